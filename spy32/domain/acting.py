@@ -1,0 +1,120 @@
+"""What was done: orders, fills, trades."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from spy32.domain.trading import Action, Leg, Mode
+from spy32.lifecycle import OrderState, TradeState
+
+
+class OrderKind(StrEnum):
+    ENTRY = "entry"
+    EXIT = "exit"
+    TARGET = "target"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Our record of one request to a broker. `body` is the exact text that was or would be sent."""
+
+    id: int | None
+    proposal_id: int
+    approval_id: int | None
+    reference: str
+    kind: OrderKind
+    mode: Mode
+    account: str
+    body: str
+    body_hash: str
+    limit: Decimal
+    """Credit per share; a debit is negative."""
+    quantity: int
+    state: OrderState
+    created_at: datetime
+    broker_id: str | None = None
+    broker_status: str = ""
+    replaces: int | None = None
+    """Our id of the order that this one replaces."""
+    filled: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fill:
+    """One execution of one leg. `price` is positive, dollars per share."""
+
+    fill_id: str
+    symbol: str
+    action: Action
+    quantity: int
+    price: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokerOrder:
+    """An order as a broker shows it. `status` is the broker's own word; `state` what it means to us."""
+
+    broker_id: str
+    reference: str
+    status: str
+    state: OrderState
+    limit: Decimal
+    quantity: int
+    fills: tuple[Fill, ...] = ()
+    reason: str = ""
+    replaced_by: str | None = None
+    replaces: str | None = None
+    legs: tuple[Leg, ...] = ()
+    fees: Decimal | None = None
+    body: str = ""
+
+
+def spreads_filled(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> int:
+    """Whole spreads that the fills make up: the least filled leg counts."""
+    done = {leg.symbol: 0 for leg in legs}
+    for fill in fills:
+        done[fill.symbol] = done.get(fill.symbol, 0) + fill.quantity
+    return min(done[leg.symbol] // leg.quantity for leg in legs) if legs else 0
+
+
+def net_credit(fills: tuple[Fill, ...], spreads: int) -> Decimal:
+    """Average credit per share and spread: sales less purchases."""
+    total = sum((fill.action.sign * fill.price * fill.quantity for fill in fills), Decimal(0))
+    return total / spreads if spreads else Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DryRun:
+    """A broker's answer to an order that is not sent. `errors` non-empty means refused."""
+
+    accepted: bool
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    fees: Decimal | None = None
+    buying_power_change: Decimal | None = None
+    """Positive when buying power is used up, dollars."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trade:
+    """A position opened by fills. Credits and debits per share, fees and results in dollars for the whole quantity."""
+
+    id: int | None
+    proposal_id: int
+    run_id: int
+    mode: Mode
+    state: TradeState
+    legs: tuple[Leg, ...]
+    quantity: int
+    credit: Decimal
+    fees: Decimal
+    max_loss: Decimal
+    opened_at: datetime
+    closed_at: datetime | None = None
+    debit: Decimal | None = None
+    result: Decimal | None = None
+    assumption: str = ""
+    """How a paper fill was made, in words."""

@@ -1,0 +1,183 @@
+"""What was decided: the analyst's recommendation, the verdict, the plans, the proposal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from spy32.domain.trading import Leg, Mode, Strategy
+from spy32.lifecycle import ProposalState
+
+
+class Decision(StrEnum):
+    TRADE = "trade"
+    ABSTAIN = "abstain"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """Who chose what, or why not. An analyst can only point at a menu id."""
+
+    analyst: str
+    decision: Decision
+    candidate_id: str | None
+    reason: str
+    analysis: str = ""
+    evidence: tuple[str, ...] = ()
+    """Paths into the snapshot or menu, such as `menu.K7Q2.short_delta`."""
+    probability: float | None = None
+    model: str | None = None
+    prompt: str | None = None
+    cost_ticks: int = 0
+
+    def __post_init__(self) -> None:
+        if (self.decision is Decision.TRADE) != (self.candidate_id is not None):
+            raise ValueError("a recommendation names a candidate exactly when it says trade")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing a rule has to say. `blocks` refuses the trade; otherwise it is a note for the reviewer."""
+
+    rule: str
+    message: str
+    figure: str = ""
+    limit: str = ""
+    blocks: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizing:
+    """How many contracts, and every bound that was looked at: name -> contracts it would allow."""
+
+    quantity: int
+    bounds: Mapping[str, int]
+    binding: str
+    halved: bool
+    account_needed: Decimal | None
+    """When quantity is 0: the net liquidation value that would allow one contract."""
+    swing_loss: Decimal
+    """One-sigma daily loss of a contract, dollars."""
+    swing_budget: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """The vet step's word on a candidate: accepted with a quantity, or refused with all reasons."""
+
+    quantity: int
+    findings: tuple[Finding, ...]
+    sizing: Sizing | None
+
+    @property
+    def accepted(self) -> bool:
+        return self.quantity > 0 and not any(finding.blocks for finding in self.findings)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return tuple(finding.message for finding in self.findings if finding.blocks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PricePlan:
+    """How a limit is worked. Credits per share for an opening; a closing uses debits (negative credits) alike."""
+
+    start: Decimal
+    limit: Decimal
+    """The floor of an opening, the ceiling of a closing: never beyond it."""
+    tick: Decimal
+    step_seconds: int
+    deadline_seconds: int
+
+    @property
+    def prices(self) -> tuple[Decimal, ...]:
+        """Each limit in turn, from start to floor inclusive; the last step is shortened if need be."""
+        steps = [self.start]
+        while steps[-1] - self.tick > self.limit:
+            steps.append(steps[-1] - self.tick)
+        if steps[-1] > self.limit:
+            steps.append(self.limit)
+        return tuple(steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitPlan:
+    """When and at what price the trade is left. Prices are debits per share, positive."""
+
+    profit_target: Decimal
+    stop: Decimal
+    time_exit: date | None
+    last_exit: date
+    """The session before expiration: always out by its end."""
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """What a person approves. `hash` covers everything that `digest_of` names; a change of any makes a new one."""
+
+    id: int | None
+    run_id: int
+    kind: str
+    """`open` or `close`."""
+    state: ProposalState
+    mode: Mode
+    account: str
+    profile: str
+    underlying: str
+    strategy: Strategy
+    legs: tuple[Leg, ...]
+    quantity: int
+    plan: PricePlan
+    exit: ExitPlan
+    max_loss: Decimal
+    """Whole quantity, dollars: ((width - floor) x 100 + costs) x quantity."""
+    max_profit: Decimal
+    breakevens: tuple[Decimal, ...]
+    """At the limit price."""
+    assignment_value: Decimal
+    """Dollars of stock that the short legs would move on assignment."""
+    candidate_id: str | None
+    chosen_by: str
+    quoted_at: datetime
+    lapses_at: datetime
+    market: str
+    """The source of the quotes; a recorded one keeps its market for approve and execute."""
+    hash: str = ""
+    trade_id: int | None = None
+    """The trade that a `close` would close."""
+
+    @property
+    def expiration(self) -> date:
+        return self.legs[0].expiration
+
+    @property
+    def limit_price(self) -> Decimal:
+        return self.plan.start
+
+    @property
+    def floor_price(self) -> Decimal:
+        return self.plan.limit
+
+    @property
+    def is_recorded(self) -> bool:
+        return self.market.startswith("recorded")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A person's yes to one hash, at the quotes of one moment, until a time."""
+
+    id: int | None
+    proposal_id: int
+    hash: str
+    by: str
+    at: datetime
+    until: datetime
+    spot: float
+    mid: Decimal
+    natural: Decimal
+    short_delta: float
+    note: str = ""

@@ -1,0 +1,163 @@
+"""What was seen: quotes, bars and data with their source and age."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Right(StrEnum):
+    CALL = "C"
+    PUT = "P"
+
+
+class Verdict(StrEnum):
+    """How a gate judged: `warn` is shown and does not stop, `stop` ends the run."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    WARN = "warn"
+    STOP = "stop"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Datum:
+    """One number with where it came from; `value` is None exactly when `missing` says why."""
+
+    value: float | None
+    unit: str
+    source: str
+    as_of: datetime | None = None
+    missing: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.value is None) != (self.missing is not None):
+            raise ValueError("a datum has either a value or a reason why it is missing")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionQuote:
+    """One contract as a source quoted it. Prices are dollars per share; None is missing, never 0."""
+
+    root: str
+    expiration: date
+    strike: Decimal
+    right: Right
+    bid: float | None
+    ask: float | None
+    last: float | None = None
+    volume: int | None = None
+    open_interest: int | None = None
+    feed_iv: float | None = None
+    feed_delta: float | None = None
+
+    @property
+    def symbol(self) -> str:
+        return occ_symbol(self.root, self.expiration, self.right, self.strike)
+
+
+def occ_symbol(root: str, expiration: date, right: Right, strike: Decimal) -> str:
+    """The 21-character OCC form: root left-justified in 6, YYMMDD, C or P, strike x 1000 in 8 digits."""
+    return f"{root:<6}{expiration:%y%m%d}{right}{int(strike * 1000):08d}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """Quotes of one underlying at one instant, any number of expirations."""
+
+    underlying: str
+    spot: float
+    as_of: datetime
+    source: str
+    quotes: tuple[OptionQuote, ...]
+
+    @property
+    def expirations(self) -> tuple[date, ...]:
+        return tuple(sorted({quote.expiration for quote in self.quotes}))
+
+    def at(self, *expirations: date) -> "Chain":
+        """The same chain with only these expirations."""
+        kept = tuple(quote for quote in self.quotes if quote.expiration in expirations)
+        return Chain(underlying=self.underlying, spot=self.spot, as_of=self.as_of, source=self.source, quotes=kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyBar:
+    """One session, unadjusted dollars. `close` is always there."""
+
+    day: date
+    close: float
+    open: float | None = None
+    high: float | None = None
+    low: float | None = None
+    volume: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dividend:
+    ex_date: date
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One quality check: what was measured, what is allowed, and the verdict. Figures are text, ready to be read."""
+
+    name: str
+    figure: str
+    limit: str
+    verdict: Verdict
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityReport:
+    gates: tuple[Gate, ...] = ()
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """How many quotes were dropped, by gate."""
+
+    @property
+    def stopped_by(self) -> Gate | None:
+        return next((gate for gate in self.gates if gate.verdict is Verdict.STOP), None)
+
+    @property
+    def is_degraded(self) -> bool:
+        return any(gate.verdict is Verdict.WARN for gate in self.gates)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSnapshot:
+    """Everything one run saw. One object feeds screen, consult, vet, the record and the replay."""
+
+    underlying: str
+    as_of: datetime
+    source: str
+    is_recorded: bool
+    chain: Chain
+    """As the source sent it: target expiration and neighbours. `rules.chain_quality` picks what is used."""
+    target: date
+    dte: int
+    history: tuple[DailyBar, ...] = ()
+    volatility: Mapping[str, Datum] = field(default_factory=dict)
+    """Keys `vix`, `vix9d`, `vix3m`, in percent points."""
+    volatility_history: tuple[tuple[date, float], ...] = ()
+    """VIX closes of the last year, oldest first."""
+    rate: Datum = field(default_factory=lambda: Datum(value=None, unit="fraction", source="", missing="not served"))
+    dividends: tuple[Dividend, ...] | None = None
+    """Ex-dates from the last one before the snapshot on; None when the source has none to offer."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def spot(self) -> float:
+        return self.chain.spot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LegQuotes:
+    """Fresh quotes of a few contracts, by OCC symbol, with the underlying of the same moment."""
+
+    spot: float
+    as_of: datetime
+    source: str
+    quotes: Mapping[str, OptionQuote]

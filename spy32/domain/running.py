@@ -1,0 +1,90 @@
+"""The run and its steps: what was started, how each step ended and why."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from spy32.domain.trading import Mode
+
+
+class Trigger(StrEnum):
+    CRON = "cron"
+    MANUAL = "manual"
+    FORCED = "forced"
+
+
+class Outcome(StrEnum):
+    PROPOSED = "proposed"
+    NO_TRADE = "no_trade"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class StepState(StrEnum):
+    OK = "ok"
+    DEGRADED = "degraded"
+    REFUSED = "refused"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+STEPS = ("authenticate", "collect", "screen", "consult", "vet", "prepare", "notify")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    name: str
+    state: StepState
+    ms: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One start of `analyze` that did something. `outcome` is None while it runs."""
+
+    id: int
+    trigger: Trigger
+    mode: Mode
+    profile: str
+    started_at: datetime
+    slot: date | None = None
+    """The slot that this run uses up, or tried to."""
+    ended_at: datetime | None = None
+    outcome: Outcome | None = None
+    cause: str | None = None
+    reasons: tuple[str, ...] = ()
+    forced_from: int | None = None
+    late: bool = False
+    exit_code: int = 0
+    steps: tuple[Step, ...] = ()
+    step_running: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRow:
+    id: int
+    started_at: datetime
+    outcome: Outcome | None
+    cause: str | None
+    profile: str
+    proposal_id: int | None
+    trade_id: int | None
+    headline: str = ""
+    """One line of what came of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of the append-only, hash-chained history."""
+
+    id: int
+    at: datetime
+    kind: str
+    subject: str
+    """`R31`, `P31`, `O31`, `T31`."""
+    data: str
+    """Canonical JSON, with the hashes of the rows it speaks of."""
+    previous: str
+    hash: str

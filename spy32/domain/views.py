@@ -1,0 +1,45 @@
+"""One run with all that came of it, as `show`, `approve` and the JSON document need it. Read from the store, never built to be stored."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from spy32.domain.acting import Fill, Order, Trade
+from spy32.domain.deciding import Approval, Proposal, Recommendation, Ruling
+from spy32.domain.market import QualityReport
+from spy32.domain.running import Run
+from spy32.domain.trading import Menu
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketLine:
+    """The market of a run in one line; the whole snapshot stays compressed until it is asked for."""
+
+    underlying: str
+    spot: float
+    as_of: datetime
+    source: str
+    is_recorded: bool
+    expiration: date
+    dte: int
+    atm_iv: float | None = None
+    """At-the-money implied volatility of the expiration, fraction."""
+    expected_move: float | None = None
+    """One standard deviation to expiration, dollars."""
+    vix: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunView:
+    run: Run
+    market: MarketLine | None = None
+    quality: QualityReport | None = None
+    menu: Menu | None = None
+    """Without its dropped spreads unless they were asked for."""
+    recommendation: Recommendation | None = None
+    shadows: tuple[Recommendation, ...] = ()
+    ruling: Ruling | None = None
+    proposal: Proposal | None = None
+    approval: Approval | None = None
+    orders: tuple[Order, ...] = ()
+    fills: tuple[Fill, ...] = field(default=())
+    trade: Trade | None = None

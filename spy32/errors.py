@@ -1,0 +1,93 @@
+"""Why a command could not go on, named by what the person or the shell should do next.
+
+    Spy32Error
+      Usage            2   the call's words are off: unknown id, missing flag
+      Refused         10   a rule, a limit or the state table said no
+      Unresolved      11   an order may or may not exist: reconcile first
+      BrokerRefused   12   the broker said no, in its own words
+      NotFilled       13   nothing filled at the floor, or the order is absent
+      Attention       20   `status --check` found something a person must look at
+      Unusable        65   data or an answer cannot be used
+      Gone            69   a service is gone for good
+      CannotCreate    73   a file or folder cannot be made
+      StoreTrouble    74   input or output failed, a damaged store, an edited history
+      Unavailable     75   try later; also: another process is at work on it
+      NotPermitted    77   credentials, or the halt file
+      BadSettings     78   fix the configuration, or the program is older than the store
+
+A bug ends with 70. The numbers are sysexits.h above 64 and our own below.
+"""
+
+
+class Spy32Error(Exception):
+    """One clear line for a person, and the exit code for a shell."""
+
+    code = 70
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Usage(Spy32Error):
+    code = 2
+
+
+class Refused(Spy32Error):
+    """`reasons` holds every reason, the first one leads the message."""
+
+    code = 10
+
+    def __init__(self, message: str, reasons: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.reasons = reasons or (message,)
+
+
+class Unresolved(Spy32Error):
+    code = 11
+
+
+class BrokerRefused(Spy32Error):
+    code = 12
+
+
+class NotFilled(Spy32Error):
+    code = 13
+
+
+class Attention(Spy32Error):
+    code = 20
+
+
+class Unusable(Spy32Error):
+    """`gate` names the quality gate that stopped the data, if one did."""
+
+    code = 65
+
+    def __init__(self, message: str, gate: str | None = None) -> None:
+        super().__init__(message)
+        self.gate = gate
+
+
+class Gone(Spy32Error):
+    code = 69
+
+
+class CannotCreate(Spy32Error):
+    code = 73
+
+
+class StoreTrouble(Spy32Error):
+    code = 74
+
+
+class Unavailable(Spy32Error):
+    code = 75
+
+
+class NotPermitted(Spy32Error):
+    code = 77
+
+
+class BadSettings(Spy32Error):
+    code = 78

@@ -1,0 +1,89 @@
+"""The lives of a proposal, an order and a trade, as tables of data.
+
+`advance` is the only judge of a move: the store asks it before its compare-and-set,
+and a test walks every pair of states.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+from spy32.errors import Refused
+
+
+class ProposalState(StrEnum):
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    SENT = "sent"
+    DONE = "done"
+    DECLINED = "declined"
+    LAPSED = "lapsed"
+
+
+class OrderState(StrEnum):
+    SUBMITTING = "submitting"
+    WORKING = "working"
+    FILLED = "filled"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    REPLACED = "replaced"
+    UNKNOWN = "unknown"
+    ABSENT = "absent"
+
+
+class TradeState(StrEnum):
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+    EXPIRED = "expired"
+    ASSIGNED = "assigned"
+
+
+P, O, T = ProposalState, OrderState, TradeState  # noqa: E741 - the tables below read better in columns
+
+PROPOSAL: Mapping[ProposalState, frozenset[ProposalState]] = {
+    P.PROPOSED: frozenset({P.APPROVED, P.DECLINED, P.LAPSED}),
+    P.APPROVED: frozenset({P.SENT, P.PROPOSED, P.DECLINED}),
+    P.SENT: frozenset({P.DONE, P.PROPOSED}),
+    P.DONE: frozenset(),
+    P.DECLINED: frozenset(),
+    P.LAPSED: frozenset(),
+}
+
+_SETTLED = frozenset({O.WORKING, O.FILLED, O.REFUSED, O.REJECTED, O.CANCELLED, O.EXPIRED})
+
+ORDER: Mapping[OrderState, frozenset[OrderState]] = {
+    O.SUBMITTING: _SETTLED | {O.UNKNOWN},
+    O.UNKNOWN: _SETTLED | {O.REPLACED, O.ABSENT},
+    O.WORKING: frozenset({O.FILLED, O.CANCELLED, O.REJECTED, O.EXPIRED, O.REPLACED, O.ABSENT}),
+    O.FILLED: frozenset(),
+    O.REFUSED: frozenset(),
+    O.REJECTED: frozenset(),
+    O.CANCELLED: frozenset(),
+    O.EXPIRED: frozenset(),
+    O.REPLACED: frozenset(),
+    O.ABSENT: frozenset(),
+}
+
+TRADE: Mapping[TradeState, frozenset[TradeState]] = {
+    T.OPEN: frozenset({T.CLOSING, T.EXPIRED, T.ASSIGNED, T.CLOSED}),
+    T.CLOSING: frozenset({T.CLOSED, T.EXPIRED, T.ASSIGNED, T.OPEN}),
+    T.ASSIGNED: frozenset({T.CLOSED}),
+    T.CLOSED: frozenset(),
+    T.EXPIRED: frozenset(),
+}
+
+# An order in one of these may still fill, so nothing new may be sent for its approval.
+IN_FLIGHT = frozenset({O.SUBMITTING, O.WORKING, O.UNKNOWN})
+FINAL = frozenset(state for state, then in ORDER.items() if not then)
+
+State = TypeVar("State", ProposalState, OrderState, TradeState)
+
+
+def advance(table: Mapping[State, frozenset[State]], was: State, now: State) -> State:
+    """`now`, if the table allows the move; `Refused` otherwise."""
+    if now not in table[was]:
+        raise Refused(f"a {type(was).__name__.removesuffix('State').lower()} cannot go from {was} to {now}")
+    return now
