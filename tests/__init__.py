@@ -1,0 +1,1 @@
+"""Tests of spy32; names are sentences."""
