@@ -1,0 +1,240 @@
+"""New York market time: sessions, early closes, expirations, and the slots of the schedule.
+
+Whatever depends on the exchange's holidays imports the `holidays` package when it is first asked. `slot_at` and
+`last_slot` go by weekday and time alone, so that a start with nothing to do stays cheap.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
+from typing import Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from spy32.errors import BadSettings, Unusable
+
+try:
+    NEW_YORK = ZoneInfo("America/New_York")
+except ZoneInfoNotFoundError:  # a container without zone data, and the tzdata package was removed
+    raise BadSettings("there is no zone data for America/New_York; `pip install tzdata` brings it") from None
+
+OPEN = time(9, 30)
+CLOSE = time(16)
+EARLY_CLOSE = time(13)
+OPTIONS_AFTER_CLOSE = timedelta(minutes=15)
+"""SPY options trade a quarter of an hour longer than the shares, on early closes too."""
+
+ODD_CLOSES: Mapping[date, time] = {
+    date(1994, 2, 11): time(14, 30),  # a snowstorm; every other early close since 1990 was at 13:00
+}
+
+# The first year that was compared with a second calendar, and the last one that `holidays` computes.
+FIRST_YEAR, LAST_YEAR = 1990, 2100
+
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+FRIDAY = 4
+DAY = timedelta(days=1)
+YEAR = timedelta(days=365)
+
+
+def new_york(instant: datetime) -> datetime:
+    """The same instant on New York's clock."""
+    if instant.tzinfo is None:
+        raise ValueError("an instant without a zone has no New York time")
+    return instant.astimezone(NEW_YORK)
+
+
+def market_date(instant: datetime) -> date:
+    """The New York date of an instant."""
+    return new_york(instant).date()
+
+
+def at_new_york(day: date, clock: time) -> datetime:
+    """The instant, in UTC, at which New York's clock shows `clock` on `day`."""
+    return datetime.combine(day, clock, NEW_YORK).astimezone(UTC)
+
+
+def week_start(day: date) -> date:
+    """The Monday of that week: losses are counted from there."""
+    return day - DAY * day.weekday()
+
+
+# Sessions.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One day of trading; instants are UTC."""
+
+    day: date
+    open: datetime
+    close: datetime
+    option_close: datetime
+    is_early: bool
+
+
+def closure(day: date) -> str | None:
+    """Why the exchange is closed on `day`, or None for a session."""
+    if day.weekday() > FRIDAY:
+        return WEEKDAYS[day.weekday()]
+    return _calendar(day.year)[0].get(day)
+
+
+def session(day: date) -> Session | None:
+    """The session of `day`, or None when the exchange is closed."""
+    if closure(day) is not None:
+        return None
+    early = _calendar(day.year)[1].get(day)
+    close = at_new_york(day, early or CLOSE)
+    return Session(
+        day=day,
+        open=at_new_york(day, OPEN),
+        close=close,
+        option_close=close + OPTIONS_AFTER_CLOSE,
+        is_early=early is not None,
+    )
+
+
+def next_session(after: date) -> Session:
+    """The first session later than `after`."""
+    return _first_session(after, DAY)
+
+
+def previous_session(before: date) -> Session:
+    """The last session earlier than `before`."""
+    return _first_session(before, -DAY)
+
+
+def sessions_between(first: date, last: date) -> int:
+    """How many sessions come after `first`, up to and including `last`; 0 when `last` is not later."""
+    days = (first + DAY * step for step in range(1, (last - first).days + 1))
+    return sum(closure(day) is None for day in days)
+
+
+def _first_session(day: date, step: timedelta) -> Session:
+    while True:
+        day += step
+        found = session(day)
+        if found is not None:
+            return found
+
+
+@cache
+def _calendar(year: int) -> tuple[Mapping[date, str], Mapping[date, time]]:
+    """The year's closed weekdays by name, and its early closes by New York time."""
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise Unusable(f"the exchange calendar reaches from {FIRST_YEAR} to {LAST_YEAR}; {year} is outside")
+    from holidays import financial_holidays
+
+    closed = financial_holidays("NYSE", years=year, expand=False, language="en_US")
+    half = financial_holidays("NYSE", years=year, expand=False, language="en_US", categories="half_day")
+    return dict(closed), {day: ODD_CLOSES.get(day, EARLY_CLOSE) for day in half if day not in closed}
+
+
+# Expirations.
+
+
+def expiration_of_week(friday: date) -> date:
+    """The day on which the options of that Friday expire: the Friday, or the session before it when it is a holiday."""
+    if friday.weekday() != FRIDAY:
+        raise ValueError(f"{friday} is a {WEEKDAYS[friday.weekday()]}, not a Friday")
+    return friday if closure(friday) is None else previous_session(friday).day
+
+
+def nearest_expiration(listed: Iterable[date], today: date, target_dte: int, tolerance: int) -> date | None:
+    """The listed date nearest `target_dte` calendar days from today, at most `tolerance` off; of two the earlier."""
+    off = {day: abs((day - today).days - target_dte) for day in listed if day >= today}
+    near = [day for day, days in off.items() if days <= tolerance]
+    return min(near, key=lambda day: (off[day], day), default=None)
+
+
+def years_to_expiration(now: datetime, expiration: date) -> float:
+    """Years of 365 days until the close of the expiration's session; 0 once it has passed.
+
+    An expiration on a closed day (until 2015 monthly options were dated on a Saturday) ends with the session before.
+    """
+    last = session(expiration) or previous_session(expiration)
+    left: float = (last.close - _aware(now)) / YEAR
+    return max(0.0, left)
+
+
+def _aware(instant: datetime) -> datetime:
+    if instant.tzinfo is None:
+        raise ValueError("an instant without a zone cannot be compared")
+    return instant
+
+
+# Slots.
+
+
+class SlotRule(Protocol):
+    """The part of `settings.Schedule` that places the slots; sessions and settings stand side by side."""
+
+    @property
+    def weekday(self) -> str: ...
+    @property
+    def time(self) -> str: ...
+    @property
+    def development_time(self) -> str: ...
+    @property
+    def grace_minutes(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """The window of one scheduled run: [opens, closes), UTC. `day` is New York's date at its opening."""
+
+    day: date
+    opens: datetime
+    closes: datetime
+
+    def holds(self, instant: datetime) -> bool:
+        return self.opens <= instant < self.closes
+
+
+def slot_on(day: date, schedule: SlotRule, environment: str) -> Slot | None:
+    """The slot that opens on `day`, or None on another weekday. A holiday's slot is a slot."""
+    daily = environment == "development"
+    if day.weekday() > FRIDAY or not (daily or WEEKDAYS[day.weekday()].lower() == schedule.weekday):
+        return None
+    opens = at_new_york(day, clock_time(schedule.development_time if daily else schedule.time))
+    return Slot(day=day, opens=opens, closes=opens + timedelta(minutes=schedule.grace_minutes))
+
+
+def slot_at(now: datetime, schedule: SlotRule, environment: str) -> Slot | None:
+    """The slot whose window holds `now`."""
+    last = last_slot(now, schedule, environment)
+    return last if last.holds(now) else None
+
+
+def last_slot(now: datetime, schedule: SlotRule, environment: str) -> Slot:
+    """The newest slot that has opened by `now`; its window may still be open."""
+    back = (market_date(now) - DAY * step for step in range(9))
+    slots = (slot_on(day, schedule, environment) for day in back)
+    return next(slot for slot in slots if slot is not None and slot.opens <= now)
+
+
+def next_slot(now: datetime, schedule: SlotRule, environment: str) -> Slot:
+    """The next slot on a session day that opens after `now`."""
+    return next(slots_after(now, schedule, environment))
+
+
+def slots_after(now: datetime, schedule: SlotRule, environment: str) -> Iterator[Slot]:
+    """Every later slot on a session day, in turn."""
+    day = market_date(now)
+    while True:
+        slot = slot_on(day, schedule, environment)
+        if slot is not None and slot.opens > now and closure(day) is None:
+            yield slot
+        day += DAY
+
+
+@cache
+def clock_time(text: str) -> time:
+    """`HH:MM` as a time of day."""
+    hours, colon, minutes = text.partition(":")
+    if colon and len(hours) == len(minutes) == 2 and (hours + minutes).isdecimal() and (hours + minutes).isascii():
+        value = int(hours), int(minutes)
+        if value[0] < 24 and value[1] < 60:
+            return time(*value)
+    raise BadSettings(f"{text!r} is not a time of day; write it as HH:MM, such as 10:00")
