@@ -70,6 +70,7 @@ class BrokerOrder:
     legs: tuple[Leg, ...] = ()
     fees: Decimal | None = None
     body: str = ""
+    placed_at: datetime | None = None
 
 
 def spreads_filled(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> int:

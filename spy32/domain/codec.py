@@ -80,8 +80,8 @@ def _parser(kind: Any) -> Any:
         inner = _parser(args[0])
         return lambda data: frozenset(inner(item) for item in data)
     if origin is not None and issubclass(origin, Mapping):
-        inner = _parser(args[1])
-        return lambda data: {key: inner(item) for key, item in data.items()}
+        outer, inner = _parser(args[0]), _parser(args[1])
+        return lambda data: {outer(key): inner(item) for key, item in data.items()}
     return _scalar(kind)
 
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from spy32.domain.trading import Leg, Mode, Strategy
+from spy32.domain.trading import Account, Exposure, Leg, Mode, Strategy
 from spy32.lifecycle import ProposalState
 
 
@@ -70,6 +70,10 @@ class Ruling:
     quantity: int
     findings: tuple[Finding, ...]
     sizing: Sizing | None
+    account: Account | None = None
+    """The facts that it was judged on, so that a replay can judge again."""
+    exposure: Exposure | None = None
+    at: datetime | None = None
 
     @property
     def accepted(self) -> bool:

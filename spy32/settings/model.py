@@ -88,6 +88,7 @@ class MarketSources:
     history: tuple[str, ...] = knob(("yahoo", "cboe"), "Sources of daily bars, in order")
     vix: tuple[str, ...] = knob(("cboe", "yahoo"), "Sources of the VIX family, in order")
     dividends: tuple[str, ...] = knob(("yahoo", "table"), "Sources of ex-dividend dates, in order")
+    rate: float = knob(0.04, "Continuous short rate used when no source has one, fraction", low=-0.05, high=0.25)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

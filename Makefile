@@ -1,0 +1,38 @@
+# `make demo` and `make test` do all the set-up themselves, in .venv, from Python 3.11 or newer.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint bench proofs clean
+
+demo: .venv/installed
+	@$(BIN)/spy32 demo
+
+test: lint
+	$(BIN)/python -m pytest -n 2
+
+lint: .venv/developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/developed
+	$(BIN)/python -m benchmarks
+
+proofs: .venv/developed
+	$(BIN)/python -m proofs
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("spy32 needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/developed: pyproject.toml | .venv/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch .venv/installed $@
+
+clean:
+	rm -rf .venv build dist *.egg-info

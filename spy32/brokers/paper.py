@@ -1,0 +1,280 @@
+"""A broker of our own that trades on paper, by one stated fill rule, against a real or recorded market.
+
+It behaves as a broker does: an order is taken or refused, works, is replaced, cancelled or filled, and is read
+back by id. Its book is kept through the `Ledger` port, apart from our own records, so that a lost answer can be
+settled by reading here as well.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace as changed
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+
+from spy32.domain.acting import BrokerOrder, DryRun, Fill
+from spy32.domain.market import LegQuotes, Right
+from spy32.domain.trading import CENT, MULTIPLIER, Account, Action, Leg, Mode, Position
+from spy32.errors import BrokerRefused, Unavailable
+from spy32.lifecycle import FINAL, OrderState
+from spy32.ports import Clock, Ledger, Market
+from spy32.rules import costs
+from spy32.sessions import market_date
+from spy32.settings import Settings
+
+STATES = {
+    "Live": OrderState.WORKING,
+    "Filled": OrderState.FILLED,
+    "Cancelled": OrderState.CANCELLED,
+    "Replaced": OrderState.REPLACED,
+    "Expired": OrderState.EXPIRED,
+}
+
+
+class PaperBroker:
+    """The `Orders` and `AccountDesk` of paper mode. Without a market it shows and cancels, and fills nothing."""
+
+    def __init__(
+        self, *, ledger: Ledger, market: Market | None, clock: Clock, settings: Settings, number: str
+    ) -> None:
+        self._ledger = ledger
+        self._market = market
+        self._clock = clock
+        self._settings = settings
+        self._number = number
+
+    # AccountDesk
+
+    def facts(self) -> Account:
+        """Cash and positions at their opening prices; buying power is what the worst expiration leaves of it."""
+        cash = self._ledger.paper_cash()
+        held = self._ledger.paper_positions()
+        at_cost = sum((_cost(position) for position in held), Decimal(0))
+        return Account(
+            number=self._number,
+            mode=Mode.PAPER,
+            net_liquidation=cash + at_cost,
+            buying_power=cash - requirement(held),
+            options_level="paper: defined risk",
+            positions=held,
+        )
+
+    def positions(self) -> tuple[Position, ...]:
+        return self._ledger.paper_positions()
+
+    # Orders
+
+    def dry_run(self, body: str) -> DryRun:
+        """Would it be taken? Checks the words of the order and the buying power, as a broker's preflight does."""
+        order = parsed(body)
+        errors = self._preflight(order)
+        fees = self._fees(order)
+        return DryRun(accepted=not errors, errors=errors, fees=fees, buying_power_change=self._use(order))
+
+    def submit(self, body: str) -> BrokerOrder:
+        order = parsed(body)
+        errors = self._preflight(order)
+        if errors:
+            raise BrokerRefused("; ".join(errors))
+        placed = self._ledger.paper_put(order, self._clock())
+        return self._tried(placed)
+
+    def order(self, broker_id: str) -> BrokerOrder:
+        return self._tried(self._known(broker_id))
+
+    def todays_orders(self) -> tuple[BrokerOrder, ...]:
+        return self._ledger.paper_orders()
+
+    def search(self, since: date) -> tuple[BrokerOrder, ...]:
+        return self._ledger.paper_orders()
+
+    def replace(self, broker_id: str, body: str) -> BrokerOrder:
+        """The working order gives way to a new one at another price; legs and unfilled quantity stay."""
+        was = self.order(broker_id)
+        if was.state in FINAL:
+            raise BrokerRefused(f"cannot_update_order: the paper order {broker_id} is {was.status}")
+        placed = self._ledger.paper_put(parsed(body), self._clock(), replacing=broker_id)
+        return self._tried(placed)
+
+    def cancel(self, broker_id: str) -> BrokerOrder:
+        was = self.order(broker_id)
+        if was.state in FINAL or not self._ledger.paper_update(broker_id, was=was.status, status="Cancelled"):
+            raise BrokerRefused(f"cannot_update_order: the paper order {broker_id} is {self.order(broker_id).status}")
+        return self.order(broker_id)
+
+    # The rules
+
+    def _preflight(self, order: BrokerOrder) -> tuple[str, ...]:
+        errors = []
+        if any(order.reference == known.reference for known in self._ledger.paper_orders()):
+            # Stricter than tastytrade, which does not de-duplicate: on paper a doubled reference is always our defect.
+            errors.append(f"duplicate_reference: {order.reference} was placed before")
+        free = self.facts().buying_power
+        if self._use(order) > free:
+            errors.append(f"margin_check_failed: needs {self._use(order):.2f} of buying power, {free:.2f} is free")
+        return tuple(errors)
+
+    def _use(self, order: BrokerOrder) -> Decimal:
+        """Change in buying power if it fills at its limit: margin - credit + fees, positive when used up."""
+        held = self._ledger.paper_positions()
+        then = (*held, *(_as_position(leg, order.quantity) for leg in order.legs))
+        return requirement(then) - requirement(held) - order.limit * MULTIPLIER * order.quantity + self._fees(order)
+
+    def _fees(self, order: BrokerOrder) -> Decimal:
+        opening = order.legs[0].action in (Action.SELL_TO_OPEN, Action.BUY_TO_OPEN)
+        each = costs.to_open if opening else costs.to_close
+        return each(order.quantity, self._settings.costs) * order.quantity
+
+    def _tried(self, order: BrokerOrder) -> BrokerOrder:
+        """The order after the fill rule and the end of its day have had their say."""
+        if order.state in FINAL:
+            return order
+        if self._is_over(order):
+            self._ledger.paper_update(order.broker_id, was=order.status, status="Expired")
+            return self._known(order.broker_id)
+        if self._market is None:
+            return order
+        quotes = self._quotes(order.legs)
+        if quotes is None or not self.would_fill(order, quotes):
+            return order
+        fills = _fills(order, quotes, self._clock)
+        cash = order.limit * MULTIPLIER * order.quantity
+        self._ledger.paper_fill(order.broker_id, fills, cash, self._fees(order))
+        return self._known(order.broker_id)
+
+    def _known(self, broker_id: str) -> BrokerOrder:
+        found = next((order for order in self._ledger.paper_orders() if order.broker_id == broker_id), None)
+        if found is None:
+            raise BrokerRefused(f"the paper broker knows no order {broker_id}")
+        return found
+
+    def _is_over(self, order: BrokerOrder) -> bool:
+        """A Day order lives as long as its New York day."""
+        is_day = json.loads(order.body)["time-in-force"] == "Day"
+        return is_day and order.placed_at is not None and market_date(order.placed_at) < market_date(self._clock())
+
+    def _quotes(self, legs: Sequence[Leg]) -> LegQuotes | None:
+        assert self._market is not None
+        try:
+            return self._market.quotes(legs[0].root.strip(), legs)
+        except Unavailable:
+            # Without a quote there is no trade; the order rests and the next read tries again.
+            return None
+
+    def would_fill(self, order: BrokerOrder, quotes: LegQuotes) -> bool:
+        """The paper rule: our limit is at or below the mid less a share of the half-spread (mid - natural)."""
+        prices = natural_and_mid(order.legs, quotes)
+        if prices is None:
+            return False
+        natural, mid = prices
+        return order.limit <= mid - self._settings.paper.fill_share * (mid - natural)
+
+    @property
+    def assumption(self) -> str:
+        """The fill rule in words, kept with every paper trade."""
+        share = self._settings.paper.fill_share
+        return f"paper fill at our limit once it is at or below mid less {share} of the half-spread"
+
+
+def parsed(body: str) -> BrokerOrder:
+    """The order that a tastytrade order body describes, as the broker would show it before it works."""
+    asked = json.loads(body)
+    sign = 1 if asked["price-effect"] == "Credit" else -1
+    legs = tuple(_leg(leg) for leg in asked["legs"])
+    quantity = min(leg["quantity"] for leg in asked["legs"])
+    return BrokerOrder(
+        broker_id="",
+        reference=asked["external-identifier"],
+        status="Live",
+        state=OrderState.WORKING,
+        limit=sign * Decimal(asked["price"]),
+        quantity=quantity,
+        legs=tuple(changed(leg, quantity=leg.quantity // quantity) for leg in legs),
+        body=body,
+    )
+
+
+def _leg(leg: dict[str, object]) -> Leg:
+    symbol = str(leg["symbol"])
+    root, day, right, strike = symbol[:6], symbol[6:12], symbol[12], symbol[13:]
+    return Leg(
+        root=root.strip(),
+        expiration=date(2000 + int(day[:2]), int(day[2:4]), int(day[4:])),
+        right=Right(right),
+        strike=Decimal(strike) / 1000,
+        action=Action(str(leg["action"])),
+        quantity=int(str(leg["quantity"])),
+    )
+
+
+def natural_and_mid(legs: Sequence[Leg], quotes: LegQuotes) -> tuple[Decimal, Decimal] | None:
+    """Net credit per share at the natural prices and at the mids; None without two-sided quotes of every leg."""
+    natural = mid = Decimal(0)
+    for leg in legs:
+        quote = quotes.quotes.get(leg.symbol)
+        if quote is None or quote.bid is None or quote.ask is None or not 0 <= quote.bid <= quote.ask:
+            return None
+        bid, ask = Decimal(str(quote.bid)), Decimal(str(quote.ask))
+        natural += leg.action.sign * leg.quantity * (bid if leg.action.sign > 0 else ask)
+        mid += leg.action.sign * leg.quantity * (bid + ask) / 2
+    return natural, mid
+
+
+def _fills(order: BrokerOrder, quotes: LegQuotes, clock: Clock) -> tuple[Fill, ...]:
+    """One fill a leg whose prices add up to our limit exactly: all legs at their mids but the first, which takes the rest."""
+    prices = {}
+    for leg in order.legs[1:]:
+        quote = quotes.quotes[leg.symbol]
+        assert quote.bid is not None and quote.ask is not None
+        middle = (Decimal(str(quote.bid)) + Decimal(str(quote.ask))) / 2
+        prices[leg.symbol] = middle.quantize(CENT, ROUND_HALF_UP)
+    first = order.legs[0]
+    others = sum((leg.action.sign * leg.quantity * prices[leg.symbol] for leg in order.legs[1:]), Decimal(0))
+    prices[first.symbol] = (order.limit - others) * first.action.sign / first.quantity
+    at = clock()
+    return tuple(
+        Fill(
+            fill_id=f"{order.broker_id}-{number}",
+            symbol=leg.symbol,
+            action=leg.action,
+            quantity=leg.quantity * order.quantity,
+            price=prices[leg.symbol],
+            at=at,
+        )
+        for number, leg in enumerate(order.legs, 1)
+    )
+
+
+def _as_position(leg: Leg, quantity: int) -> Position:
+    return Position(symbol=leg.symbol, quantity=-leg.action.sign * leg.quantity * quantity)
+
+
+def _cost(position: Position) -> Decimal:
+    return (position.average_price or Decimal(0)) * position.quantity * MULTIPLIER
+
+
+def requirement(held: Sequence[Position]) -> Decimal:
+    """Margin of what is held, dollars: the worst value at expiration of each expiration's options, added up.
+
+    The value of options at one expiration is piecewise linear in the underlying, so its worst is at zero, at a strike,
+    or beyond the last one, where a net short call would be unbounded and is refused.
+    """
+    total = Decimal(0)
+    net: dict[str, int] = {}
+    for position in held:
+        net[position.symbol] = net.get(position.symbol, 0) + position.quantity
+    for expiration in {symbol[:12] for symbol in net}:
+        group = {symbol[12:]: count for symbol, count in net.items() if symbol[:12] == expiration and count}
+        if sum(count for symbol, count in group.items() if symbol[0] == "C") < 0:
+            raise BrokerRefused("uncovered_call: a short call without a long one is not defined risk")
+        strikes = [Decimal(0), *(Decimal(symbol[1:]) / 1000 for symbol in group)]
+        total += max(-min((_value(group, price) for price in strikes), default=Decimal(0)), Decimal(0))
+    return total
+
+
+def _value(group: dict[str, int], price: Decimal) -> Decimal:
+    value = Decimal(0)
+    for symbol, count in group.items():
+        strike = Decimal(symbol[1:]) / 1000
+        worth = price - strike if symbol[0] == "C" else strike - price
+        value += max(worth, Decimal(0)) * count * MULTIPLIER
+    return value

@@ -1,0 +1,187 @@
+"""The Typer app: the commands, the global options, and the one boundary where errors become lines and exit codes."""
+
+import json as jsonlib
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from spy32 import __version__
+from spy32.commands import analyze, approve, audit, config, db, demo, execute, positions, replay, schedule, show, status, switches
+from spy32.errors import Spy32Error, Usage
+
+# Typer 0.24 to 0.28 run on click and 0.29 on a copy of it, so its usage error is reached through Typer's own subclass.
+UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+
+WITH_VALUE = ("--home", "--mode")
+WITHOUT_VALUE = ("-v", "--verbose", "-q", "--quiet")
+
+
+class Stopped(KeyboardInterrupt):
+    """A signal that ends the program; `code` is 128 + its number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.code = 128 + number
+
+
+class Boundary(TyperGroup):
+    """Every way out of the program: the real one and the test runner's alike."""
+
+    def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:
+        words = globals_first(list(sys.argv[1:] if args is None else args))
+        extra["standalone_mode"] = False
+        code = run(lambda: super(Boundary, self).main(words, **extra), wants_json="--json" in words)
+        sys.exit(code)
+
+
+def globals_first(words: list[str]) -> list[str]:
+    """The same words with the global options in front, so that they may stand before or after the command."""
+    front: list[str] = []
+    rest: list[str] = []
+    todo = iter(words)
+    for word in todo:
+        if word == "--":
+            rest += [word, *todo]
+        elif word in WITH_VALUE:
+            front += [word, *([value] if (value := next(todo, None)) is not None else [])]
+        elif word in WITHOUT_VALUE or word.startswith(tuple(f"{name}=" for name in WITH_VALUE)):
+            front.append(word)
+        else:
+            rest.append(word)
+    return front + rest
+
+
+def run(command: Any, *, wants_json: bool) -> int:
+    """The exit code of `command`, after one clear line about whatever stopped it."""
+    try:
+        result = command()
+    except typer.Exit as done:
+        return done.exit_code
+    except Spy32Error as error:
+        return report(error.code, error.message, wants_json=wants_json)
+    except UsageError as error:
+        return report(2, usage_line(error), wants_json=wants_json)
+    except BrokenPipeError:
+        return quiet_end()
+    except (KeyboardInterrupt, typer.Abort) as stop:
+        code = getattr(stop, "code", 130)
+        return report(code, "stopped; what was committed is kept", wants_json=wants_json)
+    except Exception as bug:  # noqa: BLE001 - the outermost frame records what it cannot know
+        return report_bug(bug, wants_json=wants_json)
+    return result if isinstance(result, int) else 0
+
+
+def usage_line(error: Exception) -> str:
+    """Click's message and where help is, in one line."""
+    said = getattr(error, "format_message", lambda: str(error))()
+    path = getattr(getattr(error, "ctx", None), "command_path", "spy32")
+    return f"{said.rstrip('.')}; `{path} --help` shows what it takes"
+
+
+def report(code: int, message: str, *, wants_json: bool) -> int:
+    """Print `message` on stderr, and as a document on stdout when JSON was asked for."""
+    try:
+        print(f"spy32: {message}", file=sys.stderr)  # noqa: T201 - the console may be what failed
+        if wants_json:
+            document = {"schema": "spy32.error", "version": 1, "code": code, "message": message}
+            print(jsonlib.dumps(document, ensure_ascii=False))  # noqa: T201
+            sys.stdout.flush()
+    except BrokenPipeError:
+        quiet_end()
+    return code
+
+
+def report_bug(bug: Exception, *, wants_json: bool) -> int:
+    """A defect of spy32 itself: one line with a report id; the traceback goes to the log."""
+    from spy32.wiring import log_traceback
+
+    where = log_traceback(bug)
+    line = f"this is a defect in spy32 ({type(bug).__name__}); nothing was sent after it; {where}"
+    return report(70, line, wants_json=wants_json)
+
+
+def quiet_end() -> int:
+    """A reader such as `head` has gone: end without a word, and keep Python from flushing into the closed pipe."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+app = typer.Typer(
+    cls=Boundary,
+    help="Sells defined-risk option spreads once a week: analysed by cron, approved by a person, sent exactly once.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"spy32 {__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    ctx: typer.Context,
+    home: Annotated[str | None, typer.Option(help="Folder for config, databases, locks and logs.")] = None,
+    mode: Annotated[str | None, typer.Option(help="paper, sandbox or live.")] = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong on stderr.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    from spy32.wiring import App
+
+    if verbose and quiet:
+        raise Usage("--verbose and --quiet exclude each other")
+    ctx.obj = App.of_process(home=home, mode=mode, verbosity=1 if verbose else -1 if quiet else 0)
+    ctx.call_on_close(ctx.obj.close)
+
+
+app.command()(analyze.analyze)
+app.command()(demo.demo)
+app.command()(show.show)
+app.command()(status.status)
+app.command()(approve.approve)
+app.command()(execute.execute)
+app.command()(execute.cancel)
+app.command()(execute.reconcile)
+app.command()(positions.positions)
+app.command()(replay.replay)
+app.command()(switches.pause)
+app.command()(switches.resume)
+app.command()(switches.halt)
+
+
+def _group(name: str, doc: str, **commands: Any) -> None:
+    group = typer.Typer(help=doc, no_args_is_help=True, rich_markup_mode=None)
+    for word, function in commands.items():
+        group.command(word)(function)
+    app.add_typer(group, name=name)
+
+
+_group("schedule", "The crontab line and the next starts.", show=schedule.show, check=schedule.check)
+_group("config", "Every setting and where it came from.", show=config.show, init=config.init)
+_group("db", "Check, back up and restore the database.", check=db.check, backup=db.backup, restore=db.restore)
+_group("audit", "The hash-chained history.", verify=audit.verify)
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    raise Stopped(number)
+
+
+def main() -> None:
+    """The console script."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
+    app()

@@ -1,0 +1,37 @@
+"""What a desk command is given of the world."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from spy32.errors import NotPermitted
+from spy32.ports import AccountDesk, Clock, Locks, Market, Orders, Sleep
+from spy32.settings import Settings
+from spy32.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """Store, broker, market and time for acting on a proposal. Paper and live differ in `orders` and `account` only."""
+
+    store: Store
+    market: Market | None
+    orders: Orders
+    account: AccountDesk
+    locks: Locks
+    settings: Settings
+    clock: Clock
+    sleep: Sleep
+    halted: Callable[[], str | None]
+    """The reason in the halt file, or None."""
+    tell: Callable[[str], None]
+
+    def stop_if_halted(self) -> None:
+        """`NotPermitted` while the halt file is there."""
+        reason = self.halted()
+        if reason is not None:
+            raise NotPermitted(f"halted: {reason}; `spy32 resume` lifts it")
+
+
+def lock_of(proposal_id: int) -> str:
+    """The kernel lock that is held while an order of this proposal may be alive in this process."""
+    return f"proposal-{proposal_id}"

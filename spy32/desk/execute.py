@@ -1,0 +1,182 @@
+"""Send what a person approved, once: re-quote, re-check, commit, send, work the price, report."""
+
+from dataclasses import dataclass
+
+from spy32.desk import settle
+from spy32.desk.bench import Bench, lock_of
+from spy32.desk.work import wind_down, work
+from spy32.domain.acting import DryRun, Order, OrderKind
+from spy32.domain.codec import digest
+from spy32.domain.deciding import Approval, Finding, Proposal
+from spy32.domain.market import LegQuotes
+from spy32.errors import BrokerRefused, NotFilled, Refused, Spy32Error, Unresolved
+from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
+from spy32.rules import drift, limits, plan
+from spy32.sessions import market_date, week_start
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """Exactly what would be sent, and what the last checks say of it."""
+
+    proposal: Proposal
+    body: str
+    quotes: LegQuotes
+    findings: tuple[Finding, ...]
+    answer: DryRun
+
+
+def rehearse(bench: Bench, proposal_id: int) -> Rehearsal:
+    """Every check of `execute` and the broker's dry run, without sending or writing anything."""
+    proposal, approval = _approved(bench, proposal_id)
+    order = _first_order(bench, proposal, approval)
+    quotes, findings = _last_checks(bench, proposal, approval)
+    return Rehearsal(
+        proposal=proposal, body=order.body, quotes=quotes, findings=findings, answer=bench.orders.dry_run(order.body)
+    )
+
+
+def execute(bench: Bench, proposal_id: int, *, wait: bool = True) -> Proposal:
+    """The proposal at rest, filled wholly or in part; every other ending is an exception that names it.
+
+    Safe to start twice, from two terminals, and after any crash: the proposal's lock, the compare-and-set of
+    `begin_order` and the recovery of what is in flight come before anything is sent.
+    """
+    bench.store.proposal(proposal_id)
+    with bench.locks.hold(lock_of(proposal_id)):
+        try:
+            return _executed(bench, proposal_id, wait=wait)
+        except KeyboardInterrupt:
+            if bench.store.proposal(proposal_id).state is ProposalState.SENT:
+                wind_down(bench, proposal_id)
+            raise
+
+
+def _executed(bench: Bench, proposal_id: int, *, wait: bool) -> Proposal:
+    troubles = settle.recover(bench, proposal_id)
+    if troubles:
+        raise troubles[0]
+    proposal = bench.store.proposal(proposal_id)
+    if proposal.state is ProposalState.DONE:
+        bench.tell(f"P{proposal_id} is done already; nothing was sent")
+        return proposal
+    order = _working(bench, proposal_id) or _sent(bench, proposal_id)
+    if order.state is OrderState.WORKING and not wait:
+        return bench.store.proposal(proposal_id)
+    last = work(bench, proposal, order) if order.state is OrderState.WORKING else order
+    return _report(bench, proposal_id, last)
+
+
+def _working(bench: Bench, proposal_id: int) -> Order | None:
+    """The order of this proposal that is alive at the broker, handed over by an earlier command."""
+    alive = [order for order in bench.store.orders(proposal_id) if order.state is OrderState.WORKING]
+    return alive[-1] if alive else None
+
+
+def _approved(bench: Bench, proposal_id: int) -> tuple[Proposal, Approval]:
+    """The proposal with an approval that covers exactly it, now; `Refused` otherwise."""
+    proposal = bench.store.proposal(proposal_id)
+    if proposal.state is not ProposalState.APPROVED:
+        raise Refused(f"P{proposal_id} is {proposal.state}, not approved; `spy32 approve P{proposal_id}` decides")
+    approval = bench.store.approval_of(proposal_id)
+    if approval is None:
+        raise Refused(f"P{proposal_id} has no approval on record")
+    now = bench.clock()
+    if not now <= approval.until:
+        _back(bench, proposal_id, "the approval is over")
+        raise Refused(f"the approval of P{proposal_id} ended at {approval.until:%H:%M} UTC; approve it again")
+    if not plan.digest_of(proposal) == proposal.hash == approval.hash:
+        raise Refused(f"P{proposal_id} is not what was approved (hash {approval.hash[:8]}); approve it again")
+    return proposal, approval
+
+
+def _back(bench: Bench, proposal_id: int, reason: str) -> None:
+    bench.store.move_proposal(
+        proposal_id, was=ProposalState.APPROVED, now=ProposalState.PROPOSED, at=bench.clock(), reason=reason
+    )
+
+
+def _last_checks(bench: Bench, proposal: Proposal, approval: Approval) -> tuple[LegQuotes, tuple[Finding, ...]]:
+    """Fresh quotes, and every finding of drift, session, limits and duplicates at them."""
+    assert bench.market is not None
+    now = bench.clock()
+    quotes = bench.market.quotes(proposal.underlying, proposal.legs)
+    today = market_date(now)
+    exposure = bench.store.exposure(run_id=proposal.run_id, today=today, week_start=week_start(today), but=proposal.id)
+    account = bench.account.facts()
+    found = (
+        *drift.check(proposal, approval, quotes, bench.settings, now),
+        *limits.check_proposal(proposal, account, exposure, bench.settings, now),
+    )
+    return quotes, found
+
+
+def _first_order(bench: Bench, proposal: Proposal, approval: Approval) -> Order:
+    """The order that opens this approval, not yet committed."""
+    reference = plan.reference_of(proposal, approval, attempt=1)
+    kind = OrderKind.ENTRY if proposal.kind == "open" else OrderKind.EXIT
+    body = plan.order_body(proposal.legs, proposal.quantity, proposal.limit_price, reference, kind=kind)
+    return Order(
+        id=None,
+        proposal_id=_id(proposal),
+        approval_id=approval.id,
+        reference=reference,
+        kind=kind,
+        mode=proposal.mode,
+        account=proposal.account,
+        body=body,
+        body_hash=digest(body),
+        limit=proposal.limit_price,
+        quantity=proposal.quantity,
+        state=OrderState.SUBMITTING,
+        created_at=bench.clock(),
+    )
+
+
+def _id(proposal: Proposal) -> int:
+    assert proposal.id is not None
+    return proposal.id
+
+
+def _sent(bench: Bench, proposal_id: int) -> Order:
+    """The first order of the approval, committed and then sent; nothing is sent when any check says no."""
+    proposal, approval = _approved(bench, proposal_id)
+    _, findings = _last_checks(bench, proposal, approval)
+    reasons = tuple(finding.message for finding in findings if finding.blocks)
+    if reasons:
+        if any(finding.rule in drift.RULES for finding in findings if finding.blocks):
+            _back(bench, proposal_id, f"drifted: {reasons[0]}")
+        raise Refused(f"P{proposal_id} was not sent: {'; '.join(reasons)}", reasons)
+    order = _first_order(bench, proposal, approval)
+    answer = bench.orders.dry_run(order.body)
+    if not answer.accepted:
+        words = "; ".join(answer.errors)
+        _back(bench, proposal_id, f"refused by the broker's dry run: {words}")
+        raise BrokerRefused(f"the broker refused P{proposal_id} in its dry run: {words}")
+    bench.stop_if_halted()
+    committed = bench.store.begin_order(order, at=bench.clock())
+    bench.tell(f"{committed.reference}: submitting at {committed.limit}")
+    after = settle.send(bench, committed, lambda: bench.orders.submit(committed.body))
+    bench.tell(f"{after.reference}: {after.state} at {after.limit}")
+    if after.state is OrderState.UNKNOWN:
+        after = settle.resolve(bench, after)
+    return after
+
+
+def _report(bench: Bench, proposal_id: int, last: Order) -> Proposal:
+    """The proposal at rest when something was filled, else the exception that names how it ended."""
+    if last.state in IN_FLIGHT:
+        raise Unresolved(f"order {last.reference} is {last.state}; run `spy32 reconcile`")
+    filled = settle.conclude(bench, proposal_id, reason=last.reason)
+    if filled > 0:
+        return bench.store.proposal(proposal_id)
+    raise _nothing_filled(proposal_id, last)
+
+
+def _nothing_filled(proposal_id: int, last: Order) -> Spy32Error:
+    again = f"P{proposal_id} is proposed again; approve it anew to try once more"
+    if last.state in (OrderState.REFUSED, OrderState.REJECTED):
+        return BrokerRefused(f"the broker said no to {last.reference}: {last.reason}; {again}")
+    if last.state is OrderState.ABSENT:
+        return NotFilled(f"order {last.reference} is not at the broker; {again}")
+    return NotFilled(f"not filled at {last.limit} and {last.state}; {again}")

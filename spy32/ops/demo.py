@@ -1,0 +1,59 @@
+"""The whole cycle on the shipped chain, typed for you: each step is the program itself, started as a person would."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.console import Console
+
+from spy32.errors import Spy32Error
+
+STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    (
+        "The weekly run, on a real SPY chain of 2025-08-29 that ships with spy32 (nothing here is live).",
+        ("analyze", "--market", "recorded", "--analyst", "rules", "-v"),
+    ),
+    ("What it prepared, and why.", ("show",)),
+    (
+        "A person decides here. THE DEMO APPROVES BY ITSELF, on paper, so that you can see the rest.",
+        ("approve", "--yes", "--note", "approved by the demo itself"),
+    ),
+    ("Sent to the paper broker: re-quoted, re-checked, worked down from the mid.", ("execute", "-v")),
+    ("What came of it.", ("show", "T1")),
+    ("What the account holds.", ("positions",)),
+)
+
+NEXT = (
+    ("look again", "show --candidates"),
+    ("why not the others", "show --rejected"),
+    ("the same decision again, from the record", "replay R1"),
+    ("decide yourself, on a new run", "analyze --market recorded --analyst rules --force"),
+    ("", "approve"),
+)
+
+
+def demo(out: Console, env: Mapping[str, str]) -> Path:
+    """The home that the demo used, left for looking at; `Spy32Error` when a step ended otherwise than well."""
+    home = Path(tempfile.mkdtemp(prefix="spy32-demo-"))
+    clean = {name: value for name, value in env.items() if not name.startswith(("SPY32_", "XAI_", "TASTYTRADE_"))}
+    clean |= {"COLUMNS": str(out.width), "ENABLE_AUTOMATION": "true"}
+    if out.is_terminal:
+        # The steps print into this terminal; they keep its colours.
+        clean["FORCE_COLOR"] = "1" if out.color_system is not None else ""
+    for title, words in STEPS:
+        out.print(f"\n## {title}", style="bold")
+        out.print(f"$ spy32 {' '.join(_quoted(word) for word in words)}", style="dim")
+        ended = subprocess.run([sys.executable, "-m", "spy32", "--home", str(home), *words], env=clean, check=False)  # noqa: S603
+        if ended.returncode:
+            raise Spy32Error(f"the demo's `spy32 {words[0]}` ended with {ended.returncode}; its home is {home}")
+    out.print("\n## Your turn", style="bold")
+    for why, words_next in NEXT:
+        out.print(f"spy32 --home {home} {words_next}" + (f"    # {why}" if why else ""), soft_wrap=True)
+    out.print(f"rm -r {home}    # when you have seen enough", soft_wrap=True)
+    return home
+
+
+def _quoted(word: str) -> str:
+    return f'"{word}"' if " " in word else word

@@ -1,0 +1,66 @@
+"""What a run is given, and how a step says what came of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from spy32.domain.market import Chain, MarketSnapshot, QualityReport
+from spy32.domain.running import Outcome, StepState
+from spy32.options.surface import Smile
+from spy32.ports import AccountDesk, Analyst, Clock, Market, Orders
+from spy32.settings import Settings
+from spy32.store import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """Everything that one weekly run needs of the world."""
+
+    store: Store
+    market: Market
+    analyst: Analyst
+    shadows: tuple[Analyst, ...]
+    account: AccountDesk
+    orders: Orders
+    settings: Settings
+    """With the profile merged."""
+    profile: str
+    run_id: int
+    clock: Clock
+    seed: int
+    """Seeds menu ids and their order; stored with the menu."""
+    tell: Callable[[str], None]
+
+    @property
+    def underlying(self) -> str:
+        return self.settings.profiles[self.profile].underlying
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done(Generic[T]):
+    """A step that ended well: its value, and one line for the record."""
+
+    value: T
+    detail: str
+    state: StepState = StepState.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A step that rightly ends the run without a trade."""
+
+    outcome: Outcome
+    cause: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What collect hands on: the snapshot, its judged chain, the valued expiration and the report."""
+
+    snapshot: MarketSnapshot
+    chain: Chain
+    smile: Smile
+    quality: QualityReport

@@ -1,0 +1,22 @@
+"""Tell: one notice a run into the outbox, where the notifiers find it. It never changes the outcome."""
+
+from spy32.domain.deciding import Proposal
+from spy32.pipeline.kit import Done, Ended, Kit
+
+
+def notify(kit: Kit, ending: Proposal | Ended) -> Done[int]:
+    """Queue what happened: state, figures and ids, never an account number or a way to approve."""
+    if isinstance(ending, Ended):
+        subject = f"spy32: {ending.outcome.replace('_', ' ')} ({ending.cause})"
+        body = "\n".join((*ending.reasons, "See: spy32 show"))
+    else:
+        subject = f"spy32: order prepared: {headline(ending)}"
+        body = f"{headline(ending)}\nReview and decide with: spy32 approve P{ending.id}"
+    return Done(value=kit.store.add_notice(kit.run_id, subject, body, kit.clock()), detail="queued")
+
+
+def headline(proposal: Proposal) -> str:
+    """The proposal in one line, as a subject carries it."""
+    strikes = "/".join(f"{leg.strike.normalize():f}" for leg in proposal.legs)
+    kind = proposal.strategy.value.replace("_", " ")
+    return f"{proposal.underlying} {strikes} {kind} {proposal.limit_price} x{proposal.quantity}"

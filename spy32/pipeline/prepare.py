@@ -1,0 +1,45 @@
+"""What a person will be asked: price plan, exit plan, the exact order, and the broker's word on it."""
+
+from spy32.domain.acting import OrderKind
+from spy32.domain.deciding import Proposal, Recommendation, Ruling
+from spy32.domain.market import MarketSnapshot
+from spy32.domain.running import Outcome, Run
+from spy32.domain.trading import Candidate
+from spy32.pipeline.kit import Done, Ended, Kit, Seen
+from spy32.pipeline.notify import headline
+from spy32.rules import plan
+from spy32.settings import Settings
+
+
+def prepare(
+    kit: Kit, seen: Seen, candidate: Candidate, ruling: Ruling, chosen: Recommendation
+) -> Done[Proposal] | Ended:
+    """The proposal, stored with its order body; refused by the broker's dry run it ends the run with the broker's words."""
+    run = kit.store.run(kit.run_id)
+    proposal, body = proposal_of(candidate, ruling, chosen, seen.snapshot, kit.settings, run=run)
+    answer = kit.orders.dry_run(body)
+    if not answer.accepted:
+        reasons = tuple(f"the broker refused the dry run: {error}" for error in answer.errors)
+        return Ended(outcome=Outcome.NO_TRADE, cause="broker", reasons=reasons)
+    stored = kit.store.add_proposal(proposal, body=body, at=kit.clock())
+    detail = f"P{stored.id}: {headline(stored)}, floor {stored.floor_price}, maximum loss {stored.max_loss:,.2f}"
+    return Done(value=stored, detail=detail)
+
+
+def proposal_of(  # noqa: PLR0913 - what a proposal is made of
+    candidate: Candidate,
+    ruling: Ruling,
+    chosen: Recommendation,
+    snapshot: MarketSnapshot,
+    settings: Settings,
+    *,
+    run: Run,
+) -> tuple[Proposal, str]:
+    """The proposal and its exact order body: the part that a replay recomputes."""
+    assert ruling.account is not None
+    proposal = plan.propose(candidate, ruling, snapshot, settings, run=run, chosen_by=chosen.analyst)
+    reference = plan.draft_reference(run.id)
+    body = plan.order_body(
+        proposal.legs, proposal.quantity, proposal.limit_price, reference, kind=OrderKind.ENTRY
+    )
+    return proposal, body

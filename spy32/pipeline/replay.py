@@ -1,0 +1,112 @@
+"""A run's decision again, offline, from its stored snapshot, with the settings that it was made with."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from spy32.domain.codec import plain
+from spy32.domain.deciding import Proposal, Recommendation, Ruling
+from spy32.domain.market import MarketSnapshot
+from spy32.domain.trading import Menu
+from spy32.errors import Usage
+from spy32.pipeline.collect import judge
+from spy32.pipeline.prepare import proposal_of
+from spy32.pipeline.screen import menu_of
+from spy32.pipeline.vet import rule_on
+from spy32.ports import Analyst
+from spy32.settings import Settings
+from spy32.settings.deciding import restored
+from spy32.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What was recomputed, and every difference from the record."""
+
+    run_id: int
+    checked: tuple[str, ...]
+    differences: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        return f"R{self.run_id}"
+
+
+def replay(store: Store, run_id: int, *, analyst_of: Callable[[str, Settings], Analyst]) -> Replay:
+    """Quality gates, menu, the fixed rule's pick, checks and order, each recomputed and compared."""
+    run = store.run(run_id)
+    if not store.has_snapshot(run_id):
+        raise Usage(f"R{run_id} ended before it had a snapshot ({run.cause}); there is nothing to replay")
+    snapshot = store.snapshot(run_id)
+    settings = restored(store.deciding(run_id))
+    checked: list[str] = []
+    differences: list[str] = []
+    for name, then, now in _comparisons(store, run_id, snapshot, settings, analyst_of):
+        checked.append(name)
+        differences += [f"{name}: {difference}" for difference in differing(plain(then), plain(now))]
+    return Replay(run_id=run_id, checked=tuple(checked), differences=tuple(differences))
+
+
+def _comparisons(
+    store: Store,
+    run_id: int,
+    snapshot: MarketSnapshot,
+    settings: Settings,
+    analyst_of: Callable[[str, Settings], Analyst],
+) -> Iterator[tuple[str, Any, Any]]:
+    seen, quality = judge(snapshot, settings)
+    yield "gates", store.quality(run_id), quality
+    menu = store.menu(run_id)
+    if menu is None or seen is None:
+        return
+    yield "menu", menu, menu_of(seen, settings, seed=menu.seed)
+    answers = store.answers(run_id)
+    for role, answer in answers:
+        if answer.analyst == "rules":
+            yield f"{role} of the fixed rule", answer, analyst_of("rules", settings).choose(snapshot, menu)
+    ruling, proposal = store.ruling(run_id), store.proposal_of_run(run_id)
+    chosen = next((answer for role, answer in answers if role == "chosen"), None)
+    if ruling is None or chosen is None:
+        return
+    yield from _judged(store, run_id, snapshot, settings, menu, chosen, ruling, proposal)
+
+
+def _judged(  # noqa: PLR0913 - what a decision consists of
+    store: Store,
+    run_id: int,
+    snapshot: MarketSnapshot,
+    settings: Settings,
+    menu: Menu,
+    chosen: Recommendation,
+    ruling: Ruling,
+    proposal: Proposal | None,
+) -> Iterator[tuple[str, Any, Any]]:
+    candidate = menu.find(chosen.candidate_id)
+    if candidate is None or ruling.account is None or ruling.exposure is None:
+        return
+    again = rule_on(candidate, snapshot, ruling.account, ruling.exposure, settings=settings, now=ruling.at)
+    yield "checks", [finding for finding in ruling.findings], list(again.findings)
+    yield "size", ruling.sizing, again.sizing
+    if proposal is None or proposal.chosen_by != chosen.analyst:
+        return
+    first = store.first_proposal_of_run(run_id)
+    made, body = proposal_of(candidate, again, chosen, snapshot, settings, run=store.run(run_id))
+    yield "proposal", first.hash, made.hash
+    yield "order", store.first_body_of_run(run_id), body
+
+
+def differing(then: Any, now: Any, path: str = "") -> Iterator[str]:
+    """Every place where two plain values differ, as `path: was, is now`."""
+    if isinstance(then, dict) and isinstance(now, dict):
+        for key in sorted(then.keys() | now.keys()):
+            yield from differing(then.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
+        for place, (was, will) in enumerate(zip(then, now, strict=True)):
+            yield from differing(was, will, f"{path}[{place}]")
+    elif then != now:
+        yield f"{path or 'value'} was {_short(then)}, is now {_short(now)}"
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,64 @@
+"""May it be traded: fresh quotes, market conditions, limits and size, without the analyst."""
+
+from dataclasses import replace as changed
+from datetime import datetime
+
+from spy32.domain.deciding import Finding, Recommendation, Ruling
+from spy32.domain.market import MarketSnapshot
+from spy32.domain.running import Outcome
+from spy32.domain.trading import Account, Candidate, Exposure, Menu
+from spy32.pipeline.kit import Done, Ended, Kit, Seen
+from spy32.rules import conditions, limits, pricing, sizing
+from spy32.sessions import market_date, week_start
+from spy32.settings import Settings
+
+
+def vet(kit: Kit, seen: Seen, menu: Menu, chosen: Recommendation, account: Account) -> Done[Ruling] | Ended:
+    """The ruling on the chosen candidate, stored; a refusal ends the run with every reason."""
+    candidate = menu.find(chosen.candidate_id)
+    if candidate is None:
+        return Ended(
+            outcome=Outcome.NO_TRADE, cause="vetoed", reasons=(f"{chosen.candidate_id!r} is not on this menu",)
+        )
+    now = kit.clock()
+    moved = requoted(kit, candidate, seen.snapshot)
+    today = market_date(now)
+    exposure = kit.store.exposure(run_id=kit.run_id, today=today, week_start=week_start(today))
+    ruling = rule_on(candidate, seen.snapshot, account, exposure, settings=kit.settings, now=now)
+    ruling = changed(ruling, findings=(*moved, *ruling.findings))
+    kit.store.save_ruling(kit.run_id, ruling, now)
+    if ruling.accepted:
+        notes = [finding.message for finding in ruling.findings]
+        return Done(value=ruling, detail="; ".join((f"{ruling.quantity} contracts", *notes)))
+    return Ended(outcome=Outcome.NO_TRADE, cause=cause_of(ruling), reasons=ruling.reasons)
+
+
+def requoted(kit: Kit, candidate: Candidate, snapshot: MarketSnapshot) -> tuple[Finding, ...]:
+    """Quotes of the chosen legs fetched again: has the market left the price that the menu showed?"""
+    quotes = kit.market.quotes(kit.underlying, candidate.spread.legs)
+    return pricing.moved(candidate, snapshot.spot, quotes, kit.settings.drift)
+
+
+def rule_on(  # noqa: PLR0913 - a ruling has exactly these grounds
+    candidate: Candidate,
+    snapshot: MarketSnapshot,
+    account: Account,
+    exposure: Exposure,
+    *,
+    settings: Settings,
+    now: datetime,
+) -> Ruling:
+    """Conditions, limits and size of one candidate: the part that a replay recomputes."""
+    found, halve = conditions.weigh(snapshot, candidate, settings, now)
+    limited = limits.check(candidate, account, exposure, settings, now)
+    size = sizing.size(candidate, account, exposure, settings, halve=halve, snapshot=snapshot)
+    findings = (*found, *limited, *sizing.findings(size))
+    return Ruling(quantity=size.quantity, findings=findings, sizing=size, account=account, exposure=exposure, at=now)
+
+
+def cause_of(ruling: Ruling) -> str:
+    """The cause of a refusal: the market's conditions before our limits, a moved quote before both."""
+    rules = [finding.rule for finding in ruling.findings if finding.blocks]
+    if any(rule in pricing.RULES for rule in rules):
+        return "vetoed"
+    return "condition" if any(rule in conditions.RULES for rule in rules) else "limits"

@@ -1,0 +1,316 @@
+"""`execute`: what a person approved is sent once, worked along its plan, and comes to rest whatever happens."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from spy32.desk.execute import execute, rehearse
+from spy32.domain.market import Chain
+from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Unavailable, Unresolved
+from spy32.lifecycle import OrderState, ProposalState, TradeState
+from tests import builders
+from tests.desk_world import World, world
+from tests.fakes import TIMED_OUT
+
+O, P = OrderState, ProposalState  # noqa: E741
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[World]:
+    made = world(tmp_path)
+    yield made
+    made.store.close()
+
+
+def submits(desk: World) -> int:
+    return desk.orders.requests.count("submit")
+
+
+def test_an_approved_proposal_is_filled_at_once_when_the_broker_takes_the_first_price(desk: World) -> None:
+    proposal = desk.approved()
+    desk.orders.fills_at = Decimal("9")
+    done = execute(desk.bench, proposal)
+    assert done.state is P.DONE
+    assert desk.order_states(proposal) == [O.FILLED]
+    trade = desk.store.trade_of_proposal(proposal)
+    assert trade is not None and trade.state is TradeState.OPEN
+    assert (trade.quantity, trade.credit) == (done.quantity, done.limit_price)
+
+
+def test_the_price_is_worked_down_one_tick_a_step_and_never_below_the_floor(desk: World) -> None:
+    proposal = desk.approved()
+    plan = desk.store.proposal(proposal).plan
+    with pytest.raises(NotFilled):
+        execute(desk.bench, proposal)
+    limits = [order.limit for order in desk.store.orders(proposal)]
+    assert limits == list(plan.prices)
+    assert min(limits) == plan.limit
+    assert submits(desk) == 1
+
+
+def test_steps_are_as_far_apart_as_the_plan_says_and_the_deadline_ends_it(desk: World) -> None:
+    proposal = desk.approved()
+    began = desk.clock()
+    with pytest.raises(NotFilled):
+        execute(desk.bench, proposal)
+    plan = desk.store.proposal(proposal).plan
+    orders = desk.store.orders(proposal)
+    gaps = {
+        (later.created_at - earlier.created_at).total_seconds()
+        for earlier, later in zip(orders, orders[1:], strict=False)
+    }
+    assert gaps == {plan.step_seconds}
+    assert plan.deadline_seconds <= (desk.clock() - began).total_seconds() <= plan.deadline_seconds + 60
+    assert orders[-1].state is O.CANCELLED
+    assert desk.state(proposal) is P.PROPOSED
+
+
+def test_a_fill_on_the_way_down_stops_at_its_price(desk: World) -> None:
+    proposal = desk.approved()
+    second = desk.store.proposal(proposal).plan.prices[1]
+    desk.orders.fills_at = second
+    done = execute(desk.bench, proposal)
+    assert done.state is P.DONE
+    assert desk.order_states(proposal) == [O.REPLACED, O.FILLED]
+    trade = desk.store.trade_of_proposal(proposal)
+    assert trade is not None and trade.credit == second
+
+
+def test_after_a_partial_fill_the_price_rests_until_the_deadline_and_what_is_filled_is_the_trade(desk: World) -> None:
+    proposal = desk.approved()
+    sleep = desk.clock.sleep
+
+    def fill_one(seconds: float) -> None:
+        sleep(seconds)
+        if len(desk.clock.waits) == 1:
+            desk.orders.fill(next(iter(desk.orders.book)), quantity=1)
+
+    bench = replace(desk.bench, sleep=fill_one)
+    done = execute(bench, proposal)
+    assert done.state is P.DONE
+    assert desk.order_states(proposal) == [O.CANCELLED]
+    trade = desk.store.trade_of_proposal(proposal)
+    assert trade is not None and trade.quantity == 1
+
+
+def test_a_second_execute_of_a_done_proposal_sends_nothing_and_is_content(desk: World) -> None:
+    proposal = desk.approved()
+    desk.orders.fills_at = Decimal("9")
+    execute(desk.bench, proposal)
+    assert execute(desk.bench, proposal).state is P.DONE
+    assert submits(desk) == 1
+
+
+@pytest.mark.parametrize("trouble", ["before", "after"])
+def test_a_lost_answer_is_settled_by_reading_and_never_sent_twice(desk: World, trouble: str) -> None:
+    proposal = desk.approved()
+    desk.orders.faults.append((trouble, TIMED_OUT))
+    desk.orders.fills_at = Decimal("9")
+    if trouble == "after":
+        assert execute(desk.bench, proposal).state is P.DONE
+    else:
+        with pytest.raises(NotFilled, match="not at the broker"):
+            execute(desk.bench, proposal)
+        assert desk.order_states(proposal) == [O.ABSENT]
+        assert desk.state(proposal) is P.PROPOSED
+    assert submits(desk) == 1
+
+
+def test_absence_needs_three_reads_over_a_minute(desk: World) -> None:
+    proposal = desk.approved()
+    desk.orders.faults.append(("after", TIMED_OUT))
+    desk.orders.hidden_reads = 2
+    desk.orders.fills_at = Decimal("9")
+    began = desk.clock()
+    assert execute(desk.bench, proposal).state is P.DONE
+    assert (desk.clock() - began).total_seconds() >= 30
+
+
+def test_a_broker_that_cannot_be_read_leaves_the_order_unknown_and_sends_nothing_more(desk: World) -> None:
+    proposal = desk.approved()
+    desk.orders.faults.append(("after", TIMED_OUT))
+    desk.orders.unreadable = True
+    with pytest.raises(Unresolved):
+        execute(desk.bench, proposal)
+    assert desk.order_states(proposal) == [O.UNKNOWN]
+    with pytest.raises(Unresolved):
+        execute(desk.bench, proposal)
+    assert submits(desk) == 1
+    desk.orders.unreadable = False
+    desk.orders.fill(next(iter(desk.orders.book)))
+    assert execute(desk.bench, proposal).state is P.DONE
+    assert submits(desk) == 1
+
+
+def test_a_row_left_submitting_by_a_dead_process_is_adopted(desk: World) -> None:
+    proposal = desk.approved()
+    made, yes = desk.store.proposal(proposal), desk.store.approval_of(proposal)
+    committed = desk.store.begin_order(builders.order(made, yes), at=desk.clock())
+    desk.orders.submit(committed.body)
+    desk.orders.fill(next(iter(desk.orders.book)))
+    assert execute(desk.bench, proposal).state is P.DONE
+    assert submits(desk) == 1
+
+
+def test_a_refused_order_goes_back_to_the_person_with_the_broker_s_words(desk: World) -> None:
+    proposal = desk.approved()
+    desk.orders.faults.append(("before", BrokerRefused("margin_check_failed: too little")))
+    with pytest.raises(BrokerRefused, match="margin_check_failed"):
+        execute(desk.bench, proposal)
+    assert desk.order_states(proposal) == [O.REFUSED]
+    assert desk.state(proposal) is P.PROPOSED
+
+
+def test_a_refused_dry_run_sends_nothing(desk: World) -> None:
+    proposal = desk.approved()
+    desk.orders.refuse = "cant_buy_for_credit"
+    with pytest.raises(BrokerRefused, match="cant_buy_for_credit"):
+        execute(desk.bench, proposal)
+    assert desk.orders.requests == []
+    assert desk.state(proposal) is P.PROPOSED
+
+
+def test_the_halt_file_stops_the_send_and_keeps_the_approval(desk: World) -> None:
+    proposal = desk.approved()
+    desk.halt = "rain"
+    with pytest.raises(NotPermitted, match="rain"):
+        execute(desk.bench, proposal)
+    assert desk.orders.requests == []
+    assert desk.state(proposal) is P.APPROVED
+
+
+def test_a_halt_in_the_middle_cancels_and_reprices_no_more(desk: World) -> None:
+    proposal = desk.approved()
+    sleep = desk.clock.sleep
+
+    def halt(seconds: float) -> None:
+        sleep(seconds)
+        desk.halt = "stop it"
+
+    bench = replace(desk.bench, sleep=halt)
+    with pytest.raises(NotFilled):
+        execute(bench, proposal)
+    assert desk.orders.requests == ["submit", "cancel"]
+
+
+def test_an_approval_that_is_over_goes_back_to_proposed(desk: World) -> None:
+    proposal = desk.approved()
+    desk.clock.at = builders.later(minutes=66)
+    with pytest.raises(Refused, match="ended"):
+        execute(desk.bench, proposal)
+    assert desk.state(proposal) is P.PROPOSED
+    assert desk.orders.requests == []
+
+
+def test_a_proposal_that_nobody_approved_is_refused(desk: World) -> None:
+    made = desk.proposed()
+    assert made.id is not None
+    with pytest.raises(Refused, match="not approved"):
+        execute(desk.bench, made.id)
+
+
+def moved(chain: Chain, spot: float) -> Chain:
+    return replace(chain, spot=spot)
+
+
+def test_an_underlying_that_has_drifted_sends_nothing_and_asks_for_a_new_approval(desk: World) -> None:
+    proposal = desk.approved()
+    chain = desk.market.snapshot.chain
+    desk.market.chain_now = replace(chain, spot=chain.spot * 1.02, as_of=desk.clock())
+    with pytest.raises(Refused, match="underlying"):
+        execute(desk.bench, proposal)
+    assert desk.state(proposal) is P.PROPOSED
+    assert desk.orders.requests == []
+
+
+def test_another_process_at_work_is_told_to_wait(desk: World) -> None:
+    proposal = desk.approved()
+    desk.locks.busy.add(f"proposal-{proposal}")
+    with pytest.raises(Unavailable):
+        execute(desk.bench, proposal)
+    assert desk.orders.requests == []
+
+
+def test_ctrl_c_while_the_price_is_worked_cancels_and_tells(desk: World) -> None:
+    proposal = desk.approved()
+
+    def interrupt(seconds: float) -> None:
+        if not desk.clock.waits:
+            desk.clock.sleep(seconds)
+            raise KeyboardInterrupt
+        desk.clock.sleep(seconds)
+
+    bench = replace(desk.bench, sleep=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        execute(bench, proposal)
+    assert desk.order_states(proposal) == [O.CANCELLED]
+    assert desk.state(proposal) is P.PROPOSED
+    assert any("nothing works any more" in line for line in desk.said)
+
+
+def test_no_wait_leaves_the_order_working_and_the_next_execute_goes_on_with_it(desk: World) -> None:
+    proposal = desk.approved()
+    assert execute(desk.bench, proposal, wait=False).state is P.SENT
+    assert desk.order_states(proposal) == [O.WORKING]
+    desk.orders.fill(next(iter(desk.orders.book)))
+    assert execute(desk.bench, proposal).state is P.DONE
+    assert submits(desk) == 1
+
+
+def test_a_fill_that_wins_against_the_cancel_is_the_trade(desk: World) -> None:
+    proposal = desk.approved()
+    cancel = desk.orders.cancel
+
+    def fill_first(broker_id: str) -> object:
+        desk.orders.fill(broker_id)
+        return cancel(broker_id)
+
+    desk.orders.cancel = fill_first  # type: ignore[method-assign, assignment]
+    assert execute(desk.bench, proposal).state is P.DONE
+    assert desk.last_order(proposal).state is O.FILLED
+
+
+def test_a_fill_during_a_replacement_stops_repricing(desk: World) -> None:
+    proposal = desk.approved()
+    replace_order = desk.orders.replace
+
+    def fill_first(broker_id: str, body: str) -> object:
+        desk.orders.fill(broker_id)
+        return replace_order(broker_id, body)
+
+    desk.orders.replace = fill_first  # type: ignore[method-assign, assignment]
+    assert execute(desk.bench, proposal).state is P.DONE
+    assert desk.order_states(proposal) == [O.FILLED, O.REFUSED]
+    trade = desk.store.trade_of_proposal(proposal)
+    assert trade is not None and trade.quantity == desk.store.proposal(proposal).quantity
+
+
+def test_a_replacement_whose_answer_is_lost_is_followed_by_its_reference(desk: World) -> None:
+    proposal = desk.approved()
+    desk.orders.faults += [("", None), ("after", TIMED_OUT)]  # type: ignore[list-item]
+    desk.orders.fills_at = desk.store.proposal(proposal).plan.prices[1]
+    assert execute(desk.bench, proposal).state is P.DONE
+    assert desk.order_states(proposal) == [O.REPLACED, O.FILLED]
+
+
+def test_a_replacement_that_never_arrived_leaves_the_old_order_working(desk: World) -> None:
+    proposal = desk.approved()
+    desk.orders.faults += [("", None), ("before", TIMED_OUT)]  # type: ignore[list-item]
+    with pytest.raises(NotFilled):
+        execute(desk.bench, proposal)
+    states = desk.order_states(proposal)
+    assert states[1] is O.ABSENT
+    assert O.WORKING not in states and O.UNKNOWN not in states
+
+
+def test_a_rehearsal_shows_the_exact_body_and_writes_nothing(desk: World) -> None:
+    proposal = desk.approved()
+    before = desk.store.verify().events
+    shown = rehearse(desk.bench, proposal)
+    desk.orders.fills_at = Decimal("9")
+    assert desk.store.verify().events == before
+    execute(desk.bench, proposal)
+    assert desk.store.orders(proposal)[0].body == shown.body
