@@ -255,8 +255,8 @@ _INDEXES = (
     "create index notice_pending on notice (id) where sent_at is null",
 )
 
-APPEND_ONLY = ("stamp", "event", "step", "snapshot", "menu", "candidate", "answer", "approval", "fill", "mark", "cash")
-KEPT = ("run", "proposal", "broker_order", "trade", "paper_order", "notice", "flag")
+APPEND_ONLY = ("event", "step", "snapshot", "menu", "candidate", "answer", "approval", "fill", "mark", "cash")
+KEPT = ("stamp", "run", "proposal", "broker_order", "trade", "paper_order", "notice", "flag")
 """Rows that live: they may change, but never go."""
 RECORDED = tuple(table for table in (*APPEND_ONLY, *KEPT) if table != "event")
 """Tables whose rows the history speaks of."""

@@ -1,0 +1,122 @@
+"""Reading, and the one way of writing: a transaction whose event tells of every row that it touched."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from spy32.domain.codec import canonical
+from spy32.domain.trading import Mode
+from spy32.errors import BadSettings
+from spy32.records.trouble import translated
+from spy32.records.values import GENESIS, event_hash, instant, row_digest
+
+
+class Change:
+    """One write transaction. Its event holds the digest of each touched row as the transaction leaves it."""
+
+    def __init__(self, db: sqlite3.Connection, at: datetime, kind: str, subject: str) -> None:
+        self._db = db
+        self._touched: dict[tuple[str, int], None] = {}
+        self.at = instant(at)
+        self.kind = kind
+        self.subject = subject
+        self.details: dict[str, Any] = {}
+        """More that the event says, as JSON values."""
+
+    def insert(self, table: str, **columns: Any) -> int:
+        """The id of the new row."""
+        names, marks = ", ".join(columns), ", ".join("?" * len(columns))
+        cursor = self._db.execute(f"insert into {table} ({names}) values ({marks})", tuple(columns.values()))
+        assert cursor.lastrowid is not None
+        self._touched[table, cursor.lastrowid] = None
+        return cursor.lastrowid
+
+    def update(self, table: str, row_id: int, **columns: Any) -> None:
+        sets = ", ".join(f"{name} = ?" for name in columns)
+        self._db.execute(f"update {table} set {sets} where id = ?", (*columns.values(), row_id))
+        self._touched[table, row_id] = None
+
+    def seal(self) -> None:
+        """Write the event, unless nothing was touched."""
+        if not self._touched:
+            return
+        last = self._db.execute("select id, hash from event order by id desc limit 1").fetchone()
+        number, previous = (last[0] + 1, last[1]) if last is not None else (1, GENESIS)
+        digests = {f"{table}:{row_id}": self._digest(table, row_id) for table, row_id in self._touched}
+        fields = {
+            "id": number,
+            "at": self.at,
+            "kind": self.kind,
+            "subject": self.subject,
+            "data": canonical({**self.details, "rows": digests}),
+            "previous": previous,
+        }
+        self._db.execute(
+            "insert into event (id, at, kind, subject, data, previous, hash) values (?, ?, ?, ?, ?, ?, ?)",
+            (*fields.values(), event_hash(previous, fields)),
+        )
+
+    def _digest(self, table: str, row_id: int) -> str:
+        row = self._db.execute(f"select * from {table} where id = ?", (row_id,)).fetchone()
+        return row_digest(dict(row))
+
+
+class Base:
+    """An open database and whose it is."""
+
+    def __init__(self, db: sqlite3.Connection, path: Path, *, mode: Mode, account: str) -> None:
+        self.db = db
+        self.path = path
+        self.mode = mode
+        self.account = account
+
+    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        with translated(self.path):
+            return self.db.execute(sql, values).fetchall()
+
+    def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
+        """The first row, or None."""
+        with translated(self.path):
+            found: sqlite3.Row | None = self.db.execute(sql, values).fetchone()
+            return found
+
+    @contextmanager
+    def consistent(self) -> Iterator[None]:
+        """Several reads of one state of the database; inside a transaction it is one already."""
+        if self.db.in_transaction:
+            yield
+            return
+        with translated(self.path):
+            self.db.execute("begin")
+            try:
+                yield
+            finally:
+                if self.db.in_transaction:
+                    self.db.execute("rollback")
+
+    @contextmanager
+    def changing(self, at: datetime, kind: str, subject: str = "") -> Iterator[Change]:
+        """A write transaction: committed with its event when the block ends well, undone otherwise.
+
+        It begins IMMEDIATE: a transaction that reads first and then writes fails at once when another one wrote in
+        between, whatever the time-out.
+        """
+        with translated(self.path):
+            self.db.execute("begin immediate")
+            try:
+                change = Change(self.db, at, kind, subject)
+                yield change
+                change.seal()
+                self.db.execute("commit")
+            finally:
+                # After a full disk SQLite has rolled back by itself, and a second rollback would fail.
+                if self.db.in_transaction:
+                    self.db.execute("rollback")
+
+    def own_mode(self, mode: Mode) -> None:
+        """`BadSettings` unless `mode` is the one that this database is stamped with."""
+        if mode is not self.mode:
+            raise BadSettings(f"{self.path} is of mode {self.mode}; nothing of mode {mode} may be written to it")

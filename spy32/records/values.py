@@ -1,0 +1,109 @@
+"""Between nouns and columns: money, instants, JSON bodies, and the digest of a row."""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from spy32.domain.codec import canonical, parse, plain
+from spy32.errors import StoreTrouble, Unusable
+
+T = TypeVar("T")
+
+E4 = 10_000
+LARGEST = 2**63 - 1
+"""SQLite keeps whole numbers in 64 bits."""
+
+
+def to_e4(amount: Decimal) -> int:
+    """Dollars as ten-thousandths; `Unusable` when that is not exact. A float is refused by type."""
+    if not isinstance(amount, Decimal):
+        raise TypeError(f"money is Decimal, not {type(amount).__name__}")
+    scaled = amount * E4
+    if not scaled.is_finite() or scaled != scaled.to_integral_value() or abs(scaled) > LARGEST:
+        raise Unusable(f"{amount} dollars is not a whole number of ten-thousandths")
+    return int(scaled)
+
+
+def from_e4(amount: int) -> Decimal:
+    """Ten-thousandths as dollars, with two decimals, or more where they are needed."""
+    places = next((places for places, step in ((2, 100), (3, 10)) if amount % step == 0), 4)
+    return Decimal(amount // 10 ** (4 - places)).scaleb(-places)
+
+
+def instant(at: datetime) -> str:
+    """RFC 3339 in UTC; such texts sort as the instants do."""
+    if at.tzinfo is None:
+        raise ValueError("a naive datetime cannot be stored")
+    return at.astimezone(UTC).isoformat()
+
+
+def when(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def maybe_when(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def maybe_day(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def body_of(value: Any, *without: str) -> str:
+    """Canonical JSON of a noun, less the fields that have columns of their own."""
+    fields = plain(value)
+    return canonical({name: item for name, item in fields.items() if name not in without})
+
+
+def revive(kind: type[T], text: str, where: str, **columns: Any) -> T:
+    """The noun of a body and the columns that complete it; `StoreTrouble` names the row that cannot be read."""
+    try:
+        return parse(kind, {**json.loads(text), **columns})
+    except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError, RecursionError) as trouble:
+        raise unreadable(where, trouble) from trouble
+
+
+def revive_items(kind: type[T], text: str, where: str) -> tuple[T, ...]:
+    """The nouns of a JSON list."""
+    try:
+        return tuple(parse(kind, item) for item in json.loads(text))
+    except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError, RecursionError) as trouble:
+        raise unreadable(where, trouble) from trouble
+
+
+def unreadable(where: str, trouble: Exception) -> StoreTrouble:
+    return StoreTrouble(f"{where} cannot be read ({trouble}); `spy32 audit verify` finds what was changed")
+
+
+def packed(text: str) -> bytes:
+    return zlib.compress(text.encode(), 6)
+
+
+def unpacked(data: bytes, where: str) -> str:
+    try:
+        return zlib.decompress(data).decode()
+    except (zlib.error, UnicodeDecodeError) as trouble:
+        raise unreadable(where, trouble) from trouble
+
+
+def row_digest(columns: Mapping[str, object]) -> str:
+    """SHA-256 of what a row holds. Empty columns are left out, so that a migration may add one and keep history whole."""
+    kept = {
+        name: {"sha256": hashlib.sha256(value).hexdigest()} if isinstance(value, bytes) else value
+        for name, value in columns.items()
+        if value is not None
+    }
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+GENESIS = "0" * 64
+"""What stands before the first event."""
+
+
+def event_hash(previous: str, fields: Mapping[str, object]) -> str:
+    """The link of an event: SHA-256 over the link before it and everything that the event says."""
+    return hashlib.sha256((previous + canonical(dict(fields))).encode()).hexdigest()
