@@ -1,0 +1,167 @@
+"""What the desk commands answer: an execution, a rehearsal, a reconciliation, positions, a replay. Short plain lines."""
+
+import json as jsonlib
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from spy32.domain.acting import Trade
+from spy32.domain.codec import plain
+from spy32.domain.deciding import Proposal
+from spy32.domain.trading import Account
+from spy32.domain.views import RunView
+from spy32.lifecycle import ProposalState
+from spy32.render.documents import emit, run_document
+
+if TYPE_CHECKING:
+    from spy32.desk.execute import Rehearsal
+    from spy32.desk.reconcile import Holding, Reconciled
+    from spy32.pipeline.replay import Replay
+
+
+def say(out: Console, lines: Iterable[str]) -> None:
+    """Print lines that the terminal may wrap but nothing cuts."""
+    for line in lines:
+        out.print(line, soft_wrap=True)
+
+
+def executed(out: Console, view: RunView, *, json: bool) -> None:
+    """How the proposal of this run stands after `execute` or `cancel`."""
+    if json:
+        emit(out, run_document(view))
+        return
+    assert view.proposal is not None
+    say(out, _execution(view, view.proposal))
+
+
+def _execution(view: RunView, proposal: Proposal) -> Iterable[str]:
+    simulated = f"  [{proposal.mode}{', recorded market' if proposal.is_recorded else ''}]"
+    yield f"P{proposal.id} is {proposal.state}{simulated}"
+    for order in view.orders:
+        why = f": {order.reason}" if order.reason else ""
+        yield f"  {order.reference}  {order.state}  at {order.limit}  {order.filled} of {order.quantity} filled{why}"
+    trade = view.trade
+    if trade is not None:
+        yield f"T{trade.id}: {trade.quantity} x {proposal.underlying} opened for {trade.credit} credit, fees ${trade.fees:,.2f}"
+        yield f"  maximum loss ${trade.max_loss:,.2f}" + (f"; {trade.assumption}" if trade.assumption else "")
+        yield f"  out at {proposal.exit.profit_target} or better; stop alarm at {proposal.exit.stop}; {_exit_days(proposal)}"
+    if proposal.state is ProposalState.SENT:
+        yield f"next: spy32 execute P{proposal.id} goes on working it, spy32 cancel P{proposal.id} cancels it"
+    elif trade is not None:
+        yield f"next: spy32 show T{trade.id}; spy32 positions"
+
+
+def _exit_days(proposal: Proposal) -> str:
+    time_exit = f"time exit {proposal.exit.time_exit}, " if proposal.exit.time_exit is not None else ""
+    return f"{time_exit}always out by {proposal.exit.last_exit}"
+
+
+def rehearsal(out: Console, shown: "Rehearsal", *, json: bool) -> None:
+    """Exactly what `execute` would send now, and what its checks say."""
+    if json:
+        document = {
+            "schema": "spy32.rehearsal",
+            "version": 1,
+            "proposal_id": f"P{shown.proposal.id}",
+            "hash": shown.proposal.hash,
+            "order_body": jsonlib.loads(shown.body),
+            "findings": plain(shown.findings),
+            "dry_run": plain(shown.answer),
+        }
+        emit(out, document)
+        return
+    say(out, _rehearsed(shown))
+
+
+def _rehearsed(shown: "Rehearsal") -> Iterable[str]:
+    yield f"P{shown.proposal.id}, hash {shown.proposal.hash[:8]}: this would be sent now, and nothing was"
+    yield shown.body
+    yield f"then worked to {shown.proposal.floor_price}, {shown.proposal.plan.tick} every {shown.proposal.plan.step_seconds} s"
+    for finding in shown.findings:
+        yield f"{'REFUSED' if finding.blocks else 'note'}: {finding.message}"
+    for error in shown.answer.errors:
+        yield f"REFUSED by the broker's dry run: {error}"
+    for warning in shown.answer.warnings:
+        yield f"the broker warns: {warning}"
+    if shown.answer.fees is not None:
+        yield f"fees ${shown.answer.fees:,.2f}"
+    if shown.answer.buying_power_change is not None:
+        yield f"buying power used ${shown.answer.buying_power_change:,.2f}"
+
+
+def reconciled(out: Console, found: "Reconciled", *, json: bool) -> None:
+    """What was in flight, how it stands now, and where we and the broker differ."""
+    if json:
+        orders = [
+            {"reference": now.reference, "was": was.state.value, "now": now.state.value, "filled": now.filled}
+            for was, now in found.orders
+        ]
+        troubles = [trouble.message for trouble in found.troubles]
+        document = {"schema": "spy32.reconciled", "version": 1, "orders": orders, "troubles": troubles}
+        emit(out, {**document, "holdings": _holdings(found.holdings)})
+        return
+    say(out, _reconciliation(found))
+
+
+def _reconciliation(found: "Reconciled") -> Iterable[str]:
+    if not found.orders:
+        yield "nothing was in flight"
+    for was, now in found.orders:
+        yield f"{now.reference}: {was.state} before, {now.state} now, {now.filled} of {now.quantity} filled"
+    for holding in found.holdings:
+        if not holding.agrees:
+            yield f"DIFFERENT {holding.symbol}: ours {holding.ours:+d}, the broker's {holding.broker:+d}"
+    if not found.differs:
+        yield "our positions and the broker's agree"
+
+
+def _holdings(found: Sequence["Holding"]) -> list[dict[str, object]]:
+    return [{"symbol": each.symbol, "ours": each.ours, "broker": each.broker, "agrees": each.agrees} for each in found]
+
+
+def positions(
+    out: Console, found: Sequence["Holding"], trades: Sequence[Trade], account: Account, *, json: bool
+) -> None:
+    """Every contract that our book or the broker holds, then the trades that they make up."""
+    if json:
+        document = {
+            "schema": "spy32.positions",
+            "version": 1,
+            "mode": account.mode.value,
+            "account": account.masked,
+            "net_liquidation": f"{account.net_liquidation:.2f}",
+            "buying_power": f"{account.buying_power:.2f}",
+            "positions": _holdings(found),
+            "trades": [{"id": f"T{trade.id}", "state": trade.state.value, "quantity": trade.quantity} for trade in trades],
+        }
+        emit(out, document)
+        return
+    say(out, _positions(found, trades, account))
+
+
+def _positions(found: Sequence["Holding"], trades: Sequence[Trade], account: Account) -> Iterable[str]:
+    yield f"{account.mode} account {account.masked}: net liquidation ${account.net_liquidation:,.2f}, buying power ${account.buying_power:,.2f}"
+    for each in found:
+        agrees = "agree" if each.agrees else "DIFFERENT"
+        yield f"  {each.symbol}  ours {each.ours:+d}  broker {each.broker:+d}  {agrees}"
+    for trade in trades:
+        yield f"T{trade.id} {trade.state}: {trade.quantity} opened for {trade.credit}, maximum loss ${_dollars(trade.max_loss)}"
+    if not found:
+        yield "no positions"
+
+
+def _dollars(amount: Decimal) -> str:
+    return f"{amount:,.2f}"
+
+
+def replayed(out: Console, found: "Replay", *, json: bool) -> None:
+    """What was recomputed from the record, and every difference."""
+    if json:
+        document = {"schema": "spy32.replay", "version": 1, "run": found.name}
+        emit(out, {**document, "checked": list(found.checked), "differences": list(found.differences)})
+        return
+    say(out, [f"{found.name}: recomputed {', '.join(found.checked)}"])
+    same = ["no difference from the record"]
+    say(out, [f"DIFFERENT {line}" for line in found.differences] if found.differences else same)
