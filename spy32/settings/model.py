@@ -45,9 +45,15 @@ class Secret:
         return hash(self._value)
 
 
-def knob(default: Any, doc: str, *, low: Any = None, high: Any = None, choices: tuple[str, ...] = ()) -> Any:
-    """A field with its meaning and bounds, both inclusive."""
-    metadata = {"doc": doc, "low": low, "high": high, "choices": choices}
+def knob(
+    default: Any, doc: str, *, low: Any = None, high: Any = None, choices: tuple[str, ...] = (), form: str = ""
+) -> Any:
+    """A field with its meaning and bounds, both inclusive. Bounds and choices of a list or table hold for each entry.
+
+    `form` names a pattern that a text must have: `address`, `host` (an address or empty), `time` (HH:MM),
+    `account`, `word` (no blanks), `ticker`, or `source` (one of the choices, or `recorded:FILE`).
+    """
+    metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "form": form}
     if isinstance(default, Mapping):
         return field(default_factory=lambda: dict(default), metadata=metadata)
     return field(default=default, metadata=metadata)
@@ -55,39 +61,49 @@ def knob(default: Any, doc: str, *, low: Any = None, high: Any = None, choices: 
 
 D = Decimal
 
+SOURCES = ("tastytrade", "cboe", "yahoo", "recorded")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Xai:
-    url: str = knob("https://api.x.ai/v1", "Address of the xAI service, with /v1; https, or loopback")
+    url: str = knob("https://api.x.ai/v1", "Address of the xAI service, with /v1; https, or loopback", form="address")
     api_key: Secret | None = knob(None, "Key of the xAI service")
-    model: str = knob("grok-4.3", "Model that is asked")
+    model: str = knob("grok-4.3", "Model that is asked", form="word")
     deadline_seconds: int = knob(300, "Longest time for one answer, all attempts together", low=1, high=3600)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tastytrade:
-    url: str = knob("", "Address of the tastytrade service; empty takes the mode's own host")
+    url: str = knob("", "Address of the tastytrade service; empty takes the mode's own host", form="host")
     client_secret: Secret | None = knob(None, "OAuth client secret")
     refresh_token: Secret | None = knob(None, "OAuth refresh token")
-    account: str = knob("", "Account number; needed when the login has several")
+    account: str = knob("", "Account number; needed when the login has several", form="account")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cboe:
-    url: str = knob("https://cdn.cboe.com", "Address of the Cboe delayed quotes; https, or loopback")
+    url: str = knob("https://cdn.cboe.com", "Address of the Cboe delayed quotes; https, or loopback", form="address")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Yahoo:
-    url: str = knob("", "Replaces scheme and host of every Yahoo address; empty leaves them alone")
+    url: str = knob("", "Replaces scheme and host of every Yahoo address; empty leaves them alone", form="host")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketSources:
-    chain: tuple[str, ...] = knob(("tastytrade", "cboe", "yahoo"), "Sources of the option chain, in order")
-    history: tuple[str, ...] = knob(("yahoo", "cboe"), "Sources of daily bars, in order")
-    vix: tuple[str, ...] = knob(("cboe", "yahoo"), "Sources of the VIX family, in order")
-    dividends: tuple[str, ...] = knob(("yahoo", "table"), "Sources of ex-dividend dates, in order")
+    chain: tuple[str, ...] = knob(
+        ("tastytrade", "cboe", "yahoo"), "Sources of the option chain, in order", choices=SOURCES, form="source"
+    )
+    history: tuple[str, ...] = knob(
+        ("yahoo", "cboe"), "Sources of daily bars, in order", choices=SOURCES, form="source"
+    )
+    vix: tuple[str, ...] = knob(
+        ("cboe", "yahoo"), "Sources of the VIX family, in order", choices=SOURCES, form="source"
+    )
+    dividends: tuple[str, ...] = knob(
+        ("yahoo", "table"), "Sources of ex-dividend dates, in order", choices=(*SOURCES, "table"), form="source"
+    )
     rate: float = knob(0.04, "Continuous short rate used when no source has one, fraction", low=-0.05, high=0.25)
 
 
@@ -103,8 +119,10 @@ class Schedule:
     weekday: str = knob(
         "monday", "Day of the weekly slot", choices=("monday", "tuesday", "wednesday", "thursday", "friday")
     )
-    time: str = knob("10:00", "New York time of the weekly slot, HH:MM")
-    development_time: str = knob("14:00", "New York time of the daily slot in the development environment, HH:MM")
+    time: str = knob("10:00", "New York time of the weekly slot, HH:MM", form="time")
+    development_time: str = knob(
+        "14:00", "New York time of the daily slot in the development environment, HH:MM", form="time"
+    )
     grace_minutes: int = knob(180, "How long after the slot a late start still counts", low=1, high=360)
     attempts: int = knob(3, "How often a failed or interrupted run may be tried again in the grace", low=1, high=10)
     lock_wait_seconds: int = knob(30, "How long a start waits for another one at work", low=0, high=600)
@@ -117,25 +135,34 @@ class Choice:
         (Strategy.PUT_CREDIT, Strategy.CALL_CREDIT), "Spreads that may reach the menu"
     )
     dte_tolerance: int = knob(3, "Days that the expiration may be off the target", low=0, high=10)
-    deltas: tuple[float, ...] = knob((0.16, 0.20, 0.25, 0.30), "Absolute short deltas that the menu aims at")
+    deltas: tuple[float, ...] = knob(
+        (0.16, 0.20, 0.25, 0.30), "Absolute short deltas that the menu aims at", low=0.01, high=0.5
+    )
     delta_low: float = knob(0.15, "Smallest absolute short delta", low=0.01, high=0.5)
     delta_high: float = knob(0.30, "Largest absolute short delta", low=0.01, high=0.5)
     widths: tuple[Decimal, ...] = knob(
-        (D("2"), D("5"), D("10")), "Widths that the menu aims at, dollars at a spot near 600"
+        (D("2"), D("5"), D("10")),
+        "Widths that the menu aims at, dollars at a spot near 600",
+        low=D("0.5"),
+        high=D("100"),
     )
     width_low: Decimal = knob(D("2"), "Smallest width, dollars at a spot near 600", low=D("0.5"), high=D("100"))
     width_high: Decimal = knob(D("10"), "Largest width, dollars at a spot near 600", low=D("0.5"), high=D("100"))
     rule_delta: float = knob(0.20, "Short delta that the fixed rule takes", low=0.01, high=0.5)
-    rule_width: Decimal = knob(D("5"), "Width that the fixed rule takes, dollars at a spot near 600")
+    rule_width: Decimal = knob(
+        D("5"), "Width that the fixed rule takes, dollars at a spot near 600", low=D("0.5"), high=D("100")
+    )
     per_side: int = knob(10, "Most candidates of a side", low=1, high=20)
     few: int = knob(6, "A menu with fewer candidates says so", low=0, high=20)
     credit_to_width: Decimal = knob(D("0.10"), "Least credit at the floor, of the width", low=D("0"), high=D("1"))
     costs_to_credit: Decimal = knob(
         D("0.15"), "Most costs to open and close, of the credit at the floor", low=D("0"), high=D("1")
     )
-    leg_width: Decimal = knob(D("0.10"), "A leg's bid-ask width that is always allowed, dollars", low=D("0.01"))
+    leg_width: Decimal = knob(
+        D("0.10"), "A leg's bid-ask width that is always allowed, dollars", low=D("0.01"), high=D("10")
+    )
     leg_width_of_mid: Decimal = knob(D("0.15"), "A leg's bid-ask width allowed, of its mid", low=D("0"), high=D("1"))
-    open_interest: int = knob(100, "Least open interest of the short leg", low=0)
+    open_interest: int = knob(100, "Least open interest of the short leg", low=0, high=1_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,16 +172,20 @@ class Execution:
     deadline_seconds: int = knob(600, "Then the order is cancelled", low=1, high=7200)
     floor_share: Decimal = knob(D("0.5"), "Share of mid less natural given up at the most", low=D("0"), high=D("1"))
     approval_minutes: int = knob(60, "How long an approval holds", low=1, high=480)
-    no_entry_after: str = knob("15:45", "No entry after this New York time, HH:MM; not on recorded markets")
+    no_entry_after: str = knob(
+        "15:45", "No entry after this New York time, HH:MM; not on recorded markets", form="time"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    commission: Decimal = knob(D("1.00"), "Commission a contract and leg to open, dollars", low=D("0"))
-    commission_cap: Decimal = knob(D("10"), "Most commission a leg, dollars", low=D("0"))
-    commission_close: Decimal = knob(D("0"), "Commission a contract and leg to close, dollars", low=D("0"))
-    clearing: Decimal = knob(D("0.10"), "Clearing fee a contract and leg, dollars", low=D("0"))
-    regulatory: Decimal = knob(D("0.03"), "Regulatory fees a contract and leg, dollars", low=D("0"))
+    commission: Decimal = knob(D("1.00"), "Commission a contract and leg to open, dollars", low=D("0"), high=D("1000"))
+    commission_cap: Decimal = knob(D("10"), "Most commission a leg, dollars", low=D("0"), high=D("1000"))
+    commission_close: Decimal = knob(
+        D("0"), "Commission a contract and leg to close, dollars", low=D("0"), high=D("1000")
+    )
+    clearing: Decimal = knob(D("0.10"), "Clearing fee a contract and leg, dollars", low=D("0"), high=D("1000"))
+    regulatory: Decimal = knob(D("0.03"), "Regulatory fees a contract and leg, dollars", low=D("0"), high=D("1000"))
     slippage: Decimal = knob(D("0.25"), "Expected slippage each way, of mid less natural", low=D("0"), high=D("1"))
 
 
@@ -203,13 +234,17 @@ class Drift:
     credit: float = knob(0.15, "Most fall of the mid credit since approval, fraction", low=0, high=1)
     short_delta: float = knob(0.33, "Largest absolute short delta at execution", low=0.01, high=0.6)
     above_mid: float = knob(0.10, "Most that a limit may stand above the mid, fraction", low=0, high=1)
-    below_natural: Decimal = knob(D("0.01"), "Most that a limit may stand below the natural price, dollars", low=D("0"))
+    below_natural: Decimal = knob(
+        D("0.01"), "Most that a limit may stand below the natural price, dollars", low=D("0"), high=D("1")
+    )
     quote_seconds: int = knob(10, "Oldest live quote that an order may be priced from", low=1, high=600)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paper:
-    account: Decimal = knob(D("100000"), "Net liquidation of a new paper account, dollars", low=D("1000"))
+    account: Decimal = knob(
+        D("100000"), "Net liquidation of a new paper account, dollars", low=D("1000"), high=D("1000000000")
+    )
     fill_share: Decimal = knob(
         D("0.25"), "Share of the half-spread that must be given up before a paper order fills", low=D("0"), high=D("1")
     )
@@ -224,10 +259,16 @@ RISK_MULTIPLIERS: Mapping[int, float] = {
 class Dte:
     default: int = knob(32, "Days to expiration that a run aims at", low=0, high=60)
     available: tuple[int, ...] = knob(
-        (0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 14, 21, 28, 32, 35, 40), "Days to expiration that may be asked for"
+        (0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 14, 21, 28, 32, 35, 40),
+        "Days to expiration that may be asked for",
+        low=0,
+        high=60,
     )
     risk_multipliers: Mapping[int, float] = knob(
-        RISK_MULTIPLIERS, "Scale of the allowed daily swing by days to expiration; gaps are interpolated"
+        RISK_MULTIPLIERS,
+        "Scale of the allowed daily swing by days to expiration; gaps are interpolated",
+        low=0.01,
+        high=100,
     )
     data: Mapping[int, str] = knob(
         {32: "1y daily, 180 days analysed, 32 recent points"}, "History that a run of these days works with"
@@ -239,15 +280,29 @@ class Profile:
     """A named variation. What is None takes the global value; limits may only be tightened."""
 
     name: str = "default"
-    underlying: str = knob("SPY", "Ticker")
-    dte: int | None = knob(None, "Days to expiration", low=0, high=60)
+    underlying: str = knob("SPY", "Ticker", form="ticker")
+    dte: int | None = knob(None, "Days to expiration, one of dte.available", low=0, high=60)
     strategies: tuple[Strategy, ...] | None = knob(None, "Spreads that may reach the menu")
     delta_low: float | None = knob(None, "Smallest absolute short delta", low=0.01, high=0.5)
     delta_high: float | None = knob(None, "Largest absolute short delta", low=0.01, high=0.5)
-    widths: tuple[Decimal, ...] | None = knob(None, "Widths that the menu aims at, dollars at a spot near 600")
-    max_loss: Decimal | None = knob(None, "Most loss of a trade, of net liquidation", low=D("0.0001"))
-    contracts: int | None = knob(None, "Most contracts of a trade", low=1)
-    open_trades: int | None = knob(None, "Most trades open at once", low=1)
+    widths: tuple[Decimal, ...] | None = knob(
+        None, "Widths that the menu aims at, dollars at a spot near 600", low=D("0.5"), high=D("100")
+    )
+    max_loss: Decimal | None = knob(None, "Most loss of a trade, of net liquidation", low=D("0.0001"), high=D("0.02"))
+    open_risk: Decimal | None = knob(
+        None, "Most loss of all open spreads, of net liquidation", low=D("0.0001"), high=D("1")
+    )
+    buying_power: Decimal | None = knob(None, "Most buying power in use, of net liquidation", low=D("0"), high=D("1"))
+    contracts: int | None = knob(None, "Most contracts of a trade", low=1, high=100)
+    open_trades: int | None = knob(None, "Most trades open at once", low=1, high=50)
+    submits_per_run: int | None = knob(None, "Most opening orders of a run", low=1, high=10)
+    submits_per_day: int | None = knob(None, "Most opening orders of a day", low=1, high=20)
+    week_loss: Decimal | None = knob(
+        None, "Loss of the week, of net liquidation, that blocks entries", low=D("0"), high=D("1")
+    )
+    daily_swing: Decimal | None = knob(
+        None, "Base of the one-sigma daily swing, of net liquidation", low=D("0.00001"), high=D("0.01")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,88 @@
+"""Addresses of the services: what one may look like, which are in use, and that they fit the mode."""
+
+from collections.abc import Mapping
+
+from spy32.domain.trading import Mode
+from spy32.settings.keys import Wrong
+from spy32.settings.model import Settings
+
+PRODUCTION = "https://api.tastyworks.com"
+CERTIFICATION = "https://api.cert.tastyworks.com"
+"""The sandbox of tastytrade; developer.tastytrade.com, "Sandbox"."""
+
+_PRODUCTION_HOSTS = ("api.tastyworks.com", "api.tastytrade.com")
+_CERTIFICATION_HOSTS = ("api.cert.tastyworks.com", "api.cert.tastytrade.com")
+
+
+def checked_address(text: str, *, may_be_empty: bool) -> str:
+    """The address without a trailing slash; `Wrong` unless it is https, or http on a loopback host."""
+    from urllib.parse import urlsplit
+
+    if not text and may_be_empty:
+        return text
+    if not text or any(not "!" <= sign <= "~" or sign in "\\\"'`<>" for sign in text):
+        raise Wrong("it is empty, or holds a blank or a sign that no address has")
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise Wrong("it is not an address") from None
+    if "@" in parts.netloc:
+        raise Wrong("it holds a user or a password")
+    if not host or port == 0 or parts.query or parts.fragment or parts.netloc.endswith(":"):
+        raise Wrong("a host, perhaps a port and a path, nothing else")
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_host(host)):
+        raise Wrong("")
+    return text.rstrip("/")
+
+
+def is_loopback_host(host: str) -> bool:
+    """127.0.0.0/8, ::1 or localhost, spelled in full."""
+    from ipaddress import IPv4Address, ip_address
+
+    if host == "localhost":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback if isinstance(address, IPv4Address) else str(address) == "::1"
+
+
+def is_loopback(address: str) -> bool:
+    return is_loopback_host(_host(address))
+
+
+def _host(address: str) -> str:
+    from urllib.parse import urlsplit
+
+    return urlsplit(address).hostname or ""
+
+
+def tastytrade_address(settings: Settings) -> str:
+    """Where tastytrade is asked: the address that is set, or the mode's own host."""
+    own = CERTIFICATION if settings.mode is Mode.SANDBOX else PRODUCTION
+    return settings.tastytrade.url or own
+
+
+def in_use(settings: Settings) -> Mapping[str, str]:
+    """Key -> address of every service that these settings may call; empty for Yahoo's own."""
+    market = settings.market
+    sources = {*market.chain, *market.history, *market.vix, *market.dividends}
+    found = {}
+    if settings.analyst.name == "grok":
+        found["xai.url"] = settings.xai.url
+    if settings.mode is not Mode.PAPER or "tastytrade" in sources:
+        found["tastytrade.url"] = tastytrade_address(settings)
+    if "cboe" in sources:
+        found["cboe.url"] = settings.cboe.url
+    if "yahoo" in sources:
+        found["yahoo.url"] = settings.yahoo.url
+    return found
+
+
+def other_modes_host(settings: Settings) -> str | None:
+    """The tastytrade host that is set, if it belongs to the other one of sandbox and live."""
+    host = _host(settings.tastytrade.url)
+    strange = {Mode.LIVE: _CERTIFICATION_HOSTS, Mode.SANDBOX: _PRODUCTION_HOSTS}.get(settings.mode, ())
+    return host if host in strange else None

@@ -1,0 +1,70 @@
+"""Where things are: one folder, or the folders of the XDG Base Directory Specification. Never the working directory."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from spy32.domain.trading import Mode
+from spy32.errors import BadSettings
+from spy32.settings.keys import HOME
+from spy32.settings.model import Locations
+
+_OTHERS = 0o077
+"""Every permission of group and others."""
+
+
+def locations(env: Mapping[str, str], home_flag: str | None) -> Locations:
+    """The places of this process; `home_flag` outdoes SPY32_HOME, and the caller has made it absolute."""
+    if home_flag is not None:
+        return _in_one(_absolute(home_flag, "--home", env))
+    if HOME in env:
+        return _in_one(_absolute(env[HOME], HOME, env))
+    config = _xdg(env, "XDG_CONFIG_HOME", ".config")
+    return Locations(
+        config=config / "config.toml",
+        dotenv=config / ".env",
+        data=_xdg(env, "XDG_DATA_HOME", ".local/share"),
+        state=_xdg(env, "XDG_STATE_HOME", ".local/state"),
+        home=None,
+    )
+
+
+def loose_permissions(path: Path, mode_bits: int | None, has_secrets: bool, mode: Mode) -> str | None:
+    """A warning about a file of secrets that others may read; `BadSettings` in live mode. None when all is well.
+
+    `mode_bits` are the permission bits of the file, None when there is none or the system has no such bits.
+    """
+    if mode_bits is None or not has_secrets or mode_bits & _OTHERS == 0:
+        return None
+    from shlex import quote
+
+    line = f"{path} holds secrets and is open to others (mode {mode_bits & 0o777:03o}); chmod 600 {quote(str(path))}"
+    if mode is Mode.LIVE:
+        raise BadSettings(line)
+    return line
+
+
+def _in_one(home: Path) -> Locations:
+    return Locations(config=home / "config.toml", dotenv=home / ".env", data=home, state=home, home=home)
+
+
+def _absolute(text: str, name: str, env: Mapping[str, str]) -> Path:
+    if text == "~" or text.startswith("~/"):
+        # A crontab does not expand it.
+        return _user_home(env) / text[2:]
+    path = Path(text)
+    if not text.strip() or not path.is_absolute() or "\0" in text:
+        raise BadSettings(f"{name} is {text!r}, but must be an absolute path, such as /home/you/spy32")
+    return path
+
+
+def _xdg(env: Mapping[str, str], name: str, default: str) -> Path:
+    """The specification says that a relative path is to be ignored."""
+    base = Path(env.get(name, ""))
+    return (base if base.is_absolute() else _user_home(env) / default) / "spy32"
+
+
+def _user_home(env: Mapping[str, str]) -> Path:
+    home = Path(env.get("HOME", ""))
+    if not home.is_absolute():
+        raise BadSettings(f"HOME is not set to an absolute path, so there is no place for spy32; set {HOME} to one")
+    return home
