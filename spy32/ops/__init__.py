@@ -1,0 +1,1 @@
+"""Operating the desk: the schedule, locks, switches, upkeep."""
