@@ -91,7 +91,7 @@ def unpacked(data: bytes, where: str) -> str:
 
 
 def row_digest(columns: Mapping[str, object]) -> str:
-    """SHA-256 of what a row holds. Empty columns are left out, so that a migration may add one and keep history whole."""
+    """SHA-256 of what a row holds. Empty columns are left out: a migration may add one and keep history whole."""
     kept = {
         name: {"sha256": hashlib.sha256(value).hexdigest()} if isinstance(value, bytes) else value
         for name, value in columns.items()

@@ -1,0 +1,163 @@
+"""Backup, restore and check. Nothing is ever copied as a file, and nothing that was there is deleted."""
+
+import os
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from spy32.domain.trading import Mode
+from spy32.errors import BadSettings, CannotCreate, Spy32Error, StoreTrouble, Unavailable, Usage
+from spy32.records.audit import Audit
+from spy32.records.base import Base
+from spy32.records.opening import connect, discard, draft_of, look, mark, place, read_only, sync_folder
+from spy32.records.trouble import backups_of, translated
+from spy32.schema import VERSION, version_of
+
+
+def backup_path(path: Path, at: datetime, *, note: str = "") -> Path:
+    """A free name for a backup of the database at `path`; names sort by time."""
+    stem = f"{path.stem}-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}{note}"
+    names = (backups_of(path) / f"{stem}{'' if number == 1 else f'-{number}'}.db" for number in range(1, 1000))
+    return next(name for name in names if not name.exists())
+
+
+def faults(db: sqlite3.Connection) -> tuple[str, ...]:
+    """What SQLite's own checks find."""
+    pages = [row[0] for row in db.execute("pragma integrity_check") if row[0] != "ok"]
+    keys = [f"row {row[1]} of {row[0]} points to a row of {row[2]} that is not there" for row in _orphans(db)]
+    return tuple(pages + keys)
+
+
+def _orphans(db: sqlite3.Connection) -> list[tuple[str, int, str]]:
+    return [(row[0], row[1], row[2]) for row in db.execute("pragma foreign_key_check")]
+
+
+def last_good_backup(path: Path) -> Path | None:
+    """The newest backup of the database at `path` that passes its check."""
+    for found in sorted(backups_of(path).glob(f"{path.stem}-*.db"), reverse=True):
+        try:
+            look(found, VERSION)
+            with translated(found), closing(connect(found, "mode=ro&immutable=1")) as db:
+                if not faults(db):
+                    return found
+        except Spy32Error:
+            continue
+    return None
+
+
+class Upkeep(Audit):
+    """Looking after the database itself."""
+
+    def check(self) -> tuple[str, ...]:
+        """Every problem found: pages, references, version, and the chain of the history."""
+        with translated(self.path):
+            problems = list(faults(self.db))
+            version = version_of(self.db)
+        if version != VERSION:
+            problems.append(f"version {version}, {VERSION} was expected")
+        broken = self.verify().broken
+        return (*problems, broken) if broken is not None else tuple(problems)
+
+    def backup(self, target: Path) -> Path:
+        """A checked copy at `target`, made while others may go on writing."""
+        return _copy(self, target)
+
+
+def _copy(source: Base, target: Path) -> Path:
+    if target.exists():
+        raise CannotCreate(f"{target} is there already; a backup never overwrites")
+    draft = draft_of(target)
+    try:
+        _fill(draft, source, target)
+        place(draft, target)
+    except FileExistsError:
+        raise CannotCreate(f"{target} is there already; a backup never overwrites") from None
+    finally:
+        discard(draft)
+    return target
+
+
+def _fill(draft: Path, source: Base, target: Path) -> None:
+    with translated(target), closing(connect(draft, "mode=rw")) as db:
+        source.db.backup(db)
+        # One plain file: it can be read from a read-only folder, and nothing beside it can be forgotten.
+        db.execute("pragma journal_mode = delete")
+        problems = faults(db)
+    if problems:
+        raise StoreTrouble(f"the copy of {source.path} is not sound ({problems[0]}); {target} was not made")
+
+
+def restore(backup: Path, target: Path, *, at: datetime | None = None) -> Path | None:
+    """Put a checked copy of `backup` in the place of `target`; returns where the old file was moved, if there was one.
+
+    With `at` the history says when this was done.
+    """
+    if not backup.exists():
+        raise Usage(f"there is no file {backup}")
+    with closing(read_only(backup)) as db:
+        source = _judged(db, backup, target)
+        draft = draft_of(target)
+        try:
+            _fill(draft, source, target)
+            aside = _aside(target)
+            os.replace(draft, target)
+        finally:
+            discard(draft)
+    sync_folder(target.parent)
+    if at is not None:
+        mark(target, at)
+        _tell(target, source, backup, at)
+    return aside
+
+
+def _judged(db: sqlite3.Connection, backup: Path, target: Path) -> Audit:
+    """The backup, sound, unedited, and of the mode that `target` is named after."""
+    with translated(backup):
+        problems = faults(db)
+        stamp = db.execute("select mode, account from stamp").fetchone() if not problems else None
+    if stamp is None:
+        raise StoreTrouble(f"{backup} is damaged itself ({', '.join(problems[:1]) or 'no stamp'}); nothing was changed")
+    source = Audit(db, backup, mode=Mode(stamp["mode"]), account=stamp["account"])
+    broken = source.verify().broken
+    if broken is not None:
+        raise StoreTrouble(f"{backup} was edited: {broken}; nothing was changed")
+    if target.stem in set(Mode) and target.stem != source.mode:
+        raise BadSettings(f"{backup} is of mode {source.mode} and cannot become {target.name}")
+    return source
+
+
+def _aside(target: Path) -> Path | None:
+    """Move a database and its log out of the way; an old log beside a new file would damage it."""
+    if not target.exists() and not target.with_name(f"{target.name}-wal").exists():
+        return None
+    numbers = range(1, 10_000)
+    name = next(name for n in numbers if not (name := target.with_name(f"{target.name}.damaged-{n}")).exists())
+    for suffix in ("-wal", "-shm", ""):
+        old = target.with_name(target.name + suffix)
+        if old.exists():
+            os.replace(old, name.with_name(name.name + suffix))
+    return name
+
+
+def _tell(target: Path, source: Base, backup: Path, at: datetime) -> None:
+    from spy32.records.opening import read_write
+
+    with closing(read_write(target)) as db:
+        with Base(db, target, mode=source.mode, account=source.account).changing(at, "restored") as change:
+            change.details["backup"] = backup.name
+            change.update("stamp", 1, mode=source.mode)
+
+
+def held_by_others(path: Path) -> bool:
+    """True when another process is writing to the healthy database at `path` right now."""
+    try:
+        with translated(path), closing(connect(path, "mode=rw")) as db:
+            db.execute("pragma busy_timeout = 0")
+            db.execute("begin exclusive")
+            db.execute("rollback")
+    except Unavailable:
+        return True
+    except Spy32Error:
+        return False
+    return False
