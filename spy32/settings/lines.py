@@ -19,15 +19,21 @@ def toml_lines(text: str) -> Mapping[str, int]:
     for number, line in enumerate(text.split("\n"), 1):
         if closing is not None:
             closing = None if closing in line else closing
-            continue
-        if header := _TABLE.match(line):
+        elif header := _TABLE.match(line):
             table = _dotted(header[1])
-            found.setdefault(table, number)
+            _note(found, table, number)
         elif entry := _ENTRY.match(line):
             name = _dotted(entry[1])
-            found.setdefault(f"{table}.{name}" if table else name, number)
+            _note(found, f"{table}.{name}" if table else name, number)
             closing = next((mark for mark in ('"""', "'''") if entry[2].count(mark) == 1), None)
     return found
+
+
+def _note(found: dict[str, int], path: str, number: int) -> None:
+    """The path and the tables that it implies."""
+    while path:
+        found.setdefault(path, number)
+        path = path.rpartition(".")[0]
 
 
 def _dotted(path: str) -> str:
