@@ -10,7 +10,7 @@ from spy32.domain.trading import Mode
 from spy32.errors import BadSettings, CannotCreate, Spy32Error, StoreTrouble, Unavailable, Usage
 from spy32.records.audit import Audit
 from spy32.records.base import Base
-from spy32.records.opening import connect, discard, draft_of, look, mark, place, read_only, sync_folder
+from spy32.records.opening import connect, discard, draft_of, look, mark, place, read_only, read_write, sync_folder
 from spy32.records.trouble import backups_of, translated
 from spy32.schema import VERSION, version_of
 
@@ -141,10 +141,9 @@ def _aside(target: Path) -> Path | None:
 
 
 def _tell(target: Path, source: Base, backup: Path, at: datetime) -> None:
-    from spy32.records.opening import read_write
-
     with closing(read_write(target)) as db:
-        with Base(db, target, mode=source.mode, account=source.account).changing(at, "restored") as change:
+        base = Base(db, target, mode=source.mode, account=source.account)
+        with base.changing(at, "restored") as change:
             change.details["backup"] = backup.name
             change.update("stamp", 1, mode=source.mode)
 

@@ -1,0 +1,151 @@
+"""Rows as nouns: runs with their steps and what they saw, asked and judged."""
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from spy32.domain.deciding import Recommendation, Ruling
+from spy32.domain.market import MarketSnapshot, QualityReport
+from spy32.domain.running import Outcome, Run, Step, StepState, Trigger
+from spy32.domain.trading import Candidate, Dropped, Menu, Mode
+from spy32.errors import Usage
+from spy32.records.base import Base
+from spy32.records.values import maybe_day, maybe_when, revive, revive_items, unpacked, when
+
+if TYPE_CHECKING:
+    from spy32.settings.deciding import Deciding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """One answer with what was sent and what came back, to the letter."""
+
+    role: str
+    at: datetime
+    recommendation: Recommendation
+    request: str
+    response: str
+
+
+class Reading(Base):
+    """What is known of runs."""
+
+    def created_at(self) -> datetime:
+        """When this database was made."""
+        row = self.row("select created_at from stamp")
+        assert row is not None
+        return when(row["created_at"])
+
+    def run_row(self, run_id: int) -> sqlite3.Row:
+        row = self.row("select * from run where id = ?", run_id)
+        if row is None:
+            raise Usage(f"there is no run R{run_id}; `spy32 show --history` lists them")
+        return row
+
+    def run(self, run_id: int) -> Run:
+        """The run with its steps."""
+        with self.consistent():
+            row = self.run_row(run_id)
+            steps = self.rows("select name, state, ms, detail from step where run_id = ? order by id", run_id)
+        return Run(
+            id=row["id"],
+            trigger=Trigger(row["started_by"]),
+            mode=Mode(row["mode"]),
+            profile=row["profile"],
+            started_at=when(row["started_at"]),
+            slot=maybe_day(row["slot"]),
+            ended_at=maybe_when(row["ended_at"]),
+            outcome=outcome_of(row["outcome"]),
+            cause=row["cause"],
+            reasons=tuple(json.loads(row["reasons"])),
+            forced_from=row["forced_from"],
+            late=bool(row["late"]),
+            exit_code=row["exit_code"],
+            steps=tuple(_step(step) for step in steps),
+            step_running=row["step_running"],
+        )
+
+    def latest_run(self) -> Run | None:
+        row = self.row("select id from run order by id desc limit 1")
+        return self.run(row["id"]) if row is not None else None
+
+    def runs_of_slot(self, profile: str, slot: date) -> tuple[Run, ...]:
+        """Every run that used a slot up or tried to, oldest first."""
+        found = self.rows("select id from run where profile = ? and slot = ? order by id", profile, slot.isoformat())
+        return tuple(self.run(row["id"]) for row in found)
+
+    def has_snapshot(self, run_id: int) -> bool:
+        self.run_row(run_id)
+        return self.row("select 1 from snapshot where run_id = ?", run_id) is not None
+
+    def snapshot(self, run_id: int) -> MarketSnapshot:
+        """Everything that the run saw; `Usage` when it ended before it saw anything."""
+        text = unpacked(self._seen(run_id, "data"), f"the snapshot of R{run_id}")
+        return revive(MarketSnapshot, text, f"the snapshot of R{run_id}")
+
+    def quality(self, run_id: int) -> QualityReport:
+        return revive(QualityReport, self._seen(run_id, "quality"), f"the quality report of R{run_id}")
+
+    def deciding(self, run_id: int) -> "Deciding":
+        """The settings that the run decided by."""
+        from spy32.settings.deciding import Deciding
+
+        return revive(Deciding, self._seen(run_id, "deciding"), f"the settings of R{run_id}")
+
+    def _seen(self, run_id: int, column: str) -> Any:  # bytes or text, by column
+        self.run_row(run_id)
+        row = self.row(f"select {column} as seen from snapshot where run_id = ?", run_id)
+        if row is None or row["seen"] is None:
+            raise Usage(f"R{run_id} ended before anything was kept of what it saw")
+        return row["seen"]
+
+    def menu(self, run_id: int, *, rejected: bool = True) -> Menu | None:
+        """The menu of the run, without its dropped spreads unless `rejected`."""
+        dropped = "dropped" if rejected else "null"
+        with self.consistent():
+            self.run_row(run_id)
+            row = self.row(f"select body, {dropped} as dropped from menu where run_id = ?", run_id)
+            if row is None:
+                return None
+            found = self.rows("select body from candidate where run_id = ? order by position", run_id)
+        where = f"the menu of R{run_id}"
+        gone: tuple[Dropped, ...] = ()
+        if rejected:
+            gone = revive_items(Dropped, unpacked(row["dropped"], where), where)
+        menu = revive(Menu, row["body"], where, candidates=[], dropped=[])
+        candidates = tuple(revive(Candidate, one["body"], where) for one in found)
+        return Menu(candidates=candidates, dropped=gone, seed=menu.seed, notes=menu.notes)
+
+    def answers(self, run_id: int) -> tuple[tuple[str, Recommendation], ...]:
+        """Every answer with its role, oldest first."""
+        self.run_row(run_id)
+        found = self.rows("select role, body from answer where run_id = ? order by id", run_id)
+        return tuple((row["role"], revive(Recommendation, row["body"], f"an answer of R{run_id}")) for row in found)
+
+    def words(self, run_id: int) -> tuple[Words, ...]:
+        """Every answer with its request and response, oldest first."""
+        self.run_row(run_id)
+        return tuple(
+            Words(
+                role=row["role"],
+                at=when(row["at"]),
+                recommendation=revive(Recommendation, row["body"], f"an answer of R{run_id}"),
+                request=row["request"],
+                response=row["response"],
+            )
+            for row in self.rows("select * from answer where run_id = ? order by id", run_id)
+        )
+
+    def ruling(self, run_id: int) -> Ruling | None:
+        text = self.run_row(run_id)["ruling"]
+        return revive(Ruling, text, f"the ruling of R{run_id}") if text is not None else None
+
+
+def outcome_of(text: str | None) -> Outcome | None:
+    return Outcome(text) if text is not None else None
+
+
+def _step(row: sqlite3.Row) -> Step:
+    return Step(name=row["name"], state=StepState(row["state"]), ms=row["ms"], detail=row["detail"])
