@@ -1,0 +1,205 @@
+"""Proposals and approvals. Every move is a compare-and-set; who comes second is told who was first, and when."""
+
+import sqlite3
+from dataclasses import replace
+from datetime import datetime
+
+from spy32.domain.deciding import Approval, Proposal
+from spy32.errors import Refused, Usage
+from spy32.lifecycle import IN_FLIGHT, PROPOSAL, ProposalState, advance
+from spy32.records.base import Base, Change
+from spy32.records.values import body_of, instant, revive, to_e4, when
+
+COLUMNS = ("id", "state", "hash")
+"""Fields of a proposal that its body leaves to columns."""
+
+
+class Desk(Base):
+    """What a person may say yes to."""
+
+    # Reading
+
+    def proposal_row(self, proposal_id: int) -> sqlite3.Row:
+        row = self.row("select * from proposal where id = ?", proposal_id)
+        if row is None:
+            raise Usage(f"there is no proposal P{proposal_id}; `spy32 show --history` lists them")
+        return row
+
+    def proposal(self, proposal_id: int) -> Proposal:
+        return _proposal(self.proposal_row(proposal_id))
+
+    def proposal_body(self, proposal_id: int) -> str:
+        """The exact order body that goes with the proposal."""
+        body: str = self.proposal_row(proposal_id)["order_body"]
+        return body
+
+    def proposal_of_run(self, run_id: int) -> Proposal | None:
+        """The newest opening proposal of a run."""
+        row = self.row("select * from proposal where run_id = ? and kind = 'open' order by id desc limit 1", run_id)
+        return _proposal(row) if row is not None else None
+
+    def first_proposal_of_run(self, run_id: int) -> Proposal:
+        """The run's own opening proposal as it was made, before a person changed anything."""
+        row = self._first_of_run(run_id)
+        where = f"P{row['id']} as it was made"
+        return revive(Proposal, row["first_body"], where, id=row["id"], state=ProposalState.PROPOSED)
+
+    def first_body_of_run(self, run_id: int) -> str:
+        """The order body that went with the run's own proposal as it was made."""
+        body: str = self._first_of_run(run_id)["first_order_body"]
+        return body
+
+    def _first_of_run(self, run_id: int) -> sqlite3.Row:
+        row = self.row("select * from proposal where run_id = ? and kind = 'open' order by id limit 1", run_id)
+        if row is None:
+            raise Usage(f"R{run_id} made no proposal")
+        return row
+
+    def latest_proposal(self) -> Proposal | None:
+        row = self.row("select * from proposal order by id desc limit 1")
+        return _proposal(row) if row is not None else None
+
+    def proposals(self, *states: ProposalState) -> tuple[Proposal, ...]:
+        """Proposals in these states, or all, oldest first."""
+        if not states:
+            return tuple(_proposal(row) for row in self.rows("select * from proposal order by id"))
+        marks = ", ".join("?" * len(states))
+        found = self.rows(f"select * from proposal where state in ({marks}) order by id", *states)
+        return tuple(_proposal(row) for row in found)
+
+    def approval_of(self, proposal_id: int) -> Approval | None:
+        """The newest approval of a proposal, whether or not it still holds."""
+        row = self.row("select * from approval where proposal_id = ? order by id desc limit 1", proposal_id)
+        return (
+            revive(Approval, row["body"], f"an approval of P{proposal_id}", id=row["id"]) if row is not None else None
+        )
+
+    # Writing
+
+    def add_proposal(self, proposal: Proposal, *, body: str, at: datetime) -> Proposal:
+        """The proposal with its id. An opening one lapses older unapproved ones of its profile."""
+        self.own_mode(proposal.mode)
+        with self.changing(at, f"proposed to {proposal.kind}") as change:
+            if proposal.kind == "open":
+                self._lapse_older(change, proposal.profile)
+            noun = body_of(proposal, *COLUMNS)
+            number = change.insert(
+                "proposal",
+                run_id=proposal.run_id,
+                kind=proposal.kind,
+                state=ProposalState.PROPOSED,
+                profile=proposal.profile,
+                trade_id=proposal.trade_id,
+                created_at=change.at,
+                changed_at=change.at,
+                first_body=body_of(proposal, "id", "state"),
+                first_order_body=body,
+                **_content(proposal, noun, body),
+            )
+            change.subject = f"P{number}"
+        return replace(proposal, id=number, state=ProposalState.PROPOSED)
+
+    def _lapse_older(self, change: Change, profile: str) -> None:
+        older = self.rows(
+            "select id from proposal where state = ? and profile = ? and kind = 'open'", ProposalState.PROPOSED, profile
+        )
+        for row in older:
+            change.update(
+                "proposal", row["id"], state=ProposalState.LAPSED, changed_at=change.at, reason="a newer run proposed"
+            )
+
+    def revise_proposal(self, proposal: Proposal, *, was_hash: str, body: str, at: datetime) -> Proposal:
+        """Another content for a proposal that nobody has decided on and nobody else has changed meanwhile."""
+        assert proposal.id is not None
+        self.own_mode(proposal.mode)
+        with self.changing(at, "proposal revised", f"P{proposal.id}") as change:
+            self._expect(proposal.id, ProposalState.PROPOSED, hash_=was_hash)
+            noun = body_of(proposal, *COLUMNS)
+            change.details["was_hash"] = was_hash
+            change.update("proposal", proposal.id, changed_at=change.at, **_content(proposal, noun, body))
+        return replace(proposal, state=ProposalState.PROPOSED)
+
+    def approve(self, approval: Approval) -> Approval:
+        """The yes with its id: only to a proposal that waits for one, and only to the hash that it has."""
+        number = approval.proposal_id
+        with self.changing(approval.at, f"approved by {approval.by}", f"P{number}") as change:
+            self._expect(number, ProposalState.PROPOSED, hash_=approval.hash)
+            advance(PROPOSAL, ProposalState.PROPOSED, ProposalState.APPROVED)
+            given = change.insert(
+                "approval",
+                proposal_id=number,
+                hash=approval.hash,
+                approved_by=approval.by,
+                at=change.at,
+                until=instant(approval.until),
+                body=body_of(approval, "id"),
+            )
+            change.update("proposal", number, state=ProposalState.APPROVED, changed_at=change.at, reason="")
+        return replace(approval, id=given)
+
+    def move_proposal(
+        self, proposal_id: int, *, was: ProposalState, now: ProposalState, at: datetime, reason: str = ""
+    ) -> None:
+        """From one state to another. To `approved` leads only `approve`, to `sent` only `begin_order`."""
+        advance(PROPOSAL, was, now)
+        if now in (ProposalState.APPROVED, ProposalState.SENT):
+            raise Refused(f"P{proposal_id} becomes {now} only by being {now}: nothing else may say so")
+        with self.changing(at, f"proposal {now}", f"P{proposal_id}") as change:
+            self._expect(proposal_id, was)
+            if was is ProposalState.SENT:
+                self._orders_are_at_rest(proposal_id, now)
+            change.details["reason"] = reason
+            change.update("proposal", proposal_id, state=now, changed_at=change.at, reason=reason)
+
+    def finish_proposal(self, proposal_id: int, *, now: ProposalState, at: datetime, reason: str = "") -> None:
+        """A sent proposal comes to rest: `done`, or `proposed` again when nothing was filled."""
+        self.move_proposal(proposal_id, was=ProposalState.SENT, now=now, at=at, reason=reason)
+
+    def _orders_are_at_rest(self, proposal_id: int, now: ProposalState) -> None:
+        for row in self.rows("select reference, state, filled from broker_order where proposal_id = ?", proposal_id):
+            if row["state"] in IN_FLIGHT:
+                raise Refused(f"P{proposal_id} cannot become {now}: order {row['reference']} is {row['state']}")
+            if row["filled"] and now is ProposalState.PROPOSED:
+                raise Refused(f"P{proposal_id} cannot become {now}: {row['filled']} of {row['reference']} are filled")
+
+    def _expect(self, proposal_id: int, state: ProposalState, *, hash_: str | None = None) -> sqlite3.Row:
+        """The row, if it is as the caller believes; called inside the transaction that will change it."""
+        row = self.proposal_row(proposal_id)
+        if row["state"] != state:
+            raise Refused(f"P{proposal_id} is already {self._how(row)}")
+        if hash_ is not None and row["hash"] != hash_:
+            raise Refused(f"P{proposal_id} was changed at {_clock(row['changed_at'])}; look at it again")
+        return row
+
+    def _how(self, row: sqlite3.Row) -> str:
+        """The state in words: who and when."""
+        yes = self.approval_of(row["id"])
+        by = f"approved by {yes.by} at {_clock(instant(yes.at))}" if yes is not None else ""
+        if row["state"] == ProposalState.APPROVED:
+            return by
+        by = f" ({by})" if by and row["state"] in (ProposalState.SENT, ProposalState.DONE) else ""
+        why = f": {row['reason']}" if row["reason"] else ""
+        return f"{row['state']} since {_clock(row['changed_at'])}{by}{why}"
+
+
+def _content(proposal: Proposal, noun: str, body: str) -> dict[str, object]:
+    """The columns that a revision replaces."""
+    return {
+        "hash": proposal.hash,
+        "quantity": proposal.quantity,
+        "max_loss_e4": to_e4(proposal.max_loss),
+        "body": noun,
+        "order_body": body,
+    }
+
+
+def _proposal(row: sqlite3.Row) -> Proposal:
+    columns = {name: row[name] for name in COLUMNS}
+    return revive(Proposal, row["body"], f"P{row['id']}", **columns)
+
+
+def _clock(text: str) -> str:
+    """New York time of day."""
+    from spy32.sessions import new_york
+
+    return f"{new_york(when(text)):%H:%M}"
