@@ -1,0 +1,1 @@
+"""Who may choose from a menu. Each satisfies `ports.Analyst`."""

@@ -1,0 +1,68 @@
+"""The fixed rule: the control that every other analyst has to beat."""
+
+from decimal import Decimal
+
+from spy32.domain.deciding import Decision, Recommendation
+from spy32.domain.market import MarketSnapshot
+from spy32.domain.trading import Candidate, Menu, Strategy
+from spy32.rules.candidates import REFERENCE_SPOT
+from spy32.settings import Settings
+
+
+class RulesAnalyst:
+    """Put side, short delta nearest the set one, then width nearest the set one; without a put it abstains."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._choice = settings.choice
+
+    @property
+    def name(self) -> str:
+        return "rules"
+
+    def choose(self, snapshot: MarketSnapshot, menu: Menu) -> Recommendation:
+        puts = menu.side(Strategy.PUT_CREDIT)
+        width = self._choice.rule_width * Decimal(str(snapshot.spot)) / REFERENCE_SPOT
+        if not puts:
+            return self._abstention(menu)
+        # Of two equally near it takes the less exposed one: the lower delta, the narrower width, the lower strike.
+        chosen = min(
+            puts,
+            key=lambda put: (
+                abs(put.short_delta - self._choice.rule_delta),
+                put.short_delta,
+                abs(put.spread.width - width),
+                put.spread.width,
+                put.spread.short.strike,
+            ),
+        )
+        return Recommendation(
+            analyst=self.name,
+            decision=Decision.TRADE,
+            candidate_id=chosen.id,
+            reason=self._reason(chosen),
+            analysis=self._analysis(chosen, puts, width),
+            evidence=tuple(
+                f"menu.{chosen.id}.{field}" for field in ("short_delta", "spread.width", "floor", "max_loss")
+            ),
+            probability=chosen.pop_market,
+        )
+
+    def _abstention(self, menu: Menu) -> Recommendation:
+        calls = len(menu.candidates)
+        reason = f"the rule takes puts only, and none is on the menu ({calls} call spreads are)"
+        return Recommendation(analyst=self.name, decision=Decision.ABSTAIN, candidate_id=None, reason=reason)
+
+    def _reason(self, chosen: Candidate) -> str:
+        spread = chosen.spread
+        return (
+            f"the {spread.short.strike}/{spread.long.strike} put spread has the short delta nearest "
+            f"{self._choice.rule_delta:.2f} ({chosen.short_delta:.3f}) and then the width nearest "
+            f"{self._choice.rule_width} dollars at a spot of {REFERENCE_SPOT} ({spread.width})"
+        )
+
+    def _analysis(self, chosen: Candidate, puts: tuple[Candidate, ...], width: Decimal) -> str:
+        return (
+            f"One of {len(puts)} put spreads. Width {chosen.spread.width} against {width:.2f} aimed at. Credit "
+            f"{chosen.mid} at the mid, {chosen.floor} at the least: {chosen.credit_to_width:.1%} of the width. Maximum loss {chosen.max_loss:.2f} a contract. The options imply a {chosen.pop_market:.0%} chance of any "
+            "profit at expiration. The rule looks at nothing else: no volatility, trend or event changes its pick."
+        )

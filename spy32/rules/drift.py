@@ -1,0 +1,89 @@
+"""Has the market left what a person approved: fresh quotes of the legs against those of the approval."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from math import exp, isnan, nan
+
+from spy32.domain.deciding import Approval, Finding, Proposal
+from spy32.domain.market import LegQuotes, Right
+from spy32.domain.trading import Leg, Mode
+from spy32.rules import pricing
+from spy32.sessions import years_to_expiration
+from spy32.settings import Settings
+
+RULES = pricing.RULES - {"two_sided"} | {"short_delta"}
+"""What takes the approval back. A missing or late quote does not: it says nothing about where the market is."""
+
+DELAYED_SECONDS = 1200
+"""Free sources are a quarter of an hour behind. On paper that is good enough to practise on; with money it is not."""
+
+
+def check(
+    proposal: Proposal, approval: Approval, quotes: LegQuotes, settings: Settings, now: datetime
+) -> tuple[Finding, ...]:
+    """Every finding, blocking or not. A closing is judged alike, its debits being negative credits."""
+    drift = settings.drift
+    found = [*_age(proposal, quotes, settings, now), *pricing.underlying_moved(approval.spot, quotes.spot, drift)]
+    prices = pricing.natural_and_mid(proposal.legs, quotes.quotes)
+    if prices is None:
+        return (*found, *pricing.one_sided(proposal.legs, quotes))
+    natural, mid = prices
+    found += pricing.credit_fell(approval.mid, mid, drift)
+    found += pricing.outside_collar(proposal.limit_price, natural, mid, drift)
+    if not proposal.floor_price <= mid:
+        message = f"the floor {proposal.floor_price} is above the mid {mid}: it fills only if the market comes back"
+        found.append(
+            Finding(rule="floor", message=message, figure=f"{proposal.floor_price}", limit=f"{mid}", blocks=False)
+        )
+    if proposal.kind == "open":
+        found += _delta(short_delta(proposal, quotes, settings, now), settings)
+    return tuple(found)
+
+
+def _age(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: datetime) -> Iterator[Finding]:
+    """Quotes too old to price an order from; a recorded market has only its own."""
+    if proposal.is_recorded:
+        return
+    age, fresh = (now - quotes.as_of).total_seconds(), settings.drift.quote_seconds
+    most = max(fresh, DELAYED_SECONDS) if proposal.mode is Mode.PAPER else fresh
+    # A quote from the future is a wrong clock, ours or theirs; a little of it is the network's.
+    if not -fresh <= age <= most:
+        message = f"the quotes of {quotes.source} are {age:.0f} s old; {most} s is the most"
+        yield Finding(rule="quote_age", message=message, figure=f"{age:.0f} s", limit=f"{most} s")
+    elif age > fresh:
+        message = f"the quotes of {quotes.source} are {age:.0f} s old, which is good enough for paper only"
+        yield Finding(rule="quote_age", message=message, figure=f"{age:.0f} s", limit=f"{fresh} s", blocks=False)
+
+
+def _delta(delta: float, settings: Settings) -> Iterator[Finding]:
+    most = settings.drift.short_delta
+    if not delta <= most:
+        known = "unknown" if isnan(delta) else f"{delta:.3f}"
+        message = f"the short delta is {known}; {most:.2f} is the most"
+        yield Finding(rule="short_delta", message=message, figure=known, limit=f"{most:.2f}")
+
+
+def short_delta(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: datetime) -> float:
+    """Largest absolute delta of the short legs at their fresh mids; NaN where a mid has no volatility.
+
+    Black's delta at the leg's own implied vol. The forward is the spot at the setting `market.rate` without dividends,
+    since two legs of one right give no parity; for a month that moves the delta by less than 0.01.
+    """
+    deltas = [
+        _delta_of(leg, quotes, years_to_expiration(now, leg.expiration), settings.market.rate)
+        for leg in proposal.legs
+        if leg.action.sign > 0
+    ]
+    return nan if any(isnan(delta) for delta in deltas) else max(deltas)
+
+
+def _delta_of(leg: Leg, quotes: LegQuotes, years: float, rate: float) -> float:
+    from spy32.options.european import greeks, implied_vol
+
+    found = pricing.sides(quotes.quotes.get(leg.symbol))
+    if found is None or not years > 0:
+        return nan
+    middle, strike, is_call = float(sum(found) / 2), float(leg.strike), leg.right is Right.CALL
+    forward, discount = quotes.spot * exp(rate * years), exp(-rate * years)
+    vol = implied_vol([middle], forward, [strike], years, discount, [is_call])
+    return abs(float(greeks(quotes.spot, forward, [strike], years, vol, discount, [is_call]).delta[0]))

@@ -1,0 +1,89 @@
+"""What our own limits say of an entry: every refusal with its figure and limit, and no unlimited by omission."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from spy32.domain.deciding import Finding, Proposal
+from spy32.domain.trading import Account, Candidate, Exposure, Leg
+from spy32.rules import conditions
+from spy32.rules.sizing import HARD_CAP, buying_power_used
+from spy32.settings import Settings
+from spy32.settings.model import Limits
+
+NO_SPREADS = frozenset({"covered and cash secured", "covered", "none", "no options"})
+"""Options levels, in the broker's words, that carry no credit spread. A word that is not known is not refused here:
+the broker's dry run has the last word on it."""
+
+
+def check(
+    candidate: Candidate, account: Account, exposure: Exposure, settings: Settings, now: datetime
+) -> tuple[Finding, ...]:
+    """Every limit on opening this spread at all; how many contracts is for `sizing` to say."""
+    return tuple(_entry(candidate.spread.legs, account, exposure, settings.limits))
+
+
+def check_proposal(
+    proposal: Proposal, account: Account, exposure: Exposure, settings: Settings, now: datetime
+) -> tuple[Finding, ...]:
+    """Every limit on sending this proposal now, with its whole quantity and at its floor.
+
+    `exposure` is without the proposal itself. A closing takes risk away, so only the session limits it.
+    """
+    found = list(conditions.not_in_session(now, is_recorded=proposal.is_recorded))
+    if proposal.kind != "open":
+        return tuple(found)
+    found += conditions.too_late(now, settings, is_recorded=proposal.is_recorded)
+    found += _entry(proposal.legs, account, exposure, settings.limits)
+    found += _whole(proposal, account, exposure, settings.limits)
+    return tuple(found)
+
+
+def _entry(legs: Sequence[Leg], account: Account, exposure: Exposure, limits: Limits) -> Iterator[Finding]:
+    for rule, words, count, most in (
+        ("open_trades", "trades are open", exposure.open_trades, limits.open_trades),
+        ("submits_of_run", "opening orders of this run were sent", exposure.submits_of_run, limits.submits_per_run),
+        ("submits_today", "opening orders were sent today", exposure.submits_today, limits.submits_per_day),
+    ):
+        if not count + 1 <= most:
+            yield _over(rule, f"{count} {words}; {most} is the most", f"{count}", f"{most}")
+    stop = limits.week_loss * account.net_liquidation
+    if not exposure.week_loss < stop:
+        lost = f"{exposure.week_loss:,.2f}"
+        message = (
+            f"this week lost {lost}; from {stop:,.2f} ({limits.week_loss:.1%} of the account) on nothing is opened"
+        )
+        yield _over("week_loss", message, lost, f"{stop:,.2f}")
+    yield from _duplicates(legs, account, exposure)
+    if account.options_level.strip().lower() in NO_SPREADS:
+        level = account.options_level
+        yield _over("options_level", f"the account's options level is {level}: it carries no spread", level, "spreads")
+
+
+def _duplicates(legs: Sequence[Leg], account: Account, exposure: Exposure) -> Iterator[Finding]:
+    held = exposure.open_symbols | {position.symbol for position in account.positions if position.quantity != 0}
+    for leg in legs:
+        if leg.symbol in held:
+            message = f"{leg.strike} {leg.right} of {leg.expiration} is held or on order already"
+            yield _over("duplicate", message, leg.symbol, "no leg twice")
+
+
+def _whole(proposal: Proposal, account: Account, exposure: Exposure, limits: Limits) -> Iterator[Finding]:
+    """What the whole quantity may lose and use."""
+    worth, loss = account.net_liquidation, proposal.max_loss
+    count, most = proposal.quantity, limits.contracts
+    if not 1 <= count <= most:
+        yield _over("contracts", f"{count} contracts; {most} is the most", f"{count}", f"{most}")
+    together, used = loss + exposure.open_risk, loss + buying_power_used(account)
+    for rule, what, figure, allowed in (
+        ("max_loss", "the maximum loss", loss, min(limits.max_loss, HARD_CAP) * worth),
+        ("open_risk", "the maximum loss of all open spreads with it", together, limits.open_risk * worth),
+        ("buying_power", "the buying power in use with it", used, limits.buying_power * worth),
+        ("buying_power", "the buying power that it needs", loss, account.buying_power),
+    ):
+        if not figure <= allowed:
+            message = f"{what} is {figure:,.2f}; {allowed:,.2f} is the most"
+            yield _over(rule, message, f"{figure:,.2f}", f"{allowed:,.2f}")
+
+
+def _over(rule: str, message: str, figure: str, limit: str) -> Finding:
+    return Finding(rule=rule, message=message, figure=figure, limit=limit)

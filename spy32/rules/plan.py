@@ -1,0 +1,315 @@
+"""From a sized candidate to what a person approves: price plan, exit plan, proposal, hash, and the exact order."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from hashlib import sha256
+
+from spy32.domain.acting import OrderKind
+from spy32.domain.codec import digest
+from spy32.domain.deciding import Approval, ExitPlan, PricePlan, Proposal, Ruling
+from spy32.domain.market import MarketSnapshot, Right
+from spy32.domain.running import Run
+from spy32.domain.trading import CENT, MULTIPLIER, Action, Candidate, Leg, Spread
+from spy32.errors import Refused
+from spy32.lifecycle import ProposalState
+from spy32.options.spreads import breakevens, max_loss
+from spy32.rules import costs
+from spy32.rules.pricing import is_on_tick, percent, worth
+from spy32.sessions import closure, market_date, next_session, previous_session, session
+from spy32.settings import Settings
+
+LONG_DTE = 28
+"""A trade opened with at least so many days is left at the setting `exit.time_exit_dte`."""
+SHORT_DTE = 3
+"""One opened with at most so many has no time exit."""
+REFERENCE_MOST = 36
+OPENING = frozenset({Action.SELL_TO_OPEN, Action.BUY_TO_OPEN})
+
+# Plans.
+
+
+def price_plan(candidate: Candidate, settings: Settings) -> PricePlan:
+    """From the first limit down to the floor, one tick a step."""
+    execution = settings.execution
+    return PricePlan(
+        start=candidate.start,
+        limit=candidate.floor,
+        tick=execution.tick,
+        step_seconds=execution.step_seconds,
+        deadline_seconds=execution.deadline_seconds,
+    )
+
+
+def exit_plan(candidate: Candidate, opened: date, settings: Settings) -> ExitPlan:
+    """When and at what debit a trade opened at the first limit is left."""
+    tick, credit = settings.execution.tick, candidate.start
+    # Buying back never costs more than the share that was meant, so the target goes down to the tick; the alarm never
+    # rings before its multiple, so the stop goes up.
+    target = max(_on_tick(credit * (1 - settings.exit.profit_target), tick, ROUND_FLOOR), tick)
+    stop = _on_tick(credit * settings.exit.stop_multiple, tick, ROUND_CEILING)
+    last = last_exit(candidate.spread.expiration, opened)
+    leave = time_exit(candidate.spread.expiration, opened, settings)
+    return ExitPlan(
+        profit_target=target,
+        stop=stop,
+        time_exit=leave,
+        last_exit=last,
+        note=_words(target, stop, leave, last, candidate, settings),
+    )
+
+
+def _on_tick(price: Decimal, tick: Decimal, rounding: str) -> Decimal:
+    return (price / tick).to_integral_value(rounding) * tick
+
+
+def last_exit(expiration: date, opened: date) -> date:
+    """The session before expiration; a trade opened later than that is left on the day it was opened."""
+    return max(previous_session(expiration).day, opened)
+
+
+def time_exit(expiration: date, opened: date, settings: Settings) -> date | None:
+    """The first session with at most the set days to expiration, or two thirds of a shorter life, still to go.
+
+    A closed day gives way to the session before it. None when the last exit comes no later.
+    """
+    dte = (expiration - opened).days
+    if dte <= SHORT_DTE:
+        return None
+    at = settings.exit.time_exit_dte
+    left = at if dte >= LONG_DTE and at < dte else dte * 2 // 3
+    day = expiration - timedelta(days=left)
+    if closure(day) is not None:
+        day = previous_session(day).day
+    if day <= opened:
+        day = next_session(opened).day
+    return day if day < last_exit(expiration, opened) else None
+
+
+def planned_exit(candidate: Candidate, opened: date, settings: Settings) -> date:
+    """The day by which a trade opened now is meant to be left at the latest."""
+    expiration = candidate.spread.expiration
+    return time_exit(expiration, opened, settings) or last_exit(expiration, opened)
+
+
+def _words(
+    target: Decimal, stop: Decimal, leave: date | None, last: date, candidate: Candidate, settings: Settings
+) -> str:
+    parts = [f"close at {target} or less ({percent(settings.exit.profit_target)} of the credit kept)"]
+    if leave is not None:
+        parts.append(f"on {leave}, {(candidate.spread.expiration - leave).days} days before expiration, at any rate")
+    parts.append(f"never held past {last}")
+    if stop < candidate.spread.width:
+        parts.append(f"alarm when closing costs {stop} or more")
+    else:
+        parts.append(f"the alarm at {stop} is out of reach, since closing costs at most the width")
+    return "; ".join(parts)
+
+
+# The proposal.
+
+
+def propose(
+    candidate: Candidate, ruling: Ruling, snapshot: MarketSnapshot, settings: Settings, *, run: Run, chosen_by: str
+) -> Proposal:
+    """What a person will be asked, with its hash; the ruling must hold the account that it was judged on."""
+    assert ruling.account is not None
+    today = market_date(ruling.at or snapshot.as_of)
+    here = session(today)
+    if here is None:
+        raise Refused(f"{today} is no session ({closure(today)}); nothing can be proposed")
+    spread = candidate.spread
+    made = Proposal(
+        id=None,
+        run_id=run.id,
+        kind="open",
+        state=ProposalState.PROPOSED,
+        mode=ruling.account.mode,
+        account=ruling.account.number,
+        profile=run.profile,
+        underlying=spread.underlying,
+        strategy=spread.strategy,
+        legs=spread.legs,
+        quantity=ruling.quantity,
+        plan=price_plan(candidate, settings),
+        exit=exit_plan(candidate, today, settings),
+        max_loss=Decimal(0),
+        max_profit=Decimal(0),
+        breakevens=(),
+        assignment_value=Decimal(0),
+        candidate_id=candidate.id,
+        chosen_by=chosen_by,
+        quoted_at=snapshot.as_of,
+        # A recorded chain may have been quoted in the last quarter of an hour, when only options trade.
+        lapses_at=here.option_close if snapshot.is_recorded else here.close,
+        market=market_of(snapshot),
+    )
+    return figured(made, settings)
+
+
+def market_of(snapshot: MarketSnapshot) -> str:
+    """The source as a proposal keeps it: a recorded market always says so."""
+    is_named = not snapshot.is_recorded or snapshot.source.startswith("recorded")
+    return snapshot.source if is_named else f"recorded:{snapshot.source}"
+
+
+def figured(proposal: Proposal, settings: Settings) -> Proposal:
+    """An opening with every figure that follows from legs, quantity and price plan, and the hash of it all."""
+    spread = spread_of(proposal)
+    quantity, plan = proposal.quantity, proposal.plan
+    each = costs.to_open(quantity, settings.costs)
+    changed = replace(
+        proposal,
+        max_loss=max_loss(spread, plan.limit, each) * quantity,
+        max_profit=(plan.start * MULTIPLIER - each) * quantity,
+        breakevens=breakevens(spread, plan.start),
+        assignment_value=spread.short.strike * MULTIPLIER * quantity,
+    )
+    return replace(changed, hash=digest_of(changed))
+
+
+def spread_of(proposal: Proposal) -> Spread:
+    return Spread(underlying=proposal.underlying, strategy=proposal.strategy, legs=proposal.legs)
+
+
+def requantified(proposal: Proposal, quantity: int, settings: Settings) -> Proposal:
+    """The same opening with another number of contracts; whether the limits allow it is for `limits` to say."""
+    _only_an_opening(proposal)
+    if quantity < 1:
+        raise Refused(f"{quantity} is not a number of contracts; 1 is the least")
+    return figured(replace(proposal, quantity=quantity), settings)
+
+
+def refloored(proposal: Proposal, floor: Decimal, settings: Settings) -> Proposal:
+    """The same opening with another floor, on the tick, not above the first limit, and still worth its costs."""
+    _only_an_opening(proposal)
+    plan = proposal.plan
+    if not 0 < floor <= plan.start:
+        raise Refused(f"a floor of {floor} is not between 0 and the first limit {plan.start}")
+    if not is_on_tick(floor, plan.tick):
+        raise Refused(f"a floor of {floor} is not a multiple of the tick {plan.tick}")
+    round_trip = costs.round_trip(proposal.quantity, settings.costs)
+    found = tuple(worth(floor, spread_of(proposal).width, round_trip, settings.choice))
+    if found:
+        raise Refused(found[0].message, tuple(finding.message for finding in found))
+    return figured(replace(proposal, plan=replace(plan, limit=floor)), settings)
+
+
+def _only_an_opening(proposal: Proposal) -> None:
+    if proposal.kind != "open":
+        raise Refused(f"P{proposal.id} closes T{proposal.trade_id}: its size and price follow the trade")
+
+
+HASHED = (
+    "kind", "mode", "account", "underlying", "strategy", "legs", "quantity", "plan", "exit", "max_loss", "trade_id",
+)  # fmt: skip
+"""What an approval covers. Not id, state and times: a proposal that is offered again is the same one."""
+
+
+def digest_of(proposal: Proposal) -> str:
+    """SHA-256 of what an approval covers, hexadecimal."""
+    return digest({name: getattr(proposal, name) for name in HASHED})
+
+
+# The order.
+
+
+def draft_reference(run_id: int) -> str:
+    """The reference of a body that is only shown and checked; it is never sent."""
+    return f"spy32-R{run_id}-draft"
+
+
+def reference_of(proposal: Proposal, approval: Approval, *, attempt: int) -> str:
+    """Our name of an order at the broker: proposal, approval, a mark, and a running number.
+
+    The numbers start again in every new database; the mark keeps two databases of one account apart.
+    """
+    mark = sha256(f"{approval.at.isoformat()} {approval.by} {proposal.hash}".encode()).hexdigest()[:6]
+    return f"spy32-P{proposal.id}-A{approval.id}-{mark}-{attempt}"
+
+
+def next_reference(reference: str) -> str:
+    """The reference of the order that replaces this one."""
+    stem, _, number = reference.rpartition("-")
+    return f"{stem}-{int(number) + 1}"
+
+
+def order_body(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: str, *, kind: OrderKind) -> str:
+    """The exact JSON text of a tastytrade limit order (tastytrade API, orders): price positive, effect from the sign.
+
+    `ValueError` for what must never leave: a price of zero, off the cent or not below the width, a credit spread as a
+    debit or the other way round, or legs that do not open (close) as the kind says.
+    """
+    _sendable(legs, quantity, limit, reference, kind)
+    body: dict[str, object] = {
+        "time-in-force": "GTC" if kind is OrderKind.TARGET else "Day",
+        "order-type": "Limit",
+        "price": f"{abs(limit):.2f}",
+        "price-effect": "Credit" if limit > 0 else "Debit",
+        "source": "spy32",
+        "external-identifier": reference,
+        "legs": [
+            {
+                "action": leg.action.value,
+                "instrument-type": "Equity Option",
+                "symbol": leg.symbol,
+                "quantity": leg.quantity * quantity,
+            }
+            for leg in legs
+        ],
+    }
+    if kind is not OrderKind.ENTRY:
+        # Without it the broker turns a close that finds no position into an opening.
+        body["advanced-instructions"] = {"strict-position-effect-validation": True}
+    return json.dumps(body)
+
+
+def _sendable(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: str, kind: OrderKind) -> None:
+    if quantity < 1:
+        raise ValueError(f"an order of {quantity} contracts")
+    if not 0 < len(reference) <= REFERENCE_MOST:
+        raise ValueError(f"the reference {reference!r} is not 1 to {REFERENCE_MOST} characters long")
+    if not limit.is_finite() or limit == 0 or not is_on_tick(limit, CENT):
+        raise ValueError(f"a limit of {limit} is not a positive number of cents on either side")
+    opens = {leg.action in OPENING for leg in legs}
+    if opens != {kind is OrderKind.ENTRY}:
+        raise ValueError(f"an {kind} order with legs that {'open' if True in opens else 'close'}")
+    if limit * effect_of(legs) < 0:
+        raise ValueError(
+            f"legs that {'receive' if effect_of(legs) > 0 else 'pay'} premium cannot have the limit {limit}"
+        )
+    if not abs(limit) <= _width(legs):
+        raise ValueError(f"a limit of {limit} is beyond the width {_width(legs)}")
+
+
+def effect_of(legs: Sequence[Leg]) -> int:
+    """+1 when the legs must receive a credit, -1 when they must pay a debit, whatever the market says.
+
+    Of two puts the higher strike is worth at least as much, of two calls the lower one (no arbitrage), so the sides of
+    a vertical decide. `ValueError` when the legs are not verticals that agree.
+    """
+    signs = {_vertical(tuple(leg for leg in legs if leg.right is right))[0] for right in {leg.right for leg in legs}}
+    if len(signs) != 1:
+        raise ValueError("the legs do not agree on a credit or a debit")
+    return signs.pop()
+
+
+def _width(legs: Sequence[Leg]) -> Decimal:
+    """The widest vertical among the legs."""
+    return max(_vertical(tuple(leg for leg in legs if leg.right is right))[1] for right in {leg.right for leg in legs})
+
+
+def _vertical(legs: Sequence[Leg]) -> tuple[int, Decimal]:
+    """Sign of the premium and width of two legs of one right."""
+    sold = [leg for leg in legs if leg.action.sign > 0]
+    bought = [leg for leg in legs if leg.action.sign < 0]
+    if len(sold) != 1 or len(bought) != 1:
+        raise ValueError("not a vertical: it needs one leg sold and one bought of each right")
+    one, other = sold[0], bought[0]
+    is_level = (one.root, one.expiration, one.quantity) == (other.root, other.expiration, other.quantity)
+    if not is_level or one.strike == other.strike:
+        raise ValueError("not a vertical: the legs differ in more than the strike, or not in the strike")
+    away = one.strike - other.strike if one.right is Right.PUT else other.strike - one.strike
+    return (1 if away > 0 else -1), abs(away)

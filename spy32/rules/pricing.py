@@ -1,0 +1,136 @@
+"""Prices of a spread from its legs' quotes, and how far they may have moved. Credits per share, a debit is negative."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import ROUND_CEILING, Decimal
+from math import isfinite
+
+from spy32.domain.deciding import Finding
+from spy32.domain.market import LegQuotes, OptionQuote
+from spy32.domain.trading import MULTIPLIER, Candidate, Leg
+from spy32.settings.model import Choice, Drift
+
+RULES = frozenset({"two_sided", "underlying", "credit_fall", "limit_price"})
+"""What says that the market has left the prices that were shown."""
+
+
+def sides(quote: OptionQuote | None) -> tuple[Decimal, Decimal] | None:
+    """Bid and ask of a two-sided quote; None when a side is missing, not finite, or the two are crossed."""
+    if quote is None or quote.bid is None or quote.ask is None:
+        return None
+    if not (0 <= quote.bid <= quote.ask and quote.ask > 0 and isfinite(quote.ask)):
+        return None
+    return Decimal(str(quote.bid)), Decimal(str(quote.ask))
+
+
+def natural_and_mid(legs: Sequence[Leg], quotes: Mapping[str, OptionQuote]) -> tuple[Decimal, Decimal] | None:
+    """Net credit at the natural prices (sell at the bid, buy at the ask) and at the mids; None without both sides."""
+    natural = mid = Decimal(0)
+    for leg in legs:
+        found = sides(quotes.get(leg.symbol))
+        if found is None:
+            return None
+        bid, ask = found
+        natural += leg.action.sign * leg.quantity * (bid if leg.action.sign > 0 else ask)
+        mid += leg.action.sign * leg.quantity * (bid + ask) / 2
+    return natural, mid
+
+
+def tick_up(price: Decimal, tick: Decimal) -> Decimal:
+    """The lowest price on the tick that is not below `price`: more credit, or less debit."""
+    return (price / tick).to_integral_value(ROUND_CEILING) * tick
+
+
+def is_on_tick(price: Decimal, tick: Decimal) -> bool:
+    return price % tick == 0
+
+
+def percent(share: Decimal | float) -> str:
+    """A limit of the settings as a person would write it: 0.0075 is `0.75%`."""
+    return f"{float(share) * 100:.4g}%"
+
+
+def floor_of(natural: Decimal, mid: Decimal, share: Decimal, tick: Decimal) -> Decimal:
+    """The least credit: the mid less a share of (mid - natural), rounded up to the tick."""
+    return tick_up(mid - share * (mid - natural), tick)
+
+
+def worth(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Choice) -> Iterator[Finding]:
+    """What is asked of a credit at the floor: enough of the width, and costs that leave most of it."""
+    least = choice.credit_to_width * width
+    if not floor >= least:
+        yield Finding(
+            rule="credit_to_width",
+            message=f"a credit of {floor} is under {least:.2f}, {percent(choice.credit_to_width)} of the width",
+            figure=f"{floor} ({floor / width:.1%} of width)",
+            limit=f"{least:.2f} ({percent(choice.credit_to_width)} of width)",
+        )
+    most = choice.costs_to_credit * floor * MULTIPLIER
+    if not round_trip <= most:
+        yield Finding(
+            rule="costs_to_credit",
+            message=f"costs of {round_trip} are over {most:.2f}, {percent(choice.costs_to_credit)} of the floor credit",
+            figure=f"{round_trip}",
+            limit=f"{most:.2f} ({percent(choice.costs_to_credit)} of the credit at the floor)",
+        )
+
+
+def moved(candidate: Candidate, spot: float, quotes: LegQuotes, drift: Drift) -> tuple[Finding, ...]:
+    """Everything by which fresh quotes have left what the menu showed."""
+    prices = natural_and_mid(candidate.spread.legs, quotes.quotes)
+    found = list(underlying_moved(spot, quotes.spot, drift))
+    if prices is None:
+        return (*found, *one_sided(candidate.spread.legs, quotes))
+    natural, mid = prices
+    found += credit_fell(candidate.mid, mid, drift)
+    found += outside_collar(candidate.start, natural, mid, drift)
+    return tuple(found)
+
+
+def one_sided(legs: Sequence[Leg], quotes: LegQuotes) -> Iterator[Finding]:
+    """Each leg without a bid and an ask that are not crossed."""
+    for leg in legs:
+        quote = quotes.quotes.get(leg.symbol)
+        if sides(quote) is None:
+            seen = "no quote" if quote is None else f"bid {quote.bid}, ask {quote.ask}"
+            yield Finding(
+                rule="two_sided",
+                message=f"{leg.strike} {leg.right} has no two-sided quote ({seen})",
+                figure=seen,
+                limit="0 <= bid <= ask",
+            )
+
+
+def underlying_moved(was: float, now: float, drift: Drift) -> Iterator[Finding]:
+    move, most = now / was - 1, percent(drift.underlying)
+    if not abs(move) <= drift.underlying:
+        yield Finding(
+            rule="underlying",
+            message=f"the underlying moved {move:+.2%}, from {was:.2f} to {now:.2f}; {most} is allowed",
+            figure=f"{move:+.2%}",
+            limit=most,
+        )
+
+
+def credit_fell(was: Decimal, mid: Decimal, drift: Drift) -> Iterator[Finding]:
+    """A credit that shrank, or a debit that grew, by too large a share of what was shown."""
+    share = Decimal(str(drift.credit))
+    if not mid >= was - share * abs(was):
+        fall = (was - mid) / abs(was) if was != 0 else Decimal(1)
+        yield Finding(
+            rule="credit_fall",
+            message=f"the mid went from {was} to {mid}, {fall:.1%} worse; {percent(share)} is allowed",
+            figure=f"{fall:.1%}",
+            limit=f"{percent(share)}",
+        )
+
+
+def outside_collar(limit: Decimal, natural: Decimal, mid: Decimal, drift: Drift) -> Iterator[Finding]:
+    """A limit that gives the spread away, or that asks for what the market does not pay."""
+    low, high = natural - drift.below_natural, mid + Decimal(str(drift.above_mid)) * abs(mid)
+    if not low <= limit <= high:
+        yield Finding(
+            rule="limit_price",
+            message=f"the limit {limit} is outside {low:.2f} to {high:.2f} (natural {natural}, mid {mid})",
+            figure=f"{limit}",
+            limit=f"{low:.2f} to {high:.2f}",
+        )
