@@ -119,3 +119,22 @@ class Trade:
     result: Decimal | None = None
     assumption: str = ""
     """How a paper fill was made, in words."""
+    closed_quantity: int = 0
+    """Spreads of it that were bought back already."""
+
+    @property
+    def remaining(self) -> int:
+        """Spreads that are still held while the trade is open or closing."""
+        return self.quantity - self.closed_quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What it would cost to leave a trade at one moment: debits per share, positive."""
+
+    trade_id: int
+    at: datetime
+    spot: float
+    mid: Decimal
+    natural: Decimal
+    """Buy at the ask, sell at the bid."""

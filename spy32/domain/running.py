@@ -88,3 +88,18 @@ class Event:
     """Canonical JSON, with the hashes of the rows it speaks of."""
     previous: str
     hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A message in the outbox; it waits until `sent_at` is set."""
+
+    id: int
+    run_id: int | None
+    subject: str
+    body: str
+    created_at: datetime
+    sent_at: datetime | None = None
+    tries: int = 0
+    error: str = ""
+    """Why the last try failed."""

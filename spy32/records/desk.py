@@ -8,7 +8,7 @@ from spy32.domain.deciding import Approval, Proposal
 from spy32.errors import Refused, Usage
 from spy32.lifecycle import IN_FLIGHT, PROPOSAL, ProposalState, advance
 from spy32.records.base import Base, Change
-from spy32.records.values import body_of, instant, revive, to_e4, when
+from spy32.records.values import body_of, ceiling_e4, instant, revive, when
 
 COLUMNS = ("id", "state", "hash")
 """Fields of a proposal that its body leaves to columns."""
@@ -187,7 +187,7 @@ def _content(proposal: Proposal, noun: str, body: str) -> dict[str, object]:
     return {
         "hash": proposal.hash,
         "quantity": proposal.quantity,
-        "max_loss_e4": to_e4(proposal.max_loss),
+        "max_loss_e4": ceiling_e4(proposal.max_loss),
         "body": noun,
         "order_body": body,
     }

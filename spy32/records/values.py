@@ -5,7 +5,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any, TypeVar
 
 from spy32.domain.codec import canonical, parse, plain
@@ -14,6 +14,7 @@ from spy32.errors import StoreTrouble, Unusable
 T = TypeVar("T")
 
 E4 = 10_000
+TINY = Decimal("0.0001")
 LARGEST = 2**63 - 1
 """SQLite keeps whole numbers in 64 bits."""
 
@@ -26,6 +27,16 @@ def to_e4(amount: Decimal) -> int:
     if not scaled.is_finite() or scaled != scaled.to_integral_value() or abs(scaled) > LARGEST:
         raise Unusable(f"{amount} dollars is not a whole number of ten-thousandths")
     return int(scaled)
+
+
+def nearest_e4(amount: Decimal) -> int:
+    """For fees, which may be a share of a capped commission: rounded to the nearest ten-thousandth."""
+    return to_e4(amount.quantize(TINY))
+
+
+def ceiling_e4(amount: Decimal) -> int:
+    """For a maximum loss, which is never understated: rounded up to a ten-thousandth."""
+    return to_e4(amount.quantize(TINY, rounding=ROUND_CEILING))
 
 
 def from_e4(amount: int) -> Decimal:

@@ -1,0 +1,193 @@
+"""Orders: begun once an approval, replaced one at a time, and moved by compare-and-set."""
+
+import sqlite3
+from dataclasses import replace
+from datetime import datetime
+
+from spy32.domain.acting import BrokerOrder, Fill, Order, OrderKind
+from spy32.domain.trading import Action, Mode
+from spy32.errors import Refused, Usage
+from spy32.lifecycle import IN_FLIGHT, ORDER, OrderState, ProposalState, advance
+from spy32.records.desk import Desk
+from spy32.records.values import from_e4, instant, to_e4, when
+
+
+class Orders(Desk):
+    """Our record of every request to a broker."""
+
+    # Reading
+
+    def order_row(self, order_id: int) -> sqlite3.Row:
+        row = self.row("select * from broker_order where id = ?", order_id)
+        if row is None:
+            raise Usage(f"there is no order O{order_id}; `spy32 show` lists those of a run")
+        return row
+
+    def order(self, order_id: int) -> Order:
+        return _order(self.order_row(order_id))
+
+    def orders(self, proposal_id: int) -> tuple[Order, ...]:
+        """All orders of a proposal, oldest first."""
+        found = self.rows("select * from broker_order where proposal_id = ? order by id", proposal_id)
+        return tuple(_order(row) for row in found)
+
+    def orders_in(self, *states: OrderState) -> tuple[Order, ...]:
+        """All orders in these states, oldest first."""
+        marks = ", ".join("?" * len(states))
+        return tuple(
+            _order(row)
+            for row in self.rows(f"select * from broker_order where state in ({marks}) order by id", *states)
+        )
+
+    def fills(self, order_id: int) -> tuple[Fill, ...]:
+        """Everything that was filled of an order, oldest first."""
+        return tuple(fill_of(row) for row in self.rows("select * from fill where order_id = ? order by id", order_id))
+
+    # Writing
+
+    def begin_order(self, order: Order, *, at: datetime) -> Order:
+        """Commit an order before it is sent: the one place where the right to send is given, and it is given once.
+
+        The first order of an approval takes its proposal from `approved` to `sent`; a later one names the order that
+        it replaces. `Refused` when anything else of the proposal may still fill.
+        """
+        self.own_mode(order.mode)
+        with self.changing(at, "order submitting") as change:
+            if order.replaces is None:
+                row = self._may_begin(order, at)
+            else:
+                row = self._may_replace(order, order.replaces)
+            self._nothing_else_lives(order)
+            self._within_quantity(order, row)
+            number = change.insert("broker_order", **_columns(order), changed_at=change.at)
+            change.subject = f"O{number}"
+            if order.replaces is None:
+                change.update("proposal", order.proposal_id, state=ProposalState.SENT, changed_at=change.at, reason="")
+        return replace(order, id=number, state=OrderState.SUBMITTING)
+
+    def move_order(  # noqa: PLR0913 - a move, and what the broker said of it
+        self,
+        order_id: int,
+        *,
+        was: OrderState,
+        now: OrderState,
+        at: datetime,
+        broker: BrokerOrder | None = None,
+        reason: str = "",
+    ) -> Order:
+        """The order in its new state, with the broker's id and word for it. With the same state twice only those change."""
+        if was is not now or broker is None:
+            advance(ORDER, was, now)
+        with self.changing(at, f"order {now}", f"O{order_id}") as change:
+            row = self.order_row(order_id)
+            if row["state"] != was:
+                raise Refused(f"order {row['reference']} is already {row['state']} since {row['changed_at']}")
+            seen = {"broker_id": broker.broker_id, "broker_status": broker.status} if broker is not None else {}
+            why = reason or (broker.reason if broker is not None else "")
+            change.update("broker_order", order_id, state=now, changed_at=change.at, reason=why, **seen)
+        return self.order(order_id)
+
+    # The rules of beginning, inside the transaction
+
+    def _may_begin(self, order: Order, at: datetime) -> sqlite3.Row:
+        """The proposal, approved as it stands, by the approval that the order names, which holds now."""
+        row = self._expect(order.proposal_id, ProposalState.APPROVED)
+        yes = self.approval_of(order.proposal_id)
+        if yes is None or yes.id != order.approval_id or yes.hash != row["hash"]:
+            raise Refused(f"order {order.reference} does not belong to the approval of P{order.proposal_id} that holds")
+        if not at <= yes.until:
+            raise Refused(f"the approval of P{order.proposal_id} ended at {instant(yes.until)}; approve it again")
+        return row
+
+    def _may_replace(self, order: Order, old_id: int) -> sqlite3.Row:
+        """The proposal, sent, with the old order working for the same approval."""
+        row = self._expect(order.proposal_id, ProposalState.SENT)
+        old = self.order_row(old_id)
+        if (old["proposal_id"], old["approval_id"]) != (order.proposal_id, order.approval_id):
+            raise Refused(f"order {order.reference} cannot replace {old['reference']}, which is of another approval")
+        if old["state"] != OrderState.WORKING:
+            raise Refused(f"order {old['reference']} cannot be replaced: it is {old['state']}")
+        return row
+
+    def _nothing_else_lives(self, order: Order) -> None:
+        """No other order of the proposal, and no other closing of its trade, may still fill."""
+        marks = ", ".join("?" * len(IN_FLIGHT))
+        found = self.row(
+            f"""select reference, state from broker_order
+                where state in ({marks}) and id is not ? and proposal_id in (
+                    select id from proposal where id = ?
+                    union select other.id from proposal join proposal other on other.trade_id = proposal.trade_id
+                    where proposal.id = ?)""",
+            *IN_FLIGHT,
+            order.replaces,
+            order.proposal_id,
+            order.proposal_id,
+        )
+        if found is not None:
+            raise Refused(f"order {found['reference']} is {found['state']}: nothing new before it is settled")
+
+    def _within_quantity(self, order: Order, proposal: sqlite3.Row) -> None:
+        """With what is filled already, never more than was approved, nor more than the trade still holds."""
+        done = self.row("select sum(filled) from broker_order where proposal_id = ?", order.proposal_id)
+        allowed = proposal["quantity"] - (done[0] or 0 if done is not None else 0)
+        if proposal["trade_id"] is not None:
+            trade = self.row("select quantity - closed_quantity from trade where id = ?", proposal["trade_id"])
+            assert trade is not None
+            allowed = min(allowed, trade[0])
+        if not order.quantity <= allowed:
+            raise Refused(f"order {order.reference} is for {order.quantity}, only {allowed} may still be sent")
+
+
+def _columns(order: Order) -> dict[str, object]:
+    from spy32.sessions import market_date
+
+    return {
+        "proposal_id": order.proposal_id,
+        "approval_id": order.approval_id,
+        "reference": order.reference,
+        "kind": order.kind,
+        "mode": order.mode,
+        "account": order.account,
+        "body": order.body,
+        "body_hash": order.body_hash,
+        "limit_e4": to_e4(order.limit),
+        "quantity": order.quantity,
+        "state": OrderState.SUBMITTING,
+        "created_at": instant(order.created_at),
+        "market_day": market_date(order.created_at).isoformat(),
+        "replaces": order.replaces,
+    }
+
+
+def _order(row: sqlite3.Row) -> Order:
+    return Order(
+        id=row["id"],
+        proposal_id=row["proposal_id"],
+        approval_id=row["approval_id"],
+        reference=row["reference"],
+        kind=OrderKind(row["kind"]),
+        mode=Mode(row["mode"]),
+        account=row["account"],
+        body=row["body"],
+        body_hash=row["body_hash"],
+        limit=from_e4(row["limit_e4"]),
+        quantity=row["quantity"],
+        state=OrderState(row["state"]),
+        created_at=when(row["created_at"]),
+        broker_id=row["broker_id"],
+        broker_status=row["broker_status"],
+        replaces=row["replaces"],
+        filled=row["filled"],
+        reason=row["reason"],
+    )
+
+
+def fill_of(row: sqlite3.Row) -> Fill:
+    return Fill(
+        fill_id=row["fill_id"],
+        symbol=row["symbol"],
+        action=Action(row["action"]),
+        quantity=row["quantity"],
+        price=from_e4(row["price_e4"]),
+        at=when(row["at"]),
+    )
