@@ -53,19 +53,17 @@ class Orders(Desk):
         """
         self.own_mode(order.mode)
         with self.changing(at, "order submitting") as change:
-            if order.replaces is None:
-                row = self._may_begin(order, at)
-            else:
-                row = self._may_replace(order, order.replaces)
+            old = order.replaces
+            row = self._may_begin(order, at) if old is None else self._may_replace(order, old)
             self._nothing_else_lives(order)
             self._within_quantity(order, row)
             number = change.insert("broker_order", **_columns(order), changed_at=change.at)
             change.subject = f"O{number}"
-            if order.replaces is None:
+            if old is None:
                 change.update("proposal", order.proposal_id, state=ProposalState.SENT, changed_at=change.at, reason="")
         return replace(order, id=number, state=OrderState.SUBMITTING)
 
-    def move_order(  # noqa: PLR0913 - a move, and what the broker said of it
+    def move_order(
         self,
         order_id: int,
         *,
@@ -75,7 +73,7 @@ class Orders(Desk):
         broker: BrokerOrder | None = None,
         reason: str = "",
     ) -> Order:
-        """The order in its new state, with the broker's id and word for it. With the same state twice only those change."""
+        """The order in its new state, with the broker's id and word for it; in the same state only those change."""
         if was is not now or broker is None:
             advance(ORDER, was, now)
         with self.changing(at, f"order {now}", f"O{order_id}") as change:
