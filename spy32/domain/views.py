@@ -39,6 +39,8 @@ class RunView:
     shadows: tuple[Recommendation, ...] = ()
     ruling: Ruling | None = None
     proposal: Proposal | None = None
+    body: str = ""
+    """The order body of the proposal, exactly as stored."""
     approval: Approval | None = None
     orders: tuple[Order, ...] = ()
     fills: tuple[Fill, ...] = field(default=())

@@ -1,0 +1,157 @@
+"""Outcomes, causes and states in words, and what to type next."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from spy32.domain.running import Outcome
+from spy32.domain.trading import Mode
+from spy32.lifecycle import OrderState, ProposalState, TradeState
+from spy32.render.words import human
+
+if TYPE_CHECKING:
+    from spy32.domain.deciding import Proposal
+    from spy32.domain.running import Run
+    from spy32.domain.views import RunView
+
+OUTCOMES: Mapping[Outcome, str] = {
+    Outcome.PROPOSED: "An order was prepared. It is not sent before a person approves and executes it.",
+    Outcome.NO_TRADE: "The run is complete and there is no trade.",
+    Outcome.SKIPPED: "There was nothing to analyse.",
+    Outcome.FAILED: "The run could not be finished, so nothing was decided.",
+    Outcome.INTERRUPTED: "The run was cut off before its end, so nothing was decided.",
+}
+
+# Three different ways to no trade must not be mistaken for each other: the analyst stayed out, our rules refused its
+# choice, or there was no usable answer.
+CAUSES: Mapping[tuple[Outcome, str], str] = {
+    (Outcome.NO_TRADE, "abstained"): "Abstained: the analyst saw the menu and chose to stay out.",
+    (Outcome.NO_TRADE, "vetoed"): "Vetoed: the analyst chose a spread, and spy32's own checks refused it.",
+    (
+        Outcome.NO_TRADE,
+        "condition",
+    ): "Market conditions: the analyst chose a spread, and the state of the market forbids an entry.",
+    (Outcome.NO_TRADE, "limits"): "Limits: the analyst chose a spread, and the account's limits leave no room for it.",
+    (Outcome.NO_TRADE, "empty_menu"): "Empty menu: no spread passed the rules, so the analyst was not asked.",
+    (
+        Outcome.NO_TRADE,
+        "account",
+    ): "Account: a choice was made and stored, but the account's facts could not be had, so there is no order.",
+    (Outcome.NO_TRADE, "broker"): "Refused by the broker: its dry run of the order said no.",
+    (
+        Outcome.NO_TRADE,
+        "analyst_failed",
+    ): "No answer: the analyst failed, and the setting analyst.on_failure makes that "
+    "no trade. This is not an abstention.",
+    (
+        Outcome.FAILED,
+        "analyst_failed",
+    ): "Failed at the analyst: there was no answer that can be used. This is neither an abstention nor a veto.",
+    (Outcome.FAILED, "data"): "Failed at the data: missing, stale or contradictory; nothing was filled in.",
+    (Outcome.FAILED, "account"): "Failed at the account: the broker's facts could not be had.",
+    (Outcome.SKIPPED, "holiday"): "The exchange was closed.",
+    (Outcome.SKIPPED, "paused"): "Scheduled runs were paused.",
+    (Outcome.SKIPPED, "missed"): "Missed: no run finished in the slot and its grace. cron never catches up by itself.",
+    (Outcome.INTERRUPTED, "stopped"): "It was stopped by a signal.",
+}
+
+PROPOSALS: Mapping[ProposalState, str] = {
+    ProposalState.PROPOSED: "waits for a person",
+    ProposalState.APPROVED: "approved, not sent yet",
+    ProposalState.SENT: "sent, not settled yet",
+    ProposalState.DONE: "done",
+    ProposalState.DECLINED: "declined by a person",
+    ProposalState.LAPSED: "lapsed without approval",
+}
+
+MODES: Mapping[Mode, str] = {
+    Mode.PAPER: "PAPER: simulated orders, no real money",
+    Mode.SANDBOX: "SANDBOX: the broker's test system, no real money",
+    Mode.LIVE: "LIVE: real money",
+}
+
+AGAIN = ("spy32 analyze --force (a new run; sends nothing)",)
+
+
+def outcome_of(run: "Run") -> str:
+    """`no trade (abstained)`, or what the run is doing."""
+    if run.outcome is None:
+        return f"unfinished, in step {human(run.step_running)}" if run.step_running else "unfinished"
+    cause = f" ({human(run.cause)})" if run.cause else ""
+    return f"{human(run.outcome.value)}{cause}"
+
+
+def tone_of(outcome: Outcome | None) -> str:
+    return {Outcome.PROPOSED: "good", Outcome.FAILED: "bad", Outcome.INTERRUPTED: "bad"}.get(
+        outcome or Outcome.SKIPPED, ""
+    )
+
+
+def sentence_of(run: "Run") -> str:
+    """What the outcome means, and which of its causes it had."""
+    if run.outcome is None:
+        return "The run has not ended: it is at work, or was cut off and the next start will say so."
+    said = [OUTCOMES[run.outcome]]
+    if run.cause is not None:
+        said.append(CAUSES.get((run.outcome, run.cause), f"Cause: {human(run.cause)}."))
+    return " ".join(said)
+
+
+def badges_of(view: "RunView") -> tuple[str, ...]:
+    """What must not be overlooked: paper, recorded quotes, simulated fills."""
+    badges = [MODES[view.run.mode]]
+    if view.market is not None and view.market.is_recorded:
+        badges.append(f"RECORDED MARKET: quotes of {view.market.as_of:%Y-%m-%d %H:%M} UTC, not of now")
+    if view.trade is not None and view.trade.assumption:
+        badges.append("SIMULATED FILLS: see the trade's assumption")
+    return tuple(badges)
+
+
+def is_over(made: "Proposal", now: datetime) -> bool:
+    """A proposal that can no longer be approved. A recorded market has its own clock, so there it always can."""
+    return made.state is ProposalState.PROPOSED and not made.is_recorded and now >= made.lapses_at
+
+
+def next_of(view: "RunView", *, now: datetime) -> tuple[str, ...]:
+    """What to type next, most useful first; nothing when nothing is to be done."""
+    if any(order.state in (OrderState.UNKNOWN, OrderState.SUBMITTING) for order in view.orders):
+        return ("spy32 reconcile (asks the broker what became of the order; sends nothing)",)
+    if view.proposal is not None:
+        return _after_proposal(view.proposal, view, now)
+    return _after_run(view.run)
+
+
+def _after_proposal(made: "Proposal", view: "RunView", now: datetime) -> tuple[str, ...]:
+    name, live = f"P{made.id}", " --live" if made.mode is Mode.LIVE else ""
+    if is_over(made, now):
+        return AGAIN
+    match made.state:
+        case ProposalState.PROPOSED:
+            return (f"spy32 approve {name}",)
+        case ProposalState.APPROVED:
+            return (f"spy32 execute {name}{live}",)
+        case ProposalState.SENT:
+            return (f"spy32 reconcile, or spy32 cancel {name}",)
+        case ProposalState.LAPSED | ProposalState.DECLINED:
+            return AGAIN
+        case _:
+            return _after_trade(view)
+
+
+def _after_trade(view: "RunView") -> tuple[str, ...]:
+    if view.trade is None or view.trade.state in (TradeState.CLOSED, TradeState.EXPIRED):
+        return ()
+    return ("spy32 positions",)
+
+
+def _after_run(run: "Run") -> tuple[str, ...]:
+    name = f"R{run.id}"
+    if run.outcome is None:
+        return ("spy32 status",)
+    if run.outcome is Outcome.NO_TRADE:
+        more = ("spy32 approve (a person may override an abstention)",) if run.cause == "abstained" else ()
+        return (f"spy32 show {name} --{'rejected' if run.cause == 'empty_menu' else 'candidates'}", *more)
+    if run.outcome in (Outcome.FAILED, Outcome.INTERRUPTED):
+        look = (f"spy32 show {name} --quality",) if run.cause == "data" else ()
+        return (*look, "spy32 analyze")
+    return ()

@@ -1,0 +1,188 @@
+"""Pages around the menu: the candidates side by side, what was dropped and why, the quality gates, the history."""
+
+from collections.abc import Iterable
+from datetime import tzinfo
+
+from spy32.domain.acting import Order
+from spy32.domain.market import Gate, Verdict
+from spy32.domain.running import HistoryRow
+from spy32.domain.trading import Candidate, Dropped, ExpectedValue, Strategy
+from spy32.domain.views import RunView
+from spy32.render.documents import Answer
+from spy32.render.explain import badges_of, outcome_of
+from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
+from spy32.render.pages import strikes
+from spy32.render.words import DAYS, both_zones, clean, dollars, flat, gain, human, percent, price, strike
+from spy32.sessions import NEW_YORK
+
+SIDES = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
+
+CANDIDATE_COLUMNS = (
+    Column(name="id"),
+    Column(name="spread"),
+    Column(name="natural", rank=1, right=True),
+    Column(name="mid", rank=1, right=True),
+    Column(name="floor", rank=1, right=True),
+    Column(name="max loss", rank=1, right=True),
+    Column(name="breakeven", rank=1, right=True),
+    Column(name="short delta", rank=1, right=True),
+    Column(name="POP market", rank=1, right=True),
+    Column(name="POP history", rank=1, right=True),
+    Column(name="EV market", rank=1, right=True),
+    Column(name="EV market plan", rank=1, right=True),
+    Column(name="EV history", rank=1, right=True),
+    Column(name="EV history plan", rank=1, right=True),
+    Column(name="costs", rank=1, right=True),
+)
+
+
+def candidates_page(view: RunView) -> Page:
+    """The menu side by side, whole at any width; the choice is marked."""
+    entries = view.menu.candidates if view.menu is not None else ()
+    chosen = _chosen(view)
+    marked = next((number for number, entry in enumerate(entries) if entry.id == chosen), None)
+    grid = Grid(
+        name="candidate",
+        title=_expiration(entries),
+        columns=CANDIDATE_COLUMNS,
+        rows=tuple(_candidate(entry) for entry in entries),
+        marked=marked,
+        continues=True,
+    )
+    told = "Credits a share; losses, expected values and costs in dollars a contract. POP: probability of any profit."
+    return Page(heading=_heading(view, "candidates"), badges=badges_of(view), parts=(grid, Prose(title="", text=told)))
+
+
+def _chosen(view: RunView) -> str | None:
+    """A person may have chosen another one than the analyst."""
+    if view.proposal is not None and view.proposal.candidate_id is not None:
+        return view.proposal.candidate_id
+    return view.recommendation.candidate_id if view.recommendation is not None else None
+
+
+def _expiration(entries: tuple[Candidate, ...]) -> str:
+    return f"Candidates, expiration {entries[0].spread.expiration}" if entries else "Candidates"
+
+
+def _candidate(entry: Candidate) -> tuple[str, ...]:
+    ev = entry.ev
+    return (
+        entry.id,
+        f"{SIDES[entry.spread.strategy]} {strikes(entry.spread.legs)}",
+        price(entry.natural),
+        price(entry.mid),
+        price(entry.floor),
+        dollars(entry.max_loss),
+        " ".join(price(point) for point in entry.breakevens),
+        f"{entry.short_delta:.3f}",
+        percent(entry.pop_market),
+        "" if entry.pop_history is None else percent(entry.pop_history),
+        *("" if value is None else gain(value) for value in _values(ev)),
+        dollars(entry.costs),
+    )
+
+
+def _values(ev: ExpectedValue) -> tuple[float | None, ...]:
+    return (ev.market_expiry, ev.market_plan, ev.history_expiry, ev.history_plan)
+
+
+def rejected_page(view: RunView) -> Page:
+    """Every spread that did not reach the menu, with the first rule that dropped it and how far off it was."""
+    dropped = view.menu.dropped if view.menu is not None else ()
+    counts = view.menu.counts if view.menu is not None else {}
+    tally = Pairs(
+        name="dropped by",
+        title="Dropped, by the first rule that did it",
+        items=tuple(pair(human(rule), str(number)) for rule, number in counts.items()) or (pair("any rule", "0"),),
+    )
+    columns = (
+        Column(name="spread"),
+        Column(name="rule", flexible=True),
+        Column(name="figure", right=True),
+        Column(name="limit", right=True),
+    )
+    grid = Grid(name="rejected", title="Dropped spreads", columns=columns, rows=tuple(_dropped(one) for one in dropped))
+    return Page(heading=_heading(view, "rejected"), badges=badges_of(view), parts=(tally, grid))
+
+
+def _dropped(one: Dropped) -> tuple[str, ...]:
+    spread = f"{SIDES[one.strategy]} {strike(one.short_strike)}/{strike(one.long_strike)}"
+    return (spread, human(one.rule), flat(one.figure), flat(one.limit))
+
+
+VERDICTS = {Verdict.PASS: "✓ pass", Verdict.WARN: "! warn", Verdict.STOP: "✗ stop", Verdict.SKIPPED: "- skipped"}
+
+
+def quality_page(view: RunView) -> Page:
+    """Each quality gate with what was measured, what is allowed, and the verdict."""
+    columns = (
+        Column(name="gate"),
+        Column(name="verdict"),
+        Column(name="figure", flexible=True),
+        Column(name="limit", flexible=True),
+        Column(name="note", rank=1, flexible=True),
+    )
+    gates = view.quality.gates if view.quality is not None else ()
+    grid = Grid(name="gate", title="Quality gates", columns=columns, rows=tuple(_gate(gate) for gate in gates))
+    dropped = view.quality.dropped if view.quality is not None else {}
+    parts: tuple[Part, ...] = (grid,)
+    if dropped:
+        items = tuple(pair(human(gate), str(number)) for gate, number in dropped.items())
+        parts += (Pairs(name="quotes dropped by", title="Quotes dropped", items=items),)
+    return Page(heading=_heading(view, "quality"), badges=badges_of(view), parts=parts)
+
+
+def _gate(gate: Gate) -> tuple[str, ...]:
+    return (human(gate.name), VERDICTS[gate.verdict], flat(gate.figure), flat(gate.limit), flat(gate.note))
+
+
+def raw_page(view: RunView, answers: Iterable[Answer]) -> Page:
+    """The texts that went out and came back, as stored; only what could upset a terminal is taken out."""
+    parts: list[Part] = []
+    for answer in answers:
+        who = f"{flat(answer.role)} {flat(answer.analyst)}"
+        parts.append(Prose(title=f"request to {who}", text=clean(answer.request) or "none"))
+        parts.append(Prose(title=f"answer of {who}", text=clean(answer.response) or "none"))
+    if view.body:
+        parts.append(Prose(title="order body", text=clean(view.body)))
+    parts += [_sent(order) for order in view.orders]
+    return Page(heading=_heading(view, "raw"), badges=badges_of(view), parts=tuple(parts))
+
+
+def _sent(order: Order) -> Prose:
+    return Prose(title=f"body of order {flat(order.reference)}", text=clean(order.body))
+
+
+def history_page(rows: Iterable[HistoryRow], here: tzinfo | None = None) -> Page:
+    """Runs, newest first, one a line."""
+    columns = (
+        Column(name="run"),
+        Column(name="started (New York)"),
+        Column(name="outcome"),
+        Column(name="cause", rank=1),
+        Column(name="proposal", rank=2),
+        Column(name="trade", rank=3),
+        Column(name="what came of it", rank=4, flexible=True),
+        Column(name="profile", rank=5),
+    )
+    grid = Grid(name="run", title="Runs, newest first", columns=columns, rows=tuple(_history(row) for row in rows))
+    return Page(parts=(grid,), following=("spy32 show R31 (any id of the list)",) if grid.rows else ())
+
+
+def _history(row: HistoryRow) -> tuple[str, ...]:
+    started = row.started_at.astimezone(NEW_YORK)
+    return (
+        f"R{row.id}",
+        f"{DAYS[started.weekday()]} {started:%Y-%m-%d %H:%M}",
+        "unfinished" if row.outcome is None else human(row.outcome.value),
+        human(row.cause or ""),
+        "" if row.proposal_id is None else f"P{row.proposal_id}",
+        "" if row.trade_id is None else f"T{row.trade_id}",
+        flat(row.headline),
+        flat(row.profile),
+    )
+
+
+def _heading(view: RunView, what: str) -> str:
+    started = both_zones(view.run.started_at, NEW_YORK)
+    return f"R{view.run.id}, {what}: {outcome_of(view.run)}, started {started}"

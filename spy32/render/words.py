@@ -1,0 +1,127 @@
+"""Numbers, instants and foreign text as people read them. Digits are the JSON document's digits, never shortened."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
+
+from spy32.domain.trading import CENT
+from spy32.sessions import NEW_YORK
+
+TEN_THOUSANDTH = Decimal("0.0001")
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+# A reason or a note may come from a model or a feed: whatever could move the cursor, colour the screen, or turn the
+# reading direction goes. Lone surrogates go too, since no terminal can be sent one.
+UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]",
+)
+LINE_ENDS = re.compile("\r\n|[\u2028\u2029]")
+
+PLAINER: Mapping[str, str] = {
+    "−": "-", "–": "-", "—": "-", "…": "...", "±": "+/-", "×": "x", "→": "->", "≤": "<=", "≥": ">=",
+    "σ": " sigma", "·": "-", "▶": ">", "✓": "ok", "✗": "x", "“": '"', "”": '"', "’": "'",
+}  # fmt: skip
+
+
+def clean(text: str) -> str:
+    """Foreign text without control and direction characters; line ends stay, tabs become spaces."""
+    return UNSAFE.sub("", LINE_ENDS.sub("\n", text).replace("\t", "    "))
+
+
+def flat(text: str) -> str:
+    """Foreign text on one line, so that it cannot pass for a line of ours."""
+    return " ".join(clean(text).split())
+
+
+def ascii_only(text: str) -> str:
+    """Our symbols in ASCII, anything else that is not ASCII as `?`: for terminals that know no better."""
+    for fancy, plain in PLAINER.items():
+        text = text.replace(fancy, plain)
+    return text.encode("ascii", "replace").decode("ascii")
+
+
+def human(word: str) -> str:
+    """`put_credit_spread` as `put credit spread`."""
+    return flat(word.replace("_", " "))
+
+
+# Numbers.
+
+
+def price(amount: Decimal) -> str:
+    """Dollars per share: two decimals at least, four at most (an average of fills may have more)."""
+    exact = amount.quantize(TEN_THOUSANDTH).normalize() + 0
+    return format(exact.quantize(CENT) if exact == exact.quantize(CENT) else exact, "f")
+
+
+def price_of(amount: float) -> str:
+    """A quoted float per share, as `price` writes it."""
+    return price(Decimal(str(amount)))
+
+
+def cents(amount: Decimal) -> str:
+    """Dollars to the cent, digits only, as documents carry them."""
+    return format(amount.quantize(CENT) + 0, "f")  # + 0 takes the sign off a zero
+
+
+def strike(amount: Decimal) -> str:
+    """`640`, `647.5`: no zeros that say nothing."""
+    return format(amount.normalize(), "f")
+
+
+def dollars(amount: Decimal) -> str:
+    """`$386.26` or `-$386.26`."""
+    text = cents(amount)
+    return f"-${text[1:]}" if text.startswith("-") else f"${text}"
+
+
+def gain(amount: Decimal | float) -> str:
+    """Dollars with their sign: `+$9.30`, `-$4.10`."""
+    text = dollars(amount if isinstance(amount, Decimal) else Decimal(str(amount)))
+    return text if text.startswith("-") else f"+{text}"
+
+
+def credit(amount: Decimal) -> str:
+    """`0.58 credit` or `0.30 debit`, dollars per share."""
+    return f"{price(abs(amount))} {'debit' if amount < 0 else 'credit'}"
+
+
+def percent(fraction: float) -> str:
+    return f"{fraction * 100:.1f} %"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 contract`, `2 contracts`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+# Time.
+
+
+def both_zones(instant: datetime, here: tzinfo | None = None) -> str:
+    """`Mon 2025-10-06 10:00 New York (16:00 here)`; the machine's own zone unless `here` is given."""
+    there = instant.astimezone(NEW_YORK)
+    local = instant.astimezone(here)
+    text = f"{DAYS[there.weekday()]} {there:%Y-%m-%d %H:%M} New York"
+    if local.utcoffset() == there.utcoffset():
+        return text
+    day = "" if local.date() == there.date() else f"{DAYS[local.weekday()]} "
+    return f"{text} ({day}{local:%H:%M} here)"
+
+
+def age(span: timedelta) -> str:
+    """How long ago or how long still, in the two largest units that matter; never negative."""
+    seconds = max(0, round(span.total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if minutes < 1:
+        return f"{seconds} s"
+    if hours < 1:
+        return f"{minutes} min"
+    if days < 2:
+        return f"{hours} h {minutes % 60:02d} min"
+    return f"{days} days"
+
+
+def milliseconds(ms: int) -> str:
+    return f"{ms} ms" if ms < 10_000 else f"{ms / 1000:.1f} s"
