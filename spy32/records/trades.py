@@ -4,18 +4,17 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from spy32.domain.acting import Fill, Mark, Trade, spreads_filled
 from spy32.domain.codec import canonical
-from spy32.domain.market import Right
 from spy32.domain.trading import MULTIPLIER, Leg, Mode
 from spy32.errors import Refused, Usage
 from spy32.lifecycle import TRADE, TradeState, advance
 from spy32.records.base import Change
+from spy32.records.figures import premium_e4, worst_e4
 from spy32.records.orders import Orders, fill_of
 from spy32.records.values import (
-    E4,
     TINY,
     from_e4,
     instant,
@@ -107,7 +106,7 @@ class Trades(Orders):
         reason: str = "",
         result: Decimal | None = None,
     ) -> Trade:
-        """The trade in its new state. An expired one keeps its premium; `result` is for what ended at the broker by hand."""
+        """The trade in its new state. An expired one keeps its premium; `result` is for one ended by hand."""
         advance(TRADE, was, now)
         with self.changing(at, f"trade {now}", f"T{trade_id}") as change:
             row = self.trade_row(trade_id)
@@ -225,7 +224,7 @@ class Trades(Orders):
 
 
 def _no_more_than_ordered(order: sqlite3.Row, legs: tuple[Leg, ...], fills: Sequence[Fill]) -> None:
-    """A fill of another contract, the other way round, or beyond the order's quantity is not ours: nothing is recorded."""
+    """Nothing is recorded of a fill of another contract, the other way round, or beyond the order's quantity."""
     done: dict[str, int] = {}
     allowed = {(leg.symbol, leg.action): leg.quantity * order["quantity"] for leg in legs}
     for fill in fills:
@@ -236,36 +235,6 @@ def _no_more_than_ordered(order: sqlite3.Row, legs: tuple[Leg, ...], fills: Sequ
                 f"order {order['reference']} cannot have {done[fill.symbol]} x {fill.action} {fill.symbol} filled: "
                 f"{most} were ordered; compare with the broker's own view"
             )
-
-
-def premium_e4(fills: Sequence[Fill], legs: Sequence[Leg], spreads: int) -> int:
-    """Credit per share added up over `spreads`, in ten-thousandths; a debit is negative.
-
-    Exact when the legs are filled evenly. While one leg is ahead its average price counts, rounded to our disadvantage.
-    """
-    total = Decimal(0)
-    for leg in legs:
-        own = [fill for fill in fills if fill.symbol == leg.symbol]
-        count = sum(fill.quantity for fill in own)
-        value = sum((fill.price * fill.quantity for fill in own), Decimal(0))
-        total += leg.action.sign * value * leg.quantity * spreads / count
-    return int((total * E4).to_integral_value(rounding=ROUND_FLOOR))
-
-
-def worst_e4(legs: Sequence[Leg]) -> int:
-    """What the legs may cost at expiration at the worst, per share, in ten-thousandths.
-
-    Their value is piecewise linear in the underlying, so with defined risk its least is at zero or at a strike.
-    """
-    return -to_e4(min(_value(legs, price) for price in (Decimal(0), *(leg.strike for leg in legs))))
-
-
-def _value(legs: Sequence[Leg], price: Decimal) -> Decimal:
-    value = Decimal(0)
-    for leg in legs:
-        worth = price - leg.strike if leg.right is Right.CALL else leg.strike - price
-        value -= leg.action.sign * leg.quantity * max(worth, Decimal(0))
-    return value
 
 
 def _result(premium: int, paid: int, fees: int) -> int:

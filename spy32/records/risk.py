@@ -1,0 +1,60 @@
+"""What our own book already risks, for sizing and limits."""
+
+from datetime import date
+from decimal import Decimal
+
+from spy32.domain.acting import OrderKind
+from spy32.domain.trading import Exposure
+from spy32.lifecycle import ProposalState
+from spy32.records.trades import HELD, Trades
+from spy32.records.values import from_e4
+
+PENDING = (ProposalState.APPROVED, ProposalState.SENT)
+
+
+class Risk(Trades):
+    """Exposure counts fills and what may still be filled, not states."""
+
+    def exposure(self, *, run_id: int | None, today: date, week_start: date, but: int | None = None) -> Exposure:
+        """Exposure on a New York day; `but` leaves the unfilled part of one proposal out, for the checks of itself."""
+        with self.consistent():
+            held = self.trades(*HELD)
+            risk = sum((_part(trade.max_loss, trade.remaining, trade.quantity) for trade in held), Decimal(0))
+            waiting = self.rows(
+                """select id, state, quantity, max_loss_e4,
+                    (select sum(filled) from broker_order where proposal_id = proposal.id) as filled
+                    from proposal where state in (?, ?) and kind = 'open' and id is not ?""",
+                *PENDING,
+                but,
+            )
+            for row in waiting:
+                left = max(row["quantity"] - (row["filled"] or 0), 0)
+                risk += _part(from_e4(row["max_loss_e4"]), left, row["quantity"])
+            sent = [self.proposal(row["id"]) for row in waiting if row["state"] == ProposalState.SENT]
+            legs = [leg for value in (*held, *sent) for leg in value.legs]
+            return Exposure(
+                open_risk=risk,
+                open_trades=len(held),
+                week_loss=self._loss(week_start, today),
+                submits_today=self._submits("market_day = ?", today.isoformat()),
+                submits_of_run=self._submits("proposal_id in (select id from proposal where run_id = ?)", run_id),
+                open_symbols=frozenset(leg.symbol for leg in legs),
+            )
+
+    def _loss(self, first: date, last: date) -> Decimal:
+        """Realised loss of trades that ended in these days, 0 when they won on the whole."""
+        row = self.row(
+            "select sum(result_e4) from trade where closed_day between ? and ?", first.isoformat(), last.isoformat()
+        )
+        return max(-from_e4(row[0] or 0 if row is not None else 0), Decimal(0))
+
+    def _submits(self, which: str, value: object) -> int:
+        """Opening orders that were begun; a price step is not a new one, a refused one counts."""
+        row = self.row(
+            f"select count(*) from broker_order where kind = ? and replaces is null and {which}", OrderKind.ENTRY, value
+        )
+        return int(row[0]) if row is not None else 0
+
+
+def _part(amount: Decimal, count: int, whole: int) -> Decimal:
+    return amount * count / whole
