@@ -67,7 +67,7 @@ class Ledger(Base):
         return True
 
     def paper_fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool:
-        """Fill a working order: its fills, and `cash` (a payment is negative) less `fees`; False when it works no more."""
+        """Fill a working order, for `cash` (a payment is negative) less `fees`; False when it works no more."""
         with self.changing(max(fill.at for fill in fills), "paper order filled", broker_id) as change:
             row = self._paper_row(broker_id)
             if _state(row["status"]) is not OrderState.WORKING:

@@ -7,7 +7,7 @@ from spy32.domain.acting import OrderKind
 from spy32.domain.trading import Exposure
 from spy32.lifecycle import ProposalState
 from spy32.records.trades import HELD, Trades
-from spy32.records.values import from_e4
+from spy32.records.values import ceiling_e4, from_e4
 
 PENDING = (ProposalState.APPROVED, ProposalState.SENT)
 
@@ -31,7 +31,10 @@ class Risk(Trades):
                 left = max(row["quantity"] - (row["filled"] or 0), 0)
                 risk += _part(from_e4(row["max_loss_e4"]), left, row["quantity"])
             sent = [self.proposal(row["id"]) for row in waiting if row["state"] == ProposalState.SENT]
-            legs = [leg for value in (*held, *sent) for leg in value.legs]
+            legs = [
+                *(leg for trade in held for leg in trade.legs),
+                *(leg for proposal in sent for leg in proposal.legs),
+            ]
             return Exposure(
                 open_risk=risk,
                 open_trades=len(held),
@@ -57,4 +60,5 @@ class Risk(Trades):
 
 
 def _part(amount: Decimal, count: int, whole: int) -> Decimal:
-    return amount * count / whole
+    """The share of so many of the contracts, never understated."""
+    return from_e4(ceiling_e4(amount * count / whole))

@@ -1,0 +1,132 @@
+"""The store: one SQLite database a mode, which keeps every run, decision, order and fill, and can show that it did.
+
+`Store` puts the rooms of `records` together; `schema` has the tables. Every write is one transaction that carries its
+own event in a hash-chained history. Money is exact, instants are UTC, and whatever SQLite raises leaves as one of
+`spy32.errors`.
+"""
+
+import sqlite3
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from spy32.domain.trading import Mode
+from spy32.errors import BadSettings, CannotCreate, Usage
+from spy32.records import opening, upkeep
+from spy32.records.audit import AuditReport
+from spy32.records.ledger import Ledger
+from spy32.records.outbox import Outbox
+from spy32.records.reading import Words
+from spy32.records.risk import Risk
+from spy32.records.runs import Runs
+from spy32.records.trouble import damage, translated
+from spy32.records.upkeep import Upkeep
+from spy32.records.views import Views
+from spy32.schema import VERSION, migrate, version_of
+
+__all__ = ["AuditReport", "Store", "Words"]
+
+
+class Store(Runs, Views, Risk, Outbox, Ledger, Upkeep):
+    """An open database. Close it, or use it in a `with`."""
+
+    @classmethod
+    def create(
+        cls, path: Path, *, mode: Mode, account: str, at: datetime, opening_cash: Decimal | None = None
+    ) -> "Store":
+        """A new database; `CannotCreate` when there is one. `opening_cash` begins the paper account's book, dollars."""
+        try:
+            opening.make(path, mode=mode, account=account, at=at, opening_cash=opening_cash)
+        except FileExistsError:
+            raise CannotCreate(f"{path} is there already; it is never overwritten") from None
+        return cls.open(path, mode=mode, account=account, at=at)
+
+    @classmethod
+    def open(  # noqa: PLR0913 - whose database it must be, and for what
+        cls,
+        path: Path,
+        *,
+        mode: Mode,
+        account: str | None,
+        at: datetime,
+        read_only: bool = False,
+        opening_cash: Decimal | None = None,
+    ) -> "Store":
+        """The database at `path`, checked to be ours, whole, of this mode and this account (None: of any).
+
+        A missing one is made on the first run, and is damage when it was there before. An older one is backed up and
+        migrated. `read_only` works in a folder where nothing may be written.
+        """
+        if not path.exists():
+            _missing(path, read_only=read_only)
+            try:
+                opening.make(path, mode=mode, account=account or "", at=at, opening_cash=opening_cash)
+            except FileExistsError:
+                pass  # another process made it in this very moment: theirs is as good
+        db = opening.read_only(path) if read_only else opening.read_write(path)
+        try:
+            store = cls._judged(db, path, mode, account)
+            if not read_only:
+                store._prepare(at, account)
+        except BaseException:
+            db.close()
+            raise
+        return store
+
+    @classmethod
+    def _judged(cls, db: sqlite3.Connection, path: Path, mode: Mode, account: str | None) -> "Store":
+        with translated(path):
+            stamp = db.execute("select mode, account from stamp").fetchone()
+        if stamp is None:
+            raise damage(path, "it does not say whose it is")
+        if stamp["mode"] != mode:
+            raise BadSettings(f"{path} is of mode {stamp['mode']}, not {mode}; each mode has its own database")
+        if account and stamp["account"] and stamp["account"] != account:
+            theirs, ours = stamp["account"][-4:], account[-4:]
+            raise BadSettings(f"{path} is of the account …{theirs}, not …{ours}; use another home for another account")
+        return cls(db, path, mode=mode, account=stamp["account"] or account or "")
+
+    def _prepare(self, at: datetime, account: str | None) -> None:
+        """What only a writer does: migrate after a backup, leave the marker, learn the account once it is known."""
+        opening.mark(self.path, at)
+        with translated(self.path):
+            version = version_of(self.db)
+            if version < VERSION:
+                self.backup(upkeep.backup_path(self.path, at, note=f"-v{version}"))
+                migrate(self.db)
+        stamped = self.row("select account from stamp")
+        if account and stamped is not None and not stamped["account"]:
+            with self.changing(at, "account known") as change:
+                change.update("stamp", 1, account=account)
+
+    @staticmethod
+    def was_made(path: Path) -> bool:
+        """True when there is or was a database at `path`."""
+        return path.exists() or opening.was_made(path)
+
+    @staticmethod
+    def restore(backup: Path, target: Path, *, at: datetime | None = None) -> Path | None:
+        """Put a checked copy of `backup` at `target`; returns where the file that was there has been moved."""
+        return upkeep.restore(backup, target, at=at)
+
+    def close(self) -> None:
+        self.db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, trouble: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _missing(path: Path, *, read_only: bool) -> None:
+    """Judge a missing database: lost, or not there yet."""
+    if opening.was_made(path):
+        marker = opening.marker_of(path)
+        raise damage(path, f"the file is gone (to begin anew on purpose, move {marker} and the backups away)")
+    if read_only:
+        raise Usage(f"nothing here yet ({path}); `spy32 analyze` makes the first run")
