@@ -6,6 +6,7 @@ own event in a hash-chained history. Money is exact, instants are UTC, and whate
 """
 
 import sqlite3
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -24,7 +25,6 @@ from spy32.records.runs import Runs
 from spy32.records.trouble import damage, translated
 from spy32.records.upkeep import Upkeep
 from spy32.records.views import Views
-from spy32.schema import VERSION, migrate, version_of
 
 __all__ = ["AuditReport", "Store", "Words"]
 
@@ -44,7 +44,7 @@ class Store(Runs, Views, Risk, Outbox, Ledger, Upkeep):
         return cls.open(path, mode=mode, account=account, at=at)
 
     @classmethod
-    def open(  # noqa: PLR0913 - whose database it must be, and for what
+    def open(
         cls,
         path: Path,
         *,
@@ -61,10 +61,8 @@ class Store(Runs, Views, Risk, Outbox, Ledger, Upkeep):
         """
         if not path.exists():
             _missing(path, read_only=read_only)
-            try:
+            with suppress(FileExistsError):  # another process made it in this very moment: theirs is as good
                 opening.make(path, mode=mode, account=account or "", at=at, opening_cash=opening_cash)
-            except FileExistsError:
-                pass  # another process made it in this very moment: theirs is as good
         db = opening.read_only(path) if read_only else opening.read_write(path)
         try:
             store = cls._judged(db, path, mode, account)
@@ -91,11 +89,7 @@ class Store(Runs, Views, Risk, Outbox, Ledger, Upkeep):
     def _prepare(self, at: datetime, account: str | None) -> None:
         """What only a writer does: migrate after a backup, leave the marker, learn the account once it is known."""
         opening.mark(self.path, at)
-        with translated(self.path):
-            version = version_of(self.db)
-            if version < VERSION:
-                self.backup(upkeep.backup_path(self.path, at, note=f"-v{version}"))
-                migrate(self.db)
+        upkeep.upgrade(self, at)
         stamped = self.row("select account from stamp")
         if account and stamped is not None and not stamped["account"]:
             with self.changing(at, "account known") as change:
@@ -125,7 +119,8 @@ class Store(Runs, Views, Risk, Outbox, Ledger, Upkeep):
 
 def _missing(path: Path, *, read_only: bool) -> None:
     """Judge a missing database: lost, or not there yet."""
-    if opening.was_made(path):
+    # Asked in this order, since another process may be making it at this moment.
+    if opening.was_made(path) and not path.exists():
         marker = opening.marker_of(path)
         raise damage(path, f"the file is gone (to begin anew on purpose, move {marker} and the backups away)")
     if read_only:

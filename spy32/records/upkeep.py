@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from spy32.records.audit import Audit
 from spy32.records.base import Base
 from spy32.records.opening import connect, discard, draft_of, look, mark, place, read_only, read_write, sync_folder
 from spy32.records.trouble import backups_of, translated
-from spy32.schema import VERSION, version_of
+from spy32.schema import MIGRATIONS, VERSION, Migration, migrate, version_of
 
 
 def backup_path(path: Path, at: datetime, *, note: str = "") -> Path:
@@ -86,6 +87,15 @@ def _fill(draft: Path, source: Base, target: Path) -> None:
         problems = faults(db)
     if problems:
         raise StoreTrouble(f"the copy of {source.path} is not sound ({problems[0]}); {target} was not made")
+
+
+def upgrade(store: Base, at: datetime, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+    """Bring an older database to the newest layout, after a backup beside it."""
+    with translated(store.path):
+        version = version_of(store.db)
+        if version < len(migrations):
+            _copy(store, backup_path(store.path, at, note=f"-v{version}"))
+            migrate(store.db, migrations)
 
 
 def restore(backup: Path, target: Path, *, at: datetime | None = None) -> Path | None:
