@@ -101,9 +101,9 @@ class Store(Runs, Views, Risk, Outbox, Ledger, Upkeep):
         return path.exists() or opening.was_made(path)
 
     @staticmethod
-    def restore(backup: Path, target: Path, *, at: datetime | None = None) -> Path | None:
+    def restore(backup: Path, target: Path, *, mode: Mode | None = None, at: datetime | None = None) -> Path | None:
         """Put a checked copy of `backup` at `target`; returns where the file that was there has been moved."""
-        return upkeep.restore(backup, target, at=at)
+        return upkeep.restore(backup, target, mode=mode, at=at)
 
     def close(self) -> None:
         self.db.close()

@@ -40,7 +40,9 @@ def mark(path: Path, at: datetime) -> None:
     if not marker_of(path).exists():
         text = f"{path.name} exists since {instant(at)}. When it is missing, it was deleted: see `spy32 db restore`.\n"
         try:
-            marker_of(path).write_text(text, encoding="utf-8")
+            handle = os.open(marker_of(path), os.O_CREAT | os.O_WRONLY, 0o600)
+            os.write(handle, text.encode())
+            os.close(handle)
         except OSError as trouble:
             raise CannotCreate(f"{marker_of(path)} cannot be made: {trouble.strerror}") from None
 

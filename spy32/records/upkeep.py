@@ -98,15 +98,18 @@ def upgrade(store: Base, at: datetime, migrations: Sequence[Migration] = MIGRATI
             migrate(store.db, migrations)
 
 
-def restore(backup: Path, target: Path, *, at: datetime | None = None) -> Path | None:
+def restore(backup: Path, target: Path, *, mode: Mode | None = None, at: datetime | None = None) -> Path | None:
     """Put a checked copy of `backup` in the place of `target`; returns where the old file was moved, if there was one.
 
-    With `at` the history says when this was done.
+    `mode` is what the backup must be of. With `at` the history says when this was done.
     """
     if not backup.exists():
         raise Usage(f"there is no file {backup}")
     with closing(read_only(backup)) as db:
-        source = _judged(db, backup, target)
+        source = _judged(db, backup)
+        if mode is not None and source.mode is not mode:
+            raise BadSettings(f"{backup} is of mode {source.mode} and cannot become {target}")
+        _not_in_use(target)
         draft = draft_of(target)
         try:
             _fill(draft, source, target)
@@ -121,8 +124,8 @@ def restore(backup: Path, target: Path, *, at: datetime | None = None) -> Path |
     return aside
 
 
-def _judged(db: sqlite3.Connection, backup: Path, target: Path) -> Audit:
-    """The backup, sound, unedited, and of the mode that `target` is named after."""
+def _judged(db: sqlite3.Connection, backup: Path) -> Audit:
+    """A database that is sound and unedited; `StoreTrouble` says what is wrong with any other."""
     with translated(backup):
         problems = faults(db)
         stamp = db.execute("select mode, account from stamp").fetchone() if not problems else None
@@ -132,9 +135,20 @@ def _judged(db: sqlite3.Connection, backup: Path, target: Path) -> Audit:
     broken = source.verify().broken
     if broken is not None:
         raise StoreTrouble(f"{backup} was edited: {broken}; nothing was changed")
-    if target.stem in set(Mode) and target.stem != source.mode:
-        raise BadSettings(f"{backup} is of mode {source.mode} and cannot become {target.name}")
     return source
+
+
+def _not_in_use(target: Path) -> None:
+    """`Unavailable` while another process writes to a database that still works."""
+    try:
+        with translated(target), closing(connect(target, "mode=rw")) as db:
+            db.execute("pragma busy_timeout = 0")
+            db.execute("begin exclusive")
+            db.execute("rollback")
+    except Unavailable:
+        raise
+    except Spy32Error:
+        return  # lost or damaged: nobody can be writing to it
 
 
 def _aside(target: Path) -> Path | None:
@@ -158,15 +172,11 @@ def _tell(target: Path, source: Base, backup: Path, at: datetime) -> None:
             change.update("stamp", 1, mode=source.mode)
 
 
-def held_by_others(path: Path) -> bool:
-    """True when another process is writing to the healthy database at `path` right now."""
+def is_sound(path: Path) -> bool:
+    """True for a database that opens, passes SQLite's checks and holds what its history says."""
     try:
-        with translated(path), closing(connect(path, "mode=rw")) as db:
-            db.execute("pragma busy_timeout = 0")
-            db.execute("begin exclusive")
-            db.execute("rollback")
-    except Unavailable:
-        return True
+        with closing(read_only(path)) as db:
+            _judged(db, path)
     except Spy32Error:
         return False
-    return False
+    return True

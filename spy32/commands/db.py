@@ -1,0 +1,63 @@
+"""`db`: is the database whole, a copy of it, and the way back."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from spy32.commands.common import Json, app_of
+
+if TYPE_CHECKING:
+    from spy32.wiring import App
+
+BackupFile = Annotated[Path, typer.Argument(help="A backup, as `spy32 db backup` makes it.", show_default=False)]
+NewFile = Annotated[Path | None, typer.Argument(help="Where to; a dated file in the backups folder if left out.")]
+Force = Annotated[bool, typer.Option("--force", help="Also replace a database that has nothing wrong with it.")]
+
+
+def check(ctx: typer.Context, json: Json = False) -> None:
+    """Check pages, references, version and history; ends 74 when something is wrong. Changes nothing."""
+    from spy32.errors import StoreTrouble
+
+    app = app_of(ctx)
+    problems = app.reading().check()
+    lines = [f"problem: {problem}" for problem in problems] or [f"{app.database}: no problem found"]
+    _answer(app, lines, json, action="check", problems=list(problems))
+    if problems:
+        app.warn(f"{app.database} has {len(problems)} problems; `spy32 db restore FILE` puts a backup in its place")
+        raise typer.Exit(StoreTrouble.code)
+
+
+def backup(ctx: typer.Context, file: NewFile = None, json: Json = False) -> None:
+    """Make a checked copy of the database while it is in use."""
+    from spy32.records.upkeep import backup_path
+
+    app = app_of(ctx)
+    made = app.reading().backup(file or backup_path(app.database, app.clock()))
+    _answer(app, [f"backup: {made}"], json, action="backup", backup=str(made))
+
+
+def restore(ctx: typer.Context, file: BackupFile, force: Force = False, json: Json = False) -> None:
+    """Put a backup in the place of a lost or damaged database; what was there is moved aside, not deleted."""
+    from spy32.errors import Refused
+    from spy32.records.upkeep import is_sound
+    from spy32.store import Store
+
+    app = app_of(ctx)
+    if not force and is_sound(app.database):
+        raise Refused(f"{app.database} has nothing wrong with it; --force replaces it all the same")
+    moved = Store.restore(file, app.database, mode=app.settings.mode, at=app.clock())
+    lines = [f"restored: {app.database} from {file}"]
+    lines += [f"moved aside: {moved}"] if moved is not None else []
+    _answer(app, lines, json, action="restore", backup=str(file), moved=str(moved) if moved is not None else None)
+
+
+def _answer(app: "App", lines: list[str], json: bool, **facts: Any) -> None:
+    from spy32.render.documents import emit
+    from spy32.render.out import put
+
+    if json:
+        empty = {"problems": [], "backup": None, "moved": None}
+        emit(app.out, {"schema": "spy32.db", "version": 1, "database": str(app.database), **empty, **facts})
+    else:
+        put(app.out, "".join(f"{line}\n" for line in lines))
