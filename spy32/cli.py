@@ -3,7 +3,7 @@
 import json as jsonlib
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Annotated, Any
 
@@ -11,7 +11,21 @@ import typer
 from typer.core import TyperGroup
 
 from spy32 import __version__
-from spy32.commands import analyze, approve, audit, config, db, demo, execute, positions, replay, schedule, show, status, switches
+from spy32.commands import (
+    analyze,
+    approve,
+    audit,
+    config,
+    db,
+    demo,
+    execute,
+    positions,
+    replay,
+    schedule,
+    show,
+    status,
+    switches,
+)
 from spy32.errors import Spy32Error, Usage
 
 # Typer 0.24 to 0.28 run on click and 0.29 on a copy of it, so its usage error is reached through Typer's own subclass.
@@ -32,10 +46,11 @@ class Stopped(KeyboardInterrupt):
 class Boundary(TyperGroup):
     """Every way out of the program: the real one and the test runner's alike."""
 
-    def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:
+    # Click's other parameters are set here or passed on as they are.
+    def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:  # type: ignore[override]
         words = globals_first(list(sys.argv[1:] if args is None else args))
         extra["standalone_mode"] = False
-        code = run(lambda: super(Boundary, self).main(words, **extra), wants_json="--json" in words)
+        code = run(lambda: super(Boundary, self).main(words, **extra), words)
         sys.exit(code)
 
 
@@ -56,8 +71,9 @@ def globals_first(words: list[str]) -> list[str]:
     return front + rest
 
 
-def run(command: Any, *, wants_json: bool) -> int:
+def run(command: Callable[[], Any], words: Sequence[str]) -> int:
     """The exit code of `command`, after one clear line about whatever stopped it."""
+    wants_json = "--json" in words
     try:
         result = command()
     except typer.Exit as done:
@@ -72,7 +88,7 @@ def run(command: Any, *, wants_json: bool) -> int:
         code = getattr(stop, "code", 130)
         return report(code, "stopped; what was committed is kept", wants_json=wants_json)
     except Exception as bug:  # noqa: BLE001 - the outermost frame records what it cannot know
-        return report_bug(bug, wants_json=wants_json)
+        return report_bug(bug, words)
     return result if isinstance(result, int) else 0
 
 
@@ -96,13 +112,14 @@ def report(code: int, message: str, *, wants_json: bool) -> int:
     return code
 
 
-def report_bug(bug: Exception, *, wants_json: bool) -> int:
+def report_bug(bug: Exception, words: Sequence[str]) -> int:
     """A defect of spy32 itself: one line with a report id; the traceback goes to the log."""
     from spy32.wiring import log_traceback
 
-    where = log_traceback(bug)
+    home = words[words.index("--home") + 1] if "--home" in words[:-1] else None
+    where = log_traceback(bug, home)
     line = f"this is a defect in spy32 ({type(bug).__name__}); nothing was sent after it; {where}"
-    return report(70, line, wants_json=wants_json)
+    return report(70, line, wants_json="--json" in words)
 
 
 def quiet_end() -> int:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from spy32.ops.locks import FileLocks
     from spy32.pipeline.kit import Kit
     from spy32.ports import Analyst, Market
-    from spy32.settings.resolve import Resolved, Source
+    from spy32.settings.resolve import DotenvText, Resolved, Source
     from spy32.store import Store
 
 PAPER_ACCOUNT = "PAPER0001"
@@ -70,8 +70,9 @@ class App:
         from spy32.settings.paths import locations
 
         flags = {"mode": mode} if mode is not None else {}
-        wanted = str(Path(home).expanduser().absolute()) if home is not None else None
-        return cls(flags=flags, env=dict(os.environ), locations=locations(os.environ, wanted), verbosity=verbosity)
+        return cls(
+            flags=flags, env=dict(os.environ), locations=locations(os.environ, _absolute(home)), verbosity=verbosity
+        )
 
     @cached_property
     def resolved(self) -> "Resolved":
@@ -89,8 +90,8 @@ class App:
         from spy32.settings.paths import loose_permissions
 
         for path in (self.locations.config, self.locations.dotenv):
-            secrets = any(source.where.startswith(str(path)) for key, source in found.sources.items() if source.secret)
-            warning = loose_permissions(path, _mode_bits(path), secrets, found.settings.mode)
+            has_secrets = str(path) in found.secret_files
+            warning = loose_permissions(path, _mode_bits(path), has_secrets, found.settings.mode)
             if warning is not None:
                 self.warn(warning)
 
@@ -141,7 +142,9 @@ class App:
     def locks(self) -> "FileLocks":
         from spy32.ops.locks import FileLocks
 
-        return FileLocks(self.locations.locks, clock=lambda: datetime.now(UTC), sleep=time.sleep, monotonic=time.monotonic)
+        return FileLocks(
+            self.locations.locks, clock=lambda: datetime.now(UTC), sleep=time.sleep, monotonic=time.monotonic
+        )
 
     @property
     def database(self) -> Path:
@@ -232,7 +235,9 @@ class App:
             tell=self.tell,
         )
 
-    def bench(self, store: "Store", proposal: "Proposal | None", *, tell: Callable[[str], None] | None = None) -> "Bench":
+    def bench(
+        self, store: "Store", proposal: "Proposal | None", *, tell: Callable[[str], None] | None = None
+    ) -> "Bench":
         """Everything that a desk command needs to act on `proposal`, on the market that it was made on."""
         from spy32.desk.bench import Bench
         from spy32.settings.profiles import for_profile
@@ -277,22 +282,35 @@ class App:
             return f"{self.locations.halt} cannot be read ({trouble.strerror})"
 
 
+def _absolute(home: str | None) -> str | None:
+    """`--home` is the one path that is relative to where the command was typed."""
+    if home is not None and not home.strip():
+        raise Usage("--home needs the name of a folder")
+    return str(Path(home).expanduser().absolute()) if home is not None else None
+
+
 def _read(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    except (OSError, UnicodeDecodeError) as trouble:
-        raise BadSettings(f"{path} cannot be read: {trouble}") from None
+    except OSError as trouble:
+        raise BadSettings(f"{path} cannot be read: {trouble.strerror}") from None
+    except UnicodeDecodeError:
+        # The error's own words may hold a byte of a secret.
+        raise BadSettings(f"{path} is not UTF-8 text") from None
 
 
-def _dotenv(path: Path) -> object:
+def _dotenv(path: Path) -> "DotenvText":
+    import logging
     from io import StringIO
 
     from dotenv import dotenv_values
 
     from spy32.settings.resolve import DotenvText
 
+    # It would warn about a line by itself; `resolve` refuses such a line with its number.
+    logging.getLogger("dotenv").setLevel(logging.CRITICAL)
     text = _read(path) or ""
     return DotenvText(values=dict(dotenv_values(stream=StringIO(text), interpolate=False)), text=text, path=str(path))
 
@@ -311,7 +329,7 @@ def _console(stream: object, env: Mapping[str, str]) -> "Console":
     return Console(file=stream, no_color=plain or None, highlight=False, soft_wrap=False, emoji=False, markup=False)  # type: ignore[arg-type]
 
 
-def log_traceback(bug: BaseException) -> str:
+def log_traceback(bug: BaseException, home: str | None) -> str:
     """Keep the traceback where it can be found; says where, or that it could not."""
     import traceback
 
@@ -320,7 +338,7 @@ def log_traceback(bug: BaseException) -> str:
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
     text = "".join(traceback.format_exception(bug))
     with suppress(Exception):
-        folder = locations(os.environ, None).logs
+        folder = locations(os.environ, _absolute(home)).logs
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / f"bug-{stamp}.txt").write_text(text)
         return f"report {folder / f'bug-{stamp}.txt'}"

@@ -45,9 +45,7 @@ class World:
 
     def proposed(self, **over: object) -> Proposal:
         """A proposal waiting for a person, hashed as the rules hash it."""
-        run = self.store.begin_run(
-            trigger=builders.run().trigger, mode=Mode.PAPER, profile="default", at=builders.NOW
-        )
+        run = self.store.begin_run(trigger=builders.run().trigger, mode=Mode.PAPER, profile="default", at=builders.NOW)
         made = builders.proposal(run_id=run.id, **over)
         made = replace(made, hash=plan.digest_of(made))
         return self.store.add_proposal(made, body="{}", at=builders.NOW)

@@ -18,6 +18,7 @@ from spy32.errors import BrokerRefused, Unavailable
 from spy32.lifecycle import FINAL, OrderState
 from spy32.ports import Clock, Ledger, Market
 from spy32.rules import costs
+from spy32.rules.pricing import natural_and_mid
 from spy32.sessions import market_date
 from spy32.settings import Settings
 
@@ -33,9 +34,7 @@ STATES = {
 class PaperBroker:
     """The `Orders` and `AccountDesk` of paper mode. Without a market it shows and cancels, and fills nothing."""
 
-    def __init__(
-        self, *, ledger: Ledger, market: Market | None, clock: Clock, settings: Settings, number: str
-    ) -> None:
+    def __init__(self, *, ledger: Ledger, market: Market | None, clock: Clock, settings: Settings, number: str) -> None:
         self._ledger = ledger
         self._market = market
         self._clock = clock
@@ -162,7 +161,7 @@ class PaperBroker:
 
     def would_fill(self, order: BrokerOrder, quotes: LegQuotes) -> bool:
         """The paper rule: our limit is at or below the mid less a share of the half-spread (mid - natural)."""
-        prices = natural_and_mid(order.legs, quotes)
+        prices = natural_and_mid(order.legs, quotes.quotes)
         if prices is None:
             return False
         natural, mid = prices
@@ -204,19 +203,6 @@ def _leg(leg: dict[str, object]) -> Leg:
         action=Action(str(leg["action"])),
         quantity=int(str(leg["quantity"])),
     )
-
-
-def natural_and_mid(legs: Sequence[Leg], quotes: LegQuotes) -> tuple[Decimal, Decimal] | None:
-    """Net credit per share at the natural prices and at the mids; None without two-sided quotes of every leg."""
-    natural = mid = Decimal(0)
-    for leg in legs:
-        quote = quotes.quotes.get(leg.symbol)
-        if quote is None or quote.bid is None or quote.ask is None or not 0 <= quote.bid <= quote.ask:
-            return None
-        bid, ask = Decimal(str(quote.bid)), Decimal(str(quote.ask))
-        natural += leg.action.sign * leg.quantity * (bid if leg.action.sign > 0 else ask)
-        mid += leg.action.sign * leg.quantity * (bid + ask) / 2
-    return natural, mid
 
 
 def _fills(order: BrokerOrder, quotes: LegQuotes, clock: Clock) -> tuple[Fill, ...]:

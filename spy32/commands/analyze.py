@@ -1,16 +1,44 @@
 """`analyze`: the weekly run, started by cron or by a person."""
 
-from typing import Annotated
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spy32.commands.common import Json, app_of
+from spy32.errors import Spy32Error, Usage
+
+if TYPE_CHECKING:
+    from spy32.domain.running import Run, Trigger
+    from spy32.ops.schedule import Decision, Start
+    from spy32.ports import Market
+    from spy32.settings import Settings
+    from spy32.store import Store
+    from spy32.wiring import App
+
+LOCK = "analyze"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What was typed."""
+
+    scheduled: bool
+    force: bool
+    profile: str
+    dte: int | None
+    market: str | None
+    analyst: str | None
 
 
 def analyze(
     ctx: typer.Context,
-    scheduled: Annotated[bool, typer.Option("--scheduled", help="Started by cron: decides itself whether now is the slot.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="A new run, linked to the one that is there; still sends nothing.")] = False,
+    scheduled: Annotated[
+        bool, typer.Option("--scheduled", help="Started by cron: decides itself whether now is the slot.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="A new run, linked to the one that is there; still sends nothing.")
+    ] = False,
     profile: Annotated[str, typer.Option(help="Settings profile.")] = "default",
     dte: Annotated[int | None, typer.Option(help="Days to expiration to aim at.")] = None,
     market: Annotated[str | None, typer.Option(help="Source of the market: recorded, or recorded:FILE.")] = None,
@@ -18,8 +46,155 @@ def analyze(
     json: Json = False,
 ) -> None:
     """The weekly run: collect, screen, choose, check and prepare an order. It never sends one."""
-    from spy32.ops.analysis import Request, analysis
-
-    request = Request(scheduled=scheduled, force=force, profile=profile, dte=dte, market=market, analyst=analyst)
+    if scheduled and force:
+        raise Usage("--scheduled and --force exclude each other")
     app = app_of(ctx)
-    raise typer.Exit(analysis(app, request, json=json))
+    asked = Request(scheduled=scheduled, force=force, profile=profile, dte=dte, market=market, analyst=analyst)
+    settings = _settings(app, asked)
+    if scheduled and _is_idle(app):
+        return
+    with app.locks.hold(LOCK, wait_seconds=app.settings.schedule.lock_wait_seconds):
+        run = _started(app, asked, settings)
+    if run is not None:
+        _answer(app, asked, run, json=json)
+
+
+def _settings(app: "App", asked: Request) -> "Settings":
+    """The settings of the profile, with `--dte` on top."""
+    from spy32.settings.profiles import for_profile
+
+    settings = for_profile(app.settings, asked.profile)
+    if asked.dte is None:
+        return settings
+    if asked.dte not in settings.dte.available:
+        listed = ", ".join(map(str, settings.dte.available))
+        raise Usage(f"--dte {asked.dte} is not among dte.available: {listed}")
+    return replace(settings, dte=replace(settings.dte, default=asked.dte))
+
+
+def _is_idle(app: "App") -> bool:
+    """A scheduled start outside every window, in a home that has no slot to account for: nothing is opened for it."""
+    from spy32.sessions import slot_at
+
+    open_slot = slot_at(app.clock(), app.settings.schedule, app.settings.environment)
+    return open_slot is None and not app.database.exists()
+
+
+def _started(app: "App", asked: Request, settings: "Settings") -> "Run | None":
+    """The run that this start made, or None when it rightly made none."""
+    from spy32.ops.schedule import Already, Nothing, Skip
+
+    now = app.clock()
+    store = app.store()
+    store.interrupt_runs(now)
+    market = None if asked.scheduled else _market_clock(app, asked)
+    decision = _decision(app, asked, store)
+    if isinstance(decision, Nothing | Already):
+        if decision.message:
+            app.warn(decision.message)
+        return store.run(decision.run_id) if isinstance(decision, Already) and not asked.scheduled else None
+    if isinstance(decision, Skip):
+        app.warn(decision.message)
+        return store.skip_run(
+            trigger=_trigger(asked),
+            mode=app.settings.mode,
+            profile=asked.profile,
+            at=app.clock(),
+            slot=decision.slot.day if decision.slot is not None else None,
+            cause=decision.cause,
+            reasons=(decision.message,),
+        )
+    return _run(app, asked, settings, store, decision, market)
+
+
+def _market_clock(app: "App", asked: Request) -> "Market | None":
+    """A recorded market brings its own clock, by which a start by hand is judged; one that cannot be read fails later."""
+    try:
+        return app.market(_market_name(app, asked))
+    except Spy32Error:
+        return None
+
+
+def _market_name(app: "App", asked: Request) -> str:
+    return asked.market or app.settings.market.chain[0]
+
+
+def _trigger(asked: Request) -> "Trigger":
+    from spy32.domain.running import Trigger
+
+    return Trigger.CRON if asked.scheduled else Trigger.MANUAL
+
+
+def _decision(app: "App", asked: Request, store: "Store") -> "Decision":
+    """What the clock, the switches and the runs of the slot say."""
+    from spy32.ops.schedule import Situation, due, manual_decision, scheduled_decision
+
+    situation = Situation(
+        now=app.clock(),
+        schedule=app.settings.schedule,
+        environment=app.settings.environment,
+        enable_automation=app.settings.enable_automation,
+        paused=store.flag("paused"),
+        created_at=store.created_at(),
+    )
+    slot = due(situation.now, situation.schedule, situation.environment)
+    runs = store.runs_of_slot(asked.profile, slot.day)
+    if asked.scheduled:
+        return scheduled_decision(situation, runs)
+    return manual_decision(situation, runs, force=asked.force)
+
+
+def _run(
+    app: "App", asked: Request, settings: "Settings", store: "Store", start: "Start", market: "Market | None"
+) -> "Run":
+    """The finished run; a market or analyst that cannot be had leaves a failed one."""
+    from spy32.domain.running import Outcome
+    from spy32.pipeline.run import run
+
+    trouble = None
+    try:
+        market = market or app.market(_market_name(app, asked))
+    except Spy32Error as error:
+        trouble = error
+    begun = store.begin_run(
+        trigger=start.trigger,
+        mode=app.settings.mode,
+        profile=asked.profile,
+        at=app.clock(),
+        slot=start.slot.day if start.slot is not None else None,
+        late=start.late,
+        forced_from=start.forced_from,
+    )
+    try:
+        if trouble is not None:
+            raise trouble
+        kit = app.kit(
+            store, market=market, analyst=asked.analyst or settings.analyst.name, settings=settings, run=begun
+        )
+    except Spy32Error as error:
+        return store.finish_run(
+            begun.id,
+            outcome=Outcome.FAILED,
+            cause="data",
+            reasons=(error.message,),
+            exit_code=error.code,
+            at=app.clock(),
+        )
+    return run(kit)
+
+
+def _answer(app: "App", asked: Request, run: "Run", *, json: bool) -> None:
+    """The run for a person or a script; silence under cron when all is well; the exit code."""
+    from spy32.domain.running import Outcome
+    from spy32.render.documents import emit, run_document
+
+    view = app.reading().view(run.id)
+    if json:
+        emit(app.out, run_document(view))
+    elif run.outcome is not Outcome.FAILED and (not asked.scheduled or app.out.is_terminal):
+        from spy32.render.desk import analyzed
+
+        analyzed(app.out, view)
+    if run.outcome is Outcome.FAILED:
+        app.warn(f"R{run.id} failed ({run.cause}): {'; '.join(run.reasons)}; `spy32 show R{run.id}` shows it")
+        raise typer.Exit(run.exit_code)

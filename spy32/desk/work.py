@@ -69,7 +69,8 @@ def _repriced(bench: Bench, proposal: Proposal, order: Order, price: Decimal) ->
     A replacement that the broker refused, or that never arrived, leaves the old order as the broker shows it.
     """
     assert order.broker_id is not None and order.id is not None
-    reference = plan.next_reference(order.reference)
+    # Counted on from the newest order, since a replacement that never arrived has used its number up.
+    reference = plan.next_reference(bench.store.orders(order.proposal_id)[-1].reference)
     body = plan.order_body(proposal.legs, order.quantity, price, reference, kind=order.kind)
     wanted = Order(
         id=None,
@@ -95,4 +96,3 @@ def _repriced(bench: Bench, proposal: Proposal, order: Order, price: Decimal) ->
     if after.state in (OrderState.REFUSED, OrderState.ABSENT):
         return old
     return after
-

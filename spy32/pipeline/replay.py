@@ -82,7 +82,7 @@ def _judged(  # noqa: PLR0913 - what a decision consists of
     proposal: Proposal | None,
 ) -> Iterator[tuple[str, Any, Any]]:
     candidate = menu.find(chosen.candidate_id)
-    if candidate is None or ruling.account is None or ruling.exposure is None:
+    if candidate is None or ruling.account is None or ruling.exposure is None or ruling.at is None:
         return
     again = rule_on(candidate, snapshot, ruling.account, ruling.exposure, settings=settings, now=ruling.at)
     yield "checks", [finding for finding in ruling.findings], list(again.findings)

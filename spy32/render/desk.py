@@ -27,6 +27,28 @@ def say(out: Console, lines: Iterable[str]) -> None:
         out.print(line, soft_wrap=True)
 
 
+def analyzed(out: Console, view: RunView) -> None:
+    """What came of a run, in a few lines, and what to type next."""
+    run, proposal = view.run, view.proposal
+    late = ", late" if run.late else ""
+    cause = f" ({run.cause})" if run.cause else ""
+    say(out, [f"R{run.id} {run.outcome}{cause}{late}", *(f"  {reason}" for reason in run.reasons)])
+    if proposal is not None:
+        recorded = ", recorded market: simulated" if proposal.is_recorded else ""
+        strikes = "/".join(f"{leg.strike.normalize():f}" for leg in proposal.legs)
+        kind = proposal.strategy.value.replace("_", " ")
+        say(
+            out,
+            [
+                f"P{proposal.id} [{proposal.mode}{recorded}]: {proposal.quantity} x {proposal.underlying} {proposal.expiration} {strikes} {kind}",
+                f"  limit {proposal.limit_price}, floor {proposal.floor_price}, maximum loss ${proposal.max_loss:,.2f}",
+                f"next: spy32 approve P{proposal.id}",
+            ],
+        )
+    else:
+        say(out, [f"next: spy32 show R{run.id}"])
+
+
 def executed(out: Console, view: RunView, *, json: bool) -> None:
     """How the proposal of this run stands after `execute` or `cancel`."""
     if json:
@@ -134,7 +156,9 @@ def positions(
             "net_liquidation": f"{account.net_liquidation:.2f}",
             "buying_power": f"{account.buying_power:.2f}",
             "positions": _holdings(found),
-            "trades": [{"id": f"T{trade.id}", "state": trade.state.value, "quantity": trade.quantity} for trade in trades],
+            "trades": [
+                {"id": f"T{trade.id}", "state": trade.state.value, "quantity": trade.quantity} for trade in trades
+            ],
         }
         emit(out, document)
         return

@@ -1,0 +1,77 @@
+"""What the documents show is true: commands exist and run, named tests exist, the samples load."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from spy32.cli import app
+
+ROOT = Path(__file__).parent.parent
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMAND = re.compile(r"(?:^|`|\$ )spy32 ([a-z][^`\n#|]*)", re.MULTILINE)
+PLACEHOLDERS = {
+    "R": "R1",
+    "P": "P1",
+    "T": "T1",
+    "N": "32",
+    "D": "2026-01-01",
+    "DIR": "x",
+    "FILE": "x",
+    "S": "x",
+    "M": "recorded",
+    "A": "rules",
+}
+
+
+def shown() -> list[tuple[str, str]]:
+    """Every command in the documents, with the document that shows it."""
+    found = []
+    for path in DOCS:
+        for match in COMMAND.finditer(path.read_text()):
+            found.append((path.name, match[1].strip()))
+    return found
+
+
+@pytest.mark.parametrize(("document", "command"), sorted(set(shown())))
+def test_every_command_in_the_documents_exists_with_every_option_it_shows(document: str, command: str) -> None:
+    words = re.sub(r"[\[\]…]", " ", command).replace("\\|", " ").split()
+    plain = [word for word in words if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")]
+    path = plain[:2] if plain[0] in {"config", "db", "audit", "schedule"} and len(plain) > 1 else plain[:1]
+    result = CliRunner().invoke(app, [*path, "--help"])
+    assert result.exit_code == 0, f"{document}: spy32 {command}"
+    for option in (word.split("=")[0] for word in words if word.startswith("--")):
+        globals_too = CliRunner().invoke(app, ["--help"]).output
+        assert option in result.output + globals_too, f"{document}: spy32 {command} has no {option}"
+
+
+def readme_session() -> list[str]:
+    """The commands of README's walk through a Monday, in order."""
+    block = re.search(r"<!-- session -->\n```\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert block is not None
+    return [line.removeprefix("$ ") for line in block[1].splitlines() if line.startswith("$ spy32")]
+
+
+def test_the_monday_of_the_readme_runs_as_it_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPY32_HOME", str(tmp_path))
+    for line in readme_session():
+        result = CliRunner().invoke(app, shlex.split(line)[1:])
+        assert result.exit_code == 0, f"{line}: {result.output}"
+
+
+def test_every_guarantee_names_tests_that_exist() -> None:
+    text = (ROOT / "docs" / "guarantees.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py|proofs/[\w/]+\.py)(?:::(\w+))?`", text)
+    assert len(named) >= 7
+    for path, test in named:
+        source = (ROOT / path).read_text()
+        assert not test or f"def {test}(" in source, f"{path} has no {test}"
+
+
+def test_make_targets_in_the_documents_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for path in DOCS:
+        for target in re.findall(r"`make (\w+)", path.read_text()):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{path.name}: make {target}"

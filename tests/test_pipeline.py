@@ -1,0 +1,222 @@
+"""The weekly run: steps in order, each committed as it ends, and every ending told apart."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spy32.analysts.rules import RulesAnalyst
+from spy32.domain.deciding import Decision, Recommendation
+from spy32.domain.market import MarketSnapshot
+from spy32.domain.running import STEPS, Outcome, Run, StepState, Trigger
+from spy32.domain.trading import Menu, Mode
+from spy32.errors import BrokerRefused, Unavailable, Unusable
+from spy32.lifecycle import ProposalState
+from spy32.pipeline.kit import Kit
+from spy32.pipeline.replay import differing, replay
+from spy32.pipeline.run import run
+from spy32.settings import Settings
+from spy32.store import Store
+from tests import builders
+from tests.fakes import FakeAccount, FakeAnalyst, FakeMarket, FakeOrders, ManualClock
+
+
+@dataclass
+class Monday:
+    store: Store
+    market: FakeMarket = field(default_factory=FakeMarket)
+    analyst: Any = field(default_factory=FakeAnalyst)
+    account: FakeAccount = field(default_factory=FakeAccount)
+    orders: FakeOrders = field(default_factory=FakeOrders)
+    settings: Settings = field(default_factory=Settings)
+    clock: ManualClock = field(default_factory=ManualClock)
+    said: list[str] = field(default_factory=list)
+
+    def kit(self) -> Kit:
+        begun = self.store.begin_run(trigger=Trigger.MANUAL, mode=Mode.PAPER, profile="default", at=self.clock())
+        return Kit(
+            store=self.store,
+            market=self.market,
+            analyst=self.analyst,
+            shadows=(RulesAnalyst(self.settings),),
+            account=self.account,
+            orders=self.orders,
+            settings=self.settings,
+            profile="default",
+            run_id=begun.id,
+            clock=self.clock,
+            seed=7,
+            tell=self.said.append,
+        )
+
+    def run(self) -> Run:
+        return run(self.kit())
+
+    def menu(self, done: Run) -> Menu:
+        found = self.store.menu(done.id)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def monday(tmp_path: Path) -> Iterator[Monday]:
+    store = Store.create(tmp_path / "paper.db", mode=Mode.PAPER, account=builders.ACCOUNT, at=builders.NOW)
+    yield Monday(store=store)
+    store.close()
+
+
+def test_a_good_monday_ends_proposed_with_every_step_on_record(monday: Monday) -> None:
+    done = monday.run()
+    assert done.outcome is Outcome.PROPOSED
+    assert [step.name for step in done.steps] == list(STEPS)
+    assert all(step.state in (StepState.OK, StepState.DEGRADED) for step in done.steps)
+    proposal = monday.store.proposal_of_run(done.id)
+    assert proposal is not None and proposal.state is ProposalState.PROPOSED
+    assert len(monday.store.pending_notices()) == 1
+
+
+def test_every_figure_of_the_order_comes_from_the_menu(monday: Monday) -> None:
+    done = monday.run()
+    proposal = monday.store.proposal_of_run(done.id)
+    assert proposal is not None and proposal.id is not None
+    chosen = monday.menu(done).find(proposal.candidate_id)
+    assert chosen is not None
+    assert proposal.legs == chosen.spread.legs
+    assert (proposal.limit_price, proposal.floor_price) == (chosen.start, chosen.floor)
+    assert proposal.max_loss == chosen.max_loss * proposal.quantity
+    body = monday.store.proposal_body(proposal.id)
+    for leg in chosen.spread.legs:
+        assert leg.symbol in body
+    assert f'"price": "{chosen.start}"' in body
+
+
+def test_an_id_that_is_not_on_the_menu_is_vetoed_and_makes_no_proposal(monday: Monday) -> None:
+    monday.analyst = FakeAnalyst(pick=lambda menu: menu.candidates[0].id.lower() + " ")
+    done = monday.run()
+    assert (done.outcome, done.cause) == (Outcome.NO_TRADE, "vetoed")
+    assert monday.store.proposal_of_run(done.id) is None
+    assert [step.state for step in done.steps][4:6] == [StepState.REFUSED, StepState.SKIPPED]
+
+
+def test_an_abstention_is_a_good_ending_and_told_apart(monday: Monday) -> None:
+    monday.analyst = FakeAnalyst(pick=lambda menu: None)
+    done = monday.run()
+    assert (done.outcome, done.cause, done.exit_code) == (Outcome.NO_TRADE, "abstained", 0)
+
+
+@dataclass
+class Silent:
+    """An analyst that gives no usable answer."""
+
+    name: str = "silent"
+
+    def choose(self, snapshot: MarketSnapshot, menu: Menu) -> Recommendation:
+        return Recommendation(analyst=self.name, decision=Decision.FAILED, candidate_id=None, reason="no answer")
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "outcome", "code"),
+    [("fail", Outcome.FAILED, 65), ("no_trade", Outcome.NO_TRADE, 0), ("rules", Outcome.PROPOSED, 0)],
+)
+def test_an_analyst_without_an_answer_ends_as_the_setting_says(
+    monday: Monday, on_failure: str, outcome: Outcome, code: int
+) -> None:
+    monday.analyst = Silent()
+    monday.settings = replace(monday.settings, analyst=replace(monday.settings.analyst, on_failure=on_failure))
+    done = monday.run()
+    assert (done.outcome, done.exit_code) == (outcome, code)
+
+
+def test_a_market_that_fails_leaves_a_failed_run_with_its_words(monday: Monday) -> None:
+    monday.market.trouble = Unavailable("the source is down")
+    done = monday.run()
+    assert (done.outcome, done.cause, done.exit_code) == (Outcome.FAILED, "data", 75)
+    assert done.reasons == ("the source is down",)
+    assert [step.state for step in done.steps][1:3] == [StepState.FAILED, StepState.SKIPPED]
+
+
+def test_no_expiration_near_the_target_fails_and_says_how_far_the_nearest_is(monday: Monday) -> None:
+    near = builders.chain(expirations=(builders.NEIGHBOURS[0],))
+    monday.market.chain_now = near
+    done = monday.run()
+    assert (done.outcome, done.exit_code) == (Outcome.FAILED, Unusable.code)
+    assert "25 days away" in done.reasons[0]
+
+
+def test_a_chain_that_a_gate_stops_keeps_its_snapshot_and_names_the_gate(monday: Monday) -> None:
+    chain = monday.market.snapshot.chain
+    monday.market.chain_now = replace(chain, quotes=tuple(replace(quote, bid=0.0) for quote in chain.quotes))
+    done = monday.run()
+    assert done.outcome is Outcome.FAILED and done.exit_code == Unusable.code
+    assert done.reasons[0].startswith("gate ")
+    assert monday.store.has_snapshot(done.id)
+
+
+def test_a_broker_that_refuses_the_dry_run_ends_the_run_with_its_words(monday: Monday) -> None:
+    monday.orders.refuse = "margin_check_failed"
+    done = monday.run()
+    assert (done.outcome, done.cause) == (Outcome.NO_TRADE, "broker")
+    assert "margin_check_failed" in done.reasons[0]
+
+
+def test_an_account_that_cannot_be_read_fails_before_the_market_is_asked(monday: Monday) -> None:
+    def down() -> None:
+        raise BrokerRefused("no such account")
+
+    monday.account.facts = down  # type: ignore[method-assign, assignment]
+    done = monday.run()
+    assert (done.outcome, done.cause) == (Outcome.FAILED, "account")
+
+
+def test_a_small_account_ends_in_limits_and_says_what_would_do(monday: Monday) -> None:
+    poor = builders.account(net_liquidation=Decimal(5000), buying_power=Decimal(5000))
+    monday.account.account = poor
+    done = monday.run()
+    assert (done.outcome, done.cause) == (Outcome.NO_TRADE, "limits")
+    assert "would do" in done.reasons[0]
+
+
+def test_a_newer_proposal_lapses_an_older_unapproved_one(monday: Monday) -> None:
+    first, second = monday.run(), monday.run()
+    older, newer = monday.store.proposal_of_run(first.id), monday.store.proposal_of_run(second.id)
+    assert older is not None and newer is not None
+    assert (older.state, newer.state) == (ProposalState.LAPSED, ProposalState.PROPOSED)
+
+
+def test_a_signal_in_a_step_leaves_the_run_interrupted(monday: Monday) -> None:
+    def stop(menu: Menu) -> str:
+        raise KeyboardInterrupt
+
+    monday.analyst = FakeAnalyst(pick=stop)
+    with pytest.raises(KeyboardInterrupt):
+        monday.run()
+    last = monday.store.latest_run()
+    assert last is not None and last.outcome is Outcome.INTERRUPTED
+
+
+def test_nothing_in_a_run_sends_an_order(monday: Monday) -> None:
+    monday.run()
+    assert monday.orders.requests == []
+
+
+def test_a_run_replays_from_its_record_without_a_difference(monday: Monday) -> None:
+    done = monday.run()
+    again = replay(monday.store, done.id, analyst_of=lambda name, settings: RulesAnalyst(settings))
+    assert again.differences == ()
+    assert set(again.checked) >= {"gates", "menu", "shadow of the fixed rule", "checks", "size", "proposal", "order"}
+
+
+def test_a_replay_uses_the_settings_of_the_run_not_those_of_today(monday: Monday) -> None:
+    monday.settings = replace(monday.settings, choice=replace(monday.settings.choice, per_side=2))
+    done = monday.run()
+    again = replay(monday.store, done.id, analyst_of=lambda name, settings: RulesAnalyst(settings))
+    assert again.differences == ()
+
+
+def test_a_difference_is_named_by_its_path() -> None:
+    then = {"menu": [{"mid": "0.58"}, {"mid": "0.60"}]}
+    now = {"menu": [{"mid": "0.58"}, {"mid": "0.61"}]}
+    assert list(differing(then, now)) == ["menu[1].mid was 0.60, is now 0.61"]
