@@ -47,6 +47,7 @@ class Views(Trades, Reading):
                 shadows=tuple(answer for role, answer in answers if role == "shadow"),
                 ruling=self.ruling(run_id),
                 proposal=proposal,
+                body=self.proposal_body(proposal.id) if proposal is not None and proposal.id is not None else "",
                 approval=approval,
                 orders=orders,
                 fills=fills,

@@ -52,7 +52,7 @@ def run_document(view: "RunView", *, answers: Iterable[Answer] | None = None, re
     return {
         "schema": "spy32.run",
         "version": VERSION,
-        "run": _run(view.run),
+        "run": run_part(view.run),
         "market": None if view.market is None else _market(view.market),
         "quality": None if view.quality is None else _quality(view.quality),
         "menu": [] if view.menu is None else [_candidate(entry) for entry in view.menu.candidates],
@@ -69,7 +69,7 @@ def run_document(view: "RunView", *, answers: Iterable[Answer] | None = None, re
 
 def history_document(rows: Iterable["HistoryRow"]) -> Document:
     """Runs, newest first."""
-    return {"schema": "spy32.history", "version": VERSION, "runs": [_history_row(row) for row in rows]}
+    return {"schema": "spy32.history", "version": VERSION, "runs": [history_part(row) for row in rows]}
 
 
 def error_document(code: int, message: str) -> Document:
@@ -113,7 +113,7 @@ def body_of(text: str) -> Any:
 # The run.
 
 
-def _run(run: "Run") -> Document:
+def run_part(run: "Run") -> Document:
     return {
         "id": name("R", run.id),
         "trigger": run.trigger.value,
@@ -135,7 +135,7 @@ def _run(run: "Run") -> Document:
     }
 
 
-def _history_row(row: "HistoryRow") -> Document:
+def history_part(row: "HistoryRow") -> Document:
     return {
         "id": name("R", row.id),
         "started_at": instant(row.started_at),

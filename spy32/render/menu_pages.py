@@ -39,7 +39,7 @@ CANDIDATE_COLUMNS = (
 def candidates_page(view: RunView) -> Page:
     """The menu side by side, whole at any width; the choice is marked."""
     entries = view.menu.candidates if view.menu is not None else ()
-    chosen = _chosen(view)
+    chosen = chosen_of(view)
     marked = next((number for number, entry in enumerate(entries) if entry.id == chosen), None)
     grid = Grid(
         name="candidate",
@@ -53,7 +53,7 @@ def candidates_page(view: RunView) -> Page:
     return Page(heading=_heading(view, "candidates"), badges=badges_of(view), parts=(grid, Prose(title="", text=told)))
 
 
-def _chosen(view: RunView) -> str | None:
+def chosen_of(view: RunView) -> str | None:
     """A person may have chosen another one than the analyst."""
     if view.proposal is not None and view.proposal.candidate_id is not None:
         return view.proposal.candidate_id

@@ -1,0 +1,215 @@
+"""How things stand: what ran, what is next, what waits for a person, and what has gone wrong."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from spy32.domain.acting import Order, OrderKind
+from spy32.domain.deciding import Proposal
+from spy32.domain.running import HistoryRow, Outcome, Run
+from spy32.lifecycle import OrderState, ProposalState, TradeState
+from spy32.ops.schedule import FINISHED, LATE_AFTER, MISSED
+from spy32.ports import Locks
+from spy32.sessions import NEW_YORK, WEEKDAYS, Slot, closure, last_slot, market_date, next_slot
+from spy32.settings.model import Settings
+
+if TYPE_CHECKING:
+    from spy32.store import Store
+
+RUN_LOCK = "analyze"
+RECENT = 20
+FAILURES = 3
+
+Paused = tuple[str, datetime]
+"""The reason and since when."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What the look is told of the world outside the store."""
+
+    settings: Settings
+    locks: Locks
+    home: str
+    database: str
+    halted: str | None
+    """The reason in the halt file."""
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One thing that only a person can settle. `until` is None when it has no end of its own."""
+
+    id: str
+    message: str
+    command: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    scene: Scene
+    is_new: bool
+    """There is no database yet."""
+    next_slot: Slot
+    last_run: Run | None = None
+    running: Run | None = None
+    """A run at work: without an outcome, and its lock held by a living process."""
+    paused: Paused | None = None
+    waiting: tuple[Waiting, ...] = ()
+    failures: tuple[HistoryRow, ...] = ()
+    unsent_notices: int = 0
+    attention: tuple[str, ...] = ()
+    """Every reason for which a person must look; `status --check` ends 20 when there is one."""
+
+
+def look(scene: Scene, store: "Store | None") -> Status:
+    """The status of a home; `store` is None when there is none yet, which has missed nothing."""
+    upcoming = next_slot(scene.now, scene.settings.schedule, scene.settings.environment)
+    stopped = (f"halted: {scene.halted}; `spy32 resume` lifts it",) if scene.halted is not None else ()
+    if store is None:
+        return Status(scene=scene, is_new=True, next_slot=upcoming, attention=stopped)
+    waiting = (*_proposals(scene, store), *_orders(scene, store), *_assigned(store))
+    last = store.latest_run()
+    return Status(
+        scene=scene,
+        is_new=False,
+        next_slot=upcoming,
+        last_run=last,
+        running=last if last is not None and _is_at_work(scene, last) else None,
+        paused=store.flag("paused"),
+        waiting=waiting,
+        failures=store.failures(FAILURES),
+        unsent_notices=len(store.pending_notices()),
+        attention=(*stopped, *_slot_troubles(scene, store), *(one.message for one in waiting)),
+    )
+
+
+def _is_at_work(scene: Scene, run: Run) -> bool:
+    return run.outcome is None and not scene.locks.is_free(RUN_LOCK)
+
+
+# The slot.
+
+
+def _slot_troubles(scene: Scene, store: "Store") -> Iterator[str]:
+    """What is wrong with the newest slot of each profile that the schedule has served."""
+    slot = last_slot(scene.now, scene.settings.schedule, scene.settings.environment)
+    rows = store.history(limit=RECENT)
+    for profile in _profiles(rows, store):
+        runs = store.runs_of_slot(profile, slot.day)
+        trouble = _slot_trouble(scene, store, slot, runs)
+        if trouble is not None and not _made_good(rows, slot, profile):
+            also = f" (profile {profile})" if profile != "default" else ""
+            yield f"{_named(slot)}{also} {trouble}"
+
+
+def _profiles(rows: tuple[HistoryRow, ...], store: "Store") -> tuple[str, ...]:
+    served = {row.profile for row in rows if store.run(row.id).slot is not None}
+    return tuple(sorted(served)) or ("default",)
+
+
+def _slot_trouble(scene: Scene, store: "Store", slot: Slot, runs: tuple[Run, ...]) -> str | None:
+    newest = runs[-1] if runs else None
+    if newest is not None and _is_at_work(scene, newest):
+        return None
+    finished = next((run for run in reversed(runs) if run.outcome in FINISHED), None)
+    if finished is not None:
+        return _of_finished(finished, scene.now)
+    if newest is not None:
+        return _of_unfinished(newest)
+    if _nobody_expected(scene, store, slot) or scene.now - slot.opens <= LATE_AFTER:
+        return None
+    return "has not started yet" if slot.holds(scene.now) else "is missing: nothing was started in its window"
+
+
+def _of_finished(run: Run, now: datetime) -> str | None:
+    """A late run is news on its day only; a missed one stays until the next slot."""
+    if run.outcome is Outcome.SKIPPED:
+        return f"was missed (R{run.id})" if run.cause == MISSED else None
+    if run.late and market_date(run.started_at) == market_date(now):
+        return f"came late: R{run.id} started at {run.started_at.astimezone(NEW_YORK):%H:%M} New York"
+    return None
+
+
+def _of_unfinished(run: Run) -> str:
+    if run.outcome is Outcome.FAILED:
+        why = f" ({run.cause})" if run.cause else ""
+        reason = f": {run.reasons[0]}" if run.reasons else ""
+        return f"failed{why} in R{run.id}{reason}"
+    return f"was interrupted in R{run.id}"
+
+
+def _nobody_expected(scene: Scene, store: "Store", slot: Slot) -> bool:
+    """No run is due: before the home was made, on a closed day, or while scheduled runs are held on purpose."""
+    paused = store.flag("paused")
+    held = paused is not None or not scene.settings.enable_automation
+    return slot.opens < store.created_at() or closure(slot.day) is not None or held
+
+
+def _made_good(rows: tuple[HistoryRow, ...], slot: Slot, profile: str) -> bool:
+    """A later run by hand has done what the slot did not."""
+    return any(
+        row.profile == profile and row.started_at >= slot.closes and row.outcome in (Outcome.PROPOSED, Outcome.NO_TRADE)
+        for row in rows
+    )
+
+
+def _named(slot: Slot) -> str:
+    return f"{WEEKDAYS[slot.day.weekday()]}'s run of {slot.day}"
+
+
+# What waits.
+
+
+def _proposals(scene: Scene, store: "Store") -> Iterator[Waiting]:
+    for made in store.proposals(ProposalState.PROPOSED, ProposalState.APPROVED):
+        if made.is_recorded or scene.now < made.lapses_at:
+            yield _proposed(made) if made.state is ProposalState.PROPOSED else _approved(scene, store, made)
+
+
+def _proposed(made: Proposal) -> Waiting:
+    return Waiting(
+        id=f"P{made.id}",
+        message=f"P{made.id} waits for review",
+        command=f"spy32 approve P{made.id}",
+        until=None if made.is_recorded else made.lapses_at,
+    )
+
+
+def _approved(scene: Scene, store: "Store", made: Proposal) -> Waiting:
+    assert made.id is not None
+    yes = store.approval_of(made.id)
+    if yes is None or (scene.now >= yes.until and not made.is_recorded):
+        message, command = f"the approval of P{made.id} is over", f"spy32 approve P{made.id}"
+    else:
+        message, command = f"P{made.id} is approved and not sent", f"spy32 execute P{made.id}"
+    return Waiting(id=f"P{made.id}", message=message, command=command, until=yes.until if yes is not None else None)
+
+
+def _orders(scene: Scene, store: "Store") -> Iterator[Waiting]:
+    for order in store.orders_in(OrderState.UNKNOWN, OrderState.SUBMITTING, OrderState.WORKING):
+        message = _order_trouble(scene, order)
+        if message is not None:
+            yield Waiting(id=f"P{order.proposal_id}", message=message, command="spy32 reconcile")
+
+
+def _order_trouble(scene: Scene, order: Order) -> str | None:
+    """None while a living process works the order, and for a profit target that rests at the broker as it should."""
+    which = f"order {order.reference} of P{order.proposal_id}"
+    if order.state is OrderState.UNKNOWN:
+        return f"the outcome of {which} is unknown"
+    if order.kind is OrderKind.TARGET and order.state is OrderState.WORKING:
+        return None
+    if not scene.locks.is_free(f"proposal-{order.proposal_id}"):
+        return None
+    if order.state is OrderState.SUBMITTING:
+        return f"{which} was cut off while it was sent"
+    return f"{which} works at the broker and no process follows it"
+
+
+def _assigned(store: "Store") -> Iterator[Waiting]:
+    for trade in store.trades(TradeState.ASSIGNED):
+        yield Waiting(id=f"T{trade.id}", message=f"T{trade.id} was assigned", command=f"spy32 show T{trade.id}")
