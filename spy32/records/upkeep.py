@@ -118,8 +118,8 @@ def restore(backup: Path, target: Path, *, mode: Mode | None = None, at: datetim
         finally:
             discard(draft)
     sync_folder(target.parent)
+    mark(target, at or datetime.fromtimestamp(0, UTC))
     if at is not None:
-        mark(target, at)
         _tell(target, source, backup, at)
     return aside
 

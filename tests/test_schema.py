@@ -1,0 +1,139 @@
+"""Tables that refuse what they must, and migrations that happen wholly or not at all."""
+
+import sqlite3
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from spy32.domain.acting import Mark
+from spy32.errors import StoreTrouble
+from spy32.schema import (
+    APPEND_ONLY,
+    APPLICATION_ID,
+    KEPT,
+    MIGRATIONS,
+    RECORDED,
+    VERSION,
+    migrate,
+    version_1,
+    version_of,
+)
+from spy32.store import Store
+from tests.builders import NOW, broker_order, later, order
+from tests.stores import filled, opened, sent, whole_run
+
+
+def fresh() -> sqlite3.Connection:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(db)
+    return db
+
+
+def layout(db: sqlite3.Connection) -> list[tuple[str, ...]]:
+    return db.execute("select type, name, sql from sqlite_master order by type, name").fetchall()
+
+
+def add_colour(db: sqlite3.Connection) -> None:
+    db.execute("alter table run add column colour text")
+
+
+def fail_half_way(db: sqlite3.Connection) -> None:
+    db.execute("create table half (id integer primary key) strict")
+    db.execute("insert into nowhere values (1)")
+
+
+def test_a_new_database_carries_our_id_and_the_newest_version() -> None:
+    db = fresh()
+    assert db.execute("pragma application_id").fetchone()[0] == APPLICATION_ID
+    assert version_of(db) == VERSION == len(MIGRATIONS)
+
+
+def test_every_table_is_strict() -> None:
+    tables = fresh().execute("select name, strict from pragma_table_list where schema = 'main' and type = 'table'")
+    loose = {name for name, strict in tables if not strict}
+    assert loose == {"sqlite_schema"}
+
+
+def test_every_table_is_either_append_only_or_kept_and_all_but_the_history_are_recorded() -> None:
+    found = {row[0] for row in fresh().execute("select name from sqlite_master where type = 'table'")}
+    assert found == {*APPEND_ONLY, *KEPT}
+    assert not {*APPEND_ONLY} & {*KEPT}
+    assert {*RECORDED} == found - {"event"}
+
+
+@pytest.mark.parametrize("value", [1.5, "1.50", "half"])
+def test_money_that_is_not_whole_ten_thousandths_is_refused(value: object) -> None:
+    with pytest.raises(sqlite3.IntegrityError):
+        fresh().execute("insert into cash (book, kind, amount_e4, at) values ('paper', 'x', ?, 'now')", (value,))
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_a_row_of_an_append_only_table_cannot_be_changed(table: str, tmp_path: Path) -> None:
+    with opened(tmp_path / "paper.db", opening_cash=None) as store:
+        _one_of_everything(store)
+        with pytest.raises(sqlite3.IntegrityError, match="never changed"):
+            store.db.execute(f"update {table} set id = id + 1000")
+
+
+@pytest.mark.parametrize("table", [*APPEND_ONLY, *KEPT])
+def test_no_row_can_be_deleted(table: str, tmp_path: Path) -> None:
+    with opened(tmp_path / "paper.db", opening_cash=None) as store:
+        _one_of_everything(store)
+        with pytest.raises(sqlite3.IntegrityError, match="never deleted"):
+            store.db.execute(f"delete from {table}")
+
+
+def _one_of_everything(store: Store) -> None:
+    """A row in every table."""
+    whole_run(store)
+    _, trade = filled(store)
+    made, yes, _ = sent(store)
+    store.paper_put(broker_order(order(made, yes)), NOW)
+    store.set_flag("paused", "yes", NOW)
+    store.add_notice(None, "subject", "body", NOW)
+    assert trade.id is not None
+    store.add_mark(Mark(trade_id=trade.id, at=later(900), spot=671.0, mid=Decimal("0.50"), natural=Decimal("0.55")))
+
+
+def test_an_older_database_ends_equal_to_a_fresh_one() -> None:
+    steps = (version_1, add_colour)
+    old = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(old, steps[:1])
+    assert version_of(old) == 1
+    assert migrate(old, steps) == 1
+    new = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(new, steps)
+    assert layout(old) == layout(new)
+    assert version_of(old) == version_of(new) == 2
+
+
+def test_migrating_twice_changes_nothing() -> None:
+    db = fresh()
+    before = layout(db)
+    assert migrate(db) == VERSION
+    assert layout(db) == before
+
+
+@pytest.mark.parametrize("steps", [(version_1, fail_half_way), (version_1, add_colour, fail_half_way)])
+def test_a_migration_that_fails_half_way_leaves_nothing(steps: Sequence[Migration]) -> None:
+    db = fresh()
+    before = layout(db)
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(db, steps)
+    assert layout(db) == before
+    assert version_of(db) == VERSION
+    assert db.execute("pragma foreign_keys").fetchone()[0] == 1
+    assert not db.in_transaction
+
+
+def test_a_migration_that_would_break_a_reference_leaves_nothing() -> None:
+    def orphan(db: sqlite3.Connection) -> None:
+        db.execute("insert into step (run_id, name, state, ms, detail, ended_at) values (99, 'a', 'ok', 1, '', 'now')")
+
+    db = fresh()
+    with pytest.raises(StoreTrouble, match="step"):
+        migrate(db, (version_1, orphan))
+    assert db.execute("select count(*) from step").fetchone()[0] == 0
+    assert version_of(db) == VERSION
