@@ -63,6 +63,7 @@ class RulesAnalyst:
     def _analysis(self, chosen: Candidate, puts: tuple[Candidate, ...], width: Decimal) -> str:
         return (
             f"One of {len(puts)} put spreads. Width {chosen.spread.width} against {width:.2f} aimed at. Credit "
-            f"{chosen.mid} at the mid, {chosen.floor} at the least: {chosen.credit_to_width:.1%} of the width. Maximum loss {chosen.max_loss:.2f} a contract. The options imply a {chosen.pop_market:.0%} chance of any "
-            "profit at expiration. The rule looks at nothing else: no volatility, trend or event changes its pick."
+            f"{chosen.mid} at the mid, {chosen.floor} at the least: {chosen.credit_to_width:.1%} of the width. Maximum "
+            f"loss {chosen.max_loss:.2f} a contract. The options imply a {chosen.pop_market:.0%} chance of any profit "
+            "at expiration. The rule looks at nothing else: no volatility, trend or event changes its pick."
         )

@@ -14,6 +14,9 @@ from spy32.settings import Settings
 RULES = pricing.RULES - {"two_sided"} | {"short_delta"}
 """What takes the approval back. A missing or late quote does not: it says nothing about where the market is."""
 
+DIVIDEND_YIELD = 0.012
+"""About what large index funds pay. In a given month a quarter's dividend falls due, or none."""
+
 DELAYED_SECONDS = 1200
 """Free sources are a quarter of an hour behind. On paper that is good enough to practise on; with money it is not."""
 
@@ -66,8 +69,8 @@ def _delta(delta: float, settings: Settings) -> Iterator[Finding]:
 def short_delta(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: datetime) -> float:
     """Largest absolute delta of the short legs at their fresh mids; NaN where a mid has no volatility.
 
-    Black's delta at the leg's own implied vol. The forward is the spot at the setting `market.rate` without dividends,
-    since two legs of one right give no parity; for a month that moves the delta by less than 0.01.
+    Black's delta at the leg's own implied vol. Two legs of one right give no parity, so the forward is the spot at the
+    setting `market.rate` less a usual yield; for a month that is within 0.01 of the delta at the parity forward.
     """
     deltas = [
         _delta_of(leg, quotes, years_to_expiration(now, leg.expiration), settings.market.rate)
@@ -84,6 +87,8 @@ def _delta_of(leg: Leg, quotes: LegQuotes, years: float, rate: float) -> float:
     if found is None or not years > 0:
         return nan
     middle, strike, is_call = float(sum(found) / 2), float(leg.strike), leg.right is Right.CALL
-    forward, discount = quotes.spot * exp(rate * years), exp(-rate * years)
+    forward, discount = quotes.spot * exp((rate - DIVIDEND_YIELD) * years), exp(-rate * years)
     vol = implied_vol([middle], forward, [strike], years, discount, [is_call])
+    if isnan(vol[0]):
+        return nan
     return abs(float(greeks(quotes.spot, forward, [strike], years, vol, discount, [is_call]).delta[0]))

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from hashlib import sha256
+from typing import Any
 
 from spy32.domain.acting import OrderKind
 from spy32.domain.codec import digest
@@ -210,7 +211,16 @@ HASHED = (
 
 def digest_of(proposal: Proposal) -> str:
     """SHA-256 of what an approval covers, hexadecimal."""
-    return digest({name: getattr(proposal, name) for name in HASHED})
+    return digest({name: _even(getattr(proposal, name)) for name in HASHED})
+
+
+def _even(value: Any) -> Any:
+    """The value with every price in its shortest form, since 0.57 and 0.5700 are one price and two texts."""
+    if isinstance(value, Decimal):
+        return value.normalize()
+    if is_dataclass(value):
+        return {field.name: _even(getattr(value, field.name)) for field in fields(value)}
+    return [_even(part) for part in value] if isinstance(value, tuple) else value
 
 
 # The order.
