@@ -56,7 +56,8 @@ def _every_point(command: Sequence[str], rest: Sequence[Sequence[str]], template
             code, _ = spy32(command, home=trial, die_at=point, die_before=turn % 2 == 0)
             tally.killed += code == KILLED
             tally.rounds += 1
-            where = f"{command[0]} at commit {point} of {commits}, {'before' if turn % 2 == 0 else 'after'}"
+            side = "before" if turn % 2 == 0 else "after"
+            where = f"{command[0]} at commit {point} of {commits}, {side}"
             _recover(rest, trial)
             _judge(trial / "paper.db", where, tally)
             shutil.rmtree(trial)
@@ -64,7 +65,7 @@ def _every_point(command: Sequence[str], rest: Sequence[Sequence[str]], template
 
 
 def _recover(rest: Sequence[Sequence[str]], home: Path) -> None:
-    """What a person would type after a crash: reconcile, then the rest of the cycle again, each as often as it takes."""
+    """What a person would type after a crash: reconcile, then the rest of the cycle again, over again."""
     spy32(("reconcile",), home=home)
     for command in rest:
         spy32(command, home=home)
@@ -81,7 +82,8 @@ def _judge(path: Path, where: str, tally: Tally) -> None:
     approvals = db.execute("select count(*) from approval").fetchone()[0]
     roots = db.execute("select count(*) from paper_order where replaces is null").fetchone()[0]
     per_approval = db.execute(
-        "select coalesce(max(n), 0) from (select count(*) n from broker_order where replaces is null group by approval_id)"
+        "select coalesce(max(n), 0) from"
+        " (select count(*) n from broker_order where replaces is null group by approval_id)"
     ).fetchone()[0]
     db.close()
     if unfinished or open_orders:
@@ -95,7 +97,7 @@ def _judge(path: Path, where: str, tally: Tally) -> None:
 
 
 def concurrent(count: int) -> tuple[int, dict[int, int]]:
-    """Submits at the paper broker when `count` processes execute one approved proposal at once, and their exit codes."""
+    """Submits at the paper broker when `count` processes execute one proposal at once, and their exit codes."""
     with tempfile.TemporaryDirectory(prefix="spy32-crowd-") as folder:
         home = Path(folder)
         for command in (ANALYZE, APPROVE):

@@ -71,7 +71,7 @@ def globals_first(words: list[str]) -> list[str]:
     return front + rest
 
 
-def run(command: Callable[[], Any], words: Sequence[str]) -> int:
+def run(command: Callable[[], Any], words: Sequence[str]) -> int:  # noqa: PLR0911 - one return an ending
     """The exit code of `command`, after one clear line about whatever stopped it."""
     wants_json = "--json" in words
     try:

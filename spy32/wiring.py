@@ -33,7 +33,7 @@ MARKETS_KNOWN = ("recorded",)
 
 
 class Clockwork:
-    """Now and waiting. Three kinds: the wall's, one that starts at an instant and runs on, one that only waiting moves."""
+    """Now and waiting: by the wall, from an instant that runs on, or from one that only waiting moves."""
 
     def __init__(self, start: datetime | None = None, *, frozen: bool = False) -> None:
         self._start = start
@@ -258,7 +258,7 @@ class App:
         )
 
     def market_of(self, store: "Store", proposal: "Proposal | None") -> "Market | None":
-        """The market of a proposal: a recorded one is served from its stored snapshot, with that instant as the clock."""
+        """The market of a proposal: a recorded one is its stored snapshot, with that instant as the clock."""
         from spy32.markets.recorded import RecordedMarket
 
         if proposal is None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -58,10 +59,7 @@ def test_steps_are_as_far_apart_as_the_plan_says_and_the_deadline_ends_it(desk: 
         execute(desk.bench, proposal)
     plan = desk.store.proposal(proposal).plan
     orders = desk.store.orders(proposal)
-    gaps = {
-        (later.created_at - earlier.created_at).total_seconds()
-        for earlier, later in zip(orders, orders[1:], strict=False)
-    }
+    gaps = {(later.created_at - earlier.created_at).total_seconds() for earlier, later in pairwise(orders)}
     assert gaps == {plan.step_seconds}
     assert plan.deadline_seconds <= (desk.clock() - began).total_seconds() <= plan.deadline_seconds + 60
     assert orders[-1].state is O.CANCELLED

@@ -206,7 +206,7 @@ def _leg(leg: dict[str, object]) -> Leg:
 
 
 def _fills(order: BrokerOrder, quotes: LegQuotes, clock: Clock) -> tuple[Fill, ...]:
-    """One fill a leg whose prices add up to our limit exactly: all legs at their mids but the first, which takes the rest."""
+    """One fill a leg, adding up to our limit exactly: every leg at its mid but the first, which takes the rest."""
     prices = {}
     for leg in order.legs[1:]:
         quote = quotes.quotes[leg.symbol]

@@ -108,7 +108,7 @@ def _started(app: "App", asked: Request, settings: "Settings") -> "Run | None":
 
 
 def _market_clock(app: "App", asked: Request) -> "Market | None":
-    """A recorded market brings its own clock, by which a start by hand is judged; one that cannot be read fails later."""
+    """A recorded market brings the clock by which a start by hand is judged; one that cannot be read fails later."""
     try:
         return app.market(_market_name(app, asked))
     except Spy32Error:
@@ -141,6 +141,10 @@ def _decision(app: "App", asked: Request, store: "Store") -> "Decision":
     runs = store.runs_of_slot(asked.profile, slot.day)
     if asked.scheduled:
         return scheduled_decision(situation, runs)
+    latest = store.latest_run()
+    if asked.force and not runs and latest is not None and latest.profile == asked.profile:
+        # A run by hand outside the window has no slot, and is still what `--force` repeats.
+        runs = (latest,)
     return manual_decision(situation, runs, force=asked.force)
 
 
@@ -151,11 +155,11 @@ def _run(
     from spy32.domain.running import Outcome
     from spy32.pipeline.run import run
 
-    trouble = None
+    found: Market | Spy32Error
     try:
-        market = market or app.market(_market_name(app, asked))
+        found = market or app.market(_market_name(app, asked))
     except Spy32Error as error:
-        trouble = error
+        found = error
     begun = store.begin_run(
         trigger=start.trigger,
         mode=app.settings.mode,
@@ -166,10 +170,10 @@ def _run(
         forced_from=start.forced_from,
     )
     try:
-        if trouble is not None:
-            raise trouble
+        if isinstance(found, Spy32Error):
+            raise found
         kit = app.kit(
-            store, market=market, analyst=asked.analyst or settings.analyst.name, settings=settings, run=begun
+            store, market=found, analyst=asked.analyst or settings.analyst.name, settings=settings, run=begun
         )
     except Spy32Error as error:
         return store.finish_run(

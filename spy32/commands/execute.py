@@ -11,15 +11,17 @@ if TYPE_CHECKING:
     from spy32.domain.deciding import Proposal
     from spy32.wiring import App
 
-Which = Annotated[str | None, typer.Argument(metavar="[P]", help="Proposal, such as P31; the newest approved one by default.")]
+Which = Annotated[
+    str | None, typer.Argument(metavar="[P]", help="Proposal, such as P31; the newest approved one by default.")
+]
 
 
 def execute(
     ctx: typer.Context,
     proposal: Which = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show exactly what would be sent, and send nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show exactly what would be sent; send nothing.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Needed in live mode, refused in any other.")] = False,
-    confirm: Annotated[str | None, typer.Option(help="LAST4:TICKER:CONTRACTS, in live mode, instead of typing it.")] = None,
+    confirm: Annotated[str | None, typer.Option(help="LAST4:TICKER:CONTRACTS, in live mode, for scripts.")] = None,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Send and leave the rest to `reconcile`.")] = False,
     json: Json = False,
 ) -> None:

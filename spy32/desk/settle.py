@@ -1,6 +1,7 @@
 """What a broker's answer means for our rows: the one place where an order and its proposal come to rest."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 
 from spy32.desk.bench import Bench
@@ -91,11 +92,9 @@ def orphaned(bench: Bench, order: Order) -> Order:
 def cancelled(bench: Bench, order: Order) -> Order:
     """The order after the broker was asked to cancel it and confirmed how it ended; a fill may still have won."""
     assert order.broker_id is not None
-    try:
+    # A refusal usually means that it has just filled: the broker's own view decides.
+    with suppress(BrokerRefused):
         bench.orders.cancel(order.broker_id)
-    except BrokerRefused:
-        # Usually it has just filled: the broker's own view decides.
-        pass
     for wait in (0, 1, 2, 3, 5, 8, 13):
         bench.sleep(wait)
         order = reread(bench, order)
@@ -119,9 +118,8 @@ def conclude(bench: Bench, proposal_id: int, *, reason: str = "") -> int:
 def filled_of(bench: Bench, proposal_id: int) -> int:
     """Spreads filled over all orders of the proposal; fills count, whatever state an order ended in."""
     legs = bench.store.proposal(proposal_id).legs
-    fills = tuple(
-        fill for order in bench.store.orders(proposal_id) if order.id is not None for fill in bench.store.fills(order.id)
-    )
+    ids = [order.id for order in bench.store.orders(proposal_id) if order.id is not None]
+    fills = tuple(fill for number in ids for fill in bench.store.fills(number))
     return spreads_filled(fills, legs)
 
 

@@ -36,7 +36,7 @@ def wind_down(bench: Bench, proposal_id: int) -> None:
 
 
 def _stepped(bench: Bench, proposal: Proposal, order: Order, deadline: datetime) -> Order:
-    """Step down to the floor, resting at each price; rest where a part is filled, and at the floor, until the deadline."""
+    """Step down to the floor, resting at each price; at the floor, or once a part is filled, rest to the deadline."""
     for price in _prices_below(order.limit, proposal):
         order = _rest(bench, order, min(bench.clock() + timedelta(seconds=proposal.plan.step_seconds), deadline))
         if order.state in FINAL or bench.clock() >= deadline or bench.halted() is not None:
@@ -64,7 +64,7 @@ def _rest(bench: Bench, order: Order, until: datetime) -> Order:
 
 
 def _repriced(bench: Bench, proposal: Proposal, order: Order, price: Decimal) -> Order:
-    """The order at its next price: a replacement, committed before it is asked for, with the next number of the reference.
+    """The order at its next price: a replacement, committed before it is asked for, with the next running number.
 
     A replacement that the broker refused, or that never arrived, leaves the old order as the broker shows it.
     """

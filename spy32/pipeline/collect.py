@@ -33,10 +33,12 @@ def collect(kit: Kit) -> Done[Seen]:
     if seen is None:
         gate = report.stopped_by
         assert gate is not None
-        raise Unusable(f"gate {gate.name}: {gate.figure}, allowed {gate.limit}. {gate.note}".rstrip(". "), gate=gate.name)
+        note = f"; {gate.note}" if gate.note else ""
+        raise Unusable(f"gate {gate.name}: {gate.figure}, allowed {gate.limit}{note}", gate=gate.name)
     state = StepState.DEGRADED if report.is_degraded else StepState.OK
-    what = f"{snapshot.underlying} {snapshot.spot:.2f}, {snapshot.target} ({snapshot.dte} days), {len(seen.chain.quotes)} quotes"
-    return Done(value=seen, detail=f"{what}, from {snapshot.source}", state=state)
+    when = f"{snapshot.target} ({snapshot.dte} days)"
+    what = f"{snapshot.underlying} {snapshot.spot:.2f}, {when}, {len(seen.chain.quotes)} quotes, from {snapshot.source}"
+    return Done(value=seen, detail=what, state=state)
 
 
 def gather(kit: Kit) -> MarketSnapshot:

@@ -14,7 +14,7 @@ from spy32.settings import Settings
 def prepare(
     kit: Kit, seen: Seen, candidate: Candidate, ruling: Ruling, chosen: Recommendation
 ) -> Done[Proposal] | Ended:
-    """The proposal, stored with its order body; refused by the broker's dry run it ends the run with the broker's words."""
+    """The proposal, stored with its order body; a dry run that the broker refuses ends the run with its words."""
     run = kit.store.run(kit.run_id)
     proposal, body = proposal_of(candidate, ruling, chosen, seen.snapshot, kit.settings, run=run)
     answer = kit.orders.dry_run(body)
@@ -26,7 +26,7 @@ def prepare(
     return Done(value=stored, detail=detail)
 
 
-def proposal_of(  # noqa: PLR0913 - what a proposal is made of
+def proposal_of(
     candidate: Candidate,
     ruling: Ruling,
     chosen: Recommendation,
@@ -39,7 +39,5 @@ def proposal_of(  # noqa: PLR0913 - what a proposal is made of
     assert ruling.account is not None
     proposal = plan.propose(candidate, ruling, snapshot, settings, run=run, chosen_by=chosen.analyst)
     reference = plan.draft_reference(run.id)
-    body = plan.order_body(
-        proposal.legs, proposal.quantity, proposal.limit_price, reference, kind=OrderKind.ENTRY
-    )
+    body = plan.order_body(proposal.legs, proposal.quantity, proposal.limit_price, reference, kind=OrderKind.ENTRY)
     return proposal, body

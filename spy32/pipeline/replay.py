@@ -14,6 +14,7 @@ from spy32.pipeline.prepare import proposal_of
 from spy32.pipeline.screen import menu_of
 from spy32.pipeline.vet import rule_on
 from spy32.ports import Analyst
+from spy32.rules import pricing
 from spy32.settings import Settings
 from spy32.settings.deciding import restored
 from spy32.store import Store
@@ -71,7 +72,7 @@ def _comparisons(
     yield from _judged(store, run_id, snapshot, settings, menu, chosen, ruling, proposal)
 
 
-def _judged(  # noqa: PLR0913 - what a decision consists of
+def _judged(  # noqa: PLR0913, PLR0917 - what a decision consists of
     store: Store,
     run_id: int,
     snapshot: MarketSnapshot,
@@ -85,7 +86,8 @@ def _judged(  # noqa: PLR0913 - what a decision consists of
     if candidate is None or ruling.account is None or ruling.exposure is None or ruling.at is None:
         return
     again = rule_on(candidate, snapshot, ruling.account, ruling.exposure, settings=settings, now=ruling.at)
-    yield "checks", [finding for finding in ruling.findings], list(again.findings)
+    moved = tuple(finding for finding in ruling.findings if finding.rule in pricing.RULES)
+    yield "checks", ruling.findings, (*moved, *again.findings)
     yield "size", ruling.sizing, again.sizing
     if proposal is None or proposal.chosen_by != chosen.analyst:
         return

@@ -39,7 +39,7 @@ def requoted(kit: Kit, candidate: Candidate, snapshot: MarketSnapshot) -> tuple[
     return pricing.moved(candidate, snapshot.spot, quotes, kit.settings.drift)
 
 
-def rule_on(  # noqa: PLR0913 - a ruling has exactly these grounds
+def rule_on(
     candidate: Candidate,
     snapshot: MarketSnapshot,
     account: Account,

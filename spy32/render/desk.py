@@ -1,8 +1,7 @@
-"""What the desk commands answer: an execution, a rehearsal, a reconciliation, positions, a replay. Short plain lines."""
+"""What the desk commands answer, in short plain lines: a run, an execution, a rehearsal, positions, a replay."""
 
 import json as jsonlib
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -40,7 +39,8 @@ def analyzed(out: Console, view: RunView) -> None:
         say(
             out,
             [
-                f"P{proposal.id} [{proposal.mode}{recorded}]: {proposal.quantity} x {proposal.underlying} {proposal.expiration} {strikes} {kind}",
+                f"P{proposal.id} [{proposal.mode}{recorded}]: {proposal.quantity} x {proposal.underlying}"
+                f" {proposal.expiration} {strikes} {kind}",
                 f"  limit {proposal.limit_price}, floor {proposal.floor_price}, maximum loss ${proposal.max_loss:,.2f}",
                 f"next: spy32 approve P{proposal.id}",
             ],
@@ -66,9 +66,11 @@ def _execution(view: RunView, proposal: Proposal) -> Iterable[str]:
         yield f"  {order.reference}  {order.state}  at {order.limit}  {order.filled} of {order.quantity} filled{why}"
     trade = view.trade
     if trade is not None:
-        yield f"T{trade.id}: {trade.quantity} x {proposal.underlying} opened for {trade.credit} credit, fees ${trade.fees:,.2f}"
+        opened = f"{trade.quantity} x {proposal.underlying} opened for {trade.credit} credit"
+        yield f"T{trade.id}: {opened}, fees ${trade.fees:,.2f}"
         yield f"  maximum loss ${trade.max_loss:,.2f}" + (f"; {trade.assumption}" if trade.assumption else "")
-        yield f"  out at {proposal.exit.profit_target} or better; stop alarm at {proposal.exit.stop}; {_exit_days(proposal)}"
+        target, stop = proposal.exit.profit_target, proposal.exit.stop
+        yield f"  out at {target} or better; stop alarm at {stop}; {_exit_days(proposal)}"
     if proposal.state is ProposalState.SENT:
         yield f"next: spy32 execute P{proposal.id} goes on working it, spy32 cancel P{proposal.id} cancels it"
     elif trade is not None:
@@ -100,7 +102,8 @@ def rehearsal(out: Console, shown: "Rehearsal", *, json: bool) -> None:
 def _rehearsed(shown: "Rehearsal") -> Iterable[str]:
     yield f"P{shown.proposal.id}, hash {shown.proposal.hash[:8]}: this would be sent now, and nothing was"
     yield shown.body
-    yield f"then worked to {shown.proposal.floor_price}, {shown.proposal.plan.tick} every {shown.proposal.plan.step_seconds} s"
+    plan = shown.proposal.plan
+    yield f"then worked down to {plan.limit}, {plan.tick} every {plan.step_seconds} s"
     for finding in shown.findings:
         yield f"{'REFUSED' if finding.blocks else 'note'}: {finding.message}"
     for error in shown.answer.errors:
@@ -166,18 +169,16 @@ def positions(
 
 
 def _positions(found: Sequence["Holding"], trades: Sequence[Trade], account: Account) -> Iterable[str]:
-    yield f"{account.mode} account {account.masked}: net liquidation ${account.net_liquidation:,.2f}, buying power ${account.buying_power:,.2f}"
+    worth, power = f"${account.net_liquidation:,.2f}", f"${account.buying_power:,.2f}"
+    yield f"{account.mode} account {account.masked}: net liquidation {worth}, buying power {power}"
     for each in found:
         agrees = "agree" if each.agrees else "DIFFERENT"
         yield f"  {each.symbol}  ours {each.ours:+d}  broker {each.broker:+d}  {agrees}"
     for trade in trades:
-        yield f"T{trade.id} {trade.state}: {trade.quantity} opened for {trade.credit}, maximum loss ${_dollars(trade.max_loss)}"
+        loss = f"${trade.max_loss:,.2f}"
+        yield f"T{trade.id} {trade.state}: {trade.quantity} opened for {trade.credit}, maximum loss {loss}"
     if not found:
         yield "no positions"
-
-
-def _dollars(amount: Decimal) -> str:
-    return f"{amount:,.2f}"
 
 
 def replayed(out: Console, found: "Replay", *, json: bool) -> None:
