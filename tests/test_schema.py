@@ -16,6 +16,7 @@ from spy32.schema import (
     MIGRATIONS,
     RECORDED,
     VERSION,
+    Migration,
     migrate,
     version_1,
     version_of,

@@ -11,7 +11,7 @@ from spy32.domain.trading import Mode
 from spy32.errors import BadSettings, CannotCreate, Spy32Error, StoreTrouble, Unavailable, Usage
 from spy32.records.audit import Audit
 from spy32.records.base import Base
-from spy32.records.opening import connect, discard, draft_of, look, mark, place, read_only, read_write, sync_folder
+from spy32.records.opening import connect, discard, draft_of, mark, place, read_only, read_write, sync_folder
 from spy32.records.trouble import backups_of, translated
 from spy32.schema import MIGRATIONS, VERSION, Migration, migrate, version_of
 
@@ -35,16 +35,9 @@ def _orphans(db: sqlite3.Connection) -> list[tuple[str, int, str]]:
 
 
 def last_good_backup(path: Path) -> Path | None:
-    """The newest backup of the database at `path` that passes its check."""
-    for found in sorted(backups_of(path).glob(f"{path.stem}-*.db"), reverse=True):
-        try:
-            look(found, VERSION)
-            with translated(found), closing(connect(found, "mode=ro&immutable=1")) as db:
-                if not faults(db):
-                    return found
-        except Spy32Error:
-            continue
-    return None
+    """The newest backup of the database at `path` that could be restored."""
+    found = sorted(backups_of(path).glob(f"{path.stem}-*.db"), reverse=True)
+    return next((backup for backup in found if is_sound(backup)), None)
 
 
 class Upkeep(Audit):
