@@ -43,7 +43,7 @@ def test_the_width_scales_with_the_underlying() -> None:
 def test_of_two_equally_near_the_less_exposed_is_taken() -> None:
     quarter = replace(SETTINGS, choice=replace(SETTINGS.choice, rule_delta=0.25))
     # Fractions that a float holds exactly, so that both are a sixteenth away.
-    assert choose(put(650, 5, 0.3125), put(640, 5, 0.1875), settings=quarter).candidate_id == "P640W5"
+    assert choose(put(650, 5, 0.3125), put(640, 10, 0.1875), settings=quarter).candidate_id == "P640W10"
     assert choose(put(640, 7, 0.20), put(640, 3, 0.20)).candidate_id == "P640W3"
 
 

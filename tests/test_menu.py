@@ -4,6 +4,7 @@ import csv
 import gzip
 import math
 import random
+from collections.abc import MutableSequence, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -263,6 +264,32 @@ def test_ids_are_short_unique_and_without_look_alikes() -> None:
             assert len(name) == 4
             assert not set(name) & set("O0I1L")
             assert name == name.upper()
+
+
+class Stutter:
+    """Chance that draws every pair of samples twice."""
+
+    def __init__(self) -> None:
+        self.rng, self.draws = random.Random(1), 0
+        self.last: dict[int, list[str]] = {}
+
+    def sample(self, population: Sequence[str], k: int) -> list[str]:
+        self.draws += 1
+        place = self.draws % 2
+        if self.draws % 4 in (1, 2):
+            self.last[place] = self.rng.sample(population, k)
+        return self.last[place]
+
+    def shuffle(self, x: MutableSequence[Any]) -> None:
+        self.rng.shuffle(x)
+
+
+def test_an_id_that_comes_up_again_is_not_given_twice() -> None:
+    here = builders.chain().at(builders.EXPIRATION)
+    menu = rules.build(here, smile_of(here), SETTINGS, rng=Stutter(), seed=1)
+    ids = [candidate.id for candidate in menu.candidates]
+    assert len(ids) > 4
+    assert len(set(ids)) == len(ids)
 
 
 def test_the_same_seed_makes_the_same_menu_and_another_seed_other_ids_and_order() -> None:
