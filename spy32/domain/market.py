@@ -62,6 +62,15 @@ def occ_symbol(root: str, expiration: date, right: Right, strike: Decimal) -> st
     return f"{root:<6}{expiration:%y%m%d}{right}{int(strike * 1000):08d}"
 
 
+def roots_of(underlying: str) -> tuple[str, ...]:
+    """The option roots of standard contracts, the one to take first when both are there.
+
+    SPXW settles in the afternoon as SPY does, SPX in the morning. Any other root, such as SPY7, is a mini or adjusted
+    contract with another multiplier.
+    """
+    return ("SPXW", "SPX") if underlying == "SPX" else (underlying,)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
     """Quotes of one underlying at one instant, any number of expirations."""

@@ -1,0 +1,191 @@
+"""Recorded markets: the chain of a file, or the snapshot of a stored run, with the quotes' instant as the clock."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+
+from spy32.domain.market import (
+    Chain,
+    DailyBar,
+    Datum,
+    Dividend,
+    LegQuotes,
+    MarketSnapshot,
+    OptionQuote,
+    roots_of,
+)
+from spy32.domain.trading import Leg
+from spy32.errors import Unusable
+from spy32.markets import chain_file, past
+from spy32.sessions import market_date
+
+SHIPPED = past.FOLDER / "SPY_2025-08-29.csv.gz"
+
+
+class RecordedMarket:
+    """Serves one chain file; the days before it come from the shipped history.
+
+    Bars and dividends ship for SPY only; the VIX family and the rate belong to no underlying and go by the date.
+    """
+
+    is_recorded = True
+
+    def __init__(self, file: chain_file.ChainFile, name: str) -> None:
+        self._file = file
+        self.name = name
+
+    @classmethod
+    def of_file(cls, path: Path) -> "RecordedMarket":
+        """The market in a chain file; `Unusable` when there is none."""
+        return cls(chain_file.read(path), f"recorded:{path.name}")
+
+    @classmethod
+    def shipped(cls) -> "RecordedMarket":
+        """The market that comes with the package: SPY at the close of 2025-08-29."""
+        return cls(chain_file.read(SHIPPED), "recorded")
+
+    @staticmethod
+    def from_snapshot(snapshot: MarketSnapshot) -> "SnapshotMarket":
+        """The market as a stored run saw it."""
+        return SnapshotMarket(snapshot)
+
+    @property
+    def as_of(self) -> datetime:
+        """The instant of the quotes, UTC: the clock of everything that works on this market."""
+        return self._file.as_of
+
+    @property
+    def underlying(self) -> str:
+        return self._file.underlying
+
+    def expirations(self, underlying: str) -> tuple[date, ...]:
+        """Every expiration of a standard contract that is not past at the time of the quotes."""
+        self._check(underlying)
+        today = market_date(self.as_of)
+        return tuple(day for day in self._listed if day >= today)
+
+    def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
+        """The quotes of these expirations, as the file has them."""
+        self._check(underlying)
+        absent = [day.isoformat() for day in expirations if day not in self._file.expirations]
+        if absent:
+            raise Unusable(f"{self._file.name} has no expiration {', '.join(absent)}", gate="expiration")
+        quotes = self._file.quotes(expirations)
+        return Chain(
+            underlying=self.underlying, spot=self._file.spot, as_of=self.as_of, source=self.name, quotes=quotes
+        )
+
+    def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
+        """The legs' quotes; one that the file does not have, or has with different prices, is left out."""
+        self._check(underlying)
+        found = of_legs(self._file.quotes({leg.expiration for leg in legs}), legs)
+        return LegQuotes(spot=self._file.spot, as_of=self.as_of, source=self.name, quotes=found)
+
+    def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
+        """Daily bars that had closed by the time of the quotes; none for another underlying than SPY."""
+        return past.bars(self.as_of, since) if underlying == past.UNDERLYING else ()
+
+    def volatility(self) -> dict[str, Datum]:
+        """The VIX family at its last close before the quotes."""
+        return past.volatility(self.as_of)
+
+    def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
+        """VIX closes before the quotes, oldest first."""
+        return past.volatility_history(self.as_of, since)
+
+    def rate(self) -> Datum:
+        """The continuous short rate of the day before the quotes."""
+        return past.rate(self.as_of)
+
+    def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
+        """SPY's ex-dates from the last one before the quotes on; None for another underlying."""
+        return past.dividends(self.as_of) if underlying == past.UNDERLYING else None
+
+    def _check(self, underlying: str) -> None:
+        if underlying != self.underlying:
+            raise Unusable(f"{self._file.name} holds {self.underlying}; asked for {underlying}")
+
+    @cached_property
+    def _listed(self) -> tuple[date, ...]:
+        roots = roots_of(self.underlying)
+        pairs = set(zip(self._file.columns["root"], self._file.columns["expiration"], strict=True))
+        listed = {date.fromisoformat(day) for root, day in pairs if root in roots}
+        if not listed:
+            strange = ", ".join(sorted({root for root, _ in pairs}))
+            raise Unusable(
+                f"{self._file.name} has no contract of root {' or '.join(roots)}; its roots are {strange}", gate="root"
+            )
+        return tuple(sorted(listed))
+
+
+class SnapshotMarket:
+    """Serves what a stored run saw, for `approve`, `execute` and `replay` of a proposal made on a recorded market."""
+
+    is_recorded = True
+
+    def __init__(self, snapshot: MarketSnapshot) -> None:
+        self._snapshot = snapshot
+        self.name = snapshot.source
+
+    @property
+    def as_of(self) -> datetime:
+        """The instant of the quotes, UTC."""
+        return self._snapshot.as_of
+
+    @property
+    def underlying(self) -> str:
+        return self._snapshot.underlying
+
+    def expirations(self, underlying: str) -> tuple[date, ...]:
+        """The target expiration and the neighbours that the run kept."""
+        return self._chain(underlying).expirations
+
+    def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
+        """The stored quotes of these expirations."""
+        chain = self._chain(underlying)
+        absent = [day.isoformat() for day in expirations if day not in chain.expirations]
+        if absent:
+            raise Unusable(f"the stored snapshot has no expiration {', '.join(absent)}", gate="expiration")
+        return chain.at(*expirations)
+
+    def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
+        """The legs' stored quotes; one that was not stored, or with different prices, is left out."""
+        chain = self._chain(underlying)
+        return LegQuotes(spot=chain.spot, as_of=chain.as_of, source=self.name, quotes=of_legs(chain.quotes, legs))
+
+    def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
+        if underlying != self.underlying:
+            return ()
+        return tuple(bar for bar in self._snapshot.history if bar.day >= since)
+
+    def volatility(self) -> dict[str, Datum]:
+        return dict(self._snapshot.volatility)
+
+    def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
+        return tuple(pair for pair in self._snapshot.volatility_history if pair[0] >= since)
+
+    def rate(self) -> Datum:
+        return self._snapshot.rate
+
+    def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
+        return self._snapshot.dividends if underlying == self.underlying else None
+
+    def _chain(self, underlying: str) -> Chain:
+        if underlying != self.underlying:
+            raise Unusable(f"the stored snapshot holds {self.underlying}; asked for {underlying}")
+        return self._snapshot.chain
+
+
+def of_legs(quotes: Iterable[OptionQuote], legs: Sequence[Leg]) -> dict[str, OptionQuote]:
+    """The quote of each leg by symbol. A contract that stands there twice with different prices has no price."""
+    wanted = {(leg.root, leg.expiration, leg.strike, leg.right) for leg in legs}
+    found: dict[str, OptionQuote] = {}
+    doubtful: set[str] = set()
+    for quote in quotes:
+        if (quote.root, quote.expiration, quote.strike, quote.right) not in wanted:
+            continue
+        first = found.setdefault(quote.symbol, quote)
+        if (first.bid, first.ask) != (quote.bid, quote.ask):
+            doubtful.add(quote.symbol)
+    return {symbol: quote for symbol, quote in found.items() if symbol not in doubtful}
