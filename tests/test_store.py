@@ -461,7 +461,7 @@ def test_a_full_disk_is_74_and_the_store_goes_on_once_there_is_room(made: Path) 
 
 
 def test_too_little_free_space_is_74_before_anything_begins(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 1000))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 1000))
     with pytest.raises(StoreTrouble, match="MB are free"):
         opened(made)
     opened(made, read_only=True).close()
