@@ -12,15 +12,14 @@ if TYPE_CHECKING:
 
     from spy32.domain.deciding import Proposal
     from spy32.domain.views import RunView
-    from spy32.render.documents import Answer
-    from spy32.render.page import Page
+    from spy32.render.page import Answer, Page
     from spy32.store import Store
     from spy32.wiring import App
 
 LIMIT = 20
 
 
-def show(  # noqa: PLR0913, PLR0917 - one parameter an option
+def show(
     ctx: typer.Context,
     which: Annotated[
         str | None,
@@ -207,7 +206,7 @@ def _others(store: "Store", view: "RunView") -> "tuple[Proposal, ...]":
 
 
 def _answers(store: "Store", run_id: int) -> "tuple[Answer, ...]":
-    from spy32.render.documents import Answer
+    from spy32.render.page import Answer
 
     return tuple(
         Answer(role=said.role, analyst=said.recommendation.analyst, request=said.request, response=said.response)

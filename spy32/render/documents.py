@@ -5,12 +5,11 @@ Money and prices are strings, instants RFC 3339 in UTC, ids as people type them;
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from spy32.render.words import cents, price, price_of, strike
+from spy32.render.words import cents, masked, price, price_of, strike, usd_of_ticks
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,24 +20,15 @@ if TYPE_CHECKING:
     from spy32.domain.running import HistoryRow, Run
     from spy32.domain.trading import Candidate, Leg, Menu
     from spy32.domain.views import MarketLine, RunView
+    from spy32.render.out import Plain
+    from spy32.render.page import Answer
 
 VERSION = 1
-TICKS_A_DOLLAR = Decimal(10**10)
 
 Document = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One stored answer with the exact texts that went out and came back."""
-
-    role: str
-    analyst: str
-    request: str
-    response: str
-
-
-def emit(console: "Console", document: Mapping[str, Any]) -> None:
+def emit(console: "Console | Plain", document: Mapping[str, Any]) -> None:
     """Print one document: one line for a program, indented for a person. ASCII, so that no terminal can be misled."""
     from spy32.render.out import put
 
@@ -46,7 +36,7 @@ def emit(console: "Console", document: Mapping[str, Any]) -> None:
     put(console, json.dumps(document, indent=indent, allow_nan=False) + "\n")
 
 
-def run_document(view: "RunView", *, answers: Iterable[Answer] | None = None, rejected: bool = False) -> Document:
+def run_document(view: "RunView", *, answers: "Iterable[Answer] | None" = None, rejected: bool = False) -> Document:
     """Everything that came of one run. `answers` and `rejected` fill the keys that are null otherwise."""
     chosen = view.recommendation
     return {
@@ -257,7 +247,7 @@ def _recommendation(word: "Recommendation") -> Document:
         "reason": word.reason,
         "analysis": word.analysis,
         "evidence": list(word.evidence),
-        "cost": format(word.cost_ticks / TICKS_A_DOLLAR, "f"),
+        "cost": usd_of_ticks(word.cost_ticks),
     }
 
 
@@ -311,11 +301,6 @@ def _exit(plan: "ExitPlan") -> Document:
         "last_exit": day(plan.last_exit),
         "note": plan.note,
     }
-
-
-def masked(account: str) -> str:
-    """The ending of an account number, the only form that leaves the store."""
-    return "…" + account[-4:]
 
 
 def _proposal(view: "RunView", made: "Proposal") -> Document:
@@ -421,7 +406,7 @@ def _trade(trade: "Trade") -> Document:
     }
 
 
-def _answer(answer: Answer) -> Document:
+def _answer(answer: "Answer") -> Document:
     return {
         "role": answer.role,
         "analyst": answer.analyst,

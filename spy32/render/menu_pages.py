@@ -8,9 +8,8 @@ from spy32.domain.market import Gate, Verdict
 from spy32.domain.running import HistoryRow
 from spy32.domain.trading import Candidate, Dropped, ExpectedValue, Strategy
 from spy32.domain.views import RunView
-from spy32.render.documents import Answer
 from spy32.render.explain import badges_of, outcome_of
-from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
+from spy32.render.page import Answer, Column, Grid, Page, Pairs, Part, Prose, pair
 from spy32.render.pages import strikes
 from spy32.render.words import DAYS, both_zones, clean, dollars, flat, gain, human, percent, price, strike
 from spy32.sessions import NEW_YORK

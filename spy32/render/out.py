@@ -1,7 +1,7 @@
 """How text reaches stdout: whole, as this terminal can show it, and in silence when the reader has gone."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TextIO
 
 from spy32.render.words import ascii_only
 
@@ -11,16 +11,37 @@ if TYPE_CHECKING:
     from spy32.render.page import Page
 
 
-def is_screen(console: "Console") -> bool:
+class Plain:
+    """Stands in for rich's Console where there is no terminal: importing rich costs a cron job more than its work."""
+
+    is_terminal = False
+    is_dumb_terminal = False
+    no_color = True
+    color_system = None
+    width = 80
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    @property
+    def encoding(self) -> str:
+        return (self.file.encoding or "utf-8").lower()
+
+    def print(self, *words: object, **_looks: Any) -> None:
+        """The words on one line, never wrapped; styles and the like are for terminals."""
+        put(self, " ".join(str(word) for word in words) + "\n")
+
+
+def is_screen(console: "Console | Plain") -> bool:
     """Whether tables and pictures are wanted: a terminal that can place text. Otherwise plain lines."""
     return console.is_terminal and not console.is_dumb_terminal
 
 
-def is_ascii(console: "Console") -> bool:
+def is_ascii(console: "Console | Plain") -> bool:
     return not console.encoding.startswith("utf")
 
 
-def put(console: "Console", text: str) -> None:
+def put(console: "Console | Plain", text: str) -> None:
     """Write `text` as it is, only its symbols made plainer where the encoding has none of them."""
     if is_ascii(console):
         text = ascii_only(text)
@@ -31,11 +52,12 @@ def put(console: "Console", text: str) -> None:
         _let_go(console)
 
 
-def show(console: "Console", page: "Page") -> None:
+def show(console: "Console | Plain", page: "Page") -> None:
     """A page as tables on a terminal, and as `key: value` lines for a file, a pipe or cron's mail."""
     if is_screen(console):
         from spy32.render.tables import draw
 
+        assert not isinstance(console, Plain)
         put(console, draw(console, page))
     else:
         from spy32.render.lines import write
@@ -43,7 +65,7 @@ def show(console: "Console", page: "Page") -> None:
         put(console, write(page))
 
 
-def _let_go(console: "Console") -> None:
+def _let_go(console: "Console | Plain") -> None:
     """A reader such as `head` has enough: what follows goes nowhere, and Python's own flush at exit stays quiet."""
     try:
         descriptor = console.file.fileno()

@@ -1,26 +1,27 @@
-"""A view in neutral form: what is said, before it is known where. `tables` draws it, `lines` writes it."""
+"""A view in neutral form: what is said, before it is known where. `tables` draws it, `lines` writes it.
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+Named tuples, since `show` pays for every class at every start, and a dataclass takes six times as long to make.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from spy32.render.payoff import Payoff
+    from spy32.domain.deciding import Proposal
+    from spy32.domain.views import MarketLine
 
 Tone = str
 """`good`, `bad`, `warn`, `strong`, `dim` or nothing. Colour only repeats what word, sign or symbol say."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairs:
+class Pairs(NamedTuple):
     """Labelled values. `name` leads each label where there is no frame to say it."""
 
+    items: tuple[tuple[str, str, Tone], ...]
     name: str = ""
     title: str = ""
-    items: tuple[tuple[str, str, Tone], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(NamedTuple):
     """`rank` 0 always stays; of the others the highest goes first. A `flexible` column holds words and may fold."""
 
     name: str
@@ -29,8 +30,7 @@ class Column:
     flexible: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
+class Grid(NamedTuple):
     """Rows side by side. On a narrow screen columns go by rank, or, when it `continues`, follow in a further table."""
 
     name: str
@@ -42,8 +42,7 @@ class Grid:
     continues: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prose:
+class Prose(NamedTuple):
     """Running text; foreign text has been cleaned."""
 
     title: str
@@ -51,16 +50,17 @@ class Prose:
     tone: Tone = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    payoff: "Payoff"
+class Picture(NamedTuple):
+    """The payoff of a proposal; computed where it is drawn."""
+
+    made: "Proposal"
+    market: "MarketLine | None"
 
 
 Part = Pairs | Grid | Prose | Picture
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class Page(NamedTuple):
     """`badges` say aloud that something is paper, recorded or halted; `following` is what to type next."""
 
     heading: str = ""
@@ -72,3 +72,12 @@ class Page:
 
 def pair(label: str, value: str, tone: Tone = "") -> tuple[str, str, Tone]:
     return (label, value, tone)
+
+
+class Answer(NamedTuple):
+    """One stored answer with the exact texts that went out and came back."""
+
+    role: str
+    analyst: str
+    request: str
+    response: str

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
-from decimal import Decimal
 
 from spy32.domain.acting import Order, Trade
 from spy32.domain.deciding import Approval, Decision, Finding, Proposal, Recommendation, Ruling
@@ -10,8 +9,6 @@ from spy32.domain.market import QualityReport, Verdict
 from spy32.domain.running import Run
 from spy32.domain.trading import Candidate, Leg
 from spy32.domain.views import MarketLine, RunView
-from spy32.render import payoff
-from spy32.render.documents import TICKS_A_DOLLAR, masked
 from spy32.render.explain import PROPOSALS, badges_of, is_over, next_of, outcome_of, sentence_of, tone_of
 from spy32.render.page import Column, Grid, Page, Pairs, Part, Picture, pair
 from spy32.render.words import (
@@ -23,11 +20,13 @@ from spy32.render.words import (
     flat,
     gain,
     human,
+    masked,
     milliseconds,
     percent,
     price,
     price_of,
     strike,
+    usd_of_ticks,
 )
 
 
@@ -104,7 +103,7 @@ def _proposal_parts(view: RunView, made: Proposal, *, now: datetime, here: tzinf
     entry = view.menu.find(made.candidate_id) if view.menu is not None else None
     parts: list[Part] = [proposal_pairs(made, entry, now=now, here=here), legs_grid(made.legs, made.quantity)]
     if made.kind == "open":
-        parts.append(Picture(payoff=payoff.of_proposal(made, view.market)))
+        parts.append(Picture(made=made, market=view.market))
     return parts
 
 
@@ -143,18 +142,13 @@ def _chances(entry: Candidate) -> list[tuple[str, str, str]]:
     history = "" if entry.pop_history is None else f", {percent(entry.pop_history)} by history"
     items = [pair("profit chance", f"{percent(entry.pop_market)} by the market{history}")]
     ev = entry.ev
-    told = [
-        f"{gain(value)} {words}"
-        for value, words in (
-            (ev.market_expiry, "by the market to expiry"),
-            (ev.market_plan, "by the market under the exit plan"),
-            (ev.history_expiry, "by history to expiry"),
-            (ev.history_plan, "by history under the exit plan"),
-        )
-        if value is not None
-    ]
-    if told:
-        items.append(pair("expected value", "\n".join(f"{line}, a contract" for line in told)))
+    told = (
+        ("EV market expiry", ev.market_expiry),
+        ("EV market plan", ev.market_plan),
+        ("EV history expiry", ev.history_expiry),
+        ("EV history plan", ev.history_plan),
+    )
+    items += [pair(label, f"{gain(value)} a contract") for label, value in told if value is not None]
     items.append(pair("costs to open", f"{dollars(entry.costs)} a contract"))
     return items
 
@@ -170,7 +164,7 @@ def _working(made: Proposal) -> str:
 
 def _leaving(made: Proposal) -> str:
     plan = made.exit
-    timed = f"on {plan.time_exit}" if plan.time_exit is not None else "no time exit"
+    timed = f"time exit {plan.time_exit}" if plan.time_exit is not None else "no time exit"
     return (
         f"take profit at {price(plan.profit_target)} debit; {timed}; out by {plan.last_exit}; "
         f"alert at {price(plan.stop)} debit. {flat(plan.note)}".rstrip()
@@ -306,7 +300,7 @@ def _recommendation(word: Recommendation, shadows: Iterable[Recommendation]) -> 
     if word.probability is not None:
         items.append(pair("stated chance", percent(word.probability)))
     if word.cost_ticks:
-        items.append(pair("cost", f"${format(Decimal(word.cost_ticks) / TICKS_A_DOLLAR, 'f')}"))
+        items.append(pair("cost", f"${usd_of_ticks(word.cost_ticks)}"))
     items += [pair("beside it", f"{_decided(shadow)}: {flat(shadow.reason)}") for shadow in shadows]
     return Pairs(name="analyst", title="Recommendation", items=tuple(items))
 

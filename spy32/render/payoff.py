@@ -1,8 +1,8 @@
 """The profit at expiration as a picture of characters. Piecewise linear, so no arrays are needed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from spy32.domain.deciding import Proposal
 from spy32.domain.trading import MULTIPLIER, Candidate, Leg
@@ -19,8 +19,7 @@ DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 BRAILLE = 0x2800
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class Mark(NamedTuple):
     """A price worth seeing on the axis. `sign` is one character, explained in the legend."""
 
     sign: str
@@ -28,8 +27,7 @@ class Mark:
     at: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Payoff:
+class Payoff(NamedTuple):
     """What a position is worth at expiration, dollars for the whole quantity, after the costs to open."""
 
     legs: tuple[Leg, ...]
@@ -115,8 +113,7 @@ def _role(leg: Leg) -> str:
 # Drawing.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(NamedTuple):
     """Maps prices to columns and dollars to rows of a field of cells, both monotone."""
 
     low: Decimal

@@ -43,8 +43,10 @@ def status_page(status: Status, here: tzinfo | None = None) -> Page:
     """One screen: mode, last run, next slot, switches, what waits, what failed."""
     needed = len(status.attention)
     parts: list[Part] = [_overview(status, here)]
-    if needed:
-        reasons = tuple(pair(str(number), flat(reason), "warn") for number, reason in enumerate(status.attention, 1))
+    waiting = {one.message for one in status.waiting}
+    others = [flat(reason) for reason in status.attention if reason not in waiting]
+    if others:
+        reasons = tuple(pair(str(number), reason, "warn") for number, reason in enumerate(others, 1))
         parts.append(Pairs(name="attention", title="Needs a person", items=reasons))
     if status.waiting:
         parts.append(_waiting(status, here))

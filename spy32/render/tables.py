@@ -34,12 +34,13 @@ class Pen:
         """Never markup: what comes from outside is only ever shown."""
         return Text(words, style=self.style(tone), overflow="fold")
 
-    def table(self, title: str, *, header: bool) -> Table:
+    def titled(self, title: str, table: Table) -> "list[RenderableType]":
+        """The title is a line of its own: rich would fold it to the width of the table."""
+        return [self.text(title, "strong"), table] if title else [table]
+
+    def table(self, *, header: bool) -> Table:
         return Table(
             box=box.ROUNDED,
-            title=self.text(title, "strong") if title else None,
-            title_justify="left",
-            title_style="",
             show_header=header,
             header_style=self.style("strong"),
             border_style=self.style("dim"),
@@ -69,15 +70,16 @@ def _page(pen: Pen, page: Page) -> "list[RenderableType]":
 def _part(pen: Pen, part: Part) -> "list[RenderableType]":
     match part:
         case Pairs():
-            return [_pairs(pen, part.title, part.items)] if part.items else []
+            return pen.titled(part.title, _pairs(pen, part.items)) if part.items else []
         case Grid():
             return _grid(pen, part)
         case Prose():
             return _prose(pen, part)
         case Picture():
-            from spy32.render.payoff import picture
+            from spy32.render.payoff import of_proposal, picture
 
-            return [pen.text(line) for line in picture(part.payoff, width=pen.width, plain=pen.ascii)]
+            payoff = of_proposal(part.made, part.market)
+            return [pen.text(line) for line in picture(payoff, width=pen.width, plain=pen.ascii)]
 
 
 def _prose(pen: Pen, part: Prose) -> "list[RenderableType]":
@@ -85,8 +87,8 @@ def _prose(pen: Pen, part: Prose) -> "list[RenderableType]":
     return [pen.text(part.title, "strong"), text] if part.title else [text]
 
 
-def _pairs(pen: Pen, title: str, items: tuple[tuple[str, str, Tone], ...]) -> Table:
-    table = pen.table(title, header=False)
+def _pairs(pen: Pen, items: tuple[tuple[str, str, Tone], ...]) -> Table:
+    table = pen.table(header=False)
     table.add_column(style=pen.style("dim"), no_wrap=True, max_width=LABEL + CELL)
     table.add_column(overflow="fold")
     for label, value, tone in items:
@@ -99,13 +101,13 @@ def _grid(pen: Pen, grid: Grid) -> "list[RenderableType]":
         return [pen.text(grid.title, "strong"), pen.text("none")]
     rows = [_marked(grid, number, row) for number, row in enumerate(grid.rows)]
     needs = [_need(column, [row[at] for row in rows]) for at, column in enumerate(grid.columns)]
-    layout = fit(grid.columns, needs, pen.width - 1, continues=grid.continues)
+    layout = fit(grid.columns, needs, pen.width, continues=grid.continues)
     if not layout:
         return _stacked(pen, grid, rows)
     shown: list[RenderableType] = []
     for number, columns in enumerate(layout):
         title = grid.title if number == 0 else f"{grid.title}, continued"
-        shown.append(_columns(pen, grid, rows, title, columns))
+        shown += pen.titled(title, _columns(pen, grid, rows, columns))
     kept = {at for columns in layout for at in columns}
     left = [column.name for at, column in enumerate(grid.columns) if at not in kept]
     if left:
@@ -161,8 +163,8 @@ def _room(needs: list[int], columns: list[int]) -> int:
     return 1 + sum(needs[at] + CELL for at in columns)
 
 
-def _columns(pen: Pen, grid: Grid, rows: list[tuple[str, ...]], title: str, columns: list[int]) -> Table:
-    table = pen.table(title, header=True)
+def _columns(pen: Pen, grid: Grid, rows: list[tuple[str, ...]], columns: list[int]) -> Table:
+    table = pen.table(header=True)
     for at in columns:
         column = grid.columns[at]
         table.add_column(
@@ -179,9 +181,9 @@ def _columns(pen: Pen, grid: Grid, rows: list[tuple[str, ...]], title: str, colu
 
 def _stacked(pen: Pen, grid: Grid, rows: list[tuple[str, ...]]) -> "list[RenderableType]":
     """Too narrow for columns: one small table a row, label beside value."""
-    return [
-        _pairs(
-            pen, row[0].strip(), tuple((column.name, cell, "") for column, cell in zip(grid.columns, row, strict=True))
+    shown: list[RenderableType] = [pen.text(grid.title, "strong")]
+    for row in rows:
+        shown.append(
+            _pairs(pen, tuple((column.name, cell, "") for column, cell in zip(grid.columns, row, strict=True)))
         )
-        for row in rows
-    ]
+    return shown

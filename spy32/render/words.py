@@ -87,6 +87,16 @@ def credit(amount: Decimal) -> str:
     return f"{price(abs(amount))} {'debit' if amount < 0 else 'credit'}"
 
 
+def usd_of_ticks(ticks: int) -> str:
+    """Dollars of xAI's own unit, of which 10^10 make one (docs.x.ai, usage.cost_in_usd_ticks); exact."""
+    return format(Decimal(ticks).scaleb(-10), "f")
+
+
+def masked(account: str) -> str:
+    """The ending of an account number, the only form that leaves the store."""
+    return "…" + account[-4:]
+
+
 def percent(fraction: float) -> str:
     return f"{fraction * 100:.1f} %"
 
