@@ -3,7 +3,7 @@
 import math
 from datetime import date, timedelta
 
-from spy32.domain.market import Datum, MarketSnapshot, QualityReport
+from spy32.domain.market import Chain, Datum, MarketSnapshot, QualityReport
 from spy32.domain.running import StepState
 from spy32.domain.views import MarketLine
 from spy32.errors import Unusable
@@ -74,19 +74,28 @@ def judge(snapshot: MarketSnapshot, settings: Settings) -> tuple[Seen | None, Qu
     chain, report = chain_quality.inspect(snapshot, snapshot.as_of, settings.choice)
     if report.stopped_by is not None:
         return None, report
+    smile = valued(chain, snapshot)
+    strange, gates = chain_quality.inspect_vols(smile, snapshot)
+    report = QualityReport(gates=(*report.gates, *gates), dropped={**report.dropped, **strange.counts})
+    if report.stopped_by is not None:
+        return None, report
+    if strange.symbols:
+        # What may not be a leg may not shape the smile either.
+        chain = chain_quality.without(chain, strange.symbols)
+        smile = valued(chain, snapshot)
+    return Seen(snapshot=snapshot, chain=chain, smile=smile, quality=report), report
+
+
+def valued(chain: Chain, snapshot: MarketSnapshot) -> surface.Smile:
+    """The target expiration of `chain` with its own volatilities and greeks."""
     assert snapshot.rate.value is not None
-    smile = surface.smile(
+    return surface.smile(
         chain.quotes,
         spot=snapshot.spot,
         years=years_to_expiration(snapshot.as_of, snapshot.target),
         rate=snapshot.rate.value,
         expiration=snapshot.target,
     )
-    dropped, gates = chain_quality.inspect_vols(smile, snapshot)
-    report = QualityReport(gates=(*report.gates, *gates), dropped={**report.dropped, **dropped.counts})
-    if report.stopped_by is not None:
-        return None, report
-    return Seen(snapshot=snapshot, chain=chain, smile=smile, quality=report), report
 
 
 def line_of(snapshot: MarketSnapshot, seen: Seen | None) -> MarketLine:

@@ -1,0 +1,138 @@
+"""The one boundary: where options may stand, and how every ending becomes a line and an exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from spy32 import __version__, cli, errors
+from spy32.cli import app, globals_first, run
+
+
+@pytest.mark.parametrize(
+    ("typed", "ordered"),
+    [
+        (["show", "--home", "x"], ["--home", "x", "show"]),
+        (["show", "--home=x", "R1"], ["--home=x", "show", "R1"]),
+        (["--mode", "paper", "show", "-v"], ["--mode", "paper", "-v", "show"]),
+        (["approve", "--", "--home", "x"], ["approve", "--", "--home", "x"]),
+        (["show", "--home"], ["--home", "show"]),
+    ],
+)
+def test_global_options_may_stand_before_or_after_the_command(typed: list[str], ordered: list[str]) -> None:
+    assert globals_first(typed) == ordered
+
+
+def test_version_is_printed() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.output.strip()) == (0, f"spy32 {__version__}")
+
+
+def leaves() -> list[type[errors.Spy32Error]]:
+    return sorted(errors.Spy32Error.__subclasses__(), key=lambda kind: kind.code)
+
+
+@pytest.mark.parametrize("kind", leaves(), ids=lambda kind: kind.__name__)
+def test_each_error_ends_with_its_own_code_and_its_words(
+    kind: type[errors.Spy32Error], capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise kind("what is wrong; what to do")
+
+    assert run(fail, ["show", "--json"]) == kind.code
+    out, err = capsys.readouterr()
+    assert err == "spy32: what is wrong; what to do\n"
+    assert json.loads(out) == {
+        "schema": "spy32.error", "version": 1, "code": kind.code, "message": "what is wrong; what to do",
+    }  # fmt: skip
+
+
+def test_no_two_errors_share_a_code() -> None:
+    codes = [kind.code for kind in leaves()]
+    assert len(set(codes)) == len(codes)
+
+
+def test_a_defect_is_one_line_and_a_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("inside")
+
+    assert run(fail, ["--home", str(tmp_path), "show"]) == 70
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) == 1 and "defect" in err
+    report = next((tmp_path / "logs").glob("bug-*.txt"))
+    assert str(report) in err
+    assert "ZeroDivisionError: inside" in report.read_text()
+
+
+def test_ctrl_c_is_130_and_a_termination_143(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    def terminate() -> None:
+        raise cli.Stopped(signal.SIGTERM)
+
+    assert run(interrupt, []) == 130
+    assert run(terminate, []) == 143
+    assert capsys.readouterr().err.count("what was committed is kept") == 2
+
+
+def test_an_exit_code_of_a_command_is_kept() -> None:
+    def leave() -> None:
+        raise typer.Exit(20)
+
+    assert run(leave, []) == 20
+
+
+def test_a_terminated_process_ends_143_within_seconds(tmp_path: Path) -> None:
+    (tmp_path / "locks").mkdir()
+    import fcntl
+
+    with (tmp_path / "locks" / "analyze.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        env = {"PATH": os.environ["PATH"], "SPY32_HOME": str(tmp_path), "HOME": str(tmp_path)}
+        words = [sys.executable, "-m", "spy32", "analyze", "--market", "recorded", "--analyst", "rules"]
+        child = subprocess.Popen(words, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+        time.sleep(1.5)
+        child.send_signal(signal.SIGTERM)
+        _, err = child.communicate(timeout=5)
+    assert child.returncode == 143, err
+    assert "Traceback" not in err
+
+
+HEAVY = ("numpy", "pandas", "yfinance", "requests", "pydantic", "holidays", "dotenv")
+
+
+@pytest.mark.parametrize(
+    ("words", "allowed"),
+    [
+        (["--help"], ()),
+        (["show"], ()),
+        (["show", "--history"], ()),
+        (["status"], ("holidays",)),
+        (["analyze", "--scheduled"], ()),
+        (["analyze", "--market", "recorded", "--analyst", "rules"], ("numpy", "holidays")),
+    ],
+    ids=lambda words: " ".join(words) if isinstance(words, list) else "",
+)
+def test_a_command_imports_only_what_it_needs(tmp_path: Path, words: list[str], allowed: tuple[str, ...]) -> None:
+    env = {"PATH": os.environ["PATH"], "SPY32_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    env["SPY32_CLOCK"] = "2026-11-24T20:00:00Z"
+    first = [sys.executable, "-m", "spy32", "analyze", "--market", "recorded", "--analyst", "rules"]
+    if words[0] != "--help" and "--scheduled" not in words:
+        subprocess.run(first, env=env, check=True, capture_output=True)
+    script = (
+        "import sys\nfrom spy32.cli import app\n"
+        "try:\n    app(sys.argv[1:])\n"
+        "except SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script, *words], env=env, capture_output=True, text=True)
+    loaded = set(json.loads(done.stderr.splitlines()[-1].replace("'", '"')))
+    assert loaded <= set(allowed), loaded
