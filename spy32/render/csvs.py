@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from io import StringIO
 from typing import Any
 
-from spy32.render.documents import Document
+from spy32.render.document_parts import Document
 from spy32.render.words import flat
 
 # OWASP, "CSV Injection": these characters make a spreadsheet read a cell as a formula.

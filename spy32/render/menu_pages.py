@@ -154,6 +154,7 @@ def _sent(order: Order) -> Prose:
 
 def history_page(rows: Iterable[HistoryRow], here: tzinfo | None = None) -> Page:
     """Runs, newest first, one a line."""
+    rows = tuple(rows)
     columns = (
         Column(name="run"),
         Column(name="started (New York)"),
@@ -165,7 +166,7 @@ def history_page(rows: Iterable[HistoryRow], here: tzinfo | None = None) -> Page
         Column(name="profile", rank=5),
     )
     grid = Grid(name="run", title="Runs, newest first", columns=columns, rows=tuple(_history(row) for row in rows))
-    return Page(parts=(grid,), following=("spy32 show R31 (any id of the list)",) if grid.rows else ())
+    return Page(parts=(grid,), following=(f"spy32 show R{rows[0].id}",) if rows else ())
 
 
 def _history(row: HistoryRow) -> tuple[str, ...]:

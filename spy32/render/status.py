@@ -4,7 +4,8 @@ from datetime import tzinfo
 
 from spy32.domain.running import Run
 from spy32.ops.status import Status, Waiting
-from spy32.render.documents import VERSION, Document, day, history_part, instant, run_part
+from spy32.render.document_parts import Document, day, instant
+from spy32.render.documents import VERSION, history_part, run_part
 from spy32.render.explain import MODES, outcome_of, tone_of
 from spy32.render.page import Column, Grid, Page, Pairs, Part, pair
 from spy32.render.words import DAYS, age, both_zones, count, flat, human
