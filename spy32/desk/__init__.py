@@ -1,0 +1,1 @@
+"""What a person decides after a run, and what becomes of it: approve, execute, reconcile, manage."""

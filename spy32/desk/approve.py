@@ -1,0 +1,295 @@
+"""A person's decision on what was shown: approve, decline, or change it within the limits, each change a new hash."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from spy32.desk.bench import Bench
+from spy32.desk.shown import Review, exposure_of, limits_now, review
+from spy32.domain.acting import OrderKind
+from spy32.domain.deciding import Approval, Finding, Proposal, Ruling
+from spy32.domain.market import MarketSnapshot
+from spy32.domain.running import Outcome, Run
+from spy32.domain.trading import MULTIPLIER, Candidate
+from spy32.errors import Refused, Unavailable, Usage
+from spy32.lifecycle import ProposalState
+from spy32.sessions import new_york
+from spy32.settings.model import Choice
+
+PERSON = "person"
+
+
+def waiting(bench: Bench, proposal_id: int) -> Proposal:
+    """The proposal, waiting for a decision; `Refused` says what became of it, by whom and when.
+
+    An approval that is over makes it wait again, and the end of its session lapses it, here as anywhere.
+    """
+    proposal = bench.store.proposal(proposal_id)
+    now = bench.clock()
+    if proposal.state is ProposalState.APPROVED:
+        yes = bench.store.approval_of(proposal_id)
+        if yes is None or now <= yes.until:
+            raise Refused(_approved(proposal_id, yes))
+        _move(bench, proposal, ProposalState.PROPOSED, "the approval is over")
+        proposal = bench.store.proposal(proposal_id)
+    if proposal.state is not ProposalState.PROPOSED:
+        raise Refused(f"P{proposal_id} is {proposal.state} and waits for no decision")
+    if not now <= proposal.lapses_at:
+        _move(bench, proposal, ProposalState.LAPSED, "its session is over")
+        raise Refused(
+            f"P{proposal_id} lapsed with its session at {_clock(proposal.lapses_at)}; a new run makes a new one"
+        )
+    return proposal
+
+
+def approve(bench: Bench, shown: Review, *, by: str, note: str = "") -> Approval:
+    """The approval of exactly the hash that was shown; of two at once one wins, the other is told who and when."""
+    from spy32.rules import plan
+
+    seen = _shown(shown)
+    proposal = waiting(bench, _id(seen))
+    _unchanged(seen, proposal)
+    if plan.digest_of(proposal) != proposal.hash:
+        raise Refused(f"P{proposal.id} does not match its own hash {proposal.hash[:8]}; `spy32 audit verify` looks why")
+    if shown.now is None:
+        raise Unavailable(f"P{proposal.id} cannot be approved without quotes: {shown.stale}; try again")
+    now = bench.clock()
+    _allowed(limits_now(bench, proposal, bench.account.facts(), now), f"P{proposal.id} was not approved")
+    wanted = Approval(
+        id=None,
+        proposal_id=_id(proposal),
+        hash=seen.hash,
+        by=by,
+        at=now,
+        until=now + timedelta(minutes=bench.settings.execution.approval_minutes),
+        spot=shown.now.spot,
+        mid=shown.now.mid,
+        natural=shown.now.natural,
+        short_delta=shown.short_delta,
+        note=note,
+    )
+    try:
+        return bench.store.approve(wanted)
+    except Refused:
+        _unchanged(seen, waiting(bench, _id(proposal)))  # says who was first
+        raise
+
+
+def decline(bench: Bench, proposal_id: int, *, by: str, note: str = "") -> Proposal:
+    """The proposal, declined for good; an approved one that was not sent yet is taken back this way."""
+    proposal = bench.store.proposal(proposal_id)
+    if proposal.state is not ProposalState.APPROVED:
+        proposal = waiting(bench, proposal_id)
+    words = f"declined by {by}" + (f": {note}" if note else "")
+    _move(bench, proposal, ProposalState.DECLINED, words)
+    return bench.store.proposal(proposal_id)
+
+
+def choose(bench: Bench, shown: Review, candidate_id: str) -> Review:
+    """The screen after a person chose another candidate of the same menu, judged and sized as any choice is.
+
+    An abstention of the analyst is overridden this way, which makes the proposal; a veto of the code never is.
+    """
+    candidate = shown.menu.find(candidate_id)
+    if candidate is None:
+        raise Usage(f"{candidate_id!r} is not on this menu; its ids stand in the first column")
+    if shown.proposal is None:
+        overridable(bench, shown.run)
+    else:
+        _openable(_current(bench, shown), "another candidate")
+    ruling, snapshot = judge(bench, shown, candidate)
+    _allowed(ruling.findings, f"{candidate_id} was not taken")
+    return _stored(bench, shown, _proposed(bench, shown.run, candidate, ruling, snapshot), ruling)
+
+
+def resize(bench: Bench, shown: Review, quantity: int) -> Review:
+    """The screen with another number of contracts, 1 up to what the limits leave at the present floor."""
+    proposal = _current(bench, shown)
+    _openable(proposal, "another quantity")
+    if quantity < 1:
+        raise Usage(f"{quantity} is not a number of contracts; 1 is the least")
+    candidate = _floored(_candidate(shown), proposal.floor_price)
+    return _again(bench, shown, candidate, quantity)
+
+
+def refloor(bench: Bench, shown: Review, floor: Decimal) -> Review:
+    """The screen with another floor, between the natural price and the first limit, every limit judged at it."""
+    proposal = _current(bench, shown)
+    _openable(proposal, "another floor")
+    low, high = shown.floors
+    if not low <= floor <= high:
+        raise Refused(f"a floor of {floor} is outside {low} (natural) to {high} (first limit)")
+    if (high - floor) % proposal.plan.tick != 0:
+        raise Refused(f"a floor of {floor} is not a whole number of ticks ({proposal.plan.tick}) below {high}")
+    candidate = _floored(_candidate(shown), floor)
+    _allowed(tuple(worth_it(candidate, bench.settings.choice)), f"the floor {floor} was not taken")
+    return _again(bench, shown, candidate, proposal.quantity)
+
+
+def overridable(bench: Bench, run: Run) -> None:
+    """`Refused` unless the analyst abstained in this run, nothing came of it, and no newer proposal would be lapsed."""
+    if run.outcome is not Outcome.NO_TRADE or run.cause != "abstained":
+        what = run.cause or run.outcome or "unfinished"
+        raise Refused(f"R{run.id} ended {what}: only an abstention of the analyst can be overridden")
+    made = bench.store.proposal_of_run(run.id)
+    if made is not None:
+        raise Refused(f"R{run.id} has been overridden already: P{made.id} is {made.state}")
+    for other in bench.store.proposals(ProposalState.PROPOSED):
+        if other.profile == run.profile and other.run_id > run.id:
+            raise Refused(
+                f"P{other.id} of the newer run R{other.run_id} waits; decline it before R{run.id} is overridden"
+            )
+
+
+def judge(bench: Bench, shown: Review, candidate: Candidate) -> tuple[Ruling, MarketSnapshot]:
+    """The ruling of today's conditions, limits and size on a candidate, as the weekly run's vet step makes it."""
+    from spy32.rules import conditions, limits, pricing, sizing
+
+    now, account = bench.clock(), bench.account.facts()
+    snapshot = bench.store.snapshot(shown.run.id)
+    exposure = exposure_of(bench, shown.run.id, now, but=shown.proposal.id if shown.proposal is not None else None)
+    found, halve = conditions.weigh(snapshot, candidate, bench.settings, now)
+    size = sizing.size(candidate, account, exposure, bench.settings, halve=halve, snapshot=snapshot)
+    limited = limits.check(candidate, account, exposure, bench.settings, now)
+    moved: tuple[Finding, ...] = ()
+    if bench.market is not None:
+        quotes = bench.market.quotes(snapshot.underlying, candidate.spread.legs)
+        moved = pricing.moved(candidate, snapshot.spot, quotes, bench.settings.drift)
+    findings = (*moved, *found, *limited, *sizing.findings(size))
+    ruling = Ruling(quantity=size.quantity, findings=findings, sizing=size, account=account, exposure=exposure, at=now)
+    return ruling, snapshot
+
+
+def worth_it(candidate: Candidate, choice: Choice) -> Iterator[Finding]:
+    """What the menu asks of a credit, asked again at the floor that a person would set."""
+    least = choice.credit_to_width * candidate.spread.width
+    if not candidate.floor >= least:
+        yield Finding(
+            rule="credit_to_width",
+            message=f"a credit of {candidate.floor} is under {least:.2f}, {choice.credit_to_width:.0%} of the width",
+            figure=f"{candidate.floor}",
+            limit=f"{least:.2f}",
+        )
+    most = choice.costs_to_credit * candidate.floor * MULTIPLIER
+    if not candidate.costs_round_trip <= most:
+        costs = candidate.costs_round_trip
+        yield Finding(
+            rule="costs_to_credit",
+            message=f"costs of {costs:.2f} are over {most:.2f}, {choice.costs_to_credit:.0%} of the credit",
+            figure=f"{costs:.2f}",
+            limit=f"{most:.2f}",
+        )
+
+
+# Making and storing.
+
+
+def _again(bench: Bench, shown: Review, candidate: Candidate, quantity: int) -> Review:
+    """The same choice at another size or floor; who chose stays who chose."""
+    ruling, snapshot = judge(bench, shown, candidate)
+    _allowed(ruling.findings, f"P{_shown(shown).id} stays as it was")
+    if quantity > ruling.quantity:
+        bound = f" ({ruling.sizing.binding.replace('_', ' ')})" if ruling.sizing is not None else ""
+        raise Refused(f"{quantity} contracts are too many: the limits leave {ruling.quantity}{bound}")
+    made = _proposed(bench, shown.run, candidate, replace(ruling, quantity=quantity), snapshot)
+    return _stored(bench, shown, _hashed(replace(made, chosen_by=_shown(shown).chosen_by)), ruling)
+
+
+def _proposed(bench: Bench, run: Run, candidate: Candidate, ruling: Ruling, snapshot: MarketSnapshot) -> Proposal:
+    from spy32.rules import plan
+
+    made = plan.propose(candidate, ruling, snapshot, bench.settings, run=run, chosen_by=PERSON)
+    if not bench.clock() <= made.lapses_at:
+        raise Refused(f"the session of R{run.id} ended at {_clock(made.lapses_at)}; a new run makes a new menu")
+    return made
+
+
+def _hashed(proposal: Proposal) -> Proposal:
+    from spy32.rules import plan
+
+    return replace(proposal, hash=plan.digest_of(proposal))
+
+
+def _stored(bench: Bench, shown: Review, made: Proposal, ruling: Ruling) -> Review:
+    """The proposal as it is kept from now on, drawn up again; the broker's dry run has its word first."""
+    from spy32.rules import plan
+
+    reference = plan.draft_reference(made.run_id)
+    body = plan.order_body(made.legs, made.quantity, made.limit_price, reference, kind=OrderKind.ENTRY)
+    answer = bench.orders.dry_run(body)
+    if not answer.accepted:
+        raise Refused(f"the broker's dry run refuses it: {'; '.join(answer.errors)}", answer.errors)
+    now = bench.clock()
+    if shown.proposal is None:
+        kept = bench.store.add_proposal(made, body=body, at=now)
+    else:
+        same = replace(made, id=shown.proposal.id, state=ProposalState.PROPOSED)
+        kept = bench.store.revise_proposal(same, was_hash=shown.proposal.hash, body=body, at=now)
+    return review(bench, _id(kept), sizing=ruling.sizing)
+
+
+def _floored(candidate: Candidate, floor: Decimal) -> Candidate:
+    loss = (candidate.spread.width - floor) * MULTIPLIER + candidate.costs
+    return replace(candidate, floor=floor, max_loss=loss)
+
+
+# Checking.
+
+
+def _current(bench: Bench, shown: Review) -> Proposal:
+    """The proposal that was shown, still waiting and still the same."""
+    seen = _shown(shown)
+    proposal = waiting(bench, _id(seen))
+    _unchanged(seen, proposal)
+    return proposal
+
+
+def _unchanged(seen: Proposal, now: Proposal) -> None:
+    if now.hash != seen.hash:
+        changed = f"was changed since it was shown (hash {seen.hash[:8]}, now {now.hash[:8]})"
+        raise Refused(f"P{now.id} {changed}; `spy32 approve P{now.id}` shows it as it is")
+
+
+def _allowed(findings: tuple[Finding, ...], what: str) -> None:
+    reasons = tuple(finding.message for finding in findings if finding.blocks)
+    if reasons:
+        raise Refused(f"{what}: {'; '.join(reasons)}", reasons)
+
+
+def _openable(proposal: Proposal, what: str) -> None:
+    if proposal.kind != "open":
+        raise Refused(f"P{proposal.id} closes T{proposal.trade_id} as a whole; {what} is not for it")
+
+
+def _candidate(shown: Review) -> Candidate:
+    if shown.candidate is None:
+        raise Refused("the menu of this proposal is not on record; only approve, decline and leave are left")
+    return shown.candidate
+
+
+def _shown(shown: Review) -> Proposal:
+    if shown.proposal is None:
+        raise Refused(f"R{shown.run.id} has no proposal; choose a candidate first")
+    return shown.proposal
+
+
+def _move(bench: Bench, proposal: Proposal, now: ProposalState, reason: str) -> None:
+    bench.store.move_proposal(_id(proposal), was=proposal.state, now=now, at=bench.clock(), reason=reason)
+
+
+def _approved(proposal_id: int, yes: Approval | None) -> str:
+    if yes is None:
+        return f"P{proposal_id} is approved already, but by nobody on record"
+    when = f"at {_clock(yes.at)}, until {_clock(yes.until)}"
+    after = f"`spy32 execute P{proposal_id}` sends it, `spy32 approve P{proposal_id} --decline` takes it back"
+    return f"P{proposal_id} was approved by {yes.by} {when}; {after}"
+
+
+def _clock(instant: datetime) -> str:
+    return f"{new_york(instant):%Y-%m-%d %H:%M} New York"
+
+
+def _id(proposal: Proposal) -> int:
+    assert proposal.id is not None
+    return proposal.id

@@ -1,0 +1,302 @@
+"""Everything that a person sees before deciding: the proposal, what it may earn and lose, and what changed since."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from math import sqrt
+
+from spy32.desk.bench import Bench
+from spy32.domain.acting import Trade
+from spy32.domain.deciding import Approval, Finding, Proposal, Recommendation, Sizing
+from spy32.domain.market import LegQuotes, Right
+from spy32.domain.running import Run
+from spy32.domain.trading import CENT, MULTIPLIER, Account, Candidate, Exposure, Leg, Menu
+from spy32.domain.views import MarketLine, RunView
+from spy32.errors import Unavailable, Unusable, Usage
+from spy32.sessions import market_date, week_start, years_to_expiration
+
+MOVES = (-10, -5, -3, 0, 3, 5, 10)
+"""Per cent that the underlying may have moved by expiration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """The legs of a spread at one moment, net per share from our side: a credit is positive."""
+
+    natural: Decimal
+    mid: Decimal
+    spot: float
+    as_of: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AtMove:
+    """What the whole quantity earns when the underlying expires `percent` away from where it is now."""
+
+    percent: int
+    price: Decimal
+    profit: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cited:
+    """A path that the analyst cited, and the value found there; None where the value is not on this screen."""
+
+    path: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """One screen of the approval. Without a proposal it is an abstained run, whose menu may still be chosen from."""
+
+    run: Run
+    market: MarketLine
+    menu: Menu
+    recommendation: Recommendation | None
+    shadows: tuple[Recommendation, ...]
+    cited: tuple[Cited, ...]
+    account: Account
+    at: datetime
+    """The moment of the review; ages are counted to it."""
+    proposal: Proposal | None = None
+    candidate: Candidate | None = None
+    then: Prices | None = None
+    """At the run."""
+    now: Prices | None = None
+    """As shown: fresh, or the stored ones again when `stale` says why."""
+    stale: str | None = None
+    outcomes: tuple[AtMove, ...] = ()
+    in_the_money: float | None = None
+    """Probability that the short leg ends in the money, under its own implied vol at the run."""
+    findings: tuple[Finding, ...] = ()
+    """Today's limits on the proposal, and the notes of the run."""
+    sizing: Sizing | None = None
+    """The bounds of the quantity, when this candidate has been sized."""
+    approval: Approval | None = None
+    trade: Trade | None = None
+    """What a closing closes."""
+
+    @property
+    def loss_percent(self) -> Decimal:
+        """Maximum loss in per cent of net liquidation."""
+        assert self.proposal is not None
+        if self.account.net_liquidation <= 0:
+            return Decimal(100)
+        return self.proposal.max_loss / self.account.net_liquidation * 100
+
+    @property
+    def rule_pick(self) -> Recommendation | None:
+        """What the fixed rule takes of the same menu."""
+        answers = (*self.shadows, *([self.recommendation] if self.recommendation is not None else []))
+        return next((answer for answer in answers if answer.analyst == "rules"), None)
+
+    @property
+    def short_delta(self) -> float:
+        """Absolute delta of the short leg at the run; 0 where the legs are not on the run's menu."""
+        return self.candidate.short_delta if self.candidate is not None else 0.0
+
+    @property
+    def allowed(self) -> int | None:
+        """Most contracts that the bounds leave."""
+        return min(self.sizing.bounds.values()) if self.sizing is not None and self.sizing.bounds else None
+
+    @property
+    def floors(self) -> tuple[Decimal, Decimal]:
+        """Lowest and highest price that may be set as the floor: never below the natural, never above the start."""
+        assert self.proposal is not None
+        seen = self.now or self.then
+        lowest = self.proposal.floor_price if seen is None else seen.natural.quantize(CENT, ROUND_FLOOR)
+        return min(lowest, self.proposal.limit_price), self.proposal.limit_price
+
+
+def review(bench: Bench, proposal_id: int, *, sizing: Sizing | None = None) -> Review:
+    """The screen of a proposal as things are now; a market that does not answer leaves the stored quotes, and says so.
+
+    `sizing` is the one that an edit has just been judged by; without it the run's own is used where it is of this
+    candidate.
+    """
+    proposal = bench.store.proposal(proposal_id)
+    view = bench.store.view(proposal.run_id)
+    candidate = view.menu.find(proposal.candidate_id) if view.menu is not None else None
+    if candidate is not None and candidate.spread.legs != proposal.legs:
+        candidate = None
+    now = bench.clock()
+    then = _at_the_run(view, candidate)
+    fresh, stale = _quoted(bench, proposal.underlying, proposal.legs)
+    seen = fresh or then
+    account = bench.account.facts()
+    return _on(
+        view,
+        account,
+        now,
+        proposal=proposal,
+        candidate=candidate,
+        then=then,
+        now=seen,
+        stale=stale,
+        outcomes=outcomes(proposal, seen.spot) if seen is not None else (),
+        in_the_money=in_the_money(candidate, view) if candidate is not None else None,
+        findings=(*limits_now(bench, proposal, account, now), *_notes(view, candidate)),
+        sizing=sizing or _run_sizing(view, candidate),
+        approval=bench.store.approval_of(proposal_id),
+        trade=bench.store.trade(proposal.trade_id) if proposal.trade_id is not None else None,
+    )
+
+
+def review_run(bench: Bench, run_id: int) -> Review:
+    """The screen of a run without a proposal: its menu, and why nothing was chosen."""
+    view = bench.store.view(run_id)
+    if view.menu is None or not view.menu.candidates:
+        raise Usage(f"R{run_id} has no menu to choose from; `spy32 show R{run_id}` says why")
+    return _on(view, bench.account.facts(), bench.clock())
+
+
+def _on(view: RunView, account: Account, at: datetime, **more: object) -> Review:
+    if view.market is None:
+        raise Unusable(f"R{view.run.id} has no market on record, so there is nothing to decide on")
+    base: dict[str, object] = {
+        "run": view.run,
+        "market": view.market,
+        "menu": view.menu if view.menu is not None else Menu(candidates=()),
+        "recommendation": view.recommendation,
+        "shadows": view.shadows,
+        "cited": tuple(cited(view)),
+        "account": account,
+        "at": at,
+    }
+    return Review(**{**base, **more})  # type: ignore[arg-type]
+
+
+# Quotes.
+
+
+def net_prices(legs: Sequence[Leg], quotes: LegQuotes) -> tuple[Decimal, Decimal] | None:
+    """Natural and mid of the legs; None unless each has a bid and an ask that are not crossed."""
+    natural = mid = Decimal(0)
+    for leg in legs:
+        quote = quotes.quotes.get(leg.symbol)
+        if quote is None or quote.bid is None or quote.ask is None or not 0 <= quote.bid <= quote.ask:
+            return None
+        bid, ask = Decimal(str(quote.bid)), Decimal(str(quote.ask))
+        natural += leg.action.sign * leg.quantity * (bid if leg.action.sign > 0 else ask)
+        mid += leg.action.sign * leg.quantity * (bid + ask) / 2
+    return natural, mid
+
+
+def _quoted(bench: Bench, underlying: str, legs: Sequence[Leg]) -> tuple[Prices | None, str | None]:
+    """Prices as the market has them now, and why they are not fresh."""
+    if bench.market is None:
+        return None, "no market at hand"
+    try:
+        quotes = bench.market.quotes(underlying, legs)
+    except (Unavailable, Unusable) as trouble:
+        return None, f"{bench.market.name} did not answer: {trouble.message}"
+    net = net_prices(legs, quotes)
+    if net is None:
+        return None, f"{bench.market.name} has no two-sided quotes of both legs"
+    prices = Prices(natural=net[0], mid=net[1], spot=quotes.spot, as_of=quotes.as_of, source=quotes.source)
+    return prices, "recorded market: the stored quotes, nothing newer exists" if bench.market.is_recorded else None
+
+
+def _at_the_run(view: RunView, candidate: Candidate | None) -> Prices | None:
+    if candidate is None or view.market is None:
+        return None
+    line = view.market
+    return Prices(natural=candidate.natural, mid=candidate.mid, spot=line.spot, as_of=line.as_of, source=line.source)
+
+
+# Figures.
+
+
+def outcomes(proposal: Proposal, spot: float) -> tuple[AtMove, ...]:
+    """Profit or loss at expiration of the whole quantity, opened at the limit, less the costs to open. Dollars."""
+    if proposal.kind != "open":
+        return ()
+    here = Decimal(str(spot))
+    found = []
+    for move in MOVES:
+        price = (here * (100 + move) / 100).quantize(CENT, ROUND_HALF_UP)
+        owed = sum((leg.action.sign * leg.quantity * _intrinsic(leg, price) for leg in proposal.legs), Decimal(0))
+        # The most that can be earned is the credit less the costs, so what the legs then owe comes off it.
+        profit = proposal.max_profit - owed * MULTIPLIER * proposal.quantity
+        found.append(AtMove(percent=move, price=price, profit=profit))
+    return tuple(found)
+
+
+def _intrinsic(leg: Leg, price: Decimal) -> Decimal:
+    worth = leg.strike - price if leg.right is Right.PUT else price - leg.strike
+    return max(worth, Decimal(0))
+
+
+def in_the_money(candidate: Candidate, view: RunView) -> float | None:
+    """Probability that the short leg ends in the money under its own implied vol.
+
+    N(d2) of a call, N(-d2) of a put (Hull, Options, Futures, and Other Derivatives, section 15.8), with d1 taken from
+    the delta that the candidate carries; the discounting inside that delta moves the figure by less than half a point
+    at these terms.
+    """
+    from statistics import NormalDist
+
+    delta, iv = candidate.short_delta, candidate.short.iv
+    if view.market is None or not (0 < delta < 1 and iv > 0):
+        return None
+    spread = iv * sqrt(years_to_expiration(view.market.as_of, candidate.spread.expiration))
+    shift = spread if candidate.spread.right is Right.PUT else -spread
+    return NormalDist().cdf(NormalDist().inv_cdf(delta) + shift)
+
+
+def cited(view: RunView) -> Iterator[Cited]:
+    """The analyst's evidence with what each path holds, as far as the menu and the market line have it."""
+    for path in view.recommendation.evidence if view.recommendation is not None else ():
+        yield Cited(path=path, value=_found(view, path))
+
+
+def _found(view: RunView, path: str) -> str | None:
+    first, *rest = path.split(".")
+    if path == "volatility.vix" and view.market is not None and view.market.vix is not None:
+        return f"{view.market.vix:.2f}"
+    if first == "menu" and view.menu is not None and rest:
+        place: object = view.menu.find(rest[0])
+        for name in rest[1:]:
+            place = getattr(place, name, None) if name.isidentifier() and not name.startswith("_") else None
+        return _figure(place)
+    return _figure(getattr(view.market, rest[0], None)) if first == "market" and len(rest) == 1 else None
+
+
+def _figure(value: object) -> str | None:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return format(value, "f") if isinstance(value, Decimal) else str(value) if isinstance(value, int | str) else None
+
+
+# Limits.
+
+
+def exposure_of(bench: Bench, run_id: int, now: datetime, *, but: int | None = None) -> Exposure:
+    """What our book risks beside the proposal `but`."""
+    today = market_date(now)
+    return bench.store.exposure(run_id=run_id, today=today, week_start=week_start(today), but=but)
+
+
+def limits_now(bench: Bench, proposal: Proposal, account: Account, now: datetime) -> tuple[Finding, ...]:
+    """The limits judged again on the proposal as it stands."""
+    from spy32.rules import limits
+
+    exposure = exposure_of(bench, proposal.run_id, now, but=proposal.id)
+    return limits.check_proposal(proposal, account, exposure, bench.settings, now)
+
+
+def _notes(view: RunView, candidate: Candidate | None) -> tuple[Finding, ...]:
+    """What the run's ruling had to note, where it is about this candidate or about the market at large."""
+    if view.ruling is None or candidate is None:
+        return ()
+    return tuple(finding for finding in view.ruling.findings if not finding.blocks)
+
+
+def _run_sizing(view: RunView, candidate: Candidate | None) -> Sizing | None:
+    chosen = view.recommendation.candidate_id if view.recommendation is not None else None
+    same = candidate is not None and candidate.id == chosen
+    return view.ruling.sizing if same and view.ruling is not None else None
