@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from spy32.domain.acting import OrderKind
 from spy32.domain.trading import Exposure
-from spy32.lifecycle import ProposalState
+from spy32.lifecycle import OrderState, ProposalState
 from spy32.records.trades import HELD, Trades
 from spy32.records.values import ceiling_e4, from_e4
 
@@ -52,9 +52,14 @@ class Risk(Trades):
         return max(-from_e4(row[0] or 0 if row is not None else 0), Decimal(0))
 
     def _submits(self, which: str, value: object) -> int:
-        """Opening orders that were begun; a price step is not a new one, a refused one counts."""
+        """Opening orders that were sent or may have been. A price step is not a new one; one that was refused, or is
+        absent at the broker, was never there, and the person may try again."""
         row = self.row(
-            f"select count(*) from broker_order where kind = ? and replaces is null and {which}", OrderKind.ENTRY, value
+            f"select count(*) from broker_order where kind = ? and replaces is null and state not in (?, ?) and {which}",
+            OrderKind.ENTRY,
+            OrderState.REFUSED,
+            OrderState.ABSENT,
+            value,
         )
         return int(row[0]) if row is not None else 0
 

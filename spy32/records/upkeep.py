@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spy32.domain.trading import Mode
-from spy32.errors import BadSettings, CannotCreate, Spy32Error, StoreTrouble, Unavailable, Usage
+from spy32.errors import BadSettings, CannotCreate, Spy32Error, StoreTrouble, Usage
 from spy32.records.audit import Audit
 from spy32.records.base import Base
 from spy32.records.opening import connect, discard, draft_of, mark, place, read_only, read_write, sync_folder
@@ -98,8 +98,8 @@ def restore(backup: Path, target: Path, *, mode: Mode | None = None, at: datetim
     """
     if not backup.exists():
         raise Usage(f"there is no file {backup}")
-    with closing(read_only(backup)) as db:
-        source = _judged(db, backup)
+    source = _to_restore(backup)
+    with closing(source.db):
         if mode is not None and source.mode is not mode:
             raise BadSettings(f"{backup} is of mode {source.mode} and cannot become {target}")
         _not_in_use(target)
@@ -117,31 +117,48 @@ def restore(backup: Path, target: Path, *, mode: Mode | None = None, at: datetim
     return aside
 
 
-def _judged(db: sqlite3.Connection, backup: Path) -> Audit:
+def _to_restore(backup: Path) -> Audit:
+    """The backup, open and judged."""
+    try:
+        db = read_only(backup)
+        try:
+            return _judged(db, backup)
+        except BaseException:
+            db.close()
+            raise
+    except StoreTrouble as trouble:
+        raise StoreTrouble(f"nothing was changed, since {trouble.message}") from trouble
+
+
+def _judged(db: sqlite3.Connection, path: Path) -> Audit:
     """A database that is sound and unedited; `StoreTrouble` says what is wrong with any other."""
-    with translated(backup):
+    with translated(path):
         problems = faults(db)
         stamp = db.execute("select mode, account from stamp").fetchone() if not problems else None
-    if stamp is None:
-        raise StoreTrouble(f"{backup} is damaged itself ({', '.join(problems[:1]) or 'no stamp'}); nothing was changed")
-    source = Audit(db, backup, mode=Mode(stamp["mode"]), account=stamp["account"])
+    if stamp is None or stamp["mode"] not in set(Mode):
+        raise StoreTrouble(f"{path} is not sound: {next(iter(problems), 'it does not say whose it is')}")
+    source = Audit(db, path, mode=Mode(stamp["mode"]), account=stamp["account"])
     broken = source.verify().broken
     if broken is not None:
-        raise StoreTrouble(f"{backup} was edited: {broken}; nothing was changed")
+        raise StoreTrouble(f"{path} was edited: {broken}")
     return source
 
 
 def _not_in_use(target: Path) -> None:
-    """`Unavailable` while another process writes to a database that still works."""
+    """`Unavailable` while another process writes to a database that still works.
+
+    A damaged one is only read: opened for writing, SQLite would throw away its log, which may be all that is left.
+    """
     try:
+        with closing(read_only(target)) as db, translated(target):
+            works = not faults(db)
+    except Spy32Error:
+        works = False
+    if works:
         with translated(target), closing(connect(target, "mode=rw")) as db:
             db.execute("pragma busy_timeout = 0")
             db.execute("begin exclusive")
             db.execute("rollback")
-    except Unavailable:
-        raise
-    except Spy32Error:
-        return  # lost or damaged: nobody can be writing to it
 
 
 def _aside(target: Path) -> Path | None:
