@@ -312,3 +312,33 @@ def test_a_rehearsal_shows_the_exact_body_and_writes_nothing(desk: World) -> Non
     assert desk.store.verify().events == before
     execute(desk.bench, proposal)
     assert desk.store.orders(proposal)[0].body == shown.body
+
+
+def test_a_rehearsal_of_an_approval_that_is_over_says_so_and_moves_nothing(desk: World) -> None:
+    proposal = desk.approved()
+    desk.clock.at = builders.later(minutes=66)
+    with pytest.raises(Refused, match="ended"):
+        rehearse(desk.bench, proposal)
+    assert desk.state(proposal) is P.APPROVED
+
+
+def test_a_refused_order_does_not_use_up_the_submit_of_the_run(desk: World) -> None:
+    proposal = desk.approved()
+    desk.orders.faults.append(("before", BrokerRefused("try again")))
+    with pytest.raises(BrokerRefused):
+        execute(desk.bench, proposal)
+    again = desk.store.proposal(proposal)
+    desk.store.approve(builders.approval(again, at=desk.clock(), until=builders.later(minutes=90)))
+    desk.orders.fills_at = Decimal("9")
+    assert execute(desk.bench, proposal).state is P.DONE
+
+
+def test_a_second_order_of_one_run_is_refused_by_the_limits(desk: World) -> None:
+    proposal = desk.approved()
+    with pytest.raises(NotFilled):
+        execute(desk.bench, proposal)
+    again = desk.store.proposal(proposal)
+    desk.store.approve(builders.approval(again, at=desk.clock(), until=builders.later(minutes=90)))
+    with pytest.raises(Refused, match="opening orders of this run"):
+        execute(desk.bench, proposal)
+    assert submits(desk) == 1

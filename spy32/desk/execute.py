@@ -28,7 +28,8 @@ class Rehearsal:
 
 def rehearse(bench: Bench, proposal_id: int) -> Rehearsal:
     """Every check of `execute` and the broker's dry run, without sending or writing anything."""
-    proposal, approval = _approved(bench, proposal_id)
+    proposal = bench.store.proposal(proposal_id)
+    approval = _approval_of(bench, proposal)
     order = _first_order(bench, proposal, approval)
     quotes, findings = _last_checks(bench, proposal, approval)
     return Rehearsal(
@@ -73,21 +74,28 @@ def _working(bench: Bench, proposal_id: int) -> Order | None:
     return alive[-1] if alive else None
 
 
-def _approved(bench: Bench, proposal_id: int) -> tuple[Proposal, Approval]:
-    """The proposal with an approval that covers exactly it, now; `Refused` otherwise."""
-    proposal = bench.store.proposal(proposal_id)
+def _approval_of(bench: Bench, proposal: Proposal) -> Approval:
+    """The approval that covers exactly this proposal, now; `Refused` otherwise. Writes nothing."""
+    name = f"P{proposal.id}"
     if proposal.state is not ProposalState.APPROVED:
-        raise Refused(f"P{proposal_id} is {proposal.state}, not approved; `spy32 approve P{proposal_id}` decides")
-    approval = bench.store.approval_of(proposal_id)
+        raise Refused(f"{name} is {proposal.state}, not approved; `spy32 approve {name}` decides")
+    approval = bench.store.approval_of(_id(proposal))
     if approval is None:
-        raise Refused(f"P{proposal_id} has no approval on record")
-    now = bench.clock()
-    if not now <= approval.until:
+        raise Refused(f"{name} has no approval on record")
+    if not bench.clock() <= approval.until:
+        raise Refused(f"the approval of {name} ended at {approval.until:%H:%M} UTC; approve it again")
+    if not plan.digest_of(proposal) == proposal.hash == approval.hash:
+        raise Refused(f"{name} is not what was approved (hash {approval.hash[:8]}); approve it again")
+    return approval
+
+
+def _take_back_if_over(bench: Bench, proposal_id: int) -> None:
+    """An approval whose time is over makes the proposal wait for a person again."""
+    approval = bench.store.approval_of(proposal_id)
+    is_approved = bench.store.proposal(proposal_id).state is ProposalState.APPROVED
+    if is_approved and approval is not None and not bench.clock() <= approval.until:
         _back(bench, proposal_id, "the approval is over")
         raise Refused(f"the approval of P{proposal_id} ended at {approval.until:%H:%M} UTC; approve it again")
-    if not plan.digest_of(proposal) == proposal.hash == approval.hash:
-        raise Refused(f"P{proposal_id} is not what was approved (hash {approval.hash[:8]}); approve it again")
-    return proposal, approval
 
 
 def _back(bench: Bench, proposal_id: int, reason: str) -> None:
@@ -140,7 +148,9 @@ def _id(proposal: Proposal) -> int:
 
 def _sent(bench: Bench, proposal_id: int) -> Order:
     """The first order of the approval, committed and then sent; nothing is sent when any check says no."""
-    proposal, approval = _approved(bench, proposal_id)
+    _take_back_if_over(bench, proposal_id)
+    proposal = bench.store.proposal(proposal_id)
+    approval = _approval_of(bench, proposal)
     _, findings = _last_checks(bench, proposal, approval)
     reasons = tuple(finding.message for finding in findings if finding.blocks)
     if reasons:
@@ -174,7 +184,7 @@ def _report(bench: Bench, proposal_id: int, last: Order) -> Proposal:
 
 
 def _nothing_filled(proposal_id: int, last: Order) -> Spy32Error:
-    again = f"P{proposal_id} is proposed again; approve it anew to try once more"
+    again = f"P{proposal_id} is proposed again, and a new approval counts against the submits of its run and day"
     if last.state in (OrderState.REFUSED, OrderState.REJECTED):
         return BrokerRefused(f"the broker said no to {last.reference}: {last.reason}; {again}")
     if last.state is OrderState.ABSENT:
