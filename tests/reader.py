@@ -1,0 +1,100 @@
+"""A reader's desk: the little of an App that `show` and `status` use, over a real store."""
+
+from contextlib import nullcontext
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from rich.console import Console
+
+from spy32.domain.trading import Mode
+from spy32.errors import Usage
+from spy32.render.out import Plain
+from spy32.settings import Settings
+from spy32.settings.paths import locations
+from spy32.store import Store
+from tests.builders import NOW
+
+
+def screen(width: int = 100, *, colour: bool = False, encoding: str = "utf-8", **env: str) -> Console:
+    """A terminal that keeps what it is shown."""
+    file = StringIO()
+    if encoding != "utf-8":
+        file = _Encoded(encoding)
+    return Console(
+        file=file,
+        width=width,
+        force_terminal=True,
+        color_system="truecolor" if colour else None,
+        no_color=not colour,
+        highlight=False,
+        legacy_windows=False,
+        _environ=env,
+    )
+
+
+class _Encoded(StringIO):
+    def __init__(self, encoding: str) -> None:
+        super().__init__()
+        self._name = encoding
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._name
+
+
+def shown(console: Console | Plain) -> str:
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+class HeldLocks:
+    """Locks of which some are held by a living process."""
+
+    def __init__(self, *held: str) -> None:
+        self.held = set(held)
+
+    def hold(self, name: str, *, wait_seconds: float = 0) -> Any:
+        return nullcontext()
+
+    def is_free(self, name: str) -> bool:
+        return name not in self.held
+
+
+class Desk:
+    """Stands in for `wiring.App`. Without a width there is no terminal."""
+
+    def __init__(
+        self, home: Path, *, width: int | None = None, now: datetime = NOW, held: tuple[str, ...] = ()
+    ) -> None:
+        self.locations = locations({}, str(home))
+        self.database = self.locations.database(Mode.PAPER)
+        self.settings = Settings()
+        self.locks = HeldLocks(*held)
+        self.now = now
+        self.stop: str | None = None
+        self.out: Console | Plain = Plain(StringIO()) if width is None else screen(width)
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def halted(self) -> str | None:
+        return self.stop
+
+    def reading(self) -> Store:
+        if not Store.was_made(self.database):
+            raise Usage("nothing here yet; `spy32 analyze` makes the first run")
+        return Store.open(self.database, mode=Mode.PAPER, account=None, at=self.now, read_only=True)
+
+    def writing(self) -> Store:
+        return Store.open(self.database, mode=Mode.PAPER, account="PAPER0001", at=self.now)
+
+    @property
+    def ctx(self) -> Any:
+        return SimpleNamespace(find_root=lambda: SimpleNamespace(obj=self))
+
+    @property
+    def said(self) -> str:
+        return shown(self.out)
