@@ -1,5 +1,6 @@
 """A run as it goes, what it kept, and looking back at many."""
 
+import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -203,6 +204,7 @@ def test_a_person_may_choose_after_the_run_has_ended(store: Store) -> None:
         ("snapshot", "data", b"not compressed", lambda store: store.snapshot(1)),
         ("snapshot", "line", "{}", lambda store: store.view(1)),
         ("menu", "dropped", b"\x78\x9c", lambda store: store.menu(1)),
+        ("menu", "dropped", zlib.compress(b'[{"rule": 1}]'), lambda store: store.menu(1)),
         ("candidate", "body", "[", lambda store: store.menu(1)),
     ],
 )

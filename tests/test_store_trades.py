@@ -394,6 +394,17 @@ def test_a_replacement_is_not_a_new_submit(store: Store) -> None:
     assert exposure(store).submits_today == 1
 
 
+@pytest.mark.parametrize("state", [OrderState.REFUSED, OrderState.ABSENT])
+def test_an_order_that_never_was_at_the_broker_is_no_submit(store: Store, state: OrderState) -> None:
+    made, yes = approved(store)
+    order = store.begin_order(builders.order(made, yes), at=later(360))
+    if state is OrderState.ABSENT:
+        store.move_order(number(order), was=OrderState.SUBMITTING, now=OrderState.UNKNOWN, at=later(370))
+        order = store.order(number(order))
+    store.move_order(number(order), was=order.state, now=state, at=later(380))
+    assert exposure(store).submits_today == exposure(store).submits_of_run == 0
+
+
 def test_a_closing_is_no_opening_submit(store: Store) -> None:
     _, trade = filled(store)
     closing(store, trade)

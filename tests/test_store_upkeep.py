@@ -274,13 +274,10 @@ def run(home: Path, *words: str) -> Result:
         ctx.obj = App(flags={"mode": mode}, env=env, locations=locations(env, None))
         ctx.call_on_close(ctx.obj.close)
 
-    for name, function in {
-        "check": db.check,
-        "backup": db.backup,
-        "restore": db.restore,
-        "verify": audit.verify,
-    }.items():
-        app.command(name)(function)
+    app.command()(db.check)
+    app.command()(db.backup)
+    app.command()(db.restore)
+    app.command()(audit.verify)
     return runner.invoke(app, list(words))
 
 

@@ -55,7 +55,8 @@ class Risk(Trades):
         """Opening orders that were sent or may have been. A price step is not a new one; one that was refused, or is
         absent at the broker, was never there, and the person may try again."""
         row = self.row(
-            f"select count(*) from broker_order where kind = ? and replaces is null and state not in (?, ?) and {which}",
+            f"""select count(*) from broker_order
+                where kind = ? and replaces is null and state not in (?, ?) and {which}""",
             OrderKind.ENTRY,
             OrderState.REFUSED,
             OrderState.ABSENT,
