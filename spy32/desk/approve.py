@@ -1,6 +1,5 @@
 """A person's decision on what was shown: approve, decline, or change it within the limits, each change a new hash."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,8 +13,7 @@ from spy32.domain.running import Outcome, Run
 from spy32.domain.trading import MULTIPLIER, Candidate
 from spy32.errors import Refused, Unavailable, Usage
 from spy32.lifecycle import ProposalState
-from spy32.sessions import new_york
-from spy32.settings.model import Choice
+from spy32.sessions import market_date, new_york
 
 PERSON = "person"
 
@@ -34,7 +32,7 @@ def waiting(bench: Bench, proposal_id: int) -> Proposal:
         _move(bench, proposal, ProposalState.PROPOSED, "the approval is over")
         proposal = bench.store.proposal(proposal_id)
     if proposal.state is not ProposalState.PROPOSED:
-        raise Refused(f"P{proposal_id} is {proposal.state} and waits for no decision")
+        raise Refused(f"P{proposal_id} waits for no decision: it is {bench.store.standing(proposal_id)}")
     if not now <= proposal.lapses_at:
         _move(bench, proposal, ProposalState.LAPSED, "its session is over")
         raise Refused(
@@ -91,6 +89,8 @@ def choose(bench: Bench, shown: Review, candidate_id: str) -> Review:
 
     An abstention of the analyst is overridden this way, which makes the proposal; a veto of the code never is.
     """
+    from spy32.rules import plan
+
     candidate = shown.menu.find(candidate_id)
     if candidate is None:
         raise Usage(f"{candidate_id!r} is not on this menu; its ids stand in the first column")
@@ -98,33 +98,33 @@ def choose(bench: Bench, shown: Review, candidate_id: str) -> Review:
         overridable(bench, shown.run)
     else:
         _openable(_current(bench, shown), "another candidate")
+        if shown.proposal.candidate_id == candidate_id:
+            raise Usage(f"{candidate_id} is the choice already; its quantity and floor can be changed")
     ruling, snapshot = judge(bench, shown, candidate)
     _allowed(ruling.findings, f"{candidate_id} was not taken")
-    return _stored(bench, shown, _proposed(bench, shown.run, candidate, ruling, snapshot), ruling)
+    made = plan.propose(candidate, ruling, snapshot, bench.settings, run=shown.run, chosen_by=PERSON)
+    return _stored(bench, shown, made, ruling)
 
 
 def resize(bench: Bench, shown: Review, quantity: int) -> Review:
     """The screen with another number of contracts, 1 up to what the limits leave at the present floor."""
+    from spy32.rules import plan
+
     proposal = _current(bench, shown)
-    _openable(proposal, "another quantity")
-    if quantity < 1:
-        raise Usage(f"{quantity} is not a number of contracts; 1 is the least")
-    candidate = _floored(_candidate(shown), proposal.floor_price)
-    return _again(bench, shown, candidate, quantity)
+    made = plan.requantified(proposal, quantity, bench.settings)
+    return _again(bench, shown, made)
 
 
 def refloor(bench: Bench, shown: Review, floor: Decimal) -> Review:
     """The screen with another floor, between the natural price and the first limit, every limit judged at it."""
+    from spy32.rules import plan
+
     proposal = _current(bench, shown)
-    _openable(proposal, "another floor")
+    made = plan.refloored(proposal, floor, bench.settings)
     low, high = shown.floors
     if not low <= floor <= high:
-        raise Refused(f"a floor of {floor} is outside {low} (natural) to {high} (first limit)")
-    if (high - floor) % proposal.plan.tick != 0:
-        raise Refused(f"a floor of {floor} is not a whole number of ticks ({proposal.plan.tick}) below {high}")
-    candidate = _floored(_candidate(shown), floor)
-    _allowed(tuple(worth_it(candidate, bench.settings.choice)), f"the floor {floor} was not taken")
-    return _again(bench, shown, candidate, proposal.quantity)
+        raise Refused(f"a floor of {floor} is outside {low} (the natural price) to {high} (the first limit)")
+    return _again(bench, shown, made)
 
 
 def overridable(bench: Bench, run: Run) -> None:
@@ -148,6 +148,10 @@ def judge(bench: Bench, shown: Review, candidate: Candidate) -> tuple[Ruling, Ma
 
     now, account = bench.clock(), bench.account.facts()
     snapshot = bench.store.snapshot(shown.run.id)
+    if market_date(now) != market_date(snapshot.as_of):
+        raise Refused(
+            f"the session of R{shown.run.id} ({market_date(snapshot.as_of)}) is over; a new run makes a new menu"
+        )
     exposure = exposure_of(bench, shown.run.id, now, but=shown.proposal.id if shown.proposal is not None else None)
     found, halve = conditions.weigh(snapshot, candidate, bench.settings, now)
     size = sizing.size(candidate, account, exposure, bench.settings, halve=halve, snapshot=snapshot)
@@ -161,60 +165,30 @@ def judge(bench: Bench, shown: Review, candidate: Candidate) -> tuple[Ruling, Ma
     return ruling, snapshot
 
 
-def worth_it(candidate: Candidate, choice: Choice) -> Iterator[Finding]:
-    """What the menu asks of a credit, asked again at the floor that a person would set."""
-    least = choice.credit_to_width * candidate.spread.width
-    if not candidate.floor >= least:
-        yield Finding(
-            rule="credit_to_width",
-            message=f"a credit of {candidate.floor} is under {least:.2f}, {choice.credit_to_width:.0%} of the width",
-            figure=f"{candidate.floor}",
-            limit=f"{least:.2f}",
-        )
-    most = choice.costs_to_credit * candidate.floor * MULTIPLIER
-    if not candidate.costs_round_trip <= most:
-        costs = candidate.costs_round_trip
-        yield Finding(
-            rule="costs_to_credit",
-            message=f"costs of {costs:.2f} are over {most:.2f}, {choice.costs_to_credit:.0%} of the credit",
-            figure=f"{costs:.2f}",
-            limit=f"{most:.2f}",
-        )
-
-
 # Making and storing.
 
 
-def _again(bench: Bench, shown: Review, candidate: Candidate, quantity: int) -> Review:
-    """The same choice at another size or floor; who chose stays who chose."""
-    ruling, snapshot = judge(bench, shown, candidate)
-    _allowed(ruling.findings, f"P{_shown(shown).id} stays as it was")
-    if quantity > ruling.quantity:
+def _again(bench: Bench, shown: Review, made: Proposal) -> Review:
+    """The same choice at another size or floor, judged there; who chose stays who chose."""
+    if shown.candidate is None:
+        raise Refused("the menu of this proposal is not on record; only approve, decline and leave are left")
+    ruling, _ = judge(bench, shown, _floored(shown.candidate, made.floor_price))
+    _allowed(ruling.findings, f"P{made.id} stays as it was")
+    if not made.quantity <= ruling.quantity:
         bound = f" ({ruling.sizing.binding.replace('_', ' ')})" if ruling.sizing is not None else ""
-        raise Refused(f"{quantity} contracts are too many: the limits leave {ruling.quantity}{bound}")
-    made = _proposed(bench, shown.run, candidate, replace(ruling, quantity=quantity), snapshot)
-    return _stored(bench, shown, _hashed(replace(made, chosen_by=_shown(shown).chosen_by)), ruling)
-
-
-def _proposed(bench: Bench, run: Run, candidate: Candidate, ruling: Ruling, snapshot: MarketSnapshot) -> Proposal:
-    from spy32.rules import plan
-
-    made = plan.propose(candidate, ruling, snapshot, bench.settings, run=run, chosen_by=PERSON)
-    if not bench.clock() <= made.lapses_at:
-        raise Refused(f"the session of R{run.id} ended at {_clock(made.lapses_at)}; a new run makes a new menu")
-    return made
-
-
-def _hashed(proposal: Proposal) -> Proposal:
-    from spy32.rules import plan
-
-    return replace(proposal, hash=plan.digest_of(proposal))
+        raise Refused(
+            f"{made.quantity} contracts at a floor of {made.floor_price} are too many: "
+            f"the limits leave {ruling.quantity}{bound}"
+        )
+    return _stored(bench, shown, made, ruling)
 
 
 def _stored(bench: Bench, shown: Review, made: Proposal, ruling: Ruling) -> Review:
     """The proposal as it is kept from now on, drawn up again; the broker's dry run has its word first."""
     from spy32.rules import plan
 
+    if shown.proposal is not None and made.hash == shown.proposal.hash:
+        return shown
     reference = plan.draft_reference(made.run_id)
     body = plan.order_body(made.legs, made.quantity, made.limit_price, reference, kind=OrderKind.ENTRY)
     answer = bench.orders.dry_run(body)
@@ -260,12 +234,6 @@ def _allowed(findings: tuple[Finding, ...], what: str) -> None:
 def _openable(proposal: Proposal, what: str) -> None:
     if proposal.kind != "open":
         raise Refused(f"P{proposal.id} closes T{proposal.trade_id} as a whole; {what} is not for it")
-
-
-def _candidate(shown: Review) -> Candidate:
-    if shown.candidate is None:
-        raise Refused("the menu of this proposal is not on record; only approve, decline and leave are left")
-    return shown.candidate
 
 
 def _shown(shown: Review) -> Proposal:

@@ -1,20 +1,21 @@
 """Everything that a person sees before deciding: the proposal, what it may earn and lose, and what changed since."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from math import sqrt
 
 from spy32.desk.bench import Bench
 from spy32.domain.acting import Trade
 from spy32.domain.deciding import Approval, Finding, Proposal, Recommendation, Sizing
-from spy32.domain.market import LegQuotes, Right
+from spy32.domain.market import Right
 from spy32.domain.running import Run
-from spy32.domain.trading import CENT, MULTIPLIER, Account, Candidate, Exposure, Leg, Menu
+from spy32.domain.trading import CENT, MULTIPLIER, Account, Candidate, Exposure, Leg, Menu, Spread
 from spy32.domain.views import MarketLine, RunView
 from spy32.errors import Unavailable, Unusable, Usage
 from spy32.sessions import market_date, week_start, years_to_expiration
+from spy32.settings.model import Drift
 
 MOVES = (-10, -5, -3, 0, 3, 5, 10)
 """Per cent that the underlying may have moved by expiration."""
@@ -108,8 +109,9 @@ class Review:
         """Lowest and highest price that may be set as the floor: never below the natural, never above the start."""
         assert self.proposal is not None
         seen = self.now or self.then
-        lowest = self.proposal.floor_price if seen is None else seen.natural.quantize(CENT, ROUND_FLOOR)
-        return min(lowest, self.proposal.limit_price), self.proposal.limit_price
+        highest, tick = self.proposal.limit_price, self.proposal.plan.tick
+        lowest = (seen.natural / tick).to_integral_value(ROUND_CEILING) * tick if seen is not None else highest
+        return min(lowest, highest), highest
 
 
 def review(bench: Bench, proposal_id: int, *, sizing: Sizing | None = None) -> Review:
@@ -139,7 +141,11 @@ def review(bench: Bench, proposal_id: int, *, sizing: Sizing | None = None) -> R
         stale=stale,
         outcomes=outcomes(proposal, seen.spot) if seen is not None else (),
         in_the_money=in_the_money(candidate, view) if candidate is not None else None,
-        findings=(*limits_now(bench, proposal, account, now), *_notes(view, candidate)),
+        findings=(
+            *limits_now(bench, proposal, account, now),
+            *since_the_run(proposal, then, seen, bench.settings.drift),
+            *_notes(view, candidate),
+        ),
         sizing=sizing or _run_sizing(view, candidate),
         approval=bench.store.approval_of(proposal_id),
         trade=bench.store.trade(proposal.trade_id) if proposal.trade_id is not None else None,
@@ -173,28 +179,17 @@ def _on(view: RunView, account: Account, at: datetime, **more: object) -> Review
 # Quotes.
 
 
-def net_prices(legs: Sequence[Leg], quotes: LegQuotes) -> tuple[Decimal, Decimal] | None:
-    """Natural and mid of the legs; None unless each has a bid and an ask that are not crossed."""
-    natural = mid = Decimal(0)
-    for leg in legs:
-        quote = quotes.quotes.get(leg.symbol)
-        if quote is None or quote.bid is None or quote.ask is None or not 0 <= quote.bid <= quote.ask:
-            return None
-        bid, ask = Decimal(str(quote.bid)), Decimal(str(quote.ask))
-        natural += leg.action.sign * leg.quantity * (bid if leg.action.sign > 0 else ask)
-        mid += leg.action.sign * leg.quantity * (bid + ask) / 2
-    return natural, mid
-
-
 def _quoted(bench: Bench, underlying: str, legs: Sequence[Leg]) -> tuple[Prices | None, str | None]:
     """Prices as the market has them now, and why they are not fresh."""
     if bench.market is None:
         return None, "no market at hand"
+    from spy32.rules import pricing
+
     try:
         quotes = bench.market.quotes(underlying, legs)
     except (Unavailable, Unusable) as trouble:
         return None, f"{bench.market.name} did not answer: {trouble.message}"
-    net = net_prices(legs, quotes)
+    net = pricing.natural_and_mid(legs, quotes.quotes)
     if net is None:
         return None, f"{bench.market.name} has no two-sided quotes of both legs"
     prices = Prices(natural=net[0], mid=net[1], spot=quotes.spot, as_of=quotes.as_of, source=quotes.source)
@@ -213,22 +208,19 @@ def _at_the_run(view: RunView, candidate: Candidate | None) -> Prices | None:
 
 def outcomes(proposal: Proposal, spot: float) -> tuple[AtMove, ...]:
     """Profit or loss at expiration of the whole quantity, opened at the limit, less the costs to open. Dollars."""
+    from spy32.options.spreads import payoff_at
+
     if proposal.kind != "open":
         return ()
-    here = Decimal(str(spot))
+    here, size = Decimal(str(spot)), MULTIPLIER * proposal.quantity
+    spread = Spread(underlying=proposal.underlying, strategy=proposal.strategy, legs=proposal.legs)
     found = []
     for move in MOVES:
         price = (here * (100 + move) / 100).quantize(CENT, ROUND_HALF_UP)
-        owed = sum((leg.action.sign * leg.quantity * _intrinsic(leg, price) for leg in proposal.legs), Decimal(0))
-        # The most that can be earned is the credit less the costs, so what the legs then owe comes off it.
-        profit = proposal.max_profit - owed * MULTIPLIER * proposal.quantity
+        # The most that can be earned is the credit less the costs, so what the legs are worth then comes on top.
+        profit = proposal.max_profit + payoff_at(spread, price) * size
         found.append(AtMove(percent=move, price=price, profit=profit))
     return tuple(found)
-
-
-def _intrinsic(leg: Leg, price: Decimal) -> Decimal:
-    worth = leg.strike - price if leg.right is Right.PUT else price - leg.strike
-    return max(worth, Decimal(0))
 
 
 def in_the_money(candidate: Candidate, view: RunView) -> float | None:
@@ -287,6 +279,24 @@ def limits_now(bench: Bench, proposal: Proposal, account: Account, now: datetime
 
     exposure = exposure_of(bench, proposal.run_id, now, but=proposal.id)
     return limits.check_proposal(proposal, account, exposure, bench.settings, now)
+
+
+def since_the_run(proposal: Proposal, then: Prices | None, seen: Prices | None, drift: Drift) -> Iterator[Finding]:
+    """By how much the market has left the run's quotes: notes only, since an approval counts from what is shown."""
+    from spy32.rules import pricing
+
+    if seen is None:
+        return
+    found: list[Finding] = []
+    if then is not None:
+        found += pricing.underlying_moved(then.spot, seen.spot, drift)
+        found += pricing.credit_fell(then.mid, seen.mid, drift)
+    found += pricing.outside_collar(proposal.limit_price, seen.natural, seen.mid, drift)
+    for finding in found:
+        told = finding.message
+        if finding.rule == "limit_price":
+            told = f"{told}: `execute` would refuse it at these quotes"
+        yield replace(finding, message=told, blocks=False)
 
 
 def _notes(view: RunView, candidate: Candidate | None) -> tuple[Finding, ...]:

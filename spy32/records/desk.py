@@ -74,6 +74,10 @@ class Desk(Base):
             revive(Approval, row["body"], f"an approval of P{proposal_id}", id=row["id"]) if row is not None else None
         )
 
+    def standing(self, proposal_id: int) -> str:
+        """How a proposal stands, in words that say since when, and by whom where a person decided."""
+        return self._how(self.proposal_row(proposal_id))
+
     # Writing
 
     def add_proposal(self, proposal: Proposal, *, body: str, at: datetime) -> Proposal:
