@@ -223,7 +223,9 @@ def _all_plain(column: str, cells: Sequence[str], *, needed: bool) -> bool:
         return False
     if column in NEVER_NEGATIVE and min(numbers) < 0:
         return False
-    return not (column in COUNTS and any(number % 1 for number in set(numbers))) and "_" not in "".join(cells)
+    if column in COUNTS and any(number % 1 for number in set(numbers)):
+        return False
+    return _is_plain("".join(cells))
 
 
 def _fault(column: str, cell: str, *, needed: bool) -> str | None:
@@ -231,7 +233,7 @@ def _fault(column: str, cell: str, *, needed: bool) -> str | None:
     if cell.lower() in NOT_GIVEN:
         return "not a number" if needed else None
     try:
-        number = math.nan if "_" in cell else float(cell)
+        number = float(cell) if _is_plain(cell) else math.nan
     except ValueError:
         number = math.nan
     if not math.isfinite(number):
@@ -241,6 +243,11 @@ def _fault(column: str, cell: str, *, needed: bool) -> str | None:
     if number > LARGEST:
         return "more than any option chain has"
     return "not a whole number" if column in COUNTS and number % 1 else None
+
+
+def _is_plain(text: str) -> bool:
+    """No 1_000 and no digits of other scripts: Python reads them as numbers, nobody who writes a chain does."""
+    return text.isascii() and "_" not in text
 
 
 def _number(cell: str) -> float | None:
@@ -260,6 +267,8 @@ def _is_date(text: str) -> bool:
 
 def _is_strike(text: str) -> bool:
     """A positive figure that an OCC symbol can hold: whole thousandths in eight digits."""
+    if not _is_plain(text):
+        return False
     try:
         strike = Decimal(text)
     except InvalidOperation:

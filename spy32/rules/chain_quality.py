@@ -9,12 +9,17 @@ import math
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from spy32.domain.market import Chain, Gate, MarketSnapshot, QualityReport, Verdict
 from spy32.rules import gates_prices, gates_quotes, gates_time
 from spy32.rules.gate_parts import Grounds, Looked, Quotes, passed, stopped
 from spy32.sessions import market_date, years_to_expiration
 from spy32.settings.model import Choice
+
+if TYPE_CHECKING:
+    from spy32.options.surface import Smile
+    from spy32.rules.gates_vols import DroppedQuotes
 
 CLOCK: tuple[Callable[[Grounds], Gate], ...] = (gates_time.in_session, gates_time.quote_age)
 
@@ -61,6 +66,14 @@ def inspect(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> tuple[Ch
     gates += [gate(grounds) for gate in AROUND]
     gates += [gate() for gate in ELSEWHERE]
     return replace(snapshot.chain, quotes=quotes), QualityReport(gates=tuple(gates), dropped=dropped)
+
+
+def inspect_vols(smile: "Smile", snapshot: MarketSnapshot) -> tuple["DroppedQuotes", tuple[Gate, ...]]:
+    """The contracts that may not be legs because of their volatility, and what those gates said."""
+    # numpy comes with the arrays that are judged here, and is not needed before.
+    from spy32.rules import gates_vols
+
+    return gates_vols.inspect_vols(smile, snapshot)
 
 
 def without(chain: Chain, symbols: Collection[str]) -> Chain:

@@ -1,6 +1,5 @@
 """Gates on single quotes: duplicates, zero bids, a dead feed, crossed markets, coverage, open interest."""
 
-import math
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -25,7 +24,7 @@ DEAD = 0.20
 CROSSED = 0.02
 STRIKES = 20
 GAP, GAP_AT_MOST = 0.004, 0.015
-"""Of the spot, between strikes of the band. Newly listed expirations have steps of up to 1.2 % a few per cent away from the money."""
+"""Of the spot, between strikes of the band. New expirations have steps of up to 1.2 % some way from the money."""
 REACH = 0.025
 """Of the spot: how far strikes must go on either side."""
 BOTH, BOTH_AT_LEAST = 0.90, 0.60
@@ -125,25 +124,19 @@ def coverage(quotes: Quotes, grounds: Grounds) -> Looked:
     """Enough strikes near the money, without holes, on both sides of it and of each strike."""
     near = [quote for quote in quotes if grounds.is_within(quote, BAND)]
     both, strikes = len(pairs(near)), len({quote.strike for quote in near})
-    limit = (
-        f"{STRIKES} strikes, gap {percent(GAP, 1)} ({percent(GAP_AT_MOST, 1)} stops), ±{percent(REACH, 1)} reached, "
-    )
+    limit = f"{STRIKES} strikes from −{percent(REACH, 1)} to +{percent(REACH, 1)}, "
+    limit += f"gap {percent(GAP, 1)} ({percent(GAP_AT_MOST, 1)} stops), "
     limit += f"both sides at {percent(BOTH)} (under {percent(BOTH_AT_LEAST)} stops)"
     ladder = _out_of_the_money(near, grounds.spot)
     if not ladder:
         gate = stopped("coverage", f"no quotes within {percent(BAND)} of the spot", limit)
         return Looked(gate=gate, quotes=quotes)
     share = both / strikes
-    gap = max((high - low for low, high in pairwise(ladder)), default=math.inf)
-    figure = f"{counted(both, 'strike')} from {ladder[0]:+.1%} to {ladder[-1]:+.1%}, largest gap {percent(gap, 2)}, "
-    figure += f"both sides at {percent(share)}"
-    if not (
-        both >= STRIKES
-        and gap <= GAP_AT_MOST
-        and share >= BOTH_AT_LEAST
-        and ladder[0] <= -REACH
-        and ladder[-1] >= REACH
-    ):
+    gap = max((high - low for low, high in pairwise(ladder)), default=2 * BAND)
+    figure = f"{counted(both, 'strike')} from {ladder[0] * 100:+.1f} % to {ladder[-1] * 100:+.1f} %, "
+    figure += f"largest gap {percent(gap, 2)}, both sides at {percent(share)}"
+    reaches = ladder[0] <= -REACH and ladder[-1] >= REACH
+    if not (both >= STRIKES and gap <= GAP_AT_MOST and share >= BOTH_AT_LEAST and reaches):
         gate = stopped("coverage", figure, limit, "the chain is truncated or full of holes")
     else:
         gate = (passed if gap <= GAP and share >= BOTH else warned)("coverage", figure, limit)

@@ -1,0 +1,205 @@
+"""What every market must do, whatever is behind it: the port `Market`."""
+
+from dataclasses import replace
+from datetime import UTC, date, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from proofs.snapshots import snapshot_of
+from spy32.domain.codec import canonical
+from spy32.domain.market import MarketSnapshot
+from spy32.domain.trading import Action, Leg
+from spy32.errors import Unusable
+from spy32.markets.recorded import RecordedMarket
+from spy32.ports import Market
+from spy32.sessions import closure, market_date, session
+
+CHAINS = Path(__file__).parent.parent / "data" / "chains"
+LONG_AGO = date(2000, 1, 1)
+
+
+class MarketContract:
+    """Subclassed once a market; `make` gives one that serves `underlying`."""
+
+    underlying = "SPY"
+
+    def make(self) -> Market:
+        raise NotImplementedError
+
+    def test_expirations_come_once_each_in_order(self) -> None:
+        listed = self.make().expirations(self.underlying)
+        assert listed
+        assert list(listed) == sorted(set(listed))
+
+    def test_a_chain_holds_what_was_asked_for_and_nothing_else(self) -> None:
+        market = self.make()
+        wanted = market.expirations(self.underlying)[:2]
+        chain = market.chain(self.underlying, wanted)
+        assert chain.underlying == self.underlying
+        assert chain.source == market.name
+        assert chain.as_of.tzinfo is UTC
+        assert set(chain.expirations) == set(wanted)
+
+    def test_no_expiration_is_past_at_the_time_of_the_quotes(self) -> None:
+        market = self.make()
+        listed = market.expirations(self.underlying)
+        assert listed[0] >= market_date(market.chain(self.underlying, listed[:1]).as_of)
+
+    def test_quotes_are_finite_and_not_negative_or_missing(self) -> None:
+        market = self.make()
+        chain = market.chain(self.underlying, market.expirations(self.underlying)[:3])
+        canonical(chain)
+        for quote in chain.quotes:
+            for figure in (quote.bid, quote.ask, quote.last, quote.volume, quote.open_interest, quote.feed_iv):
+                assert figure is None or figure >= 0
+            assert quote.strike > 0
+
+    def test_legs_are_quoted_as_the_chain_has_them(self) -> None:
+        market = self.make()
+        chain = market.chain(self.underlying, market.expirations(self.underlying)[:1])
+        chosen = (chain.quotes[0], chain.quotes[-1])
+        legs = [leg(quote.root, quote.expiration, quote.strike, quote.right) for quote in chosen]
+        found = market.quotes(self.underlying, legs)
+        assert (found.spot, found.as_of, found.source) == (chain.spot, chain.as_of, market.name)
+        assert found.quotes == {quote.symbol: quote for quote in chosen}
+
+    def test_a_leg_that_is_not_listed_is_left_out(self) -> None:
+        market = self.make()
+        quote = market.chain(self.underlying, market.expirations(self.underlying)[:1]).quotes[0]
+        odd = leg(quote.root, quote.expiration, Decimal("1.001"), quote.right)
+        assert market.quotes(self.underlying, [odd]).quotes == {}
+
+    def test_an_expiration_that_is_not_listed_is_refused(self) -> None:
+        with pytest.raises(Unusable, match="2050-01-01"):
+            self.make().chain(self.underlying, [date(2050, 1, 1)])
+
+    def test_an_unknown_underlying_is_refused(self) -> None:
+        market = self.make()
+        for ask in (
+            lambda: market.expirations("NOPE"),
+            lambda: market.chain("NOPE", [date(2025, 9, 30)]),
+            lambda: market.quotes("NOPE", []),
+        ):
+            with pytest.raises(Unusable, match="NOPE"):
+                ask()
+
+    def test_history_is_of_sessions_in_order_that_had_closed_by_the_quotes(self) -> None:
+        market = self.make()
+        as_of = market.chain(self.underlying, market.expirations(self.underlying)[:1]).as_of
+        days = [bar.day for bar in market.history(self.underlying, LONG_AGO)]
+        assert days == sorted(set(days))
+        for day in days:
+            assert closure(day) is None
+        if days:
+            last = session(days[-1])
+            assert last is not None
+            assert last.close <= as_of
+
+    def test_history_begins_where_it_was_asked_to(self) -> None:
+        market = self.make()
+        whole = market.history(self.underlying, LONG_AGO)
+        if whole:
+            since = whole[len(whole) // 2].day
+            assert market.history(self.underlying, since) == tuple(bar for bar in whole if bar.day >= since)
+
+    def test_volatility_has_the_three_of_the_family_with_source_and_time_or_a_reason(self) -> None:
+        market = self.make()
+        as_of = market.chain(self.underlying, market.expirations(self.underlying)[:1]).as_of
+        levels = market.volatility()
+        assert set(levels) == {"vix", "vix9d", "vix3m"}
+        for level in levels.values():
+            assert level.unit == "percent"
+            if level.value is not None:
+                assert 5 < level.value < 150
+                assert level.as_of is not None
+                assert level.as_of <= as_of
+
+    def test_the_vix_of_now_is_the_last_of_its_history(self) -> None:
+        market = self.make()
+        past, vix = market.volatility_history(LONG_AGO), market.volatility()["vix"]
+        assert [day for day, _ in past] == sorted({day for day, _ in past})
+        if vix.value is not None:
+            assert past[-1][1] == vix.value
+
+    def test_the_rate_is_a_fraction_or_missing_with_a_reason(self) -> None:
+        rate = self.make().rate()
+        assert rate.unit == "fraction"
+        assert rate.missing if rate.value is None else -0.01 < rate.value < 0.2
+
+    def test_dividends_are_in_order_and_at_most_one_is_past(self) -> None:
+        market = self.make()
+        today = market_date(market.chain(self.underlying, market.expirations(self.underlying)[:1]).as_of)
+        dividends = market.dividends(self.underlying)
+        if dividends is not None:
+            days = [dividend.ex_date for dividend in dividends]
+            assert days == sorted(set(days))
+            assert sum(day <= today for day in days) <= 1
+            assert all(dividend.amount > 0 for dividend in dividends)
+
+
+def leg(root: str, expiration: date, strike: Decimal, right: str) -> Leg:
+    from spy32.domain.market import Right
+
+    return Leg(root=root, expiration=expiration, strike=strike, right=Right(right), action=Action.SELL_TO_OPEN)
+
+
+def recorded(name: str) -> RecordedMarket:
+    return RecordedMarket.of_file(CHAINS / f"{name}.csv.gz")
+
+
+class TestShippedMarket(MarketContract):
+    def make(self) -> Market:
+        return RecordedMarket.shipped()
+
+
+class TestMarketOfAFile(MarketContract):
+    def make(self) -> Market:
+        return recorded("SPY_2025-09-25")
+
+
+class TestMarketInTheMorning(MarketContract):
+    def make(self) -> Market:
+        return recorded("SPY_2025-05-02")
+
+
+class TestMarketOfAnIndex(MarketContract):
+    underlying = "SPX"
+
+    def make(self) -> Market:
+        return recorded("SPX_2020-03-20")
+
+
+class TestMarketOfAStoredSnapshot(MarketContract):
+    def make(self) -> Market:
+        snapshot = snapshot_of(RecordedMarket.shipped())
+        assert isinstance(snapshot, MarketSnapshot)
+        # What the snapshot does not say must not be filled in from elsewhere.
+        return RecordedMarket.from_snapshot(replace(snapshot, history=snapshot.history[-100:]))
+
+
+def test_a_stored_snapshot_serves_exactly_what_was_stored() -> None:
+    snapshot = snapshot_of(RecordedMarket.shipped())
+    assert isinstance(snapshot, MarketSnapshot)
+    again = snapshot_of_stored(snapshot)
+    assert again == snapshot
+
+
+def snapshot_of_stored(snapshot: MarketSnapshot) -> MarketSnapshot:
+    market = RecordedMarket.from_snapshot(snapshot)
+    since = market_date(snapshot.as_of) - timedelta(days=366)
+    return MarketSnapshot(
+        underlying=market.underlying,
+        as_of=market.as_of,
+        source=market.name,
+        is_recorded=market.is_recorded,
+        chain=market.chain("SPY", market.expirations("SPY")),
+        target=snapshot.target,
+        dte=snapshot.dte,
+        history=market.history("SPY", since),
+        volatility=market.volatility(),
+        volatility_history=market.volatility_history(since),
+        rate=market.rate(),
+        dividends=market.dividends("SPY"),
+    )
