@@ -25,6 +25,8 @@ from spy32.store import Store
 from tests.builders import ACCOUNT, NOW, later
 from tests.stores import begun, opened, whole_run
 
+ROOT = Path(__file__).parents[1]
+
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
@@ -156,7 +158,9 @@ def test_first_starts_at_the_same_moment_share_one_store(path: Path) -> None:
 
 def test_kills_at_any_moment_lose_nothing_that_was_acknowledged() -> None:
     """A small count of what `make proofs` does."""
-    done = subprocess.run([sys.executable, "-m", "proofs.store_kill", "5"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "proofs.store_kill", "5"], capture_output=True, text=True, timeout=120, cwd=ROOT
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -441,7 +445,12 @@ except Exception as error:
 
 def test_a_file_that_cannot_grow_is_74_and_loses_nothing(made: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", FULL, str(made)], capture_output=True, text=True, check=True, timeout=120
+        [sys.executable, "-W", "error", "-c", FULL, str(made)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+        cwd=ROOT,
     )
     kind, code, count, open_ = done.stdout.split()
     assert (kind, code, open_) == ("StoreTrouble", "74", "False")
@@ -505,7 +514,7 @@ except Exception as error:
 def as_a_guest(path: Path, how: str) -> str:
     """What comes of opening the store as a user who may not write there."""
     words = [sys.executable, "-W", "error", "-c", GUEST, str(path), how]
-    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
+    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60, cwd=ROOT).stdout.strip()
 
 
 def for_looking_only(path: Path) -> None:
@@ -533,6 +542,53 @@ def test_rows_that_are_still_in_the_log_are_read_in_a_read_only_folder(shared: P
     before = contents(shared.parent)
     assert as_a_guest(shared, "reading") == "2 ()"
     assert contents(shared.parent) == before
+
+
+class Refusing:
+    """A connection whose first question fails as SQLite does without shared memory, or otherwise."""
+
+    def __init__(self, error: sqlite3.Error) -> None:
+        self.error = error
+
+    def execute(self, _: str) -> None:
+        raise self.error
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY_CANTINIT])
+@pytest.mark.parametrize("is_copied", [False, True])
+def test_a_reader_without_shared_memory_reads_the_file_or_a_copy(
+    made: Path, monkeypatch: pytest.MonkeyPatch, code: int, is_copied: bool
+) -> None:
+    real = opening.connect
+    monkeypatch.setattr(
+        opening, "connect", lambda path, how: Refusing(raised(code)) if how == "mode=ro" else real(path, how)
+    )
+    if is_copied:
+        with closing(sqlite3.connect(made)) as other:
+            other.execute("update run set cause = 'mine'")
+            other.commit()
+            with opened(made, read_only=True) as store:
+                assert store.run(1).cause == "mine"
+    else:
+        with opened(made, read_only=True) as store:
+            assert store.run(1).cause is None
+
+
+@pytest.mark.parametrize(("code", "kind"), [(sqlite3.SQLITE_BUSY, Unavailable), (sqlite3.SQLITE_IOERR, StoreTrouble)])
+def test_a_reader_that_fails_otherwise_says_so(
+    made: Path, monkeypatch: pytest.MonkeyPatch, code: int, kind: type[Spy32Error]
+) -> None:
+    monkeypatch.setattr(opening, "connect", lambda *_: Refusing(raised(code)))
+    with pytest.raises(kind):
+        opened(made, read_only=True)
+    damaged = sqlite3.DatabaseError("malformed")
+    damaged.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+    monkeypatch.setattr(opening, "connect", lambda *_: Refusing(damaged))
+    with pytest.raises(StoreTrouble, match="is damaged"):
+        opened(made, read_only=True)
 
 
 def test_writing_in_a_read_only_folder_is_74(shared: Path) -> None:
