@@ -7,10 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import typer
 from rich.console import Console
+from typer.testing import CliRunner
 
+from spy32.commands.show import show
+from spy32.commands.status import status
 from spy32.domain.trading import Mode
-from spy32.errors import Usage
+from spy32.errors import Spy32Error, Usage
 from spy32.render.out import Plain
 from spy32.settings import Settings
 from spy32.settings.paths import locations
@@ -75,6 +79,7 @@ class Desk:
         self.locks = HeldLocks(*held)
         self.now = now
         self.stop: str | None = None
+        self.open: list[Store] = []
         self.out: Console | Plain = Plain(StringIO()) if width is None else screen(width)
 
     def clock(self) -> datetime:
@@ -86,10 +91,12 @@ class Desk:
     def reading(self) -> Store:
         if not Store.was_made(self.database):
             raise Usage("nothing here yet; `spy32 analyze` makes the first run")
-        return Store.open(self.database, mode=Mode.PAPER, account=None, at=self.now, read_only=True)
+        self.open.append(Store.open(self.database, mode=Mode.PAPER, account=None, at=self.now, read_only=True))
+        return self.open[-1]
 
-    def writing(self) -> Store:
-        return Store.open(self.database, mode=Mode.PAPER, account="PAPER0001", at=self.now)
+    def close(self) -> None:
+        while self.open:
+            self.open.pop().close()
 
     @property
     def ctx(self) -> Any:
@@ -98,3 +105,24 @@ class Desk:
     @property
     def said(self) -> str:
         return shown(self.out)
+
+
+reading = typer.Typer()
+reading.command()(show)
+reading.command()(status)
+
+
+def ask(desk: Desk, *words: str) -> str:
+    """What the command says on stdout; what it raises is raised."""
+    result = CliRunner().invoke(reading, list(words), obj=desk)
+    desk.close()
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return desk.said
+
+
+def code(desk: Desk, *words: str) -> int:
+    result = CliRunner().invoke(reading, list(words), obj=desk)
+    desk.close()
+    return result.exception.code if isinstance(result.exception, Spy32Error) else result.exit_code
