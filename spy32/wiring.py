@@ -239,10 +239,22 @@ class App:
         self, store: "Store", proposal: "Proposal | None", *, tell: Callable[[str], None] | None = None
     ) -> "Bench":
         """Everything that a desk command needs to act on `proposal`, on the market that it was made on."""
+        profile = proposal.profile if proposal is not None else "default"
+        return self._bench(store, self.market_of(store, proposal), profile, tell)
+
+    def bench_of_run(self, store: "Store", run_id: int) -> "Bench":
+        """Everything to act on a run that made no proposal, on the market that it saw."""
+        view = store.view(run_id)
+        recorded = view.market is not None and view.market.is_recorded
+        market = self._recorded(store, run_id) if recorded else self.market(self.settings.market.chain[0])
+        return self._bench(store, market, view.run.profile, None)
+
+    def _bench(
+        self, store: "Store", market: "Market | None", profile: str, tell: Callable[[str], None] | None
+    ) -> "Bench":
         from spy32.desk.bench import Bench
         from spy32.settings.profiles import for_profile
 
-        market = self.market_of(store, proposal)
         broker = self.broker(store, market)
         return Bench(
             store=store,
@@ -250,7 +262,7 @@ class App:
             orders=broker,
             account=broker,
             locks=self.locks,
-            settings=for_profile(self.settings, proposal.profile if proposal is not None else "default"),
+            settings=for_profile(self.settings, profile),
             clock=self.clock,
             sleep=self.sleep,
             halted=self.halted,
@@ -259,17 +271,20 @@ class App:
 
     def market_of(self, store: "Store", proposal: "Proposal | None") -> "Market | None":
         """The market of a proposal: a recorded one is its stored snapshot, with that instant as the clock."""
-        from spy32.markets.recorded import RecordedMarket
-
         if proposal is None:
             return None
         if proposal.is_recorded:
-            if self.settings.mode is not Mode.PAPER:
-                raise Unusable("a proposal made on a recorded market can only be executed on paper")
-            snapshot = store.snapshot(proposal.run_id)
-            self.clockwork = Clockwork(snapshot.as_of, frozen=True)
-            return RecordedMarket.from_snapshot(snapshot)
+            return self._recorded(store, proposal.run_id)
         return self.market(self.settings.market.chain[0])
+
+    def _recorded(self, store: "Store", run_id: int) -> "Market":
+        from spy32.markets.recorded import RecordedMarket
+
+        if self.settings.mode is not Mode.PAPER:
+            raise Unusable("a proposal made on a recorded market can only be executed on paper")
+        snapshot = store.snapshot(run_id)
+        self.clockwork = Clockwork(snapshot.as_of, frozen=True)
+        return RecordedMarket.from_snapshot(snapshot)
 
     def halted(self) -> str | None:
         """The reason in the halt file, if it is there."""
