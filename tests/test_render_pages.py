@@ -322,6 +322,13 @@ def test_rows_that_fit_no_table_are_stacked() -> None:
     assert all(f"column {number} " in text and f"{number}23456.78" in text for number in range(6))
 
 
+def test_a_terminal_too_narrow_for_the_picture_still_shows_every_figure() -> None:
+    text = rendered(page(views.proposed()), 44)
+    assert max(cell_len(line) for line in text.splitlines()) <= 44
+    assert all(figure in text for figure in ("0.58", "0.55", "894.52", "111.48", "639.42", "640", "635"))
+    assert not any(0x2800 < ord(char) <= 0x28FF for char in text)
+
+
 def test_a_reader_that_has_gone_ends_a_page_in_silence() -> None:
     for terminal in (False, True):
         reading, writing = os.pipe()

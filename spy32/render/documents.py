@@ -31,6 +31,17 @@ if TYPE_CHECKING:
     from spy32.render.out import Plain
     from spy32.render.page import Answer
 
+__all__ = [
+    "VERSION",
+    "emit",
+    "error_document",
+    "history_document",
+    "history_part",
+    "instant",
+    "run_document",
+    "run_part",
+]
+
 VERSION = 1
 
 

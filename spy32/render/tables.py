@@ -76,8 +76,10 @@ def _part(pen: Pen, part: Part) -> "list[RenderableType]":
         case Prose():
             return _prose(pen, part)
         case Picture():
-            from spy32.render.payoff import of_proposal, picture
+            from spy32.render.payoff import NARROW, of_proposal, picture
 
+            if pen.width < NARROW:  # folded, it would say nothing; its figures stand in the tables
+                return []
             payoff = of_proposal(part.made, part.market)
             return [pen.text(line) for line in picture(payoff, width=pen.width, plain=pen.ascii)]
 
