@@ -4,11 +4,12 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING
 
 from spy32.domain.deciding import Decision, Recommendation
-from spy32.domain.trading import Candidate
+from spy32.domain.trading import Candidate, Mode
+from spy32.lifecycle import ProposalState
 from spy32.render.explain import MODES
 from spy32.render.page import Column, Grid, Page, Pairs, Part, pair
 from spy32.render.pages import legs_grid, strikes
-from spy32.render.review_figures import at_expiration, changes, deciding, findings_part, leaving
+from spy32.render.review_figures import at_expiration, changes, deciding, findings_part, in_short, leaving
 from spy32.render.words import (
     both_zones,
     clean,
@@ -26,7 +27,9 @@ from spy32.sessions import NEW_YORK
 
 if TYPE_CHECKING:
     from spy32.desk.shown import Review
-    from spy32.domain.deciding import Approval, Proposal
+    from spy32.domain.deciding import Proposal
+    from spy32.domain.views import RunView
+    from spy32.render.document_parts import Document
 
 Item = tuple[str, str, str]
 
@@ -51,7 +54,7 @@ COLUMNS = (
 
 def review_page(shown: "Review", here: tzinfo | None = None) -> Page:
     """The screen on which a person decides."""
-    parts: list[Part] = [candidates(shown)] if shown.menu.candidates else []
+    parts: list[Part] = _menu(shown)
     parts += _choice(shown)
     made = shown.proposal
     if made is not None:
@@ -59,6 +62,8 @@ def review_page(shown: "Review", here: tzinfo | None = None) -> Page:
         parts += at_expiration(shown, made)
         parts += [leaving(made), changes(shown, here)]
     parts += findings_part(shown.findings)
+    if made is not None:
+        parts.append(in_short(shown, made))
     return Page(heading=_heading(shown, here), tone="strong", badges=badges(shown, here), parts=tuple(parts))
 
 
@@ -83,6 +88,15 @@ def _heading(shown: "Review", here: tzinfo | None) -> str:
 
 
 # The menu.
+
+
+def _menu(shown: "Review") -> list[Part]:
+    if not shown.menu.candidates:
+        return []
+    all_columns = Prose(
+        title="", text=f"every column at any width: spy32 show R{shown.run.id} --candidates", tone="dim"
+    )
+    return [candidates(shown), all_columns]
 
 
 def candidates(shown: "Review") -> Grid:
@@ -195,12 +209,23 @@ def _others(shown: "Review") -> tuple[Recommendation, ...]:
 # Afterwards.
 
 
-def approved_lines(made: "Proposal", yes: "Approval", here: tzinfo | None = None) -> tuple[str, ...]:
-    """What was approved, until when, and what to type next."""
-    live = " --live" if made.mode.value == "live" else ""
+def approval_document(view: "RunView", made: "Proposal") -> "Document":
+    """The proposal as it stands, and its newest approval; null when nobody approved it."""
+    from spy32.render.document_parts import proposal_part
+
+    proposal = proposal_part(view, made)
+    return {"schema": "spy32.approval", "version": 1, "proposal": proposal, "approval": proposal["approval"]}
+
+
+def decided_lines(view: "RunView", made: "Proposal") -> tuple[str, ...]:
+    """How the proposal stands, until when, and what to type next."""
     simulated = f" [{made.mode}{', recorded market' if made.is_recorded else ''}]"
-    until = yes.until.astimezone(NEW_YORK)
+    yes = view.approval
+    if made.state is not ProposalState.APPROVED or yes is None:
+        return (f"P{made.id} is {made.state}{simulated}",)
+    live = " --live" if made.mode is Mode.LIVE else ""
     never = "never below" if made.kind == "open" else "never above"
+    until = yes.until.astimezone(NEW_YORK)
     return (
         f"P{made.id} approved by {flat(yes.by)}, hash {made.hash[:8]}, until {until:%H:%M} New York{simulated}",
         f"  {count(made.quantity, 'contract')} of {made.underlying} {strikes(made.legs)} "

@@ -44,10 +44,23 @@ def deciding(shown: "Review", made: "Proposal", here: tzinfo | None = None) -> P
         pair("quantity", _quantity(shown, made)),
         pair("price plan", _working(made)),
         pair("account", f"{dollars(shown.account.net_liquidation)} net liquidation"),
-        pair("lapses", f"{both_zones(made.lapses_at, here)}, in {age(made.lapses_at - shown.at)}"),
+        pair("lapses", _lapse(shown, made, here)),
         pair("hash", made.hash[:8]),
     ]
     return Pairs(name="proposal", title=f"Proposal P{made.id}", items=tuple(items))
+
+
+def _lapse(shown: "Review", made: "Proposal", here: tzinfo | None) -> str:
+    still = "its market stands still" if made.is_recorded else f"in {age(made.lapses_at - shown.at)}"
+    return f"{both_zones(made.lapses_at, here)}, {still}"
+
+
+def in_short(shown: "Review", made: "Proposal") -> Prose:
+    """The last line above the question, since the top of a long screen may have scrolled away."""
+    market = ", recorded market" if made.is_recorded else ""
+    what = f"{made.kind} {count(made.quantity, 'contract')} for {_our_price(made)}"
+    loss = f"maximum loss {dollars(made.max_loss)}, {loss_percent(shown)} of the account"
+    return Prose(title="In short", text=f"P{made.id} ({made.mode}{market}): {what}; {loss}", tone="strong")
 
 
 def _our_price(made: "Proposal") -> str:
@@ -156,7 +169,8 @@ def leaving(made: "Proposal") -> Pairs:
         pair("stop", f"{price(plan.stop)} debit or more raises the alarm"),
         pair("time exit", timed),
         pair("last exit", f"{_day(plan.last_exit)}, whatever the price"),
-        *([pair("plan", flat(plan.note))] if plan.note else []),
+        # Of an opening the note says the same in a sentence.
+        *([pair("plan", flat(plan.note))] if plan.note and made.kind != "open" else []),
     )
     return Pairs(name="exit", title="Exit plan", items=items)
 

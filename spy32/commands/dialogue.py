@@ -1,0 +1,230 @@
+"""The prompt under the review screen. Only a typed yes approves; the end of input, however it comes, never does."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+from spy32.desk import approve as desk
+from spy32.desk.shown import Review, review
+from spy32.domain.trading import Mode
+from spy32.errors import Refused, Spy32Error, Usage
+from spy32.render import out
+from spy32.render.review import review_page
+from spy32.render.words import flat
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from spy32.desk.bench import Bench
+
+LONGEST = 4096
+"""A longer line is no answer to any of our questions."""
+DIGITS = 8
+
+
+class Resized(Exception):
+    """The window has another size while a question stands in it."""
+
+
+class Ended(Exception):
+    """Nobody answers any more: Ctrl-D, or the terminal is gone."""
+
+
+class Dialogue:
+    """Draws the screen, asks, and acts on the answer."""
+
+    def __init__(
+        self,
+        *,
+        bench: "Bench",
+        console: "Console",
+        by: str,
+        note: str = "",
+        read: Callable[[], str] | None = None,
+    ) -> None:
+        self._bench = bench
+        self._console = console
+        self._by = by
+        self._note = note
+        self._read = read or read_line
+        self.is_decided = False
+
+    def run(self, shown: Review) -> Review:
+        """The last screen, after a decision (`is_decided`) or without one."""
+        is_drawn = False
+        while True:
+            if not is_drawn:
+                out.show(self._console, review_page(shown))
+            try:
+                after = self._step(shown)
+            except Resized:
+                self._cleared()
+                is_drawn = False
+                continue
+            except Ended:
+                self._say("")
+                return shown
+            if after is None:
+                return shown
+            is_drawn = after is shown
+            shown = after
+
+    def _step(self, shown: Review) -> Review | None:
+        """The screen to go on with after one answer; None when there is nothing more to ask."""
+        word, _, rest = self._ask(self._choices(shown)).strip().partition(" ")
+        if word.lower() in ("", "l", "leave"):
+            return None
+        act = self._acts(shown).get(word.lower())
+        if act is None:
+            self._say(f"{flat(word)!r} is none of the answers; nothing was done")
+            return shown
+        try:
+            return act(shown, rest.strip())
+        except Spy32Error as error:
+            return self._after(error, shown)
+
+    def _acts(self, shown: Review) -> dict[str, Callable[[Review, str], Review | None]]:
+        acts: dict[str, Callable[[Review, str], Review | None]] = {}
+        for words, act in self._offered(shown):
+            acts |= dict.fromkeys(words, act)
+        return acts
+
+    def _offered(self, shown: Review) -> Iterator[tuple[tuple[str, str], Callable[[Review, str], Review | None]]]:
+        made = shown.proposal
+        if made is not None:
+            yield ("a", "approve"), self._approve
+        if made is None or made.kind == "open":
+            yield ("c", "choose"), self._choose
+        if made is not None and made.kind == "open":
+            yield ("q", "quantity"), self._resize
+            yield ("f", "floor"), self._refloor
+        if made is not None:
+            yield ("d", "decline"), self._decline
+
+    def _choices(self, shown: Review) -> str:
+        takes = {"choose": " ID", "quantity": " N", "floor": " X"}
+        words = [f"[{short}]{word[1:]}{takes.get(word, '')}" for (short, word), _ in self._offered(shown)]
+        return f"{'  '.join(words)}  [l]eave (Enter): "
+
+    def _after(self, error: Spy32Error, shown: Review) -> Review:
+        """The screen after something was refused: redrawn when another window changed it, ended when it decided."""
+        self._say(f"not done: {error.message}")
+        if shown.proposal is None or shown.proposal.id is None or not isinstance(error, Refused):
+            return shown
+        now = desk.waiting(self._bench, shown.proposal.id)
+        return shown if now.hash == shown.proposal.hash else review(self._bench, shown.proposal.id)
+
+    # The answers.
+
+    def _approve(self, shown: Review, _rest: str) -> Review | None:
+        made = shown.proposal
+        assert made is not None
+        if made.mode is Mode.LIVE:
+            digits = made.hash[:DIGITS]
+            is_yes = self._ask(f"LIVE: type {digits} to approve P{made.id}: ").strip().lower() == digits
+        else:
+            is_yes = self._ask(f"approve P{made.id}, hash {made.hash[:DIGITS]}? [y/N]: ").strip().lower() in (
+                "y",
+                "yes",
+            )
+        if not is_yes:
+            self._say("not approved")
+            return shown
+        desk.approve(self._bench, shown, by=self._by, note=self._note)
+        self.is_decided = True
+        return None
+
+    def _decline(self, shown: Review, rest: str) -> Review | None:
+        made = shown.proposal
+        assert made is not None
+        assert made.id is not None
+        if self._ask(f"decline P{made.id} for good? [y/N]: ").strip().lower() not in ("y", "yes"):
+            self._say("not declined")
+            return shown
+        note = rest or self._note or self._ask("a note on why (Enter for none): ").strip()
+        desk.decline(self._bench, made.id, by=self._by, note=note)
+        self.is_decided = True
+        return None
+
+    def _choose(self, shown: Review, rest: str) -> Review:
+        return desk.choose(self._bench, shown, rest or self._ask("which id: ").strip())
+
+    def _resize(self, shown: Review, rest: str) -> Review:
+        typed = rest or self._ask("how many contracts: ").strip()
+        if not (typed.isascii() and typed.isdigit() and len(typed) <= 4):
+            raise Usage(f"{typed!r} is not a number of contracts")
+        return desk.resize(self._bench, shown, int(typed))
+
+    def _refloor(self, shown: Review, rest: str) -> Review:
+        low, high = shown.floors
+        typed = rest or self._ask(f"which floor ({low} to {high}): ").strip()
+        return desk.refloor(self._bench, shown, price_of(typed))
+
+    # The terminal.
+
+    def _ask(self, question: str) -> str:
+        out.put(self._console, question)
+        return self._read()
+
+    def _say(self, words: str) -> None:
+        # The terminal may be what is gone.
+        with suppress(OSError):
+            out.put(self._console, f"{words}\n")
+
+    def _cleared(self) -> None:
+        with suppress(OSError):
+            if out.is_screen(self._console):
+                self._console.clear()
+
+
+def price_of(typed: str) -> Decimal:
+    """A price as a person types it; `Usage` for what is none."""
+    try:
+        price = Decimal(typed) if len(typed) <= 12 else Decimal("nan")
+    except InvalidOperation:
+        price = Decimal("nan")
+    if not price.is_finite():
+        raise Usage(f"{typed!r} is not a price; write it as 0.57")
+    return price
+
+
+def read_line() -> str:
+    """One whole line of the terminal. A line that the end of input cuts off was not finished, so it is no answer."""
+    with _watching_size():
+        try:
+            raw = sys.stdin.buffer.readline(LONGEST)
+        except OSError:
+            raise Ended from None
+    if not raw.endswith(b"\n"):
+        raise Ended
+    return raw.decode(errors="replace")
+
+
+@contextmanager
+def _watching_size() -> Iterator[None]:
+    """A new window size interrupts the reading: what was typed so far belonged to a screen that is gone."""
+    is_reading = True
+
+    def resized(_number: int, _frame: object) -> None:
+        nonlocal is_reading
+        if is_reading:
+            is_reading = False
+            _forget_typed()
+            raise Resized
+
+    before = signal.signal(signal.SIGWINCH, resized)
+    try:
+        yield
+    finally:
+        is_reading = False
+        signal.signal(signal.SIGWINCH, before)
+
+
+def _forget_typed() -> None:
+    import termios
+
+    with suppress(OSError, termios.error):
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
