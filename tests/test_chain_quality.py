@@ -249,6 +249,14 @@ def test_the_same_row_twice_is_one_quote_and_different_prices_are_none() -> None
     assert kept == [twin]
 
 
+def test_which_of_two_equal_prices_is_kept_does_not_depend_on_their_order() -> None:
+    snapshot = builders.snapshot()
+    twin = replace(builders.quote(Right.PUT, "640"), open_interest=7)
+    first = replace(snapshot, chain=replace(snapshot.chain, quotes=(twin, *snapshot.chain.quotes)))
+    last = replace(snapshot, chain=replace(snapshot.chain, quotes=(*snapshot.chain.quotes, twin)))
+    assert judged(first) == judged(last)
+
+
 @pytest.mark.parametrize(("count", "verdict_then"), [(26, "pass"), (27, "stop")])
 def test_a_fifth_without_bids_near_the_money_is_a_dead_feed(count: int, verdict_then: str) -> None:
     near = [quote.symbol for quote in builders.snapshot().chain.at(builders.EXPIRATION).quotes if is_near(quote)]
@@ -310,7 +318,8 @@ def every(step: int) -> Change:
     [
         (every(2), "pass"),
         (every(3), "warn"),  # 22 strikes, 0.45 % apart
-        (every(4), "stop"),  # 17 strikes
+        (lambda quote: quote if quote.strike % 3 == 0 and 640 < quote.strike < 700 else None, "warn"),  # 20 strikes
+        (lambda quote: quote if quote.strike % 3 == 0 and 643 < quote.strike < 700 else None, "stop"),  # 19
         (lambda quote: None if 655 < quote.strike < 665 else quote, "warn"),  # a gap of 1.49 %
         (lambda quote: None if 655 < quote.strike < 666 else quote, "stop"),
         (lambda quote: None if quote.strike > 687 else quote, "pass"),
@@ -319,7 +328,7 @@ def every(step: int) -> Change:
         (lambda quote: None if quote.right is Right.CALL and quote.strike < 660 else quote, "warn"),
         (lambda quote: None if quote.right is Right.CALL and quote.strike < 670 else quote, "stop"),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_strikes_near_the_money_are_many_close_and_on_both_sides(change: Change, verdict_then: str) -> None:
     assert verdict(changed(builders.snapshot(), change), "coverage") == verdict_then
@@ -553,13 +562,13 @@ FIGURES = st.one_of(
 
 
 @st.composite
-def damage(draw: st.DrawFn) -> list[tuple[int, str, object]]:
+def damage(draw: st.DrawFn) -> list[tuple[int, str, Any]]:
     """What to write over which quote of the target expiration."""
     kinds = st.sampled_from(["bid", "ask", "open_interest", "strike", "drop", "repeat", "root"])
     return draw(st.lists(st.tuples(st.integers(0, 401), kinds, FIGURES), max_size=40))
 
 
-def damaged(snapshot: MarketSnapshot, damages: Sequence[tuple[int, str, object]]) -> MarketSnapshot:
+def damaged(snapshot: MarketSnapshot, damages: Sequence[tuple[int, str, Any]]) -> MarketSnapshot:
     quotes = list(snapshot.chain.quotes)
     targets = [place for place, quote in enumerate(quotes) if quote.expiration == snapshot.target]
     gone: set[int] = set()
@@ -584,7 +593,7 @@ def damaged(snapshot: MarketSnapshot, damages: Sequence[tuple[int, str, object]]
 @settings(max_examples=60, deadline=None)
 @given(damage(), st.randoms(use_true_random=False))
 def test_whatever_is_broken_the_verdict_is_finite_counted_and_blind_to_the_order_of_rows(
-    damages: list[tuple[int, str, object]], rng: Any
+    damages: list[tuple[int, str, Any]], rng: Any
 ) -> None:
     snapshot = damaged(builders.snapshot(), damages)
     chain, report = judged(snapshot)
@@ -604,7 +613,7 @@ def test_whatever_is_broken_the_verdict_is_finite_counted_and_blind_to_the_order
 
 @settings(max_examples=60, deadline=None)
 @given(damage())
-def test_what_is_let_through_rises_and_falls_with_the_strike(damages: list[tuple[int, str, object]]) -> None:
+def test_what_is_let_through_rises_and_falls_with_the_strike(damages: list[tuple[int, str, Any]]) -> None:
     chain, report = judged(damaged(builders.snapshot(), damages))
     if stops(report):
         return
