@@ -7,7 +7,7 @@ from spy32.domain.deciding import Decision, Recommendation
 from spy32.domain.trading import Candidate, Mode
 from spy32.lifecycle import ProposalState
 from spy32.render.explain import MODES
-from spy32.render.page import Column, Grid, Page, Pairs, Part, pair
+from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
 from spy32.render.pages import legs_grid, strikes
 from spy32.render.review_figures import at_expiration, changes, deciding, findings_part, in_short, leaving
 from spy32.render.words import (
