@@ -164,6 +164,18 @@ def test_kills_at_any_moment_lose_nothing_that_was_acknowledged() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_a_store_that_appears_while_it_is_looked_for_is_not_taken_for_a_lost_one(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def another_process(_: Path) -> bool:
+        opening.make(path, mode=Mode.PAPER, account=ACCOUNT, at=NOW)
+        return True
+
+    monkeypatch.setattr(opening, "was_made", another_process)
+    with opened(path) as store:
+        assert store.created_at() == NOW
+
+
 # Whose it is.
 
 

@@ -155,6 +155,16 @@ def test_a_leg_that_is_ahead_counts_at_its_average_price(store: Store) -> None:
     assert (trade.quantity, trade.credit, trade.max_loss) == (1, D("0.58"), D("442.00"))
 
 
+@pytest.mark.parametrize(("is_opening", "expected"), [(True, "0.5766"), (False, "-0.5767")])
+def test_an_average_of_a_leg_that_is_ahead_is_rounded_to_our_disadvantage(is_opening: bool, expected: str) -> None:
+    legs = builders.spread().legs
+    if not is_opening:
+        legs = tuple(replace(leg, action=leg.action.closing) for leg in legs)
+    short = fills(legs, quantity=2)[:1] + fills(legs, quantity=1, prices=("4.82", "0"), prefix="G")[:1]
+    long = fills(legs, quantity=1)[1:]
+    assert from_e4(premium_e4([*short, *long], legs, 1)) == D(expected)
+
+
 def test_an_average_that_is_not_exact_is_rounded_only_where_it_is_shown(store: Store) -> None:
     _, _, order = sent(store, quantity=3)
     parts = fills(quantity=2) + fills(quantity=1, prices=("4.82", "4.25"), prefix="G")
