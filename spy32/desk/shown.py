@@ -250,12 +250,16 @@ def _found(view: RunView, path: str) -> str | None:
     first, *rest = path.split(".")
     if path == "volatility.vix" and view.market is not None and view.market.vix is not None:
         return f"{view.market.vix:.2f}"
-    if first == "menu" and view.menu is not None and rest:
-        place: object = view.menu.find(rest[0])
-        for name in rest[1:]:
-            place = getattr(place, name, None) if name.isidentifier() and not name.startswith("_") else None
-        return _figure(place)
-    return _figure(getattr(view.market, rest[0], None)) if first == "market" and len(rest) == 1 else None
+    if first == "menu" and view.menu is not None and len(rest) > 1:
+        return _figure(_walk(view.menu.find(rest[0]), rest[1:]))
+    return _figure(_walk(view.market, rest)) if first == "market" and rest else None
+
+
+def _walk(place: object, names: Sequence[str]) -> object:
+    """What stands at the end of a path of plain field names; the path is a model's word."""
+    for name in names:
+        place = None if name.startswith("_") else getattr(place, name, None)
+    return place
 
 
 def _figure(value: object) -> str | None:

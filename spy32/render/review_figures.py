@@ -35,7 +35,7 @@ def deciding(shown: "Review", made: "Proposal", here: tzinfo | None = None) -> P
     items = [
         pair("our price", _our_price(made), "strong"),
         *_quote_items(shown),
-        pair("max loss", f"{dollars(made.max_loss)}, {loss_percent(shown)} of the account", "bad"),
+        pair("max loss", f"{dollars(made.max_loss)} at the {_last(made)}, {loss_percent(shown)} of the account", "bad"),
         pair("max profit", dollars(made.max_profit), "good"),
         pair("breakeven", " and ".join(price(point) for point in made.breakevens) or "none"),
         *(_result(shown) if not is_open else ()),
@@ -64,8 +64,11 @@ def in_short(shown: "Review", made: "Proposal") -> Prose:
 
 
 def _our_price(made: "Proposal") -> str:
-    word = "floor" if made.kind == "open" else "ceiling"
-    return f"{credit(made.limit_price)}, {word} {price(abs(made.floor_price))}"
+    return f"{credit(made.limit_price)}, {_last(made)} {price(abs(made.floor_price))}"
+
+
+def _last(made: "Proposal") -> str:
+    return "floor" if made.kind == "open" else "ceiling"
 
 
 def _quote_items(shown: "Review") -> list[Item]:

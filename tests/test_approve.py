@@ -1,0 +1,512 @@
+"""`approve`: what a person is shown, the decisions on it, and each refusal with its exit code."""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from math import exp, log, sqrt
+from pathlib import Path
+from statistics import NormalDist
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spy32.desk.approve import approve, choose, decline, refloor, resize, waiting
+from spy32.desk.execute import execute
+from spy32.desk.shown import MOVES, outcomes, review, review_run
+from spy32.domain.deciding import Approval, Proposal
+from spy32.domain.trading import Exposure, Mode
+from spy32.errors import Refused, Spy32Error, Unavailable, Usage
+from spy32.lifecycle import ProposalState
+from spy32.rules import limits, plan
+from spy32.settings import Settings
+from spy32.store import Store
+from tests import builders as b
+from tests.approval_world import ApprovalDesk, a_run, abstained
+
+P = ProposalState
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[ApprovalDesk]:
+    made = ApprovalDesk(tmp_path)
+    yield made
+    made.store.close()
+
+
+def number(made: Proposal) -> int:
+    assert made.id is not None
+    return made.id
+
+
+def code_of(trouble: Spy32Error) -> int:
+    return trouble.code
+
+
+# What is shown.
+
+
+def test_the_screen_has_the_loss_in_dollars_and_per_cent_and_what_assignment_would_move(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    shown = review(desk.bench, number(made))
+    loss = (Decimal(5) - made.floor_price) * 100 * 2 + Decimal("4.52")
+    assert made.max_loss == loss
+    assert shown.loss_percent == loss / 1000
+    assert made.assignment_value == 640 * 100 * 2
+
+
+def test_a_fall_through_both_strikes_costs_the_width_less_the_credit_with_costs(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    by_move = {each.percent: each for each in review(desk.bench, number(made)).outcomes}
+    assert tuple(by_move) == MOVES
+    assert by_move[-10].price == Decimal("603.00")
+    assert by_move[-10].profit == (made.limit_price - 5) * 200 - Decimal("4.52")
+    assert by_move[-5].profit == (made.limit_price - (640 - Decimal("636.5"))) * 200 - Decimal("4.52")
+    assert by_move[-3].profit == by_move[0].profit == made.max_profit
+
+
+@given(spot=st.floats(min_value=100, max_value=1500), quantity=st.integers(min_value=1, max_value=10))
+def test_no_move_loses_more_than_the_width_or_earns_more_than_the_credit(spot: float, quantity: int) -> None:
+    made = plan.figured(b.proposal(quantity=quantity), Settings())
+    for each in outcomes(made, spot):
+        assert made.max_profit - 500 * quantity <= each.profit <= made.max_profit
+        assert -made.max_loss <= each.profit
+
+
+def test_the_chance_to_end_in_the_money_agrees_with_the_model_that_priced_the_chain(desk: ApprovalDesk) -> None:
+    entry, years = b.candidate(), 32.25 / 365
+    vol = entry.short.iv * sqrt(years)
+    forward = b.SPOT * exp((b.RATE - b.DIVIDEND_YIELD) * years)
+    expected = NormalDist().cdf(-(log(forward / 640) / vol - vol / 2))
+    shown = review(desk.bench, number(desk.proposed()))
+    assert shown.in_the_money == pytest.approx(expected, abs=0.006)
+
+
+def test_fresh_quotes_are_shown_beside_those_of_the_run(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    desk.moved(points=-2, cents=4)
+    shown = review(desk.bench, number(made))
+    assert shown.then is not None
+    assert shown.now is not None
+    assert (shown.then.spot, shown.now.spot) == (670.0, 668.0)
+    assert shown.now.mid - shown.then.mid == Decimal("0.04")
+    assert shown.now.natural - shown.then.natural == Decimal("0.04")
+    assert shown.stale is None
+
+
+def test_a_market_that_has_run_away_is_said_without_forbidding_anything(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    desk.moved(points=-7, cents=-20)
+    shown = review(desk.bench, number(made))
+    assert {finding.rule for finding in shown.findings} == {"underlying", "credit_fall", "limit_price"}
+    assert not any(finding.blocks for finding in shown.findings)
+
+
+def test_a_market_that_does_not_answer_leaves_the_stored_quotes_and_says_so(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    desk.world.market.trouble = Unavailable("429 from cboe")
+    shown = review(desk.bench, number(made))
+    assert shown.now == shown.then
+    assert shown.stale is not None
+    assert "429 from cboe" in shown.stale
+
+
+def test_a_recorded_market_says_that_nothing_newer_exists(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    desk.world.market.is_recorded = True
+    stale = review(desk.bench, number(made)).stale
+    assert stale is not None
+    assert "recorded market" in stale
+
+
+def test_evidence_is_shown_with_the_value_that_the_record_has(desk: ApprovalDesk) -> None:
+    cited = review(desk.bench, number(desk.proposed())).cited
+    assert [(fact.path.rpartition(".")[2], fact.value) for fact in cited] == [("mid", "0.575"), ("vix", "16.50")]
+
+
+@pytest.mark.parametrize(
+    "path", ["menu", "menu.", "menu.X.mid", "menu.P6405.__class__", "market.__doc__", "history.close", "...", ""]
+)
+def test_evidence_that_points_nowhere_has_no_value(desk: ApprovalDesk, path: str) -> None:
+    run = a_run(desk.store, b.recommendation(evidence=(path,)))
+    shown = review_run(desk.bench, run.id)
+    assert [fact.value for fact in shown.cited] == [None]
+
+
+def test_the_fixed_rules_pick_is_on_the_screen(desk: ApprovalDesk) -> None:
+    pick = review(desk.bench, number(desk.proposed())).rule_pick
+    assert pick is not None
+    assert pick.candidate_id == b.menu().candidates[1].id
+
+
+# Yes.
+
+
+def test_an_approval_holds_the_hash_and_the_quotes_that_were_shown_for_an_hour(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    desk.moved(points=1, cents=1)
+    shown = review(desk.bench, number(made))
+    yes = approve(desk.bench, shown, by="anna", note="looks fine")
+    assert shown.now is not None
+    assert (yes.hash, yes.by, yes.note) == (made.hash, "anna", "looks fine")
+    assert (yes.spot, yes.mid, yes.natural) == (671.0, shown.now.mid, shown.now.natural)
+    assert yes.until - yes.at == timedelta(minutes=60)
+    assert desk.world.state(number(made)) is P.APPROVED
+
+
+def test_what_was_approved_can_be_executed(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    approve(desk.bench, review(desk.bench, number(made)), by="anna")
+    desk.world.orders.fills_at = Decimal(9)
+    assert execute(desk.bench, number(made)).state is P.DONE
+
+
+def test_an_approved_proposal_is_not_approved_again_and_says_who_and_when(desk: ApprovalDesk) -> None:
+    shown = review(desk.bench, number(desk.proposed()))
+    approve(desk.bench, shown, by="anna")
+    with pytest.raises(Refused, match=r"approved by anna at 2025-10-06 10:00 New York") as trouble:
+        approve(desk.bench, shown, by="bert")
+    assert code_of(trouble.value) == 10
+
+
+def test_a_declined_proposal_cannot_be_approved_and_says_who_declined_it(desk: ApprovalDesk) -> None:
+    shown = review(desk.bench, number(desk.proposed()))
+    assert shown.proposal is not None
+    decline(desk.bench, number(shown.proposal), by="bert", note="too thin")
+    with pytest.raises(Refused, match="declined by bert: too thin") as trouble:
+        approve(desk.bench, shown, by="anna")
+    assert code_of(trouble.value) == 10
+
+
+def test_a_proposal_lapses_with_its_session(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    shown = review(desk.bench, number(made))
+    desk.world.clock.at = made.lapses_at + timedelta(seconds=1)
+    with pytest.raises(Refused, match="lapsed with its session") as trouble:
+        approve(desk.bench, shown, by="anna")
+    assert code_of(trouble.value) == 10
+    assert desk.world.state(number(made)) is P.LAPSED
+
+
+def test_a_proposal_that_was_changed_in_another_window_is_not_approved(desk: ApprovalDesk) -> None:
+    shown = review(desk.bench, number(desk.proposed()))
+    resize(desk.bench, shown, 1)
+    with pytest.raises(Refused, match="was changed since it was shown") as trouble:
+        approve(desk.bench, shown, by="anna")
+    assert code_of(trouble.value) == 10
+    assert shown.proposal is not None
+    assert desk.world.state(number(shown.proposal)) is P.PROPOSED
+
+
+def test_an_approval_that_is_over_makes_the_proposal_wait_again(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    approve(desk.bench, review(desk.bench, number(made)), by="anna")
+    desk.world.clock.at = b.later(minutes=61)
+    assert waiting(desk.bench, number(made)).state is P.PROPOSED
+    yes = approve(desk.bench, review(desk.bench, number(made)), by="bert")
+    assert yes.by == "bert"
+
+
+def test_without_any_quotes_nothing_is_approved(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    desk.world.market.trouble = Unavailable("gone")
+    shown = replace(review(desk.bench, number(made)), now=None)
+    with pytest.raises(Unavailable, match="without quotes"):
+        approve(desk.bench, shown, by="anna")
+
+
+@pytest.mark.parametrize(("worth", "rule"), [("50000", "max_loss"), ("0", "max_loss")])
+def test_limits_are_judged_again_at_the_yes(desk: ApprovalDesk, worth: str, rule: str) -> None:
+    shown = review(desk.bench, number(desk.proposed()))
+    poorer = b.account(net_liquidation=Decimal(worth), buying_power=Decimal(worth))
+    desk.world.account.account = poorer
+    with pytest.raises(Refused, match="was not approved") as trouble:
+        approve(desk.bench, shown, by="anna")
+    assert any("maximum loss" in reason for reason in trouble.value.reasons)
+    assert shown.proposal is not None
+    found = limits.check_proposal(shown.proposal, poorer, Exposure(), Settings(), b.NOW)
+    assert rule in {finding.rule for finding in found if finding.blocks}
+    assert review(desk.bench, number(shown.proposal)).loss_percent > 1
+
+
+def test_after_the_last_entry_time_nothing_is_approved(desk: ApprovalDesk) -> None:
+    shown = review(desk.bench, number(desk.proposed()))
+    desk.world.clock.at = datetime(2025, 10, 6, 19, 50, tzinfo=UTC)
+    with pytest.raises(Refused, match="was not approved"):
+        approve(desk.bench, shown, by="anna")
+
+
+def test_of_two_windows_that_approve_at_once_exactly_one_wins(tmp_path: Path) -> None:
+    desk = ApprovalDesk(tmp_path)
+    made = desk.proposed()
+    shown = review(desk.bench, number(made))
+    start = threading.Barrier(8)
+    won: list[Approval] = []
+    lost: list[str] = []
+
+    def window(name: str) -> None:
+        with Store.open(tmp_path / "paper.db", mode=Mode.PAPER, account=b.ACCOUNT, at=b.NOW) as store:
+            bench = replace(desk.bench, store=store)
+            start.wait()
+            try:
+                won.append(approve(bench, shown, by=name))
+            except Refused as refusal:
+                lost.append(refusal.message)
+
+    windows = [threading.Thread(target=window, args=(f"user{each}",)) for each in range(8)]
+    for each in windows:
+        each.start()
+    for each in windows:
+        each.join()
+    assert len(won) == 1
+    assert len(lost) == 7
+    assert all(f"approved by {won[0].by} at" in words for words in lost)
+    assert desk.store.approval_of(number(made)) == won[0]
+    desk.store.close()
+
+
+# No.
+
+
+def test_a_declined_proposal_is_declined_for_good(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    assert decline(desk.bench, number(made), by="anna", note="earnings week").state is P.DECLINED
+    with pytest.raises(Refused, match="declined by anna: earnings week"):
+        decline(desk.bench, number(made), by="anna")
+
+
+def test_an_approved_proposal_can_be_taken_back(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    approve(desk.bench, review(desk.bench, number(made)), by="anna")
+    assert decline(desk.bench, number(made), by="bert").state is P.DECLINED
+    with pytest.raises(Refused):
+        execute(desk.bench, number(made))
+
+
+# Changes.
+
+
+def test_another_quantity_makes_a_new_hash_and_new_figures(desk: ApprovalDesk) -> None:
+    before = desk.proposed()
+    after = resize(desk.bench, review(desk.bench, number(before)), 1).proposal
+    assert after is not None
+    assert after.hash != before.hash
+    assert after.hash == plan.digest_of(after)
+    assert (after.id, after.quantity, after.chosen_by) == (before.id, 1, "grok")
+    assert after.max_loss * 2 == before.max_loss
+    assert desk.store.proposal(number(before)) == after
+
+
+def test_the_order_body_follows_the_quantity(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    resize(desk.bench, review(desk.bench, number(made)), 1)
+    assert '"quantity": 1' in desk.store.proposal_body(number(made))
+    assert '"quantity": 2' not in desk.store.proposal_body(number(made))
+
+
+@pytest.mark.parametrize("quantity", [3, 10, 99])
+def test_more_contracts_than_the_limits_leave_are_refused_with_the_bound(desk: ApprovalDesk, quantity: int) -> None:
+    made = desk.proposed()
+    with pytest.raises(Refused, match=r"the limits leave 2 \(max loss\)"):
+        resize(desk.bench, review(desk.bench, number(made)), quantity)
+    assert desk.store.proposal(number(made)).hash == made.hash
+
+
+@pytest.mark.parametrize("quantity", [0, -1])
+def test_less_than_one_contract_is_refused(desk: ApprovalDesk, quantity: int) -> None:
+    with pytest.raises(Refused, match="1 is the least"):
+        resize(desk.bench, review(desk.bench, number(desk.proposed())), quantity)
+
+
+def test_the_same_quantity_writes_nothing(desk: ApprovalDesk) -> None:
+    shown = review(desk.bench, number(desk.proposed()))
+    assert resize(desk.bench, shown, 2) is shown
+
+
+def test_a_lower_floor_makes_a_new_hash_and_a_larger_loss(desk: ApprovalDesk) -> None:
+    before = desk.proposed()
+    after = refloor(desk.bench, review(desk.bench, number(before)), Decimal("0.52")).proposal
+    assert after is not None
+    assert after.hash not in ("", before.hash)
+    assert after.floor_price == Decimal("0.52")
+    assert after.limit_price == before.limit_price
+    assert after.max_loss - before.max_loss == (before.floor_price - Decimal("0.52")) * 200
+
+
+@pytest.mark.parametrize("floor", ["0.50", "0.10", "0", "-0.55", "0.59", "5", "0.555"])
+def test_a_floor_below_the_natural_above_the_start_or_off_the_tick_is_refused(desk: ApprovalDesk, floor: str) -> None:
+    made = desk.proposed()
+    with pytest.raises(Refused):
+        refloor(desk.bench, review(desk.bench, number(made)), Decimal(floor))
+    assert desk.store.proposal(number(made)).hash == made.hash
+
+
+def test_a_floor_whose_credit_is_too_small_for_the_width_is_refused(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    desk.moved(cents=-3)
+    with pytest.raises(Refused, match="of the width"):
+        refloor(desk.bench, review(desk.bench, number(made)), Decimal("0.49"))
+
+
+def test_a_floor_at_which_the_loss_breaks_a_limit_is_refused(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    shown = review(desk.bench, number(made))
+    tight = Decimal(90_000)
+    desk.world.account.account = b.account(net_liquidation=tight, buying_power=tight)
+    with pytest.raises(Refused, match="too many"):
+        refloor(desk.bench, shown, Decimal("0.51"))
+
+
+def test_another_candidate_is_recorded_as_a_persons_choice(desk: ApprovalDesk) -> None:
+    before = desk.proposed()
+    other = b.menu().candidates[2]
+    shown = choose(desk.bench, review(desk.bench, number(before)), other.id)
+    after = shown.proposal
+    assert after is not None
+    assert (after.id, after.candidate_id, after.chosen_by) == (before.id, other.id, "person")
+    assert after.legs == other.spread.legs
+    assert after.hash != before.hash
+    assert shown.candidate == other
+    assert shown.allowed is not None
+
+
+def test_an_id_that_is_not_on_the_menu_is_a_usage_error(desk: ApprovalDesk) -> None:
+    shown = review(desk.bench, number(desk.proposed()))
+    with pytest.raises(Usage, match="is not on this menu"):
+        choose(desk.bench, shown, "p6405")
+
+
+def test_a_candidate_that_the_conditions_refuse_is_not_taken(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    shown = review(desk.bench, number(made))
+    desk.world.clock.at = datetime(2025, 10, 6, 19, 50, tzinfo=UTC)
+    with pytest.raises(Refused, match="was not taken"):
+        choose(desk.bench, shown, b.menu().candidates[2].id)
+    assert desk.store.proposal(number(made)).hash == made.hash
+
+
+def test_a_candidate_whose_quotes_moved_away_is_not_taken(desk: ApprovalDesk) -> None:
+    shown = review(desk.bench, number(desk.proposed()))
+    desk.moved(points=-8)
+    with pytest.raises(Refused, match="underlying moved"):
+        choose(desk.bench, shown, b.menu().candidates[2].id)
+
+
+def test_a_broker_that_refuses_the_dry_run_leaves_the_proposal_as_it_was(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    desk.world.orders.refuse = "margin_check_failed"
+    with pytest.raises(Refused, match="margin_check_failed"):
+        resize(desk.bench, review(desk.bench, number(made)), 1)
+    assert desk.store.proposal(number(made)).hash == made.hash
+
+
+@pytest.mark.parametrize("change", ["choose", "resize", "refloor"])
+def test_of_two_windows_that_change_at_once_the_second_is_refused(desk: ApprovalDesk, change: str) -> None:
+    shown = review(desk.bench, number(desk.proposed()))
+    resize(desk.bench, shown, 1)
+    with pytest.raises(Refused, match="was changed since it was shown"):
+        if change == "choose":
+            choose(desk.bench, shown, b.menu().candidates[2].id)
+        elif change == "resize":
+            resize(desk.bench, shown, 1)
+        else:
+            refloor(desk.bench, shown, Decimal("0.54"))
+
+
+def test_nothing_of_an_approved_proposal_can_be_changed(desk: ApprovalDesk) -> None:
+    shown = review(desk.bench, number(desk.proposed()))
+    approve(desk.bench, shown, by="anna")
+    for change in (
+        lambda: resize(desk.bench, shown, 1),
+        lambda: refloor(desk.bench, shown, Decimal("0.54")),
+        lambda: choose(desk.bench, shown, b.menu().candidates[2].id),
+    ):
+        with pytest.raises(Refused, match="approved by anna"):
+            change()
+
+
+def test_a_closing_is_neither_resized_nor_refloored_nor_exchanged(desk: ApprovalDesk) -> None:
+    opening = desk.proposed()
+    approve(desk.bench, review(desk.bench, number(opening)), by="anna")
+    desk.world.orders.fills_at = Decimal(9)
+    execute(desk.bench, number(opening))
+    trade = desk.store.trade_of_proposal(number(opening))
+    assert trade is not None
+    assert trade.id is not None
+    closing = b.close_proposal(trade.id, run_id=opening.run_id)
+    closing = desk.store.add_proposal(replace(closing, hash=plan.digest_of(closing)), body="{}", at=b.NOW)
+    shown = review(desk.bench, number(closing))
+    assert shown.outcomes == ()
+    assert shown.trade == trade
+    for change in (
+        lambda: resize(desk.bench, shown, 1),
+        lambda: refloor(desk.bench, shown, Decimal("-0.32")),
+        lambda: choose(desk.bench, shown, b.menu().candidates[2].id),
+    ):
+        with pytest.raises(Refused, match=f"closes T{trade.id}"):
+            change()
+    assert approve(desk.bench, shown, by="anna").hash == closing.hash
+
+
+# Overriding an abstention.
+
+
+def test_an_abstention_is_overridden_by_choosing_which_makes_the_proposal(desk: ApprovalDesk) -> None:
+    run = abstained(desk.store)
+    shown = choose(desk.bench, review_run(desk.bench, run.id), b.candidate().id)
+    made = shown.proposal
+    assert made is not None
+    assert (made.run_id, made.chosen_by, made.state, made.quantity) == (run.id, "person", P.PROPOSED, 2)
+    assert made.hash == plan.digest_of(made)
+    assert desk.store.proposal_of_run(run.id) == made
+    assert approve(desk.bench, shown, by="anna").hash == made.hash
+
+
+@pytest.mark.parametrize("cause", ["vetoed", "condition", "limits", "account", "analyst_failed"])
+def test_a_veto_is_never_overridden(desk: ApprovalDesk, cause: str) -> None:
+    run = abstained(desk.store, cause=cause)
+    with pytest.raises(Refused, match=f"ended {cause}") as trouble:
+        choose(desk.bench, review_run(desk.bench, run.id), b.candidate().id)
+    assert code_of(trouble.value) == 10
+    assert desk.store.proposal_of_run(run.id) is None
+
+
+def test_an_abstention_is_overridden_once(desk: ApprovalDesk) -> None:
+    run = abstained(desk.store)
+    shown = review_run(desk.bench, run.id)
+    choose(desk.bench, shown, b.candidate().id)
+    with pytest.raises(Refused, match="overridden already"):
+        choose(desk.bench, shown, b.candidate().id)
+
+
+def test_an_override_that_the_limits_refuse_makes_no_proposal(desk: ApprovalDesk) -> None:
+    run = abstained(desk.store)
+    desk.world.account.account = b.account(net_liquidation=Decimal(20_000), buying_power=Decimal(20_000))
+    with pytest.raises(Refused, match="not one contract fits"):
+        choose(desk.bench, review_run(desk.bench, run.id), b.candidate().id)
+    assert desk.store.proposal_of_run(run.id) is None
+
+
+def test_an_abstention_of_yesterday_is_not_overridden(desk: ApprovalDesk) -> None:
+    run = abstained(desk.store)
+    desk.world.clock.at = b.later(days=1)
+    with pytest.raises(Refused, match="is over"):
+        choose(desk.bench, review_run(desk.bench, run.id), b.candidate().id)
+
+
+def test_an_older_abstention_does_not_push_a_newer_proposal_aside(desk: ApprovalDesk) -> None:
+    run = abstained(desk.store)
+    newer = desk.proposed()
+    with pytest.raises(Refused, match=f"P{newer.id} of the newer run"):
+        choose(desk.bench, review_run(desk.bench, run.id), b.menu().candidates[2].id)
+    assert desk.world.state(number(newer)) is P.PROPOSED
+
+
+def test_without_a_proposal_there_is_nothing_to_approve_or_change(desk: ApprovalDesk) -> None:
+    shown = review_run(desk.bench, abstained(desk.store).id)
+    with pytest.raises(Refused, match="choose a candidate first"):
+        approve(desk.bench, shown, by="anna")
+    with pytest.raises(Refused, match="choose a candidate first"):
+        resize(desk.bench, shown, 1)
