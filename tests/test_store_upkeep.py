@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Annotated
 
+import jsonschema
 import pytest
 import typer
 from typer.testing import CliRunner, Result
@@ -393,6 +394,13 @@ def test_audit_verify_sees_a_head_that_the_history_does_not_hold(home: Path) -> 
     assert run(home, "verify", "--head", "f" * 64).exit_code == 74
     with opened(home / "paper.db", account=None, read_only=True) as store:
         assert run(home, "verify", "--head", store.head()).exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["check", "backup", "verify"])
+def test_the_documents_fit_their_schemas(home: Path, command: str) -> None:
+    document = json.loads(run(home, command, "--json").stdout)
+    schema = Path(db.__file__).parents[1] / "data" / "schemas" / f"{document['schema']}.json"
+    jsonschema.validate(document, json.loads(schema.read_text()))
 
 
 def test_the_commands_of_the_builders_account_are_of_their_own(made: Path) -> None:

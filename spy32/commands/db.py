@@ -57,7 +57,7 @@ def _answer(app: "App", lines: list[str], json: bool, **facts: Any) -> None:
     from spy32.render.out import put
 
     if json:
-        empty: dict[str, Any] = {"problems": [], "backup": None, "moved": None}
-        emit(app.out, {"schema": "spy32.db", "version": 1, "database": str(app.database), **empty, **facts})
+        unsaid: dict[str, Any] = {"action": "", "problems": [], "backup": None, "moved": None}
+        emit(app.out, {"schema": "spy32.db", "version": 1, "database": str(app.database), **unsaid, **facts})
     else:
         put(app.out, "".join(f"{line}\n" for line in lines))
