@@ -23,10 +23,10 @@ from spy32.records.reading import Words
 from spy32.records.risk import Risk
 from spy32.records.runs import Runs
 from spy32.records.trouble import damage, translated
-from spy32.records.upkeep import Upkeep
+from spy32.records.upkeep import Upkeep, backup_path, is_sound
 from spy32.records.views import Views
 
-__all__ = ["AuditReport", "Store", "Words"]
+__all__ = ["AuditReport", "Store", "Words", "backup_path", "is_sound"]
 
 
 class Store(Runs, Views, Risk, Outbox, Ledger, Upkeep):

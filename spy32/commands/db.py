@@ -30,7 +30,7 @@ def check(ctx: typer.Context, json: Json = False) -> None:
 
 def backup(ctx: typer.Context, file: NewFile = None, json: Json = False) -> None:
     """Make a checked copy of the database while it is in use."""
-    from spy32.records.upkeep import backup_path
+    from spy32.store import backup_path
 
     app = app_of(ctx)
     made = app.reading().backup(file or backup_path(app.database, app.clock()))
@@ -40,8 +40,7 @@ def backup(ctx: typer.Context, file: NewFile = None, json: Json = False) -> None
 def restore(ctx: typer.Context, file: BackupFile, force: Force = False, json: Json = False) -> None:
     """Put a backup in the place of a lost or damaged database; what was there is moved aside, not deleted."""
     from spy32.errors import Refused
-    from spy32.records.upkeep import is_sound
-    from spy32.store import Store
+    from spy32.store import Store, is_sound
 
     app = app_of(ctx)
     if not force and is_sound(app.database):
