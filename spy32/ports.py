@@ -86,7 +86,7 @@ class Notifier(Protocol):
 
 
 class Locks(Protocol):
-    """Kernel locks of a home: gone with their holder. `hold` raises `Unavailable` naming pid and start of the holder."""
+    """Kernel locks of a home, gone with their holder. `hold` raises `Unavailable`, naming the holder and its start."""
 
     def hold(self, name: str, *, wait_seconds: float = 0) -> AbstractContextManager[None]: ...
     def is_free(self, name: str) -> bool: ...

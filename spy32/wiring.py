@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from spy32.domain.trading import Mode
 from spy32.errors import BadSettings, Unusable, Usage
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from spy32.brokers.paper import PaperBroker
+    from spy32.console import Plain
     from spy32.desk.bench import Bench
     from spy32.domain.deciding import Proposal
     from spy32.domain.running import Run
@@ -63,6 +64,7 @@ class App:
     locations: Locations
     verbosity: int = 0
     _open: list["Store"] = field(default_factory=list)
+    _watching: bool = False
 
     @classmethod
     def of_process(cls, *, home: str | None, mode: str | None, verbosity: int) -> "App":
@@ -118,11 +120,11 @@ class App:
         return self.env.get("LOGNAME") or self.env.get("USER") or "unknown"
 
     @cached_property
-    def out(self) -> "Console":
+    def out(self) -> "Console | Plain":
         return _console(sys.stdout, self.env)
 
     @cached_property
-    def err(self) -> "Console":
+    def err(self) -> "Console | Plain":
         return _console(sys.stderr, self.env)
 
     @property
@@ -131,12 +133,26 @@ class App:
         return sys.stdin.isatty() and sys.stdout.isatty()
 
     def warn(self, line: str) -> None:
+        self._end_watch()
         print(f"spy32: {line}", file=sys.stderr)  # noqa: T201 - warnings never wrap
 
     def tell(self, line: str) -> None:
         """A line of progress: shown on a terminal or with -v, never under cron."""
+        self._end_watch()
         if self.verbosity > 0 or (self.verbosity == 0 and sys.stderr.isatty()):
             print(line, file=sys.stderr)  # noqa: T201
+
+    def watch(self, line: str) -> None:
+        """A line that the next one replaces; only where a terminal can."""
+        if self.verbosity >= 0 and sys.stderr.isatty() and self.env.get("TERM") != "dumb":
+            sys.stderr.write(f"\r\x1b[K{line}")
+            sys.stderr.flush()
+            self._watching = True
+
+    def _end_watch(self) -> None:
+        if self._watching:
+            sys.stderr.write("\r\x1b[K")
+            self._watching = False
 
     @cached_property
     def locks(self) -> "FileLocks":
@@ -183,6 +199,7 @@ class App:
         return store
 
     def close(self) -> None:
+        self._end_watch()
         while self._open:
             self._open.pop().close()
 
@@ -267,6 +284,7 @@ class App:
             sleep=self.sleep,
             halted=self.halted,
             tell=tell or self.tell,
+            watch=self.watch,
         )
 
     def market_of(self, store: "Store", proposal: "Proposal | None") -> "Market | None":
@@ -337,11 +355,16 @@ def _mode_bits(path: Path) -> int | None:
         return None
 
 
-def _console(stream: object, env: Mapping[str, str]) -> "Console":
+def _console(stream: TextIO, env: Mapping[str, str]) -> "Console | Plain":
+    """Rich's console on a terminal; without one, plain text that nothing wraps or cuts, and rich is not imported."""
+    if not stream.isatty() and not env.get("FORCE_COLOR"):
+        from spy32.console import Plain
+
+        return Plain(stream)
     from rich.console import Console
 
     plain = bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb"
-    return Console(file=stream, no_color=plain or None, highlight=False, soft_wrap=False, emoji=False, markup=False)  # type: ignore[arg-type]
+    return Console(file=stream, no_color=plain or None, highlight=False, soft_wrap=False, emoji=False, markup=False)
 
 
 def log_traceback(bug: BaseException, home: str | None) -> str:

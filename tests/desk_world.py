@@ -41,6 +41,7 @@ class World:
             sleep=self.clock.sleep,
             halted=lambda: self.halt,
             tell=self.said.append,
+            watch=lambda line: None,
         )
 
     def proposed(self, **over: object) -> Proposal:

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from spy32.commands.show import show
 from spy32.commands.status import status
+from spy32.console import Plain
 from spy32.domain.trading import Mode
 from spy32.errors import Spy32Error, Usage
-from spy32.render.out import Plain
 from spy32.settings import Settings
 from spy32.settings.paths import locations
 from spy32.store import Store

@@ -10,10 +10,10 @@ from typing import Any
 import jsonschema
 import pytest
 
+from spy32.console import Plain
 from spy32.domain.running import HistoryRow, Outcome
 from spy32.domain.trading import ExpectedValue
 from spy32.render.documents import emit, error_document, history_document, run_document
-from spy32.render.out import Plain
 from spy32.render.page import Answer
 from tests import builders as b
 from tests import views

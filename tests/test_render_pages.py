@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from spy32.console import Plain
 from spy32.domain.running import HistoryRow, Outcome
 from spy32.domain.trading import Mode
 from spy32.domain.views import RunView
@@ -33,7 +34,7 @@ def page(view: RunView) -> Page:
 
 def rendered(wanted: Page, width: int, **looks: object) -> str:
     """As a terminal of that width shows it; a width of 0 is none."""
-    console = screen(width, **looks) if width else out.Plain(StringIO())  # type: ignore[arg-type]
+    console = screen(width, **looks) if width else Plain(StringIO())  # type: ignore[arg-type]
     out.show(console, wanted)
     return shown(console)
 
@@ -334,7 +335,7 @@ def test_a_reader_that_has_gone_ends_a_page_in_silence() -> None:
         reading, writing = os.pipe()
         os.close(reading)
         with os.fdopen(writing, "w") as pipe:
-            console = screen(80) if terminal else out.Plain(pipe)
+            console = screen(80) if terminal else Plain(pipe)
             console.file = pipe
             out.show(console, page(views.filled()))
             out.show(console, page(views.filled()))

@@ -160,18 +160,21 @@ class PaperBroker:
             return None
 
     def would_fill(self, order: BrokerOrder, quotes: LegQuotes) -> bool:
-        """The paper rule: our limit is at or below the mid less a share of the half-spread (mid - natural)."""
+        """The paper rule: our limit is at or below the mid less a share of half of (mid - natural).
+
+        That half is what a price plan gives up by default, so a share of 0 fills at the mid and 1 at the floor.
+        """
         prices = natural_and_mid(order.legs, quotes.quotes)
         if prices is None:
             return False
         natural, mid = prices
-        return order.limit <= mid - self._settings.paper.fill_share * (mid - natural)
+        return order.limit <= mid - self._settings.paper.fill_share * (mid - natural) / 2
 
     @property
     def assumption(self) -> str:
         """The fill rule in words, kept with every paper trade."""
         share = self._settings.paper.fill_share
-        return f"paper fill at our limit once it is at or below mid less {share} of the half-spread"
+        return f"paper fill, whole and at our limit, once it is at or below mid less {share} of half of (mid - natural)"
 
 
 def parsed(body: str) -> BrokerOrder:

@@ -88,7 +88,7 @@ def _started(app: "App", asked: Request, settings: "Settings") -> "Run | None":
     store = app.store()
     store.interrupt_runs(now)
     market = None if asked.scheduled else _market_clock(app, asked)
-    decision = _decision(app, asked, store)
+    decision = _decision(app, asked, store, market)
     if isinstance(decision, Nothing | Already):
         if decision.message:
             app.warn(decision.message)
@@ -125,9 +125,10 @@ def _trigger(asked: Request) -> "Trigger":
     return Trigger.CRON if asked.scheduled else Trigger.MANUAL
 
 
-def _decision(app: "App", asked: Request, store: "Store") -> "Decision":
+def _decision(app: "App", asked: Request, store: "Store", market: "Market | None") -> "Decision":
     """What the clock, the switches and the runs of the slot say."""
-    from spy32.ops.schedule import Situation, due, manual_decision, scheduled_decision
+    from spy32.domain.running import Trigger
+    from spy32.ops.schedule import Situation, Skip, Start, due, manual_decision, scheduled_decision
 
     situation = Situation(
         now=app.clock(),
@@ -145,7 +146,11 @@ def _decision(app: "App", asked: Request, store: "Store") -> "Decision":
     if asked.force and not runs and latest is not None and latest.profile == asked.profile:
         # A run by hand outside the window has no slot, and is still what `--force` repeats.
         runs = (latest,)
-    return manual_decision(situation, runs, force=asked.force)
+    decision = manual_decision(situation, runs, force=asked.force)
+    if market is not None and market.is_recorded and isinstance(decision, Skip):
+        # The clock of recorded quotes is judged with them, by the session gate, so that the run says what is wrong.
+        return Start(slot=None, late=False, trigger=Trigger.MANUAL)
+    return decision
 
 
 def _run(

@@ -1,6 +1,6 @@
 """`approve`: a person looks at a proposal, may change it, and says yes, no or nothing."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -8,6 +8,8 @@ from spy32.commands.common import Json, app_of, number_of, proposal_id
 from spy32.errors import Usage
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from spy32.desk.bench import Bench
     from spy32.desk.shown import Review
     from spy32.domain.deciding import Proposal
@@ -119,7 +121,7 @@ def _ask(app: "App", chosen: Chosen, *, note: str, json: bool) -> None:
     from spy32.render.out import put
 
     console = app.err if json else app.out
-    dialogue = Dialogue(bench=chosen.bench, console=console, by=app.user, note=note)
+    dialogue = Dialogue(bench=chosen.bench, console=cast("Console", console), by=app.user, note=note)
     shown = dialogue.run(_first(chosen))
     if shown.proposal is not None and shown.proposal.id is not None and (json or dialogue.is_decided):
         _tell(app, chosen.bench, shown.proposal.id, json=json)

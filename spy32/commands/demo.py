@@ -1,8 +1,13 @@
 """`demo`: the whole cycle in a throw-away home."""
 
+from typing import TYPE_CHECKING, cast
+
 import typer
 
 from spy32.commands.common import app_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def demo(ctx: typer.Context) -> None:
@@ -10,4 +15,4 @@ def demo(ctx: typer.Context) -> None:
     from spy32.ops.demo import demo as play
 
     app = app_of(ctx)
-    play(app.out, app.env)
+    play(cast("Console", app.out), app.env)

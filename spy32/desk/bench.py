@@ -24,6 +24,9 @@ class Bench:
     halted: Callable[[], str | None]
     """The reason in the halt file, or None."""
     tell: Callable[[str], None]
+    """A line of the story, for good."""
+    watch: Callable[[str], None]
+    """A line that the next one replaces, where there is a terminal."""
 
     def stop_if_halted(self) -> None:
         """`NotPermitted` while the halt file is there."""

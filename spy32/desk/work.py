@@ -57,7 +57,8 @@ def _rest(bench: Bench, order: Order, until: datetime) -> Order:
     while True:
         order = settle.reread(bench, order)
         left = (until - bench.clock()).total_seconds()
-        bench.tell(f"{order.reference}: {order.state} at {order.limit}, {order.filled} of {order.quantity} filled")
+        seen = f"{order.reference}: {order.state} at {order.limit}, {order.filled} of {order.quantity} filled"
+        bench.watch(f"{seen}, {max(left, 0):.0f} s to the next step")
         if order.state in FINAL or left <= 0 or bench.halted() is not None:
             return order
         bench.sleep(min(POLL_SECONDS, left))
@@ -93,6 +94,7 @@ def _repriced(bench: Bench, proposal: Proposal, order: Order, price: Decimal) ->
     if after.state is OrderState.UNKNOWN:
         after = settle.resolve(bench, after)
     old = settle.reread(bench, order)
+    bench.tell(f"{after.reference}: {after.state} at {after.limit}")
     if after.state in (OrderState.REFUSED, OrderState.ABSENT):
         return old
     return after

@@ -1,4 +1,4 @@
-"""One run with all that came of it, as `show`, `approve` and the JSON document need it. Read from the store, never built to be stored."""
+"""One run with all that came of it, as `show`, `approve` and JSON need it: read from the store, never written to it."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime

@@ -5,10 +5,12 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from spy32.errors import Spy32Error
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
@@ -34,7 +36,7 @@ NEXT = (
 )
 
 
-def demo(out: Console, env: Mapping[str, str]) -> Path:
+def demo(out: "Console", env: Mapping[str, str]) -> Path:
     """The home that the demo used, left for looking at; `Spy32Error` when a step ended otherwise than well."""
     home = Path(tempfile.mkdtemp(prefix="spy32-demo-"))
     clean = {name: value for name, value in env.items() if not name.startswith(("SPY32_", "XAI_", "TASTYTRADE_"))}

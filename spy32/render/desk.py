@@ -4,8 +4,6 @@ import json as jsonlib
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
 from spy32.domain.acting import Trade
 from spy32.domain.codec import plain
 from spy32.domain.deciding import Proposal
@@ -15,18 +13,23 @@ from spy32.lifecycle import ProposalState
 from spy32.render.documents import emit, run_document
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from spy32.console import Plain
     from spy32.desk.execute import Rehearsal
     from spy32.desk.reconcile import Holding, Reconciled
     from spy32.pipeline.replay import Replay
 
+    Screen = Console | Plain
 
-def say(out: Console, lines: Iterable[str]) -> None:
+
+def say(out: "Screen", lines: Iterable[str]) -> None:
     """Print lines that the terminal may wrap but nothing cuts."""
     for line in lines:
         out.print(line, soft_wrap=True)
 
 
-def analyzed(out: Console, view: RunView) -> None:
+def analyzed(out: "Screen", view: RunView) -> None:
     """What came of a run, in a few lines, and what to type next."""
     run, proposal = view.run, view.proposal
     late = ", late" if run.late else ""
@@ -49,7 +52,7 @@ def analyzed(out: Console, view: RunView) -> None:
         say(out, [f"next: spy32 show R{run.id}"])
 
 
-def executed(out: Console, view: RunView, *, json: bool) -> None:
+def executed(out: "Screen", view: RunView, *, json: bool) -> None:
     """How the proposal of this run stands after `execute` or `cancel`."""
     if json:
         emit(out, run_document(view))
@@ -82,7 +85,7 @@ def _exit_days(proposal: Proposal) -> str:
     return f"{time_exit}always out by {proposal.exit.last_exit}"
 
 
-def rehearsal(out: Console, shown: "Rehearsal", *, json: bool) -> None:
+def rehearsal(out: "Screen", shown: "Rehearsal", *, json: bool) -> None:
     """Exactly what `execute` would send now, and what its checks say."""
     if json:
         document = {
@@ -116,7 +119,7 @@ def _rehearsed(shown: "Rehearsal") -> Iterable[str]:
         yield f"buying power used ${shown.answer.buying_power_change:,.2f}"
 
 
-def reconciled(out: Console, found: "Reconciled", *, json: bool) -> None:
+def reconciled(out: "Screen", found: "Reconciled", *, json: bool) -> None:
     """What was in flight, how it stands now, and where we and the broker differ."""
     if json:
         orders = [
@@ -147,7 +150,7 @@ def _holdings(found: Sequence["Holding"]) -> list[dict[str, object]]:
 
 
 def positions(
-    out: Console, found: Sequence["Holding"], trades: Sequence[Trade], account: Account, *, json: bool
+    out: "Screen", found: Sequence["Holding"], trades: Sequence[Trade], account: Account, *, json: bool
 ) -> None:
     """Every contract that our book or the broker holds, then the trades that they make up."""
     if json:
@@ -181,7 +184,7 @@ def _positions(found: Sequence["Holding"], trades: Sequence[Trade], account: Acc
         yield "no positions"
 
 
-def replayed(out: Console, found: "Replay", *, json: bool) -> None:
+def replayed(out: "Screen", found: "Replay", *, json: bool) -> None:
     """What was recomputed from the record, and every difference."""
     if json:
         document = {"schema": "spy32.replay", "version": 1, "run": found.name}

@@ -26,9 +26,9 @@ from spy32.render.document_parts import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from spy32.console import Plain
     from spy32.domain.running import HistoryRow, Run
     from spy32.domain.views import RunView
-    from spy32.render.out import Plain
     from spy32.render.page import Answer
 
 __all__ = [

@@ -1,35 +1,15 @@
 """How text reaches stdout: whole, as this terminal can show it, and in silence when the reader has gone."""
 
 import os
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING
 
+from spy32.console import Plain
 from spy32.render.words import ascii_only
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from spy32.render.page import Page
-
-
-class Plain:
-    """Stands in for rich's Console where there is no terminal: importing rich costs a cron job more than its work."""
-
-    is_terminal = False
-    is_dumb_terminal = False
-    no_color = True
-    color_system = None
-    width = 80
-
-    def __init__(self, file: TextIO) -> None:
-        self.file = file
-
-    @property
-    def encoding(self) -> str:
-        return (self.file.encoding or "utf-8").lower()
-
-    def print(self, *words: object, **_looks: Any) -> None:
-        """The words on one line, never wrapped; styles and the like are for terminals."""
-        put(self, " ".join(str(word) for word in words) + "\n")
 
 
 def is_screen(console: "Console | Plain") -> bool:

@@ -246,7 +246,10 @@ class Paper:
         D("100000"), "Net liquidation of a new paper account, dollars", low=D("1000"), high=D("1000000000")
     )
     fill_share: Decimal = knob(
-        D("0.25"), "Share of the half-spread that must be given up before a paper order fills", low=D("0"), high=D("1")
+        D("0.25"),
+        "Share of half of (mid less natural) that must be given up before a paper order fills",
+        low=D("0"),
+        high=D("1"),
     )
 
 

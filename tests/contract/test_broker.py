@@ -109,13 +109,13 @@ def test_a_paper_order_fills_whole_at_its_own_limit_and_never_better() -> None:
 
 
 @pytest.mark.parametrize("share", ["0", "0.25", "1"])
-def test_a_paper_order_fills_exactly_from_the_stated_share_of_the_half_spread_on(share: str) -> None:
+def test_a_paper_order_fills_exactly_from_the_stated_share_on(share: str) -> None:
     from dataclasses import replace
 
     settings = Settings()
     settings = replace(settings, paper=replace(settings.paper, fill_share=Decimal(share)))
     candidate = builders.candidate()
-    edge = candidate.mid - Decimal(share) * (candidate.mid - candidate.natural)
+    edge = candidate.mid - Decimal(share) * (candidate.mid - candidate.natural) / 2
     fills = edge.quantize(Decimal("0.01"), "ROUND_FLOOR")
     assert paper(settings=settings).submit(body(fills)).state is OrderState.FILLED
     assert paper(settings=settings).submit(body(fills + Decimal("0.01"))).state is OrderState.WORKING
