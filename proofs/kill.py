@@ -38,7 +38,7 @@ def prove(rounds: int, commands: Sequence[Sequence[str]] = CYCLE) -> dict[str, T
         template.mkdir()
         for number, command in enumerate(CYCLE):
             if command in commands:
-                figures[command[0]] = _every_point(command, CYCLE[number:], template, rounds)
+                figures[command[0]] = _every_point(command, CYCLE[max(number - 1, 0) :], template, rounds)
             _must(spy32(command, home=template)[0], command)
     return figures
 
@@ -65,7 +65,8 @@ def _every_point(command: Sequence[str], rest: Sequence[Sequence[str]], template
 
 
 def _recover(rest: Sequence[Sequence[str]], home: Path) -> None:
-    """What a person would type after a crash: reconcile, then the rest of the cycle again, over again."""
+    """What a person would type after a crash: reconcile, then the cycle from the step before, for an order that is absent
+    at the broker needs a new approval."""
     spy32(("reconcile",), home=home)
     for command in rest:
         spy32(command, home=home)

@@ -43,6 +43,14 @@ class Stopped(KeyboardInterrupt):
         self.code = 128 + number
 
 
+class Interrupted(Exception):
+    """A stop by signal on its way out; Typer would turn a KeyboardInterrupt into 130 without a word."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 class Boundary(TyperGroup):
     """Every way out of the program: the real one and the test runner's alike."""
 
@@ -52,6 +60,12 @@ class Boundary(TyperGroup):
         extra["standalone_mode"] = False
         code = run(lambda: super(Boundary, self).main(words, **extra), words)
         sys.exit(code)
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stop:
+            raise Interrupted(getattr(stop, "code", 130)) from stop
 
 
 def globals_first(words: list[str]) -> list[str]:
@@ -84,7 +98,7 @@ def run(command: Callable[[], Any], words: Sequence[str]) -> int:  # noqa: PLR09
         return report(2, usage_line(error), wants_json=wants_json)
     except BrokenPipeError:
         return quiet_end()
-    except (KeyboardInterrupt, typer.Abort) as stop:
+    except (Interrupted, KeyboardInterrupt, typer.Abort) as stop:
         code = getattr(stop, "code", 130)
         return report(code, "stopped; what was committed is kept", wants_json=wants_json)
     except Exception as bug:  # noqa: BLE001 - the outermost frame records what it cannot know
