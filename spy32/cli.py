@@ -61,7 +61,7 @@ class Boundary(TyperGroup):
         code = run(lambda: super(Boundary, self).main(words, **extra), words)
         sys.exit(code)
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
