@@ -5,8 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spy32.commands.common import Json, app_of
+from spy32.errors import BadSettings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from spy32.wiring import App
 
 Reason = Annotated[str, typer.Option(help="Why; shown by `status`.")]
@@ -14,18 +17,22 @@ Reason = Annotated[str, typer.Option(help="Why; shown by `status`.")]
 
 def pause(ctx: typer.Context, reason: Reason = "", json: Json = False) -> None:
     """Hold scheduled runs until `resume`."""
+    from spy32.ops.flags import PAUSED
     from spy32.ops.flags import pause as hold
 
     app = app_of(ctx)
-    _say(app, hold(app.store(), reason, app.clock()), json=json)
+    store = app.store()
+    message = hold(store, reason, app.clock())
+    flag = store.flag(PAUSED)
+    _say(app, message, paused=flag[0] if flag is not None else None, json=json)
 
 
 def halt(ctx: typer.Context, reason: Reason = "", json: Json = False) -> None:
-    """Stop every submit, in every mode, until `resume`."""
+    """Stop every submit, in every mode, until `resume`. Works on a damaged store and with settings that are wrong."""
     from spy32.ops.flags import halt as stop
 
     app = app_of(ctx)
-    _say(app, stop(app.locations.halt, reason, app.clock()), json=json)
+    _say(app, stop(app.locations.halt, reason, _now_if_it_can_be_had(app)), json=json)
 
 
 def resume(ctx: typer.Context, json: Json = False) -> None:
@@ -33,20 +40,27 @@ def resume(ctx: typer.Context, json: Json = False) -> None:
     from spy32.ops.flags import lift_halt, lift_pause
 
     app = app_of(ctx)
-    lifted = ["the halt"] if lift_halt(app.locations.halt) else []
-    if app.database.exists() and lift_pause(app.store(), app.clock()):
-        lifted.append("the pause")
+    # The halt goes last: a store that cannot be written leaves the stricter switch on.
+    pause_was_on = app.database.exists() and lift_pause(app.store(), app.clock())
+    halt_was_on = lift_halt(app.locations.halt)
+    lifted = [name for name, was_on in (("the pause", pause_was_on), ("the halt", halt_was_on)) if was_on]
     _say(app, f"lifted {' and '.join(lifted)}" if lifted else "nothing was held", json=json)
 
 
-def _say(app: "App", message: str, *, json: bool) -> None:
-    from spy32.render.desk import say
-    from spy32.render.documents import emit
+def _now_if_it_can_be_had(app: "App") -> "datetime | None":
+    try:
+        return app.clock()
+    except BadSettings:
+        return None
 
-    if json:
-        reason = app.halted()
-        paused = app.reading().flag("paused") if app.database.exists() else None
-        document = {"schema": "spy32.switches", "version": 1, "message": message}
-        emit(app.out, {**document, "halted": reason, "paused": paused[0] if paused is not None else None})
-    else:
-        say(app.out, [message])
+
+def _say(app: "App", message: str, *, paused: str | None = None, json: bool) -> None:
+    from spy32.render.documents import emit
+    from spy32.render.out import put
+
+    if not json:
+        put(app.out, f"{message}\n")
+        return
+    # `paused` is null after `halt` too, which looks at no store.
+    document = {"schema": "spy32.switches", "version": 1, "message": message, "halted": app.halted(), "paused": paused}
+    emit(app.out, document)

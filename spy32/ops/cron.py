@@ -1,114 +1,279 @@
-"""The crontab line: what to write, what a line means, when it starts next, and what in a crontab is a trap."""
+"""Crontab text: the line for this machine, what an existing one says, and when its lines start.
+
+The five fields are read as Debian's cron and cronie read them. Starts follow the machine's wall clock minute by minute;
+the help that cron gives to fixed times inside a clock change is left out, since clocks change at night on a Sunday.
+"""
 
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import islice
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from spy32.errors import Unusable
+from spy32.errors import BadSettings
+from spy32.ops.schedule import LATE_AFTER
+from spy32.sessions import Slot, slots_after
+from spy32.settings.model import Environment, Schedule
 
-EVERY = "*/15 * * * *"
-"""Every quarter of an hour: right in every zone and for every slot, since the program judges the time itself."""
-BOUNDS = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7))
-SETTING = re.compile(r"^\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)$")
+FIELDS = "*/15 * * * *"
+"""Every quarter of an hour of every day: New York's Monday morning is Monday night or Tuesday elsewhere, and its hour
+moves against zones that change their clocks on other dates or never. A start outside the window ends in silence."""
+
+SHORTHANDS = {
+    "@hourly": "0 * * * *",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@weekly": "0 0 * * 0",
+    "@monthly": "0 0 1 * *",
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+}
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+
+VARIABLE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
+PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
+MINUTE = timedelta(minutes=1)
+
+
+# Reading.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CronLine:
-    """One job of a crontab(5)."""
+class Job:
+    """One line that starts a command."""
 
+    text: str
     minutes: frozenset[int]
     hours: frozenset[int]
     days: frozenset[int]
     months: frozenset[int]
     weekdays: frozenset[int]
-    """0 to 6, Sunday is 0."""
-    any_day: bool
-    any_weekday: bool
+    """Sunday is 0."""
+    either_day: bool
+    """Both day fields are restricted: cron then starts when either of them fits."""
     command: str
 
-    def holds(self, at: datetime) -> bool:
-        """Whether cron starts the job in this minute of the machine's own time.
+    def fits_day(self, local: datetime) -> bool:
+        by_month, by_week = local.day in self.days, local.isoweekday() % 7 in self.weekdays
+        return local.month in self.months and (by_month or by_week if self.either_day else by_month and by_week)
 
-        crontab(5): when both the day and the weekday are restricted, either may match.
-        """
-        if at.minute not in self.minutes or at.hour not in self.hours or at.month not in self.months:
-            return False
-        day, weekday = at.day in self.days, at.isoweekday() % 7 in self.weekdays
-        return (day and weekday) if self.any_day or self.any_weekday else (day or weekday)
+    @property
+    def is_ours(self) -> bool:
+        return "spy32" in self.command and re.search(r"\banalyze\b", self.command) is not None
 
 
-def parse(line: str) -> CronLine:
-    """The five fields and the command; `Unusable` names the field that is wrong."""
-    parts = line.split(None, len(BOUNDS))
-    if len(parts) != len(BOUNDS) + 1:
-        raise Unusable(f"not a crontab line (five fields and a command): {line!r}")
-    sets = [_field(text, *bound) for text, bound in zip(parts, BOUNDS, strict=False)]
-    return CronLine(
-        minutes=sets[0],
-        hours=sets[1],
-        days=sets[2],
-        months=sets[3],
-        weekdays=frozenset(day % 7 for day in sets[4]),
-        any_day=parts[2].startswith("*"),
-        any_weekday=parts[4].startswith("*"),
-        command=parts[5],
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crontab:
+    jobs: tuple[Job, ...]
+    variables: Mapping[str, str]
+    warnings: tuple[str, ...]
+    """One line each, with the number of the line that it speaks of."""
+
+    @property
+    def ours(self) -> tuple[Job, ...]:
+        return tuple(job for job in self.jobs if job.is_ours)
+
+
+def parse_job(text: str) -> Job:
+    """One crontab line of five fields, or an @ shorthand, and a command."""
+    parts = text.split(None, 1)
+    if parts and parts[0].lower() in SHORTHANDS:
+        parts = [*SHORTHANDS[parts[0].lower()].split(), *parts[1:]]
+    else:
+        parts = text.split(None, 5)
+    if len(parts) != 6:
+        raise BadSettings(f"{text.strip()!r} is not a crontab line: five fields and a command")
+    minute, hour, day, month, weekday, command = parts
+    return Job(
+        text=text.strip(),
+        minutes=_field(minute, 0, 59),
+        hours=_field(hour, 0, 23),
+        days=_field(day, 1, 31),
+        months=_field(month, 1, 12, MONTHS),
+        weekdays=frozenset(number % 7 for number in _field(weekday, 0, 7, DAYS)),
+        either_day=not day.startswith("*") and not weekday.startswith("*"),
+        command=command.strip(),
     )
 
 
-def _field(text: str, name: str, low: int, high: int) -> frozenset[int]:
-    """A list of numbers, ranges and steps, as crontab(5) writes them."""
-    found: set[int] = set()
-    for part in text.split(","):
-        match = re.fullmatch(r"(?:(\*)|(\d+)(?:-(\d+))?)(?:/(\d+))?", part)
-        if match is None:
-            raise Unusable(f"the {name} field {text!r} is not one of a crontab")
-        first = low if match[1] else int(match[2])
-        last = high if match[1] else int(match[3] or match[2])
-        step = int(match[4] or 1)
-        if not (low <= first <= last <= high and step >= 1):
-            raise Unusable(f"the {name} field {text!r} is outside {low} to {high}")
-        found |= set(range(first, last + 1, step))
-    return frozenset(found)
+def read(text: str) -> Crontab:
+    """A whole user crontab, with warnings about what does not do what it seems to do."""
+    jobs: list[Job] = []
+    variables: dict[str, str] = {}
+    warnings: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip() or line.lstrip().startswith("#") or line.lstrip().lower().startswith("@reboot"):
+            continue
+        found = VARIABLE.fullmatch(line)
+        try:
+            if found is not None:
+                variables[found[1]] = found[2].strip("\"'")
+                said = _about_variable(found[1], variables[found[1]])
+            else:
+                jobs.append(parse_job(line))
+                said = _about_job(jobs[-1])
+        except BadSettings as trouble:
+            said = (trouble.message,)
+        warnings += [f"line {number}: {words}" for words in said]
+    if text and not text.endswith("\n"):
+        warnings.append("the last line has no line end; some crons ignore it")
+    return Crontab(jobs=tuple(jobs), variables=variables, warnings=tuple(warnings))
 
 
-def jobs(crontab: str) -> tuple[CronLine, ...]:
-    """Every job line of a crontab; comments and settings are passed over."""
-    lines = (line.strip() for line in crontab.splitlines())
-    return tuple(parse(line) for line in lines if line and not line.startswith("#") and not SETTING.match(line))
+def _field(text: str, low: int, high: int, names: tuple[str, ...] = ()) -> frozenset[int]:
+    return frozenset(number for part in text.split(",") for number in _part(part, low, high, names))
 
 
-def starts(job: CronLine, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
-    """The instants, UTC, at which a machine in `zone` starts the job, after an instant.
+def _part(text: str, low: int, high: int, names: tuple[str, ...]) -> range:
+    found = PART.fullmatch(text)
+    if found is None:
+        raise BadSettings(f"{text!r} is not a crontab field")
+    first, last, step = found.groups()
+    if step is not None and ((first is not None and last is None) or int(step) < 1):
+        raise BadSettings(f"{text!r} is not a crontab field: a step goes with * or a range")
+    start = _number(first, low, names) if first is not None else low
+    end = high if first is None else _number(last, low, names) if last is not None else start
+    if not low <= start <= end <= high:
+        raise BadSettings(f"{text!r} is outside {low} to {high} or backwards")
+    return range(start, end + 1, int(step or 1))
 
-    Walks real minutes, so an hour that a clock change skips has no start and one that it repeats has two.
-    """
-    at = after.astimezone(UTC).replace(second=0, microsecond=0)
-    while True:
-        at += timedelta(minutes=1)
-        if job.holds(at.astimezone(zone)):
+
+def _number(text: str, low: int, names: tuple[str, ...]) -> int:
+    if text.isdecimal():
+        return int(text)
+    if text.lower() in names:
+        return names.index(text.lower()) + low
+    raise BadSettings(f"{text!r} is neither a number nor a name that cron knows here")
+
+
+def _about_variable(name: str, value: str) -> tuple[str, ...]:
+    if name == "TZ":
+        return ("TZ= moves the clock of the job, never the schedule; spy32 needs none, so remove it",)
+    if name == "CRON_TZ":
+        return ("CRON_TZ= works in cronie only; Debian's and Ubuntu's cron ignores it. spy32 needs none, so remove it",)
+    if name == "PATH" and "$" in value:
+        return ("cron does not expand $ in PATH=",)
+    if name == "MAILTO" and not value:
+        return ("an empty MAILTO= drops every message",)
+    return ()
+
+
+def _about_job(job: Job) -> tuple[str, ...]:
+    said = []
+    if re.search(r"(?<!\\)%", job.command) is not None:
+        said.append("an unescaped % ends the command there; write \\%")
+    if job.is_ours and "--scheduled" not in job.command:
+        said.append("`analyze` without --scheduled makes a run at every start outside the slot; add --scheduled")
+    return tuple(said)
+
+
+# When.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Coming:
+    """The first start that falls into a slot's window, None when no line has one there."""
+
+    slot: Slot
+    start: datetime | None
+
+    @property
+    def is_late(self) -> bool:
+        return self.start is not None and self.start - self.slot.opens > LATE_AFTER
+
+
+def starts(job: Job, zone: tzinfo, first: datetime, until: datetime) -> Iterator[datetime]:
+    """Every instant in [first, until) at which cron starts `job` on a machine in `zone`, UTC."""
+    at = first.astimezone(UTC)
+    if at.second or at.microsecond:
+        at = at.replace(second=0, microsecond=0) + MINUTE
+    while at < until:
+        local = at.astimezone(zone)
+        if not job.fits_day(local) or local.hour not in job.hours:
+            # No clock change skips a whole hour's end, so the next full hour is never passed over.
+            at += MINUTE * (60 - local.minute)
+            continue
+        if local.minute in job.minutes:
             yield at
+        at += MINUTE
 
 
-def line_for(program: str) -> str:
-    """The line to put into a crontab."""
-    return f"{EVERY} {program} analyze --scheduled"
+def next_starts(
+    jobs: Sequence[Job], zone: tzinfo, now: datetime, schedule: Schedule, environment: Environment, *, count: int = 10
+) -> tuple[Coming, ...]:
+    """What `jobs` do for the next `count` slots on session days."""
+    slots = islice(slots_after(now, schedule, environment), count)
+    return tuple(Coming(slot=slot, start=_first_start(jobs, zone, slot)) for slot in slots)
 
 
-def traps(crontab: str) -> tuple[str, ...]:
-    """What in a crontab does not do what it seems to."""
-    found = []
-    for number, line in enumerate(crontab.splitlines(), 1):
-        setting = SETTING.match(line)
-        if setting and setting[1] == "CRON_TZ":
-            found.append(f"line {number}: CRON_TZ works only in cronie; Debian's cron ignores it, and spy32 needs none")
-        if setting and setting[1] == "TZ":
-            found.append(f"line {number}: TZ moves the job's clock, never the schedule; spy32 needs none")
-        if setting and setting[1] == "PATH" and "$" in setting[2]:
-            found.append(f"line {number}: cron does not expand {setting[2]!r}")
-        if not setting and not line.lstrip().startswith("#") and "%" in line.replace("\\%", ""):
-            found.append(f"line {number}: an unescaped % ends the command")
-    if crontab and not crontab.endswith("\n"):
-        found.append("the last line has no line end, and cron may drop it")
-    return tuple(found)
+def _first_start(jobs: Sequence[Job], zone: tzinfo, slot: Slot) -> datetime | None:
+    firsts = (next(starts(job, zone, slot.opens, slot.closes), None) for job in jobs)
+    return min((start for start in firsts if start is not None), default=None)
+
+
+# The machine.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MachineZone:
+    name: str
+    zone: tzinfo
+    warning: str | None = None
+
+
+def machine_zone(tz: str | None, localtime: Path = Path("/etc/localtime")) -> MachineZone:
+    """The zone of this machine's clock: TZ if it names one, else the system's. A machine without one is on UTC."""
+    system_name, system = _system_zone(localtime)
+    wanted = (tz or "").removeprefix(":")
+    try:
+        zone = ZoneInfo(wanted) if wanted else None
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        zone = None
+    if zone is None or wanted == system_name:
+        return MachineZone(name=system_name, zone=system)
+    warning = f"TZ is {wanted} in this shell, the system's zone is {system_name}; cron goes by the system's"
+    return MachineZone(name=wanted, zone=zone, warning=warning)
+
+
+def _system_zone(localtime: Path) -> tuple[str, tzinfo]:
+    try:
+        _, _, name = str(localtime.resolve(strict=True)).partition("zoneinfo/")
+        with localtime.open("rb") as file:
+            zone = ZoneInfo.from_file(file, key=name or "local time")
+    except (OSError, ValueError):
+        return "UTC", UTC
+    return name or "local time", zone
+
+
+def program(argv0: str, executable: str, which: Callable[[str], str | None]) -> str:
+    """How a shell starts this program from any folder, with an absolute path."""
+    if Path(argv0).name == "__main__.py":
+        return f"{shlex.quote(executable)} -m spy32"
+    return shlex.quote(which(argv0) or str(Path(argv0).absolute()))
+
+
+def job_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
+    """The line of the weekly run. -q keeps the later starts of a window from mailing that its run is there."""
+    words = [start]
+    if home is not None:
+        words += ["--home", shlex.quote(str(home))]
+    if mode is not None:
+        words += ["--mode", shlex.quote(mode)]
+    command = " ".join([*words, "analyze", "--scheduled", "-q"])
+    return f"{FIELDS} {command}".replace("%", "\\%")
+
+
+def crontab_text(line: str, *, zone: str, user: str) -> str:
+    """A piece of crontab that is complete in itself, to be put at the end of an existing one."""
+    return f"""\
+# spy32, for a machine whose clock is on {zone}; the line is right in every other zone too. The program decides
+# itself, by New York's clock and the exchange calendar, whether now is its slot, and otherwise ends in silence.
+PATH=/usr/local/bin:/usr/bin:/bin
+# Cron mails what is printed, and that is only what went wrong. A machine without a mail program drops it.
+MAILTO={user}
+{line}
+"""

@@ -1,35 +1,51 @@
 """Hold and release: a pause of scheduled runs is a flag in the store, a halt of every submit is a file in the home."""
 
 import os
-from contextlib import suppress
-from datetime import datetime
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 from spy32.errors import CannotCreate, StoreTrouble
-from spy32.store import Store
 
 PAUSED = "paused"
 
 
-def pause(store: Store, reason: str, at: datetime) -> str:
-    """Hold scheduled runs until `resume`; what is said of it."""
-    store.set_flag(PAUSED, reason, at)
-    return f"paused{f' ({reason})' if reason else ''}: scheduled runs are skipped until `spy32 resume`"
+class Flags(Protocol):
+    """The part of the store that holds flags; `halt` must work without any store."""
+
+    def flag(self, name: str) -> tuple[str, datetime] | None: ...
+    def set_flag(self, name: str, value: str, at: datetime) -> None: ...
+    def clear_flag(self, name: str, at: datetime) -> None: ...
 
 
-def halt(path: Path, reason: str, at: datetime) -> str:
-    """Stop every submit in every mode; needs no store, so that it works when nothing else does."""
-    text = f"{reason or 'no reason given'}, since {at:%Y-%m-%d %H:%M} UTC\n"
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    except OSError as trouble:
-        with suppress(OSError):
-            draft.unlink()
-        raise CannotCreate(f"{path} cannot be made: {trouble.strerror}; nothing is halted") from None
-    return f"halted: no order is sent while {path} is there; `spy32 resume` removes it"
+def pause(store: Flags, reason: str, at: datetime) -> str:
+    """Hold scheduled runs until `resume`; what is said of it. A second pause keeps the first one's time."""
+    was = store.flag(PAUSED)
+    if was is None:
+        store.set_flag(PAUSED, _one_line(reason), at)
+        return f"paused{_why(_one_line(reason))}: scheduled runs are skipped until `spy32 resume`"
+    return f"paused already since {_moment(was[1])}{_why(was[0])}; `spy32 resume` lifts it"
+
+
+def lift_pause(store: Flags, at: datetime) -> bool:
+    """Whether there was a pause to lift."""
+    if store.flag(PAUSED) is None:
+        return False
+    store.clear_flag(PAUSED, at)
+    return True
+
+
+def halt(path: Path, reason: str, at: datetime | None) -> str:
+    """Stop every submit in every mode; what is said of it. A second halt keeps the first one's time and reason.
+
+    `at` is None when no clock can be had: settings that cannot be read must not keep anyone from halting.
+    """
+    since = f", since {_moment(at)}" if at is not None else ""
+    if _put(path, f"{_one_line(reason) or 'no reason given'}{since}\n"):
+        return f"halted: no order is sent while {path} is there; `spy32 resume` removes it"
+    return f"halted already: {path} is there; `spy32 resume` removes it"
 
 
 def lift_halt(path: Path) -> bool:
@@ -39,13 +55,57 @@ def lift_halt(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as trouble:
-        raise StoreTrouble(f"{path} cannot be removed: {trouble.strerror}; still halted") from None
+        raise StoreTrouble(f"{path} cannot be removed ({trouble.strerror}); still halted") from None
     return True
 
 
-def lift_pause(store: Store, at: datetime) -> bool:
-    """Whether there was a pause to lift."""
-    if store.flag(PAUSED) is None:
+def _put(path: Path, text: str) -> bool:
+    """Whether the file is new; when this returns, it is there and on the disk."""
+    if os.path.lexists(path):
         return False
-    store.clear_flag(PAUSED, at)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            with _draft(path) as draft:
+                draft.write_text(text, encoding="utf-8")
+                _sync(draft)
+                draft.replace(path)
+        except OSError:
+            # A full disk may still take an empty file, and being there is all that halts.
+            path.touch(mode=0o600)
+        _sync(path.parent)
+    except OSError as trouble:
+        raise CannotCreate(
+            f"{path} cannot be made ({trouble.strerror}), so nothing is halted; make it by hand"
+        ) from None
     return True
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[Path]:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield draft
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _one_line(reason: str) -> str:
+    return " ".join(reason.split())
+
+
+def _why(reason: str) -> str:
+    return f" ({reason})" if reason else ""
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"

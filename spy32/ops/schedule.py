@@ -179,9 +179,10 @@ def _hold(case: Situation) -> str:
 
 def _holiday(case: Situation, slot: Slot | None) -> Skip:
     day = slot.day if slot is not None else market_date(case.now)
-    following = next_session(day).day
+    following, why = next_session(day).day, closure(day)
+    named = f" ({why})" if why != _day_name(day) else ""
     message = (
-        f"the exchange is closed on {_day_name(day)} {day} ({closure(day)}); "
+        f"the exchange is closed on {_day_name(day)} {day}{named}; "
         f"the next session is {_day_name(following)} {following}; {_onward(case)}"
     )
     return Skip(slot=slot, cause=HOLIDAY, message=message)
