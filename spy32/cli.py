@@ -100,6 +100,8 @@ def run(command: Callable[[], Any], words: Sequence[str]) -> int:  # noqa: PLR09
         return quiet_end()
     except (Interrupted, KeyboardInterrupt, typer.Abort) as stop:
         code = getattr(stop, "code", 130)
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # noqa: T201 - the terminal has just echoed ^C
         return report(code, "stopped; what was committed is kept", wants_json=wants_json)
     except Exception as bug:  # noqa: BLE001 - the outermost frame records what it cannot know
         return report_bug(bug, words)
