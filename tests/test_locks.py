@@ -171,20 +171,21 @@ def test_the_file_stays_and_is_empty_afterwards(tmp_path: Path) -> None:
     assert (tmp_path / "run.lock").read_text() == ""
 
 
-def test_a_lock_file_removed_by_hand_does_not_let_two_in(tmp_path: Path) -> None:
-    with another_process_holding(tmp_path) as other:
-        waited = Patience()
+def test_a_lock_file_removed_by_hand_between_opening_and_locking_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, really = tmp_path / "run.lock", module.fcntl.flock
+    removed: list[bool] = []
 
-        def sleep(seconds: float) -> None:
-            waited.sleep(seconds)
-            if waited.waited <= module.POLL_SECONDS:
-                (tmp_path / "run.lock").unlink()
-                other.kill()
-                other.wait()
+    def flock(handle: int, kind: int) -> None:
+        if not removed:
+            removed.append(True)
+            path.unlink()
+        really(handle, kind)
 
-        locks = FileLocks(tmp_path, clock=lambda: NOW, sleep=sleep, monotonic=waited.monotonic)
-        with locks.hold("run", wait_seconds=5):
-            assert not locks_in(tmp_path).is_free("run")
+    monkeypatch.setattr(module.fcntl, "flock", flock)
+    with locks_in(tmp_path).hold("run"):
+        assert not locks_in(tmp_path).is_free("run")
 
 
 def test_a_signature_that_cannot_be_read_leaves_the_holder_unnamed(tmp_path: Path) -> None:

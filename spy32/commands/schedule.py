@@ -96,7 +96,8 @@ def _out_of_reach(app: "App") -> list[str]:
     names = sorted({source.where for source in app.sources.values() if source.kind == "environment"})
     if not names:
         return []
-    return [f"cron does not have this shell's {', '.join(names)}; put them into {app.locations.dotenv} or config.toml"]
+    listed = ", ".join(names)
+    return [f"cron does not have this shell's {listed}; put what it needs into {app.locations.dotenv} or config.toml"]
 
 
 def _warnings(table: "Crontab", zone: "MachineZone", found: "Iterable[Coming]") -> "Iterable[str]":
