@@ -1,6 +1,6 @@
 """`approve`: a person looks at a proposal, may change it, and says yes, no or nothing."""
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -8,8 +8,6 @@ from spy32.commands.common import Json, app_of, number_of, proposal_id
 from spy32.errors import Usage
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from spy32.desk.bench import Bench
     from spy32.desk.shown import Review
     from spy32.domain.deciding import Proposal
@@ -118,11 +116,13 @@ def _decline(app: "App", chosen: Chosen, *, note: str, json: bool) -> None:
 def _ask(app: "App", chosen: Chosen, *, note: str, json: bool) -> None:
     """Draw, ask, and act until there is a decision or the person leaves; leaving, whatever way, approves nothing."""
     from spy32.commands.dialogue import Dialogue
+    from spy32.commands.window import Window
     from spy32.render.out import put
 
     console = app.err if json else app.out
-    dialogue = Dialogue(bench=chosen.bench, console=cast("Console", console), by=app.user, note=note)
-    shown = dialogue.run(_first(chosen))
+    with Window() as window:
+        dialogue = Dialogue(bench=chosen.bench, console=console, by=app.user, read=window.line, note=note)
+        shown = dialogue.run(_first(chosen))
     if shown.proposal is not None and shown.proposal.id is not None and (json or dialogue.is_decided):
         _tell(app, chosen.bench, shown.proposal.id, json=json)
     elif not dialogue.is_decided:

@@ -1,12 +1,12 @@
 """The prompt under the review screen. Only a typed yes approves; the end of input, however it comes, never does."""
 
-import signal
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
+from spy32.commands.window import Ended, Resized
+from spy32.console import Plain
 from spy32.desk import approve as desk
 from spy32.desk.shown import Review, review
 from spy32.domain.trading import Mode
@@ -20,17 +20,7 @@ if TYPE_CHECKING:
 
     from spy32.desk.bench import Bench
 
-LONGEST = 4096
-"""A longer line is no answer to any of our questions."""
 DIGITS = 8
-
-
-class Resized(Exception):
-    """The window has another size while a question stands in it."""
-
-
-class Ended(Exception):
-    """Nobody answers any more: Ctrl-D, or the terminal is gone."""
 
 
 class Dialogue:
@@ -40,16 +30,16 @@ class Dialogue:
         self,
         *,
         bench: "Bench",
-        console: "Console",
+        console: "Console | Plain",
         by: str,
+        read: Callable[[], str],
         note: str = "",
-        read: Callable[[], str] | None = None,
     ) -> None:
         self._bench = bench
         self._console = console
         self._by = by
         self._note = note
-        self._read = read or read_line
+        self._read = read
         self.is_decided = False
 
     def run(self, shown: Review) -> Review:
@@ -176,7 +166,7 @@ class Dialogue:
 
     def _cleared(self) -> None:
         with suppress(OSError):
-            if out.is_screen(self._console):
+            if out.is_screen(self._console) and not isinstance(self._console, Plain):
                 self._console.clear()
 
 
@@ -189,42 +179,3 @@ def price_of(typed: str) -> Decimal:
     if not price.is_finite():
         raise Usage(f"{typed!r} is not a price; write it as 0.57")
     return price
-
-
-def read_line() -> str:
-    """One whole line of the terminal. A line that the end of input cuts off was not finished, so it is no answer."""
-    with _watching_size():
-        try:
-            raw = sys.stdin.buffer.readline(LONGEST)
-        except OSError:
-            raise Ended from None
-    if not raw.endswith(b"\n"):
-        raise Ended
-    return raw.decode(errors="replace")
-
-
-@contextmanager
-def _watching_size() -> Iterator[None]:
-    """A new window size interrupts the reading: what was typed so far belonged to a screen that is gone."""
-    is_reading = True
-
-    def resized(_number: int, _frame: object) -> None:
-        nonlocal is_reading
-        if is_reading:
-            is_reading = False
-            _forget_typed()
-            raise Resized
-
-    before = signal.signal(signal.SIGWINCH, resized)
-    try:
-        yield
-    finally:
-        is_reading = False
-        signal.signal(signal.SIGWINCH, before)
-
-
-def _forget_typed() -> None:
-    import termios
-
-    with suppress(OSError, termios.error):
-        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
