@@ -16,10 +16,17 @@ from tests import builders as b
 from tests.desk_world import World, world
 
 
-def a_run(store: Store, answer: Recommendation, *, snapshot: MarketSnapshot | None = None, at: datetime = b.NOW) -> Run:
+def a_run(
+    store: Store,
+    answer: Recommendation,
+    *,
+    snapshot: MarketSnapshot | None = None,
+    at: datetime = b.NOW,
+    mode: Mode = Mode.PAPER,
+) -> Run:
     """A run up to its answer, not ended yet; the fixed rule takes the second candidate."""
     seen = snapshot or b.snapshot()
-    run = store.begin_run(trigger=b.run().trigger, mode=Mode.PAPER, profile="default", at=at)
+    run = store.begin_run(trigger=b.run().trigger, mode=mode, profile="default", at=at)
     line = b.market_line(is_recorded=seen.is_recorded, source=seen.source, as_of=seen.as_of)
     store.save_snapshot(run.id, seen, b.quality(), line, at)
     store.save_menu(run.id, b.menu(), at)
@@ -35,7 +42,8 @@ def proposed(store: Store, account: Account, *, snapshot: MarketSnapshot | None 
     """A waiting proposal of a finished run, with every figure from the rules."""
     seen, settings = snapshot or b.snapshot(), Settings()
     candidate = b.candidate()
-    run = a_run(store, b.recommendation(evidence=(f"menu.{candidate.id}.mid", "volatility.vix")), snapshot=seen)
+    answer = b.recommendation(evidence=(f"menu.{candidate.id}.mid", "volatility.vix"))
+    run = a_run(store, answer, snapshot=seen, mode=account.mode)
     found, halve = conditions.weigh(seen, candidate, settings, b.NOW)
     size = sizing.size(candidate, account, Exposure(), settings, halve=halve, snapshot=seen)
     ruling = Ruling(
@@ -63,9 +71,12 @@ def abstained(store: Store, *, cause: str = "abstained", snapshot: MarketSnapsho
 class ApprovalDesk:
     """The world of these tests, and the proposal that waits in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mode: Mode = Mode.PAPER) -> None:
         self.world: World = world(folder)
-        self.world.account.account = b.account(number=b.ACCOUNT)
+        if mode is not Mode.PAPER:
+            self.world.store.close()
+            self.world.store = Store.create(folder / f"{mode}.db", mode=mode, account=b.ACCOUNT, at=b.NOW)
+        self.world.account.account = b.account(mode=mode)
 
     @property
     def bench(self) -> Bench:
