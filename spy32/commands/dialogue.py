@@ -116,10 +116,7 @@ class Dialogue:
             digits = made.hash[:DIGITS]
             is_yes = self._ask(f"LIVE: type {digits} to approve P{made.id}: ").strip().lower() == digits
         else:
-            is_yes = self._ask(f"approve P{made.id}, hash {made.hash[:DIGITS]}? [y/N]: ").strip().lower() in (
-                "y",
-                "yes",
-            )
+            is_yes = self._is_yes(f"approve P{made.id}, hash {made.hash[:DIGITS]}? [y/N]: ")
         if not is_yes:
             self._say("not approved")
             return shown
@@ -131,7 +128,7 @@ class Dialogue:
         made = shown.proposal
         assert made is not None
         assert made.id is not None
-        if self._ask(f"decline P{made.id} for good? [y/N]: ").strip().lower() not in ("y", "yes"):
+        if not self._is_yes(f"decline P{made.id} for good? [y/N]: "):
             self._say("not declined")
             return shown
         note = rest or self._note or self._ask("a note on why (Enter for none): ").strip()
@@ -158,6 +155,10 @@ class Dialogue:
     def _ask(self, question: str) -> str:
         out.put(self._console, question)
         return self._read()
+
+    def _is_yes(self, question: str) -> bool:
+        """No is the default."""
+        return self._ask(question).strip().lower() in ("y", "yes")
 
     def _say(self, words: str) -> None:
         # The terminal may be what is gone.
