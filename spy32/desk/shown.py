@@ -208,7 +208,7 @@ def _at_the_run(view: RunView, candidate: Candidate | None) -> Prices | None:
 
 def outcomes(proposal: Proposal, spot: float) -> tuple[AtMove, ...]:
     """Profit or loss at expiration of the whole quantity, opened at the limit, less the costs to open. Dollars."""
-    from spy32.options.spreads import payoff_at
+    from spy32.options.spreads import exact_payoff
 
     if proposal.kind != "open":
         return ()
@@ -218,7 +218,7 @@ def outcomes(proposal: Proposal, spot: float) -> tuple[AtMove, ...]:
     for move in MOVES:
         price = (here * (100 + move) / 100).quantize(CENT, ROUND_HALF_UP)
         # The most that can be earned is the credit less the costs, so what the legs are worth then comes on top.
-        profit = proposal.max_profit + payoff_at(spread, price) * size
+        profit = proposal.max_profit + exact_payoff(spread, price) * size
         found.append(AtMove(percent=move, price=price, profit=profit))
     return tuple(found)
 
