@@ -97,12 +97,14 @@ def run(command: Callable[[], Any], words: Sequence[str]) -> int:  # noqa: PLR09
     except UsageError as error:
         return report(2, usage_line(error), wants_json=wants_json)
     except BrokenPipeError:
-        return quiet_end()
+        hush()
+        return 0
     except (Interrupted, KeyboardInterrupt, typer.Abort) as stop:
-        code = getattr(stop, "code", 130)
-        if sys.stderr.isatty():
-            print(file=sys.stderr)  # noqa: T201 - the terminal has just echoed ^C
-        return report(code, "stopped; what was committed is kept", wants_json=wants_json)
+        # The terminal has just echoed ^C, so the line begins anew.
+        lead = "\n" if sys.stderr.isatty() else ""
+        return report(
+            getattr(stop, "code", 130), "stopped; what was committed is kept", wants_json=wants_json, lead=lead
+        )
     except Exception as bug:  # noqa: BLE001 - the outermost frame records what it cannot know
         return report_bug(bug, words)
     return result if isinstance(result, int) else 0
@@ -115,16 +117,17 @@ def usage_line(error: Exception) -> str:
     return f"{said.rstrip('.')}; `{path} --help` shows what it takes"
 
 
-def report(code: int, message: str, *, wants_json: bool) -> int:
+def report(code: int, message: str, *, wants_json: bool, lead: str = "") -> int:
     """Print `message` on stderr, and as a document on stdout when JSON was asked for."""
     try:
-        print(f"spy32: {message}", file=sys.stderr)  # noqa: T201 - the console may be what failed
+        print(f"{lead}spy32: {message}", file=sys.stderr, flush=True)  # noqa: T201 - the console may be what failed
         if wants_json:
             document = {"schema": "spy32.error", "version": 1, "code": code, "message": message}
             print(jsonlib.dumps(document, ensure_ascii=False))  # noqa: T201
             sys.stdout.flush()
-    except BrokenPipeError:
-        quiet_end()
+    except OSError:
+        # The reader, or the whole terminal, is gone; the exit code still tells.
+        hush()
     return code
 
 
@@ -138,12 +141,13 @@ def report_bug(bug: Exception, words: Sequence[str]) -> int:
     return report(70, line, wants_json="--json" in words)
 
 
-def quiet_end() -> int:
-    """A reader such as `head` has gone: end without a word, and keep Python from flushing into the closed pipe."""
+def hush() -> None:
+    """Keep Python from flushing, at its end, into a pipe or a terminal that is closed: that would change the exit code."""
     import os
 
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
 
 
 app = typer.Typer(

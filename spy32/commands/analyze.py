@@ -90,7 +90,8 @@ def _started(app: "App", asked: Request, settings: "Settings") -> "Run | None":
     market = None if asked.scheduled else _market_clock(app, asked)
     decision = _decision(app, asked, store, market)
     if isinstance(decision, Nothing | Already):
-        if decision.message:
+        # Nothing happened, so cron's -q has nothing to mail.
+        if decision.message and app.verbosity >= 0:
             app.warn(decision.message)
         return store.run(decision.run_id) if isinstance(decision, Already) and not asked.scheduled else None
     if isinstance(decision, Skip):

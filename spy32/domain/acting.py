@@ -1,11 +1,11 @@
 """What was done: orders, fills, trades."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from spy32.domain.trading import Action, Leg, Mode
+from spy32.domain.value import value
 from spy32.lifecycle import OrderState, TradeState
 
 
@@ -15,7 +15,7 @@ class OrderKind(StrEnum):
     TARGET = "target"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Order:
     """Our record of one request to a broker. `body` is the exact text that was or would be sent."""
 
@@ -41,7 +41,7 @@ class Order:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Fill:
     """One execution of one leg. `price` is positive, dollars per share."""
 
@@ -53,7 +53,7 @@ class Fill:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class BrokerOrder:
     """An order as a broker shows it. `status` is the broker's own word; `state` what it means to us."""
 
@@ -87,7 +87,7 @@ def net_credit(fills: tuple[Fill, ...], spreads: int) -> Decimal:
     return total / spreads if spreads else Decimal(0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class DryRun:
     """A broker's answer to an order that is not sent. `errors` non-empty means refused."""
 
@@ -99,7 +99,7 @@ class DryRun:
     """Positive when buying power is used up, dollars."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Trade:
     """A position opened by fills. Credits and debits per share, fees and results in dollars for the whole quantity."""
 
@@ -128,7 +128,7 @@ class Trade:
         return self.quantity - self.closed_quantity
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Mark:
     """What it would cost to leave a trade at one moment: debits per share, positive."""
 

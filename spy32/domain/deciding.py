@@ -1,12 +1,12 @@
 """What was decided: the analyst's recommendation, the verdict, the plans, the proposal."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from spy32.domain.trading import Account, Exposure, Leg, Mode, Strategy
+from spy32.domain.value import value
 from spy32.lifecycle import ProposalState
 
 
@@ -16,7 +16,7 @@ class Decision(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Recommendation:
     """Who chose what, or why not. An analyst can only point at a menu id."""
 
@@ -37,7 +37,7 @@ class Recommendation:
             raise ValueError("a recommendation names a candidate exactly when it says trade")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Finding:
     """One thing a rule has to say. `blocks` refuses the trade; otherwise it is a note for the reviewer."""
 
@@ -48,7 +48,7 @@ class Finding:
     blocks: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Sizing:
     """How many contracts, and every bound that was looked at: name -> contracts it would allow."""
 
@@ -63,7 +63,7 @@ class Sizing:
     swing_budget: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Ruling:
     """The vet step's word on a candidate: accepted with a quantity, or refused with all reasons."""
 
@@ -84,7 +84,7 @@ class Ruling:
         return tuple(finding.message for finding in self.findings if finding.blocks)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PricePlan:
     """How a limit is worked. Credits per share for an opening; a closing uses debits (negative credits) alike."""
 
@@ -106,7 +106,7 @@ class PricePlan:
         return tuple(steps)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ExitPlan:
     """When and at what price the trade is left. Prices are debits per share, positive."""
 
@@ -118,7 +118,7 @@ class ExitPlan:
     note: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Proposal:
     """What a person approves. `hash` covers everything that `digest_of` names; a change of any makes a new one."""
 
@@ -170,7 +170,7 @@ class Proposal:
         return self.market.startswith("recorded")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Approval:
     """A person's yes to one hash, at the quotes of one moment, until a time."""
 

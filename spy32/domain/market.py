@@ -1,10 +1,12 @@
 """What was seen: quotes, bars and data with their source and age."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+
+from spy32.domain.value import value
 
 
 class Right(StrEnum):
@@ -21,7 +23,7 @@ class Verdict(StrEnum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Datum:
     """One number with where it came from; `value` is None exactly when `missing` says why."""
 
@@ -36,7 +38,7 @@ class Datum:
             raise ValueError("a datum has either a value or a reason why it is missing")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OptionQuote:
     """One contract as a source quoted it. Prices are dollars per share; None is missing, never 0."""
 
@@ -71,7 +73,7 @@ def roots_of(underlying: str) -> tuple[str, ...]:
     return ("SPXW", "SPX") if underlying == "SPX" else (underlying,)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Chain:
     """Quotes of one underlying at one instant, any number of expirations."""
 
@@ -91,7 +93,7 @@ class Chain:
         return Chain(underlying=self.underlying, spot=self.spot, as_of=self.as_of, source=self.source, quotes=kept)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class DailyBar:
     """One session, unadjusted dollars. `close` is always there."""
 
@@ -103,13 +105,13 @@ class DailyBar:
     volume: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Dividend:
     ex_date: date
     amount: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Gate:
     """One quality check: what was measured, what is allowed, and the verdict. Figures are text, ready to be read."""
 
@@ -120,7 +122,7 @@ class Gate:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class QualityReport:
     gates: tuple[Gate, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
@@ -135,7 +137,7 @@ class QualityReport:
         return any(gate.verdict is Verdict.WARN for gate in self.gates)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class MarketSnapshot:
     """Everything one run saw. One object feeds screen, consult, vet, the record and the replay."""
 
@@ -162,7 +164,7 @@ class MarketSnapshot:
         return self.chain.spot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class LegQuotes:
     """Fresh quotes of a few contracts, by OCC symbol, with the underlying of the same moment."""
 

@@ -1,10 +1,10 @@
 """The run and its steps: what was started, how each step ended and why."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
 from spy32.domain.trading import Mode
+from spy32.domain.value import value
 
 
 class Trigger(StrEnum):
@@ -32,7 +32,7 @@ class StepState(StrEnum):
 STEPS = ("authenticate", "collect", "screen", "consult", "vet", "prepare", "notify")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Step:
     name: str
     state: StepState
@@ -40,7 +40,7 @@ class Step:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Run:
     """One start of `analyze` that did something. `outcome` is None while it runs."""
 
@@ -62,7 +62,7 @@ class Run:
     step_running: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class HistoryRow:
     id: int
     started_at: datetime
@@ -75,7 +75,7 @@ class HistoryRow:
     """One line of what came of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Event:
     """One line of the append-only, hash-chained history."""
 
@@ -90,7 +90,7 @@ class Event:
     hash: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Notice:
     """A message in the outbox; it waits until `sent_at` is set."""
 

@@ -1,12 +1,13 @@
 """What may be traded: legs, spreads, candidates and the menu."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from spy32.domain.market import OptionQuote, Right, occ_symbol
+from spy32.domain.value import value
 
 CENT = Decimal("0.01")
 MULTIPLIER = 100
@@ -43,7 +44,7 @@ class Action(StrEnum):
         return {Action.SELL_TO_OPEN: Action.BUY_TO_CLOSE, Action.BUY_TO_OPEN: Action.SELL_TO_CLOSE}[self]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Leg:
     """One contract of a spread, one lot. `quantity` is per spread."""
 
@@ -63,7 +64,7 @@ class Leg:
         return occ_symbol(self.root, self.expiration, self.right, self.strike)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Spread:
     """Two to four legs of one expiration with defined risk."""
 
@@ -104,7 +105,7 @@ class Spread:
         return abs(self.short.strike - self.long.strike)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Greeks:
     """Per share of one spread, from our side. Theta is dollars a calendar day, vega dollars per volatility point."""
 
@@ -114,7 +115,7 @@ class Greeks:
     vega: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class LegView:
     """A leg as it was quoted and valued when the menu was built."""
 
@@ -123,7 +124,7 @@ class LegView:
     delta: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ExpectedValue:
     """Dollars a contract after costs; None until its mathematics is built.
 
@@ -137,7 +138,7 @@ class ExpectedValue:
     history_plan: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Candidate:
     """A priced and risk-checked spread. Prices are credits per share; dollars are per contract (one spread)."""
 
@@ -174,7 +175,7 @@ class Candidate:
         return float(self.floor / self.spread.width)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Dropped:
     """A spread that did not reach the menu, with the first rule that dropped it and by how much."""
 
@@ -186,7 +187,7 @@ class Dropped:
     limit: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Menu:
     candidates: tuple[Candidate, ...]
     """In the order shown to the analyst."""
@@ -210,7 +211,7 @@ class Menu:
         return next((candidate for candidate in self.candidates if candidate.id == candidate_id), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Position:
     """One contract held in an account. `quantity` is negative when short."""
 
@@ -219,7 +220,7 @@ class Position:
     average_price: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Account:
     """Facts of the account that decide size. Dollars."""
 
@@ -236,7 +237,7 @@ class Account:
         return "…" + self.number[-4:]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Exposure:
     """What our own book already risks, for sizing and limits. Dollars of maximum loss."""
 

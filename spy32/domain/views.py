@@ -1,6 +1,6 @@
 """One run with all that came of it, as `show`, `approve` and JSON need it: read from the store, never written to it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime
 
 from spy32.domain.acting import Fill, Order, Trade
@@ -8,9 +8,10 @@ from spy32.domain.deciding import Approval, Proposal, Recommendation, Ruling
 from spy32.domain.market import QualityReport
 from spy32.domain.running import Run
 from spy32.domain.trading import Menu
+from spy32.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class MarketLine:
     """The market of a run in one line; the whole snapshot stays compressed until it is asked for."""
 
@@ -28,7 +29,7 @@ class MarketLine:
     vix: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RunView:
     run: Run
     market: MarketLine | None = None

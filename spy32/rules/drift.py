@@ -81,14 +81,13 @@ def short_delta(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: 
 
 
 def _delta_of(leg: Leg, quotes: LegQuotes, years: float, rate: float) -> float:
-    from spy32.options.european import greeks, implied_vol
+    from spy32.options.european import contracts, greeks, implied_vol
 
     found = pricing.sides(quotes.quotes.get(leg.symbol))
     if found is None or not years > 0:
         return nan
     middle, strike, is_call = float(sum(found) / 2), float(leg.strike), leg.right is Right.CALL
     forward, discount = quotes.spot * exp((rate - DIVIDEND_YIELD) * years), exp(-rate * years)
-    vol = implied_vol([middle], forward, [strike], years, discount, [is_call])
-    if isnan(vol[0]):
-        return nan
-    return abs(float(greeks(quotes.spot, forward, [strike], years, vol, discount, [is_call]).delta[0]))
+    them = contracts(is_call=is_call, strike=strike, forward=forward, years=years, discount=discount)
+    vol = implied_vol(them, middle)
+    return nan if isnan(vol[0]) else abs(float(greeks(them, vol).delta[0]))

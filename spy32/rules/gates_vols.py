@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from spy32.domain.market import Gate, MarketSnapshot
-from spy32.options.european import Bools, Floats
+from spy32.options.normal import Flags, Floats
 from spy32.options.surface import Smile
 from spy32.rules.gate_parts import counted, median, passed, percent, skipped, warned
 
@@ -59,13 +59,13 @@ def inspect_vols(smile: Smile, snapshot: MarketSnapshot) -> tuple[DroppedQuotes,
     return DroppedQuotes(symbols=frozenset().union(*dropped.values()), counts=counts), gates
 
 
-def _is_sold(smile: Smile) -> Bools:
+def _is_sold(smile: Smile) -> Flags:
     """Out of the money: the side on which legs are chosen."""
-    found: Bools = smile.is_call == (smile.strike >= smile.forward)
+    found: Flags = smile.is_call == (smile.strike >= smile.forward)
     return found
 
 
-def _solvable(smile: Smile, outside: Bools) -> Gate:
+def _solvable(smile: Smile, outside: Flags) -> Gate:
     sold = _is_sold(smile)
     lost, lost_sold = int(outside.sum()), int((outside & sold).sum())
     figure = f"{lost} of {len(smile.quotes)} outside, {lost_sold} of {int(sold.sum())} out of the money"
@@ -73,7 +73,7 @@ def _solvable(smile: Smile, outside: Bools) -> Gate:
     return passed("iv", figure, limit)
 
 
-def _feed(smile: Smile, good: Bools) -> Gate:
+def _feed(smile: Smile, good: Flags) -> Gate:
     """The feed's volatility is never used; that it differs from ours tells something about the feed."""
     limit = f"median within {FEED_OFF * 100:.0f} points of ours at {FEED_DELTAS[0]:.2f} to {FEED_DELTAS[1]:.2f} delta"
     delta = np.abs(smile.delta)
@@ -91,10 +91,10 @@ def _feed(smile: Smile, good: Bools) -> Gate:
     return passed("feed_iv", figure, limit) if abs(off) <= FEED_OFF else warned("feed_iv", figure, limit, "ignored")
 
 
-def _smooth(smile: Smile, good: Bools) -> tuple[Gate, Bools]:
+def _smooth(smile: Smile, good: Flags) -> tuple[Gate, Flags]:
     """Quotes out of the money whose volatility stands off the curve of the others, found one by one."""
     limit = f"{OUTLIER:.0f} robust s.d. of the fitted curve, at least {LEAST_OFF * 100:.1f} points"
-    strange: Bools = np.zeros(len(smile.quotes), dtype=bool)
+    strange: Flags = np.zeros(len(smile.quotes), dtype=bool)
     judged = good & _is_sold(smile) & (np.abs(smile.delta) >= USED_DELTA)
     if int(judged.sum()) < FITTED:
         return skipped("smile", limit, f"fewer than {FITTED} strikes with a volatility"), strange

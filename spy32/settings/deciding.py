@@ -1,7 +1,8 @@
 """The part of the settings that a decision depends on, as it is kept with a run, so that a replay uses the same."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from spy32.domain.value import value
 from spy32.settings.model import (
     AnalystKnobs,
     Choice,
@@ -18,7 +19,7 @@ from spy32.settings.model import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Deciding:
     """Knobs of the run, with the profile merged; no address and no secret among them."""
 

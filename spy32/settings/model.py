@@ -1,7 +1,7 @@
 """Every knob: its section, type, default, bounds and meaning. The one place where a default is written."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from spy32.domain.trading import Mode, Strategy
+from spy32.domain.value import value
 
 
 class Environment(StrEnum):
@@ -64,7 +65,7 @@ D = Decimal
 SOURCES = ("tastytrade", "cboe", "yahoo", "recorded")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Xai:
     url: str = knob("https://api.x.ai/v1", "Address of the xAI service, with /v1; https, or loopback", form="address")
     api_key: Secret | None = knob(None, "Key of the xAI service")
@@ -72,7 +73,7 @@ class Xai:
     deadline_seconds: int = knob(300, "Longest time for one answer, all attempts together", low=1, high=3600)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Tastytrade:
     url: str = knob("", "Address of the tastytrade service; empty takes the mode's own host", form="host")
     client_secret: Secret | None = knob(None, "OAuth client secret")
@@ -80,17 +81,17 @@ class Tastytrade:
     account: str = knob("", "Account number; needed when the login has several", form="account")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Cboe:
     url: str = knob("https://cdn.cboe.com", "Address of the Cboe delayed quotes; https, or loopback", form="address")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Yahoo:
     url: str = knob("", "Replaces scheme and host of every Yahoo address; empty leaves them alone", form="host")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class MarketSources:
     chain: tuple[str, ...] = knob(
         ("tastytrade", "cboe", "yahoo"), "Sources of the option chain, in order", choices=SOURCES, form="source"
@@ -107,14 +108,14 @@ class MarketSources:
     rate: float = knob(0.04, "Continuous short rate used when no source has one, fraction", low=-0.05, high=0.25)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AnalystKnobs:
     name: str = knob("grok", "Who chooses from the menu", choices=("grok", "rules"))
     samples: int = knob(1, "Answers asked for; more than one needs a quorum", low=1, high=15)
     on_failure: str = knob("fail", "What a run does without an answer", choices=("fail", "no_trade", "rules"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Schedule:
     weekday: str = knob(
         "monday", "Day of the weekly slot", choices=("monday", "tuesday", "wednesday", "thursday", "friday")
@@ -129,7 +130,7 @@ class Schedule:
     run_deadline_seconds: int = knob(600, "Longest time for a whole run", low=10, high=3600)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Choice:
     strategies: tuple[Strategy, ...] = knob(
         (Strategy.PUT_CREDIT, Strategy.CALL_CREDIT), "Spreads that may reach the menu"
@@ -165,7 +166,7 @@ class Choice:
     open_interest: int = knob(100, "Least open interest of the short leg", low=0, high=1_000_000)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Execution:
     tick: Decimal = knob(D("0.01"), "Smallest price step of a spread, dollars", low=D("0.01"), high=D("1"))
     step_seconds: int = knob(30, "Rest at a limit before the next step", low=1, high=600)
@@ -177,7 +178,7 @@ class Execution:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Costs:
     commission: Decimal = knob(D("1.00"), "Commission a contract and leg to open, dollars", low=D("0"), high=D("1000"))
     commission_cap: Decimal = knob(D("10"), "Most commission a leg, dollars", low=D("0"), high=D("1000"))
@@ -189,7 +190,7 @@ class Costs:
     slippage: Decimal = knob(D("0.25"), "Expected slippage each way, of mid less natural", low=D("0"), high=D("1"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Limits:
     max_loss: Decimal = knob(D("0.01"), "Most loss of a trade, of net liquidation", low=D("0.0001"), high=D("0.02"))
     open_risk: Decimal = knob(
@@ -211,7 +212,7 @@ class Limits:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Conditions:
     vix_warn: float = knob(25.0, "VIX from which a run says so", low=0, high=200)
     vix_halve: float = knob(30.0, "VIX from which size is halved", low=0, high=200)
@@ -219,7 +220,7 @@ class Conditions:
     term_halve: float = knob(1.0, "VIX over VIX3M above which size is halved", low=0.1, high=10)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Exit:
     profit_target: Decimal = knob(D("0.50"), "Share of the credit that is enough", low=D("0.05"), high=D("0.95"))
     time_exit_dte: int = knob(21, "Days to expiration at which a trade opened at 28 or more is left", low=0, high=40)
@@ -228,7 +229,7 @@ class Exit:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Drift:
     underlying: float = knob(0.0075, "Most move of the underlying since approval, fraction", low=0, high=0.1)
     credit: float = knob(0.15, "Most fall of the mid credit since approval, fraction", low=0, high=1)
@@ -240,7 +241,7 @@ class Drift:
     quote_seconds: int = knob(10, "Oldest live quote that an order may be priced from", low=1, high=600)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Paper:
     account: Decimal = knob(
         D("100000"), "Net liquidation of a new paper account, dollars", low=D("1000"), high=D("1000000000")
@@ -258,7 +259,7 @@ RISK_MULTIPLIERS: Mapping[int, float] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Dte:
     default: int = knob(32, "Days to expiration that a run aims at", low=0, high=60)
     available: tuple[int, ...] = knob(
@@ -278,7 +279,7 @@ class Dte:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Profile:
     """A named variation. What is None takes the global value; limits may only be tightened."""
 
@@ -308,7 +309,7 @@ class Profile:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Locations:
     """Where things are. Never derived from the working directory."""
 
@@ -341,7 +342,7 @@ class Locations:
         return self.data / "backups"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Settings:
     """Everything that a command may depend on, resolved and checked."""
 

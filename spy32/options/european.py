@@ -1,0 +1,261 @@
+"""European options on a forward (Black 1976; with a spot and a yield, Black-Scholes-Merton 1973): price, greeks, implied vol.
+
+Every function takes whole columns. In normalised form (P. Jaeckel, Let's be rational, Wilmott 2015) an out-of-the-money
+option with x = -|ln(F/K)|, total volatility s = vol sqrt(T), h = x/s and t = s/2 is worth
+
+    b(x, s) = exp(-(h^2 + t^2)/2) / sqrt(2 pi) * (Y(h + t) - Y(h - t)),    Y(z) = Phi(z) / phi(z)
+
+in units of D sqrt(F K). Its slope in s is the factor before the bracket, so b / b' is the bracket, here called the span.
+Prices and implied vols both come from the span; time value is never computed as a difference of large numbers.
+"""
+
+from dataclasses import dataclass, fields
+from math import log, sqrt
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from spy32.options.normal import ROOT_2PI, Flags, Floats, bell, horner, mills, normal_cdf
+
+DAYS_A_YEAR = 365.0
+POINT = 0.01
+"""One volatility point, and one rate point."""
+
+_LOG_ROOT_2PI = log(ROOT_2PI)
+_TINY = 1e-300
+_ROUNDING = 4 * float(np.finfo(np.float64).eps)
+_NARROW_S, _NARROW_X = 0.4, -2.0
+"""Where the series for the span is at least as accurate as the direct difference."""
+_SERIES_TERMS = 7
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contracts:
+    """Columns of equal length: which right, strike, forward to expiration, years to it and discount factor."""
+
+    is_call: Flags
+    strike: Floats
+    forward: Floats
+    years: Floats
+    discount: Floats
+
+    def where(self, chosen: Flags) -> "Contracts":
+        return Contracts(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class GreekColumns:
+    """Per share, against the spot: theta in dollars a calendar day, vega a volatility point, rho a rate point."""
+
+    delta: Floats
+    gamma: Floats
+    theta: Floats
+    vega: Floats
+    rho: Floats
+
+
+def contracts(
+    *, is_call: ArrayLike, strike: ArrayLike, forward: ArrayLike, years: ArrayLike, discount: ArrayLike = 1.0
+) -> Contracts:
+    """Contracts from numbers and columns, broadcast against each other to one dimension."""
+    numbers = (np.asarray(column, dtype=np.float64) for column in (strike, forward, years, discount))
+    right, *rest = np.broadcast_arrays(np.atleast_1d(np.asarray(is_call, dtype=np.bool_)), *numbers)
+    return Contracts(is_call=right, strike=rest[0], forward=rest[1], years=rest[2], discount=rest[3])
+
+
+def price(them: Contracts, vol: ArrayLike) -> Floats:
+    """Dollars a share; NaN where forward or strike is not positive, or vol or time is negative."""
+    with np.errstate(all="ignore"):
+        sigma = np.asarray(vol, dtype=np.float64)
+        x, scale = _normalise(them)
+        total = np.maximum(sigma * np.sqrt(them.years), _TINY)
+        value = scale * _out_of_the_money(x, total) + _intrinsic(them)
+        return np.where(sigma >= 0.0, value, np.nan)
+
+
+def implied_vol(them: Contracts, prices: ArrayLike) -> Floats:
+    """The vol that gives each price, to the accuracy that the price itself has.
+
+    NaN where there is none: a price at or outside the bounds of no arbitrage (or so near that the rounding of the price
+    hides the time value), no time left, or input that is not positive and finite.
+    """
+    with np.errstate(all="ignore"):
+        paid = np.asarray(prices, dtype=np.float64)
+        x, scale = _normalise(them)
+        inner = _intrinsic(them)
+        bound = them.discount * np.where(them.is_call, them.forward, them.strike)
+        worth, missing = paid - inner, bound - paid
+        solvable = (worth > _ROUNDING * inner) & (missing > _ROUNDING * bound) & (them.years > 0.0) & (bound < np.inf)
+        total = _total_vol(x, np.where(solvable, worth / scale, np.nan), missing / scale)
+        return total / np.sqrt(them.years)
+
+
+def greeks(them: Contracts, vol: ArrayLike, spot: ArrayLike | None = None) -> GreekColumns:
+    """Sensitivities to the spot, with rate -ln(discount)/years and the yield that takes the spot to the forward.
+
+    Without a spot it is discount x forward, the spot less the dividends paid before expiration: then a dollar more of
+    spot is 1/discount more of forward, as it is with dividends of known amount (Hull, Options, Futures and Other
+    Derivatives, chapter 15.12). Formulas: Hull, chapters 17 and 19.
+    """
+    with np.errstate(all="ignore"):
+        sigma = np.asarray(vol, dtype=np.float64)
+        root = np.sqrt(them.years)
+        carried = them.discount * them.forward
+        base = carried if spot is None else np.asarray(spot, dtype=np.float64)
+        d1 = np.log(them.forward / them.strike) / (sigma * root) + 0.5 * sigma * root
+        sign = np.where(them.is_call, 1.0, -1.0)
+        held = sign * carried * normal_cdf(sign * d1)
+        owed = sign * them.strike * them.discount * normal_cdf(sign * (d1 - sigma * root))
+        kernel = carried * bell(d1) / ROOT_2PI
+        rate = -np.log(them.discount) / them.years
+        dividend_yield = rate - np.log(them.forward / base) / them.years
+        decay = -0.5 * kernel * sigma / root + dividend_yield * held - rate * owed
+        return GreekColumns(
+            delta=held / base,
+            gamma=kernel / (base * base * sigma * root),
+            theta=decay / DAYS_A_YEAR,
+            vega=kernel * root * POINT,
+            rho=owed * them.years * POINT,
+        )
+
+
+def _normalise(them: Contracts) -> tuple[Floats, Floats]:
+    """x = -|ln(F/K)|, relatively accurate near the money too, and the unit D sqrt(F K); NaN for impossible terms."""
+    smaller = np.minimum(them.forward, them.strike)
+    x = -np.log1p(np.abs(them.forward - them.strike) / smaller)
+    possible = (smaller > 0.0) & (them.years >= 0.0) & (them.discount > 0.0)
+    return np.where(possible, x, np.nan), them.discount * np.sqrt(them.forward) * np.sqrt(them.strike)
+
+
+def _intrinsic(them: Contracts) -> Floats:
+    gap = np.where(them.is_call, them.forward - them.strike, them.strike - them.forward)
+    return them.discount * np.maximum(gap, 0.0)
+
+
+def _out_of_the_money(x: Floats, s: Floats) -> Floats:
+    """b(x, s) in units of D sqrt(F K)."""
+    h, t = np.maximum(x / s, -100.0), 0.5 * s
+    slope = np.exp(-0.5 * (h * h + t * t)) / ROOT_2PI
+    near, far = mills(np.abs(h + t)), mills(t - h)
+    direct = np.where(h + t < 0.0, slope * (near - far), np.exp(0.5 * x) - slope * (near + far))
+    return np.where(_is_narrow(x, s), slope * _series_span(h, np.minimum(t, _NARROW_S)), direct)
+
+
+def _is_narrow(x: Floats, s: Floats) -> Flags:
+    return (s < _NARROW_S) & (x > _NARROW_X)
+
+
+def _series_span(h: Floats, t: Floats) -> Floats:
+    """Y(h + t) - Y(h - t) by its Taylor series in t, which does not cancel where t is small.
+
+    The terms c(n) = Y(n) t^(n-1) / n! follow from Y(n+1) = h Y(n) + n Y(n-1), Y' = 1 + h Y; only odd ones count.
+    """
+    y = mills(-h)
+    before = 1.0 + h * y
+    now = 0.5 * t * (h * before + y)
+    half_x, square = h * t, t * t
+    total = before.copy()
+    for n in range(3, 2 * _SERIES_TERMS):
+        before, now = now, (half_x * now + square * before) / n
+        if n % 2:
+            total += now
+    total *= 2.0 * t
+    return total
+
+
+def _total_vol(x: Floats, worth: Floats, missing: Floats) -> Floats:
+    """s with b(x, s) = worth, where missing = exp(x/2) - worth; NaN for a NaN worth.
+
+    One fourth-order step from the guess is enough where the option is narrow, which is nearly the whole of a chain.
+    """
+    guess = _guess(x, worth)
+    total = _narrow_step(x, np.log(worth), guess)
+    wide = np.flatnonzero(~_is_narrow(x, guess) & (worth > 0.0))
+    if wide.size > 0:
+        total[wide] = _wide_total_vol(x[wide], worth[wide], missing[wide], guess[wide])
+    return total
+
+
+_NORMAL_P = (
+    3.994961687345134e-1,
+    2.100960795068497e1,
+    4.980340217855084e1,
+    5.988761102690991e2,
+    1.848489695437094e3,
+    6.106322407867059e3,
+    2.493415285349361e4,
+    1.266458051348246e4,
+)
+_NORMAL_Q = (
+    1.0,
+    4.990534153589422e1,
+    3.093573936743112e1,
+    1.495105008310999e3,
+    1.323614537899738e3,
+    1.598919697679745e4,
+    2.392008891720782e4,
+    3.608817108375034e3,
+    -2.067719486400926e2,
+    1.174240599306013e1,
+)
+
+
+def _guess(x: Floats, worth: Floats) -> Floats:
+    """A total vol within 3e-4 of the true one where that is narrow.
+
+    First the vol of the normal model from the straddle (J. Choi, K. Kim, M. Kwak, Numerical approximation of the
+    implied volatility under arithmetic Brownian motion, Applied Mathematical Finance 16, 2009), then the lognormal one:
+    their ratio is |K - F| / (sqrt(F K) |x|), corrected by the inverse of the series 1 - s^2/24 + s^4/640 of the
+    at-the-money price.
+    """
+    distance = np.maximum(-x, 1e-30)
+    gap = 2.0 * np.sinh(0.5 * distance)
+    straddle = gap + 2.0 * worth
+    eta = 2.0 * (gap / straddle) / np.log1p(gap / worth)
+    normal = sqrt(0.5 * np.pi) * straddle * np.sqrt(eta) * horner(_NORMAL_P, eta) / horner(_NORMAL_Q, eta)
+    s = normal * distance / gap
+    square = s * s
+    return s * (1.0 + square * (1.0 / 24.0 + square * (7.0 / 1920.0)))
+
+
+def _narrow_step(x: Floats, log_worth: Floats, s: Floats) -> Floats:
+    h, t = x / s, 0.5 * s
+    span = _series_span(h, t)
+    excess = np.log(span) - 0.5 * (h * h + t * t) - _LOG_ROOT_2PI - log_worth
+    return s + _householder(h, s, excess, 1.0 / span)
+
+
+def _wide_total_vol(x: Floats, worth: Floats, missing: Floats, guess: Floats) -> Floats:
+    """Three steps on ln b, or on the logarithm of what b lacks to its bound where b is more than half of it.
+
+    There the guess is s = -2 Phi^-1(missing/2), exact at the money, with the approximation 26.2.23 of Abramowitz and
+    Stegun for Phi^-1, and less h^2 from the square of s/2.
+    """
+    is_low = worth < missing
+    u = np.sqrt(-2.0 * np.log(0.5 * np.minimum(missing, 1.0)))
+    z = u - horner((2.515517, 0.802853, 0.010328), u) / horner((1.0, 1.432788, 0.189269, 0.001308), u)
+    high = 2.0 * z * np.sqrt(np.maximum(1.0 - 0.25 * (x / (z * z)) ** 2, 0.25))
+    s = np.where(is_low, guess, high)
+    target = np.log(np.where(is_low, worth, missing))
+    for _ in range(3):
+        h, t = x / s, 0.5 * s
+        tail, far = mills(np.abs(h + t)), mills(t - h)
+        whole = ROOT_2PI * np.exp(0.5 * np.minimum((h + t) ** 2, 1400.0))
+        below = np.where(h + t < 0.0, tail, whole - tail)
+        span = np.where(is_low, below - far, whole - below + far)
+        excess = np.log(span) - 0.5 * (h * h + t * t) - _LOG_ROOT_2PI - target
+        s = s + _householder(h, s, excess, np.where(is_low, 1.0, -1.0) / span)
+    return s
+
+
+def _householder(h: Floats, s: Floats, excess: Floats, slope: Floats) -> Floats:
+    """The fourth-order step that removes the excess of ln b (or of ln of its complement) over its target.
+
+    b''/b' = h^2/s - s/4 holds for the complement too, so one formula serves both.
+    """
+    second = h * h / s - 0.25 * s
+    third = second * second - 3.0 * (h / s) ** 2 - 0.25
+    newton = -excess / slope
+    bend = second - slope
+    twist = third - slope * (3.0 * second - 2.0 * slope)
+    return newton * (1.0 + 0.5 * bend * newton) / (1.0 + newton * (bend + twist * newton / 6.0))

@@ -1,0 +1,88 @@
+"""What a spread is worth at expiration: exact in Decimal for people and orders, whole columns for expectations.
+
+numpy is imported by the column functions alone, because `show` and `approve` use only the exact ones.
+"""
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from spy32.domain.market import Right
+from spy32.domain.trading import MULTIPLIER, Leg, Spread
+from spy32.errors import Refused
+
+if TYPE_CHECKING:
+    from spy32.options.normal import Floats
+
+ZERO = Decimal(0)
+
+
+def payoff(spread: Spread, prices: "Floats") -> "Floats":
+    """Dollars a share that the legs bring at expiration at each price of the underlying; negative is owed."""
+    import numpy as np
+
+    at = np.asarray(prices, dtype=np.float64)
+    total = np.zeros_like(at)
+    for leg in spread.legs:
+        gap = at - float(leg.strike) if leg.right is Right.CALL else float(leg.strike) - at
+        total -= leg.action.sign * leg.quantity * np.maximum(gap, 0.0)
+    return total
+
+
+def profit(spread: Spread, credit: Decimal, prices: "Floats") -> "Floats":
+    """Dollars a contract at expiration at each price of the underlying, before costs; the credit is a share's."""
+    return (payoff(spread, prices) + float(credit)) * MULTIPLIER
+
+
+def exact_payoff(spread: Spread, price: Decimal) -> Decimal:
+    """Dollars a share that the legs bring at expiration at one price of the underlying; negative is owed."""
+    return sum((_owned(leg) * max(_gap(leg, price), ZERO) for leg in spread.legs), ZERO)
+
+
+def breakevens(spread: Spread, credit: Decimal) -> tuple[Decimal, ...]:
+    """The prices of the underlying at expiration where profit turns to loss or back, lowest first; before costs."""
+    corners = _corners(spread)
+    points = [
+        (corner, credit + exact_payoff(spread, corner)) for corner in [*corners, _beyond(spread, corners, credit)]
+    ]
+    found = []
+    last, last_value, flat = *points[0], None
+    for price, value in points:
+        if value == 0:
+            flat = price if flat is None else flat
+            continue
+        if last_value * value < 0:
+            crossing = last - last_value * (price - last) / (value - last_value)
+            found.append(crossing if flat is None else flat)
+        last, last_value, flat = price, value, None
+    return tuple(found)
+
+
+def max_loss(spread: Spread, credit: Decimal, costs: Decimal) -> Decimal:
+    """Dollars a contract at the worst price of the underlying, with these costs; negative when none can lose."""
+    if _slope_above(spread) < 0:
+        raise Refused("the loss of this spread has no bound: its short calls are not covered by long ones")
+    worst = min(exact_payoff(spread, corner) for corner in _corners(spread))
+    return -(worst + credit) * MULTIPLIER + costs
+
+
+def _owned(leg: Leg) -> int:
+    return -leg.action.sign * leg.quantity
+
+
+def _gap(leg: Leg, price: Decimal) -> Decimal:
+    return price - leg.strike if leg.right is Right.CALL else leg.strike - price
+
+
+def _corners(spread: Spread) -> list[Decimal]:
+    """Zero and the strikes: the payoff is straight between them."""
+    return [ZERO, *sorted({leg.strike for leg in spread.legs})]
+
+
+def _slope_above(spread: Spread) -> int:
+    """Dollars a share for a dollar more of the underlying, above all strikes."""
+    return sum(_owned(leg) for leg in spread.legs if leg.right is Right.CALL)
+
+
+def _beyond(spread: Spread, corners: list[Decimal], credit: Decimal) -> Decimal:
+    """A price so far above the strikes that the profit has the sign it keeps from there on."""
+    return corners[-1] + abs(credit + exact_payoff(spread, corners[-1])) + 1

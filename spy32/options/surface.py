@@ -1,0 +1,133 @@
+"""The smile of one expiration: the forward from put-call parity, and each contract's own vol and greeks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from math import exp, isfinite
+
+import numpy as np
+
+from spy32.domain.market import OptionQuote, Right
+from spy32.domain.trading import Greeks, LegView, Spread
+from spy32.errors import Unusable
+from spy32.options.chain import QuoteColumns, columns
+from spy32.options.european import GreekColumns, contracts, greeks, implied_vol
+from spy32.options.normal import Flags, Floats
+
+PARITY_BAND = 0.02
+"""Strikes this near the spot give the forward: further out American prices stick to intrinsic value."""
+FEWEST_PAIRS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Smile:
+    """The columns are parallel to `quotes`; iv and greeks are NaN where the mid has no vol. Units as `GreekColumns`."""
+
+    expiration: date
+    years: float
+    forward: float
+    discount: float
+    quotes: tuple[OptionQuote, ...]
+    strike: Floats
+    is_call: Flags
+    bid: Floats
+    ask: Floats
+    mid: Floats
+    iv: Floats
+    delta: Floats
+    gamma: Floats
+    theta: Floats
+    vega: Floats
+    rows: Mapping[tuple[Right, Decimal], int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        rows = {(quote.right, quote.strike): row for row, quote in enumerate(self.quotes)}
+        object.__setattr__(self, "rows", rows)
+
+    def view(self, right: Right, strike: Decimal) -> LegView | None:
+        """The contract as it was quoted and valued; None when it is not listed or its mid has no vol."""
+        row = self.rows.get((right, strike))
+        if row is None or not np.isfinite(self.iv[row]):
+            return None
+        return LegView(quote=self.quotes[row], iv=float(self.iv[row]), delta=float(self.delta[row]))
+
+    @property
+    def is_out_of_the_money(self) -> Flags:
+        """Two-sided quotes with a vol, puts below the forward and calls from it up: the ones that carry the smile."""
+        on_its_side = np.where(self.is_call, self.strike >= self.forward, self.strike < self.forward)
+        return on_its_side & (self.bid > 0.0) & np.isfinite(self.iv)
+
+    def atm_iv(self) -> float:
+        """The vol at the forward, linear in the strike between its out-of-the-money neighbours; NaN without both."""
+        used = np.flatnonzero(self.is_out_of_the_money)
+        order = used[np.argsort(self.strike[used], kind="stable")]
+        return float(np.interp(self.forward, self.strike[order], self.iv[order], left=np.nan, right=np.nan))
+
+    def greeks_of(self, spread: Spread) -> Greeks:
+        """The greeks of one spread a share, from our side: a sold leg counts against us."""
+        rows, weights = [], []
+        for leg in spread.legs:
+            row = self.rows.get((leg.right, leg.strike))
+            if row is None or not np.isfinite(self.iv[row]):
+                raise Unusable(f"{leg.symbol} has no usable quote, so the spread has no greeks; choose other strikes")
+            rows.append(row)
+            weights.append(float(-leg.action.sign * leg.quantity))
+        held = (float(np.dot(weights, column[rows])) for column in (self.delta, self.gamma, self.theta, self.vega))
+        delta, gamma, theta, vega = held
+        return Greeks(delta=delta, gamma=gamma, theta=theta, vega=vega)
+
+
+def smile(quotes: Sequence[OptionQuote], *, spot: float, years: float, rate: float, expiration: date) -> Smile:
+    """The smile of the quotes of one expiration, at a continuous rate a year.
+
+    Raises `Unusable` when there is no time left, or parity cannot give a forward.
+    """
+    if not (isfinite(rate) and years > 0.0 and spot > 0.0 and isfinite(years * spot)):
+        raise Unusable(
+            f"no smile for {expiration}: needs a spot and a time left above zero, and a rate;"
+            f" spot {spot}, years {years}, rate {rate}"
+        )
+    kept = tuple(quote for quote in quotes if quote.expiration == expiration)
+    seen = columns(kept)
+    discount = exp(-rate * years)
+    forward = parity_forward(seen, spot=spot, discount=discount, expiration=expiration)
+    iv, greek = _valued(seen, forward, years, discount)
+    return Smile(
+        expiration=expiration,
+        years=years,
+        forward=forward,
+        discount=discount,
+        quotes=kept,
+        strike=seen.strike,
+        is_call=seen.is_call,
+        bid=seen.bid,
+        ask=seen.ask,
+        mid=seen.mid,
+        iv=iv,
+        delta=greek.delta,
+        gamma=greek.gamma,
+        theta=greek.theta,
+        vega=greek.vega,
+    )
+
+
+def parity_forward(seen: QuoteColumns, *, spot: float, discount: float, expiration: date) -> float:
+    """The median of K + (C - P)/discount over the strikes near the spot where call and put are both two-sided."""
+    near = seen.is_two_sided & (np.abs(seen.strike / spot - 1.0) <= PARITY_BAND)
+    calls, puts = np.flatnonzero(near & seen.is_call), np.flatnonzero(near & ~seen.is_call)
+    strikes, of_calls, of_puts = np.intersect1d(seen.strike[calls], seen.strike[puts], return_indices=True)
+    if strikes.size < FEWEST_PAIRS:
+        raise Unusable(
+            f"{strikes.size} strikes of {expiration} within {PARITY_BAND:.0%} of {spot:g} have a call and a put quoted"
+            f" on both sides; {FEWEST_PAIRS} are needed to infer the forward",
+            gate="parity",
+        )
+    return float(np.median(strikes + (seen.mid[calls][of_calls] - seen.mid[puts][of_puts]) / discount))
+
+
+def _valued(seen: QuoteColumns, forward: float, years: float, discount: float) -> tuple[Floats, GreekColumns]:
+    """Vol and greeks of every contract from its own mid. European; an engine for early exercise takes this one's place."""
+    them = contracts(is_call=seen.is_call, strike=seen.strike, forward=forward, years=years, discount=discount)
+    iv = implied_vol(them, seen.mid)
+    return iv, greeks(them, iv)
