@@ -65,8 +65,10 @@ def _every_point(command: Sequence[str], rest: Sequence[Sequence[str]], template
 
 
 def _recover(rest: Sequence[Sequence[str]], home: Path) -> None:
-    """What a person would type after a crash: reconcile, then the cycle from the step before, for an order that is absent
-    at the broker needs a new approval."""
+    """What a person would type after a crash: reconcile, then the cycle from the step before.
+
+    An order that is absent at the broker needs a new approval.
+    """
     spy32(("reconcile",), home=home)
     for command in rest:
         spy32(command, home=home)

@@ -142,7 +142,7 @@ def report_bug(bug: Exception, words: Sequence[str]) -> int:
 
 
 def hush() -> None:
-    """Keep Python from flushing, at its end, into a pipe or a terminal that is closed: that would change the exit code."""
+    """Keep Python from flushing, at its end, into a closed pipe or terminal: it would change the exit code."""
     import os
 
     nowhere = os.open(os.devnull, os.O_WRONLY)

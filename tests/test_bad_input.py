@@ -276,8 +276,11 @@ def test_a_lock_that_another_process_holds_is_75_and_names_it(home: Path) -> Non
 def test_a_closed_pipe_ends_quietly(home: Path) -> None:
     done = subprocess.run(
         f"{sys.executable} -m spy32 show --candidates | head -1",
-        shell=True, env={"PATH": "/usr/bin:/bin", "SPY32_HOME": str(home), "HOME": str(home)}, capture_output=True, text=True,
-    )  # fmt: skip
+        shell=True,
+        env={"PATH": "/usr/bin:/bin", "SPY32_HOME": str(home), "HOME": str(home)},
+        capture_output=True,
+        text=True,
+    )
     assert done.stderr == ""
 
 

@@ -178,9 +178,7 @@ def _run(
     try:
         if isinstance(found, Spy32Error):
             raise found
-        kit = app.kit(
-            store, market=found, analyst=asked.analyst or settings.analyst.name, settings=settings, run=begun
-        )
+        kit = app.kit(store, market=found, analyst=asked.analyst or settings.analyst.name, settings=settings, run=begun)
     except Spy32Error as error:
         return store.finish_run(
             begun.id,

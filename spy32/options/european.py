@@ -1,11 +1,11 @@
-"""European options on a forward (Black 1976; with a spot and a yield, Black-Scholes-Merton 1973): price, greeks, implied vol.
+"""European options on a forward (Black 1976): price, greeks, implied vol.
 
 Every function takes whole columns. In normalised form (P. Jaeckel, Let's be rational, Wilmott 2015) an out-of-the-money
 option with x = -|ln(F/K)|, total volatility s = vol sqrt(T), h = x/s and t = s/2 is worth
 
     b(x, s) = exp(-(h^2 + t^2)/2) / sqrt(2 pi) * (Y(h + t) - Y(h - t)),    Y(z) = Phi(z) / phi(z)
 
-in units of D sqrt(F K). Its slope in s is the factor before the bracket, so b / b' is the bracket, here called the span.
+in units of D sqrt(F K). Its slope in s is the factor before the bracket, so b / b' is the bracket, the span.
 Prices and implied vols both come from the span; time value is never computed as a difference of large numbers.
 """
 

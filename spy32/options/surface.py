@@ -127,7 +127,7 @@ def parity_forward(seen: QuoteColumns, *, spot: float, discount: float, expirati
 
 
 def _valued(seen: QuoteColumns, forward: float, years: float, discount: float) -> tuple[Floats, GreekColumns]:
-    """Vol and greeks of every contract from its own mid. European; an engine for early exercise takes this one's place."""
+    """Vol and greeks of every contract from its own mid. European; an American engine will take its place."""
     them = contracts(is_call=seen.is_call, strike=seen.strike, forward=forward, years=years, discount=discount)
     iv = implied_vol(them, seen.mid)
     return iv, greeks(them, iv)
