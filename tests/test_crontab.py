@@ -1,8 +1,8 @@
 """The shipped crontab, the reader of crontab lines, and `schedule show` and `check`."""
 
 import json
-import sys
 import subprocess
+import sys
 from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import pairwise
