@@ -1,5 +1,6 @@
 """The real program on a pseudo-terminal of a given size, driven as a person drives it."""
 
+import codecs
 import fcntl
 import os
 import pty
@@ -50,6 +51,7 @@ class Terminal:
         self.before = termios.tcgetattr(slave)
         self._slave = slave
         self.seen = ""
+        self._text = codecs.getincrementaldecoder("utf-8")(errors="replace")
         program = [sys.executable, *options, "-m", "spy32", *words]
         self.process = subprocess.Popen(
             [sys.executable, "-c", START, *program],
@@ -99,7 +101,8 @@ class Terminal:
             data = os.read(self._master, 65536)
         except OSError:
             return False
-        self.seen += data.decode(errors="replace").replace("\r\n", "\n")
+        # A read may end in the middle of a character.
+        self.seen += self._text.decode(data).replace("\r\n", "\n")
         return bool(data)
 
     def settle(self, seconds: float = 1.5) -> None:
