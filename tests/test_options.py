@@ -11,12 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from proofs.snapshots import snapshot_of
 from spy32.errors import Unusable
+from spy32.markets.recorded import RecordedMarket
 from spy32.options.density import density
 from spy32.options.european import contracts, greeks, implied_vol, price
 from spy32.options.normal import normal_cdf
 from spy32.options.spreads import breakevens, exact_payoff, max_loss, payoff
 from spy32.options.surface import Smile, smile
+from spy32.pipeline.collect import judge
+from spy32.pipeline.screen import menu_of
+from spy32.settings import Settings
 from tests import builders
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
@@ -229,15 +234,20 @@ def test_the_density_adds_up_and_its_mean_is_the_forward() -> None:
     assert (found.mass >= 0).all()
 
 
-def test_the_density_prices_verticals_as_the_market_does() -> None:
-    """The mean payoff of a put spread under the density is its undiscounted mid, within a few cents of rounding."""
-    seen = valued()
-    found = density(seen)
-    for short, long in (("640", "635"), ("650", "640"), ("660", "655")):
-        spread = builders.spread(short, long)
-        mids = {quote.strike: mid for quote, mid in zip(seen.quotes, seen.mid, strict=True) if quote.right == "P"}
-        market = (mids[Decimal(short)] - mids[Decimal(long)]) / seen.discount
-        assert -found.expect(lambda prices, at=spread: payoff(at, prices)) == pytest.approx(market, abs=0.06)
+@pytest.mark.parametrize("name", ["", "SPY_2025-04-30", "SPY_2025-09-25"])
+def test_the_density_prices_the_verticals_of_a_real_menu_within_their_quotes(name: str) -> None:
+    """Mean payoff under the density, discounted, against the mid: off by less than (mid - natural) and a cent."""
+    path = Path(__file__).parent / "data" / "chains" / f"{name}.csv.gz"
+    snapshot = snapshot_of(RecordedMarket.of_file(path) if name else RecordedMarket.shipped())
+    assert not isinstance(snapshot, str)
+    seen, _ = judge(snapshot, Settings())
+    assert seen is not None
+    found, menu = density(seen.smile), menu_of(seen, Settings(), seed=1)
+    assert len(menu.candidates) >= 10
+    for candidate in menu.candidates:
+        worth = -found.expect(lambda prices, at=candidate.spread: payoff(at, prices)) * seen.smile.discount
+        slack = float(candidate.mid - candidate.natural) + 0.01
+        assert worth == pytest.approx(float(candidate.mid), abs=slack)
 
 
 def test_probabilities_grow_with_the_price() -> None:

@@ -18,9 +18,13 @@ from spy32.options.surface import Smile
 POINTS = 2001
 REACH = 8.0
 """Half-width of the grid in at-the-money standard deviations."""
-DEGREE = 4
-LEAST = DEGREE + 3
+LEAST = 8
 """Fewer strikes than this carry no smile."""
+NODES = 121
+CENT = 0.005
+"""Half of the narrowest spread there is, dollars."""
+ROUGHNESS = 10.0
+"""Weight of a squared third derivative against a squared miss of one half-spread."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,41 +53,85 @@ def density(smile: Smile) -> Density:
     vol_at, atm = smoothed(smile)
     deviation = atm * np.sqrt(smile.years)
     low, high = smile.forward * np.exp(-REACH * deviation), smile.forward * np.exp(REACH * deviation)
-    grid = np.linspace(low, min(high, 4 * smile.forward), POINTS)
-    them = contracts(is_call=True, strike=grid, forward=smile.forward, years=smile.years)
-    calls = price(them, vol_at(grid))
-    mass = np.zeros_like(grid)
-    mass[1:-1] = np.maximum(np.diff(calls, 2), 0.0) / (grid[1] - grid[0])
-    mass /= mass.sum()
-    # Clipping what noise made negative moves the mean a little; the grid is moved back so that the mean is the forward.
-    return Density(at=grid + (smile.forward - float(np.sum(mass * grid))), mass=mass)
+    edges = np.linspace(low, min(high, 4 * smile.forward), POINTS)
+    them = contracts(is_call=True, strike=edges, forward=smile.forward, years=smile.years)
+    calls = price(them, vol_at(edges))
+    middles = (edges[1:] + edges[:-1]) / 2
+    # The slope of the call price is the chance of ending above, less one; noise may not make it fall.
+    below = np.clip(1 + np.diff(calls) / np.diff(edges), 0.0, 1.0)
+    below = np.maximum.accumulate(below)
+    mass = np.diff(np.concatenate(([0.0], below, [1.0])))
+    at = np.concatenate(([middles[0]], (middles[1:] + middles[:-1]) / 2, [middles[-1]]))
+    # What the correction took from the mean comes back by a tilt, which leaves the middle as it is.
+    return Density(at=at, mass=_tilted(at, mass, smile.forward))
+
+
+def _tilted(at: Floats, mass: Floats, mean: float) -> Floats:
+    """The mass times exp(t x), with the t that gives the mean (Esscher); Newton, a few steps."""
+    away = (at - mean) / mean
+    tilt = 0.0
+    for _ in range(50):
+        weight = mass * np.exp(tilt * away)
+        weight /= weight.sum()
+        miss = float(weight @ away)
+        if abs(miss) < 1e-14:
+            break
+        tilt -= miss / float(weight @ (away - miss) ** 2)
+    return np.asarray(weight)
 
 
 def smoothed(smile: Smile) -> tuple[Callable[[Floats], Floats], float]:
-    """Volatility as a smooth function of the strike, and its value at the forward.
+    """Volatility as a smooth function of the strike, and its value at the forward; straight beyond the quotes.
 
-    A polynomial in standardised log-moneyness, weighted by vega, flat beyond the quoted strikes.
+    Penalised least squares over nodes in standardised log-moneyness (Whittaker (1923), "On a new method of graduation";
+    Eilers (2003), "A perfect smoother"): misses are counted in half-spreads of the quotes, roughness as the third
+    difference, so that a clean chain is followed to the cent and a noisy one is not.
     """
     used = smile.is_out_of_the_money & np.isfinite(smile.iv) & (smile.bid > 0)
     order = np.argsort(smile.strike[used], kind="stable")
-    strikes, vols = smile.strike[used][order], smile.iv[used][order]
+    strikes, vols, vega, half = (
+        part[used][order] for part in (smile.strike, smile.iv, smile.vega, (smile.ask - smile.bid) / 2)
+    )
     if len(strikes) < LEAST:
         raise Unusable(f"only {len(strikes)} strikes out of the money have a volatility; {LEAST} are needed")
     atm = float(np.interp(smile.forward, strikes, vols))
     scale = atm * np.sqrt(smile.years)
     moneyness = np.log(strikes / smile.forward) / scale
-    # Quotes beyond four standard deviations are pennies whose volatility is their rounding.
-    used = np.abs(moneyness) <= 4.0
-    if used.sum() < LEAST:
-        raise Unusable(f"only {int(used.sum())} strikes near the money have a volatility; {LEAST} are needed")
-    moneyness, vols = moneyness[used], vols[used]
-    weight = np.exp(-0.25 * moneyness * moneyness) + 0.08
-    fit = np.polynomial.Polynomial.fit(moneyness, vols, DEGREE, w=weight)
-    least, most = float(moneyness.min()), float(moneyness.max())
-    floor = float(vols.min()) * 0.5
+    nodes = np.linspace(moneyness[0], moneyness[-1], NODES)
+    weight = (vega * 100 / np.maximum(half, CENT)) ** 2
+    levels = _graduated(nodes, moneyness, vols, weight)
+    # Straight on beyond the quotes: a level wing would have a kink, and a kink is a lump of negative probability.
+    ends = (levels[1] - levels[0]) / (nodes[1] - nodes[0]), (levels[-1] - levels[-2]) / (nodes[1] - nodes[0])
+    least = float(levels.min()) / 2
 
     def vol_at(prices: Floats) -> Floats:
-        place = np.clip(np.log(np.maximum(prices, 1e-9) / smile.forward) / scale, least, most)
-        return np.asarray(np.maximum(fit(place), floor))
+        place = np.log(np.maximum(prices, 1e-9) / smile.forward) / scale
+        inside = np.clip(place, nodes[0], nodes[-1])
+        slope = np.where(place < nodes[0], ends[0], ends[1])
+        return np.asarray(np.maximum(_between(nodes, levels, inside) + slope * (place - inside), least))
 
     return vol_at, atm
+
+
+def _graduated(nodes: Floats, at: Floats, vols: Floats, weight: Floats) -> Floats:
+    """The node levels that miss the weighted volatilities least, with little roughness."""
+    step = nodes[1] - nodes[0]
+    left = np.clip(((at - nodes[0]) / step).astype(int), 0, NODES - 2)
+    share = (at - nodes[left]) / step
+    design = np.zeros((len(at), NODES))
+    rows = np.arange(len(at))
+    design[rows, left], design[rows, left + 1] = 1 - share, share
+    rough = np.diff(np.eye(NODES), 3, axis=0) / step**2.5
+    normal = design.T @ (design * weight[:, None]) + ROUGHNESS * rough.T @ rough
+    return np.asarray(np.linalg.solve(normal, design.T @ (vols * weight)))
+
+
+def _between(nodes: Floats, levels: Floats, at: Floats) -> Floats:
+    """Cubic interpolation of the node levels (Catmull-Rom): smooth in its slope, so that the density has no spikes."""
+    step = nodes[1] - nodes[0]
+    left = np.clip(((at - nodes[0]) / step).astype(int), 0, len(nodes) - 2)
+    u = (at - nodes[left]) / step
+    padded = np.concatenate(([2 * levels[0] - levels[1]], levels, [2 * levels[-1] - levels[-2]]))
+    before, one, two, after = (padded[left + shift] for shift in range(4))
+    curve = (2 * before - 5 * one + 4 * two - after) + u * (3 * (one - two) + after - before)
+    return np.asarray(one + 0.5 * u * (two - before + u * curve))
