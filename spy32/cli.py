@@ -220,5 +220,7 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 def main() -> None:
     """The console script."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _stop)
+        # What was told to be ignored (nohup) stays so.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
     app()

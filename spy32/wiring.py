@@ -107,6 +107,11 @@ class App:
 
     @cached_property
     def clockwork(self) -> Clockwork:
+        return self.process_clock
+
+    @cached_property
+    def process_clock(self) -> Clockwork:
+        """The clock of this process, whatever a recorded market has put in its place for a while."""
         return Clockwork(self.settings.clock)
 
     def clock(self) -> datetime:
@@ -293,6 +298,7 @@ class App:
             return None
         if proposal.is_recorded:
             return self._recorded(store, proposal.run_id)
+        self.clockwork = self.process_clock
         return self.market(self.settings.market.chain[0])
 
     def _recorded(self, store: "Store", run_id: int) -> "Market":

@@ -189,9 +189,10 @@ def test_a_halt_in_the_middle_cancels_and_reprices_no_more(desk: World) -> None:
         desk.halt = "stop it"
 
     bench = replace(desk.bench, sleep=halt)
-    with pytest.raises(NotFilled):
+    with pytest.raises(NotPermitted, match="stop it"):
         execute(bench, proposal)
     assert desk.orders.requests == ["submit", "cancel"]
+    assert desk.state(proposal) is P.PROPOSED
 
 
 def test_an_approval_that_is_over_goes_back_to_proposed(desk: World) -> None:
@@ -342,3 +343,103 @@ def test_a_second_order_of_one_run_is_refused_by_the_limits(desk: World) -> None
     with pytest.raises(Refused, match="opening orders of this run"):
         execute(desk.bench, proposal)
     assert submits(desk) == 1
+
+
+def test_a_halt_that_comes_after_the_commit_still_stops_the_request(desk: World) -> None:
+    proposal = desk.approved()
+    asked: list[None] = []
+
+    def halted() -> str | None:
+        asked.append(None)
+        return "too late" if len(asked) > 1 else None
+
+    with pytest.raises(NotPermitted, match="too late"):
+        execute(replace(desk.bench, halted=halted), proposal)
+    assert desk.orders.requests == []
+    assert desk.order_states(proposal) == [O.REFUSED]
+
+
+def test_one_failed_read_while_the_price_is_worked_ends_nothing(desk: World) -> None:
+    proposal = desk.approved()
+    sleep = desk.clock.sleep
+
+    def outage(seconds: float) -> None:
+        sleep(seconds)
+        desk.orders.unreadable = len(desk.clock.waits) in (2, 3)
+
+    with pytest.raises(NotFilled):
+        execute(replace(desk.bench, sleep=outage), proposal)
+    assert any("cannot be read" in line for line in desk.said)
+    assert O.WORKING not in desk.order_states(proposal)
+
+
+def test_a_cancel_whose_answer_is_lost_is_settled_by_reading(desk: World) -> None:
+    proposal = desk.approved()
+    cancel = desk.orders.cancel
+
+    def lost(broker_id: str) -> object:
+        cancel(broker_id)
+        raise TIMED_OUT
+
+    desk.orders.cancel = lost  # type: ignore[method-assign, assignment]
+    with pytest.raises(NotFilled):
+        execute(desk.bench, proposal)
+    assert desk.last_order(proposal).state is O.CANCELLED
+
+
+def test_a_replacement_that_is_rejected_leaves_the_old_order_which_is_cancelled_in_the_end(desk: World) -> None:
+    proposal = desk.approved()
+    take = desk.orders.replace
+
+    def rejected(broker_id: str, body: str) -> object:
+        before = desk.orders.book[broker_id]
+        made = take(broker_id, body)
+        desk.orders.book[broker_id] = before
+        desk.orders.book[made.broker_id] = replace(made, status="Rejected", state=O.REJECTED, reason="no")
+        return desk.orders.book[made.broker_id]
+
+    desk.orders.replace = rejected  # type: ignore[method-assign, assignment]
+    with pytest.raises(NotFilled):
+        execute(desk.bench, proposal)
+    states = desk.order_states(proposal)
+    assert states[0] is O.CANCELLED
+    assert set(states[1:]) == {O.REJECTED}
+    assert desk.state(proposal) is P.PROPOSED
+
+
+def test_what_the_old_order_filled_while_it_was_replaced_is_not_sold_again(desk: World) -> None:
+    proposal = desk.approved()
+    take = desk.orders.replace
+
+    def partly(broker_id: str, body: str) -> object:
+        desk.orders.fill(broker_id, quantity=1)
+        return take(broker_id, body)
+
+    desk.orders.replace = partly  # type: ignore[method-assign, assignment]
+    assert execute(desk.bench, proposal).state is P.DONE
+    assert desk.order_states(proposal) == [O.REPLACED, O.CANCELLED]
+    trade = desk.store.trade_of_proposal(proposal)
+    assert trade is not None and trade.quantity == 1
+
+
+def test_an_order_that_the_broker_does_not_know_any_more_is_absent_after_the_reads(desk: World) -> None:
+    proposal = desk.approved()
+    execute(desk.bench, proposal, wait=False)
+    desk.orders.book.clear()
+
+    def unknown(broker_id: str) -> object:
+        raise BrokerRefused("record_not_found")
+
+    desk.orders.order = unknown  # type: ignore[method-assign, assignment]
+    with pytest.raises(Refused, match="not approved"):
+        execute(desk.bench, proposal)
+    assert desk.order_states(proposal) == [O.ABSENT]
+    assert desk.state(proposal) is P.PROPOSED
+
+
+def test_limits_are_judged_under_one_lock_for_all_proposals(desk: World) -> None:
+    proposal = desk.approved()
+    desk.locks.busy.add("submits")
+    with pytest.raises(Unavailable):
+        execute(desk.bench, proposal)
+    assert desk.orders.requests == []

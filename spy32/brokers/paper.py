@@ -65,9 +65,11 @@ class PaperBroker:
     def dry_run(self, body: str) -> DryRun:
         """Would it be taken? Checks the words of the order and the buying power, as a broker's preflight does."""
         order = parsed(body)
-        errors = self._preflight(order)
-        fees = self._fees(order)
-        return DryRun(accepted=not errors, errors=errors, fees=fees, buying_power_change=self._use(order))
+        try:
+            errors = self._preflight(order)
+        except BrokerRefused as refusal:
+            return DryRun(accepted=False, errors=(refusal.message,))
+        return DryRun(accepted=not errors, errors=errors, fees=self._fees(order), buying_power_change=self._use(order))
 
     def submit(self, body: str) -> BrokerOrder:
         order = parsed(body)

@@ -75,11 +75,15 @@ def _consent(app: "App", *, live: bool, confirm: str | None) -> None:
 
 def _rehearse(app: "App", proposal: "Proposal", *, json: bool) -> None:
     from spy32.desk.execute import rehearse
-    from spy32.errors import Refused
+    from spy32.errors import BrokerRefused, Refused
     from spy32.render.desk import rehearsal
 
-    shown = rehearse(app.bench(app.reading(), proposal), _id(proposal))
+    bench = app.bench(app.reading(), proposal)
+    shown = rehearse(bench, _id(proposal))
     rehearsal(app.out, shown, json=json)
+    bench.stop_if_halted()
+    if not shown.answer.accepted:
+        raise BrokerRefused(f"the broker would refuse P{proposal.id}: {'; '.join(shown.answer.errors)}")
     reasons = tuple(finding.message for finding in shown.findings if finding.blocks)
     if reasons:
         raise Refused(f"P{proposal.id} would not be sent: {'; '.join(reasons)}", reasons)

@@ -9,10 +9,13 @@ from spy32.domain.acting import DryRun, Order, OrderKind
 from spy32.domain.codec import digest
 from spy32.domain.deciding import Approval, Finding, Proposal
 from spy32.domain.market import LegQuotes
-from spy32.errors import BrokerRefused, NotFilled, Refused, Spy32Error, Unresolved
+from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Spy32Error, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
 from spy32.rules import drift, limits, plan
 from spy32.sessions import market_date, week_start
+
+SUBMITS = "submits"
+SUBMITS_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +154,19 @@ def _sent(bench: Bench, proposal_id: int) -> Order:
     _take_back_if_over(bench, proposal_id)
     proposal = bench.store.proposal(proposal_id)
     approval = _approval_of(bench, proposal)
+    # Limits count over all proposals, so they are judged and used up under one lock.
+    with bench.locks.hold(SUBMITS, wait_seconds=SUBMITS_SECONDS):
+        committed = _committed(bench, proposal, approval)
+    after = settle.send(bench, committed, lambda: bench.orders.submit(committed.body))
+    bench.tell(f"{after.reference}: {after.state} at {after.limit}")
+    if after.state is OrderState.UNKNOWN:
+        after = settle.resolve(bench, after)
+    return after
+
+
+def _committed(bench: Bench, proposal: Proposal, approval: Approval) -> Order:
+    """The first order of the approval as `submitting`, after every check and the broker's dry run."""
+    proposal_id = _id(proposal)
     _, findings = _last_checks(bench, proposal, approval)
     reasons = tuple(finding.message for finding in findings if finding.blocks)
     if reasons:
@@ -166,20 +182,20 @@ def _sent(bench: Bench, proposal_id: int) -> Order:
     bench.stop_if_halted()
     committed = bench.store.begin_order(order, at=bench.clock())
     bench.tell(f"{committed.reference}: submitting at {committed.limit}")
-    after = settle.send(bench, committed, lambda: bench.orders.submit(committed.body))
-    bench.tell(f"{after.reference}: {after.state} at {after.limit}")
-    if after.state is OrderState.UNKNOWN:
-        after = settle.resolve(bench, after)
-    return after
+    return committed
 
 
 def _report(bench: Bench, proposal_id: int, last: Order) -> Proposal:
     """The proposal at rest when something was filled, else the exception that names how it ended."""
-    if last.state in IN_FLIGHT:
-        raise Unresolved(f"order {last.reference} is {last.state}; run `spy32 reconcile`")
+    alive = [order for order in bench.store.orders(proposal_id) if order.state in IN_FLIGHT]
+    if alive:
+        raise Unresolved(f"order {alive[-1].reference} is {alive[-1].state}; run `spy32 reconcile`")
     filled = settle.conclude(bench, proposal_id, reason=last.reason)
     if filled > 0:
         return bench.store.proposal(proposal_id)
+    halt = bench.halted()
+    if halt is not None:
+        raise NotPermitted(f"halted: {halt}; nothing was filled and nothing works; `spy32 resume` lifts it")
     raise _nothing_filled(proposal_id, last)
 
 

@@ -7,7 +7,7 @@ from spy32.desk import settle
 from spy32.desk.bench import Bench, lock_of
 from spy32.domain.acting import Order
 from spy32.errors import Refused, Spy32Error, Unavailable
-from spy32.lifecycle import IN_FLIGHT, OrderState, TradeState
+from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,9 @@ def reconcile(bench_of: Callable[[int | None], Bench]) -> Reconciled:
     plain = bench_of(None)
     before = plain.store.orders_in(*IN_FLIGHT)
     troubles: list[Spy32Error] = []
-    for proposal_id in dict.fromkeys(order.proposal_id for order in before):
+    # A proposal left as sent with all its orders at rest belongs to a process that died before the last row.
+    sent = [proposal.id for proposal in plain.store.proposals(ProposalState.SENT) if proposal.id is not None]
+    for proposal_id in dict.fromkeys((*(order.proposal_id for order in before), *sent)):
         bench = bench_of(proposal_id)
         try:
             with bench.locks.hold(lock_of(proposal_id)):

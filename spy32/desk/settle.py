@@ -14,10 +14,16 @@ READS = 3
 """A fresh order may be late in a broker's lists, so absence needs this many reads ..."""
 READS_SECONDS = 60.0
 """... over at least this long."""
+WAITS = (1.0, 2.0, 3.0, 5.0, 8.0, 13.0)
+"""Growing pauses, seconds, while an order that should end is watched."""
 
 
 def send(bench: Bench, order: Order, request: Callable[[], BrokerOrder]) -> Order:
     """One request for an order that is committed as `submitting`, and its outcome: taken, refused or unknown."""
+    halt = bench.halted()
+    if halt is not None:
+        # Asked last of all before the request leaves; nothing was sent.
+        return _moved(bench, order, OrderState.REFUSED, reason=f"halted: {halt}")
     try:
         answer = request()
     except BrokerRefused as refusal:
@@ -37,7 +43,7 @@ def absorb(bench: Bench, order: Order, seen: BrokerOrder) -> Order:
         assumption = getattr(bench.orders, "assumption", "")
         fees = seen.fees if seen.fees is not None else Decimal(0)
         bench.store.record_fills(order.id, seen.fills, fees=fees, at=bench.clock(), assumption=assumption)
-    if seen.state is order.state and seen.broker_id == order.broker_id:
+    if (seen.state, seen.broker_id, seen.status) == (order.state, order.broker_id, order.broker_status):
         return bench.store.order(order.id)
     return _moved(bench, bench.store.order(order.id), seen.state, broker=seen, reason=seen.reason)
 
@@ -50,9 +56,32 @@ def _moved(
 
 
 def reread(bench: Bench, order: Order) -> Order:
-    """The order as the broker shows it now."""
+    """The order as the broker shows it now; one whose id the broker does not know is looked for by its reference."""
     assert order.broker_id is not None
-    return absorb(bench, order, bench.orders.order(order.broker_id))
+    try:
+        seen = bench.orders.order(order.broker_id)
+    except BrokerRefused:
+        return resolve(bench, order)
+    return absorb(bench, order, seen)
+
+
+def last_seen(bench: Bench, order: Order) -> Order:
+    """The order as it is, or as it was last seen while the broker cannot be read: one failed read ends nothing."""
+    try:
+        return reread(bench, order)
+    except (Unavailable, Unresolved) as trouble:
+        bench.tell(f"{order.reference}: the broker cannot be read ({trouble.message})")
+        return order
+
+
+def at_rest(bench: Bench, order: Order, waits: tuple[float, ...] = WAITS) -> Order:
+    """The order once it is final, read with growing pauses; as last seen when it will not end."""
+    for wait in waits:
+        order = last_seen(bench, order)
+        if order.state in FINAL:
+            return order
+        bench.sleep(wait)
+    return last_seen(bench, order)
 
 
 def resolve(bench: Bench, order: Order) -> Order:
@@ -92,14 +121,12 @@ def orphaned(bench: Bench, order: Order) -> Order:
 def cancelled(bench: Bench, order: Order) -> Order:
     """The order after the broker was asked to cancel it and confirmed how it ended; a fill may still have won."""
     assert order.broker_id is not None
-    # A refusal usually means that it has just filled: the broker's own view decides.
-    with suppress(BrokerRefused):
+    # A refusal usually means that it has just filled, a lost answer means nothing: the broker's own view decides.
+    with suppress(BrokerRefused, Unavailable, Unresolved):
         bench.orders.cancel(order.broker_id)
-    for wait in (0, 1, 2, 3, 5, 8, 13):
-        bench.sleep(wait)
-        order = reread(bench, order)
-        if order.state in FINAL:
-            return order
+    order = at_rest(bench, order)
+    if order.state in FINAL:
+        return order
     raise Unresolved(f"order {order.reference} was asked to be cancelled and is still {order.broker_status}")
 
 

@@ -20,6 +20,8 @@ def work(bench: Bench, proposal: Proposal, order: Order) -> Order:
     first = next(known for known in bench.store.orders(order.proposal_id) if known.approval_id == order.approval_id)
     deadline = first.created_at + timedelta(seconds=proposal.plan.deadline_seconds)
     order = _stepped(bench, proposal, order, deadline)
+    if order.state is OrderState.UNKNOWN:
+        return order
     return order if order.state in FINAL else settle.cancelled(bench, order)
 
 
@@ -55,7 +57,7 @@ def _prices_below(limit: Decimal, proposal: Proposal) -> Iterator[Decimal]:
 def _rest(bench: Bench, order: Order, until: datetime) -> Order:
     """Watch the order until it is final, `until` has come or a halt is set."""
     while True:
-        order = settle.reread(bench, order)
+        order = settle.last_seen(bench, order)
         left = (until - bench.clock()).total_seconds()
         seen = f"{order.reference}: {order.state} at {order.limit}, {order.filled} of {order.quantity} filled"
         bench.watch(f"{seen}, {max(left, 0):.0f} s to the next step")
@@ -93,8 +95,13 @@ def _repriced(bench: Bench, proposal: Proposal, order: Order, price: Decimal) ->
     after = settle.send(bench, committed, lambda: bench.orders.replace(str(order.broker_id), body))
     if after.state is OrderState.UNKNOWN:
         after = settle.resolve(bench, after)
-    old = settle.reread(bench, order)
     bench.tell(f"{after.reference}: {after.state} at {after.limit}")
-    if after.state in (OrderState.REFUSED, OrderState.ABSENT):
-        return old
+    if after.state is OrderState.UNKNOWN:
+        return after
+    if after.state in FINAL and after.state is not OrderState.FILLED:
+        return settle.reread(bench, order)
+    old = settle.at_rest(bench, order)
+    if old.filled > 0 and after.state not in FINAL:
+        # The old order filled while it was being replaced: what it left open must not be sold twice.
+        return settle.cancelled(bench, after)
     return after
