@@ -214,7 +214,7 @@ class App:
         """The source `name`; a recorded one also sets this process's clock to its quotes' time."""
         kind, _, file = name.partition(":")
         if kind not in MARKETS_KNOWN:
-            raise BadSettings(f"market {name!r} cannot be used; known are: {', '.join(MARKETS_KNOWN)}, recorded:FILE")
+            raise BadSettings(f"the market {name} is not in this version; use --market recorded or recorded:FILE")
         from spy32.markets.recorded import RecordedMarket
 
         market = RecordedMarket.of_file(Path(file).expanduser()) if file else RecordedMarket.shipped()
@@ -223,7 +223,7 @@ class App:
 
     def analyst(self, name: str, settings: Settings) -> "Analyst":
         if name != "rules":
-            raise BadSettings(f"analyst {name!r} cannot be used; known are: rules")
+            raise BadSettings(f"the analyst {name} is not in this version; use --analyst rules")
         from spy32.analysts.rules import RulesAnalyst
 
         return RulesAnalyst(settings)

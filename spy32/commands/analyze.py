@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from spy32.wiring import App
 
 LOCK = "analyze"
+MARKETS = ("tastytrade", "cboe", "yahoo", "recorded")
+ANALYSTS = ("grok", "rules")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,8 @@ def analyze(
     """The weekly run: collect, screen, choose, check and prepare an order. It never sends one."""
     if scheduled and force:
         raise Usage("--scheduled and --force exclude each other")
+    _known("--market", market, MARKETS)
+    _known("--analyst", analyst, ANALYSTS)
     app = app_of(ctx)
     asked = Request(scheduled=scheduled, force=force, profile=profile, dte=dte, market=market, analyst=analyst)
     settings = _settings(app, asked)
@@ -57,6 +61,12 @@ def analyze(
         run = _started(app, asked, settings)
     if run is not None:
         _answer(app, asked, run, json=json)
+
+
+def _known(option: str, typed: str | None, names: tuple[str, ...]) -> None:
+    """`Usage` for a word that names nothing."""
+    if typed is not None and typed.partition(":")[0] not in names:
+        raise Usage(f"{option} {typed} is not known; it takes {', '.join(names)}")
 
 
 def _settings(app: "App", asked: Request) -> "Settings":
