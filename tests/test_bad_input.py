@@ -68,7 +68,8 @@ def test_an_unknown_id_is_a_usage_error(home: Path, words: tuple[str, ...]) -> N
     [
         ("show", "--nonsense"), ("analyze", "--dte", "soon"), ("analyze", "--dte", "33"), ("nonsense",),
         ("show", "--limit", "many"), ("execute", "--live"), ("execute", "--confirm", "1:SPY:1"),
-        ("analyze", "--scheduled", "--force"), ("--home", "", "show"), ("analyze", "--market", "moon"), ("analyze", "--analyst", "oracle"), ("approve", "--yes", "--decline"),
+        ("analyze", "--scheduled", "--force"), ("--home", "", "show"), ("approve", "--yes", "--decline"),
+        ("analyze", "--market", "moon"), ("analyze", "--analyst", "oracle"),
     ],
     ids=" ".join,
 )  # fmt: skip
