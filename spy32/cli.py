@@ -73,16 +73,20 @@ def globals_first(words: list[str]) -> list[str]:
     front: list[str] = []
     rest: list[str] = []
     todo = iter(words)
+    tail: list[str] = []
     for word in todo:
         if word == "--":
-            rest += [word, *todo]
+            tail = [word, *todo]
         elif word in WITH_VALUE:
             front += [word, *([value] if (value := next(todo, None)) is not None else [])]
         elif word in WITHOUT_VALUE or word.startswith(tuple(f"{name}=" for name in WITH_VALUE)):
             front.append(word)
         else:
             rest.append(word)
-    return front + rest
+    if "--json" in rest:
+        # Every answering command has it, so it may stand in front of the command as well.
+        rest = [*(word for word in rest if word != "--json"), "--json"]
+    return front + rest + tail
 
 
 def run(command: Callable[[], Any], words: Sequence[str]) -> int:  # noqa: PLR0911 - one return an ending
@@ -95,7 +99,7 @@ def run(command: Callable[[], Any], words: Sequence[str]) -> int:  # noqa: PLR09
     except Spy32Error as error:
         return report(error.code, error.message, wants_json=wants_json)
     except UsageError as error:
-        return report(2, usage_line(error), wants_json=wants_json)
+        return report_usage(error, wants_json=wants_json)
     except BrokenPipeError:
         hush()
         return 0
@@ -108,6 +112,18 @@ def run(command: Callable[[], Any], words: Sequence[str]) -> int:  # noqa: PLR09
     except Exception as bug:  # noqa: BLE001 - the outermost frame records what it cannot know
         return report_bug(bug, words)
     return result if isinstance(result, int) else 0
+
+
+def report_usage(error: Exception, *, wants_json: bool) -> int:
+    """What is wrong with the words; for a bare `spy32` the help, which Typer hands over as the message."""
+    message = str(getattr(error, "message", ""))
+    if "\n" not in message:
+        return report(2, usage_line(error), wants_json=wants_json)
+    try:
+        print(message, flush=True)  # noqa: T201
+    except OSError:
+        hush()
+    return 2
 
 
 def usage_line(error: Exception) -> str:

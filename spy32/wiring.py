@@ -215,6 +215,8 @@ class App:
         kind, _, file = name.partition(":")
         if kind not in MARKETS_KNOWN:
             raise BadSettings(f"the market {name} is not in this version; use --market recorded or recorded:FILE")
+        if name.endswith(":"):
+            raise Usage("recorded: needs the name of a file; the shipped market is `recorded`")
         from spy32.markets.recorded import RecordedMarket
 
         market = RecordedMarket.of_file(Path(file).expanduser()) if file else RecordedMarket.shipped()

@@ -24,6 +24,7 @@ from spy32.cli import app, globals_first, run
         (["--mode", "paper", "show", "-v"], ["--mode", "paper", "-v", "show"]),
         (["approve", "--", "--home", "x"], ["approve", "--", "--home", "x"]),
         (["show", "--home"], ["--home", "show"]),
+        (["--json", "status"], ["status", "--json"]),
     ],
 )
 def test_global_options_may_stand_before_or_after_the_command(typed: list[str], ordered: list[str]) -> None:
@@ -136,3 +137,41 @@ def test_a_command_imports_only_what_it_needs(tmp_path: Path, words: list[str], 
     done = subprocess.run([sys.executable, "-c", script, *words], env=env, capture_output=True, text=True)
     loaded = set(json.loads(done.stderr.splitlines()[-1].replace("'", '"')))
     assert loaded <= set(allowed), loaded
+
+
+def test_a_bare_call_prints_the_help() -> None:
+    for words in ([], ["db"]):
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 2
+        assert "Usage:" in result.output and "Commands:" in result.output
+
+
+def scheduled(home: Path, clock: str, *more: str) -> str:
+    env = {"PATH": os.environ["PATH"], "SPY32_HOME": str(home), "HOME": str(home), "SPY32_CLOCK": clock}
+    words = [sys.executable, "-m", "spy32", "analyze", "--scheduled", "--market", "recorded", "--analyst", "rules"]
+    return subprocess.run([*words, *more], env=env, capture_output=True, text=True, check=True).stdout
+
+
+def history(home: Path) -> list[dict[str, str]]:
+    env = {"PATH": os.environ["PATH"], "SPY32_HOME": str(home), "HOME": str(home)}
+    words = [sys.executable, "-m", "spy32", "show", "--history", "--json"]
+    found = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
+    runs: list[dict[str, str]] = json.loads(found.stdout)["runs"]
+    return runs
+
+
+def test_each_week_that_the_machine_was_off_gets_its_row(tmp_path: Path) -> None:
+    scheduled(tmp_path, "2026-11-30T15:00:00Z")
+    scheduled(tmp_path, "2026-12-24T19:01:00Z")
+    scheduled(tmp_path, "2026-12-24T19:16:00Z")
+    assert [(run["outcome"], run["cause"]) for run in history(tmp_path)] == [("skipped", "missed")] * 3 + [
+        ("proposed", None)
+    ]
+
+
+def test_a_second_scheduled_start_shows_the_run_that_is_there_when_asked_for_json(tmp_path: Path) -> None:
+    scheduled(tmp_path, "2026-11-30T15:00:00Z")
+    assert scheduled(tmp_path, "2026-11-30T15:15:00Z") == ""
+    again = json.loads(scheduled(tmp_path, "2026-11-30T15:30:00Z", "--json"))
+    assert again["run"]["id"] == "R1"
+    assert len(history(tmp_path)) == 1

@@ -164,7 +164,8 @@ class PaperBroker:
     def would_fill(self, order: BrokerOrder, quotes: LegQuotes) -> bool:
         """The paper rule: our limit is at or below the mid less a share of half of (mid - natural).
 
-        That half is what a price plan gives up by default, so a share of 0 fills at the mid and 1 at the floor.
+        That half is what a price plan gives up by default, before its floor is rounded up to the tick: a share of 0
+        fills at the mid, and 1 would need the whole of it.
         """
         prices = natural_and_mid(order.legs, quotes.quotes)
         if prices is None:

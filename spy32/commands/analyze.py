@@ -1,6 +1,7 @@
 """`analyze`: the weekly run, started by cron or by a person."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -9,14 +10,18 @@ from spy32.commands.common import Json, app_of
 from spy32.errors import Spy32Error, Usage
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from spy32.domain.running import Run, Trigger
-    from spy32.ops.schedule import Decision, Start
+    from spy32.ops.schedule import Decision, Situation, Skip, Start
     from spy32.ports import Market
     from spy32.settings import Settings
     from spy32.store import Store
     from spy32.wiring import App
 
 LOCK = "analyze"
+MOST_MISSED = 60
+"""How many older slots one start accounts for."""
 MARKETS = ("tastytrade", "cboe", "yahoo", "recorded")
 ANALYSTS = ("grok", "rules")
 
@@ -58,9 +63,9 @@ def analyze(
     if scheduled and _is_idle(app):
         return
     with app.locks.hold(LOCK, wait_seconds=app.settings.schedule.lock_wait_seconds):
-        run = _started(app, asked, settings)
-    if run is not None:
-        _answer(app, asked, run, json=json)
+        run, is_new = _started(app, asked, settings)
+    if run is not None and (is_new or json):
+        _answer(app, asked, run, json=json, is_new=is_new)
 
 
 def _known(option: str, typed: str | None, names: tuple[str, ...]) -> None:
@@ -90,32 +95,47 @@ def _is_idle(app: "App") -> bool:
     return open_slot is None and not app.database.exists()
 
 
-def _started(app: "App", asked: Request, settings: "Settings") -> "Run | None":
-    """The run that this start made, or None when it rightly made none."""
+def _started(app: "App", asked: Request, settings: "Settings") -> "tuple[Run | None, bool]":
+    """The run that this start made, or the one that is there already; whether it is new."""
     from spy32.ops.schedule import Already, Nothing, Skip
 
     now = app.clock()
     store = app.store()
     store.interrupt_runs(now)
     market = None if asked.scheduled else _market_clock(app, asked)
+    if asked.scheduled:
+        _catch_up(app, asked, store)
     decision = _decision(app, asked, store, market)
     if isinstance(decision, Nothing | Already):
         # Nothing happened, so cron's -q has nothing to mail.
         if decision.message and app.verbosity >= 0:
             app.warn(decision.message)
-        return store.run(decision.run_id) if isinstance(decision, Already) and not asked.scheduled else None
+        return store.run(decision.run_id) if isinstance(decision, Already) else None, False
     if isinstance(decision, Skip):
         app.warn(decision.message)
-        return store.skip_run(
-            trigger=_trigger(asked),
-            mode=app.settings.mode,
-            profile=asked.profile,
-            at=app.clock(),
-            slot=decision.slot.day if decision.slot is not None else None,
-            cause=decision.cause,
-            reasons=(decision.message,),
-        )
-    return _run(app, asked, settings, store, decision, market)
+        return _skipped(app, asked, store, decision, _trigger(asked)), True
+    return _run(app, asked, settings, store, decision, market), True
+
+
+def _catch_up(app: "App", asked: Request, store: "Store") -> None:
+    """One skipped row for each older slot that nothing was started in: the machine may have been off for weeks."""
+    from spy32.domain.running import Trigger
+    from spy32.ops.schedule import Skip, due, scheduled_decision
+    from spy32.sessions import last_slot
+
+    now = app.clock()
+    slot = due(now, app.settings.schedule, app.settings.environment)
+    missed: list[Skip] = []
+    while len(missed) < MOST_MISSED:
+        slot = last_slot(slot.opens - timedelta(minutes=1), app.settings.schedule, app.settings.environment)
+        runs = store.runs_of_slot(asked.profile, slot.day)
+        decision = scheduled_decision(_situation(app, store, slot.closes), runs)
+        if runs or not isinstance(decision, Skip):
+            break
+        missed.append(decision)
+    for skip in reversed(missed):
+        app.warn(skip.message)
+        _skipped(app, asked, store, skip, Trigger.CRON)
 
 
 def _market_clock(app: "App", asked: Request) -> "Market | None":
@@ -124,6 +144,32 @@ def _market_clock(app: "App", asked: Request) -> "Market | None":
         return app.market(_market_name(app, asked))
     except Spy32Error:
         return None
+
+
+def _skipped(app: "App", asked: Request, store: "Store", skip: "Skip", trigger: "Trigger") -> "Run":
+    """The row of a slot, or of a closed day, on which nothing was started."""
+    return store.skip_run(
+        trigger=trigger,
+        mode=app.settings.mode,
+        profile=asked.profile,
+        at=app.clock(),
+        slot=skip.slot.day if skip.slot is not None else None,
+        cause=skip.cause,
+        reasons=(skip.message,),
+    )
+
+
+def _situation(app: "App", store: "Store", now: "datetime") -> "Situation":
+    from spy32.ops.schedule import Situation
+
+    return Situation(
+        now=now,
+        schedule=app.settings.schedule,
+        environment=app.settings.environment,
+        enable_automation=app.settings.enable_automation,
+        paused=store.flag("paused"),
+        created_at=store.created_at(),
+    )
 
 
 def _market_name(app: "App", asked: Request) -> str:
@@ -139,16 +185,9 @@ def _trigger(asked: Request) -> "Trigger":
 def _decision(app: "App", asked: Request, store: "Store", market: "Market | None") -> "Decision":
     """What the clock, the switches and the runs of the slot say."""
     from spy32.domain.running import Trigger
-    from spy32.ops.schedule import Situation, Skip, Start, due, manual_decision, scheduled_decision
+    from spy32.ops.schedule import Skip, Start, due, manual_decision, scheduled_decision
 
-    situation = Situation(
-        now=app.clock(),
-        schedule=app.settings.schedule,
-        environment=app.settings.environment,
-        enable_automation=app.settings.enable_automation,
-        paused=store.flag("paused"),
-        created_at=store.created_at(),
-    )
+    situation = _situation(app, store, app.clock())
     slot = due(situation.now, situation.schedule, situation.environment)
     runs = store.runs_of_slot(asked.profile, slot.day)
     if asked.scheduled:
@@ -201,7 +240,7 @@ def _run(
     return run(kit)
 
 
-def _answer(app: "App", asked: Request, run: "Run", *, json: bool) -> None:
+def _answer(app: "App", asked: Request, run: "Run", *, json: bool, is_new: bool) -> None:
     """The run for a person or a script; silence under cron when all is well; the exit code."""
     from spy32.domain.running import Outcome
     from spy32.render.documents import emit, run_document
@@ -213,6 +252,6 @@ def _answer(app: "App", asked: Request, run: "Run", *, json: bool) -> None:
         from spy32.render.desk import analyzed
 
         analyzed(app.out, view)
-    if run.outcome is Outcome.FAILED:
+    if run.outcome is Outcome.FAILED and is_new:
         app.warn(f"R{run.id} failed ({run.cause}): {'; '.join(run.reasons)}; `spy32 show R{run.id}` shows it")
         raise typer.Exit(run.exit_code)
