@@ -4,7 +4,6 @@ Decimal becomes text, instants RFC 3339, dates ISO, enums their value; NaN and i
 """
 
 import dataclasses
-import hashlib
 import json
 import math
 import types
@@ -50,6 +49,8 @@ def canonical(value: Any) -> str:
 
 def digest(value: Any) -> str:
     """SHA-256 of the canonical form, hexadecimal."""
+    import hashlib
+
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from datetime import datetime
@@ -209,6 +208,8 @@ def _readable(path: Path) -> sqlite3.Connection:
 
 def _copied(path: Path) -> sqlite3.Connection:
     """The database with its log, read where writing is allowed."""
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="spy32-") as folder:
         copy = Path(folder) / path.name
         shutil.copyfile(path, copy)

@@ -1,6 +1,5 @@
 """Between nouns and columns: money, instants, JSON bodies, and the digest of a row."""
 
-import hashlib
 import json
 import zlib
 from collections.abc import Mapping
@@ -104,11 +103,11 @@ def unpacked(data: bytes, where: str) -> str:
 def row_digest(columns: Mapping[str, object]) -> str:
     """SHA-256 of what a row holds. Empty columns are left out: a migration may add one and keep history whole."""
     kept = {
-        name: {"sha256": hashlib.sha256(value).hexdigest()} if isinstance(value, bytes) else value
+        name: {"sha256": _sha256(value)} if isinstance(value, bytes) else value
         for name, value in columns.items()
         if value is not None
     }
-    return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return _sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode())
 
 
 GENESIS = "0" * 64
@@ -117,4 +116,10 @@ GENESIS = "0" * 64
 
 def event_hash(previous: str, fields: Mapping[str, object]) -> str:
     """The link of an event: SHA-256 over the link before it and everything that the event says."""
-    return hashlib.sha256((previous + canonical(dict(fields))).encode()).hexdigest()
+    return _sha256((previous + canonical(dict(fields))).encode())
+
+
+def _sha256(data: bytes) -> str:
+    import hashlib  # on use: reading needs none
+
+    return hashlib.sha256(data).hexdigest()
