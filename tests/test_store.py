@@ -507,6 +507,7 @@ def shared() -> Iterator[Path]:
 
 
 GUEST = """
+import hashlib, tempfile  # imported on use, and a guest may not reach the interpreter's own folder
 import os, sys
 from pathlib import Path
 from tests.stores import *
