@@ -4,7 +4,7 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +36,17 @@ def spy32(
     words: Sequence[str],
     *,
     home: Path,
-    env: Mapping[str, str] | None = None,
     die_at: int | None = None,
     die_before: bool = False,
 ) -> tuple[int, int]:
     """Exit code (negative: the signal that ended it) and the number of commits that the child made."""
-    return wait(start(words, home=home, env=env, die_at=die_at, die_before=die_before))
+    return wait(start(words, home=home, die_at=die_at, die_before=die_before))
 
 
 def start(
     words: Sequence[str],
     *,
     home: Path,
-    env: Mapping[str, str] | None = None,
     die_at: int | None = None,
     die_before: bool = False,
 ) -> tuple[int, int]:
@@ -62,7 +60,7 @@ def start(
     os.close(reading)
     code = 70
     try:
-        code = _run(words, home, dict(env or {}), die_at, die_before)
+        code = _run(words, home, die_at, die_before)
     finally:
         os.write(writing, str(DyingConnection.done).encode())
         os._exit(code)
@@ -77,12 +75,11 @@ def wait(started: tuple[int, int]) -> tuple[int, int]:
     return os.waitstatus_to_exitcode(status), int(commits or 0)
 
 
-def _run(words: Sequence[str], home: Path, env: dict[str, str], die_at: int | None, die_before: bool) -> int:
+def _run(words: Sequence[str], home: Path, die_at: int | None, die_before: bool) -> int:
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(quiet, stream)
     os.setsid()
-    os.environ.update(env)
     DyingConnection.die_at, DyingConnection.die_before = die_at, die_before
     connect = sqlite3.connect
 

@@ -144,7 +144,8 @@ def overridable(bench: Bench, run: Run) -> None:
 
 def judge(bench: Bench, shown: Review, candidate: Candidate) -> tuple[Ruling, MarketSnapshot]:
     """The ruling of today's conditions, limits and size on a candidate, as the weekly run's vet step makes it."""
-    from spy32.rules import conditions, limits, pricing, sizing
+    from spy32.rules import pricing
+    from spy32.rules.ruling import rule_on
 
     now, account = bench.clock(), bench.account.facts()
     snapshot = bench.store.snapshot(shown.run.id)
@@ -153,16 +154,12 @@ def judge(bench: Bench, shown: Review, candidate: Candidate) -> tuple[Ruling, Ma
             f"the session of R{shown.run.id} ({market_date(snapshot.as_of)}) is over; a new run makes a new menu"
         )
     exposure = exposure_of(bench, shown.run.id, now, but=shown.proposal.id if shown.proposal is not None else None)
-    found, halve = conditions.weigh(snapshot, candidate, bench.settings, now)
-    size = sizing.size(candidate, account, exposure, bench.settings, halve=halve, snapshot=snapshot)
-    limited = limits.check(candidate, account, exposure, bench.settings, now)
+    ruling = rule_on(candidate, snapshot, account, exposure, settings=bench.settings, now=now)
     moved: tuple[Finding, ...] = ()
     if bench.market is not None:
         quotes = bench.market.quotes(snapshot.underlying, candidate.spread.legs)
         moved = pricing.moved(candidate, snapshot.spot, quotes, bench.settings.drift)
-    findings = (*moved, *found, *limited, *sizing.findings(size))
-    ruling = Ruling(quantity=size.quantity, findings=findings, sizing=size, account=account, exposure=exposure, at=now)
-    return ruling, snapshot
+    return replace(ruling, findings=(*moved, *ruling.findings)), snapshot
 
 
 # Making and storing.

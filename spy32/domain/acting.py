@@ -81,12 +81,6 @@ def spreads_filled(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> int:
     return min(done[leg.symbol] // leg.quantity for leg in legs) if legs else 0
 
 
-def net_credit(fills: tuple[Fill, ...], spreads: int) -> Decimal:
-    """Average credit per share and spread: sales less purchases."""
-    total = sum((fill.action.sign * fill.price * fill.quantity for fill in fills), Decimal(0))
-    return total / spreads if spreads else Decimal(0)
-
-
 @value
 class DryRun:
     """A broker's answer to an order that is not sent. `errors` non-empty means refused."""

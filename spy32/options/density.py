@@ -21,7 +21,7 @@ REACH = 8.0
 LEAST = 8
 """Fewer strikes than this carry no smile."""
 NODES = 121
-CENT = 0.005
+HALF_CENT = 0.005
 """Half of the narrowest spread there is, dollars."""
 ROUGHNESS = 10.0
 """Weight of a squared third derivative against a squared miss of one half-spread."""
@@ -98,7 +98,7 @@ def smoothed(smile: Smile) -> tuple[Callable[[Floats], Floats], float]:
     scale = atm * np.sqrt(smile.years)
     moneyness = np.log(strikes / smile.forward) / scale
     nodes = np.linspace(moneyness[0], moneyness[-1], NODES)
-    weight = (vega * 100 / np.maximum(half, CENT)) ** 2
+    weight = (vega * 100 / np.maximum(half, HALF_CENT)) ** 2
     levels = _graduated(nodes, moneyness, vols, weight)
     # Straight on beyond the quotes: a level wing would have a kink, and a kink is a lump of negative probability.
     ends = (levels[1] - levels[0]) / (nodes[1] - nodes[0]), (levels[-1] - levels[-2]) / (nodes[1] - nodes[0])

@@ -76,11 +76,6 @@ def bell(z: Floats) -> Floats:
     return value
 
 
-def normal_pdf(z: Floats) -> Floats:
-    """The standard normal density."""
-    return bell(z) / ROOT_2PI
-
-
 def normal_cdf(z: Floats) -> Floats:
     """Phi(z), relatively accurate in the left tail down to the smallest doubles."""
     bounded = np.clip(z, -40.0, 40.0)

@@ -12,9 +12,9 @@ from spy32.errors import Usage
 from spy32.pipeline.collect import judge
 from spy32.pipeline.prepare import proposal_of
 from spy32.pipeline.screen import menu_of
-from spy32.pipeline.vet import rule_on
 from spy32.ports import Analyst
 from spy32.rules import pricing
+from spy32.rules.ruling import rule_on
 from spy32.settings import Settings
 from spy32.settings.deciding import restored
 from spy32.store import Store

@@ -1,16 +1,15 @@
 """May it be traded: fresh quotes, market conditions, limits and size, without the analyst."""
 
 from dataclasses import replace as changed
-from datetime import datetime
 
 from spy32.domain.deciding import Finding, Recommendation, Ruling
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.running import Outcome
-from spy32.domain.trading import Account, Candidate, Exposure, Menu
+from spy32.domain.trading import Account, Candidate, Menu
 from spy32.pipeline.kit import Done, Ended, Kit, Seen
-from spy32.rules import conditions, limits, pricing, sizing
+from spy32.rules import conditions, pricing
+from spy32.rules.ruling import rule_on
 from spy32.sessions import market_date, week_start
-from spy32.settings import Settings
 
 
 def vet(kit: Kit, seen: Seen, menu: Menu, chosen: Recommendation, account: Account) -> Done[Ruling] | Ended:
@@ -37,23 +36,6 @@ def requoted(kit: Kit, candidate: Candidate, snapshot: MarketSnapshot) -> tuple[
     """Quotes of the chosen legs fetched again: has the market left the price that the menu showed?"""
     quotes = kit.market.quotes(kit.underlying, candidate.spread.legs)
     return pricing.moved(candidate, snapshot.spot, quotes, kit.settings.drift)
-
-
-def rule_on(
-    candidate: Candidate,
-    snapshot: MarketSnapshot,
-    account: Account,
-    exposure: Exposure,
-    *,
-    settings: Settings,
-    now: datetime,
-) -> Ruling:
-    """Conditions, limits and size of one candidate: the part that a replay recomputes."""
-    found, halve = conditions.weigh(snapshot, candidate, settings, now)
-    limited = limits.check(candidate, account, exposure, settings, now)
-    size = sizing.size(candidate, account, exposure, settings, halve=halve, snapshot=snapshot)
-    findings = (*found, *limited, *sizing.findings(size))
-    return Ruling(quantity=size.quantity, findings=findings, sizing=size, account=account, exposure=exposure, at=now)
 
 
 def cause_of(ruling: Ruling) -> str:

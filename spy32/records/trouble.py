@@ -56,7 +56,7 @@ def damage(path: Path, what: str) -> StoreTrouble:
 
 
 def backups_of(path: Path) -> Path:
-    """The folder of the backups of the database at `path`, as `Locations.backups` has it."""
+    """The folder of the backups of the database at `path`."""
     return path.parent / "backups"
 
 

@@ -337,10 +337,6 @@ class Locations:
     def logs(self) -> Path:
         return self.state / "logs"
 
-    @property
-    def backups(self) -> Path:
-        return self.data / "backups"
-
 
 @value
 class Settings:
