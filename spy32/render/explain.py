@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spy32.domain.views import RunView
 
 OUTCOMES: Mapping[Outcome, str] = {
-    Outcome.PROPOSED: "An order was prepared. It is not sent before a person approves and executes it.",
+    Outcome.PROPOSED: "An order was prepared. Only a person who approves and executes it sends it.",
     Outcome.NO_TRADE: "The run is complete and there is no trade.",
     Outcome.SKIPPED: "There was nothing to analyse.",
     Outcome.FAILED: "The run could not be finished, so nothing was decided.",
@@ -59,7 +59,7 @@ PROPOSALS: Mapping[ProposalState, str] = {
     ProposalState.PROPOSED: "waits for a person",
     ProposalState.APPROVED: "approved, not sent yet",
     ProposalState.SENT: "sent, not settled yet",
-    ProposalState.DONE: "done",
+    ProposalState.DONE: "executed and settled",
     ProposalState.DECLINED: "declined by a person",
     ProposalState.LAPSED: "lapsed without approval",
 }

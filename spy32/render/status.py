@@ -86,7 +86,7 @@ def _overview(status: Status, here: tzinfo | None) -> Pairs:
     if scene.halted is not None:
         items.append(pair("halted", f"{flat(scene.halted)} (nothing is sent in any mode)", "bad"))
     if status.unsent_notices:
-        items.append(pair("unsent notices", f"{status.unsent_notices}; they are tried again at the next run", "warn"))
+        items.append(pair("notices", f"{status.unsent_notices} in the outbox; this version sends none"))
     return Pairs(title="Status", items=tuple(items))
 
 
