@@ -130,7 +130,7 @@ def outcome_of(text: str) -> str:
         years = years_to_expiration(snapshot.as_of, snapshot.target)
         rate = snapshot.rate.value if snapshot.rate.value is not None else 0.04
         smile = surface.smile(chain.quotes, spot=snapshot.spot, years=years, rate=rate, expiration=snapshot.target)
-        dropped, gates = chain_quality.inspect_vols(smile, snapshot)
+        dropped, gates = chain_quality.inspect_vols(smile, snapshot, Choice())
         canonical((dropped.symbols, dropped.counts, gates))
         assert math.isfinite(smile.forward)
         return "usable"

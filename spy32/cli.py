@@ -19,7 +19,9 @@ from spy32.commands import (
     db,
     demo,
     execute,
+    market,
     positions,
+    prompts,
     replay,
     schedule,
     show,
@@ -211,6 +213,8 @@ app.command()(execute.cancel)
 app.command()(execute.reconcile)
 app.command()(positions.positions)
 app.command()(replay.replay)
+app.command()(market.market)
+app.command()(market.expirations)
 app.command()(switches.pause)
 app.command()(switches.resume)
 app.command()(switches.halt)
@@ -226,6 +230,13 @@ def _group(name: str, doc: str, **commands: Any) -> None:
 _group("schedule", "The crontab line and the next starts.", show=schedule.show, check=schedule.check)
 _group("config", "Every setting and where it came from.", show=config.show, init=config.init)
 _group("db", "Check, back up and restore the database.", check=db.check, backup=db.backup, restore=db.restore)
+_group(
+    "prompts",
+    "The prompts that the model may be asked with.",
+    list=prompts.versions,
+    show=prompts.show,
+    compare=prompts.compare,
+)
 _group("audit", "The hash-chained history.", verify=audit.verify)
 
 

@@ -7,7 +7,10 @@ from decimal import Decimal
 from typing import Protocol
 
 from spy32.domain.acting import BrokerOrder, DryRun, Fill
+from spy32.domain.asking import Attempt, Heard
+from spy32.domain.briefing import Briefing
 from spy32.domain.deciding import Recommendation
+from spy32.domain.events import Event
 from spy32.domain.market import Chain, DailyBar, Datum, Dividend, LegQuotes, MarketSnapshot
 from spy32.domain.trading import Account, Leg, Menu, Position
 
@@ -33,6 +36,17 @@ class Market(Protocol):
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]: ...
     def rate(self) -> Datum: ...
     def dividends(self, underlying: str) -> tuple[Dividend, ...] | None: ...
+    def moves(self, tickers: Sequence[str]) -> dict[str, Datum]:
+        """The day's move of each ticker, a fraction; empty when not served."""
+        ...
+
+    def metrics(self, underlying: str) -> dict[str, Datum]:
+        """What the source itself computes, such as `iv_rank` (0..1); empty when not served."""
+        ...
+
+    def earnings(self, underlying: str) -> tuple[Event, ...] | None:
+        """Coming earnings of a company; () when it is none, None when not served."""
+        ...
 
 
 class Analyst(Protocol):
@@ -40,7 +54,19 @@ class Analyst(Protocol):
 
     @property
     def name(self) -> str: ...
-    def choose(self, snapshot: MarketSnapshot, menu: Menu) -> Recommendation: ...
+    def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation: ...
+
+
+class Journal(Protocol):
+    """Where requests to a model are written down, before they leave and after they were answered."""
+
+    def begin_attempt(self, run_id: int, attempt: Attempt, at: datetime) -> int: ...
+    def end_attempt(self, attempt_id: int, heard: Heard, at: datetime) -> None: ...
+    def spent_since(self, since: datetime) -> int:
+        """Ticks, with the estimate of each attempt whose bill never came."""
+        ...
+
+    def spent_of_run(self, run_id: int) -> int: ...
 
 
 class Orders(Protocol):

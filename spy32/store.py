@@ -17,11 +17,11 @@ from spy32.domain.trading import Mode
 from spy32.errors import BadSettings, CannotCreate, Usage
 from spy32.records import opening, upkeep
 from spy32.records.audit import AuditReport
+from spy32.records.documents import Documents
 from spy32.records.ledger import Ledger
 from spy32.records.outbox import Outbox
 from spy32.records.reading import Words
 from spy32.records.risk import Risk
-from spy32.records.runs import Runs
 from spy32.records.trouble import damage, translated
 from spy32.records.upkeep import Upkeep, backup_path, is_sound
 from spy32.records.views import Views
@@ -29,7 +29,7 @@ from spy32.records.views import Views
 __all__ = ["AuditReport", "Store", "Words", "backup_path", "is_sound"]
 
 
-class Store(Runs, Views, Risk, Outbox, Ledger, Upkeep):
+class Store(Views, Documents, Risk, Outbox, Ledger, Upkeep):
     """An open database. Close it, or use it in a `with`."""
 
     @classmethod

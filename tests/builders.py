@@ -14,6 +14,7 @@ from functools import cache
 from typing import Any
 
 from spy32.domain.acting import BrokerOrder, Fill, Order, OrderKind
+from spy32.domain.briefing import Briefing
 from spy32.domain.codec import canonical, digest
 from spy32.domain.deciding import (
     Approval,
@@ -26,6 +27,7 @@ from spy32.domain.deciding import (
     Ruling,
     Sizing,
 )
+from spy32.domain.events import Event, EventKind
 from spy32.domain.market import (
     Chain,
     DailyBar,
@@ -230,6 +232,28 @@ def market_line(**over: Any) -> MarketLine:
         "vix": 16.5,
     }
     return MarketLine(**{**base, **over})
+
+
+def briefing(**over: Any) -> Briefing:
+    """What an analyst is told of `snapshot()`: a few figures, a missing one, one event."""
+    figures = {
+        "market.spot": Datum(value=SPOT, unit="dollars", source="cboe", as_of=NOW),
+        "market.vix": datum(16.5),
+        "market.rsi_14": datum(55.0, unit="points", count=250),
+        "market.vix3m": datum(None),
+    }
+    base: dict[str, Any] = {
+        "underlying": "SPY",
+        "as_of": NOW,
+        "target": EXPIRATION,
+        "dte": 32,
+        "figures": figures,
+        "bars": history()[-32:],
+        "events": (Event(kind=EventKind.FOMC, day=date(2025, 10, 29), time="14:00", source="shipped table"),),
+        "unknown_events": {"jobs": "unknown"},
+        "dividends": (),
+    }
+    return Briefing(**{**base, **over})
 
 
 # --- what may be traded ---------------------------------------------------------------------------------------------

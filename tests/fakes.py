@@ -8,7 +8,9 @@ from decimal import Decimal
 
 from spy32.brokers.paper import STATES, parsed
 from spy32.domain.acting import BrokerOrder, DryRun, Fill
+from spy32.domain.briefing import Briefing
 from spy32.domain.deciding import Decision, Recommendation
+from spy32.domain.events import Event
 from spy32.domain.market import Chain, DailyBar, Datum, Dividend, LegQuotes, MarketSnapshot
 from spy32.domain.trading import Account, Leg, Menu, Position
 from spy32.errors import BrokerRefused, Unavailable, Unresolved
@@ -73,6 +75,15 @@ class FakeMarket:
     def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
         return self.snapshot.dividends
 
+    def moves(self, tickers: Sequence[str]) -> dict[str, Datum]:
+        return {ticker: self.snapshot.moves[ticker] for ticker in tickers if ticker in self.snapshot.moves}
+
+    def metrics(self, underlying: str) -> dict[str, Datum]:
+        return dict(self.snapshot.metrics)
+
+    def earnings(self, underlying: str) -> tuple[Event, ...] | None:
+        return None
+
 
 @dataclass
 class FakeAnalyst:
@@ -81,7 +92,7 @@ class FakeAnalyst:
     pick: Callable[[Menu], str | None] = lambda menu: menu.candidates[0].id
     name: str = "fake"
 
-    def choose(self, snapshot: MarketSnapshot, menu: Menu) -> Recommendation:
+    def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
         chosen = self.pick(menu)
         decision = Decision.ABSTAIN if chosen is None else Decision.TRADE
         return Recommendation(analyst=self.name, decision=decision, candidate_id=chosen, reason="as the test says")

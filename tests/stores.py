@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from spy32.domain.acting import Order, OrderKind, Trade
+from spy32.domain.asking import Attempt, Heard
 from spy32.domain.deciding import Approval, Proposal
 from spy32.domain.running import Run, Trigger
 from spy32.domain.trading import Mode
@@ -37,6 +38,50 @@ def whole_run(store: Store) -> Run:
     store.save_answer(run.id, builders.recommendation(analyst="rules", model=None), role="shadow", at=NOW)
     store.save_ruling(run.id, builders.ruling(), NOW)
     return run
+
+
+def asking(**over: Any) -> Attempt:
+    """A first request of the analyst that counts."""
+    base: dict[str, Any] = {
+        "role": "chosen",
+        "sample": 1,
+        "attempt": 1,
+        "prompt": "v1-comprehensive",
+        "prompt_hash": "a1" * 32,
+        "input_hash": "b2" * 32,
+        "model": "grok-4.3",
+        "effort": "high",
+        "request": '{"model": "grok-4.3"}',
+        "estimate_ticks": 300_000_000,
+    }
+    return Attempt(**{**base, **over})
+
+
+def heard(**over: Any) -> Heard:
+    """The answer to it, with the bill."""
+    base: dict[str, Any] = {
+        "outcome": "answered",
+        "status": 200,
+        "response": '{"output": []}',
+        "text": "{}",
+        "model": "grok-4.3-0401",
+        "fingerprint": "fp_1",
+        "request_id": "req-1",
+        "ms": 8_400,
+        "input_tokens": 6_100,
+        "cached_tokens": 1_000,
+        "output_tokens": 900,
+        "reasoning_tokens": 600,
+        "cost_ticks": 241_500_000,
+    }
+    return Heard(**{**base, **over})
+
+
+def asked(store: Store, run_id: int, said: Heard | None = None, **over: Any) -> int:
+    """An attempt of the run that has ended."""
+    number = store.begin_attempt(run_id, asking(**over), NOW)
+    store.end_attempt(number, said or heard(), later(9))
+    return number
 
 
 def proposed(store: Store, **over: Any) -> Proposal:

@@ -19,7 +19,7 @@ SETTINGS = Settings()
 def choose(*candidates: Candidate, settings: Settings = SETTINGS, spot: float = 600.0) -> Recommendation:
     """The rule's answer; at a spot of 600 the widths of the settings are dollars as they stand."""
     snapshot = builders.snapshot(chain=replace(builders.chain(), spot=spot))
-    return RulesAnalyst(settings).choose(snapshot, Menu(candidates=candidates))
+    return RulesAnalyst(settings).choose(snapshot, Menu(candidates=candidates), builders.briefing())
 
 
 def put(strike: int, width: int, delta: float) -> Candidate:
@@ -90,7 +90,7 @@ def test_on_the_real_chain_it_takes_the_621_616_put_spread() -> None:
     # The listed put nearest 0.20 is the 621; strikes there are five dollars apart below it.
     chain, _ = real()
     menu = real_menu()
-    answer = RulesAnalyst(SETTINGS).choose(builders.snapshot(chain=chain), menu)
+    answer = RulesAnalyst(SETTINGS).choose(builders.snapshot(chain=chain), menu, builders.briefing())
     candidate = menu.find(answer.candidate_id)
     assert candidate is not None
     assert candidate.spread.strategy is Strategy.PUT_CREDIT

@@ -31,7 +31,6 @@ CHOICE = Choice()
 EVERY_GATE = {
     "underlying", "session", "quote_age", "expiration", "root", "duplicates", "dead_feed", "zero_bid", "crossed",
     "coverage", "bounds", "shape", "parity", "spot", "liquidity", "ex_dividend", "history", "same_day_trades",
-    "second_source", "leg_width",
 }  # fmt: skip
 Change = Callable[[OptionQuote], OptionQuote | None]
 
@@ -127,7 +126,7 @@ def test_the_smile_of_a_clean_chain_keeps_everything_out_of_the_money() -> None:
     for path in (SHIPPED, CHAINS / "SPY_2025-09-25.csv.gz", CHAINS / "SPX_2020-03-20.csv.gz"):
         snapshot = seen(path)
         smile = smile_of(snapshot)
-        dropped, gates = chain_quality.inspect_vols(smile, snapshot)
+        dropped, gates = chain_quality.inspect_vols(smile, snapshot, CHOICE)
         assert {gate.verdict for gate in gates} == {Verdict.PASS}
         lost = [quote for quote in smile.quotes if quote.symbol in dropped.symbols]
         for quote in lost:
@@ -507,12 +506,12 @@ def test_a_volatility_off_the_curve_of_its_neighbours_is_dropped() -> None:
     place = smile.quotes.index(quote)
     iv = smile.iv.copy()
     iv[place] += 0.02
-    dropped, gates = chain_quality.inspect_vols(replace(smile, iv=iv), builders.snapshot())
+    dropped, gates = chain_quality.inspect_vols(replace(smile, iv=iv), builders.snapshot(), CHOICE)
     assert quote.symbol in dropped.symbols
     assert dropped.counts["smile"] == 1
-    clean, _ = chain_quality.inspect_vols(smile, builders.snapshot())
+    clean, _ = chain_quality.inspect_vols(smile, builders.snapshot(), CHOICE)
     assert "smile" not in clean.counts
-    assert {gate.name for gate in gates} == {"iv", "feed_iv", "smile", "atm_vix"}
+    assert {gate.name for gate in gates} == {"iv", "feed_iv", "smile", "atm_vix", "leg_width"}
 
 
 @pytest.mark.parametrize("vol", [float("nan"), 0.049, 1.01])
@@ -521,7 +520,7 @@ def test_a_volatility_that_no_market_has_is_dropped(vol: float) -> None:
     place = smile.quotes.index(builders.quote(Right.PUT, "640"))
     iv = smile.iv.copy()
     iv[place] = vol
-    dropped, gates = chain_quality.inspect_vols(replace(smile, iv=iv), builders.snapshot())
+    dropped, gates = chain_quality.inspect_vols(replace(smile, iv=iv), builders.snapshot(), CHOICE)
     assert smile.quotes[place].symbol in dropped.symbols
     canonical(gates)
 
@@ -529,7 +528,7 @@ def test_a_volatility_that_no_market_has_is_dropped(vol: float) -> None:
 @pytest.mark.parametrize(("vix", "verdict_then"), [(16.5, "pass"), (13.0, "warn"), (27.5, "warn"), (None, "skipped")])
 def test_the_money_stands_to_the_vix_as_the_skew_has_it(vix: float | None, verdict_then: str) -> None:
     snapshot = builders.snapshot(volatility={"vix": builders.datum(vix)})
-    _, gates = chain_quality.inspect_vols(smile_of(snapshot), snapshot)
+    _, gates = chain_quality.inspect_vols(smile_of(snapshot), snapshot, CHOICE)
     found = next(gate for gate in gates if gate.name == "atm_vix")
     assert found.verdict == verdict_then, found
 
@@ -539,11 +538,41 @@ def test_a_feed_whose_volatilities_are_off_is_told_and_not_used() -> None:
         builders.snapshot(),
         lambda quote: replace(quote, feed_iv=None if quote.feed_iv is None else quote.feed_iv - 0.03),
     )
-    _, gates = chain_quality.inspect_vols(smile_of(snapshot), snapshot)
+    _, gates = chain_quality.inspect_vols(smile_of(snapshot), snapshot, CHOICE)
     assert next(gate for gate in gates if gate.name == "feed_iv").verdict is Verdict.WARN
     silent = changed(snapshot, lambda quote: replace(quote, feed_iv=0.00001))
-    _, gates = chain_quality.inspect_vols(smile_of(silent), silent)
+    _, gates = chain_quality.inspect_vols(smile_of(silent), silent, CHOICE)
     assert next(gate for gate in gates if gate.name == "feed_iv").verdict is Verdict.SKIPPED
+
+
+@pytest.mark.parametrize(
+    ("traded", "verdict_then"),
+    [
+        (None, Verdict.SKIPPED),
+        (builders.later(minutes=-20), Verdict.PASS),
+        (builders.later(days=-3), Verdict.STOP),
+        (builders.later(minutes=5), Verdict.STOP),
+    ],
+    ids=["without times", "today", "of the session before", "of the future"],
+)
+def test_the_newest_trade_near_the_money_is_of_today(traded: datetime | None, verdict_then: Verdict) -> None:
+    """Far from the money a trade of today is no excuse."""
+    snapshot = changed(
+        builders.snapshot(),
+        lambda quote: replace(quote, traded_at=traded if is_near(quote, 0.02) else builders.NOW),
+    )
+    assert verdict(snapshot, "same_day_trades") is verdict_then
+
+
+def test_how_many_contracts_are_narrow_enough_to_be_legs_is_told() -> None:
+    def width(ask: float) -> Gate:
+        snapshot = changed(builders.snapshot(), lambda quote: replace(quote, ask=round((quote.bid or 0) + ask, 2)))
+        _, gates = chain_quality.inspect_vols(smile_of(snapshot), snapshot, CHOICE)
+        return next(gate for gate in gates if gate.name == "leg_width")
+
+    assert width(0.10).verdict is Verdict.PASS
+    assert width(3.00).verdict is Verdict.WARN
+    assert width(3.00).figure.startswith("0 of ")
 
 
 def test_without_takes_exactly_these_contracts_out() -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from spy32.analysts.rules import RulesAnalyst
+from spy32.domain.briefing import Briefing
 from spy32.domain.deciding import Decision, Recommendation
+from spy32.domain.events import EventBook
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.running import STEPS, Outcome, Run, StepState, Trigger
 from spy32.domain.trading import Menu, Mode
@@ -18,6 +20,7 @@ from spy32.lifecycle import ProposalState
 from spy32.pipeline.kit import Kit
 from spy32.pipeline.replay import differing, replay
 from spy32.pipeline.run import run
+from spy32.pipeline.sources import Sources
 from spy32.settings import Settings
 from spy32.store import Store
 from tests import builders
@@ -39,7 +42,9 @@ class Monday:
         begun = self.store.begin_run(trigger=Trigger.MANUAL, mode=Mode.PAPER, profile="default", at=self.clock())
         return Kit(
             store=self.store,
-            market=self.market,
+            sources=Sources.alone(self.market),
+            events=lambda earnings: EventBook(),
+            documents=lambda: (),
             analyst=self.analyst,
             shadows=(RulesAnalyst(self.settings),),
             account=self.account,
@@ -113,7 +118,7 @@ class Silent:
 
     name: str = "silent"
 
-    def choose(self, snapshot: MarketSnapshot, menu: Menu) -> Recommendation:
+    def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
         return Recommendation(analyst=self.name, decision=Decision.FAILED, candidate_id=None, reason="no answer")
 
 
@@ -206,7 +211,7 @@ def test_a_run_replays_from_its_record_without_a_difference(monday: Monday) -> N
     done = monday.run()
     again = replay(monday.store, done.id, analyst_of=lambda name, settings: RulesAnalyst(settings))
     assert again.differences == ()
-    assert set(again.checked) >= {"gates", "menu", "shadow of the fixed rule", "checks", "size", "proposal", "order"}
+    assert set(again.checked) >= {"gates", "menu", "shadow of the rule rules", "checks", "size", "proposal", "order"}
 
 
 def test_a_replay_uses_the_settings_of_the_run_not_those_of_today(monday: Monday) -> None:

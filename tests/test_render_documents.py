@@ -14,7 +14,7 @@ from spy32.console import Plain
 from spy32.domain.running import HistoryRow, Outcome
 from spy32.domain.trading import ExpectedValue
 from spy32.render.documents import emit, error_document, history_document, run_document
-from spy32.render.page import Answer
+from spy32.render.raw import Answer, Raw
 from tests import builders as b
 from tests import views
 from tests.reader import screen, shown
@@ -61,8 +61,8 @@ def test_the_document_of_every_stage_fits_its_schema(stage: str) -> None:
 
 
 def test_a_document_with_answers_and_rejected_spreads_fits_its_schema() -> None:
-    answers = [Answer(role="chosen", analyst="grok", request="asked", response="said")]
-    document = run_document(views.proposed(), answers=answers, rejected=True)
+    answers = (Answer(role="chosen", analyst="grok", request="asked", response="said"),)
+    document = run_document(views.proposed(), raw=Raw(answers=answers), rejected=True)
     check(document)
     assert document["rejected"]["counts"] == {"credit_to_width": 2}
     assert document["answers"][0]["response"] == "said"

@@ -17,8 +17,11 @@ from spy32.domain.views import RunView
 from spy32.lifecycle import OrderState, ProposalState
 from spy32.render import menu_pages, out
 from spy32.render.documents import run_document
-from spy32.render.page import Answer, Column, Grid, Page
+from spy32.render.explain import chosen_of
+from spy32.render.page import Column, Grid, Page
 from spy32.render.pages import run_page
+from spy32.render.raw import Answer, Raw
+from spy32.render.raw_page import raw_page
 from spy32.render.tables import _room, fit
 from tests import builders as b
 from tests import views
@@ -61,8 +64,8 @@ PAGES: dict[str, Callable[[], Page]] = {
     "candidates": lambda: menu_pages.candidates_page(views.proposed()),
     "rejected": lambda: menu_pages.rejected_page(views.proposed()),
     "quality": lambda: menu_pages.quality_page(views.proposed()),
-    "raw": lambda: menu_pages.raw_page(
-        views.sent(), [Answer(role="chosen", analyst="grok", request="a\nb", response="{}")]
+    "raw": lambda: raw_page(
+        views.sent(), Raw(answers=(Answer(role="chosen", analyst="grok", request="a\nb", response="{}"),))
     ),
     "history": history,
 }
@@ -261,7 +264,7 @@ def test_the_chosen_candidate_is_marked_by_a_symbol_and_a_word() -> None:
 def test_a_persons_other_choice_is_the_marked_one() -> None:
     other = b.menu().candidates[1].id
     view = views.proposed(proposal=views.proposal(candidate_id=other, chosen_by="person"))
-    assert menu_pages.chosen_of(view) == other
+    assert chosen_of(view) == other
 
 
 def test_a_dropped_spread_has_its_rule_figure_and_limit() -> None:
@@ -282,7 +285,7 @@ def test_a_page_without_rows_says_none() -> None:
 
 def test_the_stored_texts_are_shown_whole() -> None:
     answer = Answer(role="chosen", analyst="grok", request="x " * 500, response='{"decision": "none"}')
-    text = rendered(menu_pages.raw_page(views.sent(), [answer]), PLAIN)
+    text = rendered(raw_page(views.sent(), Raw(answers=(answer,))), PLAIN)
     assert ("x " * 500).strip() in text
     assert '{"decision": "none"}' in text
     assert views.sent().body in text

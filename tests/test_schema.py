@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from spy32.domain.acting import Mark
+from spy32.domain.market import RawDocument
 from spy32.errors import StoreTrouble
 from spy32.schema import (
     APPEND_ONLY,
@@ -23,7 +24,7 @@ from spy32.schema import (
 )
 from spy32.store import Store
 from tests.builders import NOW, broker_order, later, order
-from tests.stores import filled, opened, sent, whole_run
+from tests.stores import asking, filled, opened, sent, whole_run
 
 
 def fresh() -> sqlite3.Connection:
@@ -94,6 +95,8 @@ def _one_of_everything(store: Store) -> None:
     store.paper_put(broker_order(order(made, yes)), NOW)
     store.set_flag("paused", "yes", NOW)
     store.add_notice(None, "subject", "body", NOW)
+    store.begin_attempt(1, asking(), NOW)
+    store.save_documents(1, (RawDocument(source="cboe", name="chain", at=NOW, body=b"{}"),), NOW)
     assert trade.id is not None
     store.add_mark(Mark(trade_id=trade.id, at=later(900), spot=671.0, mid=Decimal("0.50"), natural=Decimal("0.55")))
 
@@ -117,7 +120,7 @@ def test_migrating_twice_changes_nothing() -> None:
     assert layout(db) == before
 
 
-@pytest.mark.parametrize("steps", [(version_1, fail_half_way), (version_1, add_colour, fail_half_way)])
+@pytest.mark.parametrize("steps", [(*MIGRATIONS, fail_half_way), (*MIGRATIONS, add_colour, fail_half_way)])
 def test_a_migration_that_fails_half_way_leaves_nothing(steps: Sequence[Migration]) -> None:
     db = fresh()
     before = layout(db)
@@ -135,6 +138,6 @@ def test_a_migration_that_would_break_a_reference_leaves_nothing() -> None:
 
     db = fresh()
     with pytest.raises(StoreTrouble, match="step"):
-        migrate(db, (version_1, orphan))
+        migrate(db, (*MIGRATIONS, orphan))
     assert db.execute("select count(*) from step").fetchone()[0] == 0
     assert version_of(db) == VERSION

@@ -10,11 +10,15 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from spy32.domain.deciding import Decision
+from spy32.domain.market import RawDocument
 from spy32.domain.running import Outcome, Trigger
 from spy32.domain.trading import Mode
 from spy32.errors import Usage
+from spy32.settings import Settings
+from spy32.settings.deciding import deciding
 from tests import builders as b
-from tests import stores
+from tests import stores, views
 from tests.reader import Desk, ask, code
 from tests.test_render_documents import schema
 
@@ -141,6 +145,73 @@ def test_raw_shows_the_stored_words_and_bodies(home: Path) -> None:
     assert [answer["role"] for answer in answers] == ["chosen", "shadow"]
 
 
+@pytest.fixture
+def asked(home: Path) -> Path:
+    """R3 asked a model twice, kept two documents and the figures that it was told, and abstained."""
+    with stores.opened(home / "paper.db") as store:
+        run = stores.begun(store)
+        store.save_documents(
+            run.id,
+            [RawDocument(source="cboe", name=name, at=b.NOW, body=b"{}" * 9) for name in ("chain", "vix")],
+            b.NOW,
+        )
+        store.save_snapshot(
+            run.id,
+            b.snapshot(),
+            b.quality(),
+            b.market_line(),
+            b.NOW,
+            deciding=deciding(Settings(), "default"),
+            briefing=views.briefing(),
+        )
+        store.save_menu(run.id, b.menu(), b.NOW)
+        stores.asked(store, run.id, stores.heard(outcome="rate_limit", status=429, response="slow down", text=None))
+        stores.asked(store, run.id, attempt=2, request='{"asked":  "as it was"}')
+        store.save_answer(run.id, views.word(decision=Decision.ABSTAIN, reason="no edge"), role="chosen", at=b.NOW)
+        store.finish_run(run.id, outcome=Outcome.NO_TRADE, cause="abstained", at=b.later(9), reasons=("grok: no edge",))
+    return home
+
+
+def test_a_run_that_asked_a_model_says_why_and_what_it_cost(asked: Path) -> None:
+    text = ask(Desk(asked), "show", "R3")
+    for line in (
+        "R3: no trade (abstained)",
+        "analyst decision: abstained (grok, grok-4.3-0401, v1-comprehensive)",
+        "cited market.rsi_14: value 61.37; unit points; note 12 min, daily bars, n=260",
+        "request chosen: v1-comprehensive: 2 attempts, 16.8 s",
+        "request cost: $0.05 (483000000 ticks)",
+        "figure momentum: RSI 14 61.37, 20-day momentum 2.1 %, 1 day -0.4 %",
+    ):
+        assert f"{line}\n" in text
+    document = json.loads(ask(Desk(asked), "show", "R3", "--json"))
+    jsonschema.validate(document, schema("spy32.run"))
+    assert document["recommendation"]["tokens"]["input"] == 12_200
+    assert (document["attempts"], document["documents"]) == (None, None)
+
+
+def test_the_conditions_of_an_entry_are_those_that_the_run_decided_by(asked: Path) -> None:
+    with stores.opened(asked / "paper.db") as store:
+        store.save_answer(3, views.word(), role="chosen", at=b.NOW)
+    knobs = Settings()
+    text = ask(Desk(asked), "show", "R3")
+    assert f"entry no entry after: {knobs.execution.no_entry_after} New York" in text
+    assert f"underlying within {knobs.drift.underlying:.2%}, " in text
+    assert f"from {knobs.conditions.vix_none:g} no entry\n" in text
+    assert f"at least {knobs.choice.open_interest};" in text
+
+
+def test_raw_shows_attempts_and_documents_as_stored(asked: Path) -> None:
+    text = ask(Desk(asked), "show", "R3", "--raw")
+    assert "attempt 1 outcome: rate limit (HTTP 429, 8400 ms)\n" in text
+    assert "response 1: slow down\n" in text
+    assert 'request 2: {"asked":  "as it was"}\n' in text
+    assert "document cboe: name vix; bytes 18; at (UTC) 2025-10-06 14:00:00\n" in text
+    document = json.loads(ask(Desk(asked), "show", "R3", "--raw", "--json"))
+    jsonschema.validate(document, schema("spy32.run"))
+    assert [attempt["request"] for attempt in document["attempts"]][1] == '{"asked":  "as it was"}'
+    assert [one["bytes"] for one in document["documents"]] == [18, 18]
+
+
 def test_csv_is_comma_separated(home: Path) -> None:
     assert ask(Desk(home), "show", "--history", "--csv").startswith("id,started_at,outcome,")
     assert ask(Desk(home), "show", "R1", "--candidates", "--csv").count("\n") == 5
@@ -231,8 +302,9 @@ def test_without_a_terminal_show_loads_no_arrays_no_calendar_and_no_rich(home: P
 
 
 def test_pages_and_documents_import_neither_arrays_nor_calendar() -> None:
-    names = "spy32.render.pages spy32.render.menu_pages spy32.render.tables spy32.render.payoff spy32.render.documents"
-    script = f"import sys, {names.replace(' ', ', ')}, spy32.render.csvs, spy32.commands.show\n"
+    rooms = "pages raw_page menu_pages tables payoff documents csvs"
+    names = ", ".join(f"spy32.render.{room}" for room in rooms.split())
+    script = f"import sys, {names}, spy32.commands.show\n"
     heavy = "{'numpy', 'pandas', 'holidays', 'requests', 'rich.markdown', 'rich.syntax', 'pydantic'}"
     ended = subprocess.run(
         [sys.executable, "-c", f"{script}print(sorted(set(sys.modules) & {heavy}))"],

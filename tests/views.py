@@ -1,11 +1,16 @@
 """Views of runs at every stage, without a store."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from spy32.domain.acting import Trade
-from spy32.domain.deciding import Decision, Proposal
+from spy32.domain.asking import Tally
+from spy32.domain.briefing import Briefing
+from spy32.domain.deciding import Cited, Decision, NumberCheck, Proposal, Recommendation
+from spy32.domain.events import Event, EventKind
+from spy32.domain.market import Dividend
 from spy32.domain.running import Outcome
 from spy32.domain.views import RunView
 from spy32.lifecycle import OrderState, ProposalState, TradeState
@@ -89,9 +94,129 @@ def ended(outcome: Outcome | None, cause: str | None = None, *reasons: str, **ov
 
 
 def abstained() -> RunView:
-    word = b.recommendation(decision=Decision.ABSTAIN, reason="too thin")
-    return replace(ended(Outcome.NO_TRADE, "abstained", "grok: too thin"), recommendation=word, menu=b.menu())
+    said = b.recommendation(decision=Decision.ABSTAIN, reason="too thin")
+    return replace(ended(Outcome.NO_TRADE, "abstained", "grok: too thin"), recommendation=said, menu=b.menu())
 
+
+# Decided by a model.
+
+
+def briefing() -> Briefing:
+    """Figures of every kind: prices, shares, plain numbers, a missing one."""
+    told = {
+        "spot": (670.0, "dollars"), "atm_iv": (0.1543, "fraction"), "iv_rank": (0.32, "fraction"),
+        "rv_20d": (0.1132, "fraction"), "vix": (16.5, "percent points"), "vix_over_vix3m": (0.91, "ratio"),
+        "expected_move": (32.4, "dollars"), "low_20d": (651.25, "dollars"), "high_20d": (672.1, "dollars"),
+        "bollinger_low": (648.9, "dollars"), "bollinger_high": (675.4, "dollars"), "rsi_14": (61.37, "points"),
+        "momentum_20d": (0.021, "fraction"), "return_1d": (-0.004, "fraction"), "sma_50": (655.0, "dollars"),
+        "volume_ratio_20d": (1.24, "ratio"),
+    }  # fmt: skip
+    figures = {f"market.{name}": b.datum(value, unit=unit) for name, (value, unit) in told.items()}
+    figures["market.low_180d"] = b.datum(None, missing="90 closes, 180 are needed")
+    figures["related.QQQ"] = b.datum(0.0062, unit="fraction")
+    return Briefing(
+        underlying="SPY",
+        as_of=b.NOW,
+        target=b.EXPIRATION,
+        dte=32,
+        figures=figures,
+        events=(Event(kind=EventKind.FOMC, day=date(2025, 10, 29), time="14:00", source="table"),),
+        unknown_events={"jobs": "unknown after 2025-10-31"},
+        dividends=(Dividend(ex_date=date(2025, 10, 20), amount=Decimal("1.83")),),
+        flags=("quotes are 15 min late",),
+    )
+
+
+def word(**over: Any) -> Recommendation:
+    """What Grok said of the menu, with everything that was checked of it."""
+    base: dict[str, Any] = {
+        "bull_case": "Breadth is fine.",
+        "bear_case": "A gap below 640 would hurt.",
+        "analysis": "The short strike stands below the 20-day low.\nThe trend is up.",
+        "market_bias": "bullish",
+        "would_change_my_mind": "VIX above 25.",
+        "evidence": ("market.rsi_14", "menu.P6405.short_delta"),
+        "cited": (
+            Cited(path="market.rsi_14", value="61.37", unit="points", note="12 min, daily bars, n=260"),
+            Cited(path="menu.P6405.short_delta", value="0.192"),
+        ),
+        "data_problems": ("market.low_180d",),
+        "numbers": NumberCheck(matched=4, unmatched=("181.30", "42 %")),
+        "marks": ("2 of its numbers match nothing that was sent",),
+        "votes": {"P6405": 3, "abstain": 1, "failed": 1},
+        "model": "grok-4.3-0401",
+        "model_asked": "grok-4.3",
+        "prompt": "v1-comprehensive",
+        "cost_ticks": 241_500_000,
+    }
+    return b.recommendation(**{**base, **over})
+
+
+def tally(**over: Any) -> Tally:
+    base: dict[str, Any] = {
+        "role": "chosen", "prompt": "v1-comprehensive", "attempts": 2, "unanswered": 0, "ms": 17_200,
+        "input_tokens": 6_100, "cached_tokens": 1_000, "output_tokens": 900, "reasoning_tokens": 600,
+        "cost_ticks": 241_500_000, "is_estimate": False, "asked": ("grok-4.3",), "answered": ("grok-4.3-0401",),
+    }  # fmt: skip
+    return Tally(**{**base, **over})
+
+
+def shadows() -> tuple[Recommendation, ...]:
+    """The fixed rule takes another one, the trend rule the same, the other prompt nothing."""
+    other = b.menu().candidates[1].id
+    plain: dict[str, Any] = {"model": None, "prompt": None, "probability": None, "cost_ticks": 0}
+    return (
+        b.recommendation(analyst="rules", candidate_id=other, reason="nearest 0.20", **plain),
+        b.recommendation(analyst="trend", reason="the trend is up", **plain),
+        b.recommendation(decision=Decision.ABSTAIN, prompt="v1-simplified", reason="no edge"),
+    )
+
+
+DECIDED_BY = {
+    "choice": {"open_interest": 100},
+    "drift": {"underlying": 0.0075, "credit": 0.15, "short_delta": 0.33},
+    "conditions": {"vix_warn": 25.0, "vix_halve": 30.0, "vix_none": 40.0},
+    "execution": {"no_entry_after": "15:45"},
+}
+
+
+def asked(**over: Any) -> RunView:
+    """A proposed run that Grok chose for."""
+    base: dict[str, Any] = {
+        "recommendation": word(),
+        "shadows": shadows(),
+        "briefing": briefing(),
+        "attempts_summary": (tally(), tally(role="shadow", prompt="v1-simplified", cost_ticks=50_000_000)),
+        "decided_by": DECIDED_BY,
+    }
+    return proposed(**{**base, **over})
+
+
+def no_trade(outcome: Outcome, cause: str, recommendation: Recommendation) -> RunView:
+    """The same without a proposal."""
+    run = b.run(outcome=outcome, cause=cause, reasons=(recommendation.reason,))
+    return replace(asked(recommendation=recommendation), run=run, proposal=None, body="", ruling=None)
+
+
+GROK = {
+    "grok proposed": asked(),
+    "grok abstained": no_trade(
+        Outcome.NO_TRADE,
+        "abstained",
+        word(decision=Decision.ABSTAIN, reason="no edge: the premium is thin", probability=None, votes={}),
+    ),
+    "grok vetoed": no_trade(
+        Outcome.NO_TRADE, "vetoed", word(vetoes=("it states a probability of 0.99, the market's is 0.81",))
+    ),
+    "grok failed": no_trade(
+        Outcome.FAILED,
+        "analyst_failed",
+        b.recommendation(
+            decision=Decision.FAILED, reason="the answer stands in a fence", failure="fence", probability=None,
+            analysis="", evidence=(), model="grok-4.3", model_asked="grok-4.3",
+        ),
+    ),
+}  # fmt: skip
 
 EVERY = {
     "skipped": ended(Outcome.SKIPPED, "holiday", "closed"),
@@ -106,4 +231,5 @@ EVERY = {
     "unknown": sent(OrderState.UNKNOWN),
     "filled": filled(),
     "closed": closed(),
+    **GROK,
 }

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from spy32.domain.briefing import Briefing
 from spy32.domain.deciding import Decision, Recommendation
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.trading import Candidate, Menu, Strategy
@@ -19,7 +20,7 @@ class RulesAnalyst:
     def name(self) -> str:
         return "rules"
 
-    def choose(self, snapshot: MarketSnapshot, menu: Menu) -> Recommendation:
+    def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
         puts = menu.side(Strategy.PUT_CREDIT)
         width = self._choice.rule_width * Decimal(str(snapshot.spot)) / REFERENCE_SPOT
         if not puts:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spy32.commands.common import Json, app_of
-from spy32.errors import Spy32Error, Usage
+from spy32.errors import BadSettings, Spy32Error, Usage
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from spy32.domain.running import Run, Trigger
     from spy32.ops.schedule import Decision, Situation, Skip, Start
-    from spy32.ports import Market
+    from spy32.pipeline.sources import Sources
     from spy32.settings import Settings
     from spy32.store import Store
     from spy32.wiring import App
@@ -48,18 +48,30 @@ def analyze(
     ] = False,
     profile: Annotated[str, typer.Option(help="Settings profile.")] = "default",
     dte: Annotated[int | None, typer.Option(help="Days to expiration to aim at.")] = None,
-    market: Annotated[str | None, typer.Option(help="Source of the market: recorded, or recorded:FILE.")] = None,
-    analyst: Annotated[str | None, typer.Option(help="Who chooses: rules.")] = None,
+    market: Annotated[
+        str | None, typer.Option(help="Source of the chain: tastytrade, cboe, yahoo, recorded or recorded:FILE.")
+    ] = None,
+    analyst: Annotated[str | None, typer.Option(help="Who chooses: grok or rules.")] = None,
+    prompt_only: Annotated[
+        bool, typer.Option("--prompt-only", help="Print exactly what would be sent to the model; no run, nothing sent.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """The weekly run: collect, screen, choose, check and prepare an order. It never sends one."""
     if scheduled and force:
         raise Usage("--scheduled and --force exclude each other")
-    _known("--market", market, MARKETS)
-    _known("--analyst", analyst, ANALYSTS)
+    if prompt_only and (scheduled or force):
+        raise Usage("--prompt-only makes no run, so neither --scheduled nor --force goes with it")
+    known("--market", market, MARKETS)
+    known("--analyst", analyst, ANALYSTS)
     app = app_of(ctx)
     asked = Request(scheduled=scheduled, force=force, profile=profile, dte=dte, market=market, analyst=analyst)
     settings = _settings(app, asked)
+    if prompt_only:
+        from spy32.commands.prompt_only import print_prompt
+
+        print_prompt(app, settings, profile=profile, market=market, json=json)
+        return
     if scheduled and _is_idle(app):
         return
     with app.locks.hold(LOCK, wait_seconds=app.settings.schedule.lock_wait_seconds):
@@ -68,7 +80,7 @@ def analyze(
         _answer(app, asked, run, json=json, is_new=is_new)
 
 
-def _known(option: str, typed: str | None, names: tuple[str, ...]) -> None:
+def known(option: str, typed: str | None, names: tuple[str, ...]) -> None:
     """`Usage` for a word that names nothing."""
     if typed is not None and typed.partition(":")[0] not in names:
         raise Usage(f"{option} {typed} is not known; it takes {', '.join(names)}")
@@ -102,10 +114,10 @@ def _started(app: "App", asked: Request, settings: "Settings") -> "tuple[Run | N
     now = app.clock()
     store = app.store()
     store.interrupt_runs(now)
-    market = None if asked.scheduled else _market_clock(app, asked)
+    sources = None if asked.scheduled else _sources(app, asked)
     if asked.scheduled:
         _catch_up(app, asked, store)
-    decision = _decision(app, asked, store, market)
+    decision = _decision(app, asked, store, sources)
     if isinstance(decision, Nothing | Already):
         # Nothing happened, so cron's -q has nothing to mail.
         if decision.message and app.verbosity >= 0:
@@ -114,7 +126,7 @@ def _started(app: "App", asked: Request, settings: "Settings") -> "tuple[Run | N
     if isinstance(decision, Skip):
         app.warn(decision.message)
         return _skipped(app, asked, store, decision, _trigger(asked)), True
-    return _run(app, asked, settings, store, decision, market), True
+    return _run(app, asked, settings, store, decision, sources), True
 
 
 def _catch_up(app: "App", asked: Request, store: "Store") -> None:
@@ -138,10 +150,10 @@ def _catch_up(app: "App", asked: Request, store: "Store") -> None:
         _skipped(app, asked, store, skip, Trigger.CRON)
 
 
-def _market_clock(app: "App", asked: Request) -> "Market | None":
+def _sources(app: "App", asked: Request) -> "Sources | None":
     """A recorded market brings the clock by which a start by hand is judged; one that cannot be read fails later."""
     try:
-        return app.market(_market_name(app, asked))
+        return app.sources_of_market(asked.market)
     except Spy32Error:
         return None
 
@@ -172,17 +184,13 @@ def _situation(app: "App", store: "Store", now: "datetime") -> "Situation":
     )
 
 
-def _market_name(app: "App", asked: Request) -> str:
-    return asked.market or app.settings.market.chain[0]
-
-
 def _trigger(asked: Request) -> "Trigger":
     from spy32.domain.running import Trigger
 
     return Trigger.CRON if asked.scheduled else Trigger.MANUAL
 
 
-def _decision(app: "App", asked: Request, store: "Store", market: "Market | None") -> "Decision":
+def _decision(app: "App", asked: Request, store: "Store", sources: "Sources | None") -> "Decision":
     """What the clock, the switches and the runs of the slot say."""
     from spy32.domain.running import Trigger
     from spy32.ops.schedule import Skip, Start, due, manual_decision, scheduled_decision
@@ -197,22 +205,22 @@ def _decision(app: "App", asked: Request, store: "Store", market: "Market | None
         # A run by hand outside the window has no slot, and is still what `--force` repeats.
         runs = (latest,)
     decision = manual_decision(situation, runs, force=asked.force)
-    if market is not None and market.is_recorded and isinstance(decision, Skip):
+    if sources is not None and sources.is_recorded and isinstance(decision, Skip):
         # The clock of recorded quotes is judged with them, by the session gate, so that the run says what is wrong.
         return Start(slot=None, late=False, trigger=Trigger.MANUAL)
     return decision
 
 
 def _run(
-    app: "App", asked: Request, settings: "Settings", store: "Store", start: "Start", market: "Market | None"
+    app: "App", asked: Request, settings: "Settings", store: "Store", start: "Start", sources: "Sources | None"
 ) -> "Run":
     """The finished run; a market or analyst that cannot be had leaves a failed one."""
     from spy32.domain.running import Outcome
     from spy32.pipeline.run import run
 
-    found: Market | Spy32Error
+    found: Sources | Spy32Error
     try:
-        found = market or app.market(_market_name(app, asked))
+        found = sources or app.sources_of_market(asked.market)
     except Spy32Error as error:
         found = error
     begun = store.begin_run(
@@ -227,12 +235,13 @@ def _run(
     try:
         if isinstance(found, Spy32Error):
             raise found
-        kit = app.kit(store, market=found, analyst=asked.analyst or settings.analyst.name, settings=settings, run=begun)
+        name = asked.analyst or settings.analyst.name
+        kit = app.kit(store, sources=found, analyst=name, settings=settings, run=begun)
     except Spy32Error as error:
         return store.finish_run(
             begun.id,
             outcome=Outcome.FAILED,
-            cause="data",
+            cause="settings" if isinstance(error, BadSettings) else "data",
             reasons=(error.message,),
             exit_code=error.code,
             at=app.clock(),

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from spy32.domain.deciding import Proposal
     from spy32.domain.views import RunView
-    from spy32.render.page import Answer, Page
+    from spy32.render.page import Page
+    from spy32.render.raw import Raw
     from spy32.store import Store
     from spy32.wiring import App
 
@@ -35,7 +36,9 @@ def show(
     quality: Annotated[
         bool, typer.Option("--quality", help="The quality gates with figure, limit and verdict.")
     ] = False,
-    raw: Annotated[bool, typer.Option("--raw", help="The stored answers and order bodies.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Requests to models, answers and order bodies, as stored.")
+    ] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Comma-separated: --history, --candidates or --rejected.")] = False,
     json: Json = False,
 ) -> None:
@@ -50,8 +53,14 @@ def show(
     _check_one(lists, csv=csv, json=json, for_history=limit is not None or since is not None)
     store = app.reading()
     view = _view(store, which, rejected=rejected)
-    answers = _answers(store, view.run.id) if raw else None
-    _one(app, store, view, lists, answers, form="csv" if csv else "json" if json else "")
+    _one(
+        app,
+        store,
+        view,
+        lists,
+        _raw(store, view.run.id) if raw else None,
+        form="csv" if csv else "json" if json else "",
+    )
 
 
 def _check_history(which: str | None, lists: tuple[str, ...], *, csv: bool, json: bool) -> None:
@@ -102,7 +111,7 @@ def _one(
     store: "Store",
     view: "RunView",
     lists: tuple[str, ...],
-    answers: "tuple[Answer, ...] | None",
+    raw: "Raw | None",
     *,
     form: str,
 ) -> None:
@@ -111,39 +120,44 @@ def _one(
     if form == "json":
         from spy32.render.documents import emit, run_document
 
-        emit(app.out, run_document(view, answers=answers, rejected="rejected" in lists))
+        emit(app.out, run_document(view, raw=raw, rejected="rejected" in lists))
     elif form == "csv":
         out.put(app.out, _csv(view, lists[0]))
     else:
-        for page in _pages(app, store, view, lists, answers or ()):
+        for page in _pages(app, store, view, lists, raw):
             out.show(app.out, page)
 
 
 def _csv(view: "RunView", name: str) -> str:
     from spy32.render.csvs import candidates_csv, rejected_csv
     from spy32.render.documents import run_document
-    from spy32.render.menu_pages import chosen_of
+    from spy32.render.explain import chosen_of
 
     document = run_document(view, rejected=True)
     return rejected_csv(document) if name == "rejected" else candidates_csv(document, chosen_of(view))
 
 
-def _pages(
-    app: "App", store: "Store", view: "RunView", lists: tuple[str, ...], answers: "tuple[Answer, ...]"
-) -> "list[Page]":
+def _pages(app: "App", store: "Store", view: "RunView", lists: tuple[str, ...], raw: "Raw | None") -> "list[Page]":
     if not lists:
         from spy32.render.pages import run_page
 
         return [run_page(view, now=app.clock(), also=_others(store, view))]
-    from spy32.render.menu_pages import candidates_page, quality_page, raw_page, rejected_page
+    from spy32.render.menu_pages import candidates_page, quality_page, rejected_page
 
     pages = {
         "candidates": lambda: candidates_page(view),
         "rejected": lambda: rejected_page(view),
         "quality": lambda: quality_page(view),
-        "raw": lambda: raw_page(view, answers),
+        "raw": lambda: _raw_page(view, raw),
     }
     return [pages[name]() for name in lists]
+
+
+def _raw_page(view: "RunView", raw: "Raw | None") -> "Page":
+    from spy32.render.raw_page import raw_page
+
+    assert raw is not None
+    return raw_page(view, raw)
 
 
 def _view(store: "Store", typed: str | None, *, rejected: bool) -> "RunView":
@@ -205,10 +219,11 @@ def _others(store: "Store", view: "RunView") -> "tuple[Proposal, ...]":
     return tuple(made for made in waiting if made.id != shown)
 
 
-def _answers(store: "Store", run_id: int) -> "tuple[Answer, ...]":
-    from spy32.render.page import Answer
+def _raw(store: "Store", run_id: int) -> "Raw":
+    from spy32.render.raw import Answer, Raw
 
-    return tuple(
+    answers = tuple(
         Answer(role=said.role, analyst=said.recommendation.analyst, request=said.request, response=said.response)
         for said in store.words(run_id)
     )
+    return Raw(answers=answers, attempts=store.attempts(run_id), documents=store.document_lines(run_id))

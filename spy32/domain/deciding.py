@@ -1,6 +1,7 @@
 """What was decided: the analyst's recommendation, the verdict, the plans, the proposal."""
 
 from collections.abc import Mapping
+from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -14,6 +15,26 @@ class Decision(StrEnum):
     TRADE = "trade"
     ABSTAIN = "abstain"
     FAILED = "failed"
+
+
+@value
+class Cited:
+    """A field that an answer relied on, as it was sent."""
+
+    path: str
+    value: str
+    unit: str = ""
+    note: str = ""
+    """Source and age, or why it is missing."""
+
+
+@value
+class NumberCheck:
+    """The numbers in the words of an answer, held against everything that was sent."""
+
+    matched: int
+    unmatched: tuple[str, ...] = ()
+    """As written; no datum that was sent, nor a simple function of two, bears them out."""
 
 
 @value
@@ -31,6 +52,26 @@ class Recommendation:
     model: str | None = None
     prompt: str | None = None
     cost_ticks: int = 0
+    cited: tuple[Cited, ...] = ()
+    numbers: NumberCheck | None = None
+    bull_case: str = ""
+    bear_case: str = ""
+    market_bias: str = ""
+    """`bullish`, `neutral` or `bearish`."""
+    would_change_my_mind: str = ""
+    data_problems: tuple[str, ...] = ()
+    """Paths of data that the analyst doubts."""
+    marks: tuple[str, ...] = ()
+    """What a reviewer must look at: an odd probability, another model's name, a split vote."""
+    vetoes: tuple[str, ...] = ()
+    """Why code refuses this choice, whatever the rules of the trade say; it is then never sent."""
+    failure: str = ""
+    """When it failed: the word of the check that it failed at, such as `fence` or `off_menu`."""
+    votes: Mapping[str, int] = field(default_factory=dict)
+    """Samples by what they chose: a candidate id, `abstain` or `failed`; empty when one was asked."""
+    model_asked: str | None = None
+    exit_code: int = 0
+    """When it failed: the code that the run ends with."""
 
     def __post_init__(self) -> None:
         if (self.decision is Decision.TRADE) != (self.candidate_id is not None):

@@ -1,11 +1,12 @@
 """What was seen: quotes, bars and data with their source and age."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from spy32.domain.events import EventBook
 from spy32.domain.value import value
 
 
@@ -32,6 +33,8 @@ class Datum:
     source: str
     as_of: datetime | None = None
     missing: str | None = None
+    count: int | None = None
+    """How many observations it was computed from, when it was computed from several."""
 
     def __post_init__(self) -> None:
         if (self.value is None) != (self.missing is not None):
@@ -53,6 +56,8 @@ class OptionQuote:
     open_interest: int | None = None
     feed_iv: float | None = None
     feed_delta: float | None = None
+    traded_at: datetime | None = None
+    """Of the last trade, which says nothing about the age of the quote."""
 
     @property
     def symbol(self) -> str:
@@ -82,6 +87,8 @@ class Chain:
     as_of: datetime
     source: str
     quotes: tuple[OptionQuote, ...]
+    delay_seconds: int = 0
+    """How late the source is by its own rules. `as_of` is the instant that the quotes are of, not when they came."""
 
     @property
     def expirations(self) -> tuple[date, ...]:
@@ -90,7 +97,7 @@ class Chain:
     def at(self, *expirations: date) -> "Chain":
         """The same chain with only these expirations."""
         kept = tuple(quote for quote in self.quotes if quote.expiration in expirations)
-        return Chain(underlying=self.underlying, spot=self.spot, as_of=self.as_of, source=self.source, quotes=kept)
+        return replace(self, quotes=kept)
 
 
 @value
@@ -103,12 +110,16 @@ class DailyBar:
     high: float | None = None
     low: float | None = None
     volume: float | None = None
+    adjusted: float | None = None
+    """The close as later dividends and splits make it, for returns over long spans; never beside a strike."""
 
 
 @value
 class Dividend:
     ex_date: date
     amount: Decimal
+    is_expected: bool = False
+    """By the rule of the quarters before; not announced yet."""
 
 
 @value
@@ -120,6 +131,28 @@ class Gate:
     limit: str
     verdict: Verdict
     note: str = ""
+
+
+@value
+class Tried:
+    """One question to a source of data: who was asked for what, whether it served, and what it said."""
+
+    datum: str
+    """`chain`, `history`, `vix`, `dividends`, `rate`, `moves`, `metrics` or `earnings`."""
+    source: str
+    ok: bool
+    detail: str = ""
+    ms: int = 0
+
+
+@value
+class RawDocument:
+    """A document exactly as a source sent it, without cookies and keys."""
+
+    source: str
+    name: str
+    at: datetime
+    body: bytes
 
 
 @value
@@ -158,10 +191,25 @@ class MarketSnapshot:
     dividends: tuple[Dividend, ...] | None = None
     """Ex-dates from the last one before the snapshot on; None when the source has none to offer."""
     notes: tuple[str, ...] = ()
+    collected_at: datetime | None = None
+    """The instant that the ages of its parts count to; None when the quotes are their own clock."""
+    second: Chain | None = None
+    """The target expiration as a second source has it, to check the first against."""
+    moves: Mapping[str, Datum] = field(default_factory=dict)
+    """The day's move of related tickers, as fractions."""
+    metrics: Mapping[str, Datum] = field(default_factory=dict)
+    """What the broker computes itself, such as `iv_rank`; shown beside our own."""
+    events: EventBook = field(default_factory=EventBook)
+    tried: tuple[Tried, ...] = ()
+    """Every question to a source, and how it ended."""
 
     @property
     def spot(self) -> float:
         return self.chain.spot
+
+    @property
+    def judged_at(self) -> datetime:
+        return self.collected_at or self.as_of
 
 
 @value
@@ -172,3 +220,4 @@ class LegQuotes:
     as_of: datetime
     source: str
     quotes: Mapping[str, OptionQuote]
+    delay_seconds: int = 0

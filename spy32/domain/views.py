@@ -1,7 +1,9 @@
 """One run with all that came of it, as `show`, `approve` and JSON need it: read from the store, never written to it."""
 
+from collections.abc import Mapping
 from dataclasses import field
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from spy32.domain.acting import Fill, Order, Trade
 from spy32.domain.deciding import Approval, Proposal, Recommendation, Ruling
@@ -9,6 +11,10 @@ from spy32.domain.market import QualityReport
 from spy32.domain.running import Run
 from spy32.domain.trading import Menu
 from spy32.domain.value import value
+
+if TYPE_CHECKING:  # read only where a model was asked
+    from spy32.domain.asking import Tally
+    from spy32.domain.briefing import Briefing
 
 
 @value
@@ -46,3 +52,9 @@ class RunView:
     orders: tuple[Order, ...] = ()
     fills: tuple[Fill, ...] = field(default=())
     trade: Trade | None = None
+    briefing: "Briefing | None" = None
+    """The figures that were put before the analyst."""
+    attempts_summary: "tuple[Tally, ...]" = ()
+    """Requests to models by role and prompt, in the order asked; empty when none was asked."""
+    decided_by: Mapping[str, Mapping[str, object]] | None = None
+    """The settings that the run decided by, section -> knob, as they were stored."""

@@ -18,12 +18,13 @@ from spy32.domain.market import (
 from spy32.domain.trading import Leg
 from spy32.errors import Unusable
 from spy32.markets import chain_file, past
+from spy32.markets.base import Unserved
 from spy32.sessions import market_date
 
 SHIPPED = past.FOLDER / "SPY_2025-08-29.csv.gz"
 
 
-class RecordedMarket:
+class RecordedMarket(Unserved):
     """Serves one chain file; the days before it come from the shipped history.
 
     Bars and dividends ship for SPY only; the VIX family and the rate belong to no underlying and go by the date.
@@ -119,7 +120,7 @@ class RecordedMarket:
         return tuple(sorted(listed))
 
 
-class SnapshotMarket:
+class SnapshotMarket(Unserved):
     """Serves what a stored run saw, for `approve`, `execute` and `replay` of a proposal made on a recorded market."""
 
     is_recorded = True
@@ -170,6 +171,12 @@ class SnapshotMarket:
 
     def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
         return self._snapshot.dividends if underlying == self.underlying else None
+
+    def moves(self, tickers: Sequence[str]) -> dict[str, Datum]:
+        return {ticker: self._snapshot.moves[ticker] for ticker in tickers if ticker in self._snapshot.moves}
+
+    def metrics(self, underlying: str) -> dict[str, Datum]:
+        return dict(self._snapshot.metrics) if underlying == self.underlying else {}
 
     def _chain(self, underlying: str) -> Chain:
         if underlying != self.underlying:

@@ -1,81 +1,130 @@
 """What the market shows: one snapshot, judged by the gates before anybody may choose from it."""
 
 import math
-from datetime import date, timedelta
+from collections.abc import Callable
+from dataclasses import replace
 
-from spy32.domain.market import Chain, Datum, MarketSnapshot, QualityReport
+from spy32.domain.briefing import Held
+from spy32.domain.market import Chain, MarketSnapshot, QualityReport, Tried
 from spy32.domain.running import StepState
+from spy32.domain.trading import Account
 from spy32.domain.views import MarketLine
-from spy32.errors import Unusable
+from spy32.errors import Spy32Error, Unusable
+from spy32.lifecycle import TradeState
 from spy32.options import surface
+from spy32.pipeline.brief import briefing_of
+from spy32.pipeline.gather import Wanted, gather, with_second
 from spy32.pipeline.kit import Done, Kit, Seen
+from spy32.pipeline.sources import Sources
+from spy32.ports import Market
 from spy32.rules import chain_quality
-from spy32.sessions import market_date, nearest_expiration, years_to_expiration
+from spy32.sessions import years_to_expiration
 from spy32.settings import Settings
 from spy32.settings.deciding import deciding
-
-HISTORY = timedelta(days=366)
-"""A year of daily bars, as the 32-day row of the old data table asks."""
+from spy32.store import Store
 
 
-def collect(kit: Kit) -> Done[Seen]:
+def collect(kit: Kit, account: Account) -> Done[Seen]:
     """The snapshot of this run, stored with its quality report; `Unusable` names the gate that stops it."""
-    snapshot = gather(kit)
-    seen, report = judge(snapshot, kit.settings)
+    wanted = Wanted(underlying=kit.underlying, settings=kit.settings, now=kit.clock(), events=kit.events)
+    found = look(kit.sources, wanted, kit.tell)
+    briefing = briefing_of(found.snapshot, found.seen, found.report, held=held(kit.store), account=account)
     kit.store.save_snapshot(
         kit.run_id,
-        snapshot=snapshot,
-        quality=report,
-        line=line_of(snapshot, seen),
+        snapshot=found.snapshot,
+        quality=found.report,
+        line=line_of(found.snapshot, found.seen),
         deciding=deciding(kit.settings, kit.profile),
+        briefing=briefing,
         at=kit.clock(),
     )
-    if seen is None:
-        gate = report.stopped_by
-        assert gate is not None
-        note = f"; {gate.note}" if gate.note else ""
-        raise Unusable(f"gate {gate.name}: {gate.figure}, allowed {gate.limit}{note}", gate=gate.name)
-    state = StepState.DEGRADED if report.is_degraded else StepState.OK
+    kit.store.save_documents(kit.run_id, kit.documents(), kit.clock())
+    if found.seen is None:
+        raise stopped_by(found.report)
+    seen = replace(found.seen, briefing=briefing)
+    snapshot = found.snapshot
+    state = StepState.DEGRADED if found.report.is_degraded else StepState.OK
     when = f"{snapshot.target} ({snapshot.dte} days)"
     what = f"{snapshot.underlying} {snapshot.spot:.2f}, {when}, {len(seen.chain.quotes)} quotes, from {snapshot.source}"
     return Done(value=seen, detail=what, state=state)
 
 
-def gather(kit: Kit) -> MarketSnapshot:
-    """Everything that the market serves around the expiration nearest the target."""
-    now = kit.clock()
-    today = market_date(now)
-    listed = kit.market.expirations(kit.underlying)
-    target = _target(listed, today, kit.settings)
-    chain = kit.market.chain(kit.underlying, _neighbours(listed, target))
-    if chain.underlying != kit.underlying:
-        raise Unusable(f"asked for {kit.underlying}, the source {kit.market.name} answered {chain.underlying}")
-    rate = kit.market.rate()
-    if rate.value is None:
-        rate = Datum(value=kit.settings.market.rate, unit="fraction", source="setting market.rate", as_of=now)
-    return MarketSnapshot(
-        underlying=kit.underlying,
-        as_of=chain.as_of,
-        source=kit.market.name,
-        is_recorded=kit.market.is_recorded,
-        chain=chain,
-        target=target,
-        dte=(target - today).days,
-        history=kit.market.history(kit.underlying, today - HISTORY),
-        volatility=kit.market.volatility(),
-        volatility_history=kit.market.volatility_history(today - HISTORY),
-        rate=rate,
-        dividends=kit.market.dividends(kit.underlying),
-    )
+class Look:
+    """What a look at the market came to: the snapshot, its report, and what may be used of it, if anything may."""
+
+    def __init__(self, snapshot: MarketSnapshot, seen: Seen | None, report: QualityReport) -> None:
+        self.snapshot = snapshot
+        self.seen = seen
+        self.report = report
+
+
+def look(sources: Sources, wanted: Wanted, tell: Callable[[str], None]) -> Look:
+    """The first healthy chain is the one of record, the next healthy one checks it."""
+    gathered = gather(sources, wanted, tell)
+    stopped: list[Look] = []
+    healthy: list[tuple[Market, Look]] = []
+    for source, listed in gathered.chains:
+        snapshot = gathered.base(listed)
+        found = Look(snapshot, *judge(snapshot, wanted.settings))
+        if found.seen is not None:
+            healthy.append((source, found))
+        else:
+            stopped.append(found)
+    record = next((found for source, found in healthy if source.name not in gathered.checks), None)
+    if record is None:
+        return _none_healthy(stopped, healthy)
+    tried = (*record.snapshot.tried, *(_turned_away(each) for each in stopped))
+    snapshot = replace(record.snapshot, tried=tried)
+    second = next((found.snapshot.chain for _, found in healthy if found is not record), None)
+    if second is not None:
+        snapshot = with_second(snapshot, second)
+    return Look(snapshot, *judge(snapshot, wanted.settings))
+
+
+def _none_healthy(stopped: list[Look], healthy: list[tuple[Market, Look]]) -> Look:
+    """The first chain that a gate stopped, with all the others' gates on record."""
+    if not stopped:
+        only = healthy[0][0].name
+        raise Unusable(f"no source that may be traded on has a chain; {only} may only check one")
+    first = stopped[0]
+    tried = (*first.snapshot.tried, *(_turned_away(each) for each in stopped))
+    return Look(replace(first.snapshot, tried=tried), None, first.report)
+
+
+def _turned_away(found: Look) -> Tried:
+    return Tried(datum="chain", source=found.snapshot.source, ok=False, detail=stopped_by(found.report).message)
+
+
+def stopped_by(report: QualityReport) -> Spy32Error:
+    """The error of the gate that stopped a chain."""
+    gate = report.stopped_by
+    assert gate is not None
+    note = f"; {gate.note}" if gate.note else ""
+    return Unusable(f"gate {gate.name}: {gate.figure}, allowed {gate.limit}{note}", gate=gate.name)
 
 
 def judge(snapshot: MarketSnapshot, settings: Settings) -> tuple[Seen | None, QualityReport]:
     """The snapshot as it may be used, or None when a gate stops it; the report says everything either way."""
-    chain, report = chain_quality.inspect(snapshot, snapshot.as_of, settings.choice)
+    seen, report = _judge_alone(snapshot, settings)
+    if seen is None:
+        return None, report
+    checking = None
+    if snapshot.second is not None:
+        other = replace(snapshot, chain=snapshot.second, as_of=snapshot.second.as_of, second=None)
+        checking, _ = _judge_alone(other, settings)
+    gates = chain_quality.inspect_second(
+        snapshot, seen.smile, checking.smile if checking is not None else None, settings.market
+    )
+    report = replace(report, gates=(*report.gates, *gates))
+    return (None if report.stopped_by is not None else replace(seen, quality=report)), report
+
+
+def _judge_alone(snapshot: MarketSnapshot, settings: Settings) -> tuple[Seen | None, QualityReport]:
+    chain, report = chain_quality.inspect(snapshot, snapshot.judged_at, settings.choice)
     if report.stopped_by is not None:
         return None, report
     smile = valued(chain, snapshot)
-    strange, gates = chain_quality.inspect_vols(smile, snapshot)
+    strange, gates = chain_quality.inspect_vols(smile, snapshot, settings.choice)
     report = QualityReport(gates=(*report.gates, *gates), dropped={**report.dropped, **strange.counts})
     if report.stopped_by is not None:
         return None, report
@@ -116,18 +165,23 @@ def line_of(snapshot: MarketSnapshot, seen: Seen | None) -> MarketLine:
     )
 
 
-def _target(listed: tuple[date, ...], today: date, settings: Settings) -> date:
-    aim, tolerance = settings.dte.default, settings.choice.dte_tolerance
-    found = nearest_expiration(listed, today, aim, tolerance)
-    if found is not None:
-        return found
-    ahead = sorted(((day - today).days for day in listed), key=lambda days: abs(days - aim))
-    nearest = f"the nearest is {ahead[0]} days away" if ahead else "none is listed"
-    raise Unusable(f"no expiration within {tolerance} days of {aim} days: {nearest}", gate="expiration")
-
-
-def _neighbours(listed: tuple[date, ...], target: date) -> tuple[date, ...]:
-    """The target with the expiration before and the one after it."""
-    days = sorted(listed)
-    place = days.index(target)
-    return tuple(days[max(place - 1, 0) : place + 2])
+def held(store: Store) -> tuple[Held, ...]:
+    """The open spreads of our own book."""
+    found = []
+    for trade in store.trades(TradeState.OPEN, TradeState.CLOSING):
+        made = store.proposal(trade.proposal_id)
+        shorts = [leg for leg in made.legs if leg.action.sign > 0]
+        longs = [leg for leg in made.legs if leg.action.sign < 0]
+        found.append(
+            Held(
+                underlying=made.underlying,
+                strategy=made.strategy.value,
+                short_strike=shorts[0].strike,
+                long_strike=longs[0].strike,
+                expiration=made.expiration,
+                quantity=trade.quantity,
+                credit=trade.credit,
+                max_loss=trade.max_loss,
+            )
+        )
+    return tuple(found)

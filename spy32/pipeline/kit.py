@@ -4,9 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from spy32.domain.market import Chain, MarketSnapshot, QualityReport
+from spy32.domain.briefing import Briefing
+from spy32.domain.events import Event, EventBook
+from spy32.domain.market import Chain, MarketSnapshot, QualityReport, RawDocument
 from spy32.domain.running import Outcome, StepState
 from spy32.options.surface import Smile
+from spy32.pipeline.sources import Sources
 from spy32.ports import AccountDesk, Analyst, Clock, Market, Orders
 from spy32.settings import Settings
 from spy32.store import Store
@@ -19,7 +22,11 @@ class Kit:
     """Everything that one weekly run needs of the world."""
 
     store: Store
-    market: Market
+    sources: Sources
+    events: Callable[[tuple[Event, ...] | None], EventBook]
+    """The calendar for this underlying, given a company's earnings if they are known."""
+    documents: Callable[[], tuple[RawDocument, ...]]
+    """What the sources have sent so far, as they sent it."""
     analyst: Analyst
     shadows: tuple[Analyst, ...]
     account: AccountDesk
@@ -32,6 +39,10 @@ class Kit:
     seed: int
     """Seeds menu ids and their order; stored with the menu."""
     tell: Callable[[str], None]
+
+    def source(self, name: str) -> Market:
+        """The source of the chain of record, to quote its legs again."""
+        return next(each for each in self.sources.chain if each.name == name)
 
     @property
     def underlying(self) -> str:
@@ -54,6 +65,8 @@ class Ended:
     outcome: Outcome
     cause: str
     reasons: tuple[str, ...]
+    code: int = 0
+    """What the run ends with; set only when it failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,3 +77,4 @@ class Seen:
     chain: Chain
     smile: Smile
     quality: QualityReport
+    briefing: Briefing | None = None

@@ -1,7 +1,8 @@
 """A run's decision again, offline, from its stored snapshot, with the settings that it was made with."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isclose
 from typing import Any
 
 from spy32.domain.codec import plain
@@ -9,6 +10,7 @@ from spy32.domain.deciding import Proposal, Recommendation, Ruling
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.trading import Menu
 from spy32.errors import Usage
+from spy32.pipeline.brief import briefing_of
 from spy32.pipeline.collect import judge
 from spy32.pipeline.prepare import proposal_of
 from spy32.pipeline.screen import menu_of
@@ -18,6 +20,12 @@ from spy32.rules.ruling import rule_on
 from spy32.settings import Settings
 from spy32.settings.deciding import restored
 from spy32.store import Store
+
+Heard = Callable[[str, Recommendation, Settings, int], "tuple[Analyst, list[str]] | None"]
+"""Role, answer, settings and seed -> the model as the run heard it, and where its requests differ; None if unasked."""
+ROUNDING = 1e-9
+RULES = ("rules", "trend")
+"""Analysts that answer the same whenever they are asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +41,10 @@ class Replay:
         return f"R{self.run_id}"
 
 
-def replay(store: Store, run_id: int, *, analyst_of: Callable[[str, Settings], Analyst]) -> Replay:
-    """Quality gates, menu, the fixed rule's pick, checks and order, each recomputed and compared."""
+def replay(
+    store: Store, run_id: int, *, analyst_of: Callable[[str, Settings], Analyst], heard: Heard | None = None
+) -> Replay:
+    """Quality gates, menu, the rules' picks, the model's answer, checks and order, each recomputed and compared."""
     run = store.run(run_id)
     if not store.has_snapshot(run_id):
         raise Usage(f"R{run_id} ended before it had a snapshot ({run.cause}); there is nothing to replay")
@@ -42,7 +52,7 @@ def replay(store: Store, run_id: int, *, analyst_of: Callable[[str, Settings], A
     settings = restored(store.deciding(run_id))
     checked: list[str] = []
     differences: list[str] = []
-    for name, then, now in _comparisons(store, run_id, snapshot, settings, analyst_of):
+    for name, then, now in _comparisons(store, run_id, snapshot, settings, analyst_of, heard):
         checked.append(name)
         differences += [f"{name}: {difference}" for difference in differing(plain(then), plain(now))]
     return Replay(run_id=run_id, checked=tuple(checked), differences=tuple(differences))
@@ -54,6 +64,7 @@ def _comparisons(
     snapshot: MarketSnapshot,
     settings: Settings,
     analyst_of: Callable[[str, Settings], Analyst],
+    heard: Heard | None,
 ) -> Iterator[tuple[str, Any, Any]]:
     seen, quality = judge(snapshot, settings)
     yield "gates", store.quality(run_id), quality
@@ -61,10 +72,23 @@ def _comparisons(
     if menu is None or seen is None:
         return
     yield "menu", menu, menu_of(seen, settings, seed=menu.seed)
+    then = store.briefing(run_id)
+    briefing = briefing_of(snapshot, seen, quality)
+    if then is not None:
+        # What was held then is on record only here.
+        briefing = replace(briefing, held=then.held, open_risk=then.open_risk, net_liquidation=then.net_liquidation)
+        yield "briefing", then, briefing
     answers = store.answers(run_id)
     for role, answer in answers:
-        if answer.analyst == "rules":
-            yield f"{role} of the fixed rule", answer, analyst_of("rules", settings).choose(snapshot, menu)
+        if answer.analyst in RULES:
+            again = analyst_of(answer.analyst, settings).choose(snapshot, menu, briefing)
+            yield f"{role} of the rule {answer.analyst}", answer, again
+        elif heard is not None and role in ("chosen", "shadow"):
+            asked = heard(role, answer, settings, menu.seed)
+            if asked is not None:
+                model, differences = asked
+                yield f"{role} answer to {answer.prompt}", answer, model.choose(snapshot, menu, briefing)
+                yield f"{role} requests of {answer.prompt}", [], differences
     ruling, proposal = store.ruling(run_id), store.proposal_of_run(run_id)
     chosen = next((answer for role, answer in answers if role == "chosen"), None)
     if ruling is None or chosen is None:
@@ -84,6 +108,8 @@ def _judged(  # noqa: PLR0913, PLR0917 - what a decision consists of
 ) -> Iterator[tuple[str, Any, Any]]:
     candidate = menu.find(chosen.candidate_id)
     if candidate is None or ruling.account is None or ruling.exposure is None or ruling.at is None:
+        return
+    if chosen.vetoes:
         return
     again = rule_on(candidate, snapshot, ruling.account, ruling.exposure, settings=settings, now=ruling.at)
     moved = tuple(finding for finding in ruling.findings if finding.rule in pricing.RULES)
@@ -105,8 +131,13 @@ def differing(then: Any, now: Any, path: str = "") -> Iterator[str]:
     elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         for place, (was, will) in enumerate(zip(then, now, strict=True)):
             yield from differing(was, will, f"{path}[{place}]")
-    elif then != now:
+    elif then != now and not _is_rounding(then, now):
         yield f"{path or 'value'} was {_short(then)}, is now {_short(now)}"
+
+
+def _is_rounding(then: Any, now: Any) -> bool:
+    """Sums of floats differ in the last digits from one processor's arithmetic to another's; money is never a float."""
+    return isinstance(then, float) and isinstance(now, float) and isclose(then, now, rel_tol=ROUNDING, abs_tol=ROUNDING)
 
 
 def _short(value: Any) -> str:

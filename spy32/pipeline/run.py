@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from spy32.domain.deciding import Proposal
 from spy32.domain.running import STEPS, Outcome, Run, Step, StepState
-from spy32.errors import Spy32Error, Unusable
+from spy32.errors import Spy32Error
 from spy32.pipeline.authenticate import authenticate
 from spy32.pipeline.collect import collect
 from spy32.pipeline.consult import consult
@@ -83,7 +83,7 @@ def _weekly(steps: Recorder) -> tuple[Proposal | Ended, int]:
         return _recipe(steps), 0
     except _Over as over:
         # No trade is a good ending; an analyst without a usable answer is not.
-        return over.ended, Unusable.code if over.ended.outcome is Outcome.FAILED else 0
+        return over.ended, over.ended.code
     except Spy32Error as error:
         cause = "data" if steps.done > 1 else "account"
         return Ended(outcome=Outcome.FAILED, cause=cause, reasons=(error.message,)), error.code
@@ -92,9 +92,9 @@ def _weekly(steps: Recorder) -> tuple[Proposal | Ended, int]:
 def _recipe(steps: Recorder) -> Proposal:
     kit = steps.kit
     account = steps.do("authenticate", lambda: authenticate(kit))
-    seen = steps.do("collect", lambda: collect(kit))
+    seen = steps.do("collect", lambda: collect(kit, account))
     menu = steps.do("screen", lambda: screen(kit, seen))
-    chosen = steps.do("consult", lambda: consult(kit, seen.snapshot, menu))
+    chosen = steps.do("consult", lambda: consult(kit, seen, menu))
     ruling = steps.do("vet", lambda: vet(kit, seen, menu, chosen, account))
     candidate = menu.find(chosen.candidate_id)
     assert candidate is not None

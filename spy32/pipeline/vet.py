@@ -19,6 +19,8 @@ def vet(kit: Kit, seen: Seen, menu: Menu, chosen: Recommendation, account: Accou
         return Ended(
             outcome=Outcome.NO_TRADE, cause="vetoed", reasons=(f"{chosen.candidate_id!r} is not on this menu",)
         )
+    if chosen.vetoes:
+        return Ended(outcome=Outcome.NO_TRADE, cause="vetoed", reasons=chosen.vetoes)
     now = kit.clock()
     moved = requoted(kit, candidate, seen.snapshot)
     today = market_date(now)
@@ -34,7 +36,7 @@ def vet(kit: Kit, seen: Seen, menu: Menu, chosen: Recommendation, account: Accou
 
 def requoted(kit: Kit, candidate: Candidate, snapshot: MarketSnapshot) -> tuple[Finding, ...]:
     """Quotes of the chosen legs fetched again: has the market left the price that the menu showed?"""
-    quotes = kit.market.quotes(kit.underlying, candidate.spread.legs)
+    quotes = kit.source(snapshot.source).quotes(kit.underlying, candidate.spread.legs)
     return pricing.moved(candidate, snapshot.spot, quotes, kit.settings.drift)
 
 

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from spy32.domain.codec import canonical, plain
 from spy32.domain.deciding import Recommendation, Ruling
 from spy32.domain.market import MarketSnapshot, QualityReport
 from spy32.domain.running import Outcome, Run, Step, StepState, Trigger
 from spy32.domain.trading import Candidate, Dropped, Menu, Mode
 from spy32.errors import Usage
 from spy32.records.base import Base
-from spy32.records.values import maybe_day, maybe_when, revive, revive_items, unpacked, when
+from spy32.records.values import maybe_day, maybe_when, revive, revive_items, storable, unpacked, unreadable, when
 
 if TYPE_CHECKING:
+    from spy32.domain.briefing import Briefing
     from spy32.settings.deciding import Deciding
 
 
@@ -94,6 +96,12 @@ class Reading(Base):
 
         return revive(Deciding, self._seen(run_id, "deciding"), f"the settings of R{run_id}")
 
+    def briefing(self, run_id: int) -> "Briefing | None":
+        """The figures that were put before the analyst; None when the run kept none."""
+        self.run_row(run_id)
+        row = self.row("select briefing from snapshot where run_id = ?", run_id)
+        return briefing_of(row["briefing"], run_id) if row is not None else None
+
     def _seen(self, run_id: int, column: str) -> Any:  # bytes or text, by column
         self.run_row(run_id)
         row = self.row(f"select {column} as seen from snapshot where run_id = ?", run_id)
@@ -141,6 +149,25 @@ class Reading(Base):
     def ruling(self, run_id: int) -> Ruling | None:
         text = self.run_row(run_id)["ruling"]
         return revive(Ruling, text, f"the ruling of R{run_id}") if text is not None else None
+
+
+def briefing_text(briefing: "Briefing") -> str:
+    """Canonical JSON, with the figures as a list of pairs, since sorted keys would lose their order."""
+    fields = plain(briefing)
+    return storable(canonical({**fields, "figures": list(fields["figures"].items())}))
+
+
+def briefing_of(text: str | None, run_id: int) -> "Briefing | None":
+    if text is None:
+        return None
+    from spy32.domain.briefing import Briefing
+
+    where = f"the briefing of R{run_id}"
+    try:
+        figures = dict(json.loads(text)["figures"])
+    except (ValueError, TypeError, KeyError, RecursionError) as trouble:
+        raise unreadable(where, trouble) from trouble
+    return revive(Briefing, text, where, figures=figures)
 
 
 def outcome_of(text: str | None) -> Outcome | None:

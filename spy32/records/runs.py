@@ -13,10 +13,11 @@ from spy32.domain.trading import Menu, Mode
 from spy32.domain.views import MarketLine
 from spy32.errors import Refused
 from spy32.records.base import Change
-from spy32.records.reading import Reading
-from spy32.records.values import body_of, packed
+from spy32.records.reading import Reading, briefing_text
+from spy32.records.values import body_of, packed, storable
 
 if TYPE_CHECKING:
+    from spy32.domain.briefing import Briefing
     from spy32.settings.deciding import Deciding
 
 
@@ -64,21 +65,26 @@ class Runs(Reading):
                 name=step.name,
                 state=step.state,
                 ms=step.ms,
-                detail=step.detail,
+                detail=storable(step.detail),
                 ended_at=change.at,
             )
             change.update("run", run_id, step_running=None)
 
-    def save_snapshot(
+    def save_snapshot(  # noqa: PLR0913 - everything that is kept of what was seen
         self,
         run_id: int,
         snapshot: MarketSnapshot,
         quality: QualityReport,
         line: MarketLine,
         at: datetime,
+        *,
         deciding: "Deciding | None" = None,
+        briefing: "Briefing | None" = None,
     ) -> None:
-        """Everything that the run saw, compressed, with its line, its quality report and the settings that decide."""
+        """Everything that the run saw, compressed, with its line, its quality report and the settings that decide.
+
+        `briefing` is what was computed of it for the analyst; its figures keep their order.
+        """
         data = packed(canonical(snapshot))
         with self._on_run(run_id, at, "snapshot kept") as change:
             change.insert(
@@ -89,6 +95,7 @@ class Runs(Reading):
                 quality=canonical(quality),
                 deciding=canonical(deciding) if deciding is not None else None,
                 data=data,
+                briefing=briefing_text(briefing) if briefing is not None else None,
             )
 
     def save_menu(self, run_id: int, menu: Menu, at: datetime) -> None:
@@ -130,7 +137,7 @@ class Runs(Reading):
                 analyst=recommendation.analyst,
                 decision=recommendation.decision,
                 cost_ticks=recommendation.cost_ticks,
-                body=canonical(recommendation),
+                body=storable(canonical(recommendation)),
                 request=request,
                 response=response,
             )
@@ -210,7 +217,7 @@ def _end(
         run_id,
         outcome=outcome,
         cause=cause,
-        reasons=canonical(tuple(reasons)),
+        reasons=storable(canonical(tuple(reasons))),
         exit_code=exit_code,
         ended_at=change.at,
         step_running=None,

@@ -90,14 +90,44 @@ def unreadable(where: str, trouble: Exception) -> StoreTrouble:
 
 
 def packed(text: str) -> bytes:
-    return zlib.compress(text.encode(), 6)
+    """Compressed, to the letter: what a service sent may hold half a surrogate pair, which UTF-8 alone refuses."""
+    return packed_bytes(text.encode("utf-8", "surrogatepass"))
 
 
 def unpacked(data: bytes, where: str) -> str:
     try:
-        return zlib.decompress(data).decode()
-    except (zlib.error, UnicodeDecodeError) as trouble:
+        return unpacked_bytes(data, where).decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as trouble:
         raise unreadable(where, trouble) from trouble
+
+
+def packed_bytes(data: bytes) -> bytes:
+    return zlib.compress(data, 6)
+
+
+def unpacked_bytes(data: bytes, where: str) -> bytes:
+    try:
+        return zlib.decompress(data)
+    except zlib.error as trouble:
+        raise unreadable(where, trouble) from trouble
+
+
+MOST = 10**15
+"""More than any bill or count can be (ticks: 100,000 dollars), and a thousand of them still add up in SQLite."""
+
+
+def storable(text: str) -> str:
+    """Foreign words as a column can hold them: half a surrogate pair becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def maybe_storable(text: str | None) -> str | None:
+    return None if text is None else storable(text)
+
+
+def counted(number: int) -> int:
+    """A foreign count within 0 and `MOST`, so that no answer can lower a sum or break one."""
+    return max(0, min(number, MOST))
 
 
 def row_digest(columns: Mapping[str, object]) -> str:

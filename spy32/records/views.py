@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 
 from spy32.domain.acting import Fill, Order, Trade
@@ -9,9 +10,10 @@ from spy32.domain.deciding import Approval, Proposal
 from spy32.domain.market import QualityReport
 from spy32.domain.running import HistoryRow
 from spy32.domain.views import MarketLine, RunView
-from spy32.records.reading import Reading, outcome_of
+from spy32.records.asking import Asking
+from spy32.records.reading import Reading, briefing_of, outcome_of
 from spy32.records.trades import Trades
-from spy32.records.values import instant, revive, when
+from spy32.records.values import instant, revive, unreadable, when
 
 _HISTORY = """select run.id, run.started_at, run.outcome, run.cause, run.profile, run.reasons,
     proposal.id as proposal_id, proposal.state, proposal.body, trade.id as trade_id
@@ -24,14 +26,14 @@ NEWEST = f"{_HISTORY} order by run.id desc limit ?"
 TROUBLE = f"{_HISTORY} where run.outcome in ('failed', 'interrupted') order by run.id desc limit ?"
 
 
-class Views(Trades, Reading):
+class Views(Asking, Trades, Reading):
     """What `show` needs."""
 
     def view(self, run_id: int, *, rejected: bool = False) -> RunView:
         """A run with everything that came of it, from one state of the database."""
         with self.consistent():
             run = self.run(run_id)
-            seen = self.row("select line, quality from snapshot where run_id = ?", run_id)
+            seen = self.row("select line, quality, deciding, briefing from snapshot where run_id = ?", run_id)
             answers = self.answers(run_id)
             chosen = [answer for role, answer in answers if role == "chosen"]
             proposal = self.proposal_of_run(run_id)
@@ -52,6 +54,9 @@ class Views(Trades, Reading):
                 orders=orders,
                 fills=fills,
                 trade=trade,
+                briefing=briefing_of(seen["briefing"], run_id) if seen is not None else None,
+                attempts_summary=self.tallies(run_id),
+                decided_by=_settings(seen["deciding"]) if seen is not None else None,
             )
 
     def _came_of(
@@ -72,6 +77,17 @@ class Views(Trades, Reading):
     def failures(self, limit: int) -> tuple[HistoryRow, ...]:
         """The newest failed and interrupted runs, newest first."""
         return tuple(_history(row) for row in self.rows(TROUBLE, limit))
+
+
+def _settings(text: str | None) -> Mapping[str, Mapping[str, object]] | None:
+    """As stored: making the classes of the settings would cost more than all the rest of a view."""
+    if text is None:
+        return None
+    try:
+        found: Mapping[str, Mapping[str, object]] = json.loads(text)
+    except ValueError as trouble:
+        raise unreadable("the settings of a run", trouble) from trouble
+    return found
 
 
 def _start(since: date) -> str:

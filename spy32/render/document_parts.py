@@ -5,15 +5,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from spy32.render.words import cents, masked, price, price_of, strike, usd_of_ticks
+from spy32.render.words import cents, masked, price, price_of, strike
 
 if TYPE_CHECKING:
     from spy32.domain.acting import Fill, Order, Trade
-    from spy32.domain.deciding import Approval, ExitPlan, Finding, PricePlan, Proposal, Recommendation, Ruling, Sizing
+    from spy32.domain.deciding import Approval, ExitPlan, Finding, PricePlan, Proposal, Ruling, Sizing
     from spy32.domain.market import QualityReport
     from spy32.domain.trading import Candidate, Leg, Menu
     from spy32.domain.views import MarketLine, RunView
-    from spy32.render.page import Answer
 
 Document = dict[str, Any]
 
@@ -151,21 +150,6 @@ def rejected_part(menu: "Menu") -> Document:
 
 
 # Deciding.
-
-
-def recommendation_part(word: "Recommendation") -> Document:
-    return {
-        "analyst": word.analyst,
-        "model": word.model,
-        "prompt": word.prompt,
-        "decision": word.decision.value,
-        "candidate_id": word.candidate_id,
-        "probability": word.probability,
-        "reason": word.reason,
-        "analysis": word.analysis,
-        "evidence": list(word.evidence),
-        "cost": usd_of_ticks(word.cost_ticks),
-    }
 
 
 def _finding(finding: "Finding") -> Document:
@@ -320,13 +304,4 @@ def trade_part(trade: "Trade") -> Document:
         "opened_at": instant(trade.opened_at),
         "closed_at": instant(trade.closed_at),
         "assumption": trade.assumption,
-    }
-
-
-def answer_part(answer: "Answer") -> Document:
-    return {
-        "role": answer.role,
-        "analyst": answer.analyst,
-        "request": answer.request,
-        "response": answer.response,
     }

@@ -7,9 +7,15 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from spy32.render.document_answers import (
+    answer_part,
+    attempt_part,
+    figures_part,
+    raw_document_part,
+    recommendation_part,
+)
 from spy32.render.document_parts import (
     Document,
-    answer_part,
     candidate_part,
     day,
     instant,
@@ -17,7 +23,6 @@ from spy32.render.document_parts import (
     name,
     proposal_part,
     quality_part,
-    recommendation_part,
     rejected_part,
     ruling_part,
     trade_part,
@@ -27,9 +32,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from spy32.console import Plain
+    from spy32.domain.asking import Tally
+    from spy32.domain.deciding import Recommendation
     from spy32.domain.running import HistoryRow, Run
     from spy32.domain.views import RunView
-    from spy32.render.page import Answer
+    from spy32.render.raw import Raw
 
 __all__ = [
     "VERSION",
@@ -53,8 +60,8 @@ def emit(console: "Console | Plain", document: Mapping[str, Any]) -> None:
     put(console, json.dumps(document, indent=indent, allow_nan=False) + "\n")
 
 
-def run_document(view: "RunView", *, answers: "Iterable[Answer] | None" = None, rejected: bool = False) -> Document:
-    """Everything that came of one run. `answers` and `rejected` fill the keys that are null otherwise."""
+def run_document(view: "RunView", *, raw: "Raw | None" = None, rejected: bool = False) -> Document:
+    """Everything that came of one run. `raw` and `rejected` fill the keys that are null otherwise."""
     chosen = view.recommendation
     return {
         "schema": "spy32.run",
@@ -65,13 +72,22 @@ def run_document(view: "RunView", *, answers: "Iterable[Answer] | None" = None, 
         "menu": [] if view.menu is None else [candidate_part(entry) for entry in view.menu.candidates],
         "menu_notes": [] if view.menu is None else list(view.menu.notes),
         "rejected": rejected_part(view.menu) if rejected and view.menu is not None else None,
-        "recommendation": None if chosen is None else recommendation_part(chosen),
-        "shadows": [recommendation_part(shadow) for shadow in view.shadows],
+        "recommendation": None if chosen is None else recommendation_part(chosen, _tally(view, "chosen", chosen)),
+        "shadows": [recommendation_part(shadow, _tally(view, "shadow", shadow)) for shadow in view.shadows],
         "ruling": None if view.ruling is None else ruling_part(view.ruling),
         "proposal": None if view.proposal is None else proposal_part(view, view.proposal),
         "trade": None if view.trade is None else trade_part(view.trade),
-        "answers": None if answers is None else [answer_part(answer) for answer in answers],
+        "figures": [] if view.briefing is None else figures_part(view.briefing),
+        "answers": None if raw is None else [answer_part(answer) for answer in raw.answers],
+        "attempts": None if raw is None else [attempt_part(asked) for asked in raw.attempts],
+        "documents": None if raw is None else [raw_document_part(line) for line in raw.documents],
     }
+
+
+def _tally(view: "RunView", role: str, word: "Recommendation") -> "Tally | None":
+    """What asking for this answer came to: that of its role and prompt."""
+    found = (tally for tally in view.attempts_summary if (tally.role, tally.prompt) == (role, word.prompt))
+    return next(found, None)
 
 
 def history_document(rows: Iterable["HistoryRow"]) -> Document:

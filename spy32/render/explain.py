@@ -107,6 +107,13 @@ def badges_of(view: "RunView") -> tuple[str, ...]:
     return tuple(badges)
 
 
+def chosen_of(view: "RunView") -> str | None:
+    """A person may have chosen another one than the analyst."""
+    if view.proposal is not None and view.proposal.candidate_id is not None:
+        return view.proposal.candidate_id
+    return view.recommendation.candidate_id if view.recommendation is not None else None
+
+
 def is_over(made: "Proposal", now: datetime) -> bool:
     """A proposal that can no longer be approved. A recorded market has its own clock, so there it always can."""
     return made.state is ProposalState.PROPOSED and not made.is_recorded and now >= made.lapses_at
@@ -144,14 +151,21 @@ def _after_trade(view: "RunView") -> tuple[str, ...]:
     return ("spy32 positions",)
 
 
+def _words_of(name: str) -> str:
+    return f"spy32 show {name} --raw (what was asked and what came back)"
+
+
 def _after_run(run: "Run") -> tuple[str, ...]:
     name = f"R{run.id}"
     if run.outcome is None:
         return ("spy32 status",)
     if run.outcome is Outcome.NO_TRADE:
-        more = ("spy32 approve (a person may override an abstention)",) if run.cause == "abstained" else ()
+        more = {
+            "abstained": ("spy32 approve (a person may override an abstention)",),
+            "analyst_failed": (_words_of(name),),
+        }.get(run.cause or "", ())
         return (f"spy32 show {name} --{'rejected' if run.cause == 'empty_menu' else 'candidates'}", *more)
     if run.outcome in (Outcome.FAILED, Outcome.INTERRUPTED):
-        look = (f"spy32 show {name} --quality",) if run.cause == "data" else ()
-        return (*look, "spy32 analyze")
+        look = {"data": (f"spy32 show {name} --quality",), "analyst_failed": (_words_of(name),)}
+        return (*look.get(run.cause or "", ()), "spy32 analyze")
     return ()

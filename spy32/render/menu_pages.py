@@ -3,15 +3,25 @@
 from collections.abc import Iterable
 from datetime import tzinfo
 
-from spy32.domain.acting import Order
 from spy32.domain.market import Gate, Verdict
 from spy32.domain.running import HistoryRow
 from spy32.domain.trading import Candidate, Dropped, ExpectedValue, Strategy
 from spy32.domain.views import RunView
-from spy32.render.explain import badges_of, outcome_of
-from spy32.render.page import Answer, Column, Grid, Page, Pairs, Part, Prose, pair
-from spy32.render.pages import strikes
-from spy32.render.words import DAYS, both_zones, clean, dollars, flat, gain, human, percent, price, strike
+from spy32.render.explain import badges_of, chosen_of, outcome_of
+from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
+from spy32.render.words import (
+    DAYS,
+    both_zones,
+    dollars,
+    flat,
+    gain,
+    human,
+    legs_of,
+    percent,
+    price,
+    side_of,
+    strike,
+)
 from spy32.sessions import NEW_YORK
 
 SIDES = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
@@ -49,14 +59,9 @@ def candidates_page(view: RunView) -> Page:
         continues=True,
     )
     told = "Credits a share; losses, expected values and costs in dollars a contract. POP: probability of any profit."
-    return Page(heading=_heading(view, "candidates"), badges=badges_of(view), parts=(grid, Prose(title="", text=told)))
-
-
-def chosen_of(view: RunView) -> str | None:
-    """A person may have chosen another one than the analyst."""
-    if view.proposal is not None and view.proposal.candidate_id is not None:
-        return view.proposal.candidate_id
-    return view.recommendation.candidate_id if view.recommendation is not None else None
+    return Page(
+        heading=heading_of(view, "candidates"), badges=badges_of(view), parts=(grid, Prose(title="", text=told))
+    )
 
 
 def _expiration(entries: tuple[Candidate, ...]) -> str:
@@ -67,7 +72,7 @@ def _candidate(entry: Candidate) -> tuple[str, ...]:
     ev = entry.ev
     return (
         entry.id,
-        f"{SIDES[entry.spread.strategy]} {strikes(entry.spread.legs)}",
+        f"{side_of(entry)} {legs_of(entry.spread.legs)}",
         price(entry.natural),
         price(entry.mid),
         price(entry.floor),
@@ -101,7 +106,7 @@ def rejected_page(view: RunView) -> Page:
         Column(name="limit", right=True),
     )
     grid = Grid(name="rejected", title="Dropped spreads", columns=columns, rows=tuple(_dropped(one) for one in dropped))
-    return Page(heading=_heading(view, "rejected"), badges=badges_of(view), parts=(tally, grid))
+    return Page(heading=heading_of(view, "rejected"), badges=badges_of(view), parts=(tally, grid))
 
 
 def _dropped(one: Dropped) -> tuple[str, ...]:
@@ -128,28 +133,11 @@ def quality_page(view: RunView) -> Page:
     if dropped:
         items = tuple(pair(human(gate), str(number)) for gate, number in dropped.items())
         parts += (Pairs(name="quotes dropped by", title="Quotes dropped", items=items),)
-    return Page(heading=_heading(view, "quality"), badges=badges_of(view), parts=parts)
+    return Page(heading=heading_of(view, "quality"), badges=badges_of(view), parts=parts)
 
 
 def _gate(gate: Gate) -> tuple[str, ...]:
     return (human(gate.name), VERDICTS[gate.verdict], flat(gate.figure), flat(gate.limit), flat(gate.note))
-
-
-def raw_page(view: RunView, answers: Iterable[Answer]) -> Page:
-    """The texts that went out and came back, as stored; only what could upset a terminal is taken out."""
-    parts: list[Part] = []
-    for answer in answers:
-        who = f"{flat(answer.role)} {flat(answer.analyst)}"
-        parts.append(Prose(title=f"request to {who}", text=clean(answer.request) or "none"))
-        parts.append(Prose(title=f"answer of {who}", text=clean(answer.response) or "none"))
-    if view.body:
-        parts.append(Prose(title="order body", text=clean(view.body)))
-    parts += [_sent(order) for order in view.orders]
-    return Page(heading=_heading(view, "raw"), badges=badges_of(view), parts=tuple(parts))
-
-
-def _sent(order: Order) -> Prose:
-    return Prose(title=f"body of order {flat(order.reference)}", text=clean(order.body))
 
 
 def history_page(rows: Iterable[HistoryRow], here: tzinfo | None = None) -> Page:
@@ -183,6 +171,6 @@ def _history(row: HistoryRow) -> tuple[str, ...]:
     )
 
 
-def _heading(view: RunView, what: str) -> str:
+def heading_of(view: RunView, what: str) -> str:
     started = both_zones(view.run.started_at, NEW_YORK)
     return f"R{view.run.id}, {what}: {outcome_of(view.run)}, started {started}"

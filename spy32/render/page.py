@@ -72,12 +72,3 @@ class Page(NamedTuple):
 
 def pair(label: str, value: str, tone: Tone = "") -> tuple[str, str, Tone]:
     return (label, value, tone)
-
-
-class Answer(NamedTuple):
-    """One stored answer with the exact texts that went out and came back."""
-
-    role: str
-    analyst: str
-    request: str
-    response: str

@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
 from spy32.domain.acting import Order, Trade
-from spy32.domain.deciding import Approval, Decision, Finding, Proposal, Recommendation, Ruling
+from spy32.domain.deciding import Approval, Finding, Proposal, Ruling
 from spy32.domain.market import QualityReport, Verdict
 from spy32.domain.running import Run
 from spy32.domain.trading import Candidate, Leg
 from spy32.domain.views import MarketLine, RunView
 from spy32.render.explain import PROPOSALS, badges_of, is_over, next_of, outcome_of, sentence_of, tone_of
+from spy32.render.explain_answer import answer_parts
+from spy32.render.explain_grounds import ground_parts
 from spy32.render.page import Column, Grid, Page, Pairs, Part, Picture, pair
 from spy32.render.words import (
     both_zones,
@@ -20,13 +22,13 @@ from spy32.render.words import (
     flat,
     gain,
     human,
+    legs_of,
     masked,
     milliseconds,
     percent,
     price,
     price_of,
     strike,
-    usd_of_ticks,
 )
 
 
@@ -56,10 +58,10 @@ def run_page(view: RunView, *, now: datetime, here: tzinfo | None = None, also: 
 def _grounds(view: RunView, here: tzinfo | None) -> list[Part]:
     """What the decision rested on."""
     parts: list[Part] = []
-    if view.recommendation is not None:
-        parts.append(_recommendation(view.recommendation, view.shadows))
+    parts += answer_parts(view)
     if view.ruling is not None:
         parts.append(_ruling(view.ruling))
+    parts += ground_parts(view)
     if view.market is not None:
         parts.append(_market(view.market, view.quality, here))
     if view.menu is not None and view.menu.notes:
@@ -115,7 +117,7 @@ def proposal_pairs(made: Proposal, entry: Candidate | None, *, now: datetime, he
     items = [
         pair("id", f"P{made.id}"),
         pair("state", state, "strong"),
-        pair("trade", f"{made.kind} {made.underlying} {strikes(made.legs)} {human(made.strategy)}"),
+        pair("trade", f"{made.kind} {made.underlying} {legs_of(made.legs)} {human(made.strategy)}"),
         pair("expiration", f"{made.expiration}"),
         pair("quantity", count(made.quantity, "contract"), "strong"),
         pair("limit price", credit(made.limit_price), "strong"),
@@ -169,12 +171,6 @@ def _leaving(made: Proposal) -> str:
         f"take profit at {price(plan.profit_target)} debit; {timed}; out by {plan.last_exit}; "
         f"alert at {price(plan.stop)} debit. {flat(plan.note)}".rstrip()
     )
-
-
-def strikes(legs: Iterable[Leg]) -> str:
-    """`640/635`, the short leg first."""
-    ordered = sorted(legs, key=lambda leg: -leg.action.sign if "Open" in leg.action else leg.action.sign)
-    return "/".join(strike(leg.strike) for leg in ordered)
 
 
 def legs_grid(legs: Iterable[Leg], quantity: int) -> Grid:
@@ -246,7 +242,7 @@ def _trade(trade: Trade, here: tzinfo | None) -> Pairs:
     items = [
         pair("id", f"T{trade.id}"),
         pair("state", trade.state.value, "strong"),
-        pair("position", f"{trade.quantity} x {strikes(trade.legs)}"),
+        pair("position", f"{trade.quantity} x {legs_of(trade.legs)}"),
         pair("opened", f"{both_zones(trade.opened_at, here)} for {credit(trade.credit)}"),
         pair("fees", dollars(trade.fees)),
         pair("max loss", dollars(trade.max_loss)),
@@ -289,30 +285,6 @@ def _quality_line(report: QualityReport) -> tuple[str, str, str]:
         return pair("quality", f"{count(len(report.gates), 'gate')}, none objects")
     told = [f"{gate.verdict} {human(gate.name)}: {flat(gate.figure)} (limit {flat(gate.limit)})" for gate in loud]
     return pair("quality", "\n".join(told), "warn")
-
-
-def _recommendation(word: Recommendation, shadows: Iterable[Recommendation]) -> Pairs:
-    items = [pair("decision", _decided(word), "strong"), pair("reason", clean(word.reason))]
-    if word.analysis:
-        items.append(pair("analysis", clean(word.analysis)))
-    if word.evidence:
-        items.append(pair("evidence", ", ".join(flat(path) for path in word.evidence)))
-    if word.probability is not None:
-        items.append(pair("stated chance", percent(word.probability)))
-    if word.cost_ticks:
-        items.append(pair("cost", f"${usd_of_ticks(word.cost_ticks)}"))
-    items += [pair("beside it", f"{_decided(shadow)}: {flat(shadow.reason)}") for shadow in shadows]
-    return Pairs(name="analyst", title="Recommendation", items=tuple(items))
-
-
-def _decided(word: Recommendation) -> str:
-    who = ", ".join(flat(part) for part in (word.analyst, word.model, word.prompt) if part)
-    said = {
-        Decision.TRADE: f"chose {flat(word.candidate_id or '')}",
-        Decision.ABSTAIN: "abstained",
-        Decision.FAILED: "failed to answer",
-    }
-    return f"{said[word.decision]} ({who})"
 
 
 def _ruling(ruling: Ruling) -> Pairs:

@@ -7,8 +7,9 @@ from spy32.domain.deciding import Decision, Recommendation
 from spy32.domain.trading import Candidate, Mode
 from spy32.lifecycle import ProposalState
 from spy32.render.explain import MODES
+from spy32.render.explain_answer import chances, said
 from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
-from spy32.render.pages import legs_grid, strikes
+from spy32.render.pages import legs_grid
 from spy32.render.review_figures import at_expiration, changes, deciding, findings_part, in_short, leaving
 from spy32.render.words import (
     both_zones,
@@ -19,9 +20,11 @@ from spy32.render.words import (
     flat,
     gain,
     human,
+    legs_of,
     masked,
     percent,
     price,
+    side_of,
 )
 from spy32.sessions import NEW_YORK
 
@@ -83,7 +86,7 @@ def _heading(shown: "Review", here: tzinfo | None) -> str:
         return f"R{shown.run.id}: nothing was proposed; a candidate may be chosen here"
     return (
         f"P{made.id} ({made.state}): {made.kind} {count(made.quantity, 'contract')} of {made.underlying} "
-        f"{strikes(made.legs)} {human(made.strategy)} for {credit(made.limit_price)}"
+        f"{legs_of(made.legs)} {human(made.strategy)} for {credit(made.limit_price)}"
     )
 
 
@@ -125,10 +128,9 @@ def _marks(entry: Candidate, chosen: str | None, rule: str | None) -> str:
 
 
 def _candidate(entry: Candidate, marks: str) -> tuple[str, ...]:
-    side = "put" if entry.spread.right.value == "P" else "call"
     return (
         entry.id,
-        f"{side} {strikes(entry.spread.legs)}",
+        f"{side_of(entry)} {legs_of(entry.spread.legs)}",
         marks,
         price(entry.floor),
         price(entry.mid),
@@ -152,23 +154,31 @@ def _maybe(value: float | None) -> str:
 
 
 def _choice(shown: "Review") -> list[Part]:
-    said, made = shown.recommendation, shown.proposal
+    word, made = shown.recommendation, shown.proposal
     items: list[Item] = []
     if made is not None:
         items.append(pair("chosen by", _chooser(shown, made), "strong"))
-    if said is not None:
-        items.append(pair("analyst", _decided(said)))
-        items.append(pair("reason", clean(said.reason)))
-        if said.analysis:
-            items.append(pair("analysis", clean(said.analysis)))
-        for fact in shown.cited:
-            value = flat(fact.value) if fact.value is not None else "not on this screen; `spy32 show` has it"
-            items.append(pair("evidence", f"{flat(fact.path)} = {value}"))
-        if said.probability is not None:
-            items.append(pair("chance, stated", f"{percent(said.probability)} (the analyst's word)"))
+    if word is not None:
+        items.append(pair("analyst", _decided(word), "bad" if word.vetoes else ""))
+        items.append(pair("reason", clean(word.reason)))
+        items += chances(word, shown.menu.find(word.candidate_id))
+        items += said(word)
+        items += _evidence(shown, word)
     items.append(pair("fixed rule", _rule(shown)))
     items += [pair("beside it", f"{_decided(shadow)}: {flat(shadow.reason)}") for shadow in _others(shown)]
     return [Pairs(name="choice", title="The choice and its reasons", items=tuple(items))]
+
+
+def _evidence(shown: "Review", word: Recommendation) -> list[Item]:
+    """What was cited, as it was sent; an older answer without values has those of this screen."""
+    if word.cited:
+        told = [(one.path, f"{one.value} {one.unit}".strip(), one.note) for one in word.cited]
+        return [
+            pair("evidence", f"{flat(path)} = {flat(value)}" + (f" ({flat(note)})" if note else ""))
+            for path, value, note in told
+        ]
+    missing = "not on this screen; `spy32 show` has it"
+    return [pair("evidence", f"{flat(one.path)} = {flat(one.value or missing)}") for one in shown.cited]
 
 
 def _chooser(shown: "Review", made: "Proposal") -> str:
@@ -197,9 +207,8 @@ def _rule(shown: "Review") -> str:
     same = ", the same" if pick.candidate_id == _chosen_id(shown) else ""
     if entry is None:
         return f"would take {flat(pick.candidate_id)}{same}"
-    side = "put" if entry.spread.right.value == "P" else "call"
     figures = f"mid {price(entry.mid)}, maximum loss {dollars(entry.max_loss)} a contract"
-    return f"would take {entry.id}, {side} {strikes(entry.spread.legs)}{same}: {figures}"
+    return f"would take {entry.id}, {side_of(entry)} {legs_of(entry.spread.legs)}{same}: {figures}"
 
 
 def _others(shown: "Review") -> tuple[Recommendation, ...]:
@@ -228,7 +237,7 @@ def decided_lines(view: "RunView", made: "Proposal") -> tuple[str, ...]:
     until = yes.until.astimezone(NEW_YORK)
     return (
         f"P{made.id} approved by {flat(yes.by)}, hash {made.hash[:8]}, until {until:%H:%M} New York{simulated}",
-        f"  {count(made.quantity, 'contract')} of {made.underlying} {strikes(made.legs)} "
+        f"  {count(made.quantity, 'contract')} of {made.underlying} {legs_of(made.legs)} "
         f"for {credit(made.limit_price)}, {never} {price(abs(made.floor_price))}; "
         f"maximum loss {dollars(made.max_loss)}",
         f"next: spy32 execute P{made.id}{live}",

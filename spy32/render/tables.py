@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from rich import box
 from rich.cells import cell_len
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -86,7 +87,10 @@ def _part(pen: Pen, part: Part) -> "list[RenderableType]":
 
 def _prose(pen: Pen, part: Prose) -> "list[RenderableType]":
     text = pen.text(part.text, part.tone)
-    return [pen.text(part.title, "strong"), text] if part.title else [text]
+    if not part.title:
+        return [text]
+    # It stands in from the edge, as in plain lines: foreign words cannot pass for a line of ours.
+    return [pen.text(part.title, "strong"), Padding(text, (0, 0, 0, 2), expand=False)]
 
 
 def _pairs(pen: Pen, items: tuple[tuple[str, str, Tone], ...]) -> Table:

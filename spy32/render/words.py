@@ -1,11 +1,11 @@
 """Numbers, instants and foreign text as people read them. Digits are the JSON document's digits, never shortened."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
-from spy32.domain.trading import CENT
+from spy32.domain.trading import CENT, Candidate, Leg
 from spy32.sessions import NEW_YORK
 
 TEN_THOUSANDTH = Decimal("0.0001")
@@ -92,13 +92,31 @@ def usd_of_ticks(ticks: int) -> str:
     return format(Decimal(ticks).scaleb(-10), "f")
 
 
+def dollars_of_ticks(ticks: int) -> str:
+    """`$0.02 (241500000 ticks)`: to the nearest cent for people, exact behind it."""
+    amount = Decimal(ticks).scaleb(-10)
+    told = dollars(amount.quantize(CENT, ROUND_HALF_UP)) if not 0 < amount < CENT else "less than $0.01"
+    return f"{told} ({ticks} ticks)"
+
+
+def legs_of(legs: Iterable[Leg]) -> str:
+    """`640/635`, the short leg first."""
+    ordered = sorted(legs, key=lambda leg: -leg.action.sign if "Open" in leg.action else leg.action.sign)
+    return "/".join(strike(leg.strike) for leg in ordered)
+
+
+def side_of(entry: Candidate) -> str:
+    """`put` or `call`."""
+    return "put" if entry.spread.right.value == "P" else "call"
+
+
 def masked(account: str) -> str:
     """The ending of an account number, the only form that leaves the store."""
     return "…" + account[-4:]
 
 
 def percent(fraction: float) -> str:
-    return f"{fraction * 100:.1f} %"
+    return f"{round(fraction * 100, 1) + 0:.1f} %"  # + 0 takes the sign off a zero
 
 
 def count(number: int, noun: str) -> str:

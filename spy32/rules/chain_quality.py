@@ -15,7 +15,7 @@ from spy32.domain.market import Chain, Gate, MarketSnapshot, QualityReport, Verd
 from spy32.rules import gates_prices, gates_quotes, gates_time
 from spy32.rules.gate_parts import Grounds, Looked, Quotes, passed, stopped
 from spy32.sessions import market_date, years_to_expiration
-from spy32.settings.model import Choice
+from spy32.settings.model import Choice, MarketSources
 
 if TYPE_CHECKING:
     from spy32.options.surface import Smile
@@ -36,16 +36,11 @@ SIEVES: tuple[Callable[[Quotes, Grounds], Looked], ...] = (
     gates_prices.parity,
     gates_prices.spot,
     gates_quotes.liquidity,
+    gates_time.same_day_trades,
 )
 """In this order: each sees what those before it let through."""
 
 AROUND: tuple[Callable[[Grounds], Gate], ...] = (gates_time.ex_dividend, gates_time.history)
-
-ELSEWHERE: tuple[Callable[[], Gate], ...] = (
-    gates_time.same_day_trades,
-    gates_time.second_source,
-    gates_time.leg_width,
-)
 
 
 def inspect(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> tuple[Chain, QualityReport]:
@@ -64,16 +59,24 @@ def inspect(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> tuple[Ch
         if looked.dropped:
             dropped[looked.gate.name] = looked.dropped
     gates += [gate(grounds) for gate in AROUND]
-    gates += [gate() for gate in ELSEWHERE]
     return replace(snapshot.chain, quotes=quotes), QualityReport(gates=tuple(gates), dropped=dropped)
 
 
-def inspect_vols(smile: "Smile", snapshot: MarketSnapshot) -> tuple["DroppedQuotes", tuple[Gate, ...]]:
+def inspect_vols(smile: "Smile", snapshot: MarketSnapshot, choice: Choice) -> tuple["DroppedQuotes", tuple[Gate, ...]]:
     """The contracts that may not be legs because of their volatility, and what those gates said."""
     # numpy comes with the arrays that are judged here, and is not needed before.
     from spy32.rules import gates_vols
 
-    return gates_vols.inspect_vols(smile, snapshot)
+    return gates_vols.inspect_vols(smile, snapshot, choice)
+
+
+def inspect_second(
+    snapshot: MarketSnapshot, smile: "Smile", second: "Smile | None", knobs: MarketSources
+) -> tuple[Gate, ...]:
+    """What a second source says of the first; `second` is its own smile when its chain passed its own gates."""
+    from spy32.rules import gates_second
+
+    return gates_second.between(snapshot, smile, second, knobs)
 
 
 def without(chain: Chain, symbols: Collection[str]) -> Chain:

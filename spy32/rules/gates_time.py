@@ -12,6 +12,7 @@ SETTLED = timedelta(minutes=20)
 """After the open: a feed that is a quarter of an hour late shows the session only from 09:45 on."""
 OLDEST = timedelta(minutes=20)
 AHEAD = timedelta(minutes=2)
+NEAREST = 10
 EUROPEAN = frozenset({"SPX", "XSP"})
 QUARTER = timedelta(days=80)
 """Ex-dates are some 91 days apart: a table that ends less than this before the expiration misses none."""
@@ -46,19 +47,18 @@ def quote_age(grounds: Grounds) -> Gate:
     return passed("quote_age", figure, limit) if -AHEAD <= age <= OLDEST else stopped("quote_age", figure, limit)
 
 
-def same_day_trades() -> Gate:
-    """The newest trade near the money is of today; no source tells the time of trades through this snapshot."""
-    return skipped("same_day_trades", "a trade today near the money", "the quotes come without times of trades")
-
-
-def second_source() -> Gate:
-    """A second source agrees on the mids; one snapshot holds one source."""
-    return skipped("second_source", "mids of two sources agree", "one source in this snapshot")
-
-
-def leg_width() -> Gate:
-    """The legs' own widths are judged where legs are chosen."""
-    return skipped("leg_width", "as set in [choice]", "judged leg by leg when the menu is built")
+def same_day_trades(quotes: Quotes, grounds: Grounds) -> Looked:
+    """The newest trade near the money is of today: a chain of yesterday may come under today's time."""
+    limit = f"a trade today at the {NEAREST} strikes nearest the money"
+    near = sorted({quote.strike for quote in quotes}, key=lambda strike: abs(float(strike) - grounds.spot))[:NEAREST]
+    times = [quote.traded_at for quote in quotes if quote.strike in near and quote.traded_at is not None]
+    if not times:
+        gate = skipped("same_day_trades", limit, "the quotes come without times of trades")
+        return Looked(gate=gate, quotes=quotes)
+    newest = max(times)
+    figure = f"newest {new_york(newest):%Y-%m-%d %H:%M} New York"
+    good = market_date(newest) == grounds.today and newest <= grounds.now + AHEAD
+    return Looked(gate=(passed if good else stopped)("same_day_trades", figure, limit), quotes=quotes)
 
 
 def expiration(quotes: Quotes, grounds: Grounds) -> Looked:
@@ -110,7 +110,8 @@ def ex_dividend(grounds: Grounds) -> Gate:
 def _ex_date_inside(name: str, limit: str, dividend: Dividend) -> Gate:
     out = previous_session(dividend.ex_date).day
     note = f"close short calls by the end of {out}"
-    return warned(name, f"ex-date {dividend.ex_date}, ${dividend.amount:.2f}", limit, note)
+    what = "expected ex-date" if dividend.is_expected else "ex-date"
+    return warned(name, f"{what} {dividend.ex_date}, ${dividend.amount:.2f}", limit, note)
 
 
 def history(grounds: Grounds) -> Gate:

@@ -10,6 +10,7 @@ from spy32.domain.market import Gate, MarketSnapshot
 from spy32.options.normal import Flags, Floats
 from spy32.options.surface import Smile
 from spy32.rules.gate_parts import counted, median, passed, percent, skipped, warned
+from spy32.settings.model import Choice
 
 IV_LOW, IV_HIGH = 0.05, 1.00
 FEED_OFF = 0.02
@@ -28,6 +29,8 @@ FULL_FROM, FULL_DEGREE = 15, 4
 MOST_STRANGE = 10
 VIX_LOW, VIX_HIGH = 0.60, 1.15
 """ATM volatility over VIX: the VIX stands above it because of the skew."""
+CENTS = 1e-9
+"""Widths are differences of binary fractions of cents."""
 VIX_UNDERLYINGS = frozenset({"SPY", "SPX", "XSP"})
 MAD = 1.4826
 """Median absolute deviation to standard deviation, for a normal distribution."""
@@ -41,7 +44,7 @@ class DroppedQuotes:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-def inspect_vols(smile: Smile, snapshot: MarketSnapshot) -> tuple[DroppedQuotes, tuple[Gate, ...]]:
+def inspect_vols(smile: Smile, snapshot: MarketSnapshot, choice: Choice) -> tuple[DroppedQuotes, tuple[Gate, ...]]:
     """The contracts whose volatility cannot be used, and what the gates on volatilities said."""
     outside = ~((smile.iv >= IV_LOW) & (smile.iv <= IV_HIGH))
     smooth, strange = _smooth(smile, ~outside)
@@ -50,6 +53,7 @@ def inspect_vols(smile: Smile, snapshot: MarketSnapshot) -> tuple[DroppedQuotes,
         _feed(smile, ~outside),
         smooth,
         _against_vix(smile, snapshot),
+        _leg_width(smile, ~outside & ~strange, choice),
     )
     dropped = {
         "iv": [quote.symbol for quote, gone in zip(smile.quotes, outside, strict=True) if gone],
@@ -119,6 +123,25 @@ def _off_curve(moneyness: Floats, iv: Floats) -> Floats:
     powers = np.vander(moneyness / np.abs(moneyness).max(initial=1e-9), degree + 1)
     off: Floats = iv - powers @ np.linalg.lstsq(powers, iv, rcond=None)[0]
     return off
+
+
+def _leg_width(smile: Smile, good: Flags, choice: Choice) -> Gate:
+    """How many of the contracts that may be sold have a spread that the menu accepts; it judges each leg again."""
+    limit = f"at most ${choice.leg_width} or {percent(float(choice.leg_width_of_mid))} of mid, for a leg"
+    size = np.abs(smile.delta)
+    sold = good & smile.is_out_of_the_money & (size >= choice.delta_low) & (size <= choice.delta_high)
+    count = int(sold.sum())
+    if not count:
+        return warned("leg_width", "no contract in the delta band", limit)
+    width, allowed = (
+        smile.ask - smile.bid,
+        np.maximum(float(choice.leg_width), float(choice.leg_width_of_mid) * smile.mid),
+    )
+    narrow = int((sold & (width <= allowed + CENTS)).sum())
+    figure = f"{narrow} of {count} in the delta band"
+    return (passed if narrow else warned)(
+        "leg_width", figure, limit, "the others cannot be legs" if narrow < count else ""
+    )
 
 
 def _against_vix(smile: Smile, snapshot: MarketSnapshot) -> Gate:

@@ -50,7 +50,7 @@ def from_toml(key: Key, raw: object) -> Any:
 
 
 def _list(key: Key, entries: list[Any]) -> tuple[Any, ...]:
-    if not entries and not (key.form == "source" and key.name != "market.chain"):
+    if not entries and not key.may_be_empty:
         raise Wrong("at least one")
     checked = tuple(_checked(key, entry) for entry in entries)
     if len(set(checked)) != len(checked):

@@ -59,6 +59,11 @@ class Key:
         return self.type is Secret
 
     @property
+    def may_be_empty(self) -> bool:
+        """A list may have no entry: no source, no related ticker, nothing said about a model; a chain it must have."""
+        return (self.form in ("source", "ticker") and self.name != "market.chain") or not self.default
+
+    @property
     def is_private(self) -> bool:
         """A wrong value of this key is never repeated in a message: it may be, or may hold, a secret."""
         return self.is_secret or self.form in ("account", "address", "host")

@@ -6,10 +6,13 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from spy32.domain.trading import Mode, Strategy
 from spy32.domain.value import value
+from spy32.settings.knob import Secret, knob
+from spy32.settings.services import AnalystKnobs, Cboe, MarketSources, Tastytrade, Xai, Yahoo
+
+__all__ = ["AnalystKnobs", "Cboe", "MarketSources", "Secret", "Tastytrade", "Xai", "Yahoo", "knob"]
 
 
 class Environment(StrEnum):
@@ -17,102 +20,7 @@ class Environment(StrEnum):
     DEVELOPMENT = "development"
 
 
-class Secret:
-    """A value that never shows itself: repr, str, format and pickles are stars. `reveal` is the only way in."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        return self._value
-
-    def __repr__(self) -> str:
-        return "****"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return format("****", spec)
-
-    def __reduce__(self) -> tuple[type, tuple[str]]:
-        return (Secret, ("****",))
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-
-def knob(
-    default: Any, doc: str, *, low: Any = None, high: Any = None, choices: tuple[str, ...] = (), form: str = ""
-) -> Any:
-    """A field with its meaning and bounds, both inclusive. Bounds and choices of a list or table hold for each entry.
-
-    `form` names a pattern that a text must have: `address`, `host` (an address or empty), `time` (HH:MM),
-    `account`, `word` (no blanks), `ticker`, or `source` (one of the choices, or `recorded:FILE`).
-    """
-    metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "form": form}
-    if isinstance(default, Mapping):
-        return field(default_factory=lambda: dict(default), metadata=metadata)
-    return field(default=default, metadata=metadata)
-
-
 D = Decimal
-
-SOURCES = ("tastytrade", "cboe", "yahoo", "recorded")
-
-
-@value
-class Xai:
-    url: str = knob("https://api.x.ai/v1", "Address of the xAI service, with /v1; https, or loopback", form="address")
-    api_key: Secret | None = knob(None, "Key of the xAI service")
-    model: str = knob("grok-4.3", "Model that is asked", form="word")
-    deadline_seconds: int = knob(300, "Longest time for one answer, all attempts together", low=1, high=3600)
-
-
-@value
-class Tastytrade:
-    url: str = knob("", "Address of the tastytrade service; empty takes the mode's own host", form="host")
-    client_secret: Secret | None = knob(None, "OAuth client secret")
-    refresh_token: Secret | None = knob(None, "OAuth refresh token")
-    account: str = knob("", "Account number; needed when the login has several", form="account")
-
-
-@value
-class Cboe:
-    url: str = knob("https://cdn.cboe.com", "Address of the Cboe delayed quotes; https, or loopback", form="address")
-
-
-@value
-class Yahoo:
-    url: str = knob("", "Replaces scheme and host of every Yahoo address; empty leaves them alone", form="host")
-
-
-@value
-class MarketSources:
-    chain: tuple[str, ...] = knob(
-        ("tastytrade", "cboe", "yahoo"), "Sources of the option chain, in order", choices=SOURCES, form="source"
-    )
-    history: tuple[str, ...] = knob(
-        ("yahoo", "cboe"), "Sources of daily bars, in order", choices=SOURCES, form="source"
-    )
-    vix: tuple[str, ...] = knob(
-        ("cboe", "yahoo"), "Sources of the VIX family, in order", choices=SOURCES, form="source"
-    )
-    dividends: tuple[str, ...] = knob(
-        ("yahoo", "table"), "Sources of ex-dividend dates, in order", choices=(*SOURCES, "table"), form="source"
-    )
-    rate: float = knob(0.04, "Continuous short rate used when no source has one, fraction", low=-0.05, high=0.25)
-
-
-@value
-class AnalystKnobs:
-    name: str = knob("grok", "Who chooses from the menu", choices=("grok", "rules"))
-    samples: int = knob(1, "Answers asked for; more than one needs a quorum", low=1, high=15)
-    on_failure: str = knob("fail", "What a run does without an answer", choices=("fail", "no_trade", "rules"))
 
 
 @value

@@ -29,7 +29,7 @@ class AnalystContract:
         raise NotImplementedError
 
     def answer(self, menu: Menu) -> Recommendation:
-        return self.make().choose(builders.snapshot(), menu)
+        return self.make().choose(builders.snapshot(), menu, builders.briefing())
 
     def test_it_has_a_name_and_signs_with_it(self) -> None:
         assert self.make().name

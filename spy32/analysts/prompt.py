@@ -1,0 +1,229 @@
+"""Versioned prompts: fixed templates, filled with one briefing and one menu.
+
+A version is a folder under `prompts` and a `Layout` here. Once released neither changes: its hash covers both, and a
+test holds every released hash. What is filled in is hashed apart.
+"""
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template as Blanks
+from typing import Any
+
+from spy32.analysts import prompt_fields as fields
+from spy32.analysts.prompt_text import DIVIDER, PREAMBLE, tokens
+from spy32.analysts.rendered import Rendered, Sent
+from spy32.domain.briefing import Briefing
+from spy32.domain.codec import digest
+from spy32.domain.trading import Candidate, Menu, Strategy
+from spy32.errors import BadSettings
+from spy32.settings import Environment, Settings
+
+FOLDER = Path(__file__).parent / "prompts"
+AUTO = "auto"
+COMPREHENSIVE, SIMPLIFIED = "comprehensive", "simplified"
+NEAR_DELTA = 0.20
+"""The short menu takes, of each side, those whose short delta is nearest this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What the code adds to the templates of a version; part of its hash."""
+
+    variant: str
+    renderer: int
+    """Counts up when the code writes the same data in another way."""
+    sections: tuple[str, ...]
+    """Blanks of the user template beside time stamp, version and menu."""
+    columns: tuple[str, ...]
+    per_side: int | None = None
+    """Most rows of a side; None shows the whole menu."""
+
+
+LAYOUTS: Mapping[str, Layout] = {
+    "v1-comprehensive": Layout(
+        variant=COMPREHENSIVE,
+        renderer=1,
+        sections=("moment", "plan", "market", "bars", "events", "portfolio", "flags"),
+        columns=(
+            "type", "short", "long", "width", "bid", "mid", "ask", "least", "credit_to_width", "max_profit", "max_loss",
+            "breakeven", "distance", "distance_moves", "short_delta", "theta", "vega", "p_profit",
+            "ev", "short_oi", "long_oi", "short_volume", "long_volume", "fees",
+        ),
+    ),
+    "v1-simplified": Layout(
+        variant=SIMPLIFIED,
+        renderer=1,
+        sections=("moment", "spot", "plan", "flags"),
+        columns=("type", "short", "long", "mid", "max_loss", "short_delta"),
+        per_side=3,
+    ),
+}  # fmt: skip
+"""Oldest first."""
+
+
+TYPICAL: Mapping[str, int] = {"v1-comprehensive": 12_700, "v1-simplified": 2_700}
+"""Tokens of input for the shipped market, about; the schema of the answer, which may or may not be billed, included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """One version as its files have it. The schema's `const` and the enums of ids and paths are filled per run."""
+
+    version: str
+    variant: str
+    system: str
+    user: str
+    schema: dict[str, Any]
+    hash: str
+    """SHA-256 over the three files and the layout."""
+
+
+def versions() -> tuple[str, ...]:
+    return tuple(LAYOUTS)
+
+
+def template(version: str) -> Template:
+    """The templates of a version; `BadSettings` names the known ones."""
+    layout = LAYOUTS.get(version)
+    if layout is None:
+        raise BadSettings(f"there is no prompt {version!r}; known are {', '.join(versions())}")
+    system, user, schema = (_read(version, name) for name in ("system.txt", "user.txt", "schema.json"))
+    # The schema goes in as text: canonical JSON sorts keys, and the order of its properties is the order of the answer.
+    hashed = {
+        "system": system,
+        "user": user,
+        "schema": schema,
+        "renderer": layout.renderer,
+        "features": [layout.variant, *layout.sections, *layout.columns, layout.per_side],
+    }
+    return Template(
+        version=version,
+        variant=layout.variant,
+        system=system,
+        user=user,
+        schema=json.loads(schema),
+        hash=digest(hashed),
+    )
+
+
+def _read(version: str, name: str) -> str:
+    """A file of the package, line ends as `\\n` whatever a checkout made of them."""
+    return (FOLDER / version / name).read_text(encoding="utf-8")
+
+
+def chosen_version(knob: str, environment: Environment) -> str:
+    """The version that the setting `analyst.prompt` means; `BadSettings` for one that is not there."""
+    if knob != AUTO:
+        return template(knob).version
+    wanted = COMPREHENSIVE if environment is Environment.PRODUCTION else SIMPLIFIED
+    return [version for version, layout in LAYOUTS.items() if layout.variant == wanted][-1]
+
+
+def other_variant(version: str) -> str:
+    """The simplified version of a comprehensive one with the same number, and the other way round."""
+    here = template(version)
+    number = version.removesuffix(here.variant)
+    return template(number + (SIMPLIFIED if here.variant == COMPREHENSIVE else COMPREHENSIVE)).version
+
+
+# Rendering.
+
+
+def render(
+    template: Template, menu: Menu, briefing: Briefing, *, shuffle: int, settings: Settings | None = None
+) -> Rendered:
+    """The prompt for this menu and briefing, its rows in the order that the seed `shuffle` makes.
+
+    The exits of PLAN are those of `settings`. ValueError for an empty menu: there is nothing to ask then.
+    """
+    layout = LAYOUTS[template.version]
+    rows = _rows(menu, layout, shuffle)
+    sheet = fields.Sheet()
+    as_of = fields.stamp(briefing.as_of)
+    texts = _sections(sheet, layout, menu, briefing, settings or Settings())
+    scene = fields.scene_of(briefing)
+    table = [fields.menu_row(sheet, row, layout.columns, scene) for row in rows]
+    user = Blanks(template.user).substitute(
+        texts,
+        as_of=as_of,
+        version=template.version,
+        columns=DIVIDER.join(("id", *layout.columns)),
+        menu="\n".join(table),
+    )
+    ids = tuple(row.id for row in rows)
+    schema = _filled(template, as_of, ids, sheet.fields)
+    return Rendered(
+        version=template.version,
+        variant=template.variant,
+        prompt_hash=template.hash,
+        # The order of the rows is not of the instance: each sample has another.
+        input_hash=digest({"as_of": as_of, "sections": texts, "menu": sorted(table)}),
+        as_of=as_of,
+        system=template.system,
+        user=user,
+        schema=schema,
+        fields=sheet.fields,
+        ids=ids,
+        tokens=PREAMBLE + tokens(template.system) + tokens(user) + tokens(json.dumps(schema)),
+    )
+
+
+def _rows(menu: Menu, layout: Layout, shuffle: int) -> list[Candidate]:
+    """The candidates that are shown, in the order of the seed."""
+    rows = list(menu.candidates)
+    if layout.per_side is not None:
+        rows = [row for side in Strategy for row in _nearest(menu.side(side))[: layout.per_side]]
+    if not rows:
+        raise ValueError("an empty menu leaves nothing to ask")
+    if len({row.id for row in rows}) != len(rows):
+        raise ValueError("two candidates have one id")
+    random.Random(shuffle).shuffle(rows)  # noqa: S311 - the order must be repeatable, not secret
+    return rows
+
+
+def _nearest(side: Sequence[Candidate]) -> list[Candidate]:
+    """Nearest the delta first; of two alike the less exposed one, whatever order they came in."""
+    return sorted(
+        side,
+        key=lambda row: (
+            abs(row.short_delta - NEAR_DELTA), row.short_delta, row.spread.width, row.spread.short.strike, row.id,
+        ),
+    )  # fmt: skip
+
+
+def _sections(
+    sheet: fields.Sheet, layout: Layout, menu: Menu, briefing: Briefing, settings: Settings
+) -> dict[str, str]:
+    """The text of each section of the version, in order."""
+    writers = {
+        "moment": lambda: fields.moment(briefing),
+        "spot": lambda: fields.spot(sheet, briefing),
+        "plan": lambda: fields.plan(sheet, briefing, settings),
+        "market": lambda: fields.market(sheet, briefing),
+        "bars": lambda: fields.bars(sheet, briefing),
+        "events": lambda: fields.events(sheet, briefing),
+        "portfolio": lambda: fields.portfolio(sheet, briefing),
+        "flags": lambda: fields.flags(sheet, (*briefing.flags, *menu.notes)),
+    }
+    return {name: "\n".join(writers[name]()) for name in layout.sections}
+
+
+def _filled(template: Template, as_of: str, ids: Sequence[str], sent: Mapping[str, Sent]) -> dict[str, Any]:
+    """The schema of the answer to this very prompt."""
+    schema: dict[str, Any] = json.loads(json.dumps(template.schema))
+    properties, shared = schema["properties"], schema["$defs"]
+    properties["schema_version"]["const"] = template.version
+    properties["as_of_echo"]["const"] = as_of
+    properties["candidate_id"]["enum"] = [*ids, None]
+    shared["present"]["enum"] = [path for path, field in sent.items() if not field.is_missing]
+    missing = [path for path, field in sent.items() if field.is_missing]
+    if missing:
+        shared["missing"]["enum"] = missing
+    else:
+        # The service refuses an empty enum.
+        del shared["missing"]
+        properties["data_problems"]["items"] = properties["evidence"]["items"]
+    return schema

@@ -1,0 +1,184 @@
+"""A second fixed rule, which looks at trend and volatility: a harder control than `rules` for whoever chooses.
+
+With the trend, never against it, and not at all when near volatility is dearer than far:
+
+| the market | it takes |
+| --- | --- |
+| a figure is missing | nothing |
+| VIX over VIX3M above 1 | nothing |
+| spot above its 50-day average and momentum of 20 days positive | the put side |
+| spot below its 50-day average and momentum of 20 days negative | the call side |
+| anything between | nothing |
+
+The short delta aimed at is the one of `[choice] rule_delta`. It is 0.16 at the most, about one standard deviation out
+of the money, when options pay little for being near (IV rank below 0.20) or moves are large (VIX at 25 or above). Width
+and ties are as in `rules`.
+
+Reasons. Price against its own average and the sign of the past return are the plainest trend rules that have held up:
+Faber (2007), "A Quantitative Approach to Tactical Asset Allocation"; Moskowitz, Ooi and Pedersen (2012), "Time Series
+Momentum". Both have to agree here, so that a turn leaves the rule out of the market. The slope of the VIX term
+structure tells what selling variance pays (Johnson 2017, "Risk Premia and the VIX Term Structure"); above 1 the market
+fears the next weeks more than the next months. The bounds 0.20 and 25 are round figures in common use, not fitted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from math import isfinite
+
+from spy32.domain.briefing import Briefing
+from spy32.domain.deciding import Cited, Decision, Recommendation
+from spy32.domain.market import Datum, MarketSnapshot
+from spy32.domain.trading import Candidate, Menu, Strategy
+from spy32.rules.candidates import REFERENCE_SPOT
+from spy32.settings import Settings
+
+SPOT, AVERAGE, MOMENTUM = "market.spot", "market.sma_50", "market.momentum_20d"
+SLOPE, RANK, VIX = "market.vix_over_vix3m", "market.iv_rank", "market.vix"
+NEEDED = (SPOT, AVERAGE, MOMENTUM, SLOPE, RANK, VIX)
+STEEPEST = 1.0
+CAREFUL_DELTA = 0.16
+LOW_RANK = 0.20
+HIGH_VIX = 25.0
+SIDES = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """The figures that the rule goes by. Dollars, ratios; `rank` is a fraction, `vix` in per cent."""
+
+    spot: float
+    average: float
+    momentum: float
+    slope: float
+    rank: float
+    vix: float
+
+    @classmethod
+    def of(cls, known: Mapping[str, float]) -> "Seen":
+        return cls(
+            spot=known[SPOT],
+            average=known[AVERAGE],
+            momentum=known[MOMENTUM],
+            slope=known[SLOPE],
+            rank=known[RANK],
+            vix=known[VIX],
+        )
+
+    @property
+    def side(self) -> Strategy | None:
+        if self.spot > self.average and self.momentum > 0:
+            return Strategy.PUT_CREDIT
+        if self.spot < self.average and self.momentum < 0:
+            return Strategy.CALL_CREDIT
+        return None
+
+    @property
+    def caution(self) -> str:
+        """Why the short strike goes farther out; empty when it does not."""
+        if self.vix >= HIGH_VIX:
+            return f"the VIX of {self.vix:.1f} is not below {HIGH_VIX:.0f}"
+        return f"the IV rank of {self.rank:.2f} is below {LOW_RANK:.2f}" if self.rank < LOW_RANK else ""
+
+
+class TrendAnalyst:
+    """Takes the side of the trend, farther out when premium is thin or moves are large; else it abstains."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._choice = settings.choice
+
+    @property
+    def name(self) -> str:
+        return "trend"
+
+    def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
+        known = _known(briefing.figures)
+        missing = [path for path in NEEDED if path not in known]
+        if missing:
+            why = _why(briefing.figures, missing[0])
+            others = f" ({', '.join(missing[1:])} too)" if missing[1:] else ""
+            return self._abstention(f"{missing[0]} is missing: {why}{others}", briefing, tuple(known))
+        seen = Seen.of(known)
+        if not seen.slope <= STEEPEST:
+            reason = f"VIX over VIX3M is {seen.slope:.3f}: near volatility is dearer than far"
+            return self._abstention(reason, briefing, (SLOPE,))
+        side = seen.side
+        if side is None:
+            reason = (
+                f"no clear trend: spot {seen.spot:.2f} against a 50-day average of {seen.average:.2f}, momentum of 20 "
+                f"days {seen.momentum:+.2f}"
+            )
+            return self._abstention(reason, briefing, (SPOT, AVERAGE, MOMENTUM))
+        there = menu.side(side)
+        if not there:
+            reason = f"the trend asks for a {SIDES[side]} spread, and none is on the menu"
+            return self._abstention(reason, briefing, (SPOT, AVERAGE, MOMENTUM))
+        return self._trade(self._nearest(there, seen, snapshot.spot), seen, briefing)
+
+    def _aim(self, seen: Seen) -> float:
+        return min(self._choice.rule_delta, CAREFUL_DELTA) if seen.caution else self._choice.rule_delta
+
+    def _nearest(self, there: tuple[Candidate, ...], seen: Seen, spot: float) -> Candidate:
+        aim = self._aim(seen)
+        width = self._choice.rule_width * Decimal(str(spot)) / REFERENCE_SPOT
+        # Of two equally near it takes the less exposed one: lower delta, narrower width, strike farther out.
+        return min(
+            there,
+            key=lambda one: (
+                abs(one.short_delta - aim),
+                one.short_delta,
+                abs(one.spread.width - width),
+                one.spread.width,
+                one.spread.short.strike * (1 if one.spread.strategy is Strategy.PUT_CREDIT else -1),
+            ),
+        )
+
+    def _trade(self, chosen: Candidate, seen: Seen, briefing: Briefing) -> Recommendation:
+        spread, side = chosen.spread, SIDES[chosen.spread.strategy]
+        above = "above" if side == "put" else "below"
+        aimed = f"aimed at {self._aim(seen):.2f}" + (f" since {seen.caution}" if seen.caution else "")
+        return Recommendation(
+            analyst=self.name,
+            decision=Decision.TRADE,
+            candidate_id=chosen.id,
+            reason=f"the {spread.short.strike}/{spread.long.strike} {side} spread: spot {above} its 50-day average and "
+            f"momentum of 20 days {seen.momentum:+.2f}; short delta {chosen.short_delta:.3f}, {aimed}",
+            analysis=f"Spot {seen.spot:.2f}, 50-day average {seen.average:.2f}. VIX {seen.vix:.1f}, over VIX3M "
+            f"{seen.slope:.3f}; IV rank {seen.rank:.2f}. Credit {chosen.mid} at the mid, maximum loss "
+            f"{chosen.max_loss:.2f} a contract.",
+            evidence=(*NEEDED, f"menu.{chosen.id}.short_delta"),
+            cited=_cited(briefing, NEEDED),
+            probability=chosen.pop_market,
+            market_bias="bullish" if side == "put" else "bearish",
+        )
+
+    def _abstention(self, reason: str, briefing: Briefing, paths: tuple[str, ...]) -> Recommendation:
+        return Recommendation(
+            analyst=self.name,
+            decision=Decision.ABSTAIN,
+            candidate_id=None,
+            reason=reason,
+            evidence=paths,
+            cited=_cited(briefing, paths),
+        )
+
+
+def _known(figures: Mapping[str, Datum]) -> dict[str, float]:
+    """The figures that are needed and there, in order; a rank in per cent as a fraction."""
+    known = {}
+    for path in NEEDED:
+        datum = figures.get(path)
+        if datum is not None and datum.value is not None and isfinite(datum.value):
+            in_percent = path == RANK and datum.unit.startswith("percent")
+            known[path] = datum.value / 100 if in_percent else datum.value
+    return known
+
+
+def _why(figures: Mapping[str, Datum], path: str) -> str:
+    datum = figures.get(path)
+    return "not collected" if datum is None else datum.missing or "what came is no number"
+
+
+def _cited(briefing: Briefing, paths: tuple[str, ...]) -> tuple[Cited, ...]:
+    known = [(path, briefing.figures[path]) for path in paths]
+    return tuple(Cited(path=path, value=f"{one.value:g}", unit=one.unit, note=one.source) for path, one in known)

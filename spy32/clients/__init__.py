@@ -1,0 +1,1 @@
+"""Wire formats: what the services outside speak."""

@@ -1,0 +1,1 @@
+"""tastytrade over REST: `session` holds the token, `rest` knows envelopes and errors, `market` reads the numbers."""

@@ -1,0 +1,295 @@
+"""Yahoo through yfinance: chains of one request an expiration, bars, dividends, volatility, the bill rate, earnings.
+
+No greeks, no sizes and no time of a quote come from there, so the volatility of the feed is a check at most. Options
+are a quarter of an hour late while the price of the underlying is almost not; `as_of` is the instant that Yahoo gives
+the underlying. yfinance answers trouble with silence; here it is `Unavailable`, or `Unusable` naming the field.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spy32.domain.events import Event, EventKind
+from spy32.domain.market import Chain, DailyBar, Datum, Dividend, LegQuotes, OptionQuote, Right
+from spy32.domain.trading import Leg
+from spy32.errors import Unavailable, Unusable
+from spy32.markets import yahoo_frames
+from spy32.markets.base import Unserved
+from spy32.markets.past import of_discount
+from spy32.markets.recorded import of_legs
+from spy32.sessions import DAY, market_date, session
+
+if TYPE_CHECKING:
+    from spy32.markets.yahoo_session import Line
+
+DELAY_SECONDS = 900
+INDICES = {"SPX": "^SPX", "XSP": "^XSP", "NDX": "^NDX", "RUT": "^RUT", "VIX": "^VIX"}
+"""Yahoo writes an index with a caret, and a class of shares with a dash."""
+VOLATILITY = {"vix": "^VIX", "vix9d": "^VIX9D", "vix3m": "^VIX3M"}
+BILL = "^IRX"
+COMPANY = "EQUITY"
+YEAR_BACK = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One expiration as one document has it."""
+
+    spot: float
+    as_of: datetime
+    quotes: tuple[OptionQuote, ...]
+
+
+class YahooMarket(Unserved):
+    """Yahoo's delayed data. `address` replaces scheme and host of every request when it is not empty.
+
+    Each question has `seconds` on the wall clock. `keep` gets every document that was read, as it was sent.
+    """
+
+    name = "yahoo"
+
+    def __init__(
+        self,
+        *,
+        address: str,
+        cache: Path,
+        clock: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        seconds: float,
+        keep: Callable[[str, bytes], None] | None = None,
+    ) -> None:
+        self._clock = clock
+        self._made = {"address": address, "cache": cache, "monotonic": monotonic, "seconds": seconds, "keep": keep}
+        self._kinds: dict[str, str] = {}
+        """What an underlying is to Yahoo: ETF, EQUITY, INDEX."""
+        self._paid: dict[str, tuple[date, tuple[Dividend, ...]]] = {}
+        """Underlying -> the day from which its dividends are known, and those."""
+
+    @cached_property
+    def _line(self) -> "Line":
+        from spy32.markets.yahoo_session import Line
+
+        made: Any = self._made
+        return Line(**made)
+
+    @property
+    def requests(self) -> int:
+        """How many requests went to Yahoo, those for cookie and crumb among them."""
+        return self._line.sent
+
+    def expirations(self, underlying: str) -> tuple[date, ...]:
+        """The listed expirations from today on. An empty list is asked for once more."""
+        return self._line.within(lambda: self._listed(underlying))
+
+    def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
+        """The quotes of these expirations, a request each; spot and instant are those of the oldest document."""
+        return self._line.within(lambda: self._chain(underlying, tuple(dict.fromkeys(expirations))))
+
+    def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
+        """The legs' quotes; one that is not listed, or stands there with two prices, is left out."""
+        chain = self.chain(underlying, sorted({leg.expiration for leg in legs}))
+        return LegQuotes(
+            spot=chain.spot,
+            as_of=chain.as_of,
+            source=self.name,
+            quotes=of_legs(chain.quotes, legs),
+            delay_seconds=DELAY_SECONDS,
+        )
+
+    def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
+        """Daily bars from `since` on, oldest first; today's is the day so far while the session is open."""
+        return self._line.within(lambda: yahoo_frames.bars(self._frame(underlying, since), since))
+
+    def volatility(self) -> dict[str, Datum]:
+        """The VIX family at its last price."""
+        return self._line.within(
+            lambda: self._parts({key: _asker(self._level, symbol) for key, symbol in VOLATILITY.items()}, "percent")
+        )
+
+    def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
+        """VIX closes from `since` on, oldest first, without a session that has not ended."""
+        bars = self._line.within(lambda: yahoo_frames.bars(self._frame("VIX", since), since))
+        return tuple((bar.day, bar.close) for bar in bars if self._is_over(bar.day))
+
+    def rate(self) -> Datum:
+        """The continuous short rate, from the discount of the 13-week bill."""
+        level = self._line.within(lambda: self._level(BILL))
+        if level.value is None or not -2 < level.value < 25:
+            raise Unusable(f"yahoo: {BILL} at {level.value} is no discount in percent")
+        source = f"13-week bill discount, {self.name}"
+        return Datum(value=of_discount(level.value), unit="fraction", source=source, as_of=level.as_of)
+
+    def dividends(self, underlying: str) -> tuple[Dividend, ...]:
+        """The ex-dates of the last year up to today. Yahoo names no coming one: the shipped table has those."""
+        first = market_date(self._clock()) - YEAR_BACK
+        known = self._paid.get(underlying)
+        if known is None or known[0] > first:
+            self._line.within(lambda: self._frame(underlying, first))
+            known = self._paid[underlying]
+        return tuple(one for one in known[1] if first < one.ex_date <= market_date(self._clock()))
+
+    def moves(self, tickers: Sequence[str]) -> dict[str, Datum]:
+        """Last close against the one before, a fraction; in session the last one is the price of the moment."""
+        asked = {ticker: _asker(self._move, ticker) for ticker in tickers}
+        return self._line.within(lambda: self._parts(asked, "fraction"))
+
+    def earnings(self, underlying: str) -> tuple[Event, ...] | None:
+        """Coming earnings, both ends when Yahoo gives a range; () for what is no company, None when none is known."""
+        return self._line.within(lambda: self._earnings(underlying))
+
+    def _listed(self, underlying: str) -> tuple[date, ...]:
+        listed = self._options(underlying)
+        if not listed:
+            self._line.forget()
+            listed = self._options(underlying)
+        if not listed:
+            raise Unusable(f"yahoo lists no expirations of {underlying}", gate="expiration")
+        return listed
+
+    def _options(self, underlying: str) -> tuple[date, ...]:
+        found = self._line.read(_yahoo_name(underlying), lambda ticker: ticker.options)
+        today = market_date(self._clock())
+        return tuple(sorted(day for day in map(date.fromisoformat, found) if day >= today))
+
+    def _chain(self, underlying: str, expirations: tuple[date, ...]) -> Chain:
+        if not expirations:
+            raise Unusable(f"no expiration of {underlying} was asked for", gate="expiration")
+        if not set(expirations) <= set(self._listed(underlying)):
+            self._line.forget()
+            absent = sorted(set(expirations) - set(self._listed(underlying)))
+            if absent:
+                names = ", ".join(day.isoformat() for day in absent)
+                raise Unusable(f"yahoo lists no expiration {names} of {underlying}", gate="expiration")
+        parts = [self._part(underlying, day) for day in expirations]
+        oldest = min(parts, key=lambda part: part.as_of)
+        return Chain(
+            underlying=underlying,
+            spot=oldest.spot,
+            as_of=oldest.as_of,
+            source=self.name,
+            quotes=tuple(quote for part in parts for quote in part.quotes),
+            delay_seconds=DELAY_SECONDS,
+        )
+
+    def _part(self, underlying: str, day: date) -> _Part:
+        found = self._line.read(_yahoo_name(underlying), lambda ticker: ticker.option_chain(day.isoformat()))
+        if found.calls is None or found.puts is None or not len(found.calls) + len(found.puts):
+            raise Unusable(f"yahoo has no contracts of {underlying} for {day}", gate="expiration")
+        quote = found.underlying
+        self._kinds[underlying] = quote["quoteType"]
+        spot = float(quote["regularMarketPrice"])
+        if not 0 < spot < math.inf:
+            raise Unusable(f"yahoo: regularMarketPrice of {underlying} is {spot}")
+        sides = ((found.calls, Right.CALL), (found.puts, Right.PUT))
+        rows = tuple(row for frame, right in sides for row in yahoo_frames.quotes(frame, right, underlying, day))
+        as_of = yahoo_frames.instant(quote["regularMarketTime"])
+        return _Part(spot, as_of, yahoo_frames.without_empty_interest(rows))
+
+    def _frame(self, underlying: str, since: date) -> Any:
+        """The daily frame from `since` to today; what it says of dividends is remembered."""
+        until = market_date(self._clock()) + DAY
+
+        def call(ticker: Any) -> tuple[Any, str]:
+            frame = ticker.history(
+                start=since.isoformat(), end=until.isoformat(), auto_adjust=False, actions=True, timeout=10
+            )
+            return frame, ticker.get_history_metadata().get("instrumentType")
+
+        frame, self._kinds[underlying] = self._line.read(_yahoo_name(underlying), call)
+        yahoo_frames.check_frame(frame, underlying)
+        known = self._paid.get(underlying)
+        if known is None or since <= known[0]:
+            self._paid[underlying] = since, yahoo_frames.dividends(frame)
+        return frame
+
+    def _recent(self, underlying: str) -> tuple[Any, Mapping[str, Any]]:
+        """Five days of bars, and what the same document says of the last price."""
+
+        def call(ticker: Any) -> tuple[Any, Mapping[str, Any]]:
+            frame, said = ticker.history(period="5d", auto_adjust=False, timeout=10), ticker.get_history_metadata()
+            return frame, {key: said.get(key) for key in ("regularMarketPrice", "regularMarketTime", "instrumentType")}
+
+        frame, said = self._line.read(_yahoo_name(underlying), call)
+        yahoo_frames.check_frame(frame, underlying)
+        self._kinds[underlying] = said["instrumentType"]
+        return frame, said
+
+    def _level(self, symbol: str) -> Datum:
+        price = self._recent(symbol)[1]
+        level = price["regularMarketPrice"]
+        if isinstance(level, bool) or not isinstance(level, int | float) or not math.isfinite(level):
+            raise Unusable(f"yahoo: regularMarketPrice of {symbol} is {str(level)[:20]!r}, not a number")
+        as_of = yahoo_frames.instant(price["regularMarketTime"])
+        return Datum(value=float(level), unit="percent", source=self.name, as_of=as_of)
+
+    def _move(self, ticker: str) -> Datum:
+        frame, price = self._recent(ticker)
+        bars = yahoo_frames.bars(frame, date.min)
+        if len(bars) < 2:
+            raise Unusable(f"yahoo has {len(bars)} closes of {ticker} in five days; a move needs two")
+        last, told = bars[-1], yahoo_frames.instant(price["regularMarketTime"])
+        closed = session(last.day)
+        as_of = told if closed is None or market_date(told) == last.day else closed.close
+        return Datum(value=last.close / bars[-2].close - 1, unit="fraction", source=self.name, as_of=as_of, count=2)
+
+    def _parts(self, asked: Mapping[str, Callable[[], Datum]], unit: str) -> dict[str, Datum]:
+        """Each datum, or why it is missing; when all are, the first trouble is everybody's."""
+        found: dict[str, Datum] = {}
+        troubles: list[Unavailable | Unusable] = []
+        for key, ask in asked.items():
+            try:
+                found[key] = ask()
+            except (Unavailable, Unusable) as trouble:
+                troubles.append(trouble)
+                found[key] = Datum(value=None, unit=unit, source=self.name, missing=trouble.message)
+        if troubles and len(troubles) == len(asked):
+            raise troubles[0]
+        return found
+
+    def _earnings(self, underlying: str) -> tuple[Event, ...] | None:
+        if underlying not in self._kinds:
+            self._recent(underlying)
+        if self._kinds[underlying] != COMPANY:
+            return ()
+        symbol = _yahoo_name(underlying)
+        # yfinance makes dates of the stamps on the machine's clock, a day off west of London; so its own are not used.
+        self._line.read(symbol, lambda ticker: ticker.calendar)
+        told = self._line.session(symbol).calendars.get(symbol, {}).get("earnings", {})
+        days = sorted({_event_day(stamp) for stamp in told.get("earningsDate", ())})
+        is_range = len(days) > 1
+        note = f"between {days[0]} and {days[-1]}" if is_range else ""
+        coming = tuple(
+            Event(
+                kind=EventKind.EARNINGS,
+                day=day,
+                time=None,
+                source=self.name,
+                note=note,
+                is_confirmed=not is_range and not told.get("isEarningsDateEstimate", False),
+            )
+            for day in days
+            if day >= market_date(self._clock())
+        )
+        return coming or None
+
+    def _is_over(self, day: date) -> bool:
+        last = session(day)
+        return last is None or self._clock() >= last.option_close
+
+
+def _asker(ask: Callable[[str], Datum], symbol: str) -> Callable[[], Datum]:
+    return lambda: ask(symbol)
+
+
+def _yahoo_name(underlying: str) -> str:
+    return INDICES.get(underlying, underlying.replace(".", "-"))
+
+
+def _event_day(stamp: float) -> date:
+    """New York's date of an event; midnight UTC stands for a date without a time."""
+    instant = datetime.fromtimestamp(stamp, UTC)
+    return instant.date() if stamp % 86_400 == 0 else market_date(instant)

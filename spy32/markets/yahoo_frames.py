@@ -1,0 +1,141 @@
+"""The frames that yfinance makes of Yahoo's documents, as quotes and bars."""
+
+import math
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from spy32.domain.market import DailyBar, Dividend, OptionQuote, Right, roots_of
+from spy32.errors import Unusable
+from spy32.markets.chain_file import strike_of
+
+SYMBOL = re.compile(r"([A-Z]{1,5}\d?)(\d{6})([CP])(\d{8})")
+NEEDED = ("Open", "High", "Low", "Close", "Adj Close", "Volume", "Dividends")
+NO_IV = 0.001
+"""Yahoo writes 1e-05 where it could not compute a volatility."""
+
+
+def instant(stamp: Any) -> datetime:
+    """A stamp as Yahoo has it (seconds) or as yfinance makes it (an aware timestamp), as UTC."""
+    if isinstance(stamp, datetime) and stamp.tzinfo is not None:
+        return datetime.fromtimestamp(stamp.timestamp(), UTC)
+    if isinstance(stamp, bool) or not isinstance(stamp, int) or not 0 < stamp < 2**32:
+        raise Unusable(f"yahoo: regularMarketTime is {str(stamp)[:20]!r}, not an instant")
+    return datetime.fromtimestamp(stamp, UTC)
+
+
+def check_frame(frame: Any, underlying: str) -> None:
+    absent = [name for name in NEEDED if name not in frame.columns]
+    if absent or not len(frame):
+        what = f"column {absent[0]!r}" if len(frame) else "bars"
+        raise Unusable(f"yahoo has no {what} in the history of {underlying}")
+
+
+def _column(frame: Any, name: str, *, is_needed: bool = False) -> list[float | None]:
+    """The numbers of a column, None for NaN; `Unusable` for text, infinity, and nothing at all where it is needed."""
+    found = [_number(cell, name) for cell in frame[name].tolist()]
+    if is_needed and found and all(number is None for number in found):
+        raise Unusable(f"yahoo: no contract has {name!r}")
+    return found
+
+
+def _number(cell: Any, name: str) -> float | None:
+    if cell is None:
+        return None
+    if isinstance(cell, bool) or not isinstance(cell, int | float) or math.isinf(cell):
+        raise Unusable(f"yahoo: {name!r} holds {str(cell)[:20]!r}, not a number")
+    return None if math.isnan(cell) else float(cell)
+
+
+def _days(frame: Any) -> list[date]:
+    return [stamp.date() for stamp in frame.index]
+
+
+def bars(frame: Any, since: date) -> tuple[DailyBar, ...]:
+    """The rows with a close. yfinance writes zeros and NaN for a session that has not begun or was lost."""
+    columns = (_column(frame, name) for name in NEEDED[:6])
+    rows = {day: row for day, *row in zip(_days(frame), *columns, strict=True)}
+    return tuple(
+        DailyBar(day=day, close=close, open=first, high=high, low=low, volume=volume, adjusted=adjusted)
+        for day, (first, high, low, close, adjusted, volume) in sorted(rows.items())
+        if close is not None and close > 0 and day >= since
+    )
+
+
+def quotes(frame: Any, right: Right, underlying: str, day: date) -> tuple[OptionQuote, ...]:
+    """The rows of one side, each checked against its own symbol; adjusted contracts of a standard root are left out."""
+    if not len(frame):
+        return ()
+    symbols, sizes = frame["contractSymbol"].tolist(), frame["contractSize"].tolist()
+    for name in ("contractSymbol", "contractSize", "lastTradeDate"):
+        if frame[name].isna().all():
+            raise Unusable(f"yahoo: no contract has {name!r}")
+    stamps = zip(frame["lastTradeDate"].tolist(), frame["lastTradeDate"].isna().tolist(), strict=True)
+    traded = [None if is_absent else instant(stamp) for stamp, is_absent in stamps]
+    strikes, bids, asks = (_column(frame, name, is_needed=True) for name in ("strike", "bid", "ask"))
+    lasts, volumes, interest, ivs = (
+        _column(frame, name) for name in ("lastPrice", "volume", "openInterest", "impliedVolatility")
+    )
+    found = []
+    for place, symbol in enumerate(symbols):
+        root, strike = _contract(symbol, right, underlying, day, strikes[place])
+        if sizes[place] != "REGULAR" and root in roots_of(underlying):
+            continue  # nothing later could tell it from a standard contract; another root tells itself
+        iv = ivs[place]
+        found.append(
+            OptionQuote(
+                root=root,
+                expiration=day,
+                strike=strike,
+                right=right,
+                bid=_price(bids[place]),
+                ask=_price(asks[place]),
+                last=_price(lasts[place]),
+                volume=_count(volumes[place]),
+                open_interest=_count(interest[place]),
+                feed_iv=iv if iv is not None and iv >= NO_IV else None,
+                traded_at=traded[place],
+            )
+        )
+    return tuple(found)
+
+
+def _contract(symbol: Any, right: Right, underlying: str, day: date, strike: float | None) -> tuple[str, Decimal]:
+    """Root and strike of a row's symbol; `Unusable` when the row is not of what was asked for."""
+    parts = SYMBOL.fullmatch(symbol) if isinstance(symbol, str) else None
+    if parts is None:
+        raise Unusable(f"yahoo: 'contractSymbol' holds {str(symbol)[:24]!r}, not an option")
+    root, named_day, named_right, thousandths = parts.groups()
+    if root not in roots_of(underlying) and root[:-1] not in roots_of(underlying):
+        raise Unusable(f"yahoo answered with {symbol}; asked for options of {underlying}", gate="root")
+    if named_day != f"{day:%y%m%d}" or named_right != right:
+        side = "calls" if right is Right.CALL else "puts"
+        raise Unusable(f"yahoo answered with {symbol} among the {side} of {day}", gate="expiration")
+    named = strike_of(str(Decimal(thousandths) / 1000))
+    if strike is None or abs(float(named) - strike) > 0.0005:
+        raise Unusable(f"yahoo: 'strike' of {symbol} is {strike}")
+    return root, named
+
+
+def _price(number: float | None) -> float | None:
+    return number if number is not None and number >= 0 else None
+
+
+def _count(number: float | None) -> int | None:
+    return int(number) if number is not None and number >= 0 else None
+
+
+def without_empty_interest(quotes: tuple[OptionQuote, ...]) -> tuple[OptionQuote, ...]:
+    """Open interest 0 everywhere is a figure that was not loaded, not a market without positions."""
+    if any(quote.open_interest for quote in quotes):
+        return quotes
+    return tuple(replace(quote, open_interest=None) for quote in quotes)
+
+
+def dividends(frame: Any) -> tuple[Dividend, ...]:
+    """The ex-dates in a history, oldest first."""
+    rows = zip(_days(frame), _column(frame, "Dividends"), strict=True)
+    paid = (Dividend(ex_date=day, amount=Decimal(f"{paid:.6f}").normalize()) for day, paid in rows if paid)
+    return tuple(sorted(paid, key=lambda one: one.ex_date))

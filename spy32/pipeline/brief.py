@@ -1,0 +1,61 @@
+"""What an analyst is told beside the menu, computed from the snapshot alone and from our own book."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from spy32.domain.briefing import Briefing, Held
+from spy32.domain.market import Dividend, MarketSnapshot, QualityReport, Verdict
+from spy32.domain.trading import Account
+from spy32.pipeline.kit import Seen
+from spy32.rules.figures import figures, finished
+from spy32.sessions import market_date
+
+BARS = 32
+"""Recent points, as the 32-day row of the old data table asks."""
+
+
+def briefing_of(
+    snapshot: MarketSnapshot,
+    seen: Seen | None,
+    report: QualityReport,
+    *,
+    held: tuple[Held, ...] = (),
+    account: Account | None = None,
+) -> Briefing:
+    """Figures, events, positions and what is wrong with the data; the same for prompt, screen and record."""
+    now = snapshot.judged_at
+    today = market_date(now)
+    return Briefing(
+        underlying=snapshot.underlying,
+        as_of=now,
+        target=snapshot.target,
+        dte=snapshot.dte,
+        figures=figures(snapshot, seen.smile if seen is not None else None),
+        bars=finished(snapshot).bars[-BARS:],
+        events=snapshot.events.between(today, snapshot.target),
+        unknown_events=snapshot.events.unknown(snapshot.target),
+        dividends=_inside(snapshot),
+        held=held,
+        open_risk=sum((position.max_loss for position in held), Decimal(0)),
+        net_liquidation=account.net_liquidation if account is not None else None,
+        flags=_flags(snapshot, report),
+    )
+
+
+def _inside(snapshot: MarketSnapshot) -> tuple[Dividend, ...] | None:
+    if snapshot.dividends is None:
+        return None
+    first = market_date(snapshot.judged_at) + timedelta(days=1)
+    return tuple(each for each in snapshot.dividends if first <= each.ex_date <= snapshot.target)
+
+
+def _flags(snapshot: MarketSnapshot, report: QualityReport) -> tuple[str, ...]:
+    """What a reader must know: a recorded or delayed market, and every gate that warns."""
+    flags = [] if not snapshot.is_recorded else ["recorded market: quotes of the past, not of now"]
+    if snapshot.chain.delay_seconds:
+        flags.append(f"quotes are delayed by {snapshot.chain.delay_seconds // 60} minutes")
+    warnings = (gate for gate in report.gates if gate.verdict is Verdict.WARN)
+    return (
+        *flags,
+        *(f"gate {gate.name}: {gate.figure}" + (f" ({gate.note})" if gate.note else "") for gate in warnings),
+    )

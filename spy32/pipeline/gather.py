@@ -1,0 +1,251 @@
+"""Everything that the sources show around the expiration nearest the target, at one moment."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from typing import TypeVar
+
+from spy32.domain.events import Event, EventBook
+from spy32.domain.market import Chain, Datum, Dividend, MarketSnapshot, Tried
+from spy32.errors import Spy32Error, Unavailable, Unusable
+from spy32.pipeline.sources import Inquiry, Round, Sources
+from spy32.ports import Market
+from spy32.sessions import market_date, nearest_expiration
+from spy32.settings import Settings
+
+T = TypeVar("T")
+
+HISTORY = timedelta(days=380)
+"""A year of daily bars, as the 32-day row of the old data table asks: 252 returns need a few days more."""
+INDICES = ("vix", "vix9d", "vix3m")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A source's chain: its expiration nearest the target with the neighbours."""
+
+    chain: Chain
+    target: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """What came: the snapshot but for its chain, and the chains that it may have, in order."""
+
+    base: Callable[[Listed], MarketSnapshot]
+    chains: tuple[tuple[Market, Listed], ...]
+    checks: frozenset[str]
+    """Names of the sources that may only check."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to ask for."""
+
+    underlying: str
+    settings: Settings
+    now: datetime
+    events: Callable[[tuple[Event, ...] | None], EventBook]
+    """The calendar for this underlying, given its earnings if they are known."""
+
+    @property
+    def today(self) -> date:
+        return market_date(self.now)
+
+
+def gather(sources: Sources, wanted: Wanted, tell: Callable[[str], None]) -> Gathered:
+    """All questions side by side; the error of the chain's sources when none of them has one."""
+    asked = _Questions.of(sources, wanted)
+    knobs = wanted.settings.market
+    turn = Round(knobs.deadline_seconds, tell)
+    turn.run(asked.all)
+    listed = sorted(asked.chain.answers.items())
+    if not listed:
+        raise _no_chain(asked.chain, sources)
+    chains = tuple((asked.chain.sources[place], found) for place, found in listed)
+    tried = (*sources.absent, *turn.tried)
+
+    def base(found: Listed) -> MarketSnapshot:
+        return _snapshot(asked, sources, wanted, found, tried)
+
+    may_trade = {source.name for source in sources.chain}
+    checks = frozenset(source.name for source, _ in chains if source.name not in may_trade)
+    return Gathered(base=base, chains=chains, checks=checks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Questions:
+    chain: Inquiry[Listed]
+    history: Inquiry[tuple[object, ...]]
+    volatility: Inquiry[dict[str, Datum]]
+    vix_history: Inquiry[tuple[tuple[date, float], ...]]
+    dividends: tuple[Inquiry[tuple[Dividend, ...]], ...]
+    rate: Inquiry[Datum]
+    moves: Inquiry[dict[str, Datum]]
+    metrics: Inquiry[dict[str, Datum]]
+    earnings: Inquiry[tuple[Event, ...]]
+
+    @classmethod
+    def of(cls, sources: Sources, wanted: Wanted) -> "_Questions":
+        name, knobs, since = wanted.underlying, wanted.settings.market, wanted.today - HISTORY
+        chains = _once((*sources.chain, *sources.checks))
+        two = knobs.cross_check and len(chains) > 1
+        return cls(
+            chain=Inquiry(
+                datum="chain", sources=chains, ask=lambda source: _listed(source, wanted), wanted=2 if two else 1
+            ),
+            history=Inquiry(
+                datum="history", sources=sources.history, ask=lambda source: source.history(name, since) or None
+            ),
+            volatility=Inquiry(datum="vix", sources=sources.vix, ask=lambda source: source.volatility() or None),
+            vix_history=Inquiry(
+                datum="vix year", sources=sources.vix, ask=lambda source: source.volatility_history(since) or None
+            ),
+            # A source of past ex-dates and a table of coming ones are put together.
+            dividends=tuple(
+                Inquiry(datum="dividends", sources=(each,), ask=lambda source: source.dividends(name))
+                for each in sources.dividends
+            ),
+            rate=Inquiry(datum="rate", sources=sources.rate, ask=_served_rate),
+            moves=Inquiry(
+                datum="moves",
+                sources=sources.vix if knobs.related else (),
+                ask=lambda source: _some_move(source, asked_tickers(wanted)),
+            ),
+            metrics=Inquiry(datum="metrics", sources=sources.broker, ask=lambda source: source.metrics(name) or None),
+            earnings=Inquiry(datum="earnings", sources=sources.broker, ask=lambda source: source.earnings(name)),
+        )
+
+    @property
+    def all(self) -> list[Inquiry[object]]:
+        asked: tuple[object, ...] = (
+            self.chain,
+            self.history,
+            self.volatility,
+            self.vix_history,
+            *self.dividends,
+            self.rate,
+            self.moves,
+            self.metrics,
+            self.earnings,
+        )
+        return [inquiry for inquiry in asked if isinstance(inquiry, Inquiry)]
+
+
+def _snapshot(
+    asked: _Questions, sources: Sources, wanted: Wanted, found: Listed, tried: tuple[Tried, ...]
+) -> MarketSnapshot:
+    chain, settings = found.chain, wanted.settings
+    rate = asked.rate.answer
+    if rate is None:
+        value = settings.market.rate
+        rate = Datum(value=value, unit="fraction", source="setting market.rate", as_of=wanted.now)
+    return MarketSnapshot(
+        underlying=wanted.underlying,
+        as_of=chain.as_of,
+        source=chain.source,
+        is_recorded=sources.is_recorded,
+        chain=chain,
+        target=found.target,
+        dte=(found.target - wanted.today).days,
+        history=asked.history.answer or (),  # type: ignore[arg-type]
+        volatility=asked.volatility.answer or _missing(INDICES, asked.volatility, "percent"),
+        volatility_history=asked.vix_history.answer or (),
+        rate=rate,
+        dividends=_together(asked.dividends, wanted.today),
+        collected_at=None if sources.is_recorded else wanted.now,
+        moves=asked.moves.answer or _missing(asked_tickers(wanted), asked.moves, "fraction"),
+        metrics=asked.metrics.answer or {},
+        events=wanted.events(asked.earnings.answer),
+        tried=tried,
+    )
+
+
+def asked_tickers(wanted: Wanted) -> tuple[str, ...]:
+    """The related tickers, without the underlying itself."""
+    return tuple(ticker for ticker in wanted.settings.market.related if ticker != wanted.underlying)
+
+
+def with_second(snapshot: MarketSnapshot, chain: Chain) -> MarketSnapshot:
+    """The snapshot with the same expiration as a second source has it."""
+    return replace(snapshot, second=chain.at(snapshot.target))
+
+
+def _once(sources: Sequence[Market]) -> tuple[Market, ...]:
+    """Each source at its first place."""
+    return tuple({source.name: source for source in reversed(sources)}[name] for name in _names(sources))
+
+
+def _names(sources: Sequence[Market]) -> Iterator[str]:
+    yield from dict.fromkeys(source.name for source in sources)
+
+
+def _listed(source: Market, wanted: Wanted) -> Listed:
+    """The chain around the expiration nearest the target, as this source lists it."""
+    listed = source.expirations(wanted.underlying)
+    target = _target(listed, wanted.today, wanted.settings)
+    chain = source.chain(wanted.underlying, _neighbours(listed, target))
+    if chain.underlying != wanted.underlying:
+        raise Unusable(f"asked for {wanted.underlying}, the source {source.name} answered {chain.underlying}")
+    return Listed(chain=chain, target=target)
+
+
+def _target(listed: tuple[date, ...], today: date, settings: Settings) -> date:
+    aim, tolerance = settings.dte.default, settings.choice.dte_tolerance
+    found = nearest_expiration(listed, today, aim, tolerance)
+    if found is not None:
+        return found
+    ahead = sorted(((day - today).days for day in listed), key=lambda days: abs(days - aim))
+    nearest = f"the nearest is {ahead[0]} days away" if ahead else "none is listed"
+    raise Unusable(f"no expiration within {tolerance} days of {aim} days: {nearest}", gate="expiration")
+
+
+def _neighbours(listed: tuple[date, ...], target: date) -> tuple[date, ...]:
+    """The target with the expiration before and the one after it."""
+    days = sorted(listed)
+    place = days.index(target)
+    return tuple(days[max(place - 1, 0) : place + 2])
+
+
+def _served_rate(source: Market) -> Datum | None:
+    rate = source.rate()
+    return rate if rate.value is not None else None
+
+
+def _some_move(source: Market, tickers: Sequence[str]) -> dict[str, Datum] | None:
+    """The moves that a source has; it failed when it has none of those that were asked."""
+    moves = source.moves(tickers)
+    if moves and all(move.value is None for move in moves.values()):
+        raise Unavailable("; ".join(dict.fromkeys(move.missing or "" for move in moves.values())))
+    return moves or None
+
+
+def _missing(names: Sequence[str], inquiry: Inquiry[dict[str, Datum]], unit: str) -> dict[str, Datum]:
+    """Each datum as missing, with what its sources said."""
+    why = "; ".join(error.message for error in inquiry.errors) or "no source serves it"
+    return {name: Datum(value=None, unit=unit, source="", missing=why) for name in names if inquiry.sources}
+
+
+def _together(inquiries: Sequence[Inquiry[tuple[Dividend, ...]]], today: date) -> tuple[Dividend, ...] | None:
+    """The ex-dates of all sources from the last past one on, the first source's word on each; None without a source."""
+    answers = [inquiry.answer for inquiry in inquiries if inquiry.answer is not None]
+    if not answers:
+        return None
+    found: dict[date, Dividend] = {}
+    for answer in answers:
+        for dividend in answer:
+            found.setdefault(dividend.ex_date, dividend)
+    last = max((day for day in found if day <= today), default=date.min)
+    return tuple(found[day] for day in sorted(found) if day >= last)
+
+
+def _no_chain(inquiry: Inquiry[Listed], sources: Sources) -> Spy32Error:
+    """One source's own error; of several the kindest, since another try may help where one of them may come back."""
+    errors = inquiry.errors
+    if len(errors) == 1 and not sources.absent:
+        return errors[0]
+    said = [f"{tried.source}: {tried.detail}" for tried in sources.absent] + [error.message for error in errors]
+    words = "no source has a usable chain: " + "; ".join(said)
+    if any(isinstance(error, Unavailable) for error in errors) or not errors:
+        return Unavailable(words)
+    return Unusable(words, gate=getattr(errors[0], "gate", None))

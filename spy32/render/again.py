@@ -1,0 +1,51 @@
+"""What `replay --prompt` answers: another prompt's choice beside the run's own."""
+
+from typing import TYPE_CHECKING
+
+from spy32.clients.xai_models import dollars
+from spy32.domain.deciding import Recommendation
+from spy32.render.desk import say
+from spy32.render.documents import emit
+from spy32.render.words import flat
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from spy32.console import Plain
+    from spy32.pipeline.again import Question
+
+    Screen = Console | Plain
+
+
+def asked_again(out: "Screen", question: "Question", answer: Recommendation, *, json: bool) -> None:
+    """The model's answer to another prompt beside the run's own."""
+    then = question.then
+    if json:
+        document = {"schema": "spy32.again", "version": 1, "run": f"R{question.run_id}", "prompt": answer.prompt}
+        emit(out, {**document, "then": _decided(then), "again": _decided(answer)})
+        return
+    lines = [f"again with {answer.prompt}: {_told(answer)}"]
+    if then is not None:
+        lines.append(f"the run's own choice, {then.analyst} {then.prompt or ''}: {_told(then)}".replace(" :", ":"))
+        same = (then.decision, then.candidate_id) == (answer.decision, answer.candidate_id)
+        lines.append("the same choice" if same else "ANOTHER choice")
+    say(out, [*lines, f"cost {dollars(answer.cost_ticks)}; the run stays as it is"])
+
+
+def _told(answer: Recommendation) -> str:
+    what = f"{answer.decision} {answer.candidate_id}" if answer.candidate_id is not None else answer.decision.value
+    return flat(f"{what}: {answer.reason}")
+
+
+def _decided(answer: Recommendation | None) -> dict[str, object] | None:
+    if answer is None:
+        return None
+    return {
+        "analyst": answer.analyst,
+        "model": answer.model,
+        "prompt": answer.prompt,
+        "decision": answer.decision.value,
+        "candidate_id": answer.candidate_id,
+        "reason": answer.reason,
+        "cost_usd": dollars(answer.cost_ticks).removeprefix("$"),
+    }

@@ -1,0 +1,125 @@
+"""The parts of JSON documents about deciding by words: the answer with its checks, and what asking it took."""
+
+from typing import TYPE_CHECKING
+
+from spy32.render.document_parts import Document, instant
+from spy32.render.words import usd_of_ticks
+
+if TYPE_CHECKING:
+    from spy32.domain.asking import Asked, Heard, Tally
+    from spy32.domain.briefing import Briefing
+    from spy32.domain.deciding import Recommendation
+    from spy32.domain.documents import DocumentLine
+    from spy32.render.raw import Answer
+
+
+def recommendation_part(word: "Recommendation", tally: "Tally | None" = None) -> Document:
+    """`tally` is what asking came to; null for who asks no model."""
+    return {
+        "analyst": word.analyst,
+        "model": word.model,
+        "prompt": word.prompt,
+        "decision": word.decision.value,
+        "candidate_id": word.candidate_id,
+        "probability": word.probability,
+        "reason": word.reason,
+        "analysis": word.analysis,
+        "evidence": list(word.evidence),
+        "cost": usd_of_ticks(word.cost_ticks),
+        "model_asked": word.model_asked,
+        "market_bias": word.market_bias,
+        "bull_case": word.bull_case,
+        "bear_case": word.bear_case,
+        "would_change_my_mind": word.would_change_my_mind,
+        "data_problems": list(word.data_problems),
+        "cited": [{"path": one.path, "value": one.value, "unit": one.unit, "note": one.note} for one in word.cited],
+        "numbers": None
+        if word.numbers is None
+        else {"matched": word.numbers.matched, "unmatched": list(word.numbers.unmatched)},
+        "marks": list(word.marks),
+        "vetoes": list(word.vetoes),
+        "failure": word.failure,
+        "votes": dict(word.votes),
+        "cost_usd": usd_of_ticks(word.cost_ticks),
+        "cost_ticks": word.cost_ticks,
+        "attempts": None if tally is None else tally.attempts,
+        "tokens": None if tally is None else _tokens(tally),
+    }
+
+
+def answer_part(answer: "Answer") -> Document:
+    return {
+        "role": answer.role,
+        "analyst": answer.analyst,
+        "request": answer.request,
+        "response": answer.response,
+    }
+
+
+# Asking.
+
+
+def _tokens(counts: "Tally | Heard") -> Document:
+    return {
+        "input": counts.input_tokens,
+        "cached": counts.cached_tokens,
+        "output": counts.output_tokens,
+        "reasoning": counts.reasoning_tokens,
+    }
+
+
+def figures_part(briefing: "Briefing") -> list[Document]:
+    """The figures that were put before the analyst, in the order shown."""
+    return [
+        {
+            "path": path,
+            "value": datum.value,
+            "unit": datum.unit,
+            "source": datum.source,
+            "as_of": instant(datum.as_of),
+            "count": datum.count,
+            "missing": datum.missing,
+        }
+        for path, datum in briefing.figures.items()
+    ]
+
+
+def attempt_part(asked: "Asked") -> Document:
+    """One request to a model, its bodies exactly as stored."""
+    attempt = asked.attempt
+    return {
+        "id": asked.id,
+        "at": instant(asked.at),
+        "role": attempt.role,
+        "sample": attempt.sample,
+        "attempt": attempt.attempt,
+        "prompt": attempt.prompt,
+        "prompt_hash": attempt.prompt_hash,
+        "input_hash": attempt.input_hash,
+        "model_asked": attempt.model,
+        "effort": attempt.effort,
+        "estimate_usd": usd_of_ticks(attempt.estimate_ticks),
+        "request": attempt.request,
+        "heard": None if asked.heard is None else _heard(asked.heard),
+    }
+
+
+def _heard(heard: "Heard") -> Document:
+    return {
+        "outcome": heard.outcome,
+        "detail": heard.detail,
+        "status": heard.status,
+        "model_answered": heard.model,
+        "fingerprint": heard.fingerprint,
+        "request_id": heard.request_id,
+        "ms": heard.ms,
+        "tokens": _tokens(heard),
+        "cost_usd": usd_of_ticks(heard.cost_ticks),
+        "cost_ticks": heard.cost_ticks,
+        "is_estimate": heard.is_estimate,
+        "response": heard.response,
+    }
+
+
+def raw_document_part(line: "DocumentLine") -> Document:
+    return {"source": line.source, "name": line.name, "at": instant(line.at), "bytes": line.size}

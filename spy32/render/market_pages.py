@@ -1,0 +1,372 @@
+"""The market and the expirations as pages and documents: every figure with its source and age, or why it is missing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, tzinfo
+from typing import TYPE_CHECKING
+
+from spy32.domain.briefing import Briefing
+from spy32.domain.market import Datum, MarketSnapshot, Tried
+from spy32.render.market_documents import expirations_document, market_document
+from spy32.render.out import is_ascii, is_screen, show
+from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
+from spy32.render.payoff import NARROW
+from spy32.render.words import age, both_zones, count, flat, milliseconds, price, price_of
+from spy32.sessions import closure, market_date, nearest_expiration, new_york, session
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from spy32.console import Plain
+    from spy32.options.surface import Smile
+
+__all__ = [
+    "ExpirationRow",
+    "expiration_rows",
+    "expirations_document",
+    "expirations_page",
+    "market_document",
+    "market_page",
+    "page_of_expirations",
+    "page_of_market",
+]
+
+# Name of a figure -> its label, of at most 20 characters: more would be cut beside a narrow frame.
+GROUPS: tuple[tuple[str, Mapping[str, str]], ...] = (
+    ("Price", {
+        "spot": "spot", "prior_close": "prior close", "gap": "gap", "return_1d": "1-day return",
+        "return_5d": "5-day return", "return_20d": "20-day return", "return_60d": "60-day return",
+    }),
+    ("Volatility", {
+        "rv_10d": "realised 10 d", "rv_20d": "realised 20 d", "rv_32d": "realised 32 d", "rv_60d": "realised 60 d",
+        "rv_180d": "realised 180 d", "rv_252d": "realised 252 d", "atm_iv": "ATM IV",
+        "iv_less_rv_20d": "IV - realised 20 d", "iv_rank": "IV rank (VIX)", "iv_percentile": "IV percentile (VIX)",
+        "vix": "VIX", "vix9d": "VIX9D", "vix3m": "VIX3M", "vix9d_over_vix": "VIX9D / VIX",
+        "vix_over_vix3m": "VIX / VIX3M", "skew_25d": "25-delta skew", "broker_iv_rank": "broker IV rank",
+        "broker_iv_percentile": "broker IV percentile",
+    }),
+    ("Options", {
+        "put_call_open_interest": "put/call interest", "put_call_volume": "put/call volume",
+        "expected_move": "expected move", "expected_move_share": "expected move share", "forward": "forward",
+        "rate": "rate",
+    }),
+    ("Trend", {
+        "sma_20": "SMA 20", "sma_50": "SMA 50", "ema_10": "EMA 10", "ema_20": "EMA 20", "from_sma_20": "from SMA 20",
+        "from_sma_50": "from SMA 50", "rsi_14": "RSI 14", "bollinger_low": "Bollinger low",
+        "bollinger_mid": "Bollinger mid", "bollinger_high": "Bollinger high", "bollinger_share": "place in the bands",
+        "atr_14": "ATR 14", "atr_14_share": "ATR 14 share", "momentum_20d": "momentum 20 d",
+        "volume_ratio_20d": "volume / 20 d", "low_20d": "low 20 d", "high_20d": "high 20 d", "low_180d": "low 180 d",
+        "high_180d": "high 180 d",
+    }),
+)  # fmt: skip
+SIGNED = frozenset({"gap", "iv_less_rv_20d", "skew_25d", "from_sma_20", "from_sma_50", "momentum_20d"})
+KINDS = {"fomc": "FOMC statement", "cpi": "CPI", "jobs": "jobs report", "earnings": "earnings", "other": "other"}
+
+
+def market_page(
+    out: "Console | Plain",
+    briefing: Briefing,
+    snapshot: MarketSnapshot,
+    smile: "Smile | None",
+    sources: Sequence[Tried] = (),
+    *,
+    here: tzinfo | None = None,
+) -> None:
+    """Write the page; with pictures on a terminal. `sources` are those of the snapshot unless others are given."""
+    drawn = _pictures(out, briefing, snapshot, smile) if is_screen(out) and out.width >= NARROW else ()
+    show(out, page_of_market(briefing, snapshot, sources or snapshot.tried, drawn=drawn, here=here))
+
+
+def page_of_market(
+    briefing: Briefing,
+    snapshot: MarketSnapshot,
+    sources: Sequence[Tried],
+    *,
+    drawn: Sequence[Prose] = (),
+    here: tzinfo | None = None,
+) -> Page:
+    """What is seen, in groups; what is missing, and why; what is scheduled; who was asked."""
+    known = {path: figure for path, figure in briefing.figures.items() if figure.value is not None}
+    parts: list[Part] = [_seen(briefing, snapshot, here)]
+    parts += [grid for grid in _groups(known, briefing.as_of) if grid.rows]
+    parts += _missing(briefing.figures)
+    parts += drawn
+    parts += _events(briefing)
+    parts.append(_sources(sources))
+    return Page(
+        heading=f"{flat(snapshot.underlying)} {_dollars(briefing.figures.get('market.spot'))},"
+        f" {count(briefing.dte, 'day')} to {briefing.target}",
+        badges=tuple(flat(flag) for flag in briefing.flags),
+        parts=tuple(parts),
+    )
+
+
+def _seen(briefing: Briefing, snapshot: MarketSnapshot, here: tzinfo | None) -> Pairs:
+    chain = snapshot.chain
+    delay = f", delayed by {age(timedelta(seconds=chain.delay_seconds))}" if chain.delay_seconds else ""
+    items = (
+        pair("looked at", both_zones(briefing.as_of, here)),
+        pair("quotes of", f"{both_zones(chain.as_of, here)}, from {flat(chain.source)}{delay}"),
+        pair("expiration", f"{briefing.target}, {count(briefing.dte, 'day')}", "strong"),
+    )
+    return Pairs(name="market", items=items)
+
+
+# Figures.
+
+
+def _groups(known: Mapping[str, Datum], now: datetime) -> list[Grid]:
+    columns = (
+        Column(name="figure"),
+        Column(name="value", right=True),
+        Column(name="age", rank=1, right=True),
+        Column(name="of", rank=3, right=True),
+        Column(name="source", rank=2, flexible=True),
+    )
+    grids = []
+    for title, labels in GROUPS:
+        rows = [
+            _row(label, name, known[f"market.{name}"], now)
+            for name, label in labels.items()
+            if f"market.{name}" in known
+        ]
+        grids.append(Grid(name="figure", title=title, columns=columns, rows=tuple(rows)))
+    related = [
+        _row(flat(path.removeprefix("related.")), "gap", figure, now)
+        for path, figure in known.items()
+        if path.startswith("related.")
+    ]
+    return [*grids, Grid(name="related", title="Moves of the day", columns=columns, rows=tuple(related))]
+
+
+def _row(label: str, name: str, figure: Datum, now: datetime) -> tuple[str, ...]:
+    old = "" if figure.as_of is None else age(now - figure.as_of)
+    used = "" if figure.count is None else str(figure.count)
+    return (
+        label,
+        value_of(figure, signed=name in SIGNED or name.startswith("return_")),
+        old,
+        used,
+        flat(figure.source),
+    )
+
+
+def value_of(figure: Datum, *, signed: bool = False) -> str:
+    """A figure that is there, as a person reads its unit; the document has all digits."""
+    assert figure.value is not None
+    sign = "+" if signed else ""
+    match figure.unit:
+        case "dollars":
+            return f"{figure.value:{sign}.2f}"
+        case "fraction":
+            return f"{figure.value * 100:{sign}.2f} %"
+        case "points":
+            return f"{figure.value:.1f}"
+        case "ratio":
+            return f"{figure.value:.3f}"
+        case _:
+            return f"{figure.value:.2f}"
+
+
+def _dollars(figure: Datum | None) -> str:
+    return "without a spot" if figure is None or figure.value is None else price_of(figure.value)
+
+
+def _missing(figures: Mapping[str, Datum]) -> list[Part]:
+    """One line a reason, with the figures that it takes away."""
+    labels = {f"market.{name}": label for _, names in GROUPS for name, label in names.items()}
+    reasons: dict[str, list[str]] = {}
+    for path, figure in figures.items():
+        if figure.missing is not None:
+            reasons.setdefault(flat(figure.missing), []).append(labels.get(path, flat(path)))
+    items = tuple(
+        pair(names[0], why, "warn")
+        if len(names) == 1
+        else pair(count(len(names), "figure"), f"{why}: {', '.join(names)}")
+        for why, names in reasons.items()
+    )
+    return [Pairs(name="missing", title="Missing", items=items)] if items else []
+
+
+def _pictures(
+    out: "Console | Plain", briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None"
+) -> tuple[Prose, ...]:
+    from spy32.render import market_pictures as drawing
+    from spy32.rules.figures import finished
+
+    width, plain, figures = out.width, is_ascii(out), briefing.figures
+    levels = {name: figures[f"market.{name}"] for name in ("vix9d", "vix", "vix3m") if f"market.{name}" in figures}
+    spot, move, atm_iv = (figures.get(f"market.{name}") for name in ("spot", "expected_move", "atm_iv"))
+    pictures = [("Term structure", drawing.term_picture(levels, atm_iv, briefing.dte, width=width, plain=plain))]
+    if spot is not None and spot.value is not None:
+        ahead = drawing.Ahead(market_date(briefing.as_of), briefing.target, move.value if move is not None else None)
+        bars = finished(snapshot).bars
+        price_lines = drawing.price_picture(bars, spot.value, ahead, width=width, plain=plain)
+        pictures.append(("Price and expected move", price_lines))
+        if smile is not None:
+            smile_lines = drawing.smile_picture(smile, spot.value, width=width, plain=plain)
+            pictures.insert(0, (f"Smile of {briefing.target}", smile_lines))
+    # A titled text would stand in from the edge and fold where a picture takes the whole width.
+    drawn = ((Prose("", title, "strong"), Prose("", "\n".join(lines))) for title, lines in pictures if lines)
+    return tuple(part for both in drawn for part in both)
+
+
+# Events and sources.
+
+
+def _events(briefing: Briefing) -> list[Part]:
+    columns = (
+        Column(name="day"),
+        Column(name="event"),
+        Column(name="New York", rank=1),
+        Column(name="in", rank=1),
+        Column(name="state", rank=2),
+        Column(name="note", rank=3, flexible=True),
+        Column(name="source", rank=4, flexible=True),
+    )
+    today = market_date(briefing.as_of)
+    rows = tuple(
+        (
+            f"{event.day:%a %Y-%m-%d}",
+            KINDS[event.kind.value],
+            event.time or "",
+            "today" if event.day == today else count((event.day - today).days, "day"),
+            "confirmed" if event.is_confirmed else "tentative",
+            flat(event.note),
+            flat(event.source),
+        )
+        for event in briefing.events
+    )
+    items = [pair(KINDS.get(kind, kind), flat(words), "warn") for kind, words in briefing.unknown_events.items()]
+    items += _ex_dates(briefing)
+    events = Grid(name="event", title=f"Events to {briefing.target}", columns=columns, rows=rows)
+    return [events, Pairs(name="calendar", title="", items=tuple(items))]
+
+
+def _ex_dates(briefing: Briefing) -> list[tuple[str, str, str]]:
+    if briefing.dividends is None:
+        return [pair("ex-dividend", "unknown: no source has ex-dates", "warn")]
+    told = [f"{each.ex_date}, {price(each.amount)} a share" for each in briefing.dividends]
+    return [pair("ex-dividend", "; ".join(told) or f"none known to {briefing.target}")]
+
+
+def _sources(sources: Iterable[Tried]) -> Grid:
+    columns = (
+        Column(name="asked for"),
+        Column(name="source"),
+        Column(name="result"),
+        Column(name="took", rank=2, right=True),
+        Column(name="detail", rank=1, flexible=True),
+    )
+    rows = tuple(
+        (
+            flat(each.datum),
+            flat(each.source),
+            "served" if each.ok else "failed",
+            milliseconds(each.ms),
+            flat(each.detail),
+        )
+        for each in sources
+    )
+    return Grid(name="asked for", title="Sources", columns=columns, rows=rows)
+
+
+# Expirations.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpirationRow:
+    """One listed expiration as seen from today."""
+
+    day: date
+    dte: int
+    distance: int
+    """Days from the target: below zero is nearer to today."""
+    is_near: bool
+    """Within the tolerance."""
+    is_chosen: bool
+    note: str
+
+
+def expiration_rows(listed: Iterable[date], today: date, aim: int, tolerance: int) -> tuple[ExpirationRow, ...]:
+    """Every expiration from today on, with the one that a run would take, and why it is that one."""
+    days = sorted({each for each in listed if each >= today})
+    chosen = nearest_expiration(days, today, aim, tolerance)
+    explained = (
+        chosen if chosen is not None else min(days, key=lambda each: abs((each - today).days - aim), default=None)
+    )
+    return tuple(
+        ExpirationRow(
+            day=each,
+            dte=(each - today).days,
+            distance=(each - today).days - aim,
+            is_near=abs((each - today).days - aim) <= tolerance,
+            is_chosen=each == chosen,
+            note="; ".join(_notes(each, days, today + timedelta(days=aim), explained, chosen)),
+        )
+        for each in days
+    )
+
+
+def _notes(each: date, days: Sequence[date], ideal: date, explained: date | None, chosen: date | None) -> list[str]:
+    notes = []
+    off = abs((each - ideal).days)
+    if each == explained:
+        even = [other for other in days if other > each and abs((other - ideal).days) == off]
+        why = "the nearest" if not even else f"as near as {even[0]}, and earlier"
+        notes.append(why if chosen is not None else "the nearest, but outside the tolerance")
+        if off:
+            shut = closure(ideal)
+            notes.append(f"{ideal:%a} {ideal} is {'not listed' if shut is None else f'closed: {shut}'}")
+    shut, hours = closure(each), session(each)
+    if shut is not None:
+        notes.append(f"the exchange is closed: {shut}")
+    elif hours is not None and hours.is_early:
+        notes.append(f"early close, {new_york(hours.close):%H:%M}")
+    return notes
+
+
+def expirations_page(
+    out: "Console | Plain",
+    rows: Sequence[ExpirationRow],
+    *,
+    underlying: str,
+    aim: int,
+    tolerance: int,
+    source: str = "",
+) -> None:
+    """Write the list, the chosen one marked."""
+    show(out, page_of_expirations(rows, underlying=underlying, aim=aim, tolerance=tolerance, source=source))
+
+
+def page_of_expirations(
+    rows: Sequence[ExpirationRow], *, underlying: str, aim: int, tolerance: int, source: str = ""
+) -> Page:
+    place = next((at for at, row in enumerate(rows) if row.is_chosen), None)
+    within = f"within {count(tolerance, 'day')} of {aim} days"
+    said = (
+        f"no expiration {within}" if place is None else f"{rows[place].day} is taken, {count(rows[place].dte, 'day')}"
+    )
+    columns = (
+        Column(name="expiration"),
+        Column(name="days", right=True),
+        Column(name="off", right=True),
+        Column(name=f"within {tolerance}", rank=2),
+        Column(name="note", rank=1, flexible=True),
+    )
+    cells = tuple(
+        (f"{row.day:%a %Y-%m-%d}", str(row.dte), f"{row.distance:+d}" if row.distance else "0",
+         "yes" if row.is_near else "no", row.note)
+        for row in rows
+    )  # fmt: skip
+    items = [pair("target", f"{aim} days, at most {tolerance} off"), pair("listed", count(len(rows), "expiration"))]
+    nearest = min(rows, key=lambda row: (not row.is_chosen, abs(row.distance), row.day), default=None)
+    # On a narrow screen the column of notes goes; the choice is explained here in any case.
+    items += [pair("why", nearest.note)] if nearest is not None else []
+    items += [pair("source", flat(source))] if source else []
+    grid = Grid(name="expiration", title="Expirations", columns=columns, rows=cells, marked=place)
+    return Page(
+        heading=f"{flat(underlying)}: {said}",
+        tone="warn" if place is None else "strong",
+        parts=(Pairs(name="", items=tuple(items)), grid),
+    )

@@ -1,0 +1,276 @@
+"""A market as pictures of characters: the smile, the term structure, and the price with its expected move.
+
+Each is a list of lines of at most the given width, or nothing when there is too little to draw. With `plain` they are
+ASCII. They show what the figures say; nothing is computed for them alone but the places.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+from math import sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+from spy32.domain.market import DailyBar, Datum, Right
+from spy32.render.payoff import BRAILLE, DOTS, NARROW, WIDE
+from spy32.render.words import ascii_only, percent, strike
+from spy32.rules.indicators import sma
+
+if TYPE_CHECKING:
+    from spy32.options.surface import Smile
+
+HEIGHT = 12
+SHOWN = 60
+"""Sessions of the price picture."""
+STEPS = 24
+"""Of each edge of the cone."""
+DELTAS = (("1", 0.16), ("2", 0.20), ("3", 0.30))
+LEAST_DELTA = 0.02
+FARTHEST = 0.04
+"""A strike this far off in delta does not stand for it."""
+INDICES = (("vix9d", "VIX9D", 9), ("vix", "VIX", 30), ("vix3m", "VIX3M", 93))
+
+Points = Sequence[tuple[float, float]]
+
+
+class Frame(NamedTuple):
+    """Maps values to columns and rows of cells, both monotone; `parts` asks for places that many times as dense."""
+
+    low: float
+    high: float
+    bottom: float
+    top: float
+    columns: int
+    rows: int = HEIGHT
+
+    def column(self, x: float, parts: int = 1) -> int:
+        count = self.columns * parts
+        return min(count - 1, max(0, int((x - self.low) / (self.high - self.low) * count)))
+
+    def row(self, y: float, parts: int = 1) -> int:
+        count = self.rows * parts
+        return min(count - 1, max(0, int((self.top - y) / (self.top - self.bottom) * count)))
+
+    def at(self, place: int, parts: int = 1) -> float:
+        """The value in the middle of a column, or of a part of it."""
+        return self.low + (self.high - self.low) * (2 * place + 1) / (2 * self.columns * parts)
+
+
+def frame_of(xs: Iterable[float], ys: Iterable[float], columns: int) -> Frame:
+    """A frame that holds all of them, with a little air above and below."""
+    across, up = list(xs), list(ys)
+    low, high, bottom, top = min(across), max(across), min(up), max(up)
+    air = (top - bottom) / 20 or abs(top) / 20 or 1.0
+    return Frame(low, high if high > low else low + 1.0, bottom - air, top + air, columns)
+
+
+class Canvas:
+    """Cells that curves and signs are put into; a sign hides the curve under it."""
+
+    def __init__(self, frame: Frame, *, plain: bool) -> None:
+        self.frame, self.plain = frame, plain
+        self.dots = [[0] * frame.columns for _ in range(frame.rows)]
+        self.signs = [[" "] * frame.columns for _ in range(frame.rows)]
+
+    def curve(self, points: Points) -> None:
+        """Straight from point to point, without a gap; x ascends."""
+        frame, wide, high = self.frame, *((1, 1) if self.plain else (2, 4))
+        last: int | None = None
+        for place in range(frame.column(points[0][0], wide), frame.column(points[-1][0], wide) + 1):
+            row = frame.row(_between(points, frame.at(place, wide)), high)
+            # Every dot between two neighbours keeps a steep flank connected.
+            for dot in range(min(row, row if last is None else last), max(row, row if last is None else last) + 1):
+                self._dot(place, dot)
+            last = row
+
+    def dotted(self, points: Points) -> None:
+        """Every second column only, so that it is told from a curve."""
+        frame, wide, high = self.frame, *((1, 1) if self.plain else (2, 4))
+        first, end = frame.column(points[0][0], wide), frame.column(points[-1][0], wide)
+        for place in range(first, end + 1, 2):
+            self._dot(place, frame.row(_between(points, frame.at(place, wide)), high), ".")
+
+    def _dot(self, place: int, row: int, sign: str = "*") -> None:
+        if self.plain:
+            self.signs[row][place] = sign
+        else:
+            self.dots[row // 4][place // 2] |= DOTS[place % 2][row % 4]
+
+    def put(self, x: float, y: float, sign: str) -> None:
+        self.signs[self.frame.row(y)][self.frame.column(x)] = sign
+
+    def trail(self, points: Points, sign: str) -> None:
+        """The sign along a curve, in every third column that is free of other signs."""
+        for place in range(self.frame.column(points[0][0]), self.frame.column(points[-1][0]) + 1, 3):
+            row = self.frame.row(_between(points, self.frame.at(place)))
+            if self.signs[row][place] in " *":
+                self.signs[row][place] = sign
+
+    def lines(self) -> list[str]:
+        return [
+            "".join(
+                sign if sign != " " else chr(BRAILLE + dots) if dots else " "
+                for sign, dots in zip(signs, row, strict=True)
+            )
+            for signs, row in zip(self.signs, self.dots, strict=True)
+        ]
+
+
+def _between(points: Points, x: float) -> float:
+    """Linear between the points, flat beyond them."""
+    after = bisect_right(points, x, key=lambda point: point[0])
+    if after == 0 or after == len(points):
+        return points[0][1] if after == 0 else points[-1][1]
+    (left, below), (right, above) = points[after - 1], points[after]
+    return below + (above - below) * (x - left) / (right - left)
+
+
+# The pictures.
+
+
+def smile_picture(smile: "Smile", spot: float, *, width: int, plain: bool = False) -> list[str]:
+    """Vols over strikes with the spot and the strikes at the usual deltas."""
+    columns = (smile.is_out_of_the_money, smile.strike, smile.iv, smile.delta, smile.is_call)
+    rows = sorted(
+        (at, iv, abs(delta), Right.CALL if is_call else Right.PUT)
+        for used, at, iv, delta, is_call in zip(*(column.tolist() for column in columns), strict=True)
+        if used and abs(delta) >= LEAST_DELTA
+    )
+    points = [(at, iv) for at, iv, _, _ in rows]
+    points = [point for point, after in pairwise([*points, (float("inf"), 0.0)]) if point[0] < after[0]]
+    if len(points) < 3:
+        return []
+    width = _room(width)
+    frame = frame_of((at for at, _ in points), (iv for _, iv in points), width - 10)
+    canvas = Canvas(frame, plain=plain)
+    canvas.curve(points)
+    near = {(sign, right): _nearest(rows, right, delta) for sign, delta in DELTAS for right in Right}
+    marks = [("^", spot), *((sign, at) for (sign, _), at in near.items() if at is not None)]
+    legend = [f"^ spot {spot:.2f}"]
+    for sign, delta in DELTAS:
+        sides = [(name, near[sign, right]) for name, right in (("put", Right.PUT), ("call", Right.CALL))]
+        shown = ", ".join(f"{name} {_strike(at)}" for name, at in sides)
+        legend.append(f"{sign} delta {delta:.2f}: {shown}")
+    labels = {row: percent(_level(frame, row)) for row in (0, HEIGHT // 2, HEIGHT - 1)}
+    return [*_framed(canvas, labels, 8, marks), *_legend(legend, width, plain=plain)]
+
+
+def _nearest(rows: Sequence[tuple[float, float, float, Right]], right: Right, delta: float) -> float | None:
+    ranked = min(((abs(each - delta), at) for at, _, each, side in rows if side is right), default=None)
+    return ranked[1] if ranked is not None and ranked[0] <= FARTHEST else None
+
+
+def term_picture(
+    levels: Mapping[str, Datum], atm_iv: Datum | None, dte: int, *, width: int, plain: bool = False
+) -> list[str]:
+    """The VIX family as bars from zero by horizon, and the target expiration's own vol among them."""
+    rows = [(days, name, levels[key].value) for key, name, days in INDICES if key in levels]
+    if atm_iv is not None:
+        rows.append((dte, "ATM IV", None if atm_iv.value is None else atm_iv.value * 100))
+    known = [value for _, _, value in rows if value is not None]
+    if not known:
+        return []
+    room = _room(width) - 22
+    lines = []
+    for days, name, value in sorted(rows, key=lambda row: row[0]):
+        head = f"{name:<6} {days:>3} days"
+        if value is None:
+            lines.append(f"{head}  missing")
+        else:
+            bar = ("#" if plain else "━") * max(1, round(value / max(known) * room))
+            lines.append(f"{head}  {value:>6.2f} {bar}"[: _room(width)])
+    return lines
+
+
+class Ahead(NamedTuple):
+    """From today to the expiration, with the expected move in dollars if it is known."""
+
+    today: date
+    target: date
+    move: float | None
+
+
+def price_picture(bars: Sequence[DailyBar], spot: float, ahead: Ahead, *, width: int, plain: bool = False) -> list[str]:
+    """Closes of the last sessions with their averages, and one standard deviation from today to the expiration."""
+    if len(bars) < 2:
+        return []
+    width, (today, target, move) = _room(width), ahead
+    closes = [bar.close for bar in bars]
+    days = [float(bar.day.toordinal()) for bar in bars]
+    shown = range(max(0, len(bars) - SHOWN), len(bars))
+    line = [*((days[at], closes[at]) for at in shown), (float(today.toordinal()), spot)]
+    line = [point for point, after in pairwise([*line, (float("inf"), 0.0)]) if point[0] < after[0]]
+    trails = {span: _average(days, closes, span, shown) for span in (20, 50)}
+    edges = [] if move is None or target <= today else [_edge(spot, sign * move, ahead) for sign in (-1, 1)]
+    every = [*line, *(point for points in (*trails.values(), *edges) for point in points)]
+    frame = frame_of((x for x, _ in every), (y for _, y in every), width - 11)
+    canvas = Canvas(frame, plain=plain)
+    canvas.curve(line)
+    for edge in edges:
+        canvas.dotted(edge)
+    for span, points in trails.items():
+        if points:
+            canvas.trail(points, str(span)[0])
+    canvas.put(today.toordinal(), spot, "o")
+    labels = {row: f"{_level(frame, row):.2f}" for row in (0, HEIGHT // 2, HEIGHT - 1)}
+    marks = [("^", float(today.toordinal())), *((("E", float(target.toordinal())),) if edges else ())]
+    legend = [f"{bars[shown[0]].day} to {target if edges else today}", "line: close", f"o spot {spot:.2f}", "^ today"]
+    legend += [f"{str(span)[0]} SMA {span} {points[-1][1]:.2f}" for span, points in trails.items() if points]
+    if edges and move is not None:
+        legend.append(f"dots: ±1σ to E {target}, {spot - move:.2f} to {spot + move:.2f}")
+    return [*_framed(canvas, labels, 9, marks), *_legend(legend, width, plain=plain)]
+
+
+def _average(days: Sequence[float], closes: Sequence[float], span: int, shown: range) -> list[tuple[float, float]]:
+    found = ((days[at], sma(closes[: at + 1], span)) for at in shown)
+    return [(day, reading.value) for day, reading in found if reading is not None]
+
+
+def _edge(spot: float, move: float, ahead: Ahead) -> list[tuple[float, float]]:
+    """A standard deviation grows with the root of time."""
+    first, length = ahead.today.toordinal(), (ahead.target - ahead.today).days
+    return [(first + length * step / STEPS, spot + move * sqrt(step / STEPS)) for step in range(STEPS + 1)]
+
+
+# What they share.
+
+
+def _room(width: int) -> int:
+    return min(WIDE, max(NARROW, width)) - 1
+
+
+def _level(frame: Frame, row: int) -> float:
+    return frame.top - (frame.top - frame.bottom) * (2 * row + 1) / (2 * frame.rows)
+
+
+def _strike(at: float | None) -> str:
+    return "none" if at is None else strike(Decimal(str(at)))
+
+
+def _framed(canvas: Canvas, labels: Mapping[int, str], gutter: int, marks: Sequence[tuple[str, float]]) -> list[str]:
+    """The cells with values at their left, and the marks under them, in further rows where two share a column."""
+    bar = "|" if canvas.plain else "│"
+    lines = [f"{labels.get(row, ''):>{gutter}}{bar}{text}".rstrip() for row, text in enumerate(canvas.lines())]
+    rows: list[list[str]] = []
+    for sign, x in marks:
+        place = canvas.frame.column(x)
+        row = next((row for row in rows if row[place] == " "), None)
+        if row is None:
+            row = [" "] * canvas.frame.columns
+            rows.append(row)
+        row[place] = sign
+    return lines + [(" " * (gutter + 1) + "".join(row)).rstrip() for row in rows]
+
+
+def _legend(items: Sequence[str], width: int, *, plain: bool) -> list[str]:
+    """As many on a line as fit."""
+    lines = [""]
+    for item in items:
+        text = ascii_only(item) if plain else item
+        joined = f"{lines[-1]}   {text}" if lines[-1] else text
+        if len(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(text)
+    return lines

@@ -1,0 +1,191 @@
+"""Settings, places, consoles, clock and store of this process."""
+
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from spy32.domain.trading import Mode
+from spy32.errors import Usage
+from spy32.settings import Locations, Settings
+from spy32.wiring.clockwork import Clockwork
+from spy32.wiring.process import absolute, console, dotenv_text, mode_bits, read
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from spy32.console import Plain
+    from spy32.ops.locks import FileLocks
+    from spy32.settings.resolve import Resolved, Source
+    from spy32.store import Store
+
+PAPER_ACCOUNT = "PAPER0001"
+
+
+@dataclass
+class Base:
+    """What a command gets before it acts: settings, places, consoles, clock and store."""
+
+    flags: Mapping[str, str]
+    env: Mapping[str, str]
+    locations: Locations
+    verbosity: int = 0
+    _open: list["Store"] = field(default_factory=list)
+    _watching: bool = False
+
+    @classmethod
+    def of_process(cls, *, home: str | None, mode: str | None, verbosity: int) -> "Self":
+        """The App of this process's environment and global flags."""
+        from spy32.settings.paths import locations
+
+        flags = {"mode": mode} if mode is not None else {}
+        return cls(
+            flags=flags, env=dict(os.environ), locations=locations(os.environ, absolute(home)), verbosity=verbosity
+        )
+
+    @cached_property
+    def resolved(self) -> "Resolved":
+        from spy32.settings.resolve import TomlText, resolve
+
+        toml = read(self.locations.config)
+        dotenv = dotenv_text(self.locations.dotenv) if self.locations.dotenv.exists() else None
+        found = resolve(
+            self.flags, self.env, dotenv, TomlText(text=toml, path=str(self.locations.config)) if toml else None
+        )
+        self._check_permissions(found)
+        return found
+
+    def _check_permissions(self, found: "Resolved") -> None:
+        from spy32.settings.paths import loose_permissions
+
+        for path in (self.locations.config, self.locations.dotenv):
+            has_secrets = str(path) in found.secret_files
+            warning = loose_permissions(path, mode_bits(path), has_secrets, found.settings.mode)
+            if warning is not None:
+                self.warn(warning)
+
+    @property
+    def settings(self) -> Settings:
+        return self.resolved.settings
+
+    @property
+    def sources(self) -> Mapping[str, "Source"]:
+        return self.resolved.sources
+
+    @cached_property
+    def clockwork(self) -> Clockwork:
+        return self.process_clock
+
+    @cached_property
+    def process_clock(self) -> Clockwork:
+        """The clock of this process, whatever a recorded market has put in its place for a while."""
+        return Clockwork(self.settings.clock)
+
+    def clock(self) -> datetime:
+        return self.clockwork.now()
+
+    def sleep(self, seconds: float) -> None:
+        self.clockwork.sleep(seconds)
+
+    @property
+    def user(self) -> str:
+        return self.env.get("LOGNAME") or self.env.get("USER") or "unknown"
+
+    @cached_property
+    def out(self) -> "Console | Plain":
+        return console(sys.stdout, self.env)
+
+    @cached_property
+    def err(self) -> "Console | Plain":
+        return console(sys.stderr, self.env)
+
+    @property
+    def is_interactive(self) -> bool:
+        """A person is at both ends: a prompt can be shown and answered."""
+        return sys.stdin.isatty() and sys.stdout.isatty()
+
+    def warn(self, line: str) -> None:
+        self._end_watch()
+        print(f"spy32: {line}", file=sys.stderr)  # noqa: T201 - warnings never wrap
+
+    def tell(self, line: str) -> None:
+        """A line of progress: shown on a terminal or with -v, never under cron."""
+        self._end_watch()
+        if self.verbosity > 0 or (self.verbosity == 0 and sys.stderr.isatty()):
+            print(line, file=sys.stderr)  # noqa: T201
+
+    def watch(self, line: str) -> None:
+        """A line that the next one replaces; only where a terminal can."""
+        if self.verbosity >= 0 and sys.stderr.isatty() and self.env.get("TERM") != "dumb":
+            sys.stderr.write(f"\r\x1b[K{line}")
+            sys.stderr.flush()
+            self._watching = True
+
+    def _end_watch(self) -> None:
+        if self._watching:
+            sys.stderr.write("\r\x1b[K")
+            self._watching = False
+
+    @cached_property
+    def locks(self) -> "FileLocks":
+        from spy32.ops.locks import FileLocks
+
+        return FileLocks(
+            self.locations.locks, clock=lambda: datetime.now(UTC), sleep=time.sleep, monotonic=time.monotonic
+        )
+
+    @property
+    def database(self) -> Path:
+        return self.locations.database(self.settings.mode)
+
+    @property
+    def account_number(self) -> str:
+        return PAPER_ACCOUNT if self.settings.mode is Mode.PAPER else self.settings.tastytrade.account
+
+    def store(self) -> "Store":
+        """The database, opened for writing; made on first use."""
+        from spy32.store import Store
+
+        return self._opened(
+            Store.open(
+                self.database,
+                mode=self.settings.mode,
+                account=self.account_number,
+                at=self.clock(),
+                opening_cash=self.settings.paper.account if self.settings.mode is Mode.PAPER else None,
+            )
+        )
+
+    def reading(self) -> "Store":
+        """The database, opened for reading only; `Usage` when there is none yet."""
+        from spy32.store import Store
+
+        if not self.database.exists() and not Store.was_made(self.database):
+            raise Usage(f"nothing here yet ({self.database}); `spy32 analyze` makes the first run")
+        return self._opened(
+            Store.open(self.database, mode=self.settings.mode, account=None, at=self.clock(), read_only=True)
+        )
+
+    def _opened(self, store: "Store") -> "Store":
+        self._open.append(store)
+        return store
+
+    def close(self) -> None:
+        self._end_watch()
+        while self._open:
+            self._open.pop().close()
+
+    def halted(self) -> str | None:
+        """The reason in the halt file, if it is there."""
+        try:
+            return self.locations.halt.read_text(errors="replace").strip() or "no reason given"
+        except FileNotFoundError:
+            return None
+        except OSError as trouble:
+            # A halt file that cannot be read still halts.
+            return f"{self.locations.halt} cannot be read ({trouble.strerror})"

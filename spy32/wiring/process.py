@@ -1,0 +1,84 @@
+"""What surrounds the process: files, streams, and where a defect is kept."""
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from spy32.errors import BadSettings, Usage
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from spy32.console import Plain
+    from spy32.settings.resolve import DotenvText
+
+
+def absolute(home: str | None) -> str | None:
+    """`--home` is the one path that is relative to where the command was typed."""
+    if home is not None and not home.strip():
+        raise Usage("--home needs the name of a folder")
+    return str(Path(home).expanduser().absolute()) if home is not None else None
+
+
+def read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as trouble:
+        raise BadSettings(f"{path} cannot be read: {trouble.strerror}") from None
+    except UnicodeDecodeError:
+        # The error's own words may hold a byte of a secret.
+        raise BadSettings(f"{path} is not UTF-8 text") from None
+
+
+def dotenv_text(path: Path) -> "DotenvText":
+    import logging
+    from io import StringIO
+
+    from dotenv import dotenv_values
+
+    from spy32.settings.resolve import DotenvText
+
+    # It would warn about a line by itself; `resolve` refuses such a line with its number.
+    logging.getLogger("dotenv").setLevel(logging.CRITICAL)
+    text = read(path) or ""
+    return DotenvText(values=dict(dotenv_values(stream=StringIO(text), interpolate=False)), text=text, path=str(path))
+
+
+def mode_bits(path: Path) -> int | None:
+    try:
+        return path.stat().st_mode & 0o777
+    except OSError:
+        return None
+
+
+def console(stream: TextIO, env: Mapping[str, str]) -> "Console | Plain":
+    """Rich's console on a terminal; without one, plain text that nothing wraps or cuts, and rich is not imported."""
+    if not stream.isatty() and not env.get("FORCE_COLOR"):
+        from spy32.console import Plain
+
+        return Plain(stream)
+    from rich.console import Console
+
+    plain = bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb"
+    return Console(file=stream, no_color=plain or None, highlight=False, soft_wrap=False, emoji=False, markup=False)
+
+
+def log_traceback(bug: BaseException, home: str | None) -> str:
+    """Keep the traceback where it can be found; says where, or that it could not."""
+    import traceback
+
+    from spy32.settings.paths import locations
+
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
+    text = "".join(traceback.format_exception(bug))
+    with suppress(Exception):
+        folder = locations(os.environ, absolute(home)).logs
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / f"bug-{stamp}.txt").write_text(text)
+        return f"report {folder / f'bug-{stamp}.txt'}"
+    return "the report could not be written"
