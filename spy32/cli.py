@@ -3,7 +3,8 @@
 import json as jsonlib
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
 from types import FrameType
 from typing import Annotated, Any
 
@@ -11,23 +12,6 @@ import typer
 from typer.core import TyperGroup
 
 from spy32 import __version__
-from spy32.commands import (
-    analyze,
-    approve,
-    audit,
-    config,
-    db,
-    demo,
-    execute,
-    market,
-    positions,
-    prompts,
-    replay,
-    schedule,
-    show,
-    status,
-    switches,
-)
 from spy32.errors import Spy32Error, Usage
 
 # Typer 0.24 to 0.28 run on click and 0.29 on a copy of it, so its usage error is reached through Typer's own subclass.
@@ -168,23 +152,12 @@ def hush() -> None:
         os.dup2(nowhere, stream.fileno())
 
 
-app = typer.Typer(
-    cls=Boundary,
-    help="Sells defined-risk option spreads once a week: analysed by cron, approved by a person, sent exactly once.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-
 def _version(wanted: bool) -> None:
     if wanted:
         print(f"spy32 {__version__}")  # noqa: T201
         raise typer.Exit
 
 
-@app.callback()
 def root(
     ctx: typer.Context,
     home: Annotated[str | None, typer.Option(help="Folder for config, databases, locks and logs.")] = None,
@@ -203,41 +176,72 @@ def root(
     ctx.call_on_close(ctx.obj.close)
 
 
-app.command()(analyze.analyze)
-app.command()(demo.demo)
-app.command()(show.show)
-app.command()(status.status)
-app.command()(approve.approve)
-app.command()(execute.execute)
-app.command()(execute.cancel)
-app.command()(execute.reconcile)
-app.command()(positions.positions)
-app.command()(replay.replay)
-app.command()(market.market)
-app.command()(market.expirations)
-app.command()(switches.pause)
-app.command()(switches.resume)
-app.command()(switches.halt)
+DOC = "Sells defined-risk option spreads once a week: analysed by cron, approved by a person, sent exactly once."
+
+COMMANDS: Mapping[str, str] = {
+    "analyze": "analyze", "demo": "demo", "show": "show", "status": "status", "approve": "approve",
+    "execute": "execute", "cancel": "execute", "reconcile": "execute", "positions": "positions", "replay": "replay",
+    "market": "market", "expirations": "market", "pause": "switches", "resume": "switches", "halt": "switches",
+}  # fmt: skip
+"""Command -> the module of `commands` that holds its function, in the order of the help."""
+
+GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "schedule": ("The crontab line and the next starts.", ("show", "check")),
+    "config": ("Every setting and where it came from.", ("show", "init")),
+    "db": ("Check, back up and restore the database.", ("check", "backup", "restore")),
+    "prompts": ("The prompts that the model may be asked with.", ("list", "show", "compare")),
+    "audit": ("The hash-chained history.", ("verify",)),
+}
+"""Group -> its meaning and its commands; the module has the group's name."""
 
 
-def _group(name: str, doc: str, **commands: Any) -> None:
+def build(only: str | None = None) -> typer.Typer:
+    """The app: of one command or group when `only` names it, so that a start pays for no other; else of all."""
+    made = typer.Typer(
+        cls=Boundary,
+        help=DOC,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    made.callback()(root)
+    is_known = only in COMMANDS or only in GROUPS
+    for name, module in COMMANDS.items():
+        if not is_known or name == only:
+            made.command(name)(getattr(import_module(f"spy32.commands.{module}"), name))
+    for name, (doc, words) in GROUPS.items():
+        if not is_known or name == only:
+            made.add_typer(_group(name, doc, words), name=name)
+    return made
+
+
+def _group(name: str, doc: str, words: Sequence[str]) -> typer.Typer:
+    module = import_module(f"spy32.commands.{name}")
     group = typer.Typer(help=doc, no_args_is_help=True, rich_markup_mode=None)
-    for word, function in commands.items():
-        group.command(word)(function)
-    app.add_typer(group, name=name)
+    for word in words:
+        # A function cannot be called as the built-in is, so `list` has another name.
+        group.command(word)(getattr(module, "versions" if word == "list" else word))
+    return group
 
 
-_group("schedule", "The crontab line and the next starts.", show=schedule.show, check=schedule.check)
-_group("config", "Every setting and where it came from.", show=config.show, init=config.init)
-_group("db", "Check, back up and restore the database.", check=db.check, backup=db.backup, restore=db.restore)
-_group(
-    "prompts",
-    "The prompts that the model may be asked with.",
-    list=prompts.versions,
-    show=prompts.show,
-    compare=prompts.compare,
-)
-_group("audit", "The hash-chained history.", verify=audit.verify)
+def command_of(words: Sequence[str]) -> str | None:
+    """The command that was typed, if one was: the first word that is no option and no option's value."""
+    todo = iter(globals_first(list(words)))
+    for word in todo:
+        if word in WITH_VALUE:
+            next(todo, None)
+        elif not word.startswith("-"):
+            return word
+    return None
+
+
+def __getattr__(name: str) -> Any:
+    """`app`, the whole of it, for whoever imports it; a start of the program builds what it needs."""
+    if name != "app":
+        raise AttributeError(name)
+    globals()["app"] = build()
+    return globals()["app"]
 
 
 def _stop(number: int, _frame: FrameType | None) -> None:
@@ -250,4 +254,4 @@ def main() -> None:
         # What was told to be ignored (nohup) stays so.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
-    app()
+    build(command_of(sys.argv[1:]))()

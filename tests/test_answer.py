@@ -239,6 +239,13 @@ def test_numbers_that_nothing_bears_out_are_marked_then_vetoed(count: int, word:
     assert outcome(found) == word
 
 
+def test_levels_that_would_change_its_mind_are_marked_and_refuse_nothing() -> None:
+    found = accepted(text(good(would_change_my_mind=f"Closes at {invented(9)}")))
+    assert found.vetoes == ()
+    assert found.numbers is not None and len(found.numbers.unmatched) == 9
+    assert "9 of its numbers" in found.marks[0]
+
+
 def test_an_abstention_is_never_vetoed() -> None:
     found = accepted(text(abstaining(analysis=f"Levels: {invented(9)}")))
     assert found.vetoes == ()

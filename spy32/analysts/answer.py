@@ -199,7 +199,9 @@ def _recommendation(
     evidence = tuple(dict.fromkeys(answer.evidence))
     grounds = Grounds(rendered=rendered, chosen=answer.candidate_id, cited=evidence, stated=answer.p_max_profit)
     checked = check((bull, bear, analysis, mind), grounds)
-    marks, vetoes = _judged(stated, candidate, checked, knobs)
+    # What would change its mind has not happened yet, so its levels need not be there.
+    claimed = check((bull, bear, analysis), grounds)
+    marks, vetoes = _judged(stated, candidate, checked, len(claimed.unmatched), knobs)
     return Recommendation(
         analyst=NAME,
         decision=Decision.ABSTAIN if candidate is None else Decision.TRADE,
@@ -248,9 +250,12 @@ def implied(candidate: Candidate) -> float:
 
 
 def _judged(
-    stated: float | None, candidate: Candidate | None, checked: NumberCheck, knobs: AnalystKnobs
+    stated: float | None, candidate: Candidate | None, checked: NumberCheck, claimed: int, knobs: AnalystKnobs
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Marks and vetoes. An abstention has nothing that could be refused, so it has marks only."""
+    """Marks and vetoes. An abstention has nothing that could be refused, so it has marks only.
+
+    `claimed` of the unmatched numbers stand where something is said to be so.
+    """
     marks, vetoes = [], []
     if candidate is not None and stated is not None:
         market = implied(candidate)
@@ -264,7 +269,7 @@ def _judged(
     if checked.unmatched:
         count = len(checked.unmatched)
         words = f"{count} of its numbers {'match' if count > 1 else 'matches'} nothing that was sent"
-        if candidate is not None and count >= knobs.unmatched_veto:
+        if candidate is not None and claimed >= knobs.unmatched_veto:
             vetoes.append(f"{words}; {knobs.unmatched_veto} are refused")
         else:
             marks.append(words)

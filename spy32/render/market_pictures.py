@@ -13,8 +13,8 @@ from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.market import DailyBar, Datum, Right
-from spy32.render.payoff import BRAILLE, DOTS, NARROW, WIDE
-from spy32.render.words import ascii_only, percent, strike
+from spy32.render.payoff import BRAILLE, DOTS, NARROW, WIDE, legend
+from spy32.render.words import percent, strike
 from spy32.rules.indicators import sma
 
 if TYPE_CHECKING:
@@ -147,13 +147,13 @@ def smile_picture(smile: "Smile", spot: float, *, width: int, plain: bool = Fals
     canvas.curve(points)
     near = {(sign, right): _nearest(rows, right, delta) for sign, delta in DELTAS for right in Right}
     marks = [("^", spot), *((sign, at) for (sign, _), at in near.items() if at is not None)]
-    legend = [f"^ spot {spot:.2f}"]
+    items = [f"^ spot {spot:.2f}"]
     for sign, delta in DELTAS:
         sides = [(name, near[sign, right]) for name, right in (("put", Right.PUT), ("call", Right.CALL))]
         shown = ", ".join(f"{name} {_strike(at)}" for name, at in sides)
-        legend.append(f"{sign} delta {delta:.2f}: {shown}")
+        items.append(f"{sign} delta {delta:.2f}: {shown}")
     labels = {row: percent(_level(frame, row)) for row in (0, HEIGHT // 2, HEIGHT - 1)}
-    return [*_framed(canvas, labels, 8, marks), *_legend(legend, width, plain=plain)]
+    return [*_framed(canvas, labels, 8, marks), *legend(items, width, plain=plain)]
 
 
 def _nearest(rows: Sequence[tuple[float, float, float, Right]], right: Right, delta: float) -> float | None:
@@ -215,11 +215,11 @@ def price_picture(bars: Sequence[DailyBar], spot: float, ahead: Ahead, *, width:
     canvas.put(today.toordinal(), spot, "o")
     labels = {row: f"{_level(frame, row):.2f}" for row in (0, HEIGHT // 2, HEIGHT - 1)}
     marks = [("^", float(today.toordinal())), *((("E", float(target.toordinal())),) if edges else ())]
-    legend = [f"{bars[shown[0]].day} to {target if edges else today}", "line: close", f"o spot {spot:.2f}", "^ today"]
-    legend += [f"{str(span)[0]} SMA {span} {points[-1][1]:.2f}" for span, points in trails.items() if points]
+    items = [f"{bars[shown[0]].day} to {target if edges else today}", "line: close", f"o spot {spot:.2f}", "^ today"]
+    items += [f"{str(span)[0]} SMA {span} {points[-1][1]:.2f}" for span, points in trails.items() if points]
     if edges and move is not None:
-        legend.append(f"dots: ±1σ to E {target}, {spot - move:.2f} to {spot + move:.2f}")
-    return [*_framed(canvas, labels, 9, marks), *_legend(legend, width, plain=plain)]
+        items.append(f"dots: ±1σ to E {target}, {spot - move:.2f} to {spot + move:.2f}")
+    return [*_framed(canvas, labels, 9, marks), *legend(items, width, plain=plain)]
 
 
 def _average(days: Sequence[float], closes: Sequence[float], span: int, shown: range) -> list[tuple[float, float]]:
@@ -261,16 +261,3 @@ def _framed(canvas: Canvas, labels: Mapping[int, str], gutter: int, marks: Seque
             rows.append(row)
         row[place] = sign
     return lines + [(" " * (gutter + 1) + "".join(row)).rstrip() for row in rows]
-
-
-def _legend(items: Sequence[str], width: int, *, plain: bool) -> list[str]:
-    """As many on a line as fit."""
-    lines = [""]
-    for item in items:
-        text = ascii_only(item) if plain else item
-        joined = f"{lines[-1]}   {text}" if lines[-1] else text
-        if len(joined) <= width:
-            lines[-1] = joined
-        else:
-            lines.append(text)
-    return lines

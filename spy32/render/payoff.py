@@ -215,6 +215,11 @@ def _legend(payoff: Payoff, width: int, *, plain: bool) -> list[str]:
     items.append(f"{count(payoff.quantity, 'contract')} at {credit(payoff.credit)}, at expiration, after costs:")
     items.append(f"best {gain(payoff.best)}")
     items.append(f"worst {gain(payoff.worst)}")
+    return legend(items, width, plain=plain)
+
+
+def legend(items: Sequence[str], width: int, *, plain: bool) -> list[str]:
+    """As many on a line as fit."""
     lines = [""]
     for item in items:
         text = ascii_only(item) if plain else item

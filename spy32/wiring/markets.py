@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spy32.domain.market import RawDocument, Tried
+from spy32.domain.trading import Mode
 from spy32.errors import BadSettings, Usage
 from spy32.settings import Locations, Settings
 
@@ -129,7 +130,10 @@ class Shelf:
 
         secret, token = broker_secrets(self.settings)
         http = self._http("tastytrade", tastytrade_address(self.settings), "tastytrade")
-        return TastytradeMarket(Rest(http, Session(http, secret, token, self.clock)), clock=self.clock, seconds=seconds)
+        is_sandbox = self.settings.mode is Mode.SANDBOX
+        session = Session(http, secret, token, self.clock)
+        rest = Rest(http, session, version="") if is_sandbox else Rest(http, session)
+        return TastytradeMarket(rest, clock=self.clock, seconds=seconds, is_delayed=is_sandbox)
 
     def _http(self, service: str, base: str, name: str) -> "Http":
         from spy32.clients.http import Http

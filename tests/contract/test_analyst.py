@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from spy32.analysts.rules import RulesAnalyst
+from spy32.analysts.trend import TrendAnalyst
 from spy32.domain.deciding import Decision, Recommendation
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.trading import Menu
@@ -14,12 +15,29 @@ from tests import builders
 
 
 def resolves(path: str, snapshot: MarketSnapshot, menu: Menu) -> bool:
-    """Whether a cited path leads to a value: `menu.ID.field...`, or into the snapshot."""
+    """Whether a cited path leads to a value: a figure of the briefing, `menu.ID.field...`, or into the snapshot."""
+    figure = builders.briefing(figures=TRENDING).figures.get(path)
+    if figure is not None:
+        return figure.value is not None
     first, *rest = path.split(".")
     place: Any = menu.find(rest.pop(0)) if first == "menu" and rest else getattr(snapshot, first, None)
     for name in rest:
         place = place.get(name) if isinstance(place, dict) else getattr(place, name, None)
     return place is not None
+
+
+TRENDING = {
+    path: builders.datum(value)
+    for path, value in {
+        "market.spot": 670.0,
+        "market.sma_50": 650.0,
+        "market.momentum_20d": 12.0,
+        "market.vix_over_vix3m": 0.86,
+        "market.iv_rank": 0.4,
+        "market.vix": 16.5,
+    }.items()
+}
+"""A market that every analyst can judge."""
 
 
 class AnalystContract:
@@ -29,7 +47,7 @@ class AnalystContract:
         raise NotImplementedError
 
     def answer(self, menu: Menu) -> Recommendation:
-        return self.make().choose(builders.snapshot(), menu, builders.briefing())
+        return self.make().choose(builders.snapshot(), menu, builders.briefing(figures=TRENDING))
 
     def test_it_has_a_name_and_signs_with_it(self) -> None:
         assert self.make().name
@@ -62,6 +80,14 @@ class AnalystContract:
 class TestRulesAnalyst(AnalystContract):
     def make(self) -> Analyst:
         return RulesAnalyst(Settings())
+
+
+class TestTrendAnalyst(AnalystContract):
+    def make(self) -> Analyst:
+        return TrendAnalyst(Settings())
+
+    def test_it_trades_where_the_trend_is_clear(self) -> None:
+        assert self.answer(builders.menu()).decision is Decision.TRADE
 
 
 @pytest.mark.parametrize("path", ["menu.XXXX.short_delta", "menu", "volatility.vix99", "weather"])

@@ -12,14 +12,11 @@ the documents themselves, `faults` breaks single requests.
 
 import json
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from spy32.clients.http import Http
 from spy32.clients.tastytrade.rest import VERSION, Rest
@@ -28,7 +25,7 @@ from spy32.domain.market import Chain, OptionQuote, Right
 from spy32.markets.recorded import RecordedMarket
 from spy32.sessions import market_date
 from spy32.settings.knob import Secret
-from tests.servers.web import Handler, Reply, Request, StandIn, _Loop
+from tests.servers.web import Reply, Request, StandIn
 
 CLIENT_SECRET = "planted-client-secret-5f1c2e7a9b"
 REFRESH_TOKEN = "planted-refresh-token-eyJhbGciOi.c0ffee"
@@ -85,19 +82,6 @@ def strikes(shift: timedelta) -> str:
     return json.dumps({day: [row for row in days[day].values() if "call" in row and "put" in row] for day in days})
 
 
-class _Handler(Handler):
-    """Keeps the whole query of the request in hand: a list comes as one key many times."""
-
-    disable_nagle_algorithm = True  # head and body go out in two writes, and the second would wait 40 ms for the first
-
-    def parse_request(self) -> bool:
-        good = super().parse_request()
-        stand_in = self.server.stand_in
-        if good and isinstance(stand_in, TastytradeServer):
-            stand_in.local.query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
-        return good
-
-
 class TastytradeServer(StandIn):
     """Production by default; `is_sandbox` is the certification host, which has no market data."""
 
@@ -110,27 +94,11 @@ class TastytradeServer(StandIn):
         self.log_ins = 0
         self.known_versions = ("20251101", "20261012")
         self.edit: Callable[[list[Row]], list[Row]] = lambda rows: rows
-        self.local = threading.local()
         self.shares: Row = self._shares_row()
         self.listing = self._listing()
         self.metrics: Row = self._metrics()
         self.funds: dict[str, bool] = {"SPY": True}
         self._quotes = shifted(self.shift)
-
-    @contextmanager
-    def running(self) -> Iterator["TastytradeServer"]:
-        loop = _Loop(("127.0.0.1", 0), _Handler)
-        loop.stand_in, loop.stopping = self, threading.Event()
-        self.url = f"http://127.0.0.1:{loop.server_address[1]}"
-        thread = threading.Thread(target=loop.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        try:
-            yield self
-        finally:
-            loop.stopping.set()
-            loop.shutdown()
-            loop.server_close()
-            thread.join(5)
 
     @property
     def shift(self) -> timedelta:
@@ -204,8 +172,7 @@ class TastytradeServer(StandIn):
     def _by_type(self, request: Request) -> Reply:
         if self.is_sandbox:
             return page(502, "502 Bad Gateway")
-        query: dict[str, list[str]] = self.local.query
-        asked = [(kind, symbol) for kind in KINDS for text in query.get(kind, []) for symbol in text.split(",")]
+        asked = [(kind, symbol) for kind in KINDS for text in request.lists.get(kind, []) for symbol in text.split(",")]
         if len(asked) > MOST_SYMBOLS:
             words = f"At most {MOST_SYMBOLS} symbols"
             return refusal(

@@ -23,6 +23,8 @@ class Request:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     body: bytes
+    lists: Mapping[str, list[str]] = field(default_factory=dict)
+    """Every value of each key of the query, where `query` has the last."""
 
     @property
     def json(self) -> Any:
@@ -151,10 +153,12 @@ class Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         parts = urlsplit(self.path)
+        values_of = parse_qs(parts.query, keep_blank_values=True)
         request = Request(
             method=self.command,
             path=parts.path,
-            query={name: values[-1] for name, values in parse_qs(parts.query, keep_blank_values=True).items()},
+            query={name: values[-1] for name, values in values_of.items()},
+            lists=values_of,
             headers={name.lower(): text for name, text in self.headers.items()},
             body=self.rfile.read(length),
         )
