@@ -4,7 +4,7 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +49,12 @@ def start(
     home: Path,
     die_at: int | None = None,
     die_before: bool = False,
+    before: Callable[[], None] | None = None,
 ) -> tuple[int, int]:
-    """A child that runs `spy32 WORDS`: its process id, and the descriptor on which it reports its commits."""
+    """A child that runs `spy32 WORDS`: its process id, and the descriptor on which it reports its commits.
+
+    `before` is called in the child, first of all.
+    """
     reading, writing = os.pipe()
     sys.stdout.flush()
     child = os.fork()
@@ -60,6 +64,8 @@ def start(
     os.close(reading)
     code = 70
     try:
+        if before is not None:
+            before()
         code = _run(words, home, die_at, die_before)
     finally:
         os.write(writing, str(DyingConnection.done).encode())

@@ -180,13 +180,14 @@ DOC = "Sells defined-risk option spreads once a week: analysed by cron, approved
 
 COMMANDS: Mapping[str, str] = {
     "analyze": "analyze", "demo": "demo", "show": "show", "status": "status", "approve": "approve",
-    "execute": "execute", "cancel": "execute", "reconcile": "execute", "positions": "positions", "replay": "replay",
+    "execute": "execute", "cancel": "execute", "reconcile": "reconcile", "positions": "positions", "replay": "replay",
     "market": "market", "expirations": "market", "pause": "switches", "resume": "switches", "halt": "switches",
 }  # fmt: skip
 """Command -> the module of `commands` that holds its function, in the order of the help."""
 
 GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "schedule": ("The crontab line and the next starts.", ("show", "check")),
+    "auth": ("The log-in at tastytrade.", ("login", "status")),
     "config": ("Every setting and where it came from.", ("show", "init")),
     "db": ("Check, back up and restore the database.", ("check", "backup", "restore")),
     "prompts": ("The prompts that the model may be asked with.", ("list", "show", "compare")),

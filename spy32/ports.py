@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from spy32.domain.acting import BrokerOrder, DryRun, Fill
+from spy32.domain.acting import BrokerOrder, DryRun, Fill, Transaction
 from spy32.domain.asking import Attempt, Heard
 from spy32.domain.briefing import Briefing
 from spy32.domain.deciding import Recommendation
@@ -90,6 +90,10 @@ class AccountDesk(Protocol):
 
     def facts(self) -> Account: ...
     def positions(self) -> tuple[Position, ...]: ...
+    def transactions(self, since: date) -> tuple[Transaction, ...]: ...
+    def clock_ahead(self) -> float | None:
+        """Seconds that the broker's clock is ahead of ours, by its last answer; None where it has no clock."""
+        ...
 
 
 class Ledger(Protocol):

@@ -82,8 +82,7 @@ class Store(Views, Documents, Risk, Outbox, Ledger, Upkeep):
         if stamp["mode"] != mode:
             raise BadSettings(f"{path} is of mode {stamp['mode']}, not {mode}; each mode has its own database")
         if account and stamp["account"] and stamp["account"] != account:
-            theirs, ours = stamp["account"][-4:], account[-4:]
-            raise BadSettings(f"{path} is of the account …{theirs}, not …{ours}; use another home for another account")
+            raise _of_another(path, stamp["account"], account)
         return cls(db, path, mode=mode, account=stamp["account"] or account or "")
 
     def _prepare(self, at: datetime, account: str | None) -> None:
@@ -92,8 +91,25 @@ class Store(Views, Documents, Risk, Outbox, Ledger, Upkeep):
         upkeep.upgrade(self, at)
         stamped = self.row("select account from stamp")
         if account and stamped is not None and not stamped["account"]:
-            with self.changing(at, "account known") as change:
-                change.update("stamp", 1, account=account)
+            self._learn(account, at)
+
+    def _learn(self, account: str, at: datetime) -> None:
+        with self.changing(at, "account known") as change:
+            change.update("stamp", 1, account=account)
+
+    def belong_to(self, account: str, at: datetime) -> None:
+        """`BadSettings` when this is the database of another account; one that knows none yet learns it.
+
+        A store that only reads learns it for itself.
+        """
+        stamped = self.row("select account from stamp")
+        known = stamped["account"] if stamped is not None else ""
+        if known and known != account:
+            raise _of_another(self.path, known, account)
+        reads = self.row("pragma query_only")
+        if not known and reads is not None and not reads[0]:
+            self._learn(account, at)
+        self.account = account
 
     @staticmethod
     def was_made(path: Path) -> bool:
@@ -115,6 +131,11 @@ class Store(Views, Documents, Risk, Outbox, Ledger, Upkeep):
         self, kind: type[BaseException] | None, trouble: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _of_another(path: Path, theirs: str, ours: str) -> BadSettings:
+    words = f"{path} is of the account …{theirs[-4:]}, not …{ours[-4:]}"
+    return BadSettings(f"{words}; use another home for another account")
 
 
 def _missing(path: Path, *, read_only: bool) -> None:

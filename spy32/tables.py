@@ -297,6 +297,36 @@ INDEXES_2 = (
     "create index document_of_run on document (run_id)",
 )
 
+TABLES_3 = (
+    # What the broker's history says became of a trade, taken over by a person's wish. `body` is its transactions.
+    """create table adoption (
+        id integer primary key,
+        trade_id integer not null references trade,
+        at text not null,
+        state text not null,
+        spreads integer not null check (spreads > 0),
+        gross_e4 integer not null,
+        fees_e4 integer not null,
+        reason text not null,
+        body text not null
+    ) strict""",
+    "alter table cash add column trade_id integer references trade",
+    # 1 once the broker's own history has told the fees for good; null while they are an estimate.
+    "alter table broker_order add column fees_final integer",
+    "alter table trade add column fees_final integer",
+)
+
+INDEXES_3 = (
+    "create index adoption_of_trade on adoption (trade_id)",
+    "create index order_at_broker on broker_order (broker_id) where broker_id is not null",
+    # A resting profit target belongs to the approval of the entry, which still begins one entry only.
+    "drop index order_of_approval",
+    """create unique index order_of_approval on broker_order (approval_id)
+        where replaces is null and kind <> 'target'""",
+    """create unique index target_of_proposal on broker_order (proposal_id)
+        where kind = 'target' and state in ('submitting', 'working', 'unknown')""",
+)
+
 ASKED = (
     "id", "run_id", "role", "sample", "attempt", "prompt", "prompt_hash", "input_hash", "model", "effort",
     "estimate_ticks", "begun_at", "request",

@@ -76,6 +76,7 @@ class ApprovalDesk:
         if mode is not Mode.PAPER:
             self.world.store.close()
             self.world.store = Store.create(folder / f"{mode}.db", mode=mode, account=b.ACCOUNT, at=b.NOW)
+        self.world.settings = Settings(mode=mode)
         self.world.account.account = b.account(mode=mode)
 
     @property

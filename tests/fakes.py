@@ -5,14 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from spy32.brokers.paper import STATES, parsed
-from spy32.domain.acting import BrokerOrder, DryRun, Fill
+from spy32.domain.acting import BrokerOrder, DryRun, Fill, Transaction
 from spy32.domain.briefing import Briefing
 from spy32.domain.deciding import Decision, Recommendation
 from spy32.domain.events import Event
 from spy32.domain.market import Chain, DailyBar, Datum, Dividend, LegQuotes, MarketSnapshot
-from spy32.domain.trading import Account, Leg, Menu, Position
+from spy32.domain.trading import Account, Action, Leg, Menu, Position
 from spy32.errors import BrokerRefused, Unavailable, Unresolved
 from spy32.lifecycle import FINAL, OrderState
 from tests import builders
@@ -115,16 +116,37 @@ class FakeOrders:
     hidden_reads: int = 0
     """How many listings do not show the newest order yet."""
     unreadable: bool = False
+    echo: dict[str, Any] = field(default_factory=dict)
+    """What the dry run says otherwise than was sent."""
+    goes_silent_after: int | None = None
+    """After so many orders an answer is lost, and nothing can be read any more."""
+    no_replace: bool = False
+    """Replacements are refused, though the order works."""
 
     def dry_run(self, body: str) -> DryRun:
         errors = (self.refuse,) if self.refuse is not None else ()
-        return DryRun(accepted=not errors, errors=errors, fees=Decimal("2.26"))
+        order = parsed(body)
+        opens = order.legs[0].action in (Action.SELL_TO_OPEN, Action.BUY_TO_OPEN)
+        fees = (Decimal("2.26") if opens else Decimal("0.26")) * order.quantity
+        strikes = [leg.strike for leg in order.legs]
+        margin = (max(strikes) - min(strikes)) * 100 * order.quantity * (1 if opens else -1)
+        answer = DryRun(
+            accepted=not errors,
+            errors=errors,
+            fees=fees,
+            buying_power_change=margin - order.limit * 100 * order.quantity + fees,
+            margin=margin,
+            limit=order.limit,
+            quantity=order.quantity,
+            legs=order.legs,
+        )
+        return replace(answer, **self.echo)
 
     def submit(self, body: str) -> BrokerOrder:
         return self._take("submit", body, None)
 
     def replace(self, broker_id: str, body: str) -> BrokerOrder:
-        if self.book[broker_id].state in FINAL:
+        if self.no_replace or self.book[broker_id].state in FINAL:
             self.requests.append("replace")
             raise BrokerRefused("cannot_update_order")
         return self._take("replace", body, broker_id)
@@ -142,6 +164,9 @@ class FakeOrders:
             self.book[replacing] = gone
         if self.fills_at is not None and order.limit <= self.fills_at:
             self.fill(broker_id)
+        if len(self.book) == self.goes_silent_after:
+            self.unreadable = True
+            raise TIMED_OUT
         if trouble is not None:
             raise trouble
         return self.book[broker_id]
@@ -155,7 +180,7 @@ class FakeOrders:
         if self.unreadable:
             raise Unavailable("the fake broker does not answer")
         listed = tuple(self.book.values())
-        if self.hidden_reads > 0:
+        if self.hidden_reads > 0 and listed:
             self.hidden_reads -= 1
             return listed[:-1]
         return listed
@@ -170,6 +195,19 @@ class FakeOrders:
             raise BrokerRefused("cannot_update_order")
         self.book[broker_id] = replace(order, status="Cancelled", state=OrderState.CANCELLED)
         return self.book[broker_id]
+
+    def replaced_by_hand(self, broker_id: str, limit: Decimal, reference: str = "") -> str:
+        """The id of the order that a person put in its place in the broker's app."""
+        old, number = self.book[broker_id], str(480001 + len(self.book))
+        self.book[number] = replace(
+            old, broker_id=number, reference=reference, limit=limit, replaces=broker_id, fills=(), fees=None
+        )
+        self.book[broker_id] = replace(old, status="Cancelled", state=OrderState.CANCELLED, replaced_by=number)
+        return number
+
+    def shows(self, broker_id: str, **what: Any) -> None:
+        """From now on the order looks otherwise in some respect."""
+        self.book[broker_id] = replace(self.book[broker_id], **what)
 
     def fill(self, broker_id: str, quantity: int | None = None) -> None:
         """Fill so many spreads of an order, all of them by default."""
@@ -201,12 +239,20 @@ class FakeAccount:
     """An account of fixed facts."""
 
     account: Account = field(default_factory=builders.account)
+    history: tuple[Transaction, ...] = ()
+    ahead: float | None = 0.0
 
     def facts(self) -> Account:
         return self.account
 
     def positions(self) -> tuple[Position, ...]:
         return self.account.positions
+
+    def transactions(self, since: date) -> tuple[Transaction, ...]:
+        return self.history
+
+    def clock_ahead(self) -> float | None:
+        return self.ahead
 
 
 @dataclass

@@ -48,6 +48,11 @@ class World:
         assert done.stdout, done.stderr
         return done.returncode, json.loads(done.stdout)
 
+    def figure(self, path: str) -> dict[str, Any]:
+        """A figure of the latest run."""
+        shown = json.loads(self.spy32("show", "--json").stdout)
+        return next(figure for figure in shown["figures"] if figure["path"] == path)
+
     def quality(self) -> dict[str, dict[str, Any]]:
         """The gates of the latest run by name."""
         shown = json.loads(self.spy32("show", "--quality", "--json").stdout)

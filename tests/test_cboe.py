@@ -30,7 +30,8 @@ def sample(name: str) -> Any:
 def test_the_published_sample_is_read_field_by_field() -> None:
     chain = chain_of(sample("options_SPY"), "SPY", SAMPLE_NOW)
     assert (chain.underlying, chain.spot, chain.source, chain.delay_seconds) == ("SPY", 380.88, "cboe", 900)
-    assert chain.as_of == datetime(2022, 7, 12, 22, 42, 33, tzinfo=UTC)
+    # The shares had last traded before the document was written: the price is as old as that.
+    assert chain.as_of == datetime(2022, 7, 12, 20, 0, tzinfo=UTC)
     assert chain.quotes[0] == OptionQuote(
         root="SPY",
         expiration=date(2024, 6, 21),

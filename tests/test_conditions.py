@@ -78,10 +78,11 @@ def test_a_vix_above_the_three_month_one_halves(near: float, halve: bool) -> Non
 
 
 @pytest.mark.parametrize("missing", [{}, {"volatility": {"vix": builders.datum(None)}}])
-def test_a_missing_vix_is_noted_and_stops_nothing(missing: dict[str, Any]) -> None:
-    found, halved = weighed(**(missing or {"volatility": {}}))
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_missing_vix_is_noted_and_halves_a_market_of_today(missing: dict[str, Any], recorded: bool) -> None:
+    found, halved = weighed(**(missing or {"volatility": {}}), is_recorded=recorded)
     assert [(finding.rule, finding.blocks, finding.figure) for finding in found] == [("vix", False, "missing")]
-    assert not halved
+    assert halved is not recorded
 
 
 def test_a_missing_three_month_vix_is_noted_and_the_level_still_counts() -> None:

@@ -39,7 +39,11 @@ def shown() -> list[tuple[str, str]]:
 def test_every_command_in_the_documents_exists_with_every_option_it_shows(document: str, command: str) -> None:
     words = re.sub(r"[\[\]…]", " ", command).replace("\\|", " ").split()
     plain = [word for word in words if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")]
-    path = plain[:2] if plain[0] in {"config", "db", "audit", "schedule", "prompts"} and len(plain) > 1 else plain[:1]
+    path = (
+        plain[:2]
+        if plain[0] in {"auth", "config", "db", "audit", "schedule", "prompts"} and len(plain) > 1
+        else plain[:1]
+    )
     result = CliRunner().invoke(app, [*path, "--help"])
     assert result.exit_code == 0, f"{document}: spy32 {command}"
     for option in (word.split("=")[0] for word in words if word.startswith("--")):

@@ -137,7 +137,8 @@ def test_a_leg_that_is_not_quoted_at_all_blocks() -> None:
     [
         (Mode.LIVE, 10, False, False),
         (Mode.LIVE, 11, True, False),
-        (Mode.SANDBOX, 11, True, False),
+        (Mode.SANDBOX, 900, False, True),
+        (Mode.SANDBOX, 1201, True, False),
         (Mode.LIVE, -11, True, False),
         (Mode.PAPER, 10, False, False),
         (Mode.PAPER, 900, False, True),
@@ -148,6 +149,27 @@ def test_an_order_is_priced_from_fresh_quotes(mode: Mode, age: float, blocked: b
     quotes = quoted(as_of=builders.later(minutes=6, seconds=-age))
     found = [finding for finding in now_at(quotes, mode=mode) if finding.rule == "quote_age"]
     assert [finding.blocks for finding in found] == ([True] if blocked else [False] if noted else [])
+
+
+@pytest.mark.parametrize(("mode", "blocked"), [(Mode.LIVE, ["quote_delay"]), (Mode.SANDBOX, []), (Mode.PAPER, [])])
+def test_a_live_order_is_not_priced_from_delayed_quotes(mode: Mode, blocked: list[str]) -> None:
+    assert blocking(now_at(quoted(delay_seconds=900), mode=mode)) == blocked
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "name"),
+    [
+        ({"spot": 0.0}, {}, "underlying at approval"),
+        ({"spot": float("nan")}, {}, "underlying at approval"),
+        ({"mid": D("NaN")}, {}, "mid at approval"),
+        ({}, {"spot": float("nan")}, "underlying now"),
+        ({}, {"spot": float("inf")}, "underlying now"),
+        ({}, {"spot": -1.0}, "underlying now"),
+    ],
+)
+def test_what_cannot_be_compared_refuses_by_its_name(then: dict[str, Any], now: dict[str, Any], name: str) -> None:
+    (found,) = checked(quoted(**now), approval={**AT_APPROVAL, **then}, plan=PLAN)
+    assert found.blocks and found.rule == "unknown" and name in found.message
 
 
 def test_a_recorded_market_has_no_age() -> None:

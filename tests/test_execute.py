@@ -129,15 +129,14 @@ def test_absence_needs_three_reads_over_a_minute(desk: World) -> None:
 
 def test_a_broker_that_cannot_be_read_leaves_the_order_unknown_and_sends_nothing_more(desk: World) -> None:
     proposal = desk.approved()
-    desk.orders.faults.append(("after", TIMED_OUT))
-    desk.orders.unreadable = True
+    desk.orders.goes_silent_after = 1
     with pytest.raises(Unresolved):
         execute(desk.bench, proposal)
     assert desk.order_states(proposal) == [O.UNKNOWN]
     with pytest.raises(Unresolved):
         execute(desk.bench, proposal)
     assert submits(desk) == 1
-    desk.orders.unreadable = False
+    desk.orders.unreadable, desk.orders.goes_silent_after = False, None
     desk.orders.fill(next(iter(desk.orders.book)))
     assert execute(desk.bench, proposal).state is P.DONE
     assert submits(desk) == 1

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from spy32.domain.market import DailyBar, Datum, MarketSnapshot, Right, Tried
 from spy32.options.surface import Smile, smile
 from spy32.rules import indicators
-from spy32.rules.figures import ORDER, figures, finished, iv_at_delta
+from spy32.rules.daily import finished
+from spy32.rules.figures import ORDER, figures, iv_at_delta
 from spy32.sessions import at_new_york, clock_time, years_to_expiration
 from tests import builders as b
 

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spy32.domain.acting import BrokerOrder
 from spy32.domain.deciding import Finding, Proposal
-from spy32.domain.trading import Exposure, Position
+from spy32.domain.trading import Exposure, Mode, Position
+from spy32.lifecycle import FINAL, OrderState
 from spy32.rules import limits
 from spy32.settings import Settings
 from tests import builders
@@ -159,3 +161,90 @@ def test_a_proposal_of_a_recorded_market_has_the_option_session_to_its_end() -> 
     recorded = builders.proposal(market="recorded")
     assert sent(recorded, now=datetime(2025, 10, 6, 20, 15, tzinfo=UTC)) == ()
     assert [f.rule for f in sent(recorded, now=datetime(2025, 10, 6, 20, 16, tzinfo=UTC))] == ["session"]
+
+
+# What a broker adds
+
+
+def test_each_restriction_of_the_account_blocks_an_opening_by_its_word_and_no_closing() -> None:
+    held = builders.account(restrictions=("closing only", "margin call"))
+    for found in (checked(account=held), sent(account=held)):
+        assert rules(found) == ["restriction", "restriction"]
+        assert [finding.figure for finding in found] == ["closing only", "margin call"]
+    assert sent(builders.close_proposal(31), account=held) == ()
+
+
+@pytest.mark.parametrize(
+    ("account", "book", "name"),
+    [
+        ({"net_liquidation": D("NaN")}, {}, "net liquidation"),
+        ({"buying_power": D("NaN")}, {}, "buying power"),
+        ({"buying_power": D("Infinity")}, {}, "buying power"),
+        ({}, {"open_risk": D("NaN")}, "risk of open trades"),
+        ({}, {"week_loss": D("NaN")}, "week's loss"),
+    ],
+)
+def test_a_figure_that_is_none_refuses_by_its_name(account: dict[str, Any], book: dict[str, Any], name: str) -> None:
+    for found in (
+        checked(account=builders.account(**account), **book),
+        sent(account=builders.account(**account), **book),
+    ):
+        assert rules(found) == ["unknown"]
+        assert name in found[0].message
+
+
+def test_a_maximum_loss_that_is_none_refuses() -> None:
+    assert rules(sent(builders.proposal(max_loss=D("NaN")))) == ["unknown"]
+
+
+@pytest.mark.parametrize(("mode", "blocked"), [(Mode.PAPER, []), (Mode.SANDBOX, ["unknown"]), (Mode.LIVE, ["unknown"])])
+def test_a_broker_s_account_without_an_options_level_opens_nothing(mode: Mode, blocked: list[str]) -> None:
+    assert rules(checked(account=builders.account(mode=mode, options_level=" "))) == blocked
+
+
+def test_what_was_made_for_one_account_and_mode_is_not_sent_in_another() -> None:
+    other = builders.account(number="5WX09999")
+    (found,) = sent(account=other)
+    assert found.rule == "account" and "5WX0" not in found.message
+    assert rules(sent(account=builders.account(mode=Mode.LIVE))) == ["mode"]
+    live = builders.proposal(mode=Mode.LIVE)
+    assert rules(sent(live)) == ["mode"]
+    assert rules(sent(builders.close_proposal(31, mode=Mode.LIVE))) == ["mode"]
+
+
+def at_broker(state: OrderState, strike: str = "635") -> BrokerOrder:
+    legs = (builders.leg(strike),)
+    return BrokerOrder(broker_id="77", reference="", status="Odd", state=state, limit=D("0.5"), quantity=1, legs=legs)
+
+
+@pytest.mark.parametrize("state", [OrderState.WORKING, OrderState.UNKNOWN, OrderState.SUBMITTING])
+def test_a_leg_in_a_living_order_at_the_broker_is_a_duplicate_whoever_placed_it(state: OrderState) -> None:
+    found = tuple(limits.on_order(builders.proposal(), (at_broker(state), at_broker(state, "600"))))
+    assert rules(found) == ["duplicate"]
+    assert "order 77" in found[0].message
+    assert rules(tuple(limits.on_order(builders.close_proposal(31), (at_broker(state),)))) == ["duplicate"]
+
+
+@pytest.mark.parametrize("state", sorted(FINAL))
+def test_an_order_that_has_ended_is_none(state: OrderState) -> None:
+    assert tuple(limits.on_order(builders.proposal(), (at_broker(state),))) == ()
+
+
+@pytest.mark.parametrize(
+    ("ahead", "mode", "blocked"),
+    [
+        (None, Mode.PAPER, False),
+        (None, Mode.SANDBOX, True),
+        (None, Mode.LIVE, True),
+        (0.0, Mode.LIVE, False),
+        (120.0, Mode.LIVE, False),
+        (-120.0, Mode.LIVE, False),
+        (120.5, Mode.LIVE, True),
+        (-120.5, Mode.SANDBOX, True),
+        (121.0, Mode.PAPER, True),
+        (float("nan"), Mode.LIVE, True),
+        (float("inf"), Mode.LIVE, True),
+    ],
+)
+def test_the_clocks_are_two_minutes_apart_at_most(ahead: float | None, mode: Mode, blocked: bool) -> None:
+    assert rules(tuple(limits.clocks(ahead, mode))) == (["clock"] if blocked else [])

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import jsonschema
 import pytest
 
-from tests.live_world import World, world
+import spy32
+from tests.live_world import MONDAY, World, world
 from tests.servers import web
+from tests.servers.cboe import edited
 from tests.servers.xai import KEY
 
 CBOE_ONLY = {
@@ -164,7 +167,79 @@ def test_a_stale_first_source_is_passed_over(monday: World) -> None:
     assert (code, run["market"]["source"]) == (0, "yahoo"), run["run"]
 
 
+def test_a_vix_that_cboe_lacks_comes_from_yahoo(monday: World) -> None:
+    monday.cboe.always["quotes/_VIX.json"] = web.status(503)
+    code, _ = monday.analyze(*RULES)
+    assert code == 0
+    vix = monday.figure("market.vix")
+    assert vix["value"] is not None
+    assert "yahoo" in vix["source"].lower()
+
+
+def test_a_vix_of_another_day_is_missing_and_halves_the_size(monday: World) -> None:
+    def of_last_week(found: dict[str, object]) -> None:
+        data = found["data"]
+        assert isinstance(data, dict)
+        data["last_trade_time"] = "2025-08-19T16:14:59"
+
+    monday.cboe.always["quotes/_VIX"] = edited(of_last_week)
+    code, run = monday.analyze(*RULES, **CBOE_ONLY)
+    assert code == 0, run
+    vix = monday.figure("market.vix")
+    assert vix["value"] is None
+    assert "not of 2025-08-25" in vix["missing"]
+
+
+def test_a_companys_earnings_reach_the_run(tmp_path: Path) -> None:
+    with world(tmp_path / "home", tickers=("SPY", "AAPL")) as monday:
+        monday.home.mkdir()
+        (monday.home / "config.toml").write_text('[profile.apple]\nunderlying = "AAPL"\n')
+        monday.yahoo.calendars["AAPL"] = [int((MONDAY + timedelta(days=16)).timestamp())]
+        shown = json.loads(monday.spy32("market", "--profile", "apple", "--market", "cboe", "--json").stdout)
+        assert [event["day"] for event in shown["events"] if event["kind"] == "earnings"] == ["2025-09-10"]
+
+
+def test_no_source_that_can_be_asked_is_a_matter_of_settings(monday: World) -> None:
+    env = {"SPY32_MARKET_CHAIN": "tastytrade"}
+    for words in (("expirations",), ("market",), ("analyze", *RULES)):
+        done = monday.spy32(*words, **env)
+        assert done.returncode == 78, done.stderr
+        assert "market.chain" in done.stderr
+
+
+def test_what_a_source_sent_is_kept_when_the_run_could_not_use_it(monday: World) -> None:
+    monday.cboe.always["/options/"] = edited(lambda found: found.update(symbol="QQQ"))
+    code, _ = monday.analyze(*RULES, **CBOE_ONLY)
+    assert code == 65
+    raw = json.loads(monday.spy32("show", "--raw", "--json").stdout)
+    assert {document["source"] for document in raw["documents"]} == {"cboe"}
+
+
+def test_a_source_that_was_asked_for_by_name_and_is_dead_may_be_tried_again(monday: World) -> None:
+    code, run = monday.analyze("--market", "yahoo", *RULES, SPY32_YAHOO_URL="http://127.0.0.1:9")
+    assert code == 75
+    assert "yahoo" in run["run"]["reasons"][0].lower()
+
+
 # The model.
+
+
+def test_the_model_is_not_asked_when_nothing_could_be_traded(monday: World) -> None:
+    low = {f"SPY32_CONDITIONS_VIX_{word}": level for word, level in (("WARN", "3"), ("HALVE", "4"), ("NONE", "5"))}
+    assert asked(monday, **low) == (0, "no_trade", "condition")
+    assert monday.xai.requests == []
+    shadows = json.loads(monday.spy32("show", "--json").stdout)["shadows"]
+    assert {shadow["analyst"] for shadow in shadows} == {"rules", "trend"}
+
+
+def test_a_stand_in_for_a_failed_model_is_said_and_replays(monday: World) -> None:
+    monday.xai.script = ["x", "y"]
+    done = monday.spy32("analyze", **CBOE_ONLY, SPY32_ANALYST_ON_FAILURE="rules")
+    assert done.returncode == 0
+    assert "gave no answer that can be used" in done.stderr
+    again = monday.spy32("replay", "R1", "--json")
+    assert again.returncode == 0, again.stderr
+    assert {"checks", "size", "proposal", "order"} <= set(json.loads(again.stdout)["checked"])
 
 
 def asked(monday: World, *words: str, **env: str) -> tuple[int, str, str | None]:
@@ -238,7 +313,10 @@ def test_the_shadows_of_a_run_are_on_record_and_change_nothing(monday: World) ->
 def test_the_prompt_can_be_seen_without_a_run_and_without_a_request(monday: World) -> None:
     shown = monday.spy32("analyze", "--prompt-only", "--json", **CBOE_ONLY)
     assert shown.returncode == 0, shown.stderr
-    body = json.loads(json.loads(shown.stdout)["body"])
+    document = json.loads(shown.stdout)
+    schema = json.loads((Path(spy32.__file__).parent / "data" / "schemas" / "spy32.prompt.json").read_text())
+    jsonschema.validate(document, schema)
+    body = json.loads(document["body"])
     assert monday.xai.requests == []
     assert not (monday.home / "paper.db").exists()
     monday.analyze(**CBOE_ONLY)

@@ -39,7 +39,9 @@ class Monday:
     said: list[str] = field(default_factory=list)
 
     def kit(self) -> Kit:
-        begun = self.store.begin_run(trigger=Trigger.MANUAL, mode=Mode.PAPER, profile="default", at=self.clock())
+        begun = self.store.begin_run(
+            trigger=Trigger.MANUAL, mode=self.settings.mode, profile="default", at=self.clock()
+        )
         return Kit(
             store=self.store,
             sources=Sources.alone(self.market),

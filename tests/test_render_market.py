@@ -21,7 +21,8 @@ from spy32.domain.market import Datum, Dividend, MarketSnapshot, Right, Tried
 from spy32.options.surface import Smile, smile
 from spy32.render import market_pages as m
 from spy32.render import market_pictures as drawing
-from spy32.rules.figures import ORDER, figures, finished
+from spy32.rules.daily import finished
+from spy32.rules.figures import ORDER, figures
 from spy32.sessions import years_to_expiration
 from tests import builders as b
 from tests.reader import screen, shown

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.acting import Mark
+from spy32.domain.acting import Adoption, Mark, Transaction, TransactionKind
 from spy32.domain.market import RawDocument
 from spy32.errors import StoreTrouble
+from spy32.lifecycle import TradeState
 from spy32.schema import (
     APPEND_ONLY,
     APPLICATION_ID,
@@ -98,6 +99,9 @@ def _one_of_everything(store: Store) -> None:
     store.begin_attempt(1, asking(), NOW)
     store.save_documents(1, (RawDocument(source="cboe", name="chain", at=NOW, body=b"{}"),), NOW)
     assert trade.id is not None
+    line = Transaction(id="1", kind=TransactionKind.TRADE, at=later(900), symbol=trade.legs[0].symbol)
+    gone = Adoption(trade_id=trade.id, state=TradeState.CLOSED, spreads=1, transactions=(line,), reason="by hand")
+    store.adopt(gone, was=TradeState.OPEN, held=2, at=later(900))
     store.add_mark(Mark(trade_id=trade.id, at=later(900), spot=671.0, mid=Decimal("0.50"), natural=Decimal("0.55")))
 
 

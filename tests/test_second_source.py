@@ -60,10 +60,13 @@ def test_spots_that_lie_apart_stop_the_run(share: float, verdict: Verdict) -> No
 
 
 def test_a_wild_market_may_move_further_in_a_quarter_of_an_hour() -> None:
-    """At a VIX of 80 three standard deviations of 15 minutes are 2.96 %."""
-    wild = {"volatility": {"vix": builders.datum(80.0)}}
-    assert gates(other(builders.SPOT * 1.025), **wild)["second_spot"].verdict is Verdict.PASS
-    assert gates(other(builders.SPOT * 1.032), **wild)["second_spot"].verdict is Verdict.STOP
+    """At a VIX of 30 three standard deviations of 15 minutes are 1.11 %; more than 1.5 % is another price."""
+    wild = {"volatility": {"vix": builders.datum(30.0)}}
+    assert gates(other(builders.SPOT * 1.010), **wild)["second_spot"].verdict is Verdict.PASS
+    assert gates(other(builders.SPOT * 1.012), **wild)["second_spot"].verdict is Verdict.STOP
+    absurd = {"volatility": {"vix": builders.datum(5000.0)}}
+    assert gates(other(builders.SPOT * 1.014), **absurd)["second_spot"].verdict is Verdict.PASS
+    assert gates(other(builders.SPOT * 1.030), **absurd)["second_spot"].verdict is Verdict.STOP
 
 
 def test_a_spot_that_moved_with_its_options_is_no_difference_of_quotes() -> None:

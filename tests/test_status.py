@@ -239,6 +239,15 @@ def test_a_working_order_that_nobody_follows_is_told(store: Store) -> None:
     assert reasons(store) == ["order spy32-P1-1-1 of P1 works at the broker and no process follows it"]
 
 
+def test_a_sent_proposal_whose_orders_have_ended_is_told_with_the_reason(store: Store) -> None:
+    made, _, order = stores.sent(store, run_id=run(store, Outcome.PROPOSED))
+    assert order.id is not None
+    why = "uneven fill: one leg has 2, the other 1"
+    store.move_order(order.id, was=OrderState.WORKING, now=OrderState.CANCELLED, at=b.later(minutes=9), reason=why)
+    assert reasons(store) == [f"P{made.id} is not at rest: {why}"]
+    assert "next: spy32 reconcile\n" in ask(desk(store), "status")
+
+
 def test_a_filled_trade_needs_nobody_and_an_assigned_one_does(store: Store) -> None:
     _, trade = stores.filled(store, run_id=run(store, Outcome.PROPOSED))
     assert reasons(store) == []

@@ -18,7 +18,7 @@ from spy32.domain.running import Outcome
 from spy32.errors import Refused, StoreTrouble, Usage
 from spy32.ports import Journal
 from spy32.records.values import MOST
-from spy32.schema import version_of
+from spy32.schema import VERSION, version_of
 from spy32.store import Store, is_sound
 from tests import builders
 from tests.builders import NOW, later
@@ -332,7 +332,7 @@ def old(tmp_path: Path) -> Path:
 
 def test_a_first_layout_is_upgraded_after_a_backup_with_its_history_whole(old: Path) -> None:
     with opened(old) as store:
-        assert version_of(store.db) == 2
+        assert version_of(store.db) == VERSION
         report = store.verify(head=HEAD)
         assert (report.broken, report.head, report.events) == (None, HEAD, 22)
         assert store.check() == ()
@@ -376,5 +376,5 @@ def test_a_backup_of_the_first_layout_can_be_restored(old: Path, tmp_path: Path)
     target.parent.mkdir()
     Store.restore(old, target)
     with opened(target) as store:
-        assert (version_of(store.db), store.verify(head=HEAD).broken) == (2, None)
+        assert (version_of(store.db), store.verify(head=HEAD).broken) == (VERSION, None)
         asked(store, 1)

@@ -347,7 +347,22 @@ def test_nothing_is_replaced_beside_another_working_order(store: Store) -> None:
         store.begin_order(replacement(made, yes, number(new)), at=later(410))
 
 
-@pytest.mark.parametrize("state", [O.FILLED, O.CANCELLED, O.REPLACED])
+def test_an_order_that_was_cancelled_with_nothing_filled_gives_way_to_another(store: Store) -> None:
+    """Where a broker refuses replacements the price is changed so: cancel, confirm, then a new order."""
+    made, yes, old = sent(store)
+    store.move_order(number(old), was=O.WORKING, now=O.CANCELLED, at=later(400))
+    assert store.begin_order(replacement(made, yes, number(old)), at=later(410)).replaces == old.id
+
+
+def test_an_order_that_was_cancelled_with_a_part_filled_does_not(store: Store) -> None:
+    made, yes, old = sent(store)
+    store.record_fills(number(old), builders.fills(quantity=1), fees=Decimal(0), at=later(399))
+    store.move_order(number(old), was=O.WORKING, now=O.CANCELLED, at=later(400))
+    with pytest.raises(Refused):
+        store.begin_order(replacement(made, yes, number(old)), at=later(410))
+
+
+@pytest.mark.parametrize("state", [O.FILLED, O.REPLACED])
 def test_an_order_that_does_not_work_cannot_be_replaced(store: Store, state: OrderState) -> None:
     made, yes, old = sent(store)
     store.move_order(number(old), was=O.WORKING, now=state, at=later(400))

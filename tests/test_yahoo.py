@@ -72,8 +72,8 @@ class TestContract(MarketContract):
     def make(self) -> YahooMarket:
         return self._market
 
-    def test_dividends_are_in_order_and_at_most_one_is_past(self) -> None:
-        """Yahoo has past ones only, all of the last year; the policy takes the coming ones from the table."""
+    def test_dividends_are_those_of_the_last_year(self) -> None:
+        """Yahoo has past ones only; the coming ones are taken from the table."""
         days = [one.ex_date for one in self._market.dividends("SPY")]
         assert days == sorted(set(days))
         assert all(AT.date() - timedelta(days=366) < day <= AT.date() for day in days)

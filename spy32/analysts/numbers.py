@@ -177,8 +177,12 @@ class _Sent:
         cited = {path.split(".")[1] for path in grounds.cited if path.startswith("menu.")}
         self._meant = {name for name in rendered.ids if name in cited or any(name in text for text in words)}
         self._meant |= {grounds.chosen} if grounds.chosen is not None else set()
-        fields = (text for sent in rendered.fields.values() for text in (sent.text, sent.note))
-        printed = read(" ; ".join((rendered.system, rendered.user, rendered.as_of, *fields)))
+        meant = (sent for path, sent in rendered.fields.items() if self._is_meant(path))
+        fields = (text for sent in meant for text in (sent.text, sent.note))
+        # The figures of another spread are no figures of the one that is spoken of.
+        others = set(rendered.ids) - self._meant
+        lines = (line for line in rendered.user.splitlines() if not others & set(line.replace("|", " ").split()[:1]))
+        printed = read(" ; ".join((rendered.system, *lines, rendered.as_of, *fields)))
         self._digits = {_as_printed(one) for one in printed if isinstance(one, Number)}
         # `bars.2025-10-03` and `events.fomc.2025-10-29` have their day in the path.
         days = (*printed, *read(" ; ".join(rendered.fields)))

@@ -99,7 +99,7 @@ def agreed(samples: Sequence[Recommendation], menu: Menu, quorum: float) -> Reco
     """One recommendation for all samples, with the votes on it; see the top of this module for the rule.
 
     The words are those of the sample whose probability is nearest the median of the winner's samples; marks and
-    vetoes are those of all samples that chose the winner, so that asking again never talks a veto away.
+    vetoes are those of all samples whose votes made up its quorum, so that asking again never talks a veto away.
     """
     samples = [_on_menu(sample, menu) for sample in samples]
     votes = tally(samples, menu)
@@ -108,6 +108,8 @@ def agreed(samples: Sequence[Recommendation], menu: Menu, quorum: float) -> Reco
     if chosen is None:
         return _disagreement(samples, votes, menu, quorum)
     ours = [sample for sample in samples if _vote(sample, menu) == chosen]
+    carried = _carried_by(chosen, votes, menu, quorum)
+    carriers = [sample for sample in samples if _vote(sample, menu) in carried]
     stated = [sample.probability for sample in ours if sample.probability is not None]
     middle = median(stated) if stated else None
     speaker = min(ours, key=lambda one: abs((one.probability or 0) - middle)) if middle is not None else ours[0]
@@ -115,9 +117,18 @@ def agreed(samples: Sequence[Recommendation], menu: Menu, quorum: float) -> Reco
         speaker,
         probability=middle,
         votes=votes,
-        marks=_all(mark for sample in ours for mark in sample.marks) + split,
-        vetoes=_all(veto for sample in ours for veto in sample.vetoes),
+        marks=_all(mark for sample in carriers for mark in sample.marks) + split,
+        vetoes=_all(veto for sample in carriers for veto in sample.vetoes),
     )
+
+
+def _carried_by(chosen: str, votes: Mapping[str, int], menu: Menu, quorum: float) -> frozenset[str]:
+    """The votes that made up the quorum: those for the winner, and its neighbours' where they were needed."""
+    winning = menu.find(chosen)
+    if winning is None or votes[chosen] / sum(votes.values()) >= quorum - 1e-9:
+        return frozenset({chosen})
+    near, side = _neighbours(winning, menu), winning.spread.strategy
+    return frozenset(one.id for one in menu.side(side) if _strike(one) in near)
 
 
 def _on_menu(sample: Recommendation, menu: Menu) -> Recommendation:

@@ -11,7 +11,7 @@ from dataclasses import replace as changed
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from spy32.domain.acting import BrokerOrder, DryRun, Fill
+from spy32.domain.acting import BrokerOrder, DryRun, Fill, Transaction
 from spy32.domain.market import LegQuotes, Right
 from spy32.domain.trading import CENT, MULTIPLIER, Account, Action, Leg, Mode, Position
 from spy32.errors import BrokerRefused, Unavailable
@@ -19,7 +19,7 @@ from spy32.lifecycle import FINAL, OrderState
 from spy32.ports import Clock, Ledger, Market
 from spy32.rules import costs
 from spy32.rules.pricing import natural_and_mid
-from spy32.sessions import market_date
+from spy32.sessions import market_date, session
 from spy32.settings import Settings
 
 STATES = {
@@ -44,7 +44,10 @@ class PaperBroker:
     # AccountDesk
 
     def facts(self) -> Account:
-        """Cash and positions at their opening prices; buying power is what the worst expiration leaves of it."""
+        """Cash and positions at their opening prices.
+
+        Buying power is what the worst expiration leaves of the cash, less what working orders would use up.
+        """
         cash = self._ledger.paper_cash()
         held = self._ledger.paper_positions()
         at_cost = sum((_cost(position) for position in held), Decimal(0))
@@ -52,13 +55,20 @@ class PaperBroker:
             number=self._number,
             mode=Mode.PAPER,
             net_liquidation=cash + at_cost,
-            buying_power=cash - requirement(held),
+            buying_power=cash - requirement(held) - self._reserved(),
             options_level="paper: defined risk",
             positions=held,
         )
 
     def positions(self) -> tuple[Position, ...]:
         return self._ledger.paper_positions()
+
+    def transactions(self, since: date) -> tuple[Transaction, ...]:
+        """None: the book of a paper account has orders and fills only."""
+        return ()
+
+    def clock_ahead(self) -> float | None:
+        return None
 
     # Orders
 
@@ -69,7 +79,15 @@ class PaperBroker:
             errors = self._preflight(order)
         except BrokerRefused as refusal:
             return DryRun(accepted=False, errors=(refusal.message,))
-        return DryRun(accepted=not errors, errors=errors, fees=self._fees(order), buying_power_change=self._use(order))
+        return DryRun(
+            accepted=not errors,
+            errors=errors,
+            fees=self._fees(order),
+            buying_power_change=self._use(order),
+            limit=order.limit,
+            quantity=order.quantity,
+            legs=order.legs,
+        )
 
     def submit(self, body: str) -> BrokerOrder:
         order = parsed(body)
@@ -110,9 +128,16 @@ class PaperBroker:
             # Stricter than tastytrade, which does not de-duplicate: on paper a doubled reference is always our defect.
             errors.append(f"duplicate_reference: {order.reference} was placed before")
         free = self.facts().buying_power
-        if self._use(order) > free:
+        if self._use(order) > max(free, Decimal(0)):
             errors.append(f"margin_check_failed: needs {self._use(order):.2f} of buying power, {free:.2f} is free")
         return tuple(errors)
+
+    def _reserved(self) -> Decimal:
+        """Buying power that working orders would use up, each by itself; one that frees some reserves nothing."""
+        working = (
+            order for order in self._ledger.paper_orders() if order.state not in FINAL and not self._is_over(order)
+        )
+        return sum((max(self._use(order), Decimal(0)) for order in working), Decimal(0))
 
     def _use(self, order: BrokerOrder) -> Decimal:
         """Change in buying power if it fills at its limit: margin - credit + fees, positive when used up."""
@@ -149,9 +174,13 @@ class PaperBroker:
         return found
 
     def _is_over(self, order: BrokerOrder) -> bool:
-        """A Day order lives as long as its New York day."""
-        is_day = json.loads(order.body)["time-in-force"] == "Day"
-        return is_day and order.placed_at is not None and market_date(order.placed_at) < market_date(self._clock())
+        """A Day order lives as long as its New York day, any other until its contracts trade no more."""
+        now = self._clock()
+        if json.loads(order.body)["time-in-force"] == "Day":
+            return order.placed_at is not None and market_date(order.placed_at) < market_date(now)
+        last = min(leg.expiration for leg in order.legs)
+        here = session(last)
+        return market_date(now) > last if here is None else now >= here.option_close
 
     def _quotes(self, legs: Sequence[Leg]) -> LegQuotes | None:
         assert self._market is not None

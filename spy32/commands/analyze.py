@@ -261,6 +261,9 @@ def _answer(app: "App", asked: Request, run: "Run", *, json: bool, is_new: bool)
         from spy32.render.desk import analyzed
 
         analyzed(app.out, view)
+    if is_new and run.outcome is not Outcome.FAILED and view.recommendation is not None and view.recommendation.failure:
+        said = view.recommendation
+        app.warn(f"R{run.id}: {said.analyst} gave no answer that can be used ({said.failure}): {said.reason}")
     if run.outcome is Outcome.FAILED and is_new:
         app.warn(f"R{run.id} failed ({run.cause}): {'; '.join(run.reasons)}; `spy32 show R{run.id}` shows it")
         raise typer.Exit(run.exit_code)

@@ -1,11 +1,10 @@
-"""`execute` sends what was approved, `cancel` stops what works, `reconcile` settles what is unknown."""
+"""`execute` sends what was approved, `cancel` stops what works."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spy32.commands.common import Json, app_of, proposal_id
-from spy32.errors import Usage
 
 if TYPE_CHECKING:
     from spy32.domain.deciding import Proposal
@@ -26,17 +25,22 @@ def execute(
     json: Json = False,
 ) -> None:
     """Re-quote, re-check, send, work the price, report."""
+    from spy32.commands import consent
+
     app = app_of(ctx)
-    _consent(app, live=live, confirm=confirm)
-    store = app.reading() if dry_run else app.store()
+    consent.check_words(app, live=live, confirm=confirm, dry_run=dry_run)
+    store = app.reading()
     chosen = store.proposal(proposal_id(store, proposal, "approved", "sent", "done"))
+    consent.check_origin(app, store, chosen)
     if dry_run:
         _rehearse(app, chosen, json=json)
         return
+    consent.confirm_live(app, chosen, confirm)
     from spy32.desk.execute import execute as send
 
-    bench = app.bench(store, chosen)
-    done = send(bench, _id(chosen), wait=not no_wait)
+    store = app.store()
+    consent.still_the_same(store, chosen)
+    done = send(app.bench(store, chosen), _id(chosen), wait=not no_wait)
     _show(app, done, json=json)
 
 
@@ -51,28 +55,6 @@ def cancel(ctx: typer.Context, proposal: Annotated[str, typer.Argument(metavar="
     _show(app, store.proposal(_id(chosen)), json=json)
 
 
-def reconcile(ctx: typer.Context, json: Json = False) -> None:
-    """Settle unknown orders by reading at the broker, and show differences; never sends anything."""
-    from spy32.desk.reconcile import reconcile as settle_all
-    from spy32.render.desk import reconciled
-
-    app = app_of(ctx)
-    store = app.store()
-    found = settle_all(lambda number: app.bench(store, store.proposal(number) if number is not None else None))
-    reconciled(app.out, found, json=json)
-    if found.troubles:
-        raise found.troubles[0]
-
-
-def _consent(app: "App", *, live: bool, confirm: str | None) -> None:
-    from spy32.domain.trading import Mode
-
-    if live and app.settings.mode is not Mode.LIVE:
-        raise Usage(f"--live does not go with mode {app.settings.mode}")
-    if confirm is not None and app.settings.mode is not Mode.LIVE:
-        raise Usage(f"--confirm does not go with mode {app.settings.mode}")
-
-
 def _rehearse(app: "App", proposal: "Proposal", *, json: bool) -> None:
     from spy32.desk.execute import rehearse
     from spy32.errors import BrokerRefused, Refused
@@ -80,6 +62,8 @@ def _rehearse(app: "App", proposal: "Proposal", *, json: bool) -> None:
 
     bench = app.bench(app.reading(), proposal)
     shown = rehearse(bench, _id(proposal))
+    if not json:
+        _say_mode(app)
     rehearsal(app.out, shown, json=json)
     bench.stop_if_halted()
     if not shown.answer.accepted:
@@ -92,7 +76,19 @@ def _rehearse(app: "App", proposal: "Proposal", *, json: bool) -> None:
 def _show(app: "App", proposal: "Proposal", *, json: bool) -> None:
     from spy32.render.desk import executed
 
+    if not json:
+        _say_mode(app)
     executed(app.out, app.reading().view(proposal.run_id), json=json)
+
+
+def _say_mode(app: "App") -> None:
+    """The mode in capitals, in front of the answer, wherever a broker was spoken to. Paper says so in the answer."""
+    from spy32.domain.trading import Mode
+    from spy32.render.explain import MODES
+    from spy32.render.out import put
+
+    if app.settings.mode is not Mode.PAPER:
+        put(app.out, f"{MODES[app.settings.mode]}\n")
 
 
 def _id(proposal: "Proposal") -> int:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Held
+    from spy32.domain.trading import Account
     from spy32.settings import Settings
     from spy32.wiring import App
 
@@ -24,7 +25,7 @@ def print_prompt(app: "App", settings: "Settings", *, profile: str, market: str 
 
     sources = app.sources_of_market(market)
     wanted = app.wanted(settings, profile)
-    shown = preview(sources, wanted, app.tell, held=held_of(app))
+    shown = preview(sources, wanted, app.tell, held=held_of(app), account=account_of(app))
     seed = int.from_bytes(os.urandom(4), "big")
     menu = menu_for(shown, wanted, seed)
     version = analysts.version_of(settings)
@@ -46,6 +47,20 @@ def held_of(app: "App") -> "tuple[Held, ...]":
     from spy32.pipeline.collect import held
 
     return held(app.reading()) if app.database.exists() else ()
+
+
+def account_of(app: "App") -> "Account | None":
+    """The paper account as its book has it, or as it would be opened; a broker is not asked for a look."""
+    from spy32.domain.trading import Account, Mode
+
+    if app.settings.mode is not Mode.PAPER:
+        return None
+    if app.database.exists():
+        return app.broker(app.reading(), None).facts()
+    worth = app.settings.paper.account
+    return Account(
+        number=app.account_number, mode=Mode.PAPER, net_liquidation=worth, buying_power=worth, options_level=""
+    )
 
 
 def _indented(schema: object) -> str:

@@ -40,6 +40,8 @@ def replay(
 
 def _ask_again(app: "App", number: int, version: str, *, yes: bool, json: bool) -> None:
     """The model's answer to another prompt on the same snapshot and menu; it changes nothing of the run."""
+    from dataclasses import replace
+
     from spy32.analysts.grok import body_of
     from spy32.clients.xai import dollars, most_ticks
     from spy32.pipeline.again import Question, ask_again
@@ -47,15 +49,16 @@ def _ask_again(app: "App", number: int, version: str, *, yes: bool, json: bool) 
     from spy32.wiring import analysts
 
     question = Question.of(app.reading(), number)
-    settings = app.settings
+    settings = replace(question.settings, xai=app.settings.xai, environment=app.settings.environment)
     sent = analysts.renderer(version, question.settings)(question.menu, question.briefing, question.menu.seed + 1)
     cost = most_ticks(body_of(sent, settings.xai))
-    price = f"R{number} again with {version}: about {sent.tokens:,} tokens to {settings.xai.model}, at most "
-    app.warn(f"{price}{dollars(cost)} an answer")
-    if not yes and not _agreed(app):
-        raise Usage("nothing was asked; --yes asks without this question")
     store = app.store()
     asker = app.asker(settings, store, number, version=version, role="again", seed=question.menu.seed)
+    requests = settings.analyst.samples * settings.xai.attempts
+    price = f"R{number} again with {version}: about {sent.tokens:,} tokens to {settings.xai.model}, "
+    app.warn(f"{price}at most {dollars(cost)} a request and {requests} requests")
+    if not yes and not _agreed(app):
+        raise Usage("nothing was asked; --yes asks without this question")
     answer = ask_again(store, number, question, asker, app.clock)
     asked_again(app.out, question, answer, json=json)
     if answer.exit_code:

@@ -183,6 +183,7 @@ def _again(bench: Bench, shown: Review, made: Proposal) -> Review:
 def _stored(bench: Bench, shown: Review, made: Proposal, ruling: Ruling) -> Review:
     """The proposal as it is kept from now on, drawn up again; the broker's dry run has its word first."""
     from spy32.rules import plan
+    from spy32.rules.echo import disagreements
 
     if shown.proposal is not None and made.hash == shown.proposal.hash:
         return shown
@@ -191,6 +192,7 @@ def _stored(bench: Bench, shown: Review, made: Proposal, ruling: Ruling) -> Revi
     answer = bench.orders.dry_run(body)
     if not answer.accepted:
         raise Refused(f"the broker's dry run refuses it: {'; '.join(answer.errors)}", answer.errors)
+    _allowed(disagreements(made, answer, bench.settings), "the broker's dry run means another order")
     now = bench.clock()
     if shown.proposal is None:
         kept = bench.store.add_proposal(made, body=body, at=now)

@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
-from spy32.desk import settle
+from spy32.desk import history, settle, target
 from spy32.desk.bench import Bench, lock_of
 from spy32.desk.work import wind_down, work
-from spy32.domain.acting import DryRun, Order, OrderKind
+from spy32.domain.acting import BrokerOrder, DryRun, Order, OrderKind
 from spy32.domain.codec import digest
 from spy32.domain.deciding import Approval, Finding, Proposal
 from spy32.domain.market import LegQuotes
 from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Spy32Error, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
-from spy32.rules import drift, limits, plan
+from spy32.rules import drift, echo, limits, plan
 from spy32.sessions import market_date, week_start
 
 SUBMITS = "submits"
@@ -35,9 +35,10 @@ def rehearse(bench: Bench, proposal_id: int) -> Rehearsal:
     approval = _approval_of(bench, proposal)
     order = _first_order(bench, proposal, approval)
     quotes, findings = _last_checks(bench, proposal, approval)
-    return Rehearsal(
-        proposal=proposal, body=order.body, quotes=quotes, findings=findings, answer=bench.orders.dry_run(order.body)
-    )
+    answer = bench.orders.dry_run(order.body)
+    if answer.accepted:
+        findings = (*findings, *echo.disagreements(proposal, answer, bench.settings))
+    return Rehearsal(proposal=proposal, body=order.body, quotes=quotes, findings=findings, answer=answer)
 
 
 def execute(bench: Bench, proposal_id: int, *, wait: bool = True) -> Proposal:
@@ -63,6 +64,8 @@ def _executed(bench: Bench, proposal_id: int, *, wait: bool) -> Proposal:
     proposal = bench.store.proposal(proposal_id)
     if proposal.state is ProposalState.DONE:
         bench.tell(f"P{proposal_id} is done already; nothing was sent")
+        # The process that filled it, or `reconcile`, may have ended before its target was left with the broker.
+        _after_the_fill(bench, proposal_id)
         return proposal
     order = _working(bench, proposal_id) or _sent(bench, proposal_id)
     if order.state is OrderState.WORKING and not wait:
@@ -73,7 +76,7 @@ def _executed(bench: Bench, proposal_id: int, *, wait: bool) -> Proposal:
 
 def _working(bench: Bench, proposal_id: int) -> Order | None:
     """The order of this proposal that is alive at the broker, handed over by an earlier command."""
-    alive = [order for order in bench.store.orders(proposal_id) if order.state is OrderState.WORKING]
+    alive = [order for order in settle.mine(bench, proposal_id) if order.state is OrderState.WORKING]
     return alive[-1] if alive else None
 
 
@@ -118,8 +121,21 @@ def _last_checks(bench: Bench, proposal: Proposal, approval: Approval) -> tuple[
     found = (
         *drift.check(proposal, approval, quotes, bench.settings, now),
         *limits.check_proposal(proposal, account, exposure, bench.settings, now),
+        *limits.on_order(proposal, _others(bench, proposal)),
+        *limits.clocks(bench.account.clock_ahead(), proposal.mode),
     )
     return quotes, found
+
+
+def _others(bench: Bench, proposal: Proposal) -> tuple[BrokerOrder, ...]:
+    """Today's orders at the broker, ours or by hand, without the target of the trade that this closes: that is
+    cancelled before anything is sent."""
+    trade = bench.store.trade(proposal.trade_id) if proposal.trade_id is not None else None
+    resting = target.living(bench, trade.proposal_id) if trade is not None else None
+    ours = (resting.broker_id, resting.reference) if resting is not None else ()
+    return tuple(
+        seen for seen in bench.orders.todays_orders() if seen.broker_id not in ours and seen.reference not in ours
+    )
 
 
 def _first_order(bench: Bench, proposal: Proposal, approval: Approval) -> Order:
@@ -168,35 +184,65 @@ def _committed(bench: Bench, proposal: Proposal, approval: Approval) -> Order:
     """The first order of the approval as `submitting`, after every check and the broker's dry run."""
     proposal_id = _id(proposal)
     _, findings = _last_checks(bench, proposal, approval)
-    reasons = tuple(finding.message for finding in findings if finding.blocks)
-    if reasons:
-        if any(finding.rule in drift.RULES for finding in findings if finding.blocks):
-            _back(bench, proposal_id, f"drifted: {reasons[0]}")
-        raise Refused(f"P{proposal_id} was not sent: {'; '.join(reasons)}", reasons)
+    _refuse_for(bench, proposal_id, findings)
+    if proposal.trade_id is not None:
+        bench.stop_if_halted()
+        _clear_target(bench, proposal.trade_id)
     order = _first_order(bench, proposal, approval)
     answer = bench.orders.dry_run(order.body)
+    for warning in answer.warnings:
+        bench.tell(f"the broker warns: {warning}")
     if not answer.accepted:
-        words = "; ".join(answer.errors)
+        words = "; ".join(answer.errors) or "without a reason"
         _back(bench, proposal_id, f"refused by the broker's dry run: {words}")
         raise BrokerRefused(f"the broker refused P{proposal_id} in its dry run: {words}")
+    _refuse_for(bench, proposal_id, echo.disagreements(proposal, answer, bench.settings))
+    left = settle.room(bench, proposal_id)
+    if not order.quantity <= left:
+        raise Refused(f"P{proposal_id} was not sent: only {left} of {order.quantity} contracts may still be sent")
     bench.stop_if_halted()
     committed = bench.store.begin_order(order, at=bench.clock())
     bench.tell(f"{committed.reference}: submitting at {committed.limit}")
     return committed
 
 
+def _refuse_for(bench: Bench, proposal_id: int, findings: tuple[Finding, ...]) -> None:
+    """`Refused` with every reason; the approval is taken back when it is the market that has moved."""
+    reasons = tuple(finding.message for finding in findings if finding.blocks)
+    if reasons:
+        if any(finding.rule in drift.RULES for finding in findings if finding.blocks):
+            _back(bench, proposal_id, f"drifted: {reasons[0]}")
+        raise Refused(f"P{proposal_id} was not sent: {'; '.join(reasons)}", reasons)
+
+
+def _clear_target(bench: Bench, trade_id: int) -> None:
+    """Cancel the resting target of the trade and confirm it, before anything else may close the trade."""
+    with bench.locks.hold(lock_of(bench.store.trade(trade_id).proposal_id)):
+        target.cancel_target(bench, trade_id)
+
+
 def _report(bench: Bench, proposal_id: int, last: Order) -> Proposal:
     """The proposal at rest when something was filled, else the exception that names how it ended."""
-    alive = [order for order in bench.store.orders(proposal_id) if order.state in IN_FLIGHT]
+    alive = [order for order in settle.mine(bench, proposal_id) if order.state in IN_FLIGHT]
     if alive:
         raise Unresolved(f"order {alive[-1].reference} is {alive[-1].state}; run `spy32 reconcile`")
     filled = settle.conclude(bench, proposal_id, reason=last.reason)
+    proposal = bench.store.proposal(proposal_id)
+    if filled > proposal.quantity:
+        raise Unresolved(f"{filled} spreads of P{proposal_id} were filled and {proposal.quantity} approved")
     if filled > 0:
-        return bench.store.proposal(proposal_id)
+        _after_the_fill(bench, proposal_id)
+        return proposal
     halt = bench.halted()
     if halt is not None:
         raise NotPermitted(f"halted: {halt}; nothing was filled and nothing works; `spy32 resume` lifts it")
     raise _nothing_filled(proposal_id, last)
+
+
+def _after_the_fill(bench: Bench, proposal_id: int) -> None:
+    """The fees that the broker booked, and the target that was approved; asked again it does what is left of it."""
+    history.settle_fees(bench, proposal_id)
+    target.rest_target(bench, proposal_id)
 
 
 def _nothing_filled(proposal_id: int, last: Order) -> Spy32Error:

@@ -1,39 +1,41 @@
-"""Settle what is in flight, cancel what works, and hold our view beside the broker's."""
+"""Settle what is in flight, cancel what works, and take over what the broker's history says when a person asks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from spy32.desk import settle
+from spy32.desk import settle, target
 from spy32.desk.bench import Bench, lock_of
-from spy32.domain.acting import Order
+from spy32.desk.beside import Beside, Holding, beside, holdings
+from spy32.desk.history import Gone, settle_fees
+from spy32.domain.acting import Order, Trade
+from spy32.domain.trading import Mode
 from spy32.errors import Refused, Spy32Error, Unavailable
-from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
+from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holding:
-    """One contract: what our book holds and what the broker shows. Negative is short."""
-
-    symbol: str
-    ours: int
-    broker: int
-
-    @property
-    def agrees(self) -> bool:
-        return self.ours == self.broker
+__all__ = ["Holding", "Reconciled", "adopt", "adoptable", "cancel", "holdings", "reconcile"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reconciled:
-    """What was in flight and how each order stands now, and what could not be settled."""
+    """What was in flight and how each order stands now, what could not be settled, and both views of the account."""
 
     orders: tuple[tuple[Order, Order], ...]
     troubles: tuple[Spy32Error, ...]
-    holdings: tuple[Holding, ...]
+    view: Beside
+
+    @property
+    def holdings(self) -> tuple[Holding, ...]:
+        return self.view.holdings
 
     @property
     def differs(self) -> bool:
-        return not all(holding.agrees for holding in self.holdings)
+        return self.view.differs
+
+    @property
+    def worst(self) -> Spy32Error | None:
+        """What the command ends with: an order whose outcome is unknown before anything else, and None when all is
+        settled, whatever differs."""
+        return min(self.troubles, key=lambda trouble: trouble.code, default=None)
 
 
 def reconcile(bench_of: Callable[[int | None], Bench]) -> Reconciled:
@@ -50,31 +52,54 @@ def reconcile(bench_of: Callable[[int | None], Bench]) -> Reconciled:
         bench = bench_of(proposal_id)
         try:
             with bench.locks.hold(lock_of(proposal_id)):
-                troubles += settle.recover(bench, proposal_id)
+                troubles += _settled(bench, proposal_id)
         except Unavailable as busy:
             troubles.append(busy)
+    for trade in plain.store.trades_owing():
+        if trade.mode is not Mode.PAPER:
+            settle_fees(bench_of(trade.proposal_id), trade.proposal_id)
+    plain = bench_of(None)
     after = tuple((order, plain.store.order(_id(order))) for order in before)
-    return Reconciled(orders=after, troubles=tuple(troubles), holdings=holdings(plain))
+    try:
+        view = beside(plain)
+    except Spy32Error as trouble:
+        view = Beside(holdings=(), troubles=(trouble,))
+    return Reconciled(orders=after, troubles=(*troubles, *view.troubles), view=view)
 
 
-def holdings(bench: Bench) -> tuple[Holding, ...]:
-    """Our open trades beside the broker's positions, contract by contract."""
-    ours: dict[str, int] = {}
-    for trade in bench.store.trades(TradeState.OPEN, TradeState.CLOSING):
-        for leg in trade.legs:
-            ours[leg.symbol] = ours.get(leg.symbol, 0) - leg.action.sign * leg.quantity * trade.quantity
-    broker = {position.symbol: position.quantity for position in bench.account.positions() if position.quantity}
-    return tuple(
-        Holding(symbol=symbol, ours=ours.get(symbol, 0), broker=broker.get(symbol, 0))
-        for symbol in sorted(ours.keys() | broker.keys())
-    )
+def _settled(bench: Bench, proposal_id: int) -> list[Spy32Error]:
+    """The orders of a proposal, then its target; what could not be settled."""
+    return [*settle.recover(bench, proposal_id), *target.follow(bench, proposal_id)]
+
+
+def adoptable(view: Beside) -> tuple[Gone, ...]:
+    """What a person may ask to take over: contracts that are gone for a reason that the broker's history has."""
+    return tuple(gone for gone in view.gone if gone.adoption is not None)
+
+
+def adopt(bench: Bench, chosen: Iterable[Gone]) -> tuple[Trade, ...]:
+    """The trades after what the broker's transactions say of them was taken into our book.
+
+    `Refused` for one that has changed since it was shown, or that an order of ours may still close.
+    """
+    done = []
+    for gone in chosen:
+        assert gone.adoption is not None
+        with bench.locks.hold(lock_of(gone.trade.proposal_id)):
+            trade = bench.store.adopt(gone.adoption, was=gone.trade.state, held=gone.trade.remaining, at=bench.clock())
+        bench.tell(f"T{trade.id}: {gone.trade.state} before, {trade.state} now")
+        done.append(trade)
+    return tuple(done)
 
 
 def cancel(bench: Bench, proposal_id: int) -> int:
-    """Cancel what of this proposal still works, and confirm it; the number of spreads that were filled all the same."""
+    """Cancel what of this proposal still works, and confirm it; the number of spreads that were filled all the same.
+
+    Of an opening that is done this is its resting profit target: the trade stays open, without one.
+    """
     bench.store.proposal(proposal_id)
     with bench.locks.hold(lock_of(proposal_id)):
-        troubles = settle.recover(bench, proposal_id)
+        troubles = _settled(bench, proposal_id)
         if troubles:
             raise troubles[0]
         working = [order for order in bench.store.orders(proposal_id) if order.state is OrderState.WORKING]

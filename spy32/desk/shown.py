@@ -278,11 +278,13 @@ def exposure_of(bench: Bench, run_id: int, now: datetime, *, but: int | None = N
 
 
 def limits_now(bench: Bench, proposal: Proposal, account: Account, now: datetime) -> tuple[Finding, ...]:
-    """The limits judged again on the proposal as it stands."""
-    from spy32.rules import limits
+    """The limits judged again on the proposal as it stands, and whether its choice may be an order in this mode."""
+    from spy32.rules import eligible, limits
 
     exposure = exposure_of(bench, proposal.run_id, now, but=proposal.id)
-    return limits.check_proposal(proposal, account, exposure, bench.settings, now)
+    found = limits.check_proposal(proposal, account, exposure, bench.settings, now)
+    why = eligible.unfit(proposal, bench.store.view(proposal.run_id).recommendation, bench.settings)
+    return found if why is None else (*found, Finding(rule="prompt", message=why))
 
 
 def since_the_run(proposal: Proposal, then: Prices | None, seen: Prices | None, drift: Drift) -> Iterator[Finding]:

@@ -91,6 +91,43 @@ class DryRun:
     fees: Decimal | None = None
     buying_power_change: Decimal | None = None
     """Positive when buying power is used up, dollars."""
+    margin: Decimal | None = None
+    """Change in the margin requirement, dollars, positive when more is required."""
+    limit: Decimal | None = None
+    """As the broker understood it: credit per share, a debit is negative."""
+    quantity: int | None = None
+    legs: tuple[Leg, ...] = ()
+    """As the broker understood them, for one spread."""
+
+
+class TransactionKind(StrEnum):
+    TRADE = "trade"
+    ASSIGNMENT = "assignment"
+    EXERCISE = "exercise"
+    EXPIRATION = "expiration"
+    OTHER = "other"
+
+
+@value
+class Transaction:
+    """One line of the account's history. Dollars; what was paid is negative."""
+
+    id: str
+    kind: TransactionKind
+    at: datetime
+    symbol: str = ""
+    """21-character OCC form, or the ticker of shares, or empty."""
+    action: str = ""
+    """In the broker's words; empty where there is none."""
+    quantity: Decimal = Decimal(0)
+    price: Decimal | None = None
+    net_value: Decimal = Decimal(0)
+    fees: Decimal = Decimal(0)
+    """Commission and fees, positive."""
+    is_final: bool = True
+    """False while the broker calls its fees an estimate."""
+    order_id: str | None = None
+    description: str = ""
 
 
 @value
@@ -115,11 +152,37 @@ class Trade:
     """How a paper fill was made, in words."""
     closed_quantity: int = 0
     """Spreads of it that were bought back already."""
+    fees_final: bool = False
+    """False while the fees are an estimate; only the broker's own history makes them final."""
 
     @property
     def remaining(self) -> int:
         """Spreads that are still held while the trade is open or closing."""
         return self.quantity - self.closed_quantity
+
+
+@value
+class Adoption:
+    """What the broker's history says became of spreads of a trade, taken into our book because a person asked.
+
+    `transactions` are the parts of the broker's lines that are about these spreads. `state` is that of the trade once
+    no spread of it is left.
+    """
+
+    trade_id: int
+    state: TradeState
+    spreads: int
+    transactions: tuple[Transaction, ...]
+    reason: str
+
+    @property
+    def fees(self) -> Decimal:
+        return sum((line.fees for line in self.transactions), Decimal(0))
+
+    @property
+    def gross(self) -> Decimal:
+        """Cash before fees, dollars; what was paid is negative."""
+        return sum((line.net_value + line.fees for line in self.transactions), Decimal(0))
 
 
 @value

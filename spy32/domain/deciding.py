@@ -157,6 +157,8 @@ class ExitPlan:
     last_exit: date
     """The session before expiration: always out by its end."""
     note: str
+    rests_target: bool = False
+    """A closing order at the profit target is left with the broker once the trade is open."""
 
 
 @value

@@ -230,6 +230,8 @@ class Account:
     buying_power: Decimal
     options_level: str
     positions: tuple[Position, ...] = field(default=())
+    restrictions: tuple[str, ...] = ()
+    """Why the broker lets this account open nothing, or nothing of this kind: `closing only`, `margin call` ..."""
 
     @property
     def masked(self) -> str:

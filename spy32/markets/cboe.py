@@ -171,7 +171,7 @@ class CboeMarket(Unserved):
 
 @contextmanager
 def _known(what: str) -> Iterator[None]:
-    """Cboe answers 403 or 404 for what it does not have."""
+    """Cboe answers 403 or 404 for what it does not have; 403 may also be its word for being asked too much."""
     try:
         yield
     except (NotPermitted, Gone):

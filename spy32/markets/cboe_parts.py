@@ -59,6 +59,9 @@ def chain_of(found: Any, ticker: str, now: datetime) -> Chain:
     if stamp - now > AHEAD:
         raise _changed(what, f"their timestamp {stamp:%Y-%m-%d %H:%M:%S} UTC lies ahead of the clock")
     spot = _needed(data, "current_price", what)
+    # A document that is written anew around a price that stands still is as old as that price.
+    traded = _traded_at(data, what)
+    as_of = stamp - DELAY if traded is None else min(stamp - DELAY, traded)
     rows = data.get("options")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise _changed(what, "the field options is not a list of contracts")
@@ -66,7 +69,7 @@ def chain_of(found: Any, ticker: str, now: datetime) -> Chain:
     return Chain(
         underlying=ticker,
         spot=spot,
-        as_of=stamp - DELAY,
+        as_of=as_of,
         source=NAME,
         quotes=_quotes(rows, what),
         delay_seconds=int(DELAY.total_seconds()),

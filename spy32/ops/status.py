@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from spy32.domain.acting import Order, OrderKind
 from spy32.domain.deciding import Proposal
 from spy32.domain.running import HistoryRow, Outcome, Run
-from spy32.lifecycle import OrderState, ProposalState, TradeState
+from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
 from spy32.ops.schedule import FINISHED, LATE_AFTER, MISSED
 from spy32.ports import Locks
 from spy32.sessions import NEW_YORK, WEEKDAYS, Slot, closure, last_slot, market_date, next_slot
@@ -194,6 +194,13 @@ def _orders(scene: Scene, store: "Store") -> Iterator[Waiting]:
         message = _order_trouble(scene, order)
         if message is not None:
             yield Waiting(id=f"P{order.proposal_id}", message=message, command="spy32 reconcile")
+    for made in store.proposals(ProposalState.SENT):
+        assert made.id is not None
+        orders = [order for order in store.orders(made.id) if order.kind is not OrderKind.TARGET]
+        if orders and not any(order.state in IN_FLIGHT for order in orders):
+            # Legs filled unevenly, or fills that contradict the order: only a person at the broker can mend it.
+            why = orders[-1].reason or f"its last order is {orders[-1].state}"
+            yield Waiting(id=f"P{made.id}", message=f"P{made.id} is not at rest: {why}", command="spy32 reconcile")
 
 
 def _order_trouble(scene: Scene, order: Order) -> str | None:
@@ -207,7 +214,7 @@ def _order_trouble(scene: Scene, order: Order) -> str | None:
         return None
     if order.state is OrderState.SUBMITTING:
         return f"{which} was cut off while it was sent"
-    return f"{which} works at the broker and no process follows it"
+    return f"{which} works at the broker and no process follows it" + (f" ({order.reason})" if order.reason else "")
 
 
 def _assigned(store: "Store") -> Iterator[Waiting]:

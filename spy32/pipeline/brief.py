@@ -4,10 +4,12 @@ from datetime import timedelta
 from decimal import Decimal
 
 from spy32.domain.briefing import Briefing, Held
-from spy32.domain.market import Dividend, MarketSnapshot, QualityReport, Verdict
+from spy32.domain.market import Dividend, Gate, MarketSnapshot, QualityReport, Verdict
 from spy32.domain.trading import Account
+from spy32.pipeline.gather import RATE_SETTING
 from spy32.pipeline.kit import Seen
-from spy32.rules.figures import figures, finished
+from spy32.rules.daily import finished
+from spy32.rules.figures import figures
 from spy32.sessions import market_date
 
 BARS = 32
@@ -54,8 +56,11 @@ def _flags(snapshot: MarketSnapshot, report: QualityReport) -> tuple[str, ...]:
     flags = [] if not snapshot.is_recorded else ["recorded market: quotes of the past, not of now"]
     if snapshot.chain.delay_seconds:
         flags.append(f"quotes are delayed by {snapshot.chain.delay_seconds // 60} minutes")
-    warnings = (gate for gate in report.gates if gate.verdict is Verdict.WARN)
-    return (
-        *flags,
-        *(f"gate {gate.name}: {gate.figure}" + (f" ({gate.note})" if gate.note else "") for gate in warnings),
-    )
+    if snapshot.rate.source == RATE_SETTING:
+        flags.append("no source has an interest rate: the one of the settings was used")
+    flags += [f"a run would end here: {_said(gate)}" for gate in report.gates if gate.verdict is Verdict.STOP]
+    return (*flags, *(_said(gate) for gate in report.gates if gate.verdict is Verdict.WARN))
+
+
+def _said(gate: Gate) -> str:
+    return f"gate {gate.name}: {gate.figure}" + (f" ({gate.note})" if gate.note else "")

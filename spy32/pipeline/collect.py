@@ -13,7 +13,7 @@ from spy32.errors import Spy32Error, Unusable
 from spy32.lifecycle import TradeState
 from spy32.options import surface
 from spy32.pipeline.brief import briefing_of
-from spy32.pipeline.gather import Wanted, gather, with_second
+from spy32.pipeline.gather import Gathered, Wanted, gather, with_second
 from spy32.pipeline.kit import Done, Kit, Seen
 from spy32.pipeline.sources import Sources
 from spy32.ports import Market
@@ -24,10 +24,15 @@ from spy32.settings.deciding import deciding
 from spy32.store import Store
 
 
-def collect(kit: Kit, account: Account) -> Done[Seen]:
+def collect(kit: Kit, account: Account | None) -> Done[Seen]:
     """The snapshot of this run, stored with its quality report; `Unusable` names the gate that stops it."""
     wanted = Wanted(underlying=kit.underlying, settings=kit.settings, now=kit.clock(), events=kit.events)
-    found = look(kit.sources, wanted, kit.tell)
+    try:
+        found = look(kit.sources, wanted, kit.tell)
+    except Spy32Error:
+        # What came is worth most when it could not be used.
+        kit.store.save_documents(kit.run_id, kit.documents(), kit.clock())
+        raise
     briefing = briefing_of(found.snapshot, found.seen, found.report, held=held(kit.store), account=account)
     kit.store.save_snapshot(
         kit.run_id,
@@ -72,21 +77,25 @@ def look(sources: Sources, wanted: Wanted, tell: Callable[[str], None]) -> Look:
             stopped.append(found)
     record = next((found for source, found in healthy if source.name not in gathered.checks), None)
     if record is None:
-        return _none_healthy(stopped, healthy)
+        return _none_healthy(stopped, gathered)
     tried = (*record.snapshot.tried, *(_turned_away(each) for each in stopped))
     snapshot = replace(record.snapshot, tried=tried)
-    second = next((found.snapshot.chain for _, found in healthy if found is not record), None)
-    if second is not None:
-        snapshot = with_second(snapshot, second)
+    second = next((found.snapshot for _, found in healthy if found is not record), None)
+    if second is not None and second.target != snapshot.target:
+        why = f"the nearest expiration there is {second.target}, not {snapshot.target}"
+        tried = (*tried, Tried(datum="chain", source=second.source, ok=False, detail=why))
+        snapshot = replace(snapshot, tried=tried)
+    elif second is not None:
+        snapshot = with_second(snapshot, second.chain)
     return Look(snapshot, *judge(snapshot, wanted.settings))
 
 
-def _none_healthy(stopped: list[Look], healthy: list[tuple[Market, Look]]) -> Look:
-    """The first chain that a gate stopped, with all the others' gates on record."""
-    if not stopped:
-        only = healthy[0][0].name
-        raise Unusable(f"no source that may be traded on has a chain; {only} may only check one")
-    first = stopped[0]
+def _none_healthy(stopped: list[Look], gathered: Gathered) -> Look:
+    """The first chain that a gate stopped, with all the others' gates on record; else what its sources said."""
+    ours = [found for found in stopped if found.snapshot.source not in gathered.checks]
+    if not ours:
+        raise gathered.trouble
+    first = ours[0]
     tried = (*first.snapshot.tried, *(_turned_away(each) for each in stopped))
     return Look(replace(first.snapshot, tried=tried), None, first.report)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from typing import TypeVar
 
 from spy32.domain.events import Event, EventBook
@@ -18,6 +19,12 @@ T = TypeVar("T")
 HISTORY = timedelta(days=380)
 """A year of daily bars, as the 32-day row of the old data table asks: 252 returns need a few days more."""
 INDICES = ("vix", "vix9d", "vix3m")
+RATES = (-0.02, 0.20)
+"""A year, continuous: outside of it the figure is not a rate."""
+RATE_AGE = timedelta(days=7)
+RATE_SETTING = "setting market.rate"
+NEAR_FUTURE = timedelta(days=60)
+"""How far ahead a next ex-date is expected by the interval of the past ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +43,8 @@ class Gathered:
     chains: tuple[tuple[Market, Listed], ...]
     checks: frozenset[str]
     """Names of the sources that may only check."""
+    trouble: Spy32Error
+    """Of the sources that may be traded on, when none of them has a chain that can be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +79,7 @@ def gather(sources: Sources, wanted: Wanted, tell: Callable[[str], None]) -> Gat
 
     may_trade = {source.name for source in sources.chain}
     checks = frozenset(source.name for source, _ in chains if source.name not in may_trade)
-    return Gathered(base=base, chains=chains, checks=checks)
+    return Gathered(base=base, chains=chains, checks=checks, trouble=_no_chain(asked.chain, sources))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +87,8 @@ class _Questions:
     chain: Inquiry[Listed]
     history: Inquiry[tuple[object, ...]]
     volatility: Inquiry[dict[str, Datum]]
+    levels: dict[str, Datum]
+    """The VIX family as far as any source had it; a later source fills what an earlier one lacked."""
     vix_history: Inquiry[tuple[tuple[date, float], ...]]
     dividends: tuple[Inquiry[tuple[Dividend, ...]], ...]
     rate: Inquiry[Datum]
@@ -89,6 +100,7 @@ class _Questions:
     def of(cls, sources: Sources, wanted: Wanted) -> "_Questions":
         name, knobs, since = wanted.underlying, wanted.settings.market, wanted.today - HISTORY
         chains = _once((*sources.chain, *sources.checks))
+        levels: dict[str, Datum] = {}
         two = knobs.cross_check and len(chains) > 1
         return cls(
             chain=Inquiry(
@@ -97,7 +109,10 @@ class _Questions:
             history=Inquiry(
                 datum="history", sources=sources.history, ask=lambda source: source.history(name, since) or None
             ),
-            volatility=Inquiry(datum="vix", sources=sources.vix, ask=lambda source: source.volatility() or None),
+            volatility=Inquiry(
+                datum="vix", sources=sources.vix, ask=lambda source: _levels(source, levels, wanted.today)
+            ),
+            levels=levels,
             vix_history=Inquiry(
                 datum="vix year", sources=sources.vix, ask=lambda source: source.volatility_history(since) or None
             ),
@@ -106,7 +121,7 @@ class _Questions:
                 Inquiry(datum="dividends", sources=(each,), ask=lambda source: source.dividends(name))
                 for each in sources.dividends
             ),
-            rate=Inquiry(datum="rate", sources=sources.rate, ask=_served_rate),
+            rate=Inquiry(datum="rate", sources=sources.rate, ask=lambda source: _served_rate(source, wanted.now)),
             moves=Inquiry(
                 datum="moves",
                 sources=sources.vix if knobs.related else (),
@@ -138,8 +153,7 @@ def _snapshot(
     chain, settings = found.chain, wanted.settings
     rate = asked.rate.answer
     if rate is None:
-        value = settings.market.rate
-        rate = Datum(value=value, unit="fraction", source="setting market.rate", as_of=wanted.now)
+        rate = Datum(value=settings.market.rate, unit="fraction", source=RATE_SETTING)
     return MarketSnapshot(
         underlying=wanted.underlying,
         as_of=chain.as_of,
@@ -149,7 +163,7 @@ def _snapshot(
         target=found.target,
         dte=(found.target - wanted.today).days,
         history=asked.history.answer or (),  # type: ignore[arg-type]
-        volatility=asked.volatility.answer or _missing(INDICES, asked.volatility, "percent"),
+        volatility=asked.levels or _missing(INDICES, asked.volatility, "percent"),
         volatility_history=asked.vix_history.answer or (),
         rate=rate,
         dividends=_together(asked.dividends, wanted.today),
@@ -184,10 +198,20 @@ def _listed(source: Market, wanted: Wanted) -> Listed:
     """The chain around the expiration nearest the target, as this source lists it."""
     listed = source.expirations(wanted.underlying)
     target = _target(listed, wanted.today, wanted.settings)
-    chain = source.chain(wanted.underlying, _neighbours(listed, target))
+    chain = _around(source, wanted.underlying, _neighbours(listed, target), target)
     if chain.underlying != wanted.underlying:
         raise Unusable(f"asked for {wanted.underlying}, the source {source.name} answered {chain.underlying}")
     return Listed(chain=chain, target=target)
+
+
+def _around(source: Market, underlying: str, days: tuple[date, ...], target: date) -> Chain:
+    """The chain with the target's neighbours, or of the target alone where one of them cannot be had."""
+    try:
+        return source.chain(underlying, days)
+    except Unusable:
+        if days == (target,):
+            raise
+        return source.chain(underlying, (target,))
 
 
 def _target(listed: tuple[date, ...], today: date, settings: Settings) -> date:
@@ -207,9 +231,38 @@ def _neighbours(listed: tuple[date, ...], target: date) -> tuple[date, ...]:
     return tuple(days[max(place - 1, 0) : place + 2])
 
 
-def _served_rate(source: Market) -> Datum | None:
+def _levels(source: Market, levels: dict[str, Datum], today: date) -> dict[str, Datum] | None:
+    """What this source adds to the VIX family; it served when nothing is missing any more."""
+    served = source.volatility()
+    if not served:
+        return None
+    for name, level in served.items():
+        now = level if source.is_recorded else _of_today(level, today)
+        if name not in levels or levels[name].value is None:
+            levels[name] = now
+    if source.is_recorded or all(levels.get(name) is not None and levels[name].value is not None for name in INDICES):
+        return levels
+    lacking = [f"{name.upper()}: {levels[name].missing}" for name in INDICES if name in levels and levels[name].missing]
+    raise Unavailable("; ".join(lacking) or f"{source.name} has no VIX")
+
+
+def _of_today(level: Datum, today: date) -> Datum:
+    """A level of the VIX of another session is missing, not stale."""
+    if level.value is None or (level.as_of is not None and market_date(level.as_of) == today):
+        return level
+    when = f"it is of {market_date(level.as_of)}" if level.as_of is not None else "it has no time"
+    return Datum(value=None, unit=level.unit, source=level.source, missing=f"{when}, not of {today}")
+
+
+def _served_rate(source: Market, now: datetime) -> Datum | None:
     rate = source.rate()
-    return rate if rate.value is not None else None
+    if rate.value is None:
+        return None
+    if not RATES[0] <= rate.value <= RATES[1]:
+        raise Unusable(f"{source.name}: a rate of {rate.value:.2%} a year is none")
+    if not source.is_recorded and (rate.as_of is None or now - rate.as_of > RATE_AGE):
+        raise Unusable(f"{source.name}: its rate is not of the last {RATE_AGE.days} days")
+    return rate
 
 
 def _some_move(source: Market, tickers: Sequence[str]) -> dict[str, Datum] | None:
@@ -236,7 +289,21 @@ def _together(inquiries: Sequence[Inquiry[tuple[Dividend, ...]]], today: date) -
         for dividend in answer:
             found.setdefault(dividend.ex_date, dividend)
     last = max((day for day in found if day <= today), default=date.min)
-    return tuple(found[day] for day in sorted(found) if day >= last)
+    known = tuple(found[day] for day in sorted(found))
+    return (*(each for each in known if each.ex_date >= last), *_next(known, today))
+
+
+def _next(known: Sequence[Dividend], today: date) -> tuple[Dividend, ...]:
+    """The next ex-dates by the interval of the past ones, as expected; none where a coming one is known."""
+    days = [each.ex_date for each in known]
+    if len(days) < 2 or days[-1] > today:
+        return ()
+    gaps = sorted((after - before).days for before, after in pairwise(days))
+    day, step = days[-1], timedelta(days=gaps[len(gaps) // 2])
+    found = []
+    while (day := day + step) <= today + NEAR_FUTURE and step.days > 0:
+        found.append(Dividend(ex_date=day, amount=known[-1].amount, is_expected=True))
+    return tuple(each for each in found if each.ex_date > today)
 
 
 def _no_chain(inquiry: Inquiry[Listed], sources: Sources) -> Spy32Error:
@@ -244,8 +311,8 @@ def _no_chain(inquiry: Inquiry[Listed], sources: Sources) -> Spy32Error:
     errors = inquiry.errors
     if len(errors) == 1 and not sources.absent:
         return errors[0]
-    said = [f"{tried.source}: {tried.detail}" for tried in sources.absent] + [error.message for error in errors]
+    said = [error.message for error in errors] + [f"{tried.source}: {tried.detail}" for tried in sources.absent]
     words = "no source has a usable chain: " + "; ".join(said)
-    if any(isinstance(error, Unavailable) for error in errors) or not errors:
+    if any(isinstance(error, Unavailable) for error in errors):
         return Unavailable(words)
-    return Unusable(words, gate=getattr(errors[0], "gate", None))
+    return Unusable(words, gate=getattr(errors[0], "gate", None) if errors else None)

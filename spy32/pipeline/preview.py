@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from spy32.domain.briefing import Briefing, Held
 from spy32.domain.market import MarketSnapshot, QualityReport
-from spy32.domain.trading import Menu
+from spy32.domain.trading import Account, Menu
 from spy32.errors import Unusable
 from spy32.pipeline.brief import briefing_of
 from spy32.pipeline.collect import look, stopped_by
@@ -25,9 +25,15 @@ class Preview:
     briefing: Briefing
 
 
-def preview(sources: Sources, wanted: Wanted, tell: Callable[[str], None], held: tuple[Held, ...] = ()) -> Preview:
+def preview(
+    sources: Sources,
+    wanted: Wanted,
+    tell: Callable[[str], None],
+    held: tuple[Held, ...] = (),
+    account: Account | None = None,
+) -> Preview:
     found = look(sources, wanted, tell)
-    briefing = briefing_of(found.snapshot, found.seen, found.report, held=held)
+    briefing = briefing_of(found.snapshot, found.seen, found.report, held=held, account=account)
     return Preview(snapshot=found.snapshot, seen=found.seen, report=found.report, briefing=briefing)
 
 

@@ -1,12 +1,12 @@
 """A run's decision again, offline, from its stored snapshot, with the settings that it was made with."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import isclose
 from typing import Any
 
 from spy32.domain.codec import plain
-from spy32.domain.deciding import Proposal, Recommendation, Ruling
+from spy32.domain.deciding import Decision, Proposal, Recommendation, Ruling
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.trading import Menu
 from spy32.errors import Usage
@@ -90,10 +90,18 @@ def _comparisons(
                 yield f"{role} answer to {answer.prompt}", answer, model.choose(snapshot, menu, briefing)
                 yield f"{role} requests of {answer.prompt}", [], differences
     ruling, proposal = store.ruling(run_id), store.proposal_of_run(run_id)
-    chosen = next((answer for role, answer in answers if role == "chosen"), None)
+    chosen = _decided_by(answers)
     if ruling is None or chosen is None:
         return
     yield from _judged(store, run_id, snapshot, settings, menu, chosen, ruling, proposal)
+
+
+def _decided_by(answers: Sequence[tuple[str, Recommendation]]) -> Recommendation | None:
+    """The answer that the run went by: the analyst's, or the fixed rule's where it stood in for a failed one."""
+    chosen = next((answer for role, answer in answers if role == "chosen"), None)
+    if chosen is None or chosen.decision is not Decision.FAILED:
+        return chosen
+    return next((answer for role, answer in answers if role == "shadow" and answer.analyst == "rules"), None)
 
 
 def _judged(  # noqa: PLR0913, PLR0917 - what a decision consists of

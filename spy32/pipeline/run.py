@@ -7,11 +7,12 @@ from typing import TypeVar
 
 from spy32.domain.deciding import Proposal
 from spy32.domain.running import STEPS, Outcome, Run, Step, StepState
+from spy32.domain.trading import Menu
 from spy32.errors import Spy32Error
 from spy32.pipeline.authenticate import authenticate
 from spy32.pipeline.collect import collect
-from spy32.pipeline.consult import consult
-from spy32.pipeline.kit import Done, Ended, Kit
+from spy32.pipeline.consult import ask_beside, consult
+from spy32.pipeline.kit import Done, Ended, Kit, Seen
 from spy32.pipeline.notify import notify
 from spy32.pipeline.prepare import prepare
 from spy32.pipeline.screen import screen
@@ -34,6 +35,8 @@ class Recorder:
 
     kit: Kit
     done: int = 0
+    question: tuple[Seen, Menu] | None = None
+    """What the analysts were shown, once there is a menu."""
 
     def do(self, name: str, act: Callable[[], Done[T] | Ended]) -> T:
         """The value of a step; a step that ends the run, or fails, is committed first and leaves as an exception."""
@@ -74,7 +77,11 @@ def run(kit: Kit) -> Run:
     except KeyboardInterrupt:
         _finish(kit, Ended(outcome=Outcome.INTERRUPTED, cause="stopped", reasons=("stopped by a signal",)), 130)
         raise
-    return _finish(kit, ending, code)
+    finished = _finish(kit, ending, code)
+    if steps.question is not None:
+        # The run is over by now: a stop here leaves it as it ended.
+        ask_beside(kit, *steps.question)
+    return finished
 
 
 def _weekly(steps: Recorder) -> tuple[Proposal | Ended, int]:
@@ -91,11 +98,12 @@ def _weekly(steps: Recorder) -> tuple[Proposal | Ended, int]:
 
 def _recipe(steps: Recorder) -> Proposal:
     kit = steps.kit
-    account = steps.do("authenticate", lambda: authenticate(kit))
-    seen = steps.do("collect", lambda: collect(kit, account))
+    trader = steps.do("authenticate", lambda: authenticate(kit))
+    seen = steps.do("collect", lambda: collect(kit, trader.account))
     menu = steps.do("screen", lambda: screen(kit, seen))
-    chosen = steps.do("consult", lambda: consult(kit, seen, menu))
-    ruling = steps.do("vet", lambda: vet(kit, seen, menu, chosen, account))
+    steps.question = (seen, menu)
+    chosen = steps.do("consult", lambda: consult(kit, seen, menu, trader.account))
+    ruling = steps.do("vet", lambda: vet(kit, seen, menu, chosen, trader))
     candidate = menu.find(chosen.candidate_id)
     assert candidate is not None
     return steps.do("prepare", lambda: prepare(kit, seen, candidate, ruling, chosen))

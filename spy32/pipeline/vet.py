@@ -1,18 +1,23 @@
 """May it be traded: fresh quotes, market conditions, limits and size, without the analyst."""
 
+from collections.abc import Sequence
 from dataclasses import replace as changed
 
 from spy32.domain.deciding import Finding, Recommendation, Ruling
-from spy32.domain.market import MarketSnapshot
+from spy32.domain.market import LegQuotes, MarketSnapshot
 from spy32.domain.running import Outcome
-from spy32.domain.trading import Account, Candidate, Menu
+from spy32.domain.trading import Candidate, Leg, Menu
+from spy32.errors import Spy32Error, Unavailable, Unusable
+from spy32.pipeline.authenticate import Trader
 from spy32.pipeline.kit import Done, Ended, Kit, Seen
+from spy32.ports import Market
 from spy32.rules import conditions, pricing
+from spy32.rules.eligible import live_words
 from spy32.rules.ruling import rule_on
 from spy32.sessions import market_date, week_start
 
 
-def vet(kit: Kit, seen: Seen, menu: Menu, chosen: Recommendation, account: Account) -> Done[Ruling] | Ended:
+def vet(kit: Kit, seen: Seen, menu: Menu, chosen: Recommendation, trader: Trader) -> Done[Ruling] | Ended:
     """The ruling on the chosen candidate, stored; a refusal ends the run with every reason."""
     candidate = menu.find(chosen.candidate_id)
     if candidate is None:
@@ -21,11 +26,16 @@ def vet(kit: Kit, seen: Seen, menu: Menu, chosen: Recommendation, account: Accou
         )
     if chosen.vetoes:
         return Ended(outcome=Outcome.NO_TRADE, cause="vetoed", reasons=chosen.vetoes)
+    unfit = live_words(chosen.prompt, kit.settings)
+    if unfit is not None:
+        return Ended(outcome=Outcome.NO_TRADE, cause="vetoed", reasons=(unfit,))
+    if trader.account is None or trader.troubles:
+        return Ended(outcome=Outcome.NO_TRADE, cause="account", reasons=trader.troubles)
     now = kit.clock()
     moved = requoted(kit, candidate, seen.snapshot)
     today = market_date(now)
     exposure = kit.store.exposure(run_id=kit.run_id, today=today, week_start=week_start(today))
-    ruling = rule_on(candidate, seen.snapshot, account, exposure, settings=kit.settings, now=now)
+    ruling = rule_on(candidate, seen.snapshot, trader.account, exposure, settings=kit.settings, now=now)
     ruling = changed(ruling, findings=(*moved, *ruling.findings))
     kit.store.save_ruling(kit.run_id, ruling, now)
     if ruling.accepted:
@@ -36,8 +46,21 @@ def vet(kit: Kit, seen: Seen, menu: Menu, chosen: Recommendation, account: Accou
 
 def requoted(kit: Kit, candidate: Candidate, snapshot: MarketSnapshot) -> tuple[Finding, ...]:
     """Quotes of the chosen legs fetched again: has the market left the price that the menu showed?"""
-    quotes = kit.source(snapshot.source).quotes(kit.underlying, candidate.spread.legs)
+    first = kit.source(snapshot.source)
+    others = (each for each in (*kit.sources.chain, *kit.sources.checks) if each.name != first.name)
+    quotes = _quoted((first, *others), kit.underlying, candidate.spread.legs)
     return pricing.moved(candidate, snapshot.spot, quotes, kit.settings.drift)
+
+
+def _quoted(sources: Sequence[Market], underlying: str, legs: Sequence[Leg]) -> LegQuotes:
+    """Of the first source that answers; the answer of a model is not thrown away for one source's bad minute."""
+    errors: list[Spy32Error] = []
+    for source in sources:
+        try:
+            return source.quotes(underlying, legs)
+        except (Unavailable, Unusable) as error:
+            errors.append(error)
+    raise errors[0]
 
 
 def cause_of(ruling: Ruling) -> str:

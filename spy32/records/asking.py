@@ -41,8 +41,8 @@ class Asking(Runs):
         return self._spent(f"{SPENT} where begun_at >= ?", instant(since))
 
     def spent_of_run(self, run_id: int) -> int:
-        """Ticks of every attempt of the run; one without a bill counts with its estimate."""
-        return self._spent(f"{SPENT} where run_id = ?", run_id)
+        """Ticks of the run's own attempts; one without a bill counts with its estimate, asking again later does not."""
+        return self._spent(f"{SPENT} where run_id = ? and role <> 'again'", run_id)
 
     def _spent(self, sql: str, value: object) -> int:
         row = self.row(sql, value)

@@ -7,7 +7,7 @@ from datetime import datetime
 from spy32.domain.acting import BrokerOrder, Fill, Order, OrderKind
 from spy32.domain.trading import Action, Mode
 from spy32.errors import Refused, Usage
-from spy32.lifecycle import IN_FLIGHT, ORDER, OrderState, ProposalState, advance
+from spy32.lifecycle import IN_FLIGHT, ORDER, OrderState, ProposalState, TradeState, advance
 from spy32.records.desk import Desk
 from spy32.records.values import from_e4, instant, to_e4, when
 
@@ -39,6 +39,15 @@ class Orders(Desk):
             for row in self.rows(f"select * from broker_order where state in ({marks}) order by id", *states)
         )
 
+    def known_order(self, broker_id: str, reference: str = "") -> Order | None:
+        """Our order with this id at the broker or with this reference."""
+        row = self.row("select * from broker_order where broker_id = ? or reference = ?", broker_id, reference)
+        return _order(row) if row is not None else None
+
+    def targets(self, proposal_id: int) -> tuple[Order, ...]:
+        """The resting profit targets of an opening, oldest first."""
+        return tuple(order for order in self.orders(proposal_id) if order.kind is OrderKind.TARGET)
+
     def fills(self, order_id: int) -> tuple[Fill, ...]:
         """Everything that was filled of an order, oldest first."""
         return tuple(fill_of(row) for row in self.rows("select * from fill where order_id = ? order by id", order_id))
@@ -49,17 +58,21 @@ class Orders(Desk):
         """Commit an order before it is sent: the one place where the right to send is given, and it is given once.
 
         The first order of an approval takes its proposal from `approved` to `sent`; a later one names the order that
-        it replaces. `Refused` when anything else of the proposal may still fill.
+        it replaces. A profit target rests on the approval of a filled opening, whose proposal stays `done`. `Refused`
+        when anything else of the proposal, or anything else that closes its trade, may still fill.
         """
         self.own_mode(order.mode)
         with self.changing(at, "order submitting") as change:
             old = order.replaces
-            row = self._may_begin(order, at) if old is None else self._may_replace(order, old)
+            if order.kind is OrderKind.TARGET:
+                row = self._may_rest(order)
+            else:
+                row = self._may_begin(order, at) if old is None else self._may_replace(order, old)
             self._nothing_else_lives(order)
             self._within_quantity(order, row)
             number = change.insert("broker_order", **_columns(order), changed_at=change.at)
             change.subject = f"O{number}"
-            if old is None:
+            if old is None and order.kind is not OrderKind.TARGET:
                 change.update("proposal", order.proposal_id, state=ProposalState.SENT, changed_at=change.at, reason="")
         return replace(order, id=number, state=OrderState.SUBMITTING)
 
@@ -98,26 +111,53 @@ class Orders(Desk):
         return row
 
     def _may_replace(self, order: Order, old_id: int) -> sqlite3.Row:
-        """The proposal, sent, with the old order working for the same approval."""
+        """The proposal, sent, with the old order working for the same approval, or cancelled with nothing filled.
+
+        The second is how a price is changed where the broker refuses a replacement: cancel, confirm, then a new order.
+        """
         row = self._expect(order.proposal_id, ProposalState.SENT)
         old = self.order_row(old_id)
         if (old["proposal_id"], old["approval_id"]) != (order.proposal_id, order.approval_id):
             raise Refused(f"order {order.reference} cannot replace {old['reference']}, which is of another approval")
-        if old["state"] != OrderState.WORKING:
+        is_over = (
+            old["state"] == OrderState.CANCELLED and self.row("select 1 from fill where order_id = ?", old_id) is None
+        )
+        if old["state"] != OrderState.WORKING and not is_over:
             raise Refused(f"order {old['reference']} cannot be replaced: it is {old['state']}")
         return row
 
+    def _may_rest(self, order: Order) -> sqlite3.Row:
+        """The opening, done, whose approved exit plan leaves a target at exactly this price, and whose trade is open.
+
+        The approval may be over by now: what it covered was to leave the target as soon as there is a trade.
+        """
+        row = self._expect(order.proposal_id, ProposalState.DONE)
+        made = self.proposal(order.proposal_id)
+        if made.kind != "open" or not made.exit.rests_target or order.limit != -made.exit.profit_target:
+            raise Refused(f"order {order.reference} is not the profit target that was approved with P{made.id}")
+        yes = self.row("select hash from approval where id = ? and proposal_id = ?", order.approval_id, made.id)
+        if order.replaces is not None or yes is None or yes["hash"] != row["hash"]:
+            raise Refused(f"order {order.reference} does not belong to the approval of P{made.id}")
+        trade = self.row("select id, state from trade where proposal_id = ?", made.id)
+        if trade is None or trade["state"] != TradeState.OPEN:
+            how = f"T{trade['id']} is {trade['state']}" if trade is not None else "it opened no trade"
+            raise Refused(f"order {order.reference} has no open trade to close: {how}")
+        return row
+
     def _nothing_else_lives(self, order: Order) -> None:
-        """No other order of the proposal, and no other closing of its trade, may still fill."""
+        """No other order of the proposal, and nothing else that closes its trade, may still fill."""
         marks = ", ".join("?" * len(IN_FLIGHT))
+        trade = """select coalesce(proposal.trade_id, trade.id) from proposal
+            left join trade on trade.proposal_id = proposal.id where proposal.id = ?"""
         found = self.row(
             f"""select reference, state from broker_order
-                where state in ({marks}) and id is not ? and proposal_id in (
-                    select id from proposal where id = ?
-                    union select other.id from proposal join proposal other on other.trade_id = proposal.trade_id
-                    where proposal.id = ?)""",
+                where state in ({marks}) and id is not ? and (
+                    proposal_id = ?
+                    or proposal_id in (select id from proposal where trade_id = ({trade}))
+                    or proposal_id in (select proposal_id from trade where id = ({trade})))""",
             *IN_FLIGHT,
             order.replaces,
+            order.proposal_id,
             order.proposal_id,
             order.proposal_id,
         )
@@ -126,12 +166,18 @@ class Orders(Desk):
 
     def _within_quantity(self, order: Order, proposal: sqlite3.Row) -> None:
         """With what is filled already, never more than was approved, nor more than the trade still holds."""
-        done = self.row("select sum(filled) from broker_order where proposal_id = ?", order.proposal_id)
+        done = self.row(
+            "select sum(filled) from broker_order where proposal_id = ? and kind = ?", order.proposal_id, order.kind
+        )
         allowed = proposal["quantity"] - (done[0] or 0 if done is not None else 0)
-        if proposal["trade_id"] is not None:
-            trade = self.row("select quantity - closed_quantity from trade where id = ?", proposal["trade_id"])
-            assert trade is not None
-            allowed = min(allowed, trade[0])
+        held = self.row(
+            "select quantity - closed_quantity from trade where id = ? or (proposal_id = ? and ? = 'target')",
+            proposal["trade_id"],
+            order.proposal_id,
+            order.kind,
+        )
+        if held is not None:
+            allowed = min(allowed, held[0])
         if not order.quantity <= allowed:
             raise Refused(f"order {order.reference} is for {order.quantity}, only {allowed} may still be sent")
 

@@ -6,13 +6,14 @@ from decimal import Decimal
 from spy32.domain.acting import OrderKind
 from spy32.domain.trading import Exposure
 from spy32.lifecycle import OrderState, ProposalState
-from spy32.records.trades import HELD, Trades
+from spy32.records.adopted import Adopted
+from spy32.records.trades import HELD
 from spy32.records.values import ceiling_e4, from_e4
 
 PENDING = (ProposalState.APPROVED, ProposalState.SENT)
 
 
-class Risk(Trades):
+class Risk(Adopted):
     """Exposure counts fills and what may still be filled, not states."""
 
     def exposure(self, *, run_id: int | None, today: date, week_start: date, but: int | None = None) -> Exposure:

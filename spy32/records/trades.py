@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from spy32.domain.acting import Fill, Mark, Trade, spreads_filled
+from spy32.domain.acting import Fill, Mark, OrderKind, Trade, spreads_filled
 from spy32.domain.codec import canonical
 from spy32.domain.trading import MULTIPLIER, Leg, Mode
 from spy32.errors import Refused, Usage
@@ -26,6 +26,10 @@ from spy32.records.values import (
 )
 
 HELD = (TradeState.OPEN, TradeState.CLOSING)
+_ENTRIES = "proposal_id = ? and kind <> 'target'"
+_CLOSINGS = """proposal_id = ? and kind = 'target'
+    or proposal_id in (select id from proposal where trade_id = ? and kind = 'close')"""
+"""The profit targets of the opening, and every order of a closing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,25 +79,22 @@ class Trades(Orders):
     # Writing
 
     def record_fills(
-        self, order_id: int, fills: Sequence[Fill], *, fees: Decimal, at: datetime, assumption: str = ""
+        self, order_id: int, fills: Sequence[Fill], *, fees: Decimal | None, at: datetime, assumption: str = ""
     ) -> Trade | None:
         """Everything that a broker shows as filled of an order so far, with all its `fees` so far, dollars.
 
         May be told again and again: a fill that is known changes nothing. The first whole spread of an entry opens its
-        trade, more let it grow; the last one of a closing closes it. None while no whole spread is filled.
+        trade, more let it grow; the last one of a closing, or of a profit target, closes it. None while no whole
+        spread is filled. Fees of None or 0 are fees that are not told; ones that were final stay until more is filled.
         """
         with self.changing(at, "filled", f"O{order_id}") as change:
             order = self.order_row(order_id)
-            proposal = self.proposal(order["proposal_id"])
             fresh = self._fresh(order, fills)
-            owed = nearest_e4(fees) - order["fees_e4"]
+            is_told = fees is not None and fees != 0 and (fresh or not order["fees_final"])
+            owed = nearest_e4(fees) - order["fees_e4"] if fees is not None and is_told else 0
             if fresh or owed:
-                self._keep(change, order, proposal.legs, fresh, owed)
-                if proposal.kind == "open":
-                    self._opened(change, order["proposal_id"], assumption)
-                else:
-                    assert proposal.trade_id is not None
-                    self._closed(change, proposal.trade_id)
+                self._keep(change, order, fresh, owed)
+                self.retold(change, order, assumption)
         return self.trade_of_proposal(order["proposal_id"])
 
     def move_trade(
@@ -141,10 +142,11 @@ class Trades(Orders):
                 raise Refused(f"fill {fill.fill_id} of order {order['reference']} is on record with other figures")
         return list(fresh.values())
 
-    def _keep(
-        self, change: Change, order: sqlite3.Row, legs: tuple[Leg, ...], fresh: Sequence[Fill], owed: int
-    ) -> None:
+    def _keep(self, change: Change, order: sqlite3.Row, fresh: Sequence[Fill], owed: int) -> None:
         """Rows of the fills, of the order, and of the cash."""
+        legs = self.proposal(order["proposal_id"]).legs
+        if order["kind"] == OrderKind.TARGET:
+            legs = _closing(legs)
         for fill in fresh:
             change.insert(
                 "fill",
@@ -159,21 +161,31 @@ class Trades(Orders):
         done = self.fills(order["id"])
         _no_more_than_ordered(order, legs, done)
         filled = spreads_filled(done, legs)
-        change.update("broker_order", order["id"], filled=filled, fees_e4=order["fees_e4"] + owed)
+        is_final = None if fresh else order["fees_final"]
+        change.update("broker_order", order["id"], filled=filled, fees_e4=order["fees_e4"] + owed, fees_final=is_final)
         premium = sum(to_e4(fill.price) * fill.action.sign * fill.quantity * MULTIPLIER for fill in fresh)
         for kind, amount in (("premium", premium), ("fees", -owed)):
             if amount:
                 change.insert("cash", book="account", kind=kind, amount_e4=amount, at=change.at, order_id=order["id"])
 
+    def retold(self, change: Change, order: sqlite3.Row, assumption: str = "") -> None:
+        """The trade of an order, after its fills or its fees have changed."""
+        proposal = self.proposal(order["proposal_id"])
+        if proposal.kind == "open" and order["kind"] != OrderKind.TARGET:
+            self._opened(change, order["proposal_id"], assumption)
+        trade = self.trade_of_proposal(order["proposal_id"])
+        if trade is not None and trade.id is not None:
+            self.figured(change, trade.id)
+
     def _opened(self, change: Change, proposal_id: int, assumption: str) -> None:
         """Open the trade of an opening proposal, or let it grow to all its fills."""
         proposal = self.proposal(proposal_id)
-        fills = self._fills_of("select id from broker_order where proposal_id = ?", proposal_id)
+        fills = self._fills_of(f"select id from broker_order where {_ENTRIES}", proposal_id)
         quantity = spreads_filled(fills, proposal.legs)
         if quantity == 0:
             return
         premium = premium_e4(fills, proposal.legs, quantity)
-        fees = self._fees_of("proposal_id = ?", proposal_id)
+        fees = self._fees_of(_ENTRIES, proposal_id)
         columns = {
             "quantity": quantity,
             "premium_e4": premium,
@@ -196,23 +208,58 @@ class Trades(Orders):
             **columns,
         )
 
-    def _closed(self, change: Change, trade_id: int) -> None:
-        """Take what was bought back off a trade; the last spread ends it."""
+    def figured(
+        self,
+        change: Change,
+        trade_id: int,
+        *,
+        ends: TradeState = TradeState.CLOSED,
+        ended_at: datetime | None = None,
+        reason: str = "",
+    ) -> None:
+        """What was closed of a trade, by our orders or as adopted from the broker, its fees and its result.
+
+        The last spread ends it as `ends`; an assigned one has no result before its shares are gone.
+        """
         row = self.trade_row(trade_id)
-        ours = "select id from proposal where trade_id = ? and kind = 'close'"
-        fills = self._fills_of(f"select id from broker_order where proposal_id in ({ours})", trade_id)
-        closing = tuple(replace(leg, action=leg.action.closing) for leg in _trade(row).legs)
-        quantity = spreads_filled(fills, closing)
-        fees = self._fees_of("proposal_id = ?", row["proposal_id"]) + self._fees_of(
-            f"proposal_id in ({ours})", trade_id
+        closing = _closing(_trade(row).legs)
+        fills = self._fills_of(f"select id from broker_order where {_CLOSINGS}", row["proposal_id"], trade_id)
+        bought = spreads_filled(fills, closing)
+        paid = -premium_e4(fills, closing, bought) if bought else 0
+        adopted = self.row(
+            """select coalesce(sum(spreads), 0) as spreads, coalesce(sum(gross_e4), 0) as gross,
+                coalesce(sum(fees_e4), 0) as fees, coalesce(max(state = 'assigned'), 0) as assigned
+                from adoption where trade_id = ?""",
+            trade_id,
         )
-        paid = -premium_e4(fills, closing, quantity) if quantity else 0
-        columns = {"closed_quantity": quantity, "paid_e4": paid, "fees_e4": fees, "changed_at": change.at}
-        if quantity >= row["quantity"]:
-            columns["result_e4"] = _result(row["premium_e4"], paid, fees)
-            if row["state"] in HELD:
-                columns |= {"state": TradeState.CLOSED, **_ending(max(fill.at for fill in fills))}
+        assert adopted is not None
+        owned = "proposal_id = ? or proposal_id in (select id from proposal where trade_id = ?)"
+        fees = self._fees_of(owned, row["proposal_id"], trade_id) + adopted["fees"]
+        closed = bought + adopted["spreads"]
+        columns: dict[str, object] = {
+            "closed_quantity": closed,
+            "paid_e4": paid if adopted["assigned"] else paid - round(adopted["gross"] / MULTIPLIER),
+            "fees_e4": fees,
+            "fees_final": self._are_final(owned, row["proposal_id"], trade_id),
+            "changed_at": change.at,
+        }
+        is_over = closed >= row["quantity"]
+        if (is_over or row["state"] == TradeState.EXPIRED) and not adopted["assigned"]:
+            columns["result_e4"] = (row["premium_e4"] - paid) * MULTIPLIER + adopted["gross"] - fees
+        if is_over and row["state"] in HELD:
+            columns |= {"state": ends, "reason": reason}
+            if ends is not TradeState.ASSIGNED:
+                columns |= _ending(ended_at or max(fill.at for fill in fills))
         change.update("trade", trade_id, **columns)
+
+    def _are_final(self, orders: str, *values: object) -> int | None:
+        """1 when the broker's history has told the fees of every filled order, None before."""
+        row = self.row(
+            f"""select min(coalesce(fees_final, 0)) from broker_order
+                where ({orders}) and exists (select 1 from fill where order_id = broker_order.id)""",
+            *values,
+        )
+        return 1 if row is not None and row[0] else None
 
     def _fills_of(self, orders: str, *values: object) -> tuple[Fill, ...]:
         found = self.rows(f"select * from fill where order_id in ({orders}) order by id", *values)
@@ -221,6 +268,10 @@ class Trades(Orders):
     def _fees_of(self, orders: str, *values: object) -> int:
         row = self.row(f"select sum(fees_e4) from broker_order where {orders}", *values)
         return row[0] or 0 if row is not None else 0
+
+
+def _closing(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
+    return tuple(replace(leg, action=leg.action.closing) for leg in legs)
 
 
 def _no_more_than_ordered(order: sqlite3.Row, legs: tuple[Leg, ...], fills: Sequence[Fill]) -> None:
@@ -268,6 +319,7 @@ def _trade(row: sqlite3.Row) -> Trade:
         result=from_e4(row["result_e4"]) if row["result_e4"] is not None else None,
         assumption=body.assumption,
         closed_quantity=closed,
+        fees_final=bool(row["fees_final"]),
     )
 
 

@@ -27,12 +27,18 @@ def asked_again(out: "Screen", question: "Question", answer: Recommendation, *, 
     lines = [f"again with {answer.prompt}: {_told(answer)}"]
     if then is not None:
         lines.append(f"the run's own choice, {then.analyst} {then.prompt or ''}: {_told(then)}".replace(" :", ":"))
-        same = (then.decision, then.candidate_id) == (answer.decision, answer.candidate_id)
+        same = not (answer.vetoes or then.vetoes) and (then.decision, then.candidate_id) == (
+            answer.decision,
+            answer.candidate_id,
+        )
         lines.append("the same choice" if same else "ANOTHER choice")
+    lines += [f"look at: {flat(mark)}" for mark in answer.marks]
     say(out, [*lines, f"cost {dollars(answer.cost_ticks)}; the run stays as it is"])
 
 
 def _told(answer: Recommendation) -> str:
+    if answer.vetoes:
+        return flat(f"VETOED {answer.candidate_id}: {'; '.join(answer.vetoes)}")
     what = f"{answer.decision} {answer.candidate_id}" if answer.candidate_id is not None else answer.decision.value
     return flat(f"{what}: {answer.reason}")
 
@@ -47,5 +53,9 @@ def _decided(answer: Recommendation | None) -> dict[str, object] | None:
         "decision": answer.decision.value,
         "candidate_id": answer.candidate_id,
         "reason": answer.reason,
+        "vetoes": list(answer.vetoes),
+        "marks": list(answer.marks),
+        "votes": dict(answer.votes),
+        "failure": answer.failure or None,
         "cost_usd": dollars(answer.cost_ticks).removeprefix("$"),
     }

@@ -1,13 +1,13 @@
-"""What the desk commands answer, in short plain lines: a run, an execution, a rehearsal, positions, a replay."""
+"""What the desk commands answer, in short plain lines: a run, an execution, a rehearsal, a replay."""
 
 import json as jsonlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from spy32.domain.acting import Trade
 from spy32.domain.codec import plain
 from spy32.domain.deciding import Proposal
-from spy32.domain.trading import Account
+from spy32.domain.trading import Mode
 from spy32.domain.views import RunView
 from spy32.lifecycle import ProposalState
 from spy32.render.documents import emit, run_document
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from spy32.console import Plain
     from spy32.desk.execute import Rehearsal
-    from spy32.desk.reconcile import Holding, Reconciled
     from spy32.pipeline.replay import Replay
 
     Screen = Console | Plain
@@ -70,7 +69,7 @@ def _execution(view: RunView, proposal: Proposal) -> Iterable[str]:
     trade = view.trade
     if trade is not None:
         opened = f"{trade.quantity} x {proposal.underlying} opened for {trade.credit} credit"
-        yield f"T{trade.id}: {opened}, fees ${trade.fees:,.2f}"
+        yield f"T{trade.id}: {opened}, fees {fees_of(trade)}"
         yield f"  maximum loss ${trade.max_loss:,.2f}" + (f"; {trade.assumption}" if trade.assumption else "")
         target, stop = proposal.exit.profit_target, proposal.exit.stop
         yield f"  out at {target} or better; stop alarm at {stop}; {_exit_days(proposal)}"
@@ -78,6 +77,12 @@ def _execution(view: RunView, proposal: Proposal) -> Iterable[str]:
         yield f"next: spy32 execute P{proposal.id} goes on working it, spy32 cancel P{proposal.id} cancels it"
     elif trade is not None:
         yield f"next: spy32 show T{trade.id}; spy32 positions"
+
+
+def fees_of(trade: Trade) -> str:
+    """Dollars, and whether the broker has told them for good; on paper they are the paper broker's own."""
+    is_estimate = trade.mode is not Mode.PAPER and not trade.fees_final
+    return f"${trade.fees:,.2f}" + (" (an estimate)" if is_estimate else "")
 
 
 def _exit_days(proposal: Proposal) -> str:
@@ -117,71 +122,6 @@ def _rehearsed(shown: "Rehearsal") -> Iterable[str]:
         yield f"fees ${shown.answer.fees:,.2f}"
     if shown.answer.buying_power_change is not None:
         yield f"buying power used ${shown.answer.buying_power_change:,.2f}"
-
-
-def reconciled(out: "Screen", found: "Reconciled", *, json: bool) -> None:
-    """What was in flight, how it stands now, and where we and the broker differ."""
-    if json:
-        orders = [
-            {"reference": now.reference, "was": was.state.value, "now": now.state.value, "filled": now.filled}
-            for was, now in found.orders
-        ]
-        troubles = [trouble.message for trouble in found.troubles]
-        document = {"schema": "spy32.reconciled", "version": 1, "orders": orders, "troubles": troubles}
-        emit(out, {**document, "holdings": _holdings(found.holdings)})
-        return
-    say(out, _reconciliation(found))
-
-
-def _reconciliation(found: "Reconciled") -> Iterable[str]:
-    if not found.orders:
-        yield "nothing was in flight"
-    for was, now in found.orders:
-        yield f"{now.reference}: {was.state} before, {now.state} now, {now.filled} of {now.quantity} filled"
-    for holding in found.holdings:
-        if not holding.agrees:
-            yield f"DIFFERENT {holding.symbol}: ours {holding.ours:+d}, the broker's {holding.broker:+d}"
-    if not found.differs:
-        yield "our positions and the broker's agree"
-
-
-def _holdings(found: Sequence["Holding"]) -> list[dict[str, object]]:
-    return [{"symbol": each.symbol, "ours": each.ours, "broker": each.broker, "agrees": each.agrees} for each in found]
-
-
-def positions(
-    out: "Screen", found: Sequence["Holding"], trades: Sequence[Trade], account: Account, *, json: bool
-) -> None:
-    """Every contract that our book or the broker holds, then the trades that they make up."""
-    if json:
-        document = {
-            "schema": "spy32.positions",
-            "version": 1,
-            "mode": account.mode.value,
-            "account": account.masked,
-            "net_liquidation": f"{account.net_liquidation:.2f}",
-            "buying_power": f"{account.buying_power:.2f}",
-            "positions": _holdings(found),
-            "trades": [
-                {"id": f"T{trade.id}", "state": trade.state.value, "quantity": trade.quantity} for trade in trades
-            ],
-        }
-        emit(out, document)
-        return
-    say(out, _positions(found, trades, account))
-
-
-def _positions(found: Sequence["Holding"], trades: Sequence[Trade], account: Account) -> Iterable[str]:
-    worth, power = f"${account.net_liquidation:,.2f}", f"${account.buying_power:,.2f}"
-    yield f"{account.mode} account {account.masked}: net liquidation {worth}, buying power {power}"
-    for each in found:
-        agrees = "agree" if each.agrees else "DIFFERENT"
-        yield f"  {each.symbol}  ours {each.ours:+d}  broker {each.broker:+d}  {agrees}"
-    for trade in trades:
-        loss = f"${trade.max_loss:,.2f}"
-        yield f"T{trade.id} {trade.state}: {trade.quantity} opened for {trade.credit}, maximum loss {loss}"
-    if not found:
-        yield "no positions"
 
 
 def replayed(out: "Screen", found: "Replay", *, json: bool) -> None:

@@ -192,7 +192,7 @@ def _pictures(
     out: "Console | Plain", briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None"
 ) -> tuple[Prose, ...]:
     from spy32.render import market_pictures as drawing
-    from spy32.rules.figures import finished
+    from spy32.rules.daily import finished
 
     width, plain, figures = out.width, is_ascii(out), briefing.figures
     levels = {name: figures[f"market.{name}"] for name in ("vix9d", "vix", "vix3m") if f"market.{name}" in figures}

@@ -33,8 +33,11 @@ def weigh(
 
 def _volatility(snapshot: MarketSnapshot, limits: Conditions) -> tuple[tuple[Finding, ...], bool]:
     vix, vix3m = _value(snapshot, "vix"), _value(snapshot, "vix3m")
-    if vix is None:
+    if vix is None and snapshot.is_recorded:
         return (_missing("vix", "VIX", "the rules on it were not applied"),), False
+    if vix is None:
+        # How wild today's market is cannot be told, so it is taken for a wild one.
+        return (_missing("vix", "VIX", "the size is halved"),), True
     level = _level(vix, limits)
     if vix3m is None:
         return (*level, _missing("vix_term", "VIX3M", "the term structure was not judged")), vix >= limits.vix_halve

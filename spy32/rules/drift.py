@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from math import exp, isnan, nan
+from math import exp, isfinite, isnan, nan
 
 from spy32.domain.deciding import Approval, Finding, Proposal
 from spy32.domain.market import LegQuotes, Right
@@ -18,7 +18,8 @@ DIVIDEND_YIELD = 0.012
 """About what large index funds pay. In a given month a quarter's dividend falls due, or none."""
 
 DELAYED_SECONDS = 1200
-"""Free sources are a quarter of an hour behind. On paper that is good enough to practise on; with money it is not."""
+"""Free sources are a quarter of an hour behind. That is good enough to practise on, on paper and in the sandbox, which
+has no quotes of its own; with money it is not."""
 
 
 def check(
@@ -26,6 +27,9 @@ def check(
 ) -> tuple[Finding, ...]:
     """Every finding, blocking or not. A closing is judged alike, its debits being negative credits."""
     drift = settings.drift
+    unknown = tuple(_unknown(approval, quotes))
+    if unknown:
+        return unknown
     found = [*_age(proposal, quotes, settings, now), *pricing.underlying_moved(approval.spot, quotes.spot, drift)]
     prices = pricing.natural_and_mid(proposal.legs, quotes.quotes)
     if prices is None:
@@ -43,18 +47,34 @@ def check(
     return tuple(found)
 
 
+def _unknown(approval: Approval, quotes: LegQuotes) -> Iterator[Finding]:
+    """Figures to compare that are none. They say nothing about the market, so the approval stays."""
+    for name, figure in (
+        ("the underlying at approval", approval.spot),
+        ("the underlying now", quotes.spot),
+        ("the mid at approval", approval.mid),
+    ):
+        if not isfinite(figure) or (isinstance(figure, float) and not figure > 0):
+            yield Finding(
+                rule="unknown", message=f"{name} is not known ({figure})", figure=f"{figure}", limit="a price"
+            )
+
+
 def _age(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: datetime) -> Iterator[Finding]:
     """Quotes too old to price an order from; a recorded market has only its own."""
     if proposal.is_recorded:
         return
+    if quotes.delay_seconds > 0 and proposal.mode is Mode.LIVE:
+        message = f"the quotes of {quotes.source} are delayed by {quotes.delay_seconds} s; live orders need live ones"
+        yield Finding(rule="quote_delay", message=message, figure=f"{quotes.delay_seconds} s", limit="0 s")
     age, fresh = (now - quotes.as_of).total_seconds(), settings.drift.quote_seconds
-    most = max(fresh, DELAYED_SECONDS) if proposal.mode is Mode.PAPER else fresh
+    most = fresh if proposal.mode is Mode.LIVE else max(fresh, DELAYED_SECONDS)
     # A quote from the future is a wrong clock, ours or theirs; a little of it is the network's.
     if not -fresh <= age <= most:
         message = f"the quotes of {quotes.source} are {age:.0f} s old; {most} s is the most"
         yield Finding(rule="quote_age", message=message, figure=f"{age:.0f} s", limit=f"{most} s")
     elif age > fresh:
-        message = f"the quotes of {quotes.source} are {age:.0f} s old, which is good enough for paper only"
+        message = f"the quotes of {quotes.source} are {age:.0f} s old, which is good enough for {proposal.mode} only"
         yield Finding(rule="quote_age", message=message, figure=f"{age:.0f} s", limit=f"{fresh} s", blocks=False)
 
 

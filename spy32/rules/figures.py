@@ -5,25 +5,24 @@ volatility are of adjusted closes when every bar of their window has one, so tha
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime
 from functools import partial
 from itertools import pairwise
 from math import isfinite, sqrt
 
-from spy32.domain.market import DailyBar, Datum, MarketSnapshot, OptionQuote, Right, roots_of
+from spy32.domain.market import Datum, MarketSnapshot, OptionQuote, Right, roots_of
 from spy32.options.surface import Smile
 from spy32.rules import indicators
+from spy32.rules.daily import LARGEST_GAP, Daily, finished, served
 from spy32.rules.gate_parts import counted
 from spy32.rules.indicators import Range, Reading, is_price
-from spy32.sessions import CLOSE, at_new_york, market_date, previous_session, session
+from spy32.sessions import market_date, previous_session, session
 
 OF_THE_VIX = frozenset({"SPY", "SPX", "XSP"})
 """What the VIX is the volatility of; no other underlying has a volatility history here."""
 VIX_WINDOW, VIX_LEAST = 252, 200
 """Sessions: a year, and the fewest that speak for one."""
-LARGEST_GAP = timedelta(days=5)
-"""Between two bars, and from the last one to today; more than a long weekend is a hole."""
 SKEW_DELTA = 0.25
 RETURNS = (1, 5, 20, 60)
 VOLATILITIES = (10, 20, 32, 60, 180, 252)
@@ -58,69 +57,7 @@ def figures(snapshot: MarketSnapshot, smile: Smile | None) -> Figures:
     return ours | {f"related.{ticker}": _sound(move) for ticker, move in sorted(snapshot.moves.items())}
 
 
-# Daily bars.
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Daily:
-    """The finished sessions up to the snapshot, without a hole; `short` says why there are not more."""
-
-    bars: tuple[DailyBar, ...]
-    source: str
-    short: str = ""
-
-    @property
-    def closes(self) -> list[float]:
-        return [bar.close for bar in self.bars]
-
-    @property
-    def as_of(self) -> datetime | None:
-        """The close of the newest."""
-        if not self.bars:
-            return None
-        hours = session(self.bars[-1].day)
-        return hours.close if hours is not None else at_new_york(self.bars[-1].day, CLOSE)
-
-    def comparable(self, count: int) -> tuple[list[float], str]:
-        """So many last closes for a return, adjusted when all of them are, and how they are called."""
-        last = self.bars[-count:]
-        adjusted = [bar.adjusted for bar in last if bar.adjusted is not None and is_price(bar.adjusted)]
-        return (adjusted, "adjusted closes") if len(adjusted) == len(last) else ([bar.close for bar in last], "closes")
-
-    def too_few(self, needs: int, noun: str = "close", there: int | None = None) -> str:
-        since = f" ({self.short})" if self.short else ""
-        there = len(self.bars) if there is None else there
-        return f"{counted(there, noun)}{since}, {needs} are needed" if self.bars else self.short
-
-
-def finished(snapshot: MarketSnapshot) -> Daily:
-    """The bars of finished sessions: today's only from its close on, and nothing before a hole."""
-    now = snapshot.judged_at
-    today = market_date(now)
-    hours = session(today)
-    is_over = hours is not None and now >= hours.close
-    known = [bar for bar in snapshot.history if bar.day < today or (is_over and bar.day == today)]
-    known.sort(key=lambda bar: bar.day)
-    source = f"daily bars{_served('history', snapshot)}"
-    if not known:
-        return Daily(bars=(), source=source, short="no daily bars")
-    if today - known[-1].day > LARGEST_GAP:
-        return Daily(bars=(), source=source, short=f"the newest daily bar is of {known[-1].day}")
-    start, short = _run(known)
-    return Daily(bars=tuple(known[start:]), source=source, short=short)
-
-
-def _run(bars: Sequence[DailyBar]) -> tuple[int, str]:
-    """Where the last run without a hole begins, and what stands before it."""
-    for at in range(len(bars) - 1, -1, -1):
-        bar, before = bars[at], bars[at - 1] if at else None
-        if not is_price(bar.close):
-            return at + 1, f"the close of {bar.day} is no price"
-        if before is not None and before.day == bar.day:
-            return at + 1, f"there are two bars of {bar.day}"
-        if before is not None and bar.day - before.day > LARGEST_GAP:
-            return at, f"there is no bar between {before.day} and {bar.day}"
-    return 0, ""
+# Of daily bars.
 
 
 def _of_closes(days: Daily, unit: str, needs: int, compute: Compute, *, comparable: bool = False) -> Datum:
@@ -348,17 +285,12 @@ def _among(
     if market_date(snapshot.judged_at) - past[-1][0] > LARGEST_GAP:
         return _missing("fraction", f"the newest VIX close is of {past[-1][0]}")
     reading = rank(vix.value, [level for _, level in past])
-    window = f"VIX closes {past[0][0]} to {past[-1][0]}{_served('vix year', snapshot)}"
+    window = f"VIX closes {past[0][0]} to {past[-1][0]}{served('vix year', snapshot)}"
     value, used = reading or (None, None)
     return _datum(value, "fraction", window, vix.as_of, used, why="all VIX closes are the same")
 
 
 # Forms.
-
-
-def _served(datum: str, snapshot: MarketSnapshot) -> str:
-    source = next((tried.source for tried in snapshot.tried if tried.datum == datum and tried.ok), None)
-    return f", {source}" if source is not None else ""
 
 
 def _datum(

@@ -16,6 +16,8 @@ SPREADS = 3.0
 """Standard deviations of a quarter of an hour that two spots of different age may lie apart."""
 CARRY_MARK, CARRY_STOP = 0.0015, 0.005
 """Of the spot, between forward less spot of the two: a dividend, a rate or a stale half of a chain shows here."""
+MOST_DRIFT = 0.015
+"""Of the spot: however wild the market is, more is another price."""
 LEG_DELTAS = (0.03, 0.40)
 """Absolute deltas of what may become a leg: wider than any menu."""
 LEG_SLACK = 0.10
@@ -42,14 +44,15 @@ def between(snapshot: MarketSnapshot, first: Smile, second: Smile | None, knobs:
 
 def _why_alone(snapshot: MarketSnapshot) -> str:
     said = [f"{tried.source}: {tried.detail}" for tried in snapshot.tried if tried.datum == "chain" and not tried.ok]
-    return "; ".join(said) or "no second source is set"
+    # The newest word is the one that tells; what was never set up comes last.
+    return "; ".join(reversed(said)) or "no second source is set"
 
 
 def _spot(snapshot: MarketSnapshot, other: float, name: str, knobs: MarketSources) -> Gate:
     """Two documents of different age may differ by what the underlying moves in a quarter of an hour."""
     vix = snapshot.volatility.get("vix")
     drift = SPREADS * vix.value / 100 / math.sqrt(QUARTER_HOURS_A_YEAR) if vix is not None and vix.value else 0.0
-    allowed = max(knobs.spot_agreement, drift)
+    allowed = max(knobs.spot_agreement, min(drift, MOST_DRIFT))
     apart = other / snapshot.spot - 1
     figure = f"{snapshot.source} {snapshot.spot:.2f}, {name} {other:.2f}: {apart * 100:+.2f} %"
     return (passed if abs(apart) <= allowed else stopped)("second_spot", figure, f"within {percent(allowed, 2)}")

@@ -6,13 +6,15 @@ from itertools import pairwise
 from spy32.domain.market import DailyBar, Dividend, Gate, roots_of
 from spy32.domain.trading import Strategy
 from spy32.rules.gate_parts import Grounds, Looked, Quotes, counted, kept, passed, skipped, stopped, warned
-from spy32.sessions import Session, closure, market_date, new_york, previous_session, session
+from spy32.sessions import Session, closure, market_date, new_york, previous_session, session, sessions_between
 
 SETTLED = timedelta(minutes=20)
 """After the open: a feed that is a quarter of an hour late shows the session only from 09:45 on."""
 OLDEST = timedelta(minutes=20)
 AHEAD = timedelta(minutes=2)
 NEAREST = 10
+SILENCE = timedelta(minutes=60)
+"""Without a trade near the money for so long, a feed a quarter of an hour late is dead, or the contracts are."""
 EUROPEAN = frozenset({"SPX", "XSP"})
 QUARTER = timedelta(days=80)
 """Ex-dates are some 91 days apart: a table that ends less than this before the expiration misses none."""
@@ -48,8 +50,8 @@ def quote_age(grounds: Grounds) -> Gate:
 
 
 def same_day_trades(quotes: Quotes, grounds: Grounds) -> Looked:
-    """The newest trade near the money is of today: a chain of yesterday may come under today's time."""
-    limit = f"a trade today at the {NEAREST} strikes nearest the money"
+    """The newest trade near the money is of this hour: a chain that stands still may come under a fresh time."""
+    limit = f"a trade of the last {_minutes(SILENCE)} at the {NEAREST} strikes nearest the money"
     near = sorted({quote.strike for quote in quotes}, key=lambda strike: abs(float(strike) - grounds.spot))[:NEAREST]
     times = [quote.traded_at for quote in quotes if quote.strike in near and quote.traded_at is not None]
     if not times:
@@ -57,7 +59,8 @@ def same_day_trades(quotes: Quotes, grounds: Grounds) -> Looked:
         return Looked(gate=gate, quotes=quotes)
     newest = max(times)
     figure = f"newest {new_york(newest):%Y-%m-%d %H:%M} New York"
-    good = market_date(newest) == grounds.today and newest <= grounds.now + AHEAD
+    age = grounds.now - newest
+    good = market_date(newest) == grounds.today and -AHEAD <= age <= SILENCE
     return Looked(gate=(passed if good else stopped)("same_day_trades", figure, limit), quotes=quotes)
 
 
@@ -136,7 +139,8 @@ def _troubles(bars: tuple[DailyBar, ...], today: date) -> list[str]:
     if not last <= bars[-1].day <= today:
         troubles.append(f"the last bar is not of {last} or {today}")
     for before, after in pairwise(bars):
-        if after.day - before.day > LARGEST_GAP:
+        lacking = sessions_between(before.day, after.day) - 1
+        if after.day - before.day > LARGEST_GAP or lacking > 0:
             troubles.append(f"no bar between {before.day} and {after.day}")
         if not abs(after.close / before.close - 1) <= LARGEST_MOVE:
             troubles.append(f"{after.day} moved {after.close / before.close - 1:+.1%}")

@@ -1,15 +1,20 @@
 """What our own limits say of an entry: every refusal with its figure and limit, and no unlimited by omission."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
+from math import isnan
 
+from spy32.domain.acting import BrokerOrder
 from spy32.domain.deciding import Finding, Proposal
-from spy32.domain.trading import Account, Candidate, Exposure, Leg
+from spy32.domain.trading import Account, Candidate, Exposure, Leg, Mode
+from spy32.lifecycle import FINAL
 from spy32.rules import conditions
 from spy32.rules.sizing import HARD_CAP, buying_power_used
 from spy32.settings import Settings
 from spy32.settings.model import Limits
 
+CLOCK_SECONDS = 120
 NO_SPREADS = frozenset({"covered and cash secured", "covered", "none", "no options"})
 """Options levels, in the broker's words, that carry no credit spread. A word that is not known is not refused here:
 the broker's dry run has the last word on it."""
@@ -19,7 +24,8 @@ def check(
     candidate: Candidate, account: Account, exposure: Exposure, settings: Settings, now: datetime
 ) -> tuple[Finding, ...]:
     """Every limit on opening this spread at all; how many contracts is for `sizing` to say."""
-    return tuple(_entry(candidate.spread.legs, account, exposure, settings.limits))
+    unknown = tuple(_unknown(account, exposure, {"the maximum loss": candidate.max_loss}))
+    return unknown or tuple(_entry(candidate.spread.legs, account, exposure, settings.limits))
 
 
 def check_proposal(
@@ -30,15 +36,69 @@ def check_proposal(
     `exposure` is without the proposal itself. A closing takes risk away, so only the session limits it.
     """
     found = list(conditions.not_in_session(now, is_recorded=proposal.is_recorded))
+    found += _another_account(proposal, account, settings)
     if proposal.kind != "open":
         return tuple(found)
     found += conditions.too_late(now, settings, is_recorded=proposal.is_recorded)
+    unknown = tuple(_unknown(account, exposure, {"the maximum loss": proposal.max_loss}))
+    if unknown:
+        return (*found, *unknown)
     found += _entry(proposal.legs, account, exposure, settings.limits)
     found += _whole(proposal, account, exposure, settings.limits)
     return tuple(found)
 
 
+def on_order(proposal: Proposal, orders: Sequence[BrokerOrder]) -> Iterator[Finding]:
+    """Each leg of the proposal that a living order at the broker has, whoever placed it."""
+    for order in orders:
+        if order.state in FINAL:
+            continue
+        symbols = {leg.symbol for leg in order.legs}
+        for leg in proposal.legs:
+            if leg.symbol in symbols:
+                message = f"{_words(leg)} is in order {order.broker_id} at the broker ({order.status})"
+                yield _over("duplicate", message, leg.symbol, "no leg twice")
+
+
+def clocks(ahead: float | None, mode: Mode) -> Iterator[Finding]:
+    """Our clock against the broker's; only the paper broker has none."""
+    if ahead is None and mode is Mode.PAPER:
+        return
+    if ahead is None or not abs(ahead) <= CLOCK_SECONDS:
+        figure = "unknown" if ahead is None or isnan(ahead) else f"{ahead:+.0f} s"
+        message = f"the broker's clock is ahead of ours by {figure}; {CLOCK_SECONDS} s either way is the most"
+        yield _over("clock", message, figure, f"{CLOCK_SECONDS} s")
+
+
+def _another_account(proposal: Proposal, account: Account, settings: Settings) -> Iterator[Finding]:
+    """What was approved for one account and mode is never sent in another."""
+    if account.number != proposal.account:
+        message = f"it was made for account …{proposal.account[-4:]}, and this one is {account.masked}"
+        yield _over("account", message, account.masked, f"…{proposal.account[-4:]}")
+    for mode in dict.fromkeys((account.mode, settings.mode)):
+        if mode is not proposal.mode:
+            yield _over("mode", f"it was made in mode {proposal.mode}, and this is {mode}", f"{mode}", proposal.mode)
+
+
+def _unknown(account: Account, exposure: Exposure, more: Mapping[str, Decimal]) -> Iterator[Finding]:
+    """Every figure without which nothing can be judged, and that is none."""
+    figures = {
+        "the account's net liquidation": account.net_liquidation,
+        "the account's buying power": account.buying_power,
+        "the risk of open trades": exposure.open_risk,
+        "this week's loss": exposure.week_loss,
+        **more,
+    }
+    for name, figure in figures.items():
+        if not figure.is_finite():
+            yield _over("unknown", f"{name} is not known ({figure})", f"{figure}", "a number")
+    if account.mode is not Mode.PAPER and not account.options_level.strip():
+        yield _over("unknown", "the account's options level is not known", "missing", "a level that carries spreads")
+
+
 def _entry(legs: Sequence[Leg], account: Account, exposure: Exposure, limits: Limits) -> Iterator[Finding]:
+    for word in account.restrictions:
+        yield _over("restriction", f"the broker restricts the account: {word}", word, "no restriction")
     for rule, words, count, most in (
         ("open_trades", "trades are open", exposure.open_trades, limits.open_trades),
         ("submits_of_run", "opening orders of this run were sent", exposure.submits_of_run, limits.submits_per_run),
@@ -63,8 +123,12 @@ def _duplicates(legs: Sequence[Leg], account: Account, exposure: Exposure) -> It
     held = exposure.open_symbols | {position.symbol for position in account.positions if position.quantity != 0}
     for leg in legs:
         if leg.symbol in held:
-            message = f"{leg.strike} {leg.right} of {leg.expiration} is held or on order already"
+            message = f"{_words(leg)} is held or on order already"
             yield _over("duplicate", message, leg.symbol, "no leg twice")
+
+
+def _words(leg: Leg) -> str:
+    return f"{leg.strike} {leg.right} of {leg.expiration}"
 
 
 def _whole(proposal: Proposal, account: Account, exposure: Exposure, limits: Limits) -> Iterator[Finding]:

@@ -59,6 +59,7 @@ def exit_plan(candidate: Candidate, opened: date, settings: Settings) -> ExitPla
         time_exit=leave,
         last_exit=last,
         note=_words(target, stop, leave, last, candidate, settings),
+        rests_target=settings.exit.rest_target,
     )
 
 

@@ -47,6 +47,12 @@ def line_of(path: str, found: Mapping[str, int]) -> int | None:
     return found.get(path)
 
 
+def assigned(line: str) -> str | None:
+    """The name that a line of a `.env` sets, if it sets one."""
+    match = _ASSIGNMENT.match(line)
+    return match[1] if match is not None and "=" in line else None
+
+
 def dotenv_lines(text: str) -> Mapping[str, int]:
     """Name -> line of its last assignment, which is the one that counts."""
     found: dict[str, int] = {}

@@ -135,6 +135,7 @@ class Exit:
     stop_multiple: Decimal = knob(
         D("3"), "Closing costs over the credit that raise the alarm", low=D("1.1"), high=D("20")
     )
+    rest_target: bool = knob(False, "Leave an order at the profit target with the broker once a trade is open")
 
 
 @value

@@ -41,6 +41,9 @@ class Tastytrade:
     client_secret: Secret | None = knob(None, "OAuth client secret")
     refresh_token: Secret | None = knob(None, "OAuth refresh token")
     account: str = knob("", "Account number; needed when the login has several", form="account")
+    version: str = knob(
+        "20261012", "Accept-Version of the order API; `none` sends none, as the sandbox always does", form="word"
+    )
 
 
 @value
@@ -93,6 +96,9 @@ class AnalystKnobs:
     samples: int = knob(1, "Answers asked for; more than one needs a quorum", low=1, high=15)
     quorum: float = knob(0.6, "Share of the samples that must agree, when there are several", low=0.5, high=1)
     on_failure: str = knob("fail", "What a run does without an answer", choices=("fail", "no_trade", "rules"))
+    live_simplified: bool = knob(
+        False, "Let an answer to a simplified prompt make an order in live mode; off, it makes none"
+    )
     shadow_trend: bool = knob(True, "Also record what the trend and volatility rule would take")
     shadow_prompt: bool = knob(False, "Also ask with the other prompt variant, for the record; costs one more answer")
     probability_mark: float = knob(

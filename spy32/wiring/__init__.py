@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from spy32.pipeline.replay import Heard
     from spy32.pipeline.sources import Sources
     from spy32.ports import Analyst, Market
+    from spy32.settings.knob import Secret
     from spy32.store import Store
     from spy32.wiring.markets import Shelf
+    from spy32.wiring.tastytrade import Brokerage, Line
+
+    Broker = PaperBroker | Brokerage
 
 __all__ = ["PAPER_ACCOUNT", "App", "Clockwork", "log_traceback"]
 
@@ -38,7 +42,20 @@ class App(Base):
     def shelf(self) -> "Shelf":
         from spy32.wiring.markets import Shelf
 
-        return Shelf(self.settings, self.locations, self.clock)
+        return Shelf(self.settings, self.locations, self.clock, self.line)
+
+    @cached_property
+    def line(self) -> "Line":
+        """The one log-in at tastytrade of this process."""
+        from spy32.wiring.tastytrade import Line
+
+        return Line(self.settings, self.clock, self.warn)
+
+    def line_with(self, secret: "Secret", token: "Secret") -> "Line":
+        """A log-in with credentials that are not in the settings yet."""
+        from spy32.wiring.tastytrade import Line
+
+        return Line(self.settings, self.clock, self.warn, secrets=(secret, token))
 
     def sources_of_market(self, asked: str | None) -> "Sources":
         """Who is asked for market data; a recorded market also sets this process's clock to its quotes' time."""
@@ -48,6 +65,8 @@ class App(Base):
         name = asked or self.settings.market.chain[0]
         if not is_recorded(name):
             return self.shelf.sources(asked)
+        if self.settings.mode is not Mode.PAPER:
+            raise BadSettings(f"a recorded market goes with mode paper only, not with mode {self.settings.mode}")
         market = recorded(name)
         self.clockwork = Clockwork(market.as_of, frozen=True)
         return Sources.alone(market)
@@ -128,9 +147,14 @@ class App(Base):
             found.append(self.asker(settings, store, run_id, version=version, role="shadow", seed=seed))
         return tuple(found)
 
-    def broker(self, store: "Store", market: "Market | None") -> "PaperBroker":
+    def broker(self, store: "Store", market: "Market | None") -> "Broker":
+        """Who takes orders and knows the account: our own on paper, else tastytrade at the mode's host."""
         if self.settings.mode is not Mode.PAPER:
-            raise BadSettings(f"mode {self.settings.mode} has no broker yet; use --mode paper")
+            from spy32.settings.checks import broker_secrets
+            from spy32.wiring.tastytrade import Brokerage
+
+            broker_secrets(self.settings)  # says at once what is missing
+            return Brokerage(self.line, store)
         from spy32.brokers.paper import PaperBroker
 
         return PaperBroker(

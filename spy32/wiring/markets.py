@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from spy32.markets.recorded import RecordedMarket
     from spy32.pipeline.sources import Sources
     from spy32.ports import Market
+    from spy32.wiring.tastytrade import Line
 
 RECORDED = "recorded"
+NO_SANDBOX_QUOTES = "tastytrade's sandbox has no market data; name other sources in market.chain, or --market"
 
 
 def recorded(name: str) -> "RecordedMarket":
@@ -43,6 +45,8 @@ class Shelf:
     settings: Settings
     locations: Locations
     clock: Callable[[], datetime]
+    line: "Line"
+    """The log-in at tastytrade, which the broker shares."""
     documents: list[RawDocument] = field(default_factory=list)
     _built: "dict[str, Market]" = field(default_factory=dict)
 
@@ -55,6 +59,8 @@ class Shelf:
             self.one(asked)
         absent = tuple(tried for name in order.chain if (tried := self._absent(name)) is not None)
         chain = self._several("chain", order.chain)
+        if not chain and asked is None:
+            raise BadSettings(f"market.chain has no source that can be asked: {absent[0].detail}")
         broker = self._several("chain", ("tastytrade", *(name for name in order.history if name == "yahoo")))
         return Sources(
             chain=(self.one(asked),) if asked is not None else chain,
@@ -68,9 +74,15 @@ class Shelf:
         )
 
     def quoting(self, first: str) -> "Market":
-        """The source of a proposal's quotes, and after it the others of the chain."""
+        """Who quotes what is approved and sent: the broker in live mode, else the proposal's source and then others.
+
+        In live mode no other source is asked, whatever the broker's trouble: theirs are quotes of a quarter of an
+        hour ago.
+        """
         from spy32.markets.ordered import OrderedMarket
 
+        if self.settings.mode is Mode.LIVE:
+            return self.one("tastytrade")
         names = [name for name in dict.fromkeys((first, *self.settings.market.chain)) if not is_recorded(name)]
         return OrderedMarket([self.one(name) for name in names if self._absent(name) is None] or [self.one(first)])
 
@@ -87,7 +99,7 @@ class Shelf:
         return tuple(self.one(name) for name in names if self._absent(name) is None)
 
     def _absent(self, name: str) -> Tried | None:
-        """Why the source cannot be asked, if so: only tastytrade needs credentials."""
+        """Why the source cannot be asked, if so: only tastytrade needs credentials, and its sandbox has no quotes."""
         from spy32.settings.checks import broker_secrets
 
         if name != "tastytrade":
@@ -95,7 +107,9 @@ class Shelf:
         try:
             broker_secrets(self.settings)
         except BadSettings as missing:
-            return Tried(datum="chain", source=name, ok=False, detail=f"not asked: {missing.message}")
+            return Tried(datum="chain", source=name, ok=False, detail=f"not set up: {missing.message}")
+        if self.settings.mode is Mode.SANDBOX:
+            return Tried(datum="chain", source=name, ok=False, detail=f"not set up: {NO_SANDBOX_QUOTES}")
         return None
 
     def _build(self, name: str) -> "Market":
@@ -122,18 +136,11 @@ class Shelf:
         return self._tastytrade(seconds)
 
     def _tastytrade(self, seconds: float) -> "Market":
-        from spy32.clients.tastytrade.rest import Rest
-        from spy32.clients.tastytrade.session import Session
         from spy32.markets.tastytrade import TastytradeMarket
-        from spy32.settings.addresses import tastytrade_address
-        from spy32.settings.checks import broker_secrets
 
-        secret, token = broker_secrets(self.settings)
-        http = self._http("tastytrade", tastytrade_address(self.settings), "tastytrade")
-        is_sandbox = self.settings.mode is Mode.SANDBOX
-        session = Session(http, secret, token, self.clock)
-        rest = Rest(http, session, version="") if is_sandbox else Rest(http, session)
-        return TastytradeMarket(rest, clock=self.clock, seconds=seconds, is_delayed=is_sandbox)
+        if self.settings.mode is Mode.SANDBOX:
+            raise BadSettings(NO_SANDBOX_QUOTES)
+        return TastytradeMarket(self.line.rest(self._keep("tastytrade")), clock=self.clock, seconds=seconds)
 
     def _http(self, service: str, base: str, name: str) -> "Http":
         from spy32.clients.http import Http
@@ -161,6 +168,6 @@ def calendar(locations: Locations, underlying: str) -> "Callable[[tuple[Event, .
     file = locations.config.parent / "events.toml"
 
     def of(earnings: "tuple[Event, ...] | None") -> "EventBook":
-        return book(("fomc", "cpi", "jobs"), file, earnings, underlying)
+        return book(("fomc", "cpi", "jobs", "earnings"), file, earnings, underlying)
 
     return of

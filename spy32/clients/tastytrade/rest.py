@@ -3,14 +3,15 @@
 Reads are repeated within their time; `send` makes one request and is what a write has to use.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import tenacity
 
 from spy32.clients.http import FIRST_WAIT, LONGEST_WAIT, PASSING, TRIES, Answer, Failure, Http, strict_json
-from spy32.clients.tastytrade.session import Session, is_page
+from spy32.clients.tastytrade.once import Body, Once
+from spy32.clients.tastytrade.session import EARLY, Session, is_page
 from spy32.errors import Gone, NotPermitted, Spy32Error, Unavailable, Unusable
 from spy32.settings.knob import Secret
 
@@ -54,6 +55,8 @@ class Rest:
     def __init__(self, http: Http, session: Session, *, version: str = VERSION) -> None:
         self.http = http
         self.session = session
+        self.listener: Callable[[Answer], None] | None = None
+        """Gets every answer as it came, for what its headers say."""
         self._version = version
 
     def get(self, path: str, params: Params | None = None, *, seconds: float, name: str = "") -> Any:
@@ -63,6 +66,13 @@ class Rest:
         `Unusable` when the request was refused otherwise or what came is no envelope.
         """
         return self._document(path, params, seconds, name)["data"]
+
+    def get_if_any(self, path: str, *, seconds: float) -> Any | None:
+        """As `get`; None where the service itself, and not a gateway before it, says that there is no such thing."""
+        document = self._document(path, None, seconds, "", is_optional=True)
+        if document and document["data"] is None:
+            raise Unusable(f"tastytrade: the data for {path} is empty")
+        return document["data"] if document else None
 
     def items(self, path: str, params: Params | None = None, *, seconds: float, name: str = "") -> list[Any]:
         """The list under `data.items`, of all pages where there are several."""
@@ -81,11 +91,30 @@ class Rest:
         raise Unusable(f"tastytrade: {path} has more than {MOST_PAGES} pages")
 
     def send(
-        self, method: str, path: str, *, seconds: float, params: Params | None = None, data: bytes | None = None
+        self, method: str, path: str, *, seconds: float, data: bytes | None = None, spare: float = EARLY
     ) -> Answer:
-        """One request with the token that is there, and whatever answers it. Never repeated, whatever comes."""
+        """One request over a connection of its own, and whatever answers it. Never repeated, whatever comes.
+
+        Its token lives for `spare` more seconds. What has not left when this returns or raises never does; a `Failure`
+        says for sure whether it had.
+        """
         until = self.http.monotonic() + seconds
-        return self._exchange(method, path, self.session.bearer(seconds), until, params, data)
+        token = self.session.bearer(seconds, spare=spare)
+        body = Body(data)
+        with Once(body) as connections:
+            try:
+                return self._exchange(
+                    method, path, token, until, data=data, http=replace(self.http, _session=connections)
+                )
+            except Failure as failure:
+                was_sent = not body.withdraw() and failure.was_sent
+                raise Failure(failure.kind, failure.words, was_sent=was_sent) from None
+            finally:
+                body.withdraw()
+
+    def ask(self, path: str, data: bytes, *, seconds: float, spare: float = EARLY) -> Answer:
+        """One POST that changes nothing, and whatever answers it; only a token that is refused is renewed once."""
+        return self._permitted("POST", path, self.http.monotonic() + seconds, data=data, spare=spare)
 
     def refusal(self, answer: Answer) -> Refusal:
         """What the service said; no words where it sent a page, nothing, or something of no known form."""
@@ -113,7 +142,10 @@ class Rest:
         kinds: dict[int, type[Spy32Error]] = {401: NotPermitted, 403: NotPermitted, 404: Gone, 410: Gone}
         return kinds.get(status, Unavailable if status in PASSING else Unusable)(what)
 
-    def _document(self, path: str, params: Params | None, seconds: float, name: str) -> dict[str, Any]:
+    def _document(
+        self, path: str, params: Params | None, seconds: float, name: str, *, is_optional: bool = False
+    ) -> dict[str, Any]:
+        """The envelope; empty for what the service says it does not have, where that `is_optional`."""
         until = self.http.monotonic() + seconds
         jitter = tenacity.wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)
         retrying = tenacity.Retrying(
@@ -124,51 +156,66 @@ class Rest:
             reraise=True,
         )
         try:
-            return retrying(self._once, path, params, until, name or path.strip("/").replace("/", "-"))
+            name = name or path.strip("/").replace("/", "-")
+            return retrying(self._once, path, params, until, name, is_optional=is_optional)
         except _Again as last:
             raise last.error from None
 
-    def _once(self, path: str, params: Params | None, until: float, name: str) -> dict[str, Any]:
+    def _once(self, path: str, params: Params | None, until: float, name: str, *, is_optional: bool) -> dict[str, Any]:
         try:
-            answer = self._permitted(path, params, until)
+            answer = self._permitted("GET", path, until, params=params)
         except Failure as failure:
             raise _Again(Unavailable(failure.words)) from None
+        if is_optional and answer.status == 404 and self.refusal(answer).words:
+            return {}
         if not 200 <= answer.status < 300:
             error = self.error(path, answer)
             if isinstance(error, Unavailable):
                 raise _Again(error, answer.retry_after(self.http.clock))
             raise error
+        body = self.session.safe_body(answer.body)
         try:
-            document = strict_json(answer.body)
+            document = strict_json(body)
         except ValueError as trouble:
             raise _Again(Unusable(f"tastytrade sent no document for {path}: {trouble}")) from None
         if not isinstance(document, dict) or "data" not in document:
             raise Unusable(f"tastytrade: the answer for {path} has no field data")
         if self.http.keep is not None:
-            self.http.keep(name, self.session.safe_body(answer.body))
+            self.http.keep(name, body)
         return document
 
-    def _permitted(self, path: str, params: Params | None, until: float) -> Answer:
-        """The answer to one read; a token that is refused is renewed once. A page is not about the token."""
-        token = self.session.bearer(self._left(path, until))
-        answer = self._exchange("GET", path, token, until, params)
+    def _permitted(
+        self,
+        method: str,
+        path: str,
+        until: float,
+        *,
+        params: Params | None = None,
+        data: bytes | None = None,
+        spare: float = EARLY,
+    ) -> Answer:
+        """The answer to a question; a token that is refused is renewed once. A page is not about the token."""
+        token = self.session.bearer(self._left(path, until), spare=spare)
+        answer = self._exchange(method, path, token, until, params=params, data=data)
         if answer.status != 401 or is_page(answer):
             return answer
         self.session.drop(token)
-        token = self.session.bearer(self._left(path, until))
-        answer = self._exchange("GET", path, token, until, params)
+        token = self.session.bearer(self._left(path, until), spare=spare)
+        answer = self._exchange(method, path, token, until, params=params, data=data)
         if answer.status == 401 and not is_page(answer):
             raise self.session.refuse(f"{self.error(path, answer).message}; a new token was refused as well")
         return answer
 
-    def _exchange(
+    def _exchange(  # noqa: PLR0913 - the parts of a request
         self,
         method: str,
         path: str,
         token: Secret,
         until: float,
-        params: Params | None,
+        *,
+        params: Params | None = None,
         data: bytes | None = None,
+        http: Http | None = None,
     ) -> Answer:
         headers = {
             "Authorization": f"Bearer {token.reveal()}",
@@ -178,7 +225,10 @@ class Rest:
         if self._version:
             headers["Accept-Version"] = self._version
         left = self._left(path, until)
-        return self.http.exchange(method, path, seconds=left, params=params, headers=headers, data=data)
+        answer = (http or self.http).exchange(method, path, seconds=left, params=params, headers=headers, data=data)
+        if self.listener is not None:
+            self.listener(answer)
+        return answer
 
     def _left(self, path: str, until: float) -> float:
         """Seconds until then; `Unavailable` when there are none."""

@@ -47,6 +47,7 @@ class Session:
         self._lock = threading.Lock()
         self._hidden = [client_secret, refresh_token]
         """Everything that must not be seen, former tokens too."""
+        self._masks: dict[str, str] = {}
         self._token: Secret | None = None
         self._life = 0.0
         self._ends: tuple[float, datetime] = (0.0, clock())
@@ -81,6 +82,10 @@ class Session:
         with self._lock:
             self._token = None
             return self._settle(NotPermitted(words))
+
+    def mask(self, text: str, shown: str) -> None:
+        """From now on words of the service show `shown` for `text`, such as the number of the account."""
+        self._masks[text] = shown
 
     def safe(self, text: str) -> str:
         """Words of the service on one line: no secret, no control character, at most 300 characters."""
@@ -170,6 +175,8 @@ class Session:
     def _without_secrets(self, text: str) -> str:
         for hidden in tuple(self._hidden):
             text = text.replace(hidden.reveal(), HIDDEN)
+        for masked, shown in tuple(self._masks.items()):
+            text = text.replace(masked, shown)
         return text
 
 

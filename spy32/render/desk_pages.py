@@ -1,0 +1,228 @@
+"""Our view beside the broker's: what `positions` and `reconcile` answer, as plain lines and as documents."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from spy32.domain.acting import Trade
+from spy32.domain.trading import Account, Mode
+from spy32.lifecycle import TradeState
+from spy32.render.desk import fees_of, say
+from spy32.render.documents import emit, instant
+from spy32.render.words import clean
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from spy32.console import Plain
+    from spy32.desk.beside import Beside, Foreign, Holding
+    from spy32.desk.history import Gone
+    from spy32.desk.reconcile import Reconciled
+
+    Screen = Console | Plain
+
+Document = dict[str, Any]
+ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
+
+# Reconcile.
+
+
+def reconciled(out: "Screen", found: "Reconciled") -> None:
+    """What was in flight, how it stands now, and where we and the broker differ."""
+    say(out, _reconciliation(found))
+
+
+def reconciled_document(found: "Reconciled", adopted: Sequence[Trade] = ()) -> Document:
+    orders = [
+        {"reference": now.reference, "was": was.state.value, "now": now.state.value, "filled": now.filled}
+        for was, now in found.orders
+    ]
+    return {
+        "schema": "spy32.reconciled",
+        "version": 1,
+        "orders": orders,
+        "troubles": [trouble.message for trouble in found.troubles],
+        "holdings": [_holding(each) for each in found.holdings],
+        "agrees": not found.differs,
+        **_beside(found.view),
+        "adopted": [{"id": f"T{trade.id}", "state": trade.state.value} for trade in adopted],
+    }
+
+
+def _reconciliation(found: "Reconciled") -> Iterable[str]:
+    if not found.orders:
+        yield "nothing was in flight"
+    for was, now in found.orders:
+        why = f": {_line(now.reason)}" if now.reason else ""
+        yield f"{now.reference}: {was.state} before, {now.state} now, {now.filled} of {now.quantity} filled{why}"
+    for holding in found.holdings:
+        if not holding.agrees:
+            yield f"DIFFERENT {holding.symbol}: {_counts(holding)}: {_line(holding.why)}"
+    yield from _remarks(found.view)
+    for trouble in found.troubles:
+        yield f"NOT SETTLED: {_line(trouble.message)}"
+    if found.view.holdings and not found.differs:
+        yield "our positions and the broker's agree"
+    elif not found.view.holdings and not found.view.troubles:
+        yield "no positions, here or at the broker"
+
+
+def adopting(gone: "Gone") -> str:
+    """What would be taken into our book of one trade."""
+    assert gone.adoption is not None
+    adoption, trade = gone.adoption, gone.trade
+    part = "" if adoption.spreads == trade.remaining else f"{adoption.spreads} of {trade.remaining} spreads of "
+    cash = f"${adoption.gross:,.2f} before fees of ${adoption.fees:,.2f}"
+    return f"{part}T{trade.id}: {trade.state} -> {adoption.state}, cash {cash} ({_line(adoption.reason)})"
+
+
+# Positions.
+
+
+def positions(out: "Screen", view: "Beside", trades: Sequence[Trade], account: Account) -> None:
+    """Every contract that our book or the broker holds, then the trades that they make up."""
+    say(out, _positions(view, trades, account))
+
+
+def positions_document(view: "Beside", trades: Sequence[Trade], account: Account) -> Document:
+    return {
+        "schema": "spy32.positions",
+        "version": 1,
+        "mode": account.mode.value,
+        "account": account.masked,
+        "net_liquidation": f"{account.net_liquidation:.2f}",
+        "buying_power": f"{account.buying_power:.2f}",
+        "positions": [_holding(each) for each in view.holdings],
+        "trades": [_trade(trade) for trade in trades],
+        "agrees": not view.differs,
+        **_beside(view),
+        "troubles": [trouble.message for trouble in view.troubles],
+    }
+
+
+def put(out: "Screen", document: Document) -> None:
+    emit(out, document)
+
+
+def _positions(view: "Beside", trades: Sequence[Trade], account: Account) -> Iterable[str]:
+    worth, power = f"${account.net_liquidation:,.2f}", f"${account.buying_power:,.2f}"
+    yield f"{account.mode} account {account.masked}: net liquidation {worth}, buying power {power}"
+    for word in account.restrictions:
+        yield f"  the broker says: {_line(word)}"
+    for each in view.holdings:
+        agrees = "agree" if each.agrees else f"DIFFERENT: {_line(each.why)}"
+        yield f"  {each.symbol}  {_counts(each)}  {agrees}"
+    for trade in trades:
+        if trade.state not in ENDED:
+            loss = f"${trade.max_loss:,.2f}"
+            opened = f"{trade.quantity} opened for {trade.credit}, maximum loss {loss}"
+            left = f", {trade.remaining} left" if 0 < trade.remaining < trade.quantity else ""
+            fees = f", fees {fees_of(trade)}" if trade.mode is not Mode.PAPER else ""
+            yield f"T{trade.id} {trade.state}: {opened}{left}{fees}"
+    yield from _remarks(view)
+    for trouble in view.troubles:
+        yield f"NOT SEEN: {_line(trouble.message)}"
+    if not view.holdings:
+        yield "no positions"
+
+
+# Parts of both.
+
+
+def _line(text: str) -> str:
+    """Words of a broker on one line; the blanks inside a symbol stay."""
+    return clean(text).replace("\n", " ")
+
+
+def _counts(each: "Holding") -> str:
+    return f"ours {each.ours:+d}  broker {each.broker:+d}"
+
+
+def _remarks(view: "Beside") -> Iterator[str]:
+    for trade, order in view.targets:
+        done = f", {order.filled} of {order.quantity} filled" if order.filled else f" for {order.quantity}"
+        yield f"T{trade.id}: target {order.reference} {order.state} at {-order.limit}{done}"
+    for trade in view.bare:
+        yield f"T{trade.id}: no target works, though its exit plan leaves one with the broker"
+    for other in view.foreign:
+        yield _foreign_words(other)
+    for gone in view.gone:
+        can = "`spy32 reconcile --adopt` takes it over" if gone.adoption is not None else "nothing can be taken over"
+        yield f"{_line(gone.words)}: {can}"
+
+
+def _foreign_words(other: "Foreign") -> str:
+    order = other.order
+    legs = ", ".join(f"{leg.action} {leg.quantity * order.quantity} x {leg.symbol}" for leg in order.legs)
+    whose = f"bears our reference {order.reference}, {other.ours.state} in our book" if other.ours else "not ours"
+    return f"order {_line(order.broker_id)} at the broker, {whose}, left alone: {_line(order.status)}, {legs}"
+
+
+def _holding(each: "Holding") -> Document:
+    return {
+        "symbol": each.symbol,
+        "ours": each.ours,
+        "broker": each.broker,
+        "difference": each.broker - each.ours,
+        "agrees": each.agrees,
+        "why": _line(each.why) or None,
+    }
+
+
+def _trade(trade: Trade) -> Document:
+    return {
+        "id": f"T{trade.id}",
+        "state": trade.state.value,
+        "quantity": trade.quantity,
+        "remaining": trade.remaining,
+        "credit": f"{trade.credit}",
+        "fees": f"{trade.fees:.2f}",
+        "fees_final": trade.fees_final,
+        "max_loss": f"{trade.max_loss:.2f}",
+        "opened_at": instant(trade.opened_at),
+    }
+
+
+def _beside(view: "Beside") -> Document:
+    return {
+        "targets": [
+            {
+                "trade_id": f"T{trade.id}",
+                "reference": order.reference,
+                "state": order.state.value,
+                "debit": f"{-order.limit}",
+                "quantity": order.quantity,
+                "filled": order.filled,
+            }
+            for trade, order in view.targets
+        ],
+        "without_target": [f"T{trade.id}" for trade in view.bare],
+        "foreign_orders": [_foreign(other) for other in view.foreign],
+        "gone": [_gone(gone) for gone in view.gone],
+    }
+
+
+def _foreign(other: "Foreign") -> Document:
+    order = other.order
+    return {
+        "broker_id": order.broker_id,
+        "reference": order.reference or None,
+        "status": order.status,
+        "quantity": order.quantity,
+        "limit": f"{order.limit}",
+        "legs": [
+            {"action": leg.action.value, "symbol": leg.symbol, "quantity": leg.quantity * order.quantity}
+            for leg in order.legs
+        ],
+        "our_state": other.ours.state.value if other.ours is not None else None,
+    }
+
+
+def _gone(gone: "Gone") -> Document:
+    adoption = gone.adoption
+    return {
+        "trade_id": f"T{gone.trade.id}",
+        "missing": [{"symbol": symbol, "quantity": count} for symbol, count in gone.missing],
+        "why": _line(gone.words),
+        "would_be": adoption.state.value if adoption is not None else None,
+        "spreads": adoption.spreads if adoption is not None else 0,
+    }

@@ -1,0 +1,141 @@
+"""tastytrade in this process: one log-in for market data and orders, and the broker of sandbox and live mode."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from spy32.domain.acting import BrokerOrder, DryRun, Transaction
+from spy32.domain.trading import Account, Mode, Position
+from spy32.settings import Settings
+from spy32.settings.knob import Secret
+
+if TYPE_CHECKING:
+    from spy32.brokers.tastytrade import TastytradeBroker
+    from spy32.clients.http import Http
+    from spy32.clients.tastytrade.rest import Rest
+    from spy32.clients.tastytrade.session import Session
+    from spy32.store import Store
+
+Keep = Callable[[str, bytes], None]
+
+
+@dataclass
+class Line:
+    """One log-in at the mode's host. Nothing is asked before it is needed."""
+
+    settings: Settings
+    clock: Callable[[], datetime]
+    warn: Callable[[str], None]
+    secrets: tuple[Secret, Secret] | None = None
+    """Client secret and refresh token to try instead of those in the settings."""
+
+    @cached_property
+    def session(self) -> "Session":
+        """`BadSettings` when a credential is missing; the log-in itself comes with the first question."""
+        from spy32.clients.tastytrade.session import Session
+        from spy32.settings.checks import broker_secrets
+
+        secret, token = self.secrets or broker_secrets(self.settings)
+        return Session(self._http(None), secret, token, self.clock, self.warn)
+
+    def rest(self, keep: Keep | None = None) -> "Rest":
+        """The service behind the one log-in. `keep` gets every document; account facts are not for keeping."""
+        from spy32.clients.tastytrade.rest import Rest
+
+        version = self.settings.tastytrade.version
+        is_silent = self.settings.mode is Mode.SANDBOX or version == "none"
+        return Rest(self._http(keep), self.session, version="" if is_silent else version)
+
+    @property
+    def seconds(self) -> float:
+        """Longest time for one question."""
+        return float(self.settings.market.source_seconds)
+
+    @cached_property
+    def account_rest(self) -> "Rest":
+        return self.rest()
+
+    def account(self, wanted: str) -> str:
+        """The number of the account: `wanted`, or the only open one. Never a guess."""
+        from spy32.brokers.tastytrade import choose_account
+
+        return choose_account(self.account_rest, wanted, self.seconds)
+
+    def broker(self, number: str) -> "TastytradeBroker":
+        from spy32.brokers.tastytrade import TastytradeBroker
+
+        return TastytradeBroker(
+            self.account_rest, number=number, mode=self.settings.mode, clock=self.clock, seconds=self.seconds
+        )
+
+    def _http(self, keep: Keep | None) -> "Http":
+        from spy32.clients.http import Http
+        from spy32.settings.addresses import tastytrade_address
+
+        return Http(
+            service="tastytrade",
+            base=tastytrade_address(self.settings),
+            clock=self.clock,
+            sleep=time.sleep,
+            monotonic=time.monotonic,
+            keep=keep,
+        )
+
+
+class Brokerage:
+    """The `Orders` and `AccountDesk` of sandbox and live mode, connected at the first question.
+
+    Connecting chooses the account (the setting's, else the one that the database is stamped with, else the only open
+    one) and holds it against the database: one of another account is refused, and a new one is stamped.
+    """
+
+    def __init__(self, line: Line, store: "Store") -> None:
+        self._line = line
+        self._store = store
+
+    @cached_property
+    def _broker(self) -> "TastytradeBroker":
+        wanted = self._line.settings.tastytrade.account or self._store.account
+        number = self._line.account(wanted)
+        self._store.belong_to(number, self._line.clock())
+        return self._line.broker(number)
+
+    # AccountDesk
+
+    def facts(self) -> Account:
+        return self._broker.facts()
+
+    def positions(self) -> tuple[Position, ...]:
+        return self._broker.positions()
+
+    def transactions(self, since: date) -> tuple[Transaction, ...]:
+        return self._broker.transactions(since)
+
+    def clock_ahead(self) -> float | None:
+        return self._broker.clock_ahead()
+
+    # Orders
+
+    def dry_run(self, body: str) -> DryRun:
+        return self._broker.dry_run(body)
+
+    def submit(self, body: str) -> BrokerOrder:
+        return self._broker.submit(body)
+
+    def order(self, broker_id: str) -> BrokerOrder:
+        return self._broker.order(broker_id)
+
+    def todays_orders(self) -> tuple[BrokerOrder, ...]:
+        return self._broker.todays_orders()
+
+    def search(self, since: date) -> tuple[BrokerOrder, ...]:
+        return self._broker.search(since)
+
+    def replace(self, broker_id: str, body: str) -> BrokerOrder:
+        return self._broker.replace(broker_id, body)
+
+    def cancel(self, broker_id: str) -> BrokerOrder:
+        return self._broker.cancel(broker_id)
