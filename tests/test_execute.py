@@ -430,7 +430,7 @@ def test_an_order_that_the_broker_does_not_know_any_more_is_absent_after_the_rea
         raise BrokerRefused("record_not_found")
 
     desk.orders.order = unknown  # type: ignore[method-assign, assignment]
-    with pytest.raises(Refused, match="not approved"):
+    with pytest.raises(NotFilled, match="not at the broker"):
         execute(desk.bench, proposal)
     assert desk.order_states(proposal) == [O.ABSENT]
     assert desk.state(proposal) is P.PROPOSED

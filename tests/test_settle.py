@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from spy32.desk import settle
+from spy32.desk import reconcile, settle
 from spy32.desk.execute import execute
 from spy32.domain.acting import BrokerOrder, Fill
 from spy32.domain.trading import Position
-from spy32.errors import BrokerRefused, NotFilled, Unavailable, Unresolved, Unusable
+from spy32.errors import BrokerRefused, NotFilled, Refused, Unavailable, Unresolved, Unusable
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from tests import builders
 from tests.desk_world import World, world
@@ -291,9 +291,11 @@ def test_both_alive_for_a_moment_is_one_order_that_works(desk: World) -> None:
 def test_an_order_cancelled_by_hand_comes_to_rest(desk: World) -> None:
     proposal, first = working(desk)
     desk.orders.cancel(first)
-    with pytest.raises(Exception, match="not approved"):
+    with pytest.raises(NotFilled, match="cancelled"):
         execute(desk.bench, proposal)
     assert desk.state(proposal) is P.PROPOSED
+    with pytest.raises(Refused, match="not approved"):
+        execute(desk.bench, proposal)
 
 
 # Our own replacements, after a crash.
@@ -496,3 +498,49 @@ def settled(desk: World, proposal: int) -> None:
     for order in reversed(desk.store.orders(proposal)):
         settle.settled(desk.bench, order)
     _report(desk.bench, proposal, desk.last_order(proposal))
+
+
+# What a review found.
+
+
+def test_a_part_that_filled_and_is_listed_late_is_not_sold_again(desk: World) -> None:
+    """Cancelled with one of two filled, the fills not listed yet: what is left of the legs tells."""
+    proposal, first = working(desk)
+    seen = desk.orders.book[first]
+    desk.orders.book[first] = replace(seen, state=O.CANCELLED, status="Cancelled", unlisted=2)
+    with pytest.raises(Unresolved):
+        execute(desk.bench, proposal)
+    assert desk.state(proposal) is P.SENT
+    assert desk.orders.requests.count("submit") == 1
+
+
+def test_a_filled_order_without_its_legs_is_not_at_rest(desk: World) -> None:
+    proposal, first = working(desk)
+    seen = desk.orders.book[first]
+    desk.orders.book[first] = replace(seen, state=O.FILLED, status="Filled", legs=(), quantity=0, fills=())
+    with pytest.raises(Unresolved):
+        execute(desk.bench, proposal)
+    assert desk.state(proposal) is P.SENT
+
+
+def test_a_cancel_that_got_lost_is_asked_for_again(desk: World) -> None:
+    proposal, _ = working(desk)
+    cancel, lost = desk.orders.cancel, [2]
+
+    def losing(broker_id: str) -> BrokerOrder:
+        if lost[0]:
+            lost[0] -= 1
+            raise Unavailable("nothing was sent")
+        return cancel(broker_id)
+
+    desk.orders.cancel = losing  # type: ignore[method-assign]
+    reconcile.cancel(desk.bench, proposal)
+    assert desk.order_states(proposal) == [O.CANCELLED]
+
+
+def test_a_request_that_never_left_may_be_tried_later(desk: World) -> None:
+    proposal = desk.approved()
+    desk.orders.faults.append(("before", Unavailable("tastytrade cannot be reached")))
+    with pytest.raises(Unavailable, match="not sent"):
+        execute(desk.bench, proposal)
+    assert desk.state(proposal) is P.PROPOSED

@@ -352,7 +352,7 @@ def test_a_second_interruption_leaves_what_is_committed_for_reconcile(desk: Worl
     assert desk.order_states(proposal) == [O.WORKING]
     assert desk.state(proposal) is P.SENT
     desk.orders.shows("480001", state=O.CANCELLED, status="Cancelled")
-    with pytest.raises(Exception, match="not approved"):
+    with pytest.raises(NotFilled, match="cancelled"):
         execute(desk.bench, proposal)
     assert desk.orders.requests.count("submit") == 1
 
@@ -419,5 +419,5 @@ def test_every_order_is_asked_to_cancel_before_the_one_that_would_not_end_is_sai
     desk.orders.replace, desk.orders.cancel = lingering, stubborn  # type: ignore[method-assign]
     with pytest.raises(Unresolved, match="still Replace Requested"):
         execute(desk.bench, proposal)
-    assert desk.orders.requests.count("cancel") == 2
+    assert desk.orders.requests.count("cancel") > 2, "a cancel that shows no effect is asked for again"
     assert desk.orders.book["480002"].state is O.CANCELLED

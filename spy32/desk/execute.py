@@ -1,6 +1,7 @@
 """Send what a person approved, once: re-quote, re-check, commit, send, work the price, report."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from spy32.desk import history, settle, target
 from spy32.desk.bench import Bench, lock_of
@@ -9,7 +10,7 @@ from spy32.domain.acting import BrokerOrder, DryRun, Order, OrderKind
 from spy32.domain.codec import digest
 from spy32.domain.deciding import Approval, Finding, Proposal
 from spy32.domain.market import LegQuotes
-from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Spy32Error, Unresolved
+from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
 from spy32.rules import drift, echo, limits, plan
 from spy32.sessions import market_date, week_start
@@ -58,10 +59,15 @@ def execute(bench: Bench, proposal_id: int, *, wait: bool = True) -> Proposal:
 
 
 def _executed(bench: Bench, proposal_id: int, *, wait: bool) -> Proposal:
+    was_sent = bench.store.proposal(proposal_id).state is ProposalState.SENT
     troubles = settle.recover(bench, proposal_id)
     if troubles:
+        _stop_if_late(bench, proposal_id)
         raise troubles[0]
     proposal = bench.store.proposal(proposal_id)
+    if was_sent and proposal.state is ProposalState.PROPOSED:
+        # The order of a process that died has just come to its end: that is how this one ends too.
+        raise _nothing_filled(proposal_id, settle.mine(bench, proposal_id)[-1])
     if proposal.state is ProposalState.DONE:
         bench.tell(f"P{proposal_id} is done already; nothing was sent")
         # The process that filled it, or `reconcile`, may have ended before its target was left with the broker.
@@ -72,6 +78,15 @@ def _executed(bench: Bench, proposal_id: int, *, wait: bool) -> Proposal:
         return bench.store.proposal(proposal_id)
     last = work(bench, proposal, order) if order.state is OrderState.WORKING else order
     return _report(bench, proposal_id, last)
+
+
+def _stop_if_late(bench: Bench, proposal_id: int) -> None:
+    """Past the deadline nothing may work on, also while something else of the proposal cannot be settled."""
+    orders = settle.mine(bench, proposal_id)
+    plan_of = bench.store.proposal(proposal_id).plan
+    first = next((order for order in orders if order.approval_id == orders[-1].approval_id), None)
+    if first is not None and bench.clock() >= first.created_at + timedelta(seconds=plan_of.deadline_seconds):
+        settle.stop_working(bench, proposal_id)
 
 
 def _working(bench: Bench, proposal_id: int) -> Order | None:
@@ -247,6 +262,8 @@ def _after_the_fill(bench: Bench, proposal_id: int) -> None:
 
 def _nothing_filled(proposal_id: int, last: Order) -> Spy32Error:
     again = f"P{proposal_id} is proposed again, and a new approval counts against the submits of its run and day"
+    if settle.never_left(last):
+        return Unavailable(f"{last.reference}: {last.reason}; {again}")
     if last.state in (OrderState.REFUSED, OrderState.REJECTED):
         return BrokerRefused(f"the broker said no to {last.reference}: {last.reason}; {again}")
     if last.state is OrderState.ABSENT:

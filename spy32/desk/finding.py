@@ -29,8 +29,11 @@ def legs_of(bench: Bench, order: Order) -> tuple[Leg, ...]:
 
 
 def lacks(seen: BrokerOrder, legs: tuple[Leg, ...]) -> bool:
-    """`Filled` may be visible before every fill is listed."""
-    return seen.state is OrderState.FILLED and spreads_filled(seen.fills, legs) < seen.quantity
+    """An order may be seen to have ended before every fill is listed: a filled one, and a cancelled one with a part."""
+    if seen.state not in FINAL:
+        return False
+    least = max(seen.quantity, 1) if seen.state is OrderState.FILLED else 0
+    return seen.unlisted > 0 or spreads_filled(seen.fills, legs) < least
 
 
 def uneven(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> str:

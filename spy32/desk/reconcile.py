@@ -9,7 +9,7 @@ from spy32.desk.beside import Beside, Holding, beside, holdings
 from spy32.desk.history import Gone, settle_fees
 from spy32.domain.acting import Order, Trade
 from spy32.domain.trading import Mode
-from spy32.errors import Refused, Spy32Error, Unavailable
+from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
 
 __all__ = ["Holding", "Reconciled", "adopt", "adoptable", "cancel", "holdings", "reconcile"]
@@ -101,12 +101,19 @@ def cancel(bench: Bench, proposal_id: int) -> int:
     with bench.locks.hold(lock_of(proposal_id)):
         troubles = _settled(bench, proposal_id)
         if troubles:
+            # What is known to work is cancelled, whatever else cannot be settled yet.
+            settle.stop_working(bench, proposal_id)
             raise troubles[0]
         working = [order for order in bench.store.orders(proposal_id) if order.state is OrderState.WORKING]
         if not working:
             raise Refused(f"nothing of P{proposal_id} is working at the broker")
-        for order in working:
-            settle.cancelled(bench, order)
+        settle.stop_working(bench, proposal_id)
+        alive = [bench.store.order(_id(order)) for order in working]
+        for order in alive:
+            if order.state is OrderState.WORKING:
+                raise Unresolved(
+                    f"order {order.reference} was asked to be cancelled and is still {order.broker_status}"
+                )
         return settle.conclude(bench, proposal_id, reason="cancelled by the person")
 
 

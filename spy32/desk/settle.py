@@ -41,6 +41,11 @@ def send(bench: Bench, order: Order, request: Callable[[], BrokerOrder]) -> Orde
     return absorb(bench, order, answer)
 
 
+def never_left(order: Order) -> bool:
+    """The request did not reach the broker."""
+    return order.state is OrderState.REFUSED and order.reason.startswith(NOT_SENT)
+
+
 def was_refused(order: Order) -> bool:
     """The broker itself said no, and not we."""
     return order.state is OrderState.REFUSED and not order.reason.startswith((HALTED, NOT_SENT))
@@ -205,14 +210,30 @@ def orphaned(bench: Bench, order: Order) -> Order:
 def cancelled(bench: Bench, order: Order) -> Order:
     """The order after the broker was asked to cancel it and confirmed how it ended; a fill may still have won."""
     assert order.broker_id is not None
-    # A refusal usually means that it has just filled, a lost answer means nothing: the broker's own view decides.
-    with suppress(*UNREADABLE):
-        bench.orders.cancel(order.broker_id)
+    for wait in WAITS:
+        # A refusal usually means that it has just filled, a lost answer means nothing: the broker's own view decides.
+        # A request that got lost on its way is made again, since a second cancel of one id cannot do harm.
+        with suppress(*UNREADABLE):
+            bench.orders.cancel(order.broker_id)
+        order = last_seen(bench, order)
+        if order.state in FINAL or "cancel" in order.broker_status.lower() or order.broker_id is None:
+            break
+        bench.sleep(wait)
     order = at_rest(bench, order)
     if order.state in FINAL:
         return order
     why = f": {order.reason}" if order.reason else ""
     raise Unresolved(f"order {order.reference} was asked to be cancelled and is still {order.broker_status}{why}")
+
+
+def stop_working(bench: Bench, proposal_id: int) -> None:
+    """Ask to cancel everything of the proposal that works, each one whatever becomes of the others."""
+    for order in bench.store.orders(proposal_id):
+        if order.state is OrderState.WORKING:
+            try:
+                cancelled(bench, order)
+            except Spy32Error as trouble:
+                bench.tell(trouble.message)
 
 
 # The proposal.

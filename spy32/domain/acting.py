@@ -71,6 +71,8 @@ class BrokerOrder:
     fees: Decimal | None = None
     body: str = ""
     placed_at: datetime | None = None
+    unlisted: int = 0
+    """Contracts that the broker counts as filled, by what is left of each leg, and does not list yet."""
 
 
 def spreads_filled(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> int:

@@ -102,7 +102,7 @@ def _recipe(steps: Recorder) -> Proposal:
     seen = steps.do("collect", lambda: collect(kit, trader.account))
     menu = steps.do("screen", lambda: screen(kit, seen))
     steps.question = (seen, menu)
-    chosen = steps.do("consult", lambda: consult(kit, seen, menu, trader.account))
+    chosen = steps.do("consult", lambda: consult(kit, seen, menu, None if trader.troubles else trader.account))
     ruling = steps.do("vet", lambda: vet(kit, seen, menu, chosen, trader))
     candidate = menu.find(chosen.candidate_id)
     assert candidate is not None

@@ -88,7 +88,15 @@ def order_of(item: Any, number: str, clean: Clean) -> BrokerOrder:
         replaces=identifier(fields, "replaces-order-id"),
         legs=legs,
         placed_at=instant(fields, "received-at") if fields.get("received-at") else None,
+        unlisted=sum(_unlisted(row, is_filled=status == "Filled") for row in _options(fields)),
     )
+
+
+def _unlisted(row: Fields, *, is_filled: bool) -> int:
+    """Contracts of a leg that are filled by what is left of it, and are not among its fills."""
+    left = whole(row, "remaining-quantity")
+    filled = _count(row) if is_filled else _count(row) - left if left is not None else 0
+    return max(0, filled - sum(_count(each) for each in rows(row, "fills")))
 
 
 def _reference(fields: Fields) -> str:
