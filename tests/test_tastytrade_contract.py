@@ -180,7 +180,7 @@ def test_account_facts_follow_the_book(book: TastytradeBrokerServer, desk: Tasty
     book.account().is_frozen = None
     try:
         facts = desk.facts()
-        assert facts.restrictions == ("closing only", "cash account")
+        assert facts.restrictions == ("the broker does not say whether it is frozen", "closing only", "cash account")
         assert facts.net_liquidation == 100_000
         assert choose_account(Rig(book).rest, "", 5) == NUMBER
     finally:

@@ -68,20 +68,24 @@ def test_balances_that_are_none_are_refused(data: Any) -> None:
     refused(lambda: accounts.balances_of(data, NUMBER))
 
 
+MARGIN = {"margin-or-cash": "Margin", "is-closed": False}
+
+
 def test_each_flag_restricts_by_its_own_word() -> None:
-    assert accounts.restrictions(ALL_CLEAR, {"margin-or-cash": "Margin", "is-closed": False}) == ()
+    assert accounts.restrictions(ALL_CLEAR, MARGIN) == ()
     for key, meaning in accounts.FLAGS.items():
-        assert accounts.restrictions({**ALL_CLEAR, key: True}, {}) == (meaning,)
+        assert accounts.restrictions({**ALL_CLEAR, key: True}, MARGIN) == (meaning,)
     every = accounts.restrictions(dict.fromkeys(accounts.FLAGS, True), {"margin-or-cash": "Cash", "is-closed": True})
     assert every == (*accounts.FLAGS.values(), "cash account")
-    assert accounts.restrictions(ALL_CLEAR, {"is-closed": True}) == ("closed",)
+    assert accounts.restrictions(ALL_CLEAR, {**MARGIN, "is-closed": True}) == ("closed",)
 
 
-def test_an_unknown_flag_restricts_nothing_but_a_status_without_any_does() -> None:
-    for key in accounts.FLAGS:
-        assert accounts.restrictions({**ALL_CLEAR, key: None}, {}) == ()
-    assert accounts.restrictions({}, {}) == (accounts.UNTOLD,)
-    assert accounts.restrictions(dict.fromkeys(accounts.FLAGS), {}) == (accounts.UNTOLD,)
+def test_what_the_broker_does_not_say_is_a_restriction() -> None:
+    for key, meaning in accounts.FLAGS.items():
+        told = accounts.restrictions({**ALL_CLEAR, key: None}, MARGIN)
+        assert told == ((f"{accounts.UNTOLD} {meaning}",) if key in accounts.NEEDED else ())
+    assert len(accounts.restrictions({}, MARGIN)) == len(accounts.NEEDED)
+    assert accounts.restrictions(ALL_CLEAR, {}) == (f"{accounts.UNTOLD} a cash account",)
     refused(lambda: accounts.restrictions({**ALL_CLEAR, "is-frozen": "false"}, {}), "is-frozen")
     refused(lambda: accounts.restrictions(ALL_CLEAR, {"is-closed": 1}), "is-closed")
 

@@ -19,7 +19,9 @@ FLAGS = {
     "is-in-margin-call": "margin call",
 }
 """Flags of the trading status, and what each of them means in words."""
-UNTOLD = "the trading status tells nothing"
+NEEDED = frozenset({"is-frozen", "is-closing-only", "is-in-margin-call"})
+"""Flags that must be told before anything is opened."""
+UNTOLD = "the broker does not say whether it is"
 DIRECTIONS = {"Long": 1, "Short": -1, "Zero": 0}
 
 _NUMBER = re.compile(r"[A-Za-z0-9]{5,32}", re.ASCII)
@@ -83,22 +85,24 @@ def options_level(status: Fields, clean: Clean) -> str:
 def restrictions(status: Fields, account: Fields) -> tuple[str, ...]:
     """Why nothing may be opened, in words.
 
-    A flag that is absent or null is unknown, which is no restriction: newer and older accounts lack some, and the
-    broker's dry run judges by the truth. A status without a single flag is none, and that is one.
+    What the broker does not say is a restriction too: no value means refuse.
     """
     return tuple(dict.fromkeys(_restrictions(status, account)))
 
 
 def _restrictions(status: Fields, account: Fields) -> Iterator[str]:
-    told = {key: flag_if_any(status, key) for key in FLAGS}
-    if all(flag is None for flag in told.values()):
-        yield UNTOLD
     for key, meaning in FLAGS.items():
-        if told[key]:
+        flag = flag_if_any(status, key)
+        if flag:
             yield meaning
+        elif flag is None and key in NEEDED:
+            yield f"{UNTOLD} {meaning}"
     if flag_if_any(account, "is-closed"):
         yield FLAGS["is-closed"]
-    if account.get("margin-or-cash") == "Cash":
+    kind = account.get("margin-or-cash")
+    if kind not in ("Margin", "Cash"):
+        yield f"{UNTOLD} a cash account"
+    elif kind == "Cash":
         yield "cash account"
 
 
