@@ -544,3 +544,41 @@ def test_a_request_that_never_left_may_be_tried_later(desk: World) -> None:
     with pytest.raises(Unavailable, match="not sent"):
         execute(desk.bench, proposal)
     assert desk.state(proposal) is P.PROPOSED
+
+
+# What only a person can settle.
+
+
+def test_a_person_may_say_that_an_unknown_order_is_not_there(desk: World) -> None:
+    """An order by hand with the same legs keeps ours unknown for ever; whoever looked there knows better."""
+    proposal = desk.approved()
+
+    def lost(body: str) -> BrokerOrder:
+        desk.orders.unreadable = True
+        raise Unresolved("timed out")
+
+    desk.orders.submit = lost  # type: ignore[method-assign]
+    with pytest.raises(Unresolved):
+        execute(desk.bench, proposal)
+    said = reconcile.settle_by_word(desk.bench, proposal, "anna")
+    assert said.state is P.PROPOSED
+    assert desk.order_states(proposal) == [O.ABSENT]
+    assert "anna looked at the broker" in desk.last_order(proposal).reason
+
+
+def test_no_word_settles_an_order_that_works(desk: World) -> None:
+    proposal, _ = working(desk)
+    with pytest.raises(Refused, match="spy32 cancel"):
+        reconcile.settle_by_word(desk.bench, proposal, "anna")
+    assert desk.state(proposal) is P.SENT
+
+
+def test_an_uneven_fill_is_settled_by_a_persons_word_and_stays_done(desk: World) -> None:
+    proposal, first = working(desk)
+    seen = desk.orders.book[first]
+    leg = desk.store.proposal(proposal).legs[0]
+    odd = Fill(fill_id="1", symbol=leg.symbol, action=leg.action, quantity=1, price=Decimal(3), at=desk.clock())
+    desk.orders.book[first] = replace(seen, state=O.CANCELLED, status="Cancelled", fills=(odd,))
+    with pytest.raises(Unresolved, match="uneven"):
+        execute(desk.bench, proposal)
+    assert reconcile.settle_by_word(desk.bench, proposal, "anna").state is P.DONE

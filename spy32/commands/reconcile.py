@@ -17,7 +17,11 @@ def reconcile(
     adopt: Annotated[
         bool, typer.Option("--adopt", help="Take over trades that ended at the broker; asks for each one.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="With --adopt: do not ask.")] = False,
+    settle: Annotated[
+        str | None,
+        typer.Option(metavar="P", help="You have looked at the broker: nothing of this proposal is alive there."),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="With --adopt or --settle: do not ask.")] = False,
     json: Json = False,
 ) -> None:
     """Settle unknown orders by reading at the broker, and show differences; never sends anything.
@@ -26,7 +30,7 @@ def reconcile(
     false. 11 while the outcome of an order is unknown, 75 when the broker or another process must be waited for.
     """
     app = app_of(ctx)
-    _check_words(app, adopt=adopt, yes=yes, json=json)
+    _check_words(app, asks=adopt or settle is not None, yes=yes, json=json)
     from spy32.desk.reconcile import adopt as take_over
     from spy32.desk.reconcile import adoptable
     from spy32.desk.reconcile import reconcile as settle_all
@@ -34,6 +38,8 @@ def reconcile(
     from spy32.render.desk import say
 
     store = app.store()
+    if settle is not None:
+        _settle(app, settle, yes=yes)
     found = settle_all(lambda number: app.bench(store, store.proposal(number) if number is not None else None))
     if not json:
         desk_pages.reconciled(app.out, found)
@@ -47,11 +53,38 @@ def reconcile(
         raise found.worst
 
 
-def _check_words(app: "App", *, adopt: bool, yes: bool, json: bool) -> None:
-    if yes and not adopt:
-        raise Usage("--yes goes with --adopt")
-    if adopt and not yes and (json or not app.is_interactive):
-        raise Usage("there is no terminal to ask on; --adopt --yes takes over everything that is explained")
+def _check_words(app: "App", *, asks: bool, yes: bool, json: bool) -> None:
+    if yes and not asks:
+        raise Usage("--yes goes with --adopt or --settle")
+    if asks and not yes and (json or not app.is_interactive):
+        raise Usage("there is no terminal to ask on; --yes takes over everything that is explained, or settles")
+
+
+def _settle(app: "App", typed: str, *, yes: bool) -> None:
+    """A person's word on what reading cannot settle."""
+    from spy32.commands.common import proposal_id
+    from spy32.desk.reconcile import settle_by_word
+    from spy32.render.desk import say
+
+    store = app.store()
+    number = proposal_id(store, typed)
+    bench = app.bench(store, store.proposal(number))
+    say(app.out, [f"P{number}: you say that you have looked at the broker, and nothing of it is alive there"])
+    if not yes and not _typed(f"P{number}", app):
+        raise Usage("nothing was settled")
+    proposal = settle_by_word(bench, number, app.user)
+    say(app.out, [f"P{number} is {proposal.state}"])
+
+
+def _typed(name: str, app: "App") -> bool:
+    """Only this very name is a yes; the end of input is a no."""
+    from spy32.render.desk import say
+
+    say(app.out, [f"type {name} to say so, anything else leaves it:"])
+    try:
+        return input().strip() == name
+    except EOFError:
+        return False
 
 
 def _agreed(app: "App", gone: "Gone") -> bool:
@@ -59,9 +92,5 @@ def _agreed(app: "App", gone: "Gone") -> bool:
     from spy32.render.desk import say
     from spy32.render.desk_pages import adopting
 
-    name = f"T{gone.trade.id}"
-    say(app.out, [adopting(gone), f"type {name} to take it over, anything else leaves it:"])
-    try:
-        return input().strip() == name
-    except EOFError:
-        return False
+    say(app.out, [adopting(gone)])
+    return _typed(f"T{gone.trade.id}", app)

@@ -8,6 +8,7 @@ from spy32.desk.bench import Bench, lock_of
 from spy32.desk.beside import Beside, Holding, beside, holdings
 from spy32.desk.history import Gone, settle_fees
 from spy32.domain.acting import Order, Trade
+from spy32.domain.deciding import Proposal
 from spy32.domain.trading import Mode
 from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
@@ -115,6 +116,31 @@ def cancel(bench: Bench, proposal_id: int) -> int:
                     f"order {order.reference} was asked to be cancelled and is still {order.broker_status}"
                 )
         return settle.conclude(bench, proposal_id, reason="cancelled by the person")
+
+
+def settle_by_word(bench: Bench, proposal_id: int, by: str) -> Proposal:
+    """The proposal at rest because a person, who has looked at the broker, says that nothing of it is alive there.
+
+    For what reading cannot settle: an order in no list beside legs that were traded by hand, or legs that filled
+    unevenly and were evened out by hand. `Refused` while an order of it is known to work, which is for `cancel`.
+    """
+    proposal = bench.store.proposal(proposal_id)
+    with bench.locks.hold(lock_of(proposal_id)):
+        for trouble in settle.recover(bench, proposal_id):
+            bench.tell(trouble.message)
+        word = f"{by} looked at the broker and said so"
+        for order in bench.store.orders(proposal_id):
+            if order.state is OrderState.UNKNOWN:
+                bench.store.move_order(
+                    _id(order), was=order.state, now=OrderState.ABSENT, at=bench.clock(), reason=f"absent: {word}"
+                )
+            elif order.state in IN_FLIGHT:
+                raise Refused(f"order {order.reference} is {order.state}; `spy32 cancel P{proposal_id}` first")
+        proposal = bench.store.proposal(proposal_id)
+        if proposal.state is ProposalState.SENT:
+            now = ProposalState.DONE if settle.fills_of(bench, proposal_id) else ProposalState.PROPOSED
+            bench.store.finish_proposal(proposal_id, now=now, at=bench.clock(), reason=f"settled: {word}")
+        return bench.store.proposal(proposal_id)
 
 
 def _id(order: Order) -> int:
