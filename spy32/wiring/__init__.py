@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spy32.domain.trading import Mode
@@ -38,6 +39,10 @@ __all__ = ["PAPER_ACCOUNT", "App", "Clockwork", "log_traceback"]
 class App(Base):
     """What a command gets: settings, places, consoles, and builders of everything that acts."""
 
+    @property
+    def _refused(self) -> Path:
+        return self.locations.state / f"tastytrade-refused-{self.settings.mode}.json"
+
     @cached_property
     def shelf(self) -> "Shelf":
         from spy32.wiring.markets import Shelf
@@ -49,13 +54,13 @@ class App(Base):
         """The one log-in at tastytrade of this process."""
         from spy32.wiring.tastytrade import Line
 
-        return Line(self.settings, self.clock, self.warn)
+        return Line(self.settings, self.clock, self.warn, refused=self._refused)
 
     def line_with(self, secret: "Secret", token: "Secret") -> "Line":
         """A log-in with credentials that are not in the settings yet."""
         from spy32.wiring.tastytrade import Line
 
-        return Line(self.settings, self.clock, self.warn, secrets=(secret, token))
+        return Line(self.settings, self.clock, self.warn, secrets=(secret, token), refused=self._refused)
 
     def sources_of_market(self, asked: str | None) -> "Sources":
         """Who is asked for market data; a recorded market also sets this process's clock to its quotes' time."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spy32.domain.acting import BrokerOrder, DryRun, Transaction
@@ -31,15 +32,19 @@ class Line:
     warn: Callable[[str], None]
     secrets: tuple[Secret, Secret] | None = None
     """Client secret and refresh token to try instead of those in the settings."""
+    refused: Path | None = None
+    """Where refused log-ins are remembered."""
 
     @cached_property
     def session(self) -> "Session":
         """`BadSettings` when a credential is missing; the log-in itself comes with the first question."""
+        from spy32.clients.tastytrade.refusals import Refusals
         from spy32.clients.tastytrade.session import Session
         from spy32.settings.checks import broker_secrets
 
         secret, token = self.secrets or broker_secrets(self.settings)
-        return Session(self._http(None), secret, token, self.clock, self.warn)
+        refusals = Refusals(self.refused, self.clock, secret, token) if self.refused is not None else None
+        return Session(self._http(None), secret, token, self.clock, self.warn, refusals)
 
     def rest(self, keep: Keep | None = None) -> "Rest":
         """The service behind the one log-in. `keep` gets every document; account facts are not for keeping."""

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from spy32.clients.http import PASSING, Answer, Failure, Http, strict_json
+from spy32.clients.tastytrade.refusals import Refusals
 from spy32.errors import NotPermitted, Spy32Error, Unavailable, Unusable
 from spy32.settings.knob import Secret
 
@@ -38,12 +39,14 @@ class Session:
         refresh_token: Secret,
         clock: Callable[[], datetime],
         warn: Callable[[str], None] | None = None,
+        refusals: Refusals | None = None,
     ) -> None:
         self._http = http
         self._client_secret = client_secret
         self._refresh_token = refresh_token
         self._clock = clock
         self._warn = warn
+        self._refusals = refusals
         self._lock = threading.Lock()
         self._hidden = [client_secret, refresh_token]
         """Everything that must not be seen, former tokens too."""
@@ -113,10 +116,15 @@ class Session:
                 raise type(error)(error.message)
         if seconds <= 0:
             raise Unavailable("tastytrade: no time is left for the log-in")
+        standing = self._refusals.standing() if self._refusals is not None else None
+        if standing is not None:
+            raise standing
         monotonic, wall = self._http.monotonic(), self._clock()
         token, life = self._token_of(self._asked(seconds))
         self._token, self._life, self._trouble = token, life, None
         self._ends = (monotonic + life, wall + timedelta(seconds=life))
+        if self._refusals is not None:
+            self._refusals.clear()
 
     def _asked(self, seconds: float) -> Any:
         """The document that answers the refresh token. Asked once: nothing here is repeated."""
@@ -146,6 +154,8 @@ class Session:
         if answer.status in PASSING:
             return self._settle(Unavailable(words), PAUSE)
         if 400 <= answer.status < 500:
+            if self._refusals is not None:
+                self._refusals.add(words)
             hint = "check TASTYTRADE_CLIENT_SECRET and TASTYTRADE_REFRESH_TOKEN; it is not tried again"
             return self._settle(NotPermitted(f"{words}; {hint}"))
         return self._settle(Unusable(words), PAUSE)
