@@ -2,8 +2,17 @@
 
 import sys
 
-from proofs import fuzz_answers, fuzz_chains, kill, slots, store_kill
+from proofs import crowd, fuzz_answers, fuzz_chains, kill, live_kill, lost_answers, slots, store_kill
 
 if __name__ == "__main__":
-    good = [slots.main(), store_kill.main(), kill.main(), fuzz_chains.main(), fuzz_answers.main()]
+    good = [
+        slots.main(),
+        store_kill.main(),
+        kill.main(),
+        live_kill.main(),
+        lost_answers.main(),
+        crowd.main(),
+        fuzz_chains.main(),
+        fuzz_answers.main(),
+    ]
     sys.exit(0 if all(good) else 1)
