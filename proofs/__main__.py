@@ -2,7 +2,18 @@
 
 import sys
 
-from proofs import crowd, fuzz_answers, fuzz_chains, kill, live_kill, lost_answers, slots, store_kill
+from proofs import (
+    crowd,
+    fuzz_answers,
+    fuzz_chains,
+    kill,
+    live_kill,
+    lost_answers,
+    machine,
+    mutants,
+    slots,
+    store_kill,
+)
 
 if __name__ == "__main__":
     good = [
@@ -14,5 +25,7 @@ if __name__ == "__main__":
         crowd.main(),
         fuzz_chains.main(),
         fuzz_answers.main(),
+        machine.main(),
+        mutants.main(),
     ]
     sys.exit(0 if all(good) else 1)

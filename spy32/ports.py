@@ -72,8 +72,9 @@ class Journal(Protocol):
 class Orders(Protocol):
     """A broker's order desk.
 
-    `submit`, `replace` and `cancel` are never retried. They raise `BrokerRefused` when the order was definitely
-    not taken, `Unavailable` when nothing was sent at all, `Unresolved` when the outcome is unknown.
+    `submit` and `replace` are never retried; a `cancel` that shows no effect may be. They raise `BrokerRefused` when
+    the order was definitely not taken, `Unavailable` when nothing was sent at all, `Unresolved` when the outcome is
+    unknown.
     """
 
     def dry_run(self, body: str) -> DryRun: ...

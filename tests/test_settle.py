@@ -582,3 +582,48 @@ def test_an_uneven_fill_is_settled_by_a_persons_word_and_stays_done(desk: World)
     with pytest.raises(Unresolved, match="uneven"):
         execute(desk.bench, proposal)
     assert reconcile.settle_by_word(desk.bench, proposal, "anna").state is P.DONE
+
+
+# What the state machine found.
+
+
+def test_a_broker_that_carries_the_first_name_on_loses_no_replacement(desk: World) -> None:
+    """The answer to the second replacement is lost, and the order there bears the name of the first one."""
+    proposal = desk.approved(plan=builders.price_plan(start=Decimal("0.60"), limit=Decimal("0.55")))
+    take, requests = desk.orders._take, [0]
+
+    def carried_on(word: str, body: str, old: str | None) -> BrokerOrder:
+        made = take(word, body, old)
+        if old is not None:
+            desk.orders.shows(made.broker_id, reference=desk.orders.book[old].reference)
+        requests[0] += 1
+        if requests[0] == 3:
+            raise TIMED_OUT
+        return desk.orders.book[made.broker_id]
+
+    desk.orders._take = carried_on  # type: ignore[method-assign, assignment]
+    with pytest.raises(NotFilled):
+        execute(desk.bench, proposal)
+    assert O.ABSENT not in desk.order_states(proposal)
+    assert not [order for order in desk.orders.book.values() if order.state is O.WORKING]
+
+
+def test_an_order_that_a_person_put_in_the_place_of_ours_is_not_priced_by_us(desk: World) -> None:
+    """The process died before its replacement left, and a person replaced the order at another price."""
+    proposal, first = working(desk)
+    old = desk.last_order(proposal)
+    wanted = replace(
+        old,
+        id=None,
+        reference=old.reference[:-1] + "2",
+        replaces=old.id,
+        broker_id=None,
+        state=O.SUBMITTING,
+        limit=old.limit - Decimal("0.01"),
+    )
+    desk.store.begin_order(wanted, at=desk.clock())
+    desk.orders.replaced_by_hand(first, old.limit + Decimal("0.10"))
+    desk.orders.requests.clear()
+    with pytest.raises(NotFilled):
+        execute(desk.bench, proposal)
+    assert "replace" not in desk.orders.requests

@@ -151,8 +151,15 @@ def find(bench: Bench, order: Order) -> BrokerOrder | None:
                 f"{order.reference}; look at them there"
             )
         if found:
-            return followed(bench, order, found[0])
+            return _by_whom(order, followed(bench, order, found[0]))
     return None
+
+
+def _by_whom(order: Order, seen: BrokerOrder) -> BrokerOrder:
+    """An heir at another price than ours was made by hand, and its price is not ours to work."""
+    if seen.reference == order.reference or seen.limit == order.limit or seen.reason:
+        return seen
+    return replace(seen, reason=f"{BY_HAND}: {seen.broker_id} stands at {seen.limit}, not at {order.limit}")
 
 
 def _matches(bench: Bench, order: Order, listed: tuple[BrokerOrder, ...]) -> list[BrokerOrder]:
@@ -160,19 +167,21 @@ def _matches(bench: Bench, order: Order, listed: tuple[BrokerOrder, ...]) -> lis
     others = [row for row in bench.store.orders(order.proposal_id) if row.id != order.id]
     theirs = {row.broker_id for row in others}
     old = next((row for row in others if row.id == order.replaces), None)
+    # A broker may carry the first name of a line on through all its replacements, or drop it.
+    names = {"", *(row.reference for row in others)}
     found = [
         seen
         for seen in listed
-        if seen.broker_id not in theirs and (seen.reference == order.reference or _is_heir(seen, old))
+        if seen.broker_id not in theirs and (seen.reference == order.reference or _is_heir(seen, old, names))
     ]
     replaced = {seen.replaces for seen in found}
     return [seen for seen in found if seen.broker_id not in replaced]
 
 
-def _is_heir(seen: BrokerOrder, old: Order | None) -> bool:
+def _is_heir(seen: BrokerOrder, old: Order | None, names: set[str]) -> bool:
     if old is None or old.broker_id is None:
         return False
-    return seen.replaces == old.broker_id and seen.reference in ("", old.reference)
+    return seen.replaces == old.broker_id and seen.reference in names
 
 
 def traces(bench: Bench, order: Order) -> tuple[str, ...]:
