@@ -627,3 +627,22 @@ def test_an_order_that_a_person_put_in_the_place_of_ours_is_not_priced_by_us(des
     with pytest.raises(NotFilled):
         execute(desk.bench, proposal)
     assert "replace" not in desk.orders.requests
+
+
+def test_an_order_replaced_by_hand_under_a_name_carried_on_is_followed(desk: World) -> None:
+    """The broker shows the first reference on every order of the line, a person's replacement too."""
+    proposal, first = working(desk)
+    old = desk.last_order(proposal)
+    wanted = replace(
+        old, id=None, reference=old.reference[:-1] + "2", replaces=old.id, broker_id=None, state=O.SUBMITTING
+    )
+    made = desk.store.begin_order(wanted, at=desk.clock())
+    second = desk.orders.replace(first, made.body)
+    desk.orders.shows(second.broker_id, reference=old.reference)
+    settle.recover(desk.bench, proposal)
+    by_hand = desk.orders.replaced_by_hand(second.broker_id, old.limit)
+    number = by_hand if isinstance(by_hand, str) else by_hand.broker_id
+    desk.orders.shows(number, reference=old.reference)
+    settle.recover(desk.bench, proposal)
+    assert desk.state(proposal) is P.SENT
+    assert desk.last_order(proposal).broker_id == number

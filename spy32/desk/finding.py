@@ -102,7 +102,9 @@ def _successor(bench: Bench, order: Order, last: BrokerOrder, others: tuple[Orde
     if any(row.broker_id == number for row in others):
         return None
     seen = _known(bench, number)
-    return None if any(row.reference == seen.reference for row in others) else seen
+    # A row that has an order of its own at the broker cannot be this one, whatever name the broker carried on.
+    is_anothers = any(row.reference == seen.reference and row.broker_id is None for row in others)
+    return None if is_anothers else seen
 
 
 def _known(bench: Bench, broker_id: str) -> BrokerOrder:
