@@ -1,6 +1,7 @@
 """What becomes of an order: settled by reading, followed to what replaced it, and never rounded or guessed."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -646,3 +647,24 @@ def test_an_order_replaced_by_hand_under_a_name_carried_on_is_followed(desk: Wor
     settle.recover(desk.bench, proposal)
     assert desk.state(proposal) is P.SENT
     assert desk.last_order(proposal).broker_id == number
+
+
+def test_a_fill_of_an_order_is_counted_once_when_its_replacement_was_replaced_by_hand(desk: World) -> None:
+    """The row of the replacement moves on to the person's order, and the old one must not follow it there."""
+    proposal, first = working(desk)
+    old = desk.last_order(proposal)
+    wanted = replace(
+        old, id=None, reference=old.reference[:-1] + "2", replaces=old.id, broker_id=None, state=O.SUBMITTING
+    )
+    made = desk.store.begin_order(wanted, at=desk.clock())
+    second = desk.orders.replace(first, made.body)
+    leg = desk.store.proposal(proposal).legs[0]
+    odd = Fill(fill_id="F1", symbol=leg.symbol, action=leg.action, quantity=1, price=Decimal(3), at=desk.clock())
+    desk.orders.shows(second.broker_id, fills=(odd,))
+    desk.orders.replaced_by_hand(second.broker_id, old.limit)
+    for _ in range(3):
+        with suppress(Unresolved):
+            settle.recover(desk.bench, proposal)
+    rows = desk.store.orders(proposal)
+    counted = [fill.fill_id for row in rows if row.id is not None for fill in desk.store.fills(row.id)]
+    assert counted == ["F1"]

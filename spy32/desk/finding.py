@@ -94,17 +94,17 @@ def _successor(bench: Bench, order: Order, last: BrokerOrder, others: tuple[Orde
         # The link may be set a moment after the old order has ended, so the new one's own word counts as well.
         listed = bench.orders.todays_orders()
         number = next((seen.broker_id for seen in listed if seen.replaces == last.broker_id), None)
+    heirs = [row for row in others if row.replaces == order.id and row.state not in NEVER_THERE]
     if number is None:
-        heirs = [row for row in others if row.replaces == order.id and row.state not in NEVER_THERE]
         if last.state is OrderState.REPLACED and not heirs:
             raise Unresolved(f"order {last.broker_id} was replaced, and the broker does not show by what")
         return None
-    if any(row.broker_id == number for row in others):
+    if any(row.broker_id is not None for row in heirs) or any(row.broker_id == number for row in others):
+        # An order gives way once: what took its place is our own replacement, wherever that has gone since.
         return None
     seen = _known(bench, number)
-    # A row that has an order of its own at the broker cannot be this one, whatever name the broker carried on.
-    is_anothers = any(row.reference == seen.reference and row.broker_id is None for row in others)
-    return None if is_anothers else seen
+    # Only a row that replaces this one can be meant by its name; a broker may carry the names of earlier ones on.
+    return None if any(row.reference == seen.reference for row in heirs) else seen
 
 
 def _known(bench: Bench, broker_id: str) -> BrokerOrder:
