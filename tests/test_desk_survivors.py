@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from spy32.desk import target
+from spy32.desk import history, target
 from spy32.desk.execute import execute, rehearse
 from spy32.desk.reconcile import cancel
 from spy32.domain.acting import BrokerOrder
-from spy32.errors import NotFilled, Refused, Unavailable, Unresolved, Usage
+from spy32.errors import BrokerRefused, NotFilled, Refused, Unavailable, Unresolved, Usage
 from spy32.lifecycle import FINAL, IN_FLIGHT, ORDER, PROPOSAL, TRADE, OrderState, ProposalState, TradeState, advance
 from tests import builders
 from tests.desk_world import World, world
@@ -255,3 +255,35 @@ def test_a_target_that_the_broker_shows_without_our_name_is_no_duplicate_of_its_
     proposal = closing(desk, trade)
     desk.orders.fills_at = D("-0.5")
     assert execute(desk.bench, proposal).state is P.DONE
+
+
+def test_an_order_rejected_after_routing_is_the_brokers_no(desk: World) -> None:
+    proposal = desk.approved()
+    execute(desk.bench, proposal, wait=False)
+    (order,) = desk.store.orders(proposal)
+    assert order.broker_id is not None
+    desk.orders.shows(order.broker_id, state=OrderState.REJECTED, status="Rejected", reason="Session offline")
+    with pytest.raises(BrokerRefused, match="Session offline"):
+        execute(desk.bench, proposal)
+
+
+def test_the_fees_of_a_fill_are_asked_for_as_soon_as_it_is_there(desk: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr(history, "settle_fees", lambda bench, number: asked.append(number))
+    proposal = desk.approved()
+    desk.orders.fills_at = Decimal("9.99")
+    execute(desk.bench, proposal)
+    assert asked == [proposal]
+
+
+def test_a_cancel_that_the_broker_never_carries_out_stays_a_question(desk: World) -> None:
+    proposal = desk.approved()
+    execute(desk.bench, proposal, wait=False)
+
+    def deaf(broker_id: str) -> BrokerOrder:
+        return desk.orders.book[broker_id]
+
+    desk.orders.cancel = deaf  # type: ignore[method-assign]
+    with pytest.raises(Unresolved, match="asked to be cancelled and is still"):
+        cancel(desk.bench, proposal)
+    assert desk.state(proposal) is ProposalState.SENT
