@@ -1,10 +1,9 @@
 """What small changes of `execute`, `reconcile` and `lifecycle` break and no other test says (`proofs.mutants`)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -15,18 +14,11 @@ from spy32.domain.acting import BrokerOrder
 from spy32.errors import BrokerRefused, NotFilled, Refused, Unavailable, Unresolved, Usage
 from spy32.lifecycle import FINAL, IN_FLIGHT, ORDER, PROPOSAL, TRADE, OrderState, ProposalState, TradeState, advance
 from tests import builders
-from tests.desk_world import World, world
+from tests.desk_world import World
 from tests.fakes import TIMED_OUT
 from tests.test_last_checks import closing, opened
 
 D, O, P, T = Decimal, OrderState, ProposalState, TradeState  # noqa: E741
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[World]:
-    made = world(tmp_path)
-    yield made
-    made.store.close()
 
 
 def two_working(desk: World) -> int:

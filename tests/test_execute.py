@@ -1,10 +1,8 @@
 """`execute`: what a person approved is sent once, worked along its plan, and comes to rest whatever happens."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
@@ -13,17 +11,10 @@ from spy32.domain.market import Chain
 from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Unavailable, Unresolved
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from tests import builders
-from tests.desk_world import World, world
+from tests.desk_world import World
 from tests.fakes import TIMED_OUT
 
 O, P = OrderState, ProposalState  # noqa: E741
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[World]:
-    made = world(tmp_path)
-    yield made
-    made.store.close()
 
 
 def submits(desk: World) -> int:

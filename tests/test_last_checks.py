@@ -1,9 +1,7 @@
 """What `execute` asks last of all before the one request: each refusal sends nothing and has its exit code."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,18 +13,11 @@ from spy32.domain.trading import Position
 from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Unavailable
 from spy32.lifecycle import OrderState, ProposalState
 from tests import builders
-from tests.desk_world import World, world
+from tests.desk_world import World
 from tests.fakes import TIMED_OUT
 
 P = ProposalState
 D = Decimal
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[World]:
-    made = world(tmp_path)
-    yield made
-    made.store.close()
 
 
 def refused(desk: World, words: str, kind: type[Exception] = Refused) -> None:

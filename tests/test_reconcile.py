@@ -1,9 +1,7 @@
 """`reconcile`, `cancel` and `positions`: what is in flight is settled by reading, and differences are shown."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -13,14 +11,7 @@ from spy32.domain.trading import Position
 from spy32.errors import Refused, Unavailable, Unresolved
 from spy32.lifecycle import OrderState, ProposalState
 from tests import builders
-from tests.desk_world import World, world
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[World]:
-    made = world(tmp_path)
-    yield made
-    made.store.close()
+from tests.desk_world import World
 
 
 def filled(desk: World) -> int:

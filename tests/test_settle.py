@@ -1,11 +1,9 @@
 """What becomes of an order: settled by reading, followed to what replaced it, and never rounded or guessed."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,18 +15,11 @@ from spy32.domain.trading import Position
 from spy32.errors import BrokerRefused, NotFilled, Refused, Unavailable, Unresolved, Unusable
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from tests import builders
-from tests.desk_world import World, world
+from tests.desk_world import World
 from tests.fakes import TIMED_OUT
 
 O, P = OrderState, ProposalState  # noqa: E741
 D = Decimal
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[World]:
-    made = world(tmp_path)
-    yield made
-    made.store.close()
 
 
 def submits(desk: World) -> int:

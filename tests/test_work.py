@@ -1,10 +1,9 @@
 """Working the price at a broker that refuses, fills, hangs and is replaced under our hands."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -14,18 +13,11 @@ from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Unavailable, Un
 from spy32.lifecycle import OrderState, ProposalState
 from spy32.records.orders import Orders
 from tests import builders
-from tests.desk_world import World, world
+from tests.desk_world import World
 from tests.fakes import TIMED_OUT
 
 O, P = OrderState, ProposalState  # noqa: E741
 D = Decimal
-
-
-@pytest.fixture
-def desk(tmp_path: Path) -> Iterator[World]:
-    made = world(tmp_path)
-    yield made
-    made.store.close()
 
 
 def then(desk: World, does: Callable[[], object], wait: int = 1) -> Callable[[float], None]:

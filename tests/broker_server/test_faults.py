@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
@@ -18,20 +17,6 @@ from tests.servers.plain_desk import LIVE, LONG, ORDERS, SHORT, Desk, Row, closi
 from tests.servers.tastytrade import Rig
 from tests.servers.tastytrade_faults import FAULTS, LOST
 from tests.servers.tastytrade_orders import ACCOUNT, AT, TastytradeBrokerServer
-
-
-@pytest.fixture
-def server() -> Iterator[TastytradeBrokerServer]:
-    with TastytradeBrokerServer().running() as running:
-        running.policy.fills_at = Decimal(0)
-        running.policy.debit_fills_at = Decimal(1000)
-        yield running
-
-
-@pytest.fixture
-def desk(server: TastytradeBrokerServer) -> Desk:
-    return Desk(server)
-
 
 # Refusals.
 

@@ -1,6 +1,5 @@
 """The stand-in's orders by plain requests: their life, cancel and replace, with fills in between."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
@@ -8,20 +7,6 @@ import pytest
 
 from tests.servers.plain_desk import LIVE, LONG, ORDERS, OTHER, SHORT, Desk, filled, leg, order
 from tests.servers.tastytrade_orders import ACCOUNT, TastytradeBrokerServer
-
-
-@pytest.fixture
-def server() -> Iterator[TastytradeBrokerServer]:
-    with TastytradeBrokerServer().running() as running:
-        running.policy.fills_at = Decimal(0)
-        running.policy.debit_fills_at = Decimal(1000)
-        yield running
-
-
-@pytest.fixture
-def desk(server: TastytradeBrokerServer) -> Desk:
-    return Desk(server)
-
 
 # The life of an order.
 

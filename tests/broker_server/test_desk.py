@@ -1,6 +1,5 @@
 """The stand-in for tastytrade's order desk by plain requests: accounts, sums, lists, sessions, what is done by hand."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -10,20 +9,6 @@ import requests
 from tests.servers.plain_desk import LIVE, LONG, ORDERS, OTHER, SHORT, Desk, closing, filled, order
 from tests.servers.tastytrade_orders import ACCOUNT, AT, TastytradeBrokerServer
 from tests.servers.tastytrade_state import LegState, Rates, Ticket, leg_prices, margin
-
-
-@pytest.fixture
-def server() -> Iterator[TastytradeBrokerServer]:
-    with TastytradeBrokerServer().running() as running:
-        running.policy.fills_at = Decimal(0)
-        running.policy.debit_fills_at = Decimal(1000)
-        yield running
-
-
-@pytest.fixture
-def desk(server: TastytradeBrokerServer) -> Desk:
-    return Desk(server)
-
 
 # Accounts.
 

@@ -1,7 +1,7 @@
 """The tastytrade broker over HTTP: reads, dry runs, the account, clocks, whose account, and secrets."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -46,24 +46,6 @@ from tests.tastytrade_world import (
     position,
     replaced,
 )
-
-
-@pytest.fixture
-def server() -> Iterator[Scripted]:
-    with Scripted().running() as running:
-        assert isinstance(running, Scripted)
-        yield running
-
-
-@pytest.fixture
-def rig(server: Scripted) -> Rig:
-    return Rig(server)
-
-
-@pytest.fixture
-def broker(rig: Rig) -> TastytradeBroker:
-    return made(rig)
-
 
 # Reading.
 

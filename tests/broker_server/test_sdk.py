@@ -17,19 +17,6 @@ from tests.servers.tastytrade_orders import ACCOUNT, AT, TastytradeBrokerServer
 
 
 @pytest.fixture
-def server() -> Iterator[TastytradeBrokerServer]:
-    with TastytradeBrokerServer().running() as running:
-        running.policy.fills_at = Decimal(0)
-        running.policy.debit_fills_at = Decimal(1000)
-        yield running
-
-
-@pytest.fixture
-def desk(server: TastytradeBrokerServer) -> Desk:
-    return Desk(server)
-
-
-@pytest.fixture
 def sdk(server: TastytradeBrokerServer) -> Iterator[Any]:
     """Runs a coroutine of the SDK: `sdk(lambda session: ...)`."""
     with warnings.catch_warnings():

@@ -3,7 +3,7 @@
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -32,24 +32,6 @@ from tests.tastytrade_world import (
     order_row,
     replaced,
 )
-
-
-@pytest.fixture
-def server() -> Iterator[Scripted]:
-    with Scripted().running() as running:
-        assert isinstance(running, Scripted)
-        yield running
-
-
-@pytest.fixture
-def rig(server: Scripted) -> Rig:
-    return Rig(server)
-
-
-@pytest.fixture
-def broker(rig: Rig) -> TastytradeBroker:
-    return made(rig)
-
 
 # Submitting.
 
