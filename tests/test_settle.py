@@ -1,5 +1,6 @@
 """What becomes of an order: settled by reading, followed to what replaced it, and never rounded or guessed."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -38,6 +39,20 @@ def lost(desk: World) -> int:
     proposal = desk.approved()
     desk.orders.faults.append(("before", TIMED_OUT))
     return proposal
+
+
+def after_a_lost_answer(desk: World, meanwhile: Callable[[], object]) -> None:
+    """The next order arrives, its answer is lost, and this happens at the broker before anyone reads."""
+    desk.orders.faults.append(("after", TIMED_OUT))
+    take = desk.orders.submit
+
+    def submit(body: str) -> BrokerOrder:
+        try:
+            return take(body)
+        finally:
+            meanwhile()
+
+    desk.orders.submit = submit  # type: ignore[method-assign]
 
 
 def fills(desk: World, broker_id: str, *counts: int) -> tuple[Fill, ...]:
@@ -179,16 +194,9 @@ def test_an_order_like_ours_without_our_reference_keeps_it_unknown(
 
 def test_two_orders_with_our_reference_are_not_chosen_between(desk: World) -> None:
     proposal = desk.approved()
-    desk.orders.faults.append(("after", TIMED_OUT))
-    take = desk.orders.submit
-
-    def twice(body: str) -> BrokerOrder:
-        try:
-            return take(body)
-        finally:
-            desk.orders.book["777"] = replace(next(iter(desk.orders.book.values())), broker_id="777")
-
-    desk.orders.submit = twice  # type: ignore[method-assign]
+    after_a_lost_answer(
+        desk, lambda: desk.orders.book.update({"777": replace(next(iter(desk.orders.book.values())), broker_id="777")})
+    )
     with pytest.raises(Unresolved, match="480001 and 777"):
         execute(desk.bench, proposal)
     assert desk.order_states(proposal) == [O.UNKNOWN]
@@ -437,16 +445,7 @@ def test_a_state_that_the_order_cannot_have_is_said(desk: World, state: OrderSta
 
 def test_an_order_that_was_replaced_before_its_answer_came_is_followed(desk: World) -> None:
     proposal = desk.approved()
-    desk.orders.faults.append(("after", TIMED_OUT))
-    take = desk.orders.submit
-
-    def by_hand(body: str) -> BrokerOrder:
-        try:
-            return take(body)
-        finally:
-            desk.orders.replaced_by_hand("480001", D("0.60"))
-
-    desk.orders.submit = by_hand  # type: ignore[method-assign]
+    after_a_lost_answer(desk, lambda: desk.orders.replaced_by_hand("480001", D("0.60")))
     execute(desk.bench, proposal, wait=False)
     assert desk.last_order(proposal).broker_id == "480002"
 

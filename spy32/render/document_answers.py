@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from spy32.render.document_parts import Document, instant
+from spy32.render.document_parts import Document, figure_part, instant
 from spy32.render.words import usd_of_ticks
 
 if TYPE_CHECKING:
@@ -70,18 +70,7 @@ def _tokens(counts: "Tally | Heard") -> Document:
 
 def figures_part(briefing: "Briefing") -> list[Document]:
     """The figures that were put before the analyst, in the order shown."""
-    return [
-        {
-            "path": path,
-            "value": datum.value,
-            "unit": datum.unit,
-            "source": datum.source,
-            "as_of": instant(datum.as_of),
-            "count": datum.count,
-            "missing": datum.missing,
-        }
-        for path, datum in briefing.figures.items()
-    ]
+    return [{"path": path, **figure_part(datum)} for path, datum in briefing.figures.items()]
 
 
 def attempt_part(asked: "Asked") -> Document:

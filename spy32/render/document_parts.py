@@ -10,7 +10,7 @@ from spy32.render.words import cents, masked, price, price_of, strike
 if TYPE_CHECKING:
     from spy32.domain.acting import Fill, Order, Trade
     from spy32.domain.deciding import Approval, ExitPlan, Finding, PricePlan, Proposal, Ruling, Sizing
-    from spy32.domain.market import QualityReport
+    from spy32.domain.market import Datum, QualityReport
     from spy32.domain.trading import Candidate, Leg, Menu
     from spy32.domain.views import MarketLine, RunView
 
@@ -66,6 +66,17 @@ def market_part(line: "MarketLine") -> Document:
         "atm_iv": line.atm_iv,
         "expected_move": _gain(line.expected_move),
         "vix": line.vix,
+    }
+
+
+def figure_part(figure: "Datum") -> Document:
+    return {
+        "value": figure.value,
+        "unit": figure.unit,
+        "source": figure.source,
+        "as_of": instant(figure.as_of),
+        "count": figure.count,
+        "missing": figure.missing,
     }
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.briefing import Briefing
 from spy32.domain.events import Event
-from spy32.domain.market import DailyBar, Datum, MarketSnapshot, Tried
-from spy32.render.document_parts import Document, day, instant
+from spy32.domain.market import DailyBar, MarketSnapshot, Tried
+from spy32.render.document_parts import Document, day, figure_part, instant
 from spy32.render.words import price, price_of
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def market_document(briefing: Briefing, snapshot: MarketSnapshot, sources: Seque
         "recorded": snapshot.is_recorded,
         "expiration": day(briefing.target),
         "dte": briefing.dte,
-        "figures": {path: _figure_part(figure) for path, figure in briefing.figures.items()},
+        "figures": {path: figure_part(figure) for path, figure in briefing.figures.items()},
         "bars": [_bar_part(bar) for bar in briefing.bars],
         "events": [_event_part(event) for event in briefing.events],
         "unknown_events": dict(briefing.unknown_events),
@@ -41,17 +41,6 @@ def market_document(briefing: Briefing, snapshot: MarketSnapshot, sources: Seque
             {"datum": each.datum, "source": each.source, "ok": each.ok, "detail": each.detail, "ms": each.ms}
             for each in (sources or snapshot.tried)
         ],
-    }
-
-
-def _figure_part(figure: Datum) -> Document:
-    return {
-        "value": figure.value,
-        "unit": figure.unit,
-        "source": figure.source,
-        "as_of": instant(figure.as_of),
-        "count": figure.count,
-        "missing": figure.missing,
     }
 
 
