@@ -111,6 +111,9 @@ def test_a_market_that_does_not_answer_leaves_the_stored_quotes_and_says_so(desk
     assert shown.now == shown.then
     assert shown.stale is not None
     assert "429 from cboe" in shown.stale
+    with pytest.raises(Unavailable, match=r"without quotes: .*429 from cboe"):
+        approve(desk.bench, shown, by="ann")
+    assert desk.bench.store.approval_of(number(made)) is None
 
 
 def test_a_recorded_market_says_that_nothing_newer_exists(desk: ApprovalDesk) -> None:

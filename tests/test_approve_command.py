@@ -212,6 +212,26 @@ def test_in_live_mode_yes_needs_the_digits_of_the_hash(live: ApprovalDesk) -> No
     assert run(app, "--yes", "--confirm", made.hash[:8]).endswith("next: spy32 execute P1 --live\n")
 
 
+def test_the_digits_are_those_of_what_is_approved_not_of_what_was_read_before(
+    live: ApprovalDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from spy32.desk import approve as desk
+
+    made, first, app = live.proposed(), desk.waiting, FakeApp(live, Mode.LIVE)
+
+    def waiting(bench: Bench, number: int) -> Proposal:
+        """In another terminal the quantity is changed right after this read."""
+        monkeypatch.setattr(desk, "waiting", first)
+        found = first(bench, number)
+        desk.resize(bench, review(bench, number), found.quantity - 1)
+        return found
+
+    monkeypatch.setattr(desk, "waiting", waiting)
+    with pytest.raises(Usage, match="not the first 8 digits"):
+        run(app, "--yes", "--confirm", made.hash[:8])
+    assert state(app) is ProposalState.PROPOSED
+
+
 def test_on_paper_the_digits_are_checked_when_they_are_given(app: FakeApp) -> None:
     made = app.desk.proposed()
     run(app, "--yes", "--confirm", made.hash[:8].upper())

@@ -70,6 +70,24 @@ def test_an_order_by_hand_on_one_of_the_legs_is_a_duplicate(desk: World) -> None
     refused(desk, f"635 P of 2025-11-07 is in order {by_hand.broker_id} at the broker")
 
 
+def test_an_order_by_hand_that_cannot_be_read_may_have_our_legs(desk: World) -> None:
+    from tests.contract.test_broker import body
+
+    by_hand = desk.orders.submit(body(D("0.70"), "by-hand"))
+    desk.orders.shows(by_hand.broker_id, legs=(), reference="", unread="its legs are not a list")
+    desk.orders.requests.clear()
+    refused(desk, f"order {by_hand.broker_id} at the broker .* may have the same legs: its legs are not a list")
+
+
+def test_an_order_by_hand_that_cannot_be_read_and_shows_other_legs_is_no_duplicate(desk: World) -> None:
+    from tests.contract.test_broker import body
+
+    by_hand = desk.orders.submit(body(D("0.70"), "by-hand"))
+    other = builders.spread("600", "595").legs
+    desk.orders.shows(by_hand.broker_id, legs=other, reference="", unread="size of an order")
+    assert execute(desk.bench, desk.approved(), wait=False).state is P.SENT
+
+
 def test_a_position_by_hand_on_one_of_the_legs_is_a_duplicate(desk: World) -> None:
     held = (Position(symbol=builders.spread().long.symbol, quantity=1),)
     desk.account.account = builders.account(positions=held)

@@ -156,6 +156,19 @@ def test_the_document_of_positions_keeps_its_keys_and_fits_its_schema(world: Wor
     assert found["agrees"] is False
 
 
+def test_an_order_by_hand_that_cannot_be_read_is_listed_without_made_up_terms(world: World) -> None:
+    by_hand(world)
+    (broker_id,) = world.orders.book
+    seen = world.orders.book[broker_id]
+    ended, why = OrderState.CANCELLED, "size of an order is not a part of its legs"
+    world.orders.shows(broker_id, unread=why, state=ended, quantity=0, limit=D(0))
+    (found,) = document(world, "positions")["foreign_orders"]
+    assert (found["quantity"], found["limit"]) == (None, None)
+    assert found["unread"] == "size of an order is not a part of its legs"
+    assert [each["quantity"] for each in found["legs"]] == [leg.quantity for leg in seen.legs]
+    assert "cannot be read: size of an order" in " ".join(run(world, "positions").split())
+
+
 # Reconcile.
 
 

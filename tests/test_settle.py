@@ -180,6 +180,10 @@ def nameless(desk: World, **over: Any) -> None:
         ({"placed_at": builders.later(minutes=3)}, True),
         ({"state": O.CANCELLED, "status": "Cancelled"}, True),
         ({"legs": builders.spread("630", "625").legs}, True),
+        ({"unread": "odd size"}, False),
+        ({"unread": "odd legs", "legs": ()}, False),
+        ({"unread": "odd size", "legs": builders.spread("630", "625").legs}, True),
+        ({"unread": "odd legs", "legs": (), "state": O.CANCELLED, "status": "Cancelled"}, False),
     ],
 )
 def test_an_order_like_ours_without_our_reference_keeps_it_unknown(
@@ -200,6 +204,15 @@ def test_two_orders_with_our_reference_are_not_chosen_between(desk: World) -> No
     with pytest.raises(Unresolved, match="480001 and 777"):
         execute(desk.bench, proposal)
     assert desk.order_states(proposal) == [O.UNKNOWN]
+
+
+def test_an_order_with_our_reference_that_cannot_be_read_is_neither_taken_nor_absent(desk: World) -> None:
+    proposal = desk.approved()
+    after_a_lost_answer(desk, lambda: desk.orders.shows("480001", unread="size of an order", legs=(), quantity=0))
+    with pytest.raises(Unresolved, match=r"480001 looks like spy32-.* cannot be read: size of an order"):
+        execute(desk.bench, proposal)
+    assert desk.order_states(proposal) == [O.UNKNOWN]
+    assert submits(desk) == 1
 
 
 # Replaced in the broker's app.

@@ -383,8 +383,11 @@ def test_what_is_approved_is_exposed_before_it_is_sent(store: Store) -> None:
 def test_what_is_sent_counts_as_a_submit_and_holds_its_contracts(store: Store) -> None:
     made, _, _ = sent(store)
     symbols = frozenset(leg.symbol for leg in made.legs)
-    assert exposure(store) == Exposure(open_risk=made.max_loss, submits_today=1, submits_of_run=1, open_symbols=symbols)
+    assert exposure(store) == Exposure(
+        open_risk=made.max_loss, open_trades=1, submits_today=1, submits_of_run=1, open_symbols=symbols
+    )
     assert exposure(store, run_id=2).submits_of_run == 0
+    assert exposure(store, but=made.id).open_trades == 0
 
 
 def test_of_a_part_filled_order_the_fills_and_the_rest_are_exposed(store: Store) -> None:
@@ -392,6 +395,7 @@ def test_of_a_part_filled_order_the_fills_and_the_rest_are_exposed(store: Store)
     trade = store.record_fills(number(order), fills(quantity=1), fees=D("2.26"), at=later(420))
     assert trade is not None
     assert exposure(store).open_risk == trade.max_loss + made.max_loss / 2
+    assert exposure(store).open_trades == 1
     store.move_order(number(order), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(430))
     store.finish_proposal(number(made), now=ProposalState.DONE, at=later(440))
     assert exposure(store).open_risk == trade.max_loss

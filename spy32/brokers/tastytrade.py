@@ -124,7 +124,7 @@ class TastytradeBroker:
 
     def _listed(self, path: str, params: Params | None = None) -> tuple[BrokerOrder, ...]:
         with self._masked():
-            found = [self._seen(item) for item in self._items(path, params)]
+            found = [orders.listed_of(item, self._number, self._clean) for item in self._items(path, params)]
             # A new order pushes the others on, so one may be on two pages.
             return tuple({order.broker_id: order for order in found}.values())
 

@@ -99,10 +99,14 @@ def _approve(app: "App", chosen: Chosen, *, confirm: str | None, note: str, json
     from spy32.desk import approve as desk
     from spy32.desk.shown import review
 
-    made = desk.waiting(chosen.bench, chosen.proposal_id)
-    if confirm is not None and not (len(confirm) >= DIGITS and made.hash.startswith(confirm.lower())):
-        raise Usage(f"--confirm {confirm!r} is not the first {DIGITS} digits of the hash of P{made.id}; look again")
-    desk.approve(chosen.bench, review(chosen.bench, chosen.proposal_id), by=app.user, note=note)
+    desk.waiting(chosen.bench, chosen.proposal_id)
+    shown = review(chosen.bench, chosen.proposal_id)
+    assert shown.proposal is not None
+    if confirm is not None and not (len(confirm) >= DIGITS and shown.proposal.hash.startswith(confirm.lower())):
+        raise Usage(
+            f"--confirm {confirm!r} is not the first {DIGITS} digits of the hash of P{shown.proposal.id}; look again"
+        )
+    desk.approve(chosen.bench, shown, by=app.user, note=note)
     _tell(app, chosen.bench, chosen.proposal_id, json=json)
 
 

@@ -50,7 +50,7 @@ def approve(bench: Bench, shown: Review, *, by: str, note: str = "") -> Approval
     _unchanged(seen, proposal)
     if plan.digest_of(proposal) != proposal.hash:
         raise Refused(f"P{proposal.id} does not match its own hash {proposal.hash[:8]}; `spy32 audit verify` looks why")
-    if shown.now is None:
+    if shown.now is None or (shown.stale is not None and not proposal.is_recorded):
         raise Unavailable(f"P{proposal.id} cannot be approved without quotes: {shown.stale}; try again")
     now = bench.clock()
     _allowed(limits_now(bench, proposal, bench.account.facts(), now), f"P{proposal.id} was not approved")

@@ -119,12 +119,12 @@ def beside(bench: Bench) -> Beside:
 
 
 def foreign_orders(bench: Bench) -> tuple[Foreign, ...]:
-    """Today's orders at the broker that are not ours, and that work or have filled something."""
+    """Today's orders at the broker that are not ours, and that work, have filled something, or cannot be read."""
     found = []
     for seen in bench.orders.todays_orders():
         ours = bench.store.known_order(seen.broker_id, seen.reference)
         is_stray = ours is None or (ours.state in NEVER and ours.reference == seen.reference)
-        if is_stray and (seen.state not in FINAL or seen.fills):
+        if is_stray and (seen.state not in FINAL or seen.fills or seen.unread):
             found.append(Foreign(order=seen, ours=ours))
     return tuple(found)
 

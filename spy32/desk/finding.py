@@ -147,6 +147,9 @@ def find(bench: Bench, order: Order) -> BrokerOrder | None:
     """
     for listing in (bench.orders.todays_orders, lambda: bench.orders.search(market_date(order.created_at))):
         found = _matches(bench, order, listing())
+        for seen in found:
+            if seen.unread:
+                raise Unusable(f"order {seen.broker_id} looks like {order.reference} and cannot be read: {seen.unread}")
         if len(found) > 1:
             raise Unresolved(
                 f"orders {' and '.join(seen.broker_id for seen in found)} at the broker both look like "
@@ -194,12 +197,14 @@ def traces(bench: Bench, order: Order) -> tuple[str, ...]:
 def _twins(bench: Bench, order: Order) -> Iterator[str]:
     legs = {(leg.symbol, leg.action) for leg in legs_of(bench, order)}
     for seen in bench.orders.search(market_date(order.created_at)):
-        is_alive = seen.state not in FINAL or bool(seen.fills)
+        is_alive = seen.state not in FINAL or bool(seen.fills or seen.unread)
         is_later = seen.placed_at is None or seen.placed_at >= order.created_at - CLOCKS
-        if not (is_alive and is_later and {(leg.symbol, leg.action) for leg in seen.legs} == legs):
+        could_be = {(leg.symbol, leg.action) for leg in seen.legs} == legs or (bool(seen.unread) and not seen.legs)
+        if not (is_alive and is_later and could_be):
             continue
         if bench.store.known_order(seen.broker_id, seen.reference) is None:
-            yield f"order {seen.broker_id} has the same legs ({seen.status}, {seen.quantity} at {seen.limit})"
+            has, terms = ("may have", seen.unread) if seen.unread else ("has", f"{seen.quantity} at {seen.limit}")
+            yield f"order {seen.broker_id} {has} the same legs ({seen.status}, {terms})"
 
 
 def _beyond(bench: Bench, order: Order) -> Iterator[str]:

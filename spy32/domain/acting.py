@@ -73,6 +73,9 @@ class BrokerOrder:
     placed_at: datetime | None = None
     unlisted: int = 0
     """Contracts that the broker counts as filled, by what is left of each leg, and does not list yet."""
+    unread: str = ""
+    """Why the terms of an order in a list cannot be read: then limit, size and fills are not known, and neither are its
+    legs unless they are there."""
 
 
 def spreads_filled(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> int:

@@ -23,7 +23,8 @@ class Risk(Adopted):
             risk = sum((_part(trade.max_loss, trade.remaining, trade.quantity) for trade in held), Decimal(0))
             waiting = self.rows(
                 """select id, state, quantity, max_loss_e4,
-                    (select sum(filled) from broker_order where proposal_id = proposal.id) as filled
+                    (select sum(filled) from broker_order where proposal_id = proposal.id) as filled,
+                    exists (select 1 from trade where trade.proposal_id = proposal.id) as is_trade
                     from proposal where state in (?, ?) and kind = 'open' and id is not ?""",
                 *PENDING,
                 but,
@@ -32,13 +33,15 @@ class Risk(Adopted):
                 left = max(row["quantity"] - (row["filled"] or 0), 0)
                 risk += _part(from_e4(row["max_loss_e4"]), left, row["quantity"])
             sent = [self.proposal(row["id"]) for row in waiting if row["state"] == ProposalState.SENT]
+            # An entry that works and has filled nothing yet may become a trade at any moment.
+            coming = sum(not row["is_trade"] for row in waiting if row["state"] == ProposalState.SENT)
             legs = [
                 *(leg for trade in held for leg in trade.legs),
                 *(leg for proposal in sent for leg in proposal.legs),
             ]
             return Exposure(
                 open_risk=risk,
-                open_trades=len(held),
+                open_trades=len(held) + coming,
                 week_loss=self._loss(week_start, today),
                 submits_today=self._submits("market_day = ?", today.isoformat()),
                 submits_of_run=self._submits("proposal_id in (select id from proposal where run_id = ?)", run_id),

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from spy32.domain.acting import Trade
-from spy32.domain.trading import Account, Mode
+from spy32.domain.acting import BrokerOrder, Trade
+from spy32.domain.trading import Account, Leg, Mode
 from spy32.lifecycle import TradeState
 from spy32.render.desk import fees_of, say
 from spy32.render.documents import emit, instant
@@ -152,9 +152,16 @@ def _remarks(view: "Beside") -> Iterator[str]:
 
 def _foreign_words(other: "Foreign") -> str:
     order = other.order
-    legs = ", ".join(f"{leg.action} {leg.quantity * order.quantity} x {leg.symbol}" for leg in order.legs)
+    parts = [_line(order.status), *(f"{leg.action} {count} x {leg.symbol}" for leg, count in _counted(order))]
+    if order.unread:
+        parts.append(f"cannot be read: {_line(order.unread)}")
     whose = f"bears our reference {order.reference}, {other.ours.state} in our book" if other.ours else "not ours"
-    return f"order {_line(order.broker_id)} at the broker, {whose}, left alone: {_line(order.status)}, {legs}"
+    return f"order {_line(order.broker_id)} at the broker, {whose}, left alone: {', '.join(parts)}"
+
+
+def _counted(order: BrokerOrder) -> Iterator[tuple[Leg, int]]:
+    """The legs with all their contracts; an order that cannot be read shows them so."""
+    return ((leg, leg.quantity * (1 if order.unread else order.quantity)) for leg in order.legs)
 
 
 def _holding(each: "Holding") -> Document:
@@ -207,11 +214,11 @@ def _foreign(other: "Foreign") -> Document:
         "broker_id": order.broker_id,
         "reference": order.reference or None,
         "status": order.status,
-        "quantity": order.quantity,
-        "limit": f"{order.limit}",
+        "quantity": None if order.unread else order.quantity,
+        "limit": None if order.unread else f"{order.limit}",
+        "unread": _line(order.unread) or None,
         "legs": [
-            {"action": leg.action.value, "symbol": leg.symbol, "quantity": leg.quantity * order.quantity}
-            for leg in order.legs
+            {"action": leg.action.value, "symbol": leg.symbol, "quantity": count} for leg, count in _counted(order)
         ],
         "our_state": other.ours.state.value if other.ours is not None else None,
     }

@@ -53,6 +53,9 @@ def on_order(proposal: Proposal, orders: Sequence[BrokerOrder]) -> Iterator[Find
     for order in orders:
         if order.state in FINAL:
             continue
+        if order.unread and not order.legs:
+            message = f"order {order.broker_id} at the broker ({order.status}) may have the same legs: {order.unread}"
+            yield _over("duplicate", message, order.broker_id, "no leg twice")
         symbols = {leg.symbol for leg in order.legs}
         for leg in proposal.legs:
             if leg.symbol in symbols:

@@ -40,6 +40,8 @@ from tests.tastytrade_world import (
     body,
     dry_row,
     failed,
+    fill,
+    leg,
     line,
     made,
     order_row,
@@ -141,8 +143,36 @@ def test_lists_are_read_to_their_last_page_and_name_each_order_once() -> None:
         assert [held.symbol for held in broker.positions()] == [SHORT, LONG, "SPY"]
 
 
-def test_one_order_that_cannot_be_read_makes_the_list_unreadable(server: Scripted, broker: TastytradeBroker) -> None:
-    server.says(f"GET {ORDERS}/live", {"items": [order_row(), order_row(id=480002, price="-1")]})
+@pytest.mark.parametrize(
+    ("over", "legs"),
+    [
+        ({"price": "-1"}, [(SHORT, 1), (LONG, 1)]),
+        ({"price_effect": "None"}, [(SHORT, 1), (LONG, 1)]),
+        ({"size": 3, "legs": [leg(SHORT, "Sell to Open", 2), leg(LONG, "Buy to Open", 2)]}, [(SHORT, 2), (LONG, 2)]),
+        ({"legs": [leg(SHORT, "Sell to Open", 1, [fill("f", "0.0")])]}, [(SHORT, 1)]),
+        ({"legs": [leg(SHORT, "Sell to Open"), leg("SPY   2612XXP00635000", "Buy to Open")]}, []),
+        ({"legs": {"x": 1}}, []),
+    ],
+)
+def test_one_order_that_cannot_be_read_hides_no_other(
+    server: Scripted, broker: TastytradeBroker, over: Row, legs: list[tuple[str, int]]
+) -> None:
+    server.says(f"GET {ORDERS}/live", {"items": [order_row(), order_row(**{"id": 480002, **over})]})
+    first, second = broker.todays_orders()
+    assert (first.broker_id, first.unread) == ("480001", "")
+    assert second.broker_id == "480002"
+    assert second.unread.startswith("tastytrade: ")
+    assert [(each.symbol, each.quantity) for each in second.legs] == legs
+    assert (second.quantity, second.fills) == (0, ())
+    server.says(f"GET {ORDERS}/480002", order_row(**{"id": 480002, **over}))
+    assert type(failed(lambda: broker.order("480002"))) is Unusable
+
+
+@pytest.mark.parametrize("over", [{"id": None}, {"status": None}, {"account_number": "5WX09999"}])
+def test_an_order_without_a_name_or_of_another_account_makes_the_list_unreadable(
+    server: Scripted, broker: TastytradeBroker, over: Row
+) -> None:
+    server.says(f"GET {ORDERS}/live", {"items": [order_row(), order_row(**over)]})
     assert type(failed(broker.todays_orders)) is Unusable
 
 

@@ -7,6 +7,7 @@ known is carried as it is and is not final: only the listed ones end an order.
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from math import gcd
@@ -66,12 +67,37 @@ def order_of(item: Any, number: str, clean: Clean) -> BrokerOrder:
     an order without a price has the limit 0.
     """
     fields = of_account(item, "an order", number)
+    head = _head(fields, clean)
+    limit, quantity, legs = _terms(fields)
+    return replace(
+        head,
+        limit=limit or Decimal(0),
+        quantity=quantity or 0,
+        fills=tuple(_fills(fields)),
+        legs=legs,
+        unlisted=sum(_unlisted(row, is_filled=head.status == "Filled") for row in _options(fields)),
+    )
+
+
+def listed_of(item: Any, number: str, clean: Clean) -> BrokerOrder:
+    """One order of a list, where one that cannot be read must not hide all others: `unread` says why then.
+
+    It has its legs, each with all its contracts, when those can be read. `Unusable` without an id and a status.
+    """
+    try:
+        return order_of(item, number, clean)
+    except Unusable as trouble:
+        fields = of_account(item, "an order", number)
+        return replace(_head(fields, clean), legs=_bare_legs(fields), unread=trouble.message)
+
+
+def _head(fields: Fields, clean: Clean) -> BrokerOrder:
+    """What an order is called and how it stands, without its terms."""
     found, status = identifier(fields, "id"), words(fields, "status", clean)
     if found is None:
         raise wrong("id of an order", "an id")
     if not status:
         raise wrong("status of an order", "a text")
-    limit, quantity, legs = _terms(fields)
     replaced_by = identifier(fields, "replacing-order-id")
     state = STATES.get(status, OrderState.WORKING)
     is_replaced = status == "Cancelled" and replaced_by is not None
@@ -80,16 +106,21 @@ def order_of(item: Any, number: str, clean: Clean) -> BrokerOrder:
         reference=_reference(fields),
         status=status,
         state=OrderState.REPLACED if is_replaced else state,
-        limit=limit or Decimal(0),
-        quantity=quantity or 0,
-        fills=tuple(_fills(fields)),
+        limit=Decimal(0),
+        quantity=0,
         reason=words(fields, "reject-reason", clean, MOST),
         replaced_by=replaced_by,
         replaces=identifier(fields, "replaces-order-id"),
-        legs=legs,
         placed_at=instant(fields, "received-at") if fields.get("received-at") else None,
-        unlisted=sum(_unlisted(row, is_filled=status == "Filled") for row in _options(fields)),
     )
+
+
+def _bare_legs(fields: Fields) -> tuple[Leg, ...]:
+    """The option legs of an order whose size is not known; none when one of them cannot be read."""
+    try:
+        return tuple(_leg(row, _count(row)) for row in _options(fields))
+    except Unusable:
+        return ()
 
 
 def _unlisted(row: Fields, *, is_filled: bool) -> int:
