@@ -123,6 +123,60 @@ def test_a_chain_that_its_own_gates_stop_is_not_traded_on_and_checks_nothing() -
     assert any(tried.source == "cboe" and "gate spot" in tried.detail for tried in found.snapshot.tried)
 
 
+@pytest.mark.parametrize("cross_check", [True, False])
+def test_a_chain_that_its_own_gates_stop_leads_to_the_next_source(cross_check: bool) -> None:
+    lying, good, last = Source(name="cboe", chain_now=shifted(0.03)), Source(name="yahoo"), Source(name="tastytrade")
+    found = seen(everything([lying, good, last]), cross_check=cross_check)
+    assert found.seen is not None
+    assert found.snapshot.source == "yahoo"
+    assert any(tried.source == "cboe" and "gate spot" in tried.detail for tried in found.snapshot.tried)
+    assert (found.snapshot.second.source if found.snapshot.second is not None else None) == (
+        "tastytrade" if cross_check else None
+    )
+    assert ("chain" in last.asked) is cross_check
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_of_three_sources_one_that_a_gate_stops_costs_no_cross_check(place: int) -> None:
+    sources = [Source(name="cboe"), Source(name="yahoo"), Source(name="tastytrade")]
+    sources[place].chain_now = shifted(0.03)
+    healthy = [source.name for source in sources if source.chain_now is None]
+    found = seen(everything(sources))
+    assert found.snapshot.second is not None
+    assert [found.snapshot.source, found.snapshot.second.source] == healthy
+    assert gate_verdicts(found)["second_spot"] == "pass"
+
+
+def test_two_of_three_stopped_leave_the_third_to_be_traded_on_alone() -> None:
+    sources = [Source(name=name, chain_now=shifted(0.03)) for name in ("cboe", "yahoo")]
+    found = seen(everything([*sources, Source(name="tastytrade")]))
+    assert found.seen is not None
+    assert (found.snapshot.source, found.snapshot.second) == ("tastytrade", None)
+    assert gate_verdicts(found)["second_spot"] == "warn"
+
+
+def test_a_source_that_may_only_check_never_ends_the_search_for_one_to_trade_on() -> None:
+    lying, good = Source(name="cboe", chain_now=shifted(0.03)), Source(name="yahoo")
+    checking = Source(name="tastytrade")
+    sources = replace(everything([lying, good]), checks=(lying, checking, good))
+    found = seen(sources)
+    assert found.snapshot.source == "yahoo"
+    assert found.snapshot.second is not None and found.snapshot.second.source == "tastytrade"
+
+
+def test_no_source_is_asked_once_the_time_for_collecting_is_over() -> None:
+    @dataclass
+    class Late(Source):
+        def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
+            time.sleep(1.2)
+            return super().history(underlying, since)
+
+    lying, last = Late(name="cboe", chain_now=shifted(0.03)), Source(name="yahoo")
+    found = seen(everything([lying, last]), seconds=1, cross_check=False)
+    assert found.seen is None
+    assert "chain" not in last.asked
+
+
 def test_two_healthy_sources_that_contradict_each_other_stop_the_run() -> None:
     moved = builders.chain()
     quotes = tuple(

@@ -64,40 +64,53 @@ class Look:
 
 
 def look(sources: Sources, wanted: Wanted, tell: Callable[[str], None]) -> Look:
-    """The first healthy chain is the one of record, the next healthy one checks it."""
+    """The first healthy chain is the one of record, the next healthy one checks it.
+
+    A source whose chain a gate stops is passed over like one that failed: the next one is asked.
+    """
     gathered = gather(sources, wanted, tell)
-    stopped: list[Look] = []
-    healthy: list[tuple[Market, Look]] = []
-    for source, listed in gathered.chains:
-        snapshot = gathered.base(listed)
-        found = Look(snapshot, *judge(snapshot, wanted.settings))
-        if found.seen is not None:
-            healthy.append((source, found))
-        else:
-            stopped.append(found)
-    record = next((found for source, found in healthy if source.name not in gathered.checks), None)
+    judged: list[tuple[Market, Look]] = []
+    fresh = gathered.fresh()
+    while fresh:
+        for source, listed in fresh:
+            snapshot = gathered.snapshot(listed)
+            judged.append((source, Look(snapshot, *judge(snapshot, wanted.settings))))
+        fresh = gathered.more(_short_of(judged, gathered))
+    stopped = [(source, found) for source, found in judged if found.seen is None]
+    tried = (*gathered.tried, *(_turned_away(found) for _, found in stopped))
+    record = _of_record(judged, gathered)
     if record is None:
-        return _none_healthy(stopped, gathered)
-    tried = (*record.snapshot.tried, *(_turned_away(each) for each in stopped))
+        # The first chain that a gate stopped, with all the others' gates on record; else what its sources said.
+        first = next((found for source, found in stopped if gathered.may_trade(source)), None)
+        if first is None:
+            raise gathered.trouble
+        return Look(replace(first.snapshot, tried=tried), None, first.report)
+    others = [found.snapshot for _, found in judged if found.seen is not None and found is not record]
+    tried = (*tried, *(_of_other_target(each, record) for each in others if each.target != record.snapshot.target))
     snapshot = replace(record.snapshot, tried=tried)
-    second = next((found.snapshot for _, found in healthy if found is not record), None)
-    if second is not None and second.target != snapshot.target:
-        why = f"the nearest expiration there is {second.target}, not {snapshot.target}"
-        tried = (*tried, Tried(datum="chain", source=second.source, ok=False, detail=why))
-        snapshot = replace(snapshot, tried=tried)
-    elif second is not None:
+    second = next((each for each in others if each.target == snapshot.target), None)
+    if second is not None:
         snapshot = with_second(snapshot, second.chain)
     return Look(snapshot, *judge(snapshot, wanted.settings))
 
 
-def _none_healthy(stopped: list[Look], gathered: Gathered) -> Look:
-    """The first chain that a gate stopped, with all the others' gates on record; else what its sources said."""
-    ours = [found for found in stopped if found.snapshot.source not in gathered.checks]
-    if not ours:
-        raise gathered.trouble
-    first = ours[0]
-    tried = (*first.snapshot.tried, *(_turned_away(each) for each in stopped))
-    return Look(replace(first.snapshot, tried=tried), None, first.report)
+def _of_record(judged: list[tuple[Market, Look]], gathered: Gathered) -> Look | None:
+    """The first healthy one of a source that may be traded on."""
+    return next((found for source, found in judged if found.seen is not None and gathered.may_trade(source)), None)
+
+
+def _short_of(judged: list[tuple[Market, Look]], gathered: Gathered) -> int:
+    """How many healthy chains are still wanted of other sources."""
+    record = _of_record(judged, gathered)
+    healthy = [found for _, found in judged if found.seen is not None]
+    if record is None:
+        return max(gathered.enough - len(healthy), 1)
+    return gathered.enough - sum(found.snapshot.target == record.snapshot.target for found in healthy)
+
+
+def _of_other_target(snapshot: MarketSnapshot, record: Look) -> Tried:
+    why = f"the nearest expiration there is {snapshot.target}, not {record.snapshot.target}"
+    return Tried(datum="chain", source=snapshot.source, ok=False, detail=why)
 
 
 def _turned_away(found: Look) -> Tried:

@@ -36,18 +36,6 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Gathered:
-    """What came: the snapshot but for its chain, and the chains that it may have, in order."""
-
-    base: Callable[[Listed], MarketSnapshot]
-    chains: tuple[tuple[Market, Listed], ...]
-    checks: frozenset[str]
-    """Names of the sources that may only check."""
-    trouble: Spy32Error
-    """Of the sources that may be traded on, when none of them has a chain that can be used."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """What to ask for."""
 
@@ -62,24 +50,51 @@ class Wanted:
         return market_date(self.now)
 
 
+class Gathered:
+    """What came: the snapshot but for its chain, and the chains that it may have, in the order of their sources."""
+
+    def __init__(self, sources: Sources, wanted: Wanted, turn: Round) -> None:
+        self._sources, self._wanted, self._turn = sources, wanted, turn
+        self._asked = _Questions.of(sources, wanted)
+        turn.run(self._asked.all)
+        self._told = 0
+        self.enough = self._asked.chain.wanted
+        """Healthy chains that are wanted: one, or another one to check it."""
+
+    def fresh(self) -> tuple[tuple[Market, Listed], ...]:
+        """The chains that came since the last time."""
+        found = sorted(self._asked.chain.answers.items())[self._told :]
+        self._told += len(found)
+        return tuple((self._asked.chain.sources[place], listed) for place, listed in found)
+
+    def more(self, count: int) -> tuple[tuple[Market, Listed], ...]:
+        """So many more chains, of the sources that were not asked yet, as far as there are any and time for them."""
+        if count <= 0:
+            return ()
+        self._asked.chain.wanted = count
+        self._turn.run([self._asked.chain])
+        return self.fresh()
+
+    def snapshot(self, found: Listed) -> MarketSnapshot:
+        return _snapshot(self._asked, self._sources, self._wanted, found, self.tried)
+
+    def may_trade(self, source: Market) -> bool:
+        """False for a source that may only check."""
+        return any(source.name == each.name for each in self._sources.chain)
+
+    @property
+    def tried(self) -> tuple[Tried, ...]:
+        return (*self._sources.absent, *self._turn.tried)
+
+    @property
+    def trouble(self) -> Spy32Error:
+        """Of the sources that may be traded on, when none of them has a chain that can be used."""
+        return _no_chain(self._asked.chain, self._sources)
+
+
 def gather(sources: Sources, wanted: Wanted, tell: Callable[[str], None]) -> Gathered:
-    """All questions side by side; the error of the chain's sources when none of them has one."""
-    asked = _Questions.of(sources, wanted)
-    knobs = wanted.settings.market
-    turn = Round(knobs.deadline_seconds, tell)
-    turn.run(asked.all)
-    listed = sorted(asked.chain.answers.items())
-    if not listed:
-        raise _no_chain(asked.chain, sources)
-    chains = tuple((asked.chain.sources[place], found) for place, found in listed)
-    tried = (*sources.absent, *turn.tried)
-
-    def base(found: Listed) -> MarketSnapshot:
-        return _snapshot(asked, sources, wanted, found, tried)
-
-    may_trade = {source.name for source in sources.chain}
-    checks = frozenset(source.name for source, _ in chains if source.name not in may_trade)
-    return Gathered(base=base, chains=chains, checks=checks, trouble=_no_chain(asked.chain, sources))
+    """All questions side by side."""
+    return Gathered(sources, wanted, Round(wanted.settings.market.deadline_seconds, tell))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
