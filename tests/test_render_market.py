@@ -17,7 +17,7 @@ from rich.cells import cell_len
 from spy32.console import Plain
 from spy32.domain.briefing import Briefing
 from spy32.domain.events import Event, EventKind
-from spy32.domain.market import Datum, Dividend, MarketSnapshot, Right, Tried
+from spy32.domain.market import Datum, Dividend, Gate, MarketSnapshot, QualityReport, Right, Tried, Verdict
 from spy32.options.surface import Smile, smile
 from spy32.render import market_pages as m
 from spy32.render import market_pictures as drawing
@@ -46,6 +46,7 @@ SMILE = smile(
     rate=b.RATE,
     expiration=b.EXPIRATION,
 )
+REPORT = QualityReport(gates=())
 EVENTS = (
     Event(kind=EventKind.CPI, day=date(2025, 10, 24), time="08:30", source="bls.gov"),
     Event(kind=EventKind.FOMC, day=date(2025, 10, 29), time="14:00", source="federalreserve.gov", is_confirmed=False),
@@ -321,18 +322,46 @@ def test_every_expiration_is_shown_and_the_taken_one_marked(width: int) -> None:
     assert width == PLAIN or [line for line in text.splitlines() if cell_len(line) > width] == []
 
 
+def iv(value: float) -> Datum:
+    return Datum(value=value, unit="fraction", source="tastytrade", as_of=b.NOW - timedelta(hours=2))
+
+
+METRICS = {"iv_rank": iv(0.31), "iv_2025-11-07": iv(0.1616), "iv_2025-10-13": iv(0.142), "iv_2026-03-20": iv(0.19)}
+
+
+@pytest.mark.parametrize("width", [PLAIN, *WIDTHS])
+def test_the_broker_s_term_structure_is_shown_in_order_and_no_further_than_of_use(width: int) -> None:
+    text = market(width, snapshot=replace(SNAPSHOT, metrics=METRICS))
+    assert re.search(r"2025-10-13\D+7\D+14\.20 %", text)
+    assert re.search(r"2025-11-07\D+32\D+16\.16 %", text)
+    assert text.index("14.20 %") < text.index("16.16 %")
+    assert "19.00 %" not in text
+    assert width == PLAIN or [line for line in text.splitlines() if cell_len(line) > width] == []
+    assert "Term structure at the broker" not in market(width)
+
+
 # Documents.
+
+
+def test_the_document_says_what_the_gates_said_and_what_the_broker_computes() -> None:
+    gate = Gate(name="quote_age", figure="3 h", limit="20 min", verdict=Verdict.STOP)
+    stopped = m.market_document(briefing(), replace(SNAPSHOT, metrics=METRICS), QualityReport(gates=(gate,)))
+    check(stopped)
+    assert stopped["quality"]["stopped_by"] == "quote_age"
+    assert stopped["broker"]["iv_2025-11-07"]["value"] == 0.1616
+    assert stopped["broker"]["iv_rank"]["as_of"] == "2025-10-06T12:00:00Z"
+    assert m.market_document(briefing(), SNAPSHOT, REPORT)["quality"]["stopped_by"] is None
 
 
 def test_the_market_document_fits_its_schema_and_is_json() -> None:
     for told in (briefing(), briefing(b.snapshot(history=(), volatility={}), None, dividends=None, bars=())):
-        document = m.market_document(told, SNAPSHOT)
+        document = m.market_document(told, SNAPSHOT, REPORT)
         check(document)
         assert json.loads(json.dumps(document, allow_nan=False)) == document
 
 
 def test_the_document_has_all_digits_and_every_reason() -> None:
-    document = m.market_document(briefing(), SNAPSHOT)
+    document = m.market_document(briefing(), SNAPSHOT, REPORT)
     told = briefing().figures
     assert list(document["figures"]) == list(told)
     for path, figure in told.items():

@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import pytest
 
@@ -65,7 +65,7 @@ def everything(markets: Sequence[Source], checks: Sequence[Source] = ()) -> Sour
 def seen(
     sources: Sources, tell: Callable[[str], None] = lambda line: None, *, seconds: int = 20, **knobs: object
 ) -> Look:
-    market = replace(MarketSources(), deadline_seconds=seconds, related=(), **knobs)  # type: ignore[arg-type]
+    market = replace(MarketSources(), **{"deadline_seconds": seconds, "related": (), **knobs})  # type: ignore[arg-type]
     wanted = Wanted(
         underlying="SPY",
         settings=replace(Settings(), market=market),
@@ -227,6 +227,27 @@ def test_what_nobody_has_is_missing_with_every_reason() -> None:
     found = seen(sources)
     assert found.snapshot.volatility["vix"].value is None
     assert found.snapshot.volatility["vix"].missing == "limited for a day"
+
+
+@pytest.mark.parametrize(
+    ("as_of", "missing"),
+    [
+        (builders.NOW, None),
+        (builders.NOW - timedelta(days=3), "it is of 2025-10-03, not of 2025-10-06"),
+        (None, "it has no time, not of 2025-10-06"),
+    ],
+)
+def test_a_move_of_another_session_is_no_move_of_today(as_of: datetime | None, missing: str | None) -> None:
+    move = Datum(value=0.004, unit="fraction", source="cboe", as_of=as_of)
+    source = Source(
+        name="cboe", snapshot=builders.snapshot(moves={"QQQ": move, "TLT": replace(move, as_of=builders.NOW)})
+    )
+    found = seen(everything([source]), related=("QQQ", "TLT"))
+    assert found.snapshot.moves["TLT"].value == 0.004
+    assert (found.snapshot.moves["QQQ"].value, found.snapshot.moves["QQQ"].missing) == (
+        0.004 if missing is None else None,
+        missing,
+    )
 
 
 def test_all_questions_end_with_the_deadline_and_what_was_late_is_named() -> None:

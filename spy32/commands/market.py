@@ -33,7 +33,7 @@ def market(ctx: typer.Context, market: Source = None, profile: ProfileName = "de
     sources, settings = _asked(app, market, profile)
     shown = preview(sources, app.wanted(settings, profile), app.tell, held=held_of(app))
     if json:
-        emit(app.out, market_document(shown.briefing, shown.snapshot))
+        emit(app.out, market_document(shown.briefing, shown.snapshot, shown.report))
     else:
         smile = shown.seen.smile if shown.seen is not None else None
         market_page(app.out, shown.briefing, shown.snapshot, smile)

@@ -140,7 +140,7 @@ class _Questions:
             moves=Inquiry(
                 datum="moves",
                 sources=sources.vix if knobs.related else (),
-                ask=lambda source: _some_move(source, asked_tickers(wanted)),
+                ask=lambda source: _some_move(source, asked_tickers(wanted), wanted.today),
             ),
             metrics=Inquiry(datum="metrics", sources=sources.broker, ask=lambda source: source.metrics(name) or None),
             earnings=Inquiry(datum="earnings", sources=sources.broker, ask=lambda source: source.earnings(name)),
@@ -262,7 +262,7 @@ def _levels(source: Market, levels: dict[str, Datum], today: date) -> dict[str, 
 
 
 def _of_today(level: Datum, today: date) -> Datum:
-    """A level of the VIX of another session is missing, not stale."""
+    """A level or a move of another session is missing, not stale."""
     if level.value is None or (level.as_of is not None and market_date(level.as_of) == today):
         return level
     when = f"it is of {market_date(level.as_of)}" if level.as_of is not None else "it has no time"
@@ -280,9 +280,11 @@ def _served_rate(source: Market, now: datetime) -> Datum | None:
     return rate
 
 
-def _some_move(source: Market, tickers: Sequence[str]) -> dict[str, Datum] | None:
+def _some_move(source: Market, tickers: Sequence[str], today: date) -> dict[str, Datum] | None:
     """The moves that a source has; it failed when it has none of those that were asked."""
     moves = source.moves(tickers)
+    if not source.is_recorded:
+        moves = {ticker: _of_today(move, today) for ticker, move in moves.items()}
     if moves and all(move.value is None for move in moves.values()):
         raise Unavailable("; ".join(dict.fromkeys(move.missing or "" for move in moves.values())))
     return moves or None

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.briefing import Briefing
 from spy32.domain.events import Event
-from spy32.domain.market import DailyBar, MarketSnapshot, Tried
-from spy32.render.document_parts import Document, day, figure_part, instant
+from spy32.domain.market import DailyBar, MarketSnapshot, QualityReport
+from spy32.render.document_parts import Document, day, figure_part, instant, quality_part
 from spy32.render.words import price, price_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
-def market_document(briefing: Briefing, snapshot: MarketSnapshot, sources: Sequence[Tried] = ()) -> Document:
+def market_document(briefing: Briefing, snapshot: MarketSnapshot, report: QualityReport) -> Document:
     """Figures are measurements, so numbers; prices of bars are text, as all prices are."""
     return {
         "schema": "spy32.market",
@@ -29,7 +29,9 @@ def market_document(briefing: Briefing, snapshot: MarketSnapshot, sources: Seque
         "recorded": snapshot.is_recorded,
         "expiration": day(briefing.target),
         "dte": briefing.dte,
+        "quality": quality_part(report),
         "figures": {path: figure_part(figure) for path, figure in briefing.figures.items()},
+        "broker": {name: figure_part(figure) for name, figure in snapshot.metrics.items()},
         "bars": [_bar_part(bar) for bar in briefing.bars],
         "events": [_event_part(event) for event in briefing.events],
         "unknown_events": dict(briefing.unknown_events),
@@ -39,7 +41,7 @@ def market_document(briefing: Briefing, snapshot: MarketSnapshot, sources: Seque
         "flags": list(briefing.flags),
         "sources": [
             {"datum": each.datum, "source": each.source, "ok": each.ok, "detail": each.detail, "ms": each.ms}
-            for each in (sources or snapshot.tried)
+            for each in snapshot.tried
         ],
     }
 

@@ -1,5 +1,6 @@
 """The market and the expirations as pages and documents: every figure with its source and age, or why it is missing."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
@@ -60,6 +61,8 @@ GROUPS: tuple[tuple[str, Mapping[str, str]], ...] = (
     }),
 )  # fmt: skip
 SIGNED = frozenset({"gap", "iv_less_rv_20d", "skew_25d", "from_sma_20", "from_sma_50", "momentum_20d"})
+TERM = timedelta(days=100)
+OF_A_DAY = re.compile(r"iv_\d{4}-\d\d-\d\d")
 KINDS = {"fomc": "FOMC statement", "cpi": "CPI", "jobs": "jobs report", "earnings": "earnings", "other": "other"}
 
 
@@ -68,19 +71,17 @@ def market_page(
     briefing: Briefing,
     snapshot: MarketSnapshot,
     smile: "Smile | None",
-    sources: Sequence[Tried] = (),
     *,
     here: tzinfo | None = None,
 ) -> None:
-    """Write the page; with pictures on a terminal. `sources` are those of the snapshot unless others are given."""
+    """Write the page; with pictures on a terminal."""
     drawn = _pictures(out, briefing, snapshot, smile) if is_screen(out) and out.width >= NARROW else ()
-    show(out, page_of_market(briefing, snapshot, sources or snapshot.tried, drawn=drawn, here=here))
+    show(out, page_of_market(briefing, snapshot, drawn=drawn, here=here))
 
 
 def page_of_market(
     briefing: Briefing,
     snapshot: MarketSnapshot,
-    sources: Sequence[Tried],
     *,
     drawn: Sequence[Prose] = (),
     here: tzinfo | None = None,
@@ -89,10 +90,11 @@ def page_of_market(
     known = {path: figure for path, figure in briefing.figures.items() if figure.value is not None}
     parts: list[Part] = [_seen(briefing, snapshot, here)]
     parts += [grid for grid in _groups(known, briefing.as_of) if grid.rows]
+    parts += _by_expiration(briefing, snapshot)
     parts += _missing(briefing.figures)
     parts += drawn
     parts += _events(briefing)
-    parts.append(_sources(sources))
+    parts.append(_sources(snapshot.tried))
     return Page(
         heading=f"{flat(snapshot.underlying)} {_dollars(briefing.figures.get('market.spot'))},"
         f" {count(briefing.dte, 'day')} to {briefing.target}",
@@ -139,13 +141,35 @@ def _groups(known: Mapping[str, Datum], now: datetime) -> list[Grid]:
     return [*grids, Grid(name="related", title="Moves of the day", columns=columns, rows=tuple(related))]
 
 
+def _by_expiration(briefing: Briefing, snapshot: MarketSnapshot) -> list[Part]:
+    """The term structure as the broker computes it, as far ahead as a term structure of 32 days is of use."""
+    today = market_date(briefing.as_of)
+    known = {date.fromisoformat(name[3:]): each for name, each in snapshot.metrics.items() if OF_A_DAY.fullmatch(name)}
+    rows = tuple(
+        (f"{day}", f"{(day - today).days}", value_of(known[day]), _age(known[day], briefing.as_of), known[day].source)
+        for day in sorted(known)
+        if today < day <= today + TERM
+    )
+    columns = (
+        Column(name="expiration"),
+        Column(name="days", right=True),
+        Column(name="IV", right=True),
+        Column(name="age", rank=1, right=True),
+        Column(name="source", rank=2, flexible=True),
+    )
+    return [Grid(name="term", title="Term structure at the broker", columns=columns, rows=rows)] if rows else []
+
+
+def _age(figure: Datum, now: datetime) -> str:
+    return "" if figure.as_of is None else age(now - figure.as_of)
+
+
 def _row(label: str, name: str, figure: Datum, now: datetime) -> tuple[str, ...]:
-    old = "" if figure.as_of is None else age(now - figure.as_of)
     used = "" if figure.count is None else str(figure.count)
     return (
         label,
         value_of(figure, signed=name in SIGNED or name.startswith("return_")),
-        old,
+        _age(figure, now),
         used,
         flat(figure.source),
     )
