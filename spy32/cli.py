@@ -144,12 +144,11 @@ def report_bug(bug: Exception, words: Sequence[str]) -> int:
 
 
 def hush() -> None:
-    """Keep Python from flushing, at its end, into a closed pipe or terminal: it would change the exit code."""
-    import os
+    """Whatever is still buffered goes nowhere: the terminal, or the reader, is gone."""
+    from spy32.console import let_go
 
-    nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())
+        let_go(stream)
 
 
 def _version(wanted: bool) -> None:

@@ -1,6 +1,32 @@
 """What stands in for rich's Console where there is no terminal: importing rich costs a cron job more than its work."""
 
-from typing import Any, TextIO
+import os
+from typing import IO, Any, TextIO
+
+from spy32.errors import StoreTrouble
+
+
+def let_go(stream: IO[str]) -> None:
+    """What follows goes nowhere, since nobody reads it: Python's own flush at its end would change the exit code."""
+    try:
+        descriptor = stream.fileno()
+    except (OSError, ValueError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def deliver(stream: IO[str], text: str) -> None:
+    """Write `text` at once. A reader such as `head` that has enough is no trouble; `StoreTrouble` on a full disk."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        let_go(stream)
+    except OSError as trouble:
+        let_go(stream)
+        raise StoreTrouble(f"the answer cannot be written: {trouble.strerror}") from trouble
 
 
 class Plain:
@@ -21,5 +47,4 @@ class Plain:
 
     def print(self, *words: object, **_looks: Any) -> None:
         """The words on one line; styles and the like are for terminals."""
-        self.file.write(" ".join(str(word) for word in words) + "\n")
-        self.file.flush()
+        deliver(self.file, " ".join(str(word) for word in words) + "\n")

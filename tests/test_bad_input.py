@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -15,18 +16,25 @@ DATA = Path(__file__).parent / "data"
 ANALYZE = ("analyze", "--market", "recorded", "--analyst", "rules")
 
 
-def spy32(home: Path, *words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def spy32(
+    home: Path,
+    *words: str,
+    env: dict[str, str] | None = None,
+    stdout: IO[str] | int = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
+) -> subprocess.CompletedProcess[str]:
     """The real program in cron's bare environment."""
     bare = {"PATH": "/usr/bin:/bin", "HOME": str(home), "LOGNAME": "tester", "SPY32_HOME": str(home), **(env or {})}
     done = subprocess.run(
         [sys.executable, "-m", "spy32", *words],
         env=bare,
-        capture_output=True,
+        stdout=stdout,
+        stderr=stderr,
         text=True,
         stdin=subprocess.DEVNULL,
         timeout=60,
     )
-    assert "Traceback" not in done.stderr + done.stdout, done.stderr
+    assert "Traceback" not in f"{done.stderr}{done.stdout}", done.stderr
     return done
 
 
@@ -283,6 +291,39 @@ def test_a_closed_pipe_ends_quietly(home: Path) -> None:
         text=True,
     )
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("show",), ("show", "--json"), ("show", "--quality"), ("show", "--history"), ("positions",), ("status",),
+        ("market", "--market", "recorded"), ("market", "--market", "recorded", "--json"), ("prompts", "list"),
+        ("config", "show"), ANALYZE, (*ANALYZE, "--json"), ("approve", "--yes"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_an_answer_that_cannot_be_written_is_74(home: Path, words: tuple[str, ...]) -> None:
+    with open("/dev/full", "w") as full:
+        done = spy32(home, *words, stdout=full)
+    assert done.returncode == 74, done.stderr
+    assert done.stderr.splitlines()[-1] == "spy32: the answer cannot be written: No space left on device"
+
+
+@pytest.mark.parametrize("stream", ["full disk", "closed pipe"])
+def test_progress_that_nobody_can_read_stops_no_order(home: Path, stream: str) -> None:
+    assert spy32(home, "approve", "--yes").returncode == 0
+    if stream == "closed pipe":
+        reader, writer = os.pipe()
+        os.close(reader)
+    else:
+        writer = os.open("/dev/full", os.O_WRONLY)
+    try:
+        done = spy32(home, "-v", "execute", stderr=writer)
+    finally:
+        os.close(writer)
+    assert done.returncode == 0
+    assert "T1" in done.stdout
+    assert json.loads(spy32(home, "show", "P1", "--json").stdout)["proposal"]["state"] == "done"
 
 
 def test_a_full_disk_is_74_and_loses_nothing(home: Path) -> None:

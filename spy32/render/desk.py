@@ -11,6 +11,7 @@ from spy32.domain.trading import Mode
 from spy32.domain.views import RunView
 from spy32.lifecycle import ProposalState
 from spy32.render.documents import emit, run_document
+from spy32.render.out import put
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
 
 
 def say(out: "Screen", lines: Iterable[str]) -> None:
-    """Print lines that the terminal may wrap but nothing cuts."""
-    for line in lines:
-        out.print(line, soft_wrap=True)
+    """Lines that the terminal may wrap but nothing cuts."""
+    put(out, "".join(f"{line}\n" for line in lines))
 
 
 def analyzed(out: "Screen", view: RunView) -> None:

@@ -1,9 +1,8 @@
 """How text reaches stdout: whole, as this terminal can show it, and in silence when the reader has gone."""
 
-import os
 from typing import TYPE_CHECKING
 
-from spy32.console import Plain
+from spy32.console import Plain, deliver
 from spy32.render.words import ascii_only
 
 if TYPE_CHECKING:
@@ -25,11 +24,7 @@ def put(console: "Console | Plain", text: str) -> None:
     """Write `text` as it is, only its symbols made plainer where the encoding has none of them."""
     if is_ascii(console):
         text = ascii_only(text)
-    try:
-        console.file.write(text)
-        console.file.flush()
-    except BrokenPipeError:
-        _let_go(console)
+    deliver(console.file, text)
 
 
 def show(console: "Console | Plain", page: "Page") -> None:
@@ -43,14 +38,3 @@ def show(console: "Console | Plain", page: "Page") -> None:
         from spy32.render.lines import write
 
         put(console, write(page))
-
-
-def _let_go(console: "Console | Plain") -> None:
-    """A reader such as `head` has enough: what follows goes nowhere, and Python's own flush at exit stays quiet."""
-    try:
-        descriptor = console.file.fileno()
-    except (OSError, ValueError):
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)

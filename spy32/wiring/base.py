@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from spy32.console import let_go
 from spy32.domain.trading import Mode
 from spy32.errors import Usage
 from spy32.settings import Locations, Settings
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from spy32.store import Store
 
 PAPER_ACCOUNT = "PAPER0001"
+CLEARED = "\r\x1b[K"
 
 
 @dataclass
@@ -110,26 +112,27 @@ class Base:
         return sys.stdin.isatty() and sys.stdout.isatty()
 
     def warn(self, line: str) -> None:
-        self._end_watch()
-        print(f"spy32: {line}", file=sys.stderr)  # noqa: T201 - warnings never wrap
+        self._say(f"spy32: {line}\n")
 
     def tell(self, line: str) -> None:
         """A line of progress: shown on a terminal or with -v, never under cron."""
-        self._end_watch()
-        if self.verbosity > 0 or (self.verbosity == 0 and sys.stderr.isatty()):
-            print(line, file=sys.stderr)  # noqa: T201
+        wanted = self.verbosity > 0 or (self.verbosity == 0 and sys.stderr.isatty())
+        self._say(f"{line}\n" if wanted else "")
 
     def watch(self, line: str) -> None:
         """A line that the next one replaces; only where a terminal can."""
         if self.verbosity >= 0 and sys.stderr.isatty() and self.env.get("TERM") != "dumb":
-            sys.stderr.write(f"\r\x1b[K{line}")
-            sys.stderr.flush()
-            self._watching = True
+            self._say(line, keep=True)
 
-    def _end_watch(self) -> None:
-        if self._watching:
-            sys.stderr.write("\r\x1b[K")
-            self._watching = False
+    def _say(self, text: str, *, keep: bool = False) -> None:
+        """On stderr, and never a reason to stop: an order may be working while the reader or the disk gives up."""
+        lead = CLEARED if self._watching or keep else ""
+        self._watching = keep
+        try:
+            sys.stderr.write(lead + text)
+            sys.stderr.flush()
+        except OSError:
+            let_go(sys.stderr)
 
     @cached_property
     def locks(self) -> "FileLocks":
@@ -176,7 +179,7 @@ class Base:
         return store
 
     def close(self) -> None:
-        self._end_watch()
+        self._say("")
         while self._open:
             self._open.pop().close()
 
