@@ -113,6 +113,9 @@ def test_a_close_of_an_earlier_session_is_no_prior_close() -> None:
     why = "the newest daily bar is of 2025-10-02, the last session was 2025-10-03"
     assert reason("market.prior_close", history=b.history()[:-1]) == why
     assert reason("market.gap", history=b.history()[:-1]) == f"the prior close is missing: {why}"
+    for span in (1, 5, 20, 60):
+        assert reason(f"market.return_{span}d", history=b.history()[:-1]) == why
+    assert value("market.rsi_14", history=b.history()[:-1]) > 0
 
 
 # Too few bars, and bars with a hole.

@@ -338,6 +338,11 @@ def test_another_prompt_is_asked_only_after_the_price_and_a_yes(monday: World) -
     assert again.returncode == 0, again.stderr
     assert "again with v1-simplified" in again.stdout
     assert len(monday.xai.requests) == 2
+    assert monday.spy32("replay", "R1", "--prompt", "nope", "--yes", **CBOE_ONLY).returncode == 2
+    monday.xai.always["/responses"] = web.status(403, {"code": "x", "error": "used all available credits"})
+    failed = monday.spy32("replay", "R1", "--prompt", "v1-simplified", "--yes", **CBOE_ONLY)
+    assert failed.returncode == 69
+    assert "nothing to compare" in failed.stdout and "ANOTHER" not in failed.stdout
     _, run = monday.spy32("show", "R1", "--json"), json.loads(monday.spy32("show", "R1", "--json").stdout)
     assert run["recommendation"]["prompt"] == "v1-comprehensive"
     assert monday.spy32("replay", "R1", **CBOE_ONLY).returncode == 0

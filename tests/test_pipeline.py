@@ -137,6 +137,20 @@ def test_an_analyst_without_an_answer_ends_as_the_setting_says(
     assert (done.outcome, done.exit_code) == (outcome, code)
 
 
+def test_the_rules_have_chosen_before_a_model_is_asked(monday: Monday) -> None:
+    seen: list[list[str]] = []
+
+    class Watching(Silent):
+        def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
+            seen.append([f"{role} {answer.analyst}" for role, answer in monday.store.answers(1)])
+            raise KeyboardInterrupt
+
+    monday.analyst = Watching()
+    with pytest.raises(KeyboardInterrupt):
+        monday.run()
+    assert seen == [["shadow rules"]]
+
+
 def test_a_market_that_fails_leaves_a_failed_run_with_its_words(monday: Monday) -> None:
     monday.market.trouble = Unavailable("the source is down")
     done = monday.run()

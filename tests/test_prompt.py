@@ -346,6 +346,13 @@ def test_the_seed_makes_the_order_and_nothing_else() -> None:
     assert one.prompt_hash == prompt.template(FULL).hash
 
 
+def test_ids_are_no_part_of_the_question() -> None:
+    renamed = tuple(replace(each, id=f"Z{place:03d}") for place, each in enumerate(w.candidates()))
+    one, other = rendered(shuffle=1), rendered(shuffle=5, of=w.menu(*renamed))
+    assert set(one.ids).isdisjoint(other.ids)
+    assert one.input_hash == other.input_hash
+
+
 def test_positions_are_shuffled_evenly_enough() -> None:
     first = {rendered(SHORT, shuffle=seed).ids[0] for seed in range(60)}
     assert first == set(rendered(SHORT).ids)

@@ -246,6 +246,12 @@ def test_a_missing_figure_says_why_and_an_unknown_event_is_no_absence() -> None:
     assert "figure events: FOMC 2025-10-29 up to the expiration\n" in text
 
 
+def test_a_question_that_was_asked_before_is_told() -> None:
+    again = views.asked(attempts_summary=(views.tally(asked_before=(3, 12)),))
+    assert "the same question, to the letter, in R3, R12: a re-run" in " ".join(plain(again).split())
+    assert "asked before" not in plain(views.asked())
+
+
 def test_a_run_from_before_has_no_section_of_figures_and_no_conditions_that_are_not_on_record() -> None:
     text = plain(views.asked(briefing=None, decided_by=None, attempts_summary=()))
     assert not re.search(r"^(figure|request) ", text, re.MULTILINE)

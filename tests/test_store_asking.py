@@ -5,6 +5,7 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -223,6 +224,19 @@ def test_tallies_go_by_role_and_prompt(store: Store) -> None:
     assert (chosen.asked, chosen.answered) == (("grok-4.3",), ("grok-4.3-0401",))
     assert (shadow.prompt, shadow.unanswered, shadow.cost_ticks) == ("v1-simplified", 1, 300_000_000)
     assert (shadow.is_estimate, shadow.answered, shadow.ms) == (True, (), 0)
+
+
+def test_the_same_question_within_a_week_is_told(store: Store) -> None:
+    old, first, second, third = (begun(store).id for _ in range(4))
+    store.begin_attempt(old, asking(), NOW - timedelta(days=7, minutes=1))
+    store.begin_attempt(first, asking(), NOW)
+    store.begin_attempt(first, asking(attempt=2), NOW)
+    store.begin_attempt(second, asking(role="shadow"), later(60))
+    store.begin_attempt(third, asking(input_hash="c3" * 32), later(60))
+    store.begin_attempt(third, asking(role="shadow", prompt_hash="d4" * 32), later(60))
+    store.begin_attempt(third, asking(role="again"), later(60 * 24 * 6))
+    assert [store.tallies(run)[0].asked_before for run in (old, first, second)] == [(), (), (first,)]
+    assert [tally.asked_before for tally in store.tallies(third)] == [(), (), (first, second)]
 
 
 def test_a_view_has_the_tallies_and_reads_no_body(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,8 +159,10 @@ def render(
         version=template.version,
         variant=template.variant,
         prompt_hash=template.hash,
-        # The order of the rows is not of the instance: each sample has another.
-        input_hash=digest({"as_of": as_of, "sections": texts, "menu": sorted(table)}),
+        # Ids and the order of the rows are not of the instance: each run draws its own, and each sample has another.
+        input_hash=digest(
+            {"as_of": as_of, "sections": texts, "menu": sorted(line.partition(DIVIDER)[2] for line in table)}
+        ),
         as_of=as_of,
         system=template.system,
         user=user,

@@ -51,7 +51,7 @@ def show(ctx: typer.Context, version: Version = None, run: OfRun = None, json: J
     from spy32.render.out import put
     from spy32.render.prompt_pages import prompts_document, template_text
 
-    made = _template(version) if version is not None else _template(_used(app))
+    made = known_version(version) if version is not None else known_version(_used(app))
     if json:
         emit(app.out, prompts_document("show", template=made))
     else:
@@ -65,7 +65,7 @@ def compare(ctx: typer.Context, first: First, second: Second, json: Json = False
     from spy32.render.prompt_pages import compare_text, prompts_document
 
     app = app_of(ctx)
-    one, other = _template(first), _template(second)
+    one, other = known_version(first), known_version(second)
     if json:
         emit(app.out, prompts_document("compare", compared=(one, other)))
     else:
@@ -94,7 +94,7 @@ def _used(app: "App") -> str:
     return chosen_version(app.settings.analyst.prompt, app.settings.environment)
 
 
-def _template(version: str) -> "Template":
+def known_version(version: str) -> "Template":
     """A version that was typed: an unknown one is a usage error here, not one of the settings."""
     from spy32.analysts.prompt import template
 

@@ -44,12 +44,14 @@ def _ask_again(app: "App", number: int, version: str, *, yes: bool, json: bool) 
 
     from spy32.analysts.grok import body_of
     from spy32.clients.xai import dollars, most_ticks
+    from spy32.commands.prompts import known_version
     from spy32.pipeline.again import Question, ask_again
     from spy32.render.again import asked_again
     from spy32.wiring import analysts
 
     question = Question.of(app.reading(), number)
     settings = replace(question.settings, xai=app.settings.xai, environment=app.settings.environment)
+    known_version(version)
     sent = analysts.renderer(version, question.settings)(question.menu, question.briefing, question.menu.seed + 1)
     cost = most_ticks(body_of(sent, settings.xai))
     store = app.store()

@@ -87,3 +87,5 @@ class Tally:
     """Models as asked."""
     answered: tuple[str, ...] = ()
     """Models as the answers name them."""
+    asked_before: tuple[int, ...] = ()
+    """Runs of the week before with the very same prompt and input: this one is no second opinion beside them."""

@@ -18,15 +18,15 @@ HOPELESS = frozenset({69, 70, 77, 78})
 def consult(kit: Kit, seen: Seen, menu: Menu, account: Account | None) -> Done[Recommendation] | Ended:
     """The recommendation that counts, stored beside the rules', which are never acted on."""
     assert seen.briefing is not None
+    # First of all, so that a run that ends while a model thinks has them as well.
+    shadows = _shadows(kit, seen, menu)
     if kit.analyst.name not in FREE and account is not None:
         hopeless = _nothing_fits(kit, seen, menu, account)
         if hopeless is not None:
-            _shadows(kit, seen, menu)
             reasons = (*hopeless.reasons, f"so {kit.analyst.name} was not asked")
             return Ended(outcome=Outcome.NO_TRADE, cause=cause_of(hopeless), reasons=reasons)
     chosen = kit.analyst.choose(seen.snapshot, menu, seen.briefing)
     kit.store.save_answer(kit.run_id, chosen, role="chosen", at=kit.clock())
-    shadows = _shadows(kit, seen, menu)
     if chosen.decision is Decision.FAILED:
         return _without_answer(kit, chosen, shadows)
     if chosen.decision is Decision.ABSTAIN:

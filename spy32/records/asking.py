@@ -18,7 +18,12 @@ TALLY = """select role, prompt, count(*) as attempts, count(*) - count(ended_at)
     sum(case when ended_at is null then estimate_ticks else cost_ticks end) as cost_ticks,
     max(coalesce(is_estimate, 1)) as is_estimate,
     json_group_array(distinct model) as asked,
-    json_group_array(distinct model_answered) filter (where model_answered is not null) as answered
+    json_group_array(distinct model_answered) filter (where model_answered is not null) as answered,
+    (select json_group_array(distinct earlier.run_id) from attempt as earlier join attempt as mine
+        on mine.prompt_hash = earlier.prompt_hash and mine.input_hash = earlier.input_hash
+        where mine.run_id = attempt.run_id and mine.role = attempt.role and mine.prompt = attempt.prompt
+        and earlier.run_id < mine.run_id
+        and julianday(mine.begun_at) - julianday(earlier.begun_at) <= 7) as asked_before
     from attempt where run_id = ? group by role, prompt order by min(id)"""
 
 
@@ -161,4 +166,5 @@ def _tally(row: sqlite3.Row) -> "Tally":
         is_estimate=bool(row["is_estimate"]),
         asked=tuple(json.loads(row["asked"])),
         answered=tuple(json.loads(row["answered"])),
+        asked_before=tuple(sorted(json.loads(row["asked_before"]))),
     )

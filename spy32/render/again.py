@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from spy32.clients.xai_models import dollars
-from spy32.domain.deciding import Recommendation
+from spy32.domain.deciding import Decision, Recommendation
 from spy32.render.desk import say
 from spy32.render.documents import emit
 from spy32.render.words import flat
@@ -27,13 +27,20 @@ def asked_again(out: "Screen", question: "Question", answer: Recommendation, *, 
     lines = [f"again with {answer.prompt}: {_told(answer)}"]
     if then is not None:
         lines.append(f"the run's own choice, {then.analyst} {then.prompt or ''}: {_told(then)}".replace(" :", ":"))
-        same = not (answer.vetoes or then.vetoes) and (then.decision, then.candidate_id) == (
-            answer.decision,
-            answer.candidate_id,
-        )
-        lines.append("the same choice" if same else "ANOTHER choice")
+        lines.append(_compared(then, answer))
     lines += [f"look at: {flat(mark)}" for mark in answer.marks]
     say(out, [*lines, f"cost {dollars(answer.cost_ticks)}; the run stays as it is"])
+
+
+def _compared(then: Recommendation, answer: Recommendation) -> str:
+    """A failure is no choice, so nothing can be said of it."""
+    if Decision.FAILED in (then.decision, answer.decision):
+        return "nothing to compare: one of them gave no answer that can be used"
+    same = not (answer.vetoes or then.vetoes) and (then.decision, then.candidate_id) == (
+        answer.decision,
+        answer.candidate_id,
+    )
+    return "the same choice" if same else "ANOTHER choice"
 
 
 def _told(answer: Recommendation) -> str:

@@ -44,6 +44,7 @@ def recommendation_part(word: "Recommendation", tally: "Tally | None" = None) ->
         "cost_ticks": word.cost_ticks,
         "attempts": None if tally is None else tally.attempts,
         "tokens": None if tally is None else _tokens(tally),
+        "asked_before": [] if tally is None else [f"R{number}" for number in tally.asked_before],
     }
 
 

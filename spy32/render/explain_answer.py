@@ -209,6 +209,9 @@ def _requests(tallies: "Iterable[Tally]") -> Pairs:
         items.append(pair(human(tally.role), f"{flat(tally.prompt)}: {_attempts(tally)}, {milliseconds(tally.ms)}"))
         items.append(pair("models", models))
         items.append(pair("tokens", tokens_of(tally)))
+        if tally.asked_before:
+            runs = ", ".join(f"R{number}" for number in tally.asked_before)
+            items.append(pair("asked before", f"the same question, to the letter, in {runs}: a re-run", "warn"))
         estimated = " (partly our estimate)" if tally.is_estimate else ""
         items.append(pair("cost", f"{dollars_of_ticks(tally.cost_ticks)}{estimated}"))
     return Pairs(name="request", title="Requests to models (`show --raw` has their words)", items=tuple(items))

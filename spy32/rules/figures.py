@@ -77,7 +77,12 @@ def _moves(snapshot: MarketSnapshot, days: Daily, spot: Datum) -> Figures:
     found = {"prior_close": prior, "gap": _over(spot, prior, "the prior close")}
     for span in RETURNS:
         compute = partial(indicators.simple_return, span=span)
-        found[f"return_{span}d"] = _of_closes(days, "fraction", span + 1, compute, comparable=True)
+        found[f"return_{span}d"] = (
+            # A return ends at the prior close; of an older one it would pass for this week's.
+            _missing("fraction", prior.missing, prior.source)
+            if days.bars and prior.missing is not None
+            else _of_closes(days, "fraction", span + 1, compute, comparable=True)
+        )
     for span in VOLATILITIES:
         compute = partial(indicators.realised_volatility, span=span)
         found[f"rv_{span}d"] = _of_closes(days, "fraction", span + 1, compute, comparable=True)
