@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Protocol
 
 from spy32.domain.acting import BrokerOrder, DryRun, Fill, Transaction
-from spy32.domain.asking import Attempt, Heard
+from spy32.domain.asking import Attempt, Checked, Heard
 from spy32.domain.briefing import Briefing
 from spy32.domain.deciding import Recommendation
 from spy32.domain.events import Event
@@ -62,6 +62,7 @@ class Journal(Protocol):
 
     def begin_attempt(self, run_id: int, attempt: Attempt, at: datetime) -> int: ...
     def end_attempt(self, attempt_id: int, heard: Heard, at: datetime) -> None: ...
+    def check_attempt(self, attempt_id: int, checked: Checked, at: datetime) -> None: ...
     def spent_since(self, since: datetime) -> int:
         """Ticks, with the estimate of each attempt whose bill never came."""
         ...

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from spy32.errors import StoreTrouble
-from spy32.tables import ASKED, INDEXES_1, INDEXES_2, INDEXES_3, TABLES_1, TABLES_2, TABLES_3
+from spy32.tables import ASKED, INDEXES_1, INDEXES_2, INDEXES_3, TABLES_1, TABLES_2, TABLES_3, TABLES_4
 
 APPLICATION_ID = 0x53503332
 """`SP32` in the file's header, so that `file` and we can tell whose database it is."""
@@ -17,7 +17,7 @@ Migration = Callable[[sqlite3.Connection], None]
 _APPEND_ONLY_1 = ("event", "step", "snapshot", "menu", "candidate", "answer", "approval", "fill", "mark", "cash")
 _KEPT_1 = ("stamp", "run", "proposal", "broker_order", "trade", "paper_order", "notice", "flag")
 
-APPEND_ONLY = (*_APPEND_ONLY_1, "document", "adoption")
+APPEND_ONLY = (*_APPEND_ONLY_1, "document", "adoption", "verdict")
 KEPT = (*_KEPT_1, "attempt")
 """Rows that live: they may change, but never go. An attempt changes once, when it is answered."""
 RECORDED = tuple(table for table in (*APPEND_ONLY, *KEPT) if table != "event")
@@ -52,6 +52,14 @@ def version_3(db: sqlite3.Connection) -> None:
     db.execute(_guard("adoption", "delete", "is never deleted from"))
 
 
+def version_4(db: sqlite3.Connection) -> None:
+    """What the checks made of each answer of a model."""
+    for statement in TABLES_4:
+        db.execute(statement)
+    db.execute(_guard("verdict", "update", "is never changed"))
+    db.execute(_guard("verdict", "delete", "is never deleted from"))
+
+
 def _guard(table: str, verb: str, why: str) -> str:
     return f"create trigger {table}_no_{verb} before {verb} on {table} begin select raise(abort, '{table} {why}'); end"
 
@@ -61,7 +69,7 @@ _ANSWERED_ONCE = f"""create trigger attempt_answered_once before update on attem
     when old.ended_at is not null or new.ended_at is null or {_ASKED_ANEW}
     begin select raise(abort, 'attempt is answered once and never changed'); end"""
 
-MIGRATIONS: Sequence[Migration] = (version_1, version_2, version_3)
+MIGRATIONS: Sequence[Migration] = (version_1, version_2, version_3, version_4)
 """Migration n (from 1) takes a database of version n - 1 to version n. Only ever append."""
 VERSION = len(MIGRATIONS)
 

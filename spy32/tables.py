@@ -327,6 +327,19 @@ INDEXES_3 = (
         where kind = 'target' and state in ('submitting', 'working', 'unknown')""",
 )
 
+TABLES_4 = (
+    # What the checks made of the words of an attempt. `body` has the step that ended it, its marks and its vetoes.
+    """create table verdict (
+        id integer primary key,
+        attempt_id integer not null unique references attempt,
+        at text not null,
+        parser integer not null,
+        decision text not null,
+        candidate_id text,
+        body text not null
+    ) strict""",
+)
+
 ASKED = (
     "id", "run_id", "role", "sample", "attempt", "prompt", "prompt_hash", "input_hash", "model", "effort",
     "estimate_ticks", "begun_at", "request",

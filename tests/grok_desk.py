@@ -11,7 +11,7 @@ from spy32.analysts.grok import GrokAnalyst
 from spy32.analysts.rendered import Rendered
 from spy32.clients.http import Http
 from spy32.clients.xai import Xai
-from spy32.domain.asking import Attempt, Heard
+from spy32.domain.asking import Attempt, Checked, Heard
 from spy32.domain.briefing import Briefing
 from spy32.domain.deciding import Decision, Recommendation
 from spy32.domain.trading import Menu
@@ -94,6 +94,7 @@ class FakeJournal:
     spent_before: int = 0
     spent_of_this_run: int = 0
     trouble: Exception | None = None
+    checked: dict[int, list[Checked]] = field(default_factory=dict)
     since: list[datetime] = field(default_factory=list)
 
     def begin_attempt(self, run_id: int, attempt: Attempt, at: datetime) -> int:
@@ -104,6 +105,10 @@ class FakeJournal:
 
     def end_attempt(self, attempt_id: int, heard: Heard, at: datetime) -> None:
         self.rows[attempt_id][1] = heard
+
+    def check_attempt(self, attempt_id: int, checked: Checked, at: datetime) -> None:
+        assert self.rows[attempt_id][1] is not None
+        self.checked.setdefault(attempt_id, []).append(checked)
 
     def _spent(self) -> int:
         return sum(attempt.estimate_ticks if heard is None else heard.cost_ticks for attempt, heard in self.rows)

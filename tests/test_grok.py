@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from spy32.analysts.grok import PARSER
 from spy32.clients.xai import most_ticks
 from spy32.clients.xai_models import TICKS
 from spy32.domain.asking import Attempt
@@ -218,6 +219,29 @@ def test_a_repair_repeats_the_question_with_the_bad_answer_and_what_was_wrong(de
         key: part for key, part in first.items() if key != "input"
     }
     assert desk.clock.waits == [0]
+
+
+def test_what_the_checks_made_of_each_answer_is_on_record_once(desk: Desk) -> None:
+    desk.server.script += ["here you go", None]
+    found = desk.choose()
+    bad, good = (made for (made,) in desk.journal.checked.values())
+    assert (bad.parser, bad.decision, bad.check) == (PARSER, "failed", "not_json")
+    assert "one JSON object" in bad.words
+    assert (good.decision, good.candidate_id, good.check, good.words) == ("trade", found.candidate_id, "", "")
+    assert (good.marks, good.vetoes) == (found.marks, found.vetoes)
+
+
+def test_a_request_without_an_answer_has_nothing_to_check(desk: Desk) -> None:
+    desk.server.script += [wire.Reply(status=503), wire.Reply(status=503)]
+    assert desk.choose().decision is Decision.FAILED
+    assert desk.journal.checked == {}
+
+
+def test_another_models_answer_is_on_record_as_such(desk: Desk) -> None:
+    desk.server.answers_as = "grok-4.3"
+    desk.choose({"strict_model": True})
+    ((made,),) = desk.journal.checked.values()
+    assert (made.decision, made.check) == ("failed", "other_model")
 
 
 def test_a_repair_after_a_lost_request_is_not_granted(desk: Desk) -> None:

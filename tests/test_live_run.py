@@ -65,6 +65,10 @@ def test_a_replay_hears_every_kind_of_answer_again(monday: World) -> None:
     env = {**CBOE_ONLY, "SPY32_ANALYST_SHADOW_PROMPT": "true"}
     assert monday.analyze(**env)[0] == 0
     monday.analyze("--force", **env)
+    attempts = json.loads(monday.spy32("show", "R1", "--raw", "--json").stdout)["attempts"]
+    assert [each["checked"] and each["checked"]["check"] for each in attempts][:2] == ["not_json", None]
+    assert attempts[1]["checked"]["decision"] == "trade"
+    assert attempts[2]["checked"] is None
     for run in ("R1", "R2"):
         again = monday.spy32("replay", run)
         assert again.returncode == 0, again.stderr

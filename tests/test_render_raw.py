@@ -1,6 +1,8 @@
 """`show --raw`: every request with what came back, to the letter, and the documents of the sources."""
 
-from spy32.domain.asking import Asked
+from dataclasses import replace
+
+from spy32.domain.asking import Asked, Checked
 from spy32.domain.documents import DocumentLine
 from spy32.render.documents import run_document
 from spy32.render.raw import Answer, Raw
@@ -10,13 +12,16 @@ from tests import stores, views
 from tests.test_render_documents import check
 from tests.test_render_pages import PLAIN, rendered
 
+CHECKED = Checked(parser=1, decision="failed", check="off_menu", words="it names 'X', which is not on this menu")
+PASSED = Checked(parser=1, decision="trade", candidate_id="K7Q2", marks=("a mark",), vetoes=("a veto",))
+
 
 def raw() -> Raw:
     asking = stores.asking(request='{"a":  1}\n')
     return Raw(
         answers=(Answer(role="chosen", analyst="grok", request="", response=""),),
         attempts=(
-            Asked(id=7, at=b.NOW, attempt=asking, heard=stores.heard(response='{"b":[1, 2]}  ')),
+            Asked(id=7, at=b.NOW, attempt=asking, heard=stores.heard(response='{"b":[1, 2]}  '), checked=CHECKED),
             Asked(id=8, at=b.NOW, attempt=stores.asking(sample=2), heard=None),
         ),
         documents=(DocumentLine(source="cboe", name="delayed_quotes", at=b.NOW, size=5000),),
@@ -34,6 +39,7 @@ def test_raw_has_each_attempt_first_with_its_words_as_stored() -> None:
         "attempt 7 tokens: 6100 in (1000 cached), 900 out (600 reasoning)",
         "attempt 7 cost: $0.02 (241500000 ticks)",
         'response 7: {"b":[1, 2]}  ',
+        "attempt 7 checks: failed, ended at off menu: it names 'X', which is not on this menu (parser 1)",
         "attempt 8 outcome: no answer was ever written down",
         "attempt 8 cost: $0.03 (300000000 ticks), our estimate",
         "response 8: none",
@@ -42,6 +48,11 @@ def test_raw_has_each_attempt_first_with_its_words_as_stored() -> None:
         assert f"{line}\n" in text
     assert 'request 7:\n  {"a":  1}\n' in text
     assert "chosen grok" not in text
+    assert "attempt 8 checks" not in text
+    passed = Raw(attempts=(replace(raw().attempts[0], checked=PASSED),))
+    text = rendered(raw_page(views.asked(), passed), PLAIN)
+    for words in ("checks: trade K7Q2, every check passed (parser 1)", "mark: a mark", "veto: a veto"):
+        assert f"attempt 7 {words}\n" in text
     assert text.index("attempt 7") < text.index("order body")
 
 
@@ -51,6 +62,7 @@ def test_raw_as_a_document_has_attempts_and_documents_to_the_letter() -> None:
     first, second = document["attempts"]
     assert (first["request"], first["heard"]["response"]) == ('{"a":  1}\n', '{"b":[1, 2]}  ')
     assert (first["heard"]["cost_usd"], first["heard"]["cost_ticks"]) == ("0.0241500000", 241_500_000)
+    assert (first["checked"]["check"], first["checked"]["candidate_id"], second["checked"]) == ("off_menu", None, None)
     assert (second["heard"], second["estimate_usd"]) == (None, "0.0300000000")
     assert document["documents"] == [
         {"source": "cboe", "name": "delayed_quotes", "at": "2025-10-06T14:00:00Z", "bytes": 5000}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from spy32.domain.acting import Adoption, Mark, Transaction, TransactionKind
+from spy32.domain.asking import Checked
 from spy32.domain.market import RawDocument
 from spy32.errors import StoreTrouble
 from spy32.lifecycle import TradeState
@@ -25,7 +26,7 @@ from spy32.schema import (
 )
 from spy32.store import Store
 from tests.builders import NOW, broker_order, later, order
-from tests.stores import asking, filled, opened, sent, whole_run
+from tests.stores import asking, filled, heard, opened, sent, whole_run
 
 
 def fresh() -> sqlite3.Connection:
@@ -96,7 +97,9 @@ def _one_of_everything(store: Store) -> None:
     store.paper_put(broker_order(order(made, yes)), NOW)
     store.set_flag("paused", "yes", NOW)
     store.add_notice(None, "subject", "body", NOW)
-    store.begin_attempt(1, asking(), NOW)
+    number = store.begin_attempt(1, asking(), NOW)
+    store.end_attempt(number, heard(), NOW)
+    store.check_attempt(number, Checked(parser=1, decision="abstain"), NOW)
     store.save_documents(1, (RawDocument(source="cboe", name="chain", at=NOW, body=b"{}"),), NOW)
     assert trade.id is not None
     line = Transaction(id="1", kind=TransactionKind.TRADE, at=later(900), symbol=trade.legs[0].symbol)

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.asking import Heard
+from spy32.domain.asking import Checked, Heard
 from spy32.domain.briefing import Briefing, Held
 from spy32.domain.events import Event, EventKind
 from spy32.domain.market import Dividend, RawDocument
 from spy32.domain.running import Outcome
 from spy32.errors import Refused, StoreTrouble, Usage
 from spy32.ports import Journal
-from spy32.records.values import MOST
+from spy32.records.values import MOST, storable
 from spy32.schema import VERSION, version_of
 from spy32.store import Store, is_sound
 from tests import builders
@@ -202,6 +202,42 @@ def test_only_what_was_begun_since_then_is_counted(store: Store) -> None:
         store.end_attempt(number, heard(cost_ticks=1), later(60))
     assert store.spent_since(NOW) == 3
     assert store.spent_since(later(0.5)) == 1
+
+
+CHECKED = Checked(
+    parser=1, decision="trade", candidate_id="K7Q2", marks=("it states a probability", ODD), vetoes=("3 numbers",)
+)
+
+
+@pytest.mark.parametrize(
+    "made",
+    [CHECKED, Checked(parser=2, decision="failed", check="off_menu", words=ODD), Checked(parser=1, decision="abstain")],
+)
+def test_what_the_checks_made_of_an_answer_is_kept_beside_it_once(store: Store, made: Checked) -> None:
+    run = begun(store)
+    number, other = asked(store, run.id), asked(store, run.id, attempt=2)
+    store.check_attempt(number, made, later(10))
+    first, second = store.attempts(run.id)
+    kept = first.checked
+    assert kept is not None and second.checked is None
+    assert (kept.parser, kept.decision, kept.candidate_id, kept.check) == (
+        made.parser, made.decision, made.candidate_id, made.check,
+    )  # fmt: skip
+    assert [kept.words, *kept.marks, *kept.vetoes] == [
+        storable(text) for text in (made.words, *made.marks, *made.vetoes)
+    ]
+    with pytest.raises(Refused, match="checked already"):
+        store.check_attempt(number, made, later(11))
+    assert other != number
+    report = store.verify()
+    assert report.broken is None
+
+
+def test_only_an_answer_can_be_checked(store: Store) -> None:
+    number = store.begin_attempt(begun(store).id, asking(), NOW)
+    for which in (number, 7):
+        with pytest.raises(Usage, match=f"no answer of attempt {which}"):
+            store.check_attempt(which, CHECKED, NOW)
 
 
 @pytest.mark.parametrize(("said", "counted"), [(-5, 0), (2**63, MOST), (10**30, MOST)])

@@ -8,7 +8,7 @@ substance (an id that is not on the menu, a contradiction) is never asked again.
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import tenacity
 
@@ -34,6 +34,8 @@ Render = Callable[[Menu, Briefing, int], Rendered]
 
 FIRST_WAIT, LONGEST_WAIT = 2.0, 20.0
 """Seconds; the wait before another request is somewhere between none and the first, unless the service names one."""
+PARSER = 1
+"""Version of the checks in `answer`; counts up when the same words may come to another verdict."""
 QUOTED = 4_000
 """Characters of a bad answer that go into the request to repair it."""
 HOPELESS = frozenset({10, 69, 70, 77, 78})
@@ -91,6 +93,8 @@ class _Sample:
     """On the monotonic clock."""
     bill: _Bill
     attempt: int = 0
+    row: int = 0
+    """Of the last attempt in the journal."""
     repair: tuple[tuple[str, str], ...] = ()
 
 
@@ -219,12 +223,13 @@ class GrokAnalyst:
             words = (
                 f"{self._xai.model} was asked, {heard.model or 'a model without a name'} answered (xai.strict_model)"
             )
-            return self._failed("other_model", 69, words, sample, heard)
+            return self._ended(sample, heard, "other_model", 69, words)
         return self._judged(sample, heard, heard.text)
 
     def _judged(self, sample: _Sample, heard: asking.Heard, text: str) -> Recommendation:
         judged = self._judge(text, sample.rendered, sample.menu, self._knobs)
         if isinstance(judged, Recommendation):
+            self._check(sample, judged.decision, judged.candidate_id, marks=judged.marks, vetoes=judged.vetoes)
             return replace(
                 judged,
                 analyst=self.name,
@@ -232,7 +237,7 @@ class GrokAnalyst:
                 model_asked=self._xai.model,
                 prompt=sample.rendered.version,
             )
-        failed = self._failed(judged.check, 65, f"the answer cannot be used: {judged.words}", sample, heard)
+        failed = self._ended(sample, heard, judged.check, 65, judged.words, lead="the answer cannot be used: ")
         if not judged.is_form:
             return failed
         sample.repair = (
@@ -240,6 +245,17 @@ class GrokAnalyst:
             ("user", f"That answer was not accepted: {judged.words}. Answer again, in the form that was asked for."),
         )
         raise _Again(failed)
+
+    def _ended(
+        self, sample: _Sample, heard: asking.Heard, check: str, code: int, words: str, *, lead: str = ""
+    ) -> Recommendation:
+        """The failure of an answer at one of its checks, which is on record."""
+        self._check(sample, Decision.FAILED, check=check, words=words)
+        return self._failed(check, code, lead + words, sample, heard)
+
+    def _check(self, sample: _Sample, decision: Decision, candidate_id: str | None = None, **more: Any) -> None:
+        checked = asking.Checked(parser=PARSER, decision=decision.value, candidate_id=candidate_id, **more)
+        self._journal.check_attempt(sample.row, checked, self._clock())
 
     def _recorded(self, sample: _Sample, body: str, estimate: int, seconds: float) -> Told:
         """One request between its two entries in the journal."""
@@ -257,9 +273,9 @@ class GrokAnalyst:
             estimate_ticks=estimate,
         )
         self._tell(self._line(sample, f"at most {dollars(estimate)} and {seconds:.0f} s"))
-        row = self._journal.begin_attempt(self._run_id, attempt, self._clock())
+        sample.row = self._journal.begin_attempt(self._run_id, attempt, self._clock())
         told = self._client.tell(body, seconds)
-        self._journal.end_attempt(row, told.heard, self._clock())
+        self._journal.end_attempt(sample.row, told.heard, self._clock())
         sample.bill.add(told.heard)
         heard = told.heard
         self._tell(

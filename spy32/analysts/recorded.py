@@ -8,7 +8,7 @@ from datetime import datetime
 from spy32.analysts.answer import judge
 from spy32.analysts.grok import GrokAnalyst, Render
 from spy32.clients.xai import Told
-from spy32.domain.asking import Asked, Attempt, Heard
+from spy32.domain.asking import Asked, Attempt, Checked, Heard
 from spy32.domain.deciding import Recommendation
 from spy32.settings import Settings
 from spy32.settings.services import Xai
@@ -23,6 +23,7 @@ class RecordedModel:
 
     def __init__(self, asked: Sequence[Asked]) -> None:
         self._asked = list(asked)
+        self._last: Asked | None = None
         self.differences: list[str] = []
 
     def tell(self, body: str, seconds: float) -> Told:
@@ -30,21 +31,40 @@ class RecordedModel:
         if not self._asked:
             self.differences.append("one more request than then")
             return Told(heard=Heard(outcome="unreachable", detail="nothing more is on record"), wait=None)
-        then = self._asked.pop(0)
+        then = self._last = self._asked.pop(0)
         if then.attempt.request != body:
             self.differences.append(f"request {then.id} is another one now")
         heard = then.heard or Heard(outcome="unreachable", detail="it was never answered")
         return Told(heard=heard, wait=0.0)
 
+    def compare(self, checked: Checked) -> None:
+        """What the checks make of the last answer now, beside what they made of it then, if that is on record."""
+        then = self._last.checked if self._last is not None else None
+        if self._last is not None and then not in (None, checked):
+            self.differences.append(f"the checks of request {self._last.id} said {_told(then)}, now {_told(checked)}")
+
+
+def _told(checked: Checked | None) -> str:
+    assert checked is not None
+    at = f"at {checked.check}" if checked.check else ""
+    parts = (checked.decision, checked.candidate_id, at, f"(parser {checked.parser})", *checked.vetoes, *checked.marks)
+    return " ".join(part for part in parts if part)
+
 
 class Unwritten:
     """A journal that keeps nothing: what is heard again costs nothing."""
+
+    def __init__(self, model: RecordedModel) -> None:
+        self._model = model
 
     def begin_attempt(self, run_id: int, attempt: Attempt, at: datetime) -> int:
         return 0
 
     def end_attempt(self, attempt_id: int, heard: Heard, at: datetime) -> None:
         """Nothing."""
+
+    def check_attempt(self, attempt_id: int, checked: Checked, at: datetime) -> None:
+        self._model.compare(checked)
 
     def spent_since(self, since: datetime) -> int:
         return 0
@@ -82,7 +102,7 @@ def analyst_of_then(  # noqa: PLR0913 - the parts of an analyst
         judge=judge,
         xai=replace(xai, run_budget=xai.run_budget * NO_LIMIT, month_budget=xai.month_budget * NO_LIMIT),
         knobs=settings.analyst,
-        journal=Unwritten(),
+        journal=Unwritten(model),
         run_id=0,
         role=first.role,
         seed=seed,

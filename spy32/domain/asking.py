@@ -56,13 +56,34 @@ class Heard:
 
 
 @value
+class Checked:
+    """What the checks made of the words of an attempt."""
+
+    parser: int
+    """Version of the checks; another one may judge the same words otherwise."""
+    decision: str
+    """`trade`, `abstain`, or `failed`."""
+    candidate_id: str | None = None
+    check: str = ""
+    """The step of the ladder that ended it, in one word; empty when all were passed."""
+    words: str = ""
+    """One line on that step."""
+    marks: tuple[str, ...] = ()
+    vetoes: tuple[str, ...] = ()
+
+
+@value
 class Asked:
-    """An attempt as it was written down; `heard` is None while no answer has come, and may stay so."""
+    """An attempt as it was written down.
+
+    `heard` is None while no answer has come, and may stay so; `checked` is None when there were no words to check.
+    """
 
     id: int
     at: datetime
     attempt: Attempt
     heard: Heard | None = None
+    checked: Checked | None = None
 
 
 @value

@@ -4,14 +4,17 @@ import sqlite3
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from spy32.domain.codec import canonical
 from spy32.errors import Refused, Usage
 from spy32.records.runs import Runs
-from spy32.records.values import counted, instant, maybe_storable, packed, storable, unpacked, when
+from spy32.records.values import counted, instant, maybe_storable, packed, revive, storable, unpacked, when
 
 if TYPE_CHECKING:
-    from spy32.domain.asking import Asked, Attempt, Heard, Tally
+    from spy32.domain.asking import Asked, Attempt, Checked, Heard, Tally
 
 SPENT = "select sum(case when ended_at is null then estimate_ticks else cost_ticks end) from attempt"
+ATTEMPTS_AND_VERDICTS = """select attempt.*, parser, decision, candidate_id, body
+    from attempt left join verdict on verdict.attempt_id = attempt.id"""
 TALLY = """select role, prompt, count(*) as attempts, count(*) - count(ended_at) as unanswered,
     total(ms) as ms, total(input_tokens) as input_tokens, total(cached_tokens) as cached_tokens,
     total(output_tokens) as output_tokens, total(reasoning_tokens) as reasoning_tokens,
@@ -35,7 +38,9 @@ class Asking(Runs):
     def attempts(self, run_id: int) -> "tuple[Asked, ...]":
         """Every attempt with the bodies exactly as sent and received, oldest first."""
         self.run_row(run_id)
-        return tuple(_asked(row) for row in self.rows("select * from attempt where run_id = ? order by id", run_id))
+        return tuple(
+            _asked(row) for row in self.rows(f"{ATTEMPTS_AND_VERDICTS} where run_id = ? order by attempt.id", run_id)
+        )
 
     def tallies(self, run_id: int) -> "tuple[Tally, ...]":
         """Attempts, tokens and cost by role and prompt, in the order first asked; no body is read."""
@@ -104,6 +109,32 @@ class Asking(Runs):
                 words=packed(heard.text) if heard.text is not None else None,
             )
 
+    def check_attempt(self, attempt_id: int, checked: "Checked", at: datetime) -> None:
+        """What the checks made of an attempt's words, once; `Refused` when that is on record already."""
+        with self.changing(at, f"answer checked: {storable(checked.check) or 'passed'}") as change:
+            row = self.row(f"{ATTEMPTS_AND_VERDICTS} where attempt.id = ?", attempt_id)
+            if row is None or row["ended_at"] is None:
+                raise Usage(f"there is no answer of attempt {attempt_id} to check")
+            if row["parser"] is not None:
+                raise Refused(f"the answer of attempt {attempt_id} was checked already: {row['decision']}")
+            change.subject = f"R{row['run_id']}"
+            change.insert(
+                "verdict",
+                attempt_id=attempt_id,
+                at=change.at,
+                parser=checked.parser,
+                decision=storable(checked.decision),
+                candidate_id=maybe_storable(checked.candidate_id),
+                body=canonical(
+                    {
+                        "check": storable(checked.check),
+                        "words": storable(checked.words),
+                        "marks": [storable(mark) for mark in checked.marks],
+                        "vetoes": [storable(veto) for veto in checked.vetoes],
+                    }
+                ),
+            )
+
 
 def _asked(row: sqlite3.Row) -> "Asked":
     from spy32.domain.asking import Asked, Attempt
@@ -121,8 +152,20 @@ def _asked(row: sqlite3.Row) -> "Asked":
         request=unpacked(row["request"], where),
         estimate_ticks=row["estimate_ticks"],
     )
-    heard = _heard(row, where) if row["ended_at"] is not None else None
-    return Asked(id=row["id"], at=when(row["begun_at"]), attempt=attempt, heard=heard)
+    return Asked(
+        id=row["id"],
+        at=when(row["begun_at"]),
+        attempt=attempt,
+        heard=_heard(row, where) if row["ended_at"] is not None else None,
+        checked=_checked(row, where) if row["parser"] is not None else None,
+    )
+
+
+def _checked(row: sqlite3.Row, where: str) -> "Checked":
+    from spy32.domain.asking import Checked
+
+    columns = {name: row[name] for name in ("parser", "decision", "candidate_id")}
+    return revive(Checked, row["body"], where, **columns)
 
 
 def _heard(row: sqlite3.Row, where: str) -> "Heard":

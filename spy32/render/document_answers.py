@@ -6,7 +6,7 @@ from spy32.render.document_parts import Document, figure_part, instant
 from spy32.render.words import usd_of_ticks
 
 if TYPE_CHECKING:
-    from spy32.domain.asking import Asked, Heard, Tally
+    from spy32.domain.asking import Asked, Checked, Heard, Tally
     from spy32.domain.briefing import Briefing
     from spy32.domain.deciding import Recommendation
     from spy32.domain.documents import DocumentLine
@@ -91,6 +91,7 @@ def attempt_part(asked: "Asked") -> Document:
         "estimate_usd": usd_of_ticks(attempt.estimate_ticks),
         "request": attempt.request,
         "heard": None if asked.heard is None else _heard(asked.heard),
+        "checked": None if asked.checked is None else _checked(asked.checked),
     }
 
 
@@ -108,6 +109,18 @@ def _heard(heard: "Heard") -> Document:
         "cost_ticks": heard.cost_ticks,
         "is_estimate": heard.is_estimate,
         "response": heard.response,
+    }
+
+
+def _checked(checked: "Checked") -> Document:
+    return {
+        "parser": checked.parser,
+        "decision": checked.decision,
+        "candidate_id": checked.candidate_id,
+        "check": checked.check or None,
+        "words": checked.words or None,
+        "marks": list(checked.marks),
+        "vetoes": list(checked.vetoes),
     }
 
 

@@ -15,7 +15,7 @@ from spy32.render.words import both_zones, clean, dollars_of_ticks, flat, human,
 from spy32.sessions import NEW_YORK
 
 if TYPE_CHECKING:
-    from spy32.domain.asking import Asked, Heard
+    from spy32.domain.asking import Asked, Checked, Heard
     from spy32.domain.documents import DocumentLine
 
 
@@ -54,6 +54,7 @@ def _attempt(asked: "Asked") -> list[Part]:
         answer = "none"
     else:
         items += _heard(heard)
+        items += _checked(asked.checked) if asked.checked is not None else []
         answer = clean(heard.response) or "none"
     return [
         Pairs(name=f"attempt {asked.id}", title=f"Attempt {asked.id}: {name}", items=(pair("is", name), *items)),
@@ -78,6 +79,15 @@ def _heard(heard: "Heard") -> list[tuple[str, str, str]]:
         pair("tokens", tokens_of(heard)),
         pair("cost", f"{dollars_of_ticks(heard.cost_ticks)}{estimated}"),
     ]
+
+
+def _checked(checked: "Checked") -> list[tuple[str, str, str]]:
+    """What the checks made of the words, one line each."""
+    chosen = f" {flat(checked.candidate_id)}" if checked.candidate_id is not None else ""
+    ended = f", ended at {human(checked.check)}: {flat(checked.words)}" if checked.check else ", every check passed"
+    items = [pair("checks", f"{flat(checked.decision)}{chosen}{ended} (parser {checked.parser})")]
+    items += [pair("mark", flat(mark), "warn") for mark in checked.marks]
+    return items + [pair("veto", flat(veto), "bad") for veto in checked.vetoes]
 
 
 def _documents(lines: "Iterable[DocumentLine]") -> Grid:
