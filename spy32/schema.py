@@ -7,7 +7,18 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from spy32.errors import StoreTrouble
-from spy32.tables import ASKED, INDEXES_1, INDEXES_2, INDEXES_3, TABLES_1, TABLES_2, TABLES_3, TABLES_4
+from spy32.tables import (
+    ASKED,
+    INDEXES_1,
+    INDEXES_2,
+    INDEXES_3,
+    INDEXES_5,
+    TABLES_1,
+    TABLES_2,
+    TABLES_3,
+    TABLES_4,
+    TABLES_5,
+)
 
 APPLICATION_ID = 0x53503332
 """`SP32` in the file's header, so that `file` and we can tell whose database it is."""
@@ -17,8 +28,8 @@ Migration = Callable[[sqlite3.Connection], None]
 _APPEND_ONLY_1 = ("event", "step", "snapshot", "menu", "candidate", "answer", "approval", "fill", "mark", "cash")
 _KEPT_1 = ("stamp", "run", "proposal", "broker_order", "trade", "paper_order", "notice", "flag")
 
-APPEND_ONLY = (*_APPEND_ONLY_1, "document", "adoption", "verdict")
-KEPT = (*_KEPT_1, "attempt")
+APPEND_ONLY = (*_APPEND_ONLY_1, "document", "adoption", "verdict", "viewing")
+KEPT = (*_KEPT_1, "attempt", "attention")
 """Rows that live: they may change, but never go. An attempt changes once, when it is answered."""
 RECORDED = tuple(table for table in (*APPEND_ONLY, *KEPT) if table != "event")
 """Tables whose rows the history speaks of."""
@@ -60,6 +71,15 @@ def version_4(db: sqlite3.Connection) -> None:
     db.execute(_guard("verdict", "delete", "is never deleted from"))
 
 
+def version_5(db: sqlite3.Connection) -> None:
+    """The home of a database, what a person must look at, and which proposals a person has seen."""
+    for statement in (*TABLES_5, *INDEXES_5):
+        db.execute(statement)
+    db.execute(_guard("viewing", "update", "is never changed"))
+    db.execute(_guard("viewing", "delete", "is never deleted from"))
+    db.execute(_guard("attention", "delete", "is never deleted from"))
+
+
 def _guard(table: str, verb: str, why: str) -> str:
     return f"create trigger {table}_no_{verb} before {verb} on {table} begin select raise(abort, '{table} {why}'); end"
 
@@ -69,7 +89,7 @@ _ANSWERED_ONCE = f"""create trigger attempt_answered_once before update on attem
     when old.ended_at is not null or new.ended_at is null or {_ASKED_ANEW}
     begin select raise(abort, 'attempt is answered once and never changed'); end"""
 
-MIGRATIONS: Sequence[Migration] = (version_1, version_2, version_3, version_4)
+MIGRATIONS: Sequence[Migration] = (version_1, version_2, version_3, version_4, version_5)
 """Migration n (from 1) takes a database of version n - 1 to version n. Only ever append."""
 VERSION = len(MIGRATIONS)
 

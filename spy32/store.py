@@ -16,6 +16,7 @@ from typing import Self
 from spy32.domain.trading import Mode
 from spy32.errors import BadSettings, CannotCreate, Usage
 from spy32.records import opening, upkeep
+from spy32.records.attention import AttentionItems
 from spy32.records.audit import AuditReport
 from spy32.records.documents import Documents
 from spy32.records.ledger import Ledger
@@ -29,7 +30,7 @@ from spy32.records.views import Views
 __all__ = ["AuditReport", "Store", "Words", "backup_path", "is_sound"]
 
 
-class Store(Views, Documents, Risk, Outbox, Ledger, Upkeep):
+class Store(Views, Documents, Risk, Outbox, AttentionItems, Ledger, Upkeep):
     """An open database. Close it, or use it in a `with`."""
 
     @classmethod

@@ -340,6 +340,36 @@ TABLES_4 = (
     ) strict""",
 )
 
+TABLES_5 = (
+    # Which home this database belongs to, and where that home was when it was last confirmed as the only one.
+    "alter table stamp add column home_id text",
+    "alter table stamp add column machine text",
+    "alter table stamp add column place text",
+    # What a person must look at and acknowledge; it stays in `status` until then.
+    """create table attention (
+        id integer primary key,
+        at text not null,
+        subject text not null,
+        kind text not null,
+        message text not null,
+        acknowledged_at text,
+        acknowledged_by text,
+        check ((acknowledged_at is null) = (acknowledged_by is null))
+    ) strict""",
+    # A person had the proposal on the screen of `approve`.
+    """create table viewing (
+        id integer primary key,
+        proposal_id integer not null references proposal,
+        at text not null,
+        viewed_by text not null
+    ) strict""",
+)
+
+INDEXES_5 = (
+    "create unique index attention_open on attention (subject, kind) where acknowledged_at is null",
+    "create index viewing_of_proposal on viewing (proposal_id)",
+)
+
 ASKED = (
     "id", "run_id", "role", "sample", "attempt", "prompt", "prompt_hash", "input_hash", "model", "effort",
     "estimate_ticks", "begun_at", "request",

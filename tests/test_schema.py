@@ -94,6 +94,9 @@ def _one_of_everything(store: Store) -> None:
     whole_run(store)
     _, trade = filled(store)
     made, yes, _ = sent(store)
+    assert made.id is not None
+    store.record_viewing(made.id, "anna", NOW)
+    store.raise_attention("T1", "below_floor", "look", NOW)
     store.paper_put(broker_order(order(made, yes)), NOW)
     store.set_flag("paused", "yes", NOW)
     store.add_notice(None, "subject", "body", NOW)

@@ -348,3 +348,12 @@ Prepare = Callable[[Store], Any]
 def test_the_document_fits_its_schema(store: Store, prepare: Prepare) -> None:
     prepare(store)
     check(json.loads(_document(store)))
+
+
+def test_what_must_be_looked_at_stays_until_it_is_acknowledged(store: Store) -> None:
+    run(store, Outcome.NO_TRADE)
+    store.raise_attention("T1", "below_floor", "T1 was filled below its floor", OPENS)
+    assert reasons(store) == ["T1 was filled below its floor"]
+    assert "spy32 status --ack T1" in ask(desk(store), "status")
+    store.acknowledge("T1", "anna", b.later(hours=3))
+    assert reasons(store) == []

@@ -17,10 +17,15 @@ def status(
     check: Annotated[
         bool, typer.Option("--check", help="Quiet and 0 when all is well; otherwise the reasons, and 20.")
     ] = False,
+    ack: Annotated[
+        str | None, typer.Option("--ack", help="You have looked at it: P31, T31 or R31 is no longer listed.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Mode, last run, next slot, and what waits for a person."""
     app = app_of(ctx)
+    if ack is not None and app.store().acknowledge(ack.upper(), app.user, app.clock()) == 0:
+        raise Usage(f"nothing of {ack} waits to be acknowledged; `spy32 status` lists what does")
     found = _checked(app) if check else _look(app)
     if json:
         _emit(app, found, check=check)

@@ -103,3 +103,16 @@ class Notice:
     tries: int = 0
     error: str = ""
     """Why the last try failed."""
+
+
+@value
+class Attention:
+    """Something that a person must look at; it stands in `status` until it is acknowledged."""
+
+    id: int
+    at: datetime
+    subject: str
+    """`R31`, `P31`, `T31`."""
+    kind: str
+    """A short key: the same subject has at most one open item of a kind."""
+    message: str

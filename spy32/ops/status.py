@@ -71,7 +71,7 @@ def look(scene: Scene, store: "Store | None") -> Status:
     stopped = (f"halted: {scene.halted}; `spy32 resume` lifts it",) if scene.halted is not None else ()
     if store is None:
         return Status(scene=scene, is_new=True, next_slot=upcoming, attention=stopped)
-    waiting = (*_proposals(scene, store), *_orders(scene, store), *_assigned(store))
+    waiting = (*_proposals(scene, store), *_orders(scene, store), *_assigned(store), *_unacknowledged(store))
     last = store.latest_run()
     return Status(
         scene=scene,
@@ -220,3 +220,8 @@ def _order_trouble(scene: Scene, order: Order) -> str | None:
 def _assigned(store: "Store") -> Iterator[Waiting]:
     for trade in store.trades(TradeState.ASSIGNED):
         yield Waiting(id=f"T{trade.id}", message=f"T{trade.id} was assigned", command=f"spy32 show T{trade.id}")
+
+
+def _unacknowledged(store: "Store") -> Iterator[Waiting]:
+    for item in store.open_attention():
+        yield Waiting(id=item.subject, message=item.message, command=f"spy32 status --ack {item.subject}")
