@@ -18,6 +18,7 @@ MARK = "▶ "
 CELL = 3  # a column costs its width, two blanks and one line of the frame
 FLEXIBLE = 24  # the least room for words
 LABEL = 20  # the widest label of ours
+FRAME = 2 * CELL + 1  # what two columns cost beside their words
 
 
 class Pen:
@@ -94,9 +95,12 @@ def _prose(pen: Pen, part: Prose) -> "list[RenderableType]":
 
 
 def _pairs(pen: Pen, items: tuple[tuple[str, str, Tone], ...]) -> Table:
+    # Widths that are known here need not be measured: rich would render every cell once more to find them.
+    labels = min(max(cell_len(label) for label, _, _ in items), LABEL + CELL)
+    values = min(max(cell_len(line) for _, value, _ in items for line in value.split("\n")), pen.width - labels - FRAME)
     table = pen.table(header=False)
-    table.add_column(style=pen.style("dim"), no_wrap=True, max_width=LABEL + CELL)
-    table.add_column(overflow="fold")
+    table.add_column(style=pen.style("dim"), no_wrap=True, width=labels)
+    table.add_column(overflow="fold", width=max(values, 1))
     for label, value, tone in items:
         table.add_row(label, pen.text(value, tone))
     return table
@@ -113,7 +117,7 @@ def _grid(pen: Pen, grid: Grid) -> "list[RenderableType]":
     shown: list[RenderableType] = []
     for number, columns in enumerate(layout):
         title = grid.title if number == 0 else f"{grid.title}, continued"
-        shown += pen.titled(title, _columns(pen, grid, rows, columns))
+        shown += pen.titled(title, _columns(pen, grid, rows, columns, needs))
     kept = {at for columns in layout for at in columns}
     left = [column.name for at, column in enumerate(grid.columns) if at not in kept]
     if left:
@@ -169,7 +173,7 @@ def _room(needs: list[int], columns: list[int]) -> int:
     return 1 + sum(needs[at] + CELL for at in columns)
 
 
-def _columns(pen: Pen, grid: Grid, rows: list[tuple[str, ...]], columns: list[int]) -> Table:
+def _columns(pen: Pen, grid: Grid, rows: list[tuple[str, ...]], columns: list[int], needs: list[int]) -> Table:
     table = pen.table(header=True)
     for at in columns:
         column = grid.columns[at]
@@ -178,6 +182,7 @@ def _columns(pen: Pen, grid: Grid, rows: list[tuple[str, ...]], columns: list[in
             justify="right" if column.right else "left",
             no_wrap=not column.flexible,
             overflow="fold",
+            width=None if column.flexible else needs[at],
         )
     for number, row in enumerate(rows):
         tone = "strong" if number == grid.marked else ""
