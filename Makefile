@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench proofs clean
+.PHONY: demo test lint bench proofs calendar clean
 
 demo: .venv/installed
 	@$(BIN)/spy32 demo
@@ -21,6 +21,9 @@ bench: .venv/developed
 
 proofs: .venv/developed
 	$(BIN)/python -m proofs
+
+calendar: .venv/developed
+	$(BIN)/python -m tests.make_calendar
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("spy32 needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'

@@ -1,7 +1,6 @@
 """New York market time: sessions, early closes, expirations, and the slots of the schedule.
 
-Whatever depends on the exchange's holidays imports the `holidays` package when it is first asked. `slot_at` and
-`last_slot` go by weekday and time alone, so that a start with nothing to do stays cheap.
+`exchange_days` has the holidays and early closes as a table, which is read when a year is first asked for.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from spy32.errors import BadSettings, Unusable
+from spy32.exchange_days import CLOSED, EARLY, NAMES
 
 try:
     NEW_YORK = ZoneInfo("America/New_York")
@@ -29,7 +29,7 @@ ODD_CLOSES: Mapping[date, time] = {
 }
 
 # The first year that was compared with a second calendar, and the last one that `holidays` computes.
-FIRST_YEAR, LAST_YEAR = 1990, 2100
+FIRST_YEAR, LAST_YEAR = min(CLOSED), max(CLOSED)
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 FRIDAY = 4
@@ -124,11 +124,13 @@ def _calendar(year: int) -> tuple[Mapping[date, str], Mapping[date, time]]:
     """The year's closed weekdays by name, and its early closes by New York time."""
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise Unusable(f"the exchange calendar reaches from {FIRST_YEAR} to {LAST_YEAR}; {year} is outside")
-    from holidays import financial_holidays
+    closed = {_day_of(year, entry): NAMES[entry[4:]] for entry in CLOSED[year].split()}
+    early = (_day_of(year, entry) for entry in EARLY[year].split())
+    return closed, {day: ODD_CLOSES.get(day, EARLY_CLOSE) for day in early}
 
-    closed = financial_holidays("NYSE", years=year, expand=False, language="en_US")
-    half = financial_holidays("NYSE", years=year, expand=False, language="en_US", categories="half_day")
-    return dict(closed), {day: ODD_CLOSES.get(day, EARLY_CLOSE) for day in half if day not in closed}
+
+def _day_of(year: int, entry: str) -> date:
+    return date(year, int(entry[:2]), int(entry[2:4]))
 
 
 # Expirations.

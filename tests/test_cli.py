@@ -116,9 +116,9 @@ HEAVY = ("numpy", "pandas", "yfinance", "requests", "pydantic", "holidays", "dot
         (["--help"], ()),
         (["show"], ()),
         (["show", "--history"], ()),
-        (["status"], ("holidays",)),
+        (["status"], ()),
         (["analyze", "--scheduled"], ()),
-        (["analyze", "--market", "recorded", "--analyst", "rules"], ("numpy", "holidays")),
+        (["analyze", "--market", "recorded", "--analyst", "rules"], ("numpy",)),
     ],
     ids=lambda words: " ".join(words) if isinstance(words, list) else "",
 )

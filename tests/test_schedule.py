@@ -1,7 +1,5 @@
 """What a start of `analyze` decides: by the clock, the switches and the runs that the slot has."""
 
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -320,22 +318,3 @@ def test_any_week_of_starts_leaves_at_most_one_finished_run_and_settles_the_slot
         runs = (*runs, b.run(id=len(runs) + 1, slot=MONDAY, outcome=SKIPPED))
     assert sum(run.outcome in (NO_TRADE, SKIPPED) for run in runs) == 1
     assert sum(run.outcome is FAILED for run in runs) <= RULES.attempts
-
-
-def test_a_start_with_nothing_to_do_does_not_import_the_holidays() -> None:
-    program = """
-import sys
-from datetime import UTC, datetime, date
-from spy32.domain.running import Outcome, Run, Trigger
-from spy32.domain.trading import Mode
-from spy32.ops.schedule import Nothing, Situation, scheduled_decision
-from spy32.settings.model import Environment, Schedule
-now = datetime(2026, 11, 24, 15, tzinfo=UTC)
-run = Run(id=1, trigger=Trigger.CRON, mode=Mode.PAPER, profile="default", started_at=now, slot=date(2026, 11, 23),
-          outcome=Outcome.NO_TRADE)
-made = datetime(2026, 1, 1, tzinfo=UTC)
-case = Situation(now=now, schedule=Schedule(), environment=Environment.PRODUCTION, created_at=made)
-assert scheduled_decision(case, (run,)) == Nothing()
-sys.exit("holidays" in sys.modules)
-"""
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

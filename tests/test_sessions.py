@@ -1,8 +1,6 @@
 """New York market time, checked against a table of the exchange's days and against a second calendar."""
 
 import csv
-import subprocess
-import sys
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -36,6 +34,7 @@ from spy32.sessions import (
     years_to_expiration,
 )
 from spy32.settings.model import Environment, Schedule
+from tests import make_calendar
 
 TABLE = Path(__file__).parent / "data" / "calendar" / "nyse_holidays_2015_2027.csv"
 PRODUCTION, DEVELOPMENT = Environment.PRODUCTION, Environment.DEVELOPMENT
@@ -372,15 +371,5 @@ def test_a_time_that_is_not_a_time_is_named(text: str) -> None:
         clock_time(text)
 
 
-def test_asking_for_the_slot_does_not_import_the_holidays() -> None:
-    program = """
-import sys
-from datetime import UTC, datetime
-from spy32.sessions import last_slot, slot_at
-from spy32.settings.model import Environment, Schedule
-now = datetime(2026, 11, 24, 15, tzinfo=UTC)
-assert slot_at(now, Schedule(), Environment.PRODUCTION) is None
-assert last_slot(now, Schedule(), Environment.PRODUCTION) is not None
-sys.exit("holidays" in sys.modules)
-"""
-    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+def test_the_shipped_table_is_what_the_holidays_package_says() -> None:
+    assert make_calendar.TARGET.read_text() == make_calendar.calendar_text()

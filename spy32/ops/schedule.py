@@ -82,7 +82,7 @@ Decision = Nothing | Start | Skip | Already
 
 
 def due(now: datetime, schedule: Schedule, environment: Environment) -> Slot:
-    """The slot that a scheduled start is about: the open one, or the last one that was open. Needs no holidays."""
+    """The slot that a scheduled start is about: the open one, or the last one that was open."""
     return last_slot(now, schedule, environment)
 
 
