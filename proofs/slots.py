@@ -83,8 +83,8 @@ def simulate(zone: str, first: date, last: date, job: Job | None = None) -> Figu
 
 
 def shipped() -> Job:
-    """The one job of crontab.example."""
-    (job,) = read(CRONTAB.read_text()).jobs
+    """The line of crontab.example that starts the run."""
+    (job,) = read(CRONTAB.read_text()).ours
     return job
 
 

@@ -175,3 +175,16 @@ def test_a_second_scheduled_start_shows_the_run_that_is_there_when_asked_for_jso
     again = json.loads(scheduled(tmp_path, "2026-11-30T15:30:00Z", "--json"))
     assert again["run"]["id"] == "R1"
     assert len(history(tmp_path)) == 1
+
+
+def test_starts_by_hand_on_a_recorded_market_leave_the_slot_its_tries(tmp_path: Path) -> None:
+    clock = "2026-11-30T15:05:00Z"
+    env = {"PATH": os.environ["PATH"], "SPY32_HOME": str(tmp_path), "HOME": str(tmp_path), "SPY32_CLOCK": clock}
+    mistyped = [sys.executable, "-m", "spy32", "analyze", "--market", f"recorded:{tmp_path}/none.csv"]
+    for _ in range(3):
+        assert subprocess.run(mistyped, env=env, capture_output=True).returncode == 65
+    fine = [*mistyped[:-1], "recorded", "--analyst", "rules"]
+    assert subprocess.run(fine, env=env, capture_output=True).returncode == 0
+    scheduled(tmp_path, clock)
+    newest = history(tmp_path)[0]
+    assert (newest["id"], newest["outcome"]) == ("R5", "proposed")

@@ -22,6 +22,7 @@ from spy32.errors import BadSettings
 from spy32.ops.cron import (
     FIELDS,
     Job,
+    check_line,
     crontab_text,
     job_line,
     machine_zone,
@@ -50,10 +51,20 @@ def times(fields: str, zone: tzinfo, first: datetime, **span: float) -> list[dat
 # The shipped file.
 
 
-def test_the_example_holds_one_job_that_is_the_scheduled_run() -> None:
-    (job,) = read(EXAMPLE).jobs
-    assert job.is_ours
-    assert job.command == 'PATH="$HOME/.local/bin:$PATH" spy32 analyze --scheduled -q'
+def test_the_example_holds_the_scheduled_run_and_the_check_that_cron_mails() -> None:
+    run, check = read(EXAMPLE).jobs
+    assert run.is_ours
+    assert run.command == 'PATH="$HOME/.local/bin:$PATH" spy32 analyze --scheduled -q'
+    assert not check.is_ours
+    assert check.command == 'PATH="$HOME/.local/bin:$PATH" spy32 status --check'
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "Australia/Sydney", "UTC"])
+def test_a_check_always_falls_between_the_run_and_the_end_of_its_session(zone: str) -> None:
+    _, check = read(EXAMPLE).jobs
+    for monday in ("2026-03-09", "2026-07-06", "2026-11-30"):
+        opened = datetime.fromisoformat(f"{monday}T10:15").replace(tzinfo=ZoneInfo("America/New_York"))
+        assert any(starts(check, ZoneInfo(zone), opened, opened + timedelta(hours=5, minutes=30)))
 
 
 def test_the_example_sets_what_a_job_needs_and_no_zone() -> None:
@@ -311,7 +322,7 @@ def test_the_line_keeps_home_and_mode_and_escapes_what_cron_would_eat() -> None:
 
 
 def test_the_printed_piece_is_a_whole_crontab() -> None:
-    table = read(crontab_text(job_line("/bin/spy32"), zone="UTC", user="someone"))
+    table = read(crontab_text(job_line("/bin/spy32"), check_line("/bin/spy32"), zone="UTC", user="someone"))
     assert table.warnings == ()
     assert table.variables["MAILTO"] == "someone"
     assert [job.text for job in table.ours] == ["*/15 * * * * /bin/spy32 analyze --scheduled -q"]
@@ -367,6 +378,16 @@ def test_check_lists_ten_starts_in_both_zones(invoke: Any, monkeypatch: pytest.M
     assert "Mon 2026-11-30 10:00 New York = Tue 2026-12-01 00:00 Asia/Tokyo" in lines
     assert sum("New York =" in line for line in lines) == 10
     assert any("no crontab line starts" in line for line in lines)
+
+
+def test_check_without_a_line_that_starts_the_run_ends_20(invoke: Any) -> None:
+    for text in ("", "20 * * * * spy32 status --check\n", "0 10 * * 2 spy32 analyze --scheduled\n"):
+        done = invoke("schedule", "check", "--crontab", "-", input=text)
+        assert done.exit_code == 20
+        assert "`spy32 schedule show`" in done.stderr
+        assert invoke("schedule", "check", "--crontab", "-", "--json", input=text).exit_code == 20
+    kept = invoke("schedule", "check", "--crontab", "-", input="*/15 * * * * spy32 analyze --scheduled\n")
+    assert kept.exit_code == 0
 
 
 def test_check_judges_a_crontab_that_is_handed_in(invoke: Any) -> None:

@@ -215,7 +215,24 @@ def test_development_runs_daily_at_two() -> None:
     assert "the next slot is Friday 2026-11-27 14:00 New York" in thanksgiving.message
 
 
+def test_a_slot_that_opens_after_an_early_close_is_skipped() -> None:
+    black_friday = case(ny("2026-11-27T14:00"), environment=DEVELOPMENT)
+    for decision in (scheduled_decision(black_friday, ()), manual_decision(black_friday, ())):
+        assert isinstance(decision, Skip)
+        assert (decision.cause, decision.slot and decision.slot.day) == ("closed", date(2026, 11, 27))
+        assert "closed at 13:00 New York" in decision.message
+    later = scheduled_decision(case(ny("2026-11-27T18:00"), environment=DEVELOPMENT), ())
+    assert isinstance(later, Skip) and later.cause == "closed"
+
+
 # By hand.
+
+
+def test_by_hand_on_another_market_never_touches_the_slot() -> None:
+    start = Start(slot=None, late=False, trigger=Trigger.MANUAL)
+    assert manual_decision(case(INSIDE), (), is_slots_market=False) == start
+    assert manual_decision(case(INSIDE), ran(FAILED, FAILED, FAILED), is_slots_market=False) == start
+    assert manual_decision(case(INSIDE), ran(NO_TRADE), is_slots_market=False) == start
 
 
 def test_by_hand_inside_the_window_uses_the_slot_up() -> None:

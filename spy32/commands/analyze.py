@@ -204,11 +204,20 @@ def _decision(app: "App", asked: Request, store: "Store", sources: "Sources | No
     if asked.force and not runs and latest is not None and latest.profile == asked.profile:
         # A run by hand outside the window has no slot, and is still what `--force` repeats.
         runs = (latest,)
-    decision = manual_decision(situation, runs, force=asked.force)
+    decision = manual_decision(situation, runs, force=asked.force, is_slots_market=_is_slots_market(app, asked))
     if sources is not None and sources.is_recorded and isinstance(decision, Skip):
         # The clock of recorded quotes is judged with them, by the session gate, so that the run says what is wrong.
         return Start(slot=None, late=False, trigger=Trigger.MANUAL)
     return decision
+
+
+def _is_slots_market(app: "App", asked: Request) -> bool:
+    """Whether a start by hand asks the market that the scheduled run asks; a recorded one never is that."""
+    from spy32.wiring.markets import is_recorded
+
+    usual = app.settings.market.chain[0]
+    name = asked.market or usual
+    return name == usual and not is_recorded(name)
 
 
 def _run(

@@ -21,7 +21,7 @@ def show(ctx: typer.Context, json: Json = False) -> None:
 
     app = app_of(ctx)
     line, zone = _line(app), _zone(app)
-    text = crontab_text(line, zone=zone.name, user=app.user if app.user != "unknown" else "root")
+    text = crontab_text(line, _check_line(app), zone=zone.name, user=app.user if app.user != "unknown" else "root")
     warnings = [*_out_of_reach(app), *([zone.warning] if zone.warning is not None else [])]
     if json:
         document = {"schema": "spy32.schedule", "version": 1, "line": line, "crontab": text, "zone": zone.name}
@@ -44,7 +44,8 @@ def check(
     ] = None,
     json: Json = False,
 ) -> None:
-    """The next ten starts in New York's and this machine's time, and the traps in a crontab."""
+    """The next ten starts in New York's and this machine's time, and traps in a crontab; 20 when none would start."""
+    from spy32.errors import Attention
     from spy32.ops.cron import next_starts, parse_job, read
     from spy32.render.documents import emit
     from spy32.render.out import put
@@ -58,16 +59,32 @@ def check(
         emit(app.out, _document(jobs[0].text, is_there=bool(table.ours), zone=zone, found=found, warnings=warnings))
     else:
         put(app.out, "".join(f"{line}\n" for line in _lines(jobs[0].text, zone, found, warnings)))
+    if table.ours and any(one.start is not None for one in found):
+        return
+    if json:  # the document is the answer, and has said it
+        raise typer.Exit(Attention.code)
+    raise Attention("nothing starts the weekly run: add the lines of `spy32 schedule show` with `crontab -e`")
 
 
 def _line(app: "App") -> str:
+    from spy32.ops.cron import job_line
+
+    return job_line(_program(), home=app.locations.home, mode=app.flags.get("mode"))
+
+
+def _check_line(app: "App") -> str:
+    from spy32.ops.cron import check_line
+
+    return check_line(_program(), home=app.locations.home, mode=app.flags.get("mode"))
+
+
+def _program() -> str:
     import shutil
     import sys
 
-    from spy32.ops.cron import job_line, program
+    from spy32.ops.cron import program
 
-    start = program(sys.argv[0], sys.executable, shutil.which)
-    return job_line(start, home=app.locations.home, mode=app.flags.get("mode"))
+    return program(sys.argv[0], sys.executable, shutil.which)
 
 
 def _zone(app: "App") -> "MachineZone":

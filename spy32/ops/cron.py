@@ -22,6 +22,9 @@ FIELDS = "*/15 * * * *"
 """Every quarter of an hour of every day: New York's Monday morning is Monday night or Tuesday elsewhere, and its hour
 moves against zones that change their clocks on other dates or never. A start outside the window ends in silence."""
 
+CHECK_FIELDS = "20 */3 * * *"
+"""Every three hours: a proposal of Monday 10:00 waits until 16:00 New York, so that one check always falls between."""
+
 SHORTHANDS = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -258,16 +261,24 @@ def program(argv0: str, executable: str, which: Callable[[str], str | None]) -> 
 
 def job_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
     """The line of the weekly run. -q keeps the later starts of a window from mailing that its run is there."""
-    words = [start]
-    if home is not None:
-        words += ["--home", shlex.quote(str(home))]
-    if mode is not None:
-        words += ["--mode", shlex.quote(mode)]
-    command = " ".join([*words, "analyze", "--scheduled", "-q"])
-    return f"{FIELDS} {command}".replace("%", "\\%")
+    return _line(FIELDS, [start, *_globals(home, mode), "analyze", "--scheduled", "-q"])
 
 
-def crontab_text(line: str, *, zone: str, user: str) -> str:
+def check_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
+    """The line that lets cron mail what needs a person; it prints nothing while nothing does."""
+    return _line(CHECK_FIELDS, [start, *_globals(home, mode), "status", "--check"])
+
+
+def _globals(home: Path | None, mode: str | None) -> list[str]:
+    words = ["--home", shlex.quote(str(home))] if home is not None else []
+    return [*words, "--mode", shlex.quote(mode)] if mode is not None else words
+
+
+def _line(fields: str, words: Sequence[str]) -> str:
+    return f"{fields} {' '.join(words)}".replace("%", "\\%")
+
+
+def crontab_text(line: str, check: str, *, zone: str, user: str) -> str:
     """A piece of crontab that is complete in itself, to be put at the end of an existing one."""
     return f"""\
 # spy32, for a machine whose clock is on {zone}; the line is right in every other zone too. The program decides
@@ -276,4 +287,6 @@ PATH=/usr/local/bin:/usr/bin:/bin
 # Cron mails what is printed, and that is only what went wrong. A machine without a mail program drops it.
 MAILTO={user}
 {line}
+# Mails what needs a person, every three hours for as long as it does; silent otherwise.
+{check}
 """

@@ -17,6 +17,7 @@ from spy32.sessions import (
     new_york,
     next_session,
     next_slot,
+    session,
     slot_at,
 )
 from spy32.settings.model import Environment, Schedule
@@ -26,7 +27,7 @@ LATE_AFTER = timedelta(minutes=5)
 
 FINISHED = frozenset({Outcome.PROPOSED, Outcome.NO_TRADE, Outcome.SKIPPED})
 
-HOLIDAY, PAUSED, MISSED = "holiday", "paused", "missed"
+HOLIDAY, CLOSED, PAUSED, MISSED = "holiday", "closed", "paused", "missed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,18 +97,23 @@ def scheduled_decision(case: Situation, runs: tuple[Run, ...]) -> Decision:
         return over
     if closure(slot.day) is not None:
         return _holiday(case, slot)
+    if _opens_after_the_close(slot):
+        return _closed_early(case, slot)
     if _is_held(case):
         # Nothing is written yet, so that `resume` inside the window still gets its run.
         return Nothing(message=f"{_hold(case)}; a run starts if that ends by {_clock(slot.closes)}")
     return _start(case, slot, Trigger.CRON)
 
 
-def manual_decision(case: Situation, runs: tuple[Run, ...], *, force: bool = False) -> Decision:
-    """What plain `analyze` does; `runs` are those of the open slot and the profile.
+def manual_decision(
+    case: Situation, runs: tuple[Run, ...], *, force: bool = False, is_slots_market: bool = True
+) -> Decision:
+    """What `analyze` by hand does; `runs` are those of the open slot and the profile.
 
     Outside every window `runs` only matter to `force`, which links the new run to the newest finished one of them.
+    A start on another market than the slot's own never uses the slot up, whatever the time.
     """
-    slot = slot_at(case.now, case.schedule, case.environment)
+    slot = slot_at(case.now, case.schedule, case.environment) if is_slots_market else None
     if force:
         return _start(case, slot, Trigger.FORCED, _newest_finished(runs))
     over = _over(case, slot, runs) if slot is not None else None
@@ -115,6 +121,8 @@ def manual_decision(case: Situation, runs: tuple[Run, ...], *, force: bool = Fal
         return over
     if closure(slot.day if slot is not None else market_date(case.now)) is not None:
         return _holiday(case, slot)
+    if slot is not None and _opens_after_the_close(slot):
+        return _closed_early(case, slot)
     return _start(case, slot, Trigger.MANUAL)
 
 
@@ -152,6 +160,8 @@ def _after(case: Situation, slot: Slot, runs: tuple[Run, ...]) -> Decision:
         return Nothing()
     if closure(slot.day) is not None:
         return _holiday(case, slot)
+    if _opens_after_the_close(slot):
+        return _closed_early(case, slot)
     if _is_held(case, since=slot.closes):
         return Skip(slot=slot, cause=PAUSED, message=f"{_slot(slot)} was skipped: {_hold(case)}; {_onward(case)}")
     tries = _tries(runs)
@@ -186,6 +196,19 @@ def _holiday(case: Situation, slot: Slot | None) -> Skip:
         f"the next session is {_day_name(following)} {following}; {_onward(case)}"
     )
     return Skip(slot=slot, cause=HOLIDAY, message=message)
+
+
+def _opens_after_the_close(slot: Slot) -> bool:
+    """True for a slot of the afternoon on a day with an early close."""
+    found = session(slot.day)
+    return found is not None and slot.opens >= found.option_close
+
+
+def _closed_early(case: Situation, slot: Slot) -> Skip:
+    found = session(slot.day)
+    assert found is not None
+    message = f"the exchange closed at {_clock(found.close)}, before {_slot(slot)}; {_onward(case)}"
+    return Skip(slot=slot, cause=CLOSED, message=message)
 
 
 def _onward(case: Situation) -> str:

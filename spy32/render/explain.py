@@ -50,6 +50,7 @@ CAUSES: Mapping[tuple[Outcome, str], str] = {
     (Outcome.FAILED, "data"): "Failed at the data: missing, stale or contradictory; nothing was filled in.",
     (Outcome.FAILED, "account"): "Failed at the account: the broker's facts could not be had.",
     (Outcome.SKIPPED, "holiday"): "The exchange was closed.",
+    (Outcome.SKIPPED, "closed"): "The exchange had closed for the day, or the day was no trading day.",
     (Outcome.SKIPPED, "paused"): "Scheduled runs were paused.",
     (Outcome.SKIPPED, "missed"): "Missed: no run finished in the slot and its grace. cron never catches up by itself.",
     (Outcome.INTERRUPTED, "stopped"): "It was stopped by a signal.",
