@@ -340,3 +340,11 @@ def test_a_full_disk_is_74_and_loses_nothing(home: Path) -> None:
     assert spy32(home, "db", "check").returncode == 0
     assert spy32(home, "show", "R1", "--json").returncode == 0
     assert json.loads(before)["runs"][0]["id"] == "R1"
+
+
+def test_a_halt_link_that_leads_nowhere_stops_execute(home: Path) -> None:
+    assert spy32(home, "approve", "--yes").returncode == 0
+    (home / "halt").symlink_to("nowhere")
+    one_line(spy32(home, "execute"), 77, "halted", "leads nowhere")
+    (home / "halt").unlink()
+    assert spy32(home, "execute").returncode == 0

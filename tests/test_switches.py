@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ from typer.testing import CliRunner
 from spy32.cli import app as spy32_app
 from spy32.errors import CannotCreate, StoreTrouble
 from spy32.ops import flags
-from spy32.ops.flags import PAUSED, halt, lift_halt, lift_pause, pause
+from spy32.ops.flags import PAUSED, halt, halt_reason, lift_halt, lift_pause, pause
 from tests.test_render_documents import check as fits_schema
 
 NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 18, tzinfo=UTC)
+HOME = Path("/home/anna/spy32")
 
 
 class Flags:
@@ -40,26 +42,26 @@ class Flags:
 
 def test_a_pause_keeps_reason_and_time() -> None:
     store = Flags()
-    assert "(on leave)" in pause(store, " on\n leave ", NOW)
+    assert "(on leave)" in pause(store, " on\n leave ", NOW, HOME)
     assert store.flag(PAUSED) == ("on leave", NOW)
 
 
 def test_a_second_pause_says_since_when_and_changes_nothing() -> None:
     store = Flags()
-    pause(store, "on leave", NOW)
-    assert "already since 2026-11-23 15:00 UTC (on leave)" in pause(store, "again", LATER)
+    pause(store, "on leave", NOW, HOME)
+    assert "was paused already, since 2026-11-23 15:00 UTC (on leave)" in pause(store, "again", LATER, HOME)
     assert store.flag(PAUSED) == ("on leave", NOW)
 
 
 def test_a_pause_without_a_reason_is_a_pause() -> None:
     store = Flags()
-    pause(store, "", NOW)
+    pause(store, "", NOW, HOME)
     assert store.flag(PAUSED) == ("", NOW)
 
 
 def test_a_pause_is_lifted_once() -> None:
     store = Flags()
-    pause(store, "", NOW)
+    pause(store, "", NOW, HOME)
     assert lift_pause(store, LATER) is True
     assert lift_pause(store, LATER) is False
 
@@ -120,6 +122,37 @@ def test_a_halt_reaches_the_disk_before_it_is_said(tmp_path: Path, monkeypatch: 
     assert [Path(name).name for name in synced] == [f".halt.{os.getpid()}", tmp_path.name]
 
 
+def _dangling(path: Path) -> None:
+    path.symlink_to(path.with_name("nowhere"))
+
+
+def _loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def _unreadable(path: Path) -> None:
+    path.symlink_to("/proc/self/mem")  # readable by no one at its beginning, root included
+
+
+@pytest.mark.parametrize("make", [_dangling, _loop, _unreadable, Path.mkdir, os.mkfifo, Path.touch])
+def test_whatever_has_the_name_of_the_halt_file_halts(make: Callable[[Path], None], tmp_path: Path) -> None:
+    path = tmp_path / "halt"
+    assert halt_reason(path) is None
+    make(path)
+    assert halt_reason(path)
+    assert "halted already" in halt(path, "again", NOW)
+
+
+def test_a_halt_that_cannot_be_looked_at_halts(tmp_path: Path) -> None:
+    name = tmp_path / ("x" * 300)  # longer than any file name may be
+    assert "cannot be looked at" in (halt_reason(name) or "")
+
+
+def test_a_long_halt_file_is_read_to_its_beginning_only(tmp_path: Path) -> None:
+    (tmp_path / "halt").write_text("why" * 10_000)
+    assert len(halt_reason(tmp_path / "halt") or "") == flags.MOST_READ
+
+
 # The commands.
 
 
@@ -153,6 +186,22 @@ def test_halt_then_resume(invoke: Any, home: Path) -> None:
     assert (home / "halt").exists()
     assert invoke("resume").stdout == "lifted the halt\n"
     assert not (home / "halt").exists()
+
+
+def test_pause_and_halt_say_which_home_they_hold(invoke: Any, home: Path) -> None:
+    assert f"runs of {home} are skipped" in invoke("pause").stdout
+    assert str(home) in invoke("pause").stdout
+    assert str(home) in invoke("halt").stdout
+    assert str(home) in invoke("halt").stdout
+
+
+def test_a_halt_link_that_leads_nowhere_is_halted_in_every_command_and_can_be_lifted(invoke: Any, home: Path) -> None:
+    home.mkdir()
+    (home / "halt").symlink_to("nowhere")
+    assert "leads nowhere" in document(invoke("halt", "--json"))["halted"]
+    assert invoke("status", "--check").exit_code == 20
+    assert invoke("resume").stdout == "lifted the halt\n"
+    assert invoke("status", "--check").exit_code == 0
 
 
 def test_resume_lifts_both_and_may_be_repeated(invoke: Any) -> None:

@@ -22,7 +22,7 @@ def pause(ctx: typer.Context, reason: Reason = "", json: Json = False) -> None:
 
     app = app_of(ctx)
     store = app.store()
-    message = hold(store, reason, app.clock())
+    message = hold(store, reason, app.clock(), app.locations.home or app.locations.data)
     flag = store.flag(PAUSED)
     _say(app, message, paused=flag[0] if flag is not None else None, json=json)
 

@@ -1,6 +1,7 @@
 """Hold and release: a pause of scheduled runs is a flag in the store, a halt of every submit is a file in the home."""
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -10,6 +11,8 @@ from typing import Protocol
 from spy32.errors import CannotCreate, StoreTrouble
 
 PAUSED = "paused"
+MOST_READ = 4096
+"""Bytes of a halt file that are shown as its reason."""
 
 
 class Flags(Protocol):
@@ -20,13 +23,13 @@ class Flags(Protocol):
     def clear_flag(self, name: str, at: datetime) -> None: ...
 
 
-def pause(store: Flags, reason: str, at: datetime) -> str:
+def pause(store: Flags, reason: str, at: datetime, home: Path) -> str:
     """Hold scheduled runs until `resume`; what is said of it. A second pause keeps the first one's time."""
     was = store.flag(PAUSED)
     if was is None:
         store.set_flag(PAUSED, _one_line(reason), at)
-        return f"paused{_why(_one_line(reason))}: scheduled runs are skipped until `spy32 resume`"
-    return f"paused already since {_moment(was[1])}{_why(was[0])}; `spy32 resume` lifts it"
+        return f"paused{_why(_one_line(reason))}: scheduled runs of {home} are skipped until `spy32 resume`"
+    return f"{home} was paused already, since {_moment(was[1])}{_why(was[0])}; `spy32 resume` lifts it"
 
 
 def lift_pause(store: Flags, at: datetime) -> bool:
@@ -45,7 +48,26 @@ def halt(path: Path, reason: str, at: datetime | None) -> str:
     since = f", since {_moment(at)}" if at is not None else ""
     if _put(path, f"{_one_line(reason) or 'no reason given'}{since}\n"):
         return f"halted: no order is sent while {path} is there; `spy32 resume` removes it"
-    return f"halted already: {path} is there; `spy32 resume` removes it"
+    return f"halted already ({halt_reason(path)}): no order is sent while {path} is there; `spy32 resume` removes it"
+
+
+def halt_reason(path: Path) -> str | None:
+    """Why everything is halted, or None. Whatever has this name halts, also what cannot be read: a link that leads
+    nowhere, a folder, a pipe, a file of somebody else. A pipe is never opened, since that would wait for a writer."""
+    try:
+        kind = path.lstat().st_mode
+    except FileNotFoundError:
+        return None
+    except OSError as trouble:
+        return f"{path} cannot be looked at ({trouble.strerror})"
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return f"{path} is there, and is no plain file"
+        with path.open("rb") as file:
+            return file.read(MOST_READ).decode(errors="replace").strip() or "no reason given"
+    except OSError as trouble:
+        what = "is a link that leads nowhere" if stat.S_ISLNK(kind) else f"cannot be read ({trouble.strerror})"
+        return f"{path} {what}"
 
 
 def lift_halt(path: Path) -> bool:
@@ -55,7 +77,7 @@ def lift_halt(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as trouble:
-        raise StoreTrouble(f"{path} cannot be removed ({trouble.strerror}); still halted") from None
+        raise StoreTrouble(f"{path} cannot be removed ({trouble.strerror}); remove it by hand; still halted") from None
     return True
 
 

@@ -184,11 +184,7 @@ class Base:
             self._open.pop().close()
 
     def halted(self) -> str | None:
-        """The reason in the halt file, if it is there."""
-        try:
-            return self.locations.halt.read_text(errors="replace").strip() or "no reason given"
-        except FileNotFoundError:
-            return None
-        except OSError as trouble:
-            # A halt file that cannot be read still halts.
-            return f"{self.locations.halt} cannot be read ({trouble.strerror})"
+        """Why everything is halted, or None."""
+        from spy32.ops.flags import halt_reason
+
+        return halt_reason(self.locations.halt)
