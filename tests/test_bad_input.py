@@ -348,3 +348,21 @@ def test_a_halt_link_that_leads_nowhere_stops_execute(home: Path) -> None:
     one_line(spy32(home, "execute"), 77, "halted", "leads nowhere")
     (home / "halt").unlink()
     assert spy32(home, "execute").returncode == 0
+
+
+CLOSED = {"saturday": "2026-11-28T20:00:00Z", "holiday": "2026-11-26T16:00:00Z", "new year": "2027-01-01T04:59:00Z"}
+
+
+@pytest.mark.parametrize("clock", CLOSED.values(), ids=CLOSED)
+def test_a_file_that_a_person_names_is_judged_first_on_any_day(clock: str, tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.csv"
+    foreign.write_text("a,b,c\n1,2,3\n")
+    for name, words in ((tmp_path / "none.csv", ("none.csv",)), (foreign, ("quote_datetime",)), (tmp_path, (str(tmp_path),))):
+        done = spy32(tmp_path, "analyze", "--market", f"recorded:{name}", env={"SPY32_CLOCK": clock})
+        one_line(done, 65, *words)
+
+
+def test_a_weekend_is_closed_and_no_holiday(tmp_path: Path) -> None:
+    done = spy32(tmp_path, "analyze", "--analyst", "rules", "--json", env={"SPY32_CLOCK": CLOSED["saturday"]})
+    run = json.loads(done.stdout)["run"]
+    assert (done.returncode, run["outcome"], run["cause"]) == (0, "skipped", "closed")

@@ -259,7 +259,7 @@ def test_by_hand_outside_the_window_is_a_new_run_without_a_slot() -> None:
 def test_by_hand_on_a_closed_day_is_skipped() -> None:
     weekend = manual_decision(case(ny("2026-11-28T11:00")), ())
     assert isinstance(weekend, Skip)
-    assert (weekend.slot, weekend.cause) == (None, "holiday")
+    assert (weekend.slot, weekend.cause) == (None, "closed")
     assert "closed on Saturday 2026-11-28;" in weekend.message
     holiday = manual_decision(case(ny("2026-09-07T11:00")), ())
     assert isinstance(holiday, Skip)

@@ -87,6 +87,7 @@ def test_a_check_says_nothing_when_all_is_well(store: Store) -> None:
         (Outcome.NO_TRADE, "abstained"),
         (Outcome.NO_TRADE, "limits"),
         (Outcome.SKIPPED, "holiday"),
+        (Outcome.SKIPPED, "closed"),
         (Outcome.SKIPPED, "paused"),
     ],
 )

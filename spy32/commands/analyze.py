@@ -126,7 +126,7 @@ def _started(app: "App", asked: Request, settings: "Settings") -> "tuple[Run | N
     if isinstance(decision, Skip):
         app.warn(decision.message)
         return _skipped(app, asked, store, decision, _trigger(asked)), True
-    return _run(app, asked, settings, store, decision, sources), True
+    return _run(app, asked, settings, store, decision, sources or _sources(app, asked)), True
 
 
 def _catch_up(app: "App", asked: Request, store: "Store") -> None:
@@ -150,12 +150,12 @@ def _catch_up(app: "App", asked: Request, store: "Store") -> None:
         _skipped(app, asked, store, skip, Trigger.CRON)
 
 
-def _sources(app: "App", asked: Request) -> "Sources | None":
-    """A recorded market brings the clock by which a start by hand is judged; one that cannot be read fails later."""
+def _sources(app: "App", asked: Request) -> "Sources | Spy32Error":
+    """A recorded market brings the clock by which a start by hand is judged; one that cannot be had is why it fails."""
     try:
         return app.sources_of_market(asked.market)
-    except Spy32Error:
-        return None
+    except Spy32Error as error:
+        return error
 
 
 def _skipped(app: "App", asked: Request, store: "Store", skip: "Skip", trigger: "Trigger") -> "Run":
@@ -190,7 +190,7 @@ def _trigger(asked: Request) -> "Trigger":
     return Trigger.CRON if asked.scheduled else Trigger.MANUAL
 
 
-def _decision(app: "App", asked: Request, store: "Store", sources: "Sources | None") -> "Decision":
+def _decision(app: "App", asked: Request, store: "Store", sources: "Sources | Spy32Error | None") -> "Decision":
     """What the clock, the switches and the runs of the slot say."""
     from spy32.domain.running import Trigger
     from spy32.ops.schedule import Skip, Start, due, manual_decision, scheduled_decision
@@ -205,10 +205,17 @@ def _decision(app: "App", asked: Request, store: "Store", sources: "Sources | No
         # A run by hand outside the window has no slot, and is still what `--force` repeats.
         runs = (latest,)
     decision = manual_decision(situation, runs, force=asked.force, is_slots_market=_is_slots_market(app, asked))
-    if sources is not None and sources.is_recorded and isinstance(decision, Skip):
-        # The clock of recorded quotes is judged with them, by the session gate, so that the run says what is wrong.
+    if isinstance(decision, Skip) and _is_judged_on_a_closed_day(asked, sources):
         return Start(slot=None, late=False, trigger=Trigger.MANUAL)
     return decision
+
+
+def _is_judged_on_a_closed_day(asked: Request, sources: "Sources | Spy32Error | None") -> bool:
+    """A market that a person named and that cannot be had is said on any day. The clock of recorded quotes is judged
+    with them, by the session gate, so that the run says what is wrong."""
+    if isinstance(sources, Spy32Error):
+        return asked.market is not None
+    return sources is not None and sources.is_recorded
 
 
 def _is_slots_market(app: "App", asked: Request) -> bool:
@@ -221,17 +228,17 @@ def _is_slots_market(app: "App", asked: Request) -> bool:
 
 
 def _run(
-    app: "App", asked: Request, settings: "Settings", store: "Store", start: "Start", sources: "Sources | None"
+    app: "App",
+    asked: Request,
+    settings: "Settings",
+    store: "Store",
+    start: "Start",
+    found: "Sources | Spy32Error",
 ) -> "Run":
     """The finished run; a market or analyst that cannot be had leaves a failed one."""
     from spy32.domain.running import Outcome
     from spy32.pipeline.run import run
 
-    found: Sources | Spy32Error
-    try:
-        found = sources or app.sources_of_market(asked.market)
-    except Spy32Error as error:
-        found = error
     begun = store.begin_run(
         trigger=start.trigger,
         mode=app.settings.mode,

@@ -96,7 +96,7 @@ def scheduled_decision(case: Situation, runs: tuple[Run, ...]) -> Decision:
     if over is not None:
         return over
     if closure(slot.day) is not None:
-        return _holiday(case, slot)
+        return _no_session(case, slot)
     if _opens_after_the_close(slot):
         return _closed_early(case, slot)
     if _is_held(case):
@@ -120,7 +120,7 @@ def manual_decision(
     if over is not None:
         return over
     if closure(slot.day if slot is not None else market_date(case.now)) is not None:
-        return _holiday(case, slot)
+        return _no_session(case, slot)
     if slot is not None and _opens_after_the_close(slot):
         return _closed_early(case, slot)
     return _start(case, slot, Trigger.MANUAL)
@@ -159,7 +159,7 @@ def _after(case: Situation, slot: Slot, runs: tuple[Run, ...]) -> Decision:
     if _newest_finished(runs) is not None or not _was_ours(case, slot, runs):
         return Nothing()
     if closure(slot.day) is not None:
-        return _holiday(case, slot)
+        return _no_session(case, slot)
     if _opens_after_the_close(slot):
         return _closed_early(case, slot)
     if _is_held(case, since=slot.closes):
@@ -187,15 +187,16 @@ def _hold(case: Situation) -> str:
     return f"paused since {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC{f' ({reason})' if reason else ''}"
 
 
-def _holiday(case: Situation, slot: Slot | None) -> Skip:
+def _no_session(case: Situation, slot: Slot | None) -> Skip:
     day = slot.day if slot is not None else market_date(case.now)
     following, why = next_session(day).day, closure(day)
-    named = f" ({why})" if why != _day_name(day) else ""
+    is_weekend = why == _day_name(day)
+    named = "" if is_weekend else f" ({why})"
     message = (
         f"the exchange is closed on {_day_name(day)} {day}{named}; "
         f"the next session is {_day_name(following)} {following}; {_onward(case)}"
     )
-    return Skip(slot=slot, cause=HOLIDAY, message=message)
+    return Skip(slot=slot, cause=CLOSED if is_weekend else HOLIDAY, message=message)
 
 
 def _opens_after_the_close(slot: Slot) -> bool:
