@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench proofs calendar clean
+.PHONY: demo test lint bench proofs days calendar clean
 
 demo: .venv/installed
 	@$(BIN)/spy32 demo
@@ -21,6 +21,9 @@ bench: .venv/developed
 
 proofs: .venv/developed
 	$(BIN)/python -m proofs
+
+days: .venv/developed
+	$(BIN)/python -m tests.days
 
 calendar: .venv/developed
 	$(BIN)/python -m tests.make_calendar

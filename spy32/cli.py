@@ -257,4 +257,10 @@ def main() -> None:
         # What was told to be ignored (nohup) stays so.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _stop)
-    build(command_of(sys.argv[1:]))()
+    words = sys.argv[1:]
+
+    def start() -> None:
+        # Inside the boundary, since a signal may come while the command is still being put together.
+        build(command_of(words))()
+
+    sys.exit(run(start, words))

@@ -14,6 +14,7 @@ from spy32.domain.trading import Mode
 from spy32.settings import Settings
 from spy32.store import Store
 from tests import approval_world, builders
+from tests.patience import PATIENCE
 from tests.servers.tastytrade import CLIENT_SECRET, REFRESH_TOKEN, TastytradeServer
 from tests.servers.web import Reply, Request, StandIn
 
@@ -107,7 +108,7 @@ class LiveHome:
             text=True,
             input=stdin,
             stdin=subprocess.DEVNULL if stdin is None else None,
-            timeout=60,
+            timeout=PATIENCE,
         )
         self.written.append(done.stdout + done.stderr)
         assert "Traceback" not in done.stderr + done.stdout, done.stderr

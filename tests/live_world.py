@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tests.patience import PATIENCE
 from tests.servers.cboe import CboeServer
 from tests.servers.tastytrade import CLIENT_SECRET, REFRESH_TOKEN, TastytradeServer
 from tests.servers.xai import KEY, XaiServer
@@ -37,7 +38,7 @@ class World:
             capture_output=True,
             text=True,
             input=stdin,
-            timeout=120,
+            timeout=PATIENCE,
         )
         assert "Traceback" not in done.stderr + done.stdout, done.stderr
         return done

@@ -14,11 +14,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).parents[1]
 # The terminal must be the program's controlling one, or a hang-up and Ctrl-C would not reach it.
 START = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, sys.argv[1:])"
 CTRL_C, CTRL_D = b"\x03", b"\x04"
-PATIENCE = 60.0
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:

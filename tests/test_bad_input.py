@@ -12,6 +12,8 @@ from typing import IO
 
 import pytest
 
+from tests.patience import PATIENCE
+
 DATA = Path(__file__).parent / "data"
 ANALYZE = ("analyze", "--market", "recorded", "--analyst", "rules")
 
@@ -32,7 +34,7 @@ def spy32(
         stderr=stderr,
         text=True,
         stdin=subprocess.DEVNULL,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert "Traceback" not in f"{done.stderr}{done.stdout}", done.stderr
     return done
@@ -357,7 +359,11 @@ CLOSED = {"saturday": "2026-11-28T20:00:00Z", "holiday": "2026-11-26T16:00:00Z",
 def test_a_file_that_a_person_names_is_judged_first_on_any_day(clock: str, tmp_path: Path) -> None:
     foreign = tmp_path / "foreign.csv"
     foreign.write_text("a,b,c\n1,2,3\n")
-    for name, words in ((tmp_path / "none.csv", ("none.csv",)), (foreign, ("quote_datetime",)), (tmp_path, (str(tmp_path),))):
+    for name, words in (
+        (tmp_path / "none.csv", ("none.csv",)),
+        (foreign, ("quote_datetime",)),
+        (tmp_path, (str(tmp_path),)),
+    ):
         done = spy32(tmp_path, "analyze", "--market", f"recorded:{name}", env={"SPY32_CLOCK": clock})
         one_line(done, 65, *words)
 

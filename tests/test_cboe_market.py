@@ -17,6 +17,7 @@ from spy32.markets.cboe import CboeMarket
 from spy32.markets.recorded import RecordedMarket
 from spy32.ports import Market
 from tests.contract.test_market import MarketContract, leg
+from tests.patience import SOON
 from tests.servers.cboe import CboeServer, edited
 from tests.servers.web import Fault, Handler, Reply, bad_gzip, cut, drip, drip_head, hang, html, reset, status
 
@@ -242,7 +243,7 @@ def test_a_question_waits_for_another_no_longer_than_it_may_take(server: CboeSer
 
     with ThreadPoolExecutor(4) as pool:
         words = list(pool.map(ask, range(4)))
-    assert time.monotonic() - begun < 1.5
+    assert time.monotonic() - begun < SOON
     assert all(word.startswith("cboe") for word in words)
 
 
@@ -360,10 +361,10 @@ def test_a_question_ends_in_time(server: CboeServer, clock: Time, fault: Fault) 
         begun = time.monotonic()
         with pytest.raises(Unavailable, match="cboe"):
             question()
-        assert time.monotonic() - begun < 0.6
+        assert time.monotonic() - begun < SOON
     begun = time.monotonic()
     moves = market.moves([f"T{number}" for number in range(12)])
-    assert time.monotonic() - begun < 0.6
+    assert time.monotonic() - begun < SOON
     assert all(move.missing for move in moves.values())
 
 

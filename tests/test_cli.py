@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from spy32 import __version__, cli, errors
 from spy32.cli import app, globals_first, run
+from tests.patience import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,17 @@ def test_an_exit_code_of_a_command_is_kept() -> None:
     assert run(leave, []) == 20
 
 
+def _wait_for_handler(process: int, number: int) -> None:
+    """Until the process handles this signal: before that it would die of it."""
+    until = time.monotonic() + PATIENCE
+    while time.monotonic() < until:
+        caught = next(line for line in Path(f"/proc/{process}/status").read_text().splitlines() if "SigCgt" in line)
+        if int(caught.split()[1], 16) >> (number - 1) & 1:
+            return
+        time.sleep(0.02)
+    raise AssertionError("it never handled the signal")
+
+
 def test_a_terminated_process_ends_143_within_seconds(tmp_path: Path) -> None:
     (tmp_path / "locks").mkdir()
     import fcntl
@@ -100,9 +112,9 @@ def test_a_terminated_process_ends_143_within_seconds(tmp_path: Path) -> None:
         env = {"PATH": os.environ["PATH"], "SPY32_HOME": str(tmp_path), "HOME": str(tmp_path)}
         words = [sys.executable, "-m", "spy32", "analyze", "--market", "recorded", "--analyst", "rules"]
         child = subprocess.Popen(words, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
-        time.sleep(1.5)
+        _wait_for_handler(child.pid, signal.SIGTERM)
         child.send_signal(signal.SIGTERM)
-        _, err = child.communicate(timeout=5)
+        _, err = child.communicate(timeout=PATIENCE)
     assert child.returncode == 143, err
     assert "Traceback" not in err
 

@@ -14,6 +14,7 @@ from spy32.analysts.rendered import Rendered, Sent
 from spy32.analysts.written import Clock, Day, Number, read
 from tests import answers
 from tests.answers import good, rendered
+from tests.patience import SOON
 
 
 def written(text: str) -> list[tuple[Any, ...]]:
@@ -283,4 +284,4 @@ def test_any_text_can_be_read(text: str) -> None:
 def test_no_text_of_the_length_that_is_allowed_takes_long(text: str) -> None:
     began = time.perf_counter()
     check((text, text[:600], text[:600], text[:300]), Grounds(rendered=answers.rendered(), chosen="K7Q2"))
-    assert time.perf_counter() - began < 1.0
+    assert time.perf_counter() - began < SOON

@@ -23,6 +23,7 @@ from spy32.records.trouble import holder, meaning
 from spy32.schema import MIGRATIONS, VERSION
 from spy32.store import Store
 from tests.builders import ACCOUNT, NOW, later
+from tests.patience import PATIENCE
 from tests.stores import begun, opened, whole_run
 
 ROOT = Path(__file__).parents[1]
@@ -159,7 +160,7 @@ def test_first_starts_at_the_same_moment_share_one_store(path: Path) -> None:
 def test_kills_at_any_moment_lose_nothing_that_was_acknowledged() -> None:
     """A small count of what `make proofs` does."""
     done = subprocess.run(
-        [sys.executable, "-m", "proofs.store_kill", "5"], capture_output=True, text=True, timeout=120, cwd=ROOT
+        [sys.executable, "-m", "proofs.store_kill", "5"], capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -461,7 +462,7 @@ def test_a_file_that_cannot_grow_is_74_and_loses_nothing(made: Path) -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=PATIENCE,
         cwd=ROOT,
     )
     kind, code, count, open_ = done.stdout.split()
@@ -527,7 +528,7 @@ except Exception as error:
 def as_a_guest(path: Path, how: str) -> str:
     """What comes of opening the store as a user who may not write there."""
     words = [sys.executable, "-W", "error", "-c", GUEST, str(path), how]
-    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60, cwd=ROOT).stdout.strip()
+    return subprocess.run(words, capture_output=True, text=True, check=True, timeout=PATIENCE, cwd=ROOT).stdout.strip()
 
 
 def for_looking_only(path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from spy32.clients.http import Failure
 from spy32.clients.tastytrade.session import LONGEST_WORDS
 from spy32.errors import Gone, NotPermitted, Spy32Error, Unavailable, Unusable
+from tests.patience import SOON
 from tests.servers import web
 from tests.servers.tastytrade import (
     CLIENT_SECRET,
@@ -215,7 +216,7 @@ def test_threads_share_one_log_in_and_one_renewal(server: TastytradeServer, rig:
         start = threading.Barrier(16)
 
         def act() -> None:
-            start.wait(5)
+            start.wait(SOON)
             try:
                 found.append(read(rig))
             except Spy32Error as error:

@@ -20,6 +20,7 @@ from spy32.errors import Spy32Error, Unusable
 from spy32.markets import past, yahoo_frames
 from spy32.markets.yahoo import YahooMarket
 from tests.contract.test_market import MarketContract
+from tests.patience import PATIENCE
 from tests.servers.web import status
 from tests.servers.yahoo import CHART, CRUMB, OPTIONS, YahooServer, edited, stamp_of
 
@@ -262,7 +263,7 @@ except Exception as trouble:
 def elsewhere(server: YahooServer, folder: Path, zone: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "TZ": zone, "PYTHONWARNINGS": "default"}
     call = [sys.executable, "-c", ELSEWHERE, server.url, str(folder)]
-    return subprocess.run(call, env=environment, capture_output=True, text=True, timeout=60)
+    return subprocess.run(call, env=environment, capture_output=True, text=True, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Kiritimati"])
@@ -288,7 +289,7 @@ def test_another_zone_of_the_machine_changes_nothing_and_nothing_is_said_on_stde
 
 def test_yfinance_and_pandas_are_imported_on_use() -> None:
     code = "import sys, spy32.markets.yahoo; sys.exit(any(name in sys.modules for name in ('yfinance', 'pandas')))"
-    assert subprocess.run([sys.executable, "-c", code], timeout=30).returncode == 0
+    assert subprocess.run([sys.executable, "-c", code], timeout=PATIENCE).returncode == 0
 
 
 def test_an_instant_is_a_stamp_of_seconds() -> None:

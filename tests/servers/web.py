@@ -13,6 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.patience import NEVER
+
 
 @dataclass(frozen=True)
 class Request:
@@ -56,7 +58,7 @@ Fault = Callable[["Handler", Reply], None]
 
 def hang(handler: "Handler", reply: Reply) -> None:
     """Never answers; ends when the server does, or the client goes away."""
-    handler.server.stopping.wait(120)
+    handler.server.stopping.wait(NEVER)
 
 
 def drip(handler: "Handler", reply: Reply) -> None:
