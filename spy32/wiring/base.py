@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -38,6 +39,7 @@ class Base:
     locations: Locations
     verbosity: int = 0
     _open: list["Store"] = field(default_factory=list)
+    _attended: ExitStack = field(default_factory=ExitStack)
     _watching: bool = False
 
     @classmethod
@@ -139,7 +141,11 @@ class Base:
         from spy32.ops.locks import FileLocks
 
         return FileLocks(
-            self.locations.locks, clock=lambda: datetime.now(UTC), sleep=time.sleep, monotonic=time.monotonic
+            self.locations.locks,
+            home=self.locations.data,
+            clock=lambda: datetime.now(UTC),
+            sleep=time.sleep,
+            monotonic=time.monotonic,
         )
 
     @property
@@ -151,9 +157,10 @@ class Base:
         return PAPER_ACCOUNT if self.settings.mode is Mode.PAPER else self.settings.tastytrade.account
 
     def store(self) -> "Store":
-        """The database, opened for writing; made on first use."""
+        """The database, opened for writing; made on first use. Nobody restores over it while it is open."""
         from spy32.store import Store
 
+        self._attended.enter_context(self.locks.attend())
         return self._opened(
             Store.open(
                 self.database,
@@ -182,6 +189,7 @@ class Base:
         self._say("")
         while self._open:
             self._open.pop().close()
+        self._attended.close()
 
     def halted(self) -> str | None:
         """The reason in the halt file, if it is there."""
