@@ -250,6 +250,9 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """The console script."""
+    from spy32.console import open_closed_streams
+
+    open_closed_streams()
     for number in (signal.SIGTERM, signal.SIGHUP):
         # What was told to be ignored (nohup) stays so.
         if signal.getsignal(number) is not signal.SIG_IGN:
