@@ -218,6 +218,7 @@ def _run(
     from spy32.domain.running import Outcome
     from spy32.pipeline.run import run
 
+    store.refuse_damage()
     found: Sources | Spy32Error
     try:
         found = sources or app.sources_of_market(asked.market)

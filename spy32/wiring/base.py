@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from spy32.console import let_go
 from spy32.domain.trading import Mode
-from spy32.errors import Usage
+from spy32.errors import Damage, Spy32Error, StoreTrouble, Usage
 from spy32.settings import Locations, Settings
 from spy32.wiring.clockwork import Clockwork
 from spy32.wiring.process import absolute, console, dotenv_text, mode_bits, read
@@ -180,6 +180,26 @@ class Base:
         return self._opened(
             Store.open(self.database, mode=self.settings.mode, account=None, at=self.clock(), read_only=True)
         )
+
+    def damage_behind(self, error: Exception) -> "StoreTrouble | None":
+        """What a damaged database has to do with an error, with the way back; None when it has nothing to do with it.
+
+        `Damage` does not know whose database it is of, and any other error may come of a row that is not as it was
+        written: only that is looked for.
+        """
+        from spy32.store import damage_of
+
+        if isinstance(error, Damage):
+            return damage_of(self.database, error.message)
+        if isinstance(error, Spy32Error):
+            return None
+        try:
+            problems = self.reading().check()
+        except StoreTrouble as trouble:
+            return trouble
+        except Spy32Error:
+            return None
+        return damage_of(self.database, problems[0]) if problems else None
 
     def _opened(self, store: "Store") -> "Store":
         self._open.append(store)
