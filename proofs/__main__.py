@@ -11,6 +11,7 @@ from proofs import (
     lost_answers,
     machine,
     mutants,
+    restores,
     slots,
     store_kill,
 )
@@ -22,6 +23,7 @@ if __name__ == "__main__":
         kill.main(),
         live_kill.main(),
         lost_answers.main(),
+        restores.main(),
         crowd.main(),
         fuzz_chains.main(),
         fuzz_answers.main(),

@@ -18,6 +18,9 @@ from spy32.errors import Spy32Error, Usage
 # Typer 0.24 to 0.28 run on click and 0.29 on a copy of it, so its usage error is reached through Typer's own subclass.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
+NOT_BUGS = (typer.Exit, typer.Abort, UsageError, OSError)
+"""With `Spy32Error`, but for `Damage`: what says by itself how the program ends."""
+
 WITH_VALUE = ("--home", "--mode")
 WITHOUT_VALUE = ("-v", "--verbose", "-q", "--quiet")
 
@@ -53,6 +56,14 @@ class Boundary(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             raise Interrupted(getattr(stop, "code", 130)) from stop
+        except NOT_BUGS:
+            raise
+        except Exception as error:
+            app = ctx.find_root().obj
+            damage = app.damage_behind(error) if app is not None else None
+            if damage is None:
+                raise
+            raise damage from error
 
 
 def globals_first(words: list[str]) -> list[str]:
@@ -251,6 +262,9 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """The console script."""
+    from spy32.console import open_closed_streams
+
+    open_closed_streams()
     # A start makes some hundred thousand objects that all stay; looking through them for cycles costs 5 % of it.
     gc.set_threshold(100_000)
     for number in (signal.SIGTERM, signal.SIGHUP):

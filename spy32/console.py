@@ -1,9 +1,24 @@
 """What stands in for rich's Console where there is no terminal: importing rich costs a cron job more than its work."""
 
 import os
+import sys
+from contextlib import suppress
 from typing import IO, Any, TextIO
 
 from spy32.errors import StoreTrouble
+
+
+def open_closed_streams() -> None:
+    """Standard streams that the caller closed become /dev/null; else a database or a socket would get their numbers."""
+    for number, (name, how) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            with suppress(OSError):
+                # The kernel gives the lowest free number, which is this one.
+                os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, how, encoding="utf-8", errors="backslashreplace", closefd=False))
 
 
 def let_go(stream: IO[str]) -> None:

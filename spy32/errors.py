@@ -11,6 +11,7 @@
       Gone            69   a service is gone for good
       CannotCreate    73   a file or folder cannot be made
       StoreTrouble    74   input or output failed, a damaged store, an edited history
+        Damage        74   something in the store cannot be read; the boundary adds the way back
       Unavailable     75   try later; also: another process is at work on it
       NotPermitted    77   credentials, or the halt file
       BadSettings     78   fix the configuration, or the program is older than the store
@@ -79,6 +80,10 @@ class CannotCreate(Spy32Error):
 
 class StoreTrouble(Spy32Error):
     code = 74
+
+
+class Damage(StoreTrouble):
+    """A part of the store that is not as it was written, found where nobody knows whose database it is."""
 
 
 class Unavailable(Spy32Error):

@@ -5,10 +5,12 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 
 from spy32.errors import StoreTrouble
 from spy32.tables import (
     ASKED,
+    FILL_5,
     INDEXES_1,
     INDEXES_2,
     INDEXES_3,
@@ -29,9 +31,10 @@ _APPEND_ONLY_1 = ("event", "step", "snapshot", "menu", "candidate", "answer", "a
 _KEPT_1 = ("stamp", "run", "proposal", "broker_order", "trade", "paper_order", "notice", "flag")
 
 APPEND_ONLY = (*_APPEND_ONLY_1, "document", "adoption", "verdict", "viewing")
-KEPT = (*_KEPT_1, "attempt", "attention")
+KEPT = (*_KEPT_1, "attempt", "attention", "last_event")
 """Rows that live: they may change, but never go. An attempt changes once, when it is answered."""
-RECORDED = tuple(table for table in (*APPEND_ONLY, *KEPT) if table != "event")
+HISTORY = ("event", "last_event")
+RECORDED = tuple(table for table in (*APPEND_ONLY, *KEPT) if table not in HISTORY)
 """Tables whose rows the history speaks of."""
 
 
@@ -72,12 +75,13 @@ def version_4(db: sqlite3.Connection) -> None:
 
 
 def version_5(db: sqlite3.Connection) -> None:
-    """The home of a database, what a person must look at, and which proposals a person has seen."""
-    for statement in (*TABLES_5, *INDEXES_5):
+    """The home of a database, what a person must look at and has seen, and the newest event of each row."""
+    for statement in (*TABLES_5, *INDEXES_5, FILL_5):
         db.execute(statement)
     db.execute(_guard("viewing", "update", "is never changed"))
     db.execute(_guard("viewing", "delete", "is never deleted from"))
     db.execute(_guard("attention", "delete", "is never deleted from"))
+    db.execute(_guard("last_event", "delete", "is never deleted from"))
 
 
 def _guard(table: str, verb: str, why: str) -> str:
@@ -92,6 +96,24 @@ _ANSWERED_ONCE = f"""create trigger attempt_answered_once before update on attem
 MIGRATIONS: Sequence[Migration] = (version_1, version_2, version_3, version_4, version_5)
 """Migration n (from 1) takes a database of version n - 1 to version n. Only ever append."""
 VERSION = len(MIGRATIONS)
+
+
+def schema_faults(db: sqlite3.Connection) -> list[str]:
+    """Tables, indexes and triggers that are not as this layout has them."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as fresh:
+        migrate(fresh)
+        ours, theirs = _layout(fresh), _layout(db)
+    return [
+        f"{kind} {name} is {'missing' if (kind, name) not in theirs else 'not as spy32 makes it'}"
+        for kind, name in sorted({**ours, **theirs})
+        if ours.get((kind, name)) != theirs.get((kind, name))
+    ]
+
+
+def _layout(db: sqlite3.Connection) -> dict[tuple[str, str], str]:
+    """What SQLite keeps of the layout; its own indexes have no text."""
+    found = db.execute("select type, name, sql from sqlite_master where sql is not null")
+    return {(row[0], row[1]): " ".join(row[2].split()) for row in found}
 
 
 def version_of(db: sqlite3.Connection) -> int:

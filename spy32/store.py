@@ -19,15 +19,18 @@ from spy32.records import opening, upkeep
 from spy32.records.attention import AttentionItems
 from spy32.records.audit import AuditReport
 from spy32.records.documents import Documents
+from spy32.records.known import check_row
 from spy32.records.ledger import Ledger
 from spy32.records.outbox import Outbox
 from spy32.records.reading import Words
 from spy32.records.risk import Risk
-from spy32.records.trouble import damage, translated
+from spy32.records.trouble import damage as damage_of
+from spy32.records.trouble import translated
 from spy32.records.upkeep import Upkeep, backup_path, is_sound
 from spy32.records.views import Views
+from spy32.schema import VERSION, version_of
 
-__all__ = ["AuditReport", "Store", "Words", "backup_path", "is_sound"]
+__all__ = ["AuditReport", "Store", "Words", "backup_path", "damage_of", "is_sound"]
 
 
 class Store(Views, Documents, Risk, Outbox, AttentionItems, Ledger, Upkeep):
@@ -79,10 +82,12 @@ class Store(Views, Documents, Risk, Outbox, AttentionItems, Ledger, Upkeep):
         with translated(path):
             stamp = db.execute("select mode, account from stamp").fetchone()
         if stamp is None:
-            raise damage(path, "it does not say whose it is")
+            raise damage_of(path, "it does not say whose it is")
         if stamp["mode"] != mode:
+            _check_stamp(db, path)
             raise BadSettings(f"{path} is of mode {stamp['mode']}, not {mode}; each mode has its own database")
         if account and stamp["account"] and stamp["account"] != account:
+            _check_stamp(db, path)
             raise _of_another(path, stamp["account"], account)
         return cls(db, path, mode=mode, account=stamp["account"] or account or "")
 
@@ -134,6 +139,13 @@ class Store(Views, Documents, Risk, Outbox, AttentionItems, Ledger, Upkeep):
         self.close()
 
 
+def _check_stamp(db: sqlite3.Connection, path: Path) -> None:
+    """`StoreTrouble` when it is damage that makes a database another one's; an older layout cannot tell."""
+    with translated(path):
+        if version_of(db) == VERSION:
+            check_row(db, path, "stamp", 1)
+
+
 def _of_another(path: Path, theirs: str, ours: str) -> BadSettings:
     words = f"{path} is of the account …{theirs[-4:]}, not …{ours[-4:]}"
     return BadSettings(f"{words}; use another home for another account")
@@ -144,6 +156,6 @@ def _missing(path: Path, *, read_only: bool) -> None:
     # Asked in this order, since another process may be making it at this moment.
     if opening.was_made(path) and not path.exists():
         marker = opening.marker_of(path)
-        raise damage(path, f"the file is gone (to begin anew on purpose, move {marker} and the backups away)")
+        raise damage_of(path, f"the file is gone (to begin anew on purpose, move {marker} and the backups away)")
     if read_only:
         raise Usage(f"nothing here yet ({path}); `spy32 analyze` makes the first run")

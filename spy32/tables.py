@@ -356,6 +356,11 @@ TABLES_5 = (
         acknowledged_by text,
         check ((acknowledged_at is null) = (acknowledged_by is null))
     ) strict""",
+    # The newest event of each row, so that what it last was is found without searching the history. `row` is table:id.
+    """create table last_event (
+        row text primary key,
+        event_id integer not null references event
+    ) strict, without rowid""",
     # A person had the proposal on the screen of `approve`.
     """create table viewing (
         id integer primary key,
@@ -369,6 +374,10 @@ INDEXES_5 = (
     "create unique index attention_open on attention (subject, kind) where acknowledged_at is null",
     "create index viewing_of_proposal on viewing (proposal_id)",
 )
+
+FILL_5 = """insert into last_event (row, event_id)
+    select spoken.key, max(event.id) from event, json_each(event.data, '$.rows') as spoken group by spoken.key"""
+"""An older database tells by its history which event of a row was the newest."""
 
 ASKED = (
     "id", "run_id", "role", "sample", "attempt", "prompt", "prompt_hash", "input_hash", "model", "effort",

@@ -12,6 +12,7 @@ from typing import IO
 
 import pytest
 
+from tests.locking import locks_in
 from tests.patience import PATIENCE
 
 DATA = Path(__file__).parent / "data"
@@ -275,11 +276,7 @@ def test_a_file_that_is_no_chain_is_65(tmp_path: Path, text: str, word: str) -> 
 
 
 def test_a_lock_that_another_process_holds_is_75_and_names_it(home: Path) -> None:
-    import fcntl
-
-    (home / "locks").mkdir(exist_ok=True)
-    with (home / "locks" / "analyze.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locks_in(home).hold("analyze"):
         done = spy32(home, *ANALYZE, env={"SPY32_SCHEDULE_LOCK_WAIT_SECONDS": "0"})
     one_line(done, 75)
 

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from spy32 import __version__, cli, errors
 from spy32.cli import app, globals_first, run
+from tests.locking import locks_in
 from tests.patience import PATIENCE
 
 
@@ -104,11 +105,7 @@ def _wait_for_handler(process: int, number: int) -> None:
 
 
 def test_a_terminated_process_ends_143_within_seconds(tmp_path: Path) -> None:
-    (tmp_path / "locks").mkdir()
-    import fcntl
-
-    with (tmp_path / "locks" / "analyze.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locks_in(tmp_path).hold("analyze"):
         env = {"PATH": os.environ["PATH"], "SPY32_HOME": str(tmp_path), "HOME": str(tmp_path)}
         words = [sys.executable, "-m", "spy32", "analyze", "--market", "recorded", "--analyst", "rules"]
         child = subprocess.Popen(words, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proofs import crowd, live_kill, lost_answers
+from proofs import crowd, live_kill, lost_answers, restores
 
 PATIENCE = 1.0
 """Seconds; enough for a request to leave on a busy machine."""
@@ -21,6 +21,12 @@ def test_an_order_whose_answer_is_lost_is_never_doubled_and_settled_by_reading(n
     tally = lost_answers.prove(rounds, (name,), PATIENCE)[name]
     assert tally.rounds == rounds * len(lost_answers.WRITES)
     assert (tally.doubled, tally.unsettled) == ([], [])
+
+
+def test_a_restore_under_a_living_execute_is_refused_and_loses_no_trade() -> None:
+    tally = restores.prove(2)
+    assert (tally.rounds, tally.refused) == (2, 6)
+    assert tally.faults == []
 
 
 def test_a_crowd_of_live_executes_sends_one_order() -> None:

@@ -396,6 +396,8 @@ def test_a_database_of_the_version_before_becomes_this_one_and_its_history_stays
     path.touch()
     with shutting(connect(path, "mode=rw")) as db:
         migrate(db, MIGRATIONS[:2])
+        # What a program of then did not write goes with this connection.
+        db.execute("create temp table last_event (row text primary key, event_id integer)")
         with Base(db, path, mode=Mode.PAPER, account=builders.ACCOUNT).changing(NOW, "made") as change:
             change.insert("stamp", id=1, mode="paper", account=builders.ACCOUNT, created_at=change.at)
             change.insert("cash", book="paper", kind="opening", amount_e4=10_000, at=change.at)

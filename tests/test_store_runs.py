@@ -214,7 +214,7 @@ def test_a_row_that_was_spoilt_by_hand_is_74(
     whole_run(store)
     store.db.execute(f"drop trigger if exists {table}_no_update")
     store.db.execute(f"update {table} set {column} = ?", (value,))
-    with pytest.raises(StoreTrouble, match="audit verify"):
+    with pytest.raises(StoreTrouble, match="cannot be read"):
         read(store)
 
 

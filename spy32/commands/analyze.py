@@ -239,6 +239,7 @@ def _run(
     from spy32.domain.running import Outcome
     from spy32.pipeline.run import run
 
+    store.refuse_damage()
     begun = store.begin_run(
         trigger=start.trigger,
         mode=app.settings.mode,

@@ -43,9 +43,10 @@ def restore(ctx: typer.Context, file: BackupFile, force: Force = False, json: Js
     from spy32.store import Store, is_sound
 
     app = app_of(ctx)
-    if not force and is_sound(app.database):
-        raise Refused(f"{app.database} has nothing wrong with it; --force replaces it all the same")
-    moved = Store.restore(file, app.database, mode=app.settings.mode, at=app.clock())
+    with app.locks.hold_all():
+        if not force and is_sound(app.database):
+            raise Refused(f"{app.database} has nothing wrong with it; --force replaces it all the same")
+        moved = Store.restore(file, app.database, mode=app.settings.mode, at=app.clock())
     lines = [f"restored: {app.database} from {file}"]
     lines += [f"moved aside: {moved}"] if moved is not None else []
     _answer(app, lines, json, action="restore", backup=str(file), moved=str(moved) if moved is not None else None)

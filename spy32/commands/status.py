@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spy32.commands.common import Json, app_of
-from spy32.errors import Attention, StoreTrouble, Usage
+from spy32.errors import Attention, Damage, StoreTrouble, Usage
 
 if TYPE_CHECKING:
     from spy32.ops.status import Status
@@ -58,8 +58,12 @@ def _look(app: "App") -> "Status":
 
 def _checked(app: "App") -> "Status":
     """For a monitor a damaged store is one more thing that a person must look at."""
+    from spy32.store import damage_of
+
     try:
         return _look(app)
+    except Damage as damage:
+        raise Attention(damage_of(app.database, damage.message).message) from None
     except StoreTrouble as trouble:
         raise Attention(trouble.message) from None
 

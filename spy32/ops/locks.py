@@ -1,9 +1,17 @@
-"""Kernel locks of a home, one file a name. They fall with their holder: a killed process never blocks the next one."""
+"""Kernel locks of a home. They fall with their holder: a killed process never blocks the next one.
+
+Each name is one byte of one file, `locks/.ranges`, locked with an open file description lock; `locks/NAME.lock` only
+says who has it. Whoever works in a home also holds its folder shared, with flock(2). So a lock outlives its file: a
+file of ranges that is missing, or is another one, is made anew only by who gets the folder alone, which is nobody
+while somebody works. The same folder, held alone, is every lock of the home at once.
+"""
 
 import fcntl
 import json
 import os
 import re
+import struct
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,10 +22,12 @@ from spy32.errors import CannotCreate, StoreTrouble, Unavailable
 from spy32.ports import Clock, Sleep
 
 POLL_SECONDS = 0.1
-# `is_free` holds a lock for an instant; a `hold` that will not wait outlasts that.
-PROBE_SECONDS = 0.05
+# `is_free` may hold the folder alone for an instant, and a first start makes the file; a start outlasts both.
+ENTRY_SECONDS = 2.0
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+ALONE = "home"
+"""The name under which who has the whole home writes itself down."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,106 +42,302 @@ class Holder:
 
 
 class FileLocks:
-    """Satisfies `ports.Locks` with flock(2) on files in one folder. The files stay: removing one splits the lock."""
+    """Satisfies `ports.Locks`. `folder` has the files; `home` is the folder of the databases, which holds them all."""
 
-    def __init__(self, folder: Path, *, clock: Clock, sleep: Sleep, monotonic: Callable[[], float]) -> None:
+    def __init__(self, folder: Path, *, home: Path, clock: Clock, sleep: Sleep, monotonic: Callable[[], float]) -> None:
         self._folder = folder
+        self._home = home
+        self._ranges = folder / ".ranges"
         self._clock = clock
         self._sleep = sleep
         self._monotonic = monotonic
+        self._entered = 0
+        self._presence = -1
+        """The folder's descriptor while `_entered` is not 0."""
 
     @contextmanager
     def hold(self, name: str, *, wait_seconds: float = 0) -> Iterator[None]:
         """Have the lock while the block runs; `Unavailable` names the holder when it cannot be had in time."""
-        handle = self._acquire(name, wait_seconds)
+        note = self._note(name)
+        with self.attend():
+            handle = self._acquire(name, wait_seconds)
+            try:
+                with _signed(note, self._clock()):
+                    yield
+            finally:
+                os.close(handle)
+
+    @contextmanager
+    def attend(self) -> Iterator[None]:
+        """Be at work in the home while the block runs, so that nobody has it alone."""
+        if self._entered == 0:
+            self._presence = self._enter()
+        self._entered += 1
         try:
-            _sign(handle, self._clock())
             yield
         finally:
-            # Closing frees the lock; an empty file tells that nobody holds it.
-            with suppress(OSError):
-                os.ftruncate(handle, 0)
+            self._entered -= 1
+            if self._entered == 0:
+                os.close(self._presence)
+
+    @contextmanager
+    def hold_all(self) -> Iterator[None]:
+        """Have every lock of the home while the block runs, also those that have no file yet.
+
+        `Unavailable` names who is at work there.
+        """
+        handle = self._until(lambda: self._folder_locked(fcntl.LOCK_EX), ENTRY_SECONDS)
+        if handle is None:
+            raise Unavailable(f"{self._who_works()} in {self._home}; try again when it has ended")
+        try:
+            if not self._has_ranges():
+                self._make_ranges()
+            with _signed(self._note(ALONE), self._clock()):
+                yield
+        finally:
             os.close(handle)
 
     def is_free(self, name: str) -> bool:
-        """Whether no living process holds the lock; a file that may not be read counts as held."""
+        """Whether no living process holds the lock; what may not be read counts as held."""
+        byte = _byte_of(self._note(name).stem)
         try:
-            handle = os.open(self._path(name), os.O_RDONLY)
-        except FileNotFoundError:
-            return True
+            handle = self._opened(os.O_RDONLY)
+            if handle is None:
+                return self._is_deserted()
         except OSError:
             return False
         try:
-            # Shared, so that two who look do not take each other for the holder.
-            return _locked(handle, self._folder, fcntl.LOCK_SH)
+            return _is_free(handle, byte)
         finally:
             os.close(handle)
 
     def holder(self, name: str) -> Holder | None:
         """Who holds the lock, or None when it is free or the holder has not signed yet."""
-        return None if self.is_free(name) else _signature(self._path(name))
+        return None if self.is_free(name) else _signature(self._note(name))
 
-    def _path(self, name: str) -> Path:
+    def _note(self, name: str) -> Path:
         if NAME.fullmatch(name) is None:
             raise ValueError(f"{name!r} cannot name a lock")
         return self._folder / f"{name}.lock"
 
-    def _acquire(self, name: str, wait_seconds: float) -> int:
-        path = self._path(name)
-        deadline = self._monotonic() + max(wait_seconds, PROBE_SECONDS)
-        while True:
-            handle = self._open(path)
-            if self._take(handle, path):
-                return handle
-            left = deadline - self._monotonic()
-            if left <= 0:
-                raise Unavailable(_busy(name, _signature(path), wait_seconds))
-            self._sleep(min(POLL_SECONDS, left))
+    # The folder
 
-    def _open(self, path: Path) -> int:
+    def _enter(self) -> int:
+        """The descriptor of the folder, held shared, with the file of the ranges in its place."""
+        handle = self._until(self._entry, ENTRY_SECONDS)
+        if handle is not None:
+            return handle
+        owner = _signature(self._note(ALONE))
+        if owner is not None:
+            raise Unavailable(f"another spy32 ({owner}) has {self._home} for itself; try again when it has ended")
+        raise self._removed()
+
+    def _entry(self) -> int | None:
+        is_whole = self._has_ranges()
+        handle = self._folder_locked(fcntl.LOCK_SH if is_whole else fcntl.LOCK_EX)
+        if handle is None or is_whole:
+            return handle
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as trouble:
-            raise CannotCreate(
-                f"the lock file {path} cannot be made ({trouble.strerror}); make {self._folder} writable for this user"
-            ) from None
+            self._make_ranges()
+        finally:
+            os.close(handle)
+        return self._folder_locked(fcntl.LOCK_SH)
 
-    def _take(self, handle: int, path: Path) -> bool:
-        """Whether the lock was had; the handle is closed when not."""
+    def _folder_locked(self, kind: int) -> int | None:
+        """The descriptor of the folder, locked; None when it cannot be had now."""
+        try:
+            self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle = os.open(self._home, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise CannotCreate(f"the folder {self._home} cannot be made or read ({error.strerror})") from None
         taken = False
         try:
-            # A file removed by hand while we waited would give us a lock that nobody else sees.
-            taken = _locked(handle, self._folder, fcntl.LOCK_EX) and _is_the_file(handle, path)
+            taken = _folder_taken(handle, self._home, kind) and _is_at(handle, self._home)
         finally:
             if not taken:
                 os.close(handle)
-        return taken
+        return handle if taken else None
+
+    def _is_deserted(self) -> bool:
+        """Whether nobody works in the home, so that no lock of it is held."""
+        if not self._home.exists():
+            return True
+        handle = os.open(self._home, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return _folder_taken(handle, self._home, fcntl.LOCK_EX)
+        finally:
+            os.close(handle)
+
+    def _who_works(self) -> str:
+        """Who is at work in the home, as its holders wrote themselves down, or by the kernel's table."""
+        found = []
+        for note in sorted(self._folder.glob("*.lock")):
+            holder = _signature(note)
+            if holder is not None and not self.is_free(note.stem):
+                found.append(f"{note.stem} ({holder})")
+        if found:
+            return f"another spy32 is at work on {', '.join(found)}"
+        pids = _pids_in(self._home)
+        return f"another spy32 (pid {', '.join(pids)}) is at work" if pids else "another spy32 is at work"
+
+    # The file of the ranges
+
+    def _has_ranges(self) -> bool:
+        try:
+            handle = self._opened(os.O_RDONLY)
+        except OSError:
+            return True  # it is there, and whoever takes a lock says what is wrong with it
+        if handle is not None:
+            os.close(handle)
+        return handle is not None
+
+    def _opened(self, how: int) -> int | None:
+        """The file of the ranges; None when it is missing, or is not the one that was made here."""
+        try:
+            handle = os.open(self._ranges, how)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        if os.pread(handle, 100, 0) == _identity(handle):
+            return handle
+        os.close(handle)
+        return None
+
+    def _make_ranges(self) -> None:
+        """A new file that knows its own inode, so that a copy in its place is not taken for it."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._ranges.unlink(missing_ok=True)
+            handle = os.open(self._ranges, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            try:
+                os.pwrite(handle, _identity(handle), 0)
+            finally:
+                os.close(handle)
+        except OSError as error:
+            raise CannotCreate(
+                f"the lock file {self._ranges} cannot be made ({error.strerror}); make {self._folder} writable for "
+                "this user"
+            ) from None
+
+    def _acquire(self, name: str, wait_seconds: float) -> int:
+        handle = self._until(lambda: self._taken(name), wait_seconds)
+        if handle is None:
+            raise Unavailable(_busy(name, _signature(self._note(name)), wait_seconds))
+        return handle
+
+    def _taken(self, name: str) -> int | None:
+        try:
+            handle = self._opened(os.O_RDWR)
+        except OSError as error:
+            raise CannotCreate(f"the lock file {self._ranges} cannot be opened ({error.strerror})") from None
+        if handle is None:
+            raise self._removed()
+        taken = False
+        try:
+            # A file removed between opening and locking would give us a lock that nobody else sees.
+            taken = _byte_taken(handle, self._folder, _byte_of(name)) and _is_at(handle, self._ranges)
+        finally:
+            if not taken:
+                os.close(handle)
+        return handle if taken else None
+
+    def _removed(self) -> Unavailable:
+        pids = ", ".join(_pids_in(self._home))
+        worker = f"spy32 (pid {pids})" if pids else "spy32"
+        return Unavailable(
+            f"the lock file {self._ranges} was removed or replaced while {worker} works in {self._home}; "
+            "try again when it has ended"
+        )
+
+    def _until(self, attempt: Callable[[], int | None], seconds: float) -> int | None:
+        deadline = self._monotonic() + seconds
+        while True:
+            handle = attempt()
+            left = deadline - self._monotonic()
+            if handle is not None or left <= 0:
+                return handle
+            self._sleep(min(POLL_SECONDS, left))
 
 
-def _locked(handle: int, folder: Path, kind: int) -> bool:
+# What the kernel is asked. `struct flock` (fcntl.h): Linux has the kind in front, macOS at the end.
+
+_LINUX, _MACOS = "hhqqi0q", "qqihh0q"
+
+
+def _byte_of(name: str) -> int:
+    import hashlib  # on use: looking needs none
+
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
+
+
+def _range(kind: int, byte: int) -> bytes:
+    if sys.platform == "darwin":
+        return struct.pack(_MACOS, byte, 1, 0, kind, os.SEEK_SET)
+    return struct.pack(_LINUX, kind, os.SEEK_SET, byte, 1, 0)
+
+
+def _byte_taken(handle: int, folder: Path, byte: int) -> bool:
+    try:
+        fcntl.fcntl(handle, fcntl.F_OFD_SETLK, _range(fcntl.F_WRLCK, byte))
+    except (BlockingIOError, PermissionError):  # EAGAIN or EACCES, by fcntl(2)
+        return False
+    except OSError as error:
+        raise _without_locks(folder, error) from None
+    return True
+
+
+def _is_free(handle: int, byte: int) -> bool:
+    found = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, _range(fcntl.F_WRLCK, byte))
+    kind = struct.unpack(_MACOS, found)[3] if sys.platform == "darwin" else struct.unpack(_LINUX, found)[0]
+    return bool(kind == fcntl.F_UNLCK)
+
+
+def _folder_taken(handle: int, folder: Path, kind: int) -> bool:
     try:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
-    except OSError as trouble:
-        raise StoreTrouble(f"{folder} is on a file system without locks ({trouble.strerror})") from None
+    except OSError as error:
+        raise _without_locks(folder, error) from None
     return True
 
 
-def _is_the_file(handle: int, path: Path) -> bool:
+def _without_locks(folder: Path, error: OSError) -> StoreTrouble:
+    return StoreTrouble(f"{folder} is on a file system without locks ({error.strerror})")
+
+
+def _is_at(handle: int, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:
         return False
 
 
-def _sign(handle: int, at: datetime) -> None:
-    text = json.dumps({"pid": os.getpid(), "since": at.isoformat()})
-    # The signature only serves the loser's message: a full disk does not take the lock away.
+def _identity(handle: int) -> bytes:
+    """What the file of the ranges says of itself."""
+    stat = os.fstat(handle)
+    return f"locks of this home; file {stat.st_dev}:{stat.st_ino}\n".encode()
+
+
+# Who holds a lock; it only serves the loser's message.
+
+
+@contextmanager
+def _signed(note: Path, at: datetime) -> Iterator[None]:
+    """Say in `note` who is at work, and empty it afterwards. A full disk or a lost folder takes no lock away."""
+    _write(note, json.dumps({"pid": os.getpid(), "since": at.isoformat()}))
+    try:
+        yield
+    finally:
+        _write(note, "")
+
+
+def _write(note: Path, text: str) -> None:
     with suppress(OSError):
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, text.encode(), 0)
+        handle = os.open(note, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.write(handle, text.encode())
+        finally:
+            os.close(handle)
 
 
 def _signature(path: Path) -> Holder | None:
@@ -140,6 +346,17 @@ def _signature(path: Path) -> Holder | None:
         return Holder(pid=int(said["pid"]), since=datetime.fromisoformat(said["since"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _pids_in(home: Path) -> list[str]:
+    """Other processes that hold the folder, by the kernel's table where there is one."""
+    try:
+        inode = str(home.stat().st_ino)
+        rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    except OSError:
+        return []
+    found = {row[4] for row in rows if len(row) > 5 and row[1] == "FLOCK" and row[5].rpartition(":")[2] == inode}
+    return sorted(found - {str(os.getpid()), "0", "-1"}, key=int)
 
 
 def _busy(name: str, holder: Holder | None, waited: float) -> str:

@@ -83,7 +83,12 @@ def look(scene: Scene, store: "Store | None") -> Status:
         waiting=waiting,
         failures=store.failures(FAILURES),
         unsent_notices=len(store.pending_notices()),
-        attention=(*stopped, *_slot_troubles(scene, store), *(one.message for one in waiting)),
+        attention=(
+            *stopped,
+            *store.damage(),
+            *_slot_troubles(scene, store),
+            *(one.message for one in waiting),
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """What the broker's own history adds to our book: fees for good, and trades that ended without an order of ours."""
 
+import sqlite3
 from datetime import datetime
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from spy32.errors import Refused
 from spy32.lifecycle import IN_FLIGHT, TRADE, TradeState, advance
 from spy32.records.base import Change
 from spy32.records.trades import HELD, Trades
-from spy32.records.values import from_e4, nearest_e4, revive_items
+from spy32.records.values import from_e4, nearest_e4, reads_row, revive_items
 
 OPTION = 21
 """Characters of an option's symbol; anything else that a line is about is shares."""
@@ -41,16 +42,7 @@ class Adopted(Trades):
     def adoptions(self, trade_id: int | None = None) -> tuple[Adoption, ...]:
         """What was adopted, of one trade or of all, oldest first."""
         found = self.rows("select * from adoption where ? is null or trade_id = ? order by id", trade_id, trade_id)
-        return tuple(
-            Adoption(
-                trade_id=row["trade_id"],
-                state=TradeState(row["state"]),
-                spreads=row["spreads"],
-                transactions=revive_items(Transaction, row["body"], f"adoption {row['id']}"),
-                reason=row["reason"],
-            )
-            for row in found
-        )
+        return tuple(_adoption(row) for row in found)
 
     # Writing
 
@@ -126,3 +118,14 @@ class Adopted(Trades):
                     change.insert(
                         "cash", book="account", kind=name, amount_e4=amount, at=change.at, trade_id=adoption.trade_id
                     )
+
+
+@reads_row("adoption")
+def _adoption(row: sqlite3.Row) -> Adoption:
+    return Adoption(
+        trade_id=row["trade_id"],
+        state=TradeState(row["state"]),
+        spreads=row["spreads"],
+        transactions=revive_items(Transaction, row["body"], f"adoption {row['id']}"),
+        reason=row["reason"],
+    )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from spy32.domain.codec import canonical
 from spy32.errors import Refused, Usage
 from spy32.records.runs import Runs
-from spy32.records.values import counted, instant, maybe_storable, packed, revive, storable, unpacked, when
+from spy32.records.values import counted, instant, maybe_storable, packed, reads_row, revive, storable, unpacked, when
 
 if TYPE_CHECKING:
     from spy32.domain.asking import Asked, Attempt, Checked, Heard, Tally
@@ -136,6 +136,7 @@ class Asking(Runs):
             )
 
 
+@reads_row("attempt")
 def _asked(row: sqlite3.Row) -> "Asked":
     from spy32.domain.asking import Asked, Attempt
 
@@ -190,6 +191,7 @@ def _heard(row: sqlite3.Row, where: str) -> "Heard":
     )
 
 
+@reads_row("the attempts of a run")
 def _tally(row: sqlite3.Row) -> "Tally":
     import json
 

@@ -1,10 +1,11 @@
 """What a person must look at, until it is acknowledged; and which proposals a person has had on the screen."""
 
+import sqlite3
 from datetime import datetime
 
 from spy32.domain.running import Attention
 from spy32.records.base import Base, Change
-from spy32.records.values import when
+from spy32.records.values import reads_row, when
 
 
 class AttentionItems(Base):
@@ -18,12 +19,7 @@ class AttentionItems(Base):
     def open_attention(self) -> tuple[Attention, ...]:
         """Items that nobody has acknowledged yet, oldest first."""
         found = self.rows("select * from attention where acknowledged_at is null order by id")
-        return tuple(
-            Attention(
-                id=row["id"], at=when(row["at"]), subject=row["subject"], kind=row["kind"], message=row["message"]
-            )
-            for row in found
-        )
+        return tuple(_item(row) for row in found)
 
     def acknowledge(self, subject: str, by: str, at: datetime) -> int:
         """Close every open item of a subject; how many there were."""
@@ -41,6 +37,11 @@ class AttentionItems(Base):
     def was_viewed(self, proposal_id: int) -> bool:
         """True when a person has had the proposal on the screen of `approve`."""
         return self.row("select 1 from viewing where proposal_id = ?", proposal_id) is not None
+
+
+@reads_row("attention item")
+def _item(row: sqlite3.Row) -> Attention:
+    return Attention(id=row["id"], at=when(row["at"]), subject=row["subject"], kind=row["kind"], message=row["message"])
 
 
 def add_attention(store: Base, change: Change, subject: str, kind: str, message: str) -> None:

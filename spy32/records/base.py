@@ -10,16 +10,22 @@ from typing import Any
 from spy32.domain.codec import canonical
 from spy32.domain.trading import Mode
 from spy32.errors import BadSettings
+from spy32.records.known import changed, check_row, current_digest, row_key
 from spy32.records.trouble import translated
-from spy32.records.values import GENESIS, event_hash, instant, row_digest
+from spy32.records.values import GENESIS, event_hash, instant
 
 
 class Change:
-    """One write transaction. Its event holds the digest of each touched row as the transaction leaves it."""
+    """One write transaction. Its event holds the digest of each touched row before and after it.
 
-    def __init__(self, db: sqlite3.Connection, at: datetime, kind: str, subject: str) -> None:
+    A row that is not as the history left it is not written to: an edit by hand is never covered up.
+    """
+
+    def __init__(self, db: sqlite3.Connection, path: Path, at: datetime, kind: str, subject: str) -> None:
         self._db = db
-        self._touched: dict[tuple[str, int], None] = {}
+        self._path = path
+        self._touched: dict[tuple[str, int], str | None] = {}
+        """Each row with its digest before; None for a new one."""
         self.at = instant(at)
         self.kind = kind
         self.subject = subject
@@ -35,9 +41,11 @@ class Change:
         return cursor.lastrowid
 
     def update(self, table: str, row_id: int, **columns: Any) -> None:
+        """Change a row; `StoreTrouble` when somebody else has changed it since it was last written."""
+        if (table, row_id) not in self._touched:
+            self._touched[table, row_id] = check_row(self._db, self._path, table, row_id)
         sets = ", ".join(f"{name} = ?" for name in columns)
         self._db.execute(f"update {table} set {sets} where id = ?", (*columns.values(), row_id))
-        self._touched[table, row_id] = None
 
     def seal(self) -> None:
         """Write the event, unless nothing was touched."""
@@ -45,23 +53,30 @@ class Change:
             return
         last = self._db.execute("select id, hash from event order by id desc limit 1").fetchone()
         number, previous = (last[0] + 1, last[1]) if last is not None else (1, GENESIS)
-        digests = {f"{table}:{row_id}": self._digest(table, row_id) for table, row_id in self._touched}
+        after = {row_key(*row): self._digest(*row) for row in self._touched}
+        before = {row_key(*row): digest for row, digest in self._touched.items() if digest is not None}
         fields = {
             "id": number,
             "at": self.at,
             "kind": self.kind,
             "subject": self.subject,
-            "data": canonical({**self.details, "rows": digests}),
+            "data": canonical({**self.details, "before": before, "rows": after}),
             "previous": previous,
         }
         self._db.execute(
             "insert into event (id, at, kind, subject, data, previous, hash) values (?, ?, ?, ?, ?, ?, ?)",
             (*fields.values(), event_hash(previous, fields)),
         )
+        self._db.executemany(
+            "insert into last_event (row, event_id) values (?, ?) on conflict (row) do update set event_id = ?2",
+            [(key, number) for key in after],
+        )
 
     def _digest(self, table: str, row_id: int) -> str:
-        row = self._db.execute(f"select * from {table} where id = ?", (row_id,)).fetchone()
-        return row_digest(dict(row))
+        digest = current_digest(self._db, table, row_id)
+        if digest is None:
+            raise changed(self._path, table, row_id)
+        return digest
 
 
 class Base:
@@ -107,7 +122,7 @@ class Base:
         with translated(self.path):
             self.db.execute("begin immediate")
             try:
-                change = Change(self.db, at, kind, subject)
+                change = Change(self.db, self.path, at, kind, subject)
                 yield change
                 change.seal()
                 self.db.execute("commit")
@@ -115,6 +130,12 @@ class Base:
                 # After a full disk SQLite has rolled back by itself, and a second rollback would fail.
                 if self.db.in_transaction:
                     self.db.execute("rollback")
+
+    def check_rows(self, *rows: tuple[str, int]) -> None:
+        """`StoreTrouble` unless each row (table, id) is as the history left it, however long that is."""
+        with self.consistent():
+            for table, row_id in rows:
+                check_row(self.db, self.path, table, row_id)
 
     def own_mode(self, mode: Mode) -> None:
         """`BadSettings` unless `mode` is the one that this database is stamped with."""

@@ -8,7 +8,7 @@ from spy32.domain.deciding import Approval, Proposal
 from spy32.errors import Refused, Usage
 from spy32.lifecycle import IN_FLIGHT, PROPOSAL, ProposalState, advance
 from spy32.records.base import Base, Change
-from spy32.records.values import body_of, ceiling_e4, instant, revive, when
+from spy32.records.values import body_of, ceiling_e4, instant, reads_row, revive, when
 
 COLUMNS = ("id", "state", "hash")
 """Fields of a proposal that its body leaves to columns."""
@@ -197,6 +197,7 @@ def _content(proposal: Proposal, noun: str, body: str) -> dict[str, object]:
     }
 
 
+@reads_row("proposal")
 def _proposal(row: sqlite3.Row) -> Proposal:
     columns = {name: row[name] for name in COLUMNS}
     return revive(Proposal, row["body"], f"P{row['id']}", **columns)

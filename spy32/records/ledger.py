@@ -10,7 +10,7 @@ from spy32.domain.trading import Leg, Position
 from spy32.errors import BrokerRefused, Usage
 from spy32.lifecycle import OrderState
 from spy32.records.base import Base, Change
-from spy32.records.values import TINY, from_e4, nearest_e4, revive_items, to_e4, when
+from spy32.records.values import TINY, from_e4, nearest_e4, reads_row, revive_items, to_e4, when
 
 STATES = {
     "Filled": OrderState.FILLED,
@@ -134,6 +134,7 @@ def _state(status: str) -> OrderState:
     return STATES.get(status, OrderState.WORKING)
 
 
+@reads_row("paper order")
 def _seen(row: sqlite3.Row) -> BrokerOrder:
     where = f"paper order {row['broker_id']}"
     return BrokerOrder(

@@ -9,7 +9,7 @@ from spy32.domain.trading import Action, Mode
 from spy32.errors import Refused, Usage
 from spy32.lifecycle import IN_FLIGHT, ORDER, OrderState, ProposalState, TradeState, advance
 from spy32.records.desk import Desk
-from spy32.records.values import from_e4, instant, to_e4, when
+from spy32.records.values import from_e4, instant, reads_row, to_e4, when
 
 
 class Orders(Desk):
@@ -203,6 +203,7 @@ def _columns(order: Order) -> dict[str, object]:
     }
 
 
+@reads_row("order")
 def _order(row: sqlite3.Row) -> Order:
     return Order(
         id=row["id"],
@@ -226,6 +227,7 @@ def _order(row: sqlite3.Row) -> Order:
     )
 
 
+@reads_row("fill")
 def fill_of(row: sqlite3.Row) -> Fill:
     return Fill(
         fill_id=row["fill_id"],

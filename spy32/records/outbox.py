@@ -6,7 +6,7 @@ from datetime import datetime
 from spy32.domain.running import Notice
 from spy32.errors import Usage
 from spy32.records.base import Base
-from spy32.records.values import maybe_when, when
+from spy32.records.values import maybe_when, reads_row, when
 
 
 class Outbox(Base):
@@ -14,8 +14,8 @@ class Outbox(Base):
 
     def flag(self, name: str) -> tuple[str, datetime] | None:
         """Value and time of a flag that is set."""
-        row = self.row("select value, at from flag where name = ?", name)
-        return (row["value"], when(row["at"])) if row is not None and row["value"] is not None else None
+        row = self.row("select id, value, at from flag where name = ?", name)
+        return _flag(row) if row is not None and row["value"] is not None else None
 
     def set_flag(self, name: str, value: str, at: datetime) -> None:
         with self.changing(at, "flag set", name) as change:
@@ -59,6 +59,12 @@ class Outbox(Base):
         return row
 
 
+@reads_row("flag")
+def _flag(row: sqlite3.Row) -> tuple[str, datetime]:
+    return row["value"], when(row["at"])
+
+
+@reads_row("notice")
 def _notice(row: sqlite3.Row) -> Notice:
     return Notice(
         id=row["id"],

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,18 @@ from spy32.domain.running import Outcome, Run, Step, StepState, Trigger
 from spy32.domain.trading import Candidate, Dropped, Menu, Mode
 from spy32.errors import Usage
 from spy32.records.base import Base
-from spy32.records.values import maybe_day, maybe_when, revive, revive_items, storable, unpacked, unreadable, when
+from spy32.records.values import (
+    UNREADABLE,
+    maybe_day,
+    maybe_when,
+    reads_row,
+    revive,
+    revive_items,
+    storable,
+    unpacked,
+    unreadable,
+    when,
+)
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
@@ -36,9 +47,9 @@ class Reading(Base):
 
     def created_at(self) -> datetime:
         """When this database was made."""
-        row = self.row("select created_at from stamp")
+        row = self.row("select id, created_at from stamp")
         assert row is not None
-        return when(row["created_at"])
+        return _made_at(row)
 
     def run_row(self, run_id: int) -> sqlite3.Row:
         row = self.row("select * from run where id = ?", run_id)
@@ -50,24 +61,8 @@ class Reading(Base):
         """The run with its steps."""
         with self.consistent():
             row = self.run_row(run_id)
-            steps = self.rows("select name, state, ms, detail from step where run_id = ? order by id", run_id)
-        return Run(
-            id=row["id"],
-            trigger=Trigger(row["started_by"]),
-            mode=Mode(row["mode"]),
-            profile=row["profile"],
-            started_at=when(row["started_at"]),
-            slot=maybe_day(row["slot"]),
-            ended_at=maybe_when(row["ended_at"]),
-            outcome=outcome_of(row["outcome"]),
-            cause=row["cause"],
-            reasons=tuple(json.loads(row["reasons"])),
-            forced_from=row["forced_from"],
-            late=bool(row["late"]),
-            exit_code=row["exit_code"],
-            steps=tuple(_step(step) for step in steps),
-            step_running=row["step_running"],
-        )
+            steps = self.rows("select id, name, state, ms, detail from step where run_id = ? order by id", run_id)
+        return replace(_run(row), steps=tuple(_step(step) for step in steps))
 
     def latest_run(self) -> Run | None:
         row = self.row("select id from run order by id desc limit 1")
@@ -135,16 +130,8 @@ class Reading(Base):
     def words(self, run_id: int) -> tuple[Words, ...]:
         """Every answer with its request and response, oldest first."""
         self.run_row(run_id)
-        return tuple(
-            Words(
-                role=row["role"],
-                at=when(row["at"]),
-                recommendation=revive(Recommendation, row["body"], f"an answer of R{run_id}"),
-                request=row["request"],
-                response=row["response"],
-            )
-            for row in self.rows("select * from answer where run_id = ? order by id", run_id)
-        )
+        found = self.rows("select * from answer where run_id = ? order by id", run_id)
+        return tuple(_words(row) for row in found)
 
     def ruling(self, run_id: int) -> Ruling | None:
         text = self.run_row(run_id)["ruling"]
@@ -165,7 +152,7 @@ def briefing_of(text: str | None, run_id: int) -> "Briefing | None":
     where = f"the briefing of R{run_id}"
     try:
         figures = dict(json.loads(text)["figures"])
-    except (ValueError, TypeError, KeyError, RecursionError) as trouble:
+    except UNREADABLE as trouble:
         raise unreadable(where, trouble) from trouble
     return revive(Briefing, text, where, figures=figures)
 
@@ -174,5 +161,44 @@ def outcome_of(text: str | None) -> Outcome | None:
     return Outcome(text) if text is not None else None
 
 
+@reads_row("stamp")
+def _made_at(row: sqlite3.Row) -> datetime:
+    return when(row["created_at"])
+
+
+@reads_row("run")
+def _run(row: sqlite3.Row) -> Run:
+    """Without its steps."""
+    return Run(
+        id=row["id"],
+        trigger=Trigger(row["started_by"]),
+        mode=Mode(row["mode"]),
+        profile=row["profile"],
+        started_at=when(row["started_at"]),
+        slot=maybe_day(row["slot"]),
+        ended_at=maybe_when(row["ended_at"]),
+        outcome=outcome_of(row["outcome"]),
+        cause=row["cause"],
+        reasons=tuple(json.loads(row["reasons"])),
+        forced_from=row["forced_from"],
+        late=bool(row["late"]),
+        exit_code=row["exit_code"],
+        steps=(),
+        step_running=row["step_running"],
+    )
+
+
+@reads_row("answer")
+def _words(row: sqlite3.Row) -> Words:
+    return Words(
+        role=row["role"],
+        at=when(row["at"]),
+        recommendation=revive(Recommendation, row["body"], f"answer {row['id']}"),
+        request=row["request"],
+        response=row["response"],
+    )
+
+
+@reads_row("step")
 def _step(row: sqlite3.Row) -> Step:
     return Step(name=row["name"], state=StepState(row["state"]), ms=row["ms"], detail=row["detail"])

@@ -20,6 +20,7 @@ from spy32.records.values import (
     instant,
     maybe_when,
     nearest_e4,
+    reads_row,
     revive,
     to_e4,
     when,
@@ -299,6 +300,7 @@ def _ending(at: datetime) -> dict[str, object]:
     return {"closed_at": instant(at), "closed_day": market_date(at).isoformat()}
 
 
+@reads_row("trade")
 def _trade(row: sqlite3.Row) -> Trade:
     body = revive(_Body, row["body"], f"T{row['id']}")
     closed = row["closed_quantity"]

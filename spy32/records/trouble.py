@@ -19,12 +19,18 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise meaning(error, path) from error
+    except UnicodeDecodeError as error:
+        # SQLite's own message quotes a name out of a damaged schema.
+        raise damage(path, f"a name in it is not text ({error})") from error
 
 
 def meaning(error: sqlite3.Error, path: Path) -> Spy32Error:  # noqa: PLR0911 - one return a kind reads best
-    """Our exception for SQLite's. Errors without a result code are misuse by our own code and come back as a bug."""
+    """Our exception for SQLite's. Errors without a result code are misuse by our own code and come back as a bug, but
+    for the one that Python's module raises by itself: a text that is not UTF-8."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
+        if isinstance(error, sqlite3.OperationalError):
+            return damage(path, printable(str(error)))
         raise error
     match code & PRIMARY:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
@@ -36,7 +42,10 @@ def meaning(error: sqlite3.Error, path: Path) -> Spy32Error:  # noqa: PLR0911 - 
         case sqlite3.SQLITE_CANTOPEN:
             return CannotCreate(f"{path}, or the files that SQLite needs beside it, cannot be opened or made")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return damage(path, str(error))
+            return damage(path, printable(str(error)))
+        case sqlite3.SQLITE_ERROR:
+            # Our statements are fixed, so it is the schema that they no longer fit.
+            return damage(path, printable(str(error)))
         case sqlite3.SQLITE_CONSTRAINT:
             return Refused(f"the rules of the store say no: {error}")
         case _:
@@ -53,6 +62,11 @@ def damage(path: Path, what: str) -> StoreTrouble:
     else:
         way = f"last good backup: {backup}; to put it in place: spy32 db restore {backup}"
     return StoreTrouble(f"{path} is damaged: {what}. {way}")
+
+
+def printable(text: str) -> str:
+    """Words that may quote damaged bytes, as they can be shown and stored."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def backups_of(path: Path) -> Path:

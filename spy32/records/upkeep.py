@@ -12,8 +12,14 @@ from spy32.errors import BadSettings, CannotCreate, Spy32Error, StoreTrouble, Us
 from spy32.records.audit import Audit
 from spy32.records.base import Base
 from spy32.records.opening import connect, discard, draft_of, mark, place, read_only, read_write, sync_folder
-from spy32.records.trouble import backups_of, translated
-from spy32.schema import MIGRATIONS, VERSION, Migration, migrate, version_of
+from spy32.records.trouble import backups_of, damage, printable, translated
+from spy32.records.values import UNREADABLE
+from spy32.schema import MIGRATIONS, VERSION, Migration, migrate, schema_faults, version_of
+
+RECENT_EVENTS = 200
+"""Ten weekly runs and what came of them; about 10 ms."""
+FEW_BYTES = 16 * 2**20
+"""Years of weekly runs; SQLite looks through them in about 20 ms."""
 
 
 def backup_path(path: Path, at: datetime, *, note: str = "") -> Path:
@@ -44,14 +50,34 @@ class Upkeep(Audit):
     """Looking after the database itself."""
 
     def check(self) -> tuple[str, ...]:
-        """Every problem found: pages, references, version, and the chain of the history."""
+        """Every problem found: pages, references, version, layout, and the chain of the history."""
         with translated(self.path):
             problems = list(faults(self.db))
             version = version_of(self.db)
-        if version != VERSION:
-            problems.append(f"version {version}, {VERSION} was expected")
+            problems += schema_faults(self.db) if version == VERSION else [f"version {version}, {VERSION} was expected"]
         broken = self.verify().broken
         return (*problems, broken) if broken is not None else tuple(problems)
+
+    def short_check(self) -> str | None:
+        """The first problem of a look that takes no longer as the history grows: the newest events with their rows,
+        and the pages while they are few."""
+        with translated(self.path):
+            pages, size = (self.db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
+            if pages * size <= FEW_BYTES:
+                found = self.db.execute("pragma quick_check(1)").fetchone()[0]
+                if found != "ok":
+                    return printable(found)
+        return self.first_recent_fault(RECENT_EVENTS)
+
+    def damage(self) -> tuple[str, ...]:
+        """What a short look finds wrong first, in words that have the way back."""
+        found = self.short_check()
+        return (damage(self.path, found).message,) if found is not None else ()
+
+    def refuse_damage(self) -> None:
+        """`StoreTrouble` when a short look finds something wrong."""
+        for message in self.damage():
+            raise StoreTrouble(message)
 
     def backup(self, target: Path) -> Path:
         """A checked copy at `target`, made while others may go on writing."""
@@ -141,6 +167,9 @@ def _judged(db: sqlite3.Connection, path: Path) -> Audit:
     broken = source.verify().broken
     if broken is not None:
         raise StoreTrouble(f"{path} was edited: {broken}")
+    with translated(path):
+        for fault in schema_faults(db):
+            raise StoreTrouble(f"{path} is not sound: {fault}")
     return source
 
 
@@ -187,6 +216,6 @@ def is_sound(path: Path) -> bool:
     try:
         with closing(read_only(path)) as db:
             _judged(db, path)
-    except Spy32Error:
+    except (Spy32Error, *UNREADABLE):
         return False
     return True

@@ -2,15 +2,21 @@
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, Decimal
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from spy32.domain.codec import canonical, parse, plain
-from spy32.errors import StoreTrouble, Unusable
+from spy32.errors import Damage, Unusable
+
+if TYPE_CHECKING:
+    import sqlite3
 
 T = TypeVar("T")
+
+UNREADABLE = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
+"""What a text, a date, an enumeration or a JSON body may raise when it is not as it was written."""
 
 E4 = 10_000
 TINY = Decimal("0.0001")
@@ -73,7 +79,7 @@ def revive(kind: type[T], text: str, where: str, **columns: Any) -> T:
     """The noun of a body and the columns that complete it; `StoreTrouble` names the row that cannot be read."""
     try:
         return parse(kind, {**json.loads(text), **columns})
-    except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError, RecursionError) as trouble:
+    except UNREADABLE as trouble:
         raise unreadable(where, trouble) from trouble
 
 
@@ -81,12 +87,28 @@ def revive_items(kind: type[T], text: str, where: str) -> tuple[T, ...]:
     """The nouns of a JSON list."""
     try:
         return tuple(parse(kind, item) for item in json.loads(text))
-    except (ValueError, TypeError, KeyError, ArithmeticError, AttributeError, RecursionError) as trouble:
+    except UNREADABLE as trouble:
         raise unreadable(where, trouble) from trouble
 
 
-def unreadable(where: str, trouble: Exception) -> StoreTrouble:
-    return StoreTrouble(f"{where} cannot be read ({trouble}); `spy32 audit verify` finds what was changed")
+def reads_row(noun: str) -> "Callable[[Callable[[sqlite3.Row], T]], Callable[[sqlite3.Row], T]]":
+    """Of a function that makes a value of a row: columns that cannot be read are damage, and the row is named."""
+
+    def of(make: "Callable[[sqlite3.Row], T]") -> "Callable[[sqlite3.Row], T]":
+        def read(row: "sqlite3.Row") -> T:
+            try:
+                return make(row)
+            except UNREADABLE as trouble:
+                number = f" {row['id']}" if "id" in row.keys() else ""  # noqa: SIM118 - `in row` looks at its values
+                raise unreadable(f"{noun}{number}", trouble) from trouble
+
+        return read
+
+    return of
+
+
+def unreadable(where: str, trouble: Exception) -> Damage:
+    return Damage(f"{where} cannot be read ({trouble})")
 
 
 def packed(text: str) -> bytes:
@@ -146,7 +168,8 @@ GENESIS = "0" * 64
 
 def event_hash(previous: str, fields: Mapping[str, object]) -> str:
     """The link of an event: SHA-256 over the link before it and everything that the event says."""
-    return _sha256((previous + canonical(dict(fields))).encode())
+    # A damaged text may hold what UTF-8 alone refuses; of a whole one this is plain UTF-8.
+    return _sha256((previous + canonical(dict(fields))).encode("utf-8", "surrogatepass"))
 
 
 def _sha256(data: bytes) -> str:

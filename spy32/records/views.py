@@ -13,7 +13,7 @@ from spy32.domain.views import MarketLine, RunView
 from spy32.records.asking import Asking
 from spy32.records.reading import Reading, briefing_of, outcome_of
 from spy32.records.trades import Trades
-from spy32.records.values import instant, revive, unreadable, when
+from spy32.records.values import instant, reads_row, revive, unreadable, when
 
 _HISTORY = """select run.id, run.started_at, run.outcome, run.cause, run.profile, run.reasons,
     proposal.id as proposal_id, proposal.state, proposal.body, trade.id as trade_id
@@ -98,6 +98,7 @@ def _start(since: date) -> str:
     return instant(datetime.combine(since, time(), NEW_YORK).astimezone(UTC))
 
 
+@reads_row("run")
 def _history(row: sqlite3.Row) -> HistoryRow:
     return HistoryRow(
         id=row["id"],

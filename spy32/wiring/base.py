@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from spy32.console import let_go
 from spy32.domain.trading import Mode
-from spy32.errors import Usage
+from spy32.errors import Damage, Spy32Error, StoreTrouble, Usage
 from spy32.settings import Locations, Settings
 from spy32.wiring.clockwork import Clockwork
 from spy32.wiring.process import absolute, console, dotenv_text, mode_bits, read
@@ -38,6 +39,7 @@ class Base:
     locations: Locations
     verbosity: int = 0
     _open: list["Store"] = field(default_factory=list)
+    _attended: ExitStack = field(default_factory=ExitStack)
     _watching: bool = False
 
     @classmethod
@@ -139,7 +141,11 @@ class Base:
         from spy32.ops.locks import FileLocks
 
         return FileLocks(
-            self.locations.locks, clock=lambda: datetime.now(UTC), sleep=time.sleep, monotonic=time.monotonic
+            self.locations.locks,
+            home=self.locations.data,
+            clock=lambda: datetime.now(UTC),
+            sleep=time.sleep,
+            monotonic=time.monotonic,
         )
 
     @property
@@ -151,9 +157,10 @@ class Base:
         return PAPER_ACCOUNT if self.settings.mode is Mode.PAPER else self.settings.tastytrade.account
 
     def store(self) -> "Store":
-        """The database, opened for writing; made on first use."""
+        """The database, opened for writing; made on first use. Nobody restores over it while it is open."""
         from spy32.store import Store
 
+        self._attended.enter_context(self.locks.attend())
         return self._opened(
             Store.open(
                 self.database,
@@ -174,6 +181,26 @@ class Base:
             Store.open(self.database, mode=self.settings.mode, account=None, at=self.clock(), read_only=True)
         )
 
+    def damage_behind(self, error: Exception) -> "StoreTrouble | None":
+        """What a damaged database has to do with an error, with the way back; None when it has nothing to do with it.
+
+        `Damage` does not know whose database it is of, and any other error may come of a row that is not as it was
+        written: only that is looked for.
+        """
+        from spy32.store import damage_of
+
+        if isinstance(error, Damage):
+            return damage_of(self.database, error.message)
+        if isinstance(error, Spy32Error):
+            return None
+        try:
+            problems = self.reading().check()
+        except StoreTrouble as trouble:
+            return trouble
+        except Spy32Error:
+            return None
+        return damage_of(self.database, problems[0]) if problems else None
+
     def _opened(self, store: "Store") -> "Store":
         self._open.append(store)
         return store
@@ -182,6 +209,7 @@ class Base:
         self._say("")
         while self._open:
             self._open.pop().close()
+        self._attended.close()
 
     def halted(self) -> str | None:
         """Why everything is halted, or None."""
