@@ -113,6 +113,12 @@ def aged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{**each, "updated-at": then} for each in rows]
 
 
+def stubs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every option is quoted 0.01 x 13."""
+    wide = {"bid": "0.01", "ask": "13.0", "mid": "6.505", "mark": "6.505"}
+    return [each if each["instrument-type"] == "Equity" else {**each, **wide} for each in rows]
+
+
 Change = Callable[[TastytradeBrokerServer], object]
 
 
@@ -134,6 +140,7 @@ GATES: dict[str, tuple[int, str, Change]] = {
     "clock": (10, "clock is ahead of ours", lambda b: setattr(b, "date_ahead", 300)),
     "drift": (10, "underlying", lambda b: setattr(b, "edit", moved)),
     "age": (10, "s old", lambda b: setattr(b, "edit", aged)),
+    "wide": (10, "quoted 0.01 x 13.0, 12.99 wide", lambda b: setattr(b, "edit", stubs)),
     "no quotes": (75, "HTTP 503", lambda b: b.always.update({"/market-data": status(503)})),
     "no account": (77, "not_permitted", lambda b: b.always.update(
         {"/customers/me/accounts": status(403, {"error": {"code": "not_permitted", "message": "User not permitted"}})}
@@ -151,6 +158,28 @@ def test_each_gate_refuses_a_confirmed_order_and_nothing_is_sent(
     change(desk.broker)
     ended, _, said = desk.execute()
     assert (ended, words in said) == (code, True), said
+    assert desk.broker.submits == []
+
+
+def test_the_last_quotes_are_asked_between_the_dry_run_and_the_order(desk: Desk) -> None:
+    assert desk.execute()[0] == 0
+    asked = [(request.method, request.path) for request in desk.broker.requests]
+    sent = asked.index(("POST", f"/accounts/{NUMBER}/orders"))
+    tried = asked.index(("POST", f"/accounts/{NUMBER}/orders/dry-run"))
+    assert {path for _, path in asked[tried + 1 : sent]} == {"/market-data/by-type"}
+
+
+def test_a_clock_that_differs_from_the_broker_s_approves_nothing(desk: Desk) -> None:
+    done = desk.home.spy32("show", "--json", **LATE)
+    digits = json.loads(done.stdout)["proposal"]["hash"][:8]
+    done = desk.home.spy32("approve", "P1", "--yes", "--confirm", digits, **LATE)
+    assert (done.returncode, "the broker's clock is ahead of ours by -7" in done.stderr) == (10, True), done.stderr
+
+
+def test_an_approval_from_the_future_sends_nothing(desk: Desk) -> None:
+    early = f"{MONDAY - timedelta(minutes=4):%Y-%m-%dT%H:%M:%SZ}"
+    code, _, said = desk.execute(SPY32_CLOCK=early)
+    assert (code, "a clock was or is wrong" in said) == (10, True), said
     assert desk.broker.submits == []
 
 

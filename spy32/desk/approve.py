@@ -27,9 +27,10 @@ def waiting(bench: Bench, proposal_id: int) -> Proposal:
     now = bench.clock()
     if proposal.state is ProposalState.APPROVED:
         yes = bench.store.approval_of(proposal_id)
-        if yes is None or now <= yes.until:
+        over = yes.objection(now) if yes is not None else ""
+        if not over:
             raise Refused(_approved(proposal_id, yes))
-        _move(bench, proposal, ProposalState.PROPOSED, "the approval is over")
+        _move(bench, proposal, ProposalState.PROPOSED, f"the approval {over}")
         proposal = bench.store.proposal(proposal_id)
     if proposal.state is not ProposalState.PROPOSED:
         raise Refused(f"P{proposal_id} waits for no decision: it is {bench.store.standing(proposal_id)}")
@@ -158,7 +159,7 @@ def judge(bench: Bench, shown: Review, candidate: Candidate) -> tuple[Ruling, Ma
     moved: tuple[Finding, ...] = ()
     if bench.market is not None:
         quotes = bench.market.quotes(snapshot.underlying, candidate.spread.legs)
-        moved = pricing.moved(candidate, snapshot.spot, quotes, bench.settings.drift)
+        moved = pricing.moved(candidate, snapshot.spot, quotes, bench.settings)
     return replace(ruling, findings=(*moved, *ruling.findings)), snapshot
 
 

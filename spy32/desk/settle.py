@@ -18,7 +18,7 @@ WAITS = (1.0, 2.0, 3.0, 5.0, 8.0, 13.0)
 """Growing pauses, seconds, while an order that should end is watched."""
 FILL_WAITS = (1.0, 2.0, 3.0, 5.0)
 """The same for fills that are not listed yet."""
-HALTED, NOT_SENT = "halted: ", "not sent: "
+HALTED, NOT_SENT, TOO_LATE = "halted: ", "not sent: ", "too late: "
 
 # Requests and their answers.
 
@@ -33,6 +33,8 @@ def send(bench: Bench, order: Order, request: Callable[[], BrokerOrder]) -> Orde
         answer = request()
     except BrokerRefused as refusal:
         return _moved(bench, order, OrderState.REFUSED, reason=refusal.message)
+    except Refused as late:
+        return _moved(bench, order, OrderState.REFUSED, reason=f"{TOO_LATE}{late.message}")
     except Unavailable as trouble:
         # Nothing left this machine: as good as a refusal, and a person may approve again.
         return _moved(bench, order, OrderState.REFUSED, reason=f"{NOT_SENT}{trouble.message}")
@@ -46,9 +48,14 @@ def never_left(order: Order) -> bool:
     return order.state is OrderState.REFUSED and order.reason.startswith(NOT_SENT)
 
 
+def came_too_late(order: Order) -> bool:
+    """It was committed, and then so much time went by that it was not sent."""
+    return order.state is OrderState.REFUSED and order.reason.startswith(TOO_LATE)
+
+
 def was_refused(order: Order) -> bool:
     """The broker itself said no, and not we."""
-    return order.state is OrderState.REFUSED and not order.reason.startswith((HALTED, NOT_SENT))
+    return order.state is OrderState.REFUSED and not order.reason.startswith((HALTED, NOT_SENT, TOO_LATE))
 
 
 def absorb(bench: Bench, order: Order, seen: BrokerOrder) -> Order:

@@ -106,8 +106,8 @@ class Orders(Desk):
         yes = self.approval_of(order.proposal_id)
         if yes is None or yes.id != order.approval_id or yes.hash != row["hash"]:
             raise Refused(f"order {order.reference} does not belong to the approval of P{order.proposal_id} that holds")
-        if not at <= yes.until:
-            raise Refused(f"the approval of P{order.proposal_id} ended at {instant(yes.until)}; approve it again")
+        if why := yes.objection(at):
+            raise Refused(f"the approval of P{order.proposal_id} {why}; approve it again")
         return row
 
     def _may_replace(self, order: Order, old_id: int) -> sqlite3.Row:
