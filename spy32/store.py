@@ -21,13 +21,14 @@ from spy32.records.audit import AuditReport
 from spy32.records.documents import Documents
 from spy32.records.ledger import Ledger
 from spy32.records.outbox import Outbox
+from spy32.records.prices import PRICE
 from spy32.records.reading import Words
 from spy32.records.risk import Risk
 from spy32.records.trouble import damage, translated
 from spy32.records.upkeep import Upkeep, backup_path, is_sound
 from spy32.records.views import Views
 
-__all__ = ["AuditReport", "Store", "Words", "backup_path", "is_sound"]
+__all__ = ["PRICE", "AuditReport", "Store", "Words", "backup_path", "is_sound"]
 
 
 class Store(Views, Documents, Risk, Outbox, AttentionItems, Ledger, Upkeep):

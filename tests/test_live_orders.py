@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,23 @@ def test_a_rehearsal_needs_no_confirmation_and_sends_nothing(desk: Desk) -> None
     done = desk.home.spy32("execute", "P1", "--dry-run")
     assert (done.returncode, desk.broker.submits) == (0, []), done.stderr
     assert done.stdout.startswith("LIVE: real money\n")
+
+
+def test_a_fill_below_the_floor_is_11_and_20_until_a_person_has_looked(desk: Desk) -> None:
+    desk.broker.policy.improvement = Decimal("-0.40")
+    code, _, said = desk.execute()
+    assert (code, "LOOK AT THIS: T1 was opened at" in said, "below the approved floor" in said) == (11, True, True), (
+        said
+    )
+    trade = documents(desk.home, "show", mode="live")["trade"]
+    assert Decimal(trade["exit"]["stop"]) == 3 * Decimal(trade["credit"])
+    check = desk.home.spy32("status", "--check")
+    assert (check.returncode, "below the approved floor" in check.stderr) == (20, True)
+    assert desk.home.spy32("status", "--ack", "T1").returncode == 0
+    assert desk.execute()[0] == 0
+    assert (
+        len([write for write in desk.broker.submits if write.kind == "submit" and write.path.endswith("/orders")]) == 1
+    )
 
 
 def row(**over: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:

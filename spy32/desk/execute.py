@@ -296,9 +296,15 @@ def _report(bench: Bench, proposal_id: int, last: Order) -> Proposal:
 
 
 def _after_the_fill(bench: Bench, proposal_id: int) -> None:
-    """The fees that the broker booked, and the target that was approved; asked again it does what is left of it."""
+    """The fees that the broker booked, and the target that was approved; asked again it does what is left of it.
+
+    `Unresolved` at its end while a price that nobody approved waits to be looked at.
+    """
     history.settle_fees(bench, proposal_id)
     target.rest_target(bench, proposal_id)
+    trouble = settle.price_trouble(bench, proposal_id)
+    if trouble is not None:
+        raise trouble
 
 
 def _nothing_filled(proposal_id: int, last: Order) -> Spy32Error:

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
 
 from spy32.desk import finding
 from spy32.desk.bench import Bench
 from spy32.desk.finding import UNREADABLE
 from spy32.domain.acting import BrokerOrder, Fill, Order, OrderKind, spreads_filled
+from spy32.domain.deciding import ExitPlan
 from spy32.errors import BrokerRefused, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import FINAL, IN_FLIGHT, ORDER, OrderState, ProposalState
+from spy32.rules import plan
+from spy32.store import PRICE
 
 READS = 3
 """A fresh order may be late in a broker's lists, so absence needs this many reads ..."""
@@ -91,10 +95,28 @@ def _record(bench: Bench, order: Order, seen: BrokerOrder) -> None:
     if not seen.fills:
         return
     assumption = getattr(bench.orders, "assumption", "")
+    proposal = bench.store.proposal(order.proposal_id)
+
+    def exits(credit: Decimal) -> ExitPlan:
+        return plan.exits_by_credit(proposal.exit, plan.spread_of(proposal), credit, bench.settings)
+
     try:
-        bench.store.record_fills(_id(order), seen.fills, fees=seen.fees, at=bench.clock(), assumption=assumption)
+        bench.store.record_fills(
+            _id(order), seen.fills, fees=seen.fees, at=bench.clock(), assumption=assumption, exits=exits
+        )
     except Refused as odd:
         raise _odd(bench, order, seen, odd.message) from odd
+
+
+def price_trouble(bench: Bench, proposal_id: int) -> Unresolved | None:
+    """What to end with while nobody has looked at a price of this proposal's trade that was never approved."""
+    trade = bench.store.trade_of_proposal(proposal_id)
+    for item in bench.store.open_attention():
+        if trade is not None and (item.subject, item.kind) == (f"T{trade.id}", PRICE):
+            return Unresolved(
+                f"LOOK AT THIS: {item.message}; compare with the broker, then `spy32 status --ack {item.subject}`"
+            )
+    return None
 
 
 def _odd(bench: Bench, order: Order, seen: BrokerOrder, why: str) -> Unresolved:
