@@ -2,7 +2,9 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -199,6 +201,31 @@ def test_an_approval_from_the_future_sends_nothing(desk: Desk) -> None:
     code, _, said = desk.execute(SPY32_CLOCK=early)
     assert (code, "a clock was or is wrong" in said) == (10, True), said
     assert desk.broker.submits == []
+
+
+EDITS = {
+    "profile": "update proposal set profile = 'other'",
+    "quantity": "update proposal set quantity = 1",
+    "an approval": "update approval set until = '2026-01-01T00:00:00Z'",
+    "who approved": "update approval set approved_by = 'bob'",
+    "the choice": "update answer set analyst = 'grok' where role = 'chosen'",
+    "the account": "update stamp set created_at = '2020-01-01T00:00:00Z'",
+    "a row that is gone": "delete from approval",
+    "the history": "update event set at = '2020-01-01T00:00:00Z' where id = 3",
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_rows_that_were_changed_behind_the_history_send_nothing(desk: Desk, edit: str) -> None:
+    with closing(sqlite3.connect(desk.home.home / "live.db")) as db:
+        for (name,) in db.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+            db.execute(f"drop trigger {name}")
+        db.execute(edit)
+        db.commit()
+    code, _, said = desk.execute()
+    assert (code, "nothing was sent" in said, "the history of" in said) == (74, True, True), said
+    assert desk.broker.requests == []
+    assert desk.home.spy32("execute", "P1", "--dry-run").returncode == 74
 
 
 def test_an_approval_that_is_over_sends_nothing(desk: Desk) -> None:

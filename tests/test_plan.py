@@ -207,6 +207,9 @@ CHANGES: dict[str, Any] = {
     "exit": builders.exit_plan(stop=Decimal("1.75")),
     "max_loss": Decimal("1"),
     "trade_id": 4,
+    "market": "recorded:cboe",
+    "profile": "small",
+    "chosen_by": "person",
 }
 
 

@@ -50,7 +50,10 @@ def approve(bench: Bench, shown: Review, *, by: str, note: str = "") -> Approval
     proposal = waiting(bench, _id(seen))
     _unchanged(seen, proposal)
     if plan.digest_of(proposal) != proposal.hash:
-        raise Refused(f"P{proposal.id} does not match its own hash {proposal.hash[:8]}; `spy32 audit verify` looks why")
+        raise Refused(
+            f"P{proposal.id} does not match its own hash {proposal.hash[:8]}: an older spy32 made it, or it was edited "
+            "(`spy32 audit verify` looks); a new run makes a new one"
+        )
     if shown.now is None or (shown.stale is not None and not proposal.is_recorded):
         raise Unavailable(f"P{proposal.id} cannot be approved without quotes: {shown.stale}; try again")
     now = bench.clock()

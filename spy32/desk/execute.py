@@ -10,6 +10,7 @@ from spy32.domain.acting import BrokerOrder, DryRun, Order, OrderKind
 from spy32.domain.codec import digest
 from spy32.domain.deciding import Approval, Finding, Proposal
 from spy32.domain.market import LegQuotes
+from spy32.domain.trading import Mode
 from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
 from spy32.rules import drift, echo, limits, plan
@@ -32,6 +33,7 @@ class Rehearsal:
 
 def rehearse(bench: Bench, proposal_id: int) -> Rehearsal:
     """Every check of `execute` and the broker's dry run, without sending or writing anything."""
+    _stop_if_edited(bench)
     proposal = bench.store.proposal(proposal_id)
     approval = _approval_of(bench, proposal)
     order = _first_order(bench, proposal, approval)
@@ -60,7 +62,14 @@ def execute(bench: Bench, proposal_id: int, *, wait: bool = True) -> Proposal:
             raise
 
 
+def _stop_if_edited(bench: Bench) -> None:
+    """Real money is not sent by rows that were changed behind the history's back."""
+    if bench.store.mode is Mode.LIVE:
+        bench.store.check_acted_on()
+
+
 def _executed(bench: Bench, proposal_id: int, *, wait: bool) -> Proposal:
+    _stop_if_edited(bench)
     was_sent = bench.store.proposal(proposal_id).state is ProposalState.SENT
     troubles = settle.recover(bench, proposal_id)
     if troubles:

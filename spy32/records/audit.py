@@ -1,10 +1,11 @@
 """The history as evidence: a chain of hashes, and the digest of every row as the history last saw it."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from spy32.domain.running import Event
+from spy32.errors import StoreTrouble
 from spy32.records.base import Base
 from spy32.records.trouble import translated
 from spy32.records.values import GENESIS, event_hash, row_digest, when
@@ -20,6 +21,11 @@ class AuditReport:
     broken: str | None
 
 
+ACTED_ON = ("stamp", "run", "answer", "proposal", "approval", "broker_order", "fill", "trade", "adoption")
+"""What decides whether an order may be sent, and which: the account, the choice, the yes to it, and what counts against
+the limits."""
+
+
 class Audit(Base):
     """Reading the history, and holding the rows against it."""
 
@@ -28,6 +34,18 @@ class Audit(Base):
 
         A tail that was cut off leaves a whole chain behind: only a `head` noted elsewhere shows it.
         """
+        return self._verified(head, RECORDED)
+
+    def check_acted_on(self) -> None:
+        """`StoreTrouble` unless the history is whole, and every row that an order rests on is as it last saw it."""
+        broken = self._verified(None, ACTED_ON).broken
+        if broken is not None:
+            raise StoreTrouble(
+                f"the history of {self.path} is broken: {broken}; nothing was sent; `spy32 db restore` takes a backup, "
+                "`spy32 cancel` and `spy32 reconcile` still work"
+            )
+
+    def _verified(self, head: str | None, tables: Sequence[str]) -> AuditReport:
         with self.consistent():
             known: dict[str, str] = {}
             report = self._chain(known)
@@ -35,7 +53,7 @@ class Audit(Base):
                 broken = f"the history does not hold {head}: its end was cut off, or it was written anew"
                 report = AuditReport(head=report.head, events=report.events, broken=broken)
             if report.broken is None:
-                report = AuditReport(head=report.head, events=report.events, broken=self._first_changed(known))
+                report = AuditReport(head=report.head, events=report.events, broken=self._first_changed(known, tables))
         return report
 
     def events(self) -> Iterator[Event]:
@@ -67,16 +85,17 @@ class Audit(Base):
             previous, count = link, count + 1
         return AuditReport(head=previous, events=count, broken=None if count else "there is no history")
 
-    def _first_changed(self, known: dict[str, str]) -> str | None:
-        for table in RECORDED:
+    def _first_changed(self, known: dict[str, str], tables: Sequence[str]) -> str | None:
+        for table in tables:
             for row in self.db.execute(f"select * from {table} order by id"):
                 then = known.pop(f"{table}:{row['id']}", None)
                 if then is None:
                     return f"row {row['id']} of {table} was put in by hand"
                 if then != row_digest(dict(row)):
                     return f"row {row['id']} of {table} was changed by hand"
-        if known:
-            table, _, number = min(known, key=_place).partition(":")
+        gone = [key for key in known if key.partition(":")[0] in tables]
+        if gone:
+            table, _, number = min(gone, key=_place).partition(":")
             return f"row {number} of {table} was deleted by hand"
         return None
 

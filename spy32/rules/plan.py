@@ -210,8 +210,10 @@ def _only_an_opening(proposal: Proposal) -> None:
 
 HASHED = (
     "kind", "mode", "account", "underlying", "strategy", "legs", "quantity", "plan", "exit", "max_loss", "trade_id",
+    "market", "profile", "chosen_by",
 )  # fmt: skip
-"""What an approval covers. Not id, state and times: a proposal that is offered again is the same one."""
+"""What an approval covers: the market decides on the clock and the quotes, the profile on the limits, who chose on
+whether it may be sent. Not id, state and times: a proposal that is offered again is the same one."""
 
 
 def digest_of(proposal: Proposal) -> str:
