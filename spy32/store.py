@@ -22,6 +22,7 @@ from spy32.records.documents import Documents
 from spy32.records.known import check_row
 from spy32.records.ledger import Ledger
 from spy32.records.outbox import Outbox
+from spy32.records.prices import PRICE
 from spy32.records.reading import Words
 from spy32.records.risk import Risk
 from spy32.records.trouble import damage as damage_of
@@ -30,7 +31,7 @@ from spy32.records.upkeep import Upkeep, backup_path, is_sound
 from spy32.records.views import Views
 from spy32.schema import VERSION, version_of
 
-__all__ = ["AuditReport", "Store", "Words", "backup_path", "damage_of", "is_sound"]
+__all__ = ["PRICE", "AuditReport", "Store", "Words", "backup_path", "damage_of", "is_sound"]
 
 
 class Store(Views, Documents, Risk, Outbox, AttentionItems, Ledger, Upkeep):

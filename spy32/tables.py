@@ -345,6 +345,8 @@ TABLES_5 = (
     "alter table stamp add column home_id text",
     "alter table stamp add column machine text",
     "alter table stamp add column place text",
+    # The exit plan that took the place of the approved one, since the trade was opened below its floor.
+    "alter table trade add column exits text",
     # What a person must look at and acknowledge; it stays in `status` until then.
     """create table attention (
         id integer primary key,

@@ -120,6 +120,8 @@ class FakeOrders:
     """What the dry run says otherwise than was sent."""
     goes_silent_after: int | None = None
     """After so many orders an answer is lost, and nothing can be read any more."""
+    slips: Decimal = Decimal(0)
+    """By how much a share the next fills are worse than the limit."""
     no_replace: bool = False
     """Replacements are refused, though the order works."""
 
@@ -219,7 +221,7 @@ class FakeOrders:
                 symbol=leg.symbol,
                 action=leg.action,
                 quantity=leg.quantity * spreads,
-                price=Decimal("2.00") + (order.limit if leg.action.sign > 0 else 0),
+                price=Decimal("2.00") + (order.limit - self.slips if leg.action.sign > 0 else 0),
                 at=self.clock(),
             )
             for leg in order.legs

@@ -126,6 +126,28 @@ def test_a_leg_without_two_sides_blocks(pair: tuple[Any, Any]) -> None:
     assert blocking(now_at(quoted(short=pair))) == ["two_sided"]
 
 
+@pytest.mark.parametrize(("ask", "wide"), [(5.59, False), (5.62, True)])
+def test_a_leg_may_be_as_wide_as_a_choice_allows_and_no_wider(ask: float, wide: bool) -> None:
+    # 15 % of a mid of 5.20 is 0.78.
+    found = now_at(quoted(short=(4.81, ask)))
+    assert ("leg_width" in blocking(found)) is wide
+    # The mid of a wide market is held against nothing.
+    assert not wide or blocking(found) == ["leg_width"]
+
+
+@pytest.mark.parametrize(("ask", "wide"), [(0.12, False), (0.13, True)])
+def test_a_cheap_leg_may_be_a_dime_wide_scaled_to_the_underlying(ask: float, wide: bool) -> None:
+    # A dime at 600 is 0.1117 at 670.
+    assert ("leg_width" in blocking(now_at(quoted(long=(0.01, ask))))) is wide
+
+
+def test_a_closing_goes_out_of_a_wide_market_and_says_so() -> None:
+    closing = builders.close_proposal(31, id=1, plan=builders.price_plan(start=D("-0.57"), limit=D("-0.62")))
+    yes = replace(builders.approval(closing), mid=D("-0.57"), natural=D("-0.61"))
+    found = drift.check(closing, yes, quoted(short=(4.03, 5.63)), SETTINGS, builders.later(minutes=6))
+    assert [(finding.rule, finding.blocks) for finding in found] == [("leg_width", False)]
+
+
 def test_a_leg_that_is_not_quoted_at_all_blocks() -> None:
     quotes = quoted()
     one = dict(list(quotes.quotes.items())[:1])
@@ -223,7 +245,7 @@ def test_the_short_delta_agrees_with_the_one_of_the_menu_without_knowing_the_for
 
 def vetted(quotes: LegQuotes, start: str = "0.57") -> list[str]:
     candidate = builders.candidate(mid=D("0.57"), natural=D("0.53"), start=D(start))
-    return [finding.rule for finding in pricing.moved(candidate, builders.SPOT, quotes, SETTINGS.drift)]
+    return [finding.rule for finding in pricing.moved(candidate, builders.SPOT, quotes, SETTINGS)]
 
 
 def test_a_candidate_whose_quotes_stand_is_not_moved() -> None:
@@ -235,4 +257,5 @@ def test_every_way_in_which_a_candidate_may_have_moved_is_named() -> None:
     assert vetted(quoted(short=(4.69, 4.73))) == ["credit_fall", "limit_price"]
     assert vetted(quoted(short=(5.81, 5.85))) == ["limit_price"]
     assert vetted(quoted(short=(None, 4.85), spot=680.0)) == ["underlying", "two_sided"]
-    assert {"underlying", "credit_fall", "limit_price", "two_sided"} == pricing.RULES
+    assert vetted(quoted(short=(0.01, 13.0), long=(0.01, 13.0))) == ["leg_width", "leg_width"]
+    assert {"underlying", "credit_fall", "limit_price", "two_sided", "leg_width"} == pricing.RULES

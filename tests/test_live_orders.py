@@ -2,9 +2,12 @@
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +95,23 @@ def test_a_rehearsal_needs_no_confirmation_and_sends_nothing(desk: Desk) -> None
     assert done.stdout.startswith("LIVE: real money\n")
 
 
+def test_a_fill_below_the_floor_is_11_and_20_until_a_person_has_looked(desk: Desk) -> None:
+    desk.broker.policy.improvement = Decimal("-0.40")
+    code, _, said = desk.execute()
+    assert (code, "LOOK AT THIS: T1 was opened at" in said, "below the approved floor" in said) == (11, True, True), (
+        said
+    )
+    trade = documents(desk.home, "show", mode="live")["trade"]
+    assert Decimal(trade["exit"]["stop"]) == 3 * Decimal(trade["credit"])
+    check = desk.home.spy32("status", "--check")
+    assert (check.returncode, "below the approved floor" in check.stderr) == (20, True)
+    assert desk.home.spy32("status", "--ack", "T1").returncode == 0
+    assert desk.execute()[0] == 0
+    assert (
+        len([write for write in desk.broker.submits if write.kind == "submit" and write.path.endswith("/orders")]) == 1
+    )
+
+
 def row(**over: Any) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda found: {**found, **over}
 
@@ -111,6 +131,12 @@ def aged(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Every quote is a minute old."""
     then = f"{MONDAY - timedelta(minutes=1):%Y-%m-%dT%H:%M:%S.000Z}"
     return [{**each, "updated-at": then} for each in rows]
+
+
+def stubs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every option is quoted 0.01 x 13."""
+    wide = {"bid": "0.01", "ask": "13.0", "mid": "6.505", "mark": "6.505"}
+    return [each if each["instrument-type"] == "Equity" else {**each, **wide} for each in rows]
 
 
 Change = Callable[[TastytradeBrokerServer], object]
@@ -134,6 +160,7 @@ GATES: dict[str, tuple[int, str, Change]] = {
     "clock": (10, "clock is ahead of ours", lambda b: setattr(b, "date_ahead", 300)),
     "drift": (10, "underlying", lambda b: setattr(b, "edit", moved)),
     "age": (10, "s old", lambda b: setattr(b, "edit", aged)),
+    "wide": (10, "quoted 0.01 x 13.0, 12.99 wide", lambda b: setattr(b, "edit", stubs)),
     "no quotes": (75, "HTTP 503", lambda b: b.always.update({"/market-data": status(503)})),
     "no account": (77, "not_permitted", lambda b: b.always.update(
         {"/customers/me/accounts": status(403, {"error": {"code": "not_permitted", "message": "User not permitted"}})}
@@ -152,6 +179,53 @@ def test_each_gate_refuses_a_confirmed_order_and_nothing_is_sent(
     ended, _, said = desk.execute()
     assert (ended, words in said) == (code, True), said
     assert desk.broker.submits == []
+
+
+def test_the_last_quotes_are_asked_between_the_dry_run_and_the_order(desk: Desk) -> None:
+    assert desk.execute()[0] == 0
+    asked = [(request.method, request.path) for request in desk.broker.requests]
+    sent = asked.index(("POST", f"/accounts/{NUMBER}/orders"))
+    tried = asked.index(("POST", f"/accounts/{NUMBER}/orders/dry-run"))
+    assert {path for _, path in asked[tried + 1 : sent]} == {"/market-data/by-type"}
+
+
+def test_a_clock_that_differs_from_the_broker_s_approves_nothing(desk: Desk) -> None:
+    done = desk.home.spy32("show", "--json", **LATE)
+    digits = json.loads(done.stdout)["proposal"]["hash"][:8]
+    done = desk.home.spy32("approve", "P1", "--yes", "--confirm", digits, **LATE)
+    assert (done.returncode, "the broker's clock is ahead of ours by -7" in done.stderr) == (10, True), done.stderr
+
+
+def test_an_approval_from_the_future_sends_nothing(desk: Desk) -> None:
+    early = f"{MONDAY - timedelta(minutes=4):%Y-%m-%dT%H:%M:%SZ}"
+    code, _, said = desk.execute(SPY32_CLOCK=early)
+    assert (code, "a clock was or is wrong" in said) == (10, True), said
+    assert desk.broker.submits == []
+
+
+EDITS = {
+    "profile": "update proposal set profile = 'other'",
+    "quantity": "update proposal set quantity = 1",
+    "an approval": "update approval set until = '2026-01-01T00:00:00Z'",
+    "who approved": "update approval set approved_by = 'bob'",
+    "the choice": "update answer set analyst = 'grok' where role = 'chosen'",
+    "the account": "update stamp set created_at = '2020-01-01T00:00:00Z'",
+    "a row that is gone": "delete from approval",
+    "the history": "update event set at = '2020-01-01T00:00:00Z' where id = 3",
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_rows_that_were_changed_behind_the_history_send_nothing(desk: Desk, edit: str) -> None:
+    with closing(sqlite3.connect(desk.home.home / "live.db")) as db:
+        for (name,) in db.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+            db.execute(f"drop trigger {name}")
+        db.execute(edit)
+        db.commit()
+    code, _, said = desk.execute()
+    assert (code, "nothing was sent" in said, "the history of" in said) == (74, True, True), said
+    assert desk.broker.requests == []
+    assert desk.home.spy32("execute", "P1", "--dry-run").returncode == 74
 
 
 def test_an_approval_that_is_over_sends_nothing(desk: Desk) -> None:

@@ -65,6 +65,17 @@ def test_the_target_never_pays_more_than_was_meant_and_never_nothing(cents: int)
     assert made.profit_target % CENT == made.stop % CENT == 0
 
 
+@pytest.mark.parametrize(
+    ("credit", "target", "stop"),
+    [("0.10", "0.05", "0.30"), ("0.15", "0.07", "0.45"), ("0.00", "0.01", "0.01"), ("-0.20", "0.01", "0.01")],
+)
+def test_exits_by_another_credit_keep_their_days(credit: str, target: str, stop: str) -> None:
+    made = plan.exit_plan(builders.candidate(), builders.TODAY, SETTINGS)
+    other = plan.exits_by_credit(made, builders.spread(), Decimal(credit), SETTINGS)
+    assert (other.profit_target, other.stop) == (Decimal(target), Decimal(stop))
+    assert replace(other, profit_target=made.profit_target, stop=made.stop, note=made.note) == made
+
+
 def test_a_trade_of_32_days_is_left_at_21() -> None:
     # 2025-11-07 is a Friday; 21 days before it is Friday 2025-10-17.
     assert dated(builders.TODAY, builders.EXPIRATION) == date(2025, 10, 17)
@@ -196,6 +207,9 @@ CHANGES: dict[str, Any] = {
     "exit": builders.exit_plan(stop=Decimal("1.75")),
     "max_loss": Decimal("1"),
     "trade_id": 4,
+    "market": "recorded:cboe",
+    "profile": "small",
+    "chosen_by": "person",
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from spy32.errors import StoreTrouble
 from spy32.records.values import GENESIS, event_hash, row_digest
 from spy32.schema import RECORDED
 from spy32.store import Store
@@ -44,6 +45,27 @@ def test_an_untouched_history_is_whole(store: Store) -> None:
     report = store.verify()
     assert (report.head, report.broken) == (store.head(), None)
     assert report.events == store.db.execute("select count(*) from event").fetchone()[0] > 15
+
+
+@pytest.mark.parametrize(
+    ("edit", "found"),
+    [
+        ("update trade set quantity = 9", "row 1 of trade was changed by hand"),
+        ("delete from fill where id = 2", "row 2 of fill was deleted by hand"),
+        ("update event set at = '2020-01-01T00:00:00Z' where id = 4", "event 4 was changed"),
+        ("update candidate set body = '{}' where id = 1", None),
+    ],
+)
+def test_what_an_order_rests_on_is_checked_and_nothing_else(store: Store, edit: str, found: str | None) -> None:
+    store.check_acted_on()
+    unguarded(store)
+    store.db.execute(edit)
+    assert store.verify().broken is not None
+    if found is None:
+        store.check_acted_on()
+        return
+    with pytest.raises(StoreTrouble, match=found):
+        store.check_acted_on()
 
 
 def test_every_write_makes_exactly_one_event(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ from spy32.domain.briefing import Briefing
 from spy32.domain.deciding import Cited, Decision, Recommendation
 from spy32.domain.market import Datum, MarketSnapshot
 from spy32.domain.trading import Candidate, Menu, Strategy
-from spy32.rules.candidates import REFERENCE_SPOT
+from spy32.rules.pricing import REFERENCE_SPOT
 from spy32.settings import Settings
 
 SPOT, AVERAGE, MOMENTUM = "market.spot", "market.sma_50", "market.momentum_20d"

@@ -27,9 +27,10 @@ def waiting(bench: Bench, proposal_id: int) -> Proposal:
     now = bench.clock()
     if proposal.state is ProposalState.APPROVED:
         yes = bench.store.approval_of(proposal_id)
-        if yes is None or now <= yes.until:
+        over = yes.objection(now) if yes is not None else ""
+        if not over:
             raise Refused(_approved(proposal_id, yes))
-        _move(bench, proposal, ProposalState.PROPOSED, "the approval is over")
+        _move(bench, proposal, ProposalState.PROPOSED, f"the approval {over}")
         proposal = bench.store.proposal(proposal_id)
     if proposal.state is not ProposalState.PROPOSED:
         raise Refused(f"P{proposal_id} waits for no decision: it is {bench.store.standing(proposal_id)}")
@@ -49,7 +50,10 @@ def approve(bench: Bench, shown: Review, *, by: str, note: str = "") -> Approval
     proposal = waiting(bench, _id(seen))
     _unchanged(seen, proposal)
     if plan.digest_of(proposal) != proposal.hash:
-        raise Refused(f"P{proposal.id} does not match its own hash {proposal.hash[:8]}; `spy32 audit verify` looks why")
+        raise Refused(
+            f"P{proposal.id} does not match its own hash {proposal.hash[:8]}: an older spy32 made it, or it was edited "
+            "(`spy32 audit verify` looks); a new run makes a new one"
+        )
     if shown.now is None or (shown.stale is not None and not proposal.is_recorded):
         raise Unavailable(f"P{proposal.id} cannot be approved without quotes: {shown.stale}; try again")
     now = bench.clock()
@@ -158,7 +162,7 @@ def judge(bench: Bench, shown: Review, candidate: Candidate) -> tuple[Ruling, Ma
     moved: tuple[Finding, ...] = ()
     if bench.market is not None:
         quotes = bench.market.quotes(snapshot.underlying, candidate.spread.legs)
-        moved = pricing.moved(candidate, snapshot.spot, quotes, bench.settings.drift)
+        moved = pricing.moved(candidate, snapshot.spot, quotes, bench.settings)
     return replace(ruling, findings=(*moved, *ruling.findings)), snapshot
 
 

@@ -10,6 +10,7 @@ from spy32.domain.acting import BrokerOrder, DryRun, Order, OrderKind
 from spy32.domain.codec import digest
 from spy32.domain.deciding import Approval, Finding, Proposal
 from spy32.domain.market import LegQuotes
+from spy32.domain.trading import Mode
 from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
 from spy32.rules import drift, echo, limits, plan
@@ -32,11 +33,14 @@ class Rehearsal:
 
 def rehearse(bench: Bench, proposal_id: int) -> Rehearsal:
     """Every check of `execute` and the broker's dry run, without sending or writing anything."""
+    _stop_if_edited(bench)
     proposal = bench.store.proposal(proposal_id)
     approval = _approval_of(bench, proposal)
     order = _first_order(bench, proposal, approval)
-    quotes, findings = _last_checks(bench, proposal, approval)
+    at_account = _account_findings(bench, proposal)
     answer = bench.orders.dry_run(order.body)
+    look = _look(bench, proposal, approval)
+    findings, quotes = (*look.findings(), *at_account), look.quotes
     if answer.accepted:
         findings = (*findings, *echo.disagreements(proposal, answer, bench.settings))
     return Rehearsal(proposal=proposal, body=order.body, quotes=quotes, findings=findings, answer=answer)
@@ -58,7 +62,14 @@ def execute(bench: Bench, proposal_id: int, *, wait: bool = True) -> Proposal:
             raise
 
 
+def _stop_if_edited(bench: Bench) -> None:
+    """Real money is not sent by rows that were changed behind the history's back."""
+    if bench.store.mode is Mode.LIVE:
+        bench.store.check_acted_on()
+
+
 def _executed(bench: Bench, proposal_id: int, *, wait: bool) -> Proposal:
+    _stop_if_edited(bench)
     was_sent = bench.store.proposal(proposal_id).state is ProposalState.SENT
     troubles = settle.recover(bench, proposal_id)
     if troubles:
@@ -103,20 +114,20 @@ def _approval_of(bench: Bench, proposal: Proposal) -> Approval:
     approval = bench.store.approval_of(_id(proposal))
     if approval is None:
         raise Refused(f"{name} has no approval on record")
-    if not bench.clock() <= approval.until:
-        raise Refused(f"the approval of {name} ended at {approval.until:%H:%M} UTC; approve it again")
+    if why := approval.objection(bench.clock()):
+        raise Refused(f"the approval of {name} {why}; approve it again")
     if not plan.digest_of(proposal) == proposal.hash == approval.hash:
         raise Refused(f"{name} is not what was approved (hash {approval.hash[:8]}); approve it again")
     return approval
 
 
 def _take_back_if_over(bench: Bench, proposal_id: int) -> None:
-    """An approval whose time is over makes the proposal wait for a person again."""
+    """An approval whose time is over, or has not come, makes the proposal wait for a person again."""
     approval = bench.store.approval_of(proposal_id)
     is_approved = bench.store.proposal(proposal_id).state is ProposalState.APPROVED
-    if is_approved and approval is not None and not bench.clock() <= approval.until:
-        _back(bench, proposal_id, "the approval is over")
-        raise Refused(f"the approval of P{proposal_id} ended at {approval.until:%H:%M} UTC; approve it again")
+    if is_approved and approval is not None and (why := approval.objection(bench.clock())):
+        _back(bench, proposal_id, f"the approval {why}")
+        raise Refused(f"the approval of P{proposal_id} {why}; approve it again")
 
 
 def _back(bench: Bench, proposal_id: int, reason: str) -> None:
@@ -125,21 +136,42 @@ def _back(bench: Bench, proposal_id: int, reason: str) -> None:
     )
 
 
-def _last_checks(bench: Bench, proposal: Proposal, approval: Approval) -> tuple[LegQuotes, tuple[Finding, ...]]:
-    """Fresh quotes, and every finding of drift, session, limits and duplicates at them."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One look at the market, which the passing of time may outdate at any moment."""
+
+    bench: Bench
+    proposal: Proposal
+    approval: Approval
+    quotes: LegQuotes
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything that time decides, judged at this moment: the approval, the quotes' age and drift, the session and
+        its last minutes, the two clocks. Nobody is asked."""
+        now, settings = self.bench.clock(), self.bench.settings
+        return (
+            *drift.check(self.proposal, self.approval, self.quotes, settings, now),
+            *limits.check_time(self.proposal, settings, now),
+            *limits.clocks(self.bench.account.clock_ahead(), self.proposal.mode),
+        )
+
+
+def _look(bench: Bench, proposal: Proposal, approval: Approval) -> Look:
     assert bench.market is not None
-    now = bench.clock()
     quotes = bench.market.quotes(proposal.underlying, proposal.legs)
+    return Look(bench=bench, proposal=proposal, approval=approval, quotes=quotes)
+
+
+def _account_findings(bench: Bench, proposal: Proposal) -> tuple[Finding, ...]:
+    """What the account, our limits and the orders at the broker say of it."""
+    account = bench.account.facts()
+    now = bench.clock()
     today = market_date(now)
     exposure = bench.store.exposure(run_id=proposal.run_id, today=today, week_start=week_start(today), but=proposal.id)
-    account = bench.account.facts()
-    found = (
-        *drift.check(proposal, approval, quotes, bench.settings, now),
+    return (
         *limits.check_proposal(proposal, account, exposure, bench.settings, now),
         *limits.on_order(proposal, _others(bench, proposal)),
-        *limits.clocks(bench.account.clock_ahead(), proposal.mode),
     )
-    return quotes, found
 
 
 def _others(bench: Bench, proposal: Proposal) -> tuple[BrokerOrder, ...]:
@@ -187,19 +219,31 @@ def _sent(bench: Bench, proposal_id: int) -> Order:
     approval = _approval_of(bench, proposal)
     # Limits count over all proposals, so they are judged and used up under one lock.
     with bench.locks.hold(SUBMITS, wait_seconds=SUBMITS_SECONDS):
-        committed = _committed(bench, proposal, approval)
-    after = settle.send(bench, committed, lambda: bench.orders.submit(committed.body))
+        committed, look = _committed(bench, proposal, approval)
+    after = settle.send(bench, committed, lambda: _submitted(committed, look))
     bench.tell(f"{after.reference}: {after.state} at {after.limit}")
     if after.state is OrderState.UNKNOWN:
         after = settle.resolve(bench, after)
     return after
 
 
-def _committed(bench: Bench, proposal: Proposal, approval: Approval) -> Order:
-    """The first order of the approval as `submitting`, after every check and the broker's dry run."""
+def _submitted(order: Order, look: Look) -> BrokerOrder:
+    """The broker's answer to the one request; `Refused` when too much time went by in the commit itself."""
+    reasons = _reasons(look.findings())
+    if reasons:
+        raise Refused(reasons[0], reasons)
+    return look.bench.orders.submit(order.body)
+
+
+def _committed(bench: Bench, proposal: Proposal, approval: Approval) -> tuple[Order, Look]:
+    """The first order of the approval as `submitting`, after every check and the broker's dry run.
+
+    Accounts and dry runs may take their time. So the market is asked once more after them, and between that last look
+    and the request there is nothing but the commit.
+    """
     proposal_id = _id(proposal)
-    _, findings = _last_checks(bench, proposal, approval)
-    _refuse_for(bench, proposal_id, findings)
+    at_account = _account_findings(bench, proposal)
+    _refuse_for(bench, proposal_id, (*_look(bench, proposal, approval).findings(), *at_account))
     if proposal.trade_id is not None:
         bench.stop_if_halted()
         _clear_target(bench, proposal.trade_id)
@@ -215,19 +259,25 @@ def _committed(bench: Bench, proposal: Proposal, approval: Approval) -> Order:
     left = settle.room(bench, proposal_id)
     if not order.quantity <= left:
         raise Refused(f"P{proposal_id} was not sent: only {left} of {order.quantity} contracts may still be sent")
+    look = _look(bench, proposal, approval)
     bench.stop_if_halted()
+    _refuse_for(bench, proposal_id, look.findings())
     committed = bench.store.begin_order(order, at=bench.clock())
     bench.tell(f"{committed.reference}: submitting at {committed.limit}")
-    return committed
+    return committed, look
 
 
 def _refuse_for(bench: Bench, proposal_id: int, findings: tuple[Finding, ...]) -> None:
     """`Refused` with every reason; the approval is taken back when it is the market that has moved."""
-    reasons = tuple(finding.message for finding in findings if finding.blocks)
+    reasons = _reasons(findings)
     if reasons:
         if any(finding.rule in drift.RULES for finding in findings if finding.blocks):
             _back(bench, proposal_id, f"drifted: {reasons[0]}")
         raise Refused(f"P{proposal_id} was not sent: {'; '.join(reasons)}", reasons)
+
+
+def _reasons(findings: tuple[Finding, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(finding.message for finding in findings if finding.blocks))
 
 
 def _clear_target(bench: Bench, trade_id: int) -> None:
@@ -255,13 +305,21 @@ def _report(bench: Bench, proposal_id: int, last: Order) -> Proposal:
 
 
 def _after_the_fill(bench: Bench, proposal_id: int) -> None:
-    """The fees that the broker booked, and the target that was approved; asked again it does what is left of it."""
+    """The fees that the broker booked, and the target that was approved; asked again it does what is left of it.
+
+    `Unresolved` at its end while a price that nobody approved waits to be looked at.
+    """
     history.settle_fees(bench, proposal_id)
     target.rest_target(bench, proposal_id)
+    trouble = settle.price_trouble(bench, proposal_id)
+    if trouble is not None:
+        raise trouble
 
 
 def _nothing_filled(proposal_id: int, last: Order) -> Spy32Error:
     again = f"P{proposal_id} is proposed again, and a new approval counts against the submits of its run and day"
+    if settle.came_too_late(last):
+        return Refused(f"{last.reference} was not sent: {last.reason}; {again}")
     if settle.never_left(last):
         return Unavailable(f"{last.reference}: {last.reason}; {again}")
     if last.state in (OrderState.REFUSED, OrderState.REJECTED):

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 
 from spy32.desk.bench import Bench
 from spy32.domain.acting import BrokerOrder, Fill, Order, OrderKind, spreads_filled
+from spy32.domain.deciding import CLOCK_TOLERANCE
 from spy32.domain.trading import Leg
 from spy32.errors import BrokerRefused, Gone, NotPermitted, Unavailable, Unresolved, Unusable
 from spy32.lifecycle import FINAL, IN_FLIGHT, OrderState, TradeState
@@ -13,8 +13,6 @@ from spy32.sessions import market_date
 
 UNREADABLE = (Unavailable, Unresolved, Unusable, Gone, NotPermitted, BrokerRefused)
 """What a read may end with. None of it says that an order is not there."""
-CLOCKS = timedelta(minutes=2)
-"""How far the broker's clock and ours may be apart."""
 BY_HAND = "replaced at the broker"
 NEVER_THERE = frozenset({OrderState.REFUSED, OrderState.ABSENT})
 MAY_BE_REPLACED = frozenset({OrderState.CANCELLED, OrderState.REPLACED})
@@ -198,7 +196,7 @@ def _twins(bench: Bench, order: Order) -> Iterator[str]:
     legs = {(leg.symbol, leg.action) for leg in legs_of(bench, order)}
     for seen in bench.orders.search(market_date(order.created_at)):
         is_alive = seen.state not in FINAL or bool(seen.fills or seen.unread)
-        is_later = seen.placed_at is None or seen.placed_at >= order.created_at - CLOCKS
+        is_later = seen.placed_at is None or seen.placed_at >= order.created_at - CLOCK_TOLERANCE
         could_be = {(leg.symbol, leg.action) for leg in seen.legs} == legs or (bool(seen.unread) and not seen.legs)
         if not (is_alive and is_later and could_be):
             continue

@@ -54,6 +54,8 @@ def reconcile(bench_of: Callable[[int | None], Bench]) -> Reconciled:
         try:
             with bench.locks.hold(lock_of(proposal_id)):
                 troubles += _settled(bench, proposal_id)
+                price = settle.price_trouble(bench, proposal_id)
+                troubles += [price] if price is not None else []
         except Unavailable as busy:
             troubles.append(busy)
     for trade in plain.store.trades_owing():
@@ -115,7 +117,11 @@ def cancel(bench: Bench, proposal_id: int) -> int:
                 raise Unresolved(
                     f"order {order.reference} was asked to be cancelled and is still {order.broker_status}"
                 )
-        return settle.conclude(bench, proposal_id, reason="cancelled by the person")
+        filled = settle.conclude(bench, proposal_id, reason="cancelled by the person")
+        price = settle.price_trouble(bench, proposal_id)
+        if price is not None:
+            raise price
+        return filled
 
 
 def settle_by_word(bench: Bench, proposal_id: int, by: str) -> Proposal:

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from decimal import Decimal
 
 from spy32.desk import finding
 from spy32.desk.bench import Bench
 from spy32.desk.finding import UNREADABLE
 from spy32.domain.acting import BrokerOrder, Fill, Order, OrderKind, spreads_filled
+from spy32.domain.deciding import ExitPlan
 from spy32.errors import BrokerRefused, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import FINAL, IN_FLIGHT, ORDER, OrderState, ProposalState
+from spy32.rules import plan
+from spy32.store import PRICE
 
 READS = 3
 """A fresh order may be late in a broker's lists, so absence needs this many reads ..."""
@@ -18,7 +22,7 @@ WAITS = (1.0, 2.0, 3.0, 5.0, 8.0, 13.0)
 """Growing pauses, seconds, while an order that should end is watched."""
 FILL_WAITS = (1.0, 2.0, 3.0, 5.0)
 """The same for fills that are not listed yet."""
-HALTED, NOT_SENT = "halted: ", "not sent: "
+HALTED, NOT_SENT, TOO_LATE = "halted: ", "not sent: ", "too late: "
 
 # Requests and their answers.
 
@@ -33,6 +37,8 @@ def send(bench: Bench, order: Order, request: Callable[[], BrokerOrder]) -> Orde
         answer = request()
     except BrokerRefused as refusal:
         return _moved(bench, order, OrderState.REFUSED, reason=refusal.message)
+    except Refused as late:
+        return _moved(bench, order, OrderState.REFUSED, reason=f"{TOO_LATE}{late.message}")
     except Unavailable as trouble:
         # Nothing left this machine: as good as a refusal, and a person may approve again.
         return _moved(bench, order, OrderState.REFUSED, reason=f"{NOT_SENT}{trouble.message}")
@@ -46,9 +52,14 @@ def never_left(order: Order) -> bool:
     return order.state is OrderState.REFUSED and order.reason.startswith(NOT_SENT)
 
 
+def came_too_late(order: Order) -> bool:
+    """It was committed, and then so much time went by that it was not sent."""
+    return order.state is OrderState.REFUSED and order.reason.startswith(TOO_LATE)
+
+
 def was_refused(order: Order) -> bool:
     """The broker itself said no, and not we."""
-    return order.state is OrderState.REFUSED and not order.reason.startswith((HALTED, NOT_SENT))
+    return order.state is OrderState.REFUSED and not order.reason.startswith((HALTED, NOT_SENT, TOO_LATE))
 
 
 def absorb(bench: Bench, order: Order, seen: BrokerOrder) -> Order:
@@ -84,10 +95,28 @@ def _record(bench: Bench, order: Order, seen: BrokerOrder) -> None:
     if not seen.fills:
         return
     assumption = getattr(bench.orders, "assumption", "")
+    proposal = bench.store.proposal(order.proposal_id)
+
+    def exits(credit: Decimal) -> ExitPlan:
+        return plan.exits_by_credit(proposal.exit, plan.spread_of(proposal), credit, bench.settings)
+
     try:
-        bench.store.record_fills(_id(order), seen.fills, fees=seen.fees, at=bench.clock(), assumption=assumption)
+        bench.store.record_fills(
+            _id(order), seen.fills, fees=seen.fees, at=bench.clock(), assumption=assumption, exits=exits
+        )
     except Refused as odd:
         raise _odd(bench, order, seen, odd.message) from odd
+
+
+def price_trouble(bench: Bench, proposal_id: int) -> Unresolved | None:
+    """What to end with while nobody has looked at a price of this proposal's trade that was never approved."""
+    trade = bench.store.trade_of_proposal(proposal_id)
+    for item in bench.store.open_attention():
+        if trade is not None and (item.subject, item.kind) == (f"T{trade.id}", PRICE):
+            return Unresolved(
+                f"LOOK AT THIS: {item.message}; compare with the broker, then `spy32 status --ack {item.subject}`"
+            )
+    return None
 
 
 def _odd(bench: Bench, order: Order, seen: BrokerOrder, why: str) -> Unresolved:

@@ -127,7 +127,7 @@ def review(bench: Bench, proposal_id: int, *, sizing: Sizing | None = None) -> R
         candidate = None
     now = bench.clock()
     then = _at_the_run(view, candidate)
-    fresh, stale = _quoted(bench, proposal.underlying, proposal.legs)
+    fresh, stale = _quoted(bench, proposal.underlying, proposal.legs, opens=proposal.kind == "open")
     seen = fresh or then
     account = bench.account.facts()
     return _on(
@@ -179,7 +179,7 @@ def _on(view: RunView, account: Account, at: datetime, **more: object) -> Review
 # Quotes.
 
 
-def _quoted(bench: Bench, underlying: str, legs: Sequence[Leg]) -> tuple[Prices | None, str | None]:
+def _quoted(bench: Bench, underlying: str, legs: Sequence[Leg], *, opens: bool) -> tuple[Prices | None, str | None]:
     """Prices as the market has them now, and why they are not fresh."""
     if bench.market is None:
         return None, "no market at hand"
@@ -192,6 +192,10 @@ def _quoted(bench: Bench, underlying: str, legs: Sequence[Leg]) -> tuple[Prices 
     net = pricing.natural_and_mid(legs, quotes.quotes)
     if net is None:
         return None, f"{bench.market.name} has no two-sided quotes of both legs"
+    wide = next(pricing.wide_legs(legs, quotes, bench.settings.choice), None) if opens else None
+    if wide is not None:
+        # What was shown at the approval is what `execute` holds the market against.
+        return None, wide.message
     prices = Prices(natural=net[0], mid=net[1], spot=quotes.spot, as_of=quotes.as_of, source=quotes.source)
     return prices, "recorded market: the stored quotes, nothing newer exists" if bench.market.is_recorded else None
 
@@ -278,11 +282,15 @@ def exposure_of(bench: Bench, run_id: int, now: datetime, *, but: int | None = N
 
 
 def limits_now(bench: Bench, proposal: Proposal, account: Account, now: datetime) -> tuple[Finding, ...]:
-    """The limits judged again on the proposal as it stands, and whether its choice may be an order in this mode."""
+    """The limits judged again on the proposal as it stands, our clock against the broker's, and whether its choice may
+    be an order in this mode. The account must have been asked before: its answer tells the broker's time."""
     from spy32.rules import eligible, limits
 
     exposure = exposure_of(bench, proposal.run_id, now, but=proposal.id)
-    found = limits.check_proposal(proposal, account, exposure, bench.settings, now)
+    found = (
+        *limits.check_proposal(proposal, account, exposure, bench.settings, now),
+        *limits.clocks(bench.account.clock_ahead(), proposal.mode),
+    )
     why = eligible.unfit(proposal, bench.store.view(proposal.run_id).recommendation, bench.settings)
     return found if why is None else (*found, Finding(rule="prompt", message=why))
 

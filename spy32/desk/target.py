@@ -105,7 +105,7 @@ def _target(bench: Bench, proposal: Proposal, trade: Trade, number: int) -> Orde
     stem, _, _ = entry.reference.rpartition("-")
     reference = f"{stem}-t{number}"
     legs = tuple(replace(leg, action=leg.action.closing) for leg in trade.legs)
-    limit = -proposal.exit.profit_target
+    limit = -(trade.exits or proposal.exit).profit_target
     body = plan.order_body(legs, trade.remaining, limit, reference, kind=OrderKind.TARGET)
     return Order(
         id=None,

@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from spy32.domain.deciding import ExitPlan
 from spy32.domain.trading import Action, Leg, Mode
 from spy32.domain.value import value
 from spy32.lifecycle import OrderState, TradeState
@@ -159,6 +160,8 @@ class Trade:
     """Spreads of it that were bought back already."""
     fees_final: bool = False
     """False while the fees are an estimate; only the broker's own history makes them final."""
+    exits: ExitPlan | None = None
+    """What took the place of the approved exit plan, since it was opened below its floor."""
 
     @property
     def remaining(self) -> int:

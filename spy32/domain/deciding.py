@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from spy32.domain.trading import Account, Exposure, Leg, Mode, Strategy
 from spy32.domain.value import value
 from spy32.lifecycle import ProposalState
+
+CLOCK_TOLERANCE = timedelta(seconds=120)
+"""How far two clocks may be apart: ours and the broker's, or ours at the approval and now."""
 
 
 class Decision(StrEnum):
@@ -228,3 +231,11 @@ class Approval:
     natural: Decimal
     short_delta: float
     note: str = ""
+
+    def objection(self, now: datetime) -> str:
+        """Why it does not hold at this moment, for behind its name; empty when it does."""
+        if not now <= self.until:
+            return f"ended at {self.until:%H:%M} UTC"
+        if not self.at - CLOCK_TOLERANCE <= now:
+            return f"was given at {self.at:%H:%M} UTC, and it is {now:%H:%M} UTC: a clock was or is wrong"
+        return ""

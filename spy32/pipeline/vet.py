@@ -49,7 +49,7 @@ def requoted(kit: Kit, candidate: Candidate, snapshot: MarketSnapshot) -> tuple[
     first = kit.source(snapshot.source)
     others = (each for each in (*kit.sources.chain, *kit.sources.checks) if each.name != first.name)
     quotes = _quoted((first, *others), kit.underlying, candidate.spread.legs)
-    return pricing.moved(candidate, snapshot.spot, quotes, kit.settings.drift)
+    return pricing.moved(candidate, snapshot.spot, quotes, kit.settings)
 
 
 def _quoted(sources: Sequence[Market], underlying: str, legs: Sequence[Leg]) -> LegQuotes:

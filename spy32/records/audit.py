@@ -2,12 +2,13 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from spy32.domain.running import Event
+from spy32.errors import StoreTrouble
 from spy32.records.base import Base
 from spy32.records.known import EVENT
 from spy32.records.trouble import translated
@@ -32,6 +33,11 @@ class _Spoken:
     event_id: int
 
 
+ACTED_ON = ("stamp", "run", "answer", "proposal", "approval", "broker_order", "fill", "trade", "adoption")
+"""What decides whether an order may be sent, and which: the account, the choice, the yes to it, and what counts against
+the limits."""
+
+
 class Audit(Base):
     """Reading the history, and holding the rows against it."""
 
@@ -40,6 +46,18 @@ class Audit(Base):
 
         A tail that was cut off leaves a whole chain behind: only a `head` noted elsewhere shows it.
         """
+        return self._verified(head, RECORDED)
+
+    def check_acted_on(self) -> None:
+        """`StoreTrouble` unless the history is whole, and every row that an order rests on is as it last saw it."""
+        broken = self._verified(None, ACTED_ON).broken
+        if broken is not None:
+            raise StoreTrouble(
+                f"the history of {self.path} is broken: {broken}; nothing was sent; `spy32 db restore` takes a backup, "
+                "`spy32 cancel` and `spy32 reconcile` still work"
+            )
+
+    def _verified(self, head: str | None, tables: Sequence[str]) -> AuditReport:
         with self.consistent(), _any_text(self.db):
             known: dict[str, _Spoken] = {}
             report = self._chain(known)
@@ -48,7 +66,7 @@ class Audit(Base):
                 broken = f"the history does not hold {head}: its end was cut off, or it was written anew"
                 report = AuditReport(head=report.head, events=report.events, broken=broken)
             if report.broken is None:
-                broken = self._misled(known) or self._first_changed(known)
+                broken = self._misled(known) or self._first_changed(known, tables)
                 report = AuditReport(head=report.head, events=report.events, broken=broken)
         return report
 
@@ -99,15 +117,15 @@ class Audit(Base):
                 return f"the entry of {key} in last_event was changed by hand"
         return f"the entry of {min(found)} in last_event was put in by hand" if found else None
 
-    def _first_changed(self, known: dict[str, _Spoken]) -> str | None:
-        for table in RECORDED:
+    def _first_changed(self, known: dict[str, _Spoken], tables: Sequence[str]) -> str | None:
+        for table in tables:
             for row in self.db.execute(f"select * from {table} order by id"):
                 then = known.pop(f"{table}:{row['id']}", None)
                 if then is None:
                     return f"row {row['id']} of {table} was put in by hand"
                 if then.digest != row_digest(dict(row)):
                     return f"row {row['id']} of {table} was changed by hand"
-        return _deleted(known)
+        return _deleted({key: spoken for key, spoken in known.items() if _place(key)[0] in tables})
 
     def _first_changed_of(self, known: dict[str, _Spoken]) -> str | None:
         for key in sorted(known, key=_place):

@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from spy32.domain.acting import BrokerOrder, Fill, Order, OrderKind
+from spy32.domain.deciding import ExitPlan
 from spy32.domain.trading import Action, Mode
 from spy32.errors import Refused, Usage
 from spy32.lifecycle import IN_FLIGHT, ORDER, OrderState, ProposalState, TradeState, advance
 from spy32.records.desk import Desk
-from spy32.records.values import from_e4, instant, reads_row, to_e4, when
+from spy32.records.values import from_e4, instant, reads_row, revive, to_e4, when
 
 
 class Orders(Desk):
@@ -106,8 +107,8 @@ class Orders(Desk):
         yes = self.approval_of(order.proposal_id)
         if yes is None or yes.id != order.approval_id or yes.hash != row["hash"]:
             raise Refused(f"order {order.reference} does not belong to the approval of P{order.proposal_id} that holds")
-        if not at <= yes.until:
-            raise Refused(f"the approval of P{order.proposal_id} ended at {instant(yes.until)}; approve it again")
+        if why := yes.objection(at):
+            raise Refused(f"the approval of P{order.proposal_id} {why}; approve it again")
         return row
 
     def _may_replace(self, order: Order, old_id: int) -> sqlite3.Row:
@@ -127,18 +128,21 @@ class Orders(Desk):
         return row
 
     def _may_rest(self, order: Order) -> sqlite3.Row:
-        """The opening, done, whose approved exit plan leaves a target at exactly this price, and whose trade is open.
+        """The opening, done, whose exit plan leaves a target at exactly this price, and whose trade is open.
 
         The approval may be over by now: what it covered was to leave the target as soon as there is a trade.
         """
         row = self._expect(order.proposal_id, ProposalState.DONE)
         made = self.proposal(order.proposal_id)
-        if made.kind != "open" or not made.exit.rests_target or order.limit != -made.exit.profit_target:
+        trade = self.row("select id, state, exits from trade where proposal_id = ?", made.id)
+        exits = made.exit
+        if trade is not None and trade["exits"] is not None:
+            exits = revive(ExitPlan, trade["exits"], f"the exits of T{trade['id']}")
+        if made.kind != "open" or not exits.rests_target or order.limit != -exits.profit_target:
             raise Refused(f"order {order.reference} is not the profit target that was approved with P{made.id}")
         yes = self.row("select hash from approval where id = ? and proposal_id = ?", order.approval_id, made.id)
         if order.replaces is not None or yes is None or yes["hash"] != row["hash"]:
             raise Refused(f"order {order.reference} does not belong to the approval of P{made.id}")
-        trade = self.row("select id, state from trade where proposal_id = ?", made.id)
         if trade is None or trade["state"] != TradeState.OPEN:
             how = f"T{trade['id']} is {trade['state']}" if trade is not None else "it opened no trade"
             raise Refused(f"order {order.reference} has no open trade to close: {how}")

@@ -8,12 +8,14 @@ from decimal import Decimal
 
 from spy32.domain.acting import Fill, Mark, OrderKind, Trade, spreads_filled
 from spy32.domain.codec import canonical
+from spy32.domain.deciding import ExitPlan
 from spy32.domain.trading import MULTIPLIER, Leg, Mode
 from spy32.errors import Refused, Usage
 from spy32.lifecycle import TRADE, TradeState, advance
 from spy32.records.base import Change
 from spy32.records.figures import premium_e4, worst_e4
 from spy32.records.orders import Orders, fill_of
+from spy32.records.prices import Exits, judge_price
 from spy32.records.values import (
     TINY,
     from_e4,
@@ -80,13 +82,21 @@ class Trades(Orders):
     # Writing
 
     def record_fills(
-        self, order_id: int, fills: Sequence[Fill], *, fees: Decimal | None, at: datetime, assumption: str = ""
+        self,
+        order_id: int,
+        fills: Sequence[Fill],
+        *,
+        fees: Decimal | None,
+        at: datetime,
+        assumption: str = "",
+        exits: Exits | None = None,
     ) -> Trade | None:
         """Everything that a broker shows as filled of an order so far, with all its `fees` so far, dollars.
 
         May be told again and again: a fill that is known changes nothing. The first whole spread of an entry opens its
         trade, more let it grow; the last one of a closing, or of a profit target, closes it. None while no whole
         spread is filled. Fees of None or 0 are fees that are not told; ones that were final stay until more is filled.
+        A price beyond what was approved is an attention item, and `exits` then makes the exit plan of the real credit.
         """
         with self.changing(at, "filled", f"O{order_id}") as change:
             order = self.order_row(order_id)
@@ -96,6 +106,8 @@ class Trades(Orders):
             if fresh or owed:
                 self._keep(change, order, fresh, owed)
                 self.retold(change, order, assumption)
+            if fresh:
+                judge_price(self, change, order, exits)
         return self.trade_of_proposal(order["proposal_id"])
 
     def move_trade(
@@ -145,9 +157,7 @@ class Trades(Orders):
 
     def _keep(self, change: Change, order: sqlite3.Row, fresh: Sequence[Fill], owed: int) -> None:
         """Rows of the fills, of the order, and of the cash."""
-        legs = self.proposal(order["proposal_id"]).legs
-        if order["kind"] == OrderKind.TARGET:
-            legs = _closing(legs)
+        legs = self.legs_of(order)
         for fill in fresh:
             change.insert(
                 "fill",
@@ -168,6 +178,15 @@ class Trades(Orders):
         for kind, amount in (("premium", premium), ("fees", -owed)):
             if amount:
                 change.insert("cash", book="account", kind=kind, amount_e4=amount, at=change.at, order_id=order["id"])
+
+    def legs_of(self, order: sqlite3.Row) -> tuple[Leg, ...]:
+        """The legs as the order trades them: a profit target closes what its proposal opens."""
+        legs = self.proposal(order["proposal_id"]).legs
+        return _closing(legs) if order["kind"] == OrderKind.TARGET else legs
+
+    def replace_exits(self, change: Change, trade_id: int, plan: ExitPlan) -> None:
+        """Inside a transaction: the exit plan of a trade that cannot be left by the one that was approved."""
+        change.update("trade", trade_id, exits=canonical(plan))
 
     def retold(self, change: Change, order: sqlite3.Row, assumption: str = "") -> None:
         """The trade of an order, after its fills or its fees have changed."""
@@ -322,6 +341,7 @@ def _trade(row: sqlite3.Row) -> Trade:
         assumption=body.assumption,
         closed_quantity=closed,
         fees_final=bool(row["fees_final"]),
+        exits=revive(ExitPlan, row["exits"], f"the exits of T{row['id']}") if row["exits"] is not None else None,
     )
 
 

@@ -71,7 +71,8 @@ def _execution(view: RunView, proposal: Proposal) -> Iterable[str]:
         opened = f"{trade.quantity} x {proposal.underlying} opened for {trade.credit} credit"
         yield f"T{trade.id}: {opened}, fees {fees_of(trade)}"
         yield f"  maximum loss ${trade.max_loss:,.2f}" + (f"; {trade.assumption}" if trade.assumption else "")
-        target, stop = proposal.exit.profit_target, proposal.exit.stop
+        exits = trade.exits or proposal.exit
+        target, stop = exits.profit_target, exits.stop
         yield f"  out at {target} or better; stop alarm at {stop}; {_exit_days(proposal)}"
     if proposal.state is ProposalState.SENT:
         yield f"next: spy32 execute P{proposal.id} goes on working it, spy32 cancel P{proposal.id} cancels it"

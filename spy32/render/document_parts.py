@@ -315,4 +315,5 @@ def trade_part(trade: "Trade") -> Document:
         "opened_at": instant(trade.opened_at),
         "closed_at": instant(trade.closed_at),
         "assumption": trade.assumption,
+        "exit": None if trade.exits is None else _exit(trade.exits),
     }

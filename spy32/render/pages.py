@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
 from spy32.domain.acting import Order, Trade
-from spy32.domain.deciding import Approval, Finding, Proposal, Ruling
+from spy32.domain.deciding import Approval, ExitPlan, Finding, Proposal, Ruling
 from spy32.domain.market import QualityReport, Verdict
 from spy32.domain.running import Run
 from spy32.domain.trading import Candidate, Leg
@@ -130,7 +130,7 @@ def proposal_pairs(made: Proposal, entry: Candidate | None, *, now: datetime, he
         items += _chances(entry)
     items += [
         pair("price plan", _working(made)),
-        pair("exit plan", _leaving(made)),
+        pair("exit plan", _leaving(made.exit)),
         pair("if assigned", f"{dollars(made.assignment_value)} of stock"),
         pair("account", f"{masked(made.account)}, {made.mode}"),
         pair("chosen by", f"{flat(made.chosen_by)} from quotes of {both_zones(made.quoted_at, here)}"),
@@ -164,8 +164,7 @@ def _working(made: Proposal) -> str:
     )
 
 
-def _leaving(made: Proposal) -> str:
-    plan = made.exit
+def _leaving(plan: ExitPlan) -> str:
     timed = f"time exit {plan.time_exit}" if plan.time_exit is not None else "no time exit"
     return (
         f"take profit at {price(plan.profit_target)} debit; {timed}; out by {plan.last_exit}; "
@@ -247,6 +246,8 @@ def _trade(trade: Trade, here: tzinfo | None) -> Pairs:
         pair("fees", dollars(trade.fees)),
         pair("max loss", dollars(trade.max_loss)),
     ]
+    if trade.exits is not None:
+        items.append(pair("exit plan", f"{_leaving(trade.exits)} (opened below its floor)", "warn"))
     if trade.closed_at is not None:
         price_paid = f" for {price(trade.debit)} debit" if trade.debit is not None else ""
         items.append(pair("closed", both_zones(trade.closed_at, here) + price_paid))

@@ -10,15 +10,13 @@ from spy32.domain.market import Chain
 from spy32.domain.trading import Action, Candidate, ExpectedValue, Leg, LegView, Spread, Strategy
 from spy32.options.spreads import breakevens, max_loss, profit
 from spy32.rules import costs
-from spy32.rules.pricing import floor_of, tick_up, worth
+from spy32.rules.pricing import REFERENCE_SPOT, floor_of, tick_up, widest, worth
 from spy32.settings import Settings
 
 if TYPE_CHECKING:
     from spy32.options.density import Density
     from spy32.options.surface import Smile
 
-REFERENCE_SPOT = 600
-"""Dollar widths of the settings are meant at this price of the underlying."""
 GRID = Decimal("0.5")
 """Strikes are listed a dollar apart at best near the money, so a scaled width can be met to half a dollar only."""
 
@@ -62,6 +60,7 @@ class Terms:
     settings: Settings
     scale: Decimal
     """Price of the underlying over the one that dollar widths are meant at."""
+    spot: float
     knows_open_interest: bool
     costs_open: Decimal
     costs_round_trip: Decimal
@@ -71,6 +70,7 @@ class Terms:
         return cls(
             settings=settings,
             scale=Decimal(str(chain.spot)) / REFERENCE_SPOT,
+            spot=chain.spot,
             # A source that sends no open interest sends zeros: all zero is missing, not illiquid.
             knows_open_interest=any(quote.open_interest for quote in chain.quotes if quote.open_interest is not None),
             costs_open=costs.to_open(1, settings.costs),
@@ -109,9 +109,8 @@ def _width(pair: Pair, terms: Terms) -> Judged:
 
 
 def _leg_quotes(pair: Pair, terms: Terms) -> Judged:
-    choice = terms.settings.choice
     for leg in (pair.short, pair.long):
-        allowed = max(choice.leg_width * terms.scale, choice.leg_width_of_mid * leg.mid)
+        allowed = widest(leg.mid, terms.spot, terms.settings.choice)
         if not leg.ask - leg.bid <= allowed:
             return f"{leg.strike} is {leg.ask - leg.bid} wide", f"{allowed:.2f}"
     return None

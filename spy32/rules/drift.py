@@ -1,6 +1,7 @@
 """Has the market left what a person approved: fresh quotes of the legs against those of the approval."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from math import exp, isfinite, isnan, nan
 
@@ -11,8 +12,8 @@ from spy32.rules import pricing
 from spy32.sessions import years_to_expiration
 from spy32.settings import Settings
 
-RULES = pricing.RULES - {"two_sided"} | {"short_delta"}
-"""What takes the approval back. A missing or late quote does not: it says nothing about where the market is."""
+RULES = pricing.RULES - {"two_sided", "leg_width"} | {"short_delta"}
+"""What takes the approval back. A missing, wide or late quote does not: it says nothing about where the market is."""
 
 DIVIDEND_YIELD = 0.012
 """About what large index funds pay. In a given month a quarter's dividend falls due, or none."""
@@ -27,13 +28,18 @@ def check(
 ) -> tuple[Finding, ...]:
     """Every finding, blocking or not. A closing is judged alike, its debits being negative credits."""
     drift = settings.drift
-    unknown = tuple(_unknown(approval, quotes))
+    unknown = (*_approval(approval, now), *_unknown(approval, quotes))
     if unknown:
         return unknown
     found = [*_age(proposal, quotes, settings, now), *pricing.underlying_moved(approval.spot, quotes.spot, drift)]
     prices = pricing.natural_and_mid(proposal.legs, quotes.quotes)
     if prices is None:
         return (*found, *pricing.one_sided(proposal.legs, quotes))
+    wide = tuple(pricing.wide_legs(proposal.legs, quotes, settings.choice))
+    if proposal.kind == "open" and wide:
+        return (*found, *wide)
+    # Whoever must get out does so in a wide market too: the ceiling that was approved still holds.
+    found += [replace(finding, blocks=False) for finding in wide]
     natural, mid = prices
     found += pricing.credit_fell(approval.mid, mid, drift)
     found += pricing.outside_collar(proposal.limit_price, natural, mid, drift)
@@ -45,6 +51,13 @@ def check(
     if proposal.kind == "open":
         found += _delta(short_delta(proposal, quotes, settings, now), settings)
     return tuple(found)
+
+
+def _approval(approval: Approval, now: datetime) -> Iterator[Finding]:
+    """The time of the approval, which may pass while a broker answers."""
+    if why := approval.objection(now):
+        message, limit = f"the approval {why}", f"{approval.at:%H:%M} to {approval.until:%H:%M}"
+        yield Finding(rule="approval", message=message, figure=f"{now:%H:%M}", limit=limit)
 
 
 def _unknown(approval: Approval, quotes: LegQuotes) -> Iterator[Finding]:

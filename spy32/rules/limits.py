@@ -6,7 +6,7 @@ from decimal import Decimal
 from math import isnan
 
 from spy32.domain.acting import BrokerOrder
-from spy32.domain.deciding import Finding, Proposal
+from spy32.domain.deciding import CLOCK_TOLERANCE, Finding, Proposal
 from spy32.domain.trading import Account, Candidate, Exposure, Leg, Mode
 from spy32.lifecycle import FINAL
 from spy32.rules import conditions
@@ -14,7 +14,6 @@ from spy32.rules.sizing import HARD_CAP, buying_power_used
 from spy32.settings import Settings
 from spy32.settings.model import Limits
 
-CLOCK_SECONDS = 120
 NO_SPREADS = frozenset({"covered and cash secured", "covered", "none", "no options"})
 """Options levels, in the broker's words, that carry no credit spread. A word that is not known is not refused here:
 the broker's dry run has the last word on it."""
@@ -35,17 +34,22 @@ def check_proposal(
 
     `exposure` is without the proposal itself. A closing takes risk away, so only the session limits it.
     """
-    found = list(conditions.not_in_session(now, is_recorded=proposal.is_recorded))
-    found += _another_account(proposal, account, settings)
+    found = [*check_time(proposal, settings, now), *_another_account(proposal, account, settings)]
     if proposal.kind != "open":
         return tuple(found)
-    found += conditions.too_late(now, settings, is_recorded=proposal.is_recorded)
     unknown = tuple(_unknown(account, exposure, {"the maximum loss": proposal.max_loss}))
     if unknown:
         return (*found, *unknown)
     found += _entry(proposal.legs, account, exposure, settings.limits)
     found += _whole(proposal, account, exposure, settings.limits)
     return tuple(found)
+
+
+def check_time(proposal: Proposal, settings: Settings, now: datetime) -> Iterator[Finding]:
+    """The session, and for an opening its last minutes too."""
+    yield from conditions.not_in_session(now, is_recorded=proposal.is_recorded)
+    if proposal.kind == "open":
+        yield from conditions.too_late(now, settings, is_recorded=proposal.is_recorded)
 
 
 def on_order(proposal: Proposal, orders: Sequence[BrokerOrder]) -> Iterator[Finding]:
@@ -67,10 +71,10 @@ def clocks(ahead: float | None, mode: Mode) -> Iterator[Finding]:
     """Our clock against the broker's; only the paper broker has none."""
     if ahead is None and mode is Mode.PAPER:
         return
-    if ahead is None or not abs(ahead) <= CLOCK_SECONDS:
+    if ahead is None or not abs(ahead) <= CLOCK_TOLERANCE.seconds:
         figure = "unknown" if ahead is None or isnan(ahead) else f"{ahead:+.0f} s"
-        message = f"the broker's clock is ahead of ours by {figure}; {CLOCK_SECONDS} s either way is the most"
-        yield _over("clock", message, figure, f"{CLOCK_SECONDS} s")
+        message = f"the broker's clock is ahead of ours by {figure}; {CLOCK_TOLERANCE.seconds} s either way is the most"
+        yield _over("clock", message, figure, f"{CLOCK_TOLERANCE.seconds} s")
 
 
 def _another_account(proposal: Proposal, account: Account, settings: Settings) -> Iterator[Finding]:

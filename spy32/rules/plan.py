@@ -46,21 +46,26 @@ def price_plan(candidate: Candidate, settings: Settings) -> PricePlan:
 
 def exit_plan(candidate: Candidate, opened: date, settings: Settings) -> ExitPlan:
     """When and at what debit a trade opened at the first limit is left."""
-    tick, credit = settings.execution.tick, candidate.start
+    dated = ExitPlan(
+        profit_target=Decimal(0),
+        stop=Decimal(0),
+        time_exit=time_exit(candidate.spread.expiration, opened, settings),
+        last_exit=last_exit(candidate.spread.expiration, opened),
+        note="",
+        rests_target=settings.exit.rest_target,
+    )
+    return exits_by_credit(dated, candidate.spread, candidate.start, settings)
+
+
+def exits_by_credit(exits: ExitPlan, spread: Spread, credit: Decimal, settings: Settings) -> ExitPlan:
+    """The same days, with the prices that follow from this credit per share."""
+    tick = settings.execution.tick
     # Buying back never costs more than the share that was meant, so the target goes down to the tick; the alarm never
     # rings before its multiple, so the stop goes up.
     target = max(_on_tick(credit * (1 - settings.exit.profit_target), tick, ROUND_FLOOR), tick)
-    stop = _on_tick(credit * settings.exit.stop_multiple, tick, ROUND_CEILING)
-    last = last_exit(candidate.spread.expiration, opened)
-    leave = time_exit(candidate.spread.expiration, opened, settings)
-    return ExitPlan(
-        profit_target=target,
-        stop=stop,
-        time_exit=leave,
-        last_exit=last,
-        note=_words(target, stop, leave, last, candidate, settings),
-        rests_target=settings.exit.rest_target,
-    )
+    stop = max(_on_tick(credit * settings.exit.stop_multiple, tick, ROUND_CEILING), tick)
+    priced = replace(exits, profit_target=target, stop=stop)
+    return replace(priced, note=_words(priced, spread, settings))
 
 
 def _on_tick(price: Decimal, tick: Decimal, rounding: str) -> Decimal:
@@ -96,14 +101,13 @@ def planned_exit(candidate: Candidate, opened: date, settings: Settings) -> date
     return time_exit(expiration, opened, settings) or last_exit(expiration, opened)
 
 
-def _words(
-    target: Decimal, stop: Decimal, leave: date | None, last: date, candidate: Candidate, settings: Settings
-) -> str:
-    parts = [f"close at {target} or less ({percent(settings.exit.profit_target)} of the credit kept)"]
+def _words(exits: ExitPlan, spread: Spread, settings: Settings) -> str:
+    leave, stop = exits.time_exit, exits.stop
+    parts = [f"close at {exits.profit_target} or less ({percent(settings.exit.profit_target)} of the credit kept)"]
     if leave is not None:
-        parts.append(f"on {leave}, {(candidate.spread.expiration - leave).days} days before expiration, at any rate")
-    parts.append(f"never held past {last}")
-    if stop < candidate.spread.width:
+        parts.append(f"on {leave}, {(spread.expiration - leave).days} days before expiration, at any rate")
+    parts.append(f"never held past {exits.last_exit}")
+    if stop < spread.width:
         parts.append(f"alarm when closing costs {stop} or more")
     else:
         parts.append(f"the alarm at {stop} is out of reach, since closing costs at most the width")
@@ -206,8 +210,10 @@ def _only_an_opening(proposal: Proposal) -> None:
 
 HASHED = (
     "kind", "mode", "account", "underlying", "strategy", "legs", "quantity", "plan", "exit", "max_loss", "trade_id",
+    "market", "profile", "chosen_by",
 )  # fmt: skip
-"""What an approval covers. Not id, state and times: a proposal that is offered again is the same one."""
+"""What an approval covers: the market decides on the clock and the quotes, the profile on the limits, who chose on
+whether it may be sent. Not id, state and times: a proposal that is offered again is the same one."""
 
 
 def digest_of(proposal: Proposal) -> str:

@@ -7,10 +7,13 @@ from math import isfinite
 from spy32.domain.deciding import Finding
 from spy32.domain.market import LegQuotes, OptionQuote
 from spy32.domain.trading import MULTIPLIER, Candidate, Leg
+from spy32.settings import Settings
 from spy32.settings.model import Choice, Drift
 
-RULES = frozenset({"two_sided", "underlying", "credit_fall", "limit_price"})
+RULES = frozenset({"two_sided", "leg_width", "underlying", "credit_fall", "limit_price"})
 """What says that the market has left the prices that were shown."""
+REFERENCE_SPOT = 600
+"""Dollar widths of the settings are meant at this price of the underlying."""
 
 
 def sides(quote: OptionQuote | None) -> tuple[Decimal, Decimal] | None:
@@ -74,12 +77,15 @@ def worth(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Choice) -
         )
 
 
-def moved(candidate: Candidate, spot: float, quotes: LegQuotes, drift: Drift) -> tuple[Finding, ...]:
+def moved(candidate: Candidate, spot: float, quotes: LegQuotes, settings: Settings) -> tuple[Finding, ...]:
     """Everything by which fresh quotes have left what the menu showed."""
-    prices = natural_and_mid(candidate.spread.legs, quotes.quotes)
+    drift, legs = settings.drift, candidate.spread.legs
+    prices = natural_and_mid(legs, quotes.quotes)
     found = list(underlying_moved(spot, quotes.spot, drift))
     if prices is None:
-        return (*found, *one_sided(candidate.spread.legs, quotes))
+        return (*found, *one_sided(legs, quotes))
+    if wide := tuple(wide_legs(legs, quotes, settings.choice)):
+        return (*found, *wide)
     natural, mid = prices
     found += credit_fell(candidate.mid, mid, drift)
     found += outside_collar(candidate.start, natural, mid, drift)
@@ -98,6 +104,25 @@ def one_sided(legs: Sequence[Leg], quotes: LegQuotes) -> Iterator[Finding]:
                 figure=seen,
                 limit="0 <= bid <= ask",
             )
+
+
+def widest(mid: Decimal, spot: float, choice: Choice) -> Decimal:
+    """The widest bid and ask of a leg whose mid is still a price, dollars."""
+    scale = Decimal(str(spot)) / REFERENCE_SPOT if isfinite(spot) else Decimal(1)
+    return max(choice.leg_width * scale, choice.leg_width_of_mid * mid)
+
+
+def wide_legs(legs: Sequence[Leg], quotes: LegQuotes, choice: Choice) -> Iterator[Finding]:
+    """Each two-sided leg that is quoted wider than a choice may be. Between such quotes the mid is no price."""
+    for leg in legs:
+        found = sides(quotes.quotes.get(leg.symbol))
+        if found is None:
+            continue
+        bid, ask = found
+        width, allowed = ask - bid, widest((bid + ask) / 2, quotes.spot, choice)
+        if not width <= allowed:
+            message = f"{leg.strike} {leg.right} is quoted {bid} x {ask}, {width} wide; {allowed:.2f} is the most"
+            yield Finding(rule="leg_width", message=message, figure=f"{width}", limit=f"{allowed:.2f}")
 
 
 def underlying_moved(was: float, now: float, drift: Drift) -> Iterator[Finding]:
