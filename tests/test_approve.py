@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from spy32.desk.approve import approve, choose, decline, refloor, resize, waiting
 from spy32.desk.execute import execute
-from spy32.desk.shown import MOVES, outcomes, review, review_run
+from spy32.desk.shown import MOVES, Review, outcomes, review, review_run
 from spy32.domain.deciding import Approval, Proposal
 from spy32.domain.trading import Exposure, Mode
 from spy32.errors import Refused, Spy32Error, Unavailable, Usage
@@ -43,6 +43,14 @@ def number(made: Proposal) -> int:
 
 def code_of(trouble: Spy32Error) -> int:
     return trouble.code
+
+
+def changed_elsewhere(desk: ApprovalDesk, shown: Review) -> None:
+    """Another window approved one contract, and that approval is over."""
+    approve(desk.bench, resize(desk.bench, shown, 1), by="bert")
+    desk.world.clock.at = b.later(minutes=61)
+    assert shown.proposal is not None
+    waiting(desk.bench, number(shown.proposal))
 
 
 # What is shown.
@@ -195,7 +203,7 @@ def test_a_proposal_lapses_with_its_session(desk: ApprovalDesk) -> None:
 
 def test_a_proposal_that_was_changed_in_another_window_is_not_approved(desk: ApprovalDesk) -> None:
     shown = review(desk.bench, number(desk.proposed()))
-    resize(desk.bench, shown, 1)
+    changed_elsewhere(desk, shown)
     with pytest.raises(Refused, match="was changed since it was shown") as trouble:
         approve(desk.bench, shown, by="anna")
     assert code_of(trouble.value) == 10
@@ -299,12 +307,116 @@ def test_another_quantity_makes_a_new_hash_and_new_figures(desk: ApprovalDesk) -
     assert after.hash == plan.digest_of(after)
     assert (after.id, after.quantity, after.chosen_by) == (before.id, 1, "grok")
     assert after.max_loss * 2 == before.max_loss
-    assert desk.store.proposal(number(before)) == after
+
+
+def everything(desk: ApprovalDesk) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table."""
+    db = desk.store.db
+    names = [row[0] for row in db.execute("select name from sqlite_master where type = 'table'")]
+    return {name: [tuple(row) for row in db.execute(f"select * from {name}")] for name in names}
+
+
+def test_a_change_is_a_draft_that_writes_nothing(desk: ApprovalDesk) -> None:
+    shown = review(desk.bench, number(desk.proposed()))
+    before = everything(desk)
+    for other in (
+        resize(desk.bench, shown, 1),
+        refloor(desk.bench, shown, Decimal("0.52")),
+        choose(desk.bench, shown, b.menu().candidates[2].id),
+        refloor(desk.bench, resize(desk.bench, shown, 1), Decimal("0.52")),
+    ):
+        assert other.draft is not None
+        assert other.proposal == other.draft.proposal
+    assert everything(desk) == before
+
+
+def test_an_override_is_a_draft_that_writes_nothing(desk: ApprovalDesk) -> None:
+    run = abstained(desk.store)
+    before = everything(desk)
+    shown = choose(desk.bench, review_run(desk.bench, run.id), b.candidate().id)
+    shown = resize(desk.bench, shown, 1)
+    assert shown.draft is not None
+    assert shown.draft.proposal.id is None
+    assert everything(desk) == before
+
+
+def test_an_approved_draft_becomes_the_proposal_with_its_approval(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    shown = refloor(desk.bench, resize(desk.bench, review(desk.bench, number(made)), 1), Decimal("0.52"))
+    assert shown.proposal is not None
+    yes = approve(desk.bench, shown, by="anna")
+    kept = desk.store.proposal(number(made))
+    assert kept == replace(shown.proposal, state=P.APPROVED)
+    assert (kept.quantity, kept.floor_price) == (1, Decimal("0.52"))
+    assert yes.hash == kept.hash == plan.digest_of(kept)
+    assert desk.store.first_proposal_of_run(made.run_id) == made
+
+
+def test_changing_it_back_leaves_no_draft(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    shown = review(desk.bench, number(made))
+    back = resize(desk.bench, resize(desk.bench, shown, 1), 2)
+    assert (back.draft, back.proposal) == (None, made)
+    other = choose(desk.bench, shown, b.menu().candidates[2].id)
+    assert made.candidate_id is not None
+    again = choose(desk.bench, resize(desk.bench, other, 1), made.candidate_id)
+    assert (again.draft, again.proposal) == (None, made)
+    assert approve(desk.bench, again, by="anna").hash == made.hash
+
+
+def test_a_draft_whose_market_moved_away_is_refused_and_nothing_is_written(desk: ApprovalDesk) -> None:
+    shown = resize(desk.bench, review(desk.bench, number(desk.proposed())), 1)
+    before = everything(desk)
+    desk.moved(points=-8)
+    with pytest.raises(Refused, match="P1 was not approved: the underlying moved"):
+        approve(desk.bench, shown, by="anna")
+    assert everything(desk) == before
+
+
+def test_a_draft_that_the_limits_of_now_leave_no_room_for_is_refused(desk: ApprovalDesk) -> None:
+    shown = refloor(desk.bench, review(desk.bench, number(desk.proposed())), Decimal("0.52"))
+    poorer = Decimal(89_500)
+    desk.world.account.account = b.account(net_liquidation=poorer, buying_power=poorer)
+    with pytest.raises(Refused, match="maximum loss"):
+        approve(desk.bench, shown, by="anna")
+    assert desk.world.state(1) is P.PROPOSED
+
+
+def test_a_draft_over_a_proposal_that_was_decided_elsewhere_says_by_whom(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    shown = resize(desk.bench, review(desk.bench, number(made)), 1)
+    decline(desk.bench, number(made), by="bert", note="too thin")
+    with pytest.raises(Refused, match="declined by bert: too thin"):
+        approve(desk.bench, shown, by="anna")
+    assert desk.store.proposal(number(made)).quantity == made.quantity
+
+
+def test_a_draft_over_a_proposal_that_a_newer_run_lapsed_is_refused(desk: ApprovalDesk) -> None:
+    shown = resize(desk.bench, review(desk.bench, number(desk.proposed())), 1)
+    desk.proposed()
+    with pytest.raises(Refused, match=r"lapsed since .*: a newer run proposed"):
+        approve(desk.bench, shown, by="anna")
+
+
+def test_an_override_is_refused_once_another_window_made_one(desk: ApprovalDesk) -> None:
+    run = abstained(desk.store)
+    first = choose(desk.bench, review_run(desk.bench, run.id), b.candidate().id)
+    second = choose(desk.bench, review_run(desk.bench, run.id), b.menu().candidates[2].id)
+    approve(desk.bench, first, by="anna")
+    for act in (
+        lambda: approve(desk.bench, second, by="bert"),
+        lambda: resize(desk.bench, second, 1),
+        lambda: choose(desk.bench, second, b.candidate().id),
+    ):
+        with pytest.raises(Refused, match=f"R{run.id} has been overridden already: P1 is approved"):
+            act()
+    assert [made.candidate_id for made in desk.store.proposals()] == [b.candidate().id]
 
 
 def test_the_order_body_follows_the_quantity(desk: ApprovalDesk) -> None:
     made = desk.proposed()
-    resize(desk.bench, review(desk.bench, number(made)), 1)
+    shown = resize(desk.bench, review(desk.bench, number(made)), 1)
+    approve(desk.bench, shown, by="anna")
     assert '"quantity": 1' in desk.store.proposal_body(number(made))
     assert '"quantity": 2' not in desk.store.proposal_body(number(made))
 
@@ -408,7 +520,7 @@ def test_a_broker_that_refuses_the_dry_run_leaves_the_proposal_as_it_was(desk: A
 @pytest.mark.parametrize("change", ["choose", "resize", "refloor"])
 def test_of_two_windows_that_change_at_once_the_second_is_refused(desk: ApprovalDesk, change: str) -> None:
     shown = review(desk.bench, number(desk.proposed()))
-    resize(desk.bench, shown, 1)
+    changed_elsewhere(desk, shown)
     with pytest.raises(Refused, match="was changed since it was shown"):
         if change == "choose":
             choose(desk.bench, shown, b.menu().candidates[2].id)
@@ -456,15 +568,15 @@ def test_a_closing_is_neither_resized_nor_refloored_nor_exchanged(desk: Approval
 # Overriding an abstention.
 
 
-def test_an_abstention_is_overridden_by_choosing_which_makes_the_proposal(desk: ApprovalDesk) -> None:
+def test_an_abstention_is_overridden_by_approving_a_choice_which_makes_the_proposal(desk: ApprovalDesk) -> None:
     run = abstained(desk.store)
     shown = choose(desk.bench, review_run(desk.bench, run.id), b.candidate().id)
-    made = shown.proposal
-    assert made is not None
-    assert (made.run_id, made.chosen_by, made.state, made.quantity) == (run.id, "person", P.PROPOSED, 2)
-    assert made.hash == plan.digest_of(made)
+    yes = approve(desk.bench, shown, by="anna")
+    made = desk.store.proposal(yes.proposal_id)
+    assert (made.run_id, made.chosen_by, made.state, made.quantity) == (run.id, "person", P.APPROVED, 2)
+    assert yes.hash == made.hash == plan.digest_of(made)
     assert desk.store.proposal_of_run(run.id) == made
-    assert approve(desk.bench, shown, by="anna").hash == made.hash
+    assert desk.store.approval_of(yes.proposal_id) == yes
 
 
 @pytest.mark.parametrize("cause", ["vetoed", "condition", "limits", "account", "analyst_failed"])
@@ -479,7 +591,7 @@ def test_a_veto_is_never_overridden(desk: ApprovalDesk, cause: str) -> None:
 def test_an_abstention_is_overridden_once(desk: ApprovalDesk) -> None:
     run = abstained(desk.store)
     shown = review_run(desk.bench, run.id)
-    choose(desk.bench, shown, b.candidate().id)
+    approve(desk.bench, choose(desk.bench, shown, b.candidate().id), by="anna")
     with pytest.raises(Refused, match="overridden already"):
         choose(desk.bench, shown, b.candidate().id)
 

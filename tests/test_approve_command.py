@@ -1,7 +1,10 @@
 """The command `approve`: its words, its exit codes, its document, and in live mode the digits of the hash."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,6 +18,7 @@ from spy32.commands import approve as command
 from spy32.commands.dialogue import Dialogue, price_of
 from spy32.commands.window import Ended, Resized, Window
 from spy32.console import Plain
+from spy32.desk import approve as deciding
 from spy32.desk.bench import Bench
 from spy32.desk.shown import review, review_run
 from spy32.domain.deciding import Proposal
@@ -23,6 +27,7 @@ from spy32.errors import Refused, Spy32Error, Usage
 from spy32.lifecycle import ProposalState
 from spy32.settings import Settings
 from spy32.store import Store
+from tests import builders as b
 from tests.approval_world import ApprovalDesk, abstained
 from tests.reader import screen, shown
 from tests.terminal import plain
@@ -220,10 +225,12 @@ def test_the_digits_are_those_of_what_is_approved_not_of_what_was_read_before(
     made, first, app = live.proposed(), desk.waiting, FakeApp(live, Mode.LIVE)
 
     def waiting(bench: Bench, number: int) -> Proposal:
-        """In another terminal the quantity is changed right after this read."""
+        """In another terminal a changed one is approved, and its approval ends, right after this read."""
         monkeypatch.setattr(desk, "waiting", first)
         found = first(bench, number)
-        desk.resize(bench, review(bench, number), found.quantity - 1)
+        desk.approve(bench, desk.resize(bench, review(bench, number), found.quantity - 1), by="bert")
+        live.world.clock.at = b.later(minutes=61)
+        first(bench, number)
         return found
 
     monkeypatch.setattr(desk, "waiting", waiting)
@@ -258,7 +265,7 @@ def talk(desk: ApprovalDesk, *lines: str | Exception) -> tuple[bool, str]:
     made = desk.store.latest_proposal()
     first = review(desk.bench, made.id) if made is not None and made.id is not None else review_run(desk.bench, 1)
     dialogue.run(first)
-    return dialogue.is_decided, shown(console)
+    return dialogue.decided is not None, shown(console)
 
 
 @pytest.mark.parametrize("typed", ["y\n", "yes\n", "\n", "approve\n", "1234567\n"])
@@ -330,6 +337,35 @@ def test_a_market_that_fails_in_a_change_is_told_and_the_question_stays(desk: Ap
     dialogue = Dialogue(bench=desk.bench, console=console, by="anna", read=Failing())
     dialogue.run(review(desk.bench, 1))
     assert "not done: 429 from cboe" in shown(console)
+
+
+def test_a_draft_of_what_another_window_changed_is_dropped_with_one_line_and_drawn_again(desk: ApprovalDesk) -> None:
+    made = desk.proposed()
+    assert made.id is not None
+
+    def another_window() -> None:
+        yes = deciding.approve(
+            desk.bench, deciding.refloor(desk.bench, review(desk.bench, 1), Decimal("0.52")), by="bert"
+        )
+        desk.world.clock.at = yes.until + timedelta(seconds=1)
+
+    answers = iter(["q 1\n", another_window, "a\n", "y\n", "\n"])
+
+    def read() -> str:
+        answer = next(answers)
+        if callable(answer):
+            answer()
+            answer = next(answers)
+        return answer
+
+    console = screen(100)
+    Dialogue(bench=desk.bench, console=console, by="anna", read=read).run(review(desk.bench, 1))
+    (told,) = re.findall("not done: .*", shown(console))
+    assert told.startswith("not done: P1 was changed since it was shown")
+    assert told.endswith("; your changes are dropped")
+    after = desk.store.proposal(1)
+    assert (after.state, after.quantity, after.floor_price) == (ProposalState.PROPOSED, 2, Decimal("0.52"))
+    assert after.hash[:8] in shown(console).rpartition(told)[2]
 
 
 @pytest.mark.parametrize("typed", ["", "nan", "inf", "-inf", "0,57", "1e", "x", "9" * 40, "0.5.7"])

@@ -3,6 +3,10 @@
 import json
 import re
 import shutil
+import signal
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +164,6 @@ def test_many_new_sizes_in_a_row_end_in_one_question_that_still_works(home: Path
         # A size that comes late would take back what is typed, as it should.
         terminal.settle()
         terminal.ask("q 1\n", "1 contract for")
-        assert proposal(home)["quantity"] == 1
         terminal.type("\n")
         assert terminal.code() == 0
     assert proposal(home)["state"] == "proposed"
@@ -190,21 +193,22 @@ def test_a_typed_yes_approves_and_names_the_next_command(home: Path) -> None:
 
 def test_changes_are_drawn_again_with_a_new_hash(home: Path) -> None:
     before = proposal(home)
+    other = next(each for each in document(home)["menu"] if each["strategy"] == "call_credit_spread")
     with asked(home) as terminal:
-        terminal.ask("q 1\n", PROMPT)
-        smaller = proposal(home)
-        assert (smaller["quantity"], smaller["state"]) == (1, "proposed")
-        assert f"hash          │ {smaller['hash'][:8]}" in ESCAPES.sub("", terminal.seen)
-        terminal.ask("f 0.54\n", PROMPT)
-        lower = proposal(home)
-        assert lower["floor_price"] == "0.54"
-        other = next(each for each in document(home)["menu"] if each["strategy"] == "call_credit_spread")
-        terminal.ask(f"c {other['id']}\n", "a person: ")
-        chosen = proposal(home)
-        assert (chosen["candidate_id"], chosen["chosen_by"]) == (other["id"], "person")
-        assert len({each["hash"] for each in (before, smaller, lower, chosen)}) == 4
-        terminal.type("\n")
+        seen = [terminal.ask(answer, PROMPT) for answer in ("q 1\n", "f 0.54\n", f"c {other['id']}\n")]
+        hashes = [re.findall(r"hash +│ ([0-9a-f]{8})", ESCAPES.sub("", screen))[-1] for screen in seen]
+        assert len({before["hash"][:8], *hashes}) == 4
+        assert all("DRAFT: P1 as changed here" in screen for screen in seen)
+        assert "floor 0.54" in seen[1]
+        assert "a person: " in seen[2]
+        assert proposal(home) == before
+        terminal.ask("a\n", f"approve P1 as changed here, hash {hashes[-1]}? [y/N]: ")
+        terminal.type("y\n")
         assert terminal.code() == 0
+    after = proposal(home)
+    assert (after["candidate_id"], after["chosen_by"], after["state"]) == (other["id"], "person", "approved")
+    assert after["approval"]["hash"] == after["hash"]
+    assert after["hash"][:8] == hashes[-1]
 
 
 @pytest.mark.parametrize(
@@ -226,6 +230,69 @@ def test_a_change_outside_the_limits_is_refused_and_the_question_stays(home: Pat
         terminal.type("\n")
         assert terminal.code() == 0
     assert proposal(home)["hash"] == made["hash"]
+
+
+LEAVING: dict[str, tuple[Callable[[Terminal], None], int]] = {
+    # Enter says no to a question in between, so it takes a second one.
+    "Enter": (lambda terminal: terminal.type("\n\n"), 0),
+    "Ctrl-D": (lambda terminal: terminal.type(CTRL_D), 0),
+    "Ctrl-C": (lambda terminal: terminal.type(CTRL_C), 130),
+    "hang-up": (lambda terminal: terminal.hang_up(), 129),
+    "SIGTERM": (lambda terminal: terminal.process.send_signal(signal.SIGTERM), 143),
+}
+
+
+def rows(home: Path, sql: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(home / "paper.db")) as db:
+        return db.execute(sql).fetchall()
+
+
+def kept(home: Path) -> list[list[tuple[Any, ...]]]:
+    """All that the store holds but that somebody looked."""
+    tables = ("proposal", "approval", "run", "broker_order", "attention", "event where kind != 'viewed'")
+    return [rows(home, f"select * from {table}") for table in tables]
+
+
+@pytest.mark.parametrize("way", LEAVING)
+@pytest.mark.parametrize("asks", ["", "a\n"])
+def test_leaving_drops_every_change_whatever_way(home: Path, way: str, asks: str) -> None:
+    before, leave = kept(home), LEAVING[way]
+    other = next(each for each in document(home)["menu"] if each["strategy"] == "call_credit_spread")
+    with asked(home) as terminal:
+        for answer in ("q 1\n", "f 0.54\n", f"c {other['id']}\n", "q 1\n"):
+            terminal.ask(answer, PROMPT)
+        if asks:
+            terminal.ask(asks, "? [y/N]: ")
+        leave[0](terminal)
+        assert terminal.code() == leave[1]
+        if leave[1] == 0:
+            assert "nothing was approved, and your changes are dropped" in terminal.seen
+    assert kept(home) == before
+    made = proposal(home)
+    assert plain(home, "approve", "P1", "--yes", "--confirm", made["hash"][:8]).returncode == 0
+    assert {**proposal(home), "state": "", "approval": None, "orders": []} == {**made, "state": "", "orders": []}
+
+
+@pytest.mark.parametrize("way", LEAVING)
+def test_leaving_makes_no_proposal_over_an_abstention(tmp_path: Path, way: str) -> None:
+    other = abstention(tmp_path)
+    before = kept(tmp_path)
+    with asked(tmp_path, "R1") as terminal:
+        terminal.ask(f"c {other}\n", PROMPT)
+        assert "DRAFT: the choice for R1" in terminal.seen
+        LEAVING[way][0](terminal)
+        assert terminal.code() == LEAVING[way][1]
+    assert kept(tmp_path) == before
+
+
+def test_the_first_screen_of_a_proposal_is_on_record_once(home: Path) -> None:
+    plain(home, "show")
+    assert rows(home, "select * from viewing") == []
+    for name in ("anna", "bert"):
+        with asked(home, LOGNAME=name) as terminal:
+            terminal.type("\n")
+            assert terminal.code() == 0
+    assert rows(home, "select proposal_id, viewed_by from viewing") == [(1, "anna")]
 
 
 def test_declining_keeps_the_note(home: Path) -> None:
@@ -252,19 +319,20 @@ def test_of_two_windows_one_wins_and_the_other_is_told_who(home: Path) -> None:
     assert proposal(home)["approval"]["by"] == "bert"
 
 
-def test_a_change_in_another_window_is_shown_before_anything_is_approved(home: Path) -> None:
-    with asked(home) as first:
-        with asked(home) as second:
-            second.ask("q 1\n", PROMPT)
-            second.type("\n")
-            assert second.code() == 0
+def test_a_draft_of_what_another_window_approved_ends_with_one_line_that_says_who(home: Path) -> None:
+    with asked(home, LOGNAME="anna") as first, asked(home, LOGNAME="bert") as second:
+        first.ask("q 1\n", PROMPT)
+        here = len(first.seen)
+        second.ask("f 0.54\n", PROMPT)
+        second.ask("a\n", "? [y/N]: ")
+        second.type("y\n")
+        assert second.code() == 0
         first.ask("a\n", "? [y/N]: ")
-        again = first.ask("y\n", PROMPT)
-        assert "was changed since it was shown" in again
-        assert proposal(home)["hash"][:8] in again
-        first.type("\n")
-        assert first.code() == 0
-    assert proposal(home)["state"] == "proposed"
+        first.type("y\n")
+        assert first.code() == 10
+        assert first.seen[here:].count("P1 was approved by bert") == 1
+    after = proposal(home)
+    assert (after["quantity"], after["floor_price"], after["approval"]["by"]) == (2, "0.54", "bert")
 
 
 def test_numpy_is_not_imported_before_the_first_screen(home: Path) -> None:
@@ -275,12 +343,17 @@ def test_numpy_is_not_imported_before_the_first_screen(home: Path) -> None:
     assert {name.partition(".")[0] for name in imported} & heavy == set()
 
 
-def test_an_abstention_is_overridden_in_the_terminal(tmp_path: Path) -> None:
-    (tmp_path / "config.toml").write_text('[choice]\nstrategies = ["call_credit_spread"]\n')
-    ran = plain(tmp_path, "analyze", "--market", "recorded", "--analyst", "rules")
+def abstention(home: Path) -> str:
+    """A run of which the analyst took nothing; the id of an entry of its menu."""
+    (home / "config.toml").write_text('[choice]\nstrategies = ["call_credit_spread"]\n')
+    ran = plain(home, "analyze", "--market", "recorded", "--analyst", "rules")
     assert "abstained" in ran.stdout + ran.stderr
-    assert plain(tmp_path, "approve", "--yes").returncode == 2
-    other = document(tmp_path)["menu"][0]["id"]
+    assert plain(home, "approve", "--yes").returncode == 2
+    return str(document(home)["menu"][0]["id"])
+
+
+def test_an_abstention_is_overridden_in_the_terminal(tmp_path: Path) -> None:
+    other = abstention(tmp_path)
     with asked(tmp_path, "R1") as terminal:
         assert "[a]pprove" not in terminal.seen
         terminal.ask(f"c {other}\n", "[a]pprove")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from spy32.domain.acting import Adoption, Order, OrderKind, Trade, TransactionKind
+from spy32.domain.deciding import Draft, Proposal
 from spy32.domain.trading import Action, Mode
 from spy32.errors import Refused
 from spy32.lifecycle import OrderState, ProposalState, TradeState
@@ -87,20 +88,19 @@ def test_a_target_of_an_approval_of_another_content_is_refused(store: Store) -> 
     assert made.id is not None
     store.finish_proposal(made.id, now=ProposalState.PROPOSED, at=later(minutes=8))
     other = replace(builders.proposal(run_id=made.run_id, exit=RESTS, quantity=1), id=made.id)
-    store.revise_proposal(other, was_hash=made.hash, body="{}", at=later(minutes=8))
-    _, trade = _filled_again(store, made.id)
+    _, trade = _filled_again(store, other, was_hash=made.hash)
     with pytest.raises(Refused, match="does not belong to the approval"):
         store.begin_order(target(store, trade, approval_id=yes.id, quantity=1), at=later(minutes=12))
 
 
-def _filled_again(store: Store, proposal_id: int) -> tuple[Order, Trade]:
-    made = store.proposal(proposal_id)
-    yes = store.approve(builders.approval(made, at=later(minutes=9)))
+def _filled_again(store: Store, made: Proposal, *, was_hash: str) -> tuple[Order, Trade]:
+    draft = Draft(proposal=made, body="{}", was_hash=was_hash)
+    yes = store.approve(builders.approval(made, at=later(minutes=9)), draft=draft)
     order = store.begin_order(builders.order(made, yes, reference="again-1"), at=later(minutes=10))
     order = working(store, order)
     trade = store.record_fills(number(order), fills(quantity=1), fees=FEES, at=later(minutes=11))
     store.move_order(number(order), was=OrderState.WORKING, now=OrderState.FILLED, at=later(minutes=11))
-    store.finish_proposal(proposal_id, now=ProposalState.DONE, at=later(minutes=11))
+    store.finish_proposal(number(made), now=ProposalState.DONE, at=later(minutes=11))
     assert trade is not None
     return order, trade
 

@@ -4,7 +4,6 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,8 +13,7 @@ from spy32.errors import StoreTrouble
 from spy32.records.values import GENESIS, event_hash, row_digest
 from spy32.schema import RECORDED
 from spy32.store import Store
-from tests import builders
-from tests.builders import NOW, later
+from tests.builders import NOW
 from tests.stores import begun, filled, opened, whole_run
 
 
@@ -221,12 +219,3 @@ def _other(value: object) -> object:
     if isinstance(value, bytes):
         return value + b"!"
     return value + 1 if isinstance(value, int) else f"{value}!"
-
-
-def test_a_revision_leaves_the_hash_that_was_in_the_history(store: Store) -> None:
-    run = begun(store)
-    made = store.add_proposal(builders.proposal(run_id=run.id), body="{}", at=NOW)
-    store.revise_proposal(replace(made, quantity=1), was_hash=made.hash, body="{}", at=later(5))
-    *_, last = store.events()
-    assert (last.kind, last.subject) == ("proposal revised", f"P{made.id}")
-    assert json.loads(last.data)["was_hash"] == made.hash

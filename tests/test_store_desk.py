@@ -1,16 +1,18 @@
 """Proposals, approvals and orders: every move a compare-and-set, and the right to send given once."""
 
 import itertools
+import json
 import multiprocessing
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from spy32.domain.deciding import Approval, Proposal
+from spy32.domain.deciding import Approval, Draft, Proposal
 from spy32.domain.trading import Mode
 from spy32.errors import BadSettings, Refused, Spy32Error, Unusable, Usage
 from spy32.lifecycle import ORDER, PROPOSAL, OrderState, ProposalState
@@ -95,23 +97,56 @@ def test_a_proposal_of_another_mode_is_refused(store: Store) -> None:
         store.add_proposal(builders.proposal(run_id=run.id, mode=Mode.LIVE), body="{}", at=NOW)
 
 
-def test_a_revision_needs_the_hash_that_was_seen_and_keeps_what_was_first(store: Store) -> None:
+def drafted(made: Proposal, **over: Any) -> Draft:
+    return Draft(
+        proposal=replace(made, **{"quantity": 1, "hash": "0f" * 32, **over}), body="drafted", was_hash=made.hash
+    )
+
+
+def test_a_draft_becomes_the_proposal_with_its_approval_and_what_was_first_is_kept(store: Store) -> None:
     made = proposed(store)
-    revised = builders.proposal(id=made.id, run_id=made.run_id, quantity=1)
-    changed = store.revise_proposal(revised, was_hash=made.hash, body="revised", at=later(10))
-    assert store.proposal(number(made)) == changed == revised
-    assert store.proposal_body(number(made)) == "revised"
+    draft = drafted(made)
+    yes = store.approve(builders.approval(draft.proposal), draft=draft)
+    assert store.proposal(number(made)) == replace(draft.proposal, state=P.APPROVED)
+    assert store.proposal_body(number(made)) == "drafted"
+    assert store.approval_of(number(made)) == yes
     first = store.first_proposal_of_run(made.run_id)
     assert (first.hash, first.quantity) == (made.hash, 2)
     assert store.first_body_of_run(made.run_id) == "{}"
+    *_, last = store.events()
+    assert (last.kind, last.subject) == ("approved by anna", f"P{made.id}")
+    assert json.loads(last.data)["was_hash"] == made.hash
+
+
+def test_a_draft_of_a_hash_that_is_gone_is_not_approved(store: Store) -> None:
+    made = proposed(store)
+    draft = drafted(made)
     with pytest.raises(Refused, match="was changed at 10:00"):
-        store.revise_proposal(revised, was_hash=made.hash, body="again", at=later(20))
+        store.approve(builders.approval(draft.proposal), draft=replace(draft, was_hash="elsewhere"))
+    assert store.proposal(number(made)) == made
+    assert store.approval_of(number(made)) is None
 
 
-def test_an_approved_proposal_cannot_be_revised(store: Store) -> None:
-    made, _ = approved(store)
+def test_a_draft_of_a_proposal_that_another_window_approved_is_not_approved(store: Store) -> None:
+    made, yes = approved(store)
+    draft = drafted(made)
     with pytest.raises(Refused, match="approved by anna at 10:05"):
-        store.revise_proposal(made, was_hash=made.hash, body="x", at=later(600))
+        store.approve(builders.approval(draft.proposal, by="bert"), draft=draft)
+    assert store.proposal(number(made)).quantity == made.quantity
+    assert store.approval_of(number(made)) == yes
+
+
+def test_a_draft_without_a_proposal_under_it_is_added_approved_and_only_once(store: Store) -> None:
+    run = begun(store)
+    made = builders.proposal(run_id=run.id)
+    draft = Draft(proposal=made, body="{}", was_hash="")
+    yes = store.approve(builders.approval(replace(made, id=0)), draft=draft)
+    kept = store.proposal(yes.proposal_id)
+    assert kept == replace(made, id=yes.proposal_id, state=P.APPROVED)
+    assert store.approval_of(yes.proposal_id) == yes
+    with pytest.raises(Refused, match=f"R{run.id} has been overridden already: P{kept.id} is approved"):
+        store.approve(builders.approval(replace(made, id=0)), draft=draft)
+    assert store.proposals() == (kept,)
 
 
 # Approvals.

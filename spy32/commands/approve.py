@@ -118,7 +118,7 @@ def _decline(app: "App", chosen: Chosen, *, note: str, json: bool) -> None:
 
 
 def _ask(app: "App", chosen: Chosen, *, note: str, json: bool) -> None:
-    """Draw, ask, and act until there is a decision or the person leaves; leaving, whatever way, approves nothing."""
+    """Draw, ask, and act until there is a decision or the person leaves; leaving, whatever way, changes nothing."""
     from spy32.commands.dialogue import Dialogue
     from spy32.commands.window import Window
     from spy32.render.out import put
@@ -126,11 +126,12 @@ def _ask(app: "App", chosen: Chosen, *, note: str, json: bool) -> None:
     console = app.err if json else app.out
     with Window() as window:
         dialogue = Dialogue(bench=chosen.bench, console=console, by=app.user, read=window.line, note=note)
-        shown = dialogue.run(_first(chosen))
-    if shown.proposal is not None and shown.proposal.id is not None and (json or dialogue.is_decided):
-        _tell(app, chosen.bench, shown.proposal.id, json=json)
-    elif not dialogue.is_decided:
-        put(console, "nothing was approved\n")
+        dialogue.run(_first(chosen))
+    if dialogue.decided is None:
+        put(console, f"nothing was approved{', and your changes are dropped' if dialogue.has_draft else ''}\n")
+    number = dialogue.decided or (chosen.proposal_id if json and chosen.made is not None else None)
+    if number is not None:
+        _tell(app, chosen.bench, number, json=json)
 
 
 def _first(chosen: Chosen) -> "Review":

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from spy32.commands.window import Ended, Resized
 from spy32.console import Plain
 from spy32.desk import approve as desk
-from spy32.desk.shown import Review, review
+from spy32.desk.shown import Review
 from spy32.domain.trading import Mode
 from spy32.errors import Refused, Spy32Error, Usage
 from spy32.render import out
-from spy32.render.review import review_page
+from spy32.render.review import named, review_page
 from spy32.render.words import flat
 
 if TYPE_CHECKING:
@@ -40,14 +40,19 @@ class Dialogue:
         self._by = by
         self._note = note
         self._read = read
-        self.is_decided = False
+        self.decided: int | None = None
+        """The id of the proposal that was approved or declined."""
+        self.has_draft = False
+        """The last screen held changes that nobody approved."""
 
-    def run(self, shown: Review) -> Review:
-        """The last screen, after a decision (`is_decided`) or without one."""
+    def run(self, shown: Review) -> None:
+        """Until there is a decision or the person leaves, which changes nothing."""
         is_drawn = False
         while True:
             if not is_drawn:
                 out.show(self._console, review_page(shown))
+                self._record_viewing(shown.proposal.id if shown.proposal is not None else None)
+            self.has_draft = shown.draft is not None
             try:
                 after = self._step(shown)
             except Resized:
@@ -56,9 +61,9 @@ class Dialogue:
                 continue
             except Ended:
                 self._say("")
-                return shown
+                return
             if after is None:
-                return shown
+                return
             is_drawn = after is shown
             shown = after
 
@@ -91,7 +96,7 @@ class Dialogue:
         if made is not None and made.kind == "open":
             yield ("q", "quantity"), self._resize
             yield ("f", "floor"), self._refloor
-        if made is not None:
+        if made is not None and made.id is not None:
             yield ("d", "decline"), self._decline
 
     def _choices(self, shown: Review) -> str:
@@ -101,11 +106,15 @@ class Dialogue:
 
     def _after(self, error: Spy32Error, shown: Review) -> Review:
         """The screen after something was refused: redrawn when another window changed it, ended when it decided."""
-        self._say(f"not done: {error.message}")
-        if shown.proposal is None or shown.proposal.id is None or not isinstance(error, Refused):
-            return shown
-        now = desk.waiting(self._bench, shown.proposal.id)
-        return shown if now.hash == shown.proposal.hash else review(self._bench, shown.proposal.id)
+        after = desk.look_again(self._bench, shown) if isinstance(error, Refused) else shown
+        dropped = "; your changes are dropped" if shown.draft is not None and after is not shown else ""
+        self._say(f"not done: {error.message}{dropped}")
+        return after
+
+    def _record_viewing(self, number: int | None) -> None:
+        """Once a proposal: that a person has had it on the screen, so that it does not lapse unseen."""
+        if number is not None and not self._bench.store.was_viewed(number):
+            self._bench.store.record_viewing(number, self._by, self._bench.clock())
 
     # The answers.
 
@@ -114,14 +123,14 @@ class Dialogue:
         assert made is not None
         if made.mode is Mode.LIVE:
             digits = made.hash[:DIGITS]
-            is_yes = self._ask(f"LIVE: type {digits} to approve P{made.id}: ").strip().lower() == digits
+            is_yes = self._ask(f"LIVE: type {digits} to approve {named(shown)}: ").strip().lower() == digits
         else:
-            is_yes = self._is_yes(f"approve P{made.id}, hash {made.hash[:DIGITS]}? [y/N]: ")
+            is_yes = self._is_yes(f"approve {named(shown)}, hash {made.hash[:DIGITS]}? [y/N]: ")
         if not is_yes:
             self._say("not approved")
             return shown
-        desk.approve(self._bench, shown, by=self._by, note=self._note)
-        self.is_decided = True
+        self.decided = desk.approve(self._bench, shown, by=self._by, note=self._note).proposal_id
+        self._record_viewing(self.decided)
         return None
 
     def _decline(self, shown: Review, rest: str) -> Review | None:
@@ -133,7 +142,7 @@ class Dialogue:
             return shown
         note = rest or self._note or self._ask("a note on why (Enter for none): ").strip()
         desk.decline(self._bench, made.id, by=self._by, note=note)
-        self.is_decided = True
+        self.decided = made.id
         return None
 
     def _choose(self, shown: Review, rest: str) -> Review:

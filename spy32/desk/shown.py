@@ -8,7 +8,7 @@ from math import sqrt
 
 from spy32.desk.bench import Bench
 from spy32.domain.acting import Trade
-from spy32.domain.deciding import Approval, Finding, Proposal, Recommendation, Sizing
+from spy32.domain.deciding import Approval, Draft, Finding, Proposal, Recommendation, Sizing
 from spy32.domain.market import Right
 from spy32.domain.running import Run
 from spy32.domain.trading import CENT, MULTIPLIER, Account, Candidate, Exposure, Leg, Menu, Spread
@@ -63,6 +63,9 @@ class Review:
     at: datetime
     """The moment of the review; ages are counted to it."""
     proposal: Proposal | None = None
+    """What a yes would approve: the draft where there is one."""
+    draft: Draft | None = None
+    """What the person has changed on this screen, kept nowhere else."""
     candidate: Candidate | None = None
     then: Prices | None = None
     """At the run."""
@@ -79,6 +82,12 @@ class Review:
     approval: Approval | None = None
     trade: Trade | None = None
     """What a closing closes."""
+
+    @property
+    def name(self) -> str:
+        """`P31`, or `R31` where nothing is on record yet."""
+        number = self.proposal.id if self.proposal is not None else None
+        return f"R{self.run.id}" if number is None else f"P{number}"
 
     @property
     def loss_percent(self) -> Decimal:
@@ -114,13 +123,20 @@ class Review:
         return min(lowest, highest), highest
 
 
-def review(bench: Bench, proposal_id: int, *, sizing: Sizing | None = None) -> Review:
+def review(bench: Bench, proposal_id: int) -> Review:
     """The screen of a proposal as things are now; a market that does not answer leaves the stored quotes, and says so.
 
-    `sizing` is the one that an edit has just been judged by; without it the run's own is used where it is of this
-    candidate.
+    The bounds of its size are the run's own where they are of this candidate.
     """
-    proposal = bench.store.proposal(proposal_id)
+    return _review(bench, bench.store.proposal(proposal_id))
+
+
+def review_draft(bench: Bench, draft: Draft, sizing: Sizing | None) -> Review:
+    """The same screen of a proposal as a person has changed it; `sizing` is what the change was judged by."""
+    return replace(_review(bench, draft.proposal, sizing), draft=draft)
+
+
+def _review(bench: Bench, proposal: Proposal, sizing: Sizing | None = None) -> Review:
     view = bench.store.view(proposal.run_id)
     candidate = view.menu.find(proposal.candidate_id) if view.menu is not None else None
     if candidate is not None and candidate.spread.legs != proposal.legs:
@@ -147,7 +163,7 @@ def review(bench: Bench, proposal_id: int, *, sizing: Sizing | None = None) -> R
             *_notes(view, candidate),
         ),
         sizing=sizing or _run_sizing(view, candidate),
-        approval=bench.store.approval_of(proposal_id),
+        approval=bench.store.approval_of(proposal.id) if proposal.id is not None else None,
         trade=bench.store.trade(proposal.trade_id) if proposal.trade_id is not None else None,
     )
 

@@ -217,6 +217,18 @@ class Proposal:
 
 
 @value
+class Draft:
+    """A proposal as a person has changed it on the screen. It is on record only once it is approved."""
+
+    proposal: Proposal
+    """Its id is None where nothing is on record yet: a choice over the analyst's abstention."""
+    body: str
+    """The order body that goes with it."""
+    was_hash: str
+    """Hash of the proposal on record that it would change; empty where there is none."""
+
+
+@value
 class Approval:
     """A person's yes to one hash, at the quotes of one moment, until a time."""
 

@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import replace
 from datetime import datetime
 
-from spy32.domain.deciding import Approval, Proposal
+from spy32.domain.deciding import Approval, Draft, Proposal
 from spy32.errors import Refused, Usage
 from spy32.lifecycle import IN_FLIGHT, PROPOSAL, ProposalState, advance
 from spy32.records.base import Base, Change
@@ -82,26 +82,29 @@ class Desk(Base):
 
     def add_proposal(self, proposal: Proposal, *, body: str, at: datetime) -> Proposal:
         """The proposal with its id. An opening one lapses older unapproved ones of its profile."""
-        self.own_mode(proposal.mode)
         with self.changing(at, f"proposed to {proposal.kind}") as change:
-            if proposal.kind == "open":
-                self._lapse_older(change, proposal.profile)
-            noun = body_of(proposal, *COLUMNS)
-            number = change.insert(
-                "proposal",
-                run_id=proposal.run_id,
-                kind=proposal.kind,
-                state=ProposalState.PROPOSED,
-                profile=proposal.profile,
-                trade_id=proposal.trade_id,
-                created_at=change.at,
-                changed_at=change.at,
-                first_body=body_of(proposal, "id", "state"),
-                first_order_body=body,
-                **_content(proposal, noun, body),
-            )
-            change.subject = f"P{number}"
+            number = self._insert(change, proposal, body, ProposalState.PROPOSED)
         return replace(proposal, id=number, state=ProposalState.PROPOSED)
+
+    def _insert(self, change: Change, proposal: Proposal, body: str, state: ProposalState) -> int:
+        self.own_mode(proposal.mode)
+        if proposal.kind == "open":
+            self._lapse_older(change, proposal.profile)
+        number = change.insert(
+            "proposal",
+            run_id=proposal.run_id,
+            kind=proposal.kind,
+            state=state,
+            profile=proposal.profile,
+            trade_id=proposal.trade_id,
+            created_at=change.at,
+            changed_at=change.at,
+            first_body=body_of(proposal, "id", "state"),
+            first_order_body=body,
+            **_content(proposal, body),
+        )
+        change.subject = f"P{number}"
+        return number
 
     def _lapse_older(self, change: Change, profile: str) -> None:
         older = self.rows(
@@ -112,23 +115,18 @@ class Desk(Base):
                 "proposal", row["id"], state=ProposalState.LAPSED, changed_at=change.at, reason="a newer run proposed"
             )
 
-    def revise_proposal(self, proposal: Proposal, *, was_hash: str, body: str, at: datetime) -> Proposal:
-        """Another content for a proposal that nobody has decided on and nobody else has changed meanwhile."""
-        assert proposal.id is not None
-        self.own_mode(proposal.mode)
-        with self.changing(at, "proposal revised", f"P{proposal.id}") as change:
-            self._expect(proposal.id, ProposalState.PROPOSED, hash_=was_hash)
-            noun = body_of(proposal, *COLUMNS)
-            change.details["was_hash"] = was_hash
-            change.update("proposal", proposal.id, changed_at=change.at, **_content(proposal, noun, body))
-        return replace(proposal, state=ProposalState.PROPOSED)
+    def approve(self, approval: Approval, *, draft: Draft | None = None) -> Approval:
+        """The yes with its ids: only to a proposal that waits for one, and only to the hash that it has.
 
-    def approve(self, approval: Approval) -> Approval:
-        """The yes with its id: only to a proposal that waits for one, and only to the hash that it has."""
-        number = approval.proposal_id
-        with self.changing(approval.at, f"approved by {approval.by}", f"P{number}") as change:
-            self._expect(number, ProposalState.PROPOSED, hash_=approval.hash)
-            advance(PROPOSAL, ProposalState.PROPOSED, ProposalState.APPROVED)
+        A draft becomes the proposal in the same transaction; one without a proposal under it is added.
+        """
+        with self.changing(approval.at, f"approved by {approval.by}") as change:
+            if draft is not None and draft.proposal.id is None:
+                number = self._override(change, draft)
+            else:
+                number = approval.proposal_id
+                self._approve(change, number, approval.hash, draft)
+            approval = replace(approval, proposal_id=number)
             given = change.insert(
                 "approval",
                 proposal_id=number,
@@ -138,8 +136,26 @@ class Desk(Base):
                 until=instant(approval.until),
                 body=body_of(approval, "id"),
             )
-            change.update("proposal", number, state=ProposalState.APPROVED, changed_at=change.at, reason="")
         return replace(approval, id=given)
+
+    def _override(self, change: Change, draft: Draft) -> int:
+        """The proposal that a person makes of a run that has none."""
+        run_id = draft.proposal.run_id
+        made = self.proposal_of_run(run_id)
+        if made is not None:
+            raise Refused(f"R{run_id} has been overridden already: P{made.id} is {made.state}")
+        return self._insert(change, draft.proposal, draft.body, ProposalState.APPROVED)
+
+    def _approve(self, change: Change, number: int, hash_: str, draft: Draft | None) -> None:
+        change.subject = f"P{number}"
+        self._expect(number, ProposalState.PROPOSED, hash_=hash_ if draft is None else draft.was_hash)
+        advance(PROPOSAL, ProposalState.PROPOSED, ProposalState.APPROVED)
+        content: dict[str, object] = {}
+        if draft is not None:
+            self.own_mode(draft.proposal.mode)
+            change.details["was_hash"] = draft.was_hash
+            content = _content(draft.proposal, draft.body)
+        change.update("proposal", number, state=ProposalState.APPROVED, changed_at=change.at, reason="", **content)
 
     def move_proposal(
         self, proposal_id: int, *, was: ProposalState, now: ProposalState, at: datetime, reason: str = ""
@@ -186,13 +202,13 @@ class Desk(Base):
         return f"{row['state']} since {_clock(row['changed_at'])}{by}{why}"
 
 
-def _content(proposal: Proposal, noun: str, body: str) -> dict[str, object]:
-    """The columns that a revision replaces."""
+def _content(proposal: Proposal, body: str) -> dict[str, object]:
+    """The columns that a draft replaces when it is approved."""
     return {
         "hash": proposal.hash,
         "quantity": proposal.quantity,
         "max_loss_e4": ceiling_e4(proposal.max_loss),
-        "body": noun,
+        "body": body_of(proposal, *COLUMNS),
         "order_body": body,
     }
 

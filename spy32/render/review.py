@@ -77,15 +77,25 @@ def badges(shown: "Review", here: tzinfo | None = None) -> tuple[str, ...]:
         told.append(f"RECORDED MARKET: quotes of {both_zones(shown.market.as_of, here)}, not of now")
     elif shown.stale is not None:
         told.append(f"STORED QUOTES: {flat(shown.stale)}")
+    if shown.draft is not None:
+        told.append(f"DRAFT: {named(shown)}; it is kept only when you approve it")
     return tuple(told)
+
+
+def named(shown: "Review") -> str:
+    """What is decided on: `P31`, `P31 as changed here`, or `the choice for R31` over an abstention."""
+    if shown.draft is None:
+        return shown.name
+    return f"the choice for {shown.name}" if shown.draft.proposal.id is None else f"{shown.name} as changed here"
 
 
 def _heading(shown: "Review", here: tzinfo | None) -> str:
     made = shown.proposal
     if made is None:
-        return f"R{shown.run.id}: nothing was proposed; a candidate may be chosen here"
+        return f"{shown.name}: nothing was proposed; a candidate may be chosen here"
+    state = made.state if shown.draft is None else "draft"
     return (
-        f"P{made.id} ({made.state}): {made.kind} {count(made.quantity, 'contract')} of {made.underlying} "
+        f"{shown.name} ({state}): {made.kind} {count(made.quantity, 'contract')} of {made.underlying} "
         f"{legs_of(made.legs)} {human(made.strategy)} for {credit(made.limit_price)}"
     )
 

@@ -47,7 +47,7 @@ def deciding(shown: "Review", made: "Proposal", here: tzinfo | None = None) -> P
         pair("lapses", _lapse(shown, made, here)),
         pair("hash", made.hash[:8]),
     ]
-    return Pairs(name="proposal", title=f"Proposal P{made.id}", items=tuple(items))
+    return Pairs(name="proposal", title=f"Proposal {shown.name}", items=tuple(items))
 
 
 def _lapse(shown: "Review", made: "Proposal", here: tzinfo | None) -> str:
@@ -58,9 +58,10 @@ def _lapse(shown: "Review", made: "Proposal", here: tzinfo | None) -> str:
 def in_short(shown: "Review", made: "Proposal") -> Prose:
     """The last line above the question, since the top of a long screen may have scrolled away."""
     market = ", recorded market" if made.is_recorded else ""
+    draft = ", draft" if shown.draft is not None else ""
     what = f"{made.kind} {count(made.quantity, 'contract')} for {_our_price(made)}"
     loss = f"maximum loss {dollars(made.max_loss)}, {loss_percent(shown)} of the account"
-    return Prose(title="In short", text=f"P{made.id} ({made.mode}{market}): {what}; {loss}", tone="strong")
+    return Prose(title="In short", text=f"{shown.name} ({made.mode}{market}{draft}): {what}; {loss}", tone="strong")
 
 
 def _our_price(made: "Proposal") -> str:
