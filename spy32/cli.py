@@ -2,6 +2,7 @@
 
 import gc
 import json as jsonlib
+import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -262,6 +263,8 @@ def _stop(number: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """The console script."""
+    # Whatever is made from here on, folders above a home too, is for this user alone.
+    os.umask(os.umask(0o077) | 0o077)
     from spy32.console import open_closed_streams
 
     open_closed_streams()

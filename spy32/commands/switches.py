@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spy32.commands.common import Json, app_of
-from spy32.errors import BadSettings
+from spy32.errors import Spy32Error
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -50,7 +50,7 @@ def resume(ctx: typer.Context, json: Json = False) -> None:
 def _now_if_it_can_be_had(app: "App") -> "datetime | None":
     try:
         return app.clock()
-    except BadSettings:
+    except Spy32Error:  # settings that are wrong, or a home that live mode refuses
         return None
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from spy32.domain.running import Event
-from spy32.errors import StoreTrouble
 from spy32.records.base import Base
 from spy32.records.known import EVENT
-from spy32.records.trouble import translated
+from spy32.records.trouble import damage, translated
 from spy32.records.values import GENESIS, event_hash, reads_row, row_digest, when
 from spy32.schema import RECORDED
 
@@ -52,10 +51,7 @@ class Audit(Base):
         """`StoreTrouble` unless the history is whole, and every row that an order rests on is as it last saw it."""
         broken = self._verified(None, ACTED_ON).broken
         if broken is not None:
-            raise StoreTrouble(
-                f"the history of {self.path} is broken: {broken}; nothing was sent; `spy32 db restore` takes a backup, "
-                "`spy32 cancel` and `spy32 reconcile` still work"
-            )
+            raise damage(self.path, f"{broken}; nothing was sent")
 
     def _verified(self, head: str | None, tables: Sequence[str]) -> AuditReport:
         with self.consistent(), _any_text(self.db):

@@ -11,6 +11,7 @@ CERTIFICATION = "https://api.cert.tastyworks.com"
 """The sandbox of tastytrade; developer.tastytrade.com, "Sandbox"."""
 
 _PRODUCTION_HOSTS = ("api.tastyworks.com", "api.tastytrade.com")
+_XAI_HOST = "api.x.ai"
 _CERTIFICATION_HOSTS = ("api.cert.tastyworks.com", "api.cert.tastytrade.com")
 
 
@@ -79,6 +80,21 @@ def in_use(settings: Settings) -> Mapping[str, str]:
     if "yahoo" in sources:
         found["yahoo.url"] = settings.yahoo.url
     return found
+
+
+def foreign_tastytrade(settings: Settings) -> str | None:
+    """A line that says where the credentials go, when that is no host of tastytrade's for this mode."""
+    own = _CERTIFICATION_HOSTS if settings.mode is Mode.SANDBOX else _PRODUCTION_HOSTS
+    if _host(tastytrade_address(settings)) in own:
+        return None
+    return f"tastytrade.url is {settings.tastytrade.url}, not {own[0]}: the client secret and the tokens are sent there"
+
+
+def foreign_xai(settings: Settings) -> str | None:
+    """The same of xAI's key; a regional host is xAI's own too."""
+    if f".{_host(settings.xai.url)}".endswith(f".{_XAI_HOST}"):
+        return None
+    return f"xai.url is {settings.xai.url}, not {_XAI_HOST}: the key is sent there"
 
 
 def other_modes_host(settings: Settings) -> str | None:

@@ -10,6 +10,8 @@ from spy32.settings.model import Locations
 
 _OTHERS = 0o077
 """Every permission of group and others."""
+_WRITES = 0o022
+"""Theirs to write."""
 
 
 def locations(env: Mapping[str, str], home_flag: str | None) -> Locations:
@@ -41,6 +43,19 @@ def loose_permissions(path: Path, mode_bits: int | None, has_secrets: bool, mode
     if mode is Mode.LIVE:
         raise BadSettings(line)
     return line
+
+
+def writable_by_others(places: Mapping[Path, int | None]) -> str | None:
+    """What is wrong with the first place that others may write to, and the chmod that mends it; None when all is well.
+
+    Whoever can write there decides what is traded. `places` hold permission bits, None where there is nothing.
+    """
+    from shlex import quote
+
+    for path, bits in places.items():
+        if bits is not None and bits & _WRITES:
+            return f"{path} can be written by others (mode {bits & 0o777:03o}); chmod go-w {quote(str(path))}"
+    return None
 
 
 def _in_one(home: Path) -> Locations:

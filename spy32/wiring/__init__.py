@@ -39,6 +39,8 @@ __all__ = ["PAPER_ACCOUNT", "App", "Clockwork", "log_traceback"]
 class App(Base):
     """What a command gets: settings, places, consoles, and builders of everything that acts."""
 
+    _has_said_xai: bool = False
+
     @property
     def _refused(self) -> Path:
         return self.locations.state / f"tastytrade-refused-{self.settings.mode}.json"
@@ -104,8 +106,13 @@ class App(Base):
         self, settings: Settings, store: "Store", run_id: int, *, version: str, role: str, seed: int
     ) -> "Analyst":
         """Grok with one prompt version, its attempts written down under `run_id`."""
+        from spy32.settings.addresses import foreign_xai
         from spy32.wiring.analysts import grok
 
+        elsewhere = foreign_xai(settings)
+        if elsewhere is not None and not self._has_said_xai:
+            self._has_said_xai = True
+            self.warn(elsewhere)
         return grok(
             settings,
             version=version,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from spy32.console import let_go
 from spy32.domain.trading import Mode
-from spy32.errors import Damage, Spy32Error, StoreTrouble, Usage
+from spy32.errors import Damage, NotPermitted, Spy32Error, StoreTrouble, Usage
 from spy32.settings import Locations, Settings
 from spy32.wiring.clockwork import Clockwork
 from spy32.wiring.process import absolute, console, dotenv_text, mode_bits, read
@@ -65,11 +65,18 @@ class Base:
         return found
 
     def _check_permissions(self, found: "Resolved") -> None:
-        from spy32.settings.paths import loose_permissions
+        from spy32.settings.paths import loose_permissions, writable_by_others
 
+        mode, places = found.settings.mode, self.locations
+        if mode is Mode.LIVE:
+            kept = (places.config, places.dotenv, places.database(mode))
+            folders = (places.config.parent, places.data, places.state, places.locks)
+            loose = writable_by_others({path: mode_bits(path) for path in (*folders, *kept)})
+            if loose is not None:
+                raise NotPermitted(f"{loose}; live mode needs that")
         for path in (self.locations.config, self.locations.dotenv):
             has_secrets = str(path) in found.secret_files
-            warning = loose_permissions(path, mode_bits(path), has_secrets, found.settings.mode)
+            warning = loose_permissions(path, mode_bits(path), has_secrets, mode)
             if warning is not None:
                 self.warn(warning)
 

@@ -40,9 +40,13 @@ class Line:
         """`BadSettings` when a credential is missing; the log-in itself comes with the first question."""
         from spy32.clients.tastytrade.refusals import Refusals
         from spy32.clients.tastytrade.session import Session
+        from spy32.settings.addresses import foreign_tastytrade
         from spy32.settings.checks import broker_secrets
 
         secret, token = self.secrets or broker_secrets(self.settings)
+        elsewhere = foreign_tastytrade(self.settings)
+        if elsewhere is not None:
+            self.warn(elsewhere)
         refusals = Refusals(self.refused, self.clock, secret, token) if self.refused is not None else None
         return Session(self._http(None), secret, token, self.clock, self.warn, refusals)
 
