@@ -143,18 +143,29 @@ def expiration_of_week(friday: date) -> date:
     return friday if closure(friday) is None else previous_session(friday).day
 
 
+def last_trading_day(expiration: date) -> date:
+    """The last session of options of that expiration: a date on a closed day gives way to the session before it.
+
+    Until 2015 monthly options were dated on a Saturday, and some feeds date the weekly ones on Good Friday.
+    """
+    return expiration if closure(expiration) is None else previous_session(expiration).day
+
+
+def days_to_expiration(expiration: date, today: date) -> int:
+    """DTE: calendar days until the last trading day, below zero once it has passed."""
+    return (last_trading_day(expiration) - today).days
+
+
 def nearest_expiration(listed: Iterable[date], today: date, target_dte: int, tolerance: int) -> date | None:
-    """The listed date nearest `target_dte` calendar days from today, at most `tolerance` off; of two the earlier."""
-    off = {day: abs((day - today).days - target_dte) for day in listed if day >= today}
+    """The listed date nearest `target_dte` days to expiration, at most `tolerance` off; of two the earlier."""
+    days_left = {day: days_to_expiration(day, today) for day in listed}
+    off = {day: abs(days - target_dte) for day, days in days_left.items() if days >= 0}
     near = [day for day, days in off.items() if days <= tolerance]
     return min(near, key=lambda day: (off[day], day), default=None)
 
 
 def years_to_expiration(now: datetime, expiration: date) -> float:
-    """Years of 365 days until the close of the expiration's session; 0 once it has passed.
-
-    An expiration on a closed day (until 2015 monthly options were dated on a Saturday) ends with the session before.
-    """
+    """Years of 365 days until the close of the last trading day; 0 once it has passed."""
     last = session(expiration) or previous_session(expiration)
     left: float = (last.close - _aware(now)) / YEAR
     return max(0.0, left)

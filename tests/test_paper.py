@@ -96,15 +96,15 @@ def test_a_resting_target_lives_until_its_contracts_trade_no_more() -> None:
     assert broker.order(resting.broker_id).state is OrderState.EXPIRED
 
 
-def test_an_expiration_on_a_closed_day_ends_with_that_day() -> None:
+def test_an_expiration_on_a_closed_day_ends_with_its_last_trading_day() -> None:
     clock = ManualClock()
     broker = paper(clock=clock, settings=Settings())
     saturday = datetime(2025, 11, 8).date()
     legs = tuple(replace(leg, action=leg.action.closing, expiration=saturday) for leg in builders.spread().legs)
     order = broker._ledger.paper_put(broker_order(legs), clock())
-    clock.at = datetime(2025, 11, 8, 20, tzinfo=UTC)
+    clock.at = LAST.replace(minute=14)
     assert broker.order(order.broker_id).state is OrderState.WORKING
-    clock.at = datetime(2025, 11, 9, 20, tzinfo=UTC)
+    clock.at = LAST
     assert broker.order(order.broker_id).state is OrderState.EXPIRED
 
 

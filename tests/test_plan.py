@@ -108,6 +108,16 @@ def test_the_last_exit_is_the_session_before_expiration() -> None:
     assert plan.last_exit(date(2025, 11, 28), builders.TODAY) == date(2025, 11, 26)  # Thanksgiving between
 
 
+def test_an_expiration_dated_on_a_closed_day_is_planned_by_its_last_trading_day() -> None:
+    # Good Friday 2027-03-26: the options stop trading on Thursday 25.
+    good_friday, opened = date(2027, 3, 26), date(2027, 2, 22)
+    assert plan.last_exit(good_friday, opened) == date(2027, 3, 24)
+    assert plan.time_exit(good_friday, opened, SETTINGS) == plan.time_exit(date(2027, 3, 25), opened, SETTINGS)
+    # Juneteenth 2026 is a Friday; a Saturday is what monthly options were dated on until 2015.
+    assert plan.last_exit(date(2026, 6, 19), date(2026, 5, 18)) == date(2026, 6, 17)
+    assert plan.last_exit(date(2014, 11, 22), date(2014, 10, 20)) == date(2014, 11, 20)
+
+
 @given(st.dates(date(2025, 1, 2), date(2026, 10, 1)), st.integers(0, 45))
 def test_a_time_exit_is_a_session_after_the_opening_and_before_the_last_exit(opened: date, days: int) -> None:
     if closure(opened) is not None:

@@ -293,9 +293,9 @@ def test_the_ends_of_the_tolerance_are_within_it() -> None:
 
 
 def test_of_two_as_near_the_earlier_is_taken_and_that_is_said() -> None:
-    rows = m.expiration_rows(listed(b.TODAY, 31, 33), b.TODAY, 32, 3)
-    assert chosen(rows).dte == 31
-    assert chosen(rows).note == "as near as 2025-11-08, and earlier; Fri 2025-11-07 is not listed"
+    rows = m.expiration_rows(listed(b.TODAY, 29, 31), b.TODAY, 30, 3)
+    assert chosen(rows).dte == 29
+    assert chosen(rows).note == "as near as 2025-11-06, and earlier; Wed 2025-11-05 is not listed"
 
 
 def test_with_none_within_the_tolerance_none_is_taken() -> None:

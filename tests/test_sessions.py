@@ -18,8 +18,10 @@ from spy32.sessions import (
     WEEKDAYS,
     clock_time,
     closure,
+    days_to_expiration,
     expiration_of_week,
     last_slot,
+    last_trading_day,
     market_date,
     nearest_expiration,
     new_york,
@@ -225,10 +227,26 @@ def test_the_nearest_expiration_to_a_christmas_target_is_the_day_before() -> Non
     assert nearest_expiration(listed, date(2026, 11, 23), 32, 3) == date(2026, 12, 24)
 
 
+@pytest.mark.parametrize(
+    ("dated", "last"),
+    [
+        (date(2027, 3, 26), date(2027, 3, 25)),  # Good Friday
+        (date(2027, 3, 25), date(2027, 3, 25)),
+        (date(2026, 6, 19), date(2026, 6, 18)),  # Juneteenth
+        (date(2014, 11, 22), date(2014, 11, 21)),  # a Saturday, as monthly options were dated until 2015
+    ],
+)
+def test_days_to_expiration_end_with_the_last_trading_day(dated: date, last: date) -> None:
+    assert last_trading_day(dated) == last
+    assert days_to_expiration(dated, last - timedelta(days=32)) == 32
+    assert nearest_expiration([dated], last - timedelta(days=32), 32, 0) == dated
+    assert nearest_expiration([dated], last + timedelta(days=1), 0, 3) is None
+
+
 def test_of_two_expirations_equally_far_off_the_earlier_is_taken() -> None:
     today = date(2026, 11, 23)
-    listed = [today + timedelta(days=34), today + timedelta(days=30)]
-    assert nearest_expiration(listed, today, 32, 3) == today + timedelta(days=30)
+    listed = [today + timedelta(days=30), today + timedelta(days=28)]
+    assert nearest_expiration(listed, today, 29, 3) == today + timedelta(days=28)
 
 
 def test_an_expiration_beyond_the_tolerance_is_not_taken() -> None:
@@ -247,12 +265,13 @@ def test_the_nearest_expiration_is_listed_near_and_unbeaten(offs: list[int], tar
     today = date(2026, 11, 23)
     listed = [today + timedelta(days=off) for off in offs]
     found = nearest_expiration(listed, today, target, tolerance)
-    distances = [abs(off - target) for off in offs]
+    left = [days_to_expiration(day, today) for day in listed]
+    distances = [abs(days - target) for days in left if days >= 0]
     if found is None:
         assert all(distance > tolerance for distance in distances)
     else:
         assert found in listed
-        assert abs((found - today).days - target) == min(distances) <= tolerance
+        assert abs(days_to_expiration(found, today) - target) == min(distances) <= tolerance
 
 
 @pytest.mark.parametrize(

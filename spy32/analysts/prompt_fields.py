@@ -25,7 +25,7 @@ from spy32.domain.market import DailyBar, Datum
 from spy32.domain.plain_text import plain
 from spy32.domain.trading import MULTIPLIER, Candidate, Strategy
 from spy32.rules.plan import last_exit, time_exit
-from spy32.sessions import closure, market_date, new_york, session
+from spy32.sessions import closure, days_to_expiration, market_date, new_york, session
 from spy32.settings import Settings
 
 PATH = re.compile(r"[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_^-]+)+")
@@ -234,7 +234,7 @@ def portfolio(sheet: Sheet, briefing: Briefing) -> list[str]:
 def _held(sheet: Sheet, path: str, held: Held, briefing: Briefing) -> str:
     right = RIGHTS.get(held.strategy, "spread")
     name = f"{ticker(held.underlying)} {right} {strike(held.short_strike)}/{strike(held.long_strike)}"
-    days = f"{(held.expiration - market_date(briefing.as_of)).days} days left"
+    days = f"{days_to_expiration(held.expiration, market_date(briefing.as_of))} days left"
     share = _share(held.max_loss, briefing.net_liquidation)
     return sheet.line(
         Sent(path=path, text=name, note=f"{held.expiration}, {days}"),

@@ -12,14 +12,14 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 from spy32.domain.acting import BrokerOrder, DryRun, Fill, Transaction
-from spy32.domain.market import LegQuotes, Right
+from spy32.domain.market import LegQuotes, Right, has_other_root, underlying_of
 from spy32.domain.trading import CENT, MULTIPLIER, Account, Action, Leg, Mode, Position
-from spy32.errors import BrokerRefused, Unavailable
+from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import FINAL, OrderState
 from spy32.ports import Clock, Ledger, Market
 from spy32.rules import costs
 from spy32.rules.pricing import natural_and_mid
-from spy32.sessions import market_date, session
+from spy32.sessions import last_trading_day, market_date, session
 from spy32.settings import Settings
 
 STATES = {
@@ -101,10 +101,10 @@ class PaperBroker:
         return self._tried(self._known(broker_id))
 
     def todays_orders(self) -> tuple[BrokerOrder, ...]:
-        return self._ledger.paper_orders()
+        return self._listed()
 
     def search(self, since: date) -> tuple[BrokerOrder, ...]:
-        return self._ledger.paper_orders()
+        return self._listed()
 
     def replace(self, broker_id: str, body: str) -> BrokerOrder:
         """The working order gives way to a new one at another price; legs and unfilled quantity stay."""
@@ -134,9 +134,7 @@ class PaperBroker:
 
     def _reserved(self) -> Decimal:
         """Buying power that working orders would use up, each by itself; one that frees some reserves nothing."""
-        working = (
-            order for order in self._ledger.paper_orders() if order.state not in FINAL and not self._is_over(order)
-        )
+        working = (order for order in self._listed() if order.state not in FINAL and not self._is_over(order))
         return sum((max(self._use(order), Decimal(0)) for order in working), Decimal(0))
 
     def _use(self, order: BrokerOrder) -> Decimal:
@@ -168,25 +166,28 @@ class PaperBroker:
         return self._known(order.broker_id)
 
     def _known(self, broker_id: str) -> BrokerOrder:
-        found = next((order for order in self._ledger.paper_orders() if order.broker_id == broker_id), None)
+        found = next((order for order in self._listed() if order.broker_id == broker_id), None)
         if found is None:
             raise BrokerRefused(f"the paper broker knows no order {broker_id}")
         return found
+
+    def _listed(self) -> tuple[BrokerOrder, ...]:
+        return tuple(map(_without_other_roots, self._ledger.paper_orders()))
 
     def _is_over(self, order: BrokerOrder) -> bool:
         """A Day order lives as long as its New York day, any other until its contracts trade no more."""
         now = self._clock()
         if json.loads(order.body)["time-in-force"] == "Day":
             return order.placed_at is not None and market_date(order.placed_at) < market_date(now)
-        last = min(leg.expiration for leg in order.legs)
-        here = session(last)
-        return market_date(now) > last if here is None else now >= here.option_close
+        last = session(last_trading_day(min(leg.expiration for leg in order.legs)))
+        assert last is not None
+        return now >= last.option_close
 
     def _quotes(self, legs: Sequence[Leg]) -> LegQuotes | None:
         assert self._market is not None
         try:
-            return self._market.quotes(legs[0].root.strip(), legs)
-        except Unavailable:
+            return self._market.quotes(underlying_of(legs[0].root.strip()), legs)
+        except (Unavailable, Unusable):
             # Without a quote there is no trade; the order rests and the next read tries again.
             return None
 
@@ -207,6 +208,16 @@ class PaperBroker:
         """The fill rule in words, kept with every paper trade."""
         share = self._settings.paper.fill_share
         return f"paper fill, whole and at our limit, once it is at or below mid less {share} of half of (mid - natural)"
+
+
+def _without_other_roots(order: BrokerOrder) -> BrokerOrder:
+    """The order; one of contracts that go by another root than their ticker ends as cancelled.
+
+    0.3.0 took such orders and could neither fill nor cancel them.
+    """
+    if order.state in FINAL or not any(has_other_root(underlying_of(leg.root.strip())) for leg in order.legs):
+        return order
+    return changed(order, status="Cancelled", state=OrderState.CANCELLED, reason="contracts of another root")
 
 
 def parsed(body: str) -> BrokerOrder:

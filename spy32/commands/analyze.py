@@ -88,9 +88,12 @@ def known(option: str, typed: str | None, names: tuple[str, ...]) -> None:
 
 def _settings(app: "App", asked: Request) -> "Settings":
     """The settings of the profile, with `--dte` on top."""
-    from spy32.settings.profiles import for_profile
+    from spy32.settings.profiles import check_root, for_profile
+    from spy32.wiring.markets import is_recorded
 
     settings = for_profile(app.settings, asked.profile)
+    if not is_recorded(asked.market or settings.market.chain[0]):
+        check_root(settings, asked.profile)
     if asked.dte is None:
         return settings
     if asked.dte not in settings.dte.available:

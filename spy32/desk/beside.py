@@ -7,6 +7,7 @@ from spy32.desk import history, target
 from spy32.desk.bench import Bench
 from spy32.desk.history import Gone, Pool
 from spy32.domain.acting import BrokerOrder, Order, Trade, TransactionKind
+from spy32.domain.market import underlying_of
 from spy32.errors import Spy32Error
 from spy32.lifecycle import FINAL, OrderState, TradeState
 from spy32.sessions import market_date, new_york
@@ -176,7 +177,7 @@ def _explained(
 
 def _is_about(trade: Trade, each: Holding) -> bool:
     """A contract of an assigned trade, or the shares that came of it."""
-    return each.symbol in {leg.symbol for leg in trade.legs} | {leg.root.strip() for leg in trade.legs}
+    return each.symbol in {leg.symbol for leg in trade.legs} | {underlying_of(leg.root.strip()) for leg in trade.legs}
 
 
 def _by_order(other: Foreign) -> str:

@@ -170,6 +170,7 @@ def _account_findings(bench: Bench, proposal: Proposal) -> tuple[Finding, ...]:
     exposure = bench.store.exposure(run_id=proposal.run_id, today=today, week_start=week_start(today), but=proposal.id)
     return (
         *limits.check_proposal(proposal, account, exposure, bench.settings, now),
+        *limits.on_root(proposal),
         *limits.on_order(proposal, _others(bench, proposal)),
     )
 

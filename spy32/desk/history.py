@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from spy32.desk.bench import Bench
 from spy32.domain.acting import Adoption, Trade, Transaction, TransactionKind
+from spy32.domain.market import underlying_of
 from spy32.domain.trading import MULTIPLIER, Leg, Mode
 from spy32.errors import Spy32Error
 from spy32.lifecycle import TradeState
@@ -256,7 +257,7 @@ def _taken(trade: Trade, spreads: dict[str, int], pool: Pool) -> tuple[Transacti
 
 def _shares(trade: Trade, lines: Sequence[Transaction], pool: Pool) -> tuple[Transaction, ...]:
     """The shares that assignment and exercise of these contracts moved, on the same days."""
-    ticker = trade.legs[0].root.strip()
+    ticker = underlying_of(trade.legs[0].root.strip())
     turned = [line for line in lines if line.kind in (TransactionKind.ASSIGNMENT, TransactionKind.EXERCISE)]
     left = sum((line.quantity for line in turned), Decimal(0)) * MULTIPLIER
     days = {market_date(line.at) for line in turned}

@@ -306,6 +306,7 @@ def limits_now(bench: Bench, proposal: Proposal, account: Account, now: datetime
     found = (
         *limits.check_proposal(proposal, account, exposure, bench.settings, now),
         *limits.clocks(bench.account.clock_ahead(), proposal.mode),
+        *limits.on_root(proposal, blocks=False),
     )
     why = eligible.unfit(proposal, bench.store.view(proposal.run_id).recommendation, bench.settings)
     return found if why is None else (*found, Finding(rule="prompt", message=why))

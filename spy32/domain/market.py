@@ -78,6 +78,16 @@ def roots_of(underlying: str) -> tuple[str, ...]:
     return ("SPXW", "SPX") if underlying == "SPX" else (underlying,)
 
 
+def underlying_of(root: str) -> str:
+    """The ticker that quotes of this root are asked for."""
+    return "SPX" if root in roots_of("SPX") else root
+
+
+def has_other_root(underlying: str) -> bool:
+    """Whether its options go by another root than its ticker, which orders and settlement cannot follow yet."""
+    return roots_of(underlying) != (underlying,)
+
+
 @value
 class Chain:
     """Quotes of one underlying at one instant, any number of expirations."""

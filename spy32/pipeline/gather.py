@@ -11,7 +11,7 @@ from spy32.domain.market import Chain, Datum, Dividend, MarketSnapshot, Tried
 from spy32.errors import Spy32Error, Unavailable, Unusable
 from spy32.pipeline.sources import Inquiry, Round, Sources
 from spy32.ports import Market
-from spy32.sessions import market_date, nearest_expiration
+from spy32.sessions import days_to_expiration, market_date, nearest_expiration
 from spy32.settings import Settings
 
 T = TypeVar("T")
@@ -176,7 +176,7 @@ def _snapshot(
         is_recorded=sources.is_recorded,
         chain=chain,
         target=found.target,
-        dte=(found.target - wanted.today).days,
+        dte=days_to_expiration(found.target, wanted.today),
         history=asked.history.answer or (),  # type: ignore[arg-type]
         volatility=asked.levels or _missing(INDICES, asked.volatility, "percent"),
         volatility_history=asked.vix_history.answer or (),
@@ -234,7 +234,7 @@ def _target(listed: tuple[date, ...], today: date, settings: Settings) -> date:
     found = nearest_expiration(listed, today, aim, tolerance)
     if found is not None:
         return found
-    ahead = sorted(((day - today).days for day in listed), key=lambda days: abs(days - aim))
+    ahead = sorted((days_to_expiration(day, today) for day in listed), key=lambda days: abs(days - aim))
     nearest = f"the nearest is {ahead[0]} days away" if ahead else "none is listed"
     raise Unusable(f"no expiration within {tolerance} days of {aim} days: {nearest}", gate="expiration")
 

@@ -13,7 +13,7 @@ from spy32.render.out import is_ascii, is_screen, show
 from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
 from spy32.render.payoff import NARROW
 from spy32.render.words import age, both_zones, count, flat, milliseconds, price, price_of
-from spy32.sessions import closure, market_date, nearest_expiration, new_york, session
+from spy32.sessions import closure, days_to_expiration, market_date, nearest_expiration, new_york, session
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -314,17 +314,19 @@ class ExpirationRow:
 
 def expiration_rows(listed: Iterable[date], today: date, aim: int, tolerance: int) -> tuple[ExpirationRow, ...]:
     """Every expiration from today on, with the one that a run would take, and why it is that one."""
-    days = sorted({each for each in listed if each >= today})
+    days = sorted({each for each in listed if days_to_expiration(each, today) >= 0})
     chosen = nearest_expiration(days, today, aim, tolerance)
     explained = (
-        chosen if chosen is not None else min(days, key=lambda each: abs((each - today).days - aim), default=None)
+        chosen
+        if chosen is not None
+        else min(days, key=lambda each: abs(days_to_expiration(each, today) - aim), default=None)
     )
     return tuple(
         ExpirationRow(
             day=each,
-            dte=(each - today).days,
-            distance=(each - today).days - aim,
-            is_near=abs((each - today).days - aim) <= tolerance,
+            dte=days_to_expiration(each, today),
+            distance=days_to_expiration(each, today) - aim,
+            is_near=abs(days_to_expiration(each, today) - aim) <= tolerance,
             is_chosen=each == chosen,
             note="; ".join(_notes(each, days, today + timedelta(days=aim), explained, chosen)),
         )
@@ -334,9 +336,9 @@ def expiration_rows(listed: Iterable[date], today: date, aim: int, tolerance: in
 
 def _notes(each: date, days: Sequence[date], ideal: date, explained: date | None, chosen: date | None) -> list[str]:
     notes = []
-    off = abs((each - ideal).days)
+    off = abs(days_to_expiration(each, ideal))
     if each == explained:
-        even = [other for other in days if other > each and abs((other - ideal).days) == off]
+        even = [other for other in days if other > each and abs(days_to_expiration(other, ideal)) == off]
         why = "the nearest" if not even else f"as near as {even[0]}, and earlier"
         notes.append(why if chosen is not None else "the nearest, but outside the tolerance")
         if off:

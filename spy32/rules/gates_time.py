@@ -6,7 +6,16 @@ from itertools import pairwise
 from spy32.domain.market import DailyBar, Dividend, Gate, roots_of
 from spy32.domain.trading import Strategy
 from spy32.rules.gate_parts import Grounds, Looked, Quotes, counted, kept, passed, skipped, stopped, warned
-from spy32.sessions import Session, closure, market_date, new_york, previous_session, session, sessions_between
+from spy32.sessions import (
+    Session,
+    closure,
+    days_to_expiration,
+    market_date,
+    new_york,
+    previous_session,
+    session,
+    sessions_between,
+)  # fmt: skip
 
 SETTLED = timedelta(minutes=20)
 """After the open: a feed that is a quarter of an hour late shows the session only from 09:45 on."""
@@ -66,7 +75,8 @@ def same_day_trades(quotes: Quotes, grounds: Grounds) -> Looked:
 
 def expiration(quotes: Quotes, grounds: Grounds) -> Looked:
     """The target is listed, not past, and as many days away as the snapshot says."""
-    target, days = grounds.snapshot.target, (grounds.snapshot.target - grounds.today).days
+    target = grounds.snapshot.target
+    days = days_to_expiration(target, grounds.today)
     figure = f"{target}, {counted(days, 'day')}, {counted(len(quotes), 'quote')}"
     limit = "listed and not past"
     good = bool(quotes) and days >= 0 and days == grounds.snapshot.dte

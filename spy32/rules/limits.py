@@ -7,6 +7,7 @@ from math import isnan
 
 from spy32.domain.acting import BrokerOrder
 from spy32.domain.deciding import CLOCK_TOLERANCE, Finding, Proposal
+from spy32.domain.market import has_other_root
 from spy32.domain.trading import Account, Candidate, Exposure, Leg, Mode
 from spy32.lifecycle import FINAL
 from spy32.rules import conditions
@@ -65,6 +66,17 @@ def on_order(proposal: Proposal, orders: Sequence[BrokerOrder]) -> Iterator[Find
             if leg.symbol in symbols:
                 message = f"{_words(leg)} is in order {order.broker_id} at the broker ({order.status})"
                 yield _over("duplicate", message, leg.symbol, "no leg twice")
+
+
+def on_root(proposal: Proposal, *, blocks: bool = True) -> Iterator[Finding]:
+    """Contracts that go by another root than the ticker are not sent: their ticks and settlement are their own.
+
+    `approve` notes it and `execute` refuses, so that nothing of the kind is ever `sent`.
+    """
+    if proposal.kind == "open" and has_other_root(proposal.underlying):
+        root = proposal.legs[0].root.strip()
+        message = f"options of {proposal.underlying} go by the root {root}, which spy32 can look at and not send"
+        yield Finding(rule="root", message=message, figure=root, limit=proposal.underlying, blocks=blocks)
 
 
 def clocks(ahead: float | None, mode: Mode) -> Iterator[Finding]:

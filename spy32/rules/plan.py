@@ -19,7 +19,15 @@ from spy32.lifecycle import ProposalState
 from spy32.options.spreads import breakevens, max_loss
 from spy32.rules import costs
 from spy32.rules.pricing import is_on_tick, percent, worth
-from spy32.sessions import closure, market_date, next_session, previous_session, session
+from spy32.sessions import (
+    closure,
+    days_to_expiration,
+    last_trading_day,
+    market_date,
+    next_session,
+    previous_session,
+    session,
+)  # fmt: skip
 from spy32.settings import Settings
 
 LONG_DTE = 28
@@ -73,8 +81,8 @@ def _on_tick(price: Decimal, tick: Decimal, rounding: str) -> Decimal:
 
 
 def last_exit(expiration: date, opened: date) -> date:
-    """The session before expiration; a trade opened later than that is left on the day it was opened."""
-    return max(previous_session(expiration).day, opened)
+    """The session before the last trading day; a trade opened later than that is left on the day it was opened."""
+    return max(previous_session(last_trading_day(expiration)).day, opened)
 
 
 def time_exit(expiration: date, opened: date, settings: Settings) -> date | None:
@@ -82,12 +90,13 @@ def time_exit(expiration: date, opened: date, settings: Settings) -> date | None
 
     A closed day gives way to the session before it. None when the last exit comes no later.
     """
-    dte = (expiration - opened).days
+    end = last_trading_day(expiration)
+    dte = (end - opened).days
     if dte <= SHORT_DTE:
         return None
     at = settings.exit.time_exit_dte
     left = at if dte >= LONG_DTE and at < dte else dte * 2 // 3
-    day = expiration - timedelta(days=left)
+    day = end - timedelta(days=left)
     if closure(day) is not None:
         day = previous_session(day).day
     if day <= opened:
@@ -105,7 +114,8 @@ def _words(exits: ExitPlan, spread: Spread, settings: Settings) -> str:
     leave, stop = exits.time_exit, exits.stop
     parts = [f"close at {exits.profit_target} or less ({percent(settings.exit.profit_target)} of the credit kept)"]
     if leave is not None:
-        parts.append(f"on {leave}, {(spread.expiration - leave).days} days before expiration, at any rate")
+        days = days_to_expiration(spread.expiration, leave)
+        parts.append(f"on {leave}, {days} days before expiration, at any rate")
     parts.append(f"never held past {exits.last_exit}")
     if stop < spread.width:
         parts.append(f"alarm when closing costs {stop} or more")

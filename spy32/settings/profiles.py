@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
+from spy32.domain.market import has_other_root, roots_of
 from spy32.errors import BadSettings
 from spy32.settings.keys import nearest
 from spy32.settings.model import Choice, Dte, Limits, Profile, Settings
@@ -27,6 +28,16 @@ def for_profile(settings: Settings, name: str) -> Settings:
         limits=replace(settings.limits, **tightened) if tightened else settings.limits,
         dte=settings.dte if profile.dte is None else replace(settings.dte, default=profile.dte),
     )
+
+
+def check_root(settings: Settings, name: str) -> None:
+    """`BadSettings` for a profile whose options go by another root than its ticker: its trades could not be sent."""
+    ticker = settings.profiles[name].underlying
+    if has_other_root(ticker):
+        raise BadSettings(
+            f"profile.{name}.underlying is {ticker}, whose options go by the root {roots_of(ticker)[0]}: spy32 "
+            "can look at a recorded chain of them, and not trade them yet"
+        )
 
 
 def looser(profile: Profile, limits: Limits) -> Iterator[tuple[str, Any, Any]]:
