@@ -249,7 +249,7 @@ def template(folder: Path, *, approved: bool = True) -> Template:
         )
         if approved:
             _document(home, *found.words_to_approve)
-    _import_everything()
+    import_everything()
     return found
 
 
@@ -260,7 +260,7 @@ def _document(home: LiveHome, *words: str) -> dict[str, Any]:
     return found
 
 
-def _import_everything() -> None:
+def import_everything() -> None:
     """Once here instead of in every child."""
     for module in pkgutil.walk_packages(spy32.__path__, "spy32."):
         if not module.name.endswith("__main__"):

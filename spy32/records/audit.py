@@ -131,6 +131,9 @@ class Audit(Base):
                 return _deleted({key: known[key]})
             if known[key].digest != row_digest(dict(row)):
                 return f"row {number} of {table} was changed by hand"
+            entry = self.db.execute("select event_id from last_event where row = ?", (key,)).fetchone()
+            if entry is None or entry["event_id"] != known[key].event_id:
+                return f"the entry of {key} in last_event was changed by hand"
         return None
 
 

@@ -16,10 +16,10 @@ from spy32.records.trouble import backups_of, damage, printable, translated
 from spy32.records.values import UNREADABLE
 from spy32.schema import MIGRATIONS, VERSION, Migration, migrate, schema_faults, version_of
 
-RECENT_EVENTS = 200
-"""Ten weekly runs and what came of them; about 10 ms."""
+RECENT_EVENTS = 100
+"""Some weekly runs and what came of them; about 10 ms."""
 FEW_BYTES = 16 * 2**20
-"""Years of weekly runs; SQLite looks through them in about 20 ms."""
+"""Years of weekly runs; SQLite looks through them in about 10 ms."""
 
 
 def backup_path(path: Path, at: datetime, *, note: str = "") -> Path:
@@ -64,7 +64,7 @@ class Upkeep(Audit):
         with translated(self.path):
             pages, size = (self.db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
             if pages * size <= FEW_BYTES:
-                found = self.db.execute("pragma quick_check(1)").fetchone()[0]
+                found = self.db.execute("pragma integrity_check(1)").fetchone()[0]
                 if found != "ok":
                     return printable(found)
         return self.first_recent_fault(RECENT_EVENTS)

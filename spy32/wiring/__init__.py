@@ -106,6 +106,7 @@ class App(Base):
         self, settings: Settings, store: "Store", run_id: int, *, version: str, role: str, seed: int
     ) -> "Analyst":
         """Grok with one prompt version, its attempts written down under `run_id`."""
+        from spy32.records.spending import HomeJournal
         from spy32.settings.addresses import foreign_xai
         from spy32.wiring.analysts import grok
 
@@ -113,11 +114,12 @@ class App(Base):
         if elsewhere is not None and not self._has_said_xai:
             self._has_said_xai = True
             self.warn(elsewhere)
+        databases = {mode: self.locations.database(mode) for mode in Mode}
         return grok(
             settings,
             version=version,
             role=role,
-            journal=store,
+            journal=HomeJournal(store, databases),
             run_id=run_id,
             seed=seed,
             clock=self.clock,

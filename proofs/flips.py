@@ -1,0 +1,223 @@
+"""One byte of a real database is changed at a time: every difference is seen, and nothing ends as a defect of spy32.
+
+`python -m proofs.flips [COUNT] [SEED]`. Half of the bytes lie in a text of a row, the others anywhere in the file. Each
+time come `db check`, `audit verify`, `show`, `status` and, in a copy, `execute` of an approved proposal. Counts flips
+that change an answer while both checks find nothing, an `execute` that did something else than in the sound home, and
+endings that are no answer (exit 70, a traceback, a signal). Goal: 0, 0, 0.
+"""
+
+import functools
+import os
+import random
+import shutil
+import sqlite3
+import sys
+import tempfile
+from contextlib import closing
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from proofs.live_desk import import_everything
+from spy32 import cli
+from spy32.domain.market import RawDocument
+from spy32.domain.trading import Mode
+from spy32.schema import RECORDED
+from spy32.store import Store
+from spy32.wiring import PAPER_ACCOUNT, base
+from spy32.wiring.clockwork import Clockwork
+from tests import stores
+from tests.builders import NOW
+
+ANALYZE = ("analyze", "--market", "recorded", "--analyst", "rules", "--force")
+CHECKS = (("db", "check"), ("audit", "verify"))
+VIEWS = (("show",), ("show", "--history"), ("show", "R1"), ("status",))
+ACT = ("execute", "P2")
+DEFECT = 70
+CASH = Decimal(100_000)
+
+
+@dataclass(frozen=True)
+class Ending:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def is_answer(self) -> bool:
+        return self.code >= 0 and self.code != DEFECT and "Traceback" not in self.err
+
+
+@dataclass
+class Tally:
+    content: list[tuple[Any, ...]]
+    """Of the sound database."""
+    flips: int = 0
+    seen: int = 0
+    """By `db check` or `audit verify`."""
+    by_status: int = 0
+    """Of those, the ones that `status` or its exit code tells of as well."""
+    silent: list[str] = field(default_factory=list)
+    acted: list[str] = field(default_factory=list)
+    defects: list[str] = field(default_factory=list)
+
+    @property
+    def faults(self) -> list[str]:
+        return [*self.silent, *self.acted, *self.defects]
+
+
+def run(home: Path, *words: str) -> Ending:
+    """The program in a forked child whose clock stands still."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        sys.stdout.flush()
+        child = os.fork()
+        if child == 0:
+            code = DEFECT
+            try:
+                code = _child(home, words, out.fileno(), err.fileno())
+            finally:
+                os._exit(code)
+        _, status = os.waitpid(child, 0)
+        texts = []
+        for file in (out, err):
+            file.seek(0)
+            texts.append(file.read().decode(errors="replace"))
+    return Ending(os.waitstatus_to_exitcode(status), *texts)
+
+
+def _child(home: Path, words: tuple[str, ...], out: int, err: int) -> int:
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    for mine, number in ((nowhere, 0), (out, 1), (err, 2)):
+        os.dup2(mine, number)
+    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
+    os.environ.clear()
+    os.environ.update({"SPY32_HOME": str(home), "HOME": str(home), "LOGNAME": "anna"})
+    base.Clockwork = functools.partial(Clockwork, frozen=True)  # type: ignore[attr-defined, assignment]
+    code = 0
+    try:
+        cli.app(list(words))
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
+def template(folder: Path) -> Path:
+    """A home with a trade, an approved proposal, and something in every table; its log is written back."""
+    home = folder / "home"
+    home.mkdir()
+    (home / "config.toml").write_text('clock = "2025-10-06T14:00:00Z"\n')
+    with Store.open(home / "paper.db", mode=Mode.PAPER, account=PAPER_ACCOUNT, at=NOW, opening_cash=CASH) as store:
+        # Its strikes are not those of the shipped chain, so that a second proposal is made.
+        stores.filled(store)
+        stores.asked(store, 1)
+        store.add_notice(1, "a notice", "its body", NOW)
+        store.set_flag("note", "a flag", NOW)
+        store.raise_attention("R1", "note", "look at this", NOW)
+        store.acknowledge("R1", "anna", NOW)
+        store.record_viewing(1, "anna", NOW)
+        store.save_documents(1, (RawDocument(source="cboe", name="chain", at=NOW, body=b"{}" * 99),), NOW)
+    for words in (ANALYZE, ("approve", "P2", "--yes")):
+        ended = run(home, *words)
+        assert ended.code == 0, (words, ended)
+    with Store.open(home / "paper.db", mode=Mode.PAPER, account=PAPER_ACCOUNT, at=NOW) as store:
+        store.backup(home / "backups" / "paper-20251006T140000Z.db")
+        # Without free space, in which a changed byte would mean nothing.
+        store.db.execute("vacuum")
+        store.db.execute("pragma wal_checkpoint(truncate)")
+    return home
+
+
+def texts_of(path: Path) -> list[tuple[int, int]]:
+    """Where texts of rows stand in the file: offset and length of the first bytes of each."""
+    data, found = path.read_bytes(), []
+    with closing(sqlite3.connect(path)) as db:
+        for table in (*RECORDED, "event", "last_event"):
+            cursor = db.execute(f"select * from {table}")
+            for row in cursor.fetchall():
+                for value in row:
+                    start = data.find(value.encode()[:60]) if isinstance(value, str) and len(value) > 3 else -1
+                    if start >= 0:
+                        found.append((start, min(len(value.encode()), 60)))
+    return found
+
+
+def place_of(rng: random.Random, texts: list[tuple[int, int]], size: int, number: int) -> int:
+    if number % 2:
+        return rng.randrange(size)
+    start, length = rng.choice(texts)
+    return start + rng.randrange(length)
+
+
+def content(path: Path) -> list[tuple[Any, ...]]:
+    """Every row of every table."""
+    with closing(sqlite3.connect(path)) as db:
+        db.text_factory = bytes
+        names = [row[0].decode() for row in db.execute("select name from sqlite_master where type = 'table'")]
+        return [row for name in sorted(names) for row in db.execute(f"select '{name}', * from {name}")]
+
+
+def prove(count: int, seed: int = 32) -> Tally:
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory(prefix="spy32-flips-") as name:
+        folder = Path(name)
+        import_everything()
+        home = template(folder)
+        path, good = home / "paper.db", (home / "paper.db").read_bytes()
+        texts, tally = texts_of(path), Tally(content(path))
+        sound = {words: run(home, *words) for words in (*CHECKS, *VIEWS)} | {ACT: _acted(home)}
+        assert not any(ending.code for ending in sound.values()), sound
+        for number in range(count):
+            place = place_of(rng, texts, len(good), number)
+            spoilt = bytearray(good)
+            spoilt[place] ^= rng.choice((1, 4, 32, 128, rng.randrange(1, 256)))
+            path.write_bytes(spoilt)
+            where = f"byte {place}: {good[place]:#04x} -> {spoilt[place]:#04x}"
+            _judge(home, where, sound, tally)
+            for rest in ("-wal", "-shm"):
+                path.with_name(path.name + rest).unlink(missing_ok=True)
+    return tally
+
+
+def _acted(home: Path) -> Ending:
+    copy = home.parent / "copy" / "home"
+    shutil.copytree(home, copy)
+    try:
+        return run(copy, *ACT)
+    finally:
+        shutil.rmtree(copy)
+
+
+def _judge(home: Path, where: str, sound: dict[tuple[str, ...], Ending], tally: Tally) -> None:
+    now = {words: run(home, *words) for words in (*CHECKS, *VIEWS)} | {ACT: _acted(home)}
+    tally.flips += 1
+    for words, ending in now.items():
+        if not ending.is_answer:
+            tally.defects.append(f"{where}: `{' '.join(words)}` ended {ending.code}: {ending.err.strip()[-300:]}")
+    is_seen = any(now[words].code for words in CHECKS)
+    tally.seen += is_seen
+    tally.by_status += is_seen and now["status",] != sound["status",]
+    if not is_seen and content(home / "paper.db") != tally.content:
+        tally.silent.append(f"{where}: the rows are others")
+    others = [" ".join(words) for words in (*VIEWS, ACT) if now[words] != sound[words]]
+    if others and not is_seen:
+        tally.silent.append(f"{where}: {', '.join(others)} answered otherwise")
+    if now[ACT].code == 0 and now[ACT].out != sound[ACT].out:
+        tally.acted.append(f"{where}: {now[ACT].out.strip()[:300]}")
+
+
+def main(count: int = 1000, seed: int = 32) -> bool:
+    tally = prove(count, seed)
+    print(
+        f"byte flips: {tally.flips}, {tally.seen} seen by a check ({tally.by_status} of them by status as well), "
+        f"silent {len(tally.silent)}, orders changed {len(tally.acted)}, ended as a defect {len(tally.defects)}"
+    )
+    for line in tally.faults[:40]:
+        print(f"    {line}")
+    return not tally.faults and tally.flips == count
+
+
+if __name__ == "__main__":
+    sys.exit(0 if main(*(int(word) for word in sys.argv[1:3])) else 1)
