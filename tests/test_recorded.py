@@ -3,8 +3,11 @@
 import csv
 import gzip
 import math
+import os
 import sys
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +19,7 @@ from hypothesis import strategies as st
 from spy32.domain.market import OptionQuote, Right
 from spy32.domain.trading import Action, Leg
 from spy32.errors import Unusable
-from spy32.markets import chain_file, past
+from spy32.markets import chain_file, chain_text, past
 from spy32.markets.recorded import SHIPPED, RecordedMarket
 from spy32.sessions import market_date, session
 from tests.dirt import UNREADABLE, Dirt, Row, clean, text_of, with_all, with_one
@@ -29,6 +32,16 @@ def market_of(tmp_path: Path, spoil: Callable[[list[Row]], list[Row]]) -> Record
     path = tmp_path / "chain.csv"
     path.write_text(text_of(spoil(clean())))
     return RecordedMarket.of_file(path)
+
+
+@contextmanager
+def traced() -> Iterator[Callable[[], int]]:
+    """The most bytes that Python held at once inside."""
+    tracemalloc.start()
+    try:
+        yield lambda: tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def first_quote(market: RecordedMarket) -> OptionQuote:
@@ -88,7 +101,7 @@ def test_the_order_of_columns_and_further_ones_do_not_matter(tmp_path: Path) -> 
 
 def test_a_file_without_the_columns_that_one_can_do_without_is_read(tmp_path: Path) -> None:
     path = tmp_path / "chain.csv"
-    path.write_text(text_of(clean(), chain_file.NEEDED))
+    path.write_text(text_of(clean(), chain_text.NEEDED))
     quote = first_quote(RecordedMarket.of_file(path))
     assert (quote.bid, quote.ask) == (243.69, 246.49)
     assert (quote.last, quote.volume, quote.open_interest, quote.feed_iv, quote.feed_delta) == (None,) * 5
@@ -179,12 +192,132 @@ def test_a_missing_file_a_folder_and_an_impossible_path_are_refused(tmp_path: Pa
         RecordedMarket.of_file(Path("a\0b"))
 
 
-def test_a_file_that_unpacks_to_more_than_any_chain_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chain_file, "LARGEST_FILE", 100_000)
-    path = tmp_path / "bomb.csv.gz"
-    path.write_bytes(gzip.compress(b"0" * 200_000))
-    with pytest.raises(Unusable, match="is not a chain file: more than"):
+LINE = "2026-12-07T10:00:00-05:00,SPY,600.0,SPY,2027-01-08,480.0,C,120.53,122.97\n"
+
+
+def heading_and(lines: int) -> bytes:
+    return (",".join(chain_text.NEEDED) + "\n" + LINE * lines).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "figure"),
+    [
+        ("plain.csv", lambda: heading_and(200_000), "13.9 MB"),
+        ("packed.csv.gz", lambda: gzip.compress(heading_and(800_000), 1), "more than 50,000 rows"),
+        ("bomb.csv.gz", lambda: gzip.compress(bytes(64 * 1024 * 1024), 1), "more than 8 MB"),
+        ("rows.csv", lambda: heading_and(50_001), "more than 50,000 rows"),
+    ],
+    ids=["plain", "packed", "bomb", "rows"],
+)
+def test_a_file_too_large_for_a_chain_is_refused_before_it_costs_memory(
+    tmp_path: Path, name: str, data: Callable[[], bytes], figure: str
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(data())
+    with traced() as peak, pytest.raises(Unusable) as refused:
         RecordedMarket.of_file(path)
+    assert refused.value.code == 65
+    assert figure in refused.value.message
+    assert "8 MB unpacked and 50,000 rows are the most" in refused.value.message
+    assert peak() < 40 * 1024 * 1024
+
+
+def test_more_contracts_of_one_expiration_than_any_has_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "dense.csv"
+    path.write_bytes(heading_and(4_001))
+    with pytest.raises(Unusable, match="4,001 rows of the expiration 2027-01-08; 4,000 are the most"):
+        RecordedMarket.of_file(path)
+
+
+def test_one_endless_line_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    path = tmp_path / "line.csv"
+    path.write_text("a," * 1_000_000)
+    with pytest.raises(Unusable, match=r"row 1 has 2,000,000 characters; 4,000 are the most") as refused:
+        RecordedMarket.of_file(path)
+    assert len(refused.value.message) < 500
+
+
+def test_a_long_cell_is_cut_in_the_message(tmp_path: Path) -> None:
+    with pytest.raises(Unusable, match=r"row 2: root is 'A{40}…', not an option root"):
+        market_of(tmp_path, with_one(0, root="A" * 3_000))
+
+
+def test_a_pipe_a_device_and_a_folder_are_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.csv")
+    for path in (tmp_path / "pipe.csv", Path("/dev/zero"), Path("/dev/null"), tmp_path):
+        with pytest.raises(Unusable, match="is not a file"):
+            RecordedMarket.of_file(path)
+
+
+# Habits of other programs.
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda text: text.replace(",", ";"), "its columns are parted by semicolons; write commas between the columns"),
+        (
+            lambda text: text.replace(",", ";").replace(".", ","),
+            "parted by semicolons and its numbers have decimal commas; write commas between the columns, and decimals",
+        ),
+        (lambda text: text.replace(",", "\t"), "its columns are parted by tabs"),
+        (
+            lambda text: text.replace(",600.0,", ',"600,0",'),
+            "row 2: '600,0' is a number with a decimal comma; write 600.0",
+        ),
+        (
+            lambda text: text.replace(",600.0,", ',"6,000.25",'),
+            "row 2: '6,000.25' is a number with commas between its thousands; write 6000.25",
+        ),
+        (lambda text: text.replace(",600.0,", ",600,0,"), "row 2: 10 cells under 9 columns; a comma may stand inside"),
+        (
+            lambda text: text.replace("-05:00", ""),
+            "has no zone; write the offset, for New York on that date 2026-12-07T10:00:00-05:00",
+        ),
+        (
+            lambda text: text.replace("12-07T10:00:00-05:00", "07-06 10:00 EST"),
+            "names its zone EST; write the offset, for New York on that date 2026-07-06T10:00:00-04:00",
+        ),
+        (lambda text: '{"data": 1}', "its first line has none of its columns. A chain file is CSV whose first line"),
+        (lambda text: text.replace("bid", "BID"), "lacks the column bid; docs/recorded-chains.md"),
+    ],
+    ids=["semicolons", "decimals", "tabs", "decimal", "thousands", "bare", "zone", "named zone", "json", "column"],
+)
+def test_what_other_programs_write_is_named_as_what_it_is(
+    tmp_path: Path, spoil: Callable[[str], str], words: str
+) -> None:
+    path = tmp_path / "chain.csv"
+    path.write_text(spoil(heading_and(2).decode()))
+    with pytest.raises(Unusable) as refused:
+        RecordedMarket.of_file(path)
+    assert words in refused.value.message
+
+
+FOREIGN = Path(__file__).parent / "data" / "foreign"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("optionsdx.csv", "its first line has none of its columns"),
+        ("cboe_by_curl.json", "is a JSON document, not a chain file"),
+        ("semicolons.csv", "parted by semicolons and its numbers have decimal commas"),
+    ],
+)
+def test_files_of_other_sources_are_refused_with_the_columns_that_are_wanted(name: str, words: str) -> None:
+    with pytest.raises(Unusable) as refused:
+        RecordedMarket.of_file(FOREIGN / name)
+    assert words in refused.value.message
+    if name != "semicolons.csv":
+        assert all(column in refused.value.message for column in chain_text.NEEDED)
+
+
+def test_the_docs_name_every_column_of_a_chain_file() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "recorded-chains.md").read_text()
+    for column in (*chain_text.NEEDED, *chain_text.WHEN_THERE):
+        assert f"`{column}`" in page
+    assert "8 MB" in page
+    assert "50,000 rows" in page
 
 
 # The days before.

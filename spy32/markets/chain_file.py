@@ -6,9 +6,9 @@ cell, or the text NaN, is a missing number. Every row is checked when the file i
 the expirations that are asked for.
 """
 
-import gzip
 import math
-import zlib
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -18,24 +18,18 @@ from pathlib import Path
 
 from spy32.domain.market import OptionQuote, Right
 from spy32.errors import Unusable
-from spy32.sessions import FIRST_YEAR, LAST_YEAR
+from spy32.markets.chain_text import Columns, cell_words, columns_of, read_text
+from spy32.sessions import FIRST_YEAR, LAST_YEAR, NEW_YORK
 
-NEEDED = (
-    "quote_datetime", "underlying", "underlying_price", "root", "expiration", "strike", "option_type", "bid", "ask",
-)  # fmt: skip
-WHEN_THERE = ("last", "volume", "open_interest", "iv", "delta")
 COUNTS = ("volume", "open_interest")
 NEVER_NEGATIVE = ("underlying_price", "bid", "ask", "last", *COUNTS)
-LARGEST_FILE = 64 * 1024 * 1024
-"""Bytes, unpacked. The largest chain of SPY has about one million."""
+MOST_OF_ONE = 4_000
+"""Contracts of one expiration; SPX has some two thousand. A gate that pairs strikes takes the square of it in time."""
 LARGEST = 1e7
 """Dollars or contracts: anything above is not a figure of an option chain."""
 LARGEST_STRIKE = 100_000
 """An OCC symbol has eight digits for strike x 1000."""
-GZIP = b"\x1f\x8b"
 NOT_GIVEN = ("", "nan")
-
-Columns = dict[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -88,17 +82,17 @@ _NUMBERS = ("bid", "ask", "last", "volume", "open_interest", "iv", "delta")
 
 def read(path: Path) -> ChainFile:
     """The chain in a file; `Unusable` says in one line what is wrong with it, and in which row."""
-    return parse(_text(path), path.name)
+    return parse(read_text(path), path.name)
 
 
 def parse(text: str, name: str) -> ChainFile:
     """The chain in the text of a file."""
-    columns, rows = _columns(text, name)
+    columns, rows = columns_of(text, name)
     check = _Check(name=name, columns=columns, row_numbers=rows)
     stamp, underlying, spot = (check.same(column) for column in ("quote_datetime", "underlying", "underlying_price"))
     as_of = _instant(stamp, name)
     if not _is_word(underlying):
-        raise Unusable(f"{name}: underlying {underlying!r} is not a ticker")
+        raise Unusable(f"{name}: underlying {cell_words(underlying)} is not a ticker")
     check.rows()
     check.numbers("underlying_price", needed=True)
     if float(spot) == 0:
@@ -110,60 +104,6 @@ def strike_of(text: str) -> Decimal:
     """The one form of a strike, without trailing zeros: 645 and 645.0 are the same contract."""
     strike = Decimal(text)
     return strike.quantize(Decimal(1)) if strike == strike.to_integral_value() else strike.normalize()
-
-
-def _text(path: Path) -> str:
-    try:
-        if not path.exists():
-            raise Unusable(f"no such chain file: {path}")
-        if not path.is_file():
-            raise Unusable(f"{path} is not a file")
-        with path.open("rb") as file:
-            is_packed = file.read(2) == GZIP
-        with gzip.open(path) if is_packed else path.open("rb") as file:
-            data = file.read(LARGEST_FILE + 1)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as trouble:
-        raise Unusable(f"{path.name} is not a chain file: damaged gzip ({trouble})") from None
-    except (OSError, ValueError) as trouble:  # a path may hold what no file system takes
-        raise Unusable(f"{path} cannot be read: {getattr(trouble, 'strerror', None) or trouble}") from None
-    if len(data) > LARGEST_FILE:
-        raise Unusable(f"{path.name} is not a chain file: more than {LARGEST_FILE // 1024**2} MB")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise Unusable(f"{path.name} is not a chain file: it is not UTF-8 text") from None
-
-
-def _columns(text: str, name: str) -> tuple[Columns, list[int]]:
-    """The cells by column, and from a place in them to the row of the file (the heading is row 1)."""
-    lines = text.splitlines()
-    if not lines or "\0" in text:
-        raise Unusable(f"{name} is not a chain file: " + ("it holds NUL bytes" if lines else "it is empty"))
-    heading = _split(lines[0])
-    missing = [column for column in NEEDED if column not in heading]
-    if len(missing) == len(NEEDED):
-        raise Unusable(f"{name} is not a chain file: its first line has none of {', '.join(NEEDED)}")
-    if missing:
-        raise Unusable(f"{name} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")
-    twice = next((column for column in heading if heading.count(column) > 1), None)
-    if twice is not None:
-        raise Unusable(f"{name} has the column {twice!r} twice")
-    rows = [number for number, line in enumerate(lines, 1) if line and number > 1]
-    if not rows:
-        raise Unusable(f"{name} has no rows")
-    cells = [_split(lines[number - 1]) for number in rows]
-    for number, row in zip(rows, cells, strict=True):
-        if len(row) != len(heading):
-            raise Unusable(f"{name}, row {number}: {len(row)} cells under {len(heading)} columns")
-    by_column: Columns = dict(zip(heading, zip(*cells, strict=True), strict=True))
-    used = {column: by_column[column] for column in (*NEEDED, *WHEN_THERE) if column in by_column}
-    return used, rows
-
-
-def _split(line: str) -> list[str]:
-    """Cells of a line. No cell of this layout needs quotes, so a quoted one is only unwrapped."""
-    cells = line.split(",")
-    return [cell.strip(' "') for cell in cells] if '"' in line or " " in line else cells
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,16 +119,25 @@ class _Check:
         self.cells("root", lambda cell: _is_word(cell) and len(cell) <= 6, "not an option root")
         self.cells("expiration", _is_date, "not a date")
         self.cells("strike", _is_strike, "not a strike")
+        self.one_expiration()
         for column in _NUMBERS:
             if column in self.columns:
                 self.numbers(column)
+
+    def one_expiration(self) -> None:
+        """No expiration has more contracts than any that is listed."""
+        day, count = Counter(self.columns["expiration"]).most_common(1)[0]
+        if count > MOST_OF_ONE:
+            raise Unusable(f"{self.name} has {count:,} rows of the expiration {day}; {MOST_OF_ONE:,} are the most")
 
     def same(self, column: str) -> str:
         """The one text that fills a column."""
         cells = self.columns[column]
         for place, cell in enumerate(cells):
             if cell != cells[0]:
-                raise Unusable(f"{self._at(place, column)} is {cell!r}, the rows before it have {cells[0]!r}")
+                raise Unusable(
+                    f"{self._at(place, column)} is {cell_words(cell)}, the rows before it have {cell_words(cells[0])}"
+                )
         return cells[0]
 
     def cells(self, column: str, holds: Callable[[str], bool], trouble: str) -> None:
@@ -197,7 +146,7 @@ class _Check:
         bad = {cell for cell in set(cells) if not holds(cell)}
         if bad:
             place = next(place for place, cell in enumerate(cells) if cell in bad)
-            raise Unusable(f"{self._at(place, column)} is {cells[place]!r}, {trouble}")
+            raise Unusable(f"{self._at(place, column)} is {cell_words(cells[place])}, {trouble}")
 
     def numbers(self, column: str, *, needed: bool = False) -> None:
         """Every cell is a figure that this column can have, or empty where it may be."""
@@ -207,7 +156,7 @@ class _Check:
         for place, cell in enumerate(cells):
             trouble = _fault(column, cell, needed=needed)
             if trouble is not None:
-                raise Unusable(f"{self._at(place, column)} is {cell!r}, {trouble}")
+                raise Unusable(f"{self._at(place, column)} is {cell_words(cell)}, {trouble}")
 
     def _at(self, place: int, column: str) -> str:
         return f"{self.name}, row {self.row_numbers[place]}: {column}"
@@ -276,13 +225,20 @@ def _is_strike(text: str) -> bool:
     return strike.is_finite() and 0 < strike < LARGEST_STRIKE and strike * 1000 % 1 == 0
 
 
+ZONE_NAME = re.compile(r"(.*\d)\s*([A-Za-z][A-Za-z_/]+)")
+
+
 def _instant(text: str, name: str) -> datetime:
+    said = f"{name}: quote_datetime {cell_words(text)}"
+    named = ZONE_NAME.fullmatch(text)
     try:
-        stamp = datetime.fromisoformat(text)
+        stamp = datetime.fromisoformat(named[1] if named is not None else text)
     except ValueError:
-        raise Unusable(f"{name}: quote_datetime {text!r} is not a time such as 2025-08-29T16:15:00-04:00") from None
-    if stamp.tzinfo is None:
-        raise Unusable(f"{name}: quote_datetime {text!r} has no zone; write its offset, such as -04:00")
+        raise Unusable(f"{said} is not a time such as 2025-08-29T16:15:00-04:00") from None
     if not FIRST_YEAR <= stamp.year <= LAST_YEAR:
-        raise Unusable(f"{name}: quote_datetime {text!r} is outside the exchange calendar")
+        raise Unusable(f"{said} is outside the exchange calendar")
+    if stamp.tzinfo is None:
+        has = f"names its zone {named[2]}" if named is not None else "has no zone"
+        example = stamp.replace(tzinfo=NEW_YORK)
+        raise Unusable(f"{said} {has}; write the offset, for New York on that date {example.isoformat()}")
     return stamp.astimezone(UTC)
