@@ -4,6 +4,7 @@ import sys
 
 from proofs import (
     crowd,
+    flips,
     fuzz_answers,
     fuzz_chains,
     kill,
@@ -20,6 +21,7 @@ if __name__ == "__main__":
     good = [
         slots.main(),
         store_kill.main(),
+        flips.main(),
         kill.main(),
         live_kill.main(),
         lost_answers.main(),

@@ -14,6 +14,7 @@ def verify(ctx: typer.Context, head: Head = None, json: Json = False) -> None:
     from spy32.errors import StoreTrouble
     from spy32.render.documents import emit
     from spy32.render.out import put
+    from spy32.store import damage_of
 
     app = app_of(ctx)
     found = app.reading().verify(head=head)
@@ -23,5 +24,5 @@ def verify(ctx: typer.Context, head: Head = None, json: Json = False) -> None:
     else:
         put(app.out, f"events: {found.events}\nhead: {found.head}\n")
     if found.broken is not None:
-        app.warn(f"the history of {app.database} is broken: {found.broken}")
+        app.warn(damage_of(app.database, found.broken).message)
         raise typer.Exit(StoreTrouble.code)

@@ -18,13 +18,15 @@ Force = Annotated[bool, typer.Option("--force", help="Also replace a database th
 def check(ctx: typer.Context, json: Json = False) -> None:
     """Check pages, references, version and history; ends 74 when something is wrong. Changes nothing."""
     from spy32.errors import StoreTrouble
+    from spy32.store import damage_of
 
     app = app_of(ctx)
     problems = app.reading().check()
     lines = [f"problem: {problem}" for problem in problems] or [f"{app.database}: no problem found"]
     _answer(app, lines, json, action="check", problems=list(problems))
     if problems:
-        app.warn(f"{app.database} has {len(problems)} problems; `spy32 db restore FILE` puts a backup in its place")
+        more = f" ({len(problems)} problems in all)" if len(problems) > 1 else ""
+        app.warn(damage_of(app.database, f"{problems[0]}{more}").message)
         raise typer.Exit(StoreTrouble.code)
 
 
