@@ -139,14 +139,6 @@ def test_an_older_state_put_back_with_its_entry_is_found(store: Store) -> None:
     assert store.verify().broken == "the entry of proposal:3 in last_event was changed by hand"
 
 
-def test_rows_that_are_acted_on_can_be_held_against_the_history(store: Store) -> None:
-    store.check_rows(("proposal", 3), ("approval", 1), ("trade", 1))
-    store.db.execute("drop trigger approval_no_update")
-    store.db.execute("update approval set approved_by = 'mallory' where id = 1")
-    with pytest.raises(StoreTrouble, match="row 1 of approval is not as the history left it"):
-        store.check_rows(("proposal", 3), ("approval", 1))
-
-
 def test_a_first_layout_knows_by_its_history_how_its_rows_were(tmp_path: Path) -> None:
     path = tmp_path / "paper.db"
     path.write_bytes(gzip.decompress(V1.read_bytes()))

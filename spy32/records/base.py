@@ -131,12 +131,6 @@ class Base:
                 if self.db.in_transaction:
                     self.db.execute("rollback")
 
-    def check_rows(self, *rows: tuple[str, int]) -> None:
-        """`StoreTrouble` unless each row (table, id) is as the history left it, however long that is."""
-        with self.consistent():
-            for table, row_id in rows:
-                check_row(self.db, self.path, table, row_id)
-
     def own_mode(self, mode: Mode) -> None:
         """`BadSettings` unless `mode` is the one that this database is stamped with."""
         if mode is not self.mode:
