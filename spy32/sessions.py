@@ -227,17 +227,26 @@ def last_slot(now: datetime, schedule: SlotRule, environment: str) -> Slot:
     return next(slot for slot in slots if slot is not None and slot.opens <= now)
 
 
+def obstacle(slot: Slot) -> str | None:
+    """Why no run is possible in the slot: the exchange is closed that day, or closes early, before the slot opens."""
+    hours = session(slot.day)
+    if hours is None:
+        return closure(slot.day)
+    is_too_late = hours.is_early and slot.opens >= hours.close
+    return f"the early close at {new_york(hours.close):%H:%M} New York" if is_too_late else None
+
+
 def next_slot(now: datetime, schedule: SlotRule, environment: str) -> Slot:
-    """The next slot on a session day that opens after `now`."""
+    """The next slot in which a run is possible and that opens after `now`."""
     return next(slots_after(now, schedule, environment))
 
 
 def slots_after(now: datetime, schedule: SlotRule, environment: str) -> Iterator[Slot]:
-    """Every later slot on a session day, in turn."""
+    """Every later slot in which a run is possible, in turn."""
     day = market_date(now)
     while True:
         slot = slot_on(day, schedule, environment)
-        if slot is not None and slot.opens > now and closure(day) is None:
+        if slot is not None and slot.opens > now and obstacle(slot) is None:
             yield slot
         day += DAY
 

@@ -347,6 +347,8 @@ TABLES_5 = (
     "alter table stamp add column place text",
     # The exit plan that took the place of the approved one, since the trade was opened below its floor.
     "alter table trade add column exits text",
+    # 1 for a run on a recorded market, which uses up no slot of the live one.
+    "alter table run add column recorded integer",
     # What a person must look at and acknowledge; it stays in `status` until then.
     """create table attention (
         id integer primary key,
@@ -373,6 +375,7 @@ TABLES_5 = (
 )
 
 INDEXES_5 = (
+    "create index run_decided on run (profile, ifnull(recorded, 0)) where outcome in ('proposed', 'no_trade')",
     "create unique index attention_open on attention (subject, kind) where acknowledged_at is null",
     "create index viewing_of_proposal on viewing (proposal_id)",
 )

@@ -16,6 +16,7 @@ from spy32.commands.status import status
 from spy32.console import Plain
 from spy32.domain.trading import Mode
 from spy32.errors import Spy32Error, Usage
+from spy32.ops.home import set_up_at
 from spy32.settings import Settings
 from spy32.settings.paths import locations
 from spy32.store import Store
@@ -84,6 +85,9 @@ class Desk:
 
     def clock(self) -> datetime:
         return self.now
+
+    def set_up_at(self) -> datetime | None:
+        return set_up_at(self.locations, Mode.PAPER)
 
     def halted(self) -> str | None:
         return self.stop

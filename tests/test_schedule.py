@@ -18,6 +18,7 @@ from spy32.ops.schedule import (
     Start,
     due,
     manual_decision,
+    rehearsal,
     scheduled_decision,
 )
 from spy32.sessions import NEW_YORK, slot_on
@@ -49,8 +50,9 @@ def case(now: datetime, **over: Any) -> Situation:
 
 
 def ran(*outcomes: Outcome | None, slot: date = MONDAY) -> tuple[Run, ...]:
-    """The runs of a slot, oldest first, numbered from 1."""
-    return tuple(b.run(id=number, outcome=outcome, slot=slot) for number, outcome in enumerate(outcomes, start=1))
+    """The runs of a slot that cron started, oldest first, numbered from 1."""
+    numbered = enumerate(outcomes, start=1)
+    return tuple(b.run(id=number, outcome=outcome, slot=slot, trigger=Trigger.CRON) for number, outcome in numbered)
 
 
 PROPOSED, NO_TRADE, SKIPPED = Outcome.PROPOSED, Outcome.NO_TRADE, Outcome.SKIPPED
@@ -212,7 +214,7 @@ def test_development_runs_daily_at_two() -> None:
     assert decision.slot is not None and decision.slot.day == date(2026, 11, 24)
     thanksgiving = scheduled_decision(case(ny("2026-11-26T14:00"), environment=DEVELOPMENT), ())
     assert isinstance(thanksgiving, Skip)
-    assert "the next slot is Friday 2026-11-27 14:00 New York" in thanksgiving.message
+    assert "the next slot is Monday 2026-11-30 14:00 New York" in thanksgiving.message
 
 
 def test_a_slot_that_opens_after_an_early_close_is_skipped() -> None:
@@ -220,7 +222,7 @@ def test_a_slot_that_opens_after_an_early_close_is_skipped() -> None:
     for decision in (scheduled_decision(black_friday, ()), manual_decision(black_friday, ())):
         assert isinstance(decision, Skip)
         assert (decision.cause, decision.slot and decision.slot.day) == ("closed", date(2026, 11, 27))
-        assert "closed at 13:00 New York" in decision.message
+        assert "opens after the early close at 13:00 New York" in decision.message
     later = scheduled_decision(case(ny("2026-11-27T18:00"), environment=DEVELOPMENT), ())
     assert isinstance(later, Skip) and later.cause == "closed"
 
@@ -244,6 +246,26 @@ def test_by_hand_inside_the_window_is_as_safe_as_cron() -> None:
     assert isinstance(manual_decision(case(INSIDE), ran(NO_TRADE)), Already)
     assert isinstance(manual_decision(case(INSIDE), ran(FAILED, FAILED)), Start)
     assert isinstance(manual_decision(case(INSIDE), ran(FAILED, FAILED, FAILED)), Already)
+
+
+def test_what_a_person_tried_by_hand_costs_the_schedule_none_of_its_tries() -> None:
+    by_hand = tuple(replace(run, trigger=Trigger.MANUAL) for run in ran(FAILED, INTERRUPTED, FAILED))
+    assert isinstance(scheduled_decision(case(INSIDE), by_hand), Start)
+    assert isinstance(scheduled_decision(case(INSIDE), (*by_hand, *ran(FAILED, FAILED))), Start)
+    assert isinstance(scheduled_decision(case(INSIDE), (*by_hand, *ran(FAILED, FAILED, FAILED))), Already)
+    assert isinstance(manual_decision(case(INSIDE), by_hand), Already)
+
+
+def test_a_rehearsal_starts_at_any_time_and_takes_no_slot() -> None:
+    assert rehearsal(ran(NO_TRADE)) == Start(slot=None, late=False, trigger=Trigger.MANUAL)
+    forced = Start(slot=None, late=False, trigger=Trigger.FORCED, forced_from=1)
+    assert rehearsal(ran(NO_TRADE), force=True) == forced
+    assert manual_decision(case(INSIDE), ran(NO_TRADE), force=True, is_slots_market=False) == forced
+
+
+def test_a_weekly_slot_before_an_early_close_is_a_slot() -> None:
+    friday = replace(RULES, weekday="friday")
+    assert isinstance(scheduled_decision(case(ny("2026-11-27T10:00"), schedule=friday), ()), Start)
 
 
 def test_a_pause_does_not_hold_a_person() -> None:
@@ -327,7 +349,7 @@ def test_any_week_of_starts_leaves_at_most_one_finished_run_and_settles_the_slot
             continue
         decision = scheduled_decision(case(now, created_at=created), runs)
         if isinstance(decision, Start):
-            runs = (*runs, b.run(id=len(runs) + 1, slot=MONDAY, outcome=outcome))
+            runs = (*runs, b.run(id=len(runs) + 1, slot=MONDAY, outcome=outcome, trigger=Trigger.CRON))
         elif isinstance(decision, Skip):
             runs = (*runs, b.run(id=len(runs) + 1, slot=MONDAY, outcome=SKIPPED))
     last = scheduled_decision(case(ny("2026-11-30T09:59"), created_at=created), runs)

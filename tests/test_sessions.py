@@ -3,6 +3,7 @@
 import csv
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from pathlib import Path
@@ -351,9 +352,12 @@ def test_the_last_slot_may_still_be_open_or_be_a_holiday() -> None:
     assert last_slot(ny("2026-09-10T12:00"), RULES, PRODUCTION).day == date(2026, 9, 7)
 
 
-def test_the_next_slot_leaves_a_holiday_out() -> None:
+def test_the_next_slot_leaves_a_holiday_and_an_early_close_out() -> None:
     assert next_slot(ny("2026-08-31T10:00"), RULES, PRODUCTION).day == date(2026, 9, 14)
-    assert next_slot(ny("2026-11-25T14:00"), RULES, DEVELOPMENT).day == date(2026, 11, 27)
+    # Thanksgiving on Thursday, and on Friday the exchange closes at 13:00, before the slot.
+    assert next_slot(ny("2026-11-25T14:00"), RULES, DEVELOPMENT).day == date(2026, 11, 30)
+    at_noon = replace(RULES, development_time="12:00")
+    assert next_slot(ny("2026-11-25T14:00"), at_noon, DEVELOPMENT).day == date(2026, 11, 27)
 
 
 @given(instants, schedules, environments)

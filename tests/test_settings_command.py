@@ -30,6 +30,9 @@ class Desk:
         self.resolved = resolve({}, env, None, None)
         self.out = Console(file=StringIO(), width=width, force_terminal=is_terminal, no_color=True, highlight=False)
 
+    def mark_set_up(self) -> None:
+        """Of a home; the commands are told of its files alone here."""
+
     @property
     def ctx(self) -> Any:
         return SimpleNamespace(find_root=lambda: SimpleNamespace(obj=self))

@@ -72,6 +72,7 @@ def analyze(
 
         print_prompt(app, settings, profile=profile, market=market, json=json)
         return
+    app.mark_set_up()
     if scheduled and _is_idle(app):
         return
     with app.locks.hold(LOCK, wait_seconds=app.settings.schedule.lock_wait_seconds):
@@ -104,10 +105,12 @@ def _settings(app: "App", asked: Request) -> "Settings":
 
 def _is_idle(app: "App") -> bool:
     """A scheduled start outside every window, in a home that has no slot to account for: nothing is opened for it."""
-    from spy32.sessions import slot_at
+    from spy32.sessions import last_slot
 
-    open_slot = slot_at(app.clock(), app.settings.schedule, app.settings.environment)
-    return open_slot is None and not app.database.exists()
+    if app.database.exists():
+        return False
+    slot, since = last_slot(app.clock(), app.settings.schedule, app.settings.environment), app.set_up_at()
+    return not slot.holds(app.clock()) and (since is None or slot.opens < since)
 
 
 def _started(app: "App", asked: Request, settings: "Settings") -> "tuple[Run | None, bool]":
@@ -143,7 +146,7 @@ def _catch_up(app: "App", asked: Request, store: "Store") -> None:
     missed: list[Skip] = []
     while len(missed) < MOST_MISSED:
         slot = last_slot(slot.opens - timedelta(minutes=1), app.settings.schedule, app.settings.environment)
-        runs = store.runs_of_slot(asked.profile, slot.day)
+        runs = store.runs_of_slot(asked.profile, slot.day, is_recorded=_is_recorded(app, asked))
         decision = scheduled_decision(_situation(app, store, slot.closes), runs)
         if runs or not isinstance(decision, Skip):
             break
@@ -151,6 +154,13 @@ def _catch_up(app: "App", asked: Request, store: "Store") -> None:
     for skip in reversed(missed):
         app.warn(skip.message)
         _skipped(app, asked, store, skip, Trigger.CRON)
+
+
+def _is_recorded(app: "App", asked: Request) -> bool:
+    """Whether the chain is a recorded one, also where its file cannot be read."""
+    from spy32.wiring.markets import is_recorded
+
+    return is_recorded(asked.market or app.settings.market.chain[0])
 
 
 def _sources(app: "App", asked: Request) -> "Sources | Spy32Error":
@@ -171,19 +181,21 @@ def _skipped(app: "App", asked: Request, store: "Store", skip: "Skip", trigger: 
         slot=skip.slot.day if skip.slot is not None else None,
         cause=skip.cause,
         reasons=(skip.message,),
+        is_recorded=_is_recorded(app, asked),
     )
 
 
 def _situation(app: "App", store: "Store", now: "datetime") -> "Situation":
     from spy32.ops.schedule import Situation
 
+    made = store.created_at()
     return Situation(
         now=now,
         schedule=app.settings.schedule,
         environment=app.settings.environment,
         enable_automation=app.settings.enable_automation,
         paused=store.flag("paused"),
-        created_at=store.created_at(),
+        created_at=min(app.set_up_at() or made, made),
     )
 
 
@@ -194,40 +206,22 @@ def _trigger(asked: Request) -> "Trigger":
 
 
 def _decision(app: "App", asked: Request, store: "Store", sources: "Sources | Spy32Error | None") -> "Decision":
-    """What the clock, the switches and the runs of the slot say."""
-    from spy32.domain.running import Trigger
-    from spy32.ops.schedule import Skip, Start, due, manual_decision, scheduled_decision
+    """What the clock, the switches and the runs of the slot say; the schedule's start brings no `sources`."""
+    from spy32.ops.schedule import due, manual_decision, rehearsal, scheduled_decision
 
     situation = _situation(app, store, app.clock())
     slot = due(situation.now, situation.schedule, situation.environment)
-    runs = store.runs_of_slot(asked.profile, slot.day)
-    if asked.scheduled:
+    runs = store.runs_of_slot(asked.profile, slot.day, is_recorded=_is_recorded(app, asked))
+    if sources is None:
         return scheduled_decision(situation, runs)
     latest = store.latest_run()
     if asked.force and not runs and latest is not None and latest.profile == asked.profile:
         # A run by hand outside the window has no slot, and is still what `--force` repeats.
         runs = (latest,)
-    decision = manual_decision(situation, runs, force=asked.force, is_slots_market=_is_slots_market(app, asked))
-    if isinstance(decision, Skip) and _is_judged_on_a_closed_day(asked, sources):
-        return Start(slot=None, late=False, trigger=Trigger.MANUAL)
-    return decision
-
-
-def _is_judged_on_a_closed_day(asked: Request, sources: "Sources | Spy32Error | None") -> bool:
-    """A market that a person named and that cannot be had is said on any day. The clock of recorded quotes is judged
-    with them, by the session gate, so that the run says what is wrong."""
-    if isinstance(sources, Spy32Error):
-        return asked.market is not None
-    return sources is not None and sources.is_recorded
-
-
-def _is_slots_market(app: "App", asked: Request) -> bool:
-    """Whether a start by hand asks the market that the scheduled run asks; a recorded one never is that."""
-    from spy32.wiring.markets import is_recorded
-
-    usual = app.settings.market.chain[0]
-    name = asked.market or usual
-    return name == usual and not is_recorded(name)
+    if isinstance(sources, Spy32Error) or sources.is_recorded:
+        # What a person named is judged first, whatever the day: a file by reading it, its clock by the session gate.
+        return rehearsal(runs, force=asked.force)
+    return manual_decision(situation, runs, force=asked.force, is_slots_market=sources.are_the_first)
 
 
 def _run(
@@ -251,6 +245,7 @@ def _run(
         slot=start.slot.day if start.slot is not None else None,
         late=start.late,
         forced_from=start.forced_from,
+        is_recorded=_is_recorded(app, asked),
     )
     try:
         if isinstance(found, Spy32Error):

@@ -1,11 +1,13 @@
 """`config show` and `config init`."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spy32.commands.common import Json, app_of
+from spy32.errors import BadSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +41,8 @@ def init(
 
     app = app_of(ctx)
     _write(app.locations.config, config_text(), force=force)
+    with suppress(BadSettings):  # of the environment, which is no reason to write no file
+        app.mark_set_up()
     put(app.out, f"wrote {app.locations.config}\n")
 
 
@@ -57,7 +61,6 @@ def _table(rows: "Sequence[Row]") -> "Table":
 def _write(path: Path, text: str, *, force: bool) -> None:
     """Readable by its owner alone from the first byte on, and whole or not at all."""
     import os
-    from contextlib import suppress
 
     from spy32.errors import CannotCreate, Refused
 

@@ -57,6 +57,8 @@ class Run:
     reasons: tuple[str, ...] = ()
     forced_from: int | None = None
     late: bool = False
+    is_recorded: bool = False
+    """It was started on a recorded market, so it stands for no live one."""
     exit_code: int = 0
     steps: tuple[Step, ...] = ()
     step_running: str | None = None

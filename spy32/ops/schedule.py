@@ -1,7 +1,8 @@
 """What a start of `analyze` should do: pure decisions by the clock, the switches and the runs that the slot has.
 
 A slot is used up by one *finished* run: proposed, no_trade or skipped. Failed and interrupted runs may be repeated
-while its window is open, up to `attempts` tries. A window that closes without a finished run leaves one skipped row.
+while its window is open, up to `attempts` tries; what a person tries by hand costs the schedule none of its own. A
+window that closes without a finished run leaves one skipped row.
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from spy32.sessions import (
     new_york,
     next_session,
     next_slot,
-    session,
+    obstacle,
     slot_at,
 )
 from spy32.settings.model import Environment, Schedule
@@ -41,7 +42,7 @@ class Situation:
     paused: tuple[str, datetime] | None = None
     """Reason and start of the pause, as `Store.flag("paused")` gives it."""
     created_at: datetime | None = None
-    """When the home was made; None when there is none yet."""
+    """When the home was set up; None when there is none yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,13 +93,11 @@ def scheduled_decision(case: Situation, runs: tuple[Run, ...]) -> Decision:
     slot = due(case.now, case.schedule, case.environment)
     if not slot.holds(case.now):
         return _after(case, slot, runs)
-    over = _over(case, slot, runs)
+    over = _over(case, slot, runs, tuple(run for run in _tries(runs) if run.trigger is Trigger.CRON))
     if over is not None:
         return over
-    if closure(slot.day) is not None:
-        return _no_session(case, slot)
-    if _opens_after_the_close(slot):
-        return _closed_early(case, slot)
+    if obstacle(slot) is not None:
+        return _closed(case, slot)
     if _is_held(case):
         # Nothing is written yet, so that `resume` inside the window still gets its run.
         return Nothing(message=f"{_hold(case)}; a run starts if that ends by {_clock(slot.closes)}")
@@ -116,14 +115,18 @@ def manual_decision(
     slot = slot_at(case.now, case.schedule, case.environment) if is_slots_market else None
     if force:
         return _start(case, slot, Trigger.FORCED, _newest_finished(runs))
-    over = _over(case, slot, runs) if slot is not None else None
+    over = _over(case, slot, runs, _tries(runs)) if slot is not None else None
     if over is not None:
         return over
-    if closure(slot.day if slot is not None else market_date(case.now)) is not None:
-        return _no_session(case, slot)
-    if slot is not None and _opens_after_the_close(slot):
-        return _closed_early(case, slot)
-    return _start(case, slot, Trigger.MANUAL)
+    is_closed = obstacle(slot) is not None if slot is not None else closure(market_date(case.now)) is not None
+    return _closed(case, slot) if is_closed else _start(case, slot, Trigger.MANUAL)
+
+
+def rehearsal(runs: tuple[Run, ...], *, force: bool = False) -> Start:
+    """A start by hand that no clock judges: its market is recorded, or what was named for it cannot be had."""
+    origin = _newest_finished(runs) if force else None
+    trigger = Trigger.FORCED if force else Trigger.MANUAL
+    return Start(slot=None, late=False, trigger=trigger, forced_from=origin.id if origin is not None else None)
 
 
 def _start(case: Situation, slot: Slot | None, trigger: Trigger, origin: Run | None = None) -> Start:
@@ -140,13 +143,12 @@ def _tries(runs: tuple[Run, ...]) -> tuple[Run, ...]:
     return tuple(run for run in runs if run.outcome not in FINISHED)
 
 
-def _over(case: Situation, slot: Slot, runs: tuple[Run, ...]) -> Already | None:
-    """Why an open slot takes no further run."""
+def _over(case: Situation, slot: Slot, runs: tuple[Run, ...], tries: tuple[Run, ...]) -> Already | None:
+    """Why an open slot takes no further run; `tries` are those that count for this start."""
     done = _newest_finished(runs)
     if done is not None:
         message = f"the run of {_slot(slot)} is already there: R{done.id} ({done.outcome}); `--force` makes a new one"
         return Already(slot=slot, run_id=done.id, message=message)
-    tries = _tries(runs)
     if len(tries) < case.schedule.attempts:
         return None
     last = max(tries, key=lambda run: run.id)
@@ -158,10 +160,8 @@ def _after(case: Situation, slot: Slot, runs: tuple[Run, ...]) -> Decision:
     """What is left to do for a slot whose window has closed."""
     if _newest_finished(runs) is not None or not _was_ours(case, slot, runs):
         return Nothing()
-    if closure(slot.day) is not None:
-        return _no_session(case, slot)
-    if _opens_after_the_close(slot):
-        return _closed_early(case, slot)
+    if obstacle(slot) is not None:
+        return _closed(case, slot)
     if _is_held(case, since=slot.closes):
         return Skip(slot=slot, cause=PAUSED, message=f"{_slot(slot)} was skipped: {_hold(case)}; {_onward(case)}")
     tries = _tries(runs)
@@ -187,9 +187,13 @@ def _hold(case: Situation) -> str:
     return f"paused since {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC{f' ({reason})' if reason else ''}"
 
 
-def _no_session(case: Situation, slot: Slot | None) -> Skip:
+def _closed(case: Situation, slot: Slot | None) -> Skip:
+    """A weekend or an early close is `closed`, a day of the exchange's list is a `holiday`."""
     day = slot.day if slot is not None else market_date(case.now)
-    following, why = next_session(day).day, closure(day)
+    why = closure(day)
+    if slot is not None and why is None:
+        return Skip(slot=slot, cause=CLOSED, message=f"{_slot(slot)} opens after {obstacle(slot)}; {_onward(case)}")
+    following = next_session(day).day
     is_weekend = why == _day_name(day)
     named = "" if is_weekend else f" ({why})"
     message = (
@@ -197,19 +201,6 @@ def _no_session(case: Situation, slot: Slot | None) -> Skip:
         f"the next session is {_day_name(following)} {following}; {_onward(case)}"
     )
     return Skip(slot=slot, cause=CLOSED if is_weekend else HOLIDAY, message=message)
-
-
-def _opens_after_the_close(slot: Slot) -> bool:
-    """True for a slot of the afternoon on a day with an early close."""
-    found = session(slot.day)
-    return found is not None and slot.opens >= found.option_close
-
-
-def _closed_early(case: Situation, slot: Slot) -> Skip:
-    found = session(slot.day)
-    assert found is not None
-    message = f"the exchange closed at {_clock(found.close)}, before {_slot(slot)}; {_onward(case)}"
-    return Skip(slot=slot, cause=CLOSED, message=message)
 
 
 def _onward(case: Situation) -> str:

@@ -23,6 +23,7 @@ def consult(kit: Kit, seen: Seen, menu: Menu, account: Account | None) -> Done[R
     if kit.analyst.name not in FREE and account is not None:
         hopeless = _nothing_fits(kit, seen, menu, account)
         if hopeless is not None:
+            kit.store.save_ruling(kit.run_id, hopeless, kit.clock())
             reasons = (*hopeless.reasons, f"so {kit.analyst.name} was not asked")
             return Ended(outcome=Outcome.NO_TRADE, cause=cause_of(hopeless), reasons=reasons)
     chosen = kit.analyst.choose(seen.snapshot, menu, seen.briefing)

@@ -44,6 +44,11 @@ class Sources:
     def is_recorded(self) -> bool:
         return self.chain[0].is_recorded
 
+    @property
+    def are_the_first(self) -> bool:
+        """The chain is asked of whom the settings name first, so a run by hand is the run of its slot."""
+        return bool(self.checks) and self.chain[0] is self.checks[0]
+
 
 @dataclass(slots=True, kw_only=True)
 class Inquiry(Generic[T]):

@@ -81,7 +81,10 @@ class Desk(Base):
     # Writing
 
     def add_proposal(self, proposal: Proposal, *, body: str, at: datetime) -> Proposal:
-        """The proposal with its id. An opening one lapses older unapproved ones of its profile."""
+        """The proposal with its id. An opening one lapses older unapproved ones of its profile.
+
+        One on a recorded market leaves those of a live market alone.
+        """
         with self.changing(at, f"proposed to {proposal.kind}") as change:
             number = self._insert(change, proposal, body, ProposalState.PROPOSED)
         return replace(proposal, id=number, state=ProposalState.PROPOSED)
@@ -89,7 +92,7 @@ class Desk(Base):
     def _insert(self, change: Change, proposal: Proposal, body: str, state: ProposalState) -> int:
         self.own_mode(proposal.mode)
         if proposal.kind == "open":
-            self._lapse_older(change, proposal.profile)
+            self._lapse_older(change, proposal)
         number = change.insert(
             "proposal",
             run_id=proposal.run_id,
@@ -106,11 +109,15 @@ class Desk(Base):
         change.subject = f"P{number}"
         return number
 
-    def _lapse_older(self, change: Change, profile: str) -> None:
+    def _lapse_older(self, change: Change, newer: Proposal) -> None:
         older = self.rows(
-            "select id from proposal where state = ? and profile = ? and kind = 'open'", ProposalState.PROPOSED, profile
+            "select id from proposal where state = ? and profile = ? and kind = 'open'",
+            ProposalState.PROPOSED,
+            newer.profile,
         )
         for row in older:
+            if newer.is_recorded and not self.proposal(row["id"]).is_recorded:
+                continue
             change.update(
                 "proposal", row["id"], state=ProposalState.LAPSED, changed_at=change.at, reason="a newer run proposed"
             )

@@ -68,9 +68,24 @@ class Reading(Base):
         row = self.row("select id from run order by id desc limit 1")
         return self.run(row["id"]) if row is not None else None
 
-    def runs_of_slot(self, profile: str, slot: date) -> tuple[Run, ...]:
-        """Every run that used a slot up or tried to, oldest first."""
+    def runs_of_slot(self, profile: str, slot: date, *, is_recorded: bool = False) -> tuple[Run, ...]:
+        """Every run that used a slot up or tried to, oldest first.
+
+        One on a recorded market counts only for a start on a recorded market; a live one counts for both.
+        """
         found = self.rows("select id from run where profile = ? and slot = ? order by id", profile, slot.isoformat())
+        runs = (self.run(row["id"]) for row in found)
+        return tuple(run for run in runs if is_recorded or not run.is_recorded)
+
+    def decided_runs(self, profile: str, count: int, *, is_recorded: bool) -> tuple[Run, ...]:
+        """The newest runs that came to a decision, newest first; on recorded markets, or on live ones."""
+        found = self.rows(
+            """select id from run where profile = ? and outcome in ('proposed', 'no_trade')
+            and ifnull(recorded, 0) = ? order by id desc limit ?""",
+            profile,
+            int(is_recorded),
+            count,
+        )
         return tuple(self.run(row["id"]) for row in found)
 
     def has_snapshot(self, run_id: int) -> bool:
@@ -182,6 +197,7 @@ def _run(row: sqlite3.Row) -> Run:
         reasons=tuple(json.loads(row["reasons"])),
         forced_from=row["forced_from"],
         late=bool(row["late"]),
+        is_recorded=bool(row["recorded"]),
         exit_code=row["exit_code"],
         steps=(),
         step_running=row["step_running"],

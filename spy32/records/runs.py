@@ -34,6 +34,7 @@ class Runs(Reading):
         slot: date | None = None,
         late: bool = False,
         forced_from: int | None = None,
+        is_recorded: bool = False,
     ) -> Run:
         """A new run, without an outcome yet."""
         self.own_mode(mode)
@@ -48,6 +49,7 @@ class Runs(Reading):
                 slot=slot.isoformat() if slot is not None else None,
                 late=late,
                 forced_from=forced_from,
+                recorded=int(is_recorded) or None,
                 started_at=change.at,
             )
             change.subject = f"R{number}"
@@ -172,6 +174,7 @@ class Runs(Reading):
         slot: date | None,
         cause: str,
         reasons: Sequence[str],
+        is_recorded: bool = False,
     ) -> Run:
         """The row of a slot that was not used, begun and ended at once."""
         self.own_mode(mode)
@@ -183,6 +186,7 @@ class Runs(Reading):
                 profile=profile,
                 slot=slot.isoformat() if slot is not None else None,
                 late=False,
+                recorded=int(is_recorded) or None,
                 started_at=change.at,
             )
             change.subject = f"R{number}"

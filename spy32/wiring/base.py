@@ -159,6 +159,19 @@ class Base:
     def database(self) -> Path:
         return self.locations.database(self.settings.mode)
 
+    def mark_set_up(self) -> None:
+        """From now on this home counts as set up for its mode, if it did not before."""
+        from spy32.ops.home import record_set_up
+
+        is_pretended = self.settings.clock is not None
+        record_set_up(self.locations, self.settings.mode, self.process_clock.now(), is_pretended=is_pretended)
+
+    def set_up_at(self) -> datetime | None:
+        """When this home was set up for its mode, if anything says so; its database says when it was made itself."""
+        from spy32.ops.home import set_up_at
+
+        return set_up_at(self.locations, self.settings.mode)
+
     @property
     def account_number(self) -> str:
         return PAPER_ACCOUNT if self.settings.mode is Mode.PAPER else self.settings.tastytrade.account
