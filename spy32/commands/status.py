@@ -24,7 +24,7 @@ def status(
 ) -> None:
     """Mode, last run, next slot, and what waits for a person."""
     app = app_of(ctx)
-    if ack is not None and app.store().acknowledge(ack.upper(), app.user, app.clock()) == 0:
+    if ack is not None and _acknowledged(app, ack.upper()) == 0:
         raise Usage(f"nothing of {ack} waits to be acknowledged; `spy32 status` lists what does")
     found = _checked(app) if check else _look(app)
     if json:
@@ -38,6 +38,12 @@ def status(
         raise Attention(_reasons(found))
 
 
+def _acknowledged(app: "App", subject: str) -> int:
+    from spy32.ops.overdue import acknowledge
+
+    return acknowledge(app.store(), subject, app.user, app.clock())
+
+
 def _look(app: "App") -> "Status":
     from spy32.ops.status import Scene, look
 
@@ -47,6 +53,7 @@ def _look(app: "App") -> "Status":
         home=str(app.locations.home or app.locations.data),
         database=str(app.database),
         halted=app.halted(),
+        set_up_at=app.set_up_at(),
         now=app.clock(),
     )
     try:

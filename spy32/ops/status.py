@@ -9,16 +9,16 @@ from spy32.domain.acting import Order, OrderKind
 from spy32.domain.deciding import Proposal
 from spy32.domain.running import HistoryRow, Outcome, Run
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
+from spy32.ops.overdue import RECENT, find_overdue
 from spy32.ops.schedule import FINISHED, LATE_AFTER, MISSED
 from spy32.ports import Locks
-from spy32.sessions import NEW_YORK, WEEKDAYS, Slot, closure, last_slot, market_date, next_slot
+from spy32.sessions import NEW_YORK, WEEKDAYS, Slot, last_slot, market_date, next_slot, obstacle
 from spy32.settings.model import Settings
 
 if TYPE_CHECKING:
     from spy32.store import Store
 
 RUN_LOCK = "analyze"
-RECENT = 20
 FAILURES = 3
 
 Paused = tuple[str, datetime]
@@ -35,6 +35,8 @@ class Scene:
     database: str
     halted: str | None
     """The reason in the halt file."""
+    set_up_at: datetime | None
+    """When the home was set up, if anything but its database says so."""
     now: datetime
 
 
@@ -66,12 +68,18 @@ class Status:
 
 
 def look(scene: Scene, store: "Store | None") -> Status:
-    """The status of a home; `store` is None when there is none yet, which has missed nothing."""
+    """The status of a home; `store` is None when there is none yet, which may have missed its first slot already."""
     upcoming = next_slot(scene.now, scene.settings.schedule, scene.settings.environment)
     stopped = (f"halted: {scene.halted}; `spy32 resume` lifts it",) if scene.halted is not None else ()
     if store is None:
-        return Status(scene=scene, is_new=True, next_slot=upcoming, attention=stopped)
-    waiting = (*_proposals(scene, store), *_orders(scene, store), *_assigned(store), *_unacknowledged(store))
+        return Status(scene=scene, is_new=True, next_slot=upcoming, attention=(*stopped, *_first_slot(scene)))
+    waiting = (
+        *_proposals(scene, store),
+        *_orders(scene, store),
+        *_assigned(store),
+        *_overdue(scene, store),
+        *_unacknowledged(store),
+    )
     last = store.latest_run()
     return Status(
         scene=scene,
@@ -99,14 +107,23 @@ def _is_at_work(scene: Scene, run: Run) -> bool:
 # The slot.
 
 
+def _first_slot(scene: Scene) -> Iterator[str]:
+    """What is wrong with the newest slot of a home that no run has made a database for."""
+    slot = last_slot(scene.now, scene.settings.schedule, scene.settings.environment)
+    trouble = _unused(scene, slot, scene.set_up_at, is_held=not scene.settings.enable_automation)
+    if trouble is not None:
+        yield f"{_named(slot)} {trouble}"
+
+
 def _slot_troubles(scene: Scene, store: "Store") -> Iterator[str]:
     """What is wrong with the newest slot of each profile that the schedule has served."""
     slot = last_slot(scene.now, scene.settings.schedule, scene.settings.environment)
     rows = store.history(limit=RECENT)
     for profile in _profiles(rows, store):
-        runs = store.runs_of_slot(profile, slot.day)
+        # A run on a recorded market speaks for the slot only where nothing was started on a live one.
+        runs = store.runs_of_slot(profile, slot.day) or store.runs_of_slot(profile, slot.day, is_recorded=True)
         trouble = _slot_trouble(scene, store, slot, runs)
-        if trouble is not None and not _made_good(rows, slot, profile):
+        if trouble is not None and not _made_good(store, rows, slot, profile):
             also = f" (profile {profile})" if profile != "default" else ""
             yield f"{_named(slot)}{also} {trouble}"
 
@@ -125,7 +142,15 @@ def _slot_trouble(scene: Scene, store: "Store", slot: Slot, runs: tuple[Run, ...
         return _of_finished(finished, scene.now)
     if newest is not None:
         return _of_unfinished(newest)
-    if _nobody_expected(scene, store, slot) or scene.now - slot.opens <= LATE_AFTER:
+    made, held = store.created_at(), store.flag("paused") is not None or not scene.settings.enable_automation
+    return _unused(scene, slot, min(made, scene.set_up_at or made), is_held=held)
+
+
+def _unused(scene: Scene, slot: Slot, since: datetime | None, *, is_held: bool) -> str | None:
+    """Nothing was started; None before the home was set up, on a closed day, or while runs are held on purpose."""
+    if since is None or slot.opens < since or is_held or obstacle(slot) is not None:
+        return None
+    if scene.now - slot.opens <= LATE_AFTER:
         return None
     return "has not started yet" if slot.holds(scene.now) else "is missing: nothing was started in its window"
 
@@ -147,19 +172,11 @@ def _of_unfinished(run: Run) -> str:
     return f"was interrupted in R{run.id}"
 
 
-def _nobody_expected(scene: Scene, store: "Store", slot: Slot) -> bool:
-    """No run is due: before the home was made, on a closed day, or while scheduled runs are held on purpose."""
-    paused = store.flag("paused")
-    held = paused is not None or not scene.settings.enable_automation
-    return slot.opens < store.created_at() or closure(slot.day) is not None or held
-
-
-def _made_good(rows: tuple[HistoryRow, ...], slot: Slot, profile: str) -> bool:
-    """A later run by hand has done what the slot did not."""
-    return any(
-        row.profile == profile and row.started_at >= slot.closes and row.outcome in (Outcome.PROPOSED, Outcome.NO_TRADE)
-        for row in rows
-    )
+def _made_good(store: "Store", rows: tuple[HistoryRow, ...], slot: Slot, profile: str) -> bool:
+    """A later run by hand, on a live market, has done what the slot did not."""
+    later = (row for row in rows if row.profile == profile and row.started_at >= slot.closes)
+    decided = (row for row in later if row.outcome in (Outcome.PROPOSED, Outcome.NO_TRADE))
+    return any(not store.run(row.id).is_recorded for row in decided)
 
 
 def _named(slot: Slot) -> str:
@@ -225,6 +242,11 @@ def _order_trouble(scene: Scene, order: Order) -> str | None:
 def _assigned(store: "Store") -> Iterator[Waiting]:
     for trade in store.trades(TradeState.ASSIGNED):
         yield Waiting(id=f"T{trade.id}", message=f"T{trade.id} was assigned", command=f"spy32 show T{trade.id}")
+
+
+def _overdue(scene: Scene, store: "Store") -> Iterator[Waiting]:
+    for one in find_overdue(store, scene.now):
+        yield Waiting(id=one.subject, message=one.message, command=f"spy32 show {one.subject}")
 
 
 def _unacknowledged(store: "Store") -> Iterator[Waiting]:

@@ -1,0 +1,92 @@
+"""What the book and the calendar alone say that a person must look at: overdue trades, refusals that repeat."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from spy32.domain.running import Outcome, Run
+from spy32.lifecycle import TradeState
+from spy32.sessions import market_date, previous_session, session
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from spy32.store import Store
+
+IN_A_ROW = 3
+"""One refusal is a week's luck and two may be; a limit that refuses a third week in a row is a setting to look at."""
+RECENT = 20
+"""Runs that are looked at for the profiles that are in use."""
+PATIENT = frozenset({"abstained", "condition"})
+"""Causes that may repeat for as long as they like: the analyst or the market said no, as they should."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overdue:
+    """One thing to look at; with the same subject and kind it is not told again once it was acknowledged."""
+
+    subject: str
+    kind: str
+    message: str
+
+
+def find_overdue(store: "Store", now: datetime) -> tuple[Overdue, ...]:
+    """Everything that is due and that nobody has acknowledged."""
+    profiles = {row.profile for row in store.history(limit=RECENT)}
+    refused = (found for profile in sorted(profiles) for found in _refusals(store, profile))
+    found = (*_late_trades(store, now), *refused)
+    return tuple(one for one in found if not store.was_raised(one.subject, one.kind))
+
+
+def acknowledge(store: "Store", subject: str, by: str, now: datetime) -> int:
+    """Close what stands open of a subject, and what the calendar says of it now; how many there were."""
+    for one in find_overdue(store, now):
+        if one.subject == subject:
+            store.raise_attention(one.subject, one.kind, one.message, now)
+    return store.acknowledge(subject, by, now)
+
+
+def _late_trades(store: "Store", now: datetime) -> Iterator[Overdue]:
+    """Each trade that should be over by the dates of its plan; the last date that has passed speaks for it."""
+    today = market_date(now)
+    for trade in store.trades(TradeState.OPEN, TradeState.CLOSING):
+        plan = trade.exits or store.proposal(trade.proposal_id).exit
+        expiration = trade.legs[0].expiration
+        if now >= _end(expiration):
+            yield _late(trade.id, "expired", f"expired on {expiration}")
+        elif today >= plan.last_exit:
+            yield _late(trade.id, "last_exit", f"was to be out by {plan.last_exit}, the last exit of its plan")
+        elif plan.time_exit is not None and today >= plan.time_exit:
+            yield _late(trade.id, "time_exit", f"was to be out by {plan.time_exit}, the time exit of its plan")
+
+
+def _late(trade_id: int | None, kind: str, message: str) -> Overdue:
+    return Overdue(subject=f"T{trade_id}", kind=kind, message=f"T{trade_id} is still open and {message}")
+
+
+def _end(expiration: "date") -> datetime:
+    """When options of that date stop trading; one on a closed day ends with the session before."""
+    return (session(expiration) or previous_session(expiration)).option_close
+
+
+def _refusals(store: "Store", profile: str) -> Iterator[Overdue]:
+    """The newest run, when it and those before it made no trade for the same reason; live and recorded ones apart."""
+    for is_recorded in (False, True):
+        runs = store.decided_runs(profile, IN_A_ROW, is_recorded=is_recorded)
+        if len(runs) == IN_A_ROW and all(run.outcome is Outcome.NO_TRADE for run in runs):
+            shared = frozenset.intersection(*(_grounds(store, run) for run in runs))
+            if shared:
+                newest = runs[0]
+                words = f"the last {IN_A_ROW} runs to R{newest.id} made no trade for one reason"
+                why = f"{words}, {', '.join(sorted(shared))}: {newest.reasons[0] if newest.reasons else 'no words'}"
+                yield Overdue(subject=f"R{newest.id}", kind="repeated", message=why)
+
+
+def _grounds(store: "Store", run: Run) -> frozenset[str]:
+    """The rules that refused, or the cause where no ruling names them; empty when it may repeat."""
+    if run.cause is None or run.cause in PATIENT:
+        return frozenset()
+    ruling = store.ruling(run.id)
+    rules = frozenset(finding.rule for finding in ruling.findings if finding.blocks) if ruling is not None else ()
+    return frozenset(rules) or frozenset({run.cause})
