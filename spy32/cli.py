@@ -201,7 +201,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "schedule": ("The crontab line and the next starts.", ("show", "check")),
     "auth": ("The log-in at tastytrade.", ("login", "status")),
     "config": ("Every setting and where it came from.", ("show", "init")),
-    "db": ("Check, back up and restore the database.", ("check", "backup", "restore")),
+    "db": ("Check, back up, restore and adopt the database.", ("check", "backup", "restore", "adopt")),
     "prompts": ("The prompts that the model may be asked with.", ("list", "show", "compare")),
     "audit": ("The hash-chained history.", ("verify",)),
 }

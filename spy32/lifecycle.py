@@ -44,12 +44,14 @@ class TradeState(StrEnum):
 P, O, T = ProposalState, OrderState, TradeState  # noqa: E741 - the tables below read better in columns
 
 PROPOSAL: Mapping[ProposalState, frozenset[ProposalState]] = {
-    P.PROPOSED: frozenset({P.APPROVED, P.DECLINED, P.LAPSED}),
+    # `approved` becomes `sent` when its order is committed. The others do so only when an order of theirs, which our
+    # book does not have as alive, is found at the broker.
+    P.PROPOSED: frozenset({P.APPROVED, P.DECLINED, P.LAPSED, P.SENT}),
     P.APPROVED: frozenset({P.SENT, P.PROPOSED, P.DECLINED}),
     P.SENT: frozenset({P.DONE, P.PROPOSED}),
     P.DONE: frozenset(),
-    P.DECLINED: frozenset(),
-    P.LAPSED: frozenset(),
+    P.DECLINED: frozenset({P.SENT}),
+    P.LAPSED: frozenset({P.SENT}),
 }
 
 _SETTLED = frozenset({O.WORKING, O.FILLED, O.REFUSED, O.REJECTED, O.CANCELLED, O.EXPIRED})
@@ -59,12 +61,13 @@ ORDER: Mapping[OrderState, frozenset[OrderState]] = {
     O.UNKNOWN: _SETTLED | {O.REPLACED, O.ABSENT},
     O.WORKING: frozenset({O.FILLED, O.CANCELLED, O.REJECTED, O.EXPIRED, O.REPLACED, O.ABSENT}),
     O.FILLED: frozenset(),
-    O.REFUSED: frozenset(),
+    # What never was at the broker, as far as we knew, and is found there all the same.
+    O.REFUSED: frozenset({O.WORKING}),
     O.REJECTED: frozenset(),
     O.CANCELLED: frozenset(),
     O.EXPIRED: frozenset(),
     O.REPLACED: frozenset(),
-    O.ABSENT: frozenset(),
+    O.ABSENT: frozenset({O.WORKING}),
 }
 
 TRADE: Mapping[TradeState, frozenset[TradeState]] = {
@@ -77,7 +80,9 @@ TRADE: Mapping[TradeState, frozenset[TradeState]] = {
 
 # An order in one of these may still fill, so nothing new may be sent for its approval.
 IN_FLIGHT = frozenset({O.SUBMITTING, O.WORKING, O.UNKNOWN})
-FINAL = frozenset(state for state, then in ORDER.items() if not then)
+FINAL = frozenset(O) - IN_FLIGHT
+NEVER_THERE = frozenset({O.REFUSED, O.ABSENT})
+"""An order that ended so is not at the broker, as far as our book knows."""
 
 State = TypeVar("State", ProposalState, OrderState, TradeState)
 

@@ -19,6 +19,7 @@ from spy32.records import opening, upkeep
 from spy32.records.attention import AttentionItems
 from spy32.records.audit import AuditReport
 from spy32.records.documents import Documents
+from spy32.records.found_orders import FoundOrders
 from spy32.records.known import check_row
 from spy32.records.ledger import Ledger
 from spy32.records.outbox import Outbox
@@ -34,7 +35,7 @@ from spy32.schema import VERSION, version_of
 __all__ = ["PRICE", "AuditReport", "Store", "Words", "backup_path", "damage_of", "is_sound"]
 
 
-class Store(Views, Documents, Risk, Outbox, AttentionItems, Ledger, Upkeep):
+class Store(Views, Documents, Risk, FoundOrders, Outbox, AttentionItems, Ledger, Upkeep):
     """An open database. Close it, or use it in a `with`."""
 
     @classmethod
@@ -93,12 +94,14 @@ class Store(Views, Documents, Risk, Outbox, AttentionItems, Ledger, Upkeep):
         return cls(db, path, mode=mode, account=stamp["account"] or account or "")
 
     def _prepare(self, at: datetime, account: str | None) -> None:
-        """What only a writer does: migrate after a backup, leave the marker, learn the account once it is known."""
+        """What only a writer does: migrate after a backup, leave the marker, learn account and place once they are."""
         opening.mark(self.path, at)
         upkeep.upgrade(self, at)
         stamped = self.row("select account from stamp")
         if account and stamped is not None and not stamped["account"]:
             self._learn(account, at)
+        if not self.home_id():
+            self.claim_place(at)
 
     def _learn(self, account: str, at: datetime) -> None:
         with self.changing(at, "account known") as change:

@@ -349,6 +349,10 @@ TABLES_5 = (
     "alter table trade add column exits text",
     # 1 for a run on a recorded market, which uses up no slot of the live one.
     "alter table run add column recorded integer",
+    # When an order was found at the broker that this book did not have there; it is followed and never priced again.
+    "alter table broker_order add column adopted_at text",
+    # Who looked at the broker and said that an absent order is not alive there.
+    "alter table broker_order add column settled_by text",
     # What a person must look at and acknowledge; it stays in `status` until then.
     """create table attention (
         id integer primary key,
@@ -376,6 +380,13 @@ TABLES_5 = (
 
 INDEXES_5 = (
     "create index run_decided on run (profile, ifnull(recorded, 0)) where outcome in ('proposed', 'no_trade')",
+    # What was found at the broker may be the second of its approval, which is then on record and cancelled.
+    "drop index order_of_approval",
+    """create unique index order_of_approval on broker_order (approval_id)
+        where replaces is null and kind <> 'target' and adopted_at is null""",
+    "drop index target_of_proposal",
+    """create unique index target_of_proposal on broker_order (proposal_id)
+        where kind = 'target' and state in ('submitting', 'working', 'unknown') and adopted_at is null""",
     "create unique index attention_open on attention (subject, kind) where acknowledged_at is null",
     "create index viewing_of_proposal on viewing (proposal_id)",
 )

@@ -9,7 +9,7 @@ from spy32.domain.deciding import Decision, Proposal, Recommendation, Ruling
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.running import Outcome, Run
 from spy32.domain.trading import Account, Exposure, Mode
-from spy32.rules import conditions, limits, plan, sizing
+from spy32.rules import conditions, limits, plan, references, sizing
 from spy32.settings import Settings
 from spy32.store import Store
 from tests import builders as b
@@ -56,7 +56,7 @@ def proposed(store: Store, account: Account, *, snapshot: MarketSnapshot | None 
     )
     store.save_ruling(run.id, ruling, b.NOW)
     made = plan.propose(candidate, ruling, seen, settings, run=run, chosen_by="grok")
-    body = b.order_body(made, made.limit_price, plan.draft_reference(run.id))
+    body = b.order_body(made, made.limit_price, references.draft_reference(run.id))
     kept = store.add_proposal(made, body=body, at=b.NOW)
     store.finish_run(run.id, outcome=Outcome.PROPOSED, at=b.NOW)
     return kept

@@ -95,6 +95,7 @@ class Broker:
     naming: str = "new"
     """The name that a replacement bears: the new one, that of the old order, or none."""
     ids: Iterator[int] = field(default_factory=lambda: count(480001))
+    is_shared: bool = True
 
     # The port.
 

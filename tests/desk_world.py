@@ -46,8 +46,9 @@ class World:
 
     def proposed(self, **over: object) -> Proposal:
         """A proposal waiting for a person, hashed as the rules hash it."""
-        run = self.store.begin_run(trigger=builders.run().trigger, mode=Mode.PAPER, profile="default", at=builders.NOW)
-        made = builders.proposal(run_id=run.id, **over)
+        mode = self.store.mode
+        run = self.store.begin_run(trigger=builders.run().trigger, mode=mode, profile="default", at=builders.NOW)
+        made = builders.proposal(run_id=run.id, mode=mode, **over)
         made = replace(made, hash=plan.digest_of(made))
         return self.store.add_proposal(made, body="{}", at=builders.NOW)
 

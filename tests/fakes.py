@@ -122,6 +122,7 @@ class FakeOrders:
     """After so many orders an answer is lost, and nothing can be read any more."""
     slips: Decimal = Decimal(0)
     """By how much a share the next fills are worse than the limit."""
+    is_shared: bool = True
     no_replace: bool = False
     """Replacements are refused, though the order works."""
 

@@ -50,6 +50,8 @@ def test_the_moves_of_a_proposal_are_these_and_no_others() -> None:
         ("proposed", "approved"), ("proposed", "declined"), ("proposed", "lapsed"),
         ("approved", "sent"), ("approved", "proposed"), ("approved", "declined"),
         ("sent", "done"), ("sent", "proposed"),
+        # Only with an order that was found at the broker.
+        ("proposed", "sent"), ("declined", "sent"), ("lapsed", "sent"),
     }  # fmt: skip
     assert set(PROPOSAL) == set(P)
 
@@ -59,6 +61,8 @@ def test_an_order_never_leaves_a_final_state_and_unknown_never_becomes_submittin
     assert {now.value for now in ORDER[O.SUBMITTING]} == ends | {"working", "unknown"}
     assert {now.value for now in ORDER[O.UNKNOWN]} == ends | {"working", "replaced", "absent"}
     assert {now.value for now in ORDER[O.WORKING]} == ends - {"refused"} | {"replaced", "absent"}
+    assert ORDER[O.ABSENT] == ORDER[O.REFUSED] == {O.WORKING}, "found at the broker all the same"
+    assert not any(ORDER[state] for state in FINAL - {O.ABSENT, O.REFUSED})
     assert {state.value for state in FINAL} == ends | {"replaced", "absent"}
     assert set(O) == FINAL | IN_FLIGHT == set(ORDER)
     assert not FINAL & IN_FLIGHT

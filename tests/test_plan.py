@@ -16,7 +16,7 @@ from spy32.domain.market import Right
 from spy32.domain.trading import Action, Leg, Mode
 from spy32.errors import Refused
 from spy32.lifecycle import ProposalState
-from spy32.rules import plan
+from spy32.rules import plan, references
 from spy32.sessions import closure
 from spy32.settings import Settings
 from tests import builders
@@ -261,21 +261,21 @@ def test_the_hash_does_not_depend_on_how_a_price_is_written() -> None:
 
 def test_a_reference_names_proposal_approval_and_attempt_and_is_short_enough() -> None:
     made = replace(proposed(), id=31)
-    reference = plan.reference_of(made, builders.approval(made, id=2), attempt=1)
+    reference = references.reference_of(builders.approval(made, id=2), attempt=1)
     assert reference.startswith("spy32-P31-A2-")
     assert reference.endswith("-1")
     huge = replace(made, id=10**6)
-    assert len(plan.reference_of(huge, builders.approval(huge, id=10**6), attempt=100)) <= 36
+    assert len(references.reference_of(builders.approval(huge, id=10**6), attempt=100)) <= 36
 
 
 def test_two_databases_with_the_same_numbers_do_not_share_a_reference() -> None:
     made = replace(proposed(), id=31)
     one, other = (builders.approval(made, id=2, at=builders.later(seconds)) for seconds in (1, 2))
-    assert plan.reference_of(made, one, attempt=1) != plan.reference_of(made, other, attempt=1)
+    assert references.reference_of(one, attempt=1) != references.reference_of(other, attempt=1)
 
 
 def test_a_replacement_has_the_next_number() -> None:
-    assert plan.next_reference("spy32-P31-A2-3f9a01-9") == "spy32-P31-A2-3f9a01-10"
+    assert references.next_reference("spy32-P31-A2-3f9a01-9") == "spy32-P31-A2-3f9a01-10"
 
 
 # The order

@@ -196,14 +196,19 @@ def test_an_order_like_ours_without_our_reference_keeps_it_unknown(
     assert desk.order_states(proposal) == [O.ABSENT if absent else O.UNKNOWN]
 
 
-def test_two_orders_with_our_reference_are_not_chosen_between(desk: World) -> None:
+def test_of_two_orders_with_our_reference_the_older_lives_and_the_younger_is_cancelled(desk: World) -> None:
+    """Which of them is ours cannot be known after a lost answer, and does not matter: both are of this approval."""
     proposal = desk.approved()
     after_a_lost_answer(
-        desk, lambda: desk.orders.book.update({"777": replace(next(iter(desk.orders.book.values())), broker_id="777")})
+        desk,
+        lambda: desk.orders.book.update({"480002": replace(next(iter(desk.orders.book.values())), broker_id="480002")}),
     )
-    with pytest.raises(Unresolved, match="480001 and 777"):
-        execute(desk.bench, proposal)
-    assert desk.order_states(proposal) == [O.UNKNOWN]
+    with pytest.raises(Unresolved, match=r"480002 .* beside another one; look at both there"):
+        execute(desk.bench, proposal, wait=False)
+    assert [(row.broker_id, row.state) for row in desk.store.orders(proposal)] == [
+        ("480001", O.WORKING), ("480002", O.CANCELLED),
+    ]  # fmt: skip
+    assert [item.kind for item in desk.store.open_attention()] == ["second order"]
 
 
 def test_an_order_with_our_reference_that_cannot_be_read_is_neither_taken_nor_absent(desk: World) -> None:

@@ -34,6 +34,9 @@ STATES = {
 class PaperBroker:
     """The `Orders` and `AccountDesk` of paper mode. Without a market it shows and cancels, and fills nothing."""
 
+    is_shared = False
+    """Its book is in our own database, and no name is taken twice."""
+
     def __init__(self, *, ledger: Ledger, market: Market | None, clock: Clock, settings: Settings, number: str) -> None:
         self._ledger = ledger
         self._market = market

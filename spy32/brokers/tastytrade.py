@@ -40,6 +40,7 @@ LISTED = "customers/me/accounts"
 class TastytradeBroker:
     """One account. `seconds` is the longest time for one question."""
 
+    is_shared = True
     assumption = ""
     """Nothing is assumed: the fills are the broker's."""
 

@@ -43,6 +43,14 @@ def check_origin(app: "App", store: "Store", proposal: "Proposal") -> None:
         raise Refused(f"P{proposal.id} is not sent: {why}")
 
 
+def check_place(app: "App", store: "Store") -> None:
+    """`NotPermitted` in a live home that was copied or moved and that nobody has adopted here."""
+    from spy32.domain.trading import Mode
+
+    if app.settings.mode is Mode.LIVE:
+        store.stop_if_moved()
+
+
 def confirm_live(app: "App", proposal: "Proposal", confirm: str | None) -> None:
     """`Usage` unless the account's ending, the ticker and the size were repeated as `--confirm`, or typed when asked.
 
@@ -68,7 +76,7 @@ def confirm_live(app: "App", proposal: "Proposal", confirm: str | None) -> None:
     for line in asked_for(proposal):
         app.warn(line)
     wanted = f"{proposal.account[-4:]} {proposal.underlying}"
-    if _typed(f"spy32: type {wanted} to send it, anything else to leave: ") != wanted:
+    if typed(f"spy32: type {wanted} to send it, anything else to leave: ") != wanted:
         raise Usage("not confirmed; nothing was sent")
 
 
@@ -95,7 +103,7 @@ def asked_for(proposal: "Proposal") -> tuple[str, ...]:
     )
 
 
-def _typed(prompt: str) -> str:
+def typed(prompt: str) -> str:
     """The line that was typed; empty at the end of input. Asked on stderr, so that stdout holds only the answer."""
     sys.stderr.write(prompt)
     sys.stderr.flush()

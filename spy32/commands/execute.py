@@ -35,6 +35,7 @@ def execute(
     if dry_run:
         _rehearse(app, chosen, json=json)
         return
+    consent.check_place(app, store)
     consent.confirm_live(app, chosen, confirm)
     from spy32.desk.execute import execute as send
 
@@ -56,6 +57,7 @@ def cancel(ctx: typer.Context, proposal: Annotated[str, typer.Argument(metavar="
 
 
 def _rehearse(app: "App", proposal: "Proposal", *, json: bool) -> None:
+    from spy32.commands import consent
     from spy32.desk.execute import rehearse
     from spy32.errors import BrokerRefused, Refused
     from spy32.render.desk import rehearsal
@@ -66,6 +68,7 @@ def _rehearse(app: "App", proposal: "Proposal", *, json: bool) -> None:
         _say_mode(app)
     rehearsal(app.out, shown, json=json)
     bench.stop_if_halted()
+    consent.check_place(app, bench.store)
     if not shown.answer.accepted:
         raise BrokerRefused(f"the broker would refuse P{proposal.id}: {'; '.join(shown.answer.errors)}")
     reasons = tuple(finding.message for finding in shown.findings if finding.blocks)

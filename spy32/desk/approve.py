@@ -211,12 +211,12 @@ def _drafted(bench: Bench, kept: Proposal | None, made: Proposal, ruling: Ruling
 
     The broker's dry run has its word first. Nothing is written.
     """
-    from spy32.rules import plan
+    from spy32.rules import plan, references
     from spy32.rules.echo import disagreements
 
     if kept is not None and made.hash == kept.hash:
         return review(bench, _id(kept))
-    reference = plan.draft_reference(made.run_id)
+    reference = references.draft_reference(made.run_id)
     body = plan.order_body(made.legs, made.quantity, made.limit_price, reference, kind=OrderKind.ENTRY)
     answer = bench.orders.dry_run(body)
     if not answer.accepted:

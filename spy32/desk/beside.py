@@ -3,18 +3,17 @@
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 
-from spy32.desk import history, target
+from spy32.desk import history, own_orders, target
 from spy32.desk.bench import Bench
 from spy32.desk.history import Gone, Pool
+from spy32.desk.lines import lines_of
 from spy32.domain.acting import BrokerOrder, Order, Trade, TransactionKind
 from spy32.domain.market import underlying_of
 from spy32.errors import Spy32Error
-from spy32.lifecycle import FINAL, OrderState, TradeState
+from spy32.lifecycle import FINAL, TradeState
 from spy32.sessions import market_date, new_york
 
 HELD = (TradeState.OPEN, TradeState.CLOSING)
-NEVER = (OrderState.ABSENT, OrderState.REFUSED)
-"""An order of ours that ended so is not at the broker, as far as our book knows."""
 _EVER = datetime.min.replace(tzinfo=UTC)
 LOOK_BACK_DAYS = 7
 """How far back a contract that is not ours is looked for at least."""
@@ -42,11 +41,20 @@ class Holding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Foreign:
-    """An order at the broker that our book does not account for. It is shown and never touched."""
+    """An order at the broker that our book does not account for. To look at it touches nothing."""
 
     order: BrokerOrder
     ours: Order | None
     """Our row, when it bears our reference although our book has it as never placed."""
+    proposal_id: int | None = None
+    """The proposal whose approval it bears the name of: it is ours, and `reconcile` adopts it."""
+    is_named: bool = False
+    """It bears a name that spy32 gives, of an approval that this book does not have."""
+
+    @property
+    def whose(self) -> str:
+        """`ours`, `another book`, or `not ours`."""
+        return "ours" if self.proposal_id is not None else "another book" if self.is_named else "not ours"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,13 +128,23 @@ def beside(bench: Bench) -> Beside:
 
 
 def foreign_orders(bench: Bench) -> tuple[Foreign, ...]:
-    """Today's orders at the broker that are not ours, and that work, have filled something, or cannot be read."""
-    found = []
-    for seen in bench.orders.todays_orders():
-        ours = bench.store.known_order(seen.broker_id, seen.reference)
-        is_stray = ours is None or (ours.state in NEVER and ours.reference == seen.reference)
-        if is_stray and (seen.state not in FINAL or seen.fills or seen.unread):
-            found.append(Foreign(order=seen, ours=ours))
+    """Today's orders at the broker that our book lacks, and that work, have filled something, or cannot be read."""
+    found: list[Foreign] = []
+    for line in lines_of(bench.orders.todays_orders()):
+        claim = own_orders.claim_of(bench, line)
+        if claim is None and not own_orders.is_not_ours(bench, line):
+            continue
+        ours = claim.order if claim is not None and claim.order.id is not None else None
+        found += [
+            Foreign(
+                order=seen,
+                ours=ours,
+                proposal_id=claim.proposal_id if claim is not None else None,
+                is_named=own_orders.is_named(line),
+            )
+            for seen in line.orders
+            if seen.state not in FINAL or seen.fills or seen.unread
+        ]
     return tuple(found)
 
 
@@ -181,4 +199,4 @@ def _is_about(trade: Trade, each: Holding) -> bool:
 
 
 def _by_order(other: Foreign) -> str:
-    return f"order {other.order.broker_id}, not ours, {other.order.status}"
+    return f"order {other.order.broker_id}, {other.whose}, {other.order.status}"

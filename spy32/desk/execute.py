@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from spy32.desk import history, settle, target
+from spy32.desk import history, own_orders, settle, target
 from spy32.desk.bench import Bench, lock_of
+from spy32.desk.doubles import look_after_placing
 from spy32.desk.work import wind_down, work
 from spy32.domain.acting import BrokerOrder, DryRun, Order, OrderKind
 from spy32.domain.codec import digest
@@ -13,7 +14,7 @@ from spy32.domain.market import LegQuotes
 from spy32.domain.trading import Mode
 from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
-from spy32.rules import drift, echo, limits, plan
+from spy32.rules import drift, echo, limits, plan, references
 from spy32.sessions import market_date, week_start
 
 SUBMITS = "submits"
@@ -75,17 +76,24 @@ def _executed(bench: Bench, proposal_id: int, *, wait: bool) -> Proposal:
     if troubles:
         _stop_if_late(bench, proposal_id)
         raise troubles[0]
+    if bench.store.proposal(proposal_id).state is ProposalState.APPROVED:
+        was_sent = own_orders.adopt_before_sending(bench, proposal_id)
     proposal = bench.store.proposal(proposal_id)
     if was_sent and proposal.state is ProposalState.PROPOSED:
-        # The order of a process that died has just come to its end: that is how this one ends too.
+        # The order of a process that died, or of another home, has come to its end: that is how this one ends too.
         raise _nothing_filled(proposal_id, settle.mine(bench, proposal_id)[-1])
     if proposal.state is ProposalState.DONE:
         bench.tell(f"P{proposal_id} is done already; nothing was sent")
         # The process that filled it, or `reconcile`, may have ended before its target was left with the broker.
         _after_the_fill(bench, proposal_id)
+        own_orders.stop_if_unseen(bench, proposal_id)
         return proposal
-    order = _working(bench, proposal_id) or _sent(bench, proposal_id)
+    order = _working(bench, proposal_id)
+    if order is None or order.is_adopted:
+        own_orders.stop_if_unseen(bench, proposal_id)
+    order = look_after_placing(bench, order or _sent(bench, proposal_id))
     if order.state is OrderState.WORKING and not wait:
+        own_orders.stop_if_unseen(bench, proposal_id)
         return bench.store.proposal(proposal_id)
     last = work(bench, proposal, order) if order.state is OrderState.WORKING else order
     return _report(bench, proposal_id, last)
@@ -101,9 +109,9 @@ def _stop_if_late(bench: Bench, proposal_id: int) -> None:
 
 
 def _working(bench: Bench, proposal_id: int) -> Order | None:
-    """The order of this proposal that is alive at the broker, handed over by an earlier command."""
+    """The order of this proposal that is alive at the broker, handed over by an earlier command; our own first."""
     alive = [order for order in settle.mine(bench, proposal_id) if order.state is OrderState.WORKING]
-    return alive[-1] if alive else None
+    return max(alive, key=lambda order: (not order.is_adopted, order.id), default=None)
 
 
 def _approval_of(bench: Bench, proposal: Proposal) -> Approval:
@@ -172,6 +180,7 @@ def _account_findings(bench: Bench, proposal: Proposal) -> tuple[Finding, ...]:
         *limits.check_proposal(proposal, account, exposure, bench.settings, now),
         *limits.on_root(proposal),
         *limits.on_order(proposal, _others(bench, proposal)),
+        *limits.not_found_today(bench.store.absences(_id(proposal), today), proposal.mode),
     )
 
 
@@ -188,7 +197,7 @@ def _others(bench: Bench, proposal: Proposal) -> tuple[BrokerOrder, ...]:
 
 def _first_order(bench: Bench, proposal: Proposal, approval: Approval) -> Order:
     """The order that opens this approval, not yet committed."""
-    reference = plan.reference_of(proposal, approval, attempt=1)
+    reference = references.reference_of(approval, attempt=1)
     kind = OrderKind.ENTRY if proposal.kind == "open" else OrderKind.EXIT
     body = plan.order_body(proposal.legs, proposal.quantity, proposal.limit_price, reference, kind=kind)
     return Order(
@@ -289,6 +298,7 @@ def _clear_target(bench: Bench, trade_id: int) -> None:
 
 def _report(bench: Bench, proposal_id: int, last: Order) -> Proposal:
     """The proposal at rest when something was filled, else the exception that names how it ended."""
+    last = look_after_placing(bench, last)
     alive = [order for order in settle.mine(bench, proposal_id) if order.state in IN_FLIGHT]
     if alive:
         raise Unresolved(f"order {alive[-1].reference} is {alive[-1].state}; run `spy32 reconcile`")
@@ -298,7 +308,9 @@ def _report(bench: Bench, proposal_id: int, last: Order) -> Proposal:
         raise Unresolved(f"{filled} spreads of P{proposal_id} were filled and {proposal.quantity} approved")
     if filled > 0:
         _after_the_fill(bench, proposal_id)
+        own_orders.stop_if_unseen(bench, proposal_id)
         return proposal
+    own_orders.stop_if_unseen(bench, proposal_id)
     halt = bench.halted()
     if halt is not None:
         raise NotPermitted(f"halted: {halt}; nothing was filled and nothing works; `spy32 resume` lifts it")

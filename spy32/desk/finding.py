@@ -4,17 +4,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from spy32.desk.bench import Bench
+from spy32.desk.lines import age_of
 from spy32.domain.acting import BrokerOrder, Fill, Order, OrderKind, spreads_filled
 from spy32.domain.deciding import CLOCK_TOLERANCE
 from spy32.domain.trading import Leg
 from spy32.errors import BrokerRefused, Gone, NotPermitted, Unavailable, Unresolved, Unusable
-from spy32.lifecycle import FINAL, IN_FLIGHT, OrderState, TradeState
+from spy32.lifecycle import FINAL, IN_FLIGHT, NEVER_THERE, OrderState, TradeState
 from spy32.sessions import market_date
 
 UNREADABLE = (Unavailable, Unresolved, Unusable, Gone, NotPermitted, BrokerRefused)
 """What a read may end with. None of it says that an order is not there."""
 BY_HAND = "replaced at the broker"
-NEVER_THERE = frozenset({OrderState.REFUSED, OrderState.ABSENT})
 MAY_BE_REPLACED = frozenset({OrderState.CANCELLED, OrderState.REPLACED})
 
 
@@ -148,6 +148,9 @@ def find(bench: Bench, order: Order) -> BrokerOrder | None:
         for seen in found:
             if seen.unread:
                 raise Unusable(f"order {seen.broker_id} looks like {order.reference} and cannot be read: {seen.unread}")
+        if len(found) > 1 and all(seen.reference == order.reference for seen in found):
+            # Two homes sent for one approval: the older is this row's, and the other is adopted beside it.
+            found = sorted(found, key=lambda seen: age_of(seen.broker_id))[:1]
         if len(found) > 1:
             raise Unresolved(
                 f"orders {' and '.join(seen.broker_id for seen in found)} at the broker both look like "

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from spy32.desk import settle, target
+from spy32.desk import own_orders, settle, target
 from spy32.desk.bench import Bench, lock_of
 from spy32.desk.beside import Beside, Holding, beside, holdings
 from spy32.desk.history import Gone, settle_fees
@@ -42,6 +42,9 @@ class Reconciled:
 def reconcile(bench_of: Callable[[int | None], Bench]) -> Reconciled:
     """Every order in flight settled by reading at the broker, proposal by proposal; never sends anything.
 
+    Orders of ours that the broker shows and our book lacks are adopted, with their trades; one that is beyond what its
+    approval covers is cancelled.
+
     `bench_of` makes the bench of a proposal, since a recorded one keeps its own market and clock.
     """
     plain = bench_of(None)
@@ -58,6 +61,7 @@ def reconcile(bench_of: Callable[[int | None], Bench]) -> Reconciled:
                 troubles += [price] if price is not None else []
         except Unavailable as busy:
             troubles.append(busy)
+    found = own_orders.adopt_missing(bench_of(None))
     for trade in plain.store.trades_owing():
         if trade.mode is not Mode.PAPER:
             settle_fees(bench_of(trade.proposal_id), trade.proposal_id)
@@ -67,7 +71,8 @@ def reconcile(bench_of: Callable[[int | None], Bench]) -> Reconciled:
         view = beside(plain)
     except Spy32Error as trouble:
         view = Beside(holdings=(), troubles=(trouble,))
-    return Reconciled(orders=after, troubles=(*troubles, *view.troubles), view=view)
+    told = {trouble.message: trouble for trouble in (*troubles, *found.troubles, *view.troubles)}
+    return Reconciled(orders=(*after, *found.orders), troubles=tuple(told.values()), view=view)
 
 
 def _settled(bench: Bench, proposal_id: int) -> list[Spy32Error]:
@@ -142,6 +147,7 @@ def settle_by_word(bench: Bench, proposal_id: int, by: str) -> Proposal:
                 )
             elif order.state in IN_FLIGHT:
                 raise Refused(f"order {order.reference} is {order.state}; `spy32 cancel P{proposal_id}` first")
+        bench.store.settle_absences(proposal_id, by, bench.clock())
         proposal = bench.store.proposal(proposal_id)
         if proposal.state is ProposalState.SENT:
             now = ProposalState.DONE if settle.fills_of(bench, proposal_id) else ProposalState.PROPOSED

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from decimal import Decimal
 
 from spy32.desk import finding
@@ -9,6 +10,7 @@ from spy32.desk.bench import Bench
 from spy32.desk.finding import UNREADABLE
 from spy32.domain.acting import BrokerOrder, Fill, Order, OrderKind, spreads_filled
 from spy32.domain.deciding import ExitPlan
+from spy32.domain.trading import Mode
 from spy32.errors import BrokerRefused, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import FINAL, IN_FLIGHT, ORDER, OrderState, ProposalState
 from spy32.rules import plan
@@ -22,6 +24,8 @@ WAITS = (1.0, 2.0, 3.0, 5.0, 8.0, 13.0)
 """Growing pauses, seconds, while an order that should end is watched."""
 FILL_WAITS = (1.0, 2.0, 3.0, 5.0)
 """The same for fills that are not listed yet."""
+BEYOND = "beyond approval"
+"""Kind of the item for a person."""
 HALTED, NOT_SENT, TOO_LATE = "halted: ", "not sent: ", "too late: "
 
 # Requests and their answers.
@@ -228,7 +232,24 @@ def _absent(bench: Bench, order: Order) -> Order:
             f"order {order.reference} is in no list at the broker, and still: {'; '.join(traces)}; look at the "
             "account there, since it may have filled; nothing is sent before it is settled"
         )
+    _not_too_early(bench, order, old)
     return _moved(bench, order, OrderState.ABSENT, reason=f"not at the broker in {READS} reads")
+
+
+def _not_too_early(bench: Bench, order: Order, old: Order | None) -> None:
+    """`Unresolved` while a live entry may still be on its way: longer than the broker's own time-outs may take.
+
+    A late edit of an order that is gone comes to nothing at the broker, so a replacement need not wait.
+    """
+    is_edit = old is not None and old.state not in FINAL
+    if order.mode is not Mode.LIVE or order.kind is not OrderKind.ENTRY or is_edit:
+        return
+    until = order.created_at + timedelta(minutes=bench.settings.execution.absent_minutes)
+    if not bench.clock() >= until:
+        raise Unresolved(
+            f"order {order.reference} is not at the broker, and may still be on its way until {until:%H:%M} UTC "
+            "(execution.absent_minutes); then `spy32 reconcile` settles it; nothing is sent before"
+        )
 
 
 def orphaned(bench: Bench, order: Order) -> Order:
@@ -309,12 +330,21 @@ def conclude(bench: Bench, proposal_id: int, *, reason: str = "") -> int:
             f"P{proposal_id} has an {odd}; the rest is a position without its other side, which only a person can "
             "settle at the broker; nothing more is sent for it"
         )
-    if filled > proposal.quantity:
-        reason = f"{filled} spreads were filled and {proposal.quantity} approved: look at the broker's own view"
-        bench.tell(f"LOOK AT THIS: P{proposal_id}: {reason}")
+    reason = tell_beyond(bench, proposal_id) or reason
     now = ProposalState.DONE if filled > 0 else ProposalState.PROPOSED
     bench.store.finish_proposal(proposal_id, now=now, at=bench.clock(), reason=reason)
     return filled
+
+
+def tell_beyond(bench: Bench, proposal_id: int) -> str:
+    """An item for a person when more was filled than approved, and its words; empty when all is well."""
+    filled, approved = filled_of(bench, proposal_id), bench.store.proposal(proposal_id).quantity
+    if filled <= approved:
+        return ""
+    words = f"{filled} spreads were filled and {approved} approved: look at the broker's own view"
+    bench.tell(f"LOOK AT THIS: P{proposal_id}: {words}")
+    bench.store.raise_attention(f"P{proposal_id}", BEYOND, words, bench.clock())
+    return words
 
 
 def settled(bench: Bench, order: Order) -> Order:

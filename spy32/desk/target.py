@@ -7,7 +7,7 @@ from spy32.desk.bench import Bench
 from spy32.domain.acting import Order, OrderKind, Trade
 from spy32.domain.codec import digest
 from spy32.domain.deciding import Proposal
-from spy32.errors import Refused, Spy32Error
+from spy32.errors import NotPermitted, Refused, Spy32Error
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
 from spy32.rules import plan
 
@@ -34,7 +34,7 @@ def rest_target(bench: Bench, proposal_id: int) -> Order | None:
         return earlier[-1]
     try:
         order = bench.store.begin_order(_target(bench, proposal, trade, len(earlier) + 1), at=bench.clock())
-    except Refused as refusal:
+    except (Refused, NotPermitted) as refusal:
         bench.tell(f"no target is left for T{trade.id}: {refusal.message}")
         return None
     after = _sent(bench, order)

@@ -8,12 +8,14 @@ from decimal import Decimal
 
 from spy32.desk import settle
 from spy32.desk.bench import Bench
+from spy32.desk.doubles import Outranked, look_after_placing, look_again
+from spy32.desk.finding import UNREADABLE
 from spy32.domain.acting import BrokerOrder, Order
 from spy32.domain.codec import digest
 from spy32.domain.deciding import Proposal
 from spy32.errors import Refused, Spy32Error, Unresolved
 from spy32.lifecycle import FINAL, IN_FLIGHT, OrderState
-from spy32.rules import plan
+from spy32.rules import plan, references
 
 POLL_SECONDS = 5.0
 
@@ -48,6 +50,8 @@ def work(bench: Bench, proposal: Proposal, order: Order) -> Order:
     timer = Timer(bench, first.created_at + timedelta(seconds=seconds), seconds)
     try:
         order = _stepped(bench, proposal, order, timer)
+    except Outranked:
+        raise
     except Unresolved:
         # Nothing is left alive knowingly, whatever became of the request whose outcome is not known.
         with suppress(Spy32Error):
@@ -94,16 +98,30 @@ def _stepped(bench: Bench, proposal: Proposal, order: Order, timer: Timer) -> Or
         order = _rest(bench, order, timer, proposal.plan.step_seconds, price)
         if order.state in FINAL or timer.is_over:
             return order
-        if _may_be_repriced(bench, order):
+        order, is_alone = _looked_at(bench, order)
+        if order.state in FINAL:
+            return order
+        if is_alone and _may_be_repriced(bench, order):
             order = _repriced(bench, proposal, order, price, timer)
             if order.state is not OrderState.WORKING:
                 return order
     return _rest(bench, order, timer, timer.left, None)
 
 
+def _looked_at(bench: Bench, order: Order) -> tuple[Order, bool]:
+    """The order, and whether today's orders could be read: no price is changed before they show that it is alone."""
+    try:
+        return look_again(bench, order), True
+    except Unresolved:
+        raise
+    except UNREADABLE as trouble:
+        bench.tell(f"{order.reference}: the price stays, since today's orders cannot be read ({trouble.message})")
+        return order, False
+
+
 def _may_be_repriced(bench: Bench, order: Order) -> bool:
     """Nothing of the proposal is filled, not even one leg; the order is as we placed it, and the only one alive."""
-    if order.reason or settle.fills_of(bench, order.proposal_id):
+    if order.is_adopted or order.reason or settle.fills_of(bench, order.proposal_id):
         return False
     others = [known for known in settle.mine(bench, order.proposal_id) if known.id != order.id]
     seen = [settle.last_seen(bench, known) for known in others if known.state is OrderState.WORKING]
@@ -165,7 +183,8 @@ def _anew(bench: Bench, proposal: Proposal, order: Order, price: Decimal, timer:
     order = settle.cancelled(bench, order)
     if order.state is not OrderState.CANCELLED or settle.fills_of(bench, order.proposal_id) or timer.is_over:
         return order
-    return _sent(bench, proposal, order, price, bench.orders.submit) or order
+    placed = _sent(bench, proposal, order, price, bench.orders.submit)
+    return look_after_placing(bench, placed) if placed is not None else order
 
 
 def _sent(
@@ -190,7 +209,8 @@ def _sent(
 def _next(bench: Bench, proposal: Proposal, order: Order, price: Decimal) -> Order:
     """The order at another price, not yet committed; `Refused` when it would be more than was approved."""
     # Counted on from the newest order, since a replacement that never arrived has used its number up.
-    reference = plan.next_reference(settle.mine(bench, order.proposal_id)[-1].reference)
+    own = [known for known in settle.mine(bench, order.proposal_id) if not known.is_adopted]
+    reference = references.next_reference(own[-1].reference)
     left = settle.room(bench, order.proposal_id, but=order.id)
     if not order.quantity <= left:
         raise Refused(f"order {reference} would be for {order.quantity}, only {left} may still be sent")

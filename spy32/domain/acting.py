@@ -40,6 +40,8 @@ class Order:
     """Our id of the order that this one replaces."""
     filled: int = 0
     reason: str = ""
+    is_adopted: bool = False
+    """Found at the broker when our book did not have it there: it is followed, and its price is not worked."""
 
 
 @value

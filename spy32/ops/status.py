@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from spy32.domain.acting import Order, OrderKind
 from spy32.domain.deciding import Proposal
 from spy32.domain.running import HistoryRow, Outcome, Run
+from spy32.domain.trading import Mode
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
 from spy32.ops.overdue import RECENT, find_overdue
 from spy32.ops.schedule import FINISHED, LATE_AFTER, MISSED
@@ -78,6 +79,7 @@ def look(scene: Scene, store: "Store | None") -> Status:
         *_orders(scene, store),
         *_assigned(store),
         *_overdue(scene, store),
+        *_moved(scene, store),
         *_unacknowledged(store),
     )
     last = store.latest_run()
@@ -247,6 +249,14 @@ def _assigned(store: "Store") -> Iterator[Waiting]:
 def _overdue(scene: Scene, store: "Store") -> Iterator[Waiting]:
     for one in find_overdue(store, scene.now):
         yield Waiting(id=one.subject, message=one.message, command=f"spy32 show {one.subject}")
+
+
+def _moved(scene: Scene, store: "Store") -> Iterator[Waiting]:
+    """A live home that was copied or moved sends nothing before a person has said that it is the only one."""
+    former = store.former_place() if scene.settings.mode is Mode.LIVE else None
+    if former is not None:
+        message = f"this home was at {former}; live orders are not sent from here until it is adopted"
+        yield Waiting(id="home", message=message, command="spy32 db adopt")
 
 
 def _unacknowledged(store: "Store") -> Iterator[Waiting]:

@@ -10,7 +10,7 @@ from spy32.domain.running import Outcome, Run
 from spy32.domain.trading import Candidate
 from spy32.pipeline.kit import Done, Ended, Kit, Seen
 from spy32.pipeline.notify import headline
-from spy32.rules import plan
+from spy32.rules import plan, references
 from spy32.rules.echo import disagreements
 from spy32.settings import Settings
 
@@ -55,6 +55,6 @@ def proposal_of(
     """The proposal and its exact order body: the part that a replay recomputes."""
     assert ruling.account is not None
     proposal = plan.propose(candidate, ruling, snapshot, settings, run=run, chosen_by=chosen.analyst)
-    reference = plan.draft_reference(run.id)
+    reference = references.draft_reference(run.id)
     body = plan.order_body(proposal.legs, proposal.quantity, proposal.limit_price, reference, kind=OrderKind.ENTRY)
     return proposal, body

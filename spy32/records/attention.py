@@ -16,6 +16,10 @@ class AttentionItems(Base):
         with self.changing(at, "attention raised", subject) as change:
             add_attention(self, change, subject, kind, message)
 
+    def was_raised(self, subject: str, kind: str) -> bool:
+        """True when such an item was ever recorded, acknowledged or not."""
+        return self.row("select 1 from attention where subject = ? and kind = ?", subject, kind) is not None
+
     def open_attention(self) -> tuple[Attention, ...]:
         """Items that nobody has acknowledged yet, oldest first."""
         found = self.rows("select * from attention where acknowledged_at is null order by id")

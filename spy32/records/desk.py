@@ -74,6 +74,11 @@ class Desk(Base):
             revive(Approval, row["body"], f"an approval of P{proposal_id}", id=row["id"]) if row is not None else None
         )
 
+    def approval(self, approval_id: int) -> Approval | None:
+        """The approval with this id, whether or not it still holds."""
+        row = self.row("select * from approval where id = ?", approval_id)
+        return revive(Approval, row["body"], f"approval {approval_id}", id=row["id"]) if row is not None else None
+
     def standing(self, proposal_id: int) -> str:
         """How a proposal stands, in words that say since when, and by whom where a person decided."""
         return self._how(self.proposal_row(proposal_id))

@@ -12,6 +12,7 @@ from pathlib import Path
 from spy32.domain.trading import Mode
 from spy32.errors import BadSettings, CannotCreate, StoreTrouble
 from spy32.records.base import Base
+from spy32.records.place import new_home_id, place_of
 from spy32.records.trouble import backups_of, damage, translated
 from spy32.records.values import instant, to_e4
 from spy32.schema import APPLICATION_ID, MIGRATIONS, Migration, migrate, version_of
@@ -109,7 +110,15 @@ def make(path: Path, *, mode: Mode, account: str, at: datetime, opening_cash: De
             harden(db)
             migrate(db)
             with Base(db, path, mode=mode, account=account).changing(at, "made") as change:
-                change.insert("stamp", id=1, mode=mode, account=account, created_at=change.at)
+                change.insert(
+                    "stamp",
+                    id=1,
+                    mode=mode,
+                    account=account,
+                    created_at=change.at,
+                    home_id=new_home_id(),
+                    **place_of(path),
+                )
                 if opening_cash is not None:
                     change.insert("cash", book="paper", kind="opening", amount_e4=to_e4(opening_cash), at=change.at)
     except BaseException:

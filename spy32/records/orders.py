@@ -10,10 +10,11 @@ from spy32.domain.trading import Action, Mode
 from spy32.errors import Refused, Usage
 from spy32.lifecycle import IN_FLIGHT, ORDER, OrderState, ProposalState, TradeState, advance
 from spy32.records.desk import Desk
+from spy32.records.place import Places
 from spy32.records.values import from_e4, instant, reads_row, revive, to_e4, when
 
 
-class Orders(Desk):
+class Orders(Desk, Places):
     """Our record of every request to a broker."""
 
     # Reading
@@ -25,25 +26,25 @@ class Orders(Desk):
         return row
 
     def order(self, order_id: int) -> Order:
-        return _order(self.order_row(order_id))
+        return order_of_row(self.order_row(order_id))
 
     def orders(self, proposal_id: int) -> tuple[Order, ...]:
         """All orders of a proposal, oldest first."""
         found = self.rows("select * from broker_order where proposal_id = ? order by id", proposal_id)
-        return tuple(_order(row) for row in found)
+        return tuple(order_of_row(row) for row in found)
 
     def orders_in(self, *states: OrderState) -> tuple[Order, ...]:
         """All orders in these states, oldest first."""
         marks = ", ".join("?" * len(states))
         return tuple(
-            _order(row)
+            order_of_row(row)
             for row in self.rows(f"select * from broker_order where state in ({marks}) order by id", *states)
         )
 
     def known_order(self, broker_id: str, reference: str = "") -> Order | None:
         """Our order with this id at the broker or with this reference."""
         row = self.row("select * from broker_order where broker_id = ? or reference = ?", broker_id, reference)
-        return _order(row) if row is not None else None
+        return order_of_row(row) if row is not None else None
 
     def targets(self, proposal_id: int) -> tuple[Order, ...]:
         """The resting profit targets of an opening, oldest first."""
@@ -60,9 +61,12 @@ class Orders(Desk):
 
         The first order of an approval takes its proposal from `approved` to `sent`; a later one names the order that
         it replaces. A profit target rests on the approval of a filled opening, whose proposal stays `done`. `Refused`
-        when anything else of the proposal, or anything else that closes its trade, may still fill.
+        when anything else of the proposal, or anything else that closes its trade, may still fill; `NotPermitted` in
+        a live home that was copied or moved.
         """
         self.own_mode(order.mode)
+        if order.mode is Mode.LIVE:
+            self.stop_if_moved()
         with self.changing(at, "order submitting") as change:
             old = order.replaces
             if order.kind is OrderKind.TARGET:
@@ -71,7 +75,7 @@ class Orders(Desk):
                 row = self._may_begin(order, at) if old is None else self._may_replace(order, old)
             self._nothing_else_lives(order)
             self._within_quantity(order, row)
-            number = change.insert("broker_order", **_columns(order), changed_at=change.at)
+            number = change.insert("broker_order", **order_columns(order), changed_at=change.at)
             change.subject = f"O{number}"
             if old is None and order.kind is not OrderKind.TARGET:
                 change.update("proposal", order.proposal_id, state=ProposalState.SENT, changed_at=change.at, reason="")
@@ -186,7 +190,8 @@ class Orders(Desk):
             raise Refused(f"order {order.reference} is for {order.quantity}, only {allowed} may still be sent")
 
 
-def _columns(order: Order) -> dict[str, object]:
+def order_columns(order: Order) -> dict[str, object]:
+    """The columns of an order about to be sent."""
     from spy32.sessions import market_date
 
     return {
@@ -208,7 +213,8 @@ def _columns(order: Order) -> dict[str, object]:
 
 
 @reads_row("order")
-def _order(row: sqlite3.Row) -> Order:
+def order_of_row(row: sqlite3.Row) -> Order:
+    """The order that a row of `broker_order` holds."""
     return Order(
         id=row["id"],
         proposal_id=row["proposal_id"],
@@ -228,6 +234,7 @@ def _order(row: sqlite3.Row) -> Order:
         replaces=row["replaces"],
         filled=row["filled"],
         reason=row["reason"],
+        is_adopted=row["adopted_at"] is not None,
     )
 
 

@@ -10,6 +10,9 @@ from spy32.records.adopted import Adopted
 from spy32.records.trades import HELD
 from spy32.records.values import ceiling_e4, from_e4
 
+_ALIVE = """proposal_id = proposal.id and kind = 'entry' and state in ('submitting', 'working', 'unknown')
+    and id not in (select replaces from broker_order where replaces is not null
+        and state in ('submitting', 'working', 'unknown'))"""
 PENDING = (ProposalState.APPROVED, ProposalState.SENT)
 
 
@@ -22,16 +25,20 @@ class Risk(Adopted):
             held = self.trades(*HELD)
             risk = sum((_part(trade.max_loss, trade.remaining, trade.quantity) for trade in held), Decimal(0))
             waiting = self.rows(
-                """select id, state, quantity, max_loss_e4,
+                f"""select id, state, quantity, max_loss_e4,
                     (select sum(filled) from broker_order where proposal_id = proposal.id) as filled,
+                    (select sum(quantity - filled) from broker_order where {_ALIVE}) as alive,
                     exists (select 1 from trade where trade.proposal_id = proposal.id) as is_trade
-                    from proposal where state in (?, ?) and kind = 'open' and id is not ?""",
-                *PENDING,
+                    from proposal where kind = 'open' and id is not ?
+                    and (state in (?, ?) or exists (select 1 from broker_order where {_ALIVE}))""",
                 but,
+                *PENDING,
             )
             for row in waiting:
-                left = max(row["quantity"] - (row["filled"] or 0), 0)
-                risk += _part(from_e4(row["max_loss_e4"]), left, row["quantity"])
+                is_pending = row["state"] in PENDING
+                left = max(row["quantity"] - (row["filled"] or 0), 0) if is_pending else 0
+                # An order that was found at the broker may be beyond what was approved; a replacement is not.
+                risk += _part(from_e4(row["max_loss_e4"]), max(left, row["alive"] or 0), row["quantity"])
             sent = [self.proposal(row["id"]) for row in waiting if row["state"] == ProposalState.SENT]
             # An entry that works and has filled nothing yet may become a trade at any moment.
             coming = sum(not row["is_trade"] for row in waiting if row["state"] == ProposalState.SENT)

@@ -155,8 +155,21 @@ def _foreign_words(other: "Foreign") -> str:
     parts = [_line(order.status), *(f"{leg.action} {count} x {leg.symbol}" for leg, count in _counted(order))]
     if order.unread:
         parts.append(f"cannot be read: {_line(order.unread)}")
-    whose = f"bears our reference {order.reference}, {other.ours.state} in our book" if other.ours else "not ours"
-    return f"order {_line(order.broker_id)} at the broker, {whose}, left alone: {', '.join(parts)}"
+    return f"order {_line(order.broker_id)} at the broker, {_whose(other)}: {', '.join(parts)}"
+
+
+def _whose(other: "Foreign") -> str:
+    if other.ours is not None:
+        return (
+            f"bears our reference {other.ours.reference}, {other.ours.state} in our book; `spy32 reconcile` adopts it"
+        )
+    if other.proposal_id is not None:
+        return f"bears the name of the approval of P{other.proposal_id}; `spy32 reconcile` adopts it"
+    if other.is_named:
+        return (
+            f"sent by spy32 for an approval that this book does not have ({_line(other.order.reference)}), left alone"
+        )
+    return "not ours, left alone"
 
 
 def _counted(order: BrokerOrder) -> Iterator[tuple[Leg, int]]:
@@ -220,6 +233,7 @@ def _foreign(other: "Foreign") -> Document:
         "legs": [
             {"action": leg.action.value, "symbol": leg.symbol, "quantity": count} for leg, count in _counted(order)
         ],
+        "whose": other.whose,
         "our_state": other.ours.state.value if other.ours is not None else None,
     }
 

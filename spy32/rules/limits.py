@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from math import isnan
 
-from spy32.domain.acting import BrokerOrder
+from spy32.domain.acting import BrokerOrder, Order
 from spy32.domain.deciding import CLOCK_TOLERANCE, Finding, Proposal
 from spy32.domain.market import has_other_root
 from spy32.domain.trading import Account, Candidate, Exposure, Leg, Mode
@@ -77,6 +77,16 @@ def on_root(proposal: Proposal, *, blocks: bool = True) -> Iterator[Finding]:
         root = proposal.legs[0].root.strip()
         message = f"options of {proposal.underlying} go by the root {root}, which spy32 can look at and not send"
         yield Finding(rule="root", message=message, figure=root, limit=proposal.underlying, blocks=blocks)
+
+
+def not_found_today(absent: Sequence[Order], mode: Mode) -> Iterator[Finding]:
+    """Each entry of today that was not found: it may still arrive, so only a person's word makes room for another."""
+    for order in absent if mode is Mode.LIVE else ():
+        message = (
+            f"order {order.reference} of today was not found at the broker and could still arrive; look there, then "
+            f"`spy32 reconcile --settle P{order.proposal_id}` says that nothing of it is alive"
+        )
+        yield _over("absent", message, order.reference, "a person's word")
 
 
 def clocks(ahead: float | None, mode: Mode) -> Iterator[Finding]:

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
-from hashlib import sha256
 from typing import Any
 
 from spy32.domain.acting import OrderKind
 from spy32.domain.codec import digest
-from spy32.domain.deciding import Approval, ExitPlan, PricePlan, Proposal, Ruling
+from spy32.domain.deciding import ExitPlan, PricePlan, Proposal, Ruling
 from spy32.domain.market import MarketSnapshot, Right
 from spy32.domain.running import Run
 from spy32.domain.trading import CENT, MULTIPLIER, Action, Candidate, Leg, Spread
@@ -241,26 +240,6 @@ def _even(value: Any) -> Any:
 
 
 # The order.
-
-
-def draft_reference(run_id: int) -> str:
-    """The reference of a body that is only shown and checked; it is never sent."""
-    return f"spy32-R{run_id}-draft"
-
-
-def reference_of(proposal: Proposal, approval: Approval, *, attempt: int) -> str:
-    """Our name of an order at the broker: proposal, approval, a mark, and a running number.
-
-    The numbers start again in every new database; the mark keeps two databases of one account apart.
-    """
-    mark = sha256(f"{approval.at.isoformat()} {approval.by} {proposal.hash}".encode()).hexdigest()[:6]
-    return f"spy32-P{proposal.id}-A{approval.id}-{mark}-{attempt}"
-
-
-def next_reference(reference: str) -> str:
-    """The reference of the order that replaces this one."""
-    stem, _, number = reference.rpartition("-")
-    return f"{stem}-{int(number) + 1}"
 
 
 def order_body(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: str, *, kind: OrderKind) -> str:

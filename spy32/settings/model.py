@@ -81,6 +81,9 @@ class Execution:
     deadline_seconds: int = knob(600, "Then the order is cancelled", low=1, high=7200)
     floor_share: Decimal = knob(D("0.5"), "Share of mid less natural given up at the most", low=D("0"), high=D("1"))
     approval_minutes: int = knob(60, "How long an approval holds", low=1, high=480)
+    absent_minutes: int = knob(
+        10, "An entry that the broker does not show is absent only this long after it was sent, live", low=1, high=240
+    )
     no_entry_after: str = knob(
         "15:45", "No entry after this New York time, HH:MM; not on recorded markets", form="time"
     )

@@ -101,6 +101,8 @@ class Brokerage:
     one) and holds it against the database: one of another account is refused, and a new one is stamped.
     """
 
+    is_shared = True
+
     def __init__(self, line: Line, store: "Store") -> None:
         self._line = line
         self._store = store

@@ -1,0 +1,111 @@
+"""Orders of ours that were found at the broker and that our book did not have there: they are taken into it."""
+
+from datetime import date, datetime
+from typing import NamedTuple
+
+from spy32.domain.acting import BrokerOrder, Order, OrderKind
+from spy32.errors import Refused
+from spy32.lifecycle import NEVER_THERE, ORDER, PROPOSAL, OrderState, ProposalState, advance
+from spy32.records.attention import add_attention
+from spy32.records.base import Change
+from spy32.records.orders import Orders, order_columns, order_of_row
+from spy32.records.values import when
+
+RESTING = (ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.DECLINED, ProposalState.LAPSED)
+"""A proposal in one of these has no order as far as our book knows."""
+
+
+class Found(NamedTuple):
+    """What a person must know of an order that was found: a kind for programs, and the words."""
+
+    kind: str
+    message: str
+
+
+class FoundOrders(Orders):
+    """The broker's word on which orders of ours there are wins over the state of a row."""
+
+    # Reading
+
+    def order_by_reference(self, reference: str) -> Order | None:
+        """Our order with exactly this name."""
+        row = self.row("select * from broker_order where reference = ?", reference) if reference else None
+        return order_of_row(row) if row is not None else None
+
+    def order_by_broker_id(self, broker_id: str) -> Order | None:
+        """The newest row that is this order at the broker."""
+        row = self.row("select * from broker_order where broker_id = ? order by id desc limit 1", broker_id)
+        return order_of_row(row) if row is not None else None
+
+    def absences(self, proposal_id: int, day: date) -> tuple[Order, ...]:
+        """Entries of a New York day that were not found at the broker, and of which no person has said so since."""
+        found = self.rows(
+            """select * from broker_order where proposal_id = ? and kind = ? and state = ? and settled_by is null
+                and market_day = ? order by id""",
+            proposal_id,
+            OrderKind.ENTRY,
+            OrderState.ABSENT,
+            day.isoformat(),
+        )
+        return tuple(order_of_row(row) for row in found)
+
+    def last_write_before_restore(self) -> tuple[datetime, datetime] | None:
+        """When the newest restored backup was written to last, and when it was restored; None without a restore."""
+        row = self.row("select id, at from event where kind = 'restored' order by id desc limit 1")
+        before = self.row("select at from event where id < ? order by id desc limit 1", row["id"] if row else 0)
+        return (when(before["at"]), when(row["at"])) if row is not None and before is not None else None
+
+    # Writing
+
+    def adopt_order(self, order: Order, seen: BrokerOrder, found: Found, *, at: datetime) -> Order:
+        """The order as working at the broker, until its own view has been recorded, with an item for a person.
+
+        Without an id it is new to our book. One that our book has as never placed comes to life; of any other only the
+        proposal moves, since the broker shows more filled of it than our book has.
+        """
+        with self.changing(at, "order found", f"O{order.id}" if order.id is not None else "") as change:
+            columns: dict[str, object] = {
+                "state": OrderState.WORKING,
+                "broker_id": seen.broker_id,
+                "broker_status": seen.status,
+            }
+            if order.id is None:
+                fresh = {**order_columns(order), **columns, "adopted_at": change.at}
+                number = change.insert("broker_order", **fresh, changed_at=change.at)
+                change.subject = f"O{number}"
+            else:
+                number = order.id
+                self._revive(change, order, columns)
+            if order.kind is not OrderKind.TARGET:
+                self._has_an_order(change, order.proposal_id)
+            add_attention(self, change, f"P{order.proposal_id}", *found)
+        return self.order(number)
+
+    def _revive(self, change: Change, order: Order, columns: dict[str, object]) -> None:
+        assert order.id is not None
+        row = self.order_row(order.id)
+        if row["state"] != order.state:
+            raise Refused(f"order {row['reference']} is already {row['state']} since {row['changed_at']}")
+        if order.state in NEVER_THERE:
+            advance(ORDER, order.state, OrderState.WORKING)
+            change.update("broker_order", order.id, **columns, changed_at=change.at, adopted_at=change.at, reason="")
+
+    def _has_an_order(self, change: Change, proposal_id: int) -> None:
+        """An order of the proposal is or was at the broker, so nothing else may be sent for it as it stands."""
+        state = ProposalState(self.proposal_row(proposal_id)["state"])
+        if state in RESTING:
+            advance(PROPOSAL, state, ProposalState.SENT)
+            change.update(
+                "proposal", proposal_id, state=ProposalState.SENT, changed_at=change.at, reason="its order was found"
+            )
+
+    def settle_absences(self, proposal_id: int, by: str, at: datetime) -> None:
+        """A person has looked at the broker: what is absent of the proposal is not alive there."""
+        with self.changing(at, f"absence confirmed by {by}", f"P{proposal_id}") as change:
+            rows = self.rows(
+                "select id from broker_order where proposal_id = ? and state = ? and settled_by is null",
+                proposal_id,
+                OrderState.ABSENT,
+            )
+            for row in rows:
+                change.update("broker_order", row["id"], settled_by=by)

@@ -1,0 +1,51 @@
+"""What our orders are called at the broker (its `external-identifier`), and what such a name says."""
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+
+from spy32.domain.deciding import Approval
+
+
+def draft_reference(run_id: int) -> str:
+    """The reference of a body that is only shown and checked; it is never sent."""
+    return f"spy32-R{run_id}-draft"
+
+
+def stem_of(approval: Approval) -> str:
+    """What the names of all orders of an approval begin with: proposal, approval, and a mark.
+
+    The numbers start again in every new database; the mark keeps two databases of one account apart. A copied or
+    restored database has the same approvals, and so finds its orders by name.
+    """
+    mark = sha256(f"{approval.at.isoformat()} {approval.by} {approval.hash}".encode()).hexdigest()[:6]
+    return f"spy32-P{approval.proposal_id}-A{approval.id}-{mark}"
+
+
+def reference_of(approval: Approval, *, attempt: int) -> str:
+    """Our name of an order of this approval at the broker: its stem and a running number."""
+    return f"{stem_of(approval)}-{attempt}"
+
+
+def next_reference(reference: str) -> str:
+    """The reference of the order that replaces this one."""
+    stem, _, number = reference.rpartition("-")
+    return f"{stem}-{int(number) + 1}"
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """The parts of a reference."""
+
+    stem: str
+    approval_id: int
+    is_target: bool
+
+
+_NAME = re.compile(r"(spy32-P\d{1,12}-A(\d{1,12})-[0-9a-f]{6})-(t?)\d{1,9}", re.ASCII)
+
+
+def name_of(reference: str) -> Name | None:
+    """The parts of a reference that spy32 gave in whatever database; None for any other name."""
+    match = _NAME.fullmatch(reference)
+    return Name(match[1], int(match[2]), is_target=bool(match[3])) if match is not None else None
