@@ -65,14 +65,23 @@ class Duels:
 
 def at_once(desk: Desk, words: Sequence[str], count: int) -> list[int]:
     """Exit codes of `count` processes that run the same command from the same moment on."""
-    _allow_files(count)
+    return _released_at_once([(desk, words)] * count)
+
+
+def start_at_once(desks: Sequence[Desk]) -> list[int]:
+    """Exit codes of one `execute` in each home, all from the same moment on."""
+    return _released_at_once([(desk, desk.words_to_execute) for desk in desks])
+
+
+def _released_at_once(commands: Sequence[tuple[Desk, Sequence[str]]]) -> list[int]:
+    _allow_files(len(commands))
     hold, release = os.pipe()
 
     def held() -> None:
         os.close(release)
         os.read(hold, 1)  # ends when the last one that could write is gone
 
-    crowd = [desk.start(*words, first=held) for _ in range(count)]
+    crowd = [desk.start(*words, first=held) for desk, words in commands]
     os.close(release)
     os.close(hold)
     return [wait(child)[0] for child in crowd]

@@ -160,14 +160,14 @@ class Desk:
     broker: Broker
     confirm: str
     now: datetime = MONDAY
+    env: Mapping[str, str] = field(default_factory=dict)
     codes: list[tuple[str, int]] = field(default_factory=list)
 
     def run(self, *words: str, die_at: int | None = None, die_before: bool = False) -> tuple[int, int]:
         """Exit code and commits of one command, after which some time goes by."""
         ended = children.wait(self.start(*words, die_at=die_at, die_before=die_before))
         self.codes.append((words[0], ended[0]))
-        self.now += BETWEEN
-        self.broker.ask(move, self.now)
+        self.wait(BETWEEN)
         return ended
 
     def start(
@@ -196,7 +196,13 @@ class Desk:
 
     def around(self) -> dict[str, str]:
         clock = f"{self.now:%Y-%m-%dT%H:%M:%SZ}"
-        return LiveHome(home=self.home, url=self.broker.url, env=SETTINGS | {"SPY32_CLOCK": clock}).around("live")
+        env = SETTINGS | {"SPY32_CLOCK": clock} | dict(self.env)
+        return LiveHome(home=self.home, url=self.broker.url, env=env).around("live")
+
+    def wait(self, time: timedelta) -> None:
+        """Nothing is done for a while."""
+        self.now += time
+        self.broker.ask(move, self.now)
 
 
 def _as_live(around: Mapping[str, str]) -> None:
@@ -221,13 +227,16 @@ class Template:
         return ("approve", "P1", "--yes", "--confirm", self.hash[:8])
 
     @contextmanager
-    def copy(self, live: Broker, *, fills_at: Decimal | None = None) -> Iterator[Desk]:
+    def copy(
+        self, live: Broker, *, fills_at: Decimal | None = None, env: Mapping[str, str] | None = None
+    ) -> Iterator[Desk]:
         """A home of its own at an empty broker; gone afterwards."""
         trial = self.home.parent / "trial"
         shutil.copytree(self.home, trial)
+        LiveHome(home=trial, url=live.url).adopt()
         live.ask(begin, MONDAY, fills_at)
         try:
-            yield Desk(home=trial, broker=live, confirm=self.confirm)
+            yield Desk(home=trial, broker=live, confirm=self.confirm, env=env or {})
         finally:
             shutil.rmtree(trial)
 

@@ -1,9 +1,9 @@
 """kill -9 of a live `execute` right before and right after every commit, against a broker that never de-duplicates.
 
 `python -m proofs.live_kill [ROUNDS]`. The order is taken, replaced once, filled, and its profit target left at the
-broker. After the kill comes what a person would type: reconcile, execute, and where nothing was sent after all a new
-approval. Counts orders beyond approvals, orders at the broker that our book does not know, and rows without a final
-state. Goal: 0, 0, 0.
+broker. After the kill comes what a person would type: reconcile, execute, and where nothing was sent after all the word
+that nothing is alive, and a new approval. Counts orders beyond approvals, orders at the broker that our book does not
+know, and rows without a final state. Goal: 0, 0, 0.
 """
 
 import sqlite3
@@ -18,6 +18,8 @@ from proofs.children import KILLED, spy32
 from proofs.live_desk import Desk, Facts, Template, broker, look, template, undisturbed
 
 TARGET_RESTS = ("target", "working")
+SOON_ABSENT = {"SPY32_EXECUTION_ABSENT_MINUTES": "1"}
+"""Nothing is long on its way here."""
 
 
 @dataclass
@@ -68,14 +70,14 @@ def prove(rounds: int, points: range | None = None) -> Tally:
         with broker() as live:
             # The first price does not fill and the second does, so that a replacement is killed as well.
             fills_at = made.prices[1]
-            with made.copy(live, fills_at=fills_at) as desk:
+            with made.copy(live, fills_at=fills_at, env=SOON_ABSENT) as desk:
                 commits = undisturbed(desk.execute(), desk.words_to_execute)
                 _judge(desk, live.ask(look), "undisturbed", tally)
             for point in points or range(1, commits + 1):
                 tally.points += 1
                 for turn in range(rounds * 2):
                     is_before = turn % 2 == 0
-                    with made.copy(live, fills_at=fills_at) as desk:
+                    with made.copy(live, fills_at=fills_at, env=SOON_ABSENT) as desk:
                         code, _ = desk.execute(die_at=point, die_before=is_before)
                         tally.rounds += 1
                         tally.killed += code == KILLED
@@ -90,6 +92,7 @@ def _recover(made: Template, desk: Desk) -> None:
     desk.run("reconcile")
     desk.execute()
     if _book(desk.home).state == "proposed":
+        desk.run("reconcile", "--settle", "P1", "--yes")
         desk.run(*made.words_to_approve)
         desk.execute()
     desk.run("reconcile")

@@ -95,7 +95,9 @@ def desk(folder: Path, server: TastytradeBrokerServer, seconds: float) -> Iterat
     server.reset()
     server.submits.clear()
     server.requests.clear()
-    rig, settings = Rig(server), Settings(mode=Mode.LIVE)
+    rig = Rig(server)
+    # Nothing is long on its way here, so that what is not found is absent at once.
+    settings = replace(Settings(mode=Mode.LIVE), execution=replace(Settings().execution, absent_minutes=1))
     broker = Impatient(rig, seconds)
     with Store.create(folder / "live.db", mode=Mode.LIVE, account=NUMBER, at=builders.NOW) as store:
         made = approval_world.proposed(store, builders.account(mode=Mode.LIVE, number=NUMBER))

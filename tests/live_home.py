@@ -123,6 +123,11 @@ class LiveHome:
             assert made.id is not None
             return store.proposal(made.id)
 
+    def adopt(self, mode: Mode = Mode.LIVE) -> None:
+        """A copied home becomes the one that sends, as `spy32 db adopt` makes it."""
+        with self.store(mode) as store:
+            store.claim_place(builders.NOW, "anna")
+
     def store(self, mode: Mode = Mode.LIVE, number: str = NUMBER) -> Store:
         cash = Settings().paper.account if mode is Mode.PAPER else None
         return Store.open(self.home / f"{mode}.db", mode=mode, account=number, at=builders.NOW, opening_cash=cash)

@@ -72,6 +72,7 @@ def desk(template: tuple[Path, str], tmp_path: Path) -> Iterator[Desk]:
     broker = TastytradeBrokerServer(MONDAY)
     with broker.running():
         home = LiveHome(home=Path(shutil.copytree(template[0], tmp_path / "home")), url=broker.url, env=ENVIRONMENT)
+        home.adopt()
         yield Desk(home=home, broker=broker, confirm=template[1])
         assert leaks(home, *SECRETS, TOKEN) == []
 

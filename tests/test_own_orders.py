@@ -1,4 +1,4 @@
-"""One approval, one order: orders at the broker that bear its name are this approval's, whatever the book says of them."""
+"""One approval, one order: what bears its name at the broker is its order, whatever the book says of it."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -200,7 +200,7 @@ def test_an_older_order_with_our_legs_that_is_not_in_our_book_makes_ours_give_wa
     theirs = stranger.proposed()
     stranger.store.approve(builders.approval(theirs, by="bert"))
     just_before_the_order(desk, lambda: execute(stranger.bench, 1, wait=False))
-    with pytest.raises(Unresolved, match="480001 at the broker .* has the same legs and is not in this book"):
+    with pytest.raises(Unresolved, match=r"480001 at the broker .* has the same legs and is not in this book"):
         execute(desk.bench, proposal)
     assert rows(desk) == [("480002", O.CANCELLED, 0)]
     assert desk.state(proposal) is P.PROPOSED

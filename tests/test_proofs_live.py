@@ -2,7 +2,7 @@
 
 import pytest
 
-from proofs import crowd, live_kill, lost_answers, restores
+from proofs import crowd, live_kill, lost_answers, one_order, restores
 
 PATIENCE = 1.0
 """Seconds; enough for a request to leave on a busy machine."""
@@ -34,6 +34,13 @@ def test_a_crowd_of_live_executes_sends_one_order() -> None:
     assert (found.posts, found.orders, found.trades) == (1, 1, 1)
     assert found.odd == set()
     assert sum(found.codes.values()) == found.count
+
+
+@pytest.mark.parametrize("kind", one_order.KINDS)
+def test_no_copy_no_restore_and_no_late_arrival_fills_more_than_was_approved(kind: str) -> None:
+    rounds = len(one_order.KINDS[kind])
+    tally = one_order.prove(rounds, (kind,))[kind]
+    assert (tally.rounds, tally.beyond, tally.wrong) == (rounds, 0, [])
 
 
 def test_of_two_terminals_that_approve_one_wins() -> None:

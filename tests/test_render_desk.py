@@ -220,8 +220,16 @@ def test_an_order_that_bears_our_reference_is_named_as_such(world: World) -> Non
     if target.state is OrderState.UNKNOWN:
         world.store.move_order(number(target), was=OrderState.UNKNOWN, now=OrderState.ABSENT, at=world.clock())
     world.orders.submit(target.body)
-    assert "bears our reference spy32-P1-A1-abcdef-t1, absent in our book" in run(world, "reconcile")
-    assert document(world, "reconcile")["foreign_orders"][0]["our_state"] == "absent"
+    assert "bears our reference spy32-P1-A1-abcdef-t1, absent in our book; `spy32 reconcile` adopts it" in run(
+        world, "positions"
+    )
+    (foreign,) = document(world, "positions")["foreign_orders"]
+    assert (foreign["our_state"], foreign["whose"]) == ("absent", "ours")
+    text = run(world, "reconcile", code=11)
+    assert "spy32-P1-A1-abcdef-t1: absent before, working now, 0 of 2 filled" in text
+    assert "NOT SETTLED: P1: order 480002 (spy32-P1-A1-abcdef-t1) is at the broker" in text
+    found = document(world, "reconcile")
+    assert (found["foreign_orders"], [row["reference"] for row in found["targets"]]) == ([], [target.reference])
 
 
 def test_a_target_that_filled_in_part_says_how_much(world: World) -> None:

@@ -19,6 +19,8 @@ In process, a test sets what happens before the request that it is about:
     server.edits["order"] = lambda row: {...}    changes what is under `data`, or a row of it: accounts,
                                                  balances, positions, trading-status, position-limit,
                                                  session, order, submit, dry-run, transactions
+    server.arrive(server.submits[0])             a request whose answer was lost before it was taken is taken now
+    server.meeting = Barrier(2)                  two new orders wait for each other before the first one is taken
     server.by_hand_place(...), by_hand_cancel(order_id), by_hand_replace(order_id, credit)
     server.assign(symbol), server.expire(day, spot), server.expire_orders(), server.reset()
     server.date_ahead = 300                      the Date header is five minutes ahead of `at`
@@ -31,11 +33,12 @@ import json
 import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
-from threading import RLock, local
+from threading import Barrier, BrokenBarrierError, RLock, local
 from typing import Any
 
 from tests.servers.tastytrade import CLIENT_SECRET, REFRESH_TOKEN, TastytradeServer
@@ -49,6 +52,7 @@ from tests.servers.web import Fault, Handler, Reply, Request
 
 ACCOUNT = "5WX01234"
 START = Decimal(100_000)
+MEETING_SECONDS = 10.0
 AT = datetime(2026, 11, 23, 15, 0, 1, 328000, tzinfo=UTC)
 WRITES = {
     r"POST /accounts/[^/]+/orders": "submit",
@@ -101,6 +105,8 @@ class TastytradeBrokerServer(TastytradeServer):
         self._plans: dict[str, deque[Plan]] = defaultdict(deque)
         self._planned: dict[int, Plan] = {}
         self._here = local()
+        self.meeting: Barrier | None = None
+        """New orders wait here for each other before the first of them is taken."""
         self.add_account(ACCOUNT)
         self._desk = OrderDesk(self).routes()
 
@@ -231,6 +237,13 @@ class TastytradeBrokerServer(TastytradeServer):
             self.move()
             return ticket
 
+    def arrive(self, write: Write, account: str = ACCOUNT) -> Ticket:
+        """A request that was long on its way, and that nobody waits for any more, is taken."""
+        with self.gate:
+            ticket = self.book.take(new_order(self.book, account, write.body))
+            self.move()
+            return ticket
+
     def by_hand_cancel(self, order_id: int) -> None:
         with self.gate:
             self.book.cancel(self.book.orders[order_id])
@@ -301,6 +314,11 @@ class TastytradeBrokerServer(TastytradeServer):
         self._here.hidden = 0 if plan is None else plan.hidden
         if plan is not None and not plan.is_after and plan.kind != "token":
             return pretended(json.loads(request.body) if request.body else {})
+        if self.meeting is not None and re.fullmatch(
+            r"POST /accounts/[^/]+/orders", f"{request.method} {request.path}"
+        ):
+            with suppress(BrokenBarrierError):
+                self.meeting.wait(MEETING_SECONDS)
         return super().answer(request)
 
     @property
