@@ -1,8 +1,8 @@
 """One approval, one order: copied homes, restored backups, and orders that arrive late, in live mode.
 
 `python -m proofs.one_order [ROUNDS]`: so many rounds of each. Commands are processes of the real program against a
-local broker that never de-duplicates. Counts contracts filled beyond what was approved, and everything else that is not as it
-should be: orders that live on, books that differ from the broker, and exit codes. Goal: 0.
+local broker that never de-duplicates. Counts contracts filled beyond what was approved, and everything else that is not
+as it should be: orders that live on, books that differ from the broker, and exit codes. Goal: 0.
 """
 
 import shutil
@@ -192,7 +192,8 @@ def two_at_once(it: Round) -> None:
     it.live.ask(fills, str(it.made.prices[1]))
     with it.copy(adopted=True) as other:
         codes = start_at_once([it.desk, other])
-        it.expect("exit codes", not set(codes) - {0, 11, 13}, True)
+        # 10: the other one's order came in between the search for orders of ours and the last checks.
+        it.expect("exit codes out of the ordinary", sorted(set(codes) - {0, 10, 11, 13}), [])
         for desk in (it.desk, other):
             desk.run("reconcile")
         it.expect_filled(contracts(it.desk.home), it.desk.home, other.home)

@@ -12,7 +12,7 @@ import pytest
 from spy32.desk.beside import beside
 from spy32.desk.execute import execute, rehearse
 from spy32.desk.reconcile import cancel, reconcile, settle_by_word
-from spy32.domain.acting import BrokerOrder, OrderKind
+from spy32.domain.acting import BrokerOrder, DryRun, OrderKind
 from spy32.domain.trading import Mode
 from spy32.errors import NotFilled, NotPermitted, Refused, Unavailable, Unresolved
 from spy32.lifecycle import FINAL, OrderState, ProposalState, TradeState
@@ -208,6 +208,24 @@ def test_an_older_order_with_our_legs_that_is_not_in_our_book_makes_ours_give_wa
     stranger.orders.fills_at = D(9)
     assert execute(stranger.bench, 1).state is P.DONE
     stranger.store.close()
+
+
+def test_an_order_that_came_in_while_ours_was_rehearsed_is_not_sent_over(desk: World, tmp_path: Path) -> None:
+    proposal = desk.approved()
+    other = adopted_copy(desk, tmp_path / "copy")
+    rehearsed = desk.orders.dry_run
+
+    def meanwhile(body: str) -> DryRun:
+        desk.orders.dry_run = rehearsed  # type: ignore[method-assign]
+        desk.orders.fills_at = D(9)
+        execute(desk.bench, proposal)
+        return rehearsed(body)
+
+    desk.orders.dry_run = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(Refused, match=r"480001 .* the next `spy32 execute` adopts it"):
+        execute(other.bench, proposal)
+    assert execute(other.bench, proposal).state is P.DONE
+    assert (submits(desk), filled(desk)) == (1, 2)
 
 
 # A book that has forgotten what was sent.

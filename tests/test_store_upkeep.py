@@ -298,6 +298,7 @@ def test_db_check_of_a_sound_store_ends_0(home: Path) -> None:
         "problems": [],
         "backup": None,
         "moved": None,
+        "home": None,
     }
 
 

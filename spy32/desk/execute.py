@@ -269,6 +269,7 @@ def _committed(bench: Bench, proposal: Proposal, approval: Approval) -> tuple[Or
     left = settle.room(bench, proposal_id)
     if not order.quantity <= left:
         raise Refused(f"P{proposal_id} was not sent: only {left} of {order.quantity} contracts may still be sent")
+    own_orders.stop_if_taken(bench, proposal_id)
     look = _look(bench, proposal, approval)
     bench.stop_if_halted()
     _refuse_for(bench, proposal_id, look.findings())

@@ -16,7 +16,7 @@ from spy32.desk.lines import Line, age_of, lines_of
 from spy32.domain.acting import Order, OrderKind
 from spy32.domain.codec import digest
 from spy32.domain.deciding import Approval
-from spy32.errors import Spy32Error, Unavailable, Unresolved, Unusable
+from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved, Unusable
 from spy32.lifecycle import IN_FLIGHT, NEVER_THERE, OrderState
 from spy32.records.found_orders import Found
 from spy32.rules.references import name_of, stem_of
@@ -258,6 +258,15 @@ def adopt_before_sending(bench: Bench, proposal_id: int) -> bool:
         return False
     found = adopt_listed(bench, read_since(bench, market_date(approval.at)), held=proposal_id)
     return any(before.proposal_id == proposal_id for before, _ in found.orders)
+
+
+def stop_if_taken(bench: Bench, proposal_id: int) -> None:
+    """`Refused` when an order of this proposal has come to the broker since it was searched for."""
+    if not bench.orders.is_shared:
+        return
+    for claim in claims_of(bench, lines_of(bench.orders.todays_orders())):
+        if claim.proposal_id == proposal_id:
+            raise Refused(f"P{proposal_id} was not sent: {claim.found.message}; the next `spy32 execute` adopts it")
 
 
 def adopt_missing(bench: Bench) -> Adopted:
