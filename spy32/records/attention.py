@@ -33,10 +33,6 @@ class AttentionItems(Base):
                 change.update("attention", row["id"], acknowledged_at=change.at, acknowledged_by=by)
         return len(rows)
 
-    def was_raised(self, subject: str, kind: str) -> bool:
-        """True when such an item was recorded, whether or not it was acknowledged since."""
-        return self.row("select 1 from attention where subject = ? and kind = ?", subject, kind) is not None
-
     def record_viewing(self, proposal_id: int, by: str, at: datetime) -> None:
         """A person has this proposal on the screen of `approve`. It leaves the proposal itself untouched."""
         with self.changing(at, "viewed", f"P{proposal_id}") as change:
