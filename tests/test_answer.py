@@ -171,6 +171,14 @@ def test_an_abstention_without_words_still_has_its_reason() -> None:
     assert accepted(text(abstaining(analysis="", abstain_reason="poor_pricing"))).reason == "poor pricing"
 
 
+def test_an_abstention_without_a_reason_is_one_with_a_mark() -> None:
+    found = accepted(text(abstaining(abstain_reason=None)))
+    assert found.decision is Decision.ABSTAIN
+    assert found.reason.startswith("no reason given")
+    assert "it abstains and gives no abstain_reason" in found.marks
+    assert accepted(text(abstaining())).marks == ()
+
+
 def test_an_abstention_may_state_a_probability_of_no_trade_and_it_is_dropped() -> None:
     assert accepted(text(abstaining(p_max_profit=0.5))).probability is None
 

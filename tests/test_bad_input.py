@@ -112,6 +112,13 @@ def test_an_empty_home_says_what_to_type(tmp_path: Path) -> None:
     one_line(spy32(tmp_path / "none", "show"), 2, "spy32 analyze")
 
 
+def test_the_history_of_an_empty_home_is_an_empty_list(tmp_path: Path) -> None:
+    done = spy32(tmp_path / "none", "show", "--history", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout) == {"schema": "spy32.history", "version": 1, "runs": []}
+    one_line(spy32(tmp_path / "none", "show", "--history"), 2, "spy32 analyze")
+
+
 # Settings.
 
 

@@ -113,7 +113,7 @@ FAULTS: list[tuple[wire.Scripted, str, int, int]] = [
     (wire.no_credits(403), "billing", 69, 1),
     (wire.no_credits(429), "billing", 69, 1),
     (wire.coded(404, "x", "The model does not exist"), "not_found", 69, 1),
-    (wire.Reply(status=422, body="missing field"), "malformed", 70, 1),
+    (wire.Reply(status=422, body="missing field"), "malformed", 69, 1),
     (wire.Reply(status=302), "redirect", 69, 1),
     (wire.rate_limited(), "rate_limit", 75, 2),
     (wire.Reply(status=503, body="<html>"), "server", 75, 2),

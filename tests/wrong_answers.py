@@ -121,7 +121,6 @@ def _meanings() -> Iterator[tuple[str, str, str]]:
     yield "trade with a reason to abstain", text(good(abstain_reason="no_edge")), "contradiction"
     yield "trade without a probability", text(good(p_max_profit=None)), "contradiction"
     yield "abstain with an id", text(abstaining(candidate_id="K7Q2")), "contradiction"
-    yield "abstain without a reason", text(abstaining(abstain_reason=None)), "contradiction"
     ids = {
         "last week's id": "H5ZD", "no id": "", "lower case": "k7q2", "a blank behind": "K7Q2 ",
         "a blank before": " K7Q2",

@@ -54,6 +54,9 @@ REASONS = {
 }
 
 
+UNREASONED = "it abstains and gives no abstain_reason"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
     """An answer that is none."""
@@ -161,8 +164,8 @@ def _check_decision(answer: AnswerV1) -> None:
     trades, names = answer.decision == "trade", answer.candidate_id is not None
     if trades != names:
         raise _No("contradiction", f"it says {answer.decision} and names {'a' if names else 'no'} candidate")
-    if trades == (answer.abstain_reason is not None):
-        raise _No("contradiction", f"it says {answer.decision} with abstain_reason {answer.abstain_reason or 'null'}")
+    if trades and answer.abstain_reason is not None:
+        raise _No("contradiction", f"it says trade with abstain_reason {answer.abstain_reason}")
     if trades and answer.p_max_profit is None:
         raise _No("contradiction", "it says trade and gives no p_max_profit")
 
@@ -202,6 +205,9 @@ def _recommendation(
     # What would change its mind has not happened yet, so its levels need not be there.
     claimed = check((bull, bear, analysis), grounds)
     marks, vetoes = _judged(stated, candidate, checked, len(claimed.unmatched), knobs)
+    if candidate is None and answer.abstain_reason is None:
+        # The decision itself is clear, and an abstention sends nothing.
+        marks = (UNREASONED, *marks)
     return Recommendation(
         analyst=NAME,
         decision=Decision.ABSTAIN if candidate is None else Decision.TRADE,
@@ -230,7 +236,8 @@ def _cited(path: str, rendered: Rendered) -> Cited:
 
 def _reason(answer: AnswerV1, candidate: Candidate | None) -> str:
     if candidate is None:
-        told = f"{REASONS[str(answer.abstain_reason)]}: {' '.join(answer.analysis.split())}"
+        why = REASONS[answer.abstain_reason] if answer.abstain_reason is not None else "no reason given"
+        told = f"{why}: {' '.join(answer.analysis.split())}"
         return clean(told, WORDS).rstrip(": ")
     spread = candidate.spread
     side = spread.strategy.value.replace("_credit_spread", "")

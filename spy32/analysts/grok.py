@@ -34,7 +34,7 @@ Render = Callable[[Menu, Briefing, int], Rendered]
 
 FIRST_WAIT, LONGEST_WAIT = 2.0, 20.0
 """Seconds; the wait before another request is somewhere between none and the first, unless the service names one."""
-PARSER = 1
+PARSER = 2
 """Version of the checks in `answer`; counts up when the same words may come to another verdict."""
 QUOTED = 4_000
 """Characters of a bad answer that go into the request to repair it."""

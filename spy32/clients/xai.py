@@ -57,10 +57,10 @@ VERDICTS: Mapping[str, tuple[int, bool]] = MappingProxyType(
         "billing": (69, False),
         "not_found": (69, False),
         "redirect": (69, False),
+        "malformed": (69, False),
         "key": (77, False),
         "forbidden": (77, False),
         "bad_request": (78, False),
-        "malformed": (70, False),
     }
 )
 """Outcome -> the exit code of a run that ends with it, and whether one more request may be made."""
@@ -268,7 +268,7 @@ class Xai:
             "rate_limit": f"xAI limits the rate of requests {said}",
             "server": f"xAI is in trouble {said}",
             "redirect": f"xAI sends us elsewhere (HTTP {status}), which is not followed: check xai.url",
-            "malformed": f"xAI does not understand our request, a defect of spy32 {said}",
+            "malformed": f"xAI does not take this request; a newer version of spy32 may have to ask otherwise {said}",
             "bad_request": f"{_bad_request(message, parameter)} {said}",
         }[outcome]
         return _Found(outcome=outcome, detail=detail)
@@ -312,7 +312,7 @@ def _by_status(status: int, message: str) -> str:
     if status == 404 or (status == 400 and _NO_MODEL.search(message)):
         return "not_found"
     plain = {401: "key", 403: "forbidden", 429: "rate_limit", 451: "forbidden", 400: "bad_request", 413: "bad_request"}
-    # 405, 410, 415, 422 and the rest: a request that only a change of the program can mend.
+    # 405, 410, 415, 422 and the rest: the service has changed, and only a change of the program can follow it.
     return plain.get(status, "malformed")
 
 

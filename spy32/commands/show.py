@@ -93,6 +93,9 @@ def _history(app: "App", *, limit: int, since: "date | None", form: str) -> None
     from spy32.render import out
     from spy32.render.documents import emit, history_document
 
+    if form == "json" and not app.has_store:
+        emit(app.out, history_document(()))
+        return
     rows = app.reading().history(limit=limit, since=since)
     if form == "json":
         emit(app.out, history_document(rows))

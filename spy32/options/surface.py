@@ -17,6 +17,8 @@ from spy32.options.normal import Flags, Floats
 
 PARITY_BAND = 0.02
 """Strikes this near the spot give the forward: further out American prices stick to intrinsic value."""
+PARITY_REACH = 0.10
+"""The nearest strikes of a coarse grid, 2.50 dollars on a share at 40, may lie so far from the spot."""
 FEWEST_PAIRS = 3
 
 
@@ -113,17 +115,23 @@ def smile(quotes: Sequence[OptionQuote], *, spot: float, years: float, rate: flo
 
 
 def parity_forward(seen: QuoteColumns, *, spot: float, discount: float, expiration: date) -> float:
-    """The median of K + (C - P)/discount over the strikes near the spot where call and put are both two-sided."""
-    near = seen.is_two_sided & (np.abs(seen.strike / spot - 1.0) <= PARITY_BAND)
+    """The median of K + (C - P)/discount over the strikes near the spot where call and put are both two-sided.
+
+    Those within 2 % of the spot, and on a coarse grid the three nearest.
+    """
+    near = seen.is_two_sided & (np.abs(seen.strike / spot - 1.0) <= PARITY_REACH)
     calls, puts = np.flatnonzero(near & seen.is_call), np.flatnonzero(near & ~seen.is_call)
     strikes, of_calls, of_puts = np.intersect1d(seen.strike[calls], seen.strike[puts], return_indices=True)
     if strikes.size < FEWEST_PAIRS:
         raise Unusable(
-            f"{strikes.size} strikes of {expiration} within {PARITY_BAND:.0%} of {spot:g} have a call and a put quoted"
+            f"{strikes.size} strikes of {expiration} within {PARITY_REACH:.0%} of {spot:g} have a call and a put quoted"
             f" on both sides; {FEWEST_PAIRS} are needed to infer the forward",
             gate="parity",
         )
-    return float(np.median(strikes + (seen.mid[calls][of_calls] - seen.mid[puts][of_puts]) / discount))
+    away = np.abs(strikes / spot - 1.0)
+    used = away <= max(PARITY_BAND, np.sort(away)[FEWEST_PAIRS - 1])
+    forwards = strikes + (seen.mid[calls][of_calls] - seen.mid[puts][of_puts]) / discount
+    return float(np.median(forwards[used]))
 
 
 def _valued(seen: QuoteColumns, forward: float, years: float, discount: float) -> tuple[Floats, GreekColumns]:

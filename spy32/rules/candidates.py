@@ -10,6 +10,7 @@ from spy32.domain.market import Chain
 from spy32.domain.trading import Action, Candidate, ExpectedValue, Leg, LegView, Spread, Strategy
 from spy32.options.spreads import breakevens, max_loss, profit
 from spy32.rules import costs
+from spy32.rules.gate_parts import strike_step
 from spy32.rules.pricing import REFERENCE_SPOT, floor_of, tick_up, widest, worth
 from spy32.settings import Settings
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from spy32.options.density import Density
     from spy32.options.surface import Smile
 
-GRID = Decimal("0.5")
-"""Strikes are listed a dollar apart at best near the money, so a scaled width can be met to half a dollar only."""
+LEAST_GRID = Decimal(1)
+"""Dollars between strikes near the money, at best on SPY: a scaled width can be met to half of that only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,8 @@ class Terms:
     scale: Decimal
     """Price of the underlying over the one that dollar widths are meant at."""
     spot: float
+    grid: Decimal
+    """Dollars between the strikes near the money."""
     knows_open_interest: bool
     costs_open: Decimal
     costs_round_trip: Decimal
@@ -71,6 +74,7 @@ class Terms:
             settings=settings,
             scale=Decimal(str(chain.spot)) / REFERENCE_SPOT,
             spot=chain.spot,
+            grid=max(LEAST_GRID, Decimal(str(strike_step(chain.quotes, chain.spot)))),
             # A source that sends no open interest sends zeros: all zero is missing, not illiquid.
             knows_open_interest=any(quote.open_interest for quote in chain.quotes if quote.open_interest is not None),
             costs_open=costs.to_open(1, settings.costs),
@@ -103,7 +107,7 @@ def _delta(pair: Pair, terms: Terms) -> Judged:
 def _width(pair: Pair, terms: Terms) -> Judged:
     choice = terms.settings.choice
     low, high = choice.width_low * terms.scale, choice.width_high * terms.scale
-    if low - GRID <= pair.width <= high + GRID:
+    if low - terms.grid / 2 <= pair.width <= high + terms.grid / 2:
         return None
     return f"{pair.width}", f"{low:.2f} to {high:.2f}, to the nearest listed strike"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.market import Chain, Gate, MarketSnapshot, QualityReport, Verdict
 from spy32.rules import gates_prices, gates_quotes, gates_time
-from spy32.rules.gate_parts import Grounds, Looked, Quotes, passed, stopped
+from spy32.rules.gate_parts import Grounds, Looked, Quotes, passed, stopped, strike_step
 from spy32.sessions import market_date, years_to_expiration
 from spy32.settings.model import Choice, MarketSources
 
@@ -102,4 +102,11 @@ def _grounds(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> Grounds
         years=years,
         discount=math.exp(-rate * years),
         choice=choice,
+        step=_step(snapshot),
     )
+
+
+def _step(snapshot: MarketSnapshot) -> float:
+    """Of the target's grid near the money, a fraction of the spot."""
+    quotes = (quote for quote in snapshot.chain.quotes if quote.expiration == snapshot.target)
+    return strike_step(quotes, snapshot.spot) / snapshot.spot

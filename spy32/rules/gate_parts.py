@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from itertools import pairwise
 
 from spy32.domain.market import Gate, MarketSnapshot, OptionQuote, Right, Verdict
 from spy32.settings.model import Choice
@@ -13,6 +14,9 @@ BAND = 0.05
 """Around the spot, as a fraction: where the quality of a feed is measured."""
 NEAR = 0.02
 """Around the spot, as a fraction: where calls and puts are both liquid enough for parity."""
+
+GRID_STRIKES = 9
+"""The strikes nearest the spot, whose usual distance is the grid of a chain."""
 
 Quotes = tuple[OptionQuote, ...]
 
@@ -28,6 +32,8 @@ class Grounds:
     """To the target expiration."""
     discount: float
     choice: Choice
+    step: float = 0.0
+    """Between strikes near the money, as a fraction of the spot: 0.2 % on SPY, up to 5 % on a cheap share."""
 
     @property
     def spot(self) -> float:
@@ -120,6 +126,13 @@ def pairs(quotes: Iterable[OptionQuote]) -> list[Pair]:
             sides[quote.right][float(quote.strike)] = quote
     calls, puts = sides[Right.CALL], sides[Right.PUT]
     return [Pair(strike=strike, call=calls[strike], put=puts[strike]) for strike in sorted(calls.keys() & puts.keys())]
+
+
+def strike_step(quotes: Iterable[OptionQuote], spot: float) -> float:
+    """The usual distance between strikes near the money, dollars; 0 with fewer than two."""
+    strikes = {float(quote.strike) for quote in quotes}
+    near = sorted(sorted(strikes, key=lambda strike: abs(strike - spot))[:GRID_STRIKES])
+    return median([high - low for low, high in pairwise(near)]) if len(near) > 1 else 0.0
 
 
 def median(numbers: Sequence[float]) -> float:

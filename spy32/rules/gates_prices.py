@@ -35,6 +35,8 @@ SLACK = 0.05
 MOST_BENT, GIVEN_UP = 5, 40
 """Quotes that may break the shape near the money before the source is not believed; so many that looking on is idle."""
 PAIRS = 5
+NEAR_STEPS = 3
+"""On the grid of a cheap share five pairs lie farther from the money than `NEAR`."""
 RANGE = 0.0005
 """Of the forward: how far its values over strikes may lie apart, beside their own half-spreads."""
 MOST_OFF = 0.10
@@ -171,7 +173,8 @@ def forward_line(of: Sequence[Pair], grounds: Grounds, discount: float | None = 
     The line is Theil and Sen's: medians, so that a few bad quotes do not move it. None with too few pairs.
     """
     factor = grounds.discount if discount is None else discount
-    near = [pair for pair in of if abs(pair.strike - grounds.spot) <= NEAR * grounds.spot]
+    reach = max(NEAR, NEAR_STEPS * grounds.step)
+    near = [pair for pair in of if abs(pair.strike - grounds.spot) <= reach * grounds.spot]
     if len(near) < PAIRS:
         return None
     values = [pair.strike + pair.difference / factor for pair in near]
@@ -200,7 +203,7 @@ def parity(quotes: Quotes, grounds: Grounds) -> Looked:
     )
     line = forward_line(pairs(quotes), grounds)
     if line is None:
-        gate = stopped("parity", f"fewer than {PAIRS} pairs within {percent(NEAR)} of the spot", limit)
+        gate = stopped("parity", f"fewer than {PAIRS} pairs near the spot", limit)
         return Looked(gate=gate, quotes=quotes)
     count = len(line.off)
     bad = sum(not abs(off) <= half + slack for off, half in zip(line.off, line.half_spreads, strict=True))

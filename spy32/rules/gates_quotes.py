@@ -1,6 +1,7 @@
 """Gates on single quotes: duplicates, zero bids, a dead feed, crossed markets, coverage, open interest."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import pairwise
 
 from spy32.domain.market import OptionQuote, Right
@@ -27,6 +28,15 @@ GAP, GAP_AT_MOST = 0.004, 0.015
 """Of the spot, between strikes of the band. New expirations have steps of up to 1.2 % some way from the money."""
 REACH = 0.025
 """Of the spot: how far strikes must go on either side."""
+COARSE, COARSEST = 0.005, 0.05
+"""Of the spot, between strikes: from the first on the band holds fewer than 20 strikes, and what is asked for follows
+the grid; a grid wider than the second has no strikes to choose between."""
+BAND_STEPS, REACH_STEPS = 8, 2
+"""On a coarse grid the band and the reach are so many strikes, since 5 % of a cheap share hold three of them."""
+LISTED = 0.6
+"""Share of the band's strikes that must be there."""
+ONE, TWICE = 1.05, 2.05
+"""Steps of the grid: a gap of one is none, of two is where a grid doubles or a strike is missing."""
 BOTH, BOTH_AT_LEAST = 0.90, 0.60
 """Of the strikes. Some feeds leave out what never traded, which is the side in the money."""
 WITHOUT_BID = 2
@@ -120,26 +130,58 @@ def _is_open(quote: OptionQuote) -> bool:
     return quote.bid is not None and quote.ask is not None and quote.bid < quote.ask
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a whole chain has near the money, on its own grid of strikes; all but `strikes` fractions of the spot."""
+
+    band: float
+    reach: float
+    strikes: int
+    gap: float
+    gap_at_most: float
+
+    @classmethod
+    def of(cls, step: float) -> "_Wanted":
+        """By the grid's step: 2.50, 5 and 0.50 dollars are usual for shares, one dollar for SPY."""
+        step = min(step, COARSEST)
+        if step <= COARSE:
+            return cls(band=BAND, reach=REACH, strikes=STRIKES, gap=GAP, gap_at_most=GAP_AT_MOST)
+        band = max(BAND, BAND_STEPS * step)
+        return cls(
+            band=band,
+            reach=max(REACH, REACH_STEPS * step),
+            strikes=int(LISTED * 2 * band / step),
+            gap=max(GAP, ONE * step),
+            gap_at_most=max(GAP_AT_MOST, TWICE * step),
+        )
+
+    @property
+    def words(self) -> str:
+        return (
+            f"{self.strikes} strikes from −{percent(self.reach, 1)} to +{percent(self.reach, 1)}, "
+            f"gap {percent(self.gap, 1)} ({percent(self.gap_at_most, 1)} stops), "
+            f"both sides at {percent(BOTH)} (under {percent(BOTH_AT_LEAST)} stops)"
+        )
+
+
 def coverage(quotes: Quotes, grounds: Grounds) -> Looked:
-    """Enough strikes near the money, without holes, on both sides of it and of each strike."""
-    near = [quote for quote in quotes if grounds.is_within(quote, BAND)]
+    """Enough strikes near the money, without holes on the chain's own grid, on both sides of it and of each strike."""
+    wanted = _Wanted.of(grounds.step)
+    near = [quote for quote in quotes if grounds.is_within(quote, wanted.band)]
     both, strikes = len(pairs(near)), len({quote.strike for quote in near})
-    limit = f"{STRIKES} strikes from −{percent(REACH, 1)} to +{percent(REACH, 1)}, "
-    limit += f"gap {percent(GAP, 1)} ({percent(GAP_AT_MOST, 1)} stops), "
-    limit += f"both sides at {percent(BOTH)} (under {percent(BOTH_AT_LEAST)} stops)"
     ladder = _out_of_the_money(near, grounds.spot)
     if not ladder:
-        gate = stopped("coverage", f"no quotes within {percent(BAND)} of the spot", limit)
+        gate = stopped("coverage", f"no quotes within {percent(wanted.band)} of the spot", wanted.words)
         return Looked(gate=gate, quotes=quotes)
     share = both / strikes
-    gap = max((high - low for low, high in pairwise(ladder)), default=2 * BAND)
+    gap = max((high - low for low, high in pairwise(ladder)), default=2 * wanted.band)
     figure = f"{counted(both, 'strike')} from {ladder[0] * 100:+.1f} % to {ladder[-1] * 100:+.1f} %, "
     figure += f"largest gap {percent(gap, 2)}, both sides at {percent(share)}"
-    reaches = ladder[0] <= -REACH and ladder[-1] >= REACH
-    if not (both >= STRIKES and gap <= GAP_AT_MOST and share >= BOTH_AT_LEAST and reaches):
-        gate = stopped("coverage", figure, limit, "the chain is truncated or full of holes")
+    reaches = ladder[0] <= -wanted.reach and ladder[-1] >= wanted.reach
+    if not (both >= wanted.strikes and gap <= wanted.gap_at_most and share >= BOTH_AT_LEAST and reaches):
+        gate = stopped("coverage", figure, wanted.words, "the chain is truncated or full of holes")
     else:
-        gate = (passed if gap <= GAP and share >= BOTH else warned)("coverage", figure, limit)
+        gate = (passed if gap <= wanted.gap and share >= BOTH else warned)("coverage", figure, wanted.words)
     return Looked(gate=gate, quotes=quotes)
 
 

@@ -191,11 +191,18 @@ class Base:
             )
         )
 
+    @property
+    def has_store(self) -> bool:
+        """Whether there is a database, be it damaged, or ever was one."""
+        from spy32.store import Store
+
+        return self.database.exists() or Store.was_made(self.database)
+
     def reading(self) -> "Store":
         """The database, opened for reading only; `Usage` when there is none yet."""
         from spy32.store import Store
 
-        if not self.database.exists() and not Store.was_made(self.database):
+        if not self.has_store:
             raise Usage(f"nothing here yet ({self.database}); `spy32 analyze` makes the first run")
         return self._opened(
             Store.open(self.database, mode=self.settings.mode, account=None, at=self.clock(), read_only=True)
