@@ -8,6 +8,7 @@ from decimal import Decimal
 from math import exp, log, sqrt
 from pathlib import Path
 from statistics import NormalDist
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -350,6 +351,12 @@ def test_an_approved_draft_becomes_the_proposal_with_its_approval(desk: Approval
     assert (kept.quantity, kept.floor_price) == (1, Decimal("0.52"))
     assert yes.hash == kept.hash == plan.digest_of(kept)
     assert desk.store.first_proposal_of_run(made.run_id) == made
+    desk.store.check_acted_on()
+    desk.world.orders.fills_at = Decimal(9)
+    assert execute(desk.bench, number(made)).state is P.DONE
+    trade = desk.store.trade_of_proposal(number(made))
+    assert trade is not None
+    assert trade.quantity == 1
 
 
 def test_changing_it_back_leaves_no_draft(desk: ApprovalDesk) -> None:
@@ -411,6 +418,24 @@ def test_an_override_is_refused_once_another_window_made_one(desk: ApprovalDesk)
         with pytest.raises(Refused, match=f"R{run.id} has been overridden already: P1 is approved"):
             act()
     assert [made.candidate_id for made in desk.store.proposals()] == [b.candidate().id]
+
+
+def test_an_override_does_not_push_aside_what_a_newer_run_proposed_at_the_last_moment(
+    desk: ApprovalDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = choose(desk.bench, review_run(desk.bench, abstained(desk.store).id), b.candidate().id)
+    keep, newer = Store.approve, list[Proposal]()
+
+    def approve_late(store: Store, *words: Any, **more: Any) -> Approval:
+        """After the last check, just before the transaction, a newer run proposes."""
+        newer.append(desk.proposed())
+        return keep(store, *words, **more)
+
+    monkeypatch.setattr(Store, "approve", approve_late)
+    with pytest.raises(Refused, match=r"P1 of the newer run R2 waits"):
+        approve(desk.bench, shown, by="anna")
+    assert desk.store.proposals() == (newer[0],)
+    assert desk.store.approval_of(1) is None
 
 
 def test_the_order_body_follows_the_quantity(desk: ApprovalDesk) -> None:
@@ -577,6 +602,10 @@ def test_an_abstention_is_overridden_by_approving_a_choice_which_makes_the_propo
     assert yes.hash == made.hash == plan.digest_of(made)
     assert desk.store.proposal_of_run(run.id) == made
     assert desk.store.approval_of(yes.proposal_id) == yes
+    desk.store.check_acted_on()
+    assert not desk.store.verify().broken
+    desk.world.orders.fills_at = Decimal(9)
+    assert execute(desk.bench, yes.proposal_id).state is P.DONE
 
 
 @pytest.mark.parametrize("cause", ["vetoed", "condition", "limits", "account", "analyst_failed"])

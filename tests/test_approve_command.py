@@ -362,7 +362,7 @@ def test_a_draft_of_what_another_window_changed_is_dropped_with_one_line_and_dra
     Dialogue(bench=desk.bench, console=console, by="anna", read=read).run(review(desk.bench, 1))
     (told,) = re.findall("not done: .*", shown(console))
     assert told.startswith("not done: P1 was changed since it was shown")
-    assert told.endswith("; your changes are dropped")
+    assert told.endswith(f"; your draft is dropped ({made.candidate_id}, 1 contract, floor {made.floor_price})")
     after = desk.store.proposal(1)
     assert (after.state, after.quantity, after.floor_price) == (ProposalState.PROPOSED, 2, Decimal("0.52"))
     assert after.hash[:8] in shown(console).rpartition(told)[2]

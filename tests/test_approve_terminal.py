@@ -266,7 +266,7 @@ def test_leaving_drops_every_change_whatever_way(home: Path, way: str, asks: str
         leave[0](terminal)
         assert terminal.code() == leave[1]
         if leave[1] == 0:
-            assert "nothing was approved, and your changes are dropped" in terminal.seen
+            assert "nothing was approved; your draft is dropped (" in terminal.seen
     assert kept(home) == before
     made = proposal(home)
     assert plain(home, "approve", "P1", "--yes", "--confirm", made["hash"][:8]).returncode == 0
@@ -320,6 +320,7 @@ def test_of_two_windows_one_wins_and_the_other_is_told_who(home: Path) -> None:
 
 
 def test_a_draft_of_what_another_window_approved_ends_with_one_line_that_says_who(home: Path) -> None:
+    before = proposal(home)
     with asked(home, LOGNAME="anna") as first, asked(home, LOGNAME="bert") as second:
         first.ask("q 1\n", PROMPT)
         here = len(first.seen)
@@ -330,7 +331,8 @@ def test_a_draft_of_what_another_window_approved_ends_with_one_line_that_says_wh
         first.ask("a\n", "? [y/N]: ")
         first.type("y\n")
         assert first.code() == 10
-        assert first.seen[here:].count("P1 was approved by bert") == 1
+        (line,) = [line for line in lines_of(first.seen[here:]) if "P1 was approved by bert" in line]
+        assert f"; your draft is dropped ({before['candidate_id']}, 1 contract, floor {before['floor_price']})" in line
     after = proposal(home)
     assert (after["quantity"], after["floor_price"], after["approval"]["by"]) == (2, "0.54", "bert")
 

@@ -128,7 +128,7 @@ def _ask(app: "App", chosen: Chosen, *, note: str, json: bool) -> None:
         dialogue = Dialogue(bench=chosen.bench, console=console, by=app.user, read=window.line, note=note)
         dialogue.run(_first(chosen))
     if dialogue.decided is None:
-        put(console, f"nothing was approved{', and your changes are dropped' if dialogue.has_draft else ''}\n")
+        put(console, f"nothing was approved{dialogue.dropped}\n")
     number = dialogue.decided or (chosen.proposal_id if json and chosen.made is not None else None)
     if number is not None:
         _tell(app, chosen.bench, number, json=json)

@@ -12,7 +12,7 @@ from spy32.desk.shown import Review
 from spy32.domain.trading import Mode
 from spy32.errors import Refused, Spy32Error, Usage
 from spy32.render import out
-from spy32.render.review import named, review_page
+from spy32.render.review import drop_words, named, review_page
 from spy32.render.words import flat
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Dialogue:
         self._read = read
         self.decided: int | None = None
         """The id of the proposal that was approved or declined."""
-        self.has_draft = False
-        """The last screen held changes that nobody approved."""
+        self.dropped = ""
+        """What leaving now loses, in words."""
 
     def run(self, shown: Review) -> None:
         """Until there is a decision or the person leaves, which changes nothing."""
@@ -52,7 +52,7 @@ class Dialogue:
             if not is_drawn:
                 out.show(self._console, review_page(shown))
                 self._record_viewing(shown.proposal.id if shown.proposal is not None else None)
-            self.has_draft = shown.draft is not None
+            self.dropped = drop_words(shown)
             try:
                 after = self._step(shown)
             except Resized:
@@ -106,9 +106,11 @@ class Dialogue:
 
     def _after(self, error: Spy32Error, shown: Review) -> Review:
         """The screen after something was refused: redrawn when another window changed it, ended when it decided."""
-        after = desk.look_again(self._bench, shown) if isinstance(error, Refused) else shown
-        dropped = "; your changes are dropped" if shown.draft is not None and after is not shown else ""
-        self._say(f"not done: {error.message}{dropped}")
+        try:
+            after = desk.look_again(self._bench, shown) if isinstance(error, Refused) else shown
+        except Refused as over:
+            raise Refused(f"{over.message}{self.dropped}", over.reasons) from error
+        self._say(f"not done: {error.message}{self.dropped if after is not shown else ''}")
         return after
 
     def _record_viewing(self, number: int | None) -> None:

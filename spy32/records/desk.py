@@ -156,6 +156,14 @@ class Desk(Base):
         made = self.proposal_of_run(run_id)
         if made is not None:
             raise Refused(f"R{run_id} has been overridden already: P{made.id} is {made.state}")
+        newer = self.row(
+            "select id from proposal where state = ? and profile = ? and kind = 'open' and run_id > ?",
+            ProposalState.PROPOSED,
+            draft.proposal.profile,
+            run_id,
+        )
+        if newer is not None:
+            raise Refused(f"P{newer['id']} of a newer run waits, so R{run_id} is not overridden")
         return self._insert(change, draft.proposal, draft.body, ProposalState.APPROVED)
 
     def _approve(self, change: Change, number: int, hash_: str, draft: Draft | None) -> None:

@@ -89,6 +89,16 @@ def named(shown: "Review") -> str:
     return f"the choice for {shown.name}" if shown.draft.proposal.id is None else f"{shown.name} as changed here"
 
 
+def drop_words(shown: "Review") -> str:
+    """What a person loses with a draft, so that it can be typed again; empty without one."""
+    if shown.draft is None:
+        return ""
+    made = shown.draft.proposal
+    return (
+        f"; your draft is dropped ({made.candidate_id}, {count(made.quantity, 'contract')}, floor {made.floor_price})"
+    )
+
+
 def _heading(shown: "Review", here: tzinfo | None) -> str:
     made = shown.proposal
     if made is None:
