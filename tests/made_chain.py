@@ -11,7 +11,7 @@ RATE = 0.04
 REACH = 2.6
 
 
-def write(  # noqa: PLR0913 - what makes a chain
+def write(
     path: Path,
     ticker: str,
     spot: float,

@@ -17,7 +17,7 @@ def verify(ctx: typer.Context, head: Head = None, json: Json = False) -> None:
     from spy32.store import damage_of
 
     app = app_of(ctx)
-    found = app.reading().verify(head=head)
+    found = app.reading(lapses=False).verify(head=head)
     if json:
         facts = {"head": found.head, "events": found.events, "broken": found.broken}
         emit(app.out, {"schema": "spy32.audit", "version": 1, **facts})

@@ -22,7 +22,7 @@ def check(ctx: typer.Context, json: Json = False) -> None:
     from spy32.store import damage_of
 
     app = app_of(ctx)
-    problems = app.reading().check()
+    problems = app.reading(lapses=False).check()
     lines = [f"problem: {problem}" for problem in problems] or [f"{app.database}: no problem found"]
     _answer(app, lines, json, action="check", problems=list(problems))
     if problems:
@@ -36,7 +36,7 @@ def backup(ctx: typer.Context, file: NewFile = None, json: Json = False) -> None
     from spy32.store import backup_path
 
     app = app_of(ctx)
-    made = app.reading().backup(file or backup_path(app.database, app.clock()))
+    made = app.reading(lapses=False).backup(file or backup_path(app.database, app.clock()))
     _answer(app, [f"backup: {made}"], json, action="backup", backup=str(made))
 
 

@@ -37,8 +37,8 @@ def waiting(bench: Bench, proposal_id: int) -> Proposal:
         proposal = bench.store.proposal(proposal_id)
     if proposal.state is not ProposalState.PROPOSED:
         raise Refused(f"P{proposal_id} waits for no decision: it is {bench.store.standing(proposal_id)}")
-    if not now <= proposal.lapses_at:
-        _move(bench, proposal, ProposalState.LAPSED, "its session is over")
+    if proposal.is_over(now):
+        bench.store.lapse_over(now)
         raise Refused(
             f"P{proposal_id} lapsed with its session at {_clock(proposal.lapses_at)}; a new run makes a new one"
         )

@@ -117,8 +117,10 @@ def _working(bench: Bench, proposal_id: int) -> Order | None:
 def _approval_of(bench: Bench, proposal: Proposal) -> Approval:
     """The approval that covers exactly this proposal, now; `Refused` otherwise. Writes nothing."""
     name = f"P{proposal.id}"
-    if proposal.state is not ProposalState.APPROVED:
+    if proposal.state is ProposalState.PROPOSED:
         raise Refused(f"{name} is {proposal.state}, not approved; `spy32 approve {name}` decides")
+    if proposal.state is not ProposalState.APPROVED:
+        raise Refused(f"{name} is not approved: {bench.store.standing(_id(proposal))}; a new run makes a new one")
     approval = bench.store.approval_of(_id(proposal))
     if approval is None:
         raise Refused(f"{name} has no approval on record")

@@ -6,6 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from spy32.domain.market import Right
 from spy32.domain.trading import Account, Exposure, Leg, Mode, Strategy
 from spy32.domain.value import value
 from spy32.lifecycle import ProposalState
@@ -214,6 +215,22 @@ class Proposal:
     @property
     def is_recorded(self) -> bool:
         return self.market.startswith("recorded")
+
+    @property
+    def in_words(self) -> str:
+        """The trade as a person would say it, such as `sell 2 SPY 30 Sep 621/616 put spread for 0.56`."""
+        kinds = {leg.right for leg in self.legs}
+        what = "iron condor" if len(kinds) > 1 else "put spread" if Right.PUT in kinds else "call spread"
+        strikes = "/".join(f"{leg.strike.normalize():f}" for leg in self.legs)
+        verb = {("open", True): "sell", ("open", False): "buy", ("close", False): "buy back"}.get(
+            (self.kind, self.limit_price > 0), "sell off"
+        )
+        name = f"{self.underlying} {self.expiration.day} {self.expiration:%b} {strikes} {what}"
+        return f"{verb} {self.quantity} {name} for {abs(self.limit_price)}"
+
+    def is_over(self, now: datetime) -> bool:
+        """Its session has ended. A recorded market has its own clock, so there it never has."""
+        return not self.is_recorded and not now <= self.lapses_at
 
 
 @value

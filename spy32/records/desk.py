@@ -1,15 +1,19 @@
 """Proposals and approvals. Every move is a compare-and-set; who comes second is told who was first, and when."""
 
 import sqlite3
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 from spy32.domain.deciding import Approval, Draft, Proposal
 from spy32.errors import Refused, Usage
 from spy32.lifecycle import IN_FLIGHT, PROPOSAL, ProposalState, advance
+from spy32.records.attention import add_attention
 from spy32.records.base import Base, Change
 from spy32.records.values import body_of, ceiling_e4, instant, reads_row, revive, when
 
+LAPSED = "lapsed"
+"""The kind of the attention item."""
 COLUMNS = ("id", "state", "hash")
 """Fields of a proposal that its body leaves to columns."""
 
@@ -123,9 +127,41 @@ class Desk(Base):
         for row in older:
             if newer.is_recorded and not self.proposal(row["id"]).is_recorded:
                 continue
-            change.update(
-                "proposal", row["id"], state=ProposalState.LAPSED, changed_at=change.at, reason="a newer run proposed"
-            )
+            self._lapse(change, row["id"], "a newer run proposed")
+
+    def over(self, at: datetime) -> tuple[Proposal, ...]:
+        """What waits although its session is over; what was approved once that approval is over as well."""
+        found = self.proposals(ProposalState.PROPOSED, ProposalState.APPROVED)
+        return tuple(made for made in found if made.is_over(at) and not self._is_approved(made, at))
+
+    def _is_approved(self, made: Proposal, at: datetime) -> bool:
+        yes = self.approval_of(made.id) if made.state is ProposalState.APPROVED and made.id is not None else None
+        return yes is not None and at <= yes.until
+
+    def lapse_over(self, at: datetime) -> None:
+        """Lapse all of these. One that another process moves in this moment is left to it."""
+        for made in self.over(at):
+            assert made.id is not None
+            with suppress(Refused):
+                if made.state is ProposalState.APPROVED:
+                    waits = ProposalState.PROPOSED
+                    self.move_proposal(made.id, was=made.state, now=waits, at=at, reason="the approval is over")
+                with self.changing(at, "proposal lapsed", f"P{made.id}") as change:
+                    self._expect(made.id, ProposalState.PROPOSED)
+                    self._lapse(change, made.id, "its session is over")
+
+    def _lapse(self, change: Change, proposal_id: int, reason: str) -> None:
+        """The end of a proposal that nobody took up; a week that was lost because nobody looked is not lost in silence.
+
+        Where a newer one takes its place within the session nothing is lost yet: that one waits.
+        """
+        change.update("proposal", proposal_id, state=ProposalState.LAPSED, changed_at=change.at, reason=reason)
+        made = self.proposal(proposal_id)
+        seen = "select 1 from viewing where proposal_id = ? union all select 1 from approval where proposal_id = ?"
+        if made.is_over(when(change.at)) and self.row(seen, proposal_id, proposal_id) is None:
+            lost = "the week's trade is lost" if made.kind == "open" else f"T{made.trade_id} stays open"
+            message = f"P{proposal_id} lapsed and nobody had looked at it: {made.in_words}; {lost}"
+            add_attention(self, change, f"P{proposal_id}", LAPSED, message)
 
     def approve(self, approval: Approval, *, draft: Draft | None = None) -> Approval:
         """The yes with its ids: only to a proposal that waits for one, and only to the hash that it has.

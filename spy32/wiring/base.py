@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from spy32.console import Plain
+    from spy32.domain.deciding import Proposal
     from spy32.ops.locks import FileLocks
     from spy32.settings.resolve import Resolved, Source
     from spy32.store import Store
@@ -181,7 +182,7 @@ class Base:
         from spy32.store import Store
 
         self._attended.enter_context(self.locks.attend())
-        return self._opened(
+        opened = self._opened(
             Store.open(
                 self.database,
                 mode=self.settings.mode,
@@ -190,6 +191,9 @@ class Base:
                 opening_cash=self.settings.paper.account if self.settings.mode is Mode.PAPER else None,
             )
         )
+        with suppress(Spy32Error):  # what is wrong with a row is for the command that needs it
+            opened.lapse_over(self.process_clock.now())
+        return opened
 
     @property
     def has_store(self) -> bool:
@@ -198,15 +202,43 @@ class Base:
 
         return self.database.exists() or Store.was_made(self.database)
 
-    def reading(self) -> "Store":
-        """The database, opened for reading only; `Usage` when there is none yet."""
-        from spy32.store import Store
+    def reading(self, *, lapses: bool = True) -> "Store":
+        """The database, opened for reading only; `Usage` when there is none yet.
+
+        What waits from a session that is over lapses first, unless `lapses` is False; where nothing can be written that
+        is said.
+        """
 
         if not self.has_store:
             raise Usage(f"nothing here yet ({self.database}); `spy32 analyze` makes the first run")
-        return self._opened(
-            Store.open(self.database, mode=self.settings.mode, account=None, at=self.clock(), read_only=True)
-        )
+        found = self._opened(self._open_read_only())
+        if lapses and self._lapse(found):
+            found = self._opened(self._open_read_only())
+        return found
+
+    def _open_read_only(self) -> "Store":
+        from spy32.store import Store
+
+        return Store.open(self.database, mode=self.settings.mode, account=None, at=self.clock(), read_only=True)
+
+    def _lapse(self, seen: "Store") -> bool:
+        """Whether anything was lapsed, in an opening of its own; a store that only reads cannot do it."""
+        from spy32.store import Store
+
+        now = self.process_clock.now()
+        over: tuple[Proposal, ...] = ()
+        try:
+            over = seen.over(now)
+            if over:
+                mode, path = self.settings.mode, self.database
+                with self.locks.attend(), Store.open(path, mode=mode, account=None, at=now) as store:
+                    store.lapse_over(now)
+        except Spy32Error as trouble:
+            # Rows that cannot be read are for the command itself.
+            for made in over:
+                self.warn(f"P{made.id} lapsed with its session, which cannot be written down: {trouble.message}")
+            return False
+        return bool(over)
 
     def damage_behind(self, error: Exception) -> "StoreTrouble | None":
         """What a damaged database has to do with an error, with the way back; None when it has nothing to do with it.
@@ -221,7 +253,7 @@ class Base:
         if isinstance(error, Spy32Error):
             return None
         try:
-            problems = self.reading().check()
+            problems = self.reading(lapses=False).check()
         except StoreTrouble as trouble:
             return trouble
         except Spy32Error:
