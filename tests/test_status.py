@@ -23,6 +23,7 @@ MONDAY = date(2025, 10, 6)
 OPENS = b.NOW
 CLOSES = b.later(hours=3)
 BEFORE = b.later(days=-3)
+TERMS = "sell 2 SPY 7 Nov 640/635 put spread for 0.58, max loss $895"
 HOLIDAY = datetime(2025, 9, 1, 14, 0, tzinfo=UTC)
 """Labor Day, a Monday, 10:00 New York."""
 
@@ -196,9 +197,12 @@ def test_a_run_at_work_is_shown_and_needs_nobody(store: Store) -> None:
 
 def test_an_unreviewed_proposal_waits_until_its_session_ends(store: Store) -> None:
     made = stores.proposed(store, run_id=run(store, Outcome.PROPOSED))
-    assert reasons(store) == ["P1 waits for review"]
+    assert reasons(store) == [f"P1 waits for review: {TERMS}, until 16:00 New York"]
     text = ask(desk(store), "status")
-    assert "waiting P1: what P1 waits for review; until Mon 2025-10-06 16:00 New York" in text
+    assert (
+        f"waiting P1: what P1 waits for review: {TERMS}, until 16:00 New York; until Mon 2025-10-06 16:00 New York"
+        in text
+    )
     assert "2 h 00 min left; type spy32 approve P1" in text
     assert "next: spy32 approve P1\n" in text
     assert reasons(store, now=made.lapses_at) == []
@@ -206,15 +210,15 @@ def test_an_unreviewed_proposal_waits_until_its_session_ends(store: Store) -> No
 
 def test_a_proposal_of_a_recorded_market_waits_without_an_end(store: Store) -> None:
     stores.proposed(store, run_id=run(store, Outcome.PROPOSED), market="recorded")
-    assert reasons(store, now=b.later(days=2)) == ["P1 waits for review"]
+    assert reasons(store, now=b.later(days=2)) == [f"P1 waits for review: {TERMS}"]
     assert "until no end" in ask(desk(store), "status")
 
 
 def test_an_approval_waits_for_its_order_until_it_is_over(store: Store) -> None:
     stores.approved(store, run_id=run(store, Outcome.PROPOSED))
-    assert reasons(store, now=b.later(minutes=20)) == ["P1 is approved and not sent"]
+    assert reasons(store, now=b.later(minutes=20)) == [f"P1 is approved and not sent: {TERMS}"]
     assert "type spy32 execute P1" in ask(desk(store, now=b.later(minutes=20)), "status")
-    assert reasons(store, now=b.later(minutes=65)) == ["the approval of P1 is over"]
+    assert reasons(store, now=b.later(minutes=65)) == [f"the approval of P1 is over: {TERMS}"]
 
 
 def test_an_unknown_order_always_needs_a_person(store: Store) -> None:
@@ -357,4 +361,15 @@ def test_what_must_be_looked_at_stays_until_it_is_acknowledged(store: Store) -> 
     assert reasons(store) == ["T1 was filled below its floor"]
     assert "spy32 status --ack T1" in ask(desk(store), "status")
     store.acknowledge("T1", "anna", b.later(hours=3))
+    assert reasons(store) == []
+
+
+def test_open_trades_are_listed_in_words_with_the_day_on_which_they_are_taken_off(store: Store) -> None:
+    made, trade = stores.filled(store, run_id=run(store, Outcome.PROPOSED))
+    text = ask(desk(store), "status")
+    assert "2 SPY 7 Nov 640/635 put spread" in text
+    (one,) = json.loads(_document(store))["open_trades"]
+    leave = made.exit.time_exit or made.exit.last_exit
+    assert (one["id"], one["credit"], one["dte"]) == ("T1", str(trade.credit), 32)
+    assert one["next_exit"] == str(leave)
     assert reasons(store) == []

@@ -165,6 +165,14 @@ class ExitPlan:
     """A closing order at the profit target is left with the broker once the trade is open."""
 
 
+def spread_in_words(underlying: str, legs: tuple[Leg, ...]) -> str:
+    """The contracts as a person would say them, such as `SPY 30 Sep 621/616 put spread`."""
+    kinds = {leg.right for leg in legs}
+    what = "iron condor" if len(kinds) > 1 else "put spread" if Right.PUT in kinds else "call spread"
+    strikes = "/".join(f"{leg.strike.normalize():f}" for leg in legs)
+    return f"{underlying} {legs[0].expiration.day} {legs[0].expiration:%b} {strikes} {what}"
+
+
 @value
 class Proposal:
     """What a person approves. `hash` covers everything that `digest_of` names; a change of any makes a new one."""
@@ -219,14 +227,10 @@ class Proposal:
     @property
     def in_words(self) -> str:
         """The trade as a person would say it, such as `sell 2 SPY 30 Sep 621/616 put spread for 0.56`."""
-        kinds = {leg.right for leg in self.legs}
-        what = "iron condor" if len(kinds) > 1 else "put spread" if Right.PUT in kinds else "call spread"
-        strikes = "/".join(f"{leg.strike.normalize():f}" for leg in self.legs)
         verb = {("open", True): "sell", ("open", False): "buy", ("close", False): "buy back"}.get(
             (self.kind, self.limit_price > 0), "sell off"
         )
-        name = f"{self.underlying} {self.expiration.day} {self.expiration:%b} {strikes} {what}"
-        return f"{verb} {self.quantity} {name} for {abs(self.limit_price)}"
+        return f"{verb} {self.quantity} {spread_in_words(self.underlying, self.legs)} for {abs(self.limit_price)}"
 
     def is_over(self, now: datetime) -> bool:
         """Its session has ended. A recorded market has its own clock, so there it never has."""

@@ -83,6 +83,10 @@ def underlying_of(root: str) -> str:
     return "SPX" if root in roots_of("SPX") else root
 
 
+CASH_SETTLED = frozenset({"DJX", "MRUT", "NDX", "OEX", "RUT", "SPX", "VIX", "XEO", "XND", "XSP"})
+"""Index options that pay the difference to the strike in cash and never deliver shares (cboe.com product pages)."""
+
+
 def has_other_root(underlying: str) -> bool:
     """Whether its options go by another root than its ticker, which orders and settlement cannot follow yet."""
     return roots_of(underlying) != (underlying,)

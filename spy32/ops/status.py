@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING
 
 from spy32.domain.acting import Order, OrderKind
-from spy32.domain.deciding import Proposal
+from spy32.domain.deciding import Proposal, spread_in_words
 from spy32.domain.running import HistoryRow, Outcome, Run
 from spy32.domain.trading import Mode
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
@@ -52,6 +53,24 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTrade:
+    """A trade that is held, with the days that its plan sets."""
+
+    id: str
+    state: TradeState
+    words: str
+    """`2 SPY 30 Sep 621/616 put spread`."""
+    credit: Decimal
+    """Credit per share."""
+    max_loss: Decimal
+    """Dollars for the whole quantity."""
+    dte: int
+    """Calendar days from today, New York, to the expiration; negative once it has passed."""
+    next_exit: date
+    """The day on which its plan takes it off: the time exit, or the last exit once that has passed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     scene: Scene
     is_new: bool
@@ -62,6 +81,7 @@ class Status:
     """A run at work: without an outcome, and its lock held by a living process."""
     paused: Paused | None = None
     waiting: tuple[Waiting, ...] = ()
+    trades: tuple[OpenTrade, ...] = ()
     failures: tuple[HistoryRow, ...] = ()
     unsent_notices: int = 0
     attention: tuple[str, ...] = ()
@@ -91,6 +111,7 @@ def look(scene: Scene, store: "Store | None") -> Status:
         running=last if last is not None and _is_at_work(scene, last) else None,
         paused=store.flag("paused"),
         waiting=waiting,
+        trades=tuple(_open_trades(scene, store)),
         failures=store.failures(FAILURES),
         unsent_notices=len(store.pending_notices()),
         attention=(
@@ -197,19 +218,29 @@ def _proposals(scene: Scene, store: "Store") -> Iterator[Waiting]:
 def _proposed(made: Proposal) -> Waiting:
     return Waiting(
         id=f"P{made.id}",
-        message=f"P{made.id} waits for review",
+        message=f"P{made.id} waits for review: {_terms(made)}{_until(made)}",
         command=f"spy32 approve P{made.id}",
         until=None if made.is_recorded else made.lapses_at,
     )
+
+
+def _terms(made: Proposal) -> str:
+    """The trade and what it may lose, rounded up to the dollar."""
+    return f"{made.in_words}, max loss ${made.max_loss.to_integral_value(ROUND_CEILING):,}"
+
+
+def _until(made: Proposal) -> str:
+    return "" if made.is_recorded else f", until {made.lapses_at.astimezone(NEW_YORK):%H:%M} New York"
 
 
 def _approved(scene: Scene, store: "Store", made: Proposal) -> Waiting:
     assert made.id is not None
     yes = store.approval_of(made.id)
     if yes is None or (scene.now >= yes.until and not made.is_recorded):
-        message, command = f"the approval of P{made.id} is over", f"spy32 approve P{made.id}"
+        message, command = f"the approval of P{made.id} is over: {_terms(made)}", f"spy32 approve P{made.id}"
     else:
-        message, command = f"P{made.id} is approved and not sent", f"spy32 execute P{made.id}"
+        message = f"P{made.id} is approved and not sent: {_terms(made)}"
+        command = f"spy32 execute P{made.id}"
     return Waiting(id=f"P{made.id}", message=message, command=command, until=yes.until if yes is not None else None)
 
 
@@ -262,3 +293,20 @@ def _moved(scene: Scene, store: "Store") -> Iterator[Waiting]:
 def _unacknowledged(store: "Store") -> Iterator[Waiting]:
     for item in store.open_attention():
         yield Waiting(id=item.subject, message=item.message, command=f"spy32 status --ack {item.subject}")
+
+
+def _open_trades(scene: Scene, store: "Store") -> Iterator[OpenTrade]:
+    today = market_date(scene.now)
+    for trade in store.trades(TradeState.OPEN, TradeState.CLOSING):
+        made = store.proposal(trade.proposal_id)
+        exits = trade.exits or made.exit
+        leave = exits.time_exit if exits.time_exit is not None and today <= exits.time_exit else exits.last_exit
+        yield OpenTrade(
+            id=f"T{trade.id}",
+            state=trade.state,
+            words=f"{trade.remaining} {spread_in_words(made.underlying, trade.legs)}",
+            credit=trade.credit,
+            max_loss=trade.max_loss,
+            dte=(made.expiration - today).days,
+            next_exit=leave,
+        )

@@ -14,6 +14,7 @@ from spy32.render.explain_answer import answer_parts
 from spy32.render.explain_grounds import ground_parts
 from spy32.render.page import Column, Grid, Page, Pairs, Part, Picture, pair
 from spy32.render.words import (
+    assignment_in_words,
     both_zones,
     clean,
     count,
@@ -131,7 +132,7 @@ def proposal_pairs(made: Proposal, entry: Candidate | None, *, now: datetime, he
     items += [
         pair("price plan", _working(made)),
         pair("exit plan", _leaving(made.exit)),
-        pair("if assigned", f"{dollars(made.assignment_value)} of stock"),
+        pair("if assigned", assignment_in_words(made)),
         pair("account", f"{masked(made.account)}, {made.mode}"),
         pair("chosen by", f"{flat(made.chosen_by)} from quotes of {both_zones(made.quoted_at, here)}"),
         pair("lapses", both_zones(made.lapses_at, here)),

@@ -10,6 +10,7 @@ from spy32.render.page import Column, Grid, Pairs, Part, Picture, Prose, pair
 from spy32.render.words import (
     DAYS,
     age,
+    assignment_in_words,
     both_zones,
     count,
     credit,
@@ -39,7 +40,7 @@ def deciding(shown: "Review", made: "Proposal", here: tzinfo | None = None) -> P
         pair("max profit", dollars(made.max_profit), "good"),
         pair("breakeven", " and ".join(price(point) for point in made.breakevens) or "none"),
         *(_result(shown) if not is_open else ()),
-        pair("if assigned", f"{dollars(made.assignment_value)} of stock"),
+        pair("if assigned", assignment_in_words(made)),
         *(_chances(shown, shown.candidate) if shown.candidate is not None and is_open else ()),
         pair("quantity", _quantity(shown, made)),
         pair("price plan", _working(made)),

@@ -8,7 +8,7 @@ from spy32.render.document_parts import Document, day, instant
 from spy32.render.documents import VERSION, history_part, run_part
 from spy32.render.explain import MODES, outcome_of, tone_of
 from spy32.render.page import Column, Grid, Page, Pairs, Part, pair
-from spy32.render.words import DAYS, age, both_zones, count, flat, human
+from spy32.render.words import DAYS, age, both_zones, count, dollars, flat, human
 from spy32.sessions import NEW_YORK
 
 
@@ -35,6 +35,18 @@ def status_document(status: Status) -> Document:
             {"id": one.id, "message": one.message, "command": one.command, "until": instant(one.until)}
             for one in status.waiting
         ],
+        "open_trades": [
+            {
+                "id": one.id,
+                "state": one.state.value,
+                "trade": one.words,
+                "credit": f"{one.credit}",
+                "max_loss": f"{one.max_loss}",
+                "dte": one.dte,
+                "next_exit": day(one.next_exit),
+            }
+            for one in status.trades
+        ],
         "failures": [history_part(row) for row in status.failures],
         "unsent_notices": status.unsent_notices,
     }
@@ -51,6 +63,8 @@ def status_page(status: Status, here: tzinfo | None = None) -> Page:
         parts.append(Pairs(name="attention", title="Needs a person", items=reasons))
     if status.waiting:
         parts.append(_waiting(status, here))
+    if status.trades:
+        parts.append(_trades(status))
     if status.failures:
         parts.append(_failures(status))
     return Page(
@@ -115,6 +129,23 @@ def _waiting(status: Status, here: tzinfo | None) -> Grid:
     )
     rows = tuple((one.id, flat(one.message), _until(one, status, here), one.command) for one in status.waiting)
     return Grid(name="waiting", title="Waiting for a person", columns=columns, rows=rows)
+
+
+def _trades(status: Status) -> Grid:
+    columns = (
+        Column(name="id"),
+        Column(name="trade", flexible=True),
+        Column(name="credit", right=True),
+        Column(name="max loss", right=True),
+        Column(name="DTE", right=True),
+        Column(name="out by", rank=1),
+        Column(name="state", rank=2),
+    )
+    rows = tuple(
+        (one.id, one.words, f"{one.credit}", dollars(one.max_loss), str(one.dte), f"{one.next_exit}", one.state.value)
+        for one in status.trades
+    )
+    return Grid(name="trade", title="Open trades", columns=columns, rows=rows)
 
 
 def _until(one: Waiting, status: Status, here: tzinfo | None) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 
+from spy32.domain.deciding import Proposal
+from spy32.domain.market import CASH_SETTLED
 from spy32.domain.trading import CENT, Candidate, Leg
 from spy32.sessions import NEW_YORK
 
@@ -90,6 +92,13 @@ def credit(amount: Decimal) -> str:
 def usd_of_ticks(ticks: int) -> str:
     """Dollars of xAI's own unit, of which 10^10 make one (docs.x.ai, usage.cost_in_usd_ticks); exact."""
     return format(Decimal(ticks).scaleb(-10), "f")
+
+
+def assignment_in_words(made: Proposal) -> str:
+    """What an assignment of the short legs would bring into the account."""
+    if made.underlying in CASH_SETTLED:
+        return "cash for what they are in the money; no stock"
+    return f"{dollars(made.assignment_value)} of stock"
 
 
 def dollars_of_ticks(ticks: int) -> str:
