@@ -187,7 +187,9 @@ def test_the_last_quotes_are_asked_between_the_dry_run_and_the_order(desk: Desk)
     asked = [(request.method, request.path) for request in desk.broker.requests]
     sent = asked.index(("POST", f"/accounts/{NUMBER}/orders"))
     tried = asked.index(("POST", f"/accounts/{NUMBER}/orders/dry-run"))
-    assert {path for _, path in asked[tried + 1 : sent]} == {"/market-data/by-type"}
+    between = [path for _, path in asked[tried + 1 : sent]]
+    assert between[0] == f"/accounts/{NUMBER}/orders/live", "has another home sent meanwhile?"
+    assert set(between[1:]) == {"/market-data/by-type"}
 
 
 def test_a_clock_that_differs_from_the_broker_s_approves_nothing(desk: Desk) -> None:
