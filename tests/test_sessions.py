@@ -28,6 +28,7 @@ from spy32.sessions import (
     new_york,
     next_session,
     next_slot,
+    obstacle,
     previous_session,
     session,
     sessions_between,
@@ -385,7 +386,18 @@ def test_no_slot_opens_between_the_last_one_and_the_next(
 ) -> None:
     last, following = last_slot(now, rules, environment), next_slot(now, rules, environment)
     between = every_day(last.day + timedelta(days=1), following.day - timedelta(days=1))
-    assert all(slot_on(day, rules, environment) is None or closure(day) is not None for day in between)
+    slots = (slot_on(day, rules, environment) for day in between)
+    assert all(slot is None or obstacle(slot) is not None for slot in slots)
+
+
+@given(instants, schedules, environments)
+def test_a_slot_stands_in_the_way_of_a_run_only_on_closed_days_and_after_early_closes(
+    now: datetime, rules: Schedule, environment: Environment
+) -> None:
+    slot = last_slot(now, rules, environment)
+    hours = session(slot.day)
+    late = hours is not None and hours.is_early and slot.opens >= hours.close
+    assert (obstacle(slot) is not None) == (hours is None or late)
 
 
 @pytest.mark.parametrize("text", ["", "10", "10:0", "1:00", "24:00", "10:60", "10:00:00", "ten", "10.00", "+1:00"])
