@@ -29,8 +29,8 @@ def write(
     low, high = spot * math.exp(-reach), spot * math.exp(reach)
     strikes = [step * i for i in range(math.ceil(low / step), int(high / step) + 1)]
     rows = [
-        f"{now},{ticker},{spot},{ticker},{expiration},{strike:g},{right},{max(price - 0.02, 0):.2f},"
-        f"{price + 0.02:.2f},900"
+        f"{now},{ticker},{spot},{ticker},{expiration},{strike:g},{right},"
+        f"{max(price - 0.02, 0):.2f},{price + 0.02:.2f},900"
         for strike in strikes
         if strike not in without
         for right in "CP"

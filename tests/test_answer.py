@@ -219,9 +219,19 @@ def test_the_longest_words_that_the_schema_allows_are_kept() -> None:
     ],
 )  # fmt: skip
 def test_a_probability_far_from_the_markets_is_marked_then_vetoed(apart: float, word: str) -> None:
-    market = answer.implied(menu().candidates[0])
-    assert market == 1 - menu().candidates[0].short_delta
+    market = menu().candidates[0].p_worthless
     assert outcome(accepted(text(good(p_max_profit=round(market + apart, 9))))) == word
+
+
+def test_the_market_s_probability_is_that_of_its_density_and_not_of_the_delta() -> None:
+    first = menu().candidates[0]
+    assert first.worthless_market is None
+    assert first.p_worthless == 1 - first.short_delta  # of a run that kept no density
+    now = replace(first, worthless_market=0.55)
+    found = answer.judge(text(good(p_max_profit=0.80)), rendered(), replace(menu(), candidates=(now,)), KNOBS)
+    assert isinstance(found, Recommendation)
+    assert "the market's is 0.55: more than 0.15 apart" in found.marks[0]
+    assert "(55% by the option prices)" in found.reason
 
 
 def test_a_delta_that_is_no_number_is_a_veto() -> None:

@@ -234,6 +234,20 @@ def test_the_chance_of_profit_agrees_with_the_smile_s_own_digital_price() -> Non
         assert candidate.pop_market == pytest.approx(1 - lost, abs=0.03)
 
 
+def test_the_market_s_chance_of_expiring_worthless_is_its_density_beyond_the_short_strike() -> None:
+    implied = density(real()[1])
+    puts = calls = 0
+    for candidate in real_menu().candidates:
+        short, is_put = float(candidate.spread.short.strike), candidate.spread.right is Right.PUT
+        assert candidate.worthless_market == (implied.above(short) if is_put else implied.below(short))
+        assert candidate.p_worthless == candidate.worthless_market
+        # The delta is not that probability: on a skewed smile it is too low a chance for puts, too high for calls.
+        apart = candidate.p_worthless - (1 - candidate.short_delta)
+        assert 0.01 < apart < 0.11 if is_put else -0.11 < apart < 0.0
+        puts, calls = puts + is_put, calls + (not is_put)
+    assert puts >= 3 and calls >= 3
+
+
 def test_the_expected_value_is_the_market_s_less_slippage_and_costs() -> None:
     # The same integral by hand: what the spread owes at each price, weighed with differences of the distribution.
     implied = density(real()[1])

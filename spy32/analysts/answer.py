@@ -243,17 +243,8 @@ def _reason(answer: AnswerV1, candidate: Candidate | None) -> str:
     side = spread.strategy.value.replace("_credit_spread", "")
     return (
         f"the {spread.short.strike}/{spread.long.strike} {side} spread: {answer.market_bias} on the market, a "
-        f"{answer.p_max_profit:.0%} chance that it expires worthless ({implied(candidate):.0%} by its short delta)"
+        f"{answer.p_max_profit:.0%} chance that it expires worthless ({candidate.p_worthless:.0%} by the option prices)"
     )
-
-
-def implied(candidate: Candidate) -> float:
-    """The market's probability that the spread expires worthless, that is, with its short strike out of the money.
-
-    A candidate has no figure for this very event (`pop_market` is that of any profit), so it is 1 - |short delta|, the
-    usual stand-in: for a put |delta| is a little below the probability of ending in the money, for a call above it.
-    """
-    return 1.0 - candidate.short_delta
 
 
 def _judged(
@@ -265,7 +256,7 @@ def _judged(
     """
     marks, vetoes = [], []
     if candidate is not None and stated is not None:
-        market = implied(candidate)
+        market = candidate.p_worthless
         apart = round(abs(stated - market), 9)  # 0.95 - 0.80 is a little more than 0.15
         told = f"it states a probability of {stated:.2f}, the market's is {market:.2f}"
         # Said as what passes, so that a NaN does not.

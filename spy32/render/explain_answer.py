@@ -77,13 +77,14 @@ def name_of(word: Recommendation) -> str:
 
 
 def chances(word: Recommendation, entry: "Candidate | None") -> list[Item]:
-    """The stated probability beside the market's. The market's of expiring worthless is 1 - |short delta|, which is
-    what the answer was judged by, too. A rule states none of its own: it repeats the market's."""
+    """The stated probability beside the market's. The market's of expiring worthless is what the answer was
+    judged by, too. A rule states none of its own: it repeats the market's."""
     if word.probability is None or word.analyst in RULES:
         return []
     items = [pair("stated chance", f"{percent(word.probability)} that it expires worthless")]
     if entry is not None:
-        told = f"{percent(1 - entry.short_delta)} by the short delta; {percent(entry.pop_market)} for any profit"
+        source = "by the option prices" if entry.worthless_market is not None else "by the short delta"
+        told = f"{percent(entry.p_worthless)} {source}; {percent(entry.pop_market)} for any profit"
         items.append(pair("market's chance", told))
     return items
 

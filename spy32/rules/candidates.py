@@ -208,6 +208,7 @@ def candidate_of(pair: Pair, name: str, underlying: str, smile: "Smile", density
         ev=ExpectedValue(market_expiry=_expected(pair, spread, density, terms)),
         costs=terms.costs_open,
         costs_round_trip=terms.costs_round_trip,
+        worthless_market=float(wins(float(pair.short.strike))),
     )
 
 
