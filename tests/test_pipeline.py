@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ from spy32.analysts.rules import RulesAnalyst
 from spy32.domain.briefing import Briefing
 from spy32.domain.deciding import Decision, Recommendation
 from spy32.domain.events import EventBook
-from spy32.domain.market import MarketSnapshot
+from spy32.domain.market import Dividend, MarketSnapshot
 from spy32.domain.running import STEPS, Outcome, Run, StepState, Trigger
-from spy32.domain.trading import Menu, Mode
+from spy32.domain.trading import Menu, Mode, Position, Strategy
 from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import ProposalState
 from spy32.pipeline.kit import Kit
@@ -198,6 +199,51 @@ def test_a_small_account_ends_in_limits_and_says_what_would_do(monday: Monday) -
     done = monday.run()
     assert (done.outcome, done.cause) == (Outcome.NO_TRADE, "limits")
     assert "would do" in done.reasons[0]
+
+
+def test_calls_over_an_ex_date_are_dropped_with_that_rule_and_never_offered(monday: Monday) -> None:
+    # The planned exit of 2025-11-07 is 2025-10-17.
+    paying = Dividend(ex_date=date(2025, 10, 15), amount=Decimal("1.85"))
+    monday.market.snapshot = builders.snapshot(dividends=(paying,))
+    offered: list[Menu] = []
+
+    def pick(menu: Menu) -> str:
+        offered.append(menu)
+        return menu.candidates[0].id
+
+    monday.analyst = FakeAnalyst(pick=pick)
+    done = monday.run()
+    assert done.outcome is Outcome.PROPOSED
+    assert offered[0].candidates and not offered[0].side(Strategy.CALL_CREDIT)
+    assert offered[0].counts["ex_dividend"] >= 1
+    assert {(lost.figure, lost.limit) for lost in offered[0].dropped if lost.rule == "ex_dividend"} == {
+        ("2025-10-15", "after 2025-10-17")
+    }
+    assert any(
+        "call credit spreads left out by the rule ex_dividend, none is left" in note for note in offered[0].notes
+    )
+    again = replay(monday.store, done.id, analyst_of=lambda name, settings: RulesAnalyst(settings))
+    assert again.differences == ()
+
+
+def test_a_candidate_whose_leg_is_held_is_dropped_and_the_others_are_offered(monday: Monday) -> None:
+    before = monday.menu(monday.run())
+    held = before.candidates[0].spread.short.symbol
+    with_it = [each.id for each in before.candidates if held in {leg.symbol for leg in each.spread.legs}]
+    monday.account.account = builders.account(positions=(Position(symbol=held, quantity=-1),))
+    done = monday.run()
+    menu = monday.menu(done)
+    assert len(menu.candidates) == len(before.candidates) - len(with_it)
+    assert menu.counts["duplicate"] == len(with_it)
+    again = replay(monday.store, done.id, analyst_of=lambda name, settings: RulesAnalyst(settings))
+    assert again.differences == ()
+
+
+def test_what_refuses_every_candidate_drops_none_and_says_why(monday: Monday) -> None:
+    monday.market.snapshot = builders.snapshot(volatility={"vix": builders.datum(45.0)})
+    done = monday.run()
+    assert (done.outcome, done.cause) == (Outcome.NO_TRADE, "condition")
+    assert "duplicate" not in monday.menu(done).counts
 
 
 def test_a_newer_proposal_lapses_an_older_unapproved_one(monday: Monday) -> None:

@@ -6,16 +6,17 @@ from math import isclose
 from typing import Any
 
 from spy32.domain.codec import plain
-from spy32.domain.deciding import Decision, Proposal, Recommendation, Ruling
+from spy32.domain.deciding import Decision, Finding, Proposal, Recommendation, Ruling
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.trading import Menu
 from spy32.errors import Usage
 from spy32.pipeline.brief import briefing_of
 from spy32.pipeline.collect import judge
 from spy32.pipeline.prepare import proposal_of
-from spy32.pipeline.screen import menu_of
+from spy32.pipeline.screen import OF_A_CANDIDATE, menu_of
 from spy32.ports import Analyst
 from spy32.rules import pricing
+from spy32.rules.menu import without
 from spy32.rules.ruling import rule_on
 from spy32.settings import Settings
 from spy32.settings.deciding import restored
@@ -71,7 +72,7 @@ def _comparisons(
     menu = store.menu(run_id)
     if menu is None or seen is None:
         return
-    yield "menu", menu, menu_of(seen, settings, seed=menu.seed)
+    yield "menu", menu, as_recorded(menu_of(seen, settings, seed=menu.seed), menu)
     then = store.briefing(run_id)
     briefing = briefing_of(snapshot, seen, quality)
     if then is not None:
@@ -94,6 +95,26 @@ def _comparisons(
     if ruling is None or chosen is None:
         return
     yield from _judged(store, run_id, snapshot, settings, menu, chosen, ruling, proposal)
+
+
+def as_recorded(again: Menu, then: Menu) -> Menu:
+    """The recomputed menu, less what the account of that day refused, which is on record in the menu only.
+
+    Runs before 0.4 kept no probability of expiring worthless, so there is none to compare.
+    """
+    ids = {candidate.id for candidate in then.candidates}
+    of_account = [spread for spread in then.dropped if spread.rule in OF_A_CANDIDATE]
+    gone = {(spread.short_strike, spread.long_strike): spread for spread in of_account}
+    refused = {
+        candidate.id: Finding(rule=lost.rule, message="", figure=lost.figure, limit=lost.limit)
+        for candidate in again.candidates
+        if candidate.id not in ids
+        if (lost := gone.get((candidate.spread.short.strike, candidate.spread.long.strike))) is not None
+    }
+    again = without(again, refused)
+    if any(candidate.worthless_market is not None for candidate in then.candidates):
+        return again
+    return replace(again, candidates=tuple(replace(each, worthless_market=None) for each in again.candidates))
 
 
 def _decided_by(answers: Sequence[tuple[str, Recommendation]]) -> Recommendation | None:

@@ -100,7 +100,7 @@ def _recipe(steps: Recorder) -> Proposal:
     kit = steps.kit
     trader = steps.do("authenticate", lambda: authenticate(kit))
     seen = steps.do("collect", lambda: collect(kit, trader.account))
-    menu = steps.do("screen", lambda: screen(kit, seen))
+    menu = steps.do("screen", lambda: screen(kit, seen, None if trader.troubles else trader.account))
     steps.question = (seen, menu)
     chosen = steps.do("consult", lambda: consult(kit, seen, menu, None if trader.troubles else trader.account))
     ruling = steps.do("vet", lambda: vet(kit, seen, menu, chosen, trader))

@@ -1,12 +1,13 @@
 """The menu: the spreads that an analyst may point at, and why each other one is not on it."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, MutableSequence, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Protocol
 
+from spy32.domain.deciding import Finding
 from spy32.domain.market import Chain, Right
 from spy32.domain.trading import Candidate, Dropped, LegView, Menu, Strategy
 from spy32.rules.candidates import Pair, Quoted, Terms, candidate_of, first_against
@@ -64,6 +65,38 @@ def build(chain: Chain, smile: "Smile", settings: Settings, *, rng: Chance, seed
     rng.shuffle(candidates)
     notes = tuple(_notes(candidates, terms))
     return Menu(candidates=tuple(candidates), dropped=tuple(dropped), seed=seed, notes=notes)
+
+
+def without(menu: Menu, refused: Mapping[str, Finding]) -> Menu:
+    """The menu less the candidates, by id, that a rule would refuse after the question, each on record with its rule.
+
+    The rest keeps its ids and its order.
+    """
+    if not refused:
+        return menu
+    left = tuple(candidate for candidate in menu.candidates if candidate.id not in refused)
+    gone = [
+        Dropped(
+            strategy=candidate.spread.strategy,
+            short_strike=candidate.spread.short.strike,
+            long_strike=candidate.spread.long.strike,
+            rule=refused[candidate.id].rule,
+            figure=refused[candidate.id].figure,
+            limit=refused[candidate.id].limit,
+        )
+        for candidate in menu.candidates
+        if candidate.id in refused
+    ]
+    return replace(menu, candidates=left, dropped=(*menu.dropped, *gone), notes=(*menu.notes, *_lost(gone, left)))
+
+
+def _lost(gone: Sequence[Dropped], left: Sequence[Candidate]) -> Iterator[str]:
+    """One line for each side and rule: how many went, and whether any is left."""
+    for strategy, rule in dict.fromkeys((spread.strategy, spread.rule) for spread in gone):
+        count = sum((spread.strategy, spread.rule) == (strategy, rule) for spread in gone)
+        side = strategy.value.replace("_", " ")
+        none = "" if any(candidate.spread.strategy is strategy for candidate in left) else ", none is left"
+        yield f"{count} {side}{'s' * (count > 1)} left out by the rule {rule}{none}"
 
 
 def ladder_of(chain: Chain, smile: "Smile", strategy: Strategy) -> Ladder:
