@@ -27,7 +27,15 @@ def approved(desk: World, **over: object) -> int:
 
 def attention(desk: World) -> list[str]:
     """What `status --check` ends 20 with."""
-    scene = Scene(settings=Settings(), locks=desk.locks, home="", database="", halted=None, now=desk.clock())
+    scene = Scene(
+        settings=Settings(),
+        locks=desk.locks,
+        home="",
+        database="",
+        halted=None,
+        now=desk.clock(),
+        set_up_at=builders.NOW,
+    )
     return [reason for reason in look(scene, desk.store).attention if reason.startswith(("T", "the profit target"))]
 
 
