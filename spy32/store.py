@@ -100,7 +100,7 @@ class Store(Views, Documents, Risk, FoundOrders, Outbox, AttentionItems, Ledger,
         stamped = self.row("select account from stamp")
         if account and stamped is not None and not stamped["account"]:
             self._learn(account, at)
-        if self.mode is Mode.LIVE and not self.home_id():
+        if self.mode is Mode.LIVE and not self.home_id() and not self.has_sent():
             self.claim_place(at)
 
     def _learn(self, account: str, at: datetime) -> None:

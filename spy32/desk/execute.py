@@ -182,7 +182,7 @@ def _account_findings(bench: Bench, proposal: Proposal) -> tuple[Finding, ...]:
         *limits.check_proposal(proposal, account, exposure, bench.settings, now),
         *limits.on_root(proposal),
         *limits.on_order(proposal, _others(bench, proposal)),
-        *limits.not_found_today(bench.store.absences(_id(proposal), today), proposal.mode),
+        *limits.not_found_today(bench.store.absences(today) if proposal.kind == "open" else (), proposal.mode),
     )
 
 

@@ -261,12 +261,31 @@ def adopt_before_sending(bench: Bench, proposal_id: int) -> bool:
 
 
 def stop_if_taken(bench: Bench, proposal_id: int) -> None:
-    """`Refused` when an order of this proposal has come to the broker since it was searched for."""
+    """`Refused` when an order of this proposal has come to the broker since it was searched for.
+
+    `Unresolved` when spy32 has sent the same legs today for an approval that this book does not have, until a person
+    has looked at that.
+    """
     if not bench.orders.is_shared:
         return
-    for claim in claims_of(bench, lines_of(bench.orders.todays_orders())):
+    lines = lines_of(bench.orders.todays_orders())
+    for claim in claims_of(bench, lines):
         if claim.proposal_id == proposal_id:
             raise Refused(f"P{proposal_id} was not sent: {claim.found.message}; the next `spy32 execute` adopts it")
+    legs = {(leg.symbol, leg.action) for leg in bench.store.proposal(proposal_id).legs}
+    for line in lines:
+        counts = line.is_alive or any(seen.fills for seen in line.orders)
+        has_our_legs = {(leg.symbol, leg.action) for leg in line.last.legs} == legs
+        if counts and has_our_legs and is_named(line) and is_not_ours(bench, line):
+            _tell_of_stranger(bench, line)
+            _stop_if_open(bench, line.root.broker_id.upper(), proposal_id)
+
+
+def _stop_if_open(bench: Bench, subject: str, proposal_id: int) -> None:
+    for item in bench.store.open_attention():
+        if (item.subject, item.kind) == (subject, STRANGER):
+            seen = f"`spy32 status --ack {subject}` says that you have looked"
+            raise Unresolved(f"P{proposal_id} was not sent: {item.message}; {seen}")
 
 
 def adopt_missing(bench: Bench) -> Adopted:

@@ -11,8 +11,9 @@ from spy32.errors import NotPermitted, Refused, Spy32Error
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
 from spy32.rules import plan
 
-AGAIN = (OrderState.REFUSED, OrderState.ABSENT)
-"""A target that ended so never was at the broker, and may be left there by a later start."""
+AGAIN = (OrderState.REFUSED,)
+"""A target that ended so never was at the broker, and may be left there by a later start. One that was not found may
+still arrive, and a second one beside it would buy back more than is held."""
 
 
 def rest_target(bench: Bench, proposal_id: int) -> Order | None:

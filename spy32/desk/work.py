@@ -52,8 +52,9 @@ def work(bench: Bench, proposal: Proposal, order: Order) -> Order:
         order = _stepped(bench, proposal, order, timer)
     except Outranked:
         raise
-    except Unresolved:
-        # Nothing is left alive knowingly, whatever became of the request whose outcome is not known.
+    except Spy32Error as error:
+        # Nothing is left alive knowingly, also when an outcome is unknown or the book cannot be written.
+        bench.tell(f"{order.reference}: {error.message}; what works of it is asked to be cancelled")
         with suppress(Spy32Error):
             stop(bench, order.proposal_id)
         raise

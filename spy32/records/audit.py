@@ -32,7 +32,9 @@ class _Spoken:
     event_id: int
 
 
-ACTED_ON = ("stamp", "run", "answer", "proposal", "approval", "broker_order", "fill", "trade", "adoption")
+ACTED_ON = (
+    "stamp", "run", "answer", "proposal", "approval", "broker_order", "fill", "trade", "adoption", "attention",
+)  # fmt: skip
 """What decides whether an order may be sent, and which: the account, the choice, the yes to it, and what counts against
 the limits."""
 

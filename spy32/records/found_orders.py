@@ -37,12 +37,11 @@ class FoundOrders(Orders):
         row = self.row("select * from broker_order where broker_id = ? order by id desc limit 1", broker_id)
         return order_of_row(row) if row is not None else None
 
-    def absences(self, proposal_id: int, day: date) -> tuple[Order, ...]:
+    def absences(self, day: date) -> tuple[Order, ...]:
         """Entries of a New York day that were not found at the broker, and of which no person has said so since."""
         found = self.rows(
-            """select * from broker_order where proposal_id = ? and kind = ? and state = ? and settled_by is null
+            """select * from broker_order where kind = ? and state = ? and settled_by is null
                 and market_day = ? order by id""",
-            proposal_id,
             OrderKind.ENTRY,
             OrderState.ABSENT,
             day.isoformat(),

@@ -11,6 +11,9 @@ from spy32.records.base import Base
 MACHINE_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
 
+UNRECORDED = "a place that its older spy32 did not record"
+
+
 def machine_name() -> str:
     """A name of this machine; empty where it has none, and then only the path tells places apart.
 
@@ -41,11 +44,16 @@ class Places(Base):
         row = self.row("select home_id from stamp")
         return row["home_id"] or "" if row is not None else ""
 
+    def has_sent(self) -> bool:
+        """True when an order was ever committed in this book."""
+        return self.row("select 1 from broker_order limit 1") is not None
+
     def former_place(self) -> str | None:
         """Where this database was confirmed, in words, if that is not here; None when it is where it belongs."""
         row = self.row("select machine, place from stamp")
         if row is None or row["place"] is None:
-            return None
+            # Of several copies of a home that an older spy32 sent from, only a person knows which one is to go on.
+            return UNRECORDED if self.has_sent() else None
         here = place_of(self.path)
         is_here = row["place"] == here["place"]
         is_this_machine = not row["machine"] or not here["machine"] or row["machine"] == here["machine"]
