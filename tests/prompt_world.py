@@ -146,7 +146,7 @@ def menu(*chosen: Candidate, **over: Any) -> Menu:
     return replace(b.menu(candidates=chosen or candidates(), notes=()), **over)
 
 
-FULL, SHORT = "v1-comprehensive", "v1-simplified"
+FULL, SHORT = "v2-comprehensive", "v2-simplified"
 DIVIDER = " | "
 
 

@@ -26,8 +26,8 @@ WORDS: dict[str, tuple[str, ...]] = {
     "expirations": ("expirations", "--market", "recorded"),
     "db backup": ("db", "backup", "copy.db"),
     "db restore": ("db", "restore", "good.db", "--force"),
-    "prompts show": ("prompts", "show", "v1-comprehensive"),
-    "prompts compare": ("prompts", "compare", "v1-comprehensive", "v1-simplified"),
+    "prompts show": ("prompts", "show", "v2-comprehensive"),
+    "prompts compare": ("prompts", "compare", "v2-comprehensive", "v2-simplified"),
     "auth login": ("auth", "login"),
 }
 """What is typed where the bare command would need more."""

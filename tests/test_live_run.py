@@ -57,7 +57,7 @@ def test_a_monday_with_every_source_healthy_ends_proposed_and_replays_without_th
     gone = monday.spy32("replay", "R1", SPY32_CBOE_URL="http://127.0.0.1:9", SPY32_YAHOO_URL="http://127.0.0.1:9")
     assert gone.returncode == 0, gone.stderr
     assert "no difference" in gone.stdout
-    assert "chosen answer to v1-comprehensive" in gone.stdout
+    assert "chosen answer to v2-comprehensive" in gone.stdout
 
 
 def test_a_replay_hears_every_kind_of_answer_again(monday: World) -> None:
@@ -72,7 +72,7 @@ def test_a_replay_hears_every_kind_of_answer_again(monday: World) -> None:
     for run in ("R1", "R2"):
         again = monday.spy32("replay", run)
         assert again.returncode == 0, again.stderr
-        assert "shadow answer to v1-simplified" in again.stdout
+        assert "shadow answer to v2-simplified" in again.stdout
 
 
 def test_the_proposal_of_a_live_run_is_approved_and_filled_on_paper_at_fresh_quotes(monday: World) -> None:
@@ -310,7 +310,7 @@ def test_the_shadows_of_a_run_are_on_record_and_change_nothing(monday: World) ->
     code, run = monday.analyze(**CBOE_ONLY, SPY32_ANALYST_SHADOW_PROMPT="true")
     assert code == 0, run
     shadows = {(shadow["analyst"], shadow.get("prompt")) for shadow in run["shadows"]}
-    assert shadows == {("rules", None), ("trend", None), ("grok", "v1-simplified")}
+    assert shadows == {("rules", None), ("trend", None), ("grok", "v2-simplified")}
     assert len(monday.xai.requests) == 2
 
 
@@ -334,21 +334,21 @@ def test_the_prompt_can_be_seen_without_a_run_and_without_a_request(monday: Worl
 
 def test_another_prompt_is_asked_only_after_the_price_and_a_yes(monday: World) -> None:
     monday.analyze(**CBOE_ONLY)
-    refused = monday.spy32("replay", "R1", "--prompt", "v1-simplified", **CBOE_ONLY)
+    refused = monday.spy32("replay", "R1", "--prompt", "v2-simplified", **CBOE_ONLY)
     assert refused.returncode == 2
     assert "$" in refused.stderr and "--yes" in refused.stderr
     assert len(monday.xai.requests) == 1
-    again = monday.spy32("replay", "R1", "--prompt", "v1-simplified", "--yes", **CBOE_ONLY)
+    again = monday.spy32("replay", "R1", "--prompt", "v2-simplified", "--yes", **CBOE_ONLY)
     assert again.returncode == 0, again.stderr
-    assert "again with v1-simplified" in again.stdout
+    assert "again with v2-simplified" in again.stdout
     assert len(monday.xai.requests) == 2
     assert monday.spy32("replay", "R1", "--prompt", "nope", "--yes", **CBOE_ONLY).returncode == 2
     monday.xai.always["/responses"] = web.status(403, {"code": "x", "error": "used all available credits"})
-    failed = monday.spy32("replay", "R1", "--prompt", "v1-simplified", "--yes", **CBOE_ONLY)
+    failed = monday.spy32("replay", "R1", "--prompt", "v2-simplified", "--yes", **CBOE_ONLY)
     assert failed.returncode == 69
     assert "nothing to compare" in failed.stdout and "ANOTHER" not in failed.stdout
     _, run = monday.spy32("show", "R1", "--json"), json.loads(monday.spy32("show", "R1", "--json").stdout)
-    assert run["recommendation"]["prompt"] == "v1-comprehensive"
+    assert run["recommendation"]["prompt"] == "v2-comprehensive"
     assert monday.spy32("replay", "R1", **CBOE_ONLY).returncode == 0
 
 

@@ -47,7 +47,7 @@ class AnswerV1(BaseModel):
     would_change_my_mind: Annotated[str, Field(max_length=MIND)]
 
 
-SHAPES: Mapping[str, type[AnswerV1]] = {"v1": AnswerV1}
+SHAPES: Mapping[str, type[AnswerV1]] = {"v1": AnswerV1, "v2": AnswerV1}
 """By the first part of a prompt version."""
 
 

@@ -60,11 +60,33 @@ LAYOUTS: Mapping[str, Layout] = {
         columns=("type", "short", "long", "mid", "max_loss", "short_delta"),
         per_side=3,
     ),
+    "v2-comprehensive": Layout(
+        variant=COMPREHENSIVE,
+        renderer=1,
+        sections=("moment", "plan", "checks", "market", "bars", "events", "portfolio", "flags"),
+        columns=(
+            "type", "short", "long", "width", "bid", "mid", "ask", "least", "credit_to_width", "max_profit", "max_loss",
+            "breakeven", "distance", "distance_moves", "short_delta", "theta", "vega", "p_profit", "p_worthless",
+            "ev", "short_oi", "long_oi", "short_volume", "long_volume", "fees",
+        ),
+    ),
+    "v2-simplified": Layout(
+        variant=SIMPLIFIED,
+        renderer=1,
+        sections=("moment", "spot", "plan", "checks", "flags"),
+        columns=("type", "short", "long", "mid", "max_loss", "short_delta", "p_worthless"),
+        per_side=3,
+    ),
 }  # fmt: skip
 """Oldest first."""
 
 
-TYPICAL: Mapping[str, int] = {"v1-comprehensive": 12_700, "v1-simplified": 2_700}
+TYPICAL: Mapping[str, int] = {
+    "v1-comprehensive": 12_700,
+    "v1-simplified": 2_700,
+    "v2-comprehensive": 13_400,
+    "v2-simplified": 3_200,
+}
 """Tokens of input for the shipped market, about; the schema of the answer, which may or may not be billed, included."""
 
 
@@ -204,6 +226,7 @@ def _sections(
         "moment": lambda: fields.moment(briefing),
         "spot": lambda: fields.spot(sheet, briefing),
         "plan": lambda: fields.plan(sheet, briefing, settings),
+        "checks": lambda: fields.checks(sheet, settings),
         "market": lambda: fields.market(sheet, briefing),
         "bars": lambda: fields.bars(sheet, briefing),
         "events": lambda: fields.events(sheet, briefing),

@@ -149,6 +149,38 @@ def plan(sheet: Sheet, briefing: Briefing, settings: Settings) -> list[str]:
     return lines
 
 
+def checks(sheet: Sheet, settings: Settings) -> list[str]:
+    """Every rule that can still refuse a choice from the menu, with its limit."""
+    knobs, drift, choice = settings.analyst, settings.drift, settings.choice
+    figures = (
+        ("probability", knobs.probability_veto, "p_max_profit is farther from p_worthless"),
+        (
+            "numbers",
+            Decimal(knobs.unmatched_veto),
+            "so many numbers of your words, or more, match nothing that was sent",
+        ),
+        ("underlying", drift.underlying, "the underlying has moved by a larger share when the legs are quoted again"),
+        ("credit", drift.credit, "the mid credit has fallen by a larger share then"),
+        (
+            "leg_width",
+            choice.leg_width_of_mid,
+            "a leg is quoted wider than this share of its mid, and than some cents, then",
+        ),
+    )
+    words = (
+        ("quotes", "a leg has no bid or ask then, or the first limit is outside the market"),
+        ("session", f"the exchange is closed, or it is after {settings.execution.no_entry_after} New York, by then"),
+        ("account", "a limit of the account or of the day is used up by then"),
+        ("broker", "the broker's rehearsal of the order refuses it, or a person does"),
+    )
+    lines = []
+    for name, limit, meaning in figures:
+        text = f"{limit.normalize():f}" if isinstance(limit, Decimal) else number(limit, 4) or NULL
+        sent = Sent(path=f"checks.{name}", text=text, value=float(text), unit=meaning)
+        lines.append(sheet.line(sent, meaning))
+    return [*lines, *(sheet.line(Sent(path=f"checks.{name}", text="yes", unit=said), said) for name, said in words)]
+
+
 def bars(sheet: Sheet, briefing: Briefing) -> list[str]:
     lines = []
     for bar in briefing.bars[-BARS:]:
@@ -342,6 +374,7 @@ COLUMNS: Mapping[str, tuple[str, Read]] = {
     "theta": ("dollars a share and day", lambda c, _: _float(c.greeks.theta, 4)),
     "vega": ("dollars a share and volatility point", lambda c, _: _float(c.greeks.vega, 3)),
     "p_profit": ("probability", lambda c, _: _float(c.pop_market, 3)),
+    "p_worthless": ("probability", lambda c, _: _float(c.p_worthless, 3)),
     "ev": ("dollars a contract", lambda c, _: _float(c.ev.market_expiry, 2, "not computed")),
     "short_oi": ("contracts", lambda c, _: _count(c.short.quote.open_interest)),
     "long_oi": ("contracts", lambda c, _: _count(c.long.quote.open_interest)),
