@@ -174,7 +174,9 @@ def _broken(book: Book, there: Facts, desk: Desk) -> list[str]:
         said.append(f"trades {book.trades}, filled {filled} of {book.quantity}, {book.state} ({desk.codes})")
     if sorted(abs(count) for count in there.held.values()) != [filled, filled]:
         said.append(f"positions {dict(there.held)}")
-    if not [order for order in there.orders if order.is_target and not order.is_over]:
+    # One that was cut off before it left is absent: it is told and not left a second time, since it could still arrive.
+    is_absent = any((kind, state) == ("target", "absent") for _, kind, state, _ in book.orders)
+    if not is_absent and not [order for order in there.orders if order.is_target and not order.is_over]:
         said.append(f"no target rests at the broker ({desk.codes})")
     if desk.codes[-1][1]:
         said.append(f"the last command ended with {desk.codes[-1][1]} ({desk.codes})")

@@ -89,6 +89,10 @@ class Desk:
     def set_up_at(self) -> datetime | None:
         return set_up_at(self.locations, Mode.PAPER)
 
+    @property
+    def has_store(self) -> bool:
+        return Store.was_made(self.database)
+
     def halted(self) -> str | None:
         return self.stop
 

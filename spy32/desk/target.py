@@ -11,6 +11,8 @@ from spy32.errors import NotPermitted, Refused, Spy32Error
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
 from spy32.rules import plan
 
+NO_TARGET = "no target"
+"""Kind of the item for a person."""
 AGAIN = (OrderState.REFUSED,)
 """A target that ended so never was at the broker, and may be left there by a later start. One that was not found may
 still arrive, and a second one beside it would buy back more than is held."""
@@ -31,7 +33,11 @@ def rest_target(bench: Bench, proposal_id: int) -> Order | None:
         return None
     earlier = bench.store.targets(proposal_id)
     if earlier and earlier[-1].state not in AGAIN:
-        bench.tell(f"the target of T{trade.id} is not left again: {earlier[-1].reference} is {earlier[-1].state}")
+        message = f"the target of T{trade.id} is not left again: {earlier[-1].reference} is {earlier[-1].state}"
+        bench.tell(message)
+        subject = f"T{trade.id}"
+        if earlier[-1].state is OrderState.ABSENT and not bench.store.was_raised(subject, NO_TARGET):
+            bench.store.raise_attention(subject, NO_TARGET, f"{message}; no profit target rests", bench.clock())
         return earlier[-1]
     try:
         order = bench.store.begin_order(_target(bench, proposal, trade, len(earlier) + 1), at=bench.clock())
