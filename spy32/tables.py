@@ -347,11 +347,9 @@ TABLES_5 = (
     "alter table stamp add column place text",
     # The exit plan that took the place of the approved one, since the trade was opened below its floor.
     "alter table trade add column exits text",
-    # 1 for a run on a recorded market, which uses up no slot of the live one.
-    "alter table run add column recorded integer",
-    # When an order was found at the broker that this book did not have there; it is followed and never priced again.
+    "alter table run add column recorded integer",  # 1 on a recorded market, which uses up no slot of the live one
+    # When an order was found at the broker that this book did not have, and who said that an absent one is not alive.
     "alter table broker_order add column adopted_at text",
-    # Who looked at the broker and said that an absent order is not alive there.
     "alter table broker_order add column settled_by text",
     # What a person must look at and acknowledge; it stays in `status` until then.
     """create table attention (
@@ -364,7 +362,7 @@ TABLES_5 = (
         acknowledged_by text,
         check ((acknowledged_at is null) = (acknowledged_by is null))
     ) strict""",
-    # The newest event of each row, so that what it last was is found without searching the history. `row` is table:id.
+    # The newest event of each row. `row` is table:id.
     """create table last_event (
         row text primary key,
         event_id integer not null references event

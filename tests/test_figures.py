@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spy32.domain.market import DailyBar, Datum, MarketSnapshot, Right, Tried
@@ -329,7 +329,7 @@ def snapshots(draw: st.DrawFn) -> MarketSnapshot:
     )
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
 @given(snapshot=snapshots(), has_smile=st.booleans())
 def test_whatever_comes_in_no_figure_is_a_nan_and_none_lacks_its_reason(
     snapshot: MarketSnapshot, has_smile: bool

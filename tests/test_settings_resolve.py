@@ -519,7 +519,14 @@ def test_the_days_aimed_at_are_available():
 def test_importing_and_resolving_loads_no_heavy_module():
     import subprocess
 
-    code = "import sys; from spy32.settings.resolve import resolve; resolve({}, {}, None, None); print(*sys.modules)"
+    code = """
+import sys
+before = set(sys.modules)
+from spy32.settings.resolve import resolve
+resolve({}, {}, None, None)
+print(*set(sys.modules) - before)
+"""
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     heavy = {"pydantic", "dotenv", "tomllib", "numpy", "rich", "typer", "logging", "sqlite3", "difflib", "holidays"}
+    assert loaded
     assert not heavy & set(loaded)

@@ -13,6 +13,7 @@ from string import Template as Blanks
 from typing import Any
 
 from spy32.analysts import prompt_fields as fields
+from spy32.analysts import prompt_menu
 from spy32.analysts.prompt_text import DIVIDER, PREAMBLE, tokens
 from spy32.analysts.rendered import Rendered, Sent
 from spy32.domain.briefing import Briefing
@@ -166,8 +167,8 @@ def render(
     sheet = fields.Sheet()
     as_of = fields.stamp(briefing.as_of)
     texts = _sections(sheet, layout, menu, briefing, settings or Settings())
-    scene = fields.scene_of(briefing)
-    table = [fields.menu_row(sheet, row, layout.columns, scene) for row in rows]
+    scene = prompt_menu.scene_of(briefing)
+    table = [prompt_menu.menu_row(sheet, row, layout.columns, scene) for row in rows]
     user = Blanks(template.user).substitute(
         texts,
         as_of=as_of,
