@@ -280,8 +280,8 @@ def after_it_was_absent(it: Round) -> None:
     it.expect_filled(contracts(it.desk.home))
 
 
-def beside_a_second_order(it: Round) -> None:
-    """A person said that nothing is alive, and a second order works when the first arrives: that one is cancelled."""
+def nothing_is_alive(it: Round) -> None:
+    """The answer of the first order is lost, it is called absent, and a person says that nothing is alive."""
     it.live.ask(fills, "0")
     it.live.ask(lose_next)
     it.execute(11)
@@ -289,6 +289,11 @@ def beside_a_second_order(it: Round) -> None:
     it.run(0, "reconcile")
     it.says_nothing_is_alive()
     it.approve()
+
+
+def beside_a_second_order(it: Round) -> None:
+    """A person said that nothing is alive, and a second order works when the first arrives: that one is cancelled."""
+    nothing_is_alive(it)
     it.execute(0, "--no-wait")
     it.live.ask(arrive)
     it.run(11, "reconcile")
@@ -301,13 +306,7 @@ def beside_a_second_order(it: Round) -> None:
 
 def before_the_second_order(it: Round) -> None:
     """A person said that nothing is alive, and the first arrives before the second is sent, which then is not."""
-    it.live.ask(fills, "0")
-    it.live.ask(lose_next)
-    it.execute(11)
-    it.desk.wait(ABSENT_AFTER)
-    it.run(0, "reconcile")
-    it.says_nothing_is_alive()
-    it.approve()
+    nothing_is_alive(it)
     it.live.ask(arrive)
     it.execute(11)
     it.live.ask(fill_all)

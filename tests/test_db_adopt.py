@@ -3,14 +3,21 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from spy32.desk.execute import execute
 from spy32.domain.trading import Mode
+from spy32.errors import NotPermitted
+from spy32.records.place import UNRECORDED
+from spy32.store import Store
 from tests.live_home import NUMBER, LiveHome, live_home
 from tests.servers.web import StandIn
 from tests.terminal import CTRL_D, Terminal
+from tests.two_homes import live_desk
 
 
 @pytest.fixture
@@ -98,3 +105,25 @@ def test_a_paper_home_may_be_copied(tmp_path: Path) -> None:
         other = LiveHome(home=Path(shutil.copytree(home.home, tmp_path / "copy")), url=home.url)
         assert other.spy32("execute", "P1", mode="paper").returncode != 77
         assert "adopted" not in other.spy32("status", mode="paper").stdout
+
+
+@pytest.mark.parametrize("has_sent", [True, False])
+def test_a_live_database_whose_place_an_older_version_did_not_record_asks_once_if_it_ever_sent(
+    tmp_path: Path, has_sent: bool
+) -> None:
+    """Of several copies of such a home nobody but a person knows which one is to go on."""
+    path = tmp_path / "live.db"
+    world = live_desk(tmp_path)
+    world.orders.fills_at = Decimal(9)
+    if has_sent:
+        execute(world.bench, world.approved())
+    with world.store.changing(world.clock(), "as an older version left it") as change:
+        change.update("stamp", 1, home_id=None, machine=None, place=None)
+    world.store.close()
+    with closing(Store.open(path, mode=Mode.LIVE, account=None, at=world.clock())) as store:
+        assert store.former_place() == (UNRECORDED if has_sent else None)
+        if has_sent:
+            with pytest.raises(NotPermitted, match="did not record"):
+                store.stop_if_moved()
+            store.claim_place(world.clock(), by="anna")
+        store.stop_if_moved()

@@ -11,6 +11,7 @@ from spy32.domain.trading import Mode
 from spy32.settings import Settings
 from spy32.settings.addresses import foreign_tastytrade, foreign_xai
 from spy32.settings.model import Tastytrade, Xai
+from spy32.settings.paths import Access, others_access
 from tests.live_home import LiveHome, live_home
 from tests.live_world import world
 from tests.servers.web import StandIn
@@ -88,6 +89,40 @@ def test_what_others_may_write_to_is_refused_live(place: tuple[LiveHome, StandIn
     assert advice == f"chmod go-w {path}"
     subprocess.run(advice.split(), check=True)
     assert home.spy32("status").returncode == 0
+
+
+def test_a_folder_above_the_home_or_above_what_it_links_to_counts(place: tuple[LiveHome, StandIn]) -> None:
+    home, _ = place
+    elsewhere = home.home.parent / "elsewhere"
+    elsewhere.mkdir()
+    (home.home / "config.toml").rename(elsewhere / "config.toml")
+    (home.home / "config.toml").symlink_to(elsewhere / "config.toml")
+    assert home.spy32("status").returncode == 0
+    for folder in (elsewhere, home.home.parent):
+        bits = folder.stat().st_mode
+        folder.chmod(0o777)
+        done = home.spy32("status")
+        assert (done.returncode, f"chmod go-w {folder}" in done.stderr) == (77, True), done.stderr
+        folder.chmod(bits)
+
+
+OURS, THEIRS, ROOTS = 1000, 1001, 0
+
+
+@pytest.mark.parametrize(
+    ("access", "parent", "words"),
+    [
+        (Access(bits=0o700, owner=OURS), Access(bits=0o755, owner=ROOTS), None),
+        (Access(bits=0o700, owner=OURS), Access(bits=0o777, owner=ROOTS, is_sticky=True), None),
+        (Access(bits=0o777, owner=OURS, is_sticky=True), Access(bits=0o755, owner=ROOTS), "chmod go-w /h/spy32"),
+        (Access(bits=0o700, owner=THEIRS), Access(bits=0o755, owner=ROOTS), "sudo chown 1000 /h/spy32"),
+        (Access(bits=0o700, owner=OURS), Access(bits=0o700, owner=THEIRS), "sudo chown 1000 /h"),
+        (Access(bits=0o700, owner=OURS), Access(bits=0o775, owner=OURS), "chmod go-w /h"),
+    ],
+)
+def test_owners_and_sticky_folders_are_judged(access: Access, parent: Access, words: str | None) -> None:
+    found = others_access({Path("/h/spy32"): access}, {Path("/h"): parent}, OURS)
+    assert found == words if words is None else (found or "").endswith(f"; {words}")
 
 
 def test_an_open_home_can_still_be_halted(place: tuple[LiveHome, StandIn]) -> None:

@@ -175,16 +175,16 @@ def document(result: Any) -> dict[str, Any]:
     return found
 
 
-def test_pause_then_resume(invoke: Any) -> None:
+def test_pause_then_resume(invoke: Any, home: Path) -> None:
     assert document(invoke("pause", "--reason", "on leave", "--json"))["paused"] == "on leave"
     resumed = invoke("resume")
-    assert (resumed.exit_code, resumed.stdout) == (0, "lifted the pause\n")
+    assert (resumed.exit_code, resumed.stdout) == (0, f"lifted the pause of {home}\n")
 
 
 def test_halt_then_resume(invoke: Any, home: Path) -> None:
     assert document(invoke("halt", "--reason", "fat finger", "--json"))["halted"].startswith("fat finger")
     assert (home / "halt").exists()
-    assert invoke("resume").stdout == "lifted the halt\n"
+    assert invoke("resume").stdout == f"lifted the halt of {home}\n"
     assert not (home / "halt").exists()
 
 
@@ -200,22 +200,22 @@ def test_a_halt_link_that_leads_nowhere_is_halted_in_every_command_and_can_be_li
     (home / "halt").symlink_to("nowhere")
     assert "leads nowhere" in document(invoke("halt", "--json"))["halted"]
     assert invoke("status", "--check").exit_code == 20
-    assert invoke("resume").stdout == "lifted the halt\n"
+    assert invoke("resume").stdout == f"lifted the halt of {home}\n"
     assert invoke("status", "--check").exit_code == 0
 
 
-def test_resume_lifts_both_and_may_be_repeated(invoke: Any) -> None:
+def test_resume_lifts_both_and_may_be_repeated(invoke: Any, home: Path) -> None:
     invoke("pause")
     invoke("halt")
     assert document(invoke("resume", "--json")) == {
         "schema": "spy32.switches",
         "version": 1,
-        "message": "lifted the pause and the halt",
+        "message": f"lifted the pause and the halt of {home}",
         "halted": None,
         "paused": None,
     }
     again = invoke("resume")
-    assert (again.exit_code, again.stdout) == (0, "nothing was held\n")
+    assert (again.exit_code, again.stdout) == (0, f"nothing was held in {home}\n")
 
 
 def test_resume_and_halt_make_no_database(invoke: Any, home: Path) -> None:

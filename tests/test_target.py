@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from spy32.desk.reconcile import cancel, reconcile
-from spy32.desk.target import cancel_target, follow, living, rest_target
+from spy32.desk.target import NO_TARGET, cancel_target, follow, living, rest_target
 from spy32.domain.acting import OrderKind, Trade
 from spy32.domain.trading import Mode
 from spy32.errors import BrokerRefused, NotPermitted, Refused, Unavailable, Unresolved
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from tests import builders
-from tests.after_world import D, desk, entered, number
+from tests.after_world import D, desk, entered, held, number
 from tests.desk_world import World
 from tests.fakes import TIMED_OUT
 
@@ -107,6 +107,25 @@ def test_a_target_that_the_broker_refuses_is_on_record_and_told_and_may_be_left_
     later = rest_target(world.bench, trade.proposal_id)
     assert later is not None
     assert (later.state, later.reference) == (OrderState.WORKING, "spy32-P1-A1-abcdef-t2")
+
+
+def test_a_target_that_was_not_found_is_not_left_again_and_a_person_is_told_once(world: World, trade: Trade) -> None:
+    world.orders.faults = [("before", TIMED_OUT)]
+    target = rest_target(world.bench, trade.proposal_id)
+    assert target is not None
+    assert target.state is OrderState.UNKNOWN
+    world.clock.sleep(3600)
+    held(world, short=-2, long=2)
+    assert follow(world.bench, trade.proposal_id) == []
+    later = rest_target(world.bench, trade.proposal_id)
+    assert later is not None
+    assert (later.state, later.reference) == (OrderState.ABSENT, "spy32-P1-A1-abcdef-t1")
+    (item,) = world.store.open_attention()
+    assert (item.subject, item.kind) == (f"T{number(trade)}", NO_TARGET)
+    world.store.acknowledge(item.subject, "anna", world.clock())
+    assert rest_target(world.bench, trade.proposal_id) == later
+    assert world.store.open_attention() == ()
+    assert world.orders.requests == ["submit", "submit"]
 
 
 def test_a_target_whose_answer_is_lost_is_found_by_reading_and_sent_once(world: World, trade: Trade) -> None:

@@ -44,7 +44,8 @@ def resume(ctx: typer.Context, json: Json = False) -> None:
     pause_was_on = app.database.exists() and lift_pause(app.store(), app.clock())
     halt_was_on = lift_halt(app.locations.halt)
     lifted = [name for name, was_on in (("the pause", pause_was_on), ("the halt", halt_was_on)) if was_on]
-    _say(app, f"lifted {' and '.join(lifted)}" if lifted else "nothing was held", json=json)
+    home = app.locations.home or app.locations.data
+    _say(app, f"lifted {' and '.join(lifted)} of {home}" if lifted else f"nothing was held in {home}", json=json)
 
 
 def _now_if_it_can_be_had(app: "App") -> "datetime | None":

@@ -77,7 +77,8 @@ def lift_halt(path: Path) -> bool:
     except FileNotFoundError:
         return False
     except OSError as trouble:
-        raise StoreTrouble(f"{path} cannot be removed ({trouble.strerror}); remove it by hand; still halted") from None
+        by_hand = f"`rmdir {path}`" if path.is_dir() else "remove it by hand"
+        raise StoreTrouble(f"{path} cannot be removed ({trouble.strerror}); {by_hand}; still halted") from None
     return True
 
 

@@ -1,6 +1,7 @@
 """Where things are: one folder, or the folders of the XDG Base Directory Specification. Never the working directory."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from spy32.domain.trading import Mode
@@ -45,16 +46,30 @@ def loose_permissions(path: Path, mode_bits: int | None, has_secrets: bool, mode
     return line
 
 
-def writable_by_others(places: Mapping[Path, int | None]) -> str | None:
-    """What is wrong with the first place that others may write to, and the chmod that mends it; None when all is well.
+@dataclass(frozen=True)
+class Access:
+    """Who may change what is at a path: its permission bits, its owner's user id, and whether it is a folder in which
+    only the owner of a file may rename it (the sticky bit, as /tmp has)."""
 
-    Whoever can write there decides what is traded. `places` hold permission bits, None where there is nothing.
+    bits: int
+    owner: int
+    is_sticky: bool = False
+
+
+def others_access(places: Mapping[Path, Access], parents: Mapping[Path, Access], user: int) -> str | None:
+    """What is wrong with the first place that others may change, and the command that mends it; None when all is well.
+
+    Whoever can write there decides what is traded. So does who can put another folder in the place of a parent, which
+    a sticky parent prevents. `user` is our user id; what root owns is root's to change anyway.
     """
     from shlex import quote
 
-    for path, bits in places.items():
-        if bits is not None and bits & _WRITES:
-            return f"{path} can be written by others (mode {bits & 0o777:03o}); chmod go-w {quote(str(path))}"
+    for path, access in (*places.items(), *parents.items()):
+        if access.owner not in (user, 0):
+            return f"{path} belongs to another user (id {access.owner}); sudo chown {user} {quote(str(path))}"
+        is_kept = access.is_sticky and path not in places
+        if access.bits & _WRITES and not is_kept:
+            return f"{path} can be written by others (mode {access.bits & 0o777:03o}); chmod go-w {quote(str(path))}"
     return None
 
 

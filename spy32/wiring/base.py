@@ -16,7 +16,7 @@ from spy32.domain.trading import Mode
 from spy32.errors import Damage, NotPermitted, Spy32Error, StoreTrouble, Usage
 from spy32.settings import Locations, Settings
 from spy32.wiring.clockwork import Clockwork
-from spy32.wiring.process import absolute, console, dotenv_text, mode_bits, read
+from spy32.wiring.process import absolute, access, console, dotenv_text, mode_bits, parents, read
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -66,13 +66,14 @@ class Base:
         return found
 
     def _check_permissions(self, found: "Resolved") -> None:
-        from spy32.settings.paths import loose_permissions, writable_by_others
+        from spy32.settings.paths import loose_permissions, others_access
 
         mode, places = found.settings.mode, self.locations
         if mode is Mode.LIVE:
             kept = (places.config, places.dotenv, places.database(mode))
             folders = (places.config.parent, places.data, places.state, places.locks)
-            loose = writable_by_others({path: mode_bits(path) for path in (*folders, *kept)})
+            own = (*folders, *kept)
+            loose = others_access(access(own), access(sorted(parents(own) - set(own))), os.getuid())
             if loose is not None:
                 raise NotPermitted(f"{loose}; live mode needs that")
         for path in (self.locations.config, self.locations.dotenv):

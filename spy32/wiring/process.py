@@ -1,7 +1,8 @@
 """What surrounds the process: files, streams, and where a defect is kept."""
 
 import os
-from collections.abc import Mapping
+import stat
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from spy32.console import Plain
+    from spy32.settings.paths import Access
     from spy32.settings.resolve import DotenvText
 
 
@@ -54,6 +56,27 @@ def mode_bits(path: Path) -> int | None:
         return path.stat().st_mode & 0o777
     except OSError:
         return None
+
+
+def access(paths: Iterable[Path]) -> "dict[Path, Access]":
+    """Who may change each path that is there, links followed."""
+    from spy32.settings.paths import Access
+
+    found = {}
+    for path in paths:
+        with suppress(OSError):
+            status = path.stat()
+            found[path] = Access(bits=stat.S_IMODE(status.st_mode), owner=status.st_uid, is_sticky=_is_sticky(status))
+    return found
+
+
+def parents(paths: Iterable[Path]) -> set[Path]:
+    """Every folder above these paths, and above what they lead to where they are links."""
+    return {folder for path in paths for real in (path, path.resolve()) for folder in real.parents}
+
+
+def _is_sticky(status: os.stat_result) -> bool:
+    return stat.S_ISDIR(status.st_mode) and bool(status.st_mode & stat.S_ISVTX)
 
 
 def console(stream: TextIO, env: Mapping[str, str]) -> "Console | Plain":
