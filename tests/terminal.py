@@ -17,8 +17,12 @@ from typing import Any, Self
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
-# The terminal must be the program's controlling one, or a hang-up and Ctrl-C would not reach it.
-START = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, sys.argv[1:])"
+# The terminal must be the program's controlling one, or a hang-up and Ctrl-C would not reach it; nor would Ctrl-C where
+# the suite was started in the background, since a shell makes what it starts there ignore it.
+START = (
+    "import fcntl, os, signal, sys, termios; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, sys.argv[1:])"
+)
 CTRL_C, CTRL_D = b"\x03", b"\x04"
 
 
