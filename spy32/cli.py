@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from spy32 import __version__
-from spy32.errors import Spy32Error, Usage
+from spy32.errors import STOPS, Spy32Error, Stopped, Usage
 
 # Typer 0.24 to 0.28 run on click and 0.29 on a copy of it, so its usage error is reached through Typer's own subclass.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -26,20 +26,8 @@ WITH_VALUE = ("--home", "--mode")
 WITHOUT_VALUE = ("-v", "--verbose", "-q", "--quiet")
 
 
-class Stopped(KeyboardInterrupt):
-    """A signal that ends the program; `code` is 128 + its number."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__()
-        self.code = 128 + number
-
-
 class Interrupted(Exception):
-    """A stop by signal on its way out; Typer would turn a KeyboardInterrupt into 130 without a word."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
+    """Ctrl-C on its way out; Typer would turn a KeyboardInterrupt into 130 without a word."""
 
 
 class Boundary(TyperGroup):
@@ -56,7 +44,7 @@ class Boundary(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
-            raise Interrupted(getattr(stop, "code", 130)) from stop
+            raise Interrupted from stop
         except NOT_BUGS:
             raise
         except Exception as error:
@@ -102,7 +90,7 @@ def run(command: Callable[[], Any], words: Sequence[str]) -> int:  # noqa: PLR09
     except BrokenPipeError:
         hush()
         return 0
-    except (Interrupted, KeyboardInterrupt, typer.Abort) as stop:
+    except (Interrupted, *STOPS, typer.Abort) as stop:
         # The terminal has just echoed ^C, so the line begins anew.
         lead = "\n" if sys.stderr.isatty() else ""
         return report(

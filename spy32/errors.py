@@ -20,6 +20,20 @@ A bug ends with 70. The numbers are sysexits.h above 64 and our own below.
 """
 
 
+class Stopped(BaseException):
+    """SIGTERM or SIGHUP, which end the program with `code`, 128 + their number.
+
+    Not a KeyboardInterrupt: Typer turns one that comes while the words are read or the command closes into 130.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.code = 128 + number
+
+
+STOPS = (KeyboardInterrupt, Stopped)
+
+
 class Spy32Error(Exception):
     """One clear line for a person, and the exit code for a shell."""
 

@@ -86,6 +86,16 @@ def test_ctrl_c_is_130_and_a_termination_143(capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err.count("what was committed is kept") == 2
 
 
+def test_a_termination_while_the_words_are_read_ends_143(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Typer calls a KeyboardInterrupt there 130, before any handler of ours."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise cli.Stopped(signal.SIGTERM)
+
+    monkeypatch.setattr(cli.Boundary, "make_context", stop)
+    assert CliRunner().invoke(cli.app, ["status"]).exit_code == 143
+
+
 def test_an_exit_code_of_a_command_is_kept() -> None:
     def leave() -> None:
         raise typer.Exit(20)

@@ -12,7 +12,7 @@ from spy32.domain.codec import digest
 from spy32.domain.deciding import Approval, Finding, Proposal
 from spy32.domain.market import LegQuotes
 from spy32.domain.trading import Mode
-from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Spy32Error, Unavailable, Unresolved
+from spy32.errors import STOPS, BrokerRefused, NotFilled, NotPermitted, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
 from spy32.rules import drift, echo, limits, plan, references
 from spy32.sessions import market_date, week_start
@@ -57,7 +57,7 @@ def execute(bench: Bench, proposal_id: int, *, wait: bool = True) -> Proposal:
     with bench.locks.hold(lock_of(proposal_id)):
         try:
             return _executed(bench, proposal_id, wait=wait)
-        except KeyboardInterrupt:
+        except STOPS:
             if bench.store.proposal(proposal_id).state is ProposalState.SENT:
                 wind_down(bench, proposal_id)
             raise

@@ -8,7 +8,7 @@ from typing import TypeVar
 from spy32.domain.deciding import Proposal
 from spy32.domain.running import STEPS, Outcome, Run, Step, StepState
 from spy32.domain.trading import Menu
-from spy32.errors import Spy32Error
+from spy32.errors import STOPS, Spy32Error
 from spy32.pipeline.authenticate import authenticate
 from spy32.pipeline.collect import collect
 from spy32.pipeline.consult import ask_beside, consult
@@ -74,7 +74,7 @@ def run(kit: Kit) -> Run:
         ending, code = _weekly(steps)
         steps.skip_to("notify")
         steps.do("notify", lambda: notify(kit, ending))
-    except KeyboardInterrupt:
+    except STOPS:
         _finish(kit, Ended(outcome=Outcome.INTERRUPTED, cause="stopped", reasons=("stopped by a signal",)), 130)
         raise
     finished = _finish(kit, ending, code)
