@@ -17,10 +17,11 @@ from typing import Any, Self
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
-# The terminal must be the program's controlling one, or a hang-up and Ctrl-C would not reach it; nor would Ctrl-C where
-# the suite was started in the background, since a shell makes what it starts there ignore it.
+# The terminal must be the program's controlling one, or a hang-up and Ctrl-C would not reach it; nor would they where the
+# suite itself was started in the background or by nohup, which make what they start ignore them.
 START = (
-    "import fcntl, os, signal, sys, termios; signal.signal(signal.SIGINT, signal.SIG_DFL); "
+    "import fcntl, os, signal, sys, termios; "
+    "[signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGHUP)]; "
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, sys.argv[1:])"
 )
 CTRL_C, CTRL_D = b"\x03", b"\x04"
