@@ -17,8 +17,8 @@ from typing import Any, Self
 from tests.patience import PATIENCE
 
 ROOT = Path(__file__).parents[1]
-# The terminal must be the program's controlling one, or a hang-up and Ctrl-C would not reach it; nor would they where the
-# suite itself was started in the background or by nohup, which make what they start ignore them.
+# The terminal must be the controlling one, or a hang-up and Ctrl-C would not reach the program. Nor would they where
+# the suite itself was started in the background or by nohup, which make what they start ignore them.
 START = (
     "import fcntl, os, signal, sys, termios; "
     "[signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGHUP)]; "
