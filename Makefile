@@ -23,10 +23,10 @@ proofs: .venv/developed
 	$(BIN)/python -m proofs
 
 days: .venv/developed
-	$(BIN)/python -m tests.days
+	$(BIN)/python -m tests.support.days
 
 calendar: .venv/developed
-	$(BIN)/python -m tests.make_calendar
+	$(BIN)/python -m tests.support.make_calendar
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("spy32 needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'

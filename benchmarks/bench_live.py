@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from tests.live_world import World, world
 from tests.servers import web
+from tests.support.live_monday import World, world
 
 SLOW = 8.0
 """Seconds that a slow source takes for each answer."""

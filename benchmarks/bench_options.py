@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from spy32.options.european import contracts, greeks, implied_vol, price
+from spy32.options.european import build_contracts, greeks, implied_vol, price
 
 COUNT = 10_000
 
@@ -24,7 +24,9 @@ def main() -> None:
     rng = np.random.default_rng(32)
     strike, vol = rng.uniform(450, 720, COUNT), rng.uniform(0.08, 0.6, COUNT)
     years = rng.uniform(5 / 365, 1, COUNT)
-    them = contracts(is_call=strike > 600, strike=strike, forward=600.0, years=years, discount=np.exp(-0.04 * years))
+    them = build_contracts(
+        is_call=strike > 600, strike=strike, forward=600.0, years=years, discount=np.exp(-0.04 * years)
+    )
     mids = np.maximum(price(them, vol).round(2), 0.01)
     both = median(lambda: greeks(them, implied_vol(them, mids)))
     alone = median(lambda: price(them, vol))

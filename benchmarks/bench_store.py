@@ -14,8 +14,8 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spy32.domain.running import Step, StepState, Trigger
-from spy32.domain.trading import Mode
+from spy32.domain.runs import Step, StepState, Trigger
+from spy32.domain.spreads import Mode
 from spy32.store import Store
 
 NOW = datetime(2025, 10, 6, 14, 0, tzinfo=UTC)

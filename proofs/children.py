@@ -16,18 +16,18 @@ KILLED = -signal.SIGKILL
 class DyingConnection(sqlite3.Connection):
     """Counts commits of this process, and kills it right before or right after one of them."""
 
-    done = 0
+    steps_done = 0
     die_at: int | None = None
     die_before = False
 
     def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:  # type: ignore[override]
         if sql.strip().lower() != "commit":
             return super().execute(sql, *args)
-        DyingConnection.done += 1
-        if DyingConnection.done == DyingConnection.die_at and DyingConnection.die_before:
+        DyingConnection.steps_done += 1
+        if DyingConnection.steps_done == DyingConnection.die_at and DyingConnection.die_before:
             os.kill(os.getpid(), signal.SIGKILL)
         cursor = super().execute(sql, *args)
-        if DyingConnection.done == DyingConnection.die_at:
+        if DyingConnection.steps_done == DyingConnection.die_at:
             os.kill(os.getpid(), signal.SIGKILL)
         return cursor
 
@@ -68,7 +68,7 @@ def start(
             before()
         code = _run(words, home, die_at, die_before)
     finally:
-        os.write(writing, str(DyingConnection.done).encode())
+        os.write(writing, str(DyingConnection.steps_done).encode())
         os._exit(code)
 
 

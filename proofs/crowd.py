@@ -54,12 +54,12 @@ class Duels:
     """Rounds by the number of approvals on record."""
     winners: Counter[int] = field(default_factory=Counter)
     """Rounds by the number of terminals that were told yes."""
-    wrong: list[str] = field(default_factory=list)
+    build_error: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         return (
             f"two terminals approve one live proposal: {self.rounds} rounds, winners {dict(self.winners)},"
-            f" approvals {dict(self.approvals)}, {len(self.wrong)} wrong"
+            f" approvals {dict(self.approvals)}, {len(self.build_error)} wrong"
         )
 
 
@@ -134,7 +134,9 @@ def _duel(made: Template, desk: Desk, number: int, found: Duels) -> None:
     sent = at_once(desk, desk.words_to_execute, 2)
     posts = sum(not word.is_target for word in desk.broker.ask(look).posts)
     if (codes.count(0), approvals, posts) != (1, 1, 1) or not set(codes) - {0} <= LOSER or not set(sent) <= CODES:
-        found.wrong.append(f"round {number}: approve {codes}, {approvals} approvals, execute {sent}, {posts} POSTs")
+        found.build_error.append(
+            f"round {number}: approve {codes}, {approvals} approvals, execute {sent}, {posts} POSTs"
+        )
 
 
 def _count(desk: Desk, table: str) -> int:
@@ -147,9 +149,9 @@ def main(count: int = 1000, rounds: int = 50) -> bool:
     print(crowd)
     fought = duels(rounds)
     print(fought)
-    for line in fought.wrong[:10]:
+    for line in fought.build_error[:10]:
         print(f"    {line}")
-    return crowd.is_good and fought.rounds == rounds and not fought.wrong
+    return crowd.is_good and fought.rounds == rounds and not fought.build_error
 
 
 if __name__ == "__main__":

@@ -22,13 +22,13 @@ from typing import Any
 from proofs.live_desk import import_everything
 from spy32 import cli
 from spy32.domain.market import RawDocument
-from spy32.domain.trading import Mode
-from spy32.schema import RECORDED
+from spy32.domain.spreads import Mode
+from spy32.schema import AUDITED_TABLES
 from spy32.store import Store
 from spy32.wiring import PAPER_ACCOUNT, base
 from spy32.wiring.clockwork import Clockwork
-from tests import stores
-from tests.builders import NOW
+from tests.support import stores
+from tests.support.builders import NOW
 
 ANALYZE = ("analyze", "--market", "recorded", "--analyst", "rules", "--force")
 CHECKS = (("db", "check"), ("audit", "verify"))
@@ -54,7 +54,7 @@ class Tally:
     content: list[tuple[Any, ...]]
     """Of the sound database."""
     flips: int = 0
-    seen: int = 0
+    checked: int = 0
     """By `db check` or `audit verify`."""
     by_status: int = 0
     """Of those, the ones that `status` or its exit code tells of as well."""
@@ -134,7 +134,7 @@ def texts_of(path: Path) -> list[tuple[int, int]]:
     """Where texts of rows stand in the file: offset and length of the first bytes of each."""
     data, found = path.read_bytes(), []
     with closing(sqlite3.connect(path)) as db:
-        for table in (*RECORDED, "event", "last_event"):
+        for table in (*AUDITED_TABLES, "event", "last_event"):
             cursor = db.execute(f"select * from {table}")
             for row in cursor.fetchall():
                 for value in row:
@@ -197,7 +197,7 @@ def _judge(home: Path, where: str, sound: dict[tuple[str, ...], Ending], tally: 
         if not ending.is_answer:
             tally.defects.append(f"{where}: `{' '.join(words)}` ended {ending.code}: {ending.err.strip()[-300:]}")
     is_seen = any(now[words].code for words in CHECKS)
-    tally.seen += is_seen
+    tally.checked += is_seen
     tally.by_status += is_seen and now["status",] != sound["status",]
     if not is_seen and content(home / "paper.db") != tally.content:
         tally.silent.append(f"{where}: the rows are others")
@@ -211,7 +211,7 @@ def _judge(home: Path, where: str, sound: dict[tuple[str, ...], Ending], tally: 
 def main(count: int = 1000, seed: int = 32) -> bool:
     tally = prove(count, seed)
     print(
-        f"byte flips: {tally.flips}, {tally.seen} seen by a check ({tally.by_status} of them by status as well), "
+        f"byte flips: {tally.flips}, {tally.checked} seen by a check ({tally.by_status} of them by status as well), "
         f"silent {len(tally.silent)}, orders changed {len(tally.acted)}, ended as a defect {len(tally.defects)}"
     )
     for line in tally.faults[:40]:

@@ -9,9 +9,9 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from spy32.analysts.numbers import Grounds, check
-from tests import answers
-from tests.wrong_answers import files, mutated, wrong
+from spy32.analysts.number_check import AnswerContext, check_numbers
+from tests.support import good_answers
+from tests.support.wrong_answers import files, mutated, wrong
 
 Chance = Callable[[random.Random], str]
 DRAWS = 200
@@ -37,13 +37,13 @@ def fuzz(count: int, seed: int = 0) -> Counter[str]:
     found: Counter[str] = Counter()
     for number in range(seed, seed + count):
         try:
-            verdict = answers.verdict_of(mutated(random.Random(number)))
-            broken = answers.broken_promise(verdict)
+            verdict = good_answers.verdict_of(mutated(random.Random(number)))
+            broken = good_answers.broken_promise(verdict)
             assert broken is None, broken
         except Exception:
             print(f"seed {number} ended with a bug", file=sys.stderr)
             raise
-        found[answers.outcome(verdict)] += 1
+        found[good_answers.outcome(verdict)] += 1
     return found
 
 
@@ -51,7 +51,7 @@ def corpus() -> Counter[str]:
     """The verdicts on the answers that are written down; each has to be the expected one."""
     found: Counter[str] = Counter()
     for name, text, expected in [*wrong(), *files()]:
-        outcome = answers.outcome(answers.verdict_of(text))
+        outcome = good_answers.outcome(good_answers.verdict_of(text))
         assert outcome == expected, f"{name}: {outcome}, not {expected}"
         found[outcome] += 1
     return found
@@ -59,13 +59,13 @@ def corpus() -> Counter[str]:
 
 def false_matches(draws: int = DRAWS, names: Iterable[str] = INVENTED) -> dict[str, float]:
     """Share of invented numbers that the number check lets pass, by how they are written."""
-    evidence = tuple(answers.good()["evidence"])
-    grounds = Grounds(rendered=answers.rendered(), chosen=answers.IDS[0], cited=evidence, stated=0.8)
+    evidence = tuple(good_answers.good()["evidence"])
+    grounds = AnswerContext(rendered=good_answers.rendered(), chosen=good_answers.IDS[0], cited=evidence, stated=0.8)
     shares = {}
     for name in names:
         rng = random.Random(name)
-        words = [(answers.good()["bull_case"], INVENTED[name](rng)) for _ in range(draws)]
-        shares[name] = 1 - sum(len(check(pair, grounds).unmatched) for pair in words) / draws
+        words = [(good_answers.good()["bull_case"], INVENTED[name](rng)) for _ in range(draws)]
+        shares[name] = 1 - sum(len(check_numbers(pair, grounds).unmatched) for pair in words) / draws
     return shares
 
 

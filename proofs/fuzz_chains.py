@@ -11,12 +11,12 @@ from collections import Counter
 from collections.abc import Callable
 
 from proofs.snapshots import snapshot_of
-from spy32.domain.codec import canonical
+from spy32.domain.codec import canonical_json
 from spy32.errors import Spy32Error
 from spy32.markets import chain_file
-from spy32.markets.recorded import SHIPPED, RecordedMarket
+from spy32.markets.recorded import SHIPPED_CHAIN, RecordedMarket
 from spy32.options import surface
-from spy32.rules import chain_quality
+from spy32.quality import checks
 from spy32.sessions import years_to_expiration
 from spy32.settings.model import Choice
 
@@ -119,19 +119,21 @@ def spoiled(rows: Rows, heading: str, rng: random.Random) -> str:
 def outcome_of(text: str) -> str:
     """What the program makes of such a file: a verdict, or the class of the refusal."""
     try:
-        market = RecordedMarket(chain_file.parse(text, "fuzzed.csv"), "recorded:fuzzed.csv")
+        market = RecordedMarket(chain_file.parse_chain_file(text, "fuzzed.csv"), "recorded:fuzzed.csv")
         snapshot = snapshot_of(market)
         if isinstance(snapshot, str):
             return "no expiration"
-        chain, report = chain_quality.inspect(snapshot, snapshot.as_of, Choice())
-        canonical((snapshot, chain, report))  # refuses a NaN anywhere
+        chain, report = checks.check_chain(snapshot, snapshot.as_of, Choice())
+        canonical_json((snapshot, chain, report))  # refuses a NaN anywhere
         if report.stopped_by is not None:
             return f"stopped by {report.stopped_by.name}"
         years = years_to_expiration(snapshot.as_of, snapshot.target)
         rate = snapshot.rate.value if snapshot.rate.value is not None else 0.04
-        smile = surface.smile(chain.quotes, spot=snapshot.spot, years=years, rate=rate, expiration=snapshot.target)
-        dropped, gates = chain_quality.inspect_vols(smile, snapshot, Choice())
-        canonical((dropped.symbols, dropped.counts, gates))
+        smile = surface.build_smile(
+            chain.quotes, spot=snapshot.spot, years=years, rate=rate, expiration=snapshot.target
+        )
+        dropped, gates = checks.check_vols(smile, snapshot, Choice())
+        canonical_json((dropped.symbols, dropped.counts, gates))
         assert math.isfinite(smile.forward)
         return "usable"
     except Spy32Error as trouble:
@@ -142,7 +144,7 @@ def outcome_of(text: str) -> str:
 
 def fuzz(count: int, seed: int = 0) -> Counter[str]:
     """How often each outcome came."""
-    heading, *lines = gzip.decompress(SHIPPED.read_bytes()).decode().splitlines()
+    heading, *lines = gzip.decompress(SHIPPED_CHAIN.read_bytes()).decode().splitlines()
     rows = [line.split(",") for line in lines]
     found: Counter[str] = Counter()
     for number in range(seed, seed + count):

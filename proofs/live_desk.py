@@ -24,9 +24,9 @@ import spy32
 from proofs import children
 from spy32.wiring import base
 from spy32.wiring.clockwork import Clockwork
-from tests.live_home import NUMBER, LiveHome
-from tests.live_world import MONDAY, world
 from tests.servers.tastytrade_orders import TastytradeBrokerServer
+from tests.support.live_home import NUMBER, LiveHome
+from tests.support.live_monday import MONDAY, world
 
 BETWEEN = timedelta(seconds=70)
 """From one command to the next: more than the reads take after which an order is called absent."""

@@ -13,20 +13,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from spy32.brokers.tastytrade import TastytradeBroker
-from spy32.desk import execute
-from spy32.desk.bench import Bench
-from spy32.domain.acting import BrokerOrder
-from spy32.domain.trading import Mode
+from spy32.domain.orders import BrokerOrder
+from spy32.domain.spreads import Mode
 from spy32.errors import NotFilled, Spy32Error
 from spy32.lifecycle import FINAL, OrderState, ProposalState
 from spy32.settings import Settings
 from spy32.store import Store
-from tests import approval_world, builders
-from tests.fakes import FakeLocks, FakeMarket
-from tests.live_home import NUMBER
+from spy32.trading import execute
+from spy32.trading.context import TradingContext
 from tests.servers.tastytrade import Rig
 from tests.servers.tastytrade_faults import Kind
 from tests.servers.tastytrade_orders import TastytradeBrokerServer
+from tests.support import approvals, builders
+from tests.support.fakes import FakeLocks, FakeMarket
+from tests.support.live_home import NUMBER
 
 PATIENCE = 0.3
 """Seconds after which an answer that does not come is given up."""
@@ -90,7 +90,7 @@ class Impatient(TastytradeBroker):
 
 
 @contextmanager
-def desk(folder: Path, server: TastytradeBrokerServer, seconds: float) -> Iterator[Bench]:
+def desk(folder: Path, server: TastytradeBrokerServer, seconds: float) -> Iterator[TradingContext]:
     """A live desk with one approved proposal, P1, at an empty broker."""
     server.reset()
     server.submits.clear()
@@ -100,9 +100,9 @@ def desk(folder: Path, server: TastytradeBrokerServer, seconds: float) -> Iterat
     settings = replace(Settings(mode=Mode.LIVE), execution=replace(Settings().execution, absent_minutes=1))
     broker = Impatient(rig, seconds)
     with Store.create(folder / "live.db", mode=Mode.LIVE, account=NUMBER, at=builders.NOW) as store:
-        made = approval_world.proposed(store, builders.account(mode=Mode.LIVE, number=NUMBER))
+        made = approvals.proposed(store, builders.account(mode=Mode.LIVE, number=NUMBER))
         store.approve(builders.approval(made))
-        yield Bench(
+        yield TradingContext(
             store=store,
             market=FakeMarket(chain_now=replace(builders.chain(), as_of=rig.begun)),
             orders=broker,
@@ -111,9 +111,9 @@ def desk(folder: Path, server: TastytradeBrokerServer, seconds: float) -> Iterat
             settings=settings,
             clock=rig.clock,
             sleep=rig.sleep,
-            halted=lambda: None,
-            tell=lambda line: None,
-            watch=lambda line: None,
+            halt_reason=lambda: None,
+            report=lambda line: None,
+            show_progress=lambda line: None,
         )
 
 
@@ -137,7 +137,9 @@ def _both(server: TastytradeBrokerServer, loss: Loss, turn: int, tally: Tally, s
             _round(bench, server, write, loss, turn, tally)
 
 
-def _round(bench: Bench, server: TastytradeBrokerServer, write: str, loss: Loss, turn: int, tally: Tally) -> None:
+def _round(
+    bench: TradingContext, server: TastytradeBrokerServer, write: str, loss: Loss, turn: int, tally: Tally
+) -> None:
     kind, is_taken = loss.kinds[turn % len(loss.kinds)], loss.after[turn // len(loss.kinds) % len(loss.after)]
     plan = bench.store.proposal(1).plan
     # The first price fills only where the order itself is what gets lost.
@@ -156,7 +158,7 @@ def _round(bench: Bench, server: TastytradeBrokerServer, write: str, loss: Loss,
     tally.unsettled += [f"{where}: {said}" for said in _unsettled(bench, server, write, trouble, is_taken=is_taken)]
 
 
-def _doubled(bench: Bench, server: TastytradeBrokerServer) -> Iterator[str]:
+def _doubled(bench: TradingContext, server: TastytradeBrokerServer) -> Iterator[str]:
     """More than one order for the approval, a request repeated, or more filled than approved."""
     roots = [order for order in server.orders if order.replaces is None]
     posts = [write.reference for write in server.submits if write.kind in ("submit", "replace")]
@@ -168,7 +170,7 @@ def _doubled(bench: Bench, server: TastytradeBrokerServer) -> Iterator[str]:
 
 
 def _unsettled(
-    bench: Bench, server: TastytradeBrokerServer, write: str, trouble: Spy32Error | None, *, is_taken: bool
+    bench: TradingContext, server: TastytradeBrokerServer, write: str, trouble: Spy32Error | None, *, is_taken: bool
 ) -> Iterator[str]:
     """Each way in which our rows are not at rest, or not as the broker has them."""
     there = {str(order.id): order for order in server.orders}

@@ -1,11 +1,11 @@
-"""Broker behaviours x crashes x commands in any order, in large: `tests.test_desk_machine` with more of everything.
+"""Broker behaviours x crashes x commands in any order, in large: `tests.trading.test_order_machine` with more of everything.
 
 `python -m proofs.machine [EXAMPLES] [STEPS] [SEED]`. A broken invariant ends it with the fewest steps that break it.
 """
 
 import sys
 
-from tests.test_desk_machine import Desk, run
+from tests.trading.test_order_machine import Desk, run
 
 INVARIANTS = tuple(name for name, each in vars(Desk).items() if hasattr(each, "hypothesis_stateful_invariant"))
 AT_REST = ("no row in flight that has ended", "fills equal", "cash equal", "positions equal", "the store is whole")

@@ -22,8 +22,8 @@ from queue import Queue
 ROOT = Path(__file__).resolve().parents[1]
 _EXECUTE = ("test_desk_survivors", "test_execute", "test_last_checks", "test_work", "test_settle")
 TESTS = {
-    "spy32/desk/execute.py": _EXECUTE,
-    "spy32/desk/reconcile.py": (
+    "spy32/trading/execute.py": _EXECUTE,
+    "spy32/trading/reconcile.py": (
         "test_desk_survivors", "test_settle", "test_reconcile", "test_beside", "test_target", "test_history",
     ),
     "spy32/lifecycle.py": ("test_desk_survivors", "test_store_desk", "test_store_trades", *_EXECUTE[1:3]),

@@ -19,8 +19,8 @@ from threading import Barrier
 
 from proofs.crowd import start_at_once
 from proofs.live_desk import Broker, Desk, Facts, Seen, Template, broker, look, template
-from tests.live_home import LiveHome
 from tests.servers.tastytrade_orders import TastytradeBrokerServer
+from tests.support.live_home import LiveHome
 
 ABSENT_AFTER = timedelta(minutes=11)
 """More than the default of `execution.absent_minutes`."""
@@ -32,10 +32,12 @@ class Tally:
     filled: int = 0
     beyond: int = 0
     """Contracts."""
-    wrong: list[str] = field(default_factory=list)
+    build_error: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        return f"{self.rounds} rounds, {self.filled} filled, {self.beyond} beyond approvals, {len(self.wrong)} wrong"
+        return (
+            f"{self.rounds} rounds, {self.filled} filled, {self.beyond} beyond approvals, {len(self.build_error)} wrong"
+        )
 
 
 @dataclass
@@ -45,11 +47,11 @@ class Round:
     made: Template
     desk: Desk
     live: Broker
-    wrong: list[str] = field(default_factory=list)
+    build_error: list[str] = field(default_factory=list)
 
     def expect(self, what: str, found: object, wanted: object) -> None:
         if found != wanted:
-            self.wrong.append(f"{what}: {found}, not {wanted} ({self.desk.codes})")
+            self.build_error.append(f"{what}: {found}, not {wanted} ({self.desk.codes})")
 
     def run(self, code: int, *words: str) -> None:
         self.expect(" ".join(words[:2]), self.desk.run(*words)[0], code)
@@ -346,16 +348,16 @@ def _judge(act: Callable[[Round], None], it: Round, number: int, tally: Tally) -
     tally.rounds += 1
     tally.filled += it.filled
     tally.beyond += max(it.filled - contracts(it.desk.home), 0)
-    tally.wrong += [f"round {number}, {act.__name__}: {line}" for line in it.wrong]
+    tally.build_error += [f"round {number}, {act.__name__}: {line}" for line in it.build_error]
 
 
 def main(rounds: int = 50) -> bool:
     figures = prove(rounds)
     for kind, tally in figures.items():
         print(f"one approval, one order, {kind}: {tally}")
-        for line in tally.wrong[:10]:
+        for line in tally.build_error[:10]:
             print(f"    {line}")
-    return all(tally.rounds == rounds and not tally.beyond and not tally.wrong for tally in figures.values())
+    return all(tally.rounds == rounds and not tally.beyond and not tally.build_error for tally in figures.values())
 
 
 if __name__ == "__main__":

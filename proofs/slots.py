@@ -13,10 +13,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from spy32.domain.running import Outcome, Run, Trigger
-from spy32.domain.trading import Mode
-from spy32.ops.cron import Job, read, starts
-from spy32.ops.schedule import Already, Nothing, Situation, Skip, Start, due, scheduled_decision
+from spy32.domain.runs import Outcome, Run, Trigger
+from spy32.domain.spreads import Mode
+from spy32.ops.cron import CronJob, parse_crontab, start_times
+from spy32.ops.schedule import AlreadyRun, NoAction, ScheduleInput, SkipSlot, StartRun, due_slot, scheduled_decision
 from spy32.settings import Environment
 from spy32.settings.model import Schedule
 
@@ -48,17 +48,17 @@ class Home:
 
     def start(self, now: datetime) -> None:
         """What `analyze --scheduled` does at this instant."""
-        case = Situation(now=now, schedule=RULES, environment=PRODUCTION, created_at=self.created_at)
-        slot = due(now, RULES, PRODUCTION)
+        case = ScheduleInput(now=now, schedule=RULES, environment=PRODUCTION, created_at=self.created_at)
+        slot = due_slot(now, RULES, PRODUCTION)
         decision = scheduled_decision(case, tuple(run for run in self.runs[-4:] if run.slot == slot.day))
-        if isinstance(decision, Start):
+        if isinstance(decision, StartRun):
             assert decision.slot is not None
             self._add(now, decision.slot.day, Outcome.NO_TRADE, late=decision.late)
-        elif isinstance(decision, Skip):
+        elif isinstance(decision, SkipSlot):
             assert decision.slot is not None
             self._add(now, decision.slot.day, Outcome.SKIPPED, cause=decision.cause)
         else:
-            assert isinstance(decision, Already | Nothing)
+            assert isinstance(decision, AlreadyRun | NoAction)
             self.spoken += bool(decision.message)
 
     def _add(self, at: datetime, slot: date, outcome: Outcome, *, cause: str | None = None, late: bool = False) -> None:
@@ -69,12 +69,12 @@ class Home:
         self.runs.append(run)
 
 
-def simulate(zone: str, first: date, last: date, job: Job | None = None) -> Figures:
+def simulate(zone: str, first: date, last: date, job: CronJob | None = None) -> Figures:
     """A home on a machine in `zone`, from New York's midnight of `first` to that of `last`."""
     begin, end = _midnight(first), _midnight(last)
     home = Home(begin)
     count = 0
-    for now in starts(job or shipped(), ZoneInfo(zone), begin, end):
+    for now in start_times(job or shipped(), ZoneInfo(zone), begin, end):
         home.start(now)
         count += 1
     outcomes = Counter(run.outcome for run in home.runs)
@@ -82,9 +82,9 @@ def simulate(zone: str, first: date, last: date, job: Job | None = None) -> Figu
     return Figures(starts=count, runs=outcomes[Outcome.NO_TRADE], skipped=outcomes[Outcome.SKIPPED], faults=wrong)
 
 
-def shipped() -> Job:
+def shipped() -> CronJob:
     """The line of crontab.example that starts the run."""
-    (job,) = read(CRONTAB.read_text()).ours
+    (job,) = parse_crontab(CRONTAB.read_text()).weekly_jobs
     return job
 
 

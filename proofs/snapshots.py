@@ -13,7 +13,7 @@ from pathlib import Path
 from spy32.domain.market import MarketSnapshot, QualityReport, Verdict
 from spy32.errors import Spy32Error
 from spy32.markets.recorded import RecordedMarket
-from spy32.rules import chain_quality
+from spy32.quality import checks
 from spy32.sessions import market_date, nearest_expiration
 from spy32.settings.model import Choice, Dte
 
@@ -56,14 +56,14 @@ def judged(path: Path) -> Iterator[str]:
     """The lines on one file."""
     began = time.perf_counter()
     try:
-        snapshot = snapshot_of(RecordedMarket.of_file(path))
+        snapshot = snapshot_of(RecordedMarket.load(path))
     except Spy32Error as trouble:
         yield f"{path.name:<52} refused {trouble.code}: {trouble.message}"
         return
     if isinstance(snapshot, str):
         yield f"{path.name:<52} refused 65: {snapshot}"
         return
-    chain, report = chain_quality.inspect(snapshot, snapshot.as_of, Choice())
+    chain, report = checks.check_chain(snapshot, snapshot.as_of, Choice())
     spent = (time.perf_counter() - began) * 1000
     outcome = "stop" if report.stopped_by is not None else "warn" if report.is_degraded else "pass"
     dropped = " ".join(f"{name} {count}" for name, count in report.dropped.items()) or "none"

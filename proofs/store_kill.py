@@ -16,12 +16,12 @@ from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from spy32.domain.running import Step, StepState, Trigger
-from spy32.domain.trading import Mode
+from spy32.domain.runs import Step, StepState, Trigger
+from spy32.domain.spreads import Mode
 from spy32.errors import Spy32Error
-from spy32.records import upkeep
-from spy32.records.opening import read_write
-from spy32.schema import MIGRATIONS, VERSION, migrate, version_of
+from spy32.records import maintenance
+from spy32.records.connection import open_read_write
+from spy32.schema import MIGRATIONS, VERSION, migrate, schema_version
 from spy32.store import Store
 
 NOW = datetime(2025, 10, 6, 14, 0, tzinfo=UTC)
@@ -53,7 +53,7 @@ def slow_table(db: sqlite3.Connection) -> None:
 def migrate_once(path: Path, tell: Callable[[int], None]) -> None:
     with opened(path) as store:
         tell(1)
-        upkeep.upgrade(store, NOW, (*MIGRATIONS, slow_table))
+        maintenance.upgrade(store, NOW, (*MIGRATIONS, slow_table))
 
 
 def killed(act: Callable[[Path, Callable[[int], None]], None], path: Path, after: float) -> int:
@@ -128,13 +128,13 @@ def migrating(folder: Path, rounds: int, rng: random.Random) -> list[str]:
 
 def _after_migration(path: Path) -> str:
     newer = (*MIGRATIONS, slow_table)
-    with closing(read_write(path, len(newer))) as db:
+    with closing(open_read_write(path, len(newer))) as db:
         has_table = db.execute("select count(*) from sqlite_master where name = 'later'").fetchone()[0] == 1
-        if has_table != (version_of(db) == VERSION + 1):
-            return f"version {version_of(db)} with the table: {has_table}"
+        if has_table != (schema_version(db) == VERSION + 1):
+            return f"version {schema_version(db)} with the table: {has_table}"
         migrate(db, newer)
         rows = db.execute("select count(*) from later").fetchone()[0]
-        problems = upkeep.faults(db)
+        problems = maintenance.integrity_faults(db)
     return "" if rows == 4000 and not problems else f"{rows} rows, {problems}"
 
 

@@ -14,30 +14,30 @@ import typer
 from typer.core import TyperGroup
 
 from spy32 import __version__
-from spy32.errors import STOPS, Spy32Error, Stopped, Usage
+from spy32.errors import TERMINATIONS, BadUsage, Spy32Error, TerminationSignal
 
 # Typer 0.24 to 0.28 run on click and 0.29 on a copy of it, so its usage error is reached through Typer's own subclass.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
-NOT_BUGS = (typer.Exit, typer.Abort, UsageError, OSError)
+EXPECTED_ERRORS = (typer.Exit, typer.Abort, UsageError, OSError)
 """With `Spy32Error`, but for `Damage`: what says by itself how the program ends."""
 
-WITH_VALUE = ("--home", "--mode")
-WITHOUT_VALUE = ("-v", "--verbose", "-q", "--quiet")
+VALUE_OPTIONS = ("--home", "--mode")
+FLAG_OPTIONS = ("-v", "--verbose", "-q", "--quiet")
 
 
 class Interrupted(Exception):
     """Ctrl-C on its way out; Typer would turn a KeyboardInterrupt into 130 without a word."""
 
 
-class Boundary(TyperGroup):
+class ErrorBoundary(TyperGroup):
     """Every way out of the program: the real one and the test runner's alike."""
 
     # Click's other parameters are set here or passed on as they are.
     def main(self, args: Sequence[str] | None = None, **extra: Any) -> Any:  # type: ignore[override]
-        words = globals_first(list(sys.argv[1:] if args is None else args))
+        arguments = move_global_options_first(list(sys.argv[1:] if args is None else args))
         extra["standalone_mode"] = False
-        code = run(lambda: super(Boundary, self).main(words, **extra), words)
+        code = run_command(lambda: super(ErrorBoundary, self).main(arguments, **extra), arguments)
         sys.exit(code)
 
     def invoke(self, ctx: Any) -> Any:
@@ -45,115 +45,115 @@ class Boundary(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             raise Interrupted from stop
-        except NOT_BUGS:
+        except EXPECTED_ERRORS:
             raise
         except Exception as error:
             app = ctx.find_root().obj
-            damage = app.damage_behind(error) if app is not None else None
+            damage = app.find_damage(error) if app is not None else None
             if damage is None:
                 raise
             raise damage from error
 
 
-def globals_first(words: list[str]) -> list[str]:
+def move_global_options_first(arguments: list[str]) -> list[str]:
     """The same words with the global options in front, so that they may stand before or after the command."""
     front: list[str] = []
-    rest: list[str] = []
-    todo = iter(words)
+    others: list[str] = []
+    remaining = iter(arguments)
     tail: list[str] = []
-    for word in todo:
-        if word == "--":
-            tail = [word, *todo]
-        elif word in WITH_VALUE:
-            front += [word, *([value] if (value := next(todo, None)) is not None else [])]
-        elif word in WITHOUT_VALUE or word.startswith(tuple(f"{name}=" for name in WITH_VALUE)):
-            front.append(word)
+    for argument in remaining:
+        if argument == "--":
+            tail = [argument, *remaining]
+        elif argument in VALUE_OPTIONS:
+            front += [argument, *([value] if (value := next(remaining, None)) is not None else [])]
+        elif argument in FLAG_OPTIONS or argument.startswith(tuple(f"{name}=" for name in VALUE_OPTIONS)):
+            front.append(argument)
         else:
-            rest.append(word)
-    if "--json" in rest:
+            others.append(argument)
+    if "--json" in others:
         # Every answering command has it, so it may stand in front of the command as well.
-        rest = [*(word for word in rest if word != "--json"), "--json"]
-    return front + rest + tail
+        others = [*(argument for argument in others if argument != "--json"), "--json"]
+    return front + others + tail
 
 
-def run(command: Callable[[], Any], words: Sequence[str]) -> int:  # noqa: PLR0911 - one return an ending
+def run_command(command: Callable[[], Any], arguments: Sequence[str]) -> int:  # noqa: PLR0911 - one return an ending
     """The exit code of `command`, after one clear line about whatever stopped it."""
-    wants_json = "--json" in words
+    wants_json = "--json" in arguments
     try:
         result = command()
-    except typer.Exit as done:
-        return done.exit_code
+    except typer.Exit as exit_request:
+        return exit_request.exit_code
     except Spy32Error as error:
-        return report(error.code, error.message, wants_json=wants_json)
+        return print_error(error.code, error.message, wants_json=wants_json)
     except UsageError as error:
-        return report_usage(error, wants_json=wants_json)
+        return print_usage_error(error, wants_json=wants_json)
     except BrokenPipeError:
-        hush()
+        discard_buffered_output()
         return 0
-    except (Interrupted, *STOPS, typer.Abort) as stop:
+    except (Interrupted, *TERMINATIONS, typer.Abort) as stop:
         # The terminal has just echoed ^C, so the line begins anew.
-        lead = "\n" if sys.stderr.isatty() else ""
-        return report(
-            getattr(stop, "code", 130), "stopped; what was committed is kept", wants_json=wants_json, lead=lead
+        prefix = "\n" if sys.stderr.isatty() else ""
+        return print_error(
+            getattr(stop, "code", 130), "stopped; what was committed is kept", wants_json=wants_json, prefix=prefix
         )
     except Exception as bug:  # noqa: BLE001 - the outermost frame records what it cannot know
-        return report_bug(bug, words)
+        return print_bug_report(bug, arguments)
     return result if isinstance(result, int) else 0
 
 
-def report_usage(error: Exception, *, wants_json: bool) -> int:
+def print_usage_error(error: Exception, *, wants_json: bool) -> int:
     """What is wrong with the words; for a bare `spy32` the help, which Typer hands over as the message."""
     message = str(getattr(error, "message", ""))
     if "\n" not in message:
-        return report(2, usage_line(error), wants_json=wants_json)
+        return print_error(2, usage_line(error), wants_json=wants_json)
     try:
         print(message, flush=True)  # noqa: T201
     except OSError:
-        hush()
+        discard_buffered_output()
     return 2
 
 
 def usage_line(error: Exception) -> str:
     """Click's message and where help is, in one line."""
-    said = getattr(error, "format_message", lambda: str(error))()
+    message = getattr(error, "format_message", lambda: str(error))()
     path = getattr(getattr(error, "ctx", None), "command_path", "spy32")
-    return f"{said.rstrip('.')}; `{path} --help` shows what it takes"
+    return f"{message.rstrip('.')}; `{path} --help` shows what it takes"
 
 
-def report(code: int, message: str, *, wants_json: bool, lead: str = "") -> int:
+def print_error(code: int, message: str, *, wants_json: bool, prefix: str = "") -> int:
     """Print `message` on stderr, and as a document on stdout when JSON was asked for."""
     try:
-        print(f"{lead}spy32: {message}", file=sys.stderr, flush=True)  # noqa: T201 - the console may be what failed
+        print(f"{prefix}spy32: {message}", file=sys.stderr, flush=True)  # noqa: T201 - the console may be what failed
         if wants_json:
             document = {"schema": "spy32.error", "version": 1, "code": code, "message": message}
             print(jsonlib.dumps(document, ensure_ascii=False))  # noqa: T201
             sys.stdout.flush()
     except OSError:
         # The reader, or the whole terminal, is gone; the exit code still tells.
-        hush()
+        discard_buffered_output()
     return code
 
 
-def report_bug(bug: Exception, words: Sequence[str]) -> int:
+def print_bug_report(bug: Exception, arguments: Sequence[str]) -> int:
     """A defect of spy32 itself: one line with a report id; the traceback goes to the log."""
     from spy32.wiring import log_traceback
 
-    home = words[words.index("--home") + 1] if "--home" in words[:-1] else None
-    where = log_traceback(bug, home)
-    line = f"this is a defect in spy32 ({type(bug).__name__}); nothing was sent after it; {where}"
-    return report(70, line, wants_json="--json" in words)
+    home = arguments[arguments.index("--home") + 1] if "--home" in arguments[:-1] else None
+    report_path = log_traceback(bug, home)
+    line = f"this is a defect in spy32 ({type(bug).__name__}); nothing was sent after it; {report_path}"
+    return print_error(70, line, wants_json="--json" in arguments)
 
 
-def hush() -> None:
+def discard_buffered_output() -> None:
     """Whatever is still buffered goes nowhere: the terminal, or the reader, is gone."""
-    from spy32.console import let_go
+    from spy32.console import discard_output
 
     for stream in (sys.stdout, sys.stderr):
-        let_go(stream)
+        discard_output(stream)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
         print(f"spy32 {__version__}")  # noqa: T201
         raise typer.Exit
 
@@ -165,14 +165,14 @@ def root(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong on stderr.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     from spy32.wiring import App
 
     if verbose and quiet:
-        raise Usage("--verbose and --quiet exclude each other")
-    ctx.obj = App.of_process(home=home, mode=mode, verbosity=1 if verbose else -1 if quiet else 0)
+        raise BadUsage("--verbose and --quiet exclude each other")
+    ctx.obj = App.create(home=home, mode=mode, verbosity=1 if verbose else -1 if quiet else 0)
     ctx.call_on_close(ctx.obj.close)
 
 
@@ -196,44 +196,44 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 """Group -> its meaning and its commands; the module has the group's name."""
 
 
-def build(only: str | None = None) -> typer.Typer:
+def build_app(only: str | None = None) -> typer.Typer:
     """The app: of one command or group when `only` names it, so that a start pays for no other; else of all."""
-    made = typer.Typer(
-        cls=Boundary,
+    app = typer.Typer(
+        cls=ErrorBoundary,
         help=DOC,
         no_args_is_help=True,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    made.callback()(root)
+    app.callback()(root)
     is_known = only in COMMANDS or only in GROUPS
     for name, module in COMMANDS.items():
         if not is_known or name == only:
-            made.command(name)(getattr(import_module(f"spy32.commands.{module}"), name))
-    for name, (doc, words) in GROUPS.items():
+            app.command(name)(getattr(import_module(f"spy32.commands.{module}"), name))
+    for name, (doc, commands) in GROUPS.items():
         if not is_known or name == only:
-            made.add_typer(_group(name, doc, words), name=name)
-    return made
+            app.add_typer(_build_group(name, doc, commands), name=name)
+    return app
 
 
-def _group(name: str, doc: str, words: Sequence[str]) -> typer.Typer:
+def _build_group(name: str, doc: str, commands: Sequence[str]) -> typer.Typer:
     module = import_module(f"spy32.commands.{name}")
     group = typer.Typer(help=doc, no_args_is_help=True, rich_markup_mode=None)
-    for word in words:
+    for command in commands:
         # A function cannot be called as the built-in is, so `list` has another name.
-        group.command(word)(getattr(module, "versions" if word == "list" else word))
+        group.command(command)(getattr(module, "versions" if command == "list" else command))
     return group
 
 
-def command_of(words: Sequence[str]) -> str | None:
+def find_command(arguments: Sequence[str]) -> str | None:
     """The command that was typed, if one was: the first word that is no option and no option's value."""
-    todo = iter(globals_first(list(words)))
-    for word in todo:
-        if word in WITH_VALUE:
-            next(todo, None)
-        elif not word.startswith("-"):
-            return word
+    remaining = iter(move_global_options_first(list(arguments)))
+    for argument in remaining:
+        if argument in VALUE_OPTIONS:
+            next(remaining, None)
+        elif not argument.startswith("-"):
+            return argument
     return None
 
 
@@ -241,12 +241,12 @@ def __getattr__(name: str) -> Any:
     """`app`, the whole of it, for whoever imports it; a start of the program builds what it needs."""
     if name != "app":
         raise AttributeError(name)
-    globals()["app"] = build()
+    globals()["app"] = build_app()
     return globals()["app"]
 
 
-def _stop(number: int, _frame: FrameType | None) -> None:
-    raise Stopped(number)
+def _raise_stopped(number: int, _frame: FrameType | None) -> None:
+    raise TerminationSignal(number)
 
 
 def main() -> None:
@@ -261,11 +261,11 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         # What was told to be ignored (nohup) stays so.
         if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _stop)
-    words = sys.argv[1:]
+            signal.signal(number, _raise_stopped)
+    arguments = sys.argv[1:]
 
     def start() -> None:
         # Inside the boundary, since a signal may come while the command is still being put together.
-        build(command_of(words))()
+        build_app(find_command(arguments))()
 
-    sys.exit(run(start, words))
+    sys.exit(run_command(start, arguments))

@@ -5,12 +5,12 @@ import sys
 from contextlib import suppress
 from typing import IO, Any, TextIO
 
-from spy32.errors import StoreTrouble
+from spy32.errors import StoreError
 
 
 def open_closed_streams() -> None:
     """Standard streams that the caller closed become /dev/null; else a database or a socket would get their numbers."""
-    for number, (name, how) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         try:
             os.fstat(number)
         except OSError:
@@ -18,33 +18,33 @@ def open_closed_streams() -> None:
                 # The kernel gives the lowest free number, which is this one.
                 os.open(os.devnull, os.O_RDWR)
         if getattr(sys, name) is None:
-            setattr(sys, name, os.fdopen(number, how, encoding="utf-8", errors="backslashreplace", closefd=False))
+            setattr(sys, name, os.fdopen(number, mode, encoding="utf-8", errors="backslashreplace", closefd=False))
 
 
-def let_go(stream: IO[str]) -> None:
+def discard_output(stream: IO[str]) -> None:
     """What follows goes nowhere, since nobody reads it: Python's own flush at its end would change the exit code."""
     try:
         descriptor = stream.fileno()
     except (OSError, ValueError):
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, descriptor)
-    os.close(nowhere)
+    null_descriptor = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null_descriptor, descriptor)
+    os.close(null_descriptor)
 
 
-def deliver(stream: IO[str], text: str) -> None:
+def write_output(stream: IO[str], text: str) -> None:
     """Write `text` at once. A reader such as `head` that has enough is no trouble; `StoreTrouble` on a full disk."""
     try:
         stream.write(text)
         stream.flush()
     except BrokenPipeError:
-        let_go(stream)
-    except OSError as trouble:
-        let_go(stream)
-        raise StoreTrouble(f"the answer cannot be written: {trouble.strerror}") from trouble
+        discard_output(stream)
+    except OSError as error:
+        discard_output(stream)
+        raise StoreError(f"the answer cannot be written: {error.strerror}") from error
 
 
-class Plain:
+class PlainConsole:
     """Writes lines as they are: nothing wraps, cuts or colours them."""
 
     is_terminal = False
@@ -60,6 +60,6 @@ class Plain:
     def encoding(self) -> str:
         return (self.file.encoding or "utf-8").lower()
 
-    def print(self, *words: object, **_looks: Any) -> None:
+    def print(self, *parts: object, **_looks: Any) -> None:
         """The words on one line; styles and the like are for terminals."""
-        deliver(self.file, " ".join(str(word) for word in words) + "\n")
+        write_output(self.file, " ".join(str(part) for part in parts) + "\n")

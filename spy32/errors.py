@@ -20,7 +20,7 @@ A bug ends with 70. The numbers are sysexits.h above 64 and our own below.
 """
 
 
-class Stopped(BaseException):
+class TerminationSignal(BaseException):
     """SIGTERM or SIGHUP, which end the program with `code`, 128 + their number.
 
     Not a KeyboardInterrupt: Typer turns one that comes while the words are read or the command closes into 130.
@@ -31,7 +31,7 @@ class Stopped(BaseException):
         self.code = 128 + number
 
 
-STOPS = (KeyboardInterrupt, Stopped)
+TERMINATIONS = (KeyboardInterrupt, TerminationSignal)
 
 
 class Spy32Error(Exception):
@@ -44,7 +44,7 @@ class Spy32Error(Exception):
         self.message = message
 
 
-class Usage(Spy32Error):
+class BadUsage(Spy32Error):
     code = 2
 
 
@@ -70,7 +70,7 @@ class NotFilled(Spy32Error):
     code = 13
 
 
-class Attention(Spy32Error):
+class AttentionRequired(Spy32Error):
     code = 20
 
 
@@ -84,7 +84,7 @@ class Unusable(Spy32Error):
         self.gate = gate
 
 
-class Gone(Spy32Error):
+class ServiceGone(Spy32Error):
     code = 69
 
 
@@ -92,11 +92,11 @@ class CannotCreate(Spy32Error):
     code = 73
 
 
-class StoreTrouble(Spy32Error):
+class StoreError(Spy32Error):
     code = 74
 
 
-class Damage(StoreTrouble):
+class StoreDamaged(StoreError):
     """A part of the store that is not as it was written, found where nobody knows whose database it is."""
 
 

@@ -43,7 +43,7 @@ class TradeState(StrEnum):
 
 P, O, T = ProposalState, OrderState, TradeState  # noqa: E741 - the tables below read better in columns
 
-PROPOSAL: Mapping[ProposalState, frozenset[ProposalState]] = {
+PROPOSAL_TRANSITIONS: Mapping[ProposalState, frozenset[ProposalState]] = {
     # `approved` becomes `sent` when its order is committed. The others do so only when an order of theirs, which our
     # book does not have as alive, is found at the broker.
     P.PROPOSED: frozenset({P.APPROVED, P.DECLINED, P.LAPSED, P.SENT}),
@@ -56,7 +56,7 @@ PROPOSAL: Mapping[ProposalState, frozenset[ProposalState]] = {
 
 _SETTLED = frozenset({O.WORKING, O.FILLED, O.REFUSED, O.REJECTED, O.CANCELLED, O.EXPIRED})
 
-ORDER: Mapping[OrderState, frozenset[OrderState]] = {
+ORDER_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
     O.SUBMITTING: _SETTLED | {O.UNKNOWN},
     O.UNKNOWN: _SETTLED | {O.REPLACED, O.ABSENT},
     O.WORKING: frozenset({O.FILLED, O.CANCELLED, O.REJECTED, O.EXPIRED, O.REPLACED, O.ABSENT}),
@@ -70,7 +70,7 @@ ORDER: Mapping[OrderState, frozenset[OrderState]] = {
     O.ABSENT: frozenset({O.WORKING}),
 }
 
-TRADE: Mapping[TradeState, frozenset[TradeState]] = {
+TRADE_TRANSITIONS: Mapping[TradeState, frozenset[TradeState]] = {
     T.OPEN: frozenset({T.CLOSING, T.EXPIRED, T.ASSIGNED, T.CLOSED}),
     T.CLOSING: frozenset({T.CLOSED, T.EXPIRED, T.ASSIGNED, T.OPEN}),
     T.ASSIGNED: frozenset({T.CLOSED}),
@@ -81,7 +81,7 @@ TRADE: Mapping[TradeState, frozenset[TradeState]] = {
 # An order in one of these may still fill, so nothing new may be sent for its approval.
 IN_FLIGHT = frozenset({O.SUBMITTING, O.WORKING, O.UNKNOWN})
 FINAL = frozenset(O) - IN_FLIGHT
-NEVER_THERE = frozenset({O.REFUSED, O.ABSENT})
+NEVER_AT_BROKER = frozenset({O.REFUSED, O.ABSENT})
 """An order that ended so is not at the broker, as far as our book knows."""
 
 State = TypeVar("State", ProposalState, OrderState, TradeState)

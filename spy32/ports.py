@@ -1,4 +1,4 @@
-"""What the use cases need from the world, as Protocols. `tests/fakes.py` has a fake of each."""
+"""What the use cases need from the world, as Protocols. `tests/support/fakes.py` has a fake of each."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -6,13 +6,13 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from spy32.domain.acting import BrokerOrder, DryRun, Fill, Transaction
-from spy32.domain.asking import Attempt, Checked, Heard
 from spy32.domain.briefing import Briefing
-from spy32.domain.deciding import Recommendation
-from spy32.domain.events import Event
-from spy32.domain.market import Chain, DailyBar, Datum, Dividend, LegQuotes, MarketSnapshot
-from spy32.domain.trading import Account, Leg, Menu, Position
+from spy32.domain.events import ScheduledEvent
+from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, MarketSnapshot, Metric
+from spy32.domain.model_calls import ModelRequest, ModelResponse, ResponseCheck
+from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction
+from spy32.domain.proposals import Recommendation
+from spy32.domain.spreads import Account, Leg, Menu, Position
 
 Clock = Callable[[], datetime]
 """The present instant, aware, UTC."""
@@ -32,19 +32,19 @@ class Market(Protocol):
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain: ...
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes: ...
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]: ...
-    def volatility(self) -> dict[str, Datum]: ...
+    def volatility(self) -> dict[str, Metric]: ...
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]: ...
-    def rate(self) -> Datum: ...
+    def rate(self) -> Metric: ...
     def dividends(self, underlying: str) -> tuple[Dividend, ...] | None: ...
-    def moves(self, tickers: Sequence[str]) -> dict[str, Datum]:
+    def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
         """The day's move of each ticker, a fraction; empty when not served."""
         ...
 
-    def metrics(self, underlying: str) -> dict[str, Datum]:
+    def metrics(self, underlying: str) -> dict[str, Metric]:
         """What the source itself computes, such as `iv_rank` (0..1); empty when not served."""
         ...
 
-    def earnings(self, underlying: str) -> tuple[Event, ...] | None:
+    def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         """Coming earnings of a company; () when it is none, None when not served."""
         ...
 
@@ -57,12 +57,12 @@ class Analyst(Protocol):
     def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation: ...
 
 
-class Journal(Protocol):
+class ModelRequestLog(Protocol):
     """Where requests to a model are written down, before they leave and after they were answered."""
 
-    def begin_attempt(self, run_id: int, attempt: Attempt, at: datetime) -> int: ...
-    def end_attempt(self, attempt_id: int, heard: Heard, at: datetime) -> None: ...
-    def check_attempt(self, attempt_id: int, checked: Checked, at: datetime) -> None: ...
+    def begin_attempt(self, run_id: int, attempt: ModelRequest, at: datetime) -> int: ...
+    def end_attempt(self, attempt_id: int, response: ModelResponse, at: datetime) -> None: ...
+    def check_attempt(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None: ...
     def spent_since(self, since: datetime) -> int:
         """Ticks, with the estimate of each attempt whose bill never came."""
         ...
@@ -70,7 +70,7 @@ class Journal(Protocol):
     def spent_of_run(self, run_id: int) -> int: ...
 
 
-class Orders(Protocol):
+class OrderGateway(Protocol):
     """A broker's order desk.
 
     `submit` and `replace` are never retried; a `cancel` that shows no effect may be. They raise `BrokerRefused` when
@@ -92,7 +92,7 @@ class Orders(Protocol):
     def cancel(self, broker_id: str) -> BrokerOrder: ...
 
 
-class AccountDesk(Protocol):
+class AccountGateway(Protocol):
     """A broker's view of the account."""
 
     def facts(self) -> Account: ...
@@ -103,7 +103,7 @@ class AccountDesk(Protocol):
         ...
 
 
-class Ledger(Protocol):
+class PaperLedger(Protocol):
     """Where the paper broker keeps its book; each call is one transaction."""
 
     def paper_orders(self) -> tuple[BrokerOrder, ...]: ...

@@ -24,7 +24,7 @@ EARLY_CLOSE = time(13)
 OPTIONS_AFTER_CLOSE = timedelta(minutes=15)
 """SPY options trade a quarter of an hour longer than the shares, on early closes too."""
 
-ODD_CLOSES: Mapping[date, time] = {
+UNUSUAL_CLOSES: Mapping[date, time] = {
     date(1994, 2, 11): time(14, 30),  # a snowstorm; every other early close since 1990 was at 13:00
 }
 
@@ -37,7 +37,7 @@ DAY = timedelta(days=1)
 YEAR = timedelta(days=365)
 
 
-def new_york(instant: datetime) -> datetime:
+def new_york_time(instant: datetime) -> datetime:
     """The same instant on New York's clock."""
     if instant.tzinfo is None:
         raise ValueError("an instant without a zone has no New York time")
@@ -46,10 +46,10 @@ def new_york(instant: datetime) -> datetime:
 
 def market_date(instant: datetime) -> date:
     """The New York date of an instant."""
-    return new_york(instant).date()
+    return new_york_time(instant).date()
 
 
-def at_new_york(day: date, clock: time) -> datetime:
+def new_york_instant(day: date, clock: time) -> datetime:
     """The instant, in UTC, at which New York's clock shows `clock` on `day`."""
     return datetime.combine(day, clock, NEW_YORK).astimezone(UTC)
 
@@ -73,7 +73,7 @@ class Session:
     is_early: bool
 
 
-def closure(day: date) -> str | None:
+def closure_reason(day: date) -> str | None:
     """Why the exchange is closed on `day`, or None for a session."""
     if day.weekday() > FRIDAY:
         return WEEKDAYS[day.weekday()]
@@ -82,13 +82,13 @@ def closure(day: date) -> str | None:
 
 def session(day: date) -> Session | None:
     """The session of `day`, or None when the exchange is closed."""
-    if closure(day) is not None:
+    if closure_reason(day) is not None:
         return None
     early = _calendar(day.year)[1].get(day)
-    close = at_new_york(day, early or CLOSE)
+    close = new_york_instant(day, early or CLOSE)
     return Session(
         day=day,
-        open=at_new_york(day, OPEN),
+        open=new_york_instant(day, OPEN),
         close=close,
         option_close=close + OPTIONS_AFTER_CLOSE,
         is_early=early is not None,
@@ -108,15 +108,15 @@ def previous_session(before: date) -> Session:
 def sessions_between(first: date, last: date) -> int:
     """How many sessions come after `first`, up to and including `last`; 0 when `last` is not later."""
     days = (first + DAY * step for step in range(1, (last - first).days + 1))
-    return sum(closure(day) is None for day in days)
+    return sum(closure_reason(day) is None for day in days)
 
 
 def _first_session(day: date, step: timedelta) -> Session:
     while True:
         day += step
-        found = session(day)
-        if found is not None:
-            return found
+        hours = session(day)
+        if hours is not None:
+            return hours
 
 
 @cache
@@ -124,23 +124,23 @@ def _calendar(year: int) -> tuple[Mapping[date, str], Mapping[date, time]]:
     """The year's closed weekdays by name, and its early closes by New York time."""
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise Unusable(f"the exchange calendar reaches from {FIRST_YEAR} to {LAST_YEAR}; {year} is outside")
-    closed = {_day_of(year, entry): NAMES[entry[4:]] for entry in CLOSED[year].split()}
-    early = (_day_of(year, entry) for entry in EARLY[year].split())
-    return closed, {day: ODD_CLOSES.get(day, EARLY_CLOSE) for day in early}
+    closed = {_calendar_day(year, entry): NAMES[entry[4:]] for entry in CLOSED[year].split()}
+    early = (_calendar_day(year, entry) for entry in EARLY[year].split())
+    return closed, {day: UNUSUAL_CLOSES.get(day, EARLY_CLOSE) for day in early}
 
 
-def _day_of(year: int, entry: str) -> date:
+def _calendar_day(year: int, entry: str) -> date:
     return date(year, int(entry[:2]), int(entry[2:4]))
 
 
 # Expirations.
 
 
-def expiration_of_week(friday: date) -> date:
+def weekly_expiration(friday: date) -> date:
     """The day on which the options of that Friday expire: the Friday, or the session before it when it is a holiday."""
     if friday.weekday() != FRIDAY:
         raise ValueError(f"{friday} is a {WEEKDAYS[friday.weekday()]}, not a Friday")
-    return friday if closure(friday) is None else previous_session(friday).day
+    return friday if closure_reason(friday) is None else previous_session(friday).day
 
 
 def last_trading_day(expiration: date) -> date:
@@ -148,7 +148,7 @@ def last_trading_day(expiration: date) -> date:
 
     Until 2015 monthly options were dated on a Saturday, and some feeds date the weekly ones on Good Friday.
     """
-    return expiration if closure(expiration) is None else previous_session(expiration).day
+    return expiration if closure_reason(expiration) is None else previous_session(expiration).day
 
 
 def days_to_expiration(expiration: date, today: date) -> int:
@@ -159,19 +159,19 @@ def days_to_expiration(expiration: date, today: date) -> int:
 def nearest_expiration(listed: Iterable[date], today: date, target_dte: int, tolerance: int) -> date | None:
     """The listed date nearest `target_dte` days to expiration, at most `tolerance` off; of two the earlier."""
     days_left = {day: days_to_expiration(day, today) for day in listed}
-    off = {day: abs(days - target_dte) for day, days in days_left.items() if days >= 0}
-    near = [day for day, days in off.items() if days <= tolerance]
-    return min(near, key=lambda day: (off[day], day), default=None)
+    distances = {day: abs(days - target_dte) for day, days in days_left.items() if days >= 0}
+    near = [day for day, days in distances.items() if days <= tolerance]
+    return min(near, key=lambda day: (distances[day], day), default=None)
 
 
 def years_to_expiration(now: datetime, expiration: date) -> float:
     """Years of 365 days until the close of the last trading day; 0 once it has passed."""
     last = session(expiration) or previous_session(expiration)
-    left: float = (last.close - _aware(now)) / YEAR
-    return max(0.0, left)
+    years: float = (last.close - _require_aware(now)) / YEAR
+    return max(0.0, years)
 
 
-def _aware(instant: datetime) -> datetime:
+def _require_aware(instant: datetime) -> datetime:
     if instant.tzinfo is None:
         raise ValueError("an instant without a zone cannot be compared")
     return instant
@@ -201,39 +201,39 @@ class Slot:
     opens: datetime
     closes: datetime
 
-    def holds(self, instant: datetime) -> bool:
+    def contains(self, instant: datetime) -> bool:
         return self.opens <= instant < self.closes
 
 
-def slot_on(day: date, schedule: SlotRule, environment: str) -> Slot | None:
+def slot_of_day(day: date, schedule: SlotRule, environment: str) -> Slot | None:
     """The slot that opens on `day`, or None on another weekday. A holiday's slot is a slot."""
     daily = environment == "development"
     if day.weekday() > FRIDAY or not (daily or WEEKDAYS[day.weekday()].lower() == schedule.weekday):
         return None
-    opens = at_new_york(day, clock_time(schedule.development_time if daily else schedule.time))
+    opens = new_york_instant(day, clock_time(schedule.development_time if daily else schedule.time))
     return Slot(day=day, opens=opens, closes=opens + timedelta(minutes=schedule.grace_minutes))
 
 
-def slot_at(now: datetime, schedule: SlotRule, environment: str) -> Slot | None:
+def open_slot(now: datetime, schedule: SlotRule, environment: str) -> Slot | None:
     """The slot whose window holds `now`."""
     last = last_slot(now, schedule, environment)
-    return last if last.holds(now) else None
+    return last if last.contains(now) else None
 
 
 def last_slot(now: datetime, schedule: SlotRule, environment: str) -> Slot:
     """The newest slot that has opened by `now`; its window may still be open."""
     back = (market_date(now) - DAY * step for step in range(9))
-    slots = (slot_on(day, schedule, environment) for day in back)
+    slots = (slot_of_day(day, schedule, environment) for day in back)
     return next(slot for slot in slots if slot is not None and slot.opens <= now)
 
 
-def obstacle(slot: Slot) -> str | None:
+def slot_obstacle(slot: Slot) -> str | None:
     """Why no run is possible in the slot: the exchange is closed that day, or closes early, before the slot opens."""
     hours = session(slot.day)
     if hours is None:
-        return closure(slot.day)
+        return closure_reason(slot.day)
     is_too_late = hours.is_early and slot.opens >= hours.close
-    return f"the early close at {new_york(hours.close):%H:%M} New York" if is_too_late else None
+    return f"the early close at {new_york_time(hours.close):%H:%M} New York" if is_too_late else None
 
 
 def next_slot(now: datetime, schedule: SlotRule, environment: str) -> Slot:
@@ -245,8 +245,8 @@ def slots_after(now: datetime, schedule: SlotRule, environment: str) -> Iterator
     """Every later slot in which a run is possible, in turn."""
     day = market_date(now)
     while True:
-        slot = slot_on(day, schedule, environment)
-        if slot is not None and slot.opens > now and obstacle(slot) is None:
+        slot = slot_of_day(day, schedule, environment)
+        if slot is not None and slot.opens > now and slot_obstacle(slot) is None:
             yield slot
         day += DAY
 

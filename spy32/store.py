@@ -13,29 +13,29 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from spy32.domain.trading import Mode
-from spy32.errors import BadSettings, CannotCreate, Usage
-from spy32.records import opening, upkeep
-from spy32.records.attention import AttentionItems
+from spy32.domain.spreads import Mode
+from spy32.errors import BadSettings, BadUsage, CannotCreate
+from spy32.records import connection, maintenance
+from spy32.records.attention import AttentionList
 from spy32.records.audit import AuditReport
 from spy32.records.documents import Documents
+from spy32.records.errors import damage_error as damage_of
+from spy32.records.errors import store_errors
+from spy32.records.fill_price_check import ATTENTION_PRICE
 from spy32.records.found_orders import FoundOrders
-from spy32.records.known import check_row
-from spy32.records.ledger import Ledger
+from spy32.records.maintenance import Maintenance, backup_path, is_sound
 from spy32.records.outbox import Outbox
-from spy32.records.prices import PRICE
-from spy32.records.reading import Words
+from spy32.records.paper_account import PaperAccount
 from spy32.records.risk import Risk
-from spy32.records.trouble import damage as damage_of
-from spy32.records.trouble import translated
-from spy32.records.upkeep import Upkeep, backup_path, is_sound
-from spy32.records.views import Views
-from spy32.schema import VERSION, version_of
+from spy32.records.row_digests import check_row
+from spy32.records.run_reader import RawAnswer
+from spy32.records.run_views import RunViews
+from spy32.schema import VERSION, schema_version
 
-__all__ = ["PRICE", "AuditReport", "Store", "Words", "backup_path", "damage_of", "is_sound"]
+__all__ = ["ATTENTION_PRICE", "AuditReport", "RawAnswer", "Store", "backup_path", "damage_of", "is_sound"]
 
 
-class Store(Views, Documents, Risk, FoundOrders, Outbox, AttentionItems, Ledger, Upkeep):
+class Store(RunViews, Documents, Risk, FoundOrders, Outbox, AttentionList, PaperAccount, Maintenance):
     """An open database. Close it, or use it in a `with`."""
 
     @classmethod
@@ -44,7 +44,7 @@ class Store(Views, Documents, Risk, FoundOrders, Outbox, AttentionItems, Ledger,
     ) -> "Store":
         """A new database; `CannotCreate` when there is one. `opening_cash` begins the paper account's book, dollars."""
         try:
-            opening.make(path, mode=mode, account=account, at=at, opening_cash=opening_cash)
+            connection.create_database(path, mode=mode, account=account, at=at, opening_cash=opening_cash)
         except FileExistsError:
             raise CannotCreate(f"{path} is there already; it is never overwritten") from None
         return cls.open(path, mode=mode, account=account, at=at)
@@ -66,22 +66,22 @@ class Store(Views, Documents, Risk, FoundOrders, Outbox, AttentionItems, Ledger,
         migrated. `read_only` works in a folder where nothing may be written.
         """
         if not path.exists():
-            _missing(path, read_only=read_only)
+            _refuse_missing(path, read_only=read_only)
             with suppress(FileExistsError):  # another process made it in this very moment: theirs is as good
-                opening.make(path, mode=mode, account=account or "", at=at, opening_cash=opening_cash)
-        db = opening.read_only(path) if read_only else opening.read_write(path)
+                connection.create_database(path, mode=mode, account=account or "", at=at, opening_cash=opening_cash)
+        db = connection.open_read_only(path) if read_only else connection.open_read_write(path)
         try:
-            store = cls._judged(db, path, mode, account)
+            store = cls._open_checked(db, path, mode, account)
             if not read_only:
-                store._prepare(at, account)
+                store._prepare_writing(at, account)
         except BaseException:
             db.close()
             raise
         return store
 
     @classmethod
-    def _judged(cls, db: sqlite3.Connection, path: Path, mode: Mode, account: str | None) -> "Store":
-        with translated(path):
+    def _open_checked(cls, db: sqlite3.Connection, path: Path, mode: Mode, account: str | None) -> "Store":
+        with store_errors(path):
             stamp = db.execute("select mode, account from stamp").fetchone()
         if stamp is None:
             raise damage_of(path, "it does not say whose it is")
@@ -90,46 +90,46 @@ class Store(Views, Documents, Risk, FoundOrders, Outbox, AttentionItems, Ledger,
             raise BadSettings(f"{path} is of mode {stamp['mode']}, not {mode}; each mode has its own database")
         if account and stamp["account"] and stamp["account"] != account:
             _check_stamp(db, path)
-            raise _of_another(path, stamp["account"], account)
+            raise _wrong_account(path, stamp["account"], account)
         return cls(db, path, mode=mode, account=stamp["account"] or account or "")
 
-    def _prepare(self, at: datetime, account: str | None) -> None:
+    def _prepare_writing(self, at: datetime, account: str | None) -> None:
         """What only a writer does: migrate after a backup, leave the marker, learn account and place once they are."""
-        opening.mark(self.path, at)
-        upkeep.upgrade(self, at)
-        stamped = self.row("select account from stamp")
-        if account and stamped is not None and not stamped["account"]:
-            self._learn(account, at)
-        if self.mode is Mode.LIVE and not self.home_id() and not self.has_sent():
-            self.claim_place(at)
+        connection.write_marker(self.path, at)
+        maintenance.upgrade(self, at)
+        stamp = self.row("select account from stamp")
+        if account and stamp is not None and not stamp["account"]:
+            self._record_account(account, at)
+        if self.mode is Mode.LIVE and not self.home_id() and not self.has_sent_orders():
+            self.claim_location(at)
 
-    def _learn(self, account: str, at: datetime) -> None:
-        with self.changing(at, "account known") as change:
+    def _record_account(self, account: str, at: datetime) -> None:
+        with self.write_transaction(at, "account known") as change:
             change.update("stamp", 1, account=account)
 
-    def belong_to(self, account: str, at: datetime) -> None:
+    def bind_account(self, account: str, at: datetime) -> None:
         """`BadSettings` when this is the database of another account; one that knows none yet learns it.
 
         A store that only reads learns it for itself.
         """
-        stamped = self.row("select account from stamp")
-        known = stamped["account"] if stamped is not None else ""
+        stamp = self.row("select account from stamp")
+        known = stamp["account"] if stamp is not None else ""
         if known and known != account:
-            raise _of_another(self.path, known, account)
-        reads = self.row("pragma query_only")
-        if not known and reads is not None and not reads[0]:
-            self._learn(account, at)
+            raise _wrong_account(self.path, known, account)
+        query_only = self.row("pragma query_only")
+        if not known and query_only is not None and not query_only[0]:
+            self._record_account(account, at)
         self.account = account
 
     @staticmethod
-    def was_made(path: Path) -> bool:
+    def was_created(path: Path) -> bool:
         """True when there is or was a database at `path`."""
-        return path.exists() or opening.was_made(path)
+        return path.exists() or connection.was_created(path)
 
     @staticmethod
     def restore(backup: Path, target: Path, *, mode: Mode | None = None, at: datetime | None = None) -> Path | None:
         """Put a checked copy of `backup` at `target`; returns where the file that was there has been moved."""
-        return upkeep.restore(backup, target, mode=mode, at=at)
+        return maintenance.restore(backup, target, mode=mode, at=at)
 
     def close(self) -> None:
         self.db.close()
@@ -138,28 +138,28 @@ class Store(Views, Documents, Risk, FoundOrders, Outbox, AttentionItems, Ledger,
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, trouble: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
 
 
 def _check_stamp(db: sqlite3.Connection, path: Path) -> None:
     """`StoreTrouble` when it is damage that makes a database another one's; an older layout cannot tell."""
-    with translated(path):
-        if version_of(db) == VERSION:
+    with store_errors(path):
+        if schema_version(db) == VERSION:
             check_row(db, path, "stamp", 1)
 
 
-def _of_another(path: Path, theirs: str, ours: str) -> BadSettings:
+def _wrong_account(path: Path, theirs: str, ours: str) -> BadSettings:
     words = f"{path} is of the account …{theirs[-4:]}, not …{ours[-4:]}"
     return BadSettings(f"{words}; use another home for another account")
 
 
-def _missing(path: Path, *, read_only: bool) -> None:
+def _refuse_missing(path: Path, *, read_only: bool) -> None:
     """Judge a missing database: lost, or not there yet."""
     # Asked in this order, since another process may be making it at this moment.
-    if opening.was_made(path) and not path.exists():
-        marker = opening.marker_of(path)
+    if connection.was_created(path) and not path.exists():
+        marker = connection.marker_path(path)
         raise damage_of(path, f"the file is gone (to begin anew on purpose, move {marker} and the backups away)")
     if read_only:
-        raise Usage(f"nothing here yet ({path}); `spy32 analyze` makes the first run")
+        raise BadUsage(f"nothing here yet ({path}); `spy32 analyze` makes the first run")

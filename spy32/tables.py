@@ -389,11 +389,11 @@ INDEXES_5 = (
     "create index viewing_of_proposal on viewing (proposal_id)",
 )
 
-FILL_5 = """insert into last_event (row, event_id)
+BACKFILL_5 = """insert into last_event (row, event_id)
     select spoken.key, max(event.id) from event, json_each(event.data, '$.rows') as spoken group by spoken.key"""
 """An older database tells by its history which event of a row was the newest."""
 
-ASKED = (
+REQUEST_COLUMNS = (
     "id", "run_id", "role", "sample", "attempt", "prompt", "prompt_hash", "input_hash", "model", "effort",
     "estimate_ticks", "begun_at", "request",
 )  # fmt: skip

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.desk_world import World, world
+from tests.support.trading import World, world
 
 
 @pytest.fixture

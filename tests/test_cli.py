@@ -13,9 +13,9 @@ import typer
 from typer.testing import CliRunner
 
 from spy32 import __version__, cli, errors
-from spy32.cli import app, globals_first, run
-from tests.locking import locks_in
-from tests.patience import PATIENCE
+from spy32.cli import app, move_global_options_first, run_command
+from tests.support.locks import locks_in
+from tests.support.timeouts import PATIENCE
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from tests.patience import PATIENCE
     ],
 )
 def test_global_options_may_stand_before_or_after_the_command(typed: list[str], ordered: list[str]) -> None:
-    assert globals_first(typed) == ordered
+    assert move_global_options_first(typed) == ordered
 
 
 def test_version_is_printed() -> None:
@@ -49,7 +49,7 @@ def test_each_error_ends_with_its_own_code_and_its_words(
     def fail() -> None:
         raise kind("what is wrong; what to do")
 
-    assert run(fail, ["show", "--json"]) == kind.code
+    assert run_command(fail, ["show", "--json"]) == kind.code
     out, err = capsys.readouterr()
     assert err == "spy32: what is wrong; what to do\n"
     assert json.loads(out) == {
@@ -66,7 +66,7 @@ def test_a_defect_is_one_line_and_a_report(tmp_path: Path, capsys: pytest.Captur
     def fail() -> None:
         raise ZeroDivisionError("inside")
 
-    assert run(fail, ["--home", str(tmp_path), "show"]) == 70
+    assert run_command(fail, ["--home", str(tmp_path), "show"]) == 70
     err = capsys.readouterr().err
     assert len(err.splitlines()) == 1 and "defect" in err
     report = next((tmp_path / "logs").glob("bug-*.txt"))
@@ -79,10 +79,10 @@ def test_ctrl_c_is_130_and_a_termination_143(capsys: pytest.CaptureFixture[str])
         raise KeyboardInterrupt
 
     def terminate() -> None:
-        raise cli.Stopped(signal.SIGTERM)
+        raise cli.TerminationSignal(signal.SIGTERM)
 
-    assert run(interrupt, []) == 130
-    assert run(terminate, []) == 143
+    assert run_command(interrupt, []) == 130
+    assert run_command(terminate, []) == 143
     assert capsys.readouterr().err.count("what was committed is kept") == 2
 
 
@@ -90,9 +90,9 @@ def test_a_termination_while_the_words_are_read_ends_143(monkeypatch: pytest.Mon
     """Typer calls a KeyboardInterrupt there 130, before any handler of ours."""
 
     def stop(*_: object, **__: object) -> None:
-        raise cli.Stopped(signal.SIGTERM)
+        raise cli.TerminationSignal(signal.SIGTERM)
 
-    monkeypatch.setattr(cli.Boundary, "make_context", stop)
+    monkeypatch.setattr(cli.ErrorBoundary, "make_context", stop)
     assert CliRunner().invoke(cli.app, ["status"]).exit_code == 143
 
 
@@ -100,7 +100,7 @@ def test_an_exit_code_of_a_command_is_kept() -> None:
     def leave() -> None:
         raise typer.Exit(20)
 
-    assert run(leave, []) == 20
+    assert run_command(leave, []) == 20
 
 
 def _wait_for_handler(process: int, number: int) -> None:

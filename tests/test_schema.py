@@ -7,26 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.acting import Adoption, Mark, Transaction, TransactionKind
-from spy32.domain.asking import Checked
 from spy32.domain.market import RawDocument
-from spy32.errors import StoreTrouble
+from spy32.domain.model_calls import ResponseCheck
+from spy32.domain.orders import Adoption, Mark, Transaction, TransactionKind
+from spy32.errors import StoreError
 from spy32.lifecycle import TradeState
 from spy32.schema import (
     APPEND_ONLY,
     APPLICATION_ID,
-    KEPT,
+    AUDITED_TABLES,
     MIGRATIONS,
-    RECORDED,
+    NO_DELETE,
     VERSION,
     Migration,
     migrate,
+    schema_version,
     version_1,
-    version_of,
 )
 from spy32.store import Store
-from tests.builders import NOW, broker_order, later, order
-from tests.stores import asking, filled, heard, opened, sent, whole_run
+from tests.support.builders import NOW, broker_order, later, order
+from tests.support.stores import asking, filled, heard, opened, sent, whole_run
 
 
 def fresh() -> sqlite3.Connection:
@@ -51,7 +51,7 @@ def fail_half_way(db: sqlite3.Connection) -> None:
 def test_a_new_database_carries_our_id_and_the_newest_version() -> None:
     db = fresh()
     assert db.execute("pragma application_id").fetchone()[0] == APPLICATION_ID
-    assert version_of(db) == VERSION == len(MIGRATIONS)
+    assert schema_version(db) == VERSION == len(MIGRATIONS)
 
 
 def test_every_table_is_strict() -> None:
@@ -62,9 +62,9 @@ def test_every_table_is_strict() -> None:
 
 def test_every_table_is_either_append_only_or_kept_and_all_but_the_history_are_recorded() -> None:
     found = {row[0] for row in fresh().execute("select name from sqlite_master where type = 'table'")}
-    assert found == {*APPEND_ONLY, *KEPT}
-    assert not {*APPEND_ONLY} & {*KEPT}
-    assert {*RECORDED} == found - {"event", "last_event"}
+    assert found == {*APPEND_ONLY, *NO_DELETE}
+    assert not {*APPEND_ONLY} & {*NO_DELETE}
+    assert {*AUDITED_TABLES} == found - {"event", "last_event"}
 
 
 @pytest.mark.parametrize("value", [1.5, "1.50", "half"])
@@ -81,7 +81,7 @@ def test_a_row_of_an_append_only_table_cannot_be_changed(table: str, tmp_path: P
             store.db.execute(f"update {table} set id = id + 1000")
 
 
-@pytest.mark.parametrize("table", [*APPEND_ONLY, *KEPT])
+@pytest.mark.parametrize("table", [*APPEND_ONLY, *NO_DELETE])
 def test_no_row_can_be_deleted(table: str, tmp_path: Path) -> None:
     with opened(tmp_path / "paper.db", opening_cash=None) as store:
         _one_of_everything(store)
@@ -102,7 +102,7 @@ def _one_of_everything(store: Store) -> None:
     store.add_notice(None, "subject", "body", NOW)
     number = store.begin_attempt(1, asking(), NOW)
     store.end_attempt(number, heard(), NOW)
-    store.check_attempt(number, Checked(parser=1, decision="abstain"), NOW)
+    store.check_attempt(number, ResponseCheck(parser=1, decision="abstain"), NOW)
     store.save_documents(1, (RawDocument(source="cboe", name="chain", at=NOW, body=b"{}"),), NOW)
     assert trade.id is not None
     line = Transaction(id="1", kind=TransactionKind.TRADE, at=later(900), symbol=trade.legs[0].symbol)
@@ -115,12 +115,12 @@ def test_an_older_database_ends_equal_to_a_fresh_one() -> None:
     steps = (version_1, add_colour)
     old = sqlite3.connect(":memory:", isolation_level=None)
     migrate(old, steps[:1])
-    assert version_of(old) == 1
+    assert schema_version(old) == 1
     assert migrate(old, steps) == 1
     new = sqlite3.connect(":memory:", isolation_level=None)
     migrate(new, steps)
     assert layout(old) == layout(new)
-    assert version_of(old) == version_of(new) == 2
+    assert schema_version(old) == schema_version(new) == 2
 
 
 def test_migrating_twice_changes_nothing() -> None:
@@ -137,7 +137,7 @@ def test_a_migration_that_fails_half_way_leaves_nothing(steps: Sequence[Migratio
     with pytest.raises(sqlite3.OperationalError):
         migrate(db, steps)
     assert layout(db) == before
-    assert version_of(db) == VERSION
+    assert schema_version(db) == VERSION
     assert db.execute("pragma foreign_keys").fetchone()[0] == 1
     assert not db.in_transaction
 
@@ -147,7 +147,7 @@ def test_a_migration_that_would_break_a_reference_leaves_nothing() -> None:
         db.execute("insert into step (run_id, name, state, ms, detail, ended_at) values (99, 'a', 'ok', 1, '', 'now')")
 
     db = fresh()
-    with pytest.raises(StoreTrouble, match="step"):
+    with pytest.raises(StoreError, match="step"):
         migrate(db, (*MIGRATIONS, orphan))
     assert db.execute("select count(*) from step").fetchone()[0] == 0
-    assert version_of(db) == VERSION
+    assert schema_version(db) == VERSION

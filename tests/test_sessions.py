@@ -18,27 +18,27 @@ from spy32.sessions import (
     NEW_YORK,
     WEEKDAYS,
     clock_time,
-    closure,
+    closure_reason,
     days_to_expiration,
-    expiration_of_week,
     last_slot,
     last_trading_day,
     market_date,
     nearest_expiration,
-    new_york,
+    new_york_time,
     next_session,
     next_slot,
-    obstacle,
+    open_slot,
     previous_session,
     session,
     sessions_between,
-    slot_at,
-    slot_on,
+    slot_obstacle,
+    slot_of_day,
     week_start,
+    weekly_expiration,
     years_to_expiration,
 )
 from spy32.settings.model import Environment, Schedule
-from tests import make_calendar
+from tests.support import make_calendar
 
 TABLE = Path(__file__).parent / "data" / "calendar" / "nyse_holidays_2015_2027.csv"
 PRODUCTION, DEVELOPMENT = Environment.PRODUCTION, Environment.DEVELOPMENT
@@ -89,18 +89,18 @@ def test_the_table_has_its_150_rows() -> None:
 def test_every_closed_day_of_the_table_and_no_other_weekday_is_closed() -> None:
     table = rows("closed")
     weekdays = (day for day in every_day(date(2015, 1, 1), date(2027, 12, 31)) if day.weekday() < 5)
-    assert {day for day in weekdays if closure(day) is not None} == set(table)
+    assert {day for day in weekdays if closure_reason(day) is not None} == set(table)
 
 
 def test_every_early_close_of_the_table_and_no_other_day_closes_at_13() -> None:
     found = {day: session(day) for day in every_day(date(2015, 1, 1), date(2027, 12, 31))}
     early = {day: found_one for day, found_one in found.items() if found_one is not None and found_one.is_early}
     assert set(early) == set(rows("early_close"))
-    assert {new_york(one.close).time() for one in early.values()} == {time(13)}
+    assert {new_york_time(one.close).time() for one in early.values()} == {time(13)}
 
 
 def test_a_second_calendar_agrees_on_every_session_from_1993_to_2034() -> None:
-    ours = {day for day in every_day(date(1993, 1, 29), date(2034, 12, 29)) if closure(day) is None}
+    ours = {day for day in every_day(date(1993, 1, 29), date(2034, 12, 29)) if closure_reason(day) is None}
     assert ours == set(second_calendar())
 
 
@@ -113,7 +113,7 @@ def test_a_second_calendar_agrees_on_every_open_and_close_but_the_snowstorm_of_1
 def test_the_snowstorm_of_1994_closed_the_exchange_at_half_past_two() -> None:
     found = session(date(1994, 2, 11))
     assert found is not None
-    assert new_york(found.close).time() == time(14, 30)
+    assert new_york_time(found.close).time() == time(14, 30)
 
 
 @pytest.mark.parametrize(
@@ -128,13 +128,13 @@ def test_the_snowstorm_of_1994_closed_the_exchange_at_half_past_two() -> None:
     ],
 )
 def test_a_closed_day_is_named(day: date, name: str | None) -> None:
-    assert closure(day) == name
+    assert closure_reason(day) == name
 
 
 def test_options_trade_until_a_quarter_past_four() -> None:
     found = session(date(2026, 11, 23))
     assert found is not None
-    assert [new_york(at).time() for at in (found.open, found.close, found.option_close)] == [
+    assert [new_york_time(at).time() for at in (found.open, found.close, found.option_close)] == [
         time(9, 30),
         time(16),
         time(16, 15),
@@ -145,12 +145,12 @@ def test_options_trade_until_a_quarter_past_one_on_the_day_after_thanksgiving() 
     found = session(date(2026, 11, 27))
     assert found is not None
     assert found.is_early
-    assert new_york(found.option_close).time() == time(13, 15)
+    assert new_york_time(found.option_close).time() == time(13, 15)
 
 
 def test_a_year_outside_the_calendar_is_refused_by_name() -> None:
     with pytest.raises(Unusable, match="1990 to 2100; 1989"):
-        closure(date(1989, 6, 1))
+        closure_reason(date(1989, 6, 1))
 
 
 def test_the_sessions_around_a_long_weekend() -> None:
@@ -162,7 +162,7 @@ def test_the_sessions_around_a_long_weekend() -> None:
 def test_next_and_previous_session_undo_each_other(day: date) -> None:
     after = next_session(day).day
     assert after > day
-    assert previous_session(after).day == (day if closure(day) is None else previous_session(day).day)
+    assert previous_session(after).day == (day if closure_reason(day) is None else previous_session(day).day)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_week_starts_on_its_monday() -> None:
 def test_a_naive_instant_is_refused() -> None:
     naive = datetime(2026, 11, 23, 10)
     with pytest.raises(ValueError, match="without a zone"):
-        new_york(naive)
+        new_york_time(naive)
     with pytest.raises(ValueError, match="without a zone"):
         years_to_expiration(naive, date(2026, 12, 24))
 
@@ -216,12 +216,12 @@ def test_the_market_date_is_new_yorks() -> None:
     ],
 )
 def test_a_friday_holiday_moves_the_expiration_to_thursday(friday: date, expires: date) -> None:
-    assert expiration_of_week(friday) == expires
+    assert weekly_expiration(friday) == expires
 
 
 def test_the_expiration_of_a_week_is_asked_by_its_friday() -> None:
     with pytest.raises(ValueError, match="Thursday"):
-        expiration_of_week(date(2026, 12, 24))
+        weekly_expiration(date(2026, 12, 24))
 
 
 def test_the_nearest_expiration_to_a_christmas_target_is_the_day_before() -> None:
@@ -304,7 +304,10 @@ def test_time_to_expiration_falls_with_now_and_grows_with_the_expiration(
 
 
 def test_the_production_slot_is_monday_at_ten_in_both_seasons() -> None:
-    winter, summer = slot_on(date(2026, 11, 23), RULES, PRODUCTION), slot_on(date(2026, 7, 6), RULES, PRODUCTION)
+    winter, summer = (
+        slot_of_day(date(2026, 11, 23), RULES, PRODUCTION),
+        slot_of_day(date(2026, 7, 6), RULES, PRODUCTION),
+    )
     assert winter is not None and summer is not None
     assert (winter.opens, winter.closes) == (
         datetime(2026, 11, 23, 15, tzinfo=UTC),
@@ -318,31 +321,31 @@ def test_the_production_slot_is_monday_at_ten_in_both_seasons() -> None:
 
 def test_the_slot_is_right_on_the_mondays_after_both_clock_changes() -> None:
     for day in (date(2026, 3, 9), date(2026, 11, 2)):
-        slot = slot_on(day, RULES, PRODUCTION)
+        slot = slot_of_day(day, RULES, PRODUCTION)
         assert slot is not None
-        assert new_york(slot.opens).time() == time(10)
+        assert new_york_time(slot.opens).time() == time(10)
 
 
 def test_the_development_slot_is_every_weekday_at_two() -> None:
-    week = [slot_on(date(2026, 11, 23) + timedelta(days=step), RULES, DEVELOPMENT) for step in range(7)]
+    week = [slot_of_day(date(2026, 11, 23) + timedelta(days=step), RULES, DEVELOPMENT) for step in range(7)]
     assert [slot is not None for slot in week] == [True] * 5 + [False] * 2
-    assert {new_york(slot.opens).time() for slot in week if slot is not None} == {time(14)}
+    assert {new_york_time(slot.opens).time() for slot in week if slot is not None} == {time(14)}
 
 
 def test_a_holiday_is_still_a_slot() -> None:
-    assert slot_on(date(2026, 9, 7), RULES, PRODUCTION) is not None
+    assert slot_of_day(date(2026, 9, 7), RULES, PRODUCTION) is not None
 
 
 def test_the_window_holds_its_opening_and_not_its_end() -> None:
-    assert slot_at(ny("2026-11-23T09:59:59"), RULES, PRODUCTION) is None
-    assert slot_at(ny("2026-11-23T10:00"), RULES, PRODUCTION) is not None
-    assert slot_at(ny("2026-11-23T12:59:59"), RULES, PRODUCTION) is not None
-    assert slot_at(ny("2026-11-23T13:00"), RULES, PRODUCTION) is None
+    assert open_slot(ny("2026-11-23T09:59:59"), RULES, PRODUCTION) is None
+    assert open_slot(ny("2026-11-23T10:00"), RULES, PRODUCTION) is not None
+    assert open_slot(ny("2026-11-23T12:59:59"), RULES, PRODUCTION) is not None
+    assert open_slot(ny("2026-11-23T13:00"), RULES, PRODUCTION) is None
 
 
 def test_a_window_may_reach_past_midnight() -> None:
     late = Schedule(time="22:00", grace_minutes=360)
-    slot = slot_at(ny("2026-11-24T03:59"), late, PRODUCTION)
+    slot = open_slot(ny("2026-11-24T03:59"), late, PRODUCTION)
     assert slot is not None
     assert slot.day == date(2026, 11, 23)
 
@@ -365,19 +368,19 @@ def test_the_next_slot_leaves_a_holiday_and_an_early_close_out() -> None:
 def test_the_next_slot_opens_later_on_a_session_day(now: datetime, rules: Schedule, environment: Environment) -> None:
     slot = next_slot(now, rules, environment)
     assert slot.opens > now
-    assert closure(slot.day) is None
-    assert slot_on(slot.day, rules, environment) == slot
+    assert closure_reason(slot.day) is None
+    assert slot_of_day(slot.day, rules, environment) == slot
 
 
 @given(instants, schedules, environments)
 def test_the_slot_of_an_instant_is_the_last_one_and_holds_it(
     now: datetime, rules: Schedule, environment: Environment
 ) -> None:
-    last, here = last_slot(now, rules, environment), slot_at(now, rules, environment)
+    last, here = last_slot(now, rules, environment), open_slot(now, rules, environment)
     assert last.opens <= now
     assert here == (last if now < last.closes else None)
-    assert slot_at(last.opens, rules, environment) == last
-    assert slot_at(last.closes, rules, environment) != last
+    assert open_slot(last.opens, rules, environment) == last
+    assert open_slot(last.closes, rules, environment) != last
 
 
 @given(instants, schedules, environments)
@@ -386,8 +389,8 @@ def test_no_slot_opens_between_the_last_one_and_the_next(
 ) -> None:
     last, following = last_slot(now, rules, environment), next_slot(now, rules, environment)
     between = every_day(last.day + timedelta(days=1), following.day - timedelta(days=1))
-    slots = (slot_on(day, rules, environment) for day in between)
-    assert all(slot is None or obstacle(slot) is not None for slot in slots)
+    slots = (slot_of_day(day, rules, environment) for day in between)
+    assert all(slot is None or slot_obstacle(slot) is not None for slot in slots)
 
 
 @given(instants, schedules, environments)
@@ -397,7 +400,7 @@ def test_a_slot_stands_in_the_way_of_a_run_only_on_closed_days_and_after_early_c
     slot = last_slot(now, rules, environment)
     hours = session(slot.day)
     late = hours is not None and hours.is_early and slot.opens >= hours.close
-    assert (obstacle(slot) is not None) == (hours is None or late)
+    assert (slot_obstacle(slot) is not None) == (hours is None or late)
 
 
 @pytest.mark.parametrize("text", ["", "10", "10:0", "1:00", "24:00", "10:60", "10:00:00", "ten", "10.00", "+1:00"])

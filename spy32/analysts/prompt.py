@@ -14,15 +14,15 @@ from typing import Any
 
 from spy32.analysts import prompt_fields as fields
 from spy32.analysts import prompt_menu
-from spy32.analysts.prompt_text import DIVIDER, PREAMBLE, tokens
-from spy32.analysts.rendered import Rendered, Sent
+from spy32.analysts.prompt_format import DIVIDER, PREAMBLE_TOKENS, estimate_tokens
+from spy32.analysts.rendered_prompt import PromptField, RenderedPrompt
 from spy32.domain.briefing import Briefing
 from spy32.domain.codec import digest
-from spy32.domain.trading import Candidate, Menu, Strategy
+from spy32.domain.spreads import Candidate, Menu, Strategy
 from spy32.errors import BadSettings
 from spy32.settings import Environment, Settings
 
-FOLDER = Path(__file__).parent / "prompts"
+PROMPTS_FOLDER = Path(__file__).parent / "prompts"
 AUTO = "auto"
 COMPREHENSIVE, SIMPLIFIED = "comprehensive", "simplified"
 NEAR_DELTA = 0.20
@@ -82,7 +82,7 @@ LAYOUTS: Mapping[str, Layout] = {
 """Oldest first."""
 
 
-TYPICAL: Mapping[str, int] = {
+TYPICAL_TOKENS: Mapping[str, int] = {
     "v1-comprehensive": 12_700,
     "v1-simplified": 2_700,
     "v2-comprehensive": 13_400,
@@ -108,12 +108,12 @@ def versions() -> tuple[str, ...]:
     return tuple(LAYOUTS)
 
 
-def template(version: str) -> Template:
+def read_template(version: str) -> Template:
     """The templates of a version; `BadSettings` names the known ones."""
     layout = LAYOUTS.get(version)
     if layout is None:
         raise BadSettings(f"there is no prompt {version!r}; known are {', '.join(versions())}")
-    system, user, schema = (_read(version, name) for name in ("system.txt", "user.txt", "schema.json"))
+    system, user, schema = (_read_file(version, name) for name in ("system.txt", "user.txt", "schema.json"))
     # The schema goes in as text: canonical JSON sorts keys, and the order of its properties is the order of the answer.
     hashed = {
         "system": system,
@@ -132,43 +132,43 @@ def template(version: str) -> Template:
     )
 
 
-def _read(version: str, name: str) -> str:
+def _read_file(version: str, name: str) -> str:
     """A file of the package, line ends as `\\n` whatever a checkout made of them."""
-    return (FOLDER / version / name).read_text(encoding="utf-8")
+    return (PROMPTS_FOLDER / version / name).read_text(encoding="utf-8")
 
 
-def chosen_version(knob: str, environment: Environment) -> str:
+def resolve_version(knob: str, environment: Environment) -> str:
     """The version that the setting `analyst.prompt` means; `BadSettings` for one that is not there."""
     if knob != AUTO:
-        return template(knob).version
+        return read_template(knob).version
     wanted = COMPREHENSIVE if environment is Environment.PRODUCTION else SIMPLIFIED
     return [version for version, layout in LAYOUTS.items() if layout.variant == wanted][-1]
 
 
 def other_variant(version: str) -> str:
     """The simplified version of a comprehensive one with the same number, and the other way round."""
-    here = template(version)
-    number = version.removesuffix(here.variant)
-    return template(number + (SIMPLIFIED if here.variant == COMPREHENSIVE else COMPREHENSIVE)).version
+    current = read_template(version)
+    number = version.removesuffix(current.variant)
+    return read_template(number + (SIMPLIFIED if current.variant == COMPREHENSIVE else COMPREHENSIVE)).version
 
 
 # Rendering.
 
 
-def render(
+def render_prompt(
     template: Template, menu: Menu, briefing: Briefing, *, shuffle: int, settings: Settings | None = None
-) -> Rendered:
+) -> RenderedPrompt:
     """The prompt for this menu and briefing, its rows in the order that the seed `shuffle` makes.
 
     The exits of PLAN are those of `settings`. ValueError for an empty menu: there is nothing to ask then.
     """
     layout = LAYOUTS[template.version]
-    rows = _rows(menu, layout, shuffle)
-    sheet = fields.Sheet()
-    as_of = fields.stamp(briefing.as_of)
-    texts = _sections(sheet, layout, menu, briefing, settings or Settings())
-    scene = prompt_menu.scene_of(briefing)
-    table = [prompt_menu.menu_row(sheet, row, layout.columns, scene) for row in rows]
+    rows = _select_rows(menu, layout, shuffle)
+    sheet = fields.FieldCollector()
+    as_of = fields.format_timestamp(briefing.as_of)
+    texts = _render_sections(sheet, layout, menu, briefing, settings or Settings())
+    inputs = prompt_menu.build_column_inputs(briefing)
+    table = [prompt_menu.write_menu_row(sheet, row, layout.columns, inputs) for row in rows]
     user = Blanks(template.user).substitute(
         texts,
         as_of=as_of,
@@ -177,8 +177,8 @@ def render(
         menu="\n".join(table),
     )
     ids = tuple(row.id for row in rows)
-    schema = _filled(template, as_of, ids, sheet.fields)
-    return Rendered(
+    schema = _fill_schema(template, as_of, ids, sheet.fields)
+    return RenderedPrompt(
         version=template.version,
         variant=template.variant,
         prompt_hash=template.hash,
@@ -192,15 +192,18 @@ def render(
         schema=schema,
         fields=sheet.fields,
         ids=ids,
-        tokens=PREAMBLE + tokens(template.system) + tokens(user) + tokens(json.dumps(schema)),
+        tokens=PREAMBLE_TOKENS
+        + estimate_tokens(template.system)
+        + estimate_tokens(user)
+        + estimate_tokens(json.dumps(schema)),
     )
 
 
-def _rows(menu: Menu, layout: Layout, shuffle: int) -> list[Candidate]:
+def _select_rows(menu: Menu, layout: Layout, shuffle: int) -> list[Candidate]:
     """The candidates that are shown, in the order of the seed."""
     rows = list(menu.candidates)
     if layout.per_side is not None:
-        rows = [row for side in Strategy for row in _nearest(menu.side(side))[: layout.per_side]]
+        rows = [row for side in Strategy for row in _sort_by_delta(menu.side(side))[: layout.per_side]]
     if not rows:
         raise ValueError("an empty menu leaves nothing to ask")
     if len({row.id for row in rows}) != len(rows):
@@ -209,7 +212,7 @@ def _rows(menu: Menu, layout: Layout, shuffle: int) -> list[Candidate]:
     return rows
 
 
-def _nearest(side: Sequence[Candidate]) -> list[Candidate]:
+def _sort_by_delta(side: Sequence[Candidate]) -> list[Candidate]:
     """Nearest the delta first; of two alike the less exposed one, whatever order they came in."""
     return sorted(
         side,
@@ -219,33 +222,35 @@ def _nearest(side: Sequence[Candidate]) -> list[Candidate]:
     )  # fmt: skip
 
 
-def _sections(
-    sheet: fields.Sheet, layout: Layout, menu: Menu, briefing: Briefing, settings: Settings
+def _render_sections(
+    sheet: fields.FieldCollector, layout: Layout, menu: Menu, briefing: Briefing, settings: Settings
 ) -> dict[str, str]:
     """The text of each section of the version, in order."""
     writers = {
-        "moment": lambda: fields.moment(briefing),
-        "spot": lambda: fields.spot(sheet, briefing),
-        "plan": lambda: fields.plan(sheet, briefing, settings),
-        "checks": lambda: fields.checks(sheet, settings),
-        "market": lambda: fields.market(sheet, briefing),
-        "bars": lambda: fields.bars(sheet, briefing),
-        "events": lambda: fields.events(sheet, briefing),
-        "portfolio": lambda: fields.portfolio(sheet, briefing),
-        "flags": lambda: fields.flags(sheet, (*briefing.flags, *menu.notes)),
+        "moment": lambda: fields.write_moment_section(briefing),
+        "spot": lambda: fields.write_spot_section(sheet, briefing),
+        "plan": lambda: fields.write_plan_section(sheet, briefing, settings),
+        "checks": lambda: fields.write_checks_section(sheet, settings),
+        "market": lambda: fields.write_market_section(sheet, briefing),
+        "bars": lambda: fields.write_bars_section(sheet, briefing),
+        "events": lambda: fields.write_events_section(sheet, briefing),
+        "portfolio": lambda: fields.write_portfolio_section(sheet, briefing),
+        "flags": lambda: fields.write_flags_section(sheet, (*briefing.flags, *menu.notes)),
     }
     return {name: "\n".join(writers[name]()) for name in layout.sections}
 
 
-def _filled(template: Template, as_of: str, ids: Sequence[str], sent: Mapping[str, Sent]) -> dict[str, Any]:
+def _fill_schema(
+    template: Template, as_of: str, ids: Sequence[str], sent_fields: Mapping[str, PromptField]
+) -> dict[str, Any]:
     """The schema of the answer to this very prompt."""
     schema: dict[str, Any] = json.loads(json.dumps(template.schema))
     properties, shared = schema["properties"], schema["$defs"]
     properties["schema_version"]["const"] = template.version
     properties["as_of_echo"]["const"] = as_of
     properties["candidate_id"]["enum"] = [*ids, None]
-    shared["present"]["enum"] = [path for path, field in sent.items() if not field.is_missing]
-    missing = [path for path, field in sent.items() if field.is_missing]
+    shared["present"]["enum"] = [path for path, field in sent_fields.items() if not field.is_missing]
+    missing = [path for path, field in sent_fields.items() if field.is_missing]
     if missing:
         shared["missing"]["enum"] = missing
     else:

@@ -5,57 +5,57 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
-from spy32.analysts.prompt_text import (
+from spy32.analysts.prompt_format import (
     DIVIDER,
     NULL,
-    age,
-    amount,
-    decimals,
-    number,
-    quoted,
-    strike,
-    ticker,
-    unit_of,
+    decimal_places,
+    format_age,
+    format_amount,
+    format_number,
+    format_strike,
+    format_ticker,
+    format_unit,
+    quote_text,
 )
-from spy32.analysts.rendered import Sent
-from spy32.domain.briefing import Briefing, Held
-from spy32.domain.events import Event
-from spy32.domain.market import DailyBar, Datum
+from spy32.analysts.rendered_prompt import PromptField
+from spy32.domain.briefing import Briefing, OpenSpread
+from spy32.domain.events import ScheduledEvent
+from spy32.domain.market import DailyBar, Metric
 from spy32.domain.plain_text import plain
-from spy32.domain.trading import Strategy
+from spy32.domain.spreads import Strategy
 from spy32.rules.plan import last_exit, time_exit
-from spy32.sessions import closure, days_to_expiration, market_date, new_york, session
+from spy32.sessions import closure_reason, days_to_expiration, market_date, new_york_time, session
 from spy32.settings import Settings
 
-PATH = re.compile(r"[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_^-]+)+")
-TIME = re.compile(r"\d\d:\d\d")
-BARS = 32
-MOST = 40
+PATH_PATTERN = re.compile(r"[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_^-]+)+")
+TIME_PATTERN = re.compile(r"\d\d:\d\d")
+MAX_BARS = 32
+MAX_LINES = 40
 """Lines of one list that are shown; how many more there are is said."""
-UNKNOWN = "not sent by the source"
-RIGHTS: Mapping[str, str] = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
+NOT_SENT = "not sent by the source"
+RIGHT_NAMES: Mapping[str, str] = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
 
 
-class Sheet:
+class FieldCollector:
     """Collects the fields while the lines are written; no path comes twice."""
 
     def __init__(self) -> None:
-        self.fields: dict[str, Sent] = {}
+        self.fields: dict[str, PromptField] = {}
 
-    def add(self, sent: Sent) -> Sent:
-        if not PATH.fullmatch(sent.path):
-            raise ValueError(f"{sent.path!r} is not the path of a field")
-        if sent.path in self.fields:
-            raise ValueError(f"{sent.path} would be there twice")
-        self.fields[sent.path] = sent
-        return sent
+    def add(self, field: PromptField) -> PromptField:
+        if not PATH_PATTERN.fullmatch(field.path):
+            raise ValueError(f"{field.path!r} is not the path of a field")
+        if field.path in self.fields:
+            raise ValueError(f"{field.path} would be there twice")
+        self.fields[field.path] = field
+        return field
 
-    def line(self, sent: Sent, *more: str) -> str:
+    def add_line(self, field: PromptField, *more: str) -> str:
         """Path, value and what else stands on the line."""
-        self.add(sent)
-        return DIVIDER.join((sent.path, sent.text, *filter(None, more)))
+        self.add(field)
+        return DIVIDER.join((field.path, field.text, *filter(None, more)))
 
-    def free(self, path: str) -> str:
+    def unused_path(self, path: str) -> str:
         """`path`, with a running number behind it when it is taken."""
         count, found = 1, path
         while found in self.fields:
@@ -67,67 +67,70 @@ class Sheet:
 # Figures.
 
 
-def figure(path: str, datum: Datum, now: datetime) -> Sent:
+def build_figure_field(path: str, metric: Metric, now: datetime) -> PromptField:
     """A datum as it is sent: rounded by its unit, or null with the reason."""
-    unit = unit_of(datum.unit)
-    if datum.value is None:
-        return Sent(path=path, text=NULL, unit=unit, note=plain(datum.missing or ""), is_missing=True)
-    text = number(datum.value, decimals(datum.unit, datum.value))
+    unit = format_unit(metric.unit)
+    if metric.value is None:
+        return PromptField(path=path, text=NULL, unit=unit, note=plain(metric.missing or ""), is_missing=True)
+    text = format_number(metric.value, decimal_places(metric.unit, metric.value))
     if text is None:
-        return Sent(path=path, text=NULL, unit=unit, note="what the source sent is no figure", is_missing=True)
-    counted = f", n={datum.count}" if datum.count is not None else ""
-    note = f"{age(datum.as_of, now)}, {plain(datum.source)}{counted}"
-    return Sent(path=path, text=text, value=float(text), unit=unit, note=note)
+        return PromptField(path=path, text=NULL, unit=unit, note="what the source sent is no figure", is_missing=True)
+    counted = f", n={metric.count}" if metric.count is not None else ""
+    note = f"{format_age(metric.as_of, now)}, {plain(metric.source)}{counted}"
+    return PromptField(path=path, text=text, value=float(text), unit=unit, note=note)
 
 
-def figure_line(sheet: Sheet, path: str, datum: Datum, now: datetime) -> str:
-    sent = figure(path, datum, now)
-    if sent.is_missing:
-        return sheet.line(sent, sent.unit, quoted(sent.note))
-    counted = f" n={datum.count}" if datum.count is not None else ""
-    return sheet.line(sent, sent.unit, age(datum.as_of, now), quoted(datum.source) + counted)
+def write_figure(sheet: FieldCollector, path: str, metric: Metric, now: datetime) -> str:
+    field = build_figure_field(path, metric, now)
+    if field.is_missing:
+        return sheet.add_line(field, field.unit, quote_text(field.note))
+    counted = f" n={metric.count}" if metric.count is not None else ""
+    return sheet.add_line(field, field.unit, format_age(metric.as_of, now), quote_text(metric.source) + counted)
 
 
-def market(sheet: Sheet, briefing: Briefing) -> list[str]:
-    return [figure_line(sheet, path, datum, briefing.as_of) for path, datum in briefing.figures.items()] or ["none"]
+def write_market_section(sheet: FieldCollector, briefing: Briefing) -> list[str]:
+    return [write_figure(sheet, path, metric, briefing.as_of) for path, metric in briefing.figures.items()] or ["none"]
 
 
-def spot(sheet: Sheet, briefing: Briefing) -> list[str]:
+def write_spot_section(sheet: FieldCollector, briefing: Briefing) -> list[str]:
     """The one figure without which no strike says anything."""
     path = "market.spot"
-    datum = briefing.figures.get(path, Datum(value=None, unit="dollars", source="", missing="not collected"))
-    return [figure_line(sheet, path, datum, briefing.as_of)]
+    metric = briefing.figures.get(path, Metric(value=None, unit="dollars", source="", missing="not collected"))
+    return [write_figure(sheet, path, metric, briefing.as_of)]
 
 
 # The moment, the plan, bars.
 
 
-def moment(briefing: Briefing) -> list[str]:
+def write_moment_section(briefing: Briefing) -> list[str]:
     """What is decided on, the session, and of when the quotes are."""
-    lines = [f"underlying: {ticker(briefing.underlying)}", f"session: {session_of(briefing.as_of)}"]
-    datum = briefing.figures.get("market.spot")
-    if datum is None or datum.as_of is None:
+    lines = [f"underlying: {format_ticker(briefing.underlying)}", f"session: {describe_session(briefing.as_of)}"]
+    metric = briefing.figures.get("market.spot")
+    if metric is None or metric.as_of is None:
         return [*lines, "quotes: of an unknown time"]
-    return [*lines, f"quotes: of {stamp(datum.as_of)}, {age(datum.as_of, briefing.as_of)} old, {quoted(datum.source)}"]
+    return [
+        *lines,
+        f"quotes: of {format_timestamp(metric.as_of)}, {format_age(metric.as_of, briefing.as_of)} old, {quote_text(metric.source)}",
+    ]
 
 
-def stamp(instant: datetime) -> str:
+def format_timestamp(instant: datetime) -> str:
     """ISO 8601 with New York's offset, whole seconds."""
-    return new_york(instant).replace(microsecond=0).isoformat()
+    return new_york_time(instant).replace(microsecond=0).isoformat()
 
 
-def session_of(now: datetime) -> str:
+def describe_session(now: datetime) -> str:
     hours = session(market_date(now))
     if hours is None:
-        return f"none today ({closure(market_date(now))})"
-    times = f"options {new_york(hours.open):%H:%M} to {new_york(hours.option_close):%H:%M} New York"
+        return f"none today ({closure_reason(market_date(now))})"
+    times = f"options {new_york_time(hours.open):%H:%M} to {new_york_time(hours.option_close):%H:%M} New York"
     times += ", early close" if hours.is_early else ""
     if now < hours.open:
         return f"not open yet; {times}"
     return f"open; {times}" if now <= hours.option_close else f"over; {times}"
 
 
-def plan(sheet: Sheet, briefing: Briefing, settings: Settings) -> list[str]:
+def write_plan_section(sheet: FieldCollector, briefing: Briefing, settings: Settings) -> list[str]:
     """Expiration and the exits that are planned."""
     today = market_date(briefing.as_of)
     leave = time_exit(briefing.target, today, settings)
@@ -139,16 +142,20 @@ def plan(sheet: Sheet, briefing: Briefing, settings: Settings) -> list[str]:
     exits = settings.exit
     figures = (
         ("plan.dte", str(briefing.dte), "calendar days to the expiration"),
-        ("plan.profit_target", amount(exits.profit_target), "of the credit; bought back once it is earned"),
-        ("plan.stop_multiple", amount(exits.stop_multiple), "closing costs over the credit; then a person is called"),
+        ("plan.profit_target", format_amount(exits.profit_target), "of the credit; bought back once it is earned"),
+        (
+            "plan.stop_multiple",
+            format_amount(exits.stop_multiple),
+            "closing costs over the credit; then a person is called",
+        ),
     )
-    lines = [sheet.line(Sent(path=path, text=text, unit=unit), unit) for path, text, unit in dates]
+    lines = [sheet.add_line(PromptField(path=path, text=text, unit=unit), unit) for path, text, unit in dates]
     for path, text, unit in figures:
-        lines.append(sheet.line(Sent(path=path, text=text, value=float(text), unit=unit), unit))
+        lines.append(sheet.add_line(PromptField(path=path, text=text, value=float(text), unit=unit), unit))
     return lines
 
 
-def checks(sheet: Sheet, settings: Settings) -> list[str]:
+def write_checks_section(sheet: FieldCollector, settings: Settings) -> list[str]:
     """Every rule that can still refuse a choice from the menu, with its limit."""
     knobs, drift, choice = settings.analyst, settings.drift, settings.choice
     figures = (
@@ -174,121 +181,134 @@ def checks(sheet: Sheet, settings: Settings) -> list[str]:
     )
     lines = []
     for name, limit, meaning in figures:
-        text = f"{limit.normalize():f}" if isinstance(limit, Decimal) else number(limit, 4) or NULL
-        sent = Sent(path=f"checks.{name}", text=text, value=float(text), unit=meaning)
-        lines.append(sheet.line(sent, meaning))
-    return [*lines, *(sheet.line(Sent(path=f"checks.{name}", text="yes", unit=said), said) for name, said in words)]
+        text = f"{limit.normalize():f}" if isinstance(limit, Decimal) else format_number(limit, 4) or NULL
+        field = PromptField(path=f"checks.{name}", text=text, value=float(text), unit=meaning)
+        lines.append(sheet.add_line(field, meaning))
+    return [
+        *lines,
+        *(sheet.add_line(PromptField(path=f"checks.{name}", text="yes", unit=rule), rule) for name, rule in words),
+    ]
 
 
-def bars(sheet: Sheet, briefing: Briefing) -> list[str]:
+def write_bars_section(sheet: FieldCollector, briefing: Briefing) -> list[str]:
     lines = []
-    for bar in briefing.bars[-BARS:]:
-        lines.append(sheet.line(_bar(bar)))
+    for bar in briefing.bars[-MAX_BARS:]:
+        lines.append(sheet.add_line(_bar_field(bar)))
     return lines or ["none"]
 
 
-def _bar(bar: DailyBar) -> Sent:
-    texts = [None if value is None else number(value, 2) for value in (bar.high, bar.low, bar.close)]
+def _bar_field(bar: DailyBar) -> PromptField:
+    texts = [None if value is None else format_number(value, 2) for value in (bar.high, bar.low, bar.close)]
     path, text, close = f"bars.{bar.day}", DIVIDER.join(text or NULL for text in texts), texts[-1]
     if close is None:
-        return Sent(path=path, text=text, unit="dollars", note=UNKNOWN, is_missing=True)
-    return Sent(path=path, text=text, value=float(close), unit="dollars", note="high, low, close")
+        return PromptField(path=path, text=text, unit="dollars", note=NOT_SENT, is_missing=True)
+    return PromptField(path=path, text=text, value=float(close), unit="dollars", note="high, low, close")
 
 
 # Events, portfolio, flags.
 
 
-def events(sheet: Sheet, briefing: Briefing) -> list[str]:
+def write_events_section(sheet: FieldCollector, briefing: Briefing) -> list[str]:
     """What is scheduled up to the expiration, where the tables end, and the ex-dates."""
     today = market_date(briefing.as_of)
-    lines = [_event(sheet, event, today) for event in briefing.events[:MOST]]
-    lines += _more(briefing.events)
+    lines = [_write_event(sheet, event, today) for event in briefing.events[:MAX_LINES]]
+    lines += _omitted_line(briefing.events)
     for kind, why in briefing.unknown_events.items():
-        path = sheet.free(f"events.{_word(kind)}.unknown")
-        sent = Sent(path=path, text=NULL, note=plain(why), is_missing=True)
-        lines.append(sheet.line(sent, quoted(why)))
+        path = sheet.unused_path(f"events.{_path_word(kind)}.unknown")
+        field = PromptField(path=path, text=NULL, note=plain(why), is_missing=True)
+        lines.append(sheet.add_line(field, quote_text(why)))
     if not lines:
         lines = [f"none from {today} to {briefing.target}"]
-    return [*lines, *_dividends(sheet, briefing, today)]
+    return [*lines, *_write_dividends(sheet, briefing, today)]
 
 
-def _word(text: str) -> str:
+def _path_word(text: str) -> str:
     """A kind as a piece of a path."""
     return re.sub(r"[^a-z0-9_]", "", text.lower())[:16] or "other"
 
 
-def _event(sheet: Sheet, event: Event, today: date) -> str:
+def _write_event(sheet: FieldCollector, event: ScheduledEvent, today: date) -> str:
     """`events.fomc.2025-10-29 | 14:00 | 23 days away | "source" | "note"`."""
-    time = event.time if event.time is not None and TIME.fullmatch(event.time) else "time unknown"
-    away = (event.day - today).days
-    path = sheet.free(f"events.{_word(event.kind.value)}.{event.day}")
-    more = [f"{away} days away", quoted(event.source)]
-    more += [quoted(event.note)] if event.note else []
+    time = event.time if event.time is not None and TIME_PATTERN.fullmatch(event.time) else "time unknown"
+    days_away = (event.day - today).days
+    path = sheet.unused_path(f"events.{_path_word(event.kind.value)}.{event.day}")
+    more = [f"{days_away} days away", quote_text(event.source)]
+    more += [quote_text(event.note)] if event.note else []
     more += [] if event.is_confirmed else ["not confirmed"]
     note = plain(f"{event.note}, {event.source}" if event.note else event.source)
-    return sheet.line(Sent(path=path, text=time, value=float(away), unit="days away", note=note), *more)
+    return sheet.add_line(PromptField(path=path, text=time, value=float(days_away), unit="days away", note=note), *more)
 
 
-def _dividends(sheet: Sheet, briefing: Briefing, today: date) -> list[str]:
+def _write_dividends(sheet: FieldCollector, briefing: Briefing, today: date) -> list[str]:
     if briefing.dividends is None:
         why = "no source has the ex-dates"
-        return [sheet.line(Sent(path="events.ex_dividend", text=NULL, note=why, is_missing=True), quoted(why))]
+        return [
+            sheet.add_line(PromptField(path="events.ex_dividend", text=NULL, note=why, is_missing=True), quote_text(why))
+        ]
     if not briefing.dividends:
-        until = f"up to {briefing.target}"
-        return [sheet.line(Sent(path="events.ex_dividend", text="none", note=until), until)]
-    lines = _more(briefing.dividends)
-    for dividend in briefing.dividends[:MOST]:
-        text = amount(dividend.amount)
-        path = sheet.free(f"events.ex_dividend.{dividend.ex_date}")
-        sent = Sent(path=path, text=text, value=float(text), unit="dollars a share")
-        lines.append(sheet.line(sent, sent.unit, f"{(dividend.ex_date - today).days} days away"))
+        period = f"up to {briefing.target}"
+        return [sheet.add_line(PromptField(path="events.ex_dividend", text="none", note=period), period)]
+    lines = _omitted_line(briefing.dividends)
+    for dividend in briefing.dividends[:MAX_LINES]:
+        text = format_amount(dividend.amount)
+        path = sheet.unused_path(f"events.ex_dividend.{dividend.ex_date}")
+        field = PromptField(path=path, text=text, value=float(text), unit="dollars a share")
+        lines.append(sheet.add_line(field, field.unit, f"{(dividend.ex_date - today).days} days away"))
     return lines
 
 
-def portfolio(sheet: Sheet, briefing: Briefing) -> list[str]:
+def write_portfolio_section(sheet: FieldCollector, briefing: Briefing) -> list[str]:
     """Open spreads and what they risk, as shares of the account: no dollars of it, no number of it."""
-    worth = briefing.net_liquidation
+    net_liquidation = briefing.net_liquidation
     lines = [
-        _held(sheet, f"portfolio.{place}", held, briefing) for place, held in enumerate(briefing.held[:MOST], start=1)
+        _write_holding(sheet, f"portfolio.{place}", holding, briefing)
+        for place, holding in enumerate(briefing.held[:MAX_LINES], start=1)
     ]
-    lines += _more(briefing.held)
+    lines += _omitted_line(briefing.held)
     if not lines:
         lines = ["no spread is open"]
     unit = "of the account: most that all open spreads can lose"
-    share = _share(briefing.open_risk, worth)
+    share = _account_share(briefing.open_risk, net_liquidation)
     if share is None:
         why = "the value of the account is not known"
-        return [*lines, sheet.line(Sent(path="portfolio.open_risk", text=NULL, note=why, is_missing=True), quoted(why))]
-    return [*lines, sheet.line(Sent(path="portfolio.open_risk", text=share, value=float(share), unit=unit), unit)]
+        return [
+            *lines,
+            sheet.add_line(PromptField(path="portfolio.open_risk", text=NULL, note=why, is_missing=True), quote_text(why)),
+        ]
+    return [
+        *lines,
+        sheet.add_line(PromptField(path="portfolio.open_risk", text=share, value=float(share), unit=unit), unit),
+    ]
 
 
-def _held(sheet: Sheet, path: str, held: Held, briefing: Briefing) -> str:
-    right = RIGHTS.get(held.strategy, "spread")
-    name = f"{ticker(held.underlying)} {right} {strike(held.short_strike)}/{strike(held.long_strike)}"
-    days = f"{days_to_expiration(held.expiration, market_date(briefing.as_of))} days left"
-    share = _share(held.max_loss, briefing.net_liquidation)
-    return sheet.line(
-        Sent(path=path, text=name, note=f"{held.expiration}, {days}"),
-        held.expiration.isoformat(),
+def _write_holding(sheet: FieldCollector, path: str, holding: OpenSpread, briefing: Briefing) -> str:
+    right = RIGHT_NAMES.get(holding.strategy, "spread")
+    name = f"{format_ticker(holding.underlying)} {right} {format_strike(holding.short_strike)}/{format_strike(holding.long_strike)}"
+    days = f"{days_to_expiration(holding.expiration, market_date(briefing.as_of))} days left"
+    share = _account_share(holding.max_loss, briefing.net_liquidation)
+    return sheet.add_line(
+        PromptField(path=path, text=name, note=f"{holding.expiration}, {days}"),
+        holding.expiration.isoformat(),
         days,
-        f"credit {amount(held.credit)}",
+        f"credit {format_amount(holding.credit)}",
         f"can lose {share} of the account" if share is not None else "risk unknown",
     )
 
 
-def _share(dollars: Decimal, worth: Decimal | None) -> str | None:
+def _account_share(dollars: Decimal, net_liquidation: Decimal | None) -> str | None:
     """Four decimals; None without an account's value."""
-    return amount(dollars / worth, 4) if worth is not None and worth > 0 else None
+    return format_amount(dollars / net_liquidation, 4) if net_liquidation is not None and net_liquidation > 0 else None
 
 
-def flags(sheet: Sheet, texts: Sequence[str]) -> list[str]:
+def write_flags_section(sheet: FieldCollector, texts: Sequence[str]) -> list[str]:
     """What a reader must know about the data, one quoted line each."""
     lines = [
-        sheet.line(Sent(path=f"flags.{place}", text=quoted(text))) for place, text in enumerate(texts[:MOST], start=1)
+        sheet.add_line(PromptField(path=f"flags.{place}", text=quote_text(text)))
+        for place, text in enumerate(texts[:MAX_LINES], start=1)
     ]
-    return [*lines, *_more(texts)] or ["none"]
+    return [*lines, *_omitted_line(texts)] or ["none"]
 
 
-def _more(shown: Sequence[object]) -> list[str]:
+def _omitted_line(entries: Sequence[object]) -> list[str]:
     """How many of a list are left out, so that nothing goes in silence."""
-    return [f"{len(shown) - MOST} more are not shown"] if len(shown) > MOST else []
+    return [f"{len(entries) - MAX_LINES} more are not shown"] if len(entries) > MAX_LINES else []

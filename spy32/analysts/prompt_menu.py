@@ -4,17 +4,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from spy32.analysts.prompt_fields import RIGHTS, UNKNOWN, Sheet
-from spy32.analysts.prompt_text import (
+from spy32.analysts.prompt_fields import NOT_SENT, RIGHT_NAMES, FieldCollector
+from spy32.analysts.prompt_format import (
     DIVIDER,
     NULL,
-    amount,
-    number,
-    strike,
+    format_amount,
+    format_number,
+    format_strike,
 )
-from spy32.analysts.rendered import Sent
+from spy32.analysts.rendered_prompt import PromptField
 from spy32.domain.briefing import Briefing
-from spy32.domain.trading import MULTIPLIER, Candidate, Strategy
+from spy32.domain.spreads import MULTIPLIER, Candidate, Strategy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,109 +22,109 @@ class Cell:
     """One figure of a candidate. Without text it is missing."""
 
     text: str | None
-    note: str = UNKNOWN
+    note: str = NOT_SENT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class ColumnInputs:
     """What some columns need beside the candidate."""
 
     spot: float | None
     expected_move: float | None
 
 
-Read = Callable[[Candidate, Scene], Cell]
+CellReader = Callable[[Candidate, ColumnInputs], Cell]
 
 
-def _money(value: Decimal) -> Cell:
-    return Cell(text=amount(value))
+def _money_cell(value: Decimal) -> Cell:
+    return Cell(text=format_amount(value))
 
 
-def _float(value: float | None, digits: int, why: str = UNKNOWN) -> Cell:
-    return Cell(text=None if value is None else number(value, digits), note=why)
+def _number_cell(value: float | None, digits: int, why: str = NOT_SENT) -> Cell:
+    return Cell(text=None if value is None else format_number(value, digits), note=why)
 
 
-def _count(value: int | None) -> Cell:
+def _count_cell(value: int | None) -> Cell:
     return Cell(text=None if value is None else str(value))
 
 
-def _ask(candidate: Candidate, _scene: Scene) -> Cell:
+def _ask_cell(candidate: Candidate, _inputs: ColumnInputs) -> Cell:
     """What buying the spread back costs at once: the short leg's ask less the long leg's bid."""
     ask, bid = candidate.short.quote.ask, candidate.long.quote.bid
-    return _float(None if ask is None or bid is None else ask - bid, 2)
+    return _number_cell(None if ask is None or bid is None else ask - bid, 2)
 
 
-def _outside(candidate: Candidate, scene: Scene) -> float | None:
+def _otm_points(candidate: Candidate, inputs: ColumnInputs) -> float | None:
     """Points from the spot to the short strike, positive when it is out of the money."""
-    if scene.spot is None:
+    if inputs.spot is None:
         return None
-    away = float(candidate.spread.short.strike) - scene.spot
-    return -away if candidate.spread.strategy is Strategy.PUT_CREDIT else away
+    points = float(candidate.spread.short.strike) - inputs.spot
+    return -points if candidate.spread.strategy is Strategy.PUT_CREDIT else points
 
 
-def _distance(candidate: Candidate, scene: Scene) -> Cell:
-    away = _outside(candidate, scene)
-    good = away is not None and scene.spot is not None and scene.spot > 0
-    return _float(away / scene.spot if good else None, 4, "the spot is missing")  # type: ignore[operator]
+def _otm_distance_cell(candidate: Candidate, inputs: ColumnInputs) -> Cell:
+    points = _otm_points(candidate, inputs)
+    is_known = points is not None and inputs.spot is not None and inputs.spot > 0
+    return _number_cell(points / inputs.spot if is_known else None, 4, "the spot is missing")  # type: ignore[operator]
 
 
-def _distance_moves(candidate: Candidate, scene: Scene) -> Cell:
-    away, move = _outside(candidate, scene), scene.expected_move
-    good = away is not None and move is not None and move > 0
-    return _float(away / move if good else None, 2, "the expected move is missing")  # type: ignore[operator]
+def _otm_moves_cell(candidate: Candidate, inputs: ColumnInputs) -> Cell:
+    points, move = _otm_points(candidate, inputs), inputs.expected_move
+    is_known = points is not None and move is not None and move > 0
+    return _number_cell(points / move if is_known else None, 2, "the expected move is missing")  # type: ignore[operator]
 
 
-COLUMNS: Mapping[str, tuple[str, Read]] = {
-    "type": ("", lambda c, _: Cell(text=RIGHTS[c.spread.strategy])),
-    "short": ("dollars", lambda c, _: Cell(text=strike(c.spread.short.strike))),
-    "long": ("dollars", lambda c, _: Cell(text=strike(c.spread.long.strike))),
-    "width": ("points", lambda c, _: Cell(text=strike(c.spread.width))),
-    "bid": ("dollars a share", lambda c, _: _money(c.natural)),
-    "mid": ("dollars a share", lambda c, _: _money(c.mid)),
-    "ask": ("dollars a share", _ask),
-    "least": ("dollars a share", lambda c, _: _money(c.floor)),
-    "credit_to_width": ("fraction", lambda c, _: Cell(text=amount(c.mid / c.spread.width, 3))),
-    "max_profit": ("dollars a contract", lambda c, _: _money(c.mid * MULTIPLIER - c.costs)),
-    "max_loss": ("dollars a contract", lambda c, _: _money(c.max_loss)),
-    "breakeven": ("dollars", lambda c, _: _money(c.breakevens[0])),
-    "distance": ("fraction", _distance),
-    "distance_moves": ("expected moves", _distance_moves),
-    "short_delta": ("", lambda c, _: _float(c.short_delta, 3)),
-    "theta": ("dollars a share and day", lambda c, _: _float(c.greeks.theta, 4)),
-    "vega": ("dollars a share and volatility point", lambda c, _: _float(c.greeks.vega, 3)),
-    "p_profit": ("probability", lambda c, _: _float(c.pop_market, 3)),
-    "p_worthless": ("probability", lambda c, _: _float(c.p_worthless, 3)),
-    "ev": ("dollars a contract", lambda c, _: _float(c.ev.market_expiry, 2, "not computed")),
-    "short_oi": ("contracts", lambda c, _: _count(c.short.quote.open_interest)),
-    "long_oi": ("contracts", lambda c, _: _count(c.long.quote.open_interest)),
-    "short_volume": ("contracts", lambda c, _: _count(c.short.quote.volume)),
-    "long_volume": ("contracts", lambda c, _: _count(c.long.quote.volume)),
-    "fees": ("dollars a contract", lambda c, _: _money(c.costs)),
+COLUMNS: Mapping[str, tuple[str, CellReader]] = {
+    "type": ("", lambda c, _: Cell(text=RIGHT_NAMES[c.spread.strategy])),
+    "short": ("dollars", lambda c, _: Cell(text=format_strike(c.spread.short.strike))),
+    "long": ("dollars", lambda c, _: Cell(text=format_strike(c.spread.long.strike))),
+    "width": ("points", lambda c, _: Cell(text=format_strike(c.spread.width))),
+    "bid": ("dollars a share", lambda c, _: _money_cell(c.natural)),
+    "mid": ("dollars a share", lambda c, _: _money_cell(c.mid)),
+    "ask": ("dollars a share", _ask_cell),
+    "least": ("dollars a share", lambda c, _: _money_cell(c.floor)),
+    "credit_to_width": ("fraction", lambda c, _: Cell(text=format_amount(c.mid / c.spread.width, 3))),
+    "max_profit": ("dollars a contract", lambda c, _: _money_cell(c.mid * MULTIPLIER - c.costs)),
+    "max_loss": ("dollars a contract", lambda c, _: _money_cell(c.max_loss)),
+    "breakeven": ("dollars", lambda c, _: _money_cell(c.breakevens[0])),
+    "distance": ("fraction", _otm_distance_cell),
+    "distance_moves": ("expected moves", _otm_moves_cell),
+    "short_delta": ("", lambda c, _: _number_cell(c.short_delta, 3)),
+    "theta": ("dollars a share and day", lambda c, _: _number_cell(c.greeks.theta, 4)),
+    "vega": ("dollars a share and volatility point", lambda c, _: _number_cell(c.greeks.vega, 3)),
+    "p_profit": ("probability", lambda c, _: _number_cell(c.pop_market, 3)),
+    "p_worthless": ("probability", lambda c, _: _number_cell(c.p_worthless, 3)),
+    "ev": ("dollars a contract", lambda c, _: _number_cell(c.ev.market_expiry, 2, "not computed")),
+    "short_oi": ("contracts", lambda c, _: _count_cell(c.short.quote.open_interest)),
+    "long_oi": ("contracts", lambda c, _: _count_cell(c.long.quote.open_interest)),
+    "short_volume": ("contracts", lambda c, _: _count_cell(c.short.quote.volume)),
+    "long_volume": ("contracts", lambda c, _: _count_cell(c.long.quote.volume)),
+    "fees": ("dollars a contract", lambda c, _: _money_cell(c.costs)),
 }
 """Unit and figure of each column that a version may show."""
 
 
-def scene_of(briefing: Briefing) -> Scene:
+def build_column_inputs(briefing: Briefing) -> ColumnInputs:
     def value(path: str) -> float | None:
-        datum = briefing.figures.get(path)
-        return None if datum is None else datum.value
+        metric = briefing.figures.get(path)
+        return None if metric is None else metric.value
 
-    return Scene(spot=value("market.spot"), expected_move=value("market.expected_move"))
+    return ColumnInputs(spot=value("market.spot"), expected_move=value("market.expected_move"))
 
 
-def menu_row(sheet: Sheet, candidate: Candidate, columns: Sequence[str], scene: Scene) -> str:
+def write_menu_row(sheet: FieldCollector, candidate: Candidate, columns: Sequence[str], inputs: ColumnInputs) -> str:
     """`K7Q2 | put | 640 | ...`, with a field for each cell."""
     cells = [candidate.id]
     for name in columns:
-        unit, read = COLUMNS[name]
-        cell = read(candidate, scene)
-        sheet.add(_cell(f"menu.{candidate.id}.{name}", unit, cell))
+        unit, read_cell = COLUMNS[name]
+        cell = read_cell(candidate, inputs)
+        sheet.add(_cell_field(f"menu.{candidate.id}.{name}", unit, cell))
         cells.append(cell.text if cell.text is not None else NULL)
     return DIVIDER.join(cells)
 
 
-def _cell(path: str, unit: str, cell: Cell) -> Sent:
+def _cell_field(path: str, unit: str, cell: Cell) -> PromptField:
     if cell.text is None:
-        return Sent(path=path, text=NULL, unit=unit, note=cell.note, is_missing=True)
+        return PromptField(path=path, text=NULL, unit=unit, note=cell.note, is_missing=True)
     value = float(cell.text) if cell.text[-1].isdigit() else None
-    return Sent(path=path, text=cell.text, value=value, unit=unit)
+    return PromptField(path=path, text=cell.text, value=value, unit=unit)

@@ -5,65 +5,67 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from spy32.analysts.answer import judge
+from spy32.analysts.answer import parse_answer
 from spy32.analysts.grok import GrokAnalyst, Render
-from spy32.clients.xai import Told
-from spy32.domain.asking import Asked, Attempt, Checked, Heard
-from spy32.domain.deciding import Recommendation
+from spy32.clients.xai import ModelReply
+from spy32.domain.model_calls import ModelCall, ModelRequest, ModelResponse, ResponseCheck
+from spy32.domain.proposals import Recommendation
 from spy32.settings import Settings
 from spy32.settings.services import Xai
 
-NO_LIMIT = 10**6
-UNASKED = frozenset({"budget", "effort"})
+BUDGET_FACTOR = 10**6
+FAILURES_WITHOUT_REQUEST = frozenset({"budget", "effort"})
 """Failures before anything was asked: there is no answer to hear again."""
 
 
 class RecordedModel:
     """Answers the requests of one choice in the order of then; `differences` names each that is not the same."""
 
-    def __init__(self, asked: Sequence[Asked]) -> None:
-        self._asked = list(asked)
-        self._last: Asked | None = None
+    def __init__(self, calls: Sequence[ModelCall]) -> None:
+        self._asked = list(calls)
+        self._last: ModelCall | None = None
         self.differences: list[str] = []
 
-    def tell(self, body: str, seconds: float) -> Told:
+    def ask_model(self, body: str, seconds: float) -> ModelReply:
         """What was heard then; the time is not used."""
         if not self._asked:
             self.differences.append("one more request than then")
-            return Told(heard=Heard(outcome="unreachable", detail="nothing more is on record"), wait=None)
-        then = self._last = self._asked.pop(0)
-        if then.attempt.request != body:
-            self.differences.append(f"request {then.id} is another one now")
-        heard = then.heard or Heard(outcome="unreachable", detail="it was never answered")
-        return Told(heard=heard, wait=0.0)
+            return ModelReply(response=ModelResponse(outcome="unreachable", detail="nothing more is on record"), wait=None)
+        call = self._last = self._asked.pop(0)
+        if call.attempt.request != body:
+            self.differences.append(f"request {call.id} is another one now")
+        response = call.heard or ModelResponse(outcome="unreachable", detail="it was never answered")
+        return ModelReply(response=response, wait=0.0)
 
-    def compare(self, checked: Checked) -> None:
+    def compare(self, checked: ResponseCheck) -> None:
         """What the checks make of the last answer now, beside what they made of it then, if that is on record."""
-        then = self._last.checked if self._last is not None else None
-        if self._last is not None and then not in (None, checked):
-            self.differences.append(f"the checks of request {self._last.id} said {_told(then)}, now {_told(checked)}")
+        earlier = self._last.checked if self._last is not None else None
+        if self._last is not None and earlier not in (None, checked):
+            self.differences.append(
+                f"the checks of request {self._last.id} said {_describe_check(earlier)}, now {_describe_check(checked)}"
+            )
 
 
-def _told(checked: Checked | None) -> str:
+def _describe_check(checked: ResponseCheck | None) -> str:
     assert checked is not None
     at = f"at {checked.check}" if checked.check else ""
     parts = (checked.decision, checked.candidate_id, at, f"(parser {checked.parser})", *checked.vetoes, *checked.marks)
     return " ".join(part for part in parts if part)
 
 
-class Unwritten:
+class NullJournal:
     """A journal that keeps nothing: what is heard again costs nothing."""
 
     def __init__(self, model: RecordedModel) -> None:
         self._model = model
 
-    def begin_attempt(self, run_id: int, attempt: Attempt, at: datetime) -> int:
+    def begin_attempt(self, run_id: int, attempt: ModelRequest, at: datetime) -> int:
         return 0
 
-    def end_attempt(self, attempt_id: int, heard: Heard, at: datetime) -> None:
+    def end_attempt(self, attempt_id: int, response: ModelResponse, at: datetime) -> None:
         """Nothing."""
 
-    def check_attempt(self, attempt_id: int, checked: Checked, at: datetime) -> None:
+    def check_attempt(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None:
         self._model.compare(checked)
 
     def spent_since(self, since: datetime) -> int:
@@ -73,9 +75,9 @@ class Unwritten:
         return 0
 
 
-def analyst_of_then(  # noqa: PLR0913 - the parts of an analyst
+def build_replay_analyst(  # noqa: PLR0913 - the parts of an analyst
     answer: Recommendation,
-    asked: Sequence[Asked],
+    calls: Sequence[ModelCall],
     render: Render,
     settings: Settings,
     *,
@@ -84,25 +86,25 @@ def analyst_of_then(  # noqa: PLR0913 - the parts of an analyst
     monotonic: Callable[[], float],
 ) -> tuple[GrokAnalyst, RecordedModel]:
     """The analyst that gave `answer`, as it was set, hearing `asked` again."""
-    model = RecordedModel(asked)
-    first = asked[0].attempt
+    model = RecordedModel(calls)
+    first = calls[0].attempt
     limit = int(json.loads(first.request)["max_output_tokens"])
     xai = replace(
         Xai(),
         model=first.model,
         effort=first.effort,
         accepts=(first.effort,) if first.effort != "model" else (),
-        attempts=max(one.attempt.attempt for one in asked),
+        attempts=max(call.attempt.attempt for call in calls),
         max_output_tokens=limit,
         strict_model=answer.failure == "other_model",
     )
     analyst = GrokAnalyst(
         client=model,
         render=render,
-        judge=judge,
-        xai=replace(xai, run_budget=xai.run_budget * NO_LIMIT, month_budget=xai.month_budget * NO_LIMIT),
+        judge=parse_answer,
+        xai=replace(xai, run_budget=xai.run_budget * BUDGET_FACTOR, month_budget=xai.month_budget * BUDGET_FACTOR),
         knobs=settings.analyst,
-        journal=Unwritten(model),
+        journal=NullJournal(model),
         run_id=0,
         role=first.role,
         seed=seed,

@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 from spy32.domain.briefing import Briefing
-from spy32.domain.deciding import Decision, Recommendation
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.trading import Candidate, Menu, Strategy
+from spy32.domain.proposals import Decision, Recommendation
+from spy32.domain.spreads import Candidate, Menu, Strategy
 from spy32.rules.pricing import REFERENCE_SPOT
 from spy32.settings import Settings
 

@@ -27,16 +27,16 @@ from decimal import Decimal
 from math import isfinite
 
 from spy32.domain.briefing import Briefing
-from spy32.domain.deciding import Cited, Decision, Recommendation
-from spy32.domain.market import Datum, MarketSnapshot
-from spy32.domain.trading import Candidate, Menu, Strategy
+from spy32.domain.market import MarketSnapshot, Metric
+from spy32.domain.proposals import Citation, Decision, Recommendation
+from spy32.domain.spreads import Candidate, Menu, Strategy
 from spy32.rules.pricing import REFERENCE_SPOT
 from spy32.settings import Settings
 
 SPOT, AVERAGE, MOMENTUM = "market.spot", "market.sma_50", "market.momentum_20d"
 SLOPE, RANK, VIX = "market.vix_over_vix3m", "market.iv_rank", "market.vix"
-NEEDED = (SPOT, AVERAGE, MOMENTUM, SLOPE, RANK, VIX)
-STEEPEST = 1.0
+REQUIRED_FIGURES = (SPOT, AVERAGE, MOMENTUM, SLOPE, RANK, VIX)
+MAX_TERM_RATIO = 1.0
 CAREFUL_DELTA = 0.16
 LOW_RANK = 0.20
 HIGH_VIX = 25.0
@@ -44,7 +44,7 @@ SIDES = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class TrendFigures:
     """The figures that the rule goes by. Dollars, ratios; `rank` is a fraction, `vix` in per cent."""
 
     spot: float
@@ -55,7 +55,7 @@ class Seen:
     vix: float
 
     @classmethod
-    def of(cls, known: Mapping[str, float]) -> "Seen":
+    def build(cls, known: Mapping[str, float]) -> "TrendFigures":
         return cls(
             spot=known[SPOT],
             average=known[AVERAGE],
@@ -92,62 +92,64 @@ class TrendAnalyst:
         return "trend"
 
     def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
-        known = _known(briefing.figures)
-        missing = [path for path in NEEDED if path not in known]
+        known = _usable_figures(briefing.figures)
+        missing = [path for path in REQUIRED_FIGURES if path not in known]
         if missing:
-            why = _why(briefing.figures, missing[0])
+            why = _missing_reason(briefing.figures, missing[0])
             others = f" ({', '.join(missing[1:])} too)" if missing[1:] else ""
             return self._abstention(f"{missing[0]} is missing: {why}{others}", briefing, tuple(known))
-        seen = Seen.of(known)
-        if not seen.slope <= STEEPEST:
-            reason = f"VIX over VIX3M is {seen.slope:.3f}: near volatility is dearer than far"
+        figures = TrendFigures.build(known)
+        if not figures.slope <= MAX_TERM_RATIO:
+            reason = f"VIX over VIX3M is {figures.slope:.3f}: near volatility is dearer than far"
             return self._abstention(reason, briefing, (SLOPE,))
-        side = seen.side
+        side = figures.side
         if side is None:
             reason = (
-                f"no clear trend: spot {seen.spot:.2f} against a 50-day average of {seen.average:.2f}, momentum of 20 "
-                f"days {seen.momentum:+.2f}"
+                f"no clear trend: spot {figures.spot:.2f} against a 50-day average of {figures.average:.2f}, momentum of 20 "
+                f"days {figures.momentum:+.2f}"
             )
             return self._abstention(reason, briefing, (SPOT, AVERAGE, MOMENTUM))
-        there = menu.side(side)
-        if not there:
+        candidates = menu.side(side)
+        if not candidates:
             reason = f"the trend asks for a {SIDES[side]} spread, and none is on the menu"
             return self._abstention(reason, briefing, (SPOT, AVERAGE, MOMENTUM))
-        return self._trade(self._nearest(there, seen, snapshot.spot), seen, briefing)
+        return self._recommend(self._nearest_candidate(candidates, figures, snapshot.spot), figures, briefing)
 
-    def _aim(self, seen: Seen) -> float:
-        return min(self._choice.rule_delta, CAREFUL_DELTA) if seen.caution else self._choice.rule_delta
+    def _target_delta(self, figures: TrendFigures) -> float:
+        return min(self._choice.rule_delta, CAREFUL_DELTA) if figures.caution else self._choice.rule_delta
 
-    def _nearest(self, there: tuple[Candidate, ...], seen: Seen, spot: float) -> Candidate:
-        aim = self._aim(seen)
+    def _nearest_candidate(self, candidates: tuple[Candidate, ...], figures: TrendFigures, spot: float) -> Candidate:
+        target_delta = self._target_delta(figures)
         width = self._choice.rule_width * Decimal(str(spot)) / REFERENCE_SPOT
         # Of two equally near it takes the less exposed one: lower delta, narrower width, strike farther out.
         return min(
-            there,
-            key=lambda one: (
-                abs(one.short_delta - aim),
-                one.short_delta,
-                abs(one.spread.width - width),
-                one.spread.width,
-                one.spread.short.strike * (1 if one.spread.strategy is Strategy.PUT_CREDIT else -1),
+            candidates,
+            key=lambda candidate: (
+                abs(candidate.short_delta - target_delta),
+                candidate.short_delta,
+                abs(candidate.spread.width - width),
+                candidate.spread.width,
+                candidate.spread.short.strike * (1 if candidate.spread.strategy is Strategy.PUT_CREDIT else -1),
             ),
         )
 
-    def _trade(self, chosen: Candidate, seen: Seen, briefing: Briefing) -> Recommendation:
+    def _recommend(self, chosen: Candidate, figures: TrendFigures, briefing: Briefing) -> Recommendation:
         spread, side = chosen.spread, SIDES[chosen.spread.strategy]
-        above = "above" if side == "put" else "below"
-        aimed = f"aimed at {self._aim(seen):.2f}" + (f" since {seen.caution}" if seen.caution else "")
+        direction = "above" if side == "put" else "below"
+        target_text = f"aimed at {self._target_delta(figures):.2f}" + (
+            f" since {figures.caution}" if figures.caution else ""
+        )
         return Recommendation(
             analyst=self.name,
             decision=Decision.TRADE,
             candidate_id=chosen.id,
-            reason=f"the {spread.short.strike}/{spread.long.strike} {side} spread: spot {above} its 50-day average and "
-            f"momentum of 20 days {seen.momentum:+.2f}; short delta {chosen.short_delta:.3f}, {aimed}",
-            analysis=f"Spot {seen.spot:.2f}, 50-day average {seen.average:.2f}. VIX {seen.vix:.1f}, over VIX3M "
-            f"{seen.slope:.3f}; IV rank {seen.rank:.2f}. Credit {chosen.mid} at the mid, maximum loss "
+            reason=f"the {spread.short.strike}/{spread.long.strike} {side} spread: spot {direction} its 50-day average and "
+            f"momentum of 20 days {figures.momentum:+.2f}; short delta {chosen.short_delta:.3f}, {target_text}",
+            analysis=f"Spot {figures.spot:.2f}, 50-day average {figures.average:.2f}. VIX {figures.vix:.1f}, over VIX3M "
+            f"{figures.slope:.3f}; IV rank {figures.rank:.2f}. Credit {chosen.mid} at the mid, maximum loss "
             f"{chosen.max_loss:.2f} a contract.",
-            evidence=(*NEEDED, f"menu.{chosen.id}.short_delta"),
-            cited=_cited(briefing, NEEDED),
+            evidence=(*REQUIRED_FIGURES, f"menu.{chosen.id}.short_delta"),
+            cited=_cite_figures(briefing, REQUIRED_FIGURES),
             probability=chosen.pop_market,
             market_bias="bullish" if side == "put" else "bearish",
         )
@@ -159,26 +161,28 @@ class TrendAnalyst:
             candidate_id=None,
             reason=reason,
             evidence=paths,
-            cited=_cited(briefing, paths),
+            cited=_cite_figures(briefing, paths),
         )
 
 
-def _known(figures: Mapping[str, Datum]) -> dict[str, float]:
+def _usable_figures(figures: Mapping[str, Metric]) -> dict[str, float]:
     """The figures that are needed and there, in order; a rank in per cent as a fraction."""
     known = {}
-    for path in NEEDED:
-        datum = figures.get(path)
-        if datum is not None and datum.value is not None and isfinite(datum.value):
-            in_percent = path == RANK and datum.unit.startswith("percent")
-            known[path] = datum.value / 100 if in_percent else datum.value
+    for path in REQUIRED_FIGURES:
+        metric = figures.get(path)
+        if metric is not None and metric.value is not None and isfinite(metric.value):
+            in_percent = path == RANK and metric.unit.startswith("percent")
+            known[path] = metric.value / 100 if in_percent else metric.value
     return known
 
 
-def _why(figures: Mapping[str, Datum], path: str) -> str:
-    datum = figures.get(path)
-    return "not collected" if datum is None else datum.missing or "what came is no number"
+def _missing_reason(figures: Mapping[str, Metric], path: str) -> str:
+    metric = figures.get(path)
+    return "not collected" if metric is None else metric.missing or "what came is no number"
 
 
-def _cited(briefing: Briefing, paths: tuple[str, ...]) -> tuple[Cited, ...]:
+def _cite_figures(briefing: Briefing, paths: tuple[str, ...]) -> tuple[Citation, ...]:
     known = [(path, briefing.figures[path]) for path in paths]
-    return tuple(Cited(path=path, value=f"{one.value:g}", unit=one.unit, note=one.source) for path, one in known)
+    return tuple(
+        Citation(path=path, value=f"{metric.value:g}", unit=metric.unit, note=metric.source) for path, metric in known
+    )

@@ -17,14 +17,14 @@ from dataclasses import replace
 from decimal import Decimal
 from statistics import median
 
-from spy32.domain.deciding import Decision, Recommendation
-from spy32.domain.trading import Candidate, Menu, Strategy
+from spy32.domain.proposals import Decision, Recommendation
+from spy32.domain.spreads import Candidate, Menu, Strategy
 
 ABSTAIN, FAILED = "abstain", "failed"
 CONFLICT = "conflicting_evidence"
 
 
-def tally(samples: Sequence[Recommendation], menu: Menu) -> dict[str, int]:
+def count_votes(samples: Sequence[Recommendation], menu: Menu) -> dict[str, int]:
     """Samples by what they chose, most first. An id that is not on the menu is no choice."""
     counts: dict[str, int] = {}
     for sample in samples:
@@ -51,19 +51,21 @@ def winner(votes: Mapping[str, int], menu: Menu, quorum: float) -> str | None:
     trades, abstentions = sum(voted.values()), votes.get(ABSTAIN, 0)
     if total and reaches(abstentions):
         return None if reaches(trades) else ABSTAIN
-    side = _side(voted)
+    side = _winning_side(voted)
     if side is None:
         return None
-    ours = {candidate: count for candidate, count in voted.items() if candidate.spread.strategy is side}
-    alone = [candidate for candidate, count in ours.items() if reaches(count)]
-    if len(alone) == 1:
-        return alone[0].id
-    nearest = _nearest(ours)
-    near = _neighbours(nearest, menu)
-    return nearest.id if reaches(sum(count for one, count in ours.items() if _strike(one) in near)) else None
+    side_votes = {candidate: count for candidate, count in voted.items() if candidate.spread.strategy is side}
+    majorities = [candidate for candidate, count in side_votes.items() if reaches(count)]
+    if len(majorities) == 1:
+        return majorities[0].id
+    nearest = _median_candidate(side_votes)
+    near = _neighbour_strikes(nearest, menu)
+    return (
+        nearest.id if reaches(sum(count for item, count in side_votes.items() if _short_strike(item) in near)) else None
+    )
 
 
-def _side(voted: Mapping[Candidate, int]) -> Strategy | None:
+def _winning_side(voted: Mapping[Candidate, int]) -> Strategy | None:
     """The side that the votes are for; None when there is none, or more than a stray vote for the other."""
     counts: dict[Strategy, int] = {}
     for candidate, count in voted.items():
@@ -75,63 +77,73 @@ def _side(voted: Mapping[Candidate, int]) -> Strategy | None:
     return ranked[0][0] if others <= 1 and others < ranked[0][1] else None
 
 
-def _nearest(ours: Mapping[Candidate, int]) -> Candidate:
+def _median_candidate(side_votes: Mapping[Candidate, int]) -> Candidate:
     """The voted entry nearest the median short strike of the votes."""
-    middle = median(_strike(candidate) for candidate, count in ours.items() for _ in range(count))
+    middle = median(_short_strike(candidate) for candidate, count in side_votes.items() for _ in range(count))
     return min(
-        ours,
-        key=lambda one: (abs(_strike(one) - middle), -ours[one], one.short_delta, one.spread.width, one.id),
+        side_votes,
+        key=lambda entry: (
+            abs(_short_strike(entry) - middle),
+            -side_votes[entry],
+            entry.short_delta,
+            entry.spread.width,
+            entry.id,
+        ),
     )
 
 
-def _neighbours(chosen: Candidate, menu: Menu) -> frozenset[Decimal]:
+def _neighbour_strikes(chosen: Candidate, menu: Menu) -> frozenset[Decimal]:
     """The short strike of this entry and the next ones up and down on its side of the menu."""
-    strikes = sorted({_strike(candidate) for candidate in menu.side(chosen.spread.strategy)})
-    place = strikes.index(_strike(chosen))
+    strikes = sorted({_short_strike(candidate) for candidate in menu.side(chosen.spread.strategy)})
+    place = strikes.index(_short_strike(chosen))
     return frozenset(strikes[max(0, place - 1) : place + 2])
 
 
-def _strike(candidate: Candidate) -> Decimal:
+def _short_strike(candidate: Candidate) -> Decimal:
     return candidate.spread.short.strike
 
 
-def agreed(samples: Sequence[Recommendation], menu: Menu, quorum: float) -> Recommendation:
+def combine_samples(samples: Sequence[Recommendation], menu: Menu, quorum: float) -> Recommendation:
     """One recommendation for all samples, with the votes on it; see the top of this module for the rule.
 
     The words are those of the sample whose probability is nearest the median of the winner's samples; marks and
     vetoes are those of all samples whose votes made up its quorum, so that asking again never talks a veto away.
     """
-    samples = [_on_menu(sample, menu) for sample in samples]
-    votes = tally(samples, menu)
+    samples = [_reject_off_menu(sample, menu) for sample in samples]
+    votes = count_votes(samples, menu)
     chosen = winner(votes, menu, quorum)
-    split = (f"the samples were split: {_spoken(votes)}",) if len(votes) > 1 else ()
+    split = (f"the samples were split: {_format_votes(votes)}",) if len(votes) > 1 else ()
     if chosen is None:
         return _disagreement(samples, votes, menu, quorum)
-    ours = [sample for sample in samples if _vote(sample, menu) == chosen]
-    carried = _carried_by(chosen, votes, menu, quorum)
-    carriers = [sample for sample in samples if _vote(sample, menu) in carried]
-    stated = [sample.probability for sample in ours if sample.probability is not None]
+    winning_samples = [sample for sample in samples if _vote(sample, menu) == chosen]
+    quorum_votes = _quorum_votes(chosen, votes, menu, quorum)
+    carriers = [sample for sample in samples if _vote(sample, menu) in quorum_votes]
+    stated = [sample.probability for sample in winning_samples if sample.probability is not None]
     middle = median(stated) if stated else None
-    speaker = min(ours, key=lambda one: abs((one.probability or 0) - middle)) if middle is not None else ours[0]
+    speaker = (
+        min(winning_samples, key=lambda item: abs((item.probability or 0) - middle))
+        if middle is not None
+        else winning_samples[0]
+    )
     return replace(
         speaker,
         probability=middle,
         votes=votes,
-        marks=_all(mark for sample in carriers for mark in sample.marks) + split,
-        vetoes=_all(veto for sample in carriers for veto in sample.vetoes),
+        marks=_unique(mark for sample in carriers for mark in sample.marks) + split,
+        vetoes=_unique(veto for sample in carriers for veto in sample.vetoes),
     )
 
 
-def _carried_by(chosen: str, votes: Mapping[str, int], menu: Menu, quorum: float) -> frozenset[str]:
+def _quorum_votes(chosen: str, votes: Mapping[str, int], menu: Menu, quorum: float) -> frozenset[str]:
     """The votes that made up the quorum: those for the winner, and its neighbours' where they were needed."""
     winning = menu.find(chosen)
     if winning is None or votes[chosen] / sum(votes.values()) >= quorum - 1e-9:
         return frozenset({chosen})
-    near, side = _neighbours(winning, menu), winning.spread.strategy
-    return frozenset(one.id for one in menu.side(side) if _strike(one) in near)
+    near, side = _neighbour_strikes(winning, menu), winning.spread.strategy
+    return frozenset(candidate.id for candidate in menu.side(side) if _short_strike(candidate) in near)
 
 
-def _on_menu(sample: Recommendation, menu: Menu) -> Recommendation:
+def _reject_off_menu(sample: Recommendation, menu: Menu) -> Recommendation:
     """The sample; one whose id is not on the menu becomes the failure that it is."""
     if sample.decision is not Decision.TRADE or menu.find(sample.candidate_id) is not None:
         return sample
@@ -144,30 +156,30 @@ def _disagreement(
 ) -> Recommendation:
     """No winner: a failure when too few answered to agree at all, else an abstention."""
     answered = [sample for sample in samples if _vote(sample, menu) != FAILED]
-    asked = len(samples)
-    if len(answered) / asked < quorum - 1e-9:
+    total = len(samples)
+    if len(answered) / total < quorum - 1e-9:
         first = next(sample for sample in samples if _vote(sample, menu) == FAILED)
         reason = (
-            f"{asked - len(answered)} of {asked} samples gave no answer that can be used; the first: {first.reason}"
+            f"{total - len(answered)} of {total} samples gave no answer that can be used; the first: {first.reason}"
         )
         return replace(first, reason=reason, votes=votes)
     return Recommendation(
         analyst=answered[0].analyst,
         decision=Decision.ABSTAIN,
         candidate_id=None,
-        reason=f"{CONFLICT}: {asked} samples gave {_spoken(votes)}; a share of {quorum:.0%} must agree",
+        reason=f"{CONFLICT}: {total} samples gave {_format_votes(votes)}; a share of {quorum:.0%} must agree",
         model=answered[0].model,
         model_asked=answered[0].model_asked,
         prompt=answered[0].prompt,
         votes=votes,
-        marks=_all(mark for sample in answered for mark in sample.marks),
+        marks=_unique(mark for sample in answered for mark in sample.marks),
     )
 
 
-def _spoken(votes: Mapping[str, int]) -> str:
+def _format_votes(votes: Mapping[str, int]) -> str:
     return ", ".join(f"{choice} {count}" for choice, count in votes.items())
 
 
-def _all(words: Iterable[str]) -> tuple[str, ...]:
+def _unique(words: Iterable[str]) -> tuple[str, ...]:
     """Each once, in order."""
     return tuple(dict.fromkeys(words))

@@ -11,18 +11,18 @@ from dataclasses import replace as changed
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from spy32.domain.acting import BrokerOrder, DryRun, Fill, Transaction
-from spy32.domain.market import LegQuotes, Right, has_other_root, underlying_of
-from spy32.domain.trading import CENT, MULTIPLIER, Account, Action, Leg, Mode, Position
+from spy32.domain.market import LegQuotes, Right, has_other_root, underlying_for_root
+from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction
+from spy32.domain.spreads import CENT, MULTIPLIER, Account, Action, Leg, Mode, Position
 from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import FINAL, OrderState
-from spy32.ports import Clock, Ledger, Market
+from spy32.ports import Clock, Market, PaperLedger
 from spy32.rules import costs
 from spy32.rules.pricing import natural_and_mid
 from spy32.sessions import last_trading_day, market_date, session
 from spy32.settings import Settings
 
-STATES = {
+STATES_BY_STATUS = {
     "Live": OrderState.WORKING,
     "Filled": OrderState.FILLED,
     "Cancelled": OrderState.CANCELLED,
@@ -37,7 +37,9 @@ class PaperBroker:
     is_shared = False
     """Its book is in our own database, and no name is taken twice."""
 
-    def __init__(self, *, ledger: Ledger, market: Market | None, clock: Clock, settings: Settings, number: str) -> None:
+    def __init__(
+        self, *, ledger: PaperLedger, market: Market | None, clock: Clock, settings: Settings, number: str
+    ) -> None:
         self._ledger = ledger
         self._market = market
         self._clock = clock
@@ -52,15 +54,15 @@ class PaperBroker:
         Buying power is what the worst expiration leaves of the cash, less what working orders would use up.
         """
         cash = self._ledger.paper_cash()
-        held = self._ledger.paper_positions()
-        at_cost = sum((_cost(position) for position in held), Decimal(0))
+        positions = self._ledger.paper_positions()
+        at_cost = sum((_position_cost(position) for position in positions), Decimal(0))
         return Account(
             number=self._number,
             mode=Mode.PAPER,
             net_liquidation=cash + at_cost,
-            buying_power=cash - requirement(held) - self._reserved(),
+            buying_power=cash - margin_requirement(positions) - self._reserved_buying_power(),
             options_level="paper: defined risk",
-            positions=held,
+            positions=positions,
         )
 
     def positions(self) -> tuple[Position, ...]:
@@ -77,7 +79,7 @@ class PaperBroker:
 
     def dry_run(self, body: str) -> DryRun:
         """Would it be taken? Checks the words of the order and the buying power, as a broker's preflight does."""
-        order = parsed(body)
+        order = parse_order_body(body)
         try:
             errors = self._preflight(order)
         except BrokerRefused as refusal:
@@ -86,36 +88,36 @@ class PaperBroker:
             accepted=not errors,
             errors=errors,
             fees=self._fees(order),
-            buying_power_change=self._use(order),
+            buying_power_change=self._buying_power_change(order),
             limit=order.limit,
             quantity=order.quantity,
             legs=order.legs,
         )
 
     def submit(self, body: str) -> BrokerOrder:
-        order = parsed(body)
+        order = parse_order_body(body)
         errors = self._preflight(order)
         if errors:
             raise BrokerRefused("; ".join(errors))
         placed = self._ledger.paper_put(order, self._clock())
-        return self._tried(placed)
+        return self._try_fill(placed)
 
     def order(self, broker_id: str) -> BrokerOrder:
-        return self._tried(self._known(broker_id))
+        return self._try_fill(self._find_order(broker_id))
 
     def todays_orders(self) -> tuple[BrokerOrder, ...]:
-        return self._listed()
+        return self._list_orders()
 
     def search(self, since: date) -> tuple[BrokerOrder, ...]:
-        return self._listed()
+        return self._list_orders()
 
     def replace(self, broker_id: str, body: str) -> BrokerOrder:
         """The working order gives way to a new one at another price; legs and unfilled quantity stay."""
         was = self.order(broker_id)
         if was.state in FINAL:
             raise BrokerRefused(f"cannot_update_order: the paper order {broker_id} is {was.status}")
-        placed = self._ledger.paper_put(parsed(body), self._clock(), replacing=broker_id)
-        return self._tried(placed)
+        placed = self._ledger.paper_put(parse_order_body(body), self._clock(), replacing=broker_id)
+        return self._try_fill(placed)
 
     def cancel(self, broker_id: str) -> BrokerOrder:
         was = self.order(broker_id)
@@ -131,53 +133,60 @@ class PaperBroker:
             # Stricter than tastytrade, which does not de-duplicate: on paper a doubled reference is always our defect.
             errors.append(f"duplicate_reference: {order.reference} was placed before")
         free = self.facts().buying_power
-        if self._use(order) > max(free, Decimal(0)):
-            errors.append(f"margin_check_failed: needs {self._use(order):.2f} of buying power, {free:.2f} is free")
+        if self._buying_power_change(order) > max(free, Decimal(0)):
+            errors.append(
+                f"margin_check_failed: needs {self._buying_power_change(order):.2f} of buying power, {free:.2f} is free"
+            )
         return tuple(errors)
 
-    def _reserved(self) -> Decimal:
+    def _reserved_buying_power(self) -> Decimal:
         """Buying power that working orders would use up, each by itself; one that frees some reserves nothing."""
-        working = (order for order in self._listed() if order.state not in FINAL and not self._is_over(order))
-        return sum((max(self._use(order), Decimal(0)) for order in working), Decimal(0))
+        working = (order for order in self._list_orders() if order.state not in FINAL and not self._is_expired(order))
+        return sum((max(self._buying_power_change(order), Decimal(0)) for order in working), Decimal(0))
 
-    def _use(self, order: BrokerOrder) -> Decimal:
+    def _buying_power_change(self, order: BrokerOrder) -> Decimal:
         """Change in buying power if it fills at its limit: margin - credit + fees, positive when used up."""
-        held = self._ledger.paper_positions()
-        then = (*held, *(_as_position(leg, order.quantity) for leg in order.legs))
-        return requirement(then) - requirement(held) - order.limit * MULTIPLIER * order.quantity + self._fees(order)
+        positions = self._ledger.paper_positions()
+        combined = (*positions, *(_leg_position(leg, order.quantity) for leg in order.legs))
+        return (
+            margin_requirement(combined)
+            - margin_requirement(positions)
+            - order.limit * MULTIPLIER * order.quantity
+            + self._fees(order)
+        )
 
     def _fees(self, order: BrokerOrder) -> Decimal:
         opening = order.legs[0].action in (Action.SELL_TO_OPEN, Action.BUY_TO_OPEN)
-        each = costs.to_open if opening else costs.to_close
+        each = costs.opening_costs if opening else costs.closing_costs
         return each(order.quantity, self._settings.costs) * order.quantity
 
-    def _tried(self, order: BrokerOrder) -> BrokerOrder:
+    def _try_fill(self, order: BrokerOrder) -> BrokerOrder:
         """The order after the fill rule and the end of its day have had their say."""
         if order.state in FINAL:
             return order
-        if self._is_over(order):
+        if self._is_expired(order):
             self._ledger.paper_update(order.broker_id, was=order.status, status="Expired")
-            return self._known(order.broker_id)
+            return self._find_order(order.broker_id)
         if self._market is None:
             return order
-        quotes = self._quotes(order.legs)
+        quotes = self._fetch_quotes(order.legs)
         if quotes is None or not self.would_fill(order, quotes):
             return order
-        fills = _fills(order, quotes, self._clock)
+        fills = _build_fills(order, quotes, self._clock)
         cash = order.limit * MULTIPLIER * order.quantity
         self._ledger.paper_fill(order.broker_id, fills, cash, self._fees(order))
-        return self._known(order.broker_id)
+        return self._find_order(order.broker_id)
 
-    def _known(self, broker_id: str) -> BrokerOrder:
-        found = next((order for order in self._listed() if order.broker_id == broker_id), None)
+    def _find_order(self, broker_id: str) -> BrokerOrder:
+        found = next((order for order in self._list_orders() if order.broker_id == broker_id), None)
         if found is None:
             raise BrokerRefused(f"the paper broker knows no order {broker_id}")
         return found
 
-    def _listed(self) -> tuple[BrokerOrder, ...]:
-        return tuple(map(_without_other_roots, self._ledger.paper_orders()))
+    def _list_orders(self) -> tuple[BrokerOrder, ...]:
+        return tuple(map(_cancel_other_roots, self._ledger.paper_orders()))
 
-    def _is_over(self, order: BrokerOrder) -> bool:
+    def _is_expired(self, order: BrokerOrder) -> bool:
         """A Day order lives as long as its New York day, any other until its contracts trade no more."""
         now = self._clock()
         if json.loads(order.body)["time-in-force"] == "Day":
@@ -186,10 +195,10 @@ class PaperBroker:
         assert last is not None
         return now >= last.option_close
 
-    def _quotes(self, legs: Sequence[Leg]) -> LegQuotes | None:
+    def _fetch_quotes(self, legs: Sequence[Leg]) -> LegQuotes | None:
         assert self._market is not None
         try:
-            return self._market.quotes(underlying_of(legs[0].root.strip()), legs)
+            return self._market.quotes(underlying_for_root(legs[0].root.strip()), legs)
         except (Unavailable, Unusable):
             # Without a quote there is no trade; the order rests and the next read tries again.
             return None
@@ -213,35 +222,35 @@ class PaperBroker:
         return f"paper fill, whole and at our limit, once it is at or below mid less {share} of half of (mid - natural)"
 
 
-def _without_other_roots(order: BrokerOrder) -> BrokerOrder:
+def _cancel_other_roots(order: BrokerOrder) -> BrokerOrder:
     """The order; one of contracts that go by another root than their ticker ends as cancelled.
 
     0.3.0 took such orders and could neither fill nor cancel them.
     """
-    if order.state in FINAL or not any(has_other_root(underlying_of(leg.root.strip())) for leg in order.legs):
+    if order.state in FINAL or not any(has_other_root(underlying_for_root(leg.root.strip())) for leg in order.legs):
         return order
     return changed(order, status="Cancelled", state=OrderState.CANCELLED, reason="contracts of another root")
 
 
-def parsed(body: str) -> BrokerOrder:
+def parse_order_body(body: str) -> BrokerOrder:
     """The order that a tastytrade order body describes, as the broker would show it before it works."""
-    asked = json.loads(body)
-    sign = 1 if asked["price-effect"] == "Credit" else -1
-    legs = tuple(_leg(leg) for leg in asked["legs"])
-    quantity = min(leg["quantity"] for leg in asked["legs"])
+    fields = json.loads(body)
+    sign = 1 if fields["price-effect"] == "Credit" else -1
+    legs = tuple(_parse_leg(leg) for leg in fields["legs"])
+    quantity = min(leg["quantity"] for leg in fields["legs"])
     return BrokerOrder(
         broker_id="",
-        reference=asked["external-identifier"],
+        reference=fields["external-identifier"],
         status="Live",
         state=OrderState.WORKING,
-        limit=sign * Decimal(asked["price"]),
+        limit=sign * Decimal(fields["price"]),
         quantity=quantity,
         legs=tuple(changed(leg, quantity=leg.quantity // quantity) for leg in legs),
         body=body,
     )
 
 
-def _leg(leg: dict[str, object]) -> Leg:
+def _parse_leg(leg: dict[str, object]) -> Leg:
     symbol = str(leg["symbol"])
     root, day, right, strike = symbol[:6], symbol[6:12], symbol[12], symbol[13:]
     return Leg(
@@ -254,7 +263,7 @@ def _leg(leg: dict[str, object]) -> Leg:
     )
 
 
-def _fills(order: BrokerOrder, quotes: LegQuotes, clock: Clock) -> tuple[Fill, ...]:
+def _build_fills(order: BrokerOrder, quotes: LegQuotes, clock: Clock) -> tuple[Fill, ...]:
     """One fill a leg, adding up to our limit exactly: every leg at its mid but the first, which takes the rest."""
     prices = {}
     for leg in order.legs[1:]:
@@ -279,15 +288,15 @@ def _fills(order: BrokerOrder, quotes: LegQuotes, clock: Clock) -> tuple[Fill, .
     )
 
 
-def _as_position(leg: Leg, quantity: int) -> Position:
+def _leg_position(leg: Leg, quantity: int) -> Position:
     return Position(symbol=leg.symbol, quantity=-leg.action.sign * leg.quantity * quantity)
 
 
-def _cost(position: Position) -> Decimal:
+def _position_cost(position: Position) -> Decimal:
     return (position.average_price or Decimal(0)) * position.quantity * MULTIPLIER
 
 
-def requirement(held: Sequence[Position]) -> Decimal:
+def margin_requirement(positions: Sequence[Position]) -> Decimal:
     """Margin of what is held, dollars: the worst value at expiration of each expiration's options, added up.
 
     The value of options at one expiration is piecewise linear in the underlying, so its worst is at zero, at a strike,
@@ -295,21 +304,21 @@ def requirement(held: Sequence[Position]) -> Decimal:
     """
     total = Decimal(0)
     net: dict[str, int] = {}
-    for position in held:
+    for position in positions:
         net[position.symbol] = net.get(position.symbol, 0) + position.quantity
     for expiration in {symbol[:12] for symbol in net}:
         group = {symbol[12:]: count for symbol, count in net.items() if symbol[:12] == expiration and count}
         if sum(count for symbol, count in group.items() if symbol[0] == "C") < 0:
             raise BrokerRefused("uncovered_call: a short call without a long one is not defined risk")
         strikes = [Decimal(0), *(Decimal(symbol[1:]) / 1000 for symbol in group)]
-        total += max(-min((_value(group, price) for price in strikes), default=Decimal(0)), Decimal(0))
+        total += max(-min((_expiration_value(group, price) for price in strikes), default=Decimal(0)), Decimal(0))
     return total
 
 
-def _value(group: dict[str, int], price: Decimal) -> Decimal:
+def _expiration_value(group: dict[str, int], price: Decimal) -> Decimal:
     value = Decimal(0)
     for symbol, count in group.items():
         strike = Decimal(symbol[1:]) / 1000
-        worth = price - strike if symbol[0] == "C" else strike - price
-        value += max(worth, Decimal(0)) * count * MULTIPLIER
+        intrinsic = price - strike if symbol[0] == "C" else strike - price
+        value += max(intrinsic, Decimal(0)) * count * MULTIPLIER
     return value

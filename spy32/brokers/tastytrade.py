@@ -12,29 +12,29 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
-from spy32.clients.http import Answer, Failure, strict_json
+from spy32.clients.http import HttpFailure, HttpResponse, parse_strict_json
 from spy32.clients.tastytrade import accounts, orders, transactions
-from spy32.clients.tastytrade.market import fields_of
-from spy32.clients.tastytrade.rest import Params, Rest
-from spy32.clients.tastytrade.session import is_page
-from spy32.clients.tastytrade.wire import of_account
-from spy32.domain.acting import BrokerOrder, DryRun, Transaction
+from spy32.clients.tastytrade.market import require_fields
+from spy32.clients.tastytrade.oauth_session import is_html
+from spy32.clients.tastytrade.rest import Params, RestClient
+from spy32.clients.tastytrade.wire import require_own_account
+from spy32.domain.orders import BrokerOrder, DryRun, Transaction
 from spy32.domain.plain_text import capped
-from spy32.domain.trading import Account, Mode, Position
+from spy32.domain.spreads import Account, Mode, Position
 from spy32.errors import BadSettings, BrokerRefused, NotPermitted, Spy32Error, Unavailable, Unresolved, Unusable
 from spy32.ports import Clock
 
-DEFINITE = frozenset({400, 401, 403, 404, 406, 422})
+DEFINITE_REFUSALS = frozenset({400, 401, 403, 404, 406, 422})
 """With an error body of the order service these mean that the order was not taken. 429 proves nothing."""
-REFUSED = frozenset({400, 422})
+DRY_RUN_REFUSALS = frozenset({400, 422})
 """Of these the broker's own words on a dry run are the answer."""
-SPARE = 120.0
+TOKEN_MARGIN = 120.0
 """Seconds that a token must still live when an order is sent ..."""
-SPARE_BEFORE = 240.0
+DRY_RUN_TOKEN_MARGIN = 240.0
 """... and when it is rehearsed just before, so that the log-in is not needed between the commitment and the order."""
-PAGE = "50"
-MOST_WORDS = 1000
-LISTED = "customers/me/accounts"
+PAGE_SIZE = "50"
+MAX_MESSAGE_LENGTH = 1000
+ACCOUNTS_PATH = "customers/me/accounts"
 
 
 class TastytradeBroker:
@@ -44,88 +44,88 @@ class TastytradeBroker:
     assumption = ""
     """Nothing is assumed: the fills are the broker's."""
 
-    def __init__(self, rest: Rest, *, number: str, mode: Mode, clock: Clock, seconds: float) -> None:
+    def __init__(self, rest: RestClient, *, number: str, mode: Mode, clock: Clock, seconds: float) -> None:
         self._rest = rest
         self._number = number
         self._mode = mode
         self._clock = clock
         self._seconds = seconds
         self._ahead: float | None = None
-        rest.listener = self._heard
-        rest.session.mask(number, _ending(number))
+        rest.listener = self._measure_clock_ahead
+        rest.session.add_mask(number, _masked_number(number))
 
     def __repr__(self) -> str:
-        return f"TastytradeBroker({self._mode}, {_ending(self._number)})"
+        return f"TastytradeBroker({self._mode}, {_masked_number(self._number)})"
 
     # AccountDesk
 
     def facts(self) -> Account:
         """Balances, trading status, the account itself and positions, read now."""
-        with self._masked():
-            net, power = accounts.balances_of(self._get("balances/USD"), self._number)
-            status = of_account(self._get("trading-status"), "the trading status", self._number)
-            said = self._rest.get(f"/{LISTED}/{self._part}", seconds=self._seconds)
-            account = of_account(accounts.unwrapped(said), "the account", self._number)
+        with self._mask_errors():
+            net, power = accounts.parse_balances(self._get("balances/USD"), self._number)
+            status = require_own_account(self._get("trading-status"), "the trading status", self._number)
+            data = self._rest.get(f"/{ACCOUNTS_PATH}/{self._account_segment}", seconds=self._seconds)
+            account = require_own_account(accounts.unwrap_account(data), "the account", self._number)
             return Account(
                 number=self._number,
                 mode=self._mode,
                 net_liquidation=net,
                 buying_power=power,
-                options_level=accounts.options_level(status, self._clean),
+                options_level=accounts.parse_options_level(status, self._clean),
                 positions=self.positions(),
                 restrictions=accounts.restrictions(status, account),
             )
 
     def positions(self) -> tuple[Position, ...]:
-        with self._masked():
-            return accounts.positions_of(self._items("positions"), self._number)
+        with self._mask_errors():
+            return accounts.parse_positions(self._items("positions"), self._number)
 
     def transactions(self, since: date) -> tuple[Transaction, ...]:
         """Trades, and what came and went without an order, newest first."""
-        asked: Params = {
+        params: Params = {
             "start-date": since.isoformat(),
             "types[]": list(transactions.TYPES),
             "sort": "Desc",
             "per-page": "250",
         }
-        with self._masked():
-            listed = self._items("transactions", asked)
-            found = [transactions.transaction_of(item, self._number, self._clean) for item in listed]
+        with self._mask_errors():
+            listed = self._items("transactions", params)
+            found = [transactions.parse_transaction(item, self._number, self._clean) for item in listed]
             return tuple({line.id: line for line in found}.values())
 
     def clock_ahead(self) -> float | None:
         """By the `Date` header of the last answer that had one, which is whole seconds; None before the first."""
         return self._ahead
 
-    def _heard(self, answer: Answer) -> None:
+    def _measure_clock_ahead(self, answer: HttpResponse) -> None:
         with suppress(ValueError, TypeError, OverflowError):
-            said = parsedate_to_datetime(answer.headers.get("date", ""))
-            said = said if said.tzinfo is not None else said.replace(tzinfo=UTC)
-            self._ahead = (said - self._clock()).total_seconds()
+            server_time = parsedate_to_datetime(answer.headers.get("date", ""))
+            server_time = server_time if server_time.tzinfo is not None else server_time.replace(tzinfo=UTC)
+            self._ahead = (server_time - self._clock()).total_seconds()
 
     # Orders: reading
 
     def order(self, broker_id: str) -> BrokerOrder:
         """`BrokerRefused` when the broker knows no such order in this account."""
-        with self._masked():
-            data = self._rest.get_if_any(self._path("orders", broker_id), seconds=self._seconds)
+        with self._mask_errors():
+            data = self._rest.get_optional(self._path("orders", broker_id), seconds=self._seconds)
             if data is None:
                 raise BrokerRefused(f"tastytrade knows no order {capped(ascii(broker_id), 70)} in this account")
-            seen = self._seen(data)
+            seen = self._parse_order(data)
             if seen.broker_id != broker_id:
                 raise Unusable(f"tastytrade: asked for order {broker_id}, order {seen.broker_id} came")
             return seen
 
     def todays_orders(self) -> tuple[BrokerOrder, ...]:
         """Everything made or changed today in any state, and older orders that work."""
-        return self._listed("orders/live")
+        return self._list_orders("orders/live")
 
     def search(self, since: date) -> tuple[BrokerOrder, ...]:
-        return self._listed("orders", {"start-date": since.isoformat(), "sort": "Desc", "per-page": PAGE})
+        return self._list_orders("orders", {"start-date": since.isoformat(), "sort": "Desc", "per-page": PAGE_SIZE})
 
-    def _listed(self, path: str, params: Params | None = None) -> tuple[BrokerOrder, ...]:
-        with self._masked():
-            found = [orders.listed_of(item, self._number, self._clean) for item in self._items(path, params)]
+    def _list_orders(self, path: str, params: Params | None = None) -> tuple[BrokerOrder, ...]:
+        with self._mask_errors():
+            found = [orders.parse_listed_order(item, self._number, self._clean) for item in self._items(path, params)]
             # A new order pushes the others on, so one may be on two pages.
             return tuple({order.broker_id: order for order in found}.values())
 
@@ -138,79 +138,85 @@ class TastytradeBroker:
         neither yes nor no is `Unusable`, one that did not come `Unavailable`: the order stays as it is then.
         """
         path = self._path("orders", "dry-run")
-        with self._masked():
+        with self._mask_errors():
             try:
-                answer = self._rest.ask(path, body.encode(), seconds=self._seconds, spare=SPARE_BEFORE)
-            except Failure as failure:
+                answer = self._rest.ask(path, body.encode(), seconds=self._seconds, spare=DRY_RUN_TOKEN_MARGIN)
+            except HttpFailure as failure:
                 raise Unavailable(f"the order was not rehearsed: {failure.words}") from None
-            if answer.status in REFUSED and (said := self._said(answer)):
-                return DryRun(accepted=False, errors=said)
+            if answer.status in DRY_RUN_REFUSALS and (messages := self._refusal_messages(answer)):
+                return DryRun(accepted=False, errors=messages)
             if not 200 <= answer.status < 300:
                 raise self._rest.error(path, answer)
-            document = self._document(answer)
+            document = self._parse_document(answer)
             if document is None:
                 raise Unusable("tastytrade: the answer to the dry run is no document; that is no approval")
             if "error" in document:
-                return DryRun(accepted=False, errors=self._said(answer) or ("an error that cannot be read",))
-            return orders.dry_run_of(document.get("data"), self._number, self._clean)
+                return DryRun(
+                    accepted=False, errors=self._refusal_messages(answer) or ("an error that cannot be read",)
+                )
+            return orders.parse_dry_run(document.get("data"), self._number, self._clean)
 
     def submit(self, body: str) -> BrokerOrder:
         reference = json.loads(body)["external-identifier"]
-        with self._masked():
-            seen = self._taken(self._sent("POST", self._path("orders"), body))
-            if seen.reference not in ("", reference):
-                raise Unresolved(f"order {seen.broker_id} in the answer has another reference; it may be another's")
-            return seen
+        with self._mask_errors():
+            order = self._parse_write_answer(self._send_write("POST", self._path("orders"), body))
+            if order.reference not in ("", reference):
+                raise Unresolved(f"order {order.broker_id} in the answer has another reference; it may be another's")
+            return order
 
     def replace(self, broker_id: str, body: str) -> BrokerOrder:
         """An edit of the living order, which keeps its legs: price, effect and our reference are sent.
 
         The broker makes a new order of it and cancels the old one; a fill of that one in between ends the edit.
         """
-        with self._masked():
-            seen = self._taken(self._sent("PATCH", self._path("orders", broker_id), orders.edit_of(body)))
-            if seen.broker_id == broker_id or seen.replaces not in (None, broker_id):
-                raise Unresolved(f"the answer shows order {seen.broker_id}, not one that replaces {broker_id}")
-            return seen
+        with self._mask_errors():
+            order = self._parse_write_answer(
+                self._send_write("PATCH", self._path("orders", broker_id), orders.build_edit(body))
+            )
+            if order.broker_id == broker_id or order.replaces not in (None, broker_id):
+                raise Unresolved(f"the answer shows order {order.broker_id}, not one that replaces {broker_id}")
+            return order
 
     def cancel(self, broker_id: str) -> BrokerOrder:
         """The order as it is right after: usually `Cancel Requested`, and a fill may still win."""
-        with self._masked():
-            seen = self._taken(self._sent("DELETE", self._path("orders", broker_id), None))
-            if seen.broker_id != broker_id:
-                raise Unresolved(f"asked to cancel order {broker_id}, the answer shows order {seen.broker_id}")
-            return seen
+        with self._mask_errors():
+            order = self._parse_write_answer(self._send_write("DELETE", self._path("orders", broker_id), None))
+            if order.broker_id != broker_id:
+                raise Unresolved(f"asked to cancel order {broker_id}, the answer shows order {order.broker_id}")
+            return order
 
-    def _sent(self, method: str, path: str, body: str | None) -> Answer:
+    def _send_write(self, method: str, path: str, body: str | None) -> HttpResponse:
         """The one request of a write and its answer."""
         data = None if body is None else body.encode()
         try:
-            return self._rest.send(method, path, seconds=self._seconds, data=data, spare=SPARE)
-        except Failure as failure:
+            return self._rest.send(method, path, seconds=self._seconds, data=data, spare=TOKEN_MARGIN)
+        except HttpFailure as failure:
             if failure.was_sent:
                 raise Unresolved(f"{failure.words}; whether it took the request is not known") from None
             raise Unavailable(f"{failure.words}; nothing was sent") from None
-        except Spy32Error as trouble:
+        except Spy32Error as error:
             # Without a token, or without time, there is no request.
-            raise Unavailable(f"{trouble.message}; nothing was sent") from None
+            raise Unavailable(f"{error.message}; nothing was sent") from None
 
-    def _taken(self, answer: Answer) -> BrokerOrder:
+    def _parse_write_answer(self, answer: HttpResponse) -> BrokerOrder:
         """The order in the answer to a write; the error that anything else is."""
         status = answer.status
-        said = self._said(answer)
-        if status in DEFINITE and said:
-            raise BrokerRefused(capped(f"tastytrade refused it (HTTP {status}): {'; '.join(said)}", MOST_WORDS))
+        messages = self._refusal_messages(answer)
+        if status in DEFINITE_REFUSALS and messages:
+            raise BrokerRefused(
+                capped(f"tastytrade refused it (HTTP {status}): {'; '.join(messages)}", MAX_MESSAGE_LENGTH)
+            )
         if not 200 <= status < 300:
-            kind = " with a page" if is_page(answer) else f": {'; '.join(said)}" if said else ""
+            kind = " with a page" if is_html(answer) else f": {'; '.join(messages)}" if messages else ""
             words = f"tastytrade answered HTTP {status}{kind}; whether it took the request is not known"
-            raise Unresolved(capped(words, MOST_WORDS))
-        document = self._document(answer)
+            raise Unresolved(capped(words, MAX_MESSAGE_LENGTH))
+        document = self._parse_document(answer)
         try:
-            return self._seen(orders.placed(fields_of(document, "the answer").get("data")))
-        except Unusable as trouble:
-            raise Unresolved(f"tastytrade answered HTTP {status} without an order: {trouble.message}") from None
+            return self._parse_order(orders.unwrap_order(require_fields(document, "the answer").get("data")))
+        except Unusable as error:
+            raise Unresolved(f"tastytrade answered HTTP {status} without an order: {error.message}") from None
 
-    def _said(self, answer: Answer) -> tuple[str, ...]:
+    def _refusal_messages(self, answer: HttpResponse) -> tuple[str, ...]:
         """The broker's words on why not, its inner entries one by one; empty when it is not the service that spoke."""
         refusal = self._rest.refusal(answer)
         pairs = ((refusal.code, refusal.message), *refusal.entries)
@@ -219,11 +225,11 @@ class TastytradeBroker:
     # Parts
 
     @property
-    def _part(self) -> str:
+    def _account_segment(self) -> str:
         return quote(self._number, safe="")
 
     def _path(self, *parts: str) -> str:
-        return "/".join(("", "accounts", self._part, *(quote(part, safe="") for part in parts)))
+        return "/".join(("", "accounts", self._account_segment, *(quote(part, safe="") for part in parts)))
 
     def _get(self, path: str) -> Any:
         return self._rest.get(f"{self._path()}/{path}", seconds=self._seconds)
@@ -231,38 +237,38 @@ class TastytradeBroker:
     def _items(self, path: str, params: Params | None = None) -> list[Any]:
         return self._rest.items(f"{self._path()}/{path}", params, seconds=self._seconds)
 
-    def _document(self, answer: Answer) -> dict[str, Any] | None:
+    def _parse_document(self, answer: HttpResponse) -> dict[str, Any] | None:
         """The document in an answer, without secrets that the service sent back; None where there is none."""
         try:
-            found = strict_json(self._rest.session.safe_body(answer.body))
+            found = parse_strict_json(self._rest.session.redact_body(answer.body))
         except ValueError:
             return None
         return found if isinstance(found, dict) else None
 
-    def _seen(self, item: Any) -> BrokerOrder:
-        return orders.order_of(item, self._number, self._clean)
+    def _parse_order(self, item: Any) -> BrokerOrder:
+        return orders.parse_order(item, self._number, self._clean)
 
     def _clean(self, text: str) -> str:
-        return self._rest.session.safe(text)
+        return self._rest.session.redact(text)
 
     @contextmanager
-    def _masked(self) -> Iterator[None]:
+    def _mask_errors(self) -> Iterator[None]:
         """No error leaves with the account's number in it; addresses have it."""
         try:
             yield
         except Spy32Error as error:
             if self._number not in error.message:
                 raise
-            raise type(error)(error.message.replace(self._number, _ending(self._number))) from None
+            raise type(error)(error.message.replace(self._number, _masked_number(self._number))) from None
 
 
-def choose_account(rest: Rest, wanted: str, seconds: float) -> str:
+def choose_account(rest: RestClient, wanted: str, seconds: float) -> str:
     """The number of the account to trade: `wanted`, else the only open one.
 
     `BadSettings` when several are open and none is wanted; `NotPermitted` when the wanted one is not among them, or
     none is.
     """
-    listed = accounts.accounts_of(rest.items(f"/{LISTED}", seconds=seconds))
+    listed = accounts.parse_accounts(rest.items(f"/{ACCOUNTS_PATH}", seconds=seconds))
     open_ones = [account for account in listed if not account.is_closed]
     endings = ", ".join(account.ending for account in open_ones)
     if wanted:
@@ -270,7 +276,7 @@ def choose_account(rest: Rest, wanted: str, seconds: float) -> str:
             return wanted
         is_closed = any(account.number == wanted for account in listed)
         why = "is closed" if is_closed else "is not one of this log-in"
-        raise NotPermitted(f"tastytrade.account {_ending(wanted)} {why}; open are: {endings or 'none'}")
+        raise NotPermitted(f"tastytrade.account {_masked_number(wanted)} {why}; open are: {endings or 'none'}")
     if not open_ones:
         raise NotPermitted("tastytrade: this log-in has no open account")
     if len(open_ones) > 1:
@@ -278,5 +284,5 @@ def choose_account(rest: Rest, wanted: str, seconds: float) -> str:
     return open_ones[0].number
 
 
-def _ending(number: str) -> str:
+def _masked_number(number: str) -> str:
     return "…" + number[-4:] if len(number) > 4 else "…"

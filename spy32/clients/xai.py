@@ -12,31 +12,39 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from spy32.clients.http import Answer, Failure, Http, strict_json
+from spy32.clients.http import HttpClient, HttpFailure, HttpResponse, parse_strict_json
 from spy32.clients.xai_models import (
-    LEFT_TO_MODEL,
+    MODEL_DEFAULT_EFFORT,
     MODELS,
-    Asked,
-    bill,
+    CostEstimate,
+    billed_usage,
     check_effort,
-    dollars,
     estimate_ticks,
-    most_ticks,
+    format_cost,
+    max_ticks,
 )
-from spy32.domain.asking import Heard
+from spy32.domain.model_calls import ModelResponse
 from spy32.settings.knob import Secret
 
 __all__ = [
-    "MODELS", "VERDICTS", "Told", "Xai", "check_effort", "dollars", "estimate_ticks", "most_ticks", "request_body",
+    "MODELS",
+    "OUTCOME_CODES",
+    "ModelReply",
+    "XaiClient",
+    "build_request_body",
+    "check_effort",
+    "estimate_ticks",
+    "format_cost",
+    "max_ticks",
 ]  # fmt: skip
 
-PATH = "/responses"
-CAP = 2 * 1024 * 1024
+RESPONSES_PATH = "/responses"
+MAX_BODY_BYTES = 2 * 1024 * 1024
 """Bytes of an answer; a real one has some thirty thousand."""
-WORDS = 240
+MAX_MESSAGE_LENGTH = 240
 """Characters of a foreign message that a line of ours may hold."""
 
-VERDICTS: Mapping[str, tuple[int, bool]] = MappingProxyType(
+OUTCOME_CODES: Mapping[str, tuple[int, bool]] = MappingProxyType(
     {
         "answered": (0, False),
         # The service is there, its answer is of no use.
@@ -70,7 +78,7 @@ _RATE = re.compile(r"per (second|minute|hour|day)|rate.?limit|too many", re.IGNO
 _WRONG_KEY = re.compile(
     r"(incorrect|invalid|wrong|missing|no) api.?key|api.?key.{0,30}(invalid|incorrect)", re.IGNORECASE
 )
-_NO_MODEL = re.compile(r"model\b.{0,80}(not found|not exist|no longer)|model not found", re.IGNORECASE)
+_UNKNOWN_MODEL = re.compile(r"model\b.{0,80}(not found|not exist|no longer)|model not found", re.IGNORECASE)
 _PARAMETERS = (
     (re.compile(r"reasoning[._ ]?effort|\beffort\b", re.IGNORECASE), "reasoning.effort", "xai.effort"),
     (re.compile(r"max_?\w*_?tokens", re.IGNORECASE), "max_output_tokens", "xai.max_output_tokens"),
@@ -83,13 +91,15 @@ _PARAMETERS = (
     (re.compile(r"\bstore\b", re.IGNORECASE), "store", ""),
 )
 """How a message may spell a parameter that we send, its name on the wire, and the setting behind it."""
-_NAMED = re.compile(r"support\w*[^:]{0,40}:\s*['\"`]?(\w[\w.]{1,40})|parameter:?\s*['\"`]?([a-z]+(?:[A-Z_.]\w{0,40})+)")
+_PARAMETER_NAME = re.compile(
+    r"support\w*[^:]{0,40}:\s*['\"`]?(\w[\w.]{1,40})|parameter:?\s*['\"`]?([a-z]+(?:[A-Z_.]\w{0,40})+)"
+)
 _KEY_LIKE = re.compile(r"xai-[\w.*…-]{4,}", re.IGNORECASE)
-_MASKED = re.compile(r"[\w-]{0,16}\*{2,}[\w-]{0,16}")
-_TOKEN = re.compile(r"[\w-]{6,}")
+_MASKED_KEY = re.compile(r"[\w-]{0,16}\*{2,}[\w-]{0,16}")
+_KEY_FRAGMENT = re.compile(r"[\w-]{6,}")
 
 
-def request_body(  # noqa: PLR0913 - the parts of a request
+def build_request_body(  # noqa: PLR0913 - the parts of a request
     *,
     model: str,
     effort: str,
@@ -102,31 +112,31 @@ def request_body(  # noqa: PLR0913 - the parts of a request
     more: Sequence[tuple[str, str]] = (),
 ) -> str:
     """The JSON of one request, ASCII only. `more` are (role, words) after the user's; `model` as effort sends none."""
-    said = [("system", system), ("user", user), *more]
+    messages = [("system", system), ("user", user), *more]
     body: dict[str, Any] = {
         "model": model,
-        "input": [{"role": role, "content": words} for role, words in said],
+        "input": [{"role": role, "content": words} for role, words in messages],
         "text": {"format": {"type": "json_schema", "name": schema_name, "strict": True, "schema": schema}},
         "max_output_tokens": max_output_tokens,
         "prompt_cache_key": cache_key,
         # The service would keep prompt and answer for 30 days.
         "store": False,
     }
-    if effort != LEFT_TO_MODEL:
+    if effort != MODEL_DEFAULT_EFFORT:
         body["reasoning"] = {"effort": effort}
     return json.dumps(body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class ModelReply:
     """What came of a request, and how many seconds the service asks to wait before the next."""
 
-    heard: Heard
+    response: ModelResponse
     wait: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
+class _ResponseVerdict:
     """The verdict on an answer. `document` is its JSON object, if it is one."""
 
     outcome: str
@@ -135,172 +145,181 @@ class _Found:
     document: Mapping[str, Any] | None = None
 
 
-class Xai:
+class XaiClient:
     """The service behind `http`, whose base ends in `/v1`. The key is revealed only while a request is made."""
 
-    def __init__(self, http: Http, key: Secret) -> None:
+    def __init__(self, http: HttpClient, key: Secret) -> None:
         self._http = http
         self._key = key
 
-    def ask(self, body: str, seconds: float) -> Heard:
+    def ask(self, body: str, seconds: float) -> ModelResponse:
         """What the service makes of `body` within `seconds`: one request, never repeated. Never raises for it."""
-        return self.tell(body, seconds).heard
+        return self.ask_model(body, seconds).response
 
-    def tell(self, body: str, seconds: float) -> Told:
+    def ask_model(self, body: str, seconds: float) -> ModelReply:
         """As `ask`, with the wait that the service asks for."""
-        asked, begun = Asked.of(body), self._http.monotonic()
+        estimate, begun = CostEstimate.parse_request(body), self._http.monotonic()
         key = self._key.reveal()
         if not key or any(not "!" <= sign <= "~" for sign in key):
             # It would be refused on the way out, with words that hold it.
-            return Told(heard=Heard(outcome="key", detail="XAI_API_KEY is empty, or holds a sign that no key has"))
+            return ModelReply(
+                response=ModelResponse(outcome="key", detail="XAI_API_KEY is empty, or holds a sign that no key has")
+            )
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         try:
-            answer = self._http.exchange(
-                "POST", PATH, seconds=seconds, headers=headers, data=body.encode("ascii"), cap=CAP
+            answer = self._http.send_request(
+                "POST", RESPONSES_PATH, seconds=seconds, headers=headers, data=body.encode("ascii"), cap=MAX_BODY_BYTES
             )
-        except Failure as failure:
-            return Told(heard=self._unheard(asked, failure, self._since(begun)))
-        return Told(heard=self._heard(asked, answer, self._since(begun)), wait=answer.retry_after(self._http.clock))
+        except HttpFailure as failure:
+            return ModelReply(response=self._build_failed_response(estimate, failure, self._elapsed_ms(begun)))
+        return ModelReply(
+            response=self._build_response(estimate, answer, self._elapsed_ms(begun)),
+            wait=answer.retry_after(self._http.clock),
+        )
 
-    def _since(self, begun: float) -> int:
+    def _elapsed_ms(self, begun: float) -> int:
         return round((self._http.monotonic() - begun) * 1000)
 
-    def _unheard(self, asked: Asked, failure: Failure, ms: int) -> Heard:
+    def _build_failed_response(self, estimate: CostEstimate, failure: HttpFailure, ms: int) -> ModelResponse:
         """No whole answer: what was sent may be billed all the same."""
-        return Heard(
+        return ModelResponse(
             outcome=failure.kind,
-            detail=self._line(failure.words),
+            detail=self._safe_line(failure.words),
             ms=ms,
-            cost_ticks=asked.most_ticks if failure.was_sent else 0,
+            cost_ticks=estimate.max_ticks if failure.was_sent else 0,
             is_estimate=failure.was_sent,
         )
 
-    def _heard(self, asked: Asked, answer: Answer, ms: int) -> Heard:
-        found = self._judged(asked, answer)
-        said = found.document or {}
-        metadata = said.get("metadata")
+    def _build_response(self, estimate: CostEstimate, answer: HttpResponse, ms: int) -> ModelResponse:
+        verdict = self._classify(estimate, answer)
+        document = verdict.document or {}
+        metadata = document.get("metadata")
         fingerprint = metadata.get("system_fingerprint") if isinstance(metadata, dict) else None
         key = self._key.reveal()
         response = answer.text
-        return Heard(
-            outcome=found.outcome,
-            detail=found.detail,
+        return ModelResponse(
+            outcome=verdict.outcome,
+            detail=verdict.detail,
             status=answer.status,
-            response=_without(key, response) if found.outcome == "answered" else _redacted(key, response),
-            text=None if found.text is None else _without(key, found.text),
-            model=self._name(said.get("model")),
-            fingerprint=self._name(fingerprint),
-            request_id=self._name(answer.headers.get("x-request-id")),
+            response=_remove_key(key, response) if verdict.outcome == "answered" else _redact_key(key, response),
+            text=None if verdict.text is None else _remove_key(key, verdict.text),
+            model=self._short_name(document.get("model")),
+            fingerprint=self._short_name(fingerprint),
+            request_id=self._short_name(answer.headers.get("x-request-id")),
             ms=ms,
-            **bill(asked, answer.status, said),
+            **billed_usage(estimate, answer.status, document),
         )
 
-    def _name(self, said: Any) -> str | None:
+    def _short_name(self, value: Any) -> str | None:
         """A name or number of the service's, on one short line."""
-        return (self._line(said)[:100] or None) if isinstance(said, str) else None
+        return (self._safe_line(value)[:100] or None) if isinstance(value, str) else None
 
-    def _line(self, words: str) -> str:
+    def _safe_line(self, words: str) -> str:
         """A foreign message on one line, without controls, without the key or a piece of it, cut to fit."""
-        line = _redacted(self._key.reveal(), _plain(words[: 20 * WORDS]))
-        return line if len(line) <= WORDS else line[: WORDS - 1] + "…"
+        line = _redact_key(self._key.reveal(), _one_line(words[: 20 * MAX_MESSAGE_LENGTH]))
+        return line if len(line) <= MAX_MESSAGE_LENGTH else line[: MAX_MESSAGE_LENGTH - 1] + "…"
 
     # The order of checks: status, JSON object, error, completeness, refusal, text.
 
-    def _judged(self, asked: Asked, answer: Answer) -> _Found:
+    def _classify(self, estimate: CostEstimate, answer: HttpResponse) -> _ResponseVerdict:
         if not 200 <= answer.status < 300:
-            return self._refusal(asked, answer)
+            return self._classify_error_status(estimate, answer)
         try:
-            said = strict_json(answer.body)
-        except ValueError as trouble:
-            return _Found(outcome="damaged", detail=self._line(f"xAI's answer cannot be read: {trouble}"))
-        if not isinstance(said, dict):
-            return _Found(outcome="damaged", detail="xAI's answer is no JSON object")
-        if said.get("error") is not None:
-            message, _ = self._message(answer)
-            outcome = _by_words(message) or "failed"
-            return _Found(outcome=outcome, detail=f"xAI answers with an error: {message}", document=said)
-        return self._completeness(said) or self._answer(said)
+            document = parse_strict_json(answer.body)
+        except ValueError as error:
+            return _ResponseVerdict(outcome="damaged", detail=self._safe_line(f"xAI's answer cannot be read: {error}"))
+        if not isinstance(document, dict):
+            return _ResponseVerdict(outcome="damaged", detail="xAI's answer is no JSON object")
+        if document.get("error") is not None:
+            message, _ = self._error_message(answer)
+            outcome = _classify_message(message) or "failed"
+            return _ResponseVerdict(outcome=outcome, detail=f"xAI answers with an error: {message}", document=document)
+        return self._check_completeness(document) or self._parse_answer(document)
 
-    def _completeness(self, said: dict[str, Any]) -> _Found | None:
+    def _check_completeness(self, document: dict[str, Any]) -> _ResponseVerdict | None:
         """None when the service says that it finished: a cut text is never used, even if it happens to parse."""
-        status, details = said.get("status"), said.get("incomplete_details")
+        status, details = document.get("status"), document.get("incomplete_details")
         if status == "incomplete" or details is not None:
             reason = details.get("reason") if isinstance(details, dict) else None
-            why = self._line(str(reason or "no reason given"))
+            why = self._safe_line(str(reason or "no reason given"))
             if "filter" in why:
-                return _Found(outcome="filtered", detail=f"xAI held the answer back ({why})", document=said)
+                return _ResponseVerdict(
+                    outcome="filtered", detail=f"xAI held the answer back ({why})", document=document
+                )
             hint = "; xai.max_output_tokens allows more" if reason == "max_output_tokens" else ""
-            return _Found(outcome="cut", detail=f"the answer was cut short ({why}){hint}", document=said)
+            return _ResponseVerdict(outcome="cut", detail=f"the answer was cut short ({why}){hint}", document=document)
         if status != "completed":
-            state = self._line(str(status))
-            return _Found(outcome="failed", detail=f"xAI did not complete the answer (status {state})", document=said)
+            state = self._safe_line(str(status))
+            return _ResponseVerdict(
+                outcome="failed", detail=f"xAI did not complete the answer (status {state})", document=document
+            )
         return None
 
-    def _answer(self, said: dict[str, Any]) -> _Found:
+    def _parse_answer(self, document: dict[str, Any]) -> _ResponseVerdict:
         """The words of all messages, joined; a reasoning item usually stands before them."""
-        messages = [item for item in _dicts(said.get("output")) if item.get("type") == "message"]
-        parts = [part for message in messages for part in _dicts(message.get("content"))]
+        messages = [item for item in _dict_items(document.get("output")) if item.get("type") == "message"]
+        parts = [part for message in messages for part in _dict_items(message.get("content"))]
         refusals = [str(part.get("refusal")) for part in parts if part.get("type") == "refusal"]
         if refusals:
-            detail = f"the model refused to answer: {self._line(' '.join(refusals))}"
-            return _Found(outcome="refused", detail=detail, document=said)
+            detail = f"the model refused to answer: {self._safe_line(' '.join(refusals))}"
+            return _ResponseVerdict(outcome="refused", detail=detail, document=document)
         if any(message.get("status") not in (None, "completed") for message in messages):
-            return _Found(outcome="cut", detail="the answer's message was not completed", document=said)
+            return _ResponseVerdict(outcome="cut", detail="the answer's message was not completed", document=document)
         texts = [part.get("text") for part in parts if part.get("type") == "output_text"]
         text = "".join(piece for piece in texts if isinstance(piece, str))
         if not text.strip():
-            return _Found(outcome="empty", detail="xAI's answer holds no words", document=said)
+            return _ResponseVerdict(outcome="empty", detail="xAI's answer holds no words", document=document)
         # A lone surrogate, which JSON can spell and no file can hold, becomes a question mark.
-        return _Found(outcome="answered", text=text.encode("utf-8", "replace").decode(), document=said)
+        return _ResponseVerdict(outcome="answered", text=text.encode("utf-8", "replace").decode(), document=document)
 
     # Answers with a status that is none of success: by status first, then by words, never by the code alone.
 
-    def _refusal(self, asked: Asked, answer: Answer) -> _Found:
+    def _classify_error_status(self, estimate: CostEstimate, answer: HttpResponse) -> _ResponseVerdict:
         status = answer.status
-        message, parameter = self._message(answer)
-        outcome = _by_status(status, message)
-        said = f"(HTTP {status}): {message}" if message else f"(HTTP {status})"
+        message, parameter = self._error_message(answer)
+        outcome = _classify_status(status, message)
+        suffix = f"(HTTP {status}): {message}" if message else f"(HTTP {status})"
         detail = {
-            "billing": f"xAI says that credits or the spending limit are used up {said}",
-            "key": f"xAI does not accept the key: fix XAI_API_KEY {said}",
-            "forbidden": f"xAI does not permit this key or team to ask {said}",
-            "not_found": f"xAI does not serve the model {asked.model}, or not at this address {said}",
-            "rate_limit": f"xAI limits the rate of requests {said}",
-            "server": f"xAI is in trouble {said}",
+            "billing": f"xAI says that credits or the spending limit are used up {suffix}",
+            "key": f"xAI does not accept the key: fix XAI_API_KEY {suffix}",
+            "forbidden": f"xAI does not permit this key or team to ask {suffix}",
+            "not_found": f"xAI does not serve the model {estimate.model}, or not at this address {suffix}",
+            "rate_limit": f"xAI limits the rate of requests {suffix}",
+            "server": f"xAI is in trouble {suffix}",
             "redirect": f"xAI sends us elsewhere (HTTP {status}), which is not followed: check xai.url",
-            "malformed": f"xAI does not take this request; a newer version of spy32 may have to ask otherwise {said}",
-            "bad_request": f"{_bad_request(message, parameter)} {said}",
+            "malformed": f"xAI does not take this request; a newer version of spy32 may have to ask otherwise {suffix}",
+            "bad_request": f"{_describe_bad_request(message, parameter)} {suffix}",
         }[outcome]
-        return _Found(outcome=outcome, detail=detail)
+        return _ResponseVerdict(outcome=outcome, detail=detail)
 
-    def _message(self, answer: Answer) -> tuple[str, str]:
+    def _error_message(self, answer: HttpResponse) -> tuple[str, str]:
         """The words of an error and the parameter that it names, from any of the envelopes, a page or plain text."""
         text, parameter = answer.text, ""
         try:
-            said = strict_json(answer.body)
+            document = parse_strict_json(answer.body)
         except ValueError:
             is_page = text.lstrip()[:1] == "<"
-            return ("an HTML page" if is_page else self._line(text)), ""
-        error = said.get("error") if isinstance(said, dict) else said
+            return ("an HTML page" if is_page else self._safe_line(text)), ""
+        error = document.get("error") if isinstance(document, dict) else document
         if isinstance(error, dict):
             parameter = error.get("param") or ""
             error = error.get("message") or error.get("code")
-        if error is None and isinstance(said, dict):
-            error = said.get("message") or said.get("detail") or said.get("code")
+        if error is None and isinstance(document, dict):
+            error = document.get("message") or document.get("detail") or document.get("code")
         words = error if isinstance(error, str) else "" if error is None else json.dumps(error)
-        return self._line(words), self._line(parameter) if isinstance(parameter, str) else ""
+        return self._safe_line(words), self._safe_line(parameter) if isinstance(parameter, str) else ""
 
 
-def _by_words(message: str) -> str | None:
+def _classify_message(message: str) -> str | None:
     if _WRONG_KEY.search(message):
         return "key"
     # A rate limit may well advise to buy credits.
     return "billing" if _BILLING.search(message) and not _RATE.search(message) else None
 
 
-def _by_status(status: int, message: str) -> str:
+def _classify_status(status: int, message: str) -> str:
     """The outcome of a status that is none of success. A wrong key is a 400 here, and no credits may be a 429."""
-    words = _by_words(message)
+    words = _classify_message(message)
     if status < 400:
         return "redirect"
     if status in (408, 425) or status >= 500:
@@ -309,39 +328,39 @@ def _by_status(status: int, message: str) -> str:
         return "key"
     if status == 402 or (status in (400, 403, 429) and words == "billing"):
         return "billing"
-    if status == 404 or (status == 400 and _NO_MODEL.search(message)):
+    if status == 404 or (status == 400 and _UNKNOWN_MODEL.search(message)):
         return "not_found"
     plain = {401: "key", 403: "forbidden", 429: "rate_limit", 451: "forbidden", 400: "bad_request", 413: "bad_request"}
     # 405, 410, 415, 422 and the rest: the service has changed, and only a change of the program can follow it.
     return plain.get(status, "malformed")
 
 
-def _bad_request(message: str, parameter: str) -> str:
+def _describe_bad_request(message: str, parameter: str) -> str:
     """Which parameter the service refuses, and the setting behind it."""
     for spelling, name, setting in _PARAMETERS:
         if spelling.search(parameter or message):
             see = f", see {setting}" if setting else ""
             return f"xAI refuses the parameter {name}{see}"
-    named = _NAMED.search(message)
+    named = _PARAMETER_NAME.search(message)
     name = parameter or (named.group(1) or named.group(2) if named else "")
     return f"xAI refuses the parameter {name}" if name else "xAI refuses the request"
 
 
-def _dicts(said: Any) -> list[dict[str, Any]]:
-    return [item for item in said if isinstance(item, dict)] if isinstance(said, list) else []
+def _dict_items(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-def _plain(words: str) -> str:
+def _one_line(words: str) -> str:
     """One line without controls, direction marks, zero-width signs and surrogates."""
     return " ".join("".join(" " if unicodedata.category(sign)[0] == "C" else sign for sign in words).split())
 
 
-def _without(key: str, text: str) -> str:
+def _remove_key(key: str, text: str) -> str:
     """The text without the key, and without anything that looks like one of xAI's."""
     return _KEY_LIKE.sub("[key]", text.replace(key, "[key]"))
 
 
-def _redacted(key: str, text: str) -> str:
+def _redact_key(key: str, text: str) -> str:
     """As `_without`, and without masked keys (`xa***gA`) and pieces of the key of six signs and more."""
-    masked = _MASKED.sub("[key]", _without(key, text))
-    return _TOKEN.sub(lambda found: "[key]" if found.group() in key else found.group(), masked)
+    masked = _MASKED_KEY.sub("[key]", _remove_key(key, text))
+    return _KEY_FRAGMENT.sub(lambda found: "[key]" if found.group() in key else found.group(), masked)

@@ -4,17 +4,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, app_of, number_of, proposal_id
-from spy32.errors import Usage
+from spy32.commands.common import Json, get_app, parse_id, parse_proposal_id
+from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
-    from spy32.desk.bench import Bench
-    from spy32.desk.shown import Review
-    from spy32.domain.deciding import Proposal
+    from spy32.domain.proposals import Proposal
     from spy32.store import Store
+    from spy32.trading.context import TradingContext
+    from spy32.trading.review import Review
     from spy32.wiring import App
 
-DIGITS = 8
+HASH_DIGITS = 8
 """How much of the hash a person, or a script, repeats."""
 
 
@@ -24,7 +24,7 @@ def approve(
         str | None,
         typer.Argument(metavar="[P]", help="P31, or R31 of a run that abstained; the newest that waits by default."),
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Approve without asking.")] = False,
+    approval: Annotated[bool, typer.Option("--yes", help="Approve without asking.")] = False,
     decline: Annotated[bool, typer.Option("--decline", help="Decline without asking.")] = False,
     confirm: Annotated[
         str | None, typer.Option(metavar="S", help="With --yes: the hash's first 8 digits; needed in live mode.")
@@ -33,137 +33,141 @@ def approve(
     json: Json = False,
 ) -> None:
     """Look at a proposal; choose another candidate, change it, approve it, decline it, or leave it."""
-    app = app_of(ctx)
-    _check_words(app, yes=yes, decline=decline, confirm=confirm)
-    app.reading()  # says what to do when there is nothing yet, instead of making a home
+    app = get_app(ctx)
+    _check_options(app, approval=approval, decline=decline, confirm=confirm)
+    app.open_for_reading()  # says what to do when there is nothing yet, instead of making a home
     store = app.store()
-    chosen = _chosen(app, store, proposal, asks=not (yes or decline))
-    if yes:
-        _approve(app, chosen, confirm=confirm, note=note, json=json)
+    selection = _select(app, store, proposal, will_ask=not (approval or decline))
+    if approval:
+        _approve(app, selection, confirm=confirm, note=note, json=json)
     elif decline:
-        _decline(app, chosen, note=note, json=json)
+        _decline(app, selection, note=note, json=json)
     else:
-        _ask(app, chosen, note=note, json=json)
+        _run_dialogue(app, selection, note=note, json=json)
 
 
-def _check_words(app: "App", *, yes: bool, decline: bool, confirm: str | None) -> None:
-    from spy32.domain.trading import Mode
+def _check_options(app: "App", *, approval: bool, decline: bool, confirm: str | None) -> None:
+    from spy32.domain.spreads import Mode
 
-    if yes and decline:
-        raise Usage("--yes and --decline exclude each other")
-    if confirm is not None and not yes:
-        raise Usage("--confirm goes with --yes")
-    if yes and confirm is None and app.settings.mode is Mode.LIVE:
-        raise Usage(f"in live mode --yes needs --confirm with the first {DIGITS} digits of the hash")
-    if not (yes or decline) and not app.is_interactive:
-        raise Usage("there is no terminal to ask on; --yes approves, --decline declines, `spy32 show` looks")
+    if approval and decline:
+        raise BadUsage("--yes and --decline exclude each other")
+    if confirm is not None and not approval:
+        raise BadUsage("--confirm goes with --yes")
+    if approval and confirm is None and app.settings.mode is Mode.LIVE:
+        raise BadUsage(f"in live mode --yes needs --confirm with the first {HASH_DIGITS} digits of the hash")
+    if not (approval or decline) and not app.is_interactive:
+        raise BadUsage("there is no terminal to ask on; --yes approves, --decline declines, `spy32 show` looks")
 
 
-class Chosen:
+class Selection:
     """What is decided on: a proposal, or a run without one; and the bench to act on."""
 
-    def __init__(self, bench: "Bench", made: "Proposal | None", run_id: int) -> None:
-        self.bench, self.made, self.run_id = bench, made, run_id
+    def __init__(self, context: "TradingContext", proposal: "Proposal | None", run_id: int) -> None:
+        self.trading_context, self.proposal, self.run_id = context, proposal, run_id
 
     @property
     def proposal_id(self) -> int:
-        assert self.made is not None
-        assert self.made.id is not None
-        return self.made.id
+        assert self.proposal is not None
+        assert self.proposal.id is not None
+        return self.proposal.id
 
 
-def _chosen(app: "App", store: "Store", typed: str | None, *, asks: bool) -> Chosen:
+def _select(app: "App", store: "Store", typed: str | None, *, will_ask: bool) -> Selection:
     """The proposal that was meant, or the abstained run whose menu a person wants to choose from."""
     if typed is not None and typed.strip()[:1] in ("R", "r"):
-        run = store.run(number_of(typed, "R", "run"))
-        made = store.proposal_of_run(run.id)
-        if made is not None:
-            return Chosen(app.bench(store, made), made, run.id)
-        if not asks:
-            raise Usage(f"R{run.id} made no proposal; `spy32 approve R{run.id}` on a terminal chooses one")
-        return Chosen(app.bench_of_run(store, run.id), None, run.id)
+        run = store.run(parse_id(typed, "R", "run"))
+        proposal = store.proposal_of_run(run.id)
+        if proposal is not None:
+            return Selection(app.trading_context(store, proposal), proposal, run.id)
+        if not will_ask:
+            raise BadUsage(f"R{run.id} made no proposal; `spy32 approve R{run.id}` on a terminal chooses one")
+        return Selection(app.build_run_trading_context(store, run.id), None, run.id)
     if typed is None and store.latest_proposal() is None:
-        raise Usage(f"no proposal waits for approval; {_instead(store)}")
-    made = store.proposal(proposal_id(store, typed, "proposed", "approved"))
-    return Chosen(app.bench(store, made), made, made.run_id)
+        raise BadUsage(f"no proposal waits for approval; {_no_proposal_hint(store)}")
+    proposal = store.proposal(parse_proposal_id(store, typed, "proposed", "approved"))
+    return Selection(app.trading_context(store, proposal), proposal, proposal.run_id)
 
 
-def _instead(store: "Store") -> str:
+def _no_proposal_hint(store: "Store") -> str:
     run = store.latest_run()
     if run is not None and run.cause == "abstained":
         return f"R{run.id} abstained, and `spy32 approve R{run.id}` on a terminal chooses from its menu"
     return "`spy32 analyze` makes one, `spy32 show` says what came of the last run"
 
 
-def _approve(app: "App", chosen: Chosen, *, confirm: str | None, note: str, json: bool) -> None:
-    from spy32.desk import approve as desk
-    from spy32.desk.shown import review
+def _approve(app: "App", selection: Selection, *, confirm: str | None, note: str, json: bool) -> None:
+    from spy32.trading import approve as desk
+    from spy32.trading.review import review_proposal
 
-    desk.waiting(chosen.bench, chosen.proposal_id)
-    shown = review(chosen.bench, chosen.proposal_id)
-    assert shown.proposal is not None
-    if confirm is not None and not (len(confirm) >= DIGITS and shown.proposal.hash.startswith(confirm.lower())):
-        raise Usage(
-            f"--confirm {confirm!r} is not the first {DIGITS} digits of the hash of P{shown.proposal.id}; look again"
+    desk.load_pending_proposal(selection.trading_context, selection.proposal_id)
+    current_review = review_proposal(selection.trading_context, selection.proposal_id)
+    assert current_review.proposal is not None
+    if confirm is not None and not (
+        len(confirm) >= HASH_DIGITS and current_review.proposal.hash.startswith(confirm.lower())
+    ):
+        raise BadUsage(
+            f"--confirm {confirm!r} is not the first {HASH_DIGITS} digits of the hash of P{current_review.proposal.id}; look again"
         )
-    desk.approve(chosen.bench, shown, by=app.user, note=note)
-    _tell(app, chosen.bench, chosen.proposal_id, json=json)
+    desk.approve(selection.trading_context, current_review, by=app.user, note=note)
+    _print_decision(app, selection.trading_context, selection.proposal_id, json=json)
 
 
-def _decline(app: "App", chosen: Chosen, *, note: str, json: bool) -> None:
-    from spy32.desk.approve import decline
+def _decline(app: "App", selection: Selection, *, note: str, json: bool) -> None:
+    from spy32.trading.approve import decline
 
-    decline(chosen.bench, chosen.proposal_id, by=app.user, note=note)
-    _tell(app, chosen.bench, chosen.proposal_id, json=json)
+    decline(selection.trading_context, selection.proposal_id, by=app.user, note=note)
+    _print_decision(app, selection.trading_context, selection.proposal_id, json=json)
 
 
-def _ask(app: "App", chosen: Chosen, *, note: str, json: bool) -> None:
+def _run_dialogue(app: "App", selection: Selection, *, note: str, json: bool) -> None:
     """Draw, ask, and act until there is a decision or the person leaves; leaving, whatever way, changes nothing."""
-    from spy32.commands.dialogue import Dialogue
-    from spy32.commands.window import Window
-    from spy32.render.out import put
+    from spy32.commands.dialogue import ApprovalDialogue
+    from spy32.commands.terminal_input import TerminalInput
+    from spy32.render.output import write_text
 
     console = app.err if json else app.out
-    with Window() as window:
-        dialogue = Dialogue(bench=chosen.bench, console=console, by=app.user, read=window.line, note=note)
-        dialogue.run(_first(chosen))
-    if dialogue.decided is None:
-        put(console, f"nothing was approved{dialogue.dropped}\n")
-    number = dialogue.decided or (chosen.proposal_id if json and chosen.made is not None else None)
-    if number is not None:
-        _tell(app, chosen.bench, number, json=json)
+    with TerminalInput() as terminal:
+        dialogue = ApprovalDialogue(
+            context=selection.trading_context, console=console, by=app.user, read=terminal.read_line, note=note
+        )
+        dialogue.run(_first_review(selection))
+    if dialogue.decided_id is None:
+        write_text(console, f"nothing was approved{dialogue.dropped}\n")
+    decided_id = dialogue.decided_id or (selection.proposal_id if json and selection.proposal is not None else None)
+    if decided_id is not None:
+        _print_decision(app, selection.trading_context, decided_id, json=json)
 
 
-def _first(chosen: Chosen) -> "Review":
-    from spy32.desk.approve import overridable, waiting
-    from spy32.desk.shown import review, review_run
+def _first_review(selection: Selection) -> "Review":
+    from spy32.trading.approve import check_overridable, load_pending_proposal
+    from spy32.trading.review import review_proposal, review_run
 
-    if chosen.made is not None:
-        waiting(chosen.bench, chosen.proposal_id)
-        return review(chosen.bench, chosen.proposal_id)
-    shown = review_run(chosen.bench, chosen.run_id)
-    overridable(chosen.bench, shown.run)
-    return shown
+    if selection.proposal is not None:
+        load_pending_proposal(selection.trading_context, selection.proposal_id)
+        return review_proposal(selection.trading_context, selection.proposal_id)
+    current_review = review_run(selection.trading_context, selection.run_id)
+    check_overridable(selection.trading_context, current_review.run)
+    return current_review
 
 
-def _tell(app: "App", bench: "Bench", number: int, *, json: bool) -> None:
+def _print_decision(app: "App", context: "TradingContext", proposal_id: int, *, json: bool) -> None:
     """How the proposal stands now."""
     from dataclasses import replace
 
-    from spy32.render.out import put
+    from spy32.render.output import write_text
     from spy32.render.review import approval_document, decided_lines
 
-    made = bench.store.proposal(number)
+    proposal = context.store.proposal(proposal_id)
     view = replace(
-        bench.store.view(made.run_id),
-        proposal=made,
-        body=bench.store.proposal_body(number),
-        approval=bench.store.approval_of(number),
-        orders=bench.store.orders(number),
+        context.store.view(proposal.run_id),
+        proposal=proposal,
+        body=context.store.proposal_body(proposal_id),
+        approval=context.store.latest_approval(proposal_id),
+        orders=context.store.orders(proposal_id),
     )
     if json:
         from spy32.render.documents import emit
 
-        emit(app.out, approval_document(view, made))
+        emit(app.out, approval_document(view, proposal))
     else:
-        put(app.out, "".join(f"{line}\n" for line in decided_lines(view, made)))
+        write_text(app.out, "".join(f"{line}\n" for line in decided_lines(view, proposal)))

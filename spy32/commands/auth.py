@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from spy32.commands.common import Json, app_of
-from spy32.errors import BadSettings, Usage
+from spy32.commands.common import Json, get_app
+from spy32.errors import BadSettings, BadUsage
 
 if TYPE_CHECKING:
     from spy32.settings.knob import Secret
     from spy32.wiring import App
-    from spy32.wiring.credentials import Standing
+    from spy32.wiring.credentials import AuthStatus
 
 SECRET, TOKEN, ACCOUNT = "TASTYTRADE_CLIENT_SECRET", "TASTYTRADE_REFRESH_TOKEN", "TASTYTRADE_ACCOUNT"
 
@@ -31,164 +31,164 @@ PLACES = {
 
 def login(ctx: typer.Context) -> None:
     """Ask for client secret and refresh token, try them once, and keep them in .env."""
-    from spy32.wiring.credentials import tried
-    from spy32.wiring.dotenv import store
+    from spy32.wiring.credentials import check_login
+    from spy32.wiring.dotenv import save_secrets
 
-    app = app_of(ctx)
-    _settled(app)
+    app = get_app(ctx)
+    _check_environment(app)
     path = app.locations.dotenv
     if not app.is_interactive:
-        lines = f"{SECRET}=... and {TOKEN}=..."
-        raise Usage(f"there is no terminal to ask on; put {lines} into {path} and chmod 600 it")
-    _lead(app)
-    secret = _asked("client secret", "tastytrade.client_secret")
-    token = _asked("refresh token", "tastytrade.refresh_token")
-    line = app.line_with(secret, token)
+        example = f"{SECRET}=... and {TOKEN}=..."
+        raise BadUsage(f"there is no terminal to ask on; put {example} into {path} and chmod 600 it")
+    _print_instructions(app)
+    secret = _ask_secret("client secret", "tastytrade.client_secret")
+    token = _ask_secret("refresh token", "tastytrade.refresh_token")
+    connection = app.connect_tastytrade(secret, token)
     values = {SECRET: secret.reveal(), TOKEN: token.reveal()}
-    found = tried(line, app.settings.tastytrade.account)
-    if found.account is None:
-        app.warn(found.trouble)
-        wanted = _asked_account()
-        if wanted:
-            found = tried(line, wanted)
-            if found.account is None:
-                raise BadSettings(f"{found.trouble}; nothing was stored")
-            values[ACCOUNT] = wanted
-    store(path, values)
-    _say(app, found.account)
+    check = check_login(connection, app.settings.tastytrade.account)
+    if check.account is None:
+        app.warn(check.problem)
+        account_number = _ask_account()
+        if account_number:
+            check = check_login(connection, account_number)
+            if check.account is None:
+                raise BadSettings(f"{check.problem}; nothing was stored")
+            values[ACCOUNT] = account_number
+    save_secrets(path, values)
+    _print_login(app, check.account)
 
 
 def status(ctx: typer.Context, json: Json = False) -> None:
     """Credentials, log-in, account, options level, restrictions and clocks; one log-in, nothing is changed."""
     from spy32.render.documents import emit
-    from spy32.render.out import put
-    from spy32.wiring.credentials import standing
+    from spy32.render.output import write_text
+    from spy32.wiring.credentials import load_auth_status
 
-    app = app_of(ctx)
-    found = standing(app)
+    app = get_app(ctx)
+    auth_status = load_auth_status(app)
     if json:
-        emit(app.out, _document(app, found))
+        emit(app.out, _status_document(app, auth_status))
     else:
-        put(app.out, "".join(f"{line}\n" for line in _lines(app, found)))
-    if found.trouble is None:
+        write_text(app.out, "".join(f"{line}\n" for line in _status_lines(app, auth_status)))
+    if auth_status.trouble is None:
         return
     if not json:
-        raise found.trouble
-    raise typer.Exit(found.trouble.code)
+        raise auth_status.trouble
+    raise typer.Exit(auth_status.trouble.code)
 
 
-def _settled(app: "App") -> None:
+def _check_environment(app: "App") -> None:
     """`BadSettings` while the environment says something that would win over what is stored."""
     for name in (SECRET, TOKEN, f"SPY32_{SECRET}", f"SPY32_{TOKEN}"):
         if app.env.get(name):
             raise BadSettings(f"{name} is set in the environment and would win over .env; unset it, then log in")
 
 
-def _lead(app: "App") -> None:
+def _print_instructions(app: "App") -> None:
     from spy32.render.explain import MODES
-    from spy32.render.out import put
+    from spy32.render.output import write_text
     from spy32.settings.addresses import tastytrade_address
 
-    site, way = PLACES["sandbox" if app.settings.mode == "sandbox" else "live"]
+    site, menu_path = PLACES["sandbox" if app.settings.mode == "sandbox" else "live"]
     host = tastytrade_address(app.settings)
-    put(app.out, f"{MODES[app.settings.mode]}\n")
-    put(app.out, GRANT.format(site=site, way=way, host=host, path=app.locations.dotenv))
+    write_text(app.out, f"{MODES[app.settings.mode]}\n")
+    write_text(app.out, GRANT.format(site=site, way=menu_path, host=host, path=app.locations.dotenv))
 
 
-def _asked(what: str, key: str) -> "Secret":
+def _ask_secret(label: str, key: str) -> "Secret":
     """A secret, typed unseen; `Usage` when nothing, or nothing usable, was typed."""
     from spy32.settings.coerce import from_text
     from spy32.settings.keys import KEYS, Wrong, allowed
     from spy32.settings.knob import Secret
 
-    typed = _hidden(what)
+    typed = _read_hidden(label)
     if not typed:
-        raise Usage(f"no {what} was typed; nothing was stored")
+        raise BadUsage(f"no {label} was typed; nothing was stored")
     problem = None
     try:
         value = from_text(KEYS[key], typed)
-    except Wrong as wrong:
-        problem = str(wrong)
+    except Wrong as error:
+        problem = str(error)
     if problem is not None:
         # Raised outside the handler: no traceback may carry what was typed.
-        raise Usage(f"that is no {what}: it takes {allowed(KEYS[key])} ({problem}); nothing was stored")
+        raise BadUsage(f"that is no {label}: it takes {allowed(KEYS[key])} ({problem}); nothing was stored")
     assert isinstance(value, Secret)
     return value
 
 
-def _asked_account() -> str:
+def _ask_account() -> str:
     """The account number, typed unseen; empty when the person leaves it for later."""
     from spy32.settings.coerce import from_text
     from spy32.settings.keys import KEYS, Wrong
 
-    typed = _hidden("account number (Enter alone leaves it open)")
+    typed = _read_hidden("account number (Enter alone leaves it open)")
     try:
         return str(from_text(KEYS["tastytrade.account"], typed))
     except Wrong:
-        raise Usage("that is no account number; nothing was stored") from None
+        raise BadUsage("that is no account number; nothing was stored") from None
 
 
-def _hidden(what: str) -> str:
+def _read_hidden(label: str) -> str:
     """What was typed, without a trace on the screen; empty at the end of input."""
     from getpass import getpass
 
     try:
-        return getpass(f"{what}: ").strip()
+        return getpass(f"{label}: ").strip()
     except EOFError:
         return ""
 
 
-def _say(app: "App", account: str | None) -> None:
-    from spy32.render.out import put
+def _print_login(app: "App", account: str | None) -> None:
+    from spy32.render.output import write_text
 
-    put(app.out, f"the log-in works; the credentials are in {app.locations.dotenv}\n")
+    write_text(app.out, f"the log-in works; the credentials are in {app.locations.dotenv}\n")
     if account is None:
-        put(app.out, f"no account is chosen: put {ACCOUNT}=... beside them\n")
+        write_text(app.out, f"no account is chosen: put {ACCOUNT}=... beside them\n")
     else:
-        put(app.out, f"account …{account[-4:]}\n")
-    put(app.out, "next: spy32 auth status\n")
+        write_text(app.out, f"account …{account[-4:]}\n")
+    write_text(app.out, "next: spy32 auth status\n")
 
 
-def _document(app: "App", found: "Standing") -> dict[str, object]:
-    account = found.account
+def _status_document(app: "App", auth_status: "AuthStatus") -> dict[str, object]:
+    account = auth_status.account
     return {
         "schema": "spy32.auth",
         "version": 1,
         "mode": app.settings.mode.value,
-        "service": found.service,
-        "client_secret": found.client_secret,
-        "refresh_token": found.refresh_token,
-        "token": found.has_token,
-        "account": None if account is None else account.masked,
+        "service": auth_status.service,
+        "client_secret": auth_status.client_secret,
+        "refresh_token": auth_status.refresh_token,
+        "token": auth_status.has_token,
+        "account": None if account is None else account.masked_number,
         "options_level": None if account is None else account.options_level,
         "restrictions": [] if account is None else list(account.restrictions),
-        "clock_ahead_seconds": found.clock_ahead,
-        "trouble": None if found.trouble is None else found.trouble.message,
-        "code": 0 if found.trouble is None else found.trouble.code,
+        "clock_ahead_seconds": auth_status.clock_ahead,
+        "trouble": None if auth_status.trouble is None else auth_status.trouble.message,
+        "code": 0 if auth_status.trouble is None else auth_status.trouble.code,
     }
 
 
-def _lines(app: "App", found: "Standing") -> list[str]:
+def _status_lines(app: "App", auth_status: "AuthStatus") -> list[str]:
     from spy32.render.explain import MODES
 
     lines = [
         f"{MODES[app.settings.mode]}",
-        f"service: {found.service}",
-        f"client secret: {_from(found.client_secret)}",
-        f"refresh token: {_from(found.refresh_token)}",
+        f"service: {auth_status.service}",
+        f"client secret: {_describe_source(auth_status.client_secret)}",
+        f"refresh token: {_describe_source(auth_status.refresh_token)}",
     ]
-    if found.has_token is not None:
-        lines.append("log-in: works" if found.has_token else "log-in: does not work")
-    account = found.account
+    if auth_status.has_token is not None:
+        lines.append("log-in: works" if auth_status.has_token else "log-in: does not work")
+    account = auth_status.account
     if account is not None:
         lines += [
-            f"account: {account.masked}, options level {account.options_level}",
+            f"account: {account.masked_number}, options level {account.options_level}",
             f"restrictions: {', '.join(account.restrictions) or 'none'}",
         ]
-    if found.clock_ahead is not None:
-        lines.append(f"clock: the broker's is {found.clock_ahead:+.0f} s from ours")
+    if auth_status.clock_ahead is not None:
+        lines.append(f"clock: the broker's is {auth_status.clock_ahead:+.0f} s from ours")
     return lines
 
 
-def _from(source: str | None) -> str:
+def _describe_source(source: str | None) -> str:
     return "missing" if source is None else f"set ({source})"

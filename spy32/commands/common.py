@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from spy32.errors import Usage
+from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
     from spy32.store import Store
@@ -14,34 +14,34 @@ if TYPE_CHECKING:
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of text.")]
 
 
-def app_of(ctx: typer.Context) -> "App":
+def get_app(ctx: typer.Context) -> "App":
     """The App that the root callback made."""
     return cast("App", ctx.find_root().obj)
 
 
-def number_of(typed: str, letter: str, noun: str) -> int:
+def parse_id(typed: str, letter: str, noun: str) -> int:
     """31 of `P31`, `p31` or `31`; `Usage` for anything else."""
     match = re.fullmatch(rf"{letter}?(\d{{1,18}})", typed.strip(), re.IGNORECASE | re.ASCII)
     if match is None:
-        raise Usage(f"{typed!r} is not the id of a {noun}; such ids look like {letter}31")
+        raise BadUsage(f"{typed!r} is not the id of a {noun}; such ids look like {letter}31")
     return int(match[1])
 
 
-def run_id(typed: str) -> int:
-    return number_of(typed, "R", "run")
+def parse_run_id(typed: str) -> int:
+    return parse_id(typed, "R", "run")
 
 
-def proposal_id(store: "Store", typed: str | None, *states: str) -> int:
+def parse_proposal_id(store: "Store", typed: str | None, *states: str) -> int:
     """The proposal that was typed, or the newest one in one of `states`; the store says no to one that is not there."""
     if typed is not None:
-        return number_of(typed, "P", "proposal")
+        return parse_id(typed, "P", "proposal")
     from spy32.lifecycle import ProposalState
 
     for state in states:
-        found = store.proposals(ProposalState(state))
-        if found and found[-1].id is not None:
-            return found[-1].id
+        proposals = store.proposals(ProposalState(state))
+        if proposals and proposals[-1].id is not None:
+            return proposals[-1].id
     latest = store.latest_proposal()
     if latest is None or latest.id is None:
-        raise Usage("there is no proposal yet; `spy32 analyze` makes one")
+        raise BadUsage("there is no proposal yet; `spy32 analyze` makes one")
     return latest.id

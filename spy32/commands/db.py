@@ -5,39 +5,39 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from spy32.commands.common import Json, app_of
+from spy32.commands.common import Json, get_app
 
 if TYPE_CHECKING:
     from spy32.wiring import App
 
 BackupFile = Annotated[Path, typer.Argument(help="A backup, as `spy32 db backup` makes it.", show_default=False)]
 NewFile = Annotated[Path | None, typer.Argument(help="Where to; a dated file in the backups folder if left out.")]
-ADOPT = "adopt"
+ADOPT_WORD = "adopt"
 Force = Annotated[bool, typer.Option("--force", help="Also replace a database that has nothing wrong with it.")]
 
 
 def check(ctx: typer.Context, json: Json = False) -> None:
     """Check pages, references, version and history; ends 74 when something is wrong. Changes nothing."""
-    from spy32.errors import StoreTrouble
+    from spy32.errors import StoreError
     from spy32.store import damage_of
 
-    app = app_of(ctx)
-    problems = app.reading(lapses=False).check()
+    app = get_app(ctx)
+    problems = app.open_for_reading(lapses=False).check()
     lines = [f"problem: {problem}" for problem in problems] or [f"{app.database}: no problem found"]
-    _answer(app, lines, json, action="check", problems=list(problems))
+    _print_answer(app, lines, json, action="check", problems=list(problems))
     if problems:
-        more = f" ({len(problems)} problems in all)" if len(problems) > 1 else ""
-        app.warn(damage_of(app.database, f"{problems[0]}{more}").message)
-        raise typer.Exit(StoreTrouble.code)
+        suffix = f" ({len(problems)} problems in all)" if len(problems) > 1 else ""
+        app.warn(damage_of(app.database, f"{problems[0]}{suffix}").message)
+        raise typer.Exit(StoreError.code)
 
 
 def backup(ctx: typer.Context, file: NewFile = None, json: Json = False) -> None:
     """Make a checked copy of the database while it is in use."""
     from spy32.store import backup_path
 
-    app = app_of(ctx)
-    made = app.reading(lapses=False).backup(file or backup_path(app.database, app.clock()))
-    _answer(app, [f"backup: {made}"], json, action="backup", backup=str(made))
+    app = get_app(ctx)
+    backup_file = app.open_for_reading(lapses=False).backup(file or backup_path(app.database, app.clock()))
+    _print_answer(app, [f"backup: {backup_file}"], json, action="backup", backup=str(backup_file))
 
 
 def restore(ctx: typer.Context, file: BackupFile, force: Force = False, json: Json = False) -> None:
@@ -45,14 +45,21 @@ def restore(ctx: typer.Context, file: BackupFile, force: Force = False, json: Js
     from spy32.errors import Refused
     from spy32.store import Store, is_sound
 
-    app = app_of(ctx)
+    app = get_app(ctx)
     with app.locks.hold_all():
         if not force and is_sound(app.database):
             raise Refused(f"{app.database} has nothing wrong with it; --force replaces it all the same")
-        moved = Store.restore(file, app.database, mode=app.settings.mode, at=app.clock())
+        moved_aside = Store.restore(file, app.database, mode=app.settings.mode, at=app.clock())
     lines = [f"restored: {app.database} from {file}"]
-    lines += [f"moved aside: {moved}"] if moved is not None else []
-    _answer(app, lines, json, action="restore", backup=str(file), moved=str(moved) if moved is not None else None)
+    lines += [f"moved aside: {moved_aside}"] if moved_aside is not None else []
+    _print_answer(
+        app,
+        lines,
+        json,
+        action="restore",
+        backup=str(file),
+        moved=str(moved_aside) if moved_aside is not None else None,
+    )
 
 
 def adopt(
@@ -63,36 +70,38 @@ def adopt(
     json: Json = False,
 ) -> None:
     """Make this copy of a home the one that may send, after it was copied, moved, or restored somewhere else."""
-    app = app_of(ctx)
-    former = app.reading().former_place()
+    app = get_app(ctx)
+    former = app.open_for_reading().former_location()
     if former is None:
         home = app.store().home_id()
-        _answer(app, [f"{app.database} is where it belongs; nothing to adopt"], json, action="adopt", home=home)
+        _print_answer(app, [f"{app.database} is where it belongs; nothing to adopt"], json, action="adopt", home=home)
         return
     app.warn(f"{app.database} was at {former}; from here on this copy sends orders, so no other one may")
     _confirm_adoption(app, confirm)
-    home = app.store().claim_place(app.clock(), app.user)
-    _answer(app, [f"adopted: {app.database} may send; it is home {home} now"], json, action="adopt", home=home)
+    home = app.store().claim_location(app.clock(), app.user)
+    _print_answer(app, [f"adopted: {app.database} may send; it is home {home} now"], json, action="adopt", home=home)
 
 
 def _confirm_adoption(app: "App", confirm: str | None) -> None:
     """`Usage` unless the word was given, or typed on a terminal."""
-    from spy32.commands.consent import typed
-    from spy32.errors import Usage
+    from spy32.commands.confirmation import prompt_line
+    from spy32.errors import BadUsage
 
     if confirm is None and not app.is_interactive:
-        raise Usage(f"without a terminal `db adopt` needs --confirm {ADOPT}; nothing was changed")
-    said = confirm if confirm is not None else typed(f"spy32: type {ADOPT} to say so, anything else to leave: ")
-    if said != ADOPT:
-        raise Usage(f"the word is {ADOPT}; nothing was changed")
+        raise BadUsage(f"without a terminal `db adopt` needs --confirm {ADOPT_WORD}; nothing was changed")
+    answer = (
+        confirm if confirm is not None else prompt_line(f"spy32: type {ADOPT_WORD} to say so, anything else to leave: ")
+    )
+    if answer != ADOPT_WORD:
+        raise BadUsage(f"the word is {ADOPT_WORD}; nothing was changed")
 
 
-def _answer(app: "App", lines: list[str], json: bool, **facts: Any) -> None:
+def _print_answer(app: "App", lines: list[str], json: bool, **facts: Any) -> None:
     from spy32.render.documents import emit
-    from spy32.render.out import put
+    from spy32.render.output import write_text
 
     if json:
-        unsaid: dict[str, Any] = {"action": "", "problems": [], "backup": None, "moved": None, "home": None}
-        emit(app.out, {"schema": "spy32.db", "version": 1, "database": str(app.database), **unsaid, **facts})
+        defaults: dict[str, Any] = {"action": "", "problems": [], "backup": None, "moved": None, "home": None}
+        emit(app.out, {"schema": "spy32.db", "version": 1, "database": str(app.database), **defaults, **facts})
     else:
-        put(app.out, "".join(f"{line}\n" for line in lines))
+        write_text(app.out, "".join(f"{line}\n" for line in lines))

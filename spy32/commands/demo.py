@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, cast
 
 import typer
 
-from spy32.commands.common import app_of
+from spy32.commands.common import get_app
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def demo(ctx: typer.Context) -> None:
     """The whole cycle, offline, on a shipped real chain, in a throw-away home."""
-    from spy32.ops.demo import demo as play
+    from spy32.ops.demo import run_demo as play
 
-    app = app_of(ctx)
+    app = get_app(ctx)
     play(cast("Console", app.out), app.env)

@@ -5,189 +5,193 @@ from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
-from spy32.commands.window import Ended, Resized
-from spy32.console import Plain
-from spy32.desk import approve as desk
-from spy32.desk.shown import Review
-from spy32.domain.trading import Mode
-from spy32.errors import Refused, Spy32Error, Usage
-from spy32.render import out
+from spy32.commands.terminal_input import InputClosed, WindowResized
+from spy32.console import PlainConsole
+from spy32.domain.spreads import Mode
+from spy32.errors import BadUsage, Refused, Spy32Error
+from spy32.render import output
+from spy32.render.formatting import single_line
 from spy32.render.review import drop_words, named, review_page
-from spy32.render.words import flat
+from spy32.trading import approve as desk
+from spy32.trading.review import Review
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spy32.desk.bench import Bench
+    from spy32.trading.context import TradingContext
 
-DIGITS = 8
+HASH_DIGITS = 8
 
 
-class Dialogue:
+class ApprovalDialogue:
     """Draws the screen, asks, and acts on the answer."""
 
     def __init__(
         self,
         *,
-        bench: "Bench",
-        console: "Console | Plain",
+        context: "TradingContext",
+        console: "Console | PlainConsole",
         by: str,
         read: Callable[[], str],
         note: str = "",
     ) -> None:
-        self._bench = bench
+        self._context = context
         self._console = console
         self._by = by
         self._note = note
         self._read = read
-        self.decided: int | None = None
+        self.decided_id: int | None = None
         """The id of the proposal that was approved or declined."""
         self.dropped = ""
         """What leaving now loses, in words."""
 
-    def run(self, shown: Review) -> None:
+    def run(self, review: Review) -> None:
         """Until there is a decision or the person leaves, which changes nothing."""
         is_drawn = False
         while True:
             if not is_drawn:
-                out.show(self._console, review_page(shown))
-                self._record_viewing(shown.proposal.id if shown.proposal is not None else None)
-            self.dropped = drop_words(shown)
+                output.print_page(self._console, review_page(review))
+                self._record_viewing(review.proposal.id if review.proposal is not None else None)
+            self.dropped = drop_words(review)
             try:
-                after = self._step(shown)
-            except Resized:
-                self._cleared()
+                next_review = self._step(review)
+            except WindowResized:
+                self._clear_screen()
                 is_drawn = False
                 continue
-            except Ended:
-                self._say("")
+            except InputClosed:
+                self._print_line("")
                 return
-            if after is None:
+            if next_review is None:
                 return
-            is_drawn = after is shown
-            shown = after
+            is_drawn = next_review is review
+            review = next_review
 
-    def _step(self, shown: Review) -> Review | None:
+    def _step(self, review: Review) -> Review | None:
         """The screen to go on with after one answer; None when there is nothing more to ask."""
-        word, _, rest = self._ask(self._choices(shown)).strip().partition(" ")
+        word, _, argument = self._ask(self._choice_prompt(review)).strip().partition(" ")
         if word.lower() in ("", "l", "leave"):
             return None
-        act = self._acts(shown).get(word.lower())
-        if act is None:
-            self._say(f"{flat(word)!r} is none of the answers; nothing was done")
-            return shown
+        action = self._actions(review).get(word.lower())
+        if action is None:
+            self._print_line(f"{single_line(word)!r} is none of the answers; nothing was done")
+            return review
         try:
-            return act(shown, rest.strip())
+            return action(review, argument.strip())
         except Spy32Error as error:
-            return self._after(error, shown)
+            return self._handle_error(error, review)
 
-    def _acts(self, shown: Review) -> dict[str, Callable[[Review, str], Review | None]]:
-        acts: dict[str, Callable[[Review, str], Review | None]] = {}
-        for words, act in self._offered(shown):
-            acts |= dict.fromkeys(words, act)
-        return acts
+    def _actions(self, review: Review) -> dict[str, Callable[[Review, str], Review | None]]:
+        actions: dict[str, Callable[[Review, str], Review | None]] = {}
+        for words, action in self._available_actions(review):
+            actions |= dict.fromkeys(words, action)
+        return actions
 
-    def _offered(self, shown: Review) -> Iterator[tuple[tuple[str, str], Callable[[Review, str], Review | None]]]:
-        made = shown.proposal
-        if made is not None:
+    def _available_actions(
+        self, review: Review
+    ) -> Iterator[tuple[tuple[str, str], Callable[[Review, str], Review | None]]]:
+        proposal = review.proposal
+        if proposal is not None:
             yield ("a", "approve"), self._approve
-        if made is None or made.kind == "open":
+        if proposal is None or proposal.kind == "open":
             yield ("c", "choose"), self._choose
-        if made is not None and made.kind == "open":
-            yield ("q", "quantity"), self._resize
-            yield ("f", "floor"), self._refloor
-        if made is not None and made.id is not None:
+        if proposal is not None and proposal.kind == "open":
+            yield ("q", "quantity"), self._change_quantity
+            yield ("f", "floor"), self._change_floor
+        if proposal is not None and proposal.id is not None:
             yield ("d", "decline"), self._decline
 
-    def _choices(self, shown: Review) -> str:
-        takes = {"choose": " ID", "quantity": " N", "floor": " X"}
-        words = [f"[{short}]{word[1:]}{takes.get(word, '')}" for (short, word), _ in self._offered(shown)]
+    def _choice_prompt(self, review: Review) -> str:
+        arguments = {"choose": " ID", "quantity": " N", "floor": " X"}
+        words = [
+            f"[{short}]{word[1:]}{arguments.get(word, '')}" for (short, word), _ in self._available_actions(review)
+        ]
         return f"{'  '.join(words)}  [l]eave (Enter): "
 
-    def _after(self, error: Spy32Error, shown: Review) -> Review:
+    def _handle_error(self, error: Spy32Error, review: Review) -> Review:
         """The screen after something was refused: redrawn when another window changed it, ended when it decided."""
         try:
-            after = desk.look_again(self._bench, shown) if isinstance(error, Refused) else shown
-        except Refused as over:
-            raise Refused(f"{over.message}{self.dropped}", over.reasons) from error
-        self._say(f"not done: {error.message}{self.dropped if after is not shown else ''}")
-        return after
+            next_review = desk.refresh_review(self._context, review) if isinstance(error, Refused) else review
+        except Refused as refusal:
+            raise Refused(f"{refusal.message}{self.dropped}", refusal.reasons) from error
+        self._print_line(f"not done: {error.message}{self.dropped if next_review is not review else ''}")
+        return next_review
 
-    def _record_viewing(self, number: int | None) -> None:
+    def _record_viewing(self, proposal_id: int | None) -> None:
         """Once a proposal: that a person has had it on the screen, so that it does not lapse unseen."""
-        if number is not None and not self._bench.store.was_viewed(number):
-            self._bench.store.record_viewing(number, self._by, self._bench.clock())
+        if proposal_id is not None and not self._context.store.was_viewed(proposal_id):
+            self._context.store.record_viewing(proposal_id, self._by, self._context.clock())
 
     # The answers.
 
-    def _approve(self, shown: Review, _rest: str) -> Review | None:
-        made = shown.proposal
-        assert made is not None
-        if made.mode is Mode.LIVE:
-            digits = made.hash[:DIGITS]
-            is_yes = self._ask(f"LIVE: type {digits} to approve {named(shown)}: ").strip().lower() == digits
+    def _approve(self, review: Review, _argument: str) -> Review | None:
+        proposal = review.proposal
+        assert proposal is not None
+        if proposal.mode is Mode.LIVE:
+            digits = proposal.hash[:HASH_DIGITS]
+            is_yes = self._ask(f"LIVE: type {digits} to approve {named(review)}: ").strip().lower() == digits
         else:
-            is_yes = self._is_yes(f"approve {named(shown)}, hash {made.hash[:DIGITS]}? [y/N]: ")
+            is_yes = self._is_yes(f"approve {named(review)}, hash {proposal.hash[:HASH_DIGITS]}? [y/N]: ")
         if not is_yes:
-            self._say("not approved")
-            return shown
-        self.decided = desk.approve(self._bench, shown, by=self._by, note=self._note).proposal_id
-        self._record_viewing(self.decided)
+            self._print_line("not approved")
+            return review
+        self.decided_id = desk.approve(self._context, review, by=self._by, note=self._note).proposal_id
+        self._record_viewing(self.decided_id)
         return None
 
-    def _decline(self, shown: Review, rest: str) -> Review | None:
-        made = shown.proposal
-        assert made is not None
-        assert made.id is not None
-        if not self._is_yes(f"decline P{made.id} for good? [y/N]: "):
-            self._say("not declined")
-            return shown
-        note = rest or self._note or self._ask("a note on why (Enter for none): ").strip()
-        desk.decline(self._bench, made.id, by=self._by, note=note)
-        self.decided = made.id
+    def _decline(self, review: Review, argument: str) -> Review | None:
+        proposal = review.proposal
+        assert proposal is not None
+        assert proposal.id is not None
+        if not self._is_yes(f"decline P{proposal.id} for good? [y/N]: "):
+            self._print_line("not declined")
+            return review
+        note = argument or self._note or self._ask("a note on why (Enter for none): ").strip()
+        desk.decline(self._context, proposal.id, by=self._by, note=note)
+        self.decided_id = proposal.id
         return None
 
-    def _choose(self, shown: Review, rest: str) -> Review:
-        return desk.choose(self._bench, shown, rest or self._ask("which id: ").strip())
+    def _choose(self, review: Review, argument: str) -> Review:
+        return desk.choose_candidate(self._context, review, argument or self._ask("which id: ").strip())
 
-    def _resize(self, shown: Review, rest: str) -> Review:
-        typed = rest or self._ask("how many contracts: ").strip()
+    def _change_quantity(self, review: Review, argument: str) -> Review:
+        typed = argument or self._ask("how many contracts: ").strip()
         if not (typed.isascii() and typed.isdigit() and len(typed) <= 4):
-            raise Usage(f"{typed!r} is not a number of contracts")
-        return desk.resize(self._bench, shown, int(typed))
+            raise BadUsage(f"{typed!r} is not a number of contracts")
+        return desk.change_quantity(self._context, review, int(typed))
 
-    def _refloor(self, shown: Review, rest: str) -> Review:
-        low, high = shown.floors
-        typed = rest or self._ask(f"which floor ({low} to {high}): ").strip()
-        return desk.refloor(self._bench, shown, price_of(typed))
+    def _change_floor(self, review: Review, argument: str) -> Review:
+        low, high = review.floor_range
+        typed = argument or self._ask(f"which floor ({low} to {high}): ").strip()
+        return desk.change_floor(self._context, review, parse_price(typed))
 
     # The terminal.
 
     def _ask(self, question: str) -> str:
-        out.put(self._console, question)
+        output.write_text(self._console, question)
         return self._read()
 
     def _is_yes(self, question: str) -> bool:
         """No is the default."""
         return self._ask(question).strip().lower() in ("y", "yes")
 
-    def _say(self, words: str) -> None:
+    def _print_line(self, line: str) -> None:
         # The terminal may be what is gone.
         with suppress(OSError):
-            out.put(self._console, f"{words}\n")
+            output.write_text(self._console, f"{line}\n")
 
-    def _cleared(self) -> None:
+    def _clear_screen(self) -> None:
         with suppress(OSError):
-            if out.is_screen(self._console) and not isinstance(self._console, Plain):
+            if output.is_full_terminal(self._console) and not isinstance(self._console, PlainConsole):
                 self._console.clear()
 
 
-def price_of(typed: str) -> Decimal:
+def parse_price(typed: str) -> Decimal:
     """A price as a person types it; `Usage` for what is none."""
     try:
         price = Decimal(typed) if len(typed) <= 12 else Decimal("nan")
     except InvalidOperation:
         price = Decimal("nan")
     if not price.is_finite():
-        raise Usage(f"{typed!r} is not a price; write it as 0.57")
+        raise BadUsage(f"{typed!r} is not a price; write it as 0.57")
     return price

@@ -4,20 +4,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, app_of, proposal_id
+from spy32.commands.common import Json, get_app, parse_proposal_id
 
 if TYPE_CHECKING:
-    from spy32.domain.deciding import Proposal
+    from spy32.domain.proposals import Proposal
     from spy32.wiring import App
 
-Which = Annotated[
+ProposalArgument = Annotated[
     str | None, typer.Argument(metavar="[P]", help="Proposal, such as P31; the newest approved one by default.")
 ]
 
 
 def execute(
     ctx: typer.Context,
-    proposal: Which = None,
+    proposal: ProposalArgument = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show exactly what would be sent; send nothing.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Needed in live mode, refused in any other.")] = False,
     confirm: Annotated[str | None, typer.Option(help="LAST4:TICKER:CONTRACTS, in live mode, for scripts.")] = None,
@@ -25,75 +25,75 @@ def execute(
     json: Json = False,
 ) -> None:
     """Re-quote, re-check, send, work the price, report."""
-    from spy32.commands import consent
+    from spy32.commands import confirmation
 
-    app = app_of(ctx)
-    consent.check_words(app, live=live, confirm=confirm, dry_run=dry_run)
-    store = app.reading()
-    chosen = store.proposal(proposal_id(store, proposal, "approved", "sent", "done"))
-    consent.check_origin(app, store, chosen)
+    app = get_app(ctx)
+    confirmation.check_options(app, live=live, confirm=confirm, dry_run=dry_run)
+    store = app.open_for_reading()
+    chosen = store.proposal(parse_proposal_id(store, proposal, "approved", "sent", "done"))
+    confirmation.check_origin(app, store, chosen)
     if dry_run:
-        _rehearse(app, chosen, json=json)
+        _preview(app, chosen, json=json)
         return
-    consent.check_place(app, store)
-    consent.confirm_live(app, chosen, confirm)
-    from spy32.desk.execute import execute as send
+    confirmation.check_place(app, store)
+    confirmation.confirm_live(app, chosen, confirm)
+    from spy32.trading.execute import execute as send
 
     store = app.store()
-    consent.still_the_same(store, chosen)
-    done = send(app.bench(store, chosen), _id(chosen), wait=not no_wait)
-    _show(app, done, json=json)
+    confirmation.check_unchanged(store, chosen)
+    result = send(app.trading_context(store, chosen), _proposal_id(chosen), wait=not no_wait)
+    _print_proposal(app, result, json=json)
 
 
 def cancel(ctx: typer.Context, proposal: Annotated[str, typer.Argument(metavar="P")], json: Json = False) -> None:
     """Cancel what of a proposal works at the broker, and confirm it."""
-    from spy32.desk.reconcile import cancel as stop
+    from spy32.trading.reconcile import cancel_proposal as stop
 
-    app = app_of(ctx)
+    app = get_app(ctx)
     store = app.store()
-    chosen = store.proposal(proposal_id(store, proposal))
-    stop(app.bench(store, chosen), _id(chosen))
-    _show(app, store.proposal(_id(chosen)), json=json)
+    chosen = store.proposal(parse_proposal_id(store, proposal))
+    stop(app.trading_context(store, chosen), _proposal_id(chosen))
+    _print_proposal(app, store.proposal(_proposal_id(chosen)), json=json)
 
 
-def _rehearse(app: "App", proposal: "Proposal", *, json: bool) -> None:
-    from spy32.commands import consent
-    from spy32.desk.execute import rehearse
+def _preview(app: "App", proposal: "Proposal", *, json: bool) -> None:
+    from spy32.commands import confirmation
     from spy32.errors import BrokerRefused, Refused
-    from spy32.render.desk import rehearsal
+    from spy32.render.trading import print_rehearsal
+    from spy32.trading.execute import preview_execution
 
-    bench = app.bench(app.reading(), proposal)
-    shown = rehearse(bench, _id(proposal))
+    context = app.trading_context(app.open_for_reading(), proposal)
+    preview = preview_execution(context, _proposal_id(proposal))
     if not json:
-        _say_mode(app)
-    rehearsal(app.out, shown, json=json)
-    bench.stop_if_halted()
-    consent.check_place(app, bench.store)
-    if not shown.answer.accepted:
-        raise BrokerRefused(f"the broker would refuse P{proposal.id}: {'; '.join(shown.answer.errors)}")
-    reasons = tuple(finding.message for finding in shown.findings if finding.blocks)
+        _print_mode(app)
+    print_rehearsal(app.out, preview, json=json)
+    context.stop_if_halted()
+    confirmation.check_place(app, context.store)
+    if not preview.dry_run.accepted:
+        raise BrokerRefused(f"the broker would refuse P{proposal.id}: {'; '.join(preview.dry_run.errors)}")
+    reasons = tuple(finding.message for finding in preview.findings if finding.blocks)
     if reasons:
         raise Refused(f"P{proposal.id} would not be sent: {'; '.join(reasons)}", reasons)
 
 
-def _show(app: "App", proposal: "Proposal", *, json: bool) -> None:
-    from spy32.render.desk import executed
+def _print_proposal(app: "App", proposal: "Proposal", *, json: bool) -> None:
+    from spy32.render.trading import print_execution
 
     if not json:
-        _say_mode(app)
-    executed(app.out, app.reading().view(proposal.run_id), json=json)
+        _print_mode(app)
+    print_execution(app.out, app.open_for_reading().view(proposal.run_id), json=json)
 
 
-def _say_mode(app: "App") -> None:
+def _print_mode(app: "App") -> None:
     """The mode in capitals, in front of the answer, wherever a broker was spoken to. Paper says so in the answer."""
-    from spy32.domain.trading import Mode
+    from spy32.domain.spreads import Mode
     from spy32.render.explain import MODES
-    from spy32.render.out import put
+    from spy32.render.output import write_text
 
     if app.settings.mode is not Mode.PAPER:
-        put(app.out, f"{MODES[app.settings.mode]}\n")
+        write_text(app.out, f"{MODES[app.settings.mode]}\n")
 
 
-def _id(proposal: "Proposal") -> int:
+def _proposal_id(proposal: "Proposal") -> int:
     assert proposal.id is not None
     return proposal.id

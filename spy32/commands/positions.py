@@ -2,7 +2,7 @@
 
 import typer
 
-from spy32.commands.common import Json, app_of
+from spy32.commands.common import Json, get_app
 
 
 def positions(ctx: typer.Context, json: Json = False) -> None:
@@ -10,14 +10,14 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
 
     Reads only. Ends 0 whatever differs; 75 when the broker's positions cannot be read.
     """
-    from spy32.desk.beside import beside
     from spy32.render import desk_pages
+    from spy32.trading.position_diff import compare_with_broker
 
-    app = app_of(ctx)
-    store = app.reading()
-    bench = app.bench(store, None)
-    view, trades, account = beside(bench), store.trades(), bench.account.facts()
+    app = get_app(ctx)
+    store = app.open_for_reading()
+    context = app.trading_context(store, None)
+    diff, trades, account = compare_with_broker(context), store.trades(), context.account.facts()
     if json:
-        desk_pages.put(app.out, desk_pages.positions_document(view, trades, account))
+        desk_pages.put(app.out, desk_pages.positions_document(diff, trades, account))
     else:
-        desk_pages.positions(app.out, view, trades, account)
+        desk_pages.positions(app.out, diff, trades, account)

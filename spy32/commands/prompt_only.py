@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from spy32.domain.briefing import Held
-    from spy32.domain.trading import Account
+    from spy32.domain.briefing import OpenSpread
+    from spy32.domain.spreads import Account
     from spy32.settings import Settings
     from spy32.wiring import App
 
-SAMPLE = 1
+FIRST_SAMPLE = 1
 """The first sample, whose menu is in the order of the run's seed + 1."""
 
 
@@ -16,54 +16,65 @@ def print_prompt(app: "App", settings: "Settings", *, profile: str, market: str 
     """The request on stdout, its size and price on stderr. Nothing is stored and nobody is asked."""
     import os
 
-    from spy32.analysts.grok import body_of
-    from spy32.clients.xai import dollars, most_ticks
-    from spy32.pipeline.preview import menu_for, preview
-    from spy32.render.desk import say
+    from spy32.analysts.grok import build_request
+    from spy32.clients.xai import format_cost, max_ticks
+    from spy32.pipeline.preview import preview_market, preview_menu
     from spy32.render.documents import emit
+    from spy32.render.trading import print_lines
     from spy32.wiring import analysts
 
-    sources = app.sources_of_market(market)
-    wanted = app.wanted(settings, profile)
-    shown = preview(sources, wanted, app.tell, held=held_of(app), account=account_of(app))
+    sources = app.load_sources(market)
+    request = app.build_collect_request(settings, profile)
+    market_preview = preview_market(
+        sources, request, app.report, held=load_open_spreads(app), account=load_paper_account(app)
+    )
     seed = int.from_bytes(os.urandom(4), "big")
-    menu = menu_for(shown, wanted, seed)
-    version = analysts.version_of(settings)
-    sent = analysts.renderer(version, settings)(menu, shown.briefing, seed + SAMPLE)
-    body = body_of(sent, settings.xai)
-    cost = most_ticks(body)
+    menu = preview_menu(market_preview, request, seed)
+    version = analysts.prompt_version(settings)
+    rendered = analysts.build_renderer(version, settings)(menu, market_preview.briefing, seed + FIRST_SAMPLE)
+    body = build_request(rendered, settings.xai)
+    cost = max_ticks(body)
     app.warn(
-        f"not sent: {version}, about {sent.tokens:,} tokens to {settings.xai.model}, at most {dollars(cost)} an answer"
+        f"not sent: {version}, about {rendered.tokens:,} tokens to {settings.xai.model}, at most {format_cost(cost)} an answer"
     )
     if json:
-        emit(app.out, {"schema": "spy32.prompt", "version": 1, "prompt": version, "tokens": sent.tokens, "body": body})
+        emit(
+            app.out,
+            {"schema": "spy32.prompt", "version": 1, "prompt": version, "tokens": rendered.tokens, "body": body},
+        )
         return
-    say(app.out, ("=== system", sent.system.rstrip(), "", "=== user", sent.user.rstrip(), "", "=== schema"))
-    say(app.out, (_indented(sent.schema),))
+    print_lines(
+        app.out, ("=== system", rendered.system.rstrip(), "", "=== user", rendered.user.rstrip(), "", "=== schema")
+    )
+    print_lines(app.out, (_format_schema(rendered.schema),))
 
 
-def held_of(app: "App") -> "tuple[Held, ...]":
+def load_open_spreads(app: "App") -> "tuple[OpenSpread, ...]":
     """The open spreads of this home, if it has a book."""
-    from spy32.pipeline.collect import held
+    from spy32.pipeline.collect import open_spreads
 
-    return held(app.reading()) if app.database.exists() else ()
+    return open_spreads(app.open_for_reading()) if app.database.exists() else ()
 
 
-def account_of(app: "App") -> "Account | None":
+def load_paper_account(app: "App") -> "Account | None":
     """The paper account as its book has it, or as it would be opened; a broker is not asked for a look."""
-    from spy32.domain.trading import Account, Mode
+    from spy32.domain.spreads import Account, Mode
 
     if app.settings.mode is not Mode.PAPER:
         return None
     if app.database.exists():
-        return app.broker(app.reading(), None).facts()
-    worth = app.settings.paper.account
+        return app.broker(app.open_for_reading(), None).facts()
+    opening_cash = app.settings.paper.account
     return Account(
-        number=app.account_number, mode=Mode.PAPER, net_liquidation=worth, buying_power=worth, options_level=""
+        number=app.account_number,
+        mode=Mode.PAPER,
+        net_liquidation=opening_cash,
+        buying_power=opening_cash,
+        options_level="",
     )
 
 
-def _indented(schema: object) -> str:
+def _format_schema(schema: object) -> str:
     import json
 
     return json.dumps(schema, indent=1)

@@ -4,19 +4,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, app_of, run_id
-from spy32.errors import BadSettings, Usage
+from spy32.commands.common import Json, get_app, parse_run_id
+from spy32.errors import BadSettings, BadUsage
 
 if TYPE_CHECKING:
     from spy32.analysts.prompt import Template
     from spy32.wiring import App
 
-Version = Annotated[
+VersionArgument = Annotated[
     str | None, typer.Argument(help="As `prompts list` names it; the one that is used by default.", show_default=False)
 ]
-First = Annotated[str, typer.Argument(metavar="A", help="A version.", show_default=False)]
-Second = Annotated[str, typer.Argument(metavar="B", help="Another one.", show_default=False)]
-OfRun = Annotated[
+FirstVersion = Annotated[str, typer.Argument(metavar="A", help="A version.", show_default=False)]
+SecondVersion = Annotated[str, typer.Argument(metavar="B", help="Another one.", show_default=False)]
+RunOption = Annotated[
     str | None, typer.Option("--run", metavar="R31", help="What was sent for this run, exactly as it was sent.")
 ]
 
@@ -25,80 +25,86 @@ def versions(ctx: typer.Context, json: Json = False) -> None:
     """The versions there are, each with its hash, its size, and whether the settings use it."""
     from spy32.analysts import prompt
     from spy32.render.documents import emit
-    from spy32.render.out import show as show_page
-    from spy32.render.prompt_pages import Listed, list_page, prompts_document
+    from spy32.render.output import print_page as show_page
+    from spy32.render.prompt_pages import PromptRow, prompt_list_page, prompts_document
 
-    app = app_of(ctx)
-    used = _used(app)
-    made = [prompt.template(version) for version in prompt.versions()]
+    app = get_app(ctx)
+    version_in_use = _version_in_use(app)
+    templates = [prompt.read_template(version) for version in prompt.versions()]
     rows = tuple(
-        Listed(each.version, each.variant, each.hash, prompt.TYPICAL[each.version], each.version == used)
-        for each in made
+        PromptRow(
+            template.version,
+            template.variant,
+            template.hash,
+            prompt.TYPICAL_TOKENS[template.version],
+            template.version == version_in_use,
+        )
+        for template in templates
     )
     if json:
         emit(app.out, prompts_document("list", prompts=rows))
     else:
-        show_page(app.out, list_page(rows))
+        show_page(app.out, prompt_list_page(rows))
 
 
-def show(ctx: typer.Context, version: Version = None, run: OfRun = None, json: Json = False) -> None:
+def show(ctx: typer.Context, version: VersionArgument = None, run: RunOption = None, json: Json = False) -> None:
     """One template with its blanks; with --run what was sent, word for word."""
-    app = app_of(ctx)
+    app = get_app(ctx)
     if run is not None:
-        _show_sent(app, run_id(run), version, json=json)
+        _print_requests(app, parse_run_id(run), version, json=json)
         return
     from spy32.render.documents import emit
-    from spy32.render.out import put
+    from spy32.render.output import write_text
     from spy32.render.prompt_pages import prompts_document, template_text
 
-    made = known_version(version) if version is not None else known_version(_used(app))
+    template = load_template(version) if version is not None else load_template(_version_in_use(app))
     if json:
-        emit(app.out, prompts_document("show", template=made))
+        emit(app.out, prompts_document("show", template=template))
     else:
-        put(app.out, template_text(made))
+        write_text(app.out, template_text(template))
 
 
-def compare(ctx: typer.Context, first: First, second: Second, json: Json = False) -> None:
+def compare(ctx: typer.Context, first: FirstVersion, second: SecondVersion, json: Json = False) -> None:
     """How the templates of two versions differ, line by line."""
     from spy32.render.documents import emit
-    from spy32.render.out import put
-    from spy32.render.prompt_pages import compare_text, prompts_document
+    from spy32.render.output import write_text
+    from spy32.render.prompt_pages import diff_text, prompts_document
 
-    app = app_of(ctx)
-    one, other = known_version(first), known_version(second)
+    app = get_app(ctx)
+    first_template, second_template = load_template(first), load_template(second)
     if json:
-        emit(app.out, prompts_document("compare", compared=(one, other)))
+        emit(app.out, prompts_document("compare", compared=(first_template, second_template)))
     else:
-        put(app.out, compare_text(one, other))
+        write_text(app.out, diff_text(first_template, second_template))
 
 
-def _show_sent(app: "App", number: int, version: str | None, *, json: bool) -> None:
+def _print_requests(app: "App", run_id: int, version: str | None, *, json: bool) -> None:
     from spy32.render.documents import emit
-    from spy32.render.out import put
-    from spy32.render.prompt_pages import prompts_document, sent_text
+    from spy32.render.output import write_text
+    from spy32.render.prompt_pages import prompts_document, requests_text
 
-    asked = app.reading().attempts(number)
-    sent = tuple(each for each in asked if version is None or each.attempt.prompt == version)
-    if not sent:
-        with_it = f" with the prompt {version}" if version is not None else ""
-        raise Usage(f"no model was asked in R{number}{with_it}")
+    requests = app.open_for_reading().attempts(run_id)
+    matching = tuple(request for request in requests if version is None or request.attempt.prompt == version)
+    if not matching:
+        suffix = f" with the prompt {version}" if version is not None else ""
+        raise BadUsage(f"no model was asked in R{run_id}{suffix}")
     if json:
-        emit(app.out, prompts_document("show", sent=sent))
+        emit(app.out, prompts_document("show", sent=matching))
     else:
-        put(app.out, sent_text(sent))
+        write_text(app.out, requests_text(matching))
 
 
-def _used(app: "App") -> str:
-    from spy32.analysts.prompt import chosen_version
+def _version_in_use(app: "App") -> str:
+    from spy32.analysts.prompt import resolve_version
 
-    return chosen_version(app.settings.analyst.prompt, app.settings.environment)
+    return resolve_version(app.settings.analyst.prompt, app.settings.environment)
 
 
-def known_version(version: str) -> "Template":
+def load_template(version: str) -> "Template":
     """A version that was typed: an unknown one is a usage error here, not one of the settings."""
-    from spy32.analysts.prompt import template
+    from spy32.analysts.prompt import read_template
 
     try:
-        return template(version)
-    except BadSettings as unknown:
-        raise Usage(unknown.message) from None
+        return read_template(version)
+    except BadSettings as error:
+        raise BadUsage(error.message) from None

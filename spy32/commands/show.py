@@ -4,20 +4,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, app_of
-from spy32.errors import Usage
+from spy32.commands.common import Json, get_app
+from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from spy32.domain.deciding import Proposal
-    from spy32.domain.views import RunView
+    from spy32.domain.proposals import Proposal
+    from spy32.domain.run_view import RunView
     from spy32.render.page import Page
-    from spy32.render.raw import Raw
+    from spy32.render.raw_texts import RawTexts
     from spy32.store import Store
     from spy32.wiring import App
 
-LIMIT = 20
+DEFAULT_LIMIT = 20
 
 
 def show(
@@ -27,7 +27,9 @@ def show(
         typer.Argument(metavar="[ID]", help="R31 a run, P31 a proposal, T31 a trade; the latest by default."),
     ] = None,
     history: Annotated[bool, typer.Option("--history", help="The runs, newest first.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help=f"With --history: how many, {LIMIT} by default.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help=f"With --history: how many, {DEFAULT_LIMIT} by default.")
+    ] = None,
     since: Annotated[
         str | None, typer.Option(metavar="DATE", help="With --history: from this New York date on, YYYY-MM-DD.")
     ] = None,
@@ -43,108 +45,112 @@ def show(
     json: Json = False,
 ) -> None:
     """The latest run and proposal, one of them, or the history."""
-    app = app_of(ctx)
+    app = get_app(ctx)
     wanted = {"candidates": candidates, "rejected": rejected, "quality": quality, "raw": raw}
-    lists = tuple(name for name, asked in wanted.items() if asked)
+    lists = tuple(name for name, is_asked in wanted.items() if is_asked)
     if history:
-        _check_history(which, lists, csv=csv, json=json)
-        _history(app, limit=limit or LIMIT, since=_day(since), form="csv" if csv else "json" if json else "")
+        _check_history_options(which, lists, csv=csv, json=json)
+        _print_history(
+            app, limit=limit or DEFAULT_LIMIT, since=_parse_date(since), form="csv" if csv else "json" if json else ""
+        )
         return
-    _check_one(lists, csv=csv, json=json, for_history=limit is not None or since is not None)
-    store = app.reading()
-    view = _view(store, which, rejected=rejected)
-    _one(
+    _check_run_options(lists, csv=csv, json=json, for_history=limit is not None or since is not None)
+    store = app.open_for_reading()
+    view = _load_view(store, which, rejected=rejected)
+    _print_run(
         app,
         store,
         view,
         lists,
-        _raw(store, view.run.id) if raw else None,
+        _load_raw(store, view.run.id) if raw else None,
         form="csv" if csv else "json" if json else "",
     )
 
 
-def _check_history(which: str | None, lists: tuple[str, ...], *, csv: bool, json: bool) -> None:
+def _check_history_options(which: str | None, lists: tuple[str, ...], *, csv: bool, json: bool) -> None:
     if which is not None or lists:
         other = which if which is not None else f"--{lists[0]}"
-        raise Usage(f"--history and {other} exclude each other")
+        raise BadUsage(f"--history and {other} exclude each other")
     if csv and json:
-        raise Usage("--csv and --json exclude each other")
+        raise BadUsage("--csv and --json exclude each other")
 
 
-def _check_one(lists: tuple[str, ...], *, csv: bool, json: bool, for_history: bool) -> None:
+def _check_run_options(lists: tuple[str, ...], *, csv: bool, json: bool, for_history: bool) -> None:
     if for_history:
-        raise Usage("--limit and --since go with --history")
+        raise BadUsage("--limit and --since go with --history")
     if csv and json:
-        raise Usage("--csv and --json exclude each other")
+        raise BadUsage("--csv and --json exclude each other")
     if csv and lists not in (("candidates",), ("rejected",)):
-        raise Usage("--csv goes with one of --history, --candidates, --rejected")
+        raise BadUsage("--csv goes with one of --history, --candidates, --rejected")
 
 
-def _day(text: str | None) -> "date | None":
+def _parse_date(text: str | None) -> "date | None":
     from datetime import date
 
     try:
         return None if text is None else date.fromisoformat(text)
     except ValueError:
-        raise Usage(f"--since {text!r} is not a date; write it as YYYY-MM-DD") from None
+        raise BadUsage(f"--since {text!r} is not a date; write it as YYYY-MM-DD") from None
 
 
-def _history(app: "App", *, limit: int, since: "date | None", form: str) -> None:
-    from spy32.render import out
+def _print_history(app: "App", *, limit: int, since: "date | None", form: str) -> None:
+    from spy32.render import output
     from spy32.render.documents import emit, history_document
 
     if form == "json" and not app.has_store:
         emit(app.out, history_document(()))
         return
-    rows = app.reading().history(limit=limit, since=since)
+    rows = app.open_for_reading().history(limit=limit, since=since)
     if form == "json":
         emit(app.out, history_document(rows))
     elif form == "csv":
         from spy32.render.csvs import history_csv
 
-        out.put(app.out, history_csv(history_document(rows)))
+        output.write_text(app.out, history_csv(history_document(rows)))
     else:
         from spy32.render.menu_pages import history_page
 
-        out.show(app.out, history_page(rows))
+        output.print_page(app.out, history_page(rows))
 
 
-def _one(
+def _print_run(
     app: "App",
     store: "Store",
     view: "RunView",
     lists: tuple[str, ...],
-    raw: "Raw | None",
+    raw: "RawTexts | None",
     *,
     form: str,
 ) -> None:
-    from spy32.render import out
+    from spy32.render import output
 
     if form == "json":
         from spy32.render.documents import emit, run_document
 
         emit(app.out, run_document(view, raw=raw, rejected="rejected" in lists))
     elif form == "csv":
-        out.put(app.out, _csv(view, lists[0]))
+        output.write_text(app.out, _csv_text(view, lists[0]))
     else:
-        for page in _pages(app, store, view, lists, raw):
-            out.show(app.out, page)
+        for page in _build_pages(app, store, view, lists, raw):
+            output.print_page(app.out, page)
 
 
-def _csv(view: "RunView", name: str) -> str:
+def _csv_text(view: "RunView", name: str) -> str:
     from spy32.render.csvs import candidates_csv, rejected_csv
     from spy32.render.documents import run_document
-    from spy32.render.explain import chosen_of
+    from spy32.render.explain import chosen_candidate_id
 
     document = run_document(view, rejected=True)
-    return rejected_csv(document) if name == "rejected" else candidates_csv(document, chosen_of(view))
+    return rejected_csv(document) if name == "rejected" else candidates_csv(document, chosen_candidate_id(view))
 
 
-def _pages(app: "App", store: "Store", view: "RunView", lists: tuple[str, ...], raw: "Raw | None") -> "list[Page]":
+def _build_pages(
+    app: "App", store: "Store", view: "RunView", lists: tuple[str, ...], raw: "RawTexts | None"
+) -> "list[Page]":
     if not lists:
         from spy32.render.pages import run_page
 
-        return [run_page(view, now=app.clock(), also=_others(store, view))]
+        return [run_page(view, now=app.clock(), also=_other_open_proposals(store, view))]
     from spy32.render.menu_pages import candidates_page, quality_page, rejected_page
 
     pages = {
@@ -156,77 +162,83 @@ def _pages(app: "App", store: "Store", view: "RunView", lists: tuple[str, ...], 
     return [pages[name]() for name in lists]
 
 
-def _raw_page(view: "RunView", raw: "Raw | None") -> "Page":
+def _raw_page(view: "RunView", raw: "RawTexts | None") -> "Page":
     from spy32.render.raw_page import raw_page
 
     assert raw is not None
     return raw_page(view, raw)
 
 
-def _view(store: "Store", typed: str | None, *, rejected: bool) -> "RunView":
+def _load_view(store: "Store", typed: str | None, *, rejected: bool) -> "RunView":
     """The view of the run that was meant, with the proposal or trade that was meant."""
     if typed is None:
         latest = store.latest_run()
         if latest is None:
-            raise Usage("there is no run yet; `spy32 analyze` makes the first one")
+            raise BadUsage("there is no run yet; `spy32 analyze` makes the first one")
         return store.view(latest.id, rejected=rejected)
-    letter, number = _id(typed)
+    letter, number = _parse_id(typed)
     if letter == "R":
         return store.view(number, rejected=rejected)
     if letter == "P":
-        made = store.proposal(number)
-        view = store.view(made.run_id, rejected=rejected)
-        return view if view.proposal is not None and view.proposal.id == number else _of(store, view, made)
+        proposal = store.proposal(number)
+        view = store.view(proposal.run_id, rejected=rejected)
+        return (
+            view
+            if view.proposal is not None and view.proposal.id == number
+            else _view_with_proposal(store, view, proposal)
+        )
     trade = store.trade(number)
     view = store.view(trade.run_id, rejected=rejected)
-    return view if view.trade is not None and view.trade.id == number else _replaced(view, trade=trade)
+    return view if view.trade is not None and view.trade.id == number else _replace_fields(view, trade=trade)
 
 
-def _id(typed: str) -> tuple[str, int]:
+def _parse_id(typed: str) -> tuple[str, int]:
     """`P31` as its letter and number; a bare number is a run."""
     import re
 
     match = re.fullmatch(r"([RPT]?)(\d{1,18})", typed.strip().upper(), re.ASCII)
     if match is None:
-        raise Usage(f"{typed!r} is not an id; write R31 (a run, also 31), P31 (a proposal) or T31 (a trade)")
+        raise BadUsage(f"{typed!r} is not an id; write R31 (a run, also 31), P31 (a proposal) or T31 (a trade)")
     return match[1] or "R", int(match[2])
 
 
-def _of(store: "Store", view: "RunView", made: "Proposal") -> "RunView":
+def _view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") -> "RunView":
     """The same run with another of its proposals: the exit of its trade, or an opening before the last."""
-    assert made.id is not None
-    orders = store.orders(made.id)
-    return _replaced(
+    assert proposal.id is not None
+    orders = store.orders(proposal.id)
+    return _replace_fields(
         view,
-        proposal=made,
-        body=store.proposal_body(made.id),
-        approval=store.approval_of(made.id),
+        proposal=proposal,
+        body=store.proposal_body(proposal.id),
+        approval=store.latest_approval(proposal.id),
         orders=orders,
         fills=tuple(fill for order in orders if order.id is not None for fill in store.fills(order.id)),
-        trade=store.trade(made.trade_id) if made.trade_id is not None else store.trade_of_proposal(made.id),
+        trade=store.trade(proposal.trade_id) if proposal.trade_id is not None else store.trade_of_proposal(proposal.id),
     )
 
 
-def _replaced(view: "RunView", **changes: object) -> "RunView":
+def _replace_fields(view: "RunView", **changes: object) -> "RunView":
     from dataclasses import replace
 
     return replace(view, **changes)  # type: ignore[arg-type]
 
 
-def _others(store: "Store", view: "RunView") -> "tuple[Proposal, ...]":
+def _other_open_proposals(store: "Store", view: "RunView") -> "tuple[Proposal, ...]":
     """Proposals of other runs that still wait, so that a newer run does not hide them."""
     from spy32.lifecycle import ProposalState
 
-    waiting = store.proposals(ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.SENT)
-    shown = view.proposal.id if view.proposal is not None else None
-    return tuple(made for made in waiting if made.id != shown)
+    open_proposals = store.proposals(ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.SENT)
+    shown_id = view.proposal.id if view.proposal is not None else None
+    return tuple(proposal for proposal in open_proposals if proposal.id != shown_id)
 
 
-def _raw(store: "Store", run_id: int) -> "Raw":
-    from spy32.render.raw import Answer, Raw
+def _load_raw(store: "Store", run_id: int) -> "RawTexts":
+    from spy32.render.raw_texts import RawTexts, StoredAnswer
 
     answers = tuple(
-        Answer(role=said.role, analyst=said.recommendation.analyst, request=said.request, response=said.response)
-        for said in store.words(run_id)
+        StoredAnswer(
+            role=answer.role, analyst=answer.recommendation.analyst, request=answer.request, response=answer.response
+        )
+        for answer in store.raw_answers(run_id)
     )
-    return Raw(answers=answers, attempts=store.attempts(run_id), documents=store.document_lines(run_id))
+    return RawTexts(answers=answers, attempts=store.attempts(run_id), documents=store.document_summaries(run_id))

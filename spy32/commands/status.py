@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, app_of
-from spy32.errors import Attention, Damage, StoreTrouble, Usage
+from spy32.commands.common import Json, get_app
+from spy32.errors import AttentionRequired, BadUsage, StoreDamaged, StoreError
 
 if TYPE_CHECKING:
     from spy32.ops.status import Status
@@ -23,69 +23,69 @@ def status(
     json: Json = False,
 ) -> None:
     """Mode, last run, next slot, and what waits for a person."""
-    app = app_of(ctx)
-    if ack is not None and _acknowledged(app, ack.upper()) == 0:
-        raise Usage(f"nothing of {ack} waits to be acknowledged; `spy32 status` lists what does")
-    found = _checked(app) if check else _look(app)
+    app = get_app(ctx)
+    if ack is not None and _acknowledge(app, ack.upper()) == 0:
+        raise BadUsage(f"nothing of {ack} waits to be acknowledged; `spy32 status` lists what does")
+    current_status = _load_status_for_monitor(app) if check else _load_status(app)
     if json:
-        _emit(app, found, check=check)
+        _print_json(app, current_status, check=check)
     elif not check:
-        from spy32.render.out import show
+        from spy32.render.output import print_page
         from spy32.render.status import status_page
 
-        show(app.out, status_page(found))
-    elif found.attention:
-        raise Attention(_reasons(found))
+        print_page(app.out, status_page(current_status))
+    elif current_status.attention:
+        raise AttentionRequired(_attention_text(current_status))
 
 
-def _acknowledged(app: "App", subject: str) -> int:
+def _acknowledge(app: "App", subject: str) -> int:
     from spy32.ops.overdue import acknowledge
 
     return acknowledge(app.store(), subject, app.user, app.clock())
 
 
-def _look(app: "App") -> "Status":
-    from spy32.ops.status import Scene, look
+def _load_status(app: "App") -> "Status":
+    from spy32.ops.status import StatusContext, load_status
 
-    scene = Scene(
+    context = StatusContext(
         settings=app.settings,
         locks=app.locks,
         home=str(app.locations.home or app.locations.data),
         database=str(app.database),
-        halted=app.halted(),
+        halted=app.halt_reason(),
         set_up_at=app.set_up_at(),
         now=app.clock(),
     )
     try:
-        store = app.reading()
-    except Usage:  # there is none yet
+        store = app.open_for_reading()
+    except BadUsage:  # there is none yet
         store = None
-    return look(scene, store)
+    return load_status(context, store)
 
 
-def _checked(app: "App") -> "Status":
+def _load_status_for_monitor(app: "App") -> "Status":
     """For a monitor a damaged store is one more thing that a person must look at."""
     from spy32.store import damage_of
 
     try:
-        return _look(app)
-    except Damage as damage:
-        raise Attention(damage_of(app.database, damage.message).message) from None
-    except StoreTrouble as trouble:
-        raise Attention(trouble.message) from None
+        return _load_status(app)
+    except StoreDamaged as damage:
+        raise AttentionRequired(damage_of(app.database, damage.message).message) from None
+    except StoreError as error:
+        raise AttentionRequired(error.message) from None
 
 
-def _emit(app: "App", found: "Status", *, check: bool) -> None:
+def _print_json(app: "App", current_status: "Status", *, check: bool) -> None:
     """The document is the answer, so that a check that fails adds only its code, not a second document."""
     from spy32.render.documents import emit
     from spy32.render.status import status_document
 
-    emit(app.out, status_document(found))
-    if check and found.attention:
-        raise typer.Exit(Attention.code)
+    emit(app.out, status_document(current_status))
+    if check and current_status.attention:
+        raise typer.Exit(AttentionRequired.code)
 
 
-def _reasons(found: "Status") -> str:
-    from spy32.render.words import flat
+def _attention_text(current_status: "Status") -> str:
+    from spy32.render.formatting import single_line
 
-    return "; ".join(flat(reason) for reason in found.attention)
+    return "; ".join(single_line(reason) for reason in current_status.attention)

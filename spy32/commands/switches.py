@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, app_of
+from spy32.commands.common import Json, get_app
 from spy32.errors import Spy32Error
 
 if TYPE_CHECKING:
@@ -17,51 +17,53 @@ Reason = Annotated[str, typer.Option(help="Why; shown by `status`.")]
 
 def pause(ctx: typer.Context, reason: Reason = "", json: Json = False) -> None:
     """Hold scheduled runs until `resume`."""
-    from spy32.ops.flags import PAUSED
-    from spy32.ops.flags import pause as hold
+    from spy32.ops.switches import PAUSED
+    from spy32.ops.switches import pause as hold
 
-    app = app_of(ctx)
+    app = get_app(ctx)
     store = app.store()
     message = hold(store, reason, app.clock(), app.locations.home or app.locations.data)
     flag = store.flag(PAUSED)
-    _say(app, message, paused=flag[0] if flag is not None else None, json=json)
+    _print_message(app, message, paused=flag[0] if flag is not None else None, json=json)
 
 
 def halt(ctx: typer.Context, reason: Reason = "", json: Json = False) -> None:
     """Stop every submit, in every mode, until `resume`. Works on a damaged store and with settings that are wrong."""
-    from spy32.ops.flags import halt as stop
+    from spy32.ops.switches import halt as stop
 
-    app = app_of(ctx)
-    _say(app, stop(app.locations.halt, reason, _now_if_it_can_be_had(app)), json=json)
+    app = get_app(ctx)
+    _print_message(app, stop(app.locations.halt, reason, _clock_or_none(app)), json=json)
 
 
 def resume(ctx: typer.Context, json: Json = False) -> None:
     """Lift the pause and the halt."""
-    from spy32.ops.flags import lift_halt, lift_pause
+    from spy32.ops.switches import lift_halt, lift_pause
 
-    app = app_of(ctx)
+    app = get_app(ctx)
     # The halt goes last: a store that cannot be written leaves the stricter switch on.
     pause_was_on = app.database.exists() and lift_pause(app.store(), app.clock())
     halt_was_on = lift_halt(app.locations.halt)
     lifted = [name for name, was_on in (("the pause", pause_was_on), ("the halt", halt_was_on)) if was_on]
     home = app.locations.home or app.locations.data
-    _say(app, f"lifted {' and '.join(lifted)} of {home}" if lifted else f"nothing was held in {home}", json=json)
+    _print_message(
+        app, f"lifted {' and '.join(lifted)} of {home}" if lifted else f"nothing was held in {home}", json=json
+    )
 
 
-def _now_if_it_can_be_had(app: "App") -> "datetime | None":
+def _clock_or_none(app: "App") -> "datetime | None":
     try:
         return app.clock()
     except Spy32Error:  # settings that are wrong, or a home that live mode refuses
         return None
 
 
-def _say(app: "App", message: str, *, paused: str | None = None, json: bool) -> None:
+def _print_message(app: "App", message: str, *, paused: str | None = None, json: bool) -> None:
     from spy32.render.documents import emit
-    from spy32.render.out import put
+    from spy32.render.output import write_text
 
     if not json:
-        put(app.out, f"{message}\n")
+        write_text(app.out, f"{message}\n")
         return
     # `paused` is null after `halt` too, which looks at no store.
-    document = {"schema": "spy32.switches", "version": 1, "message": message, "halted": app.halted(), "paused": paused}
+    document = {"schema": "spy32.switches", "version": 1, "message": message, "halted": app.halt_reason(), "paused": paused}
     emit(app.out, document)

@@ -5,13 +5,13 @@ from dataclasses import field
 from datetime import date, datetime
 from decimal import Decimal
 
-from spy32.domain.events import Event
-from spy32.domain.market import DailyBar, Datum, Dividend
+from spy32.domain.events import ScheduledEvent
+from spy32.domain.market import DailyBar, Dividend, Metric
 from spy32.domain.value import value
 
 
 @value
-class Held:
+class OpenSpread:
     """An open spread of our own book. Credit is dollars per share, maximum loss dollars of the whole quantity."""
 
     underlying: str
@@ -33,16 +33,16 @@ class Briefing:
     """The instant of deciding, which all ages count to."""
     target: date
     dte: int
-    figures: Mapping[str, Datum] = field(default_factory=dict)
+    figures: Mapping[str, Metric] = field(default_factory=dict)
     """By path, such as `market.spot` or `market.rsi_14`, in the order in which they are shown."""
     bars: tuple[DailyBar, ...] = ()
     """The newest daily bars, oldest first: 32 of them at the most."""
-    events: tuple[Event, ...] = ()
+    events: tuple[ScheduledEvent, ...] = ()
     """From the day of deciding to the expiration, both included."""
     unknown_events: Mapping[str, str] = field(default_factory=dict)
     dividends: tuple[Dividend, ...] | None = None
     """Ex-dates after the day of deciding up to the expiration; None when they are not known."""
-    held: tuple[Held, ...] = ()
+    held: tuple[OpenSpread, ...] = ()
     open_risk: Decimal = Decimal(0)
     """Maximum loss of everything open, dollars."""
     net_liquidation: Decimal | None = None

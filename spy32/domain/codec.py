@@ -18,7 +18,7 @@ from typing import Any, TypeVar, cast
 T = TypeVar("T")
 
 
-def plain(value: Any) -> Any:  # noqa: PLR0911 - one return a kind reads best
+def encode(value: Any) -> Any:  # noqa: PLR0911 - one return a kind reads best
     """`value` as JSON types only."""
     if value is None or (isinstance(value, bool | int | str) and not isinstance(value, Enum)):
         return value
@@ -33,62 +33,62 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 - one return a kind reads best
     if isinstance(value, datetime | date):
         return value.isoformat()
     if dataclasses.is_dataclass(value):
-        return {name: plain(getattr(value, name)) for name in _hints(cast(Hashable, type(value)))}
+        return {name: encode(getattr(value, name)) for name in _field_types(cast(Hashable, type(value)))}
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): encode(item) for key, item in value.items()}
     if isinstance(value, tuple | list | frozenset | set):
         items = sorted(value) if isinstance(value, frozenset | set) else value
-        return [plain(item) for item in items]
+        return [encode(item) for item in items]
     raise TypeError(f"{type(value).__name__} has no plain form")
 
 
-def canonical(value: Any) -> str:
+def canonical_json(value: Any) -> str:
     """The one text form that is hashed: sorted keys, no spaces, UTF-8."""
-    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return json.dumps(encode(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def digest(value: Any) -> str:
     """SHA-256 of the canonical form, hexadecimal."""
     import hashlib
 
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
-def parse(kind: type[T], data: Any) -> T:
+def decode(kind: type[T], data: Any) -> T:
     """A value of `kind` from its plain form; ValueError, TypeError or KeyError when it does not fit."""
-    return cast(T, _parser(cast(Hashable, kind))(data))
+    return cast(T, _decoder(cast(Hashable, kind))(data))
 
 
 @cache
-def _hints(kind: Any) -> dict[str, Any]:
+def _field_types(kind: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(kind)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
 @cache
-def _parser(kind: Any) -> Any:
+def _decoder(kind: Any) -> Any:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
-        inner = _parser(next(arg for arg in args if arg is not type(None)))
+        inner = _decoder(next(arg for arg in args if arg is not type(None)))
         return lambda data: None if data is None else inner(data)
     if origin is tuple:
         if len(args) == 2 and args[1] is Ellipsis:
-            inner = _parser(args[0])
+            inner = _decoder(args[0])
             return lambda data: tuple(inner(item) for item in data)
-        parsers = [_parser(arg) for arg in args]
+        parsers = [_decoder(arg) for arg in args]
         return lambda data: tuple(parser(item) for parser, item in zip(parsers, data, strict=True))
     if origin is frozenset:
-        inner = _parser(args[0])
+        inner = _decoder(args[0])
         return lambda data: frozenset(inner(item) for item in data)
     if origin is not None and issubclass(origin, Mapping):
-        outer, inner = _parser(args[0]), _parser(args[1])
+        outer, inner = _decoder(args[0]), _decoder(args[1])
         return lambda data: {outer(key): inner(item) for key, item in data.items()}
-    return _scalar(kind)
+    return _scalar_decoder(kind)
 
 
-def _scalar(kind: Any) -> Any:
+def _scalar_decoder(kind: Any) -> Any:
     if dataclasses.is_dataclass(kind):
-        parsers = {name: _parser(hint) for name, hint in _hints(cast(Hashable, kind)).items()}
+        parsers = {name: _decoder(hint) for name, hint in _field_types(cast(Hashable, kind)).items()}
         build = cast(Any, kind)
         return lambda data: build(**{name: parsers[name](item) for name, item in data.items()})
     if kind is datetime or kind is date:

@@ -6,7 +6,7 @@ from spy32.domain.value import value
 
 
 @value
-class DocumentLine:
+class DocumentSummary:
     source: str
     name: str
     at: datetime

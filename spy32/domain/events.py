@@ -17,7 +17,7 @@ class EventKind(StrEnum):
 
 
 @value
-class Event:
+class ScheduledEvent:
     kind: EventKind
     day: date
     time: str | None
@@ -28,21 +28,21 @@ class Event:
 
 
 @value
-class EventBook:
+class EventCalendar:
     """What is scheduled, and up to which day each kind is known. Where that ends there may be more."""
 
-    events: tuple[Event, ...] = ()
+    events: tuple[ScheduledEvent, ...] = ()
     """By day, then kind."""
     known_to: Mapping[str, date] = field(default_factory=dict)
     """By kind; a kind that is not here is not known at all."""
     asked: tuple[str, ...] = ()
     """The kinds that matter for this underlying."""
 
-    def between(self, first: date, last: date) -> tuple[Event, ...]:
+    def events_between(self, first: date, last: date) -> tuple[ScheduledEvent, ...]:
         """Those of the days from `first` to `last`, both included."""
         return tuple(event for event in self.events if first <= event.day <= last)
 
-    def unknown(self, until: date) -> Mapping[str, str]:
+    def unknown_kinds(self, until: date) -> Mapping[str, str]:
         """Kind -> "unknown after DATE", or "unknown", for each kind whose table ends before `until`."""
         ends = {kind: self.known_to.get(kind) for kind in self.asked}
         return {

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from spy32.domain.events import EventBook
+from spy32.domain.events import EventCalendar
 from spy32.domain.value import value
 
 
@@ -25,7 +25,7 @@ class Verdict(StrEnum):
 
 
 @value
-class Datum:
+class Metric:
     """One number with where it came from; `value` is None exactly when `missing` says why."""
 
     value: float | None
@@ -69,7 +69,7 @@ def occ_symbol(root: str, expiration: date, right: Right, strike: Decimal) -> st
     return f"{root:<6}{expiration:%y%m%d}{right}{int(strike * 1000):08d}"
 
 
-def roots_of(underlying: str) -> tuple[str, ...]:
+def option_roots(underlying: str) -> tuple[str, ...]:
     """The option roots of standard contracts, the one to take first when both are there.
 
     SPXW settles in the afternoon as SPY does, SPX in the morning. Any other root, such as SPY7, is a mini or adjusted
@@ -78,9 +78,9 @@ def roots_of(underlying: str) -> tuple[str, ...]:
     return ("SPXW", "SPX") if underlying == "SPX" else (underlying,)
 
 
-def underlying_of(root: str) -> str:
+def underlying_for_root(root: str) -> str:
     """The ticker that quotes of this root are asked for."""
-    return "SPX" if root in roots_of("SPX") else root
+    return "SPX" if root in option_roots("SPX") else root
 
 
 CASH_SETTLED = frozenset({"DJX", "MRUT", "NDX", "OEX", "RUT", "SPX", "VIX", "XEO", "XND", "XSP"})
@@ -89,7 +89,7 @@ CASH_SETTLED = frozenset({"DJX", "MRUT", "NDX", "OEX", "RUT", "SPX", "VIX", "XEO
 
 def has_other_root(underlying: str) -> bool:
     """Whether its options go by another root than its ticker, which orders and settlement cannot follow yet."""
-    return roots_of(underlying) != (underlying,)
+    return option_roots(underlying) != (underlying,)
 
 
 @value
@@ -108,10 +108,10 @@ class Chain:
     def expirations(self) -> tuple[date, ...]:
         return tuple(sorted({quote.expiration for quote in self.quotes}))
 
-    def at(self, *expirations: date) -> "Chain":
+    def select_expirations(self, *expirations: date) -> "Chain":
         """The same chain with only these expirations."""
-        kept = tuple(quote for quote in self.quotes if quote.expiration in expirations)
-        return replace(self, quotes=kept)
+        selected = tuple(quote for quote in self.quotes if quote.expiration in expirations)
+        return replace(self, quotes=selected)
 
 
 @value
@@ -148,7 +148,7 @@ class Gate:
 
 
 @value
-class Tried:
+class SourceAttempt:
     """One question to a source of data: who was asked for what, whether it served, and what it said."""
 
     datum: str
@@ -197,11 +197,11 @@ class MarketSnapshot:
     target: date
     dte: int
     history: tuple[DailyBar, ...] = ()
-    volatility: Mapping[str, Datum] = field(default_factory=dict)
+    volatility: Mapping[str, Metric] = field(default_factory=dict)
     """Keys `vix`, `vix9d`, `vix3m`, in percent points."""
     volatility_history: tuple[tuple[date, float], ...] = ()
     """VIX closes of the last year, oldest first."""
-    rate: Datum = field(default_factory=lambda: Datum(value=None, unit="fraction", source="", missing="not served"))
+    rate: Metric = field(default_factory=lambda: Metric(value=None, unit="fraction", source="", missing="not served"))
     dividends: tuple[Dividend, ...] | None = None
     """Ex-dates from the last one before the snapshot on; None when the source has none to offer."""
     notes: tuple[str, ...] = ()
@@ -209,12 +209,12 @@ class MarketSnapshot:
     """The instant that the ages of its parts count to; None when the quotes are their own clock."""
     second: Chain | None = None
     """The target expiration as a second source has it, to check the first against."""
-    moves: Mapping[str, Datum] = field(default_factory=dict)
+    moves: Mapping[str, Metric] = field(default_factory=dict)
     """The day's move of related tickers, as fractions."""
-    metrics: Mapping[str, Datum] = field(default_factory=dict)
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
     """What the broker computes itself, such as `iv_rank`; shown beside our own."""
-    events: EventBook = field(default_factory=EventBook)
-    tried: tuple[Tried, ...] = ()
+    events: EventCalendar = field(default_factory=EventCalendar)
+    tried: tuple[SourceAttempt, ...] = ()
     """Every question to a source, and how it ended."""
 
     @property
@@ -222,7 +222,7 @@ class MarketSnapshot:
         return self.chain.spot
 
     @property
-    def judged_at(self) -> datetime:
+    def evaluated_at(self) -> datetime:
         return self.collected_at or self.as_of
 
 

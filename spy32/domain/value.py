@@ -18,44 +18,44 @@ def value(cls: type[T]) -> type[T]:
     # Without a docstring the standard decorator would inspect the signature to write one.
     cls.__doc__ = cls.__doc__ or cls.__name__
     bare: Any = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=True)(cls)
-    bare.__init__ = _initialiser(fields(bare), checks=hasattr(bare, "__post_init__"))
-    own = bare.__dict__
-    for name, shared in _SHARED.items():
-        if name not in own or (name == "__hash__" and own[name] is None):
+    bare.__init__ = _build_init(fields(bare), checks=hasattr(bare, "__post_init__"))
+    defined = bare.__dict__
+    for name, shared in _SHARED_METHODS.items():
+        if name not in defined or (name == "__hash__" and defined[name] is None):
             setattr(bare, name, shared)
-    made: type[T] = bare
-    return made
+    built: type[T] = bare
+    return built
 
 
-def _initialiser(wanted: tuple[Field[Any], ...], *, checks: bool) -> Callable[..., None]:
+def _build_init(class_fields: tuple[Field[Any], ...], *, checks: bool) -> Callable[..., None]:
     """`__init__` with these keyword arguments, compiled once."""
     scope: dict[str, Any] = {"put": object.__setattr__, "MISSING": MISSING}
     arguments, body = [], []
-    for one in wanted:
-        default, given = f"default_{one.name}", one.name
-        if one.default is not MISSING:
-            scope[default] = one.default
-            arguments.append(f"{one.name}={default}")
-        elif one.default_factory is not MISSING:
-            scope[default] = one.default_factory
-            arguments.append(f"{one.name}=MISSING")
-            given = f"{default}() if {one.name} is MISSING else {one.name}"
+    for each_field in class_fields:
+        default, assigned = f"default_{each_field.name}", each_field.name
+        if each_field.default is not MISSING:
+            scope[default] = each_field.default
+            arguments.append(f"{each_field.name}={default}")
+        elif each_field.default_factory is not MISSING:
+            scope[default] = each_field.default_factory
+            arguments.append(f"{each_field.name}=MISSING")
+            assigned = f"{default}() if {each_field.name} is MISSING else {each_field.name}"
         else:
-            arguments.append(one.name)
-        body.append(f"put(self, {one.name!r}, {given})")
+            arguments.append(each_field.name)
+        body.append(f"put(self, {each_field.name!r}, {assigned})")
     body += ["self.__post_init__()"] if checks else []
     lines = "\n    ".join(body or ["pass"])
     exec(f"def __init__(self, *, {', '.join(arguments)}):\n    {lines}", scope)  # noqa: S102 - as dataclasses does
-    made: Callable[..., None] = scope["__init__"]
-    return made
+    initialiser: Callable[..., None] = scope["__init__"]
+    return initialiser
 
 
-def _values(self: Any) -> tuple[Any, ...]:
+def _field_values(self: Any) -> tuple[Any, ...]:
     return tuple(getattr(self, name) for name in self.__dataclass_fields__)
 
 
 def _eq(self: Any, other: object) -> bool:
-    return _values(self) == _values(other) if other.__class__ is self.__class__ else NotImplemented
+    return _field_values(self) == _field_values(other) if other.__class__ is self.__class__ else NotImplemented
 
 
 def _repr(self: Any) -> str:
@@ -63,14 +63,14 @@ def _repr(self: Any) -> str:
     return f"{type(self).__qualname__}({shown})"
 
 
-def _frozen(self: Any, name: str, *_: object) -> None:
+def _raise_frozen(self: Any, name: str, *_: object) -> None:
     raise FrozenInstanceError(f"cannot change field {name!r}")
 
 
-_SHARED: dict[str, Callable[..., Any]] = {
+_SHARED_METHODS: dict[str, Callable[..., Any]] = {
     "__eq__": _eq,
-    "__hash__": lambda self: hash(_values(self)),
+    "__hash__": lambda self: hash(_field_values(self)),
     "__repr__": _repr,
-    "__setattr__": _frozen,
-    "__delattr__": _frozen,
+    "__setattr__": _raise_frozen,
+    "__delattr__": _raise_frozen,
 }

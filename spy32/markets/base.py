@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import date
 
-from spy32.domain.events import Event
-from spy32.domain.market import DailyBar, Datum, Dividend
+from spy32.domain.events import ScheduledEvent
+from spy32.domain.market import DailyBar, Dividend, Metric
 
 
-class Unserved:
+class BaseMarket:
     """Nothing of what few sources have; a source overrides what it serves."""
 
     is_recorded = False
@@ -15,23 +15,23 @@ class Unserved:
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
         return ()
 
-    def volatility(self) -> dict[str, Datum]:
+    def volatility(self) -> dict[str, Metric]:
         return {}
 
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
         return ()
 
-    def rate(self) -> Datum:
-        return Datum(value=None, unit="fraction", source="", missing="not served")
+    def rate(self) -> Metric:
+        return Metric(value=None, unit="fraction", source="", missing="not served")
 
     def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
         return None
 
-    def moves(self, tickers: Sequence[str]) -> dict[str, Datum]:
+    def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
         return {}
 
-    def metrics(self, underlying: str) -> dict[str, Datum]:
+    def metrics(self, underlying: str) -> dict[str, Metric]:
         return {}
 
-    def earnings(self, underlying: str) -> tuple[Event, ...] | None:
+    def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         return None

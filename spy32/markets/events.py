@@ -23,54 +23,56 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from spy32.domain.events import Event, EventBook, EventKind
+from spy32.domain.events import EventCalendar, EventKind, ScheduledEvent
 from spy32.errors import BadSettings
 from spy32.sessions import clock_time
 from spy32.settings.keys import nearest
 
-TABLE = Path(__file__).parent.parent / "data" / "events.csv"
+SHIPPED_TABLE = Path(__file__).parent.parent / "data" / "events.csv"
 FUNDS = frozenset({
     "SPY", "VOO", "IVV", "SPX", "XSP", "QQQ", "NDX", "IWM", "RUT", "DIA", "DJX", "VIX", "TLT", "IEF", "HYG", "LQD",
     "GLD", "SLV", "USO", "IBIT", "EEM", "EFA", "FXI", "SMH", "KRE", "TQQQ", "SQQQ",
     "XLB", "XLC", "XLE", "XLF", "XLI", "XLK", "XLP", "XLRE", "XLU", "XLV", "XLY",
 })  # fmt: skip
 """Funds and indices that report no earnings. A ticker that is not here is taken for a company."""
-LONGEST_NOTE = 200
-LARGEST = 1_000_000
+MAX_NOTE_LENGTH = 200
+MAX_FILE_BYTES = 1_000_000
 """Bytes of an events file: more is some other file."""
-ENTRY = ("day", "kind", "time", "note")
+ENTRY_KEYS = ("day", "kind", "time", "note")
 KINDS = tuple(kind.value for kind in EventKind)
 
 
-def book(
-    kinds: Sequence[str], user_file: Path | None, earnings: tuple[Event, ...] | None, underlying: str
-) -> EventBook:
+def load_event_book(
+    kinds: Sequence[str], user_file: Path | None, earnings: tuple[ScheduledEvent, ...] | None, underlying: str
+) -> EventCalendar:
     """What is scheduled for this underlying, of these kinds and of all that the user's file adds.
 
     `earnings` are the coming ones of a company; None when nobody serves them. `BadSettings` for a wrong file.
     """
-    asked = tuple(kind for kind in kinds if kind != EventKind.EARNINGS or underlying not in FUNDS)
-    ours = _File.read(user_file)
-    events = {(event.day, event.kind): event for event in _shipped() if event.kind.value in asked}
-    known = {kind: end for kind, end in _ends().items() if kind in asked}
-    if EventKind.EARNINGS.value in asked and earnings:
+    wanted_kinds = tuple(kind for kind in kinds if kind != EventKind.EARNINGS or underlying not in FUNDS)
+    user_file_events = _EventsFile.load(user_file)
+    events = {(event.day, event.kind): event for event in _shipped_events() if event.kind.value in wanted_kinds}
+    known_until = {kind: end for kind, end in _last_known_days().items() if kind in wanted_kinds}
+    if EventKind.EARNINGS.value in wanted_kinds and earnings:
         events |= {(event.day, event.kind): event for event in earnings}
-        known[EventKind.EARNINGS.value] = max(event.day for event in earnings)
-    for struck in ours.strikes:
-        events.pop(struck, None)
-    events |= {(event.day, event.kind): event for event in ours.events}
+        known_until[EventKind.EARNINGS.value] = max(event.day for event in earnings)
+    for removed in user_file_events.strikes:
+        events.pop(removed, None)
+    events |= {(event.day, event.kind): event for event in user_file_events.events}
     ordered = sorted(events.values(), key=lambda event: (event.day, event.kind.value))
-    return EventBook(events=tuple(ordered), known_to={**known, **ours.known_to}, asked=asked)
+    return EventCalendar(
+        events=tuple(ordered), known_to={**known_until, **user_file_events.known_to}, asked=wanted_kinds
+    )
 
 
 # The shipped table.
 
 
 @cache
-def _shipped() -> tuple[Event, ...]:
-    with TABLE.open(encoding="ascii", newline="") as file:
+def _shipped_events() -> tuple[ScheduledEvent, ...]:
+    with SHIPPED_TABLE.open(encoding="ascii", newline="") as file:
         return tuple(
-            Event(
+            ScheduledEvent(
                 kind=EventKind(row["kind"]),
                 day=date.fromisoformat(row["day"]),
                 time=row["time"] or None,
@@ -81,102 +83,108 @@ def _shipped() -> tuple[Event, ...]:
         )
 
 
-def _ends() -> dict[str, date]:
+def _last_known_days() -> dict[str, date]:
     """The last day of each kind's table: after it there may be more than we know."""
-    return {event.kind.value: event.day for event in _shipped()}
+    return {event.kind.value: event.day for event in _shipped_events()}
 
 
 # The user's file.
 
 
-class _File:
+class _EventsFile:
     """What `events.toml` says, checked; nothing when there is none."""
 
     def __init__(self, path: Path, document: Mapping[str, Any], lines: Mapping[tuple[str, int], int]) -> None:
         self.path, self.lines = path, lines
-        self.known_words(document, ("event", "strike", "known_to"), "")
-        self.events = tuple(self._event(place, entry) for place, entry in self._entries(document, "event"))
-        self.strikes = tuple(self._strike(place, entry) for place, entry in self._entries(document, "strike"))
-        self.known_to = self._known_to(document.get("known_to", {}))
+        self.check_keys(document, ("event", "strike", "known_to"), "")
+        self.events = tuple(self._parse_event(place, entry) for place, entry in self._parse_entries(document, "event"))
+        self.strikes = tuple(
+            self._parse_removal(place, entry) for place, entry in self._parse_entries(document, "strike")
+        )
+        self.known_to = self._parse_known_to(document.get("known_to", {}))
 
     @classmethod
-    def read(cls, path: Path | None) -> "_File":
-        text = _text(path) if path is not None else ""
-        return cls(path or Path("events.toml"), _parsed(text, path), _lines(text))
+    def load(cls, path: Path | None) -> "_EventsFile":
+        text = _read_text(path) if path is not None else ""
+        return cls(path or Path("events.toml"), _parse_toml(text, path), _entry_lines(text))
 
-    def _entries(self, document: Mapping[str, Any], name: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    def _parse_entries(self, document: Mapping[str, Any], name: str) -> Iterable[tuple[str, Mapping[str, Any]]]:
         entries = document.get(name, [])
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise self.wrong("", f"{name} must be entries, each under a line [[{name}]]")
+            raise self.build_error("", f"{name} must be entries, each under a line [[{name}]]")
         for number, entry in enumerate(entries, 1):
             line = self.lines.get((name, number))
             place = f"{name} {number}" + (f" (line {line})" if line else "")
-            self.known_words(entry, ENTRY if name == "event" else ENTRY[:2], place)
+            self.check_keys(entry, ENTRY_KEYS if name == "event" else ENTRY_KEYS[:2], place)
             yield place, entry
 
-    def _event(self, place: str, entry: Mapping[str, Any]) -> Event:
+    def _parse_event(self, place: str, entry: Mapping[str, Any]) -> ScheduledEvent:
         note = entry.get("note", "")
-        if not isinstance(note, str) or len(note) > LONGEST_NOTE:
-            raise self.wrong(place, f"note must be a text of at most {LONGEST_NOTE} characters")
-        kind, day, at = self._kind(place, entry), self._day(place, entry.get("day"), "day"), entry.get("time")
+        if not isinstance(note, str) or len(note) > MAX_NOTE_LENGTH:
+            raise self.build_error(place, f"note must be a text of at most {MAX_NOTE_LENGTH} characters")
+        kind, day, at = (
+            self._parse_kind(place, entry),
+            self._parse_day(place, entry.get("day"), "day"),
+            entry.get("time"),
+        )
         if at is not None:
-            at = self._time(place, at)
-        return Event(kind=kind, day=day, time=at, source=self.path.name, note=note)
+            at = self._parse_time(place, at)
+        return ScheduledEvent(kind=kind, day=day, time=at, source=self.path.name, note=note)
 
-    def _strike(self, place: str, entry: Mapping[str, Any]) -> tuple[date, EventKind]:
-        kind, day = self._kind(place, entry), self._day(place, entry.get("day"), "day")
-        days = [event.day for event in _shipped() if event.kind is kind]
+    def _parse_removal(self, place: str, entry: Mapping[str, Any]) -> tuple[date, EventKind]:
+        kind, day = self._parse_kind(place, entry), self._parse_day(place, entry.get("day"), "day")
+        days = [event.day for event in _shipped_events() if event.kind is kind]
         if day in days:
             return day, kind
         near = min(days, key=lambda other: abs((other - day).days), default=None)
         words = f"; its nearest is {near}" if near is not None else ""
-        raise self.wrong(place, f"the shipped table has no {kind} on {day}{words}")
+        raise self.build_error(place, f"the shipped table has no {kind} on {day}{words}")
 
-    def _known_to(self, table: object) -> dict[str, date]:
+    def _parse_known_to(self, table: object) -> dict[str, date]:
         if not isinstance(table, dict):
-            raise self.wrong("", "known_to must be a table, under a line [known_to]")
-        self.known_words(table, KINDS, "known_to")
-        return {kind: self._day("known_to", day, kind) for kind, day in table.items()}
+            raise self.build_error("", "known_to must be a table, under a line [known_to]")
+        self.check_keys(table, KINDS, "known_to")
+        return {kind: self._parse_day("known_to", day, kind) for kind, day in table.items()}
 
-    def _kind(self, place: str, entry: Mapping[str, Any]) -> EventKind:
+    def _parse_kind(self, place: str, entry: Mapping[str, Any]) -> EventKind:
         kind = entry.get("kind")
         if isinstance(kind, str) and kind in KINDS:
             return EventKind(kind)
         meant = f"; {kind[:20]!r} is most like {nearest(kind[:20], KINDS)!r}" if isinstance(kind, str) and kind else ""
-        raise self.wrong(place, f"kind must be one of {', '.join(KINDS)}{meant}")
+        raise self.build_error(place, f"kind must be one of {', '.join(KINDS)}{meant}")
 
-    def _day(self, place: str, day: object, name: str) -> date:
+    def _parse_day(self, place: str, day: object, name: str) -> date:
         if isinstance(day, date) and not isinstance(day, datetime):
             return day
-        raise self.wrong(place, f"{name} must be a date, such as 2027-01-08, without quotes")
+        raise self.build_error(place, f"{name} must be a date, such as 2027-01-08, without quotes")
 
-    def _time(self, place: str, at: object) -> str:
+    def _parse_time(self, place: str, at: object) -> str:
         try:
             if isinstance(at, str):
                 clock_time(at)
                 return at
         except BadSettings:
             pass
-        raise self.wrong(place, 'time must be a time of day in New York, such as "08:30", in quotes')
+        raise self.build_error(place, 'time must be a time of day in New York, such as "08:30", in quotes')
 
-    def known_words(self, table: Mapping[str, Any], allowed: Sequence[str], place: str) -> None:
-        for word in table:
-            if word not in allowed:
-                raise self.wrong(
-                    place, f"unknown key {word[:40]!r}; the nearest known one is {nearest(word[:40], allowed)!r}"
+    def check_keys(self, table: Mapping[str, Any], allowed: Sequence[str], place: str) -> None:
+        for key in table:
+            if key not in allowed:
+                raise self.build_error(
+                    place, f"unknown key {key[:40]!r}; the nearest known one is {nearest(key[:40], allowed)!r}"
                 )
 
-    def wrong(self, place: str, words: str) -> BadSettings:
+    def build_error(self, place: str, words: str) -> BadSettings:
         return BadSettings(f"{self.path}: {place}: {words}" if place else f"{self.path}: {words}")
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     """The file's text; nothing when there is no file."""
     try:
         if path.exists() and not path.is_file():
             raise BadSettings(f"{path}: not a file")
-        if path.exists() and path.stat().st_size > LARGEST:
-            raise BadSettings(f"{path}: larger than {LARGEST} bytes, so this is no file of events")
+        if path.exists() and path.stat().st_size > MAX_FILE_BYTES:
+            raise BadSettings(f"{path}: larger than {MAX_FILE_BYTES} bytes, so this is no file of events")
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
@@ -186,7 +194,7 @@ def _text(path: Path) -> str:
         raise BadSettings(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _parsed(text: str, path: Path | None) -> Mapping[str, Any]:
+def _parse_toml(text: str, path: Path | None) -> Mapping[str, Any]:
     import tomllib
 
     try:
@@ -197,7 +205,7 @@ def _parsed(text: str, path: Path | None) -> Mapping[str, Any]:
         raise BadSettings(f"{path}: this is not TOML: {error}") from None
 
 
-def _lines(text: str) -> dict[tuple[str, int], int]:
+def _entry_lines(text: str) -> dict[tuple[str, int], int]:
     """(table, number of the entry) -> the line on which the entry begins."""
     found: dict[tuple[str, int], int] = {}
     counts = {"event": 0, "strike": 0}

@@ -8,23 +8,23 @@ from pathlib import Path
 from spy32.domain.market import (
     Chain,
     DailyBar,
-    Datum,
     Dividend,
     LegQuotes,
     MarketSnapshot,
+    Metric,
     OptionQuote,
-    roots_of,
+    option_roots,
 )
-from spy32.domain.trading import Leg
+from spy32.domain.spreads import Leg
 from spy32.errors import Unusable
-from spy32.markets import chain_file, past
-from spy32.markets.base import Unserved
+from spy32.markets import bundled_history, chain_file
+from spy32.markets.base import BaseMarket
 from spy32.sessions import market_date
 
-SHIPPED = past.FOLDER / "SPY_2025-08-29.csv.gz"
+SHIPPED_CHAIN = bundled_history.DATA_FOLDER / "SPY_2025-08-29.csv.gz"
 
 
-class RecordedMarket(Unserved):
+class RecordedMarket(BaseMarket):
     """Serves one chain file; the days before it come from the shipped history.
 
     Bars and dividends ship for SPY only; the VIX family and the rate belong to no underlying and go by the date.
@@ -37,17 +37,17 @@ class RecordedMarket(Unserved):
         self.name = name
 
     @classmethod
-    def of_file(cls, path: Path) -> "RecordedMarket":
+    def load(cls, path: Path) -> "RecordedMarket":
         """The market in a chain file; `Unusable` when there is none."""
-        return cls(chain_file.read(path), f"recorded:{path.name}")
+        return cls(chain_file.read_chain_file(path), f"recorded:{path.name}")
 
     @classmethod
-    def shipped(cls) -> "RecordedMarket":
+    def load_shipped(cls) -> "RecordedMarket":
         """The market that comes with the package: SPY at the close of 2025-08-29."""
-        return cls(chain_file.read(SHIPPED), "recorded")
+        return cls(chain_file.read_chain_file(SHIPPED_CHAIN), "recorded")
 
     @staticmethod
-    def from_snapshot(snapshot: MarketSnapshot) -> "SnapshotMarket":
+    def build_snapshot_market(snapshot: MarketSnapshot) -> "SnapshotMarket":
         """The market as a stored run saw it."""
         return SnapshotMarket(snapshot)
 
@@ -62,13 +62,13 @@ class RecordedMarket(Unserved):
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """Every expiration of a standard contract that is not past at the time of the quotes."""
-        self._check(underlying)
+        self._check_underlying(underlying)
         today = market_date(self.as_of)
-        return tuple(day for day in self._listed if day >= today)
+        return tuple(day for day in self._listed_expirations if day >= today)
 
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         """The quotes of these expirations, as the file has them."""
-        self._check(underlying)
+        self._check_underlying(underlying)
         absent = [day.isoformat() for day in expirations if day not in self._file.expirations]
         if absent:
             raise Unusable(f"{self._file.name} has no expiration {', '.join(absent)}", gate="expiration")
@@ -79,37 +79,37 @@ class RecordedMarket(Unserved):
 
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
         """The legs' quotes; one that the file does not have, or has with different prices, is left out."""
-        self._check(underlying)
-        found = of_legs(self._file.quotes({leg.expiration for leg in legs}), legs)
+        self._check_underlying(underlying)
+        found = select_leg_quotes(self._file.quotes({leg.expiration for leg in legs}), legs)
         return LegQuotes(spot=self._file.spot, as_of=self.as_of, source=self.name, quotes=found)
 
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
         """Daily bars that had closed by the time of the quotes; none for another underlying than SPY."""
-        return past.bars(self.as_of, since) if underlying == past.UNDERLYING else ()
+        return bundled_history.daily_bars(self.as_of, since) if underlying == bundled_history.UNDERLYING else ()
 
-    def volatility(self) -> dict[str, Datum]:
+    def volatility(self) -> dict[str, Metric]:
         """The VIX family at its last close before the quotes."""
-        return past.volatility(self.as_of)
+        return bundled_history.volatility(self.as_of)
 
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
         """VIX closes before the quotes, oldest first."""
-        return past.volatility_history(self.as_of, since)
+        return bundled_history.volatility_history(self.as_of, since)
 
-    def rate(self) -> Datum:
+    def rate(self) -> Metric:
         """The continuous short rate of the day before the quotes."""
-        return past.rate(self.as_of)
+        return bundled_history.rate(self.as_of)
 
     def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
         """SPY's ex-dates from the last one before the quotes on; None for another underlying."""
-        return past.dividends(self.as_of) if underlying == past.UNDERLYING else None
+        return bundled_history.dividends(self.as_of) if underlying == bundled_history.UNDERLYING else None
 
-    def _check(self, underlying: str) -> None:
+    def _check_underlying(self, underlying: str) -> None:
         if underlying != self.underlying:
             raise Unusable(f"{self._file.name} holds {self.underlying}; asked for {underlying}")
 
     @cached_property
-    def _listed(self) -> tuple[date, ...]:
-        roots = roots_of(self.underlying)
+    def _listed_expirations(self) -> tuple[date, ...]:
+        roots = option_roots(self.underlying)
         pairs = set(zip(self._file.columns["root"], self._file.columns["expiration"], strict=True))
         listed = {date.fromisoformat(day) for root, day in pairs if root in roots}
         if not listed:
@@ -120,7 +120,7 @@ class RecordedMarket(Unserved):
         return tuple(sorted(listed))
 
 
-class SnapshotMarket(Unserved):
+class SnapshotMarket(BaseMarket):
     """Serves what a stored run saw, for `approve`, `execute` and `replay` of a proposal made on a recorded market."""
 
     is_recorded = True
@@ -140,51 +140,53 @@ class SnapshotMarket(Unserved):
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """The target expiration and the neighbours that the run kept."""
-        return self._chain(underlying).expirations
+        return self._get_chain(underlying).expirations
 
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         """The stored quotes of these expirations."""
-        chain = self._chain(underlying)
+        chain = self._get_chain(underlying)
         absent = [day.isoformat() for day in expirations if day not in chain.expirations]
         if absent:
             raise Unusable(f"the stored snapshot has no expiration {', '.join(absent)}", gate="expiration")
-        return chain.at(*expirations)
+        return chain.select_expirations(*expirations)
 
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
         """The legs' stored quotes; one that was not stored, or with different prices, is left out."""
-        chain = self._chain(underlying)
-        return LegQuotes(spot=chain.spot, as_of=chain.as_of, source=self.name, quotes=of_legs(chain.quotes, legs))
+        chain = self._get_chain(underlying)
+        return LegQuotes(
+            spot=chain.spot, as_of=chain.as_of, source=self.name, quotes=select_leg_quotes(chain.quotes, legs)
+        )
 
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
         if underlying != self.underlying:
             return ()
         return tuple(bar for bar in self._snapshot.history if bar.day >= since)
 
-    def volatility(self) -> dict[str, Datum]:
+    def volatility(self) -> dict[str, Metric]:
         return dict(self._snapshot.volatility)
 
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
         return tuple(pair for pair in self._snapshot.volatility_history if pair[0] >= since)
 
-    def rate(self) -> Datum:
+    def rate(self) -> Metric:
         return self._snapshot.rate
 
     def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
         return self._snapshot.dividends if underlying == self.underlying else None
 
-    def moves(self, tickers: Sequence[str]) -> dict[str, Datum]:
+    def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
         return {ticker: self._snapshot.moves[ticker] for ticker in tickers if ticker in self._snapshot.moves}
 
-    def metrics(self, underlying: str) -> dict[str, Datum]:
+    def metrics(self, underlying: str) -> dict[str, Metric]:
         return dict(self._snapshot.metrics) if underlying == self.underlying else {}
 
-    def _chain(self, underlying: str) -> Chain:
+    def _get_chain(self, underlying: str) -> Chain:
         if underlying != self.underlying:
             raise Unusable(f"the stored snapshot holds {self.underlying}; asked for {underlying}")
         return self._snapshot.chain
 
 
-def of_legs(quotes: Iterable[OptionQuote], legs: Sequence[Leg]) -> dict[str, OptionQuote]:
+def select_leg_quotes(quotes: Iterable[OptionQuote], legs: Sequence[Leg]) -> dict[str, OptionQuote]:
     """The quote of each leg by symbol. A contract that stands there twice with different prices has no price."""
     wanted = {(leg.root, leg.expiration, leg.strike, leg.right) for leg in legs}
     found: dict[str, OptionQuote] = {}

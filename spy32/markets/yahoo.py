@@ -13,30 +13,30 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from spy32.domain.events import Event, EventKind
-from spy32.domain.market import Chain, DailyBar, Datum, Dividend, LegQuotes, OptionQuote, Right
-from spy32.domain.trading import Leg
+from spy32.domain.events import EventKind, ScheduledEvent
+from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, Metric, OptionQuote, Right
+from spy32.domain.spreads import Leg
 from spy32.errors import Unavailable, Unusable
 from spy32.markets import yahoo_frames
-from spy32.markets.base import Unserved
-from spy32.markets.past import of_discount
-from spy32.markets.recorded import of_legs
+from spy32.markets.base import BaseMarket
+from spy32.markets.bundled_history import continuous_bill_rate
+from spy32.markets.recorded import select_leg_quotes
 from spy32.sessions import DAY, market_date, session
 
 if TYPE_CHECKING:
-    from spy32.markets.yahoo_session import Line
+    from spy32.markets.yahoo_session import YahooClient
 
 DELAY_SECONDS = 900
 INDICES = {"SPX": "^SPX", "XSP": "^XSP", "NDX": "^NDX", "RUT": "^RUT", "VIX": "^VIX"}
 """Yahoo writes an index with a caret, and a class of shares with a dash."""
-VOLATILITY = {"vix": "^VIX", "vix9d": "^VIX9D", "vix3m": "^VIX3M"}
-BILL = "^IRX"
-COMPANY = "EQUITY"
-YEAR_BACK = timedelta(days=366)
+VIX_SYMBOLS = {"vix": "^VIX", "vix9d": "^VIX9D", "vix3m": "^VIX3M"}
+BILL_SYMBOL = "^IRX"
+COMPANY_TYPE = "EQUITY"
+DIVIDEND_LOOKBACK = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class _ExpirationQuotes:
     """One expiration as one document has it."""
 
     spot: float
@@ -44,7 +44,7 @@ class _Part:
     quotes: tuple[OptionQuote, ...]
 
 
-class YahooMarket(Unserved):
+class YahooMarket(BaseMarket):
     """Yahoo's delayed data. `address` replaces scheme and host of every request when it is not empty.
 
     Each question has `seconds` on the wall clock. `keep` gets every document that was read, as it was sent.
@@ -70,24 +70,24 @@ class YahooMarket(Unserved):
         """Underlying -> the day from which its dividends are known, and those."""
 
     @cached_property
-    def _line(self) -> "Line":
-        from spy32.markets.yahoo_session import Line
+    def _client(self) -> "YahooClient":
+        from spy32.markets.yahoo_session import YahooClient
 
-        made: Any = self._made
-        return Line(**made)
+        arguments: Any = self._made
+        return YahooClient(**arguments)
 
     @property
     def requests(self) -> int:
         """How many requests went to Yahoo, those for cookie and crumb among them."""
-        return self._line.sent
+        return self._client.sent
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """The listed expirations from today on. An empty list is asked for once more."""
-        return self._line.within(lambda: self._listed(underlying))
+        return self._client.run_bounded(lambda: self._listed_expirations(underlying))
 
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         """The quotes of these expirations, a request each; spot and instant are those of the oldest document."""
-        return self._line.within(lambda: self._chain(underlying, tuple(dict.fromkeys(expirations))))
+        return self._client.run_bounded(lambda: self._fetch_chain(underlying, tuple(dict.fromkeys(expirations))))
 
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
         """The legs' quotes; one that is not listed, or stands there with two prices, is left out."""
@@ -96,75 +96,77 @@ class YahooMarket(Unserved):
             spot=chain.spot,
             as_of=chain.as_of,
             source=self.name,
-            quotes=of_legs(chain.quotes, legs),
+            quotes=select_leg_quotes(chain.quotes, legs),
             delay_seconds=DELAY_SECONDS,
         )
 
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
         """Daily bars from `since` on, oldest first; today's is the day so far while the session is open."""
-        return self._line.within(lambda: yahoo_frames.bars(self._frame(underlying, since), since))
+        return self._client.run_bounded(lambda: yahoo_frames.parse_bars(self._fetch_history(underlying, since), since))
 
-    def volatility(self) -> dict[str, Datum]:
+    def volatility(self) -> dict[str, Metric]:
         """The VIX family at its last price."""
-        return self._line.within(
-            lambda: self._parts({key: _asker(self._level, symbol) for key, symbol in VOLATILITY.items()}, "percent")
+        return self._client.run_bounded(
+            lambda: self._collect_metrics(
+                {key: _bind_symbol(self._fetch_level, symbol) for key, symbol in VIX_SYMBOLS.items()}, "percent"
+            )
         )
 
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
         """VIX closes from `since` on, oldest first, without a session that has not ended."""
-        bars = self._line.within(lambda: yahoo_frames.bars(self._frame("VIX", since), since))
-        return tuple((bar.day, bar.close) for bar in bars if self._is_over(bar.day))
+        bars = self._client.run_bounded(lambda: yahoo_frames.parse_bars(self._fetch_history("VIX", since), since))
+        return tuple((bar.day, bar.close) for bar in bars if self._is_session_over(bar.day))
 
-    def rate(self) -> Datum:
+    def rate(self) -> Metric:
         """The continuous short rate, from the discount of the 13-week bill."""
-        level = self._line.within(lambda: self._level(BILL))
+        level = self._client.run_bounded(lambda: self._fetch_level(BILL_SYMBOL))
         if level.value is None or not -2 < level.value < 25:
-            raise Unusable(f"yahoo: {BILL} at {level.value} is no discount in percent")
+            raise Unusable(f"yahoo: {BILL_SYMBOL} at {level.value} is no discount in percent")
         source = f"13-week bill discount, {self.name}"
-        return Datum(value=of_discount(level.value), unit="fraction", source=source, as_of=level.as_of)
+        return Metric(value=continuous_bill_rate(level.value), unit="fraction", source=source, as_of=level.as_of)
 
     def dividends(self, underlying: str) -> tuple[Dividend, ...]:
         """The ex-dates of the last year up to today. Yahoo names no coming one: the shipped table has those."""
-        first = market_date(self._clock()) - YEAR_BACK
+        first = market_date(self._clock()) - DIVIDEND_LOOKBACK
         known = self._paid.get(underlying)
         if known is None or known[0] > first:
-            self._line.within(lambda: self._frame(underlying, first))
+            self._client.run_bounded(lambda: self._fetch_history(underlying, first))
             known = self._paid[underlying]
-        return tuple(one for one in known[1] if first < one.ex_date <= market_date(self._clock()))
+        return tuple(item for item in known[1] if first < item.ex_date <= market_date(self._clock()))
 
-    def moves(self, tickers: Sequence[str]) -> dict[str, Datum]:
+    def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
         """Last close against the one before, a fraction; in session the last one is the price of the moment."""
-        asked = {ticker: _asker(self._move, ticker) for ticker in tickers}
-        return self._line.within(lambda: self._parts(asked, "fraction"))
+        requests = {ticker: _bind_symbol(self._fetch_move, ticker) for ticker in tickers}
+        return self._client.run_bounded(lambda: self._collect_metrics(requests, "fraction"))
 
-    def earnings(self, underlying: str) -> tuple[Event, ...] | None:
+    def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         """Coming earnings, both ends when Yahoo gives a range; () for what is no company, None when none is known."""
-        return self._line.within(lambda: self._earnings(underlying))
+        return self._client.run_bounded(lambda: self._fetch_earnings(underlying))
 
-    def _listed(self, underlying: str) -> tuple[date, ...]:
-        listed = self._options(underlying)
+    def _listed_expirations(self, underlying: str) -> tuple[date, ...]:
+        listed = self._fetch_expirations(underlying)
         if not listed:
-            self._line.forget()
-            listed = self._options(underlying)
+            self._client.reset()
+            listed = self._fetch_expirations(underlying)
         if not listed:
             raise Unusable(f"yahoo lists no expirations of {underlying}", gate="expiration")
         return listed
 
-    def _options(self, underlying: str) -> tuple[date, ...]:
-        found = self._line.read(_yahoo_name(underlying), lambda ticker: ticker.options)
+    def _fetch_expirations(self, underlying: str) -> tuple[date, ...]:
+        found = self._client.call_ticker(_yahoo_symbol(underlying), lambda ticker: ticker.options)
         today = market_date(self._clock())
         return tuple(sorted(day for day in map(date.fromisoformat, found) if day >= today))
 
-    def _chain(self, underlying: str, expirations: tuple[date, ...]) -> Chain:
+    def _fetch_chain(self, underlying: str, expirations: tuple[date, ...]) -> Chain:
         if not expirations:
             raise Unusable(f"no expiration of {underlying} was asked for", gate="expiration")
-        if not set(expirations) <= set(self._listed(underlying)):
-            self._line.forget()
-            absent = sorted(set(expirations) - set(self._listed(underlying)))
+        if not set(expirations) <= set(self._listed_expirations(underlying)):
+            self._client.reset()
+            absent = sorted(set(expirations) - set(self._listed_expirations(underlying)))
             if absent:
                 names = ", ".join(day.isoformat() for day in absent)
                 raise Unusable(f"yahoo lists no expiration {names} of {underlying}", gate="expiration")
-        parts = [self._part(underlying, day) for day in expirations]
+        parts = [self._fetch_expiration(underlying, day) for day in expirations]
         oldest = min(parts, key=lambda part: part.as_of)
         return Chain(
             underlying=underlying,
@@ -175,8 +177,8 @@ class YahooMarket(Unserved):
             delay_seconds=DELAY_SECONDS,
         )
 
-    def _part(self, underlying: str, day: date) -> _Part:
-        found = self._line.read(_yahoo_name(underlying), lambda ticker: ticker.option_chain(day.isoformat()))
+    def _fetch_expiration(self, underlying: str, day: date) -> _ExpirationQuotes:
+        found = self._client.call_ticker(_yahoo_symbol(underlying), lambda ticker: ticker.option_chain(day.isoformat()))
         if found.calls is None or found.puts is None or not len(found.calls) + len(found.puts):
             raise Unusable(f"yahoo has no contracts of {underlying} for {day}", gate="expiration")
         quote = found.underlying
@@ -185,11 +187,11 @@ class YahooMarket(Unserved):
         if not 0 < spot < math.inf:
             raise Unusable(f"yahoo: regularMarketPrice of {underlying} is {spot}")
         sides = ((found.calls, Right.CALL), (found.puts, Right.PUT))
-        rows = tuple(row for frame, right in sides for row in yahoo_frames.quotes(frame, right, underlying, day))
-        as_of = yahoo_frames.instant(quote["regularMarketTime"])
-        return _Part(spot, as_of, yahoo_frames.without_empty_interest(rows))
+        rows = tuple(row for frame, right in sides for row in yahoo_frames.parse_quotes(frame, right, underlying, day))
+        as_of = yahoo_frames.parse_timestamp(quote["regularMarketTime"])
+        return _ExpirationQuotes(spot, as_of, yahoo_frames.drop_empty_interest(rows))
 
-    def _frame(self, underlying: str, since: date) -> Any:
+    def _fetch_history(self, underlying: str, since: date) -> Any:
         """The daily frame from `since` to today; what it says of dividends is remembered."""
         until = market_date(self._clock()) + DAY
 
@@ -199,97 +201,99 @@ class YahooMarket(Unserved):
             )
             return frame, ticker.get_history_metadata().get("instrumentType")
 
-        frame, self._kinds[underlying] = self._line.read(_yahoo_name(underlying), call)
+        frame, self._kinds[underlying] = self._client.call_ticker(_yahoo_symbol(underlying), call)
         yahoo_frames.check_frame(frame, underlying)
         known = self._paid.get(underlying)
         if known is None or since <= known[0]:
-            self._paid[underlying] = since, yahoo_frames.dividends(frame)
+            self._paid[underlying] = since, yahoo_frames.parse_dividends(frame)
         return frame
 
-    def _recent(self, underlying: str) -> tuple[Any, Mapping[str, Any]]:
+    def _fetch_recent(self, underlying: str) -> tuple[Any, Mapping[str, Any]]:
         """Five days of bars, and what the same document says of the last price."""
 
         def call(ticker: Any) -> tuple[Any, Mapping[str, Any]]:
-            frame, said = ticker.history(period="5d", auto_adjust=False, timeout=10), ticker.get_history_metadata()
-            return frame, {key: said.get(key) for key in ("regularMarketPrice", "regularMarketTime", "instrumentType")}
+            frame, message = ticker.history(period="5d", auto_adjust=False, timeout=10), ticker.get_history_metadata()
+            return frame, {
+                key: message.get(key) for key in ("regularMarketPrice", "regularMarketTime", "instrumentType")
+            }
 
-        frame, said = self._line.read(_yahoo_name(underlying), call)
+        frame, metadata = self._client.call_ticker(_yahoo_symbol(underlying), call)
         yahoo_frames.check_frame(frame, underlying)
-        self._kinds[underlying] = said["instrumentType"]
-        return frame, said
+        self._kinds[underlying] = metadata["instrumentType"]
+        return frame, metadata
 
-    def _level(self, symbol: str) -> Datum:
-        price = self._recent(symbol)[1]
+    def _fetch_level(self, symbol: str) -> Metric:
+        price = self._fetch_recent(symbol)[1]
         level = price["regularMarketPrice"]
         if isinstance(level, bool) or not isinstance(level, int | float) or not math.isfinite(level):
             raise Unusable(f"yahoo: regularMarketPrice of {symbol} is {str(level)[:20]!r}, not a number")
-        as_of = yahoo_frames.instant(price["regularMarketTime"])
-        return Datum(value=float(level), unit="percent", source=self.name, as_of=as_of)
+        as_of = yahoo_frames.parse_timestamp(price["regularMarketTime"])
+        return Metric(value=float(level), unit="percent", source=self.name, as_of=as_of)
 
-    def _move(self, ticker: str) -> Datum:
-        frame, price = self._recent(ticker)
-        bars = yahoo_frames.bars(frame, date.min)
+    def _fetch_move(self, ticker: str) -> Metric:
+        frame, price = self._fetch_recent(ticker)
+        bars = yahoo_frames.parse_bars(frame, date.min)
         if len(bars) < 2:
             raise Unusable(f"yahoo has {len(bars)} closes of {ticker} in five days; a move needs two")
-        last, told = bars[-1], yahoo_frames.instant(price["regularMarketTime"])
+        last, quoted_at = bars[-1], yahoo_frames.parse_timestamp(price["regularMarketTime"])
         closed = session(last.day)
-        as_of = told if closed is None or market_date(told) == last.day else closed.close
-        return Datum(value=last.close / bars[-2].close - 1, unit="fraction", source=self.name, as_of=as_of, count=2)
+        as_of = quoted_at if closed is None or market_date(quoted_at) == last.day else closed.close
+        return Metric(value=last.close / bars[-2].close - 1, unit="fraction", source=self.name, as_of=as_of, count=2)
 
-    def _parts(self, asked: Mapping[str, Callable[[], Datum]], unit: str) -> dict[str, Datum]:
+    def _collect_metrics(self, requests: Mapping[str, Callable[[], Metric]], unit: str) -> dict[str, Metric]:
         """Each datum, or why it is missing; when all are, the first trouble is everybody's."""
-        found: dict[str, Datum] = {}
-        troubles: list[Unavailable | Unusable] = []
-        for key, ask in asked.items():
+        found: dict[str, Metric] = {}
+        errors: list[Unavailable | Unusable] = []
+        for key, ask in requests.items():
             try:
                 found[key] = ask()
-            except (Unavailable, Unusable) as trouble:
-                troubles.append(trouble)
-                found[key] = Datum(value=None, unit=unit, source=self.name, missing=trouble.message)
-        if troubles and len(troubles) == len(asked):
-            raise troubles[0]
+            except (Unavailable, Unusable) as error:
+                errors.append(error)
+                found[key] = Metric(value=None, unit=unit, source=self.name, missing=error.message)
+        if errors and len(errors) == len(requests):
+            raise errors[0]
         return found
 
-    def _earnings(self, underlying: str) -> tuple[Event, ...] | None:
+    def _fetch_earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         if underlying not in self._kinds:
-            self._recent(underlying)
-        if self._kinds[underlying] != COMPANY:
+            self._fetch_recent(underlying)
+        if self._kinds[underlying] != COMPANY_TYPE:
             return ()
-        symbol = _yahoo_name(underlying)
+        symbol = _yahoo_symbol(underlying)
         # yfinance makes dates of the stamps on the machine's clock, a day off west of London; so its own are not used.
-        self._line.read(symbol, lambda ticker: ticker.calendar)
-        told = self._line.session(symbol).calendars.get(symbol, {}).get("earnings", {})
-        days = sorted({_event_day(stamp) for stamp in told.get("earningsDate", ())})
+        self._client.call_ticker(symbol, lambda ticker: ticker.calendar)
+        earnings = self._client.session(symbol).calendars.get(symbol, {}).get("earnings", {})
+        days = sorted({_event_date(stamp) for stamp in earnings.get("earningsDate", ())})
         is_range = len(days) > 1
         note = f"between {days[0]} and {days[-1]}" if is_range else ""
         coming = tuple(
-            Event(
+            ScheduledEvent(
                 kind=EventKind.EARNINGS,
                 day=day,
                 time=None,
                 source=self.name,
                 note=note,
-                is_confirmed=not is_range and not told.get("isEarningsDateEstimate", False),
+                is_confirmed=not is_range and not earnings.get("isEarningsDateEstimate", False),
             )
             for day in days
             if day >= market_date(self._clock())
         )
         return coming or None
 
-    def _is_over(self, day: date) -> bool:
+    def _is_session_over(self, day: date) -> bool:
         last = session(day)
         return last is None or self._clock() >= last.option_close
 
 
-def _asker(ask: Callable[[str], Datum], symbol: str) -> Callable[[], Datum]:
+def _bind_symbol(ask: Callable[[str], Metric], symbol: str) -> Callable[[], Metric]:
     return lambda: ask(symbol)
 
 
-def _yahoo_name(underlying: str) -> str:
+def _yahoo_symbol(underlying: str) -> str:
     return INDICES.get(underlying, underlying.replace(".", "-"))
 
 
-def _event_day(stamp: float) -> date:
+def _event_date(stamp: float) -> date:
     """New York's date of an event; midnight UTC stands for a date without a time."""
     instant = datetime.fromtimestamp(stamp, UTC)
     return instant.date() if stamp % 86_400 == 0 else market_date(instant)

@@ -7,17 +7,17 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from spy32.domain.market import DailyBar, Dividend, OptionQuote, Right, roots_of
+from spy32.domain.market import DailyBar, Dividend, OptionQuote, Right, option_roots
 from spy32.errors import Unusable
-from spy32.markets.chain_file import strike_of
+from spy32.markets.chain_file import parse_strike
 
-SYMBOL = re.compile(r"([A-Z]{1,5}\d?)(\d{6})([CP])(\d{8})")
-NEEDED = ("Open", "High", "Low", "Close", "Adj Close", "Volume", "Dividends")
-NO_IV = 0.001
+OCC_SYMBOL = re.compile(r"([A-Z]{1,5}\d?)(\d{6})([CP])(\d{8})")
+REQUIRED_COLUMNS = ("Open", "High", "Low", "Close", "Adj Close", "Volume", "Dividends")
+MIN_IV = 0.001
 """Yahoo writes 1e-05 where it could not compute a volatility."""
 
 
-def instant(stamp: Any) -> datetime:
+def parse_timestamp(stamp: Any) -> datetime:
     """A stamp as Yahoo has it (seconds) or as yfinance makes it (an aware timestamp), as UTC."""
     if isinstance(stamp, datetime) and stamp.tzinfo is not None:
         return datetime.fromtimestamp(stamp.timestamp(), UTC)
@@ -27,21 +27,21 @@ def instant(stamp: Any) -> datetime:
 
 
 def check_frame(frame: Any, underlying: str) -> None:
-    absent = [name for name in NEEDED if name not in frame.columns]
+    absent = [name for name in REQUIRED_COLUMNS if name not in frame.columns]
     if absent or not len(frame):
         what = f"column {absent[0]!r}" if len(frame) else "bars"
         raise Unusable(f"yahoo has no {what} in the history of {underlying}")
 
 
-def _column(frame: Any, name: str, *, is_needed: bool = False) -> list[float | None]:
+def _read_column(frame: Any, name: str, *, is_needed: bool = False) -> list[float | None]:
     """The numbers of a column, None for NaN; `Unusable` for text, infinity, and nothing at all where it is needed."""
-    found = [_number(cell, name) for cell in frame[name].tolist()]
+    found = [_parse_number(cell, name) for cell in frame[name].tolist()]
     if is_needed and found and all(number is None for number in found):
         raise Unusable(f"yahoo: no contract has {name!r}")
     return found
 
 
-def _number(cell: Any, name: str) -> float | None:
+def _parse_number(cell: Any, name: str) -> float | None:
     if cell is None:
         return None
     if isinstance(cell, bool) or not isinstance(cell, int | float) or math.isinf(cell):
@@ -49,14 +49,14 @@ def _number(cell: Any, name: str) -> float | None:
     return None if math.isnan(cell) else float(cell)
 
 
-def _days(frame: Any) -> list[date]:
+def _row_dates(frame: Any) -> list[date]:
     return [stamp.date() for stamp in frame.index]
 
 
-def bars(frame: Any, since: date) -> tuple[DailyBar, ...]:
+def parse_bars(frame: Any, since: date) -> tuple[DailyBar, ...]:
     """The rows with a close. yfinance writes zeros and NaN for a session that has not begun or was lost."""
-    columns = (_column(frame, name) for name in NEEDED[:6])
-    rows = {day: row for day, *row in zip(_days(frame), *columns, strict=True)}
+    columns = (_read_column(frame, name) for name in REQUIRED_COLUMNS[:6])
+    rows = {day: row for day, *row in zip(_row_dates(frame), *columns, strict=True)}
     return tuple(
         DailyBar(day=day, close=close, open=first, high=high, low=low, volume=volume, adjusted=adjusted)
         for day, (first, high, low, close, adjusted, volume) in sorted(rows.items())
@@ -64,24 +64,24 @@ def bars(frame: Any, since: date) -> tuple[DailyBar, ...]:
     )
 
 
-def quotes(frame: Any, right: Right, underlying: str, day: date) -> tuple[OptionQuote, ...]:
+def parse_quotes(frame: Any, right: Right, underlying: str, day: date) -> tuple[OptionQuote, ...]:
     """The rows of one side, each checked against its own symbol; adjusted contracts of a standard root are left out."""
     if not len(frame):
         return ()
     symbols, sizes = frame["contractSymbol"].tolist(), frame["contractSize"].tolist()
     for name in ("contractSymbol", "contractSize", "lastTradeDate"):
-        if frame[name].isna().all():
+        if frame[name].isna().inquiries():
             raise Unusable(f"yahoo: no contract has {name!r}")
     stamps = zip(frame["lastTradeDate"].tolist(), frame["lastTradeDate"].isna().tolist(), strict=True)
-    traded = [None if is_absent else instant(stamp) for stamp, is_absent in stamps]
-    strikes, bids, asks = (_column(frame, name, is_needed=True) for name in ("strike", "bid", "ask"))
+    traded = [None if is_absent else parse_timestamp(stamp) for stamp, is_absent in stamps]
+    strikes, bids, asks = (_read_column(frame, name, is_needed=True) for name in ("strike", "bid", "ask"))
     lasts, volumes, interest, ivs = (
-        _column(frame, name) for name in ("lastPrice", "volume", "openInterest", "impliedVolatility")
+        _read_column(frame, name) for name in ("lastPrice", "volume", "openInterest", "impliedVolatility")
     )
     found = []
     for place, symbol in enumerate(symbols):
-        root, strike = _contract(symbol, right, underlying, day, strikes[place])
-        if sizes[place] != "REGULAR" and root in roots_of(underlying):
+        root, strike = _parse_contract(symbol, right, underlying, day, strikes[place])
+        if sizes[place] != "REGULAR" and root in option_roots(underlying):
             continue  # nothing later could tell it from a standard contract; another root tells itself
         iv = ivs[place]
         found.append(
@@ -90,52 +90,52 @@ def quotes(frame: Any, right: Right, underlying: str, day: date) -> tuple[Option
                 expiration=day,
                 strike=strike,
                 right=right,
-                bid=_price(bids[place]),
-                ask=_price(asks[place]),
-                last=_price(lasts[place]),
-                volume=_count(volumes[place]),
-                open_interest=_count(interest[place]),
-                feed_iv=iv if iv is not None and iv >= NO_IV else None,
+                bid=_valid_price(bids[place]),
+                ask=_valid_price(asks[place]),
+                last=_valid_price(lasts[place]),
+                volume=_valid_count(volumes[place]),
+                open_interest=_valid_count(interest[place]),
+                feed_iv=iv if iv is not None and iv >= MIN_IV else None,
                 traded_at=traded[place],
             )
         )
     return tuple(found)
 
 
-def _contract(symbol: Any, right: Right, underlying: str, day: date, strike: float | None) -> tuple[str, Decimal]:
+def _parse_contract(symbol: Any, right: Right, underlying: str, day: date, strike: float | None) -> tuple[str, Decimal]:
     """Root and strike of a row's symbol; `Unusable` when the row is not of what was asked for."""
-    parts = SYMBOL.fullmatch(symbol) if isinstance(symbol, str) else None
+    parts = OCC_SYMBOL.fullmatch(symbol) if isinstance(symbol, str) else None
     if parts is None:
         raise Unusable(f"yahoo: 'contractSymbol' holds {str(symbol)[:24]!r}, not an option")
     root, named_day, named_right, thousandths = parts.groups()
-    if root not in roots_of(underlying) and root[:-1] not in roots_of(underlying):
+    if root not in option_roots(underlying) and root[:-1] not in option_roots(underlying):
         raise Unusable(f"yahoo answered with {symbol}; asked for options of {underlying}", gate="root")
     if named_day != f"{day:%y%m%d}" or named_right != right:
         side = "calls" if right is Right.CALL else "puts"
         raise Unusable(f"yahoo answered with {symbol} among the {side} of {day}", gate="expiration")
-    named = strike_of(str(Decimal(thousandths) / 1000))
+    named = parse_strike(str(Decimal(thousandths) / 1000))
     if strike is None or abs(float(named) - strike) > 0.0005:
         raise Unusable(f"yahoo: 'strike' of {symbol} is {strike}")
     return root, named
 
 
-def _price(number: float | None) -> float | None:
+def _valid_price(number: float | None) -> float | None:
     return number if number is not None and number >= 0 else None
 
 
-def _count(number: float | None) -> int | None:
+def _valid_count(number: float | None) -> int | None:
     return int(number) if number is not None and number >= 0 else None
 
 
-def without_empty_interest(quotes: tuple[OptionQuote, ...]) -> tuple[OptionQuote, ...]:
+def drop_empty_interest(quotes: tuple[OptionQuote, ...]) -> tuple[OptionQuote, ...]:
     """Open interest 0 everywhere is a figure that was not loaded, not a market without positions."""
     if any(quote.open_interest for quote in quotes):
         return quotes
     return tuple(replace(quote, open_interest=None) for quote in quotes)
 
 
-def dividends(frame: Any) -> tuple[Dividend, ...]:
+def parse_dividends(frame: Any) -> tuple[Dividend, ...]:
     """The ex-dates in a history, oldest first."""
-    rows = zip(_days(frame), _column(frame, "Dividends"), strict=True)
+    rows = zip(_row_dates(frame), _read_column(frame, "Dividends"), strict=True)
     paid = (Dividend(ex_date=day, amount=Decimal(f"{paid:.6f}").normalize()) for day, paid in rows if paid)
-    return tuple(sorted(paid, key=lambda one: one.ex_date))
+    return tuple(sorted(paid, key=lambda item: item.ex_date))

@@ -18,7 +18,7 @@ from spy32.ops.schedule import LATE_AFTER
 from spy32.sessions import Slot, slots_after
 from spy32.settings.model import Environment, Schedule
 
-FIELDS = "*/15 * * * *"
+RUN_FIELDS = "*/15 * * * *"
 """Every quarter of an hour of every day: New York's Monday morning is Monday night or Tuesday elsewhere, and its hour
 moves against zones that change their clocks on other dates or never. A start outside the window ends in silence."""
 
@@ -38,15 +38,15 @@ MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", 
 DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 
 VARIABLE = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*")
-PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
-MINUTE = timedelta(minutes=1)
+FIELD_PART = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)(?:/(\d+))?", re.ASCII)
+ONE_MINUTE = timedelta(minutes=1)
 
 
 # Reading.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class CronJob:
     """One line that starts a command."""
 
     text: str
@@ -61,27 +61,29 @@ class Job:
     command: str
 
     def fits_day(self, local: datetime) -> bool:
-        by_month, by_week = local.day in self.days, local.isoweekday() % 7 in self.weekdays
-        return local.month in self.months and (by_month or by_week if self.either_day else by_month and by_week)
+        fits_month_day, fits_weekday = local.day in self.days, local.isoweekday() % 7 in self.weekdays
+        return local.month in self.months and (
+            fits_month_day or fits_weekday if self.either_day else fits_month_day and fits_weekday
+        )
 
     @property
-    def is_ours(self) -> bool:
+    def is_weekly_run(self) -> bool:
         return "spy32" in self.command and re.search(r"\banalyze\b", self.command) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Crontab:
-    jobs: tuple[Job, ...]
+    jobs: tuple[CronJob, ...]
     variables: Mapping[str, str]
     warnings: tuple[str, ...]
     """One line each, with the number of the line that it speaks of."""
 
     @property
-    def ours(self) -> tuple[Job, ...]:
-        return tuple(job for job in self.jobs if job.is_ours)
+    def weekly_jobs(self) -> tuple[CronJob, ...]:
+        return tuple(job for job in self.jobs if job.is_weekly_run)
 
 
-def parse_job(text: str) -> Job:
+def parse_job(text: str) -> CronJob:
     """One crontab line of five fields, or an @ shorthand, and a command."""
     parts = text.split(None, 1)
     if parts and parts[0].lower() in SHORTHANDS:
@@ -91,61 +93,61 @@ def parse_job(text: str) -> Job:
     if len(parts) != 6:
         raise BadSettings(f"{text.strip()!r} is not a crontab line: five fields and a command")
     minute, hour, day, month, weekday, command = parts
-    return Job(
+    return CronJob(
         text=text.strip(),
-        minutes=_field(minute, 0, 59),
-        hours=_field(hour, 0, 23),
-        days=_field(day, 1, 31),
-        months=_field(month, 1, 12, MONTHS),
-        weekdays=frozenset(number % 7 for number in _field(weekday, 0, 7, DAYS)),
+        minutes=_parse_field(minute, 0, 59),
+        hours=_parse_field(hour, 0, 23),
+        days=_parse_field(day, 1, 31),
+        months=_parse_field(month, 1, 12, MONTHS),
+        weekdays=frozenset(number % 7 for number in _parse_field(weekday, 0, 7, DAYS)),
         either_day=not day.startswith("*") and not weekday.startswith("*"),
         command=command.strip(),
     )
 
 
-def read(text: str) -> Crontab:
+def parse_crontab(text: str) -> Crontab:
     """A whole user crontab, with warnings about what does not do what it seems to do."""
-    jobs: list[Job] = []
+    jobs: list[CronJob] = []
     variables: dict[str, str] = {}
     warnings: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip() or line.lstrip().startswith("#") or line.lstrip().lower().startswith("@reboot"):
             continue
-        found = VARIABLE.fullmatch(line)
+        variable = VARIABLE.fullmatch(line)
         try:
-            if found is not None:
-                variables[found[1]] = found[2].strip("\"'")
-                said = _about_variable(found[1], variables[found[1]])
+            if variable is not None:
+                variables[variable[1]] = variable[2].strip("\"'")
+                messages = _variable_warnings(variable[1], variables[variable[1]])
             else:
                 jobs.append(parse_job(line))
-                said = _about_job(jobs[-1])
-        except BadSettings as trouble:
-            said = (trouble.message,)
-        warnings += [f"line {number}: {words}" for words in said]
+                messages = _job_warnings(jobs[-1])
+        except BadSettings as error:
+            messages = (error.message,)
+        warnings += [f"line {number}: {message}" for message in messages]
     if text and not text.endswith("\n"):
         warnings.append("the last line has no line end; some crons ignore it")
     return Crontab(jobs=tuple(jobs), variables=variables, warnings=tuple(warnings))
 
 
-def _field(text: str, low: int, high: int, names: tuple[str, ...] = ()) -> frozenset[int]:
-    return frozenset(number for part in text.split(",") for number in _part(part, low, high, names))
+def _parse_field(text: str, low: int, high: int, names: tuple[str, ...] = ()) -> frozenset[int]:
+    return frozenset(number for part in text.split(",") for number in _parse_range(part, low, high, names))
 
 
-def _part(text: str, low: int, high: int, names: tuple[str, ...]) -> range:
-    found = PART.fullmatch(text)
-    if found is None:
+def _parse_range(text: str, low: int, high: int, names: tuple[str, ...]) -> range:
+    match = FIELD_PART.fullmatch(text)
+    if match is None:
         raise BadSettings(f"{text!r} is not a crontab field")
-    first, last, step = found.groups()
+    first, last, step = match.groups()
     if step is not None and ((first is not None and last is None) or int(step) < 1):
         raise BadSettings(f"{text!r} is not a crontab field: a step goes with * or a range")
-    start = _number(first, low, names) if first is not None else low
-    end = high if first is None else _number(last, low, names) if last is not None else start
+    start = _parse_number(first, low, names) if first is not None else low
+    end = high if first is None else _parse_number(last, low, names) if last is not None else start
     if not low <= start <= end <= high:
         raise BadSettings(f"{text!r} is outside {low} to {high} or backwards")
     return range(start, end + 1, int(step or 1))
 
 
-def _number(text: str, low: int, names: tuple[str, ...]) -> int:
+def _parse_number(text: str, low: int, names: tuple[str, ...]) -> int:
     if text.isdecimal():
         return int(text)
     if text.lower() in names:
@@ -153,7 +155,7 @@ def _number(text: str, low: int, names: tuple[str, ...]) -> int:
     raise BadSettings(f"{text!r} is neither a number nor a name that cron knows here")
 
 
-def _about_variable(name: str, value: str) -> tuple[str, ...]:
+def _variable_warnings(name: str, value: str) -> tuple[str, ...]:
     if name == "TZ":
         return ("TZ= moves the clock of the job, never the schedule; spy32 needs none, so remove it",)
     if name == "CRON_TZ":
@@ -165,20 +167,20 @@ def _about_variable(name: str, value: str) -> tuple[str, ...]:
     return ()
 
 
-def _about_job(job: Job) -> tuple[str, ...]:
-    said = []
+def _job_warnings(job: CronJob) -> tuple[str, ...]:
+    warnings = []
     if re.search(r"(?<!\\)%", job.command) is not None:
-        said.append("an unescaped % ends the command there; write \\%")
-    if job.is_ours and "--scheduled" not in job.command:
-        said.append("`analyze` without --scheduled makes a run at every start outside the slot; add --scheduled")
-    return tuple(said)
+        warnings.append("an unescaped % ends the command there; write \\%")
+    if job.is_weekly_run and "--scheduled" not in job.command:
+        warnings.append("`analyze` without --scheduled makes a run at every start outside the slot; add --scheduled")
+    return tuple(warnings)
 
 
 # When.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Coming:
+class SlotStart:
     """The first start that falls into a slot's window, None when no line has one there."""
 
     slot: Slot
@@ -189,32 +191,38 @@ class Coming:
         return self.start is not None and self.start - self.slot.opens > LATE_AFTER
 
 
-def starts(job: Job, zone: tzinfo, first: datetime, until: datetime) -> Iterator[datetime]:
+def start_times(job: CronJob, zone: tzinfo, first: datetime, until: datetime) -> Iterator[datetime]:
     """Every instant in [first, until) at which cron starts `job` on a machine in `zone`, UTC."""
     at = first.astimezone(UTC)
     if at.second or at.microsecond:
-        at = at.replace(second=0, microsecond=0) + MINUTE
+        at = at.replace(second=0, microsecond=0) + ONE_MINUTE
     while at < until:
         local = at.astimezone(zone)
         if not job.fits_day(local) or local.hour not in job.hours:
             # No clock change skips a whole hour's end, so the next full hour is never passed over.
-            at += MINUTE * (60 - local.minute)
+            at += ONE_MINUTE * (60 - local.minute)
             continue
         if local.minute in job.minutes:
             yield at
-        at += MINUTE
+        at += ONE_MINUTE
 
 
 def next_starts(
-    jobs: Sequence[Job], zone: tzinfo, now: datetime, schedule: Schedule, environment: Environment, *, count: int = 10
-) -> tuple[Coming, ...]:
+    jobs: Sequence[CronJob],
+    zone: tzinfo,
+    now: datetime,
+    schedule: Schedule,
+    environment: Environment,
+    *,
+    count: int = 10,
+) -> tuple[SlotStart, ...]:
     """What `jobs` do for the next `count` slots on session days."""
     slots = islice(slots_after(now, schedule, environment), count)
-    return tuple(Coming(slot=slot, start=_first_start(jobs, zone, slot)) for slot in slots)
+    return tuple(SlotStart(slot=slot, start=_first_start(jobs, zone, slot)) for slot in slots)
 
 
-def _first_start(jobs: Sequence[Job], zone: tzinfo, slot: Slot) -> datetime | None:
-    firsts = (next(starts(job, zone, slot.opens, slot.closes), None) for job in jobs)
+def _first_start(jobs: Sequence[CronJob], zone: tzinfo, slot: Slot) -> datetime | None:
+    firsts = (next(start_times(job, zone, slot.opens, slot.closes), None) for job in jobs)
     return min((start for start in firsts if start is not None), default=None)
 
 
@@ -252,7 +260,7 @@ def _system_zone(localtime: Path) -> tuple[str, tzinfo]:
     return name or "local time", zone
 
 
-def program(argv0: str, executable: str, which: Callable[[str], str | None]) -> str:
+def program_command(argv0: str, executable: str, which: Callable[[str], str | None]) -> str:
     """How a shell starts this program from any folder, with an absolute path."""
     if Path(argv0).name == "__main__.py":
         return f"{shlex.quote(executable)} -m spy32"
@@ -261,20 +269,20 @@ def program(argv0: str, executable: str, which: Callable[[str], str | None]) -> 
 
 def job_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
     """The line of the weekly run. -q keeps the later starts of a window from mailing that its run is there."""
-    return _line(FIELDS, [start, *_globals(home, mode), "analyze", "--scheduled", "-q"])
+    return _crontab_line(RUN_FIELDS, [start, *_global_options(home, mode), "analyze", "--scheduled", "-q"])
 
 
 def check_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
     """The line that lets cron mail what needs a person; it prints nothing while nothing does."""
-    return _line(CHECK_FIELDS, [start, *_globals(home, mode), "status", "--check"])
+    return _crontab_line(CHECK_FIELDS, [start, *_global_options(home, mode), "status", "--check"])
 
 
-def _globals(home: Path | None, mode: str | None) -> list[str]:
+def _global_options(home: Path | None, mode: str | None) -> list[str]:
     words = ["--home", shlex.quote(str(home))] if home is not None else []
     return [*words, "--mode", shlex.quote(mode)] if mode is not None else words
 
 
-def _line(fields: str, words: Sequence[str]) -> str:
+def _crontab_line(fields: str, words: Sequence[str]) -> str:
     return f"{fields} {' '.join(words)}".replace("%", "\\%")
 
 

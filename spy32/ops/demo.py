@@ -27,7 +27,7 @@ STEPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("What the account holds.", ("positions",)),
 )
 
-NEXT = (
+NEXT_STEPS = (
     ("look again", "show --candidates"),
     ("why not the others", "show --rejected"),
     ("the same decision again, from the record", "replay R1"),
@@ -36,26 +36,28 @@ NEXT = (
 )
 
 
-def demo(out: "Console", env: Mapping[str, str]) -> Path:
+def run_demo(out: "Console", env: Mapping[str, str]) -> Path:
     """The home that the demo used, left for looking at; `Spy32Error` when a step ended otherwise than well."""
     home = Path(tempfile.mkdtemp(prefix="spy32-demo-"))
-    clean = {name: value for name, value in env.items() if not name.startswith(("SPY32_", "XAI_", "TASTYTRADE_"))}
-    clean |= {"COLUMNS": str(out.width), "ENABLE_AUTOMATION": "true"}
+    environment = {name: value for name, value in env.items() if not name.startswith(("SPY32_", "XAI_", "TASTYTRADE_"))}
+    environment |= {"COLUMNS": str(out.width), "ENABLE_AUTOMATION": "true"}
     if out.is_terminal:
         # The steps print into this terminal; they keep its colours.
-        clean["FORCE_COLOR"] = "1" if out.color_system is not None else ""
+        environment["FORCE_COLOR"] = "1" if out.color_system is not None else ""
     for title, words in STEPS:
         out.print(f"\n## {title}", style="bold")
-        out.print(f"$ spy32 {' '.join(_quoted(word) for word in words)}", style="dim")
-        ended = subprocess.run([sys.executable, "-m", "spy32", "--home", str(home), *words], env=clean, check=False)  # noqa: S603
-        if ended.returncode:
-            raise Spy32Error(f"the demo's `spy32 {words[0]}` ended with {ended.returncode}; its home is {home}")
+        out.print(f"$ spy32 {' '.join(_quote(word) for word in words)}", style="dim")
+        result = subprocess.run(
+            [sys.executable, "-m", "spy32", "--home", str(home), *words], env=environment, check=False
+        )
+        if result.returncode:
+            raise Spy32Error(f"the demo's `spy32 {words[0]}` ended with {result.returncode}; its home is {home}")
     out.print("\n## Your turn", style="bold")
-    for why, words_next in NEXT:
-        out.print(f"spy32 --home {home} {words_next}" + (f"    # {why}" if why else ""), soft_wrap=True)
+    for purpose, next_command in NEXT_STEPS:
+        out.print(f"spy32 --home {home} {next_command}" + (f"    # {purpose}" if purpose else ""), soft_wrap=True)
     out.print(f"rm -r {home}    # when you have seen enough", soft_wrap=True)
     return home
 
 
-def _quoted(word: str) -> str:
+def _quote(word: str) -> str:
     return f'"{word}"' if " " in word else word

@@ -18,15 +18,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from spy32.errors import CannotCreate, StoreTrouble, Unavailable
+from spy32.errors import CannotCreate, StoreError, Unavailable
 from spy32.ports import Clock, Sleep
 
 POLL_SECONDS = 0.1
 # `is_free` may hold the folder alone for an instant, and a first start makes the file; a start outlasts both.
 ENTRY_SECONDS = 2.0
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-ALONE = "home"
+LOCK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+WHOLE_HOME = "home"
 """The name under which who has the whole home writes itself down."""
 
 
@@ -58,17 +58,17 @@ class FileLocks:
     @contextmanager
     def hold(self, name: str, *, wait_seconds: float = 0) -> Iterator[None]:
         """Have the lock while the block runs; `Unavailable` names the holder when it cannot be had in time."""
-        note = self._note(name)
-        with self.attend():
+        note = self._note_path(name)
+        with self.enter_home():
             handle = self._acquire(name, wait_seconds)
             try:
-                with _signed(note, self._clock()):
+                with _holder_note(note, self._clock()):
                     yield
             finally:
                 os.close(handle)
 
     @contextmanager
-    def attend(self) -> Iterator[None]:
+    def enter_home(self) -> Iterator[None]:
         """Be at work in the home while the block runs, so that nobody has it alone."""
         if self._entered == 0:
             self._presence = self._enter()
@@ -86,37 +86,37 @@ class FileLocks:
 
         `Unavailable` names who is at work there.
         """
-        handle = self._until(lambda: self._folder_locked(fcntl.LOCK_EX), ENTRY_SECONDS)
+        handle = self._poll(lambda: self._lock_folder(fcntl.LOCK_EX), ENTRY_SECONDS)
         if handle is None:
-            raise Unavailable(f"{self._who_works()} in {self._home}; try again when it has ended")
+            raise Unavailable(f"{self._describe_holders()} in {self._home}; try again when it has ended")
         try:
             if not self._has_ranges():
                 self._make_ranges()
-            with _signed(self._note(ALONE), self._clock()):
+            with _holder_note(self._note_path(WHOLE_HOME), self._clock()):
                 yield
         finally:
             os.close(handle)
 
     def is_free(self, name: str) -> bool:
         """Whether no living process holds the lock; what may not be read counts as held."""
-        byte = _byte_of(self._note(name).stem)
+        byte = _lock_byte(self._note_path(name).stem)
         try:
-            handle = self._opened(os.O_RDONLY)
+            handle = self._open_ranges(os.O_RDONLY)
             if handle is None:
-                return self._is_deserted()
+                return self._is_unused()
         except OSError:
             return False
         try:
-            return _is_free(handle, byte)
+            return _is_byte_free(handle, byte)
         finally:
             os.close(handle)
 
     def holder(self, name: str) -> Holder | None:
         """Who holds the lock, or None when it is free or the holder has not signed yet."""
-        return None if self.is_free(name) else _signature(self._note(name))
+        return None if self.is_free(name) else _read_holder(self._note_path(name))
 
-    def _note(self, name: str) -> Path:
-        if NAME.fullmatch(name) is None:
+    def _note_path(self, name: str) -> Path:
+        if LOCK_NAME.fullmatch(name) is None:
             raise ValueError(f"{name!r} cannot name a lock")
         return self._folder / f"{name}.lock"
 
@@ -124,80 +124,80 @@ class FileLocks:
 
     def _enter(self) -> int:
         """The descriptor of the folder, held shared, with the file of the ranges in its place."""
-        handle = self._until(self._entry, ENTRY_SECONDS)
+        handle = self._poll(self._try_enter, ENTRY_SECONDS)
         if handle is not None:
             return handle
-        owner = _signature(self._note(ALONE))
+        owner = _read_holder(self._note_path(WHOLE_HOME))
         if owner is not None:
             raise Unavailable(f"another spy32 ({owner}) has {self._home} for itself; try again when it has ended")
-        raise self._removed()
+        raise self._removed_error()
 
-    def _entry(self) -> int | None:
+    def _try_enter(self) -> int | None:
         is_whole = self._has_ranges()
-        handle = self._folder_locked(fcntl.LOCK_SH if is_whole else fcntl.LOCK_EX)
+        handle = self._lock_folder(fcntl.LOCK_SH if is_whole else fcntl.LOCK_EX)
         if handle is None or is_whole:
             return handle
         try:
             self._make_ranges()
         finally:
             os.close(handle)
-        return self._folder_locked(fcntl.LOCK_SH)
+        return self._lock_folder(fcntl.LOCK_SH)
 
-    def _folder_locked(self, kind: int) -> int | None:
+    def _lock_folder(self, kind: int) -> int | None:
         """The descriptor of the folder, locked; None when it cannot be had now."""
         try:
             self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle = os.open(self._home, os.O_RDONLY | os.O_DIRECTORY)
         except OSError as error:
             raise CannotCreate(f"the folder {self._home} cannot be made or read ({error.strerror})") from None
-        taken = False
+        is_locked = False
         try:
-            taken = _folder_taken(handle, self._home, kind) and _is_at(handle, self._home)
+            is_locked = _try_lock_folder(handle, self._home, kind) and _is_same_file(handle, self._home)
         finally:
-            if not taken:
+            if not is_locked:
                 os.close(handle)
-        return handle if taken else None
+        return handle if is_locked else None
 
-    def _is_deserted(self) -> bool:
+    def _is_unused(self) -> bool:
         """Whether nobody works in the home, so that no lock of it is held."""
         if not self._home.exists():
             return True
         handle = os.open(self._home, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            return _folder_taken(handle, self._home, fcntl.LOCK_EX)
+            return _try_lock_folder(handle, self._home, fcntl.LOCK_EX)
         finally:
             os.close(handle)
 
-    def _who_works(self) -> str:
+    def _describe_holders(self) -> str:
         """Who is at work in the home, as its holders wrote themselves down, or by the kernel's table."""
-        found = []
+        holders = []
         for note in sorted(self._folder.glob("*.lock")):
-            holder = _signature(note)
+            holder = _read_holder(note)
             if holder is not None and not self.is_free(note.stem):
-                found.append(f"{note.stem} ({holder})")
-        if found:
-            return f"another spy32 is at work on {', '.join(found)}"
-        pids = _pids_in(self._home)
+                holders.append(f"{note.stem} ({holder})")
+        if holders:
+            return f"another spy32 is at work on {', '.join(holders)}"
+        pids = _holder_pids(self._home)
         return f"another spy32 (pid {', '.join(pids)}) is at work" if pids else "another spy32 is at work"
 
     # The file of the ranges
 
     def _has_ranges(self) -> bool:
         try:
-            handle = self._opened(os.O_RDONLY)
+            handle = self._open_ranges(os.O_RDONLY)
         except OSError:
             return True  # it is there, and whoever takes a lock says what is wrong with it
         if handle is not None:
             os.close(handle)
         return handle is not None
 
-    def _opened(self, how: int) -> int | None:
+    def _open_ranges(self, flags: int) -> int | None:
         """The file of the ranges; None when it is missing, or is not the one that was made here."""
         try:
-            handle = os.open(self._ranges, how)
+            handle = os.open(self._ranges, flags)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        if os.pread(handle, 100, 0) == _identity(handle):
+        if os.pread(handle, 100, 0) == _file_identity(handle):
             return handle
         os.close(handle)
         return None
@@ -209,7 +209,7 @@ class FileLocks:
             self._ranges.unlink(missing_ok=True)
             handle = os.open(self._ranges, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
             try:
-                os.pwrite(handle, _identity(handle), 0)
+                os.pwrite(handle, _file_identity(handle), 0)
             finally:
                 os.close(handle)
         except OSError as error:
@@ -219,43 +219,43 @@ class FileLocks:
             ) from None
 
     def _acquire(self, name: str, wait_seconds: float) -> int:
-        handle = self._until(lambda: self._taken(name), wait_seconds)
+        handle = self._poll(lambda: self._try_lock(name), wait_seconds)
         if handle is None:
-            raise Unavailable(_busy(name, _signature(self._note(name)), wait_seconds))
+            raise Unavailable(_busy_message(name, _read_holder(self._note_path(name)), wait_seconds))
         return handle
 
-    def _taken(self, name: str) -> int | None:
+    def _try_lock(self, name: str) -> int | None:
         try:
-            handle = self._opened(os.O_RDWR)
+            handle = self._open_ranges(os.O_RDWR)
         except OSError as error:
             raise CannotCreate(f"the lock file {self._ranges} cannot be opened ({error.strerror})") from None
         if handle is None:
-            raise self._removed()
-        taken = False
+            raise self._removed_error()
+        is_locked = False
         try:
             # A file removed between opening and locking would give us a lock that nobody else sees.
-            taken = _byte_taken(handle, self._folder, _byte_of(name)) and _is_at(handle, self._ranges)
+            is_locked = _try_lock_byte(handle, self._folder, _lock_byte(name)) and _is_same_file(handle, self._ranges)
         finally:
-            if not taken:
+            if not is_locked:
                 os.close(handle)
-        return handle if taken else None
+        return handle if is_locked else None
 
-    def _removed(self) -> Unavailable:
-        pids = ", ".join(_pids_in(self._home))
-        worker = f"spy32 (pid {pids})" if pids else "spy32"
+    def _removed_error(self) -> Unavailable:
+        pids = ", ".join(_holder_pids(self._home))
+        holder_name = f"spy32 (pid {pids})" if pids else "spy32"
         return Unavailable(
-            f"the lock file {self._ranges} was removed or replaced while {worker} works in {self._home}; "
+            f"the lock file {self._ranges} was removed or replaced while {holder_name} works in {self._home}; "
             "try again when it has ended"
         )
 
-    def _until(self, attempt: Callable[[], int | None], seconds: float) -> int | None:
+    def _poll(self, attempt: Callable[[], int | None], seconds: float) -> int | None:
         deadline = self._monotonic() + seconds
         while True:
             handle = attempt()
-            left = deadline - self._monotonic()
-            if handle is not None or left <= 0:
+            seconds_left = deadline - self._monotonic()
+            if handle is not None or seconds_left <= 0:
                 return handle
-            self._sleep(min(POLL_SECONDS, left))
+            self._sleep(min(POLL_SECONDS, seconds_left))
 
 
 # What the kernel is asked. `struct flock` (fcntl.h): Linux has the kind in front, macOS at the end.
@@ -263,56 +263,56 @@ class FileLocks:
 _LINUX, _MACOS = "hhqqi0q", "qqihh0q"
 
 
-def _byte_of(name: str) -> int:
+def _lock_byte(name: str) -> int:
     import hashlib  # on use: looking needs none
 
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
 
 
-def _range(kind: int, byte: int) -> bytes:
+def _flock_struct(kind: int, byte: int) -> bytes:
     if sys.platform == "darwin":
         return struct.pack(_MACOS, byte, 1, 0, kind, os.SEEK_SET)
     return struct.pack(_LINUX, kind, os.SEEK_SET, byte, 1, 0)
 
 
-def _byte_taken(handle: int, folder: Path, byte: int) -> bool:
+def _try_lock_byte(handle: int, folder: Path, byte: int) -> bool:
     try:
-        fcntl.fcntl(handle, fcntl.F_OFD_SETLK, _range(fcntl.F_WRLCK, byte))
+        fcntl.fcntl(handle, fcntl.F_OFD_SETLK, _flock_struct(fcntl.F_WRLCK, byte))
     except (BlockingIOError, PermissionError):  # EAGAIN or EACCES, by fcntl(2)
         return False
     except OSError as error:
-        raise _without_locks(folder, error) from None
+        raise _no_locks_error(folder, error) from None
     return True
 
 
-def _is_free(handle: int, byte: int) -> bool:
-    found = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, _range(fcntl.F_WRLCK, byte))
-    kind = struct.unpack(_MACOS, found)[3] if sys.platform == "darwin" else struct.unpack(_LINUX, found)[0]
+def _is_byte_free(handle: int, byte: int) -> bool:
+    lock = fcntl.fcntl(handle, fcntl.F_OFD_GETLK, _flock_struct(fcntl.F_WRLCK, byte))
+    kind = struct.unpack(_MACOS, lock)[3] if sys.platform == "darwin" else struct.unpack(_LINUX, lock)[0]
     return bool(kind == fcntl.F_UNLCK)
 
 
-def _folder_taken(handle: int, folder: Path, kind: int) -> bool:
+def _try_lock_folder(handle: int, folder: Path, kind: int) -> bool:
     try:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
-        raise _without_locks(folder, error) from None
+        raise _no_locks_error(folder, error) from None
     return True
 
 
-def _without_locks(folder: Path, error: OSError) -> StoreTrouble:
-    return StoreTrouble(f"{folder} is on a file system without locks ({error.strerror})")
+def _no_locks_error(folder: Path, error: OSError) -> StoreError:
+    return StoreError(f"{folder} is on a file system without locks ({error.strerror})")
 
 
-def _is_at(handle: int, path: Path) -> bool:
+def _is_same_file(handle: int, path: Path) -> bool:
     try:
         return os.path.samestat(os.fstat(handle), path.stat())
     except FileNotFoundError:
         return False
 
 
-def _identity(handle: int) -> bytes:
+def _file_identity(handle: int) -> bytes:
     """What the file of the ranges says of itself."""
     stat = os.fstat(handle)
     return f"locks of this home; file {stat.st_dev}:{stat.st_ino}\n".encode()
@@ -322,16 +322,16 @@ def _identity(handle: int) -> bytes:
 
 
 @contextmanager
-def _signed(note: Path, at: datetime) -> Iterator[None]:
+def _holder_note(note: Path, at: datetime) -> Iterator[None]:
     """Say in `note` who is at work, and empty it afterwards. A full disk or a lost folder takes no lock away."""
-    _write(note, json.dumps({"pid": os.getpid(), "since": at.isoformat()}))
+    _write_note(note, json.dumps({"pid": os.getpid(), "since": at.isoformat()}))
     try:
         yield
     finally:
-        _write(note, "")
+        _write_note(note, "")
 
 
-def _write(note: Path, text: str) -> None:
+def _write_note(note: Path, text: str) -> None:
     with suppress(OSError):
         handle = os.open(note, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
@@ -340,26 +340,26 @@ def _write(note: Path, text: str) -> None:
             os.close(handle)
 
 
-def _signature(path: Path) -> Holder | None:
+def _read_holder(path: Path) -> Holder | None:
     try:
-        said = json.loads(path.read_text())
-        return Holder(pid=int(said["pid"]), since=datetime.fromisoformat(said["since"]))
+        document = json.loads(path.read_text())
+        return Holder(pid=int(document["pid"]), since=datetime.fromisoformat(document["since"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def _pids_in(home: Path) -> list[str]:
+def _holder_pids(home: Path) -> list[str]:
     """Other processes that hold the folder, by the kernel's table where there is one."""
     try:
         inode = str(home.stat().st_ino)
         rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
     except OSError:
         return []
-    found = {row[4] for row in rows if len(row) > 5 and row[1] == "FLOCK" and row[5].rpartition(":")[2] == inode}
-    return sorted(found - {str(os.getpid()), "0", "-1"}, key=int)
+    pids = {row[4] for row in rows if len(row) > 5 and row[1] == "FLOCK" and row[5].rpartition(":")[2] == inode}
+    return sorted(pids - {str(os.getpid()), "0", "-1"}, key=int)
 
 
-def _busy(name: str, holder: Holder | None, waited: float) -> str:
-    who = f"another spy32 ({holder})" if holder is not None else "another spy32"
-    patience = f"; waited {waited:g} s" if waited > 0 else ""
-    return f"{who} is at work on {name}{patience}; try again when it has ended"
+def _busy_message(name: str, holder: Holder | None, waited_seconds: float) -> str:
+    holder_name = f"another spy32 ({holder})" if holder is not None else "another spy32"
+    suffix = f"; waited {waited_seconds:g} s" if waited_seconds > 0 else ""
+    return f"{holder_name} is at work on {name}{suffix}; try again when it has ended"

@@ -8,31 +8,31 @@ window that closes without a finished run leaves one skipped row.
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from spy32.domain.running import Outcome, Run, Trigger
+from spy32.domain.runs import Outcome, Run, Trigger
 from spy32.sessions import (
     WEEKDAYS,
     Slot,
-    closure,
+    closure_reason,
     last_slot,
     market_date,
-    new_york,
+    new_york_time,
     next_session,
     next_slot,
-    obstacle,
-    slot_at,
+    open_slot,
+    slot_obstacle,
 )
 from spy32.settings.model import Environment, Schedule
 
 LATE_AFTER = timedelta(minutes=5)
 """A start this long after the slot's opening is marked late; cron itself needs only seconds."""
 
-FINISHED = frozenset({Outcome.PROPOSED, Outcome.NO_TRADE, Outcome.SKIPPED})
+FINISHED_OUTCOMES = frozenset({Outcome.PROPOSED, Outcome.NO_TRADE, Outcome.SKIPPED})
 
 HOLIDAY, CLOSED, PAUSED, MISSED = "holiday", "closed", "paused", "missed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
+class ScheduleInput:
     """What a decision looks at besides the slot's runs."""
 
     now: datetime
@@ -46,14 +46,14 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Nothing:
+class NoAction:
     """Write nothing and end 0. `message` is empty outside the window: there the program is silent."""
 
     message: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class StartRun:
     """Make a run. `slot` is None outside every window; such a run uses no slot up."""
 
     slot: Slot | None
@@ -63,7 +63,7 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skip:
+class SkipSlot:
     """Write one `skipped` row, say `message` on stderr, end 0."""
 
     slot: Slot | None
@@ -72,7 +72,7 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Already:
+class AlreadyRun:
     """Write nothing, say `message`, end 0: the slot has its run, or its last try."""
 
     slot: Slot
@@ -80,140 +80,160 @@ class Already:
     message: str
 
 
-Decision = Nothing | Start | Skip | Already
+ScheduleDecision = NoAction | StartRun | SkipSlot | AlreadyRun
 
 
-def due(now: datetime, schedule: Schedule, environment: Environment) -> Slot:
+def due_slot(now: datetime, schedule: Schedule, environment: Environment) -> Slot:
     """The slot that a scheduled start is about: the open one, or the last one that was open."""
     return last_slot(now, schedule, environment)
 
 
-def scheduled_decision(case: Situation, runs: tuple[Run, ...]) -> Decision:
+def scheduled_decision(inputs: ScheduleInput, runs: tuple[Run, ...]) -> ScheduleDecision:
     """What `analyze --scheduled` does; `runs` are those of the `due` slot and the profile."""
-    slot = due(case.now, case.schedule, case.environment)
-    if not slot.holds(case.now):
-        return _after(case, slot, runs)
-    over = _over(case, slot, runs, tuple(run for run in _tries(runs) if run.trigger is Trigger.CRON))
-    if over is not None:
-        return over
-    if obstacle(slot) is not None:
-        return _closed(case, slot)
-    if _is_held(case):
+    slot = due_slot(inputs.now, inputs.schedule, inputs.environment)
+    if not slot.contains(inputs.now):
+        return _closed_window_decision(inputs, slot, runs)
+    completed = _already_run(
+        inputs, slot, runs, tuple(run for run in _unfinished_runs(runs) if run.trigger is Trigger.CRON)
+    )
+    if completed is not None:
+        return completed
+    if slot_obstacle(slot) is not None:
+        return _skip_closed_day(inputs, slot)
+    if _is_paused(inputs):
         # Nothing is written yet, so that `resume` inside the window still gets its run.
-        return Nothing(message=f"{_hold(case)}; a run starts if that ends by {_clock(slot.closes)}")
-    return _start(case, slot, Trigger.CRON)
+        return NoAction(message=f"{_pause_message(inputs)}; a run starts if that ends by {_format_time(slot.closes)}")
+    return _start_run(inputs, slot, Trigger.CRON)
 
 
 def manual_decision(
-    case: Situation, runs: tuple[Run, ...], *, force: bool = False, is_slots_market: bool = True
-) -> Decision:
+    inputs: ScheduleInput, runs: tuple[Run, ...], *, force: bool = False, is_slots_market: bool = True
+) -> ScheduleDecision:
     """What `analyze` by hand does; `runs` are those of the open slot and the profile.
 
     Outside every window `runs` only matter to `force`, which links the new run to the newest finished one of them.
     A start on another market than the slot's own never uses the slot up, whatever the time.
     """
-    slot = slot_at(case.now, case.schedule, case.environment) if is_slots_market else None
+    slot = open_slot(inputs.now, inputs.schedule, inputs.environment) if is_slots_market else None
     if force:
-        return _start(case, slot, Trigger.FORCED, _newest_finished(runs))
-    over = _over(case, slot, runs, _tries(runs)) if slot is not None else None
-    if over is not None:
-        return over
-    is_closed = obstacle(slot) is not None if slot is not None else closure(market_date(case.now)) is not None
-    return _closed(case, slot) if is_closed else _start(case, slot, Trigger.MANUAL)
+        return _start_run(inputs, slot, Trigger.FORCED, _newest_finished_run(runs))
+    completed = _already_run(inputs, slot, runs, _unfinished_runs(runs)) if slot is not None else None
+    if completed is not None:
+        return completed
+    is_closed = (
+        slot_obstacle(slot) is not None if slot is not None else closure_reason(market_date(inputs.now)) is not None
+    )
+    return _skip_closed_day(inputs, slot) if is_closed else _start_run(inputs, slot, Trigger.MANUAL)
 
 
-def rehearsal(runs: tuple[Run, ...], *, force: bool = False) -> Start:
+def unscheduled_start(runs: tuple[Run, ...], *, force: bool = False) -> StartRun:
     """A start by hand that no clock judges: its market is recorded, or what was named for it cannot be had."""
-    origin = _newest_finished(runs) if force else None
+    origin = _newest_finished_run(runs) if force else None
     trigger = Trigger.FORCED if force else Trigger.MANUAL
-    return Start(slot=None, late=False, trigger=trigger, forced_from=origin.id if origin is not None else None)
+    return StartRun(slot=None, late=False, trigger=trigger, forced_from=origin.id if origin is not None else None)
 
 
-def _start(case: Situation, slot: Slot | None, trigger: Trigger, origin: Run | None = None) -> Start:
-    late = slot is not None and case.now - slot.opens > LATE_AFTER
-    return Start(slot=slot, late=late, trigger=trigger, forced_from=origin.id if origin is not None else None)
+def _start_run(inputs: ScheduleInput, slot: Slot | None, trigger: Trigger, origin: Run | None = None) -> StartRun:
+    late = slot is not None and inputs.now - slot.opens > LATE_AFTER
+    return StartRun(slot=slot, late=late, trigger=trigger, forced_from=origin.id if origin is not None else None)
 
 
-def _newest_finished(runs: tuple[Run, ...]) -> Run | None:
-    finished = [run for run in runs if run.outcome in FINISHED]
+def _newest_finished_run(runs: tuple[Run, ...]) -> Run | None:
+    finished = [run for run in runs if run.outcome in FINISHED_OUTCOMES]
     return max(finished, key=lambda run: run.id, default=None)
 
 
-def _tries(runs: tuple[Run, ...]) -> tuple[Run, ...]:
-    return tuple(run for run in runs if run.outcome not in FINISHED)
+def _unfinished_runs(runs: tuple[Run, ...]) -> tuple[Run, ...]:
+    return tuple(run for run in runs if run.outcome not in FINISHED_OUTCOMES)
 
 
-def _over(case: Situation, slot: Slot, runs: tuple[Run, ...], tries: tuple[Run, ...]) -> Already | None:
+def _already_run(
+    inputs: ScheduleInput, slot: Slot, runs: tuple[Run, ...], attempts: tuple[Run, ...]
+) -> AlreadyRun | None:
     """Why an open slot takes no further run; `tries` are those that count for this start."""
-    done = _newest_finished(runs)
-    if done is not None:
-        message = f"the run of {_slot(slot)} is already there: R{done.id} ({done.outcome}); `--force` makes a new one"
-        return Already(slot=slot, run_id=done.id, message=message)
-    if len(tries) < case.schedule.attempts:
+    finished = _newest_finished_run(runs)
+    if finished is not None:
+        message = f"the run of {_format_slot(slot)} is already there: R{finished.id} ({finished.outcome}); `--force` makes a new one"
+        return AlreadyRun(slot=slot, run_id=finished.id, message=message)
+    if len(attempts) < inputs.schedule.attempts:
         return None
-    last = max(tries, key=lambda run: run.id)
-    message = f"{_slot(slot)} had its {case.schedule.attempts} tries, the last is R{last.id}; `--force` makes a new one"
-    return Already(slot=slot, run_id=last.id, message=message)
+    last = max(attempts, key=lambda run: run.id)
+    message = f"{_format_slot(slot)} had its {inputs.schedule.attempts} tries, the last is R{last.id}; `--force` makes a new one"
+    return AlreadyRun(slot=slot, run_id=last.id, message=message)
 
 
-def _after(case: Situation, slot: Slot, runs: tuple[Run, ...]) -> Decision:
+def _closed_window_decision(inputs: ScheduleInput, slot: Slot, runs: tuple[Run, ...]) -> ScheduleDecision:
     """What is left to do for a slot whose window has closed."""
-    if _newest_finished(runs) is not None or not _was_ours(case, slot, runs):
-        return Nothing()
-    if obstacle(slot) is not None:
-        return _closed(case, slot)
-    if _is_held(case, since=slot.closes):
-        return Skip(slot=slot, cause=PAUSED, message=f"{_slot(slot)} was skipped: {_hold(case)}; {_onward(case)}")
-    tries = _tries(runs)
-    why = f"none of its {len(tries)} tries finished" if tries else f"nothing was started by {_clock(slot.closes)}"
-    return Skip(slot=slot, cause=MISSED, message=f"{_slot(slot)} was missed: {why}; {_onward(case)}")
-
-
-def _was_ours(case: Situation, slot: Slot, runs: tuple[Run, ...]) -> bool:
-    """A slot that opened before the home was made concerns it only if a run was tried in it all the same."""
-    return bool(runs) or (case.created_at is not None and slot.opens >= case.created_at)
-
-
-def _is_held(case: Situation, *, since: datetime | None = None) -> bool:
-    """Whether scheduled runs are held; with `since`, whether they were held at that instant already."""
-    paused = case.paused is not None and (since is None or case.paused[1] < since)
-    return paused or not case.enable_automation
-
-
-def _hold(case: Situation) -> str:
-    if case.paused is None:
-        return "ENABLE_AUTOMATION is false"
-    reason, at = case.paused
-    return f"paused since {at.astimezone(UTC):%Y-%m-%d %H:%M} UTC{f' ({reason})' if reason else ''}"
-
-
-def _closed(case: Situation, slot: Slot | None) -> Skip:
-    """A weekend or an early close is `closed`, a day of the exchange's list is a `holiday`."""
-    day = slot.day if slot is not None else market_date(case.now)
-    why = closure(day)
-    if slot is not None and why is None:
-        return Skip(slot=slot, cause=CLOSED, message=f"{_slot(slot)} opens after {obstacle(slot)}; {_onward(case)}")
-    following = next_session(day).day
-    is_weekend = why == _day_name(day)
-    named = "" if is_weekend else f" ({why})"
-    message = (
-        f"the exchange is closed on {_day_name(day)} {day}{named}; "
-        f"the next session is {_day_name(following)} {following}; {_onward(case)}"
+    if _newest_finished_run(runs) is not None or not _applies_to_home(inputs, slot, runs):
+        return NoAction()
+    if slot_obstacle(slot) is not None:
+        return _skip_closed_day(inputs, slot)
+    if _is_paused(inputs, since=slot.closes):
+        return SkipSlot(
+            slot=slot,
+            cause=PAUSED,
+            message=f"{_format_slot(slot)} was skipped: {_pause_message(inputs)}; {_next_slot_message(inputs)}",
+        )
+    attempts = _unfinished_runs(runs)
+    reason = (
+        f"none of its {len(attempts)} tries finished"
+        if attempts
+        else f"nothing was started by {_format_time(slot.closes)}"
     )
-    return Skip(slot=slot, cause=CLOSED if is_weekend else HOLIDAY, message=message)
+    return SkipSlot(
+        slot=slot, cause=MISSED, message=f"{_format_slot(slot)} was missed: {reason}; {_next_slot_message(inputs)}"
+    )
 
 
-def _onward(case: Situation) -> str:
-    return f"the next slot is {_slot(next_slot(case.now, case.schedule, case.environment), bare=True)}"
+def _applies_to_home(inputs: ScheduleInput, slot: Slot, runs: tuple[Run, ...]) -> bool:
+    """A slot that opened before the home was made concerns it only if a run was tried in it all the same."""
+    return bool(runs) or (inputs.created_at is not None and slot.opens >= inputs.created_at)
 
 
-def _slot(slot: Slot, *, bare: bool = False) -> str:
-    text = f"{_day_name(slot.day)} {slot.day} {_clock(slot.opens)}"
+def _is_paused(inputs: ScheduleInput, *, since: datetime | None = None) -> bool:
+    """Whether scheduled runs are held; with `since`, whether they were held at that instant already."""
+    paused = inputs.paused is not None and (since is None or inputs.paused[1] < since)
+    return paused or not inputs.enable_automation
+
+
+def _pause_message(inputs: ScheduleInput) -> str:
+    if inputs.paused is None:
+        return "ENABLE_AUTOMATION is false"
+    reason, since = inputs.paused
+    return f"paused since {since.astimezone(UTC):%Y-%m-%d %H:%M} UTC{f' ({reason})' if reason else ''}"
+
+
+def _skip_closed_day(inputs: ScheduleInput, slot: Slot | None) -> SkipSlot:
+    """A weekend or an early close is `closed`, a day of the exchange's list is a `holiday`."""
+    day = slot.day if slot is not None else market_date(inputs.now)
+    reason = closure_reason(day)
+    if slot is not None and reason is None:
+        return SkipSlot(
+            slot=slot,
+            cause=CLOSED,
+            message=f"{_format_slot(slot)} opens after {slot_obstacle(slot)}; {_next_slot_message(inputs)}",
+        )
+    next_day = next_session(day).day
+    is_weekend = reason == _day_name(day)
+    suffix = "" if is_weekend else f" ({reason})"
+    message = (
+        f"the exchange is closed on {_day_name(day)} {day}{suffix}; "
+        f"the next session is {_day_name(next_day)} {next_day}; {_next_slot_message(inputs)}"
+    )
+    return SkipSlot(slot=slot, cause=CLOSED if is_weekend else HOLIDAY, message=message)
+
+
+def _next_slot_message(inputs: ScheduleInput) -> str:
+    return f"the next slot is {_format_slot(next_slot(inputs.now, inputs.schedule, inputs.environment), bare=True)}"
+
+
+def _format_slot(slot: Slot, *, bare: bool = False) -> str:
+    text = f"{_day_name(slot.day)} {slot.day} {_format_time(slot.opens)}"
     return text if bare else f"the slot of {text}"
 
 
-def _clock(instant: datetime) -> str:
-    return f"{new_york(instant):%H:%M} New York"
+def _format_time(instant: datetime) -> str:
+    return f"{new_york_time(instant):%H:%M} New York"
 
 
 def _day_name(day: date) -> str:

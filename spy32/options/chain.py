@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spy32.domain.market import OptionQuote, Right
-from spy32.options.normal import Flags, Floats
+from spy32.options.normal import Bools, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -14,19 +14,19 @@ class QuoteColumns:
     """Parallel to the quotes they came from. Dollars a share; what is missing is NaN."""
 
     strike: Floats
-    is_call: Flags
+    is_call: Bools
     bid: Floats
     ask: Floats
     mid: Floats
     """NaN unless both sides are there, not crossed, and somebody offers at a price above zero."""
 
     @property
-    def is_two_sided(self) -> Flags:
+    def is_two_sided(self) -> Bools:
         """Somebody bids and somebody offers: the only quotes whose mid says what an option is worth."""
         return (self.bid > 0.0) & np.isfinite(self.mid)
 
 
-def columns(quotes: Sequence[OptionQuote]) -> QuoteColumns:
+def quote_columns(quotes: Sequence[OptionQuote]) -> QuoteColumns:
     """The quotes as columns, in their order."""
     bid = np.array([quote.bid for quote in quotes], dtype=np.float64)
     ask = np.array([quote.ask for quote in quotes], dtype=np.float64)

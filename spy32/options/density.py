@@ -11,14 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from spy32.errors import Unusable
-from spy32.options.european import contracts, price
+from spy32.options.european import build_contracts, price
 from spy32.options.normal import Floats
 from spy32.options.surface import Smile
 
-POINTS = 2001
-REACH = 8.0
+GRID_POINTS = 2001
+GRID_DEVIATIONS = 8.0
 """Half-width of the grid in at-the-money standard deviations."""
-LEAST = 8
+MIN_STRIKES = 8
 """Fewer strikes than this carry no smile."""
 NODES = 121
 HALF_CENT = 0.005
@@ -31,30 +31,33 @@ ROUGHNESS = 10.0
 class Density:
     """Probability mass on a fine grid of prices; it adds up to 1 and its mean is the forward."""
 
-    at: Floats
+    prices: Floats
     mass: Floats
 
-    def below(self, x: float) -> float:
+    def probability_below(self, x: float) -> float:
         """Probability of ending below `x`."""
-        edges = (self.at[1:] + self.at[:-1]) / 2
+        edges = (self.prices[1:] + self.prices[:-1]) / 2
         total = np.concatenate(([0.0], np.cumsum(self.mass)))
-        return float(np.interp(x, np.concatenate(([self.at[0]], edges, [self.at[-1]])), total))
+        return float(np.interp(x, np.concatenate(([self.prices[0]], edges, [self.prices[-1]])), total))
 
-    def above(self, x: float) -> float:
-        return 1.0 - self.below(x)
+    def probability_above(self, x: float) -> float:
+        return 1.0 - self.probability_below(x)
 
     def expect(self, payoff: Callable[[Floats], Floats]) -> float:
         """Mean of a function of the price at expiration, undiscounted."""
-        return float(np.sum(self.mass * payoff(self.at)))
+        return float(np.sum(self.mass * payoff(self.prices)))
 
 
-def density(smile: Smile) -> Density:
+def implied_density(smile: Smile) -> Density:
     """The market's density of one expiration; `Unusable` when there are too few strikes for a smile."""
-    vol_at, atm = smoothed(smile)
+    vol_at, atm = smooth_smile(smile)
     deviation = atm * np.sqrt(smile.years)
-    low, high = smile.forward * np.exp(-REACH * deviation), smile.forward * np.exp(REACH * deviation)
-    edges = np.linspace(low, min(high, 4 * smile.forward), POINTS)
-    them = contracts(is_call=True, strike=edges, forward=smile.forward, years=smile.years)
+    low, high = (
+        smile.forward * np.exp(-GRID_DEVIATIONS * deviation),
+        smile.forward * np.exp(GRID_DEVIATIONS * deviation),
+    )
+    edges = np.linspace(low, min(high, 4 * smile.forward), GRID_POINTS)
+    them = build_contracts(is_call=True, strike=edges, forward=smile.forward, years=smile.years)
     calls = price(them, vol_at(edges))
     middles = (edges[1:] + edges[:-1]) / 2
     # The slope of the call price is the chance of ending above, less one; noise may not make it fall.
@@ -63,57 +66,57 @@ def density(smile: Smile) -> Density:
     mass = np.diff(np.concatenate(([0.0], below, [1.0])))
     at = np.concatenate(([middles[0]], (middles[1:] + middles[:-1]) / 2, [middles[-1]]))
     # What the correction took from the mean comes back by a tilt, which leaves the middle as it is.
-    return Density(at=at, mass=_tilted(at, mass, smile.forward))
+    return Density(prices=at, mass=_match_mean(at, mass, smile.forward))
 
 
-def _tilted(at: Floats, mass: Floats, mean: float) -> Floats:
+def _match_mean(at: Floats, mass: Floats, mean: float) -> Floats:
     """The mass times exp(t x), with the t that gives the mean (Esscher); Newton, a few steps."""
-    away = (at - mean) / mean
+    distance = (at - mean) / mean
     tilt = 0.0
     for _ in range(50):
-        weight = mass * np.exp(tilt * away)
+        weight = mass * np.exp(tilt * distance)
         weight /= weight.sum()
-        miss = float(weight @ away)
+        miss = float(weight @ distance)
         if abs(miss) < 1e-14:
             break
-        tilt -= miss / float(weight @ (away - miss) ** 2)
+        tilt -= miss / float(weight @ (distance - miss) ** 2)
     return np.asarray(weight)
 
 
-def smoothed(smile: Smile) -> tuple[Callable[[Floats], Floats], float]:
+def smooth_smile(smile: Smile) -> tuple[Callable[[Floats], Floats], float]:
     """Volatility as a smooth function of the strike, and its value at the forward; straight beyond the quotes.
 
     Penalised least squares over nodes in standardised log-moneyness (Whittaker (1923), "On a new method of graduation";
     Eilers (2003), "A perfect smoother"): misses are counted in half-spreads of the quotes, roughness as the third
     difference, so that a clean chain is followed to the cent and a noisy one is not.
     """
-    used = smile.is_out_of_the_money & np.isfinite(smile.iv) & (smile.bid > 0)
+    used = smile.is_otm & np.isfinite(smile.iv) & (smile.bid > 0)
     order = np.argsort(smile.strike[used], kind="stable")
     strikes, vols, vega, half = (
         part[used][order] for part in (smile.strike, smile.iv, smile.vega, (smile.ask - smile.bid) / 2)
     )
-    if len(strikes) < LEAST:
-        raise Unusable(f"only {len(strikes)} strikes out of the money have a volatility; {LEAST} are needed")
+    if len(strikes) < MIN_STRIKES:
+        raise Unusable(f"only {len(strikes)} strikes out of the money have a volatility; {MIN_STRIKES} are needed")
     atm = float(np.interp(smile.forward, strikes, vols))
     scale = atm * np.sqrt(smile.years)
     moneyness = np.log(strikes / smile.forward) / scale
     nodes = np.linspace(moneyness[0], moneyness[-1], NODES)
     weight = (vega * 100 / np.maximum(half, HALF_CENT)) ** 2
-    levels = _graduated(nodes, moneyness, vols, weight)
+    levels = _fit_levels(nodes, moneyness, vols, weight)
     # Straight on beyond the quotes: a level wing would have a kink, and a kink is a lump of negative probability.
     ends = (levels[1] - levels[0]) / (nodes[1] - nodes[0]), (levels[-1] - levels[-2]) / (nodes[1] - nodes[0])
-    least = float(levels.min()) / 2
+    min_vol = float(levels.min()) / 2
 
     def vol_at(prices: Floats) -> Floats:
         place = np.log(np.maximum(prices, 1e-9) / smile.forward) / scale
         inside = np.clip(place, nodes[0], nodes[-1])
         slope = np.where(place < nodes[0], ends[0], ends[1])
-        return np.asarray(np.maximum(_between(nodes, levels, inside) + slope * (place - inside), least))
+        return np.asarray(np.maximum(_interpolate(nodes, levels, inside) + slope * (place - inside), min_vol))
 
     return vol_at, atm
 
 
-def _graduated(nodes: Floats, at: Floats, vols: Floats, weight: Floats) -> Floats:
+def _fit_levels(nodes: Floats, at: Floats, vols: Floats, weight: Floats) -> Floats:
     """The node levels that miss the weighted volatilities least, with little roughness."""
     step = nodes[1] - nodes[0]
     left = np.clip(((at - nodes[0]) / step).astype(int), 0, NODES - 2)
@@ -126,12 +129,12 @@ def _graduated(nodes: Floats, at: Floats, vols: Floats, weight: Floats) -> Float
     return np.asarray(np.linalg.solve(normal, design.T @ (vols * weight)))
 
 
-def _between(nodes: Floats, levels: Floats, at: Floats) -> Floats:
+def _interpolate(nodes: Floats, levels: Floats, at: Floats) -> Floats:
     """Cubic interpolation of the node levels (Catmull-Rom): smooth in its slope, so that the density has no spikes."""
     step = nodes[1] - nodes[0]
     left = np.clip(((at - nodes[0]) / step).astype(int), 0, len(nodes) - 2)
     u = (at - nodes[left]) / step
     padded = np.concatenate(([2 * levels[0] - levels[1]], levels, [2 * levels[-1] - levels[-2]]))
-    before, one, two, after = (padded[left + shift] for shift in range(4))
-    curve = (2 * before - 5 * one + 4 * two - after) + u * (3 * (one - two) + after - before)
-    return np.asarray(one + 0.5 * u * (two - before + u * curve))
+    before, item, two, after = (padded[left + shift] for shift in range(4))
+    curve = (2 * before - 5 * item + 4 * two - after) + u * (3 * (item - two) + after - before)
+    return np.asarray(item + 0.5 * u * (two - before + u * curve))

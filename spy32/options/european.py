@@ -15,7 +15,7 @@ from math import log, sqrt
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spy32.options.normal import ROOT_2PI, Flags, Floats, bell, horner, mills, normal_cdf
+from spy32.options.normal import ROOT_2PI, Bools, Floats, gaussian_kernel, horner, mills_ratio, normal_cdf
 
 DAYS_A_YEAR = 365.0
 POINT = 0.01
@@ -33,13 +33,13 @@ _SERIES_TERMS = 7
 class Contracts:
     """Columns of equal length: which right, strike, forward to expiration, years to it and discount factor."""
 
-    is_call: Flags
+    is_call: Bools
     strike: Floats
     forward: Floats
     years: Floats
     discount: Floats
 
-    def where(self, chosen: Flags) -> "Contracts":
+    def where(self, chosen: Bools) -> "Contracts":
         return Contracts(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
 
 
@@ -54,7 +54,7 @@ class GreekColumns:
     rho: Floats
 
 
-def contracts(
+def build_contracts(
     *, is_call: ArrayLike, strike: ArrayLike, forward: ArrayLike, years: ArrayLike, discount: ArrayLike = 1.0
 ) -> Contracts:
     """Contracts from numbers and columns, broadcast against each other to one dimension."""
@@ -63,34 +63,39 @@ def contracts(
     return Contracts(is_call=right, strike=rest[0], forward=rest[1], years=rest[2], discount=rest[3])
 
 
-def price(them: Contracts, vol: ArrayLike) -> Floats:
+def price(contracts: Contracts, vol: ArrayLike) -> Floats:
     """Dollars a share; NaN where forward or strike is not positive, or vol or time is negative."""
     with np.errstate(all="ignore"):
         sigma = np.asarray(vol, dtype=np.float64)
-        x, scale = _normalise(them)
-        total = np.maximum(sigma * np.sqrt(them.years), _TINY)
-        value = scale * _out_of_the_money(x, total) + _intrinsic(them)
+        x, scale = _normalise(contracts)
+        total = np.maximum(sigma * np.sqrt(contracts.years), _TINY)
+        value = scale * _normalised_price(x, total) + _intrinsic(contracts)
         return np.where(sigma >= 0.0, value, np.nan)
 
 
-def implied_vol(them: Contracts, prices: ArrayLike) -> Floats:
+def implied_vol(contracts: Contracts, prices: ArrayLike) -> Floats:
     """The vol that gives each price, to the accuracy that the price itself has.
 
     NaN where there is none: a price at or outside the bounds of no arbitrage (or so near that the rounding of the price
     hides the time value), no time left, or input that is not positive and finite.
     """
     with np.errstate(all="ignore"):
-        paid = np.asarray(prices, dtype=np.float64)
-        x, scale = _normalise(them)
-        inner = _intrinsic(them)
-        bound = them.discount * np.where(them.is_call, them.forward, them.strike)
-        worth, missing = paid - inner, bound - paid
-        solvable = (worth > _ROUNDING * inner) & (missing > _ROUNDING * bound) & (them.years > 0.0) & (bound < np.inf)
-        total = _total_vol(x, np.where(solvable, worth / scale, np.nan), missing / scale)
-        return total / np.sqrt(them.years)
+        target_prices = np.asarray(prices, dtype=np.float64)
+        x, scale = _normalise(contracts)
+        inner = _intrinsic(contracts)
+        bound = contracts.discount * np.where(contracts.is_call, contracts.forward, contracts.strike)
+        time_value, missing = target_prices - inner, bound - target_prices
+        solvable = (
+            (time_value > _ROUNDING * inner)
+            & (missing > _ROUNDING * bound)
+            & (contracts.years > 0.0)
+            & (bound < np.inf)
+        )
+        total = _total_vol(x, np.where(solvable, time_value / scale, np.nan), missing / scale)
+        return total / np.sqrt(contracts.years)
 
 
-def greeks(them: Contracts, vol: ArrayLike, spot: ArrayLike | None = None) -> GreekColumns:
+def greeks(contracts: Contracts, vol: ArrayLike, spot: ArrayLike | None = None) -> GreekColumns:
     """Sensitivities to the spot, with rate -ln(discount)/years and the yield that takes the spot to the forward.
 
     Without a spot it is discount x forward, the spot less the dividends paid before expiration: then a dollar more of
@@ -99,49 +104,49 @@ def greeks(them: Contracts, vol: ArrayLike, spot: ArrayLike | None = None) -> Gr
     """
     with np.errstate(all="ignore"):
         sigma = np.asarray(vol, dtype=np.float64)
-        root = np.sqrt(them.years)
-        carried = them.discount * them.forward
-        base = carried if spot is None else np.asarray(spot, dtype=np.float64)
-        d1 = np.log(them.forward / them.strike) / (sigma * root) + 0.5 * sigma * root
-        sign = np.where(them.is_call, 1.0, -1.0)
-        held = sign * carried * normal_cdf(sign * d1)
-        owed = sign * them.strike * them.discount * normal_cdf(sign * (d1 - sigma * root))
-        kernel = carried * bell(d1) / ROOT_2PI
-        rate = -np.log(them.discount) / them.years
-        dividend_yield = rate - np.log(them.forward / base) / them.years
-        decay = -0.5 * kernel * sigma / root + dividend_yield * held - rate * owed
+        root = np.sqrt(contracts.years)
+        carried_spot = contracts.discount * contracts.forward
+        base = carried_spot if spot is None else np.asarray(spot, dtype=np.float64)
+        d1 = np.log(contracts.forward / contracts.strike) / (sigma * root) + 0.5 * sigma * root
+        sign = np.where(contracts.is_call, 1.0, -1.0)
+        asset_leg = sign * carried_spot * normal_cdf(sign * d1)
+        cash_leg = sign * contracts.strike * contracts.discount * normal_cdf(sign * (d1 - sigma * root))
+        kernel = carried_spot * gaussian_kernel(d1) / ROOT_2PI
+        rate = -np.log(contracts.discount) / contracts.years
+        dividend_yield = rate - np.log(contracts.forward / base) / contracts.years
+        decay = -0.5 * kernel * sigma / root + dividend_yield * asset_leg - rate * cash_leg
         return GreekColumns(
-            delta=held / base,
+            delta=asset_leg / base,
             gamma=kernel / (base * base * sigma * root),
             theta=decay / DAYS_A_YEAR,
             vega=kernel * root * POINT,
-            rho=owed * them.years * POINT,
+            rho=cash_leg * contracts.years * POINT,
         )
 
 
-def _normalise(them: Contracts) -> tuple[Floats, Floats]:
+def _normalise(contracts: Contracts) -> tuple[Floats, Floats]:
     """x = -|ln(F/K)|, relatively accurate near the money too, and the unit D sqrt(F K); NaN for impossible terms."""
-    smaller = np.minimum(them.forward, them.strike)
-    x = -np.log1p(np.abs(them.forward - them.strike) / smaller)
-    possible = (smaller > 0.0) & (them.years >= 0.0) & (them.discount > 0.0)
-    return np.where(possible, x, np.nan), them.discount * np.sqrt(them.forward) * np.sqrt(them.strike)
+    smaller = np.minimum(contracts.forward, contracts.strike)
+    x = -np.log1p(np.abs(contracts.forward - contracts.strike) / smaller)
+    possible = (smaller > 0.0) & (contracts.years >= 0.0) & (contracts.discount > 0.0)
+    return np.where(possible, x, np.nan), contracts.discount * np.sqrt(contracts.forward) * np.sqrt(contracts.strike)
 
 
-def _intrinsic(them: Contracts) -> Floats:
-    gap = np.where(them.is_call, them.forward - them.strike, them.strike - them.forward)
-    return them.discount * np.maximum(gap, 0.0)
+def _intrinsic(contracts: Contracts) -> Floats:
+    gap = np.where(contracts.is_call, contracts.forward - contracts.strike, contracts.strike - contracts.forward)
+    return contracts.discount * np.maximum(gap, 0.0)
 
 
-def _out_of_the_money(x: Floats, s: Floats) -> Floats:
+def _normalised_price(x: Floats, s: Floats) -> Floats:
     """b(x, s) in units of D sqrt(F K)."""
     h, t = np.maximum(x / s, -100.0), 0.5 * s
     slope = np.exp(-0.5 * (h * h + t * t)) / ROOT_2PI
-    near, far = mills(np.abs(h + t)), mills(t - h)
+    near, far = mills_ratio(np.abs(h + t)), mills_ratio(t - h)
     direct = np.where(h + t < 0.0, slope * (near - far), np.exp(0.5 * x) - slope * (near + far))
     return np.where(_is_narrow(x, s), slope * _series_span(h, np.minimum(t, _NARROW_S)), direct)
 
 
-def _is_narrow(x: Floats, s: Floats) -> Flags:
+def _is_narrow(x: Floats, s: Floats) -> Bools:
     return (s < _NARROW_S) & (x > _NARROW_X)
 
 
@@ -150,7 +155,7 @@ def _series_span(h: Floats, t: Floats) -> Floats:
 
     The terms c(n) = Y(n) t^(n-1) / n! follow from Y(n+1) = h Y(n) + n Y(n-1), Y' = 1 + h Y; only odd ones count.
     """
-    y = mills(-h)
+    y = mills_ratio(-h)
     before = 1.0 + h * y
     now = 0.5 * t * (h * before + y)
     half_x, square = h * t, t * t
@@ -163,16 +168,16 @@ def _series_span(h: Floats, t: Floats) -> Floats:
     return total
 
 
-def _total_vol(x: Floats, worth: Floats, missing: Floats) -> Floats:
+def _total_vol(x: Floats, time_value: Floats, missing: Floats) -> Floats:
     """s with b(x, s) = worth, where missing = exp(x/2) - worth; NaN for a NaN worth.
 
     One fourth-order step from the guess is enough where the option is narrow, which is nearly the whole of a chain.
     """
-    guess = _guess(x, worth)
-    total = _narrow_step(x, np.log(worth), guess)
-    wide = np.flatnonzero(~_is_narrow(x, guess) & (worth > 0.0))
+    guess = _initial_total_vol(x, time_value)
+    total = _narrow_step(x, np.log(time_value), guess)
+    wide = np.flatnonzero(~_is_narrow(x, guess) & (time_value > 0.0))
     if wide.size > 0:
-        total[wide] = _wide_total_vol(x[wide], worth[wide], missing[wide], guess[wide])
+        total[wide] = _wide_total_vol(x[wide], time_value[wide], missing[wide], guess[wide])
     return total
 
 
@@ -200,7 +205,7 @@ _NORMAL_Q = (
 )
 
 
-def _guess(x: Floats, worth: Floats) -> Floats:
+def _initial_total_vol(x: Floats, time_value: Floats) -> Floats:
     """A total vol within 3e-4 of the true one where that is narrow.
 
     First the vol of the normal model from the straddle (J. Choi, K. Kim, M. Kwak, Numerical approximation of the
@@ -210,45 +215,45 @@ def _guess(x: Floats, worth: Floats) -> Floats:
     """
     distance = np.maximum(-x, 1e-30)
     gap = 2.0 * np.sinh(0.5 * distance)
-    straddle = gap + 2.0 * worth
-    eta = 2.0 * (gap / straddle) / np.log1p(gap / worth)
+    straddle = gap + 2.0 * time_value
+    eta = 2.0 * (gap / straddle) / np.log1p(gap / time_value)
     normal = sqrt(0.5 * np.pi) * straddle * np.sqrt(eta) * horner(_NORMAL_P, eta) / horner(_NORMAL_Q, eta)
     s = normal * distance / gap
     square = s * s
     return s * (1.0 + square * (1.0 / 24.0 + square * (7.0 / 1920.0)))
 
 
-def _narrow_step(x: Floats, log_worth: Floats, s: Floats) -> Floats:
+def _narrow_step(x: Floats, log_time_value: Floats, s: Floats) -> Floats:
     h, t = x / s, 0.5 * s
     span = _series_span(h, t)
-    excess = np.log(span) - 0.5 * (h * h + t * t) - _LOG_ROOT_2PI - log_worth
-    return s + _householder(h, s, excess, 1.0 / span)
+    excess = np.log(span) - 0.5 * (h * h + t * t) - _LOG_ROOT_2PI - log_time_value
+    return s + _householder_step(h, s, excess, 1.0 / span)
 
 
-def _wide_total_vol(x: Floats, worth: Floats, missing: Floats, guess: Floats) -> Floats:
+def _wide_total_vol(x: Floats, time_value: Floats, missing: Floats, guess: Floats) -> Floats:
     """Three steps on ln b, or on the logarithm of what b lacks to its bound where b is more than half of it.
 
     There the guess is s = -2 Phi^-1(missing/2), exact at the money, with the approximation 26.2.23 of Abramowitz and
     Stegun for Phi^-1, and less h^2 from the square of s/2.
     """
-    is_low = worth < missing
+    is_low = time_value < missing
     u = np.sqrt(-2.0 * np.log(0.5 * np.minimum(missing, 1.0)))
     z = u - horner((2.515517, 0.802853, 0.010328), u) / horner((1.0, 1.432788, 0.189269, 0.001308), u)
     high = 2.0 * z * np.sqrt(np.maximum(1.0 - 0.25 * (x / (z * z)) ** 2, 0.25))
     s = np.where(is_low, guess, high)
-    target = np.log(np.where(is_low, worth, missing))
+    target = np.log(np.where(is_low, time_value, missing))
     for _ in range(3):
         h, t = x / s, 0.5 * s
-        tail, far = mills(np.abs(h + t)), mills(t - h)
+        tail, far = mills_ratio(np.abs(h + t)), mills_ratio(t - h)
         whole = ROOT_2PI * np.exp(0.5 * np.minimum((h + t) ** 2, 1400.0))
         below = np.where(h + t < 0.0, tail, whole - tail)
         span = np.where(is_low, below - far, whole - below + far)
         excess = np.log(span) - 0.5 * (h * h + t * t) - _LOG_ROOT_2PI - target
-        s = s + _householder(h, s, excess, np.where(is_low, 1.0, -1.0) / span)
+        s = s + _householder_step(h, s, excess, np.where(is_low, 1.0, -1.0) / span)
     return s
 
 
-def _householder(h: Floats, s: Floats, excess: Floats, slope: Floats) -> Floats:
+def _householder_step(h: Floats, s: Floats, excess: Floats, slope: Floats) -> Floats:
     """The fourth-order step that removes the excess of ln b (or of ln of its complement) over its target.
 
     b''/b' = h^2/s - s/4 holds for the complement too, so one formula serves both.

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+Bools = NDArray[np.bool_]
 
 ROOT_2PI = sqrt(2.0 * pi)
 _SIXTEENTH = 0.0625
@@ -58,14 +58,14 @@ def horner(coefficients: Sequence[float], x: Floats) -> Floats:
     return value
 
 
-def mills(y: Floats) -> Floats:
+def mills_ratio(y: Floats) -> Floats:
     """Phi(-y) / phi(y) for 0 <= y < 1e25; about 4 units in the last place."""
     value = horner(_MILLS_P, y)
     value /= horner(_MILLS_Q, y)
     return value
 
 
-def bell(z: Floats) -> Floats:
+def gaussian_kernel(z: Floats) -> Floats:
     """exp(-z^2 / 2) with full relative accuracy in the tails.
 
     The square is split as Cody does, into that of the nearest sixteenth, which is exact, and the small rest.
@@ -79,7 +79,7 @@ def bell(z: Floats) -> Floats:
 def normal_cdf(z: Floats) -> Floats:
     """Phi(z), relatively accurate in the left tail down to the smallest doubles."""
     bounded = np.clip(z, -40.0, 40.0)
-    tail = bell(bounded)
-    tail *= mills(np.abs(bounded))
+    tail = gaussian_kernel(bounded)
+    tail *= mills_ratio(np.abs(bounded))
     tail /= ROOT_2PI
     return np.where(bounded > 0.0, 1.0 - tail, tail)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spy32.domain.market import Right
-from spy32.domain.trading import MULTIPLIER, Leg, Spread
+from spy32.domain.spreads import MULTIPLIER, Leg, Spread
 from spy32.errors import Refused
 
 if TYPE_CHECKING:
@@ -35,16 +35,16 @@ def profit(spread: Spread, credit: Decimal, prices: "Floats") -> "Floats":
 
 def exact_payoff(spread: Spread, price: Decimal) -> Decimal:
     """Dollars a share that the legs bring at expiration at one price of the underlying; negative is owed."""
-    return sum((_owned(leg) * max(_gap(leg, price), ZERO) for leg in spread.legs), ZERO)
+    return sum((_signed_quantity(leg) * max(_signed_intrinsic(leg, price), ZERO) for leg in spread.legs), ZERO)
 
 
 def breakevens(spread: Spread, credit: Decimal) -> tuple[Decimal, ...]:
     """The prices of the underlying at expiration where profit turns to loss or back, lowest first; before costs."""
-    corners = _corners(spread)
+    corners = _kinks(spread)
     points = [
-        (corner, credit + exact_payoff(spread, corner)) for corner in [*corners, _beyond(spread, corners, credit)]
+        (corner, credit + exact_payoff(spread, corner)) for corner in [*corners, _far_price(spread, corners, credit)]
     ]
-    found = []
+    crossings = []
     last, last_value, flat = *points[0], None
     for price, value in points:
         if value == 0:
@@ -52,37 +52,37 @@ def breakevens(spread: Spread, credit: Decimal) -> tuple[Decimal, ...]:
             continue
         if last_value * value < 0:
             crossing = last - last_value * (price - last) / (value - last_value)
-            found.append(crossing if flat is None else flat)
+            crossings.append(crossing if flat is None else flat)
         last, last_value, flat = price, value, None
-    return tuple(found)
+    return tuple(crossings)
 
 
 def max_loss(spread: Spread, credit: Decimal, costs: Decimal) -> Decimal:
     """Dollars a contract at the worst price of the underlying, with these costs; negative when none can lose."""
     if _slope_above(spread) < 0:
         raise Refused("the loss of this spread has no bound: its short calls are not covered by long ones")
-    worst = min(exact_payoff(spread, corner) for corner in _corners(spread))
+    worst = min(exact_payoff(spread, corner) for corner in _kinks(spread))
     return -(worst + credit) * MULTIPLIER + costs
 
 
-def _owned(leg: Leg) -> int:
+def _signed_quantity(leg: Leg) -> int:
     return -leg.action.sign * leg.quantity
 
 
-def _gap(leg: Leg, price: Decimal) -> Decimal:
+def _signed_intrinsic(leg: Leg, price: Decimal) -> Decimal:
     return price - leg.strike if leg.right is Right.CALL else leg.strike - price
 
 
-def _corners(spread: Spread) -> list[Decimal]:
+def _kinks(spread: Spread) -> list[Decimal]:
     """Zero and the strikes: the payoff is straight between them."""
     return [ZERO, *sorted({leg.strike for leg in spread.legs})]
 
 
 def _slope_above(spread: Spread) -> int:
     """Dollars a share for a dollar more of the underlying, above all strikes."""
-    return sum(_owned(leg) for leg in spread.legs if leg.right is Right.CALL)
+    return sum(_signed_quantity(leg) for leg in spread.legs if leg.right is Right.CALL)
 
 
-def _beyond(spread: Spread, corners: list[Decimal], credit: Decimal) -> Decimal:
+def _far_price(spread: Spread, corners: list[Decimal], credit: Decimal) -> Decimal:
     """A price so far above the strikes that the profit has the sign it keeps from there on."""
     return corners[-1] + abs(credit + exact_payoff(spread, corners[-1])) + 1

@@ -9,17 +9,17 @@ from math import exp, isfinite
 import numpy as np
 
 from spy32.domain.market import OptionQuote, Right
-from spy32.domain.trading import Greeks, LegView, Spread
+from spy32.domain.spreads import Greeks, LegView, Spread
 from spy32.errors import Unusable
-from spy32.options.chain import QuoteColumns, columns
-from spy32.options.european import GreekColumns, contracts, greeks, implied_vol
-from spy32.options.normal import Flags, Floats
+from spy32.options.chain import QuoteColumns, quote_columns
+from spy32.options.european import GreekColumns, build_contracts, greeks, implied_vol
+from spy32.options.normal import Bools, Floats
 
 PARITY_BAND = 0.02
 """Strikes this near the spot give the forward: further out American prices stick to intrinsic value."""
 PARITY_REACH = 0.10
 """The nearest strikes of a coarse grid, 2.50 dollars on a share at 40, may lie so far from the spot."""
-FEWEST_PAIRS = 3
+MIN_PAIRS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,7 +32,7 @@ class Smile:
     discount: float
     quotes: tuple[OptionQuote, ...]
     strike: Floats
-    is_call: Flags
+    is_call: Bools
     bid: Floats
     ask: Floats
     mid: Floats
@@ -55,18 +55,18 @@ class Smile:
         return LegView(quote=self.quotes[row], iv=float(self.iv[row]), delta=float(self.delta[row]))
 
     @property
-    def is_out_of_the_money(self) -> Flags:
+    def is_otm(self) -> Bools:
         """Two-sided quotes with a vol, puts below the forward and calls from it up: the ones that carry the smile."""
         on_its_side = np.where(self.is_call, self.strike >= self.forward, self.strike < self.forward)
         return on_its_side & (self.bid > 0.0) & np.isfinite(self.iv)
 
     def atm_iv(self) -> float:
         """The vol at the forward, linear in the strike between its out-of-the-money neighbours; NaN without both."""
-        used = np.flatnonzero(self.is_out_of_the_money)
+        used = np.flatnonzero(self.is_otm)
         order = used[np.argsort(self.strike[used], kind="stable")]
         return float(np.interp(self.forward, self.strike[order], self.iv[order], left=np.nan, right=np.nan))
 
-    def greeks_of(self, spread: Spread) -> Greeks:
+    def spread_greeks(self, spread: Spread) -> Greeks:
         """The greeks of one spread a share, from our side: a sold leg counts against us."""
         rows, weights = [], []
         for leg in spread.legs:
@@ -75,12 +75,12 @@ class Smile:
                 raise Unusable(f"{leg.symbol} has no usable quote, so the spread has no greeks; choose other strikes")
             rows.append(row)
             weights.append(float(-leg.action.sign * leg.quantity))
-        held = (float(np.dot(weights, column[rows])) for column in (self.delta, self.gamma, self.theta, self.vega))
-        delta, gamma, theta, vega = held
+        totals = (float(np.dot(weights, column[rows])) for column in (self.delta, self.gamma, self.theta, self.vega))
+        delta, gamma, theta, vega = totals
         return Greeks(delta=delta, gamma=gamma, theta=theta, vega=vega)
 
 
-def smile(quotes: Sequence[OptionQuote], *, spot: float, years: float, rate: float, expiration: date) -> Smile:
+def build_smile(quotes: Sequence[OptionQuote], *, spot: float, years: float, rate: float, expiration: date) -> Smile:
     """The smile of the quotes of one expiration, at a continuous rate a year.
 
     Raises `Unusable` when there is no time left, or parity cannot give a forward.
@@ -90,17 +90,17 @@ def smile(quotes: Sequence[OptionQuote], *, spot: float, years: float, rate: flo
             f"no smile for {expiration}: needs a spot and a time left above zero, and a rate;"
             f" spot {spot}, years {years}, rate {rate}"
         )
-    kept = tuple(quote for quote in quotes if quote.expiration == expiration)
-    seen = columns(kept)
+    listed = tuple(quote for quote in quotes if quote.expiration == expiration)
+    seen = quote_columns(listed)
     discount = exp(-rate * years)
     forward = parity_forward(seen, spot=spot, discount=discount, expiration=expiration)
-    iv, greek = _valued(seen, forward, years, discount)
+    iv, greek = _vols_and_greeks(seen, forward, years, discount)
     return Smile(
         expiration=expiration,
         years=years,
         forward=forward,
         discount=discount,
-        quotes=kept,
+        quotes=listed,
         strike=seen.strike,
         is_call=seen.is_call,
         bid=seen.bid,
@@ -114,28 +114,32 @@ def smile(quotes: Sequence[OptionQuote], *, spot: float, years: float, rate: flo
     )
 
 
-def parity_forward(seen: QuoteColumns, *, spot: float, discount: float, expiration: date) -> float:
+def parity_forward(columns: QuoteColumns, *, spot: float, discount: float, expiration: date) -> float:
     """The median of K + (C - P)/discount over the strikes near the spot where call and put are both two-sided.
 
     Those within 2 % of the spot, and on a coarse grid the three nearest.
     """
-    near = seen.is_two_sided & (np.abs(seen.strike / spot - 1.0) <= PARITY_REACH)
-    calls, puts = np.flatnonzero(near & seen.is_call), np.flatnonzero(near & ~seen.is_call)
-    strikes, of_calls, of_puts = np.intersect1d(seen.strike[calls], seen.strike[puts], return_indices=True)
-    if strikes.size < FEWEST_PAIRS:
+    near = columns.is_two_sided & (np.abs(columns.strike / spot - 1.0) <= PARITY_REACH)
+    calls, puts = np.flatnonzero(near & columns.is_call), np.flatnonzero(near & ~columns.is_call)
+    strikes, of_calls, of_puts = np.intersect1d(columns.strike[calls], columns.strike[puts], return_indices=True)
+    if strikes.size < MIN_PAIRS:
         raise Unusable(
             f"{strikes.size} strikes of {expiration} within {PARITY_REACH:.0%} of {spot:g} have a call and a put quoted"
-            f" on both sides; {FEWEST_PAIRS} are needed to infer the forward",
+            f" on both sides; {MIN_PAIRS} are needed to infer the forward",
             gate="parity",
         )
-    away = np.abs(strikes / spot - 1.0)
-    used = away <= max(PARITY_BAND, np.sort(away)[FEWEST_PAIRS - 1])
-    forwards = strikes + (seen.mid[calls][of_calls] - seen.mid[puts][of_puts]) / discount
+    distance = np.abs(strikes / spot - 1.0)
+    used = distance <= max(PARITY_BAND, np.sort(distance)[MIN_PAIRS - 1])
+    forwards = strikes + (columns.mid[calls][of_calls] - columns.mid[puts][of_puts]) / discount
     return float(np.median(forwards[used]))
 
 
-def _valued(seen: QuoteColumns, forward: float, years: float, discount: float) -> tuple[Floats, GreekColumns]:
+def _vols_and_greeks(
+    columns: QuoteColumns, forward: float, years: float, discount: float
+) -> tuple[Floats, GreekColumns]:
     """Vol and greeks of every contract from its own mid. European; an American engine will take its place."""
-    them = contracts(is_call=seen.is_call, strike=seen.strike, forward=forward, years=years, discount=discount)
-    iv = implied_vol(them, seen.mid)
+    them = build_contracts(
+        is_call=columns.is_call, strike=columns.strike, forward=forward, years=years, discount=discount
+    )
+    iv = implied_vol(them, columns.mid)
     return iv, greeks(them, iv)

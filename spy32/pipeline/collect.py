@@ -4,120 +4,136 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 
-from spy32.domain.briefing import Held
-from spy32.domain.market import Chain, MarketSnapshot, QualityReport, Tried
-from spy32.domain.running import StepState
-from spy32.domain.trading import Account
-from spy32.domain.views import MarketLine
+from spy32.domain.briefing import OpenSpread
+from spy32.domain.market import Chain, MarketSnapshot, QualityReport, SourceAttempt
+from spy32.domain.run_view import MarketSummary
+from spy32.domain.runs import StepState
+from spy32.domain.spreads import Account
 from spy32.errors import Spy32Error, Unusable
 from spy32.lifecycle import TradeState
 from spy32.options import surface
-from spy32.pipeline.brief import briefing_of
-from spy32.pipeline.gather import Gathered, Wanted, gather, with_second
-from spy32.pipeline.kit import Done, Kit, Seen
+from spy32.pipeline.brief import build_briefing
+from spy32.pipeline.context import CheckedMarket, RunContext, StepResult
+from spy32.pipeline.gather import CollectRequest, SourceAnswers, add_second_chain, ask_sources
 from spy32.pipeline.sources import Sources
 from spy32.ports import Market
-from spy32.rules import chain_quality
+from spy32.quality import checks
 from spy32.sessions import years_to_expiration
 from spy32.settings import Settings
 from spy32.settings.deciding import deciding
 from spy32.store import Store
 
 
-def collect(kit: Kit, account: Account | None) -> Done[Seen]:
+def collect(context: RunContext, account: Account | None) -> StepResult[CheckedMarket]:
     """The snapshot of this run, stored with its quality report; `Unusable` names the gate that stops it."""
-    wanted = Wanted(underlying=kit.underlying, settings=kit.settings, now=kit.clock(), events=kit.events)
+    request = CollectRequest(
+        underlying=context.underlying, settings=context.settings, now=context.clock(), events=context.events
+    )
     try:
-        found = look(kit.sources, wanted, kit.tell)
+        collected = collect_market(context.sources, request, context.report)
     except Spy32Error:
         # What came is worth most when it could not be used.
-        kit.store.save_documents(kit.run_id, kit.documents(), kit.clock())
+        context.store.save_documents(context.run_id, context.documents(), context.clock())
         raise
-    briefing = briefing_of(found.snapshot, found.seen, found.report, held=held(kit.store), account=account)
-    kit.store.save_snapshot(
-        kit.run_id,
-        snapshot=found.snapshot,
-        quality=found.report,
-        line=line_of(found.snapshot, found.seen),
-        deciding=deciding(kit.settings, kit.profile),
-        briefing=briefing,
-        at=kit.clock(),
+    briefing = build_briefing(
+        collected.snapshot, collected.checked, collected.quality, held=open_spreads(context.store), account=account
     )
-    kit.store.save_documents(kit.run_id, kit.documents(), kit.clock())
-    if found.seen is None:
-        raise stopped_by(found.report)
-    seen = replace(found.seen, briefing=briefing)
-    snapshot = found.snapshot
-    state = StepState.DEGRADED if found.report.is_degraded else StepState.OK
-    when = f"{snapshot.target} ({snapshot.dte} days)"
-    what = f"{snapshot.underlying} {snapshot.spot:.2f}, {when}, {len(seen.chain.quotes)} quotes, from {snapshot.source}"
-    return Done(value=seen, detail=what, state=state)
+    context.store.save_snapshot(
+        context.run_id,
+        snapshot=collected.snapshot,
+        quality=collected.quality,
+        line=market_line(collected.snapshot, collected.checked),
+        deciding=deciding(context.settings, context.profile),
+        briefing=briefing,
+        at=context.clock(),
+    )
+    context.store.save_documents(context.run_id, context.documents(), context.clock())
+    if collected.checked is None:
+        raise gate_error(collected.quality)
+    market = replace(collected.checked, briefing=briefing)
+    snapshot = collected.snapshot
+    state = StepState.DEGRADED if collected.quality.is_degraded else StepState.OK
+    expiration = f"{snapshot.target} ({snapshot.dte} days)"
+    summary = f"{snapshot.underlying} {snapshot.spot:.2f}, {expiration}, {len(market.chain.quotes)} quotes, from {snapshot.source}"
+    return StepResult(value=market, detail=summary, state=state)
 
 
-class Look:
+class CollectedMarket:
     """What a look at the market came to: the snapshot, its report, and what may be used of it, if anything may."""
 
-    def __init__(self, snapshot: MarketSnapshot, seen: Seen | None, report: QualityReport) -> None:
+    def __init__(self, snapshot: MarketSnapshot, checked: CheckedMarket | None, quality: QualityReport) -> None:
         self.snapshot = snapshot
-        self.seen = seen
-        self.report = report
+        self.checked = checked
+        self.quality = quality
 
 
-def look(sources: Sources, wanted: Wanted, tell: Callable[[str], None]) -> Look:
+def collect_market(sources: Sources, request: CollectRequest, report: Callable[[str], None]) -> CollectedMarket:
     """The first healthy chain is the one of record, the next healthy one checks it.
 
     A source whose chain a gate stops is passed over like one that failed: the next one is asked.
     """
-    gathered = gather(sources, wanted, tell)
-    judged: list[tuple[Market, Look]] = []
-    fresh = gathered.fresh()
-    while fresh:
-        for source, listed in fresh:
-            snapshot = gathered.snapshot(listed)
-            judged.append((source, Look(snapshot, *judge(snapshot, wanted.settings))))
-        fresh = gathered.more(_short_of(judged, gathered))
-    stopped = [(source, found) for source, found in judged if found.seen is None]
-    tried = (*gathered.tried, *(_turned_away(found) for _, found in stopped))
-    record = _of_record(judged, gathered)
+    gathered = ask_sources(sources, request, report)
+    inspected: list[tuple[Market, CollectedMarket]] = []
+    new_chains = gathered.new_chains()
+    while new_chains:
+        for source, chain in new_chains:
+            snapshot = gathered.snapshot(chain)
+            inspected.append((source, CollectedMarket(snapshot, *inspect_snapshot(snapshot, request.settings))))
+        new_chains = gathered.request_chains(_missing_chain_count(inspected, gathered))
+    rejected = [(source, collected) for source, collected in inspected if collected.checked is None]
+    attempts = (*gathered.attempts, *(_gated_attempt(collected) for _, collected in rejected))
+    record = _market_of_record(inspected, gathered)
     if record is None:
         # The first chain that a gate stopped, with all the others' gates on record; else what its sources said.
-        first = next((found for source, found in stopped if gathered.may_trade(source)), None)
+        first = next((collected for source, collected in rejected if gathered.may_trade(source)), None)
         if first is None:
-            raise gathered.trouble
-        return Look(replace(first.snapshot, tried=tried), None, first.report)
-    others = [found.snapshot for _, found in judged if found.seen is not None and found is not record]
-    tried = (*tried, *(_of_other_target(each, record) for each in others if each.target != record.snapshot.target))
-    snapshot = replace(record.snapshot, tried=tried)
-    second = next((each for each in others if each.target == snapshot.target), None)
+            raise gathered.error
+        return CollectedMarket(replace(first.snapshot, tried=attempts), None, first.quality)
+    others = [
+        collected.snapshot for _, collected in inspected if collected.checked is not None and collected is not record
+    ]
+    attempts = (
+        *attempts,
+        *(_other_expiration_attempt(other, record) for other in others if other.target != record.snapshot.target),
+    )
+    snapshot = replace(record.snapshot, tried=attempts)
+    second = next((other for other in others if other.target == snapshot.target), None)
     if second is not None:
-        snapshot = with_second(snapshot, second.chain)
-    return Look(snapshot, *judge(snapshot, wanted.settings))
+        snapshot = add_second_chain(snapshot, second.chain)
+    return CollectedMarket(snapshot, *inspect_snapshot(snapshot, request.settings))
 
 
-def _of_record(judged: list[tuple[Market, Look]], gathered: Gathered) -> Look | None:
+def _market_of_record(
+    inspected: list[tuple[Market, CollectedMarket]], gathered: SourceAnswers
+) -> CollectedMarket | None:
     """The first healthy one of a source that may be traded on."""
-    return next((found for source, found in judged if found.seen is not None and gathered.may_trade(source)), None)
+    return next(
+        (collected for source, collected in inspected if collected.checked is not None and gathered.may_trade(source)),
+        None,
+    )
 
 
-def _short_of(judged: list[tuple[Market, Look]], gathered: Gathered) -> int:
+def _missing_chain_count(inspected: list[tuple[Market, CollectedMarket]], gathered: SourceAnswers) -> int:
     """How many healthy chains are still wanted of other sources."""
-    record = _of_record(judged, gathered)
-    healthy = [found for _, found in judged if found.seen is not None]
+    record = _market_of_record(inspected, gathered)
+    healthy = [collected for _, collected in inspected if collected.checked is not None]
     if record is None:
-        return max(gathered.enough - len(healthy), 1)
-    return gathered.enough - sum(found.snapshot.target == record.snapshot.target for found in healthy)
+        return max(gathered.chains_needed - len(healthy), 1)
+    return gathered.chains_needed - sum(collected.snapshot.target == record.snapshot.target for collected in healthy)
 
 
-def _of_other_target(snapshot: MarketSnapshot, record: Look) -> Tried:
-    why = f"the nearest expiration there is {snapshot.target}, not {record.snapshot.target}"
-    return Tried(datum="chain", source=snapshot.source, ok=False, detail=why)
+def _other_expiration_attempt(snapshot: MarketSnapshot, record: CollectedMarket) -> SourceAttempt:
+    detail = f"the nearest expiration there is {snapshot.target}, not {record.snapshot.target}"
+    return SourceAttempt(datum="chain", source=snapshot.source, ok=False, detail=detail)
 
 
-def _turned_away(found: Look) -> Tried:
-    return Tried(datum="chain", source=found.snapshot.source, ok=False, detail=stopped_by(found.report).message)
+def _gated_attempt(collected: CollectedMarket) -> SourceAttempt:
+    return SourceAttempt(
+        datum="chain", source=collected.snapshot.source, ok=False, detail=gate_error(collected.quality).message
+    )
 
 
-def stopped_by(report: QualityReport) -> Spy32Error:
+def gate_error(report: QualityReport) -> Spy32Error:
     """The error of the gate that stopped a chain."""
     gate = report.stopped_by
     assert gate is not None
@@ -125,42 +141,42 @@ def stopped_by(report: QualityReport) -> Spy32Error:
     return Unusable(f"gate {gate.name}: {gate.figure}, allowed {gate.limit}{note}", gate=gate.name)
 
 
-def judge(snapshot: MarketSnapshot, settings: Settings) -> tuple[Seen | None, QualityReport]:
+def inspect_snapshot(snapshot: MarketSnapshot, settings: Settings) -> tuple[CheckedMarket | None, QualityReport]:
     """The snapshot as it may be used, or None when a gate stops it; the report says everything either way."""
-    seen, report = _judge_alone(snapshot, settings)
-    if seen is None:
+    market, report = _inspect_chain(snapshot, settings)
+    if market is None:
         return None, report
-    checking = None
+    second = None
     if snapshot.second is not None:
-        other = replace(snapshot, chain=snapshot.second, as_of=snapshot.second.as_of, second=None)
-        checking, _ = _judge_alone(other, settings)
-    gates = chain_quality.inspect_second(
-        snapshot, seen.smile, checking.smile if checking is not None else None, settings.market
+        second_snapshot = replace(snapshot, chain=snapshot.second, as_of=snapshot.second.as_of, second=None)
+        second, _ = _inspect_chain(second_snapshot, settings)
+    gates = checks.check_second_source(
+        snapshot, market.smile, second.smile if second is not None else None, settings.market
     )
     report = replace(report, gates=(*report.gates, *gates))
-    return (None if report.stopped_by is not None else replace(seen, quality=report)), report
+    return (None if report.stopped_by is not None else replace(market, quality=report)), report
 
 
-def _judge_alone(snapshot: MarketSnapshot, settings: Settings) -> tuple[Seen | None, QualityReport]:
-    chain, report = chain_quality.inspect(snapshot, snapshot.judged_at, settings.choice)
+def _inspect_chain(snapshot: MarketSnapshot, settings: Settings) -> tuple[CheckedMarket | None, QualityReport]:
+    chain, report = checks.check_chain(snapshot, snapshot.evaluated_at, settings.choice)
     if report.stopped_by is not None:
         return None, report
-    smile = valued(chain, snapshot)
-    strange, gates = chain_quality.inspect_vols(smile, snapshot, settings.choice)
-    report = QualityReport(gates=(*report.gates, *gates), dropped={**report.dropped, **strange.counts})
+    smile = implied_smile(chain, snapshot)
+    odd_vols, gates = checks.check_vols(smile, snapshot, settings.choice)
+    report = QualityReport(gates=(*report.gates, *gates), dropped={**report.dropped, **odd_vols.counts})
     if report.stopped_by is not None:
         return None, report
-    if strange.symbols:
+    if odd_vols.symbols:
         # What may not be a leg may not shape the smile either.
-        chain = chain_quality.without(chain, strange.symbols)
-        smile = valued(chain, snapshot)
-    return Seen(snapshot=snapshot, chain=chain, smile=smile, quality=report), report
+        chain = checks.exclude_contracts(chain, odd_vols.symbols)
+        smile = implied_smile(chain, snapshot)
+    return CheckedMarket(snapshot=snapshot, chain=chain, smile=smile, quality=report), report
 
 
-def valued(chain: Chain, snapshot: MarketSnapshot) -> surface.Smile:
+def implied_smile(chain: Chain, snapshot: MarketSnapshot) -> surface.Smile:
     """The target expiration of `chain` with its own volatilities and greeks."""
     assert snapshot.rate.value is not None
-    return surface.smile(
+    return surface.build_smile(
         chain.quotes,
         spot=snapshot.spot,
         years=years_to_expiration(snapshot.as_of, snapshot.target),
@@ -169,11 +185,11 @@ def valued(chain: Chain, snapshot: MarketSnapshot) -> surface.Smile:
     )
 
 
-def line_of(snapshot: MarketSnapshot, seen: Seen | None) -> MarketLine:
+def market_line(snapshot: MarketSnapshot, market: CheckedMarket | None) -> MarketSummary:
     """The market of the run in one line; the figures from vols are there only when the chain could be used."""
-    atm = seen.smile.atm_iv() if seen is not None else math.nan
+    atm = market.smile.atm_iv() if market is not None else math.nan
     vix = snapshot.volatility.get("vix")
-    return MarketLine(
+    return MarketSummary(
         underlying=snapshot.underlying,
         spot=snapshot.spot,
         as_of=snapshot.as_of,
@@ -182,28 +198,28 @@ def line_of(snapshot: MarketSnapshot, seen: Seen | None) -> MarketLine:
         expiration=snapshot.target,
         dte=snapshot.dte,
         atm_iv=atm if math.isfinite(atm) else None,
-        expected_move=snapshot.spot * atm * math.sqrt(seen.smile.years) if seen and math.isfinite(atm) else None,
+        expected_move=snapshot.spot * atm * math.sqrt(market.smile.years) if market and math.isfinite(atm) else None,
         vix=vix.value if vix is not None else None,
     )
 
 
-def held(store: Store) -> tuple[Held, ...]:
+def open_spreads(store: Store) -> tuple[OpenSpread, ...]:
     """The open spreads of our own book."""
-    found = []
+    spreads = []
     for trade in store.trades(TradeState.OPEN, TradeState.CLOSING):
-        made = store.proposal(trade.proposal_id)
-        shorts = [leg for leg in made.legs if leg.action.sign > 0]
-        longs = [leg for leg in made.legs if leg.action.sign < 0]
-        found.append(
-            Held(
-                underlying=made.underlying,
-                strategy=made.strategy.value,
+        proposal = store.proposal(trade.proposal_id)
+        shorts = [leg for leg in proposal.legs if leg.action.sign > 0]
+        longs = [leg for leg in proposal.legs if leg.action.sign < 0]
+        spreads.append(
+            OpenSpread(
+                underlying=proposal.underlying,
+                strategy=proposal.strategy.value,
                 short_strike=shorts[0].strike,
                 long_strike=longs[0].strike,
-                expiration=made.expiration,
+                expiration=proposal.expiration,
                 quantity=trade.quantity,
                 credit=trade.credit,
                 max_loss=trade.max_loss,
             )
         )
-    return tuple(found)
+    return tuple(spreads)

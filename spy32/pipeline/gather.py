@@ -6,29 +6,29 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import TypeVar
 
-from spy32.domain.events import Event, EventBook
-from spy32.domain.market import Chain, Datum, Dividend, MarketSnapshot, Tried
+from spy32.domain.events import EventCalendar, ScheduledEvent
+from spy32.domain.market import Chain, Dividend, MarketSnapshot, Metric, SourceAttempt
 from spy32.errors import Spy32Error, Unavailable, Unusable
-from spy32.pipeline.sources import Inquiry, Round, Sources
+from spy32.pipeline.sources import Inquiry, InquiryRound, Sources
 from spy32.ports import Market
 from spy32.sessions import days_to_expiration, market_date, nearest_expiration
 from spy32.settings import Settings
 
 T = TypeVar("T")
 
-HISTORY = timedelta(days=380)
+HISTORY_SPAN = timedelta(days=380)
 """A year of daily bars, as the 32-day row of the old data table asks: 252 returns need a few days more."""
 INDICES = ("vix", "vix9d", "vix3m")
-RATES = (-0.02, 0.20)
+RATE_RANGE = (-0.02, 0.20)
 """A year, continuous: outside of it the figure is not a rate."""
-RATE_AGE = timedelta(days=7)
+MAX_RATE_AGE = timedelta(days=7)
 RATE_SETTING = "setting market.rate"
-NEAR_FUTURE = timedelta(days=60)
+DIVIDEND_HORIZON = timedelta(days=60)
 """How far ahead a next ex-date is expected by the interval of the past ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class SourceChain:
     """A source's chain: its expiration nearest the target with the neighbours."""
 
     chain: Chain
@@ -36,13 +36,13 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class CollectRequest:
     """What to ask for."""
 
     underlying: str
     settings: Settings
     now: datetime
-    events: Callable[[tuple[Event, ...] | None], EventBook]
+    events: Callable[[tuple[ScheduledEvent, ...] | None], EventCalendar]
     """The calendar for this underlying, given its earnings if they are known."""
 
     @property
@@ -50,82 +50,87 @@ class Wanted:
         return market_date(self.now)
 
 
-class Gathered:
+class SourceAnswers:
     """What came: the snapshot but for its chain, and the chains that it may have, in the order of their sources."""
 
-    def __init__(self, sources: Sources, wanted: Wanted, turn: Round) -> None:
-        self._sources, self._wanted, self._turn = sources, wanted, turn
-        self._asked = _Questions.of(sources, wanted)
-        turn.run(self._asked.all)
-        self._told = 0
-        self.enough = self._asked.chain.wanted
+    def __init__(self, sources: Sources, request: CollectRequest, inquiry_round: InquiryRound) -> None:
+        self._sources, self._request, self._round = sources, request, inquiry_round
+        self._inquiries = _Inquiries.create(sources, request)
+        inquiry_round.run(self._inquiries.inquiries)
+        self._served_count = 0
+        self.chains_needed = self._inquiries.chain.answers_needed
         """Healthy chains that are wanted: one, or another one to check it."""
 
-    def fresh(self) -> tuple[tuple[Market, Listed], ...]:
+    def new_chains(self) -> tuple[tuple[Market, SourceChain], ...]:
         """The chains that came since the last time."""
-        found = sorted(self._asked.chain.answers.items())[self._told :]
-        self._told += len(found)
-        return tuple((self._asked.chain.sources[place], listed) for place, listed in found)
+        answers = sorted(self._inquiries.chain.answers.items())[self._served_count :]
+        self._served_count += len(answers)
+        return tuple((self._inquiries.chain.sources[place], chain) for place, chain in answers)
 
-    def more(self, count: int) -> tuple[tuple[Market, Listed], ...]:
+    def request_chains(self, count: int) -> tuple[tuple[Market, SourceChain], ...]:
         """So many more chains, of the sources that were not asked yet, as far as there are any and time for them."""
         if count <= 0:
             return ()
-        self._asked.chain.wanted = count
-        self._turn.run([self._asked.chain])
-        return self.fresh()
+        self._inquiries.chain.answers_needed = count
+        self._round.run([self._inquiries.chain])
+        return self.new_chains()
 
-    def snapshot(self, found: Listed) -> MarketSnapshot:
-        return _snapshot(self._asked, self._sources, self._wanted, found, self.tried)
+    def snapshot(self, chain: SourceChain) -> MarketSnapshot:
+        return _build_snapshot(self._inquiries, self._sources, self._request, chain, self.attempts)
 
     def may_trade(self, source: Market) -> bool:
         """False for a source that may only check."""
-        return any(source.name == each.name for each in self._sources.chain)
+        return any(source.name == known.name for known in self._sources.chain)
 
     @property
-    def tried(self) -> tuple[Tried, ...]:
-        return (*self._sources.absent, *self._turn.tried)
+    def attempts(self) -> tuple[SourceAttempt, ...]:
+        return (*self._sources.unavailable, *self._round.attempts)
 
     @property
-    def trouble(self) -> Spy32Error:
+    def error(self) -> Spy32Error:
         """Of the sources that may be traded on, when none of them has a chain that can be used."""
-        return _no_chain(self._asked.chain, self._sources)
+        return _no_chain_error(self._inquiries.chain, self._sources)
 
 
-def gather(sources: Sources, wanted: Wanted, tell: Callable[[str], None]) -> Gathered:
+def ask_sources(sources: Sources, request: CollectRequest, report: Callable[[str], None]) -> SourceAnswers:
     """All questions side by side."""
-    return Gathered(sources, wanted, Round(wanted.settings.market.deadline_seconds, tell))
+    return SourceAnswers(sources, request, InquiryRound(request.settings.market.deadline_seconds, report))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Questions:
-    chain: Inquiry[Listed]
+class _Inquiries:
+    chain: Inquiry[SourceChain]
     history: Inquiry[tuple[object, ...]]
-    volatility: Inquiry[dict[str, Datum]]
-    levels: dict[str, Datum]
+    volatility: Inquiry[dict[str, Metric]]
+    levels: dict[str, Metric]
     """The VIX family as far as any source had it; a later source fills what an earlier one lacked."""
     vix_history: Inquiry[tuple[tuple[date, float], ...]]
     dividends: tuple[Inquiry[tuple[Dividend, ...]], ...]
-    rate: Inquiry[Datum]
-    moves: Inquiry[dict[str, Datum]]
-    metrics: Inquiry[dict[str, Datum]]
-    earnings: Inquiry[tuple[Event, ...]]
+    rate: Inquiry[Metric]
+    moves: Inquiry[dict[str, Metric]]
+    metrics: Inquiry[dict[str, Metric]]
+    earnings: Inquiry[tuple[ScheduledEvent, ...]]
 
     @classmethod
-    def of(cls, sources: Sources, wanted: Wanted) -> "_Questions":
-        name, knobs, since = wanted.underlying, wanted.settings.market, wanted.today - HISTORY
-        chains = _once((*sources.chain, *sources.checks))
-        levels: dict[str, Datum] = {}
-        two = knobs.cross_check and len(chains) > 1
+    def create(cls, sources: Sources, request: CollectRequest) -> "_Inquiries":
+        name, market_settings, since = request.underlying, request.settings.market, request.today - HISTORY_SPAN
+        chains = _unique_sources((*sources.chain, *sources.checks))
+        levels: dict[str, Metric] = {}
+        has_check = market_settings.cross_check and len(chains) > 1
         return cls(
             chain=Inquiry(
-                datum="chain", sources=chains, ask=lambda source: _listed(source, wanted), wanted=2 if two else 1
+                datum="chain",
+                sources=chains,
+                ask=lambda source: _load_chain(source, request),
+                answers_needed=2 if has_check else 1,
             ),
             history=Inquiry(
                 datum="history", sources=sources.history, ask=lambda source: source.history(name, since) or None
             ),
             volatility=Inquiry(
-                datum="vix", sources=sources.vix, ask=lambda source: _levels(source, levels, wanted.today)
+                datum="vix",
+                sources=sources.vix,
+                ask=lambda source: _load_volatility_levels(source, levels, request.today),
             ),
             levels=levels,
             vix_history=Inquiry(
@@ -133,22 +138,22 @@ class _Questions:
             ),
             # A source of past ex-dates and a table of coming ones are put together.
             dividends=tuple(
-                Inquiry(datum="dividends", sources=(each,), ask=lambda source: source.dividends(name))
-                for each in sources.dividends
+                Inquiry(datum="dividends", sources=(dividend_source,), ask=lambda source: source.dividends(name))
+                for dividend_source in sources.dividends
             ),
-            rate=Inquiry(datum="rate", sources=sources.rate, ask=lambda source: _served_rate(source, wanted.now)),
+            rate=Inquiry(datum="rate", sources=sources.rate, ask=lambda source: _load_rate(source, request.now)),
             moves=Inquiry(
                 datum="moves",
-                sources=sources.vix if knobs.related else (),
-                ask=lambda source: _some_move(source, asked_tickers(wanted), wanted.today),
+                sources=sources.vix if market_settings.related else (),
+                ask=lambda source: _load_moves(source, related_tickers(request), request.today),
             ),
             metrics=Inquiry(datum="metrics", sources=sources.broker, ask=lambda source: source.metrics(name) or None),
             earnings=Inquiry(datum="earnings", sources=sources.broker, ask=lambda source: source.earnings(name)),
         )
 
     @property
-    def all(self) -> list[Inquiry[object]]:
-        asked: tuple[object, ...] = (
+    def inquiries(self) -> list[Inquiry[object]]:
+        values: tuple[object, ...] = (
             self.chain,
             self.history,
             self.volatility,
@@ -159,67 +164,71 @@ class _Questions:
             self.metrics,
             self.earnings,
         )
-        return [inquiry for inquiry in asked if isinstance(inquiry, Inquiry)]
+        return [inquiry for inquiry in values if isinstance(inquiry, Inquiry)]
 
 
-def _snapshot(
-    asked: _Questions, sources: Sources, wanted: Wanted, found: Listed, tried: tuple[Tried, ...]
+def _build_snapshot(
+    inquiries: _Inquiries,
+    sources: Sources,
+    request: CollectRequest,
+    source_chain: SourceChain,
+    attempts: tuple[SourceAttempt, ...],
 ) -> MarketSnapshot:
-    chain, settings = found.chain, wanted.settings
-    rate = asked.rate.answer
+    chain, settings = source_chain.chain, request.settings
+    rate = inquiries.rate.answer
     if rate is None:
-        rate = Datum(value=settings.market.rate, unit="fraction", source=RATE_SETTING)
+        rate = Metric(value=settings.market.rate, unit="fraction", source=RATE_SETTING)
     return MarketSnapshot(
-        underlying=wanted.underlying,
+        underlying=request.underlying,
         as_of=chain.as_of,
         source=chain.source,
         is_recorded=sources.is_recorded,
         chain=chain,
-        target=found.target,
-        dte=days_to_expiration(found.target, wanted.today),
-        history=asked.history.answer or (),  # type: ignore[arg-type]
-        volatility=asked.levels or _missing(INDICES, asked.volatility, "percent"),
-        volatility_history=asked.vix_history.answer or (),
+        target=source_chain.target,
+        dte=days_to_expiration(source_chain.target, request.today),
+        history=inquiries.history.answer or (),  # type: ignore[arg-type]
+        volatility=inquiries.levels or _missing_data(INDICES, inquiries.volatility, "percent"),
+        volatility_history=inquiries.vix_history.answer or (),
         rate=rate,
-        dividends=_together(asked.dividends, wanted.today),
-        collected_at=None if sources.is_recorded else wanted.now,
-        moves=asked.moves.answer or _missing(asked_tickers(wanted), asked.moves, "fraction"),
-        metrics=asked.metrics.answer or {},
-        events=wanted.events(asked.earnings.answer),
-        tried=tried,
+        dividends=_merge_dividends(inquiries.dividends, request.today),
+        collected_at=None if sources.is_recorded else request.now,
+        moves=inquiries.moves.answer or _missing_data(related_tickers(request), inquiries.moves, "fraction"),
+        metrics=inquiries.metrics.answer or {},
+        events=request.events(inquiries.earnings.answer),
+        tried=attempts,
     )
 
 
-def asked_tickers(wanted: Wanted) -> tuple[str, ...]:
+def related_tickers(request: CollectRequest) -> tuple[str, ...]:
     """The related tickers, without the underlying itself."""
-    return tuple(ticker for ticker in wanted.settings.market.related if ticker != wanted.underlying)
+    return tuple(ticker for ticker in request.settings.market.related if ticker != request.underlying)
 
 
-def with_second(snapshot: MarketSnapshot, chain: Chain) -> MarketSnapshot:
+def add_second_chain(snapshot: MarketSnapshot, chain: Chain) -> MarketSnapshot:
     """The snapshot with the same expiration as a second source has it."""
-    return replace(snapshot, second=chain.at(snapshot.target))
+    return replace(snapshot, second=chain.select_expirations(snapshot.target))
 
 
-def _once(sources: Sequence[Market]) -> tuple[Market, ...]:
+def _unique_sources(sources: Sequence[Market]) -> tuple[Market, ...]:
     """Each source at its first place."""
-    return tuple({source.name: source for source in reversed(sources)}[name] for name in _names(sources))
+    return tuple({source.name: source for source in reversed(sources)}[name] for name in _source_names(sources))
 
 
-def _names(sources: Sequence[Market]) -> Iterator[str]:
+def _source_names(sources: Sequence[Market]) -> Iterator[str]:
     yield from dict.fromkeys(source.name for source in sources)
 
 
-def _listed(source: Market, wanted: Wanted) -> Listed:
+def _load_chain(source: Market, request: CollectRequest) -> SourceChain:
     """The chain around the expiration nearest the target, as this source lists it."""
-    listed = source.expirations(wanted.underlying)
-    target = _target(listed, wanted.today, wanted.settings)
-    chain = _around(source, wanted.underlying, _neighbours(listed, target), target)
-    if chain.underlying != wanted.underlying:
-        raise Unusable(f"asked for {wanted.underlying}, the source {source.name} answered {chain.underlying}")
-    return Listed(chain=chain, target=target)
+    expirations = source.expirations(request.underlying)
+    target = _target_expiration(expirations, request.today, request.settings)
+    chain = _load_chain_days(source, request.underlying, _neighbours(expirations, target), target)
+    if chain.underlying != request.underlying:
+        raise Unusable(f"asked for {request.underlying}, the source {source.name} answered {chain.underlying}")
+    return SourceChain(chain=chain, target=target)
 
 
-def _around(source: Market, underlying: str, days: tuple[date, ...], target: date) -> Chain:
+def _load_chain_days(source: Market, underlying: str, days: tuple[date, ...], target: date) -> Chain:
     """The chain with the target's neighbours, or of the target alone where one of them cannot be had."""
     try:
         return source.chain(underlying, days)
@@ -229,107 +238,109 @@ def _around(source: Market, underlying: str, days: tuple[date, ...], target: dat
         return source.chain(underlying, (target,))
 
 
-def _target(listed: tuple[date, ...], today: date, settings: Settings) -> date:
-    aim, tolerance = settings.dte.default, settings.choice.dte_tolerance
-    found = nearest_expiration(listed, today, aim, tolerance)
-    if found is not None:
-        return found
-    ahead = sorted((days_to_expiration(day, today) for day in listed), key=lambda days: abs(days - aim))
-    nearest = f"the nearest is {ahead[0]} days away" if ahead else "none is listed"
-    raise Unusable(f"no expiration within {tolerance} days of {aim} days: {nearest}", gate="expiration")
+def _target_expiration(expirations: tuple[date, ...], today: date, settings: Settings) -> date:
+    target_dte, tolerance = settings.dte.default, settings.choice.dte_tolerance
+    nearest_day = nearest_expiration(expirations, today, target_dte, tolerance)
+    if nearest_day is not None:
+        return nearest_day
+    distances = sorted((days_to_expiration(day, today) for day in expirations), key=lambda days: abs(days - target_dte))
+    hint = f"the nearest is {distances[0]} days away" if distances else "none is listed"
+    raise Unusable(f"no expiration within {tolerance} days of {target_dte} days: {hint}", gate="expiration")
 
 
-def _neighbours(listed: tuple[date, ...], target: date) -> tuple[date, ...]:
+def _neighbours(expirations: tuple[date, ...], target: date) -> tuple[date, ...]:
     """The target with the expiration before and the one after it."""
-    days = sorted(listed)
+    days = sorted(expirations)
     place = days.index(target)
     return tuple(days[max(place - 1, 0) : place + 2])
 
 
-def _levels(source: Market, levels: dict[str, Datum], today: date) -> dict[str, Datum] | None:
+def _load_volatility_levels(source: Market, levels: dict[str, Metric], today: date) -> dict[str, Metric] | None:
     """What this source adds to the VIX family; it served when nothing is missing any more."""
     served = source.volatility()
     if not served:
         return None
     for name, level in served.items():
-        now = level if source.is_recorded else _of_today(level, today)
+        current = level if source.is_recorded else _require_today(level, today)
         if name not in levels or levels[name].value is None:
-            levels[name] = now
+            levels[name] = current
     if source.is_recorded or all(levels.get(name) is not None and levels[name].value is not None for name in INDICES):
         return levels
-    lacking = [f"{name.upper()}: {levels[name].missing}" for name in INDICES if name in levels and levels[name].missing]
-    raise Unavailable("; ".join(lacking) or f"{source.name} has no VIX")
+    missing = [f"{name.upper()}: {levels[name].missing}" for name in INDICES if name in levels and levels[name].missing]
+    raise Unavailable("; ".join(missing) or f"{source.name} has no VIX")
 
 
-def _of_today(level: Datum, today: date) -> Datum:
+def _require_today(level: Metric, today: date) -> Metric:
     """A level or a move of another session is missing, not stale."""
     if level.value is None or (level.as_of is not None and market_date(level.as_of) == today):
         return level
-    when = f"it is of {market_date(level.as_of)}" if level.as_of is not None else "it has no time"
-    return Datum(value=None, unit=level.unit, source=level.source, missing=f"{when}, not of {today}")
+    reason = f"it is of {market_date(level.as_of)}" if level.as_of is not None else "it has no time"
+    return Metric(value=None, unit=level.unit, source=level.source, missing=f"{reason}, not of {today}")
 
 
-def _served_rate(source: Market, now: datetime) -> Datum | None:
+def _load_rate(source: Market, now: datetime) -> Metric | None:
     rate = source.rate()
     if rate.value is None:
         return None
-    if not RATES[0] <= rate.value <= RATES[1]:
+    if not RATE_RANGE[0] <= rate.value <= RATE_RANGE[1]:
         raise Unusable(f"{source.name}: a rate of {rate.value:.2%} a year is none")
-    if not source.is_recorded and (rate.as_of is None or now - rate.as_of > RATE_AGE):
-        raise Unusable(f"{source.name}: its rate is not of the last {RATE_AGE.days} days")
+    if not source.is_recorded and (rate.as_of is None or now - rate.as_of > MAX_RATE_AGE):
+        raise Unusable(f"{source.name}: its rate is not of the last {MAX_RATE_AGE.days} days")
     return rate
 
 
-def _some_move(source: Market, tickers: Sequence[str], today: date) -> dict[str, Datum] | None:
+def _load_moves(source: Market, tickers: Sequence[str], today: date) -> dict[str, Metric] | None:
     """The moves that a source has; it failed when it has none of those that were asked."""
     moves = source.moves(tickers)
     if not source.is_recorded:
-        moves = {ticker: _of_today(move, today) for ticker, move in moves.items()}
+        moves = {ticker: _require_today(move, today) for ticker, move in moves.items()}
     if moves and all(move.value is None for move in moves.values()):
         raise Unavailable("; ".join(dict.fromkeys(move.missing or "" for move in moves.values())))
     return moves or None
 
 
-def _missing(names: Sequence[str], inquiry: Inquiry[dict[str, Datum]], unit: str) -> dict[str, Datum]:
+def _missing_data(names: Sequence[str], inquiry: Inquiry[dict[str, Metric]], unit: str) -> dict[str, Metric]:
     """Each datum as missing, with what its sources said."""
-    why = "; ".join(error.message for error in inquiry.errors) or "no source serves it"
-    return {name: Datum(value=None, unit=unit, source="", missing=why) for name in names if inquiry.sources}
+    reason = "; ".join(error.message for error in inquiry.errors) or "no source serves it"
+    return {name: Metric(value=None, unit=unit, source="", missing=reason) for name in names if inquiry.sources}
 
 
-def _together(inquiries: Sequence[Inquiry[tuple[Dividend, ...]]], today: date) -> tuple[Dividend, ...] | None:
+def _merge_dividends(inquiries: Sequence[Inquiry[tuple[Dividend, ...]]], today: date) -> tuple[Dividend, ...] | None:
     """The ex-dates of all sources from the last past one on, the first source's word on each; None without a source."""
     answers = [inquiry.answer for inquiry in inquiries if inquiry.answer is not None]
     if not answers:
         return None
-    found: dict[date, Dividend] = {}
+    dividends: dict[date, Dividend] = {}
     for answer in answers:
         for dividend in answer:
-            found.setdefault(dividend.ex_date, dividend)
-    last = max((day for day in found if day <= today), default=date.min)
-    known = tuple(found[day] for day in sorted(found))
-    return (*(each for each in known if each.ex_date >= last), *_next(known, today))
+            dividends.setdefault(dividend.ex_date, dividend)
+    last = max((day for day in dividends if day <= today), default=date.min)
+    known = tuple(dividends[day] for day in sorted(dividends))
+    return (*(each for each in known if each.ex_date >= last), *_expected_dividends(known, today))
 
 
-def _next(known: Sequence[Dividend], today: date) -> tuple[Dividend, ...]:
+def _expected_dividends(known: Sequence[Dividend], today: date) -> tuple[Dividend, ...]:
     """The next ex-dates by the interval of the past ones, as expected; none where a coming one is known."""
-    days = [each.ex_date for each in known]
+    days = [dividend.ex_date for dividend in known]
     if len(days) < 2 or days[-1] > today:
         return ()
     gaps = sorted((after - before).days for before, after in pairwise(days))
     day, step = days[-1], timedelta(days=gaps[len(gaps) // 2])
-    found = []
-    while (day := day + step) <= today + NEAR_FUTURE and step.days > 0:
-        found.append(Dividend(ex_date=day, amount=known[-1].amount, is_expected=True))
-    return tuple(each for each in found if each.ex_date > today)
+    expected = []
+    while (day := day + step) <= today + DIVIDEND_HORIZON and step.days > 0:
+        expected.append(Dividend(ex_date=day, amount=known[-1].amount, is_expected=True))
+    return tuple(dividend for dividend in expected if dividend.ex_date > today)
 
 
-def _no_chain(inquiry: Inquiry[Listed], sources: Sources) -> Spy32Error:
+def _no_chain_error(inquiry: Inquiry[SourceChain], sources: Sources) -> Spy32Error:
     """One source's own error; of several the kindest, since another try may help where one of them may come back."""
     errors = inquiry.errors
-    if len(errors) == 1 and not sources.absent:
+    if len(errors) == 1 and not sources.unavailable:
         return errors[0]
-    said = [error.message for error in errors] + [f"{tried.source}: {tried.detail}" for tried in sources.absent]
-    words = "no source has a usable chain: " + "; ".join(said)
+    details = [error.message for error in errors] + [
+        f"{attempt.source}: {attempt.detail}" for attempt in sources.unavailable
+    ]
+    message = "no source has a usable chain: " + "; ".join(details)
     if any(isinstance(error, Unavailable) for error in errors):
-        return Unavailable(words)
-    return Unusable(words, gate=getattr(errors[0], "gate", None) if errors else None)
+        return Unavailable(message)
+    return Unusable(message, gate=getattr(errors[0], "gate", None) if errors else None)

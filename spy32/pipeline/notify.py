@@ -1,18 +1,18 @@
 """Tell: one notice a run into the outbox, where the notifiers find it. It never changes the outcome."""
 
-from spy32.domain.deciding import Proposal
-from spy32.pipeline.kit import Done, Ended, Kit
+from spy32.domain.proposals import Proposal
+from spy32.pipeline.context import RunContext, RunEnd, StepResult
 
 
-def notify(kit: Kit, ending: Proposal | Ended) -> Done[int]:
+def notify(context: RunContext, ending: Proposal | RunEnd) -> StepResult[int]:
     """Queue what happened: state, figures and ids, never an account number or a way to approve."""
-    if isinstance(ending, Ended):
+    if isinstance(ending, RunEnd):
         subject = f"spy32: {ending.outcome.replace('_', ' ')} ({ending.cause})"
         body = "\n".join((*ending.reasons, "See: spy32 show"))
     else:
         subject = f"spy32: order prepared: {headline(ending)}"
         body = f"{headline(ending)}\nReview and decide with: spy32 approve P{ending.id}"
-    return Done(value=kit.store.add_notice(kit.run_id, subject, body, kit.clock()), detail="queued")
+    return StepResult(value=context.store.add_notice(context.run_id, subject, body, context.clock()), detail="queued")
 
 
 def headline(proposal: Proposal) -> str:

@@ -5,32 +5,32 @@ from dataclasses import dataclass, replace
 from math import isclose
 from typing import Any
 
-from spy32.domain.codec import plain
-from spy32.domain.deciding import Decision, Finding, Proposal, Recommendation, Ruling
+from spy32.domain.codec import encode
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.trading import Menu
-from spy32.errors import Usage
-from spy32.pipeline.brief import briefing_of
-from spy32.pipeline.collect import judge
-from spy32.pipeline.prepare import proposal_of
-from spy32.pipeline.screen import OF_A_CANDIDATE, menu_of
+from spy32.domain.proposals import Decision, Finding, Proposal, Recommendation, RiskDecision
+from spy32.domain.spreads import Menu
+from spy32.errors import BadUsage
+from spy32.pipeline.brief import build_briefing
+from spy32.pipeline.collect import inspect_snapshot
+from spy32.pipeline.prepare import build_proposal
+from spy32.pipeline.screen import CANDIDATE_RULES, build_menu
 from spy32.ports import Analyst
 from spy32.rules import pricing
-from spy32.rules.menu import without
-from spy32.rules.ruling import rule_on
+from spy32.rules.menu import exclude_candidates
+from spy32.rules.ruling import assess_risk
 from spy32.settings import Settings
 from spy32.settings.deciding import restored
 from spy32.store import Store
 
-Heard = Callable[[str, Recommendation, Settings, int], "tuple[Analyst, list[str]] | None"]
+RecordedAnalystLookup = Callable[[str, Recommendation, Settings, int], "tuple[Analyst, list[str]] | None"]
 """Role, answer, settings and seed -> the model as the run heard it, and where its requests differ; None if unasked."""
-ROUNDING = 1e-9
-RULES = ("rules", "trend")
+ROUNDING_TOLERANCE = 1e-9
+RULE_ANALYSTS = ("rules", "trend")
 """Analysts that answer the same whenever they are asked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replay:
+class ReplayResult:
     """What was recomputed, and every difference from the record."""
 
     run_id: int
@@ -43,81 +43,92 @@ class Replay:
 
 
 def replay(
-    store: Store, run_id: int, *, analyst_of: Callable[[str, Settings], Analyst], heard: Heard | None = None
-) -> Replay:
+    store: Store,
+    run_id: int,
+    *,
+    build_rule_analyst: Callable[[str, Settings], Analyst],
+    find_recorded_analyst: RecordedAnalystLookup | None = None,
+) -> ReplayResult:
     """Quality gates, menu, the rules' picks, the model's answer, checks and order, each recomputed and compared."""
     run = store.run(run_id)
     if not store.has_snapshot(run_id):
-        raise Usage(f"R{run_id} ended before it had a snapshot ({run.cause}); there is nothing to replay")
+        raise BadUsage(f"R{run_id} ended before it had a snapshot ({run.cause}); there is nothing to replay")
     snapshot = store.snapshot(run_id)
     settings = restored(store.deciding(run_id))
     checked: list[str] = []
     differences: list[str] = []
-    for name, then, now in _comparisons(store, run_id, snapshot, settings, analyst_of, heard):
+    for name, recorded, recomputed in _compare_steps(
+        store, run_id, snapshot, settings, build_rule_analyst, find_recorded_analyst
+    ):
         checked.append(name)
-        differences += [f"{name}: {difference}" for difference in differing(plain(then), plain(now))]
-    return Replay(run_id=run_id, checked=tuple(checked), differences=tuple(differences))
+        differences += [f"{name}: {difference}" for difference in diff_values(encode(recorded), encode(recomputed))]
+    return ReplayResult(run_id=run_id, checked=tuple(checked), differences=tuple(differences))
 
 
-def _comparisons(
+def _compare_steps(
     store: Store,
     run_id: int,
     snapshot: MarketSnapshot,
     settings: Settings,
-    analyst_of: Callable[[str, Settings], Analyst],
-    heard: Heard | None,
+    build_rule_analyst: Callable[[str, Settings], Analyst],
+    find_recorded_analyst: RecordedAnalystLookup | None,
 ) -> Iterator[tuple[str, Any, Any]]:
-    seen, quality = judge(snapshot, settings)
+    market, quality = inspect_snapshot(snapshot, settings)
     yield "gates", store.quality(run_id), quality
     menu = store.menu(run_id)
-    if menu is None or seen is None:
+    if menu is None or market is None:
         return
-    yield "menu", menu, as_recorded(menu_of(seen, settings, seed=menu.seed), menu)
-    then = store.briefing(run_id)
-    briefing = briefing_of(snapshot, seen, quality)
-    if then is not None:
+    yield "menu", menu, drop_account_refusals(build_menu(market, settings, seed=menu.seed), menu)
+    recorded_briefing = store.briefing(run_id)
+    briefing = build_briefing(snapshot, market, quality)
+    if recorded_briefing is not None:
         # What was held then is on record only here.
-        briefing = replace(briefing, held=then.held, open_risk=then.open_risk, net_liquidation=then.net_liquidation)
-        yield "briefing", then, briefing
+        briefing = replace(
+            briefing,
+            held=recorded_briefing.held,
+            open_risk=recorded_briefing.open_risk,
+            net_liquidation=recorded_briefing.net_liquidation,
+        )
+        yield "briefing", recorded_briefing, briefing
     answers = store.answers(run_id)
     for role, answer in answers:
-        if answer.analyst in RULES:
-            again = analyst_of(answer.analyst, settings).choose(snapshot, menu, briefing)
-            yield f"{role} of the rule {answer.analyst}", answer, again
-        elif heard is not None and role in ("chosen", "shadow"):
-            asked = heard(role, answer, settings, menu.seed)
-            if asked is not None:
-                model, differences = asked
+        if answer.analyst in RULE_ANALYSTS:
+            recomputed = build_rule_analyst(answer.analyst, settings).choose(snapshot, menu, briefing)
+            yield f"{role} of the rule {answer.analyst}", answer, recomputed
+        elif find_recorded_analyst is not None and role in ("chosen", "shadow"):
+            recorded_analyst = find_recorded_analyst(role, answer, settings, menu.seed)
+            if recorded_analyst is not None:
+                model, differences = recorded_analyst
                 yield f"{role} answer to {answer.prompt}", answer, model.choose(snapshot, menu, briefing)
                 yield f"{role} requests of {answer.prompt}", [], differences
     ruling, proposal = store.ruling(run_id), store.proposal_of_run(run_id)
-    chosen = _decided_by(answers)
+    chosen = _deciding_answer(answers)
     if ruling is None or chosen is None:
         return
-    yield from _judged(store, run_id, snapshot, settings, menu, chosen, ruling, proposal)
+    yield from _compare_decision(store, run_id, snapshot, settings, menu, chosen, ruling, proposal)
 
 
-def as_recorded(again: Menu, then: Menu) -> Menu:
+def drop_account_refusals(recomputed: Menu, recorded: Menu) -> Menu:
     """The recomputed menu, less what the account of that day refused, which is on record in the menu only.
 
     Runs before 0.4 kept no probability of expiring worthless, so there is none to compare.
     """
-    ids = {candidate.id for candidate in then.candidates}
-    of_account = [spread for spread in then.dropped if spread.rule in OF_A_CANDIDATE]
-    gone = {(spread.short_strike, spread.long_strike): spread for spread in of_account}
+    ids = {candidate.id for candidate in recorded.candidates}
+    account_drops = [spread for spread in recorded.dropped if spread.rule in CANDIDATE_RULES]
+    drops_by_strikes = {(spread.short_strike, spread.long_strike): spread for spread in account_drops}
     refused = {
-        candidate.id: Finding(rule=lost.rule, message="", figure=lost.figure, limit=lost.limit)
-        for candidate in again.candidates
+        candidate.id: Finding(rule=dropped.rule, message="", figure=dropped.figure, limit=dropped.limit)
+        for candidate in recomputed.candidates
         if candidate.id not in ids
-        if (lost := gone.get((candidate.spread.short.strike, candidate.spread.long.strike))) is not None
+        if (dropped := drops_by_strikes.get((candidate.spread.short.strike, candidate.spread.long.strike))) is not None
     }
-    again = without(again, refused)
-    if any(candidate.worthless_market is not None for candidate in then.candidates):
-        return again
-    return replace(again, candidates=tuple(replace(each, worthless_market=None) for each in again.candidates))
+    recomputed = exclude_candidates(recomputed, refused)
+    if any(candidate.worthless_market is not None for candidate in recorded.candidates):
+        return recomputed
+    return replace(recomputed, candidates=tuple(replace(each, worthless_market=None) for each in recomputed.candidates))
 
 
-def _decided_by(answers: Sequence[tuple[str, Recommendation]]) -> Recommendation | None:
+def _deciding_answer(answers: Sequence[tuple[str, Recommendation]]) -> Recommendation | None:
     """The answer that the run went by: the analyst's, or the fixed rule's where it stood in for a failed one."""
     chosen = next((answer for role, answer in answers if role == "chosen"), None)
     if chosen is None or chosen.decision is not Decision.FAILED:
@@ -125,14 +136,14 @@ def _decided_by(answers: Sequence[tuple[str, Recommendation]]) -> Recommendation
     return next((answer for role, answer in answers if role == "shadow" and answer.analyst == "rules"), None)
 
 
-def _judged(  # noqa: PLR0913, PLR0917 - what a decision consists of
+def _compare_decision(  # noqa: PLR0913, PLR0917 - what a decision consists of
     store: Store,
     run_id: int,
     snapshot: MarketSnapshot,
     settings: Settings,
     menu: Menu,
     chosen: Recommendation,
-    ruling: Ruling,
+    ruling: RiskDecision,
     proposal: Proposal | None,
 ) -> Iterator[tuple[str, Any, Any]]:
     candidate = menu.find(chosen.candidate_id)
@@ -140,35 +151,39 @@ def _judged(  # noqa: PLR0913, PLR0917 - what a decision consists of
         return
     if chosen.vetoes:
         return
-    again = rule_on(candidate, snapshot, ruling.account, ruling.exposure, settings=settings, now=ruling.at)
-    moved = tuple(finding for finding in ruling.findings if finding.rule in pricing.RULES)
-    yield "checks", ruling.findings, (*moved, *again.findings)
-    yield "size", ruling.sizing, again.sizing
+    recomputed = assess_risk(candidate, snapshot, ruling.account, ruling.exposure, settings=settings, now=ruling.at)
+    price_findings = tuple(finding for finding in ruling.findings if finding.rule in pricing.PRICE_RULES)
+    yield "checks", ruling.findings, (*price_findings, *recomputed.findings)
+    yield "size", ruling.sizing, recomputed.sizing
     if proposal is None or proposal.chosen_by != chosen.analyst:
         return
     first = store.first_proposal_of_run(run_id)
-    made, body = proposal_of(candidate, again, chosen, snapshot, settings, run=store.run(run_id))
-    yield "proposal", first.hash, made.hash
+    rebuilt, body = build_proposal(candidate, recomputed, chosen, snapshot, settings, run=store.run(run_id))
+    yield "proposal", first.hash, rebuilt.hash
     yield "order", store.first_body_of_run(run_id), body
 
 
-def differing(then: Any, now: Any, path: str = "") -> Iterator[str]:
+def diff_values(recorded: Any, recomputed: Any, path: str = "") -> Iterator[str]:
     """Every place where two plain values differ, as `path: was, is now`."""
-    if isinstance(then, dict) and isinstance(now, dict):
-        for key in sorted(then.keys() | now.keys()):
-            yield from differing(then.get(key), now.get(key), f"{path}.{key}" if path else str(key))
-    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
-        for place, (was, will) in enumerate(zip(then, now, strict=True)):
-            yield from differing(was, will, f"{path}[{place}]")
-    elif then != now and not _is_rounding(then, now):
-        yield f"{path or 'value'} was {_short(then)}, is now {_short(now)}"
+    if isinstance(recorded, dict) and isinstance(recomputed, dict):
+        for key in sorted(recorded.keys() | recomputed.keys()):
+            yield from diff_values(recorded.get(key), recomputed.get(key), f"{path}.{key}" if path else str(key))
+    elif isinstance(recorded, list) and isinstance(recomputed, list) and len(recorded) == len(recomputed):
+        for place, (old, new) in enumerate(zip(recorded, recomputed, strict=True)):
+            yield from diff_values(old, new, f"{path}[{place}]")
+    elif recorded != recomputed and not _is_rounding(recorded, recomputed):
+        yield f"{path or 'value'} was {_shorten(recorded)}, is now {_shorten(recomputed)}"
 
 
-def _is_rounding(then: Any, now: Any) -> bool:
+def _is_rounding(recorded: Any, recomputed: Any) -> bool:
     """Sums of floats differ in the last digits from one processor's arithmetic to another's; money is never a float."""
-    return isinstance(then, float) and isinstance(now, float) and isclose(then, now, rel_tol=ROUNDING, abs_tol=ROUNDING)
+    return (
+        isinstance(recorded, float)
+        and isinstance(recomputed, float)
+        and isclose(recorded, recomputed, rel_tol=ROUNDING_TOLERANCE, abs_tol=ROUNDING_TOLERANCE)
+    )
 
 
-def _short(value: Any) -> str:
+def _shorten(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from spy32.domain.deciding import Proposal
-from spy32.domain.running import STEPS, Outcome, Run, Step, StepState
-from spy32.domain.trading import Menu
-from spy32.errors import STOPS, Spy32Error
+from spy32.domain.proposals import Proposal
+from spy32.domain.runs import STEPS, Outcome, Run, Step, StepState
+from spy32.domain.spreads import Menu
+from spy32.errors import TERMINATIONS, Spy32Error
 from spy32.pipeline.authenticate import authenticate
 from spy32.pipeline.collect import collect
-from spy32.pipeline.consult import ask_beside, consult
-from spy32.pipeline.kit import Done, Ended, Kit, Seen
+from spy32.pipeline.consult import ask_shadow_models, consult
+from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.pipeline.notify import notify
 from spy32.pipeline.prepare import prepare
 from spy32.pipeline.screen import screen
@@ -21,101 +21,109 @@ from spy32.pipeline.vet import vet
 T = TypeVar("T")
 
 
-class _Over(Exception):
+class _EndOfRun(Exception):
     """Carries an `Ended` out of the recipe; never leaves this module."""
 
-    def __init__(self, ended: Ended) -> None:
-        super().__init__(ended.cause)
-        self.ended = ended
+    def __init__(self, run_end: RunEnd) -> None:
+        super().__init__(run_end.cause)
+        self.run_end = run_end
 
 
 @dataclass(slots=True)
-class Recorder:
+class StepRunner:
     """Runs one step after the other and commits how each ended."""
 
-    kit: Kit
-    done: int = 0
-    question: tuple[Seen, Menu] | None = None
+    run_context: RunContext
+    steps_done: int = 0
+    question: tuple[CheckedMarket, Menu] | None = None
     """What the analysts were shown, once there is a menu."""
 
-    def do(self, name: str, act: Callable[[], Done[T] | Ended]) -> T:
+    def run_step(self, name: str, step: Callable[[], StepResult[T] | RunEnd]) -> T:
         """The value of a step; a step that ends the run, or fails, is committed first and leaves as an exception."""
-        self.kit.store.start_step(self.kit.run_id, name, self.kit.clock())
-        begun = time.perf_counter()
+        self.run_context.store.start_step(self.run_context.run_id, name, self.run_context.clock())
+        started = time.perf_counter()
         try:
-            result = act()
+            result = step()
         except Spy32Error as error:
-            self._commit(name, StepState.FAILED, begun, error.message)
+            self._commit(name, StepState.FAILED, started, error.message)
             raise
-        if isinstance(result, Ended):
+        if isinstance(result, RunEnd):
             state = StepState.FAILED if result.outcome is Outcome.FAILED else StepState.REFUSED
-            self._commit(name, state, begun, "; ".join(result.reasons))
-            raise _Over(result)
-        self._commit(name, result.state, begun, result.detail)
+            self._commit(name, state, started, "; ".join(result.reasons))
+            raise _EndOfRun(result)
+        self._commit(name, result.state, started, result.detail)
         return result.value
 
     def skip_to(self, name: str) -> None:
         """Commit the steps that are left before `name` as skipped."""
-        for left in STEPS[self.done : STEPS.index(name)]:
-            self._commit(left, StepState.SKIPPED, time.perf_counter(), "")
+        for skipped in STEPS[self.steps_done : STEPS.index(name)]:
+            self._commit(skipped, StepState.SKIPPED, time.perf_counter(), "")
 
-    def _commit(self, name: str, state: StepState, begun: float, detail: str) -> None:
-        ms = round((time.perf_counter() - begun) * 1000)
-        self.kit.store.end_step(self.kit.run_id, Step(name=name, state=state, ms=ms, detail=detail), self.kit.clock())
-        self.done = STEPS.index(name) + 1
+    def _commit(self, name: str, state: StepState, started: float, detail: str) -> None:
+        ms = round((time.perf_counter() - started) * 1000)
+        self.run_context.store.end_step(
+            self.run_context.run_id, Step(name=name, state=state, ms=ms, detail=detail), self.run_context.clock()
+        )
+        self.steps_done = STEPS.index(name) + 1
         if state is not StepState.SKIPPED:
-            self.kit.tell(f"{name:<12} {state:<8} {ms:>5} ms  {detail}")
+            self.run_context.report(f"{name:<12} {state:<8} {ms:>5} ms  {detail}")
 
 
-def run(kit: Kit) -> Run:
+def run(context: RunContext) -> Run:
     """The finished run. Whatever happens on the way, its row says so; only a defect leaves as an exception."""
-    steps = Recorder(kit)
+    runner = StepRunner(context)
     try:
-        ending, code = _weekly(steps)
-        steps.skip_to("notify")
-        steps.do("notify", lambda: notify(kit, ending))
-    except STOPS:
-        _finish(kit, Ended(outcome=Outcome.INTERRUPTED, cause="stopped", reasons=("stopped by a signal",)), 130)
+        ending, code = _run_steps(runner)
+        runner.skip_to("notify")
+        runner.run_step("notify", lambda: notify(context, ending))
+    except TERMINATIONS:
+        _finish_run(
+            context, RunEnd(outcome=Outcome.INTERRUPTED, cause="stopped", reasons=("stopped by a signal",)), 130
+        )
         raise
-    finished = _finish(kit, ending, code)
-    if steps.question is not None:
+    finished = _finish_run(context, ending, code)
+    if runner.question is not None:
         # The run is over by now: a stop here leaves it as it ended.
-        ask_beside(kit, *steps.question)
+        ask_shadow_models(context, *runner.question)
     return finished
 
 
-def _weekly(steps: Recorder) -> tuple[Proposal | Ended, int]:
+def _run_steps(runner: StepRunner) -> tuple[Proposal | RunEnd, int]:
     """What the recipe came to, and the exit code."""
     try:
-        return _recipe(steps), 0
-    except _Over as over:
+        return _weekly_steps(runner), 0
+    except _EndOfRun as end:
         # No trade is a good ending; an analyst without a usable answer is not.
-        return over.ended, over.ended.code
+        return end.run_end, end.run_end.code
     except Spy32Error as error:
-        cause = "data" if steps.done > 1 else "account"
-        return Ended(outcome=Outcome.FAILED, cause=cause, reasons=(error.message,)), error.code
+        cause = "data" if runner.steps_done > 1 else "account"
+        return RunEnd(outcome=Outcome.FAILED, cause=cause, reasons=(error.message,)), error.code
 
 
-def _recipe(steps: Recorder) -> Proposal:
-    kit = steps.kit
-    trader = steps.do("authenticate", lambda: authenticate(kit))
-    seen = steps.do("collect", lambda: collect(kit, trader.account))
-    menu = steps.do("screen", lambda: screen(kit, seen, None if trader.troubles else trader.account))
-    steps.question = (seen, menu)
-    chosen = steps.do("consult", lambda: consult(kit, seen, menu, None if trader.troubles else trader.account))
-    ruling = steps.do("vet", lambda: vet(kit, seen, menu, chosen, trader))
+def _weekly_steps(runner: StepRunner) -> Proposal:
+    context = runner.run_context
+    account_status = runner.run_step("authenticate", lambda: authenticate(context))
+    market = runner.run_step("collect", lambda: collect(context, account_status.account))
+    menu = runner.run_step(
+        "screen", lambda: screen(context, market, None if account_status.errors else account_status.account)
+    )
+    runner.question = (market, menu)
+    chosen = runner.run_step(
+        "consult", lambda: consult(context, market, menu, None if account_status.errors else account_status.account)
+    )
+    ruling = runner.run_step("vet", lambda: vet(context, market, menu, chosen, account_status))
     candidate = menu.find(chosen.candidate_id)
     assert candidate is not None
-    return steps.do("prepare", lambda: prepare(kit, seen, candidate, ruling, chosen))
+    return runner.run_step("prepare", lambda: prepare(context, market, candidate, ruling, chosen))
 
 
-def _finish(kit: Kit, ending: Proposal | Ended, code: int) -> Run:
-    ended = ending if isinstance(ending, Ended) else None
-    return kit.store.finish_run(
-        kit.run_id,
-        outcome=ended.outcome if ended is not None else Outcome.PROPOSED,
-        cause=ended.cause if ended is not None else None,
-        reasons=ended.reasons if ended is not None else (),
+def _finish_run(context: RunContext, ending: Proposal | RunEnd, code: int) -> Run:
+    run_end = ending if isinstance(ending, RunEnd) else None
+    return context.store.finish_run(
+        context.run_id,
+        outcome=run_end.outcome if run_end is not None else Outcome.PROPOSED,
+        cause=run_end.cause if run_end is not None else None,
+        reasons=run_end.reasons if run_end is not None else (),
         exit_code=code,
-        at=kit.clock(),
+        at=context.clock(),
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from spy32.domain.market import Tried
+from spy32.domain.market import SourceAttempt
 from spy32.errors import Spy32Error, Unavailable
 from spy32.ports import Market
 
@@ -31,21 +31,21 @@ class Sources:
     rate: tuple[Market, ...] = ()
     broker: tuple[Market, ...] = ()
     """Of what only a broker computes, and of earnings."""
-    absent: tuple[Tried, ...] = ()
+    unavailable: tuple[SourceAttempt, ...] = ()
     """Sources that are set but cannot be asked at all, and why."""
 
     @classmethod
-    def alone(cls, market: Market) -> "Sources":
+    def single_source(cls, market: Market) -> "Sources":
         """One source of everything: a recorded market."""
-        only = (market,)
-        return cls(chain=only, history=only, vix=only, dividends=only, rate=only, broker=only)
+        sources = (market,)
+        return cls(chain=sources, history=sources, vix=sources, dividends=sources, rate=sources, broker=sources)
 
     @property
     def is_recorded(self) -> bool:
         return self.chain[0].is_recorded
 
     @property
-    def are_the_first(self) -> bool:
+    def uses_first_source(self) -> bool:
         """The chain is asked of whom the settings name first, so a run by hand is the run of its slot."""
         return bool(self.checks) and self.chain[0] is self.checks[0]
 
@@ -58,7 +58,7 @@ class Inquiry(Generic[T]):
     sources: Sequence[Market]
     ask: Callable[[Market], T | None]
     """The datum, or None when the source does not serve it."""
-    wanted: int = 1
+    answers_needed: int = 1
     answers: dict[int, T] = field(default_factory=dict)
     """By the place of the source in the order."""
     errors: list[Spy32Error] = field(default_factory=list)
@@ -73,41 +73,41 @@ class Inquiry(Generic[T]):
         return self.answers[min(self.answers)] if self.answers else None
 
 
-class Round:
+class InquiryRound:
     """Inquiries that run side by side. Each is a few requests; what is late is left behind and said to be late."""
 
-    def __init__(self, seconds: float, tell: Callable[[str], None]) -> None:
+    def __init__(self, seconds: float, report: Callable[[str], None]) -> None:
         self._seconds = seconds
-        self._until = time.monotonic() + seconds
-        self._tell = tell
+        self._deadline = time.monotonic() + seconds
+        self._report = report
         self._lock = threading.Lock()
-        self.tried: list[Tried] = []
+        self.attempts: list[SourceAttempt] = []
 
     def run(self, inquiries: Sequence[Inquiry[Any]]) -> None:
         """Until all have ended or the time is over. A recorded source is asked in turn: it answers at once."""
         workers = []
         for inquiry in inquiries:
             if all(source.is_recorded for source in inquiry.sources):
-                self._work(inquiry)
+                self._ask_sources(inquiry)
                 continue
-            for _ in range(inquiry.wanted):
-                worker = threading.Thread(target=self._work, args=(inquiry,), daemon=True, name=inquiry.datum)
+            for _ in range(inquiry.answers_needed):
+                worker = threading.Thread(target=self._ask_sources, args=(inquiry,), daemon=True, name=inquiry.datum)
                 worker.start()
                 workers.append(worker)
         for worker in workers:
-            worker.join(max(0.0, self._until - time.monotonic()))
+            worker.join(max(0.0, self._deadline - time.monotonic()))
         for inquiry in inquiries:
-            self._close(inquiry)
+            self._close_inquiry(inquiry)
 
-    def _work(self, inquiry: Inquiry[Any]) -> None:
+    def _ask_sources(self, inquiry: Inquiry[Any]) -> None:
         """One source after the other until one of them serves this worker."""
-        while (place := self._taken(inquiry)) is not None:
-            source, begun = inquiry.sources[place], time.monotonic()
-            found, error = None, None
+        while (place := self._next_source(inquiry)) is not None:
+            source, started = inquiry.sources[place], time.monotonic()
+            answer, error = None, None
             try:
-                found = inquiry.ask(source)
-            except Spy32Error as trouble:
-                error = trouble
+                answer = inquiry.ask(source)
+            except Spy32Error as failure:
+                error = failure
             except Exception as bug:  # noqa: BLE001 - a defect is raised again in the thread that waits
                 inquiry.bug = bug
                 return
@@ -116,37 +116,39 @@ class Round:
                     return
                 if error is not None:
                     inquiry.errors.append(error)
-                    self._note(inquiry, source, begun, ok=False, detail=error.message)
-                elif found is not None:
-                    inquiry.answers[place] = found
-                    self._note(inquiry, source, begun, ok=True, detail="")
+                    self._record_attempt(inquiry, source, started, ok=False, detail=error.message)
+                elif answer is not None:
+                    inquiry.answers[place] = answer
+                    self._record_attempt(inquiry, source, started, ok=True, detail="")
                     return
 
-    def _taken(self, inquiry: Inquiry[Any]) -> int | None:
+    def _next_source(self, inquiry: Inquiry[Any]) -> int | None:
         """The place of the next source to ask, if there is one and time for it."""
         with self._lock:
             place = inquiry._next
             if place >= len(inquiry.sources):
                 return None
-            if time.monotonic() >= self._until and not inquiry.sources[place].is_recorded:
+            if time.monotonic() >= self._deadline and not inquiry.sources[place].is_recorded:
                 return None
             inquiry._next += 1
             inquiry.asked[place] = time.monotonic()
             return place
 
-    def _close(self, inquiry: Inquiry[Any]) -> None:
+    def _close_inquiry(self, inquiry: Inquiry[Any]) -> None:
         """What has not answered by now never will."""
         if inquiry.bug is not None:
             raise inquiry.bug
         with self._lock:
-            for place, begun in sorted(inquiry.asked.items()):
-                late = f"no answer within the {self._seconds:.0f} s for collecting"
-                inquiry.errors.append(Unavailable(f"{inquiry.sources[place].name}: {late}"))
-                self._note(inquiry, inquiry.sources[place], begun, ok=False, detail=late)
+            for place, started in sorted(inquiry.asked.items()):
+                detail = f"no answer within the {self._seconds:.0f} s for collecting"
+                inquiry.errors.append(Unavailable(f"{inquiry.sources[place].name}: {detail}"))
+                self._record_attempt(inquiry, inquiry.sources[place], started, ok=False, detail=detail)
             inquiry.asked.clear()
 
-    def _note(self, inquiry: Inquiry[Any], source: Market, begun: float, *, ok: bool, detail: str) -> None:
-        ms = round((time.monotonic() - begun) * 1000)
-        self.tried.append(Tried(datum=inquiry.datum, source=source.name, ok=ok, detail=detail, ms=ms))
+    def _record_attempt(self, inquiry: Inquiry[Any], source: Market, started: float, *, ok: bool, detail: str) -> None:
+        ms = round((time.monotonic() - started) * 1000)
+        self.attempts.append(SourceAttempt(datum=inquiry.datum, source=source.name, ok=ok, detail=detail, ms=ms))
         if not source.is_recorded:
-            self._tell(f"  {inquiry.datum:<10} {source.name:<11} {'ok' if ok else 'no'} {ms:>6} ms  {detail}".rstrip())
+            self._report(
+                f"  {inquiry.datum:<10} {source.name:<11} {'ok' if ok else 'no'} {ms:>6} ms  {detail}".rstrip()
+            )

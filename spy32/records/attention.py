@@ -3,31 +3,31 @@
 import sqlite3
 from datetime import datetime
 
-from spy32.domain.running import Attention
-from spy32.records.base import Base, Change
-from spy32.records.values import reads_row, when
+from spy32.domain.runs import AttentionItem
+from spy32.records.base import Database, WriteTransaction
+from spy32.records.encoding import parse_instant, row_decoder
 
 
-class AttentionItems(Base):
+class AttentionList(Database):
     """Items that stay in `status`, and end its check with 20, until a person acknowledges them."""
 
     def raise_attention(self, subject: str, kind: str, message: str, at: datetime) -> None:
         """Record an item; the same subject and kind is not recorded twice while the first one is open."""
-        with self.changing(at, "attention raised", subject) as change:
+        with self.write_transaction(at, "attention raised", subject) as change:
             add_attention(self, change, subject, kind, message)
 
     def was_raised(self, subject: str, kind: str) -> bool:
         """True when such an item was ever recorded, acknowledged or not."""
         return self.row("select 1 from attention where subject = ? and kind = ?", subject, kind) is not None
 
-    def open_attention(self) -> tuple[Attention, ...]:
+    def open_attention_items(self) -> tuple[AttentionItem, ...]:
         """Items that nobody has acknowledged yet, oldest first."""
-        found = self.rows("select * from attention where acknowledged_at is null order by id")
-        return tuple(_item(row) for row in found)
+        rows = self.rows("select * from attention where acknowledged_at is null order by id")
+        return tuple(_attention_item(row) for row in rows)
 
     def acknowledge(self, subject: str, by: str, at: datetime) -> int:
         """Close every open item of a subject; how many there were."""
-        with self.changing(at, "attention acknowledged", subject) as change:
+        with self.write_transaction(at, "attention acknowledged", subject) as change:
             rows = self.rows("select id from attention where subject = ? and acknowledged_at is null", subject)
             for row in rows:
                 change.update("attention", row["id"], acknowledged_at=change.at, acknowledged_by=by)
@@ -35,7 +35,7 @@ class AttentionItems(Base):
 
     def record_viewing(self, proposal_id: int, by: str, at: datetime) -> None:
         """A person has this proposal on the screen of `approve`. It leaves the proposal itself untouched."""
-        with self.changing(at, "viewed", f"P{proposal_id}") as change:
+        with self.write_transaction(at, "viewed", f"P{proposal_id}") as change:
             change.insert("viewing", proposal_id=proposal_id, at=change.at, viewed_by=by)
 
     def was_viewed(self, proposal_id: int) -> bool:
@@ -43,15 +43,17 @@ class AttentionItems(Base):
         return self.row("select 1 from viewing where proposal_id = ?", proposal_id) is not None
 
 
-@reads_row("attention item")
-def _item(row: sqlite3.Row) -> Attention:
-    return Attention(id=row["id"], at=when(row["at"]), subject=row["subject"], kind=row["kind"], message=row["message"])
+@row_decoder("attention item")
+def _attention_item(row: sqlite3.Row) -> AttentionItem:
+    return AttentionItem(
+        id=row["id"], at=parse_instant(row["at"]), subject=row["subject"], kind=row["kind"], message=row["message"]
+    )
 
 
-def add_attention(store: Base, change: Change, subject: str, kind: str, message: str) -> None:
+def add_attention(store: Database, change: WriteTransaction, subject: str, kind: str, message: str) -> None:
     """The same inside a transaction that is open already, so that the cause and the item are kept or lost together."""
-    known = store.row(
+    open_item = store.row(
         "select 1 from attention where subject = ? and kind = ? and acknowledged_at is null", subject, kind
     )
-    if known is None:
+    if open_item is None:
         change.insert("attention", at=change.at, subject=subject, kind=kind, message=message)

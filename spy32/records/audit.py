@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from spy32.domain.running import Event
-from spy32.records.base import Base
-from spy32.records.known import EVENT
-from spy32.records.trouble import damage, translated
-from spy32.records.values import GENESIS, event_hash, reads_row, row_digest, when
-from spy32.schema import RECORDED
+from spy32.domain.runs import AuditEvent
+from spy32.records.base import Database
+from spy32.records.encoding import GENESIS, event_hash, parse_instant, row_decoder, row_digest
+from spy32.records.errors import damage_error, store_errors
+from spy32.records.row_digests import EVENT_QUERY
+from spy32.schema import AUDITED_TABLES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,21 +25,21 @@ class AuditReport:
 
 
 @dataclass(slots=True)
-class _Spoken:
+class _LastDigest:
     """What the history says of a row so far: its digest, and the event that said it."""
 
     digest: str
     event_id: int
 
 
-ACTED_ON = (
+ORDER_BASIS_TABLES = (
     "stamp", "run", "answer", "proposal", "approval", "broker_order", "fill", "trade", "adoption", "attention",
 )  # fmt: skip
 """What decides whether an order may be sent, and which: the account, the choice, the yes to it, and what counts against
 the limits."""
 
 
-class Audit(Base):
+class Audit(Database):
     """Reading the history, and holding the rows against it."""
 
     def verify(self, *, head: str | None = None) -> AuditReport:
@@ -47,52 +47,54 @@ class Audit(Base):
 
         A tail that was cut off leaves a whole chain behind: only a `head` noted elsewhere shows it.
         """
-        return self._verified(head, RECORDED)
+        return self._audit(head, AUDITED_TABLES)
 
-    def check_acted_on(self) -> None:
+    def verify_order_basis(self) -> None:
         """`StoreTrouble` unless the history is whole, and every row that an order rests on is as it last saw it."""
-        broken = self._verified(None, ACTED_ON).broken
+        broken = self._audit(None, ORDER_BASIS_TABLES).broken
         if broken is not None:
-            raise damage(self.path, f"{broken}; nothing was sent")
+            raise damage_error(self.path, f"{broken}; nothing was sent")
 
-    def _verified(self, head: str | None, tables: Sequence[str]) -> AuditReport:
-        with self.consistent(), _any_text(self.db):
-            known: dict[str, _Spoken] = {}
-            report = self._chain(known)
+    def _audit(self, head: str | None, tables: Sequence[str]) -> AuditReport:
+        with self.read_transaction(), _lenient_text(self.db):
+            last_digests: dict[str, _LastDigest] = {}
+            report = self._follow_chain(last_digests)
             broken: str | None
-            if report.broken is None and head is not None and not self._has(head):
+            if report.broken is None and head is not None and not self._has_event(head):
                 broken = f"the history does not hold {head}: its end was cut off, or it was written anew"
                 report = AuditReport(head=report.head, events=report.events, broken=broken)
             if report.broken is None:
-                broken = self._misled(known) or self._first_changed(known, tables)
+                broken = self._first_stale_entry(last_digests) or self._first_changed_row(last_digests, tables)
                 report = AuditReport(head=report.head, events=report.events, broken=broken)
         return report
 
     def first_recent_fault(self, events: int) -> str | None:
         """The first thing that is wrong with so many of the newest events and the rows that they speak of."""
-        with self.consistent(), _any_text(self.db):
-            known: dict[str, _Spoken] = {}
-            return self._chain(known, newest=events).broken or self._first_changed_of(known)
+        with self.read_transaction(), _lenient_text(self.db):
+            last_digests: dict[str, _LastDigest] = {}
+            return self._follow_chain(last_digests, newest=events).broken or self._first_changed_known_row(last_digests)
 
-    def events(self) -> Iterator[Event]:
+    def events(self) -> Iterator[AuditEvent]:
         """Every event, oldest first."""
-        with translated(self.path):
-            for row in self.db.execute(f"{EVENT} order by id"):
-                yield _event(row)
+        with store_errors(self.path):
+            for row in self.db.execute(f"{EVENT_QUERY} order by id"):
+                yield _audit_event(row)
 
     def head(self) -> str:
         """The hash of the newest event."""
         row = self.row("select hash from event order by id desc limit 1")
         return row["hash"] if row is not None else GENESIS
 
-    def _has(self, head: str) -> bool:
+    def _has_event(self, head: str) -> bool:
         return head == GENESIS or self.row("select 1 from event where hash = ?", head) is not None
 
-    def _chain(self, known: dict[str, _Spoken], *, newest: int | None = None) -> AuditReport:
+    def _follow_chain(self, last_digests: dict[str, _LastDigest], *, newest: int | None = None) -> AuditReport:
         """Follow the chain, or its newest events, and gather the newest digest of each row into `known`."""
         previous, count = GENESIS, 0
         first = self.row("select max(id) - ? from event", newest) if newest is not None else None
-        for row in self.db.execute(f"{EVENT} where id > ? order by id", (first[0] or 0 if first is not None else 0,)):
+        for row in self.db.execute(
+            f"{EVENT_QUERY} where id > ? order by id", (first[0] or 0 if first is not None else 0,)
+        ):
             fields = dict(row)
             link = fields.pop("hash")
             if count == 0 and newest is not None and fields["id"] > 1:
@@ -101,45 +103,45 @@ class Audit(Base):
                 return AuditReport(
                     head=previous, events=count, broken=f"event {fields['id']} was changed or is out of place"
                 )
-            covered = _learn(known, fields, is_whole=newest is None)
-            if covered is not None:
-                return AuditReport(head=previous, events=count, broken=covered)
+            fault = _record_digests(last_digests, fields, is_whole=newest is None)
+            if fault is not None:
+                return AuditReport(head=previous, events=count, broken=fault)
             previous, count = link, count + 1
         return AuditReport(head=previous, events=count, broken=None if count else "there is no history")
 
-    def _misled(self, known: dict[str, _Spoken]) -> str | None:
+    def _first_stale_entry(self, last_digests: dict[str, _LastDigest]) -> str | None:
         """A row whose entry in `last_event` does not name its newest event."""
-        found = {row["row"]: row["event_id"] for row in self.db.execute("select row, event_id from last_event")}
-        for key, spoken in known.items():
-            if found.pop(key, None) != spoken.event_id:
+        pointers = {row["row"]: row["event_id"] for row in self.db.execute("select row, event_id from last_event")}
+        for key, last in last_digests.items():
+            if pointers.pop(key, None) != last.event_id:
                 return f"the entry of {key} in last_event was changed by hand"
-        return f"the entry of {min(found)} in last_event was put in by hand" if found else None
+        return f"the entry of {min(pointers)} in last_event was put in by hand" if pointers else None
 
-    def _first_changed(self, known: dict[str, _Spoken], tables: Sequence[str]) -> str | None:
+    def _first_changed_row(self, last_digests: dict[str, _LastDigest], tables: Sequence[str]) -> str | None:
         for table in tables:
             for row in self.db.execute(f"select * from {table} order by id"):
-                then = known.pop(f"{table}:{row['id']}", None)
-                if then is None:
+                last = last_digests.pop(f"{table}:{row['id']}", None)
+                if last is None:
                     return f"row {row['id']} of {table} was put in by hand"
-                if then.digest != row_digest(dict(row)):
+                if last.digest != row_digest(dict(row)):
                     return f"row {row['id']} of {table} was changed by hand"
-        return _deleted({key: spoken for key, spoken in known.items() if _place(key)[0] in tables})
+        return _first_deleted({key: each for key, each in last_digests.items() if _split_key(key)[0] in tables})
 
-    def _first_changed_of(self, known: dict[str, _Spoken]) -> str | None:
-        for key in sorted(known, key=_place):
-            table, number = _place(key)
+    def _first_changed_known_row(self, last_digests: dict[str, _LastDigest]) -> str | None:
+        for key in sorted(last_digests, key=_split_key):
+            table, number = _split_key(key)
             row = self.db.execute(f"select * from {table} where id = ?", (number,)).fetchone()
             if row is None:
-                return _deleted({key: known[key]})
-            if known[key].digest != row_digest(dict(row)):
+                return _first_deleted({key: last_digests[key]})
+            if last_digests[key].digest != row_digest(dict(row)):
                 return f"row {number} of {table} was changed by hand"
             entry = self.db.execute("select event_id from last_event where row = ?", (key,)).fetchone()
-            if entry is None or entry["event_id"] != known[key].event_id:
+            if entry is None or entry["event_id"] != last_digests[key].event_id:
                 return f"the entry of {key} in last_event was changed by hand"
         return None
 
 
-def _learn(known: dict[str, _Spoken], fields: dict[str, Any], *, is_whole: bool) -> str | None:
+def _record_digests(last_digests: dict[str, _LastDigest], fields: dict[str, Any], *, is_whole: bool) -> str | None:
     """Take in what an event says of rows; what is wrong when it found one otherwise than it was left.
 
     Events of before layout 5 do not say how they found a row.
@@ -147,33 +149,33 @@ def _learn(known: dict[str, _Spoken], fields: dict[str, Any], *, is_whole: bool)
     data = json.loads(fields["data"])
     before = data.get("before")
     for key, digest in data["rows"].items():
-        then = known.get(key)
-        if before is not None and (then is not None or is_whole) and before.get(key) != (then and then.digest):
+        last = last_digests.get(key)
+        if before is not None and (last is not None or is_whole) and before.get(key) != (last and last.digest):
             return f"event {fields['id']} found {key} changed by hand, and covered it up"
-        known[key] = _Spoken(digest, fields["id"])
+        last_digests[key] = _LastDigest(digest, fields["id"])
     return None
 
 
-def _deleted(known: dict[str, _Spoken]) -> str | None:
-    if not known:
+def _first_deleted(last_digests: dict[str, _LastDigest]) -> str | None:
+    if not last_digests:
         return None
-    table, number = _place(min(known, key=_place))
+    table, number = _split_key(min(last_digests, key=_split_key))
     return f"row {number} of {table} was deleted by hand"
 
 
-def _place(key: str) -> tuple[str, int]:
+def _split_key(key: str) -> tuple[str, int]:
     table, _, number = key.partition(":")
     return table, int(number)
 
 
-@reads_row("event")
-def _event(row: sqlite3.Row) -> Event:
+@row_decoder("event")
+def _audit_event(row: sqlite3.Row) -> AuditEvent:
     fields = dict(row)
-    return Event(**{**fields, "at": when(fields["at"])})
+    return AuditEvent(**{**fields, "at": parse_instant(fields["at"])})
 
 
 @contextmanager
-def _any_text(db: sqlite3.Connection) -> Iterator[None]:
+def _lenient_text(db: sqlite3.Connection) -> Iterator[None]:
     """Read what is no UTF-8 as well, so that its row is named: its digest is another one than the history's."""
     db.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
     try:

@@ -7,15 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from spy32.domain.codec import canonical
-from spy32.domain.trading import Mode
+from spy32.domain.codec import canonical_json
+from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings
-from spy32.records.known import changed, check_row, current_digest, row_key
-from spy32.records.trouble import translated
-from spy32.records.values import GENESIS, event_hash, instant
+from spy32.records.encoding import GENESIS, event_hash, format_instant
+from spy32.records.errors import store_errors
+from spy32.records.row_digests import changed_row_error, check_row, current_digest, row_key
 
 
-class Change:
+class WriteTransaction:
     """One write transaction. Its event holds the digest of each touched row before and after it.
 
     A row that is not as the history left it is not written to: an edit by hand is never covered up.
@@ -26,7 +26,7 @@ class Change:
         self._path = path
         self._touched: dict[tuple[str, int], str | None] = {}
         """Each row with its digest before; None for a new one."""
-        self.at = instant(at)
+        self.at = format_instant(at)
         self.kind = kind
         self.subject = subject
         self.details: dict[str, Any] = {}
@@ -60,7 +60,7 @@ class Change:
             "at": self.at,
             "kind": self.kind,
             "subject": self.subject,
-            "data": canonical({**self.details, "before": before, "rows": after}),
+            "data": canonical_json({**self.details, "before": before, "rows": after}),
             "previous": previous,
         }
         self._db.execute(
@@ -75,11 +75,11 @@ class Change:
     def _digest(self, table: str, row_id: int) -> str:
         digest = current_digest(self._db, table, row_id)
         if digest is None:
-            raise changed(self._path, table, row_id)
+            raise changed_row_error(self._path, table, row_id)
         return digest
 
 
-class Base:
+class Database:
     """An open database and whose it is."""
 
     def __init__(self, db: sqlite3.Connection, path: Path, *, mode: Mode, account: str) -> None:
@@ -89,22 +89,22 @@ class Base:
         self.account = account
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        with translated(self.path):
+        with store_errors(self.path):
             return self.db.execute(sql, values).fetchall()
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
         """The first row, or None."""
-        with translated(self.path):
-            found: sqlite3.Row | None = self.db.execute(sql, values).fetchone()
-            return found
+        with store_errors(self.path):
+            first: sqlite3.Row | None = self.db.execute(sql, values).fetchone()
+            return first
 
     @contextmanager
-    def consistent(self) -> Iterator[None]:
+    def read_transaction(self) -> Iterator[None]:
         """Several reads of one state of the database; inside a transaction it is one already."""
         if self.db.in_transaction:
             yield
             return
-        with translated(self.path):
+        with store_errors(self.path):
             self.db.execute("begin")
             try:
                 yield
@@ -113,16 +113,16 @@ class Base:
                     self.db.execute("rollback")
 
     @contextmanager
-    def changing(self, at: datetime, kind: str, subject: str = "") -> Iterator[Change]:
+    def write_transaction(self, at: datetime, kind: str, subject: str = "") -> Iterator[WriteTransaction]:
         """A write transaction: committed with its event when the block ends well, undone otherwise.
 
         It begins IMMEDIATE: a transaction that reads first and then writes fails at once when another one wrote in
         between, whatever the time-out.
         """
-        with translated(self.path):
+        with store_errors(self.path):
             self.db.execute("begin immediate")
             try:
-                change = Change(self.db, self.path, at, kind, subject)
+                change = WriteTransaction(self.db, self.path, at, kind, subject)
                 yield change
                 change.seal()
                 self.db.execute("commit")
@@ -131,7 +131,7 @@ class Base:
                 if self.db.in_transaction:
                     self.db.execute("rollback")
 
-    def own_mode(self, mode: Mode) -> None:
+    def require_mode(self, mode: Mode) -> None:
         """`BadSettings` unless `mode` is the one that this database is stamped with."""
         if mode is not self.mode:
             raise BadSettings(f"{self.path} is of mode {self.mode}; nothing of mode {mode} may be written to it")

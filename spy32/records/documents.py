@@ -6,11 +6,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from spy32.domain.market import RawDocument
+from spy32.records.encoding import (
+    compress_bytes,
+    decompress_bytes,
+    format_instant,
+    parse_instant,
+    row_decoder,
+    storable_text,
+)
 from spy32.records.runs import Runs
-from spy32.records.values import instant, packed_bytes, reads_row, storable, unpacked_bytes, when
 
 if TYPE_CHECKING:
-    from spy32.domain.documents import DocumentLine
+    from spy32.domain.documents import DocumentSummary
 
 
 class Documents(Runs):
@@ -18,16 +25,16 @@ class Documents(Runs):
 
     def save_documents(self, run_id: int, documents: Sequence[RawDocument], at: datetime) -> None:
         """Keep what the sources sent; none is nothing to write."""
-        rows = [(one, packed_bytes(one.body)) for one in documents]
-        with self._on_run(run_id, at, "documents kept") as change:
-            for one, body in rows:
+        rows = [(document, compress_bytes(document.body)) for document in documents]
+        with self._run_transaction(run_id, at, "documents kept") as change:
+            for document, body in rows:
                 change.insert(
                     "document",
                     run_id=run_id,
-                    source=storable(one.source),
-                    name=storable(one.name),
-                    at=instant(one.at),
-                    size=len(one.body),
+                    source=storable_text(document.source),
+                    name=storable_text(document.name),
+                    at=format_instant(document.at),
+                    size=len(document.body),
                     body=body,
                 )
 
@@ -36,25 +43,25 @@ class Documents(Runs):
         self.run_row(run_id)
         return tuple(_document(row) for row in self.rows("select * from document where run_id = ? order by id", run_id))
 
-    def document_lines(self, run_id: int) -> "tuple[DocumentLine, ...]":
+    def document_summaries(self, run_id: int) -> "tuple[DocumentSummary, ...]":
         """The same without the bodies: nothing is decompressed."""
         self.run_row(run_id)
-        found = self.rows("select id, source, name, at, size from document where run_id = ? order by id", run_id)
-        return tuple(_line(row) for row in found)
+        rows = self.rows("select id, source, name, at, size from document where run_id = ? order by id", run_id)
+        return tuple(_document_summary(row) for row in rows)
 
 
-@reads_row("document")
+@row_decoder("document")
 def _document(row: sqlite3.Row) -> RawDocument:
     return RawDocument(
         source=row["source"],
         name=row["name"],
-        at=when(row["at"]),
-        body=unpacked_bytes(row["body"], f"document {row['id']} of R{row['run_id']}"),
+        at=parse_instant(row["at"]),
+        body=decompress_bytes(row["body"], f"document {row['id']} of R{row['run_id']}"),
     )
 
 
-@reads_row("document")
-def _line(row: sqlite3.Row) -> "DocumentLine":
-    from spy32.domain.documents import DocumentLine
+@row_decoder("document")
+def _document_summary(row: sqlite3.Row) -> "DocumentSummary":
+    from spy32.domain.documents import DocumentSummary
 
-    return DocumentLine(source=row["source"], name=row["name"], at=when(row["at"]), size=row["size"])
+    return DocumentSummary(source=row["source"], name=row["name"], at=parse_instant(row["at"]), size=row["size"])

@@ -3,19 +3,19 @@
 from datetime import date, datetime
 from typing import NamedTuple
 
-from spy32.domain.acting import BrokerOrder, Order, OrderKind
+from spy32.domain.orders import BrokerOrder, Order, OrderKind
 from spy32.errors import Refused
-from spy32.lifecycle import NEVER_THERE, ORDER, PROPOSAL, OrderState, ProposalState, advance
+from spy32.lifecycle import NEVER_AT_BROKER, ORDER_TRANSITIONS, PROPOSAL_TRANSITIONS, OrderState, ProposalState, advance
 from spy32.records.attention import add_attention
-from spy32.records.base import Change
-from spy32.records.orders import Orders, order_columns, order_of_row
-from spy32.records.values import when
+from spy32.records.base import WriteTransaction
+from spy32.records.encoding import parse_instant
+from spy32.records.orders import Orders, order_columns, order_from_row
 
-RESTING = (ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.DECLINED, ProposalState.LAPSED)
+STATES_WITHOUT_ORDER = (ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.DECLINED, ProposalState.LAPSED)
 """A proposal in one of these has no order as far as our book knows."""
 
 
-class Found(NamedTuple):
+class OrderAlert(NamedTuple):
     """What a person must know of an order that was found: a kind for programs, and the words."""
 
     kind: str
@@ -30,77 +30,81 @@ class FoundOrders(Orders):
     def order_by_reference(self, reference: str) -> Order | None:
         """Our order with exactly this name."""
         row = self.row("select * from broker_order where reference = ?", reference) if reference else None
-        return order_of_row(row) if row is not None else None
+        return order_from_row(row) if row is not None else None
 
     def order_by_broker_id(self, broker_id: str) -> Order | None:
         """The newest row that is this order at the broker."""
         row = self.row("select * from broker_order where broker_id = ? order by id desc limit 1", broker_id)
-        return order_of_row(row) if row is not None else None
+        return order_from_row(row) if row is not None else None
 
-    def absences(self, day: date) -> tuple[Order, ...]:
+    def absent_entries(self, day: date) -> tuple[Order, ...]:
         """Entries of a New York day that were not found at the broker, and of which no person has said so since."""
-        found = self.rows(
+        rows = self.rows(
             """select * from broker_order where kind = ? and state = ? and settled_by is null
                 and market_day = ? order by id""",
             OrderKind.ENTRY,
             OrderState.ABSENT,
             day.isoformat(),
         )
-        return tuple(order_of_row(row) for row in found)
+        return tuple(order_from_row(row) for row in rows)
 
     def last_write_before_restore(self) -> tuple[datetime, datetime] | None:
         """When the newest restored backup was written to last, and when it was restored; None without a restore."""
         row = self.row("select id, at from event where kind = 'restored' order by id desc limit 1")
-        before = self.row("select at from event where id < ? order by id desc limit 1", row["id"] if row else 0)
-        return (when(before["at"]), when(row["at"])) if row is not None and before is not None else None
+        last_event = self.row("select at from event where id < ? order by id desc limit 1", row["id"] if row else 0)
+        return (
+            (parse_instant(last_event["at"]), parse_instant(row["at"]))
+            if row is not None and last_event is not None
+            else None
+        )
 
     # Writing
 
-    def adopt_order(self, order: Order, seen: BrokerOrder, found: Found, *, at: datetime) -> Order:
+    def adopt_order(self, order: Order, broker_order: BrokerOrder, alert: OrderAlert, *, at: datetime) -> Order:
         """The order as working at the broker, until its own view has been recorded, with an item for a person.
 
         Without an id it is new to our book. One that our book has as never placed comes to life; of any other only the
         proposal moves, since the broker shows more filled of it than our book has.
         """
-        with self.changing(at, "order found", f"O{order.id}" if order.id is not None else "") as change:
+        with self.write_transaction(at, "order found", f"O{order.id}" if order.id is not None else "") as change:
             columns: dict[str, object] = {
                 "state": OrderState.WORKING,
-                "broker_id": seen.broker_id,
-                "broker_status": seen.status,
+                "broker_id": broker_order.broker_id,
+                "broker_status": broker_order.status,
             }
             if order.id is None:
-                fresh = {**order_columns(order), **columns, "adopted_at": change.at}
-                number = change.insert("broker_order", **fresh, changed_at=change.at)
+                new_columns = {**order_columns(order), **columns, "adopted_at": change.at}
+                number = change.insert("broker_order", **new_columns, changed_at=change.at)
                 change.subject = f"O{number}"
             else:
                 number = order.id
-                self._revive(change, order, columns)
+                self._reopen_order(change, order, columns)
             if order.kind is not OrderKind.TARGET:
-                self._has_an_order(change, order.proposal_id)
-            add_attention(self, change, f"P{order.proposal_id}", *found)
+                self._mark_proposal_sent(change, order.proposal_id)
+            add_attention(self, change, f"P{order.proposal_id}", *alert)
         return self.order(number)
 
-    def _revive(self, change: Change, order: Order, columns: dict[str, object]) -> None:
+    def _reopen_order(self, change: WriteTransaction, order: Order, columns: dict[str, object]) -> None:
         assert order.id is not None
         row = self.order_row(order.id)
         if row["state"] != order.state:
             raise Refused(f"order {row['reference']} is already {row['state']} since {row['changed_at']}")
-        if order.state in NEVER_THERE:
-            advance(ORDER, order.state, OrderState.WORKING)
+        if order.state in NEVER_AT_BROKER:
+            advance(ORDER_TRANSITIONS, order.state, OrderState.WORKING)
             change.update("broker_order", order.id, **columns, changed_at=change.at, adopted_at=change.at, reason="")
 
-    def _has_an_order(self, change: Change, proposal_id: int) -> None:
+    def _mark_proposal_sent(self, change: WriteTransaction, proposal_id: int) -> None:
         """An order of the proposal is or was at the broker, so nothing else may be sent for it as it stands."""
         state = ProposalState(self.proposal_row(proposal_id)["state"])
-        if state in RESTING:
-            advance(PROPOSAL, state, ProposalState.SENT)
+        if state in STATES_WITHOUT_ORDER:
+            advance(PROPOSAL_TRANSITIONS, state, ProposalState.SENT)
             change.update(
                 "proposal", proposal_id, state=ProposalState.SENT, changed_at=change.at, reason="its order was found"
             )
 
-    def settle_absences(self, proposal_id: int, by: str, at: datetime) -> None:
+    def confirm_absences(self, proposal_id: int, by: str, at: datetime) -> None:
         """A person has looked at the broker: what is absent of the proposal is not alive there."""
-        with self.changing(at, f"absence confirmed by {by}", f"P{proposal_id}") as change:
+        with self.write_transaction(at, f"absence confirmed by {by}", f"P{proposal_id}") as change:
             rows = self.rows(
                 "select id from broker_order where proposal_id = ? and state = ? and settled_by is null",
                 proposal_id,

@@ -4,17 +4,17 @@ import sqlite3
 from dataclasses import replace
 from datetime import datetime
 
-from spy32.domain.acting import BrokerOrder, Fill, Order, OrderKind
-from spy32.domain.deciding import ExitPlan
-from spy32.domain.trading import Action, Mode
-from spy32.errors import Refused, Usage
-from spy32.lifecycle import IN_FLIGHT, ORDER, OrderState, ProposalState, TradeState, advance
-from spy32.records.desk import Desk
-from spy32.records.place import Places
-from spy32.records.values import from_e4, instant, reads_row, revive, to_e4, when
+from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind
+from spy32.domain.proposals import ExitPlan
+from spy32.domain.spreads import Action, Mode
+from spy32.errors import BadUsage, Refused
+from spy32.lifecycle import IN_FLIGHT, ORDER_TRANSITIONS, OrderState, ProposalState, TradeState, advance
+from spy32.records.encoding import decode_body, dollars_to_e4, e4_to_dollars, format_instant, parse_instant, row_decoder
+from spy32.records.home_location import HomeLocation
+from spy32.records.proposals import Proposals
 
 
-class Orders(Desk, Places):
+class Orders(Proposals, HomeLocation):
     """Our record of every request to a broker."""
 
     # Reading
@@ -22,37 +22,39 @@ class Orders(Desk, Places):
     def order_row(self, order_id: int) -> sqlite3.Row:
         row = self.row("select * from broker_order where id = ?", order_id)
         if row is None:
-            raise Usage(f"there is no order O{order_id}; `spy32 show` lists those of a run")
+            raise BadUsage(f"there is no order O{order_id}; `spy32 show` lists those of a run")
         return row
 
     def order(self, order_id: int) -> Order:
-        return order_of_row(self.order_row(order_id))
+        return order_from_row(self.order_row(order_id))
 
     def orders(self, proposal_id: int) -> tuple[Order, ...]:
         """All orders of a proposal, oldest first."""
-        found = self.rows("select * from broker_order where proposal_id = ? order by id", proposal_id)
-        return tuple(order_of_row(row) for row in found)
+        rows = self.rows("select * from broker_order where proposal_id = ? order by id", proposal_id)
+        return tuple(order_from_row(row) for row in rows)
 
     def orders_in(self, *states: OrderState) -> tuple[Order, ...]:
         """All orders in these states, oldest first."""
         marks = ", ".join("?" * len(states))
         return tuple(
-            order_of_row(row)
+            order_from_row(row)
             for row in self.rows(f"select * from broker_order where state in ({marks}) order by id", *states)
         )
 
-    def known_order(self, broker_id: str, reference: str = "") -> Order | None:
+    def find_order(self, broker_id: str, reference: str = "") -> Order | None:
         """Our order with this id at the broker or with this reference."""
         row = self.row("select * from broker_order where broker_id = ? or reference = ?", broker_id, reference)
-        return order_of_row(row) if row is not None else None
+        return order_from_row(row) if row is not None else None
 
-    def targets(self, proposal_id: int) -> tuple[Order, ...]:
+    def profit_targets(self, proposal_id: int) -> tuple[Order, ...]:
         """The resting profit targets of an opening, oldest first."""
         return tuple(order for order in self.orders(proposal_id) if order.kind is OrderKind.TARGET)
 
     def fills(self, order_id: int) -> tuple[Fill, ...]:
         """Everything that was filled of an order, oldest first."""
-        return tuple(fill_of(row) for row in self.rows("select * from fill where order_id = ? order by id", order_id))
+        return tuple(
+            fill_from_row(row) for row in self.rows("select * from fill where order_id = ? order by id", order_id)
+        )
 
     # Writing
 
@@ -64,20 +66,24 @@ class Orders(Desk, Places):
         when anything else of the proposal, or anything else that closes its trade, may still fill; `NotPermitted` in
         a live home that was copied or moved.
         """
-        self.own_mode(order.mode)
+        self.require_mode(order.mode)
         if order.mode is Mode.LIVE:
-            self.stop_if_moved()
-        with self.changing(at, "order submitting") as change:
-            old = order.replaces
+            self.require_unmoved_home()
+        with self.write_transaction(at, "order submitting") as change:
+            replaced_id = order.replaces
             if order.kind is OrderKind.TARGET:
-                row = self._may_rest(order)
+                row = self._check_profit_target(order)
             else:
-                row = self._may_begin(order, at) if old is None else self._may_replace(order, old)
-            self._nothing_else_lives(order)
-            self._within_quantity(order, row)
+                row = (
+                    self._check_first_order(order, at)
+                    if replaced_id is None
+                    else self._check_replacement(order, replaced_id)
+                )
+            self._require_no_live_order(order)
+            self._check_quantity(order, row)
             number = change.insert("broker_order", **order_columns(order), changed_at=change.at)
             change.subject = f"O{number}"
-            if old is None and order.kind is not OrderKind.TARGET:
+            if replaced_id is None and order.kind is not OrderKind.TARGET:
                 change.update("proposal", order.proposal_id, state=ProposalState.SENT, changed_at=change.at, reason="")
         return replace(order, id=number, state=OrderState.SUBMITTING)
 
@@ -93,34 +99,38 @@ class Orders(Desk, Places):
     ) -> Order:
         """The order in its new state, with the broker's id and word for it; in the same state only those change."""
         if was is not now or broker is None:
-            advance(ORDER, was, now)
-        with self.changing(at, f"order {now}", f"O{order_id}") as change:
+            advance(ORDER_TRANSITIONS, was, now)
+        with self.write_transaction(at, f"order {now}", f"O{order_id}") as change:
             row = self.order_row(order_id)
             if row["state"] != was:
                 raise Refused(f"order {row['reference']} is already {row['state']} since {row['changed_at']}")
-            seen = {"broker_id": broker.broker_id, "broker_status": broker.status} if broker is not None else {}
-            why = reason or (broker.reason if broker is not None else "")
-            change.update("broker_order", order_id, state=now, changed_at=change.at, reason=why, **seen)
+            broker_columns = (
+                {"broker_id": broker.broker_id, "broker_status": broker.status} if broker is not None else {}
+            )
+            reason_text = reason or (broker.reason if broker is not None else "")
+            change.update(
+                "broker_order", order_id, state=now, changed_at=change.at, reason=reason_text, **broker_columns
+            )
         return self.order(order_id)
 
     # The rules of beginning, inside the transaction
 
-    def _may_begin(self, order: Order, at: datetime) -> sqlite3.Row:
+    def _check_first_order(self, order: Order, at: datetime) -> sqlite3.Row:
         """The proposal, approved as it stands, by the approval that the order names, which holds now."""
-        row = self._expect(order.proposal_id, ProposalState.APPROVED)
-        yes = self.approval_of(order.proposal_id)
-        if yes is None or yes.id != order.approval_id or yes.hash != row["hash"]:
+        row = self._require_state(order.proposal_id, ProposalState.APPROVED)
+        approval = self.latest_approval(order.proposal_id)
+        if approval is None or approval.id != order.approval_id or approval.hash != row["hash"]:
             raise Refused(f"order {order.reference} does not belong to the approval of P{order.proposal_id} that holds")
-        if why := yes.objection(at):
-            raise Refused(f"the approval of P{order.proposal_id} {why}; approve it again")
+        if objection := approval.invalid_reason(at):
+            raise Refused(f"the approval of P{order.proposal_id} {objection}; approve it again")
         return row
 
-    def _may_replace(self, order: Order, old_id: int) -> sqlite3.Row:
+    def _check_replacement(self, order: Order, old_id: int) -> sqlite3.Row:
         """The proposal, sent, with the old order working for the same approval, or cancelled with nothing filled.
 
         The second is how a price is changed where the broker refuses a replacement: cancel, confirm, then a new order.
         """
-        row = self._expect(order.proposal_id, ProposalState.SENT)
+        row = self._require_state(order.proposal_id, ProposalState.SENT)
         old = self.order_row(old_id)
         if (old["proposal_id"], old["approval_id"]) != (order.proposal_id, order.approval_id):
             raise Refused(f"order {order.reference} cannot replace {old['reference']}, which is of another approval")
@@ -131,33 +141,35 @@ class Orders(Desk, Places):
             raise Refused(f"order {old['reference']} cannot be replaced: it is {old['state']}")
         return row
 
-    def _may_rest(self, order: Order) -> sqlite3.Row:
+    def _check_profit_target(self, order: Order) -> sqlite3.Row:
         """The opening, done, whose exit plan leaves a target at exactly this price, and whose trade is open.
 
         The approval may be over by now: what it covered was to leave the target as soon as there is a trade.
         """
-        row = self._expect(order.proposal_id, ProposalState.DONE)
-        made = self.proposal(order.proposal_id)
-        trade = self.row("select id, state, exits from trade where proposal_id = ?", made.id)
-        exits = made.exit
+        row = self._require_state(order.proposal_id, ProposalState.DONE)
+        proposal = self.proposal(order.proposal_id)
+        trade = self.row("select id, state, exits from trade where proposal_id = ?", proposal.id)
+        exits = proposal.exit
         if trade is not None and trade["exits"] is not None:
-            exits = revive(ExitPlan, trade["exits"], f"the exits of T{trade['id']}")
-        if made.kind != "open" or not exits.rests_target or order.limit != -exits.profit_target:
-            raise Refused(f"order {order.reference} is not the profit target that was approved with P{made.id}")
-        yes = self.row("select hash from approval where id = ? and proposal_id = ?", order.approval_id, made.id)
-        if order.replaces is not None or yes is None or yes["hash"] != row["hash"]:
-            raise Refused(f"order {order.reference} does not belong to the approval of P{made.id}")
+            exits = decode_body(ExitPlan, trade["exits"], f"the exits of T{trade['id']}")
+        if proposal.kind != "open" or not exits.rests_target or order.limit != -exits.profit_target:
+            raise Refused(f"order {order.reference} is not the profit target that was approved with P{proposal.id}")
+        approval = self.row(
+            "select hash from approval where id = ? and proposal_id = ?", order.approval_id, proposal.id
+        )
+        if order.replaces is not None or approval is None or approval["hash"] != row["hash"]:
+            raise Refused(f"order {order.reference} does not belong to the approval of P{proposal.id}")
         if trade is None or trade["state"] != TradeState.OPEN:
-            how = f"T{trade['id']} is {trade['state']}" if trade is not None else "it opened no trade"
-            raise Refused(f"order {order.reference} has no open trade to close: {how}")
+            trade_text = f"T{trade['id']} is {trade['state']}" if trade is not None else "it opened no trade"
+            raise Refused(f"order {order.reference} has no open trade to close: {trade_text}")
         return row
 
-    def _nothing_else_lives(self, order: Order) -> None:
+    def _require_no_live_order(self, order: Order) -> None:
         """No other order of the proposal, and nothing else that closes its trade, may still fill."""
         marks = ", ".join("?" * len(IN_FLIGHT))
         trade = """select coalesce(proposal.trade_id, trade.id) from proposal
             left join trade on trade.proposal_id = proposal.id where proposal.id = ?"""
-        found = self.row(
+        live_order = self.row(
             f"""select reference, state from broker_order
                 where state in ({marks}) and id is not ? and (
                     proposal_id = ?
@@ -169,23 +181,23 @@ class Orders(Desk, Places):
             order.proposal_id,
             order.proposal_id,
         )
-        if found is not None:
-            raise Refused(f"order {found['reference']} is {found['state']}: nothing new before it is settled")
+        if live_order is not None:
+            raise Refused(f"order {live_order['reference']} is {live_order['state']}: nothing new before it is settled")
 
-    def _within_quantity(self, order: Order, proposal: sqlite3.Row) -> None:
+    def _check_quantity(self, order: Order, proposal: sqlite3.Row) -> None:
         """With what is filled already, never more than was approved, nor more than the trade still holds."""
-        done = self.row(
+        filled = self.row(
             "select sum(filled) from broker_order where proposal_id = ? and kind = ?", order.proposal_id, order.kind
         )
-        allowed = proposal["quantity"] - (done[0] or 0 if done is not None else 0)
-        held = self.row(
+        allowed = proposal["quantity"] - (filled[0] or 0 if filled is not None else 0)
+        trade_row = self.row(
             "select quantity - closed_quantity from trade where id = ? or (proposal_id = ? and ? = 'target')",
             proposal["trade_id"],
             order.proposal_id,
             order.kind,
         )
-        if held is not None:
-            allowed = min(allowed, held[0])
+        if trade_row is not None:
+            allowed = min(allowed, trade_row[0])
         if not order.quantity <= allowed:
             raise Refused(f"order {order.reference} is for {order.quantity}, only {allowed} may still be sent")
 
@@ -203,17 +215,17 @@ def order_columns(order: Order) -> dict[str, object]:
         "account": order.account,
         "body": order.body,
         "body_hash": order.body_hash,
-        "limit_e4": to_e4(order.limit),
+        "limit_e4": dollars_to_e4(order.limit),
         "quantity": order.quantity,
         "state": OrderState.SUBMITTING,
-        "created_at": instant(order.created_at),
+        "created_at": format_instant(order.created_at),
         "market_day": market_date(order.created_at).isoformat(),
         "replaces": order.replaces,
     }
 
 
-@reads_row("order")
-def order_of_row(row: sqlite3.Row) -> Order:
+@row_decoder("order")
+def order_from_row(row: sqlite3.Row) -> Order:
     """The order that a row of `broker_order` holds."""
     return Order(
         id=row["id"],
@@ -225,10 +237,10 @@ def order_of_row(row: sqlite3.Row) -> Order:
         account=row["account"],
         body=row["body"],
         body_hash=row["body_hash"],
-        limit=from_e4(row["limit_e4"]),
+        limit=e4_to_dollars(row["limit_e4"]),
         quantity=row["quantity"],
         state=OrderState(row["state"]),
-        created_at=when(row["created_at"]),
+        created_at=parse_instant(row["created_at"]),
         broker_id=row["broker_id"],
         broker_status=row["broker_status"],
         replaces=row["replaces"],
@@ -238,13 +250,13 @@ def order_of_row(row: sqlite3.Row) -> Order:
     )
 
 
-@reads_row("fill")
-def fill_of(row: sqlite3.Row) -> Fill:
+@row_decoder("fill")
+def fill_from_row(row: sqlite3.Row) -> Fill:
     return Fill(
         fill_id=row["fill_id"],
         symbol=row["symbol"],
         action=Action(row["action"]),
         quantity=row["quantity"],
-        price=from_e4(row["price_e4"]),
-        at=when(row["at"]),
+        price=e4_to_dollars(row["price_e4"]),
+        at=parse_instant(row["at"]),
     )

@@ -3,13 +3,13 @@
 import sqlite3
 from datetime import datetime
 
-from spy32.domain.running import Notice
-from spy32.errors import Usage
-from spy32.records.base import Base
-from spy32.records.values import maybe_when, reads_row, when
+from spy32.domain.runs import Notice
+from spy32.errors import BadUsage
+from spy32.records.base import Database
+from spy32.records.encoding import parse_instant, parse_optional_instant, row_decoder
 
 
-class Outbox(Base):
+class Outbox(Database):
     """Small things that outlive a command."""
 
     def flag(self, name: str) -> tuple[str, datetime] | None:
@@ -18,7 +18,7 @@ class Outbox(Base):
         return _flag(row) if row is not None and row["value"] is not None else None
 
     def set_flag(self, name: str, value: str, at: datetime) -> None:
-        with self.changing(at, "flag set", name) as change:
+        with self.write_transaction(at, "flag set", name) as change:
             row = self.row("select id from flag where name = ?", name)
             if row is None:
                 change.insert("flag", name=name, value=value, at=change.at)
@@ -27,52 +27,52 @@ class Outbox(Base):
 
     def clear_flag(self, name: str, at: datetime) -> None:
         """Take a flag down; one that is not set stays so."""
-        with self.changing(at, "flag cleared", name) as change:
+        with self.write_transaction(at, "flag cleared", name) as change:
             row = self.row("select id from flag where name = ? and value is not null", name)
             if row is not None:
                 change.update("flag", row["id"], value=None, at=change.at)
 
     def add_notice(self, run_id: int | None, subject: str, body: str, at: datetime) -> int:
         """The id of a notice that now waits to be sent."""
-        with self.changing(at, "notice queued", f"R{run_id}" if run_id is not None else "") as change:
+        with self.write_transaction(at, "notice queued", f"R{run_id}" if run_id is not None else "") as change:
             return change.insert("notice", run_id=run_id, subject=subject, body=body, created_at=change.at)
 
     def pending_notices(self) -> tuple[Notice, ...]:
         """Notices not sent yet, oldest first."""
         return tuple(_notice(row) for row in self.rows("select * from notice where sent_at is null order by id"))
 
-    def notice_sent(self, notice_id: int, at: datetime) -> None:
-        with self.changing(at, "notice sent") as change:
+    def mark_notice_sent(self, notice_id: int, at: datetime) -> None:
+        with self.write_transaction(at, "notice sent") as change:
             row = self._notice_row(notice_id)
             change.update("notice", notice_id, sent_at=change.at, tries=row["tries"] + 1, error="")
 
-    def notice_failed(self, notice_id: int, error: str, at: datetime) -> None:
+    def record_notice_failure(self, notice_id: int, error: str, at: datetime) -> None:
         """The notice stays in the outbox, with the reason."""
-        with self.changing(at, "notice failed") as change:
+        with self.write_transaction(at, "notice failed") as change:
             row = self._notice_row(notice_id)
             change.update("notice", notice_id, tries=row["tries"] + 1, error=error)
 
     def _notice_row(self, notice_id: int) -> sqlite3.Row:
         row = self.row("select * from notice where id = ?", notice_id)
         if row is None:
-            raise Usage(f"there is no notice {notice_id}")
+            raise BadUsage(f"there is no notice {notice_id}")
         return row
 
 
-@reads_row("flag")
+@row_decoder("flag")
 def _flag(row: sqlite3.Row) -> tuple[str, datetime]:
-    return row["value"], when(row["at"])
+    return row["value"], parse_instant(row["at"])
 
 
-@reads_row("notice")
+@row_decoder("notice")
 def _notice(row: sqlite3.Row) -> Notice:
     return Notice(
         id=row["id"],
         run_id=row["run_id"],
         subject=row["subject"],
         body=row["body"],
-        created_at=when(row["created_at"]),
-        sent_at=maybe_when(row["sent_at"]),
+        created_at=parse_instant(row["created_at"]),
+        sent_at=parse_optional_instant(row["sent_at"]),
         tries=row["tries"],
         error=row["error"],
     )

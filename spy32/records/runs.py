@@ -5,23 +5,23 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
-from spy32.domain.codec import canonical
-from spy32.domain.deciding import Recommendation, Ruling
+from spy32.domain.codec import canonical_json
 from spy32.domain.market import MarketSnapshot, QualityReport
-from spy32.domain.running import Outcome, Run, Step, Trigger
-from spy32.domain.trading import Menu, Mode
-from spy32.domain.views import MarketLine
+from spy32.domain.proposals import Recommendation, RiskDecision
+from spy32.domain.run_view import MarketSummary
+from spy32.domain.runs import Outcome, Run, Step, Trigger
+from spy32.domain.spreads import Menu, Mode
 from spy32.errors import Refused
-from spy32.records.base import Change
-from spy32.records.reading import Reading, briefing_text
-from spy32.records.values import body_of, packed, storable
+from spy32.records.base import WriteTransaction
+from spy32.records.encoding import compress_text, json_body, storable_text
+from spy32.records.run_reader import RunReader, briefing_text
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
     from spy32.settings.deciding import Deciding
 
 
-class Runs(Reading):
+class Runs(RunReader):
     """Each method is one transaction."""
 
     def begin_run(  # noqa: PLR0913 - the facts of a start
@@ -37,8 +37,8 @@ class Runs(Reading):
         is_recorded: bool = False,
     ) -> Run:
         """A new run, without an outcome yet."""
-        self.own_mode(mode)
-        with self.changing(at, "run begun") as change:
+        self.require_mode(mode)
+        with self.write_transaction(at, "run begun") as change:
             if forced_from is not None:
                 self.run(forced_from)
             number = change.insert(
@@ -56,18 +56,18 @@ class Runs(Reading):
         return self.run(number)
 
     def start_step(self, run_id: int, name: str, at: datetime) -> None:
-        with self._on_run(run_id, at, f"{name} begun") as change:
+        with self._run_transaction(run_id, at, f"{name} begun") as change:
             change.update("run", run_id, step_running=name)
 
     def end_step(self, run_id: int, step: Step, at: datetime) -> None:
-        with self._on_run(run_id, at, f"{step.name} {step.state}") as change:
+        with self._run_transaction(run_id, at, f"{step.name} {step.state}") as change:
             change.insert(
                 "step",
                 run_id=run_id,
                 name=step.name,
                 state=step.state,
                 ms=step.ms,
-                detail=storable(step.detail),
+                detail=storable_text(step.detail),
                 ended_at=change.at,
             )
             change.update("run", run_id, step_running=None)
@@ -77,7 +77,7 @@ class Runs(Reading):
         run_id: int,
         snapshot: MarketSnapshot,
         quality: QualityReport,
-        line: MarketLine,
+        line: MarketSummary,
         at: datetime,
         *,
         deciding: "Deciding | None" = None,
@@ -87,28 +87,28 @@ class Runs(Reading):
 
         `briefing` is what was computed of it for the analyst; its figures keep their order.
         """
-        data = packed(canonical(snapshot))
-        with self._on_run(run_id, at, "snapshot kept") as change:
+        data = compress_text(canonical_json(snapshot))
+        with self._run_transaction(run_id, at, "snapshot kept") as change:
             change.insert(
                 "snapshot",
                 run_id=run_id,
                 at=change.at,
-                line=canonical(line),
-                quality=canonical(quality),
-                deciding=canonical(deciding) if deciding is not None else None,
+                line=canonical_json(line),
+                quality=canonical_json(quality),
+                deciding=canonical_json(deciding) if deciding is not None else None,
                 data=data,
                 briefing=briefing_text(briefing) if briefing is not None else None,
             )
 
     def save_menu(self, run_id: int, menu: Menu, at: datetime) -> None:
         """The candidates as rows, the dropped spreads as one compressed list."""
-        with self._on_run(run_id, at, "menu kept") as change:
+        with self._run_transaction(run_id, at, "menu kept") as change:
             change.insert(
                 "menu",
                 run_id=run_id,
                 at=change.at,
-                body=body_of(menu, "candidates", "dropped"),
-                dropped=packed(canonical(menu.dropped)),
+                body=json_body(menu, "candidates", "dropped"),
+                dropped=compress_text(canonical_json(menu.dropped)),
             )
             for position, candidate in enumerate(menu.candidates):
                 change.insert(
@@ -116,7 +116,7 @@ class Runs(Reading):
                     run_id=run_id,
                     position=position,
                     candidate_id=candidate.id,
-                    body=canonical(candidate),
+                    body=canonical_json(candidate),
                 )
 
     def save_answer(
@@ -130,7 +130,7 @@ class Runs(Reading):
         response: str = "",
     ) -> None:
         """One answer with its words exactly as sent and received. The newest of role `chosen` is the run's choice."""
-        with self._on_run(run_id, at, f"answer kept as {role}", even_ended=True) as change:
+        with self._run_transaction(run_id, at, f"answer kept as {role}", even_ended=True) as change:
             change.insert(
                 "answer",
                 run_id=run_id,
@@ -139,15 +139,15 @@ class Runs(Reading):
                 analyst=recommendation.analyst,
                 decision=recommendation.decision,
                 cost_ticks=recommendation.cost_ticks,
-                body=storable(canonical(recommendation)),
+                body=storable_text(canonical_json(recommendation)),
                 request=request,
                 response=response,
             )
 
-    def save_ruling(self, run_id: int, ruling: Ruling, at: datetime) -> None:
+    def save_ruling(self, run_id: int, ruling: RiskDecision, at: datetime) -> None:
         """The vet step's word; a person's other choice replaces it, and the history knows both."""
-        with self._on_run(run_id, at, "ruling kept", even_ended=True) as change:
-            change.update("run", run_id, ruling=canonical(ruling))
+        with self._run_transaction(run_id, at, "ruling kept", even_ended=True) as change:
+            change.update("run", run_id, ruling=canonical_json(ruling))
 
     def finish_run(
         self,
@@ -160,8 +160,8 @@ class Runs(Reading):
         exit_code: int = 0,
     ) -> Run:
         """The run with its outcome, which is set once."""
-        with self._on_run(run_id, at, f"run {outcome}") as change:
-            _end(change, run_id, outcome, cause, reasons, exit_code)
+        with self._run_transaction(run_id, at, f"run {outcome}") as change:
+            _end_run(change, run_id, outcome, cause, reasons, exit_code)
         return self.run(run_id)
 
     def skip_run(  # noqa: PLR0913 - the facts of a start and its end
@@ -177,8 +177,8 @@ class Runs(Reading):
         is_recorded: bool = False,
     ) -> Run:
         """The row of a slot that was not used, begun and ended at once."""
-        self.own_mode(mode)
-        with self.changing(at, "run skipped") as change:
+        self.require_mode(mode)
+        with self.write_transaction(at, "run skipped") as change:
             number = change.insert(
                 "run",
                 started_by=trigger,
@@ -190,38 +190,42 @@ class Runs(Reading):
                 started_at=change.at,
             )
             change.subject = f"R{number}"
-            _end(change, number, Outcome.SKIPPED, cause, reasons, 0)
+            _end_run(change, number, Outcome.SKIPPED, cause, reasons, 0)
         return self.run(number)
 
     def interrupt_runs(self, at: datetime) -> tuple[int, ...]:
         """Mark every run that never came to an end; call it only with the lock of the runs held."""
-        with self.changing(at, "run interrupted") as change:
-            found = self.rows("select id, step_running from run where outcome is null order by id")
-            for row in found:
+        with self.write_transaction(at, "run interrupted") as change:
+            rows = self.rows("select id, step_running from run where outcome is null order by id")
+            for row in rows:
                 during = f" during {row['step_running']}" if row["step_running"] is not None else ""
-                _end(change, row["id"], Outcome.INTERRUPTED, None, (f"the program ended{during} without a word",), 0)
-            change.subject = ",".join(f"R{row['id']}" for row in found)
-        return tuple(row["id"] for row in found)
+                _end_run(
+                    change, row["id"], Outcome.INTERRUPTED, None, (f"the program ended{during} without a word",), 0
+                )
+            change.subject = ",".join(f"R{row['id']}" for row in rows)
+        return tuple(row["id"] for row in rows)
 
     @contextmanager
-    def _on_run(self, run_id: int, at: datetime, kind: str, *, even_ended: bool = False) -> Iterator[Change]:
+    def _run_transaction(
+        self, run_id: int, at: datetime, kind: str, *, even_ended: bool = False
+    ) -> Iterator[WriteTransaction]:
         """A change of a run that is there and, but for `even_ended`, has not ended."""
-        with self.changing(at, kind, f"R{run_id}") as change:
+        with self.write_transaction(at, kind, f"R{run_id}") as change:
             row = self.run_row(run_id)
             if row["outcome"] is not None and not even_ended:
                 raise Refused(f"R{run_id} has ended already: {row['outcome']} at {row['ended_at']}")
             yield change
 
 
-def _end(
-    change: Change, run_id: int, outcome: Outcome, cause: str | None, reasons: Sequence[str], exit_code: int
+def _end_run(
+    change: WriteTransaction, run_id: int, outcome: Outcome, cause: str | None, reasons: Sequence[str], exit_code: int
 ) -> None:
     change.update(
         "run",
         run_id,
         outcome=outcome,
         cause=cause,
-        reasons=storable(canonical(tuple(reasons))),
+        reasons=storable_text(canonical_json(tuple(reasons))),
         exit_code=exit_code,
         ended_at=change.at,
         step_running=None,

@@ -6,29 +6,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from spy32.domain.acting import Fill, Mark, OrderKind, Trade, spreads_filled
-from spy32.domain.codec import canonical
-from spy32.domain.deciding import ExitPlan
-from spy32.domain.trading import MULTIPLIER, Leg, Mode
-from spy32.errors import Refused, Usage
-from spy32.lifecycle import TRADE, TradeState, advance
-from spy32.records.base import Change
-from spy32.records.figures import premium_e4, worst_e4
-from spy32.records.orders import Orders, fill_of
-from spy32.records.prices import Exits, judge_price
-from spy32.records.values import (
-    TINY,
-    from_e4,
-    instant,
-    maybe_when,
+from spy32.domain.codec import canonical_json
+from spy32.domain.orders import Fill, Mark, OrderKind, Trade, spreads_filled
+from spy32.domain.proposals import ExitPlan
+from spy32.domain.spreads import MULTIPLIER, Leg, Mode
+from spy32.errors import BadUsage, Refused
+from spy32.lifecycle import TRADE_TRANSITIONS, TradeState, advance
+from spy32.records.base import WriteTransaction
+from spy32.records.encoding import (
+    E4_UNIT,
+    decode_body,
+    dollars_to_e4,
+    e4_to_dollars,
+    format_instant,
     nearest_e4,
-    reads_row,
-    revive,
-    to_e4,
-    when,
+    parse_instant,
+    parse_optional_instant,
+    row_decoder,
 )
+from spy32.records.fill_price_check import ExitsByCredit, check_fill_price
+from spy32.records.fill_totals import max_settlement_cost_e4, premium_e4
+from spy32.records.orders import Orders, fill_from_row
 
-HELD = (TradeState.OPEN, TradeState.CLOSING)
+OPEN_STATES = (TradeState.OPEN, TradeState.CLOSING)
 _ENTRIES = "proposal_id = ? and kind <> 'target'"
 _CLOSINGS = """proposal_id = ? and kind = 'target'
     or proposal_id in (select id from proposal where trade_id = ? and kind = 'close')"""
@@ -36,7 +36,7 @@ _CLOSINGS = """proposal_id = ? and kind = 'target'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Body:
+class _TradeBody:
     """Of a trade, what has no column."""
 
     legs: tuple[Leg, ...]
@@ -51,7 +51,7 @@ class Trades(Orders):
     def trade_row(self, trade_id: int) -> sqlite3.Row:
         row = self.row("select * from trade where id = ?", trade_id)
         if row is None:
-            raise Usage(f"there is no trade T{trade_id}; `spy32 positions` lists them")
+            raise BadUsage(f"there is no trade T{trade_id}; `spy32 positions` lists them")
         return row
 
     def trade(self, trade_id: int) -> Trade:
@@ -76,8 +76,8 @@ class Trades(Orders):
 
     def marks(self, trade_id: int) -> tuple[Mark, ...]:
         """What leaving a trade would have cost, oldest first."""
-        found = self.rows("select body from mark where trade_id = ? order by id", trade_id)
-        return tuple(revive(Mark, row["body"], f"a mark of T{trade_id}") for row in found)
+        rows = self.rows("select body from mark where trade_id = ? order by id", trade_id)
+        return tuple(decode_body(Mark, row["body"], f"a mark of T{trade_id}") for row in rows)
 
     # Writing
 
@@ -89,7 +89,7 @@ class Trades(Orders):
         fees: Decimal | None,
         at: datetime,
         assumption: str = "",
-        exits: Exits | None = None,
+        exits: ExitsByCredit | None = None,
     ) -> Trade | None:
         """Everything that a broker shows as filled of an order so far, with all its `fees` so far, dollars.
 
@@ -98,16 +98,16 @@ class Trades(Orders):
         spread is filled. Fees of None or 0 are fees that are not told; ones that were final stay until more is filled.
         A price beyond what was approved is an attention item, and `exits` then makes the exit plan of the real credit.
         """
-        with self.changing(at, "filled", f"O{order_id}") as change:
+        with self.write_transaction(at, "filled", f"O{order_id}") as change:
             order = self.order_row(order_id)
-            fresh = self._fresh(order, fills)
-            is_told = fees is not None and fees != 0 and (fresh or not order["fees_final"])
-            owed = nearest_e4(fees) - order["fees_e4"] if fees is not None and is_told else 0
-            if fresh or owed:
-                self._keep(change, order, fresh, owed)
-                self.retold(change, order, assumption)
-            if fresh:
-                judge_price(self, change, order, exits)
+            new_fills = self._new_fills(order, fills)
+            has_fees = fees is not None and fees != 0 and (new_fills or not order["fees_final"])
+            fee_difference = nearest_e4(fees) - order["fees_e4"] if fees is not None and has_fees else 0
+            if new_fills or fee_difference:
+                self._insert_fills(change, order, new_fills, fee_difference)
+                self.update_trade(change, order, assumption)
+            if new_fills:
+                check_fill_price(self, change, order, exits)
         return self.trade_of_proposal(order["proposal_id"])
 
     def move_trade(
@@ -121,44 +121,46 @@ class Trades(Orders):
         result: Decimal | None = None,
     ) -> Trade:
         """The trade in its new state. An expired one keeps its premium; `result` is for one ended by hand."""
-        advance(TRADE, was, now)
-        with self.changing(at, f"trade {now}", f"T{trade_id}") as change:
+        advance(TRADE_TRANSITIONS, was, now)
+        with self.write_transaction(at, f"trade {now}", f"T{trade_id}") as change:
             row = self.trade_row(trade_id)
             if row["state"] != was:
                 raise Refused(f"T{trade_id} is already {row['state']} since {row['changed_at']}")
-            ended = _ending(at) if now in (TradeState.CLOSED, TradeState.EXPIRED) else {}
+            closing_columns = _closing_columns(at) if now in (TradeState.CLOSED, TradeState.EXPIRED) else {}
             if now is TradeState.EXPIRED:
-                ended["result_e4"] = _result(row["premium_e4"], row["paid_e4"], row["fees_e4"])
+                closing_columns["result_e4"] = _net_result(row["premium_e4"], row["paid_e4"], row["fees_e4"])
             if result is not None:
-                ended["result_e4"] = to_e4(result)
-            change.update("trade", trade_id, state=now, changed_at=change.at, reason=reason, **ended)
+                closing_columns["result_e4"] = dollars_to_e4(result)
+            change.update("trade", trade_id, state=now, changed_at=change.at, reason=reason, **closing_columns)
         return self.trade(trade_id)
 
     def add_mark(self, mark: Mark) -> None:
-        with self.changing(mark.at, "marked", f"T{mark.trade_id}") as change:
+        with self.write_transaction(mark.at, "marked", f"T{mark.trade_id}") as change:
             self.trade_row(mark.trade_id)
-            change.insert("mark", trade_id=mark.trade_id, at=change.at, body=canonical(mark))
+            change.insert("mark", trade_id=mark.trade_id, at=change.at, body=canonical_json(mark))
 
     # Parts of record_fills, inside its transaction
 
-    def _fresh(self, order: sqlite3.Row, fills: Sequence[Fill]) -> list[Fill]:
+    def _new_fills(self, order: sqlite3.Row, fills: Sequence[Fill]) -> list[Fill]:
         """The fills that are not known yet; a known one that says something else now is refused."""
-        found = self.rows("select * from fill where order_id = ?", order["id"])
-        known = {(row["fill_id"], row["symbol"]): fill_of(row) for row in found}
-        fresh: dict[tuple[str, str], Fill] = {}
+        rows = self.rows("select * from fill where order_id = ?", order["id"])
+        known = {(row["fill_id"], row["symbol"]): fill_from_row(row) for row in rows}
+        new_fills: dict[tuple[str, str], Fill] = {}
         for fill in fills:
             key = (fill.fill_id, fill.symbol)
-            earlier = known.get(key) or fresh.get(key)
+            earlier = known.get(key) or new_fills.get(key)
             if earlier is None:
-                fresh[key] = fill
+                new_fills[key] = fill
             elif (earlier.action, earlier.quantity, earlier.price) != (fill.action, fill.quantity, fill.price):
                 raise Refused(f"fill {fill.fill_id} of order {order['reference']} is on record with other figures")
-        return list(fresh.values())
+        return list(new_fills.values())
 
-    def _keep(self, change: Change, order: sqlite3.Row, fresh: Sequence[Fill], owed: int) -> None:
+    def _insert_fills(
+        self, change: WriteTransaction, order: sqlite3.Row, new_fills: Sequence[Fill], fee_difference: int
+    ) -> None:
         """Rows of the fills, of the order, and of the cash."""
-        legs = self.legs_of(order)
-        for fill in fresh:
+        legs = self.order_legs(order)
+        for fill in new_fills:
             change.insert(
                 "fill",
                 order_id=order["id"],
@@ -166,51 +168,53 @@ class Trades(Orders):
                 symbol=fill.symbol,
                 action=fill.action,
                 quantity=fill.quantity,
-                price_e4=to_e4(fill.price),
-                at=instant(fill.at),
+                price_e4=dollars_to_e4(fill.price),
+                at=format_instant(fill.at),
             )
-        done = self.fills(order["id"])
-        _no_more_than_ordered(order, legs, done)
-        filled = spreads_filled(done, legs)
-        is_final = None if fresh else order["fees_final"]
-        change.update("broker_order", order["id"], filled=filled, fees_e4=order["fees_e4"] + owed, fees_final=is_final)
-        premium = sum(to_e4(fill.price) * fill.action.sign * fill.quantity * MULTIPLIER for fill in fresh)
-        for kind, amount in (("premium", premium), ("fees", -owed)):
+        all_fills = self.fills(order["id"])
+        _check_fill_quantities(order, legs, all_fills)
+        filled = spreads_filled(all_fills, legs)
+        is_final = None if new_fills else order["fees_final"]
+        change.update(
+            "broker_order", order["id"], filled=filled, fees_e4=order["fees_e4"] + fee_difference, fees_final=is_final
+        )
+        premium = sum(dollars_to_e4(fill.price) * fill.action.sign * fill.quantity * MULTIPLIER for fill in new_fills)
+        for kind, amount in (("premium", premium), ("fees", -fee_difference)):
             if amount:
                 change.insert("cash", book="account", kind=kind, amount_e4=amount, at=change.at, order_id=order["id"])
 
-    def legs_of(self, order: sqlite3.Row) -> tuple[Leg, ...]:
+    def order_legs(self, order: sqlite3.Row) -> tuple[Leg, ...]:
         """The legs as the order trades them: a profit target closes what its proposal opens."""
         legs = self.proposal(order["proposal_id"]).legs
-        return _closing(legs) if order["kind"] == OrderKind.TARGET else legs
+        return _closing_legs(legs) if order["kind"] == OrderKind.TARGET else legs
 
-    def replace_exits(self, change: Change, trade_id: int, plan: ExitPlan) -> None:
+    def replace_exits(self, change: WriteTransaction, trade_id: int, plan: ExitPlan) -> None:
         """Inside a transaction: the exit plan of a trade that cannot be left by the one that was approved."""
-        change.update("trade", trade_id, exits=canonical(plan))
+        change.update("trade", trade_id, exits=canonical_json(plan))
 
-    def retold(self, change: Change, order: sqlite3.Row, assumption: str = "") -> None:
+    def update_trade(self, change: WriteTransaction, order: sqlite3.Row, assumption: str = "") -> None:
         """The trade of an order, after its fills or its fees have changed."""
         proposal = self.proposal(order["proposal_id"])
         if proposal.kind == "open" and order["kind"] != OrderKind.TARGET:
-            self._opened(change, order["proposal_id"], assumption)
+            self._open_trade(change, order["proposal_id"], assumption)
         trade = self.trade_of_proposal(order["proposal_id"])
         if trade is not None and trade.id is not None:
-            self.figured(change, trade.id)
+            self.update_trade_totals(change, trade.id)
 
-    def _opened(self, change: Change, proposal_id: int, assumption: str) -> None:
+    def _open_trade(self, change: WriteTransaction, proposal_id: int, assumption: str) -> None:
         """Open the trade of an opening proposal, or let it grow to all its fills."""
         proposal = self.proposal(proposal_id)
-        fills = self._fills_of(f"select id from broker_order where {_ENTRIES}", proposal_id)
+        fills = self._fills_where(f"select id from broker_order where {_ENTRIES}", proposal_id)
         quantity = spreads_filled(fills, proposal.legs)
         if quantity == 0:
             return
         premium = premium_e4(fills, proposal.legs, quantity)
-        fees = self._fees_of(_ENTRIES, proposal_id)
+        fees = self._fees_where(_ENTRIES, proposal_id)
         columns = {
             "quantity": quantity,
             "premium_e4": premium,
             "fees_e4": fees,
-            "max_loss_e4": worst_e4(proposal.legs) * MULTIPLIER * quantity - premium * MULTIPLIER + fees,
+            "max_loss_e4": max_settlement_cost_e4(proposal.legs) * MULTIPLIER * quantity - premium * MULTIPLIER + fees,
             "changed_at": change.at,
         }
         row = self.row("select id from trade where proposal_id = ?", proposal_id)
@@ -223,14 +227,14 @@ class Trades(Orders):
             run_id=proposal.run_id,
             mode=proposal.mode,
             state=TradeState.OPEN,
-            opened_at=instant(min(fill.at for fill in fills)),
-            body=canonical(_Body(legs=proposal.legs, assumption=assumption)),
+            opened_at=format_instant(min(fill.at for fill in fills)),
+            body=canonical_json(_TradeBody(legs=proposal.legs, assumption=assumption)),
             **columns,
         )
 
-    def figured(
+    def update_trade_totals(
         self,
-        change: Change,
+        change: WriteTransaction,
         trade_id: int,
         *,
         ends: TradeState = TradeState.CLOSED,
@@ -242,10 +246,10 @@ class Trades(Orders):
         The last spread ends it as `ends`; an assigned one has no result before its shares are gone.
         """
         row = self.trade_row(trade_id)
-        closing = _closing(_trade(row).legs)
-        fills = self._fills_of(f"select id from broker_order where {_CLOSINGS}", row["proposal_id"], trade_id)
-        bought = spreads_filled(fills, closing)
-        paid = -premium_e4(fills, closing, bought) if bought else 0
+        closing = _closing_legs(_trade(row).legs)
+        fills = self._fills_where(f"select id from broker_order where {_CLOSINGS}", row["proposal_id"], trade_id)
+        closed_by_orders = spreads_filled(fills, closing)
+        paid_e4 = -premium_e4(fills, closing, closed_by_orders) if closed_by_orders else 0
         adopted = self.row(
             """select coalesce(sum(spreads), 0) as spreads, coalesce(sum(gross_e4), 0) as gross,
                 coalesce(sum(fees_e4), 0) as fees, coalesce(max(state = 'assigned'), 0) as assigned
@@ -253,26 +257,26 @@ class Trades(Orders):
             trade_id,
         )
         assert adopted is not None
-        owned = "proposal_id = ? or proposal_id in (select id from proposal where trade_id = ?)"
-        fees = self._fees_of(owned, row["proposal_id"], trade_id) + adopted["fees"]
-        closed = bought + adopted["spreads"]
+        order_filter = "proposal_id = ? or proposal_id in (select id from proposal where trade_id = ?)"
+        fees = self._fees_where(order_filter, row["proposal_id"], trade_id) + adopted["fees"]
+        closed = closed_by_orders + adopted["spreads"]
         columns: dict[str, object] = {
             "closed_quantity": closed,
-            "paid_e4": paid if adopted["assigned"] else paid - round(adopted["gross"] / MULTIPLIER),
+            "paid_e4": paid_e4 if adopted["assigned"] else paid_e4 - round(adopted["gross"] / MULTIPLIER),
             "fees_e4": fees,
-            "fees_final": self._are_final(owned, row["proposal_id"], trade_id),
+            "fees_final": self._are_fees_final(order_filter, row["proposal_id"], trade_id),
             "changed_at": change.at,
         }
         is_over = closed >= row["quantity"]
         if (is_over or row["state"] == TradeState.EXPIRED) and not adopted["assigned"]:
-            columns["result_e4"] = (row["premium_e4"] - paid) * MULTIPLIER + adopted["gross"] - fees
-        if is_over and row["state"] in HELD:
+            columns["result_e4"] = (row["premium_e4"] - paid_e4) * MULTIPLIER + adopted["gross"] - fees
+        if is_over and row["state"] in OPEN_STATES:
             columns |= {"state": ends, "reason": reason}
             if ends is not TradeState.ASSIGNED:
-                columns |= _ending(ended_at or max(fill.at for fill in fills))
+                columns |= _closing_columns(ended_at or max(fill.at for fill in fills))
         change.update("trade", trade_id, **columns)
 
-    def _are_final(self, orders: str, *values: object) -> int | None:
+    def _are_fees_final(self, orders: str, *values: object) -> int | None:
         """1 when the broker's history has told the fees of every filled order, None before."""
         row = self.row(
             f"""select min(coalesce(fees_final, 0)) from broker_order
@@ -281,47 +285,47 @@ class Trades(Orders):
         )
         return 1 if row is not None and row[0] else None
 
-    def _fills_of(self, orders: str, *values: object) -> tuple[Fill, ...]:
-        found = self.rows(f"select * from fill where order_id in ({orders}) order by id", *values)
-        return tuple(fill_of(row) for row in found)
+    def _fills_where(self, orders: str, *values: object) -> tuple[Fill, ...]:
+        rows = self.rows(f"select * from fill where order_id in ({orders}) order by id", *values)
+        return tuple(fill_from_row(row) for row in rows)
 
-    def _fees_of(self, orders: str, *values: object) -> int:
+    def _fees_where(self, orders: str, *values: object) -> int:
         row = self.row(f"select sum(fees_e4) from broker_order where {orders}", *values)
         return row[0] or 0 if row is not None else 0
 
 
-def _closing(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
+def _closing_legs(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
     return tuple(replace(leg, action=leg.action.closing) for leg in legs)
 
 
-def _no_more_than_ordered(order: sqlite3.Row, legs: tuple[Leg, ...], fills: Sequence[Fill]) -> None:
+def _check_fill_quantities(order: sqlite3.Row, legs: tuple[Leg, ...], fills: Sequence[Fill]) -> None:
     """Nothing is recorded of a fill of another contract, the other way round, or beyond the order's quantity."""
-    done: dict[str, int] = {}
+    filled: dict[str, int] = {}
     allowed = {(leg.symbol, leg.action): leg.quantity * order["quantity"] for leg in legs}
     for fill in fills:
-        done[fill.symbol] = done.get(fill.symbol, 0) + fill.quantity
-        most = allowed.get((fill.symbol, fill.action), 0)
-        if done[fill.symbol] > most:
+        filled[fill.symbol] = filled.get(fill.symbol, 0) + fill.quantity
+        ordered = allowed.get((fill.symbol, fill.action), 0)
+        if filled[fill.symbol] > ordered:
             raise Refused(
-                f"order {order['reference']} cannot have {done[fill.symbol]} x {fill.action} {fill.symbol} filled: "
-                f"{most} were ordered; compare with the broker's own view"
+                f"order {order['reference']} cannot have {filled[fill.symbol]} x {fill.action} {fill.symbol} filled: "
+                f"{ordered} were ordered; compare with the broker's own view"
             )
 
 
-def _result(premium: int, paid: int, fees: int) -> int:
+def _net_result(premium: int, closing_cost: int, fees: int) -> int:
     """Dollars won or lost, in ten-thousandths."""
-    return (premium - paid) * MULTIPLIER - fees
+    return (premium - closing_cost) * MULTIPLIER - fees
 
 
-def _ending(at: datetime) -> dict[str, object]:
+def _closing_columns(at: datetime) -> dict[str, object]:
     from spy32.sessions import market_date
 
-    return {"closed_at": instant(at), "closed_day": market_date(at).isoformat()}
+    return {"closed_at": format_instant(at), "closed_day": market_date(at).isoformat()}
 
 
-@reads_row("trade")
+@row_decoder("trade")
 def _trade(row: sqlite3.Row) -> Trade:
-    body = revive(_Body, row["body"], f"T{row['id']}")
+    body = decode_body(_TradeBody, row["body"], f"T{row['id']}")
     closed = row["closed_quantity"]
     return Trade(
         id=row["id"],
@@ -331,20 +335,20 @@ def _trade(row: sqlite3.Row) -> Trade:
         state=TradeState(row["state"]),
         legs=body.legs,
         quantity=row["quantity"],
-        credit=_each(row["premium_e4"], row["quantity"]),
-        fees=from_e4(row["fees_e4"]),
-        max_loss=from_e4(row["max_loss_e4"]),
-        opened_at=when(row["opened_at"]),
-        closed_at=maybe_when(row["closed_at"]),
-        debit=_each(row["paid_e4"], closed) if closed else None,
-        result=from_e4(row["result_e4"]) if row["result_e4"] is not None else None,
+        credit=_average_per_share(row["premium_e4"], row["quantity"]),
+        fees=e4_to_dollars(row["fees_e4"]),
+        max_loss=e4_to_dollars(row["max_loss_e4"]),
+        opened_at=parse_instant(row["opened_at"]),
+        closed_at=parse_optional_instant(row["closed_at"]),
+        debit=_average_per_share(row["paid_e4"], closed) if closed else None,
+        result=e4_to_dollars(row["result_e4"]) if row["result_e4"] is not None else None,
         assumption=body.assumption,
         closed_quantity=closed,
         fees_final=bool(row["fees_final"]),
-        exits=revive(ExitPlan, row["exits"], f"the exits of T{row['id']}") if row["exits"] is not None else None,
+        exits=decode_body(ExitPlan, row["exits"], f"the exits of T{row['id']}") if row["exits"] is not None else None,
     )
 
 
-def _each(total: int, count: int) -> Decimal:
+def _average_per_share(total: int, count: int) -> Decimal:
     """The average per share, to a ten-thousandth; whole cents when it is exact."""
-    return from_e4(total // count) if total % count == 0 else (from_e4(total) / count).quantize(TINY)
+    return e4_to_dollars(total // count) if total % count == 0 else (e4_to_dollars(total) / count).quantize(E4_UNIT)

@@ -3,22 +3,22 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from spy32.domain.acting import BrokerOrder, Trade
-from spy32.domain.trading import Account, Leg, Mode
+from spy32.domain.orders import BrokerOrder, Trade
+from spy32.domain.spreads import Account, Leg, Mode
 from spy32.lifecycle import TradeState
-from spy32.render.desk import fees_of, say
 from spy32.render.documents import emit, instant
-from spy32.render.words import clean
+from spy32.render.formatting import clean
+from spy32.render.trading import format_fees, print_lines
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spy32.console import Plain
-    from spy32.desk.beside import Beside, Foreign, Holding
-    from spy32.desk.history import Gone
-    from spy32.desk.reconcile import Reconciled
+    from spy32.console import PlainConsole
+    from spy32.trading.position_diff import AccountDiff, ForeignOrder, PositionDiff
+    from spy32.trading.reconcile import ReconcileResult
+    from spy32.trading.transactions import MissingContracts
 
-    Screen = Console | Plain
+    Screen = Console | PlainConsole
 
 Document = dict[str, Any]
 ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
@@ -26,12 +26,12 @@ ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
 # Reconcile.
 
 
-def reconciled(out: "Screen", found: "Reconciled") -> None:
+def reconciled(out: "Screen", found: "ReconcileResult") -> None:
     """What was in flight, how it stands now, and where we and the broker differ."""
-    say(out, _reconciliation(found))
+    print_lines(out, _reconciliation(found))
 
 
-def reconciled_document(found: "Reconciled", adopted: Sequence[Trade] = ()) -> Document:
+def reconciled_document(found: "ReconcileResult", adopted: Sequence[Trade] = ()) -> Document:
     orders = [
         {"reference": now.reference, "was": was.state.value, "now": now.state.value, "filled": now.filled}
         for was, now in found.orders
@@ -40,7 +40,7 @@ def reconciled_document(found: "Reconciled", adopted: Sequence[Trade] = ()) -> D
         "schema": "spy32.reconciled",
         "version": 1,
         "orders": orders,
-        "troubles": [trouble.message for trouble in found.troubles],
+        "troubles": [error.message for error in found.troubles],
         "holdings": [_holding(each) for each in found.holdings],
         "agrees": not found.differs,
         **_beside(found.view),
@@ -48,7 +48,7 @@ def reconciled_document(found: "Reconciled", adopted: Sequence[Trade] = ()) -> D
     }
 
 
-def _reconciliation(found: "Reconciled") -> Iterable[str]:
+def _reconciliation(found: "ReconcileResult") -> Iterable[str]:
     if not found.orders:
         yield "nothing was in flight"
     for was, now in found.orders:
@@ -58,15 +58,15 @@ def _reconciliation(found: "Reconciled") -> Iterable[str]:
         if not holding.agrees:
             yield f"DIFFERENT {holding.symbol}: {_counts(holding)}: {_line(holding.why)}"
     yield from _remarks(found.view)
-    for trouble in found.troubles:
-        yield f"NOT SETTLED: {_line(trouble.message)}"
+    for error in found.troubles:
+        yield f"NOT SETTLED: {_line(error.message)}"
     if found.view.holdings and not found.differs:
         yield "our positions and the broker's agree"
     elif not found.view.holdings and not found.view.troubles:
         yield "no positions, here or at the broker"
 
 
-def adopting(gone: "Gone") -> str:
+def adopting(gone: "MissingContracts") -> str:
     """What would be taken into our book of one trade."""
     assert gone.adoption is not None
     adoption, trade = gone.adoption, gone.trade
@@ -78,24 +78,24 @@ def adopting(gone: "Gone") -> str:
 # Positions.
 
 
-def positions(out: "Screen", view: "Beside", trades: Sequence[Trade], account: Account) -> None:
+def positions(out: "Screen", view: "AccountDiff", trades: Sequence[Trade], account: Account) -> None:
     """Every contract that our book or the broker holds, then the trades that they make up."""
-    say(out, _positions(view, trades, account))
+    print_lines(out, _positions(view, trades, account))
 
 
-def positions_document(view: "Beside", trades: Sequence[Trade], account: Account) -> Document:
+def positions_document(view: "AccountDiff", trades: Sequence[Trade], account: Account) -> Document:
     return {
         "schema": "spy32.positions",
         "version": 1,
         "mode": account.mode.value,
-        "account": account.masked,
+        "account": account.masked_number,
         "net_liquidation": f"{account.net_liquidation:.2f}",
         "buying_power": f"{account.buying_power:.2f}",
         "positions": [_holding(each) for each in view.holdings],
         "trades": [_trade(trade) for trade in trades],
         "agrees": not view.differs,
         **_beside(view),
-        "troubles": [trouble.message for trouble in view.troubles],
+        "troubles": [error.message for error in view.troubles],
     }
 
 
@@ -103,9 +103,9 @@ def put(out: "Screen", document: Document) -> None:
     emit(out, document)
 
 
-def _positions(view: "Beside", trades: Sequence[Trade], account: Account) -> Iterable[str]:
+def _positions(view: "AccountDiff", trades: Sequence[Trade], account: Account) -> Iterable[str]:
     worth, power = f"${account.net_liquidation:,.2f}", f"${account.buying_power:,.2f}"
-    yield f"{account.mode} account {account.masked}: net liquidation {worth}, buying power {power}"
+    yield f"{account.mode} account {account.masked_number}: net liquidation {worth}, buying power {power}"
     for word in account.restrictions:
         yield f"  the broker says: {_line(word)}"
     for each in view.holdings:
@@ -116,11 +116,11 @@ def _positions(view: "Beside", trades: Sequence[Trade], account: Account) -> Ite
             loss = f"${trade.max_loss:,.2f}"
             opened = f"{trade.quantity} opened for {trade.credit}, maximum loss {loss}"
             left = f", {trade.remaining} left" if 0 < trade.remaining < trade.quantity else ""
-            fees = f", fees {fees_of(trade)}" if trade.mode is not Mode.PAPER else ""
+            fees = f", fees {format_fees(trade)}" if trade.mode is not Mode.PAPER else ""
             yield f"T{trade.id} {trade.state}: {opened}{left}{fees}"
     yield from _remarks(view)
-    for trouble in view.troubles:
-        yield f"NOT SEEN: {_line(trouble.message)}"
+    for error in view.troubles:
+        yield f"NOT SEEN: {_line(error.message)}"
     if not view.holdings:
         yield "no positions"
 
@@ -133,24 +133,24 @@ def _line(text: str) -> str:
     return clean(text).replace("\n", " ")
 
 
-def _counts(each: "Holding") -> str:
+def _counts(each: "PositionDiff") -> str:
     return f"ours {each.ours:+d}  broker {each.broker:+d}"
 
 
-def _remarks(view: "Beside") -> Iterator[str]:
+def _remarks(view: "AccountDiff") -> Iterator[str]:
     for trade, order in view.targets:
         done = f", {order.filled} of {order.quantity} filled" if order.filled else f" for {order.quantity}"
         yield f"T{trade.id}: target {order.reference} {order.state} at {-order.limit}{done}"
-    for trade in view.bare:
+    for trade in view.without_target:
         yield f"T{trade.id}: no target works, though its exit plan leaves one with the broker"
-    for other in view.foreign:
+    for other in view.foreign_orders:
         yield _foreign_words(other)
     for gone in view.gone:
         can = "`spy32 reconcile --adopt` takes it over" if gone.adoption is not None else "nothing can be taken over"
-        yield f"{_line(gone.words)}: {can}"
+        yield f"{_line(gone.explanation)}: {can}"
 
 
-def _foreign_words(other: "Foreign") -> str:
+def _foreign_words(other: "ForeignOrder") -> str:
     order = other.order
     parts = [_line(order.status), *(f"{leg.action} {count} x {leg.symbol}" for leg, count in _counted(order))]
     if order.unread:
@@ -158,14 +158,14 @@ def _foreign_words(other: "Foreign") -> str:
     return f"order {_line(order.broker_id)} at the broker, {_whose(other)}: {', '.join(parts)}"
 
 
-def _whose(other: "Foreign") -> str:
+def _whose(other: "ForeignOrder") -> str:
     if other.ours is not None:
         return (
             f"bears our reference {other.ours.reference}, {other.ours.state} in our book; `spy32 reconcile` adopts it"
         )
     if other.proposal_id is not None:
         return f"bears the name of the approval of P{other.proposal_id}; `spy32 reconcile` adopts it"
-    if other.is_named:
+    if other.has_spy32_reference:
         return (
             f"sent by spy32 for an approval that this book does not have ({_line(other.order.reference)}), left alone"
         )
@@ -177,7 +177,7 @@ def _counted(order: BrokerOrder) -> Iterator[tuple[Leg, int]]:
     return ((leg, leg.quantity * (1 if order.unread else order.quantity)) for leg in order.legs)
 
 
-def _holding(each: "Holding") -> Document:
+def _holding(each: "PositionDiff") -> Document:
     return {
         "symbol": each.symbol,
         "ours": each.ours,
@@ -202,7 +202,7 @@ def _trade(trade: Trade) -> Document:
     }
 
 
-def _beside(view: "Beside") -> Document:
+def _beside(view: "AccountDiff") -> Document:
     return {
         "targets": [
             {
@@ -215,13 +215,13 @@ def _beside(view: "Beside") -> Document:
             }
             for trade, order in view.targets
         ],
-        "without_target": [f"T{trade.id}" for trade in view.bare],
-        "foreign_orders": [_foreign(other) for other in view.foreign],
+        "without_target": [f"T{trade.id}" for trade in view.without_target],
+        "foreign_orders": [_foreign(other) for other in view.foreign_orders],
         "gone": [_gone(gone) for gone in view.gone],
     }
 
 
-def _foreign(other: "Foreign") -> Document:
+def _foreign(other: "ForeignOrder") -> Document:
     order = other.order
     return {
         "broker_id": order.broker_id,
@@ -238,12 +238,12 @@ def _foreign(other: "Foreign") -> Document:
     }
 
 
-def _gone(gone: "Gone") -> Document:
+def _gone(gone: "MissingContracts") -> Document:
     adoption = gone.adoption
     return {
         "trade_id": f"T{gone.trade.id}",
         "missing": [{"symbol": symbol, "quantity": count} for symbol, count in gone.missing],
-        "why": _line(gone.words),
+        "why": _line(gone.explanation),
         "would_be": adoption.state.value if adoption is not None else None,
         "spreads": adoption.spreads if adoption is not None else 0,
     }

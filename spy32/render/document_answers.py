@@ -3,17 +3,17 @@
 from typing import TYPE_CHECKING
 
 from spy32.render.document_parts import Document, figure_part, instant
-from spy32.render.words import usd_of_ticks
+from spy32.render.formatting import ticks_as_usd
 
 if TYPE_CHECKING:
-    from spy32.domain.asking import Asked, Checked, Heard, Tally
     from spy32.domain.briefing import Briefing
-    from spy32.domain.deciding import Recommendation
-    from spy32.domain.documents import DocumentLine
-    from spy32.render.raw import Answer
+    from spy32.domain.documents import DocumentSummary
+    from spy32.domain.model_calls import ModelCall, ModelResponse, ResponseCheck, UsageSummary
+    from spy32.domain.proposals import Recommendation
+    from spy32.render.raw_texts import StoredAnswer
 
 
-def recommendation_part(word: "Recommendation", tally: "Tally | None" = None) -> Document:
+def recommendation_part(word: "Recommendation", tally: "UsageSummary | None" = None) -> Document:
     """`tally` is what asking came to; null for who asks no model."""
     return {
         "analyst": word.analyst,
@@ -25,14 +25,16 @@ def recommendation_part(word: "Recommendation", tally: "Tally | None" = None) ->
         "reason": word.reason,
         "analysis": word.analysis,
         "evidence": list(word.evidence),
-        "cost": usd_of_ticks(word.cost_ticks),
+        "cost": ticks_as_usd(word.cost_ticks),
         "model_asked": word.model_asked,
         "market_bias": word.market_bias,
         "bull_case": word.bull_case,
         "bear_case": word.bear_case,
         "would_change_my_mind": word.would_change_my_mind,
         "data_problems": list(word.data_problems),
-        "cited": [{"path": one.path, "value": one.value, "unit": one.unit, "note": one.note} for one in word.cited],
+        "cited": [
+            {"path": item.path, "value": item.value, "unit": item.unit, "note": item.note} for item in word.cited
+        ],
         "numbers": None
         if word.numbers is None
         else {"matched": word.numbers.matched, "unmatched": list(word.numbers.unmatched)},
@@ -40,7 +42,7 @@ def recommendation_part(word: "Recommendation", tally: "Tally | None" = None) ->
         "vetoes": list(word.vetoes),
         "failure": word.failure,
         "votes": dict(word.votes),
-        "cost_usd": usd_of_ticks(word.cost_ticks),
+        "cost_usd": ticks_as_usd(word.cost_ticks),
         "cost_ticks": word.cost_ticks,
         "attempts": None if tally is None else tally.attempts,
         "tokens": None if tally is None else _tokens(tally),
@@ -48,7 +50,7 @@ def recommendation_part(word: "Recommendation", tally: "Tally | None" = None) ->
     }
 
 
-def answer_part(answer: "Answer") -> Document:
+def answer_part(answer: "StoredAnswer") -> Document:
     return {
         "role": answer.role,
         "analyst": answer.analyst,
@@ -60,7 +62,7 @@ def answer_part(answer: "Answer") -> Document:
 # Asking.
 
 
-def _tokens(counts: "Tally | Heard") -> Document:
+def _tokens(counts: "UsageSummary | ModelResponse") -> Document:
     return {
         "input": counts.input_tokens,
         "cached": counts.cached_tokens,
@@ -71,10 +73,10 @@ def _tokens(counts: "Tally | Heard") -> Document:
 
 def figures_part(briefing: "Briefing") -> list[Document]:
     """The figures that were put before the analyst, in the order shown."""
-    return [{"path": path, **figure_part(datum)} for path, datum in briefing.figures.items()]
+    return [{"path": path, **figure_part(metric)} for path, metric in briefing.figures.items()]
 
 
-def attempt_part(asked: "Asked") -> Document:
+def attempt_part(asked: "ModelCall") -> Document:
     """One request to a model, its bodies exactly as stored."""
     attempt = asked.attempt
     return {
@@ -88,31 +90,31 @@ def attempt_part(asked: "Asked") -> Document:
         "input_hash": attempt.input_hash,
         "model_asked": attempt.model,
         "effort": attempt.effort,
-        "estimate_usd": usd_of_ticks(attempt.estimate_ticks),
+        "estimate_usd": ticks_as_usd(attempt.estimate_ticks),
         "request": attempt.request,
         "heard": None if asked.heard is None else _heard(asked.heard),
         "checked": None if asked.checked is None else _checked(asked.checked),
     }
 
 
-def _heard(heard: "Heard") -> Document:
+def _heard(response: "ModelResponse") -> Document:
     return {
-        "outcome": heard.outcome,
-        "detail": heard.detail,
-        "status": heard.status,
-        "model_answered": heard.model,
-        "fingerprint": heard.fingerprint,
-        "request_id": heard.request_id,
-        "ms": heard.ms,
-        "tokens": _tokens(heard),
-        "cost_usd": usd_of_ticks(heard.cost_ticks),
-        "cost_ticks": heard.cost_ticks,
-        "is_estimate": heard.is_estimate,
-        "response": heard.response,
+        "outcome": response.outcome,
+        "detail": response.detail,
+        "status": response.status,
+        "model_answered": response.model,
+        "fingerprint": response.fingerprint,
+        "request_id": response.request_id,
+        "ms": response.ms,
+        "tokens": _tokens(response),
+        "cost_usd": ticks_as_usd(response.cost_ticks),
+        "cost_ticks": response.cost_ticks,
+        "is_estimate": response.is_estimate,
+        "response": response.response,
     }
 
 
-def _checked(checked: "Checked") -> Document:
+def _checked(checked: "ResponseCheck") -> Document:
     return {
         "parser": checked.parser,
         "decision": checked.decision,
@@ -124,5 +126,5 @@ def _checked(checked: "Checked") -> Document:
     }
 
 
-def raw_document_part(line: "DocumentLine") -> Document:
+def raw_document_part(line: "DocumentSummary") -> Document:
     return {"source": line.source, "name": line.name, "at": instant(line.at), "bytes": line.size}

@@ -5,14 +5,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from spy32.render.words import cents, masked, price, price_of, strike
+from spy32.render.formatting import format_cents, format_float_price, format_price, format_strike, mask_account
 
 if TYPE_CHECKING:
-    from spy32.domain.acting import Fill, Order, Trade
-    from spy32.domain.deciding import Approval, ExitPlan, Finding, PricePlan, Proposal, Ruling, Sizing
-    from spy32.domain.market import Datum, QualityReport
-    from spy32.domain.trading import Candidate, Leg, Menu
-    from spy32.domain.views import MarketLine, RunView
+    from spy32.domain.market import Metric, QualityReport
+    from spy32.domain.orders import Fill, Order, Trade
+    from spy32.domain.proposals import Approval, ExitPlan, Finding, PricePlan, Proposal, RiskDecision, Sizing
+    from spy32.domain.run_view import MarketSummary, RunView
+    from spy32.domain.spreads import Candidate, Leg, Menu
 
 Document = dict[str, Any]
 
@@ -35,12 +35,12 @@ def name(letter: str, number: int | None) -> str | None:
 
 
 def _cents(amount: Decimal | None) -> str | None:
-    return None if amount is None else cents(amount)
+    return None if amount is None else format_cents(amount)
 
 
 def _gain(amount: float | None) -> str | None:
     """Model dollars; null until their mathematics is built."""
-    return None if amount is None else cents(Decimal(str(amount)))
+    return None if amount is None else format_cents(Decimal(str(amount)))
 
 
 def body_of(text: str) -> Any:
@@ -54,10 +54,10 @@ def body_of(text: str) -> Any:
 # What was seen.
 
 
-def market_part(line: "MarketLine") -> Document:
+def market_part(line: "MarketSummary") -> Document:
     return {
         "underlying": line.underlying,
-        "spot": price_of(line.spot),
+        "spot": format_float_price(line.spot),
         "as_of": instant(line.as_of),
         "source": line.source,
         "recorded": line.is_recorded,
@@ -69,7 +69,7 @@ def market_part(line: "MarketLine") -> Document:
     }
 
 
-def figure_part(figure: "Datum") -> Document:
+def figure_part(figure: "Metric") -> Document:
     return {
         "value": figure.value,
         "unit": figure.unit,
@@ -107,7 +107,7 @@ def _leg(leg: "Leg", quantity: int) -> Document:
         "action": leg.action.value,
         "symbol": leg.symbol,
         "option_type": leg.right.value,
-        "strike": strike(leg.strike),
+        "strike": format_strike(leg.strike),
         "expiration": day(leg.expiration),
         "quantity": leg.quantity * quantity,
     }
@@ -118,14 +118,14 @@ def candidate_part(entry: "Candidate") -> Document:
         "id": entry.id,
         "strategy": entry.spread.strategy.value,
         "expiration": day(entry.spread.expiration),
-        "width": strike(entry.spread.width),
+        "width": format_strike(entry.spread.width),
         "legs": [_leg(leg, 1) for leg in entry.spread.legs],
-        "natural": price(entry.natural),
-        "mid": price(entry.mid),
-        "start": price(entry.start),
-        "floor": price(entry.floor),
-        "max_loss": cents(entry.max_loss),
-        "breakevens": [price(point) for point in entry.breakevens],
+        "natural": format_price(entry.natural),
+        "mid": format_price(entry.mid),
+        "start": format_price(entry.start),
+        "floor": format_price(entry.floor),
+        "max_loss": format_cents(entry.max_loss),
+        "breakevens": [format_price(point) for point in entry.breakevens],
         "short_delta": entry.short_delta,
         "greeks": {
             "delta": entry.greeks.delta,
@@ -140,8 +140,8 @@ def candidate_part(entry: "Candidate") -> Document:
             "history_expiry": _gain(entry.ev.history_expiry),
             "history_plan": _gain(entry.ev.history_plan),
         },
-        "costs": cents(entry.costs),
-        "costs_round_trip": cents(entry.costs_round_trip),
+        "costs": format_cents(entry.costs),
+        "costs_round_trip": format_cents(entry.costs_round_trip),
     }
 
 
@@ -149,8 +149,8 @@ def rejected_part(menu: "Menu") -> Document:
     spreads = [
         {
             "strategy": spread.strategy.value,
-            "short_strike": strike(spread.short_strike),
-            "long_strike": strike(spread.long_strike),
+            "short_strike": format_strike(spread.short_strike),
+            "long_strike": format_strike(spread.long_strike),
             "rule": spread.rule,
             "figure": spread.figure,
             "limit": spread.limit,
@@ -173,9 +173,9 @@ def _finding(finding: "Finding") -> Document:
     }
 
 
-def ruling_part(ruling: "Ruling") -> Document:
+def ruling_part(ruling: "RiskDecision") -> Document:
     return {
-        "accepted": ruling.accepted,
+        "accepted": ruling.is_accepted,
         "quantity": ruling.quantity,
         "findings": [_finding(finding) for finding in ruling.findings],
         "sizing": None if ruling.sizing is None else _sizing(ruling.sizing),
@@ -189,62 +189,62 @@ def _sizing(sizing: "Sizing") -> Document:
         "binding": sizing.binding,
         "halved": sizing.halved,
         "account_needed": _cents(sizing.account_needed),
-        "swing_loss": cents(sizing.swing_loss),
-        "swing_budget": cents(sizing.swing_budget),
+        "swing_loss": format_cents(sizing.swing_loss),
+        "swing_budget": format_cents(sizing.swing_budget),
     }
 
 
 def _plan(plan: "PricePlan") -> Document:
     return {
-        "start": price(plan.start),
-        "limit": price(plan.limit),
-        "tick": price(plan.tick),
+        "start": format_price(plan.start),
+        "limit": format_price(plan.limit),
+        "tick": format_price(plan.tick),
         "step_seconds": plan.step_seconds,
         "deadline_seconds": plan.deadline_seconds,
-        "prices": [price(step) for step in plan.prices],
+        "prices": [format_price(step) for step in plan.prices],
     }
 
 
 def _exit(plan: "ExitPlan") -> Document:
     return {
-        "profit_target": price(plan.profit_target),
-        "stop": price(plan.stop),
+        "profit_target": format_price(plan.profit_target),
+        "stop": format_price(plan.stop),
         "time_exit": day(plan.time_exit),
         "last_exit": day(plan.last_exit),
         "note": plan.note,
     }
 
 
-def proposal_part(view: "RunView", made: "Proposal") -> Document:
+def proposal_part(view: "RunView", result: "Proposal") -> Document:
     return {
-        "id": name("P", made.id),
-        "run_id": name("R", made.run_id),
-        "kind": made.kind,
-        "state": made.state.value,
-        "mode": made.mode.value,
-        "account": masked(made.account),
-        "profile": made.profile,
-        "underlying": made.underlying,
-        "strategy": made.strategy.value,
-        "expiration": day(made.expiration),
-        "quantity": made.quantity,
-        "limit_price": price(made.limit_price),
-        "floor_price": price(made.floor_price),
-        "max_loss": cents(made.max_loss),
-        "max_profit": cents(made.max_profit),
-        "breakevens": [price(point) for point in made.breakevens],
-        "assignment_value": cents(made.assignment_value),
-        "hash": made.hash,
-        "candidate_id": made.candidate_id,
-        "chosen_by": made.chosen_by,
-        "market": made.market,
-        "recorded": made.is_recorded,
-        "quoted_at": instant(made.quoted_at),
-        "lapses_at": instant(made.lapses_at),
-        "trade_id": name("T", made.trade_id),
-        "legs": [_leg(leg, made.quantity) for leg in made.legs],
-        "plan": _plan(made.plan),
-        "exit": _exit(made.exit),
+        "id": name("P", result.id),
+        "run_id": name("R", result.run_id),
+        "kind": result.kind,
+        "state": result.state.value,
+        "mode": result.mode.value,
+        "account": mask_account(result.account),
+        "profile": result.profile,
+        "underlying": result.underlying,
+        "strategy": result.strategy.value,
+        "expiration": day(result.expiration),
+        "quantity": result.quantity,
+        "limit_price": format_price(result.limit_price),
+        "floor_price": format_price(result.floor_price),
+        "max_loss": format_cents(result.max_loss),
+        "max_profit": format_cents(result.max_profit),
+        "breakevens": [format_price(point) for point in result.breakevens],
+        "assignment_value": format_cents(result.assignment_value),
+        "hash": result.hash,
+        "candidate_id": result.candidate_id,
+        "chosen_by": result.chosen_by,
+        "market": result.market,
+        "recorded": result.is_recorded,
+        "quoted_at": instant(result.quoted_at),
+        "lapses_at": instant(result.lapses_at),
+        "trade_id": name("T", result.trade_id),
+        "legs": [_leg(leg, result.quantity) for leg in result.legs],
+        "plan": _plan(result.plan),
+        "exit": _exit(result.exit),
         "approval": None if view.approval is None else _approval(view.approval),
         "order_body": body_of(view.body),
         "orders": [_order(order) for order in view.orders],
@@ -252,17 +252,17 @@ def proposal_part(view: "RunView", made: "Proposal") -> Document:
     }
 
 
-def _approval(yes: "Approval") -> Document:
+def _approval(approval: "Approval") -> Document:
     return {
-        "by": yes.by,
-        "at": instant(yes.at),
-        "until": instant(yes.until),
-        "hash": yes.hash,
-        "spot": price_of(yes.spot),
-        "mid": price(yes.mid),
-        "natural": price(yes.natural),
-        "short_delta": yes.short_delta,
-        "note": yes.note,
+        "by": approval.by,
+        "at": instant(approval.at),
+        "until": instant(approval.until),
+        "hash": approval.hash,
+        "spot": format_float_price(approval.spot),
+        "mid": format_price(approval.mid),
+        "natural": format_price(approval.natural),
+        "short_delta": approval.short_delta,
+        "note": approval.note,
     }
 
 
@@ -279,7 +279,7 @@ def _order(order: "Order") -> Document:
         "broker_status": order.broker_status,
         "filled": order.filled,
         "quantity": order.quantity,
-        "limit_price": price(order.limit),
+        "limit_price": format_price(order.limit),
         "created_at": instant(order.created_at),
         "replaces": name("O", order.replaces),
         "reason": order.reason,
@@ -293,7 +293,7 @@ def _fill(fill: "Fill") -> Document:
         "symbol": fill.symbol,
         "action": fill.action.value,
         "quantity": fill.quantity,
-        "price": price(fill.price),
+        "price": format_price(fill.price),
         "at": instant(fill.at),
     }
 
@@ -307,10 +307,10 @@ def trade_part(trade: "Trade") -> Document:
         "run_id": name("R", trade.run_id),
         "mode": trade.mode.value,
         "legs": [_leg(leg, trade.quantity) for leg in trade.legs],
-        "credit": price(trade.credit),
-        "debit": None if trade.debit is None else price(trade.debit),
-        "fees": cents(trade.fees),
-        "max_loss": cents(trade.max_loss),
+        "credit": format_price(trade.credit),
+        "debit": None if trade.debit is None else format_price(trade.debit),
+        "fees": format_cents(trade.fees),
+        "max_loss": format_cents(trade.max_loss),
         "result": _cents(trade.result),
         "opened_at": instant(trade.opened_at),
         "closed_at": instant(trade.closed_at),

@@ -31,12 +31,12 @@ from spy32.render.document_parts import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spy32.console import Plain
-    from spy32.domain.asking import Tally
-    from spy32.domain.deciding import Recommendation
-    from spy32.domain.running import HistoryRow, Run
-    from spy32.domain.views import RunView
-    from spy32.render.raw import Raw
+    from spy32.console import PlainConsole
+    from spy32.domain.model_calls import UsageSummary
+    from spy32.domain.proposals import Recommendation
+    from spy32.domain.run_view import RunView
+    from spy32.domain.runs import Run, RunSummary
+    from spy32.render.raw_texts import RawTexts
 
 __all__ = [
     "VERSION",
@@ -52,15 +52,15 @@ __all__ = [
 VERSION = 1
 
 
-def emit(console: "Console | Plain", document: Mapping[str, Any]) -> None:
+def emit(console: "Console | PlainConsole", document: Mapping[str, Any]) -> None:
     """Print one document: one line for a program, indented for a person. ASCII, so that no terminal can be misled."""
-    from spy32.render.out import put
+    from spy32.render.output import write_text
 
     indent = 2 if console.is_terminal else None
-    put(console, json.dumps(document, indent=indent, allow_nan=False) + "\n")
+    write_text(console, json.dumps(document, indent=indent, allow_nan=False) + "\n")
 
 
-def run_document(view: "RunView", *, raw: "Raw | None" = None, rejected: bool = False) -> Document:
+def run_document(view: "RunView", *, raw: "RawTexts | None" = None, rejected: bool = False) -> Document:
     """Everything that came of one run. `raw` and `rejected` fill the keys that are null otherwise."""
     chosen = view.recommendation
     return {
@@ -84,13 +84,13 @@ def run_document(view: "RunView", *, raw: "Raw | None" = None, rejected: bool = 
     }
 
 
-def _tally(view: "RunView", role: str, word: "Recommendation") -> "Tally | None":
+def _tally(view: "RunView", role: str, word: "Recommendation") -> "UsageSummary | None":
     """What asking for this answer came to: that of its role and prompt."""
     found = (tally for tally in view.attempts_summary if (tally.role, tally.prompt) == (role, word.prompt))
     return next(found, None)
 
 
-def history_document(rows: Iterable["HistoryRow"]) -> Document:
+def history_document(rows: Iterable["RunSummary"]) -> Document:
     """Runs, newest first."""
     return {"schema": "spy32.history", "version": VERSION, "runs": [history_part(row) for row in rows]}
 
@@ -121,7 +121,7 @@ def run_part(run: "Run") -> Document:
     }
 
 
-def history_part(row: "HistoryRow") -> Document:
+def history_part(row: "RunSummary") -> Document:
     return {
         "id": name("R", row.id),
         "started_at": instant(row.started_at),

@@ -4,15 +4,15 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from spy32.domain.running import Outcome
-from spy32.domain.trading import Mode
+from spy32.domain.runs import Outcome
+from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState, TradeState
-from spy32.render.words import human
+from spy32.render.formatting import humanise
 
 if TYPE_CHECKING:
-    from spy32.domain.deciding import Proposal
-    from spy32.domain.running import Run
-    from spy32.domain.views import RunView
+    from spy32.domain.proposals import Proposal
+    from spy32.domain.run_view import RunView
+    from spy32.domain.runs import Run
 
 OUTCOMES: Mapping[Outcome, str] = {
     Outcome.PROPOSED: "An order was prepared. Only a person who approves and executes it sends it.",
@@ -56,7 +56,7 @@ CAUSES: Mapping[tuple[Outcome, str], str] = {
     (Outcome.INTERRUPTED, "stopped"): "It was stopped by a signal.",
 }
 
-PROPOSALS: Mapping[ProposalState, str] = {
+PROPOSAL_STATES: Mapping[ProposalState, str] = {
     ProposalState.PROPOSED: "waits for a person",
     ProposalState.APPROVED: "approved, not sent yet",
     ProposalState.SENT: "sent, not settled yet",
@@ -71,34 +71,34 @@ MODES: Mapping[Mode, str] = {
     Mode.LIVE: "LIVE: real money",
 }
 
-AGAIN = ("spy32 analyze --force (a new run; sends nothing)",)
+RUN_AGAIN = ("spy32 analyze --force (a new run; sends nothing)",)
 
 
-def outcome_of(run: "Run") -> str:
+def format_outcome(run: "Run") -> str:
     """`no trade (abstained)`, or what the run is doing."""
     if run.outcome is None:
-        return f"unfinished, in step {human(run.step_running)}" if run.step_running else "unfinished"
-    cause = f" ({human(run.cause)})" if run.cause else ""
-    return f"{human(run.outcome.value)}{cause}"
+        return f"unfinished, in step {humanise(run.step_running)}" if run.step_running else "unfinished"
+    cause = f" ({humanise(run.cause)})" if run.cause else ""
+    return f"{humanise(run.outcome.value)}{cause}"
 
 
-def tone_of(outcome: Outcome | None) -> str:
+def outcome_tone(outcome: Outcome | None) -> str:
     return {Outcome.PROPOSED: "good", Outcome.FAILED: "bad", Outcome.INTERRUPTED: "bad"}.get(
         outcome or Outcome.SKIPPED, ""
     )
 
 
-def sentence_of(run: "Run") -> str:
+def explain_outcome(run: "Run") -> str:
     """What the outcome means, and which of its causes it had."""
     if run.outcome is None:
         return "The run has not ended: it is at work, or was cut off and the next start will say so."
-    said = [OUTCOMES[run.outcome]]
+    sentences = [OUTCOMES[run.outcome]]
     if run.cause is not None:
-        said.append(CAUSES.get((run.outcome, run.cause), f"Cause: {human(run.cause)}."))
-    return " ".join(said)
+        sentences.append(CAUSES.get((run.outcome, run.cause), f"Cause: {humanise(run.cause)}."))
+    return " ".join(sentences)
 
 
-def badges_of(view: "RunView") -> tuple[str, ...]:
+def view_badges(view: "RunView") -> tuple[str, ...]:
     """What must not be overlooked: paper, recorded quotes, simulated fills."""
     badges = [MODES[view.run.mode]]
     if view.market is not None and view.market.is_recorded:
@@ -108,32 +108,32 @@ def badges_of(view: "RunView") -> tuple[str, ...]:
     return tuple(badges)
 
 
-def chosen_of(view: "RunView") -> str | None:
+def chosen_candidate_id(view: "RunView") -> str | None:
     """A person may have chosen another one than the analyst."""
     if view.proposal is not None and view.proposal.candidate_id is not None:
         return view.proposal.candidate_id
     return view.recommendation.candidate_id if view.recommendation is not None else None
 
 
-def is_over(made: "Proposal", now: datetime) -> bool:
+def is_proposal_expired(proposal: "Proposal", now: datetime) -> bool:
     """A proposal that can no longer be approved. A recorded market has its own clock, so there it always can."""
-    return made.state is ProposalState.PROPOSED and not made.is_recorded and now >= made.lapses_at
+    return proposal.state is ProposalState.PROPOSED and not proposal.is_recorded and now >= proposal.lapses_at
 
 
-def next_of(view: "RunView", *, now: datetime) -> tuple[str, ...]:
+def next_commands(view: "RunView", *, now: datetime) -> tuple[str, ...]:
     """What to type next, most useful first; nothing when nothing is to be done."""
     if any(order.state in (OrderState.UNKNOWN, OrderState.SUBMITTING) for order in view.orders):
         return ("spy32 reconcile (asks the broker what became of the order; sends nothing)",)
     if view.proposal is not None:
-        return _after_proposal(view.proposal, view, now)
-    return _after_run(view.run)
+        return _proposal_commands(view.proposal, view, now)
+    return _run_commands(view.run)
 
 
-def _after_proposal(made: "Proposal", view: "RunView", now: datetime) -> tuple[str, ...]:
-    name, live = f"P{made.id}", " --live" if made.mode is Mode.LIVE else ""
-    if is_over(made, now):
-        return AGAIN
-    match made.state:
+def _proposal_commands(proposal: "Proposal", view: "RunView", now: datetime) -> tuple[str, ...]:
+    name, live = f"P{proposal.id}", " --live" if proposal.mode is Mode.LIVE else ""
+    if is_proposal_expired(proposal, now):
+        return RUN_AGAIN
+    match proposal.state:
         case ProposalState.PROPOSED:
             return (f"spy32 approve {name}",)
         case ProposalState.APPROVED:
@@ -141,32 +141,32 @@ def _after_proposal(made: "Proposal", view: "RunView", now: datetime) -> tuple[s
         case ProposalState.SENT:
             return (f"spy32 reconcile, or spy32 cancel {name}",)
         case ProposalState.LAPSED | ProposalState.DECLINED:
-            return AGAIN
+            return RUN_AGAIN
         case _:
-            return _after_trade(view)
+            return _trade_commands(view)
 
 
-def _after_trade(view: "RunView") -> tuple[str, ...]:
+def _trade_commands(view: "RunView") -> tuple[str, ...]:
     if view.trade is None or view.trade.state in (TradeState.CLOSED, TradeState.EXPIRED):
         return ()
     return ("spy32 positions",)
 
 
-def _words_of(name: str) -> str:
+def _raw_command(name: str) -> str:
     return f"spy32 show {name} --raw (what was asked and what came back)"
 
 
-def _after_run(run: "Run") -> tuple[str, ...]:
+def _run_commands(run: "Run") -> tuple[str, ...]:
     name = f"R{run.id}"
     if run.outcome is None:
         return ("spy32 status",)
     if run.outcome is Outcome.NO_TRADE:
         more = {
             "abstained": ("spy32 approve (a person may override an abstention)",),
-            "analyst_failed": (_words_of(name),),
+            "analyst_failed": (_raw_command(name),),
         }.get(run.cause or "", ())
         return (f"spy32 show {name} --{'rejected' if run.cause == 'empty_menu' else 'candidates'}", *more)
     if run.outcome in (Outcome.FAILED, Outcome.INTERRUPTED):
-        look = {"data": (f"spy32 show {name} --quality",), "analyst_failed": (_words_of(name),)}
+        look = {"data": (f"spy32 show {name} --quality",), "analyst_failed": (_raw_command(name),)}
         return (*look.get(run.cause or "", ()), "spy32 analyze")
     return ()

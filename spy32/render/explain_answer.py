@@ -3,148 +3,158 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from spy32.domain.deciding import Decision, Recommendation
-from spy32.render.page import Column, Grid, Pairs, Part, Tone, pair
-from spy32.render.words import (
+from spy32.domain.proposals import Decision, Recommendation
+from spy32.render.formatting import (
     clean,
-    count,
-    dollars,
-    dollars_of_ticks,
-    flat,
-    human,
-    legs_of,
-    milliseconds,
-    percent,
-    price,
-    side_of,
+    format_count,
+    format_dollars,
+    format_legs,
+    format_milliseconds,
+    format_percent,
+    format_price,
+    format_ticks,
+    humanise,
+    option_side,
+    single_line,
 )
+from spy32.render.page import Column, Grid, Pairs, Part, Tone, pair
 
 if TYPE_CHECKING:
-    from spy32.domain.asking import Heard, Tally
-    from spy32.domain.trading import Candidate, Menu
-    from spy32.domain.views import RunView
+    from spy32.domain.model_calls import ModelResponse, UsageSummary
+    from spy32.domain.run_view import RunView
+    from spy32.domain.spreads import Candidate, Menu
 
 Item = tuple[str, str, Tone]
 
-RULES: dict[str, str] = {"rules": "fixed rule", "trend": "trend rule"}
+RULE_NAMES: dict[str, str] = {"rules": "fixed rule", "trend": "trend rule"}
 """What people call the analysts that are rules."""
 
 
 def answer_parts(view: "RunView") -> list[Part]:
     """The recommendation that counts, its evidence, what others would have taken, and what asking cost."""
     parts: list[Part] = []
-    word = view.recommendation
-    if word is not None:
-        parts.append(_recommendation(word, view.menu))
-        if word.cited:
-            parts.append(cited_grid(word))
+    recommendation = view.recommendation
+    if recommendation is not None:
+        parts.append(_recommendation_part(recommendation, view.menu))
+        if recommendation.cited:
+            parts.append(cited_grid(recommendation))
     if view.shadows:
-        parts.append(others_grid(view))
+        parts.append(shadows_grid(view))
     if view.attempts_summary:
-        parts.append(_requests(view.attempts_summary))
+        parts.append(_requests_part(view.attempts_summary))
     return parts
 
 
-def _recommendation(word: Recommendation, menu: "Menu | None") -> Pairs:
-    entry = menu.find(word.candidate_id) if menu is not None else None
-    items = [pair("decision", decided(word), "bad" if word.vetoes or word.failure else "strong")]
-    items.append(pair("reason", clean(word.reason)))
-    if word.failure:
-        items.append(pair("failed at", human(word.failure), "bad"))
+def _recommendation_part(recommendation: Recommendation, menu: "Menu | None") -> Pairs:
+    entry = menu.find(recommendation.candidate_id) if menu is not None else None
+    items = [
+        pair(
+            "decision",
+            describe_decision(recommendation),
+            "bad" if recommendation.vetoes or recommendation.failure else "strong",
+        )
+    ]
+    items.append(pair("reason", clean(recommendation.reason)))
+    if recommendation.failure:
+        items.append(pair("failed at", humanise(recommendation.failure), "bad"))
     if entry is not None:
-        items.append(pair("choice", f"{human(entry.spread.strategy)} {legs_of(entry.spread.legs)}"))
-    items += chances(word, entry)
-    items += said(word)
-    if word.evidence and not word.cited:
-        items.append(pair("evidence", ", ".join(flat(path) for path in word.evidence)))
-    items += _who(word)
+        items.append(pair("choice", f"{humanise(entry.spread.strategy)} {format_legs(entry.spread.legs)}"))
+    items += probability_items(recommendation, entry)
+    items += answer_items(recommendation)
+    if recommendation.evidence and not recommendation.cited:
+        items.append(pair("evidence", ", ".join(single_line(path) for path in recommendation.evidence)))
+    items += _model_items(recommendation)
     return Pairs(name="analyst", title="Recommendation", items=tuple(items))
 
 
-def decided(word: Recommendation) -> str:
+def describe_decision(recommendation: Recommendation) -> str:
     """Chosen, chosen and refused, abstained, or failed: four different things in words."""
-    told = {
-        Decision.TRADE: f"chose {flat(word.candidate_id or '')}",
+    choice = {
+        Decision.TRADE: f"chose {single_line(recommendation.candidate_id or '')}",
         Decision.ABSTAIN: "abstained",
         Decision.FAILED: "failed to answer",
-    }[word.decision]
-    refused = ", which spy32 vetoes" if word.vetoes else ""
-    return f"{told}{refused} ({name_of(word)})"
+    }[recommendation.decision]
+    refused = ", which spy32 vetoes" if recommendation.vetoes else ""
+    return f"{choice}{refused} ({analyst_name(recommendation)})"
 
 
-def name_of(word: Recommendation) -> str:
-    return ", ".join(flat(part) for part in (word.analyst, word.model, word.prompt) if part)
+def analyst_name(recommendation: Recommendation) -> str:
+    return ", ".join(
+        single_line(part) for part in (recommendation.analyst, recommendation.model, recommendation.prompt) if part
+    )
 
 
-def chances(word: Recommendation, entry: "Candidate | None") -> list[Item]:
+def probability_items(recommendation: Recommendation, entry: "Candidate | None") -> list[Item]:
     """The stated probability beside the market's. The market's of expiring worthless is what the answer was
     judged by, too. A rule states none of its own: it repeats the market's."""
-    if word.probability is None or word.analyst in RULES:
+    if recommendation.probability is None or recommendation.analyst in RULE_NAMES:
         return []
-    items = [pair("stated chance", f"{percent(word.probability)} that it expires worthless")]
+    items = [pair("stated chance", f"{format_percent(recommendation.probability)} that it expires worthless")]
     if entry is not None:
         source = "by the option prices" if entry.worthless_market is not None else "by the short delta"
-        told = f"{percent(entry.p_worthless)} {source}; {percent(entry.pop_market)} for any profit"
-        items.append(pair("market's chance", told))
+        market_text = f"{format_percent(entry.p_worthless)} {source}; {format_percent(entry.pop_market)} for any profit"
+        items.append(pair("market's chance", market_text))
     return items
 
 
-def said(word: Recommendation) -> list[Item]:
+def answer_items(recommendation: Recommendation) -> list[Item]:
     """The words of an answer and what the checks say of them; nothing that is empty."""
-    items = [pair("vetoed", flat(veto), "bad") for veto in word.vetoes]
-    items += [pair("look at", flat(mark), "warn") for mark in word.marks]
+    items = [pair("vetoed", single_line(veto), "bad") for veto in recommendation.vetoes]
+    items += [pair("look at", single_line(mark), "warn") for mark in recommendation.marks]
     items += [
         pair(label, clean(text))
         for label, text in (
-            ("market bias", human(word.market_bias)),
-            ("analysis", word.analysis),
-            ("bull case", word.bull_case),
-            ("bear case", word.bear_case),
-            ("would change it", word.would_change_my_mind),
+            ("market bias", humanise(recommendation.market_bias)),
+            ("analysis", recommendation.analysis),
+            ("bull case", recommendation.bull_case),
+            ("bear case", recommendation.bear_case),
+            ("would change it", recommendation.would_change_my_mind),
         )
         if text
     ]
-    if word.data_problems:
-        items.append(pair("doubts the data", ", ".join(flat(path) for path in word.data_problems), "warn"))
-    items += _numbers(word)
-    if word.votes:
-        total = sum(word.votes.values())
-        told = ", ".join(f"{flat(choice)} {votes}" for choice, votes in word.votes.items())
-        items.append(pair("votes", f"{told} (of {count(total, 'sample')})"))
+    if recommendation.data_problems:
+        items.append(
+            pair("doubts the data", ", ".join(single_line(path) for path in recommendation.data_problems), "warn")
+        )
+    items += _number_check_items(recommendation)
+    if recommendation.votes:
+        total = sum(recommendation.votes.values())
+        votes_text = ", ".join(f"{single_line(choice)} {votes}" for choice, votes in recommendation.votes.items())
+        items.append(pair("votes", f"{votes_text} (of {format_count(total, 'sample')})"))
     return items
 
 
-def _numbers(word: Recommendation) -> list[Item]:
+def _number_check_items(recommendation: Recommendation) -> list[Item]:
     """The number check: unmatched ones are listed, and marked by a word as well as by colour."""
-    if word.numbers is None:
+    if recommendation.numbers is None:
         return []
-    unmatched = word.numbers.unmatched
-    told = f"{count(word.numbers.matched, 'number')} of the words found in what was sent"
-    items = [pair("number check", f"{told}, {len(unmatched)} not", "" if unmatched else "good")]
+    unmatched = recommendation.numbers.unmatched
+    summary = f"{format_count(recommendation.numbers.matched, 'number')} of the words found in what was sent"
+    items = [pair("number check", f"{summary}, {len(unmatched)} not", "" if unmatched else "good")]
     if unmatched:
-        listed = ", ".join(f"✗ {flat(number)}" for number in unmatched)
+        listed = ", ".join(f"✗ {single_line(number)}" for number in unmatched)
         items.append(pair("not in the data", listed, "bad"))
     return items
 
 
-def _who(word: Recommendation) -> list[Item]:
+def _model_items(recommendation: Recommendation) -> list[Item]:
     items: list[Item] = []
-    if word.model_asked is not None:
-        answered = flat(word.model) if word.model is not None else "nobody"
-        other = word.model is not None and word.model != word.model_asked
-        told = f"asked {flat(word.model_asked)}, answered by {answered}"
-        items.append(pair("model", f"{told}: another name" if other else told, "warn" if other else ""))
-    if word.prompt is not None:
-        items.append(pair("prompt", flat(word.prompt)))
-    if word.cost_ticks:
-        items.append(pair("cost", dollars_of_ticks(word.cost_ticks)))
+    if recommendation.model_asked is not None:
+        answered = single_line(recommendation.model) if recommendation.model is not None else "nobody"
+        other = recommendation.model is not None and recommendation.model != recommendation.model_asked
+        summary = f"asked {single_line(recommendation.model_asked)}, answered by {answered}"
+        items.append(pair("model", f"{summary}: another name" if other else summary, "warn" if other else ""))
+    if recommendation.prompt is not None:
+        items.append(pair("prompt", single_line(recommendation.prompt)))
+    if recommendation.cost_ticks:
+        items.append(pair("cost", format_ticks(recommendation.cost_ticks)))
     return items
 
 
 # Evidence.
 
 
-def cited_grid(word: Recommendation) -> Grid:
+def cited_grid(recommendation: Recommendation) -> Grid:
     """Each field that the answer relied on, with the value as it was sent."""
     columns = (
         Column(name="field", flexible=True),
@@ -152,7 +162,10 @@ def cited_grid(word: Recommendation) -> Grid:
         Column(name="unit", rank=1, flexible=True),
         Column(name="note", rank=1, flexible=True),
     )
-    rows = tuple((flat(one.path), flat(one.value), flat(one.unit), flat(one.note)) for one in word.cited)
+    rows = tuple(
+        (single_line(item.path), single_line(item.value), single_line(item.unit), single_line(item.note))
+        for item in recommendation.cited
+    )
     title = "Fields that the answer cites, as sent"
     return Grid(name="cited", title=title, columns=columns, rows=rows, continues=True)
 
@@ -160,7 +173,7 @@ def cited_grid(word: Recommendation) -> Grid:
 # What others would have taken.
 
 
-def others_grid(view: "RunView") -> Grid:
+def shadows_grid(view: "RunView") -> Grid:
     """The fixed rule and the other shadows on the same menu."""
     columns = (
         Column(name="who", flexible=True),
@@ -171,63 +184,78 @@ def others_grid(view: "RunView") -> Grid:
         Column(name="max loss", rank=1, right=True),
         Column(name="reason", rank=1, flexible=True),
     )
-    rows = tuple(_other(word, view.recommendation, view.menu) for word in view.shadows)
+    rows = tuple(_shadow_row(recommendation, view.recommendation, view.menu) for recommendation in view.shadows)
     title = "What others would have taken of this menu"
     return Grid(name="beside", title=title, columns=columns, rows=rows, continues=True)
 
 
-def _other(word: Recommendation, chosen: Recommendation | None, menu: "Menu | None") -> tuple[str, ...]:
-    entry = menu.find(word.candidate_id) if menu is not None else None
+def _shadow_row(recommendation: Recommendation, chosen: Recommendation | None, menu: "Menu | None") -> tuple[str, ...]:
+    entry = menu.find(recommendation.candidate_id) if menu is not None else None
     nothing = {Decision.ABSTAIN: "nothing", Decision.FAILED: "no answer"}
-    taken = nothing.get(word.decision, flat(word.candidate_id or ""))
+    choice = nothing.get(recommendation.decision, single_line(recommendation.candidate_id or ""))
     figures = ("", "", "")
     if entry is not None:
-        figures = (f"{side_of(entry)} {legs_of(entry.spread.legs)}", price(entry.mid), dollars(entry.max_loss))
-    return (who_of(word), taken, _same(word, chosen), *figures, flat(word.reason))
+        figures = (
+            f"{option_side(entry)} {format_legs(entry.spread.legs)}",
+            format_price(entry.mid),
+            format_dollars(entry.max_loss),
+        )
+    return (
+        analyst_label(recommendation),
+        choice,
+        _compare_choice(recommendation, chosen),
+        *figures,
+        single_line(recommendation.reason),
+    )
 
 
-def _same(word: Recommendation, chosen: Recommendation | None) -> str:
+def _compare_choice(recommendation: Recommendation, chosen: Recommendation | None) -> str:
     """A failure is neither the same as an abstention nor another choice."""
-    if chosen is None or Decision.FAILED in (word.decision, chosen.decision):
+    if chosen is None or Decision.FAILED in (recommendation.decision, chosen.decision):
         return ""
-    return "the same" if word.candidate_id == chosen.candidate_id else "another"
+    return "the same" if recommendation.candidate_id == chosen.candidate_id else "another"
 
 
-def who_of(word: Recommendation) -> str:
+def analyst_label(recommendation: Recommendation) -> str:
     """`fixed rule`, or the analyst with its prompt."""
-    if word.analyst in RULES:
-        return RULES[word.analyst]
-    return " ".join(flat(part) for part in (word.analyst, word.prompt) if part)
+    if recommendation.analyst in RULE_NAMES:
+        return RULE_NAMES[recommendation.analyst]
+    return " ".join(single_line(part) for part in (recommendation.analyst, recommendation.prompt) if part)
 
 
 # What asking cost.
 
 
-def _requests(tallies: "Iterable[Tally]") -> Pairs:
+def _requests_part(tallies: "Iterable[UsageSummary]") -> Pairs:
     items: list[Item] = []
     for tally in tallies:
-        models = f"asked {_names(tally.asked)}, answered by {_names(tally.answered) or 'nobody'}"
-        items.append(pair(human(tally.role), f"{flat(tally.prompt)}: {_attempts(tally)}, {milliseconds(tally.ms)}"))
+        models = f"asked {_join_names(tally.asked)}, answered by {_join_names(tally.answered) or 'nobody'}"
+        items.append(
+            pair(
+                humanise(tally.role),
+                f"{single_line(tally.prompt)}: {_describe_attempts(tally)}, {format_milliseconds(tally.ms)}",
+            )
+        )
         items.append(pair("models", models))
-        items.append(pair("tokens", tokens_of(tally)))
+        items.append(pair("tokens", format_tokens(tally)))
         if tally.asked_before:
             runs = ", ".join(f"R{number}" for number in tally.asked_before)
             items.append(pair("asked before", f"the same question, to the letter, in {runs}: a re-run", "warn"))
         estimated = " (partly our estimate)" if tally.is_estimate else ""
-        items.append(pair("cost", f"{dollars_of_ticks(tally.cost_ticks)}{estimated}"))
+        items.append(pair("cost", f"{format_ticks(tally.cost_ticks)}{estimated}"))
     return Pairs(name="request", title="Requests to models (`show --raw` has their words)", items=tuple(items))
 
 
-def _names(models: Iterable[str]) -> str:
-    return ", ".join(flat(model) for model in models)
+def _join_names(models: Iterable[str]) -> str:
+    return ", ".join(single_line(model) for model in models)
 
 
-def _attempts(tally: "Tally") -> str:
+def _describe_attempts(tally: "UsageSummary") -> str:
     unanswered = f", {tally.unanswered} without an answer" if tally.unanswered else ""
-    return f"{count(tally.attempts, 'attempt')}{unanswered}"
+    return f"{format_count(tally.attempts, 'attempt')}{unanswered}"
 
 
-def tokens_of(tally: "Tally | Heard") -> str:
+def format_tokens(tally: "UsageSummary | ModelResponse") -> str:
     """As the service counts them: input has the cached ones in it, output those of reasoning."""
     return (
         f"{tally.input_tokens} in ({tally.cached_tokens} cached), "

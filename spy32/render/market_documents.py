@@ -5,10 +5,10 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from spy32.domain.briefing import Briefing
-from spy32.domain.events import Event
+from spy32.domain.events import ScheduledEvent
 from spy32.domain.market import DailyBar, MarketSnapshot, QualityReport
 from spy32.render.document_parts import Document, day, figure_part, instant, quality_part
-from spy32.render.words import price, price_of
+from spy32.render.formatting import format_float_price, format_price
 
 if TYPE_CHECKING:
     from spy32.render.market_pages import ExpirationRow
@@ -37,7 +37,7 @@ def market_document(briefing: Briefing, snapshot: MarketSnapshot, report: Qualit
         "unknown_events": dict(briefing.unknown_events),
         "dividends": None
         if briefing.dividends is None
-        else [{"ex_date": day(each.ex_date), "amount": price(each.amount)} for each in briefing.dividends],
+        else [{"ex_date": day(each.ex_date), "amount": format_price(each.amount)} for each in briefing.dividends],
         "flags": list(briefing.flags),
         "sources": [
             {"datum": each.datum, "source": each.source, "ok": each.ok, "detail": each.detail, "ms": each.ms}
@@ -50,12 +50,12 @@ def _bar_part(bar: DailyBar) -> Document:
     prices = {"open": bar.open, "high": bar.high, "low": bar.low, "close": bar.close, "adjusted": bar.adjusted}
     return {
         "day": day(bar.day),
-        **{name: None if level is None else price_of(level) for name, level in prices.items()},
+        **{name: None if level is None else format_float_price(level) for name, level in prices.items()},
         "volume": bar.volume,
     }
 
 
-def _event_part(event: Event) -> Document:
+def _event_part(event: ScheduledEvent) -> Document:
     return {
         "day": day(event.day),
         "time": event.time,
@@ -67,7 +67,7 @@ def _event_part(event: Event) -> Document:
 
 
 def expirations_document(
-    rows: "Sequence[ExpirationRow]", *, underlying: str, today: date, aim: int, tolerance: int, source: str = ""
+    rows: "Sequence[ExpirationRow]", *, underlying: str, today: date, target_dte: int, tolerance: int, source: str = ""
 ) -> Document:
     """The same list for a program."""
     return {
@@ -76,7 +76,7 @@ def expirations_document(
         "underlying": underlying,
         "today": day(today),
         "source": source,
-        "target_dte": aim,
+        "target_dte": target_dte,
         "tolerance": tolerance,
         "chosen": next((day(row.day) for row in rows if row.is_chosen), None),
         "expirations": [

@@ -7,33 +7,41 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from spy32.domain.briefing import Briefing
-from spy32.domain.market import Datum, MarketSnapshot, Tried
+from spy32.domain.market import MarketSnapshot, Metric, SourceAttempt
+from spy32.render.formatting import (
+    format_age,
+    format_both_zones,
+    format_count,
+    format_float_price,
+    format_milliseconds,
+    format_price,
+    single_line,
+)
 from spy32.render.market_documents import expirations_document, market_document
-from spy32.render.out import is_ascii, is_screen, show
+from spy32.render.output import is_ascii_console, is_full_terminal, print_page
 from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
-from spy32.render.payoff import NARROW
-from spy32.render.words import age, both_zones, count, flat, milliseconds, price, price_of
-from spy32.sessions import closure, days_to_expiration, market_date, nearest_expiration, new_york, session
+from spy32.render.payoff import MIN_WIDTH
+from spy32.sessions import closure_reason, days_to_expiration, market_date, nearest_expiration, new_york_time, session
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spy32.console import Plain
+    from spy32.console import PlainConsole
     from spy32.options.surface import Smile
 
 __all__ = [
     "ExpirationRow",
+    "build_expirations_page",
+    "build_market_page",
     "expiration_rows",
     "expirations_document",
-    "expirations_page",
     "market_document",
-    "market_page",
-    "page_of_expirations",
-    "page_of_market",
+    "print_expirations_page",
+    "print_market_page",
 ]
 
 # Name of a figure -> its label, of at most 20 characters: more would be cut beside a narrow frame.
-GROUPS: tuple[tuple[str, Mapping[str, str]], ...] = (
+FIGURE_GROUPS: tuple[tuple[str, Mapping[str, str]], ...] = (
     ("Price", {
         "spot": "spot", "prior_close": "prior close", "gap": "gap", "return_1d": "1-day return",
         "return_5d": "5-day return", "return_20d": "20-day return", "return_60d": "60-day return",
@@ -60,14 +68,14 @@ GROUPS: tuple[tuple[str, Mapping[str, str]], ...] = (
         "high_180d": "high 180 d",
     }),
 )  # fmt: skip
-SIGNED = frozenset({"gap", "iv_less_rv_20d", "skew_25d", "from_sma_20", "from_sma_50", "momentum_20d"})
-TERM = timedelta(days=100)
-OF_A_DAY = re.compile(r"iv_\d{4}-\d\d-\d\d")
-KINDS = {"fomc": "FOMC statement", "cpi": "CPI", "jobs": "jobs report", "earnings": "earnings", "other": "other"}
+SIGNED_FIGURES = frozenset({"gap", "iv_less_rv_20d", "skew_25d", "from_sma_20", "from_sma_50", "momentum_20d"})
+TERM_HORIZON = timedelta(days=100)
+EXPIRATION_IV = re.compile(r"iv_\d{4}-\d\d-\d\d")
+EVENT_NAMES = {"fomc": "FOMC statement", "cpi": "CPI", "jobs": "jobs report", "earnings": "earnings", "other": "other"}
 
 
-def market_page(
-    out: "Console | Plain",
+def print_market_page(
+    out: "Console | PlainConsole",
     briefing: Briefing,
     snapshot: MarketSnapshot,
     smile: "Smile | None",
@@ -75,11 +83,11 @@ def market_page(
     here: tzinfo | None = None,
 ) -> None:
     """Write the page; with pictures on a terminal."""
-    drawn = _pictures(out, briefing, snapshot, smile) if is_screen(out) and out.width >= NARROW else ()
-    show(out, page_of_market(briefing, snapshot, drawn=drawn, here=here))
+    drawn = _draw_charts(out, briefing, snapshot, smile) if is_full_terminal(out) and out.width >= MIN_WIDTH else ()
+    print_page(out, build_market_page(briefing, snapshot, drawn=drawn, here=here))
 
 
-def page_of_market(
+def build_market_page(
     briefing: Briefing,
     snapshot: MarketSnapshot,
     *,
@@ -88,28 +96,28 @@ def page_of_market(
 ) -> Page:
     """What is seen, in groups; what is missing, and why; what is scheduled; who was asked."""
     known = {path: figure for path, figure in briefing.figures.items() if figure.value is not None}
-    parts: list[Part] = [_seen(briefing, snapshot, here)]
-    parts += [grid for grid in _groups(known, briefing.as_of) if grid.rows]
-    parts += _by_expiration(briefing, snapshot)
-    parts += _missing(briefing.figures)
+    parts: list[Part] = [_overview_part(briefing, snapshot, here)]
+    parts += [grid for grid in _figure_grids(known, briefing.as_of) if grid.rows]
+    parts += _term_structure_part(briefing, snapshot)
+    parts += _missing_part(briefing.figures)
     parts += drawn
-    parts += _events(briefing)
-    parts.append(_sources(snapshot.tried))
+    parts += _event_parts(briefing)
+    parts.append(_sources_grid(snapshot.tried))
     return Page(
-        heading=f"{flat(snapshot.underlying)} {_dollars(briefing.figures.get('market.spot'))},"
-        f" {count(briefing.dte, 'day')} to {briefing.target}",
-        badges=tuple(flat(flag) for flag in briefing.flags),
+        heading=f"{single_line(snapshot.underlying)} {_spot_text(briefing.figures.get('market.spot'))},"
+        f" {format_count(briefing.dte, 'day')} to {briefing.target}",
+        badges=tuple(single_line(flag) for flag in briefing.flags),
         parts=tuple(parts),
     )
 
 
-def _seen(briefing: Briefing, snapshot: MarketSnapshot, here: tzinfo | None) -> Pairs:
+def _overview_part(briefing: Briefing, snapshot: MarketSnapshot, here: tzinfo | None) -> Pairs:
     chain = snapshot.chain
-    delay = f", delayed by {age(timedelta(seconds=chain.delay_seconds))}" if chain.delay_seconds else ""
+    delay = f", delayed by {format_age(timedelta(seconds=chain.delay_seconds))}" if chain.delay_seconds else ""
     items = (
-        pair("looked at", both_zones(briefing.as_of, here)),
-        pair("quotes of", f"{both_zones(chain.as_of, here)}, from {flat(chain.source)}{delay}"),
-        pair("expiration", f"{briefing.target}, {count(briefing.dte, 'day')}", "strong"),
+        pair("looked at", format_both_zones(briefing.as_of, here)),
+        pair("quotes of", f"{format_both_zones(chain.as_of, here)}, from {single_line(chain.source)}{delay}"),
+        pair("expiration", f"{briefing.target}, {format_count(briefing.dte, 'day')}", "strong"),
     )
     return Pairs(name="market", items=items)
 
@@ -117,7 +125,7 @@ def _seen(briefing: Briefing, snapshot: MarketSnapshot, here: tzinfo | None) -> 
 # Figures.
 
 
-def _groups(known: Mapping[str, Datum], now: datetime) -> list[Grid]:
+def _figure_grids(known: Mapping[str, Metric], now: datetime) -> list[Grid]:
     columns = (
         Column(name="figure"),
         Column(name="value", right=True),
@@ -126,29 +134,37 @@ def _groups(known: Mapping[str, Datum], now: datetime) -> list[Grid]:
         Column(name="source", rank=2, flexible=True),
     )
     grids = []
-    for title, labels in GROUPS:
+    for title, labels in FIGURE_GROUPS:
         rows = [
-            _row(label, name, known[f"market.{name}"], now)
+            _figure_row(label, name, known[f"market.{name}"], now)
             for name, label in labels.items()
             if f"market.{name}" in known
         ]
         grids.append(Grid(name="figure", title=title, columns=columns, rows=tuple(rows)))
     related = [
-        _row(flat(path.removeprefix("related.")), "gap", figure, now)
+        _figure_row(single_line(path.removeprefix("related.")), "gap", figure, now)
         for path, figure in known.items()
         if path.startswith("related.")
     ]
     return [*grids, Grid(name="related", title="Moves of the day", columns=columns, rows=tuple(related))]
 
 
-def _by_expiration(briefing: Briefing, snapshot: MarketSnapshot) -> list[Part]:
+def _term_structure_part(briefing: Briefing, snapshot: MarketSnapshot) -> list[Part]:
     """The term structure as the broker computes it, as far ahead as a term structure of 32 days is of use."""
     today = market_date(briefing.as_of)
-    known = {date.fromisoformat(name[3:]): each for name, each in snapshot.metrics.items() if OF_A_DAY.fullmatch(name)}
+    known = {
+        date.fromisoformat(name[3:]): each for name, each in snapshot.metrics.items() if EXPIRATION_IV.fullmatch(name)
+    }
     rows = tuple(
-        (f"{day}", f"{(day - today).days}", value_of(known[day]), _age(known[day], briefing.as_of), known[day].source)
+        (
+            f"{day}",
+            f"{(day - today).days}",
+            format_value(known[day]),
+            _figure_age(known[day], briefing.as_of),
+            known[day].source,
+        )
         for day in sorted(known)
-        if today < day <= today + TERM
+        if today < day <= today + TERM_HORIZON
     )
     columns = (
         Column(name="expiration"),
@@ -160,22 +176,22 @@ def _by_expiration(briefing: Briefing, snapshot: MarketSnapshot) -> list[Part]:
     return [Grid(name="term", title="Term structure at the broker", columns=columns, rows=rows)] if rows else []
 
 
-def _age(figure: Datum, now: datetime) -> str:
-    return "" if figure.as_of is None else age(now - figure.as_of)
+def _figure_age(figure: Metric, now: datetime) -> str:
+    return "" if figure.as_of is None else format_age(now - figure.as_of)
 
 
-def _row(label: str, name: str, figure: Datum, now: datetime) -> tuple[str, ...]:
+def _figure_row(label: str, name: str, figure: Metric, now: datetime) -> tuple[str, ...]:
     used = "" if figure.count is None else str(figure.count)
     return (
         label,
-        value_of(figure, signed=name in SIGNED or name.startswith("return_")),
-        _age(figure, now),
+        format_value(figure, signed=name in SIGNED_FIGURES or name.startswith("return_")),
+        _figure_age(figure, now),
         used,
-        flat(figure.source),
+        single_line(figure.source),
     )
 
 
-def value_of(figure: Datum, *, signed: bool = False) -> str:
+def format_value(figure: Metric, *, signed: bool = False) -> str:
     """A figure that is there, as a person reads its unit; the document has all digits."""
     assert figure.value is not None
     sign = "+" if signed else ""
@@ -192,43 +208,47 @@ def value_of(figure: Datum, *, signed: bool = False) -> str:
             return f"{figure.value:.2f}"
 
 
-def _dollars(figure: Datum | None) -> str:
-    return "without a spot" if figure is None or figure.value is None else price_of(figure.value)
+def _spot_text(figure: Metric | None) -> str:
+    return "without a spot" if figure is None or figure.value is None else format_float_price(figure.value)
 
 
-def _missing(figures: Mapping[str, Datum]) -> list[Part]:
+def _missing_part(figures: Mapping[str, Metric]) -> list[Part]:
     """One line a reason, with the figures that it takes away."""
-    labels = {f"market.{name}": label for _, names in GROUPS for name, label in names.items()}
+    labels = {f"market.{name}": label for _, names in FIGURE_GROUPS for name, label in names.items()}
     reasons: dict[str, list[str]] = {}
     for path, figure in figures.items():
         if figure.missing is not None:
-            reasons.setdefault(flat(figure.missing), []).append(labels.get(path, flat(path)))
+            reasons.setdefault(single_line(figure.missing), []).append(labels.get(path, single_line(path)))
     items = tuple(
         pair(names[0], why, "warn")
         if len(names) == 1
-        else pair(count(len(names), "figure"), f"{why}: {', '.join(names)}")
+        else pair(format_count(len(names), "figure"), f"{why}: {', '.join(names)}")
         for why, names in reasons.items()
     )
     return [Pairs(name="missing", title="Missing", items=items)] if items else []
 
 
-def _pictures(
-    out: "Console | Plain", briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None"
+def _draw_charts(
+    out: "Console | PlainConsole", briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None"
 ) -> tuple[Prose, ...]:
-    from spy32.render import market_pictures as drawing
-    from spy32.rules.daily import finished
+    from spy32.render import market_charts as drawing
+    from spy32.rules.daily_bars import finished_sessions
 
-    width, plain, figures = out.width, is_ascii(out), briefing.figures
+    width, plain, figures = out.width, is_ascii_console(out), briefing.figures
     levels = {name: figures[f"market.{name}"] for name in ("vix9d", "vix", "vix3m") if f"market.{name}" in figures}
     spot, move, atm_iv = (figures.get(f"market.{name}") for name in ("spot", "expected_move", "atm_iv"))
-    pictures = [("Term structure", drawing.term_picture(levels, atm_iv, briefing.dte, width=width, plain=plain))]
+    pictures = [
+        ("Term structure", drawing.term_structure_chart(levels, atm_iv, briefing.dte, width=width, plain=plain))
+    ]
     if spot is not None and spot.value is not None:
-        ahead = drawing.Ahead(market_date(briefing.as_of), briefing.target, move.value if move is not None else None)
-        bars = finished(snapshot).bars
-        price_lines = drawing.price_picture(bars, spot.value, ahead, width=width, plain=plain)
+        ahead = drawing.ExpectedMoveCone(
+            market_date(briefing.as_of), briefing.target, move.value if move is not None else None
+        )
+        bars = finished_sessions(snapshot).bars
+        price_lines = drawing.price_chart(bars, spot.value, ahead, width=width, plain=plain)
         pictures.append(("Price and expected move", price_lines))
         if smile is not None:
-            smile_lines = drawing.smile_picture(smile, spot.value, width=width, plain=plain)
+            smile_lines = drawing.smile_chart(smile, spot.value, width=width, plain=plain)
             pictures.insert(0, (f"Smile of {briefing.target}", smile_lines))
     # A titled text would stand in from the edge and fold where a picture takes the whole width.
     drawn = ((Prose("", title, "strong"), Prose("", "\n".join(lines))) for title, lines in pictures if lines)
@@ -238,7 +258,7 @@ def _pictures(
 # Events and sources.
 
 
-def _events(briefing: Briefing) -> list[Part]:
+def _event_parts(briefing: Briefing) -> list[Part]:
     columns = (
         Column(name="day"),
         Column(name="event"),
@@ -252,29 +272,31 @@ def _events(briefing: Briefing) -> list[Part]:
     rows = tuple(
         (
             f"{event.day:%a %Y-%m-%d}",
-            KINDS[event.kind.value],
+            EVENT_NAMES[event.kind.value],
             event.time or "",
-            "today" if event.day == today else count((event.day - today).days, "day"),
+            "today" if event.day == today else format_count((event.day - today).days, "day"),
             "confirmed" if event.is_confirmed else "tentative",
-            flat(event.note),
-            flat(event.source),
+            single_line(event.note),
+            single_line(event.source),
         )
         for event in briefing.events
     )
-    items = [pair(KINDS.get(kind, kind), flat(words), "warn") for kind, words in briefing.unknown_events.items()]
-    items += _ex_dates(briefing)
+    items = [
+        pair(EVENT_NAMES.get(kind, kind), single_line(words), "warn") for kind, words in briefing.unknown_events.items()
+    ]
+    items += _ex_date_items(briefing)
     events = Grid(name="event", title=f"Events to {briefing.target}", columns=columns, rows=rows)
     return [events, Pairs(name="calendar", title="", items=tuple(items))]
 
 
-def _ex_dates(briefing: Briefing) -> list[tuple[str, str, str]]:
+def _ex_date_items(briefing: Briefing) -> list[tuple[str, str, str]]:
     if briefing.dividends is None:
         return [pair("ex-dividend", "unknown: no source has ex-dates", "warn")]
-    told = [f"{each.ex_date}, {price(each.amount)} a share" for each in briefing.dividends]
-    return [pair("ex-dividend", "; ".join(told) or f"none known to {briefing.target}")]
+    entries = [f"{each.ex_date}, {format_price(each.amount)} a share" for each in briefing.dividends]
+    return [pair("ex-dividend", "; ".join(entries) or f"none known to {briefing.target}")]
 
 
-def _sources(sources: Iterable[Tried]) -> Grid:
+def _sources_grid(sources: Iterable[SourceAttempt]) -> Grid:
     columns = (
         Column(name="asked for"),
         Column(name="source"),
@@ -284,11 +306,11 @@ def _sources(sources: Iterable[Tried]) -> Grid:
     )
     rows = tuple(
         (
-            flat(each.datum),
-            flat(each.source),
+            single_line(each.datum),
+            single_line(each.source),
             "served" if each.ok else "failed",
-            milliseconds(each.ms),
-            flat(each.detail),
+            format_milliseconds(each.ms),
+            single_line(each.detail),
         )
         for each in sources
     )
@@ -312,66 +334,73 @@ class ExpirationRow:
     note: str
 
 
-def expiration_rows(listed: Iterable[date], today: date, aim: int, tolerance: int) -> tuple[ExpirationRow, ...]:
+def expiration_rows(listed: Iterable[date], today: date, target_dte: int, tolerance: int) -> tuple[ExpirationRow, ...]:
     """Every expiration from today on, with the one that a run would take, and why it is that one."""
     days = sorted({each for each in listed if days_to_expiration(each, today) >= 0})
-    chosen = nearest_expiration(days, today, aim, tolerance)
+    chosen = nearest_expiration(days, today, target_dte, tolerance)
     explained = (
         chosen
         if chosen is not None
-        else min(days, key=lambda each: abs(days_to_expiration(each, today) - aim), default=None)
+        else min(days, key=lambda each: abs(days_to_expiration(each, today) - target_dte), default=None)
     )
     return tuple(
         ExpirationRow(
             day=each,
             dte=days_to_expiration(each, today),
-            distance=days_to_expiration(each, today) - aim,
-            is_near=abs(days_to_expiration(each, today) - aim) <= tolerance,
+            distance=days_to_expiration(each, today) - target_dte,
+            is_near=abs(days_to_expiration(each, today) - target_dte) <= tolerance,
             is_chosen=each == chosen,
-            note="; ".join(_notes(each, days, today + timedelta(days=aim), explained, chosen)),
+            note="; ".join(_expiration_notes(each, days, today + timedelta(days=target_dte), explained, chosen)),
         )
         for each in days
     )
 
 
-def _notes(each: date, days: Sequence[date], ideal: date, explained: date | None, chosen: date | None) -> list[str]:
+def _expiration_notes(
+    each: date, days: Sequence[date], ideal: date, explained: date | None, chosen: date | None
+) -> list[str]:
     notes = []
-    off = abs(days_to_expiration(each, ideal))
+    distance = abs(days_to_expiration(each, ideal))
     if each == explained:
-        even = [other for other in days if other > each and abs(days_to_expiration(other, ideal)) == off]
-        why = "the nearest" if not even else f"as near as {even[0]}, and earlier"
+        ties = [other for other in days if other > each and abs(days_to_expiration(other, ideal)) == distance]
+        why = "the nearest" if not ties else f"as near as {ties[0]}, and earlier"
         notes.append(why if chosen is not None else "the nearest, but outside the tolerance")
-        if off:
-            shut = closure(ideal)
-            notes.append(f"{ideal:%a} {ideal} is {'not listed' if shut is None else f'closed: {shut}'}")
-    shut, hours = closure(each), session(each)
-    if shut is not None:
-        notes.append(f"the exchange is closed: {shut}")
+        if distance:
+            closed = closure_reason(ideal)
+            notes.append(f"{ideal:%a} {ideal} is {'not listed' if closed is None else f'closed: {closed}'}")
+    closed, hours = closure_reason(each), session(each)
+    if closed is not None:
+        notes.append(f"the exchange is closed: {closed}")
     elif hours is not None and hours.is_early:
-        notes.append(f"early close, {new_york(hours.close):%H:%M}")
+        notes.append(f"early close, {new_york_time(hours.close):%H:%M}")
     return notes
 
 
-def expirations_page(
-    out: "Console | Plain",
+def print_expirations_page(
+    out: "Console | PlainConsole",
     rows: Sequence[ExpirationRow],
     *,
     underlying: str,
-    aim: int,
+    target_dte: int,
     tolerance: int,
     source: str = "",
 ) -> None:
     """Write the list, the chosen one marked."""
-    show(out, page_of_expirations(rows, underlying=underlying, aim=aim, tolerance=tolerance, source=source))
+    print_page(
+        out,
+        build_expirations_page(rows, underlying=underlying, target_dte=target_dte, tolerance=tolerance, source=source),
+    )
 
 
-def page_of_expirations(
-    rows: Sequence[ExpirationRow], *, underlying: str, aim: int, tolerance: int, source: str = ""
+def build_expirations_page(
+    rows: Sequence[ExpirationRow], *, underlying: str, target_dte: int, tolerance: int, source: str = ""
 ) -> Page:
     place = next((at for at, row in enumerate(rows) if row.is_chosen), None)
-    within = f"within {count(tolerance, 'day')} of {aim} days"
-    said = (
-        f"no expiration {within}" if place is None else f"{rows[place].day} is taken, {count(rows[place].dte, 'day')}"
+    within = f"within {format_count(tolerance, 'day')} of {target_dte} days"
+    summary = (
+        f"no expiration {within}"
+        if place is None
+        else f"{rows[place].day} is taken, {format_count(rows[place].dte, 'day')}"
     )
     columns = (
         Column(name="expiration"),
@@ -385,14 +414,17 @@ def page_of_expirations(
          "yes" if row.is_near else "no", row.note)
         for row in rows
     )  # fmt: skip
-    items = [pair("target", f"{aim} days, at most {tolerance} off"), pair("listed", count(len(rows), "expiration"))]
+    items = [
+        pair("target", f"{target_dte} days, at most {tolerance} off"),
+        pair("listed", format_count(len(rows), "expiration")),
+    ]
     nearest = min(rows, key=lambda row: (not row.is_chosen, abs(row.distance), row.day), default=None)
     # On a narrow screen the column of notes goes; the choice is explained here in any case.
     items += [pair("why", nearest.note)] if nearest is not None else []
-    items += [pair("source", flat(source))] if source else []
+    items += [pair("source", single_line(source))] if source else []
     grid = Grid(name="expiration", title="Expirations", columns=columns, rows=cells, marked=place)
     return Page(
-        heading=f"{flat(underlying)}: {said}",
+        heading=f"{single_line(underlying)}: {summary}",
         tone="warn" if place is None else "strong",
         parts=(Pairs(name="", items=tuple(items)), grid),
     )

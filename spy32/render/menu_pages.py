@@ -4,24 +4,24 @@ from collections.abc import Iterable
 from datetime import tzinfo
 
 from spy32.domain.market import Gate, Verdict
-from spy32.domain.running import HistoryRow
-from spy32.domain.trading import Candidate, Dropped, ExpectedValue, Strategy
-from spy32.domain.views import RunView
-from spy32.render.explain import badges_of, chosen_of, outcome_of
-from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
-from spy32.render.words import (
+from spy32.domain.run_view import RunView
+from spy32.domain.runs import RunSummary
+from spy32.domain.spreads import Candidate, ExpectedValue, RejectedSpread, Strategy
+from spy32.render.explain import chosen_candidate_id, format_outcome, view_badges
+from spy32.render.formatting import (
     DAYS,
-    both_zones,
-    dollars,
-    flat,
-    gain,
-    human,
-    legs_of,
-    percent,
-    price,
-    side_of,
-    strike,
+    format_both_zones,
+    format_dollars,
+    format_gain,
+    format_legs,
+    format_percent,
+    format_price,
+    format_strike,
+    humanise,
+    option_side,
+    single_line,
 )
+from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
 from spy32.sessions import NEW_YORK
 
 SIDES = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
@@ -48,7 +48,7 @@ CANDIDATE_COLUMNS = (
 def candidates_page(view: RunView) -> Page:
     """The menu side by side, whole at any width; the choice is marked."""
     entries = view.menu.candidates if view.menu is not None else ()
-    chosen = chosen_of(view)
+    chosen = chosen_candidate_id(view)
     marked = next((number for number, entry in enumerate(entries) if entry.id == chosen), None)
     grid = Grid(
         name="candidate",
@@ -58,9 +58,9 @@ def candidates_page(view: RunView) -> Page:
         marked=marked,
         continues=True,
     )
-    told = "Credits a share; losses, expected values and costs in dollars a contract. POP: probability of any profit."
+    text = "Credits a share; losses, expected values and costs in dollars a contract. POP: probability of any profit."
     return Page(
-        heading=heading_of(view, "candidates"), badges=badges_of(view), parts=(grid, Prose(title="", text=told))
+        heading=heading_of(view, "candidates"), badges=view_badges(view), parts=(grid, Prose(title="", text=text))
     )
 
 
@@ -72,17 +72,17 @@ def _candidate(entry: Candidate) -> tuple[str, ...]:
     ev = entry.ev
     return (
         entry.id,
-        f"{side_of(entry)} {legs_of(entry.spread.legs)}",
-        price(entry.natural),
-        price(entry.mid),
-        price(entry.floor),
-        dollars(entry.max_loss),
-        " ".join(price(point) for point in entry.breakevens),
+        f"{option_side(entry)} {format_legs(entry.spread.legs)}",
+        format_price(entry.natural),
+        format_price(entry.mid),
+        format_price(entry.floor),
+        format_dollars(entry.max_loss),
+        " ".join(format_price(point) for point in entry.breakevens),
         f"{entry.short_delta:.3f}",
-        percent(entry.pop_market),
-        "" if entry.pop_history is None else percent(entry.pop_history),
-        *("" if value is None else gain(value) for value in _values(ev)),
-        dollars(entry.costs),
+        format_percent(entry.pop_market),
+        "" if entry.pop_history is None else format_percent(entry.pop_history),
+        *("" if value is None else format_gain(value) for value in _values(ev)),
+        format_dollars(entry.costs),
     )
 
 
@@ -97,7 +97,7 @@ def rejected_page(view: RunView) -> Page:
     tally = Pairs(
         name="dropped by",
         title="Dropped, by the first rule that did it",
-        items=tuple(pair(human(rule), str(number)) for rule, number in counts.items()) or (pair("any rule", "0"),),
+        items=tuple(pair(humanise(rule), str(number)) for rule, number in counts.items()) or (pair("any rule", "0"),),
     )
     columns = (
         Column(name="spread"),
@@ -105,13 +105,15 @@ def rejected_page(view: RunView) -> Page:
         Column(name="figure", right=True),
         Column(name="limit", right=True),
     )
-    grid = Grid(name="rejected", title="Dropped spreads", columns=columns, rows=tuple(_dropped(one) for one in dropped))
-    return Page(heading=heading_of(view, "rejected"), badges=badges_of(view), parts=(tally, grid))
+    grid = Grid(
+        name="rejected", title="Dropped spreads", columns=columns, rows=tuple(_dropped(item) for item in dropped)
+    )
+    return Page(heading=heading_of(view, "rejected"), badges=view_badges(view), parts=(tally, grid))
 
 
-def _dropped(one: Dropped) -> tuple[str, ...]:
-    spread = f"{SIDES[one.strategy]} {strike(one.short_strike)}/{strike(one.long_strike)}"
-    return (spread, human(one.rule), flat(one.figure), flat(one.limit))
+def _dropped(item: RejectedSpread) -> tuple[str, ...]:
+    spread = f"{SIDES[item.strategy]} {format_strike(item.short_strike)}/{format_strike(item.long_strike)}"
+    return (spread, humanise(item.rule), single_line(item.figure), single_line(item.limit))
 
 
 VERDICTS = {Verdict.PASS: "✓ pass", Verdict.WARN: "! warn", Verdict.STOP: "✗ stop", Verdict.SKIPPED: "- skipped"}
@@ -131,16 +133,22 @@ def quality_page(view: RunView) -> Page:
     dropped = view.quality.dropped if view.quality is not None else {}
     parts: tuple[Part, ...] = (grid,)
     if dropped:
-        items = tuple(pair(human(gate), str(number)) for gate, number in dropped.items())
+        items = tuple(pair(humanise(gate), str(number)) for gate, number in dropped.items())
         parts += (Pairs(name="quotes dropped by", title="Quotes dropped", items=items),)
-    return Page(heading=heading_of(view, "quality"), badges=badges_of(view), parts=parts)
+    return Page(heading=heading_of(view, "quality"), badges=view_badges(view), parts=parts)
 
 
 def _gate(gate: Gate) -> tuple[str, ...]:
-    return (human(gate.name), VERDICTS[gate.verdict], flat(gate.figure), flat(gate.limit), flat(gate.note))
+    return (
+        humanise(gate.name),
+        VERDICTS[gate.verdict],
+        single_line(gate.figure),
+        single_line(gate.limit),
+        single_line(gate.note),
+    )
 
 
-def history_page(rows: Iterable[HistoryRow], here: tzinfo | None = None) -> Page:
+def history_page(rows: Iterable[RunSummary], here: tzinfo | None = None) -> Page:
     """Runs, newest first, one a line."""
     rows = tuple(rows)
     columns = (
@@ -157,20 +165,20 @@ def history_page(rows: Iterable[HistoryRow], here: tzinfo | None = None) -> Page
     return Page(parts=(grid,), following=(f"spy32 show R{rows[0].id}",) if rows else ())
 
 
-def _history(row: HistoryRow) -> tuple[str, ...]:
+def _history(row: RunSummary) -> tuple[str, ...]:
     started = row.started_at.astimezone(NEW_YORK)
     return (
         f"R{row.id}",
         f"{DAYS[started.weekday()]} {started:%Y-%m-%d %H:%M}",
-        "unfinished" if row.outcome is None else human(row.outcome.value),
-        human(row.cause or ""),
+        "unfinished" if row.outcome is None else humanise(row.outcome.value),
+        humanise(row.cause or ""),
         "" if row.proposal_id is None else f"P{row.proposal_id}",
         "" if row.trade_id is None else f"T{row.trade_id}",
-        flat(row.headline),
-        flat(row.profile),
+        single_line(row.headline),
+        single_line(row.profile),
     )
 
 
 def heading_of(view: RunView, what: str) -> str:
-    started = both_zones(view.run.started_at, NEW_YORK)
-    return f"R{view.run.id}, {what}: {outcome_of(view.run)}, started {started}"
+    started = format_both_zones(view.run.started_at, NEW_YORK)
+    return f"R{view.run.id}, {what}: {format_outcome(view.run)}, started {started}"

@@ -6,8 +6,8 @@ Named tuples, since `show` pays for every class at every start, and a dataclass 
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from spy32.domain.deciding import Proposal
-    from spy32.domain.views import MarketLine
+    from spy32.domain.proposals import Proposal
+    from spy32.domain.run_view import MarketSummary
 
 Tone = str
 """`good`, `bad`, `warn`, `strong`, `dim` or nothing. Colour only repeats what word, sign or symbol say."""
@@ -54,7 +54,7 @@ class Picture(NamedTuple):
     """The payoff of a proposal; computed where it is drawn."""
 
     made: "Proposal"
-    market: "MarketLine | None"
+    market: "MarketSummary | None"
 
 
 Part = Pairs | Grid | Prose | Picture

@@ -5,17 +5,17 @@ from collections.abc import Iterable, Mapping
 from difflib import unified_diff
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from spy32.render.formatting import clean
 from spy32.render.page import Column, Grid, Page
-from spy32.render.words import clean
 
 if TYPE_CHECKING:
     from spy32.analysts.prompt import Template
-    from spy32.domain.asking import Asked
+    from spy32.domain.model_calls import ModelCall
 
-SHORT = 8
+HASH_LENGTH = 8
 
 
-class Listed(NamedTuple):
+class PromptRow(NamedTuple):
     """One version in the list."""
 
     version: str
@@ -25,7 +25,7 @@ class Listed(NamedTuple):
     is_used: bool
 
 
-def list_page(rows: tuple[Listed, ...]) -> Page:
+def prompt_list_page(rows: tuple[PromptRow, ...]) -> Page:
     columns = (
         Column("version"),
         Column("variant", rank=2),
@@ -34,7 +34,13 @@ def list_page(rows: tuple[Listed, ...]) -> Page:
         Column("used"),
     )
     cells = tuple(
-        (row.version, row.variant, row.hash[:SHORT], f"{row.tokens}", "by these settings" if row.is_used else "no")
+        (
+            row.version,
+            row.variant,
+            row.hash[:HASH_LENGTH],
+            f"{row.tokens}",
+            "by these settings" if row.is_used else "no",
+        )
         for row in rows
     )
     grid = Grid(name="prompt", title="Prompts", columns=columns, rows=cells)
@@ -43,7 +49,7 @@ def list_page(rows: tuple[Listed, ...]) -> Page:
 
 def template_text(template: "Template") -> str:
     """The three files as they are, each under its name."""
-    parts = "\n".join(f"--- {name}\n{text.rstrip()}\n" for name, text in files_of(template).items())
+    parts = "\n".join(f"--- {name}\n{text.rstrip()}\n" for name, text in template_files(template).items())
     return (
         f"prompt {template.version}, hash {template.hash}\n"
         "This is the template; what stands behind a $ is filled in by a run. `spy32 prompts show --run R31` prints\n"
@@ -51,7 +57,7 @@ def template_text(template: "Template") -> str:
     )
 
 
-def files_of(template: "Template") -> Mapping[str, str]:
+def template_files(template: "Template") -> Mapping[str, str]:
     return {
         "system.txt": template.system,
         "user.txt": template.user,
@@ -59,48 +65,48 @@ def files_of(template: "Template") -> Mapping[str, str]:
     }
 
 
-def comparison(first: "Template", second: "Template") -> str:
+def template_diff(first: "Template", second: "Template") -> str:
     """The unified difference of the templates, file by file; empty when they are alike."""
     lines: list[str] = []
-    others = files_of(second)
-    for name, text in files_of(first).items():
+    others = template_files(second)
+    for name, text in template_files(first).items():
         names = (f"{first.version}/{name}", f"{second.version}/{name}")
         lines += unified_diff(text.splitlines(keepends=True), others[name].splitlines(keepends=True), *names)
     return "".join(lines)
 
 
-def compare_text(first: "Template", second: "Template") -> str:
-    heads = "".join(f"{made.version}: hash {made.hash}\n" for made in (first, second))
-    return heads + (comparison(first, second) or "the templates are alike\n")
+def diff_text(first: "Template", second: "Template") -> str:
+    heads = "".join(f"{template.version}: hash {template.hash}\n" for template in (first, second))
+    return heads + (template_diff(first, second) or "the templates are alike\n")
 
 
-def sent_text(asked: "Iterable[Asked]") -> str:
+def requests_text(calls: "Iterable[ModelCall]") -> str:
     """What was sent, oldest first: each message as the model read it, then the schema of the answer."""
-    return "\n".join(_one(each) for each in asked)
+    return "\n".join(_request_text(each) for each in calls)
 
 
-def _one(asked: "Asked") -> str:
-    attempt = asked.attempt
+def _request_text(call: "ModelCall") -> str:
+    attempt = call.attempt
     head = (
-        f"request {asked.id}: {attempt.role}, sample {attempt.sample}, attempt {attempt.attempt}, prompt "
+        f"request {call.id}: {attempt.role}, sample {attempt.sample}, attempt {attempt.attempt}, prompt "
         f"{attempt.prompt}, hash {attempt.prompt_hash}, input {attempt.input_hash}, model {attempt.model}, "
         f"effort {attempt.effort}"
     )
-    return clean(f"{head}\n\n{_messages(attempt.request)}")
+    return clean(f"{head}\n\n{_request_messages(attempt.request)}")
 
 
-def _messages(request: str) -> str:
+def _request_messages(request: str) -> str:
     """The messages of a request body; the body itself when it has none that can be told."""
     try:
         body = json.loads(request)
-        messages = [f"--- {message['role']}\n{_words(message['content'])}\n" for message in body["input"]]
+        messages = [f"--- {message['role']}\n{_content_text(message['content'])}\n" for message in body["input"]]
     except (ValueError, TypeError, KeyError):
         return f"--- body\n{request}\n"
     schema = body.get("text")
     return "\n".join([*messages, f"--- text\n{json.dumps(schema, indent=2)}\n"] if schema is not None else messages)
 
 
-def _words(content: Any) -> str:
+def _content_text(content: Any) -> str:
     """A text, or the joined parts of one."""
     return content if isinstance(content, str) else "\n".join(str(part["text"]) for part in content)
 
@@ -108,9 +114,9 @@ def _words(content: Any) -> str:
 def prompts_document(
     action: str,
     *,
-    prompts: Iterable[Listed] = (),
+    prompts: Iterable[PromptRow] = (),
     template: "Template | None" = None,
-    sent: "Iterable[Asked] | None" = None,
+    sent: "Iterable[ModelCall] | None" = None,
     compared: "tuple[Template, Template] | None" = None,
 ) -> dict[str, Any]:
     """The document of each command of the group; keys of the others are empty or null."""
@@ -129,8 +135,8 @@ def prompts_document(
             for row in prompts
         ],
         "template": None if template is None else _template_part(template),
-        "sent": None if sent is None else [_sent_part(asked) for asked in sent],
-        "compared": None if compared is None else _compared_part(*compared),
+        "sent": None if sent is None else [_request_part(call) for call in sent],
+        "compared": None if compared is None else _diff_part(*compared),
     }
 
 
@@ -145,8 +151,8 @@ def _template_part(template: "Template") -> dict[str, Any]:
     }
 
 
-def _sent_part(asked: "Asked") -> dict[str, Any]:
-    attempt = asked.attempt
+def _request_part(call: "ModelCall") -> dict[str, Any]:
+    attempt = call.attempt
     return {
         "role": attempt.role,
         "sample": attempt.sample,
@@ -160,9 +166,9 @@ def _sent_part(asked: "Asked") -> dict[str, Any]:
     }
 
 
-def _compared_part(first: "Template", second: "Template") -> dict[str, Any]:
+def _diff_part(first: "Template", second: "Template") -> dict[str, Any]:
     return {
         "versions": [first.version, second.version],
         "hashes": [first.hash, second.hash],
-        "difference": comparison(first, second),
+        "difference": template_diff(first, second),
     }

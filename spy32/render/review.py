@@ -3,36 +3,36 @@
 from datetime import tzinfo
 from typing import TYPE_CHECKING
 
-from spy32.domain.deciding import Decision, Recommendation
-from spy32.domain.trading import Candidate, Mode
+from spy32.domain.proposals import Decision, Recommendation
+from spy32.domain.spreads import Candidate, Mode
 from spy32.lifecycle import ProposalState
 from spy32.render.explain import MODES
-from spy32.render.explain_answer import chances, said
+from spy32.render.explain_answer import answer_items, probability_items
+from spy32.render.formatting import (
+    clean,
+    format_both_zones,
+    format_count,
+    format_credit,
+    format_dollars,
+    format_gain,
+    format_legs,
+    format_percent,
+    format_price,
+    humanise,
+    mask_account,
+    option_side,
+    single_line,
+)
 from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
 from spy32.render.pages import legs_grid
 from spy32.render.review_figures import at_expiration, changes, deciding, findings_part, in_short, leaving
-from spy32.render.words import (
-    both_zones,
-    clean,
-    count,
-    credit,
-    dollars,
-    flat,
-    gain,
-    human,
-    legs_of,
-    masked,
-    percent,
-    price,
-    side_of,
-)
 from spy32.sessions import NEW_YORK
 
 if TYPE_CHECKING:
-    from spy32.desk.shown import Review
-    from spy32.domain.deciding import Proposal
-    from spy32.domain.views import RunView
+    from spy32.domain.proposals import Proposal
+    from spy32.domain.run_view import RunView
     from spy32.render.document_parts import Document
+    from spy32.trading.review import Review
 
 Item = tuple[str, str, str]
 
@@ -59,27 +59,27 @@ def review_page(shown: "Review", here: tzinfo | None = None) -> Page:
     """The screen on which a person decides."""
     parts: list[Part] = _menu(shown)
     parts += _choice(shown)
-    made = shown.proposal
-    if made is not None:
-        parts += [deciding(shown, made, here), legs_grid(made.legs, made.quantity)]
-        parts += at_expiration(shown, made)
-        parts += [leaving(made), changes(shown, here)]
+    result = shown.proposal
+    if result is not None:
+        parts += [deciding(shown, result, here), legs_grid(result.legs, result.quantity)]
+        parts += at_expiration(shown, result)
+        parts += [leaving(result), changes(shown, here)]
     parts += findings_part(shown.findings)
-    if made is not None:
-        parts.append(in_short(shown, made))
+    if result is not None:
+        parts.append(in_short(shown, result))
     return Page(heading=_heading(shown, here), tone="strong", badges=badges(shown, here), parts=tuple(parts))
 
 
 def badges(shown: "Review", here: tzinfo | None = None) -> tuple[str, ...]:
     """What must not be overlooked, at the top: whose money, which market, quotes that are not fresh."""
-    told = [f"{MODES[shown.run.mode]}, account {masked(shown.account.number)}"]
+    text = [f"{MODES[shown.run.mode]}, account {mask_account(shown.account.number)}"]
     if shown.market.is_recorded:
-        told.append(f"RECORDED MARKET: quotes of {both_zones(shown.market.as_of, here)}, not of now")
-    elif shown.stale is not None:
-        told.append(f"STORED QUOTES: {flat(shown.stale)}")
+        text.append(f"RECORDED MARKET: quotes of {format_both_zones(shown.market.as_of, here)}, not of now")
+    elif shown.stale_reason is not None:
+        text.append(f"STORED QUOTES: {single_line(shown.stale_reason)}")
     if shown.draft is not None:
-        told.append(f"DRAFT: {named(shown)}; it is kept only when you approve it")
-    return tuple(told)
+        text.append(f"DRAFT: {named(shown)}; it is kept only when you approve it")
+    return tuple(text)
 
 
 def named(shown: "Review") -> str:
@@ -93,20 +93,18 @@ def drop_words(shown: "Review") -> str:
     """What a person loses with a draft, so that it can be typed again; empty without one."""
     if shown.draft is None:
         return ""
-    made = shown.draft.proposal
-    return (
-        f"; your draft is dropped ({made.candidate_id}, {count(made.quantity, 'contract')}, floor {made.floor_price})"
-    )
+    result = shown.draft.proposal
+    return f"; your draft is dropped ({result.candidate_id}, {format_count(result.quantity, 'contract')}, floor {result.floor_price})"
 
 
 def _heading(shown: "Review", here: tzinfo | None) -> str:
-    made = shown.proposal
-    if made is None:
+    result = shown.proposal
+    if result is None:
         return f"{shown.name}: nothing was proposed; a candidate may be chosen here"
-    state = made.state if shown.draft is None else "draft"
+    state = result.state if shown.draft is None else "draft"
     return (
-        f"{shown.name} ({state}): {made.kind} {count(made.quantity, 'contract')} of {made.underlying} "
-        f"{legs_of(made.legs)} {human(made.strategy)} for {credit(made.limit_price)}"
+        f"{shown.name} ({state}): {result.kind} {format_count(result.quantity, 'contract')} of {result.underlying} "
+        f"{format_legs(result.legs)} {humanise(result.strategy)} for {format_credit(result.limit_price)}"
     )
 
 
@@ -150,70 +148,78 @@ def _marks(entry: Candidate, chosen: str | None, rule: str | None) -> str:
 def _candidate(entry: Candidate, marks: str) -> tuple[str, ...]:
     return (
         entry.id,
-        f"{side_of(entry)} {legs_of(entry.spread.legs)}",
+        f"{option_side(entry)} {format_legs(entry.spread.legs)}",
         marks,
-        price(entry.floor),
-        price(entry.mid),
-        price(entry.natural),
-        dollars(entry.max_loss),
+        format_price(entry.floor),
+        format_price(entry.mid),
+        format_price(entry.natural),
+        format_dollars(entry.max_loss),
         f"{entry.short_delta:.3f}",
-        " ".join(price(point) for point in entry.breakevens),
-        percent(entry.pop_market),
+        " ".join(format_price(point) for point in entry.breakevens),
+        format_percent(entry.pop_market),
         _maybe(entry.ev.market_expiry),
         _maybe(entry.ev.market_plan),
-        "" if entry.pop_history is None else percent(entry.pop_history),
-        dollars(entry.costs),
+        "" if entry.pop_history is None else format_percent(entry.pop_history),
+        format_dollars(entry.costs),
     )
 
 
 def _maybe(value: float | None) -> str:
-    return "" if value is None else gain(value)
+    return "" if value is None else format_gain(value)
 
 
 # The choice.
 
 
 def _choice(shown: "Review") -> list[Part]:
-    word, made = shown.recommendation, shown.proposal
+    word, result = shown.recommendation, shown.proposal
     items: list[Item] = []
-    if made is not None:
-        items.append(pair("chosen by", _chooser(shown, made), "strong"))
+    if result is not None:
+        items.append(pair("chosen by", _chooser(shown, result), "strong"))
     if word is not None:
         items.append(pair("analyst", _decided(word), "bad" if word.vetoes else ""))
         items.append(pair("reason", clean(word.reason)))
-        items += chances(word, shown.menu.find(word.candidate_id))
-        items += said(word)
+        items += probability_items(word, shown.menu.find(word.candidate_id))
+        items += answer_items(word)
         items += _evidence(shown, word)
     items.append(pair("fixed rule", _rule(shown)))
-    items += [pair("beside it", f"{_decided(shadow)}: {flat(shadow.reason)}") for shadow in _others(shown)]
+    items += [pair("beside it", f"{_decided(shadow)}: {single_line(shadow.reason)}") for shadow in _others(shown)]
     return [Pairs(name="choice", title="The choice and its reasons", items=tuple(items))]
 
 
 def _evidence(shown: "Review", word: Recommendation) -> list[Item]:
     """What was cited, as it was sent; an older answer without values has those of this screen."""
     if word.cited:
-        told = [(one.path, f"{one.value} {one.unit}".strip(), one.note) for one in word.cited]
+        text = [(item.path, f"{item.value} {item.unit}".strip(), item.note) for item in word.cited]
         return [
-            pair("evidence", f"{flat(path)} = {flat(value)}" + (f" ({flat(note)})" if note else ""))
-            for path, value, note in told
+            pair(
+                "evidence", f"{single_line(path)} = {single_line(value)}" + (f" ({single_line(note)})" if note else "")
+            )
+            for path, value, note in text
         ]
     missing = "not on this screen; `spy32 show` has it"
-    return [pair("evidence", f"{flat(one.path)} = {flat(one.value or missing)}") for one in shown.cited]
+    return [
+        pair("evidence", f"{single_line(item.path)} = {single_line(item.value or missing)}") for item in shown.evidence_items
+    ]
 
 
-def _chooser(shown: "Review", made: "Proposal") -> str:
-    entry = f" {made.candidate_id}" if made.candidate_id is not None else ""
-    if made.chosen_by == "person":
-        said = shown.recommendation.candidate_id if shown.recommendation is not None else None
-        instead = f"instead of the analyst's {flat(said)}" if said is not None else "over the analyst's abstention"
+def _chooser(shown: "Review", result: "Proposal") -> str:
+    entry = f" {result.candidate_id}" if result.candidate_id is not None else ""
+    if result.chosen_by == "person":
+        message = shown.recommendation.candidate_id if shown.recommendation is not None else None
+        instead = (
+            f"instead of the analyst's {single_line(message)}"
+            if message is not None
+            else "over the analyst's abstention"
+        )
         return f"a person:{entry}, {instead}"
-    return f"{flat(made.chosen_by)}:{entry}" if entry else flat(made.chosen_by)
+    return f"{single_line(result.chosen_by)}:{entry}" if entry else single_line(result.chosen_by)
 
 
 def _decided(word: Recommendation) -> str:
-    who = ", ".join(flat(part) for part in (word.analyst, word.model, word.prompt) if part)
+    who = ", ".join(single_line(part) for part in (word.analyst, word.model, word.prompt) if part)
     if word.decision is Decision.TRADE:
-        return f"{who} chose {flat(word.candidate_id or '')}"
+        return f"{who} chose {single_line(word.candidate_id or '')}"
     return f"{who} {'abstained' if word.decision is Decision.ABSTAIN else 'gave no usable answer'}"
 
 
@@ -222,13 +228,13 @@ def _rule(shown: "Review") -> str:
     if pick is None:
         return "not on record"
     if pick.candidate_id is None:
-        return f"would take nothing: {flat(pick.reason)}"
+        return f"would take nothing: {single_line(pick.reason)}"
     entry = shown.menu.find(pick.candidate_id)
     same = ", the same" if pick.candidate_id == _chosen_id(shown) else ""
     if entry is None:
-        return f"would take {flat(pick.candidate_id)}{same}"
-    figures = f"mid {price(entry.mid)}, maximum loss {dollars(entry.max_loss)} a contract"
-    return f"would take {entry.id}, {side_of(entry)} {legs_of(entry.spread.legs)}{same}: {figures}"
+        return f"would take {single_line(pick.candidate_id)}{same}"
+    figures = f"mid {format_price(entry.mid)}, maximum loss {format_dollars(entry.max_loss)} a contract"
+    return f"would take {entry.id}, {option_side(entry)} {format_legs(entry.spread.legs)}{same}: {figures}"
 
 
 def _others(shown: "Review") -> tuple[Recommendation, ...]:
@@ -238,27 +244,27 @@ def _others(shown: "Review") -> tuple[Recommendation, ...]:
 # Afterwards.
 
 
-def approval_document(view: "RunView", made: "Proposal") -> "Document":
+def approval_document(view: "RunView", result: "Proposal") -> "Document":
     """The proposal as it stands, and its newest approval; null when nobody approved it."""
     from spy32.render.document_parts import proposal_part
 
-    proposal = proposal_part(view, made)
+    proposal = proposal_part(view, result)
     return {"schema": "spy32.approval", "version": 1, "proposal": proposal, "approval": proposal["approval"]}
 
 
-def decided_lines(view: "RunView", made: "Proposal") -> tuple[str, ...]:
+def decided_lines(view: "RunView", result: "Proposal") -> tuple[str, ...]:
     """How the proposal stands, until when, and what to type next."""
-    simulated = f" [{made.mode}{', recorded market' if made.is_recorded else ''}]"
-    yes = view.approval
-    if made.state is not ProposalState.APPROVED or yes is None:
-        return (f"P{made.id} is {made.state}{simulated}",)
-    live = " --live" if made.mode is Mode.LIVE else ""
-    never = "never below" if made.kind == "open" else "never above"
-    until = yes.until.astimezone(NEW_YORK)
+    simulated = f" [{result.mode}{', recorded market' if result.is_recorded else ''}]"
+    approval = view.approval
+    if result.state is not ProposalState.APPROVED or approval is None:
+        return (f"P{result.id} is {result.state}{simulated}",)
+    live = " --live" if result.mode is Mode.LIVE else ""
+    never = "never below" if result.kind == "open" else "never above"
+    until = approval.until.astimezone(NEW_YORK)
     return (
-        f"P{made.id} approved by {flat(yes.by)}, hash {made.hash[:8]}, until {until:%H:%M} New York{simulated}",
-        f"  {count(made.quantity, 'contract')} of {made.underlying} {legs_of(made.legs)} "
-        f"for {credit(made.limit_price)}, {never} {price(abs(made.floor_price))}; "
-        f"maximum loss {dollars(made.max_loss)}",
-        f"next: spy32 execute P{made.id}{live}",
+        f"P{result.id} approved by {single_line(approval.by)}, hash {result.hash[:8]}, until {until:%H:%M} New York{simulated}",
+        f"  {format_count(result.quantity, 'contract')} of {result.underlying} {format_legs(result.legs)} "
+        f"for {format_credit(result.limit_price)}, {never} {format_price(abs(result.floor_price))}; "
+        f"maximum loss {format_dollars(result.max_loss)}",
+        f"next: spy32 execute P{result.id}{live}",
     )

@@ -2,28 +2,28 @@
 
 from decimal import ROUND_CEILING, Decimal
 
-from spy32.domain.trading import CENT
+from spy32.domain.spreads import CENT
 from spy32.settings.model import Costs
 
-LEGS = 2
+LEGS_PER_SPREAD = 2
 
 
-def to_open(quantity: int, costs: Costs, legs: int = LEGS) -> Decimal:
+def opening_costs(quantity: int, costs: Costs, legs: int = LEGS_PER_SPREAD) -> Decimal:
     """Commission, clearing and regulatory fees to open one of `quantity` contracts."""
-    return _each(quantity, costs.commission, costs, legs)
+    return _costs_per_contract(quantity, costs.commission, costs, legs)
 
 
-def to_close(quantity: int, costs: Costs, legs: int = LEGS) -> Decimal:
+def closing_costs(quantity: int, costs: Costs, legs: int = LEGS_PER_SPREAD) -> Decimal:
     """The same to close one of `quantity` contracts by an order; expiring worthless costs nothing."""
-    return _each(quantity, costs.commission_close, costs, legs)
+    return _costs_per_contract(quantity, costs.commission_close, costs, legs)
 
 
-def round_trip(quantity: int, costs: Costs, legs: int = LEGS) -> Decimal:
+def round_trip_costs(quantity: int, costs: Costs, legs: int = LEGS_PER_SPREAD) -> Decimal:
     """To open and to close one of `quantity` contracts."""
-    return to_open(quantity, costs, legs) + to_close(quantity, costs, legs)
+    return opening_costs(quantity, costs, legs) + closing_costs(quantity, costs, legs)
 
 
-def _each(quantity: int, commission: Decimal, costs: Costs, legs: int) -> Decimal:
+def _costs_per_contract(quantity: int, commission: Decimal, costs: Costs, legs: int) -> Decimal:
     if quantity < 1:
         raise ValueError(f"{quantity} contracts have no cost a contract")
     # The cap is of the whole leg of an order, so a contract of a large order carries less.

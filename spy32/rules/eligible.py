@@ -1,26 +1,26 @@
 """Whose choice may become an order with real money."""
 
-from spy32.domain.deciding import Proposal, Recommendation
-from spy32.domain.trading import Mode
+from spy32.domain.proposals import Proposal, Recommendation
+from spy32.domain.spreads import Mode
 from spy32.settings import Settings
 
-SIMPLIFIED = "simplified"
+SIMPLIFIED_VARIANT = "simplified"
 """The variant that ends the name of a prompt version, as in `v1-simplified`."""
 
 
-def live_words(prompt: str | None, settings: Settings) -> str | None:
+def ineligible_prompt_reason(prompt: str | None, settings: Settings) -> str | None:
     """Why an answer to this prompt makes no order in live mode; None when it may.
 
     The simplified prompt shows the model little, to be cheap in development.
     """
-    is_simplified = prompt is not None and prompt.rpartition("-")[2] == SIMPLIFIED
+    is_simplified = prompt is not None and prompt.rpartition("-")[2] == SIMPLIFIED_VARIANT
     if settings.mode is not Mode.LIVE or not is_simplified or settings.analyst.live_simplified:
         return None
     return f"an answer to the prompt {prompt} makes no live order; analyst.live_simplified = true allows it"
 
 
-def unfit(proposal: Proposal, chosen: Recommendation | None, settings: Settings) -> str | None:
+def ineligible_proposal_reason(proposal: Proposal, chosen: Recommendation | None, settings: Settings) -> str | None:
     """The same for a proposal, whose settings may have changed since. What a person chose is the person's choice."""
     if chosen is None or proposal.chosen_by != chosen.analyst:
         return None
-    return live_words(chosen.prompt, settings)
+    return ineligible_prompt_reason(chosen.prompt, settings)

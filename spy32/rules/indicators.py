@@ -10,7 +10,7 @@ from itertools import pairwise
 from math import log, sqrt
 from typing import NamedTuple
 
-HIGHEST = 1e9
+MAX_PRICE = 1e9
 """Dollars. More is no price of a share."""
 SESSIONS_A_YEAR = 252
 
@@ -28,7 +28,7 @@ class Bands(NamedTuple):
     used: int
 
 
-class Range(NamedTuple):
+class SessionRange(NamedTuple):
     """One session, dollars."""
 
     high: float
@@ -37,12 +37,12 @@ class Range(NamedTuple):
 
 
 def is_price(number: float | None) -> bool:
-    return number is not None and 0 < number < HIGHEST
+    return number is not None and 0 < number < MAX_PRICE
 
 
-def prices(closes: Sequence[float]) -> list[float]:
+def trailing_prices(closes: Sequence[float]) -> list[float]:
     """The closes after the last one that is no price."""
-    start = next((at for at in range(len(closes), 0, -1) if not is_price(closes[at - 1])), 0)
+    start = next((index for index in range(len(closes), 0, -1) if not is_price(closes[index - 1])), 0)
     return list(closes[start:])
 
 
@@ -51,24 +51,24 @@ def prices(closes: Sequence[float]) -> list[float]:
 
 def sma(closes: Sequence[float], span: int) -> Reading | None:
     """The mean of the last `span` closes."""
-    last = prices(closes)[-span:]
+    last = trailing_prices(closes)[-span:]
     return Reading(sum(last) / span, span) if len(last) == span else None
 
 
 def ema(closes: Sequence[float], span: int) -> Reading | None:
     """Weight 2 / (span + 1) on the newest close; begun with the mean of the first `span` (StockCharts, ChartSchool)."""
-    known = prices(closes)
-    if len(known) < span:
+    closes_used = trailing_prices(closes)
+    if len(closes_used) < span:
         return None
-    level = sum(known[:span]) / span
-    for close in known[span:]:
+    level = sum(closes_used[:span]) / span
+    for close in closes_used[span:]:
         level += (close - level) * 2 / (span + 1)
-    return Reading(level, len(known))
+    return Reading(level, len(closes_used))
 
 
 def bollinger(closes: Sequence[float], span: int = 20, width: float = 2.0) -> Bands | None:
     """The mean of `span` closes and `width` population standard deviations to either side (Bollinger 2001)."""
-    last = prices(closes)[-span:]
+    last = trailing_prices(closes)[-span:]
     if len(last) < span:
         return None
     mid = sum(last) / span
@@ -81,26 +81,26 @@ def bollinger(closes: Sequence[float], span: int = 20, width: float = 2.0) -> Ba
 
 def rsi(closes: Sequence[float], span: int = 14) -> Reading | None:
     """0 to 100 (Wilder 1978); 100 without any loss. None when no close differs: there is no strength to relate."""
-    known = prices(closes)
-    changes = [after - before for before, after in pairwise(known)]
-    gain = _wilder([max(change, 0.0) for change in changes], span)
-    loss = _wilder([max(-change, 0.0) for change in changes], span)
+    closes_used = trailing_prices(closes)
+    changes = [after - before for before, after in pairwise(closes_used)]
+    gain = _wilder_average([max(change, 0.0) for change in changes], span)
+    loss = _wilder_average([max(-change, 0.0) for change in changes], span)
     if gain is None or loss is None or gain + loss == 0:
         return None
-    return Reading(100 * gain / (gain + loss), len(known))
+    return Reading(100 * gain / (gain + loss), len(closes_used))
 
 
-def atr(ranges: Sequence[Range], span: int = 14) -> Reading | None:
+def atr(ranges: Sequence[SessionRange], span: int = 14) -> Reading | None:
     """The average true range, dollars (Wilder 1978). The first session has only its own high and low."""
     true = [
         max(day.high - day.low, abs(day.high - before.close), abs(day.low - before.close))
         for before, day in pairwise(ranges)
     ]
-    level = _wilder([ranges[0].high - ranges[0].low, *true] if ranges else [], span)
+    level = _wilder_average([ranges[0].high - ranges[0].low, *true] if ranges else [], span)
     return Reading(level, len(ranges)) if level is not None else None
 
 
-def _wilder(numbers: Sequence[float], span: int) -> float | None:
+def _wilder_average(numbers: Sequence[float], span: int) -> float | None:
     if len(numbers) < span:
         return None
     level = sum(numbers[:span]) / span
@@ -114,14 +114,14 @@ def _wilder(numbers: Sequence[float], span: int) -> float | None:
 
 def momentum(closes: Sequence[float], span: int) -> Reading | None:
     """The newest close less the one `span` sessions before, dollars."""
-    known = prices(closes)[-span - 1 :]
-    return Reading(known[-1] - known[0], span + 1) if len(known) == span + 1 else None
+    closes_used = trailing_prices(closes)[-span - 1 :]
+    return Reading(closes_used[-1] - closes_used[0], span + 1) if len(closes_used) == span + 1 else None
 
 
 def simple_return(closes: Sequence[float], span: int) -> Reading | None:
     """The newest close over the one `span` sessions before, less 1."""
-    known = prices(closes)[-span - 1 :]
-    return Reading(known[-1] / known[0] - 1, span + 1) if len(known) == span + 1 else None
+    closes_used = trailing_prices(closes)[-span - 1 :]
+    return Reading(closes_used[-1] / closes_used[0] - 1, span + 1) if len(closes_used) == span + 1 else None
 
 
 def realised_volatility(closes: Sequence[float], span: int, a_year: int = SESSIONS_A_YEAR) -> Reading | None:
@@ -130,19 +130,19 @@ def realised_volatility(closes: Sequence[float], span: int, a_year: int = SESSIO
     The sample standard deviation about the mean, n - 1 below, times the root of the periods of a year (Hull, Options,
     Futures and Other Derivatives, chapter "The Black-Scholes-Merton model", on estimating volatility from history).
     """
-    known = prices(closes)[-span - 1 :]
-    if len(known) < span + 1 or span < 2:
+    closes_used = trailing_prices(closes)[-span - 1 :]
+    if len(closes_used) < span + 1 or span < 2:
         return None
-    moves = [log(after / before) for before, after in pairwise(known)]
+    moves = [log(after / before) for before, after in pairwise(closes_used)]
     mean = sum(moves) / span
     variance = sum((move - mean) * (move - mean) for move in moves) / (span - 1)
     return Reading(sqrt(variance * a_year), span + 1)
 
 
-def over_average(volumes: Sequence[float], span: int) -> Reading | None:
+def ratio_to_average(volumes: Sequence[float], span: int) -> Reading | None:
     """The newest over the mean of the `span` before it."""
     last = volumes[-span - 1 :]
-    if len(last) < span + 1 or not all(is_price(volume / HIGHEST) for volume in last):
+    if len(last) < span + 1 or not all(is_price(volume / MAX_PRICE) for volume in last):
         return None
     return Reading(last[-1] * span / sum(last[:-1]), span + 1)
 

@@ -5,27 +5,27 @@ from datetime import datetime
 from decimal import Decimal
 from math import isnan
 
-from spy32.domain.acting import BrokerOrder, Order
-from spy32.domain.deciding import CLOCK_TOLERANCE, Finding, Proposal
 from spy32.domain.market import has_other_root
-from spy32.domain.trading import Account, Candidate, Exposure, Leg, Mode
+from spy32.domain.orders import BrokerOrder, Order
+from spy32.domain.proposals import CLOCK_TOLERANCE, Finding, Proposal
+from spy32.domain.spreads import Account, Candidate, Exposure, Leg, Mode
 from spy32.lifecycle import FINAL
 from spy32.rules import conditions
 from spy32.rules.sizing import HARD_CAP, buying_power_used
 from spy32.settings import Settings
 from spy32.settings.model import Limits
 
-NO_SPREADS = frozenset({"covered and cash secured", "covered", "none", "no options"})
+LEVELS_WITHOUT_SPREADS = frozenset({"covered and cash secured", "covered", "none", "no options"})
 """Options levels, in the broker's words, that carry no credit spread. A word that is not known is not refused here:
 the broker's dry run has the last word on it."""
 
 
-def check(
+def check_entry(
     candidate: Candidate, account: Account, exposure: Exposure, settings: Settings, now: datetime
 ) -> tuple[Finding, ...]:
     """Every limit on opening this spread at all; how many contracts is for `sizing` to say."""
-    unknown = tuple(_unknown(account, exposure, {"the maximum loss": candidate.max_loss}))
-    return unknown or tuple(_entry(candidate.spread.legs, account, exposure, settings.limits))
+    unknown = tuple(_check_known_figures(account, exposure, {"the maximum loss": candidate.max_loss}))
+    return unknown or tuple(_check_entry_limits(candidate.spread.legs, account, exposure, settings.limits))
 
 
 def check_proposal(
@@ -35,40 +35,40 @@ def check_proposal(
 
     `exposure` is without the proposal itself. A closing takes risk away, so only the session limits it.
     """
-    found = [*check_time(proposal, settings, now), *_another_account(proposal, account, settings)]
+    findings = [*check_time(proposal, settings, now), *_check_account(proposal, account, settings)]
     if proposal.kind != "open":
-        return tuple(found)
-    unknown = tuple(_unknown(account, exposure, {"the maximum loss": proposal.max_loss}))
+        return tuple(findings)
+    unknown = tuple(_check_known_figures(account, exposure, {"the maximum loss": proposal.max_loss}))
     if unknown:
-        return (*found, *unknown)
-    found += _entry(proposal.legs, account, exposure, settings.limits)
-    found += _whole(proposal, account, exposure, settings.limits)
-    return tuple(found)
+        return (*findings, *unknown)
+    findings += _check_entry_limits(proposal.legs, account, exposure, settings.limits)
+    findings += _check_quantity_limits(proposal, account, exposure, settings.limits)
+    return tuple(findings)
 
 
 def check_time(proposal: Proposal, settings: Settings, now: datetime) -> Iterator[Finding]:
     """The session, and for an opening its last minutes too."""
-    yield from conditions.not_in_session(now, is_recorded=proposal.is_recorded)
+    yield from conditions.check_session(now, is_recorded=proposal.is_recorded)
     if proposal.kind == "open":
-        yield from conditions.too_late(now, settings, is_recorded=proposal.is_recorded)
+        yield from conditions.check_late_entry(now, settings, is_recorded=proposal.is_recorded)
 
 
-def on_order(proposal: Proposal, orders: Sequence[BrokerOrder]) -> Iterator[Finding]:
+def check_orders_on_legs(proposal: Proposal, orders: Sequence[BrokerOrder]) -> Iterator[Finding]:
     """Each leg of the proposal that a living order at the broker has, whoever placed it."""
     for order in orders:
         if order.state in FINAL:
             continue
         if order.unread and not order.legs:
             message = f"order {order.broker_id} at the broker ({order.status}) may have the same legs: {order.unread}"
-            yield _over("duplicate", message, order.broker_id, "no leg twice")
+            yield _violation("duplicate", message, order.broker_id, "no leg twice")
         symbols = {leg.symbol for leg in order.legs}
         for leg in proposal.legs:
             if leg.symbol in symbols:
-                message = f"{_words(leg)} is in order {order.broker_id} at the broker ({order.status})"
-                yield _over("duplicate", message, leg.symbol, "no leg twice")
+                message = f"{_leg_text(leg)} is in order {order.broker_id} at the broker ({order.status})"
+                yield _violation("duplicate", message, leg.symbol, "no leg twice")
 
 
-def on_root(proposal: Proposal, *, blocks: bool = True) -> Iterator[Finding]:
+def check_option_root(proposal: Proposal, *, blocks: bool = True) -> Iterator[Finding]:
     """Contracts that go by another root than the ticker are not sent: their ticks and settlement are their own.
 
     `approve` notes it and `execute` refuses, so that nothing of the kind is ever `sent`.
@@ -79,37 +79,39 @@ def on_root(proposal: Proposal, *, blocks: bool = True) -> Iterator[Finding]:
         yield Finding(rule="root", message=message, figure=root, limit=proposal.underlying, blocks=blocks)
 
 
-def not_found_today(absent: Sequence[Order], mode: Mode) -> Iterator[Finding]:
+def check_absent_orders(absent: Sequence[Order], mode: Mode) -> Iterator[Finding]:
     """Each entry of today that was not found: it may still arrive, so only a person's word makes room for another."""
     for order in absent if mode is Mode.LIVE else ():
         message = (
             f"order {order.reference} of today was not found at the broker and could still arrive; look there, then "
             f"`spy32 reconcile --settle P{order.proposal_id}` says that nothing of it is alive"
         )
-        yield _over("absent", message, order.reference, "a person's word")
+        yield _violation("absent", message, order.reference, "a person's word")
 
 
-def clocks(ahead: float | None, mode: Mode) -> Iterator[Finding]:
+def check_clock(ahead: float | None, mode: Mode) -> Iterator[Finding]:
     """Our clock against the broker's; only the paper broker has none."""
     if ahead is None and mode is Mode.PAPER:
         return
     if ahead is None or not abs(ahead) <= CLOCK_TOLERANCE.seconds:
         figure = "unknown" if ahead is None or isnan(ahead) else f"{ahead:+.0f} s"
         message = f"the broker's clock is ahead of ours by {figure}; {CLOCK_TOLERANCE.seconds} s either way is the most"
-        yield _over("clock", message, figure, f"{CLOCK_TOLERANCE.seconds} s")
+        yield _violation("clock", message, figure, f"{CLOCK_TOLERANCE.seconds} s")
 
 
-def _another_account(proposal: Proposal, account: Account, settings: Settings) -> Iterator[Finding]:
+def _check_account(proposal: Proposal, account: Account, settings: Settings) -> Iterator[Finding]:
     """What was approved for one account and mode is never sent in another."""
     if account.number != proposal.account:
-        message = f"it was made for account …{proposal.account[-4:]}, and this one is {account.masked}"
-        yield _over("account", message, account.masked, f"…{proposal.account[-4:]}")
+        message = f"it was made for account …{proposal.account[-4:]}, and this one is {account.masked_number}"
+        yield _violation("account", message, account.masked_number, f"…{proposal.account[-4:]}")
     for mode in dict.fromkeys((account.mode, settings.mode)):
         if mode is not proposal.mode:
-            yield _over("mode", f"it was made in mode {proposal.mode}, and this is {mode}", f"{mode}", proposal.mode)
+            yield _violation(
+                "mode", f"it was made in mode {proposal.mode}, and this is {mode}", f"{mode}", proposal.mode
+            )
 
 
-def _unknown(account: Account, exposure: Exposure, more: Mapping[str, Decimal]) -> Iterator[Finding]:
+def _check_known_figures(account: Account, exposure: Exposure, more: Mapping[str, Decimal]) -> Iterator[Finding]:
     """Every figure without which nothing can be judged, and that is none."""
     figures = {
         "the account's net liquidation": account.net_liquidation,
@@ -120,63 +122,71 @@ def _unknown(account: Account, exposure: Exposure, more: Mapping[str, Decimal]) 
     }
     for name, figure in figures.items():
         if not figure.is_finite():
-            yield _over("unknown", f"{name} is not known ({figure})", f"{figure}", "a number")
+            yield _violation("unknown", f"{name} is not known ({figure})", f"{figure}", "a number")
     if account.mode is not Mode.PAPER and not account.options_level.strip():
-        yield _over("unknown", "the account's options level is not known", "missing", "a level that carries spreads")
+        yield _violation(
+            "unknown", "the account's options level is not known", "missing", "a level that carries spreads"
+        )
 
 
-def _entry(legs: Sequence[Leg], account: Account, exposure: Exposure, limits: Limits) -> Iterator[Finding]:
-    for word in account.restrictions:
-        yield _over("restriction", f"the broker restricts the account: {word}", word, "no restriction")
-    for rule, words, count, most in (
+def _check_entry_limits(legs: Sequence[Leg], account: Account, exposure: Exposure, limits: Limits) -> Iterator[Finding]:
+    for restriction in account.restrictions:
+        yield _violation(
+            "restriction", f"the broker restricts the account: {restriction}", restriction, "no restriction"
+        )
+    for rule, description, count, maximum in (
         ("open_trades", "trades are open", exposure.open_trades, limits.open_trades),
         ("submits_of_run", "opening orders of this run were sent", exposure.submits_of_run, limits.submits_per_run),
         ("submits_today", "opening orders were sent today", exposure.submits_today, limits.submits_per_day),
     ):
-        if not count + 1 <= most:
-            yield _over(rule, f"{count} {words}; {most} is the most", f"{count}", f"{most}")
+        if not count + 1 <= maximum:
+            yield _violation(rule, f"{count} {description}; {maximum} is the most", f"{count}", f"{maximum}")
     stop = limits.week_loss * account.net_liquidation
     if not exposure.week_loss < stop:
-        lost = f"{exposure.week_loss:,.2f}"
+        lost_text = f"{exposure.week_loss:,.2f}"
         message = (
-            f"this week lost {lost}; from {stop:,.2f} ({limits.week_loss:.1%} of the account) on nothing is opened"
+            f"this week lost {lost_text}; from {stop:,.2f} ({limits.week_loss:.1%} of the account) on nothing is opened"
         )
-        yield _over("week_loss", message, lost, f"{stop:,.2f}")
-    yield from _duplicates(legs, account, exposure)
-    if account.options_level.strip().lower() in NO_SPREADS:
+        yield _violation("week_loss", message, lost_text, f"{stop:,.2f}")
+    yield from _check_duplicates(legs, account, exposure)
+    if account.options_level.strip().lower() in LEVELS_WITHOUT_SPREADS:
         level = account.options_level
-        yield _over("options_level", f"the account's options level is {level}: it carries no spread", level, "spreads")
+        yield _violation(
+            "options_level", f"the account's options level is {level}: it carries no spread", level, "spreads"
+        )
 
 
-def _duplicates(legs: Sequence[Leg], account: Account, exposure: Exposure) -> Iterator[Finding]:
-    held = exposure.open_symbols | {position.symbol for position in account.positions if position.quantity != 0}
+def _check_duplicates(legs: Sequence[Leg], account: Account, exposure: Exposure) -> Iterator[Finding]:
+    held_symbols = exposure.open_symbols | {position.symbol for position in account.positions if position.quantity != 0}
     for leg in legs:
-        if leg.symbol in held:
-            message = f"{_words(leg)} is held or on order already"
-            yield _over("duplicate", message, leg.symbol, "no leg twice")
+        if leg.symbol in held_symbols:
+            message = f"{_leg_text(leg)} is held or on order already"
+            yield _violation("duplicate", message, leg.symbol, "no leg twice")
 
 
-def _words(leg: Leg) -> str:
+def _leg_text(leg: Leg) -> str:
     return f"{leg.strike} {leg.right} of {leg.expiration}"
 
 
-def _whole(proposal: Proposal, account: Account, exposure: Exposure, limits: Limits) -> Iterator[Finding]:
+def _check_quantity_limits(
+    proposal: Proposal, account: Account, exposure: Exposure, limits: Limits
+) -> Iterator[Finding]:
     """What the whole quantity may lose and use."""
-    worth, loss = account.net_liquidation, proposal.max_loss
-    count, most = proposal.quantity, limits.contracts
-    if not 1 <= count <= most:
-        yield _over("contracts", f"{count} contracts; {most} is the most", f"{count}", f"{most}")
+    net_liquidation, loss = account.net_liquidation, proposal.max_loss
+    count, maximum = proposal.quantity, limits.contracts
+    if not 1 <= count <= maximum:
+        yield _violation("contracts", f"{count} contracts; {maximum} is the most", f"{count}", f"{maximum}")
     together, used = loss + exposure.open_risk, loss + buying_power_used(account)
-    for rule, what, figure, allowed in (
-        ("max_loss", "the maximum loss", loss, min(limits.max_loss, HARD_CAP) * worth),
-        ("open_risk", "the maximum loss of all open spreads with it", together, limits.open_risk * worth),
-        ("buying_power", "the buying power in use with it", used, limits.buying_power * worth),
+    for rule, description, figure, allowed in (
+        ("max_loss", "the maximum loss", loss, min(limits.max_loss, HARD_CAP) * net_liquidation),
+        ("open_risk", "the maximum loss of all open spreads with it", together, limits.open_risk * net_liquidation),
+        ("buying_power", "the buying power in use with it", used, limits.buying_power * net_liquidation),
         ("buying_power", "the buying power that it needs", loss, account.buying_power),
     ):
         if not figure <= allowed:
-            message = f"{what} is {figure:,.2f}; {allowed:,.2f} is the most"
-            yield _over(rule, message, f"{figure:,.2f}", f"{allowed:,.2f}")
+            message = f"{description} is {figure:,.2f}; {allowed:,.2f} is the most"
+            yield _violation(rule, message, f"{figure:,.2f}", f"{allowed:,.2f}")
 
 
-def _over(rule: str, message: str, figure: str, limit: str) -> Finding:
+def _violation(rule: str, message: str, figure: str, limit: str) -> Finding:
     return Finding(rule=rule, message=message, figure=figure, limit=limit)

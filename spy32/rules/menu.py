@@ -7,11 +7,11 @@ from decimal import Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Protocol
 
-from spy32.domain.deciding import Finding
 from spy32.domain.market import Chain, Right
-from spy32.domain.trading import Candidate, Dropped, LegView, Menu, Strategy
-from spy32.rules.candidates import Pair, Quoted, Terms, candidate_of, first_against
-from spy32.rules.pricing import sides
+from spy32.domain.proposals import Finding
+from spy32.domain.spreads import Candidate, LegView, Menu, RejectedSpread, Strategy
+from spy32.rules.candidates import MenuTerms, TradableLeg, Vertical, build_candidate, first_violation
+from spy32.rules.pricing import bid_and_ask
 from spy32.settings import Settings
 
 if TYPE_CHECKING:
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 GRID_DELTAS = (0.05, 0.45)
 """Short strikes from here to here are judged too, so that a reader sees what the menu left out and why."""
-GRID_PAIRS = 180
+MAX_GRID_VERTICALS = 180
 """Most pairs of a side that are judged beside the aimed ones, nearest the rule's delta first."""
 LETTERS, DIGITS = "ABCDEFGHJKMNPQRSTUVWXYZ", "23456789"
 """Without I, L, O and 0, 1, which are taken for each other."""
 
 
-class Chance(Protocol):
+class RandomSource(Protocol):
     """What is used of a `random.Random`."""
 
     def sample(self, population: Sequence[str], k: int) -> list[str]: ...
@@ -38,45 +38,47 @@ class Ladder:
 
     strategy: Strategy
     strikes: tuple[Decimal, ...]
-    legs: dict[Decimal, Quoted]
+    legs: dict[Decimal, TradableLeg]
 
-    def long_of(self, short: Quoted, width: Decimal) -> Quoted | None:
+    def protective_leg(self, short: TradableLeg, width: Decimal) -> TradableLeg | None:
         """The protective leg whose width is nearest; of two the narrower."""
-        away = -1 if self.strategy is Strategy.PUT_CREDIT else 1
-        place = bisect_left(self.strikes, short.strike + away * width)
-        near = (self.legs[strike] for strike in self.strikes[max(place - 1, 0) : place + 1])
-        fitting = [leg for leg in near if (leg.strike - short.strike) * away > 0]
+        direction = -1 if self.strategy is Strategy.PUT_CREDIT else 1
+        index = bisect_left(self.strikes, short.strike + direction * width)
+        near = (self.legs[strike] for strike in self.strikes[max(index - 1, 0) : index + 1])
+        otm_legs = [leg for leg in near if (leg.strike - short.strike) * direction > 0]
         return min(
-            fitting, key=lambda leg: (abs(abs(leg.strike - short.strike) - width), leg.strike * away), default=None
+            otm_legs,
+            key=lambda leg: (abs(abs(leg.strike - short.strike) - width), leg.strike * direction),
+            default=None,
         )
 
 
-def build(chain: Chain, smile: "Smile", settings: Settings, *, rng: Chance, seed: int) -> Menu:
+def build_menu(chain: Chain, smile: "Smile", settings: Settings, *, rng: RandomSource, seed: int) -> Menu:
     """The menu of a chain of one expiration. The same chain, settings and `rng` make the same menu again."""
-    terms = Terms.of(chain, settings)
-    chosen: list[Pair] = []
-    dropped: list[Dropped] = []
+    terms = MenuTerms.derive(chain, settings)
+    chosen: list[Vertical] = []
+    rejected_spreads: list[RejectedSpread] = []
     for strategy in settings.choice.strategies:
-        ladder = ladder_of(chain, smile, strategy)
-        on, off = _side(ladder, terms)
-        chosen += on
-        dropped += off
-    candidates = _named(chosen, chain, smile, terms, rng)
+        ladder = build_ladder(chain, smile, strategy)
+        accepted, rejected = _select_side(ladder, terms)
+        chosen += accepted
+        rejected_spreads += rejected
+    candidates = _build_candidates(chosen, chain, smile, terms, rng)
     rng.shuffle(candidates)
-    notes = tuple(_notes(candidates, terms))
-    return Menu(candidates=tuple(candidates), dropped=tuple(dropped), seed=seed, notes=notes)
+    notes = tuple(_menu_notes(candidates, terms))
+    return Menu(candidates=tuple(candidates), dropped=tuple(rejected_spreads), seed=seed, notes=notes)
 
 
-def without(menu: Menu, refused: Mapping[str, Finding]) -> Menu:
+def exclude_candidates(menu: Menu, refused: Mapping[str, Finding]) -> Menu:
     """The menu less the candidates, by id, that a rule would refuse after the question, each on record with its rule.
 
     The rest keeps its ids and its order.
     """
     if not refused:
         return menu
-    left = tuple(candidate for candidate in menu.candidates if candidate.id not in refused)
-    gone = [
-        Dropped(
+    remaining = tuple(candidate for candidate in menu.candidates if candidate.id not in refused)
+    excluded = [
+        RejectedSpread(
             strategy=candidate.spread.strategy,
             short_strike=candidate.spread.short.strike,
             long_strike=candidate.spread.long.strike,
@@ -87,104 +89,119 @@ def without(menu: Menu, refused: Mapping[str, Finding]) -> Menu:
         for candidate in menu.candidates
         if candidate.id in refused
     ]
-    return replace(menu, candidates=left, dropped=(*menu.dropped, *gone), notes=(*menu.notes, *_lost(gone, left)))
+    return replace(
+        menu,
+        candidates=remaining,
+        dropped=(*menu.dropped, *excluded),
+        notes=(*menu.notes, *_exclusion_notes(excluded, remaining)),
+    )
 
 
-def _lost(gone: Sequence[Dropped], left: Sequence[Candidate]) -> Iterator[str]:
+def _exclusion_notes(excluded: Sequence[RejectedSpread], remaining: Sequence[Candidate]) -> Iterator[str]:
     """One line for each side and rule: how many went, and whether any is left."""
-    for strategy, rule in dict.fromkeys((spread.strategy, spread.rule) for spread in gone):
-        count = sum((spread.strategy, spread.rule) == (strategy, rule) for spread in gone)
+    for strategy, rule in dict.fromkeys((spread.strategy, spread.rule) for spread in excluded):
+        count = sum((spread.strategy, spread.rule) == (strategy, rule) for spread in excluded)
         side = strategy.value.replace("_", " ")
-        none = "" if any(candidate.spread.strategy is strategy for candidate in left) else ", none is left"
-        yield f"{count} {side}{'s' * (count > 1)} left out by the rule {rule}{none}"
+        suffix = "" if any(candidate.spread.strategy is strategy for candidate in remaining) else ", none is left"
+        yield f"{count} {side}{'s' * (count > 1)} left out by the rule {rule}{suffix}"
 
 
-def ladder_of(chain: Chain, smile: "Smile", strategy: Strategy) -> Ladder:
+def build_ladder(chain: Chain, smile: "Smile", strategy: Strategy) -> Ladder:
     """The side's contracts of the smile's expiration that have two-sided quotes and a solved vol."""
     right = Right.PUT if strategy is Strategy.PUT_CREDIT else Right.CALL
-    valued = {
+    iv_and_delta = {
         quote.symbol: (float(iv), float(delta))
         for quote, iv, delta in zip(smile.quotes, smile.iv, smile.delta, strict=True)
         if quote.right is right
     }
-    legs: dict[Decimal, Quoted] = {}
+    legs: dict[Decimal, TradableLeg] = {}
     for quote in chain.quotes:
         if quote.right is not right or quote.expiration != smile.expiration:
             continue
-        iv, delta = valued.get(quote.symbol, (float("nan"), float("nan")))
-        two = sides(quote)
-        if two is None or not two[0] > 0 or not (isfinite(iv) and isfinite(delta)):
+        iv, delta = iv_and_delta.get(quote.symbol, (float("nan"), float("nan")))
+        quote_sides = bid_and_ask(quote)
+        if quote_sides is None or not quote_sides[0] > 0 or not (isfinite(iv) and isfinite(delta)):
             continue
         view = LegView(quote=quote, iv=iv, delta=delta)
-        legs[quote.strike] = Quoted(view=view, bid=two[0], ask=two[1], mid=(two[0] + two[1]) / 2)
+        legs[quote.strike] = TradableLeg(
+            view=view, bid=quote_sides[0], ask=quote_sides[1], mid=(quote_sides[0] + quote_sides[1]) / 2
+        )
     return Ladder(strategy=strategy, strikes=tuple(sorted(legs)), legs=legs)
 
 
-def _side(ladder: Ladder, terms: Terms) -> tuple[list[Pair], list[Dropped]]:
+def _select_side(ladder: Ladder, terms: MenuTerms) -> tuple[list[Vertical], list[RejectedSpread]]:
     """What of one side goes on the menu, nearest the fixed rule first, and everything that does not."""
-    aimed = _pairs(_aimed_shorts(ladder, terms), ladder, terms)
-    grid = _pairs(_grid_shorts(ladder, terms), ladder, terms)
-    rest = [pair for place, pair in grid.items() if place not in aimed][:GRID_PAIRS]
-    passed: list[Pair] = []
-    dropped: list[Dropped] = []
-    for pair in (*aimed.values(), *rest):
-        against = first_against(pair, terms)
-        if against is None and (pair.short.strike, pair.long.strike) not in aimed:
-            against = _not_aimed(pair, terms)
-        if against is None:
-            passed.append(pair)
+    targeted = _verticals(_target_shorts(ladder, terms), ladder, terms)
+    grid = _verticals(_grid_shorts(ladder, terms), ladder, terms)
+    others = [pair for strikes, pair in grid.items() if strikes not in targeted][:MAX_GRID_VERTICALS]
+    accepted: list[Vertical] = []
+    dropped: list[RejectedSpread] = []
+    for pair in (*targeted.values(), *others):
+        violation = first_violation(pair, terms)
+        if violation is None and (pair.short.strike, pair.long.strike) not in targeted:
+            violation = _not_nearest_violation(pair, terms)
+        if violation is None:
+            accepted.append(pair)
         else:
-            dropped.append(_dropped(pair, *against))
-    passed.sort(key=lambda pair: (_distance(pair, terms), pair.short.strike, pair.width))
-    most = terms.settings.choice.per_side
-    for pair in passed[most:]:
-        dropped.append(_dropped(pair, "menu_full", f"distance {_distance(pair, terms):.2f}", f"{most} a side"))
+            dropped.append(_rejected_spread(pair, *violation))
+    accepted.sort(key=lambda pair: (_rule_distance(pair, terms), pair.short.strike, pair.width))
+    maximum = terms.settings.choice.per_side
+    for pair in accepted[maximum:]:
+        dropped.append(
+            _rejected_spread(pair, "menu_full", f"distance {_rule_distance(pair, terms):.2f}", f"{maximum} a side")
+        )
     dropped.sort(key=lambda spread: (spread.short_strike, spread.long_strike))
-    return passed[:most], dropped
+    return accepted[:maximum], dropped
 
 
-def _aimed_shorts(ladder: Ladder, terms: Terms) -> list[Quoted]:
+def _target_shorts(ladder: Ladder, terms: MenuTerms) -> list[TradableLeg]:
     """For each aimed delta the listed strike nearest it."""
-    return [_nearest(ladder, aim) for aim in terms.settings.choice.deltas] if ladder.legs else []
+    return (
+        [_nearest_delta_leg(ladder, target_delta) for target_delta in terms.settings.choice.deltas]
+        if ladder.legs
+        else []
+    )
 
 
-def _nearest(ladder: Ladder, aim: float) -> Quoted:
+def _nearest_delta_leg(ladder: Ladder, target_delta: float) -> TradableLeg:
     """The leg nearest an absolute delta; of two the one farther from the money."""
-    return min(ladder.legs.values(), key=lambda leg: (abs(leg.delta - aim), leg.delta))
+    return min(ladder.legs.values(), key=lambda leg: (abs(leg.delta - target_delta), leg.delta))
 
 
-def _grid_shorts(ladder: Ladder, terms: Terms) -> list[Quoted]:
+def _grid_shorts(ladder: Ladder, terms: MenuTerms) -> list[TradableLeg]:
     low, high = GRID_DELTAS
     inside = [leg for leg in ladder.legs.values() if low <= leg.delta <= high]
     return sorted(inside, key=lambda leg: (abs(leg.delta - terms.settings.choice.rule_delta), leg.strike))
 
 
-def _pairs(shorts: Sequence[Quoted], ladder: Ladder, terms: Terms) -> dict[tuple[Decimal, Decimal], Pair]:
+def _verticals(
+    shorts: Sequence[TradableLeg], ladder: Ladder, terms: MenuTerms
+) -> dict[tuple[Decimal, Decimal], Vertical]:
     """Each short leg with the protective legs nearest the aimed widths, once each, by the two strikes."""
-    found: dict[tuple[Decimal, Decimal], Pair] = {}
+    verticals: dict[tuple[Decimal, Decimal], Vertical] = {}
     for short in shorts:
         for width in terms.settings.choice.widths:
-            long = ladder.long_of(short, width * terms.scale)
-            if long is not None and (short.strike, long.strike) not in found:
-                found[short.strike, long.strike] = terms.pair(ladder.strategy, short, long)
-    return found
+            long = ladder.protective_leg(short, width * terms.scale)
+            if long is not None and (short.strike, long.strike) not in verticals:
+                verticals[short.strike, long.strike] = terms.pair(ladder.strategy, short, long)
+    return verticals
 
 
-def _distance(pair: Pair, terms: Terms) -> float:
+def _rule_distance(pair: Vertical, terms: MenuTerms) -> float:
     """How far from the fixed rule's delta and width, each as a share of it; the farthest leave a full menu first."""
     choice = terms.settings.choice
-    aim = choice.rule_width * terms.scale
-    off_delta = abs(pair.short.delta - choice.rule_delta) / choice.rule_delta
-    return off_delta + float(abs(pair.width - aim) / aim)
+    target_width = choice.rule_width * terms.scale
+    delta_distance = abs(pair.short.delta - choice.rule_delta) / choice.rule_delta
+    return delta_distance + float(abs(pair.width - target_width) / target_width)
 
 
-def _not_aimed(pair: Pair, terms: Terms) -> tuple[str, str, str]:
+def _not_nearest_violation(pair: Vertical, terms: MenuTerms) -> tuple[str, str, str]:
     deltas = ", ".join(f"{delta:.2f}" for delta in terms.settings.choice.deltas)
     return "not_nearest", f"delta {pair.short.delta:.4f}", f"nearest to {deltas}"
 
 
-def _dropped(pair: Pair, rule: str, figure: str, limit: str) -> Dropped:
-    return Dropped(
+def _rejected_spread(pair: Vertical, rule: str, figure: str, limit: str) -> RejectedSpread:
+    return RejectedSpread(
         strategy=pair.strategy,
         short_strike=pair.short.strike,
         long_strike=pair.long.strike,
@@ -194,17 +211,19 @@ def _dropped(pair: Pair, rule: str, figure: str, limit: str) -> Dropped:
     )
 
 
-def _named(chosen: Sequence[Pair], chain: Chain, smile: "Smile", terms: Terms, rng: Chance) -> list[Candidate]:
+def _build_candidates(
+    chosen: Sequence[Vertical], chain: Chain, smile: "Smile", terms: MenuTerms, rng: RandomSource
+) -> list[Candidate]:
     if not chosen:
         return []
-    from spy32.options.density import density
+    from spy32.options.density import implied_density
 
-    implied = density(smile)
-    names = _ids(rng)
-    return [candidate_of(pair, next(names), chain.underlying, smile, implied, terms) for pair in chosen]
+    distribution = implied_density(smile)
+    ids = _candidate_ids(rng)
+    return [build_candidate(pair, next(ids), chain.underlying, smile, distribution, terms) for pair in chosen]
 
 
-def _ids(rng: Chance) -> Iterator[str]:
+def _candidate_ids(rng: RandomSource) -> Iterator[str]:
     """Different ids without meaning: letter, digit, letter, digit, so never a word and never a strike."""
     used: set[str] = set()
     while True:
@@ -215,12 +234,12 @@ def _ids(rng: Chance) -> Iterator[str]:
             yield name
 
 
-def _notes(candidates: Sequence[Candidate], terms: Terms) -> Iterator[str]:
+def _menu_notes(candidates: Sequence[Candidate], terms: MenuTerms) -> Iterator[str]:
     choice = terms.settings.choice
     if len(candidates) < choice.few:
         yield f"{len(candidates)} candidates, {choice.few} are usual"
     for strategy in choice.strategies:
         if not any(candidate.spread.strategy is strategy for candidate in candidates):
             yield f"no {strategy.value.replace('_', ' ')} passed the rules"
-    if not terms.knows_open_interest:
+    if not terms.has_open_interest:
         yield "the source sends no open interest; the rule on it was not applied"

@@ -7,19 +7,19 @@ from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
-from spy32.domain.acting import OrderKind
 from spy32.domain.codec import digest
-from spy32.domain.deciding import ExitPlan, PricePlan, Proposal, Ruling
 from spy32.domain.market import MarketSnapshot, Right
-from spy32.domain.running import Run
-from spy32.domain.trading import CENT, MULTIPLIER, Action, Candidate, Leg, Spread
+from spy32.domain.orders import OrderKind
+from spy32.domain.proposals import ExitPlan, PricePlan, Proposal, RiskDecision
+from spy32.domain.runs import Run
+from spy32.domain.spreads import CENT, MULTIPLIER, Action, Candidate, Leg, Spread
 from spy32.errors import Refused
 from spy32.lifecycle import ProposalState
 from spy32.options.spreads import breakevens, max_loss
 from spy32.rules import costs
-from spy32.rules.pricing import is_on_tick, percent, worth
+from spy32.rules.pricing import check_credit, is_on_tick, percent
 from spy32.sessions import (
-    closure,
+    closure_reason,
     days_to_expiration,
     last_trading_day,
     market_date,
@@ -33,8 +33,8 @@ LONG_DTE = 28
 """A trade opened with at least so many days is left at the setting `exit.time_exit_dte`."""
 SHORT_DTE = 3
 """One opened with at most so many has no time exit."""
-REFERENCE_MOST = 36
-OPENING = frozenset({Action.SELL_TO_OPEN, Action.BUY_TO_OPEN})
+MAX_REFERENCE_LENGTH = 36
+OPENING_ACTIONS = frozenset({Action.SELL_TO_OPEN, Action.BUY_TO_OPEN})
 
 # Plans.
 
@@ -53,7 +53,7 @@ def price_plan(candidate: Candidate, settings: Settings) -> PricePlan:
 
 def exit_plan(candidate: Candidate, opened: date, settings: Settings) -> ExitPlan:
     """When and at what debit a trade opened at the first limit is left."""
-    dated = ExitPlan(
+    unpriced = ExitPlan(
         profit_target=Decimal(0),
         stop=Decimal(0),
         time_exit=time_exit(candidate.spread.expiration, opened, settings),
@@ -61,21 +61,21 @@ def exit_plan(candidate: Candidate, opened: date, settings: Settings) -> ExitPla
         note="",
         rests_target=settings.exit.rest_target,
     )
-    return exits_by_credit(dated, candidate.spread, candidate.start, settings)
+    return reprice_exits(unpriced, candidate.spread, candidate.start, settings)
 
 
-def exits_by_credit(exits: ExitPlan, spread: Spread, credit: Decimal, settings: Settings) -> ExitPlan:
+def reprice_exits(exits: ExitPlan, spread: Spread, credit: Decimal, settings: Settings) -> ExitPlan:
     """The same days, with the prices that follow from this credit per share."""
     tick = settings.execution.tick
     # Buying back never costs more than the share that was meant, so the target goes down to the tick; the alarm never
     # rings before its multiple, so the stop goes up.
-    target = max(_on_tick(credit * (1 - settings.exit.profit_target), tick, ROUND_FLOOR), tick)
-    stop = max(_on_tick(credit * settings.exit.stop_multiple, tick, ROUND_CEILING), tick)
+    target = max(_round_to_tick(credit * (1 - settings.exit.profit_target), tick, ROUND_FLOOR), tick)
+    stop = max(_round_to_tick(credit * settings.exit.stop_multiple, tick, ROUND_CEILING), tick)
     priced = replace(exits, profit_target=target, stop=stop)
-    return replace(priced, note=_words(priced, spread, settings))
+    return replace(priced, note=_exit_note(priced, spread, settings))
 
 
-def _on_tick(price: Decimal, tick: Decimal, rounding: str) -> Decimal:
+def _round_to_tick(price: Decimal, tick: Decimal, rounding: str) -> Decimal:
     return (price / tick).to_integral_value(rounding) * tick
 
 
@@ -93,10 +93,10 @@ def time_exit(expiration: date, opened: date, settings: Settings) -> date | None
     dte = (end - opened).days
     if dte <= SHORT_DTE:
         return None
-    at = settings.exit.time_exit_dte
-    left = at if dte >= LONG_DTE and at < dte else dte * 2 // 3
-    day = end - timedelta(days=left)
-    if closure(day) is not None:
+    exit_dte = settings.exit.time_exit_dte
+    days_left = exit_dte if dte >= LONG_DTE and exit_dte < dte else dte * 2 // 3
+    day = end - timedelta(days=days_left)
+    if closure_reason(day) is not None:
         day = previous_session(day).day
     if day <= opened:
         day = next_session(opened).day
@@ -109,12 +109,12 @@ def planned_exit(candidate: Candidate, opened: date, settings: Settings) -> date
     return time_exit(expiration, opened, settings) or last_exit(expiration, opened)
 
 
-def _words(exits: ExitPlan, spread: Spread, settings: Settings) -> str:
-    leave, stop = exits.time_exit, exits.stop
+def _exit_note(exits: ExitPlan, spread: Spread, settings: Settings) -> str:
+    exit_day, stop = exits.time_exit, exits.stop
     parts = [f"close at {exits.profit_target} or less ({percent(settings.exit.profit_target)} of the credit kept)"]
-    if leave is not None:
-        days = days_to_expiration(spread.expiration, leave)
-        parts.append(f"on {leave}, {days} days before expiration, at any rate")
+    if exit_day is not None:
+        days = days_to_expiration(spread.expiration, exit_day)
+        parts.append(f"on {exit_day}, {days} days before expiration, at any rate")
     parts.append(f"never held past {exits.last_exit}")
     if stop < spread.width:
         parts.append(f"alarm when closing costs {stop} or more")
@@ -126,17 +126,23 @@ def _words(exits: ExitPlan, spread: Spread, settings: Settings) -> str:
 # The proposal.
 
 
-def propose(
-    candidate: Candidate, ruling: Ruling, snapshot: MarketSnapshot, settings: Settings, *, run: Run, chosen_by: str
+def build_proposal(
+    candidate: Candidate,
+    ruling: RiskDecision,
+    snapshot: MarketSnapshot,
+    settings: Settings,
+    *,
+    run: Run,
+    chosen_by: str,
 ) -> Proposal:
     """What a person will be asked, with its hash; the ruling must hold the account that it was judged on."""
     assert ruling.account is not None
     today = market_date(ruling.at or snapshot.as_of)
-    here = session(today)
-    if here is None:
-        raise Refused(f"{today} is no session ({closure(today)}); nothing can be proposed")
+    hours = session(today)
+    if hours is None:
+        raise Refused(f"{today} is no session ({closure_reason(today)}); nothing can be proposed")
     spread = candidate.spread
-    made = Proposal(
+    proposal = Proposal(
         id=None,
         run_id=run.id,
         kind="open",
@@ -158,66 +164,66 @@ def propose(
         chosen_by=chosen_by,
         quoted_at=snapshot.as_of,
         # A recorded chain may have been quoted in the last quarter of an hour, when only options trade.
-        lapses_at=here.option_close if snapshot.is_recorded else here.close,
-        market=market_of(snapshot),
+        lapses_at=hours.option_close if snapshot.is_recorded else hours.close,
+        market=market_name(snapshot),
     )
-    return figured(made, settings)
+    return complete_proposal(proposal, settings)
 
 
-def market_of(snapshot: MarketSnapshot) -> str:
+def market_name(snapshot: MarketSnapshot) -> str:
     """The source as a proposal keeps it: a recorded market always says so."""
     is_named = not snapshot.is_recorded or snapshot.source.startswith("recorded")
     return snapshot.source if is_named else f"recorded:{snapshot.source}"
 
 
-def figured(proposal: Proposal, settings: Settings) -> Proposal:
+def complete_proposal(proposal: Proposal, settings: Settings) -> Proposal:
     """An opening with every figure that follows from legs, quantity and price plan, and the hash of it all."""
-    spread = spread_of(proposal)
+    spread = proposal_spread(proposal)
     quantity, plan = proposal.quantity, proposal.plan
-    each = costs.to_open(quantity, settings.costs)
+    costs_per_contract = costs.opening_costs(quantity, settings.costs)
     changed = replace(
         proposal,
-        max_loss=max_loss(spread, plan.limit, each) * quantity,
-        max_profit=(plan.start * MULTIPLIER - each) * quantity,
+        max_loss=max_loss(spread, plan.limit, costs_per_contract) * quantity,
+        max_profit=(plan.start * MULTIPLIER - costs_per_contract) * quantity,
         breakevens=breakevens(spread, plan.start),
         assignment_value=spread.short.strike * MULTIPLIER * quantity,
     )
-    return replace(changed, hash=digest_of(changed))
+    return replace(changed, hash=proposal_digest(changed))
 
 
-def spread_of(proposal: Proposal) -> Spread:
+def proposal_spread(proposal: Proposal) -> Spread:
     return Spread(underlying=proposal.underlying, strategy=proposal.strategy, legs=proposal.legs)
 
 
-def requantified(proposal: Proposal, quantity: int, settings: Settings) -> Proposal:
+def change_quantity(proposal: Proposal, quantity: int, settings: Settings) -> Proposal:
     """The same opening with another number of contracts; whether the limits allow it is for `limits` to say."""
-    _only_an_opening(proposal)
+    _require_opening(proposal)
     if quantity < 1:
         raise Refused(f"{quantity} is not a number of contracts; 1 is the least")
-    return figured(replace(proposal, quantity=quantity), settings)
+    return complete_proposal(replace(proposal, quantity=quantity), settings)
 
 
-def refloored(proposal: Proposal, floor: Decimal, settings: Settings) -> Proposal:
+def change_floor(proposal: Proposal, floor: Decimal, settings: Settings) -> Proposal:
     """The same opening with another floor, on the tick, not above the first limit, and still worth its costs."""
-    _only_an_opening(proposal)
+    _require_opening(proposal)
     plan = proposal.plan
     if not 0 < floor <= plan.start:
         raise Refused(f"a floor of {floor} is not between 0 and the first limit {plan.start}")
     if not is_on_tick(floor, plan.tick):
         raise Refused(f"a floor of {floor} is not a multiple of the tick {plan.tick}")
-    round_trip = costs.round_trip(proposal.quantity, settings.costs)
-    found = tuple(worth(floor, spread_of(proposal).width, round_trip, settings.choice))
-    if found:
-        raise Refused(found[0].message, tuple(finding.message for finding in found))
-    return figured(replace(proposal, plan=replace(plan, limit=floor)), settings)
+    round_trip = costs.round_trip_costs(proposal.quantity, settings.costs)
+    findings = tuple(check_credit(floor, proposal_spread(proposal).width, round_trip, settings.choice))
+    if findings:
+        raise Refused(findings[0].message, tuple(finding.message for finding in findings))
+    return complete_proposal(replace(proposal, plan=replace(plan, limit=floor)), settings)
 
 
-def _only_an_opening(proposal: Proposal) -> None:
+def _require_opening(proposal: Proposal) -> None:
     if proposal.kind != "open":
         raise Refused(f"P{proposal.id} closes T{proposal.trade_id}: its size and price follow the trade")
 
 
-HASHED = (
+HASHED_FIELDS = (
     "kind", "mode", "account", "underlying", "strategy", "legs", "quantity", "plan", "exit", "max_loss", "trade_id",
     "market", "profile", "chosen_by",
 )  # fmt: skip
@@ -225,18 +231,18 @@ HASHED = (
 whether it may be sent. Not id, state and times: a proposal that is offered again is the same one."""
 
 
-def digest_of(proposal: Proposal) -> str:
+def proposal_digest(proposal: Proposal) -> str:
     """SHA-256 of what an approval covers, hexadecimal."""
-    return digest({name: _even(getattr(proposal, name)) for name in HASHED})
+    return digest({name: _normalise_prices(getattr(proposal, name)) for name in HASHED_FIELDS})
 
 
-def _even(value: Any) -> Any:
+def _normalise_prices(value: Any) -> Any:
     """The value with every price in its shortest form, since 0.57 and 0.5700 are one price and two texts."""
     if isinstance(value, Decimal):
         return value.normalize()
     if is_dataclass(value):
-        return {field.name: _even(getattr(value, field.name)) for field in fields(value)}
-    return [_even(part) for part in value] if isinstance(value, tuple) else value
+        return {field.name: _normalise_prices(getattr(value, field.name)) for field in fields(value)}
+    return [_normalise_prices(part) for part in value] if isinstance(value, tuple) else value
 
 
 # The order.
@@ -248,7 +254,7 @@ def order_body(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: st
     `ValueError` for what must never leave: a price of zero, off the cent or not below the width, a credit spread as a
     debit or the other way round, or legs that do not open (close) as the kind says.
     """
-    _sendable(legs, quantity, limit, reference, kind)
+    _check_order(legs, quantity, limit, reference, kind)
     body: dict[str, object] = {
         "time-in-force": "GTC" if kind is OrderKind.TARGET else "Day",
         "order-type": "Limit",
@@ -272,50 +278,54 @@ def order_body(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: st
     return json.dumps(body)
 
 
-def _sendable(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: str, kind: OrderKind) -> None:
+def _check_order(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: str, kind: OrderKind) -> None:
     if quantity < 1:
         raise ValueError(f"an order of {quantity} contracts")
-    if not 0 < len(reference) <= REFERENCE_MOST:
-        raise ValueError(f"the reference {reference!r} is not 1 to {REFERENCE_MOST} characters long")
+    if not 0 < len(reference) <= MAX_REFERENCE_LENGTH:
+        raise ValueError(f"the reference {reference!r} is not 1 to {MAX_REFERENCE_LENGTH} characters long")
     if not limit.is_finite() or limit == 0 or not is_on_tick(limit, CENT):
         raise ValueError(f"a limit of {limit} is not a positive number of cents on either side")
-    opens = {leg.action in OPENING for leg in legs}
+    opens = {leg.action in OPENING_ACTIONS for leg in legs}
     if opens != {kind is OrderKind.ENTRY}:
         raise ValueError(f"an {kind} order with legs that {'open' if True in opens else 'close'}")
-    if limit * effect_of(legs) < 0:
+    if limit * price_effect(legs) < 0:
         raise ValueError(
-            f"legs that {'receive' if effect_of(legs) > 0 else 'pay'} premium cannot have the limit {limit}"
+            f"legs that {'receive' if price_effect(legs) > 0 else 'pay'} premium cannot have the limit {limit}"
         )
-    if not abs(limit) <= _width(legs):
-        raise ValueError(f"a limit of {limit} is beyond the width {_width(legs)}")
+    if not abs(limit) <= _max_width(legs):
+        raise ValueError(f"a limit of {limit} is beyond the width {_max_width(legs)}")
 
 
-def effect_of(legs: Sequence[Leg]) -> int:
+def price_effect(legs: Sequence[Leg]) -> int:
     """+1 when the legs must receive a credit, -1 when they must pay a debit, whatever the market says.
 
     Of two puts the higher strike is worth at least as much, of two calls the lower one (no arbitrage), so the sides of
     a vertical decide. `ValueError` when the legs are not verticals that agree.
     """
-    signs = {_vertical(tuple(leg for leg in legs if leg.right is right))[0] for right in {leg.right for leg in legs}}
+    signs = {
+        _sign_and_width(tuple(leg for leg in legs if leg.right is right))[0] for right in {leg.right for leg in legs}
+    }
     if len(signs) != 1:
         raise ValueError("the legs do not agree on a credit or a debit")
     return signs.pop()
 
 
-def _width(legs: Sequence[Leg]) -> Decimal:
+def _max_width(legs: Sequence[Leg]) -> Decimal:
     """The widest vertical among the legs."""
-    return max(_vertical(tuple(leg for leg in legs if leg.right is right))[1] for right in {leg.right for leg in legs})
+    return max(
+        _sign_and_width(tuple(leg for leg in legs if leg.right is right))[1] for right in {leg.right for leg in legs}
+    )
 
 
-def _vertical(legs: Sequence[Leg]) -> tuple[int, Decimal]:
+def _sign_and_width(legs: Sequence[Leg]) -> tuple[int, Decimal]:
     """Sign of the premium and width of two legs of one right."""
     sold = [leg for leg in legs if leg.action.sign > 0]
     bought = [leg for leg in legs if leg.action.sign < 0]
     if len(sold) != 1 or len(bought) != 1:
         raise ValueError("not a vertical: it needs one leg sold and one bought of each right")
-    one, other = sold[0], bought[0]
-    is_level = (one.root, one.expiration, one.quantity) == (other.root, other.expiration, other.quantity)
-    if not is_level or one.strike == other.strike:
+    short, long = sold[0], bought[0]
+    is_same_series = (short.root, short.expiration, short.quantity) == (long.root, long.expiration, long.quantity)
+    if not is_same_series or short.strike == long.strike:
         raise ValueError("not a vertical: the legs differ in more than the strike, or not in the strike")
-    away = one.strike - other.strike if one.right is Right.PUT else other.strike - one.strike
-    return (1 if away > 0 else -1), abs(away)
+    strike_difference = short.strike - long.strike if short.right is Right.PUT else long.strike - short.strike
+    return (1 if strike_difference > 0 else -1), abs(strike_difference)

@@ -4,19 +4,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
 from math import isfinite
 
-from spy32.domain.deciding import Finding
 from spy32.domain.market import LegQuotes, OptionQuote
-from spy32.domain.trading import MULTIPLIER, Candidate, Leg
+from spy32.domain.proposals import Finding
+from spy32.domain.spreads import MULTIPLIER, Candidate, Leg
 from spy32.settings import Settings
 from spy32.settings.model import Choice, Drift
 
-RULES = frozenset({"two_sided", "leg_width", "underlying", "credit_fall", "limit_price"})
+PRICE_RULES = frozenset({"two_sided", "leg_width", "underlying", "credit_fall", "limit_price"})
 """What says that the market has left the prices that were shown."""
 REFERENCE_SPOT = 600
 """Dollar widths of the settings are meant at this price of the underlying."""
 
 
-def sides(quote: OptionQuote | None) -> tuple[Decimal, Decimal] | None:
+def bid_and_ask(quote: OptionQuote | None) -> tuple[Decimal, Decimal] | None:
     """Bid and ask of a two-sided quote; None when a side is missing, not finite, or the two are crossed."""
     if quote is None or quote.bid is None or quote.ask is None:
         return None
@@ -29,16 +29,16 @@ def natural_and_mid(legs: Sequence[Leg], quotes: Mapping[str, OptionQuote]) -> t
     """Net credit at the natural prices (sell at the bid, buy at the ask) and at the mids; None without both sides."""
     natural = mid = Decimal(0)
     for leg in legs:
-        found = sides(quotes.get(leg.symbol))
-        if found is None:
+        quote_sides = bid_and_ask(quotes.get(leg.symbol))
+        if quote_sides is None:
             return None
-        bid, ask = found
+        bid, ask = quote_sides
         natural += leg.action.sign * leg.quantity * (bid if leg.action.sign > 0 else ask)
         mid += leg.action.sign * leg.quantity * (bid + ask) / 2
     return natural, mid
 
 
-def tick_up(price: Decimal, tick: Decimal) -> Decimal:
+def round_up_to_tick(price: Decimal, tick: Decimal) -> Decimal:
     """The lowest price on the tick that is not below `price`: more credit, or less debit."""
     return (price / tick).to_integral_value(ROUND_CEILING) * tick
 
@@ -52,91 +52,91 @@ def percent(share: Decimal | float) -> str:
     return f"{float(share) * 100:.4g}%"
 
 
-def floor_of(natural: Decimal, mid: Decimal, share: Decimal, tick: Decimal) -> Decimal:
+def floor_credit(natural: Decimal, mid: Decimal, share: Decimal, tick: Decimal) -> Decimal:
     """The least credit: the mid less a share of (mid - natural), rounded up to the tick."""
-    return tick_up(mid - share * (mid - natural), tick)
+    return round_up_to_tick(mid - share * (mid - natural), tick)
 
 
-def worth(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Choice) -> Iterator[Finding]:
+def check_credit(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Choice) -> Iterator[Finding]:
     """What is asked of a credit at the floor: enough of the width, and costs that leave most of it."""
-    least = choice.credit_to_width * width
-    if not floor >= least:
+    min_credit = choice.credit_to_width * width
+    if not floor >= min_credit:
         yield Finding(
             rule="credit_to_width",
-            message=f"a credit of {floor} is under {least:.2f}, {percent(choice.credit_to_width)} of the width",
+            message=f"a credit of {floor} is under {min_credit:.2f}, {percent(choice.credit_to_width)} of the width",
             figure=f"{floor} ({floor / width:.1%} of width)",
-            limit=f"{least:.2f} ({percent(choice.credit_to_width)} of width)",
+            limit=f"{min_credit:.2f} ({percent(choice.credit_to_width)} of width)",
         )
-    most = choice.costs_to_credit * floor * MULTIPLIER
-    if not round_trip <= most:
+    max_costs = choice.costs_to_credit * floor * MULTIPLIER
+    if not round_trip <= max_costs:
         yield Finding(
             rule="costs_to_credit",
-            message=f"costs of {round_trip} are over {most:.2f}, {percent(choice.costs_to_credit)} of the floor credit",
+            message=f"costs of {round_trip} are over {max_costs:.2f}, {percent(choice.costs_to_credit)} of the floor credit",
             figure=f"{round_trip}",
-            limit=f"{most:.2f} ({percent(choice.costs_to_credit)} of the credit at the floor)",
+            limit=f"{max_costs:.2f} ({percent(choice.costs_to_credit)} of the credit at the floor)",
         )
 
 
-def moved(candidate: Candidate, spot: float, quotes: LegQuotes, settings: Settings) -> tuple[Finding, ...]:
+def check_prices(candidate: Candidate, spot: float, quotes: LegQuotes, settings: Settings) -> tuple[Finding, ...]:
     """Everything by which fresh quotes have left what the menu showed."""
     drift, legs = settings.drift, candidate.spread.legs
     prices = natural_and_mid(legs, quotes.quotes)
-    found = list(underlying_moved(spot, quotes.spot, drift))
+    findings = list(check_underlying_move(spot, quotes.spot, drift))
     if prices is None:
-        return (*found, *one_sided(legs, quotes))
-    if wide := tuple(wide_legs(legs, quotes, settings.choice)):
-        return (*found, *wide)
+        return (*findings, *check_two_sided(legs, quotes))
+    if wide := tuple(check_leg_widths(legs, quotes, settings.choice)):
+        return (*findings, *wide)
     natural, mid = prices
-    found += credit_fell(candidate.mid, mid, drift)
-    found += outside_collar(candidate.start, natural, mid, drift)
-    return tuple(found)
+    findings += check_credit_fall(candidate.mid, mid, drift)
+    findings += check_price_collar(candidate.start, natural, mid, drift)
+    return tuple(findings)
 
 
-def one_sided(legs: Sequence[Leg], quotes: LegQuotes) -> Iterator[Finding]:
+def check_two_sided(legs: Sequence[Leg], quotes: LegQuotes) -> Iterator[Finding]:
     """Each leg without a bid and an ask that are not crossed."""
     for leg in legs:
         quote = quotes.quotes.get(leg.symbol)
-        if sides(quote) is None:
-            seen = "no quote" if quote is None else f"bid {quote.bid}, ask {quote.ask}"
+        if bid_and_ask(quote) is None:
+            quote_text = "no quote" if quote is None else f"bid {quote.bid}, ask {quote.ask}"
             yield Finding(
                 rule="two_sided",
-                message=f"{leg.strike} {leg.right} has no two-sided quote ({seen})",
-                figure=seen,
+                message=f"{leg.strike} {leg.right} has no two-sided quote ({quote_text})",
+                figure=quote_text,
                 limit="0 <= bid <= ask",
             )
 
 
-def widest(mid: Decimal, spot: float, choice: Choice) -> Decimal:
+def max_leg_width(mid: Decimal, spot: float, choice: Choice) -> Decimal:
     """The widest bid and ask of a leg whose mid is still a price, dollars."""
     scale = Decimal(str(spot)) / REFERENCE_SPOT if isfinite(spot) else Decimal(1)
     return max(choice.leg_width * scale, choice.leg_width_of_mid * mid)
 
 
-def wide_legs(legs: Sequence[Leg], quotes: LegQuotes, choice: Choice) -> Iterator[Finding]:
+def check_leg_widths(legs: Sequence[Leg], quotes: LegQuotes, choice: Choice) -> Iterator[Finding]:
     """Each two-sided leg that is quoted wider than a choice may be. Between such quotes the mid is no price."""
     for leg in legs:
-        found = sides(quotes.quotes.get(leg.symbol))
-        if found is None:
+        quote_sides = bid_and_ask(quotes.quotes.get(leg.symbol))
+        if quote_sides is None:
             continue
-        bid, ask = found
-        width, allowed = ask - bid, widest((bid + ask) / 2, quotes.spot, choice)
+        bid, ask = quote_sides
+        width, allowed = ask - bid, max_leg_width((bid + ask) / 2, quotes.spot, choice)
         if not width <= allowed:
             message = f"{leg.strike} {leg.right} is quoted {bid} x {ask}, {width} wide; {allowed:.2f} is the most"
             yield Finding(rule="leg_width", message=message, figure=f"{width}", limit=f"{allowed:.2f}")
 
 
-def underlying_moved(was: float, now: float, drift: Drift) -> Iterator[Finding]:
-    move, most = now / was - 1, percent(drift.underlying)
+def check_underlying_move(before: float, now: float, drift: Drift) -> Iterator[Finding]:
+    move, maximum = now / before - 1, percent(drift.underlying)
     if not abs(move) <= drift.underlying:
         yield Finding(
             rule="underlying",
-            message=f"the underlying moved {move:+.2%}, from {was:.2f} to {now:.2f}; {most} is allowed",
+            message=f"the underlying moved {move:+.2%}, from {before:.2f} to {now:.2f}; {maximum} is allowed",
             figure=f"{move:+.2%}",
-            limit=most,
+            limit=maximum,
         )
 
 
-def credit_fell(was: Decimal, mid: Decimal, drift: Drift) -> Iterator[Finding]:
+def check_credit_fall(was: Decimal, mid: Decimal, drift: Drift) -> Iterator[Finding]:
     """A credit that shrank, or a debit that grew, by too large a share of what was shown."""
     share = Decimal(str(drift.credit))
     if not mid >= was - share * abs(was):
@@ -149,7 +149,7 @@ def credit_fell(was: Decimal, mid: Decimal, drift: Drift) -> Iterator[Finding]:
         )
 
 
-def outside_collar(limit: Decimal, natural: Decimal, mid: Decimal, drift: Drift) -> Iterator[Finding]:
+def check_price_collar(limit: Decimal, natural: Decimal, mid: Decimal, drift: Drift) -> Iterator[Finding]:
     """A limit that gives the spread away, or that asks for what the market does not pay."""
     low, high = natural - drift.below_natural, mid + Decimal(str(drift.above_mid)) * abs(mid)
     if not low <= limit <= high:

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
-from spy32.domain.deciding import Approval
+from spy32.domain.proposals import Approval
 
 
 def draft_reference(run_id: int) -> str:
@@ -12,7 +12,7 @@ def draft_reference(run_id: int) -> str:
     return f"spy32-R{run_id}-draft"
 
 
-def stem_of(approval: Approval) -> str:
+def reference_stem(approval: Approval) -> str:
     """What the names of all orders of an approval begin with: proposal, approval, and a mark.
 
     The numbers start again in every new database; the mark keeps two databases of one account apart. A copied or
@@ -22,9 +22,9 @@ def stem_of(approval: Approval) -> str:
     return f"spy32-P{approval.proposal_id}-A{approval.id}-{mark}"
 
 
-def reference_of(approval: Approval, *, attempt: int) -> str:
+def order_reference(approval: Approval, *, attempt: int) -> str:
     """Our name of an order of this approval at the broker: its stem and a running number."""
-    return f"{stem_of(approval)}-{attempt}"
+    return f"{reference_stem(approval)}-{attempt}"
 
 
 def next_reference(reference: str) -> str:
@@ -34,7 +34,7 @@ def next_reference(reference: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class ParsedReference:
     """The parts of a reference."""
 
     stem: str
@@ -42,10 +42,10 @@ class Name:
     is_target: bool
 
 
-_NAME = re.compile(r"(spy32-P\d{1,12}-A(\d{1,12})-[0-9a-f]{6})-(t?)\d{1,9}", re.ASCII)
+_REFERENCE = re.compile(r"(spy32-P\d{1,12}-A(\d{1,12})-[0-9a-f]{6})-(t?)\d{1,9}", re.ASCII)
 
 
-def name_of(reference: str) -> Name | None:
+def parse_reference(reference: str) -> ParsedReference | None:
     """The parts of a reference that spy32 gave in whatever database; None for any other name."""
-    match = _NAME.fullmatch(reference)
-    return Name(match[1], int(match[2]), is_target=bool(match[3])) if match is not None else None
+    match = _REFERENCE.fullmatch(reference)
+    return ParsedReference(match[1], int(match[2]), is_target=bool(match[3])) if match is not None else None

@@ -2,14 +2,14 @@
 
 from datetime import datetime
 
-from spy32.domain.deciding import Ruling
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.trading import Account, Candidate, Exposure
+from spy32.domain.proposals import RiskDecision
+from spy32.domain.spreads import Account, Candidate, Exposure
 from spy32.rules import conditions, limits, sizing
 from spy32.settings import Settings
 
 
-def rule_on(
+def assess_risk(
     candidate: Candidate,
     snapshot: MarketSnapshot,
     account: Account,
@@ -17,10 +17,12 @@ def rule_on(
     *,
     settings: Settings,
     now: datetime,
-) -> Ruling:
+) -> RiskDecision:
     """Conditions, limits and size of one candidate: everything but how far the market has moved."""
-    found, halve = conditions.weigh(snapshot, candidate, settings, now)
-    limited = limits.check(candidate, account, exposure, settings, now)
-    size = sizing.size(candidate, account, exposure, settings, halve=halve, snapshot=snapshot)
-    findings = (*found, *limited, *sizing.findings(size))
-    return Ruling(quantity=size.quantity, findings=findings, sizing=size, account=account, exposure=exposure, at=now)
+    condition_findings, halve = conditions.check_conditions(snapshot, candidate, settings, now)
+    limit_findings = limits.check_entry(candidate, account, exposure, settings, now)
+    size = sizing.size_position(candidate, account, exposure, settings, halve=halve, snapshot=snapshot)
+    findings = (*condition_findings, *limit_findings, *sizing.sizing_findings(size))
+    return RiskDecision(
+        quantity=size.quantity, findings=findings, sizing=size, account=account, exposure=exposure, at=now
+    )

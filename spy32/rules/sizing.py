@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from math import isfinite, sqrt
 
-from spy32.domain.deciding import Finding, Sizing
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.trading import CENT, MULTIPLIER, Account, Candidate, Exposure
+from spy32.domain.proposals import Finding, Sizing
+from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate, Exposure
 from spy32.settings import Settings
 from spy32.settings.profiles import multiplier
 
@@ -20,16 +20,16 @@ SESSIONS_A_YEAR = 252
 class Bound:
     """Dollars that are free, dollars that a contract takes, and the net liquidation at which one contract fits."""
 
-    free: Decimal
-    each: Decimal
-    needed: Decimal | None
+    available: Decimal
+    per_contract: Decimal
+    required_account: Decimal | None
 
     @property
     def contracts(self) -> int:
-        return int(self.free // self.each) if self.free > 0 and self.each > 0 else 0
+        return int(self.available // self.per_contract) if self.available > 0 and self.per_contract > 0 else 0
 
 
-def size(
+def size_position(
     candidate: Candidate,
     account: Account,
     exposure: Exposure,
@@ -43,7 +43,9 @@ def size(
     scale = Decimal(str(multiplier(settings.dte, snapshot.dte)))
     bounds = _bounds(candidate, account, exposure, settings, halve)
     daily = settings.limits.daily_swing * scale
-    bounds["daily_swing"] = Bound(free=daily * account.net_liquidation, each=swing, needed=_over(swing, daily))
+    bounds["daily_swing"] = Bound(
+        available=daily * account.net_liquidation, per_contract=swing, required_account=_required_account(swing, daily)
+    )
     allowed = {name: bound.contracts for name, bound in bounds.items()} | {"contracts": settings.limits.contracts}
     binding = min(allowed, key=lambda name: allowed[name])
     return Sizing(
@@ -51,7 +53,7 @@ def size(
         bounds=allowed,
         binding=binding,
         halved=halve,
-        account_needed=_needed(bounds) if allowed[binding] < 1 else None,
+        account_needed=_account_needed(bounds) if allowed[binding] < 1 else None,
         swing_loss=swing,
         swing_budget=(daily * account.net_liquidation).quantize(CENT),
     )
@@ -61,20 +63,24 @@ def _bounds(
     candidate: Candidate, account: Account, exposure: Exposure, settings: Settings, halve: bool
 ) -> dict[str, Bound]:
     """The bounds on maximum loss, in the order in which an equal one is named."""
-    limits, worth, loss = settings.limits, account.net_liquidation, candidate.max_loss
+    limits, net_liquidation, loss = settings.limits, account.net_liquidation, candidate.max_loss
     # Halving takes the budget, not the quantity: three contracts become one or two by what they cost, not by rounding.
     risk = limits.max_loss / 2 if halve else limits.max_loss
     used = buying_power_used(account)
-    power = min(limits.buying_power * worth - used, account.buying_power)
+    power = min(limits.buying_power * net_liquidation - used, account.buying_power)
     return {
-        "max_loss": Bound(free=risk * worth, each=loss, needed=_over(loss, risk)),
-        "hard_cap": Bound(free=HARD_CAP * worth, each=loss, needed=_over(loss, HARD_CAP)),
-        "open_risk": Bound(
-            free=limits.open_risk * worth - exposure.open_risk,
-            each=loss,
-            needed=_over(loss + exposure.open_risk, limits.open_risk),
+        "max_loss": Bound(available=risk * net_liquidation, per_contract=loss, required_account=_required_account(loss, risk)),
+        "hard_cap": Bound(
+            available=HARD_CAP * net_liquidation, per_contract=loss, required_account=_required_account(loss, HARD_CAP)
         ),
-        "buying_power": Bound(free=power, each=loss, needed=_over(loss + used, limits.buying_power)),
+        "open_risk": Bound(
+            available=limits.open_risk * net_liquidation - exposure.open_risk,
+            per_contract=loss,
+            required_account=_required_account(loss + exposure.open_risk, limits.open_risk),
+        ),
+        "buying_power": Bound(
+            available=power, per_contract=loss, required_account=_required_account(loss + used, limits.buying_power)
+        ),
     }
 
 
@@ -97,33 +103,35 @@ def one_sigma_loss(candidate: Candidate, spot: float) -> Decimal:
     return max(min(Decimal(str(loss)), candidate.max_loss).quantize(CENT, ROUND_CEILING), CENT)
 
 
-def _over(each: Decimal, share: Decimal) -> Decimal | None:
+def _required_account(amount: Decimal, share: Decimal) -> Decimal | None:
     """The net liquidation, in whole dollars, of which `each` is this share; None when no account would do."""
-    return (each / share).to_integral_value(ROUND_CEILING) if share > 0 else None
+    return (amount / share).to_integral_value(ROUND_CEILING) if share > 0 else None
 
 
-def _needed(bounds: Mapping[str, Bound]) -> Decimal | None:
-    needs = [bound.needed for bound in bounds.values()]
-    known = [need for need in needs if need is not None]
-    return max(known) if len(known) == len(needs) else None
+def _account_needed(bounds: Mapping[str, Bound]) -> Decimal | None:
+    requirements = [bound.required_account for bound in bounds.values()]
+    finite_requirements = [need for need in requirements if need is not None]
+    return max(finite_requirements) if len(finite_requirements) == len(requirements) else None
 
 
-def findings(sizing: Sizing) -> tuple[Finding, ...]:
+def sizing_findings(sizing: Sizing) -> tuple[Finding, ...]:
     """No contract fits: refused, with the account that would do. A swing that took contracts away: a note."""
     name = sizing.binding.replace("_", " ")
     if sizing.quantity < 1:
-        would = f"{sizing.account_needed:,.0f} would do" if sizing.account_needed is not None else "none would do"
-        message = (
-            f"not one contract fits the account ({name}{', halved' if sizing.halved else ''}); an account of {would}"
+        account_text = (
+            f"{sizing.account_needed:,.0f} would do" if sizing.account_needed is not None else "none would do"
         )
-        return (Finding(rule="size", message=message, figure="0 contracts", limit=would),)
+        message = f"not one contract fits the account ({name}{', halved' if sizing.halved else ''}); an account of {account_text}"
+        return (Finding(rule="size", message=message, figure="0 contracts", limit=account_text),)
     if sizing.binding == "daily_swing":
-        most = min(count for bound, count in sizing.bounds.items() if bound != "daily_swing")
+        without_swing = min(count for bound, count in sizing.bounds.items() if bound != "daily_swing")
         message = (
-            f"the daily swing leaves {sizing.quantity} of {most} contracts: {sizing.swing_loss} a contract on a "
+            f"the daily swing leaves {sizing.quantity} of {without_swing} contracts: {sizing.swing_loss} a contract on a "
             f"one-sigma day, {sizing.swing_budget} in all"
         )
         return (
-            Finding(rule="daily_swing", message=message, figure=f"{most}", limit=f"{sizing.quantity}", blocks=False),
+            Finding(
+                rule="daily_swing", message=message, figure=f"{without_swing}", limit=f"{sizing.quantity}", blocks=False
+            ),
         )
     return ()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from spy32.domain.trading import Mode
+from spy32.domain.spreads import Mode
 from spy32.settings.keys import Wrong
 from spy32.settings.model import Settings
 

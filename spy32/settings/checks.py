@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from spy32.domain.trading import Mode
+from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings
 from spy32.settings.addresses import in_use, is_loopback, other_modes_host
 from spy32.settings.layers import Source

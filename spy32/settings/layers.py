@@ -194,11 +194,11 @@ def _parsed(text: str, path: str) -> dict[str, Any]:
     except RecursionError:
         problem = "nested too deeply"
     except ValueError as error:
-        said = str(error)
-        problem = next((reason for reason in _REASONS if said.startswith(reason)), "not valid")
-        if at := _AT.search(said):
+        message = str(error)
+        problem = next((reason for reason in _REASONS if message.startswith(reason)), "not valid")
+        if at := _AT.search(message):
             path, column = f"{path}:{at[1]}", f" at column {at[2]}"
-        elif said.endswith("(at end of document)"):
+        elif message.endswith("(at end of document)"):
             path = f"{path}:{len(text.splitlines()) or 1}"
     raise BadSettings(f"{path}: this is not TOML: {problem[:1].lower()}{problem[1:]}{column}")
 

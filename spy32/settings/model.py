@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
-from spy32.domain.trading import Mode, Strategy
+from spy32.domain.spreads import Mode, Strategy
 from spy32.domain.value import value
 from spy32.settings.knob import Secret, knob
 from spy32.settings.services import AnalystKnobs, Cboe, MarketSources, Tastytrade, Xai, Yahoo

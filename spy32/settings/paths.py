@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from spy32.domain.trading import Mode
+from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings
 from spy32.settings.keys import HOME
 from spy32.settings.model import Locations

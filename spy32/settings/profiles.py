@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
 from typing import Any
 
-from spy32.domain.market import has_other_root, roots_of
+from spy32.domain.market import has_other_root, option_roots
 from spy32.errors import BadSettings
 from spy32.settings.keys import nearest
 from spy32.settings.model import Choice, Dte, Limits, Profile, Settings
@@ -35,7 +35,7 @@ def check_root(settings: Settings, name: str) -> None:
     ticker = settings.profiles[name].underlying
     if has_other_root(ticker):
         raise BadSettings(
-            f"profile.{name}.underlying is {ticker}, whose options go by the root {roots_of(ticker)[0]}: spy32 "
+            f"profile.{name}.underlying is {ticker}, whose options go by the root {option_roots(ticker)[0]}: spy32 "
             "can look at a recorded chain of them, and not trade them yet"
         )
 

@@ -11,28 +11,36 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from spy32.console import let_go
-from spy32.domain.trading import Mode
-from spy32.errors import Damage, NotPermitted, Spy32Error, StoreTrouble, Usage
+from spy32.console import discard_output
+from spy32.domain.spreads import Mode
+from spy32.errors import BadUsage, NotPermitted, Spy32Error, StoreDamaged, StoreError
 from spy32.settings import Locations, Settings
 from spy32.wiring.clockwork import Clockwork
-from spy32.wiring.process import absolute, access, console, dotenv_text, mode_bits, parents, read
+from spy32.wiring.process import (
+    absolute_home,
+    build_console,
+    load_dotenv,
+    mode_bits,
+    parent_folders,
+    path_access,
+    read_text,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spy32.console import Plain
-    from spy32.domain.deciding import Proposal
+    from spy32.console import PlainConsole
+    from spy32.domain.proposals import Proposal
     from spy32.ops.locks import FileLocks
     from spy32.settings.resolve import Resolved, Source
     from spy32.store import Store
 
 PAPER_ACCOUNT = "PAPER0001"
-CLEARED = "\r\x1b[K"
+CLEAR_LINE = "\r\x1b[K"
 
 
 @dataclass
-class Base:
+class AppBase:
     """What a command gets before it acts: settings, places, consoles, clock and store."""
 
     flags: Mapping[str, str]
@@ -40,55 +48,57 @@ class Base:
     locations: Locations
     verbosity: int = 0
     _open: list["Store"] = field(default_factory=list)
-    _attended: ExitStack = field(default_factory=ExitStack)
-    _watching: bool = False
+    _home_presence: ExitStack = field(default_factory=ExitStack)
+    _has_status_line: bool = False
 
     @classmethod
-    def of_process(cls, *, home: str | None, mode: str | None, verbosity: int) -> "Self":
+    def create(cls, *, home: str | None, mode: str | None, verbosity: int) -> "Self":
         """The App of this process's environment and global flags."""
         from spy32.settings.paths import locations
 
         flags = {"mode": mode} if mode is not None else {}
         return cls(
-            flags=flags, env=dict(os.environ), locations=locations(os.environ, absolute(home)), verbosity=verbosity
+            flags=flags, env=dict(os.environ), locations=locations(os.environ, absolute_home(home)), verbosity=verbosity
         )
 
     @cached_property
-    def resolved(self) -> "Resolved":
+    def resolved_settings(self) -> "Resolved":
         from spy32.settings.resolve import TomlText, resolve
 
-        toml = read(self.locations.config)
-        dotenv = dotenv_text(self.locations.dotenv) if self.locations.dotenv.exists() else None
-        found = resolve(
+        toml = read_text(self.locations.config)
+        dotenv = load_dotenv(self.locations.dotenv) if self.locations.dotenv.exists() else None
+        resolution = resolve(
             self.flags, self.env, dotenv, TomlText(text=toml, path=str(self.locations.config)) if toml else None
         )
-        self._check_permissions(found)
-        return found
+        self._check_permissions(resolution)
+        return resolution
 
-    def _check_permissions(self, found: "Resolved") -> None:
+    def _check_permissions(self, resolution: "Resolved") -> None:
         from spy32.settings.paths import loose_permissions, others_access
 
-        mode, places = found.settings.mode, self.locations
+        mode, places = resolution.settings.mode, self.locations
         if mode is Mode.LIVE:
-            kept = (places.config, places.dotenv, places.database(mode))
+            files = (places.config, places.dotenv, places.database(mode))
             folders = (places.config.parent, places.data, places.state, places.locks)
-            own = (*folders, *kept)
-            loose = others_access(access(own), access(sorted(parents(own) - set(own))), os.getuid())
-            if loose is not None:
-                raise NotPermitted(f"{loose}; live mode needs that")
+            own_paths = (*folders, *files)
+            problem = others_access(
+                path_access(own_paths), path_access(sorted(parent_folders(own_paths) - set(own_paths))), os.getuid()
+            )
+            if problem is not None:
+                raise NotPermitted(f"{problem}; live mode needs that")
         for path in (self.locations.config, self.locations.dotenv):
-            has_secrets = str(path) in found.secret_files
+            has_secrets = str(path) in resolution.secret_files
             warning = loose_permissions(path, mode_bits(path), has_secrets, mode)
             if warning is not None:
                 self.warn(warning)
 
     @property
     def settings(self) -> Settings:
-        return self.resolved.settings
+        return self.resolved_settings.settings
 
     @property
     def sources(self) -> Mapping[str, "Source"]:
-        return self.resolved.sources
+        return self.resolved_settings.sources
 
     @cached_property
     def clockwork(self) -> Clockwork:
@@ -110,12 +120,12 @@ class Base:
         return self.env.get("LOGNAME") or self.env.get("USER") or "unknown"
 
     @cached_property
-    def out(self) -> "Console | Plain":
-        return console(sys.stdout, self.env)
+    def out(self) -> "Console | PlainConsole":
+        return build_console(sys.stdout, self.env)
 
     @cached_property
-    def err(self) -> "Console | Plain":
-        return console(sys.stderr, self.env)
+    def err(self) -> "Console | PlainConsole":
+        return build_console(sys.stderr, self.env)
 
     @property
     def is_interactive(self) -> bool:
@@ -123,27 +133,27 @@ class Base:
         return sys.stdin.isatty() and sys.stdout.isatty()
 
     def warn(self, line: str) -> None:
-        self._say(f"spy32: {line}\n")
+        self._write_stderr(f"spy32: {line}\n")
 
-    def tell(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """A line of progress: shown on a terminal or with -v, never under cron."""
-        wanted = self.verbosity > 0 or (self.verbosity == 0 and sys.stderr.isatty())
-        self._say(f"{line}\n" if wanted else "")
+        is_shown = self.verbosity > 0 or (self.verbosity == 0 and sys.stderr.isatty())
+        self._write_stderr(f"{line}\n" if is_shown else "")
 
-    def watch(self, line: str) -> None:
+    def show_progress(self, line: str) -> None:
         """A line that the next one replaces; only where a terminal can."""
         if self.verbosity >= 0 and sys.stderr.isatty() and self.env.get("TERM") != "dumb":
-            self._say(line, keep=True)
+            self._write_stderr(line, is_status_line=True)
 
-    def _say(self, text: str, *, keep: bool = False) -> None:
+    def _write_stderr(self, text: str, *, is_status_line: bool = False) -> None:
         """On stderr, and never a reason to stop: an order may be working while the reader or the disk gives up."""
-        lead = CLEARED if self._watching or keep else ""
-        self._watching = keep
+        prefix = CLEAR_LINE if self._has_status_line or is_status_line else ""
+        self._has_status_line = is_status_line
         try:
-            sys.stderr.write(lead + text)
+            sys.stderr.write(prefix + text)
             sys.stderr.flush()
         except OSError:
-            let_go(sys.stderr)
+            discard_output(sys.stderr)
 
     @cached_property
     def locks(self) -> "FileLocks":
@@ -163,16 +173,16 @@ class Base:
 
     def mark_set_up(self) -> None:
         """From now on this home counts as set up for its mode, if it did not before."""
-        from spy32.ops.home import record_set_up
+        from spy32.ops.setup import record_setup
 
         is_pretended = self.settings.clock is not None
-        record_set_up(self.locations, self.settings.mode, self.process_clock.now(), is_pretended=is_pretended)
+        record_setup(self.locations, self.settings.mode, self.process_clock.now(), is_pretended=is_pretended)
 
     def set_up_at(self) -> datetime | None:
         """When this home was set up for its mode, if anything says so; its database says when it was made itself."""
-        from spy32.ops.home import set_up_at
+        from spy32.ops.setup import load_setup_time
 
-        return set_up_at(self.locations, self.settings.mode)
+        return load_setup_time(self.locations, self.settings.mode)
 
     @property
     def account_number(self) -> str:
@@ -182,8 +192,8 @@ class Base:
         """The database, opened for writing; made on first use. Nobody restores over it while it is open."""
         from spy32.store import Store
 
-        self._attended.enter_context(self.locks.attend())
-        opened = self._opened(
+        self._home_presence.enter_context(self.locks.enter_home())
+        opened = self._keep_open(
             Store.open(
                 self.database,
                 mode=self.settings.mode,
@@ -193,7 +203,7 @@ class Base:
             )
         )
         with suppress(Spy32Error):  # what is wrong with a row is for the command that needs it
-            opened.lapse_over(self.process_clock.now())
+            opened.lapse_overdue(self.process_clock.now())
         return opened
 
     @property
@@ -201,9 +211,9 @@ class Base:
         """Whether there is a database, be it damaged, or ever was one."""
         from spy32.store import Store
 
-        return self.database.exists() or Store.was_made(self.database)
+        return self.database.exists() or Store.was_created(self.database)
 
-    def reading(self, *, lapses: bool = True) -> "Store":
+    def open_for_reading(self, *, lapses: bool = True) -> "Store":
         """The database, opened for reading only; `Usage` when there is none yet.
 
         What waits from a session that is over lapses first, unless `lapses` is False; where nothing can be written that
@@ -211,37 +221,37 @@ class Base:
         """
 
         if not self.has_store:
-            raise Usage(f"nothing here yet ({self.database}); `spy32 analyze` makes the first run")
-        found = self._opened(self._open_read_only())
-        if lapses and self._lapse(found):
-            found = self._opened(self._open_read_only())
-        return found
+            raise BadUsage(f"nothing here yet ({self.database}); `spy32 analyze` makes the first run")
+        store = self._keep_open(self._open_read_only())
+        if lapses and self._lapse_proposals(store):
+            store = self._keep_open(self._open_read_only())
+        return store
 
     def _open_read_only(self) -> "Store":
         from spy32.store import Store
 
         return Store.open(self.database, mode=self.settings.mode, account=None, at=self.clock(), read_only=True)
 
-    def _lapse(self, seen: "Store") -> bool:
+    def _lapse_proposals(self, read_store: "Store") -> bool:
         """Whether anything was lapsed, in an opening of its own; a store that only reads cannot do it."""
         from spy32.store import Store
 
         now = self.process_clock.now()
-        over: tuple[Proposal, ...] = ()
+        ended: tuple[Proposal, ...] = ()
         try:
-            over = seen.over(now)
-            if over:
+            ended = read_store.overdue_proposals(now)
+            if ended:
                 mode, path = self.settings.mode, self.database
-                with self.locks.attend(), Store.open(path, mode=mode, account=None, at=now) as store:
-                    store.lapse_over(now)
-        except Spy32Error as trouble:
+                with self.locks.enter_home(), Store.open(path, mode=mode, account=None, at=now) as store:
+                    store.lapse_overdue(now)
+        except Spy32Error as error:
             # Rows that cannot be read are for the command itself.
-            for made in over:
-                self.warn(f"P{made.id} lapsed with its session, which cannot be written down: {trouble.message}")
+            for proposal in ended:
+                self.warn(f"P{proposal.id} lapsed with its session, which cannot be written down: {error.message}")
             return False
-        return bool(over)
+        return bool(ended)
 
-    def damage_behind(self, error: Exception) -> "StoreTrouble | None":
+    def find_damage(self, error: Exception) -> "StoreError | None":
         """What a damaged database has to do with an error, with the way back; None when it has nothing to do with it.
 
         `Damage` does not know whose database it is of, and any other error may come of a row that is not as it was
@@ -249,30 +259,30 @@ class Base:
         """
         from spy32.store import damage_of
 
-        if isinstance(error, Damage):
+        if isinstance(error, StoreDamaged):
             return damage_of(self.database, error.message)
         if isinstance(error, Spy32Error):
             return None
         try:
-            problems = self.reading(lapses=False).check()
-        except StoreTrouble as trouble:
-            return trouble
+            problems = self.open_for_reading(lapses=False).check()
+        except StoreError as store_error:
+            return store_error
         except Spy32Error:
             return None
         return damage_of(self.database, problems[0]) if problems else None
 
-    def _opened(self, store: "Store") -> "Store":
+    def _keep_open(self, store: "Store") -> "Store":
         self._open.append(store)
         return store
 
     def close(self) -> None:
-        self._say("")
+        self._write_stderr("")
         while self._open:
             self._open.pop().close()
-        self._attended.close()
+        self._home_presence.close()
 
-    def halted(self) -> str | None:
+    def halt_reason(self) -> str | None:
         """Why everything is halted, or None."""
-        from spy32.ops.flags import halt_reason
+        from spy32.ops.switches import halt_reason
 
         return halt_reason(self.locations.halt)

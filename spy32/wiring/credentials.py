@@ -3,33 +3,33 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from spy32.domain.trading import Account
+from spy32.domain.spreads import Account
 from spy32.errors import BadSettings, NotPermitted, Spy32Error
 
 if TYPE_CHECKING:
     from spy32.wiring import App
-    from spy32.wiring.tastytrade import Line
+    from spy32.wiring.tastytrade import TastytradeConnection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tried:
+class LoginCheck:
     """An account, or in words why none can be chosen yet; the log-in itself worked."""
 
     account: str | None
-    trouble: str = ""
+    problem: str = ""
 
 
-def tried(line: "Line", wanted: str) -> Tried:
+def check_login(connection: "TastytradeConnection", account_number: str) -> LoginCheck:
     """The account that these credentials reach. A log-in that is refused leaves as `NotPermitted`, once, for good."""
-    line.session.bearer(line.seconds)
+    connection.session.get_token(connection.seconds)
     try:
-        return Tried(account=line.account(wanted))
-    except BadSettings as open_question:
-        return Tried(account=None, trouble=open_question.message)
+        return LoginCheck(account=connection.account(account_number))
+    except BadSettings as error:
+        return LoginCheck(account=None, problem=error.message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class AuthStatus:
     """How the log-in stands. The sources name a file and line or a variable, never a value."""
 
     service: str
@@ -43,23 +43,23 @@ class Standing:
     trouble: Spy32Error | None = None
 
 
-def standing(app: "App") -> Standing:
+def load_auth_status(app: "App") -> AuthStatus:
     """Asked with at most one log-in; what does not work ends the looking, and is told."""
     from spy32.settings.addresses import tastytrade_address
 
-    knobs = app.settings.tastytrade
-    secret = app.sources["tastytrade.client_secret"].where if knobs.client_secret is not None else None
-    token = app.sources["tastytrade.refresh_token"].where if knobs.refresh_token is not None else None
-    before = Standing(service=tastytrade_address(app.settings), client_secret=secret, refresh_token=token)
+    broker_settings = app.settings.tastytrade
+    secret = app.sources["tastytrade.client_secret"].where if broker_settings.client_secret is not None else None
+    token = app.sources["tastytrade.refresh_token"].where if broker_settings.refresh_token is not None else None
+    known = AuthStatus(service=tastytrade_address(app.settings), client_secret=secret, refresh_token=token)
     if secret is None or token is None:
         missing = "client secret and refresh token are" if secret is token else "one of the credentials is"
-        return replace(before, trouble=NotPermitted(f"{missing} missing; `spy32 auth login` asks for them"))
+        return replace(known, trouble=NotPermitted(f"{missing} missing; `spy32 auth login` asks for them"))
     has_token = False
     try:
-        app.line.session.bearer(app.line.seconds)
+        app.tastytrade.session.get_token(app.tastytrade.seconds)
         has_token = True
-        broker = app.line.broker(app.line.account(knobs.account))
+        broker = app.tastytrade.broker(app.tastytrade.account(broker_settings.account))
         account = broker.facts()
-    except Spy32Error as trouble:
-        return replace(before, has_token=has_token, trouble=trouble)
-    return replace(before, has_token=True, account=account, clock_ahead=broker.clock_ahead())
+    except Spy32Error as error:
+        return replace(known, has_token=has_token, trouble=error)
+    return replace(known, has_token=True, account=account, clock_ahead=broker.clock_ahead())

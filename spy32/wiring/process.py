@@ -8,36 +8,36 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from spy32.errors import BadSettings, Usage
+from spy32.errors import BadSettings, BadUsage
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from spy32.console import Plain
+    from spy32.console import PlainConsole
     from spy32.settings.paths import Access
     from spy32.settings.resolve import DotenvText
 
 
-def absolute(home: str | None) -> str | None:
+def absolute_home(home: str | None) -> str | None:
     """`--home` is the one path that is relative to where the command was typed."""
     if home is not None and not home.strip():
-        raise Usage("--home needs the name of a folder")
+        raise BadUsage("--home needs the name of a folder")
     return str(Path(home).expanduser().absolute()) if home is not None else None
 
 
-def read(path: Path) -> str | None:
+def read_text(path: Path) -> str | None:
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
-    except OSError as trouble:
-        raise BadSettings(f"{path} cannot be read: {trouble.strerror}") from None
+    except OSError as error:
+        raise BadSettings(f"{path} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         # The error's own words may hold a byte of a secret.
         raise BadSettings(f"{path} is not UTF-8 text") from None
 
 
-def dotenv_text(path: Path) -> "DotenvText":
+def load_dotenv(path: Path) -> "DotenvText":
     import logging
     from io import StringIO
 
@@ -47,7 +47,7 @@ def dotenv_text(path: Path) -> "DotenvText":
 
     # It would warn about a line by itself; `resolve` refuses such a line with its number.
     logging.getLogger("dotenv").setLevel(logging.CRITICAL)
-    text = read(path) or ""
+    text = read_text(path) or ""
     return DotenvText(values=dict(dotenv_values(stream=StringIO(text), interpolate=False)), text=text, path=str(path))
 
 
@@ -58,19 +58,21 @@ def mode_bits(path: Path) -> int | None:
         return None
 
 
-def access(paths: Iterable[Path]) -> "dict[Path, Access]":
+def path_access(paths: Iterable[Path]) -> "dict[Path, Access]":
     """Who may change each path that is there, links followed."""
     from spy32.settings.paths import Access
 
-    found = {}
+    accesses = {}
     for path in paths:
         with suppress(OSError):
             status = path.stat()
-            found[path] = Access(bits=stat.S_IMODE(status.st_mode), owner=status.st_uid, is_sticky=_is_sticky(status))
-    return found
+            accesses[path] = Access(
+                bits=stat.S_IMODE(status.st_mode), owner=status.st_uid, is_sticky=_is_sticky(status)
+            )
+    return accesses
 
 
-def parents(paths: Iterable[Path]) -> set[Path]:
+def parent_folders(paths: Iterable[Path]) -> set[Path]:
     """Every folder above these paths, and above what they lead to where they are links."""
     return {folder for path in paths for real in (path, path.resolve()) for folder in real.parents}
 
@@ -79,12 +81,12 @@ def _is_sticky(status: os.stat_result) -> bool:
     return stat.S_ISDIR(status.st_mode) and bool(status.st_mode & stat.S_ISVTX)
 
 
-def console(stream: TextIO, env: Mapping[str, str]) -> "Console | Plain":
+def build_console(stream: TextIO, env: Mapping[str, str]) -> "Console | PlainConsole":
     """Rich's console on a terminal; without one, plain text that nothing wraps or cuts, and rich is not imported."""
     if not stream.isatty() and not env.get("FORCE_COLOR"):
-        from spy32.console import Plain
+        from spy32.console import PlainConsole
 
-        return Plain(stream)
+        return PlainConsole(stream)
     from rich.console import Console
 
     plain = bool(env.get("NO_COLOR")) or env.get("TERM") == "dumb"
@@ -100,7 +102,7 @@ def log_traceback(bug: BaseException, home: str | None) -> str:
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
     text = "".join(traceback.format_exception(bug))
     with suppress(Exception):
-        folder = locations(os.environ, absolute(home)).logs
+        folder = locations(os.environ, absolute_home(home)).logs
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         (folder / f"bug-{stamp}.txt").write_text(text)
         return f"report {folder / f'bug-{stamp}.txt'}"

@@ -8,23 +8,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spy32.domain.acting import BrokerOrder, DryRun, Transaction
-from spy32.domain.trading import Account, Mode, Position
+from spy32.domain.orders import BrokerOrder, DryRun, Transaction
+from spy32.domain.spreads import Account, Mode, Position
 from spy32.settings import Settings
 from spy32.settings.knob import Secret
 
 if TYPE_CHECKING:
     from spy32.brokers.tastytrade import TastytradeBroker
-    from spy32.clients.http import Http
-    from spy32.clients.tastytrade.rest import Rest
-    from spy32.clients.tastytrade.session import Session
+    from spy32.clients.http import HttpClient
+    from spy32.clients.tastytrade.oauth_session import OAuthSession
+    from spy32.clients.tastytrade.rest import RestClient
     from spy32.store import Store
 
-Keep = Callable[[str, bytes], None]
+DocumentSink = Callable[[str, bytes], None]
 
 
 @dataclass
-class Line:
+class TastytradeConnection:
     """One log-in at the mode's host. Nothing is asked before it is needed."""
 
     settings: Settings
@@ -36,27 +36,27 @@ class Line:
     """Where refused log-ins are remembered."""
 
     @cached_property
-    def session(self) -> "Session":
+    def session(self) -> "OAuthSession":
         """`BadSettings` when a credential is missing; the log-in itself comes with the first question."""
-        from spy32.clients.tastytrade.refusals import Refusals
-        from spy32.clients.tastytrade.session import Session
+        from spy32.clients.tastytrade.login_refusals import LoginRefusals
+        from spy32.clients.tastytrade.oauth_session import OAuthSession
         from spy32.settings.addresses import foreign_tastytrade
         from spy32.settings.checks import broker_secrets
 
         secret, token = self.secrets or broker_secrets(self.settings)
-        elsewhere = foreign_tastytrade(self.settings)
-        if elsewhere is not None:
-            self.warn(elsewhere)
-        refusals = Refusals(self.refused, self.clock, secret, token) if self.refused is not None else None
-        return Session(self._http(None), secret, token, self.clock, self.warn, refusals)
+        warning = foreign_tastytrade(self.settings)
+        if warning is not None:
+            self.warn(warning)
+        refusals = LoginRefusals(self.refused, self.clock, secret, token) if self.refused is not None else None
+        return OAuthSession(self._http(None), secret, token, self.clock, self.warn, refusals)
 
-    def rest(self, keep: Keep | None = None) -> "Rest":
+    def rest(self, keep: DocumentSink | None = None) -> "RestClient":
         """The service behind the one log-in. `keep` gets every document; account facts are not for keeping."""
-        from spy32.clients.tastytrade.rest import Rest
+        from spy32.clients.tastytrade.rest import RestClient
 
         version = self.settings.tastytrade.version
         is_silent = self.settings.mode is Mode.SANDBOX or version == "none"
-        return Rest(self._http(keep), self.session, version="" if is_silent else version)
+        return RestClient(self._http(keep), self.session, version="" if is_silent else version)
 
     @property
     def seconds(self) -> float:
@@ -64,14 +64,14 @@ class Line:
         return float(self.settings.market.source_seconds)
 
     @cached_property
-    def account_rest(self) -> "Rest":
+    def account_rest(self) -> "RestClient":
         return self.rest()
 
-    def account(self, wanted: str) -> str:
+    def account(self, number: str) -> str:
         """The number of the account: `wanted`, or the only open one. Never a guess."""
         from spy32.brokers.tastytrade import choose_account
 
-        return choose_account(self.account_rest, wanted, self.seconds)
+        return choose_account(self.account_rest, number, self.seconds)
 
     def broker(self, number: str) -> "TastytradeBroker":
         from spy32.brokers.tastytrade import TastytradeBroker
@@ -80,11 +80,11 @@ class Line:
             self.account_rest, number=number, mode=self.settings.mode, clock=self.clock, seconds=self.seconds
         )
 
-    def _http(self, keep: Keep | None) -> "Http":
-        from spy32.clients.http import Http
+    def _http(self, keep: DocumentSink | None) -> "HttpClient":
+        from spy32.clients.http import HttpClient
         from spy32.settings.addresses import tastytrade_address
 
-        return Http(
+        return HttpClient(
             service="tastytrade",
             base=tastytrade_address(self.settings),
             clock=self.clock,
@@ -94,7 +94,7 @@ class Line:
         )
 
 
-class Brokerage:
+class TastytradeGateway:
     """The `Orders` and `AccountDesk` of sandbox and live mode, connected at the first question.
 
     Connecting chooses the account (the setting's, else the one that the database is stamped with, else the only open
@@ -103,16 +103,16 @@ class Brokerage:
 
     is_shared = True
 
-    def __init__(self, line: Line, store: "Store") -> None:
-        self._line = line
+    def __init__(self, connection: TastytradeConnection, store: "Store") -> None:
+        self._connection = connection
         self._store = store
 
     @cached_property
     def _broker(self) -> "TastytradeBroker":
-        wanted = self._line.settings.tastytrade.account or self._store.account
-        number = self._line.account(wanted)
-        self._store.belong_to(number, self._line.clock())
-        return self._line.broker(number)
+        wanted = self._connection.settings.tastytrade.account or self._store.account
+        number = self._connection.account(wanted)
+        self._store.bind_account(number, self._connection.clock())
+        return self._connection.broker(number)
 
     # AccountDesk
 

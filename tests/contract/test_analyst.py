@@ -6,12 +6,12 @@ import pytest
 
 from spy32.analysts.rules import RulesAnalyst
 from spy32.analysts.trend import TrendAnalyst
-from spy32.domain.deciding import Decision, Recommendation
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.trading import Menu
+from spy32.domain.proposals import Decision, Recommendation
+from spy32.domain.spreads import Menu
 from spy32.ports import Analyst
 from spy32.settings import Settings
-from tests import builders
+from tests.support import builders
 
 
 def resolves(path: str, snapshot: MarketSnapshot, menu: Menu) -> bool:

@@ -6,14 +6,14 @@ from decimal import Decimal
 import pytest
 
 from spy32.brokers.paper import PaperBroker
-from spy32.domain.acting import OrderKind, spreads_filled
+from spy32.domain.orders import OrderKind, spreads_filled
 from spy32.errors import BrokerRefused
 from spy32.lifecycle import FINAL, OrderState
-from spy32.ports import AccountDesk, Orders
+from spy32.ports import AccountGateway, OrderGateway
 from spy32.rules import plan
 from spy32.settings import Settings
-from tests import builders
-from tests.fakes import FakeLedger, FakeMarket, FakeOrders, ManualClock
+from tests.support import builders
+from tests.support.fakes import FakeLedger, FakeMarket, FakeOrders, ManualClock
 
 FAR = Decimal("3.00")
 """A credit that no market of the builders pays for the default spread."""
@@ -26,8 +26,8 @@ def body(limit: Decimal, reference: str = "spy32-P1-A1-1", quantity: int = 2) ->
 
 @dataclass
 class Desk:
-    orders: Orders
-    account: AccountDesk | None = None
+    orders: OrderGateway
+    account: AccountGateway | None = None
 
 
 class BrokerContract:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from proofs.snapshots import snapshot_of
-from spy32.domain.codec import canonical
+from spy32.domain.codec import canonical_json
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.trading import Action, Leg
+from spy32.domain.spreads import Action, Leg
 from spy32.errors import Unusable
 from spy32.markets.recorded import RecordedMarket
 from spy32.ports import Market
-from spy32.sessions import closure, market_date, session
+from spy32.sessions import closure_reason, market_date, session
 
 CHAINS = Path(__file__).parent.parent / "data" / "chains"
 LONG_AGO = date(2000, 1, 1)
@@ -50,7 +50,7 @@ class MarketContract:
     def test_quotes_are_finite_and_not_negative_or_missing(self) -> None:
         market = self.make()
         chain = market.chain(self.underlying, market.expirations(self.underlying)[:3])
-        canonical(chain)
+        canonical_json(chain)
         for quote in chain.quotes:
             for figure in (quote.bid, quote.ask, quote.last, quote.volume, quote.open_interest, quote.feed_iv):
                 assert figure is None or figure >= 0
@@ -91,7 +91,7 @@ class MarketContract:
         days = [bar.day for bar in market.history(self.underlying, LONG_AGO)]
         assert days == sorted(set(days))
         for day in days:
-            assert closure(day) is None
+            assert closure_reason(day) is None
         if days:
             last = session(days[-1])
             assert last is not None
@@ -144,12 +144,12 @@ def leg(root: str, expiration: date, strike: Decimal, right: str) -> Leg:
 
 
 def recorded(name: str) -> RecordedMarket:
-    return RecordedMarket.of_file(CHAINS / f"{name}.csv.gz")
+    return RecordedMarket.load(CHAINS / f"{name}.csv.gz")
 
 
 class TestShippedMarket(MarketContract):
     def make(self) -> Market:
-        return RecordedMarket.shipped()
+        return RecordedMarket.load_shipped()
 
 
 class TestMarketOfAFile(MarketContract):
@@ -171,21 +171,21 @@ class TestMarketOfAnIndex(MarketContract):
 
 class TestMarketOfAStoredSnapshot(MarketContract):
     def make(self) -> Market:
-        snapshot = snapshot_of(RecordedMarket.shipped())
+        snapshot = snapshot_of(RecordedMarket.load_shipped())
         assert isinstance(snapshot, MarketSnapshot)
         # What the snapshot does not say must not be filled in from elsewhere.
-        return RecordedMarket.from_snapshot(replace(snapshot, history=snapshot.history[-100:]))
+        return RecordedMarket.build_snapshot_market(replace(snapshot, history=snapshot.history[-100:]))
 
 
 def test_a_stored_snapshot_serves_exactly_what_was_stored() -> None:
-    snapshot = snapshot_of(RecordedMarket.shipped())
+    snapshot = snapshot_of(RecordedMarket.load_shipped())
     assert isinstance(snapshot, MarketSnapshot)
     again = snapshot_of_stored(snapshot)
     assert again == snapshot
 
 
 def snapshot_of_stored(snapshot: MarketSnapshot) -> MarketSnapshot:
-    market = RecordedMarket.from_snapshot(snapshot)
+    market = RecordedMarket.build_snapshot_market(snapshot)
     since = market_date(snapshot.as_of) - timedelta(days=366)
     return MarketSnapshot(
         underlying=market.underlying,

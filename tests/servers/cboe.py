@@ -36,10 +36,10 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from spy32.domain.market import DailyBar, Datum, OptionQuote
-from spy32.markets import past
+from spy32.domain.market import DailyBar, Metric, OptionQuote
+from spy32.markets import bundled_history
 from spy32.markets.recorded import RecordedMarket
-from spy32.sessions import closure, market_date, new_york, previous_session
+from spy32.sessions import closure_reason, market_date, new_york_time, previous_session
 from tests.servers.web import Fault, Reply, Request, StandIn, changed
 
 DELAY = timedelta(minutes=15)
@@ -94,8 +94,8 @@ class CboeServer(StandIn):
             return Reply(body="<Error>AccessDenied</Error>", status=403)
         if kind == "options" and ticker in self.tickers:
             return self._packed(ticker, lambda: self.option_document(ticker))
-        if kind == "quotes" and ticker in (*self.tickers, *self._levels()):
-            price, percent = self._levels().get(ticker, (self.spot, 0.25))
+        if kind == "quotes" and ticker in (*self.tickers, *self._fetch_levels()):
+            price, percent = self._fetch_levels().get(ticker, (self.spot, 0.25))
             return Reply(body=self._document(ticker, self._head(ticker, price, percent)))
         if kind == "charts/historical" and ticker in self.tickers:
             return Reply(body={"symbol": written(ticker, "_"), "data": self._chart()})
@@ -108,7 +108,7 @@ class CboeServer(StandIn):
 
     def option_document(self, ticker: str = "SPY") -> dict[str, Any]:
         """What `options/TICKER.json` answers."""
-        rows = [self._option(quote, place, ticker) for place, quote in enumerate(self._quotes())]
+        rows = [self._option(quote, place, ticker) for place, quote in enumerate(self._fetch_quotes())]
         return self._document(ticker, {"options": rows, **self._head(ticker, self.spot, 0.25)})
 
     def expirations(self) -> dict[date, date]:
@@ -119,7 +119,7 @@ class CboeServer(StandIn):
         last = market_date(self.at) - timedelta(days=1)
         for listed in self.market.expirations(self.market.underlying):
             near = [listed + days + step for step in steps]
-            found = next((day for day in near if day > last and closure(day) is None), None)
+            found = next((day for day in near if day > last and closure_reason(day) is None), None)
             if found is not None:
                 served[listed] = last = found
         return served
@@ -142,7 +142,7 @@ class CboeServer(StandIn):
     def _dollars(self) -> int:
         return round(self._recorded_spot() * self.shift)
 
-    def _quotes(self) -> list[OptionQuote]:
+    def _fetch_quotes(self) -> list[OptionQuote]:
         days = self.expirations()
         chain = self.market.chain(self.market.underlying, tuple(days))
         less = {
@@ -164,9 +164,9 @@ class CboeServer(StandIn):
 
     def _dividends(self, since: datetime, until: date) -> float:
         """Dollars that SPY pays from the day after `since` to `until`."""
-        if self.market.underlying != past.UNDERLYING:
+        if self.market.underlying != bundled_history.UNDERLYING:
             return 0.0
-        paid = past.dividends(since)
+        paid = bundled_history.dividends(since)
         return sum(float(one.amount) for one in paid if market_date(since) < one.ex_date <= until)
 
     def _option(self, quote: OptionQuote, place: int, ticker: str) -> dict[str, Any]:
@@ -209,15 +209,18 @@ class CboeServer(StandIn):
             "last_trade_time": local(self.at), "tick": "up",
         }  # fmt: skip
 
-    def _levels(self) -> dict[str, tuple[float, float]]:
-        family = {**past.volatility(self.market.as_of), **_known(past.volatility(past_close(self.at)))}
+    def _fetch_levels(self) -> dict[str, tuple[float, float]]:
+        family = {
+            **bundled_history.volatility(self.market.as_of),
+            **_known(bundled_history.volatility(past_close(self.at))),
+        }
         levels = {name.upper(): (level.value or 0.0, -2.1) for name, level in family.items()}
         return {**levels, **self.levels}
 
     def _vix_history(self) -> str:
-        rows = past.volatility_history(past_close(self.at), FIRST)
+        rows = bundled_history.volatility_history(past_close(self.at), FIRST)
         if rows[-1][0] != previous_session(market_date(self.at)).day:
-            rows = past.volatility_history(self.market.as_of, FIRST)[-BARS:]
+            rows = bundled_history.volatility_history(self.market.as_of, FIRST)[-BARS:]
             rows = tuple(zip(self._days(len(rows)), (close for _, close in rows), strict=True))
         lines = [f"{day:%m/%d/%Y},{close:.6f},{close:.6f},{close:.6f},{close:.6f}" for day, close in rows]
         return "\n".join(["DATE,OPEN,HIGH,LOW,CLOSE", *lines, ""])
@@ -238,11 +241,11 @@ class CboeServer(StandIn):
         ]
 
     def _bars(self) -> list[DailyBar]:
-        bars = list(past.bars(past_close(self.at), FIRST))
+        bars = list(bundled_history.daily_bars(past_close(self.at), FIRST))
         whole = bars and bars[-1].day == previous_session(market_date(self.at)).day
         if whole and abs(bars[-1].close / self._recorded_spot() - 1) < FOREIGN:
             return bars
-        bars = list(past.bars(past_close(self.market.as_of), FIRST))[-BARS:]
+        bars = list(bundled_history.daily_bars(past_close(self.market.as_of), FIRST))[-BARS:]
         return [replace(bar, day=day) for bar, day in zip(bars, self._days(len(bars)), strict=True)]
 
     def _days(self, count: int) -> list[date]:
@@ -270,7 +273,7 @@ def edited(change: Callable[[Any], Any]) -> Fault:
 
 @cache
 def _shipped() -> RecordedMarket:
-    return RecordedMarket.shipped()
+    return RecordedMarket.load_shipped()
 
 
 def written(ticker: str, mark: str) -> str:
@@ -280,7 +283,7 @@ def written(ticker: str, mark: str) -> str:
 
 def local(at: datetime) -> str:
     """New York's clock without its zone."""
-    return f"{new_york(at):%Y-%m-%dT%H:%M:%S}"
+    return f"{new_york_time(at):%Y-%m-%dT%H:%M:%S}"
 
 
 def past_close(at: datetime) -> datetime:
@@ -288,7 +291,7 @@ def past_close(at: datetime) -> datetime:
     return previous_session(market_date(at)).option_close
 
 
-def _known(family: Mapping[str, Datum]) -> dict[str, Datum]:
+def _known(family: Mapping[str, Metric]) -> dict[str, Metric]:
     return {name: level for name, level in family.items() if level.value is not None}
 
 

@@ -18,9 +18,9 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from spy32.clients.http import Http
-from spy32.clients.tastytrade.rest import VERSION, Rest
-from spy32.clients.tastytrade.session import Session
+from spy32.clients.http import HttpClient
+from spy32.clients.tastytrade.oauth_session import OAuthSession
+from spy32.clients.tastytrade.rest import API_VERSION, RestClient
 from spy32.domain.market import Chain, OptionQuote, Right
 from spy32.markets.recorded import RecordedMarket
 from spy32.sessions import market_date
@@ -55,7 +55,7 @@ def refusal(status: int, code: str | int, message: str, errors: list[dict[str, s
 
 @cache
 def recorded() -> tuple[Chain, datetime]:
-    market = RecordedMarket.shipped()
+    market = RecordedMarket.load_shipped()
     return market.chain(market.underlying, market.expirations(market.underlying)), market.as_of
 
 
@@ -95,10 +95,10 @@ class TastytradeServer(StandIn):
         self.known_versions = ("20251101", "20261012")
         self.edit: Callable[[list[Row]], list[Row]] = lambda rows: rows
         self.shares: Row = self._shares_row()
-        self.listing = self._listing()
+        self.listing = self._get_nested_chain()
         self.metrics: Row = self._metrics()
         self.funds: dict[str, bool] = {"SPY": True}
-        self._quotes = shifted(self.shift)
+        self._fetch_quotes = shifted(self.shift)
 
     @property
     def shift(self) -> timedelta:
@@ -139,7 +139,7 @@ class TastytradeServer(StandIn):
     def routes(self) -> dict[str, Callable[..., Reply]]:
         return {
             r"GET /option-chains/([^/]+)/nested": self._nested,
-            r"GET /market-data/by-type": self._by_type,
+            r"GET /market-data/by-type": self._fetch_by_type,
             r"GET /market-metrics": self._market_metrics,
             r"GET /instruments/equities/([^/]+)": self._equity,
         }
@@ -169,7 +169,7 @@ class TastytradeServer(StandIn):
             return refusal(404, "not_found", f"No option chain for {symbol}")
         return self.envelope(request, {"items": self.listing})
 
-    def _by_type(self, request: Request) -> Reply:
+    def _fetch_by_type(self, request: Request) -> Reply:
         if self.is_sandbox:
             return page(502, "502 Bad Gateway")
         asked = [(kind, symbol) for kind in KINDS for text in request.lists.get(kind, []) for symbol in text.split(",")]
@@ -205,7 +205,7 @@ class TastytradeServer(StandIn):
             return dict(self.shares) if symbol == "SPY" else None
         if kind == "index":
             return self._index_row(symbol) if symbol in LEVELS else None
-        quote = self._quotes.get(symbol)
+        quote = self._fetch_quotes.get(symbol)
         return None if quote is None else self._option_row(symbol, quote)
 
     def _common(self, symbol: str, kind: str) -> Row:
@@ -252,7 +252,7 @@ class TastytradeServer(StandIn):
             "open-interest": quote.open_interest,
         }
 
-    def _listing(self) -> list[Row]:
+    def _get_nested_chain(self) -> list[Row]:
         expirations = [
             {
                 "expiration-type": "Weekly",
@@ -311,7 +311,7 @@ class Rig:
     """The real client on a server, with a clock that waiting moves."""
 
     def __init__(
-        self, server: StandIn, *, secret: str = CLIENT_SECRET, refresh: str = REFRESH_TOKEN, version: str = VERSION
+        self, server: StandIn, *, secret: str = CLIENT_SECRET, refresh: str = REFRESH_TOKEN, version: str = API_VERSION
     ) -> None:
         self.begun = server.at if isinstance(server, TastytradeServer) else datetime(2026, 11, 23, 15, tzinfo=UTC)
         self.monotonic_moved = 0.0
@@ -319,7 +319,7 @@ class Rig:
         self.slept: list[float] = []
         self.kept: list[tuple[str, bytes]] = []
         self.warned: list[str] = []
-        self.http = Http(
+        self.http = HttpClient(
             service="tastytrade",
             base=server.url,
             clock=self.clock,
@@ -327,8 +327,8 @@ class Rig:
             monotonic=self.monotonic,
             keep=lambda name, body: self.kept.append((name, body)),
         )
-        self.session = Session(self.http, Secret(secret), Secret(refresh), self.clock, self.warned.append)
-        self.rest = Rest(self.http, self.session, version=version)
+        self.session = OAuthSession(self.http, Secret(secret), Secret(refresh), self.clock, self.warned.append)
+        self.rest = RestClient(self.http, self.session, version=version)
 
     def clock(self) -> datetime:
         return self.begun + timedelta(seconds=self.wall_moved)

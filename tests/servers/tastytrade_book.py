@@ -161,7 +161,7 @@ class Book:
         while any(self.step(ticket) for ticket in list(self.orders.values()) if not ticket.is_terminal):
             pass
 
-    def seen(self, ticket: Ticket) -> None:
+    def checked(self, ticket: Ticket) -> None:
         """A read asks for this order."""
         if self.policy.step == "read":
             waits_for = self.orders.get(ticket.replaces or 0) if ticket.status == CONTINGENT else None

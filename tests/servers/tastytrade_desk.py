@@ -191,7 +191,7 @@ class OrderDesk:
 
     def _shown(self, ticket: Ticket) -> Row:
         """The order as this read has it; reading may move it on."""
-        self.book.seen(ticket)
+        self.book.checked(ticket)
         row = order_row(ticket)
         ticket.late = max(0, ticket.late - 1)
         return self._edited("order", row)
@@ -206,16 +206,16 @@ class OrderDesk:
 
     def dry_run(self, request: Request, number: str) -> Reply:
         owner = self._owner(number)
-        return self._tried(request, owner, self._asked(request, number), None)
+        return self._try_fill(request, owner, self._asked(request, number), None)
 
     def replace_dry_run(self, request: Request, number: str, order_id: str) -> Reply:
         old = self._ticket(number, order_id)
         if old.is_terminal:
             raise cannot_update("replaced")
         new = amended(self.book, old, self._body(request), is_edit=True)
-        return self._tried(request, self._owner(number), new, old)
+        return self._try_fill(request, self._owner(number), new, old)
 
-    def _tried(self, request: Request, owner: BrokerAccount, ticket: Ticket, old: Ticket | None) -> Reply:
+    def _try_fill(self, request: Request, owner: BrokerAccount, ticket: Ticket, old: Ticket | None) -> Reply:
         errors, warnings, effect = preflight(self.book, owner, ticket, instead_of=old)
         form = self.server.dry_run_form
         if errors and form == "422":

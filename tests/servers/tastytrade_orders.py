@@ -361,7 +361,7 @@ class TastytradeBrokerServer(TastytradeServer):
     # The market, as the matching engine sees it.
 
     def knows(self, symbol: str) -> bool:
-        return self.knows_every_symbol or symbol in self._quotes
+        return self.knows_every_symbol or symbol in self._fetch_quotes
 
     def mid(self, symbol: str) -> Decimal | None:
         """Of the quotes as `edit` leaves them; None where a side is missing."""

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from tests.patience import NEVER
+from tests.support.timeouts import NEVER
 
 
 @dataclass(frozen=True)

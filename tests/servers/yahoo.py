@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote
 
 from spy32.domain.market import Right
-from spy32.markets import past
+from spy32.markets import bundled_history
 from spy32.markets.recorded import RecordedMarket
 from spy32.sessions import NEW_YORK, market_date, session
 from tests.servers.cboe import CboeServer
@@ -43,7 +43,7 @@ INVALID = {"code": "Unauthorized", "description": "Invalid Crumb"}
 
 T = TypeVar("T")
 _MADE: dict[object, Any] = {}
-SHIPPED = cache(RecordedMarket.shipped)
+SHIPPED = cache(RecordedMarket.load_shipped)
 
 
 class YahooServer(StandIn):
@@ -58,7 +58,7 @@ class YahooServer(StandIn):
         self.market = market or SHIPPED()
         self.kinds: dict[str, str] = {"AAPL": "EQUITY"}
         self.calendars: dict[str, list[int]] = {}
-        self.unknown: set[str] = set()
+        self.unknown_kinds: set[str] = set()
         self.today: float | None = None
         """The price of the day so far, SPY's; None serves no row of today."""
         self.crumb = CRUMB
@@ -71,7 +71,7 @@ class YahooServer(StandIn):
             return Reply(body="", status=404, headers={"Set-Cookie": cookie, "Content-Type": "text/html"})
         if path.endswith("/getcrumb"):
             return Reply(body=self.crumb, headers={"Content-Type": "text/plain"})
-        for start, answer in ((CHART, self._chart), (OPTIONS, self._options), (SUMMARY, self._summary)):
+        for start, answer in ((CHART, self._chart), (OPTIONS, self._fetch_expirations), (SUMMARY, self._summary)):
             if path.startswith(start):
                 return self._document(path.removeprefix(start), answer, request)
         return Reply(body="<html><body>no page of ours</body></html>", headers={"Content-Type": "text/html"})
@@ -86,10 +86,10 @@ class YahooServer(StandIn):
         return [unquote(path) for path in self.paths() if path.startswith((CHART, OPTIONS, SUMMARY))]
 
     def expirations(self) -> tuple[date, ...]:
-        return self._once("expirations", lambda: tuple(sorted(self._twin().expirations().values())))
+        return self._try_get("expirations", lambda: tuple(sorted(self._twin().expirations().values())))
 
     def _document(self, symbol: str, answer: Callable[[str, Request], Any], request: Request) -> Reply:
-        if symbol in self.unknown:
+        if symbol in self.unknown_kinds:
             told = {"code": "Not Found", "description": "No data found, symbol may be delisted"}
             return Reply(body={"chart": {"result": None, "error": told}}, status=404)
         if not request.path.startswith("/v8/") and request.query.get("crumb") != CRUMB:
@@ -97,9 +97,9 @@ class YahooServer(StandIn):
         return Reply(body=answer(symbol, request))
 
     def _twin(self) -> CboeServer:
-        return self._once("twin", lambda: CboeServer(self.at, market=self.market, shift=self.shift))
+        return self._try_get("twin", lambda: CboeServer(self.at, market=self.market, shift=self.shift))
 
-    def _once(self, name: str, make: Callable[[], T]) -> T:
+    def _try_get(self, name: str, make: Callable[[], T]) -> T:
         """What `make` gives for this market and instant; made once for all servers, because it takes its time."""
         key = (name, self.market.name, self.at, self.shift)
         if key not in _MADE:
@@ -109,8 +109,8 @@ class YahooServer(StandIn):
 
     # Options.
 
-    def _options(self, symbol: str, request: Request) -> dict[str, Any]:
-        listed = self.expirations() if self._kind(symbol) != "INDEX" else ()
+    def _fetch_expirations(self, symbol: str, request: Request) -> dict[str, Any]:
+        listed = self.expirations() if self._parse_kind(symbol) != "INDEX" else ()
         if not listed:
             return {"optionChain": {"result": [], "error": None}}
         asked = int(request.query.get("date", stamp_of(listed[0])))
@@ -129,7 +129,7 @@ class YahooServer(StandIn):
         return {"optionChain": {"result": [body], "error": None}}
 
     def _rows(self) -> list[dict[str, Any]]:
-        return self._once("rows", lambda: list(self._twin().option_document()["data"]["options"]))
+        return self._try_get("rows", lambda: list(self._twin().option_document()["data"]["options"]))
 
     def _contract(self, row: Mapping[str, Any], symbol: str) -> dict[str, Any]:
         """One contract as Yahoo writes it; `volume` is absent where nothing traded."""
@@ -152,16 +152,16 @@ class YahooServer(StandIn):
     @property
     def spot(self) -> float:
         """SPY's price as Yahoo tells it."""
-        return round(self._once("spot", lambda: self._twin().spot) * (1 + self.lie), 2)
+        return round(self._try_get("spot", lambda: self._twin().spot) * (1 + self.lie), 2)
 
     def _quote(self, symbol: str) -> dict[str, Any]:
         return {
-            "language": "en-US", "quoteType": self._kind(symbol), "symbol": symbol, "currency": "USD",
+            "language": "en-US", "quoteType": self._parse_kind(symbol), "symbol": symbol, "currency": "USD",
             "marketState": "REGULAR", "regularMarketPrice": self.spot, "regularMarketTime": int(self.at.timestamp()),
             "bid": round(self.spot - 0.01, 2), "ask": round(self.spot + 0.01, 2), "exchange": "PCX",
         }  # fmt: skip
 
-    def _kind(self, symbol: str) -> str:
+    def _parse_kind(self, symbol: str) -> str:
         return self.kinds.get(symbol, "INDEX" if symbol.startswith("^") else "ETF")
 
     # Charts.
@@ -191,7 +191,7 @@ class YahooServer(StandIn):
         period = {"timezone": "EDT", "start": stamp(opens), "end": stamp(closes), "gmtoffset": -14400}
         price = self._bars(symbol)[-1][1][3] if symbol.startswith("^") else round(self.spot * factor(symbol), 2)
         return {
-            "currency": "USD", "symbol": symbol, "exchangeName": "PCX", "instrumentType": self._kind(symbol),
+            "currency": "USD", "symbol": symbol, "exchangeName": "PCX", "instrumentType": self._parse_kind(symbol),
             "firstTradeDate": 728317800, "regularMarketTime": stamp(self.at), "hasPrePostMarketData": True,
             "gmtoffset": -14400, "timezone": "EDT", "regularMarketPrice": price, "priceHint": 2,
             "exchangeTimezoneName": "America/Chicago" if symbol.startswith("^VIX") else "America/New_York",
@@ -202,11 +202,11 @@ class YahooServer(StandIn):
     def _bars(self, symbol: str) -> list[tuple[int, tuple[float | None, ...]]]:
         """Stamp of the opening, then open, high, low, close, volume."""
         levels = COLUMNS.get(symbol)
-        return self._levels(levels) if levels else self._prices(symbol)
+        return self._fetch_levels(levels) if levels else self._prices(symbol)
 
     def _prices(self, symbol: str) -> list[tuple[int, tuple[float | None, ...]]]:
         asked = Request("GET", "/api/global/delayed_quotes/charts/historical/SPY.json", {}, {}, b"")
-        rows = self._once("bars", lambda: list(self._twin().answer(asked).body["data"]))
+        rows = self._try_get("bars", lambda: list(self._twin().answer(asked).body["data"]))
         by, found = factor(symbol), []
         for row in rows:
             prices = [
@@ -218,17 +218,17 @@ class YahooServer(StandIn):
             found.append((stamp(self.at), (live, live, live, live, 1_000_000)))
         return found
 
-    def _levels(self, name: str) -> list[tuple[int, tuple[float | None, ...]]]:
+    def _fetch_levels(self, name: str) -> list[tuple[int, tuple[float | None, ...]]]:
         """From the shipped history, whose rates and volatilities stand beside the bars."""
-        lines = past._lines()
+        lines = bundled_history._read_lines()
         place, until = lines[0].split(",").index(name), market_date(self.at).isoformat()
         rows = ((line[:10], line.split(",")[place]) for line in lines[1:] if line[:10] < until)
         return [(opening(date.fromisoformat(day)), (*[float(text)] * 4, 0)) for day, text in rows if text]
 
     def _dividends(self, symbol: str) -> list[tuple[int, float]]:
-        if self._kind(symbol) != "ETF":
+        if self._parse_kind(symbol) != "ETF":
             return []
-        paid = past._dividends()
+        paid = bundled_history._read_dividends()
         return [(opening(one.ex_date), float(one.amount)) for one in paid if one.ex_date <= market_date(self.at)]
 
     def _events(self, symbol: str, stamps: list[int]) -> dict[str, Any]:

@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from spy32.clients.tastytrade.market import Fields, amount, fields_of, flag_if_any
-from spy32.clients.tastytrade.wire import Clean, label, money, of_account, words, wrong
-from spy32.domain.trading import Position
+from spy32.clients.tastytrade.market import Fields, parse_amount, parse_optional_flag, require_fields
+from spy32.clients.tastytrade.wire import (
+    Sanitiser,
+    field_error,
+    parse_label,
+    parse_text,
+    require_amount,
+    require_own_account,
+)
+from spy32.domain.spreads import Position
 from spy32.errors import Unusable
 
-FLAGS = {
+RESTRICTION_FLAGS = {
     "is-closed": "closed",
     "is-frozen": "frozen",
     "is-closing-only": "closing only",
@@ -19,16 +26,16 @@ FLAGS = {
     "is-in-margin-call": "margin call",
 }
 """Flags of the trading status, and what each of them means in words."""
-NEEDED = frozenset({"is-frozen", "is-closing-only", "is-in-margin-call"})
+REQUIRED_FLAGS = frozenset({"is-frozen", "is-closing-only", "is-in-margin-call"})
 """Flags that must be told before anything is opened."""
-UNTOLD = "the broker does not say whether it is"
-DIRECTIONS = {"Long": 1, "Short": -1, "Zero": 0}
+NOT_STATED = "the broker does not say whether it is"
+DIRECTION_SIGNS = {"Long": 1, "Short": -1, "Zero": 0}
 
-_NUMBER = re.compile(r"[A-Za-z0-9]{5,32}", re.ASCII)
+_ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9]{5,32}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class AccountRef:
     """One account of the log-in."""
 
     number: str
@@ -43,43 +50,43 @@ class Held:
         return "…" + self.number[-4:]
 
 
-def accounts_of(items: Sequence[Any]) -> tuple[Held, ...]:
+def parse_accounts(items: Sequence[Any]) -> tuple[AccountRef, ...]:
     """Every account that is listed, the closed ones too."""
     found = []
     for item in items:
-        fields = unwrapped(item)
+        fields = unwrap_account(item)
         number = fields.get("account-number")
         # It becomes part of addresses, and its last four characters must not be all of it.
-        if not isinstance(number, str) or not _NUMBER.fullmatch(number):
-            raise wrong("account-number", "the number of an account")
-        found.append(Held(number=number, is_closed=flag_if_any(fields, "is-closed") is True))
+        if not isinstance(number, str) or not _ACCOUNT_NUMBER.fullmatch(number):
+            raise field_error("account-number", "the number of an account")
+        found.append(AccountRef(number=number, is_closed=parse_optional_flag(fields, "is-closed") is True))
     return tuple(found)
 
 
-def unwrapped(item: Any) -> Fields:
+def unwrap_account(item: Any) -> Fields:
     """The account itself, which lists wrap and a single answer does not."""
-    fields = fields_of(item, "accounts")
-    return fields_of(fields["account"], "accounts") if "account" in fields else fields
+    fields = require_fields(item, "accounts")
+    return require_fields(fields["account"], "accounts") if "account" in fields else fields
 
 
-def balances_of(data: Any, number: str) -> tuple[Decimal, Decimal]:
+def parse_balances(data: Any, number: str) -> tuple[Decimal, Decimal]:
     """Net liquidating value and derivative buying power in dollars, from one object or a list by currency."""
-    fields = fields_of(data, "balances")
+    fields = require_fields(data, "balances")
     if "items" in fields:
         listed = fields["items"] if isinstance(fields["items"], list) else []
         dollars = [row for row in listed if isinstance(row, dict) and row.get("currency") == "USD"]
         if len(dollars) != 1:
             raise Unusable(f"tastytrade: balances has {len(dollars)} entries in USD, not one")
         fields = dollars[0]
-    fields = of_account(fields, "balances", number)
+    fields = require_own_account(fields, "balances", number)
     if fields.get("currency", "USD") != "USD":
-        raise wrong("currency", "USD")
-    return money(fields, "net-liquidating-value"), money(fields, "derivative-buying-power")
+        raise field_error("currency", "USD")
+    return require_amount(fields, "net-liquidating-value"), require_amount(fields, "derivative-buying-power")
 
 
-def options_level(status: Fields, clean: Clean) -> str:
+def parse_options_level(status: Fields, clean: Sanitiser) -> str:
     """In the broker's words; empty when it is not told."""
-    return words(status, "options-level", clean)
+    return parse_text(status, "options-level", clean)
 
 
 def restrictions(status: Fields, account: Fields) -> tuple[str, ...]:
@@ -87,26 +94,26 @@ def restrictions(status: Fields, account: Fields) -> tuple[str, ...]:
 
     What the broker does not say is a restriction too: no value means refuse.
     """
-    return tuple(dict.fromkeys(_restrictions(status, account)))
+    return tuple(dict.fromkeys(_find_restrictions(status, account)))
 
 
-def _restrictions(status: Fields, account: Fields) -> Iterator[str]:
-    for key, meaning in FLAGS.items():
-        flag = flag_if_any(status, key)
+def _find_restrictions(status: Fields, account: Fields) -> Iterator[str]:
+    for key, meaning in RESTRICTION_FLAGS.items():
+        flag = parse_optional_flag(status, key)
         if flag:
             yield meaning
-        elif flag is None and key in NEEDED:
-            yield f"{UNTOLD} {meaning}"
-    if flag_if_any(account, "is-closed"):
-        yield FLAGS["is-closed"]
+        elif flag is None and key in REQUIRED_FLAGS:
+            yield f"{NOT_STATED} {meaning}"
+    if parse_optional_flag(account, "is-closed"):
+        yield RESTRICTION_FLAGS["is-closed"]
     kind = account.get("margin-or-cash")
     if kind not in ("Margin", "Cash"):
-        yield f"{UNTOLD} a cash account"
+        yield f"{NOT_STATED} a cash account"
     elif kind == "Cash":
         yield "cash account"
 
 
-def positions_of(items: Sequence[Any], number: str) -> tuple[Position, ...]:
+def parse_positions(items: Sequence[Any], number: str) -> tuple[Position, ...]:
     """What is held, short negative. Rows of what was closed today are left out.
 
     A fraction of a share is left out as well: whole shares are what an assignment moves. A fraction of an option is
@@ -114,14 +121,14 @@ def positions_of(items: Sequence[Any], number: str) -> tuple[Position, ...]:
     """
     found: list[Position] = []
     for item in items:
-        fields = of_account(item, "a position", number)
-        symbol, quantity = label(fields, "symbol"), money(fields, "quantity")
-        sign = DIRECTIONS.get(str(fields.get("quantity-direction")))
+        fields = require_own_account(item, "a position", number)
+        symbol, quantity = parse_label(fields, "symbol"), require_amount(fields, "quantity")
+        sign = DIRECTION_SIGNS.get(str(fields.get("quantity-direction")))
         if not symbol or quantity < 0 or sign is None or (sign == 0 and quantity != 0):
-            raise wrong("quantity of a position", "a holding with its direction")
+            raise field_error("quantity of a position", "a holding with its direction")
         if fields.get("instrument-type") == "Equity Option" and quantity % 1:
-            raise wrong("quantity", "a whole number of options")
+            raise field_error("quantity", "a whole number of options")
         if int(quantity):
-            price = amount(fields, "average-open-price")
+            price = parse_amount(fields, "average-open-price")
             found.append(Position(symbol=symbol, quantity=sign * int(quantity), average_price=price))
     return tuple(found)

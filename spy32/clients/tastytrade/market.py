@@ -11,18 +11,18 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from spy32.domain.market import Right, occ_symbol, roots_of
+from spy32.domain.market import Right, occ_symbol, option_roots
 from spy32.errors import Unusable
 
-MOST_SYMBOLS = 100
+MAX_SYMBOLS_PER_CALL = 100
 """A call to /market-data/by-type may ask for, over all its parameters."""
 INDICES = frozenset({"SPX", "XSP", "NDX", "RUT", "DJX", "VIX", "VIX9D", "VIX3M"})
-SHARES = 100
+SHARES_PER_CONTRACT = 100
 
-_NUMBER = re.compile(r"-?\d{1,12}(\.\d{1,18})?([eE][-+]?\d{1,2})?", re.ASCII)
-_NOT_GIVEN = ("", "nan", "null")
-_LARGEST = 1e12
-_LARGEST_STRIKE = 100_000
+_NUMBER_PATTERN = re.compile(r"-?\d{1,12}(\.\d{1,18})?([eE][-+]?\d{1,2})?", re.ASCII)
+_MISSING_VALUES = ("", "nan", "null")
+_MAX_NUMBER = 1e12
+_MAX_STRIKE = 100_000
 
 Fields = Mapping[str, Any]
 
@@ -62,14 +62,14 @@ class Quote:
         return self.last if self.last is not None and self.last > 0 else None
 
 
-class Listing:
+class NestedChain:
     """The nested chain of one underlying. Strikes are read when their expiration is asked for."""
 
     def __init__(self, data: Any, underlying: str) -> None:
         self._underlying = underlying
         self._roots: list[tuple[str, date, Sequence[Any]]] = []
-        for item in items_of(data, "the nested chain"):
-            self._take(fields_of(item, "the nested chain"))
+        for item in require_items(data, "the nested chain"):
+            self._add_root(require_fields(item, "the nested chain"))
 
     @property
     def expirations(self) -> tuple[date, ...]:
@@ -80,10 +80,10 @@ class Listing:
         found: dict[str, Contract] = {}
         for root, day, strikes in self._roots:
             for row in strikes if day == expiration else ():
-                fields = fields_of(row, f"strikes of {day}")
-                strike = _strike(fields)
+                fields = require_fields(row, f"strikes of {day}")
+                strike = _parse_strike(fields)
                 for key, right in (("call", Right.CALL), ("put", Right.PUT)):
-                    made = Contract(
+                    contract = Contract(
                         symbol=occ_symbol(root, day, right, strike),
                         root=root,
                         expiration=day,
@@ -91,190 +91,190 @@ class Listing:
                         right=right,
                     )
                     # The symbol is what would be ordered: it must be the contract that its place in the chain says.
-                    if text(fields, key) != made.symbol:
+                    if require_text(fields, key) != contract.symbol:
                         raise Unusable(
-                            f"tastytrade: the {key} of {day} {strike} has the symbol {_shown(fields.get(key))}"
+                            f"tastytrade: the {key} of {day} {strike} has the symbol {_excerpt(fields.get(key))}"
                         )
-                    found[made.symbol] = made
+                    found[contract.symbol] = contract
         return tuple(found.values())
 
-    def _take(self, item: Fields) -> None:
-        if text(item, "underlying-symbol") != self._underlying:
+    def _add_root(self, item: Fields) -> None:
+        if require_text(item, "underlying-symbol") != self._underlying:
             raise Unusable(
                 f"tastytrade: asked for the chain of {self._underlying}, "
-                f"one of {_shown(item.get('underlying-symbol'))} came"
+                f"one of {_excerpt(item.get('underlying-symbol'))} came"
             )
-        root, kind = text(item, "root-symbol"), text(item, "option-chain-type")
+        root, kind = require_text(item, "root-symbol"), require_text(item, "option-chain-type")
         # Other roots and deliverables are minis and adjusted contracts.
         if (
             kind != "Standard"
-            or number(item, "shares-per-contract") != SHARES
-            or root not in roots_of(self._underlying)
+            or parse_number(item, "shares-per-contract") != SHARES_PER_CONTRACT
+            or root not in option_roots(self._underlying)
         ):
             return
-        for row in _list(item, "expirations"):
-            fields = fields_of(row, "expirations")
-            self._roots.append((root, day(fields, "expiration-date"), _list(fields, "strikes")))
+        for row in _require_list(item, "expirations"):
+            fields = require_fields(row, "expirations")
+            self._roots.append((root, parse_date(fields, "expiration-date"), _require_list(fields, "strikes")))
 
 
-def quotes(data: Any, asked: Collection[str]) -> tuple[Quote, ...]:
+def parse_quotes(data: Any, symbols: Collection[str]) -> tuple[Quote, ...]:
     """The quotes in an answer, in its order; a symbol that the service does not know is not among them."""
-    rows = [fields_of(item, "market data") for item in items_of(data, "market data")]
-    wanted = set(asked)
+    rows = [require_fields(item, "market data") for item in require_items(data, "market data")]
+    wanted = set(symbols)
     for row in rows:
-        if text(row, "symbol") not in wanted:
-            raise Unusable(f"tastytrade: sent a quote of {_shown(row.get('symbol'))}, which was not asked for")
+        if require_text(row, "symbol") not in wanted:
+            raise Unusable(f"tastytrade: sent a quote of {_excerpt(row.get('symbol'))}, which was not asked for")
     options = [row for row in rows if len(row["symbol"]) == 21]
     for key in ("bid", "ask") if options else ():
         if not any(key in row for row in options):
             raise Unusable(f"tastytrade: no quote has the field {key}")
-    return tuple(_quote(row) for row in rows)
+    return tuple(_parse_quote(row) for row in rows)
 
 
-def _quote(row: Fields) -> Quote:
-    iv, last = number(row, "volatility"), number(row, "last")
+def _parse_quote(row: Fields) -> Quote:
+    iv, last = parse_number(row, "volatility"), parse_number(row, "last")
     return Quote(
-        symbol=text(row, "symbol"),
-        at=instant(row, "updated-at"),
-        bid=number(row, "bid"),
-        ask=number(row, "ask"),
+        symbol=require_text(row, "symbol"),
+        at=parse_timestamp(row, "updated-at"),
+        bid=parse_number(row, "bid"),
+        ask=parse_number(row, "ask"),
         last=last if last != 0 else None,
-        prior_close=number(row, "prev-close"),
-        volume=count(row, "volume"),
-        open_interest=count(row, "open-interest"),
+        prior_close=parse_number(row, "prev-close"),
+        volume=parse_count(row, "volume"),
+        open_interest=parse_count(row, "open-interest"),
         iv=iv if iv is not None and iv > 0 else None,
-        delta=number(row, "delta"),
-        is_halted=_flag(row, "is-trading-halted"),
+        delta=parse_number(row, "delta"),
+        is_halted=_parse_flag(row, "is-trading-halted"),
     )
 
 
-def metrics_of(data: Any, symbol: str) -> Fields | None:
+def parse_metrics(data: Any, symbol: str) -> Fields | None:
     """The metrics of one symbol; None when the service has none."""
-    rows = [fields_of(item, "market metrics") for item in items_of(data, "market metrics")]
+    rows = [require_fields(item, "market metrics") for item in require_items(data, "market metrics")]
     for row in rows:
-        if text(row, "symbol") != symbol:
-            raise Unusable(f"tastytrade: asked for metrics of {symbol}, those of {_shown(row.get('symbol'))} came")
+        if require_text(row, "symbol") != symbol:
+            raise Unusable(f"tastytrade: asked for metrics of {symbol}, those of {_excerpt(row.get('symbol'))} came")
     return rows[0] if rows else None
 
 
-def items_of(data: Any, what: str) -> list[Any]:
+def require_items(data: Any, subject: str) -> list[Any]:
     """The list under `items`."""
     found = data.get("items") if isinstance(data, dict) else None
     if not isinstance(found, list):
-        raise Unusable(f"tastytrade: {what} has no list items")
+        raise Unusable(f"tastytrade: {subject} has no list items")
     return found
 
 
-def fields_of(item: Any, what: str) -> Fields:
+def require_fields(item: Any, subject: str) -> Fields:
     if not isinstance(item, dict):
-        raise Unusable(f"tastytrade: an entry of {what} is no object")
+        raise Unusable(f"tastytrade: an entry of {subject} is no object")
     return item
 
 
-def text(fields: Fields, key: str) -> str:
+def require_text(fields: Fields, key: str) -> str:
     """A text that must be there."""
-    found = _get(fields, key)
+    found = _get_field(fields, key)
     if not isinstance(found, str) or not found:
-        raise _wrong(key, found, "a text")
+        raise _field_error(key, found, "a text")
     return found
 
 
-def number(fields: Fields, key: str) -> float | None:
+def parse_number(fields: Fields, key: str) -> float | None:
     """A finite number; None where there is none, also by the words NaN and null."""
-    found = _get(fields, key)
-    if found is None or (isinstance(found, str) and found.strip().lower() in _NOT_GIVEN):
+    found = _get_field(fields, key)
+    if found is None or (isinstance(found, str) and found.strip().lower() in _MISSING_VALUES):
         return None
     if isinstance(found, bool) or not isinstance(found, int | float | str):
-        raise _wrong(key, found, "a number")
-    if isinstance(found, str) and not _NUMBER.fullmatch(found):
-        raise _wrong(key, found, "a number")
+        raise _field_error(key, found, "a number")
+    if isinstance(found, str) and not _NUMBER_PATTERN.fullmatch(found):
+        raise _field_error(key, found, "a number")
     figure = float(found) if isinstance(found, str) else found
     # An integer of any size can be compared, but not turned into a float.
-    if not abs(figure) <= _LARGEST:
-        raise _wrong(key, found, "a number")
+    if not abs(figure) <= _MAX_NUMBER:
+        raise _field_error(key, found, "a number")
     return float(figure)
 
 
-def count(fields: Fields, key: str) -> int | None:
+def parse_count(fields: Fields, key: str) -> int | None:
     """A whole number that is not negative."""
-    found = number(fields, key)
+    found = parse_number(fields, key)
     if found is None:
         return None
     if found < 0 or found % 1:
-        raise _wrong(key, _get(fields, key), "a whole number")
+        raise _field_error(key, _get_field(fields, key), "a whole number")
     return int(found)
 
 
-def amount(fields: Fields, key: str) -> Decimal | None:
+def parse_amount(fields: Fields, key: str) -> Decimal | None:
     """Dollars, as they are written."""
-    return None if number(fields, key) is None else Decimal(str(_get(fields, key)))
+    return None if parse_number(fields, key) is None else Decimal(str(_get_field(fields, key)))
 
 
-def instant(fields: Fields, key: str) -> datetime:
+def parse_timestamp(fields: Fields, key: str) -> datetime:
     """A time with its zone, in UTC."""
-    found = text(fields, key)
+    found = require_text(fields, key)
     try:
-        made = datetime.fromisoformat(found)
+        parsed = datetime.fromisoformat(found)
     except ValueError:
-        raise _wrong(key, found, "a time") from None
-    if made.tzinfo is None:
-        raise _wrong(key, found, "a time with its zone")
+        raise _field_error(key, found, "a time") from None
+    if parsed.tzinfo is None:
+        raise _field_error(key, found, "a time with its zone")
     try:
-        return made.astimezone(UTC)
+        return parsed.astimezone(UTC)
     except OverflowError:
-        raise _wrong(key, found, "a time") from None
+        raise _field_error(key, found, "a time") from None
 
 
-def day(fields: Fields, key: str) -> date:
+def parse_date(fields: Fields, key: str) -> date:
     """A date that must be there."""
-    found = text(fields, key)
+    found = require_text(fields, key)
     try:
         return date.fromisoformat(found)
     except ValueError:
-        raise _wrong(key, found, "a date") from None
+        raise _field_error(key, found, "a date") from None
 
 
-def day_if_any(fields: Fields, key: str) -> date | None:
-    return None if _get(fields, key) in (None, "") else day(fields, key)
+def parse_optional_date(fields: Fields, key: str) -> date | None:
+    return None if _get_field(fields, key) in (None, "") else parse_date(fields, key)
 
 
-def standard_vols(fields: Fields) -> Iterable[tuple[date, float]]:
+def parse_expiration_vols(fields: Fields) -> Iterable[tuple[date, float]]:
     """The implied volatility, a fraction, of each expiration that has one; the last word on a day holds."""
     key = "option-expiration-implied-volatilities"
-    for row in _list(fields, key) if _get(fields, key) is not None else ():
-        entry = fields_of(row, key)
-        iv = number(entry, "implied-volatility")
-        if text(entry, "option-chain-type") == "Standard" and iv is not None and iv > 0:
-            yield day(entry, "expiration-date"), iv
+    for row in _require_list(fields, key) if _get_field(fields, key) is not None else ():
+        entry = require_fields(row, key)
+        iv = parse_number(entry, "implied-volatility")
+        if require_text(entry, "option-chain-type") == "Standard" and iv is not None and iv > 0:
+            yield parse_date(entry, "expiration-date"), iv
 
 
-def flag_if_any(fields: Fields, key: str) -> bool | None:
-    found = _get(fields, key)
+def parse_optional_flag(fields: Fields, key: str) -> bool | None:
+    found = _get_field(fields, key)
     if found is not None and not isinstance(found, bool):
-        raise _wrong(key, found, "true or false")
+        raise _field_error(key, found, "true or false")
     return found
 
 
-def _flag(fields: Fields, key: str) -> bool:
-    return flag_if_any(fields, key) is True
+def _parse_flag(fields: Fields, key: str) -> bool:
+    return parse_optional_flag(fields, key) is True
 
 
-def _list(fields: Fields, key: str) -> Sequence[Any]:
-    found = _get(fields, key)
+def _require_list(fields: Fields, key: str) -> Sequence[Any]:
+    found = _get_field(fields, key)
     if not isinstance(found, list):
-        raise _wrong(key, found, "a list")
+        raise _field_error(key, found, "a list")
     return found
 
 
-def _strike(fields: Fields) -> Decimal:
+def _parse_strike(fields: Fields) -> Decimal:
     """In the one form of a strike, without trailing zeros."""
-    found = amount(fields, "strike-price")
-    if found is None or not 0 < found < _LARGEST_STRIKE or found * 1000 % 1:
-        raise _wrong("strike-price", _get(fields, "strike-price"), "a strike")
+    found = parse_amount(fields, "strike-price")
+    if found is None or not 0 < found < _MAX_STRIKE or found * 1000 % 1:
+        raise _field_error("strike-price", _get_field(fields, "strike-price"), "a strike")
     return found.quantize(Decimal(1)) if found == found.to_integral_value() else found.normalize()
 
 
-def _get(fields: Fields, key: str) -> Any:
+def _get_field(fields: Fields, key: str) -> Any:
     """By the dasherised key, else by its camelCase form, which the service's schema has."""
     if key in fields or "-" not in key:
         return fields.get(key)
@@ -282,11 +282,11 @@ def _get(fields: Fields, key: str) -> Any:
     return fields.get(head + "".join(word.capitalize() for word in rest))
 
 
-def _wrong(key: str, found: Any, wanted: str) -> Unusable:
-    return Unusable(f"tastytrade: {key} is {'missing' if found is None else _shown(found)}, not {wanted}")
+def _field_error(key: str, found: Any, wanted: str) -> Unusable:
+    return Unusable(f"tastytrade: {key} is {'missing' if found is None else _excerpt(found)}, not {wanted}")
 
 
-def _shown(found: Any) -> str:
+def _excerpt(found: Any) -> str:
     """What stands there, short and without anything that a terminal would act on."""
-    shown = ascii(found)
-    return shown if len(shown) <= 40 else shown[:39] + "…"
+    excerpt = ascii(found)
+    return excerpt if len(excerpt) <= 40 else excerpt[:39] + "…"

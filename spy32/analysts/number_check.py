@@ -1,0 +1,314 @@
+"""Does what was sent bear out the numbers in the words? A wrong one is a sign of poor work; it never reaches an order.
+
+A written number counts as matched when, within half a unit of its own last digit, it is
+
+1. the value or the printed text of a field that was sent, in a unit that it can be written in: a fraction also as per
+   cent, dollars a share also a contract (x 100) and the other way round; of a candidate that is neither chosen, cited
+   nor named, only what tells it from the others (type, strikes, width, delta);
+2. the complement 1 - p of a probability, delta or ratio below 1, or the probability that the answer itself states;
+3. digit for digit a number in the words of the prompt, such as the 21 of "out at 21 days";
+4. a period in the name of a figure (the 50 of `market.sma_50`), or the days from the time of the data to a date sent;
+5. of two figures *in play* and of one kind: difference, ratio, change up to a quarter in per cent, midpoint, or spot
+   plus the other.
+   In play are the spot, the fields of the chosen candidate and of the evidence, and what the words name clearly: any
+   two of some hundred sent numbers would make almost every number there is.
+
+Whole numbers up to 12 without a unit count things and are passed over. Dates must be among those sent, times too (or
+the hours of the exchange). Magnitudes only: the sign of a number is not judged.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import combinations
+from math import isfinite
+
+from spy32.analysts.number_parser import ParsedDate, ParsedNumber, ParsedTime, ParsedToken, parse_tokens
+from spy32.analysts.rendered_prompt import PromptField, RenderedPrompt
+from spy32.domain.proposals import NumberCheck
+
+MAX_COUNTING_NUMBER = 12
+EXCHANGE_TIMES = frozenset({"09:30", "13:00", "16:00", "16:15"})
+"""The exchange's own: open, early close, close, and the close of options on funds."""
+MAX_FIGURES_IN_PLAY = 40
+MAX_MEANINGS = 3
+"""A written number that could be more figures than this names none of them."""
+MAX_PERCENT_CHANGE = 0.25
+"""A larger change is told as a ratio; every two prices would make some number of per cent."""
+IDENTIFYING_COLUMNS = ("type", "short", "long", "width", "short_delta")
+SPOT_PATH = "market.spot"
+NAME_PATTERN = re.compile(r"[A-Za-z](?:[\w.^-]*[\w^])?")
+
+MONEY, CONTRACT, SHARE, DAYS, COUNT, PLAIN, ANY = "money", "contract", "share", "days", "count", "plain", "any"
+"""Dollars or points a share; dollars a contract; a fraction; calendar days; a number of things; a ratio or an index; a
+number in a text, whose kind is not known."""
+
+UNIT_KINDS = (
+    (frozenset({"usd", "dollars", "dollar", "points"}), MONEY),
+    (frozenset({"days", "day", "dte", "sessions"}), DAYS),
+    (frozenset({"contracts", "shares", "lots", "count"}), COUNT),
+    (frozenset({"fraction", "percent", "decimal", "probability"}), SHARE),
+)
+
+WRITTEN_FORMS: dict[str, tuple[tuple[str, float], ...]] = {
+    MONEY: (("", 1), ("dollars", 1), ("dollars", 100), ("points", 1)),
+    CONTRACT: (("", 1), ("dollars", 1), ("dollars", 0.01)),
+    SHARE: (("", 1), ("", 100), ("share", 100), ("bps", 10_000), ("points", 100), ("delta", 1), ("delta", 100)),
+    DAYS: (("", 1), ("days", 1)),
+    COUNT: (("", 1), ("count", 1)),
+    PLAIN: (("", 1), ("share", 100), ("times", 1), ("points", 1), ("delta", 1), ("delta", 100)),
+    ANY: (("", 1), ("dollars", 1), ("times", 1), ("points", 1), ("count", 1)),
+}
+"""How a value of a kind may be written: unit and factor."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerContext:
+    """What an answer's words are held against."""
+
+    rendered: RenderedPrompt
+    chosen: str | None = None
+    cited: Sequence[str] = ()
+    stated: float | None = None
+    """The probability that the answer gives."""
+
+
+@dataclass(frozen=True, slots=True)
+class KnownValue:
+    kind: str
+    size: float
+
+
+@dataclass(slots=True)
+class NumberIndex:
+    """Values by how they may be written, for a search by size."""
+
+    _rows: dict[str, list[tuple[float, KnownValue]]] = field(default_factory=dict)
+
+    @classmethod
+    def build(cls, values: Iterable[KnownValue]) -> "NumberIndex":
+        table = cls()
+        for value in dict.fromkeys(values):
+            for unit, factor in WRITTEN_FORMS[value.kind]:
+                table.add(unit, value.size * factor, value)
+        return table.sort_rows()
+
+    def add(self, unit: str, size: float, value: KnownValue) -> None:
+        self._rows.setdefault(unit, []).append((size, value))
+
+    def sort_rows(self) -> "NumberIndex":
+        for row in self._rows.values():
+            row.sort(key=lambda pair: pair[0])
+        return self
+
+    def find(self, number: ParsedNumber) -> list[KnownValue]:
+        """The values that the number could be, by its own rounding."""
+        row = self._rows.get(number.unit, [])
+        # A float of a decimal is off by some 1e-16 of itself.
+        reach = number.half + 1e-9 * max(1.0, number.value)
+        place = bisect_left(row, number.value - reach, key=lambda pair: pair[0])
+        found = []
+        while place < len(row) and row[place][0] <= number.value + reach:
+            found.append(row[place][1])
+            place += 1
+        return found
+
+
+def check_numbers(words: Iterable[str], context: AnswerContext) -> NumberCheck:
+    """How many numbers of the words are borne out, and which are not, as written and in order."""
+    texts = tuple(words)
+    written = [token for text in texts for token in parse_tokens(_remove_names(text, context.rendered))]
+    prompt_numbers = _PromptNumbers(context, texts)
+    direct = NumberIndex.build(prompt_numbers.values())
+    numbers = [token for token in written if isinstance(token, ParsedNumber) and not _is_counting_number(token)]
+    named = [value for token in numbers for value in _named_values(token, direct)]
+    derived = _derive_values(prompt_numbers.values_in_play(named))
+
+    def is_good(item: ParsedToken) -> bool:
+        if isinstance(item, ParsedNumber):
+            return any(
+                all(prompt_numbers.has_number(part) or direct.find(part) or derived.find(part) for part in parts)
+                for parts in _possible_readings(item)
+            )
+        return prompt_numbers.has_day(item) if isinstance(item, ParsedDate) else item.time in prompt_numbers.times
+
+    judged = [
+        (token, is_good(token))
+        for token in written
+        if not (isinstance(token, ParsedNumber) and _is_counting_number(token))
+    ]
+    unmatched = tuple(token.text for token, good in judged if not good)
+    return NumberCheck(matched=len(judged) - len(unmatched), unmatched=unmatched)
+
+
+def _remove_names(text: str, rendered: RenderedPrompt) -> str:
+    """The text without ids of the menu, paths, and the last parts of paths such as `sma_50`: their digits are names."""
+    ends = {path.rsplit(".", 1)[-1] for path in rendered.fields if path.startswith("market.")}
+    names = {*rendered.fields, *rendered.ids, *ends}
+    return NAME_PATTERN.sub(lambda found: " " if found.group() in names else found.group(), text)
+
+
+def _is_counting_number(number: ParsedNumber) -> bool:
+    return number.unit in ("", "count") and number.is_whole and number.value <= MAX_COUNTING_NUMBER
+
+
+def _possible_readings(number: ParsedNumber) -> Iterator[tuple[ParsedNumber, ...]]:
+    """The number, and where commas stand in it the numbers between them: "640,635" may be two strikes."""
+    if not isfinite(number.value) or number.unit == "power":
+        return
+    yield (number,)
+    if "," in number.text and number.unit == "":
+        parts = parse_tokens(number.text.replace(",", ", "))
+        yield tuple(part for part in parts if isinstance(part, ParsedNumber))
+
+
+def _named_values(number: ParsedNumber, direct: NumberIndex) -> list[KnownValue]:
+    """The figures that a number names: none when it is short and bare, or could be many."""
+    if number.unit == "" and number.is_whole and number.value < 100:
+        return []
+    found = list(dict.fromkeys(direct.find(number)))
+    return found if len(found) <= MAX_MEANINGS else []
+
+
+class _PromptNumbers:
+    """Everything that a prompt holds in digits."""
+
+    def __init__(self, context: AnswerContext, words: Sequence[str]) -> None:
+        self._grounds = context
+        rendered = context.rendered
+        cited = {path.split(".")[1] for path in context.cited if path.startswith("menu.")}
+        self._meant = {name for name in rendered.ids if name in cited or any(name in text for text in words)}
+        self._meant |= {context.chosen} if context.chosen is not None else set()
+        relevant = (prompt_field for path, prompt_field in rendered.fields.items() if self._is_relevant(path))
+        fields = (text for prompt_field in relevant for text in (prompt_field.text, prompt_field.note))
+        # The figures of another spread are no figures of the one that is spoken of.
+        others = set(rendered.ids) - self._meant
+        lines = (line for line in rendered.user.splitlines() if not others & set(line.replace("|", " ").split()[:1]))
+        printed = parse_tokens(" ; ".join((rendered.system, *lines, rendered.as_of, *fields)))
+        self._digits = {_printed_digits(token) for token in printed if isinstance(token, ParsedNumber)}
+        # `bars.2025-10-03` and `events.fomc.2025-10-29` have their day in the path.
+        days = (*printed, *parse_tokens(" ; ".join(rendered.fields)))
+        self._days = [token for token in days if isinstance(token, ParsedDate)]
+        self.times = EXCHANGE_TIMES | {token.time for token in printed if isinstance(token, ParsedTime)}
+
+    def values(self) -> Iterator[KnownValue]:
+        rendered, stated = self._grounds.rendered, self._grounds.stated
+        for path, prompt_field in rendered.fields.items():
+            if self._is_relevant(path):
+                yield from _field_values(prompt_field)
+        yield from (KnownValue(DAYS, float(size)) for size in self._period_lengths())
+        yield from (KnownValue(DAYS, float(size)) for size in self._days_ahead())
+        if stated is not None:
+            yield from (KnownValue(SHARE, stated), KnownValue(SHARE, 1 - stated))
+
+    def _is_relevant(self, path: str) -> bool:
+        first, _, rest = path.partition(".")
+        name, _, column = rest.partition(".")
+        return first != "menu" or name in self._meant or column in IDENTIFYING_COLUMNS
+
+    def values_in_play(self, named: Iterable[KnownValue]) -> list[KnownValue]:
+        """The figures that may be computed with, the spot first if it was sent."""
+        fields, chosen = self._grounds.rendered.fields, self._grounds.chosen
+        own = [path for path in fields if chosen is not None and path.startswith(f"menu.{chosen}.")]
+        paths = [path for path in (SPOT_PATH, *own, *self._grounds.cited) if path in fields]
+        values = [value for path in paths for value in _field_values(fields[path], complement=False)]
+        # A contract's dollars and a share's are one kind once they are in one unit.
+        same = (KnownValue(MONEY, value.size / 100) if value.kind == CONTRACT else value for value in (*values, *named))
+        return list(dict.fromkeys(value for value in same if value.size > 0))[:MAX_FIGURES_IN_PLAY]
+
+    def has_number(self, number: ParsedNumber) -> bool:
+        """Whether these very digits stand in the prompt, with the same unit; a bare year stands there in dates."""
+        is_year = number.unit == "" and number.is_whole and any(number.value == day.year for day in self._days)
+        return is_year or _printed_digits(number) in self._digits
+
+    def has_day(self, day: ParsedDate) -> bool:
+        return any(
+            item.month == day.month
+            and day.day in (None, item.day)
+            and (day.year == item.year or None in (day.year, item.year))
+            for item in self._days
+        )
+
+    def _period_lengths(self) -> Iterator[int]:
+        for path in self._grounds.rendered.fields:
+            if path.startswith("market."):
+                yield from map(int, re.findall(r"[0-9]{1,3}", path))
+
+    def _days_ahead(self) -> Iterator[int]:
+        known = [found for day in self._days if (found := _full_date(day)) is not None]
+        reference = next(
+            (found for day in parse_tokens(self._grounds.rendered.as_of) if (found := _full_date(day)) is not None),
+            None,
+        )
+        yield from ((day - reference).days for day in known if reference is not None and day >= reference)
+
+
+def _printed_digits(number: ParsedNumber) -> tuple[str, str]:
+    digits = re.sub(r"[^0-9.]", "", number.text)
+    return (digits.rstrip("0").rstrip(".") if "." in digits else digits, number.unit if number.unit == "share" else "")
+
+
+def _full_date(day: ParsedToken) -> date | None:
+    if not isinstance(day, ParsedDate) or day.year is None or day.day is None:
+        return None
+    try:
+        return date(day.year, day.month, day.day)
+    except ValueError:
+        return None
+
+
+def _field_values(prompt_field: PromptField, *, complement: bool = True) -> Iterator[KnownValue]:
+    """The value of a field and the numbers that its text shows, which may be rounded."""
+    kind = _unit_kind(prompt_field.unit)
+    sizes = [item.value for item in parse_tokens(prompt_field.text) if isinstance(item, ParsedNumber)]
+    if prompt_field.value is None:
+        kind = kind or ANY
+    else:
+        kind = kind or PLAIN
+        sizes.append(abs(prompt_field.value))
+    for size in filter(isfinite, sizes):
+        fraction = size / 100 if "percent" in prompt_field.unit.lower() else size
+        yield KnownValue(kind, fraction if kind == SHARE else size)
+        if complement and (kind == PLAIN or "probability" in prompt_field.unit) and 0 < fraction < 1:
+            yield KnownValue(SHARE, 1 - fraction)
+
+
+def _unit_kind(unit: str) -> str | None:
+    words = set(re.findall(r"[a-z]+", unit.lower()))
+    if words & {"percent", "fraction"}:
+        return SHARE
+    kind = next((kind for names, kind in UNIT_KINDS if words & names), None)
+    return CONTRACT if kind == MONEY and "contract" in words else kind
+
+
+def _derive_values(values: Sequence[KnownValue]) -> NumberIndex:
+    """The functions of two figures of one kind; sizes only, so the order of the two does not matter."""
+    table = NumberIndex()
+    spot = next((value for value in values[:1] if value.kind == MONEY), None)
+    for first, second in combinations(values, 2):
+        if first.kind != second.kind or first.kind not in (MONEY, SHARE, COUNT, DAYS):
+            continue
+        low, high = sorted((first.size, second.size))
+        derived = [KnownValue(first.kind, high - low)]
+        if first.kind == MONEY:
+            derived.append(KnownValue(MONEY, (low + high) / 2))
+            derived += [KnownValue(MONEY, low + high)] if spot in (first, second) else []
+        for value in derived:
+            for unit, factor in WRITTEN_FORMS[value.kind]:
+                table.add(unit, value.size * factor, value)
+        if first.kind != DAYS:
+            _add_ratios(table, low, high)
+    return table.sort_rows()
+
+
+def _add_ratios(table: NumberIndex, low: float, high: float) -> None:
+    part = low / high
+    sizes = [("", part), ("times", part), ("times", high / low)]
+    if part < 1 - MAX_PERCENT_CHANGE:
+        sizes.append(("share", 100 * part))
+    else:
+        sizes += [("share", 100 * (1 - part)), ("share", 100 * (high / low - 1))]
+    for unit, size in sizes:
+        table.add(unit, size, KnownValue(PLAIN, size))

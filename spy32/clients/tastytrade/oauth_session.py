@@ -1,0 +1,228 @@
+"""The access token of tastytrade: made from the refresh token, held in memory only, renewed before its end.
+
+Too many failed log-ins get the address blocked for about eight hours. So a refusal is final for this process, trouble
+of the service is not asked about again within a minute, and threads that need a token at once share one log-in.
+"""
+
+import json
+import threading
+import unicodedata
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from spy32.clients.http import TRANSIENT_STATUSES, HttpClient, HttpFailure, HttpResponse, parse_strict_json
+from spy32.clients.tastytrade.login_refusals import LoginRefusals
+from spy32.errors import NotPermitted, Spy32Error, Unavailable, Unusable
+from spy32.settings.knob import Secret
+
+E = TypeVar("E", bound=Spy32Error)
+
+TOKEN_PATH = "/oauth/token"
+EXPIRY_MARGIN = 60.0
+"""Seconds before its end from which a token is no longer used."""
+MAX_TOKEN_SECONDS = 86_400
+RETRY_PAUSE_SECONDS = 60.0
+"""Seconds for which a token service in trouble is left alone."""
+MAX_MESSAGE_LENGTH = 300
+MAX_TOKEN_LENGTH = 16_384
+REDACTED = "****"
+
+
+class OAuthSession:
+    """One log-in. `warn` gets a line that a person must see."""
+
+    def __init__(
+        self,
+        http: HttpClient,
+        client_secret: Secret,
+        refresh_token: Secret,
+        clock: Callable[[], datetime],
+        warn: Callable[[str], None] | None = None,
+        refusals: LoginRefusals | None = None,
+    ) -> None:
+        self._http = http
+        self._client_secret = client_secret
+        self._refresh_token = refresh_token
+        self._clock = clock
+        self._warn = warn
+        self._refusals = refusals
+        self._lock = threading.Lock()
+        self._hidden = [client_secret, refresh_token]
+        """Everything that must not be seen, former tokens too."""
+        self._masks: dict[str, str] = {}
+        self._token: Secret | None = None
+        self._life = 0.0
+        self._ends: tuple[float, datetime] = (0.0, clock())
+        self._trouble: tuple[Spy32Error, float | None] | None = None
+        """Why there is no token, and the monotonic second until which that stands; None is for good."""
+
+    def get_token(self, seconds: float, *, spare: float = EXPIRY_MARGIN) -> Secret:
+        """A token that lives for `spare` more seconds, or for half its life where that is less.
+
+        `NotPermitted` when the credentials are refused, `Unavailable` when no token could be had within `seconds`,
+        `Unusable` when the answer is none of the documented ones.
+        """
+        begun = self._http.monotonic()
+        if not self._lock.acquire(timeout=max(seconds, 0.0)):
+            raise Unavailable(f"tastytrade: no log-in within {seconds:.0f} s")
+        try:
+            if self._token is None or not self._is_token_fresh(spare):
+                self._renew(seconds - (self._http.monotonic() - begun))
+            assert self._token is not None
+            return self._token
+        finally:
+            self._lock.release()
+
+    def discard_token(self, token: Secret) -> None:
+        """Forget a token that the service refused, unless another thread has renewed it already."""
+        with self._lock:
+            if self._token == token:
+                self._token = None
+
+    def reject_credentials(self, words: str) -> NotPermitted:
+        """Never log in again: even a new token was refused. The error to raise."""
+        with self._lock:
+            self._token = None
+            return self._remember_error(NotPermitted(words))
+
+    def add_mask(self, text: str, replacement: str) -> None:
+        """From now on words of the service show `shown` for `text`, such as the number of the account."""
+        self._masks[text] = replacement
+
+    def redact(self, text: str) -> str:
+        """Words of the service on one line: no secret, no control character, at most 300 characters."""
+        # A sign that is taken out may have split a secret, so both are looked through.
+        redacted = self._redact_secrets(" ".join(_strip_controls(self._redact_secrets(text)).split()))
+        return redacted if len(redacted) <= MAX_MESSAGE_LENGTH else redacted[: MAX_MESSAGE_LENGTH - 1] + "…"
+
+    def redact_body(self, body: bytes) -> bytes:
+        """A document without our secrets, in case the service sent one back."""
+        for hidden in tuple(self._hidden):
+            body = body.replace(hidden.reveal().encode(), REDACTED.encode())
+        return body
+
+    def _is_token_fresh(self, spare: float) -> bool:
+        """By both clocks: the monotonic one may stand still while the machine sleeps, the wall's may be set back."""
+        monotonic_end, wall_end = self._ends
+        early = min(spare, self._life / 2)
+        by_wall = (wall_end - self._clock()).total_seconds()
+        return self._http.monotonic() < monotonic_end - early and by_wall > early
+
+    def _renew(self, seconds: float) -> None:
+        if self._trouble is not None:
+            error, deadline = self._trouble
+            if deadline is None or self._http.monotonic() < deadline:
+                raise type(error)(error.message)
+        if seconds <= 0:
+            raise Unavailable("tastytrade: no time is left for the log-in")
+        blocking_error = self._refusals.blocking_error() if self._refusals is not None else None
+        if blocking_error is not None:
+            raise blocking_error
+        monotonic, wall = self._http.monotonic(), self._clock()
+        token, life = self._parse_token(self._request_token(seconds))
+        self._token, self._life, self._trouble = token, life, None
+        self._ends = (monotonic + life, wall + timedelta(seconds=life))
+        if self._refusals is not None:
+            self._refusals.clear()
+
+    def _request_token(self, seconds: float) -> Any:
+        """The document that answers the refresh token. Asked once: nothing here is repeated."""
+        body = {
+            "grant_type": "refresh_token",
+            "refresh_token": self._refresh_token.reveal(),
+            "client_secret": self._client_secret.reveal(),
+        }
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        try:
+            answer = self._http.send_request(
+                "POST", TOKEN_PATH, seconds=seconds, headers=headers, data=json.dumps(body).encode()
+            )
+        except HttpFailure as failure:
+            raise self._remember_error(
+                Unavailable(f"tastytrade log-in: {failure.words}"), RETRY_PAUSE_SECONDS
+            ) from None
+        if not 200 <= answer.status < 300:
+            raise self._classify_refusal(answer)
+        try:
+            return parse_strict_json(answer.body)
+        except ValueError as error:
+            raise self._remember_error(
+                Unusable(f"tastytrade log-in: the answer is no document: {error}"), RETRY_PAUSE_SECONDS
+            ) from None
+
+    def _classify_refusal(self, answer: HttpResponse) -> Spy32Error:
+        words = f"tastytrade log-in: HTTP {answer.status}"
+        if is_html(answer) and answer.status == 401:
+            return self._remember_error(NotPermitted(f"{words} with a page: the service refuses the User-Agent"))
+        message = self.redact(_error_text(answer))
+        words += f": {message}" if message else ""
+        if answer.status in TRANSIENT_STATUSES:
+            return self._remember_error(Unavailable(words), RETRY_PAUSE_SECONDS)
+        if 400 <= answer.status < 500:
+            if self._refusals is not None:
+                self._refusals.add(words)
+            hint = "check TASTYTRADE_CLIENT_SECRET and TASTYTRADE_REFRESH_TOKEN; it is not tried again"
+            return self._remember_error(NotPermitted(f"{words}; {hint}"))
+        return self._remember_error(Unusable(words), RETRY_PAUSE_SECONDS)
+
+    def _parse_token(self, document: Any) -> tuple[Secret, float]:
+        """The access token and the seconds it lives."""
+        fields = document if isinstance(document, dict) else {}
+        token, life = fields.get("access_token"), fields.get("expires_in")
+        for name in ("access_token", "id_token", "refresh_token"):
+            if isinstance(fields.get(name), str) and fields[name]:
+                self._hidden.append(Secret(fields[name]))
+        # It goes into a header, where a line end would start another one.
+        if not isinstance(token, str) or not 0 < len(token) <= MAX_TOKEN_LENGTH or not _is_printable_ascii(token):
+            raise self._remember_error(
+                Unusable("tastytrade log-in: access_token is missing or no token"), RETRY_PAUSE_SECONDS
+            )
+        if isinstance(life, bool) or not isinstance(life, int | float) or not 1 <= life <= MAX_TOKEN_SECONDS:
+            raise self._remember_error(
+                Unusable("tastytrade log-in: expires_in is missing or no number of seconds"), RETRY_PAUSE_SECONDS
+            )
+        rotated = fields.get("refresh_token")
+        if rotated is not None and rotated != self._refresh_token.reveal() and self._warn is not None:
+            self._warn("tastytrade sent another refresh token: the stored one may be dead; make a new grant")
+        return Secret(token), float(life)
+
+    def _remember_error(self, error: E, pause: float | None = None) -> E:
+        """The error, kept as the answer to whoever asks within `pause` seconds, or for good."""
+        self._trouble = (error, None if pause is None else self._http.monotonic() + pause)
+        return error
+
+    def _redact_secrets(self, text: str) -> str:
+        for hidden in tuple(self._hidden):
+            text = text.replace(hidden.reveal(), REDACTED)
+        for masked, replacement in tuple(self._masks.items()):
+            text = text.replace(masked, replacement)
+        return text
+
+
+def is_html(answer: HttpResponse) -> bool:
+    """HTML, as the gateway sends it in place of an answer of the service."""
+    return "html" in answer.headers.get("content-type", "").lower() or answer.body.lstrip()[:1] == b"<"
+
+
+def _error_text(answer: HttpResponse) -> str:
+    """The words of RFC 6749, where `error` is a text, or of the service's own envelope, where it is an object."""
+    try:
+        document = parse_strict_json(answer.body)
+    except ValueError:
+        return ""
+    error = document.get("error") if isinstance(document, dict) else None
+    if isinstance(error, dict):
+        parts = [error.get("code"), error.get("message")]
+    else:
+        parts = [error, document.get("error_description")] if error is not None else []
+    return ": ".join(part for part in parts if isinstance(part, str) and part)
+
+
+def _strip_controls(text: str) -> str:
+    """Without what a terminal would act on; a line end or a tab is a space."""
+    return "".join(sign if unicodedata.category(sign)[0] != "C" else " " if sign in "\t\n\r" else "" for sign in text)
+
+
+def _is_printable_ascii(text: str) -> bool:
+    return all("!" <= sign <= "~" for sign in text)

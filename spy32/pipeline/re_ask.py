@@ -1,0 +1,55 @@
+"""The model asked again about a run that is over, with another prompt: for comparison, never for an order."""
+
+from dataclasses import dataclass
+
+from spy32.domain.briefing import Briefing
+from spy32.domain.market import MarketSnapshot
+from spy32.domain.proposals import Recommendation
+from spy32.domain.spreads import Menu
+from spy32.errors import BadUsage
+from spy32.ports import Analyst, Clock
+from spy32.settings import Settings
+from spy32.settings.deciding import restored
+from spy32.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredQuestion:
+    """What the analyst of a run was shown, and what it said then."""
+
+    run_id: int
+    snapshot: MarketSnapshot
+    menu: Menu
+    briefing: Briefing
+    settings: Settings
+    """Those that decided then."""
+    then: Recommendation | None
+
+    @classmethod
+    def load(cls, store: Store, run_id: int) -> "StoredQuestion":
+        """`Usage` when the run never came to a menu."""
+        run = store.run(run_id)
+        menu = store.menu(run_id)
+        briefing = store.briefing(run_id)
+        if menu is None or not menu.candidates or briefing is None:
+            raise BadUsage(
+                f"R{run_id} had no menu to choose from ({run.cause or run.outcome}); there is nothing to ask"
+            )
+        chosen = [answer for role, answer in store.answers(run_id) if role == "chosen"]
+        return cls(
+            run_id=run_id,
+            snapshot=store.snapshot(run_id),
+            menu=menu,
+            briefing=briefing,
+            settings=restored(store.deciding(run_id)),
+            then=chosen[-1] if chosen else None,
+        )
+
+
+def ask_model_again(
+    store: Store, run_id: int, question: StoredQuestion, analyst: Analyst, clock: Clock
+) -> Recommendation:
+    """The answer, kept beside the run's own with the role `again`."""
+    answer = analyst.choose(question.snapshot, question.menu, question.briefing)
+    store.save_answer(run_id, answer, role="again", at=clock())
+    return answer

@@ -1,0 +1,112 @@
+"""Is a chain fit to trade on: every gate with its figure, limit and verdict, and the quotes that pass.
+
+Thresholds are those of Cboe's VIX methodology (zero bids), of the filters usual in the literature on option returns
+(bounds, parity, duplicates; Constantinides, Jackwerth and Savov 2013), and our own. A gate that stops does not hide the
+others: all are judged, so that one look shows everything that is wrong.
+"""
+
+import math
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from spy32.domain.market import Chain, Gate, MarketSnapshot, QualityReport, Verdict
+from spy32.quality import arbitrage, freshness, quotes
+from spy32.quality.common import GateContext, GateResult, Quotes, passed_gate, stopped_gate, strike_step
+from spy32.sessions import market_date, years_to_expiration
+from spy32.settings.model import Choice, MarketSources
+
+if TYPE_CHECKING:
+    from spy32.options.surface import Smile
+    from spy32.quality.implied_vols import DroppedQuotes
+
+CLOCK_GATES: tuple[Callable[[GateContext], Gate], ...] = (freshness.check_session, freshness.check_quote_age)
+
+QUOTE_FILTERS: tuple[Callable[[Quotes, GateContext], GateResult], ...] = (
+    freshness.check_expiration,
+    freshness.check_root,
+    quotes.check_duplicates,
+    quotes.check_dead_feed,
+    quotes.check_zero_bids,
+    quotes.check_crossed,
+    quotes.check_coverage,
+    arbitrage.check_bounds,
+    arbitrage.check_shape,
+    arbitrage.check_parity,
+    arbitrage.check_spot,
+    quotes.check_liquidity,
+    freshness.check_same_day_trades,
+)
+"""In this order: each sees what those before it let through."""
+
+CONTEXT_GATES: tuple[Callable[[GateContext], Gate], ...] = (freshness.check_ex_dividend, freshness.check_history)
+
+
+def check_chain(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> tuple[Chain, QualityReport]:
+    """The target expiration's usable quotes by strike, and what every gate said; nothing is dropped without a count."""
+    first = _underlying_gate(snapshot)
+    if first.verdict is not Verdict.PASS:
+        return replace(snapshot.chain, quotes=()), QualityReport(gates=(first,))
+    context = _build_context(snapshot, now, choice)
+    gates = [first, *(gate(context) for gate in CLOCK_GATES)]
+    usable_quotes = quotes.sort_quotes(quote for quote in snapshot.chain.quotes if quote.expiration == snapshot.target)
+    dropped: dict[str, int] = {}
+    for quote_filter in QUOTE_FILTERS:
+        result = quote_filter(usable_quotes, context)
+        usable_quotes = result.quotes
+        gates.append(result.gate)
+        if result.dropped:
+            dropped[result.gate.name] = result.dropped
+    gates += [gate(context) for gate in CONTEXT_GATES]
+    return replace(snapshot.chain, quotes=usable_quotes), QualityReport(gates=tuple(gates), dropped=dropped)
+
+
+def check_vols(smile: "Smile", snapshot: MarketSnapshot, choice: Choice) -> tuple["DroppedQuotes", tuple[Gate, ...]]:
+    """The contracts that may not be legs because of their volatility, and what those gates said."""
+    # numpy comes with the arrays that are judged here, and is not needed before.
+    from spy32.quality import implied_vols
+
+    return implied_vols.check_vols(smile, snapshot, choice)
+
+
+def check_second_source(
+    snapshot: MarketSnapshot, smile: "Smile", second: "Smile | None", knobs: MarketSources
+) -> tuple[Gate, ...]:
+    """What a second source says of the first; `second` is its own smile when its chain passed its own gates."""
+    from spy32.quality import cross_check
+
+    return cross_check.check_sources(snapshot, smile, second, knobs)
+
+
+def exclude_contracts(chain: Chain, symbols: Collection[str]) -> Chain:
+    """The chain less these contracts, by OCC symbol."""
+    return replace(chain, quotes=tuple(quote for quote in chain.quotes if quote.symbol not in symbols))
+
+
+def _underlying_gate(snapshot: MarketSnapshot) -> Gate:
+    """The answer is about the underlying that was asked for, and has a price for it."""
+    figure = f"{snapshot.chain.underlying} at {snapshot.spot:g}"
+    limit = f"{snapshot.underlying} at a price"
+    is_valid = snapshot.chain.underlying == snapshot.underlying and 0 < snapshot.spot < 1e9
+    return (passed_gate if is_valid else stopped_gate)("underlying", figure, limit)
+
+
+def _build_context(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> GateContext:
+    years = years_to_expiration(now, snapshot.target)
+    rate = snapshot.rate.value if snapshot.rate.value is not None else 0.0
+    return GateContext(
+        snapshot=snapshot,
+        now=now,
+        today=market_date(now),
+        years=years,
+        discount=math.exp(-rate * years),
+        choice=choice,
+        step=_relative_strike_step(snapshot),
+    )
+
+
+def _relative_strike_step(snapshot: MarketSnapshot) -> float:
+    """Of the target's grid near the money, a fraction of the spot."""
+    target_quotes = (quote for quote in snapshot.chain.quotes if quote.expiration == snapshot.target)
+    return strike_step(target_quotes, snapshot.spot) / snapshot.spot

@@ -1,0 +1,187 @@
+"""Gates on the clock and on what is quoted: session, age, expiration, root, and what the days before look like."""
+
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+
+from spy32.domain.market import DailyBar, Dividend, Gate, option_roots
+from spy32.domain.spreads import Strategy
+from spy32.quality.common import (
+    GateContext,
+    GateResult,
+    Quotes,
+    filter_result,
+    passed_gate,
+    pluralise,
+    skipped_gate,
+    stopped_gate,
+    warned_gate,
+)
+from spy32.sessions import (
+    Session,
+    closure_reason,
+    days_to_expiration,
+    market_date,
+    new_york_time,
+    previous_session,
+    session,
+    sessions_between,
+)  # fmt: skip
+
+SETTLING_TIME = timedelta(minutes=20)
+"""After the open: a feed that is a quarter of an hour late shows the session only from 09:45 on."""
+MAX_QUOTE_AGE = timedelta(minutes=20)
+MAX_CLOCK_AHEAD = timedelta(minutes=2)
+NEAREST_STRIKES = 10
+MAX_TRADE_AGE = timedelta(minutes=60)
+"""Without a trade near the money for so long, a feed a quarter of an hour late is dead, or the contracts are."""
+EUROPEAN = frozenset({"SPX", "XSP"})
+MIN_DIVIDEND_INTERVAL = timedelta(days=80)
+"""Ex-dates are some 91 days apart: a table that ends less than this before the expiration misses none."""
+MIN_CLOSES = 200
+"""Fewer closes than this do not make one-year statistics."""
+MAX_GAP = timedelta(days=5)
+MAX_MOVE = 0.12
+
+
+def check_session(context: GateContext) -> Gate:
+    """The exchange is open; on a recorded market its options were, at the time of the quotes."""
+    is_recorded = context.snapshot.is_recorded
+    figure = f"{new_york_time(context.now):%a %Y-%m-%d %H:%M} New York"
+    hours = session(context.today)
+    if hours is None:
+        limit = "a session of the exchange"
+        return stopped_gate("session", figure, limit, f"closed: {closure_reason(context.today)}")
+    first, last = (hours.open, hours.option_close) if is_recorded else (hours.open + SETTLING_TIME, hours.option_close)
+    limit = f"{new_york_time(first):%H:%M} to {new_york_time(last):%H:%M}"
+    if first <= context.now <= last:
+        return passed_gate("session", figure, limit, "early close" if hours.is_early else "")
+    return stopped_gate("session", figure, limit, "outside the session of the options")
+
+
+def check_quote_age(context: GateContext) -> Gate:
+    """The quotes are of now; recorded ones are their own clock."""
+    limit = f"at most {_minutes(MAX_QUOTE_AGE)} old, {_minutes(MAX_CLOCK_AHEAD)} ahead"
+    if context.snapshot.is_recorded:
+        return skipped_gate("quote_age", limit, "recorded: the clock is the time of the quotes")
+    age = context.now - context.snapshot.chain.as_of
+    figure = f"{age.total_seconds() / 60:.1f} min"
+    return (
+        passed_gate("quote_age", figure, limit)
+        if -MAX_CLOCK_AHEAD <= age <= MAX_QUOTE_AGE
+        else stopped_gate("quote_age", figure, limit)
+    )
+
+
+def check_same_day_trades(quotes: Quotes, context: GateContext) -> GateResult:
+    """The newest trade near the money is of this hour: a chain that stands still may come under a fresh time."""
+    limit = f"a trade of the last {_minutes(MAX_TRADE_AGE)} at the {NEAREST_STRIKES} strikes nearest the money"
+    near = sorted({quote.strike for quote in quotes}, key=lambda strike: abs(float(strike) - context.spot))[
+        :NEAREST_STRIKES
+    ]
+    times = [quote.traded_at for quote in quotes if quote.strike in near and quote.traded_at is not None]
+    if not times:
+        gate = skipped_gate("same_day_trades", limit, "the quotes come without times of trades")
+        return GateResult(gate=gate, quotes=quotes)
+    newest = max(times)
+    figure = f"newest {new_york_time(newest):%Y-%m-%d %H:%M} New York"
+    age = context.now - newest
+    is_fresh = market_date(newest) == context.today and -MAX_CLOCK_AHEAD <= age <= MAX_TRADE_AGE
+    return GateResult(gate=(passed_gate if is_fresh else stopped_gate)("same_day_trades", figure, limit), quotes=quotes)
+
+
+def check_expiration(quotes: Quotes, context: GateContext) -> GateResult:
+    """The target is listed, not past, and as many days away as the snapshot says."""
+    target = context.snapshot.target
+    days = days_to_expiration(target, context.today)
+    figure = f"{target}, {pluralise(days, 'day')}, {pluralise(len(quotes), 'quote')}"
+    limit = "listed and not past"
+    is_valid = bool(quotes) and days >= 0 and days == context.snapshot.dte
+    gate = passed_gate("expiration", figure, limit) if is_valid else stopped_gate("expiration", figure, limit)
+    return GateResult(gate=gate, quotes=quotes)
+
+
+def check_root(quotes: Quotes, context: GateContext) -> GateResult:
+    """Standard contracts of the underlying only: a mini or adjusted one delivers another number of shares."""
+    counts: dict[str, int] = {}
+    for quote in quotes:
+        counts[quote.root] = counts.get(quote.root, 0) + 1
+    standard_roots = option_roots(context.snapshot.underlying)
+    chosen_root = next((name for name in standard_roots if name in counts), None)
+    figure = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items())) or "no quotes"
+    limit = " or ".join(standard_roots)
+    if chosen_root is None:
+        return filter_result(
+            stopped_gate("root", figure, limit, "mini or adjusted contracts are not traded"), quotes, ()
+        )
+    unknown_roots = sorted(counts.keys() - set(standard_roots))
+    note = f"dropped: {', '.join(sorted(counts.keys() - {chosen_root}))}" if len(counts) > 1 else ""
+    gate = (warned_gate if unknown_roots else passed_gate)("root", figure, limit, note)
+    return filter_result(gate, quotes, (quote for quote in quotes if quote.root == chosen_root))
+
+
+def check_ex_dividend(context: GateContext) -> Gate:
+    """An ex-date up to the expiration: a short call in the money may be assigned on the evening before."""
+    name, limit = "ex_dividend", "no short call over an ex-date"
+    dividends, target = context.snapshot.dividends, context.snapshot.target
+    if context.snapshot.underlying in EUROPEAN:
+        return passed_gate(name, "European, settled in cash", limit)
+    if dividends is None:
+        return warned_gate(name, "unknown", limit, "the source has no ex-dates")
+    if Strategy.CALL_CREDIT not in context.choice.strategies:
+        return passed_gate(name, "no calls are sold", limit)
+    inside = [dividend for dividend in dividends if context.today < dividend.ex_date <= target]
+    if inside:
+        return _ex_date_gate(name, limit, inside[0])
+    end = max((dividend.ex_date for dividend in dividends), default=None)
+    if end is None or end + MIN_DIVIDEND_INTERVAL < target:
+        return warned_gate(
+            name, "unknown", limit, f"known ex-dates end {end}" if end is not None else "no ex-date is known"
+        )
+    return passed_gate(name, f"none up to {target}", limit)
+
+
+def _ex_date_gate(name: str, limit: str, dividend: Dividend) -> Gate:
+    exit_day = previous_session(dividend.ex_date).day
+    note = f"close short calls by the end of {exit_day}"
+    label = "expected ex-date" if dividend.is_expected else "ex-date"
+    return warned_gate(name, f"{label} {dividend.ex_date}, ${dividend.amount:.2f}", limit, note)
+
+
+def check_history(context: GateContext) -> Gate:
+    """A year of daily closes without holes, up to the last session."""
+    name, limit = (
+        "history",
+        f"{MIN_CLOSES} closes up to the last session, no gap over {MAX_GAP.days} days, no move over 12 %",
+    )
+    bars = context.snapshot.history
+    if not bars:
+        return warned_gate(name, "none", limit, "the source has no daily bars for this underlying and time")
+    faults = _history_faults(bars, context.today)
+    figure = f"{pluralise(len(bars), 'close')}, {bars[0].day} to {bars[-1].day}"
+    return warned_gate(name, figure, limit, "; ".join(faults)) if faults else passed_gate(name, figure, limit)
+
+
+def _history_faults(bars: tuple[DailyBar, ...], today: date) -> list[str]:
+    faults = [] if len(bars) >= MIN_CLOSES else ["too few closes for one-year statistics"]
+    if not all(0 < bar.close < 1e9 for bar in bars):
+        return [*faults, "a close is not a price"]
+    last = previous_session(today).day
+    if not last <= bars[-1].day <= today:
+        faults.append(f"the last bar is not of {last} or {today}")
+    for before, after in pairwise(bars):
+        missing_sessions = sessions_between(before.day, after.day) - 1
+        if after.day - before.day > MAX_GAP or missing_sessions > 0:
+            faults.append(f"no bar between {before.day} and {after.day}")
+        if not abs(after.close / before.close - 1) <= MAX_MOVE:
+            faults.append(f"{after.day} moved {after.close / before.close - 1:+.1%}")
+    return faults[:4]
+
+
+def options_only_session(now: datetime) -> Session | None:
+    """The session whose shares have closed while its options still trade."""
+    hours = session(market_date(now))
+    return hours if hours is not None and hours.close < now <= hours.option_close else None
+
+
+def _minutes(span: timedelta) -> str:
+    return f"{span.total_seconds() / 60:.0f} min"

@@ -1,0 +1,237 @@
+"""Opening a database: whose it is, whether it is whole, and how it is read where nothing may be written."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from spy32.domain.spreads import Mode
+from spy32.errors import BadSettings, CannotCreate, StoreError
+from spy32.records.base import Database
+from spy32.records.encoding import dollars_to_e4, format_instant
+from spy32.records.errors import backup_folder, damage_error, store_errors
+from spy32.records.home_location import location_columns, new_home_id
+from spy32.schema import APPLICATION_ID, MIGRATIONS, Migration, migrate, schema_version
+
+MAGIC = b"SQLite format 3\x00"
+HEADER_BYTES = 100
+WAL_HEADER_BYTES = 32
+"""A write-ahead log of this size or less holds no frames (sqlite.org/walformat.html)."""
+BUSY_SECONDS = 5.0
+MIN_FREE_BYTES = 16 * 2**20
+"""Bytes that must be free before anything is begun: a run, its orders and a backup fit in them."""
+
+
+def marker_path(path: Path) -> Path:
+    """The file beside a database that says that it exists, so that a deleted one is not taken for a first run."""
+    return path.with_name(f"{path.name}.stamp")
+
+
+def was_created(path: Path) -> bool:
+    """True when a database was once made at `path`, whether or not it is still there."""
+    return marker_path(path).exists() or any(backup_folder(path).glob(f"{path.stem}-*.db"))
+
+
+def write_marker(path: Path, at: datetime) -> None:
+    if not marker_path(path).exists():
+        text = f"{path.name} exists since {format_instant(at)}. When it is missing, it was deleted: see `spy32 db restore`.\n"
+        try:
+            handle = os.open(marker_path(path), os.O_CREAT | os.O_WRONLY, 0o600)
+            os.write(handle, text.encode())
+            os.close(handle)
+        except OSError as error:
+            raise CannotCreate(f"{marker_path(path)} cannot be made: {error.strerror}") from None
+
+
+def sync_folder(folder: Path) -> None:
+    """Names of new files survive a power cut only when their folder is on the disk."""
+    with suppress(OSError):  # not every file system lets a folder be opened
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def create_draft(path: Path) -> Path:
+    """An empty private file beside `path`, to be filled and then given that name."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft.unlink(missing_ok=True)
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except OSError as error:
+        raise CannotCreate(f"{path} cannot be made: {error.strerror}") from None
+    return draft
+
+
+def publish_draft(draft: Path, path: Path) -> None:
+    """Give a finished draft its name; `FileExistsError` when the name is taken."""
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise CannotCreate(f"{path} cannot be made: {error.strerror}") from None
+    finally:
+        discard_draft(draft)
+    sync_folder(path.parent)
+
+
+def discard_draft(draft: Path) -> None:
+    """Remove a draft and what SQLite made beside it."""
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        draft.with_name(draft.name + suffix).unlink(missing_ok=True)
+
+
+def connect(path: Path, query: str) -> sqlite3.Connection:
+    """A connection that never makes a file by itself. `how` is SQLite's `mode=...`."""
+    uri = f"{path.absolute().as_uri()}?{query}"
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
+    db.row_factory = sqlite3.Row
+    return db
+
+
+def configure_durability(db: sqlite3.Connection) -> None:
+    db.execute("pragma journal_mode = wal")
+    db.execute("pragma synchronous = full")
+    db.execute("pragma foreign_keys = on")
+
+
+def create_database(path: Path, *, mode: Mode, account: str, at: datetime, opening_cash: Decimal | None = None) -> None:
+    """A new database, whole before it has its name; `FileExistsError` when another process was first."""
+    draft = create_draft(path)
+    try:
+        with store_errors(path), closing(connect(draft, "mode=rw")) as db:
+            configure_durability(db)
+            migrate(db)
+            with Database(db, path, mode=mode, account=account).write_transaction(at, "made") as change:
+                change.insert(
+                    "stamp",
+                    id=1,
+                    mode=mode,
+                    account=account,
+                    created_at=change.at,
+                    home_id=new_home_id(),
+                    **location_columns(path),
+                )
+                if opening_cash is not None:
+                    change.insert(
+                        "cash", book="paper", kind="opening", amount_e4=dollars_to_e4(opening_cash), at=change.at
+                    )
+    except BaseException:
+        discard_draft(draft)
+        raise
+    publish_draft(draft, path)
+    write_marker(path, at)
+
+
+def check_header(path: Path, newest: int) -> None:
+    """Judge a file by its header alone, so that a foreign or newer one is left as it is, byte for byte."""
+    try:
+        with path.open("rb") as file:
+            header = file.read(HEADER_BYTES)
+    except OSError as error:
+        raise StoreError(f"{path} cannot be read: {error.strerror}") from None
+    if not header:
+        raise damage_error(path, "the file is empty")
+    if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
+        raise damage_error(path, "it does not begin as a database does")
+    _check_version(path, int.from_bytes(header[68:72], "big"), int.from_bytes(header[60:64], "big"), newest)
+
+
+def _check_version(path: Path, application: int, version: int, newest: int) -> None:
+    if application != APPLICATION_ID:
+        raise BadSettings(f"{path} is a database of another program; it was not touched")
+    if version > newest:
+        raise BadSettings(f"{path} has version {version}, this spy32 knows {newest}: install the newer spy32 again")
+
+
+def has_wal_frames(path: Path) -> bool:
+    """True when committed rows are still in the write-ahead log."""
+    wal = path.with_name(f"{path.name}-wal")
+    return wal.exists() and wal.stat().st_size > WAL_HEADER_BYTES
+
+
+def open_read_write(path: Path, newest: int = len(MIGRATIONS)) -> sqlite3.Connection:
+    """The database at `path` for reading and writing, judged but not yet migrated."""
+    check_header(path, newest)
+    for location in (path, path.parent):
+        if not os.access(location, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise StoreError(f"{location} is read-only; `spy32 show` and `spy32 status` still work")
+    if shutil.disk_usage(path.parent).free < MIN_FREE_BYTES:
+        raise StoreError(f"less than {MIN_FREE_BYTES >> 20} MB are free for {path}; nothing was begun")
+    with store_errors(path):
+        if has_wal_frames(path):
+            # The log may hold a newer version than the header shows; a reader looks without moving it.
+            with closing(connect(path, "mode=ro")) as reader:
+                _check_version(path, _application_id(reader), schema_version(reader), newest)
+        db = connect(path, "mode=rw")
+        try:
+            configure_durability(db)
+            _check_version(path, _application_id(db), schema_version(db), newest)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+def _application_id(db: sqlite3.Connection) -> int:
+    return int(db.execute("pragma application_id").fetchone()[0])
+
+
+def open_read_only(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> sqlite3.Connection:
+    """The database at `path` for reading, whatever the folder allows; an older one is read through a migrated copy."""
+    check_header(path, len(migrations))
+    with store_errors(path):
+        db = _open_readable(path)
+        try:
+            _check_version(path, _application_id(db), schema_version(db), len(migrations))
+            if schema_version(db) < len(migrations):
+                db = _load_into_memory(db)
+                migrate(db, migrations)
+            db.execute("pragma query_only = on")
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+
+def _open_readable(path: Path) -> sqlite3.Connection:
+    db = connect(path, "mode=ro")
+    try:
+        db.execute("select count(*) from sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        db.close()
+        # A write-ahead log needs shared memory beside it, which a read-only folder cannot get.
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            raise
+        return _open_copy(path) if has_wal_frames(path) else connect(path, "mode=ro&immutable=1")
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _open_copy(path: Path) -> sqlite3.Connection:
+    """The database with its log, read where writing is allowed."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="spy32-") as folder:
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        shutil.copyfile(f"{path}-wal", f"{copy}-wal")
+        return _load_into_memory(connect(copy, "mode=rw"))
+
+
+def _load_into_memory(source: sqlite3.Connection) -> sqlite3.Connection:
+    """All of `source`, which is closed, in memory."""
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.row_factory = sqlite3.Row
+    with closing(source):
+        source.backup(db)
+    return db

@@ -1,0 +1,178 @@
+"""Between nouns and columns: money, instants, JSON bodies, and the digest of a row."""
+
+import json
+import zlib
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import ROUND_CEILING, Decimal
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from spy32.domain.codec import canonical_json, decode, encode
+from spy32.errors import StoreDamaged, Unusable
+
+if TYPE_CHECKING:
+    import sqlite3
+
+T = TypeVar("T")
+
+DECODE_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
+"""What a text, a date, an enumeration or a JSON body may raise when it is not as it was written."""
+
+E4 = 10_000
+E4_UNIT = Decimal("0.0001")
+MAX_INTEGER = 2**63 - 1
+"""SQLite keeps whole numbers in 64 bits."""
+
+
+def dollars_to_e4(amount: Decimal) -> int:
+    """Dollars as ten-thousandths; `Unusable` when that is not exact. A float is refused by type."""
+    if not isinstance(amount, Decimal):
+        raise TypeError(f"money is Decimal, not {type(amount).__name__}")
+    scaled = amount * E4
+    if not scaled.is_finite() or scaled != scaled.to_integral_value() or abs(scaled) > MAX_INTEGER:
+        raise Unusable(f"{amount} dollars is not a whole number of ten-thousandths")
+    return int(scaled)
+
+
+def nearest_e4(amount: Decimal) -> int:
+    """For fees, which may be a share of a capped commission: rounded to the nearest ten-thousandth."""
+    return dollars_to_e4(amount.quantize(E4_UNIT))
+
+
+def ceiling_e4(amount: Decimal) -> int:
+    """For a maximum loss, which is never understated: rounded up to a ten-thousandth."""
+    return dollars_to_e4(amount.quantize(E4_UNIT, rounding=ROUND_CEILING))
+
+
+def e4_to_dollars(amount: int) -> Decimal:
+    """Ten-thousandths as dollars, with two decimals, or more where they are needed."""
+    places = next((places for places, step in ((2, 100), (3, 10)) if amount % step == 0), 4)
+    return Decimal(amount // 10 ** (4 - places)).scaleb(-places)
+
+
+def format_instant(at: datetime) -> str:
+    """RFC 3339 in UTC; such texts sort as the instants do."""
+    if at.tzinfo is None:
+        raise ValueError("a naive datetime cannot be stored")
+    return at.astimezone(UTC).isoformat()
+
+
+def parse_instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def parse_optional_instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def parse_optional_date(text: str | None) -> date | None:
+    return None if text is None else date.fromisoformat(text)
+
+
+def json_body(value: Any, *without: str) -> str:
+    """Canonical JSON of a noun, less the fields that have columns of their own."""
+    fields = encode(value)
+    return canonical_json({name: item for name, item in fields.items() if name not in without})
+
+
+def decode_body(kind: type[T], text: str, where: str, **columns: Any) -> T:
+    """The noun of a body and the columns that complete it; `StoreTrouble` names the row that cannot be read."""
+    try:
+        return decode(kind, {**json.loads(text), **columns})
+    except DECODE_ERRORS as error:
+        raise unreadable_error(where, error) from error
+
+
+def decode_items(kind: type[T], text: str, where: str) -> tuple[T, ...]:
+    """The nouns of a JSON list."""
+    try:
+        return tuple(decode(kind, item) for item in json.loads(text))
+    except DECODE_ERRORS as error:
+        raise unreadable_error(where, error) from error
+
+
+def row_decoder(noun: str) -> "Callable[[Callable[[sqlite3.Row], T]], Callable[[sqlite3.Row], T]]":
+    """Of a function that makes a value of a row: columns that cannot be read are damage, and the row is named."""
+
+    def decorate(make: "Callable[[sqlite3.Row], T]") -> "Callable[[sqlite3.Row], T]":
+        def read(row: "sqlite3.Row") -> T:
+            try:
+                return make(row)
+            except DECODE_ERRORS as error:
+                number = f" {row['id']}" if "id" in row.keys() else ""  # noqa: SIM118 - `in row` looks at its values
+                raise unreadable_error(f"{noun}{number}", error) from error
+
+        return read
+
+    return decorate
+
+
+def unreadable_error(where: str, error: Exception) -> StoreDamaged:
+    return StoreDamaged(f"{where} cannot be read ({error})")
+
+
+def compress_text(text: str) -> bytes:
+    """Compressed, to the letter: what a service sent may hold half a surrogate pair, which UTF-8 alone refuses."""
+    return compress_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def decompress_text(data: bytes, where: str) -> str:
+    try:
+        return decompress_bytes(data, where).decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise unreadable_error(where, error) from error
+
+
+def compress_bytes(data: bytes) -> bytes:
+    return zlib.compress(data, 6)
+
+
+def decompress_bytes(data: bytes, where: str) -> bytes:
+    try:
+        return zlib.decompress(data)
+    except zlib.error as error:
+        raise unreadable_error(where, error) from error
+
+
+MAX_COUNT = 10**15
+"""More than any bill or count can be (ticks: 100,000 dollars), and a thousand of them still add up in SQLite."""
+
+
+def storable_text(text: str) -> str:
+    """Foreign words as a column can hold them: half a surrogate pair becomes a question mark."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def optional_storable_text(text: str | None) -> str | None:
+    return None if text is None else storable_text(text)
+
+
+def clamp_count(number: int) -> int:
+    """A foreign count within 0 and `MOST`, so that no answer can lower a sum or break one."""
+    return max(0, min(number, MAX_COUNT))
+
+
+def row_digest(columns: Mapping[str, object]) -> str:
+    """SHA-256 of what a row holds. Empty columns are left out: a migration may add one and keep history whole."""
+    filled = {
+        name: {"sha256": _sha256(value)} if isinstance(value, bytes) else value
+        for name, value in columns.items()
+        if value is not None
+    }
+    return _sha256(json.dumps(filled, sort_keys=True, separators=(",", ":")).encode())
+
+
+GENESIS = "0" * 64
+"""What stands before the first event."""
+
+
+def event_hash(previous: str, fields: Mapping[str, object]) -> str:
+    """The link of an event: SHA-256 over the link before it and everything that the event says."""
+    # A damaged text may hold what UTF-8 alone refuses; of a whole one this is plain UTF-8.
+    return _sha256((previous + canonical_json(dict(fields))).encode("utf-8", "surrogatepass"))
+
+
+def _sha256(data: bytes) -> str:
+    import hashlib  # on use: reading needs none
+
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,163 @@
+"""The paper broker's own book, apart from our records: what `ports.Ledger` asks for."""
+
+import sqlite3
+from datetime import datetime
+from decimal import Decimal
+
+from spy32.domain.codec import canonical_json
+from spy32.domain.orders import BrokerOrder, Fill
+from spy32.domain.spreads import Leg, Position
+from spy32.errors import BadUsage, BrokerRefused
+from spy32.lifecycle import OrderState
+from spy32.records.base import Database, WriteTransaction
+from spy32.records.encoding import (
+    E4_UNIT,
+    decode_items,
+    dollars_to_e4,
+    e4_to_dollars,
+    nearest_e4,
+    parse_instant,
+    row_decoder,
+)
+
+FINAL_STATES = {
+    "Filled": OrderState.FILLED,
+    "Cancelled": OrderState.CANCELLED,
+    "Removed": OrderState.CANCELLED,
+    "Rejected": OrderState.REJECTED,
+    "Expired": OrderState.EXPIRED,
+    "Replaced": OrderState.REPLACED,
+}
+"""The broker's words that end an order; with any other it works."""
+
+
+class PaperAccount(Database):
+    """Each call is one transaction."""
+
+    def paper_orders(self) -> tuple[BrokerOrder, ...]:
+        """All paper orders, oldest first."""
+        return tuple(_paper_order(row) for row in self.rows("select * from paper_order order by id"))
+
+    def paper_put(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
+        """The order with its id, in the place of `replacing` if that still works; `BrokerRefused` if it does not."""
+        with self.write_transaction(at, "paper order placed", order.reference) as change:
+            if self.row("select 1 from paper_order where reference = ?", order.reference) is not None:
+                raise BrokerRefused(f"duplicate_reference: {order.reference} was placed before")
+            replaced = self._require_replaceable(replacing) if replacing is not None else None
+            count = self.row("select count(*) from paper_order")
+            broker_id = order.broker_id or f"paper-{count[0] + 1 if count is not None else 1}"
+            if replaced is not None:
+                change.update("paper_order", replaced["id"], status="Replaced", replaced_by=broker_id)
+            number = change.insert(
+                "paper_order",
+                broker_id=broker_id,
+                reference=order.reference,
+                status=order.status,
+                limit_e4=dollars_to_e4(order.limit),
+                quantity=order.quantity,
+                placed_at=change.at,
+                replaces=replacing,
+                reason=order.reason,
+                legs=canonical_json(order.legs),
+                body=order.body,
+            )
+        row = self.row("select * from paper_order where id = ?", number)
+        assert row is not None
+        return _paper_order(row)
+
+    def paper_update(self, broker_id: str, *, was: str, status: str, at: datetime | None = None) -> bool:
+        """Compare-and-set of the broker's word; False when it is another one by now."""
+        with self.write_transaction(at or self._last_event_time(), f"paper order {status}", broker_id) as change:
+            row = self._paper_row(broker_id)
+            if row["status"] != was:
+                return False
+            change.update("paper_order", row["id"], status=status)
+        return True
+
+    def paper_fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool:
+        """Fill a working order, for `cash` (a payment is negative) less `fees`; False when it works no more."""
+        with self.write_transaction(max(fill.at for fill in fills), "paper order filled", broker_id) as change:
+            row = self._paper_row(broker_id)
+            if _order_state(row["status"]) is not OrderState.WORKING:
+                return False
+            fees_e4 = nearest_e4(fees)
+            change.update("paper_order", row["id"], status="Filled", fills=canonical_json(fills), fees_e4=fees_e4)
+            for kind, amount in (("premium", dollars_to_e4(cash)), ("fees", -fees_e4)):
+                _insert_cash(change, row["id"], kind, amount)
+        return True
+
+    def paper_cash(self) -> Decimal:
+        """Cash of the paper account, dollars."""
+        row = self.row("select sum(amount_e4) from cash where book = 'paper'")
+        return e4_to_dollars(row[0] or 0) if row is not None else Decimal(0)
+
+    def paper_positions(self) -> tuple[Position, ...]:
+        """What the paper account holds, with the average price of what was opened."""
+        positions: dict[str, tuple[int, Decimal]] = {}
+        for order in self.paper_orders():
+            for fill in order.fills:
+                positions[fill.symbol] = _updated_position(*positions.get(fill.symbol, (0, Decimal(0))), fill)
+        return tuple(
+            Position(symbol=symbol, quantity=count, average_price=price)
+            for symbol, (count, price) in sorted(positions.items())
+            if count
+        )
+
+    def _require_replaceable(self, broker_id: str) -> sqlite3.Row:
+        row = self._paper_row(broker_id)
+        if _order_state(row["status"]) is not OrderState.WORKING:
+            raise BrokerRefused(f"cannot_update_order: the paper order {broker_id} is {row['status']}")
+        return row
+
+    def _paper_row(self, broker_id: str) -> sqlite3.Row:
+        row = self.row("select * from paper_order where broker_id = ?", broker_id)
+        if row is None:
+            raise BadUsage(f"the paper broker knows no order {broker_id}")
+        return row
+
+    def _last_event_time(self) -> datetime:
+        """For a call without a time: not before what happened last."""
+        row = self.row("select at from event order by id desc limit 1")
+        assert row is not None
+        return parse_instant(row["at"])
+
+
+def _insert_cash(change: WriteTransaction, paper_order_id: int, kind: str, amount: int) -> None:
+    if amount:
+        change.insert("cash", book="paper", kind=kind, amount_e4=amount, at=change.at, paper_order_id=paper_order_id)
+
+
+def _updated_position(count: int, price: Decimal, fill: Fill) -> tuple[int, Decimal]:
+    """Position and average opening price after one more fill."""
+    change = -fill.action.sign * fill.quantity
+    new_count = count + change
+    if count * change >= 0:
+        total = price * abs(count) + fill.price * abs(change)
+        return new_count, (total / abs(new_count)).quantize(E4_UNIT)
+    # What is closed leaves the average as it was; what goes through zero opens anew.
+    return new_count, price if count * new_count > 0 else fill.price
+
+
+def _order_state(status: str) -> OrderState:
+    return FINAL_STATES.get(status, OrderState.WORKING)
+
+
+@row_decoder("paper order")
+def _paper_order(row: sqlite3.Row) -> BrokerOrder:
+    where = f"paper order {row['broker_id']}"
+    return BrokerOrder(
+        broker_id=row["broker_id"],
+        reference=row["reference"],
+        status=row["status"],
+        state=_order_state(row["status"]),
+        limit=e4_to_dollars(row["limit_e4"]),
+        quantity=row["quantity"],
+        fills=decode_items(Fill, row["fills"], where),
+        reason=row["reason"],
+        replaced_by=row["replaced_by"],
+        replaces=row["replaces"],
+        legs=decode_items(Leg, row["legs"], where),
+        fees=e4_to_dollars(row["fees_e4"]) if row["fees_e4"] is not None else None,
+        body=row["body"],
+        placed_at=parse_instant(row["placed_at"]),
+    )

@@ -1,0 +1,298 @@
+"""Proposals and approvals. Every move is a compare-and-set; who comes second is told who was first, and when."""
+
+import sqlite3
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+
+from spy32.domain.proposals import Approval, Draft, Proposal
+from spy32.errors import BadUsage, Refused
+from spy32.lifecycle import IN_FLIGHT, PROPOSAL_TRANSITIONS, ProposalState, advance
+from spy32.records.attention import add_attention
+from spy32.records.base import Database, WriteTransaction
+from spy32.records.encoding import ceiling_e4, decode_body, format_instant, json_body, parse_instant, row_decoder
+
+ATTENTION_LAPSED = "lapsed"
+"""The kind of the attention item."""
+COLUMNS = ("id", "state", "hash")
+"""Fields of a proposal that its body leaves to columns."""
+
+
+class Proposals(Database):
+    """What a person may say yes to."""
+
+    # Reading
+
+    def proposal_row(self, proposal_id: int) -> sqlite3.Row:
+        row = self.row("select * from proposal where id = ?", proposal_id)
+        if row is None:
+            raise BadUsage(f"there is no proposal P{proposal_id}; `spy32 show --history` lists them")
+        return row
+
+    def proposal(self, proposal_id: int) -> Proposal:
+        return _proposal(self.proposal_row(proposal_id))
+
+    def proposal_body(self, proposal_id: int) -> str:
+        """The exact order body that goes with the proposal."""
+        body: str = self.proposal_row(proposal_id)["order_body"]
+        return body
+
+    def proposal_of_run(self, run_id: int) -> Proposal | None:
+        """The newest opening proposal of a run."""
+        row = self.row("select * from proposal where run_id = ? and kind = 'open' order by id desc limit 1", run_id)
+        return _proposal(row) if row is not None else None
+
+    def first_proposal_of_run(self, run_id: int) -> Proposal:
+        """The run's own opening proposal as it was made, before a person changed anything."""
+        row = self._first_proposal_row(run_id)
+        where = f"P{row['id']} as it was made"
+        return decode_body(Proposal, row["first_body"], where, id=row["id"], state=ProposalState.PROPOSED)
+
+    def first_body_of_run(self, run_id: int) -> str:
+        """The order body that went with the run's own proposal as it was made."""
+        body: str = self._first_proposal_row(run_id)["first_order_body"]
+        return body
+
+    def _first_proposal_row(self, run_id: int) -> sqlite3.Row:
+        row = self.row("select * from proposal where run_id = ? and kind = 'open' order by id limit 1", run_id)
+        if row is None:
+            raise BadUsage(f"R{run_id} made no proposal")
+        return row
+
+    def latest_proposal(self) -> Proposal | None:
+        row = self.row("select * from proposal order by id desc limit 1")
+        return _proposal(row) if row is not None else None
+
+    def proposals(self, *states: ProposalState) -> tuple[Proposal, ...]:
+        """Proposals in these states, or all, oldest first."""
+        if not states:
+            return tuple(_proposal(row) for row in self.rows("select * from proposal order by id"))
+        marks = ", ".join("?" * len(states))
+        rows = self.rows(f"select * from proposal where state in ({marks}) order by id", *states)
+        return tuple(_proposal(row) for row in rows)
+
+    def latest_approval(self, proposal_id: int) -> Approval | None:
+        """The newest approval of a proposal, whether or not it still holds."""
+        row = self.row("select * from approval where proposal_id = ? order by id desc limit 1", proposal_id)
+        return (
+            decode_body(Approval, row["body"], f"an approval of P{proposal_id}", id=row["id"])
+            if row is not None
+            else None
+        )
+
+    def approval(self, approval_id: int) -> Approval | None:
+        """The approval with this id, whether or not it still holds."""
+        row = self.row("select * from approval where id = ?", approval_id)
+        return decode_body(Approval, row["body"], f"approval {approval_id}", id=row["id"]) if row is not None else None
+
+    def proposal_status(self, proposal_id: int) -> str:
+        """How a proposal stands, in words that say since when, and by whom where a person decided."""
+        return self._state_text(self.proposal_row(proposal_id))
+
+    # Writing
+
+    def add_proposal(self, proposal: Proposal, *, body: str, at: datetime) -> Proposal:
+        """The proposal with its id. An opening one lapses older unapproved ones of its profile.
+
+        One on a recorded market leaves those of a live market alone.
+        """
+        with self.write_transaction(at, f"proposed to {proposal.kind}") as change:
+            number = self._insert(change, proposal, body, ProposalState.PROPOSED)
+        return replace(proposal, id=number, state=ProposalState.PROPOSED)
+
+    def _insert(self, change: WriteTransaction, proposal: Proposal, body: str, state: ProposalState) -> int:
+        self.require_mode(proposal.mode)
+        if proposal.kind == "open":
+            self._lapse_older_proposals(change, proposal)
+        number = change.insert(
+            "proposal",
+            run_id=proposal.run_id,
+            kind=proposal.kind,
+            state=state,
+            profile=proposal.profile,
+            trade_id=proposal.trade_id,
+            created_at=change.at,
+            changed_at=change.at,
+            first_body=json_body(proposal, "id", "state"),
+            first_order_body=body,
+            **_draft_columns(proposal, body),
+        )
+        change.subject = f"P{number}"
+        return number
+
+    def _lapse_older_proposals(self, change: WriteTransaction, newer: Proposal) -> None:
+        older = self.rows(
+            "select id from proposal where state = ? and profile = ? and kind = 'open'",
+            ProposalState.PROPOSED,
+            newer.profile,
+        )
+        for row in older:
+            if newer.is_recorded and not self.proposal(row["id"]).is_recorded:
+                continue
+            self._lapse(change, row["id"], "a newer run proposed")
+
+    def overdue_proposals(self, at: datetime) -> tuple[Proposal, ...]:
+        """What waits although its session is over; what was approved once that approval is over as well."""
+        waiting = self.proposals(ProposalState.PROPOSED, ProposalState.APPROVED)
+        return tuple(
+            proposal for proposal in waiting if proposal.is_over(at) and not self._has_valid_approval(proposal, at)
+        )
+
+    def _has_valid_approval(self, proposal: Proposal, at: datetime) -> bool:
+        approval = (
+            self.latest_approval(proposal.id)
+            if proposal.state is ProposalState.APPROVED and proposal.id is not None
+            else None
+        )
+        return approval is not None and at <= approval.until
+
+    def lapse_overdue(self, at: datetime) -> None:
+        """Lapse all of these. One that another process moves in this moment is left to it."""
+        for proposal in self.overdue_proposals(at):
+            assert proposal.id is not None
+            with suppress(Refused):
+                if proposal.state is ProposalState.APPROVED:
+                    state = ProposalState.PROPOSED
+                    self.move_proposal(proposal.id, was=proposal.state, now=state, at=at, reason="the approval is over")
+                with self.write_transaction(at, "proposal lapsed", f"P{proposal.id}") as change:
+                    self._require_state(proposal.id, ProposalState.PROPOSED)
+                    self._lapse(change, proposal.id, "its session is over")
+
+    def _lapse(self, change: WriteTransaction, proposal_id: int, reason: str) -> None:
+        """The end of a proposal that nobody took up; a week that was lost because nobody looked is not lost in silence.
+
+        Where a newer one takes its place within the session nothing is lost yet: that one waits.
+        """
+        change.update("proposal", proposal_id, state=ProposalState.LAPSED, changed_at=change.at, reason=reason)
+        proposal = self.proposal(proposal_id)
+        seen_query = (
+            "select 1 from viewing where proposal_id = ? union all select 1 from approval where proposal_id = ?"
+        )
+        if proposal.is_over(parse_instant(change.at)) and self.row(seen_query, proposal_id, proposal_id) is None:
+            consequence = "the week's trade is lost" if proposal.kind == "open" else f"T{proposal.trade_id} stays open"
+            message = f"P{proposal_id} lapsed and nobody had looked at it: {proposal.trade_text}; {consequence}"
+            add_attention(self, change, f"P{proposal_id}", ATTENTION_LAPSED, message)
+
+    def approve(self, approval: Approval, *, draft: Draft | None = None) -> Approval:
+        """The yes with its ids: only to a proposal that waits for one, and only to the hash that it has.
+
+        A draft becomes the proposal in the same transaction; one without a proposal under it is added.
+        """
+        with self.write_transaction(approval.at, f"approved by {approval.by}") as change:
+            if draft is not None and draft.proposal.id is None:
+                number = self._override_abstention(change, draft)
+            else:
+                number = approval.proposal_id
+                self._approve(change, number, approval.hash, draft)
+            approval = replace(approval, proposal_id=number)
+            approval_id = change.insert(
+                "approval",
+                proposal_id=number,
+                hash=approval.hash,
+                approved_by=approval.by,
+                at=change.at,
+                until=format_instant(approval.until),
+                body=json_body(approval, "id"),
+            )
+        return replace(approval, id=approval_id)
+
+    def _override_abstention(self, change: WriteTransaction, draft: Draft) -> int:
+        """The proposal that a person makes of a run that has none."""
+        run_id = draft.proposal.run_id
+        existing = self.proposal_of_run(run_id)
+        if existing is not None:
+            raise Refused(f"R{run_id} has been overridden already: P{existing.id} is {existing.state}")
+        newer = self.row(
+            "select id from proposal where state = ? and profile = ? and kind = 'open' and run_id > ?",
+            ProposalState.PROPOSED,
+            draft.proposal.profile,
+            run_id,
+        )
+        if newer is not None:
+            raise Refused(f"P{newer['id']} of a newer run waits, so R{run_id} is not overridden")
+        return self._insert(change, draft.proposal, draft.body, ProposalState.APPROVED)
+
+    def _approve(self, change: WriteTransaction, number: int, hash_: str, draft: Draft | None) -> None:
+        change.subject = f"P{number}"
+        self._require_state(number, ProposalState.PROPOSED, hash_=hash_ if draft is None else draft.was_hash)
+        advance(PROPOSAL_TRANSITIONS, ProposalState.PROPOSED, ProposalState.APPROVED)
+        content: dict[str, object] = {}
+        if draft is not None:
+            self.require_mode(draft.proposal.mode)
+            change.details["was_hash"] = draft.was_hash
+            content = _draft_columns(draft.proposal, draft.body)
+        change.update("proposal", number, state=ProposalState.APPROVED, changed_at=change.at, reason="", **content)
+
+    def move_proposal(
+        self, proposal_id: int, *, was: ProposalState, now: ProposalState, at: datetime, reason: str = ""
+    ) -> None:
+        """From one state to another. To `approved` leads only `approve`, to `sent` only `begin_order`."""
+        advance(PROPOSAL_TRANSITIONS, was, now)
+        if now in (ProposalState.APPROVED, ProposalState.SENT):
+            raise Refused(f"P{proposal_id} becomes {now} only by being {now}: nothing else may say so")
+        with self.write_transaction(at, f"proposal {now}", f"P{proposal_id}") as change:
+            self._require_state(proposal_id, was)
+            if was is ProposalState.SENT:
+                self._require_no_live_orders(proposal_id, now)
+            change.details["reason"] = reason
+            change.update("proposal", proposal_id, state=now, changed_at=change.at, reason=reason)
+
+    def finish_proposal(self, proposal_id: int, *, now: ProposalState, at: datetime, reason: str = "") -> None:
+        """A sent proposal comes to rest: `done`, or `proposed` again when nothing was filled."""
+        self.move_proposal(proposal_id, was=ProposalState.SENT, now=now, at=at, reason=reason)
+
+    def _require_no_live_orders(self, proposal_id: int, now: ProposalState) -> None:
+        for row in self.rows("select reference, state, filled from broker_order where proposal_id = ?", proposal_id):
+            if row["state"] in IN_FLIGHT:
+                raise Refused(f"P{proposal_id} cannot become {now}: order {row['reference']} is {row['state']}")
+            if row["filled"] and now is ProposalState.PROPOSED:
+                raise Refused(f"P{proposal_id} cannot become {now}: {row['filled']} of {row['reference']} are filled")
+
+    def _require_state(self, proposal_id: int, state: ProposalState, *, hash_: str | None = None) -> sqlite3.Row:
+        """The row, if it is as the caller believes; called inside the transaction that will change it."""
+        row = self.proposal_row(proposal_id)
+        if row["state"] != state:
+            raise Refused(f"P{proposal_id} is already {self._state_text(row)}")
+        if hash_ is not None and row["hash"] != hash_:
+            raise Refused(f"P{proposal_id} was changed at {_new_york_clock(row['changed_at'])}; look at it again")
+        return row
+
+    def _state_text(self, row: sqlite3.Row) -> str:
+        """The state in words: who and when."""
+        approval = self.latest_approval(row["id"])
+        approved_by = (
+            f"approved by {approval.by} at {_new_york_clock(format_instant(approval.at))}"
+            if approval is not None
+            else ""
+        )
+        if row["state"] == ProposalState.APPROVED:
+            return approved_by
+        approved_by = (
+            f" ({approved_by})" if approved_by and row["state"] in (ProposalState.SENT, ProposalState.DONE) else ""
+        )
+        reason = f": {row['reason']}" if row["reason"] else ""
+        return f"{row['state']} since {_new_york_clock(row['changed_at'])}{approved_by}{reason}"
+
+
+def _draft_columns(proposal: Proposal, body: str) -> dict[str, object]:
+    """The columns that a draft replaces when it is approved."""
+    return {
+        "hash": proposal.hash,
+        "quantity": proposal.quantity,
+        "max_loss_e4": ceiling_e4(proposal.max_loss),
+        "body": json_body(proposal, *COLUMNS),
+        "order_body": body,
+    }
+
+
+@row_decoder("proposal")
+def _proposal(row: sqlite3.Row) -> Proposal:
+    columns = {name: row[name] for name in COLUMNS}
+    return decode_body(Proposal, row["body"], f"P{row['id']}", **columns)
+
+
+def _new_york_clock(text: str) -> str:
+    """New York time of day."""
+    from spy32.sessions import new_york_time
+
+    return f"{new_york_time(parse_instant(text)):%H:%M}"

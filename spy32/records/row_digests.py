@@ -1,0 +1,49 @@
+"""What the history last said of a row: its digest, found through `last_event` and not by searching the history."""
+
+import json
+import sqlite3
+from pathlib import Path
+
+from spy32.errors import StoreError
+from spy32.records.encoding import DECODE_ERRORS, event_hash, row_digest
+from spy32.records.errors import damage_error
+
+EVENT_QUERY = "select id, at, kind, subject, data, previous, hash from event"
+
+
+def row_key(table: str, row_id: int) -> str:
+    """The name of a row in the history."""
+    return f"{table}:{row_id}"
+
+
+def recorded_digest(db: sqlite3.Connection, key: str) -> str | None:
+    """The digest of a row as the newest event that touched it left it; None when no sound event is known."""
+    row = db.execute(f"{EVENT_QUERY} where id = (select event_id from last_event where row = ?)", (key,)).fetchone()
+    if row is None:
+        return None
+    fields = dict(row)
+    link = fields.pop("hash")
+    try:
+        is_sound = event_hash(fields["previous"], fields) == link
+        digest: str | None = json.loads(fields["data"])["rows"].get(key) if is_sound else None
+    except DECODE_ERRORS:
+        return None
+    return digest
+
+
+def current_digest(db: sqlite3.Connection, table: str, row_id: int) -> str | None:
+    """The digest of a row as it is; None when it is not there."""
+    row = db.execute(f"select * from {table} where id = ?", (row_id,)).fetchone()
+    return row_digest(dict(row)) if row is not None else None
+
+
+def check_row(db: sqlite3.Connection, path: Path, table: str, row_id: int) -> str:
+    """The digest of a row that is as the history left it; `StoreTrouble` for one that is not."""
+    digest = current_digest(db, table, row_id)
+    if digest is None or digest != recorded_digest(db, row_key(table, row_id)):
+        raise changed_row_error(path, table, row_id)
+    return digest
+
+
+def changed_row_error(path: Path, table: str, row_id: int) -> StoreError:
+    return damage_error(path, f"row {row_id} of {table} is not as the history left it")

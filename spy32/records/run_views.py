@@ -1,0 +1,125 @@
+"""Looking back: one run with all that came of it, and the list of runs. Cheap: nothing is decompressed."""
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+
+from spy32.domain.market import QualityReport
+from spy32.domain.orders import Fill, Order, Trade
+from spy32.domain.proposals import Approval, Proposal
+from spy32.domain.run_view import MarketSummary, RunView
+from spy32.domain.runs import RunSummary
+from spy32.records.encoding import decode_body, format_instant, parse_instant, row_decoder, unreadable_error
+from spy32.records.model_calls import ModelCalls
+from spy32.records.run_reader import RunReader, parse_briefing, parse_outcome
+from spy32.records.trades import Trades
+
+_RUN_SUMMARIES = """select run.id, run.started_at, run.outcome, run.cause, run.profile, run.reasons,
+    proposal.id as proposal_id, proposal.state, proposal.body, trade.id as trade_id
+    from run
+    left join proposal on proposal.id = (select max(id) from proposal where run_id = run.id and kind = 'open')
+    left join trade on trade.proposal_id = proposal.id"""
+RUNS_SINCE = f"""{_RUN_SUMMARIES} where run.id in (
+    select id from run where started_at >= ? order by started_at desc, id desc limit ?) order by run.id desc"""
+NEWEST_RUNS = f"{_RUN_SUMMARIES} order by run.id desc limit ?"
+FAILED_RUNS = f"{_RUN_SUMMARIES} where run.outcome in ('failed', 'interrupted') order by run.id desc limit ?"
+
+
+class RunViews(ModelCalls, Trades, RunReader):
+    """What `show` needs."""
+
+    def view(self, run_id: int, *, rejected: bool = False) -> RunView:
+        """A run with everything that came of it, from one state of the database."""
+        with self.read_transaction():
+            run = self.run(run_id)
+            snapshot_row = self.row("select line, quality, deciding, briefing from snapshot where run_id = ?", run_id)
+            answers = self.answers(run_id)
+            chosen = [answer for role, answer in answers if role == "chosen"]
+            proposal = self.proposal_of_run(run_id)
+            approval, orders, fills, trade = self._proposal_results(proposal)
+            return RunView(
+                run=run,
+                market=decode_body(MarketSummary, snapshot_row["line"], f"the market of R{run_id}")
+                if snapshot_row is not None
+                else None,
+                quality=decode_body(QualityReport, snapshot_row["quality"], f"the quality of R{run_id}")
+                if snapshot_row is not None
+                else None,
+                menu=self.menu(run_id, rejected=rejected),
+                recommendation=chosen[-1] if chosen else None,
+                shadows=tuple(answer for role, answer in answers if role == "shadow"),
+                ruling=self.ruling(run_id),
+                proposal=proposal,
+                body=self.proposal_body(proposal.id) if proposal is not None and proposal.id is not None else "",
+                approval=approval,
+                orders=orders,
+                fills=fills,
+                trade=trade,
+                briefing=parse_briefing(snapshot_row["briefing"], run_id) if snapshot_row is not None else None,
+                attempts_summary=self.usage_summaries(run_id),
+                decided_by=_decided_settings(snapshot_row["deciding"]) if snapshot_row is not None else None,
+            )
+
+    def _proposal_results(
+        self, proposal: Proposal | None
+    ) -> tuple[Approval | None, tuple[Order, ...], tuple[Fill, ...], Trade | None]:
+        if proposal is None or proposal.id is None:
+            return None, (), (), None
+        orders = self.orders(proposal.id)
+        fills = tuple(fill for order in orders if order.id is not None for fill in self.fills(order.id))
+        return self.latest_approval(proposal.id), orders, fills, self.trade_of_proposal(proposal.id)
+
+    def history(self, *, limit: int = 20, since: date | None = None) -> tuple[RunSummary, ...]:
+        """The newest runs, newest first; `since` is a New York date, or an instant."""
+        if since is None:
+            return tuple(_run_summary(row) for row in self.rows(NEWEST_RUNS, limit))
+        return tuple(_run_summary(row) for row in self.rows(RUNS_SINCE, _since_instant(since), limit))
+
+    def failures(self, limit: int) -> tuple[RunSummary, ...]:
+        """The newest failed and interrupted runs, newest first."""
+        return tuple(_run_summary(row) for row in self.rows(FAILED_RUNS, limit))
+
+
+def _decided_settings(text: str | None) -> Mapping[str, Mapping[str, object]] | None:
+    """As stored: making the classes of the settings would cost more than all the rest of a view."""
+    if text is None:
+        return None
+    try:
+        settings: Mapping[str, Mapping[str, object]] = json.loads(text)
+    except ValueError as error:
+        raise unreadable_error("the settings of a run", error) from error
+    return settings
+
+
+def _since_instant(since: date) -> str:
+    if isinstance(since, datetime):
+        return format_instant(since)
+    from spy32.sessions import NEW_YORK
+
+    return format_instant(datetime.combine(since, time(), NEW_YORK).astimezone(UTC))
+
+
+@row_decoder("run")
+def _run_summary(row: sqlite3.Row) -> RunSummary:
+    return RunSummary(
+        id=row["id"],
+        started_at=parse_instant(row["started_at"]),
+        outcome=parse_outcome(row["outcome"]),
+        cause=row["cause"],
+        profile=row["profile"],
+        proposal_id=row["proposal_id"],
+        trade_id=row["trade_id"],
+        headline=_headline(row),
+    )
+
+
+def _headline(row: sqlite3.Row) -> str:
+    """What was proposed and how it stands, or else the first reason."""
+    if row["body"] is None:
+        reasons = json.loads(row["reasons"])
+        return str(reasons[0]) if reasons else ""
+    proposal = decode_body(Proposal, row["body"], f"P{row['proposal_id']}", id=row["proposal_id"], state=row["state"])
+    strikes = "/".join(f"{leg.strike.normalize():f}" for leg in proposal.legs)
+    kind = proposal.strategy.value.replace("_", " ")
+    return f"{proposal.underlying} {strikes} {kind} {proposal.limit_price} x{proposal.quantity} {proposal.state}"

@@ -1,0 +1,164 @@
+"""Numbers, instants and foreign text as people read them. Digits are the JSON document's digits, never shortened."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta, tzinfo
+from decimal import ROUND_HALF_UP, Decimal
+
+from spy32.domain.market import CASH_SETTLED
+from spy32.domain.proposals import Proposal
+from spy32.domain.spreads import CENT, Candidate, Leg
+from spy32.sessions import NEW_YORK
+
+TEN_THOUSANDTH = Decimal("0.0001")
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+# A reason or a note may come from a model or a feed: whatever could move the cursor, colour the screen, or turn the
+# reading direction goes. Lone surrogates go too, since no terminal can be sent one.
+UNSAFE_CHARACTERS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]",
+)
+LINE_ENDS = re.compile("\r\n|[\u2028\u2029]")
+
+ASCII_SYMBOLS: Mapping[str, str] = {
+    "−": "-", "–": "-", "—": "-", "…": "...", "±": "+/-", "×": "x", "→": "->", "≤": "<=", "≥": ">=",
+    "σ": " sigma", "·": "-", "▶": ">", "✓": "ok", "✗": "x", "“": '"', "”": '"', "’": "'",
+}  # fmt: skip
+
+
+def clean(text: str) -> str:
+    """Foreign text without control and direction characters; line ends stay, tabs become spaces."""
+    return UNSAFE_CHARACTERS.sub("", LINE_ENDS.sub("\n", text).replace("\t", "    "))
+
+
+def single_line(text: str) -> str:
+    """Foreign text on one line, so that it cannot pass for a line of ours."""
+    return " ".join(clean(text).split())
+
+
+def ascii_only(text: str) -> str:
+    """Our symbols in ASCII, anything else that is not ASCII as `?`: for terminals that know no better."""
+    for fancy, plain in ASCII_SYMBOLS.items():
+        text = text.replace(fancy, plain)
+    return text.encode("ascii", "replace").decode("ascii")
+
+
+def humanise(word: str) -> str:
+    """`put_credit_spread` as `put credit spread`."""
+    return single_line(word.replace("_", " "))
+
+
+# Numbers.
+
+
+def format_price(amount: Decimal) -> str:
+    """Dollars per share: two decimals at least, four at most (an average of fills may have more)."""
+    exact = amount.quantize(TEN_THOUSANDTH).normalize() + 0
+    return format(exact.quantize(CENT) if exact == exact.quantize(CENT) else exact, "f")
+
+
+def format_float_price(amount: float) -> str:
+    """A quoted float per share, as `price` writes it."""
+    return format_price(Decimal(str(amount)))
+
+
+def format_cents(amount: Decimal) -> str:
+    """Dollars to the cent, digits only, as documents carry them."""
+    return format(amount.quantize(CENT) + 0, "f")  # + 0 takes the sign off a zero
+
+
+def format_strike(amount: Decimal) -> str:
+    """`640`, `647.5`: no zeros that say nothing."""
+    return format(amount.normalize(), "f")
+
+
+def format_dollars(amount: Decimal) -> str:
+    """`$386.26` or `-$386.26`."""
+    text = format_cents(amount)
+    return f"-${text[1:]}" if text.startswith("-") else f"${text}"
+
+
+def format_gain(amount: Decimal | float) -> str:
+    """Dollars with their sign: `+$9.30`, `-$4.10`."""
+    text = format_dollars(amount if isinstance(amount, Decimal) else Decimal(str(amount)))
+    return text if text.startswith("-") else f"+{text}"
+
+
+def format_credit(amount: Decimal) -> str:
+    """`0.58 credit` or `0.30 debit`, dollars per share."""
+    return f"{format_price(abs(amount))} {'debit' if amount < 0 else 'credit'}"
+
+
+def ticks_as_usd(ticks: int) -> str:
+    """Dollars of xAI's own unit, of which 10^10 make one (docs.x.ai, usage.cost_in_usd_ticks); exact."""
+    return format(Decimal(ticks).scaleb(-10), "f")
+
+
+def describe_assignment(proposal: Proposal) -> str:
+    """What an assignment of the short legs would bring into the account."""
+    if proposal.underlying in CASH_SETTLED:
+        return "cash for what they are in the money; no stock"
+    return f"{format_dollars(proposal.assignment_value)} of stock"
+
+
+def format_ticks(ticks: int) -> str:
+    """`$0.02 (241500000 ticks)`: to the nearest cent for people, exact behind it."""
+    amount = Decimal(ticks).scaleb(-10)
+    text = format_dollars(amount.quantize(CENT, ROUND_HALF_UP)) if not 0 < amount < CENT else "less than $0.01"
+    return f"{text} ({ticks} ticks)"
+
+
+def format_legs(legs: Iterable[Leg]) -> str:
+    """`640/635`, the short leg first."""
+    ordered = sorted(legs, key=lambda leg: -leg.action.sign if "Open" in leg.action else leg.action.sign)
+    return "/".join(format_strike(leg.strike) for leg in ordered)
+
+
+def option_side(entry: Candidate) -> str:
+    """`put` or `call`."""
+    return "put" if entry.spread.right.value == "P" else "call"
+
+
+def mask_account(account: str) -> str:
+    """The ending of an account number, the only form that leaves the store."""
+    return "…" + account[-4:]
+
+
+def format_percent(fraction: float) -> str:
+    return f"{round(fraction * 100, 1) + 0:.1f} %"  # + 0 takes the sign off a zero
+
+
+def format_count(number: int, noun: str) -> str:
+    """`1 contract`, `2 contracts`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+# Time.
+
+
+def format_both_zones(instant: datetime, here: tzinfo | None = None) -> str:
+    """`Mon 2025-10-06 10:00 New York (16:00 here)`; the machine's own zone unless `here` is given."""
+    new_york_time = instant.astimezone(NEW_YORK)
+    local = instant.astimezone(here)
+    text = f"{DAYS[new_york_time.weekday()]} {new_york_time:%Y-%m-%d %H:%M} New York"
+    if local.utcoffset() == new_york_time.utcoffset():
+        return text
+    day = "" if local.date() == new_york_time.date() else f"{DAYS[local.weekday()]} "
+    return f"{text} ({day}{local:%H:%M} here)"
+
+
+def format_age(span: timedelta) -> str:
+    """How long ago or how long still, in the two largest units that matter; never negative."""
+    seconds = max(0, round(span.total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if minutes < 1:
+        return f"{seconds} s"
+    if hours < 1:
+        return f"{minutes} min"
+    if days < 2:
+        return f"{hours} h {minutes % 60:02d} min"
+    return f"{days} days"
+
+
+def format_milliseconds(ms: int) -> str:
+    return f"{ms} ms" if ms < 10_000 else f"{ms / 1000:.1f} s"

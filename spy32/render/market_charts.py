@@ -1,0 +1,271 @@
+"""A market as pictures of characters: the smile, the term structure, and the price with its expected move.
+
+Each is a list of lines of at most the given width, or nothing when there is too little to draw. With `plain` they are
+ASCII. They show what the figures say; nothing is computed for them alone but the places.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+from math import sqrt
+from typing import TYPE_CHECKING, NamedTuple
+
+from spy32.domain.market import DailyBar, Metric, Right
+from spy32.render.formatting import format_percent, format_strike
+from spy32.render.payoff import BRAILLE_BASE, BRAILLE_DOTS, MAX_WIDTH, MIN_WIDTH, wrap_legend
+from spy32.rules.indicators import sma
+
+if TYPE_CHECKING:
+    from spy32.options.surface import Smile
+
+CHART_HEIGHT = 12
+MAX_SESSIONS = 60
+"""Sessions of the price picture."""
+CONE_STEPS = 24
+"""Of each edge of the cone."""
+MARKED_DELTAS = (("1", 0.16), ("2", 0.20), ("3", 0.30))
+MIN_DELTA = 0.02
+MAX_DELTA_GAP = 0.04
+"""A strike this far off in delta does not stand for it."""
+VIX_INDICES = (("vix9d", "VIX9D", 9), ("vix", "VIX", 30), ("vix3m", "VIX3M", 93))
+
+Points = Sequence[tuple[float, float]]
+
+
+class ChartFrame(NamedTuple):
+    """Maps values to columns and rows of cells, both monotone; `parts` asks for places that many times as dense."""
+
+    low: float
+    high: float
+    bottom: float
+    top: float
+    columns: int
+    rows: int = CHART_HEIGHT
+
+    def column(self, x: float, parts: int = 1) -> int:
+        count = self.columns * parts
+        return min(count - 1, max(0, int((x - self.low) / (self.high - self.low) * count)))
+
+    def row(self, y: float, parts: int = 1) -> int:
+        count = self.rows * parts
+        return min(count - 1, max(0, int((self.top - y) / (self.top - self.bottom) * count)))
+
+    def column_value(self, place: int, parts: int = 1) -> float:
+        """The value in the middle of a column, or of a part of it."""
+        return self.low + (self.high - self.low) * (2 * place + 1) / (2 * self.columns * parts)
+
+
+def fit_frame(xs: Iterable[float], ys: Iterable[float], columns: int) -> ChartFrame:
+    """A frame that holds all of them, with a little air above and below."""
+    x_values, y_values = list(xs), list(ys)
+    low, high, bottom, top = min(x_values), max(x_values), min(y_values), max(y_values)
+    margin = (top - bottom) / 20 or abs(top) / 20 or 1.0
+    return ChartFrame(low, high if high > low else low + 1.0, bottom - margin, top + margin, columns)
+
+
+class Canvas:
+    """Cells that curves and signs are put into; a sign hides the curve under it."""
+
+    def __init__(self, frame: ChartFrame, *, plain: bool) -> None:
+        self.frame, self.plain = frame, plain
+        self.dots = [[0] * frame.columns for _ in range(frame.rows)]
+        self.signs = [[" "] * frame.columns for _ in range(frame.rows)]
+
+    def draw_curve(self, points: Points) -> None:
+        """Straight from point to point, without a gap; x ascends."""
+        frame, wide, high = self.frame, *((1, 1) if self.plain else (2, 4))
+        last: int | None = None
+        for place in range(frame.column(points[0][0], wide), frame.column(points[-1][0], wide) + 1):
+            row = frame.row(_interpolate(points, frame.column_value(place, wide)), high)
+            # Every dot between two neighbours keeps a steep flank connected.
+            for dot in range(min(row, row if last is None else last), max(row, row if last is None else last) + 1):
+                self._draw_dot(place, dot)
+            last = row
+
+    def draw_dotted(self, points: Points) -> None:
+        """Every second column only, so that it is told from a curve."""
+        frame, wide, high = self.frame, *((1, 1) if self.plain else (2, 4))
+        first, end = frame.column(points[0][0], wide), frame.column(points[-1][0], wide)
+        for place in range(first, end + 1, 2):
+            self._draw_dot(place, frame.row(_interpolate(points, frame.column_value(place, wide)), high), ".")
+
+    def _draw_dot(self, place: int, row: int, sign: str = "*") -> None:
+        if self.plain:
+            self.signs[row][place] = sign
+        else:
+            self.dots[row // 4][place // 2] |= BRAILLE_DOTS[place % 2][row % 4]
+
+    def put_sign(self, x: float, y: float, sign: str) -> None:
+        self.signs[self.frame.row(y)][self.frame.column(x)] = sign
+
+    def draw_trail(self, points: Points, sign: str) -> None:
+        """The sign along a curve, in every third column that is free of other signs."""
+        for place in range(self.frame.column(points[0][0]), self.frame.column(points[-1][0]) + 1, 3):
+            row = self.frame.row(_interpolate(points, self.frame.column_value(place)))
+            if self.signs[row][place] in " *":
+                self.signs[row][place] = sign
+
+    def lines(self) -> list[str]:
+        return [
+            "".join(
+                sign if sign != " " else chr(BRAILLE_BASE + dots) if dots else " "
+                for sign, dots in zip(signs, row, strict=True)
+            )
+            for signs, row in zip(self.signs, self.dots, strict=True)
+        ]
+
+
+def _interpolate(points: Points, x: float) -> float:
+    """Linear between the points, flat beyond them."""
+    next_place = bisect_right(points, x, key=lambda point: point[0])
+    if next_place == 0 or next_place == len(points):
+        return points[0][1] if next_place == 0 else points[-1][1]
+    (left, below), (right, above) = points[next_place - 1], points[next_place]
+    return below + (above - below) * (x - left) / (right - left)
+
+
+# The pictures.
+
+
+def smile_chart(smile: "Smile", spot: float, *, width: int, plain: bool = False) -> list[str]:
+    """Vols over strikes with the spot and the strikes at the usual deltas."""
+    columns = (smile.is_otm, smile.strike, smile.iv, smile.delta, smile.is_call)
+    rows = sorted(
+        (at, iv, abs(delta), Right.CALL if is_call else Right.PUT)
+        for used, at, iv, delta, is_call in zip(*(column.tolist() for column in columns), strict=True)
+        if used and abs(delta) >= MIN_DELTA
+    )
+    points = [(at, iv) for at, iv, _, _ in rows]
+    points = [point for point, after in pairwise([*points, (float("inf"), 0.0)]) if point[0] < after[0]]
+    if len(points) < 3:
+        return []
+    width = _chart_width(width)
+    frame = fit_frame((at for at, _ in points), (iv for _, iv in points), width - 10)
+    canvas = Canvas(frame, plain=plain)
+    canvas.draw_curve(points)
+    near = {(sign, right): _nearest_strike(rows, right, delta) for sign, delta in MARKED_DELTAS for right in Right}
+    marks = [("^", spot), *((sign, at) for (sign, _), at in near.items() if at is not None)]
+    items = [f"^ spot {spot:.2f}"]
+    for sign, delta in MARKED_DELTAS:
+        sides = [(name, near[sign, right]) for name, right in (("put", Right.PUT), ("call", Right.CALL))]
+        strikes_text = ", ".join(f"{name} {_format_strike(at)}" for name, at in sides)
+        items.append(f"{sign} delta {delta:.2f}: {strikes_text}")
+    labels = {row: format_percent(_row_value(frame, row)) for row in (0, CHART_HEIGHT // 2, CHART_HEIGHT - 1)}
+    return [*_frame_lines(canvas, labels, 8, marks), *wrap_legend(items, width, plain=plain)]
+
+
+def _nearest_strike(rows: Sequence[tuple[float, float, float, Right]], right: Right, delta: float) -> float | None:
+    ranked = min(((abs(each - delta), at) for at, _, each, side in rows if side is right), default=None)
+    return ranked[1] if ranked is not None and ranked[0] <= MAX_DELTA_GAP else None
+
+
+def term_structure_chart(
+    levels: Mapping[str, Metric], atm_iv: Metric | None, dte: int, *, width: int, plain: bool = False
+) -> list[str]:
+    """The VIX family as bars from zero by horizon, and the target expiration's own vol among them."""
+    rows = [(days, name, levels[key].value) for key, name, days in VIX_INDICES if key in levels]
+    if atm_iv is not None:
+        rows.append((dte, "ATM IV", None if atm_iv.value is None else atm_iv.value * 100))
+    known = [value for _, _, value in rows if value is not None]
+    if not known:
+        return []
+    bar_width = _chart_width(width) - 22
+    lines = []
+    for days, name, value in sorted(rows, key=lambda row: row[0]):
+        head = f"{name:<6} {days:>3} days"
+        if value is None:
+            lines.append(f"{head}  missing")
+        else:
+            bar = ("#" if plain else "━") * max(1, round(value / max(known) * bar_width))
+            lines.append(f"{head}  {value:>6.2f} {bar}"[: _chart_width(width)])
+    return lines
+
+
+class ExpectedMoveCone(NamedTuple):
+    """From today to the expiration, with the expected move in dollars if it is known."""
+
+    today: date
+    target: date
+    move: float | None
+
+
+def price_chart(
+    bars: Sequence[DailyBar], spot: float, cone: ExpectedMoveCone, *, width: int, plain: bool = False
+) -> list[str]:
+    """Closes of the last sessions with their averages, and one standard deviation from today to the expiration."""
+    if len(bars) < 2:
+        return []
+    width, (today, target, move) = _chart_width(width), cone
+    closes = [bar.close for bar in bars]
+    days = [float(bar.day.toordinal()) for bar in bars]
+    window = range(max(0, len(bars) - MAX_SESSIONS), len(bars))
+    line = [*((days[at], closes[at]) for at in window), (float(today.toordinal()), spot)]
+    line = [point for point, after in pairwise([*line, (float("inf"), 0.0)]) if point[0] < after[0]]
+    trails = {span: _average_points(days, closes, span, window) for span in (20, 50)}
+    edges = [] if move is None or target <= today else [_cone_edge(spot, sign * move, cone) for sign in (-1, 1)]
+    all_points = [*line, *(point for points in (*trails.values(), *edges) for point in points)]
+    frame = fit_frame((x for x, _ in all_points), (y for _, y in all_points), width - 11)
+    canvas = Canvas(frame, plain=plain)
+    canvas.draw_curve(line)
+    for edge in edges:
+        canvas.draw_dotted(edge)
+    for span, points in trails.items():
+        if points:
+            canvas.draw_trail(points, str(span)[0])
+    canvas.put_sign(today.toordinal(), spot, "o")
+    labels = {row: f"{_row_value(frame, row):.2f}" for row in (0, CHART_HEIGHT // 2, CHART_HEIGHT - 1)}
+    marks = [("^", float(today.toordinal())), *((("E", float(target.toordinal())),) if edges else ())]
+    items = [f"{bars[window[0]].day} to {target if edges else today}", "line: close", f"o spot {spot:.2f}", "^ today"]
+    items += [f"{str(span)[0]} SMA {span} {points[-1][1]:.2f}" for span, points in trails.items() if points]
+    if edges and move is not None:
+        items.append(f"dots: ±1σ to E {target}, {spot - move:.2f} to {spot + move:.2f}")
+    return [*_frame_lines(canvas, labels, 9, marks), *wrap_legend(items, width, plain=plain)]
+
+
+def _average_points(
+    days: Sequence[float], closes: Sequence[float], span: int, window: range
+) -> list[tuple[float, float]]:
+    found = ((days[at], sma(closes[: at + 1], span)) for at in window)
+    return [(day, reading.value) for day, reading in found if reading is not None]
+
+
+def _cone_edge(spot: float, move: float, cone: ExpectedMoveCone) -> list[tuple[float, float]]:
+    """A standard deviation grows with the root of time."""
+    first, length = cone.today.toordinal(), (cone.target - cone.today).days
+    return [
+        (first + length * step / CONE_STEPS, spot + move * sqrt(step / CONE_STEPS)) for step in range(CONE_STEPS + 1)
+    ]
+
+
+# What they share.
+
+
+def _chart_width(width: int) -> int:
+    return min(MAX_WIDTH, max(MIN_WIDTH, width)) - 1
+
+
+def _row_value(frame: ChartFrame, row: int) -> float:
+    return frame.top - (frame.top - frame.bottom) * (2 * row + 1) / (2 * frame.rows)
+
+
+def _format_strike(at: float | None) -> str:
+    return "none" if at is None else format_strike(Decimal(str(at)))
+
+
+def _frame_lines(
+    canvas: Canvas, labels: Mapping[int, str], gutter: int, marks: Sequence[tuple[str, float]]
+) -> list[str]:
+    """The cells with values at their left, and the marks under them, in further rows where two share a column."""
+    bar = "|" if canvas.plain else "│"
+    lines = [f"{labels.get(row, ''):>{gutter}}{bar}{text}".rstrip() for row, text in enumerate(canvas.lines())]
+    rows: list[list[str]] = []
+    for sign, x in marks:
+        place = canvas.frame.column(x)
+        row = next((row for row in rows if row[place] == " "), None)
+        if row is None:
+            row = [" "] * canvas.frame.columns
+            rows.append(row)
+        row[place] = sign
+    return lines + [(" " * (gutter + 1) + "".join(row)).rstrip() for row in rows]

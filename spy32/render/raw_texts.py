@@ -1,0 +1,24 @@
+"""The texts of a run exactly as they are stored."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from spy32.domain.documents import DocumentSummary
+    from spy32.domain.model_calls import ModelCall
+
+
+class StoredAnswer(NamedTuple):
+    """One stored answer with the exact texts that went out and came back."""
+
+    role: str
+    analyst: str
+    request: str
+    response: str
+
+
+class RawTexts(NamedTuple):
+    """Requests to models, answers, and what the sources sent (without bodies)."""
+
+    answers: tuple[StoredAnswer, ...] = ()
+    attempts: "tuple[ModelCall, ...]" = ()
+    documents: "tuple[DocumentSummary, ...]" = ()

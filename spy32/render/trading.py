@@ -1,0 +1,136 @@
+"""What the desk commands answer, in short plain lines: a run, an execution, a rehearsal, a replay."""
+
+import json as jsonlib
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from spy32.domain.codec import encode
+from spy32.domain.orders import Trade
+from spy32.domain.proposals import Proposal
+from spy32.domain.run_view import RunView
+from spy32.domain.spreads import Mode
+from spy32.lifecycle import ProposalState
+from spy32.render.documents import emit, run_document
+from spy32.render.output import write_text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from spy32.console import PlainConsole
+    from spy32.pipeline.replay import ReplayResult
+    from spy32.trading.execute import ExecutionPreview
+
+    Screen = Console | PlainConsole
+
+
+def print_lines(out: "Screen", lines: Iterable[str]) -> None:
+    """Lines that the terminal may wrap but nothing cuts."""
+    write_text(out, "".join(f"{line}\n" for line in lines))
+
+
+def print_run(out: "Screen", view: RunView) -> None:
+    """What came of a run, in a few lines, and what to type next."""
+    run, proposal = view.run, view.proposal
+    late = ", late" if run.late else ""
+    cause = f" ({run.cause})" if run.cause else ""
+    print_lines(out, [f"R{run.id} {run.outcome}{cause}{late}", *(f"  {reason}" for reason in run.reasons)])
+    if proposal is not None:
+        recorded = ", recorded market: simulated" if proposal.is_recorded else ""
+        strikes = "/".join(f"{leg.strike.normalize():f}" for leg in proposal.legs)
+        kind = proposal.strategy.value.replace("_", " ")
+        print_lines(
+            out,
+            [
+                f"P{proposal.id} [{proposal.mode}{recorded}]: {proposal.quantity} x {proposal.underlying}"
+                f" {proposal.expiration} {strikes} {kind}",
+                f"  limit {proposal.limit_price}, floor {proposal.floor_price}, maximum loss ${proposal.max_loss:,.2f}",
+                f"next: spy32 approve P{proposal.id}",
+            ],
+        )
+    else:
+        print_lines(out, [f"next: spy32 show R{run.id}"])
+
+
+def print_execution(out: "Screen", view: RunView, *, json: bool) -> None:
+    """How the proposal of this run stands after `execute` or `cancel`."""
+    if json:
+        emit(out, run_document(view))
+        return
+    assert view.proposal is not None
+    print_lines(out, _execution_lines(view, view.proposal))
+
+
+def _execution_lines(view: RunView, proposal: Proposal) -> Iterable[str]:
+    simulated = f"  [{proposal.mode}{', recorded market' if proposal.is_recorded else ''}]"
+    yield f"P{proposal.id} is {proposal.state}{simulated}"
+    for order in view.orders:
+        why = f": {order.reason}" if order.reason else ""
+        yield f"  {order.reference}  {order.state}  at {order.limit}  {order.filled} of {order.quantity} filled{why}"
+    trade = view.trade
+    if trade is not None:
+        opened = f"{trade.quantity} x {proposal.underlying} opened for {trade.credit} credit"
+        yield f"T{trade.id}: {opened}, fees {format_fees(trade)}"
+        yield f"  maximum loss ${trade.max_loss:,.2f}" + (f"; {trade.assumption}" if trade.assumption else "")
+        exits = trade.exits or proposal.exit
+        target, stop = exits.profit_target, exits.stop
+        yield f"  out at {target} or better; stop alarm at {stop}; {_format_exit_days(proposal)}"
+    if proposal.state is ProposalState.SENT:
+        yield f"next: spy32 execute P{proposal.id} goes on working it, spy32 cancel P{proposal.id} cancels it"
+    elif trade is not None:
+        yield f"next: spy32 show T{trade.id}; spy32 positions"
+
+
+def format_fees(trade: Trade) -> str:
+    """Dollars, and whether the broker has told them for good; on paper they are the paper broker's own."""
+    is_estimate = trade.mode is not Mode.PAPER and not trade.fees_final
+    return f"${trade.fees:,.2f}" + (" (an estimate)" if is_estimate else "")
+
+
+def _format_exit_days(proposal: Proposal) -> str:
+    time_exit = f"time exit {proposal.exit.time_exit}, " if proposal.exit.time_exit is not None else ""
+    return f"{time_exit}always out by {proposal.exit.last_exit}"
+
+
+def print_rehearsal(out: "Screen", result: "ExecutionPreview", *, json: bool) -> None:
+    """Exactly what `execute` would send now, and what its checks say."""
+    if json:
+        document = {
+            "schema": "spy32.rehearsal",
+            "version": 1,
+            "proposal_id": f"P{result.proposal.id}",
+            "hash": result.proposal.hash,
+            "order_body": jsonlib.loads(result.body),
+            "findings": encode(result.findings),
+            "dry_run": encode(result.dry_run),
+        }
+        emit(out, document)
+        return
+    print_lines(out, _rehearsal_lines(result))
+
+
+def _rehearsal_lines(result: "ExecutionPreview") -> Iterable[str]:
+    yield f"P{result.proposal.id}, hash {result.proposal.hash[:8]}: this would be sent now, and nothing was"
+    yield result.body
+    plan = result.proposal.plan
+    yield f"then worked down to {plan.limit}, {plan.tick} every {plan.step_seconds} s"
+    for finding in result.findings:
+        yield f"{'REFUSED' if finding.blocks else 'note'}: {finding.message}"
+    for error in result.dry_run.errors:
+        yield f"REFUSED by the broker's dry run: {error}"
+    for warning in result.dry_run.warnings:
+        yield f"the broker warns: {warning}"
+    if result.dry_run.fees is not None:
+        yield f"fees ${result.dry_run.fees:,.2f}"
+    if result.dry_run.buying_power_change is not None:
+        yield f"buying power used ${result.dry_run.buying_power_change:,.2f}"
+
+
+def print_replay(out: "Screen", found: "ReplayResult", *, json: bool) -> None:
+    """What was recomputed from the record, and every difference."""
+    if json:
+        document = {"schema": "spy32.replay", "version": 1, "run": found.name}
+        emit(out, {**document, "checked": list(found.checked), "differences": list(found.differences)})
+        return
+    print_lines(out, [f"{found.name}: recomputed {', '.join(found.checked)}"])
+    same = ["no difference from the record"]
+    print_lines(out, [f"DIFFERENT {line}" for line in found.differences] if found.differences else same)

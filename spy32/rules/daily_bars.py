@@ -1,0 +1,99 @@
+"""Daily bars as figures may use them: finished sessions only, without a hole, in one scale."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from spy32.domain.market import DailyBar, MarketSnapshot
+from spy32.quality.common import pluralise
+from spy32.rules.indicators import is_price
+from spy32.sessions import CLOSE, market_date, new_york_instant, session, sessions_between
+
+MAX_GAP = timedelta(days=5)
+"""Between two bars, and from the last one to today; more than a long weekend is a hole."""
+MAX_MOVE = 0.12
+"""Of a session's close to the one before: beyond it there was a split, or a bar is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DailyHistory:
+    """The finished sessions up to the snapshot, without a hole; `short` says why there are not more."""
+
+    bars: tuple[DailyBar, ...]
+    source: str
+    shortfall: str = ""
+
+    @property
+    def closes(self) -> list[float]:
+        return [bar.close for bar in self.bars]
+
+    @property
+    def as_of(self) -> datetime | None:
+        """The close of the newest."""
+        if not self.bars:
+            return None
+        hours = session(self.bars[-1].day)
+        return hours.close if hours is not None else new_york_instant(self.bars[-1].day, CLOSE)
+
+    def closes_for_return(self, count: int) -> tuple[list[float], str]:
+        """So many last closes for a return, adjusted when all of them are, and how they are called."""
+        last = self.bars[-count:]
+        adjusted = [bar.adjusted for bar in last if bar.adjusted is not None and is_price(bar.adjusted)]
+        return (adjusted, "adjusted closes") if len(adjusted) == len(last) else ([bar.close for bar in last], "closes")
+
+    def shortfall_reason(self, needs: int, noun: str = "close", count: int | None = None) -> str:
+        since = f" ({self.shortfall})" if self.shortfall else ""
+        count = len(self.bars) if count is None else count
+        return f"{pluralise(count, noun)}{since}, {needs} are needed" if self.bars else self.shortfall
+
+
+def finished_sessions(snapshot: MarketSnapshot) -> DailyHistory:
+    """The bars of finished sessions: today's only from its close on, and nothing before a hole."""
+    now = snapshot.evaluated_at
+    today = market_date(now)
+    hours = session(today)
+    is_over = hours is not None and now >= hours.close
+    finished_bars = [bar for bar in snapshot.history if bar.day < today or (is_over and bar.day == today)]
+    finished_bars.sort(key=lambda bar: bar.day)
+    source = f"daily bars{source_suffix('history', snapshot)}"
+    if not finished_bars:
+        return DailyHistory(bars=(), source=source, shortfall="no daily bars")
+    if today - finished_bars[-1].day > MAX_GAP:
+        return DailyHistory(bars=(), source=source, shortfall=f"the newest daily bar is of {finished_bars[-1].day}")
+    start, shortfall = _last_unbroken_run(finished_bars)
+    return DailyHistory(bars=tuple(finished_bars[start:]), source=source, shortfall=shortfall)
+
+
+def _last_unbroken_run(bars: Sequence[DailyBar]) -> tuple[int, str]:
+    """Where the last run without a hole begins, and what stands before it."""
+    for index in range(len(bars) - 1, -1, -1):
+        bar, previous = bars[index], bars[index - 1] if index else None
+        if not is_price(bar.close):
+            return index + 1, f"the close of {bar.day} is no price"
+        if previous is not None and previous.day == bar.day:
+            return index + 1, f"there are two bars of {bar.day}"
+        if previous is not None and _is_gap(previous.day, bar.day):
+            return index, f"there is no bar between {previous.day} and {bar.day}"
+        if previous is not None and is_price(previous.close) and _is_split(previous, bar):
+            return index, f"the price of {bar.day} is of another scale than that of {previous.day}"
+    return 0, ""
+
+
+def _is_gap(before: date, after: date) -> bool:
+    """A session lies between the two."""
+    return after - before > MAX_GAP or sessions_between(before, after) > 1
+
+
+def _is_split(before: DailyBar, after: DailyBar) -> bool:
+    """A move that no session of an index fund has, and that the adjusted closes do not show."""
+    move = after.close / before.close - 1
+    if abs(move) <= MAX_MOVE:
+        return False
+    if before.adjusted is None or after.adjusted is None or not is_price(before.adjusted):
+        return True
+    return abs(after.adjusted / before.adjusted - 1) <= MAX_MOVE
+
+
+def source_suffix(name: str, snapshot: MarketSnapshot) -> str:
+    source = next((attempt.source for attempt in snapshot.tried if attempt.datum == name and attempt.ok), None)
+    return f", {source}" if source is not None else ""

@@ -1,0 +1,123 @@
+"""Did the broker understand what we mean: the echo of its dry run against the proposal. Dollars unless said."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from spy32.domain.market import Right
+from spy32.domain.orders import DryRun
+from spy32.domain.proposals import Finding, Proposal
+from spy32.domain.spreads import CENT, MULTIPLIER, Leg, Mode
+from spy32.rules import costs
+from spy32.settings import Settings
+
+ROUNDING_TOLERANCE = Decimal(1)
+"""A difference of a dollar is rounding, whatever it is a share of."""
+LOSS_TOLERANCE = Decimal("0.01")
+FEES_TOLERANCE = Decimal("0.5")
+BLOCKING_WARNINGS = ("closing_with_no_position",)
+"""Warnings that mean another trade than ours: the broker would turn the close into an opening."""
+
+
+def check_dry_run(proposal: Proposal, dry: DryRun, settings: Settings) -> tuple[Finding, ...]:
+    """Everything in which an accepted dry run differs from our figures or says nothing. Each finding blocks."""
+    findings = [
+        *_check_limit(proposal, dry),
+        *_check_quantity(proposal, dry),
+        *_check_legs(proposal, dry),
+        *_check_warnings(dry),
+    ]
+    findings += _check_fees(proposal, dry, settings)
+    if proposal.kind == "open":
+        findings += _check_margin(proposal, dry)
+        findings += _check_buying_power(proposal, dry)
+    return tuple(findings)
+
+
+def _check_limit(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
+    ours, theirs = proposal.limit_price, dry.limit
+    if theirs is None or not theirs.is_finite():
+        yield _missing_finding("echo_limit", "limit", f"{ours}")
+    elif theirs * ours <= 0:
+        words = {True: "credit", False: "debit"}
+        message = f"the broker reads the limit as a {words[theirs > 0]} of {abs(theirs)}, it is a {words[ours > 0]}"
+        yield _difference_finding("echo_limit", f"{message} of {abs(ours)}", f"{theirs}", f"{ours}")
+    elif theirs != ours:
+        yield _difference_finding(
+            "echo_limit", f"the broker reads the limit as {theirs}, it is {ours}", f"{theirs}", f"{ours}"
+        )
+
+
+def _check_quantity(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
+    ours, theirs = proposal.quantity, dry.quantity
+    if theirs is None:
+        yield _missing_finding("echo_quantity", "quantity", f"{ours}")
+    elif theirs != ours:
+        yield _difference_finding(
+            "echo_quantity", f"the broker reads {theirs} contracts, it is {ours}", f"{theirs}", f"{ours}"
+        )
+
+
+def _check_legs(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
+    ours, theirs = _legs_text(proposal.legs), _legs_text(dry.legs)
+    if not dry.legs:
+        yield _missing_finding("echo_legs", "legs", ours)
+    elif theirs != ours:
+        yield _difference_finding("echo_legs", f"the broker reads the legs as {theirs}, they are {ours}", theirs, ours)
+
+
+def _legs_text(legs: Sequence[Leg]) -> str:
+    return ", ".join(sorted(f"{leg.quantity} x {leg.action} {leg.symbol}" for leg in legs))
+
+
+def _check_warnings(dry: DryRun) -> Iterator[Finding]:
+    for warning in dry.warnings:
+        if any(code in warning for code in BLOCKING_WARNINGS):
+            yield _difference_finding("echo_warning", f"the broker warns: {warning}", warning, "no such warning")
+
+
+def _check_fees(proposal: Proposal, dry: DryRun, settings: Settings) -> Iterator[Finding]:
+    costs_per_contract = costs.opening_costs if proposal.kind == "open" else costs.closing_costs
+    ours = costs_per_contract(proposal.quantity, settings.costs, len(proposal.legs)) * proposal.quantity
+    yield from _check_amount("echo_fees", "fees", dry.fees, ours, max(ROUNDING_TOLERANCE, FEES_TOLERANCE * ours))
+
+
+def _check_margin(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
+    """A vertical needs its width. The paper broker tells no margin, only what it takes of the buying power."""
+    if dry.margin is None and proposal.mode is Mode.PAPER:
+        return
+    yield from _check_amount("echo_margin", "margin", dry.margin, _total_width(proposal), CENT)
+
+
+def _check_buying_power(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
+    """Margin less the credit at the first limit, and fees: the maximum loss of what is sent."""
+    if dry.fees is None or not dry.fees.is_finite():
+        return  # Said already, and there is nothing to add.
+    ours = _total_width(proposal) - proposal.limit_price * MULTIPLIER * proposal.quantity + dry.fees
+    if proposal.mode is Mode.PAPER and dry.buying_power_change is not None and dry.buying_power_change <= ours:
+        return  # The paper broker nets what it holds of the same expiration, which takes less.
+    tolerance = max(ROUNDING_TOLERANCE, LOSS_TOLERANCE * abs(ours))
+    yield from _check_amount("echo_buying_power", "use of buying power", dry.buying_power_change, ours, tolerance)
+
+
+def _total_width(proposal: Proposal) -> Decimal:
+    """Points between the strikes of the widest vertical, in dollars for the whole quantity."""
+    strikes = {right: [leg.strike for leg in proposal.legs if leg.right is right] for right in Right}
+    widest = max(max(side) - min(side) for side in strikes.values() if side)
+    return widest * MULTIPLIER * proposal.quantity
+
+
+def _check_amount(rule: str, name: str, theirs: Decimal | None, ours: Decimal, tolerance: Decimal) -> Iterator[Finding]:
+    if theirs is None or not theirs.is_finite():
+        yield _missing_finding(rule, name, f"{ours:,.2f}")
+    elif not abs(theirs - ours) <= tolerance:
+        message = f"{name} at the broker: {theirs:,.2f}, ours {ours:,.2f}; {tolerance:,.2f} apart is the most"
+        yield _difference_finding(rule, message, f"{theirs:,.2f}", f"{ours:,.2f}")
+
+
+def _missing_finding(rule: str, name: str, ours: str) -> Finding:
+    message = f"the broker's dry run does not tell the {name}, which is {ours} with us"
+    return Finding(rule=rule, message=message, figure="missing", limit=ours)
+
+
+def _difference_finding(rule: str, message: str, theirs: str, ours: str) -> Finding:
+    return Finding(rule=rule, message=message, figure=theirs, limit=ours)

@@ -1,0 +1,129 @@
+"""Has the market left what a person approved: fresh quotes of the legs against those of the approval."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from math import exp, isfinite, isnan, nan
+
+from spy32.domain.market import LegQuotes, Right
+from spy32.domain.proposals import Approval, Finding, Proposal
+from spy32.domain.spreads import Leg, Mode
+from spy32.rules import pricing
+from spy32.sessions import years_to_expiration
+from spy32.settings import Settings
+
+WITHDRAWING_RULES = pricing.PRICE_RULES - {"two_sided", "leg_width"} | {"short_delta"}
+"""What takes the approval back. A missing, wide or late quote does not: it says nothing about where the market is."""
+
+DIVIDEND_YIELD = 0.012
+"""About what large index funds pay. In a given month a quarter's dividend falls due, or none."""
+
+DELAYED_SECONDS = 1200
+"""Free sources are a quarter of an hour behind. That is good enough to practise on, on paper and in the sandbox, which
+has no quotes of its own; with money it is not."""
+
+
+def check(
+    proposal: Proposal, approval: Approval, quotes: LegQuotes, settings: Settings, now: datetime
+) -> tuple[Finding, ...]:
+    """Every finding, blocking or not. A closing is judged alike, its debits being negative credits."""
+    drift = settings.drift
+    unknown = (*_check_approval(approval, now), *_check_known_figures(approval, quotes))
+    if unknown:
+        return unknown
+    findings = [
+        *_check_quote_age(proposal, quotes, settings, now),
+        *pricing.check_underlying_move(approval.spot, quotes.spot, drift),
+    ]
+    prices = pricing.natural_and_mid(proposal.legs, quotes.quotes)
+    if prices is None:
+        return (*findings, *pricing.check_two_sided(proposal.legs, quotes))
+    wide = tuple(pricing.check_leg_widths(proposal.legs, quotes, settings.choice))
+    if proposal.kind == "open" and wide:
+        return (*findings, *wide)
+    # Whoever must get out does so in a wide market too: the ceiling that was approved still holds.
+    findings += [replace(finding, blocks=False) for finding in wide]
+    natural, mid = prices
+    findings += pricing.check_credit_fall(approval.mid, mid, drift)
+    findings += pricing.check_price_collar(proposal.limit_price, natural, mid, drift)
+    if not proposal.floor_price <= mid:
+        message = f"the floor {proposal.floor_price} is above the mid {mid}: it fills only if the market comes back"
+        findings.append(
+            Finding(rule="floor", message=message, figure=f"{proposal.floor_price}", limit=f"{mid}", blocks=False)
+        )
+    if proposal.kind == "open":
+        findings += _check_short_delta(short_delta(proposal, quotes, settings, now), settings)
+    return tuple(findings)
+
+
+def _check_approval(approval: Approval, now: datetime) -> Iterator[Finding]:
+    """The time of the approval, which may pass while a broker answers."""
+    if reason := approval.invalid_reason(now):
+        message, limit = f"the approval {reason}", f"{approval.at:%H:%M} to {approval.until:%H:%M}"
+        yield Finding(rule="approval", message=message, figure=f"{now:%H:%M}", limit=limit)
+
+
+def _check_known_figures(approval: Approval, quotes: LegQuotes) -> Iterator[Finding]:
+    """Figures to compare that are none. They say nothing about the market, so the approval stays."""
+    for name, figure in (
+        ("the underlying at approval", approval.spot),
+        ("the underlying now", quotes.spot),
+        ("the mid at approval", approval.mid),
+    ):
+        if not isfinite(figure) or (isinstance(figure, float) and not figure > 0):
+            yield Finding(
+                rule="unknown", message=f"{name} is not known ({figure})", figure=f"{figure}", limit="a price"
+            )
+
+
+def _check_quote_age(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: datetime) -> Iterator[Finding]:
+    """Quotes too old to price an order from; a recorded market has only its own."""
+    if proposal.is_recorded:
+        return
+    if quotes.delay_seconds > 0 and proposal.mode is Mode.LIVE:
+        message = f"the quotes of {quotes.source} are delayed by {quotes.delay_seconds} s; live orders need live ones"
+        yield Finding(rule="quote_delay", message=message, figure=f"{quotes.delay_seconds} s", limit="0 s")
+    age, max_age = (now - quotes.as_of).total_seconds(), settings.drift.quote_seconds
+    max_allowed_age = max_age if proposal.mode is Mode.LIVE else max(max_age, DELAYED_SECONDS)
+    # A quote from the future is a wrong clock, ours or theirs; a little of it is the network's.
+    if not -max_age <= age <= max_allowed_age:
+        message = f"the quotes of {quotes.source} are {age:.0f} s old; {max_allowed_age} s is the most"
+        yield Finding(rule="quote_age", message=message, figure=f"{age:.0f} s", limit=f"{max_allowed_age} s")
+    elif age > max_age:
+        message = f"the quotes of {quotes.source} are {age:.0f} s old, which is good enough for {proposal.mode} only"
+        yield Finding(rule="quote_age", message=message, figure=f"{age:.0f} s", limit=f"{max_age} s", blocks=False)
+
+
+def _check_short_delta(delta: float, settings: Settings) -> Iterator[Finding]:
+    max_delta = settings.drift.short_delta
+    if not delta <= max_delta:
+        delta_text = "unknown" if isnan(delta) else f"{delta:.3f}"
+        message = f"the short delta is {delta_text}; {max_delta:.2f} is the most"
+        yield Finding(rule="short_delta", message=message, figure=delta_text, limit=f"{max_delta:.2f}")
+
+
+def short_delta(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: datetime) -> float:
+    """Largest absolute delta of the short legs at their fresh mids; NaN where a mid has no volatility.
+
+    Black's delta at the leg's own implied vol. Two legs of one right give no parity, so the forward is the spot at the
+    setting `market.rate` less a usual yield; for a month that is within 0.01 of the delta at the parity forward.
+    """
+    deltas = [
+        _leg_delta(leg, quotes, years_to_expiration(now, leg.expiration), settings.market.rate)
+        for leg in proposal.legs
+        if leg.action.sign > 0
+    ]
+    return nan if any(isnan(delta) for delta in deltas) else max(deltas)
+
+
+def _leg_delta(leg: Leg, quotes: LegQuotes, years: float, rate: float) -> float:
+    from spy32.options.european import build_contracts, greeks, implied_vol
+
+    quote_sides = pricing.bid_and_ask(quotes.quotes.get(leg.symbol))
+    if quote_sides is None or not years > 0:
+        return nan
+    mid, strike, is_call = float(sum(quote_sides) / 2), float(leg.strike), leg.right is Right.CALL
+    forward, discount = quotes.spot * exp((rate - DIVIDEND_YIELD) * years), exp(-rate * years)
+    them = build_contracts(is_call=is_call, strike=strike, forward=forward, years=years, discount=discount)
+    vol = implied_vol(them, mid)
+    return nan if isnan(vol[0]) else abs(float(greeks(them, vol).delta[0]))

@@ -1,0 +1,307 @@
+"""A person's decision on what was shown: approve or decline it, or draft a change within the limits and approve that.
+
+A draft is a value on the screen. Nothing of it is on record before its approval, and it goes when the person leaves.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from spy32.domain.market import MarketSnapshot
+from spy32.domain.orders import OrderKind
+from spy32.domain.proposals import Approval, Draft, Finding, Proposal, RiskDecision
+from spy32.domain.runs import Outcome, Run
+from spy32.domain.spreads import MULTIPLIER, Candidate
+from spy32.errors import BadUsage, Refused, Unavailable
+from spy32.lifecycle import ProposalState
+from spy32.sessions import market_date, new_york_time
+from spy32.trading.context import TradingContext
+from spy32.trading.review import Review, book_exposure, check_limits, review_draft, review_proposal
+
+PERSON = "person"
+
+
+def load_pending_proposal(context: TradingContext, proposal_id: int) -> Proposal:
+    """The proposal, waiting for a decision; `Refused` says what became of it, by whom and when.
+
+    An approval that is over makes it wait again, and the end of its session lapses it, here as anywhere.
+    """
+    proposal = context.store.proposal(proposal_id)
+    now = context.clock()
+    if proposal.state is ProposalState.APPROVED:
+        approval = context.store.latest_approval(proposal_id)
+        objection = approval.invalid_reason(now) if approval is not None else ""
+        if not objection:
+            raise Refused(_already_approved_message(proposal_id, approval))
+        _change_state(context, proposal, ProposalState.PROPOSED, f"the approval {objection}")
+        proposal = context.store.proposal(proposal_id)
+    if proposal.state is not ProposalState.PROPOSED:
+        raise Refused(f"P{proposal_id} waits for no decision: it is {context.store.proposal_status(proposal_id)}")
+    if proposal.is_over(now):
+        context.store.lapse_overdue(now)
+        raise Refused(
+            f"P{proposal_id} lapsed with its session at {_format_time(proposal.lapses_at)}; a new run makes a new one"
+        )
+    return proposal
+
+
+def approve(context: TradingContext, review: Review, *, by: str, note: str = "") -> Approval:
+    """The approval of exactly the hash that was shown; of two at once one wins, the other is told who and when.
+
+    A draft is judged once more, as the change was, and becomes the proposal together with its approval.
+    """
+    from spy32.rules import plan
+
+    proposal, draft = _proposal_to_decide(context, review), review.draft
+    if plan.proposal_digest(proposal) != proposal.hash:
+        raise Refused(
+            f"{review.name} does not match its own hash {proposal.hash[:8]}: an older spy32 made it, or it was edited "
+            "(`spy32 audit verify` looks); a new run makes a new one"
+        )
+    if review.current_quote is None or (review.stale_reason is not None and not proposal.is_recorded):
+        raise Unavailable(f"{review.name} cannot be approved without quotes: {review.stale_reason}; try again")
+    now, message = context.clock(), f"{review.name} was not approved"
+    _refuse_if_blocked(check_limits(context, proposal, context.account.facts(), now), message)
+    if draft is not None:
+        _vet_change(context, review, proposal, message)
+    approval = Approval(
+        id=None,
+        proposal_id=proposal.id or 0,  # the store has the id of one that is added
+        hash=proposal.hash,
+        by=by,
+        at=now,
+        until=now + timedelta(minutes=context.settings.execution.approval_minutes),
+        spot=review.current_quote.spot,
+        mid=review.current_quote.mid,
+        natural=review.current_quote.natural,
+        short_delta=review.short_delta,
+        note=note,
+    )
+    try:
+        return context.store.approve(approval, draft=draft)
+    except Refused:
+        _proposal_to_decide(context, review)  # says who was first
+        raise
+
+
+def decline(context: TradingContext, proposal_id: int, *, by: str, note: str = "") -> Proposal:
+    """The proposal, declined for good; an approved one that was not sent yet is taken back this way."""
+    proposal = context.store.proposal(proposal_id)
+    if proposal.state is not ProposalState.APPROVED:
+        proposal = load_pending_proposal(context, proposal_id)
+    reason = f"declined by {by}" + (f": {note}" if note else "")
+    _change_state(context, proposal, ProposalState.DECLINED, reason)
+    return context.store.proposal(proposal_id)
+
+
+def choose_candidate(context: TradingContext, current_review: Review, candidate_id: str) -> Review:
+    """The screen after a person chose another candidate of the same menu, judged and sized as any choice is.
+
+    An abstention of the analyst may be overridden this way; a veto of the code never is.
+    """
+    from spy32.rules import plan
+
+    candidate = current_review.menu.find(candidate_id)
+    if candidate is None:
+        raise BadUsage(f"{candidate_id!r} is not on this menu; its ids stand in the first column")
+    stored = _stored_proposal(context, current_review)
+    if current_review.proposal is not None:
+        _check_is_opening(current_review.proposal, "another candidate")
+        if current_review.proposal.candidate_id == candidate_id:
+            raise BadUsage(f"{candidate_id} is the choice already; its quantity and floor can be changed")
+    if stored is not None and stored.candidate_id == candidate_id:
+        return review_proposal(context, _proposal_id(stored))
+    ruling, snapshot = vet_candidate(context, current_review, candidate)
+    _refuse_if_blocked(ruling.findings, f"{candidate_id} was not taken")
+    proposal = plan.build_proposal(
+        candidate, ruling, snapshot, context.settings, run=current_review.run, chosen_by=PERSON
+    )
+    return _build_draft_review(context, stored, proposal, ruling)
+
+
+def change_quantity(context: TradingContext, review: Review, quantity: int) -> Review:
+    """The screen with another number of contracts, 1 up to what the limits leave at the present floor."""
+    from spy32.rules import plan
+
+    return _review_change(
+        context, review, plan.change_quantity(_proposal_to_decide(context, review), quantity, context.settings)
+    )
+
+
+def change_floor(context: TradingContext, review: Review, floor: Decimal) -> Review:
+    """The screen with another floor, between the natural price and the first limit, every limit judged at it."""
+    from spy32.rules import plan
+
+    proposal = plan.change_floor(_proposal_to_decide(context, review), floor, context.settings)
+    low, high = review.floor_range
+    if not low <= floor <= high:
+        raise Refused(f"a floor of {floor} is outside {low} (the natural price) to {high} (the first limit)")
+    return _review_change(context, review, proposal)
+
+
+def refresh_review(context: TradingContext, current_review: Review) -> Review:
+    """The same screen, or the proposal as another window left it; `Refused` when nothing is left to decide on."""
+    if current_review.proposal is None or current_review.proposal.id is None:
+        check_overridable(context, current_review.run)
+        return current_review
+    stored = load_pending_proposal(context, current_review.proposal.id)
+    return (
+        current_review
+        if stored.hash == _reviewed_hash(current_review)
+        else review_proposal(context, _proposal_id(stored))
+    )
+
+
+def check_overridable(context: TradingContext, run: Run) -> None:
+    """`Refused` unless the analyst abstained in this run, nothing came of it, and no newer proposal would be lapsed."""
+    if run.outcome is not Outcome.NO_TRADE or run.cause != "abstained":
+        ending = run.cause or run.outcome or "unfinished"
+        raise Refused(f"R{run.id} ended {ending}: only an abstention of the analyst can be overridden")
+    proposal = context.store.proposal_of_run(run.id)
+    if proposal is not None:
+        raise Refused(f"R{run.id} has been overridden already: P{proposal.id} is {proposal.state}")
+    for newer in context.store.proposals(ProposalState.PROPOSED):
+        if newer.profile == run.profile and newer.run_id > run.id:
+            raise Refused(
+                f"P{newer.id} of the newer run R{newer.run_id} waits; decline it before R{run.id} is overridden"
+            )
+
+
+def vet_candidate(context: TradingContext, review: Review, candidate: Candidate) -> tuple[RiskDecision, MarketSnapshot]:
+    """The ruling of today's conditions, limits and size on a candidate, as the weekly run's vet step makes it."""
+    from spy32.rules import pricing
+    from spy32.rules.ruling import assess_risk
+
+    now, account = context.clock(), context.account.facts()
+    snapshot = context.store.snapshot(review.run.id)
+    if market_date(now) != market_date(snapshot.as_of):
+        raise Refused(
+            f"the session of R{review.run.id} ({market_date(snapshot.as_of)}) is over; a new run makes a new menu"
+        )
+    exposure = book_exposure(
+        context, review.run.id, now, excluding=review.proposal.id if review.proposal is not None else None
+    )
+    ruling = assess_risk(candidate, snapshot, account, exposure, settings=context.settings, now=now)
+    price_findings: tuple[Finding, ...] = ()
+    if context.market is not None:
+        quotes = context.market.quotes(snapshot.underlying, candidate.spread.legs)
+        price_findings = pricing.check_prices(candidate, snapshot.spot, quotes, context.settings)
+    return replace(ruling, findings=(*price_findings, *ruling.findings)), snapshot
+
+
+# Drafting.
+
+
+def _review_change(context: TradingContext, review: Review, proposal: Proposal) -> Review:
+    """The same choice at another size or floor, judged there; who chose stays who chose."""
+    assert review.proposal is not None
+    if proposal.hash == review.proposal.hash:
+        return review
+    ruling = _vet_change(context, review, proposal, f"{review.name} stays as it was")
+    return _build_draft_review(context, _stored_proposal(context, review), proposal, ruling)
+
+
+def _vet_change(context: TradingContext, review: Review, proposal: Proposal, message: str) -> RiskDecision:
+    """The ruling of now on a person's version of what is shown, which it must allow in its size and at its floor."""
+    if review.candidate is None:
+        raise Refused("the menu of this proposal is not on record; only approve, decline and leave are left")
+    ruling, _ = vet_candidate(context, review, _candidate_at_floor(review.candidate, proposal.floor_price))
+    _refuse_if_blocked(ruling.findings, message)
+    if not proposal.quantity <= ruling.quantity:
+        bound = f" ({ruling.sizing.binding.replace('_', ' ')})" if ruling.sizing is not None else ""
+        raise Refused(
+            f"{proposal.quantity} contracts at a floor of {proposal.floor_price} are too many: "
+            f"the limits leave {ruling.quantity}{bound}"
+        )
+    return ruling
+
+
+def _build_draft_review(
+    context: TradingContext, stored: Proposal | None, proposal: Proposal, ruling: RiskDecision
+) -> Review:
+    """The screen of a person's version of the proposal on record, or of one that there is none of yet.
+
+    The broker's dry run has its word first. Nothing is written.
+    """
+    from spy32.rules import plan, references
+    from spy32.rules.dry_run_check import check_dry_run
+
+    if stored is not None and proposal.hash == stored.hash:
+        return review_proposal(context, _proposal_id(stored))
+    reference = references.draft_reference(proposal.run_id)
+    body = plan.order_body(proposal.legs, proposal.quantity, proposal.limit_price, reference, kind=OrderKind.ENTRY)
+    dry_run = context.orders.dry_run(body)
+    if not dry_run.accepted:
+        raise Refused(f"the broker's dry run refuses it: {'; '.join(dry_run.errors)}", dry_run.errors)
+    _refuse_if_blocked(check_dry_run(proposal, dry_run, context.settings), "the broker's dry run means another order")
+    version = replace(proposal, id=stored.id if stored is not None else None, state=ProposalState.PROPOSED)
+    draft = Draft(proposal=version, body=body, was_hash=stored.hash if stored is not None else "")
+    return review_draft(context, draft, ruling.sizing)
+
+
+def _candidate_at_floor(candidate: Candidate, floor: Decimal) -> Candidate:
+    max_loss = (candidate.spread.width - floor) * MULTIPLIER + candidate.costs
+    return replace(candidate, floor=floor, max_loss=max_loss)
+
+
+# Checking.
+
+
+def _proposal_to_decide(context: TradingContext, review: Review) -> Proposal:
+    """The draft, or without one the proposal on record, which must still be as it was shown."""
+    if review.proposal is None:
+        raise Refused(f"R{review.run.id} has no proposal; choose a candidate first")
+    stored = _stored_proposal(context, review)
+    return stored if stored is not None and review.draft is None else review.proposal
+
+
+def _stored_proposal(context: TradingContext, review: Review) -> Proposal | None:
+    """The proposal on record, still waiting and as it was shown; None while an abstention may be overridden."""
+    if review.proposal is None or review.proposal.id is None:
+        check_overridable(context, review.run)
+        return None
+    stored, reviewed_hash = load_pending_proposal(context, review.proposal.id), _reviewed_hash(review)
+    if stored.hash != reviewed_hash:
+        message = f"was changed since it was shown (hash {reviewed_hash[:8]}, now {stored.hash[:8]})"
+        raise Refused(f"P{stored.id} {message}; `spy32 approve P{stored.id}` shows it as it is")
+    return stored
+
+
+def _reviewed_hash(review: Review) -> str:
+    """The hash of the proposal on record as it was when this screen was drawn."""
+    assert review.proposal is not None
+    return review.draft.was_hash if review.draft is not None else review.proposal.hash
+
+
+def _refuse_if_blocked(findings: tuple[Finding, ...], message: str) -> None:
+    reasons = tuple(finding.message for finding in findings if finding.blocks)
+    if reasons:
+        raise Refused(f"{message}: {'; '.join(reasons)}", reasons)
+
+
+def _check_is_opening(proposal: Proposal, change: str) -> None:
+    if proposal.kind != "open":
+        raise Refused(f"P{proposal.id} closes T{proposal.trade_id} as a whole; {change} is not for it")
+
+
+def _change_state(context: TradingContext, proposal: Proposal, state: ProposalState, reason: str) -> None:
+    context.store.move_proposal(
+        _proposal_id(proposal), was=proposal.state, now=state, at=context.clock(), reason=reason
+    )
+
+
+def _already_approved_message(proposal_id: int, approval: Approval | None) -> str:
+    if approval is None:
+        return f"P{proposal_id} is approved already, but by nobody on record"
+    times = f"at {_format_time(approval.at)}, until {_format_time(approval.until)}"
+    next_steps = f"`spy32 execute P{proposal_id}` sends it, `spy32 approve P{proposal_id} --decline` takes it back"
+    return f"P{proposal_id} was approved by {approval.by} {times}; {next_steps}"
+
+
+def _format_time(instant: datetime) -> str:
+    return f"{new_york_time(instant):%Y-%m-%d %H:%M} New York"
+
+
+def _proposal_id(proposal: Proposal) -> int:
+    assert proposal.id is not None
+    return proposal.id

@@ -1,0 +1,91 @@
+"""After an entry was placed, today's orders are read again: another copy of this home may have sent one as well."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from spy32.domain.orders import Order, OrderKind
+from spy32.domain.proposals import CLOCK_TOLERANCE
+from spy32.errors import Spy32Error, Unresolved
+from spy32.lifecycle import FINAL, NEVER_AT_BROKER, OrderState
+from spy32.trading import order_adoption, order_lookup, order_state
+from spy32.trading.context import TradingContext
+from spy32.trading.order_chains import OrderChain, arrival_key, build_order_chains
+from spy32.trading.order_lookup import READ_ERRORS
+
+
+class DuplicateCancelled(Unresolved):
+    """Our order was the younger of two and was cancelled; the older one, which another home works, is left alone."""
+
+
+def check_duplicates_with_retry(context: TradingContext, order: Order) -> Order:
+    """The same with patience: what cannot be read now is read again before the price is worked."""
+    for wait in order_state.FILL_WAITS:
+        try:
+            return check_duplicates(context, order)
+        except READ_ERRORS as error:
+            if isinstance(error, Unresolved):
+                raise
+            context.report(f"{order.reference}: today's orders cannot be read yet ({error.message})")
+            context.sleep(wait)
+    return _stored_order(context, order)
+
+
+def check_duplicates(context: TradingContext, order: Order) -> Order:
+    """The order, alone for its approval as far as today's orders show.
+
+    A second one with the name of the approval is adopted, and the younger of both is cancelled and confirmed. Another
+    one with the same legs that our book does not have is left alone; ours is cancelled when it is the younger.
+    `Outranked` when ours was cancelled, `Unresolved` when that cannot be confirmed.
+    """
+    if not context.orders.is_shared or order.kind is not OrderKind.ENTRY or order.state in NEVER_AT_BROKER:
+        return order
+    was_working = order.state not in FINAL
+    chains = build_order_chains(context.orders.todays_orders())
+    order_adoption.adopt_orders(context, chains, locked_proposal_id=order.proposal_id)
+    _cancel_if_younger(context, order, chains)
+    order = _stored_order(context, order)
+    if was_working and order.state is OrderState.CANCELLED and not order.filled and _unreviewed_message(context, order):
+        with suppress(Spy32Error):
+            order_state.conclude_proposal(context, order.proposal_id, reason="the younger of two orders was cancelled")
+        raise DuplicateCancelled(_unreviewed_message(context, order))
+    return order
+
+
+def _stored_order(context: TradingContext, order: Order) -> Order:
+    assert order.id is not None
+    return context.store.order(order.id)
+
+
+def _unreviewed_message(context: TradingContext, order: Order) -> str:
+    """Why a person must look, empty when there is nothing."""
+    try:
+        order_adoption.stop_if_unreviewed(context, order.proposal_id)
+    except Unresolved as error:
+        return error.message
+    return ""
+
+
+def _cancel_if_younger(context: TradingContext, order: Order, chains: tuple[OrderChain, ...]) -> None:
+    """Tell of orders with the same legs that are not in our book; cancel ours when one of them is older."""
+    arrival = next(
+        (chain.arrival for chain in chains if order.broker_id in chain.ids), arrival_key(str(order.broker_id))
+    )
+    for rival in _rival_chains(context, order, chains):
+        broker_order = rival.last_order
+        message = f"order {broker_order.broker_id} at the broker ({broker_order.status}) has the same legs and is not in this book"
+        context.report(f"LOOK AT THIS: {message}")
+        context.store.raise_attention(f"P{order.proposal_id}", order_adoption.SECOND_ORDER, message, context.clock())
+        if rival.arrival < arrival and _stored_order(context, order).state is OrderState.WORKING:
+            order_state.cancel_order(context, _stored_order(context, order))
+
+
+def _rival_chains(context: TradingContext, order: Order, chains: tuple[OrderChain, ...]) -> Iterator[OrderChain]:
+    """Lines with our legs that our book does not have, and that live or filled while ours was sent."""
+    legs = {(leg.symbol, leg.action) for leg in order_lookup.order_legs(context, order)}
+    for chain in chains:
+        placed_at = chain.first_order.placed_at
+        is_recent = placed_at is None or placed_at >= order.created_at - CLOCK_TOLERANCE
+        may_have_filled = chain.is_alive or (is_recent and any(broker_order.fills for broker_order in chain.orders))
+        has_same_legs = {(leg.symbol, leg.action) for leg in chain.last_order.legs} == legs
+        if may_have_filled and has_same_legs and order_adoption.is_foreign(context, chain):
+            yield chain

@@ -1,0 +1,368 @@
+"""Send what a person approved, once: re-quote, re-check, commit, send, work the price, report."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from spy32.domain.codec import digest
+from spy32.domain.market import LegQuotes
+from spy32.domain.orders import BrokerOrder, DryRun, Order, OrderKind
+from spy32.domain.proposals import Approval, Finding, Proposal
+from spy32.domain.spreads import Mode
+from spy32.errors import (
+    TERMINATIONS,
+    BrokerRefused,
+    NotFilled,
+    NotPermitted,
+    Refused,
+    Spy32Error,
+    Unavailable,
+    Unresolved,
+)
+from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
+from spy32.rules import dry_run_check, limits, plan, price_guard, references
+from spy32.sessions import market_date, week_start
+from spy32.trading import order_adoption, order_state, profit_target, transactions
+from spy32.trading.context import TradingContext, proposal_lock_name
+from spy32.trading.duplicate_orders import check_duplicates_with_retry
+from spy32.trading.price_walk import cancel_and_conclude, walk_price
+
+SUBMIT_LOCK = "submits"
+SUBMIT_LOCK_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionPreview:
+    """Exactly what would be sent, and what the last checks say of it."""
+
+    proposal: Proposal
+    body: str
+    quotes: LegQuotes
+    findings: tuple[Finding, ...]
+    dry_run: DryRun
+
+
+def preview_execution(context: TradingContext, proposal_id: int) -> ExecutionPreview:
+    """Every check of `execute` and the broker's dry run, without sending or writing anything."""
+    _stop_if_edited(context)
+    proposal = context.store.proposal(proposal_id)
+    approval = _require_approval(context, proposal)
+    order = _build_first_order(context, proposal, approval)
+    account_findings = _check_account(context, proposal)
+    dry_run = context.orders.dry_run(order.body)
+    check = _start_pre_trade_check(context, proposal, approval)
+    findings, quotes = (*check.findings(), *account_findings), check.quotes
+    if dry_run.accepted:
+        findings = (*findings, *dry_run_check.check_dry_run(proposal, dry_run, context.settings))
+    return ExecutionPreview(proposal=proposal, body=order.body, quotes=quotes, findings=findings, dry_run=dry_run)
+
+
+def execute(context: TradingContext, proposal_id: int, *, wait: bool = True) -> Proposal:
+    """The proposal at rest, filled wholly or in part; every other ending is an exception that names it.
+
+    Safe to start twice, from two terminals, and after any crash: the proposal's lock, the compare-and-set of
+    `begin_order` and the recovery of what is in flight come before anything is sent.
+    """
+    context.store.proposal(proposal_id)
+    with context.locks.hold(proposal_lock_name(proposal_id)):
+        try:
+            return _execute(context, proposal_id, wait=wait)
+        except TERMINATIONS:
+            if context.store.proposal(proposal_id).state is ProposalState.SENT:
+                cancel_and_conclude(context, proposal_id)
+            raise
+
+
+def _stop_if_edited(context: TradingContext) -> None:
+    """Real money is not sent by rows that were changed behind the history's back."""
+    if context.store.mode is Mode.LIVE:
+        context.store.verify_order_basis()
+
+
+def _execute(context: TradingContext, proposal_id: int, *, wait: bool) -> Proposal:
+    _stop_if_edited(context)
+    was_sent = context.store.proposal(proposal_id).state is ProposalState.SENT
+    errors = order_state.recover_orders(context, proposal_id)
+    if errors:
+        _stop_if_past_deadline(context, proposal_id)
+        raise errors[0]
+    if context.store.proposal(proposal_id).state is ProposalState.APPROVED:
+        was_sent = order_adoption.adopt_before_sending(context, proposal_id)
+    proposal = context.store.proposal(proposal_id)
+    if was_sent and proposal.state is ProposalState.PROPOSED:
+        # The order of a process that died, or of another home, has come to its end: that is how this one ends too.
+        raise _not_filled_error(proposal_id, order_state.entry_exit_orders(context, proposal_id)[-1])
+    if proposal.state is ProposalState.DONE:
+        context.report(f"P{proposal_id} is done already; nothing was sent")
+        # The process that filled it, or `reconcile`, may have ended before its target was left with the broker.
+        _settle_fill(context, proposal_id)
+        order_adoption.stop_if_unreviewed(context, proposal_id)
+        return proposal
+    order = _working_order(context, proposal_id)
+    if order is None or order.is_adopted:
+        order_adoption.stop_if_unreviewed(context, proposal_id)
+    order = check_duplicates_with_retry(context, order or _submit_first_order(context, proposal_id))
+    if order.state is OrderState.WORKING and not wait:
+        order_adoption.stop_if_unreviewed(context, proposal_id)
+        return context.store.proposal(proposal_id)
+    last = walk_price(context, proposal, order) if order.state is OrderState.WORKING else order
+    return _conclude(context, proposal_id, last)
+
+
+def _stop_if_past_deadline(context: TradingContext, proposal_id: int) -> None:
+    """Past the deadline nothing may work on, also while something else of the proposal cannot be settled."""
+    orders = order_state.entry_exit_orders(context, proposal_id)
+    price_plan = context.store.proposal(proposal_id).plan
+    first_order = next((order for order in orders if order.approval_id == orders[-1].approval_id), None)
+    if first_order is not None and context.clock() >= first_order.created_at + timedelta(
+        seconds=price_plan.deadline_seconds
+    ):
+        order_state.try_cancel_working(context, proposal_id)
+
+
+def _working_order(context: TradingContext, proposal_id: int) -> Order | None:
+    """The order of this proposal that is alive at the broker, handed over by an earlier command; our own first."""
+    working = [
+        order for order in order_state.entry_exit_orders(context, proposal_id) if order.state is OrderState.WORKING
+    ]
+    return max(working, key=lambda order: (not order.is_adopted, order.id), default=None)
+
+
+def _require_approval(context: TradingContext, proposal: Proposal) -> Approval:
+    """The approval that covers exactly this proposal, now; `Refused` otherwise. Writes nothing."""
+    name = f"P{proposal.id}"
+    if proposal.state is ProposalState.PROPOSED:
+        raise Refused(f"{name} is {proposal.state}, not approved; `spy32 approve {name}` decides")
+    if proposal.state is not ProposalState.APPROVED:
+        raise Refused(
+            f"{name} is not approved: {context.store.proposal_status(_proposal_id(proposal))}; a new run makes a new one"
+        )
+    approval = context.store.latest_approval(_proposal_id(proposal))
+    if approval is None:
+        raise Refused(f"{name} has no approval on record")
+    if objection := approval.invalid_reason(context.clock()):
+        raise Refused(f"the approval of {name} {objection}; approve it again")
+    if not plan.proposal_digest(proposal) == proposal.hash == approval.hash:
+        raise Refused(f"{name} is not what was approved (hash {approval.hash[:8]}); approve it again")
+    return approval
+
+
+def _revoke_if_expired(context: TradingContext, proposal_id: int) -> None:
+    """An approval whose time is over, or has not come, makes the proposal wait for a person again."""
+    approval = context.store.latest_approval(proposal_id)
+    is_approved = context.store.proposal(proposal_id).state is ProposalState.APPROVED
+    if is_approved and approval is not None and (objection := approval.invalid_reason(context.clock())):
+        _revoke_approval(context, proposal_id, f"the approval {objection}")
+        raise Refused(f"the approval of P{proposal_id} {objection}; approve it again")
+
+
+def _revoke_approval(context: TradingContext, proposal_id: int, reason: str) -> None:
+    context.store.move_proposal(
+        proposal_id, was=ProposalState.APPROVED, now=ProposalState.PROPOSED, at=context.clock(), reason=reason
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreTradeCheck:
+    """One look at the market, which the passing of time may outdate at any moment."""
+
+    trading_context: TradingContext
+    proposal: Proposal
+    approval: Approval
+    quotes: LegQuotes
+
+    def findings(self) -> tuple[Finding, ...]:
+        """Everything that time decides, judged at this moment: the approval, the quotes' age and drift, the session and
+        its last minutes, the two clocks. Nobody is asked."""
+        now, settings = self.trading_context.clock(), self.trading_context.settings
+        return (
+            *price_guard.check(self.proposal, self.approval, self.quotes, settings, now),
+            *limits.check_time(self.proposal, settings, now),
+            *limits.check_clock(self.trading_context.account.clock_ahead(), self.proposal.mode),
+        )
+
+
+def _start_pre_trade_check(context: TradingContext, proposal: Proposal, approval: Approval) -> PreTradeCheck:
+    assert context.market is not None
+    quotes = context.market.quotes(proposal.underlying, proposal.legs)
+    return PreTradeCheck(trading_context=context, proposal=proposal, approval=approval, quotes=quotes)
+
+
+def _check_account(context: TradingContext, proposal: Proposal) -> tuple[Finding, ...]:
+    """What the account, our limits and the orders at the broker say of it."""
+    account = context.account.facts()
+    now = context.clock()
+    today = market_date(now)
+    exposure = context.store.exposure(
+        run_id=proposal.run_id, today=today, week_start=week_start(today), but=proposal.id
+    )
+    return (
+        *limits.check_proposal(proposal, account, exposure, context.settings, now),
+        *limits.check_option_root(proposal),
+        *limits.check_orders_on_legs(proposal, _other_orders(context, proposal)),
+        *limits.check_absent_orders(
+            context.store.absent_entries(today) if proposal.kind == "open" else (), proposal.mode
+        ),
+    )
+
+
+def _other_orders(context: TradingContext, proposal: Proposal) -> tuple[BrokerOrder, ...]:
+    """Today's orders at the broker, ours or by hand, without the target of the trade that this closes: that is
+    cancelled before anything is sent."""
+    trade = context.store.trade(proposal.trade_id) if proposal.trade_id is not None else None
+    target_order = profit_target.live_target(context, trade.proposal_id) if trade is not None else None
+    target_ids = (target_order.broker_id, target_order.reference) if target_order is not None else ()
+    return tuple(
+        broker_order
+        for broker_order in context.orders.todays_orders()
+        if broker_order.broker_id not in target_ids and broker_order.reference not in target_ids
+    )
+
+
+def _build_first_order(context: TradingContext, proposal: Proposal, approval: Approval) -> Order:
+    """The order that opens this approval, not yet committed."""
+    reference = references.order_reference(approval, attempt=1)
+    kind = OrderKind.ENTRY if proposal.kind == "open" else OrderKind.EXIT
+    body = plan.order_body(proposal.legs, proposal.quantity, proposal.limit_price, reference, kind=kind)
+    return Order(
+        id=None,
+        proposal_id=_proposal_id(proposal),
+        approval_id=approval.id,
+        reference=reference,
+        kind=kind,
+        mode=proposal.mode,
+        account=proposal.account,
+        body=body,
+        body_hash=digest(body),
+        limit=proposal.limit_price,
+        quantity=proposal.quantity,
+        state=OrderState.SUBMITTING,
+        created_at=context.clock(),
+    )
+
+
+def _proposal_id(proposal: Proposal) -> int:
+    assert proposal.id is not None
+    return proposal.id
+
+
+def _submit_first_order(context: TradingContext, proposal_id: int) -> Order:
+    """The first order of the approval, committed and then sent; nothing is sent when any check says no."""
+    _revoke_if_expired(context, proposal_id)
+    proposal = context.store.proposal(proposal_id)
+    approval = _require_approval(context, proposal)
+    # Limits count over all proposals, so they are judged and used up under one lock.
+    with context.locks.hold(SUBMIT_LOCK, wait_seconds=SUBMIT_LOCK_SECONDS):
+        committed, check = _commit_first_order(context, proposal, approval)
+    order = order_state.send_order(context, committed, lambda: _submit_if_current(committed, check))
+    context.report(f"{order.reference}: {order.state} at {order.limit}")
+    if order.state is OrderState.UNKNOWN:
+        order = order_state.resolve_unknown(context, order)
+    return order
+
+
+def _submit_if_current(order: Order, check: PreTradeCheck) -> BrokerOrder:
+    """The broker's answer to the one request; `Refused` when too much time went by in the commit itself."""
+    reasons = _blocking_reasons(check.findings())
+    if reasons:
+        raise Refused(reasons[0], reasons)
+    return check.trading_context.orders.submit(order.body)
+
+
+def _commit_first_order(context: TradingContext, proposal: Proposal, approval: Approval) -> tuple[Order, PreTradeCheck]:
+    """The first order of the approval as `submitting`, after every check and the broker's dry run.
+
+    Accounts and dry runs may take their time. So the market is asked once more after them, and between that last look
+    and the request there is nothing but the commit.
+    """
+    proposal_id = _proposal_id(proposal)
+    account_findings = _check_account(context, proposal)
+    _refuse_if_blocked(
+        context, proposal_id, (*_start_pre_trade_check(context, proposal, approval).findings(), *account_findings)
+    )
+    if proposal.trade_id is not None:
+        context.stop_if_halted()
+        _cancel_target(context, proposal.trade_id)
+    order = _build_first_order(context, proposal, approval)
+    dry_run = context.orders.dry_run(order.body)
+    for warning in dry_run.warnings:
+        context.report(f"the broker warns: {warning}")
+    if not dry_run.accepted:
+        reason = "; ".join(dry_run.errors) or "without a reason"
+        _revoke_approval(context, proposal_id, f"refused by the broker's dry run: {reason}")
+        raise BrokerRefused(f"the broker refused P{proposal_id} in its dry run: {reason}")
+    _refuse_if_blocked(context, proposal_id, dry_run_check.check_dry_run(proposal, dry_run, context.settings))
+    remaining = order_state.remaining_quantity(context, proposal_id)
+    if not order.quantity <= remaining:
+        raise Refused(f"P{proposal_id} was not sent: only {remaining} of {order.quantity} contracts may still be sent")
+    order_adoption.stop_if_already_sent(context, proposal_id)
+    check = _start_pre_trade_check(context, proposal, approval)
+    context.stop_if_halted()
+    _refuse_if_blocked(context, proposal_id, check.findings())
+    committed = context.store.begin_order(order, at=context.clock())
+    context.report(f"{committed.reference}: submitting at {committed.limit}")
+    return committed, check
+
+
+def _refuse_if_blocked(context: TradingContext, proposal_id: int, findings: tuple[Finding, ...]) -> None:
+    """`Refused` with every reason; the approval is taken back when it is the market that has moved."""
+    reasons = _blocking_reasons(findings)
+    if reasons:
+        if any(finding.rule in price_guard.WITHDRAWING_RULES for finding in findings if finding.blocks):
+            _revoke_approval(context, proposal_id, f"drifted: {reasons[0]}")
+        raise Refused(f"P{proposal_id} was not sent: {'; '.join(reasons)}", reasons)
+
+
+def _blocking_reasons(findings: tuple[Finding, ...]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(finding.message for finding in findings if finding.blocks))
+
+
+def _cancel_target(context: TradingContext, trade_id: int) -> None:
+    """Cancel the resting target of the trade and confirm it, before anything else may close the trade."""
+    with context.locks.hold(proposal_lock_name(context.store.trade(trade_id).proposal_id)):
+        profit_target.cancel_target(context, trade_id)
+
+
+def _conclude(context: TradingContext, proposal_id: int, last: Order) -> Proposal:
+    """The proposal at rest when something was filled, else the exception that names how it ended."""
+    last = check_duplicates_with_retry(context, last)
+    in_flight = [order for order in order_state.entry_exit_orders(context, proposal_id) if order.state in IN_FLIGHT]
+    if in_flight:
+        raise Unresolved(f"order {in_flight[-1].reference} is {in_flight[-1].state}; run `spy32 reconcile`")
+    filled = order_state.conclude_proposal(context, proposal_id, reason=last.reason)
+    proposal = context.store.proposal(proposal_id)
+    if filled > proposal.quantity:
+        raise Unresolved(f"{filled} spreads of P{proposal_id} were filled and {proposal.quantity} approved")
+    if filled > 0:
+        _settle_fill(context, proposal_id)
+        order_adoption.stop_if_unreviewed(context, proposal_id)
+        return proposal
+    order_adoption.stop_if_unreviewed(context, proposal_id)
+    halt_reason = context.halt_reason()
+    if halt_reason is not None:
+        raise NotPermitted(f"halted: {halt_reason}; nothing was filled and nothing works; `spy32 resume` lifts it")
+    raise _not_filled_error(proposal_id, last)
+
+
+def _settle_fill(context: TradingContext, proposal_id: int) -> None:
+    """The fees that the broker booked, and the target that was approved; asked again it does what is left of it.
+
+    `Unresolved` at its end while a price that nobody approved waits to be looked at.
+    """
+    transactions.settle_fees(context, proposal_id)
+    profit_target.place_target(context, proposal_id)
+    error = order_state.unreviewed_price_error(context, proposal_id)
+    if error is not None:
+        raise error
+
+
+def _not_filled_error(proposal_id: int, last: Order) -> Spy32Error:
+    hint = f"P{proposal_id} is proposed again, and a new approval counts against the submits of its run and day"
+    if order_state.missed_send_window(last):
+        return Refused(f"{last.reference} was not sent: {last.reason}; {hint}")
+    if order_state.was_not_sent(last):
+        return Unavailable(f"{last.reference}: {last.reason}; {hint}")
+    if last.state in (OrderState.REFUSED, OrderState.REJECTED):
+        return BrokerRefused(f"the broker said no to {last.reference}: {last.reason}; {hint}")
+    if last.state is OrderState.ABSENT:
+        return NotFilled(f"order {last.reference} is not at the broker; {hint}")
+    return NotFilled(f"not filled at {last.limit} and {last.state}; {hint}")

@@ -1,0 +1,373 @@
+"""Orders at the broker that bear the name of an approval of ours are ours, whatever our book says of them.
+
+A restored backup has forgotten them, a copied home never knew them, and a request that was long on its way arrives when
+it was called absent. Such an order is adopted: its row lives, its fills are recorded, and nothing is sent over it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import NamedTuple
+
+from spy32.domain.codec import digest
+from spy32.domain.orders import Order, OrderKind
+from spy32.domain.proposals import Approval
+from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved, Unusable
+from spy32.lifecycle import IN_FLIGHT, NEVER_AT_BROKER, OrderState
+from spy32.records.found_orders import OrderAlert
+from spy32.rules.references import parse_reference, reference_stem
+from spy32.sessions import market_date
+from spy32.trading import order_state
+from spy32.trading.context import TradingContext, proposal_lock_name
+from spy32.trading.order_chains import OrderChain, arrival_key, build_order_chains
+from spy32.trading.order_lookup import READ_ERRORS
+
+SECOND_ORDER, LATE_ORDER, FOUND_ORDER, OTHER_BOOK_ORDER = (
+    "second order",
+    "late order",
+    "found order",
+    "order of another book",
+)
+BLOCKING_KINDS = frozenset({SECOND_ORDER, LATE_ORDER, order_state.OVERFILL})
+"""Kinds of attention after which nothing more is sent for a proposal before a person has looked."""
+
+LOOK_BACK_DAYS = 7
+
+
+class OrderClaim(NamedTuple):
+    """A line of ours that our book does not have as the broker does, and the row that it is to be."""
+
+    chain: OrderChain
+    order: Order
+    attention: OrderAlert
+
+    @property
+    def proposal_id(self) -> int:
+        return self.order.proposal_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdoptionResult:
+    """What reading found: each order before and after, and what could not be settled."""
+
+    orders: tuple[tuple[Order, Order], ...] = ()
+    errors: tuple[Spy32Error, ...] = ()
+
+
+# Whose it is.
+
+
+def find_claims(context: TradingContext, chains: Iterable[OrderChain]) -> Iterator[OrderClaim]:
+    """The lines that are ours and that our book lacks, or of which it lacks a fill."""
+    for chain in chains:
+        claim = find_claim(context, chain)
+        if claim is not None:
+            yield claim
+
+
+def find_claim(context: TradingContext, chain: OrderChain) -> OrderClaim | None:
+    """None for a line that our book has, that a recovery will find, or that is not ours."""
+    orders = stored_orders(context, chain)
+    if any(order.state in IN_FLIGHT for order in orders):
+        return None
+    if orders and all(order.state in NEVER_AT_BROKER for order in orders):
+        return _late_claim(chain, orders[-1])
+    if orders:
+        return _missing_fill_claim(context, chain, orders)
+    return next((claim for claim in _claims_by_reference(context, chain) if claim is not None), None)
+
+
+def stored_orders(context: TradingContext, chain: OrderChain) -> list[Order]:
+    """Our rows of the orders of a line, by the broker's ids."""
+    orders = (context.store.order_by_broker_id(broker_id) for broker_id in sorted(chain.ids, key=arrival_key))
+    return [order for order in orders if order is not None]
+
+
+def is_foreign(context: TradingContext, chain: OrderChain) -> bool:
+    """No row of ours is or will be this line, and no approval of ours gave it a name."""
+    is_stored = stored_orders(context, chain) or any(
+        context.store.order_by_reference(broker_order.reference) for broker_order in chain.orders
+    )
+    return not is_stored and find_claim(context, chain) is None
+
+
+def has_spy32_reference(chain: OrderChain) -> bool:
+    """It bears a name that spy32 gives, in whatever book."""
+    return any(parse_reference(broker_order.reference) is not None for broker_order in chain.orders)
+
+
+def _late_claim(chain: OrderChain, order: Order) -> OrderClaim:
+    message = (
+        f"order {chain.last_order.broker_id} ({order.reference}) is at the broker, and this book had it as {order.state}"
+    )
+    return OrderClaim(
+        chain, order, OrderAlert(LATE_ORDER, f"{message}: it arrived late and was adopted; look at it there")
+    )
+
+
+def _missing_fill_claim(context: TradingContext, chain: OrderChain, orders: list[Order]) -> OrderClaim | None:
+    """Every row is final, and the broker shows a fill that none of them has."""
+    known_fills = {fill.fill_id for order in orders if order.id is not None for fill in context.store.fills(order.id)}
+    for broker_order in chain.orders:
+        if any(fill.fill_id not in known_fills for fill in broker_order.fills):
+            order = next((order for order in orders if order.broker_id == broker_order.broker_id), orders[-1])
+            message = (
+                f"the broker shows more filled of order {broker_order.broker_id} ({order.reference}) than this book had"
+            )
+            return OrderClaim(chain, order, OrderAlert(LATE_ORDER, f"{message}: it was recorded; look at it there"))
+    return None
+
+
+def _claims_by_reference(context: TradingContext, chain: OrderChain) -> Iterator[OrderClaim | None]:
+    """What the names of a line make of it, the oldest first; None where a row in flight is going to find it."""
+    for broker_order in chain.orders:
+        order = context.store.order_by_reference(broker_order.reference)
+        if order is not None and order.state in IN_FLIGHT and order.broker_id is None:
+            yield None
+            return
+        if order is not None and order.state in NEVER_AT_BROKER:
+            yield _late_claim(chain, order)
+        approval_id = order.approval_id if order is not None else _find_approval_id(context, broker_order.reference)
+        if approval_id is not None:
+            yield _new_order_claim(context, chain, broker_order.reference, approval_id, order)
+
+
+def _find_approval_id(context: TradingContext, reference: str) -> int | None:
+    """Our approval that this name was given for; the mark in it must be that of the approval itself."""
+    name = parse_reference(reference)
+    approval = context.store.approval(name.approval_id) if name is not None else None
+    return approval.id if approval is not None and name is not None and reference_stem(approval) == name.stem else None
+
+
+def _new_order_claim(
+    context: TradingContext, chain: OrderChain, reference: str, approval_id: int, stored: Order | None
+) -> OrderClaim:
+    """A line for which our book has no row yet."""
+    approval = context.store.approval(approval_id)
+    assert approval is not None
+    kind = stored.kind if stored is not None else _order_kind(context, approval, reference)
+    others = [other for other in context.store.orders(approval.proposal_id) if (other.kind is kind)]
+    is_second = stored is not None or any(other.state in IN_FLIGHT or other.filled for other in others)
+    order = _build_order(
+        context, chain, approval, reference if stored is None else f"{reference}/{chain.first_order.broker_id}", kind
+    )
+    message = f"order {chain.last_order.broker_id} at the broker bears the name of the approval of P{approval.proposal_id}"
+    if is_second:
+        return OrderClaim(
+            chain, order, OrderAlert(SECOND_ORDER, f"{message} ({reference}) beside another one; look at both there")
+        )
+    reason = "this book had not sent it (a copy of this home did, or a state of it that a restore has undone)"
+    return OrderClaim(chain, order, OrderAlert(FOUND_ORDER, f"{message} ({reference}), and {reason}; it was adopted"))
+
+
+def _order_kind(context: TradingContext, approval: Approval, reference: str) -> OrderKind:
+    name = parse_reference(reference)
+    if name is not None and name.is_target:
+        return OrderKind.TARGET
+    return OrderKind.ENTRY if context.store.proposal(approval.proposal_id).kind == "open" else OrderKind.EXIT
+
+
+def _build_order(
+    context: TradingContext, chain: OrderChain, approval: Approval, reference: str, kind: OrderKind
+) -> Order:
+    """The row to be; its body is not known, since this book did not send it."""
+    proposal = context.store.proposal(approval.proposal_id)
+    return Order(
+        id=None,
+        proposal_id=approval.proposal_id,
+        approval_id=approval.id,
+        reference=reference,
+        kind=kind,
+        mode=proposal.mode,
+        account=proposal.account,
+        body="",
+        body_hash=digest(""),
+        limit=chain.last_order.limit,
+        quantity=max(broker_order.quantity for broker_order in chain.orders),
+        state=OrderState.UNKNOWN,
+        created_at=chain.first_order.placed_at or context.clock(),
+    )
+
+
+# Taking it into our book.
+
+
+def adopt_orders(
+    context: TradingContext, chains: tuple[OrderChain, ...], *, locked_proposal_id: int | None = None
+) -> AdoptionResult:
+    """Every order of ours among these lines that our book lacks, adopted; `held` is a proposal whose lock we have.
+
+    Where one approval has more filled and alive than it covers, the youngest that works is cancelled.
+    """
+    orders: list[tuple[Order, Order]] = []
+    errors: list[Spy32Error] = []
+    for proposal_id in dict.fromkeys(claim.proposal_id for claim in find_claims(context, chains)):
+        try:
+            if proposal_id == locked_proposal_id:
+                adopted = _adopt_for_proposal(context, chains, proposal_id)
+            else:
+                with context.locks.hold(proposal_lock_name(proposal_id)):
+                    adopted = _adopt_for_proposal(context, chains, proposal_id)
+        except Unavailable as busy:
+            errors.append(busy)
+        else:
+            orders += adopted.orders
+            errors += adopted.errors
+    return AdoptionResult(orders=tuple(orders), errors=tuple(errors))
+
+
+def _adopt_for_proposal(context: TradingContext, chains: tuple[OrderChain, ...], proposal_id: int) -> AdoptionResult:
+    """The lines of one proposal, its own orders before its target, which needs the trade that they open."""
+    orders: list[tuple[Order, Order]] = []
+    errors: list[Spy32Error] = []
+    for is_target in (False, True):
+        for claim in find_claims(context, chains):
+            if claim.proposal_id == proposal_id and (claim.order.kind is OrderKind.TARGET) is is_target:
+                try:
+                    orders.append(_adopt_order(context, claim))
+                except Spy32Error as error:
+                    errors.append(error)
+                if claim.attention.kind in BLOCKING_KINDS:
+                    errors.append(Unresolved(unreviewed_message(proposal_id, claim.attention.message)))
+        if orders and not is_target:
+            try:
+                cancel_excess(context, proposal_id, chains)
+                order_state.conclude_proposal(context, proposal_id, reason="settled by reading at the broker")
+                order_state.report_overfill(context, proposal_id)
+            except Spy32Error as error:
+                errors.append(error)
+    return AdoptionResult(orders=tuple(orders), errors=tuple(errors))
+
+
+def _adopt_order(context: TradingContext, claim: OrderClaim) -> tuple[Order, Order]:
+    unreadable = next((broker_order for broker_order in claim.chain.orders if broker_order.unread), None)
+    if unreadable is not None:
+        raise Unusable(
+            f"order {unreadable.broker_id} is {claim.order.reference} and cannot be read: {unreadable.unread}"
+        )
+    order = context.store.adopt_order(claim.order, claim.chain.last_order, claim.attention, at=context.clock())
+    context.report(f"LOOK AT THIS: {claim.attention.message}")
+    return replace(claim.order, id=order.id), order_state.refresh_order(context, order)
+
+
+def cancel_excess(context: TradingContext, proposal_id: int, chains: Iterable[OrderChain]) -> None:
+    """Cancel the youngest order that works, until what is filled and alive is no more than was approved.
+
+    Two homes that see the same two orders agree on which of them lives. `Unresolved` when an end cannot be confirmed.
+    """
+    arrivals = {broker_id: chain.arrival for chain in chains for broker_id in chain.ids}
+    while order_state.remaining_quantity(context, proposal_id) < 0:
+        orders = order_state.entry_exit_orders(context, proposal_id)
+        working = [order for order in orders if order.state is OrderState.WORKING and order.broker_id is not None]
+        if not working or any(order.state in (OrderState.SUBMITTING, OrderState.UNKNOWN) for order in orders):
+            return
+        youngest = max(working, key=lambda order: arrivals.get(str(order.broker_id), arrival_key(str(order.broker_id))))
+        context.report(f"{youngest.reference}: order {youngest.broker_id} is beyond what was approved; it is cancelled")
+        order_state.cancel_order(context, youngest)
+
+
+# Before something is sent, and in `reconcile`.
+
+
+def load_order_chains(context: TradingContext, since: date) -> tuple[OrderChain, ...]:
+    """Lines of all orders since a day, as today's list and the search show them."""
+    broker_orders = {broker_order.broker_id: broker_order for broker_order in context.orders.search(since)}
+    return build_order_chains(
+        (
+            broker_orders | {broker_order.broker_id: broker_order for broker_order in context.orders.todays_orders()}
+        ).values()
+    )
+
+
+def adopt_before_sending(context: TradingContext, proposal_id: int) -> bool:
+    """Whether an order of this proposal was at the broker already. Other proposals' orders are adopted with it, so
+    that every limit counts them. Call it with the proposal's lock held."""
+    approval = context.store.latest_approval(proposal_id)
+    if not context.orders.is_shared or approval is None:
+        return False
+    adopted = adopt_orders(
+        context, load_order_chains(context, market_date(approval.at)), locked_proposal_id=proposal_id
+    )
+    return any(before.proposal_id == proposal_id for before, _ in adopted.orders)
+
+
+def stop_if_already_sent(context: TradingContext, proposal_id: int) -> None:
+    """`Refused` when an order of this proposal has come to the broker since it was searched for.
+
+    `Unresolved` when spy32 has sent the same legs today for an approval that this book does not have, until a person
+    has looked at that.
+    """
+    if not context.orders.is_shared:
+        return
+    chains = build_order_chains(context.orders.todays_orders())
+    for claim in find_claims(context, chains):
+        if claim.proposal_id == proposal_id:
+            raise Refused(f"P{proposal_id} was not sent: {claim.attention.message}; the next `spy32 execute` adopts it")
+    legs = {(leg.symbol, leg.action) for leg in context.store.proposal(proposal_id).legs}
+    for chain in chains:
+        may_have_filled = chain.is_alive or any(broker_order.fills for broker_order in chain.orders)
+        has_same_legs = {(leg.symbol, leg.action) for leg in chain.last_order.legs} == legs
+        if may_have_filled and has_same_legs and has_spy32_reference(chain) and is_foreign(context, chain):
+            _raise_other_book_order(context, chain)
+            _stop_if_other_book_order(context, chain.first_order.broker_id.upper(), proposal_id)
+
+
+def _stop_if_other_book_order(context: TradingContext, subject: str, proposal_id: int) -> None:
+    for item in context.store.open_attention_items():
+        if (item.subject, item.kind) == (subject, OTHER_BOOK_ORDER):
+            hint = f"`spy32 status --ack {subject}` says that you have looked"
+            raise Unresolved(f"P{proposal_id} was not sent: {item.message}; {hint}")
+
+
+def adopt_missing(context: TradingContext) -> AdoptionResult:
+    """Every order of ours at the broker that our book lacks, since a week ago or since a restored backup was made.
+
+    One of an approval that this book does not have is told once, as an item for a person.
+    """
+    if not context.orders.is_shared:
+        return AdoptionResult()
+    try:
+        chains = load_order_chains(context, _search_start(context))
+    except READ_ERRORS as error:
+        return AdoptionResult(errors=(error,))
+    adopted = adopt_orders(context, chains)
+    for chain in chains:
+        if (
+            has_spy32_reference(chain)
+            and (chain.is_alive or any(broker_order.fills for broker_order in chain.orders))
+            and is_foreign(context, chain)
+        ):
+            _raise_other_book_order(context, chain)
+    return adopted
+
+
+def _search_start(context: TradingContext) -> date:
+    """A restored book is looked through from its last write on, as long as the restore is news."""
+    earliest = market_date(context.clock()) - timedelta(days=LOOK_BACK_DAYS)
+    restore = context.store.last_write_before_restore()
+    return (
+        min(earliest, market_date(restore[0]))
+        if restore is not None and market_date(restore[1]) >= earliest
+        else earliest
+    )
+
+
+def _raise_other_book_order(context: TradingContext, chain: OrderChain) -> None:
+    subject = chain.first_order.broker_id.upper()
+    message = (
+        f"order {chain.last_order.broker_id} ({chain.first_order.reference}, {chain.last_order.status}) was sent by spy32 for an approval "
+        "that this book does not have: by another home, or after the backup that was restored"
+    )
+    if not context.store.was_raised(subject, OTHER_BOOK_ORDER):
+        context.store.raise_attention(subject, OTHER_BOOK_ORDER, message, context.clock())
+
+
+def stop_if_unreviewed(context: TradingContext, proposal_id: int) -> None:
+    """`Unresolved` while a person has not looked at a second or a late order of this proposal."""
+    for item in context.store.open_attention_items():
+        if item.subject == f"P{proposal_id}" and item.kind in BLOCKING_KINDS:
+            raise Unresolved(unreviewed_message(proposal_id, item.message))
+
+
+def unreviewed_message(proposal_id: int, message: str) -> str:
+    return f"P{proposal_id}: {message}; then `spy32 status --ack P{proposal_id}`"

@@ -1,0 +1,253 @@
+"""Reading at the broker: an order with whatever took its place there, and one whose id never reached us."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, spreads_filled
+from spy32.domain.proposals import CLOCK_TOLERANCE
+from spy32.domain.spreads import Leg
+from spy32.errors import BrokerRefused, NotPermitted, ServiceGone, Unavailable, Unresolved, Unusable
+from spy32.lifecycle import FINAL, IN_FLIGHT, NEVER_AT_BROKER, OrderState, TradeState
+from spy32.sessions import market_date
+from spy32.trading.context import TradingContext
+from spy32.trading.order_chains import arrival_key
+
+READ_ERRORS = (Unavailable, Unresolved, Unusable, ServiceGone, NotPermitted, BrokerRefused)
+"""What a read may end with. None of it says that an order is not there."""
+MANUAL_REPLACEMENT = "replaced at the broker"
+REPLACEABLE_STATES = frozenset({OrderState.CANCELLED, OrderState.REPLACED})
+
+
+def order_legs(context: TradingContext, order: Order) -> tuple[Leg, ...]:
+    """The legs as this order trades them: a profit target closes what its proposal opens."""
+    legs = context.store.proposal(order.proposal_id).legs
+    if order.kind is OrderKind.TARGET:
+        return tuple(replace(leg, action=leg.action.closing) for leg in legs)
+    return legs
+
+
+def has_unlisted_fills(broker_order: BrokerOrder, legs: tuple[Leg, ...]) -> bool:
+    """An order may be seen to have ended before every fill is listed: a filled one, and a cancelled one with a part."""
+    if broker_order.state not in FINAL:
+        return False
+    expected = max(broker_order.quantity, 1) if broker_order.state is OrderState.FILLED else 0
+    return broker_order.unlisted_quantity > 0 or spreads_filled(broker_order.fills, legs) < expected
+
+
+def uneven_fill_message(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> str:
+    """The count of each leg in words when they do not make whole spreads; empty when they do."""
+    counts = {leg.symbol: sum(fill.quantity for fill in fills if fill.symbol == leg.symbol) for leg in legs}
+    spreads = spreads_filled(fills, legs)
+    if all(counts[leg.symbol] == spreads * leg.quantity for leg in legs):
+        return ""
+    parts = ", ".join(f"{counts[leg.symbol]} x {leg.action} {leg.symbol}" for leg in legs)
+    return f"uneven fill: {parts}; {spreads} whole spreads of it"
+
+
+# An order with its id.
+
+
+def load_broker_order(context: TradingContext, order: Order) -> BrokerOrder:
+    """The order as the broker shows it now; `BrokerRefused` when it does not know the id."""
+    return follow_replacements(context, order, context.orders.order(str(order.broker_id)))
+
+
+def follow_replacements(context: TradingContext, order: Order, broker_order: BrokerOrder) -> BrokerOrder:
+    """The order with everything that replaced it without a request of ours, as one: it lives while any of them does.
+
+    A replacement that we asked for has a row of its own and is left to it.
+    """
+    other_orders = tuple(stored for stored in context.store.orders(order.proposal_id) if stored.id != order.id)
+    chain = [*_predecessors(context, broker_order, other_orders), broker_order]
+    while (successor := _successor(context, order, chain[-1], other_orders)) is not None:
+        if any(successor.broker_id == link.broker_id for link in chain):
+            raise Unresolved(f"the broker shows order {successor.broker_id} as its own successor")
+        chain.append(successor)
+    return _merge_chain(chain, order_legs(context, order))
+
+
+def _predecessors(
+    context: TradingContext, broker_order: BrokerOrder, other_orders: tuple[Order, ...]
+) -> list[BrokerOrder]:
+    """What the order replaced at the broker, oldest first, as far as it is of this row."""
+    predecessors: list[BrokerOrder] = []
+    our_ids = {stored.broker_id for stored in other_orders}
+    visited = {broker_order.broker_id}
+    previous_id = broker_order.replaces
+    while previous_id is not None and previous_id not in our_ids and previous_id not in visited:
+        visited.add(previous_id)
+        predecessors.insert(0, _load_linked_order(context, previous_id))
+        previous_id = predecessors[0].replaces
+    return predecessors
+
+
+def _successor(
+    context: TradingContext, order: Order, replaced: BrokerOrder, other_orders: tuple[Order, ...]
+) -> BrokerOrder | None:
+    """What replaced `last` at the broker and belongs to no other row of ours; None where nothing did.
+
+    `Unresolved` when it says that it was replaced and does not show by what: that one may be alive.
+    """
+    if any(
+        stored.replaces == order.id and stored.state in IN_FLIGHT and stored.broker_id is None
+        for stored in other_orders
+    ):
+        # A replacement of ours whose answer never came: whatever is there is that one's.
+        return None
+    successor_id = replaced.replaced_by
+    if successor_id is None and replaced.state in REPLACEABLE_STATES:
+        # The link may be set a moment after the old order has ended, so the new one's own word counts as well.
+        todays_orders = context.orders.todays_orders()
+        successor_id = next(
+            (broker_order.broker_id for broker_order in todays_orders if broker_order.replaces == replaced.broker_id),
+            None,
+        )
+    replacements = [
+        stored for stored in other_orders if stored.replaces == order.id and stored.state not in NEVER_AT_BROKER
+    ]
+    if successor_id is None:
+        if replaced.state is OrderState.REPLACED and not replacements:
+            raise Unresolved(f"order {replaced.broker_id} was replaced, and the broker does not show by what")
+        return None
+    if any(stored.broker_id is not None for stored in replacements) or any(
+        stored.broker_id == successor_id for stored in other_orders
+    ):
+        # An order gives way once: what took its place is our own replacement, wherever that has gone since.
+        return None
+    broker_order = _load_linked_order(context, successor_id)
+    # Only a row that replaces this one can be meant by its name; a broker may carry the names of earlier ones on.
+    return None if any(stored.reference == broker_order.reference for stored in replacements) else broker_order
+
+
+def _load_linked_order(context: TradingContext, broker_id: str) -> BrokerOrder:
+    """An order that another one names. One that cannot be read is no order that does not exist."""
+    try:
+        return context.orders.order(broker_id)
+    except BrokerRefused as refusal:
+        raise Unresolved(f"the broker names order {broker_id} and does not show it ({refusal.message})") from refusal
+
+
+def _merge_chain(chain: list[BrokerOrder], legs: tuple[Leg, ...]) -> BrokerOrder:
+    last = chain[-1]
+    if len(chain) == 1:
+        return last
+    is_working = any(
+        broker_order.state not in FINAL or has_unlisted_fills(broker_order, legs) for broker_order in chain
+    )
+    was_filled = any(broker_order.state is OrderState.FILLED for broker_order in chain)
+    end_state = OrderState.FILLED if was_filled else last.state
+    fees = [broker_order.fees for broker_order in chain if broker_order.fees is not None]
+    return replace(
+        last,
+        state=OrderState.WORKING if is_working else end_state,
+        fills=tuple(_chain_fills(chain)),
+        fees=sum(fees[1:], fees[0]) if fees else None,
+        reason=f"{MANUAL_REPLACEMENT}: {chain[0].broker_id} gave way to {last.broker_id}, for {last.quantity} at {last.limit}",
+    )
+
+
+def _chain_fills(chain: list[BrokerOrder]) -> Iterator[Fill]:
+    for broker_order in chain:
+        yield from broker_order.fills
+
+
+# An order without one.
+
+
+def find_order(context: TradingContext, order: Order) -> BrokerOrder | None:
+    """The order by our reference among today's, then among all since it was made; raises one of `UNREADABLE`.
+
+    A replacement is known by the order that it replaced as well: whether a broker keeps a new reference is not sure.
+    """
+    for listing in (context.orders.todays_orders, lambda: context.orders.search(market_date(order.created_at))):
+        matches = _matching_orders(context, order, listing())
+        for broker_order in matches:
+            if broker_order.unread:
+                raise Unusable(
+                    f"order {broker_order.broker_id} looks like {order.reference} and cannot be read: {broker_order.unread}"
+                )
+        if len(matches) > 1 and all(broker_order.reference == order.reference for broker_order in matches):
+            # Two homes sent for one approval: the older is this row's, and the other is adopted beside it.
+            matches = sorted(matches, key=lambda broker_order: arrival_key(broker_order.broker_id))[:1]
+        if len(matches) > 1:
+            raise Unresolved(
+                f"orders {' and '.join(broker_order.broker_id for broker_order in matches)} at the broker both look like "
+                f"{order.reference}; look at them there"
+            )
+        if matches:
+            return _mark_manual_edit(order, follow_replacements(context, order, matches[0]))
+    return None
+
+
+def _mark_manual_edit(order: Order, broker_order: BrokerOrder) -> BrokerOrder:
+    """An heir at another price than ours was made by hand, and its price is not ours to work."""
+    if broker_order.reference == order.reference or broker_order.limit == order.limit or broker_order.reason:
+        return broker_order
+    return replace(
+        broker_order,
+        reason=f"{MANUAL_REPLACEMENT}: {broker_order.broker_id} stands at {broker_order.limit}, not at {order.limit}",
+    )
+
+
+def _matching_orders(
+    context: TradingContext, order: Order, broker_orders: tuple[BrokerOrder, ...]
+) -> list[BrokerOrder]:
+    """Those with our reference, or that took the place of what this order replaces; the last of each line only."""
+    other_orders = [stored for stored in context.store.orders(order.proposal_id) if stored.id != order.id]
+    other_ids = {stored.broker_id for stored in other_orders}
+    original = next((stored for stored in other_orders if stored.id == order.replaces), None)
+    # A broker may carry the first name of a line on through all its replacements, or drop it.
+    references = {"", *(stored.reference for stored in other_orders)}
+    matches = [
+        broker_order
+        for broker_order in broker_orders
+        if broker_order.broker_id not in other_ids
+        and (broker_order.reference == order.reference or _is_successor(broker_order, original, references))
+    ]
+    replaced_ids = {broker_order.replaces for broker_order in matches}
+    return [broker_order for broker_order in matches if broker_order.broker_id not in replaced_ids]
+
+
+def _is_successor(broker_order: BrokerOrder, original: Order | None, references: set[str]) -> bool:
+    if original is None or original.broker_id is None:
+        return False
+    return broker_order.replaces == original.broker_id and broker_order.reference in references
+
+
+def find_traces(context: TradingContext, order: Order) -> tuple[str, ...]:
+    """Why an order in no list may still be there: a nameless one just like it, or positions beyond our book."""
+    return (*_lookalike_orders(context, order), *_unexplained_positions(context, order))
+
+
+def _lookalike_orders(context: TradingContext, order: Order) -> Iterator[str]:
+    legs = {(leg.symbol, leg.action) for leg in order_legs(context, order)}
+    for broker_order in context.orders.search(market_date(order.created_at)):
+        is_alive = broker_order.state not in FINAL or bool(broker_order.fills or broker_order.unread)
+        is_later = broker_order.placed_at is None or broker_order.placed_at >= order.created_at - CLOCK_TOLERANCE
+        may_match = {(leg.symbol, leg.action) for leg in broker_order.legs} == legs or (
+            bool(broker_order.unread) and not broker_order.legs
+        )
+        if not (is_alive and is_later and may_match):
+            continue
+        if context.store.find_order(broker_order.broker_id, broker_order.reference) is None:
+            verb, terms = (
+                ("may have", broker_order.unread)
+                if broker_order.unread
+                else ("has", f"{broker_order.quantity} at {broker_order.limit}")
+            )
+            yield f"order {broker_order.broker_id} {verb} the same legs ({broker_order.status}, {terms})"
+
+
+def _unexplained_positions(context: TradingContext, order: Order) -> Iterator[str]:
+    """Each leg that the broker's positions show beyond our book, on the side that this order would have moved it."""
+    book_quantities: dict[str, int] = {}
+    for trade in context.store.trades(TradeState.OPEN, TradeState.CLOSING):
+        for leg in trade.legs:
+            book_quantities[leg.symbol] = (
+                book_quantities.get(leg.symbol, 0) - leg.action.sign * leg.quantity * trade.remaining
+            )
+    broker_quantities = {position.symbol: position.quantity for position in context.account.positions()}
+    for leg in order_legs(context, order):
+        broker_quantity, book_quantity = broker_quantities.get(leg.symbol, 0), book_quantities.get(leg.symbol, 0)
+        if (broker_quantity - book_quantity) * -leg.action.sign > 0:
+            yield f"the broker holds {broker_quantity} of {leg.symbol}, our book {book_quantity}"

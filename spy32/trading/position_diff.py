@@ -1,0 +1,223 @@
+"""Our view beside the broker's: contracts, orders placed by hand, and what explains each difference."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+
+from spy32.domain.market import underlying_for_root
+from spy32.domain.orders import BrokerOrder, Order, Trade, TransactionKind
+from spy32.errors import Spy32Error
+from spy32.lifecycle import FINAL, TradeState
+from spy32.sessions import market_date, new_york_time
+from spy32.trading import order_adoption, profit_target, transactions
+from spy32.trading.context import TradingContext
+from spy32.trading.order_chains import build_order_chains
+from spy32.trading.transactions import MissingContracts, UnmatchedTransactions
+
+OPEN_STATES = (TradeState.OPEN, TradeState.CLOSING)
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
+LOOK_BACK_DAYS = 7
+"""How far back a contract that is not ours is looked for at least."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionDiff:
+    """One contract: what our book holds and what the broker shows. Negative is short."""
+
+    symbol: str
+    ours: int
+    broker: int
+    why: str = ""
+    """What explains the difference, in words; empty when they agree."""
+
+    @property
+    def agrees(self) -> bool:
+        return self.ours == self.broker
+
+    @property
+    def is_foreign(self) -> bool:
+        """Only the broker knows it: ours holds none of it."""
+        return self.ours == 0 and self.broker != 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignOrder:
+    """An order at the broker that our book does not account for. To look at it touches nothing."""
+
+    order: BrokerOrder
+    ours: Order | None
+    """Our row, when it bears our reference although our book has it as never placed."""
+    proposal_id: int | None = None
+    """The proposal whose approval it bears the name of: it is ours, and `reconcile` adopts it."""
+    has_spy32_reference: bool = False
+    """It bears a name that spy32 gives, of an approval that this book does not have."""
+
+    @property
+    def whose(self) -> str:
+        """`ours`, `another book`, or `not ours`."""
+        return "ours" if self.proposal_id is not None else "another book" if self.has_spy32_reference else "not ours"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountDiff:
+    """Both views of one account, and what could not be read of the broker's."""
+
+    holdings: tuple[PositionDiff, ...]
+    foreign_orders: tuple[ForeignOrder, ...] = ()
+    targets: tuple[tuple[Trade, Order], ...] = ()
+    """Profit targets that may still fill."""
+    without_target: tuple[Trade, ...] = ()
+    """Trades whose exit plan leaves a target with the broker, and that have none."""
+    gone: tuple[MissingContracts, ...] = ()
+    troubles: tuple[Spy32Error, ...] = ()
+
+    @property
+    def differs(self) -> bool:
+        return not all(holding.agrees for holding in self.holdings)
+
+    @property
+    def has_own_difference(self) -> bool:
+        """Something that our book holds is otherwise at the broker; foreign things alone are no difference of ours."""
+        return not all(holding.agrees or holding.is_foreign for holding in self.holdings)
+
+
+def compare_positions(context: TradingContext) -> tuple[PositionDiff, ...]:
+    """Our open trades beside the broker's positions, contract by contract."""
+    book: dict[str, int] = {}
+    for trade in context.store.trades(*OPEN_STATES):
+        for leg in trade.legs:
+            book[leg.symbol] = book.get(leg.symbol, 0) - leg.action.sign * leg.quantity * trade.remaining
+    broker = {position.symbol: position.quantity for position in context.account.positions() if position.quantity}
+    return tuple(
+        PositionDiff(symbol=symbol, ours=book.get(symbol, 0), broker=broker.get(symbol, 0))
+        for symbol in sorted(book.keys() | broker.keys())
+        if book.get(symbol) or symbol in broker
+    )
+
+
+def compare_with_broker(context: TradingContext) -> AccountDiff:
+    """Both views, with every difference explained as far as orders and transactions go. Changes nothing.
+
+    Without the broker's positions there is no view: that failure is the caller's. Orders and transactions that cannot
+    be read are troubles of the view.
+    """
+    diffs = compare_positions(context)
+    errors: list[Spy32Error] = []
+    foreign: tuple[ForeignOrder, ...] = ()
+    missing_contracts: tuple[MissingContracts, ...] = ()
+    try:
+        foreign = find_foreign_orders(context)
+    except Spy32Error as error:
+        errors.append(error)
+    unmatched = UnmatchedTransactions([])
+    if not all(diff.agrees for diff in diffs):
+        try:
+            unmatched = transactions.load_unmatched(context, _history_start(context))
+            open_trades = context.store.trades(*OPEN_STATES)
+            missing_contracts = transactions.find_missing_contracts(
+                open_trades, _missing_counts(diffs), UnmatchedTransactions(list(unmatched.transactions))
+            )
+        except Spy32Error as error:
+            errors.append(error)
+    targets, without_target = _find_targets(context)
+    return AccountDiff(
+        holdings=tuple(_explain_diff(diff, context, foreign, missing_contracts, unmatched) for diff in diffs),
+        foreign_orders=foreign,
+        targets=targets,
+        without_target=without_target,
+        gone=missing_contracts,
+        troubles=tuple(errors),
+    )
+
+
+def find_foreign_orders(context: TradingContext) -> tuple[ForeignOrder, ...]:
+    """Today's orders at the broker that our book lacks, and that work, have filled something, or cannot be read."""
+    results: list[ForeignOrder] = []
+    for chain in build_order_chains(context.orders.todays_orders()):
+        claim = order_adoption.find_claim(context, chain)
+        if claim is None and not order_adoption.is_foreign(context, chain):
+            continue
+        our_order = claim.order if claim is not None and claim.order.id is not None else None
+        results += [
+            ForeignOrder(
+                order=broker_order,
+                ours=our_order,
+                proposal_id=claim.proposal_id if claim is not None else None,
+                has_spy32_reference=order_adoption.has_spy32_reference(chain),
+            )
+            for broker_order in chain.orders
+            if broker_order.state not in FINAL or broker_order.fills or broker_order.unread
+        ]
+    return tuple(results)
+
+
+def _find_targets(context: TradingContext) -> tuple[tuple[tuple[Trade, Order], ...], tuple[Trade, ...]]:
+    targets, without_target = [], []
+    for trade in context.store.trades(*OPEN_STATES):
+        order = profit_target.live_target(context, trade.proposal_id)
+        if order is not None:
+            targets.append((trade, order))
+        elif trade.state is TradeState.OPEN and context.store.proposal(trade.proposal_id).exit.rests_target:
+            without_target.append(trade)
+    return tuple(targets), tuple(without_target)
+
+
+def _history_start(context: TradingContext) -> date:
+    """The first day whose transactions may explain a difference."""
+    days = [market_date(trade.opened_at) for trade in context.store.trades(*OPEN_STATES, TradeState.ASSIGNED)]
+    return min([*days, market_date(context.clock()) - timedelta(days=LOOK_BACK_DAYS)])
+
+
+def _missing_counts(diffs: tuple[PositionDiff, ...]) -> dict[str, int]:
+    """Contracts of ours that the broker does not show, positive."""
+    return {
+        diff.symbol: max(abs(diff.ours) - (abs(diff.broker) if diff.ours * diff.broker > 0 else 0), 0)
+        for diff in diffs
+        if diff.ours
+    }
+
+
+def _explain_diff(
+    diff: PositionDiff,
+    context: TradingContext,
+    foreign_orders: tuple[ForeignOrder, ...],
+    missing_contracts: tuple[MissingContracts, ...],
+    unmatched: UnmatchedTransactions,
+) -> PositionDiff:
+    """The holding with what explains its difference: never a guess, only what orders and transactions say."""
+    if diff.agrees:
+        return diff
+    reasons = [
+        f"T{contracts.trade.id}: {reason}"
+        for contracts in missing_contracts
+        for symbol, reason in contracts.reasons
+        if symbol == diff.symbol
+    ]
+    reasons += [
+        f"assigned: T{trade.id}"
+        for trade in context.store.trades(TradeState.ASSIGNED)
+        if _belongs_to_trade(trade, diff)
+    ]
+    reasons += [
+        _order_reason(foreign_order)
+        for foreign_order in foreign_orders
+        if diff.symbol in {leg.symbol for leg in foreign_order.order.legs}
+    ]
+    if not reasons:
+        reasons += [
+            f"traded by hand {new_york_time(transaction.at):%Y-%m-%d}"
+            for transaction in unmatched.matching(diff.symbol, _EARLIEST)
+            if transaction.kind is TransactionKind.TRADE
+        ]
+    explanation = "; ".join(dict.fromkeys(reasons)) or "nothing in the broker's orders and transactions explains it"
+    return replace(diff, why=explanation)
+
+
+def _belongs_to_trade(trade: Trade, diff: PositionDiff) -> bool:
+    """A contract of an assigned trade, or the shares that came of it."""
+    return diff.symbol in {leg.symbol for leg in trade.legs} | {
+        underlying_for_root(leg.root.strip()) for leg in trade.legs
+    }
+
+
+def _order_reason(foreign_order: ForeignOrder) -> str:
+    return f"order {foreign_order.order.broker_id}, {foreign_order.whose}, {foreign_order.order.status}"

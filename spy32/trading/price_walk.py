@@ -1,0 +1,249 @@
+"""Work the price of a living order along its plan: never beyond the floor, never past the deadline."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from spy32.domain.codec import digest
+from spy32.domain.orders import BrokerOrder, Order
+from spy32.domain.proposals import Proposal
+from spy32.errors import Refused, Spy32Error, Unresolved
+from spy32.lifecycle import FINAL, IN_FLIGHT, OrderState
+from spy32.rules import plan, references
+from spy32.trading import order_state
+from spy32.trading.context import TradingContext
+from spy32.trading.duplicate_orders import DuplicateCancelled, check_duplicates, check_duplicates_with_retry
+from spy32.trading.order_lookup import READ_ERRORS
+
+POLL_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class Timer:
+    """The time that a plan has left: to its deadline by the clock, and never more than was to be waited, should the
+    clock be set back."""
+
+    trading_context: TradingContext
+    deadline: datetime
+    seconds: float
+
+    @property
+    def left(self) -> float:
+        return max(min((self.deadline - self.trading_context.clock()).total_seconds(), self.seconds), 0)
+
+    @property
+    def is_over(self) -> bool:
+        """No time is left, or a halt was set: nothing more is priced."""
+        return self.left <= 0 or self.trading_context.halt_reason() is not None
+
+    def pause(self, seconds: float) -> None:
+        self.trading_context.sleep(seconds)
+        self.seconds -= seconds
+
+
+def walk_price(context: TradingContext, proposal: Proposal, order: Order) -> Order:
+    """The last order of the approval, final: filled, or cancelled and confirmed at the deadline or at a halt."""
+    first = next(
+        other
+        for other in order_state.entry_exit_orders(context, order.proposal_id)
+        if other.approval_id == order.approval_id
+    )
+    seconds = proposal.plan.deadline_seconds
+    timer = Timer(context, first.created_at + timedelta(seconds=seconds), seconds)
+    try:
+        order = _walk_down(context, proposal, order, timer)
+    except DuplicateCancelled:
+        raise
+    except Spy32Error as error:
+        # Nothing is left alive knowingly, also when an outcome is unknown or the book cannot be written.
+        context.report(f"{order.reference}: {error.message}; what works of it is asked to be cancelled")
+        with suppress(Spy32Error):
+            cancel_working_orders(context, order.proposal_id)
+        raise
+    assert order.id is not None
+    cancel_working_orders(context, order.proposal_id)
+    return context.store.order(order.id)
+
+
+def cancel_working_orders(context: TradingContext, proposal_id: int) -> None:
+    """Cancel what works and confirm it; everything is asked before what would not end is raised."""
+    errors: list[Unresolved] = []
+    for order in order_state.entry_exit_orders(context, proposal_id):
+        if order.state is OrderState.WORKING:
+            try:
+                order_state.cancel_order(context, order)
+            except Unresolved as error:
+                errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+def cancel_and_conclude(context: TradingContext, proposal_id: int) -> None:
+    """Leave nothing alive: ask the broker to cancel whatever works, confirm it, and tell what was filled.
+
+    `Unresolved` when something may still be alive. A second interruption leaves what is committed, for `reconcile`.
+    """
+    context.report("stopping: asking the broker to cancel what works")
+    for error in order_state.recover_orders(context, proposal_id):
+        context.report(error.message)
+    cancel_working_orders(context, proposal_id)
+    in_flight = [order for order in order_state.entry_exit_orders(context, proposal_id) if order.state in IN_FLIGHT]
+    if in_flight:
+        raise Unresolved(f"order {in_flight[-1].reference} is {in_flight[-1].state}; run `spy32 reconcile`")
+    filled = order_state.conclude_proposal(context, proposal_id, reason="stopped by the person")
+    state = context.store.proposal(proposal_id).state
+    context.report(f"P{proposal_id}: {filled} filled, nothing works any more, the proposal is {state}")
+
+
+def _walk_down(context: TradingContext, proposal: Proposal, order: Order, timer: Timer) -> Order:
+    """Step down to the floor, resting at each price; at the floor, or once a part is filled, rest to the deadline."""
+    for price in [price for price in proposal.plan.prices if price < order.limit]:
+        order = _watch_order(context, order, timer, proposal.plan.step_seconds, price)
+        if order.state in FINAL or timer.is_over:
+            return order
+        order, is_alone = _check_is_alone(context, order)
+        if order.state in FINAL:
+            return order
+        if is_alone and _can_reprice(context, order):
+            order = _reprice(context, proposal, order, price, timer)
+            if order.state is not OrderState.WORKING:
+                return order
+    return _watch_order(context, order, timer, timer.left, None)
+
+
+def _check_is_alone(context: TradingContext, order: Order) -> tuple[Order, bool]:
+    """The order, and whether today's orders could be read: no price is changed before they show that it is alone."""
+    try:
+        return check_duplicates(context, order), True
+    except Unresolved:
+        raise
+    except READ_ERRORS as error:
+        context.report(f"{order.reference}: the price stays, since today's orders cannot be read ({error.message})")
+        return order, False
+
+
+def _can_reprice(context: TradingContext, order: Order) -> bool:
+    """Nothing of the proposal is filled, not even one leg; the order is as we placed it, and the only one alive."""
+    if order.is_adopted or order.reason or order_state.proposal_fills(context, order.proposal_id):
+        return False
+    others = [other for other in order_state.entry_exit_orders(context, order.proposal_id) if other.id != order.id]
+    refreshed = [order_state.try_refresh_order(context, other) for other in others if other.state is OrderState.WORKING]
+    return not any(other.state in IN_FLIGHT for other in refreshed) and not order_state.proposal_fills(
+        context, order.proposal_id
+    )
+
+
+def _watch_order(
+    context: TradingContext, order: Order, timer: Timer, seconds: float, next_price: Decimal | None
+) -> Order:
+    """Watch the order for so many seconds, until it is final, or until the plan is over."""
+    step_end = context.clock() + timedelta(seconds=seconds)
+    while True:
+        order = order_state.try_refresh_order(context, order)
+        seconds_left = max(min((step_end - context.clock()).total_seconds(), seconds, timer.left), 0)
+        context.show_progress(_progress_line(order, seconds_left, timer.left, next_price))
+        if order.state in FINAL or seconds_left <= 0 or timer.is_over:
+            return order
+        pause = min(POLL_SECONDS, seconds_left)
+        timer.pause(pause)
+        seconds -= pause
+
+
+def _progress_line(order: Order, seconds_left: float, deadline_seconds: float, next_price: Decimal | None) -> str:
+    step = f"{next_price} in {_format_duration(seconds_left)}" if next_price is not None else "last price"
+    filled = f"{order.filled} of {order.quantity} filled"
+    status = order.broker_status or order.state
+    return f"{order.reference} | {status} | {order.limit} | {filled} | {step} | ends in {_format_duration(deadline_seconds)}"
+
+
+def _format_duration(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
+
+
+def _reprice(context: TradingContext, proposal: Proposal, order: Order, price: Decimal, timer: Timer) -> Order:
+    """The order at its next price: a replacement, committed before it is asked for, with the next running number.
+
+    A replacement that never arrived or did not live leaves the old order as the broker shows it. Where the broker
+    refuses to replace what still works, that is cancelled first.
+    """
+    replacement = _submit_successor(
+        context, proposal, order, price, lambda body: context.orders.replace(str(order.broker_id), body)
+    )
+    if replacement is None:
+        return order
+    if replacement.state in FINAL and replacement.state is not OrderState.FILLED:
+        order = order_state.try_refresh_order(context, order)
+        if order_state.was_refused_by_broker(replacement) and order.state is OrderState.WORKING:
+            return _cancel_and_resubmit(context, proposal, order, price, timer)
+        return order
+    order = order_state.wait_until_final(context, order)
+    assert order.id is not None
+    if context.store.fills(order.id) and replacement.state not in FINAL:
+        # The old order filled while it was being replaced: what it left open must not be sold twice.
+        return order_state.cancel_order(context, replacement)
+    return replacement
+
+
+def _cancel_and_resubmit(
+    context: TradingContext, proposal: Proposal, order: Order, price: Decimal, timer: Timer
+) -> Order:
+    """A new order at the next price, once the old one is confirmed as cancelled with nothing filled."""
+    if not _can_reprice(context, order) or timer.is_over:
+        return order
+    context.report(f"{order.reference}: the broker does not replace it; it is cancelled first")
+    order = order_state.cancel_order(context, order)
+    if (
+        order.state is not OrderState.CANCELLED
+        or order_state.proposal_fills(context, order.proposal_id)
+        or timer.is_over
+    ):
+        return order
+    placed = _submit_successor(context, proposal, order, price, context.orders.submit)
+    return check_duplicates_with_retry(context, placed) if placed is not None else order
+
+
+def _submit_successor(
+    context: TradingContext, proposal: Proposal, order: Order, price: Decimal, request: Callable[[str], BrokerOrder]
+) -> Order | None:
+    """The order that takes the place of `order`: committed, one request, and settled when its answer was lost.
+
+    None where it may not be sent, which is told: `order` stays as it is.
+    """
+    try:
+        committed = context.store.begin_order(_build_successor(context, proposal, order, price), at=context.clock())
+    except Refused as refusal:
+        context.report(f"{order.reference}: no next price is sent: {refusal.message}")
+        return None
+    successor = order_state.send_order(context, committed, lambda: request(committed.body))
+    if successor.state is OrderState.UNKNOWN:
+        successor = order_state.resolve_unknown(context, successor)
+    context.report(f"{successor.reference}: {successor.state} at {successor.limit}")
+    return successor
+
+
+def _build_successor(context: TradingContext, proposal: Proposal, order: Order, price: Decimal) -> Order:
+    """The order at another price, not yet committed; `Refused` when it would be more than was approved."""
+    # Counted on from the newest order, since a replacement that never arrived has used its number up.
+    earlier = [other for other in order_state.entry_exit_orders(context, order.proposal_id) if not other.is_adopted]
+    reference = references.next_reference(earlier[-1].reference)
+    remaining = order_state.remaining_quantity(context, order.proposal_id, excluding=order.id)
+    if not order.quantity <= remaining:
+        raise Refused(f"order {reference} would be for {order.quantity}, only {remaining} may still be sent")
+    body = plan.order_body(proposal.legs, order.quantity, price, reference, kind=order.kind)
+    return replace(
+        order,
+        id=None,
+        reference=reference,
+        body=body,
+        body_hash=digest(body),
+        limit=price,
+        state=OrderState.SUBMITTING,
+        created_at=context.clock(),
+        broker_id=None,
+        broker_status="",
+        replaces=order.id,
+        filled=0,
+        reason="",
+    )

@@ -1,0 +1,137 @@
+"""The resting profit target: one closing order, good till cancelled, left with the broker while the trade is open."""
+
+from dataclasses import replace
+
+from spy32.domain.codec import digest
+from spy32.domain.orders import Order, OrderKind, Trade
+from spy32.domain.proposals import Proposal
+from spy32.errors import NotPermitted, Refused, Spy32Error
+from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
+from spy32.rules import plan
+from spy32.trading import order_state
+from spy32.trading.context import TradingContext
+
+NO_TARGET = "no target"
+"""Kind of the item for a person."""
+RETRYABLE_STATES = (OrderState.REFUSED,)
+"""A target that ended so never was at the broker, and may be left there by a later start. One that was not found may
+still arrive, and a second one beside it would buy back more than is held."""
+
+
+def place_target(context: TradingContext, proposal_id: int) -> Order | None:
+    """The target of an opening that has filled, left with the broker; None where none is to be left.
+
+    It is part of what was approved, and goes by the same protocol: committed, one request, unknown settled only by
+    reading. Nothing here is fatal, since the trade is open: what was refused or is unknown is told and on record. One
+    that was cancelled, by hand or by the broker, is not left again. Call it with the proposal's lock held.
+    """
+    proposal = context.store.proposal(proposal_id)
+    trade = context.store.trade_of_proposal(proposal_id)
+    if proposal.kind != "open" or not proposal.exit.rests_target or proposal.state is not ProposalState.DONE:
+        return None
+    if trade is None or trade.state is not TradeState.OPEN:
+        return None
+    earlier_targets = context.store.profit_targets(proposal_id)
+    if earlier_targets and earlier_targets[-1].state not in RETRYABLE_STATES:
+        message = f"the target of T{trade.id} is not left again: {earlier_targets[-1].reference} is {earlier_targets[-1].state}"
+        context.report(message)
+        subject = f"T{trade.id}"
+        if earlier_targets[-1].state is OrderState.ABSENT and not context.store.was_raised(subject, NO_TARGET):
+            context.store.raise_attention(subject, NO_TARGET, f"{message}; no profit target rests", context.clock())
+        return earlier_targets[-1]
+    try:
+        order = context.store.begin_order(
+            _build_target_order(context, proposal, trade, len(earlier_targets) + 1), at=context.clock()
+        )
+    except (Refused, NotPermitted) as refusal:
+        context.report(f"no target is left for T{trade.id}: {refusal.message}")
+        return None
+    placed = _submit_target(context, order)
+    reason = f": {placed.reason}" if placed.reason else ""
+    context.report(f"{placed.reference}: target of T{trade.id} {placed.state} at {-placed.limit}{reason}")
+    return placed
+
+
+def cancel_target(context: TradingContext, trade_id: int) -> Order | None:
+    """The target of a trade, final, before anything else may close it; None when none was in flight.
+
+    A fill may still have won, and is recorded then. `Unresolved` or `Unavailable` when its end cannot be confirmed:
+    nothing else may be sent for the trade. Call it with the lock of the opening proposal held.
+    """
+    trade = context.store.trade(trade_id)
+    live_order = live_target(context, trade.proposal_id)
+    if live_order is None:
+        return None
+    order = order_state.settle_order(context, live_order)
+    if order.state is OrderState.WORKING:
+        order = order_state.cancel_order(context, order)
+    context.report(f"{order.reference}: target of T{trade_id} {order.state}, {order.filled} of {order.quantity} filled")
+    return order
+
+
+def refresh_targets(context: TradingContext, proposal_id: int) -> list[Spy32Error]:
+    """Every target of a proposal that is in flight, read at the broker; one that ended is told.
+
+    It may work for weeks: while the broker shows it, by its id or by our reference, it works. Returns what could not
+    be read. Call it with the proposal's lock held.
+    """
+    live_order = live_target(context, proposal_id)
+    if live_order is None:
+        return []
+    try:
+        target = order_state.settle_order(context, live_order)
+    except Spy32Error as error:
+        return [error]
+    if target.state not in IN_FLIGHT:
+        trade = context.store.trade_of_proposal(proposal_id)
+        assert trade is not None
+        consequence = f"; T{trade.id} is {trade.state}" + (
+            "" if trade.state is not TradeState.OPEN else " without a target"
+        )
+        reason = f" ({target.reason})" if target.reason else ""
+        context.report(
+            f"{target.reference}: {target.state}{reason}, {target.filled} of {target.quantity} filled{consequence}"
+        )
+    return []
+
+
+def live_target(context: TradingContext, proposal_id: int) -> Order | None:
+    """The target that may still fill; there is one at most."""
+    return next((order for order in context.store.profit_targets(proposal_id) if order.state in IN_FLIGHT), None)
+
+
+def _submit_target(context: TradingContext, order: Order) -> Order:
+    """The target after its one request; what could not be settled stays as it is on record, and is told."""
+    assert order.id is not None
+    try:
+        submitted = order_state.send_order(context, order, lambda: context.orders.submit(order.body))
+        return order_state.resolve_unknown(context, submitted) if submitted.state is OrderState.UNKNOWN else submitted
+    except Spy32Error as error:
+        context.report(f"{order.reference}: {error.message}")
+        return context.store.order(order.id)
+
+
+def _build_target_order(context: TradingContext, proposal: Proposal, trade: Trade, number: int) -> Order:
+    """The order at the approved target for what is held, not yet committed; it has the entry's approval and stem."""
+    assert proposal.id is not None
+    entry = [order for order in context.store.orders(proposal.id) if order.kind is OrderKind.ENTRY][-1]
+    stem, _, _ = entry.reference.rpartition("-")
+    reference = f"{stem}-t{number}"
+    legs = tuple(replace(leg, action=leg.action.closing) for leg in trade.legs)
+    limit = -(trade.exits or proposal.exit).profit_target
+    body = plan.order_body(legs, trade.remaining, limit, reference, kind=OrderKind.TARGET)
+    return Order(
+        id=None,
+        proposal_id=proposal.id,
+        approval_id=entry.approval_id,
+        reference=reference,
+        kind=OrderKind.TARGET,
+        mode=proposal.mode,
+        account=proposal.account,
+        body=body,
+        body_hash=digest(body),
+        limit=limit,
+        quantity=trade.remaining,
+        state=OrderState.SUBMITTING,
+        created_at=context.clock(),
+    )

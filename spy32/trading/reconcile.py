@@ -1,0 +1,174 @@
+"""Settle what is in flight, cancel what works, and take over what the broker's history says when a person asks."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from spy32.domain.orders import Order, Trade
+from spy32.domain.proposals import Proposal
+from spy32.domain.spreads import Mode
+from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved
+from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
+from spy32.trading import order_adoption, order_state, profit_target
+from spy32.trading.context import TradingContext, proposal_lock_name
+from spy32.trading.position_diff import AccountDiff, PositionDiff, compare_positions, compare_with_broker
+from spy32.trading.transactions import MissingContracts, settle_fees
+
+__all__ = [
+    "PositionDiff",
+    "ReconcileResult",
+    "adopt_trades",
+    "adoptable_contracts",
+    "cancel_proposal",
+    "compare_positions",
+    "reconcile",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReconcileResult:
+    """What was in flight and how each order stands now, what could not be settled, and both views of the account."""
+
+    orders: tuple[tuple[Order, Order], ...]
+    troubles: tuple[Spy32Error, ...]
+    view: AccountDiff
+
+    @property
+    def holdings(self) -> tuple[PositionDiff, ...]:
+        return self.view.holdings
+
+    @property
+    def differs(self) -> bool:
+        return self.view.differs
+
+    @property
+    def worst_error(self) -> Spy32Error | None:
+        """What the command ends with: an order whose outcome is unknown before anything else, and None when all is
+        settled, whatever differs."""
+        return min(self.troubles, key=lambda error: error.code, default=None)
+
+
+def reconcile(context_for: Callable[[int | None], TradingContext]) -> ReconcileResult:
+    """Every order in flight settled by reading at the broker, proposal by proposal; never sends anything.
+
+    Orders of ours that the broker shows and our book lacks are adopted, with their trades; one that is beyond what its
+    approval covers is cancelled.
+
+    `bench_of` makes the bench of a proposal, since a recorded one keeps its own market and clock.
+    """
+    base_context = context_for(None)
+    before = base_context.store.orders_in(*IN_FLIGHT)
+    errors: list[Spy32Error] = []
+    # A proposal left as sent with all its orders at rest belongs to a process that died before the last row.
+    sent_ids = [proposal.id for proposal in base_context.store.proposals(ProposalState.SENT) if proposal.id is not None]
+    for proposal_id in dict.fromkeys((*(order.proposal_id for order in before), *sent_ids)):
+        context = context_for(proposal_id)
+        try:
+            with context.locks.hold(proposal_lock_name(proposal_id)):
+                errors += _settle_proposal(context, proposal_id)
+                price_error = order_state.unreviewed_price_error(context, proposal_id)
+                errors += [price_error] if price_error is not None else []
+        except Unavailable as busy:
+            errors.append(busy)
+    adopted = order_adoption.adopt_missing(context_for(None))
+    for trade in base_context.store.trades_with_estimated_fees():
+        if trade.mode is not Mode.PAPER:
+            settle_fees(context_for(trade.proposal_id), trade.proposal_id)
+    base_context = context_for(None)
+    after = tuple((order, base_context.store.order(_order_id(order))) for order in before)
+    try:
+        view = compare_with_broker(base_context)
+    except Spy32Error as error:
+        view = AccountDiff(holdings=(), troubles=(error,))
+    unique_errors = {error.message: error for error in (*errors, *adopted.errors, *view.troubles)}
+    return ReconcileResult(orders=(*after, *adopted.orders), troubles=tuple(unique_errors.values()), view=view)
+
+
+def _settle_proposal(context: TradingContext, proposal_id: int) -> list[Spy32Error]:
+    """The orders of a proposal, then its target; what could not be settled."""
+    return [*order_state.recover_orders(context, proposal_id), *profit_target.refresh_targets(context, proposal_id)]
+
+
+def adoptable_contracts(diff: AccountDiff) -> tuple[MissingContracts, ...]:
+    """What a person may ask to take over: contracts that are gone for a reason that the broker's history has."""
+    return tuple(contracts for contracts in diff.gone if contracts.adoption is not None)
+
+
+def adopt_trades(context: TradingContext, chosen: Iterable[MissingContracts]) -> tuple[Trade, ...]:
+    """The trades after what the broker's transactions say of them was taken into our book.
+
+    `Refused` for one that has changed since it was shown, or that an order of ours may still close.
+    """
+    trades = []
+    for contracts in chosen:
+        assert contracts.adoption is not None
+        with context.locks.hold(proposal_lock_name(contracts.trade.proposal_id)):
+            trade = context.store.adopt(
+                contracts.adoption, was=contracts.trade.state, held=contracts.trade.remaining, at=context.clock()
+            )
+        context.report(f"T{trade.id}: {contracts.trade.state} before, {trade.state} now")
+        trades.append(trade)
+    return tuple(trades)
+
+
+def cancel_proposal(context: TradingContext, proposal_id: int) -> int:
+    """Cancel what of this proposal still works, and confirm it; the number of spreads that were filled all the same.
+
+    Of an opening that is done this is its resting profit target: the trade stays open, without one.
+    """
+    context.store.proposal(proposal_id)
+    with context.locks.hold(proposal_lock_name(proposal_id)):
+        errors = _settle_proposal(context, proposal_id)
+        if errors:
+            # What is known to work is cancelled, whatever else cannot be settled yet.
+            order_state.try_cancel_working(context, proposal_id)
+            raise errors[0]
+        working = [order for order in context.store.orders(proposal_id) if order.state is OrderState.WORKING]
+        if not working:
+            raise Refused(f"nothing of P{proposal_id} is working at the broker")
+        order_state.try_cancel_working(context, proposal_id)
+        orders = [context.store.order(_order_id(order)) for order in working]
+        for order in orders:
+            if order.state is OrderState.WORKING:
+                raise Unresolved(
+                    f"order {order.reference} was asked to be cancelled and is still {order.broker_status}"
+                )
+        filled = order_state.conclude_proposal(context, proposal_id, reason="cancelled by the person")
+        price_error = order_state.unreviewed_price_error(context, proposal_id)
+        if price_error is not None:
+            raise price_error
+        return filled
+
+
+def settle_by_person(context: TradingContext, proposal_id: int, by: str) -> Proposal:
+    """The proposal at rest because a person, who has looked at the broker, says that nothing of it is alive there.
+
+    For what reading cannot settle: an order in no list beside legs that were traded by hand, or legs that filled
+    unevenly and were evened out by hand. `Refused` while an order of it is known to work, which is for `cancel`.
+    """
+    proposal = context.store.proposal(proposal_id)
+    with context.locks.hold(proposal_lock_name(proposal_id)):
+        for error in order_state.recover_orders(context, proposal_id):
+            context.report(error.message)
+        statement = f"{by} looked at the broker and said so"
+        for order in context.store.orders(proposal_id):
+            if order.state is OrderState.UNKNOWN:
+                context.store.move_order(
+                    _order_id(order),
+                    was=order.state,
+                    now=OrderState.ABSENT,
+                    at=context.clock(),
+                    reason=f"absent: {statement}",
+                )
+            elif order.state in IN_FLIGHT:
+                raise Refused(f"order {order.reference} is {order.state}; `spy32 cancel P{proposal_id}` first")
+        context.store.confirm_absences(proposal_id, by, context.clock())
+        proposal = context.store.proposal(proposal_id)
+        if proposal.state is ProposalState.SENT:
+            state = ProposalState.DONE if order_state.proposal_fills(context, proposal_id) else ProposalState.PROPOSED
+            context.store.finish_proposal(proposal_id, now=state, at=context.clock(), reason=f"settled: {statement}")
+        return context.store.proposal(proposal_id)
+
+
+def _order_id(order: Order) -> int:
+    assert order.id is not None
+    return order.id

@@ -1,0 +1,355 @@
+"""Everything that a person sees before deciding: the proposal, what it may earn and lose, and what changed since."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
+from math import sqrt
+
+from spy32.domain.market import Right
+from spy32.domain.orders import Trade
+from spy32.domain.proposals import Approval, Draft, Finding, Proposal, Recommendation, Sizing
+from spy32.domain.run_view import MarketSummary, RunView
+from spy32.domain.runs import Run
+from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate, Exposure, Leg, Menu, Spread
+from spy32.errors import BadUsage, Unavailable, Unusable
+from spy32.sessions import market_date, week_start, years_to_expiration
+from spy32.settings.model import Drift
+from spy32.trading.context import TradingContext
+
+MOVES = (-10, -5, -3, 0, 3, 5, 10)
+"""Per cent that the underlying may have moved by expiration."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpreadQuote:
+    """The legs of a spread at one moment, net per share from our side: a credit is positive."""
+
+    natural: Decimal
+    mid: Decimal
+    spot: float
+    as_of: datetime
+    source: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceScenario:
+    """What the whole quantity earns when the underlying expires `percent` away from where it is now."""
+
+    percent: int
+    price: Decimal
+    profit: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvidenceItem:
+    """A path that the analyst cited, and the value found there; None where the value is not on this screen."""
+
+    path: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """One screen of the approval. Without a proposal it is an abstained run, whose menu may still be chosen from."""
+
+    run: Run
+    market: MarketSummary
+    menu: Menu
+    recommendation: Recommendation | None
+    shadows: tuple[Recommendation, ...]
+    evidence_items: tuple[EvidenceItem, ...]
+    account: Account
+    at: datetime
+    """The moment of the review; ages are counted to it."""
+    proposal: Proposal | None = None
+    """What a yes would approve: the draft where there is one."""
+    draft: Draft | None = None
+    """What the person has changed on this screen, kept nowhere else."""
+    candidate: Candidate | None = None
+    run_quote: SpreadQuote | None = None
+    """At the run."""
+    current_quote: SpreadQuote | None = None
+    """As shown: fresh, or the stored ones again when `stale` says why."""
+    stale_reason: str | None = None
+    scenarios: tuple[PriceScenario, ...] = ()
+    probability_itm: float | None = None
+    """Probability that the short leg ends in the money, under its own implied vol at the run."""
+    findings: tuple[Finding, ...] = ()
+    """Today's limits on the proposal, and the notes of the run."""
+    sizing: Sizing | None = None
+    """The bounds of the quantity, when this candidate has been sized."""
+    approval: Approval | None = None
+    trade: Trade | None = None
+    """What a closing closes."""
+
+    @property
+    def name(self) -> str:
+        """`P31`, or `R31` where nothing is on record yet."""
+        number = self.proposal.id if self.proposal is not None else None
+        return f"R{self.run.id}" if number is None else f"P{number}"
+
+    @property
+    def max_loss_percent(self) -> Decimal:
+        """Maximum loss in per cent of net liquidation."""
+        assert self.proposal is not None
+        if self.account.net_liquidation <= 0:
+            return Decimal(100)
+        return self.proposal.max_loss / self.account.net_liquidation * 100
+
+    @property
+    def rule_pick(self) -> Recommendation | None:
+        """What the fixed rule takes of the same menu."""
+        answers = (*self.shadows, *([self.recommendation] if self.recommendation is not None else []))
+        return next((answer for answer in answers if answer.analyst == "rules"), None)
+
+    @property
+    def short_delta(self) -> float:
+        """Absolute delta of the short leg at the run; 0 where the legs are not on the run's menu."""
+        return self.candidate.short_delta if self.candidate is not None else 0.0
+
+    @property
+    def max_quantity(self) -> int | None:
+        """Most contracts that the bounds leave."""
+        return min(self.sizing.bounds.values()) if self.sizing is not None and self.sizing.bounds else None
+
+    @property
+    def floor_range(self) -> tuple[Decimal, Decimal]:
+        """Lowest and highest price that may be set as the floor: never below the natural, never above the start."""
+        assert self.proposal is not None
+        quote = self.current_quote or self.run_quote
+        highest, tick = self.proposal.limit_price, self.proposal.plan.tick
+        lowest = (quote.natural / tick).to_integral_value(ROUND_CEILING) * tick if quote is not None else highest
+        return min(lowest, highest), highest
+
+
+def review_proposal(context: TradingContext, proposal_id: int) -> Review:
+    """The screen of a proposal as things are now; a market that does not answer leaves the stored quotes, and says so.
+
+    The bounds of its size are the run's own where they are of this candidate.
+    """
+    return _build_review(context, context.store.proposal(proposal_id))
+
+
+def review_draft(context: TradingContext, draft: Draft, sizing: Sizing | None) -> Review:
+    """The same screen of a proposal as a person has changed it; `sizing` is what the change was judged by."""
+    return replace(_build_review(context, draft.proposal, sizing), draft=draft)
+
+
+def _build_review(context: TradingContext, proposal: Proposal, sizing: Sizing | None = None) -> Review:
+    view = context.store.view(proposal.run_id)
+    candidate = view.menu.find(proposal.candidate_id) if view.menu is not None else None
+    if candidate is not None and candidate.spread.legs != proposal.legs:
+        candidate = None
+    now = context.clock()
+    run_quote = _run_quote(view, candidate)
+    current_quote, stale_reason = _fetch_quote(
+        context, proposal.underlying, proposal.legs, opens=proposal.kind == "open"
+    )
+    quote = current_quote or run_quote
+    account = context.account.facts()
+    return _assemble_review(
+        view,
+        account,
+        now,
+        proposal=proposal,
+        candidate=candidate,
+        then=run_quote,
+        now=quote,
+        stale=stale_reason,
+        outcomes=expiration_scenarios(proposal, quote.spot) if quote is not None else (),
+        in_the_money=probability_itm(candidate, view) if candidate is not None else None,
+        findings=(
+            *check_limits(context, proposal, account, now),
+            *changes_since_run(proposal, run_quote, quote, context.settings.drift),
+            *_run_notes(view, candidate),
+        ),
+        sizing=sizing or _run_sizing(view, candidate),
+        approval=context.store.latest_approval(proposal.id) if proposal.id is not None else None,
+        trade=context.store.trade(proposal.trade_id) if proposal.trade_id is not None else None,
+    )
+
+
+def review_run(context: TradingContext, run_id: int) -> Review:
+    """The screen of a run without a proposal: its menu, and why nothing was chosen."""
+    view = context.store.view(run_id)
+    if view.menu is None or not view.menu.candidates:
+        raise BadUsage(f"R{run_id} has no menu to choose from; `spy32 show R{run_id}` says why")
+    return _assemble_review(view, context.account.facts(), context.clock())
+
+
+def _assemble_review(view: RunView, account: Account, at: datetime, **fields: object) -> Review:
+    if view.market is None:
+        raise Unusable(f"R{view.run.id} has no market on record, so there is nothing to decide on")
+    base_fields: dict[str, object] = {
+        "run": view.run,
+        "market": view.market,
+        "menu": view.menu if view.menu is not None else Menu(candidates=()),
+        "recommendation": view.recommendation,
+        "shadows": view.shadows,
+        "cited": tuple(evidence_items(view)),
+        "account": account,
+        "at": at,
+    }
+    return Review(**{**base_fields, **fields})  # type: ignore[arg-type]
+
+
+# Quotes.
+
+
+def _fetch_quote(
+    context: TradingContext, underlying: str, legs: Sequence[Leg], *, opens: bool
+) -> tuple[SpreadQuote | None, str | None]:
+    """Prices as the market has them now, and why they are not fresh."""
+    if context.market is None:
+        return None, "no market at hand"
+    from spy32.rules import pricing
+
+    try:
+        quotes = context.market.quotes(underlying, legs)
+    except (Unavailable, Unusable) as error:
+        return None, f"{context.market.name} did not answer: {error.message}"
+    net_prices = pricing.natural_and_mid(legs, quotes.quotes)
+    if net_prices is None:
+        return None, f"{context.market.name} has no two-sided quotes of both legs"
+    wide_leg = next(pricing.check_leg_widths(legs, quotes, context.settings.choice), None) if opens else None
+    if wide_leg is not None:
+        # What was shown at the approval is what `execute` holds the market against.
+        return None, wide_leg.message
+    quote = SpreadQuote(
+        natural=net_prices[0], mid=net_prices[1], spot=quotes.spot, as_of=quotes.as_of, source=quotes.source
+    )
+    return quote, "recorded market: the stored quotes, nothing newer exists" if context.market.is_recorded else None
+
+
+def _run_quote(view: RunView, candidate: Candidate | None) -> SpreadQuote | None:
+    if candidate is None or view.market is None:
+        return None
+    market = view.market
+    return SpreadQuote(
+        natural=candidate.natural, mid=candidate.mid, spot=market.spot, as_of=market.as_of, source=market.source
+    )
+
+
+# Figures.
+
+
+def expiration_scenarios(proposal: Proposal, spot: float) -> tuple[PriceScenario, ...]:
+    """Profit or loss at expiration of the whole quantity, opened at the limit, less the costs to open. Dollars."""
+    from spy32.options.spreads import exact_payoff
+
+    if proposal.kind != "open":
+        return ()
+    spot_price, shares = Decimal(str(spot)), MULTIPLIER * proposal.quantity
+    spread = Spread(underlying=proposal.underlying, strategy=proposal.strategy, legs=proposal.legs)
+    scenarios = []
+    for move in MOVES:
+        price = (spot_price * (100 + move) / 100).quantize(CENT, ROUND_HALF_UP)
+        # The most that can be earned is the credit less the costs, so what the legs are worth then comes on top.
+        profit = proposal.max_profit + exact_payoff(spread, price) * shares
+        scenarios.append(PriceScenario(percent=move, price=price, profit=profit))
+    return tuple(scenarios)
+
+
+def probability_itm(candidate: Candidate, view: RunView) -> float | None:
+    """Probability that the short leg ends in the money under its own implied vol.
+
+    N(d2) of a call, N(-d2) of a put (Hull, Options, Futures, and Other Derivatives, section 15.8), with d1 taken from
+    the delta that the candidate carries; the discounting inside that delta moves the figure by less than half a point
+    at these terms.
+    """
+    from statistics import NormalDist
+
+    delta, iv = candidate.short_delta, candidate.short.iv
+    if view.market is None or not (0 < delta < 1 and iv > 0):
+        return None
+    sigma = iv * sqrt(years_to_expiration(view.market.as_of, candidate.spread.expiration))
+    shift = sigma if candidate.spread.right is Right.PUT else -sigma
+    return NormalDist().cdf(NormalDist().inv_cdf(delta) + shift)
+
+
+def evidence_items(view: RunView) -> Iterator[EvidenceItem]:
+    """The analyst's evidence with what each path holds, as far as the menu and the market line have it."""
+    for path in view.recommendation.evidence if view.recommendation is not None else ():
+        yield EvidenceItem(path=path, value=_evidence_value(view, path))
+
+
+def _evidence_value(view: RunView, path: str) -> str | None:
+    first, *names = path.split(".")
+    if path == "volatility.vix" and view.market is not None and view.market.vix is not None:
+        return f"{view.market.vix:.2f}"
+    if first == "menu" and view.menu is not None and len(names) > 1:
+        return _format_value(_resolve_path(view.menu.find(names[0]), names[1:]))
+    return _format_value(_resolve_path(view.market, names)) if first == "market" and names else None
+
+
+def _resolve_path(value: object, names: Sequence[str]) -> object:
+    """What stands at the end of a path of plain field names; the path is a model's word."""
+    for name in names:
+        value = None if name.startswith("_") else getattr(value, name, None)
+    return value
+
+
+def _format_value(value: object) -> str | None:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return format(value, "f") if isinstance(value, Decimal) else str(value) if isinstance(value, int | str) else None
+
+
+# Limits.
+
+
+def book_exposure(context: TradingContext, run_id: int, now: datetime, *, excluding: int | None = None) -> Exposure:
+    """What our book risks beside the proposal `but`."""
+    today = market_date(now)
+    return context.store.exposure(run_id=run_id, today=today, week_start=week_start(today), but=excluding)
+
+
+def check_limits(context: TradingContext, proposal: Proposal, account: Account, now: datetime) -> tuple[Finding, ...]:
+    """The limits judged again on the proposal as it stands, our clock against the broker's, and whether its choice may
+    be an order in this mode. The account must have been asked before: its answer tells the broker's time."""
+    from spy32.rules import eligible, limits
+
+    exposure = book_exposure(context, proposal.run_id, now, excluding=proposal.id)
+    findings = (
+        *limits.check_proposal(proposal, account, exposure, context.settings, now),
+        *limits.check_clock(context.account.clock_ahead(), proposal.mode),
+        *limits.check_option_root(proposal, blocks=False),
+    )
+    objection = eligible.ineligible_proposal_reason(
+        proposal, context.store.view(proposal.run_id).recommendation, context.settings
+    )
+    return findings if objection is None else (*findings, Finding(rule="prompt", message=objection))
+
+
+def changes_since_run(
+    proposal: Proposal, run_quote: SpreadQuote | None, quote: SpreadQuote | None, drift: Drift
+) -> Iterator[Finding]:
+    """By how much the market has left the run's quotes: notes only, since an approval counts from what is shown."""
+    from spy32.rules import pricing
+
+    if quote is None:
+        return
+    findings: list[Finding] = []
+    if run_quote is not None:
+        findings += pricing.check_underlying_move(run_quote.spot, quote.spot, drift)
+        findings += pricing.check_credit_fall(run_quote.mid, quote.mid, drift)
+    findings += pricing.check_price_collar(proposal.limit_price, quote.natural, quote.mid, drift)
+    for finding in findings:
+        message = finding.message
+        if finding.rule == "limit_price":
+            message = f"{message}: `execute` would refuse it at these quotes"
+        yield replace(finding, message=message, blocks=False)
+
+
+def _run_notes(view: RunView, candidate: Candidate | None) -> tuple[Finding, ...]:
+    """What the run's ruling had to note, where it is about this candidate or about the market at large."""
+    if view.ruling is None or candidate is None:
+        return ()
+    return tuple(finding for finding in view.ruling.findings if not finding.blocks)
+
+
+def _run_sizing(view: RunView, candidate: Candidate | None) -> Sizing | None:
+    chosen = view.recommendation.candidate_id if view.recommendation is not None else None
+    same = candidate is not None and candidate.id == chosen
+    return view.ruling.sizing if same and view.ruling is not None else None

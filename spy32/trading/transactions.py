@@ -1,0 +1,324 @@
+"""What the broker's own history says: the fees for good, and what became of contracts that are gone."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from decimal import Decimal
+
+from spy32.domain.market import underlying_for_root
+from spy32.domain.orders import Adoption, Trade, Transaction, TransactionKind
+from spy32.domain.spreads import MULTIPLIER, Leg, Mode
+from spy32.errors import Spy32Error
+from spy32.lifecycle import TradeState
+from spy32.sessions import market_date, new_york_time
+from spy32.trading.context import TradingContext
+
+CLOSING_KINDS = (TransactionKind.ASSIGNMENT, TransactionKind.EXERCISE, TransactionKind.EXPIRATION)
+"""What takes a contract out of an account without an order."""
+
+# Fees.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderFees:
+    """The fees of one order by the broker's transactions, dollars."""
+
+    order_id: int
+    reference: str
+    amount: Decimal
+    is_complete: bool
+    """Every fill that we know of has its line."""
+    is_final: bool
+    """No line calls its fees an estimate."""
+    transaction_ids: tuple[str, ...]
+    """Ids of the transactions."""
+    estimate: Decimal
+    """What our book has."""
+
+
+def load_order_fees(context: TradingContext, trade: Trade) -> tuple[OrderFees, ...]:
+    """Fees of each order of the trade that are not final in our book, read from the broker's transactions."""
+    unsettled = context.store.orders_with_estimated_fees(_trade_id(trade))
+    if not unsettled:
+        return ()
+    transactions = context.account.transactions(market_date(trade.opened_at))
+    order_fees = []
+    for order, estimate in unsettled:
+        own_transactions = tuple(
+            transaction for transaction in transactions if _belongs_to_order(transaction, order.broker_id)
+        )
+        assert order.id is not None
+        contracts = sum((abs(transaction.quantity) for transaction in own_transactions), Decimal(0))
+        order_fees.append(
+            OrderFees(
+                order_id=order.id,
+                reference=order.reference,
+                amount=sum((transaction.fees for transaction in own_transactions), Decimal(0)),
+                is_complete=contracts == sum(fill.quantity for fill in context.store.fills(order.id)),
+                is_final=all(transaction.is_final for transaction in own_transactions),
+                transaction_ids=tuple(transaction.id for transaction in own_transactions),
+                estimate=estimate,
+            )
+        )
+    return tuple(order_fees)
+
+
+def settle_fees(context: TradingContext, proposal_id: int) -> Trade | None:
+    """The trade of a proposal with the broker's own fees where they are final; told where they are not yet.
+
+    Never fatal: what was filled is filled, whatever can or cannot be read of it. Our book's own fees are an estimate
+    until then. On paper the fees are the paper broker's and stay what they are.
+    """
+    trade = context.store.trade_of_proposal(proposal_id)
+    if trade is None or trade.mode is Mode.PAPER:
+        return trade
+    try:
+        for fees in load_order_fees(context, trade):
+            _record_fees(context, fees)
+    except Spy32Error as error:
+        context.report(f"fees of T{trade.id} stay an estimate: {error.message}")
+    return context.store.trade(_trade_id(trade))
+
+
+def _record_fees(context: TradingContext, fees: OrderFees) -> None:
+    if fees.is_complete and fees.is_final:
+        context.store.settle_fees(
+            fees.order_id, fees.amount, is_final=True, at=context.clock(), transactions=fees.transaction_ids
+        )
+        context.report(f"fees of {fees.reference}: ${fees.amount:,.2f}, final")
+        return
+    estimate = fees.estimate
+    if fees.is_complete and not estimate:
+        # Without a figure of our own the broker's estimate is the better one.
+        context.store.settle_fees(
+            fees.order_id, fees.amount, is_final=False, at=context.clock(), transactions=fees.transaction_ids
+        )
+        estimate = fees.amount
+    reason = "the broker calls its own an estimate" if fees.is_complete else "the broker has not booked every fill yet"
+    context.report(f"fees of {fees.reference}: ${estimate:,.2f} is an estimate, since {reason}")
+
+
+def _belongs_to_order(transaction: Transaction, broker_id: str | None) -> bool:
+    return transaction.kind is TransactionKind.TRADE and broker_id is not None and transaction.order_id == broker_id
+
+
+# What is gone.
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MissingContracts:
+    """Contracts of a trade that the broker no longer shows, and what its transactions say of them."""
+
+    trade: Trade
+    missing: tuple[tuple[str, int], ...]
+    """Symbol and number of contracts."""
+    reasons: tuple[tuple[str, str], ...]
+    """Symbol and what the transactions say of it."""
+    adoption: Adoption | None
+    """What would be taken into our book if a person asks; None when the transactions do not explain enough."""
+
+    @property
+    def explanation(self) -> str:
+        return f"T{self.trade.id}: " + "; ".join(words for _, words in self.reasons)
+
+
+@dataclass(slots=True)
+class UnmatchedTransactions:
+    """Transactions that no trade of ours accounts for, used up trade by trade. Quantities are positive."""
+
+    transactions: list[Transaction]
+
+    def matching(self, symbol: str, since: datetime) -> Iterator[Transaction]:
+        return (
+            transaction
+            for transaction in self.transactions
+            if transaction.symbol == symbol and transaction.at >= since and transaction.quantity > 0
+        )
+
+    def take(self, transaction: Transaction, quantity: Decimal) -> Transaction:
+        """So much of a line; the rest stays for others."""
+        part = _partial_transaction(transaction, quantity)
+        remainder = replace(
+            transaction,
+            quantity=transaction.quantity - quantity,
+            net_value=transaction.net_value - part.net_value,
+            fees=transaction.fees - part.fees,
+        )
+        self.transactions[self.transactions.index(transaction)] = remainder
+        return part
+
+
+def _partial_transaction(transaction: Transaction, quantity: Decimal) -> Transaction:
+    def prorate(amount: Decimal) -> Decimal:
+        return (
+            amount
+            if quantity == transaction.quantity
+            else (amount * quantity / transaction.quantity).quantize(Decimal("0.0001"))
+        )
+
+    return replace(
+        transaction, quantity=quantity, net_value=prorate(transaction.net_value), fees=prorate(transaction.fees)
+    )
+
+
+def load_unmatched(context: TradingContext, since: date) -> UnmatchedTransactions:
+    """The broker's transactions since a day, less our own orders' and what was adopted before. Oldest first."""
+    adopted: dict[tuple[str, str], Decimal] = {}
+    for adoption in context.store.adoptions():
+        for transaction in adoption.transactions:
+            adopted[transaction.id, transaction.symbol] = (
+                adopted.get((transaction.id, transaction.symbol), Decimal(0)) + transaction.quantity
+            )
+    unmatched = []
+    for transaction in sorted(
+        context.account.transactions(since), key=lambda transaction: (transaction.at, transaction.id)
+    ):
+        if transaction.order_id is not None and context.store.find_order(transaction.order_id) is not None:
+            continue
+        unsigned = replace(transaction, quantity=abs(transaction.quantity))
+        remaining = unsigned.quantity - adopted.get((transaction.id, transaction.symbol), Decimal(0))
+        if remaining > 0:
+            unmatched.append(_partial_transaction(unsigned, remaining))
+    return UnmatchedTransactions(unmatched)
+
+
+def find_missing_contracts(
+    trades: Sequence[Trade], shortfall: dict[str, int], unmatched: UnmatchedTransactions
+) -> tuple[MissingContracts, ...]:
+    """Each trade with contracts that are missing at the broker, explained from the transactions; the oldest first.
+
+    `shortfall` holds the missing contracts by symbol, positive, and is used up.
+    """
+    results = []
+    for trade in trades:
+        missing = {}
+        for leg in trade.legs:
+            count = min(shortfall.get(leg.symbol, 0), leg.quantity * trade.remaining)
+            if count:
+                missing[leg.symbol] = count
+                shortfall[leg.symbol] -= count
+        if missing:
+            results.append(_explain_missing(trade, missing, unmatched))
+    return tuple(results)
+
+
+def _explain_missing(trade: Trade, missing: dict[str, int], unmatched: UnmatchedTransactions) -> MissingContracts:
+    closings = {
+        leg.symbol: tuple(_closing_transactions(leg, trade, unmatched)) for leg in trade.legs if leg.symbol in missing
+    }
+    counts = {
+        leg.symbol: min(_contract_count(closings.get(leg.symbol, ())), missing.get(leg.symbol, 0)) // leg.quantity
+        for leg in trade.legs
+    }
+    reasons = tuple((symbol, _describe_closing(symbol, count, closings[symbol])) for symbol, count in missing.items())
+    adoption = _decide_adoption(trade, counts, unmatched, "; ".join(reason for _, reason in reasons))
+    return MissingContracts(trade=trade, missing=tuple(missing.items()), reasons=reasons, adoption=adoption)
+
+
+def _closing_transactions(leg: Leg, trade: Trade, unmatched: UnmatchedTransactions) -> Iterator[Transaction]:
+    """What may have taken this leg out of the account."""
+    for transaction in unmatched.matching(leg.symbol, trade.opened_at):
+        is_manual = transaction.kind is TransactionKind.TRADE and transaction.action == leg.action.closing.value
+        if is_manual or transaction.kind in CLOSING_KINDS:
+            yield transaction
+
+
+def _contract_count(transactions: Sequence[Transaction]) -> int:
+    return int(sum((transaction.quantity for transaction in transactions), Decimal(0)))
+
+
+def _describe_closing(symbol: str, missing: int, transactions: Sequence[Transaction]) -> str:
+    if not transactions:
+        return f"{missing} x {symbol} gone, and the broker's transactions do not say why"
+    names = {TransactionKind.TRADE: "closed by hand"}
+    parts = [
+        f"{names.get(transaction.kind, transaction.kind.value)} {new_york_time(transaction.at):%Y-%m-%d}"
+        + (
+            f" at {transaction.price}"
+            if transaction.kind is TransactionKind.TRADE and transaction.price is not None
+            else ""
+        )
+        for transaction in transactions
+    ]
+    return f"{missing} x {symbol} gone: {', '.join(dict.fromkeys(parts))}"
+
+
+def _decide_adoption(
+    trade: Trade, counts: dict[str, int], unmatched: UnmatchedTransactions, reason: str
+) -> Adoption | None:
+    """Whole spreads that are gone and explained; a trade whose short legs were all assigned is assigned as a whole."""
+    short_legs = [leg for leg in trade.legs if leg.action.sign > 0]
+    spreads = min(counts.values())
+    is_assigned = any(
+        transaction.kind is TransactionKind.ASSIGNMENT
+        for leg in short_legs
+        for transaction in _closing_transactions(leg, trade, unmatched)
+    )
+    if is_assigned:
+        # Its long leg may still be held: what was a spread is shares and a leg from here on.
+        if min(counts[leg.symbol] for leg in short_legs) < trade.remaining:
+            return None
+        transactions = _take_spreads(
+            trade, {symbol: min(count, trade.remaining) for symbol, count in counts.items()}, unmatched
+        )
+        shares = _take_shares(trade, transactions, unmatched)
+        has_remainder = (
+            spreads < trade.remaining or not shares or sum(_signed_quantity(transaction) for transaction in shares) != 0
+        )
+        state = TradeState.ASSIGNED if has_remainder else TradeState.CLOSED
+        return _create_adoption(trade, state, trade.remaining, (*transactions, *shares), reason)
+    if spreads == 0:
+        return None
+    transactions = _take_spreads(trade, dict.fromkeys(counts, spreads), unmatched)
+    has_expired = all(transaction.kind is TransactionKind.EXPIRATION for transaction in transactions)
+    if has_expired and spreads < trade.remaining:
+        return None
+    state = TradeState.EXPIRED if has_expired else TradeState.CLOSED
+    return _create_adoption(trade, state, spreads, transactions, reason)
+
+
+def _create_adoption(
+    trade: Trade, state: TradeState, spreads: int, transactions: tuple[Transaction, ...], reason: str
+) -> Adoption:
+    return Adoption(trade_id=_trade_id(trade), state=state, spreads=spreads, transactions=transactions, reason=reason)
+
+
+def _take_spreads(trade: Trade, spreads: dict[str, int], unmatched: UnmatchedTransactions) -> tuple[Transaction, ...]:
+    """The parts of the transactions that are about so many spreads' worth of each leg."""
+    parts = []
+    for leg in trade.legs:
+        remaining = Decimal(spreads[leg.symbol] * leg.quantity)
+        for transaction in tuple(_closing_transactions(leg, trade, unmatched)):
+            if remaining > 0:
+                parts.append(unmatched.take(transaction, min(remaining, transaction.quantity)))
+                remaining -= parts[-1].quantity
+    return tuple(parts)
+
+
+def _take_shares(
+    trade: Trade, transactions: Sequence[Transaction], unmatched: UnmatchedTransactions
+) -> tuple[Transaction, ...]:
+    """The shares that assignment and exercise of these contracts moved, on the same days."""
+    ticker = underlying_for_root(trade.legs[0].root.strip())
+    deliveries = [
+        transaction
+        for transaction in transactions
+        if transaction.kind in (TransactionKind.ASSIGNMENT, TransactionKind.EXERCISE)
+    ]
+    remaining = sum((transaction.quantity for transaction in deliveries), Decimal(0)) * MULTIPLIER
+    days = {market_date(transaction.at) for transaction in deliveries}
+    shares = []
+    for transaction in tuple(unmatched.matching(ticker, trade.opened_at)):
+        if transaction.kind is not TransactionKind.TRADE and market_date(transaction.at) in days and remaining > 0:
+            shares.append(unmatched.take(transaction, min(remaining, transaction.quantity)))
+            remaining -= shares[-1].quantity
+    return tuple(shares)
+
+
+def _signed_quantity(transaction: Transaction) -> Decimal:
+    return transaction.quantity if transaction.action.startswith("Buy") else -transaction.quantity
+
+
+def _trade_id(trade: Trade) -> int:
+    assert trade.id is not None
+    return trade.id

@@ -1,0 +1,123 @@
+"""The paper broker's buying power beside working orders, and how long an order lives."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from spy32.brokers.paper import PaperBroker
+from spy32.domain.orders import OrderKind
+from spy32.errors import BrokerRefused
+from spy32.lifecycle import OrderState
+from spy32.rules import plan
+from spy32.settings import Settings
+from tests.contract.test_broker import FAR, NEAR, body, paper
+from tests.support import builders
+from tests.support.fakes import FakeLedger, ManualClock
+
+D = Decimal
+LAST = datetime(2025, 11, 7, 21, 15, tzinfo=UTC)
+"""A quarter of an hour after the close of the day on which the spread of the builders expires."""
+
+
+def use(broker: PaperBroker, quantity: int = 2) -> Decimal:
+    found = broker.dry_run(body(FAR, "only-asked", quantity)).buying_power_change
+    assert found is not None
+    return found
+
+
+def target(limit: str = "-0.05", legs: tuple[object, ...] = ()) -> str:
+    closing = tuple(replace(leg, action=leg.action.closing) for leg in builders.spread().legs)
+    return plan.order_body(legs or closing, 2, D(limit), "spy32-P1-A1-t1", kind=OrderKind.TARGET)  # type: ignore[arg-type]
+
+
+def holding(**over: object) -> PaperBroker:
+    """A paper account that holds two spreads."""
+    broker = paper(**over)
+    assert broker.submit(body(NEAR)).state is OrderState.FILLED
+    return broker
+
+
+def test_a_working_order_reserves_the_buying_power_that_it_would_use() -> None:
+    broker = paper()
+    needs = use(broker)
+    assert needs == (5 - FAR) * 200 + D("4.52")
+    broker.submit(body(FAR))
+    facts = broker.facts()
+    assert (facts.buying_power, facts.net_liquidation) == (100_000 - needs, 100_000)
+
+
+def test_two_orders_cannot_rest_on_the_same_buying_power() -> None:
+    broker = paper(ledger=FakeLedger(cash=D(600)))
+    broker.submit(body(FAR))
+    assert not broker.dry_run(body(FAR, "second")).accepted
+    with pytest.raises(BrokerRefused, match=r"margin_check_failed: needs 404\.52 of buying power, 195\.48 is free"):
+        broker.submit(body(FAR, "second"))
+
+
+def test_what_ends_frees_what_it_reserved() -> None:
+    clock = ManualClock()
+    broker = paper(clock=clock)
+    first = broker.submit(body(FAR))
+    broker.cancel(first.broker_id)
+    assert broker.facts().buying_power == 100_000
+    broker.submit(body(FAR, "second"))
+    clock.sleep(86_400)
+    assert broker.facts().buying_power == 100_000
+
+
+def test_a_replacement_reserves_in_the_place_of_the_old_order() -> None:
+    broker = paper()
+    first = broker.submit(body(FAR))
+    broker.replace(first.broker_id, body(FAR - D("0.10"), "second"))
+    assert broker.facts().buying_power == 100_000 - use(broker) - 20
+
+
+def test_a_closing_order_reserves_nothing_and_is_taken_without_buying_power() -> None:
+    ledger = FakeLedger()
+    broker = holding(ledger=ledger)
+    before = broker.facts().buying_power
+    broker.submit(target())
+    assert broker.facts().buying_power == before
+    ledger.cash = D(900)
+    assert broker.facts().buying_power < 0
+    assert broker.dry_run(target().replace("t1", "t2")).accepted
+
+
+def test_a_resting_target_lives_until_its_contracts_trade_no_more() -> None:
+    clock = ManualClock()
+    broker = holding(clock=clock)
+    resting = broker.submit(target())
+    for at in (builders.later(days=20), LAST.replace(minute=14)):
+        clock.at = at
+        assert broker.order(resting.broker_id).state is OrderState.WORKING
+    clock.at = LAST
+    assert broker.order(resting.broker_id).state is OrderState.EXPIRED
+
+
+def test_an_expiration_on_a_closed_day_ends_with_its_last_trading_day() -> None:
+    clock = ManualClock()
+    broker = paper(clock=clock, settings=Settings())
+    saturday = datetime(2025, 11, 8).date()
+    legs = tuple(replace(leg, action=leg.action.closing, expiration=saturday) for leg in builders.spread().legs)
+    order = broker._ledger.paper_put(broker_order(legs), clock())
+    clock.at = LAST.replace(minute=14)
+    assert broker.order(order.broker_id).state is OrderState.WORKING
+    clock.at = LAST
+    assert broker.order(order.broker_id).state is OrderState.EXPIRED
+
+
+def broker_order(legs: tuple[object, ...]):  # type: ignore[no-untyped-def]
+    from spy32.brokers.paper import parse_order_body
+
+    return parse_order_body(target(legs=legs))
+
+
+def test_a_target_fills_when_the_market_comes_to_it_and_frees_the_margin() -> None:
+    broker = holding()
+    filled = broker.submit(target("-4.00"))
+    assert filled.state is OrderState.FILLED
+    assert broker.positions() == ()
+    facts = broker.facts()
+    assert facts.buying_power == facts.net_liquidation

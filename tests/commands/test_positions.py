@@ -1,0 +1,323 @@
+"""What `positions` and `reconcile` answer: lines, documents, words, exit codes, and the question before taking over."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from spy32.commands import positions as positions_command
+from spy32.commands import reconcile as reconcile_command
+from spy32.console import PlainConsole
+from spy32.domain.orders import OrderKind, TransactionKind
+from spy32.domain.proposals import Proposal
+from spy32.domain.spreads import Mode
+from spy32.errors import Spy32Error, Unavailable
+from spy32.lifecycle import OrderState, TradeState
+from spy32.render.trading import format_fees
+from spy32.rules import plan
+from spy32.store import Store
+from spy32.trading.context import TradingContext
+from spy32.trading.profit_target import place_target
+from tests.render.test_documents import check
+from tests.support import builders
+from tests.support.fakes import TIMED_OUT
+from tests.support.open_trades import SHORT, D, bought_back, desk, entered, held, line, number
+from tests.support.reader import shown
+from tests.support.trading import World
+
+program = typer.Typer()
+program.command()(reconcile_command.reconcile)
+program.command()(positions_command.positions)
+
+
+class FakeApp:
+    """The little of an App that these commands use."""
+
+    def __init__(self, world: World, *, is_interactive: bool = False) -> None:
+        self.world = world
+        self.is_interactive = is_interactive
+        self.out = PlainConsole(StringIO())
+
+    def open_for_reading(self) -> Store:
+        return self.world.store
+
+    def store(self) -> Store:
+        return self.world.store
+
+    def trading_context(self, _store: Store, _proposal: Proposal | None) -> TradingContext:
+        return self.world.trading_context
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    made = desk(tmp_path)
+    yield made
+    made.store.close()
+
+
+def run(world: World, *words: str, typed: str | None = None, code: int = 0) -> str:
+    """What is written on stdout; the call must end with `code`. Without `typed` there is no terminal."""
+    app = FakeApp(world, is_interactive=typed is not None)
+    result = CliRunner().invoke(program, list(words), obj=app, input=typed)
+    error = result.exception
+    if error is not None and not isinstance(error, Spy32Error | SystemExit):
+        raise error
+    assert (error.code if isinstance(error, Spy32Error) else result.exit_code) == code
+    return shown(app.out)
+
+
+def document(world: World, *words: str, code: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run(world, *words, "--json", code=code))
+    check(found)
+    return found
+
+
+def by_hand(world: World) -> None:
+    body = plan.order_body(builders.spread().legs, 1, D("0.60"), "mine", kind=OrderKind.ENTRY)
+    placed = world.orders.submit(body)
+    world.orders.book[placed.broker_id] = replace(placed, reference="")
+
+
+# Positions.
+
+
+def test_positions_shows_both_views_the_target_and_the_fees(world: World) -> None:
+    trade = entered(world)
+    held(world, short=-2, long=2)
+    place_target(world.trading_context, trade.proposal_id)
+    text = run(world, "positions")
+    assert "  SPY   251107P00635000  ours +2  broker +2  agree\n" in text
+    assert "T1 open: 2 opened for 0.58, maximum loss $888.52, fees $4.52 (an estimate)\n" in text
+    assert "T1: target spy32-P1-A1-abcdef-t1 working at 0.29 for 2\n" in text
+    assert "DIFFERENT" not in text
+
+
+def test_positions_explains_each_difference_and_what_can_be_done(world: World) -> None:
+    entered(world)
+    bought_back(world)
+    by_hand(world)
+    world.account.account = replace(world.account.account, restrictions=("margin call",))
+    text = run(world, "positions")
+    assert f"  {SHORT}  ours -2  broker +0  DIFFERENT: T1: 2 x {SHORT} gone: closed by hand" in text
+    assert "at the broker, not ours, left alone: Live, Sell to Open 1 x SPY" in text
+    assert "`spy32 reconcile --adopt` takes it over" in text
+    assert "T1: no target works, though its exit plan leaves one" in text
+    assert "  the broker says: margin call\n" in text
+
+
+def test_positions_tells_what_was_not_seen_and_of_a_part_what_is_left(world: World) -> None:
+    entered(world)
+    held(world, short=-1, long=1)
+    bought_back(world, 1)
+    run(world, "reconcile", "--adopt", "--yes")
+    world.orders.unreadable = True
+    text = run(world, "positions")
+    assert "maximum loss $888.52, 1 left, fees" in text
+    assert "NOT SEEN: the fake broker does not answer\n" in text
+
+
+def test_positions_of_an_empty_account(world: World) -> None:
+    held(world)
+    assert run(world, "positions").endswith("no positions\n")
+    found = document(world, "positions")
+    assert (found["positions"], found["trades"], found["agrees"]) == ([], [], True)
+
+
+def test_a_trade_that_ended_is_in_the_document_only(world: World) -> None:
+    trade = entered(world)
+    held(world)
+    world.store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.EXPIRED, at=world.clock())
+    assert "T1" not in run(world, "positions")
+    (found,) = document(world, "positions")["trades"]
+    assert (found["id"], found["state"], found["quantity"]) == ("T1", "expired", 2)
+
+
+def test_the_document_of_positions_keeps_its_keys_and_fits_its_schema(world: World) -> None:
+    trade = entered(world)
+    place_target(world.trading_context, trade.proposal_id)
+    by_hand(world)
+    found = document(world, "positions")
+    assert {"mode", "account", "net_liquidation", "buying_power", "positions", "trades"} <= found.keys()
+    assert found["positions"][1] | {"why": None} == {
+        "symbol": SHORT, "ours": -2, "broker": 0, "difference": 2, "agrees": False, "why": None,
+    }  # fmt: skip
+    assert found["trades"][0]["fees"] == "4.52"
+    assert found["trades"][0]["fees_final"] is False
+    assert found["targets"][0]["debit"] == "0.29"
+    assert found["foreign_orders"][0]["our_state"] is None
+    assert found["gone"][0]["would_be"] is None
+    assert found["without_target"] == []
+    assert found["agrees"] is False
+
+
+def test_an_order_by_hand_that_cannot_be_read_is_listed_without_made_up_terms(world: World) -> None:
+    by_hand(world)
+    (broker_id,) = world.orders.book
+    seen = world.orders.book[broker_id]
+    ended, why = OrderState.CANCELLED, "size of an order is not a part of its legs"
+    world.orders.shows(broker_id, unread=why, state=ended, quantity=0, limit=D(0))
+    (found,) = document(world, "positions")["foreign_orders"]
+    assert (found["quantity"], found["limit"]) == (None, None)
+    assert found["unread"] == "size of an order is not a part of its legs"
+    assert [each["quantity"] for each in found["legs"]] == [leg.quantity for leg in seen.legs]
+    assert "cannot be read: size of an order" in " ".join(run(world, "positions").split())
+
+
+# Reconcile.
+
+
+def test_reconcile_with_nothing_in_flight(world: World) -> None:
+    entered(world, rests=False)
+    held(world, short=-2, long=2)
+    assert run(world, "reconcile") == "nothing was in flight\nour positions and the broker's agree\n"
+    held(world)
+    world.store.move_trade(1, was=TradeState.OPEN, now=TradeState.CLOSED, at=world.clock())
+    assert run(world, "reconcile") == "nothing was in flight\nno positions, here or at the broker\n"
+
+
+def test_reconcile_ends_0_when_things_only_differ(world: World) -> None:
+    entered(world)
+    text = run(world, "reconcile")
+    assert f"DIFFERENT {SHORT}: ours -2  broker +0: T1: 2 x {SHORT} gone" in text
+    assert "nothing can be taken over" in text
+    assert "agree" not in text
+    assert document(world, "reconcile")["agrees"] is False
+
+
+def test_reconcile_ends_11_while_an_order_is_unknown(world: World) -> None:
+    trade = entered(world)
+    world.orders.faults, world.orders.unreadable = [("after", TIMED_OUT)], True
+    place_target(world.trading_context, trade.proposal_id)
+    text = run(world, "reconcile", code=11)
+    assert "spy32-P1-A1-abcdef-t1: unknown before, unknown now, 0 of 2 filled: no answer" in text
+    assert "NOT SETTLED: order spy32-P1-A1-abcdef-t1 may or may not exist" in text
+    found = document(world, "reconcile", code=11)
+    assert found["orders"][0]["now"] == "unknown"
+    assert len(found["troubles"]) == 2
+
+
+def test_reconcile_ends_75_when_the_broker_cannot_be_read(world: World) -> None:
+    def down() -> tuple[()]:
+        raise Unavailable("the account is down")
+
+    world.account.positions = down  # type: ignore[method-assign]
+    text = run(world, "reconcile", code=75)
+    assert text == "nothing was in flight\nNOT SETTLED: the account is down\n"
+    run(world, "positions", code=75)
+
+
+def test_an_order_that_bears_our_reference_is_named_as_such(world: World) -> None:
+    trade = entered(world)
+    world.orders.faults = [("before", TIMED_OUT)]
+    target = place_target(world.trading_context, trade.proposal_id)
+    assert target is not None
+    if target.state is OrderState.UNKNOWN:
+        world.store.move_order(number(target), was=OrderState.UNKNOWN, now=OrderState.ABSENT, at=world.clock())
+    world.orders.submit(target.body)
+    assert "bears our reference spy32-P1-A1-abcdef-t1, absent in our book; `spy32 reconcile` adopts it" in run(
+        world, "positions"
+    )
+    (foreign,) = document(world, "positions")["foreign_orders"]
+    assert (foreign["our_state"], foreign["whose"]) == ("absent", "ours")
+    text = run(world, "reconcile", code=11)
+    assert "spy32-P1-A1-abcdef-t1: absent before, working now, 0 of 2 filled" in text
+    assert "NOT SETTLED: P1: order 480002 (spy32-P1-A1-abcdef-t1) is at the broker" in text
+    found = document(world, "reconcile")
+    assert (found["foreign_orders"], [row["reference"] for row in found["targets"]]) == ([], [target.reference])
+
+
+def test_a_target_that_filled_in_part_says_how_much(world: World) -> None:
+    trade = entered(world)
+    place_target(world.trading_context, trade.proposal_id)
+    world.orders.fill(str(world.store.profit_targets(trade.proposal_id)[0].broker_id), 1)
+    assert "working at 0.29, 1 of 2 filled" in run(world, "reconcile")
+
+
+# Taking over.
+
+
+@pytest.fixture
+def over(world: World) -> World:
+    """A trade that the person closed in the broker's app."""
+    entered(world)
+    held(world)
+    bought_back(world)
+    return world
+
+
+def test_without_adopt_nothing_is_taken_over(over: World) -> None:
+    text = run(over, "reconcile", typed="T1\n")
+    assert "`spy32 reconcile --adopt` takes it over" in text
+    assert over.store.trade(1).state is TradeState.OPEN
+
+
+def test_the_trade_s_own_id_takes_it_over(over: World) -> None:
+    text = run(over, "reconcile", "--adopt", typed=" T1 \n")
+    assert "T1: open -> closed, cash $-60.00 before fees of $0.52 (" in text
+    assert text.endswith("T1 is closed\n")
+    assert over.store.trade(1).state is TradeState.CLOSED
+
+
+@pytest.mark.parametrize("typed", ["", "\n", "yes\n", "t1\n", "T11\n"])
+def test_anything_else_leaves_it(over: World, typed: str) -> None:
+    text = run(over, "reconcile", "--adopt", typed=typed)
+    assert text.endswith("nothing was taken over\n")
+    assert over.store.trade(1).state is TradeState.OPEN
+
+
+def test_a_script_says_yes_beforehand(over: World) -> None:
+    found = document(over, "reconcile", "--adopt", "--yes")
+    assert found["adopted"] == [{"id": "T1", "state": "closed"}]
+    assert found["gone"][0]["would_be"] == "closed"
+    assert document(over, "reconcile", "--adopt", "--yes")["adopted"] == []
+
+
+def test_of_a_part_the_question_says_so(world: World) -> None:
+    entered(world)
+    held(world, short=-1, long=1)
+    bought_back(world, 1)
+    assert "1 of 2 spreads of T1: open -> closed" in run(world, "reconcile", "--adopt", typed="\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "typed"),
+    [(("--yes",), "T1\n"), (("--adopt",), None), (("--adopt", "--json"), "T1\n")],
+)
+def test_words_that_do_not_go_together_are_2_and_change_nothing(
+    over: World, words: tuple[str, ...], typed: str | None
+) -> None:
+    assert run(over, "reconcile", *words, typed=typed, code=2) == ""
+    assert over.store.trade(1).state is TradeState.OPEN
+
+
+def test_what_cannot_be_explained_is_not_asked_about(world: World) -> None:
+    entered(world)
+    held(world)
+    assert run(world, "reconcile", "--adopt", typed="T1\n").endswith("nothing was taken over\n")
+
+
+# Fees.
+
+
+def test_fees_say_whether_they_are_an_estimate(world: World, tmp_path: Path) -> None:
+    trade = entered(world)
+    assert format_fees(trade) == "$4.52 (an estimate)"
+    assert format_fees(replace(trade, fees_final=True)) == "$4.52"
+    assert format_fees(replace(trade, mode=Mode.PAPER)) == "$4.52"
+
+
+def test_words_of_the_broker_cannot_draw_on_the_terminal(world: World) -> None:
+    entered(world)
+    by_hand(world)
+    (broker_id,) = [key for key, order in world.orders.book.items() if not order.reference]
+    world.orders.book[broker_id] = replace(world.orders.book[broker_id], status="Live\x1b[2J\nT9 open")
+    world.account.history = (line(1, SHORT, TransactionKind.OTHER),)
+    text = run(world, "positions")
+    assert "\x1b" not in text
+    assert "\nT9" not in text

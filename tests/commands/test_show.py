@@ -1,0 +1,313 @@
+"""`show`: what is meant by an id, the lists, the forms, and what it does not touch or load."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from spy32.domain.market import RawDocument
+from spy32.domain.proposals import Decision
+from spy32.domain.runs import Outcome, Trigger
+from spy32.domain.spreads import Mode
+from spy32.errors import BadUsage
+from spy32.settings import Settings
+from spy32.settings.deciding import deciding
+from tests.render.test_documents import schema
+from tests.support import builders as b
+from tests.support import run_views, stores
+from tests.support.reader import Desk, ask, code
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """R1 was proposed, executed and filled (P1, T1), its exit waits (P2); R2 was skipped."""
+    with stores.opened(tmp_path / "paper.db") as store:
+        run = stores.whole_run(store)
+        _, trade = stores.filled(store, run_id=run.id)
+        assert trade.id is not None
+        store.finish_run(run.id, outcome=Outcome.PROPOSED, at=b.later(minutes=1))
+        store.add_proposal(b.close_proposal(trade.id, run_id=run.id), body='{"exit": 1}', at=b.later(minutes=10))
+        store.skip_run(
+            trigger=Trigger.CRON, mode=Mode.PAPER, profile="default", at=b.later(days=7), slot=None,
+            cause="holiday", reasons=("the exchange was closed",),
+        )  # fmt: skip
+    return tmp_path
+
+
+def test_the_latest_run_is_shown_without_an_id(home: Path) -> None:
+    assert ask(Desk(home), "show").startswith("R2: skipped (holiday)\n")
+
+
+def test_what_still_waits_is_named_beside_a_newer_run(home: Path) -> None:
+    assert "next: spy32 show P2 (another proposal" in ask(Desk(home), "show")
+
+
+@pytest.mark.parametrize("typed", ["R1", "r1", "1", " R1 "])
+def test_a_run_is_meant_by_its_id_or_its_number(home: Path, typed: str) -> None:
+    assert ask(Desk(home), "show", typed).startswith("R1: proposed\n")
+
+
+@pytest.mark.parametrize("typed", ["P1", "p1"])
+def test_a_proposal_is_meant_by_its_id(home: Path, typed: str) -> None:
+    assert "proposal id: P1\nproposal state: done" in ask(Desk(home), "show", typed)
+
+
+def test_an_exit_is_a_proposal_of_its_own(home: Path) -> None:
+    text = ask(Desk(home), "show", "P2")
+    assert "proposal id: P2\n" in text
+    assert "proposal limit price: 0.30 debit\n" in text
+    assert "proposal ceiling price: 0.34 debit\n" in text
+    assert "trade id: T1\n" in text
+    assert "next: spy32 approve P2\n" in text
+    document = json.loads(ask(Desk(home), "show", "P2", "--json"))
+    assert (document["proposal"]["kind"], document["proposal"]["order_body"]) == ("close", {"exit": 1})
+    assert document["proposal"]["limit_price"] == "-0.30"
+
+
+def test_a_trade_is_meant_by_its_id(home: Path) -> None:
+    text = ask(Desk(home), "show", "t1")
+    assert "trade id: T1\n" in text
+    assert "opened: Mon 2025-10-06 10:07 New York" in text
+
+
+@pytest.mark.parametrize("typed", ["R99", "P99", "T99", "99"])
+def test_an_unknown_id_is_a_usage_error(home: Path, typed: str) -> None:
+    with pytest.raises(BadUsage, match="no"):
+        ask(Desk(home), "show", typed)
+
+
+@pytest.mark.parametrize("typed", ["X1", "R", "R-1", "R1x", "", "R" + "9" * 19, "１"])
+def test_what_is_not_an_id_is_a_usage_error_that_shows_one(home: Path, typed: str) -> None:
+    with pytest.raises(BadUsage, match="R31"):
+        ask(Desk(home), "show", typed)
+
+
+def test_an_empty_home_says_how_to_begin(tmp_path: Path) -> None:
+    with pytest.raises(BadUsage, match="spy32 analyze"):
+        ask(Desk(tmp_path), "show")
+
+
+def test_a_store_without_runs_says_how_to_begin(tmp_path: Path) -> None:
+    stores.opened(tmp_path / "paper.db").close()
+    with pytest.raises(BadUsage, match="spy32 analyze"):
+        ask(Desk(tmp_path), "show")
+
+
+# The lists.
+
+
+def test_the_history_is_newest_first(home: Path) -> None:
+    lines = ask(Desk(home), "show", "--history").splitlines()
+    assert [line.split(":")[0] for line in lines[:2]] == ["run R2", "run R1"]
+
+
+def test_the_history_can_be_limited(home: Path) -> None:
+    runs = json.loads(ask(Desk(home), "show", "--history", "--limit", "1", "--json"))["runs"]
+    assert [run["id"] for run in runs] == ["R2"]
+
+
+def test_the_history_can_begin_at_a_date(home: Path) -> None:
+    runs = json.loads(ask(Desk(home), "show", "--history", "--since", "2025-10-13", "--json"))["runs"]
+    assert [run["id"] for run in runs] == ["R2"]
+
+
+def test_the_history_as_json_fits_its_schema(home: Path) -> None:
+    document = json.loads(ask(Desk(home), "show", "--history", "--json"))
+    jsonschema.validate(document, schema("spy32.history"))
+    assert (document["runs"][1]["proposal_id"], document["runs"][1]["trade_id"]) == ("P1", "T1")
+
+
+def test_several_lists_follow_each_other(home: Path) -> None:
+    text = ask(Desk(home), "show", "R1", "--candidates", "--quality")
+    assert "candidate P6405 (chosen): " in text
+    assert "gate quote age: " in text
+
+
+def test_rejected_spreads_are_only_read_when_asked_for(home: Path) -> None:
+    assert json.loads(ask(Desk(home), "show", "R1", "--json"))["rejected"] is None
+    rejected = json.loads(ask(Desk(home), "show", "R1", "--rejected", "--json"))["rejected"]
+    assert rejected["counts"] == {"credit_to_width": 2}
+    assert "rejected put 600/598: " in ask(Desk(home), "show", "R1", "--rejected")
+
+
+def test_raw_shows_the_stored_words_and_bodies(home: Path) -> None:
+    text = ask(Desk(home), "show", "R1", "--raw")
+    assert "request to chosen grok: asked\n" in text
+    assert "answer of chosen grok: said\n" in text
+    assert "order body: {}\n" in text
+    assert "body of order spy32-P1-1-1: {" in text
+    answers = json.loads(ask(Desk(home), "show", "R1", "--raw", "--json"))["answers"]
+    assert [answer["role"] for answer in answers] == ["chosen", "shadow"]
+
+
+@pytest.fixture
+def asked(home: Path) -> Path:
+    """R3 asked a model twice, kept two documents and the figures that it was told, and abstained."""
+    with stores.opened(home / "paper.db") as store:
+        run = stores.begun(store)
+        store.save_documents(
+            run.id,
+            [RawDocument(source="cboe", name=name, at=b.NOW, body=b"{}" * 9) for name in ("chain", "vix")],
+            b.NOW,
+        )
+        store.save_snapshot(
+            run.id,
+            b.snapshot(),
+            b.quality(),
+            b.market_line(),
+            b.NOW,
+            deciding=deciding(Settings(), "default"),
+            briefing=run_views.briefing(),
+        )
+        store.save_menu(run.id, b.menu(), b.NOW)
+        stores.asked(store, run.id, stores.heard(outcome="rate_limit", status=429, response="slow down", text=None))
+        stores.asked(store, run.id, attempt=2, request='{"asked":  "as it was"}')
+        store.save_answer(run.id, run_views.word(decision=Decision.ABSTAIN, reason="no edge"), role="chosen", at=b.NOW)
+        store.finish_run(run.id, outcome=Outcome.NO_TRADE, cause="abstained", at=b.later(9), reasons=("grok: no edge",))
+    return home
+
+
+def test_a_run_that_asked_a_model_says_why_and_what_it_cost(asked: Path) -> None:
+    text = ask(Desk(asked), "show", "R3")
+    for line in (
+        "R3: no trade (abstained)",
+        "analyst decision: abstained (grok, grok-4.3-0401, v1-comprehensive)",
+        "cited market.rsi_14: value 61.37; unit points; note 12 min, daily bars, n=260",
+        "request chosen: v1-comprehensive: 2 attempts, 16.8 s",
+        "request cost: $0.05 (483000000 ticks)",
+        "figure momentum: RSI 14 61.37, 20-day momentum 2.1 %, 1 day -0.4 %",
+    ):
+        assert f"{line}\n" in text
+    document = json.loads(ask(Desk(asked), "show", "R3", "--json"))
+    jsonschema.validate(document, schema("spy32.run"))
+    assert document["recommendation"]["tokens"]["input"] == 12_200
+    assert (document["attempts"], document["documents"]) == (None, None)
+
+
+def test_the_conditions_of_an_entry_are_those_that_the_run_decided_by(asked: Path) -> None:
+    with stores.opened(asked / "paper.db") as store:
+        store.save_answer(3, run_views.word(), role="chosen", at=b.NOW)
+    knobs = Settings()
+    text = ask(Desk(asked), "show", "R3")
+    assert f"entry no entry after: {knobs.execution.no_entry_after} New York" in text
+    assert f"underlying within {knobs.drift.underlying:.2%}, " in text
+    assert f"from {knobs.conditions.vix_none:g} no entry\n" in text
+    assert f"at least {knobs.choice.open_interest};" in text
+
+
+def test_raw_shows_attempts_and_documents_as_stored(asked: Path) -> None:
+    text = ask(Desk(asked), "show", "R3", "--raw")
+    assert "attempt 1 outcome: rate limit (HTTP 429, 8400 ms)\n" in text
+    assert "response 1: slow down\n" in text
+    assert 'request 2: {"asked":  "as it was"}\n' in text
+    assert "document cboe: name vix; bytes 18; at (UTC) 2025-10-06 14:00:00\n" in text
+    document = json.loads(ask(Desk(asked), "show", "R3", "--raw", "--json"))
+    jsonschema.validate(document, schema("spy32.run"))
+    assert [attempt["request"] for attempt in document["attempts"]][1] == '{"asked":  "as it was"}'
+    assert [one["bytes"] for one in document["documents"]] == [18, 18]
+
+
+def test_csv_is_comma_separated(home: Path) -> None:
+    assert ask(Desk(home), "show", "--history", "--csv").startswith("id,started_at,outcome,")
+    assert ask(Desk(home), "show", "R1", "--candidates", "--csv").count("\n") == 5
+    assert ask(Desk(home), "show", "R1", "--rejected", "--csv").count("\n") == 3
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--history", "R1"), ("--history", "--candidates"), ("--csv",), ("--csv", "--quality"),
+        ("--csv", "--candidates", "--rejected"), ("--history", "--csv", "--json"), ("--candidates", "--csv", "--json"),
+        ("--limit", "3"), ("--since", "2025-10-01"), ("--history", "--since", "yesterday"),
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_words_that_do_not_go_together_are_a_usage_error(home: Path, words: tuple[str, ...]) -> None:
+    with pytest.raises(BadUsage):
+        ask(Desk(home), "show", *words)
+
+
+def test_a_limit_below_one_is_a_usage_error(home: Path) -> None:
+    assert code(Desk(home), "show", "--history", "--limit", "0") == 2
+
+
+# The forms.
+
+
+def test_the_document_of_a_run_fits_its_schema(home: Path) -> None:
+    for words in (["R1"], ["R2"], ["P2"], ["T1"], ["R1", "--raw", "--rejected"]):
+        jsonschema.validate(json.loads(ask(Desk(home), "show", *words, "--json")), schema("spy32.run"))
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_a_terminal_gets_tables_and_a_picture(home: Path, width: int) -> None:
+    text = ask(Desk(home, width=width), "show", "P1")
+    assert "╭" in text
+    assert any(0x2800 < ord(char) <= 0x28FF for char in text)
+    assert "breakeven 639.42" in text
+
+
+# What it leaves alone.
+
+
+def files_of(folder: Path) -> dict[str, str]:
+    return {path.name: sha256(path.read_bytes()).hexdigest() for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.fixture
+def frozen(home: Path) -> Iterator[Path]:
+    """The home where nothing may be written."""
+    for path in home.iterdir():
+        if path.is_file():
+            path.chmod(0o400)
+    home.chmod(0o500)
+    yield home
+    home.chmod(0o700)
+
+
+def test_a_read_only_folder_is_read_and_left_as_it_was(frozen: Path) -> None:
+    before = files_of(frozen)
+    for words in (["show", "P1"], ["show", "--history"], ["show", "R1", "--candidates"], ["status"]):
+        assert ask(Desk(frozen), *words)
+    # For root a folder is never read-only, and SQLite then puts its own files beside the database.
+    after = files_of(frozen)
+    assert {name: after[name] for name in before} == before
+
+
+LOADED = """
+import io, sys
+from pathlib import Path
+from tests.support.reader import Desk
+from spy32.commands.show import show
+desk = Desk(Path(sys.argv[1]))
+for name in [name for name in sys.modules if name.split(".")[0] in {"numpy", "pandas", "holidays", "rich", "requests"}]:
+    del sys.modules[name]
+flags = dict.fromkeys(("history", "candidates", "rejected", "quality", "raw", "csv"), False)
+show(desk.ctx, sys.argv[2], limit=None, since=None, **flags, json=len(sys.argv) > 3)
+assert "0.58" in desk.said
+print(sorted({name.split(".")[0] for name in sys.modules} & {"numpy", "pandas", "holidays", "rich", "requests"}))
+"""
+
+
+@pytest.mark.parametrize("more", [(), ("json",)], ids=["text", "json"])
+def test_without_a_terminal_show_loads_no_arrays_no_calendar_and_no_rich(home: Path, more: tuple[str, ...]) -> None:
+    words = [sys.executable, "-c", LOADED, str(home), "P1", *more]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (ended.stdout, ended.stderr) == ("[]\n", "")
+
+
+def test_pages_and_documents_import_neither_arrays_nor_calendar() -> None:
+    rooms = "pages raw_page menu_pages tables payoff documents csvs"
+    names = ", ".join(f"spy32.render.{room}" for room in rooms.split())
+    script = f"import sys, {names}, spy32.commands.show\n"
+    heavy = "{'numpy', 'pandas', 'holidays', 'requests', 'rich.markdown', 'rich.syntax', 'pydantic'}"
+    ended = subprocess.run(
+        [sys.executable, "-c", f"{script}print(sorted(set(sys.modules) & {heavy}))"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert ended.stdout == "[]\n"

@@ -1,0 +1,289 @@
+"""The weekly run: steps in order, each committed as it ends, and every ending told apart."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from spy32.analysts.rules import RulesAnalyst
+from spy32.domain.briefing import Briefing
+from spy32.domain.events import EventCalendar
+from spy32.domain.market import Dividend, MarketSnapshot
+from spy32.domain.proposals import Decision, Recommendation
+from spy32.domain.runs import STEPS, Outcome, Run, StepState, Trigger
+from spy32.domain.spreads import Menu, Mode, Position, Strategy
+from spy32.errors import BrokerRefused, Unavailable, Unusable
+from spy32.lifecycle import ProposalState
+from spy32.pipeline.context import RunContext
+from spy32.pipeline.replay import diff_values, replay
+from spy32.pipeline.run import run
+from spy32.pipeline.sources import Sources
+from spy32.settings import Settings
+from spy32.store import Store
+from tests.support import builders
+from tests.support.fakes import FakeAccount, FakeAnalyst, FakeMarket, FakeOrders, ManualClock
+
+
+@dataclass
+class Monday:
+    store: Store
+    market: FakeMarket = field(default_factory=FakeMarket)
+    analyst: Any = field(default_factory=FakeAnalyst)
+    account: FakeAccount = field(default_factory=FakeAccount)
+    orders: FakeOrders = field(default_factory=FakeOrders)
+    settings: Settings = field(default_factory=Settings)
+    clock: ManualClock = field(default_factory=ManualClock)
+    said: list[str] = field(default_factory=list)
+
+    def run_context(self) -> RunContext:
+        begun = self.store.begin_run(
+            trigger=Trigger.MANUAL, mode=self.settings.mode, profile="default", at=self.clock()
+        )
+        return RunContext(
+            store=self.store,
+            sources=Sources.single_source(self.market),
+            events=lambda earnings: EventCalendar(),
+            documents=lambda: (),
+            analyst=self.analyst,
+            shadows=(RulesAnalyst(self.settings),),
+            account=self.account,
+            orders=self.orders,
+            settings=self.settings,
+            profile="default",
+            run_id=begun.id,
+            clock=self.clock,
+            seed=7,
+            report=self.said.append,
+        )
+
+    def run(self) -> Run:
+        return run(self.run_context())
+
+    def menu(self, done: Run) -> Menu:
+        found = self.store.menu(done.id)
+        assert found is not None
+        return found
+
+
+@pytest.fixture
+def monday(tmp_path: Path) -> Iterator[Monday]:
+    store = Store.create(tmp_path / "paper.db", mode=Mode.PAPER, account=builders.ACCOUNT, at=builders.NOW)
+    yield Monday(store=store)
+    store.close()
+
+
+def test_a_good_monday_ends_proposed_with_every_step_on_record(monday: Monday) -> None:
+    done = monday.run()
+    assert done.outcome is Outcome.PROPOSED
+    assert [step.name for step in done.steps] == list(STEPS)
+    assert all(step.state in (StepState.OK, StepState.DEGRADED) for step in done.steps)
+    proposal = monday.store.proposal_of_run(done.id)
+    assert proposal is not None and proposal.state is ProposalState.PROPOSED
+    assert len(monday.store.pending_notices()) == 1
+
+
+def test_every_figure_of_the_order_comes_from_the_menu(monday: Monday) -> None:
+    done = monday.run()
+    proposal = monday.store.proposal_of_run(done.id)
+    assert proposal is not None and proposal.id is not None
+    chosen = monday.menu(done).find(proposal.candidate_id)
+    assert chosen is not None
+    assert proposal.legs == chosen.spread.legs
+    assert (proposal.limit_price, proposal.floor_price) == (chosen.start, chosen.floor)
+    assert proposal.max_loss == chosen.max_loss * proposal.quantity
+    body = monday.store.proposal_body(proposal.id)
+    for leg in chosen.spread.legs:
+        assert leg.symbol in body
+    assert f'"price": "{chosen.start}"' in body
+
+
+def test_an_id_that_is_not_on_the_menu_is_vetoed_and_makes_no_proposal(monday: Monday) -> None:
+    monday.analyst = FakeAnalyst(pick=lambda menu: menu.candidates[0].id.lower() + " ")
+    done = monday.run()
+    assert (done.outcome, done.cause) == (Outcome.NO_TRADE, "vetoed")
+    assert monday.store.proposal_of_run(done.id) is None
+    assert [step.state for step in done.steps][4:6] == [StepState.REFUSED, StepState.SKIPPED]
+
+
+def test_an_abstention_is_a_good_ending_and_told_apart(monday: Monday) -> None:
+    monday.analyst = FakeAnalyst(pick=lambda menu: None)
+    done = monday.run()
+    assert (done.outcome, done.cause, done.exit_code) == (Outcome.NO_TRADE, "abstained", 0)
+
+
+@dataclass
+class Silent:
+    """An analyst that gives no usable answer."""
+
+    name: str = "silent"
+
+    def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
+        return Recommendation(analyst=self.name, decision=Decision.FAILED, candidate_id=None, reason="no answer")
+
+
+@pytest.mark.parametrize(
+    ("on_failure", "outcome", "code"),
+    [("fail", Outcome.FAILED, 65), ("no_trade", Outcome.NO_TRADE, 0), ("rules", Outcome.PROPOSED, 0)],
+)
+def test_an_analyst_without_an_answer_ends_as_the_setting_says(
+    monday: Monday, on_failure: str, outcome: Outcome, code: int
+) -> None:
+    monday.analyst = Silent()
+    monday.settings = replace(monday.settings, analyst=replace(monday.settings.analyst, on_failure=on_failure))
+    done = monday.run()
+    assert (done.outcome, done.exit_code) == (outcome, code)
+
+
+def test_the_rules_have_chosen_before_a_model_is_asked(monday: Monday) -> None:
+    seen: list[list[str]] = []
+
+    class Watching(Silent):
+        def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
+            seen.append([f"{role} {answer.analyst}" for role, answer in monday.store.answers(1)])
+            raise KeyboardInterrupt
+
+    monday.analyst = Watching()
+    with pytest.raises(KeyboardInterrupt):
+        monday.run()
+    assert seen == [["shadow rules"]]
+
+
+def test_a_market_that_fails_leaves_a_failed_run_with_its_words(monday: Monday) -> None:
+    monday.market.trouble = Unavailable("the source is down")
+    done = monday.run()
+    assert (done.outcome, done.cause, done.exit_code) == (Outcome.FAILED, "data", 75)
+    assert done.reasons == ("the source is down",)
+    assert [step.state for step in done.steps][1:3] == [StepState.FAILED, StepState.SKIPPED]
+
+
+def test_no_expiration_near_the_target_fails_and_says_how_far_the_nearest_is(monday: Monday) -> None:
+    near = builders.chain(expirations=(builders.NEIGHBOURS[0],))
+    monday.market.chain_now = near
+    done = monday.run()
+    assert (done.outcome, done.exit_code) == (Outcome.FAILED, Unusable.code)
+    assert "25 days away" in done.reasons[0]
+
+
+def test_a_chain_that_a_gate_stops_keeps_its_snapshot_and_names_the_gate(monday: Monday) -> None:
+    chain = monday.market.snapshot.chain
+    monday.market.chain_now = replace(chain, quotes=tuple(replace(quote, bid=0.0) for quote in chain.quotes))
+    done = monday.run()
+    assert done.outcome is Outcome.FAILED and done.exit_code == Unusable.code
+    assert done.reasons[0].startswith("gate ")
+    assert monday.store.has_snapshot(done.id)
+
+
+def test_a_broker_that_refuses_the_dry_run_ends_the_run_with_its_words(monday: Monday) -> None:
+    monday.orders.reject_credentials = "margin_check_failed"
+    done = monday.run()
+    assert (done.outcome, done.cause) == (Outcome.NO_TRADE, "broker")
+    assert "margin_check_failed" in done.reasons[0]
+
+
+def test_an_account_that_cannot_be_read_fails_before_the_market_is_asked(monday: Monday) -> None:
+    def down() -> None:
+        raise BrokerRefused("no such account")
+
+    monday.account.facts = down  # type: ignore[method-assign, assignment]
+    done = monday.run()
+    assert (done.outcome, done.cause) == (Outcome.FAILED, "account")
+
+
+def test_a_small_account_ends_in_limits_and_says_what_would_do(monday: Monday) -> None:
+    poor = builders.account(net_liquidation=Decimal(5000), buying_power=Decimal(5000))
+    monday.account.account = poor
+    done = monday.run()
+    assert (done.outcome, done.cause) == (Outcome.NO_TRADE, "limits")
+    assert "would do" in done.reasons[0]
+
+
+def test_calls_over_an_ex_date_are_dropped_with_that_rule_and_never_offered(monday: Monday) -> None:
+    # The planned exit of 2025-11-07 is 2025-10-17.
+    paying = Dividend(ex_date=date(2025, 10, 15), amount=Decimal("1.85"))
+    monday.market.snapshot = builders.snapshot(dividends=(paying,))
+    offered: list[Menu] = []
+
+    def pick(menu: Menu) -> str:
+        offered.append(menu)
+        return menu.candidates[0].id
+
+    monday.analyst = FakeAnalyst(pick=pick)
+    done = monday.run()
+    assert done.outcome is Outcome.PROPOSED
+    assert offered[0].candidates and not offered[0].side(Strategy.CALL_CREDIT)
+    assert offered[0].counts["ex_dividend"] >= 1
+    assert {(lost.figure, lost.limit) for lost in offered[0].dropped if lost.rule == "ex_dividend"} == {
+        ("2025-10-15", "after 2025-10-17")
+    }
+    assert any(
+        "call credit spreads left out by the rule ex_dividend, none is left" in note for note in offered[0].notes
+    )
+    again = replay(monday.store, done.id, build_rule_analyst=lambda name, settings: RulesAnalyst(settings))
+    assert again.differences == ()
+
+
+def test_a_candidate_whose_leg_is_held_is_dropped_and_the_others_are_offered(monday: Monday) -> None:
+    before = monday.menu(monday.run())
+    held = before.candidates[0].spread.short.symbol
+    with_it = [each.id for each in before.candidates if held in {leg.symbol for leg in each.spread.legs}]
+    monday.account.account = builders.account(positions=(Position(symbol=held, quantity=-1),))
+    done = monday.run()
+    menu = monday.menu(done)
+    assert len(menu.candidates) == len(before.candidates) - len(with_it)
+    assert menu.counts["duplicate"] == len(with_it)
+    again = replay(monday.store, done.id, build_rule_analyst=lambda name, settings: RulesAnalyst(settings))
+    assert again.differences == ()
+
+
+def test_what_refuses_every_candidate_drops_none_and_says_why(monday: Monday) -> None:
+    monday.market.snapshot = builders.snapshot(volatility={"vix": builders.datum(45.0)})
+    done = monday.run()
+    assert (done.outcome, done.cause) == (Outcome.NO_TRADE, "condition")
+    assert "duplicate" not in monday.menu(done).counts
+
+
+def test_a_newer_proposal_lapses_an_older_unapproved_one(monday: Monday) -> None:
+    first, second = monday.run(), monday.run()
+    older, newer = monday.store.proposal_of_run(first.id), monday.store.proposal_of_run(second.id)
+    assert older is not None and newer is not None
+    assert (older.state, newer.state) == (ProposalState.LAPSED, ProposalState.PROPOSED)
+
+
+def test_a_signal_in_a_step_leaves_the_run_interrupted(monday: Monday) -> None:
+    def stop(menu: Menu) -> str:
+        raise KeyboardInterrupt
+
+    monday.analyst = FakeAnalyst(pick=stop)
+    with pytest.raises(KeyboardInterrupt):
+        monday.run()
+    last = monday.store.latest_run()
+    assert last is not None and last.outcome is Outcome.INTERRUPTED
+
+
+def test_nothing_in_a_run_sends_an_order(monday: Monday) -> None:
+    monday.run()
+    assert monday.orders.requests == []
+
+
+def test_a_run_replays_from_its_record_without_a_difference(monday: Monday) -> None:
+    done = monday.run()
+    again = replay(monday.store, done.id, build_rule_analyst=lambda name, settings: RulesAnalyst(settings))
+    assert again.differences == ()
+    assert set(again.checked) >= {"gates", "menu", "shadow of the rule rules", "checks", "size", "proposal", "order"}
+
+
+def test_a_replay_uses_the_settings_of_the_run_not_those_of_today(monday: Monday) -> None:
+    monday.settings = replace(monday.settings, choice=replace(monday.settings.choice, per_side=2))
+    done = monday.run()
+    again = replay(monday.store, done.id, build_rule_analyst=lambda name, settings: RulesAnalyst(settings))
+    assert again.differences == ()
+
+
+def test_a_difference_is_named_by_its_path() -> None:
+    then = {"menu": [{"mid": "0.58"}, {"mid": "0.60"}]}
+    now = {"menu": [{"mid": "0.58"}, {"mid": "0.61"}]}
+    assert list(diff_values(then, now)) == ["menu[1].mid was 0.60, is now 0.61"]

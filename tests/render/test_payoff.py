@@ -1,0 +1,122 @@
+"""The payoff picture: its curve, its marks in the right columns, at every width and in ASCII."""
+
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spy32.domain.proposals import Proposal
+from spy32.render import payoff as p
+from tests.support import builders as b
+from tests.support import run_views
+
+STRIKES = st.integers(500, 800)
+WIDTHS = st.integers(2, 10)
+TERMINALS = st.integers(60, 200)
+
+
+def made(short: int, width: int, *, put: bool) -> Proposal:
+    spread = b.spread(str(short), str(short - width if put else short + width))
+    limit = Decimal("0.58")
+    breakeven = short - limit if put else short + limit
+    return b.proposal(id=1, legs=spread.legs, strategy=spread.strategy, breakevens=(breakeven,))
+
+
+def mark(payoff: p.Payoff, sign: str) -> p.AxisMark:
+    return next(mark for mark in payoff.marks if mark.sign == sign)
+
+
+@given(short=STRIKES, width=WIDTHS, put=st.booleans(), terminal=TERMINALS, move=st.floats(5, 80))
+def test_the_breakeven_stands_between_the_strikes_and_every_mark_in_order(
+    short: int, width: int, put: bool, terminal: int, move: float
+) -> None:
+    payoff = p.proposal_payoff(made(short, width, put=put), b.market_line(expected_move=move))
+    frame = p.fit_frame(payoff, columns=terminal - 12)
+    columns = {sign: frame.column(mark(payoff, sign).at) for sign in "SLB^()"}
+    low, high = sorted((columns["S"], columns["L"]))
+    assert low <= columns["B"] <= high
+    assert columns["("] < columns["^"] < columns[")"]
+    ordered = [frame.column(mark.at) for mark in payoff.marks]
+    assert ordered == sorted(ordered)
+    assert 0 <= ordered[0] <= ordered[-1] < frame.columns
+
+
+@given(short=STRIKES, width=WIDTHS, put=st.booleans(), terminal=TERMINALS)
+def test_each_mark_is_drawn_in_the_column_of_its_price(short: int, width: int, put: bool, terminal: int) -> None:
+    payoff = p.proposal_payoff(made(short, width, put=put), b.market_line())
+    frame = p.fit_frame(payoff, columns=terminal - 12)
+    rows = p.axis_rows(payoff.marks, frame)
+    for wanted in payoff.marks:
+        at = frame.column(wanted.at)
+        assert any(row[at : at + 1] == wanted.sign for row in rows), wanted
+
+
+@given(short=STRIKES, width=WIDTHS, put=st.booleans(), terminal=TERMINALS, plain=st.booleans())
+def test_a_picture_fits_its_terminal_and_names_every_value(
+    short: int, width: int, put: bool, terminal: int, plain: bool
+) -> None:
+    payoff = p.proposal_payoff(made(short, width, put=put), b.market_line())
+    lines = p.payoff_chart(payoff, width=terminal, plain=plain)
+    assert max(len(line) for line in lines) <= terminal
+    legend = "\n".join(lines)
+    for value in (f" {short}", f"breakeven {mark(payoff, 'B').at:.2f}", "best +$", "worst -$", "spot 670.00"):
+        assert value in legend
+    if plain:
+        assert legend.isascii()
+
+
+def test_the_curve_is_the_profit_of_the_spread() -> None:
+    payoff = p.proposal_payoff(run_views.proposal(), None)
+    # Two contracts of 640/635 sold at 0.58, 4.52 dollars to open.
+    assert payoff.profit(Decimal(700)) == Decimal("111.48")
+    assert payoff.profit(Decimal(640)) == Decimal("111.48")
+    assert payoff.profit(Decimal(635)) == Decimal("-888.52")
+    assert payoff.profit(Decimal(500)) == Decimal("-888.52")
+    assert payoff.profit(Decimal("637.5")) == Decimal("-388.52")
+    assert (payoff.best, payoff.worst) == (Decimal("111.48"), Decimal("-888.52"))
+
+
+def test_a_call_spread_loses_above() -> None:
+    payoff = p.candidate_payoff(b.candidate("695", "700"), b.market_line())
+    assert payoff.profit(Decimal(600)) > 0 > payoff.profit(Decimal(720))
+
+
+@given(short=STRIKES, width=WIDTHS, put=st.booleans(), at=st.integers(4000, 9000))
+def test_the_curve_never_leaves_its_best_and_worst(short: int, width: int, put: bool, at: int) -> None:
+    payoff = p.proposal_payoff(made(short, width, put=put), None)
+    assert payoff.worst <= payoff.profit(Decimal(at) / 10) <= payoff.best
+
+
+def rows_with_curve(lines: list[str], column: int) -> list[int]:
+    return [
+        number
+        for number, line in enumerate(lines[: p.CHART_HEIGHT])
+        if column < len(line) and (0x2800 < ord(line[column]) <= 0x28FF or line[column] == "*")
+    ]
+
+
+@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("width", [60, 80, 100, 200])
+def test_the_curve_is_unbroken_and_falls_from_right_to_left(width: int, plain: bool) -> None:
+    lines = p.payoff_chart(p.proposal_payoff(run_views.proposal(), b.market_line()), width=width, plain=plain)
+    start = lines[0].index("|" if plain else "│") + 1
+    columns = [rows_with_curve(lines, at) for at in range(start, max(map(len, lines[: p.CHART_HEIGHT])))]
+    assert all(columns)
+    assert (columns[-1], columns[0]) == ([0], [p.CHART_HEIGHT - 1])
+    for left, right in pairwise(columns):
+        assert min(left) <= max(right) + 1
+        assert min(right) <= min(left)
+
+
+def test_the_zero_line_is_named() -> None:
+    lines = p.payoff_chart(p.proposal_payoff(run_views.proposal(), b.market_line()), width=80)
+    zero = next(line for line in lines if line.lstrip().startswith("$0 "))
+    assert "┄" in zero
+
+
+def test_a_picture_without_a_market_shows_the_position_alone() -> None:
+    text = "\n".join(p.payoff_chart(p.proposal_payoff(run_views.proposal(), None), width=80))
+    assert "spot" not in text
+    assert "breakeven 639.42" in text

@@ -1,0 +1,136 @@
+"""Stores of the builders' world at each stage of a trade's life."""
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from spy32.domain.model_calls import ModelRequest, ModelResponse
+from spy32.domain.orders import Order, OrderKind, Trade
+from spy32.domain.proposals import Approval, Proposal
+from spy32.domain.runs import Run, Trigger
+from spy32.domain.spreads import Mode
+from spy32.lifecycle import OrderState, ProposalState
+from spy32.store import Store
+from tests.support import builders
+from tests.support.builders import ACCOUNT, NOW, later
+
+FEES = Decimal("4.52")
+
+
+def opened(path: Path, **over: Any) -> Store:
+    """The paper store at `path`, made when it is not there."""
+    return Store.open(path, **{"mode": Mode.PAPER, "account": ACCOUNT, "at": NOW, **over})
+
+
+def begun(store: Store, **over: Any) -> Run:
+    base: dict[str, Any] = {"trigger": Trigger.MANUAL, "mode": Mode.PAPER, "profile": "default", "at": NOW}
+    return store.begin_run(**{**base, **over})
+
+
+def whole_run(store: Store) -> Run:
+    """A run that kept everything a run may keep, still without an end."""
+    run = begun(store, slot=builders.TODAY)
+    store.start_step(run.id, "collect", NOW)
+    store.save_snapshot(run.id, builders.snapshot(), builders.quality(), builders.market_line(), NOW)
+    store.end_step(run.id, builders.step(), later(1))
+    store.save_menu(run.id, builders.menu(), NOW)
+    store.save_answer(run.id, builders.recommendation(), role="chosen", at=NOW, request="asked", response="said")
+    store.save_answer(run.id, builders.recommendation(analyst="rules", model=None), role="shadow", at=NOW)
+    store.save_ruling(run.id, builders.ruling(), NOW)
+    return run
+
+
+def asking(**over: Any) -> ModelRequest:
+    """A first request of the analyst that counts."""
+    base: dict[str, Any] = {
+        "role": "chosen",
+        "sample": 1,
+        "attempt": 1,
+        "prompt": "v1-comprehensive",
+        "prompt_hash": "a1" * 32,
+        "input_hash": "b2" * 32,
+        "model": "grok-4.3",
+        "effort": "high",
+        "request": '{"model": "grok-4.3"}',
+        "estimate_ticks": 300_000_000,
+    }
+    return ModelRequest(**{**base, **over})
+
+
+def heard(**over: Any) -> ModelResponse:
+    """The answer to it, with the bill."""
+    base: dict[str, Any] = {
+        "outcome": "answered",
+        "status": 200,
+        "response": '{"output": []}',
+        "text": "{}",
+        "model": "grok-4.3-0401",
+        "fingerprint": "fp_1",
+        "request_id": "req-1",
+        "ms": 8_400,
+        "input_tokens": 6_100,
+        "cached_tokens": 1_000,
+        "output_tokens": 900,
+        "reasoning_tokens": 600,
+        "cost_ticks": 241_500_000,
+    }
+    return ModelResponse(**{**base, **over})
+
+
+def asked(store: Store, run_id: int, said: ModelResponse | None = None, **over: Any) -> int:
+    """An attempt of the run that has ended."""
+    number = store.begin_attempt(run_id, asking(**over), NOW)
+    store.end_attempt(number, said or heard(), later(9))
+    return number
+
+
+def proposed(store: Store, **over: Any) -> Proposal:
+    run_id = over.pop("run_id", None) or begun(store).id
+    return store.add_proposal(builders.proposal(run_id=run_id, **over), body="{}", at=NOW)
+
+
+def approved(store: Store, made: Proposal | None = None, **over: Any) -> tuple[Proposal, Approval]:
+    made = made or proposed(store, **over)
+    return made, store.approve(builders.approval(made))
+
+
+def sent(store: Store, made: Proposal | None = None, **over: Any) -> tuple[Proposal, Approval, Order]:
+    """A proposal whose first order works at the broker."""
+    made, yes = approved(store, made, **over)
+    order = store.begin_order(builders.order(made, yes), at=later(minutes=6))
+    return made, yes, working(store, order)
+
+
+def working(store: Store, order: Order) -> Order:
+    assert order.id is not None
+    return store.move_order(
+        order.id,
+        was=OrderState.SUBMITTING,
+        now=OrderState.WORKING,
+        at=later(minutes=6),
+        broker=builders.broker_order(order),
+    )
+
+
+def filled(store: Store, quantity: int = 2, **over: Any) -> tuple[Proposal, Trade]:
+    """A proposal that is done, and its open trade."""
+    made, _, order = sent(store, **over)
+    assert order.id is not None
+    assert made.id is not None
+    trade = store.record_fills(order.id, builders.fills(quantity=quantity), fees=FEES, at=later(minutes=7))
+    assert trade is not None
+    store.move_order(order.id, was=OrderState.WORKING, now=OrderState.FILLED, at=later(minutes=7))
+    store.finish_proposal(made.id, now=ProposalState.DONE, at=later(minutes=8))
+    return made, trade
+
+
+def closing(store: Store, trade: Trade, **over: Any) -> tuple[Proposal, Order]:
+    """A closing of a trade whose order works at the broker."""
+    assert trade.id is not None
+    made = store.add_proposal(
+        builders.close_proposal(trade.id, run_id=trade.run_id, **over), body="{}", at=later(minutes=10)
+    )
+    yes = store.approve(builders.approval(made, at=later(minutes=11)))
+    order = builders.order(made, yes, created_at=later(minutes=12))
+    assert order.kind is OrderKind.EXIT
+    return made, working(store, store.begin_order(order, at=later(minutes=12)))

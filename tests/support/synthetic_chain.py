@@ -1,0 +1,53 @@
+"""A chain file made of one skewed Black-Scholes surface in cents, on any grid of strikes."""
+
+import math
+from datetime import date, datetime, time
+from pathlib import Path
+
+from spy32.markets.chain_text import REQUIRED_COLUMNS
+from spy32.sessions import NEW_YORK
+
+RATE = 0.04
+REACH = 2.6
+
+
+def write(
+    path: Path,
+    ticker: str,
+    spot: float,
+    step: float,
+    *,
+    vol: float,
+    now: str = "2026-12-07T10:00:00-05:00",
+    expiration: str = "2027-01-08",
+    without: tuple[float, ...] = (),
+) -> Path:
+    """Strikes within `REACH` standard deviations, less those of `without`."""
+    end = datetime.combine(date.fromisoformat(expiration), time(16), NEW_YORK)
+    years = (end - datetime.fromisoformat(now)).total_seconds() / 365 / 86_400
+    reach = REACH * vol * math.sqrt(years)
+    low, high = spot * math.exp(-reach), spot * math.exp(reach)
+    strikes = [step * i for i in range(math.ceil(low / step), int(high / step) + 1)]
+    rows = [
+        f"{now},{ticker},{spot},{ticker},{expiration},{strike:g},{right},"
+        f"{max(price - 0.02, 0):.2f},{price + 0.02:.2f},900"
+        for strike in strikes
+        if strike not in without
+        for right in "CP"
+        for price in [_price(spot, strike, years, vol, right)]
+    ]
+    path.write_text("\n".join([",".join((*REQUIRED_COLUMNS, "open_interest")), *rows]) + "\n")
+    return path
+
+
+def _price(spot: float, strike: float, years: float, vol: float, right: str) -> float:
+    away = math.log(strike / spot) / math.sqrt(years)
+    sigma = max(0.05, vol * (1 - 0.55 * away + 0.9 * away * away))
+    d1 = (math.log(spot / strike) + (RATE + sigma * sigma / 2) * years) / (sigma * math.sqrt(years))
+    d2 = d1 - sigma * math.sqrt(years)
+    call = spot * _normal(d1) - strike * math.exp(-RATE * years) * _normal(d2)
+    return call if right == "C" else call - spot + strike * math.exp(-RATE * years)
+
+
+def _normal(x: float) -> float:
+    return 0.5 * math.erfc(-x / math.sqrt(2))
