@@ -1,4 +1,4 @@
-"""Broker behaviours x crashes x commands in any order, in large: `tests.trading.test_order_machine` with more of everything.
+"""Broker behaviours x crashes x commands in any order, in large: `tests.trading.test_order_machine`, with more of all.
 
 `python -m proofs.machine [EXAMPLES] [STEPS] [SEED]`. A broken invariant ends it with the fewest steps that break it.
 """

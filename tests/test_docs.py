@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from spy32.cli import app
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"(?:^|`|\$ )spy32 ([a-z][^`\n#|]*)", re.MULTILINE)
 PLACEHOLDERS = {

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
-from pathlib import Path
 
 import exchange_calendars
 import pytest
@@ -39,8 +38,9 @@ from spy32.sessions import (
 )
 from spy32.settings.model import Environment, Schedule
 from tests.support import make_calendar
+from tests.support.paths import DATA
 
-TABLE = Path(__file__).parent / "data" / "calendar" / "nyse_holidays_2015_2027.csv"
+TABLE = DATA / "calendar" / "nyse_holidays_2015_2027.csv"
 PRODUCTION, DEVELOPMENT = Environment.PRODUCTION, Environment.DEVELOPMENT
 RULES = Schedule()
 

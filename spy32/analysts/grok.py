@@ -312,7 +312,8 @@ class GrokAnalyst:
         for span, spent, budget, key in spans:
             if spent + estimate > int(budget * TICKS_PER_DOLLAR):
                 return (
-                    f"asking {self._xai.model} may cost {format_cost(estimate)}; {span} has spent {format_cost(spent)} of "
+                    f"asking {self._xai.model} may cost {format_cost(estimate)}; {span} has spent "
+                    f"{format_cost(spent)} of "
                     f"${budget} ({key})"
                 )
         return None

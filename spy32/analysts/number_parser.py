@@ -37,7 +37,8 @@ TOKEN_PATTERN = re.compile(
     (?:[T\ ](?P<iso_time>[0-9]{{2}}:[0-9]{{2}})(?::[0-9]{{2}}(?:\.[0-9]+)?)?(?:Z|[+-][0-9]{{2}}:?[0-9]{{2}})?)?
   | \b(?P<month>{_MONTH_PATTERN})\s+(?P<day>[0-9]{{1,2}})(?:st|nd|rd|th)?\b(?:\s?[-–]\s?(?P<last>[0-9]{{1,2}})\b)?
     (?:,?\s+(?P<year>20[0-9]{{2}})\b(?!-[0-9]))?
-  | \b(?P<first>[0-9]{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<of>{_MONTH_PATTERN})(?![a-z])(?:,?\s+(?P<of_year>20[0-9]{{2}})\b)?
+  | \b(?P<first>[0-9]{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<of>{_MONTH_PATTERN})(?![a-z])
+    (?:,?\s+(?P<of_year>20[0-9]{{2}})\b)?
   | \b(?P<whole>{_MONTH_PATTERN})\s+(?P<whole_year>20[0-9]{{2}})\b
   | (?P<clock>[0-9]{{1,2}}:[0-9]{{2}})(?::[0-9]{{2}})?(?:\s?(?P<half>[apAP])\.?[mM]\b)?
   | \b(?P<hour>[0-9]{{1,2}})\s?(?P<hour_half>[apAP])\.?[mM]\b

@@ -110,7 +110,8 @@ def write_moment_section(briefing: Briefing) -> list[str]:
         return [*lines, "quotes: of an unknown time"]
     return [
         *lines,
-        f"quotes: of {format_timestamp(metric.as_of)}, {format_age(metric.as_of, briefing.as_of)} old, {quote_text(metric.source)}",
+        f"quotes: of {format_timestamp(metric.as_of)}, {format_age(metric.as_of, briefing.as_of)} old, "
+        f"{quote_text(metric.source)}",
     ]
 
 
@@ -243,7 +244,9 @@ def _write_dividends(sheet: FieldCollector, briefing: Briefing, today: date) -> 
     if briefing.dividends is None:
         why = "no source has the ex-dates"
         return [
-            sheet.add_line(PromptField(path="events.ex_dividend", text=NULL, note=why, is_missing=True), quote_text(why))
+            sheet.add_line(
+                PromptField(path="events.ex_dividend", text=NULL, note=why, is_missing=True), quote_text(why)
+            )
         ]
     if not briefing.dividends:
         period = f"up to {briefing.target}"
@@ -273,7 +276,9 @@ def write_portfolio_section(sheet: FieldCollector, briefing: Briefing) -> list[s
         why = "the value of the account is not known"
         return [
             *lines,
-            sheet.add_line(PromptField(path="portfolio.open_risk", text=NULL, note=why, is_missing=True), quote_text(why)),
+            sheet.add_line(
+                PromptField(path="portfolio.open_risk", text=NULL, note=why, is_missing=True), quote_text(why)
+            ),
         ]
     return [
         *lines,
@@ -283,7 +288,10 @@ def write_portfolio_section(sheet: FieldCollector, briefing: Briefing) -> list[s
 
 def _write_holding(sheet: FieldCollector, path: str, holding: OpenSpread, briefing: Briefing) -> str:
     right = RIGHT_NAMES.get(holding.strategy, "spread")
-    name = f"{format_ticker(holding.underlying)} {right} {format_strike(holding.short_strike)}/{format_strike(holding.long_strike)}"
+    name = (
+        f"{format_ticker(holding.underlying)} {right} "
+        f"{format_strike(holding.short_strike)}/{format_strike(holding.long_strike)}"
+    )
     days = f"{days_to_expiration(holding.expiration, market_date(briefing.as_of))} days left"
     share = _account_share(holding.max_loss, briefing.net_liquidation)
     return sheet.add_line(

@@ -30,7 +30,9 @@ class RecordedModel:
         """What was heard then; the time is not used."""
         if not self._asked:
             self.differences.append("one more request than then")
-            return ModelReply(response=ModelResponse(outcome="unreachable", detail="nothing more is on record"), wait=None)
+            return ModelReply(
+                response=ModelResponse(outcome="unreachable", detail="nothing more is on record"), wait=None
+            )
         call = self._last = self._asked.pop(0)
         if call.attempt.request != body:
             self.differences.append(f"request {call.id} is another one now")

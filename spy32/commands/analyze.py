@@ -281,7 +281,8 @@ def _print_result(app: "App", options: AnalyzeOptions, run: "Run", *, json: bool
     if is_new and run.outcome is not Outcome.FAILED and view.recommendation is not None and view.recommendation.failure:
         recommendation = view.recommendation
         app.warn(
-            f"R{run.id}: {recommendation.analyst} gave no answer that can be used ({recommendation.failure}): {recommendation.reason}"
+            f"R{run.id}: {recommendation.analyst} gave no answer that can be used "
+            f"({recommendation.failure}): {recommendation.reason}"
         )
     if run.outcome is Outcome.FAILED and is_new:
         app.warn(f"R{run.id} failed ({run.cause}): {'; '.join(run.reasons)}; `spy32 show R{run.id}` shows it")

@@ -106,7 +106,8 @@ def _approve(app: "App", selection: Selection, *, confirm: str | None, note: str
         len(confirm) >= HASH_DIGITS and current_review.proposal.hash.startswith(confirm.lower())
     ):
         raise BadUsage(
-            f"--confirm {confirm!r} is not the first {HASH_DIGITS} digits of the hash of P{current_review.proposal.id}; look again"
+            f"--confirm {confirm!r} is not the first {HASH_DIGITS} digits of the hash of "
+            f"P{current_review.proposal.id}; look again"
         )
     desk.approve(selection.trading_context, current_review, by=app.user, note=note)
     _print_decision(app, selection.trading_context, selection.proposal_id, json=json)

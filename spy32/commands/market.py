@@ -33,7 +33,9 @@ def market(
 
     app = get_app(ctx)
     sources, settings = _load_sources(app, market, profile)
-    market_preview = preview_market(sources, app.build_collect_request(settings, profile), app.report, held=load_open_spreads(app))
+    market_preview = preview_market(
+        sources, app.build_collect_request(settings, profile), app.report, held=load_open_spreads(app)
+    )
     if json:
         emit(app.out, market_document(market_preview.briefing, market_preview.snapshot, market_preview.quality))
     else:

@@ -35,7 +35,8 @@ def print_prompt(app: "App", settings: "Settings", *, profile: str, market: str 
     body = build_request(rendered, settings.xai)
     cost = max_ticks(body)
     app.warn(
-        f"not sent: {version}, about {rendered.tokens:,} tokens to {settings.xai.model}, at most {format_cost(cost)} an answer"
+        f"not sent: {version}, about {rendered.tokens:,} tokens to {settings.xai.model}, at most "
+        f"{format_cost(cost)} an answer"
     )
     if json:
         emit(

@@ -59,7 +59,11 @@ def check(
         emit(
             app.out,
             _check_document(
-                jobs[0].text, is_installed=bool(parsed.weekly_jobs), zone=zone, slot_starts=slot_starts, warnings=warnings
+                jobs[0].text,
+                is_installed=bool(parsed.weekly_jobs),
+                zone=zone,
+                slot_starts=slot_starts,
+                warnings=warnings,
             ),
         )
     else:

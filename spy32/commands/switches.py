@@ -65,5 +65,11 @@ def _print_message(app: "App", message: str, *, paused: str | None = None, json:
         write_text(app.out, f"{message}\n")
         return
     # `paused` is null after `halt` too, which looks at no store.
-    document = {"schema": "spy32.switches", "version": 1, "message": message, "halted": app.halt_reason(), "paused": paused}
+    document = {
+        "schema": "spy32.switches",
+        "version": 1,
+        "message": message,
+        "halted": app.halt_reason(),
+        "paused": paused,
+    }
     emit(app.out, document)

@@ -142,7 +142,8 @@ class _ColumnChecker:
         for place, cell in enumerate(cells):
             if cell != cells[0]:
                 raise Unusable(
-                    f"{self._location(place, column)} is {quote_cell(cell)}, the rows before it have {quote_cell(cells[0])}"
+                    f"{self._location(place, column)} is {quote_cell(cell)}, the rows before it have "
+                    f"{quote_cell(cells[0])}"
                 )
         return cells[0]
 

@@ -96,7 +96,9 @@ class TastytradeMarket(BaseMarket):
         if not abs(last.spot / first.spot - 1) <= MAX_SPOT_MOVE:
             words = f"{underlying} moved from {first.spot:.2f} to {last.spot:.2f} while its options were read"
             raise Unavailable(f"tastytrade: {words}; try again")
-        quotes = tuple(_build_option_quote(wanted[row.symbol], row, call.quoted_at) for call in calls for row in call.options)
+        quotes = tuple(
+            _build_option_quote(wanted[row.symbol], row, call.quoted_at) for call in calls for row in call.options
+        )
         if not quotes:
             raise Unusable(f"tastytrade quotes none of {len(wanted)} contracts of {underlying}", gate="dead_feed")
         # The first call holds the strikes nearest the money. Quotes that all stand still are as old as the newest.

@@ -153,12 +153,18 @@ def _already_run(
     """Why an open slot takes no further run; `tries` are those that count for this start."""
     finished = _newest_finished_run(runs)
     if finished is not None:
-        message = f"the run of {_format_slot(slot)} is already there: R{finished.id} ({finished.outcome}); `--force` makes a new one"
+        message = (
+            f"the run of {_format_slot(slot)} is already there: R{finished.id} ({finished.outcome}); `--force` "
+            "makes a new one"
+        )
         return AlreadyRun(slot=slot, run_id=finished.id, message=message)
     if len(attempts) < inputs.schedule.attempts:
         return None
     last = max(attempts, key=lambda run: run.id)
-    message = f"{_format_slot(slot)} had its {inputs.schedule.attempts} tries, the last is R{last.id}; `--force` makes a new one"
+    message = (
+        f"{_format_slot(slot)} had its {inputs.schedule.attempts} tries, the last is R{last.id}; `--force` "
+        "makes a new one"
+    )
     return AlreadyRun(slot=slot, run_id=last.id, message=message)
 
 

@@ -29,7 +29,10 @@ def pause(store: FlagStore, reason: str, at: datetime, home: Path) -> str:
     if current is None:
         store.set_flag(PAUSED, _one_line(reason), at)
         return f"paused{_reason_suffix(_one_line(reason))}: scheduled runs of {home} are skipped until `spy32 resume`"
-    return f"{home} was paused already, since {_format_time(current[1])}{_reason_suffix(current[0])}; `spy32 resume` lifts it"
+    return (
+        f"{home} was paused already, since {_format_time(current[1])}{_reason_suffix(current[0])}; `spy32 "
+        "resume` lifts it"
+    )
 
 
 def lift_pause(store: FlagStore, at: datetime) -> bool:

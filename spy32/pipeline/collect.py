@@ -54,7 +54,10 @@ def collect(context: RunContext, account: Account | None) -> StepResult[CheckedM
     snapshot = collected.snapshot
     state = StepState.DEGRADED if collected.quality.is_degraded else StepState.OK
     expiration = f"{snapshot.target} ({snapshot.dte} days)"
-    summary = f"{snapshot.underlying} {snapshot.spot:.2f}, {expiration}, {len(market.chain.quotes)} quotes, from {snapshot.source}"
+    summary = (
+        f"{snapshot.underlying} {snapshot.spot:.2f}, {expiration}, {len(market.chain.quotes)} quotes, from "
+        f"{snapshot.source}"
+    )
     return StepResult(value=market, detail=summary, state=state)
 
 

@@ -210,7 +210,10 @@ def forward_line(
 def check_parity(quotes: Quotes, context: GateContext) -> GateResult:
     """Calls and puts tell one forward."""
     slack = SLACK * context.scale
-    limit = f"{percent(1 - MAX_SHARE_OFF)} of pairs within half-spreads + ${slack:.2f}, range {percent(MAX_FORWARD_RANGE, 2)} + half-spread"
+    limit = (
+        f"{percent(1 - MAX_SHARE_OFF)} of pairs within half-spreads + ${slack:.2f}, range "
+        f"{percent(MAX_FORWARD_RANGE, 2)} + half-spread"
+    )
     line = forward_line(put_call_pairs(quotes), context)
     if line is None:
         gate = stopped_gate("parity", f"fewer than {MIN_PAIRS} pairs near the spot", limit)
@@ -218,7 +221,10 @@ def check_parity(quotes: Quotes, context: GateContext) -> GateResult:
     count = len(line.residuals)
     outliers = sum(not abs(off) <= half + slack for off, half in zip(line.residuals, line.half_spreads, strict=True))
     max_range = MAX_FORWARD_RANGE + line.half_spread
-    figure = f"forward {line.forward:.2f}, {outliers} of {count} pairs off, range {percent(line.range_share, 3)} of {percent(max_range, 3)}"
+    figure = (
+        f"forward {line.forward:.2f}, {outliers} of {count} pairs off, range {percent(line.range_share, 3)} of "
+        f"{percent(max_range, 3)}"
+    )
     if not (outliers <= MAX_SHARE_OFF * count and line.range_share <= max_range):
         return GateResult(
             gate=stopped_gate("parity", figure, limit, "calls and puts contradict each other"), quotes=quotes

@@ -38,7 +38,10 @@ def was_created(path: Path) -> bool:
 
 def write_marker(path: Path, at: datetime) -> None:
     if not marker_path(path).exists():
-        text = f"{path.name} exists since {format_instant(at)}. When it is missing, it was deleted: see `spy32 db restore`.\n"
+        text = (
+            f"{path.name} exists since {format_instant(at)}. When it is missing, it was deleted: see `spy32 db "
+            "restore`.\n"
+        )
         try:
             handle = os.open(marker_path(path), os.O_CREAT | os.O_WRONLY, 0o600)
             os.write(handle, text.encode())

@@ -178,7 +178,8 @@ def _working(result: Proposal) -> str:
     plan = result.plan
     steps = len(plan.prices) - 1
     return (
-        f"start {format_price(abs(plan.start))}, {format_count(steps, 'step')} of {format_price(plan.tick)} every {plan.step_seconds} s "
+        f"start {format_price(abs(plan.start))}, {format_count(steps, 'step')} of {format_price(plan.tick)} "
+        f"every {plan.step_seconds} s "
         f"to {format_price(abs(plan.limit))}, never beyond; cancelled after {plan.deadline_seconds} s"
     )
 
@@ -224,7 +225,8 @@ def _approval(approval: Approval, here: tzinfo | None) -> Pairs:
         pair("until", format_both_zones(approval.until, here)),
         pair(
             "quotes",
-            f"spot {format_float_price(approval.spot)}, mid {format_price(approval.mid)}, natural {format_price(approval.natural)}",
+            f"spot {format_float_price(approval.spot)}, mid {format_price(approval.mid)}, natural "
+            f"{format_price(approval.natural)}",
         ),
     ]
     if approval.note:
@@ -325,7 +327,10 @@ def _ruling(ruling: RiskDecision) -> Pairs:
         items.append(pair("size allowed by", f"{bounds}; {humanise(size.binding)} binds"))
         if size.halved:
             items.append(pair("halved", "the budget was halved before dividing", "warn"))
-        swing = f"one-sigma day costs {format_dollars(size.swing_loss)} a contract, budget {format_dollars(size.swing_budget)}"
+        swing = (
+            f"one-sigma day costs {format_dollars(size.swing_loss)} a contract, budget "
+            f"{format_dollars(size.swing_budget)}"
+        )
         items.append(pair("daily swing", swing))
         if size.account_needed is not None:
             items.append(pair("account needed", f"{format_dollars(size.account_needed)} for one contract"))

@@ -45,11 +45,13 @@ def _attempt_parts(call: "ModelCall") -> list[Part]:
     items = [
         pair(
             "prompt",
-            f"{single_line(attempt.prompt)}, hash {_short_hash(attempt.prompt_hash)}, input {_short_hash(attempt.input_hash)}",
+            f"{single_line(attempt.prompt)}, hash {_short_hash(attempt.prompt_hash)}, input "
+            f"{_short_hash(attempt.input_hash)}",
         ),
         pair(
             "asked",
-            f"{single_line(attempt.model)}, effort {single_line(attempt.effort)}, {format_both_zones(call.at, NEW_YORK)}",
+            f"{single_line(attempt.model)}, effort {single_line(attempt.effort)}, "
+            f"{format_both_zones(call.at, NEW_YORK)}",
         ),
     ]
     if response is None:

@@ -94,7 +94,10 @@ def drop_words(shown: "Review") -> str:
     if shown.draft is None:
         return ""
     result = shown.draft.proposal
-    return f"; your draft is dropped ({result.candidate_id}, {format_count(result.quantity, 'contract')}, floor {result.floor_price})"
+    return (
+        f"; your draft is dropped ({result.candidate_id}, {format_count(result.quantity, 'contract')}, floor "
+        f"{result.floor_price})"
+    )
 
 
 def _heading(shown: "Review", here: tzinfo | None) -> str:
@@ -199,7 +202,8 @@ def _evidence(shown: "Review", word: Recommendation) -> list[Item]:
         ]
     missing = "not on this screen; `spy32 show` has it"
     return [
-        pair("evidence", f"{single_line(item.path)} = {single_line(item.value or missing)}") for item in shown.evidence_items
+        pair("evidence", f"{single_line(item.path)} = {single_line(item.value or missing)}")
+        for item in shown.evidence_items
     ]
 
 
@@ -262,7 +266,8 @@ def decided_lines(view: "RunView", result: "Proposal") -> tuple[str, ...]:
     never = "never below" if result.kind == "open" else "never above"
     until = approval.until.astimezone(NEW_YORK)
     return (
-        f"P{result.id} approved by {single_line(approval.by)}, hash {result.hash[:8]}, until {until:%H:%M} New York{simulated}",
+        f"P{result.id} approved by {single_line(approval.by)}, hash {result.hash[:8]}, until {until:%H:%M} "
+        f"New York{simulated}",
         f"  {format_count(result.quantity, 'contract')} of {result.underlying} {format_legs(result.legs)} "
         f"for {format_credit(result.limit_price)}, {never} {format_price(abs(result.floor_price))}; "
         f"maximum loss {format_dollars(result.max_loss)}",

@@ -130,7 +130,8 @@ def _quantity(shown: "Review", result: "Proposal") -> str:
 def _working(result: "Proposal") -> str:
     plan = result.plan
     return (
-        f"{format_price(abs(plan.start))} to {format_price(abs(plan.limit))}, {format_price(plan.tick)} every {plan.step_seconds} s, "
+        f"{format_price(abs(plan.start))} to {format_price(abs(plan.limit))}, {format_price(plan.tick)} "
+        f"every {plan.step_seconds} s, "
         f"cancelled after {plan.deadline_seconds} s"
     )
 

@@ -71,7 +71,9 @@ def check_credit(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Ch
     if not round_trip <= max_costs:
         yield Finding(
             rule="costs_to_credit",
-            message=f"costs of {round_trip} are over {max_costs:.2f}, {percent(choice.costs_to_credit)} of the floor credit",
+            message=(
+                f"costs of {round_trip} are over {max_costs:.2f}, {percent(choice.costs_to_credit)} of the floor credit"
+            ),
             figure=f"{round_trip}",
             limit=f"{max_costs:.2f} ({percent(choice.costs_to_credit)} of the credit at the floor)",
         )

@@ -69,7 +69,9 @@ def _bounds(
     used = buying_power_used(account)
     power = min(limits.buying_power * net_liquidation - used, account.buying_power)
     return {
-        "max_loss": Bound(available=risk * net_liquidation, per_contract=loss, required_account=_required_account(loss, risk)),
+        "max_loss": Bound(
+            available=risk * net_liquidation, per_contract=loss, required_account=_required_account(loss, risk)
+        ),
         "hard_cap": Bound(
             available=HARD_CAP * net_liquidation, per_contract=loss, required_account=_required_account(loss, HARD_CAP)
         ),
@@ -121,12 +123,16 @@ def sizing_findings(sizing: Sizing) -> tuple[Finding, ...]:
         account_text = (
             f"{sizing.account_needed:,.0f} would do" if sizing.account_needed is not None else "none would do"
         )
-        message = f"not one contract fits the account ({name}{', halved' if sizing.halved else ''}); an account of {account_text}"
+        message = (
+            f"not one contract fits the account ({name}{', halved' if sizing.halved else ''}); an account of "
+            f"{account_text}"
+        )
         return (Finding(rule="size", message=message, figure="0 contracts", limit=account_text),)
     if sizing.binding == "daily_swing":
         without_swing = min(count for bound, count in sizing.bounds.items() if bound != "daily_swing")
         message = (
-            f"the daily swing leaves {sizing.quantity} of {without_swing} contracts: {sizing.swing_loss} a contract on a "
+            f"the daily swing leaves {sizing.quantity} of {without_swing} contracts: {sizing.swing_loss} a "
+            "contract on a "
             f"one-sigma day, {sizing.swing_budget} in all"
         )
         return (

@@ -72,7 +72,10 @@ def _cancel_if_younger(context: TradingContext, order: Order, chains: tuple[Orde
     )
     for rival in _rival_chains(context, order, chains):
         broker_order = rival.last_order
-        message = f"order {broker_order.broker_id} at the broker ({broker_order.status}) has the same legs and is not in this book"
+        message = (
+            f"order {broker_order.broker_id} at the broker ({broker_order.status}) has the same legs and is not "
+            "in this book"
+        )
         context.report(f"LOOK AT THIS: {message}")
         context.store.raise_attention(f"P{order.proposal_id}", order_adoption.SECOND_ORDER, message, context.clock())
         if rival.arrival < arrival and _stored_order(context, order).state is OrderState.WORKING:

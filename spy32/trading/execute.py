@@ -134,7 +134,8 @@ def _require_approval(context: TradingContext, proposal: Proposal) -> Approval:
         raise Refused(f"{name} is {proposal.state}, not approved; `spy32 approve {name}` decides")
     if proposal.state is not ProposalState.APPROVED:
         raise Refused(
-            f"{name} is not approved: {context.store.proposal_status(_proposal_id(proposal))}; a new run makes a new one"
+            f"{name} is not approved: {context.store.proposal_status(_proposal_id(proposal))}; a new run "
+            "makes a new one"
         )
     approval = context.store.latest_approval(_proposal_id(proposal))
     if approval is None:

@@ -98,7 +98,8 @@ def has_spy32_reference(chain: OrderChain) -> bool:
 
 def _late_claim(chain: OrderChain, order: Order) -> OrderClaim:
     message = (
-        f"order {chain.last_order.broker_id} ({order.reference}) is at the broker, and this book had it as {order.state}"
+        f"order {chain.last_order.broker_id} ({order.reference}) is at the broker, and this book had it as "
+        f"{order.state}"
     )
     return OrderClaim(
         chain, order, OrderAlert(LATE_ORDER, f"{message}: it arrived late and was adopted; look at it there")
@@ -151,7 +152,9 @@ def _new_order_claim(
     order = _build_order(
         context, chain, approval, reference if stored is None else f"{reference}/{chain.first_order.broker_id}", kind
     )
-    message = f"order {chain.last_order.broker_id} at the broker bears the name of the approval of P{approval.proposal_id}"
+    message = (
+        f"order {chain.last_order.broker_id} at the broker bears the name of the approval of P{approval.proposal_id}"
+    )
     if is_second:
         return OrderClaim(
             chain, order, OrderAlert(SECOND_ORDER, f"{message} ({reference}) beside another one; look at both there")
@@ -355,7 +358,8 @@ def _search_start(context: TradingContext) -> date:
 def _raise_other_book_order(context: TradingContext, chain: OrderChain) -> None:
     subject = chain.first_order.broker_id.upper()
     message = (
-        f"order {chain.last_order.broker_id} ({chain.first_order.reference}, {chain.last_order.status}) was sent by spy32 for an approval "
+        f"order {chain.last_order.broker_id} ({chain.first_order.reference}, {chain.last_order.status}) was "
+        "sent by spy32 for an approval "
         "that this book does not have: by another home, or after the backup that was restored"
     )
     if not context.store.was_raised(subject, OTHER_BOOK_ORDER):

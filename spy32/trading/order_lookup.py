@@ -142,7 +142,10 @@ def _merge_chain(chain: list[BrokerOrder], legs: tuple[Leg, ...]) -> BrokerOrder
         state=OrderState.WORKING if is_working else end_state,
         fills=tuple(_chain_fills(chain)),
         fees=sum(fees[1:], fees[0]) if fees else None,
-        reason=f"{MANUAL_REPLACEMENT}: {chain[0].broker_id} gave way to {last.broker_id}, for {last.quantity} at {last.limit}",
+        reason=(
+            f"{MANUAL_REPLACEMENT}: {chain[0].broker_id} gave way to {last.broker_id}, for {last.quantity} at "
+            f"{last.limit}"
+        ),
     )
 
 
@@ -164,14 +167,16 @@ def find_order(context: TradingContext, order: Order) -> BrokerOrder | None:
         for broker_order in matches:
             if broker_order.unread:
                 raise Unusable(
-                    f"order {broker_order.broker_id} looks like {order.reference} and cannot be read: {broker_order.unread}"
+                    f"order {broker_order.broker_id} looks like {order.reference} and cannot be read: "
+                    f"{broker_order.unread}"
                 )
         if len(matches) > 1 and all(broker_order.reference == order.reference for broker_order in matches):
             # Two homes sent for one approval: the older is this row's, and the other is adopted beside it.
             matches = sorted(matches, key=lambda broker_order: arrival_key(broker_order.broker_id))[:1]
         if len(matches) > 1:
             raise Unresolved(
-                f"orders {' and '.join(broker_order.broker_id for broker_order in matches)} at the broker both look like "
+                f"orders {' and '.join(broker_order.broker_id for broker_order in matches)} at the broker "
+                "both look like "
                 f"{order.reference}; look at them there"
             )
         if matches:

@@ -80,7 +80,10 @@ def apply_broker_order(context: TradingContext, order: Order, broker_order: Brok
     state, reason = broker_order.state, broker_order.reason
     if order_lookup.has_unlisted_fills(broker_order, legs):
         state = OrderState.WORKING
-        reason = f"filled at the broker, which lists {spreads_filled(broker_order.fills, legs)} of {broker_order.quantity} so far"
+        reason = (
+            f"filled at the broker, which lists {spreads_filled(broker_order.fills, legs)} of "
+            f"{broker_order.quantity} so far"
+        )
     elif state in FINAL and (unevenness := order_lookup.uneven_fill_message(context.store.fills(order_id), legs)):
         reason = unevenness
         context.report(f"LOOK AT THIS: {order.reference} is {broker_order.status} with an {unevenness}")
@@ -351,7 +354,8 @@ def conclude_proposal(context: TradingContext, proposal_id: int, *, reason: str 
     unevenness = order_lookup.uneven_fill_message(proposal_fills(context, proposal_id), proposal.legs)
     if unevenness:
         raise Unresolved(
-            f"P{proposal_id} has an {unevenness}; the rest is a position without its other side, which only a person can "
+            f"P{proposal_id} has an {unevenness}; the rest is a position without its other side, which only "
+            "a person can "
             "settle at the broker; nothing more is sent for it"
         )
     reason = report_overfill(context, proposal_id) or reason

@@ -155,7 +155,10 @@ def _progress_line(order: Order, seconds_left: float, deadline_seconds: float, n
     step = f"{next_price} in {_format_duration(seconds_left)}" if next_price is not None else "last price"
     filled = f"{order.filled} of {order.quantity} filled"
     status = order.broker_status or order.state
-    return f"{order.reference} | {status} | {order.limit} | {filled} | {step} | ends in {_format_duration(deadline_seconds)}"
+    return (
+        f"{order.reference} | {status} | {order.limit} | {filled} | {step} | ends in "
+        f"{_format_duration(deadline_seconds)}"
+    )
 
 
 def _format_duration(seconds: float) -> str:

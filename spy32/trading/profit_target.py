@@ -33,7 +33,10 @@ def place_target(context: TradingContext, proposal_id: int) -> Order | None:
         return None
     earlier_targets = context.store.profit_targets(proposal_id)
     if earlier_targets and earlier_targets[-1].state not in RETRYABLE_STATES:
-        message = f"the target of T{trade.id} is not left again: {earlier_targets[-1].reference} is {earlier_targets[-1].state}"
+        message = (
+            f"the target of T{trade.id} is not left again: {earlier_targets[-1].reference} is "
+            f"{earlier_targets[-1].state}"
+        )
         context.report(message)
         subject = f"T{trade.id}"
         if earlier_targets[-1].state is OrderState.ABSENT and not context.store.was_raised(subject, NO_TARGET):

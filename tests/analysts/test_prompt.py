@@ -20,6 +20,7 @@ from spy32.errors import BadSettings
 from spy32.settings import Environment, Settings
 from tests.support import builders as b
 from tests.support import prompt_inputs as w
+from tests.support.paths import DATA
 from tests.support.prompt_inputs import DIVIDER, FULL, SHORT, lines, rendered, rows
 
 RELEASED = {
@@ -31,7 +32,7 @@ RELEASED = {
 """Never changed, only added to: a released prompt stays what it was."""
 
 HOURS = "options 09:30 to 16:15 New York"
-GOLDEN = Path(__file__).parent / "data" / "prompts"
+GOLDEN = DATA / "prompts"
 
 
 # Versions and hashes.

@@ -13,9 +13,9 @@ from typing import IO
 import pytest
 
 from tests.support.locks import locks_in
+from tests.support.paths import DATA
 from tests.support.timeouts import PATIENCE
 
-DATA = Path(__file__).parent / "data"
 ANALYZE = ("analyze", "--market", "recorded", "--analyst", "rules")
 
 

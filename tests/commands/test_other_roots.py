@@ -9,8 +9,9 @@ from spy32.lifecycle import OrderState
 from tests.commands.test_bad_input import one_line, spy32
 from tests.contract.test_broker import FAR, body, paper
 from tests.support import builders
+from tests.support.paths import DATA
 
-CHAIN = Path(__file__).parent / "data" / "chains" / "made_SPXW.csv.gz"
+CHAIN = DATA / "chains" / "made_SPXW.csv.gz"
 ANALYZE = ("analyze", "--analyst", "rules", "--profile", "spx")
 SETTINGS = '[paper]\naccount = 5000000\n[profile.spx]\nunderlying = "SPX"\n'
 

@@ -15,8 +15,7 @@ from spy32.settings.paths import Access, others_access
 from tests.servers.web import StandIn
 from tests.support.live_home import LiveHome, live_home
 from tests.support.live_monday import world
-
-ROOT = Path(__file__).parents[1]
+from tests.support.paths import ROOT
 
 
 def run(home: Path, code: str, *words: str) -> subprocess.CompletedProcess[str]:

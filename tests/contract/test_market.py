@@ -3,7 +3,6 @@
 from dataclasses import replace
 from datetime import UTC, date, timedelta
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +14,9 @@ from spy32.errors import Unusable
 from spy32.markets.recorded import RecordedMarket
 from spy32.ports import Market
 from spy32.sessions import closure_reason, market_date, session
+from tests.support.paths import DATA
 
-CHAINS = Path(__file__).parent.parent / "data" / "chains"
+CHAINS = DATA / "chains"
 LONG_AGO = date(2000, 1, 1)
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from spy32.ports import Market
 from tests.contract.test_market import MarketContract, leg
 from tests.servers.cboe import CboeServer, edited
 from tests.servers.web import Fault, Handler, Reply, bad_gzip, cut, drip, drip_head, hang, html, reset, status
+from tests.support.paths import DATA
 from tests.support.timeouts import SOON
 
 NOW = datetime(2025, 8, 25, 14, 0, tzinfo=UTC)
@@ -120,7 +120,7 @@ def test_an_adjusted_contract_keeps_its_root_and_makes_no_expiration_of_its_own(
 
 
 def test_an_index_has_its_underscore_in_the_address_and_both_roots(clock: Time) -> None:
-    recorded = RecordedMarket.load(Path(__file__).parent / "data" / "chains" / "SPX_2020-03-20.csv.gz")
+    recorded = RecordedMarket.load(DATA / "chains" / "SPX_2020-03-20.csv.gz")
     now = recorded.as_of + timedelta(minutes=15)
     with CboeServer(recorded.as_of, market=recorded, tickers=("SPX",)).running() as server:
         market = market_at(server.url, lambda: now)

@@ -3,7 +3,6 @@
 import json
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +13,9 @@ from spy32.domain.codec import canonical_json
 from spy32.domain.market import DailyBar, OptionQuote, Right
 from spy32.errors import Unusable
 from spy32.markets.cboe_parser import parse_bars, parse_chain, parse_level, parse_vix_closes
+from tests.support.paths import DATA
 
-RAW = Path(__file__).parent / "data" / "raw"
+RAW = DATA / "raw"
 SAMPLE_NOW = datetime(2022, 7, 12, 22, 58, tzinfo=UTC)
 LONG_AGO = date(2000, 1, 1)
 

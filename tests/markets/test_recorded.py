@@ -23,8 +23,9 @@ from spy32.markets import bundled_history, chain_file, chain_text
 from spy32.markets.recorded import SHIPPED_CHAIN, RecordedMarket
 from spy32.sessions import market_date, session
 from tests.support.broken_chains import UNREADABLE, Dirt, Row, clean, text_of, with_all, with_one
+from tests.support.paths import DATA, ROOT
 
-CHAINS = Path(__file__).parent / "data" / "chains"
+CHAINS = DATA / "chains"
 TARGET = date(2025, 9, 30)
 
 
@@ -293,7 +294,7 @@ def test_what_other_programs_write_is_named_as_what_it_is(
     assert words in refused.value.message
 
 
-FOREIGN = Path(__file__).parent / "data" / "foreign"
+FOREIGN = DATA / "foreign"
 
 
 @pytest.mark.parametrize(
@@ -313,7 +314,7 @@ def test_files_of_other_sources_are_refused_with_the_columns_that_are_wanted(nam
 
 
 def test_the_docs_name_every_column_of_a_chain_file() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "recorded-chains.md").read_text()
+    page = (ROOT / "docs" / "recorded-chains.md").read_text()
     for column in (*chain_text.REQUIRED_COLUMNS, *chain_text.OPTIONAL_COLUMNS):
         assert f"`{column}`" in page
     assert "8 MB" in page

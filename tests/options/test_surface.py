@@ -3,7 +3,6 @@
 import csv
 import math
 from decimal import Decimal
-from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
@@ -23,8 +22,9 @@ from spy32.pipeline.collect import inspect_snapshot
 from spy32.pipeline.screen import build_menu
 from spy32.settings import Settings
 from tests.support import builders
+from tests.support.paths import DATA
 
-GOLDEN = Path(__file__).parent / "data" / "golden"
+GOLDEN = DATA / "golden"
 
 
 def table(name: str) -> list[dict[str, str]]:
@@ -241,7 +241,7 @@ def test_the_density_adds_up_and_its_mean_is_the_forward() -> None:
 @pytest.mark.parametrize("name", ["", "SPY_2025-04-30", "SPY_2025-09-25"])
 def test_the_density_prices_the_verticals_of_a_real_menu_within_their_quotes(name: str) -> None:
     """Mean payoff under the density, discounted, against the mid: off by less than (mid - natural) and a cent."""
-    path = Path(__file__).parent / "data" / "chains" / f"{name}.csv.gz"
+    path = DATA / "chains" / f"{name}.csv.gz"
     snapshot = snapshot_of(RecordedMarket.load(path) if name else RecordedMarket.load_shipped())
     assert not isinstance(snapshot, str)
     seen, _ = inspect_snapshot(snapshot, Settings())

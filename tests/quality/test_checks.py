@@ -25,8 +25,9 @@ from spy32.sessions import years_to_expiration
 from spy32.settings.model import Choice
 from tests.support import builders
 from tests.support.broken_chains import STOPPED, Dirt
+from tests.support.paths import DATA
 
-CHAINS = Path(__file__).parent / "data" / "chains"
+CHAINS = DATA / "chains"
 CHOICE = Choice()
 EVERY_GATE = {
     "underlying", "session", "quote_age", "expiration", "root", "duplicates", "dead_feed", "zero_bid", "crossed",
@@ -229,7 +230,9 @@ def test_contracts_of_a_strange_root_are_dropped_and_counted() -> None:
 def test_an_index_is_traded_in_its_afternoon_root_where_both_are_listed() -> None:
     snapshot = seen(CHAINS / "SPX_2020-03-20.csv.gz")
     morning = changed(snapshot, lambda quote: replace(quote, root="SPX"))
-    both = replace(snapshot.chain, quotes=(*snapshot.chain.quotes, *morning.chain.select_expirations(snapshot.target).quotes))
+    both = replace(
+        snapshot.chain, quotes=(*snapshot.chain.quotes, *morning.chain.select_expirations(snapshot.target).quotes)
+    )
     chain, report = judged(replace(snapshot, chain=both))
     assert {quote.root for quote in chain.quotes} == {"SPXW"}
     assert report.dropped["root"] == len(snapshot.chain.select_expirations(snapshot.target).quotes)
@@ -258,7 +261,11 @@ def test_which_of_two_equal_prices_is_kept_does_not_depend_on_their_order() -> N
 
 @pytest.mark.parametrize(("count", "verdict_then"), [(26, "pass"), (27, "stop")])
 def test_a_fifth_without_bids_near_the_money_is_a_dead_feed(count: int, verdict_then: str) -> None:
-    near = [quote.symbol for quote in builders.snapshot().chain.select_expirations(builders.EXPIRATION).quotes if is_near(quote)]
+    near = [
+        quote.symbol
+        for quote in builders.snapshot().chain.select_expirations(builders.EXPIRATION).quotes
+        if is_near(quote)
+    ]
     assert len(near) == 134
     dead = set(near[::5][:count])
     snapshot = changed(builders.snapshot(), lambda quote: replace(quote, bid=0.0) if quote.symbol in dead else quote)
@@ -381,7 +388,9 @@ def test_the_forward_by_parity_is_that_of_the_world() -> None:
     # F = S exp((r - q) T), the formula that the builders price by; quotes are cents, so the median is within one.
     snapshot = builders.snapshot()
     grounds = checks._build_context(snapshot, snapshot.as_of, CHOICE)
-    line = arbitrage.forward_line(common.put_call_pairs(snapshot.chain.select_expirations(snapshot.target).quotes), grounds)
+    line = arbitrage.forward_line(
+        common.put_call_pairs(snapshot.chain.select_expirations(snapshot.target).quotes), grounds
+    )
     assert line is not None
     assert line.forward == pytest.approx(670 * 2.718281828 ** ((0.04 - 0.012) * 32 / 365), abs=0.02)
 

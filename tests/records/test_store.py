@@ -23,10 +23,9 @@ from spy32.records.errors import lock_holder, translate_error
 from spy32.schema import MIGRATIONS, VERSION
 from spy32.store import Store
 from tests.support.builders import ACCOUNT, NOW, later
+from tests.support.paths import ROOT
 from tests.support.stores import begun, opened, whole_run
 from tests.support.timeouts import PATIENCE
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture

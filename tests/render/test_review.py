@@ -88,7 +88,12 @@ def test_quotes_loss_and_moves_are_whole(desk: ApprovalDesk, width: int) -> None
     told = words(drawn(what, width))
     assert what.current_quote is not None
     assert what.probability_itm is not None
-    expected = [f"{what.current_quote.natural}", f"{what.current_quote.mid}", "0.90", f"{what.probability_itm * 100:.1f}"]
+    expected = [
+        f"{what.current_quote.natural}",
+        f"{what.current_quote.mid}",
+        "0.90",
+        f"{what.probability_itm * 100:.1f}",
+    ]
     expected += [f"{b.candidate().short_delta:.3f}"]
     for each in what.scenarios:
         sign = "-" if each.profit < 0 else "+"

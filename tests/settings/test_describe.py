@@ -3,7 +3,6 @@
 import re
 import tomllib
 from io import StringIO
-from pathlib import Path
 
 import pytest
 from dotenv import dotenv_values
@@ -13,8 +12,7 @@ from spy32.settings.addresses import CERTIFICATION, PRODUCTION, tastytrade_addre
 from spy32.settings.describe import TITLES, config_text, reference, rows
 from spy32.settings.keys import KEYS, PROFILE_KEYS, SECTIONS, VENDOR
 from spy32.settings.resolve import DotenvText, TomlText, resolve
-
-ROOT = Path(__file__).parent.parent
+from tests.support.paths import ROOT
 
 
 def config(text: str) -> TomlText:

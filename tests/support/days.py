@@ -16,7 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-ROOT = Path(__file__).parents[1]
+from tests.support.paths import ROOT
+
 NEW_YORK = ZoneInfo("America/New_York")
 DAYS = {
     "saturday": ("2026-11-28T14:00", "Pacific/Kiritimati"),

@@ -1,14 +1,13 @@
 """Good answers to a prompt of this file's own, and what every verdict must keep.
 
-`rendered()` is a prompt as `analysts.prompt` would send it, for the world of `tests.support.builders`: same paths and units,
-its own words. `good()` is an answer to it; `tests.support.wrong_answers` breaks it.
+`rendered()` is a prompt as `analysts.prompt` would send it, for the world of `tests.support.builders`: same paths
+and units, its own words. `good()` is an answer to it; `tests.support.wrong_answers` breaks it.
 """
 
 import json
 import math
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from spy32.analysts.answer import RejectedAnswer, parse_answer
@@ -17,8 +16,9 @@ from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Candidate, Menu
 from spy32.settings.services import AnalystKnobs
 from tests.support import builders
+from tests.support.paths import DATA
 
-FILES = Path(__file__).parent / "data" / "answers"
+FILES = DATA / "answers"
 AS_OF = "2025-10-06T10:00:00-04:00"
 VERSION = "v1-comprehensive"
 IDS = ("K7Q2", "M4XA", "T9RC", "B3WN", "H8PE", "Z2VD", "R5KT", "C6JY", "W4NG", "E9FS", "N3QM", "D7UA")

@@ -16,6 +16,7 @@ from spy32.store import Store
 from tests.servers.tastytrade import CLIENT_SECRET, REFRESH_TOKEN, TastytradeServer
 from tests.servers.web import Reply, Request, StandIn
 from tests.support import approvals, builders
+from tests.support.paths import ROOT
 from tests.support.timeouts import PATIENCE
 
 NUMBER = "5WX01234"
@@ -103,7 +104,7 @@ class LiveHome:
         done = subprocess.run(
             [sys.executable, "-m", "spy32", *words],
             env=self.around(mode, **more),
-            cwd=Path(__file__).parents[1],
+            cwd=ROOT,
             capture_output=True,
             text=True,
             input=stdin,

@@ -1,10 +1,10 @@
 """Writes `spy32/exchange_days.py` from the `holidays` package: `make calendar`. A test compares the two."""
 
-from pathlib import Path
-
 from holidays import financial_holidays
 
-TARGET = Path(__file__).parent.parent / "spy32" / "exchange_days.py"
+from tests.support.paths import ROOT
+
+TARGET = ROOT / "spy32" / "exchange_days.py"
 FIRST_YEAR, LAST_YEAR = 1990, 2100
 FRIDAY = 4
 

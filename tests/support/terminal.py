@@ -14,9 +14,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.paths import ROOT
 from tests.support.timeouts import PATIENCE
 
-ROOT = Path(__file__).parents[1]
 # The terminal must be the controlling one, or a hang-up and Ctrl-C would not reach the program. Nor would they where
 # the suite itself was started in the background or by nohup, which make what they start ignore them.
 START = (

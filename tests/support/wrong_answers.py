@@ -7,13 +7,13 @@ import copy
 import json
 import random
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 from spy32.analysts.answer import MAX_ANSWER_BYTES
 from tests.support.good_answers import HOSTILE, IDS, Answer, abstaining, good, rendered, text
+from tests.support.paths import DATA
 
-FILES = Path(__file__).parent / "data" / "answers"
+FILES = DATA / "answers"
 
 
 def without(name: str) -> Answer:

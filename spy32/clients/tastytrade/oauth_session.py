@@ -18,7 +18,7 @@ from spy32.settings.knob import Secret
 
 E = TypeVar("E", bound=Spy32Error)
 
-TOKEN_PATH = "/oauth/token"
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path, no password
 EXPIRY_MARGIN = 60.0
 """Seconds before its end from which a token is no longer used."""
 MAX_TOKEN_SECONDS = 86_400
