@@ -17,9 +17,9 @@ from typing import Any
 from spy32.analysts.answer_schema import MAX_ANALYSIS, MAX_CASE, MAX_CHANGE_OF_MIND, AnswerV1, validate_answer
 from spy32.analysts.number_check import AnswerContext, check_numbers
 from spy32.analysts.rendered_prompt import RenderedPrompt
-from spy32.analysts.sanitiser import clean, excerpt
 from spy32.clients.http import parse_strict_json
 from spy32.domain.proposals import Citation, Decision, NumberCheck, Recommendation
+from spy32.domain.sanitize import cap_text, excerpt, strip_controls
 from spy32.domain.spreads import Candidate, Menu
 from spy32.settings.services import AnalystKnobs
 
@@ -200,8 +200,8 @@ def _check_paths(answer: AnswerV1, rendered: RenderedPrompt) -> None:
 def _build_recommendation(
     answer: AnswerV1, candidate: Candidate | None, rendered: RenderedPrompt, knobs: AnalystKnobs
 ) -> Recommendation:
-    bull, bear = clean(answer.bull_case, MAX_CASE), clean(answer.bear_case, MAX_CASE)
-    analysis, mind = clean(answer.analysis, MAX_ANALYSIS), clean(answer.would_change_my_mind, MAX_CHANGE_OF_MIND)
+    bull, bear = _clean(answer.bull_case, MAX_CASE), _clean(answer.bear_case, MAX_CASE)
+    analysis, mind = _clean(answer.analysis, MAX_ANALYSIS), _clean(answer.would_change_my_mind, MAX_CHANGE_OF_MIND)
     stated = answer.p_max_profit if candidate is not None else None
     evidence = tuple(dict.fromkeys(answer.evidence))
     context = AnswerContext(rendered=rendered, chosen=answer.candidate_id, cited=evidence, stated=answer.p_max_profit)
@@ -233,6 +233,10 @@ def _build_recommendation(
     )
 
 
+def _clean(text: str, most: int) -> str:
+    return cap_text(strip_controls(text).strip(), most)
+
+
 def _cite_field(path: str, rendered: RenderedPrompt) -> Citation:
     field = rendered.fields[path]
     return Citation(path=path, value=field.text, unit=field.unit, note=field.note)
@@ -242,7 +246,7 @@ def _reason_text(answer: AnswerV1, candidate: Candidate | None) -> str:
     if candidate is None:
         why = ABSTAIN_REASONS[answer.abstain_reason] if answer.abstain_reason is not None else "no reason given"
         text = f"{why}: {' '.join(answer.analysis.split())}"
-        return clean(text, MAX_REASON_LENGTH).rstrip(": ")
+        return _clean(text, MAX_REASON_LENGTH).rstrip(": ")
     spread = candidate.spread
     side = spread.strategy.value.replace("_credit_spread", "")
     return (

@@ -11,7 +11,7 @@ from dataclasses import replace as changed
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from spy32.domain.market import LegQuotes, Right, has_other_root, underlying_for_root
+from spy32.domain.market import LegQuotes, has_other_root, underlying_for_root
 from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Action, Leg, Mode, Position
 from spy32.errors import BrokerRefused, Unavailable, Unusable
@@ -236,7 +236,7 @@ def parse_order_body(body: str) -> BrokerOrder:
     """The order that a tastytrade order body describes, as the broker would show it before it works."""
     fields = json.loads(body)
     sign = 1 if fields["price-effect"] == "Credit" else -1
-    legs = tuple(_parse_leg(leg) for leg in fields["legs"])
+    legs = tuple(Leg.from_symbol(leg["symbol"], Action(leg["action"]), int(leg["quantity"])) for leg in fields["legs"])
     quantity = min(leg["quantity"] for leg in fields["legs"])
     return BrokerOrder(
         broker_id="",
@@ -247,19 +247,6 @@ def parse_order_body(body: str) -> BrokerOrder:
         quantity=quantity,
         legs=tuple(changed(leg, quantity=leg.quantity // quantity) for leg in legs),
         body=body,
-    )
-
-
-def _parse_leg(leg: dict[str, object]) -> Leg:
-    symbol = str(leg["symbol"])
-    root, day, right, strike = symbol[:6], symbol[6:12], symbol[12], symbol[13:]
-    return Leg(
-        root=root.strip(),
-        expiration=date(2000 + int(day[:2]), int(day[2:4]), int(day[4:])),
-        right=Right(right),
-        strike=Decimal(strike) / 1000,
-        action=Action(str(leg["action"])),
-        quantity=int(str(leg["quantity"])),
     )
 
 

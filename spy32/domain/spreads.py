@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from spy32.domain.market import OptionQuote, Right, occ_symbol
+from spy32.domain.market import OptionQuote, Right, occ_symbol, parse_occ_symbol
 from spy32.domain.value import value
 
 CENT = Decimal("0.01")
@@ -58,6 +58,11 @@ class Leg:
     def __post_init__(self) -> None:
         if self.quantity < 1 or self.strike <= 0:
             raise ValueError("a leg has a positive strike and at least one contract")
+
+    @classmethod
+    def from_symbol(cls, symbol: str, action: Action, quantity: int = 1) -> "Leg":
+        """The leg of an OCC symbol; ValueError when it is none."""
+        return cls(**parse_occ_symbol(symbol)._asdict(), action=action, quantity=quantity)
 
     @property
     def symbol(self) -> str:

@@ -61,7 +61,7 @@ class MarketRegistry:
         chain = self._get_markets("chain", order.chain)
         if not chain and requested is None:
             raise BadSettings(f"market.chain has no source that can be asked: {unavailable[0].detail}")
-        broker = self._get_markets("chain", ("tastytrade", *(name for name in order.history if name == "yahoo")))
+        broker = self._get_markets("history", tuple(dict.fromkeys(("tastytrade", *order.history))))
         return Sources(
             chain=(self.get_market(requested),) if requested is not None else chain,
             checks=chain,
@@ -126,7 +126,6 @@ class MarketRegistry:
 
             return YahooMarket(
                 address=self.settings.yahoo.url,
-                cache=self.locations.state / "yahoo",
                 clock=self.clock,
                 monotonic=time.monotonic,
                 seconds=seconds,

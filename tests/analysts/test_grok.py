@@ -425,7 +425,7 @@ def test_the_story_names_model_cost_and_what_went_wrong(desk: Desk) -> None:
 
 def test_a_mistake_in_the_judge_is_not_hidden(desk: Desk) -> None:
     analyst = desk.analyst()
-    analyst._judge = cast("Callable[..., Any]", lambda *_: 1 / 0)
+    analyst.judge = cast("Callable[..., Any]", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         analyst.choose(builders.snapshot(), MENU, BRIEFING)
     assert desk.heard[0].outcome == "answered"

@@ -18,7 +18,6 @@ from spy32.clients.tastytrade.wire import (
     parse_rows,
     parse_signed_amount,
     parse_text,
-    parse_whole_number,
     require_amount,
     require_own_account,
 )
@@ -237,7 +236,6 @@ def test_the_readers_themselves() -> None:
     assert require_amount({"a": "3.0"}, "a") == 3
     assert parse_signed_amount({"a": "0.0"}, "a") == 0
     assert parse_signed_amount({"a": None}, "a") is None
-    assert parse_whole_number({"a": "2.0"}, "a") == 2
     assert parse_id({"a": 0.0}, "a") is None
     assert parse_label({"a": "SPY   x"}, "a") == "SPY   x"
     assert parse_text({"a": 7}, "a", clean) == ""

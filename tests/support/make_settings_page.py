@@ -1,12 +1,11 @@
 """Writes the tables of docs/settings.md from the model of the settings: `make settings`. A test compares the two."""
 
-from pathlib import Path
-
 from spy32.settings.describe import text_of, title
 from spy32.settings.keys import KEYS, PROFILE_KEYS, SECTIONS, VENDOR, Key, allowed
 from spy32.settings.model import Profile
+from tests.support.paths import ROOT
 
-PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
+PAGE = ROOT / "docs" / "settings.md"
 BEGIN, END = "<!-- keys: begin -->\n\n", "\n<!-- keys: end -->"
 
 

@@ -15,7 +15,7 @@ from spy32.clients.tastytrade.wire import (
     require_own_account,
 )
 from spy32.domain.orders import Transaction, TransactionKind
-from spy32.domain.plain_text import MOST
+from spy32.domain.sanitize import MOST
 
 TYPES = ("Trade", "Receive Deliver")
 """The types that are asked for; money that moves by itself is none of ours."""
