@@ -5,6 +5,7 @@ requests: the first, and one more after a failure that may pass or an answer who
 substance (an id that is not on the menu, a contradiction) is never asked again.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time
@@ -21,8 +22,8 @@ from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Menu
-from spy32.errors import BadSettings
-from spy32.ports import Clock, ModelRequestLog, Sleep
+from spy32.errors import HOPELESS, BadSettings, ExitCode
+from spy32.ports import Clock, ModelRequestLog, Monotonic, Sleep
 from spy32.sessions import market_date, new_york_instant
 from spy32.settings import services
 
@@ -36,10 +37,9 @@ FIRST_WAIT, LONGEST_WAIT = 2.0, 20.0
 """Seconds; the wait before another request is somewhere between none and the first, unless the service names one."""
 PARSER_VERSION = 2
 """Version of the checks in `answer`; counts up when the same words may come to another verdict."""
+UNUSABLE = "the answer cannot be used: "
 MAX_QUOTED_ANSWER = 4_000
 """Characters of a bad answer that go into the request to repair it."""
-HOPELESS = frozenset({10, 69, 70, 77, 78})
-"""Exit codes of what would fail the next sample as well."""
 
 
 class _RetryableSample(Exception):
@@ -138,9 +138,11 @@ class GrokAnalyst:
         seed: int,
         clock: Clock,
         sleep: Sleep,
-        monotonic: Callable[[], float],
+        monotonic: Monotonic,
         tell: Callable[[str], None],
+        until: float = math.inf,
     ) -> None:
+        """`until` is the reading of `monotonic` after which nothing is asked."""
         self._client = client
         self._render = render
         self._judge = judge
@@ -154,6 +156,7 @@ class GrokAnalyst:
         self._sleep = sleep
         self._monotonic = monotonic
         self._tell = tell
+        self._until = until
 
     def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
         """The model's choice, its abstention, or FAILED with the word, the line and the exit code of what went wrong.
@@ -168,7 +171,7 @@ class GrokAnalyst:
             check_effort(self._xai.model, self._xai.effort, self._xai.accepts)
         except BadSettings as error:
             return self._build_failure("effort", error.code, error.message)
-        usage, deadline = _ChoiceUsage(), self._monotonic() + self._xai.deadline_seconds
+        usage, deadline = _ChoiceUsage(), min(self._monotonic() + self._xai.deadline_seconds, self._until)
         wanted, samples = self._knobs.samples, list[Recommendation]()
         for number in range(1, wanted + 1):
             if samples and samples[-1].exit_code in HOPELESS:
@@ -213,25 +216,25 @@ class GrokAnalyst:
         estimate = max_ticks(body)
         refusal = self._budget_refusal(estimate)
         if refusal is not None:
-            return self._build_failure("budget", 10, refusal)
+            return self._build_failure("budget", ExitCode.REFUSED, refusal)
         seconds = sample.until - self._monotonic()
         if seconds <= 0:
-            return self._build_failure(
-                "timeout", 75, f"no time was left to ask: {self._xai.deadline_seconds} s were used up"
-            )
+            most = self._xai.deadline_seconds
+            words = f"no time was left to ask: the {most} s of xai.deadline_seconds, or those of the run, were used up"
+            return self._build_failure("timeout", ExitCode.UNAVAILABLE, words)
         reply = self._send_and_record(sample, body, estimate, seconds)
         response = reply.response
         if response.text is None:
             code, may_repeat = OUTCOME_CODES[response.outcome]
             failed = self._build_failure(response.outcome, code, response.detail, sample, response)
             if may_repeat:
-                raise _RetryableSample(failed, wait=reply.wait, is_busy=code == 75)
+                raise _RetryableSample(failed, wait=reply.wait, is_busy=code == ExitCode.UNAVAILABLE)
             return failed
         if self._xai.strict_model and response.model != self._xai.model:
             words = (
                 f"{self._xai.model} was asked, {response.model or 'a model without a name'} answered (xai.strict_model)"
             )
-            return self._fail_check(sample, response, "other_model", 69, words)
+            return self._fail_check(sample, response, "other_model", ExitCode.GONE, words)
         return self._evaluate_response(sample, response, response.text)
 
     def _evaluate_response(self, sample: _Sample, response: model_calls.ModelResponse, text: str) -> Recommendation:
@@ -245,7 +248,7 @@ class GrokAnalyst:
                 model_asked=self._xai.model,
                 prompt=sample.rendered.version,
             )
-        failed = self._fail_check(sample, response, result.check, 65, result.words, lead="the answer cannot be used: ")
+        failed = self._fail_check(sample, response, result.check, ExitCode.UNUSABLE, result.words, lead=UNUSABLE)
         if not result.is_form:
             return failed
         sample.repair = (

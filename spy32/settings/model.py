@@ -35,7 +35,7 @@ class Schedule:
     grace_minutes: int = knob(180, "How long after the slot a late start still counts", low=1, high=360)
     attempts: int = knob(3, "How often a failed or interrupted run may be tried again in the grace", low=1, high=10)
     lock_wait_seconds: int = knob(30, "How long a start waits for another one at work", low=0, high=600)
-    run_deadline_seconds: int = knob(600, "Longest time for a whole run", low=10, high=3600)
+    run_deadline_seconds: int = knob(600, "Longest time for a whole run, which then fails with 75", low=10, high=3600)
 
 
 @value

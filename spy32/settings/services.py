@@ -8,6 +8,7 @@ from spy32.settings.knob import Secret, knob
 D = Decimal
 
 SOURCES = ("tastytrade", "cboe", "yahoo", "recorded")
+ANALYSTS = ("grok", "rules")
 
 
 @value
@@ -87,7 +88,7 @@ class MarketSources:
 
 @value
 class AnalystKnobs:
-    name: str = knob("grok", "Who chooses from the menu", choices=("grok", "rules"))
+    name: str = knob("grok", "Who chooses from the menu", choices=ANALYSTS)
     prompt: str = knob(
         "auto",
         "Prompt version that is sent; `auto` takes the comprehensive one in production, else the simplified one",
