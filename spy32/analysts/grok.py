@@ -5,6 +5,7 @@ requests: the first, and one more after a failure that may pass or an answer who
 substance (an id that is not on the menu, a contradiction) is never asked again.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time
@@ -20,8 +21,8 @@ from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Menu
-from spy32.errors import BadSettings
-from spy32.ports import Clock, ModelRequestLog, Sleep
+from spy32.errors import HOPELESS, BadSettings, ExitCode
+from spy32.ports import Clock, ModelRequestLog, Monotonic, Sleep
 from spy32.sessions import market_date, new_york_instant
 from spy32.settings import services
 
@@ -35,10 +36,9 @@ FIRST_WAIT, LONGEST_WAIT = 2.0, 20.0
 """Seconds; the wait before another request is somewhere between none and the first, unless the service names one."""
 PARSER_VERSION = 3
 """Version of the checks in `answer`; counts up when the same words may come to another verdict."""
+UNUSABLE = "the answer cannot be used: "
 MAX_QUOTED_ANSWER = 4_000
 """Characters of a bad answer that go into the request to repair it."""
-HOPELESS = frozenset({10, 69, 70, 77, 78})
-"""Exit codes of what would fail the next sample as well."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -121,8 +121,10 @@ class GrokAnalyst:
     seed: int
     clock: Clock
     sleep: Sleep
-    monotonic: Callable[[], float]
+    monotonic: Monotonic
     tell: Callable[[str], None]
+    until: float = math.inf
+    """The reading of `monotonic` after which nothing is asked."""
     name: str = "grok"
 
     def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
@@ -138,7 +140,7 @@ class GrokAnalyst:
             check_effort(self.xai.model, self.xai.effort, self.xai.accepts)
         except BadSettings as error:
             return self._build_failure("effort", error.code, error.message)
-        usage, deadline = _ChoiceUsage(), self.monotonic() + self.xai.deadline_seconds
+        usage, deadline = _ChoiceUsage(), min(self.monotonic() + self.xai.deadline_seconds, self.until)
         wanted, samples = self.knobs.samples, list[Recommendation]()
         for number in range(1, wanted + 1):
             if samples and samples[-1].exit_code in HOPELESS:
@@ -170,23 +172,23 @@ class GrokAnalyst:
         estimate = max_ticks(body)
         refusal = self._budget_refusal(estimate)
         if refusal is not None:
-            return self._build_failure("budget", 10, refusal)
+            return self._build_failure("budget", ExitCode.REFUSED, refusal)
         seconds = sample.until - self.monotonic()
         if seconds <= 0:
-            return self._build_failure(
-                "timeout", 75, f"no time was left to ask: {self.xai.deadline_seconds} s were used up"
-            )
+            most = self.xai.deadline_seconds
+            words = f"no time was left to ask: the {most} s of xai.deadline_seconds, or those of the run, were used up"
+            return self._build_failure("timeout", ExitCode.UNAVAILABLE, words)
         reply = self._send_and_record(sample, body, estimate, seconds)
         response = reply.response
         if response.text is None:
             code, may_repeat = OUTCOME_CODES[response.outcome]
             failed = self._build_failure(response.outcome, code, response.detail, sample, response)
-            return Retry(failed, wait=reply.wait, is_busy=code == 75) if may_repeat else failed
+            return Retry(failed, wait=reply.wait, is_busy=code == ExitCode.UNAVAILABLE) if may_repeat else failed
         if self.xai.strict_model and response.model != self.xai.model:
             words = (
                 f"{self.xai.model} was asked, {response.model or 'a model without a name'} answered (xai.strict_model)"
             )
-            return self._fail_check(sample, response, "other_model", 69, words)
+            return self._fail_check(sample, response, "other_model", ExitCode.GONE, words)
         return self._evaluate_response(sample, response, response.text)
 
     def _evaluate_response(
@@ -202,7 +204,7 @@ class GrokAnalyst:
                 model_asked=self.xai.model,
                 prompt=sample.rendered.version,
             )
-        failed = self._fail_check(sample, response, result.check, 65, result.words, lead="the answer cannot be used: ")
+        failed = self._fail_check(sample, response, result.check, ExitCode.UNUSABLE, result.words, lead=UNUSABLE)
         if not result.is_form:
             return failed
         sample.repair = (

@@ -22,14 +22,6 @@ from spy32.rules.pricing import natural_and_mid
 from spy32.sessions import last_trading_day, market_date, session
 from spy32.settings import Settings
 
-STATES_BY_STATUS = {
-    "Live": OrderState.WORKING,
-    "Filled": OrderState.FILLED,
-    "Cancelled": OrderState.CANCELLED,
-    "Replaced": OrderState.REPLACED,
-    "Expired": OrderState.EXPIRED,
-}
-
 
 class PaperBroker:
     """The `Orders` and `AccountDesk` of paper mode. Without a market it shows and cancels, and fills nothing."""
@@ -62,6 +54,7 @@ class PaperBroker:
             net_liquidation=cash + at_cost,
             buying_power=cash - margin_requirement(positions) - self._reserved_buying_power(),
             options_level="paper: defined risk",
+            permits_spreads=True,
             positions=positions,
         )
 
@@ -156,8 +149,7 @@ class PaperBroker:
         )
 
     def _fees(self, order: BrokerOrder) -> Decimal:
-        opening = order.legs[0].action in (Action.SELL_TO_OPEN, Action.BUY_TO_OPEN)
-        each = costs.opening_costs if opening else costs.closing_costs
+        each = costs.opening_costs if order.legs[0].action.opens else costs.closing_costs
         return each(order.quantity, self._settings.costs) * order.quantity
 
     def _try_fill(self, order: BrokerOrder) -> BrokerOrder:

@@ -64,6 +64,7 @@ class TastytradeBroker:
         with self._mask_errors():
             net, power = accounts.parse_balances(self._get("balances/USD"), self._number)
             status = require_own_account(self._get("trading-status"), "the trading status", self._number)
+            level = accounts.parse_options_level(status, self._clean)
             data = self._rest.get(f"/{ACCOUNTS_PATH}/{self._account_segment}", seconds=self._seconds)
             account = require_own_account(accounts.unwrap_account(data), "the account", self._number)
             return Account(
@@ -71,7 +72,8 @@ class TastytradeBroker:
                 mode=self._mode,
                 net_liquidation=net,
                 buying_power=power,
-                options_level=accounts.parse_options_level(status, self._clean),
+                options_level=level,
+                permits_spreads=accounts.permits_spreads(level),
                 positions=self.positions(),
                 restrictions=accounts.restrictions(status, account),
             )
@@ -251,9 +253,9 @@ class TastytradeBroker:
         try:
             yield
         except Spy32Error as error:
-            if self._number not in error.message:
-                raise
-            raise type(error)(error.message.replace(self._number, _masked_number(self._number))) from None
+            error.message = error.message.replace(self._number, _masked_number(self._number))
+            error.args = (error.message,)
+            raise error from None
 
 
 def choose_account(rest: RestClient, wanted: str, seconds: float) -> str:

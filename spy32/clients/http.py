@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from typing import Any
 
 import requests
@@ -248,8 +249,28 @@ def _parse_plain_text(body: bytes) -> str:
     return text
 
 
+class JsonFault(StrEnum):
+    """What is wrong with a text that is not one JSON value."""
+
+    NOT_JSON = "not_json"
+    DUPLICATE_KEY = "duplicate_key"
+    NESTED = "nested"
+    NUMBER = "number"
+    MORE = "more"
+
+
+class NotJson(ValueError):
+    """`end` is where the value ended after which more comes."""
+
+    def __init__(self, words: str, fault: JsonFault = JsonFault.NOT_JSON, end: int = 0) -> None:
+        super().__init__(words)
+        self.fault = fault
+        self.end = end
+
+
 def parse_strict_json(body: bytes | str) -> Any:
-    """The one JSON value in `body`; ValueError for anything else, also for what `json` would let pass.
+    """The one JSON value in `body`; `NotJson` for anything else, also for what `json` would let pass, and ValueError
+    for bytes that are no text.
 
     Keys that stand twice, NaN, Infinity, numbers too large for a float, nesting too deep and text after the value.
     """
@@ -258,9 +279,15 @@ def parse_strict_json(body: bytes | str) -> Any:
             body, object_pairs_hook=_reject_duplicate_keys, parse_constant=_reject_constant, parse_float=_parse_finite
         )
     except RecursionError:
-        raise ValueError("it is nested too deep") from None
+        raise NotJson("it is nested too deep", JsonFault.NESTED) from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"it is not JSON ({error.msg} at {error.pos})") from None
+        fault = JsonFault.MORE if error.msg == "Extra data" else JsonFault.NOT_JSON
+        raise NotJson(f"it is not JSON ({error.msg} at {error.pos})", fault, error.pos) from None
+    except (NotJson, UnicodeDecodeError):
+        raise
+    except ValueError:
+        # Python reads no whole number of more than 4300 digits.
+        raise NotJson("a number has thousands of digits", JsonFault.NUMBER) from None
 
 
 def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -268,16 +295,16 @@ def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         double = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {double[:40]!r} stands twice")
+        raise NotJson(f"the key {double[:40]!r} stands twice", JsonFault.DUPLICATE_KEY)
     return found
 
 
 def _reject_constant(constant: str) -> Any:
-    raise ValueError(f"{constant} is not a number")
+    raise NotJson(f"{constant} is not a number", JsonFault.NUMBER)
 
 
 def _parse_finite(text: str) -> float:
     number = float(text)
     if number in (float("inf"), float("-inf")):
-        raise ValueError("a number is too large")
+        raise NotJson("a number is too large", JsonFault.NUMBER)
     return number

@@ -24,6 +24,7 @@ from spy32.clients.xai_models import (
 )
 from spy32.domain.model_calls import ModelResponse
 from spy32.domain.sanitize import cap_text, one_line
+from spy32.errors import ExitCode
 from spy32.settings.knob import Secret
 
 __all__ = [
@@ -46,29 +47,29 @@ MAX_MESSAGE_LENGTH = 240
 
 OUTCOME_CODES: Mapping[str, tuple[int, bool]] = MappingProxyType(
     {
-        "answered": (0, False),
+        "answered": (ExitCode.OK, False),
         # The service is there, its answer is of no use.
-        "cut": (65, True),
-        "filtered": (65, True),
-        "refused": (65, True),
-        "empty": (65, True),
-        "damaged": (65, True),
-        "too_large": (65, False),
+        "cut": (ExitCode.UNUSABLE, True),
+        "filtered": (ExitCode.UNUSABLE, True),
+        "refused": (ExitCode.UNUSABLE, True),
+        "empty": (ExitCode.UNUSABLE, True),
+        "damaged": (ExitCode.UNUSABLE, True),
+        "too_large": (ExitCode.UNUSABLE, False),
         # It may go better later.
-        "failed": (75, True),
-        "server": (75, True),
-        "rate_limit": (75, True),
-        "timeout": (75, True),
-        "unreachable": (75, True),
-        "dropped": (75, True),
+        "failed": (ExitCode.UNAVAILABLE, True),
+        "server": (ExitCode.UNAVAILABLE, True),
+        "rate_limit": (ExitCode.UNAVAILABLE, True),
+        "timeout": (ExitCode.UNAVAILABLE, True),
+        "unreachable": (ExitCode.UNAVAILABLE, True),
+        "dropped": (ExitCode.UNAVAILABLE, True),
         # It will not, until a person does something.
-        "billing": (69, False),
-        "not_found": (69, False),
-        "redirect": (69, False),
-        "malformed": (69, False),
-        "key": (77, False),
-        "forbidden": (77, False),
-        "bad_request": (78, False),
+        "billing": (ExitCode.GONE, False),
+        "not_found": (ExitCode.GONE, False),
+        "redirect": (ExitCode.GONE, False),
+        "malformed": (ExitCode.GONE, False),
+        "key": (ExitCode.NOT_PERMITTED, False),
+        "forbidden": (ExitCode.NOT_PERMITTED, False),
+        "bad_request": (ExitCode.BAD_SETTINGS, False),
     }
 )
 """Outcome -> the exit code of a run that ends with it, and whether one more request may be made."""

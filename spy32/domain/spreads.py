@@ -39,6 +39,10 @@ class Action(StrEnum):
         return 1 if self in (Action.SELL_TO_OPEN, Action.SELL_TO_CLOSE) else -1
 
     @property
+    def opens(self) -> bool:
+        return self in (Action.SELL_TO_OPEN, Action.BUY_TO_OPEN)
+
+    @property
     def closing(self) -> "Action":
         """What undoes an opening action."""
         return {Action.SELL_TO_OPEN: Action.BUY_TO_CLOSE, Action.BUY_TO_OPEN: Action.SELL_TO_CLOSE}[self]
@@ -245,6 +249,9 @@ class Account:
     net_liquidation: Decimal
     buying_power: Decimal
     options_level: str
+    """In the broker's words, to be shown."""
+    permits_spreads: bool | None = None
+    """False where the options level carries no credit spread; None where the broker tells no level."""
     positions: tuple[Position, ...] = field(default=())
     restrictions: tuple[str, ...] = ()
     """Why the broker lets this account open nothing, or nothing of this kind: `closing only`, `margin call` ..."""

@@ -11,7 +11,7 @@ from spy32.domain.proposals import Recommendation, RiskDecision
 from spy32.domain.run_view import MarketSummary
 from spy32.domain.runs import Outcome, Run, Step, Trigger
 from spy32.domain.spreads import Menu, Mode
-from spy32.errors import Refused
+from spy32.errors import ExitCode, Refused
 from spy32.records.base import WriteTransaction
 from spy32.records.encoding import compress_text, json_body, storable_text
 from spy32.records.run_reader import RunReader, briefing_text
@@ -157,7 +157,7 @@ class Runs(RunReader):
         at: datetime,
         cause: str | None = None,
         reasons: Sequence[str] = (),
-        exit_code: int = 0,
+        exit_code: int = ExitCode.OK,
     ) -> Run:
         """The run with its outcome, which is set once."""
         with self._run_transaction(run_id, at, f"run {outcome}") as change:

@@ -96,7 +96,7 @@ def format_ticks(ticks: int) -> str:
 
 def format_legs(legs: Iterable[Leg]) -> str:
     """`640/635`, the short leg first."""
-    ordered = sorted(legs, key=lambda leg: -leg.action.sign if "Open" in leg.action else leg.action.sign)
+    ordered = sorted(legs, key=lambda leg: -leg.action.sign if leg.action.opens else leg.action.sign)
     return "/".join(format_strike(leg.strike) for leg in ordered)
 
 

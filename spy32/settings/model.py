@@ -42,7 +42,7 @@ class Schedule:
     grace_minutes: int = knob(180, "How long after the slot a late start still counts", 1, 360)
     attempts: int = knob(3, "How often a failed or interrupted run may be tried again in the grace", 1, 10)
     lock_wait_seconds: int = knob(30, "How long a start waits for another one at work", 0, 600)
-    run_deadline_seconds: int = knob(600, "Longest time for a whole run", 10, 3600)
+    run_deadline_seconds: int = knob(600, "Longest time for a whole run, which then fails with 75", 10, 3600)
 
 
 @value

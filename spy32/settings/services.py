@@ -11,6 +11,7 @@ D = Decimal
 SOURCES = ("tastytrade", "cboe", "yahoo", "recorded")
 CHAIN = ("tastytrade", "cboe", "yahoo")
 RELATED = ("QQQ", "TLT", "GLD")
+ANALYSTS = ("grok", "rules")
 EFFORTS = ("none", "low", "medium", "high", "xhigh")
 
 
@@ -88,7 +89,7 @@ class MarketSources:
 class AnalystKnobs:
     """Who chooses from the menu, and how often it is asked."""
 
-    name: str = knob("grok", "Who chooses from the menu", choices=("grok", "rules"))
+    name: str = knob("grok", "Who chooses from the menu", choices=ANALYSTS)
     prompt: str = knob("auto", "Prompt version; `auto`: comprehensive in production, else simplified", form="word")
     samples: int = knob(1, "Answers asked for; more than one needs a quorum", 1, 15)
     quorum: float = knob(0.6, "Share of the samples that must agree, when there are several", 0.5, 1)

@@ -89,7 +89,7 @@ def test_nothing_is_asked_when_it_cannot_be_written_down(desk: Desk) -> None:
     desk.journal.trouble = StoreError("the disk is full")
     with pytest.raises(StoreError):
         desk.choose()
-    assert desk.server.requests == []
+    assert desk.server.questions == 0
 
 
 def test_an_interrupt_leaves_the_row_open_and_counted_with_its_estimate(desk: Desk) -> None:
@@ -367,6 +367,14 @@ def test_what_no_sample_can_mend_is_asked_once(desk: Desk) -> None:
     found = desk.choose(samples=5)
     assert (found.failure, found.exit_code, found.votes) == ("key", 77, {"failed": 5})
     assert desk.server.questions == 0 + len(desk.journal.rows) == 1
+
+
+def test_nothing_is_asked_once_the_time_of_the_run_is_over(desk: Desk) -> None:
+    desk.until = desk.monotonic()
+    found = desk.choose({"deadline_seconds": 60})
+    assert (found.decision, found.failure, found.exit_code) == (Decision.FAILED, "timeout", 75)
+    assert "those of the run, were used up" in found.reason
+    assert desk.server.questions == 0
 
 
 def test_the_samples_share_one_deadline(desk: Desk) -> None:

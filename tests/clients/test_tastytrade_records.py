@@ -100,6 +100,17 @@ def test_what_the_broker_does_not_say_is_a_restriction() -> None:
     refused(lambda: accounts.restrictions(ALL_CLEAR, {"is-closed": 1}), "is-closed")
 
 
+@pytest.mark.parametrize(
+    ("level", "permits"),
+    [
+        ("Covered And Cash Secured", False), ("none", False), (" No Options", False),
+        ("No Restrictions", True), ("something new", True), ("", None), (" ", None),
+    ],
+)  # fmt: skip
+def test_a_level_that_is_not_known_is_left_to_the_dry_run(level: str, permits: bool | None) -> None:
+    assert accounts.permits_spreads(level) is permits
+
+
 def test_the_options_level_is_the_brokers_word() -> None:
     assert (
         accounts.parse_options_level({"options-level": "Covered And Cash Secured"}, clean) == "Covered And Cash Secured"
@@ -206,7 +217,7 @@ def test_what_left_without_an_order_is_told_apart(kind: str | None, sub: str | N
         transaction_type=kind, transaction_sub_type=sub, action=None, price=None, order_id=None, executed_at=None
     )
     assert seen.kind is expected
-    assert (seen.action, seen.price, seen.order_id) == ("", None, None)
+    assert (seen.action, seen.price, seen.order_id) == (None, None, None)
     assert seen.at == datetime(2026, 11, 23, 15, 2, 12, 600000, tzinfo=UTC)
 
 

@@ -50,6 +50,8 @@ STATES_BY_STATUS: Mapping[str, OrderState] = {
         OrderState.WORKING,
     ),
 }
+CANCELLING = frozenset({"Cancel Requested"})
+"""The broker has taken our request to cancel; a fill may still win."""
 BENIGN_WARNINGS = frozenset({"tif.next_valid_session"})
 """Warnings of a dry run that do not stand for a refusal: the market is closed, and whether to send then is our rule.
 
@@ -119,6 +121,7 @@ def _parse_header(fields: Fields, clean: Sanitiser) -> BrokerOrder:
         limit=Decimal(0),
         quantity=0,
         reason=parse_text(fields, "reject-reason", clean, MOST),
+        is_cancelling=status in CANCELLING,
         replaced_by=replaced_by,
         replaces=parse_id(fields, "replaces-order-id"),
         placed_at=parse_timestamp(fields, "received-at") if fields.get("received-at") else None,
