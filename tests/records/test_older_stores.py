@@ -14,9 +14,10 @@ from spy32.lifecycle import EndedBy, OrderState
 from spy32.schema import VERSION, columns_of_words, schema_version
 from spy32.store import Store
 from tests.support.builders import NOW
+from tests.support.paths import DATA
 from tests.support.stores import opened
 
-V4 = Path(__file__).parent / "data" / "store" / "paper-v4.db.gz"
+V4 = DATA / "store" / "paper-v4.db.gz"
 HEAD = "2f99172ff79d21d6ee93341e0838a53228a068dad9e788b85c07078d13a0d4a7"
 ENDED_BY = {
     1: None,
