@@ -24,10 +24,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import combinations
 from math import isfinite
+from typing import NamedTuple
 
 from spy32.analysts.number_parser import ParsedDate, ParsedNumber, ParsedTime, ParsedToken, parse_tokens
 from spy32.analysts.rendered_prompt import PromptField, RenderedPrompt
 from spy32.domain.proposals import NumberCheck
+from spy32.domain.value import value
 
 MAX_COUNTING_NUMBER = 12
 EXCHANGE_TIMES = frozenset({"09:30", "13:00", "16:00", "16:15"})
@@ -64,7 +66,7 @@ WRITTEN_FORMS: dict[str, tuple[tuple[str, float], ...]] = {
 """How a value of a kind may be written: unit and factor."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AnswerContext:
     """What an answer's words are held against."""
 
@@ -75,8 +77,7 @@ class AnswerContext:
     """The probability that the answer gives."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownValue:
+class KnownValue(NamedTuple):
     kind: str
     size: float
 
@@ -90,9 +91,9 @@ class NumberIndex:
     @classmethod
     def build(cls, values: Iterable[KnownValue]) -> "NumberIndex":
         table = cls()
-        for value in dict.fromkeys(values):
-            for unit, factor in WRITTEN_FORMS[value.kind]:
-                table.add(unit, value.size * factor, value)
+        for item in dict.fromkeys(values):
+            for unit, factor in WRITTEN_FORMS[item.kind]:
+                table.add(unit, item.size * factor, item)
         return table.sort_rows()
 
     def add(self, unit: str, size: float, value: KnownValue) -> None:
@@ -291,13 +292,13 @@ def _derive_values(values: Sequence[KnownValue]) -> NumberIndex:
         if first.kind != second.kind or first.kind not in (MONEY, SHARE, COUNT, DAYS):
             continue
         low, high = sorted((first.size, second.size))
-        derived = [KnownValue(first.kind, high - low)]
+        made = [KnownValue(first.kind, high - low)]
         if first.kind == MONEY:
-            derived.append(KnownValue(MONEY, (low + high) / 2))
-            derived += [KnownValue(MONEY, low + high)] if spot in (first, second) else []
-        for value in derived:
-            for unit, factor in WRITTEN_FORMS[value.kind]:
-                table.add(unit, value.size * factor, value)
+            made.append(KnownValue(MONEY, (low + high) / 2))
+            made += [KnownValue(MONEY, low + high)] if spot in (first, second) else []
+        for derived in made:
+            for unit, factor in WRITTEN_FORMS[derived.kind]:
+                table.add(unit, derived.size * factor, derived)
         if first.kind != DAYS:
             _add_ratios(table, low, high)
     return table.sort_rows()

@@ -18,6 +18,7 @@ import tenacity
 import urllib3
 
 from spy32 import __version__
+from spy32.domain.value import value
 from spy32.errors import NotPermitted, ServiceGone, Spy32Error, Unavailable, Unusable
 
 CONNECT_SECONDS = 10.0
@@ -49,7 +50,7 @@ class HttpFailure(Exception):
         """False only when nothing can have reached the service."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class HttpResponse:
     """What came back, whatever its status."""
 

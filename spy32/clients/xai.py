@@ -8,7 +8,6 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +23,7 @@ from spy32.clients.xai_models import (
     max_ticks,
 )
 from spy32.domain.model_calls import ModelResponse
+from spy32.domain.value import value
 from spy32.settings.knob import Secret
 
 __all__ = [
@@ -127,7 +127,7 @@ def build_request_body(  # noqa: PLR0913 - the parts of a request
     return json.dumps(body)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ModelReply:
     """What came of a request, and how many seconds the service asks to wait before the next."""
 
@@ -135,7 +135,7 @@ class ModelReply:
     wait: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class _ResponseVerdict:
     """The verdict on an answer. `document` is its JSON object, if it is one."""
 

@@ -12,15 +12,17 @@ Head = Annotated[str | None, typer.Option(help="A head noted earlier: shows whet
 def verify(ctx: typer.Context, head: Head = None, json: Json = False) -> None:
     """Recompute the hash chain and compare every row with it; ends 74 naming the first that was changed."""
     from spy32.errors import StoreError
-    from spy32.render.documents import emit
     from spy32.render.output import write_text
     from spy32.store import damage_of
 
     app = get_app(ctx)
     result = app.open_for_reading(lapses=False).verify(head=head)
     if json:
-        facts = {"head": result.head, "events": result.events, "broken": result.broken}
-        emit(app.out, {"schema": "spy32.audit", "version": 1, **facts})
+        from spy32.render.documents import emit
+        from spy32.render.encoder import to_document
+        from spy32.render.home_documents import AUDIT
+
+        emit(app.out, to_document(AUDIT, result))
     else:
         write_text(app.out, f"events: {result.events}\nhead: {result.head}\n")
     if result.broken is not None:

@@ -8,9 +8,8 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from spy32.clients.http import HttpClient
@@ -44,8 +43,7 @@ MAX_DAILY_MOVE = 10
 """Of a day, fraction; a price cannot fall by more than all of itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class _CachedChain:
+class _CachedChain(NamedTuple):
     at: datetime
     chain: Chain
 

@@ -6,12 +6,12 @@ Nothing is invented: a field that is missing is None, one that has become anothe
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from spy32.domain.market import Chain, DailyBar, OptionQuote, Right
+from spy32.domain.value import value
 from spy32.errors import Unusable
 from spy32.sessions import FRIDAY, NEW_YORK, market_date
 
@@ -34,7 +34,7 @@ MISSING_VALUES = frozenset({"", "nan"})
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class QuotedValue:
     """One figure of a quote document, with the instant of the last trade."""
 

@@ -69,7 +69,8 @@ class RecordedMarket(BaseMarket):
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         """The quotes of these expirations, as the file has them."""
         self._check_underlying(underlying)
-        absent = [day.isoformat() for day in expirations if day not in self._file.expirations]
+        listed = self._file.expirations
+        absent = [day.isoformat() for day in expirations if day not in listed]
         if absent:
             raise Unusable(f"{self._file.name} has no expiration {', '.join(absent)}", gate="expiration")
         quotes = self._file.quotes(expirations)

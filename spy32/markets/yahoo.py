@@ -7,11 +7,10 @@ the underlying. yfinance answers trouble with silence; here it is `Unavailable`,
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, Metric, OptionQuote, Right
@@ -35,8 +34,7 @@ COMPANY_TYPE = "EQUITY"
 DIVIDEND_LOOKBACK = timedelta(days=366)
 
 
-@dataclass(frozen=True, slots=True)
-class _ExpirationQuotes:
+class _ExpirationQuotes(NamedTuple):
     """One expiration as one document has it."""
 
     spot: float

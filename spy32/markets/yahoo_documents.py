@@ -2,16 +2,16 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from spy32.domain.value import value
 from spy32.errors import Unusable
 
 DOCUMENT_PATH = re.compile(r"/(?:v7/finance/(options)|v8/finance/(chart)|v10/finance/(quoteSummary))/([^/]+)")
 
 
-@dataclass(frozen=True, kw_only=True)
+@value
 class YahooDocument:
     """One document that yfinance asks for."""
 

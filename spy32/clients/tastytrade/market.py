@@ -6,12 +6,12 @@ camelCase. A field that may be missing is None; one of another type is `Unusable
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from spy32.domain.market import Right, occ_symbol, option_roots
+from spy32.domain.value import value
 from spy32.errors import Unusable
 
 MAX_SYMBOLS_PER_CALL = 100
@@ -27,7 +27,7 @@ _MAX_STRIKE = 100_000
 Fields = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Contract:
     """One listed option of standard size."""
 
@@ -38,7 +38,7 @@ class Contract:
     right: Right
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Quote:
     """One symbol as it was quoted. Prices are dollars per share, points for an index; `iv` is a fraction."""
 

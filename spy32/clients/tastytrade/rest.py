@@ -4,7 +4,7 @@ Reads are repeated within their time; `send` makes one request and is what a wri
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import tenacity
@@ -21,6 +21,7 @@ from spy32.clients.http import (
 )
 from spy32.clients.tastytrade.oauth_session import EXPIRY_MARGIN, OAuthSession, is_html
 from spy32.clients.tastytrade.one_shot import OneShotSession, WithdrawableBody
+from spy32.domain.value import value
 from spy32.errors import NotPermitted, ServiceGone, Spy32Error, Unavailable, Unusable
 from spy32.settings.knob import Secret
 
@@ -31,7 +32,7 @@ MAX_PAGES = 100
 Params = Mapping[str, str | list[str]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ErrorDetails:
     """The service's error in its own words, cleaned. Branch on status and codes, never on words."""
 
