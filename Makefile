@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench proofs days calendar settings clean
+.PHONY: demo test lint bench proofs days calendar settings schemas clean
 
 demo: .venv/installed
 	@$(BIN)/spy32 demo
@@ -24,6 +24,9 @@ proofs: .venv/developed
 
 days: .venv/developed
 	$(BIN)/python -m tests.support.days
+
+schemas: .venv/developed
+	$(BIN)/python -m tests.support.make_schemas
 
 calendar: .venv/developed
 	$(BIN)/python -m tests.support.make_calendar

@@ -128,8 +128,9 @@ def print_error(code: int, message: str, *, wants_json: bool, prefix: str = "") 
     try:
         print(f"{prefix}spy32: {message}", file=sys.stderr, flush=True)  # noqa: T201 - the console may be what failed
         if wants_json:
-            document = {"schema": "spy32.error", "version": 1, "code": code, "message": message}
-            print(jsonlib.dumps(document, ensure_ascii=False))  # noqa: T201
+            from spy32.render.documents import error_document
+
+            print(jsonlib.dumps(error_document(code, message), ensure_ascii=False))  # noqa: T201
             sys.stdout.flush()
     except OSError:
         # The reader, or the whole terminal, is gone; the exit code still tells.

@@ -4,12 +4,12 @@
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from spy32.domain.value import value
 from spy32.errors import BadSettings, Unusable
 from spy32.exchange_days import CLOSED, EARLY, NAMES
 
@@ -62,7 +62,7 @@ def week_start(day: date) -> date:
 # Sessions.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Session:
     """One day of trading; instants are UTC."""
 
@@ -186,7 +186,7 @@ class SlotRule(Protocol):
     def grace_minutes(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Slot:
     """The window of one scheduled run: [opens, closes), UTC. `day` is New York's date at its opening."""
 

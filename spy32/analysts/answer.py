@@ -11,7 +11,6 @@ must see (marks) and what code refuses (vetoes) is judged after that and leaves 
 """
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from spy32.analysts.answer_schema import MAX_ANALYSIS, MAX_CASE, MAX_CHANGE_OF_MIND, AnswerV1, validate_answer
@@ -21,6 +20,7 @@ from spy32.clients.http import JsonFault, NotJson, parse_strict_json
 from spy32.domain.proposals import Citation, Decision, NumberCheck, Recommendation
 from spy32.domain.sanitize import cap_text, excerpt, strip_controls
 from spy32.domain.spreads import Candidate, Menu
+from spy32.domain.value import value
 from spy32.settings.services import AnalystKnobs
 
 NAME = "grok"
@@ -47,7 +47,7 @@ ABSTAIN_REASONS = {
 NO_ABSTAIN_REASON = "it abstains and gives no abstain_reason"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RejectedAnswer:
     """An answer that is none."""
 

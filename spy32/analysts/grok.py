@@ -183,7 +183,9 @@ class GrokAnalyst:
         if response.text is None:
             code, may_repeat = OUTCOME_CODES[response.outcome]
             failed = self._build_failure(response.outcome, code, response.detail, sample, response)
-            return Retry(failed, wait=reply.wait, is_busy=code == ExitCode.UNAVAILABLE) if may_repeat else failed
+            return (
+                Retry(outcome=failed, wait=reply.wait, is_busy=code == ExitCode.UNAVAILABLE) if may_repeat else failed
+            )
         if self.xai.strict_model and response.model != self.xai.model:
             words = (
                 f"{self.xai.model} was asked, {response.model or 'a model without a name'} answered (xai.strict_model)"
@@ -211,7 +213,7 @@ class GrokAnalyst:
             ("assistant", text if len(text) <= MAX_QUOTED_ANSWER else text[:MAX_QUOTED_ANSWER] + " [cut]"),
             ("user", f"That answer was not accepted: {result.words}. Answer again, in the form that was asked for."),
         )
-        return Retry(failed, is_busy=False)
+        return Retry(outcome=failed, is_busy=False)
 
     def _fail_check(
         self, sample: _Sample, response: model_calls.ModelResponse, check: str, code: int, words: str, *, lead: str = ""

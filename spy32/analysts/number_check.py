@@ -18,13 +18,14 @@ the hours of the exchange). Magnitudes only: the sign of a number is not judged.
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from math import isfinite
+from typing import NamedTuple
 
 from spy32.analysts.number_parser import ParsedDate, ParsedNumber, ParsedTime, ParsedToken, parse_tokens
 from spy32.analysts.rendered_prompt import PromptField, RenderedPrompt
 from spy32.domain.proposals import NumberCheck
+from spy32.domain.value import value
 
 MAX_COUNTING_NUMBER = 12
 EXCHANGE_TIMES = frozenset({"09:30", "13:00", "16:00", "16:15"})
@@ -55,7 +56,7 @@ WRITTEN_FORMS: dict[str, tuple[tuple[str, float], ...]] = {
 """How a value of a kind may be written: unit and factor."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AnswerContext:
     """What an answer's words are held against."""
 
@@ -66,8 +67,7 @@ class AnswerContext:
     """The probability that the answer gives."""
 
 
-@dataclass(frozen=True, slots=True)
-class KnownValue:
+class KnownValue(NamedTuple):
     kind: str
     size: float
 
@@ -77,9 +77,9 @@ class NumberIndex:
 
     def __init__(self, values: Iterable[KnownValue]) -> None:
         self._rows: dict[str, list[float]] = {}
-        for value in dict.fromkeys(values):
-            for unit, factor in WRITTEN_FORMS[value.kind]:
-                self._rows.setdefault(unit, []).append(value.size * factor)
+        for known in dict.fromkeys(values):
+            for unit, factor in WRITTEN_FORMS[known.kind]:
+                self._rows.setdefault(unit, []).append(known.size * factor)
         for row in self._rows.values():
             row.sort()
 

@@ -7,7 +7,9 @@ Signs are left out: words carry them ("fell 3 %"), so only magnitudes are compar
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from spy32.domain.value import value
 
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH_PATTERN = (
@@ -56,7 +58,7 @@ MAX_SHOWN_TEXT = 40
 """Characters of a number that are shown."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ParsedNumber:
     """`value` in the unit; `half` is half a unit of its last digit."""
 
@@ -71,7 +73,7 @@ class ParsedNumber:
         return self.half == 0.5
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ParsedDate:
     """A date; a part that is not written is None."""
 
@@ -81,7 +83,7 @@ class ParsedDate:
     day: int | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ParsedTime:
     text: str
     time: str

@@ -7,7 +7,6 @@ test holds every released hash. What is filled in is hashed apart.
 import json
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from string import Template as Blanks
 from typing import Any
@@ -19,6 +18,7 @@ from spy32.analysts.rendered_prompt import PromptField, RenderedPrompt
 from spy32.domain.briefing import Briefing
 from spy32.domain.codec import digest
 from spy32.domain.spreads import Candidate, Menu, Strategy
+from spy32.domain.value import value
 from spy32.errors import BadSettings
 from spy32.settings import Environment, Settings
 
@@ -29,7 +29,7 @@ NEAR_DELTA = 0.20
 """The short menu takes, of each side, those whose short delta is nearest this."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Layout:
     """What the code adds to the templates of a version; part of its hash."""
 
@@ -91,7 +91,7 @@ TYPICAL_TOKENS: Mapping[str, int] = {
 """Tokens of input for the shipped market, about; the schema of the answer, which may or may not be billed, included."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Template:
     """One version as its files have it. The schema's `const` and the enums of ids and paths are filled per run."""
 
@@ -99,6 +99,7 @@ class Template:
     variant: str
     system: str
     user: str
+    """What stands behind a $ is filled in by a run."""
     schema: dict[str, Any]
     hash: str
     """SHA-256 over the three files and the layout."""

@@ -1,7 +1,6 @@
 """The rows of the menu in a prompt: one cell a column, each with the path that an answer cites."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from spy32.analysts.prompt_fields import NOT_SENT, RIGHT_NAMES, FieldCollector
@@ -15,9 +14,10 @@ from spy32.analysts.prompt_format import (
 from spy32.analysts.rendered_prompt import PromptField
 from spy32.domain.briefing import Briefing
 from spy32.domain.spreads import MULTIPLIER, Candidate, Strategy
+from spy32.domain.value import value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Cell:
     """One figure of a candidate. Without text it is missing."""
 
@@ -25,7 +25,7 @@ class Cell:
     note: str = NOT_SENT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ColumnInputs:
     """What some columns need beside the candidate."""
 

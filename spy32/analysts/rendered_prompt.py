@@ -1,11 +1,12 @@
 """A prompt as it is sent: its words, the schema of its answer, and every field with the value that went out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from spy32.domain.value import value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@value
 class PromptField:
     """One field of a prompt. `text` is what the prompt shows; `value` is the number behind it, if it is one."""
 
@@ -19,7 +20,7 @@ class PromptField:
     is_missing: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RenderedPrompt:
     """One prompt for one snapshot and menu, in one order of the menu."""
 

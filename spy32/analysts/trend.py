@@ -22,7 +22,6 @@ fears the next weeks more than the next months. The bounds 0.20 and 25 are round
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import isfinite
 
 from spy32.analysts.rules import nearest_candidate, scaled_width
@@ -30,6 +29,7 @@ from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot, Metric
 from spy32.domain.proposals import Citation, Decision, Recommendation
 from spy32.domain.spreads import Candidate, Menu, Strategy
+from spy32.domain.value import value
 from spy32.settings import Settings
 
 SPOT, AVERAGE, MOMENTUM = "market.spot", "market.sma_50", "market.momentum_20d"
@@ -43,7 +43,7 @@ HIGH_VIX = 25.0
 SIDES = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TrendFigures:
     """The figures that the rule goes by. Dollars, ratios; `rank` is a fraction, `vix` in per cent."""
 

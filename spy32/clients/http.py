@@ -18,6 +18,7 @@ import urllib3
 from spy32 import __version__
 from spy32.clients.deadline import DeadlineExceeded, call_within
 from spy32.clients.retry import Retry, retry_read
+from spy32.domain.value import value
 from spy32.errors import NotPermitted, ServiceGone, Spy32Error, Unavailable, Unusable
 
 CONNECT_SECONDS = 10.0
@@ -47,7 +48,7 @@ class HttpFailure(Exception):
         """False only when nothing can have reached the service."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class HttpResponse:
     """What came back, whatever its status."""
 
@@ -132,15 +133,15 @@ class HttpClient:
             try:
                 answer = ask(until)
             except HttpFailure as failure:
-                return Retry(Unavailable(failure.words))
+                return Retry(outcome=Unavailable(failure.words))
             refused = error(answer)
             if refused is not None:
                 wait = answer.retry_after(self.clock)
-                return Retry(refused, wait=wait) if isinstance(refused, Unavailable) else refused
+                return Retry(outcome=refused, wait=wait) if isinstance(refused, Unavailable) else refused
             try:
                 return parse(answer)
             except ValueError as reason:
-                return Retry(Unusable(f"{self.service} sent no document for {path}: {reason}"))
+                return Retry(outcome=Unusable(f"{self.service} sent no document for {path}: {reason}"))
 
         found = retry_read(attempt, until=until, monotonic=self.monotonic, sleep=self.sleep)
         if isinstance(found, Spy32Error):

@@ -1,10 +1,11 @@
 """Repeats a read that failed, within a number of tries and a deadline. A write is never repeated."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import tenacity
+
+from spy32.domain.value import value
 
 T = TypeVar("T")
 
@@ -13,7 +14,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0
 """Seconds; a random wait in between keeps clients of one service from asking in step."""
 
 
-@dataclass(frozen=True)
+@value
 class Retry(Generic[T]):
     """A try that failed and may be repeated; `outcome` is the result when it is not repeated."""
 

@@ -7,7 +7,6 @@ without the key, and what looks like one, taken out.
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +23,7 @@ from spy32.clients.xai_models import (
 )
 from spy32.domain.model_calls import ModelResponse
 from spy32.domain.sanitize import cap_text, one_line
+from spy32.domain.value import value
 from spy32.errors import ExitCode
 from spy32.settings.knob import Secret
 
@@ -128,7 +128,7 @@ def build_request_body(  # noqa: PLR0913 - the parts of a request
     return json.dumps(body)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ModelReply:
     """What came of a request, and how many seconds the service asks to wait before the next."""
 
@@ -136,7 +136,7 @@ class ModelReply:
     wait: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class _ResponseVerdict:
     """The verdict on an answer. `document` is its JSON object, if it is one."""
 

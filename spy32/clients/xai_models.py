@@ -6,10 +6,10 @@ Sources: docs.x.ai "Models and Pricing" and "Reasoning"; the prices of grok-4.3 
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from spy32.domain.value import value
 from spy32.errors import BadSettings
 
 TICKS_PER_DOLLAR = 10**10
@@ -26,7 +26,7 @@ MODEL_DEFAULT_EFFORT = "model"
 """The setting of `xai.effort` that sends no effort."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ModelSpec:
     """`efforts` is () when the parameter itself is refused, None when nobody has said."""
 
@@ -87,7 +87,7 @@ def format_cost(ticks: int) -> str:
     return f"${Decimal(ticks) / TICKS_PER_DOLLAR:.4f}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class CostEstimate:
     """What a request says of its own price, in ticks. Figures take some 2.5 bytes a token, words more: 2 is safe."""
 

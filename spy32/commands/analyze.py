@@ -1,12 +1,13 @@
 """`analyze`: the weekly run, started by cron or by a person."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spy32.commands.common import Json, get_app
+from spy32.domain.value import value
 from spy32.errors import BadSettings, BadUsage, Spy32Error
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ MAX_MISSED_SLOTS = 60
 """How many older slots one start accounts for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AnalyzeOptions:
     """What was typed."""
 

@@ -156,7 +156,7 @@ def _print_decision(app: "App", context: "TradingContext", proposal_id: int, *, 
     from dataclasses import replace
 
     from spy32.render.output import write_text
-    from spy32.render.review import approval_document, decided_lines
+    from spy32.render.review import decided_lines
 
     proposal = context.store.proposal(proposal_id)
     view = replace(
@@ -167,7 +167,7 @@ def _print_decision(app: "App", context: "TradingContext", proposal_id: int, *, 
         orders=context.store.orders(proposal_id),
     )
     if json:
-        from spy32.render.documents import emit
+        from spy32.render.documents import approval_document, emit
 
         emit(app.out, approval_document(view, proposal))
     else:

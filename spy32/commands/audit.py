@@ -19,8 +19,11 @@ def verify(ctx: typer.Context, head: Head = None, json: Json = False) -> None:
     app = get_app(ctx)
     result = app.open_for_reading(lapses=False).verify(head=head)
     if json:
-        facts = {"head": result.head, "events": result.events, "broken": result.broken}
-        emit(app.out, {"schema": "spy32.audit", "version": 1, **facts})
+        from spy32.render.documents import emit
+        from spy32.render.encoder import to_document
+        from spy32.render.home_documents import AUDIT
+
+        emit(app.out, to_document(AUDIT, result))
     else:
         write_text(app.out, f"events: {result.events}\nhead: {result.head}\n")
     if result.broken is not None:

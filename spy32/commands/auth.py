@@ -150,22 +150,24 @@ def _print_login(app: "App", account: str | None) -> None:
 
 
 def _status_document(app: "App", auth_status: "AuthStatus") -> dict[str, object]:
-    account = auth_status.account
-    return {
-        "schema": "spy32.auth",
-        "version": 1,
-        "mode": app.settings.mode.value,
-        "service": auth_status.service,
-        "client_secret": auth_status.client_secret,
-        "refresh_token": auth_status.refresh_token,
-        "token": auth_status.has_token,
-        "account": None if account is None else account.masked_number,
-        "options_level": None if account is None else account.options_level,
-        "restrictions": [] if account is None else list(account.restrictions),
-        "clock_ahead_seconds": auth_status.clock_ahead,
-        "trouble": None if auth_status.trouble is None else auth_status.trouble.message,
-        "code": ExitCode.OK if auth_status.trouble is None else auth_status.trouble.code,
-    }
+    from spy32.render.encoder import to_document
+    from spy32.render.home_documents import AUTH, LogIn
+
+    account, error = auth_status.account, auth_status.trouble
+    log_in = LogIn(
+        mode=app.settings.mode,
+        service=auth_status.service,
+        client_secret=auth_status.client_secret,
+        refresh_token=auth_status.refresh_token,
+        token=auth_status.has_token,
+        account=None if account is None else account.masked_number,
+        options_level=None if account is None else account.options_level,
+        restrictions=() if account is None else account.restrictions,
+        clock_ahead_seconds=auth_status.clock_ahead,
+        trouble=None if error is None else error.message,
+        code=ExitCode.OK if error is None else error.code,
+    )
+    return to_document(AUTH, log_in)
 
 
 def _status_lines(app: "App", auth_status: "AuthStatus") -> list[str]:

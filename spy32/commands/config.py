@@ -19,13 +19,15 @@ if TYPE_CHECKING:
 
 def show(ctx: typer.Context, json: Json = False) -> None:
     """Every setting, its value and where it came from; secrets are stars."""
-    from spy32.render.documents import emit
     from spy32.render.output import is_full_terminal, write_text
-    from spy32.settings.describe import document, rows
+    from spy32.settings.describe import rows
 
     app = get_app(ctx)
     if json:
-        emit(app.out, document(app.resolved_settings))
+        from spy32.render.documents import emit
+        from spy32.render.home_documents import config_document
+
+        emit(app.out, config_document(rows(app.resolved_settings)))
     elif is_full_terminal(app.out):
         app.out.print(_build_table(rows(app.resolved_settings)))
     else:

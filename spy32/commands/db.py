@@ -97,11 +97,13 @@ def _confirm_adoption(app: "App", confirm: str | None) -> None:
 
 
 def _print_answer(app: "App", lines: list[str], json: bool, **facts: Any) -> None:
-    from spy32.render.documents import emit
     from spy32.render.output import write_text
 
     if json:
-        defaults: dict[str, Any] = {"action": "", "problems": [], "backup": None, "moved": None, "home": None}
-        emit(app.out, {"schema": "spy32.db", "version": 1, "database": str(app.database), **defaults, **facts})
+        from spy32.render.documents import emit
+        from spy32.render.encoder import to_document
+        from spy32.render.home_documents import DATABASE, Database
+
+        emit(app.out, to_document(DATABASE, Database(database=str(app.database), **facts)))
     else:
         write_text(app.out, "".join(f"{line}\n" for line in lines))

@@ -28,8 +28,7 @@ def market(
     from spy32.commands.prompt_only import load_open_spreads
     from spy32.pipeline.collect import gate_error
     from spy32.pipeline.preview import preview_market
-    from spy32.render.documents import emit
-    from spy32.render.market_pages import market_document, print_market_page
+    from spy32.render.market_pages import print_market_page
 
     app = get_app(ctx)
     sources, settings = _load_sources(app, market, profile)
@@ -37,6 +36,9 @@ def market(
         sources, app.build_collect_request(settings, profile), app.report, held=load_open_spreads(app)
     )
     if json:
+        from spy32.render.documents import emit
+        from spy32.render.market_documents import market_document
+
         emit(app.out, market_document(market_preview.briefing, market_preview.snapshot, market_preview.quality))
     else:
         smile = market_preview.checked.smile if market_preview.checked is not None else None
@@ -49,8 +51,7 @@ def expirations(
     ctx: typer.Context, market: MarketOption = None, profile: ProfileOption = "default", json: Json = False
 ) -> None:
     """The listed expirations, the one that a run would take, and why it is that one."""
-    from spy32.render.documents import emit
-    from spy32.render.market_pages import expiration_rows, expirations_document, print_expirations_page
+    from spy32.render.market_pages import expiration_rows, print_expirations_page
     from spy32.sessions import market_date
 
     app = get_app(ctx)
@@ -60,6 +61,9 @@ def expirations(
     today, target_dte, tolerance = market_date(app.clock()), settings.dte.default, settings.choice.dte_tolerance
     rows = expiration_rows(listed_days, today, target_dte, tolerance)
     if json:
+        from spy32.render.documents import emit
+        from spy32.render.market_documents import expirations_document
+
         document = expirations_document(
             rows, underlying=underlying, today=today, target_dte=target_dte, tolerance=tolerance, source=source
         )

@@ -18,6 +18,9 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
     context = app.trading_context(store, None)
     diff, trades, account = compare_with_broker(context), store.trades(), context.account.facts()
     if json:
-        desk_pages.put(app.out, desk_pages.positions_document(diff, trades, account))
+        from spy32.render.desk_documents import positions_document
+        from spy32.render.documents import emit
+
+        emit(app.out, positions_document(diff, trades, account))
     else:
         desk_pages.positions(app.out, diff, trades, account)

@@ -19,7 +19,6 @@ def print_prompt(app: "App", settings: "Settings", *, profile: str, market: str 
     from spy32.analysts.grok import build_request
     from spy32.clients.xai import format_cost, max_ticks
     from spy32.pipeline.preview import preview_market, preview_menu
-    from spy32.render.documents import emit
     from spy32.render.trading import print_lines
     from spy32.wiring import analysts
 
@@ -39,10 +38,11 @@ def print_prompt(app: "App", settings: "Settings", *, profile: str, market: str 
         f"{format_cost(cost)} an answer"
     )
     if json:
-        emit(
-            app.out,
-            {"schema": "spy32.prompt", "version": 1, "prompt": version, "tokens": rendered.tokens, "body": body},
-        )
+        from spy32.render.documents import emit
+        from spy32.render.encoder import to_document
+        from spy32.render.prompt_documents import PROMPT, Unsent
+
+        emit(app.out, to_document(PROMPT, Unsent(prompt=version, tokens=rendered.tokens, body=body)))
         return
     print_lines(
         app.out, ("=== system", rendered.system.rstrip(), "", "=== user", rendered.user.rstrip(), "", "=== schema")

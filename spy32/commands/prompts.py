@@ -26,7 +26,7 @@ def versions(ctx: typer.Context, json: Json = False) -> None:
     from spy32.analysts import prompt
     from spy32.render.documents import emit
     from spy32.render.output import print_page as show_page
-    from spy32.render.prompt_pages import PromptRow, prompt_list_page, prompts_document
+    from spy32.render.prompt_pages import PromptRow, prompt_list_page
 
     app = get_app(ctx)
     version_in_use = _version_in_use(app)
@@ -42,6 +42,8 @@ def versions(ctx: typer.Context, json: Json = False) -> None:
         for template in templates
     )
     if json:
+        from spy32.render.prompt_documents import prompts_document
+
         emit(app.out, prompts_document("list", prompts=rows))
     else:
         show_page(app.out, prompt_list_page(rows))
@@ -55,10 +57,12 @@ def show(ctx: typer.Context, version: VersionArgument = None, run: RunOption = N
         return
     from spy32.render.documents import emit
     from spy32.render.output import write_text
-    from spy32.render.prompt_pages import prompts_document, template_text
+    from spy32.render.prompt_pages import template_text
 
     template = load_template(version) if version is not None else load_template(_version_in_use(app))
     if json:
+        from spy32.render.prompt_documents import prompts_document
+
         emit(app.out, prompts_document("show", template=template))
     else:
         write_text(app.out, template_text(template))
@@ -68,12 +72,14 @@ def compare(ctx: typer.Context, first: FirstVersion, second: SecondVersion, json
     """How the templates of two versions differ, line by line."""
     from spy32.render.documents import emit
     from spy32.render.output import write_text
-    from spy32.render.prompt_pages import diff_text, prompts_document
+    from spy32.render.prompt_pages import diff_text
 
     app = get_app(ctx)
     first_template, second_template = load_template(first), load_template(second)
     if json:
-        emit(app.out, prompts_document("compare", compared=(first_template, second_template)))
+        from spy32.render.prompt_documents import comparison_of, prompts_document
+
+        emit(app.out, prompts_document("compare", compared=comparison_of(first_template, second_template)))
     else:
         write_text(app.out, diff_text(first_template, second_template))
 
@@ -81,7 +87,7 @@ def compare(ctx: typer.Context, first: FirstVersion, second: SecondVersion, json
 def _print_requests(app: "App", run_id: int, version: str | None, *, json: bool) -> None:
     from spy32.render.documents import emit
     from spy32.render.output import write_text
-    from spy32.render.prompt_pages import prompts_document, requests_text
+    from spy32.render.prompt_pages import requests_text
 
     requests = app.open_for_reading().attempts(run_id)
     matching = tuple(request for request in requests if version is None or request.attempt.prompt == version)
@@ -89,6 +95,8 @@ def _print_requests(app: "App", run_id: int, version: str | None, *, json: bool)
         suffix = f" with the prompt {version}" if version is not None else ""
         raise BadUsage(f"no model was asked in R{run_id}{suffix}")
     if json:
+        from spy32.render.prompt_documents import prompts_document
+
         emit(app.out, prompts_document("show", sent=matching))
     else:
         write_text(app.out, requests_text(matching))

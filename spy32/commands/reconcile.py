@@ -52,7 +52,10 @@ def reconcile(
     ]
     adopted = take_over(app.trading_context(store, None), chosen)
     if json:
-        desk_pages.put(app.out, desk_pages.reconciled_document(result, adopted))
+        from spy32.render.desk_documents import reconciled_document
+        from spy32.render.documents import emit
+
+        emit(app.out, reconciled_document(result, adopted))
     elif adopt:
         print_lines(app.out, [f"T{trade.id} is {trade.state}" for trade in adopted] or ["nothing was taken over"])
     if result.worst_error is not None:

@@ -24,8 +24,11 @@ def show(ctx: typer.Context, json: Json = False) -> None:
     text = crontab_text(line, _check_line(app), zone=zone.name, user=app.user if app.user != "unknown" else "root")
     warnings = [*_environment_warnings(app), *([zone.warning] if zone.warning is not None else [])]
     if json:
-        document = {"schema": "spy32.schedule", "version": 1, "line": line, "crontab": text, "zone": zone.name}
-        return emit(app.out, {**document, "warnings": warnings})
+        from spy32.render.encoder import to_document
+        from spy32.render.home_documents import SCHEDULE, CrontabLines
+
+        lines = CrontabLines(line=line, crontab=text, zone=zone.name, warnings=tuple(warnings))
+        return emit(app.out, to_document(SCHEDULE, lines))
     write_text(app.out, text)
     for warning in warnings:
         app.warn(warning)
@@ -158,19 +161,10 @@ def _report_lines(
 def _check_document(
     line: str, *, is_installed: bool, zone: "MachineZone", slot_starts: "Iterable[SlotStart]", warnings: list[str]
 ) -> dict[str, Any]:
-    from spy32.render.document_parts import day, instant
-    from spy32.sessions import NEW_YORK
+    from spy32.render.encoder import to_document
+    from spy32.render.home_documents import STARTS, Starts, start_of
 
-    starts = [
-        {
-            "slot": day(slot_start.slot.day),
-            "opens": instant(slot_start.slot.opens),
-            "start": instant(slot_start.start),
-            "new_york": slot_start.start.astimezone(NEW_YORK).isoformat() if slot_start.start is not None else None,
-            "machine": slot_start.start.astimezone(zone.zone).isoformat() if slot_start.start is not None else None,
-            "late": slot_start.is_late,
-        }
-        for slot_start in slot_starts
-    ]
-    document = {"schema": "spy32.schedule_check", "version": 1, "line": line, "found": is_installed, "zone": zone.name}
-    return {**document, "starts": starts, "warnings": warnings}
+    starts = tuple(start_of(slot_start, zone.zone) for slot_start in slot_starts)
+    return to_document(
+        STARTS, Starts(line=line, found=is_installed, zone=zone.name, starts=starts, warnings=tuple(warnings))
+    )

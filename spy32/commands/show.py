@@ -106,7 +106,7 @@ def _print_history(app: "App", *, limit: int, since: "date | None", form: str) -
     elif form == "csv":
         from spy32.render.csvs import history_csv
 
-        output.write_text(app.out, history_csv(history_document(rows)))
+        output.write_text(app.out, history_csv(rows))
     else:
         from spy32.render.menu_pages import history_page
 
@@ -137,11 +137,9 @@ def _print_run(
 
 def _csv_text(view: "RunView", name: str) -> str:
     from spy32.render.csvs import candidates_csv, rejected_csv
-    from spy32.render.documents import run_document
     from spy32.render.explain import chosen_candidate_id
 
-    document = run_document(view, rejected=True)
-    return rejected_csv(document) if name == "rejected" else candidates_csv(document, chosen_candidate_id(view))
+    return rejected_csv(view.menu) if name == "rejected" else candidates_csv(view.menu, chosen_candidate_id(view))
 
 
 def _build_pages(

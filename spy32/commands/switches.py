@@ -59,17 +59,12 @@ def _clock_or_none(app: "App") -> "datetime | None":
 
 def _print_message(app: "App", message: str, *, paused: str | None = None, json: bool) -> None:
     from spy32.render.documents import emit
+    from spy32.render.encoder import to_document
+    from spy32.render.home_documents import SWITCHES, Switches
     from spy32.render.output import write_text
 
     if not json:
         write_text(app.out, f"{message}\n")
         return
     # `paused` is null after `halt` too, which looks at no store.
-    document = {
-        "schema": "spy32.switches",
-        "version": 1,
-        "message": message,
-        "halted": app.halt_reason(),
-        "paused": paused,
-    }
-    emit(app.out, document)
+    emit(app.out, to_document(SWITCHES, Switches(message=message, halted=app.halt_reason(), paused=paused)))

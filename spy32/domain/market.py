@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from spy32.domain.events import EventCalendar
+from spy32.domain.units import Price, QuotedPrice
 from spy32.domain.value import value
 
 
@@ -35,6 +36,7 @@ class Metric:
     source: str
     as_of: datetime | None = None
     missing: str | None = None
+    """Why there is no value."""
     count: int | None = None
     """How many observations it was computed from, when it was computed from several."""
 
@@ -133,6 +135,7 @@ class Chain:
     underlying: str
     spot: float
     as_of: datetime
+    """The instant that the quotes are of."""
     source: str
     quotes: tuple[OptionQuote, ...]
     delay_seconds: int = 0
@@ -153,19 +156,19 @@ class DailyBar:
     """One session, unadjusted dollars. `close` is always there."""
 
     day: date
-    close: float
-    open: float | None = None
-    high: float | None = None
-    low: float | None = None
+    close: QuotedPrice
+    open: QuotedPrice | None = None
+    high: QuotedPrice | None = None
+    low: QuotedPrice | None = None
     volume: float | None = None
-    adjusted: float | None = None
+    adjusted: QuotedPrice | None = None
     """The close as later dividends and splits make it, for returns over long spans; never beside a strike."""
 
 
 @value
 class Dividend:
     ex_date: date
-    amount: Decimal
+    amount: Price
     is_expected: bool = False
     """By the rule of the quarters before; not announced yet."""
 
@@ -211,6 +214,7 @@ class QualityReport:
 
     @property
     def stopped_by(self) -> Gate | None:
+        """The gate that ended the run."""
         return next((gate for gate in self.gates if gate.verdict is Verdict.STOP), None)
 
     @property

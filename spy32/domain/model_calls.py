@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from spy32.domain.units import RunId
 from spy32.domain.value import value
 
 
@@ -46,9 +47,12 @@ class ModelResponse:
     fingerprint: str | None = None
     request_id: str | None = None
     ms: int = 0
+    """Milliseconds."""
     input_tokens: int = 0
+    """With the cached ones."""
     cached_tokens: int = 0
     output_tokens: int = 0
+    """With those of reasoning."""
     reasoning_tokens: int = 0
     cost_ticks: int = 0
     is_estimate: bool = False
@@ -81,6 +85,7 @@ class ModelCall:
 
     id: int
     at: datetime
+    """When it was about to leave."""
     attempt: ModelRequest
     heard: ModelResponse | None = None
     checked: ResponseCheck | None = None
@@ -97,6 +102,7 @@ class UsageSummary:
     """Begun and never ended: their estimates are in `cost_ticks`."""
     ms: int
     input_tokens: int
+    """With the cached ones."""
     cached_tokens: int
     output_tokens: int
     """With those of reasoning."""
@@ -108,5 +114,5 @@ class UsageSummary:
     """Models as asked."""
     answered: tuple[str, ...] = ()
     """Models as the answers name them."""
-    asked_before: tuple[int, ...] = ()
+    asked_before: tuple[RunId, ...] = ()
     """Runs of the week before with the very same prompt and input: this one is no second opinion beside them."""

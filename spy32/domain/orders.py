@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from spy32.domain.proposals import ExitPlan
 from spy32.domain.spreads import Action, Leg, Mode
+from spy32.domain.units import Dollars, JsonText, OrderId, Price, ProposalId, RunId, TradeId
 from spy32.domain.value import value
 from spy32.lifecycle import EndedBy, OrderState, TradeState
 
@@ -20,25 +21,29 @@ class OrderKind(StrEnum):
 class Order:
     """Our record of one request to a broker. `body` is the exact text that was or would be sent."""
 
-    id: int | None
-    proposal_id: int
+    id: OrderId | None
+    proposal_id: ProposalId
     approval_id: int | None
     reference: str
+    """Our identifier, which the broker gives back."""
     kind: OrderKind
     mode: Mode
     account: str
-    body: str
+    body: JsonText
+    """Exactly what was or would be sent."""
     body_hash: str
-    limit: Decimal
+    limit: Price
     """Credit per share; a debit is negative."""
     quantity: int
     state: OrderState
     created_at: datetime
     broker_id: str | None = None
     broker_status: str = ""
-    replaces: int | None = None
+    """The broker's own word."""
+    replaces: OrderId | None = None
     """Our id of the order that this one replaces."""
     filled: int = 0
+    """Whole spreads."""
     reason: str = ""
     is_adopted: bool = False
     """Found at the broker when our book did not have it there: it is followed, and its price is not worked."""
@@ -66,7 +71,8 @@ class Fill:
     symbol: str
     action: Action
     quantity: int
-    price: Decimal
+    price: Price
+    """Positive, dollars per share."""
     at: datetime
 
 
@@ -78,7 +84,7 @@ class BrokerOrder:
     reference: str
     status: str
     state: OrderState
-    limit: Decimal
+    limit: Price
     quantity: int
     fills: tuple[Fill, ...] = ()
     reason: str = ""
@@ -91,7 +97,7 @@ class BrokerOrder:
     replaced_by: str | None = None
     replaces: str | None = None
     legs: tuple[Leg, ...] = ()
-    fees: Decimal | None = None
+    fees: Dollars | None = None
     body: str = ""
     placed_at: datetime | None = None
     unlisted_quantity: int = 0
@@ -121,7 +127,7 @@ class DryRun:
     """Positive when buying power is used up, dollars."""
     margin: Decimal | None = None
     """Change in the margin requirement, dollars, positive when more is required."""
-    limit: Decimal | None = None
+    limit: Price | None = None
     """As the broker understood it: credit per share, a debit is negative."""
     quantity: int | None = None
     legs: tuple[Leg, ...] = ()
@@ -162,20 +168,25 @@ class Transaction:
 class Trade:
     """A position opened by fills. Credits and debits per share, fees and results in dollars for the whole quantity."""
 
-    id: int | None
-    proposal_id: int
-    run_id: int
+    id: TradeId | None
+    proposal_id: ProposalId
+    run_id: RunId
     mode: Mode
     state: TradeState
     legs: tuple[Leg, ...]
     quantity: int
-    credit: Decimal
-    fees: Decimal
-    max_loss: Decimal
+    credit: Price
+    """Per share, average of the fills."""
+    fees: Dollars
+    """So far, dollars."""
+    max_loss: Dollars
+    """Whole quantity, dollars."""
     opened_at: datetime
     closed_at: datetime | None = None
-    debit: Decimal | None = None
-    result: Decimal | None = None
+    debit: Price | None = None
+    """Per share, to close."""
+    result: Dollars | None = None
+    """After fees, dollars; None while open."""
     assumption: str = ""
     """How a paper fill was made, in words."""
     closed_quantity: int = 0

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
 
 from spy32.domain.market import Right
 from spy32.domain.spreads import Account, Exposure, Leg, Mode, Strategy
+from spy32.domain.units import Dollars, Price, ProposalId, QuotedPrice, RunId, TradeId
 from spy32.domain.value import value
 from spy32.errors import ExitCode
 from spy32.lifecycle import ProposalState
@@ -28,6 +28,7 @@ class Citation:
 
     path: str
     value: str
+    """The text of the prompt."""
     unit: str = ""
     note: str = ""
     """Source and age, or why it is missing."""
@@ -38,6 +39,7 @@ class NumberCheck:
     """The numbers in the words of an answer, held against everything that was sent."""
 
     matched: int
+    """Found in what was sent."""
     unmatched: tuple[str, ...] = ()
     """As written; no datum that was sent, nor a simple function of two, bears them out."""
 
@@ -49,15 +51,21 @@ class Recommendation:
     analyst: str
     decision: Decision
     candidate_id: str | None
+    """Set exactly when the decision is trade."""
     reason: str
     analysis: str = ""
     evidence: tuple[str, ...] = ()
     """Paths into the snapshot or menu, such as `menu.K7Q2.short_delta`."""
     probability: float | None = None
+    """Stated by the analyst, fraction."""
     model: str | None = None
+    """As the answer names it."""
     prompt: str | None = None
+    """Version of the prompt."""
     cost_ticks: int = 0
+    """10^10 a dollar."""
     cited: tuple[Citation, ...] = ()
+    """What the answer relies on, as it was sent."""
     numbers: NumberCheck | None = None
     bull_case: str = ""
     bear_case: str = ""
@@ -75,6 +83,7 @@ class Recommendation:
     votes: Mapping[str, int] = field(default_factory=dict)
     """Samples by what they chose: a candidate id, `abstain` or `failed`; empty when one was asked."""
     model_asked: str | None = None
+    """As asked."""
     exit_code: int = ExitCode.OK
     """When it failed: the code that the run ends with."""
 
@@ -100,13 +109,16 @@ class Sizing:
 
     quantity: int
     bounds: Mapping[str, int]
+    """Contracts that each bound would allow."""
     binding: str
+    """The bound that decides."""
     halved: bool
-    account_needed: Decimal | None
+    account_needed: Dollars | None
     """When quantity is 0: the net liquidation value that would allow one contract."""
-    swing_loss: Decimal
+    swing_loss: Dollars
     """One-sigma daily loss of a contract, dollars."""
-    swing_budget: Decimal
+    swing_budget: Dollars
+    """Allowed one-sigma daily loss, dollars."""
 
 
 @value
@@ -134,15 +146,17 @@ class RiskDecision:
 class PricePlan:
     """How a limit is worked. Credits per share for an opening; a closing uses debits (negative credits) alike."""
 
-    start: Decimal
-    limit: Decimal
+    start: Price
+    """First limit."""
+    limit: Price
     """The floor of an opening, the ceiling of a closing: never beyond it."""
-    tick: Decimal
+    tick: Price
+    """One step."""
     step_seconds: int
     deadline_seconds: int
 
     @property
-    def prices(self) -> tuple[Decimal, ...]:
+    def prices(self) -> tuple[Price, ...]:
         """Each limit in turn, from start to floor inclusive; the last step is shortened if need be."""
         steps = [self.start]
         while steps[-1] - self.tick > self.limit:
@@ -156,8 +170,10 @@ class PricePlan:
 class ExitPlan:
     """When and at what price the trade is left. Prices are debits per share, positive."""
 
-    profit_target: Decimal
-    stop: Decimal
+    profit_target: Price
+    """Enough profit."""
+    stop: Price
+    """Alarm."""
     time_exit: date | None
     last_exit: date
     """The session before expiration: always out by its end."""
@@ -178,8 +194,8 @@ def spread_description(underlying: str, legs: tuple[Leg, ...]) -> str:
 class Proposal:
     """What a person approves. `hash` covers everything that `digest_of` names; a change of any makes a new one."""
 
-    id: int | None
-    run_id: int
+    id: ProposalId | None
+    run_id: RunId
     kind: str
     """`open` or `close`."""
     state: ProposalState
@@ -190,23 +206,27 @@ class Proposal:
     strategy: Strategy
     legs: tuple[Leg, ...]
     quantity: int
+    """Contracts."""
     plan: PricePlan
     exit: ExitPlan
-    max_loss: Decimal
+    max_loss: Dollars
     """Whole quantity, dollars: ((width - floor) x 100 + costs) x quantity."""
-    max_profit: Decimal
-    breakevens: tuple[Decimal, ...]
+    max_profit: Dollars
+    """Whole quantity, at the limit, after costs to open."""
+    breakevens: tuple[Price, ...]
     """At the limit price."""
-    assignment_value: Decimal
+    assignment_value: Dollars
     """Dollars of stock that the short legs would move on assignment."""
     candidate_id: str | None
+    """Entry of the menu."""
     chosen_by: str
     quoted_at: datetime
     lapses_at: datetime
     market: str
     """The source of the quotes; a recorded one keeps its market for approve and execute."""
     hash: str = ""
-    trade_id: int | None = None
+    """SHA-256 of everything that is approved; its first 8 digits confirm."""
+    trade_id: TradeId | None = None
     """The trade that a `close` would close."""
 
     @property
@@ -214,11 +234,13 @@ class Proposal:
         return self.legs[0].expiration
 
     @property
-    def limit_price(self) -> Decimal:
+    def limit_price(self) -> Price:
+        """First limit, credit a share; a debit is negative."""
         return self.plan.start
 
     @property
-    def floor_price(self) -> Decimal:
+    def floor_price(self) -> Price:
+        """The floor of an opening, the ceiling of a closing."""
         return self.plan.limit
 
     @property
@@ -260,9 +282,10 @@ class Approval:
     by: str
     at: datetime
     until: datetime
-    spot: float
-    mid: Decimal
-    natural: Decimal
+    spot: QuotedPrice
+    mid: Price
+    natural: Price
+    """The quotes as they were shown."""
     short_delta: float
     note: str = ""
 

@@ -10,6 +10,7 @@ from spy32.domain.orders import Fill, Order, Trade
 from spy32.domain.proposals import Approval, Proposal, Recommendation, RiskDecision
 from spy32.domain.runs import Run
 from spy32.domain.spreads import Menu
+from spy32.domain.units import ModelDollars, QuotedPrice
 from spy32.domain.value import value
 
 if TYPE_CHECKING:  # read only where a model was asked
@@ -22,17 +23,19 @@ class MarketSummary:
     """The market of a run in one line; the whole snapshot stays compressed until it is asked for."""
 
     underlying: str
-    spot: float
+    spot: QuotedPrice
     as_of: datetime
     source: str
     is_recorded: bool
     expiration: date
     dte: int
+    """Calendar days."""
     atm_iv: float | None = None
     """At-the-money implied volatility of the expiration, fraction."""
-    expected_move: float | None = None
+    expected_move: ModelDollars | None = None
     """One standard deviation to expiration, dollars."""
     vix: float | None = None
+    """Percent points."""
 
 
 @value

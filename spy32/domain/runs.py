@@ -4,6 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from spy32.domain.spreads import Mode
+from spy32.domain.units import ProposalId, RunId, TradeId
 from spy32.domain.value import value
 from spy32.errors import ExitCode
 
@@ -38,6 +39,7 @@ class Step:
     name: str
     state: StepState
     ms: int
+    """Milliseconds."""
     detail: str = ""
 
 
@@ -45,8 +47,9 @@ class Step:
 class Run:
     """One start of `analyze` that did something. `outcome` is None while it runs."""
 
-    id: int
+    id: RunId
     trigger: Trigger
+    """Who started it."""
     mode: Mode
     profile: str
     started_at: datetime
@@ -55,25 +58,31 @@ class Run:
     ended_at: datetime | None = None
     outcome: Outcome | None = None
     cause: str | None = None
+    """Why there is no proposal, in one word; an open list."""
     reasons: tuple[str, ...] = ()
-    forced_from: int | None = None
+    """Every reason, in words."""
+    forced_from: RunId | None = None
+    """The finished run beside which this one was forced."""
     late: bool = False
+    """It started late in its slot."""
     is_recorded: bool = False
     """It was started on a recorded market, so it stands for no live one."""
     exit_code: int = ExitCode.OK
+    """What `analyze` ended with."""
     steps: tuple[Step, ...] = ()
     step_running: str | None = None
+    """The step of an unfinished run that has begun and not ended."""
 
 
 @value
 class RunSummary:
-    id: int
+    id: RunId
     started_at: datetime
     outcome: Outcome | None
     cause: str | None
     profile: str
-    proposal_id: int | None
-    trade_id: int | None
+    proposal_id: ProposalId | None
+    trade_id: TradeId | None
     headline: str = ""
     """One line of what came of it."""
 

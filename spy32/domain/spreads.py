@@ -1,12 +1,13 @@
 """What may be traded: legs, spreads, candidates and the menu."""
 
-from collections.abc import Mapping
-from dataclasses import field
+from collections.abc import Iterable, Mapping
+from dataclasses import field, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
 from spy32.domain.market import OptionQuote, Right, occ_symbol, parse_occ_symbol
+from spy32.domain.units import Dollars, ModelDollars, Points, Price
 from spy32.domain.value import value
 
 CENT = Decimal("0.01")
@@ -54,7 +55,7 @@ class Leg:
 
     root: str
     expiration: date
-    strike: Decimal
+    strike: Points
     right: Right
     action: Action
     quantity: int = 1
@@ -70,7 +71,13 @@ class Leg:
 
     @property
     def symbol(self) -> str:
+        """21-character OCC form."""
         return occ_symbol(self.root, self.expiration, self.right, self.strike)
+
+
+def whole_order(legs: Iterable[Leg], quantity: int) -> tuple[Leg, ...]:
+    """The legs with their contracts of the whole order, not of one spread."""
+    return tuple(replace(leg, quantity=leg.quantity * quantity) for leg in legs)
 
 
 @value
@@ -109,7 +116,7 @@ class Spread:
         return self.short.right
 
     @property
-    def width(self) -> Decimal:
+    def width(self) -> Points:
         """Points between the strikes of a vertical."""
         return abs(self.short.strike - self.long.strike)
 
@@ -121,7 +128,9 @@ class Greeks:
     delta: float
     gamma: float
     theta: float
+    """Dollars a calendar day."""
     vega: float
+    """Dollars a volatility point."""
 
 
 @value
@@ -141,10 +150,14 @@ class ExpectedValue:
     `*_expiry` held to expiration, `*_plan` under the exit plan.
     """
 
-    market_expiry: float | None = None
-    market_plan: float | None = None
-    history_expiry: float | None = None
-    history_plan: float | None = None
+    market_expiry: ModelDollars | None = None
+    """The chain's density, held to expiration."""
+    market_plan: ModelDollars | None = None
+    """The chain's density, under the exit plan."""
+    history_expiry: ModelDollars | None = None
+    """Own past, held to expiration."""
+    history_plan: ModelDollars | None = None
+    """Own past, under the exit plan."""
 
 
 @value
@@ -155,24 +168,28 @@ class Candidate:
     spread: Spread
     short: LegView
     long: LegView
-    natural: Decimal
+    natural: Price
     """Sell at the bid, buy at the ask."""
-    mid: Decimal
-    start: Decimal
+    mid: Price
+    """Middle of bid and ask."""
+    start: Price
     """The first limit: mid rounded up to the tick."""
-    floor: Decimal
-    max_loss: Decimal
+    floor: Price
+    """Never below it."""
+    max_loss: Dollars
     """(width - floor) x 100 + costs to open."""
-    breakevens: tuple[Decimal, ...]
+    breakevens: tuple[Price, ...]
     """At the mid."""
     greeks: Greeks
     pop_market: float
     """Probability of any profit at expiration at the mid, under the chain's own density."""
     pop_history: float | None
+    """Under the underlying's own past; None until it is computed."""
     ev: ExpectedValue
-    costs: Decimal
+    costs: Dollars
     """Commission, clearing and regulatory fees to open."""
-    costs_round_trip: Decimal
+    costs_round_trip: Dollars
+    """The same to open and to close."""
     worthless_market: float | None = None
     """Probability that the short strike ends out of the money, under the chain's own density; None in runs before
     0.4."""
@@ -200,9 +217,10 @@ class RejectedSpread:
     """A spread that did not reach the menu, with the first rule that dropped it and by how much."""
 
     strategy: Strategy
-    short_strike: Decimal
-    long_strike: Decimal
+    short_strike: Points
+    long_strike: Points
     rule: str
+    """The first rule that dropped it."""
     figure: str
     limit: str
 
@@ -246,8 +264,8 @@ class Account:
 
     number: str
     mode: Mode
-    net_liquidation: Decimal
-    buying_power: Decimal
+    net_liquidation: Dollars
+    buying_power: Dollars
     options_level: str
     """In the broker's words, to be shown."""
     permits_spreads: bool | None = None

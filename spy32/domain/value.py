@@ -28,21 +28,23 @@ def value(cls: type[T]) -> type[T]:
 
 
 def _build_init(class_fields: tuple[Field[Any], ...], *, checks: bool) -> Callable[..., None]:
-    """`__init__` with these keyword arguments, compiled once."""
-    scope: dict[str, Any] = {"put": object.__setattr__, "MISSING": MISSING}
+    """`__init__` with these keyword arguments, compiled once. Its own names begin with `__`, so no field hides them."""
+    scope: dict[str, Any] = {"__set": object.__setattr__, "__MISSING": MISSING}
     arguments, body = [], []
     for each_field in class_fields:
-        default, assigned = f"default_{each_field.name}", each_field.name
+        if not each_field.init:
+            continue
+        default, assigned = f"__default_{each_field.name}", each_field.name
         if each_field.default is not MISSING:
             scope[default] = each_field.default
             arguments.append(f"{each_field.name}={default}")
         elif each_field.default_factory is not MISSING:
             scope[default] = each_field.default_factory
-            arguments.append(f"{each_field.name}=MISSING")
-            assigned = f"{default}() if {each_field.name} is MISSING else {each_field.name}"
+            arguments.append(f"{each_field.name}=__MISSING")
+            assigned = f"{default}() if {each_field.name} is __MISSING else {each_field.name}"
         else:
             arguments.append(each_field.name)
-        body.append(f"put(self, {each_field.name!r}, {assigned})")
+        body.append(f"__set(self, {each_field.name!r}, {assigned})")
     body += ["self.__post_init__()"] if checks else []
     lines = "\n    ".join(body or ["pass"])
     exec(f"def __init__(self, *, {', '.join(arguments)}):\n    {lines}", scope)  # noqa: S102 - as dataclasses does
@@ -59,7 +61,7 @@ def _eq(self: Any, other: object) -> bool:
 
 
 def _repr(self: Any) -> str:
-    shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__dataclass_fields__)
+    shown = ", ".join(f"{item.name}={getattr(self, item.name)!r}" for item in fields(self) if item.repr)
     return f"{type(self).__qualname__}({shown})"
 
 

@@ -5,12 +5,12 @@ Nothing is invented: a field that is missing is None, one that has become anothe
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from spy32.domain.market import Chain, Contract, DailyBar, OptionQuote, parse_occ_symbol
 from spy32.domain.sanitize import quote_value
+from spy32.domain.value import value
 from spy32.errors import Unusable
 from spy32.sessions import FRIDAY, NEW_YORK, market_date
 
@@ -31,7 +31,7 @@ MISSING_VALUES = frozenset({"", "nan"})
 Row = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class QuotedValue:
     """One figure of a quote document, with the instant of the last trade."""
 

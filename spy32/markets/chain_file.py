@@ -10,13 +10,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
-from functools import cached_property
 from pathlib import Path
 
 from spy32.domain.market import OptionQuote, Right, plain_strike
+from spy32.domain.value import value
 from spy32.errors import Unusable
 from spy32.markets.chain_text import Columns, parse_columns, quote_cell, read_text
 from spy32.sessions import FIRST_YEAR, LAST_YEAR, NEW_YORK
@@ -32,7 +31,7 @@ MAX_STRIKE = 100_000
 MISSING_VALUES = ("", "nan")
 
 
-@dataclass(frozen=True)
+@value
 class ChainFile:
     """One checked file. `columns` holds the cells as text, one sequence a column, all of one length."""
 
@@ -42,7 +41,7 @@ class ChainFile:
     as_of: datetime
     columns: Columns
 
-    @cached_property
+    @property
     def expirations(self) -> tuple[date, ...]:
         """Every expiration in the file, in order."""
         return tuple(sorted(date.fromisoformat(text) for text in set(self.columns["expiration"])))
@@ -104,7 +103,7 @@ def parse_chain_file(text: str, name: str) -> ChainFile:
     return ChainFile(name=name, underlying=underlying, spot=float(spot), as_of=as_of, columns=columns)
 
 
-@dataclass(frozen=True, kw_only=True)
+@value
 class _ColumnChecker:
     """Every check of a column; a fault is told with its row and what stands there."""
 

@@ -7,12 +7,12 @@ the help that cron gives to fixed times inside a clock change is left out, since
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from spy32.domain.value import value
 from spy32.errors import BadSettings
 from spy32.ops.schedule import LATE_AFTER
 from spy32.sessions import Slot, slots_after
@@ -45,7 +45,7 @@ ONE_MINUTE = timedelta(minutes=1)
 # Reading.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class CronJob:
     """One line that starts a command."""
 
@@ -71,7 +71,7 @@ class CronJob:
         return "spy32" in self.command and re.search(r"\banalyze\b", self.command) is not None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Crontab:
     jobs: tuple[CronJob, ...]
     variables: Mapping[str, str]
@@ -179,7 +179,7 @@ def _job_warnings(job: CronJob) -> tuple[str, ...]:
 # When.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SlotStart:
     """The first start that falls into a slot's window, None when no line has one there."""
 
@@ -229,7 +229,7 @@ def _first_start(jobs: Sequence[CronJob], zone: tzinfo, slot: Slot) -> datetime 
 # The machine.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class MachineZone:
     name: str
     zone: tzinfo

@@ -14,10 +14,10 @@ import struct
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from spy32.domain.value import value
 from spy32.errors import CannotCreate, StoreError, Unavailable
 from spy32.ports import Clock, Sleep
 
@@ -30,7 +30,7 @@ WHOLE_HOME = "home"
 """The name under which who has the whole home writes itself down."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Holder:
     """Who held a lock last, as it wrote itself down."""
 

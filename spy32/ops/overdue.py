@@ -1,11 +1,11 @@
 """What the book and the calendar alone say that a person must look at: overdue trades, refusals that repeat."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from spy32.domain.runs import Outcome, Run
+from spy32.domain.value import value
 from spy32.lifecycle import TradeState
 from spy32.sessions import market_date, previous_session, session
 
@@ -22,7 +22,7 @@ REPEATABLE_CAUSES = frozenset({"abstained", "condition"})
 """Causes that may repeat for as long as they like: the analyst or the market said no, as they should."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OverdueItem:
     """One thing to look at; with the same subject and kind it is not told again once it was acknowledged."""
 

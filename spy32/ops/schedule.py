@@ -5,10 +5,10 @@ while its window is open, up to `attempts` tries; what a person tries by hand co
 window that closes without a finished run leaves one skipped row.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from spy32.domain.runs import Outcome, Run, Trigger
+from spy32.domain.value import value
 from spy32.sessions import (
     WEEKDAYS,
     Slot,
@@ -31,7 +31,7 @@ FINISHED_OUTCOMES = frozenset({Outcome.PROPOSED, Outcome.NO_TRADE, Outcome.SKIPP
 HOLIDAY, CLOSED, PAUSED, MISSED = "holiday", "closed", "paused", "missed"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ScheduleInput:
     """What a decision looks at besides the slot's runs."""
 
@@ -45,14 +45,14 @@ class ScheduleInput:
     """When the home was set up; None when there is none yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class NoAction:
     """Write nothing and end 0. Without a message outside the window: there the program is silent."""
 
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class StartRun:
     """Make a run. `slot` is None outside every window; such a run uses no slot up."""
 
@@ -62,7 +62,7 @@ class StartRun:
     forced_from: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SkipSlot:
     """Write one `skipped` row, say `message` on stderr, end 0."""
 
@@ -71,7 +71,7 @@ class SkipSlot:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AlreadyRun:
     """Write nothing, say `message`, end 0: the slot has its run, or its last try."""
 

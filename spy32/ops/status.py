@@ -1,15 +1,16 @@
 """How things stand: what ran, what is next, what waits for a person, and what has gone wrong."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING
+from decimal import ROUND_CEILING
+from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.orders import Order, OrderKind
 from spy32.domain.proposals import Proposal, spread_description
 from spy32.domain.runs import Outcome, Run, RunSummary
 from spy32.domain.spreads import Mode
+from spy32.domain.units import Dollars, Price
+from spy32.domain.value import value
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
 from spy32.ops.overdue import RECENT_RUNS, find_overdue
 from spy32.ops.schedule import FINISHED_OUTCOMES, LATE_AFTER, MISSED
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
 RUN_LOCK = "analyze"
 MAX_FAILURES = 3
 
-PauseFlag = tuple[str, datetime]
-"""The reason and since when."""
+
+class PauseFlag(NamedTuple):
+    """Scheduled runs are held."""
+
+    reason: str
+    since: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class StatusContext:
     """What the look is told of the world outside the store."""
 
@@ -42,7 +47,7 @@ class StatusContext:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PendingItem:
     """One thing that only a person can settle. `until` is None when it has no end of its own."""
 
@@ -52,7 +57,7 @@ class PendingItem:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OpenTrade:
     """A trade that is held, with the days that its plan sets."""
 
@@ -60,9 +65,9 @@ class OpenTrade:
     state: TradeState
     words: str
     """`2 SPY 30 Sep 621/616 put spread`."""
-    credit: Decimal
+    credit: Price
     """Credit per share."""
-    max_loss: Decimal
+    max_loss: Dollars
     """Dollars for the whole quantity."""
     dte: int
     """Calendar days from today, New York, to the expiration; negative once it has passed."""
@@ -70,7 +75,7 @@ class OpenTrade:
     """The day on which its plan takes it off: the time exit, or the last exit once that has passed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Status:
     context: StatusContext
     is_new: bool
@@ -116,7 +121,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
         next_slot=upcoming,
         last_run=last_run,
         running=last_run if last_run is not None and _is_running(context, last_run) else None,
-        paused=store.flag("paused"),
+        paused=PauseFlag(*flag) if (flag := store.flag("paused")) is not None else None,
         waiting=waiting,
         trades=tuple(_open_trades(context, store)),
         failures=store.failures(MAX_FAILURES),

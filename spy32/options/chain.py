@@ -1,15 +1,15 @@
 """Quotes as numpy columns, the form in which the mathematics takes them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from spy32.domain.market import OptionQuote, Right
+from spy32.domain.value import value
 from spy32.options.normal import Bools, Floats
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@value
 class QuoteColumns:
     """Parallel to the quotes they came from. Dollars a share; what is missing is NaN."""
 

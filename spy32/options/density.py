@@ -6,10 +6,10 @@ first, since a second difference of raw quotes is mostly their rounding.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
+from spy32.domain.value import value
 from spy32.errors import Unusable
 from spy32.options.european import build_contracts, price
 from spy32.options.normal import Floats
@@ -27,7 +27,7 @@ ROUGHNESS = 10.0
 """Weight of a squared third derivative against a squared miss of one half-spread."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Density:
     """Probability mass on a fine grid of prices; it adds up to 1 and its mean is the forward."""
 

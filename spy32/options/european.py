@@ -9,12 +9,13 @@ in units of D sqrt(F K). Its slope in s is the factor before the bracket, so b /
 Prices and implied vols both come from the span; time value is never computed as a difference of large numbers.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from math import log, sqrt
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spy32.domain.value import value
 from spy32.options.normal import ROOT_2PI, Bools, Floats, gaussian_kernel, horner, mills_ratio, normal_cdf
 
 DAYS_A_YEAR = 365.0
@@ -29,7 +30,7 @@ _NARROW_S, _NARROW_X = 0.4, -2.0
 _SERIES_TERMS = 7
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@value
 class Contracts:
     """Columns of equal length: which right, strike, forward to expiration, years to it and discount factor."""
 
@@ -43,7 +44,7 @@ class Contracts:
         return Contracts(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@value
 class GreekColumns:
     """Per share, against the spot: theta in dollars a calendar day, vega a volatility point, rho a rate point."""
 

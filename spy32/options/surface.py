@@ -1,7 +1,7 @@
 """The smile of one expiration: the forward from put-call parity, and each contract's own vol and greeks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date
 from decimal import Decimal
 from math import exp, isfinite
@@ -10,6 +10,7 @@ import numpy as np
 
 from spy32.domain.market import OptionQuote, Right
 from spy32.domain.spreads import Greeks, LegView, Spread
+from spy32.domain.value import value
 from spy32.errors import Unusable
 from spy32.options.chain import QuoteColumns, quote_columns
 from spy32.options.european import GreekColumns, build_contracts, greeks, implied_vol
@@ -22,7 +23,7 @@ PARITY_REACH = 0.10
 MIN_PAIRS = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@value
 class Smile:
     """The columns are parallel to `quotes`; iv and greeks are NaN where the mid has no vol. Units as `GreekColumns`."""
 

@@ -1,14 +1,13 @@
 """Who trades: the account's facts, and what the broker does not let it do."""
 
-from dataclasses import dataclass
-
 from spy32.domain.runs import StepState
 from spy32.domain.spreads import Account, Mode
+from spy32.domain.value import value
 from spy32.errors import NotPermitted, ServiceGone, Unavailable, Unusable
 from spy32.pipeline.context import RunContext, StepResult
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AccountStatus:
     """The account as its broker states it; `troubles` are why it makes no proposal today."""
 

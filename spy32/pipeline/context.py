@@ -1,13 +1,13 @@
 """What a run is given, and how a step says what came of it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from spy32.domain.briefing import Briefing
 from spy32.domain.events import EventCalendar, ScheduledEvent
 from spy32.domain.market import Chain, MarketSnapshot, QualityReport, RawDocument
 from spy32.domain.runs import Outcome, StepState
+from spy32.domain.value import value
 from spy32.errors import ExitCode
 from spy32.options.surface import Smile
 from spy32.pipeline.sources import Sources
@@ -18,7 +18,7 @@ from spy32.store import Store
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RunContext:
     """Everything that one weekly run needs of the world."""
 
@@ -58,7 +58,7 @@ class RunContext:
         return self.settings.profiles[self.profile].underlying
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class StepResult(Generic[T]):
     """A step that ended well: its value, and one line for the record."""
 
@@ -67,7 +67,7 @@ class StepResult(Generic[T]):
     state: StepState = StepState.OK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RunEnd:
     """A step that rightly ends the run without a trade."""
 
@@ -78,7 +78,7 @@ class RunEnd:
     """What the run ends with; set only when it failed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class CheckedMarket:
     """What collect hands on: the snapshot, its judged chain, the valued expiration and the report."""
 

@@ -1,13 +1,14 @@
 """Everything that the sources show around the expiration nearest the target, at one moment."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import TypeVar
 
 from spy32.domain.events import EventCalendar, ScheduledEvent
 from spy32.domain.market import Chain, Dividend, MarketSnapshot, Metric, SourceAttempt
+from spy32.domain.value import value
 from spy32.errors import Spy32Error, Unavailable, Unusable
 from spy32.pipeline.sources import Inquiry, InquiryRound, Sources
 from spy32.ports import Market, Monotonic
@@ -27,7 +28,7 @@ DIVIDEND_HORIZON = timedelta(days=60)
 """How far ahead a next ex-date is expected by the interval of the past ones."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SourceChain:
     """A source's chain: its expiration nearest the target with the neighbours."""
 
@@ -35,7 +36,7 @@ class SourceChain:
     target: date
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class CollectRequest:
     """What to ask for."""
 
@@ -100,7 +101,7 @@ def ask_sources(sources: Sources, request: CollectRequest, report: Callable[[str
     return SourceAnswers(sources, request, InquiryRound(request.seconds, request.monotonic, report))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class _Inquiries:
     chain: Inquiry[SourceChain]
     history: Inquiry[tuple[object, ...]]

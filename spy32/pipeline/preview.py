@@ -1,11 +1,11 @@
 """A look at the market without a run: nothing is stored and nobody is asked."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from spy32.domain.briefing import Briefing, OpenSpread
 from spy32.domain.market import MarketSnapshot, QualityReport
 from spy32.domain.spreads import Account, Menu
+from spy32.domain.value import value
 from spy32.errors import Unusable
 from spy32.pipeline.brief import build_briefing
 from spy32.pipeline.collect import collect_market, gate_error
@@ -15,7 +15,7 @@ from spy32.pipeline.screen import build_menu
 from spy32.pipeline.sources import Sources
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class MarketPreview:
     """What a run would see now; `seen` is None when a gate would stop it."""
 

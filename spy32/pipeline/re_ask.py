@@ -1,11 +1,10 @@
 """The model asked again about a run that is over, with another prompt: for comparison, never for an order."""
 
-from dataclasses import dataclass
-
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.proposals import Recommendation
 from spy32.domain.spreads import Menu
+from spy32.domain.value import value
 from spy32.errors import BadUsage
 from spy32.ports import Analyst, Clock
 from spy32.settings import Settings
@@ -13,7 +12,7 @@ from spy32.settings.deciding import restored
 from spy32.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class StoredQuestion:
     """What the analyst of a run was shown, and what it said then."""
 

@@ -1,7 +1,7 @@
 """A run's decision again, offline, from its stored snapshot, with the settings that it was made with."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import isclose
 from typing import Any
 
@@ -9,6 +9,7 @@ from spy32.domain.codec import encode
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.proposals import Decision, Finding, Proposal, Recommendation, RiskDecision
 from spy32.domain.spreads import Account, Menu
+from spy32.domain.value import value
 from spy32.errors import BadUsage
 from spy32.pipeline.brief import build_briefing
 from spy32.pipeline.collect import inspect_snapshot
@@ -29,7 +30,7 @@ RULE_ANALYSTS = ("rules", "trend")
 """Analysts that answer the same whenever they are asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ReplayResult:
     """What was recomputed, and every difference from the record."""
 

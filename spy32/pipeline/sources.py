@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from spy32.domain.market import SourceAttempt
+from spy32.domain.value import value
 from spy32.errors import Spy32Error, Unavailable
 from spy32.ports import Market, Monotonic
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Sources:
     """The order of sources by kind of datum."""
 

@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
+from typing import NamedTuple
 
 from spy32.domain.market import Gate, OptionQuote, Right
+from spy32.domain.value import value
 from spy32.quality.common import (
     BAND,
     PARITY_BAND,
@@ -84,8 +85,7 @@ def _is_within_bounds(quote: OptionQuote, forward: float, context: GateContext) 
 # Shape.
 
 
-@dataclass(frozen=True, slots=True)
-class _CurvePoint:
+class _CurvePoint(NamedTuple):
     strike: float
     mid: float
     half: float
@@ -158,7 +158,7 @@ def _add_weights(weights: dict[int, float], additions: Mapping[int, float]) -> N
 # Parity.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ForwardLine:
     """The forward by parity over strikes: its value at the money and what each pair is off from a straight line."""
 
@@ -253,7 +253,7 @@ def check_spot(quotes: Quotes, context: GateContext) -> GateResult:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class _ParitySpot:
     expiration: date
     spot: float

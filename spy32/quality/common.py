@@ -1,11 +1,11 @@
 """What the gates of a chain share: the grounds that they judge on, and how one says what it found."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import pairwise
 
 from spy32.domain.market import Gate, MarketSnapshot, OptionQuote, Right, Verdict
+from spy32.domain.value import value
 from spy32.settings.model import Choice
 
 REFERENCE_SPOT = 600.0
@@ -21,7 +21,7 @@ GRID_STRIKES = 9
 Quotes = tuple[OptionQuote, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class GateContext:
     """One expiration of a snapshot, and what is needed to judge it."""
 
@@ -49,7 +49,7 @@ class GateContext:
         return abs(float(quote.strike) - self.spot) <= share * self.spot
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class GateResult:
     """What a gate says, and the quotes that it lets through."""
 
@@ -58,7 +58,7 @@ class GateResult:
     dropped: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PutCallPair:
     """A call and a put of one strike, both with two sides."""
 

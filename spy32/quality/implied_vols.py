@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import numpy as np
 
 from spy32.domain.market import Gate, MarketSnapshot
+from spy32.domain.value import value
 from spy32.options.normal import Bools, Floats
 from spy32.options.surface import Smile
 from spy32.quality.common import median, passed_gate, percent, pluralise, skipped_gate, warned_gate
@@ -36,7 +37,7 @@ MAD_TO_DEVIATION = 1.4826
 """Median absolute deviation to standard deviation, for a normal distribution."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class DroppedQuotes:
     """OCC symbols that may not be legs, and how many each gate dropped."""
 

@@ -1,10 +1,10 @@
 """Gates on single quotes: duplicates, zero bids, a dead feed, crossed markets, coverage, open interest."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
 
 from spy32.domain.market import OptionQuote, Right
+from spy32.domain.value import value
 from spy32.quality.common import (
     BAND,
     GateContext,
@@ -138,7 +138,7 @@ def _is_uncrossed(quote: OptionQuote) -> bool:
     return quote.bid is not None and quote.ask is not None and quote.bid < quote.ask
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class _CoverageTarget:
     """What a whole chain has near the money, on its own grid of strikes; all but `strikes` fractions of the spot."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from spy32.domain.hash_chain import GENESIS, event_hash, row_digest
 from spy32.domain.runs import AuditEvent
+from spy32.domain.value import value
 from spy32.records.base import Database
 from spy32.records.encoding import parse_instant, row_decoder
 from spy32.records.errors import damage_error, store_errors
@@ -16,13 +17,15 @@ from spy32.records.row_digests import EVENT_QUERY
 from spy32.schema import AUDITED_TABLES
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AuditReport:
-    """`head` is the hash of the newest event; `broken` names the first thing that is not as it was written."""
+    """The hash-chained history, recomputed."""
 
     head: str
+    """The hash of the newest event."""
     events: int
     broken: str | None
+    """The first thing that is not as it was written."""
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from spy32.domain.market import MarketSnapshot, QualityReport
 from spy32.domain.proposals import Recommendation, RiskDecision
 from spy32.domain.runs import Outcome, Run, Step, StepState, Trigger
 from spy32.domain.spreads import Candidate, Menu, Mode, RejectedSpread
+from spy32.domain.value import value
 from spy32.errors import BadUsage
 from spy32.records.base import Database
 from spy32.records.encoding import (
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from spy32.settings.deciding import Deciding
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class RawAnswer:
     """One answer with what was sent and what came back, to the letter."""
 

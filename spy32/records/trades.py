@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -10,6 +10,7 @@ from spy32.domain.codec import canonical_json
 from spy32.domain.orders import Fill, Mark, OrderKind, Trade, spreads_filled
 from spy32.domain.proposals import ExitPlan
 from spy32.domain.spreads import MULTIPLIER, Leg, Mode
+from spy32.domain.value import value
 from spy32.errors import BadUsage, Refused
 from spy32.lifecycle import TRADE_TRANSITIONS, TradeState, advance
 from spy32.records.base import WriteTransaction
@@ -35,7 +36,7 @@ _CLOSINGS = """proposal_id = ? and kind = 'target'
 """The profit targets of the opening, and every order of a closing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class _TradeBody:
     """Of a trade, what has no column."""
 

@@ -1,68 +1,71 @@
 """Lists as CSV for spreadsheets. Text that would start a formula is disarmed; numbers stay numbers."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from io import StringIO
 from typing import Any
 
-from spy32.domain.spreads import Action
-from spy32.render.document_parts import Document
-from spy32.render.formatting import single_line
+from spy32.domain.runs import RunSummary
+from spy32.domain.spreads import Candidate, Menu, RejectedSpread
+from spy32.domain.value import value
+from spy32.render import document_parts  # noqa: F401 - the parts of history and menu
+from spy32.render.encoder import Key, Part
+from spy32.render.formatting import format_price, single_line
 
 # OWASP, "CSV Injection": these characters make a spreadsheet read a cell as a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
-HISTORY_COLUMNS = ("id", "started_at", "outcome", "cause", "profile", "proposal_id", "trade_id", "headline")
-REJECTED_COLUMNS = ("strategy", "short_strike", "long_strike", "rule", "figure", "limit")
-CANDIDATE_COLUMNS = (
-    "id", "chosen", "strategy", "expiration", "short_strike", "long_strike", "natural", "mid", "floor", "max_loss",
-    "breakeven", "short_delta", "pop_market", "pop_history", "ev_market_expiry", "ev_market_plan", "ev_history_expiry",
-    "ev_history_plan", "costs",
-)  # fmt: skip
-NUMBER_COLUMNS = frozenset(CANDIDATE_COLUMNS[4:]) - {"breakeven"} | {"short_strike", "long_strike"}
+
+@value
+class MenuRow:
+    candidate: Candidate
+    is_chosen: bool
 
 
-def history_csv(document: Document) -> str:
-    return _write_rows(HISTORY_COLUMNS, document["runs"])
+CANDIDATE = Part(
+    MenuRow,
+    """id chosen strategy=candidate.spread.strategy expiration=candidate.spread.expiration
+    short_strike=candidate.spread.short.strike long_strike=candidate.spread.long.strike natural mid floor max_loss
+    breakeven short_delta pop_market pop_history ev_market_expiry=candidate.ev.market_expiry
+    ev_market_plan=candidate.ev.market_plan ev_history_expiry=candidate.ev.history_expiry
+    ev_history_plan=candidate.ev.history_plan costs""",
+    called="MenuRow",
+    inner="candidate",
+    chosen=Key(str, lambda row: "yes" if row.is_chosen else "no"),
+    breakeven=Key(str, lambda row: " ".join(format_price(point) for point in row.candidate.breakevens)),
+)
 
 
-def rejected_csv(document: Document) -> str:
-    return _write_rows(REJECTED_COLUMNS, document["rejected"]["spreads"] if document["rejected"] else ())
+def history_csv(rows: Iterable[RunSummary]) -> str:
+    return _table(Part.by_noun[RunSummary], rows)
 
 
-def candidates_csv(document: Document, chosen: str | None) -> str:
-    return _write_rows(CANDIDATE_COLUMNS, (_candidate_row(entry, chosen) for entry in document["menu"]))
+def rejected_csv(menu: Menu | None) -> str:
+    return _table(Part.by_noun[RejectedSpread], () if menu is None else menu.dropped)
 
 
-def _candidate_row(entry: Document, chosen: str | None) -> Document:
-    short, long = (next(leg for leg in entry["legs"] if Action(leg["action"]).sign == sign) for sign in (1, -1))
-    return {
-        **entry,
-        "chosen": "yes" if entry["id"] == chosen else "no",
-        "short_strike": short["strike"],
-        "long_strike": long["strike"],
-        "breakeven": " ".join(entry["breakevens"]),
-        "pop_market": entry["pop"]["market"],
-        "pop_history": entry["pop"]["history"],
-        **{f"ev_{name}": value for name, value in entry["ev"].items()},
-    }
+def candidates_csv(menu: Menu | None, chosen: str | None) -> str:
+    entries = () if menu is None else menu.candidates
+    return _table(CANDIDATE, (MenuRow(candidate=entry, is_chosen=entry.id == chosen) for entry in entries))
 
 
-def _write_rows(columns: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> str:
+def _table(part: Part, rows: Iterable[Any]) -> str:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
+    writer.writerow(part.keys)
+    numbers = {name for name, shape in part.fields().items() if shape.is_number}
     for row in rows:
-        writer.writerow([_format_cell(name, row[name]) for name in columns])
+        cells = part.write(row).items()
+        writer.writerow([_format_cell(found, is_number=name in numbers) for name, found in cells])
     return text.getvalue()
 
 
-def _format_cell(name: str, value: Any) -> str:
-    if value is None:
+def _format_cell(found: Any, *, is_number: bool) -> str:
+    if found is None:
         return ""
-    if name in NUMBER_COLUMNS:
-        return str(value)
-    words = str(value)
+    words = str(found)
+    if is_number:
+        return words
     # Looked at before and after cleaning: a stripped character must not uncover a formula.
     safe = single_line(words)
     return f"'{safe}" if safe.startswith(FORMULA_STARTS) or words.startswith(FORMULA_STARTS) else safe

@@ -1,12 +1,11 @@
-"""Our view beside the broker's: what `positions` and `reconcile` answer, as plain lines and as documents."""
+"""Our view beside the broker's: what `positions` and `reconcile` answer, as plain lines."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from spy32.domain.orders import BrokerOrder, Trade
-from spy32.domain.spreads import Account, Leg, Mode
+from spy32.domain.spreads import Account, Leg, Mode, whole_order
 from spy32.lifecycle import TradeState
-from spy32.render.documents import emit, instant
 from spy32.render.formatting import clean
 from spy32.render.trading import format_fees, print_lines
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     Screen = Console | PlainConsole
 
-Document = dict[str, Any]
 ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
 
 # Reconcile.
@@ -31,35 +29,18 @@ def reconciled(out: "Screen", found: "ReconcileResult") -> None:
     print_lines(out, _reconciliation(found))
 
 
-def reconciled_document(found: "ReconcileResult", adopted: Sequence[Trade] = ()) -> Document:
-    orders = [
-        {"reference": now.reference, "was": was.state.value, "now": now.state.value, "filled": now.filled}
-        for was, now in found.orders
-    ]
-    return {
-        "schema": "spy32.reconciled",
-        "version": 1,
-        "orders": orders,
-        "troubles": [error.message for error in found.troubles],
-        "holdings": [_holding(each) for each in found.holdings],
-        "agrees": not found.differs,
-        **_beside(found.view),
-        "adopted": [{"id": f"T{trade.id}", "state": trade.state.value} for trade in adopted],
-    }
-
-
 def _reconciliation(found: "ReconcileResult") -> Iterable[str]:
     if not found.orders:
         yield "nothing was in flight"
     for was, now in found.orders:
-        why = f": {_line(now.reason)}" if now.reason else ""
+        why = f": {single_line(now.reason)}" if now.reason else ""
         yield f"{now.reference}: {was.state} before, {now.state} now, {now.filled} of {now.quantity} filled{why}"
     for holding in found.holdings:
         if not holding.agrees:
-            yield f"DIFFERENT {holding.symbol}: {_counts(holding)}: {_line(holding.why)}"
+            yield f"DIFFERENT {holding.symbol}: {_counts(holding)}: {single_line(holding.why)}"
     yield from _remarks(found.view)
     for error in found.troubles:
-        yield f"NOT SETTLED: {_line(error.message)}"
+        yield f"NOT SETTLED: {single_line(error.message)}"
     if found.view.holdings and not found.differs:
         yield "our positions and the broker's agree"
     elif not found.view.holdings and not found.view.troubles:
@@ -72,7 +53,7 @@ def adopting(gone: "MissingContracts") -> str:
     adoption, trade = gone.adoption, gone.trade
     part = "" if adoption.spreads == trade.remaining else f"{adoption.spreads} of {trade.remaining} spreads of "
     cash = f"${adoption.gross:,.2f} before fees of ${adoption.fees:,.2f}"
-    return f"{part}T{trade.id}: {trade.state} -> {adoption.state}, cash {cash} ({_line(adoption.reason)})"
+    return f"{part}T{trade.id}: {trade.state} -> {adoption.state}, cash {cash} ({single_line(adoption.reason)})"
 
 
 # Positions.
@@ -83,33 +64,13 @@ def positions(out: "Screen", view: "AccountDiff", trades: Sequence[Trade], accou
     print_lines(out, _positions(view, trades, account))
 
 
-def positions_document(view: "AccountDiff", trades: Sequence[Trade], account: Account) -> Document:
-    return {
-        "schema": "spy32.positions",
-        "version": 1,
-        "mode": account.mode.value,
-        "account": account.masked_number,
-        "net_liquidation": f"{account.net_liquidation:.2f}",
-        "buying_power": f"{account.buying_power:.2f}",
-        "positions": [_holding(each) for each in view.holdings],
-        "trades": [_trade(trade) for trade in trades],
-        "agrees": not view.differs,
-        **_beside(view),
-        "troubles": [error.message for error in view.troubles],
-    }
-
-
-def put(out: "Screen", document: Document) -> None:
-    emit(out, document)
-
-
 def _positions(view: "AccountDiff", trades: Sequence[Trade], account: Account) -> Iterable[str]:
     worth, power = f"${account.net_liquidation:,.2f}", f"${account.buying_power:,.2f}"
     yield f"{account.mode} account {account.masked_number}: net liquidation {worth}, buying power {power}"
     for word in account.restrictions:
-        yield f"  the broker says: {_line(word)}"
+        yield f"  the broker says: {single_line(word)}"
     for each in view.holdings:
-        agrees = "agree" if each.agrees else f"DIFFERENT: {_line(each.why)}"
+        agrees = "agree" if each.agrees else f"DIFFERENT: {single_line(each.why)}"
         yield f"  {each.symbol}  {_counts(each)}  {agrees}"
     for trade in trades:
         if trade.state not in ENDED:
@@ -120,7 +81,7 @@ def _positions(view: "AccountDiff", trades: Sequence[Trade], account: Account) -
             yield f"T{trade.id} {trade.state}: {opened}{left}{fees}"
     yield from _remarks(view)
     for error in view.troubles:
-        yield f"NOT SEEN: {_line(error.message)}"
+        yield f"NOT SEEN: {single_line(error.message)}"
     if not view.holdings:
         yield "no positions"
 
@@ -128,7 +89,7 @@ def _positions(view: "AccountDiff", trades: Sequence[Trade], account: Account) -
 # Parts of both.
 
 
-def _line(text: str) -> str:
+def single_line(text: str) -> str:
     """Words of a broker on one line; the blanks inside a symbol stay."""
     return clean(text).replace("\n", " ")
 
@@ -147,15 +108,15 @@ def _remarks(view: "AccountDiff") -> Iterator[str]:
         yield _foreign_words(other)
     for gone in view.gone:
         can = "`spy32 reconcile --adopt` takes it over" if gone.adoption is not None else "nothing can be taken over"
-        yield f"{_line(gone.explanation)}: {can}"
+        yield f"{single_line(gone.explanation)}: {can}"
 
 
 def _foreign_words(other: "ForeignOrder") -> str:
     order = other.order
-    parts = [_line(order.status), *(f"{leg.action} {count} x {leg.symbol}" for leg, count in _counted(order))]
+    parts = [single_line(order.status), *(f"{leg.action} {leg.quantity} x {leg.symbol}" for leg in ordered_legs(order))]
     if order.unread:
-        parts.append(f"cannot be read: {_line(order.unread)}")
-    return f"order {_line(order.broker_id)} at the broker, {_whose(other)}: {', '.join(parts)}"
+        parts.append(f"cannot be read: {single_line(order.unread)}")
+    return f"order {single_line(order.broker_id)} at the broker, {_whose(other)}: {', '.join(parts)}"
 
 
 def _whose(other: "ForeignOrder") -> str:
@@ -166,84 +127,11 @@ def _whose(other: "ForeignOrder") -> str:
     if other.proposal_id is not None:
         return f"bears the name of the approval of P{other.proposal_id}; `spy32 reconcile` adopts it"
     if other.has_spy32_reference:
-        return (
-            f"sent by spy32 for an approval that this book does not have ({_line(other.order.reference)}), left alone"
-        )
+        reference = single_line(other.order.reference)
+        return f"sent by spy32 for an approval that this book does not have ({reference}), left alone"
     return "not ours, left alone"
 
 
-def _counted(order: BrokerOrder) -> Iterator[tuple[Leg, int]]:
+def ordered_legs(order: BrokerOrder) -> tuple[Leg, ...]:
     """The legs with all their contracts; an order that cannot be read shows them so."""
-    return ((leg, leg.quantity * (1 if order.unread else order.quantity)) for leg in order.legs)
-
-
-def _holding(each: "PositionDiff") -> Document:
-    return {
-        "symbol": each.symbol,
-        "ours": each.ours,
-        "broker": each.broker,
-        "difference": each.broker - each.ours,
-        "agrees": each.agrees,
-        "why": _line(each.why) or None,
-    }
-
-
-def _trade(trade: Trade) -> Document:
-    return {
-        "id": f"T{trade.id}",
-        "state": trade.state.value,
-        "quantity": trade.quantity,
-        "remaining": trade.remaining,
-        "credit": f"{trade.credit}",
-        "fees": f"{trade.fees:.2f}",
-        "fees_final": trade.fees_final,
-        "max_loss": f"{trade.max_loss:.2f}",
-        "opened_at": instant(trade.opened_at),
-    }
-
-
-def _beside(view: "AccountDiff") -> Document:
-    return {
-        "targets": [
-            {
-                "trade_id": f"T{trade.id}",
-                "reference": order.reference,
-                "state": order.state.value,
-                "debit": f"{-order.limit}",
-                "quantity": order.quantity,
-                "filled": order.filled,
-            }
-            for trade, order in view.targets
-        ],
-        "without_target": [f"T{trade.id}" for trade in view.without_target],
-        "foreign_orders": [_foreign(other) for other in view.foreign_orders],
-        "gone": [_gone(gone) for gone in view.gone],
-    }
-
-
-def _foreign(other: "ForeignOrder") -> Document:
-    order = other.order
-    return {
-        "broker_id": order.broker_id,
-        "reference": order.reference or None,
-        "status": order.status,
-        "quantity": None if order.unread else order.quantity,
-        "limit": None if order.unread else f"{order.limit}",
-        "unread": _line(order.unread) or None,
-        "legs": [
-            {"action": leg.action.value, "symbol": leg.symbol, "quantity": count} for leg, count in _counted(order)
-        ],
-        "whose": other.whose,
-        "our_state": other.ours.state.value if other.ours is not None else None,
-    }
-
-
-def _gone(gone: "MissingContracts") -> Document:
-    adoption = gone.adoption
-    return {
-        "trade_id": f"T{gone.trade.id}",
-        "missing": [{"symbol": symbol, "quantity": count} for symbol, count in gone.missing],
-        "why": _line(gone.explanation),
-        "would_be": adoption.state.value if adoption is not None else None,
-        "spreads": adoption.spreads if adoption is not None else 0,
-    }
+    return whole_order(order.legs, 1 if order.unread else order.quantity)

@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot, Metric, SourceAttempt
+from spy32.domain.value import value
 from spy32.render.formatting import (
     format_age,
     format_both_zones,
@@ -17,7 +17,6 @@ from spy32.render.formatting import (
     format_price,
     single_line,
 )
-from spy32.render.market_documents import expirations_document, market_document
 from spy32.render.output import is_ascii_console, is_full_terminal, print_page
 from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
 from spy32.render.payoff import MIN_WIDTH
@@ -34,8 +33,6 @@ __all__ = [
     "build_expirations_page",
     "build_market_page",
     "expiration_rows",
-    "expirations_document",
-    "market_document",
     "print_expirations_page",
     "print_market_page",
 ]
@@ -320,7 +317,7 @@ def _sources_grid(sources: Iterable[SourceAttempt]) -> Grid:
 # Expirations.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ExpirationRow:
     """One listed expiration as seen from today."""
 

@@ -21,8 +21,11 @@ class PromptRow(NamedTuple):
     version: str
     variant: str
     hash: str
+    """SHA-256 of templates and layout."""
     tokens: int
+    """Of input for the shipped market, about."""
     is_used: bool
+    """Whether the present settings choose it."""
 
 
 def prompt_list_page(rows: tuple[PromptRow, ...]) -> Page:
@@ -109,66 +112,3 @@ def _request_messages(request: str) -> str:
 def _content_text(content: Any) -> str:
     """A text, or the joined parts of one."""
     return content if isinstance(content, str) else "\n".join(str(part["text"]) for part in content)
-
-
-def prompts_document(
-    action: str,
-    *,
-    prompts: Iterable[PromptRow] = (),
-    template: "Template | None" = None,
-    sent: "Iterable[ModelCall] | None" = None,
-    compared: "tuple[Template, Template] | None" = None,
-) -> dict[str, Any]:
-    """The document of each command of the group; keys of the others are empty or null."""
-    return {
-        "schema": "spy32.prompts",
-        "version": 1,
-        "action": action,
-        "prompts": [
-            {
-                "version": row.version,
-                "variant": row.variant,
-                "hash": row.hash,
-                "tokens": row.tokens,
-                "used": row.is_used,
-            }
-            for row in prompts
-        ],
-        "template": None if template is None else _template_part(template),
-        "sent": None if sent is None else [_request_part(call) for call in sent],
-        "compared": None if compared is None else _diff_part(*compared),
-    }
-
-
-def _template_part(template: "Template") -> dict[str, Any]:
-    return {
-        "version": template.version,
-        "variant": template.variant,
-        "hash": template.hash,
-        "system": template.system,
-        "user": template.user,
-        "schema": template.schema,
-    }
-
-
-def _request_part(call: "ModelCall") -> dict[str, Any]:
-    attempt = call.attempt
-    return {
-        "role": attempt.role,
-        "sample": attempt.sample,
-        "attempt": attempt.attempt,
-        "prompt": attempt.prompt,
-        "prompt_hash": attempt.prompt_hash,
-        "input_hash": attempt.input_hash,
-        "model": attempt.model,
-        "effort": attempt.effort,
-        "request": attempt.request,
-    }
-
-
-def _diff_part(first: "Template", second: "Template") -> dict[str, Any]:
-    return {
-        "versions": [first.version, second.version],
-        "hashes": [first.hash, second.hash],
-        "difference": template_diff(first, second),
-    }

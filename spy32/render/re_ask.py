@@ -21,8 +21,9 @@ def print_re_ask(out: "Screen", question: "StoredQuestion", answer: Recommendati
     """The model's answer to another prompt beside the run's own."""
     original = question.then
     if json:
-        document = {"schema": "spy32.again", "version": 1, "run": f"R{question.run_id}", "prompt": answer.prompt}
-        emit(out, {**document, "then": _choice_part(original), "again": _choice_part(answer)})
+        from spy32.render.replay_documents import again_document
+
+        emit(out, again_document(question, answer))
         return
     lines = [f"again with {answer.prompt}: {_describe_choice(answer)}"]
     if original is not None:
@@ -52,21 +53,3 @@ def _describe_choice(answer: Recommendation) -> str:
         return single_line(f"VETOED {answer.candidate_id}: {'; '.join(answer.vetoes)}")
     what = f"{answer.decision} {answer.candidate_id}" if answer.candidate_id is not None else answer.decision.value
     return single_line(f"{what}: {answer.reason}")
-
-
-def _choice_part(answer: Recommendation | None) -> dict[str, object] | None:
-    if answer is None:
-        return None
-    return {
-        "analyst": answer.analyst,
-        "model": answer.model,
-        "prompt": answer.prompt,
-        "decision": answer.decision.value,
-        "candidate_id": answer.candidate_id,
-        "reason": answer.reason,
-        "vetoes": list(answer.vetoes),
-        "marks": list(answer.marks),
-        "votes": dict(answer.votes),
-        "failure": answer.failure or None,
-        "cost_usd": format_cost(answer.cost_ticks).removeprefix("$"),
-    }

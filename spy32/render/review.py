@@ -31,7 +31,6 @@ from spy32.sessions import NEW_YORK
 if TYPE_CHECKING:
     from spy32.domain.proposals import Proposal
     from spy32.domain.run_view import RunView
-    from spy32.render.document_parts import Document
     from spy32.trading.review import Review
 
 Item = tuple[str, str, str]
@@ -246,14 +245,6 @@ def _others(shown: "Review") -> tuple[Recommendation, ...]:
 
 
 # Afterwards.
-
-
-def approval_document(view: "RunView", result: "Proposal") -> "Document":
-    """The proposal as it stands, and its newest approval; null when nobody approved it."""
-    from spy32.render.document_parts import proposal_part
-
-    proposal = proposal_part(view, result)
-    return {"schema": "spy32.approval", "version": 1, "proposal": proposal, "approval": proposal["approval"]}
 
 
 def decided_lines(view: "RunView", result: "Proposal") -> tuple[str, ...]:

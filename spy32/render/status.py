@@ -1,11 +1,9 @@
-"""The status of a home as a page and as a document."""
+"""The status of a home as a page."""
 
 from datetime import tzinfo
 
 from spy32.domain.runs import Run
 from spy32.ops.status import PendingItem, Status
-from spy32.render.document_parts import Document, day, instant
-from spy32.render.documents import VERSION, history_part, run_part
 from spy32.render.explain import MODES, format_outcome, outcome_tone
 from spy32.render.formatting import (
     DAYS,
@@ -18,46 +16,6 @@ from spy32.render.formatting import (
 )
 from spy32.render.page import Column, Grid, Page, Pairs, Part, pair
 from spy32.sessions import NEW_YORK
-
-
-def status_document(status: Status) -> Document:
-    """Where things stand, for a monitor: `attention` empty means all is well."""
-    scene, slot = status.context, status.next_slot
-    return {
-        "schema": "spy32.status",
-        "version": VERSION,
-        "mode": scene.settings.mode.value,
-        "environment": scene.settings.environment.value,
-        "home": scene.home,
-        "database": scene.database,
-        "new": status.is_new,
-        "now": instant(scene.now),
-        "attention": list(status.attention),
-        "last_run": None if status.last_run is None else run_part(status.last_run),
-        "running": None if status.running is None else run_part(status.running),
-        "next_slot": {"day": day(slot.day), "opens": instant(slot.opens), "closes": instant(slot.closes)},
-        "automation": scene.settings.enable_automation,
-        "paused": None if status.paused is None else {"reason": status.paused[0], "since": instant(status.paused[1])},
-        "halted": scene.halted,
-        "waiting": [
-            {"id": item.id, "message": item.message, "command": item.command, "until": instant(item.until)}
-            for item in status.waiting
-        ],
-        "open_trades": [
-            {
-                "id": item.id,
-                "state": item.state.value,
-                "trade": item.words,
-                "credit": f"{item.credit}",
-                "max_loss": f"{item.max_loss}",
-                "dte": item.dte,
-                "next_exit": day(item.next_exit),
-            }
-            for item in status.trades
-        ],
-        "failures": [history_part(row) for row in status.failures],
-        "unsent_notices": status.unsent_notices,
-    }
 
 
 def status_page(status: Status, here: tzinfo | None = None) -> Page:
@@ -103,12 +61,8 @@ def _overview_part(status: Status, here: tzinfo | None) -> Pairs:
     if not scene.settings.enable_automation:
         items.append(pair("automation", "off (ENABLE_AUTOMATION): scheduled runs are skipped", "warn"))
     if status.paused is not None:
-        reason, since = status.paused
-        items.append(
-            pair(
-                "paused", f"since {format_both_zones(since, here)}: {single_line(reason) or 'no reason given'}", "warn"
-            )
-        )
+        since, reason = format_both_zones(status.paused.since, here), single_line(status.paused.reason)
+        items.append(pair("paused", f"since {since}: {reason or 'no reason given'}", "warn"))
     if scene.halted is not None:
         items.append(pair("halted", f"{single_line(scene.halted)} (nothing is sent in any mode)", "bad"))
     if status.unsent_notices:

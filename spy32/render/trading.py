@@ -1,10 +1,8 @@
 """What the desk commands answer, in short plain lines: a run, an execution, a rehearsal, a replay."""
 
-import json as jsonlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from spy32.domain.codec import encode
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import Proposal
 from spy32.domain.run_view import RunView
@@ -94,16 +92,9 @@ def _format_exit_days(proposal: Proposal) -> str:
 def print_rehearsal(out: "Screen", result: "ExecutionPreview", *, json: bool) -> None:
     """Exactly what `execute` would send now, and what its checks say."""
     if json:
-        document = {
-            "schema": "spy32.rehearsal",
-            "version": 1,
-            "proposal_id": f"P{result.proposal.id}",
-            "hash": result.proposal.hash,
-            "order_body": jsonlib.loads(result.body),
-            "findings": encode(result.findings),
-            "dry_run": encode(result.dry_run),
-        }
-        emit(out, document)
+        from spy32.render.desk_documents import rehearsal_document
+
+        emit(out, rehearsal_document(result))
         return
     print_lines(out, _rehearsal_lines(result))
 
@@ -128,8 +119,9 @@ def _rehearsal_lines(result: "ExecutionPreview") -> Iterable[str]:
 def print_replay(out: "Screen", found: "ReplayResult", *, json: bool) -> None:
     """What was recomputed from the record, and every difference."""
     if json:
-        document = {"schema": "spy32.replay", "version": 1, "run": found.name}
-        emit(out, {**document, "checked": list(found.checked), "differences": list(found.differences)})
+        from spy32.render.replay_documents import replay_document
+
+        emit(out, replay_document(found))
         return
     print_lines(out, [f"{found.name}: recomputed {', '.join(found.checked)}"])
     same = ["no difference from the record"]

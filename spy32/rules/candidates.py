@@ -1,13 +1,13 @@
 """One spread against the rules of the menu, in a fixed order, and what a spread that passes is worth."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spy32.domain.market import Chain
 from spy32.domain.proposals import Finding
 from spy32.domain.spreads import Action, Candidate, ExpectedValue, Leg, LegView, Spread, Strategy
+from spy32.domain.value import value
 from spy32.options.spreads import breakevens, max_loss, profit
 from spy32.quality.common import strike_step
 from spy32.rules import costs
@@ -22,7 +22,7 @@ MIN_GRID = Decimal(1)
 """Dollars between strikes near the money, at best on SPY: a scaled width can be met to half of that only."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TradableLeg:
     """A leg that could be traded: its view with exact bid, ask and mid."""
 
@@ -41,7 +41,7 @@ class TradableLeg:
         return abs(self.view.delta)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Vertical:
     """A vertical before it is a candidate, with its prices."""
 
@@ -54,7 +54,7 @@ class Vertical:
     floor: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class MenuTerms:
     """The settings as they apply to one chain."""
 

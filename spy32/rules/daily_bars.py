@@ -1,10 +1,10 @@
 """Daily bars as figures may use them: finished sessions only, without a hole, in one scale."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from spy32.domain.market import DailyBar, MarketSnapshot
+from spy32.domain.value import value
 from spy32.quality.common import pluralise
 from spy32.rules.indicators import is_price
 from spy32.sessions import CLOSE, market_date, new_york_instant, session, sessions_between
@@ -15,7 +15,7 @@ MAX_MOVE = 0.12
 """Of a session's close to the one before: beyond it there was a split, or a bar is wrong."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class DailyHistory:
     """The finished sessions up to the snapshot, without a hole; `short` says why there are not more."""
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, MutableSequence, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 from math import isfinite
 from typing import TYPE_CHECKING, Any, Protocol
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from spy32.domain.market import Chain, Right
 from spy32.domain.proposals import Finding
 from spy32.domain.spreads import Candidate, LegView, Menu, RejectedSpread, Strategy
+from spy32.domain.value import value
 from spy32.rules.candidates import MenuTerms, TradableLeg, Vertical, build_candidate, first_violation
 from spy32.rules.pricing import bid_and_ask
 from spy32.settings import Settings
@@ -32,7 +33,7 @@ class RandomSource(Protocol):
     def shuffle(self, x: MutableSequence[Any]) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Ladder:
     """The tradable legs of one side, by strike."""
 

@@ -1,8 +1,8 @@
 """What our orders are called at the broker (its `external-identifier`), and what such a name says."""
 
 import re
-from dataclasses import dataclass
 from hashlib import sha256
+from typing import NamedTuple
 
 from spy32.domain.proposals import Approval
 
@@ -33,8 +33,7 @@ def next_reference(reference: str) -> str:
     return f"{stem}-{int(number) + 1}"
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedReference:
+class ParsedReference(NamedTuple):
     """The parts of a reference."""
 
     stem: str

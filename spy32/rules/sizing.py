@@ -1,13 +1,13 @@
 """How many contracts: the least of what every bound allows. A bound may only take away. Dollars."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from math import isfinite, sqrt
 
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.proposals import Finding, Sizing
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate, Exposure
+from spy32.domain.value import value
 from spy32.settings import Settings
 from spy32.settings.profiles import multiplier
 
@@ -16,7 +16,7 @@ HARD_CAP = Decimal("0.02")
 SESSIONS_A_YEAR = 252
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Bound:
     """Dollars that are free, dollars that a contract takes, and the net liquidation at which one contract fits."""
 

@@ -44,15 +44,6 @@ def rows(resolved: Resolved) -> tuple[Row, ...]:
     )
 
 
-def document(resolved: Resolved) -> dict[str, Any]:
-    """What `config show --json` prints."""
-    settings = [
-        {"key": row.key, "value": row.value, "source": row.source.kind, "where": row.source.where}
-        for row in rows(resolved)
-    ]
-    return {"schema": "spy32.config", "version": 1, "settings": settings}
-
-
 def masked(key: Key, value: Any) -> str | None:
     """The value as text; stars for a secret, stars and the last four signs for an account number; None for none."""
     if isinstance(value, Secret):

@@ -1,15 +1,15 @@
 """What a desk command is given of the world."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from spy32.domain.value import value
 from spy32.errors import NotPermitted
 from spy32.ports import AccountGateway, Clock, Locks, Market, OrderGateway, Sleep
 from spy32.settings import Settings
 from spy32.store import Store
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TradingContext:
     """Store, broker, market and time for acting on a proposal. Paper and live differ in `orders` and `account` only."""
 

@@ -1,6 +1,5 @@
 """Send what a person approved, once: re-quote, re-check, commit, send, work the price, report."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 
 from spy32.domain.codec import digest
@@ -8,6 +7,7 @@ from spy32.domain.market import LegQuotes
 from spy32.domain.orders import BrokerOrder, DryRun, Order, OrderKind
 from spy32.domain.proposals import Approval, Finding, Proposal
 from spy32.domain.spreads import Mode
+from spy32.domain.value import value
 from spy32.errors import (
     TERMINATIONS,
     BrokerRefused,
@@ -30,7 +30,7 @@ SUBMIT_LOCK = "submits"
 SUBMIT_LOCK_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ExecutionPreview:
     """Exactly what would be sent, and what the last checks say of it."""
 
@@ -162,7 +162,7 @@ def _revoke_approval(context: TradingContext, proposal_id: int, reason: str) -> 
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PreTradeCheck:
     """One look at the market, which the passing of time may outdate at any moment."""
 

@@ -5,13 +5,14 @@ it was called absent. Such an order is adopted: its row lives, its fills are rec
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import NamedTuple
 
 from spy32.domain.codec import digest
 from spy32.domain.orders import Order, OrderKind
 from spy32.domain.proposals import Approval
+from spy32.domain.value import value
 from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved, Unusable
 from spy32.lifecycle import IN_FLIGHT, NEVER_AT_BROKER, OrderState
 from spy32.records.found_orders import OrderAlert
@@ -46,7 +47,7 @@ class OrderClaim(NamedTuple):
         return self.order.proposal_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AdoptionResult:
     """What reading found: each order before and after, and what could not be settled."""
 

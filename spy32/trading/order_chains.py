@@ -1,7 +1,7 @@
 """Lines of orders at a broker: an order, and what replaced it, one after the other. A broker keeps each by itself."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from spy32.domain.orders import BrokerOrder
 from spy32.lifecycle import FINAL
@@ -14,8 +14,7 @@ def arrival_key(broker_id: str) -> ArrivalKey:
     return len(broker_id), broker_id
 
 
-@dataclass(frozen=True, slots=True)
-class OrderChain:
+class OrderChain(NamedTuple):
     """An order at the broker with everything that took its place, oldest first."""
 
     orders: tuple[BrokerOrder, ...]

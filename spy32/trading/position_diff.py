@@ -1,10 +1,11 @@
 """Our view beside the broker's: contracts, orders placed by hand, and what explains each difference."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from spy32.domain.market import underlying_for_root
 from spy32.domain.orders import BrokerOrder, Order, Trade, TransactionKind
+from spy32.domain.value import value
 from spy32.errors import Spy32Error
 from spy32.lifecycle import FINAL, TradeState
 from spy32.sessions import market_date, new_york_time
@@ -19,13 +20,15 @@ LOOK_BACK_DAYS = 7
 """How far back a contract that is not ours is looked for at least."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PositionDiff:
     """One contract: what our book holds and what the broker shows. Negative is short."""
 
     symbol: str
     ours: int
+    """Contracts that our book holds."""
     broker: int
+    """Contracts that the broker shows."""
     why: str = ""
     """What explains the difference, in words; empty when they agree."""
 
@@ -39,7 +42,7 @@ class PositionDiff:
         return self.ours == 0 and self.broker != 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ForeignOrder:
     """An order at the broker that our book does not account for. To look at it touches nothing."""
 
@@ -57,7 +60,7 @@ class ForeignOrder:
         return "ours" if self.proposal_id is not None else "another book" if self.has_spy32_reference else "not ours"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AccountDiff:
     """Both views of one account, and what could not be read of the broker's."""
 

@@ -1,11 +1,11 @@
 """Settle what is in flight, cancel what works, and take over what the broker's history says when a person asks."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from spy32.domain.orders import Order, Trade
 from spy32.domain.proposals import Proposal
 from spy32.domain.spreads import Mode
+from spy32.domain.value import value
 from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
 from spy32.trading import order_adoption, order_state, profit_target
@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class ReconcileResult:
     """What was in flight and how each order stands now, what could not be settled, and both views of the account."""
 

@@ -1,7 +1,7 @@
 """Everything that a person sees before deciding: the proposal, what it may earn and lose, and what changed since."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from math import sqrt
@@ -12,6 +12,7 @@ from spy32.domain.proposals import Approval, Draft, Finding, Proposal, Recommend
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate, Exposure, Leg, Menu, Spread
+from spy32.domain.value import value
 from spy32.errors import BadUsage, Unavailable, Unusable
 from spy32.sessions import market_date, week_start, years_to_expiration
 from spy32.settings.model import Drift
@@ -21,7 +22,7 @@ MOVES = (-10, -5, -3, 0, 3, 5, 10)
 """Per cent that the underlying may have moved by expiration."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class SpreadQuote:
     """The legs of a spread at one moment, net per share from our side: a credit is positive."""
 
@@ -32,7 +33,7 @@ class SpreadQuote:
     source: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class PriceScenario:
     """What the whole quantity earns when the underlying expires `percent` away from where it is now."""
 
@@ -41,7 +42,7 @@ class PriceScenario:
     profit: Decimal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class EvidenceItem:
     """A path that the analyst cited, and the value found there; None where the value is not on this screen."""
 
@@ -49,7 +50,7 @@ class EvidenceItem:
     value: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Review:
     """One screen of the approval. Without a proposal it is an abstained run, whose menu may still be chosen from."""
 

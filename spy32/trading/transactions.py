@@ -8,6 +8,7 @@ from decimal import Decimal
 from spy32.domain.market import underlying_for_root
 from spy32.domain.orders import Adoption, Trade, Transaction, TransactionKind
 from spy32.domain.spreads import MULTIPLIER, Leg, Mode
+from spy32.domain.value import value
 from spy32.errors import Spy32Error
 from spy32.lifecycle import TradeState
 from spy32.sessions import market_date, new_york_time
@@ -19,7 +20,7 @@ CLOSING_KINDS = (TransactionKind.ASSIGNMENT, TransactionKind.EXERCISE, Transacti
 # Fees.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class OrderFees:
     """The fees of one order by the broker's transactions, dollars."""
 
@@ -105,7 +106,7 @@ def _belongs_to_order(transaction: Transaction, broker_id: str | None) -> bool:
 # What is gone.
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class MissingContracts:
     """Contracts of a trade that the broker no longer shows, and what its transactions say of them."""
 

@@ -1,9 +1,10 @@
 """What the credentials at hand are good for: one log-in, the account behind it, and the broker's clock."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spy32.domain.spreads import Account
+from spy32.domain.value import value
 from spy32.errors import BadSettings, NotPermitted, Spy32Error
 
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from spy32.wiring.tastytrade import TastytradeConnection
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class LoginCheck:
     """An account, or in words why none can be chosen yet; the log-in itself worked."""
 
@@ -28,7 +29,7 @@ def check_login(connection: "TastytradeConnection", account_number: str) -> Logi
         return LoginCheck(account=None, problem=error.message)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AuthStatus:
     """How the log-in stands. The sources name a file and line or a variable, never a value."""
 

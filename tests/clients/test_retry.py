@@ -28,13 +28,13 @@ class Read:
 
 
 def test_the_first_good_result_ends_it() -> None:
-    read = Read(Retry("bad"), "good", "unread")
+    read = Read(Retry(outcome="bad"), "good", "unread")
     assert (read.run(), read.results) == ("good", ["unread"])
     assert len(read.slept) == 1 and 0 <= read.slept[0] <= FIRST_WAIT
 
 
 def test_after_the_last_try_its_own_outcome_counts() -> None:
-    read = Read(Retry("first"), Retry("second"), "unread")
+    read = Read(Retry(outcome="first"), Retry(outcome="second"), "unread")
     assert (read.run(tries=2), read.results) == ("second", ["unread"])
 
 
@@ -45,13 +45,13 @@ def test_no_try_begins_after_the_deadline(until: float, tries: int) -> None:
 
 
 def test_a_service_that_is_not_busy_is_asked_again_at_once() -> None:
-    read = Read(Retry("bad form", is_busy=False), "good")
+    read = Read(Retry(outcome="bad form", is_busy=False), "good")
     assert (read.run(), read.slept) == ("good", [0.0])
 
 
 def test_an_exception_is_no_reason_to_repeat() -> None:
     with pytest.raises(IndexError):
-        Read(Retry("bad")).run()
+        Read(Retry(outcome="bad")).run()
 
 
 def test_a_call_gives_its_result_or_its_exception() -> None:

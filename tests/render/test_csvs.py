@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.render.csvs import FORMULA_STARTS, candidates_csv, history_csv, rejected_csv
-from spy32.render.documents import history_document, run_document
+from spy32.render.documents import run_document
 from tests.support import builders as b
 from tests.support import run_views
 
@@ -27,8 +27,7 @@ def row(headline: str, cause: str | None = None) -> RunSummary:
 
 @given(st.text(), st.sampled_from(["", *FORMULA_STARTS, " =", "\x00=", "\n="]))
 def test_no_text_cell_starts_a_formula(text: str, start: str) -> None:
-    document = history_document([row(start + text, cause=start + text)])
-    written = history_csv(document)
+    written = history_csv([row(start + text, cause=start + text)])
     cells = parsed(written)
     assert len(cells) == 1
     for cell in (cells[0]["headline"], cells[0]["cause"]):
@@ -37,31 +36,31 @@ def test_no_text_cell_starts_a_formula(text: str, start: str) -> None:
 
 
 def test_a_formula_is_disarmed_by_an_apostrophe() -> None:
-    assert parsed(history_csv(history_document([row("=1+1")])))[0]["headline"] == "'=1+1"
+    assert parsed(history_csv([row("=1+1")]))[0]["headline"] == "'=1+1"
 
 
 def test_negative_numbers_stay_numbers() -> None:
     document = run_document(run_views.proposed())
-    first = parsed(candidates_csv(document, None))[0]
+    first = parsed(candidates_csv(run_views.proposed().menu, None))[0]
     assert Decimal(first["ev_market_expiry"]) == Decimal("-6.50")
     assert first["max_loss"] == document["menu"][0]["max_loss"]
 
 
 def test_the_menu_keeps_every_candidate_and_marks_the_choice() -> None:
     document = run_document(run_views.proposed())
-    rows = parsed(candidates_csv(document, b.candidate().id))
+    rows = parsed(candidates_csv(run_views.proposed().menu, b.candidate().id))
     assert [entry["id"] for entry in rows] == [entry["id"] for entry in document["menu"]]
     assert [entry["chosen"] for entry in rows] == ["yes", "no", "no", "no"]
     assert (rows[0]["short_strike"], rows[0]["long_strike"], rows[0]["breakeven"]) == ("640", "635", "639.425")
 
 
 def test_what_is_not_there_is_an_empty_cell() -> None:
-    cells = parsed(history_csv(history_document([row("x")])))[0]
+    cells = parsed(history_csv([row("x")]))[0]
     assert (cells["proposal_id"], cells["trade_id"]) == ("", "")
 
 
 def test_rejected_spreads_have_rule_figure_and_limit() -> None:
-    rows = parsed(rejected_csv(run_document(run_views.proposed(), rejected=True)))
+    rows = parsed(rejected_csv(run_views.proposed().menu))
     assert rows[0] == {
         "strategy": "put_credit_spread", "short_strike": "600", "long_strike": "598",
         "rule": "credit_to_width", "figure": "0.06", "limit": "0.10",
@@ -69,5 +68,5 @@ def test_rejected_spreads_have_rule_figure_and_limit() -> None:
 
 
 def test_a_run_without_a_menu_has_only_the_heading() -> None:
-    document = run_document(run_views.EVERY["skipped"], rejected=True)
-    assert rejected_csv(document).count("\n") == candidates_csv(document, None).count("\n") == 1
+    menu = run_views.EVERY["skipped"].menu
+    assert rejected_csv(menu).count("\n") == candidates_csv(menu, None).count("\n") == 1

@@ -21,6 +21,7 @@ from spy32.domain.market import Dividend, Gate, MarketSnapshot, Metric, QualityR
 from spy32.options.surface import Smile, build_smile
 from spy32.render import market_charts as drawing
 from spy32.render import market_pages as m
+from spy32.render.market_documents import expirations_document, market_document
 from spy32.rules.daily_bars import finished_sessions
 from spy32.rules.market_metrics import DISPLAY_ORDER, compute_metrics
 from spy32.sessions import years_to_expiration
@@ -347,23 +348,23 @@ def test_the_broker_s_term_structure_is_shown_in_order_and_no_further_than_of_us
 
 def test_the_document_says_what_the_gates_said_and_what_the_broker_computes() -> None:
     gate = Gate(name="quote_age", figure="3 h", limit="20 min", verdict=Verdict.STOP)
-    stopped = m.market_document(briefing(), replace(SNAPSHOT, metrics=METRICS), QualityReport(gates=(gate,)))
+    stopped = market_document(briefing(), replace(SNAPSHOT, metrics=METRICS), QualityReport(gates=(gate,)))
     check(stopped)
     assert stopped["quality"]["stopped_by"] == "quote_age"
     assert stopped["broker"]["iv_2025-11-07"]["value"] == 0.1616
     assert stopped["broker"]["iv_rank"]["as_of"] == "2025-10-06T12:00:00Z"
-    assert m.market_document(briefing(), SNAPSHOT, REPORT)["quality"]["stopped_by"] is None
+    assert market_document(briefing(), SNAPSHOT, REPORT)["quality"]["stopped_by"] is None
 
 
 def test_the_market_document_fits_its_schema_and_is_json() -> None:
     for told in (briefing(), briefing(b.snapshot(history=(), volatility={}), None, dividends=None, bars=())):
-        document = m.market_document(told, SNAPSHOT, REPORT)
+        document = market_document(told, SNAPSHOT, REPORT)
         check(document)
         assert json.loads(json.dumps(document, allow_nan=False)) == document
 
 
 def test_the_document_has_all_digits_and_every_reason() -> None:
-    document = m.market_document(briefing(), SNAPSHOT, REPORT)
+    document = market_document(briefing(), SNAPSHOT, REPORT)
     told = briefing().figures
     assert list(document["figures"]) == list(told)
     for path, figure in told.items():
@@ -380,7 +381,7 @@ def test_the_document_has_all_digits_and_every_reason() -> None:
 def test_the_expirations_document_fits_its_schema() -> None:
     for days in ((4, 30, 31), (4,), ()):
         rows = m.expiration_rows(listed(b.TODAY, *days), b.TODAY, 32, 3)
-        document = m.expirations_document(
+        document = expirations_document(
             rows, underlying="SPY", today=b.TODAY, target_dte=32, tolerance=3, source="cboe"
         )
         check(document)

@@ -13,9 +13,9 @@ from rich.cells import cell_len
 
 from spy32.domain.proposals import Finding, Recommendation
 from spy32.domain.spreads import Mode
-from spy32.render.documents import run_document
+from spy32.render.documents import approval_document, run_document
 from spy32.render.output import print_page
-from spy32.render.review import approval_document, decided_lines, review_page
+from spy32.render.review import decided_lines, review_page
 from spy32.trading.approve import choose_candidate
 from spy32.trading.review import Review, review_proposal, review_run
 from tests.render.test_documents import check

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings
+from spy32.render.home_documents import config_document
 from spy32.settings import Secret, Settings
 from spy32.settings.checks import broker_secrets, xai_key
-from spy32.settings.describe import document, rows
+from spy32.settings.describe import rows
 from spy32.settings.keys import KEYS, VENDOR
 from spy32.settings.resolve import DotenvText, Resolved, TomlText, resolve
 
@@ -44,7 +45,7 @@ def everything_about(error: BaseException) -> str:
 
 
 def everything_of(found: Resolved) -> str:
-    return "\n".join([repr(found), str(found.settings), repr(rows(found)), json.dumps(document(found))])
+    return "\n".join([repr(found), str(found.settings), repr(rows(found)), json.dumps(config_document(rows(found)))])
 
 
 def dotenv(text: str) -> DotenvText:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +15,7 @@ from spy32.clients.tastytrade.wire import (
     require_own_account,
 )
 from spy32.domain.spreads import Position
+from spy32.domain.value import value
 from spy32.errors import Unusable
 
 RESTRICTION_FLAGS = {
@@ -34,7 +34,7 @@ DIRECTION_SIGNS = {"Long": 1, "Short": -1, "Zero": 0}
 _ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9]{5,32}", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class AccountRef:
     """One account of the log-in."""
 

@@ -6,13 +6,13 @@ camelCase. A field that may be missing is None; one of another type is `Unusable
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 from spy32.domain.market import Contract, Right, option_roots, plain_strike
 from spy32.domain.sanitize import quote_value
+from spy32.domain.value import value
 from spy32.errors import Unusable
 
 MAX_SYMBOLS_PER_CALL = 100
@@ -28,7 +28,7 @@ _MAX_STRIKE = 100_000
 Fields = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Quote:
     """One symbol as it was quoted. Prices are dollars per share, points for an index; `iv` is a fraction."""
 

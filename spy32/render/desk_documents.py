@@ -1,0 +1,194 @@
+"""The documents of the desk: positions, reconciliation and a rehearsal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from spy32.domain.orders import DryRun, Order, Trade
+from spy32.domain.spreads import Account, Leg
+from spy32.domain.units import JsonText, Price, ProposalId, TradeId
+from spy32.domain.value import value
+from spy32.lifecycle import OrderState
+from spy32.render import document_parts  # noqa: F401 - the parts of findings and legs
+from spy32.render.desk_pages import ordered_legs, single_line
+from spy32.render.encoder import Document, Key, Part, to_document
+from spy32.trading.execute import ExecutionPreview
+from spy32.trading.position_diff import AccountDiff, ForeignOrder, PositionDiff
+from spy32.trading.reconcile import ReconcileResult
+from spy32.trading.transactions import MissingContracts
+
+
+@value
+class Positions:
+    """Our view beside the broker's."""
+
+    account: Account
+    view: AccountDiff
+    trades: tuple[Trade, ...]
+
+
+@value
+class Settled:
+    """An order that was in flight, before and now."""
+
+    was: OrderState
+    """As our book had it; `unknown` of an order that it did not have and that was adopted."""
+    order: Order
+
+
+@value
+class Reconciliation:
+    """What reconcile settled and where the views differ."""
+
+    orders: tuple[Settled, ...]
+    troubles: tuple[str, ...]
+    view: AccountDiff
+    adopted: tuple[Trade, ...]
+
+
+@value
+class Target:
+    """A profit target that may still fill."""
+
+    trade: Trade
+    order: Order
+
+
+@value
+class Contracts:
+    """So many of one contract."""
+
+    symbol: str
+    quantity: int
+
+
+# Parts of both views.
+
+Part(
+    PositionDiff,
+    "symbol ours broker difference agrees why",
+    difference=Key(int, lambda item: item.broker - item.ours, "The broker's less ours."),
+    why=Key(
+        str | None, lambda item: single_line(item.why) or None, "What explains a difference; null when there is none."
+    ),
+)
+Part(
+    Target,
+    "trade_id reference state debit quantity filled",
+    inner="order",
+    trade_id=Key(TradeId, "trade.id"),
+    debit=Key(Price, lambda target: -target.order.limit),
+)
+ORDERED = Part(Leg, "action symbol quantity", called="OrderedLeg")
+Part(
+    ForeignOrder,
+    "broker_id reference status quantity limit unread legs whose our_state",
+    inner="order",
+    reference=Key(str | None, lambda other: other.order.reference or None),
+    our_state=Key(
+        OrderState | None, "ours.state", "Of our own order with this reference, when our book has it as never placed."
+    ),
+    quantity=Key(int | None, lambda other: None if other.order.unread else other.order.quantity),
+    limit=Key(Price | None, lambda other: None if other.order.unread else other.order.limit),
+    unread=Key(
+        str | None,
+        lambda other: single_line(other.order.unread) or None,
+        "Why its terms cannot be read; quantity and limit are null then.",
+    ),
+    legs=Key(
+        tuple[Annotated[Leg, ORDERED], ...],
+        lambda other: ordered_legs(other.order),
+    ),
+)
+Part(Contracts)
+Part(
+    MissingContracts,
+    "trade_id missing why would_be=adoption.state spreads",
+    trade_id=Key(TradeId, "trade.id"),
+    missing=Key(
+        tuple[Contracts, ...],
+        lambda gone: [Contracts(symbol=symbol, quantity=count) for symbol, count in gone.missing],
+    ),
+    why=Key(str, lambda gone: single_line(gone.words)),
+    spreads=Key(int, lambda gone: 0 if gone.adoption is None else gone.adoption.spreads),
+)
+BOTH: Mapping[str, Key] = {
+    "agrees": Key(bool, lambda both: not both.view.differs),
+    "targets": Key(
+        tuple[Target, ...],
+        lambda both: [Target(trade=trade, order=order) for trade, order in both.view.targets],
+    ),
+    "without_target": Key(
+        tuple[TradeId, ...],
+        lambda both: [trade.id for trade in both.view.without_target],
+        "Open trades whose exit plan leaves a target with the broker, and that have none.",
+    ),
+    "foreign_orders": Key(
+        tuple[ForeignOrder, ...], "view.foreign", "Orders at the broker that our book does not account for."
+    ),
+    "gone": Key(tuple[MissingContracts, ...], "view.gone", "Trades with contracts that the broker no longer shows."),
+}
+HELD = Part(
+    Trade, "id state quantity remaining credit fees fees_final max_loss opened_at", called="HeldTrade", id=Key(TradeId)
+)
+POSITIONS = Part(
+    Positions,
+    """mode account net_liquidation buying_power positions=view.holdings trades agrees targets without_target
+    foreign_orders gone troubles""",
+    called="spy32.positions",
+    inner="account",
+    account=Key(str, "account.masked"),
+    trades=Key(tuple[Annotated[Trade, HELD], ...]),
+    troubles=Key(
+        tuple[str, ...],
+        lambda both: [error.message for error in both.view.troubles],
+        "What of the broker's view could not be read.",
+    ),
+    **BOTH,
+)
+Part(Settled, "reference was now=order.state filled", inner="order")
+ENDED = Part(Trade, "id state", called="AdoptedTrade", id=Key(TradeId))
+RECONCILED = Part(
+    Reconciliation,
+    "orders troubles holdings agrees targets without_target foreign_orders gone adopted",
+    called="spy32.reconciled",
+    inner="view",
+    adopted=Key(tuple[Annotated[Trade, ENDED], ...]),
+    **BOTH,
+)
+
+
+def positions_document(view: AccountDiff, trades: Sequence[Trade], account: Account) -> Document:
+    return to_document(POSITIONS, Positions(account=account, view=view, trades=tuple(trades)))
+
+
+def reconciled_document(found: ReconcileResult, adopted: Sequence[Trade] = ()) -> Document:
+    settled = Reconciliation(
+        orders=tuple(Settled(was=was.state, order=now) for was, now in found.orders),
+        troubles=tuple(error.message for error in found.troubles),
+        view=found.view,
+        adopted=tuple(adopted),
+    )
+    return to_document(RECONCILED, settled)
+
+
+# One proposal.
+
+UNDERSTOOD = Part(Leg, "root expiration strike right action quantity", called="UnderstoodLeg")
+Part(
+    DryRun,
+    "accepted errors warnings fees buying_power_change margin limit quantity legs",
+    legs=Key(tuple[Annotated[Leg, UNDERSTOOD], ...]),
+)
+REHEARSAL = Part(
+    ExecutionPreview,
+    "proposal_id hash order_body findings dry_run",
+    called="spy32.rehearsal",
+    inner="proposal",
+    proposal_id=Key(ProposalId, "proposal.id"),
+    order_body=Key(JsonText, "body"),
+)
+
+
+def rehearsal_document(shown: ExecutionPreview) -> Document:
+    """Exactly what `execute` would send now, and what its checks say."""
+    return to_document(REHEARSAL, shown)

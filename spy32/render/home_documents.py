@@ -1,0 +1,167 @@
+"""The documents about a home: status, switches, settings, log-in, database, history, and the schedule."""
+
+from collections.abc import Iterable
+from datetime import date, datetime, tzinfo
+
+from spy32.domain.value import value
+from spy32.ops.cron import SlotStart
+from spy32.ops.status import OpenTrade, PauseFlag, PendingItem, Status
+from spy32.records.audit import AuditReport
+from spy32.render import document_parts  # noqa: F401 - the parts of runs
+from spy32.render.encoder import Document, Part, to_document
+from spy32.sessions import NEW_YORK, Slot
+from spy32.settings.describe import Row
+
+# Status.
+
+Part(Slot, "day opens closes")
+Part(PauseFlag)
+Part(PendingItem)
+Part(OpenTrade, "id state trade=words credit max_loss dte next_exit")
+STATUS = Part(
+    Status,
+    """mode=context.settings.mode environment=context.settings.environment home=context.home database=context.database
+    new=is_new now=context.now attention last_run running next_slot automation=context.settings.enable_automation paused
+    halted=context.halted waiting open_trades=trades failures unsent_notices""",
+    called="spy32.status",
+)
+
+
+def status_document(status: Status) -> Document:
+    """Where things stand, for a monitor: `attention` empty means all is well."""
+    return to_document(STATUS, status)
+
+
+# What commands did or found.
+
+
+@value
+class Switches:
+    """What pause, halt and resume did."""
+
+    message: str
+    halted: str | None
+    """What the halt file says; null when there is none."""
+    paused: str | None
+    """The reason of the pause, possibly empty; null when there is none, and after `halt`, which looks at no store."""
+
+
+@value
+class Settings:
+    """Every setting and where it came from."""
+
+    settings: tuple[Row, ...]
+
+
+@value
+class LogIn:
+    """How the log-in at the broker stands."""
+
+    mode: str
+    service: str
+    client_secret: str | None
+    """Where it came from, never the secret."""
+    refresh_token: str | None
+    """Where it came from, never the token."""
+    token: bool | None
+    """Whether the log-in works; null when none was tried."""
+    account: str | None
+    """The last four characters behind dots."""
+    options_level: str | None
+    restrictions: tuple[str, ...]
+    clock_ahead_seconds: float | None
+    """How far the broker's clock is ahead of ours."""
+    trouble: str | None
+    code: int
+    """The exit code."""
+
+
+@value
+class Database:
+    """What `db` did with the database."""
+
+    database: str
+    action: str
+    """`check`, `backup`, `restore` or `adopt`."""
+    problems: tuple[str, ...] = ()
+    """What is wrong; empty when the database is whole."""
+    backup: str | None = None
+    """The backup that was made, or that was put in place."""
+    moved: str | None = None
+    """Where the database that was replaced is now."""
+    home: str | None = None
+    """The id of the home after `adopt`."""
+
+
+SWITCHES = Part(Switches, called="spy32.switches")
+Part(Row, "key value source=source.kind where=source.where")
+CONFIG = Part(Settings, called="spy32.config")
+AUTH = Part(LogIn, called="spy32.auth")
+DATABASE = Part(Database, called="spy32.db")
+AUDIT = Part(AuditReport, called="spy32.audit")
+
+
+def config_document(rows: Iterable[Row]) -> Document:
+    return to_document(CONFIG, Settings(settings=tuple(rows)))
+
+
+# The schedule.
+
+
+@value
+class CrontabLines:
+    """The crontab line for this machine."""
+
+    line: str
+    """The line of the weekly run."""
+    crontab: str
+    """The line with the settings it needs, ready to be put at the end of a crontab."""
+    zone: str
+    """Zone of this machine's clock."""
+    warnings: tuple[str, ...]
+
+
+@value
+class Start:
+    """A slot, and the first start inside it; null when there is none."""
+
+    slot: date
+    opens: datetime
+    start: datetime | None
+    new_york: str | None
+    """RFC 3339 with that zone's offset."""
+    machine: str | None
+    """RFC 3339 with that zone's offset."""
+    late: bool
+
+
+@value
+class Starts:
+    """The next starts of a crontab."""
+
+    line: str
+    found: bool
+    """A line that starts the weekly run is in the crontab; otherwise the printed one is judged."""
+    zone: str
+    """Zone of this machine's clock."""
+    starts: tuple[Start, ...]
+    """The next ten slots on session days."""
+    warnings: tuple[str, ...]
+
+
+Part(Start)
+SCHEDULE = Part(CrontabLines, called="spy32.schedule")
+STARTS = Part(Starts, called="spy32.schedule_check")
+
+
+def start_of(coming: SlotStart, zone: tzinfo) -> Start:
+    """A coming start in New York's time and in that of a machine in `zone`."""
+    at = coming.start
+    return Start(
+        slot=coming.slot.day,
+        opens=coming.slot.opens,
+        start=at,
+        new_york=None if at is None else at.astimezone(NEW_YORK).isoformat(),
+        machine=None if at is None else at.astimezone(zone).isoformat(),
+        late=coming.is_late,
+    )

@@ -1,0 +1,100 @@
+"""The documents of runs: one with all that came of it, the history, and a decision."""
+
+from typing import TYPE_CHECKING
+
+from spy32.domain.documents import DocumentSummary
+from spy32.domain.market import QualityReport
+from spy32.domain.model_calls import ModelCall
+from spy32.domain.orders import Trade
+from spy32.domain.proposals import Approval, Recommendation, RiskDecision
+from spy32.domain.run_view import MarketSummary, RunView
+from spy32.domain.runs import Run, RunSummary
+from spy32.domain.spreads import Candidate, Menu
+from spy32.domain.value import value
+from spy32.render.document_parts import Choice, Figure, ProposalView, proposal_view
+from spy32.render.encoder import Part
+from spy32.render.raw_texts import StoredAnswer
+
+if TYPE_CHECKING:
+    from spy32.render.raw_texts import RawTexts
+
+
+@value
+class WholeRun:
+    """One run with all that came of it."""
+
+    run: Run
+    market: MarketSummary | None
+    """What the run saw, in one line."""
+    quality: QualityReport | None
+    """What the quality gates said."""
+    menu: tuple[Candidate, ...]
+    """What the analyst chose from; empty when there was none."""
+    menu_notes: tuple[str, ...]
+    rejected: Menu | None
+    """Null unless --rejected was asked for."""
+    recommendation: Choice | None
+    shadows: tuple[Choice, ...]
+    """What others would have chosen."""
+    ruling: RiskDecision | None
+    """The checks of the choice."""
+    proposal: ProposalView | None
+    trade: Trade | None
+    figures: tuple[Figure, ...]
+    """What was put before the analyst, in the order shown."""
+    answers: tuple[StoredAnswer, ...] | None
+    """Null unless --raw was asked for."""
+    attempts: tuple[ModelCall, ...] | None
+    """Null unless --raw was asked for."""
+    documents: tuple[DocumentSummary, ...] | None
+    """What the sources sent, without the bodies; null unless --raw was asked for."""
+
+
+@value
+class History:
+    """Runs, newest first."""
+
+    runs: tuple[RunSummary, ...]
+
+
+@value
+class Decided:
+    """A proposal and a person's decision on it."""
+
+    proposal: ProposalView
+    """As it stands after the decision, or after none."""
+    approval: Approval | None
+    """Its newest approval; null when nobody approved it."""
+
+
+RUN = Part(WholeRun, called="spy32.run")
+HISTORY = Part(History, called="spy32.history")
+APPROVAL = Part(Decided, called="spy32.approval")
+
+
+def whole_run(view: RunView, *, raw: "RawTexts | None", rejected: bool) -> WholeRun:
+    return WholeRun(
+        run=view.run,
+        market=view.market,
+        quality=view.quality,
+        menu=() if view.menu is None else view.menu.candidates,
+        menu_notes=() if view.menu is None else view.menu.notes,
+        rejected=view.menu if rejected else None,
+        recommendation=None if view.recommendation is None else _choice(view, "chosen", view.recommendation),
+        shadows=tuple(_choice(view, "shadow", shadow) for shadow in view.shadows),
+        ruling=view.ruling,
+        proposal=None if view.proposal is None else proposal_view(view, view.proposal),
+        trade=view.trade,
+        figures=()
+        if view.briefing is None
+        else tuple(Figure(path=path, datum=metric) for path, metric in view.briefing.figures.items()),
+        answers=None if raw is None else raw.answers,
+        attempts=None if raw is None else raw.attempts,
+        documents=None if raw is None else raw.documents,
+    )
+
+
+def _choice(view: RunView, role: str, recommendation: Recommendation) -> Choice:
+    """With what asking for it came to: the tally of its role and prompt."""
+    found = (tally for tally in view.attempts_summary if (tally.role, tally.prompt) == (role, recommendation.prompt))
+    return Choice(recommendation=recommendation, tally=next(found, None))

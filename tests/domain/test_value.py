@@ -1,0 +1,64 @@
+"""`value`: what the package's immutable classes do, and that none of them is made otherwise."""
+
+import re
+from dataclasses import field, fields, replace
+from pathlib import Path
+
+import pytest
+
+import spy32
+from spy32.domain.value import value
+
+
+@value
+class Point:
+    x: int
+    tags: tuple[str, ...] = ()
+    token: str = field(default="", repr=False)
+    double: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.x < 0:
+            raise ValueError("x is positive")
+        object.__setattr__(self, "double", 2 * self.x)
+
+
+def test_a_value_is_equal_by_its_fields_and_cannot_change() -> None:
+    point = Point(x=1)
+    assert (point, hash(point)) == (Point(x=1), hash(Point(x=1)))
+    assert point != Point(x=2)
+    with pytest.raises(AttributeError, match="x"):
+        point.x = 2  # type: ignore[misc]
+
+
+def test_a_value_takes_keywords_only_and_checks_itself() -> None:
+    with pytest.raises(TypeError):
+        Point(1)  # type: ignore[misc]
+    with pytest.raises(ValueError, match="positive"):
+        replace(Point(x=1), x=-1)
+
+
+def test_a_field_that_is_computed_is_no_argument() -> None:
+    assert Point(x=3).double == 6
+    assert [one.name for one in fields(Point) if one.init] == ["x", "tags", "token"]
+
+
+@value
+class Fields:
+    put: int
+    set: int = 2
+    MISSING: int = 3
+
+
+def test_a_field_may_have_any_name() -> None:
+    assert repr(Fields(put=1)) == "Fields(put=1, set=2, MISSING=3)"
+
+
+def test_a_field_that_hides_itself_is_not_in_the_repr() -> None:
+    assert repr(Point(x=1, token="abc")) == "Point(x=1, tags=(), double=2)"
+
+
+def test_one_decorator_makes_every_immutable_class() -> None:
+    sources = Path(spy32.__file__).parent.rglob("*.py")
+    frozen = [path.name for path in sources if re.search(r"@dataclass\([^)]*frozen=True", path.read_text())]
+    assert frozen == []
