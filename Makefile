@@ -35,11 +35,13 @@ settings: .venv/developed
 	$(BIN)/python -m tests.support.make_settings_page
 
 .venv/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit("spy32 needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
-	$(PYTHON) -m venv .venv
+	@echo "making a virtual environment in .venv ..."
+	@$(PYTHON) -c 'import sys; sys.exit("spy32 needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv .venv
 
 .venv/installed: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@echo "installing spy32 and what it needs (numpy, pandas, yfinance, typer, ...): a minute or two, once ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
 .venv/developed: pyproject.toml | .venv/bin/python

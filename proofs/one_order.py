@@ -44,7 +44,7 @@ class Tally:
 class Round:
     """One round: a home with an approved proposal at an empty broker."""
 
-    made: Template
+    proposal: Template
     desk: Desk
     live: Broker
     build_error: list[str] = field(default_factory=list)
@@ -60,7 +60,7 @@ class Round:
         self.run(code, *self.desk.words_to_execute, *words)
 
     def approve(self) -> None:
-        self.run(0, *self.made.words_to_approve)
+        self.run(0, *self.proposal.words_to_approve)
 
     def says_nothing_is_alive(self) -> None:
         """A person has looked at the broker."""
@@ -168,7 +168,7 @@ def refused_copy(it: Round) -> None:
 
 def two_that_meet(it: Round) -> None:
     """Both orders leave before either home can see the other's; the younger is cancelled, and both say so."""
-    it.live.ask(fills, str(it.made.prices[1]))
+    it.live.ask(fills, str(it.proposal.prices[1]))
     with it.copy(adopted=True) as other:
         it.live.ask(meet, 2)
         codes = start_at_once([it.desk, other])
@@ -191,7 +191,7 @@ def one_after_the_other(it: Round) -> None:
 
 def two_at_once(it: Round) -> None:
     """As it comes: one sees the other in time, or the younger order is cancelled."""
-    it.live.ask(fills, str(it.made.prices[1]))
+    it.live.ask(fills, str(it.proposal.prices[1]))
     with it.copy(adopted=True) as other:
         codes = start_at_once([it.desk, other])
         # 10: the other one's order came in between the search for orders of ours and the last checks.

@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from spy32.cli import app
+from spy32.settings.resolve import TomlText, resolve
 from tests.support.paths import ROOT
+from tests.support.terminal import ESCAPES, Terminal, plain
 
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 COMMAND = re.compile(r"(?:^|`|\$ )spy32 ([a-z][^`\n#|]*)", re.MULTILINE)
@@ -63,6 +65,42 @@ def test_the_monday_of_the_readme_runs_as_it_is_shown(tmp_path: Path, monkeypatc
     for line in readme_session():
         result = CliRunner().invoke(app, shlex.split(line)[1:])
         assert result.exit_code == 0, f"{line}: {result.output}"
+
+
+def test_the_screen_of_the_readme_is_the_real_one(tmp_path: Path) -> None:
+    block = re.search(r"<!-- screen -->\n```\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert block is not None
+    assert plain(tmp_path, "analyze", "--market", "recorded", "--analyst", "rules").returncode == 0
+    with Terminal(tmp_path, "approve", columns=80, rows=24) as terminal:
+        terminal.wait_for("[Esc]")
+        assert [line.rstrip() for line in terminal.frame] == block[1].split("\n")
+
+
+def test_the_settings_of_the_readme_are_taken() -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) == 2
+    settings = resolve({}, {}, None, TomlText(text="\n".join(blocks), path="config.toml")).settings
+    assert (settings.choice.rule_delta, settings.profiles["qqq"].underlying) == (0.16, "QQQ")
+
+
+@pytest.mark.parametrize("options", [(), ("--keep",)], ids=["", "--keep"])
+def test_the_demo_ends_with_the_filled_trade_in_sixty_lines_and_leaves_a_home_only_when_asked(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    with Terminal(tmp_path, "demo", *options, columns=80, TMPDIR=str(tmp_path)) as terminal:
+        assert terminal.code() == 0
+    lines = ESCAPES.sub("", terminal.checked).split("\n")
+    assert len(lines) <= 60
+    order = [
+        next(at for at, line in enumerate(lines) if word in line)
+        for word in ("R1 proposed", "BP effect", "T1 of R1: open")
+    ]
+    assert order == sorted(order)
+    assert lines[-5].startswith("## Three things to try")
+    homes = list(tmp_path.glob("spy32-demo-*"))
+    assert len(homes) == len(options)
+    if homes:
+        assert f"--home {homes[0]} " in terminal.checked
 
 
 def test_every_guarantee_names_tests_that_exist() -> None:

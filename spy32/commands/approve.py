@@ -8,6 +8,10 @@ from spy32.commands.common import Json, get_app, parse_id, parse_proposal_id
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from spy32.commands.terminal_input import TerminalInput
+    from spy32.console import PlainConsole
     from spy32.domain.proposals import Proposal
     from spy32.store import Store
     from spy32.trading.context import TradingContext
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
 
 HASH_DIGITS = 8
 """How much of the hash a person, or a script, repeats."""
+NOBODY = "there is no terminal to ask on; --yes approves, --decline declines, `spy32 show` looks"
 
 
 def approve(
@@ -47,6 +52,7 @@ def approve(
 
 
 def _check_options(app: "App", *, approval: bool, decline: bool, confirm: str | None) -> None:
+    from spy32.commands.terminal_input import can_be_asked
     from spy32.domain.spreads import Mode
 
     if approval and decline:
@@ -55,8 +61,12 @@ def _check_options(app: "App", *, approval: bool, decline: bool, confirm: str | 
         raise BadUsage("--confirm goes with --yes")
     if approval and confirm is None and app.settings.mode is Mode.LIVE:
         raise BadUsage(f"in live mode --yes needs --confirm with the first {HASH_DIGITS} digits of the hash")
-    if not (approval or decline) and not app.is_interactive:
-        raise BadUsage("there is no terminal to ask on; --yes approves, --decline declines, `spy32 show` looks")
+    if (
+        not (approval or decline)
+        and not app.is_interactive
+        and not (app.settings.mode is not Mode.LIVE and can_be_asked())
+    ):
+        raise BadUsage(NOBODY)
 
 
 class Selection:
@@ -123,20 +133,36 @@ def _decline(app: "App", selection: Selection, *, note: str, json: bool) -> None
 def _run_dialogue(app: "App", selection: Selection, *, note: str, json: bool) -> None:
     """Draw, ask, and act until there is a decision or the person leaves; leaving, whatever way, changes nothing."""
     from spy32.commands.dialogue import ApprovalDialogue
-    from spy32.commands.terminal_input import TerminalInput
+    from spy32.commands.screen import WordScreen, screen_of
     from spy32.render.output import write_text
 
     console = app.err if json else app.out
-    with TerminalInput() as terminal:
+    first = _first_review(selection)
+    with _window(console) as terminal:
+        screen = screen_of(console, terminal)
         dialogue = ApprovalDialogue(
-            context=selection.trading_context, console=console, by=app.user, read=terminal.read_line, note=note
+            context=selection.trading_context, screen=screen, by=app.user, shown=first, note=note
         )
-        dialogue.run(_first_review(selection))
+        dialogue.run()
+    if isinstance(screen, WordScreen) and not screen.answers and not app.is_interactive:
+        raise BadUsage(NOBODY)
     if dialogue.decided_id is None:
         write_text(console, f"nothing was approved{dialogue.dropped}\n")
     decided_id = dialogue.decided_id or (selection.proposal_id if json and selection.proposal is not None else None)
     if decided_id is not None:
         _print_decision(app, selection.trading_context, decided_id, json=json)
+
+
+def _window(console: "Console | PlainConsole") -> "TerminalInput":
+    """Single keys where a person sits at a terminal that can place text; whole lines anywhere else."""
+    import sys
+
+    from spy32.commands.terminal_input import Keyboard, TerminalInput
+    from spy32.render.output import is_full_terminal, write_text
+
+    if is_full_terminal(console) and console.file.isatty() and sys.stdin.isatty():
+        return Keyboard(lambda text: write_text(console, text))
+    return TerminalInput()
 
 
 def _first_review(selection: Selection) -> "Review":

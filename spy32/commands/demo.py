@@ -1,6 +1,6 @@
 """`demo`: the whole cycle in a throw-away home."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -10,9 +10,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def demo(ctx: typer.Context) -> None:
+def demo(
+    ctx: typer.Context, keep: Annotated[bool, typer.Option("--keep", help="Leave the home, and say where.")] = False
+) -> None:
     """The whole cycle, offline, on a shipped real chain, in a throw-away home."""
     from spy32.ops.demo import run_demo as play
 
     app = get_app(ctx)
-    play(cast("Console", app.out), app.env)
+    play(cast("Console", app.out), app.env, keep=keep)

@@ -1,189 +1,232 @@
-"""The prompt under the review screen. Only a typed yes approves; the end of input, however it comes, never does."""
+"""What a person may do in `approve`. Looking changes nothing: only a yes to the last question approves."""
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
+from spy32.commands.screen import Screen
 from spy32.commands.terminal_input import InputClosed, WindowResized
-from spy32.console import PlainConsole
-from spy32.domain.spreads import Mode
+from spy32.domain.spreads import Candidate, Mode
 from spy32.errors import BadUsage, Refused, Spy32Error
-from spy32.render import output
+from spy32.render.figures import sorted_menu
 from spy32.render.formatting import single_line
-from spy32.render.review import drop_words, named, review_page
+from spy32.render.page import Page
+from spy32.render.review import (
+    HANDFUL,
+    approval_words,
+    decision_page,
+    drop_words,
+    menu_page,
+    order_page,
+    risk_page,
+    why_page,
+)
 from spy32.trading import approve as desk
 from spy32.trading.review import Review
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from spy32.trading.context import TradingContext
 
 HASH_DIGITS = 8
+
+WORDS: Mapping[str, str] = {
+    "menu": "m", "why": "w", "risk": "r", "exits": "x", "quantity": "q", "floor": "f", "approve": "a", "decline": "d",
+    "leave": "esc", "l": "esc",
+}  # fmt: skip
+"""What may be typed as a whole word."""
+
+LABELS: Mapping[str, str] = {
+    "up": "↑↓", "down": "", "m": "[m]enu", "w": "[w]hy", "r": "[r]isk", "x": "e[x]its", "q": "[q]ty", "f": "[f]loor",
+    "a": "[a]pprove", "d": "[d]ecline",
+}  # fmt: skip
+
+PAGES: Mapping[str, Callable[[Review], Page]] = {"m": menu_page, "w": why_page, "r": risk_page, "x": order_page}
 
 
 class ApprovalDialogue:
     """Draws the screen, asks, and acts on the answer."""
 
-    def __init__(
-        self,
-        *,
-        context: "TradingContext",
-        console: "Console | PlainConsole",
-        by: str,
-        read: Callable[[], str],
-        note: str = "",
-    ) -> None:
-        self._context = context
-        self._console = console
-        self._by = by
-        self._note = note
-        self._read = read
+    def __init__(self, *, context: "TradingContext", screen: Screen, by: str, shown: Review, note: str = "") -> None:
+        self._context, self._screen, self._by, self._note = context, screen, by, note
+        self._base = shown
+        """What was judged by the market last: the proposal on record, or a draft of it."""
+        self._shown = shown
+        """What is on the screen: the base, or another candidate that is only looked at."""
+        self._place = ""
+        self._told = ""
+        self._digits = ""
         self.decided_id: int | None = None
         """The id of the proposal that was approved or declined."""
-        self.dropped = ""
-        """What leaving now loses, in words."""
 
-    def run(self, review: Review) -> None:
+    @property
+    def dropped(self) -> str:
+        """What leaving now loses, in words."""
+        return drop_words(self._base)
+
+    def run(self) -> None:
         """Until there is a decision or the person leaves, which changes nothing."""
-        is_drawn = False
-        while True:
-            if not is_drawn:
-                output.print_page(self._console, review_page(review))
-                self._record_viewing(review.proposal.id if review.proposal is not None else None)
-            self.dropped = drop_words(review)
+        while self.decided_id is None:
+            self._draw()
+            self._told = ""
             try:
-                next_review = self._step(review)
+                word, rest = self._screen.answer()
+                word = WORDS.get(word, word)
+                if word == "esc" and not self._place:
+                    return
+                self._act(word, rest)
             except WindowResized:
-                self._clear_screen()
-                is_drawn = False
                 continue
             except InputClosed:
-                self._print_line("")
                 return
-            if next_review is None:
-                return
-            is_drawn = next_review is review
-            review = next_review
+            except Spy32Error as error:
+                self._refused(error)
 
-    def _step(self, review: Review) -> Review | None:
-        """The screen to go on with after one answer; None when there is nothing more to ask."""
-        word, _, argument = self._ask(self._choice_prompt(review)).strip().partition(" ")
-        if word.lower() in ("", "l", "leave"):
-            return None
-        action = self._actions(review).get(word.lower())
-        if action is None:
-            self._print_line(f"{single_line(word)!r} is none of the answers; nothing was done")
-            return review
-        try:
-            return action(review, argument.strip())
-        except Spy32Error as error:
-            return self._handle_error(error, review)
+    def _draw(self) -> None:
+        self._screen.draw(self._pages, self._choice_prompt(), self._told, scrolls=self._place in ("w", "r", "x"))
+        number = self._base.proposal.id if self._base.proposal is not None else None
+        # Once a proposal: that a person has had it on the screen, so that it does not lapse unseen.
+        if number is not None and not self._context.store.was_viewed(number):
+            self._context.store.record_viewing(number, self._by, self._context.clock())
 
-    def _actions(self, review: Review) -> dict[str, Callable[[Review, str], Review | None]]:
-        actions: dict[str, Callable[[Review, str], Review | None]] = {}
-        for words, action in self._available_actions(review):
-            actions |= dict.fromkeys(words, action)
-        return actions
+    def _pages(self) -> Iterator[Page]:
+        if self._place:
+            yield PAGES[self._place](self._shown)
+            return
+        yield decision_page(self._shown)
+        for rows in range(HANDFUL, 2, -1):
+            yield decision_page(self._shown, rows=rows, compact=True)
 
-    def _available_actions(
-        self, review: Review
-    ) -> Iterator[tuple[tuple[str, str], Callable[[Review, str], Review | None]]]:
-        proposal = review.proposal
-        if proposal is not None:
-            yield ("a", "approve"), self._approve
-        if proposal is None or proposal.kind == "open":
-            yield ("c", "choose"), self._choose
-        if proposal is not None and proposal.kind == "open":
-            yield ("q", "quantity"), self._change_quantity
-            yield ("f", "floor"), self._change_floor
-        if proposal is not None and proposal.id is not None:
-            yield ("d", "decline"), self._decline
+    # What may be answered.
 
-    def _choice_prompt(self, review: Review) -> str:
-        arguments = {"choose": " ID", "quantity": " N", "floor": " X"}
-        words = [
-            f"[{short}]{word[1:]}{arguments.get(word, '')}" for (short, word), _ in self._available_actions(review)
-        ]
-        return f"{'  '.join(words)}  [l]eave (Enter): "
+    def _choice_prompt(self) -> dict[str, str]:
+        result = self._shown.proposal
+        is_open = result is None or result.kind == "open"
+        keys = ["w"]
+        if is_open and self._entries:
+            keys = ["up", "down", "rows", "m", "w"]
+        if result is not None:
+            keys += ["r", "x", *("qf" if is_open else ""), "a", *("d" if result.id is not None else "")]
+        labels = {**LABELS, "rows": f"1-{len(self._entries)}", "esc": "[Esc] back" if self._place else "[Esc]"}
+        return {key: labels[key] for key in [*keys, "esc"]}
 
-    def _handle_error(self, error: Spy32Error, review: Review) -> Review:
-        """The screen after something was refused: redrawn when another window changed it, ended when it decided."""
-        try:
-            next_review = desk.refresh_review(self._context, review) if isinstance(error, Refused) else review
-        except Refused as refusal:
-            raise Refused(f"{refusal.message}{self.dropped}", refusal.reasons) from error
-        self._print_line(f"not done: {error.message}{self.dropped if next_review is not review else ''}")
-        return next_review
+    def _act(self, word: str, rest: str) -> None:
+        allowed = self._choice_prompt()
+        digits, self._digits = self._digits, ""
+        if word.isascii() and word.isdigit() and "m" in allowed:
+            self._pick(self._number(digits, word))
+        elif word in ("up", "down") and word in allowed:
+            self._step(1 if word == "down" else -1)
+        elif word == "esc" or (word in PAGES and word == self._place):
+            self._place = ""
+        elif word in allowed and word in PAGES:
+            self._place = word
+        elif word in allowed:
+            acts = {"a": self._approve, "d": self._decline, "q": self._change_quantity, "f": self._change_floor}
+            acts[word](rest)
+        elif word:
+            self._told = f"{single_line(word)!r} is none of the answers; nothing was done"
 
-    def _record_viewing(self, proposal_id: int | None) -> None:
-        """Once a proposal: that a person has had it on the screen, so that it does not lapse unseen."""
-        if proposal_id is not None and not self._context.store.was_viewed(proposal_id):
-            self._context.store.record_viewing(proposal_id, self._by, self._context.clock())
+    # Candidates.
 
-    # The answers.
+    @property
+    def _entries(self) -> tuple[Candidate, ...]:
+        return sorted_menu(self._shown.menu.candidates)
 
-    def _approve(self, review: Review, _argument: str) -> Review | None:
+    def _number(self, digits: str, word: str) -> int:
+        """The row that is meant: a digit goes on with the one before where there is such a row."""
+        joined = int(f"{digits}{word}") if len(digits) < 3 else 0
+        number = joined if 1 <= joined <= len(self._entries) else int(word[:4])
+        self._digits = f"{number}"
+        return number
+
+    def _step(self, step: int) -> None:
+        result = self._shown.proposal
+        at = next(
+            (at for at, item in enumerate(self._entries) if result is not None and item.id == result.candidate_id), None
+        )
+        number = (1 if step > 0 else len(self._entries)) if at is None else at + 1 + step
+        self._pick(min(max(number, 1), len(self._entries)))
+
+    def _pick(self, number: int) -> None:
+        """Put another candidate on the screen; it is judged by the market once something is decided about it."""
+        if not 1 <= number <= len(self._entries):
+            raise BadUsage(f"{number} is no row of the menu, which has 1 to {len(self._entries)}")
+        entry, base = self._entries[number - 1], self._base
+        is_base = base.proposal is not None and base.proposal.candidate_id == entry.id
+        self._shown = base if is_base else desk.preview(self._context, base, entry)
+
+    def _judged(self) -> Review:
+        """What is on the screen, once the market and every limit have had their say on it."""
+        self._place = ""
+        if self._shown.is_preview:
+            assert self._shown.candidate is not None
+            self._screen.say("asking for quotes and the broker's dry run ...")
+            self._base = self._shown = desk.choose_candidate(self._context, self._base, self._shown.candidate.id)
+        self._draw()
+        return self._shown
+
+    # Decisions.
+
+    def _approve(self, _argument: str) -> None:
+        review = self._judged()
         proposal = review.proposal
         assert proposal is not None
+        words = approval_words(review)
         if proposal.mode is Mode.LIVE:
             digits = proposal.hash[:HASH_DIGITS]
-            is_yes = self._ask(f"LIVE: type {digits} to approve {named(review)}: ").strip().lower() == digits
+            is_yes = self._screen.ask(f"LIVE: {words}. Type {digits} to approve").lower() == digits
         else:
-            is_yes = self._is_yes(f"approve {named(review)}, hash {proposal.hash[:HASH_DIGITS]}? [y/N]: ")
+            is_yes = self._screen.confirm(f"Approve: {words}, on {proposal.mode}?")
         if not is_yes:
-            self._print_line("not approved")
-            return review
+            self._told = "not approved"
+            return
         self.decided_id = desk.approve(self._context, review, by=self._by, note=self._note).proposal_id
-        self._record_viewing(self.decided_id)
-        return None
+        if not self._context.store.was_viewed(self.decided_id):
+            self._context.store.record_viewing(self.decided_id, self._by, self._context.clock())
 
-    def _decline(self, review: Review, argument: str) -> Review | None:
-        proposal = review.proposal
+    def _decline(self, argument: str) -> None:
+        proposal = self._base.proposal
         assert proposal is not None
         assert proposal.id is not None
-        if not self._is_yes(f"decline P{proposal.id} for good? [y/N]: "):
-            self._print_line("not declined")
-            return review
-        note = argument or self._note or self._ask("a note on why (Enter for none): ").strip()
+        self._place, self._shown = "", self._base
+        self._draw()
+        if not self._screen.confirm(f"Decline P{proposal.id} for good?"):
+            self._told = "not declined"
+            return
+        note = argument or self._note or self._screen.ask("A note on why (Enter for none)")
         desk.decline(self._context, proposal.id, by=self._by, note=note)
         self.decided_id = proposal.id
-        return None
 
-    def _choose(self, review: Review, argument: str) -> Review:
-        return desk.choose_candidate(self._context, review, argument or self._ask("which id: ").strip())
-
-    def _change_quantity(self, review: Review, argument: str) -> Review:
-        typed = argument or self._ask("how many contracts: ").strip()
+    def _change_quantity(self, argument: str) -> None:
+        review = self._judged()
+        typed = argument or self._screen.ask("How many contracts")
+        if not typed:
+            self._told = "nothing was changed"
+            return
         if not (typed.isascii() and typed.isdigit() and len(typed) <= 4):
             raise BadUsage(f"{typed!r} is not a number of contracts")
-        return desk.change_quantity(self._context, review, int(typed))
+        self._base = self._shown = desk.change_quantity(self._context, review, int(typed))
 
-    def _change_floor(self, review: Review, argument: str) -> Review:
+    def _change_floor(self, argument: str) -> None:
+        review = self._judged()
         low, high = review.floor_range
-        typed = argument or self._ask(f"which floor ({low} to {high}): ").strip()
-        return desk.change_floor(self._context, review, parse_price(typed))
+        typed = argument or self._screen.ask(f"Which floor ({low} to {high})")
+        if not typed:
+            self._told = "nothing was changed"
+            return
+        self._base = self._shown = desk.change_floor(self._context, review, parse_price(typed))
 
-    # The terminal.
-
-    def _ask(self, question: str) -> str:
-        output.write_text(self._console, question)
-        return self._read()
-
-    def _is_yes(self, question: str) -> bool:
-        """No is the default."""
-        return self._ask(question).strip().lower() in ("y", "yes")
-
-    def _print_line(self, line: str) -> None:
-        # The terminal may be what is gone.
-        with suppress(OSError):
-            output.write_text(self._console, f"{line}\n")
-
-    def _clear_screen(self) -> None:
-        with suppress(OSError):
-            if output.is_full_terminal(self._console) and not isinstance(self._console, PlainConsole):
-                self._console.clear()
+    def _refused(self, error: Spy32Error) -> None:
+        """Say why not; show the proposal as another window left it, and end when that one decided."""
+        try:
+            after = desk.refresh_review(self._context, self._base) if isinstance(error, Refused) else self._base
+        except Refused as over:
+            raise Refused(f"{over.message}{self.dropped}", over.reasons) from error
+        lost = ""
+        if after is not self._base:
+            lost = self.dropped
+            self._base = self._shown = after
+        self._told = f"not done: {error.message}{lost}"
 
 
 def parse_price(typed: str) -> Decimal:

@@ -41,12 +41,17 @@ def show(
     raw: Annotated[
         bool, typer.Option("--raw", help="Requests to models, answers and order bodies, as stored.")
     ] = False,
+    full: Annotated[bool, typer.Option("--full", help="Everything on record, not only the one screen.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="The words on the screen, a line each.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Comma-separated: --history, --candidates or --rejected.")] = False,
     json: Json = False,
 ) -> None:
     """The latest run and proposal, one of them, or the history."""
     app = get_app(ctx)
-    wanted = {"candidates": candidates, "rejected": rejected, "quality": quality, "raw": raw}
+    wanted = {
+        "full": full, "candidates": candidates, "rejected": rejected, "quality": quality, "raw": raw,
+        "explain": explain,
+    }  # fmt: skip
     lists = tuple(name for name, is_asked in wanted.items() if is_asked)
     if history:
         _check_history_options(which, lists, csv=csv, json=json)
@@ -57,6 +62,8 @@ def show(
     _check_run_options(lists, csv=csv, json=json, for_history=limit is not None or since is not None)
     store = app.open_for_reading()
     view = _load_view(store, which, rejected=rejected)
+    if lists in ((), ("explain",)):
+        lists = ("trade" if which is not None and which.strip()[:1] in ("T", "t") else "run", *lists)
     _print_run(
         app,
         store,
@@ -145,19 +152,39 @@ def _csv_text(view: "RunView", name: str) -> str:
 def _build_pages(
     app: "App", store: "Store", view: "RunView", lists: tuple[str, ...], raw: "RawTexts | None"
 ) -> "list[Page]":
-    if not lists:
-        from spy32.render.pages import run_page
+    return [_named_page(name, app, store, view, raw) for name in lists]
 
-        return [run_page(view, now=app.clock(), also=_other_open_proposals(store, view))]
-    from spy32.render.menu_pages import candidates_page, quality_page, rejected_page
 
-    pages = {
-        "candidates": lambda: candidates_page(view),
-        "rejected": lambda: rejected_page(view),
-        "quality": lambda: quality_page(view),
-        "raw": lambda: _raw_page(view, raw),
-    }
-    return [pages[name]() for name in lists]
+def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "RawTexts | None") -> "Page":
+    match name:
+        case "run":
+            from spy32.render.pages import run_page
+
+            return run_page(view, now=app.clock(), also=_other_open_proposals(store, view))
+        case "trade":
+            from spy32.render.pages import trade_page
+
+            assert view.trade is not None
+            return trade_page(view, view.trade, now=app.clock())
+        case "full":
+            from spy32.render.full_page import full_page
+
+            return full_page(view, now=app.clock(), also=_other_open_proposals(store, view))
+        case "explain":
+            from spy32.render.glossary import glossary_page
+
+            return glossary_page()
+        case "raw":
+            return _raw_page(view, raw)
+        case _:
+            from spy32.render import menu_pages
+
+            pages = {
+                "candidates": menu_pages.candidates_page,
+                "rejected": menu_pages.rejected_page,
+                "quality": menu_pages.quality_page,
+            }
+            return pages[name](view)
 
 
 def _raw_page(view: "RunView", raw: "RawTexts | None") -> "Page":

@@ -8,10 +8,11 @@ from spy32.domain.runs import Outcome
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.render.formatting import humanise
+from spy32.sessions import NEW_YORK
 
 if TYPE_CHECKING:
     from spy32.domain.proposals import Proposal
-    from spy32.domain.run_view import RunView
+    from spy32.domain.run_view import MarketSummary, RunView
     from spy32.domain.runs import Run
 
 OUTCOMES: Mapping[Outcome, str] = {
@@ -71,6 +72,12 @@ MODES: Mapping[Mode, str] = {
     Mode.SANDBOX: "SANDBOX: the broker's test system, no real money",
     Mode.LIVE: "LIVE: real money",
 }
+BANNERS: Mapping[Mode, str] = {
+    Mode.PAPER: "PAPER, no real money",
+    Mode.SANDBOX: "SANDBOX, no real money",
+    Mode.LIVE: "LIVE: REAL MONEY",
+}
+"""In a line across the screen that has more to say."""
 
 RUN_AGAIN = ("spy32 analyze --force (a new run; sends nothing)",)
 
@@ -101,12 +108,26 @@ def explain_outcome(run: "Run") -> str:
 
 def view_badges(view: "RunView") -> tuple[str, ...]:
     """What must not be overlooked: paper, recorded quotes, simulated fills."""
-    badges = [MODES[view.run.mode]]
-    if view.market is not None and view.market.is_recorded:
-        badges.append(f"RECORDED MARKET: quotes of {view.market.as_of:%Y-%m-%d %H:%M} UTC, not of now")
+    return (MODES[view.run.mode], *_badges(view))
+
+
+def banner_of(view: "RunView") -> str:
+    """The same in one line across the screen."""
+    return " · ".join((BANNERS[view.run.mode], *_badges(view)))
+
+
+def _badges(view: "RunView") -> tuple[str, ...]:
+    badges = [*market_badge(view.market)]
     if view.trade is not None and view.trade.assumption:
-        badges.append("SIMULATED FILLS: see the trade's assumption")
+        badges.append("SIMULATED FILLS")
     return tuple(badges)
+
+
+def market_badge(line: "MarketSummary | None") -> tuple[str, ...]:
+    """Of a recorded market, when its quotes are of."""
+    if line is None or not line.is_recorded:
+        return ()
+    return (f"RECORDED MARKET {line.as_of.astimezone(NEW_YORK):%Y-%m-%d %H:%M}",)
 
 
 def chosen_candidate_id(view: "RunView") -> str | None:

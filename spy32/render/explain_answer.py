@@ -1,9 +1,11 @@
 """Why it was decided so: the analyst's choice and words, what it relied on, the number check, the others, the cost."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spy32.domain.proposals import Decision, Recommendation
+from spy32.render.figures import spread_words
 from spy32.render.formatting import (
     clean,
     format_count,
@@ -14,7 +16,6 @@ from spy32.render.formatting import (
     format_price,
     format_ticks,
     humanise,
-    option_side,
     single_line,
 )
 from spy32.render.page import Column, Grid, Pairs, Part, Tone, pair
@@ -35,7 +36,7 @@ def answer_parts(view: "RunView") -> list[Part]:
     parts: list[Part] = []
     recommendation = view.recommendation
     if recommendation is not None:
-        parts.append(_recommendation_part(recommendation, view.menu))
+        parts.append(_recommendation_part(recommendation, view))
         if recommendation.cited:
             parts.append(cited_grid(recommendation))
     if view.shadows:
@@ -45,8 +46,8 @@ def answer_parts(view: "RunView") -> list[Part]:
     return parts
 
 
-def _recommendation_part(recommendation: Recommendation, menu: "Menu | None") -> Pairs:
-    entry = menu.find(recommendation.candidate_id) if menu is not None else None
+def _recommendation_part(recommendation: Recommendation, view: "RunView") -> Pairs:
+    entry = view.menu.find(recommendation.candidate_id) if view.menu is not None else None
     items = [
         pair(
             "decision",
@@ -62,9 +63,27 @@ def _recommendation_part(recommendation: Recommendation, menu: "Menu | None") ->
     items += probability_items(recommendation, entry)
     items += answer_items(recommendation)
     if recommendation.evidence and not recommendation.cited:
-        items.append(pair("evidence", ", ".join(single_line(path) for path in recommendation.evidence)))
+        items.append(pair("evidence", ", ".join(_evidence(path, view) for path in recommendation.evidence)))
     items += _model_items(recommendation)
     return Pairs(name="analyst", title="Recommendation", items=tuple(items))
+
+
+def _evidence(path: str, view: "RunView") -> str:
+    """`menu.N2Y7.short_delta = 0.201`: a path that was cited, with what the menu or the market line holds there."""
+    place: object = None
+    match path.split("."):
+        case ["menu", entry, *names] if names and view.menu is not None:
+            place = view.menu.find(entry)
+        case ["market", *names] if names:
+            place = view.market
+        case ["volatility", "vix"]:
+            place, names = view.market, ["vix"]
+        case _:
+            names = []
+    for name in names:
+        place = None if name.startswith("_") else getattr(place, name, None)
+    figure = f"{place:.4g}" if isinstance(place, float) else f"{place:f}" if isinstance(place, Decimal) else place
+    return f"{single_line(path)} = {figure}" if isinstance(figure, str | int) else single_line(path)
 
 
 def describe_decision(recommendation: Recommendation) -> str:
@@ -195,11 +214,7 @@ def _shadow_row(recommendation: Recommendation, chosen: Recommendation | None, m
     choice = nothing.get(recommendation.decision, single_line(recommendation.candidate_id or ""))
     figures = ("", "", "")
     if entry is not None:
-        figures = (
-            f"{option_side(entry)} {format_legs(entry.spread.legs)}",
-            format_price(entry.mid),
-            format_dollars(entry.max_loss),
-        )
+        figures = (spread_words(entry), format_price(entry.mid), format_dollars(entry.max_loss))
     return (
         analyst_label(recommendation),
         choice,

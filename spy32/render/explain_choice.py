@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.spreads import MULTIPLIER
 from spy32.render.explain import chosen_candidate_id
+from spy32.render.figures import pop_words, spread_words
 from spy32.render.formatting import (
     format_count,
     format_dollars,
     format_float_price,
     format_gain,
-    format_legs,
     format_percent,
     format_price,
     humanise,
+    signed_delta,
     single_line,
 )
 from spy32.render.page import Pairs, Part, Tone, pair
@@ -72,31 +73,31 @@ def choice_parts(view: "RunView") -> list[Part]:
 
 
 def setup_part(entry: "Candidate", *, short: bool = False) -> Pairs:
-    """The chosen spread, one contract; `short` leaves out what a proposal says."""
-    most = entry.mid * MULTIPLIER - entry.costs
-    reward = f"{most / entry.max_loss:.2f}" if entry.max_loss > 0 else "none"
-    greeks = entry.greeks
-    items: list[Item] = []
+    """The chosen spread, one contract; `short` leaves out what the screen of a proposal says."""
+    ev, items = entry.ev, []
     if not short:
-        spread = entry.spread
-        history = "" if entry.pop_history is None else f", {format_percent(entry.pop_history)} by history"
+        most = entry.mid * MULTIPLIER - entry.costs
         items += [
-            pair("strategy", f"{humanise(spread.strategy)} {format_legs(spread.legs)}"),
-            pair("expiration", f"{spread.expiration}"),
+            pair("spread", f"{spread_words(entry)}, expiring {entry.spread.expiration}"),
             pair("credit", f"{format_price(entry.mid)} mid, {format_price(entry.natural)} natural"),
             pair("max profit", f"{format_dollars(most)} at the mid", "good"),
             pair("max loss", f"{format_dollars(entry.max_loss)} at the floor", "bad"),
             pair("breakeven", " and ".join(format_price(point) for point in entry.breakevens) or "none"),
-            pair("profit chance", f"{format_percent(entry.pop_market)} by the market{history}"),
+            pair("return on risk", format_percent(float(most / entry.max_loss)) if entry.max_loss > 0 else "n/a"),
+            pair("POP", pop_words(entry)),
+            pair("delta", f"short {signed_delta(entry)}, position {entry.greeks.delta * MULTIPLIER:+.1f} shares"),
+            pair("theta", f"{format_gain(entry.greeks.theta * MULTIPLIER)} a day"),
         ]
-        if entry.ev.market_expiry is not None:
-            items.append(pair("expected profit", f"{format_gain(entry.ev.market_expiry)} to expiration, by the market"))
+    if entry.worthless_market is not None:
+        items.append(pair("worthless", f"{format_percent(entry.worthless_market)} that it expires so, by the market"))
+    text = (
+        ("EV market", ev.market_expiry), ("EV market plan", ev.market_plan),
+        ("EV history", ev.history_expiry), ("EV history plan", ev.history_plan),
+    )  # fmt: skip
+    items += [pair(label, format_gain(value)) for label, value in text if value is not None]
     items += [
-        pair("reward to risk", reward),
-        pair("short delta", f"{entry.short_delta:.3f}"),
-        pair("delta", f"{greeks.delta:+.3f} a share"),
-        pair("theta", f"{format_gain(greeks.theta * MULTIPLIER)} a day and contract (time decay)"),
-        pair("vega", f"{format_gain(greeks.vega * MULTIPLIER)} a volatility point and contract"),
+        pair("vega", f"{format_gain(entry.greeks.vega * MULTIPLIER)} a volatility point"),
+        pair("costs", f"{format_dollars(entry.costs)} to open, {format_dollars(entry.costs_round_trip)} both ways"),
     ]
     return Pairs(name="setup", title="Setup of the choice, one contract", items=tuple(items))
 

@@ -1,7 +1,7 @@
 """Numbers, instants and foreign text as people read them. Digits are the JSON document's digits, never shortened."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 
 from spy32.domain.market import CASH_SETTLED
@@ -59,8 +59,8 @@ def format_strike(amount: Decimal) -> str:
 
 
 def format_dollars(amount: Decimal) -> str:
-    """`$386.26` or `-$386.26`."""
-    text = format_cents(amount)
+    """`$1,386.26` or `-$386.26`."""
+    text = format(amount.quantize(CENT) + 0, ",.2f")  # + 0 takes the sign off a zero
     return f"-${text[1:]}" if text.startswith("-") else f"${text}"
 
 
@@ -71,8 +71,8 @@ def format_gain(amount: Decimal | float) -> str:
 
 
 def format_credit(amount: Decimal) -> str:
-    """`0.58 credit` or `0.30 debit`, dollars per share."""
-    return f"{format_price(abs(amount))} {'debit' if amount < 0 else 'credit'}"
+    """`0.58 cr` or `0.30 db`, dollars per share."""
+    return f"{format_price(abs(amount))} {'db' if amount < 0 else 'cr'}"
 
 
 def ticks_as_usd(ticks: int) -> str:
@@ -100,18 +100,23 @@ def format_legs(legs: Iterable[Leg]) -> str:
     return "/".join(format_strike(leg.strike) for leg in ordered)
 
 
-def option_side(entry: Candidate) -> str:
-    """`put` or `call`."""
-    return "put" if entry.spread.right.value == "P" else "call"
-
-
 def mask_account(account: str) -> str:
     """The ending of an account number, the only form that leaves the store."""
     return "…" + account[-4:]
 
 
 def format_percent(fraction: float) -> str:
-    return f"{round(fraction * 100, 1) + 0:.1f} %"  # + 0 takes the sign off a zero
+    return f"{round(fraction * 100, 1) + 0:.1f}%"  # + 0 takes the sign off a zero
+
+
+def signed_delta(entry: Candidate) -> str:
+    """Delta of the short option as an option chain shows it: `-0.20` of a put, `+0.20` of a call."""
+    return f"{entry.short.delta:+.2f}"
+
+
+def calendar_day(day: date) -> str:
+    """`30 Sep`."""
+    return f"{day.day} {day:%b}"
 
 
 def format_count(number: int, noun: str) -> str:
@@ -124,13 +129,17 @@ def format_count(number: int, noun: str) -> str:
 
 def format_both_zones(instant: datetime, here: tzinfo | None = None) -> str:
     """`Mon 2025-10-06 10:00 New York (16:00 here)`; the machine's own zone unless `here` is given."""
-    new_york_time = instant.astimezone(NEW_YORK)
-    local = instant.astimezone(here)
-    text = f"{DAYS[new_york_time.weekday()]} {new_york_time:%Y-%m-%d %H:%M} New York"
+    new_york_time, local, text = instant.astimezone(NEW_YORK), instant.astimezone(here), new_york_words(instant)
     if local.utcoffset() == new_york_time.utcoffset():
         return text
     day = "" if local.date() == new_york_time.date() else f"{DAYS[local.weekday()]} "
     return f"{text} ({day}{local:%H:%M} here)"
+
+
+def new_york_words(instant: datetime) -> str:
+    """`Fri 2025-08-29 16:15 New York`."""
+    there = instant.astimezone(NEW_YORK)
+    return f"{DAYS[there.weekday()]} {there:%Y-%m-%d %H:%M} New York"
 
 
 def format_age(span: timedelta) -> str:

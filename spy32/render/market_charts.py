@@ -13,13 +13,14 @@ from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.market import DailyBar, Metric, Right
-from spy32.render.formatting import format_percent, format_strike
-from spy32.render.payoff import BRAILLE_BASE, BRAILLE_DOTS, MAX_WIDTH, MIN_WIDTH, wrap_legend
+from spy32.render.formatting import ascii_only, format_percent, format_strike
+from spy32.render.payoff import BRAILLE_BASE, BRAILLE_DOTS
 from spy32.rules.indicators import sma
 
 if TYPE_CHECKING:
     from spy32.options.surface import Smile
 
+NARROW, WIDE = 60, 200
 CHART_HEIGHT = 12
 MAX_SESSIONS = 60
 """Sessions of the price picture."""
@@ -153,7 +154,7 @@ def smile_chart(smile: "Smile", spot: float, *, width: int, plain: bool = False)
         strikes_text = ", ".join(f"{name} {_format_strike(at)}" for name, at in sides)
         items.append(f"{sign} delta {delta:.2f}: {strikes_text}")
     labels = {row: format_percent(_row_value(frame, row)) for row in (0, CHART_HEIGHT // 2, CHART_HEIGHT - 1)}
-    return [*_frame_lines(canvas, labels, 8, marks), *wrap_legend(items, width, plain=plain)]
+    return [*_frame_lines(canvas, labels, 8, marks), *legend(items, width, plain=plain)]
 
 
 def _nearest_strike(rows: Sequence[tuple[float, float, float, Right]], right: Right, delta: float) -> float | None:
@@ -221,7 +222,7 @@ def price_chart(
     items += [f"{str(span)[0]} SMA {span} {points[-1][1]:.2f}" for span, points in trails.items() if points]
     if edges and move is not None:
         items.append(f"dots: ±1σ to E {target}, {spot - move:.2f} to {spot + move:.2f}")
-    return [*_frame_lines(canvas, labels, 9, marks), *wrap_legend(items, width, plain=plain)]
+    return [*_frame_lines(canvas, labels, 9, marks), *legend(items, width, plain=plain)]
 
 
 def _average_points(
@@ -243,7 +244,7 @@ def _cone_edge(spot: float, move: float, cone: ExpectedMoveCone) -> list[tuple[f
 
 
 def _chart_width(width: int) -> int:
-    return min(MAX_WIDTH, max(MIN_WIDTH, width)) - 1
+    return min(WIDE, max(NARROW, width)) - 1
 
 
 def _row_value(frame: ChartFrame, row: int) -> float:
@@ -269,3 +270,16 @@ def _frame_lines(
             rows.append(row)
         row[place] = sign
     return lines + [(" " * (gutter + 1) + "".join(row)).rstrip() for row in rows]
+
+
+def legend(items: Sequence[str], width: int, *, plain: bool) -> list[str]:
+    """As many on a line as fit."""
+    lines = [""]
+    for item in items:
+        text = ascii_only(item) if plain else item
+        joined = f"{lines[-1]}   {text}" if lines[-1] else text
+        if len(joined) <= width:
+            lines[-1] = joined
+        else:
+            lines.append(text)
+    return lines

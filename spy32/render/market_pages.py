@@ -17,9 +17,9 @@ from spy32.render.formatting import (
     format_price,
     single_line,
 )
+from spy32.render.market_charts import NARROW
 from spy32.render.output import is_ascii_console, is_full_terminal, print_page
 from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
-from spy32.render.payoff import MIN_WIDTH
 from spy32.sessions import closure_reason, days_to_expiration, market_date, nearest_expiration, new_york_time, session
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def print_market_page(
     here: tzinfo | None = None,
 ) -> None:
     """Write the page; with pictures on a terminal."""
-    drawn = _draw_charts(out, briefing, snapshot, smile) if is_full_terminal(out) and out.width >= MIN_WIDTH else ()
+    drawn = _draw_charts(out, briefing, snapshot, smile) if is_full_terminal(out) and out.width >= NARROW else ()
     print_page(out, build_market_page(briefing, snapshot, drawn=drawn, here=here))
 
 

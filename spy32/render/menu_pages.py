@@ -1,93 +1,100 @@
 """Pages around the menu: the candidates side by side, what was dropped and why, the quality gates, the history."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import tzinfo
 
 from spy32.domain.market import Gate, Verdict
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import RunSummary
-from spy32.domain.spreads import Candidate, ExpectedValue, RejectedSpread, Strategy
+from spy32.domain.spreads import Candidate, RejectedSpread
 from spy32.render.explain import chosen_candidate_id, format_outcome, view_badges
+from spy32.render.figures import SIDES, sorted_menu, spread_words
 from spy32.render.formatting import (
     DAYS,
     format_both_zones,
     format_dollars,
     format_gain,
-    format_legs,
     format_percent,
     format_price,
     format_strike,
     humanise,
-    option_side,
+    signed_delta,
     single_line,
 )
 from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
 from spy32.sessions import NEW_YORK
 
-SIDES = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
-
-CANDIDATE_COLUMNS = (
-    Column(name="id"),
+COLUMNS = (
+    Column(name="#", right=True),
     Column(name="spread"),
-    Column(name="natural", rank=1, right=True),
-    Column(name="mid", rank=1, right=True),
+    Column(name="who", rank=1),
+    Column(name="credit", rank=1, right=True),
     Column(name="floor", rank=1, right=True),
+    Column(name="POP", rank=1, right=True),
+    Column(name="delta", rank=1, right=True),
     Column(name="max loss", rank=1, right=True),
     Column(name="breakeven", rank=1, right=True),
-    Column(name="short delta", rank=1, right=True),
-    Column(name="POP market", rank=1, right=True),
     Column(name="POP history", rank=1, right=True),
+    Column(name="mid", rank=1, right=True),
+    Column(name="natural", rank=1, right=True),
     Column(name="EV market", rank=1, right=True),
     Column(name="EV market plan", rank=1, right=True),
     Column(name="EV history", rank=1, right=True),
     Column(name="EV history plan", rank=1, right=True),
     Column(name="costs", rank=1, right=True),
+    Column(name="id", rank=1),
 )
+"""What decides comes first: a narrow screen continues with the rest in a further table."""
 
 
 def candidates_page(view: RunView) -> Page:
     """The menu side by side, whole at any width; the choice is marked."""
-    entries = view.menu.candidates if view.menu is not None else ()
+    entries = sorted_menu(view.menu.candidates) if view.menu is not None else ()
     chosen = chosen_candidate_id(view)
-    marked = next((number for number, entry in enumerate(entries) if entry.id == chosen), None)
-    grid = Grid(
-        name="candidate",
-        title=_expiration(entries),
-        columns=CANDIDATE_COLUMNS,
-        rows=tuple(_candidate(entry) for entry in entries),
-        marked=marked,
-        continues=True,
+    grid = candidate_grid(entries, chosen, lambda entry: "chosen" if entry.id == chosen else "")
+    text = (
+        "Credits a share; max loss, EV and costs in dollars a contract. POP: probability of any profit. "
+        "The delta is the short option's, as an option chain shows it: negative for a put."
     )
-    text = "Credits a share; losses, expected values and costs in dollars a contract. POP: probability of any profit."
     return Page(
         heading=heading_of(view, "candidates"), badges=view_badges(view), parts=(grid, Prose(title="", text=text))
     )
 
 
-def _expiration(entries: tuple[Candidate, ...]) -> str:
-    return f"Candidates, expiration {entries[0].spread.expiration}" if entries else "Candidates"
-
-
-def _candidate(entry: Candidate) -> tuple[str, ...]:
-    ev = entry.ev
-    return (
-        entry.id,
-        f"{option_side(entry)} {format_legs(entry.spread.legs)}",
-        format_price(entry.natural),
-        format_price(entry.mid),
-        format_price(entry.floor),
-        format_dollars(entry.max_loss),
-        " ".join(format_price(point) for point in entry.breakevens),
-        f"{entry.short_delta:.3f}",
-        format_percent(entry.pop_market),
-        "" if entry.pop_history is None else format_percent(entry.pop_history),
-        *("" if value is None else format_gain(value) for value in _values(ev)),
-        format_dollars(entry.costs),
+def candidate_grid(entries: Sequence[Candidate], marked: str | None, who: Callable[[Candidate], str]) -> Grid:
+    """Every candidate by row number; a column that is empty in every row is left out."""
+    rows = [_candidate(number, entry, who(entry)) for number, entry in enumerate(entries, 1)]
+    filled = [at for at in range(len(COLUMNS)) if any(row[at] for row in rows)]
+    return Grid(
+        name="candidate",
+        title=f"Candidates, expiration {entries[0].spread.expiration}" if entries else "Candidates",
+        columns=tuple(COLUMNS[at] for at in filled),
+        rows=tuple(tuple(row[at] for at in filled) for row in rows),
+        marked=next((row for row, entry in enumerate(entries) if entry.id == marked), None),
+        continues=True,
     )
 
 
-def _values(ev: ExpectedValue) -> tuple[float | None, ...]:
-    return (ev.market_expiry, ev.market_plan, ev.history_expiry, ev.history_plan)
+def _candidate(number: int, entry: Candidate, who: str) -> tuple[str, ...]:
+    ev = entry.ev
+    values = (ev.market_expiry, ev.market_plan, ev.history_expiry, ev.history_plan)
+    return (
+        str(number),
+        spread_words(entry),
+        who,
+        format_price(entry.start),
+        format_price(entry.floor),
+        format_percent(entry.pop_market),
+        signed_delta(entry),
+        format_dollars(entry.max_loss),
+        " ".join(format_price(point) for point in entry.breakevens),
+        "" if entry.pop_history is None else format_percent(entry.pop_history),
+        format_price(entry.mid),
+        format_price(entry.natural),
+        *("" if value is None else format_gain(value) for value in values),
+        format_dollars(entry.costs),
+        entry.id,
+    )
 
 
 def rejected_page(view: RunView) -> Page:

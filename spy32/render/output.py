@@ -1,5 +1,6 @@
 """How text reaches stdout: whole, as this terminal can show it, and in silence when the reader has gone."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from spy32.console import PlainConsole, write_output
@@ -38,3 +39,31 @@ def print_page(console: "Console | PlainConsole", page: "Page") -> None:
         from spy32.render.plain_lines import format_page
 
         write_text(console, format_page(page))
+
+
+def frame(console: "Console", pages: Iterator["Page"], *, told: str, foot: str, offset: int) -> tuple[str, int]:
+    """The first of `pages` that fits this terminal above `told` and `foot`, and the offset that it is drawn from.
+
+    Of one that does not fit, the part from `offset` on. Each line is cleared before it is written: clearing after it
+    would take the last cell of a full one.
+    """
+    from spy32.render.page import Page, Prose
+    from spy32.render.tables import draw_page
+
+    rows = console.size.height
+    told_part = (Prose(title="", text=told, tone="warn"),) if told else ()
+    below = draw_page(console, Page(parts=(*told_part, Prose(title="", text=foot, tone="strong")))).splitlines()
+    room = max(rows - len(below), 1)
+    body: list[str] = []
+    for page in pages:
+        body = draw_page(console, page).splitlines()
+        if len(body) <= room:
+            break
+    offset = max(0, min(offset, len(body) - room + 1)) if len(body) > room else 0
+    shown = body[offset : offset + room]
+    if len(body) > room:
+        left = len(body) - offset - room + 1
+        shown = [*body[offset : offset + room - 1], f"-- {left} more lines: space --" if left > 1 else "-- end --"]
+    lines = [*shown, *[""] * (room - len(shown)), *below]
+    text = "\n".join(f"\x1b[2K{line}" for line in lines[-rows:])
+    return f"\x1b[H{text}\x1b[J", offset

@@ -6,19 +6,23 @@ Named tuples, since `show` pays for every class at every start, and a dataclass 
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from spy32.domain.proposals import Proposal
-    from spy32.domain.run_view import MarketSummary
+    from spy32.render.payoff import Payoff
 
 Tone = str
 """`good`, `bad`, `warn`, `strong`, `dim` or nothing. Colour only repeats what word, sign or symbol say."""
 
 
 class Pairs(NamedTuple):
-    """Labelled values. `name` leads each label where there is no frame to say it."""
+    """Labelled values, a line each. `name` leads each label in plain lines, where no title says it.
+
+    A small payoff stands beside the first ones where there is room, and under them if it is wanted `below`.
+    """
 
     items: tuple[tuple[str, str, Tone], ...]
     name: str = ""
     title: str = ""
+    payoff: "Payoff | None" = None
+    below: bool = False
 
 
 class Column(NamedTuple):
@@ -40,6 +44,7 @@ class Grid(NamedTuple):
     marked: int | None = None
     """The row that was chosen; it is marked by a symbol, too."""
     continues: bool = False
+    framed: bool = True
 
 
 class Prose(NamedTuple):
@@ -50,19 +55,18 @@ class Prose(NamedTuple):
     tone: Tone = ""
 
 
-class Picture(NamedTuple):
-    """The payoff of a proposal; computed where it is drawn."""
-
-    made: "Proposal"
-    market: "MarketSummary | None"
-
-
-Part = Pairs | Grid | Prose | Picture
+Part = Pairs | Grid | Prose
 
 
 class Page(NamedTuple):
-    """`badges` say aloud that something is paper, recorded or halted; `following` is what to type next."""
+    """`banner` and `badges` say aloud that something is paper, recorded or halted; `following` is what to type next.
 
+    The banner is a line across the screen, its two texts at the left and the right.
+    """
+
+    banner: tuple[str, str] = ("", "")
+    alarm: bool = False
+    """Real money: the banner is red."""
     heading: str = ""
     tone: Tone = ""
     badges: tuple[str, ...] = ()

@@ -1,349 +1,240 @@
-"""The page of one run: what came of it and why, what was proposed, what was sent, and what to type next."""
+"""A run and a trade, each on one screen: what came of it and why, the figures, and what to type next."""
 
-from collections.abc import Iterable
-from datetime import datetime, tzinfo
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
-from spy32.domain.market import QualityReport, Verdict
+from spy32.domain.market import Gate, QualityReport, Verdict
 from spy32.domain.orders import Order, Trade
-from spy32.domain.proposals import Approval, ExitPlan, Finding, Proposal, RiskDecision
-from spy32.domain.run_view import MarketSummary, RunView
-from spy32.domain.runs import Run
-from spy32.domain.spreads import Candidate, Leg
+from spy32.domain.proposals import Decision, Proposal, spread_description
+from spy32.domain.run_view import RunView
+from spy32.domain.spreads import MULTIPLIER, Leg, Mode
+from spy32.lifecycle import TradeState
 from spy32.render.explain import (
     PROPOSAL_STATES,
+    banner_of,
     explain_outcome,
     format_outcome,
     is_proposal_expired,
     next_commands,
     outcome_tone,
-    view_badges,
 )
-from spy32.render.explain_answer import answer_parts
-from spy32.render.explain_choice import choice_parts
+from spy32.render.explain_answer import analyst_name
+from spy32.render.figures import (
+    UNKNOWN,
+    Item,
+    closing_facts,
+    days_left,
+    exit_words,
+    market_words,
+    opening_facts,
+    spread_words,
+    surrounding_items,
+    surroundings,
+    trade_sentence,
+)
 from spy32.render.formatting import (
-    clean,
-    describe_assignment,
-    format_both_zones,
     format_count,
     format_credit,
     format_dollars,
-    format_float_price,
     format_gain,
     format_legs,
-    format_milliseconds,
-    format_percent,
     format_price,
     format_strike,
     humanise,
-    mask_account,
+    new_york_words,
     single_line,
 )
-from spy32.render.page import Column, Grid, Page, Pairs, Part, Picture, pair
+from spy32.render.page import Page, Pairs, Part, Prose, pair
+from spy32.render.payoff import breakeven, of_trade
+from spy32.sessions import market_date
+
+REASONS, ORDERS = 2, 3
+"""Most reasons of a run, and most orders, on one screen."""
+VERBS = {Decision.TRADE: "chose", Decision.ABSTAIN: "abstained", Decision.FAILED: "failed to answer"}
+TWO_LINES = 132
+"""Characters on two lines of 80 columns, beside the labels."""
 
 
-def run_page(view: RunView, *, now: datetime, here: tzinfo | None = None, also: tuple[Proposal, ...] = ()) -> Page:
-    """Everything worth reading about one run; `also` are proposals of other runs that wait."""
-    parts: list[Part] = [_run(view.run, here)]
-    if view.proposal is not None:
-        parts += _proposal_parts(view, view.proposal, now=now, here=here)
-    if view.trade is not None:
-        parts.append(_trade(view.trade, here))
-    if view.orders:
-        parts.append(_orders(view.orders))
-    if view.approval is not None:
-        parts.append(_approval(view.approval, here))
-    parts += _grounds(view, here)
+def run_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -> Page:
+    """The run on one screen: what came of it and why, the trade, and what to type next.
+
+    `also` are proposals of other runs that wait.
+    """
+    result = view.proposal
+    parts: list[Part] = []
+    if result is not None:
+        parts += trade_parts(result, view, now=now)
+    parts.append(Pairs(items=tuple(_summary(view, now))))
     following = next_commands(view, now=now)
-    following += tuple(
-        f"spy32 show P{result.id} (another proposal: {PROPOSAL_STATES[result.state]})" for result in also
+    following += tuple(f"spy32 show P{other.id} (another proposal: {PROPOSAL_STATES[other.state]})" for other in also)
+    return _page(view, _heading(view), parts, following)
+
+
+def trade_page(view: RunView, trade: Trade, *, now: datetime) -> Page:
+    """A trade on one screen: what is held, what it earned or may still lose, and when it ends."""
+    result = view.proposal
+    what = spread_description(result.underlying if result is not None else trade.legs[0].root, trade.legs)
+    sentence = f"SOLD {trade.quantity} {what} @ {format_credit(trade.credit)}"
+    parts: list[Part] = [
+        Prose(title="", text=sentence, tone="strong"),
+        Pairs(items=tuple(_held(trade, now)), payoff=of_trade(trade, view.market), below=True),
+        Pairs(items=tuple(_becoming(view, trade))),
+    ]
+    heading = f"T{trade.id} of R{trade.run_id}: {trade.state}, opened {new_york_words(trade.opened_at)}"
+    return _page(view, heading, parts, next_commands(view, now=now))
+
+
+def _held(trade: Trade, now: datetime) -> Iterator[Item]:
+    is_over = trade.state in (TradeState.CLOSED, TradeState.EXPIRED)
+    left = (trade.legs[0].expiration - market_date(now)).days
+    amount = trade.credit * MULTIPLIER * trade.quantity
+    yield pair("Credit", f"{format_credit(trade.credit)} = {format_dollars(amount)}", "strong")
+    yield pair("Fees", format_dollars(trade.fees))
+    yield pair("Max loss", "none, it is over" if is_over else format_dollars(trade.max_loss), "" if is_over else "bad")
+    yield pair("Breakeven", format_price(breakeven(trade)))
+    yield pair(
+        "Expiration", f"{trade.legs[0].expiration}" + ("" if is_over else f" · {left} DTE" if left >= 0 else ", past")
     )
+    if trade.result is None:
+        yield pair("Result", "open" if not is_over else UNKNOWN)
+    else:
+        word = "loss" if trade.result < 0 else "profit"
+        yield pair("Result", f"{format_gain(trade.result)} {word} after fees", "bad" if trade.result < 0 else "good")
+
+
+def _becoming(view: RunView, trade: Trade) -> Iterator[Item]:
+    if 0 < trade.remaining < trade.quantity:
+        yield pair("Left", f"{trade.remaining} of {trade.quantity}")
+    if trade.closed_at is not None:
+        paid = f" for {format_credit(-trade.debit)}" if trade.debit is not None else ""
+        yield pair("Closed", f"{new_york_words(trade.closed_at)}{paid}")
+    exits = trade.exits or (view.proposal.exit if view.proposal is not None else None)
+    if exits is not None:
+        below = " (opened below its floor)" if trade.exits is not None else ""
+        yield pair("Exit", f"{exit_words(exits)}{below}", "warn" if below else "")
+    yield pair("Legs", legs_words(trade.legs, trade.quantity))
+    yield from _order_items(view.orders)
+    if trade.assumption:
+        yield pair("Simulated", single_line(trade.assumption), "warn")
+
+
+def _page(view: RunView, heading: str, parts: Iterable[Part], following: tuple[str, ...]) -> Page:
     return Page(
-        heading=f"R{view.run.id}: {format_outcome(view.run)}",
-        tone=outcome_tone(view.run.outcome),
-        badges=view_badges(view),
+        banner=(banner_of(view), ""),
+        alarm=view.run.mode is Mode.LIVE,
+        heading=heading,
+        tone=outcome_tone(view.run.outcome) or "strong",
         parts=tuple(parts),
         following=following,
     )
 
 
-def _grounds(view: RunView, here: tzinfo | None) -> list[Part]:
-    """What the decision rested on."""
-    parts: list[Part] = []
-    parts += answer_parts(view)
-    if view.ruling is not None:
-        parts.append(_ruling(view.ruling))
-    parts += choice_parts(view)
-    if view.market is not None:
-        parts.append(_market(view.market, view.quality, here))
-    if view.menu is not None and view.menu.notes:
-        parts.append(
-            Pairs(name="menu", title="Menu", items=tuple(pair("note", single_line(note)) for note in view.menu.notes))
-        )
-    if view.run.steps:
-        parts.append(_steps(view.run))
-    return parts
+def _heading(view: RunView) -> str:
+    return f"R{view.run.id}: {format_outcome(view.run)}, {new_york_words(view.run.started_at)}"
 
 
-def _run(run: Run, here: tzinfo | None) -> Pairs:
-    items = [pair("outcome", format_outcome(run), outcome_tone(run.outcome)), pair("meaning", explain_outcome(run))]
-    items += [pair("reason", clean(reason)) for reason in run.reasons]
-    started = format_both_zones(run.started_at, here) + (", LATE" if run.late else "")
-    items.append(pair("started", started, "warn" if run.late else ""))
-    slot = f", for the slot of {run.slot}" if run.slot is not None else ""
-    items.append(pair("trigger", f"{run.trigger}{slot}, profile {single_line(run.profile)}"))
-    if run.forced_from is not None:
-        items.append(pair("forced from", f"R{run.forced_from}"))
-    if run.exit_code:
-        items.append(pair("exit code", str(run.exit_code)))
-    return Pairs(items=tuple(items))
-
-
-def _steps(run: Run) -> Grid:
-    columns = (
-        Column(name="step"),
-        Column(name="state"),
-        Column(name="took", right=True),
-        Column(name="detail", rank=1, flexible=True),
-    )
-    rows = tuple(
-        (step.name, step.state.value, format_milliseconds(step.ms), single_line(step.detail)) for step in run.steps
-    )
-    return Grid(name="step", title="Steps", columns=columns, rows=rows)
-
-
-# The proposal.
-
-
-def _proposal_parts(view: RunView, result: Proposal, *, now: datetime, here: tzinfo | None) -> list[Part]:
+def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]:
+    """The trade in a sentence with its figures, as `approve` shows them."""
+    around = surroundings(view)
     entry = view.menu.find(result.candidate_id) if view.menu is not None else None
-    parts: list[Part] = [proposal_pairs(result, entry, now=now, here=here), legs_grid(result.legs, result.quantity)]
-    if result.kind == "open":
-        parts.append(Picture(made=result, market=view.market))
-    return parts
-
-
-def proposal_pairs(result: Proposal, entry: Candidate | None, *, now: datetime, here: tzinfo | None = None) -> Pairs:
-    """The figures on which a person decides. `entry` adds the chances that were computed for the menu."""
-    state = f"{result.state}: {PROPOSAL_STATES[result.state]}"
+    state = f"P{result.id} {result.state}: {PROPOSAL_STATES[result.state]}"
     if is_proposal_expired(result, now):
-        state = f"{result.state}, but its session is over"
-    items = [
-        pair("id", f"P{result.id}"),
-        pair("state", state, "strong"),
-        pair("trade", f"{result.kind} {result.underlying} {format_legs(result.legs)} {humanise(result.strategy)}"),
-        pair("expiration", f"{result.expiration}"),
-        pair("quantity", format_count(result.quantity, "contract"), "strong"),
-        pair("limit price", format_credit(result.limit_price), "strong"),
-        pair("floor price" if result.kind == "open" else "ceiling price", format_credit(result.floor_price)),
-        pair(
-            "max loss",
-            f"{format_dollars(result.max_loss)} (at the {'floor' if result.kind == 'open' else 'ceiling'})",
-            "bad",
-        ),
-        pair("max profit", f"{format_dollars(result.max_profit)} (at the limit)", "good"),
-        pair("breakeven", " and ".join(format_price(point) for point in result.breakevens) or "none"),
+        state = f"P{result.id} {result.state}, but its session is over"
+    today, legs = market_date(view.run.started_at), pair("Legs", legs_words(result.legs, result.quantity))
+    if result.kind == "open":
+        facts = opening_facts(result, entry, around, below=True)
+    else:
+        facts = closing_facts(result, view.trade, around)
+    return [
+        Prose(title="", text=f"{trade_sentence(result)} · {days_left(result, today)}", tone="strong"),
+        facts,
+        Pairs(items=(*surrounding_items(result, around), legs, pair("State", state, "strong"))),
     ]
-    if entry is not None and result.kind == "open":
-        items += _chances(entry)
-    items += [
-        pair("price plan", _working(result)),
-        pair("exit plan", _leaving(result.exit)),
-        pair("if assigned", describe_assignment(result)),
-        pair("account", f"{mask_account(result.account)}, {result.mode}"),
-        pair(
-            "chosen by", f"{single_line(result.chosen_by)} from quotes of {format_both_zones(result.quoted_at, here)}"
-        ),
-        pair("lapses", format_both_zones(result.lapses_at, here)),
-        pair("confirm with", f"{result.hash[:8]} (the hash's first 8 digits)"),
-    ]
-    return Pairs(name="proposal", title=f"Proposal P{result.id}", items=tuple(items))
 
 
-def _chances(entry: Candidate) -> list[tuple[str, str, str]]:
-    history = "" if entry.pop_history is None else f", {format_percent(entry.pop_history)} by history"
-    items = [pair("profit chance", f"{format_percent(entry.pop_market)} by the market{history}")]
-    ev = entry.ev
-    text = (
-        ("EV market expiry", ev.market_expiry),
-        ("EV market plan", ev.market_plan),
-        ("EV history expiry", ev.history_expiry),
-        ("EV history plan", ev.history_plan),
-    )
-    items += [pair(label, f"{format_gain(value)} a contract") for label, value in text if value is not None]
-    items.append(pair("costs to open", f"{format_dollars(entry.costs)} a contract"))
-    return items
-
-
-def _working(result: Proposal) -> str:
-    plan = result.plan
-    steps = len(plan.prices) - 1
-    return (
-        f"start {format_price(abs(plan.start))}, {format_count(steps, 'step')} of {format_price(plan.tick)} "
-        f"every {plan.step_seconds} s "
-        f"to {format_price(abs(plan.limit))}, never beyond; cancelled after {plan.deadline_seconds} s"
-    )
-
-
-def _leaving(plan: ExitPlan) -> str:
-    timed = f"time exit {plan.time_exit}" if plan.time_exit is not None else "no time exit"
-    return (
-        f"take profit at {format_price(plan.profit_target)} debit; {timed}; out by {plan.last_exit}; "
-        f"alert at {format_price(plan.stop)} debit. {single_line(plan.note)}".rstrip()
-    )
-
-
-def legs_grid(legs: Iterable[Leg], quantity: int) -> Grid:
-    """Each leg as the broker is told it; `quantity` spreads."""
-    columns = (
-        Column(name="action"),
-        Column(name="quantity", right=True),
-        Column(name="type", rank=2),
-        Column(name="strike", right=True),
-        Column(name="expiration", rank=1),
-        Column(name="symbol", rank=3),
-    )
-    rows = tuple(
-        (
-            leg.action.value,
-            str(leg.quantity * quantity),
-            "put" if leg.right.value == "P" else "call",
-            format_strike(leg.strike),
-            f"{leg.expiration}",
-            leg.symbol,
-        )
-        for leg in legs
-    )
-    return Grid(name="leg", title="Legs", columns=columns, rows=rows)
-
-
-# What became of it.
-
-
-def _approval(approval: Approval, here: tzinfo | None) -> Pairs:
-    items = [
-        pair("by", f"{single_line(approval.by)}, {format_both_zones(approval.at, here)}"),
-        pair("until", format_both_zones(approval.until, here)),
-        pair(
-            "quotes",
-            f"spot {format_float_price(approval.spot)}, mid {format_price(approval.mid)}, natural "
-            f"{format_price(approval.natural)}",
-        ),
-    ]
-    if approval.note:
-        items.append(pair("note", single_line(approval.note)))
-    return Pairs(name="approval", title="Approval", items=tuple(items))
-
-
-def _orders(orders: Iterable[Order]) -> Grid:
-    columns = (
-        Column(name="order"),
-        Column(name="kind", rank=1),
-        Column(name="state"),
-        Column(name="limit", right=True),
-        Column(name="filled", right=True),
-        Column(name="broker id", rank=2),
-        Column(name="reference", rank=3),
-        Column(name="words", rank=4, flexible=True),
-    )
-    rows = tuple(
-        (
-            f"O{order.id}",
-            order.kind.value,
-            order.state.value,
-            format_credit(order.limit),
-            f"{order.filled} of {order.quantity}",
-            single_line(order.broker_id or ""),
-            single_line(order.reference),
-            single_line(order.reason or order.broker_status),
-        )
-        for order in orders
-    )
-    return Grid(name="order", title="Orders", columns=columns, rows=rows)
-
-
-def _trade(trade: Trade, here: tzinfo | None) -> Pairs:
-    items = [
-        pair("id", f"T{trade.id}"),
-        pair("state", trade.state.value, "strong"),
-        pair("position", f"{trade.quantity} x {format_legs(trade.legs)}"),
-        pair("opened", f"{format_both_zones(trade.opened_at, here)} for {format_credit(trade.credit)}"),
-        pair("fees", format_dollars(trade.fees)),
-        pair("max loss", format_dollars(trade.max_loss)),
-    ]
-    if trade.exits is not None:
-        items.append(pair("exit plan", f"{_leaving(trade.exits)} (opened below its floor)", "warn"))
-    if trade.closed_at is not None:
-        price_paid = f" for {format_price(trade.debit)} debit" if trade.debit is not None else ""
-        items.append(pair("closed", format_both_zones(trade.closed_at, here) + price_paid))
-    if trade.result is not None:
-        word = "loss" if trade.result < 0 else "profit"
-        items.append(
-            pair("result", f"{format_gain(trade.result)} ({word}, after fees)", "bad" if trade.result < 0 else "good")
-        )
-    if trade.assumption:
-        items.append(pair("simulated", single_line(trade.assumption), "warn"))
-    return Pairs(name="trade", title=f"Trade T{trade.id}", items=tuple(items))
-
-
-# What it rested on.
-
-
-def _market(line: MarketSummary, quality: QualityReport | None, here: tzinfo | None) -> Pairs:
-    items = [
-        pair("underlying", f"{line.underlying} {format_float_price(line.spot)}"),
-        pair("as of", f"{format_both_zones(line.as_of, here)}, from {single_line(line.source)}"),
-        pair("expiration", f"{line.expiration}, {format_count(line.dte, 'day')}"),
-    ]
-    if line.atm_iv is not None:
-        items.append(pair("at-the-money IV", format_percent(line.atm_iv)))
-    if line.expected_move is not None:
-        items.append(
-            pair("expected move", f"±{format_float_price(round(line.expected_move, 2))} to expiration (one sigma)")
-        )
-    items.append(pair("VIX", "missing" if line.vix is None else f"{line.vix:.2f}"))
-    if quality is not None:
-        items.append(_quality_line(quality))
-    return Pairs(name="market", title="Market", items=tuple(items))
-
-
-def _quality_line(report: QualityReport) -> tuple[str, str, str]:
-    loud = [gate for gate in report.gates if gate.verdict in (Verdict.WARN, Verdict.STOP)]
-    if not loud:
-        return pair("quality", f"{format_count(len(report.gates), 'gate')}, none objects")
+def legs_words(legs: Sequence[Leg], quantity: int) -> str:
+    """`Sell to Open 2 x 621 put · Buy to Open 2 x 616 put · 2025-09-30`."""
+    kinds = {"P": "put", "C": "call"}
     text = [
-        f"{gate.verdict} {humanise(gate.name)}: {single_line(gate.figure)} (limit {single_line(gate.limit)})"
-        for gate in loud
+        f"{leg.action.value} {leg.quantity * quantity} x {format_strike(leg.strike)} {kinds[leg.right.value]}"
+        for leg in legs
     ]
-    return pair("quality", "\n".join(text), "warn")
+    return " · ".join([*text, f"{legs[0].expiration}"])
 
 
-def _ruling(ruling: RiskDecision) -> Pairs:
-    verdict = f"accepted, {format_count(ruling.quantity, 'contract')}" if ruling.is_accepted else "refused"
-    items = [pair("verdict", verdict, "good" if ruling.is_accepted else "bad")]
-    items += [_finding(finding) for finding in ruling.findings]
-    size = ruling.sizing
-    if size is not None:
-        bounds = ", ".join(f"{humanise(name)} {bound}" for name, bound in size.bounds.items())
-        items.append(pair("size allowed by", f"{bounds}; {humanise(size.binding)} binds"))
-        if size.halved:
-            items.append(pair("halved", "the budget was halved before dividing", "warn"))
-        swing = (
-            f"one-sigma day costs {format_dollars(size.swing_loss)} a contract, budget "
-            f"{format_dollars(size.swing_budget)}"
+def _summary(view: RunView, now: datetime) -> Iterator[Item]:
+    """What came of the run and why, in a line or two each."""
+    run, made = view.run, view.proposal
+    if made is None:
+        yield pair("Meaning", explain_outcome(run))
+    for reason in run.reasons[:REASONS]:
+        yield pair("Reason", shortened(reason))
+    if len(run.reasons) > REASONS:
+        yield pair("", f"and {format_count(len(run.reasons) - REASONS, 'more reason')} (--full)")
+    if run.late:
+        yield pair("Started", "LATE", "warn")
+    yield from _choice(view)
+    if made is None and view.market is not None:
+        yield pair("Market", market_words(surroundings(view)))
+    if made is None and view.menu is not None:
+        yield pair("Menu", format_count(len(view.menu.candidates), "candidate"))
+    if view.quality is not None and (loud := loud_gates(view.quality)):
+        words = ", ".join(f"{gate.verdict} {humanise(gate.name)}" for gate in loud)
+        yield pair("Data", f"{words} (--quality)", "warn")
+    if view.approval is not None:
+        yield pair("Approved", f"by {single_line(view.approval.by)}, {new_york_words(view.approval.at)}")
+    yield from _order_items(view.orders)
+    if view.trade is not None:
+        trade = view.trade
+        result = f", result {format_gain(trade.result)} after fees" if trade.result is not None else ""
+        yield pair(
+            "Trade", f"T{trade.id} {trade.state}: {trade.quantity} at {format_credit(trade.credit)}{result}", "strong"
         )
-        items.append(pair("daily swing", swing))
-        if size.account_needed is not None:
-            items.append(pair("account needed", f"{format_dollars(size.account_needed)} for one contract"))
-    return Pairs(name="check", title="Checks", items=tuple(items))
 
 
-def _finding(finding: Finding) -> tuple[str, str, str]:
-    figures = (
-        f" ({single_line(finding.figure)}, limit {single_line(finding.limit)})"
-        if finding.figure or finding.limit
-        else ""
-    )
-    label = "refused by" if finding.blocks else "note"
-    return pair(
-        label, f"{humanise(finding.rule)}: {single_line(finding.message)}{figures}", "bad" if finding.blocks else ""
-    )
+def _choice(view: RunView) -> Iterator[Item]:
+    """Who chose what and why, what must be looked at, and whether the fixed rule would have taken the same."""
+    word = view.recommendation
+    if word is None:
+        return
+    entry = view.menu.find(word.candidate_id) if view.menu is not None else None
+    what = f" {spread_words(entry)}" if entry is not None and word.decision is Decision.TRADE else ""
+    vetoed = ", which spy32 vetoes" if word.vetoes else ""
+    yield pair("Choice", f"{analyst_name(word)} {VERBS[word.decision]}{what}{vetoed}", "bad" if word.vetoes else "")
+    result = view.proposal
+    if result is not None and result.kind == "open" and result.chosen_by == "person":
+        yield pair("Taken", f"{format_legs(result.legs)}, by a person", "strong")
+    if word.reason and not any(word.reason in reason for reason in view.run.reasons):
+        yield pair("Why", shortened(word.reason))
+    for veto in word.vetoes[:1]:
+        yield pair("Vetoed", shortened(veto), "bad")
+    for mark in word.marks[:1]:
+        yield pair("Look at", shortened(mark), "warn")
+    rule = next((answer for answer in view.shadows if answer.analyst == "rules"), None)
+    if rule is not None:
+        pick = view.menu.find(rule.candidate_id) if view.menu is not None else None
+        taken = spread_words(pick) if pick is not None else "nothing"
+        same = ", the same" if rule.candidate_id == word.candidate_id and pick is not None else ""
+        yield pair("Fixed rule", f"takes {taken}{same}")
+
+
+def shortened(text: str) -> str:
+    """Foreign words on two lines of a narrow screen; what is left out is said, and `--full` has it."""
+    words = single_line(text)
+    if len(words) <= TWO_LINES:
+        return words
+    more = " ... (--full has all)"
+    return f"{words[: TWO_LINES - len(more)].rpartition(' ')[0]}{more}"
+
+
+def _order_items(orders: Sequence[Order]) -> Iterator[Item]:
+    """The newest orders, a line each."""
+    for order in orders[-ORDERS:]:
+        why = f": {order.reason}" if order.reason else ""
+        filled = f"{order.filled} of {order.quantity} filled"
+        words = f"O{order.id} {order.kind} {order.state} at {format_credit(order.limit)}, {filled}{why}"
+        yield pair("Order", shortened(words))
+
+
+def loud_gates(report: QualityReport) -> tuple[Gate, ...]:
+    return tuple(gate for gate in report.gates if gate.verdict in (Verdict.WARN, Verdict.STOP))

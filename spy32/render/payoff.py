@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from spy32.domain.orders import Trade
 from spy32.domain.proposals import Proposal
 from spy32.domain.run_view import MarketSummary
-from spy32.domain.spreads import MULTIPLIER, Candidate, Leg
-from spy32.render.formatting import ascii_only, format_count, format_credit, format_gain, format_price, format_strike
+from spy32.domain.spreads import MULTIPLIER, Leg
+from spy32.render.formatting import ascii_only, format_gain, format_price, format_strike
 
-MIN_WIDTH, MAX_WIDTH = 60, 200
-CHART_HEIGHT = 10
 SIDE_MARGIN = Decimal("0.06")
 """Room left of the first mark and right of the last, of the span of all marks."""
 
@@ -19,11 +18,15 @@ BRAILLE_DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 BRAILLE_BASE = 0x2800
 
 
+TICKS = {"(": "(", ")": ")", "^": "^"}
+"""What stands on the axis for a mark: one expected move either way, the spot; a line for anything else."""
+
+
 class AxisMark(NamedTuple):
-    """A price worth seeing on the axis. `sign` is one character, explained in the legend."""
+    """A price worth seeing on the axis: a short or long strike, a breakeven, the spot, one expected move away."""
 
     sign: str
-    name: str
+    """`S`, `L`, `B`, `^`, `(` or `)`."""
     at: Decimal
 
 
@@ -81,35 +84,36 @@ def proposal_payoff(proposal: Proposal, market: MarketSummary | None) -> Payoff:
     )
 
 
-def candidate_payoff(entry: Candidate, market: MarketSummary | None) -> Payoff:
-    """The picture of one contract of a candidate at its mid price."""
+def of_trade(trade: Trade, market: MarketSummary | None) -> Payoff:
+    """The picture of a vertical that was opened, at the credit that it brought."""
     return Payoff(
-        legs=entry.spread.legs,
-        quantity=1,
-        credit=entry.mid,
-        costs=entry.costs,
-        marks=_axis_marks(entry.spread.legs, entry.breakevens, market),
+        legs=trade.legs,
+        quantity=trade.quantity,
+        credit=trade.credit,
+        costs=trade.fees,
+        marks=_axis_marks(trade.legs, (breakeven(trade),), market),
     )
+
+
+def breakeven(trade: Trade) -> Decimal:
+    """The price at expiration at which a vertical gives its credit back."""
+    short = next(leg for leg in trade.legs if leg.action.sign > 0)
+    return short.strike - trade.credit if short.right.value == "P" else short.strike + trade.credit
 
 
 def _axis_marks(
     legs: Sequence[Leg], breakevens: Sequence[Decimal], market: MarketSummary | None
 ) -> tuple[AxisMark, ...]:
-    marks = [AxisMark(sign="S" if leg.action.sign > 0 else "L", name=_leg_name(leg), at=leg.strike) for leg in legs]
-    marks += [AxisMark(sign="B", name="breakeven", at=point) for point in breakevens]
+    marks = [AxisMark(sign="S" if leg.action.sign > 0 else "L", at=leg.strike) for leg in legs]
+    marks += [AxisMark(sign="B", at=point) for point in breakevens]
     if market is not None:
         spot = Decimal(str(market.spot))
-        marks.append(AxisMark(sign="^", name="spot", at=spot))
+        marks.append(AxisMark(sign="^", at=spot))
         if market.expected_move is not None:
             move = Decimal(str(market.expected_move))
-            marks.append(AxisMark(sign="(", name="-1σ", at=spot - move))
-            marks.append(AxisMark(sign=")", name="+1σ", at=spot + move))
+            marks.append(AxisMark(sign="(", at=spot - move))
+            marks.append(AxisMark(sign=")", at=spot + move))
     return tuple(sorted(marks, key=lambda mark: mark.at))
-
-
-def _leg_name(leg: Leg) -> str:
-    side = "short" if leg.action.sign > 0 else "long"
-    return f"{side} {'call' if leg.right.value == 'C' else 'put'}"
 
 
 # Drawing.
@@ -139,48 +143,38 @@ class PayoffFrame(NamedTuple):
         return self.low + (self.high - self.low) * (2 * place + 1) / (2 * self.columns * parts)
 
 
-def payoff_chart(payoff: Payoff, *, width: int, plain: bool = False) -> list[str]:
-    """The picture as lines of at most `width` characters: the curve, the axis with its marks, and their legend."""
-    width = min(MAX_WIDTH, max(MIN_WIDTH, width)) - 1
-    labels = [format_gain(payoff.best), format_gain(payoff.worst), "$0"]
-    gutter = max(len(label) for label in labels)
-    frame = fit_frame(payoff, columns=width - gutter - 2)
+def payoff_chart(payoff: Payoff, *, width: int, rows: int, plain: bool = False) -> list[str]:
+    """The picture in `rows` lines: the curve, and under it the axis with strikes, spot and expected move."""
+    gutter = max(len(format_gain(payoff.best)), len(format_gain(payoff.worst)))
+    frame = fit_frame(payoff, columns=width - gutter - 2, rows=rows - 2)
     curve = _ascii_curve(payoff, frame) if plain else _braille_curve(payoff, frame)
-    named = {
-        frame.row(Decimal(0)): "$0",
-        frame.row(payoff.best): format_gain(payoff.best),
-        frame.row(payoff.worst): format_gain(payoff.worst),
-    }
+    named = {frame.row(payoff.best): format_gain(payoff.best), frame.row(payoff.worst): format_gain(payoff.worst)}
     bar = "|" if plain else "│"
     lines = [f"{named.get(row, ''):>{gutter}} {bar}{text}".rstrip() for row, text in enumerate(curve)]
-    lines += [" " * (gutter + 2) + text for text in axis_rows(payoff.marks, frame)]
-    return [*lines, *_payoff_legend(payoff, width, plain=plain)]
+    lines += [" " * (gutter + 2) + text for text in _labelled_axis(payoff.marks, frame)]
+    return [ascii_only(line) for line in lines] if plain else lines
 
 
-def fit_frame(payoff: Payoff, *, columns: int, rows: int = CHART_HEIGHT) -> PayoffFrame:
+def _labelled_axis(marks: Sequence[AxisMark], frame: PayoffFrame) -> list[str]:
+    """A tick at each mark, and below it the prices that find room: the short strike and the spot come first."""
+    ticks, labels = [" "] * frame.columns, [" "] * frame.columns
+    for mark in marks:
+        ticks[frame.column(mark.at)] = TICKS.get(mark.sign, "|")
+    for sign in "S^L":
+        for mark in (mark for mark in marks if mark.sign == sign):
+            text = _mark_value(mark)
+            start = min(max(0, frame.column(mark.at) - len(text) // 2), frame.columns - len(text))
+            if all(cell == " " for cell in labels[max(0, start - 1) : start + len(text) + 1]):
+                labels[start : start + len(text)] = text
+    return ["".join(ticks).rstrip(), "".join(labels).rstrip()]
+
+
+def fit_frame(payoff: Payoff, *, columns: int, rows: int) -> PayoffFrame:
     """A frame that holds every mark, and the curve with a little air above and below."""
     low, high = payoff.span
     margin = (payoff.best - payoff.worst) / 20 or Decimal(1)
     top, bottom = max(payoff.best, Decimal(0)) + margin, min(payoff.worst, Decimal(0)) - margin
     return PayoffFrame(low=low, high=high, bottom=bottom, top=top, columns=columns, rows=rows)
-
-
-def axis_rows(marks: Sequence[AxisMark], frame: PayoffFrame) -> list[str]:
-    """The rows under the curve, the position's marks above the market's; a further row where two share a column."""
-    own = [mark for mark in marks if mark.sign in "SLB"]
-    return [*_place_marks(own, frame), *_place_marks([mark for mark in marks if mark not in own], frame)]
-
-
-def _place_marks(marks: Sequence[AxisMark], frame: PayoffFrame) -> list[str]:
-    rows: list[list[str]] = []
-    for mark in marks:
-        at = frame.column(mark.at)
-        row = next((row for row in rows if row[at] == " "), None)
-        if row is None:
-            row = [" "] * frame.columns
-            rows.append(row)
-        row[at] = mark.sign
-    return ["".join(row).rstrip() for row in rows]
 
 
 def _braille_curve(payoff: Payoff, frame: PayoffFrame) -> list[str]:
@@ -209,30 +203,6 @@ def _ascii_curve(payoff: Payoff, frame: PayoffFrame) -> list[str]:
             cells[at][place] = "*"
         last = row
     return ["".join(row) for row in cells]
-
-
-def _payoff_legend(payoff: Payoff, width: int, *, plain: bool) -> list[str]:
-    """Every mark with its value, as many on a line as fit."""
-    items = [f"{mark.sign} {mark.name} {_mark_value(mark)}" for mark in payoff.marks]
-    items.append(
-        f"{format_count(payoff.quantity, 'contract')} at {format_credit(payoff.credit)}, at expiration, after costs:"
-    )
-    items.append(f"best {format_gain(payoff.best)}")
-    items.append(f"worst {format_gain(payoff.worst)}")
-    return wrap_legend(items, width, plain=plain)
-
-
-def wrap_legend(items: Sequence[str], width: int, *, plain: bool) -> list[str]:
-    """As many on a line as fit."""
-    lines = [""]
-    for item in items:
-        text = ascii_only(item) if plain else item
-        joined = f"{lines[-1]}   {text}" if lines[-1] else text
-        if len(joined) <= width:
-            lines[-1] = joined
-        else:
-            lines.append(text)
-    return lines
 
 
 def _mark_value(mark: AxisMark) -> str:

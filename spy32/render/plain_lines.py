@@ -1,11 +1,12 @@
 """A page as plain lines for files, pipes and cron's mail: `key: value`, one row a line, nothing wrapped or cut."""
 
-from spy32.render.page import Grid, Page, Pairs, Part, Picture, Prose
+from spy32.render.page import Grid, Page, Pairs, Part, Prose
 
 
 def format_page(page: Page) -> str:
     """The whole page, ending with a line end."""
-    lines = [page.heading] if page.heading else []
+    lines = [f"note: {part}" for part in page.banner if part]
+    lines += [page.heading] if page.heading else []
     lines += [f"note: {badge}" for badge in page.badges]
     for part in page.parts:
         lines += _part_lines(part)
@@ -21,9 +22,6 @@ def _part_lines(part: Part) -> list[str]:
             return [_format_row(part, number, row) for number, row in enumerate(part.rows)] or [f"{part.name}: none"]
         case Prose():
             return _prose_lines(part)
-        case Picture():
-            # The picture is for the eye; its figures stand in the proposal's lines.
-            return []
 
 
 def _pair_lines(name: str, label: str, value: str) -> str:
@@ -33,7 +31,7 @@ def _pair_lines(name: str, label: str, value: str) -> str:
 
 def _format_row(grid: Grid, number: int, row: tuple[str, ...]) -> str:
     cells = [f"{column.name} {cell}" for column, cell in zip(grid.columns[1:], row[1:], strict=True) if cell]
-    mark = " (chosen)" if number == grid.marked else ""
+    mark = " (selected)" if number == grid.marked else ""
     return f"{grid.name} {row[0]}{mark}: {'; '.join(cells)}"
 
 

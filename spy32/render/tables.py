@@ -2,23 +2,26 @@
 
 from typing import TYPE_CHECKING
 
-from rich import box
 from rich.cells import cell_len
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from spy32.render.page import Column, Grid, Page, Pairs, Part, Picture, Prose, Tone
+from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, Tone
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
 
-STYLES = {"good": "green", "bad": "bold red", "warn": "yellow", "strong": "bold", "dim": "dim"}
+STYLES = {
+    "good": "green", "bad": "bold red", "warn": "yellow", "strong": "bold", "dim": "dim",
+    "banner": "black on yellow", "alarm": "bold white on red",
+}  # fmt: skip
 CHOSEN_MARK = "▶ "
 CELL_OVERHEAD = 3  # a column costs its width, two blanks and one line of the frame
+GAP = 2  # without a frame, two blanks
+NAME = 12  # the label of a figure without a frame, with its gap
+PICTURE = (22, 72)  # least and most columns of a small payoff
+ROWS = 6
 MIN_TEXT_WIDTH = 24  # the least room for words
-MAX_LABEL_WIDTH = 20  # the widest label of ours
-PAIR_OVERHEAD = 2 * CELL_OVERHEAD + 1  # what two columns cost beside their words
 
 
 class RichBuilder:
@@ -36,17 +39,13 @@ class RichBuilder:
         """Never markup: what comes from outside is only ever shown."""
         return Text(words, style=self.style(tone), overflow="fold")
 
-    def add_title(self, title: str, table: Table) -> "list[RenderableType]":
-        """The title is a line of its own: rich would fold it to the width of the table."""
-        return [self.text(title, "strong"), table] if title else [table]
+    def table(self, *, framed: bool) -> "Table":
+        from rich import box
+        from rich.table import Table  # a page without a list does not pay for it
 
-    def table(self, *, header: bool) -> Table:
-        return Table(
-            box=box.ROUNDED,
-            show_header=header,
-            header_style=self.style("strong"),
-            border_style=self.style("dim"),
-        )
+        if not framed:
+            return Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style=self.style("dim"))
+        return Table(box=box.ROUNDED, header_style=self.style("strong"), border_style=self.style("dim"))
 
 
 def draw_page(console: "Console", page: Page) -> str:
@@ -60,6 +59,8 @@ def draw_page(console: "Console", page: Page) -> str:
 
 def _page_parts(builder: RichBuilder, page: Page) -> "list[RenderableType]":
     renderables: list[RenderableType] = []
+    if page.banner[0]:
+        renderables += _banner(builder, *page.banner, tone="alarm" if page.alarm else "banner")
     if page.heading:
         renderables.append(builder.text(page.heading, page.tone or "strong"))
     renderables += [builder.text(f"! {badge}", "warn") for badge in page.badges]
@@ -72,41 +73,84 @@ def _page_parts(builder: RichBuilder, page: Page) -> "list[RenderableType]":
 def _part_renderables(builder: RichBuilder, part: Part) -> "list[RenderableType]":
     match part:
         case Pairs():
-            return builder.add_title(part.title, _pairs_table(builder, part.items)) if part.items else []
+            return _pairs_table(builder, part) if part.items else []
         case Grid():
             return _grid_renderables(builder, part)
         case Prose():
             return _prose_renderables(builder, part)
-        case Picture():
-            from spy32.render.payoff import MIN_WIDTH, payoff_chart, proposal_payoff
 
-            if builder.width < MIN_WIDTH:  # folded, it would say nothing; its figures stand in the tables
-                return []
-            payoff = proposal_payoff(part.made, part.market)
-            return [builder.text(line) for line in payoff_chart(payoff, width=builder.width, plain=builder.ascii)]
+
+def _banner(pen: RichBuilder, left: str, right: str, *, tone: Tone) -> "list[RenderableType]":
+    room = pen.width - cell_len(left) - cell_len(right) - 2
+    if room < 1:
+        lines = wrapped(f"{left} · {right}" if right else left, pen.width - 2)
+        return [pen.text(f" {line:<{pen.width - 1}}", tone) for line in lines]
+    return [pen.text(f" {left}{' ' * room}{right} ", tone)]
+
+
+def _pairs_table(builder: RichBuilder, pairs: Pairs) -> "list[RenderableType]":
+    lines = _pair_lines(builder, pairs.items)
+    title: list[RenderableType] = [builder.text(pairs.title, "strong")] if pairs.title else []
+    if pairs.payoff is None:
+        return [*title, *lines]
+    from spy32.render.payoff import payoff_chart
+
+    # The lines that stand beside the picture decide where it begins; the longer ones come after them.
+    left = max(line.cell_len for line in lines[:ROWS]) + GAP
+    beside = builder.width - left >= PICTURE[0] and len(lines) >= ROWS
+    width = min(PICTURE[1], builder.width - left if beside else builder.width)
+    drawn = payoff_chart(pairs.payoff, width=width, rows=ROWS, plain=builder.ascii)
+    if not beside:
+        return [*title, *lines, *(builder.text(row, "dim") for row in drawn if pairs.below)]
+    for line, row in zip(lines, drawn, strict=False):
+        line.append(" " * (left - line.cell_len))
+        line.append(row, style=builder.style("dim"))
+    return [*title, *lines]
+
+
+def _pair_lines(pen: RichBuilder, items: tuple[tuple[str, str, Tone], ...]) -> list[Text]:
+    """Label and value; a value goes on under itself, so that no foreign line can stand at the edge as one of ours."""
+    lines: list[Text] = []
+    room = max(NAME, max(cell_len(label) for label, _, _ in items) + GAP)
+    for label, value, tone in items:
+        for number, row in enumerate(wrapped(value, max(pen.width - room, 1))):
+            line = Text(overflow="fold")
+            line.append(f"{label if number == 0 else '':<{room}}", style=pen.style("dim"))
+            lines.append(line.append(row, style=pen.style(tone)))
+    return lines
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most `width` cells, broken at blanks; a longer word is broken where it must."""
+    lines = []
+    for part in text.split("\n"):
+        line, words = "", part.split(" ")[::-1]
+        while words:
+            word = words.pop()
+            joined = f"{line} {word}" if line else word
+            if cell_len(joined) <= width:
+                line = joined
+            elif line:
+                lines.append(line)
+                line = ""
+                words.append(word)
+            else:
+                # At two cells a character at most, this many always fit.
+                head = width if word.isascii() else max(width // 2, 1)
+                lines.append(word[:head])
+                words.append(word[head:])
+        lines.append(line)
+    return lines
 
 
 def _prose_renderables(builder: RichBuilder, part: Prose) -> "list[RenderableType]":
     text = builder.text(part.text, part.tone)
     if not part.title:
         return [text]
+    from rich.padding import Padding
+
     # It stands in from the edge, as in plain lines: foreign words cannot pass for a line of ours.
     return [builder.text(part.title, "strong"), Padding(text, (0, 0, 0, 2), expand=False)]
-
-
-def _pairs_table(builder: RichBuilder, items: tuple[tuple[str, str, Tone], ...]) -> Table:
-    # Widths that are known here need not be measured: rich would render every cell once more to find them.
-    labels = min(max(cell_len(label) for label, _, _ in items), MAX_LABEL_WIDTH + CELL_OVERHEAD)
-    values = min(
-        max(cell_len(line) for _, value, _ in items for line in value.split("\n")),
-        builder.width - labels - PAIR_OVERHEAD,
-    )
-    table = builder.table(header=False)
-    table.add_column(style=builder.style("dim"), no_wrap=True, width=labels)
-    table.add_column(overflow="fold", width=max(values, 1))
-    for label, value, tone in items:
-        table.add_row(label, builder.text(value, tone))
-    return table
 
 
 def _grid_renderables(builder: RichBuilder, grid: Grid) -> "list[RenderableType]":
@@ -114,16 +158,20 @@ def _grid_renderables(builder: RichBuilder, grid: Grid) -> "list[RenderableType]
         return [builder.text(grid.title, "strong"), builder.text("none")]
     rows = [_mark_row(grid, number, row) for number, row in enumerate(grid.rows)]
     needs = [_min_width(column, [row[at] for row in rows]) for at, column in enumerate(grid.columns)]
-    layout = fit_columns(grid.columns, needs, builder.width, continues=grid.continues)
+    layout = fit_columns(grid.columns, needs, builder.width, continues=grid.continues, framed=grid.framed)
     if not layout:
         return _stacked_tables(builder, grid, rows)
     renderables: list[RenderableType] = []
     for number, columns in enumerate(layout):
         title = grid.title if number == 0 else f"{grid.title}, continued"
-        renderables += builder.add_title(title, _columns_table(builder, grid, rows, columns, needs))
+        # The title is a line of its own: rich would fold it to the width of the table.
+        renderables += [
+            *([builder.text(title, "strong")] if title else []),
+            _columns_table(builder, grid, rows, columns, needs),
+        ]
     kept = {at for columns in layout for at in columns}
     omitted = [column.name for at, column in enumerate(grid.columns) if at not in kept]
-    if omitted:
+    if omitted and grid.framed:
         renderables.append(builder.text(f"left out at this width: {', '.join(omitted)}; --json has all", "dim"))
     return renderables
 
@@ -142,8 +190,12 @@ def _min_width(column: Column, cells: list[str]) -> int:
     return min(widest, MIN_TEXT_WIDTH)
 
 
-def fit_columns(columns: tuple[Column, ...], needs: list[int], width: int, *, continues: bool) -> list[list[int]]:
+def fit_columns(
+    columns: tuple[Column, ...], needs: list[int], width: int, *, continues: bool, framed: bool = True
+) -> list[list[int]]:
     """Which columns stand in which table of at most `room` cells; nothing when not even the lasting ones fit."""
+    if not framed:  # the same sum with a narrower gap and no outer line
+        width, needs = width + 1 + GAP, [need + GAP - CELL_OVERHEAD for need in needs]
     lasting = [at for at, column in enumerate(columns) if column.rank == 0]
     if _table_width(needs, lasting) > width:
         return []
@@ -178,8 +230,8 @@ def _table_width(needs: list[int], columns: list[int]) -> int:
 
 def _columns_table(
     builder: RichBuilder, grid: Grid, rows: list[tuple[str, ...]], columns: list[int], needs: list[int]
-) -> Table:
-    table = builder.table(header=True)
+) -> "Table":
+    table = builder.table(framed=grid.framed)
     for at in columns:
         column = grid.columns[at]
         table.add_column(
@@ -196,12 +248,10 @@ def _columns_table(
 
 
 def _stacked_tables(builder: RichBuilder, grid: Grid, rows: list[tuple[str, ...]]) -> "list[RenderableType]":
-    """Too narrow for columns: one small table a row, label beside value."""
+    """Too narrow for columns: one block a row, label beside value."""
     renderables: list[RenderableType] = [builder.text(grid.title, "strong")]
     for row in rows:
-        renderables.append(
-            _pairs_table(
-                builder, tuple((column.name, cell, "") for column, cell in zip(grid.columns, row, strict=True))
-            )
+        renderables += _pair_lines(
+            builder, tuple((column.name, cell, "") for column, cell in zip(grid.columns, row, strict=True))
         )
     return renderables

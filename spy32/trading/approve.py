@@ -9,14 +9,14 @@ from decimal import Decimal
 
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import OrderKind
-from spy32.domain.proposals import Approval, Draft, Finding, Proposal, RiskDecision
+from spy32.domain.proposals import Approval, Draft, Finding, Proposal, RiskDecision, spread_description
 from spy32.domain.runs import Outcome, Run
-from spy32.domain.spreads import MULTIPLIER, Candidate
+from spy32.domain.spreads import MULTIPLIER, Account, Candidate
 from spy32.errors import BadUsage, Refused, Unavailable
 from spy32.lifecycle import ProposalState
 from spy32.sessions import market_date, new_york_time
 from spy32.trading.context import TradingContext
-from spy32.trading.review import Review, book_exposure, check_limits, review_draft, review_proposal
+from spy32.trading.review import Review, book_exposure, check_limits, review_draft, review_preview, review_proposal
 
 PERSON = "person"
 
@@ -103,7 +103,10 @@ def choose_candidate(context: TradingContext, current_review: Review, candidate_
 
     candidate = current_review.menu.find(candidate_id)
     if candidate is None:
-        raise BadUsage(f"{candidate_id!r} is not on this menu; its ids stand in the first column")
+        raise BadUsage(
+            f"{candidate_id!r} is not on this menu; `spy32 show R{current_review.run.id} --candidates "
+            "--json` has its ids"
+        )
     stored = _stored_proposal(context, current_review)
     if current_review.proposal is not None:
         _check_is_opening(current_review.proposal, "another candidate")
@@ -112,11 +115,29 @@ def choose_candidate(context: TradingContext, current_review: Review, candidate_
     if stored is not None and stored.candidate_id == candidate_id:
         return review_proposal(context, _proposal_id(stored))
     ruling, snapshot = vet_candidate(context, current_review, candidate)
-    _refuse_if_blocked(ruling.findings, f"{candidate_id} was not taken")
+    _refuse_if_blocked(
+        ruling.findings, f"{spread_description(candidate.spread.underlying, candidate.spread.legs)} was not taken"
+    )
     proposal = plan.build_proposal(
         candidate, ruling, snapshot, context.settings, run=current_review.run, chosen_by=PERSON
     )
     return _build_draft_review(context, stored, proposal, ruling)
+
+
+def preview(context: TradingContext, shown: Review, candidate: Candidate) -> Review:
+    """What choosing this candidate would put on the screen, from the record alone; `choose` judges it by the market.
+
+    A refusal of our own limits stands among its findings; its figures are then those of one contract.
+    """
+    from spy32.rules import plan
+
+    ruling, snapshot = _ruling_now(context, shown, candidate, shown.account)
+    sized = replace(ruling, quantity=max(ruling.quantity, 1))
+    result = plan.build_proposal(candidate, sized, snapshot, context.settings, run=shown.run, chosen_by=PERSON)
+    kept = shown.proposal
+    version = replace(result, id=kept.id if kept is not None else None, state=ProposalState.PROPOSED)
+    draft = Draft(proposal=version, body="", was_hash=_reviewed_hash(shown) if kept is not None else "")
+    return review_preview(context, shown, draft, candidate, ruling)
 
 
 def change_quantity(context: TradingContext, review: Review, quantity: int) -> Review:
@@ -170,23 +191,30 @@ def check_overridable(context: TradingContext, run: Run) -> None:
 def vet_candidate(context: TradingContext, review: Review, candidate: Candidate) -> tuple[RiskDecision, MarketSnapshot]:
     """The ruling of today's conditions, limits and size on a candidate, as the weekly run's vet step makes it."""
     from spy32.rules import pricing
-    from spy32.rules.ruling import assess_risk
 
-    now, account = context.clock(), context.account.facts()
-    snapshot = context.store.snapshot(review.run.id)
-    if market_date(now) != market_date(snapshot.as_of):
-        raise Refused(
-            f"the session of R{review.run.id} ({market_date(snapshot.as_of)}) is over; a new run makes a new menu"
-        )
-    exposure = book_exposure(
-        context, review.run.id, now, excluding=review.proposal.id if review.proposal is not None else None
-    )
-    ruling = assess_risk(candidate, snapshot, account, exposure, settings=context.settings, now=now)
+    ruling, snapshot = _ruling_now(context, review, candidate, context.account.facts())
     price_findings: tuple[Finding, ...] = ()
     if context.market is not None:
         quotes = context.market.quotes(snapshot.underlying, candidate.spread.legs)
         price_findings = pricing.check_prices(candidate, snapshot.spot, quotes, context.settings)
     return replace(ruling, findings=(*price_findings, *ruling.findings)), snapshot
+
+
+def _ruling_now(
+    context: TradingContext, shown: Review, candidate: Candidate, account: Account
+) -> tuple[RiskDecision, MarketSnapshot]:
+    """Conditions, limits and size as of now, at the quotes of the run."""
+    from spy32.rules.ruling import assess_risk
+
+    now, snapshot = context.clock(), context.store.snapshot(shown.run.id)
+    if market_date(now) != market_date(snapshot.as_of):
+        raise Refused(
+            f"the session of R{shown.run.id} ({market_date(snapshot.as_of)}) is over; a new run makes a new menu"
+        )
+    exposure = book_exposure(
+        context, shown.run.id, now, excluding=shown.proposal.id if shown.proposal is not None else None
+    )
+    return assess_risk(candidate, snapshot, account, exposure, settings=context.settings, now=now), snapshot
 
 
 # Drafting.
@@ -251,6 +279,8 @@ def _proposal_to_decide(context: TradingContext, review: Review) -> Proposal:
     """The draft, or without one the proposal on record, which must still be as it was shown."""
     if review.proposal is None:
         raise Refused(f"R{review.run.id} has no proposal; choose a candidate first")
+    if review.is_preview:
+        raise Refused(f"{review.name}: this candidate was only looked at; it is judged by the market before a decision")
     stored = _stored_proposal(context, review)
     return stored if stored is not None and review.draft is None else review.proposal
 

@@ -4,17 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
-from math import sqrt
+from typing import Any
 
-from spy32.domain.market import Right
 from spy32.domain.orders import Trade
-from spy32.domain.proposals import Approval, Draft, Finding, Proposal, Recommendation, Sizing
+from spy32.domain.proposals import Draft, Finding, Proposal, Recommendation, RiskDecision, Sizing
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate, Exposure, Leg, Menu, Spread
 from spy32.domain.value import value
 from spy32.errors import BadUsage, Unavailable, Unusable
-from spy32.sessions import market_date, week_start, years_to_expiration
+from spy32.sessions import market_date, week_start
 from spy32.settings.model import Drift
 from spy32.trading.context import TradingContext
 
@@ -43,23 +42,11 @@ class PriceScenario:
 
 
 @value
-class EvidenceItem:
-    """A path that the analyst cited, and the value found there; None where the value is not on this screen."""
-
-    path: str
-    value: str | None
-
-
-@value
 class Review:
     """One screen of the approval. Without a proposal it is an abstained run, whose menu may still be chosen from."""
 
-    run: Run
-    market: MarketSummary
-    menu: Menu
-    recommendation: Recommendation | None
-    shadows: tuple[Recommendation, ...]
-    evidence_items: tuple[EvidenceItem, ...]
+    view: RunView
+    """The run, with its market."""
     account: Account
     at: datetime
     """The moment of the review; ages are counted to it."""
@@ -74,15 +61,31 @@ class Review:
     """As shown: fresh, or the stored ones again when `stale` says why."""
     stale_reason: str | None = None
     scenarios: tuple[PriceScenario, ...] = ()
-    probability_itm: float | None = None
-    """Probability that the short leg ends in the money, under its own implied vol at the run."""
+    exposure: Exposure
+    """What the book risks without this proposal."""
+    open_limit: Decimal
+    """Most maximum loss of all open trades, dollars."""
+    is_preview: bool = False
+    """Another candidate at the quotes of the run, judged by our limits only; it cannot be approved as it is."""
     findings: tuple[Finding, ...] = ()
     """Today's limits on the proposal, and the notes of the run."""
     sizing: Sizing | None = None
     """The bounds of the quantity, when this candidate has been sized."""
-    approval: Approval | None = None
     trade: Trade | None = None
     """What a closing closes."""
+
+    @property
+    def run(self) -> Run:
+        return self.view.run
+
+    @property
+    def market(self) -> MarketSummary:
+        assert self.view.market is not None
+        return self.view.market
+
+    @property
+    def menu(self) -> Menu:
+        return self.view.menu if self.view.menu is not None else Menu(candidates=())
 
     @property
     def name(self) -> str:
@@ -101,7 +104,8 @@ class Review:
     @property
     def rule_pick(self) -> Recommendation | None:
         """What the fixed rule takes of the same menu."""
-        answers = (*self.shadows, *([self.recommendation] if self.recommendation is not None else []))
+        chosen = self.view.recommendation
+        answers = (*self.view.shadows, *([chosen] if chosen is not None else []))
         return next((answer for answer in answers if answer.analyst == "rules"), None)
 
     @property
@@ -137,6 +141,29 @@ def review_draft(context: TradingContext, draft: Draft, sizing: Sizing | None) -
     return replace(_build_review(context, draft.proposal, sizing), draft=draft)
 
 
+def review_preview(
+    context: TradingContext, shown: Review, draft: Draft, candidate: Candidate, ruling: RiskDecision
+) -> Review:
+    """Another candidate on the same screen: nothing is asked of a market or a broker, so it stands at the run's quotes.
+
+    It cannot be approved as it is.
+    """
+    then = _run_quote(shown.view, candidate)
+    return replace(
+        shown,
+        proposal=draft.proposal,
+        draft=draft,
+        candidate=candidate,
+        run_quote=then,
+        current_quote=then,
+        stale_reason="the quotes of the run; approving asks for new ones",
+        scenarios=expiration_scenarios(draft.proposal, then.spot) if then is not None else (),
+        findings=(*ruling.findings, *_run_notes(shown.view, candidate)),
+        sizing=ruling.sizing,
+        is_preview=True,
+    )
+
+
 def _build_review(context: TradingContext, proposal: Proposal, sizing: Sizing | None = None) -> Review:
     view = context.store.view(proposal.run_id)
     candidate = view.menu.find(proposal.candidate_id) if view.menu is not None else None
@@ -150,6 +177,7 @@ def _build_review(context: TradingContext, proposal: Proposal, sizing: Sizing | 
     quote = current_quote or run_quote
     account = context.account.facts()
     return _assemble_review(
+        context,
         view,
         account,
         now,
@@ -159,14 +187,12 @@ def _build_review(context: TradingContext, proposal: Proposal, sizing: Sizing | 
         current_quote=quote,
         stale_reason=stale_reason,
         scenarios=expiration_scenarios(proposal, quote.spot) if quote is not None else (),
-        probability_itm=probability_itm(candidate, view) if candidate is not None else None,
         findings=(
             *check_limits(context, proposal, account, now),
             *changes_since_run(proposal, run_quote, quote, context.settings.drift),
             *_run_notes(view, candidate),
         ),
         sizing=sizing or _run_sizing(view, candidate),
-        approval=context.store.latest_approval(proposal.id) if proposal.id is not None else None,
         trade=context.store.trade(proposal.trade_id) if proposal.trade_id is not None else None,
     )
 
@@ -176,23 +202,29 @@ def review_run(context: TradingContext, run_id: int) -> Review:
     view = context.store.view(run_id)
     if view.menu is None or not view.menu.candidates:
         raise BadUsage(f"R{run_id} has no menu to choose from; `spy32 show R{run_id}` says why")
-    return _assemble_review(view, context.account.facts(), context.clock())
+    return _assemble_review(context, view, context.account.facts(), context.clock())
 
 
-def _assemble_review(view: RunView, account: Account, at: datetime, **fields: object) -> Review:
+def _assemble_review(
+    context: TradingContext,
+    view: RunView,
+    account: Account,
+    at: datetime,
+    *,
+    proposal: Proposal | None = None,
+    **fields: Any,
+) -> Review:
     if view.market is None:
         raise Unusable(f"R{view.run.id} has no market on record, so there is nothing to decide on")
-    base_fields: dict[str, object] = {
-        "run": view.run,
-        "market": view.market,
-        "menu": view.menu if view.menu is not None else Menu(candidates=()),
-        "recommendation": view.recommendation,
-        "shadows": view.shadows,
-        "evidence_items": tuple(evidence_items(view)),
-        "account": account,
-        "at": at,
-    }
-    return Review(**{**base_fields, **fields})  # type: ignore[arg-type]
+    return Review(
+        view=view,
+        account=account,
+        at=at,
+        exposure=book_exposure(context, view.run.id, at, excluding=proposal.id if proposal is not None else None),
+        open_limit=context.settings.limits.open_risk * account.net_liquidation,
+        proposal=proposal,
+        **fields,
+    )
 
 
 # Quotes.
@@ -250,51 +282,6 @@ def expiration_scenarios(proposal: Proposal, spot: float) -> tuple[PriceScenario
         profit = proposal.max_profit + exact_payoff(spread, price) * shares
         scenarios.append(PriceScenario(percent=move, price=price, profit=profit))
     return tuple(scenarios)
-
-
-def probability_itm(candidate: Candidate, view: RunView) -> float | None:
-    """Probability that the short leg ends in the money under its own implied vol.
-
-    N(d2) of a call, N(-d2) of a put (Hull, Options, Futures, and Other Derivatives, section 15.8), with d1 taken from
-    the delta that the candidate carries; the discounting inside that delta moves the figure by less than half a point
-    at these terms.
-    """
-    from statistics import NormalDist
-
-    delta, iv = candidate.short_delta, candidate.short.iv
-    if view.market is None or not (0 < delta < 1 and iv > 0):
-        return None
-    sigma = iv * sqrt(years_to_expiration(view.market.as_of, candidate.spread.expiration))
-    shift = sigma if candidate.spread.right is Right.PUT else -sigma
-    return NormalDist().cdf(NormalDist().inv_cdf(delta) + shift)
-
-
-def evidence_items(view: RunView) -> Iterator[EvidenceItem]:
-    """The analyst's evidence with what each path holds, as far as the menu and the market line have it."""
-    for path in view.recommendation.evidence if view.recommendation is not None else ():
-        yield EvidenceItem(path=path, value=_evidence_value(view, path))
-
-
-def _evidence_value(view: RunView, path: str) -> str | None:
-    first, *names = path.split(".")
-    if path == "volatility.vix" and view.market is not None and view.market.vix is not None:
-        return f"{view.market.vix:.2f}"
-    if first == "menu" and view.menu is not None and len(names) > 1:
-        return _format_value(_resolve_path(view.menu.find(names[0]), names[1:]))
-    return _format_value(_resolve_path(view.market, names)) if first == "market" and names else None
-
-
-def _resolve_path(value: object, names: Sequence[str]) -> object:
-    """What stands at the end of a path of plain field names; the path is a model's word."""
-    for name in names:
-        value = None if name.startswith("_") else getattr(value, name, None)
-    return value
-
-
-def _format_value(value: object) -> str | None:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return format(value, "f") if isinstance(value, Decimal) else str(value) if isinstance(value, int | str) else None
 
 
 # Limits.

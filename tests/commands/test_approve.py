@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
@@ -16,11 +17,12 @@ from typer.testing import CliRunner
 
 from spy32.commands import approve as command
 from spy32.commands.dialogue import ApprovalDialogue, parse_price
-from spy32.commands.terminal_input import InputClosed, TerminalInput, WindowResized
+from spy32.commands.screen import WordScreen
+from spy32.commands.terminal_input import InputClosed, Keyboard, TerminalInput, WindowResized
 from spy32.console import PlainConsole
 from spy32.domain.proposals import Proposal
 from spy32.domain.spreads import Mode
-from spy32.errors import BadUsage, Refused, Spy32Error
+from spy32.errors import BadUsage, Refused, Spy32Error, TerminationSignal
 from spy32.lifecycle import ProposalState
 from spy32.settings import Settings
 from spy32.store import Store
@@ -260,15 +262,19 @@ class Answers:
 
 def talk(desk: ApprovalDesk, *lines: str | Exception) -> tuple[bool, str]:
     """Whether it came to a decision, and all that was on the screen."""
+    return typed(desk, Answers(*lines))
+
+
+def typed(desk: ApprovalDesk, read: Callable[[], str]) -> tuple[bool, str]:
     console = screen(100)
-    dialogue = ApprovalDialogue(context=desk.trading_context, console=console, by="anna", read=Answers(*lines))
     made = desk.store.latest_proposal()
     first = (
         review_proposal(desk.trading_context, made.id)
         if made is not None and made.id is not None
         else review_run(desk.trading_context, 1)
     )
-    dialogue.run(first)
+    dialogue = ApprovalDialogue(context=desk.trading_context, screen=WordScreen(console, read), by="anna", shown=first)
+    dialogue.run()
     return dialogue.decided_id is not None, shown(console)
 
 
@@ -277,7 +283,7 @@ def test_in_live_mode_only_the_digits_approve(live: ApprovalDesk, typed: str) ->
     live.proposed()
     is_decided, text = talk(live, "a\n", typed)
     assert not is_decided
-    assert "LIVE: real money" in text
+    assert "LIVE: REAL MONEY" in text
     assert live.world.state(1) is ProposalState.PROPOSED
 
 
@@ -285,7 +291,8 @@ def test_in_live_mode_the_digits_approve(live: ApprovalDesk) -> None:
     digits = live.proposed().hash[:8]
     is_decided, text = talk(live, "a\n", f"{digits}\n")
     assert is_decided
-    assert f"LIVE: type {digits} to approve P1" in text
+    assert f"max loss $894.52. Type {digits} to approve: " in text
+    assert "LIVE: SELL 2 SPY 7 Nov 640/635 put spread, expiring 2025-11-07, 0.58 cr down to 0.55" in text
     assert live.world.state(1) is ProposalState.APPROVED
 
 
@@ -307,6 +314,12 @@ def test_in_live_mode_the_digits_approve(live: ApprovalDesk) -> None:
         ("q\n", "y\n"),
         ("f\n", "y\n"),
         ("c\n", "y\n"),
+        ("1\n", "y\n"),
+        ("1\n", "a\n", "\n"),
+        ("1\n", "a\n", WindowResized(), "y\n"),
+        ("m\n", "y\n"),
+        ("m\n", "a\n", "n\n"),
+        ("up\n", "down\n", "w\n", "r\n", "x\n", "99\n"),
         ("d\n", "\n"),
         ("A Y\n",),
     ],
@@ -321,7 +334,7 @@ def test_nothing_but_a_typed_yes_to_the_question_approves(desk: ApprovalDesk, li
 def test_a_new_size_draws_the_screen_again(desk: ApprovalDesk) -> None:
     desk.proposed()
     _, text = talk(desk, WindowResized(), "\n")
-    assert text.count("In short") == 2
+    assert text.count("BP effect") == 2
 
 
 def test_a_market_that_fails_in_a_change_is_told_and_the_question_stays(desk: ApprovalDesk) -> None:
@@ -337,10 +350,7 @@ def test_a_market_that_fails_in_a_change_is_told_and_the_question_stays(desk: Ap
             desk.world.market.trouble = Unavailable("429 from cboe")
             return "q 1\n" if self.asked == 1 else "\n"
 
-    console = screen(100)
-    dialogue = ApprovalDialogue(context=desk.trading_context, console=console, by="anna", read=Failing())
-    dialogue.run(review_proposal(desk.trading_context, 1))
-    assert "not done: 429 from cboe" in shown(console)
+    assert "not done: 429 from cboe" in typed(desk, Failing())[1]
 
 
 def test_a_draft_of_what_another_window_changed_is_dropped_with_one_line_and_drawn_again(desk: ApprovalDesk) -> None:
@@ -364,16 +374,49 @@ def test_a_draft_of_what_another_window_changed_is_dropped_with_one_line_and_dra
             answer = next(answers)
         return answer
 
-    console = screen(100)
-    ApprovalDialogue(context=desk.trading_context, console=console, by="anna", read=read).run(
-        review_proposal(desk.trading_context, 1)
-    )
-    (told,) = re.findall("not done: .*", shown(console))
+    _, text = typed(desk, read)
+    (told,) = re.findall("not done: .*", text)
     assert told.startswith("not done: P1 was changed since it was shown")
-    assert told.endswith(f"; your draft is dropped ({made.candidate_id}, 1 contract, floor {made.floor_price})")
+    assert told.endswith(f"; your draft is dropped (put 640/635, 1 contract, floor {made.floor_price})")
     after = desk.store.proposal(1)
     assert (after.state, after.quantity, after.floor_price) == (ProposalState.PROPOSED, 2, Decimal("0.52"))
-    assert after.hash[:8] in shown(console).rpartition(told)[2]
+    assert "SELL 2 SPY 7 Nov 640/635 put spread @ 0.58 cr (floor 0.52)" in text.rpartition(told)[2]
+
+
+def test_looking_at_everything_leaves_every_row_as_it_was(desk: ApprovalDesk) -> None:
+    desk.proposed()
+    desk.store.record_viewing(1, "anna", b.NOW)
+    before = "\n".join(desk.store.db.iterdump())
+    is_decided, text = talk(desk, *(f"{word}\n" for word in ("1", "m", "3", "w", "esc", "r", "x", "2", "4", "a", "no")))
+    assert not is_decided
+    assert "not approved" in text
+    assert "\n".join(desk.store.db.iterdump()) == before
+
+
+def test_a_row_that_is_looked_at_is_judged_by_the_market_before_the_question(desk: ApprovalDesk) -> None:
+    desk.proposed()
+    desk.world.orders.reject_credentials = "margin"
+    is_decided, text = talk(desk, "1\n", "a\n", "y\n", "\n")
+    assert not is_decided
+    assert "not done: the broker's dry run refuses it: margin" in text
+    desk.world.orders.reject_credentials = None
+    is_decided, text = talk(desk, "1\n", "a\n", "y\n")
+    assert is_decided
+    made = desk.store.proposal(1)
+    assert (made.candidate_id, made.chosen_by) == (b.menu().candidates[1].id, "person")
+
+
+def test_digits_go_on_to_a_longer_number_where_there_is_such_a_row(desk: ApprovalDesk) -> None:
+    desk.proposed()
+    first = review_proposal(desk.trading_context, 1)
+    menu = replace(b.menu(), candidates=tuple(replace(b.candidate(), id=f"C{at}") for at in range(16)))
+    many = replace(first, view=replace(first.view, menu=menu))
+    dialogue = ApprovalDialogue(
+        context=desk.trading_context, screen=WordScreen(screen(100), Answers()), by="anna", shown=many
+    )
+    for word, meant in (("1", 1), ("2", 12), ("3", 3), ("1", 1), ("9", 9)):
+        digits, dialogue._digits = dialogue._digits, ""
+        assert dialogue._number(digits, word) == meant
 
 
 @pytest.mark.parametrize("typed", ["", "nan", "inf", "-inf", "0,57", "1e", "x", "9" * 40, "0.5.7"])
@@ -406,6 +449,49 @@ def test_a_line_that_is_not_finished_is_no_answer(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("sys.stdin", stdin)
     with TerminalInput() as window, pytest.raises(InputClosed):
         window.read_line()
+
+
+class Keys:
+    """What a terminal hands on, read by read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *reads: bytes) -> None:
+        self.reads = list(reads)
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(fileno=lambda: 9999))
+        monkeypatch.setattr("os.read", lambda _fd, _size: self.reads.pop(0) if self.reads else b"")
+        monkeypatch.setattr("select.select", lambda *_: ([1] if self.reads else [], [], []))
+        self.keyboard = Keyboard(lambda _text: None)
+
+    def all(self) -> list[str]:
+        found = []
+        while True:
+            try:
+                found.append(self.keyboard.key())
+            except (InputClosed, TerminationSignal):
+                return found
+
+
+@pytest.mark.parametrize(
+    ("reads", "keys"),
+    [
+        ((b"a", b"y"), ["a", "y"]),
+        ((b"ay",), ["a", "y"]),
+        ((b"\x1b[A\x1b[B",), ["up", "down"]),
+        ((b"\x1b", b"[", b"A"), ["up"]),
+        ((b"\x1bOB",), ["down"]),
+        ((b"\x1b",), ["esc"]),
+        ((b"\x1ba",), ["esc", "a"]),
+        ((b"\x1b[1;5C\x1b[15~a",), ["", "", "a"]),
+        (("\u00e9\u20ac\U0001f600a".encode(),), ["é", "€", "😀", "a"]),
+        ((b"\x00\x07a",), ["", "", "a"]),
+        ((b"\x1b[200~ay\ny", b"y\x1b[201~q"), ["", "q"]),
+        ((b"\r\n\x7f",), ["enter", "enter", "erase"]),
+        ((b"a\x04y",), ["a"]),
+    ],
+)
+def test_keys_are_told_apart_and_what_was_pasted_is_none(
+    monkeypatch: pytest.MonkeyPatch, reads: Sequence[bytes], keys: list[str]
+) -> None:
+    assert Keys(monkeypatch, *reads).all() == keys
 
 
 # The exit codes of the real program.

@@ -47,5 +47,5 @@ def test_nothing_is_written_while_a_restore_is_at_work(home: Path) -> None:
 def test_a_dialogue_of_approve_that_is_open_stops_a_restore(home: Path) -> None:
     """It holds no lock, but what is approved in it would go into the database that was moved aside."""
     with Terminal(home, "approve") as terminal:
-        terminal.wait_for("(Enter)")
+        terminal.wait_for("[Esc]")
         one_line(spy32(home, "db", "restore", "--force", str(home / "good.db")), 75, "at work in")

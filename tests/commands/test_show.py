@@ -40,7 +40,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_the_latest_run_is_shown_without_an_id(home: Path) -> None:
-    assert ask(Desk(home), "show").startswith("R2: skipped (holiday)\n")
+    assert ask(Desk(home), "show").split("\n")[1].startswith("R2: skipped (holiday), ")
 
 
 def test_what_still_waits_is_named_beside_a_newer_run(home: Path) -> None:
@@ -49,20 +49,20 @@ def test_what_still_waits_is_named_beside_a_newer_run(home: Path) -> None:
 
 @pytest.mark.parametrize("typed", ["R1", "r1", "1", " R1 "])
 def test_a_run_is_meant_by_its_id_or_its_number(home: Path, typed: str) -> None:
-    assert ask(Desk(home), "show", typed).startswith("R1: proposed\n")
+    assert ask(Desk(home), "show", typed).split("\n")[1].startswith("R1: proposed, ")
 
 
 @pytest.mark.parametrize("typed", ["P1", "p1"])
 def test_a_proposal_is_meant_by_its_id(home: Path, typed: str) -> None:
-    assert "proposal id: P1\nproposal state: done" in ask(Desk(home), "show", typed)
+    assert "State: P1 done: executed and settled\n" in ask(Desk(home), "show", typed)
 
 
 def test_an_exit_is_a_proposal_of_its_own(home: Path) -> None:
     text = ask(Desk(home), "show", "P2")
-    assert "proposal id: P2\n" in text
-    assert "proposal limit price: 0.30 debit\n" in text
-    assert "proposal ceiling price: 0.34 debit\n" in text
-    assert "trade id: T1\n" in text
+    assert "BUY TO CLOSE 2 SPY 7 Nov 640/635 put spread @ 0.30 db (ceiling 0.34)" in text
+    assert "Debit: 0.30 db, never above 0.34\n" in text
+    assert "Closes: T1, opened for 0.58 cr\n" in text
+    assert "State: P2 proposed: waits for a person\n" in text
     assert "next: spy32 approve P2\n" in text
     document = json.loads(ask(Desk(home), "show", "P2", "--json"))
     assert (document["proposal"]["kind"], document["proposal"]["order_body"]) == ("close", {"exit": 1})
@@ -71,8 +71,10 @@ def test_an_exit_is_a_proposal_of_its_own(home: Path) -> None:
 
 def test_a_trade_is_meant_by_its_id(home: Path) -> None:
     text = ask(Desk(home), "show", "t1")
-    assert "trade id: T1\n" in text
-    assert "opened: Mon 2025-10-06 10:07 New York" in text
+    assert (
+        "T1 of R1: open, opened Mon 2025-10-06 10:07 New York\nSOLD 2 SPY 7 Nov 640/635 put spread @ 0.58 cr\n" in text
+    )
+    assert "R1: proposed" not in text
 
 
 @pytest.mark.parametrize("typed", ["R99", "P99", "T99", "99"])
@@ -122,9 +124,23 @@ def test_the_history_as_json_fits_its_schema(home: Path) -> None:
     assert (document["runs"][1]["proposal_id"], document["runs"][1]["trade_id"]) == ("P1", "T1")
 
 
+def test_the_words_of_the_screen_are_explained_below_it(home: Path) -> None:
+    text = ask(Desk(home), "show", "P1", "--explain")
+    assert text.startswith(ask(Desk(home), "show", "P1"))
+    for word in ("POP", "BP effect", "IV rank", "DTE", "GTC", "short delta", "theta"):
+        assert f"\nterm {word}: " in text
+
+
+def test_everything_on_record_is_one_flag_away(home: Path) -> None:
+    text = ask(Desk(home), "show", "P1", "--full")
+    assert text.startswith(ask(Desk(home), "show", "P1").partition("next:")[0])
+    for line in ("order leg: Sell to Open 2 x SPY   251107P00640000", "approval by: anna", "setup vega: ", "step "):
+        assert f"\n{line}" in text
+
+
 def test_several_lists_follow_each_other(home: Path) -> None:
     text = ask(Desk(home), "show", "R1", "--candidates", "--quality")
-    assert "candidate P6405 (chosen): " in text
+    assert "candidate 2 (selected): spread put 640/635; " in text
     assert "gate quote age: " in text
 
 
@@ -173,14 +189,15 @@ def asked(home: Path) -> Path:
 
 
 def test_a_run_that_asked_a_model_says_why_and_what_it_cost(asked: Path) -> None:
-    text = ask(Desk(asked), "show", "R3")
+    assert "Choice: grok, grok-4.3-0401, v1-comprehensive abstained\n" in ask(Desk(asked), "show", "R3")
+    text = ask(Desk(asked), "show", "R3", "--full")
     for line in (
-        "R3: no trade (abstained)",
+        "R3: no trade (abstained), Mon 2025-10-06 10:00 New York",
         "analyst decision: abstained (grok, grok-4.3-0401, v1-comprehensive)",
         "cited market.rsi_14: value 61.37; unit points; note 12 min, daily bars, n=260",
         "request chosen: v1-comprehensive: 2 attempts, 16.8 s",
         "request cost: $0.05 (483000000 ticks)",
-        "figure momentum: RSI 14 61.37, 20-day momentum 2.1 %, 1 day -0.4 %",
+        "figure momentum: RSI 14 61.37, 20-day momentum 2.1%, 1 day -0.4%",
     ):
         assert f"{line}\n" in text
     document = json.loads(ask(Desk(asked), "show", "R3", "--json"))
@@ -193,7 +210,7 @@ def test_the_conditions_of_an_entry_are_those_that_the_run_decided_by(asked: Pat
     with stores.opened(asked / "paper.db") as store:
         store.save_answer(3, run_views.word(), role="chosen", at=b.NOW)
     knobs = Settings()
-    text = ask(Desk(asked), "show", "R3")
+    text = ask(Desk(asked), "show", "R3", "--full")
     assert f"entry no entry after: {knobs.execution.no_entry_after} New York" in text
     assert f"underlying within {knobs.drift.underlying:.2%}, " in text
     assert f"from {knobs.conditions.vix_none:g} no entry\n" in text
@@ -247,9 +264,9 @@ def test_the_document_of_a_run_fits_its_schema(home: Path) -> None:
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
 def test_a_terminal_gets_tables_and_a_picture(home: Path, width: int) -> None:
     text = ask(Desk(home, width=width), "show", "P1")
-    assert "╭" in text
     assert any(0x2800 < ord(char) <= 0x28FF for char in text)
-    assert "breakeven 639.42" in text
+    assert "Breakeven   639.42" in text
+    assert "╭" in ask(Desk(home, width=width), "show", "P1", "--candidates")
 
 
 # What it leaves alone.
@@ -287,7 +304,7 @@ from spy32.commands.show import show
 desk = Desk(Path(sys.argv[1]))
 for name in [name for name in sys.modules if name.split(".")[0] in {"numpy", "pandas", "holidays", "rich", "requests"}]:
     del sys.modules[name]
-flags = dict.fromkeys(("history", "candidates", "rejected", "quality", "raw", "csv"), False)
+flags = dict.fromkeys(("history", "candidates", "rejected", "quality", "raw", "full", "explain", "csv"), False)
 show(desk.ctx, sys.argv[2], limit=None, since=None, **flags, json=len(sys.argv) > 3)
 assert "0.58" in desk.said
 print(sorted({name.split(".")[0] for name in sys.modules} & {"numpy", "pandas", "holidays", "rich", "requests"}))

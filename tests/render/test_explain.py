@@ -32,7 +32,7 @@ def plain(view: RunView) -> str:
 
 def joined(text: str) -> str:
     """A drawn page without its frames and folds, so that a folded sentence can be looked for."""
-    return " ".join(re.sub("[╭╮╰╯─┬┴├┤┼]", " ", text).replace("│", " ").split())
+    return " ".join(re.sub("[╭╮╰╯─┬┴├┤┼⠀-⣿┄]", " ", text).replace("│", " ").split())
 
 
 # The words and their checks.
@@ -43,9 +43,9 @@ def joined(text: str) -> str:
     [
         "analyst decision: chose P6405 (grok, grok-4.3-0401, v1-comprehensive)",
         "analyst choice: put credit spread 640/635",
-        "analyst stated chance: 80.0 % that it expires worthless",
+        "analyst stated chance: 80.0% that it expires worthless",
         # 1 - |short delta| of the builders' candidate, and its probability of any profit.
-        "analyst market's chance: 79.5 % by the short delta; 79.0 % for any profit",
+        "analyst market's chance: 79.5% by the short delta; 79.0% for any profit",
         "analyst market bias: bullish",
         "analyst analysis:\n  The short strike stands below the 20-day low.\n  The trend is up.",
         "analyst bull case: Breadth is fine.",
@@ -184,22 +184,22 @@ def test_abstained_vetoed_and_failed_are_told_apart_in_the_history(width: int) -
 # The fields of the former system, the numeric ones ours.
 
 OLD = {
-    "strategy_type": "put credit spread 640/635",
-    "confidence": "80.0 %",
+    "strategy_type": "put 640/635",
+    "confidence": "80.0%",
     "market_bias": "bullish",
     "support_level": "20-day low 651.25, lower Bollinger band 648.90",
     "resistance_level": "20-day high 672.10, upper Bollinger band 675.40",
-    "volatility_factor": "at the money 15.4 %, rank 32.0 %",
-    "time_decay_impact": "+$2.00 a day and contract (time decay)",
-    "price_momentum": "RSI 14 61.37, 20-day momentum 2.1 %",
+    "volatility_factor": "at the money 15.4%, rank 32.0%",
+    "time_decay_impact": "+$2.00 a day",
+    "price_momentum": "RSI 14 61.37, 20-day momentum 2.1%",
     "volume_pattern": "ratio to 20 days 1.24",
     "credit_received": "0.575 mid",
     "expiration": "2025-11-07",
     "max_profit": "$55.24",
     "max_loss": "$447.26",
-    "probability_of_profit": "79.0 % by the market",
-    "reward_risk_ratio": "0.12",
-    "delta": "+0.025 a share",
+    "probability_of_profit": "79.0% · 86.0% by history (1 - delta = 79.5% ignores credit and skew)",
+    "reward_risk_ratio": "12.4%",
+    "delta": "position +2.5 shares",
     "expected_profit": "-$6.50",
     "entry_price_range": "0.58 first, never below 0.55",
     "volatility_condition": "from 40 no entry",
@@ -217,7 +217,10 @@ def test_every_field_of_the_former_system_is_on_the_page(width: int) -> None:
     assert [name for name, said in OLD.items() if said not in text] == []
 
 
-OF_A_PROPOSAL = {"credit_received": "0.58 credit", "max_profit": "$111.48", "max_loss": "$894.52"}
+OF_A_PROPOSAL = {
+    "credit_received": "0.58 cr", "max_profit": "$111.48", "max_loss": "$894.52", "strategy_type": "640/635 put spread",
+    "reward_risk_ratio": "12.5% return on risk", "delta": "position +5.1 shares", "time_decay_impact": "+$4.00 a day",
+}  # fmt: skip
 
 
 def test_a_proposal_has_them_all_with_its_own_quantity() -> None:
@@ -230,15 +233,16 @@ def test_the_setup_is_of_what_is_proposed_whoever_chose_it() -> None:
     other = b.menu().candidates[1]
     made = run_views.proposal(candidate_id=other.id, chosen_by="person")
     text = plain(run_views.asked(proposal=made))
-    assert f"setup short delta: {other.short_delta:.3f}\n" in text
+    assert f"Delta: short -{other.short_delta:.2f} · position" in text
     assert f"entry price: {other.start} first, never below {other.floor}\n" in text
     failed = run_views.asked(recommendation=run_views.GROK["grok failed"].recommendation)
-    assert "setup reward to risk: 0.12\n" in plain(failed)
+    assert f"entry price: {b.candidate().start} first" in plain(failed)
 
 
-def test_reward_to_risk_is_that_of_the_mid_less_costs_over_the_loss() -> None:
+def test_return_on_risk_is_that_of_the_mid_less_costs_over_the_loss() -> None:
     entry = b.candidate()
-    assert f"setup reward to risk: {(entry.mid * 100 - entry.costs) / entry.max_loss:.2f}\n" in plain(run_views.asked())
+    share = (entry.mid * 100 - entry.costs) / entry.max_loss
+    assert f"setup return on risk: {share:.1%}\n" in plain(run_views.GROK["grok vetoed"])
 
 
 def test_a_missing_figure_says_why_and_an_unknown_event_is_no_absence() -> None:
@@ -271,9 +275,9 @@ def test_settings_of_another_shape_leave_lines_out_and_break_nothing(kept: dict[
     ("value", "unit", "told"),
     [
         (671.456, "dollars", "671.46"),
-        (0.1543, "fraction", "15.4 %"),
-        (-0.004, "fraction a year", "-0.4 %"),
-        (-0.0004, "fraction", "0.0 %"),
+        (0.1543, "fraction", "15.4%"),
+        (-0.004, "fraction a year", "-0.4%"),
+        (-0.0004, "fraction", "0.0%"),
         (16.5, "percent points", "16.50"),
         (0.9, "ratio", "0.90"),
         (3.0, "contracts", "3.00 contracts"),

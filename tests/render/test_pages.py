@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from io import StringIO
 
 import pytest
@@ -18,8 +19,9 @@ from spy32.lifecycle import OrderState, ProposalState
 from spy32.render import menu_pages, output
 from spy32.render.documents import run_document
 from spy32.render.explain import chosen_candidate_id
+from spy32.render.full_page import full_page
 from spy32.render.page import Column, Grid, Page
-from spy32.render.pages import run_page
+from spy32.render.pages import run_page, trade_page
 from spy32.render.raw_page import raw_page
 from spy32.render.raw_texts import RawTexts, StoredAnswer
 from spy32.render.tables import _table_width, fit_columns
@@ -32,7 +34,12 @@ PLAIN = 0
 
 
 def page(view: RunView) -> Page:
-    return run_page(view, now=b.later(minutes=20), here=None)
+    """Everything on record."""
+    return full_page(view, now=b.later(minutes=20), here=None)
+
+
+def one_screen(view: RunView) -> Page:
+    return run_page(view, now=b.later(minutes=20))
 
 
 def rendered(wanted: Page, width: int, **looks: object) -> str:
@@ -61,6 +68,11 @@ def history() -> Page:
 
 PAGES: dict[str, Callable[[], Page]] = {
     **{stage: (lambda stage=stage: page(run_views.EVERY[stage])) for stage in run_views.EVERY},  # type: ignore[misc]
+    **{f"{stage}, one screen": (lambda stage=stage: one_screen(run_views.EVERY[stage])) for stage in run_views.EVERY},  # type: ignore[misc]
+    "trade": lambda: trade_page(run_views.filled(), run_views.trade(), now=b.later(days=1)),
+    "closed trade": lambda: trade_page(
+        run_views.closed(), run_views.closed().trade or run_views.trade(), now=b.later(days=4)
+    ),
     "candidates": lambda: menu_pages.candidates_page(run_views.proposed()),
     "rejected": lambda: menu_pages.rejected_page(run_views.proposed()),
     "quality": lambda: menu_pages.quality_page(run_views.proposed()),
@@ -76,9 +88,9 @@ PAGES: dict[str, Callable[[], Page]] = {
 def test_every_figure_that_decides_is_shown_uncut(width: int) -> None:
     view = run_views.approved()
     made = run_document(view)["proposal"]
-    text = rendered(page(view), width)
+    text = rendered(page(view), width).replace(",", "")
     figures = [made["limit_price"], made["floor_price"], made["max_loss"], made["max_profit"], *made["breakevens"]]
-    figures += [made["assignment_value"], made["hash"][:8], made["expiration"], f"{made['quantity']} contracts"]
+    figures += [made["assignment_value"], made["hash"][:8], made["expiration"], f"SELL {made['quantity']} SPY"]
     figures += [leg["strike"] for leg in made["legs"]]
     figures += [made["exit"][key] for key in ("profit_target", "stop", "time_exit", "last_exit")]
     assert [figure for figure in figures if not re.search(rf"(?<![\d.]){re.escape(figure)}(?![\d.]\d)", text)] == []
@@ -150,6 +162,7 @@ def test_a_plain_line_is_never_wrapped() -> None:
     reason = "because " * 60
     view = run_views.ended(Outcome.FAILED, "data", reason.strip())
     assert f"reason: {reason.strip()}\n" in rendered(page(view), PLAIN)
+    assert "because ... (--full has all)\n" in rendered(one_screen(view), PLAIN)
 
 
 # Foreign text.
@@ -176,6 +189,35 @@ def test_no_answer_breaks_or_colours_the_page(text: str) -> None:
 def test_markup_in_foreign_text_is_shown_and_not_obeyed() -> None:
     view = run_views.seen(recommendation=b.recommendation(reason="[bold red]buy[/] :boom: [link=http://x]y[/link]"))
     assert "[bold red]buy[/] :boom: [link=http://x]y[/link]" in rendered(page(view), 100)
+
+
+# One screen.
+
+CAUSES = (
+    *((Outcome.NO_TRADE, cause) for cause in ("abstained", "vetoed", "condition", "limits", "empty_menu", "account")),
+    *((Outcome.NO_TRADE, cause) for cause in ("broker", "analyst_failed")),
+    *((Outcome.FAILED, cause) for cause in ("analyst_failed", "data", "account")),
+    *((Outcome.SKIPPED, cause) for cause in ("holiday", "closed", "paused", "missed")),
+    (Outcome.INTERRUPTED, "stopped"),
+)
+
+
+@pytest.mark.parametrize("width", (PLAIN, 80))
+@pytest.mark.parametrize("name", [name for name in PAGES if "one screen" in name or "trade" in name])
+def test_a_run_and_a_trade_fit_forty_lines(name: str, width: int) -> None:
+    assert len(rendered(PAGES[name](), width).splitlines()) <= 40
+
+
+@pytest.mark.parametrize(("outcome", "cause"), CAUSES)
+def test_every_ending_fits_forty_lines_however_much_was_said(outcome: Outcome, cause: str) -> None:
+    run = b.run(outcome=outcome, cause=cause, reasons=("because " * 90,) * 7, late=True)
+    word = run_views.word(reason="since " * 90, vetoes=("no " * 200,) * 5, marks=("look " * 90,) * 5)
+    orders = tuple(replace(order, reason="words " * 90) for order in run_views.sent().orders * 9)
+    loud = replace(run_views.asked(recommendation=word), run=run, orders=orders, trade=run_views.trade())
+    for view in (loud, replace(loud, proposal=None)):
+        text = rendered(one_screen(view), 80)
+        assert len(text.splitlines()) <= 40
+        assert "(--full has all)" in text
 
 
 # What is said.
@@ -242,11 +284,12 @@ def test_paper_recorded_and_simulated_things_say_so(width: int) -> None:
     market = b.market_line(is_recorded=True, source="recorded")
     view = run_views.seen(market=market, trade=run_views.trade(), proposal=run_views.proposal(market="recorded"))
     text = rendered(page(view), width)
-    assert all(word in text for word in ("PAPER", "RECORDED MARKET", "SIMULATED FILLS", "simulated"))
+    assert all(word in text for word in ("PAPER", "RECORDED MARKET", "SIMULATED FILLS", "Simulated"))
 
 
 def test_a_loss_is_a_word_and_a_sign() -> None:
-    assert "-$5.04 (loss, after fees)" in rendered(page(run_views.closed()), PLAIN)
+    assert "Result: -$5.04 loss after fees" in rendered(page(run_views.closed()), PLAIN)
+    assert "T5 closed: 2 at 0.58 cr, result -$5.04 after fees" in rendered(one_screen(run_views.closed()), PLAIN)
 
 
 def test_another_proposal_that_waits_is_not_hidden_by_a_newer_run() -> None:
@@ -255,13 +298,15 @@ def test_another_proposal_that_waits_is_not_hidden_by_a_newer_run() -> None:
 
 
 def test_the_chosen_candidate_is_marked_by_a_symbol_and_a_word() -> None:
-    chosen = b.candidate().id
+    chosen = "put 640/635"
     marked = [
         line for line in rendered(menu_pages.candidates_page(run_views.proposed()), 200).splitlines() if "▶" in line
     ]
     assert len(marked) == 1
     assert chosen in marked[0]
-    assert f"candidate {chosen} (chosen): " in rendered(menu_pages.candidates_page(run_views.proposed()), PLAIN)
+    assert "chosen" in marked[0]
+    lines = rendered(menu_pages.candidates_page(run_views.proposed()), PLAIN)
+    assert f"candidate 2 (selected): spread {chosen}; who chosen" in lines
 
 
 def test_a_persons_other_choice_is_the_marked_one() -> None:
@@ -329,11 +374,11 @@ def test_rows_that_fit_no_table_are_stacked() -> None:
     assert all(f"column {number} " in text and f"{number}23456.78" in text for number in range(6))
 
 
-def test_a_terminal_too_narrow_for_the_picture_still_shows_every_figure() -> None:
-    text = rendered(page(run_views.proposed()), 44)
-    assert max(cell_len(line) for line in text.splitlines()) <= 44
+@pytest.mark.parametrize("width", [20, 30, 44])
+def test_a_very_narrow_terminal_still_shows_every_figure(width: int) -> None:
+    text = rendered(one_screen(run_views.proposed()), width)
+    assert max(cell_len(line) for line in text.splitlines()) <= width
     assert all(figure in text for figure in ("0.58", "0.55", "894.52", "111.48", "639.42", "640", "635"))
-    assert not any(0x2800 < ord(char) <= 0x28FF for char in text)
 
 
 def test_a_reader_that_has_gone_ends_a_page_in_silence() -> None:

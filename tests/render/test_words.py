@@ -56,8 +56,8 @@ def test_dollars_carry_their_sign_before_the_currency() -> None:
 
 def test_a_debit_is_called_one() -> None:
     assert (formatting.format_credit(Decimal("0.58")), formatting.format_credit(Decimal("-0.3"))) == (
-        "0.58 credit",
-        "0.30 debit",
+        "0.58 cr",
+        "0.30 db",
     )
 
 

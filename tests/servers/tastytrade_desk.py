@@ -90,16 +90,16 @@ class OrderDesk:
 
     def accounts(self, request: Request) -> Reply:
         items = [{"account": account_row(owner), "authority-level": "owner"} for owner in self.book.accounts.values()]
-        return self._say(request, {"items": self._edited("accounts", items)})
+        return self._write_stderr(request, {"items": self._edited("accounts", items)})
 
     def one_account(self, request: Request, number: str) -> Reply:
-        return self._say(request, account_row(self._owner(number)))
+        return self._write_stderr(request, account_row(self._owner(number)))
 
     def balances(self, request: Request, number: str) -> Reply:
-        return self._say(request, self._balance(number))
+        return self._write_stderr(request, self._balance(number))
 
     def balance_list(self, request: Request, number: str) -> Reply:
-        return self._say(request, {"items": [self._balance(number)]})
+        return self._write_stderr(request, {"items": [self._balance(number)]})
 
     def _balance(self, number: str) -> Row:
         owner = self._owner(number)
@@ -115,13 +115,13 @@ class OrderDesk:
                 rows = [row for row in rows if row[name] in asked]
         if kind := request.query.get("instrument-type"):
             rows = [row for row in rows if row["instrument-type"] == kind]
-        return self._say(request, {"items": self._edited("positions", rows)})
+        return self._write_stderr(request, {"items": self._edited("positions", rows)})
 
     def trading_status(self, request: Request, number: str) -> Reply:
-        return self._say(request, self._edited("trading-status", status_row(self._owner(number))))
+        return self._write_stderr(request, self._edited("trading-status", status_row(self._owner(number))))
 
     def position_limit(self, request: Request, number: str) -> Reply:
-        return self._say(request, self._edited("position-limit", limit_row(self._owner(number))))
+        return self._write_stderr(request, self._edited("position-limit", limit_row(self._owner(number))))
 
     def transactions(self, request: Request, number: str) -> Reply:
         asked = request.query
@@ -144,11 +144,11 @@ class OrderDesk:
     # Orders that are read.
 
     def one_order(self, request: Request, number: str, order_id: str) -> Reply:
-        return self._say(request, self._shown(self._ticket(number, order_id)))
+        return self._write_stderr(request, self._shown(self._ticket(number, order_id)))
 
     def live(self, request: Request, number: str) -> Reply:
         self._owner(number)
-        return self._say(request, {"items": self._live(number)})
+        return self._write_stderr(request, {"items": self._live(number)})
 
     def customers_live(self, request: Request) -> Reply:
         numbers = request.lists.get("account-numbers[]") or list(self.book.accounts)
@@ -225,7 +225,7 @@ class OrderDesk:
         data: Row = {"order": dry_row(ticket), "warnings": warnings, "notes": [], **effect.rows}
         if errors:
             data["errors"] = errors
-        return self._say(request, self._edited("dry-run", data), 201)
+        return self._write_stderr(request, self._edited("dry-run", data), 201)
 
     def submit(self, request: Request, number: str) -> Reply:
         owner = self._owner(number)
@@ -236,7 +236,7 @@ class OrderDesk:
         self.book.take(ticket, hidden=self.server.hidden)
         data = {"order": order_row(ticket), "warnings": warnings, "notes": [], **effect.rows}
         self.server.move()
-        return self._say(request, self._edited("submit", data), 201)
+        return self._write_stderr(request, self._edited("submit", data), 201)
 
     def replace(self, request: Request, number: str, order_id: str) -> Reply:
         return self._replace(request, number, order_id, is_edit=False)
@@ -255,7 +255,7 @@ class OrderDesk:
         self.book.replace(old, new, hidden=self.server.hidden)
         row = order_row(new)
         self.server.move()
-        return self._say(request, self._edited("order", row))
+        return self._write_stderr(request, self._edited("order", row))
 
     def cancel(self, request: Request, number: str, order_id: str) -> Reply:
         ticket = self._ticket(number, order_id)
@@ -265,15 +265,15 @@ class OrderDesk:
             self.book.cancel(ticket)
         row = order_row(ticket)
         self.server.move()
-        return self._say(request, self._edited("order", row))
+        return self._write_stderr(request, self._edited("order", row))
 
     # The session.
 
     def session(self, request: Request) -> Reply:
-        return self._say(request, self._session())
+        return self._write_stderr(request, self._session())
 
     def sessions(self, request: Request) -> Reply:
-        return self._say(request, {"items": [self._session()]})
+        return self._write_stderr(request, {"items": [self._session()]})
 
     def _session(self) -> Row:
         return self._edited("session", session_row(self.server.at, self.server.session_state))
@@ -314,7 +314,9 @@ class OrderDesk:
         change = self.server.edits.get(name)
         return data if change is None else change(data)
 
-    def _say(self, request: Request, data: Any, status: int = 200, extra: Mapping[str, Any] | None = None) -> Reply:
+    def _write_stderr(
+        self, request: Request, data: Any, status: int = 200, extra: Mapping[str, Any] | None = None
+    ) -> Reply:
         return Reply(status=status, body={"data": data, "context": request.path, **(extra or {})})
 
     def _page(self, request: Request, rows: Sequence[Row], per_page: int) -> Reply:
@@ -334,4 +336,4 @@ class OrderDesk:
             "next-link": None,
             "paging-link-template": None,
         }
-        return self._say(request, {"items": items}, extra={"pagination": pagination})
+        return self._write_stderr(request, {"items": items}, extra={"pagination": pagination})

@@ -4,6 +4,7 @@ import codecs
 import fcntl
 import os
 import pty
+import re
 import select
 import struct
 import subprocess
@@ -25,6 +26,9 @@ START = (
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.executable, sys.argv[1:])"
 )
 CTRL_C, CTRL_D = b"\x03", b"\x04"
+ESC, UP, DOWN = b"\x1b", b"\x1b[A", b"\x1b[B"
+HOME = "\x1b[H"
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def environment(home: Path, **more: str) -> dict[str, str]:
@@ -33,13 +37,13 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return found | {"TERM": "xterm", "PYTHONPATH": str(ROOT)} | more
 
 
-def plain(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """The program without any terminal."""
+def plain(home: Path, *words: str, typed: str | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+    """The program without any terminal; `typed` is piped into it."""
     return subprocess.run(
         [sys.executable, "-m", "spy32", *words],
         env=environment(home, **more),
         cwd=home,
-        stdin=subprocess.DEVNULL,
+        **({"stdin": subprocess.DEVNULL} if typed is None else {"input": typed}),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -50,10 +54,12 @@ def plain(home: Path, *words: str, **more: str) -> subprocess.CompletedProcess[s
 class Terminal:
     """One run of the program; `seen` is all that it wrote, with the echo of what was typed."""
 
-    def __init__(self, home: Path, *words: str, columns: int = 80, options: tuple[str, ...] = (), **more: str) -> None:
+    def __init__(
+        self, home: Path, *words: str, columns: int = 80, rows: int = 24, options: tuple[str, ...] = (), **more: str
+    ) -> None:
         self._master, slave = pty.openpty()
         self._is_open = True
-        self.resize(columns)
+        self.resize(columns, rows)
         self.before = termios.tcgetattr(slave)
         self._slave = slave
         self.checked = ""
@@ -85,7 +91,12 @@ class Terminal:
         """The terminal's settings now."""
         return termios.tcgetattr(self._slave)
 
-    def resize(self, columns: int, rows: int = 40) -> None:
+    @property
+    def frame(self) -> list[str]:
+        """The lines of the screen as it was drawn last."""
+        return ESCAPES.sub("", self.checked.rpartition(HOME)[2]).split("\n")
+
+    def resize(self, columns: int, rows: int = 24) -> None:
         fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def type(self, keys: str | bytes) -> None:

@@ -1,13 +1,11 @@
 """`approve`: what a person is shown, the decisions on it, and each refusal with its exit code."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from math import exp, log, sqrt
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import pytest
@@ -28,11 +26,12 @@ from spy32.trading.approve import (
     choose_candidate,
     decline,
     load_pending_proposal,
+    preview,
 )
 from spy32.trading.execute import execute
 from spy32.trading.review import MOVES, Review, expiration_scenarios, review_proposal, review_run
 from tests.support import builders as b
-from tests.support.approvals import ApprovalDesk, a_run, abstained
+from tests.support.approvals import ApprovalDesk, abstained
 
 P = ProposalState
 
@@ -91,15 +90,6 @@ def test_no_move_loses_more_than_the_width_or_earns_more_than_the_credit(spot: f
         assert -made.max_loss <= each.profit
 
 
-def test_the_chance_to_end_in_the_money_agrees_with_the_model_that_priced_the_chain(desk: ApprovalDesk) -> None:
-    entry, years = b.candidate(), 32.25 / 365
-    vol = entry.short.iv * sqrt(years)
-    forward = b.SPOT * exp((b.RATE - b.DIVIDEND_YIELD) * years)
-    expected = NormalDist().cdf(-(log(forward / 640) / vol - vol / 2))
-    shown = review_proposal(desk.trading_context, number(desk.proposed()))
-    assert shown.probability_itm == pytest.approx(expected, abs=0.006)
-
-
 def test_fresh_quotes_are_shown_beside_those_of_the_run(desk: ApprovalDesk) -> None:
     made = desk.proposed()
     desk.moved(points=-2, cents=4)
@@ -140,18 +130,63 @@ def test_a_recorded_market_says_that_nothing_newer_exists(desk: ApprovalDesk) ->
     assert "recorded market" in stale
 
 
-def test_evidence_is_shown_with_the_value_that_the_record_has(desk: ApprovalDesk) -> None:
-    cited = review_proposal(desk.trading_context, number(desk.proposed())).evidence_items
-    assert [(fact.path.rpartition(".")[2], fact.value) for fact in cited] == [("mid", "0.575"), ("vix", "16.50")]
+def looked_at(desk: ApprovalDesk, place: int = 2) -> Review:
+    """Another candidate on the screen, with nothing decided."""
+    base = review_proposal(desk.trading_context, number(desk.proposed()))
+    return preview(desk.trading_context, base, b.menu().candidates[place])
 
 
-@pytest.mark.parametrize(
-    "path", ["menu", "menu.", "menu.X.mid", "menu.P6405.__class__", "market.__doc__", "history.close", "...", ""]
-)
-def test_evidence_that_points_nowhere_has_no_value(desk: ApprovalDesk, path: str) -> None:
-    run = a_run(desk.store, b.recommendation(evidence=(path,)))
-    shown = review_run(desk.trading_context, run.id)
-    assert [fact.value for fact in shown.evidence_items] == [None]
+def test_looking_at_another_candidate_asks_no_market_and_no_broker_and_writes_nothing(desk: ApprovalDesk) -> None:
+    base = review_proposal(desk.trading_context, number(desk.proposed()))
+    before = "\n".join(desk.store.db.iterdump())
+    desk.world.market.trouble = Unavailable("must not be asked")
+    desk.world.orders.reject_credentials = "must not be asked"
+    entry = b.menu().candidates[2]
+    shown = preview(desk.trading_context, base, entry)
+    assert "\n".join(desk.store.db.iterdump()) == before
+    assert shown.is_preview
+    assert shown.proposal is not None
+    assert (shown.proposal.candidate_id, shown.proposal.legs) == (entry.id, entry.spread.legs)
+    assert shown.current_quote is not None
+    assert (shown.current_quote.mid, shown.current_quote.natural) == (entry.mid, entry.natural)
+    assert shown.sizing is not None
+    assert shown.proposal.quantity == shown.sizing.quantity
+    assert shown.scenarios[-1].profit < 0 < shown.scenarios[3].profit
+
+
+ACTS: dict[str, Callable[[ApprovalDesk, Review], object]] = {
+    "approve": lambda desk, shown: approve(desk.trading_context, shown, by="ann"),
+    "resize": lambda desk, shown: change_quantity(desk.trading_context, shown, 1),
+    "refloor": lambda desk, shown: change_floor(desk.trading_context, shown, Decimal("0.55")),
+}
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_what_was_only_looked_at_cannot_be_approved_or_changed(desk: ApprovalDesk, act: str) -> None:
+    shown = looked_at(desk)
+    with pytest.raises(Refused, match="only looked at"):
+        ACTS[act](desk, shown)
+    assert desk.store.latest_approval(1) is None
+
+
+def test_a_candidate_that_our_limits_refuse_says_so_while_it_is_looked_at(desk: ApprovalDesk) -> None:
+    base = review_proposal(desk.trading_context, number(desk.proposed()))
+    small = replace(base, account=replace(base.account, net_liquidation=Decimal(900)))
+    shown = preview(desk.trading_context, small, b.menu().candidates[2])
+    assert any(finding.blocks and "not one contract fits" in finding.message for finding in shown.findings)
+
+
+def test_looking_goes_on_over_an_abstention(desk: ApprovalDesk) -> None:
+    shown = preview(desk.trading_context, review_run(desk.trading_context, abstained(desk.store).id), b.candidate())
+    assert shown.proposal is not None
+    assert (shown.proposal.id, shown.name) == (None, "R1")
+
+
+def test_nothing_is_looked_at_after_the_session(desk: ApprovalDesk) -> None:
+    base = review_proposal(desk.trading_context, number(desk.proposed()))
+    desk.world.clock.at = b.later(days=1)
+    with pytest.raises(Refused, match="session of R1"):
+        preview(desk.trading_context, base, b.menu().candidates[2])
 
 
 def test_the_fixed_rules_pick_is_on_the_screen(desk: ApprovalDesk) -> None:

@@ -1,0 +1,163 @@
+"""How a dialogue is shown and answered: a screen with single keys on a terminal, pages and typed words elsewhere."""
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol
+
+from spy32.commands.terminal_input import Keyboard, TerminalInput, WindowResized
+from spy32.console import PlainConsole
+from spy32.errors import StoreError, TerminationSignal
+from spy32.render import output
+from spy32.render.formatting import single_line
+from spy32.render.page import Page
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Pages = Callable[[], Iterator[Page]]
+"""The same screen at ever smaller heights; the first that fits is taken."""
+
+
+class Screen(Protocol):
+    """Where a person looks and answers."""
+
+    def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool) -> None:
+        """Show a page, what may be answered (key -> label), and how the last answer went."""
+
+    def answer(self) -> tuple[str, str]:
+        """The next answer, a key or a word, and what was typed after it."""
+
+    def ask(self, question: str) -> str:
+        """A line of text; empty for none."""
+
+    def confirm(self, question: str) -> bool:
+        """Whether the answer is a yes; no by default, and nothing that was typed before the question counts."""
+
+    def say(self, words: str) -> None:
+        """What is going on while the person waits."""
+
+
+class WordScreen:
+    """Pages one below the other, each answer a line with Enter: for pipes, dumb terminals, and the demo."""
+
+    def __init__(self, console: "Console | PlainConsole", read: Callable[[], str], *, echoes: bool = False) -> None:
+        self._console, self._read, self._echoes = console, read, echoes
+        self._drawn: object = None
+        self._prompt = ""
+        self.answers = 0
+
+    def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool) -> None:
+        if text:
+            self.say(text)
+        # The page that takes least room is as whole: nothing here is ever cut off.
+        *_, page = islice(pages(), 2)
+        if page != self._drawn:
+            output.print_page(self._console, page)
+            self._drawn = page
+        words = [label for key, label in choices.items() if label and key not in ("up", "esc")]
+        self._prompt = f"{' '.join(words)} [l]eave: "
+
+    def answer(self) -> tuple[str, str]:
+        word, _, rest = self._line(self._prompt).partition(" ")
+        return word.lower() or "l", rest.strip()
+
+    def ask(self, question: str) -> str:
+        return self._line(f"{question}: ")
+
+    def confirm(self, question: str) -> bool:
+        return self._line(f"{question} [y/N]: ").lower() in ("y", "yes")
+
+    def say(self, words: str) -> None:
+        # The terminal may be what is gone.
+        with suppress(OSError):
+            output.write_text(self._console, f"{words}\n")
+
+    def _line(self, prompt: str) -> str:
+        output.write_text(self._console, prompt)
+        line = ""
+        try:
+            line = self._read().strip()
+        except WindowResized:
+            self._drawn = None
+            raise
+        finally:
+            # What is piped in does not stand behind the question by itself.
+            if self._echoes:
+                output.write_text(self._console, f"{single_line(line)}\n")
+        self.answers += 1
+        return line
+
+
+class KeyScreen:
+    """One screen that is drawn again at every key; a page that is longer scrolls."""
+
+    def __init__(self, console: "Console", keyboard: Keyboard) -> None:
+        self._console, self._keyboard = console, keyboard
+        self._pages: Pages = lambda: iter(())
+        self._choices: Mapping[str, str] = {}
+        self._told = ""
+        self._scrolls = False
+        self._offset = 0
+
+    def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool) -> None:
+        self._pages, self._choices, self._told, self._scrolls = pages, choices, text, scrolls
+        self._offset = 0
+        self._frame(self._keys(), text)
+
+    def answer(self) -> tuple[str, str]:
+        while True:
+            key = self._keyboard.key()
+            key = {"k": "up", "j": "down"}.get(key, key)
+            step = {"space": 10, "on": 10, "back": -10}.get(key, 0)
+            if self._scrolls:
+                step = {"up": -1, "down": 1}.get(key, step)
+            if not step:
+                return key, ""
+            self._offset = max(0, self._offset + step)
+            self._frame(self._keys())
+
+    def ask(self, question: str) -> str:
+        typed = ""
+        while True:
+            self._frame(f"{question}: {typed}_")
+            match self._keyboard.key():
+                case "enter":
+                    return typed.strip()
+                case "esc":
+                    return ""
+                case "erase":
+                    typed = typed[:-1]
+                case "clear":
+                    typed = ""
+                case key:
+                    typed += " " if key == "space" else key if len(key) == 1 else ""
+
+    def confirm(self, question: str) -> bool:
+        self._frame(f"{question} [y/N]", forgets=True)
+        return self._keyboard.key() in ("y", "Y")
+
+    def say(self, words: str) -> None:
+        self._frame(words)
+
+    def _keys(self) -> str:
+        return " ".join(label for label in self._choices.values() if label)
+
+    def _frame(self, foot: str, told: str = "", *, forgets: bool = False) -> None:
+        text, self._offset = output.frame(self._console, self._pages(), told=told, foot=foot, offset=self._offset)
+        if forgets:
+            # A key that was pressed before this question was there is no answer to it.
+            self._keyboard.forget_typed()
+        try:
+            output.write_text(self._console, text)
+        except StoreError:
+            raise TerminationSignal(signal.SIGHUP) from None  # the window was closed while it was drawn
+
+
+def screen_of(console: "Console | PlainConsole", window: TerminalInput) -> "KeyScreen | WordScreen":
+    if isinstance(window, Keyboard):
+        assert not isinstance(console, PlainConsole)
+        return KeyScreen(console, window)
+    return WordScreen(console, window.read_line, echoes=not sys.stdin.isatty())

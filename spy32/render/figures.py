@@ -1,0 +1,277 @@
+"""The figures of a proposal as a trader reads them, a line a subject: the same on `approve`, `show` and `demo`."""
+
+from datetime import date
+from decimal import ROUND_CEILING, Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from spy32.domain.events import EventKind
+from spy32.domain.proposals import ExitPlan, Proposal, spread_description
+from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Strategy
+from spy32.render.formatting import (
+    calendar_day,
+    format_count,
+    format_credit,
+    format_dollars,
+    format_float_price,
+    format_gain,
+    format_percent,
+    format_price,
+    format_strike,
+    humanise,
+    signed_delta,
+)
+from spy32.render.page import Pairs, Tone, pair
+from spy32.render.payoff import proposal_payoff
+
+if TYPE_CHECKING:
+    from spy32.domain.briefing import Briefing
+    from spy32.domain.market import Metric
+    from spy32.domain.orders import Trade
+    from spy32.domain.run_view import MarketSummary, RunView
+
+Item = tuple[str, str, Tone]
+
+UNKNOWN = "n/a"
+
+
+class Around(NamedTuple):
+    """What a proposal is held against. None is not known, and shown as `n/a`. Dollars."""
+
+    market: "MarketSummary | None"
+    briefing: "Briefing | None"
+    spot: float | None = None
+    """The newest that is known."""
+    net_liquidation: Decimal | None = None
+    open_trades: int | None = None
+    open_risk: Decimal | None = None
+    """Maximum loss of everything else that is open."""
+    open_limit: Decimal | None = None
+    """Most maximum loss of all open trades."""
+
+
+def surroundings(view: "RunView") -> Around:
+    """As the run saw them: the account and the book that its ruling was judged on."""
+    ruling, kept = view.ruling, (view.decided_by or {}).get("limits", {}).get("open_risk")
+    account = ruling.account if ruling is not None else None
+    exposure = ruling.exposure if ruling is not None else None
+    worth = account.net_liquidation if account is not None else None
+    return Around(
+        market=view.market,
+        briefing=view.briefing,
+        spot=view.market.spot if view.market is not None else None,
+        net_liquidation=worth,
+        open_trades=exposure.open_trades if exposure is not None else None,
+        open_risk=exposure.open_risk if exposure is not None else None,
+        open_limit=Decimal(kept) * worth if isinstance(kept, str) and worth is not None else None,
+    )
+
+
+def trade_sentence(result: Proposal) -> str:
+    """`SELL 2 SPY 30 Sep 621/616 put spread @ 0.56 cr (floor 0.55)`."""
+    if result.kind == "open":
+        verb = "SELL" if result.limit_price > 0 else "BUY"
+    else:
+        verb = "BUY TO CLOSE" if result.limit_price < 0 else "SELL TO CLOSE"
+    last = "floor" if result.kind == "open" else "ceiling"
+    words = spread_description(result.underlying, result.legs)
+    return (
+        f"{verb} {result.quantity} {words} @ {format_credit(result.limit_price)} ({last} "
+        f"{format_price(abs(result.floor_price))})"
+    )
+
+
+def days_left(result: Proposal, today: date) -> str:
+    return f"{(result.expiration - today).days} DTE"
+
+
+# What the trade is.
+
+
+def opening_facts(result: Proposal, entry: Candidate | None, around: Around, *, below: bool = False) -> Pairs:
+    """Price, loss, breakeven and greeks of an opening, with the payoff; `below` draws that on narrow screens too."""
+    items = (
+        pair("Credit", _credit(result), "strong"),
+        pair("Max profit", f"{format_dollars(result.max_profit)} · {_return_on_risk(result)} return on risk", "good"),
+        pair(
+            "Max loss",
+            f"{format_dollars(result.max_loss)} · {account_share(result.max_loss, around)} of account",
+            "bad",
+        ),
+        pair("Breakeven", _breakevens(result, around)),
+        pair("Delta", _delta(result, entry)),
+        pair("BP effect", f"{format_dollars(result.max_loss)} · theta {_theta(result, entry)}"),
+        pair("POP", pop_words(entry)),
+    )
+    return Pairs(items=items, payoff=proposal_payoff(result, around.market), below=below)
+
+
+def _credit(result: Proposal) -> str:
+    width = abs(result.legs[0].strike - result.legs[1].strike)
+    amount = result.limit_price * MULTIPLIER * result.quantity
+    return (
+        f"{format_credit(result.limit_price)} = {format_dollars(amount)} · "
+        f"{format_percent(float(result.limit_price / width))} of width"
+    )
+
+
+def _return_on_risk(result: Proposal) -> str:
+    return format_percent(float(result.max_profit / result.max_loss)) if result.max_loss > 0 else UNKNOWN
+
+
+def account_share(amount: Decimal, around: Around) -> str:
+    """In per cent of net liquidation, never rounded down to look smaller than it is."""
+    worth = around.net_liquidation
+    if worth is None:
+        return UNKNOWN
+    share = amount / worth * 100 if worth > 0 else Decimal(100)
+    return f"{share.quantize(CENT, ROUND_CEILING)}%"
+
+
+def _breakevens(result: Proposal, around: Around) -> str:
+    move = around.market.expected_move if around.market is not None else None
+    text = []
+    for point in result.breakevens:
+        away = move_away = UNKNOWN
+        if around.spot:
+            away = f"{float(point) / around.spot - 1:+.1%}"
+            move_away = f"{abs(float(point) - around.spot) / move:.2f}" if move else UNKNOWN
+        text.append(f"{format_price(point)} · {away}, {move_away} exp. moves")
+    return " and ".join(text) or "none"
+
+
+def _delta(result: Proposal, entry: Candidate | None) -> str:
+    if entry is None:
+        return UNKNOWN
+    each = entry.greeks.delta * MULTIPLIER * result.quantity
+    return f"short {signed_delta(entry)} · position {each:+.1f} shares"
+
+
+def _theta(result: Proposal, entry: Candidate | None) -> str:
+    return UNKNOWN if entry is None else f"{format_gain(entry.greeks.theta * MULTIPLIER * result.quantity)} a day"
+
+
+def pop_words(entry: Candidate | None) -> str:
+    """Why it is not 1 - delta: delta knows one strike only, and neither the credit nor the shape of the smile."""
+    if entry is None:
+        return UNKNOWN
+    history = "" if entry.pop_history is None else f" · {format_percent(entry.pop_history)} by history"
+    by_delta = format_percent(1 - entry.short_delta)
+    return f"{format_percent(entry.pop_market)}{history} (1 - delta = {by_delta} ignores credit and skew)"
+
+
+def closing_facts(result: Proposal, trade: "Trade | None", around: Around) -> Pairs:
+    """What a closing pays, and what it would leave of the trade before the costs of closing."""
+    items = [
+        pair(
+            "Debit",
+            f"{format_credit(result.limit_price)}, never above {format_price(abs(result.floor_price))}",
+            "strong",
+        )
+    ]
+    if trade is not None:
+        kept = [
+            format_gain((trade.credit + paid) * MULTIPLIER * result.quantity - trade.fees)
+            for paid in (result.limit_price, result.floor_price)
+        ]
+        items.append(pair("Closes", f"T{trade.id}, opened for {format_credit(trade.credit)}"))
+        items.append(pair("Result", f"{kept[0]} at our price, {kept[1]} at the ceiling, before closing costs"))
+    items.append(
+        pair(
+            "Max loss",
+            f"{format_dollars(result.max_loss)} · {account_share(result.max_loss, around)} of account",
+            "bad",
+        )
+    )
+    return Pairs(items=tuple(items))
+
+
+# What surrounds it.
+
+
+def surrounding_items(result: Proposal, around: Around) -> list[Item]:
+    """The market, what may happen before the exit, and the book, a line each."""
+    items = [pair("Market", market_words(around))]
+    if result.kind == "open":
+        items.append(pair("Events", _events(result, around.briefing)))
+        items.append(pair("Book", book_words(around)))
+    items.append(pair("Exit", exit_words(result.exit)))
+    return items
+
+
+def market_words(around: Around) -> str:
+    line = around.market
+    if line is None:
+        return UNKNOWN
+    vix = UNKNOWN if line.vix is None else f"{line.vix:.2f}"
+    move = UNKNOWN if line.expected_move is None else f"±{line.expected_move:.2f}"
+    rank = _figure(around.briefing, "market.iv_rank")
+    ranked = format_percent(rank.value) if rank is not None and rank.value is not None else UNKNOWN
+    spot = format_float_price(around.spot if around.spot is not None else line.spot)
+    return f"{line.underlying} {spot} · VIX {vix} · IV rank {ranked} · expected move {move}"
+
+
+def _figure(briefing: "Briefing | None", path: str) -> "Metric | None":
+    return briefing.figures.get(path) if briefing is not None else None
+
+
+def last_day(plan: ExitPlan) -> date:
+    """The day by whose end the trade is planned to be over."""
+    return plan.time_exit if plan.time_exit is not None else plan.last_exit
+
+
+def _events(result: Proposal, briefing: "Briefing | None") -> str:
+    """Scheduled news and ex-dates up to the planned exit; `n/a` where no calendar or feed was at hand."""
+    if briefing is None:
+        return UNKNOWN
+    end = last_day(result.exit)
+    text = [f"{event_name(event.kind)} {calendar_day(event.day)}" for event in briefing.events if event.day <= end]
+    text += [f"{event_name(kind)} {UNKNOWN}" for kind in briefing.unknown_events]
+    if briefing.dividends is None:
+        text.append(f"ex-date {UNKNOWN}")
+    else:
+        text += [f"ex-date {calendar_day(item.ex_date)}" for item in briefing.dividends if item.ex_date <= end]
+    later = [item.ex_date for item in briefing.dividends or () if item.ex_date > end]
+    after = f" · ex-date {calendar_day(later[0])} later" if later else ""
+    return f"{', '.join(text) or 'none'} by the exit on {calendar_day(end)}{after}"
+
+
+def event_name(kind: str) -> str:
+    """`CPI` and `FOMC`, but `jobs`."""
+    return kind.upper() if kind in (EventKind.CPI, EventKind.FOMC) else humanise(kind)
+
+
+def book_words(around: Around) -> str:
+    trades = UNKNOWN if around.open_trades is None else format_count(around.open_trades, "trade")
+    risk = UNKNOWN if around.open_risk is None else format_dollars(around.open_risk)
+    room = UNKNOWN
+    if around.open_limit is not None and around.open_risk is not None:
+        room = format_dollars(max(around.open_limit - around.open_risk, Decimal(0)))
+    return f"{trades} open, {risk} at risk · room for {room}"
+
+
+def exit_words(plan: ExitPlan) -> str:
+    """`GTC` only where an order is left with the broker."""
+    how = "GTC" if plan.rests_target else "buy back"
+    timed = f" · close {calendar_day(plan.time_exit)}" if plan.time_exit is not None else ""
+    last = f"{',' if timed else ' ·'} last day {calendar_day(plan.last_exit)}"
+    return f"{how} at {format_price(plan.profit_target)}{timed}{last} · alert at {format_price(plan.stop)}"
+
+
+# The menu.
+
+SIDES = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
+
+
+def sorted_menu(entries: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
+    """By side and strike, puts first: never in the shuffled order that a model saw. Row n is the nth of these."""
+    return tuple(
+        sorted(
+            entries, key=lambda entry: (entry.spread.right.value != "P", entry.spread.short.strike, entry.spread.width)
+        )
+    )
+
+
+def spread_words(entry: Candidate) -> str:
+    """`put 621/616`."""
+    spread = entry.spread
+    return f"{SIDES[spread.strategy]} {format_strike(spread.short.strike)}/{format_strike(spread.long.strike)}"

@@ -1,0 +1,182 @@
+"""`show --full`: everything on record about one run, after its one screen."""
+
+from collections.abc import Iterable
+from datetime import datetime, tzinfo
+
+from spy32.domain.market import QualityReport
+from spy32.domain.orders import Order
+from spy32.domain.proposals import Approval, Finding, Proposal, RiskDecision
+from spy32.domain.run_view import MarketSummary, RunView
+from spy32.domain.runs import Run
+from spy32.render.explain import explain_outcome, format_outcome, outcome_tone
+from spy32.render.explain_answer import answer_parts
+from spy32.render.explain_choice import choice_parts
+from spy32.render.formatting import (
+    clean,
+    format_both_zones,
+    format_count,
+    format_dollars,
+    format_float_price,
+    format_milliseconds,
+    format_percent,
+    format_price,
+    humanise,
+    single_line,
+)
+from spy32.render.order_parts import exit_pairs, order_pairs
+from spy32.render.page import Column, Grid, Page, Pairs, Part, pair
+from spy32.render.pages import loud_gates, run_page, trade_page
+
+
+def full_page(view: RunView, *, now: datetime, here: tzinfo | None = None, also: tuple[Proposal, ...] = ()) -> Page:
+    """Everything worth reading about one run, after its one screen."""
+    short = run_page(view, now=now, also=also)
+    parts: list[Part] = [*short.parts, _run(view.run, here)]
+    result = view.proposal
+    if result is not None:
+        parts += [order_pairs(result, here), exit_pairs(result.exit)]
+    if view.trade is not None:
+        parts += trade_page(view, view.trade, now=now).parts
+    if view.orders:
+        parts.append(_orders(view.orders))
+    if view.approval is not None:
+        parts.append(_approval(view.approval, here))
+    return short._replace(parts=(*parts, *_grounds(view, here)))
+
+
+def _grounds(view: RunView, here: tzinfo | None) -> list[Part]:
+    """What the decision rested on."""
+    parts: list[Part] = []
+    parts += answer_parts(view)
+    if view.ruling is not None:
+        parts.append(_ruling(view.ruling))
+    parts += choice_parts(view)
+    if view.market is not None:
+        parts.append(_market(view.market, view.quality, here))
+    if view.menu is not None and view.menu.notes:
+        parts.append(
+            Pairs(name="menu", title="Menu", items=tuple(pair("note", single_line(note)) for note in view.menu.notes))
+        )
+    if view.run.steps:
+        parts.append(_steps(view.run))
+    return parts
+
+
+def _run(run: Run, here: tzinfo | None) -> Pairs:
+    items = [pair("outcome", format_outcome(run), outcome_tone(run.outcome)), pair("meaning", explain_outcome(run))]
+    items += [pair("reason", clean(reason)) for reason in run.reasons]
+    started = format_both_zones(run.started_at, here) + (", LATE" if run.late else "")
+    slot = f", for the slot of {run.slot}" if run.slot is not None else ""
+    items.append(pair("started", started, "warn" if run.late else ""))
+    items.append(pair("trigger", f"{run.trigger}{slot}, profile {single_line(run.profile)}"))
+    items += [pair("forced from", f"R{run.forced_from}")] if run.forced_from is not None else []
+    items += [pair("exit code", str(run.exit_code))] if run.exit_code else []
+    return Pairs(items=tuple(items))
+
+
+def _steps(run: Run) -> Grid:
+    columns = (
+        Column(name="step"),
+        Column(name="state"),
+        Column(name="took", right=True),
+        Column(name="detail", rank=1, flexible=True),
+    )
+    rows = tuple(
+        (step.name, step.state.value, format_milliseconds(step.ms), single_line(step.detail)) for step in run.steps
+    )
+    return Grid(name="step", title="Steps", columns=columns, rows=rows)
+
+
+# What became of it.
+
+
+def _approval(approval: Approval, here: tzinfo | None) -> Pairs:
+    items = [
+        pair("by", f"{single_line(approval.by)}, {format_both_zones(approval.at, here)}"),
+        pair("until", format_both_zones(approval.until, here)),
+        pair(
+            "quotes",
+            f"spot {format_float_price(approval.spot)}, mid {format_price(approval.mid)}, natural "
+            f"{format_price(approval.natural)}",
+        ),
+    ]
+    if approval.note:
+        items.append(pair("note", single_line(approval.note)))
+    return Pairs(name="approval", title="Approval", items=tuple(items))
+
+
+def _orders(orders: Iterable[Order]) -> Pairs:
+    """What the broker knows each order by, and its words."""
+    items = []
+    for order in orders:
+        text = [
+            single_line(order.reference),
+            f"broker id {single_line(order.broker_id or 'none')}",
+            single_line(order.reason or order.broker_status),
+        ]
+        items.append(pair(f"O{order.id}", f"{order.kind} {order.state} · {' · '.join(part for part in text if part)}"))
+    return Pairs(name="order", title="Orders", items=tuple(items))
+
+
+# What it rested on.
+
+
+def _market(line: MarketSummary, quality: QualityReport | None, here: tzinfo | None) -> Pairs:
+    items = [
+        pair("underlying", f"{line.underlying} {format_float_price(line.spot)}"),
+        pair("as of", f"{format_both_zones(line.as_of, here)}, from {single_line(line.source)}"),
+        pair("expiration", f"{line.expiration}, {format_count(line.dte, 'day')}"),
+    ]
+    if line.atm_iv is not None:
+        items.append(pair("at-the-money IV", format_percent(line.atm_iv)))
+    if line.expected_move is not None:
+        items.append(
+            pair("expected move", f"±{format_float_price(round(line.expected_move, 2))} to expiration (one sigma)")
+        )
+    items.append(pair("VIX", "missing" if line.vix is None else f"{line.vix:.2f}"))
+    if quality is not None:
+        items.append(_quality_line(quality))
+    return Pairs(name="market", title="Market", items=tuple(items))
+
+
+def _quality_line(report: QualityReport) -> tuple[str, str, str]:
+    loud = loud_gates(report)
+    if not loud:
+        return pair("quality", f"{format_count(len(report.gates), 'gate')}, none objects")
+    text = [
+        f"{gate.verdict} {humanise(gate.name)}: {single_line(gate.figure)} (limit {single_line(gate.limit)})"
+        for gate in loud
+    ]
+    return pair("quality", "\n".join(text), "warn")
+
+
+def _ruling(ruling: RiskDecision) -> Pairs:
+    verdict = f"accepted, {format_count(ruling.quantity, 'contract')}" if ruling.is_accepted else "refused"
+    items = [pair("verdict", verdict, "good" if ruling.is_accepted else "bad")]
+    items += [_finding(finding) for finding in ruling.findings]
+    size = ruling.sizing
+    if size is not None:
+        bounds = ", ".join(f"{humanise(name)} {bound}" for name, bound in size.bounds.items())
+        items.append(pair("size allowed by", f"{bounds}; {humanise(size.binding)} binds"))
+        if size.halved:
+            items.append(pair("halved", "the budget was halved before dividing", "warn"))
+        swing = (
+            f"one-sigma day costs {format_dollars(size.swing_loss)} a contract, budget "
+            f"{format_dollars(size.swing_budget)}"
+        )
+        items.append(pair("daily swing", swing))
+        if size.account_needed is not None:
+            items.append(pair("account needed", f"{format_dollars(size.account_needed)} for one contract"))
+    return Pairs(name="check", title="Checks", items=tuple(items))
+
+
+def _finding(finding: Finding) -> tuple[str, str, str]:
+    figures = (
+        f" ({single_line(finding.figure)}, limit {single_line(finding.limit)})"
+        if finding.figure or finding.limit
+        else ""
+    )
+    label = "refused by" if finding.blocks else "note"
+    return pair(
+        label, f"{humanise(finding.rule)}: {single_line(finding.message)}{figures}", "bad" if finding.blocks else ""
+    )

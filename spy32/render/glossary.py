@@ -1,0 +1,32 @@
+"""The trade's words in a line each, for `show --explain`; `docs/glossary.md` has the sources."""
+
+from collections.abc import Mapping
+
+from spy32.render.page import Page, Pairs, pair
+
+TERMS: Mapping[str, str] = {
+    "cr, db": "credit and debit, dollars a share: one contract is 100 shares",
+    "floor": "lowest credit that an opening is ever sent at; of a closing the ceiling is the highest debit",
+    "max profit": "the credit at the first limit less the costs to open, whole quantity",
+    "max loss": "(width - floor credit) x 100 and the costs to open, whole quantity",
+    "return on risk": "max profit over max loss",
+    "breakeven": "price at expiration at which the trade earns nothing; in exp. moves: its distance over one move",
+    "expected move": "one standard deviation of the underlying to expiration, by the at-the-money implied volatility",
+    "POP": "probability of any profit at expiration, by the density that the chain's own prices imply",
+    "short delta": "delta of the short option as an option chain shows it: negative for a put, positive for a call",
+    "position": "delta of the whole trade from our side: it moves like so many shares",
+    "theta": "dollars that a day of waiting brings, all else unchanged, whole quantity",
+    "BP effect": "buying power that the trade takes: of a defined-risk spread its max loss",
+    "IV rank": "where today's implied volatility lies between the lowest and the highest of the past year",
+    "DTE": "calendar days to expiration",
+    "mid, natural": "half-way between bid and ask of both legs (the mark); selling at the bid and buying at the ask",
+    "GTC": "good till cancelled: the closing order is left with the broker",
+    "picture": "| strikes and breakeven, ^ the underlying, ( ) one expected move each way, at expiration after costs",
+    "room": "what the limit on all open trades leaves for another max loss",
+    "EV": "expected profit, dollars a contract after costs",
+}
+
+
+def glossary_page() -> Page:
+    items = tuple(pair(term, text) for term, text in TERMS.items())
+    return Page(parts=(Pairs(name="term", title="The words", items=items),))

@@ -1,0 +1,66 @@
+"""The order of a proposal in full: legs, price plan, exit plan, and what it is held to."""
+
+from collections.abc import Iterable
+from datetime import date, tzinfo
+from typing import TYPE_CHECKING
+
+from spy32.render.formatting import (
+    DAYS,
+    describe_assignment,
+    format_both_zones,
+    format_price,
+    mask_account,
+    single_line,
+)
+from spy32.render.page import Pairs, Tone, pair
+
+if TYPE_CHECKING:
+    from spy32.domain.proposals import ExitPlan, Proposal
+
+Item = tuple[str, str, Tone]
+
+
+def order_pairs(result: "Proposal", here: tzinfo | None = None, *, more: Iterable[Item] = ()) -> Pairs:
+    """How the price is worked, and what the proposal is bound to."""
+    legs = [pair("leg", f"{leg.action.value} {leg.quantity * result.quantity} x {leg.symbol}") for leg in result.legs]
+    items = [
+        *legs,
+        *more,
+        pair("price plan", _price_plan(result)),
+        pair("if assigned", describe_assignment(result)),
+        pair("account", f"{mask_account(result.account)}, {result.mode}"),
+        pair(
+            "chosen by", f"{single_line(result.chosen_by)} from quotes of {format_both_zones(result.quoted_at, here)}"
+        ),
+        pair("lapses", format_both_zones(result.lapses_at, here)),
+        pair("confirm with", f"{result.hash[:8]} (the hash's first 8 digits)"),
+    ]
+    return Pairs(name="order", title=f"Order of P{result.id}" if result.id is not None else "Order", items=tuple(items))
+
+
+def _price_plan(result: "Proposal") -> str:
+    plan = result.plan
+    return (
+        f"{format_price(abs(plan.start))} to {format_price(abs(plan.limit))}, {format_price(plan.tick)} "
+        f"every {plan.step_seconds} s, never "
+        f"beyond; cancelled after {plan.deadline_seconds} s"
+    )
+
+
+def exit_pairs(plan: "ExitPlan") -> Pairs:
+    items = [
+        pair(
+            "profit target",
+            f"{format_price(plan.profit_target)} debit or less{', GTC at the broker' * plan.rests_target}",
+        ),
+        pair("time exit", _day(plan.time_exit) if plan.time_exit is not None else "none"),
+        pair("last exit", f"{_day(plan.last_exit)}, whatever the price"),
+        pair("stop", f"{format_price(plan.stop)} debit or more raises the alarm"),
+    ]
+    if plan.note:
+        items.append(pair("in words", single_line(plan.note)))
+    return Pairs(name="exit", title="Exit plan", items=tuple(items))
+
+
+def _day(day: date) -> str:
+    return f"{DAYS[day.weekday()]} {day}"
