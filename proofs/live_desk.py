@@ -4,27 +4,22 @@ Commands run in forked children (`children`), so that hundreds of rounds are aff
 for their own waiting; the next command begins a little later, and so does the broker.
 """
 
-import functools
 import json
 import multiprocessing
 import os
-import pkgutil
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import spy32
 from proofs import children
-from spy32.wiring import base
-from spy32.wiring.clockwork import Clockwork
 from tests.servers.tastytrade_orders import TastytradeBrokerServer
+from tests.support.forked import freeze_clock, import_everything
 from tests.support.live_home import NUMBER, LiveHome
 from tests.support.live_monday import MONDAY, world
 
@@ -209,7 +204,7 @@ def _as_live(around: Mapping[str, str]) -> None:
     """In the child, before the program starts: its environment, and a clock that only waiting moves."""
     os.environ.clear()
     os.environ.update(around)
-    base.Clockwork = functools.partial(Clockwork, frozen=True)  # type: ignore[attr-defined, assignment]
+    freeze_clock()
 
 
 @dataclass(frozen=True)
@@ -267,13 +262,6 @@ def _document(home: LiveHome, *words: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stdout + done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
-
-
-def import_everything() -> None:
-    """Once here instead of in every child."""
-    for module in pkgutil.walk_packages(spy32.__path__, "spy32."):
-        if not module.name.endswith("__main__"):
-            import_module(module.name)
 
 
 def undisturbed(done: tuple[int, int], words: Sequence[str]) -> int:

@@ -70,7 +70,7 @@ def parse_quotes(frame: Any, right: Right, underlying: str, day: date) -> tuple[
         return ()
     symbols, sizes = frame["contractSymbol"].tolist(), frame["contractSize"].tolist()
     for name in ("contractSymbol", "contractSize", "lastTradeDate"):
-        if frame[name].isna().inquiries():
+        if frame[name].isna().all():
             raise Unusable(f"yahoo: no contract has {name!r}")
     stamps = zip(frame["lastTradeDate"].tolist(), frame["lastTradeDate"].isna().tolist(), strict=True)
     traded = [None if is_absent else parse_timestamp(stamp) for stamp, is_absent in stamps]

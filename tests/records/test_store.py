@@ -156,14 +156,6 @@ def test_first_starts_at_the_same_moment_share_one_store(path: Path) -> None:
         assert store.check() == ()
 
 
-def test_kills_at_any_moment_lose_nothing_that_was_acknowledged() -> None:
-    """A small count of what `make proofs` does."""
-    done = subprocess.run(
-        [sys.executable, "-m", "proofs.store_kill", "5"], capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_a_store_that_appears_while_it_is_looked_for_is_not_taken_for_a_lost_one(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
