@@ -24,13 +24,14 @@ from spy32.ops.cron import parse_job
 from tests.support.paths import ROOT
 from tests.support.timeouts import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 ANSWER_SECONDS = 1.0
 """Enough for a request to leave on a busy machine."""
 
 # Kills and crowds, on paper.
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("command", kill.CYCLE, ids=lambda command: str(command[0]))
 def test_a_kill_at_any_commit_loses_nothing_and_doubles_nothing(command: tuple[str, ...]) -> None:
     tally = kill.prove(1, [command])[command[0]]
@@ -39,7 +40,6 @@ def test_a_kill_at_any_commit_loses_nothing_and_doubles_nothing(command: tuple[s
     assert tally.beyond == []
 
 
-@pytest.mark.slow
 def test_many_concurrent_executes_submit_once() -> None:
     submits, codes = kill.concurrent(12)
     assert submits == 1
@@ -47,7 +47,6 @@ def test_many_concurrent_executes_submit_once() -> None:
     assert codes[0] >= 1
 
 
-@pytest.mark.slow
 def test_kills_at_any_moment_lose_nothing_that_the_store_acknowledged() -> None:
     """In a process of its own, since it forks."""
     done = subprocess.run(
@@ -64,7 +63,6 @@ def test_kills_at_any_moment_lose_nothing_that_the_store_acknowledged() -> None:
 # Kills, lost answers and crowds against the local broker, in live mode.
 
 
-@pytest.mark.slow
 def test_a_kill_at_any_commit_of_a_live_execute_doubles_loses_and_leaves_nothing() -> None:
     tally = live_kill.prove(1)
     assert tally.points >= 10
@@ -72,7 +70,6 @@ def test_a_kill_at_any_commit_of_a_live_execute_doubles_loses_and_leaves_nothing
     assert tally.faults == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", lost_answers.LOSSES)
 def test_an_order_whose_answer_is_lost_is_never_doubled_and_settled_by_reading(name: str) -> None:
     rounds = len(lost_answers.LOSSES[name].kinds) * len(lost_answers.LOSSES[name].after)
@@ -81,14 +78,12 @@ def test_an_order_whose_answer_is_lost_is_never_doubled_and_settled_by_reading(n
     assert (tally.doubled, tally.unsettled) == ([], [])
 
 
-@pytest.mark.slow
 def test_a_restore_under_a_living_execute_is_refused_and_loses_no_trade() -> None:
     tally = restores.prove(2)
     assert (tally.rounds, tally.refused) == (2, 6)
     assert tally.faults == []
 
 
-@pytest.mark.slow
 def test_a_crowd_of_live_executes_sends_one_order() -> None:
     found = crowd.executes(12)
     assert (found.posts, found.orders, found.trades) == (1, 1, 1)
@@ -96,7 +91,6 @@ def test_a_crowd_of_live_executes_sends_one_order() -> None:
     assert sum(found.codes.values()) == found.count
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", one_order.KINDS)
 def test_no_copy_no_restore_and_no_late_arrival_fills_more_than_was_approved(kind: str) -> None:
     rounds = len(one_order.KINDS[kind])
@@ -104,14 +98,12 @@ def test_no_copy_no_restore_and_no_late_arrival_fills_more_than_was_approved(kin
     assert (tally.rounds, tally.beyond, tally.build_error) == (rounds, 0, [])
 
 
-@pytest.mark.slow
 def test_of_two_terminals_that_approve_one_wins() -> None:
     found = crowd.duels(2)
     assert found.rounds == 2
     assert found.build_error == []
 
 
-@pytest.mark.slow
 def test_whatever_happens_in_whatever_order_nothing_is_doubled_and_nothing_is_lost() -> None:
     """Several short runs, since the examples of one resemble each other."""
     counted = sum((machine.run_machine(10, 25, seed) for seed in range(4)), start=Counter[str]())
@@ -121,7 +113,6 @@ def test_whatever_happens_in_whatever_order_nothing_is_doubled_and_nothing_is_lo
 # Damage and dirt.
 
 
-@pytest.mark.slow
 def test_flips_of_single_bytes_are_never_silent_and_never_a_defect() -> None:
     tally = flips.prove(24)
     assert tally.flips == 24
@@ -129,7 +120,6 @@ def test_flips_of_single_bytes_are_never_silent_and_never_a_defect() -> None:
     assert tally.checked >= 12
 
 
-@pytest.mark.slow
 def test_a_broken_chain_ends_with_a_verdict_or_one_line() -> None:
     assert fuzz_chains.fuzz(60, seed=50_000).total() == 60
 
@@ -155,7 +145,6 @@ def test_an_invented_number_seldom_passes_the_number_check() -> None:
 # The schedule.
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["America/New_York", "Australia/Sydney"])
 def test_the_example_crontab_makes_one_run_a_trading_monday_over_two_years(zone: str) -> None:
     figures = slots.simulate(zone, date(2024, 1, 1), date(2026, 1, 1))
@@ -164,7 +153,6 @@ def test_the_example_crontab_makes_one_run_a_trading_monday_over_two_years(zone:
     assert (figures.runs, figures.skipped) == (96, 9)
 
 
-@pytest.mark.slow
 def test_a_line_that_starts_at_one_hour_is_seen_to_fail_in_one_of_the_seasons() -> None:
     job = parse_job("0 14 * * 1 spy32 analyze --scheduled")
     figures = slots.simulate("UTC", date(2026, 1, 1), date(2027, 1, 1), job)
