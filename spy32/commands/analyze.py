@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 RUN_LOCK = "analyze"
 MAX_MISSED_SLOTS = 60
 """How many older slots one start accounts for."""
-MARKETS = ("tastytrade", "cboe", "yahoo", "recorded")
-ANALYSTS = ("grok", "rules")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +60,10 @@ def analyze(
         raise BadUsage("--scheduled and --force exclude each other")
     if prompt_only and (scheduled or force):
         raise BadUsage("--prompt-only makes no run, so neither --scheduled nor --force goes with it")
-    check_known("--market", market, MARKETS)
+    from spy32.settings.services import ANALYSTS
+    from spy32.wiring.markets import chain_source_names
+
+    check_known("--market", market, chain_source_names())
     check_known("--analyst", analyst, ANALYSTS)
     app = get_app(ctx)
     options = AnalyzeOptions(scheduled=scheduled, force=force, profile=profile, dte=dte, market=market, analyst=analyst)

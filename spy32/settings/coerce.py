@@ -20,6 +20,7 @@ _FORMS = {
     "account": re.compile(r"([A-Za-z0-9][A-Za-z0-9-]{2,31})?"),
     "word": re.compile(r"[!-~]{1,100}"),
     "ticker": re.compile(r"[A-Z]{1,5}(\.[A-Z])?"),
+    "source": re.compile(r"[a-z][a-z0-9_]*|recorded:[^\x00-\x1f\x7f]+"),
 }
 
 
@@ -145,8 +146,7 @@ def _bounded(key: Key, value: Any) -> Any:
 
 
 def _chosen(key: Key, value: str) -> Any:
-    is_file = key.form == "source" and value.startswith("recorded:") and len(value) > len("recorded:")
-    if value in key.choices or (is_file and value.isprintable()):
+    if value in key.choices:
         return key.type(value) if issubclass(key.type, StrEnum) else value
     raise Wrong("")
 

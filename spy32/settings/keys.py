@@ -157,13 +157,13 @@ _FORMS = {
     "account": "an account number (letters, digits and dashes), or nothing",
     "word": "a name without blanks",
     "ticker": "a ticker in capital letters",
+    "source": "a source of market data (tastytrade, cboe, yahoo, …), or recorded:FILE",
 }
 
 
 def _entry(key: Key) -> str:
     if key.choices:
-        more = ", recorded:FILE" if key.form == "source" else ""
-        return "one of " + ", ".join(key.choices) + more
+        return "one of " + ", ".join(key.choices)
     if number_type(key.type):
         return ("a whole number" if key.type is int else "a number") + _range(key)
     if key.type is bool:

@@ -40,7 +40,7 @@ def knob(
     """A field with its meaning and bounds, both inclusive. Bounds and choices of a list or table hold for each entry.
 
     `form` names a pattern that a text must have: `address`, `host` (an address or empty), `time` (HH:MM),
-    `account`, `word` (no blanks), `ticker`, or `source` (one of the choices, or `recorded:FILE`).
+    `account`, `word` (no blanks), `ticker`, or `source` (a name of `MARKETS` in `wiring.markets`, or `recorded:FILE`).
     """
     metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "form": form}
     if isinstance(default, Mapping):

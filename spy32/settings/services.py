@@ -7,7 +7,7 @@ from spy32.settings.knob import Secret, knob
 
 D = Decimal
 
-SOURCES = ("tastytrade", "cboe", "yahoo", "recorded")
+ANALYSTS = ("grok", "rules")
 
 
 @value
@@ -61,18 +61,13 @@ class MarketSources:
     chain: tuple[str, ...] = knob(
         ("tastytrade", "cboe", "yahoo"),
         "Sources of the option chain, in order; the first healthy one is traded on, the next one checks it",
-        choices=SOURCES,
         form="source",
     )
-    history: tuple[str, ...] = knob(
-        ("yahoo", "cboe"), "Sources of daily bars, in order", choices=SOURCES, form="source"
-    )
+    history: tuple[str, ...] = knob(("yahoo", "cboe"), "Sources of daily bars, in order", form="source")
     vix: tuple[str, ...] = knob(
-        ("cboe", "yahoo"), "Sources of the VIX family and of related tickers, in order", choices=SOURCES, form="source"
+        ("cboe", "yahoo"), "Sources of the VIX family and of related tickers, in order", form="source"
     )
-    dividends: tuple[str, ...] = knob(
-        ("yahoo", "table"), "Sources of ex-dividend dates, in order", choices=(*SOURCES, "table"), form="source"
-    )
+    dividends: tuple[str, ...] = knob(("yahoo", "table"), "Sources of ex-dividend dates, in order", form="source")
     rate: float = knob(0.04, "Continuous short rate used when no source has one, fraction", low=-0.05, high=0.25)
     related: tuple[str, ...] = knob(
         ("QQQ", "TLT", "GLD"), "Tickers whose move of the day is looked at; each costs a request", form="ticker"
@@ -87,7 +82,7 @@ class MarketSources:
 
 @value
 class AnalystKnobs:
-    name: str = knob("grok", "Who chooses from the menu", choices=("grok", "rules"))
+    name: str = knob("grok", "Who chooses from the menu", choices=ANALYSTS)
     prompt: str = knob(
         "auto",
         "Prompt version that is sent; `auto` takes the comprehensive one in production, else the simplified one",

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from spy32.settings import Settings
 from spy32.wiring.base import PAPER_ACCOUNT, AppBase
 from spy32.wiring.clockwork import Clockwork
 from spy32.wiring.process import log_traceback
+from spy32.wiring.registry import find_registered
 
 if TYPE_CHECKING:
     from spy32.brokers.paper import PaperBroker
@@ -93,16 +94,11 @@ class App(AppBase):
         """One of the fixed rules, which need nothing of the world."""
         from spy32.wiring import analysts
 
-        return analysts.build_trend_analyst(settings) if name == "trend" else analysts.build_rules_analyst(settings)
+        return find_registered(analysts.RULES, name, "rule")(settings)
 
     def analyst(self, name: str, settings: Settings, store: "Store", run_id: int, seed: int = 0) -> "Analyst":
         """Who chooses in a run."""
-        from spy32.wiring import analysts
-
-        if name == "rules":
-            return self.rule(name, settings)
-        version = analysts.prompt_version(settings)
-        return self.build_model_analyst(settings, store, run_id, version=version, role="chosen", seed=seed)
+        return find_registered(ANALYSTS, name, "analyst")(self, settings, store, run_id, seed)
 
     def build_model_analyst(
         self, settings: Settings, store: "Store", run_id: int, *, version: str, role: str, seed: int
@@ -167,17 +163,7 @@ class App(AppBase):
 
     def broker(self, store: "Store", market: "Market | None") -> "Broker":
         """Who takes orders and knows the account: our own on paper, else tastytrade at the mode's host."""
-        if self.settings.mode is not Mode.PAPER:
-            from spy32.settings.checks import broker_secrets
-            from spy32.wiring.tastytrade import TastytradeGateway
-
-            broker_secrets(self.settings)  # says at once what is missing
-            return TastytradeGateway(self.tastytrade, store)
-        from spy32.brokers.paper import PaperBroker
-
-        return PaperBroker(
-            ledger=store, market=market, clock=self.clock, settings=self.settings, number=self.account_number
-        )
+        return find_registered(BROKERS, self.settings.mode, "broker")(self, store, market)
 
     def run_context(
         self, store: "Store", *, sources: "Sources", analyst: str, settings: Settings, run: "Run"
@@ -258,3 +244,41 @@ class App(AppBase):
         snapshot = store.snapshot(run_id)
         self.clockwork = Clockwork(snapshot.as_of, frozen=True)
         return RecordedMarket.build_snapshot_market(snapshot)
+
+
+def _build_grok(app: App, settings: Settings, store: "Store", run_id: int, seed: int) -> "Analyst":
+    from spy32.wiring import analysts
+
+    version = analysts.prompt_version(settings)
+    return app.build_model_analyst(settings, store, run_id, version=version, role="chosen", seed=seed)
+
+
+def _build_rules(app: App, settings: Settings, *_: object) -> "Analyst":
+    return app.rule("rules", settings)
+
+
+def _build_paper(app: App, store: "Store", market: "Market | None") -> "Broker":
+    from spy32.brokers.paper import PaperBroker
+
+    return PaperBroker(ledger=store, market=market, clock=app.clock, settings=app.settings, number=app.account_number)
+
+
+def _build_tastytrade(app: App, store: "Store", _market: "Market | None") -> "Broker":
+    from spy32.settings.checks import broker_secrets
+    from spy32.wiring.tastytrade import TastytradeGateway
+
+    broker_secrets(app.settings)  # says at once what is missing
+    return TastytradeGateway(app.tastytrade, store)
+
+
+ANALYSTS: "Mapping[str, Callable[[App, Settings, Store, int, int], Analyst]]" = {
+    "grok": _build_grok,
+    "rules": _build_rules,
+}
+"""Who may choose, by the name in the settings."""
+BROKERS: "Mapping[Mode, Callable[[App, Store, Market | None], Broker]]" = {
+    Mode.PAPER: _build_paper,
+    Mode.SANDBOX: _build_tastytrade,
+    Mode.LIVE: _build_tastytrade,
+}
+"""Who takes orders in each mode."""

@@ -1,7 +1,7 @@
 """Who may choose, built from the settings on use."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,10 @@ def build_trend_analyst(settings: Settings) -> "Analyst":
     from spy32.analysts.trend import TrendAnalyst
 
     return TrendAnalyst(settings)
+
+
+RULES: "Mapping[str, Callable[[Settings], Analyst]]" = {"rules": build_rules_analyst, "trend": build_trend_analyst}
+"""The fixed rules, which need nothing of the world."""
 
 
 def build_renderer(version: str, settings: Settings) -> "Callable[[Menu, Briefing, int], RenderedPrompt]":

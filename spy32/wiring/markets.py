@@ -1,7 +1,7 @@
 """Which sources of market data there are, built from the settings on use."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from spy32.domain.market import RawDocument, SourceAttempt
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage
 from spy32.settings import Locations, Settings
+from spy32.wiring.registry import find_registered
 
 if TYPE_CHECKING:
     from spy32.clients.http import HttpClient
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from spy32.markets.recorded import RecordedMarket
     from spy32.pipeline.sources import Sources
     from spy32.ports import Market
+    from spy32.settings.resolve import Source
     from spy32.wiring.tastytrade import TastytradeConnection
 
 RECORDED = "recorded"
@@ -92,7 +94,7 @@ class MarketRegistry:
     def get_market(self, name: str) -> "Market":
         """The source `name`; `BadSettings` when it cannot be asked at all."""
         if name not in self._markets:
-            self._markets[name] = self._build_market(name)
+            self._markets[name] = find_registered(MARKETS, name, "market source")(self)
         return self._markets[name]
 
     def _get_markets(self, kind: str, names: Sequence[str]) -> "tuple[Market, ...]":
@@ -115,39 +117,12 @@ class MarketRegistry:
             return SourceAttempt(datum="chain", source=name, ok=False, detail=f"not set up: {NO_SANDBOX_QUOTES}")
         return None
 
-    def _build_market(self, name: str) -> "Market":
-        seconds = float(self.settings.market.source_seconds)
-        if name == "cboe":
-            from spy32.markets.cboe import CboeMarket
+    @property
+    def seconds(self) -> float:
+        """Longest time for one question."""
+        return float(self.settings.market.source_seconds)
 
-            return CboeMarket(self._build_http("Cboe", self.settings.cboe.url, name), clock=self.clock, seconds=seconds)
-        if name == "yahoo":
-            from spy32.markets.yahoo import YahooMarket
-
-            return YahooMarket(
-                address=self.settings.yahoo.url,
-                cache=self.locations.state / "yahoo",
-                clock=self.clock,
-                monotonic=time.monotonic,
-                seconds=seconds,
-                keep=self._document_recorder(name),
-            )
-        if name == "table":
-            from spy32.markets.dividend_table import DividendTableMarket
-
-            return DividendTableMarket(self.clock)
-        return self._build_tastytrade(seconds)
-
-    def _build_tastytrade(self, seconds: float) -> "Market":
-        from spy32.markets.tastytrade import TastytradeMarket
-
-        if self.settings.mode is Mode.SANDBOX:
-            raise BadSettings(NO_SANDBOX_QUOTES)
-        return TastytradeMarket(
-            self.tastytrade.rest(self._document_recorder("tastytrade")), clock=self.clock, seconds=seconds
-        )
-
-    def _build_http(self, service: str, base: str, name: str) -> "HttpClient":
+    def build_http(self, service: str, base: str, name: str) -> "HttpClient":
         from spy32.clients.http import HttpClient
 
         return HttpClient(
@@ -156,14 +131,78 @@ class MarketRegistry:
             clock=self.clock,
             sleep=time.sleep,
             monotonic=time.monotonic,
-            keep=self._document_recorder(name),
+            keep=self.document_recorder(name),
         )
 
-    def _document_recorder(self, source: str) -> Callable[[str, bytes], None]:
+    def document_recorder(self, source: str) -> Callable[[str, bytes], None]:
         def record(name: str, body: bytes) -> None:
             self.documents.append(RawDocument(source=source, name=name, at=self.clock(), body=body))
 
         return record
+
+
+def _build_cboe(registry: MarketRegistry) -> "Market":
+    from spy32.markets.cboe import CboeMarket
+
+    http = registry.build_http("Cboe", registry.settings.cboe.url, "cboe")
+    return CboeMarket(http, clock=registry.clock, seconds=registry.seconds)
+
+
+def _build_yahoo(registry: MarketRegistry) -> "Market":
+    from spy32.markets.yahoo import YahooMarket
+
+    return YahooMarket(
+        address=registry.settings.yahoo.url,
+        cache=registry.locations.state / "yahoo",
+        clock=registry.clock,
+        monotonic=time.monotonic,
+        seconds=registry.seconds,
+        keep=registry.document_recorder("yahoo"),
+    )
+
+
+def _build_dividend_table(registry: MarketRegistry) -> "Market":
+    from spy32.markets.dividend_table import DividendTableMarket
+
+    return DividendTableMarket(registry.clock)
+
+
+def _build_tastytrade(registry: MarketRegistry) -> "Market":
+    from spy32.markets.tastytrade import TastytradeMarket
+
+    if registry.settings.mode is Mode.SANDBOX:
+        raise BadSettings(NO_SANDBOX_QUOTES)
+    rest = registry.tastytrade.rest(registry.document_recorder("tastytrade"))
+    return TastytradeMarket(rest, clock=registry.clock, seconds=registry.seconds)
+
+
+MARKETS: "Mapping[str, Callable[[MarketRegistry], Market]]" = {
+    "tastytrade": _build_tastytrade,
+    "cboe": _build_cboe,
+    "yahoo": _build_yahoo,
+    "table": _build_dividend_table,
+}
+"""Every live source by its name in the settings; a recorded one stands alone, see `load_recorded_market`."""
+NO_CHAIN = ("table",)
+"""Sources that serve dividends only."""
+
+
+def chain_source_names() -> tuple[str, ...]:
+    """What `--market` takes, and every list of sources in the settings."""
+    return (*(name for name in MARKETS if name not in NO_CHAIN), RECORDED)
+
+
+def check_source_names(settings: Settings, sources: "Mapping[str, Source]") -> None:
+    """`BadSettings` for a list of sources that holds an unknown name: it says where it stood, and the known ones."""
+    known = chain_source_names()
+    for kind in ("chain", "history", "vix", "dividends"):
+        allowed = (*known, *NO_CHAIN) if kind == "dividends" else known
+        for name in getattr(settings.market, kind):
+            if name not in allowed and not is_recorded(name):
+                raise BadSettings(
+                    f"{sources[f'market.{kind}'].where}: market.{kind} takes a list, each entry one of "
+                    f"{', '.join(allowed)}, recorded:FILE; {name!r} is none of them"
+                )
 
 
 def event_calendar(
