@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -161,10 +162,14 @@ def _build_yahoo(registry: MarketRegistry) -> "Market":
     )
 
 
-def _build_dividend_table(registry: MarketRegistry) -> "Market":
-    from spy32.markets.dividend_table import DividendTableMarket
+def _import_on_use(module: str, name: str) -> "Callable[[MarketRegistry], Market]":
+    """The builder of a class of `markets` that needs only the clock."""
 
-    return DividendTableMarket(registry.clock)
+    def build_market(registry: MarketRegistry) -> "Market":
+        market: Market = getattr(import_module(f"spy32.markets.{module}"), name)(registry.clock)
+        return market
+
+    return build_market
 
 
 def _build_tastytrade(registry: MarketRegistry) -> "Market":
@@ -180,7 +185,7 @@ MARKETS: "Mapping[str, Callable[[MarketRegistry], Market]]" = {
     "tastytrade": _build_tastytrade,
     "cboe": _build_cboe,
     "yahoo": _build_yahoo,
-    "table": _build_dividend_table,
+    "table": _import_on_use("dividend_table", "DividendTableMarket"),
 }
 """Every live source by its name in the settings; a recorded one stands alone, see `load_recorded_market`."""
 NO_CHAIN = ("table",)
