@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.test_bad_input import ANALYZE, one_line, spy32
 from tests.support.forked import run_forked
+from tests.support.program import ANALYZE, one_line, spy32
 
 GOOD = "backups/paper-20260101T000000Z.db"
 

@@ -24,11 +24,11 @@ from spy32.rules import plan
 from spy32.store import Store
 from spy32.trading.context import TradingContext
 from spy32.trading.profit_target import place_target
-from tests.render.test_documents import check
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.open_trades import SHORT, D, bought_back, desk, entered, held, line, number
 from tests.support.reader import shown
+from tests.support.schemas import check
 from tests.support.trading import World
 
 program = typer.Typer()

@@ -17,10 +17,10 @@ from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage
 from spy32.settings import Settings
 from spy32.settings.deciding import deciding
-from tests.render.test_documents import schema
 from tests.support import builders as b
 from tests.support import run_views, stores
 from tests.support.reader import Desk, ask, code
+from tests.support.schemas import schema
 
 
 @pytest.fixture

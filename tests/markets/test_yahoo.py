@@ -5,8 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,19 +13,16 @@ from typing import Any
 
 import pytest
 
-from spy32.domain.market import Chain, Right
+from spy32.domain.market import Right
 from spy32.domain.spreads import Action, Leg
-from spy32.errors import Spy32Error, Unusable
+from spy32.errors import Unusable
 from spy32.markets import bundled_history, yahoo_frames
 from spy32.markets.yahoo import YahooMarket
 from tests.contract.test_market import MarketContract
 from tests.servers.web import status
 from tests.servers.yahoo import CHART, CRUMB, OPTIONS, YahooServer, edited, stamp_of
 from tests.support.timeouts import PATIENCE
-
-AT = datetime(2025, 8, 25, 14, 0, tzinfo=UTC)  # a Monday, 10:00 New York
-TARGET = date(2025, 9, 26)
-SINCE = date(2024, 6, 1)
+from tests.support.yahoo_market import AT, SINCE, TARGET, made, whole
 
 
 @pytest.fixture
@@ -39,29 +35,6 @@ def server() -> Iterator[YahooServer]:
 @pytest.fixture
 def market(server: YahooServer, tmp_path: Path) -> YahooMarket:
     return made(server, tmp_path)
-
-
-def made(server: YahooServer, folder: Path, *, seconds: float = 15, **more: Any) -> YahooMarket:
-    return YahooMarket(
-        address=server.url,
-        cache=folder / "yahoo",
-        clock=lambda: server.at,
-        monotonic=time.monotonic,
-        seconds=seconds,
-        **more,
-    )
-
-
-def whole(market: YahooMarket) -> Chain:
-    return market.chain("SPY", (TARGET,))
-
-
-def trouble(act: Callable[[], object]) -> Spy32Error:
-    with pytest.raises(Spy32Error) as caught:
-        act()
-    assert "\n" not in caught.value.message
-    assert CRUMB not in caught.value.message
-    return caught.value
 
 
 class TestContract(MarketContract):

@@ -33,8 +33,8 @@ from spy32.ops.cron import (
 )
 from spy32.sessions import NEW_YORK, slot_of_day
 from spy32.settings.model import Environment, Schedule
-from tests.render.test_documents import check as fits_schema
 from tests.support import crontab
+from tests.support.schemas import check as fits_schema
 
 EXAMPLE = crontab.CRONTAB.read_text()
 RULES, PRODUCTION = Schedule(), Environment.PRODUCTION

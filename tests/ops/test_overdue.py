@@ -17,11 +17,11 @@ from spy32.ops.setup import load_setup_time, record_setup
 from spy32.sessions import NEW_YORK
 from spy32.settings.paths import locations
 from spy32.store import Store
-from tests.render.test_documents import check
 from tests.support import builders as b
 from tests.support import stores
 from tests.support.live_monday import World, world
 from tests.support.reader import Desk, ask, code
+from tests.support.schemas import check
 
 
 @pytest.fixture

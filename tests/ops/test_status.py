@@ -14,10 +14,10 @@ from spy32.domain.spreads import Mode
 from spy32.errors import AttentionRequired, StoreError
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.store import Store
-from tests.render.test_documents import check
 from tests.support import builders as b
 from tests.support import stores
 from tests.support.reader import Desk, ask, code
+from tests.support.schemas import check
 
 MONDAY = date(2025, 10, 6)
 OPENS = b.NOW

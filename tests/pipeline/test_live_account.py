@@ -18,9 +18,9 @@ from spy32.settings.paths import locations
 from spy32.store import Store
 from spy32.wiring.markets import MarketRegistry
 from spy32.wiring.tastytrade import TastytradeConnection
-from tests.pipeline.test_run import Monday
 from tests.support import builders
 from tests.support.fakes import FakeAccount, FakeAnalyst, FakeOrders, ManualClock
+from tests.support.pipeline_run import Monday
 
 NUMBER = "5WX01234"
 

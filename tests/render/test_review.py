@@ -18,11 +18,11 @@ from spy32.render.output import print_page
 from spy32.render.review import approval_document, decided_lines, review_page
 from spy32.trading.approve import choose_candidate
 from spy32.trading.review import Review, review_proposal, review_run
-from tests.render.test_documents import check
 from tests.support import builders as b
 from tests.support import run_views
 from tests.support.approvals import ApprovalDesk, abstained
 from tests.support.reader import screen, shown
+from tests.support.schemas import check
 
 WIDTHS = [60, 61, 72, 80, 100, 140, 200]
 

@@ -1,15 +1,10 @@
 """The menu: what may be chosen, at which prices, and why everything else is not on it."""
 
-import csv
-import gzip
 import math
 import random
 from collections.abc import MutableSequence, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,24 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import spy32
-from spy32.domain.market import Chain, OptionQuote, Right
+from spy32.domain.market import Chain, Right
 from spy32.domain.spreads import Candidate, Menu, Strategy
-from spy32.options import surface
 from spy32.options.density import implied_density
 from spy32.rules import menu as rules
 from spy32.rules.candidates import MENU_RULES, MenuTerms
 from spy32.settings import Settings
 from tests.support import builders
+from tests.support.shipped_menu import SETTINGS, real, real_menu, smile_of
 
-SETTINGS = Settings()
 CENT = Decimal("0.01")
-YEARS = 32 / 365
-SHIPPED = Path(spy32.__file__).parent / "data" / "SPY_2025-08-29.csv.gz"
-
-
-def smile_of(chain: Chain, expiration: date = builders.EXPIRATION, years: float = YEARS) -> surface.Smile:
-    return surface.build_smile(chain.quotes, spot=chain.spot, years=years, rate=builders.RATE, expiration=expiration)
 
 
 def built(chain: Chain | None = None, made: Settings = SETTINGS, seed: int = 7) -> Menu:
@@ -55,35 +42,6 @@ def with_quotes(**change: Any) -> Chain:
 
 def choosing(**change: Any) -> Settings:
     return replace(SETTINGS, choice=replace(SETTINGS.choice, **change))
-
-
-@cache
-def real() -> tuple[Chain, surface.Smile]:
-    """The shipped chain of 2025-08-29 at its expiration of 2025-09-30."""
-    expiration = date(2025, 9, 30)
-    with gzip.open(SHIPPED, "rt") as lines:
-        rows = [row for row in csv.DictReader(lines) if row["expiration"] == f"{expiration}"]
-    quotes = tuple(
-        OptionQuote(
-            root=row["root"],
-            expiration=expiration,
-            strike=Decimal(row["strike"]),
-            right=Right(row["option_type"]),
-            bid=float(row["bid"]),
-            ask=float(row["ask"]),
-            open_interest=int(row["open_interest"]),
-        )
-        for row in rows
-    )
-    at = datetime(2025, 8, 29, 20, 15, tzinfo=UTC)
-    chain = Chain(underlying="SPY", spot=float(rows[0]["underlying_price"]), as_of=at, source="recorded", quotes=quotes)
-    return chain, smile_of(chain, expiration, years=32 / 365)
-
-
-@cache
-def real_menu() -> Menu:
-    chain, smile = real()
-    return rules.build_menu(chain, smile, SETTINGS, rng=random.Random(7), seed=7)
 
 
 def both() -> list[tuple[Menu, Chain]]:

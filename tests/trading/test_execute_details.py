@@ -25,8 +25,8 @@ from spy32.trading.execute import execute, preview_execution
 from spy32.trading.reconcile import cancel_proposal
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
+from tests.support.resting_targets import closing, opened
 from tests.support.trading import World
-from tests.trading.test_last_checks import closing, opened
 
 D, O, P, T = Decimal, OrderState, ProposalState, TradeState  # noqa: E741
 

@@ -14,6 +14,7 @@ from spy32.trading import profit_target
 from spy32.trading.execute import execute, preview_execution
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
+from tests.support.resting_targets import closing, opened
 from tests.support.trading import World
 
 P = ProposalState
@@ -153,29 +154,6 @@ def test_what_is_not_exactly_what_was_approved_is_not_sent(desk: World, lost: bo
 
 
 # The target.
-
-
-def opened(desk: World) -> int:
-    """The trade of an opening whose target rests with the broker."""
-    proposal = desk.approved(exit=builders.exit_plan(rests_target=True))
-    execute(desk.trading_context, proposal, wait=False)
-    desk.orders.fill("480001")
-    execute(desk.trading_context, proposal)
-    trade = desk.store.trade_of_proposal(proposal)
-    assert trade is not None and trade.id is not None
-    assert profit_target.live_target(desk.trading_context, proposal) is not None
-    return trade.id
-
-
-def closing(desk: World, trade: int, **over: Any) -> int:
-    plan = builders.price_plan(start=D("-0.58"), limit=D("-0.62"))
-    proposal = desk.proposed(
-        kind="close", legs=builders.close_proposal(trade).legs, plan=plan, trade_id=trade, candidate_id=None, **over
-    )
-    mid = builders.candidate().mid
-    desk.store.approve(builders.approval(proposal, mid=-mid, natural=-mid - D("0.04")))
-    assert proposal.id is not None
-    return proposal.id
 
 
 @pytest.mark.parametrize("rests", [True, False])
