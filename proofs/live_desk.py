@@ -21,7 +21,7 @@ from proofs import children
 from tests.servers.tastytrade_orders import TastytradeBrokerServer
 from tests.support.forked import freeze_clock, import_everything
 from tests.support.live_home import NUMBER, LiveHome
-from tests.support.live_monday import MONDAY, world
+from tests.support.live_monday import MONDAY, live_monday
 
 BETWEEN = timedelta(seconds=70)
 """From one command to the next: more than the reads take after which an order is called absent."""
@@ -148,7 +148,7 @@ def broker() -> Iterator[Broker]:
 
 
 @dataclass
-class Desk:
+class LiveDesk:
     """A copy of the template, and a command after another in it."""
 
     home: Path
@@ -224,14 +224,14 @@ class Template:
     @contextmanager
     def copy(
         self, live: Broker, *, fills_at: Decimal | None = None, env: Mapping[str, str] | None = None
-    ) -> Iterator[Desk]:
+    ) -> Iterator[LiveDesk]:
         """A home of its own at an empty broker; gone afterwards."""
         trial = self.home.parent / "trial"
         shutil.copytree(self.home, trial)
         LiveHome(home=trial, url=live.url).adopt()
         live.ask(begin, MONDAY, fills_at)
         try:
-            yield Desk(home=trial, broker=live, confirm=self.confirm, env=env or {})
+            yield LiveDesk(home=trial, broker=live, confirm=self.confirm, env=env or {})
         finally:
             shutil.rmtree(trial)
 
@@ -239,7 +239,7 @@ class Template:
 def template(folder: Path, *, approved: bool = True) -> Template:
     """Made by the real program in processes of its own; market and broker of the making are gone afterwards."""
     server = TastytradeBrokerServer(MONDAY)
-    with world(folder / "home") as monday, server.running():
+    with live_monday(folder / "home") as monday, server.running():
         env = SETTINGS | {"SPY32_CBOE_URL": monday.cboe.url, "SPY32_YAHOO_URL": monday.yahoo.url}
         env["SPY32_CLOCK"] = f"{MONDAY:%Y-%m-%dT%H:%M:%SZ}"
         monday.home.mkdir(parents=True)

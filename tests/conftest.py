@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.trading import World, world
+from tests.support.trading import TradingDesk, trading_desk
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[World]:
+def desk(tmp_path: Path) -> Iterator[TradingDesk]:
     """A desk with an empty book, a fake broker and a clock that stands still."""
-    made = world(tmp_path)
+    made = trading_desk(tmp_path)
     yield made
     made.store.close()

@@ -122,7 +122,7 @@ class FakeJournal:
 
 
 @dataclass
-class Desk:
+class GrokDesk:
     """Everything around the analyst."""
 
     server: XaiServer

@@ -6,12 +6,12 @@ from typing import Any
 from spy32.trading import profit_target
 from spy32.trading.execute import execute
 from tests.support import builders
-from tests.support.trading import World
+from tests.support.trading import TradingDesk
 
 D = Decimal
 
 
-def opened(desk: World) -> int:
+def opened(desk: TradingDesk) -> int:
     """The trade of an opening whose target rests with the broker."""
     proposal = desk.approved(exit=builders.exit_plan(rests_target=True))
     execute(desk.trading_context, proposal, wait=False)
@@ -23,7 +23,7 @@ def opened(desk: World) -> int:
     return trade.id
 
 
-def closing(desk: World, trade: int, **over: Any) -> int:
+def closing(desk: TradingDesk, trade: int, **over: Any) -> int:
     plan = builders.price_plan(start=D("-0.58"), limit=D("-0.62"))
     proposal = desk.proposed(
         kind="close", legs=builders.close_proposal(trade).legs, plan=plan, trade_id=trade, candidate_id=None, **over
