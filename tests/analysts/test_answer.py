@@ -294,6 +294,7 @@ def test_the_shape_is_the_one_that_is_asked_for(schema: Any) -> None:
     assert ours["market_bias"]["enum"] == schema["properties"]["market_bias"]["enum"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schema", list(schemas()))
 def test_what_is_accepted_satisfies_the_schema_that_was_sent(schema: Any) -> None:
     validator = jsonschema.Draft202012Validator(schema)

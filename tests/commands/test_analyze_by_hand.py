@@ -10,6 +10,8 @@ import pytest
 from tests.servers import web
 from tests.support.live_monday import LiveMonday, live_monday
 
+pytestmark = pytest.mark.slow
+
 RULES = ("--analyst", "rules")
 SCHEDULED = ("analyze", "--scheduled", *RULES)
 """What cron starts."""

@@ -11,6 +11,8 @@ from tests.servers.web import status
 from tests.support.live_home import NUMBER, AccountServer
 from tests.support.live_monday import MONDAY, LiveMonday, live_monday
 
+pytestmark = pytest.mark.slow
+
 RULES = ("--analyst", "rules")
 
 

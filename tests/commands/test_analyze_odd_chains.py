@@ -9,6 +9,8 @@ from tests.support import synthetic_chain
 from tests.support.paths import DATA
 from tests.support.program import one_line, spy32
 
+pytestmark = pytest.mark.slow
+
 ANALYZE = ("analyze", "--analyst", "rules", "--json", "--market")
 GRIDS = [
     ("AAPL", 270.0, 2.5, 0.28),

@@ -15,6 +15,8 @@ from tests.servers.cboe import edited
 from tests.servers.xai import KEY
 from tests.support.live_monday import MONDAY, LiveMonday, live_monday
 
+pytestmark = pytest.mark.slow
+
 CBOE_ONLY = {
     "SPY32_MARKET_CHAIN": "cboe",
     "SPY32_MARKET_HISTORY": "cboe",

@@ -411,6 +411,7 @@ def test_a_line_that_is_not_finished_is_no_answer(monkeypatch: pytest.MonkeyPatc
 # The exit codes of the real program.
 
 
+@pytest.mark.slow
 def test_exit_codes_of_the_program(tmp_path: Path) -> None:
     assert plain(tmp_path, "approve", "--yes").returncode == 2
     assert "nothing here yet" in plain(tmp_path, "approve", "--yes").stderr

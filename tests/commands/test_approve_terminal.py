@@ -15,6 +15,8 @@ from rich.cells import cell_len
 
 from tests.support.terminal import CTRL_C, CTRL_D, Terminal, plain
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "[l]eave (Enter): "
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 

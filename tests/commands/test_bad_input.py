@@ -15,6 +15,8 @@ from tests.support.locks import locks_in
 from tests.support.paths import DATA
 from tests.support.program import ANALYZE, one_line, spy32
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -12,6 +12,8 @@ import pytest
 from spy32 import cli
 from tests.support.program import ANALYZE, spy32
 
+pytestmark = pytest.mark.slow
+
 STREAMS = ("stdin", "stdout", "stderr")
 CLOSED = [(0,), (1,), (2,), (0, 1, 2)]
 MISUSED = 99

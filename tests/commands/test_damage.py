@@ -11,6 +11,8 @@ import pytest
 from tests.support.forked import run_forked
 from tests.support.program import ANALYZE, one_line, spy32
 
+pytestmark = pytest.mark.slow
+
 GOOD = "backups/paper-20260101T000000Z.db"
 
 

@@ -19,6 +19,8 @@ from tests.servers.web import status
 from tests.support.live_home import NUMBER, SECRETS, LiveHome, leaks
 from tests.support.live_monday import MONDAY, live_monday
 
+pytestmark = pytest.mark.slow
+
 ENVIRONMENT = {
     "SPY32_MARKET_CHAIN": "",
     "SPY32_CLOCK": f"{MONDAY:%Y-%m-%dT%H:%M:%SZ}",

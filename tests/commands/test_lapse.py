@@ -15,6 +15,8 @@ from tests.support import approvals, builders
 from tests.support.live_home import LiveHome, live_home
 from tests.support.trading import TradingDesk
 
+pytestmark = pytest.mark.slow
+
 P = ProposalState
 CLOSE = builders.proposal().lapses_at
 AFTER = CLOSE + timedelta(seconds=1)

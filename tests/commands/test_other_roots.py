@@ -11,6 +11,8 @@ from tests.support import builders
 from tests.support.paths import DATA
 from tests.support.program import one_line, spy32
 
+pytestmark = pytest.mark.slow
+
 CHAIN = DATA / "chains" / "made_SPXW.csv.gz"
 ANALYZE = ("analyze", "--analyst", "rules", "--profile", "spx")
 SETTINGS = '[paper]\naccount = 5000000\n[profile.spx]\nunderlying = "SPX"\n'

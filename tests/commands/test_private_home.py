@@ -17,6 +17,8 @@ from tests.support.live_home import LiveHome, live_home
 from tests.support.live_monday import live_monday
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 def run(home: Path, code: str, *words: str) -> subprocess.CompletedProcess[str]:
     """The program in a shell that would leave everything open to everybody; `code` is run before it."""

@@ -239,6 +239,7 @@ def test_a_limit_below_one_is_a_usage_error(home: Path) -> None:
 # The forms.
 
 
+@pytest.mark.slow
 def test_the_document_of_a_run_fits_its_schema(home: Path) -> None:
     for words in (["R1"], ["R2"], ["P2"], ["T1"], ["R1", "--raw", "--rejected"]):
         jsonschema.validate(json.loads(ask(ReadingApp(home), "show", *words, "--json")), schema("spy32.run"))

@@ -239,6 +239,7 @@ def elsewhere(server: YahooServer, folder: Path, zone: str) -> subprocess.Comple
     return subprocess.run(call, env=environment, capture_output=True, text=True, timeout=PATIENCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Kiritimati"])
 def test_another_zone_of_the_machine_changes_nothing_and_nothing_is_said_on_stderr(
     server: YahooServer, tmp_path: Path, zone: str

@@ -19,6 +19,8 @@ from tests.servers.yahoo import CHART, CRUMB, OPTIONS, YahooServer, each_contrac
 from tests.support.timeouts import NEVER, SOON
 from tests.support.yahoo_market import AT, SINCE, TARGET, made, trouble, whole
 
+pytestmark = pytest.mark.slow
+
 CONTRACTS = ("optionChain", "result", 0, "options", 0)
 
 

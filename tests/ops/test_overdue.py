@@ -225,6 +225,7 @@ def test_settings_written_by_hand_set_a_home_up_until_a_database_speaks(tmp_path
     assert load_setup_time(places, Mode.SANDBOX) is None
 
 
+@pytest.mark.slow
 def test_looking_sets_no_home_up(monday: LiveMonday) -> None:
     for words in (("status",), ("status", "--check"), ("show",), ("schedule", "show"), ("config", "show")):
         monday.spy32(*words)

@@ -22,6 +22,8 @@ from tests.support import builders
 from tests.support.fakes import FakeAccount, FakeAnalyst, FakeOrders, ManualClock
 from tests.support.pipeline_run import Monday
 
+pytestmark = pytest.mark.slow
+
 NUMBER = "5WX01234"
 
 

@@ -136,6 +136,7 @@ def test_nothing_is_asked_when_the_file_cannot_be_written(paper: Store) -> None:
     assert paper.attempts(1) == ()
 
 
+@pytest.mark.slow
 def test_the_real_program_refuses_a_question_that_another_mode_or_an_older_database_would_allow(
     tmp_path: Path,
 ) -> None:

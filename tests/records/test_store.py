@@ -147,6 +147,7 @@ def _start(path: Path) -> int:
         return begun(store).id
 
 
+@pytest.mark.slow
 def test_first_starts_at_the_same_moment_share_one_store(path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         ids = pool.map(_start, [path] * 12)

@@ -236,6 +236,7 @@ def test_a_rule_that_abstains_and_a_rule_that_is_missing_are_told_apart(desk: Ap
     assert "not on record" in drawn(replace(what, shadows=()), 200)
 
 
+@pytest.mark.slow
 def test_a_loss_is_never_rounded_to_less(desk: ApprovalDesk) -> None:
     what = seen(desk)
     assert what.proposal is not None

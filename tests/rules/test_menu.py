@@ -208,6 +208,7 @@ def test_the_market_s_chance_of_expiring_worthless_is_its_density_beyond_the_sho
     assert puts >= 3 and calls >= 3
 
 
+@pytest.mark.slow
 def test_the_expected_value_is_the_market_s_less_slippage_and_costs() -> None:
     # The same integral by hand: what the spread owes at each price, weighed with differences of the distribution.
     implied = implied_density(real()[1])
@@ -230,6 +231,7 @@ def test_the_expected_value_is_the_market_s_less_slippage_and_costs() -> None:
 # Ids and order
 
 
+@pytest.mark.slow
 def test_ids_are_short_unique_and_without_look_alikes() -> None:
     for seed in range(20):
         ids = [candidate.id for candidate in built(seed=seed).candidates]
@@ -275,6 +277,7 @@ def test_the_same_seed_makes_the_same_menu_and_another_seed_other_ids_and_order(
     assert {c.spread for c in one.candidates} == {c.spread for c in other.candidates}
 
 
+@pytest.mark.slow
 def test_the_order_does_not_tell_the_sides_apart() -> None:
     firsts = {built(seed=seed).candidates[0].spread.strategy for seed in range(12)}
     assert firsts == {Strategy.PUT_CREDIT, Strategy.CALL_CREDIT}
@@ -373,6 +376,7 @@ def test_costs_above_their_share_of_the_credit_drop_a_spread() -> None:
     assert all(c.costs_round_trip <= Decimal("0.15") * c.floor * 100 for c in menu.candidates)
 
 
+@pytest.mark.slow
 def test_a_leg_without_two_sides_is_never_used() -> None:
     gone = built().candidates[0].spread.short
     for bid, ask in ((None, 1.0), (1.0, None), (0.0, 0.05), (math.nan, 1.0), (2.0, 1.0)):

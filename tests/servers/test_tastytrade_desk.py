@@ -10,6 +10,8 @@ from tests.servers.plain_desk import LIVE, LONG, ORDERS, OTHER, SHORT, DeskClien
 from tests.servers.tastytrade_orders import ACCOUNT, AT, TastytradeBrokerServer
 from tests.servers.tastytrade_state import LegState, Rates, Ticket, leg_prices, margin
 
+pytestmark = pytest.mark.slow
+
 # Accounts.
 
 

@@ -19,6 +19,8 @@ from tests.servers.tastytrade_faults import FAULTS, LOST
 from tests.servers.tastytrade_orders import ACCOUNT, AT, TastytradeBrokerServer
 from tests.support.timeouts import SOON
 
+pytestmark = pytest.mark.slow
+
 # Refusals.
 
 

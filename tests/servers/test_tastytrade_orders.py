@@ -8,6 +8,8 @@ import pytest
 from tests.servers.plain_desk import LIVE, LONG, ORDERS, OTHER, SHORT, DeskClient, filled, leg, order
 from tests.servers.tastytrade_orders import ACCOUNT, TastytradeBrokerServer
 
+pytestmark = pytest.mark.slow
+
 # The life of an order.
 
 

@@ -15,6 +15,8 @@ from tests.servers.plain_desk import LONG, ORDERS, SHORT, DeskClient, filled
 from tests.servers.tastytrade import CLIENT_SECRET, REFRESH_TOKEN
 from tests.servers.tastytrade_orders import ACCOUNT, AT, TastytradeBrokerServer
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def sdk(server: TastytradeBrokerServer) -> Iterator[Any]:
