@@ -94,7 +94,7 @@ def test_nothing_is_asked_when_it_cannot_be_written_down(desk: GrokDesk) -> None
 
 def test_an_interrupt_leaves_the_row_open_and_counted_with_its_estimate(desk: GrokDesk) -> None:
     class Interrupted:
-        def tell(self, body: str, seconds: float) -> Any:
+        def ask_model(self, body: str, seconds: float) -> Any:
             raise KeyboardInterrupt
 
     desk.client = Interrupted()

@@ -229,7 +229,7 @@ def test_the_digits_are_those_of_what_is_approved_not_of_what_was_read_before(
         monkeypatch.setattr(desk, "load_pending_proposal", first)
         found = first(bench, number)
         desk.approve(bench, desk.change_quantity(bench, review_proposal(bench, number), found.quantity - 1), by="bert")
-        live.world.clock.at = b.later(minutes=61)
+        live.trading_desk.clock.at = b.later(minutes=61)
         first(bench, number)
         return found
 
@@ -278,7 +278,7 @@ def test_in_live_mode_only_the_digits_approve(live: ApprovalDesk, typed: str) ->
     is_decided, text = talk(live, "a\n", typed)
     assert not is_decided
     assert "LIVE: real money" in text
-    assert live.world.state(1) is ProposalState.PROPOSED
+    assert live.trading_desk.state(1) is ProposalState.PROPOSED
 
 
 def test_in_live_mode_the_digits_approve(live: ApprovalDesk) -> None:
@@ -286,7 +286,7 @@ def test_in_live_mode_the_digits_approve(live: ApprovalDesk) -> None:
     is_decided, text = talk(live, "a\n", f"{digits}\n")
     assert is_decided
     assert f"LIVE: type {digits} to approve P1" in text
-    assert live.world.state(1) is ProposalState.APPROVED
+    assert live.trading_desk.state(1) is ProposalState.APPROVED
 
 
 # The dialogue.
@@ -315,7 +315,7 @@ def test_nothing_but_a_typed_yes_to_the_question_approves(desk: ApprovalDesk, li
     desk.proposed()
     is_decided, _ = talk(desk, *lines)
     assert not is_decided
-    assert desk.world.state(1) is ProposalState.PROPOSED
+    assert desk.trading_desk.state(1) is ProposalState.PROPOSED
 
 
 def test_a_new_size_draws_the_screen_again(desk: ApprovalDesk) -> None:
@@ -334,7 +334,7 @@ def test_a_market_that_fails_in_a_change_is_told_and_the_question_stays(desk: Ap
 
         def __call__(self) -> str:
             self.asked += 1
-            desk.world.market.trouble = Unavailable("429 from cboe")
+            desk.trading_desk.market.trouble = Unavailable("429 from cboe")
             return "q 1\n" if self.asked == 1 else "\n"
 
     console = screen(100)
@@ -353,7 +353,7 @@ def test_a_draft_of_what_another_window_changed_is_dropped_with_one_line_and_dra
             deciding.change_floor(desk.trading_context, review_proposal(desk.trading_context, 1), Decimal("0.52")),
             by="bert",
         )
-        desk.world.clock.at = yes.until + timedelta(seconds=1)
+        desk.trading_desk.clock.at = yes.until + timedelta(seconds=1)
 
     answers = iter(["q 1\n", another_window, "a\n", "y\n", "\n"])
 

@@ -434,7 +434,7 @@ def test_reading_a_chain_imports_neither_numpy_nor_pandas() -> None:
     import subprocess
 
     code = (
-        "import sys; from spy32.markets.recorded import RecordedMarket as R; m = R.shipped();"
+        "import sys; from spy32.markets.recorded import RecordedMarket as R; m = R.load_shipped();"
         "m.chain('SPY', m.expirations('SPY')[:3]); m.volatility(); m.rate();"
         "sys.exit(bool({'numpy', 'pandas'} & set(sys.modules)))"
     )

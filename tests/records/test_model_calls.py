@@ -116,7 +116,7 @@ def test_an_attempt_that_is_not_there_cannot_be_answered(store: Store) -> None:
         store.end_attempt(7, heard(), NOW)
 
 
-@pytest.mark.parametrize("method", ["attempts", "documents", "document_lines", "briefing"])
+@pytest.mark.parametrize("method", ["attempts", "documents", "document_summaries", "briefing"])
 def test_an_unknown_run_is_named(store: Store, method: str) -> None:
     with pytest.raises(BadUsage, match="there is no run R99"):
         getattr(store, method)(99)

@@ -458,7 +458,7 @@ def test_a_file_that_cannot_grow_is_74_and_loses_nothing(made: Path) -> None:
         cwd=ROOT,
     )
     kind, code, count, open_ = done.stdout.split()
-    assert (kind, code, open_) == ("StoreTrouble", "74", "False")
+    assert (kind, code, open_) == ("StoreError", "74", "False")
     with opened(made) as store:
         latest = store.latest_run()
         assert latest is not None
@@ -601,7 +601,7 @@ def test_writing_in_a_read_only_folder_is_74(shared: Path) -> None:
     opened(shared).close()
     for_looking_only(shared)
     said = as_a_guest(shared, "writing")
-    assert said.startswith("StoreTrouble")
+    assert said.startswith("StoreError")
     assert "read-only" in said
 
 

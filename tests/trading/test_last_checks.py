@@ -118,7 +118,7 @@ def test_a_warning_of_the_broker_is_told_and_another_trade_is_not_sent(desk: Tra
 
 
 def test_more_than_may_still_be_sent_is_refused(desk: TradingDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spy32.trading.order_state.remaining_quantity", lambda bench, number, but=None: 1)
+    monkeypatch.setattr("spy32.trading.order_state.remaining_quantity", lambda context, number, excluding=None: 1)
     proposal = desk.approved()
     with pytest.raises(Refused, match="only 1 of 2"):
         execute(desk.trading_context, proposal)
