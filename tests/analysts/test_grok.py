@@ -169,6 +169,7 @@ def test_an_effort_that_the_model_lacks_is_refused_before_asking(desk: GrokDesk)
     assert "xai.effort" in found.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [web.hang, web.drip, web.drip_head])
 def test_a_silent_service_ends_at_the_deadline(desk: GrokDesk, fault: web.Fault) -> None:
     desk.server.always["/responses"] = fault
@@ -369,6 +370,7 @@ def test_what_no_sample_can_mend_is_asked_once(desk: GrokDesk) -> None:
     assert desk.server.questions == 0 + len(desk.journal.rows) == 1
 
 
+@pytest.mark.slow
 def test_the_samples_share_one_deadline(desk: GrokDesk) -> None:
     desk.server.faults["/responses"] = [None, web.hang]
     begun = time.monotonic()

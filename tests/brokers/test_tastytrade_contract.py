@@ -107,6 +107,7 @@ def test_a_dry_run_says_no_in_three_forms(book: TastytradeBrokerServer, desk: Ta
         book.dry_run_form, book.account().cash = "422", cash
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LOST)
 def test_a_taken_order_whose_answer_was_lost_is_found_by_its_reference(
     book: TastytradeBrokerServer, desk: TastytradeBroker, kind: Kind

@@ -26,7 +26,7 @@ from spy32.trading.context import TradingContext
 from spy32.trading.profit_target import place_target
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
-from tests.support.open_trades import SHORT, D, bought_back, entered, held, line, live_desk, number
+from tests.support.open_trades import SHORT, D, bought_back, entered, held, late_target, line, live_desk, number
 from tests.support.reader import shown
 from tests.support.schemas import check
 from tests.support.trading import TradingDesk
@@ -213,13 +213,7 @@ def test_reconcile_ends_75_when_the_broker_cannot_be_read(desk: TradingDesk) -> 
 
 
 def test_an_order_that_bears_our_reference_is_named_as_such(desk: TradingDesk) -> None:
-    trade = entered(desk)
-    desk.orders.faults = [("before", TIMED_OUT)]
-    target = place_target(desk.trading_context, trade.proposal_id)
-    assert target is not None
-    if target.state is OrderState.UNKNOWN:
-        desk.store.move_order(number(target), was=OrderState.UNKNOWN, now=OrderState.ABSENT, at=desk.clock())
-    desk.orders.submit(target.body)
+    target = late_target(desk, entered(desk))
     assert "bears our reference spy32-P1-A1-abcdef-t1, absent in our book; `spy32 reconcile` adopts it" in run(
         desk, "positions"
     )

@@ -528,6 +528,7 @@ def test_a_call_that_failed_is_repeated_within_the_chain(server: TastytradeServe
     assert server.calls(BY_TYPE) == 1 + 3 + 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [web.hang, web.drip, web.late(0.5)], ids=["hang", "drip", "late"])
 def test_a_question_ends_in_its_time_however_many_calls_it_takes(
     server: TastytradeServer, rig: Rig, fault: web.Fault

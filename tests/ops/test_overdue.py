@@ -181,6 +181,7 @@ FRIDAY, TUESDAY = "2025-08-22T18:00:00Z", "2025-08-26T12:00:00Z"
 MISSING = "Monday's run of 2025-08-25 is missing: nothing was started in its window"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [("config", "init"), ("analyze", "--scheduled", "-q")], ids=" ".join)
 def test_a_home_without_a_run_has_missed_the_first_monday_after_its_set_up(
     monday: LiveMonday, first: tuple[str, ...]

@@ -7,11 +7,12 @@ from pathlib import Path
 from spy32.domain.orders import Order, Trade, Transaction, TransactionKind
 from spy32.domain.runs import Trigger
 from spy32.domain.spreads import Mode, Position
-from spy32.lifecycle import ProposalState
+from spy32.lifecycle import OrderState, ProposalState
 from spy32.store import Store
 from spy32.trading import order_state
+from spy32.trading.profit_target import place_target
 from tests.support import builders
-from tests.support.fakes import FakeMarket, FakeOrders, ManualClock
+from tests.support.fakes import TIMED_OUT, FakeMarket, FakeOrders, ManualClock
 from tests.support.trading import TradingDesk
 
 D = Decimal
@@ -92,3 +93,14 @@ def bought_back(desk: TradingDesk, count: int = 2, *, at_debit: str = "0.30") ->
             net_value=D(200) * count - D("0.13") * count,
         ),
     )  # fmt: skip
+
+
+def late_target(desk: TradingDesk, trade: Trade) -> Order:
+    """The profit target of a trade that our book has as absent, and that the broker shows after all."""
+    desk.orders.faults = [("before", TIMED_OUT)]
+    target = place_target(desk.trading_context, trade.proposal_id)
+    assert target is not None
+    if target.state is OrderState.UNKNOWN:
+        desk.store.move_order(number(target), was=OrderState.UNKNOWN, now=OrderState.ABSENT, at=desk.clock())
+    desk.orders.submit(target.body)
+    return target

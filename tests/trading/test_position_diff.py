@@ -17,7 +17,7 @@ from spy32.trading.profit_target import place_target
 from spy32.trading.reconcile import adopt_trades, adoptable_contracts, reconcile
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
-from tests.support.open_trades import LONG, SHORT, D, bought_back, entered, held, line, live_desk, number
+from tests.support.open_trades import LONG, SHORT, D, bought_back, entered, held, late_target, line, live_desk, number
 from tests.support.trading import TradingDesk
 
 OTHER = "SPY   251107C00700000"
@@ -82,13 +82,7 @@ def test_an_order_by_hand_that_ended_without_a_fill_is_no_matter(desk: TradingDe
 
 
 def test_an_order_that_our_book_has_as_absent_and_the_broker_shows_is_told(desk: TradingDesk) -> None:
-    trade = entered(desk)
-    desk.orders.faults = [("before", TIMED_OUT)]
-    target = place_target(desk.trading_context, trade.proposal_id)
-    assert target is not None
-    if target.state is OrderState.UNKNOWN:
-        desk.store.move_order(number(target), was=OrderState.UNKNOWN, now=OrderState.ABSENT, at=desk.clock())
-    desk.orders.submit(target.body)
+    target = late_target(desk, entered(desk))
     (found,) = compare_with_broker(desk.trading_context).foreign_orders
     assert found.ours is not None
     assert (found.ours.reference, found.ours.state) == (target.reference, OrderState.ABSENT)
