@@ -13,8 +13,6 @@ from tests.servers.web import html, status
 from tests.support.live_home import NUMBER, AccountServer, LiveHome, leaks
 from tests.support.terminal import CTRL_C, CTRL_D, Terminal
 
-pytestmark = pytest.mark.slow
-
 MARKERS = (CLIENT_SECRET, REFRESH_TOKEN, TOKEN, NUMBER)
 NOTHING = {"TASTYTRADE_CLIENT_SECRET": "", "TASTYTRADE_REFRESH_TOKEN": ""}
 

@@ -56,7 +56,7 @@ def test_a_home_made_in_an_open_shell_is_for_its_user_alone(tmp_path: Path, word
 
 def test_the_report_of_a_defect_is_for_its_user_alone(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    done = run(home, "import spy32.commands.status as s\ns._look = None\n", "status")
+    done = run(home, "import spy32.commands.status as s\ns._load_status = None\n", "status")
     assert done.returncode == 70
     (report,) = (home / "logs").iterdir()
     assert "TypeError" in report.read_text()
