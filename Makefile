@@ -1,11 +1,15 @@
-# `make demo` and `make test` do all the set-up themselves, in .venv, from Python 3.11 or newer.
+# `make demo`, `make check` and `make test` do all the set-up themselves, in .venv, from Python 3.11 or newer.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench proofs days calendar settings schemas clean
+.PHONY: demo check test lint bench proofs days calendar settings schemas clean
 
 demo: .venv/installed
 	@$(BIN)/spy32 demo
+
+# A minute: linters, types, imports, and every test that is not slow. `make test` runs all of them.
+check: lint
+	$(BIN)/python -m pytest -n 2 -m "not slow"
 
 test: lint
 	$(BIN)/python -m pytest -n 2

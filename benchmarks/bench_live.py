@@ -13,36 +13,36 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.servers import web
-from tests.support.live_monday import World, world
+from tests.support.live_monday import LiveMonday, live_monday
 
 SLOW = 8.0
 """Seconds that a slow source takes for each answer."""
 
 
-def _dead(monday: World, name: str) -> None:
+def _dead(monday: LiveMonday, name: str) -> None:
     monday.env[f"SPY32_{name.upper()}_URL"] = "http://127.0.0.1:9"
 
 
-def _fault(fault: web.Fault) -> Callable[[World, str], None]:
-    def act(monday: World, name: str) -> None:
+def _fault(fault: web.Fault) -> Callable[[LiveMonday, str], None]:
+    def act(monday: LiveMonday, name: str) -> None:
         getattr(monday, name).always["/"] = fault
 
     return act
 
 
-def _lying(monday: World, name: str) -> None:
+def _lying(monday: LiveMonday, name: str) -> None:
     getattr(monday, name).lie = 0.03
 
 
-def _moved(monday: World, name: str) -> None:
+def _moved(monday: LiveMonday, name: str) -> None:
     getattr(monday, name).shift = 0.03
 
 
-def _stale(monday: World, name: str) -> None:
+def _stale(monday: LiveMonday, name: str) -> None:
     getattr(monday, name).at -= timedelta(hours=3)
 
 
-BROKEN: Mapping[str, Callable[[World, str], None]] = {
+BROKEN: Mapping[str, Callable[[LiveMonday, str], None]] = {
     "dead": _dead,
     "hanging": _fault(web.hang),
     "dripping": _fault(web.drip),
@@ -54,7 +54,7 @@ BROKEN: Mapping[str, Callable[[World, str], None]] = {
 }
 
 
-def process(monday: World, *words: str) -> tuple[int, float, float]:
+def process(monday: LiveMonday, *words: str) -> tuple[int, float, float]:
     """Exit code, seconds and megabytes of one whole process."""
     begun = time.perf_counter()
     child = os.fork()
@@ -68,7 +68,7 @@ def process(monday: World, *words: str) -> tuple[int, float, float]:
     return os.waitstatus_to_exitcode(status), time.perf_counter() - begun, used.ru_maxrss / 1024
 
 
-def outcome(monday: World) -> str:
+def outcome(monday: LiveMonday) -> str:
     """How the latest run ended, and what its collect step took."""
     import json
 
@@ -83,7 +83,7 @@ def outcome(monday: World) -> str:
 
 
 def healthy() -> None:
-    with tempfile.TemporaryDirectory() as folder, world(Path(folder) / "home") as monday:
+    with tempfile.TemporaryDirectory() as folder, live_monday(Path(folder) / "home") as monday:
         code, seconds, size = process(monday, "analyze")
         made = {name: len(getattr(monday, name).requests) for name in ("cboe", "yahoo", "xai")}
         print(f"healthy: exit {code}, {seconds:.2f} s, {size:.0f} MB, requests {made}; {outcome(monday)}")
@@ -92,7 +92,7 @@ def healthy() -> None:
 def broken() -> None:
     for how, act in BROKEN.items():
         for names in (("cboe",), ("yahoo",), ("cboe", "yahoo")):
-            with tempfile.TemporaryDirectory() as folder, world(Path(folder) / "home") as monday:
+            with tempfile.TemporaryDirectory() as folder, live_monday(Path(folder) / "home") as monday:
                 for name in names:
                     act(monday, name)
                 code, seconds, _ = process(monday, "analyze", "--analyst", "rules")

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from proofs.children import wait
-from proofs.live_desk import Desk, Facts, Template, broker, look, template
+from proofs.live_desk import Facts, LiveDesk, Template, broker, look, template
 
 CODES = frozenset({0, 75})
 """How an execute of a crowd may end: it sent, or found it done; or another one was at work."""
@@ -63,17 +63,17 @@ class Duels:
         )
 
 
-def at_once(desk: Desk, words: Sequence[str], count: int) -> list[int]:
+def at_once(desk: LiveDesk, words: Sequence[str], count: int) -> list[int]:
     """Exit codes of `count` processes that run the same command from the same moment on."""
     return _released_at_once([(desk, words)] * count)
 
 
-def start_at_once(desks: Sequence[Desk]) -> list[int]:
+def start_at_once(desks: Sequence[LiveDesk]) -> list[int]:
     """Exit codes of one `execute` in each home, all from the same moment on."""
     return _released_at_once([(desk, desk.words_to_execute) for desk in desks])
 
 
-def _released_at_once(commands: Sequence[tuple[Desk, Sequence[str]]]) -> list[int]:
+def _released_at_once(commands: Sequence[tuple[LiveDesk, Sequence[str]]]) -> list[int]:
     _allow_files(len(commands))
     hold, release = os.pipe()
 
@@ -125,7 +125,7 @@ def duels(rounds: int) -> Duels:
     return found
 
 
-def _duel(made: Template, desk: Desk, number: int, found: Duels) -> None:
+def _duel(made: Template, desk: LiveDesk, number: int, found: Duels) -> None:
     codes = at_once(desk, made.words_to_approve, 2)
     approvals = _count(desk, "approval")
     found.rounds += 1
@@ -139,7 +139,7 @@ def _duel(made: Template, desk: Desk, number: int, found: Duels) -> None:
         )
 
 
-def _count(desk: Desk, table: str) -> int:
+def _count(desk: LiveDesk, table: str) -> int:
     with closing(sqlite3.connect(desk.home / "live.db")) as db:
         return int(db.execute(f"select count(*) from {table}").fetchone()[0])
 

@@ -6,8 +6,6 @@ that change an answer while both checks find nothing, an `execute` that did some
 endings that are no answer (exit 70, a traceback, a signal). Goal: 0, 0, 0.
 """
 
-import functools
-import os
 import random
 import shutil
 import sqlite3
@@ -19,34 +17,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from proofs.live_desk import import_everything
-from spy32 import cli
 from spy32.domain.market import RawDocument
 from spy32.domain.spreads import Mode
 from spy32.schema import AUDITED_TABLES
 from spy32.store import Store
-from spy32.wiring import PAPER_ACCOUNT, base
-from spy32.wiring.clockwork import Clockwork
+from spy32.wiring import PAPER_ACCOUNT
 from tests.support import stores
 from tests.support.builders import NOW
+from tests.support.forked import Ending, import_everything, run_forked
 
 ANALYZE = ("analyze", "--market", "recorded", "--analyst", "rules", "--force")
 CHECKS = (("db", "check"), ("audit", "verify"))
 VIEWS = (("show",), ("show", "--history"), ("show", "R1"), ("status",))
 ACT = ("execute", "P2")
-DEFECT = 70
 CASH = Decimal(100_000)
-
-
-@dataclass(frozen=True)
-class Ending:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def is_answer(self) -> bool:
-        return self.code >= 0 and self.code != DEFECT and "Traceback" not in self.err
 
 
 @dataclass
@@ -67,43 +51,6 @@ class Tally:
         return [*self.silent, *self.acted, *self.defects]
 
 
-def run(home: Path, *words: str) -> Ending:
-    """The program in a forked child whose clock stands still."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        sys.stdout.flush()
-        child = os.fork()
-        if child == 0:
-            code = DEFECT
-            try:
-                code = _child(home, words, out.fileno(), err.fileno())
-            finally:
-                os._exit(code)
-        _, status = os.waitpid(child, 0)
-        texts = []
-        for file in (out, err):
-            file.seek(0)
-            texts.append(file.read().decode(errors="replace"))
-    return Ending(os.waitstatus_to_exitcode(status), *texts)
-
-
-def _child(home: Path, words: tuple[str, ...], out: int, err: int) -> int:
-    nowhere = os.open(os.devnull, os.O_RDONLY)
-    for mine, number in ((nowhere, 0), (out, 1), (err, 2)):
-        os.dup2(mine, number)
-    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
-    os.environ.clear()
-    os.environ.update({"SPY32_HOME": str(home), "HOME": str(home), "LOGNAME": "anna"})
-    base.Clockwork = functools.partial(Clockwork, frozen=True)  # type: ignore[attr-defined, assignment]
-    code = 0
-    try:
-        cli.app(list(words))
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    return code
-
-
 def template(folder: Path) -> Path:
     """A home with a trade, an approved proposal, and something in every table; its log is written back."""
     home = folder / "home"
@@ -120,7 +67,7 @@ def template(folder: Path) -> Path:
         store.record_viewing(1, "anna", NOW)
         store.save_documents(1, (RawDocument(source="cboe", name="chain", at=NOW, body=b"{}" * 99),), NOW)
     for words in (ANALYZE, ("approve", "P2", "--yes")):
-        ended = run(home, *words)
+        ended = run_forked(home, *words)
         assert ended.code == 0, (words, ended)
     with Store.open(home / "paper.db", mode=Mode.PAPER, account=PAPER_ACCOUNT, at=NOW) as store:
         store.backup(home / "backups" / "paper-20251006T140000Z.db")
@@ -167,7 +114,7 @@ def prove(count: int, seed: int = 32) -> Tally:
         home = template(folder)
         path, good = home / "paper.db", (home / "paper.db").read_bytes()
         texts, tally = texts_of(path), Tally(content(path))
-        sound = {words: run(home, *words) for words in (*CHECKS, *VIEWS)} | {ACT: _acted(home)}
+        sound = {words: run_forked(home, *words) for words in (*CHECKS, *VIEWS)} | {ACT: _acted(home)}
         assert not any(ending.code for ending in sound.values()), sound
         for number in range(count):
             place = place_of(rng, texts, len(good), number)
@@ -185,13 +132,13 @@ def _acted(home: Path) -> Ending:
     copy = home.parent / "copy" / "home"
     shutil.copytree(home, copy)
     try:
-        return run(copy, *ACT)
+        return run_forked(copy, *ACT)
     finally:
         shutil.rmtree(copy)
 
 
 def _judge(home: Path, where: str, sound: dict[tuple[str, ...], Ending], tally: Tally) -> None:
-    now = {words: run(home, *words) for words in (*CHECKS, *VIEWS)} | {ACT: _acted(home)}
+    now = {words: run_forked(home, *words) for words in (*CHECKS, *VIEWS)} | {ACT: _acted(home)}
     tally.flips += 1
     for words, ending in now.items():
         if not ending.is_answer:

@@ -10,7 +10,6 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 
-from proofs.snapshots import snapshot_of
 from spy32.domain.codec import canonical_json
 from spy32.errors import Spy32Error
 from spy32.markets import chain_file
@@ -19,6 +18,7 @@ from spy32.options import surface
 from spy32.quality import checks
 from spy32.sessions import years_to_expiration
 from spy32.settings.model import Choice
+from tests.support.snapshots import snapshot_of
 
 Rows = list[list[str]]
 STRANGE = (

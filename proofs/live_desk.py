@@ -4,29 +4,24 @@ Commands run in forked children (`children`), so that hundreds of rounds are aff
 for their own waiting; the next command begins a little later, and so does the broker.
 """
 
-import functools
 import json
 import multiprocessing
 import os
-import pkgutil
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-import spy32
 from proofs import children
-from spy32.wiring import base
-from spy32.wiring.clockwork import Clockwork
 from tests.servers.tastytrade_orders import TastytradeBrokerServer
+from tests.support.forked import freeze_clock, import_everything
 from tests.support.live_home import NUMBER, LiveHome
-from tests.support.live_monday import MONDAY, world
+from tests.support.live_monday import MONDAY, live_monday
 
 BETWEEN = timedelta(seconds=70)
 """From one command to the next: more than the reads take after which an order is called absent."""
@@ -153,7 +148,7 @@ def broker() -> Iterator[Broker]:
 
 
 @dataclass
-class Desk:
+class LiveDesk:
     """A copy of the template, and a command after another in it."""
 
     home: Path
@@ -209,7 +204,7 @@ def _as_live(around: Mapping[str, str]) -> None:
     """In the child, before the program starts: its environment, and a clock that only waiting moves."""
     os.environ.clear()
     os.environ.update(around)
-    base.Clockwork = functools.partial(Clockwork, frozen=True)  # type: ignore[attr-defined, assignment]
+    freeze_clock()
 
 
 @dataclass(frozen=True)
@@ -229,14 +224,14 @@ class Template:
     @contextmanager
     def copy(
         self, live: Broker, *, fills_at: Decimal | None = None, env: Mapping[str, str] | None = None
-    ) -> Iterator[Desk]:
+    ) -> Iterator[LiveDesk]:
         """A home of its own at an empty broker; gone afterwards."""
         trial = self.home.parent / "trial"
         shutil.copytree(self.home, trial)
         LiveHome(home=trial, url=live.url).adopt()
         live.ask(begin, MONDAY, fills_at)
         try:
-            yield Desk(home=trial, broker=live, confirm=self.confirm, env=env or {})
+            yield LiveDesk(home=trial, broker=live, confirm=self.confirm, env=env or {})
         finally:
             shutil.rmtree(trial)
 
@@ -244,7 +239,7 @@ class Template:
 def template(folder: Path, *, approved: bool = True) -> Template:
     """Made by the real program in processes of its own; market and broker of the making are gone afterwards."""
     server = TastytradeBrokerServer(MONDAY)
-    with world(folder / "home") as monday, server.running():
+    with live_monday(folder / "home") as monday, server.running():
         env = SETTINGS | {"SPY32_CBOE_URL": monday.cboe.url, "SPY32_YAHOO_URL": monday.yahoo.url}
         env["SPY32_CLOCK"] = f"{MONDAY:%Y-%m-%dT%H:%M:%SZ}"
         monday.home.mkdir(parents=True)
@@ -267,13 +262,6 @@ def _document(home: LiveHome, *words: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stdout + done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
-
-
-def import_everything() -> None:
-    """Once here instead of in every child."""
-    for module in pkgutil.walk_packages(spy32.__path__, "spy32."):
-        if not module.name.endswith("__main__"):
-            import_module(module.name)
 
 
 def undisturbed(done: tuple[int, int], words: Sequence[str]) -> int:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from proofs.children import KILLED, spy32
-from proofs.live_desk import Desk, Facts, Template, broker, look, template, undisturbed
+from proofs.live_desk import Facts, LiveDesk, Template, broker, look, template, undisturbed
 
 TARGET_RESTS = ("target", "working")
 SOON_ABSENT = {"SPY32_EXECUTION_ABSENT_MINUTES": "1"}
@@ -87,7 +87,7 @@ def prove(rounds: int, points: range | None = None) -> Tally:
     return tally
 
 
-def _recover(made: Template, desk: Desk) -> None:
+def _recover(made: Template, desk: LiveDesk) -> None:
     """What a person would type after a crash; the last reconcile finds nothing to do."""
     desk.run("reconcile")
     desk.execute()
@@ -114,7 +114,7 @@ def _book(home: Path) -> Book:
         )
 
 
-def _judge(desk: Desk, there: Facts, where: str, tally: Tally) -> None:
+def _judge(desk: LiveDesk, there: Facts, where: str, tally: Tally) -> None:
     book = _book(desk.home)
     tally.orders += len(_roots(there))
     tally.approvals += book.approvals
@@ -167,7 +167,7 @@ def _unfinished(book: Book, there: Facts) -> list[str]:
     return said
 
 
-def _broken(book: Book, there: Facts, desk: Desk) -> list[str]:
+def _broken(book: Book, there: Facts, desk: LiveDesk) -> list[str]:
     filled = sum(order.filled for order in there.entries)
     said = []
     if book.trades != (filled,) or filled != book.quantity or book.state != "done":

@@ -1,20 +1,20 @@
-"""Broker behaviours x crashes x commands in any order, in large: `tests.trading.test_order_machine`, with more of all.
+"""Broker behaviours x crashes x commands in any order, in large: `tests.support.order_state_machine` runs here.
 
 `python -m proofs.machine [EXAMPLES] [STEPS] [SEED]`. A broken invariant ends it with the fewest steps that break it.
 """
 
 import sys
 
-from tests.trading.test_order_machine import Desk, run
+from tests.support.order_state_machine import OrderMachine, run_machine
 
-INVARIANTS = tuple(name for name, each in vars(Desk).items() if hasattr(each, "hypothesis_stateful_invariant"))
+INVARIANTS = tuple(name for name, each in vars(OrderMachine).items() if hasattr(each, "hypothesis_stateful_invariant"))
 AT_REST = ("no row in flight that has ended", "fills equal", "cash equal", "positions equal", "the store is whole")
 """What is compared whenever all is quiet, and at the end of every example."""
 
 
 def main(examples: int = 1500, steps: int = 50, seed: int = 32) -> bool:
     """Always True: a broken invariant is an exception."""
-    seen = run(examples, steps, seed)
+    seen = run_machine(examples, steps, seed)
     commands = ("execute", "execute again", "cancel", "reconcile")
     started = ", ".join(f"{seen[f'{name}: started']} {name}" for name in commands)
     dead = sum(number for word, number in seen.items() if word.startswith("Crash "))

@@ -20,13 +20,19 @@ from pathlib import Path
 from queue import Queue
 
 ROOT = Path(__file__).resolve().parents[1]
-_EXECUTE = ("test_desk_survivors", "test_execute", "test_last_checks", "test_work", "test_settle")
 TESTS = {
-    "spy32/trading/execute.py": _EXECUTE,
-    "spy32/trading/reconcile.py": (
-        "test_desk_survivors", "test_settle", "test_reconcile", "test_beside", "test_target", "test_history",
+    "spy32/trading/execute.py": (
+        "trading/test_execute_details", "trading/test_execute", "trading/test_last_checks", "trading/test_price_walk",
+        "trading/test_order_state",
     ),
-    "spy32/lifecycle.py": ("test_desk_survivors", "test_store_desk", "test_store_trades", *_EXECUTE[1:3]),
+    "spy32/trading/reconcile.py": (
+        "trading/test_execute_details", "trading/test_order_state", "trading/test_reconcile",
+        "trading/test_position_diff", "trading/test_profit_target", "trading/test_transactions",
+    ),
+    "spy32/lifecycle.py": (
+        "trading/test_execute_details", "records/test_orders", "records/test_trades", "trading/test_execute",
+        "trading/test_last_checks",
+    ),
 }  # fmt: skip
 """Fast test files for each module, the likeliest to notice first."""
 BASE_SECONDS = 300.0
@@ -182,7 +188,7 @@ class Copy:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("spy32", "tests", "proofs"):
+        for name in ("spy32", "tests"):
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copy(ROOT / "pyproject.toml", folder)
 
@@ -198,7 +204,7 @@ class Copy:
             target.write_text(before, encoding="utf-8")
 
     def _tested(self, path: str, seconds: float) -> tuple[bool, str]:
-        files = [f"tests/{name}.py" for name in TESTS[path] if (self.folder / f"tests/{name}.py").exists()]
+        files = [f"tests/{name}.py" for name in TESTS[path]]
         with tempfile.TemporaryDirectory(prefix="spy32-mutant-", dir=_fast()) as scratch:
             command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
             # Stored bytecode is found by time and size, which a mutant may share with the original: none is written.

@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Barrier
 
 from proofs.crowd import start_at_once
-from proofs.live_desk import Broker, Desk, Facts, Seen, Template, broker, look, template
+from proofs.live_desk import Broker, Facts, LiveDesk, Seen, Template, broker, look, template
 from tests.servers.tastytrade_orders import TastytradeBrokerServer
 from tests.support.live_home import LiveHome
 
@@ -45,7 +45,7 @@ class Round:
     """One round: a home with an approved proposal at an empty broker."""
 
     proposal: Template
-    desk: Desk
+    desk: LiveDesk
     live: Broker
     build_error: list[str] = field(default_factory=list)
 
@@ -91,7 +91,7 @@ class Round:
         self.expect("requests for a new order", sum(not post.is_target for post in self.facts.posts), count)
 
     @contextmanager
-    def copy(self, *, adopted: bool) -> Iterator[Desk]:
+    def copy(self, *, adopted: bool) -> Iterator[LiveDesk]:
         """The home a second time, in another folder."""
         other = self.desk.home.with_name("copy")
         shutil.copytree(self.desk.home, other)

@@ -19,7 +19,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from proofs import children
-from proofs.live_desk import Desk, broker, look, template
+from proofs.live_desk import LiveDesk, broker, look, template
 from tests.servers.tastytrade_orders import TastytradeBrokerServer
 
 NEVER, ANY_CREDIT = Decimal(0), Decimal(50)
@@ -79,7 +79,7 @@ def prove(rounds: int, seed: int = 32) -> Tally:
     return tally
 
 
-def _round(desk: Desk, remove: Callable[[Path], None], rng: random.Random, tally: Tally) -> None:
+def _round(desk: LiveDesk, remove: Callable[[Path], None], rng: random.Random, tally: Tally) -> None:
     backup = desk.home / "approved.db"
     assert _spy32(desk, "db", "backup", str(backup)) == 0
     working = _start(desk, *desk.words_to_execute)
@@ -104,11 +104,11 @@ def _round(desk: Desk, remove: Callable[[Path], None], rng: random.Random, tally
         tally.odd.append(f"{where}: execute ended {ended}, the others {codes}, {filled} filled")
 
 
-def _spy32(desk: Desk, *words: str) -> int:
+def _spy32(desk: LiveDesk, *words: str) -> int:
     return children.wait(_start(desk, *words))[0]
 
 
-def _start(desk: Desk, *words: str) -> tuple[int, int]:
+def _start(desk: LiveDesk, *words: str) -> tuple[int, int]:
     """A child whose waiting takes real time, a second a step."""
     around = desk.around() | {"SPY32_EXECUTION_STEP_SECONDS": "1"}
 
@@ -120,7 +120,7 @@ def _start(desk: Desk, *words: str) -> tuple[int, int]:
     return children.start((*live, *words), home=desk.home, before=before)
 
 
-def _await_order(desk: Desk) -> None:
+def _await_order(desk: LiveDesk) -> None:
     until = time.monotonic() + PATIENCE
     while not desk.broker.ask(look).entries:
         assert time.monotonic() < until, "no order was sent"

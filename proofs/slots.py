@@ -10,18 +10,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from spy32.domain.runs import Outcome, Run, Trigger
 from spy32.domain.spreads import Mode
-from spy32.ops.cron import CronJob, parse_crontab, start_times
+from spy32.ops.cron import CronJob, start_times
 from spy32.ops.schedule import AlreadyRun, NoAction, ScheduleInput, SkipSlot, StartRun, due_slot, scheduled_decision
 from spy32.settings import Environment
 from spy32.settings.model import Schedule
+from tests.support.crontab import ZONES, example_job
 
-ZONES = ("UTC", "America/New_York", "America/Los_Angeles", "Europe/Berlin", "Asia/Tokyo", "Australia/Sydney")
-CRONTAB = Path(__file__).parent.parent / "crontab.example"
 NEW_YORK = ZoneInfo("America/New_York")
 RULES, PRODUCTION = Schedule(), Environment.PRODUCTION
 
@@ -74,18 +72,12 @@ def simulate(zone: str, first: date, last: date, job: CronJob | None = None) -> 
     begin, end = _midnight(first), _midnight(last)
     home = Home(begin)
     count = 0
-    for now in start_times(job or shipped(), ZoneInfo(zone), begin, end):
+    for now in start_times(job or example_job(), ZoneInfo(zone), begin, end):
         home.start(now)
         count += 1
     outcomes = Counter(run.outcome for run in home.runs)
     wrong = list(faults(home.runs, trading_days(first, last), first, last))
     return Figures(starts=count, runs=outcomes[Outcome.NO_TRADE], skipped=outcomes[Outcome.SKIPPED], faults=wrong)
-
-
-def shipped() -> CronJob:
-    """The line of crontab.example that starts the run."""
-    (job,) = parse_crontab(CRONTAB.read_text()).weekly_jobs
-    return job
 
 
 def mondays(first: date, last: date) -> list[date]:

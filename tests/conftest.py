@@ -4,13 +4,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import is_hypothesis_test
 
-from tests.support.trading import World, world
+from tests.support.trading import TradingDesk, trading_desk
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[World]:
+def desk(tmp_path: Path) -> Iterator[TradingDesk]:
     """A desk with an empty book, a fake broker and a clock that stands still."""
-    made = world(tmp_path)
+    made = trading_desk(tmp_path)
     yield made
     made.store.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A property is slow: Hypothesis tries hundreds of examples."""
+    for item in items:
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker(pytest.mark.slow)

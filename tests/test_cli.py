@@ -129,6 +129,7 @@ def test_a_terminated_process_ends_143_within_seconds(tmp_path: Path) -> None:
 HEAVY = ("numpy", "pandas", "yfinance", "requests", "pydantic", "holidays", "dotenv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "allowed"),
     [
@@ -179,6 +180,7 @@ def history(home: Path) -> list[dict[str, str]]:
     return runs
 
 
+@pytest.mark.slow
 def test_each_week_that_the_machine_was_off_gets_its_row(tmp_path: Path) -> None:
     scheduled(tmp_path, "2026-11-30T15:00:00Z")
     scheduled(tmp_path, "2026-12-24T19:01:00Z")
@@ -188,6 +190,7 @@ def test_each_week_that_the_machine_was_off_gets_its_row(tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.slow
 def test_a_second_scheduled_start_shows_the_run_that_is_there_when_asked_for_json(tmp_path: Path) -> None:
     scheduled(tmp_path, "2026-11-30T15:00:00Z")
     assert scheduled(tmp_path, "2026-11-30T15:15:00Z") == ""
@@ -196,6 +199,7 @@ def test_a_second_scheduled_start_shows_the_run_that_is_there_when_asked_for_jso
     assert len(history(tmp_path)) == 1
 
 
+@pytest.mark.slow
 def test_starts_by_hand_on_a_recorded_market_leave_the_slot_its_tries(tmp_path: Path) -> None:
     clock = "2026-11-30T15:05:00Z"
     env = {"PATH": os.environ["PATH"], "SPY32_HOME": str(tmp_path), "HOME": str(tmp_path), "SPY32_CLOCK": clock}

@@ -117,3 +117,25 @@ def test_make_targets_in_the_documents_exist() -> None:
     for path in DOCS:
         for target in re.findall(r"`make (\w+)", path.read_text()):
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"{path.name}: make {target}"
+
+
+def test_every_room_is_in_the_architecture_and_every_module_that_it_names_exists() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = text.partition("## Rooms and floors")[2].partition("\n## ")[0]
+    package = ROOT / "spy32"
+    for folder in package.iterdir():
+        assert not (folder / "__init__.py").exists() or f"{folder.name}/" in rooms, folder.name
+    modules = {path.name for path in package.rglob("*.py")}
+    named = set(re.findall(r"\b(\w+\.py)\b", rooms))
+    assert len(named) > 10
+    assert named <= modules
+    for name in set(re.findall(r"`([A-Z]\w+)`", text.partition("## How a Monday flows")[2].partition("\n## ")[0])):
+        assert any(f"class {name}" in path.read_text() for path in package.rglob("*.py")), name
+
+
+def test_make_check_leaves_out_what_is_slow_and_make_test_runs_all() -> None:
+    recipes = {part.partition(":")[0]: part for part in (ROOT / "Makefile").read_text().split("\n\n")}
+    check = next(part for part in recipes.values() if "\ncheck: lint" in f"\n{part}")
+    assert '-m "not slow"' in check
+    assert "not slow" not in recipes["test"]
+    assert "make test" in (ROOT / ".ci" / "run").read_text()

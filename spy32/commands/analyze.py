@@ -61,9 +61,10 @@ def analyze(
         raise BadUsage("--scheduled and --force exclude each other")
     if prompt_only and (scheduled or force):
         raise BadUsage("--prompt-only makes no run, so neither --scheduled nor --force goes with it")
-    from spy32.settings.services import ANALYSTS, SOURCES
+    from spy32.settings.services import ANALYSTS
+    from spy32.wiring.markets import chain_source_names
 
-    check_known("--market", market, SOURCES)
+    check_known("--market", market, chain_source_names())
     check_known("--analyst", analyst, ANALYSTS)
     app = get_app(ctx)
     options = AnalyzeOptions(scheduled=scheduled, force=force, profile=profile, dte=dte, market=market, analyst=analyst)

@@ -78,9 +78,9 @@ def _load_sources(app: "App", market: str | None, profile: str) -> "tuple[Source
     """The sources and settings of what was typed."""
     from spy32.commands.analyze import check_known
     from spy32.settings.profiles import for_profile
-    from spy32.settings.services import SOURCES
+    from spy32.wiring.markets import chain_source_names
 
-    check_known("--market", market, SOURCES)
+    check_known("--market", market, chain_source_names())
     settings = for_profile(app.settings, profile)
     return app.load_sources(market), settings
 

@@ -1,6 +1,7 @@
 """May anything be opened in this market, now: volatility, dividends, the session and its end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime
 
 from spy32.domain.market import MarketSnapshot, Right
@@ -11,7 +12,15 @@ from spy32.sessions import CLOSE, clock_time, closure_reason, market_date, new_y
 from spy32.settings import Settings
 from spy32.settings.model import Conditions
 
-RULES = frozenset({"vix", "vix_term", "ex_dividend", "session", "late_entry"})
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """What is to be opened, and when: all that a condition may look at."""
+
+    snapshot: MarketSnapshot
+    candidate: Candidate
+    settings: Settings
+    now: datetime
 
 
 def check_conditions(
@@ -21,9 +30,11 @@ def check_conditions(
     volatile, halves = _check_volatility(snapshot, settings.conditions)
     findings = (
         *volatile,
-        *check_ex_dates(snapshot, candidate, settings, market_date(now)),
-        *check_session(now, is_recorded=snapshot.is_recorded),
-        *check_late_entry(now, settings, is_recorded=snapshot.is_recorded),
+        *(
+            finding
+            for check in CONDITIONS.values()
+            for finding in check(Entry(snapshot=snapshot, candidate=candidate, settings=settings, now=now))
+        ),
     )
     return findings, halves
 
@@ -146,3 +157,14 @@ def check_late_entry(now: datetime, settings: Settings, *, is_recorded: bool) ->
         figure, limit = f"{new_york_time(now):%H:%M}", f"{new_york_time(last_entry):%H:%M}"
         message = f"no entry after {limit} New York; it is {figure}"
         yield Finding(rule="late_entry", message=message, figure=figure, limit=limit)
+
+
+CONDITIONS: Mapping[str, Callable[[Entry], Iterator[Finding]]] = {
+    "ex_dividend": lambda entry: check_ex_dates(
+        entry.snapshot, entry.candidate, entry.settings, market_date(entry.now)
+    ),
+    "session": lambda entry: check_session(entry.now, is_recorded=entry.snapshot.is_recorded),
+    "late_entry": lambda entry: check_late_entry(entry.now, entry.settings, is_recorded=entry.snapshot.is_recorded),
+}
+"""Beside volatility, which may also halve the size: the rule's name in its findings, and what finds them."""
+RULES = frozenset({"vix", "vix_term", *CONDITIONS})

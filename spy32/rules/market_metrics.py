@@ -44,15 +44,13 @@ def compute_metrics(snapshot: MarketSnapshot, smile: Smile | None) -> Metrics:
     daily = finished_sessions(snapshot)
     metrics = _smile_metrics(snapshot, smile)
     metrics |= _return_metrics(snapshot, daily, metrics["spot"])
-    metrics["iv_less_rv_20d"] = _derived_metric(
-        "fraction", lambda iv, rv: iv - rv, {"ATM IV": metrics["atm_iv"], "realised volatility": metrics["rv_20d"]}
-    )
     metrics |= _vix_metrics(snapshot)
     metrics |= _put_call_metrics(snapshot)
     metrics |= _trend_metrics(daily, metrics["spot"])
     metrics |= _range_metrics(daily, metrics["spot"])
     for name in ("iv_rank", "iv_percentile"):
         metrics[f"broker_{name}"] = snapshot.metrics.get(name) or _missing_metric("fraction", "no broker serves it")
+    metrics |= {name: derive(metrics) for name, derive in DERIVED_METRICS.items()}
     market_metrics = {f"market.{name}": _finite_metric(metrics[name]) for name in DISPLAY_ORDER}
     return market_metrics | {
         f"related.{ticker}": _finite_metric(move) for ticker, move in sorted(snapshot.moves.items())
@@ -358,3 +356,11 @@ def _derived_metric(unit: str, compute: Callable[..., float], inputs: Mapping[st
     return _metric(
         value, unit, source, oldest, next((metric.count for metric in inputs.values() if metric.count), None)
     )
+
+
+DERIVED_METRICS: Mapping[str, Callable[[Metrics], Metric]] = {
+    "iv_less_rv_20d": lambda metrics: _derived_metric(
+        "fraction", lambda iv, rv: iv - rv, {"ATM IV": metrics["atm_iv"], "realised volatility": metrics["rv_20d"]}
+    ),
+}
+"""Figures that follow from figures of several groups."""

@@ -92,8 +92,7 @@ def _entry(key: Key, raw: Any) -> Any:
 def _choice(key: Key, raw: Any) -> Any:
     if not isinstance(raw, str):
         raise Wrong("in quotes")
-    is_file = key.form == "source" and raw.startswith("recorded:") and raw != "recorded:" and raw.isprintable()
-    if raw in key.choices or is_file:
+    if raw in key.choices:
         return key.type(raw)
     raise Wrong("")
 

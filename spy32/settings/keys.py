@@ -44,6 +44,10 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "account": ("an account number (letters, digits and dashes), or nothing", "([A-Za-z0-9][A-Za-z0-9-]{2,31})?"),
     "word": ("a name without blanks", "[!-~]{1,100}"),
     "ticker": ("a ticker in capital letters", r"[A-Z]{1,5}(\.[A-Z])?"),
+    "source": (
+        "a source of market data (tastytrade, cboe, yahoo, …), or recorded:FILE",
+        r"[a-z][a-z0-9_]*|recorded:[^\x00-\x1f\x7f]+",
+    ),
 }
 """Kind of an entry -> what it takes, in words and as a pattern. A number says its bounds, a choice its words."""
 
@@ -153,7 +157,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def allowed(key: Key) -> str:
     """What the key takes, in words that fit behind "takes"."""
     if key.kind == "choice":
-        entry = "one of " + ", ".join([*key.choices, *(["recorded:FILE"] if key.form == "source" else [])])
+        entry = "one of " + ", ".join(key.choices)
     elif key.kind == "number":
         low, high = (format(Decimal(str(edge)), "f") for edge in (key.low, key.high))
         entry = f"{'a whole number' if key.type is int else 'a number'} from {low} to {high}"

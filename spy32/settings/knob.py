@@ -39,7 +39,7 @@ def knob(
 ) -> Any:
     """A field with its meaning and bounds, both inclusive. Bounds and choices of a list or table hold for each entry.
 
-    `form` is a kind of text (`keys.KINDS`), or `source`: one of the choices, or `recorded:FILE`.
+    `form` is a kind of text of `keys.KINDS`.
     """
     metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "form": form}
     if isinstance(default, Mapping):

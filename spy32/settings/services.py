@@ -8,16 +8,15 @@ from spy32.settings.knob import Secret, knob
 
 D = Decimal
 
-SOURCES = ("tastytrade", "cboe", "yahoo", "recorded")
 CHAIN = ("tastytrade", "cboe", "yahoo")
 RELATED = ("QQQ", "TLT", "GLD")
 ANALYSTS = ("grok", "rules")
 EFFORTS = ("none", "low", "medium", "high", "xhigh")
 
 
-def sources(default: tuple[str, ...], data: str, *more: str) -> Any:
-    """A knob for an order of sources of `data`; `more` are choices that only these data have."""
-    return knob(default, f"Sources of {data}", choices=(*SOURCES, *more), form="source")
+def sources(default: tuple[str, ...], data: str) -> Any:
+    """A knob for an order of sources of `data`; `wiring.markets` has their names."""
+    return knob(default, f"Sources of {data}", form="source")
 
 
 @value
@@ -76,7 +75,7 @@ class MarketSources:
     chain: tuple[str, ...] = sources(CHAIN, "the chain; the first healthy one is traded on, the next one checks it")
     history: tuple[str, ...] = sources(("yahoo", "cboe"), "daily bars, in order")
     vix: tuple[str, ...] = sources(("cboe", "yahoo"), "the VIX family and of related tickers, in order")
-    dividends: tuple[str, ...] = sources(("yahoo", "table"), "ex-dividend dates, in order", "table")
+    dividends: tuple[str, ...] = sources(("yahoo", "table"), "ex-dividend dates, in order")
     rate: float = knob(0.04, "Continuous short rate used when no source has one, fraction", -0.05, 0.25)
     related: tuple[str, ...] = knob(RELATED, "Tickers whose day is looked at; a request each", form="ticker")
     cross_check: bool = knob(True, "Compare the chain with that of a second source")

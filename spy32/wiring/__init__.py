@@ -266,24 +266,24 @@ class App(AppBase):
         return RecordedMarket.build_snapshot_market(snapshot)
 
 
-def _grok(app: App, settings: Settings, store: "Store", run_id: int, seed: int, until: float) -> "Analyst":
+def _build_grok(app: App, settings: Settings, store: "Store", run_id: int, seed: int, until: float) -> "Analyst":
     from spy32.wiring import analysts
 
     version = analysts.prompt_version(settings)
     return app.build_model_analyst(settings, store, run_id, version=version, role="chosen", seed=seed, until=until)
 
 
-def _rules(app: App, settings: Settings, *_: object) -> "Analyst":
+def _build_rules(app: App, settings: Settings, *_: object) -> "Analyst":
     return app.rule("rules", settings)
 
 
-def _paper(app: App, store: "Store", market: "Market | None") -> "Broker":
+def _build_paper(app: App, store: "Store", market: "Market | None") -> "Broker":
     from spy32.brokers.paper import PaperBroker
 
     return PaperBroker(ledger=store, market=market, clock=app.clock, settings=app.settings, number=app.account_number)
 
 
-def _tastytrade(app: App, store: "Store", _market: "Market | None") -> "Broker":
+def _build_tastytrade(app: App, store: "Store", _market: "Market | None") -> "Broker":
     from spy32.settings.checks import broker_secrets
     from spy32.wiring.tastytrade import TastytradeGateway
 
@@ -291,11 +291,14 @@ def _tastytrade(app: App, store: "Store", _market: "Market | None") -> "Broker":
     return TastytradeGateway(app.tastytrade, store)
 
 
-ANALYSTS: "Mapping[str, Callable[[App, Settings, Store, int, int, float], Analyst]]" = {"grok": _grok, "rules": _rules}
+ANALYSTS: "Mapping[str, Callable[[App, Settings, Store, int, int, float], Analyst]]" = {
+    "grok": _build_grok,
+    "rules": _build_rules,
+}
 """Who may choose, by the name in the settings."""
 BROKERS: "Mapping[Mode, Callable[[App, Store, Market | None], Broker]]" = {
-    Mode.PAPER: _paper,
-    Mode.SANDBOX: _tastytrade,
-    Mode.LIVE: _tastytrade,
+    Mode.PAPER: _build_paper,
+    Mode.SANDBOX: _build_tastytrade,
+    Mode.LIVE: _build_tastytrade,
 }
 """Who takes orders in each mode."""

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from spy32.markets.recorded import RecordedMarket
     from spy32.pipeline.sources import Sources
     from spy32.ports import Market
+    from spy32.settings.resolve import Source
     from spy32.wiring.tastytrade import TastytradeConnection
 
 RECORDED = "recorded"
@@ -61,7 +63,7 @@ class MarketRegistry:
         chain = self._get_markets("chain", order.chain)
         if not chain and requested is None:
             raise BadSettings(f"market.chain has no source that can be asked: {unavailable[0].detail}")
-        broker = self._get_markets("history", tuple(dict.fromkeys(("tastytrade", *order.history))))
+        broker = self._get_markets("chain", ("tastytrade", *(name for name in order.history if name == "yahoo")))
         return Sources(
             chain=(self.get_market(requested),) if requested is not None else chain,
             checks=chain,
@@ -120,7 +122,7 @@ class MarketRegistry:
         """Longest time for one question."""
         return float(self.settings.market.source_seconds)
 
-    def http(self, service: str, base: str, name: str) -> "HttpClient":
+    def build_http(self, service: str, base: str, name: str) -> "HttpClient":
         from spy32.clients.http import HttpClient
 
         return HttpClient(
@@ -129,24 +131,24 @@ class MarketRegistry:
             clock=self.clock,
             sleep=time.sleep,
             monotonic=time.monotonic,
-            keep=self.keep(name),
+            keep=self.document_recorder(name),
         )
 
-    def keep(self, source: str) -> Callable[[str, bytes], None]:
-        def keep(name: str, body: bytes) -> None:
+    def document_recorder(self, source: str) -> Callable[[str, bytes], None]:
+        def record(name: str, body: bytes) -> None:
             self.documents.append(RawDocument(source=source, name=name, at=self.clock(), body=body))
 
-        return keep
+        return record
 
 
-def _cboe(registry: MarketRegistry) -> "Market":
+def _build_cboe(registry: MarketRegistry) -> "Market":
     from spy32.markets.cboe import CboeMarket
 
-    http = registry.http("Cboe", registry.settings.cboe.url, "cboe")
+    http = registry.build_http("Cboe", registry.settings.cboe.url, "cboe")
     return CboeMarket(http, clock=registry.clock, seconds=registry.seconds)
 
 
-def _yahoo(registry: MarketRegistry) -> "Market":
+def _build_yahoo(registry: MarketRegistry) -> "Market":
     from spy32.markets.yahoo import YahooMarket
 
     return YahooMarket(
@@ -154,33 +156,56 @@ def _yahoo(registry: MarketRegistry) -> "Market":
         clock=registry.clock,
         monotonic=time.monotonic,
         seconds=registry.seconds,
-        keep=registry.keep("yahoo"),
+        keep=registry.document_recorder("yahoo"),
     )
 
 
-def _table(registry: MarketRegistry) -> "Market":
-    from spy32.markets.dividend_table import DividendTableMarket
+def _import_on_use(module: str, name: str) -> "Callable[[MarketRegistry], Market]":
+    """The builder of a class of `markets` that needs only the clock."""
 
-    return DividendTableMarket(registry.clock)
+    def build_market(registry: MarketRegistry) -> "Market":
+        market: Market = getattr(import_module(f"spy32.markets.{module}"), name)(registry.clock)
+        return market
+
+    return build_market
 
 
-def _tastytrade(registry: MarketRegistry) -> "Market":
+def _build_tastytrade(registry: MarketRegistry) -> "Market":
     from spy32.markets.tastytrade import TastytradeMarket
 
     if registry.settings.mode is Mode.SANDBOX:
         raise BadSettings(NO_SANDBOX_QUOTES)
-    return TastytradeMarket(
-        registry.tastytrade.rest(registry.keep("tastytrade")), clock=registry.clock, seconds=registry.seconds
-    )
+    rest = registry.tastytrade.rest(registry.document_recorder("tastytrade"))
+    return TastytradeMarket(rest, clock=registry.clock, seconds=registry.seconds)
 
 
 MARKETS: "Mapping[str, Callable[[MarketRegistry], Market]]" = {
-    "tastytrade": _tastytrade,
-    "cboe": _cboe,
-    "yahoo": _yahoo,
-    "table": _table,
+    "tastytrade": _build_tastytrade,
+    "cboe": _build_cboe,
+    "yahoo": _build_yahoo,
+    "table": _import_on_use("dividend_table", "DividendTableMarket"),
 }
-"""Every live source by its name in the settings; a recorded one stands alone and is made by `recorded`."""
+"""Every live source by its name in the settings; a recorded one stands alone, see `load_recorded_market`."""
+NO_CHAIN = ("table",)
+"""Sources that serve dividends only."""
+
+
+def chain_source_names() -> tuple[str, ...]:
+    """What `--market` takes, and every list of sources in the settings."""
+    return (*(name for name in MARKETS if name not in NO_CHAIN), RECORDED)
+
+
+def check_source_names(settings: Settings, sources: "Mapping[str, Source]") -> None:
+    """`BadSettings` for a list of sources that holds an unknown name: it says where it stood, and the known ones."""
+    known = chain_source_names()
+    for kind in ("chain", "history", "vix", "dividends"):
+        allowed = (*known, *NO_CHAIN) if kind == "dividends" else known
+        for name in getattr(settings.market, kind):
+            if name not in allowed and not is_recorded(name):
+                raise BadSettings(
+                    f"{sources[f'market.{kind}'].where}: market.{kind} takes a list, each entry one of "
+                    f"{', '.join(allowed)}, recorded:FILE; {name!r} is none of them"
+                )
 
 
 def event_calendar(

@@ -1,4 +1,4 @@
-"""Looking a name up in a registry: a dictionary that one can read."""
+"""Look up a name in a registry: a dictionary that one can read."""
 
 from collections.abc import Mapping
 from typing import TypeVar
@@ -10,7 +10,7 @@ T = TypeVar("T")
 def find_registered(registry: Mapping[K, T], name: K, what: str) -> T:
     """The entry of this name.
 
-    An unknown name is a defect and no error of the user's: settings and options admit only names of the registry.
+    An unknown name is a defect and not the user's error: settings and options admit only names of the registry.
     """
     if name not in registry:
         raise LookupError(f"no {what} is called {name!r}; there are {', '.join(registry)}")

@@ -20,25 +20,25 @@ from tests.servers import web
 from tests.servers import xai as wire
 from tests.servers.xai import XaiServer
 from tests.support import builders
-from tests.support.grok import BRIEFING, IDS, KEY, MENU, Desk, FakeJournal, answer, render
+from tests.support.grok import BRIEFING, IDS, KEY, MENU, FakeJournal, GrokDesk, answer, render
 from tests.support.timeouts import SOON
 
 
 @pytest.fixture
-def desk() -> Iterator[Desk]:
+def desk() -> Iterator[GrokDesk]:
     with XaiServer(KEY).running() as server:
-        yield Desk(server)
+        yield GrokDesk(server)
 
 
 # One answer.
 
 
-def test_it_is_an_analyst(desk: Desk) -> None:
+def test_it_is_an_analyst(desk: GrokDesk) -> None:
     analyst: Analyst = desk.analyst()
     assert analyst.name == "grok"
 
 
-def test_a_choice_comes_back_with_its_model_prompt_and_bill(desk: Desk) -> None:
+def test_a_choice_comes_back_with_its_model_prompt_and_bill(desk: GrokDesk) -> None:
     desk.server.choose = lambda ids: IDS[2]
     found = desk.choose()
     assert (found.decision, found.candidate_id, found.probability) == (Decision.TRADE, IDS[2], 0.78)
@@ -49,19 +49,19 @@ def test_a_choice_comes_back_with_its_model_prompt_and_bill(desk: Desk) -> None:
     assert (found.votes, found.marks, found.failure, found.exit_code) == ({}, (), "", 0)
 
 
-def test_an_abstention_is_no_failure(desk: Desk) -> None:
+def test_an_abstention_is_no_failure(desk: GrokDesk) -> None:
     desk.server.choose = lambda ids: None
     found = desk.choose()
     assert (found.decision, found.candidate_id, found.exit_code) == (Decision.ABSTAIN, None, 0)
 
 
-def test_an_empty_menu_is_never_asked_about(desk: Desk) -> None:
+def test_an_empty_menu_is_never_asked_about(desk: GrokDesk) -> None:
     found = desk.choose(menu=replace(MENU, candidates=()))
     assert found.decision is Decision.ABSTAIN
     assert (desk.server.requests, desk.journal.rows) == ([], [])
 
 
-def test_what_is_asked_is_what_was_rendered_and_written_down(desk: Desk) -> None:
+def test_what_is_asked_is_what_was_rendered_and_written_down(desk: GrokDesk) -> None:
     desk.choose()
     attempt: ModelRequest = desk.journal.rows[0][0]
     assert desk.server.requests[0].body.decode() == attempt.request
@@ -73,7 +73,7 @@ def test_what_is_asked_is_what_was_rendered_and_written_down(desk: Desk) -> None
     assert attempt.input_hash == render(MENU, BRIEFING, 101).input_hash
 
 
-def test_the_request_is_in_the_journal_before_it_leaves(desk: Desk) -> None:
+def test_the_request_is_in_the_journal_before_it_leaves(desk: GrokDesk) -> None:
     rows: list[list[Any]] = []
 
     def look(asked: dict[str, Any]) -> None:
@@ -85,14 +85,14 @@ def test_the_request_is_in_the_journal_before_it_leaves(desk: Desk) -> None:
     assert desk.heard[0].outcome == "answered"
 
 
-def test_nothing_is_asked_when_it_cannot_be_written_down(desk: Desk) -> None:
+def test_nothing_is_asked_when_it_cannot_be_written_down(desk: GrokDesk) -> None:
     desk.journal.trouble = StoreError("the disk is full")
     with pytest.raises(StoreError):
         desk.choose()
     assert desk.server.questions == 0
 
 
-def test_an_interrupt_leaves_the_row_open_and_counted_with_its_estimate(desk: Desk) -> None:
+def test_an_interrupt_leaves_the_row_open_and_counted_with_its_estimate(desk: GrokDesk) -> None:
     class Interrupted:
         def ask_model(self, body: str, seconds: float) -> Any:
             raise KeyboardInterrupt
@@ -130,7 +130,7 @@ FAULTS: list[tuple[wire.Scripted, str, int, int]] = [
 
 @pytest.mark.parametrize(("entry", "word", "code", "requests"), FAULTS)
 def test_a_failure_that_stays_has_its_word_code_and_number_of_requests(
-    desk: Desk, entry: wire.Scripted, word: str, code: int, requests: int
+    desk: GrokDesk, entry: wire.Scripted, word: str, code: int, requests: int
 ) -> None:
     desk.server.script += [entry] * 3
     found = desk.choose()
@@ -143,7 +143,7 @@ def test_a_failure_that_stays_has_its_word_code_and_number_of_requests(
 
 
 @pytest.mark.parametrize("entry", [row[0] for row in FAULTS if row[3] == 2])
-def test_a_failure_that_passes_is_asked_once_more(desk: Desk, entry: wire.Scripted) -> None:
+def test_a_failure_that_passes_is_asked_once_more(desk: GrokDesk, entry: wire.Scripted) -> None:
     desk.server.script.append(entry)
     found = desk.choose()
     assert found.decision is Decision.TRADE
@@ -151,26 +151,27 @@ def test_a_failure_that_passes_is_asked_once_more(desk: Desk, entry: wire.Script
     assert found.cost_ticks == sum(heard.cost_ticks for heard in desk.heard)
 
 
-def test_one_attempt_is_one_request(desk: Desk) -> None:
+def test_one_attempt_is_one_request(desk: GrokDesk) -> None:
     desk.server.script += ["no json", wire.Reply(status=503)]
     assert desk.choose({"attempts": 1}).failure == "not_json"
     assert desk.choose({"attempts": 1}).failure == "server"
     assert desk.server.questions == 2
 
 
-def test_a_named_parameter_is_in_the_reason(desk: Desk) -> None:
+def test_a_named_parameter_is_in_the_reason(desk: GrokDesk) -> None:
     desk.server.script.append(wire.nested(400, "Invalid value", "reasoning.effort"))
     assert "reasoning.effort" in desk.choose().reason
 
 
-def test_an_effort_that_the_model_lacks_is_refused_before_asking(desk: Desk) -> None:
+def test_an_effort_that_the_model_lacks_is_refused_before_asking(desk: GrokDesk) -> None:
     found = desk.choose({"model": "grok-4.7", "effort": "none"})
     assert (found.failure, found.exit_code, desk.server.requests) == ("effort", 78, [])
     assert "xai.effort" in found.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [web.hang, web.drip, web.drip_head])
-def test_a_silent_service_ends_at_the_deadline(desk: Desk, fault: web.Fault) -> None:
+def test_a_silent_service_ends_at_the_deadline(desk: GrokDesk, fault: web.Fault) -> None:
     desk.server.always["/responses"] = fault
     begun = time.monotonic()
     found = desk.choose({"deadline_seconds": 1})
@@ -180,25 +181,25 @@ def test_a_silent_service_ends_at_the_deadline(desk: Desk, fault: web.Fault) -> 
 
 
 @pytest.mark.parametrize("fault", [web.reset, web.cut])
-def test_a_lost_connection_is_tried_once_more(desk: Desk, fault: web.Fault) -> None:
+def test_a_lost_connection_is_tried_once_more(desk: GrokDesk, fault: web.Fault) -> None:
     desk.server.faults["/responses"] = [fault]
     assert desk.choose().decision is Decision.TRADE
     assert [heard.outcome for heard in desk.heard] == ["dropped", "answered"]
 
 
-def test_the_service_says_how_long_to_wait(desk: Desk) -> None:
+def test_the_service_says_how_long_to_wait(desk: GrokDesk) -> None:
     desk.server.script.append(wire.rate_limited("17"))
     assert desk.choose().decision is Decision.TRADE
     assert 17 <= desk.clock.waits[0] <= 20
 
 
-def test_without_a_word_from_the_service_the_wait_is_short(desk: Desk) -> None:
+def test_without_a_word_from_the_service_the_wait_is_short(desk: GrokDesk) -> None:
     desk.server.script.append(wire.Reply(status=503))
     desk.choose()
     assert 0 <= desk.clock.waits[0] <= 2
 
 
-def test_a_wait_beyond_the_deadline_is_not_begun(desk: Desk) -> None:
+def test_a_wait_beyond_the_deadline_is_not_begun(desk: GrokDesk) -> None:
     desk.server.script.append(wire.rate_limited("3600"))
     found = desk.choose()
     assert (found.failure, found.exit_code, desk.clock.waits, desk.server.questions) == ("rate_limit", 75, [], 1)
@@ -207,7 +208,7 @@ def test_a_wait_beyond_the_deadline_is_not_begun(desk: Desk) -> None:
 # The one repair.
 
 
-def test_a_repair_repeats_the_question_with_the_bad_answer_and_what_was_wrong(desk: Desk) -> None:
+def test_a_repair_repeats_the_question_with_the_bad_answer_and_what_was_wrong(desk: GrokDesk) -> None:
     desk.server.script.append("here you go: {" + "x" * 9_000)
     assert desk.choose().decision is Decision.TRADE
     first, second = desk.server.asked
@@ -222,7 +223,7 @@ def test_a_repair_repeats_the_question_with_the_bad_answer_and_what_was_wrong(de
     assert desk.clock.waits == [0]
 
 
-def test_what_the_checks_made_of_each_answer_is_on_record_once(desk: Desk) -> None:
+def test_what_the_checks_made_of_each_answer_is_on_record_once(desk: GrokDesk) -> None:
     desk.server.script += ["here you go", None]
     found = desk.choose()
     bad, good = (made for (made,) in desk.journal.checked.values())
@@ -232,20 +233,20 @@ def test_what_the_checks_made_of_each_answer_is_on_record_once(desk: Desk) -> No
     assert (good.marks, good.vetoes) == (found.marks, found.vetoes)
 
 
-def test_a_request_without_an_answer_has_nothing_to_check(desk: Desk) -> None:
+def test_a_request_without_an_answer_has_nothing_to_check(desk: GrokDesk) -> None:
     desk.server.script += [wire.Reply(status=503), wire.Reply(status=503)]
     assert desk.choose().decision is Decision.FAILED
     assert desk.journal.checked == {}
 
 
-def test_another_models_answer_is_on_record_as_such(desk: Desk) -> None:
+def test_another_models_answer_is_on_record_as_such(desk: GrokDesk) -> None:
     desk.server.answers_as = "grok-4.3"
     desk.choose({"strict_model": True})
     ((made,),) = desk.journal.checked.values()
     assert (made.decision, made.check) == ("failed", "other_model")
 
 
-def test_a_repair_after_a_lost_request_is_not_granted(desk: Desk) -> None:
+def test_a_repair_after_a_lost_request_is_not_granted(desk: GrokDesk) -> None:
     desk.server.script += [wire.Reply(status=503), "no json"]
     found = desk.choose()
     assert (found.failure, desk.server.questions) == ("not_json", 2)
@@ -263,7 +264,7 @@ def dollars(amount: str) -> int:
     [(FakeJournal(spent_of_this_run=dollars("0.99")), ("this run has spent $0.9900 of $1.00", "xai.run_budget")),
      (FakeJournal(spent_before=dollars("9.99")), ("has spent $9.9900 of $10.00", "xai.month_budget"))],
 )  # fmt: skip
-def test_over_a_budget_nothing_is_asked(desk: Desk, journal: FakeJournal, words: tuple[str, ...]) -> None:
+def test_over_a_budget_nothing_is_asked(desk: GrokDesk, journal: FakeJournal, words: tuple[str, ...]) -> None:
     desk.journal = journal
     found = desk.choose()
     assert (found.decision, found.failure, found.exit_code) == (Decision.FAILED, "budget", 10)
@@ -271,7 +272,7 @@ def test_over_a_budget_nothing_is_asked(desk: Desk, journal: FakeJournal, words:
     assert (desk.server.requests, journal.rows) == ([], [])
 
 
-def test_a_budget_may_be_used_up_to_the_tick(desk: Desk) -> None:
+def test_a_budget_may_be_used_up_to_the_tick(desk: GrokDesk) -> None:
     desk.choose()
     estimate = desk.journal.rows[0][0].estimate_ticks
     for spare, word in ((estimate, ""), (estimate - 1, "budget")):
@@ -279,7 +280,7 @@ def test_a_budget_may_be_used_up_to_the_tick(desk: Desk) -> None:
         assert desk.choose().failure == word
 
 
-def test_the_second_request_is_held_against_the_budget_too(desk: Desk) -> None:
+def test_the_second_request_is_held_against_the_budget_too(desk: GrokDesk) -> None:
     desk.server.script.append("no json")
     desk.choose()
     first: ModelRequest = desk.journal.rows[0][0]
@@ -294,7 +295,7 @@ def test_the_second_request_is_held_against_the_budget_too(desk: Desk) -> None:
     [("2026-11-23T15:00:00", "2026-11-01T04:00:00"), ("2026-12-01T04:59:59", "2026-11-01T04:00:00"),
      ("2026-12-01T05:00:00", "2026-12-01T05:00:00")],
 )  # fmt: skip
-def test_a_month_begins_at_midnight_in_new_york(desk: Desk, now: str, start: str) -> None:
+def test_a_month_begins_at_midnight_in_new_york(desk: GrokDesk, now: str, start: str) -> None:
     desk.clock.at = datetime.fromisoformat(now).replace(tzinfo=UTC)
     desk.choose()
     assert desk.journal.since == [datetime.fromisoformat(start).replace(tzinfo=UTC)]
@@ -303,14 +304,14 @@ def test_a_month_begins_at_midnight_in_new_york(desk: Desk, now: str, start: str
 # Another model, and no bill.
 
 
-def test_another_models_answer_is_marked(desk: Desk) -> None:
+def test_another_models_answer_is_marked(desk: GrokDesk) -> None:
     desk.server.answers_as = "grok-4.3"
     found = desk.choose()
     assert (found.decision, found.model, found.model_asked) == (Decision.TRADE, "grok-4.3", "grok-4.7")
     assert found.marks == ("grok-4.7 was asked, grok-4.3 answered",)
 
 
-def test_another_models_answer_is_refused_when_strict(desk: Desk) -> None:
+def test_another_models_answer_is_refused_when_strict(desk: GrokDesk) -> None:
     desk.server.answers_as = "grok-4.3"
     found = desk.choose({"strict_model": True})
     assert (found.failure, found.exit_code, found.model) == ("other_model", 69, "grok-4.3")
@@ -318,11 +319,11 @@ def test_another_models_answer_is_refused_when_strict(desk: Desk) -> None:
     assert desk.server.questions == 1
 
 
-def test_the_same_model_passes_when_strict(desk: Desk) -> None:
+def test_the_same_model_passes_when_strict(desk: GrokDesk) -> None:
     assert desk.choose({"strict_model": True}).decision is Decision.TRADE
 
 
-def test_an_estimated_cost_is_marked(desk: Desk) -> None:
+def test_an_estimated_cost_is_marked(desk: GrokDesk) -> None:
     desk.server.bills = False
     found = desk.choose()
     assert "our own estimate" in found.marks[0]
@@ -332,7 +333,7 @@ def test_an_estimated_cost_is_marked(desk: Desk) -> None:
 # Several answers.
 
 
-def test_every_sample_has_its_own_order_of_the_menu(desk: Desk) -> None:
+def test_every_sample_has_its_own_order_of_the_menu(desk: GrokDesk) -> None:
     desk.server.script += [answer(IDS[0], 0.7), answer(IDS[0], 0.9), answer(IDS[0], 0.8)]
     found = desk.choose(samples=3)
     orders = [asked["input"][1]["content"] for asked in desk.server.asked]
@@ -342,7 +343,7 @@ def test_every_sample_has_its_own_order_of_the_menu(desk: Desk) -> None:
     assert found.cost_ticks == sum(heard.cost_ticks for heard in desk.heard)
 
 
-def test_a_failed_sample_counts_against_the_quorum_and_is_not_replaced(desk: Desk) -> None:
+def test_a_failed_sample_counts_against_the_quorum_and_is_not_replaced(desk: GrokDesk) -> None:
     bad = answer("ZZZZ")
     desk.server.script += [answer(IDS[0]), bad, answer(IDS[0]), bad, answer(IDS[0])]
     found = desk.choose(samples=5)
@@ -354,7 +355,7 @@ def test_a_failed_sample_counts_against_the_quorum_and_is_not_replaced(desk: Des
     assert "3 of 5" in found.reason
 
 
-def test_samples_that_contradict_are_an_abstention(desk: Desk) -> None:
+def test_samples_that_contradict_are_an_abstention(desk: GrokDesk) -> None:
     desk.server.script += [answer(IDS[0]), answer(IDS[2]), answer(IDS[0]), answer(IDS[2]), answer(None)]
     found = desk.choose(samples=5)
     assert (found.decision, found.exit_code) == (Decision.ABSTAIN, 0)
@@ -362,14 +363,14 @@ def test_samples_that_contradict_are_an_abstention(desk: Desk) -> None:
     assert found.votes == {IDS[0]: 2, IDS[2]: 2, "abstain": 1}
 
 
-def test_what_no_sample_can_mend_is_asked_once(desk: Desk) -> None:
+def test_what_no_sample_can_mend_is_asked_once(desk: GrokDesk) -> None:
     desk.server.key = "another key"
     found = desk.choose(samples=5)
     assert (found.failure, found.exit_code, found.votes) == ("key", 77, {"failed": 5})
     assert desk.server.questions == 0 + len(desk.journal.rows) == 1
 
 
-def test_nothing_is_asked_once_the_time_of_the_run_is_over(desk: Desk) -> None:
+def test_nothing_is_asked_once_the_time_of_the_run_is_over(desk: GrokDesk) -> None:
     desk.until = desk.monotonic()
     found = desk.choose({"deadline_seconds": 60})
     assert (found.decision, found.failure, found.exit_code) == (Decision.FAILED, "timeout", 75)
@@ -377,7 +378,8 @@ def test_nothing_is_asked_once_the_time_of_the_run_is_over(desk: Desk) -> None:
     assert desk.server.questions == 0
 
 
-def test_the_samples_share_one_deadline(desk: Desk) -> None:
+@pytest.mark.slow
+def test_the_samples_share_one_deadline(desk: GrokDesk) -> None:
     desk.server.faults["/responses"] = [None, web.hang]
     begun = time.monotonic()
     found = desk.choose({"deadline_seconds": 1}, samples=5)
@@ -386,20 +388,20 @@ def test_the_samples_share_one_deadline(desk: Desk) -> None:
     assert desk.attempts == [(1, 1), (2, 1)]
 
 
-def test_the_samples_stop_at_the_budget(desk: Desk) -> None:
+def test_the_samples_stop_at_the_budget(desk: GrokDesk) -> None:
     desk.journal.spent_of_this_run = dollars("1") - 4 * max_ticks(_body_of(desk)) // 3
     found = desk.choose(samples=5)
     assert (found.exit_code, found.failure) == (10, "budget")
     assert 1 <= len(desk.journal.rows) < 5
 
 
-def _body_of(desk: Desk) -> str:
+def _body_of(desk: GrokDesk) -> str:
     desk.choose()
     body: str = desk.journal.rows.pop()[0].request
     return body
 
 
-def test_versions_of_a_model_that_differ_are_marked(desk: Desk) -> None:
+def test_versions_of_a_model_that_differ_are_marked(desk: GrokDesk) -> None:
     def other(asked: dict[str, Any]) -> dict[str, Any]:
         return wire.good_body(answer(IDS[0]), metadata={"system_fingerprint": "fp_other"})
 
@@ -413,7 +415,7 @@ def test_versions_of_a_model_that_differ_are_marked(desk: Desk) -> None:
 
 @pytest.mark.parametrize("fault", [*(row[0] for row in FAULTS), wire.wrong_key(KEY), wire.bare(400, f"bad {KEY}"),
                                    wire.good_body(f"{{}} {KEY}", model=KEY), wire.refusal_body(KEY)])  # fmt: skip
-def test_the_key_is_in_no_row_no_recommendation_and_no_line(desk: Desk, fault: wire.Scripted) -> None:
+def test_the_key_is_in_no_row_no_recommendation_and_no_line(desk: GrokDesk, fault: wire.Scripted) -> None:
     desk.server.script += [fault, fault]
     found = desk.choose()
     everything = f"{found!r}{desk.journal.rows!r}{desk.told!r}{vars(desk.analyst())!r}"
@@ -422,7 +424,7 @@ def test_the_key_is_in_no_row_no_recommendation_and_no_line(desk: Desk, fault: w
     assert desk.told
 
 
-def test_the_story_names_model_cost_and_what_went_wrong(desk: Desk) -> None:
+def test_the_story_names_model_cost_and_what_went_wrong(desk: GrokDesk) -> None:
     desk.server.script.append(wire.Reply(status=503))
     desk.choose()
     assert desk.told[0].startswith("grok-4.7: at most $")
@@ -431,7 +433,7 @@ def test_the_story_names_model_cost_and_what_went_wrong(desk: Desk) -> None:
     assert "answered after" in desk.told[3]
 
 
-def test_a_mistake_in_the_judge_is_not_hidden(desk: Desk) -> None:
+def test_a_mistake_in_the_judge_is_not_hidden(desk: GrokDesk) -> None:
     analyst = desk.analyst()
     analyst.judge = cast("Callable[..., Any]", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -395,12 +395,12 @@ def test_a_path_that_is_none_is_a_defect(path: str) -> None:
 
 
 def test_typical_sizes_are_those_of_the_shipped_market() -> None:
-    from proofs.snapshots import snapshot_of
     from spy32.domain.briefing import Briefing
     from spy32.markets.recorded import RecordedMarket
     from spy32.pipeline.collect import inspect_snapshot
     from spy32.pipeline.screen import build_menu
     from spy32.rules.market_metrics import compute_metrics
+    from tests.support.snapshots import snapshot_of
 
     snapshot = snapshot_of(RecordedMarket.load_shipped())
     assert not isinstance(snapshot, str)

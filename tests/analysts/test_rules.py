@@ -10,8 +10,8 @@ from spy32.analysts.rules import RulesAnalyst
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Candidate, Menu, Strategy
 from spy32.settings import Settings
-from tests.rules.test_menu import real, real_menu
 from tests.support import builders
+from tests.support.shipped_menu import real, real_menu
 
 SETTINGS = Settings()
 

@@ -9,7 +9,7 @@ from spy32.brokers.tastytrade import TastytradeBroker, choose_account
 from spy32.domain.orders import TransactionKind, spreads_filled
 from spy32.errors import BrokerRefused, Unresolved
 from spy32.lifecycle import FINAL, OrderState
-from tests.contract.test_broker import FAR, BrokerContract, Desk
+from tests.contract.test_broker import FAR, BrokerContract, BrokerPorts
 from tests.contract.test_broker import body as contract_body
 from tests.servers.tastytrade import Rig
 from tests.servers.tastytrade_faults import LOST, Kind
@@ -39,8 +39,8 @@ class TestTastytradeBroker(BrokerContract):
     def _require_expirations(self, desk: TastytradeBroker) -> None:
         self.desk = desk
 
-    def make(self) -> Desk:
-        return Desk(orders=self.desk, account=self.desk)
+    def make(self) -> BrokerPorts:
+        return BrokerPorts(orders=self.desk, account=self.desk)
 
     def test_a_cancelled_order_is_final_and_cannot_be_cancelled_again(self) -> None:
         """An order that was routed is only asked for: the exchange has to confirm."""
@@ -107,6 +107,7 @@ def test_a_dry_run_says_no_in_three_forms(book: TastytradeBrokerServer, desk: Ta
         book.dry_run_form, book.account().cash = "422", cash
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", LOST)
 def test_a_taken_order_whose_answer_was_lost_is_found_by_its_reference(
     book: TastytradeBrokerServer, desk: TastytradeBroker, kind: Kind

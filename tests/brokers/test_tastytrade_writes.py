@@ -33,6 +33,8 @@ from tests.support.tastytrade_broker import (
     replaced,
 )
 
+pytestmark = pytest.mark.slow
+
 # Submitting.
 
 

@@ -225,6 +225,7 @@ def test_half_an_answer_is_a_failure_after_something_was_sent(server: Echo, faul
     assert len(server.requests) == 1, "an exchange is never repeated"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [hang, drip, drip_head, late(NEVER)])
 def test_an_exchange_ends_when_its_time_is_over(server: Echo, fault: Fault) -> None:
     server.always["/x"] = fault

@@ -359,6 +359,7 @@ def test_the_wait_that_the_service_asks_for_is_kept_when_there_is_time(server: T
     assert rig.slept == [3.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [web.hang, web.drip, web.drip_head], ids=["hang", "drip", "drip_head"])
 def test_a_read_ends_in_its_time(server: TastytradeServer, rig: Rig, fault: web.Fault) -> None:
     server.always[PATH] = fault

@@ -298,6 +298,7 @@ READERS: list[tuple[str, Row, Callable[[Any], object]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("good", "reader"), [row[1:] for row in READERS], ids=[row[0] for row in READERS])
 def test_dirt_is_read_or_refused_and_never_breaks_the_reader(good: Row, reader: Callable[[Any], object]) -> None:
     @given(spoilt(good) | ANY)

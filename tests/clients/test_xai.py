@@ -313,6 +313,7 @@ def test_the_wait_that_the_service_asks_for_is_handed_on(server: XaiServer, said
 # Transport, within its time.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "outcome"),
     [(web.hang, "timeout"), (web.drip, "timeout"), (web.drip_head, "timeout"), (web.reset, "dropped"),

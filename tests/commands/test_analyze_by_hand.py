@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from tests.servers import web
-from tests.support.live_monday import World, world
+from tests.support.live_monday import LiveMonday, live_monday
+
+pytestmark = pytest.mark.slow
 
 RULES = ("--analyst", "rules")
 SCHEDULED = ("analyze", "--scheduled", *RULES)
@@ -16,29 +18,29 @@ SCHEDULED = ("analyze", "--scheduled", *RULES)
 
 
 @pytest.fixture
-def monday(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path / "home") as made:
+def monday(tmp_path: Path) -> Iterator[LiveMonday]:
+    with live_monday(tmp_path / "home") as made:
         yield made
 
 
-def runs(monday: World) -> list[dict[str, Any]]:
+def runs(monday: LiveMonday) -> list[dict[str, Any]]:
     """The runs of the home, oldest first."""
     found: list[dict[str, Any]] = json.loads(monday.spy32("show", "--history", "--json").stdout)["runs"]
     return found[::-1]
 
 
-def outcomes(monday: World) -> list[str]:
+def outcomes(monday: LiveMonday) -> list[str]:
     return [run["outcome"] for run in runs(monday)]
 
 
-def test_mistyped_starts_leave_the_schedule_its_tries(monday: World) -> None:
+def test_mistyped_starts_leave_the_schedule_its_tries(monday: LiveMonday) -> None:
     for _ in range(3):
         assert monday.spy32("analyze", "--market", "recorded:/nowhere.csv", *RULES).returncode == 65
     assert monday.spy32(*SCHEDULED).returncode == 0
     assert outcomes(monday) == ["failed", "failed", "failed", "proposed"]
 
 
-def test_starts_by_hand_that_fail_leave_the_schedule_its_tries(monday: World) -> None:
+def test_starts_by_hand_that_fail_leave_the_schedule_its_tries(monday: LiveMonday) -> None:
     monday.cboe.always["/options/"] = web.status(503, "busy")
     monday.yahoo.always["/options/"] = web.status(503, "busy")
     for _ in range(3):
@@ -52,7 +54,7 @@ def test_starts_by_hand_that_fail_leave_the_schedule_its_tries(monday: World) ->
 @pytest.mark.parametrize(
     "words", [("--market", "recorded"), ("--scheduled", "--market", "recorded"), ("--market", "yahoo")], ids=" ".join
 )
-def test_a_run_on_another_market_is_not_the_run_of_the_slot(monday: World, words: tuple[str, ...]) -> None:
+def test_a_run_on_another_market_is_not_the_run_of_the_slot(monday: LiveMonday, words: tuple[str, ...]) -> None:
     assert monday.spy32("analyze", *words, *RULES).returncode == 0
     assert monday.spy32(*SCHEDULED).returncode == 0
     assert outcomes(monday) == ["proposed", "proposed"]
@@ -60,7 +62,7 @@ def test_a_run_on_another_market_is_not_the_run_of_the_slot(monday: World, words
     assert "R2 (proposed)" in again.stderr
 
 
-def test_the_source_that_is_asked_first_is_the_market_of_the_slot(monday: World) -> None:
+def test_the_source_that_is_asked_first_is_the_market_of_the_slot(monday: LiveMonday) -> None:
     """Without a log-in at tastytrade that is Cboe, named or not; the analyst makes no difference."""
     assert monday.spy32("analyze", "--market", "cboe", *RULES).returncode == 0
     assert "R1 (proposed)" in monday.spy32(*SCHEDULED).stderr
@@ -68,7 +70,7 @@ def test_the_source_that_is_asked_first_is_the_market_of_the_slot(monday: World)
     assert outcomes(monday) == ["proposed"]
 
 
-def test_a_proposal_on_a_recorded_market_lapses_none_of_the_live_one(monday: World) -> None:
+def test_a_proposal_on_a_recorded_market_lapses_none_of_the_live_one(monday: LiveMonday) -> None:
     monday.spy32(*SCHEDULED)
     monday.spy32("analyze", "--market", "recorded", *RULES)
     monday.spy32("analyze", "--market", "recorded", *RULES)
@@ -76,7 +78,7 @@ def test_a_proposal_on_a_recorded_market_lapses_none_of_the_live_one(monday: Wor
     assert states == ["proposed", "lapsed", "proposed"]
 
 
-def test_a_rehearsal_makes_no_missed_slot_good(monday: World) -> None:
+def test_a_rehearsal_makes_no_missed_slot_good(monday: LiveMonday) -> None:
     """Its quotes are of Friday, after the Monday on which nothing was started."""
     for word in ("pause", "resume"):
         assert monday.spy32(word, SPY32_CLOCK="2025-08-25T13:00:00Z").returncode == 0

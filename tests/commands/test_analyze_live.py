@@ -9,7 +9,9 @@ import pytest
 from tests.servers.tastytrade import CLIENT_SECRET, REFRESH_TOKEN, TOKEN
 from tests.servers.web import status
 from tests.support.live_home import NUMBER, AccountServer
-from tests.support.live_monday import MONDAY, World, world
+from tests.support.live_monday import MONDAY, LiveMonday, live_monday
+
+pytestmark = pytest.mark.slow
 
 RULES = ("--analyst", "rules")
 
@@ -22,8 +24,8 @@ def broker() -> Iterator[AccountServer]:
 
 
 @pytest.fixture
-def monday(tmp_path: Path, broker: AccountServer) -> Iterator[World]:
-    with world(tmp_path / "home") as made:
+def monday(tmp_path: Path, broker: AccountServer) -> Iterator[LiveMonday]:
+    with live_monday(tmp_path / "home") as made:
         made.env |= {
             "SPY32_TASTYTRADE_URL": broker.url,
             "TASTYTRADE_CLIENT_SECRET": CLIENT_SECRET,
@@ -32,7 +34,7 @@ def monday(tmp_path: Path, broker: AccountServer) -> Iterator[World]:
         yield made
 
 
-def ran(monday: World, mode: str, **env: str) -> dict[str, Any]:
+def ran(monday: LiveMonday, mode: str, **env: str) -> dict[str, Any]:
     """The document of a run that ended without an error."""
     code, run = monday.analyze(*RULES, SPY32_MODE=mode, **env)
     assert code == 0, run["run"]
@@ -48,7 +50,7 @@ def no_trade_for_the_account(run: dict[str, Any], words: str) -> None:
 
 
 @pytest.mark.parametrize("mode", ["live", "sandbox"])
-def test_an_account_that_may_only_close_makes_no_proposal(monday: World, broker: AccountServer, mode: str) -> None:
+def test_an_account_that_may_only_close_makes_no_proposal(monday: LiveMonday, broker: AccountServer, mode: str) -> None:
     broker.is_sandbox = mode == "sandbox"
     broker.status = {"options-level": "No Restrictions", "is-closing-only": True}
     run = ran(monday, mode)
@@ -57,26 +59,28 @@ def test_an_account_that_may_only_close_makes_no_proposal(monday: World, broker:
     assert broker.log_ins == 1
 
 
-def test_refused_credentials_leave_menu_and_choice_from_another_source(monday: World, broker: AccountServer) -> None:
+def test_refused_credentials_leave_menu_and_choice_from_another_source(
+    monday: LiveMonday, broker: AccountServer
+) -> None:
     run = ran(monday, "live", TASTYTRADE_REFRESH_TOKEN="revoked-token")
     no_trade_for_the_account(run, "Grant revoked")
     assert run["market"]["source"] == "cboe"
     assert broker.calls("/oauth/token") == 1
 
 
-def test_a_broker_out_of_reach_leaves_menu_and_choice(monday: World, broker: AccountServer) -> None:
+def test_a_broker_out_of_reach_leaves_menu_and_choice(monday: LiveMonday, broker: AccountServer) -> None:
     broker.always["/accounts/"] = status(503)
     no_trade_for_the_account(ran(monday, "live"), "503")
 
 
-def test_several_accounts_and_none_chosen_is_for_a_person_at_once(monday: World, broker: AccountServer) -> None:
+def test_several_accounts_and_none_chosen_is_for_a_person_at_once(monday: LiveMonday, broker: AccountServer) -> None:
     broker.accounts = [NUMBER, "5WX05678"]
     code, run = monday.analyze(*RULES, SPY32_MODE="live")
     assert (code, run["run"]["outcome"], run["run"]["cause"]) == (78, "failed", "account")
     assert "several accounts are open" in run["run"]["reasons"][0]
 
 
-def test_the_account_of_the_first_run_is_the_database_s_for_good(monday: World, broker: AccountServer) -> None:
+def test_the_account_of_the_first_run_is_the_database_s_for_good(monday: LiveMonday, broker: AccountServer) -> None:
     broker.status = {"options-level": "No Restrictions", "is-closing-only": True}
     ran(monday, "live")
     broker.accounts = ["5WX05678"]
@@ -85,13 +89,13 @@ def test_the_account_of_the_first_run_is_the_database_s_for_good(monday: World, 
     assert "is of the account …1234, not …5678" in done.stderr
 
 
-def test_missing_credentials_fail_the_run(monday: World, broker: AccountServer) -> None:
+def test_missing_credentials_fail_the_run(monday: LiveMonday, broker: AccountServer) -> None:
     code, run = monday.analyze(*RULES, SPY32_MODE="live", TASTYTRADE_REFRESH_TOKEN="")
     assert (code, run["run"]["cause"]) == (78, "settings")
     assert broker.requests == []
 
 
-def test_the_clock_needs_loopback_addresses_in_live_mode(monday: World) -> None:
+def test_the_clock_needs_loopback_addresses_in_live_mode(monday: LiveMonday) -> None:
     done = monday.spy32("status", SPY32_MODE="live", SPY32_YAHOO_URL="https://query1.finance.yahoo.com")
     assert (done.returncode, "clock is refused in live mode" in done.stderr) == (78, True)
 
@@ -99,12 +103,12 @@ def test_the_clock_needs_loopback_addresses_in_live_mode(monday: World) -> None:
 @pytest.mark.parametrize(
     ("mode", "badge"), [("paper", "PAPER: simulated"), ("sandbox", "SANDBOX: the broker"), ("live", "LIVE: real money")]
 )
-def test_status_says_the_mode_in_capitals(monday: World, mode: str, badge: str) -> None:
+def test_status_says_the_mode_in_capitals(monday: LiveMonday, mode: str, badge: str) -> None:
     done = monday.spy32("status", SPY32_MODE=mode)
     assert (done.returncode, badge in done.stdout) == (0, True)
 
 
-def test_no_secret_and_no_whole_account_number_is_written(monday: World, broker: AccountServer) -> None:
+def test_no_secret_and_no_whole_account_number_is_written(monday: LiveMonday, broker: AccountServer) -> None:
     broker.status = {"options-level": "No Restrictions", "is-closing-only": True}
     done = monday.spy32("analyze", "-v", *RULES, SPY32_MODE="live")
     assert done.returncode == 0, done.stderr

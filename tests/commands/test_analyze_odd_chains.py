@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.test_bad_input import DATA, one_line, spy32
 from tests.support import synthetic_chain
+from tests.support.paths import DATA
+from tests.support.program import one_line, spy32
+
+pytestmark = pytest.mark.slow
 
 ANALYZE = ("analyze", "--analyst", "rules", "--json", "--market")
 GRIDS = [

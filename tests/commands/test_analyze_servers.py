@@ -13,7 +13,9 @@ import spy32
 from tests.servers import web
 from tests.servers.cboe import edited
 from tests.servers.xai import KEY
-from tests.support.live_monday import MONDAY, World, world
+from tests.support.live_monday import MONDAY, LiveMonday, live_monday
+
+pytestmark = pytest.mark.slow
 
 CBOE_ONLY = {
     "SPY32_MARKET_CHAIN": "cboe",
@@ -26,15 +28,15 @@ RULES = ("--analyst", "rules")
 
 
 @pytest.fixture
-def monday(tmp_path: Path) -> Iterator[World]:
-    with world(tmp_path / "home") as made:
+def monday(tmp_path: Path) -> Iterator[LiveMonday]:
+    with live_monday(tmp_path / "home") as made:
         yield made
 
 
 # Healthy.
 
 
-def test_a_monday_with_every_source_healthy_ends_proposed_and_replays_without_them(monday: World) -> None:
+def test_a_monday_with_every_source_healthy_ends_proposed_and_replays_without_them(monday: LiveMonday) -> None:
     code, run = monday.analyze()
     assert code == 0, run
     assert run["run"]["outcome"] == "proposed", run["run"]
@@ -60,7 +62,7 @@ def test_a_monday_with_every_source_healthy_ends_proposed_and_replays_without_th
     assert "chosen answer to v2-comprehensive" in gone.stdout
 
 
-def test_a_replay_hears_every_kind_of_answer_again(monday: World) -> None:
+def test_a_replay_hears_every_kind_of_answer_again(monday: LiveMonday) -> None:
     monday.xai.script = ["not JSON", None, web.Reply(status=503), "{}", "{}"]
     env = {**CBOE_ONLY, "SPY32_ANALYST_SHADOW_PROMPT": "true"}
     assert monday.analyze(**env)[0] == 0
@@ -75,7 +77,7 @@ def test_a_replay_hears_every_kind_of_answer_again(monday: World) -> None:
         assert "shadow answer to v2-simplified" in again.stdout
 
 
-def test_the_proposal_of_a_live_run_is_approved_and_filled_on_paper_at_fresh_quotes(monday: World) -> None:
+def test_the_proposal_of_a_live_run_is_approved_and_filled_on_paper_at_fresh_quotes(monday: LiveMonday) -> None:
     assert monday.analyze(*RULES, **CBOE_ONLY)[0] == 0
     assert monday.spy32("approve", "--yes", **CBOE_ONLY).returncode == 0
     before = len(monday.cboe.requests)
@@ -85,16 +87,16 @@ def test_the_proposal_of_a_live_run_is_approved_and_filled_on_paper_at_fresh_quo
     assert len(monday.cboe.requests) > before
 
 
-def test_nothing_is_said_on_stderr_under_cron_when_all_is_well(monday: World) -> None:
+def test_nothing_is_said_on_stderr_under_cron_when_all_is_well(monday: LiveMonday) -> None:
     assert monday.spy32("status").returncode in (0, 2)
     monday.analyze(*RULES, **CBOE_ONLY)
-    with world(monday.home.parent / "other") as other:
+    with live_monday(monday.home.parent / "other") as other:
         done = other.spy32("analyze", "--scheduled", "-q", *RULES)
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_another_underlying_runs_by_its_profile(tmp_path: Path) -> None:
-    with world(tmp_path / "home", tickers=("SPY", "QQQ")) as monday:
+    with live_monday(tmp_path / "home", tickers=("SPY", "QQQ")) as monday:
         monday.home.mkdir()
         (monday.home / "config.toml").write_text('[profile.qqq]\nunderlying = "QQQ"\n')
         _, run = monday.analyze("--profile", "qqq", *RULES, **CBOE_ONLY)
@@ -119,7 +121,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("fault", BROKEN.values(), ids=BROKEN)
-def test_without_cboe_yahoo_is_traded_on_and_the_run_is_marked(monday: World, fault: web.Fault) -> None:
+def test_without_cboe_yahoo_is_traded_on_and_the_run_is_marked(monday: LiveMonday, fault: web.Fault) -> None:
     monday.cboe.always["/options/"] = fault
     code, run = monday.analyze(*RULES, SPY32_MARKET_SOURCE_SECONDS="4")
     assert (code, run["run"]["outcome"]) == (0, "proposed"), run["run"]
@@ -128,7 +130,7 @@ def test_without_cboe_yahoo_is_traded_on_and_the_run_is_marked(monday: World, fa
     assert next(step for step in run["run"]["steps"] if step["name"] == "collect")["state"] == "degraded"
 
 
-def test_without_yahoo_cboe_is_traded_on_and_its_bars_are_taken(monday: World) -> None:
+def test_without_yahoo_cboe_is_traded_on_and_its_bars_are_taken(monday: LiveMonday) -> None:
     monday.yahoo.always["/"] = web.status(429, "Too Many Requests\r\n")
     code, run = monday.analyze(*RULES)
     assert (code, run["run"]["outcome"]) == (0, "proposed"), run["run"]
@@ -137,19 +139,19 @@ def test_without_yahoo_cboe_is_traded_on_and_its_bars_are_taken(monday: World) -
     assert monday.quality()["second_spot"]["verdict"] == "warn"
 
 
-def test_with_both_dead_the_run_fails_and_may_be_tried_again(monday: World) -> None:
+def test_with_both_dead_the_run_fails_and_may_be_tried_again(monday: LiveMonday) -> None:
     code, run = monday.analyze(*RULES, SPY32_CBOE_URL="http://127.0.0.1:9", SPY32_YAHOO_URL="http://127.0.0.1:9")
     assert (code, run["run"]["outcome"], run["run"]["cause"]) == (75, "failed", "data")
     assert "cboe" in run["run"]["reasons"][0].lower() and "yahoo" in run["run"]["reasons"][0].lower()
 
 
-def test_a_source_whose_spot_lies_is_turned_away_by_its_own_options(monday: World) -> None:
+def test_a_source_whose_spot_lies_is_turned_away_by_its_own_options(monday: LiveMonday) -> None:
     monday.cboe.lie = 0.03
     code, run = monday.analyze(*RULES)
     assert (code, run["market"]["source"]) == (0, "yahoo"), run["run"]
 
 
-def test_sources_that_contradict_each_other_stop_the_run_before_anybody_is_asked(monday: World) -> None:
+def test_sources_that_contradict_each_other_stop_the_run_before_anybody_is_asked(monday: LiveMonday) -> None:
     monday.yahoo.shift = 0.03
     code, run = monday.analyze()
     assert (code, run["run"]["outcome"]) == (65, "failed"), run["run"]
@@ -157,7 +159,7 @@ def test_sources_that_contradict_each_other_stop_the_run_before_anybody_is_asked
     assert monday.xai.requests == []
 
 
-def test_stale_chains_stop_the_run(monday: World) -> None:
+def test_stale_chains_stop_the_run(monday: LiveMonday) -> None:
     monday.cboe.at -= timedelta(hours=3)
     monday.yahoo.at -= timedelta(hours=3)
     code, run = monday.analyze(*RULES)
@@ -165,13 +167,13 @@ def test_stale_chains_stop_the_run(monday: World) -> None:
     assert "quote_age" in run["run"]["reasons"][0]
 
 
-def test_a_stale_first_source_is_passed_over(monday: World) -> None:
+def test_a_stale_first_source_is_passed_over(monday: LiveMonday) -> None:
     monday.cboe.at -= timedelta(hours=3)
     code, run = monday.analyze(*RULES)
     assert (code, run["market"]["source"]) == (0, "yahoo"), run["run"]
 
 
-def test_a_vix_that_cboe_lacks_comes_from_yahoo(monday: World) -> None:
+def test_a_vix_that_cboe_lacks_comes_from_yahoo(monday: LiveMonday) -> None:
     monday.cboe.always["quotes/_VIX.json"] = web.status(503)
     code, _ = monday.analyze(*RULES)
     assert code == 0
@@ -180,7 +182,7 @@ def test_a_vix_that_cboe_lacks_comes_from_yahoo(monday: World) -> None:
     assert "yahoo" in vix["source"].lower()
 
 
-def test_a_vix_of_another_day_is_missing_and_halves_the_size(monday: World) -> None:
+def test_a_vix_of_another_day_is_missing_and_halves_the_size(monday: LiveMonday) -> None:
     def of_last_week(found: dict[str, object]) -> None:
         data = found["data"]
         assert isinstance(data, dict)
@@ -195,7 +197,7 @@ def test_a_vix_of_another_day_is_missing_and_halves_the_size(monday: World) -> N
 
 
 def test_a_companys_earnings_reach_the_run(tmp_path: Path) -> None:
-    with world(tmp_path / "home", tickers=("SPY", "AAPL")) as monday:
+    with live_monday(tmp_path / "home", tickers=("SPY", "AAPL")) as monday:
         monday.home.mkdir()
         (monday.home / "config.toml").write_text('[profile.apple]\nunderlying = "AAPL"\n')
         monday.yahoo.calendars["AAPL"] = [int((MONDAY + timedelta(days=16)).timestamp())]
@@ -203,7 +205,7 @@ def test_a_companys_earnings_reach_the_run(tmp_path: Path) -> None:
         assert [event["day"] for event in shown["events"] if event["kind"] == "earnings"] == ["2025-09-10"]
 
 
-def test_no_source_that_can_be_asked_is_a_matter_of_settings(monday: World) -> None:
+def test_no_source_that_can_be_asked_is_a_matter_of_settings(monday: LiveMonday) -> None:
     env = {"SPY32_MARKET_CHAIN": "tastytrade"}
     for words in (("expirations",), ("market",), ("analyze", *RULES)):
         done = monday.spy32(*words, **env)
@@ -211,7 +213,7 @@ def test_no_source_that_can_be_asked_is_a_matter_of_settings(monday: World) -> N
         assert "market.chain" in done.stderr
 
 
-def test_what_a_source_sent_is_kept_when_the_run_could_not_use_it(monday: World) -> None:
+def test_what_a_source_sent_is_kept_when_the_run_could_not_use_it(monday: LiveMonday) -> None:
     monday.cboe.always["/options/"] = edited(lambda found: found.update(symbol="QQQ"))
     code, _ = monday.analyze(*RULES, **CBOE_ONLY)
     assert code == 65
@@ -219,7 +221,7 @@ def test_what_a_source_sent_is_kept_when_the_run_could_not_use_it(monday: World)
     assert {document["source"] for document in raw["documents"]} == {"cboe"}
 
 
-def test_a_source_that_was_asked_for_by_name_and_is_dead_may_be_tried_again(monday: World) -> None:
+def test_a_source_that_was_asked_for_by_name_and_is_dead_may_be_tried_again(monday: LiveMonday) -> None:
     code, run = monday.analyze("--market", "yahoo", *RULES, SPY32_YAHOO_URL="http://127.0.0.1:9")
     assert code == 75
     assert "yahoo" in run["run"]["reasons"][0].lower()
@@ -228,7 +230,7 @@ def test_a_source_that_was_asked_for_by_name_and_is_dead_may_be_tried_again(mond
 # The model.
 
 
-def test_the_model_is_not_asked_when_nothing_could_be_traded(monday: World) -> None:
+def test_the_model_is_not_asked_when_nothing_could_be_traded(monday: LiveMonday) -> None:
     low = {f"SPY32_CONDITIONS_VIX_{word}": level for word, level in (("WARN", "3"), ("HALVE", "4"), ("NONE", "5"))}
     assert asked(monday, **low) == (0, "no_trade", "condition")
     assert monday.xai.requests == []
@@ -236,7 +238,7 @@ def test_the_model_is_not_asked_when_nothing_could_be_traded(monday: World) -> N
     assert {shadow["analyst"] for shadow in shadows} == {"rules", "trend"}
 
 
-def test_a_stand_in_for_a_failed_model_is_said_and_replays(monday: World) -> None:
+def test_a_stand_in_for_a_failed_model_is_said_and_replays(monday: LiveMonday) -> None:
     monday.xai.script = ["x", "y"]
     done = monday.spy32("analyze", **CBOE_ONLY, SPY32_ANALYST_ON_FAILURE="rules")
     assert done.returncode == 0
@@ -246,13 +248,13 @@ def test_a_stand_in_for_a_failed_model_is_said_and_replays(monday: World) -> Non
     assert {"checks", "size", "proposal", "order"} <= set(json.loads(again.stdout)["checked"])
 
 
-def asked(monday: World, *words: str, **env: str) -> tuple[int, str, str | None]:
+def asked(monday: LiveMonday, *words: str, **env: str) -> tuple[int, str, str | None]:
     """Exit code, outcome and cause of a run that asks the model, on Cboe alone."""
     code, run = monday.analyze(*words, **CBOE_ONLY, **env)
     return code, run["run"]["outcome"], run["run"]["cause"]
 
 
-def test_an_abstention_a_veto_and_a_failure_are_three_endings(monday: World) -> None:
+def test_an_abstention_a_veto_and_a_failure_are_three_endings(monday: LiveMonday) -> None:
     monday.xai.choose = lambda ids: None
     assert asked(monday) == (0, "no_trade", "abstained")
     monday.xai.choose, monday.xai.probability = (lambda ids: ids[0]), 0.05
@@ -276,37 +278,37 @@ def test_an_abstention_a_veto_and_a_failure_are_three_endings(monday: World) -> 
     ids=["limited", "busy", "no credits", "no model", "a page", "reset"],
 )
 def test_a_model_that_fails_ends_the_run_with_its_code(
-    monday: World, fault: web.Fault, code: int, requests: int
+    monday: LiveMonday, fault: web.Fault, code: int, requests: int
 ) -> None:
     monday.xai.always["/responses"] = fault
     assert asked(monday) == (code, "failed", "analyst_failed")
     assert len(monday.xai.requests) == requests
 
 
-def test_a_wrong_key_is_said_without_the_key(monday: World) -> None:
+def test_a_wrong_key_is_said_without_the_key(monday: LiveMonday) -> None:
     wrong = "xai-planted-wrong-key-123456"
     code, run = monday.analyze(**CBOE_ONLY, XAI_API_KEY=wrong)
     assert code == 77
     assert wrong not in json.dumps(run)
 
 
-def test_settings_that_cannot_work_end_before_anything_is_fetched(monday: World) -> None:
+def test_settings_that_cannot_work_end_before_anything_is_fetched(monday: LiveMonday) -> None:
     assert asked(monday, XAI_API_KEY="") == (78, "failed", "settings")
     assert asked(monday, "--force", SPY32_XAI_EFFORT="xhigh") == (78, "failed", "settings")
     assert monday.cboe.requests == [] and monday.xai.requests == []
 
 
-def test_a_budget_that_is_spent_stops_the_request(monday: World) -> None:
+def test_a_budget_that_is_spent_stops_the_request(monday: LiveMonday) -> None:
     assert asked(monday, SPY32_XAI_RUN_BUDGET="0.01") == (10, "failed", "analyst_failed")
     assert monday.xai.requests == []
 
 
-def test_the_rule_may_stand_in_for_the_model_when_that_is_set(monday: World) -> None:
+def test_the_rule_may_stand_in_for_the_model_when_that_is_set(monday: LiveMonday) -> None:
     monday.xai.always["/responses"] = web.status(503)
     assert asked(monday, SPY32_ANALYST_ON_FAILURE="rules") == (0, "proposed", None)
 
 
-def test_the_shadows_of_a_run_are_on_record_and_change_nothing(monday: World) -> None:
+def test_the_shadows_of_a_run_are_on_record_and_change_nothing(monday: LiveMonday) -> None:
     code, run = monday.analyze(**CBOE_ONLY, SPY32_ANALYST_SHADOW_PROMPT="true")
     assert code == 0, run
     shadows = {(shadow["analyst"], shadow.get("prompt")) for shadow in run["shadows"]}
@@ -314,7 +316,7 @@ def test_the_shadows_of_a_run_are_on_record_and_change_nothing(monday: World) ->
     assert len(monday.xai.requests) == 2
 
 
-def test_the_prompt_can_be_seen_without_a_run_and_without_a_request(monday: World) -> None:
+def test_the_prompt_can_be_seen_without_a_run_and_without_a_request(monday: LiveMonday) -> None:
     shown = monday.spy32("analyze", "--prompt-only", "--json", **CBOE_ONLY)
     assert shown.returncode == 0, shown.stderr
     document = json.loads(shown.stdout)
@@ -332,7 +334,7 @@ def test_the_prompt_can_be_seen_without_a_run_and_without_a_request(monday: Worl
     assert sent["input"][0] == body["input"][0]
 
 
-def test_another_prompt_is_asked_only_after_the_price_and_a_yes(monday: World) -> None:
+def test_another_prompt_is_asked_only_after_the_price_and_a_yes(monday: LiveMonday) -> None:
     monday.analyze(**CBOE_ONLY)
     refused = monday.spy32("replay", "R1", "--prompt", "v2-simplified", **CBOE_ONLY)
     assert refused.returncode == 2
@@ -352,7 +354,7 @@ def test_another_prompt_is_asked_only_after_the_price_and_a_yes(monday: World) -
     assert monday.spy32("replay", "R1", **CBOE_ONLY).returncode == 0
 
 
-def test_no_secret_is_in_anything_that_is_written(monday: World) -> None:
+def test_no_secret_is_in_anything_that_is_written(monday: LiveMonday) -> None:
     planted = {KEY, "planted-client-secret-1", "planted-refresh-token-2"}
     env = {**CBOE_ONLY, "TASTYTRADE_CLIENT_SECRET": "planted-client-secret-1"}
     env["TASTYTRADE_REFRESH_TOKEN"] = "planted-refresh-token-2"

@@ -231,7 +231,7 @@ def test_the_digits_are_those_of_what_is_approved_not_of_what_was_read_before(
         monkeypatch.setattr(desk, "load_pending_proposal", first)
         found = first(bench, number)
         desk.approve(bench, desk.change_quantity(bench, review_proposal(bench, number), found.quantity - 1), by="bert")
-        live.world.clock.at = b.later(minutes=61)
+        live.trading_desk.clock.at = b.later(minutes=61)
         first(bench, number)
         return found
 
@@ -284,7 +284,7 @@ def test_in_live_mode_only_the_digits_approve(live: ApprovalDesk, typed: str) ->
     is_decided, text = talk(live, "a\n", typed)
     assert not is_decided
     assert "LIVE: REAL MONEY" in text
-    assert live.world.state(1) is ProposalState.PROPOSED
+    assert live.trading_desk.state(1) is ProposalState.PROPOSED
 
 
 def test_in_live_mode_the_digits_approve(live: ApprovalDesk) -> None:
@@ -293,7 +293,7 @@ def test_in_live_mode_the_digits_approve(live: ApprovalDesk) -> None:
     assert is_decided
     assert f"max loss $894.52. Type {digits} to approve: " in text
     assert "LIVE: SELL 2 SPY 7 Nov 640/635 put spread, expiring 2025-11-07, 0.58 cr down to 0.55" in text
-    assert live.world.state(1) is ProposalState.APPROVED
+    assert live.trading_desk.state(1) is ProposalState.APPROVED
 
 
 # The dialogue.
@@ -328,7 +328,7 @@ def test_nothing_but_a_typed_yes_to_the_question_approves(desk: ApprovalDesk, li
     desk.proposed()
     is_decided, _ = talk(desk, *lines)
     assert not is_decided
-    assert desk.world.state(1) is ProposalState.PROPOSED
+    assert desk.trading_desk.state(1) is ProposalState.PROPOSED
 
 
 def test_a_new_size_draws_the_screen_again(desk: ApprovalDesk) -> None:
@@ -347,7 +347,7 @@ def test_a_market_that_fails_in_a_change_is_told_and_the_question_stays(desk: Ap
 
         def __call__(self) -> str:
             self.asked += 1
-            desk.world.market.trouble = Unavailable("429 from cboe")
+            desk.trading_desk.market.trouble = Unavailable("429 from cboe")
             return "q 1\n" if self.asked == 1 else "\n"
 
     assert "not done: 429 from cboe" in typed(desk, Failing())[1]
@@ -363,7 +363,7 @@ def test_a_draft_of_what_another_window_changed_is_dropped_with_one_line_and_dra
             deciding.change_floor(desk.trading_context, review_proposal(desk.trading_context, 1), Decimal("0.52")),
             by="bert",
         )
-        desk.world.clock.at = yes.until + timedelta(seconds=1)
+        desk.trading_desk.clock.at = yes.until + timedelta(seconds=1)
 
     answers = iter(["q 1\n", another_window, "a\n", "y\n", "\n"])
 
@@ -395,11 +395,11 @@ def test_looking_at_everything_leaves_every_row_as_it_was(desk: ApprovalDesk) ->
 
 def test_a_row_that_is_looked_at_is_judged_by_the_market_before_the_question(desk: ApprovalDesk) -> None:
     desk.proposed()
-    desk.world.orders.reject_credentials = "margin"
+    desk.trading_desk.orders.reject_credentials = "margin"
     is_decided, text = talk(desk, "1\n", "a\n", "y\n", "\n")
     assert not is_decided
     assert "not done: the broker's dry run refuses it: margin" in text
-    desk.world.orders.reject_credentials = None
+    desk.trading_desk.orders.reject_credentials = None
     is_decided, text = talk(desk, "1\n", "a\n", "y\n")
     assert is_decided
     made = desk.store.proposal(1)
@@ -497,6 +497,7 @@ def test_keys_are_told_apart_and_what_was_pasted_is_none(
 # The exit codes of the real program.
 
 
+@pytest.mark.slow
 def test_exit_codes_of_the_program(tmp_path: Path) -> None:
     assert plain(tmp_path, "approve", "--yes").returncode == 2
     assert "nothing here yet" in plain(tmp_path, "approve", "--yes").stderr

@@ -20,6 +20,8 @@ from rich.cells import cell_len
 from spy32.commands.terminal_input import LEAVE_SCREEN, Keyboard
 from tests.support.terminal import CTRL_C, CTRL_D, DOWN, ESC, UP, Terminal, plain
 
+pytestmark = pytest.mark.slow
+
 KEYS = "[Esc]"
 QUESTION = "[y/N]"
 PROMPT = "[l]eave: "

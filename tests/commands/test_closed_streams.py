@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from spy32 import cli
-from tests.commands.test_bad_input import ANALYZE, spy32
+from tests.support.program import ANALYZE, spy32
+
+pytestmark = pytest.mark.slow
 
 STREAMS = ("stdin", "stdout", "stderr")
 CLOSED = [(0,), (1,), (2,), (0, 1, 2)]

@@ -22,7 +22,7 @@ ENV = {
 }
 
 
-class Desk:
+class ConfigApp:
     """The little of an App that these commands use."""
 
     def __init__(self, home: Path, *, width: int = 80, is_terminal: bool = False, **env: str) -> None:
@@ -45,7 +45,7 @@ class Desk:
 
 
 def test_without_a_terminal_each_setting_is_one_whole_line(tmp_path):
-    desk = Desk(tmp_path, width=40, **ENV)
+    desk = ConfigApp(tmp_path, width=40, **ENV)
     config.show(desk.ctx)
     lines = desk.said.splitlines()
     assert len(lines) == len(desk.resolved_settings.sources)
@@ -57,7 +57,7 @@ def test_without_a_terminal_each_setting_is_one_whole_line(tmp_path):
 
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
 def test_on_a_terminal_a_table_cuts_nothing(tmp_path, width):
-    desk = Desk(tmp_path, width=width, is_terminal=True, **ENV)
+    desk = ConfigApp(tmp_path, width=width, is_terminal=True, **ENV)
     config.show(desk.ctx)
     assert "…" not in desk.said
     assert desk.said.count("x") >= 90
@@ -67,7 +67,7 @@ def test_on_a_terminal_a_table_cuts_nothing(tmp_path, width):
 
 
 def test_json_is_one_document(tmp_path):
-    desk = Desk(tmp_path, **ENV)
+    desk = ConfigApp(tmp_path, **ENV)
     config.show(desk.ctx, json=True)
     found = json.loads(desk.said)
     assert (found["schema"], found["version"]) == ("spy32.config", 1)
@@ -80,7 +80,7 @@ def test_json_is_one_document(tmp_path):
 
 @pytest.mark.parametrize(("json_wanted", "is_terminal"), [(False, False), (False, True), (True, False)])
 def test_a_planted_secret_is_in_no_output(tmp_path, json_wanted, is_terminal):
-    desk = Desk(tmp_path, is_terminal=is_terminal, **ENV)
+    desk = ConfigApp(tmp_path, is_terminal=is_terminal, **ENV)
     config.show(desk.ctx, json=json_wanted)
     assert "PLANTED" not in desk.said
     assert "5WX0" not in desk.said
@@ -88,7 +88,7 @@ def test_a_planted_secret_is_in_no_output(tmp_path, json_wanted, is_terminal):
 
 def test_init_writes_a_private_config_that_changes_nothing(tmp_path):
     home = tmp_path / "new" / "home"
-    desk = Desk(home)
+    desk = ConfigApp(home)
     config.init(desk.ctx)
     made = home / "config.toml"
     assert made.stat().st_mode & 0o777 == 0o600
@@ -102,9 +102,9 @@ def test_init_overwrites_only_when_told_to(tmp_path):
     there = tmp_path / "config.toml"
     there.write_text("mode = 'live'")
     with pytest.raises(Refused, match="--force"):
-        config.init(Desk(tmp_path).ctx)
+        config.init(ConfigApp(tmp_path).ctx)
     assert there.read_text() == "mode = 'live'"
-    config.init(Desk(tmp_path).ctx, force=True)
+    config.init(ConfigApp(tmp_path).ctx, force=True)
     assert "#mode" in there.read_text()
     assert there.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in tmp_path.iterdir()] == ["config.toml"]
@@ -113,18 +113,18 @@ def test_init_overwrites_only_when_told_to(tmp_path):
 def test_init_does_not_write_through_a_dangling_link(tmp_path):
     (tmp_path / "config.toml").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(Refused):
-        config.init(Desk(tmp_path).ctx)
+        config.init(ConfigApp(tmp_path).ctx)
     assert not (tmp_path / "elsewhere").exists()
 
 
 def test_init_says_when_the_place_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(CannotCreate, match="cannot be written"):
-        config.init(Desk(tmp_path / "file").ctx)
+        config.init(ConfigApp(tmp_path / "file").ctx)
 
 
 def test_init_leaves_nothing_half_written(tmp_path):
     (tmp_path / "config.toml").mkdir()
     with pytest.raises(CannotCreate):
-        config.init(Desk(tmp_path).ctx, force=True)
+        config.init(ConfigApp(tmp_path).ctx, force=True)
     assert [file.name for file in tmp_path.iterdir()] == ["config.toml"]

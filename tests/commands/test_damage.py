@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from proofs import flips
-from tests.commands.test_bad_input import ANALYZE, one_line, spy32
+from tests.support.forked import run_forked
+from tests.support.program import ANALYZE, one_line, spy32
+
+pytestmark = pytest.mark.slow
 
 GOOD = "backups/paper-20260101T000000Z.db"
 
@@ -74,15 +76,15 @@ def test_a_changed_byte_is_seen_and_never_a_defect(
 ) -> None:
     spoil(home / "paper.db", *place)
     for words in (("db", "check"), ("audit", "verify")):
-        done = flips.run(home, *words)
+        done = run_forked(home, *words)
         assert done.code == 74, (words, done)
         assert any(word in done.out + done.err for word in (place[0], "event", f"column '{place[1]}'"))
         assert str(home / GOOD) in done.err
-    done = flips.run(home, "status", "--check")
+    done = run_forked(home, "status", "--check")
     assert done.code == 20, done
     assert str(home / GOOD) in done.err
     for words in COMMANDS:
-        done = flips.run(home, *words)
+        done = run_forked(home, *words)
         assert done.is_answer, (words, done)
         if words == ANALYZE or (done.code and done.code not in (10,)):
             assert done.code == 74, (words, done)
@@ -135,14 +137,6 @@ def test_a_defect_of_ours_in_a_sound_home_is_still_called_one(home: Path, monkey
         raise ValueError("a defect")
 
     monkeypatch.setattr("spy32.records.run_views.RunViews.history", fail)
-    done = flips.run(home, "show", "--history")
+    done = run_forked(home, "show", "--history")
     assert done.code == 70
     assert "a defect in spy32" in done.err
-
-
-def test_flips_of_single_bytes_are_never_silent_and_never_a_defect() -> None:
-    """The small count of `make proofs`."""
-    tally = flips.prove(24)
-    assert tally.flips == 24
-    assert tally.faults == []
-    assert tally.checked >= 12

@@ -19,6 +19,8 @@ from tests.support.copied_homes import live_desk
 from tests.support.live_home import NUMBER, LiveHome, live_home
 from tests.support.terminal import CTRL_D, Terminal
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[tuple[LiveHome, StandIn]]:

@@ -15,6 +15,8 @@ from tests.support import builders
 from tests.support.live_home import NUMBER, SECRETS, LiveHome, leaks, live_home
 from tests.support.terminal import CTRL_C, CTRL_D, Terminal
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[tuple[LiveHome, StandIn]]:

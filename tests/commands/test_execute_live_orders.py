@@ -17,7 +17,9 @@ from tests.servers.tastytrade import TOKEN
 from tests.servers.tastytrade_orders import TastytradeBrokerServer
 from tests.servers.web import status
 from tests.support.live_home import NUMBER, SECRETS, LiveHome, leaks
-from tests.support.live_monday import MONDAY, world
+from tests.support.live_monday import MONDAY, live_monday
+
+pytestmark = pytest.mark.slow
 
 ENVIRONMENT = {
     "SPY32_MARKET_CHAIN": "",
@@ -27,7 +29,7 @@ ENVIRONMENT = {
 
 
 @dataclass
-class Desk:
+class LiveOrders:
     """One approved proposal of a mode, and its broker."""
 
     home: LiveHome
@@ -50,7 +52,7 @@ def prepared(folder: Path, mode: str) -> tuple[Path, str]:
     """A home in which a run of this mode was made and approved, and the words that confirm it."""
     broker = TastytradeBrokerServer(MONDAY)
     broker.is_sandbox = mode == "sandbox"
-    with world(folder / "home") as monday, broker.running():
+    with live_monday(folder / "home") as monday, broker.running():
         # The addresses differ from start to start, so they come from the environment alone.
         env = {**ENVIRONMENT, "SPY32_CBOE_URL": monday.cboe.url, "SPY32_YAHOO_URL": monday.yahoo.url}
         monday.home.mkdir(exist_ok=True)
@@ -68,16 +70,16 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 @pytest.fixture
-def desk(template: tuple[Path, str], tmp_path: Path) -> Iterator[Desk]:
+def desk(template: tuple[Path, str], tmp_path: Path) -> Iterator[LiveOrders]:
     broker = TastytradeBrokerServer(MONDAY)
     with broker.running():
         home = LiveHome(home=Path(shutil.copytree(template[0], tmp_path / "home")), url=broker.url, env=ENVIRONMENT)
         home.adopt()
-        yield Desk(home=home, broker=broker, confirm=template[1])
+        yield LiveOrders(home=home, broker=broker, confirm=template[1])
         assert leaks(home, *SECRETS, TOKEN) == []
 
 
-def test_a_confirmed_live_order_is_sent_once_and_says_that_it_is_live(desk: Desk) -> None:
+def test_a_confirmed_live_order_is_sent_once_and_says_that_it_is_live(desk: LiveOrders) -> None:
     code, said, story = desk.execute()
     assert code == 0, story
     assert said.startswith("LIVE: real money\n")
@@ -90,13 +92,13 @@ def test_a_confirmed_live_order_is_sent_once_and_says_that_it_is_live(desk: Desk
     assert len(desk.broker.submits) == sent
 
 
-def test_a_rehearsal_needs_no_confirmation_and_sends_nothing(desk: Desk) -> None:
+def test_a_rehearsal_needs_no_confirmation_and_sends_nothing(desk: LiveOrders) -> None:
     done = desk.home.spy32("execute", "P1", "--dry-run")
     assert (done.returncode, desk.broker.submits) == (0, []), done.stderr
     assert done.stdout.startswith("LIVE: real money\n")
 
 
-def test_a_fill_below_the_floor_is_11_and_20_until_a_person_has_looked(desk: Desk) -> None:
+def test_a_fill_below_the_floor_is_11_and_20_until_a_person_has_looked(desk: LiveOrders) -> None:
     desk.broker.policy.improvement = Decimal("-0.40")
     code, _, said = desk.execute()
     assert (code, "LOOK AT THIS: T1 was opened at" in said, "below the approved floor" in said) == (11, True, True), (
@@ -174,7 +176,7 @@ GATES: dict[str, tuple[int, str, Change]] = {
 
 @pytest.mark.parametrize(("code", "words", "change"), GATES.values(), ids=GATES)
 def test_each_gate_refuses_a_confirmed_order_and_nothing_is_sent(
-    desk: Desk, code: int, words: str, change: Change
+    desk: LiveOrders, code: int, words: str, change: Change
 ) -> None:
     change(desk.broker)
     ended, _, said = desk.execute()
@@ -182,7 +184,7 @@ def test_each_gate_refuses_a_confirmed_order_and_nothing_is_sent(
     assert desk.broker.submits == []
 
 
-def test_the_last_quotes_are_asked_between_the_dry_run_and_the_order(desk: Desk) -> None:
+def test_the_last_quotes_are_asked_between_the_dry_run_and_the_order(desk: LiveOrders) -> None:
     assert desk.execute()[0] == 0
     asked = [(request.method, request.path) for request in desk.broker.requests]
     sent = asked.index(("POST", f"/accounts/{NUMBER}/orders"))
@@ -192,14 +194,14 @@ def test_the_last_quotes_are_asked_between_the_dry_run_and_the_order(desk: Desk)
     assert set(between[1:]) == {"/market-data/by-type"}
 
 
-def test_a_clock_that_differs_from_the_broker_s_approves_nothing(desk: Desk) -> None:
+def test_a_clock_that_differs_from_the_broker_s_approves_nothing(desk: LiveOrders) -> None:
     done = desk.home.spy32("show", "--json", **LATE)
     digits = json.loads(done.stdout)["proposal"]["hash"][:8]
     done = desk.home.spy32("approve", "P1", "--yes", "--confirm", digits, **LATE)
     assert (done.returncode, "the broker's clock is ahead of ours by -7" in done.stderr) == (10, True), done.stderr
 
 
-def test_an_approval_from_the_future_sends_nothing(desk: Desk) -> None:
+def test_an_approval_from_the_future_sends_nothing(desk: LiveOrders) -> None:
     early = f"{MONDAY - timedelta(minutes=4):%Y-%m-%dT%H:%M:%SZ}"
     code, _, said = desk.execute(SPY32_CLOCK=early)
     assert (code, "a clock was or is wrong" in said) == (10, True), said
@@ -219,7 +221,7 @@ EDITS = {
 
 
 @pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
-def test_rows_that_were_changed_behind_the_history_send_nothing(desk: Desk, edit: str) -> None:
+def test_rows_that_were_changed_behind_the_history_send_nothing(desk: LiveOrders, edit: str) -> None:
     with closing(sqlite3.connect(desk.home.home / "live.db")) as db:
         for (name,) in db.execute("select name from sqlite_master where type = 'trigger'").fetchall():
             db.execute(f"drop trigger {name}")
@@ -231,12 +233,12 @@ def test_rows_that_were_changed_behind_the_history_send_nothing(desk: Desk, edit
     assert desk.home.spy32("execute", "P1", "--dry-run").returncode == 74
 
 
-def test_an_approval_that_is_over_sends_nothing(desk: Desk) -> None:
+def test_an_approval_that_is_over_sends_nothing(desk: LiveOrders) -> None:
     code, _, said = desk.execute(**LATE)
     assert (code, "approv" in said, desk.broker.submits) == (10, True, [])
 
 
-def test_another_account_behind_the_credentials_sends_nothing(desk: Desk) -> None:
+def test_another_account_behind_the_credentials_sends_nothing(desk: LiveOrders) -> None:
     with desk.broker.gate:
         desk.broker.book.accounts.clear()
     desk.broker.add_account("5WX05678")
@@ -249,7 +251,7 @@ def test_a_sandbox_order_needs_no_live_and_says_sandbox(tmp_path: Path) -> None:
     folder, _ = prepared(tmp_path, "sandbox")
     broker = TastytradeBrokerServer(MONDAY)
     broker.is_sandbox = True
-    with world(tmp_path / "other") as monday, broker.running():
+    with live_monday(tmp_path / "other") as monday, broker.running():
         env = {**ENVIRONMENT, "SPY32_CBOE_URL": monday.cboe.url, "SPY32_YAHOO_URL": monday.yahoo.url}
         home = LiveHome(home=folder, url=broker.url, env=env)
         done = home.spy32("execute", "P1", mode="sandbox")

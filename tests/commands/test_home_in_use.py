@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.test_bad_input import ANALYZE, one_line, spy32
 from tests.support.locks import locks_in
+from tests.support.program import ANALYZE, one_line, spy32
 from tests.support.terminal import Terminal
+
+pytestmark = pytest.mark.slow
 
 HELD = ("analyze", "submits", "proposal-1", "proposal-77")
 

@@ -13,7 +13,9 @@ from spy32.domain.spreads import Mode
 from spy32.lifecycle import ProposalState
 from tests.support import approvals, builders
 from tests.support.live_home import LiveHome, live_home
-from tests.support.trading import World
+from tests.support.trading import TradingDesk
+
+pytestmark = pytest.mark.slow
 
 P = ProposalState
 CLOSE = builders.proposal().lapses_at
@@ -22,11 +24,11 @@ WORDS = "sell 2 SPY 7 Nov 640/635 put spread for 0.58"
 ITEM = f"P1 lapsed and nobody had looked at it: {WORDS}; the week's trade is lost"
 
 
-def items(desk: World) -> list[tuple[str, str, str]]:
+def items(desk: TradingDesk) -> list[tuple[str, str, str]]:
     return [(item.subject, item.kind, item.message) for item in desk.store.open_attention_items()]
 
 
-def test_what_nobody_looked_at_lapses_after_its_session_and_says_that_the_week_is_lost(desk: World) -> None:
+def test_what_nobody_looked_at_lapses_after_its_session_and_says_that_the_week_is_lost(desk: TradingDesk) -> None:
     desk.proposed()
     desk.store.lapse_overdue(CLOSE)
     assert (desk.state(1), items(desk)) == (P.PROPOSED, [])
@@ -39,14 +41,14 @@ def test_what_nobody_looked_at_lapses_after_its_session_and_says_that_the_week_i
     assert desk.store.verify().broken is None
 
 
-def test_what_a_person_had_on_the_screen_lapses_without_a_word(desk: World) -> None:
+def test_what_a_person_had_on_the_screen_lapses_without_a_word(desk: TradingDesk) -> None:
     desk.proposed()
     desk.store.record_viewing(1, "anna", builders.NOW)
     desk.store.lapse_overdue(AFTER)
     assert (desk.state(1), items(desk)) == (P.LAPSED, [])
 
 
-def test_what_was_approved_and_never_sent_lapses_when_its_approval_is_over(desk: World) -> None:
+def test_what_was_approved_and_never_sent_lapses_when_its_approval_is_over(desk: TradingDesk) -> None:
     made = desk.proposed()
     given = CLOSE - timedelta(minutes=10)
     desk.store.approve(replace(builders.approval(made), at=given, until=given + timedelta(hours=1)))
@@ -56,7 +58,7 @@ def test_what_was_approved_and_never_sent_lapses_when_its_approval_is_over(desk:
     assert (desk.state(1), items(desk)) == (P.LAPSED, [])
 
 
-def test_what_another_process_moves_is_left_to_it(desk: World) -> None:
+def test_what_another_process_moves_is_left_to_it(desk: TradingDesk) -> None:
     made = desk.proposed()
     desk.store.overdue_proposals = lambda at: (made,)  # type: ignore[method-assign]
     desk.store.move_proposal(1, was=P.PROPOSED, now=P.DECLINED, at=AFTER, reason="no")
@@ -64,7 +66,7 @@ def test_what_another_process_moves_is_left_to_it(desk: World) -> None:
     assert (desk.state(1), items(desk)) == (P.DECLINED, [])
 
 
-def test_a_recorded_market_never_lapses(desk: World) -> None:
+def test_a_recorded_market_never_lapses(desk: TradingDesk) -> None:
     desk.proposed(market="recorded:cboe")
     desk.store.lapse_overdue(AFTER)
     assert desk.state(1) is P.PROPOSED
@@ -72,7 +74,7 @@ def test_a_recorded_market_never_lapses(desk: World) -> None:
 
 @pytest.mark.parametrize(("at", "lost"), [(builders.later(minutes=30), False), (AFTER, True)])
 def test_a_newer_run_of_the_session_takes_its_place_and_one_of_a_later_week_does_not(
-    desk: World, at: object, lost: bool
+    desk: TradingDesk, at: object, lost: bool
 ) -> None:
     made = desk.proposed()
     desk.store.add_proposal(replace(made, id=None), body="{}", at=at)  # type: ignore[arg-type]

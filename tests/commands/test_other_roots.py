@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from spy32.lifecycle import OrderState
-from tests.commands.test_bad_input import one_line, spy32
 from tests.contract.test_broker import FAR, body, paper
 from tests.support import builders
 from tests.support.paths import DATA
+from tests.support.program import one_line, spy32
+
+pytestmark = pytest.mark.slow
 
 CHAIN = DATA / "chains" / "made_SPXW.csv.gz"
 ANALYZE = ("analyze", "--analyst", "rules", "--profile", "spx")

@@ -24,12 +24,12 @@ from spy32.rules import plan
 from spy32.store import Store
 from spy32.trading.context import TradingContext
 from spy32.trading.profit_target import place_target
-from tests.render.test_documents import check
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
-from tests.support.open_trades import SHORT, D, bought_back, desk, entered, held, line, number
+from tests.support.open_trades import SHORT, D, bought_back, entered, held, late_target, line, live_desk, number
 from tests.support.reader import shown
-from tests.support.trading import World
+from tests.support.schemas import check
+from tests.support.trading import TradingDesk
 
 program = typer.Typer()
 program.command()(reconcile_command.reconcile)
@@ -39,31 +39,31 @@ program.command()(positions_command.positions)
 class FakeApp:
     """The little of an App that these commands use."""
 
-    def __init__(self, world: World, *, is_interactive: bool = False) -> None:
-        self.world = world
+    def __init__(self, desk: TradingDesk, *, is_interactive: bool = False) -> None:
+        self.desk = desk
         self.is_interactive = is_interactive
         self.out = PlainConsole(StringIO())
 
     def open_for_reading(self) -> Store:
-        return self.world.store
+        return self.desk.store
 
     def store(self) -> Store:
-        return self.world.store
+        return self.desk.store
 
     def trading_context(self, _store: Store, _proposal: Proposal | None) -> TradingContext:
-        return self.world.trading_context
+        return self.desk.trading_context
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = desk(tmp_path)
+def desk(tmp_path: Path) -> Iterator[TradingDesk]:
+    made = live_desk(tmp_path)
     yield made
     made.store.close()
 
 
-def run(world: World, *words: str, typed: str | None = None, code: int = 0) -> str:
+def run(desk: TradingDesk, *words: str, typed: str | None = None, code: int = 0) -> str:
     """What is written on stdout; the call must end with `code`. Without `typed` there is no terminal."""
-    app = FakeApp(world, is_interactive=typed is not None)
+    app = FakeApp(desk, is_interactive=typed is not None)
     result = CliRunner().invoke(program, list(words), obj=app, input=typed)
     error = result.exception
     if error is not None and not isinstance(error, Spy32Error | SystemExit):
@@ -72,38 +72,38 @@ def run(world: World, *words: str, typed: str | None = None, code: int = 0) -> s
     return shown(app.out)
 
 
-def document(world: World, *words: str, code: int = 0) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(run(world, *words, "--json", code=code))
+def document(desk: TradingDesk, *words: str, code: int = 0) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run(desk, *words, "--json", code=code))
     check(found)
     return found
 
 
-def by_hand(world: World) -> None:
+def by_hand(desk: TradingDesk) -> None:
     body = plan.order_body(builders.spread().legs, 1, D("0.60"), "mine", kind=OrderKind.ENTRY)
-    placed = world.orders.submit(body)
-    world.orders.book[placed.broker_id] = replace(placed, reference="")
+    placed = desk.orders.submit(body)
+    desk.orders.book[placed.broker_id] = replace(placed, reference="")
 
 
 # Positions.
 
 
-def test_positions_shows_both_views_the_target_and_the_fees(world: World) -> None:
-    trade = entered(world)
-    held(world, short=-2, long=2)
-    place_target(world.trading_context, trade.proposal_id)
-    text = run(world, "positions")
+def test_positions_shows_both_views_the_target_and_the_fees(desk: TradingDesk) -> None:
+    trade = entered(desk)
+    held(desk, short=-2, long=2)
+    place_target(desk.trading_context, trade.proposal_id)
+    text = run(desk, "positions")
     assert "  SPY   251107P00635000  ours +2  broker +2  agree\n" in text
     assert "T1 open: 2 opened for 0.58, maximum loss $888.52, fees $4.52 (an estimate)\n" in text
     assert "T1: target spy32-P1-A1-abcdef-t1 working at 0.29 for 2\n" in text
     assert "DIFFERENT" not in text
 
 
-def test_positions_explains_each_difference_and_what_can_be_done(world: World) -> None:
-    entered(world)
-    bought_back(world)
-    by_hand(world)
-    world.account.account = replace(world.account.account, restrictions=("margin call",))
-    text = run(world, "positions")
+def test_positions_explains_each_difference_and_what_can_be_done(desk: TradingDesk) -> None:
+    entered(desk)
+    bought_back(desk)
+    by_hand(desk)
+    desk.account.account = replace(desk.account.account, restrictions=("margin call",))
+    text = run(desk, "positions")
     assert f"  {SHORT}  ours -2  broker +0  DIFFERENT: T1: 2 x {SHORT} gone: closed by hand" in text
     assert "at the broker, not ours, left alone: Live, Sell to Open 1 x SPY" in text
     assert "`spy32 reconcile --adopt` takes it over" in text
@@ -111,38 +111,38 @@ def test_positions_explains_each_difference_and_what_can_be_done(world: World) -
     assert "  the broker says: margin call\n" in text
 
 
-def test_positions_tells_what_was_not_seen_and_of_a_part_what_is_left(world: World) -> None:
-    entered(world)
-    held(world, short=-1, long=1)
-    bought_back(world, 1)
-    run(world, "reconcile", "--adopt", "--yes")
-    world.orders.unreadable = True
-    text = run(world, "positions")
+def test_positions_tells_what_was_not_seen_and_of_a_part_what_is_left(desk: TradingDesk) -> None:
+    entered(desk)
+    held(desk, short=-1, long=1)
+    bought_back(desk, 1)
+    run(desk, "reconcile", "--adopt", "--yes")
+    desk.orders.unreadable = True
+    text = run(desk, "positions")
     assert "maximum loss $888.52, 1 left, fees" in text
     assert "NOT SEEN: the fake broker does not answer\n" in text
 
 
-def test_positions_of_an_empty_account(world: World) -> None:
-    held(world)
-    assert run(world, "positions").endswith("no positions\n")
-    found = document(world, "positions")
+def test_positions_of_an_empty_account(desk: TradingDesk) -> None:
+    held(desk)
+    assert run(desk, "positions").endswith("no positions\n")
+    found = document(desk, "positions")
     assert (found["positions"], found["trades"], found["agrees"]) == ([], [], True)
 
 
-def test_a_trade_that_ended_is_in_the_document_only(world: World) -> None:
-    trade = entered(world)
-    held(world)
-    world.store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.EXPIRED, at=world.clock())
-    assert "T1" not in run(world, "positions")
-    (found,) = document(world, "positions")["trades"]
+def test_a_trade_that_ended_is_in_the_document_only(desk: TradingDesk) -> None:
+    trade = entered(desk)
+    held(desk)
+    desk.store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.EXPIRED, at=desk.clock())
+    assert "T1" not in run(desk, "positions")
+    (found,) = document(desk, "positions")["trades"]
     assert (found["id"], found["state"], found["quantity"]) == ("T1", "expired", 2)
 
 
-def test_the_document_of_positions_keeps_its_keys_and_fits_its_schema(world: World) -> None:
-    trade = entered(world)
-    place_target(world.trading_context, trade.proposal_id)
-    by_hand(world)
-    found = document(world, "positions")
+def test_the_document_of_positions_keeps_its_keys_and_fits_its_schema(desk: TradingDesk) -> None:
+    trade = entered(desk)
+    place_target(desk.trading_context, trade.proposal_id)
+    by_hand(desk)
+    found = document(desk, "positions")
     assert {"mode", "account", "net_liquidation", "buying_power", "positions", "trades"} <= found.keys()
     assert found["positions"][1] | {"why": None} == {
         "symbol": SHORT, "ours": -2, "broker": 0, "difference": 2, "agrees": False, "why": None,
@@ -156,108 +156,102 @@ def test_the_document_of_positions_keeps_its_keys_and_fits_its_schema(world: Wor
     assert found["agrees"] is False
 
 
-def test_an_order_by_hand_that_cannot_be_read_is_listed_without_made_up_terms(world: World) -> None:
-    by_hand(world)
-    (broker_id,) = world.orders.book
-    seen = world.orders.book[broker_id]
+def test_an_order_by_hand_that_cannot_be_read_is_listed_without_made_up_terms(desk: TradingDesk) -> None:
+    by_hand(desk)
+    (broker_id,) = desk.orders.book
+    seen = desk.orders.book[broker_id]
     ended, why = OrderState.CANCELLED, "size of an order is not a part of its legs"
-    world.orders.shows(broker_id, unread=why, state=ended, quantity=0, limit=D(0))
-    (found,) = document(world, "positions")["foreign_orders"]
+    desk.orders.shows(broker_id, unread=why, state=ended, quantity=0, limit=D(0))
+    (found,) = document(desk, "positions")["foreign_orders"]
     assert (found["quantity"], found["limit"]) == (None, None)
     assert found["unread"] == "size of an order is not a part of its legs"
     assert [each["quantity"] for each in found["legs"]] == [leg.quantity for leg in seen.legs]
-    assert "cannot be read: size of an order" in " ".join(run(world, "positions").split())
+    assert "cannot be read: size of an order" in " ".join(run(desk, "positions").split())
 
 
 # Reconcile.
 
 
-def test_reconcile_with_nothing_in_flight(world: World) -> None:
-    entered(world, rests=False)
-    held(world, short=-2, long=2)
-    assert run(world, "reconcile") == "nothing was in flight\nour positions and the broker's agree\n"
-    held(world)
-    world.store.move_trade(1, was=TradeState.OPEN, now=TradeState.CLOSED, at=world.clock())
-    assert run(world, "reconcile") == "nothing was in flight\nno positions, here or at the broker\n"
+def test_reconcile_with_nothing_in_flight(desk: TradingDesk) -> None:
+    entered(desk, rests=False)
+    held(desk, short=-2, long=2)
+    assert run(desk, "reconcile") == "nothing was in flight\nour positions and the broker's agree\n"
+    held(desk)
+    desk.store.move_trade(1, was=TradeState.OPEN, now=TradeState.CLOSED, at=desk.clock())
+    assert run(desk, "reconcile") == "nothing was in flight\nno positions, here or at the broker\n"
 
 
-def test_reconcile_ends_0_when_things_only_differ(world: World) -> None:
-    entered(world)
-    text = run(world, "reconcile")
+def test_reconcile_ends_0_when_things_only_differ(desk: TradingDesk) -> None:
+    entered(desk)
+    text = run(desk, "reconcile")
     assert f"DIFFERENT {SHORT}: ours -2  broker +0: T1: 2 x {SHORT} gone" in text
     assert "nothing can be taken over" in text
     assert "agree" not in text
-    assert document(world, "reconcile")["agrees"] is False
+    assert document(desk, "reconcile")["agrees"] is False
 
 
-def test_reconcile_ends_11_while_an_order_is_unknown(world: World) -> None:
-    trade = entered(world)
-    world.orders.faults, world.orders.unreadable = [("after", TIMED_OUT)], True
-    place_target(world.trading_context, trade.proposal_id)
-    text = run(world, "reconcile", code=11)
+def test_reconcile_ends_11_while_an_order_is_unknown(desk: TradingDesk) -> None:
+    trade = entered(desk)
+    desk.orders.faults, desk.orders.unreadable = [("after", TIMED_OUT)], True
+    place_target(desk.trading_context, trade.proposal_id)
+    text = run(desk, "reconcile", code=11)
     assert "spy32-P1-A1-abcdef-t1: unknown before, unknown now, 0 of 2 filled: no answer" in text
     assert "NOT SETTLED: order spy32-P1-A1-abcdef-t1 may or may not exist" in text
-    found = document(world, "reconcile", code=11)
+    found = document(desk, "reconcile", code=11)
     assert found["orders"][0]["now"] == "unknown"
     assert len(found["troubles"]) == 2
 
 
-def test_reconcile_ends_75_when_the_broker_cannot_be_read(world: World) -> None:
+def test_reconcile_ends_75_when_the_broker_cannot_be_read(desk: TradingDesk) -> None:
     def down() -> tuple[()]:
         raise Unavailable("the account is down")
 
-    world.account.positions = down  # type: ignore[method-assign]
-    text = run(world, "reconcile", code=75)
+    desk.account.positions = down  # type: ignore[method-assign]
+    text = run(desk, "reconcile", code=75)
     assert text == "nothing was in flight\nNOT SETTLED: the account is down\n"
-    run(world, "positions", code=75)
+    run(desk, "positions", code=75)
 
 
-def test_an_order_that_bears_our_reference_is_named_as_such(world: World) -> None:
-    trade = entered(world)
-    world.orders.faults = [("before", TIMED_OUT)]
-    target = place_target(world.trading_context, trade.proposal_id)
-    assert target is not None
-    if target.state is OrderState.UNKNOWN:
-        world.store.move_order(number(target), was=OrderState.UNKNOWN, now=OrderState.ABSENT, at=world.clock())
-    world.orders.submit(target.body)
+def test_an_order_that_bears_our_reference_is_named_as_such(desk: TradingDesk) -> None:
+    target = late_target(desk, entered(desk))
     assert "bears our reference spy32-P1-A1-abcdef-t1, absent in our book; `spy32 reconcile` adopts it" in run(
-        world, "positions"
+        desk, "positions"
     )
-    (foreign,) = document(world, "positions")["foreign_orders"]
+    (foreign,) = document(desk, "positions")["foreign_orders"]
     assert (foreign["our_state"], foreign["whose"]) == ("absent", "ours")
-    text = run(world, "reconcile", code=11)
+    text = run(desk, "reconcile", code=11)
     assert "spy32-P1-A1-abcdef-t1: absent before, working now, 0 of 2 filled" in text
     assert "NOT SETTLED: P1: order 480002 (spy32-P1-A1-abcdef-t1) is at the broker" in text
-    found = document(world, "reconcile")
+    found = document(desk, "reconcile")
     assert (found["foreign_orders"], [row["reference"] for row in found["targets"]]) == ([], [target.reference])
 
 
-def test_a_target_that_filled_in_part_says_how_much(world: World) -> None:
-    trade = entered(world)
-    place_target(world.trading_context, trade.proposal_id)
-    world.orders.fill(str(world.store.profit_targets(trade.proposal_id)[0].broker_id), 1)
-    assert "working at 0.29, 1 of 2 filled" in run(world, "reconcile")
+def test_a_target_that_filled_in_part_says_how_much(desk: TradingDesk) -> None:
+    trade = entered(desk)
+    place_target(desk.trading_context, trade.proposal_id)
+    desk.orders.fill(str(desk.store.profit_targets(trade.proposal_id)[0].broker_id), 1)
+    assert "working at 0.29, 1 of 2 filled" in run(desk, "reconcile")
 
 
 # Taking over.
 
 
 @pytest.fixture
-def over(world: World) -> World:
+def over(desk: TradingDesk) -> TradingDesk:
     """A trade that the person closed in the broker's app."""
-    entered(world)
-    held(world)
-    bought_back(world)
-    return world
+    entered(desk)
+    held(desk)
+    bought_back(desk)
+    return desk
 
 
-def test_without_adopt_nothing_is_taken_over(over: World) -> None:
+def test_without_adopt_nothing_is_taken_over(over: TradingDesk) -> None:
     text = run(over, "reconcile", typed="T1\n")
     assert "`spy32 reconcile --adopt` takes it over" in text
     assert over.store.trade(1).state is TradeState.OPEN
 
 
-def test_the_trade_s_own_id_takes_it_over(over: World) -> None:
+def test_the_trade_s_own_id_takes_it_over(over: TradingDesk) -> None:
     text = run(over, "reconcile", "--adopt", typed=" T1 \n")
     assert "T1: open -> closed, cash $-60.00 before fees of $0.52 (" in text
     assert text.endswith("T1 is closed\n")
@@ -265,24 +259,24 @@ def test_the_trade_s_own_id_takes_it_over(over: World) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "\n", "yes\n", "t1\n", "T11\n"])
-def test_anything_else_leaves_it(over: World, typed: str) -> None:
+def test_anything_else_leaves_it(over: TradingDesk, typed: str) -> None:
     text = run(over, "reconcile", "--adopt", typed=typed)
     assert text.endswith("nothing was taken over\n")
     assert over.store.trade(1).state is TradeState.OPEN
 
 
-def test_a_script_says_yes_beforehand(over: World) -> None:
+def test_a_script_says_yes_beforehand(over: TradingDesk) -> None:
     found = document(over, "reconcile", "--adopt", "--yes")
     assert found["adopted"] == [{"id": "T1", "state": "closed"}]
     assert found["gone"][0]["would_be"] == "closed"
     assert document(over, "reconcile", "--adopt", "--yes")["adopted"] == []
 
 
-def test_of_a_part_the_question_says_so(world: World) -> None:
-    entered(world)
-    held(world, short=-1, long=1)
-    bought_back(world, 1)
-    assert "1 of 2 spreads of T1: open -> closed" in run(world, "reconcile", "--adopt", typed="\n")
+def test_of_a_part_the_question_says_so(desk: TradingDesk) -> None:
+    entered(desk)
+    held(desk, short=-1, long=1)
+    bought_back(desk, 1)
+    assert "1 of 2 spreads of T1: open -> closed" in run(desk, "reconcile", "--adopt", typed="\n")
 
 
 @pytest.mark.parametrize(
@@ -290,34 +284,34 @@ def test_of_a_part_the_question_says_so(world: World) -> None:
     [(("--yes",), "T1\n"), (("--adopt",), None), (("--adopt", "--json"), "T1\n")],
 )
 def test_words_that_do_not_go_together_are_2_and_change_nothing(
-    over: World, words: tuple[str, ...], typed: str | None
+    over: TradingDesk, words: tuple[str, ...], typed: str | None
 ) -> None:
     assert run(over, "reconcile", *words, typed=typed, code=2) == ""
     assert over.store.trade(1).state is TradeState.OPEN
 
 
-def test_what_cannot_be_explained_is_not_asked_about(world: World) -> None:
-    entered(world)
-    held(world)
-    assert run(world, "reconcile", "--adopt", typed="T1\n").endswith("nothing was taken over\n")
+def test_what_cannot_be_explained_is_not_asked_about(desk: TradingDesk) -> None:
+    entered(desk)
+    held(desk)
+    assert run(desk, "reconcile", "--adopt", typed="T1\n").endswith("nothing was taken over\n")
 
 
 # Fees.
 
 
-def test_fees_say_whether_they_are_an_estimate(world: World, tmp_path: Path) -> None:
-    trade = entered(world)
+def test_fees_say_whether_they_are_an_estimate(desk: TradingDesk, tmp_path: Path) -> None:
+    trade = entered(desk)
     assert format_fees(trade) == "$4.52 (an estimate)"
     assert format_fees(replace(trade, fees_final=True)) == "$4.52"
     assert format_fees(replace(trade, mode=Mode.PAPER)) == "$4.52"
 
 
-def test_words_of_the_broker_cannot_draw_on_the_terminal(world: World) -> None:
-    entered(world)
-    by_hand(world)
-    (broker_id,) = [key for key, order in world.orders.book.items() if not order.reference]
-    world.orders.book[broker_id] = replace(world.orders.book[broker_id], status="Live\x1b[2J\nT9 open")
-    world.account.history = (line(1, SHORT, TransactionKind.OTHER),)
-    text = run(world, "positions")
+def test_words_of_the_broker_cannot_draw_on_the_terminal(desk: TradingDesk) -> None:
+    entered(desk)
+    by_hand(desk)
+    (broker_id,) = [key for key, order in desk.orders.book.items() if not order.reference]
+    desk.orders.book[broker_id] = replace(desk.orders.book[broker_id], status="Live\x1b[2J\nT9 open")
+    desk.account.history = (line(1, SHORT, TransactionKind.OTHER),)
+    text = run(desk, "positions")
     assert "\x1b" not in text
     assert "\nT9" not in text

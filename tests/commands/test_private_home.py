@@ -14,8 +14,10 @@ from spy32.settings.model import Tastytrade, Xai
 from spy32.settings.paths import Access, others_access
 from tests.servers.web import StandIn
 from tests.support.live_home import LiveHome, live_home
-from tests.support.live_monday import world
+from tests.support.live_monday import live_monday
 from tests.support.paths import ROOT
+
+pytestmark = pytest.mark.slow
 
 
 def run(home: Path, code: str, *words: str) -> subprocess.CompletedProcess[str]:
@@ -176,7 +178,7 @@ def test_a_key_that_goes_elsewhere_is_told_of(url: str, foreign: bool) -> None:
 
 
 def test_every_command_that_sends_a_secret_elsewhere_says_so(tmp_path: Path) -> None:
-    with world(tmp_path / "home", with_broker=True) as monday:
+    with live_monday(tmp_path / "home", with_broker=True) as monday:
         assert monday.tastytrade is not None
         broker, model = monday.tastytrade.url, monday.xai.url
         done = monday.spy32("analyze", "--market", "tastytrade")

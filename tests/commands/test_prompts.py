@@ -14,9 +14,9 @@ from spy32.commands import prompts
 from spy32.domain.model_calls import ModelCall, ModelRequest
 from spy32.errors import BadSettings, BadUsage
 from spy32.settings import Environment, Settings
-from tests.render.test_documents import check as fits_schema
 from tests.support import builders as b
-from tests.support.reader import Desk
+from tests.support.reader import ReadingApp
+from tests.support.schemas import check as fits_schema
 
 FULL, SHORT = prompt.versions()[-2:]
 GROUP = typer.Typer()
@@ -37,7 +37,7 @@ class Reading:
         return self.asked
 
 
-class PromptDesk(Desk):
+class PromptDesk(ReadingApp):
     """A desk over `Reading`."""
 
     def __init__(

@@ -17,10 +17,10 @@ from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage
 from spy32.settings import Settings
 from spy32.settings.deciding import deciding
-from tests.render.test_documents import schema
 from tests.support import builders as b
 from tests.support import run_views, stores
-from tests.support.reader import Desk, ask, code
+from tests.support.reader import ReadingApp, ask, code
+from tests.support.schemas import schema
 
 
 @pytest.fixture
@@ -40,37 +40,37 @@ def home(tmp_path: Path) -> Path:
 
 
 def test_the_latest_run_is_shown_without_an_id(home: Path) -> None:
-    assert ask(Desk(home), "show").split("\n")[1].startswith("R2: skipped (holiday), ")
+    assert ask(ReadingApp(home), "show").split("\n")[1].startswith("R2: skipped (holiday), ")
 
 
 def test_what_still_waits_is_named_beside_a_newer_run(home: Path) -> None:
-    assert "next: spy32 show P2 (another proposal" in ask(Desk(home), "show")
+    assert "next: spy32 show P2 (another proposal" in ask(ReadingApp(home), "show")
 
 
 @pytest.mark.parametrize("typed", ["R1", "r1", "1", " R1 "])
 def test_a_run_is_meant_by_its_id_or_its_number(home: Path, typed: str) -> None:
-    assert ask(Desk(home), "show", typed).split("\n")[1].startswith("R1: proposed, ")
+    assert ask(ReadingApp(home), "show", typed).split("\n")[1].startswith("R1: proposed, ")
 
 
 @pytest.mark.parametrize("typed", ["P1", "p1"])
 def test_a_proposal_is_meant_by_its_id(home: Path, typed: str) -> None:
-    assert "State: P1 done: executed and settled\n" in ask(Desk(home), "show", typed)
+    assert "State: P1 done: executed and settled\n" in ask(ReadingApp(home), "show", typed)
 
 
 def test_an_exit_is_a_proposal_of_its_own(home: Path) -> None:
-    text = ask(Desk(home), "show", "P2")
+    text = ask(ReadingApp(home), "show", "P2")
     assert "BUY TO CLOSE 2 SPY 7 Nov 640/635 put spread @ 0.30 db (ceiling 0.34)" in text
     assert "Debit: 0.30 db, never above 0.34\n" in text
     assert "Closes: T1, opened for 0.58 cr\n" in text
     assert "State: P2 proposed: waits for a person\n" in text
     assert "next: spy32 approve P2\n" in text
-    document = json.loads(ask(Desk(home), "show", "P2", "--json"))
+    document = json.loads(ask(ReadingApp(home), "show", "P2", "--json"))
     assert (document["proposal"]["kind"], document["proposal"]["order_body"]) == ("close", {"exit": 1})
     assert document["proposal"]["limit_price"] == "-0.30"
 
 
 def test_a_trade_is_meant_by_its_id(home: Path) -> None:
-    text = ask(Desk(home), "show", "t1")
+    text = ask(ReadingApp(home), "show", "t1")
     assert (
         "T1 of R1: open, opened Mon 2025-10-06 10:07 New York\nSOLD 2 SPY 7 Nov 640/635 put spread @ 0.58 cr\n" in text
     )
@@ -80,84 +80,84 @@ def test_a_trade_is_meant_by_its_id(home: Path) -> None:
 @pytest.mark.parametrize("typed", ["R99", "P99", "T99", "99"])
 def test_an_unknown_id_is_a_usage_error(home: Path, typed: str) -> None:
     with pytest.raises(BadUsage, match="no"):
-        ask(Desk(home), "show", typed)
+        ask(ReadingApp(home), "show", typed)
 
 
 @pytest.mark.parametrize("typed", ["X1", "R", "R-1", "R1x", "", "R" + "9" * 19, "１"])
 def test_what_is_not_an_id_is_a_usage_error_that_shows_one(home: Path, typed: str) -> None:
     with pytest.raises(BadUsage, match="R31"):
-        ask(Desk(home), "show", typed)
+        ask(ReadingApp(home), "show", typed)
 
 
 def test_an_empty_home_says_how_to_begin(tmp_path: Path) -> None:
     with pytest.raises(BadUsage, match="spy32 analyze"):
-        ask(Desk(tmp_path), "show")
+        ask(ReadingApp(tmp_path), "show")
 
 
 def test_a_store_without_runs_says_how_to_begin(tmp_path: Path) -> None:
     stores.opened(tmp_path / "paper.db").close()
     with pytest.raises(BadUsage, match="spy32 analyze"):
-        ask(Desk(tmp_path), "show")
+        ask(ReadingApp(tmp_path), "show")
 
 
 # The lists.
 
 
 def test_the_history_is_newest_first(home: Path) -> None:
-    lines = ask(Desk(home), "show", "--history").splitlines()
+    lines = ask(ReadingApp(home), "show", "--history").splitlines()
     assert [line.split(":")[0] for line in lines[:2]] == ["run R2", "run R1"]
 
 
 def test_the_history_can_be_limited(home: Path) -> None:
-    runs = json.loads(ask(Desk(home), "show", "--history", "--limit", "1", "--json"))["runs"]
+    runs = json.loads(ask(ReadingApp(home), "show", "--history", "--limit", "1", "--json"))["runs"]
     assert [run["id"] for run in runs] == ["R2"]
 
 
 def test_the_history_can_begin_at_a_date(home: Path) -> None:
-    runs = json.loads(ask(Desk(home), "show", "--history", "--since", "2025-10-13", "--json"))["runs"]
+    runs = json.loads(ask(ReadingApp(home), "show", "--history", "--since", "2025-10-13", "--json"))["runs"]
     assert [run["id"] for run in runs] == ["R2"]
 
 
 def test_the_history_as_json_fits_its_schema(home: Path) -> None:
-    document = json.loads(ask(Desk(home), "show", "--history", "--json"))
+    document = json.loads(ask(ReadingApp(home), "show", "--history", "--json"))
     jsonschema.validate(document, schema("spy32.history"))
     assert (document["runs"][1]["proposal_id"], document["runs"][1]["trade_id"]) == ("P1", "T1")
 
 
 def test_the_words_of_the_screen_are_explained_below_it(home: Path) -> None:
-    text = ask(Desk(home), "show", "P1", "--explain")
-    assert text.startswith(ask(Desk(home), "show", "P1"))
+    text = ask(ReadingApp(home), "show", "P1", "--explain")
+    assert text.startswith(ask(ReadingApp(home), "show", "P1"))
     for word in ("POP", "BP effect", "IV rank", "DTE", "GTC", "short delta", "theta"):
         assert f"\nterm {word}: " in text
 
 
 def test_everything_on_record_is_one_flag_away(home: Path) -> None:
-    text = ask(Desk(home), "show", "P1", "--full")
-    assert text.startswith(ask(Desk(home), "show", "P1").partition("next:")[0])
+    text = ask(ReadingApp(home), "show", "P1", "--full")
+    assert text.startswith(ask(ReadingApp(home), "show", "P1").partition("next:")[0])
     for line in ("order leg: Sell to Open 2 x SPY   251107P00640000", "approval by: anna", "setup vega: ", "step "):
         assert f"\n{line}" in text
 
 
 def test_several_lists_follow_each_other(home: Path) -> None:
-    text = ask(Desk(home), "show", "R1", "--candidates", "--quality")
+    text = ask(ReadingApp(home), "show", "R1", "--candidates", "--quality")
     assert "candidate 2 (selected): spread put 640/635; " in text
     assert "gate quote age: " in text
 
 
 def test_rejected_spreads_are_only_read_when_asked_for(home: Path) -> None:
-    assert json.loads(ask(Desk(home), "show", "R1", "--json"))["rejected"] is None
-    rejected = json.loads(ask(Desk(home), "show", "R1", "--rejected", "--json"))["rejected"]
+    assert json.loads(ask(ReadingApp(home), "show", "R1", "--json"))["rejected"] is None
+    rejected = json.loads(ask(ReadingApp(home), "show", "R1", "--rejected", "--json"))["rejected"]
     assert rejected["counts"] == {"credit_to_width": 2}
-    assert "rejected put 600/598: " in ask(Desk(home), "show", "R1", "--rejected")
+    assert "rejected put 600/598: " in ask(ReadingApp(home), "show", "R1", "--rejected")
 
 
 def test_raw_shows_the_stored_words_and_bodies(home: Path) -> None:
-    text = ask(Desk(home), "show", "R1", "--raw")
+    text = ask(ReadingApp(home), "show", "R1", "--raw")
     assert "request to chosen grok: asked\n" in text
     assert "answer of chosen grok: said\n" in text
     assert "order body: {}\n" in text
     assert "body of order spy32-P1-1-1: {" in text
-    answers = json.loads(ask(Desk(home), "show", "R1", "--raw", "--json"))["answers"]
+    answers = json.loads(ask(ReadingApp(home), "show", "R1", "--raw", "--json"))["answers"]
     assert [answer["role"] for answer in answers] == ["chosen", "shadow"]
 
 
@@ -189,8 +189,8 @@ def asked(home: Path) -> Path:
 
 
 def test_a_run_that_asked_a_model_says_why_and_what_it_cost(asked: Path) -> None:
-    assert "Choice: grok, grok-4.3-0401, v1-comprehensive abstained\n" in ask(Desk(asked), "show", "R3")
-    text = ask(Desk(asked), "show", "R3", "--full")
+    assert "Choice: grok, grok-4.3-0401, v1-comprehensive abstained\n" in ask(ReadingApp(asked), "show", "R3")
+    text = ask(ReadingApp(asked), "show", "R3", "--full")
     for line in (
         "R3: no trade (abstained), Mon 2025-10-06 10:00 New York",
         "analyst decision: abstained (grok, grok-4.3-0401, v1-comprehensive)",
@@ -200,7 +200,7 @@ def test_a_run_that_asked_a_model_says_why_and_what_it_cost(asked: Path) -> None
         "figure momentum: RSI 14 61.37, 20-day momentum 2.1%, 1 day -0.4%",
     ):
         assert f"{line}\n" in text
-    document = json.loads(ask(Desk(asked), "show", "R3", "--json"))
+    document = json.loads(ask(ReadingApp(asked), "show", "R3", "--json"))
     jsonschema.validate(document, schema("spy32.run"))
     assert document["recommendation"]["tokens"]["input"] == 12_200
     assert (document["attempts"], document["documents"]) == (None, None)
@@ -210,7 +210,7 @@ def test_the_conditions_of_an_entry_are_those_that_the_run_decided_by(asked: Pat
     with stores.opened(asked / "paper.db") as store:
         store.save_answer(3, run_views.word(), role="chosen", at=b.NOW)
     knobs = Settings()
-    text = ask(Desk(asked), "show", "R3", "--full")
+    text = ask(ReadingApp(asked), "show", "R3", "--full")
     assert f"entry no entry after: {knobs.execution.no_entry_after} New York" in text
     assert f"underlying within {knobs.drift.underlying:.2%}, " in text
     assert f"from {knobs.conditions.vix_none:g} no entry\n" in text
@@ -218,21 +218,21 @@ def test_the_conditions_of_an_entry_are_those_that_the_run_decided_by(asked: Pat
 
 
 def test_raw_shows_attempts_and_documents_as_stored(asked: Path) -> None:
-    text = ask(Desk(asked), "show", "R3", "--raw")
+    text = ask(ReadingApp(asked), "show", "R3", "--raw")
     assert "attempt 1 outcome: rate limit (HTTP 429, 8400 ms)\n" in text
     assert "response 1: slow down\n" in text
     assert 'request 2: {"asked":  "as it was"}\n' in text
     assert "document cboe: name vix; bytes 18; at (UTC) 2025-10-06 14:00:00\n" in text
-    document = json.loads(ask(Desk(asked), "show", "R3", "--raw", "--json"))
+    document = json.loads(ask(ReadingApp(asked), "show", "R3", "--raw", "--json"))
     jsonschema.validate(document, schema("spy32.run"))
     assert [attempt["request"] for attempt in document["attempts"]][1] == '{"asked":  "as it was"}'
     assert [one["bytes"] for one in document["documents"]] == [18, 18]
 
 
 def test_csv_is_comma_separated(home: Path) -> None:
-    assert ask(Desk(home), "show", "--history", "--csv").startswith("id,started_at,outcome,")
-    assert ask(Desk(home), "show", "R1", "--candidates", "--csv").count("\n") == 5
-    assert ask(Desk(home), "show", "R1", "--rejected", "--csv").count("\n") == 3
+    assert ask(ReadingApp(home), "show", "--history", "--csv").startswith("id,started_at,outcome,")
+    assert ask(ReadingApp(home), "show", "R1", "--candidates", "--csv").count("\n") == 5
+    assert ask(ReadingApp(home), "show", "R1", "--rejected", "--csv").count("\n") == 3
 
 
 @pytest.mark.parametrize(
@@ -246,27 +246,28 @@ def test_csv_is_comma_separated(home: Path) -> None:
 )  # fmt: skip
 def test_words_that_do_not_go_together_are_a_usage_error(home: Path, words: tuple[str, ...]) -> None:
     with pytest.raises(BadUsage):
-        ask(Desk(home), "show", *words)
+        ask(ReadingApp(home), "show", *words)
 
 
 def test_a_limit_below_one_is_a_usage_error(home: Path) -> None:
-    assert code(Desk(home), "show", "--history", "--limit", "0") == 2
+    assert code(ReadingApp(home), "show", "--history", "--limit", "0") == 2
 
 
 # The forms.
 
 
+@pytest.mark.slow
 def test_the_document_of_a_run_fits_its_schema(home: Path) -> None:
     for words in (["R1"], ["R2"], ["P2"], ["T1"], ["R1", "--raw", "--rejected"]):
-        jsonschema.validate(json.loads(ask(Desk(home), "show", *words, "--json")), schema("spy32.run"))
+        jsonschema.validate(json.loads(ask(ReadingApp(home), "show", *words, "--json")), schema("spy32.run"))
 
 
 @pytest.mark.parametrize("width", [60, 80, 100, 200])
 def test_a_terminal_gets_tables_and_a_picture(home: Path, width: int) -> None:
-    text = ask(Desk(home, width=width), "show", "P1")
+    text = ask(ReadingApp(home, width=width), "show", "P1")
     assert any(0x2800 < ord(char) <= 0x28FF for char in text)
     assert "Breakeven   639.42" in text
-    assert "╭" in ask(Desk(home, width=width), "show", "P1", "--candidates")
+    assert "╭" in ask(ReadingApp(home, width=width), "show", "P1", "--candidates")
 
 
 # What it leaves alone.
@@ -290,7 +291,7 @@ def frozen(home: Path) -> Iterator[Path]:
 def test_a_read_only_folder_is_read_and_left_as_it_was(frozen: Path) -> None:
     before = files_of(frozen)
     for words in (["show", "P1"], ["show", "--history"], ["show", "R1", "--candidates"], ["status"]):
-        assert ask(Desk(frozen), *words)
+        assert ask(ReadingApp(frozen), *words)
     # For root a folder is never read-only, and SQLite then puts its own files beside the database.
     after = files_of(frozen)
     assert {name: after[name] for name in before} == before
@@ -299,9 +300,9 @@ def test_a_read_only_folder_is_read_and_left_as_it_was(frozen: Path) -> None:
 LOADED = """
 import io, sys
 from pathlib import Path
-from tests.support.reader import Desk
+from tests.support.reader import ReadingApp
 from spy32.commands.show import show
-desk = Desk(Path(sys.argv[1]))
+desk = ReadingApp(Path(sys.argv[1]))
 for name in [name for name in sys.modules if name.split(".")[0] in {"numpy", "pandas", "holidays", "rich", "requests"}]:
     del sys.modules[name]
 flags = dict.fromkeys(("history", "candidates", "rejected", "quality", "raw", "full", "explain", "csv"), False)

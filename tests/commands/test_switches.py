@@ -14,7 +14,7 @@ from spy32.cli import app as spy32_app
 from spy32.errors import CannotCreate, StoreError
 from spy32.ops import switches
 from spy32.ops.switches import PAUSED, halt, halt_reason, lift_halt, lift_pause, pause
-from tests.render.test_documents import check as fits_schema
+from tests.support.schemas import check as fits_schema
 
 NOW = datetime(2026, 11, 23, 15, tzinfo=UTC)
 LATER = datetime(2026, 11, 23, 18, tzinfo=UTC)

@@ -25,7 +25,7 @@ def body(limit: Decimal, reference: str = "spy32-P1-A1-1", quantity: int = 2) ->
 
 
 @dataclass
-class Desk:
+class BrokerPorts:
     orders: OrderGateway
     account: AccountGateway | None = None
 
@@ -33,7 +33,7 @@ class Desk:
 class BrokerContract:
     """Subclassed once a broker; `make` gives one with an empty book and a market that stands still."""
 
-    def make(self) -> Desk:
+    def make(self) -> BrokerPorts:
         raise NotImplementedError
 
     def test_a_taken_order_has_an_id_and_our_reference_and_is_found_by_both(self) -> None:
@@ -75,14 +75,14 @@ class BrokerContract:
 
 
 class TestPaperBroker(BrokerContract):
-    def make(self) -> Desk:
+    def make(self) -> BrokerPorts:
         broker = paper()
-        return Desk(orders=broker, account=broker)
+        return BrokerPorts(orders=broker, account=broker)
 
 
 class TestFakeOrders(BrokerContract):
-    def make(self) -> Desk:
-        return Desk(orders=FakeOrders())
+    def make(self) -> BrokerPorts:
+        return BrokerPorts(orders=FakeOrders())
 
 
 def paper(**over: object) -> PaperBroker:

@@ -6,7 +6,6 @@ from decimal import Decimal
 
 import pytest
 
-from proofs.snapshots import snapshot_of
 from spy32.domain.codec import canonical_json
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.spreads import Action, Leg
@@ -15,6 +14,7 @@ from spy32.markets.recorded import RecordedMarket
 from spy32.ports import Market
 from spy32.sessions import closure_reason, market_date, session
 from tests.support.paths import DATA
+from tests.support.snapshots import snapshot_of
 
 CHAINS = DATA / "chains"
 LONG_AGO = date(2000, 1, 1)

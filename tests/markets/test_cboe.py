@@ -21,6 +21,8 @@ from tests.servers.web import Fault, Handler, Reply, bad_gzip, cut, drip, drip_h
 from tests.support.paths import DATA
 from tests.support.timeouts import SOON
 
+pytestmark = pytest.mark.slow
+
 NOW = datetime(2025, 8, 25, 14, 0, tzinfo=UTC)
 """A Monday, 10:00 New York."""
 TARGET = date(2025, 9, 26)

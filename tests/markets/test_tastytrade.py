@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proofs.snapshots import snapshot_of
 from spy32.clients.tastytrade import market as wire
 from spy32.clients.tastytrade.market import NestedChain
 from spy32.domain.events import EventKind
@@ -24,6 +23,7 @@ from spy32.quality import checks
 from spy32.settings.model import Choice
 from tests.servers import web
 from tests.servers.tastytrade import Reply, Rig, Row, TastytradeServer, number
+from tests.support.snapshots import snapshot_of
 
 BY_TYPE, NESTED, METRICS = "/market-data/by-type", "/option-chains/SPY/nested", "/market-metrics"
 AT = datetime(2026, 11, 23, 15, 0, 1, 328000, tzinfo=UTC)
@@ -522,6 +522,7 @@ def test_a_call_that_failed_is_repeated_within_the_chain(server: TastytradeServe
     assert server.calls(BY_TYPE) == 1 + 3 + 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [web.hang, web.drip, web.late(0.5)], ids=["hang", "drip", "late"])
 def test_a_question_ends_in_its_time_however_many_calls_it_takes(
     server: TastytradeServer, rig: Rig, fault: web.Fault

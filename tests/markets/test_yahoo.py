@@ -4,27 +4,23 @@ import math
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from spy32.domain.market import Chain, Right
+from spy32.domain.market import Right
 from spy32.domain.spreads import Action, Leg
-from spy32.errors import Spy32Error, Unusable
+from spy32.errors import Unusable
 from spy32.markets import bundled_history, yahoo_frames
 from spy32.markets.yahoo import YahooMarket
 from tests.contract.test_market import MarketContract
 from tests.servers.web import status
 from tests.servers.yahoo import CHART, CRUMB, OPTIONS, YahooServer, edited, stamp_of
 from tests.support.timeouts import PATIENCE
-
-AT = datetime(2025, 8, 25, 14, 0, tzinfo=UTC)  # a Monday, 10:00 New York
-TARGET = date(2025, 9, 26)
-SINCE = date(2024, 6, 1)
+from tests.support.yahoo_market import AT, SINCE, TARGET, made, whole
 
 
 @pytest.fixture
@@ -37,28 +33,6 @@ def server() -> Iterator[YahooServer]:
 @pytest.fixture
 def market(server: YahooServer) -> YahooMarket:
     return made(server)
-
-
-def made(server: YahooServer, *, seconds: float = 15, **more: Any) -> YahooMarket:
-    return YahooMarket(
-        address=server.url,
-        clock=lambda: server.at,
-        monotonic=time.monotonic,
-        seconds=seconds,
-        **more,
-    )
-
-
-def whole(market: YahooMarket) -> Chain:
-    return market.chain("SPY", (TARGET,))
-
-
-def trouble(act: Callable[[], object]) -> Spy32Error:
-    with pytest.raises(Spy32Error) as caught:
-        act()
-    assert "\n" not in caught.value.message
-    assert CRUMB not in caught.value.message
-    return caught.value
 
 
 class TestContract(MarketContract):
@@ -260,6 +234,7 @@ def elsewhere(server: YahooServer, zone: str) -> subprocess.CompletedProcess[str
     return subprocess.run(call, env=environment, capture_output=True, text=True, timeout=PATIENCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Kiritimati"])
 def test_another_zone_of_the_machine_changes_nothing_and_nothing_is_said_on_stderr(
     server: YahooServer, zone: str

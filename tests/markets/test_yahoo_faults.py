@@ -13,10 +13,12 @@ import pytest
 
 from spy32.errors import Spy32Error, Unavailable, Unusable
 from spy32.markets.yahoo import YahooMarket
-from tests.markets.test_yahoo import AT, SINCE, TARGET, made, trouble, whole
 from tests.servers.web import Fault, bad_gzip, cut, drip, elapsed, hang, html, reset, status
 from tests.servers.yahoo import CHART, CRUMB, OPTIONS, YahooServer, each_contract, edited, having, without
 from tests.support.timeouts import NEVER, SOON
+from tests.support.yahoo_market import AT, SINCE, TARGET, made, trouble, whole
+
+pytestmark = pytest.mark.slow
 
 CONTRACTS = ("optionChain", "result", 0, "options", 0)
 

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from proofs import slots
 from spy32.cli import app as spy32_app
 from spy32.commands import schedule as commands
 from spy32.errors import BadSettings
@@ -34,11 +33,19 @@ from spy32.ops.cron import (
 )
 from spy32.sessions import NEW_YORK, slot_of_day
 from spy32.settings.model import Environment, Schedule
-from tests.render.test_documents import check as fits_schema
+from tests.support import crontab
+from tests.support.schemas import check as fits_schema
 
-EXAMPLE = slots.CRONTAB.read_text()
+EXAMPLE = crontab.CRONTAB.read_text()
 RULES, PRODUCTION = Schedule(), Environment.PRODUCTION
-ZONES = [*slots.ZONES, "Pacific/Auckland", "Pacific/Kiritimati", "Asia/Kathmandu", "Australia/Lord_Howe", "Etc/GMT+12"]
+ZONES = [
+    *crontab.ZONES,
+    "Pacific/Auckland",
+    "Pacific/Kiritimati",
+    "Asia/Kathmandu",
+    "Australia/Lord_Howe",
+    "Etc/GMT+12",
+]
 NOON = datetime(2026, 11, 23, 17, tzinfo=UTC)
 
 
@@ -88,27 +95,13 @@ def test_the_command_of_the_example_is_found_in_the_bare_environment_of_cron(tmp
     fake.write_text('#!/bin/sh\necho "$@"\n')
     fake.chmod(0o755)
     bare = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(tmp_path), "SHELL": "/bin/sh", "LOGNAME": "someone"}
-    done = subprocess.run(["/bin/sh", "-c", slots.shipped().command], env=bare, capture_output=True, check=True)
+    done = subprocess.run(["/bin/sh", "-c", crontab.example_job().command], env=bare, capture_output=True, check=True)
     assert done.stdout == b"analyze --scheduled -q\n"
-
-
-@pytest.mark.parametrize("zone", ["America/New_York", "Australia/Sydney"])
-def test_the_example_makes_one_run_a_trading_monday_over_two_years(zone: str) -> None:
-    figures = slots.simulate(zone, date(2024, 1, 1), date(2026, 1, 1))
-    assert figures.faults == []
-    # 105 Mondays; closed are 1 and 15 Jan, 19 Feb, 27 May, 2 Sep 2024, and 20 Jan, 17 Feb, 26 May, 1 Sep 2025.
-    assert (figures.runs, figures.skipped) == (96, 9)
-
-
-def test_a_line_that_starts_at_one_hour_is_seen_to_fail_in_one_of_the_seasons() -> None:
-    job = parse_job("0 14 * * 1 spy32 analyze --scheduled")
-    figures = slots.simulate("UTC", date(2026, 1, 1), date(2027, 1, 1), job)
-    assert 15 < sum("not exactly one no_trade" in fault for fault in figures.faults) < 22
 
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_the_example_starts_at_the_opening_of_every_slot_in_every_zone(zone: str) -> None:
-    found = next_starts([slots.shipped()], ZoneInfo(zone), NOON, RULES, PRODUCTION, count=60)
+    found = next_starts([crontab.example_job()], ZoneInfo(zone), NOON, RULES, PRODUCTION, count=60)
     assert [one.start for one in found] == [one.slot.opens for one in found]
     assert not any(one.is_late for one in found)
     assert {one.start.astimezone(NEW_YORK).time() for one in found if one.start is not None} == {time(10)}

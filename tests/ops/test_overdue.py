@@ -17,11 +17,11 @@ from spy32.ops.setup import load_setup_time, record_setup
 from spy32.sessions import NEW_YORK
 from spy32.settings.paths import locations
 from spy32.store import Store
-from tests.render.test_documents import check
 from tests.support import builders as b
 from tests.support import stores
-from tests.support.live_monday import World, world
-from tests.support.reader import Desk, ask, code
+from tests.support.live_monday import LiveMonday, live_monday
+from tests.support.reader import ReadingApp, ask, code
+from tests.support.schemas import check
 
 
 @pytest.fixture
@@ -32,12 +32,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def told(store: Store, now: datetime, letter: str = "T") -> list[str]:
     """The attention items about trades, or about runs; the check ends 20 for them."""
-    desk = Desk(store.path.parent, now=now)
+    desk = ReadingApp(store.path.parent, now=now)
     document = json.loads(ask(desk, "status", "--json"))
     check(document)
     found = [one for one in document["attention"] if one.startswith(letter) or f" {letter}" in one.split(" made ")[0]]
     if found:
-        assert code(Desk(store.path.parent, now=now), "status", "--check") == 20
+        assert code(ReadingApp(store.path.parent, now=now), "status", "--check") == 20
     return found
 
 
@@ -171,9 +171,9 @@ def test_a_row_of_refusals_that_a_person_has_looked_at_is_told_again_after_the_n
 
 
 @pytest.fixture
-def monday(tmp_path: Path) -> Iterator[World]:
+def monday(tmp_path: Path) -> Iterator[LiveMonday]:
     """A home that is not there yet."""
-    with world(tmp_path / "home") as made:
+    with live_monday(tmp_path / "home") as made:
         yield made
 
 
@@ -181,9 +181,10 @@ FRIDAY, TUESDAY = "2025-08-22T18:00:00Z", "2025-08-26T12:00:00Z"
 MISSING = "Monday's run of 2025-08-25 is missing: nothing was started in its window"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [("config", "init"), ("analyze", "--scheduled", "-q")], ids=" ".join)
 def test_a_home_without_a_run_has_missed_the_first_monday_after_its_set_up(
-    monday: World, first: tuple[str, ...]
+    monday: LiveMonday, first: tuple[str, ...]
 ) -> None:
     assert monday.spy32(*first, SPY32_CLOCK=FRIDAY).returncode == 0
     assert monday.spy32("status", "--check", SPY32_CLOCK="2025-08-25T14:04:00Z").returncode == 0
@@ -195,7 +196,7 @@ def test_a_home_without_a_run_has_missed_the_first_monday_after_its_set_up(
     assert (run["outcome"], run["cause"]) == ("skipped", "missed")
 
 
-def test_a_home_set_up_after_the_slot_has_missed_nothing(monday: World) -> None:
+def test_a_home_set_up_after_the_slot_has_missed_nothing(monday: LiveMonday) -> None:
     monday.spy32("config", "init", SPY32_CLOCK="2025-08-25T14:01:00Z")
     assert monday.spy32("status", "--check", SPY32_CLOCK=TUESDAY).returncode == 0
     done = monday.spy32("analyze", "--scheduled", SPY32_CLOCK=TUESDAY)
@@ -225,7 +226,8 @@ def test_settings_written_by_hand_set_a_home_up_until_a_database_speaks(tmp_path
     assert load_setup_time(places, Mode.SANDBOX) is None
 
 
-def test_looking_sets_no_home_up(monday: World) -> None:
+@pytest.mark.slow
+def test_looking_sets_no_home_up(monday: LiveMonday) -> None:
     for words in (("status",), ("status", "--check"), ("show",), ("schedule", "show"), ("config", "show")):
         monday.spy32(*words)
     assert not monday.home.exists()

@@ -14,10 +14,10 @@ from spy32.domain.spreads import Mode
 from spy32.errors import AttentionRequired, StoreError
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.store import Store
-from tests.render.test_documents import check
 from tests.support import builders as b
 from tests.support import stores
-from tests.support.reader import Desk, ask, code
+from tests.support.reader import ReadingApp, ask, code
+from tests.support.schemas import check
 
 MONDAY = date(2025, 10, 6)
 OPENS = b.NOW
@@ -51,8 +51,8 @@ def run(store: Store, outcome: Outcome | None, cause: str | None = None, **over:
     return begun.id
 
 
-def desk(store: Store, **over: Any) -> Desk:
-    return Desk(store.path.parent, **{"now": b.later(hours=4), **over})
+def desk(store: Store, **over: Any) -> ReadingApp:
+    return ReadingApp(store.path.parent, **{"now": b.later(hours=4), **over})
 
 
 def reasons(store: Store, **over: Any) -> list[str]:
@@ -71,10 +71,10 @@ def _document(store: Store, **over: Any) -> str:
 
 
 def test_a_home_without_a_database_has_missed_nothing(tmp_path: Path) -> None:
-    asked = Desk(tmp_path)
+    asked = ReadingApp(tmp_path)
     assert "last run: none yet" in ask(asked, "status")
-    assert code(Desk(tmp_path), "status", "--check") == 0
-    check(json.loads(ask(Desk(tmp_path), "status", "--json")))
+    assert code(ReadingApp(tmp_path), "status", "--check") == 0
+    check(json.loads(ask(ReadingApp(tmp_path), "status", "--json")))
 
 
 def test_a_check_says_nothing_when_all_is_well(store: Store) -> None:
@@ -273,7 +273,7 @@ def test_a_declined_proposal_needs_nobody(store: Store) -> None:
 
 def test_a_halt_needs_a_person_even_in_an_empty_home(store: Store, tmp_path: Path) -> None:
     run(store, Outcome.NO_TRADE, "abstained")
-    for asked in (desk(store), Desk(tmp_path / "empty")):
+    for asked in (desk(store), ReadingApp(tmp_path / "empty")):
         asked.stop = "strange fills"
         with pytest.raises(AttentionRequired, match="halted: strange fills; `spy32 resume` lifts it"):
             ask(asked, "status", "--check")

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.snapshots import snapshot_of
 from spy32.errors import Unusable
 from spy32.markets.recorded import RecordedMarket
 from spy32.options.density import implied_density
@@ -23,6 +22,7 @@ from spy32.pipeline.screen import build_menu
 from spy32.settings import Settings
 from tests.support import builders
 from tests.support.paths import DATA
+from tests.support.snapshots import snapshot_of
 
 GOLDEN = DATA / "golden"
 

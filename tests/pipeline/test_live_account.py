@@ -17,9 +17,11 @@ from spy32.settings.model import MarketSources, Secret, Tastytrade
 from spy32.store import Store
 from spy32.wiring.markets import MarketRegistry
 from spy32.wiring.tastytrade import TastytradeConnection
-from tests.pipeline.test_run import Monday
 from tests.support import builders
 from tests.support.fakes import FakeAccount, FakeAnalyst, FakeOrders, ManualClock
+from tests.support.pipeline_run import Monday
+
+pytestmark = pytest.mark.slow
 
 NUMBER = "5WX01234"
 

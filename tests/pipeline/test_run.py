@@ -1,13 +1,12 @@
 """The weekly run: steps in order, each committed as it ends, and every ending told apart."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -15,68 +14,20 @@ from typer.testing import CliRunner
 from spy32.analysts.rules import RulesAnalyst
 from spy32.cli import app
 from spy32.domain.briefing import Briefing
-from spy32.domain.events import EventCalendar
 from spy32.domain.market import Chain, Dividend, MarketSnapshot
 from spy32.domain.proposals import Decision, Recommendation
-from spy32.domain.runs import STEPS, Outcome, Run, Step, StepState, Trigger
+from spy32.domain.runs import STEPS, Outcome, Step, StepState
 from spy32.domain.spreads import Menu, Mode, Position, Strategy
 from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import ProposalState
-from spy32.pipeline.context import RunContext
 from spy32.pipeline.replay import diff_values, replay
 from spy32.pipeline.run import run
-from spy32.pipeline.sources import Sources
-from spy32.settings import Settings
 from spy32.store import Store
 from spy32.wiring import App
 from tests.support import builders
-from tests.support.fakes import FakeAccount, FakeAnalyst, FakeMarket, FakeOrders, ManualClock
+from tests.support.fakes import FakeAnalyst, FakeMarket
+from tests.support.pipeline_run import Monday
 from tests.support.timeouts import SOON
-
-
-@dataclass
-class Monday:
-    store: Store
-    market: FakeMarket = field(default_factory=FakeMarket)
-    analyst: Any = field(default_factory=FakeAnalyst)
-    account: FakeAccount = field(default_factory=FakeAccount)
-    orders: FakeOrders = field(default_factory=FakeOrders)
-    settings: Settings = field(default_factory=Settings)
-    clock: ManualClock = field(default_factory=ManualClock)
-    said: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    """The reading of the monotonic clock."""
-
-    def run_context(self) -> RunContext:
-        begun = self.store.begin_run(
-            trigger=Trigger.MANUAL, mode=self.settings.mode, profile="default", at=self.clock()
-        )
-        return RunContext(
-            store=self.store,
-            sources=Sources.single_source(self.market),
-            events=lambda earnings: EventCalendar(),
-            documents=lambda: (),
-            analyst=self.analyst,
-            shadows=(RulesAnalyst(self.settings),),
-            account=self.account,
-            orders=self.orders,
-            settings=self.settings,
-            profile="default",
-            run_id=begun.id,
-            clock=self.clock,
-            monotonic=lambda: self.seconds,
-            until=self.seconds + self.settings.schedule.run_deadline_seconds,
-            seed=7,
-            report=self.said.append,
-        )
-
-    def run(self) -> Run:
-        return run(self.run_context())
-
-    def menu(self, done: Run) -> Menu:
-        found = self.store.menu(done.id)
-        assert found is not None
-        return found
 
 
 @pytest.fixture

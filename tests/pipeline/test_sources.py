@@ -167,6 +167,7 @@ def test_a_source_that_may_only_check_never_ends_the_search_for_one_to_trade_on(
     assert found.snapshot.second is not None and found.snapshot.second.source == "tastytrade"
 
 
+@pytest.mark.slow
 def test_no_source_is_asked_once_the_time_for_collecting_is_over() -> None:
     @dataclass
     class Late(Source):
@@ -253,6 +254,7 @@ def test_a_move_of_another_session_is_no_move_of_today(as_of: datetime | None, m
     )
 
 
+@pytest.mark.slow
 def test_all_questions_end_with_the_deadline_and_what_was_late_is_named() -> None:
     begun = time.monotonic()
     slow = Source(name="cboe", seconds=30)
@@ -261,6 +263,7 @@ def test_all_questions_end_with_the_deadline_and_what_was_late_is_named() -> Non
     assert time.monotonic() - begun < 25
 
 
+@pytest.mark.slow
 def test_a_slow_second_source_does_not_cost_the_run() -> None:
     found = seen(everything([Source(name="cboe"), Source(name="yahoo", seconds=30)]), seconds=1)
     assert found.checked is not None

@@ -12,8 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proofs import fuzz_chains
-from proofs.snapshots import snapshot_of
 from spy32.domain.codec import canonical_json
 from spy32.domain.market import Chain, Dividend, Gate, MarketSnapshot, OptionQuote, QualityReport, Right, Verdict
 from spy32.domain.spreads import Strategy
@@ -26,6 +24,7 @@ from spy32.settings.model import Choice
 from tests.support import builders
 from tests.support.broken_chains import STOPPED, Dirt
 from tests.support.paths import DATA
+from tests.support.snapshots import snapshot_of
 
 CHAINS = DATA / "chains"
 CHOICE = Choice()
@@ -145,10 +144,6 @@ def test_a_dirty_chain_is_stopped_by_its_gate(tmp_path: Path, dirt: Dirt) -> Non
     assert report.stopped_by is not None
     assert report.stopped_by.name == dirt.gate, stops(report)
     canonical_json(report)
-
-
-def test_a_fuzzed_file_ends_with_a_verdict_or_one_line() -> None:
-    assert fuzz_chains.fuzz(60, seed=50_000).total() == 60
 
 
 # The gates one by one, in the world of the builders.

@@ -106,6 +106,7 @@ def test_the_digest_of_a_row_covers_every_column_and_leaves_out_what_is_empty() 
     assert row_digest(row) != row_digest({**row, "a": "y"})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "sql",
     [

@@ -16,10 +16,9 @@ from spy32.records import base
 from spy32.records.row_digests import current_digest
 from spy32.schema import NO_DELETE
 from spy32.store import Store
-from tests.records.test_model_calls import V1
 from tests.support import builders
 from tests.support.builders import NOW, later
-from tests.support.stores import asking, begun, filled, heard, opened, proposed, sent
+from tests.support.stores import V1, asking, begun, filled, heard, opened, proposed, sent
 
 Write = Callable[[Store], object]
 

@@ -23,8 +23,7 @@ from spy32.schema import VERSION, schema_version
 from spy32.store import Store, is_sound
 from tests.support import builders
 from tests.support.builders import NOW, later
-from tests.support.paths import DATA
-from tests.support.stores import asked, asking, begun, heard, opened, whole_run
+from tests.support.stores import V1, asked, asking, begun, heard, opened, whole_run
 
 ODD = 'line\nwith "quotes", é ✓, \x1b[31m, \x00 and half a pair \ud83d'
 
@@ -373,7 +372,6 @@ def test_words_of_an_answer_that_no_column_can_hold_do_not_lose_it(store: Store)
 
 # The upgrade of a file that the first release wrote.
 
-V1 = DATA / "store" / "paper-v1.db.gz"
 HEAD = "3b53d1066ce89de9e53d441f004f71cc0a5f25e7966f96ea1dbed7a4b448bd20"
 
 

@@ -207,6 +207,7 @@ def brought_to(store: Store, state: ProposalState) -> Proposal:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("was", "now"), [*itertools.product(ProposalState, repeat=2)])
 def test_a_proposal_moves_only_as_its_table_says(store: Store, was: ProposalState, now: ProposalState) -> None:
     made = brought_to(store, was)
@@ -431,6 +432,7 @@ def test_a_replacement_is_for_no_more_than_what_is_left(store: Store) -> None:
 # Every move of an order.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("was", "now"), [*itertools.product(OrderState, repeat=2)])
 def test_an_order_moves_only_as_its_table_says(store: Store, was: OrderState, now: OrderState) -> None:
     made, yes = approved(store)
@@ -509,6 +511,7 @@ def _claim(job: tuple[Path, int, int]) -> str:
     return str(len(won))
 
 
+@pytest.mark.slow
 def test_of_eight_processes_with_fifty_tries_each_one_may_send_once(store: Store) -> None:
     made, _ = approved(store)
     jobs = [(store.path, number(made), worker) for worker in range(8)]

@@ -73,6 +73,7 @@ def test_money_that_is_not_whole_ten_thousandths_is_refused(value: object) -> No
         fresh().execute("insert into cash (book, kind, amount_e4, at) values ('paper', 'x', ?, 'now')", (value,))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", APPEND_ONLY)
 def test_a_row_of_an_append_only_table_cannot_be_changed(table: str, tmp_path: Path) -> None:
     with opened(tmp_path / "paper.db", opening_cash=None) as store:
@@ -81,6 +82,7 @@ def test_a_row_of_an_append_only_table_cannot_be_changed(table: str, tmp_path: P
             store.db.execute(f"update {table} set id = id + 1000")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", [*APPEND_ONLY, *NO_DELETE])
 def test_no_row_can_be_deleted(table: str, tmp_path: Path) -> None:
     with opened(tmp_path / "paper.db", opening_cash=None) as store:

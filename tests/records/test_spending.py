@@ -13,7 +13,7 @@ from spy32.records.model_spending import SPENDING_FILE, SpendingJournal
 from spy32.sessions import new_york_instant
 from spy32.store import Store
 from tests.support.builders import NOW, later
-from tests.support.live_monday import World, world
+from tests.support.live_monday import LiveMonday, live_monday
 from tests.support.stores import asking, begun, heard, opened
 
 MONTH = datetime(2025, 10, 1, 4, tzinfo=UTC)
@@ -136,10 +136,11 @@ def test_nothing_is_asked_when_the_file_cannot_be_written(paper: Store) -> None:
     assert paper.attempts(1) == ()
 
 
+@pytest.mark.slow
 def test_the_real_program_refuses_a_question_that_another_mode_or_an_older_database_would_allow(
     tmp_path: Path,
 ) -> None:
-    with world(tmp_path / "home", with_broker=True) as monday:
+    with live_monday(tmp_path / "home", with_broker=True) as monday:
         first = _analyze(monday)
         assert first["recommendation"]["decision"] != "failed"
         spent = _spent(monday)
@@ -154,10 +155,10 @@ def test_the_real_program_refuses_a_question_that_another_mode_or_an_older_datab
         assert len(monday.xai.requests) == 1
 
 
-def _analyze(monday: World, **env: str) -> dict[str, Any]:
+def _analyze(monday: LiveMonday, **env: str) -> dict[str, Any]:
     return monday.analyze("--market", "cboe", "--force", **env)[1]
 
 
-def _spent(monday: World) -> int:
+def _spent(monday: LiveMonday) -> int:
     lines = (monday.home / SPENDING_FILE).read_text().split("\n")
     return sum(int(line.split()[2]) for line in lines if line)

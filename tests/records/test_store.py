@@ -147,6 +147,7 @@ def _start(path: Path) -> int:
         return begun(store).id
 
 
+@pytest.mark.slow
 def test_first_starts_at_the_same_moment_share_one_store(path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         ids = pool.map(_start, [path] * 12)
@@ -154,14 +155,6 @@ def test_first_starts_at_the_same_moment_share_one_store(path: Path) -> None:
     with opened(path) as store:
         assert store.paper_cash() == Decimal(100_000)
         assert store.check() == ()
-
-
-def test_kills_at_any_moment_lose_nothing_that_was_acknowledged() -> None:
-    """A small count of what `make proofs` does."""
-    done = subprocess.run(
-        [sys.executable, "-m", "proofs.store_kill", "5"], capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_store_that_appears_while_it_is_looked_for_is_not_taken_for_a_lost_one(

@@ -56,6 +56,7 @@ def test_a_backup_is_one_private_file_that_opens_by_itself(made: Path) -> None:
         assert copy.history() == store.history()
 
 
+@pytest.mark.slow
 def test_a_backup_holds_what_is_still_in_the_log(made: Path) -> None:
     with opened(made) as store, opened(made) as other:
         run = begun(other)

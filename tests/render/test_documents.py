@@ -2,8 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterator
-from importlib.resources import files
 from io import StringIO
 from typing import Any
 
@@ -18,36 +16,7 @@ from spy32.render.raw_texts import RawTexts, StoredAnswer
 from tests.support import builders as b
 from tests.support import run_views
 from tests.support.reader import screen, shown
-
-
-def schema(name: str) -> dict[str, Any]:
-    return json.loads(files("spy32").joinpath(f"data/schemas/{name}.json").read_text())
-
-
-def check(document: dict[str, Any]) -> None:
-    """Valid, and every key of the document is one that the schema describes."""
-    shipped = schema(document["schema"])
-    jsonschema.Draft202012Validator(shipped, format_checker=jsonschema.FormatChecker()).validate(document)
-    assert sorted(_undescribed(document, shipped, shipped)) == []
-
-
-def _undescribed(value: Any, part: dict[str, Any], root: dict[str, Any], where: str = "") -> Iterator[str]:
-    part = _resolved(part, root)
-    if isinstance(value, list):
-        for item in value:
-            yield from _undescribed(item, part["items"], root, f"{where}[]")
-    if isinstance(value, dict) and "properties" in part:
-        for key, item in value.items():
-            if key not in part["properties"]:
-                yield f"{where}.{key}"
-            else:
-                yield from _undescribed(item, part["properties"][key], root, f"{where}.{key}")
-
-
-def _resolved(part: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    if "anyOf" in part:
-        part = part["anyOf"][0]
-    return root["$defs"][part["$ref"].split("/")[-1]] if "$ref" in part else part
+from tests.support.schemas import check, schema
 
 
 @pytest.mark.parametrize("name", ["spy32.run", "spy32.history", "spy32.status", "spy32.error"])

@@ -18,10 +18,10 @@ from spy32.render.explain_choice import format_figure
 from spy32.render.formatting import format_ticks
 from spy32.render.raw_page import raw_page
 from spy32.render.raw_texts import RawTexts
-from tests.render.test_documents import check
-from tests.render.test_pages import HOSTILE, PLAIN, page, rendered
 from tests.support import builders as b
 from tests.support import run_views, stores
+from tests.support.run_pages import HOSTILE, PLAIN, page, rendered
+from tests.support.schemas import check
 
 WIDTHS = (PLAIN, 60, 80, 200)
 

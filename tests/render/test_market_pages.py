@@ -25,9 +25,9 @@ from spy32.render.market_documents import expirations_document, market_document
 from spy32.rules.daily_bars import finished_sessions
 from spy32.rules.market_metrics import DISPLAY_ORDER, compute_metrics
 from spy32.sessions import years_to_expiration
-from tests.render.test_documents import check
 from tests.support import builders as b
 from tests.support.reader import screen, shown
+from tests.support.schemas import check
 
 PLAIN = 0
 WIDTHS = (60, 80, 200)

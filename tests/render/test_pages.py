@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from io import StringIO
 
 import pytest
 from hypothesis import given
@@ -19,7 +18,6 @@ from spy32.lifecycle import OrderState, ProposalState
 from spy32.render import menu_pages, output
 from spy32.render.documents import run_document
 from spy32.render.explain import chosen_candidate_id
-from spy32.render.full_page import full_page
 from spy32.render.page import Column, Grid, Page
 from spy32.render.pages import run_page, trade_page
 from spy32.render.raw_page import raw_page
@@ -28,25 +26,9 @@ from spy32.render.tables import _table_width, fit_columns
 from tests.support import builders as b
 from tests.support import run_views
 from tests.support.reader import screen, shown
+from tests.support.run_pages import HOSTILE, PLAIN, one_screen, page, rendered
 
 WIDTHS = (60, 80, 100, 200)
-PLAIN = 0
-
-
-def page(view: RunView) -> Page:
-    """Everything on record."""
-    return full_page(view, now=b.later(minutes=20), here=None)
-
-
-def one_screen(view: RunView) -> Page:
-    return run_page(view, now=b.later(minutes=20))
-
-
-def rendered(wanted: Page, width: int, **looks: object) -> str:
-    """As a terminal of that width shows it; a width of 0 is none."""
-    console = screen(width, **looks) if width else PlainConsole(StringIO())  # type: ignore[arg-type]
-    output.print_page(console, wanted)
-    return shown(console)
 
 
 def history() -> Page:
@@ -166,8 +148,6 @@ def test_a_plain_line_is_never_wrapped() -> None:
 
 
 # Foreign text.
-
-HOSTILE = "fine\x1b[2J\x9b31m\u202e\n\nproposal id: P99\r\x07"
 
 
 @pytest.mark.parametrize("width", (PLAIN, 60, 200))

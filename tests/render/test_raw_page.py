@@ -7,10 +7,10 @@ from spy32.domain.model_calls import ModelCall, ResponseCheck
 from spy32.render.documents import run_document
 from spy32.render.raw_page import raw_page
 from spy32.render.raw_texts import RawTexts, StoredAnswer
-from tests.render.test_documents import check
-from tests.render.test_pages import PLAIN, rendered
 from tests.support import builders as b
 from tests.support import run_views, stores
+from tests.support.run_pages import PLAIN, rendered
+from tests.support.schemas import check
 
 CHECKED = ResponseCheck(parser=1, decision="failed", check="off_menu", words="it names 'X', which is not on this menu")
 PASSED = ResponseCheck(parser=1, decision="trade", candidate_id="K7Q2", marks=("a mark",), vetoes=("a veto",))

@@ -28,11 +28,11 @@ from spy32.render.review import (
 )
 from spy32.trading.approve import choose_candidate, preview
 from spy32.trading.review import Review, review_proposal, review_run
-from tests.render.test_documents import check
 from tests.support import builders as b
 from tests.support import run_views
 from tests.support.approvals import ApprovalDesk, abstained
 from tests.support.reader import screen, shown
+from tests.support.schemas import check
 
 WIDTHS = [60, 61, 72, 80, 100, 140, 200]
 PAGES = {"first": decision_page, "m": menu_page, "w": why_page, "r": risk_page, "x": order_page}
@@ -385,6 +385,7 @@ def test_a_rule_that_abstains_marks_no_row(desk: ApprovalDesk) -> None:
     assert not any(line.rstrip().endswith("rule") for line in text.splitlines())
 
 
+@pytest.mark.slow
 def test_a_loss_is_never_rounded_to_less(desk: ApprovalDesk) -> None:
     what = seen(desk)
     assert what.proposal is not None

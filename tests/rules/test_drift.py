@@ -14,8 +14,8 @@ from spy32.domain.proposals import Approval, Finding, Proposal
 from spy32.domain.spreads import Mode
 from spy32.rules import price_guard, pricing
 from spy32.settings import Settings
-from tests.rules.test_menu import real, real_menu
 from tests.support import builders
+from tests.support.shipped_menu import real, real_menu
 
 SETTINGS = Settings()
 D = Decimal

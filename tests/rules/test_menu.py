@@ -1,15 +1,10 @@
 """The menu: what may be chosen, at which prices, and why everything else is not on it."""
 
-import csv
-import gzip
 import math
 import random
 from collections.abc import MutableSequence, Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
 from decimal import Decimal
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,24 +12,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import spy32
-from spy32.domain.market import Chain, OptionQuote, Right
+from spy32.domain.market import Chain, Right
 from spy32.domain.spreads import Candidate, Menu, Strategy
-from spy32.options import surface
 from spy32.options.density import implied_density
 from spy32.rules import menu as rules
 from spy32.rules.candidates import MENU_RULES, MenuTerms
 from spy32.settings import Settings
 from tests.support import builders
+from tests.support.shipped_menu import SETTINGS, real, real_menu, smile_of
 
-SETTINGS = Settings()
 CENT = Decimal("0.01")
-YEARS = 32 / 365
-SHIPPED = Path(spy32.__file__).parent / "data" / "SPY_2025-08-29.csv.gz"
-
-
-def smile_of(chain: Chain, expiration: date = builders.EXPIRATION, years: float = YEARS) -> surface.Smile:
-    return surface.build_smile(chain.quotes, spot=chain.spot, years=years, rate=builders.RATE, expiration=expiration)
 
 
 def built(chain: Chain | None = None, made: Settings = SETTINGS, seed: int = 7) -> Menu:
@@ -55,35 +42,6 @@ def with_quotes(**change: Any) -> Chain:
 
 def choosing(**change: Any) -> Settings:
     return replace(SETTINGS, choice=replace(SETTINGS.choice, **change))
-
-
-@cache
-def real() -> tuple[Chain, surface.Smile]:
-    """The shipped chain of 2025-08-29 at its expiration of 2025-09-30."""
-    expiration = date(2025, 9, 30)
-    with gzip.open(SHIPPED, "rt") as lines:
-        rows = [row for row in csv.DictReader(lines) if row["expiration"] == f"{expiration}"]
-    quotes = tuple(
-        OptionQuote(
-            root=row["root"],
-            expiration=expiration,
-            strike=Decimal(row["strike"]),
-            right=Right(row["option_type"]),
-            bid=float(row["bid"]),
-            ask=float(row["ask"]),
-            open_interest=int(row["open_interest"]),
-        )
-        for row in rows
-    )
-    at = datetime(2025, 8, 29, 20, 15, tzinfo=UTC)
-    chain = Chain(underlying="SPY", spot=float(rows[0]["underlying_price"]), as_of=at, source="recorded", quotes=quotes)
-    return chain, smile_of(chain, expiration, years=32 / 365)
-
-
-@cache
-def real_menu() -> Menu:
-    chain, smile = real()
-    return rules.build_menu(chain, smile, SETTINGS, rng=random.Random(7), seed=7)
 
 
 def both() -> list[tuple[Menu, Chain]]:
@@ -250,6 +208,7 @@ def test_the_market_s_chance_of_expiring_worthless_is_its_density_beyond_the_sho
     assert puts >= 3 and calls >= 3
 
 
+@pytest.mark.slow
 def test_the_expected_value_is_the_market_s_less_slippage_and_costs() -> None:
     # The same integral by hand: what the spread owes at each price, weighed with differences of the distribution.
     implied = implied_density(real()[1])
@@ -272,6 +231,7 @@ def test_the_expected_value_is_the_market_s_less_slippage_and_costs() -> None:
 # Ids and order
 
 
+@pytest.mark.slow
 def test_ids_are_short_unique_and_without_look_alikes() -> None:
     for seed in range(20):
         ids = [candidate.id for candidate in built(seed=seed).candidates]
@@ -317,6 +277,7 @@ def test_the_same_seed_makes_the_same_menu_and_another_seed_other_ids_and_order(
     assert {c.spread for c in one.candidates} == {c.spread for c in other.candidates}
 
 
+@pytest.mark.slow
 def test_the_order_does_not_tell_the_sides_apart() -> None:
     firsts = {built(seed=seed).candidates[0].spread.strategy for seed in range(12)}
     assert firsts == {Strategy.PUT_CREDIT, Strategy.CALL_CREDIT}
@@ -415,6 +376,7 @@ def test_costs_above_their_share_of_the_credit_drop_a_spread() -> None:
     assert all(c.costs_round_trip <= Decimal("0.15") * c.floor * 100 for c in menu.candidates)
 
 
+@pytest.mark.slow
 def test_a_leg_without_two_sides_is_never_used() -> None:
     gone = built().candidates[0].spread.short
     for bid, ask in ((None, 1.0), (1.0, None), (0.0, 0.05), (math.nan, 1.0), (2.0, 1.0)):

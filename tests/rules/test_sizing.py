@@ -17,8 +17,8 @@ from spy32.rules import menu as menu_rules
 from spy32.rules import sizing
 from spy32.settings import Settings
 from spy32.settings.profiles import multiplier
-from tests.rules.test_menu import real, real_menu
 from tests.support import builders
+from tests.support.shipped_menu import real, real_menu
 
 SETTINGS = Settings()
 D = Decimal

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from tests.servers.plain_desk import Desk
+from tests.servers.plain_desk import DeskClient
 from tests.servers.tastytrade_orders import TastytradeBrokerServer
 
 
@@ -18,5 +18,5 @@ def server() -> Iterator[TastytradeBrokerServer]:
 
 
 @pytest.fixture
-def desk(server: TastytradeBrokerServer) -> Desk:
-    return Desk(server)
+def desk(server: TastytradeBrokerServer) -> DeskClient:
+    return DeskClient(server)

@@ -14,7 +14,7 @@ LIVE = f"{ORDERS}/live"
 Row = dict[str, Any]
 
 
-class Desk:
+class DeskClient:
     """A client without a mind of its own."""
 
     def __init__(self, server: TastytradeBrokerServer) -> None:
@@ -84,7 +84,7 @@ def closing(price: str = "0.50", quantity: int = 1, *, strict: bool = True, **ov
     return order(price, legs=legs, **{"price-effect": "Debit", "external-identifier": "spy32-P1-A1-t1"} | terms | over)
 
 
-def filled(server: TastytradeBrokerServer, desk: Desk, quantity: int = 1, price: str = "1.05") -> int:
+def filled(server: TastytradeBrokerServer, desk: DeskClient, quantity: int = 1, price: str = "1.05") -> int:
     """The id of an order that filled whole."""
     order_id = desk.place(order(price, quantity))["id"]
     server.fill(order_id)

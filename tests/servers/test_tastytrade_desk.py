@@ -6,14 +6,16 @@ from decimal import Decimal
 import pytest
 import requests
 
-from tests.servers.plain_desk import LIVE, LONG, ORDERS, OTHER, SHORT, Desk, closing, filled, order
+from tests.servers.plain_desk import LIVE, LONG, ORDERS, OTHER, SHORT, DeskClient, closing, filled, order
 from tests.servers.tastytrade_orders import ACCOUNT, AT, TastytradeBrokerServer
 from tests.servers.tastytrade_state import LegState, Rates, Ticket, leg_prices, margin
+
+pytestmark = pytest.mark.slow
 
 # Accounts.
 
 
-def test_accounts_are_wrapped_and_closed_ones_are_listed_too(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_accounts_are_wrapped_and_closed_ones_are_listed_too(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.add_account("5WX09999", is_closed=True)
     server.add_account("5WX08888", kind="Cash", cash=Decimal(2500))
     items = desk.items("/customers/me/accounts")
@@ -24,12 +26,12 @@ def test_accounts_are_wrapped_and_closed_ones_are_listed_too(server: TastytradeB
 
 
 @pytest.mark.parametrize("path", ["balances/USD", "positions", "trading-status", "position-limit", "orders/live"])
-def test_an_account_of_somebody_else_is_not_permitted(desk: Desk, path: str) -> None:
+def test_an_account_of_somebody_else_is_not_permitted(desk: DeskClient, path: str) -> None:
     got = desk.call("GET", f"/accounts/5WX00000/{path}")
     assert (got.status_code, got.json()["error"]["code"]) == (403, "not_permitted")
 
 
-def test_a_fresh_account_has_its_cash_as_buying_power(desk: Desk) -> None:
+def test_a_fresh_account_has_its_cash_as_buying_power(desk: DeskClient) -> None:
     row = desk.data(f"/accounts/{ACCOUNT}/balances/USD")
     assert (row["cash-balance"], row["derivative-buying-power"]) == ("100000.0", "100000.0")
     assert (row["net-liquidating-value"], row["used-derivative-buying-power"]) == ("100000.0", "0.0")
@@ -37,7 +39,7 @@ def test_a_fresh_account_has_its_cash_as_buying_power(desk: Desk) -> None:
     assert desk.items(f"/accounts/{ACCOUNT}/balances") == [row]
 
 
-def test_a_status_that_is_not_known_is_absent(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_a_status_that_is_not_known_is_absent(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.account().is_frozen = None
     server.account().is_closing_only = True
     row = desk.data(f"/accounts/{ACCOUNT}/trading-status")
@@ -50,7 +52,7 @@ def test_a_status_that_is_not_known_is_absent(server: TastytradeBrokerServer, de
 # The dry run and its arithmetic, by the published sample.
 
 
-def test_a_dry_run_has_the_sums_of_the_published_sample(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_a_dry_run_has_the_sums_of_the_published_sample(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.account().cash = Decimal(50_000)
     got = desk.call("POST", f"{ORDERS}/dry-run", order("1.05"))
     assert got.status_code == 201
@@ -89,7 +91,7 @@ def test_a_dry_run_has_the_sums_of_the_published_sample(server: TastytradeBroker
     assert (server.orders, server.submits, len(server.dry_runs)) == ([], [], 1)
 
 
-def test_the_account_after_a_fill_is_what_the_dry_run_said(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_the_account_after_a_fill_is_what_the_dry_run_said(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.account().cash = Decimal(50_000)
     filled(server, desk)
     row = desk.data(f"/accounts/{ACCOUNT}/balances/USD")
@@ -97,7 +99,7 @@ def test_the_account_after_a_fill_is_what_the_dry_run_said(server: TastytradeBro
     assert row["maintenance-requirement"] == "500.0"
 
 
-def test_a_working_order_reserves_its_buying_power(desk: Desk) -> None:
+def test_a_working_order_reserves_its_buying_power(desk: DeskClient) -> None:
     order_id = desk.place(order("1.00", quantity=2))["id"]
     path = f"/accounts/{ACCOUNT}/balances/USD"
     assert desk.data(path)["derivative-buying-power"] == "99195.5"
@@ -151,7 +153,7 @@ def test_closing_pays_no_commission() -> None:
 # By hand, in the broker's own app.
 
 
-def test_what_is_done_by_hand_is_seen(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_what_is_done_by_hand_is_seen(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     placed = server.by_hand_place({SHORT: ("Sell to Open", 1), LONG: ("Buy to Open", 1)}, Decimal("1.10"))
     row = desk.data(f"{ORDERS}/{placed.id}")
     assert (row["status"], row["source"], "external-identifier" in row) == ("Live", "WEB", False)
@@ -165,7 +167,7 @@ def test_what_is_done_by_hand_is_seen(server: TastytradeBrokerServer, desk: Desk
     assert server.submits == []
 
 
-def test_any_answer_can_be_changed(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_any_answer_can_be_changed(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.edits["order"] = lambda row: {**row, "status": "Remove Pending"}
     assert desk.status(desk.place()["id"]) == "Remove Pending"
     server.edits["dry-run"] = lambda data: {**data, "buying-power-effect": None}
@@ -176,7 +178,7 @@ def test_any_answer_can_be_changed(server: TastytradeBrokerServer, desk: Desk) -
 # Lists.
 
 
-def test_history_is_paged_and_asks_for_a_start(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_history_is_paged_and_asks_for_a_start(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     ids = [desk.place()["id"] for _ in range(12)]
     assert desk.call("GET", ORDERS).status_code == 400
     first = desk.call("GET", ORDERS, start_date="2026-11-23").json()
@@ -200,7 +202,7 @@ def test_history_is_paged_and_asks_for_a_start(server: TastytradeBrokerServer, d
     assert desk.items(ORDERS, **{"status[]": "Filled"}) == []
 
 
-def test_todays_orders_have_every_status_and_no_pages(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_todays_orders_have_every_status_and_no_pages(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     filled(server, desk)
     gone = desk.place()["id"]
     desk.call("DELETE", f"{ORDERS}/{gone}")
@@ -212,7 +214,7 @@ def test_todays_orders_have_every_status_and_no_pages(server: TastytradeBrokerSe
     assert len(desk.items(ORDERS, start_date="2026-11-23")) == 2
 
 
-def test_history_has_one_line_per_leg_and_fill(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_history_has_one_line_per_leg_and_fill(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     order_id = filled(server, desk)
     path = f"/accounts/{ACCOUNT}/transactions"
     bought, sold = desk.items(path, start_date="2026-11-23", **{"types[]": "Trade"})
@@ -230,7 +232,7 @@ def test_history_has_one_line_per_leg_and_fill(server: TastytradeBrokerServer, d
     assert desk.items(path, start_date="2026-11-24") == []
 
 
-def test_an_assignment_leaves_its_lines_and_the_shares(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_an_assignment_leaves_its_lines_and_the_shares(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     filled(server, desk, quantity=2)
     cash = server.account().cash
     server.assign(SHORT, 1)
@@ -241,7 +243,9 @@ def test_an_assignment_leaves_its_lines_and_the_shares(server: TastytradeBrokerS
     assert server.account().cash == cash - 63_000
 
 
-def test_what_is_far_out_of_the_money_expires_and_leaves_no_trade(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_what_is_far_out_of_the_money_expires_and_leaves_no_trade(
+    server: TastytradeBrokerServer, desk: DeskClient
+) -> None:
     filled(server, desk)
     target = desk.place(closing(price="0.01", **{"time-in-force": "GTC"}))["id"]
     server.expire(date(2026, 12, 21), 650)
@@ -251,7 +255,7 @@ def test_what_is_far_out_of_the_money_expires_and_leaves_no_trade(server: Tastyt
     assert desk.status(target) == "Cancelled"
 
 
-def test_through_both_strikes_the_spread_costs_its_width(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_through_both_strikes_the_spread_costs_its_width(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     filled(server, desk)
     cash = server.account().cash
     server.expire(date(2026, 12, 21), 600)
@@ -274,12 +278,12 @@ def test_through_both_strikes_the_spread_costs_its_width(server: TastytradeBroke
 )
 def test_the_session_follows_the_calendar(at: datetime, state: str, coming: str) -> None:
     with TastytradeBrokerServer(at=at).running() as server:
-        row = Desk(server).data("/market-time/equities/sessions/current")
+        row = DeskClient(server).data("/market-time/equities/sessions/current")
     assert (row["state"], row["next-session"]["session-date"]) == (state, coming)
     assert ("open-at" in row) == (state != "Closed")
 
 
-def test_the_sandbox_has_no_market_data_and_is_reset(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_the_sandbox_has_no_market_data_and_is_reset(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.is_sandbox = True
     desk.version = ""
     filled(server, desk)
@@ -292,7 +296,9 @@ def test_the_sandbox_has_no_market_data_and_is_reset(server: TastytradeBrokerSer
     assert desk.call("GET", LIVE).status_code == 406
 
 
-def test_a_bad_user_agent_gets_a_page_and_an_unknown_path_an_error(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_a_bad_user_agent_gets_a_page_and_an_unknown_path_an_error(
+    server: TastytradeBrokerServer, desk: DeskClient
+) -> None:
     got = requests.get(server.url + LIVE, headers={"User-Agent": "spy32"}, timeout=5)
     assert (got.status_code, got.headers["Content-Type"]) == (401, "text/html")
     assert desk.call("GET", "/nothing").status_code == 404

@@ -13,11 +13,13 @@ import pytest
 import requests
 
 from spy32.clients.http import HttpFailure
-from tests.servers.plain_desk import LIVE, LONG, ORDERS, SHORT, Desk, Row, closing, filled, leg, order
+from tests.servers.plain_desk import LIVE, LONG, ORDERS, SHORT, DeskClient, Row, closing, filled, leg, order
 from tests.servers.tastytrade import Rig
 from tests.servers.tastytrade_faults import FAULTS, LOST
 from tests.servers.tastytrade_orders import ACCOUNT, AT, TastytradeBrokerServer
 from tests.support.timeouts import SOON
+
+pytestmark = pytest.mark.slow
 
 # Refusals.
 
@@ -44,7 +46,7 @@ from tests.support.timeouts import SOON
     ],
 )
 def test_a_malformed_order_is_refused_with_domain_and_reason(
-    server: TastytradeBrokerServer, desk: Desk, body: Row, domain: str
+    server: TastytradeBrokerServer, desk: DeskClient, body: Row, domain: str
 ) -> None:
     status, code, inner = desk.refused(body)
     assert (status, code) == (400, "validation_error")
@@ -53,7 +55,7 @@ def test_a_malformed_order_is_refused_with_domain_and_reason(
     assert len(server.submits) == 1
 
 
-def test_what_is_no_json_is_refused(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_what_is_no_json_is_refused(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     headers = {"User-Agent": "a/1", "Authorization": f"Bearer {desk.token}"}
     got = requests.post(server.url + ORDERS, data=b"{", headers=headers, timeout=5)
     assert (got.status_code, got.json()["error"]["code"]) == (400, "invalid_request_body")
@@ -75,7 +77,7 @@ def test_what_is_no_json_is_refused(server: TastytradeBrokerServer, desk: Desk) 
     ],
 )
 def test_what_the_account_may_not_have_is_refused_by_its_code(
-    server: TastytradeBrokerServer, desk: Desk, path: str, body: Row, code: str
+    server: TastytradeBrokerServer, desk: DeskClient, path: str, body: Row, code: str
 ) -> None:
     status, outer, inner = desk.refused(body, path)
     assert (status, outer) == (422, "preflight_check_failure")
@@ -95,19 +97,19 @@ def test_what_the_account_may_not_have_is_refused_by_its_code(
         {"options_level": "Covered And Cash Secured"},
     ],
 )
-def test_a_restricted_account_opens_no_spread(server: TastytradeBrokerServer, desk: Desk, facts: Row) -> None:
+def test_a_restricted_account_opens_no_spread(server: TastytradeBrokerServer, desk: DeskClient, facts: Row) -> None:
     server.add_account(ACCOUNT, **facts)
     assert desk.refused(order())[:2] == (422, "preflight_check_failure")
 
 
-def test_opening_at_the_market_is_refused_while_closed(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_opening_at_the_market_is_refused_while_closed(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.state = "Closed"
     body = order(price=None, legs=[leg("Buy to Open", LONG)], **{"order-type": "Market", "price-effect": None})
     assert desk.refused(body)[2] == {"tif_no_after_hours_opening_market_orders"}
 
 
 def test_a_working_order_on_the_other_side_of_a_symbol_is_in_the_way(
-    server: TastytradeBrokerServer, desk: Desk
+    server: TastytradeBrokerServer, desk: DeskClient
 ) -> None:
     filled(server, desk)
     desk.place(closing(price="0.01", **{"time-in-force": "GTC"}))
@@ -115,26 +117,26 @@ def test_a_working_order_on_the_other_side_of_a_symbol_is_in_the_way(
     assert desk.refused(closing(price="0.02"))[2] == {"cannot_close_against_more_than_existing_position"}
 
 
-def test_a_close_without_a_position_opens_one_unless_strict(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_a_close_without_a_position_opens_one_unless_strict(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     got = desk.call("POST", f"{ORDERS}/dry-run", closing(strict=False)).json()["data"]
     assert {entry["code"] for entry in got["warnings"]} == {"closing_with_no_position"}
     assert [part["action"] for part in got["order"]["legs"]] == ["Buy to Open", "Sell to Open"]
 
 
-def test_more_than_the_position_cannot_be_closed(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_more_than_the_position_cannot_be_closed(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     filled(server, desk)
     assert desk.refused(closing(quantity=2))[2] == {"cannot_close_against_more_than_existing_position"}
 
 
 @pytest.mark.parametrize("form, key", [("errors", "errors"), ("warnings", "warnings")])
-def test_a_dry_run_can_say_no_with_201(server: TastytradeBrokerServer, desk: Desk, form: str, key: str) -> None:
+def test_a_dry_run_can_say_no_with_201(server: TastytradeBrokerServer, desk: DeskClient, form: str, key: str) -> None:
     server.dry_run_form = form
     got = desk.call("POST", f"{ORDERS}/dry-run", order(quantity=300))
     assert got.status_code == 201
     assert got.json()["data"][key][0]["code"] == "margin_check_failed"
 
 
-def test_closing_gives_the_margin_back(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_closing_gives_the_margin_back(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     filled(server, desk)
     got = desk.call("POST", f"{ORDERS}/dry-run", closing("0.50")).json()["data"]["buying-power-effect"]
     assert (got["change-in-margin-requirement"], got["change-in-margin-requirement-effect"]) == ("500.0", "Credit")
@@ -147,7 +149,7 @@ def test_closing_gives_the_margin_back(server: TastytradeBrokerServer, desk: Des
 # Never de-duplicated; every request counts.
 
 
-def test_one_reference_sent_twice_makes_two_orders(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_one_reference_sent_twice_makes_two_orders(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     first, second = desk.place()["id"], desk.place()["id"]
     assert [ticket.id for ticket in server.orders_with("spy32-P1-A1-1")] == [first, second]
     assert [write.reference for write in server.sent("submit")] == ["spy32-P1-A1-1"] * 2
@@ -156,7 +158,7 @@ def test_one_reference_sent_twice_makes_two_orders(server: TastytradeBrokerServe
 @pytest.mark.parametrize("is_after", [False, True])
 @pytest.mark.parametrize("kind", [kind for kind in LOST if kind != "drip"])
 def test_a_lost_answer_comes_before_or_after_the_order(
-    server: TastytradeBrokerServer, desk: Desk, kind: Any, is_after: bool
+    server: TastytradeBrokerServer, desk: DeskClient, kind: Any, is_after: bool
 ) -> None:
     server.fault_submit(kind, after=is_after)
     order_id = None
@@ -182,7 +184,7 @@ def test_a_dripping_answer_outlasts_any_limit(server: TastytradeBrokerServer, is
 
 
 @pytest.mark.parametrize("is_after", [False, True])
-def test_cancel_and_replace_can_be_lost_too(server: TastytradeBrokerServer, desk: Desk, is_after: bool) -> None:
+def test_cancel_and_replace_can_be_lost_too(server: TastytradeBrokerServer, desk: DeskClient, is_after: bool) -> None:
     order_id = desk.place()["id"]
     server.fault_replace("500", after=is_after)
     assert desk.call("PATCH", f"{ORDERS}/{order_id}", {"price": "1.04"}).status_code == 500
@@ -197,7 +199,7 @@ def test_cancel_and_replace_can_be_lost_too(server: TastytradeBrokerServer, desk
     assert [write.kind for write in server.submits] == ["submit", "replace", "cancel"]
 
 
-def test_a_token_can_be_over_in_the_middle(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_a_token_can_be_over_in_the_middle(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.fault_submit("token")
     got = desk.call("POST", ORDERS, order())
     assert (got.status_code, got.json()["error"]["code"]) == (401, "token_invalid")
@@ -206,7 +208,7 @@ def test_a_token_can_be_over_in_the_middle(server: TastytradeBrokerServer, desk:
     assert desk.place()["status"] == "Routed"
 
 
-def test_a_new_order_can_be_late_in_every_read(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_a_new_order_can_be_late_in_every_read(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.fault_submit("late", hidden=3)
     order_id = desk.place()["id"]
     assert desk.call("GET", f"{ORDERS}/{order_id}").status_code == 404
@@ -215,7 +217,7 @@ def test_a_new_order_can_be_late_in_every_read(server: TastytradeBrokerServer, d
     assert desk.status(order_id) == "Live"
 
 
-def test_a_lost_answer_can_be_late_in_the_lists(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_a_lost_answer_can_be_late_in_the_lists(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.fault_submit("500", after=True, hidden=1)
     assert desk.call("POST", ORDERS, order()).status_code == 500
     assert [len(desk.items(LIVE)) for _ in range(2)] == [0, 1]
@@ -225,7 +227,7 @@ def test_every_fault_has_a_name() -> None:
     assert {*LOST, "late", "token"} == set(FAULTS)
 
 
-def test_the_date_header_is_the_clock_of_the_server(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_the_date_header_is_the_clock_of_the_server(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.date_ahead = 300
     said = parsedate_to_datetime(desk.call("GET", LIVE).headers["Date"])
     assert said == (AT + timedelta(seconds=300)).replace(microsecond=0)
@@ -234,7 +236,7 @@ def test_the_date_header_is_the_clock_of_the_server(server: TastytradeBrokerServ
     assert said == (AT + timedelta(seconds=300)).replace(microsecond=0)
 
 
-def test_orders_sent_at_once_are_all_taken(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_orders_sent_at_once_are_all_taken(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     many = 200
     server.account().cash = Decimal(10_000_000)
     begun = time.monotonic()
@@ -244,7 +246,7 @@ def test_orders_sent_at_once_are_all_taken(server: TastytradeBrokerServer, desk:
     assert time.monotonic() - begun < SOON
 
 
-def test_an_order_is_filled_once_however_many_read_it(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_an_order_is_filled_once_however_many_read_it(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.policy.step = "read"
     server.policy.fills_at = Decimal(2)
     order_id = desk.place()["id"]

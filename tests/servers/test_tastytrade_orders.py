@@ -5,13 +5,15 @@ from decimal import Decimal
 
 import pytest
 
-from tests.servers.plain_desk import LIVE, LONG, ORDERS, OTHER, SHORT, Desk, filled, leg, order
+from tests.servers.plain_desk import LIVE, LONG, ORDERS, OTHER, SHORT, DeskClient, filled, leg, order
 from tests.servers.tastytrade_orders import ACCOUNT, TastytradeBrokerServer
+
+pytestmark = pytest.mark.slow
 
 # The life of an order.
 
 
-def test_an_order_is_answered_as_routed_and_found_everywhere(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_an_order_is_answered_as_routed_and_found_everywhere(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     placed = desk.place()
     assert (placed["status"], placed["external-identifier"]) == ("Routed", "spy32-P1-A1-1")
     assert isinstance(placed["id"], int)
@@ -25,14 +27,14 @@ def test_an_order_is_answered_as_routed_and_found_everywhere(server: TastytradeB
     assert desk.items(ORDERS, start_date="2026-11-24") == []
 
 
-def test_each_read_shows_the_next_state(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_each_read_shows_the_next_state(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.policy.step = "read"
     server.policy.fills_at = None
     order_id = desk.place(order("0.05"))["id"]
     assert [desk.status(order_id) for _ in range(4)] == ["In Flight", "Live", "Filled", "Filled"]
 
 
-def test_by_hand_nothing_moves_until_it_is_told_to(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_by_hand_nothing_moves_until_it_is_told_to(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.policy.step = "manual"
     order_id = desk.place()["id"]
     assert [desk.status(order_id) for _ in range(3)] == ["Routed"] * 3
@@ -42,13 +44,13 @@ def test_by_hand_nothing_moves_until_it_is_told_to(server: TastytradeBrokerServe
 
 @pytest.mark.parametrize("fills_at, price, status", [("1.05", "1.05", "Filled"), ("1.04", "1.05", "Live")])
 def test_a_credit_order_fills_at_or_below_the_set_credit(
-    server: TastytradeBrokerServer, desk: Desk, fills_at: str, price: str, status: str
+    server: TastytradeBrokerServer, desk: DeskClient, fills_at: str, price: str, status: str
 ) -> None:
     server.policy.fills_at = Decimal(fills_at)
     assert desk.status(desk.place(order(price))["id"]) == status
 
 
-def test_without_a_rule_the_mid_of_the_quotes_decides(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_without_a_rule_the_mid_of_the_quotes_decides(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.policy.fills_at = None
     server.marks = {SHORT: Decimal("3.00"), LONG: Decimal("2.00")}
     assert desk.status(desk.place(order("1.01"))["id"]) == "Live"
@@ -61,7 +63,7 @@ def test_without_a_rule_the_mid_of_the_quotes_decides(server: TastytradeBrokerSe
 
 
 def test_a_credit_spread_sent_as_a_debit_fills_at_once_at_a_terrible_price(
-    server: TastytradeBrokerServer, desk: Desk
+    server: TastytradeBrokerServer, desk: DeskClient
 ) -> None:
     server.policy.debit_fills_at = None
     order_id = desk.place(order("1.05", **{"price-effect": "Debit"}))["id"]
@@ -69,7 +71,7 @@ def test_a_credit_spread_sent_as_a_debit_fills_at_once_at_a_terrible_price(
     assert server.account().cash == Decimal(100_000) - 105 - Decimal("2.25")
 
 
-def test_fills_are_listed_by_leg_and_make_the_positions(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_fills_are_listed_by_leg_and_make_the_positions(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     order_id = filled(server, desk, quantity=2)
     row = desk.data(f"{ORDERS}/{order_id}")
     assert (row["status"], row["size"], row["cancellable"]) == ("Filled", 2, False)
@@ -87,7 +89,7 @@ def test_fills_are_listed_by_leg_and_make_the_positions(server: TastytradeBroker
     assert desk.items(f"/accounts/{ACCOUNT}/positions", **{"underlying-symbol[]": "QQQ"}) == []
 
 
-def test_a_partial_fill_has_no_status_of_its_own(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_a_partial_fill_has_no_status_of_its_own(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.policy.fills_at, server.policy.fill_size = Decimal("1.05"), 1
     order_id = desk.place(order(quantity=3))["id"]
     row = desk.data(f"{ORDERS}/{order_id}")
@@ -99,7 +101,7 @@ def test_a_partial_fill_has_no_status_of_its_own(server: TastytradeBrokerServer,
     assert row["terminal-at"] and row["cancelled-at"]
 
 
-def test_legs_may_fill_unevenly(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_legs_may_fill_unevenly(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     order_id = desk.place(order(quantity=2))["id"]
     server.fill(order_id, legs={SHORT: 2, LONG: 1})
     row = desk.data(f"{ORDERS}/{order_id}")
@@ -108,7 +110,7 @@ def test_legs_may_fill_unevenly(server: TastytradeBrokerServer, desk: Desk) -> N
     assert desk.status(order_id) == "Filled"
 
 
-def test_filled_may_be_said_before_every_fill_is_listed(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_filled_may_be_said_before_every_fill_is_listed(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.policy.late_fills = 2
     order_id = filled(server, desk)
     seen = [desk.data(f"{ORDERS}/{order_id}") for _ in range(3)]
@@ -118,7 +120,7 @@ def test_filled_may_be_said_before_every_fill_is_listed(server: TastytradeBroker
 
 @pytest.mark.parametrize("at, first", [("Received", "Rejected"), ("Routed", "Routed"), ("Live", "Routed")])
 def test_an_order_may_be_rejected_at_once_or_later(
-    server: TastytradeBrokerServer, desk: Desk, at: str, first: str
+    server: TastytradeBrokerServer, desk: DeskClient, at: str, first: str
 ) -> None:
     server.reject_next("Session offline", at=at)
     placed = desk.place()
@@ -128,7 +130,7 @@ def test_an_order_may_be_rejected_at_once_or_later(
     assert desk.status(desk.place()["id"]) == "Live"
 
 
-def test_while_the_market_is_closed_an_order_waits(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_while_the_market_is_closed_an_order_waits(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.state = "Closed"
     got = desk.call("POST", ORDERS, order()).json()["data"]
     assert got["warnings"][0]["code"] == "tif.next_valid_session"
@@ -138,14 +140,16 @@ def test_while_the_market_is_closed_an_order_waits(server: TastytradeBrokerServe
     assert desk.status(order_id) == "Live"
 
 
-def test_an_unrouted_order_is_cancelled_in_one_step(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_an_unrouted_order_is_cancelled_in_one_step(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     server.state = "Closed"
     order_id = desk.place()["id"]
     got = desk.call("DELETE", f"{ORDERS}/{order_id}")
     assert (got.status_code, got.json()["data"]["status"]) == (200, "Cancelled")
 
 
-def test_at_the_close_orders_for_the_day_expire_with_their_fills(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_at_the_close_orders_for_the_day_expire_with_their_fills(
+    server: TastytradeBrokerServer, desk: DeskClient
+) -> None:
     day, rest = desk.place(order(quantity=2))["id"], desk.place(order(**{"time-in-force": "GTC"}))["id"]
     server.fill(day, 1)
     server.expire_orders()
@@ -158,7 +162,7 @@ def test_at_the_close_orders_for_the_day_expire_with_their_fills(server: Tastytr
 # Cancel and replace.
 
 
-def test_a_cancel_is_asked_for_and_then_confirmed(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_a_cancel_is_asked_for_and_then_confirmed(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     order_id = desk.place()["id"]
     got = desk.call("DELETE", f"{ORDERS}/{order_id}")
     assert (got.status_code, got.json()["data"]["status"]) == (200, "Cancel Requested")
@@ -169,7 +173,7 @@ def test_a_cancel_is_asked_for_and_then_confirmed(server: TastytradeBrokerServer
 
 @pytest.mark.parametrize("spreads, status, done", [(None, "Filled", 2), (1, "Cancelled", 1)])
 def test_a_fill_may_win_against_a_cancel(
-    server: TastytradeBrokerServer, desk: Desk, spreads: int | None, status: str, done: int
+    server: TastytradeBrokerServer, desk: DeskClient, spreads: int | None, status: str, done: int
 ) -> None:
     order_id = desk.place(order(quantity=2))["id"]
     server.race(spreads)
@@ -180,7 +184,7 @@ def test_a_fill_may_win_against_a_cancel(
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
 def test_a_replacement_is_a_new_order_and_ends_the_old_one(
-    server: TastytradeBrokerServer, desk: Desk, method: str
+    server: TastytradeBrokerServer, desk: DeskClient, method: str
 ) -> None:
     server.policy.step = "manual"
     old = desk.place()["id"]
@@ -206,7 +210,7 @@ def test_a_replacement_is_a_new_order_and_ends_the_old_one(
 
 @pytest.mark.parametrize("spreads, status", [(None, "Filled"), (1, "Live")])
 def test_a_fill_of_the_original_aborts_its_replacement(
-    server: TastytradeBrokerServer, desk: Desk, spreads: int | None, status: str
+    server: TastytradeBrokerServer, desk: DeskClient, spreads: int | None, status: str
 ) -> None:
     old = desk.place(order(quantity=2))["id"]
     server.race(spreads)
@@ -219,7 +223,7 @@ def test_a_fill_of_the_original_aborts_its_replacement(
 
 @pytest.mark.parametrize("is_whole, size", [(False, 2), (True, 3)])
 def test_a_replacement_after_a_fill_has_what_is_left_unless_told_otherwise(
-    server: TastytradeBrokerServer, desk: Desk, is_whole: bool, size: int
+    server: TastytradeBrokerServer, desk: DeskClient, is_whole: bool, size: int
 ) -> None:
     server.policy.replaces_whole = is_whole
     old = desk.place(order(quantity=3))["id"]
@@ -228,14 +232,16 @@ def test_a_replacement_after_a_fill_has_what_is_left_unless_told_otherwise(
     assert desk.data(f"{ORDERS}/{new['id']}")["size"] == size
 
 
-def test_a_replacement_needs_no_buying_power_beside_the_original(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_a_replacement_needs_no_buying_power_beside_the_original(
+    server: TastytradeBrokerServer, desk: DeskClient
+) -> None:
     server.account().cash = Decimal(400)
     old = desk.place()["id"]
     assert desk.refused(order())[2] == {"margin_check_failed"}
     assert desk.call("PATCH", f"{ORDERS}/{old}", {"price": "1.04"}).status_code == 200
 
 
-def test_a_replacement_can_be_tried_first_and_changes_no_legs(server: TastytradeBrokerServer, desk: Desk) -> None:
+def test_a_replacement_can_be_tried_first_and_changes_no_legs(server: TastytradeBrokerServer, desk: DeskClient) -> None:
     old = desk.place()["id"]
     got = desk.call("POST", f"{ORDERS}/{old}/dry-run", {"price": "1.04"})
     assert (got.status_code, got.json()["data"]["order"]["price"]) == (201, "1.04")

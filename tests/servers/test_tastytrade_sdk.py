@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests.servers.plain_desk import LONG, ORDERS, SHORT, Desk, filled
+from tests.servers.plain_desk import LONG, ORDERS, SHORT, DeskClient, filled
 from tests.servers.tastytrade import CLIENT_SECRET, REFRESH_TOKEN
 from tests.servers.tastytrade_orders import ACCOUNT, AT, TastytradeBrokerServer
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -48,7 +50,7 @@ def _sdk_order(price: str, **over: Any) -> Any:
 
 
 @pytest.mark.parametrize("is_test", [False, True])
-def test_the_sdk_reads_the_account(server: TastytradeBrokerServer, desk: Desk, sdk: Any, is_test: bool) -> None:
+def test_the_sdk_reads_the_account(server: TastytradeBrokerServer, desk: DeskClient, sdk: Any, is_test: bool) -> None:
     from tastytrade import Account
     from tastytrade.market_sessions import ExchangeType, get_market_sessions
 
@@ -113,7 +115,7 @@ def test_the_sdk_tries_places_reprices_and_cancels(server: TastytradeBrokerServe
     assert placed.order.updated_at == both[0].received_at == AT
 
 
-def test_the_sdk_reads_fills_and_history(server: TastytradeBrokerServer, desk: Desk, sdk: Any) -> None:
+def test_the_sdk_reads_fills_and_history(server: TastytradeBrokerServer, desk: DeskClient, sdk: Any) -> None:
     from tastytrade import Account
 
     first = filled(server, desk)

@@ -233,7 +233,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("market.chain", '"cboe"', "square brackets"),
     ("market.chain", "[]", "at least one"),
     ("market.chain", '["cboe", "cboe"]', "each once"),
-    ("market.chain", '["nasdaq"]', "tastytrade, cboe, yahoo, recorded"),
+    ("market.chain", '["a b"]', "tastytrade, cboe, yahoo"),
     ("market.chain", "[1]", "in quotes"),
     ("choice.strategies", "[]", "at least one"),
     ("choice.strategies", '["iron_fly"]', "put_credit_spread"),

@@ -105,6 +105,7 @@ BAD = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("bad", BAD)
 def test_a_dressed_or_empty_secret_is_refused_unseen(name, bad):

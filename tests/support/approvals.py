@@ -13,7 +13,7 @@ from spy32.settings import Settings
 from spy32.store import Store
 from spy32.trading.context import TradingContext
 from tests.support import builders as b
-from tests.support.trading import World, world
+from tests.support.trading import TradingDesk, trading_desk
 
 
 def a_run(
@@ -69,26 +69,26 @@ def abstained(store: Store, *, cause: str = "abstained", snapshot: MarketSnapsho
 
 
 class ApprovalDesk:
-    """The world of these tests, and the proposal that waits in it."""
+    """A trading desk, and the proposal that waits at it."""
 
     def __init__(self, folder: Path, mode: Mode = Mode.PAPER) -> None:
-        self.world: World = world(folder)
+        self.trading_desk: TradingDesk = trading_desk(folder)
         if mode is not Mode.PAPER:
-            self.world.store.close()
-            self.world.store = Store.create(folder / f"{mode}.db", mode=mode, account=b.ACCOUNT, at=b.NOW)
-        self.world.settings = Settings(mode=mode)
-        self.world.account.account = b.account(mode=mode)
+            self.trading_desk.store.close()
+            self.trading_desk.store = Store.create(folder / f"{mode}.db", mode=mode, account=b.ACCOUNT, at=b.NOW)
+        self.trading_desk.settings = Settings(mode=mode)
+        self.trading_desk.account.account = b.account(mode=mode)
 
     @property
     def trading_context(self) -> TradingContext:
-        return self.world.trading_context
+        return self.trading_desk.trading_context
 
     @property
     def store(self) -> Store:
-        return self.world.store
+        return self.trading_desk.store
 
     def proposed(self) -> Proposal:
-        return proposed(self.store, self.world.account.account)
+        return proposed(self.store, self.trading_desk.account.account)
 
     def moved(self, *, points: float = 0.0, cents: float = 0.0) -> None:
         """The market's spot moves, and the put that was sold is worth `cents` more."""
@@ -99,4 +99,4 @@ class ApprovalDesk:
             else quote
             for quote in chain.quotes
         )
-        self.world.market.chain_now = replace(chain, spot=chain.spot + points, quotes=quotes)
+        self.trading_desk.market.chain_now = replace(chain, spot=chain.spot + points, quotes=quotes)

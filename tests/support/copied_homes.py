@@ -11,7 +11,7 @@ from spy32.settings import Settings
 from spy32.store import Store
 from tests.support import builders
 from tests.support.fakes import FakeAccount, FakeMarket, FakeOrders, ManualClock
-from tests.support.trading import World
+from tests.support.trading import TradingDesk
 
 
 @dataclass
@@ -24,17 +24,17 @@ class FreshMarket(FakeMarket):
         return replace(super()._serve(), as_of=self.clock())
 
 
-def live_desk(folder: Path, *, beside: World | None = None) -> World:
+def live_desk(folder: Path, *, beside: TradingDesk | None = None) -> TradingDesk:
     """A live desk with an empty book, at the broker and in the time of another one if `beside` is given."""
     folder.mkdir(parents=True, exist_ok=True)
     store = Store.create(folder / "live.db", mode=Mode.LIVE, account=builders.ACCOUNT, at=builders.NOW)
     return at_broker(store, beside)
 
 
-def at_broker(store: Store, beside: World | None = None) -> World:
+def at_broker(store: Store, beside: TradingDesk | None = None) -> TradingDesk:
     clock = beside.clock if beside is not None else ManualClock()
     orders = beside.orders if beside is not None else FakeOrders(clock=clock)
-    return World(
+    return TradingDesk(
         store=store,
         clock=clock,
         market=FreshMarket(clock=clock),
@@ -44,14 +44,14 @@ def at_broker(store: Store, beside: World | None = None) -> World:
     )
 
 
-def copied(desk: World, folder: Path) -> World:
+def copied(desk: TradingDesk, folder: Path) -> TradingDesk:
     """The same book in another folder, at the same broker, with locks of its own."""
     folder.mkdir(parents=True, exist_ok=True)
     target = desk.store.backup(folder / "live.db")
     return at_broker(Store.open(target, mode=Mode.LIVE, account=builders.ACCOUNT, at=desk.clock()), desk)
 
 
-def restored(desk: World, backup: Path) -> World:
+def restored(desk: TradingDesk, backup: Path) -> TradingDesk:
     """The book as it was at the backup, put back in its place."""
     path = desk.store.path
     desk.store.close()
@@ -59,7 +59,7 @@ def restored(desk: World, backup: Path) -> World:
     return at_broker(Store.open(path, mode=Mode.LIVE, account=builders.ACCOUNT, at=desk.clock()), desk)
 
 
-def just_before_the_order(desk: World, meanwhile: Callable[[], object]) -> None:
+def just_before_the_order(desk: TradingDesk, meanwhile: Callable[[], object]) -> None:
     """This happens once the next order of the broker has left and before it arrives there."""
     take = desk.orders.submit
 

@@ -123,7 +123,7 @@ class FakeJournal:
 
 
 @dataclass
-class Desk:
+class GrokDesk:
     """Everything around the analyst."""
 
     server: XaiServer

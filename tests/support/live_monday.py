@@ -21,7 +21,7 @@ MONDAY = datetime(2025, 8, 25, 14, 0, tzinfo=UTC)
 
 
 @dataclass
-class World:
+class LiveMonday:
     home: Path
     cboe: CboeServer
     yahoo: YahooServer
@@ -61,9 +61,9 @@ class World:
 
 
 @contextmanager
-def world(
+def live_monday(
     home: Path, *, now: datetime = MONDAY, with_broker: bool = False, tickers: Sequence[str] = ("SPY",)
-) -> Iterator[World]:
+) -> Iterator[LiveMonday]:
     """All servers running, healthy and of one mind, and a home that knows their addresses."""
     cboe = CboeServer(now - timedelta(minutes=15), tickers=tickers)
     yahoo = YahooServer(now)
@@ -86,4 +86,4 @@ def world(
                 "TASTYTRADE_CLIENT_SECRET": CLIENT_SECRET,
                 "TASTYTRADE_REFRESH_TOKEN": REFRESH_TOKEN,
             }
-        yield World(home=home, cboe=cboe, yahoo=yahoo, xai=xai, tastytrade=broker, env=env)
+        yield LiveMonday(home=home, cboe=cboe, yahoo=yahoo, xai=xai, tastytrade=broker, env=env)

@@ -7,12 +7,13 @@ from pathlib import Path
 from spy32.domain.orders import Order, Trade, Transaction, TransactionKind
 from spy32.domain.runs import Trigger
 from spy32.domain.spreads import Action, Mode, Position
-from spy32.lifecycle import ProposalState
+from spy32.lifecycle import OrderState, ProposalState
 from spy32.store import Store
 from spy32.trading import order_state
+from spy32.trading.profit_target import place_target
 from tests.support import builders
-from tests.support.fakes import FakeMarket, FakeOrders, ManualClock
-from tests.support.trading import World
+from tests.support.fakes import TIMED_OUT, FakeMarket, FakeOrders, ManualClock
+from tests.support.trading import TradingDesk
 
 D = Decimal
 SHORT, LONG = (leg.symbol for leg in builders.spread().legs)
@@ -20,33 +21,33 @@ TARGET = D("0.29")
 EXPIRED = builders.later(days=32)
 
 
-def desk(folder: Path, mode: Mode = Mode.LIVE) -> World:
+def live_desk(folder: Path, mode: Mode = Mode.LIVE) -> TradingDesk:
     """A desk of this mode with an empty book."""
     clock = ManualClock()
     store = Store.create(folder / f"{mode}.db", mode=mode, account=builders.ACCOUNT, at=builders.NOW)
-    return World(store=store, clock=clock, market=FakeMarket(), orders=FakeOrders(clock=clock))
+    return TradingDesk(store=store, clock=clock, market=FakeMarket(), orders=FakeOrders(clock=clock))
 
 
-def entered(world: World, *, rests: bool = True, quantity: int = 2, filled: int | None = None) -> Trade:
+def entered(desk: TradingDesk, *, rests: bool = True, quantity: int = 2, filled: int | None = None) -> Trade:
     """The open trade of an opening whose order filled, wholly by default, at 0.58 and with fees of 2.26 a spread."""
-    store, mode = world.store, world.store.mode
+    store, mode = desk.store, desk.store.mode
     run = store.begin_run(trigger=Trigger.MANUAL, mode=mode, profile="default", at=builders.NOW)
     made = builders.proposal(
         run_id=run.id, mode=mode, quantity=quantity, exit=builders.exit_plan(rests_target=rests, profit_target=TARGET)
     )
     made = store.add_proposal(made, body="{}", at=builders.NOW)
     yes = store.approve(builders.approval(made))
-    world.clock.at = builders.later(minutes=6)
+    desk.clock.at = builders.later(minutes=6)
     reference = f"spy32-P{made.id}-A{yes.id}-abcdef-1"
-    order = store.begin_order(builders.order(made, yes, reference=reference), at=world.clock())
-    order = order_state.send_order(world.trading_context, order, lambda: world.orders.submit(order.body))
-    world.orders.fill(str(order.broker_id), filled)
-    order = order_state.refresh_order(world.trading_context, order)
+    order = store.begin_order(builders.order(made, yes, reference=reference), at=desk.clock())
+    order = order_state.send_order(desk.trading_context, order, lambda: desk.orders.submit(order.body))
+    desk.orders.fill(str(order.broker_id), filled)
+    order = order_state.refresh_order(desk.trading_context, order)
     if filled is not None:
-        order_state.cancel_order(world.trading_context, order)
+        order_state.cancel_order(desk.trading_context, order)
     assert made.id is not None
-    order_state.conclude_proposal(world.trading_context, made.id)
-    assert world.state(made.id) is ProposalState.DONE
+    order_state.conclude_proposal(desk.trading_context, made.id)
+    assert desk.state(made.id) is ProposalState.DONE
     trade = store.trade_of_proposal(made.id)
     assert trade is not None
     return trade
@@ -57,11 +58,11 @@ def number(noun: Trade | Order) -> int:
     return noun.id
 
 
-def held(world: World, **counts: int) -> None:
+def held(desk: TradingDesk, **counts: int) -> None:
     """What the broker shows: `short=-2, long=2, SPY=100`, and any other symbol by `other=...`."""
     names = {"short": SHORT, "long": LONG}
     positions = tuple(Position(symbol=names.get(name, name), quantity=count) for name, count in counts.items() if count)
-    world.account.account = replace(world.account.account, positions=positions)
+    desk.account.account = replace(desk.account.account, positions=positions)
 
 
 def line(number_: int, symbol: str, kind: TransactionKind, **over: object) -> Transaction:
@@ -77,12 +78,12 @@ def line(number_: int, symbol: str, kind: TransactionKind, **over: object) -> Tr
     return Transaction(**base)  # type: ignore[arg-type]
 
 
-def bought_back(world: World, count: int = 2, *, at_debit: str = "0.30") -> None:
+def bought_back(desk: TradingDesk, count: int = 2, *, at_debit: str = "0.30") -> None:
     """The person closed so many spreads in the broker's app."""
     price = D("2.00") + D(at_debit)
     own = {"quantity": D(count), "at": builders.later(days=3), "fees": D("0.13") * count, "order_id": "900001"}
     cash = price * 100 * count
-    world.account.history += (
+    desk.account.history += (
         line(
             11, SHORT, TransactionKind.TRADE, action=Action.BUY_TO_CLOSE, price=price, **own,
             net_value=-cash - D("0.13") * count,
@@ -92,3 +93,14 @@ def bought_back(world: World, count: int = 2, *, at_debit: str = "0.30") -> None
             net_value=D(200) * count - D("0.13") * count,
         ),
     )  # fmt: skip
+
+
+def late_target(desk: TradingDesk, trade: Trade) -> Order:
+    """The profit target of a trade that our book has as absent, and that the broker shows after all."""
+    desk.orders.faults = [("before", TIMED_OUT)]
+    target = place_target(desk.trading_context, trade.proposal_id)
+    assert target is not None
+    if target.state is OrderState.UNKNOWN:
+        desk.store.move_order(number(target), was=OrderState.UNKNOWN, now=OrderState.ABSENT, at=desk.clock())
+    desk.orders.submit(target.body)
+    return target

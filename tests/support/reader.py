@@ -68,7 +68,7 @@ class HeldLocks:
         return name not in self.held
 
 
-class Desk:
+class ReadingApp:
     """Stands in for `wiring.App`. Without a width there is no terminal."""
 
     def __init__(
@@ -120,7 +120,7 @@ reading.command()(show)
 reading.command()(status)
 
 
-def ask(desk: Desk, *words: str) -> str:
+def ask(desk: ReadingApp, *words: str) -> str:
     """What the command says on stdout; what it raises is raised."""
     result = CliRunner().invoke(reading, list(words), obj=desk)
     desk.close()
@@ -130,7 +130,7 @@ def ask(desk: Desk, *words: str) -> str:
     return desk.said
 
 
-def code(desk: Desk, *words: str) -> int:
+def code(desk: ReadingApp, *words: str) -> int:
     result = CliRunner().invoke(reading, list(words), obj=desk)
     desk.close()
     return result.exception.code if isinstance(result.exception, Spy32Error) else result.exit_code

@@ -13,8 +13,11 @@ from spy32.lifecycle import OrderState, ProposalState
 from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import ACCOUNT, NOW, later
+from tests.support.paths import DATA
 
 FEES = Decimal("4.52")
+V1 = DATA / "store" / "paper-v1.db.gz"
+"""A database that the first release wrote."""
 
 
 def opened(path: Path, **over: Any) -> Store:

@@ -17,7 +17,7 @@ from tests.support.fakes import FakeAccount, FakeLocks, FakeMarket, FakeOrders, 
 
 
 @dataclass
-class World:
+class TradingDesk:
     store: Store
     clock: ManualClock
     market: FakeMarket
@@ -70,13 +70,13 @@ class World:
         return self.store.orders(proposal_id)[-1]
 
 
-def world(folder: Path, **over: object) -> World:
+def trading_desk(folder: Path, **over: object) -> TradingDesk:
     """A desk at ten on a Monday in New York, with a market that stands still and a broker that fills nothing."""
     clock = ManualClock()
     store = Store.create(
         folder / "paper.db", mode=Mode.PAPER, account=builders.ACCOUNT, at=builders.NOW, opening_cash=Decimal(100_000)
     )
-    made = World(store=store, clock=clock, market=FakeMarket(), orders=FakeOrders(clock=clock))
+    made = TradingDesk(store=store, clock=clock, market=FakeMarket(), orders=FakeOrders(clock=clock))
     for name, value in over.items():
         setattr(made, name, value)
     return made

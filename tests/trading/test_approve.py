@@ -55,7 +55,7 @@ def code_of(trouble: Spy32Error) -> int:
 def changed_elsewhere(desk: ApprovalDesk, shown: Review) -> None:
     """Another window approved one contract, and that approval is over."""
     approve(desk.trading_context, change_quantity(desk.trading_context, shown, 1), by="bert")
-    desk.world.clock.at = b.later(minutes=61)
+    desk.trading_desk.clock.at = b.later(minutes=61)
     assert shown.proposal is not None
     load_pending_proposal(desk.trading_context, number(shown.proposal))
 
@@ -112,7 +112,7 @@ def test_a_market_that_has_run_away_is_said_without_forbidding_anything(desk: Ap
 
 def test_a_market_that_does_not_answer_leaves_the_stored_quotes_and_says_so(desk: ApprovalDesk) -> None:
     made = desk.proposed()
-    desk.world.market.trouble = Unavailable("429 from cboe")
+    desk.trading_desk.market.trouble = Unavailable("429 from cboe")
     shown = review_proposal(desk.trading_context, number(made))
     assert shown.current_quote == shown.run_quote
     assert shown.stale_reason is not None
@@ -124,7 +124,7 @@ def test_a_market_that_does_not_answer_leaves_the_stored_quotes_and_says_so(desk
 
 def test_a_recorded_market_says_that_nothing_newer_exists(desk: ApprovalDesk) -> None:
     made = desk.proposed()
-    desk.world.market.is_recorded = True
+    desk.trading_desk.market.is_recorded = True
     stale = review_proposal(desk.trading_context, number(made)).stale_reason
     assert stale is not None
     assert "recorded market" in stale
@@ -207,13 +207,13 @@ def test_an_approval_holds_the_hash_and_the_quotes_that_were_shown_for_an_hour(d
     assert (yes.hash, yes.by, yes.note) == (made.hash, "anna", "looks fine")
     assert (yes.spot, yes.mid, yes.natural) == (671.0, shown.current_quote.mid, shown.current_quote.natural)
     assert yes.until - yes.at == timedelta(minutes=60)
-    assert desk.world.state(number(made)) is P.APPROVED
+    assert desk.trading_desk.state(number(made)) is P.APPROVED
 
 
 def test_what_was_approved_can_be_executed(desk: ApprovalDesk) -> None:
     made = desk.proposed()
     approve(desk.trading_context, review_proposal(desk.trading_context, number(made)), by="anna")
-    desk.world.orders.fills_at = Decimal(9)
+    desk.trading_desk.orders.fills_at = Decimal(9)
     assert execute(desk.trading_context, number(made)).state is P.DONE
 
 
@@ -237,11 +237,11 @@ def test_a_declined_proposal_cannot_be_approved_and_says_who_declined_it(desk: A
 def test_a_proposal_lapses_with_its_session(desk: ApprovalDesk) -> None:
     made = desk.proposed()
     shown = review_proposal(desk.trading_context, number(made))
-    desk.world.clock.at = made.lapses_at + timedelta(seconds=1)
+    desk.trading_desk.clock.at = made.lapses_at + timedelta(seconds=1)
     with pytest.raises(Refused, match="lapsed with its session") as trouble:
         approve(desk.trading_context, shown, by="anna")
     assert code_of(trouble.value) == 10
-    assert desk.world.state(number(made)) is P.LAPSED
+    assert desk.trading_desk.state(number(made)) is P.LAPSED
 
 
 def test_a_proposal_that_was_changed_in_another_window_is_not_approved(desk: ApprovalDesk) -> None:
@@ -251,13 +251,13 @@ def test_a_proposal_that_was_changed_in_another_window_is_not_approved(desk: App
         approve(desk.trading_context, shown, by="anna")
     assert code_of(trouble.value) == 10
     assert shown.proposal is not None
-    assert desk.world.state(number(shown.proposal)) is P.PROPOSED
+    assert desk.trading_desk.state(number(shown.proposal)) is P.PROPOSED
 
 
 def test_an_approval_that_is_over_makes_the_proposal_wait_again(desk: ApprovalDesk) -> None:
     made = desk.proposed()
     approve(desk.trading_context, review_proposal(desk.trading_context, number(made)), by="anna")
-    desk.world.clock.at = b.later(minutes=61)
+    desk.trading_desk.clock.at = b.later(minutes=61)
     assert load_pending_proposal(desk.trading_context, number(made)).state is P.PROPOSED
     yes = approve(desk.trading_context, review_proposal(desk.trading_context, number(made)), by="bert")
     assert yes.by == "bert"
@@ -265,7 +265,7 @@ def test_an_approval_that_is_over_makes_the_proposal_wait_again(desk: ApprovalDe
 
 def test_without_any_quotes_nothing_is_approved(desk: ApprovalDesk) -> None:
     made = desk.proposed()
-    desk.world.market.trouble = Unavailable("gone")
+    desk.trading_desk.market.trouble = Unavailable("gone")
     shown = replace(review_proposal(desk.trading_context, number(made)), current_quote=None)
     with pytest.raises(Unavailable, match="without quotes"):
         approve(desk.trading_context, shown, by="anna")
@@ -275,7 +275,7 @@ def test_without_any_quotes_nothing_is_approved(desk: ApprovalDesk) -> None:
 def test_limits_are_judged_again_at_the_yes(desk: ApprovalDesk, worth: str, rule: str) -> None:
     shown = review_proposal(desk.trading_context, number(desk.proposed()))
     poorer = b.account(net_liquidation=Decimal(worth), buying_power=Decimal(worth))
-    desk.world.account.account = poorer
+    desk.trading_desk.account.account = poorer
     with pytest.raises(Refused, match="was not approved") as trouble:
         approve(desk.trading_context, shown, by="anna")
     assert any("maximum loss" in reason for reason in trouble.value.reasons)
@@ -287,7 +287,7 @@ def test_limits_are_judged_again_at_the_yes(desk: ApprovalDesk, worth: str, rule
 
 def test_after_the_last_entry_time_nothing_is_approved(desk: ApprovalDesk) -> None:
     shown = review_proposal(desk.trading_context, number(desk.proposed()))
-    desk.world.clock.at = datetime(2025, 10, 6, 19, 50, tzinfo=UTC)
+    desk.trading_desk.clock.at = datetime(2025, 10, 6, 19, 50, tzinfo=UTC)
     with pytest.raises(Refused, match="was not approved"):
         approve(desk.trading_context, shown, by="anna")
 
@@ -398,7 +398,7 @@ def test_an_approved_draft_becomes_the_proposal_with_its_approval(desk: Approval
     assert yes.hash == kept.hash == plan.proposal_digest(kept)
     assert desk.store.first_proposal_of_run(made.run_id) == made
     desk.store.verify_order_basis()
-    desk.world.orders.fills_at = Decimal(9)
+    desk.trading_desk.orders.fills_at = Decimal(9)
     assert execute(desk.trading_context, number(made)).state is P.DONE
     trade = desk.store.trade_of_proposal(number(made))
     assert trade is not None
@@ -431,10 +431,10 @@ def test_a_draft_that_the_limits_of_now_leave_no_room_for_is_refused(desk: Appro
         desk.trading_context, review_proposal(desk.trading_context, number(desk.proposed())), Decimal("0.52")
     )
     poorer = Decimal(89_500)
-    desk.world.account.account = b.account(net_liquidation=poorer, buying_power=poorer)
+    desk.trading_desk.account.account = b.account(net_liquidation=poorer, buying_power=poorer)
     with pytest.raises(Refused, match="maximum loss"):
         approve(desk.trading_context, shown, by="anna")
-    assert desk.world.state(1) is P.PROPOSED
+    assert desk.trading_desk.state(1) is P.PROPOSED
 
 
 def test_a_draft_over_a_proposal_that_was_decided_elsewhere_says_by_whom(desk: ApprovalDesk) -> None:
@@ -546,7 +546,7 @@ def test_a_floor_at_which_the_loss_breaks_a_limit_is_refused(desk: ApprovalDesk)
     made = desk.proposed()
     shown = review_proposal(desk.trading_context, number(made))
     tight = Decimal(90_000)
-    desk.world.account.account = b.account(net_liquidation=tight, buying_power=tight)
+    desk.trading_desk.account.account = b.account(net_liquidation=tight, buying_power=tight)
     with pytest.raises(Refused, match="too many"):
         change_floor(desk.trading_context, shown, Decimal("0.51"))
 
@@ -573,7 +573,7 @@ def test_an_id_that_is_not_on_the_menu_is_a_usage_error(desk: ApprovalDesk) -> N
 def test_a_candidate_that_the_conditions_refuse_is_not_taken(desk: ApprovalDesk) -> None:
     made = desk.proposed()
     shown = review_proposal(desk.trading_context, number(made))
-    desk.world.clock.at = datetime(2025, 10, 6, 19, 50, tzinfo=UTC)
+    desk.trading_desk.clock.at = datetime(2025, 10, 6, 19, 50, tzinfo=UTC)
     with pytest.raises(Refused, match="was not taken"):
         choose_candidate(desk.trading_context, shown, b.menu().candidates[2].id)
     assert desk.store.proposal(number(made)).hash == made.hash
@@ -588,7 +588,7 @@ def test_a_candidate_whose_quotes_moved_away_is_not_taken(desk: ApprovalDesk) ->
 
 def test_a_broker_that_refuses_the_dry_run_leaves_the_proposal_as_it_was(desk: ApprovalDesk) -> None:
     made = desk.proposed()
-    desk.world.orders.reject_credentials = "margin_check_failed"
+    desk.trading_desk.orders.reject_credentials = "margin_check_failed"
     with pytest.raises(Refused, match="margin_check_failed"):
         change_quantity(desk.trading_context, review_proposal(desk.trading_context, number(made)), 1)
     assert desk.store.proposal(number(made)).hash == made.hash
@@ -622,7 +622,7 @@ def test_nothing_of_an_approved_proposal_can_be_changed(desk: ApprovalDesk) -> N
 def test_a_closing_is_neither_resized_nor_refloored_nor_exchanged(desk: ApprovalDesk) -> None:
     opening = desk.proposed()
     approve(desk.trading_context, review_proposal(desk.trading_context, number(opening)), by="anna")
-    desk.world.orders.fills_at = Decimal(9)
+    desk.trading_desk.orders.fills_at = Decimal(9)
     execute(desk.trading_context, number(opening))
     trade = desk.store.trade_of_proposal(number(opening))
     assert trade is not None
@@ -656,7 +656,7 @@ def test_an_abstention_is_overridden_by_approving_a_choice_which_makes_the_propo
     assert desk.store.latest_approval(yes.proposal_id) == yes
     desk.store.verify_order_basis()
     assert not desk.store.verify().broken
-    desk.world.orders.fills_at = Decimal(9)
+    desk.trading_desk.orders.fills_at = Decimal(9)
     assert execute(desk.trading_context, yes.proposal_id).state is P.DONE
 
 
@@ -679,7 +679,7 @@ def test_an_abstention_is_overridden_once(desk: ApprovalDesk) -> None:
 
 def test_an_override_that_the_limits_refuse_makes_no_proposal(desk: ApprovalDesk) -> None:
     run = abstained(desk.store)
-    desk.world.account.account = b.account(net_liquidation=Decimal(20_000), buying_power=Decimal(20_000))
+    desk.trading_desk.account.account = b.account(net_liquidation=Decimal(20_000), buying_power=Decimal(20_000))
     with pytest.raises(Refused, match="not one contract fits"):
         choose_candidate(desk.trading_context, review_run(desk.trading_context, run.id), b.candidate().id)
     assert desk.store.proposal_of_run(run.id) is None
@@ -687,7 +687,7 @@ def test_an_override_that_the_limits_refuse_makes_no_proposal(desk: ApprovalDesk
 
 def test_an_abstention_of_yesterday_is_not_overridden(desk: ApprovalDesk) -> None:
     run = abstained(desk.store)
-    desk.world.clock.at = b.later(days=1)
+    desk.trading_desk.clock.at = b.later(days=1)
     with pytest.raises(Refused, match="is over"):
         choose_candidate(desk.trading_context, review_run(desk.trading_context, run.id), b.candidate().id)
 
@@ -697,7 +697,7 @@ def test_an_older_abstention_does_not_push_a_newer_proposal_aside(desk: Approval
     newer = desk.proposed()
     with pytest.raises(Refused, match=f"P{newer.id} of the newer run"):
         choose_candidate(desk.trading_context, review_run(desk.trading_context, run.id), b.menu().candidates[2].id)
-    assert desk.world.state(number(newer)) is P.PROPOSED
+    assert desk.trading_desk.state(number(newer)) is P.PROPOSED
 
 
 def test_without_a_proposal_there_is_nothing_to_approve_or_change(desk: ApprovalDesk) -> None:

@@ -18,7 +18,7 @@ from spy32.trading.execute import execute, preview_execution
 from spy32.trading.review import review_proposal
 from tests.support import builders
 from tests.support.approvals import ApprovalDesk
-from tests.support.trading import World
+from tests.support.trading import TradingDesk
 
 P = ProposalState
 LONG = 1300.0
@@ -29,7 +29,7 @@ LONG = 1300.0
 class Watched:
     """A desk whose every question is written down, and may take its time; its market is always of now."""
 
-    desk: World
+    desk: TradingDesk
     asked: list[str] = field(default_factory=list)
     takes: dict[str, float] = field(default_factory=dict)
     then: dict[str, Callable[[], object]] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Watched:
 
 
 @pytest.fixture
-def watched(desk: World) -> Watched:
+def watched(desk: TradingDesk) -> Watched:
     return Watched(desk)
 
 
@@ -156,7 +156,7 @@ def test_a_rehearsal_shows_the_quotes_after_the_dry_run(watched: Watched) -> Non
 
 
 @pytest.mark.parametrize(("early", "sent"), [(120, True), (121, False)])
-def test_an_approval_of_the_future_is_no_approval(desk: World, early: float, sent: bool) -> None:
+def test_an_approval_of_the_future_is_no_approval(desk: TradingDesk, early: float, sent: bool) -> None:
     proposal = desk.approved()
     desk.clock.at = builders.later(minutes=5, seconds=-early)
     if sent:
@@ -170,7 +170,7 @@ def test_an_approval_of_the_future_is_no_approval(desk: World, early: float, sen
     assert desk.state(proposal) is P.PROPOSED
 
 
-def test_an_approval_of_the_future_can_be_given_again(desk: World) -> None:
+def test_an_approval_of_the_future_can_be_given_again(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.clock.at = builders.NOW
     assert load_pending_proposal(desk.trading_context, proposal).state is P.PROPOSED
@@ -181,7 +181,7 @@ def test_a_live_approval_needs_the_broker_s_time(tmp_path: Path, ahead: float | 
     desk = ApprovalDesk(tmp_path, Mode.LIVE)
     made = desk.proposed()
     assert made.id is not None
-    desk.world.account.ahead = ahead
+    desk.trading_desk.account.ahead = ahead
     shown = review_proposal(desk.trading_context, made.id)
     assert any(finding.rule == "clock" and finding.blocks for finding in shown.findings) is refused
     if refused:
@@ -195,7 +195,7 @@ def test_a_live_approval_needs_the_broker_s_time(tmp_path: Path, ahead: float | 
 # Legs that nobody quotes in earnest.
 
 
-def stubs(desk: World) -> None:
+def stubs(desk: TradingDesk) -> None:
     """Both legs at 0.01 x 13."""
     symbols = {leg.symbol for leg in builders.spread().legs}
     chain = builders.chain()
@@ -203,7 +203,7 @@ def stubs(desk: World) -> None:
     desk.market.chain_now = replace(chain, quotes=quotes)
 
 
-def test_legs_quoted_wide_are_sent_in_no_mode(desk: World) -> None:
+def test_legs_quoted_wide_are_sent_in_no_mode(desk: TradingDesk) -> None:
     proposal = desk.approved()
     stubs(desk)
     with pytest.raises(Refused) as caught:
@@ -221,7 +221,7 @@ def test_legs_quoted_wide_are_no_price_to_approve_at(tmp_path: Path) -> None:
     desk = ApprovalDesk(tmp_path)
     made = desk.proposed()
     assert made.id is not None
-    stubs(desk.world)
+    stubs(desk.trading_desk)
     shown = review_proposal(desk.trading_context, made.id)
     assert shown.current_quote == shown.run_quote
     with pytest.raises(Unavailable, match=r"12\.99 wide"):

@@ -12,16 +12,16 @@ from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.trading.execute import execute, preview_execution
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
-from tests.support.trading import World
+from tests.support.trading import TradingDesk
 
 O, P = OrderState, ProposalState  # noqa: E741
 
 
-def submits(desk: World) -> int:
+def submits(desk: TradingDesk) -> int:
     return desk.orders.requests.count("submit")
 
 
-def test_an_approved_proposal_is_filled_at_once_when_the_broker_takes_the_first_price(desk: World) -> None:
+def test_an_approved_proposal_is_filled_at_once_when_the_broker_takes_the_first_price(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.fills_at = Decimal("9")
     done = execute(desk.trading_context, proposal)
@@ -32,7 +32,7 @@ def test_an_approved_proposal_is_filled_at_once_when_the_broker_takes_the_first_
     assert (trade.quantity, trade.credit) == (done.quantity, done.limit_price)
 
 
-def test_the_price_is_worked_down_one_tick_a_step_and_never_below_the_floor(desk: World) -> None:
+def test_the_price_is_worked_down_one_tick_a_step_and_never_below_the_floor(desk: TradingDesk) -> None:
     proposal = desk.approved()
     plan = desk.store.proposal(proposal).plan
     with pytest.raises(NotFilled):
@@ -43,7 +43,7 @@ def test_the_price_is_worked_down_one_tick_a_step_and_never_below_the_floor(desk
     assert submits(desk) == 1
 
 
-def test_steps_are_as_far_apart_as_the_plan_says_and_the_deadline_ends_it(desk: World) -> None:
+def test_steps_are_as_far_apart_as_the_plan_says_and_the_deadline_ends_it(desk: TradingDesk) -> None:
     proposal = desk.approved()
     began = desk.clock()
     with pytest.raises(NotFilled):
@@ -57,7 +57,7 @@ def test_steps_are_as_far_apart_as_the_plan_says_and_the_deadline_ends_it(desk: 
     assert desk.state(proposal) is P.PROPOSED
 
 
-def test_a_fill_on_the_way_down_stops_at_its_price(desk: World) -> None:
+def test_a_fill_on_the_way_down_stops_at_its_price(desk: TradingDesk) -> None:
     proposal = desk.approved()
     second = desk.store.proposal(proposal).plan.prices[1]
     desk.orders.fills_at = second
@@ -68,7 +68,9 @@ def test_a_fill_on_the_way_down_stops_at_its_price(desk: World) -> None:
     assert trade is not None and trade.credit == second
 
 
-def test_after_a_partial_fill_the_price_rests_until_the_deadline_and_what_is_filled_is_the_trade(desk: World) -> None:
+def test_after_a_partial_fill_the_price_rests_until_the_deadline_and_what_is_filled_is_the_trade(
+    desk: TradingDesk,
+) -> None:
     proposal = desk.approved()
     sleep = desk.clock.sleep
 
@@ -85,7 +87,7 @@ def test_after_a_partial_fill_the_price_rests_until_the_deadline_and_what_is_fil
     assert trade is not None and trade.quantity == 1
 
 
-def test_a_second_execute_of_a_done_proposal_sends_nothing_and_is_content(desk: World) -> None:
+def test_a_second_execute_of_a_done_proposal_sends_nothing_and_is_content(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.fills_at = Decimal("9")
     execute(desk.trading_context, proposal)
@@ -94,7 +96,7 @@ def test_a_second_execute_of_a_done_proposal_sends_nothing_and_is_content(desk: 
 
 
 @pytest.mark.parametrize("trouble", ["before", "after"])
-def test_a_lost_answer_is_settled_by_reading_and_never_sent_twice(desk: World, trouble: str) -> None:
+def test_a_lost_answer_is_settled_by_reading_and_never_sent_twice(desk: TradingDesk, trouble: str) -> None:
     proposal = desk.approved()
     desk.orders.faults.append((trouble, TIMED_OUT))
     desk.orders.fills_at = Decimal("9")
@@ -108,7 +110,7 @@ def test_a_lost_answer_is_settled_by_reading_and_never_sent_twice(desk: World, t
     assert submits(desk) == 1
 
 
-def test_absence_needs_three_reads_over_a_minute(desk: World) -> None:
+def test_absence_needs_three_reads_over_a_minute(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.faults.append(("after", TIMED_OUT))
     desk.orders.hidden_reads = 2
@@ -118,7 +120,7 @@ def test_absence_needs_three_reads_over_a_minute(desk: World) -> None:
     assert (desk.clock() - began).total_seconds() >= 30
 
 
-def test_a_broker_that_cannot_be_read_leaves_the_order_unknown_and_sends_nothing_more(desk: World) -> None:
+def test_a_broker_that_cannot_be_read_leaves_the_order_unknown_and_sends_nothing_more(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.goes_silent_after = 1
     with pytest.raises(Unresolved):
@@ -133,7 +135,7 @@ def test_a_broker_that_cannot_be_read_leaves_the_order_unknown_and_sends_nothing
     assert submits(desk) == 1
 
 
-def test_a_row_left_submitting_by_a_dead_process_is_adopted(desk: World) -> None:
+def test_a_row_left_submitting_by_a_dead_process_is_adopted(desk: TradingDesk) -> None:
     proposal = desk.approved()
     made, yes = desk.store.proposal(proposal), desk.store.latest_approval(proposal)
     committed = desk.store.begin_order(builders.order(made, yes), at=desk.clock())
@@ -143,7 +145,7 @@ def test_a_row_left_submitting_by_a_dead_process_is_adopted(desk: World) -> None
     assert submits(desk) == 1
 
 
-def test_a_refused_order_goes_back_to_the_person_with_the_broker_s_words(desk: World) -> None:
+def test_a_refused_order_goes_back_to_the_person_with_the_broker_s_words(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.faults.append(("before", BrokerRefused("margin_check_failed: too little")))
     with pytest.raises(BrokerRefused, match="margin_check_failed"):
@@ -152,7 +154,7 @@ def test_a_refused_order_goes_back_to_the_person_with_the_broker_s_words(desk: W
     assert desk.state(proposal) is P.PROPOSED
 
 
-def test_a_refused_dry_run_sends_nothing(desk: World) -> None:
+def test_a_refused_dry_run_sends_nothing(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.reject_credentials = "cant_buy_for_credit"
     with pytest.raises(BrokerRefused, match="cant_buy_for_credit"):
@@ -161,7 +163,7 @@ def test_a_refused_dry_run_sends_nothing(desk: World) -> None:
     assert desk.state(proposal) is P.PROPOSED
 
 
-def test_the_halt_file_stops_the_send_and_keeps_the_approval(desk: World) -> None:
+def test_the_halt_file_stops_the_send_and_keeps_the_approval(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.halt = "rain"
     with pytest.raises(NotPermitted, match="rain"):
@@ -170,7 +172,7 @@ def test_the_halt_file_stops_the_send_and_keeps_the_approval(desk: World) -> Non
     assert desk.state(proposal) is P.APPROVED
 
 
-def test_a_halt_in_the_middle_cancels_and_reprices_no_more(desk: World) -> None:
+def test_a_halt_in_the_middle_cancels_and_reprices_no_more(desk: TradingDesk) -> None:
     proposal = desk.approved()
     sleep = desk.clock.sleep
 
@@ -185,7 +187,7 @@ def test_a_halt_in_the_middle_cancels_and_reprices_no_more(desk: World) -> None:
     assert desk.state(proposal) is P.PROPOSED
 
 
-def test_an_approval_that_is_over_goes_back_to_proposed(desk: World) -> None:
+def test_an_approval_that_is_over_goes_back_to_proposed(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.clock.at = builders.later(minutes=66)
     with pytest.raises(Refused, match="ended"):
@@ -194,7 +196,7 @@ def test_an_approval_that_is_over_goes_back_to_proposed(desk: World) -> None:
     assert desk.orders.requests == []
 
 
-def test_a_proposal_that_nobody_approved_is_refused(desk: World) -> None:
+def test_a_proposal_that_nobody_approved_is_refused(desk: TradingDesk) -> None:
     made = desk.proposed()
     assert made.id is not None
     with pytest.raises(Refused, match="not approved"):
@@ -205,7 +207,7 @@ def moved(chain: Chain, spot: float) -> Chain:
     return replace(chain, spot=spot)
 
 
-def test_an_underlying_that_has_drifted_sends_nothing_and_asks_for_a_new_approval(desk: World) -> None:
+def test_an_underlying_that_has_drifted_sends_nothing_and_asks_for_a_new_approval(desk: TradingDesk) -> None:
     proposal = desk.approved()
     chain = desk.market.snapshot.chain
     desk.market.chain_now = replace(chain, spot=chain.spot * 1.02, as_of=desk.clock())
@@ -215,7 +217,7 @@ def test_an_underlying_that_has_drifted_sends_nothing_and_asks_for_a_new_approva
     assert desk.orders.requests == []
 
 
-def test_another_process_at_work_is_told_to_wait(desk: World) -> None:
+def test_another_process_at_work_is_told_to_wait(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.locks.busy.add(f"proposal-{proposal}")
     with pytest.raises(Unavailable):
@@ -223,7 +225,7 @@ def test_another_process_at_work_is_told_to_wait(desk: World) -> None:
     assert desk.orders.requests == []
 
 
-def test_ctrl_c_while_the_price_is_worked_cancels_and_tells(desk: World) -> None:
+def test_ctrl_c_while_the_price_is_worked_cancels_and_tells(desk: TradingDesk) -> None:
     proposal = desk.approved()
 
     def interrupt(seconds: float) -> None:
@@ -240,7 +242,7 @@ def test_ctrl_c_while_the_price_is_worked_cancels_and_tells(desk: World) -> None
     assert any("nothing works any more" in line for line in desk.said)
 
 
-def test_no_wait_leaves_the_order_working_and_the_next_execute_goes_on_with_it(desk: World) -> None:
+def test_no_wait_leaves_the_order_working_and_the_next_execute_goes_on_with_it(desk: TradingDesk) -> None:
     proposal = desk.approved()
     assert execute(desk.trading_context, proposal, wait=False).state is P.SENT
     assert desk.order_states(proposal) == [O.WORKING]
@@ -249,7 +251,7 @@ def test_no_wait_leaves_the_order_working_and_the_next_execute_goes_on_with_it(d
     assert submits(desk) == 1
 
 
-def test_a_fill_that_wins_against_the_cancel_is_the_trade(desk: World) -> None:
+def test_a_fill_that_wins_against_the_cancel_is_the_trade(desk: TradingDesk) -> None:
     proposal = desk.approved()
     cancel = desk.orders.cancel
 
@@ -262,7 +264,7 @@ def test_a_fill_that_wins_against_the_cancel_is_the_trade(desk: World) -> None:
     assert desk.last_order(proposal).state is O.FILLED
 
 
-def test_a_fill_during_a_replacement_stops_repricing(desk: World) -> None:
+def test_a_fill_during_a_replacement_stops_repricing(desk: TradingDesk) -> None:
     proposal = desk.approved()
     replace_order = desk.orders.replace
 
@@ -277,7 +279,7 @@ def test_a_fill_during_a_replacement_stops_repricing(desk: World) -> None:
     assert trade is not None and trade.quantity == desk.store.proposal(proposal).quantity
 
 
-def test_a_replacement_whose_answer_is_lost_is_followed_by_its_reference(desk: World) -> None:
+def test_a_replacement_whose_answer_is_lost_is_followed_by_its_reference(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.faults += [("", None), ("after", TIMED_OUT)]  # type: ignore[list-item]
     desk.orders.fills_at = desk.store.proposal(proposal).plan.prices[1]
@@ -285,7 +287,7 @@ def test_a_replacement_whose_answer_is_lost_is_followed_by_its_reference(desk: W
     assert desk.order_states(proposal) == [O.REPLACED, O.FILLED]
 
 
-def test_a_replacement_that_never_arrived_leaves_the_old_order_working(desk: World) -> None:
+def test_a_replacement_that_never_arrived_leaves_the_old_order_working(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.faults += [("", None), ("before", TIMED_OUT)]  # type: ignore[list-item]
     with pytest.raises(NotFilled):
@@ -295,7 +297,7 @@ def test_a_replacement_that_never_arrived_leaves_the_old_order_working(desk: Wor
     assert O.WORKING not in states and O.UNKNOWN not in states
 
 
-def test_a_rehearsal_shows_the_exact_body_and_writes_nothing(desk: World) -> None:
+def test_a_rehearsal_shows_the_exact_body_and_writes_nothing(desk: TradingDesk) -> None:
     proposal = desk.approved()
     before = desk.store.verify().events
     shown = preview_execution(desk.trading_context, proposal)
@@ -305,7 +307,7 @@ def test_a_rehearsal_shows_the_exact_body_and_writes_nothing(desk: World) -> Non
     assert desk.store.orders(proposal)[0].body == shown.body
 
 
-def test_a_rehearsal_of_an_approval_that_is_over_says_so_and_moves_nothing(desk: World) -> None:
+def test_a_rehearsal_of_an_approval_that_is_over_says_so_and_moves_nothing(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.clock.at = builders.later(minutes=66)
     with pytest.raises(Refused, match="ended"):
@@ -313,7 +315,7 @@ def test_a_rehearsal_of_an_approval_that_is_over_says_so_and_moves_nothing(desk:
     assert desk.state(proposal) is P.APPROVED
 
 
-def test_a_refused_order_does_not_use_up_the_submit_of_the_run(desk: World) -> None:
+def test_a_refused_order_does_not_use_up_the_submit_of_the_run(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.faults.append(("before", BrokerRefused("try again")))
     with pytest.raises(BrokerRefused):
@@ -324,7 +326,7 @@ def test_a_refused_order_does_not_use_up_the_submit_of_the_run(desk: World) -> N
     assert execute(desk.trading_context, proposal).state is P.DONE
 
 
-def test_a_second_order_of_one_run_is_refused_by_the_limits(desk: World) -> None:
+def test_a_second_order_of_one_run_is_refused_by_the_limits(desk: TradingDesk) -> None:
     proposal = desk.approved()
     with pytest.raises(NotFilled):
         execute(desk.trading_context, proposal)
@@ -335,7 +337,7 @@ def test_a_second_order_of_one_run_is_refused_by_the_limits(desk: World) -> None
     assert submits(desk) == 1
 
 
-def test_a_halt_that_comes_after_the_commit_still_stops_the_request(desk: World) -> None:
+def test_a_halt_that_comes_after_the_commit_still_stops_the_request(desk: TradingDesk) -> None:
     proposal = desk.approved()
     asked: list[None] = []
 
@@ -349,7 +351,7 @@ def test_a_halt_that_comes_after_the_commit_still_stops_the_request(desk: World)
     assert desk.order_states(proposal) == [O.REFUSED]
 
 
-def test_one_failed_read_while_the_price_is_worked_ends_nothing(desk: World) -> None:
+def test_one_failed_read_while_the_price_is_worked_ends_nothing(desk: TradingDesk) -> None:
     proposal = desk.approved()
     sleep = desk.clock.sleep
 
@@ -363,7 +365,7 @@ def test_one_failed_read_while_the_price_is_worked_ends_nothing(desk: World) -> 
     assert O.WORKING not in desk.order_states(proposal)
 
 
-def test_a_cancel_whose_answer_is_lost_is_settled_by_reading(desk: World) -> None:
+def test_a_cancel_whose_answer_is_lost_is_settled_by_reading(desk: TradingDesk) -> None:
     proposal = desk.approved()
     cancel = desk.orders.cancel
 
@@ -377,7 +379,7 @@ def test_a_cancel_whose_answer_is_lost_is_settled_by_reading(desk: World) -> Non
     assert desk.last_order(proposal).state is O.CANCELLED
 
 
-def test_a_replacement_that_is_rejected_leaves_the_old_order_which_is_cancelled_in_the_end(desk: World) -> None:
+def test_a_replacement_that_is_rejected_leaves_the_old_order_which_is_cancelled_in_the_end(desk: TradingDesk) -> None:
     proposal = desk.approved()
     take = desk.orders.replace
 
@@ -397,7 +399,7 @@ def test_a_replacement_that_is_rejected_leaves_the_old_order_which_is_cancelled_
     assert desk.state(proposal) is P.PROPOSED
 
 
-def test_what_the_old_order_filled_while_it_was_replaced_is_not_sold_again(desk: World) -> None:
+def test_what_the_old_order_filled_while_it_was_replaced_is_not_sold_again(desk: TradingDesk) -> None:
     proposal = desk.approved()
     take = desk.orders.replace
 
@@ -412,7 +414,7 @@ def test_what_the_old_order_filled_while_it_was_replaced_is_not_sold_again(desk:
     assert trade is not None and trade.quantity == 1
 
 
-def test_an_order_that_the_broker_does_not_know_any_more_is_absent_after_the_reads(desk: World) -> None:
+def test_an_order_that_the_broker_does_not_know_any_more_is_absent_after_the_reads(desk: TradingDesk) -> None:
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
     desk.orders.book.clear()
@@ -427,7 +429,7 @@ def test_an_order_that_the_broker_does_not_know_any_more_is_absent_after_the_rea
     assert desk.state(proposal) is P.PROPOSED
 
 
-def test_limits_are_judged_under_one_lock_for_all_proposals(desk: World) -> None:
+def test_limits_are_judged_under_one_lock_for_all_proposals(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.locks.busy.add("submits")
     with pytest.raises(Unavailable):

@@ -25,13 +25,13 @@ from spy32.trading.execute import execute, preview_execution
 from spy32.trading.reconcile import cancel_proposal
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
-from tests.support.trading import World
-from tests.trading.test_last_checks import closing, opened
+from tests.support.resting_targets import closing, opened
+from tests.support.trading import TradingDesk
 
 D, O, P, T = Decimal, OrderState, ProposalState, TradeState  # noqa: E741
 
 
-def two_working(desk: World) -> int:
+def two_working(desk: TradingDesk) -> int:
     """A first order whose replacement lives beside it, as while a broker has not confirmed it yet."""
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
@@ -101,13 +101,13 @@ def test_a_move_that_the_table_allows_gives_the_new_state() -> None:
 
 
 @pytest.mark.parametrize("command", [execute, cancel_proposal])
-def test_what_is_not_there_is_said_before_any_lock_is_asked_for(desk: World, command: object) -> None:
+def test_what_is_not_there_is_said_before_any_lock_is_asked_for(desk: TradingDesk, command: object) -> None:
     desk.locks.busy.add("proposal-99")
     with pytest.raises(BadUsage, match="P99"):
         command(desk.trading_context, 99)  # type: ignore[operator]
 
 
-def test_an_approval_holds_to_its_last_instant(desk: World) -> None:
+def test_an_approval_holds_to_its_last_instant(desk: TradingDesk) -> None:
     proposal = desk.approved()
     yes = desk.store.latest_approval(proposal)
     assert yes is not None
@@ -118,7 +118,7 @@ def test_an_approval_holds_to_its_last_instant(desk: World) -> None:
     assert execute(desk.trading_context, proposal).state is P.DONE
 
 
-def test_one_instant_later_it_does_not(desk: World) -> None:
+def test_one_instant_later_it_does_not(desk: TradingDesk) -> None:
     proposal = desk.approved()
     yes = desk.store.latest_approval(proposal)
     assert yes is not None
@@ -129,7 +129,7 @@ def test_one_instant_later_it_does_not(desk: World) -> None:
         execute(desk.trading_context, proposal)
 
 
-def test_the_story_names_the_commit_and_what_came_of_it(desk: World) -> None:
+def test_the_story_names_the_commit_and_what_came_of_it(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.fills_at = D(9)
     execute(desk.trading_context, proposal)
@@ -140,7 +140,7 @@ def test_the_story_names_the_commit_and_what_came_of_it(desk: World) -> None:
     assert f"P{proposal} is done already; nothing was sent" in desk.said
 
 
-def test_of_several_reasons_the_first_is_kept_with_the_approval_that_is_taken_back(desk: World) -> None:
+def test_of_several_reasons_the_first_is_kept_with_the_approval_that_is_taken_back(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.market.chain_now = builders.chain(spot=builders.SPOT * 1.02, as_of=desk.clock())
     desk.account.ahead = 500.0
@@ -152,7 +152,7 @@ def test_of_several_reasons_the_first_is_kept_with_the_approval_that_is_taken_ba
     assert caught.value.reasons[0] != caught.value.reasons[-1]  # type: ignore[attr-defined]
 
 
-def one_working(desk: World) -> int:
+def one_working(desk: TradingDesk) -> int:
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
     return proposal
@@ -160,7 +160,7 @@ def one_working(desk: World) -> int:
 
 @pytest.mark.parametrize("begun", [one_working, two_working])
 def test_what_is_still_alive_at_the_end_is_no_result(
-    desk: World, monkeypatch: pytest.MonkeyPatch, begun: Callable[[World], int]
+    desk: TradingDesk, monkeypatch: pytest.MonkeyPatch, begun: Callable[[TradingDesk], int]
 ) -> None:
     proposal = begun(desk)
     monkeypatch.setattr("spy32.trading.execute.walk_price", lambda bench, made, order: order)
@@ -170,7 +170,7 @@ def test_what_is_still_alive_at_the_end_is_no_result(
 
 
 def test_the_newest_of_two_working_orders_is_the_one_that_is_worked(
-    desk: World, monkeypatch: pytest.MonkeyPatch
+    desk: TradingDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proposal = two_working(desk)
     worked: list[str] = []
@@ -183,7 +183,7 @@ def test_the_newest_of_two_working_orders_is_the_one_that_is_worked(
 
 
 @pytest.mark.parametrize("command", [execute, cancel_proposal])
-def test_of_several_troubles_the_newest_order_s_is_said(desk: World, command: object) -> None:
+def test_of_several_troubles_the_newest_order_s_is_said(desk: TradingDesk, command: object) -> None:
     proposal = two_working(desk)
     newest = desk.last_order(proposal)
     known = desk.orders.order
@@ -198,7 +198,7 @@ def test_of_several_troubles_the_newest_order_s_is_said(desk: World, command: ob
         command(desk.trading_context, proposal)  # type: ignore[operator]
 
 
-def test_how_it_ended_while_nobody_watched_is_said_of_the_newest_order(desk: World) -> None:
+def test_how_it_ended_while_nobody_watched_is_said_of_the_newest_order(desk: TradingDesk) -> None:
     proposal = two_working(desk)
     old, newest = desk.store.orders(proposal)
     desk.orders.shows(str(old.broker_id), state=O.REPLACED, status="Replaced")
@@ -207,7 +207,7 @@ def test_how_it_ended_while_nobody_watched_is_said_of_the_newest_order(desk: Wor
         execute(desk.trading_context, proposal)
 
 
-def test_the_deadline_is_that_of_the_approval_that_holds(desk: World) -> None:
+def test_the_deadline_is_that_of_the_approval_that_holds(desk: TradingDesk) -> None:
     desk.settings = replace(desk.settings, limits=replace(desk.settings.limits, submits_per_run=5, submits_per_day=5))
     proposal = desk.approved()
     with pytest.raises(NotFilled):
@@ -226,7 +226,7 @@ def test_the_deadline_is_that_of_the_approval_that_holds(desk: World) -> None:
     assert set(desk.orders.requests) == {"cancel"}
 
 
-def test_another_approval_is_named_by_the_beginning_of_its_hash(desk: World) -> None:
+def test_another_approval_is_named_by_the_beginning_of_its_hash(desk: TradingDesk) -> None:
     proposal = desk.approved()
     yes = desk.store.latest_approval(proposal)
     assert yes is not None
@@ -238,7 +238,7 @@ def test_another_approval_is_named_by_the_beginning_of_its_hash(desk: World) -> 
 # Locks, and the target.
 
 
-def test_cancel_waits_for_nobody_who_works_the_proposal(desk: World) -> None:
+def test_cancel_waits_for_nobody_who_works_the_proposal(desk: TradingDesk) -> None:
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
     desk.locks.busy.add(f"proposal-{proposal}")
@@ -247,7 +247,7 @@ def test_cancel_waits_for_nobody_who_works_the_proposal(desk: World) -> None:
     assert "cancel" not in desk.orders.requests
 
 
-def test_the_target_is_not_cancelled_under_a_process_that_works_its_opening(desk: World) -> None:
+def test_the_target_is_not_cancelled_under_a_process_that_works_its_opening(desk: TradingDesk) -> None:
     trade = opened(desk)
     proposal = closing(desk, trade)
     desk.orders.requests.clear()
@@ -257,7 +257,7 @@ def test_the_target_is_not_cancelled_under_a_process_that_works_its_opening(desk
     assert desk.orders.requests == []
 
 
-def test_a_target_that_the_broker_shows_without_our_name_is_no_duplicate_of_its_closing(desk: World) -> None:
+def test_a_target_that_the_broker_shows_without_our_name_is_no_duplicate_of_its_closing(desk: TradingDesk) -> None:
     trade = opened(desk)
     resting = profit_target.live_target(desk.trading_context, desk.store.trade(trade).proposal_id)
     assert resting is not None
@@ -267,7 +267,7 @@ def test_a_target_that_the_broker_shows_without_our_name_is_no_duplicate_of_its_
     assert execute(desk.trading_context, proposal).state is P.DONE
 
 
-def test_an_order_rejected_after_routing_is_the_brokers_no(desk: World) -> None:
+def test_an_order_rejected_after_routing_is_the_brokers_no(desk: TradingDesk) -> None:
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
     (order,) = desk.store.orders(proposal)
@@ -277,7 +277,9 @@ def test_an_order_rejected_after_routing_is_the_brokers_no(desk: World) -> None:
         execute(desk.trading_context, proposal)
 
 
-def test_the_fees_of_a_fill_are_asked_for_as_soon_as_it_is_there(desk: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_fees_of_a_fill_are_asked_for_as_soon_as_it_is_there(
+    desk: TradingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[int] = []
     monkeypatch.setattr(transactions, "settle_fees", lambda bench, number: asked.append(number))
     proposal = desk.approved()
@@ -286,7 +288,7 @@ def test_the_fees_of_a_fill_are_asked_for_as_soon_as_it_is_there(desk: World, mo
     assert asked == [proposal]
 
 
-def test_a_cancel_that_the_broker_never_carries_out_stays_a_question(desk: World) -> None:
+def test_a_cancel_that_the_broker_never_carries_out_stays_a_question(desk: TradingDesk) -> None:
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
 

@@ -12,20 +12,20 @@ from spy32.settings import Settings
 from spy32.trading.execute import execute
 from spy32.trading.reconcile import cancel_proposal, reconcile
 from tests.support import builders
-from tests.support.trading import World
+from tests.support.trading import TradingDesk
 
 D, P = Decimal, ProposalState
 WORSE = "T1 was opened at 0.10 a share, below the approved floor of 0.55: it may lose $984.52, and $894.52 was approved"
 EXITS = "by the real credit its profit target is 0.05 and its stop 0.30"
 
 
-def approved(desk: World, **over: object) -> int:
+def approved(desk: TradingDesk, **over: object) -> int:
     """Sell 2 at 0.58 down to 0.55, target 0.29, which rests."""
     given = {"exit": builders.exit_plan(rests_target=True), **over}
     return desk.approved(**given)
 
 
-def attention(desk: World) -> list[str]:
+def attention(desk: TradingDesk) -> list[str]:
     """What `status --check` ends 20 with."""
     scene = StatusContext(
         settings=Settings(),
@@ -41,7 +41,7 @@ def attention(desk: World) -> list[str]:
     ]
 
 
-def filled(desk: World, slips: str = "0.48", quantity: int | None = None) -> int:
+def filled(desk: TradingDesk, slips: str = "0.48", quantity: int | None = None) -> int:
     """An entry at 0.58 that the broker has filled at 0.10, wholly by default; its target rests once it is found."""
     proposal = approved(desk)
     execute(desk.trading_context, proposal, wait=False)
@@ -50,7 +50,7 @@ def filled(desk: World, slips: str = "0.48", quantity: int | None = None) -> int
     return proposal
 
 
-def slipped(desk: World) -> int:
+def slipped(desk: TradingDesk) -> int:
     proposal = filled(desk)
     with pytest.raises(Unresolved) as caught:
         execute(desk.trading_context, proposal)
@@ -59,7 +59,7 @@ def slipped(desk: World) -> int:
     return proposal
 
 
-def test_a_fill_below_the_floor_while_execute_watches_ends_11(desk: World) -> None:
+def test_a_fill_below_the_floor_while_execute_watches_ends_11(desk: TradingDesk) -> None:
     proposal = approved(desk, exit=builders.exit_plan())
     desk.orders.fills_at, desk.orders.slips = D(9), D("0.48")
     with pytest.raises(Unresolved, match=r"below the approved floor") as caught:
@@ -67,7 +67,7 @@ def test_a_fill_below_the_floor_while_execute_watches_ends_11(desk: World) -> No
     assert (caught.value.code, desk.state(proposal)) == (11, P.DONE)
 
 
-def test_a_fill_below_the_floor_is_recorded_as_it_is_and_said_loudly(desk: World) -> None:
+def test_a_fill_below_the_floor_is_recorded_as_it_is_and_said_loudly(desk: TradingDesk) -> None:
     proposal = slipped(desk)
     assert desk.state(proposal) is P.DONE
     trade = desk.store.trade(1)
@@ -76,7 +76,7 @@ def test_a_fill_below_the_floor_is_recorded_as_it_is_and_said_loudly(desk: World
     assert desk.store.verify().broken is None
 
 
-def test_its_exits_follow_the_real_credit(desk: World) -> None:
+def test_its_exits_follow_the_real_credit(desk: TradingDesk) -> None:
     proposal = slipped(desk)
     exits = desk.store.trade(1).exits
     assert exits is not None
@@ -90,7 +90,7 @@ def test_its_exits_follow_the_real_credit(desk: World) -> None:
     assert (resting.state, resting.limit) == (OrderState.WORKING, D("-0.05"))
 
 
-def test_it_stays_until_a_person_has_looked(desk: World) -> None:
+def test_it_stays_until_a_person_has_looked(desk: TradingDesk) -> None:
     proposal = slipped(desk)
     with pytest.raises(Unresolved, match=r"spy32 status --ack T1"):
         execute(desk.trading_context, proposal)
@@ -101,25 +101,25 @@ def test_it_stays_until_a_person_has_looked(desk: World) -> None:
 
 
 @pytest.mark.parametrize("slips", ["0", "0.03"])
-def test_a_fill_at_the_floor_or_above_is_nothing_to_look_at(desk: World, slips: str) -> None:
+def test_a_fill_at_the_floor_or_above_is_nothing_to_look_at(desk: TradingDesk, slips: str) -> None:
     proposal = filled(desk, slips)
     execute(desk.trading_context, proposal)
     assert (attention(desk), desk.store.trade(1).exits) == ([], None)
     assert desk.store.profit_targets(proposal)[0].limit == D("-0.29")
 
 
-def test_a_cent_below_the_floor_is_below_it(desk: World) -> None:
+def test_a_cent_below_the_floor_is_below_it(desk: TradingDesk) -> None:
     proposal = filled(desk, "0.04")
     with pytest.raises(Unresolved, match=r"opened at 0\.54 a share, below the approved floor of 0\.55"):
         execute(desk.trading_context, proposal)
 
 
-def test_averages_to_four_decimals_are_not_below_the_floor(desk: World) -> None:
+def test_averages_to_four_decimals_are_not_below_the_floor(desk: TradingDesk) -> None:
     proposal = filled(desk, "0.0302")
     assert execute(desk.trading_context, proposal).state is P.DONE
 
 
-def test_reconcile_that_finds_it_ends_11(desk: World) -> None:
+def test_reconcile_that_finds_it_ends_11(desk: TradingDesk) -> None:
     proposal = filled(desk)
     found = reconcile(lambda number: desk.trading_context)
     assert found.worst_error is not None and found.worst_error.code == 11
@@ -130,7 +130,7 @@ def test_reconcile_that_finds_it_ends_11(desk: World) -> None:
     assert reconcile(lambda number: desk.trading_context).worst_error is None
 
 
-def test_a_cancel_that_comes_too_late_for_it_ends_11(desk: World) -> None:
+def test_a_cancel_that_comes_too_late_for_it_ends_11(desk: TradingDesk) -> None:
     proposal = filled(desk, quantity=1)
     with pytest.raises(Unresolved, match=r"below the approved floor of 0\.55"):
         cancel_proposal(desk.trading_context, proposal)
@@ -138,7 +138,7 @@ def test_a_cancel_that_comes_too_late_for_it_ends_11(desk: World) -> None:
     assert desk.order_states(proposal)[0] is OrderState.CANCELLED
 
 
-def test_the_item_tells_of_everything_that_was_filled(desk: World) -> None:
+def test_the_item_tells_of_everything_that_was_filled(desk: TradingDesk) -> None:
     proposal = filled(desk, quantity=1)
     with pytest.raises(Unresolved):
         execute(desk.trading_context, proposal)
@@ -146,7 +146,7 @@ def test_the_item_tells_of_everything_that_was_filled(desk: World) -> None:
     assert ["$492.26" in reason for reason in attention(desk)] == [True]
 
 
-def test_one_leg_ahead_of_the_other_is_no_price_yet(desk: World) -> None:
+def test_one_leg_ahead_of_the_other_is_no_price_yet(desk: TradingDesk) -> None:
     proposal = approved(desk)
     execute(desk.trading_context, proposal, wait=False)
     short, long = builders.spread().legs
@@ -163,7 +163,7 @@ def test_one_leg_ahead_of_the_other_is_no_price_yet(desk: World) -> None:
     assert attention(desk) == []  # 2.10 less 1.55 is the floor
 
 
-def test_a_closing_above_its_ceiling_is_said_too(desk: World) -> None:
+def test_a_closing_above_its_ceiling_is_said_too(desk: TradingDesk) -> None:
     entry = approved(desk, exit=builders.exit_plan(rests_target=False))
     desk.orders.fills_at = D(9)
     execute(desk.trading_context, entry)
@@ -182,7 +182,7 @@ def test_a_closing_above_its_ceiling_is_said_too(desk: World) -> None:
     assert len(attention(desk)) == 1
 
 
-def test_a_target_filled_above_its_limit_is_said_too(desk: World) -> None:
+def test_a_target_filled_above_its_limit_is_said_too(desk: TradingDesk) -> None:
     proposal = filled(desk, "0")
     execute(desk.trading_context, proposal)
     (resting,) = desk.store.profit_targets(proposal)

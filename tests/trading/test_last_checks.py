@@ -14,13 +14,14 @@ from spy32.trading import profit_target
 from spy32.trading.execute import execute, preview_execution
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
-from tests.support.trading import World
+from tests.support.resting_targets import closing, opened
+from tests.support.trading import TradingDesk
 
 P = ProposalState
 D = Decimal
 
 
-def refused(desk: World, words: str, kind: type[Exception] = Refused) -> None:
+def refused(desk: TradingDesk, words: str, kind: type[Exception] = Refused) -> None:
     """Nothing leaves, the row of no order is made, and the rehearsal sees the same."""
     proposal = desk.approved()
     shown = preview_execution(desk.trading_context, proposal)
@@ -46,22 +47,24 @@ def refused(desk: World, words: str, kind: type[Exception] = Refused) -> None:
         ({"fees": D(40)}, "fees at the broker: 40.00, ours 4.52"),
     ],
 )
-def test_a_broker_that_understood_another_trade_is_sent_none(desk: World, echo: dict[str, Any], words: str) -> None:
+def test_a_broker_that_understood_another_trade_is_sent_none(
+    desk: TradingDesk, echo: dict[str, Any], words: str
+) -> None:
     desk.orders.echo = echo
     refused(desk, words)
 
 
-def test_clocks_apart_are_refused(desk: World) -> None:
+def test_clocks_apart_are_refused(desk: TradingDesk) -> None:
     desk.account.ahead = -121.0
     refused(desk, "ahead of ours by -121 s")
 
 
-def test_a_restricted_account_opens_nothing(desk: World) -> None:
+def test_a_restricted_account_opens_nothing(desk: TradingDesk) -> None:
     desk.account.account = builders.account(restrictions=("margin call",))
     refused(desk, "margin call")
 
 
-def test_an_order_by_hand_on_one_of_the_legs_is_a_duplicate(desk: World) -> None:
+def test_an_order_by_hand_on_one_of_the_legs_is_a_duplicate(desk: TradingDesk) -> None:
     from tests.contract.test_broker import body
 
     by_hand = desk.orders.submit(body(D("0.70"), "by-hand"))
@@ -70,7 +73,7 @@ def test_an_order_by_hand_on_one_of_the_legs_is_a_duplicate(desk: World) -> None
     refused(desk, f"635 P of 2025-11-07 is in order {by_hand.broker_id} at the broker")
 
 
-def test_an_order_by_hand_that_cannot_be_read_may_have_our_legs(desk: World) -> None:
+def test_an_order_by_hand_that_cannot_be_read_may_have_our_legs(desk: TradingDesk) -> None:
     from tests.contract.test_broker import body
 
     by_hand = desk.orders.submit(body(D("0.70"), "by-hand"))
@@ -79,7 +82,7 @@ def test_an_order_by_hand_that_cannot_be_read_may_have_our_legs(desk: World) -> 
     refused(desk, f"order {by_hand.broker_id} at the broker .* may have the same legs: its legs are not a list")
 
 
-def test_an_order_by_hand_that_cannot_be_read_and_shows_other_legs_is_no_duplicate(desk: World) -> None:
+def test_an_order_by_hand_that_cannot_be_read_and_shows_other_legs_is_no_duplicate(desk: TradingDesk) -> None:
     from tests.contract.test_broker import body
 
     by_hand = desk.orders.submit(body(D("0.70"), "by-hand"))
@@ -88,13 +91,13 @@ def test_an_order_by_hand_that_cannot_be_read_and_shows_other_legs_is_no_duplica
     assert execute(desk.trading_context, desk.approved(), wait=False).state is P.SENT
 
 
-def test_a_position_by_hand_on_one_of_the_legs_is_a_duplicate(desk: World) -> None:
+def test_a_position_by_hand_on_one_of_the_legs_is_a_duplicate(desk: TradingDesk) -> None:
     held = (Position(symbol=builders.spread().long.symbol, quantity=1),)
     desk.account.account = builders.account(positions=held)
     refused(desk, "is held or on order already")
 
 
-def test_today_s_orders_that_cannot_be_read_stop_it(desk: World) -> None:
+def test_today_s_orders_that_cannot_be_read_stop_it(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.unreadable = True
     with pytest.raises(Unavailable):
@@ -103,26 +106,26 @@ def test_today_s_orders_that_cannot_be_read_stop_it(desk: World) -> None:
     assert desk.state(proposal) is P.APPROVED
 
 
-def test_a_dry_run_that_is_refused_without_a_word_is_a_refusal(desk: World) -> None:
+def test_a_dry_run_that_is_refused_without_a_word_is_a_refusal(desk: TradingDesk) -> None:
     desk.orders.echo = {"accepted": False}
     refused(desk, "without a reason", BrokerRefused)
 
 
-def test_a_warning_of_the_broker_is_told_and_another_trade_is_not_sent(desk: World) -> None:
+def test_a_warning_of_the_broker_is_told_and_another_trade_is_not_sent(desk: TradingDesk) -> None:
     desk.orders.echo = {"warnings": ("closing_with_no_position: it opens",)}
     refused(desk, "closing_with_no_position")
     assert "the broker warns: closing_with_no_position: it opens" in desk.said
 
 
-def test_more_than_may_still_be_sent_is_refused(desk: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spy32.trading.order_state.remaining_quantity", lambda bench, number, but=None: 1)
+def test_more_than_may_still_be_sent_is_refused(desk: TradingDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("spy32.trading.order_state.remaining_quantity", lambda context, number, excluding=None: 1)
     proposal = desk.approved()
     with pytest.raises(Refused, match="only 1 of 2"):
         execute(desk.trading_context, proposal)
     assert desk.orders.requests == []
 
 
-def test_the_halt_is_asked_after_the_dry_run_and_after_the_commit(desk: World) -> None:
+def test_the_halt_is_asked_after_the_dry_run_and_after_the_commit(desk: TradingDesk) -> None:
     proposal = desk.approved()
     asked: list[str] = []
     rehearsed = desk.orders.dry_run
@@ -141,7 +144,7 @@ def test_the_halt_is_asked_after_the_dry_run_and_after_the_commit(desk: World) -
 
 
 @pytest.mark.parametrize("lost", [True, False])
-def test_what_is_not_exactly_what_was_approved_is_not_sent(desk: World, lost: bool) -> None:
+def test_what_is_not_exactly_what_was_approved_is_not_sent(desk: TradingDesk, lost: bool) -> None:
     proposal = desk.approved()
     yes = desk.store.latest_approval(proposal)
     assert yes is not None
@@ -155,31 +158,8 @@ def test_what_is_not_exactly_what_was_approved_is_not_sent(desk: World, lost: bo
 # The target.
 
 
-def opened(desk: World) -> int:
-    """The trade of an opening whose target rests with the broker."""
-    proposal = desk.approved(exit=builders.exit_plan(rests_target=True))
-    execute(desk.trading_context, proposal, wait=False)
-    desk.orders.fill("480001")
-    execute(desk.trading_context, proposal)
-    trade = desk.store.trade_of_proposal(proposal)
-    assert trade is not None and trade.id is not None
-    assert profit_target.live_target(desk.trading_context, proposal) is not None
-    return trade.id
-
-
-def closing(desk: World, trade: int, **over: Any) -> int:
-    plan = builders.price_plan(start=D("-0.58"), limit=D("-0.62"))
-    proposal = desk.proposed(
-        kind="close", legs=builders.close_proposal(trade).legs, plan=plan, trade_id=trade, candidate_id=None, **over
-    )
-    mid = builders.candidate().mid
-    desk.store.approve(builders.approval(proposal, mid=-mid, natural=-mid - D("0.04")))
-    assert proposal.id is not None
-    return proposal.id
-
-
 @pytest.mark.parametrize("rests", [True, False])
-def test_a_filled_opening_leaves_its_target_when_the_plan_says_so(desk: World, rests: bool) -> None:
+def test_a_filled_opening_leaves_its_target_when_the_plan_says_so(desk: TradingDesk, rests: bool) -> None:
     proposal = desk.approved(exit=builders.exit_plan(rests_target=rests))
     desk.orders.fills_at = D("0.60")
     assert execute(desk.trading_context, proposal).state is P.DONE
@@ -188,7 +168,7 @@ def test_a_filled_opening_leaves_its_target_when_the_plan_says_so(desk: World, r
     assert desk.orders.requests.count("submit") == (2 if rests else 1)
 
 
-def test_an_opening_that_filled_while_nobody_watched_leaves_its_target_at_the_next_start(desk: World) -> None:
+def test_an_opening_that_filled_while_nobody_watched_leaves_its_target_at_the_next_start(desk: TradingDesk) -> None:
     proposal = desk.approved(exit=builders.exit_plan(rests_target=True))
     execute(desk.trading_context, proposal, wait=False)
     desk.orders.fill("480001")
@@ -196,7 +176,7 @@ def test_an_opening_that_filled_while_nobody_watched_leaves_its_target_at_the_ne
     assert [order.state for order in desk.store.profit_targets(proposal)] == [OrderState.WORKING]
 
 
-def test_the_target_is_cancelled_and_confirmed_before_a_closing_is_sent(desk: World) -> None:
+def test_the_target_is_cancelled_and_confirmed_before_a_closing_is_sent(desk: TradingDesk) -> None:
     trade = opened(desk)
     resting = profit_target.live_target(desk.trading_context, desk.store.trade(trade).proposal_id)
     assert isinstance(resting, Order)
@@ -208,7 +188,7 @@ def test_the_target_is_cancelled_and_confirmed_before_a_closing_is_sent(desk: Wo
     assert desk.orders.book[str(resting.broker_id)].state is OrderState.CANCELLED
 
 
-def test_a_target_whose_answer_was_lost_does_not_stand_in_the_way_of_a_closing(desk: World) -> None:
+def test_a_target_whose_answer_was_lost_does_not_stand_in_the_way_of_a_closing(desk: TradingDesk) -> None:
     proposal = desk.approved(exit=builders.exit_plan(rests_target=True))
     execute(desk.trading_context, proposal, wait=False)
     desk.orders.fill("480001")
@@ -225,7 +205,7 @@ def test_a_target_whose_answer_was_lost_does_not_stand_in_the_way_of_a_closing(d
     assert desk.orders.requests == ["cancel", "submit"]
 
 
-def test_what_is_closed_already_is_no_trace_of_a_lost_closing(desk: World) -> None:
+def test_what_is_closed_already_is_no_trace_of_a_lost_closing(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.fills_at = D(9)
     execute(desk.trading_context, proposal)
@@ -244,7 +224,7 @@ def test_what_is_closed_already_is_no_trace_of_a_lost_closing(desk: World) -> No
         execute(desk.trading_context, second)
 
 
-def test_a_halt_keeps_the_target_where_it_is(desk: World) -> None:
+def test_a_halt_keeps_the_target_where_it_is(desk: TradingDesk) -> None:
     trade = opened(desk)
     proposal = closing(desk, trade)
     desk.orders.requests.clear()
@@ -254,7 +234,7 @@ def test_a_halt_keeps_the_target_where_it_is(desk: World) -> None:
     assert desk.orders.requests == []
 
 
-def test_a_closing_that_is_refused_leaves_the_target(desk: World) -> None:
+def test_a_closing_that_is_refused_leaves_the_target(desk: TradingDesk) -> None:
     trade = opened(desk)
     proposal = closing(desk, trade)
     desk.orders.requests.clear()

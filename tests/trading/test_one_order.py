@@ -13,13 +13,13 @@ from spy32.lifecycle import FINAL, OrderState
 from spy32.trading.execute import execute
 from spy32.trading.reconcile import reconcile
 from tests.support import builders
-from tests.support.approvals import World
 from tests.support.copied_homes import live_desk, restored
 from tests.support.fakes import TIMED_OUT
+from tests.support.trading import TradingDesk
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[World]:
+def desk(tmp_path: Path) -> Iterator[TradingDesk]:
     made = live_desk(tmp_path / "home")
     yield made
     made.store.close()
@@ -33,7 +33,7 @@ def edit(path: Path, statement: str) -> None:
 
 
 def test_a_backup_older_than_the_approval_sends_nothing_over_what_the_lost_book_sent(
-    desk: World, tmp_path: Path
+    desk: TradingDesk, tmp_path: Path
 ) -> None:
     made = desk.proposed()
     assert made.id is not None
@@ -56,7 +56,7 @@ def test_a_backup_older_than_the_approval_sends_nothing_over_what_the_lost_book_
     desk.store = again.store
 
 
-def test_a_row_that_is_edited_while_its_order_works_leaves_nothing_alive(desk: World) -> None:
+def test_a_row_that_is_edited_while_its_order_works_leaves_nothing_alive(desk: TradingDesk) -> None:
     proposal = desk.approved()
     slept, path = desk.clock.sleep, desk.store.path
     edits = ["update broker_order set broker_status = 'x' where id = 1"]
@@ -72,7 +72,7 @@ def test_a_row_that_is_edited_while_its_order_works_leaves_nothing_alive(desk: W
     assert all(order.state in FINAL for order in desk.orders.book.values())
 
 
-def test_an_acknowledgement_that_was_put_in_by_hand_is_not_acted_on(desk: World) -> None:
+def test_an_acknowledgement_that_was_put_in_by_hand_is_not_acted_on(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.store.raise_attention(f"P{proposal}", "late order", "look", desk.clock())
     edit(desk.store.path, "update attention set acknowledged_at = '2026-01-01T00:00:00Z', acknowledged_by = 'x'")
@@ -80,7 +80,7 @@ def test_an_acknowledgement_that_was_put_in_by_hand_is_not_acted_on(desk: World)
         desk.store.verify_order_basis()
 
 
-def test_an_absent_entry_of_today_holds_back_every_opening_until_a_person_has_looked(desk: World) -> None:
+def test_an_absent_entry_of_today_holds_back_every_opening_until_a_person_has_looked(desk: TradingDesk) -> None:
     first = desk.approved()
     take, lost = desk.orders._add_root, [True]
 

@@ -17,31 +17,31 @@ from spy32.trading import order_state, reconcile
 from spy32.trading.execute import execute
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
-from tests.support.trading import World
+from tests.support.trading import TradingDesk
 
 O, P = OrderState, ProposalState  # noqa: E741
 D = Decimal
 
 
-def submits(desk: World) -> int:
+def submits(desk: TradingDesk) -> int:
     return desk.orders.requests.count("submit")
 
 
-def working(desk: World) -> tuple[int, str]:
+def working(desk: TradingDesk) -> tuple[int, str]:
     """A proposal with one order at the broker, and the broker's id of it."""
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
     return proposal, str(desk.last_order(proposal).broker_id)
 
 
-def lost(desk: World) -> int:
+def lost(desk: TradingDesk) -> int:
     """A proposal whose order never arrived, or did and is in no list, with the answer lost."""
     proposal = desk.approved()
     desk.orders.faults.append(("before", TIMED_OUT))
     return proposal
 
 
-def after_a_lost_answer(desk: World, meanwhile: Callable[[], object]) -> None:
+def after_a_lost_answer(desk: TradingDesk, meanwhile: Callable[[], object]) -> None:
     """The next order arrives, its answer is lost, and this happens at the broker before anyone reads."""
     desk.orders.faults.append(("after", TIMED_OUT))
     take = desk.orders.submit
@@ -55,7 +55,7 @@ def after_a_lost_answer(desk: World, meanwhile: Callable[[], object]) -> None:
     desk.orders.submit = submit  # type: ignore[method-assign]
 
 
-def fills(desk: World, broker_id: str, *counts: int) -> tuple[Fill, ...]:
+def fills(desk: TradingDesk, broker_id: str, *counts: int) -> tuple[Fill, ...]:
     """Fills of the order's legs, so many of each."""
     order = desk.orders.book[broker_id]
     return tuple(
@@ -72,14 +72,14 @@ def fills(desk: World, broker_id: str, *counts: int) -> tuple[Fill, ...]:
     )
 
 
-def ended(desk: World, broker_id: str, state: OrderState, status: str, *counts: int) -> None:
+def ended(desk: TradingDesk, broker_id: str, state: OrderState, status: str, *counts: int) -> None:
     desk.orders.shows(broker_id, state=state, status=status, fills=fills(desk, broker_id, *counts))
 
 
 # An outcome that is not known.
 
 
-def test_absence_is_three_reads_a_minute_apart_however_far_the_clock_jumps(desk: World) -> None:
+def test_absence_is_three_reads_a_minute_apart_however_far_the_clock_jumps(desk: TradingDesk) -> None:
     proposal = lost(desk)
 
     def asleep(seconds: float) -> None:
@@ -91,7 +91,7 @@ def test_absence_is_three_reads_a_minute_apart_however_far_the_clock_jumps(desk:
     assert desk.clock.waits == [order_state.ABSENCE_SECONDS / 2] * (order_state.ABSENCE_READS - 1)
 
 
-def test_an_order_that_shows_up_in_the_last_read_after_a_sleep_of_hours_is_adopted(desk: World) -> None:
+def test_an_order_that_shows_up_in_the_last_read_after_a_sleep_of_hours_is_adopted(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.faults.append(("after", TIMED_OUT))
     desk.orders.hidden_reads = 2
@@ -106,7 +106,7 @@ def test_an_order_that_shows_up_in_the_last_read_after_a_sleep_of_hours_is_adopt
 
 
 @pytest.mark.parametrize("trouble", [Unavailable("down"), Unusable("half"), BrokerRefused("not permitted"), TIMED_OUT])
-def test_a_failed_read_is_no_absence(desk: World, trouble: Exception) -> None:
+def test_a_failed_read_is_no_absence(desk: TradingDesk, trouble: Exception) -> None:
     proposal = lost(desk)
     listing, count = desk.orders.todays_orders, 0
 
@@ -125,7 +125,7 @@ def test_a_failed_read_is_no_absence(desk: World, trouble: Exception) -> None:
 
 
 @pytest.mark.parametrize("held", [-2, -1])
-def test_positions_beyond_our_book_keep_it_unknown(desk: World, held: int) -> None:
+def test_positions_beyond_our_book_keep_it_unknown(desk: TradingDesk, held: int) -> None:
     proposal = lost(desk)
     short = builders.spread().short
     positions = (Position(symbol=short.symbol, quantity=held),)
@@ -138,7 +138,7 @@ def test_positions_beyond_our_book_keep_it_unknown(desk: World, held: int) -> No
     assert submits(desk) == 1
 
 
-def test_positions_on_the_other_side_are_no_trace(desk: World) -> None:
+def test_positions_on_the_other_side_are_no_trace(desk: TradingDesk) -> None:
     proposal = lost(desk)
     positions = (Position(symbol=builders.spread().short.symbol, quantity=2),)
     desk.account.positions = lambda: positions  # type: ignore[method-assign]
@@ -146,7 +146,7 @@ def test_positions_on_the_other_side_are_no_trace(desk: World) -> None:
         execute(desk.trading_context, proposal)
 
 
-def test_positions_that_cannot_be_read_keep_it_unknown(desk: World) -> None:
+def test_positions_that_cannot_be_read_keep_it_unknown(desk: TradingDesk) -> None:
     proposal = lost(desk)
 
     def down() -> tuple[Position, ...]:
@@ -158,7 +158,7 @@ def test_positions_that_cannot_be_read_keep_it_unknown(desk: World) -> None:
     assert desk.order_states(proposal) == [O.UNKNOWN]
 
 
-def nameless(desk: World, **over: Any) -> None:
+def nameless(desk: TradingDesk, **over: Any) -> None:
     """From the request on, the broker lists an order like ours without our reference."""
     take = desk.orders.submit
 
@@ -187,7 +187,7 @@ def nameless(desk: World, **over: Any) -> None:
     ],
 )
 def test_an_order_like_ours_without_our_reference_keeps_it_unknown(
-    desk: World, over: dict[str, Any], absent: bool
+    desk: TradingDesk, over: dict[str, Any], absent: bool
 ) -> None:
     proposal = desk.approved()
     nameless(desk, **over)
@@ -196,7 +196,7 @@ def test_an_order_like_ours_without_our_reference_keeps_it_unknown(
     assert desk.order_states(proposal) == [O.ABSENT if absent else O.UNKNOWN]
 
 
-def test_of_two_orders_with_our_reference_the_older_lives_and_the_younger_is_cancelled(desk: World) -> None:
+def test_of_two_orders_with_our_reference_the_older_lives_and_the_younger_is_cancelled(desk: TradingDesk) -> None:
     """Which of them is ours cannot be known after a lost answer, and does not matter: both are of this approval."""
     proposal = desk.approved()
     after_a_lost_answer(
@@ -211,7 +211,7 @@ def test_of_two_orders_with_our_reference_the_older_lives_and_the_younger_is_can
     assert [item.kind for item in desk.store.open_attention_items()] == ["second order"]
 
 
-def test_an_order_with_our_reference_that_cannot_be_read_is_neither_taken_nor_absent(desk: World) -> None:
+def test_an_order_with_our_reference_that_cannot_be_read_is_neither_taken_nor_absent(desk: TradingDesk) -> None:
     proposal = desk.approved()
     after_a_lost_answer(desk, lambda: desk.orders.shows("480001", unread="size of an order", legs=(), quantity=0))
     with pytest.raises(Unresolved, match=r"480001 looks like spy32-.* cannot be read: size of an order"):
@@ -224,7 +224,7 @@ def test_an_order_with_our_reference_that_cannot_be_read_is_neither_taken_nor_ab
 
 
 @pytest.mark.parametrize("reference", ["", "spy32-kept", None])
-def test_an_order_replaced_by_hand_is_followed_to_its_successor(desk: World, reference: str | None) -> None:
+def test_an_order_replaced_by_hand_is_followed_to_its_successor(desk: TradingDesk, reference: str | None) -> None:
     proposal, first = working(desk)
     named = desk.orders.book[first].reference if reference is None else reference
     second = desk.orders.replaced_by_hand(first, D("0.61"), named)
@@ -240,7 +240,7 @@ def test_an_order_replaced_by_hand_is_followed_to_its_successor(desk: World, ref
     assert submits(desk) == 1 and "replace" not in desk.orders.requests
 
 
-def test_what_was_filled_before_the_hand_came_counts_once(desk: World) -> None:
+def test_what_was_filled_before_the_hand_came_counts_once(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     desk.orders.fill(first, 1)
     second = desk.orders.replaced_by_hand(first, D("0.55"))
@@ -251,7 +251,7 @@ def test_what_was_filled_before_the_hand_came_counts_once(desk: World) -> None:
     assert trade is not None and (trade.quantity, trade.fees) == (2, D("4.52"))
 
 
-def test_an_order_replaced_by_hand_is_priced_no_more_and_cancelled_at_the_deadline(desk: World) -> None:
+def test_an_order_replaced_by_hand_is_priced_no_more_and_cancelled_at_the_deadline(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     second = desk.orders.replaced_by_hand(first, D("0.61"))
     with pytest.raises(NotFilled):
@@ -261,7 +261,7 @@ def test_an_order_replaced_by_hand_is_priced_no_more_and_cancelled_at_the_deadli
     assert desk.order_states(proposal) == [O.CANCELLED]
 
 
-def test_a_successor_whose_link_comes_late_is_found_by_its_own_word(desk: World) -> None:
+def test_a_successor_whose_link_comes_late_is_found_by_its_own_word(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     second = desk.orders.replaced_by_hand(first, D("0.61"))
     desk.orders.shows(first, replaced_by=None)
@@ -270,7 +270,7 @@ def test_a_successor_whose_link_comes_late_is_found_by_its_own_word(desk: World)
 
 
 @pytest.mark.parametrize("what", ["hidden", "loop", "unnamed"])
-def test_a_successor_that_cannot_be_followed_ends_nothing(desk: World, what: str) -> None:
+def test_a_successor_that_cannot_be_followed_ends_nothing(desk: TradingDesk, what: str) -> None:
     proposal, first = working(desk)
     if what == "hidden":
         desk.orders.shows(first, state=O.CANCELLED, status="Cancelled", replaced_by="999")
@@ -293,7 +293,7 @@ def test_a_successor_that_cannot_be_followed_ends_nothing(desk: World, what: str
     assert submits(desk) == 1
 
 
-def test_both_alive_for_a_moment_is_one_order_that_works(desk: World) -> None:
+def test_both_alive_for_a_moment_is_one_order_that_works(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     second = desk.orders.replaced_by_hand(first, D("0.61"))
     desk.orders.shows(first, state=O.WORKING, status="Replace Requested")
@@ -306,7 +306,7 @@ def test_both_alive_for_a_moment_is_one_order_that_works(desk: World) -> None:
     assert desk.order_states(proposal) == [O.FILLED]
 
 
-def test_an_order_cancelled_by_hand_comes_to_rest(desk: World) -> None:
+def test_an_order_cancelled_by_hand_comes_to_rest(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     desk.orders.cancel(first)
     with pytest.raises(NotFilled, match="cancelled"):
@@ -319,7 +319,7 @@ def test_an_order_cancelled_by_hand_comes_to_rest(desk: World) -> None:
 # Our own replacements, after a crash.
 
 
-def half_replaced(desk: World, **shown: Any) -> tuple[int, str]:
+def half_replaced(desk: TradingDesk, **shown: Any) -> tuple[int, str]:
     """A proposal whose process died after it had asked for a replacement; the broker's id of the replacement."""
     proposal, first = working(desk)
     old = desk.last_order(proposal)
@@ -334,7 +334,9 @@ def half_replaced(desk: World, **shown: Any) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("reference", ["kept", "dropped", "carried over"])
-def test_a_replacement_is_claimed_by_its_own_row_whatever_became_of_its_reference(desk: World, reference: str) -> None:
+def test_a_replacement_is_claimed_by_its_own_row_whatever_became_of_its_reference(
+    desk: TradingDesk, reference: str
+) -> None:
     proposal, second = half_replaced(desk)
     if reference != "kept":
         first = desk.store.orders(proposal)[0].reference
@@ -346,7 +348,7 @@ def test_a_replacement_is_claimed_by_its_own_row_whatever_became_of_its_referenc
     assert trade is not None and trade.quantity == 2
 
 
-def test_the_old_order_leaves_what_replaced_it_to_the_row_that_asked_for_it(desk: World) -> None:
+def test_the_old_order_leaves_what_replaced_it_to_the_row_that_asked_for_it(desk: TradingDesk) -> None:
     proposal, second = half_replaced(desk)
     desk.orders.shows(second, reference="")
     old = desk.store.orders(proposal)[0]
@@ -354,7 +356,7 @@ def test_the_old_order_leaves_what_replaced_it_to_the_row_that_asked_for_it(desk
     assert (after.state, after.broker_id) == (O.REPLACED, old.broker_id)
 
 
-def test_a_replacement_that_never_arrived_is_absent_though_the_old_order_filled_meanwhile(desk: World) -> None:
+def test_a_replacement_that_never_arrived_is_absent_though_the_old_order_filled_meanwhile(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     old = desk.last_order(proposal)
     wanted = replace(old, id=None, reference=old.reference[:-1] + "2", replaces=old.id, broker_id=None)
@@ -369,7 +371,7 @@ def test_a_replacement_that_never_arrived_is_absent_though_the_old_order_filled_
 # Fills.
 
 
-def test_filled_is_believed_once_every_fill_is_listed(desk: World) -> None:
+def test_filled_is_believed_once_every_fill_is_listed(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     ended(desk, first, O.FILLED, "Filled", 1, 1)
 
@@ -384,7 +386,7 @@ def test_filled_is_believed_once_every_fill_is_listed(desk: World) -> None:
     assert trade is not None and trade.quantity == 2
 
 
-def test_fills_that_are_never_listed_are_not_made_up(desk: World) -> None:
+def test_fills_that_are_never_listed_are_not_made_up(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     ended(desk, first, O.FILLED, "Filled", 0, 0)
     with pytest.raises(Unresolved, match="lists 0 of 2"):
@@ -396,7 +398,9 @@ def test_fills_that_are_never_listed_are_not_made_up(desk: World) -> None:
 
 
 @pytest.mark.parametrize(("counts", "whole"), [((2, 1), 1), ((1, 0), 0), ((0, 2), 0)])
-def test_an_uneven_fill_is_loud_and_is_never_rounded_away(desk: World, counts: tuple[int, int], whole: int) -> None:
+def test_an_uneven_fill_is_loud_and_is_never_rounded_away(
+    desk: TradingDesk, counts: tuple[int, int], whole: int
+) -> None:
     proposal, first = working(desk)
     ended(desk, first, O.CANCELLED, "Cancelled", *counts)
     for _ in range(2):
@@ -415,7 +419,7 @@ def test_an_uneven_fill_is_loud_and_is_never_rounded_away(desk: World, counts: t
 
 
 @pytest.mark.parametrize("what", ["more", "other", "other way round"])
-def test_fills_that_contradict_the_order_are_said_and_not_recorded(desk: World, what: str) -> None:
+def test_fills_that_contradict_the_order_are_said_and_not_recorded(desk: TradingDesk, what: str) -> None:
     proposal, first = working(desk)
     ended(desk, first, O.FILLED, "Filled", 3 if what == "more" else 2, 2)
     seen = desk.orders.book[first]
@@ -436,7 +440,7 @@ def test_fills_that_contradict_the_order_are_said_and_not_recorded(desk: World, 
     assert desk.orders.requests == ["submit"]
 
 
-def test_an_answer_with_contradictory_fills_keeps_the_id_and_stays_in_flight(desk: World) -> None:
+def test_an_answer_with_contradictory_fills_keeps_the_id_and_stays_in_flight(desk: TradingDesk) -> None:
     proposal = desk.approved()
     take = desk.orders.submit
 
@@ -453,7 +457,7 @@ def test_an_answer_with_contradictory_fills_keeps_the_id_and_stays_in_flight(des
 
 
 @pytest.mark.parametrize("state", [O.REFUSED, O.UNKNOWN])
-def test_a_state_that_the_order_cannot_have_is_said(desk: World, state: OrderState) -> None:
+def test_a_state_that_the_order_cannot_have_is_said(desk: TradingDesk, state: OrderState) -> None:
     proposal, first = working(desk)
     desk.orders.shows(first, state=state, status="Strange")
     with pytest.raises(Unresolved, match="the broker calls it Strange"):
@@ -461,14 +465,14 @@ def test_a_state_that_the_order_cannot_have_is_said(desk: World, state: OrderSta
     assert desk.order_states(proposal) == [O.WORKING]
 
 
-def test_an_order_that_was_replaced_before_its_answer_came_is_followed(desk: World) -> None:
+def test_an_order_that_was_replaced_before_its_answer_came_is_followed(desk: TradingDesk) -> None:
     proposal = desk.approved()
     after_a_lost_answer(desk, lambda: desk.orders.replaced_by_hand("480001", D("0.60")))
     execute(desk.trading_context, proposal, wait=False)
     assert desk.last_order(proposal).broker_id == "480002"
 
 
-def test_an_answer_that_says_replaced_is_recorded_as_that(desk: World) -> None:
+def test_an_answer_that_says_replaced_is_recorded_as_that(desk: TradingDesk) -> None:
     proposal = desk.approved()
     made, yes = desk.store.proposal(proposal), desk.store.latest_approval(proposal)
     order = desk.store.begin_order(builders.order(made, yes), at=desk.clock())
@@ -482,7 +486,7 @@ def test_an_answer_that_says_replaced_is_recorded_as_that(desk: World) -> None:
 # More than was approved.
 
 
-def test_room_counts_the_fullest_leg_and_what_is_alive(desk: World) -> None:
+def test_room_counts_the_fullest_leg_and_what_is_alive(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     order = desk.last_order(proposal)
     assert order_state.remaining_quantity(desk.trading_context, proposal) == 0
@@ -492,7 +496,7 @@ def test_room_counts_the_fullest_leg_and_what_is_alive(desk: World) -> None:
     assert order_state.remaining_quantity(desk.trading_context, proposal, excluding=order.id) == 1
 
 
-def test_more_filled_than_approved_is_recorded_and_loud(desk: World) -> None:
+def test_more_filled_than_approved_is_recorded_and_loud(desk: TradingDesk) -> None:
     proposal, second = half_replaced(desk)
     desk.orders.shows("480001", fills=fills(desk, "480001", 1, 1), fees=D("2.26"))
     desk.orders.fill(second)
@@ -503,7 +507,7 @@ def test_more_filled_than_approved_is_recorded_and_loud(desk: World) -> None:
     assert any("LOOK AT THIS: P1: 3 spreads were filled and 2 approved" in line for line in desk.said)
 
 
-def settled(desk: World, proposal: int) -> None:
+def settled(desk: TradingDesk, proposal: int) -> None:
     from spy32.trading.execute import _conclude
 
     for order in reversed(desk.store.orders(proposal)):
@@ -514,7 +518,7 @@ def settled(desk: World, proposal: int) -> None:
 # What a review found.
 
 
-def test_a_part_that_filled_and_is_listed_late_is_not_sold_again(desk: World) -> None:
+def test_a_part_that_filled_and_is_listed_late_is_not_sold_again(desk: TradingDesk) -> None:
     """Cancelled with one of two filled, the fills not listed yet: what is left of the legs tells."""
     proposal, first = working(desk)
     seen = desk.orders.book[first]
@@ -525,7 +529,7 @@ def test_a_part_that_filled_and_is_listed_late_is_not_sold_again(desk: World) ->
     assert desk.orders.requests.count("submit") == 1
 
 
-def test_a_filled_order_without_its_legs_is_not_at_rest(desk: World) -> None:
+def test_a_filled_order_without_its_legs_is_not_at_rest(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     seen = desk.orders.book[first]
     desk.orders.book[first] = replace(seen, state=O.FILLED, status="Filled", legs=(), quantity=0, fills=())
@@ -534,7 +538,7 @@ def test_a_filled_order_without_its_legs_is_not_at_rest(desk: World) -> None:
     assert desk.state(proposal) is P.SENT
 
 
-def test_a_cancel_that_got_lost_is_asked_for_again(desk: World) -> None:
+def test_a_cancel_that_got_lost_is_asked_for_again(desk: TradingDesk) -> None:
     proposal, _ = working(desk)
     cancel, lost = desk.orders.cancel, [2]
 
@@ -549,7 +553,7 @@ def test_a_cancel_that_got_lost_is_asked_for_again(desk: World) -> None:
     assert desk.order_states(proposal) == [O.CANCELLED]
 
 
-def test_a_request_that_never_left_may_be_tried_later(desk: World) -> None:
+def test_a_request_that_never_left_may_be_tried_later(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.faults.append(("before", Unavailable("tastytrade cannot be reached")))
     with pytest.raises(Unavailable, match="not sent"):
@@ -560,7 +564,7 @@ def test_a_request_that_never_left_may_be_tried_later(desk: World) -> None:
 # What only a person can settle.
 
 
-def test_a_person_may_say_that_an_unknown_order_is_not_there(desk: World) -> None:
+def test_a_person_may_say_that_an_unknown_order_is_not_there(desk: TradingDesk) -> None:
     """An order by hand with the same legs keeps ours unknown for ever; whoever looked there knows better."""
     proposal = desk.approved()
 
@@ -577,14 +581,14 @@ def test_a_person_may_say_that_an_unknown_order_is_not_there(desk: World) -> Non
     assert "anna looked at the broker" in desk.last_order(proposal).reason
 
 
-def test_no_word_settles_an_order_that_works(desk: World) -> None:
+def test_no_word_settles_an_order_that_works(desk: TradingDesk) -> None:
     proposal, _ = working(desk)
     with pytest.raises(Refused, match="spy32 cancel"):
         reconcile.settle_by_person(desk.trading_context, proposal, "anna")
     assert desk.state(proposal) is P.SENT
 
 
-def test_an_uneven_fill_is_settled_by_a_persons_word_and_stays_done(desk: World) -> None:
+def test_an_uneven_fill_is_settled_by_a_persons_word_and_stays_done(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     seen = desk.orders.book[first]
     leg = desk.store.proposal(proposal).legs[0]
@@ -609,7 +613,7 @@ def test_an_uneven_fill_is_settled_by_a_persons_word_and_stays_done(desk: World)
     ],
 )
 def test_who_ended_an_order_hangs_on_no_word_of_it(
-    desk: World, trouble: Exception, by: EndedBy, ends: type[Exception]
+    desk: TradingDesk, trouble: Exception, by: EndedBy, ends: type[Exception]
 ) -> None:
     proposal = desk.approved()
     desk.orders.faults.append(("before", trouble))
@@ -618,7 +622,7 @@ def test_who_ended_an_order_hangs_on_no_word_of_it(
     assert (desk.last_order(proposal).state, desk.last_order(proposal).ended_by) == (O.REFUSED, by)
 
 
-def test_a_halt_that_was_lifted_since_is_no_refusal_of_the_broker(desk: World) -> None:
+def test_a_halt_that_was_lifted_since_is_no_refusal_of_the_broker(desk: TradingDesk) -> None:
     """The halt comes with the commit, and is lifted before the command has ended."""
     proposal, begin = desk.approved(), desk.store.begin_order
 
@@ -639,7 +643,7 @@ def test_a_halt_that_was_lifted_since_is_no_refusal_of_the_broker(desk: World) -
     assert submits(desk) == 0
 
 
-def test_an_order_that_a_person_edited_stays_so_when_the_broker_s_word_changes(desk: World) -> None:
+def test_an_order_that_a_person_edited_stays_so_when_the_broker_s_word_changes(desk: TradingDesk) -> None:
     """After the broker has let go of the link its own order looks like any other, and is still priced by nobody."""
     proposal, first = working(desk)
     second = desk.orders.replaced_by_hand(first, D("0.61"))
@@ -652,7 +656,7 @@ def test_an_order_that_a_person_edited_stays_so_when_the_broker_s_word_changes(d
     assert (order.state, order.is_replaced_by_hand) == (O.CANCELLED, True)
 
 
-def test_words_beside_a_working_order_do_not_keep_its_price_from_being_worked(desk: World) -> None:
+def test_words_beside_a_working_order_do_not_keep_its_price_from_being_worked(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     desk.orders.shows(first, status="Routed", reason="a remark of the exchange")
     with pytest.raises(NotFilled):
@@ -660,7 +664,7 @@ def test_words_beside_a_working_order_do_not_keep_its_price_from_being_worked(de
     assert desk.orders.requests[:2] == ["submit", "replace"]
 
 
-def test_an_order_whose_fills_are_not_listed_is_not_priced(desk: World) -> None:
+def test_an_order_whose_fills_are_not_listed_is_not_priced(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     desk.orders.shows(first, state=O.FILLED, status="Filled")
     execute(desk.trading_context, proposal, wait=False)
@@ -674,7 +678,7 @@ def test_an_order_whose_fills_are_not_listed_is_not_priced(desk: World) -> None:
     assert not desk.last_order(proposal).is_unclear
 
 
-def test_a_cancel_is_asked_again_while_the_broker_has_not_taken_it_whatever_its_word(desk: World) -> None:
+def test_a_cancel_is_asked_again_while_the_broker_has_not_taken_it_whatever_its_word(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     asked = []
 
@@ -692,7 +696,7 @@ def test_a_cancel_is_asked_again_while_the_broker_has_not_taken_it_whatever_its_
     assert desk.last_order(proposal).is_cancelling
 
 
-def test_a_cancel_that_an_older_row_only_has_in_words_is_seen_at_the_next_read(desk: World) -> None:
+def test_a_cancel_that_an_older_row_only_has_in_words_is_seen_at_the_next_read(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     desk.orders.shows(first, status="Cancel Requested")
     assert not order_state.refresh_order(desk.trading_context, desk.last_order(proposal)).is_cancelling
@@ -703,7 +707,7 @@ def test_a_cancel_that_an_older_row_only_has_in_words_is_seen_at_the_next_read(d
 # What the state machine found.
 
 
-def test_a_broker_that_carries_the_first_name_on_loses_no_replacement(desk: World) -> None:
+def test_a_broker_that_carries_the_first_name_on_loses_no_replacement(desk: TradingDesk) -> None:
     """The answer to the second replacement is lost, and the order there bears the name of the first one."""
     proposal = desk.approved(plan=builders.price_plan(start=Decimal("0.60"), limit=Decimal("0.55")))
     take, requests = desk.orders._add_root, [0]
@@ -724,7 +728,7 @@ def test_a_broker_that_carries_the_first_name_on_loses_no_replacement(desk: Worl
     assert not [order for order in desk.orders.book.values() if order.state is O.WORKING]
 
 
-def test_an_order_that_a_person_put_in_the_place_of_ours_is_not_priced_by_us(desk: World) -> None:
+def test_an_order_that_a_person_put_in_the_place_of_ours_is_not_priced_by_us(desk: TradingDesk) -> None:
     """The process died before its replacement left, and a person replaced the order at another price."""
     proposal, first = working(desk)
     old = desk.last_order(proposal)
@@ -745,7 +749,7 @@ def test_an_order_that_a_person_put_in_the_place_of_ours_is_not_priced_by_us(des
     assert "replace" not in desk.orders.requests
 
 
-def test_an_order_replaced_by_hand_under_a_name_carried_on_is_followed(desk: World) -> None:
+def test_an_order_replaced_by_hand_under_a_name_carried_on_is_followed(desk: TradingDesk) -> None:
     """The broker shows the first reference on every order of the line, a person's replacement too."""
     proposal, first = working(desk)
     old = desk.last_order(proposal)
@@ -764,7 +768,7 @@ def test_an_order_replaced_by_hand_under_a_name_carried_on_is_followed(desk: Wor
     assert desk.last_order(proposal).broker_id == number
 
 
-def test_a_fill_of_an_order_is_counted_once_when_its_replacement_was_replaced_by_hand(desk: World) -> None:
+def test_a_fill_of_an_order_is_counted_once_when_its_replacement_was_replaced_by_hand(desk: TradingDesk) -> None:
     """The row of the replacement moves on to the person's order, and the old one must not follow it there."""
     proposal, first = working(desk)
     old = desk.last_order(proposal)

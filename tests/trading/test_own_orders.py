@@ -19,44 +19,44 @@ from spy32.trading.reconcile import cancel_proposal, reconcile, settle_by_person
 from tests.support import builders
 from tests.support.copied_homes import copied, just_before_the_order, live_desk, restored
 from tests.support.fakes import TIMED_OUT
-from tests.support.trading import World
+from tests.support.trading import TradingDesk
 
 O, P = OrderState, ProposalState  # noqa: E741
 D = Decimal
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[World]:
+def desk(tmp_path: Path) -> Iterator[TradingDesk]:
     made = live_desk(tmp_path / "home")
     yield made
     made.store.close()
 
 
-def adopted_copy(desk: World, folder: Path) -> World:
+def adopted_copy(desk: TradingDesk, folder: Path) -> TradingDesk:
     """A copy of which a person said that it is the one to send."""
     made = copied(desk, folder)
     made.store.claim_location(made.clock(), "anna")
     return made
 
 
-def rows(desk: World, proposal: int = 1) -> list[tuple[str | None, OrderState, int]]:
+def rows(desk: TradingDesk, proposal: int = 1) -> list[tuple[str | None, OrderState, int]]:
     return [(row.broker_id, row.state, row.filled) for row in desk.store.orders(proposal)]
 
 
-def kinds(desk: World) -> list[str]:
+def kinds(desk: TradingDesk) -> list[str]:
     return [item.kind for item in desk.store.open_attention_items()]
 
 
-def submits(desk: World) -> int:
+def submits(desk: TradingDesk) -> int:
     return desk.orders.requests.count("submit")
 
 
-def filled(desk: World) -> int:
+def filled(desk: TradingDesk) -> int:
     """Spreads filled at the broker, whoever sent them."""
     return sum(order.quantity for order in desk.orders.book.values() if order.state is O.FILLED)
 
 
-def approve_again(desk: World, proposal: int) -> None:
+def approve_again(desk: TradingDesk, proposal: int) -> None:
     made = desk.store.proposal(proposal)
     at = desk.clock()
     desk.store.approve(builders.approval(made, at=at, until=at + timedelta(minutes=60)))
@@ -65,7 +65,7 @@ def approve_again(desk: World, proposal: int) -> None:
 # Where a home lives.
 
 
-def test_a_copied_home_sends_nothing_before_it_is_adopted(desk: World, tmp_path: Path) -> None:
+def test_a_copied_home_sends_nothing_before_it_is_adopted(desk: TradingDesk, tmp_path: Path) -> None:
     proposal = desk.approved()
     copy = copied(desk, tmp_path / "copy")
     with pytest.raises(NotPermitted, match=r"this home was at .*home/live.db and is now at .*`spy32 db adopt`"):
@@ -76,7 +76,7 @@ def test_a_copied_home_sends_nothing_before_it_is_adopted(desk: World, tmp_path:
     assert execute(copy.trading_context, proposal).state is P.DONE
 
 
-def test_a_home_on_another_machine_is_another_place_and_one_without_a_name_goes_by_its_path(desk: World) -> None:
+def test_a_home_on_another_machine_is_another_place_and_one_without_a_name_goes_by_its_path(desk: TradingDesk) -> None:
     assert desk.store.former_location() is None
     with desk.store.write_transaction(desk.clock(), "test") as change:
         change.update("stamp", 1, machine="another")
@@ -86,13 +86,13 @@ def test_a_home_on_another_machine_is_another_place_and_one_without_a_name_goes_
     assert desk.store.former_location() is None
 
 
-def test_adopting_gives_the_home_a_new_id(desk: World, tmp_path: Path) -> None:
+def test_adopting_gives_the_home_a_new_id(desk: TradingDesk, tmp_path: Path) -> None:
     copy = adopted_copy(desk, tmp_path / "copy")
     assert copy.store.home_id() and copy.store.home_id() != desk.store.home_id()
     assert copy.store.verify().broken is None
 
 
-def test_a_database_of_an_older_version_learns_its_place_when_it_is_first_written_to(desk: World) -> None:
+def test_a_database_of_an_older_version_learns_its_place_when_it_is_first_written_to(desk: TradingDesk) -> None:
     with desk.store.write_transaction(desk.clock(), "test") as change:
         change.update("stamp", 1, home_id=None, machine=None, place=None)
     assert desk.store.former_location() is None
@@ -105,7 +105,7 @@ def test_a_database_of_an_older_version_learns_its_place_when_it_is_first_writte
 
 
 def test_of_two_homes_that_send_at_once_the_younger_order_is_cancelled_and_both_end_with_11(
-    desk: World, tmp_path: Path
+    desk: TradingDesk, tmp_path: Path
 ) -> None:
     proposal = desk.approved()
     other = adopted_copy(desk, tmp_path / "copy")
@@ -126,7 +126,9 @@ def test_of_two_homes_that_send_at_once_the_younger_order_is_cancelled_and_both_
     assert submits(desk) == 2
 
 
-def test_the_older_order_is_cancelled_too_when_the_younger_has_filled_meanwhile(desk: World, tmp_path: Path) -> None:
+def test_the_older_order_is_cancelled_too_when_the_younger_has_filled_meanwhile(
+    desk: TradingDesk, tmp_path: Path
+) -> None:
     proposal = desk.approved()
     other = adopted_copy(desk, tmp_path / "copy")
     just_before_the_order(desk, lambda: execute(desk.trading_context, proposal, wait=False))
@@ -145,7 +147,7 @@ def test_the_older_order_is_cancelled_too_when_the_younger_has_filled_meanwhile(
     assert filled(desk) == 2
 
 
-def test_what_two_homes_filled_at_once_is_on_record_and_said(desk: World, tmp_path: Path) -> None:
+def test_what_two_homes_filled_at_once_is_on_record_and_said(desk: TradingDesk, tmp_path: Path) -> None:
     proposal = desk.approved()
     other = adopted_copy(desk, tmp_path / "copy")
     desk.orders.fills_at = D(9)
@@ -161,7 +163,7 @@ def test_what_two_homes_filled_at_once_is_on_record_and_said(desk: World, tmp_pa
     assert execute(other.trading_context, proposal).state is P.DONE
 
 
-def test_a_second_order_is_seen_before_the_first_price_step_too(desk: World, tmp_path: Path) -> None:
+def test_a_second_order_is_seen_before_the_first_price_step_too(desk: TradingDesk, tmp_path: Path) -> None:
     """A fresh order may be late in the lists."""
     proposal = desk.approved()
     other = adopted_copy(desk, tmp_path / "copy")
@@ -174,7 +176,7 @@ def test_a_second_order_is_seen_before_the_first_price_step_too(desk: World, tmp
     assert filled(desk) == 0
 
 
-def test_no_price_is_changed_while_today_s_orders_cannot_be_read(desk: World) -> None:
+def test_no_price_is_changed_while_today_s_orders_cannot_be_read(desk: TradingDesk) -> None:
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
 
@@ -192,7 +194,9 @@ def test_no_price_is_changed_while_today_s_orders_cannot_be_read(desk: World) ->
     assert any("the price stays" in line for line in desk.said)
 
 
-def test_an_older_order_with_our_legs_that_is_not_in_our_book_makes_ours_give_way(desk: World, tmp_path: Path) -> None:
+def test_an_older_order_with_our_legs_that_is_not_in_our_book_makes_ours_give_way(
+    desk: TradingDesk, tmp_path: Path
+) -> None:
     """Two homes that were never copies of each other ran on the same Monday."""
     proposal = desk.approved()
     stranger = live_desk(tmp_path / "other", beside=desk)
@@ -210,7 +214,7 @@ def test_an_older_order_with_our_legs_that_is_not_in_our_book_makes_ours_give_wa
     stranger.store.close()
 
 
-def test_an_order_that_came_in_while_ours_was_rehearsed_is_not_sent_over(desk: World, tmp_path: Path) -> None:
+def test_an_order_that_came_in_while_ours_was_rehearsed_is_not_sent_over(desk: TradingDesk, tmp_path: Path) -> None:
     proposal = desk.approved()
     other = adopted_copy(desk, tmp_path / "copy")
     rehearsed = desk.orders.dry_run
@@ -233,7 +237,7 @@ def test_an_order_that_came_in_while_ours_was_rehearsed_is_not_sent_over(desk: W
 
 @pytest.mark.parametrize("how", ["execute", "reconcile"])
 def test_after_a_restore_a_filled_order_is_adopted_with_its_trade_and_nothing_is_sent(
-    desk: World, tmp_path: Path, how: str
+    desk: TradingDesk, tmp_path: Path, how: str
 ) -> None:
     proposal = desk.approved()
     backup = desk.store.backup(tmp_path / "before.db")
@@ -259,7 +263,9 @@ def test_after_a_restore_a_filled_order_is_adopted_with_its_trade_and_nothing_is
     desk.store = back.store
 
 
-def test_after_a_restore_an_order_that_ended_unfilled_ends_the_approval_with_13(desk: World, tmp_path: Path) -> None:
+def test_after_a_restore_an_order_that_ended_unfilled_ends_the_approval_with_13(
+    desk: TradingDesk, tmp_path: Path
+) -> None:
     proposal = desk.approved()
     backup = desk.store.backup(tmp_path / "before.db")
     with pytest.raises(NotFilled):
@@ -273,7 +279,7 @@ def test_after_a_restore_an_order_that_ended_unfilled_ends_the_approval_with_13(
 
 
 def test_after_a_restore_an_order_that_works_is_watched_to_its_deadline_and_never_priced(
-    desk: World, tmp_path: Path
+    desk: TradingDesk, tmp_path: Path
 ) -> None:
     proposal = desk.approved()
     backup = desk.store.backup(tmp_path / "before.db")
@@ -288,7 +294,7 @@ def test_after_a_restore_an_order_that_works_is_watched_to_its_deadline_and_neve
     desk.store = back.store
 
 
-def test_a_rehearsal_after_a_restore_reads_only(desk: World, tmp_path: Path) -> None:
+def test_a_rehearsal_after_a_restore_reads_only(desk: TradingDesk, tmp_path: Path) -> None:
     proposal = desk.approved()
     backup = desk.store.backup(tmp_path / "before.db")
     execute(desk.trading_context, proposal, wait=False)
@@ -299,7 +305,9 @@ def test_a_rehearsal_after_a_restore_reads_only(desk: World, tmp_path: Path) -> 
     desk.store = back.store
 
 
-def test_a_resting_target_that_the_book_has_forgotten_is_adopted_after_its_entry(desk: World, tmp_path: Path) -> None:
+def test_a_resting_target_that_the_book_has_forgotten_is_adopted_after_its_entry(
+    desk: TradingDesk, tmp_path: Path
+) -> None:
     proposal = desk.approved(exit=builders.exit_plan(rests_target=True))
     backup = desk.store.backup(tmp_path / "before.db")
     execute(desk.trading_context, proposal, wait=False)
@@ -313,7 +321,7 @@ def test_a_resting_target_that_the_book_has_forgotten_is_adopted_after_its_entry
 
 
 def test_an_order_of_an_approval_that_the_book_does_not_have_is_told_once_and_never_called_not_ours(
-    desk: World, tmp_path: Path
+    desk: TradingDesk, tmp_path: Path
 ) -> None:
     backup = desk.store.backup(tmp_path / "before.db")
     proposal = desk.approved()
@@ -331,7 +339,7 @@ def test_an_order_of_an_approval_that_the_book_does_not_have_is_told_once_and_ne
     desk.store = back.store
 
 
-def test_positions_says_whose_an_order_is_and_changes_nothing(desk: World, tmp_path: Path) -> None:
+def test_positions_says_whose_an_order_is_and_changes_nothing(desk: TradingDesk, tmp_path: Path) -> None:
     proposal = desk.approved()
     backup = desk.store.backup(tmp_path / "before.db")
     execute(desk.trading_context, proposal, wait=False)
@@ -343,7 +351,7 @@ def test_positions_says_whose_an_order_is_and_changes_nothing(desk: World, tmp_p
 
 
 def test_an_order_of_another_proposal_that_the_book_has_forgotten_counts_against_the_limits(
-    desk: World, tmp_path: Path
+    desk: TradingDesk, tmp_path: Path
 ) -> None:
     first, second = desk.approved(), desk.approved(profile="other", legs=builders.spread("630", "625").legs)
     backup = desk.store.backup(tmp_path / "before.db")
@@ -359,13 +367,13 @@ def test_an_order_of_another_proposal_that_the_book_has_forgotten_counts_against
 # An order that arrives late.
 
 
-def arrives(desk: World, body: str) -> str:
+def arrives(desk: TradingDesk, body: str) -> str:
     """The request that was long on its way is taken by the broker."""
     desk.orders.faults.clear()
     return desk.orders.submit(body).broker_id
 
 
-def lost(desk: World) -> tuple[int, str]:
+def lost(desk: TradingDesk) -> tuple[int, str]:
     """A proposal whose order is on its way, its answer lost; and the exact body of it."""
     proposal = desk.approved()
     desk.orders.faults.append(("before", TIMED_OUT))
@@ -375,7 +383,7 @@ def lost(desk: World) -> tuple[int, str]:
     return proposal, desk.last_order(proposal).body
 
 
-def absent(desk: World) -> tuple[int, str]:
+def absent(desk: TradingDesk) -> tuple[int, str]:
     """The same when ten minutes have gone by."""
     proposal, body = lost(desk)
     desk.clock.at += timedelta(minutes=10)
@@ -385,7 +393,7 @@ def absent(desk: World) -> tuple[int, str]:
     return proposal, body
 
 
-def test_a_live_entry_is_not_absent_before_its_minutes_are_over(desk: World) -> None:
+def test_a_live_entry_is_not_absent_before_its_minutes_are_over(desk: TradingDesk) -> None:
     proposal, body = lost(desk)
     with pytest.raises(Unresolved, match="on its way"):
         execute(desk.trading_context, proposal)
@@ -395,7 +403,7 @@ def test_a_live_entry_is_not_absent_before_its_minutes_are_over(desk: World) -> 
     assert submits(desk) == 2, "the one that was lost, and its arrival"
 
 
-def test_the_minutes_are_a_setting(desk: World) -> None:
+def test_the_minutes_are_a_setting(desk: TradingDesk) -> None:
     desk.settings = replace(desk.settings, execution=replace(desk.settings.execution, absent_minutes=1))
     proposal = desk.approved()
     desk.orders.faults.append(("before", TIMED_OUT))
@@ -404,7 +412,7 @@ def test_the_minutes_are_a_setting(desk: World) -> None:
     assert desk.order_states(proposal) == [O.ABSENT]
 
 
-def test_after_an_absent_entry_nothing_is_sent_that_day_without_a_person_s_word(desk: World) -> None:
+def test_after_an_absent_entry_nothing_is_sent_that_day_without_a_person_s_word(desk: TradingDesk) -> None:
     proposal, _ = absent(desk)
     approve_again(desk, proposal)
     with pytest.raises(Refused, match="`spy32 reconcile --settle P1` says that nothing of it is alive"):
@@ -415,7 +423,7 @@ def test_after_an_absent_entry_nothing_is_sent_that_day_without_a_person_s_word(
     assert execute(desk.trading_context, proposal).state is P.DONE
 
 
-def test_a_late_arrival_is_adopted_recorded_and_told_until_a_person_has_looked(desk: World) -> None:
+def test_a_late_arrival_is_adopted_recorded_and_told_until_a_person_has_looked(desk: TradingDesk) -> None:
     proposal, body = absent(desk)
     desk.orders.fills_at = D(9)
     arrives(desk, body)
@@ -431,7 +439,7 @@ def test_a_late_arrival_is_adopted_recorded_and_told_until_a_person_has_looked(d
         execute(desk.trading_context, proposal)
 
 
-def test_a_late_arrival_stops_the_second_order_of_the_day(desk: World) -> None:
+def test_a_late_arrival_stops_the_second_order_of_the_day(desk: TradingDesk) -> None:
     proposal, body = absent(desk)
     approve_again(desk, proposal)
     settle_by_person(desk.trading_context, proposal, "anna")
@@ -444,7 +452,7 @@ def test_a_late_arrival_stops_the_second_order_of_the_day(desk: World) -> None:
     assert desk.state(proposal) is P.PROPOSED
 
 
-def test_a_late_arrival_beside_a_second_order_is_the_younger_and_is_cancelled(desk: World) -> None:
+def test_a_late_arrival_beside_a_second_order_is_the_younger_and_is_cancelled(desk: TradingDesk) -> None:
     proposal, body = absent(desk)
     settle_by_person(desk.trading_context, proposal, "anna")
     approve_again(desk, proposal)
@@ -456,7 +464,7 @@ def test_a_late_arrival_beside_a_second_order_is_the_younger_and_is_cancelled(de
     assert desk.orders.book["480001"].state is O.WORKING
 
 
-def test_a_late_arrival_that_fills_beside_a_second_order_counts_as_exposure(desk: World) -> None:
+def test_a_late_arrival_that_fills_beside_a_second_order_counts_as_exposure(desk: TradingDesk) -> None:
     proposal, body = absent(desk)
     settle_by_person(desk.trading_context, proposal, "anna")
     approve_again(desk, proposal)
@@ -472,7 +480,7 @@ def test_a_late_arrival_that_fills_beside_a_second_order_counts_as_exposure(desk
     assert desk.store.exposure(run_id=1, today=builders.TODAY, week_start=builders.TODAY).open_risk == 2 * once
 
 
-def test_a_late_order_that_works_beside_a_filled_one_is_cancelled(desk: World) -> None:
+def test_a_late_order_that_works_beside_a_filled_one_is_cancelled(desk: TradingDesk) -> None:
     proposal, body = absent(desk)
     settle_by_person(desk.trading_context, proposal, "anna")
     approve_again(desk, proposal)
@@ -485,7 +493,7 @@ def test_a_late_order_that_works_beside_a_filled_one_is_cancelled(desk: World) -
     assert rows(desk) == [("480002", O.CANCELLED, 0), ("480001", O.FILLED, 2)]
 
 
-def test_a_fill_that_the_broker_shows_after_the_order_had_ended_is_recorded(desk: World) -> None:
+def test_a_fill_that_the_broker_shows_after_the_order_had_ended_is_recorded(desk: TradingDesk) -> None:
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
     cancel_proposal(desk.trading_context, proposal)

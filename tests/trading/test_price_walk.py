@@ -14,13 +14,13 @@ from spy32.records.orders import Orders
 from spy32.trading.execute import execute
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
-from tests.support.trading import World
+from tests.support.trading import TradingDesk
 
 O, P = OrderState, ProposalState  # noqa: E741
 D = Decimal
 
 
-def then(desk: World, does: Callable[[], object], wait: int = 1) -> Callable[[float], None]:
+def then(desk: TradingDesk, does: Callable[[], object], wait: int = 1) -> Callable[[float], None]:
     """A sleep that does something after so many waits."""
 
     def sleep(seconds: float) -> None:
@@ -31,18 +31,18 @@ def then(desk: World, does: Callable[[], object], wait: int = 1) -> Callable[[fl
     return sleep
 
 
-def alive(desk: World) -> int:
+def alive(desk: TradingDesk) -> int:
     return sum(order.state not in (O.CANCELLED, O.REPLACED, O.FILLED) for order in desk.orders.book.values())
 
 
-def filled(desk: World) -> int:
+def filled(desk: TradingDesk) -> int:
     return sum(sum(fill.quantity for fill in order.fills) for order in desk.orders.book.values()) // 2
 
 
 # Where a replacement is refused while the old order works.
 
 
-def test_where_it_is_not_replaced_each_order_is_cancelled_and_confirmed_before_the_next(desk: World) -> None:
+def test_where_it_is_not_replaced_each_order_is_cancelled_and_confirmed_before_the_next(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.no_replace = True
     take, most = desk.orders.submit, 0
@@ -65,7 +65,7 @@ def test_where_it_is_not_replaced_each_order_is_cancelled_and_confirmed_before_t
     assert desk.orders.requests[:4] == ["submit", "replace", "cancel", "submit"]
 
 
-def test_a_fill_that_wins_against_that_cancel_is_not_sold_again(desk: World) -> None:
+def test_a_fill_that_wins_against_that_cancel_is_not_sold_again(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.no_replace = True
     cancel = desk.orders.cancel
@@ -81,7 +81,7 @@ def test_a_fill_that_wins_against_that_cancel_is_not_sold_again(desk: World) -> 
     assert filled(desk) == 1
 
 
-def test_a_cancel_that_is_not_confirmed_sends_nothing_new(desk: World) -> None:
+def test_a_cancel_that_is_not_confirmed_sends_nothing_new(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.no_replace = True
 
@@ -97,7 +97,7 @@ def test_a_cancel_that_is_not_confirmed_sends_nothing_new(desk: World) -> None:
     assert desk.order_states(proposal)[0] is O.WORKING
 
 
-def test_a_lost_answer_of_the_new_order_is_settled_by_reading(desk: World) -> None:
+def test_a_lost_answer_of_the_new_order_is_settled_by_reading(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.no_replace = True
     desk.orders.faults += [("", None), ("after", TIMED_OUT)]  # type: ignore[list-item]
@@ -107,7 +107,7 @@ def test_a_lost_answer_of_the_new_order_is_settled_by_reading(desk: World) -> No
     assert filled(desk) == 2
 
 
-def test_a_halt_that_comes_with_the_refusal_sends_nothing_new(desk: World) -> None:
+def test_a_halt_that_comes_with_the_refusal_sends_nothing_new(desk: TradingDesk) -> None:
     proposal = desk.approved()
 
     def refuses(broker_id: str, body: str) -> BrokerOrder:
@@ -122,7 +122,9 @@ def test_a_halt_that_comes_with_the_refusal_sends_nothing_new(desk: World) -> No
     assert alive(desk) == 0
 
 
-def test_a_store_that_allows_no_new_order_leaves_it_at_the_cancel(desk: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_allows_no_new_order_leaves_it_at_the_cancel(
+    desk: TradingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from spy32.errors import Refused
 
     def no(self: Orders, order: Order, old_id: int) -> object:
@@ -139,7 +141,7 @@ def test_a_store_that_allows_no_new_order_leaves_it_at_the_cancel(desk: World, m
     assert any("no next price is sent" in line for line in desk.said)
 
 
-def test_a_replacement_that_could_not_leave_this_machine_is_tried_again_at_the_next_price(desk: World) -> None:
+def test_a_replacement_that_could_not_leave_this_machine_is_tried_again_at_the_next_price(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.faults += [("", None), ("before", Unavailable("no route"))]  # type: ignore[list-item]
     with pytest.raises(NotFilled):
@@ -151,11 +153,12 @@ def test_a_replacement_that_could_not_leave_this_machine_is_tried_again_at_the_n
 
 
 def test_a_step_in_which_more_would_be_alive_than_approved_is_not_sent(
-    desk: World, monkeypatch: pytest.MonkeyPatch
+    desk: TradingDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proposal = desk.approved()
     monkeypatch.setattr(
-        "spy32.trading.order_state.remaining_quantity", lambda bench, number, but=None: 2 if but is None else 1
+        "spy32.trading.order_state.remaining_quantity",
+        lambda context, number, excluding=None: 2 if excluding is None else 1,
     )
     with pytest.raises(NotFilled):
         execute(desk.trading_context, proposal)
@@ -166,7 +169,7 @@ def test_a_step_in_which_more_would_be_alive_than_approved_is_not_sent(
 # Replacements that do not end the old order.
 
 
-def test_while_the_old_order_will_not_end_nothing_is_priced_and_both_are_cancelled(desk: World) -> None:
+def test_while_the_old_order_will_not_end_nothing_is_priced_and_both_are_cancelled(desk: TradingDesk) -> None:
     proposal = desk.approved()
     take = desk.orders.replace
 
@@ -184,7 +187,7 @@ def test_while_the_old_order_will_not_end_nothing_is_priced_and_both_are_cancell
     assert desk.order_states(proposal) == [O.CANCELLED, O.CANCELLED]
 
 
-def test_an_old_order_that_ends_late_lets_the_price_go_on(desk: World) -> None:
+def test_an_old_order_that_ends_late_lets_the_price_go_on(desk: TradingDesk) -> None:
     proposal = desk.approved(plan=builders.price_plan(start=D("0.60"), limit=D("0.55")))
     take = desk.orders.replace
     first: list[str] = []
@@ -207,7 +210,7 @@ def test_an_old_order_that_ends_late_lets_the_price_go_on(desk: World) -> None:
     assert alive(desk) == 0
 
 
-def test_what_replaced_an_order_that_had_filled_in_part_is_cancelled_at_once(desk: World) -> None:
+def test_what_replaced_an_order_that_had_filled_in_part_is_cancelled_at_once(desk: TradingDesk) -> None:
     proposal = desk.approved()
     take = desk.orders.replace
 
@@ -221,7 +224,7 @@ def test_what_replaced_an_order_that_had_filled_in_part_is_cancelled_at_once(des
     assert filled(desk) == 1
 
 
-def test_one_leg_that_filled_stops_the_price(desk: World) -> None:
+def test_one_leg_that_filled_stops_the_price(desk: TradingDesk) -> None:
     proposal = desk.approved()
 
     def one_leg() -> None:
@@ -233,7 +236,7 @@ def test_one_leg_that_filled_stops_the_price(desk: World) -> None:
     assert desk.orders.requests == ["submit", "cancel"]
 
 
-def test_a_replacement_whose_outcome_cannot_be_read_leaves_nothing_alive_that_is_known(desk: World) -> None:
+def test_a_replacement_whose_outcome_cannot_be_read_leaves_nothing_alive_that_is_known(desk: TradingDesk) -> None:
     proposal = desk.approved()
     asked = desk.orders.replace
 
@@ -256,7 +259,7 @@ def test_a_replacement_whose_outcome_cannot_be_read_leaves_nothing_alive_that_is
 # Time.
 
 
-def test_a_machine_that_slept_past_the_deadline_cancels_at_once(desk: World) -> None:
+def test_a_machine_that_slept_past_the_deadline_cancels_at_once(desk: TradingDesk) -> None:
     proposal = desk.approved()
 
     def asleep() -> None:
@@ -267,7 +270,7 @@ def test_a_machine_that_slept_past_the_deadline_cancels_at_once(desk: World) -> 
     assert desk.orders.requests == ["submit", "cancel"]
 
 
-def test_a_clock_that_is_set_back_does_not_lengthen_the_plan(desk: World) -> None:
+def test_a_clock_that_is_set_back_does_not_lengthen_the_plan(desk: TradingDesk) -> None:
     proposal = desk.approved()
 
     def back() -> None:
@@ -278,7 +281,7 @@ def test_a_clock_that_is_set_back_does_not_lengthen_the_plan(desk: World) -> Non
     assert sum(desk.clock.waits) <= desk.store.proposal(proposal).plan.deadline_seconds + 60
 
 
-def test_reads_that_hang_do_not_lengthen_the_plan(desk: World) -> None:
+def test_reads_that_hang_do_not_lengthen_the_plan(desk: TradingDesk) -> None:
     proposal = desk.approved()
     read, plan = desk.orders.order, desk.store.proposal(proposal).plan
     began = desk.clock()
@@ -299,7 +302,7 @@ def test_reads_that_hang_do_not_lengthen_the_plan(desk: World) -> None:
 # Told.
 
 
-def test_the_line_says_state_price_fills_and_the_time_to_the_step_and_to_the_end(desk: World) -> None:
+def test_the_line_says_state_price_fills_and_the_time_to_the_step_and_to_the_end(desk: TradingDesk) -> None:
     proposal = desk.approved()
     lines: list[str] = []
     with pytest.raises(NotFilled):
@@ -313,7 +316,7 @@ def test_the_line_says_state_price_fills_and_the_time_to_the_step_and_to_the_end
     assert any("| last price | ends in" in line for line in lines)
 
 
-def test_the_line_counts_what_is_filled(desk: World) -> None:
+def test_the_line_counts_what_is_filled(desk: TradingDesk) -> None:
     proposal = desk.approved()
     lines: list[str] = []
     sleep = then(desk, lambda: desk.orders.fill("480001", 1))
@@ -324,7 +327,7 @@ def test_the_line_counts_what_is_filled(desk: World) -> None:
 # Interrupted.
 
 
-def interrupts(desk: World, *waits: int) -> Callable[[float], None]:
+def interrupts(desk: TradingDesk, *waits: int) -> Callable[[float], None]:
     def sleep(seconds: float) -> None:
         desk.clock.sleep(seconds)
         if len(desk.clock.waits) in waits:
@@ -333,7 +336,7 @@ def interrupts(desk: World, *waits: int) -> Callable[[float], None]:
     return sleep
 
 
-def test_a_second_interruption_leaves_what_is_committed_for_reconcile(desk: World) -> None:
+def test_a_second_interruption_leaves_what_is_committed_for_reconcile(desk: TradingDesk) -> None:
     proposal = desk.approved()
 
     def requested(broker_id: str) -> BrokerOrder:
@@ -351,7 +354,7 @@ def test_a_second_interruption_leaves_what_is_committed_for_reconcile(desk: Worl
     assert desk.orders.requests.count("submit") == 1
 
 
-def test_an_interruption_in_the_middle_of_the_request_is_settled_by_reading_and_cancelled(desk: World) -> None:
+def test_an_interruption_in_the_middle_of_the_request_is_settled_by_reading_and_cancelled(desk: TradingDesk) -> None:
     proposal = desk.approved()
     take = desk.orders.submit
 
@@ -366,7 +369,7 @@ def test_an_interruption_in_the_middle_of_the_request_is_settled_by_reading_and_
     assert desk.order_states(proposal) == [O.CANCELLED]
 
 
-def test_an_interruption_that_leaves_a_question_ends_as_one(desk: World) -> None:
+def test_an_interruption_that_leaves_a_question_ends_as_one(desk: TradingDesk) -> None:
     proposal = desk.approved()
 
     def interrupted(body: str) -> BrokerOrder:
@@ -380,7 +383,7 @@ def test_an_interruption_that_leaves_a_question_ends_as_one(desk: World) -> None
     assert any("may or may not exist" in line for line in desk.said)
 
 
-def test_an_interruption_before_anything_was_sent_just_ends(desk: World) -> None:
+def test_an_interruption_before_anything_was_sent_just_ends(desk: TradingDesk) -> None:
     proposal = desk.approved()
 
     def interrupted(body: str) -> object:
@@ -393,7 +396,7 @@ def test_an_interruption_before_anything_was_sent_just_ends(desk: World) -> None
     assert desk.said == []
 
 
-def test_every_order_is_asked_to_cancel_before_the_one_that_would_not_end_is_said(desk: World) -> None:
+def test_every_order_is_asked_to_cancel_before_the_one_that_would_not_end_is_said(desk: TradingDesk) -> None:
     proposal = desk.approved()
     take = desk.orders.replace
 

@@ -11,22 +11,22 @@ from spy32.lifecycle import OrderState, ProposalState
 from spy32.trading.execute import execute
 from spy32.trading.reconcile import PositionDiff, cancel_proposal, compare_positions, reconcile
 from tests.support import builders
-from tests.support.trading import World
+from tests.support.trading import TradingDesk
 
 
-def filled(desk: World) -> int:
+def filled(desk: TradingDesk) -> int:
     proposal = desk.approved()
     desk.orders.fills_at = Decimal("9")
     execute(desk.trading_context, proposal)
     return proposal
 
 
-def test_nothing_in_flight_is_nothing_to_do(desk: World) -> None:
+def test_nothing_in_flight_is_nothing_to_do(desk: TradingDesk) -> None:
     found = reconcile(lambda number: desk.trading_context)
     assert (found.orders, found.troubles, found.holdings, found.differs) == ((), (), (), False)
 
 
-def test_a_row_of_a_dead_process_is_settled_and_its_proposal_comes_to_rest(desk: World) -> None:
+def test_a_row_of_a_dead_process_is_settled_and_its_proposal_comes_to_rest(desk: TradingDesk) -> None:
     proposal = desk.approved()
     made, yes = desk.store.proposal(proposal), desk.store.latest_approval(proposal)
     committed = desk.store.begin_order(builders.order(made, yes), at=desk.clock())
@@ -39,7 +39,7 @@ def test_a_row_of_a_dead_process_is_settled_and_its_proposal_comes_to_rest(desk:
     assert desk.orders.requests == ["submit"]
 
 
-def test_a_proposal_whose_process_died_before_its_last_row_comes_to_rest(desk: World) -> None:
+def test_a_proposal_whose_process_died_before_its_last_row_comes_to_rest(desk: TradingDesk) -> None:
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
     order = desk.last_order(proposal)
@@ -51,7 +51,7 @@ def test_a_proposal_whose_process_died_before_its_last_row_comes_to_rest(desk: W
     assert desk.state(proposal) is ProposalState.PROPOSED
 
 
-def test_a_broker_that_cannot_be_read_is_a_trouble_and_changes_no_row(desk: World) -> None:
+def test_a_broker_that_cannot_be_read_is_a_trouble_and_changes_no_row(desk: TradingDesk) -> None:
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
     desk.orders.unreadable = True
@@ -60,7 +60,7 @@ def test_a_broker_that_cannot_be_read_is_a_trouble_and_changes_no_row(desk: Worl
     assert desk.order_states(proposal) == [OrderState.WORKING]
 
 
-def test_a_proposal_that_another_process_works_is_left_alone(desk: World) -> None:
+def test_a_proposal_that_another_process_works_is_left_alone(desk: TradingDesk) -> None:
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
     desk.locks.busy.add(f"proposal-{proposal}")
@@ -68,7 +68,7 @@ def test_a_proposal_that_another_process_works_is_left_alone(desk: World) -> Non
     assert isinstance(found.troubles[0], Unavailable)
 
 
-def test_our_positions_and_the_broker_s_stand_side_by_side(desk: World) -> None:
+def test_our_positions_and_the_broker_s_stand_side_by_side(desk: TradingDesk) -> None:
     filled(desk)
     short, long = builders.spread().legs
     held = (Position(symbol=short.symbol, quantity=-2), Position(symbol="SPY   251107C00700000", quantity=1))
@@ -80,7 +80,7 @@ def test_our_positions_and_the_broker_s_stand_side_by_side(desk: World) -> None:
     assert not found["SPY   251107C00700000"].agrees
 
 
-def test_cancel_stops_what_works_and_gives_the_proposal_back(desk: World) -> None:
+def test_cancel_stops_what_works_and_gives_the_proposal_back(desk: TradingDesk) -> None:
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
     assert cancel_proposal(desk.trading_context, proposal) == 0
@@ -88,13 +88,13 @@ def test_cancel_stops_what_works_and_gives_the_proposal_back(desk: World) -> Non
     assert desk.state(proposal) is ProposalState.PROPOSED
 
 
-def test_cancel_of_what_does_not_work_is_refused(desk: World) -> None:
+def test_cancel_of_what_does_not_work_is_refused(desk: TradingDesk) -> None:
     proposal = filled(desk)
     with pytest.raises(Refused, match="nothing of"):
         cancel_proposal(desk.trading_context, proposal)
 
 
-def test_cancel_tells_what_could_not_be_settled(desk: World) -> None:
+def test_cancel_tells_what_could_not_be_settled(desk: TradingDesk) -> None:
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
     desk.orders.unreadable = True

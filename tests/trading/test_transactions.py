@@ -15,29 +15,29 @@ from spy32.trading import transactions
 from spy32.trading.position_diff import compare_with_broker
 from spy32.trading.transactions import MissingContracts, load_order_fees, settle_fees
 from tests.support import builders
-from tests.support.open_trades import EXPIRED, LONG, SHORT, D, bought_back, desk, entered, held, line, number
-from tests.support.trading import World
+from tests.support.open_trades import EXPIRED, LONG, SHORT, D, bought_back, entered, held, line, live_desk, number
+from tests.support.trading import TradingDesk
 
 ASSIGNED, EXERCISED, OVER = TransactionKind.ASSIGNMENT, TransactionKind.EXERCISE, TransactionKind.EXPIRATION
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    made = desk(tmp_path)
+def desk(tmp_path: Path) -> Iterator[TradingDesk]:
+    made = live_desk(tmp_path)
     yield made
     made.store.close()
 
 
 @pytest.fixture
-def trade(world: World) -> Trade:
-    return entered(world)
+def trade(desk: TradingDesk) -> Trade:
+    return entered(desk)
 
 
-def booked(world: World, trade: Trade, fees: str = "2.30", **over: object) -> None:
+def booked(desk: TradingDesk, trade: Trade, fees: str = "2.30", **over: object) -> None:
     """The two lines of the opening in the broker's history."""
-    order = world.store.orders(trade.proposal_id)[0]
+    order = desk.store.orders(trade.proposal_id)[0]
     base = {"order_id": order.broker_id, "fees": D(fees), "at": builders.later(minutes=7), **over}
-    world.account.history += (
+    desk.account.history += (
         line(1, SHORT, TransactionKind.TRADE, action=Action.SELL_TO_OPEN, **base),
         line(2, LONG, TransactionKind.TRADE, action=Action.BUY_TO_OPEN, **base),
     )
@@ -46,83 +46,83 @@ def booked(world: World, trade: Trade, fees: str = "2.30", **over: object) -> No
 # Fees.
 
 
-def test_fees_are_those_of_the_lines_of_our_own_orders(world: World, trade: Trade) -> None:
-    booked(world, trade)
-    booked(world, trade, "9.00", order_id="900001")
-    world.account.history += (line(3, SHORT, OVER, fees=D(5), order_id=world.store.order(1).broker_id),)
-    (fees,) = load_order_fees(world.trading_context, trade)
+def test_fees_are_those_of_the_lines_of_our_own_orders(desk: TradingDesk, trade: Trade) -> None:
+    booked(desk, trade)
+    booked(desk, trade, "9.00", order_id="900001")
+    desk.account.history += (line(3, SHORT, OVER, fees=D(5), order_id=desk.store.order(1).broker_id),)
+    (fees,) = load_order_fees(desk.trading_context, trade)
     assert (fees.amount, fees.is_complete, fees.is_final, fees.estimate) == (D("4.60"), True, True, D("4.52"))
     assert fees.transaction_ids == ("1", "2")
 
 
-def test_final_fees_take_the_place_of_the_estimate(world: World, trade: Trade) -> None:
-    booked(world, trade)
-    after = settle_fees(world.trading_context, trade.proposal_id)
+def test_final_fees_take_the_place_of_the_estimate(desk: TradingDesk, trade: Trade) -> None:
+    booked(desk, trade)
+    after = settle_fees(desk.trading_context, trade.proposal_id)
     assert after is not None
     assert (after.fees, after.fees_final) == (D("4.60"), True)
-    assert world.said[-1].endswith("$4.60, final")
-    assert load_order_fees(world.trading_context, after) == ()
+    assert desk.said[-1].endswith("$4.60, final")
+    assert load_order_fees(desk.trading_context, after) == ()
 
 
-def test_an_estimate_of_the_broker_leaves_ours_and_says_so(world: World, trade: Trade) -> None:
-    booked(world, trade, is_final=False)
-    after = settle_fees(world.trading_context, trade.proposal_id)
+def test_an_estimate_of_the_broker_leaves_ours_and_says_so(desk: TradingDesk, trade: Trade) -> None:
+    booked(desk, trade, is_final=False)
+    after = settle_fees(desk.trading_context, trade.proposal_id)
     assert after == trade
-    assert world.said[-1].endswith("$4.52 is an estimate, since the broker calls its own an estimate")
+    assert desk.said[-1].endswith("$4.52 is an estimate, since the broker calls its own an estimate")
 
 
-def test_without_an_estimate_of_ours_the_broker_s_is_taken_and_still_called_one(world: World) -> None:
-    trade = unfeed(world)
-    booked(world, trade, is_final=False)
-    after = settle_fees(world.trading_context, trade.proposal_id)
+def test_without_an_estimate_of_ours_the_broker_s_is_taken_and_still_called_one(desk: TradingDesk) -> None:
+    trade = unfeed(desk)
+    booked(desk, trade, is_final=False)
+    after = settle_fees(desk.trading_context, trade.proposal_id)
     assert after is not None
     assert (after.fees, after.fees_final) == (D("4.60"), False)
-    assert "$4.60 is an estimate" in world.said[-1]
+    assert "$4.60 is an estimate" in desk.said[-1]
 
 
-def unfeed(world: World) -> Trade:
+def unfeed(desk: TradingDesk) -> Trade:
     """A trade of a broker that shows no fees on its orders."""
-    plain = world.orders.fill
+    plain = desk.orders.fill
 
     def fill(broker_id: str, quantity: int | None = None) -> None:
         plain(broker_id, quantity)
-        world.orders.book[broker_id] = replace(world.orders.book[broker_id], fees=None)
+        desk.orders.book[broker_id] = replace(desk.orders.book[broker_id], fees=None)
 
-    world.orders.fill = fill  # type: ignore[method-assign]
-    return entered(world)
+    desk.orders.fill = fill  # type: ignore[method-assign]
+    return entered(desk)
 
 
-def test_a_fill_that_is_not_booked_yet_leaves_the_estimate(world: World, trade: Trade) -> None:
-    booked(world, trade)
-    world.account.history = world.account.history[:1]
-    after = settle_fees(world.trading_context, trade.proposal_id)
+def test_a_fill_that_is_not_booked_yet_leaves_the_estimate(desk: TradingDesk, trade: Trade) -> None:
+    booked(desk, trade)
+    desk.account.history = desk.account.history[:1]
+    after = settle_fees(desk.trading_context, trade.proposal_id)
     assert after == trade
-    assert world.said[-1].endswith("since the broker has not booked every fill yet")
+    assert desk.said[-1].endswith("since the broker has not booked every fill yet")
 
 
-def test_a_history_that_cannot_be_read_is_told_and_ends_nothing(world: World, trade: Trade) -> None:
+def test_a_history_that_cannot_be_read_is_told_and_ends_nothing(desk: TradingDesk, trade: Trade) -> None:
     def down(since: date) -> tuple[Transaction, ...]:
         raise Unavailable("the history is down")
 
-    world.account.transactions = down  # type: ignore[method-assign]
-    assert settle_fees(world.trading_context, trade.proposal_id) == trade
-    assert world.said[-1] == "fees of T1 stay an estimate: the history is down"
+    desk.account.transactions = down  # type: ignore[method-assign]
+    assert settle_fees(desk.trading_context, trade.proposal_id) == trade
+    assert desk.said[-1] == "fees of T1 stay an estimate: the history is down"
 
 
-def test_the_history_is_asked_from_the_day_of_the_opening_on(world: World, trade: Trade) -> None:
+def test_the_history_is_asked_from_the_day_of_the_opening_on(desk: TradingDesk, trade: Trade) -> None:
     asked = []
 
     def since(day: date) -> tuple[Transaction, ...]:
         asked.append(day)
         return ()
 
-    world.account.transactions = since  # type: ignore[method-assign]
-    settle_fees(world.trading_context, trade.proposal_id)
+    desk.account.transactions = since  # type: ignore[method-assign]
+    settle_fees(desk.trading_context, trade.proposal_id)
     assert asked == [builders.TODAY]
 
 
-def test_on_paper_and_without_a_trade_there_is_nothing_to_settle(tmp_path: Path, world: World) -> None:
-    paper = desk(tmp_path, Mode.PAPER)
+def test_on_paper_and_without_a_trade_there_is_nothing_to_settle(tmp_path: Path, desk: TradingDesk) -> None:
+    paper = live_desk(tmp_path, Mode.PAPER)
     trade = entered(paper)
     booked(paper, trade)
     assert settle_fees(paper.trading_context, trade.proposal_id) == trade
@@ -135,75 +135,75 @@ def test_on_paper_and_without_a_trade_there_is_nothing_to_settle(tmp_path: Path,
 # What is gone.
 
 
-def gone(world: World) -> tuple[MissingContracts, ...]:
-    return compare_with_broker(world.trading_context).gone
+def gone(desk: TradingDesk) -> tuple[MissingContracts, ...]:
+    return compare_with_broker(desk.trading_context).gone
 
 
-def only(world: World) -> MissingContracts:
-    (found,) = gone(world)
+def only(desk: TradingDesk) -> MissingContracts:
+    (found,) = gone(desk)
     return found
 
 
-def test_where_all_is_there_nothing_is_gone_and_no_history_is_read(world: World, trade: Trade) -> None:
-    held(world, short=-2, long=2)
-    world.account.transactions = None  # type: ignore[assignment, method-assign]
-    assert gone(world) == ()
+def test_where_all_is_there_nothing_is_gone_and_no_history_is_read(desk: TradingDesk, trade: Trade) -> None:
+    held(desk, short=-2, long=2)
+    desk.account.transactions = None  # type: ignore[assignment, method-assign]
+    assert gone(desk) == ()
 
 
-def test_an_expiration_of_both_legs_expires_the_trade(world: World, trade: Trade) -> None:
-    world.account.history = (line(1, SHORT, OVER), line(2, LONG, OVER))
-    found = only(world)
+def test_an_expiration_of_both_legs_expires_the_trade(desk: TradingDesk, trade: Trade) -> None:
+    desk.account.history = (line(1, SHORT, OVER), line(2, LONG, OVER))
+    found = only(desk)
     assert found.missing == ((SHORT, 2), (LONG, 2))
     assert found.adoption is not None
     assert (found.adoption.state, found.adoption.spreads, found.adoption.gross) == (TradeState.EXPIRED, 2, 0)
     assert f"2 x {SHORT} gone: expiration 2025-11-07" in found.explanation
 
 
-def test_both_legs_closed_by_hand_close_the_trade(world: World, trade: Trade) -> None:
-    bought_back(world)
-    found = only(world)
+def test_both_legs_closed_by_hand_close_the_trade(desk: TradingDesk, trade: Trade) -> None:
+    bought_back(desk)
+    found = only(desk)
     assert found.adoption is not None
     assert (found.adoption.state, found.adoption.spreads) == (TradeState.CLOSED, 2)
     assert (found.adoption.gross, found.adoption.fees) == (D("-60.00"), D("0.52"))
     assert "closed by hand 2025-10-09 at 2.30" in found.explanation
 
 
-def test_a_part_closed_by_hand_is_a_part(world: World, trade: Trade) -> None:
-    held(world, short=-1, long=1)
-    bought_back(world, 1)
-    found = only(world)
+def test_a_part_closed_by_hand_is_a_part(desk: TradingDesk, trade: Trade) -> None:
+    held(desk, short=-1, long=1)
+    bought_back(desk, 1)
+    found = only(desk)
     assert found.missing == ((SHORT, 1), (LONG, 1))
     assert found.adoption is not None
     assert (found.adoption.spreads, found.adoption.gross) == (1, D("-30.00"))
 
 
-def test_of_a_line_about_more_contracts_only_our_share_is_taken(world: World, trade: Trade) -> None:
-    bought_back(world, 3)
-    found = only(world)
+def test_of_a_line_about_more_contracts_only_our_share_is_taken(desk: TradingDesk, trade: Trade) -> None:
+    bought_back(desk, 3)
+    found = only(desk)
     assert found.adoption is not None
     assert (found.adoption.spreads, found.adoption.gross, found.adoption.fees) == (2, D("-60.00"), D("0.52"))
 
 
-def test_lines_are_used_up_oldest_first_and_only_as_far_as_needed(world: World, trade: Trade) -> None:
-    bought_back(world, 1)
-    first = world.account.history
-    world.account.history += tuple(replace(each, id=f"2{each.id}", at=builders.later(days=4)) for each in first * 2)
-    found = only(world)
+def test_lines_are_used_up_oldest_first_and_only_as_far_as_needed(desk: TradingDesk, trade: Trade) -> None:
+    bought_back(desk, 1)
+    first = desk.account.history
+    desk.account.history += tuple(replace(each, id=f"2{each.id}", at=builders.later(days=4)) for each in first * 2)
+    found = only(desk)
     assert found.adoption is not None
     assert [each.id for each in found.adoption.transactions] == ["11", "211", "12", "212"]
 
 
-def test_one_leg_closed_by_hand_explains_nothing_whole(world: World, trade: Trade) -> None:
-    held(world, long=2)
-    bought_back(world)
-    found = only(world)
+def test_one_leg_closed_by_hand_explains_nothing_whole(desk: TradingDesk, trade: Trade) -> None:
+    held(desk, long=2)
+    bought_back(desk)
+    found = only(desk)
     assert found.missing == ((SHORT, 2),)
     assert found.adoption is None
     assert "closed by hand" in found.explanation
 
 
-def test_contracts_that_are_gone_without_a_line_are_not_explained(world: World, trade: Trade) -> None:
-    found = only(world)
+def test_contracts_that_are_gone_without_a_line_are_not_explained(desk: TradingDesk, trade: Trade) -> None:
+    found = only(desk)
     assert found.adoption is None
     assert "do not say why" in found.explanation
 
@@ -219,70 +219,72 @@ def test_contracts_that_are_gone_without_a_line_are_not_explained(world: World, 
     ],
 )
 def test_a_line_that_closes_nothing_of_ours_explains_nothing(
-    world: World, trade: Trade, over: dict[str, object]
+    desk: TradingDesk, trade: Trade, over: dict[str, object]
 ) -> None:
-    bought_back(world)
-    world.account.history = tuple(replace(each, **over) for each in world.account.history)
-    assert only(world).adoption is None
+    bought_back(desk)
+    desk.account.history = tuple(replace(each, **over) for each in desk.account.history)
+    assert only(desk).adoption is None
 
 
-def test_a_line_of_an_order_of_ours_explains_nothing(world: World, trade: Trade) -> None:
-    bought_back(world)
-    ours = world.store.order(1).broker_id
-    world.account.history = tuple(replace(each, order_id=ours) for each in world.account.history)
-    assert only(world).adoption is None
+def test_a_line_of_an_order_of_ours_explains_nothing(desk: TradingDesk, trade: Trade) -> None:
+    bought_back(desk)
+    ours = desk.store.order(1).broker_id
+    desk.account.history = tuple(replace(each, order_id=ours) for each in desk.account.history)
+    assert only(desk).adoption is None
 
 
-def test_a_part_of_a_trade_never_expires(world: World, trade: Trade) -> None:
-    world.account.history = (line(1, SHORT, OVER, quantity=D(1)), line(2, LONG, OVER))
-    assert only(world).adoption is None
+def test_a_part_of_a_trade_never_expires(desk: TradingDesk, trade: Trade) -> None:
+    desk.account.history = (line(1, SHORT, OVER, quantity=D(1)), line(2, LONG, OVER))
+    assert only(desk).adoption is None
 
 
 def test_an_assignment_of_every_short_contract_assigns_the_trade_whatever_became_of_the_long_leg(
-    world: World, trade: Trade
+    desk: TradingDesk, trade: Trade
 ) -> None:
-    held(world, long=2, SPY=200)
+    held(desk, long=2, SPY=200)
     shares = line(2, "SPY", ASSIGNED, quantity=D(200), action=Action.BUY_TO_OPEN, net_value=D(-133_000))
-    world.account.history = (line(1, SHORT, ASSIGNED), shares)
-    found = only(world)
+    desk.account.history = (line(1, SHORT, ASSIGNED), shares)
+    found = only(desk)
     assert found.adoption is not None
     assert (found.adoption.state, found.adoption.spreads) == (TradeState.ASSIGNED, 2)
     assert [each.symbol for each in found.adoption.transactions] == [SHORT, "SPY"]
     assert found.adoption.gross == D(-133_000)
 
 
-def test_an_assignment_of_a_part_is_only_shown(world: World, trade: Trade) -> None:
-    held(world, short=-1, long=2, SPY=100)
-    world.account.history = (line(1, SHORT, ASSIGNED, quantity=D(1)),)
-    found = only(world)
+def test_an_assignment_of_a_part_is_only_shown(desk: TradingDesk, trade: Trade) -> None:
+    held(desk, short=-1, long=2, SPY=100)
+    desk.account.history = (line(1, SHORT, ASSIGNED, quantity=D(1)),)
+    found = only(desk)
     assert found.adoption is None
     assert "assignment" in found.explanation
 
 
 def test_an_assignment_with_an_exercise_of_as_many_leaves_no_shares_and_closes_the_trade(
-    world: World, trade: Trade
+    desk: TradingDesk, trade: Trade
 ) -> None:
-    world.account.history = (
+    desk.account.history = (
         line(1, SHORT, ASSIGNED),
         line(2, LONG, EXERCISED),
         line(3, "SPY", ASSIGNED, quantity=D(200), action=Action.BUY_TO_OPEN, net_value=D(-133_000)),
         line(4, "SPY", EXERCISED, quantity=D(200), action=Action.SELL_TO_CLOSE, net_value=D(132_000)),
     )
-    found = only(world)
+    found = only(desk)
     assert found.adoption is not None
     assert (found.adoption.state, found.adoption.gross) == (TradeState.CLOSED, D(-1_000))
 
 
-def test_an_assignment_without_its_shares_on_record_is_an_assignment(world: World, trade: Trade) -> None:
-    world.account.history = (line(1, SHORT, ASSIGNED), line(2, LONG, OVER))
-    found = only(world)
+def test_an_assignment_without_its_shares_on_record_is_an_assignment(desk: TradingDesk, trade: Trade) -> None:
+    desk.account.history = (line(1, SHORT, ASSIGNED), line(2, LONG, OVER))
+    found = only(desk)
     assert found.adoption is not None
     assert found.adoption.state is TradeState.ASSIGNED
 
 
-def test_shares_of_another_day_a_trade_of_shares_and_more_than_ours_are_left_out(world: World, trade: Trade) -> None:
+def test_shares_of_another_day_a_trade_of_shares_and_more_than_ours_are_left_out(
+    desk: TradingDesk, trade: Trade
+) -> None:
     buys = {"quantity": D(400), "action": Action.BUY_TO_OPEN, "net_value": D(-266_000)}
-    world.account.history = (
+    desk.account.history = (
         line(1, SHORT, ASSIGNED),
         line(2, LONG, OVER),
         line(3, "SPY", TransactionKind.TRADE, **buys),
@@ -290,47 +292,47 @@ def test_shares_of_another_day_a_trade_of_shares_and_more_than_ours_are_left_out
         line(5, "SPY", TransactionKind.OTHER, **buys),
         line(6, "SPY", ASSIGNED, **buys),
     )
-    found = only(world)
+    found = only(desk)
     assert found.adoption is not None
     assert [(each.id, each.quantity) for each in found.adoption.transactions] == [("1", 2), ("2", 2), ("5", 200)]
     assert found.adoption.gross == D(-133_000)
 
 
-def test_two_trades_of_one_contract_share_what_is_gone_the_oldest_first(world: World, trade: Trade) -> None:
-    other = entered(world)
-    held(world, short=-2, long=2)
-    bought_back(world)
-    found = only(world)
+def test_two_trades_of_one_contract_share_what_is_gone_the_oldest_first(desk: TradingDesk, trade: Trade) -> None:
+    other = entered(desk)
+    held(desk, short=-2, long=2)
+    bought_back(desk)
+    found = only(desk)
     assert found.trade.id == trade.id
-    held(world)
-    first, second = gone(world)
+    held(desk)
+    first, second = gone(desk)
     assert (first.trade.id, second.trade.id) == (trade.id, other.id)
     assert first.missing == second.missing == ((SHORT, 2), (LONG, 2))
     assert first.adoption is not None
     assert second.adoption is None
 
 
-def test_one_line_about_the_contracts_of_two_trades_is_shared_to_the_cent(world: World, trade: Trade) -> None:
-    entered(world)
-    bought_back(world, 4)
-    first, second = gone(world)
+def test_one_line_about_the_contracts_of_two_trades_is_shared_to_the_cent(desk: TradingDesk, trade: Trade) -> None:
+    entered(desk)
+    bought_back(desk, 4)
+    first, second = gone(desk)
     assert first.adoption is not None
     assert second.adoption is not None
     assert (first.adoption.gross, first.adoption.fees) == (D("-60.00"), D("0.52"))
     assert (second.adoption.gross, second.adoption.fees) == (D("-60.00"), D("0.52"))
 
 
-def test_what_was_adopted_explains_nothing_else(world: World, trade: Trade) -> None:
-    other = entered(world)
-    bought_back(world)
-    first = gone(world)[0]
+def test_what_was_adopted_explains_nothing_else(desk: TradingDesk, trade: Trade) -> None:
+    other = entered(desk)
+    bought_back(desk)
+    first = gone(desk)[0]
     assert first.adoption is not None
-    world.store.adopt(first.adoption, was=TradeState.OPEN, held=2, at=EXPIRED)
-    assert number(only(world).trade) == number(other)
-    assert only(world).adoption is None
-    assert transactions.load_unmatched(world.trading_context, builders.TODAY).transactions == []
+    desk.store.adopt(first.adoption, was=TradeState.OPEN, held=2, at=EXPIRED)
+    assert number(only(desk).trade) == number(other)
+    assert only(desk).adoption is None
+    assert transactions.load_unmatched(desk.trading_context, builders.TODAY).transactions == []
 
 
-def test_a_position_the_other_way_round_is_gone_as_a_whole(world: World, trade: Trade) -> None:
-    held(world, short=3, long=2)
-    assert only(world).missing == ((SHORT, 2),)
+def test_a_position_the_other_way_round_is_gone_as_a_whole(desk: TradingDesk, trade: Trade) -> None:
+    held(desk, short=3, long=2)
+    assert only(desk).missing == ((SHORT, 2),)

@@ -1,17 +1,18 @@
-"""Every name that a person may type is in a registry, and any other one is a defect."""
+"""Every name that a person may type is in a registry, and any other one is refused or a defect."""
 
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from spy32.cli import app as spy32_app
 from spy32.domain.spreads import Mode
 from spy32.errors import Spy32Error
 from spy32.settings import Settings
 from spy32.settings.services import ANALYSTS as NAMED_ANALYSTS
-from spy32.settings.services import SOURCES
 from spy32.wiring import ANALYSTS, BROKERS, App
 from spy32.wiring.analysts import RULES
-from spy32.wiring.markets import MARKETS, RECORDED
+from spy32.wiring.markets import MARKETS
 from spy32.wiring.registry import find_registered
 
 
@@ -21,7 +22,6 @@ def app(tmp_path: Path) -> App:
 
 
 def test_the_settings_name_what_is_registered() -> None:
-    assert {*MARKETS} == {*SOURCES, "table"} - {RECORDED}
     assert {*ANALYSTS} == {*NAMED_ANALYSTS}
     assert {*BROKERS} == {*Mode}
 
@@ -36,6 +36,24 @@ def test_no_other_source_is_built_for_an_unknown_name(app: App, name: str) -> No
 def test_a_source_answers_to_its_name(app: App, name: str) -> None:
     assert app.market_registry.get_market(name).name == name
     assert app.market_registry.get_market(name) is app.market_registry.get_market(name)
+
+
+@pytest.mark.parametrize(
+    ("line", "known"),
+    [
+        ('chain = ["nasdaq"]', "tastytrade, cboe, yahoo, recorded, recorded:FILE; 'nasdaq' is none of them"),
+        ('vix = ["cboe", "table"]', "tastytrade, cboe, yahoo, recorded, recorded:FILE; 'table' is none of them"),
+        ('dividends = ["tabel"]', "tastytrade, cboe, yahoo, recorded, table, recorded:FILE; 'tabel' is none of them"),
+    ],
+)
+def test_an_unknown_source_in_the_settings_is_refused_with_its_place_and_the_known_ones(
+    tmp_path: Path, line: str, known: str
+) -> None:
+    (tmp_path / "config.toml").write_text(f"[market]\n{line}\n")
+    result = CliRunner().invoke(spy32_app, ["--home", str(tmp_path), "config", "show"])
+    assert result.exit_code == 78
+    assert f"{tmp_path / 'config.toml'}:2: market." in result.output
+    assert known in result.output
 
 
 @pytest.mark.parametrize("name", sorted(RULES))

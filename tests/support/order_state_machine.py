@@ -1,6 +1,6 @@
 """Broker behaviours x crashes x commands, in any order: what must hold after every step and once all is quiet.
 
-The machine runs in process on a real store. `proofs.machine` runs it with large counts.
+The machine runs in process on a real store; `proofs.machine` runs it.
 """
 
 import shutil
@@ -39,7 +39,7 @@ from spy32.trading.execute import execute
 from spy32.trading.reconcile import ReconcileResult, cancel_proposal, reconcile
 from tests.support import builders
 from tests.support.fakes import FakeLocks, FakeMarket, ManualClock
-from tests.support.order_machine import LIVE, MAY_FILL, Answer, Broker, Crash, Ticket, body_by_hand, watched
+from tests.support.simulated_broker import LIVE, MAY_FILL, Answer, Broker, Crash, Ticket, body_by_hand, watched
 
 D, O, P = Decimal, OrderState, ProposalState  # noqa: E741
 STRIKES = (("640", "635"), ("630", "625"), ("620", "615"), ("610", "605"))
@@ -81,7 +81,7 @@ class SteadyMarket(FakeMarket):
         return replace(super()._serve(), as_of=self.clock())
 
 
-class Desk(RuleBasedStateMachine):
+class OrderMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="spy32-machine-"))
@@ -111,7 +111,7 @@ class Desk(RuleBasedStateMachine):
             self.store.close()
             shutil.rmtree(self.folder)
 
-    # The world.
+    # The broker, the clock, and what happens while a command waits.
 
     @property
     def trading_context(self) -> TradingContext:
@@ -455,7 +455,7 @@ class Desk(RuleBasedStateMachine):
         assert told or ours == {symbol: number for symbol, number in expected.items() if number}
 
 
-def run(examples: int, steps: int, number: int | None = None) -> Counter[str]:
+def run_machine(examples: int, steps: int, number: int | None = None) -> Counter[str]:
     """The machine over so many examples of so many steps; raises with the steps that broke an invariant.
 
     Without a number the examples are the same at every start, and what breaks is made as short as can be.
@@ -470,10 +470,5 @@ def run(examples: int, steps: int, number: int | None = None) -> Counter[str]:
         suppress_health_check=list(HealthCheck),
         phases=[Phase.generate, Phase.shrink] if number is None else [Phase.generate],
     )
-    run_state_machine_as_test(Desk if number is None else seed(number)(Desk), settings=chosen)
+    run_state_machine_as_test(OrderMachine if number is None else seed(number)(OrderMachine), settings=chosen)
     return Counter(seen)
-
-
-def test_whatever_happens_in_whatever_order_nothing_is_doubled_and_nothing_is_lost() -> None:
-    counted = run(30, 25)
-    assert counted["executes: returned"] and counted["execute: died"] and counted["quiet: settled"]

@@ -1,0 +1,34 @@
+"""A trade whose profit target rests with the broker, and its closing."""
+
+from decimal import Decimal
+from typing import Any
+
+from spy32.trading import profit_target
+from spy32.trading.execute import execute
+from tests.support import builders
+from tests.support.trading import TradingDesk
+
+D = Decimal
+
+
+def opened(desk: TradingDesk) -> int:
+    """The trade of an opening whose target rests with the broker."""
+    proposal = desk.approved(exit=builders.exit_plan(rests_target=True))
+    execute(desk.trading_context, proposal, wait=False)
+    desk.orders.fill("480001")
+    execute(desk.trading_context, proposal)
+    trade = desk.store.trade_of_proposal(proposal)
+    assert trade is not None and trade.id is not None
+    assert profit_target.live_target(desk.trading_context, proposal) is not None
+    return trade.id
+
+
+def closing(desk: TradingDesk, trade: int, **over: Any) -> int:
+    plan = builders.price_plan(start=D("-0.58"), limit=D("-0.62"))
+    proposal = desk.proposed(
+        kind="close", legs=builders.close_proposal(trade).legs, plan=plan, trade_id=trade, candidate_id=None, **over
+    )
+    mid = builders.candidate().mid
+    desk.store.approve(builders.approval(proposal, mid=-mid, natural=-mid - D("0.04")))
+    assert proposal.id is not None
+    return proposal.id
