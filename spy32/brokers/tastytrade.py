@@ -19,7 +19,7 @@ from spy32.clients.tastytrade.oauth_session import is_html
 from spy32.clients.tastytrade.rest import Params, RestClient
 from spy32.clients.tastytrade.wire import require_own_account
 from spy32.domain.orders import BrokerOrder, DryRun, Transaction
-from spy32.domain.plain_text import capped
+from spy32.domain.plain_text import truncate
 from spy32.domain.spreads import Account, Mode, Position
 from spy32.errors import BadSettings, BrokerRefused, NotPermitted, Spy32Error, Unavailable, Unresolved, Unusable
 from spy32.ports import Clock
@@ -110,7 +110,7 @@ class TastytradeBroker:
         with self._mask_errors():
             data = self._rest.get_optional(self._path("orders", broker_id), seconds=self._seconds)
             if data is None:
-                raise BrokerRefused(f"tastytrade knows no order {capped(ascii(broker_id), 70)} in this account")
+                raise BrokerRefused(f"tastytrade knows no order {truncate(ascii(broker_id), 70)} in this account")
             seen = self._parse_order(data)
             if seen.broker_id != broker_id:
                 raise Unusable(f"tastytrade: asked for order {broker_id}, order {seen.broker_id} came")
@@ -204,12 +204,12 @@ class TastytradeBroker:
         messages = self._refusal_messages(answer)
         if status in DEFINITE_REFUSALS and messages:
             raise BrokerRefused(
-                capped(f"tastytrade refused it (HTTP {status}): {'; '.join(messages)}", MAX_MESSAGE_LENGTH)
+                truncate(f"tastytrade refused it (HTTP {status}): {'; '.join(messages)}", MAX_MESSAGE_LENGTH)
             )
         if not 200 <= status < 300:
             kind = " with a page" if is_html(answer) else f": {'; '.join(messages)}" if messages else ""
             words = f"tastytrade answered HTTP {status}{kind}; whether it took the request is not known"
-            raise Unresolved(capped(words, MAX_MESSAGE_LENGTH))
+            raise Unresolved(truncate(words, MAX_MESSAGE_LENGTH))
         document = self._parse_document(answer)
         try:
             return self._parse_order(orders.unwrap_order(require_fields(document, "the answer").get("data")))

@@ -1,39 +1,39 @@
-"""Foreign text made harmless: on one line, short, of visible characters only.
+"""Sanitises foreign text: one line, limited length, visible characters only.
 
-Names of sources, notes of calendars and reasons of failures come from outside. What they say may be anything, so
-nothing in them may move a cursor, turn the reading direction, hide words, or pass for a line of ours.
+Source names, calendar notes and error texts come from outside and may contain anything. After sanitising they cannot
+move the cursor, reverse the reading direction, hide text, or imitate a line of our own output.
 """
 
 import re
 import unicodedata
 
 MOST = 200
-"""Characters that are kept of one text."""
+"""Maximum length in characters: long enough for an error message, short enough for two lines of a terminal."""
 CUT = "..."
 ELSEWHERE = "(left out)"
 
-# Scheme and rest, mailbox, and an absolute path: none of them helps a reader, each may say too much.
+# URLs, e-mail addresses and absolute paths. They may contain keys or names and do not help the reader.
 ADDRESSES = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://\S*|\S+@\S+|(?<!\w)(?:~|[A-Za-z]:)?[/\\][^\s/\\]\S*")
 
 
 def visible(text: str) -> str:
-    """`text` on one line, in compatibility form, without control, format, private and unassigned characters."""
-    # Line and paragraph separators are spaces here, and so is every other kind of blank.
+    """Return `text` on one line, NFKC-normalised, without control, format, private and unassigned characters."""
+    # split() treats line and paragraph separators and every other Unicode blank as a space.
     one_line = " ".join(unicodedata.normalize("NFKC", text).split())
     return "".join(letter for letter in one_line if not unicodedata.category(letter).startswith("C"))
 
 
 def without_addresses(text: str) -> str:
-    """Web addresses, mailboxes and file paths are replaced by words that say so."""
+    """Return `text` with URLs, e-mail addresses and file paths replaced by `ELSEWHERE`."""
     return ADDRESSES.sub(ELSEWHERE, text)
 
 
-def capped(text: str, most: int = MOST) -> str:
-    """At most so many characters; a cut shows as dots."""
+def truncate(text: str, most: int = MOST) -> str:
+    """Return at most `most` characters; a cut text ends with "..."."""
     return text if len(text) <= most else text[: most - len(CUT)] + CUT
 
 
 def plain(text: str, most: int = MOST) -> str:
-    """Foreign text as it may stand in a line of ours."""
-    # Far more than is kept need not be looked at; normalising can lengthen a text eighteenfold.
-    return capped(without_addresses(visible(text[: 8 * most])).strip(), most)
+    """Return foreign text that is safe to print inside a line of our own, at most `most` characters."""
+    # Only the first part is normalised: NFKC can make a text 18 times longer, and the rest is cut anyway.
+    return truncate(without_addresses(visible(text[: 8 * most])).strip(), most)

@@ -1,4 +1,4 @@
-"""What was decided: the analyst's recommendation, the verdict, the plans, the proposal."""
+"""Decisions: the analyst's recommendation, the risk decision, price and exit plans, the proposal, the approval."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -12,7 +12,8 @@ from spy32.domain.value import value
 from spy32.lifecycle import ProposalState
 
 CLOCK_TOLERANCE = timedelta(seconds=120)
-"""How far two clocks may be apart: ours and the broker's, or ours at the approval and now."""
+"""Accepted difference between two clocks: ours and the broker's, or ours at the approval and now. An NTP-synchronised
+machine is within a second, so two minutes means that a clock is wrong."""
 
 
 class Decision(StrEnum):
@@ -23,27 +24,30 @@ class Decision(StrEnum):
 
 @value
 class Citation:
-    """A field that an answer relied on, as it was sent."""
+    """A data field that an answer cites, with the value that was sent to the model."""
 
     path: str
     value: str
     unit: str = ""
     note: str = ""
-    """Source and age, or why it is missing."""
+    """Source and age of the value, or why it is missing."""
 
 
 @value
 class NumberCheck:
-    """The numbers in the words of an answer, held against everything that was sent."""
+    """The comparison of the numbers in an answer's text with the data that was sent."""
 
     matched: int
     unmatched: tuple[str, ...] = ()
-    """As written; no datum that was sent, nor a simple function of two, bears them out."""
+    """Numbers, as written, that match no datum that was sent and no simple function of two data."""
 
 
 @value
 class Recommendation:
-    """Who chose what, or why not. An analyst can only point at a menu id."""
+    """An analyst's answer: a candidate id of the menu, an abstention, or a failure. It carries no price or size.
+
+    Raises ValueError unless `candidate_id` is given exactly when `decision` is `trade`.
+    """
 
     analyst: str
     decision: Decision
@@ -53,6 +57,7 @@ class Recommendation:
     evidence: tuple[str, ...] = ()
     """Paths into the snapshot or menu, such as `menu.K7Q2.short_delta`."""
     probability: float | None = None
+    """The analyst's own probability of profit, 0 to 1."""
     model: str | None = None
     prompt: str | None = None
     cost_ticks: int = 0
@@ -64,18 +69,18 @@ class Recommendation:
     """`bullish`, `neutral` or `bearish`."""
     would_change_my_mind: str = ""
     data_problems: tuple[str, ...] = ()
-    """Paths of data that the analyst doubts."""
+    """Paths of data that the analyst considers doubtful."""
     marks: tuple[str, ...] = ()
-    """What a reviewer must look at: an odd probability, another model's name, a split vote."""
+    """Warnings for the reviewer: an implausible probability, an unexpected model name, a split vote."""
     vetoes: tuple[str, ...] = ()
-    """Why code refuses this choice, whatever the rules of the trade say; it is then never sent."""
+    """Reasons why the answer itself is refused, independent of the risk rules. A vetoed choice is never sent."""
     failure: str = ""
-    """When it failed: the word of the check that it failed at, such as `fence` or `off_menu`."""
+    """For a failure: the name of the failed check, such as `fence` or `off_menu`."""
     votes: Mapping[str, int] = field(default_factory=dict)
-    """Samples by what they chose: a candidate id, `abstain` or `failed`; empty when one was asked."""
+    """Number of samples by choice: a candidate id, `abstain` or `failed`. Empty when only one sample was asked."""
     model_asked: str | None = None
     exit_code: int = 0
-    """When it failed: the code that the run ends with."""
+    """For a failure: the exit code of the run."""
 
     def __post_init__(self) -> None:
         if (self.decision is Decision.TRADE) != (self.candidate_id is not None):
@@ -84,7 +89,7 @@ class Recommendation:
 
 @value
 class Finding:
-    """One thing a rule has to say. `blocks` refuses the trade; otherwise it is a note for the reviewer."""
+    """The finding of one rule. With `blocks` it refuses the trade; without, it is a note for the reviewer."""
 
     rule: str
     message: str
@@ -95,28 +100,29 @@ class Finding:
 
 @value
 class Sizing:
-    """How many contracts, and every bound that was looked at: name -> contracts it would allow."""
+    """The position size. `bounds` gives, per limit, the contracts that it allows; `binding` names the smallest."""
 
     quantity: int
     bounds: Mapping[str, int]
     binding: str
     halved: bool
     account_needed: Decimal | None
-    """When quantity is 0: the net liquidation value that would allow one contract."""
+    """For quantity 0: the net liquidation, dollars, that would allow one contract. None when no account would."""
     swing_loss: Decimal
-    """One-sigma daily loss of a contract, dollars."""
+    """Loss of one contract on a one-sigma day, dollars."""
     swing_budget: Decimal
+    """Allowed one-sigma daily loss of the whole position, dollars."""
 
 
 @value
 class RiskDecision:
-    """The vet step's word on a candidate: accepted with a quantity, or refused with all reasons."""
+    """The vet step's decision on a candidate: accepted with a quantity, or refused with all reasons."""
 
     quantity: int
     findings: tuple[Finding, ...]
     sizing: Sizing | None
     account: Account | None = None
-    """The facts that it was judged on, so that a replay can judge again."""
+    """The account, exposure and time behind the decision, stored so that a replay can repeat it."""
     exposure: Exposure | None = None
     at: datetime | None = None
 
@@ -131,18 +137,18 @@ class RiskDecision:
 
 @value
 class PricePlan:
-    """How a limit is worked. Credits per share for an opening; a closing uses debits (negative credits) alike."""
+    """The price walk of an order. Prices are credits, dollars per share; a closing order uses negative credits."""
 
     start: Decimal
     limit: Decimal
-    """The floor of an opening, the ceiling of a closing: never beyond it."""
+    """The worst acceptable price: the floor of an opening, the ceiling of a closing."""
     tick: Decimal
     step_seconds: int
     deadline_seconds: int
 
     @property
     def prices(self) -> tuple[Decimal, ...]:
-        """Each limit in turn, from start to floor inclusive; the last step is shortened if need be."""
+        """All limits in order, from start to floor inclusive, one tick apart. The last step may be shorter."""
         steps = [self.start]
         while steps[-1] - self.tick > self.limit:
             steps.append(steps[-1] - self.tick)
@@ -153,20 +159,20 @@ class PricePlan:
 
 @value
 class ExitPlan:
-    """When and at what price the trade is left. Prices are debits per share, positive."""
+    """When and at what price to close the trade. Prices are debits, dollars per share, positive."""
 
     profit_target: Decimal
     stop: Decimal
     time_exit: date | None
     last_exit: date
-    """The session before expiration: always out by its end."""
+    """The session before the last trading day. The trade is closed by its end at the latest."""
     note: str
     rests_target: bool = False
-    """A closing order at the profit target is left with the broker once the trade is open."""
+    """True to leave a GTC closing order at the profit target with the broker once the trade is open."""
 
 
 def spread_description(underlying: str, legs: tuple[Leg, ...]) -> str:
-    """The contracts as a person would say them, such as `SPY 30 Sep 621/616 put spread`."""
+    """Return the contracts as a trader says them, such as `SPY 30 Sep 621/616 put spread`."""
     kinds = {leg.right for leg in legs}
     kind = "iron condor" if len(kinds) > 1 else "put spread" if Right.PUT in kinds else "call spread"
     strikes = "/".join(f"{leg.strike.normalize():f}" for leg in legs)
@@ -175,7 +181,7 @@ def spread_description(underlying: str, legs: tuple[Leg, ...]) -> str:
 
 @value
 class Proposal:
-    """What a person approves. `hash` covers everything that `digest_of` names; a change of any makes a new one."""
+    """What a person approves. `hash` covers `rules.plan.HASHED_FIELDS`, so any change of them needs a new approval."""
 
     id: int | None
     run_id: int
@@ -192,21 +198,22 @@ class Proposal:
     plan: PricePlan
     exit: ExitPlan
     max_loss: Decimal
-    """Whole quantity, dollars: ((width - floor) x 100 + costs) x quantity."""
+    """Dollars, whole quantity: ((width - floor) x 100 + costs) x quantity."""
     max_profit: Decimal
+    """Dollars, whole quantity: (limit x 100 - costs to open) x quantity."""
     breakevens: tuple[Decimal, ...]
-    """At the limit price."""
+    """Prices of the underlying at expiration, at the limit price and before costs."""
     assignment_value: Decimal
-    """Dollars of stock that the short legs would move on assignment."""
+    """Dollars of stock bought or sold if every short leg is assigned."""
     candidate_id: str | None
     chosen_by: str
     quoted_at: datetime
     lapses_at: datetime
     market: str
-    """The source of the quotes; a recorded one keeps its market for approve and execute."""
+    """The source of the quotes. A proposal from a recorded market keeps that market in `approve` and `execute`."""
     hash: str = ""
     trade_id: int | None = None
-    """The trade that a `close` would close."""
+    """For a `close`: the trade to close."""
 
     @property
     def expiration(self) -> date:
@@ -226,32 +233,33 @@ class Proposal:
 
     @property
     def trade_text(self) -> str:
-        """The trade as a person would say it, such as `sell 2 SPY 30 Sep 621/616 put spread for 0.56`."""
+        """The trade as a trader says it, such as `sell 2 SPY 30 Sep 621/616 put spread for 0.56`."""
         verb = {("open", True): "sell", ("open", False): "buy", ("close", False): "buy back"}.get(
             (self.kind, self.limit_price > 0), "sell off"
         )
         return f"{verb} {self.quantity} {spread_description(self.underlying, self.legs)} for {abs(self.limit_price)}"
 
     def is_over(self, now: datetime) -> bool:
-        """Its session has ended. A recorded market has its own clock, so there it never has."""
+        """Return whether the proposal's session has ended; always False on a recorded market, which has its own
+        clock."""
         return not self.is_recorded and not now <= self.lapses_at
 
 
 @value
 class Draft:
-    """A proposal as a person has changed it on the screen. It is on record only once it is approved."""
+    """A proposal with the changes that a person made on the screen. It is stored only when it is approved."""
 
     proposal: Proposal
-    """Its id is None where nothing is on record yet: a choice over the analyst's abstention."""
+    """Its id is None when the run has no stored proposal, as when a person chooses after the analyst abstained."""
     body: str
-    """The order body that goes with it."""
+    """The order body of the changed proposal."""
     was_hash: str
-    """Hash of the proposal on record that it would change; empty where there is none."""
+    """Hash of the stored proposal that it changes; empty when there is none."""
 
 
 @value
 class Approval:
-    """A person's yes to one hash, at the quotes of one moment, until a time."""
+    """A person's approval of one proposal hash, with the quotes shown at the time and an end time."""
 
     id: int | None
     proposal_id: int
@@ -266,7 +274,7 @@ class Approval:
     note: str = ""
 
     def invalid_reason(self, now: datetime) -> str:
-        """Why it does not hold at this moment, for behind its name; empty when it does."""
+        """Return why the approval is not valid at `now`, as the end of a sentence; empty when it is valid."""
         if not now <= self.until:
             return f"ended at {self.until:%H:%M} UTC"
         if not self.at - CLOCK_TOLERANCE <= now:

@@ -1,4 +1,4 @@
-"""What may be traded: legs, spreads, candidates and the menu."""
+"""Legs, spreads, candidates and the menu; the account and its exposure."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -11,7 +11,7 @@ from spy32.domain.value import value
 
 CENT = Decimal("0.01")
 MULTIPLIER = 100
-"""Shares a contract delivers; adjusted contracts are refused at the edge."""
+"""Shares per contract (OCC standard). Adjusted contracts with another deliverable are refused when data is read."""
 
 
 class Mode(StrEnum):
@@ -26,7 +26,7 @@ class Strategy(StrEnum):
 
 
 class Action(StrEnum):
-    """tastytrade's words for what happens to a leg."""
+    """The action of a leg, as tastytrade's API writes it (FIX: Side 54 with PositionEffect 77)."""
 
     SELL_TO_OPEN = "Sell to Open"
     BUY_TO_OPEN = "Buy to Open"
@@ -35,18 +35,18 @@ class Action(StrEnum):
 
     @property
     def sign(self) -> int:
-        """+1 receives premium (a sale), -1 pays it."""
+        """+1 for a sale, which receives premium; -1 for a purchase, which pays it."""
         return 1 if self in (Action.SELL_TO_OPEN, Action.SELL_TO_CLOSE) else -1
 
     @property
     def closing(self) -> "Action":
-        """What undoes an opening action."""
+        """The closing action for an opening one. Raises KeyError for a closing action."""
         return {Action.SELL_TO_OPEN: Action.BUY_TO_CLOSE, Action.BUY_TO_OPEN: Action.SELL_TO_CLOSE}[self]
 
 
 @value
 class Leg:
-    """One contract of a spread, one lot. `quantity` is per spread."""
+    """One leg of a spread. `quantity` is contracts per spread, at least 1. Raises ValueError for values <= 0."""
 
     root: str
     expiration: date
@@ -66,7 +66,10 @@ class Leg:
 
 @value
 class Spread:
-    """Two to four legs of one expiration with defined risk."""
+    """Two to four legs of one expiration with defined risk: every short leg has a long one.
+
+    Raises ValueError otherwise.
+    """
 
     underlying: str
     strategy: Strategy
@@ -101,13 +104,13 @@ class Spread:
 
     @property
     def width(self) -> Decimal:
-        """Points between the strikes of a vertical."""
+        """Distance between the strikes of a vertical, dollars (points)."""
         return abs(self.short.strike - self.long.strike)
 
 
 @value
 class Greeks:
-    """Per share of one spread, from our side. Theta is dollars a calendar day, vega dollars per volatility point."""
+    """Greeks of one spread, per share, from our side. Theta is dollars a calendar day, vega dollars a vol point."""
 
     delta: float
     gamma: float
@@ -117,7 +120,7 @@ class Greeks:
 
 @value
 class LegView:
-    """A leg as it was quoted and valued when the menu was built."""
+    """A leg with its quote, implied vol (a fraction) and signed delta at the time the menu was built."""
 
     quote: OptionQuote
     iv: float
@@ -126,10 +129,10 @@ class LegView:
 
 @value
 class ExpectedValue:
-    """Dollars a contract after costs; None until its mathematics is built.
+    """Expected profit, dollars per contract after costs; None where it is not computed.
 
-    `market_*` under the density that the chain implies, `history_*` under the underlying's own past;
-    `*_expiry` held to expiration, `*_plan` under the exit plan.
+    `market_*` uses the density that the option prices imply, `history_*` the underlying's past returns. `*_expiry`
+    holds to expiration, `*_plan` follows the exit plan.
     """
 
     market_expiry: float | None = None
@@ -140,55 +143,58 @@ class ExpectedValue:
 
 @value
 class Candidate:
-    """A priced and risk-checked spread. Prices are credits per share; dollars are per contract (one spread)."""
+    """A priced and checked spread. Prices are credits, dollars per share; dollar amounts are per contract (spread)."""
 
     id: str
     spread: Spread
     short: LegView
     long: LegView
     natural: Decimal
-    """Sell at the bid, buy at the ask."""
+    """Natural credit: sold legs at the bid, bought legs at the ask."""
     mid: Decimal
     start: Decimal
-    """The first limit: mid rounded up to the tick."""
+    """The first limit price: the mid rounded up to the tick."""
     floor: Decimal
     max_loss: Decimal
     """(width - floor) x 100 + costs to open."""
     breakevens: tuple[Decimal, ...]
-    """At the mid."""
+    """Prices of the underlying at expiration, at the mid and before costs."""
     greeks: Greeks
     pop_market: float
-    """Probability of any profit at expiration at the mid, under the chain's own density."""
+    """POP: probability of any profit at expiration, sold at the mid, under the density that the chain implies."""
     pop_history: float | None
     ev: ExpectedValue
     costs: Decimal
-    """Commission, clearing and regulatory fees to open."""
+    """Commission, clearing and regulatory fees to open, dollars per contract."""
     costs_round_trip: Decimal
+    """The same to open and to close by an order."""
     worthless_market: float | None = None
-    """Probability that the short strike ends out of the money, under the chain's own density; None in runs before
-    0.4."""
+    """Probability that the short strike ends out of the money, under the density that the chain implies. None in runs
+    before 0.4."""
 
     @property
     def p_worthless(self) -> float:
-        """The market's probability that the spread expires worthless.
+        """The market's probability that the spread expires worthless, 0 to 1.
 
-        Where the density was not kept, 1 - |short delta|: by 2 to 10 points too low for puts, too high for calls.
+        Runs before 0.4 did not store it; for them it is 1 - |short delta|, which is 2 to 10 points too low for puts
+        and too high for calls.
         """
         return self.worthless_market if self.worthless_market is not None else 1.0 - self.short_delta
 
     @property
     def short_delta(self) -> float:
-        """Absolute delta of the short leg."""
+        """Absolute delta of the short leg, 0 to 1."""
         return abs(self.short.delta)
 
     @property
     def credit_to_width(self) -> float:
+        """Credit at the floor as a share of the width."""
         return float(self.floor / self.spread.width)
 
 
 @value
 class RejectedSpread:
-    """A spread that did not reach the menu, with the first rule that dropped it and by how much."""
+    """A spread that is not on the menu, with the first rule that rejected it, its figure and the limit."""
 
     strategy: Strategy
     short_strike: Decimal
@@ -200,15 +206,17 @@ class RejectedSpread:
 
 @value
 class Menu:
+    """The candidates that an analyst may choose from, and the rejected spreads."""
+
     candidates: tuple[Candidate, ...]
-    """In the order shown to the analyst."""
+    """In the order shown to the analyst, which is shuffled by `seed`."""
     dropped: tuple[RejectedSpread, ...] = ()
     seed: int = 0
     notes: tuple[str, ...] = ()
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Dropped spreads by rule, most first."""
+        """Number of rejected spreads by rule, most first."""
         totals: dict[str, int] = {}
         for spread in self.dropped:
             totals[spread.rule] = totals.get(spread.rule, 0) + 1
@@ -218,13 +226,13 @@ class Menu:
         return tuple(candidate for candidate in self.candidates if candidate.spread.strategy is strategy)
 
     def find(self, candidate_id: str | None) -> Candidate | None:
-        """The candidate with exactly this id; nothing is folded or trimmed."""
+        """Return the candidate with exactly this id, or None. Case and spaces count."""
         return next((candidate for candidate in self.candidates if candidate.id == candidate_id), None)
 
 
 @value
 class Position:
-    """One contract held in an account. `quantity` is negative when short."""
+    """One contract held in an account. `quantity` is negative for a short position."""
 
     symbol: str
     quantity: int
@@ -233,7 +241,7 @@ class Position:
 
 @value
 class Account:
-    """Facts of the account that decide size. Dollars."""
+    """The account as the broker states it. Amounts are dollars."""
 
     number: str
     mode: Mode
@@ -242,23 +250,23 @@ class Account:
     options_level: str
     positions: tuple[Position, ...] = field(default=())
     restrictions: tuple[str, ...] = ()
-    """Why the broker lets this account open nothing, or nothing of this kind: `closing only`, `margin call` ..."""
+    """The broker's restrictions on opening spreads, such as `closing only` or `margin call`."""
 
     @property
     def masked_number(self) -> str:
-        """The last four characters behind dots, the only form that is ever shown."""
+        """The last four characters after an ellipsis. Output shows the number only in this form."""
         return "…" + self.number[-4:]
 
 
 @value
 class Exposure:
-    """What our own book already risks, for sizing and limits. Dollars of maximum loss."""
+    """The risk already in our own book, for sizing and limits. Amounts are dollars of maximum loss."""
 
     open_risk: Decimal = Decimal(0)
-    """Open trades, and the unfilled part of what is approved or working."""
+    """Open trades, plus the unfilled part of approved proposals and working orders."""
     open_trades: int = 0
     week_loss: Decimal = Decimal(0)
-    """Realised loss of the New York week, positive when money was lost."""
+    """Realised loss since Monday, New York time; positive for a loss."""
     submits_today: int = 0
     submits_of_run: int = 0
     open_symbols: frozenset[str] = frozenset()

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from spy32.clients.tastytrade.market import Fields, parse_amount, require_fields
-from spy32.domain.plain_text import capped
+from spy32.domain.plain_text import truncate
 from spy32.errors import Unusable
 
 Sanitiser = Callable[[str], str]
@@ -79,7 +79,7 @@ def parse_label(fields: Fields, key: str) -> str:
 def parse_text(fields: Fields, key: str, clean: Sanitiser, most: int = MAX_TEXT_LENGTH) -> str:
     """A text to be shown, cleaned; empty when there is none, or something else stands there."""
     found = fields.get(key)
-    return capped(clean(found), most) if isinstance(found, str) else ""
+    return truncate(clean(found), most) if isinstance(found, str) else ""
 
 
 def parse_rows(fields: Fields, key: str) -> list[Fields]:
