@@ -1,4 +1,4 @@
-"""What the use cases need from the world, as Protocols. `tests/support/fakes.py` has a fake of each."""
+"""The Protocols through which use cases reach the outside world. `tests/support/fakes.py` has a fake of each."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -15,14 +15,17 @@ from spy32.domain.proposals import Recommendation
 from spy32.domain.spreads import Account, Leg, Menu, Position
 
 Clock = Callable[[], datetime]
-"""The present instant, aware, UTC."""
+"""Returns the current time, timezone-aware, UTC."""
 Sleep = Callable[[float], None]
-"""Wait so many seconds; on a recorded market this moves the clock instead."""
+"""Waits a number of seconds; on a recorded market it advances the clock instead."""
 
 
 class Market(Protocol):
-    """A source of market data. What it does not serve is None or empty; what it fails to serve raises
-    `Unavailable` (try another source or later) or `Unusable` (what came cannot be used)."""
+    """A source of market data.
+
+    A datum that the source does not offer is None or empty. A failure raises `Unavailable` (try another source, or try
+    later) or `Unusable` (the response cannot be used).
+    """
 
     @property
     def name(self) -> str: ...
@@ -37,20 +40,23 @@ class Market(Protocol):
     def rate(self) -> Metric: ...
     def dividends(self, underlying: str) -> tuple[Dividend, ...] | None: ...
     def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
-        """The day's move of each ticker, a fraction; empty when not served."""
+        """Return today's return of each ticker, a fraction; empty when not offered."""
         ...
 
     def metrics(self, underlying: str) -> dict[str, Metric]:
-        """What the source itself computes, such as `iv_rank` (0..1); empty when not served."""
+        """Return metrics that the source computes, such as `iv_rank` (0 to 1); empty when not offered."""
         ...
 
     def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
-        """Coming earnings of a company; () when it is none, None when not served."""
+        """Return the coming earnings dates; () for a fund or index, None when not offered."""
         ...
 
 
 class Analyst(Protocol):
-    """Chooses from a menu, or abstains. Failing to answer is a Recommendation too, or an exception of `errors`."""
+    """Chooses a candidate from a menu, or abstains.
+
+    A failure is a `Recommendation` with decision `failed`, or an exception of `spy32.errors`.
+    """
 
     @property
     def name(self) -> str: ...
@@ -58,29 +64,28 @@ class Analyst(Protocol):
 
 
 class ModelRequestLog(Protocol):
-    """Where requests to a model are written down, before they leave and after they were answered."""
+    """Stores each model request before it is sent, and its response afterwards. Costs are ticks, 10^10 a dollar."""
 
     def begin_attempt(self, run_id: int, attempt: ModelRequest, at: datetime) -> int: ...
     def end_attempt(self, attempt_id: int, response: ModelResponse, at: datetime) -> None: ...
     def check_attempt(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None: ...
     def spent_since(self, since: datetime) -> int:
-        """Ticks, with the estimate of each attempt whose bill never came."""
+        """Return the ticks spent since then; a request without a reported cost counts with its estimate."""
         ...
 
     def spent_of_run(self, run_id: int) -> int: ...
 
 
 class OrderGateway(Protocol):
-    """A broker's order desk.
+    """A broker's order interface.
 
-    `submit` and `replace` are never retried; a `cancel` that shows no effect may be. They raise `BrokerRefused` when
-    the order was definitely not taken, `Unavailable` when nothing was sent at all, `Unresolved` when the outcome is
-    unknown.
+    `submit` and `replace` are never retried; a `cancel` without effect may be. They raise `BrokerRefused` when the
+    broker did not accept the order, `Unavailable` when nothing was sent, and `Unresolved` when the outcome is unknown.
     """
 
     @property
     def is_shared(self) -> bool:
-        """Others may place orders in this account: a person, or another copy of this home."""
+        """Whether others (a person, another copy of this home) may place orders in this account."""
         ...
 
     def dry_run(self, body: str) -> DryRun: ...
@@ -99,12 +104,12 @@ class AccountGateway(Protocol):
     def positions(self) -> tuple[Position, ...]: ...
     def transactions(self, since: date) -> tuple[Transaction, ...]: ...
     def clock_ahead(self) -> float | None:
-        """Seconds that the broker's clock is ahead of ours, by its last answer; None where it has no clock."""
+        """Return how far the broker's clock is ahead of ours, seconds, by its last response; None without a clock."""
         ...
 
 
 class PaperLedger(Protocol):
-    """Where the paper broker keeps its book; each call is one transaction."""
+    """The paper broker's storage. Each call is one transaction."""
 
     def paper_orders(self) -> tuple[BrokerOrder, ...]: ...
     def paper_put(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder: ...
@@ -115,7 +120,7 @@ class PaperLedger(Protocol):
 
 
 class Notifier(Protocol):
-    """Sends one notice; raises `Unavailable` when it could not."""
+    """Sends one notice. Raises `Unavailable` when it cannot be sent."""
 
     @property
     def name(self) -> str: ...
@@ -123,7 +128,10 @@ class Notifier(Protocol):
 
 
 class Locks(Protocol):
-    """Kernel locks of a home, gone with their holder. `hold` raises `Unavailable`, naming the holder and its start."""
+    """Kernel locks of a home; the kernel releases them when their process ends.
+
+    `hold` raises `Unavailable` with the holder's process id and start time.
+    """
 
     def hold(self, name: str, *, wait_seconds: float = 0) -> AbstractContextManager[None]: ...
     def is_free(self, name: str) -> bool: ...

@@ -122,7 +122,7 @@ def test_hard_volatilities_are_found_to_what_the_price_itself_allows() -> None:
 
 
 def test_a_price_without_a_volatility_gives_none() -> None:
-    assert np.isnan(hard(table("implied_vol_no_solution"))).inquiries()
+    assert np.isnan(hard(table("implied_vol_no_solution"))).all()
 
 
 def scalar(is_call: bool, forward: float, strike: float, years: float, vol: float, discount: float) -> float:
@@ -235,7 +235,7 @@ def test_the_density_adds_up_and_its_mean_is_the_forward() -> None:
     found = implied_density(seen)
     assert found.expect(np.ones_like) == pytest.approx(1.0, abs=1e-12)
     assert found.expect(lambda prices: prices) == pytest.approx(seen.forward, rel=1e-9)
-    assert (found.mass >= 0).inquiries()
+    assert (found.mass >= 0).all()
 
 
 @pytest.mark.parametrize("name", ["", "SPY_2025-04-30", "SPY_2025-09-25"])
