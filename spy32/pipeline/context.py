@@ -1,4 +1,4 @@
-"""What a run is given, and how a step says what came of it."""
+"""The context of a run, and the result types of its steps."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,20 +19,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """Everything that one weekly run needs of the world."""
+    """Everything that a weekly run needs from outside."""
 
     store: Store
     sources: Sources
     events: Callable[[tuple[ScheduledEvent, ...] | None], EventCalendar]
-    """The calendar for this underlying, given a company's earnings if they are known."""
+    """Returns the event calendar of the underlying, given a company's earnings if they are known."""
     documents: Callable[[], tuple[RawDocument, ...]]
-    """What the sources have sent so far, as they sent it."""
+    """Returns the raw documents that the sources have sent so far."""
     analyst: Analyst
     shadows: tuple[Analyst, ...]
     account: AccountGateway
     orders: OrderGateway
     settings: Settings
-    """With the profile merged."""
+    """The settings with the profile merged in."""
     profile: str
     run_id: int
     clock: Clock
@@ -41,7 +41,7 @@ class RunContext:
     report: Callable[[str], None]
 
     def source(self, name: str) -> Market:
-        """The source of the chain of record, to quote its legs again."""
+        """Return the source of the chain of record, to re-quote its legs."""
         return next(market for market in self.sources.chain if market.name == name)
 
     @property
@@ -51,7 +51,7 @@ class RunContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult(Generic[T]):
-    """A step that ended well: its value, and one line for the record."""
+    """A completed step: its value, and one line for the record."""
 
     value: T
     detail: str
@@ -60,18 +60,18 @@ class StepResult(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEnd:
-    """A step that rightly ends the run without a trade."""
+    """The end of a run without a trade."""
 
     outcome: Outcome
     cause: str
     reasons: tuple[str, ...]
     code: int = 0
-    """What the run ends with; set only when it failed."""
+    """Exit code; not 0 only for a failed run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedMarket:
-    """What collect hands on: the snapshot, its judged chain, the valued expiration and the report."""
+    """The result of collect: the snapshot, the usable chain, the smile of the target expiration, and the report."""
 
     snapshot: MarketSnapshot
     chain: Chain

@@ -98,8 +98,8 @@ class _CurvePoint:
 
 
 def check_shape(quotes: Quotes, context: GateContext) -> GateResult:
-    """Drop quotes that break the shape over strikes: call mids fall and put mids rise, never faster than the strike, and
-    both are convex. Stop when too many near the money do."""
+    """Drop quotes that break the shape over strikes: call mids fall and put mids rise, never faster than the strike,
+    and both are convex. Stop when too many near the money do."""
     out_of_order = [
         point
         for right in Right
