@@ -1,4 +1,4 @@
-"""The whole cycle on the shipped chain, typed for you: each step is the program itself, started as a person would."""
+"""The demo: runs the whole cycle on the shipped chain. Each step starts the program itself, as a person would."""
 
 import subprocess
 import sys
@@ -37,12 +37,15 @@ NEXT_STEPS = (
 
 
 def run_demo(out: "Console", env: Mapping[str, str]) -> Path:
-    """The home that the demo used, left for looking at; `Spy32Error` when a step ended otherwise than well."""
+    """Run all steps and return the home that they used, which stays for the user to look at.
+
+    Raises `Spy32Error` when a step exits with a code other than 0.
+    """
     home = Path(tempfile.mkdtemp(prefix="spy32-demo-"))
     environment = {name: value for name, value in env.items() if not name.startswith(("SPY32_", "XAI_", "TASTYTRADE_"))}
     environment |= {"COLUMNS": str(out.width), "ENABLE_AUTOMATION": "true"}
     if out.is_terminal:
-        # The steps print into this terminal; they keep its colours.
+        # The steps print to this terminal, so pass on whether it has colours.
         environment["FORCE_COLOR"] = "1" if out.color_system is not None else ""
     for title, words in STEPS:
         out.print(f"\n## {title}", style="bold")

@@ -339,7 +339,7 @@ def _expected_dividends(known: Sequence[Dividend], today: date) -> tuple[Dividen
 
 
 def _no_chain_error(inquiry: Inquiry[SourceChain], sources: Sources) -> Spy32Error:
-    """Return the error of a run without a chain. With several sources it is `Unavailable` (try later) if any of them is,
+    """Return the error of a run without a chain. With several sources it is `Unavailable` (try later) if any error is,
     because that source may come back."""
     errors = inquiry.errors
     if len(errors) == 1 and not sources.unavailable:
