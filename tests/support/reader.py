@@ -93,7 +93,7 @@ class Desk:
     def has_store(self) -> bool:
         return Store.was_created(self.database)
 
-    def halted(self) -> str | None:
+    def halt_reason(self) -> str | None:
         return self.stop
 
     def open_for_reading(self) -> Store:
