@@ -59,8 +59,8 @@ def _eq(self: Any, other: object) -> bool:
 
 
 def _repr(self: Any) -> str:
-    shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__dataclass_fields__)
-    return f"{type(self).__qualname__}({shown})"
+    values = ", ".join(f"{name}={getattr(self, name)!r}" for name in self.__dataclass_fields__)
+    return f"{type(self).__qualname__}({values})"
 
 
 def _raise_frozen(self: Any, name: str, *_: object) -> None:

@@ -246,15 +246,15 @@ class MachineZone:
 def machine_zone(tz: str | None, localtime: Path = Path("/etc/localtime")) -> MachineZone:
     """Return the zone of this machine's clock: `tz` (the variable TZ) if valid, else the system's, else UTC."""
     system_name, system = _system_zone(localtime)
-    wanted = (tz or "").removeprefix(":")
+    zone_name = (tz or "").removeprefix(":")
     try:
-        zone = ZoneInfo(wanted) if wanted else None
+        zone = ZoneInfo(zone_name) if zone_name else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
         zone = None
-    if zone is None or wanted == system_name:
+    if zone is None or zone_name == system_name:
         return MachineZone(name=system_name, zone=system)
-    warning = f"TZ is {wanted} in this shell, the system's zone is {system_name}; cron goes by the system's"
-    return MachineZone(name=wanted, zone=zone, warning=warning)
+    warning = f"TZ is {zone_name} in this shell, the system's zone is {system_name}; cron goes by the system's"
+    return MachineZone(name=zone_name, zone=zone, warning=warning)
 
 
 def _system_zone(localtime: Path) -> tuple[str, tzinfo]:
@@ -285,12 +285,12 @@ def check_line(start: str, *, home: Path | None = None, mode: str | None = None)
 
 
 def _global_options(home: Path | None, mode: str | None) -> list[str]:
-    words = ["--home", shlex.quote(str(home))] if home is not None else []
-    return [*words, "--mode", shlex.quote(mode)] if mode is not None else words
+    options = ["--home", shlex.quote(str(home))] if home is not None else []
+    return [*options, "--mode", shlex.quote(mode)] if mode is not None else options
 
 
-def _crontab_line(fields: str, words: Sequence[str]) -> str:
-    return f"{fields} {' '.join(words)}".replace("%", "\\%")
+def _crontab_line(fields: str, arguments: Sequence[str]) -> str:
+    return f"{fields} {' '.join(arguments)}".replace("%", "\\%")
 
 
 def crontab_text(line: str, check: str, *, zone: str, user: str) -> str:

@@ -47,14 +47,14 @@ def run_demo(out: "Console", env: Mapping[str, str]) -> Path:
     if out.is_terminal:
         # The steps print to this terminal, so pass on whether it has colours.
         environment["FORCE_COLOR"] = "1" if out.color_system is not None else ""
-    for title, words in STEPS:
+    for title, arguments in STEPS:
         out.print(f"\n## {title}", style="bold")
-        out.print(f"$ spy32 {' '.join(_quote(word) for word in words)}", style="dim")
-        result = subprocess.run(  # noqa: S603 - our own program with words of our own
-            [sys.executable, "-m", "spy32", "--home", str(home), *words], env=environment, check=False
+        out.print(f"$ spy32 {' '.join(_quote(argument) for argument in arguments)}", style="dim")
+        result = subprocess.run(  # noqa: S603 - our own program with fixed arguments
+            [sys.executable, "-m", "spy32", "--home", str(home), *arguments], env=environment, check=False
         )
         if result.returncode:
-            raise Spy32Error(f"the demo's `spy32 {words[0]}` ended with {result.returncode}; its home is {home}")
+            raise Spy32Error(f"the demo's `spy32 {arguments[0]}` ended with {result.returncode}; its home is {home}")
     out.print("\n## Your turn", style="bold")
     for purpose, next_command in NEXT_STEPS:
         out.print(f"spy32 --home {home} {next_command}" + (f"    # {purpose}" if purpose else ""), soft_wrap=True)
@@ -62,5 +62,5 @@ def run_demo(out: "Console", env: Mapping[str, str]) -> Path:
     return home
 
 
-def _quote(word: str) -> str:
-    return f'"{word}"' if " " in word else word
+def _quote(argument: str) -> str:
+    return f'"{argument}"' if " " in argument else argument

@@ -116,14 +116,14 @@ def _smile_gate(smile: Smile, usable: Bools) -> tuple[Gate, Bools]:
     for _ in range(MAX_OUTLIERS):
         residuals = _curve_residuals(np.log(smile.strike[judged] / smile.forward), smile.iv[judged])
         worst = int(np.argmax(np.abs(residuals)))
-        most = max(MIN_OUTLIER, OUTLIER_DEVIATIONS * MAD_TO_DEVIATION * float(np.median(np.abs(residuals))))
-        if abs(residuals[worst]) <= most or int(judged.sum()) <= MIN_FIT_STRIKES:
+        cutoff = max(MIN_OUTLIER, OUTLIER_DEVIATIONS * MAD_TO_DEVIATION * float(np.median(np.abs(residuals))))
+        if abs(residuals[worst]) <= cutoff or int(judged.sum()) <= MIN_FIT_STRIKES:
             break
         row = int(np.flatnonzero(judged)[worst])
         outliers[row], judged[row] = True, False
     count = int(outliers.sum())
     figure = (
-        f"{pluralise(count, 'quote')} off the curve of {int(judged.sum())}, the rest within {most * 100:.2f} points"
+        f"{pluralise(count, 'quote')} off the curve of {int(judged.sum())}, the rest within {cutoff * 100:.2f} points"
     )
     if count >= MAX_OUTLIERS:
         return warned_gate("smile", figure, limit, "and more may be off it"), outliers

@@ -55,18 +55,18 @@ def _index_level(snapshot: MarketSnapshot, name: str) -> float | None:
     return metric.value if metric is not None and metric.value is not None and metric.value > 0 else None
 
 
-def _missing_index(rule: str, name: str, so: str) -> Finding:
-    return Finding(rule=rule, message=f"{name} is missing: {so}", figure="missing", blocks=False)
+def _missing_index(rule: str, name: str, effect: str) -> Finding:
+    return Finding(rule=rule, message=f"{name} is missing: {effect}", figure="missing", blocks=False)
 
 
 def _check_vix_level(vix: float, limits: Conditions) -> tuple[Finding, ...]:
-    for limit, words, blocks in (
+    for limit, effect, blocks in (
         (limits.vix_none, "nothing is opened", True),
         (limits.vix_halve, "the size is halved", False),
         (limits.vix_warn, "high", False),
     ):
         if not vix < limit:
-            message = f"VIX {vix:.2f} is at or above {limit:g}: {words}"
+            message = f"VIX {vix:.2f} is at or above {limit:g}: {effect}"
             return (Finding(rule="vix", message=message, figure=f"{vix:.2f}", limit=f"{limit:g}", blocks=blocks),)
     return ()
 

@@ -40,8 +40,8 @@ def _check_limit(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
     if theirs is None or not theirs.is_finite():
         yield _missing_finding("echo_limit", "limit", f"{ours}")
     elif theirs * ours <= 0:
-        words = {True: "credit", False: "debit"}
-        message = f"the broker reads the limit as a {words[theirs > 0]} of {abs(theirs)}, it is a {words[ours > 0]}"
+        names = {True: "credit", False: "debit"}
+        message = f"the broker reads the limit as a {names[theirs > 0]} of {abs(theirs)}, it is a {names[ours > 0]}"
         yield _difference_finding("echo_limit", f"{message} of {abs(ours)}", f"{theirs}", f"{ours}")
     elif theirs != ours:
         yield _difference_finding(
