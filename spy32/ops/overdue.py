@@ -85,9 +85,8 @@ def _repeated_refusals(store: "Store", profile: str) -> Iterator[OverdueItem]:
             if shared:
                 newest = runs[0]
                 message = f"the last {REPEATS} runs to R{newest.id} made no trade for one reason"
-                explanation = (
-                    f"{message}, {', '.join(sorted(shared))}: {newest.reasons[0] if newest.reasons else 'no words'}"
-                )
+                reason = newest.reasons[0] if newest.reasons else "no reason given"
+                explanation = f"{message}, {', '.join(sorted(shared))}: {reason}"
                 yield OverdueItem(subject=f"R{newest.id}", kind="repeated", message=explanation)
 
 

@@ -270,7 +270,9 @@ def _pending_orders(context: StatusContext, store: "Store") -> Iterator[PendingI
             # The legs are filled unevenly, or the fills contradict the order. Only a person can fix that at the broker.
             reason = orders[-1].reason or f"its last order is {orders[-1].state}"
             yield PendingItem(
-                id=f"P{proposal.id}", message=f"P{proposal.id} is not at rest: {reason}", command="spy32 reconcile"
+                id=f"P{proposal.id}",
+                message=f"P{proposal.id} has an order that needs a person: {reason}",
+                command="spy32 reconcile",
             )
 
 
@@ -284,8 +286,10 @@ def _order_problem(context: StatusContext, order: Order) -> str | None:
     if not context.locks.is_free(f"proposal-{order.proposal_id}"):
         return None
     if order.state is OrderState.SUBMITTING:
-        return f"{name} was cut off while it was sent"
-    return f"{name} works at the broker and no process follows it" + (f" ({order.reason})" if order.reason else "")
+        return f"{name} was interrupted while it was being sent"
+    return f"{name} is working at the broker and no process is following it" + (
+        f" ({order.reason})" if order.reason else ""
+    )
 
 
 def _assigned_trades(store: "Store") -> Iterator[PendingItem]:

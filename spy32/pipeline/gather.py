@@ -286,7 +286,7 @@ def _load_rate(source: Market, now: datetime) -> Metric | None:
     if rate.value is None:
         return None
     if not RATE_RANGE[0] <= rate.value <= RATE_RANGE[1]:
-        raise Unusable(f"{source.name}: a rate of {rate.value:.2%} a year is none")
+        raise Unusable(f"{source.name}: a rate of {rate.value:.2%} a year is not plausible")
     if not source.is_recorded and (rate.as_of is None or now - rate.as_of > MAX_RATE_AGE):
         raise Unusable(f"{source.name}: its rate is not of the last {MAX_RATE_AGE.days} days")
     return rate

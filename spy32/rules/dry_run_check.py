@@ -112,12 +112,12 @@ def _check_amount(rule: str, name: str, theirs: Decimal | None, ours: Decimal, t
     if theirs is None or not theirs.is_finite():
         yield _missing_finding(rule, name, f"{ours:,.2f}")
     elif not abs(theirs - ours) <= tolerance:
-        message = f"{name} at the broker: {theirs:,.2f}, ours {ours:,.2f}; {tolerance:,.2f} apart is the most"
+        message = f"{name} at the broker: {theirs:,.2f}, ours {ours:,.2f}; at most {tolerance:,.2f} apart is allowed"
         yield _difference_finding(rule, message, f"{theirs:,.2f}", f"{ours:,.2f}")
 
 
 def _missing_finding(rule: str, name: str, ours: str) -> Finding:
-    message = f"the broker's dry run does not tell the {name}, which is {ours} with us"
+    message = f"the broker's dry run does not report the {name}; ours is {ours}"
     return Finding(rule=rule, message=message, figure="missing", limit=ours)
 
 

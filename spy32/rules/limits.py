@@ -75,7 +75,7 @@ def check_option_root(proposal: Proposal, *, blocks: bool = True) -> Iterator[Fi
     """
     if proposal.kind == "open" and has_other_root(proposal.underlying):
         root = proposal.legs[0].root.strip()
-        message = f"options of {proposal.underlying} go by the root {root}, which spy32 can look at and not send"
+        message = f"options of {proposal.underlying} have the root {root}; spy32 can analyse them but not send them"
         yield Finding(rule="root", message=message, figure=root, limit=proposal.underlying, blocks=blocks)
 
 
