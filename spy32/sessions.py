@@ -217,6 +217,7 @@ class Slot:
     closes: datetime
 
     def contains(self, instant: datetime) -> bool:
+        """Return whether the instant is inside the window."""
         return self.opens <= instant < self.closes
 
 

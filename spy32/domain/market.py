@@ -66,6 +66,7 @@ class OptionQuote:
 
     @property
     def symbol(self) -> str:
+        """The OCC symbol."""
         return occ_symbol(self.root, self.expiration, self.right, self.strike)
 
 
@@ -111,6 +112,7 @@ class Chain:
 
     @property
     def expirations(self) -> tuple[date, ...]:
+        """The distinct expirations, ascending."""
         return tuple(sorted({quote.expiration for quote in self.quotes}))
 
     def select_expirations(self, *expirations: date) -> "Chain":
@@ -186,10 +188,12 @@ class QualityReport:
 
     @property
     def stopped_by(self) -> Gate | None:
+        """The first gate that stopped; None when none did."""
         return next((gate for gate in self.gates if gate.verdict is Verdict.STOP), None)
 
     @property
     def is_degraded(self) -> bool:
+        """Whether a gate warned."""
         return any(gate.verdict is Verdict.WARN for gate in self.gates)
 
 
@@ -228,10 +232,12 @@ class MarketSnapshot:
 
     @property
     def spot(self) -> float:
+        """Price of the underlying, dollars."""
         return self.chain.spot
 
     @property
     def evaluated_at(self) -> datetime:
+        """The time at which ages of data are measured."""
         return self.collected_at or self.as_of
 
 

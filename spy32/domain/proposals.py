@@ -17,6 +17,8 @@ machine is within a second, so two minutes means that a clock is wrong."""
 
 
 class Decision(StrEnum):
+    """The decision of an analyst. The value is stored and appears in JSON."""
+
     TRADE = "trade"
     ABSTAIN = "abstain"
     FAILED = "failed"
@@ -128,10 +130,12 @@ class RiskDecision:
 
     @property
     def is_accepted(self) -> bool:
+        """Whether at least one contract is allowed and no finding blocks."""
         return self.quantity > 0 and not any(finding.blocks for finding in self.findings)
 
     @property
     def reasons(self) -> tuple[str, ...]:
+        """The messages of the blocking findings."""
         return tuple(finding.message for finding in self.findings if finding.blocks)
 
 
@@ -221,14 +225,17 @@ class Proposal:
 
     @property
     def limit_price(self) -> Decimal:
+        """The first limit: credit, dollars per share; negative for a debit."""
         return self.plan.start
 
     @property
     def floor_price(self) -> Decimal:
+        """The worst acceptable price, dollars per share: the floor, or for a close the ceiling as a negative credit."""
         return self.plan.limit
 
     @property
     def is_recorded(self) -> bool:
+        """Whether it was made on a recorded market."""
         return self.market.startswith("recorded")
 
     @property

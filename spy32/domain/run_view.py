@@ -37,6 +37,8 @@ class MarketSummary:
 
 @value
 class RunView:
+    """A run with its market, menu, recommendations, proposal, orders and trade."""
+
     run: Run
     market: MarketSummary | None = None
     quality: QualityReport | None = None

@@ -8,12 +8,16 @@ from spy32.domain.value import value
 
 
 class Trigger(StrEnum):
+    """Who started a run. The value is stored and appears in JSON."""
+
     CRON = "cron"
     MANUAL = "manual"
     FORCED = "forced"
 
 
 class Outcome(StrEnum):
+    """How a run ended. The value is stored and appears in JSON."""
+
     PROPOSED = "proposed"
     NO_TRADE = "no_trade"
     SKIPPED = "skipped"
@@ -22,6 +26,8 @@ class Outcome(StrEnum):
 
 
 class StepState(StrEnum):
+    """How a step ended. The value is stored and appears in JSON."""
+
     OK = "ok"
     DEGRADED = "degraded"
     REFUSED = "refused"
@@ -34,6 +40,8 @@ STEPS = ("authenticate", "collect", "screen", "consult", "vet", "prepare", "noti
 
 @value
 class Step:
+    """One finished step of a run, with its duration in milliseconds."""
+
     name: str
     state: StepState
     ms: int
@@ -66,6 +74,8 @@ class Run:
 
 @value
 class RunSummary:
+    """One line of the history of runs."""
+
     id: int
     started_at: datetime
     outcome: Outcome | None

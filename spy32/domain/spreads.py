@@ -15,12 +15,16 @@ MULTIPLIER = 100
 
 
 class Mode(StrEnum):
+    """Where orders go: our own simulation, the certification host of tastytrade, or the real account."""
+
     PAPER = "paper"
     SANDBOX = "sandbox"
     LIVE = "live"
 
 
 class Strategy(StrEnum):
+    """The kind of spread. The value is stored, appears in JSON and is a setting."""
+
     PUT_CREDIT = "put_credit_spread"
     CALL_CREDIT = "call_credit_spread"
 
@@ -61,6 +65,7 @@ class Leg:
 
     @property
     def symbol(self) -> str:
+        """The OCC symbol."""
         return occ_symbol(self.root, self.expiration, self.right, self.strike)
 
 
@@ -92,14 +97,17 @@ class Spread:
 
     @property
     def short(self) -> Leg:
+        """The first sold leg."""
         return next(leg for leg in self.legs if leg.action.sign > 0)
 
     @property
     def long(self) -> Leg:
+        """The first bought leg."""
         return next(leg for leg in self.legs if leg.action.sign < 0)
 
     @property
     def right(self) -> Right:
+        """The right of the short leg."""
         return self.short.right
 
     @property
@@ -223,6 +231,7 @@ class Menu:
         return dict(sorted(totals.items(), key=lambda pair: (-pair[1], pair[0])))
 
     def side(self, strategy: Strategy) -> tuple[Candidate, ...]:
+        """Return the candidates of one strategy, in menu order."""
         return tuple(candidate for candidate in self.candidates if candidate.spread.strategy is strategy)
 
     def find(self, candidate_id: str | None) -> Candidate | None:

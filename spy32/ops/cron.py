@@ -69,6 +69,7 @@ class CronJob:
 
     @property
     def is_weekly_run(self) -> bool:
+        """Whether the job runs `spy32 analyze`."""
         return "spy32" in self.command and re.search(r"\banalyze\b", self.command) is not None
 
 

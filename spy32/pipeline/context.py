@@ -46,6 +46,7 @@ class RunContext:
 
     @property
     def underlying(self) -> str:
+        """The ticker of the profile."""
         return self.settings.profiles[self.profile].underlying
 
 

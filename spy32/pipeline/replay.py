@@ -41,6 +41,7 @@ class ReplayResult:
 
     @property
     def name(self) -> str:
+        """The id of the run as people type it."""
         return f"R{self.run_id}"
 
 

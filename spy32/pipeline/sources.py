@@ -42,6 +42,7 @@ class Sources:
 
     @property
     def is_recorded(self) -> bool:
+        """Whether the chain comes from a recorded market."""
         return self.chain[0].is_recorded
 
     @property
