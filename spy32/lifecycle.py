@@ -1,7 +1,7 @@
-"""The lives of a proposal, an order and a trade, as tables of data.
+"""The states of a proposal, an order and a trade, with their allowed transitions as tables of data.
 
-`advance` is the only judge of a move: the store asks it before its compare-and-set,
-and a test walks every pair of states.
+Only `advance` decides whether a transition is allowed. The store calls it before its compare-and-set, and a test
+checks every pair of states.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,8 @@ from spy32.errors import Refused
 
 
 class ProposalState(StrEnum):
+    """The state of a proposal, as stored and in JSON."""
+
     PROPOSED = "proposed"
     APPROVED = "approved"
     SENT = "sent"
@@ -21,6 +23,13 @@ class ProposalState(StrEnum):
 
 
 class OrderState(StrEnum):
+    """The state of an order in our book (compare FIX OrdStatus, tag 39).
+
+    `submitting` is stored before the request is sent. `refused`: the broker did not accept the request. `rejected`:
+    the order was accepted and then rejected after routing. `unknown`: the outcome must be read at the broker.
+    `absent`: the broker does not list the order.
+    """
+
     SUBMITTING = "submitting"
     WORKING = "working"
     FILLED = "filled"
@@ -49,6 +58,8 @@ class EndedBy(StrEnum):
 
 
 class TradeState(StrEnum):
+    """The state of a trade, as stored and in JSON."""
+
     OPEN = "open"
     CLOSING = "closing"
     CLOSED = "closed"
@@ -59,8 +70,8 @@ class TradeState(StrEnum):
 P, O, T = ProposalState, OrderState, TradeState  # noqa: E741 - the tables below read better in columns
 
 PROPOSAL_TRANSITIONS: Mapping[ProposalState, frozenset[ProposalState]] = {
-    # `approved` becomes `sent` when its order is committed. The others do so only when an order of theirs, which our
-    # book does not have as alive, is found at the broker.
+    # `approved` becomes `sent` when its order is committed. The other states become `sent` only when one of their
+    # orders is found at the broker although our book does not have it in flight.
     P.PROPOSED: frozenset({P.APPROVED, P.DECLINED, P.LAPSED, P.SENT}),
     P.APPROVED: frozenset({P.SENT, P.PROPOSED, P.DECLINED}),
     P.SENT: frozenset({P.DONE, P.PROPOSED}),
@@ -76,7 +87,7 @@ ORDER_TRANSITIONS: Mapping[OrderState, frozenset[OrderState]] = {
     O.UNKNOWN: _SETTLED | {O.REPLACED, O.ABSENT},
     O.WORKING: frozenset({O.FILLED, O.CANCELLED, O.REJECTED, O.EXPIRED, O.REPLACED, O.ABSENT}),
     O.FILLED: frozenset(),
-    # What never was at the broker, as far as we knew, and is found there all the same.
+    # The order was recorded as never at the broker and is found there after all.
     O.REFUSED: frozenset({O.WORKING}),
     O.REJECTED: frozenset(),
     O.CANCELLED: frozenset(),
@@ -93,17 +104,17 @@ TRADE_TRANSITIONS: Mapping[TradeState, frozenset[TradeState]] = {
     T.EXPIRED: frozenset(),
 }
 
-# An order in one of these may still fill, so nothing new may be sent for its approval.
 IN_FLIGHT = frozenset({O.SUBMITTING, O.WORKING, O.UNKNOWN})
+"""An order in one of these states may still fill, so no other order is sent for its approval."""
 FINAL = frozenset(O) - IN_FLIGHT
 NEVER_AT_BROKER = frozenset({O.REFUSED, O.ABSENT})
-"""An order that ended so is not at the broker, as far as our book knows."""
+"""Final states of an order that, as far as our book knows, is not at the broker."""
 
 State = TypeVar("State", ProposalState, OrderState, TradeState)
 
 
 def advance(table: Mapping[State, frozenset[State]], was: State, now: State) -> State:
-    """`now`, if the table allows the move; `Refused` otherwise."""
+    """Return `now` if the table allows the transition from `was`; raise `Refused` otherwise."""
     if now not in table[was]:
         raise Refused(f"a {type(was).__name__.removesuffix('State').lower()} cannot go from {was} to {now}")
     return now

@@ -1,4 +1,4 @@
-"""What the use cases need from the world, as Protocols. `tests/support/fakes.py` has a fake of each."""
+"""The Protocols through which use cases reach the outside world. `tests/support/fakes.py` has a fake of each."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -19,71 +19,101 @@ Clock = Callable[[], datetime]
 Monotonic = Callable[[], float]
 """Seconds that only go forward, for durations and deadlines."""
 Sleep = Callable[[float], None]
-"""Wait so many seconds; on a recorded market this moves the clock instead."""
+"""Waits a number of seconds; on a recorded market it advances the clock instead."""
 
 
 class Market(Protocol):
-    """A source of market data. What it does not serve is None or empty; what it fails to serve raises
-    `Unavailable` (try another source or later) or `Unusable` (what came cannot be used)."""
+    """A source of market data.
+
+    A datum that the source does not offer is None or empty. A failure raises `Unavailable` (try another source, or try
+    later) or `Unusable` (the response cannot be used).
+    """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name of the source in settings and records."""
+
     @property
-    def is_recorded(self) -> bool: ...
-    def expirations(self, underlying: str) -> tuple[date, ...]: ...
-    def chain(self, underlying: str, expirations: Sequence[date]) -> Chain: ...
-    def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes: ...
-    def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]: ...
-    def volatility(self) -> dict[str, Metric]: ...
-    def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]: ...
-    def rate(self) -> Metric: ...
-    def dividends(self, underlying: str) -> tuple[Dividend, ...] | None: ...
+    def is_recorded(self) -> bool:
+        """Whether it serves a market of the past."""
+
+    def expirations(self, underlying: str) -> tuple[date, ...]:
+        """Return the listed expirations, in any order."""
+
+    def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
+        """Return the quotes of these expirations."""
+
+    def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
+        """Return fresh quotes of the legs, with the spot of the same time."""
+
+    def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
+        """Return the daily bars since that day, oldest first."""
+
+    def volatility(self) -> dict[str, Metric]:
+        """Return `vix`, `vix9d` and `vix3m`, percent."""
+
+    def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
+        """Return the VIX closes since that day, percent, oldest first."""
+
+    def rate(self) -> Metric:
+        """Return the continuous interest rate, a fraction a year."""
+
+    def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
+        """Return past and coming ex-dates with dollars per share; None when not offered."""
+
     def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
-        """The day's move of each ticker, a fraction; empty when not served."""
-        ...
+        """Return today's return of each ticker, a fraction; empty when not offered."""
 
     def metrics(self, underlying: str) -> dict[str, Metric]:
-        """What the source itself computes, such as `iv_rank` (0..1); empty when not served."""
-        ...
+        """Return metrics that the source computes, such as `iv_rank` (0 to 1); empty when not offered."""
 
     def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
-        """Coming earnings of a company; () when it is none, None when not served."""
-        ...
+        """Return the coming earnings dates; () for a fund or index, None when not offered."""
 
 
 class Analyst(Protocol):
-    """Chooses from a menu, or abstains. Failing to answer is a Recommendation too, or an exception of `errors`."""
+    """Chooses a candidate from a menu, or abstains.
+
+    A failure is a `Recommendation` with decision `failed`, or an exception of `spy32.errors`.
+    """
 
     @property
-    def name(self) -> str: ...
-    def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation: ...
+    def name(self) -> str:
+        """The name of the analyst in settings and records."""
+
+    def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
+        """Return the choice of one candidate of the menu, an abstention or a failure."""
 
 
 class ModelRequestLog(Protocol):
-    """Where requests to a model are written down, before they leave and after they were answered."""
+    """Stores each model request before it is sent, and its response afterwards. Costs are ticks, 10^10 a dollar."""
 
-    def begin_attempt(self, run_id: int, attempt: ModelRequest, at: datetime) -> int: ...
-    def end_attempt(self, attempt_id: int, response: ModelResponse, at: datetime) -> None: ...
-    def check_attempt(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None: ...
+    def begin_attempt(self, run_id: int, attempt: ModelRequest, at: datetime) -> int:
+        """Store the request before it is sent; return its id."""
+
+    def end_attempt(self, attempt_id: int, response: ModelResponse, at: datetime) -> None:
+        """Store the response."""
+
+    def check_attempt(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None:
+        """Store the result of the checks."""
+
     def spent_since(self, since: datetime) -> int:
-        """Ticks, with the estimate of each attempt whose bill never came."""
-        ...
+        """Return the ticks spent since then; a request without a reported cost counts with its estimate."""
 
-    def spent_of_run(self, run_id: int) -> int: ...
+    def spent_of_run(self, run_id: int) -> int:
+        """Return the ticks spent by one run."""
 
 
 class OrderGateway(Protocol):
-    """A broker's order desk.
+    """A broker's order interface.
 
-    `submit` and `replace` are never retried; a `cancel` that shows no effect may be. They raise `BrokerRefused` when
-    the order was definitely not taken, `Unavailable` when nothing was sent at all, `Unresolved` when the outcome is
-    unknown.
+    `submit` and `replace` are never retried; a `cancel` without effect may be. They raise `BrokerRefused` when the
+    broker did not accept the order, `Unavailable` when nothing was sent, and `Unresolved` when the outcome is unknown.
     """
 
     @property
     def is_shared(self) -> bool:
-        """Others may place orders in this account: a person, or another copy of this home."""
-        ...
+        """Whether others (a person, another copy of this home) may place orders in this account."""
 
     @property
     def assumption(self) -> str:
@@ -102,35 +132,60 @@ class OrderGateway(Protocol):
 class AccountGateway(Protocol):
     """A broker's view of the account."""
 
-    def facts(self) -> Account: ...
-    def positions(self) -> tuple[Position, ...]: ...
-    def transactions(self, since: date) -> tuple[Transaction, ...]: ...
+    def facts(self) -> Account:
+        """Return the account with its positions."""
+
+    def positions(self) -> tuple[Position, ...]:
+        """Return the open positions."""
+
+    def transactions(self, since: date) -> tuple[Transaction, ...]:
+        """Return the transactions since that day."""
+
     def clock_ahead(self) -> float | None:
-        """Seconds that the broker's clock is ahead of ours, by its last answer; None where it has no clock."""
-        ...
+        """Return how far the broker's clock is ahead of ours, seconds, by its last response; None without a clock."""
 
 
 class PaperLedger(Protocol):
-    """Where the paper broker keeps its book; each call is one transaction."""
+    """The paper broker's storage. Each call is one transaction."""
 
-    def paper_orders(self) -> tuple[BrokerOrder, ...]: ...
-    def paper_put(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder: ...
-    def paper_update(self, broker_id: str, *, was: str, status: str) -> bool: ...
-    def paper_fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool: ...
-    def paper_cash(self) -> Decimal: ...
-    def paper_positions(self) -> tuple[Position, ...]: ...
+    def paper_orders(self) -> tuple[BrokerOrder, ...]:
+        """Return all paper orders."""
+
+    def paper_put(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
+        """Store a new paper order, which may replace another one."""
+
+    def paper_update(self, broker_id: str, *, was: str, status: str) -> bool:
+        """Change a status if it is `was`; return whether it was."""
+
+    def paper_fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool:
+        """Store fills, cash and fees (dollars); return whether the order was open."""
+
+    def paper_cash(self) -> Decimal:
+        """Return the cash of the paper account, dollars."""
+
+    def paper_positions(self) -> tuple[Position, ...]:
+        """Return the open paper positions."""
 
 
 class Notifier(Protocol):
-    """Sends one notice; raises `Unavailable` when it could not."""
+    """Sends one notice. Raises `Unavailable` when it cannot be sent."""
 
     @property
-    def name(self) -> str: ...
-    def send(self, subject: str, body: str) -> None: ...
+    def name(self) -> str:
+        """The name of the notifier in settings and records."""
+
+    def send(self, subject: str, body: str) -> None:
+        """Send one message."""
 
 
 class Locks(Protocol):
-    """Kernel locks of a home, gone with their holder. `hold` raises `Unavailable`, naming the holder and its start."""
+    """Kernel locks of a home; the kernel releases them when their process ends.
 
-    def hold(self, name: str, *, wait_seconds: float = 0) -> AbstractContextManager[None]: ...
-    def is_free(self, name: str) -> bool: ...
+    `hold` raises `Unavailable` with the holder's process id and start time.
+    """
+
+    def hold(self, name: str, *, wait_seconds: float = 0) -> AbstractContextManager[None]:
+        """Hold the lock while the block runs; wait for it at most that long."""
+
+    def is_free(self, name: str) -> bool:
+        """Return whether no process holds the lock."""

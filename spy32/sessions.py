@@ -1,6 +1,6 @@
 """New York market time: sessions, early closes, expirations, and the slots of the schedule.
 
-`exchange_days` has the holidays and early closes as a table, which is read when a year is first asked for.
+`exchange_days` holds the holidays and early closes as a table. A year is parsed on first use.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,13 +22,14 @@ OPEN = time(9, 30)
 CLOSE = time(16)
 EARLY_CLOSE = time(13)
 OPTIONS_AFTER_CLOSE = timedelta(minutes=15)
-"""SPY options trade a quarter of an hour longer than the shares, on early closes too."""
+"""SPY options trade until 16:15 New York, 15 minutes longer than the shares, and on early closes until 13:15 (Cboe
+trading hours of options on broad ETFs)."""
 
 UNUSUAL_CLOSES: Mapping[date, time] = {
     date(1994, 2, 11): time(14, 30),  # a snowstorm; every other early close since 1990 was at 13:00
 }
 
-# The first year that was compared with a second calendar, and the last one that `holidays` computes.
+# The first year that was checked against a second calendar, and the last one that `holidays` computes.
 FIRST_YEAR, LAST_YEAR = min(CLOSED), max(CLOSED)
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -38,24 +39,24 @@ YEAR = timedelta(days=365)
 
 
 def new_york_time(instant: datetime) -> datetime:
-    """The same instant on New York's clock."""
+    """Return the instant in New York time. Raises ValueError for a naive datetime."""
     if instant.tzinfo is None:
         raise ValueError("an instant without a zone has no New York time")
     return instant.astimezone(NEW_YORK)
 
 
 def market_date(instant: datetime) -> date:
-    """The New York date of an instant."""
+    """Return the New York date of an instant. Raises ValueError for a naive datetime."""
     return new_york_time(instant).date()
 
 
 def new_york_instant(day: date, clock: time) -> datetime:
-    """The instant, in UTC, at which New York's clock shows `clock` on `day`."""
+    """Return the UTC instant of the New York time `clock` on `day`."""
     return datetime.combine(day, clock, NEW_YORK).astimezone(UTC)
 
 
 def week_start(day: date) -> date:
-    """The Monday of that week: losses are counted from there."""
+    """Return the Monday of the week. Weekly losses are counted from there."""
     return day - DAY * day.weekday()
 
 
@@ -64,7 +65,7 @@ def week_start(day: date) -> date:
 
 @value
 class Session:
-    """One day of trading; instants are UTC."""
+    """One trading day; instants are UTC."""
 
     day: date
     open: datetime
@@ -74,14 +75,17 @@ class Session:
 
 
 def closure_reason(day: date) -> str | None:
-    """Why the exchange is closed on `day`, or None for a session."""
+    """Return why the exchange is closed on `day` (a weekday or holiday name), or None for a session.
+
+    Raises `Unusable` for a year outside the calendar.
+    """
     if day.weekday() > FRIDAY:
         return WEEKDAYS[day.weekday()]
     return _calendar(day.year)[0].get(day)
 
 
 def session(day: date) -> Session | None:
-    """The session of `day`, or None when the exchange is closed."""
+    """Return the session of `day`, or None when the exchange is closed."""
     if closure_reason(day) is not None:
         return None
     early = _calendar(day.year)[1].get(day)
@@ -96,17 +100,17 @@ def session(day: date) -> Session | None:
 
 
 def next_session(after: date) -> Session:
-    """The first session later than `after`."""
+    """Return the first session later than `after`."""
     return _first_session(after, DAY)
 
 
 def previous_session(before: date) -> Session:
-    """The last session earlier than `before`."""
+    """Return the last session earlier than `before`."""
     return _first_session(before, -DAY)
 
 
 def sessions_between(first: date, last: date) -> int:
-    """How many sessions come after `first`, up to and including `last`; 0 when `last` is not later."""
+    """Return the number of sessions after `first`, up to and including `last`; 0 when `last` is not later."""
     days = (first + DAY * step for step in range(1, (last - first).days + 1))
     return sum(closure_reason(day) is None for day in days)
 
@@ -121,7 +125,7 @@ def _first_session(day: date, step: timedelta) -> Session:
 
 @cache
 def _calendar(year: int) -> tuple[Mapping[date, str], Mapping[date, time]]:
-    """The year's closed weekdays by name, and its early closes by New York time."""
+    """Return the year's closed weekdays with their names, and its early closes with their New York times."""
     if not FIRST_YEAR <= year <= LAST_YEAR:
         raise Unusable(f"the exchange calendar reaches from {FIRST_YEAR} to {LAST_YEAR}; {year} is outside")
     closed = {_calendar_day(year, entry): NAMES[entry[4:]] for entry in CLOSED[year].split()}
@@ -137,20 +141,24 @@ def _calendar_day(year: int, entry: str) -> date:
 
 
 def last_trading_day(expiration: date) -> date:
-    """The last session of options of that expiration: a date on a closed day gives way to the session before it.
+    """Return the last session in which options of that expiration trade: the date itself, or the session before a
+    closed day.
 
-    Until 2015 monthly options were dated on a Saturday, and some feeds date the weekly ones on Good Friday.
+    Until 2015 monthly options expired on a Saturday, and some feeds date weekly options on Good Friday.
     """
     return expiration if closure_reason(expiration) is None else previous_session(expiration).day
 
 
 def days_to_expiration(expiration: date, today: date) -> int:
-    """DTE: calendar days until the last trading day, below zero once it has passed."""
+    """Return the DTE: calendar days from `today` to the last trading day; negative once it has passed."""
     return (last_trading_day(expiration) - today).days
 
 
 def nearest_expiration(listed: Iterable[date], today: date, target_dte: int, tolerance: int) -> date | None:
-    """The listed date nearest `target_dte` days to expiration, at most `tolerance` off; of two the earlier."""
+    """Return the listed expiration whose DTE is nearest `target_dte`, at most `tolerance` days off; None without one.
+
+    Of two equally near, the earlier is returned. Past expirations are ignored.
+    """
     days_left = {day: days_to_expiration(day, today) for day in listed}
     distances = {day: abs(days - target_dte) for day, days in days_left.items() if days >= 0}
     near = [day for day, days in distances.items() if days <= tolerance]
@@ -158,7 +166,10 @@ def nearest_expiration(listed: Iterable[date], today: date, target_dte: int, tol
 
 
 def years_to_expiration(now: datetime, expiration: date) -> float:
-    """Years of 365 days until the close of the last trading day; 0 once it has passed."""
+    """Return the years (of 365 days) until the close of the last trading day; 0 once it has passed.
+
+    Raises ValueError for a naive datetime.
+    """
     last = session(expiration) or previous_session(expiration)
     years: float = (last.close - _require_aware(now)) / YEAR
     return max(0.0, years)
@@ -174,7 +185,8 @@ def _require_aware(instant: datetime) -> datetime:
 
 
 class SlotRule(Protocol):
-    """The part of `settings.Schedule` that places the slots; sessions and settings stand side by side."""
+    """The part of `settings.Schedule` that defines the slots. A Protocol, because this module must not import
+    `settings`."""
 
     @property
     def weekday(self) -> str: ...
@@ -188,18 +200,19 @@ class SlotRule(Protocol):
 
 @value
 class Slot:
-    """The window of one scheduled run: [opens, closes), UTC. `day` is New York's date at its opening."""
+    """The time window of one scheduled run: [opens, closes), UTC. `day` is the New York date of `opens`."""
 
     day: date
     opens: datetime
     closes: datetime
 
     def contains(self, instant: datetime) -> bool:
+        """Return whether the instant is inside the window."""
         return self.opens <= instant < self.closes
 
 
 def slot_of_day(day: date, schedule: SlotRule, environment: str) -> Slot | None:
-    """The slot that opens on `day`, or None on another weekday. A holiday's slot is a slot."""
+    """Return the slot that opens on `day`, or None on a day without one. A holiday has its slot too."""
     daily = environment == "development"
     if day.weekday() > FRIDAY or not (daily or WEEKDAYS[day.weekday()].lower() == schedule.weekday):
         return None
@@ -208,20 +221,20 @@ def slot_of_day(day: date, schedule: SlotRule, environment: str) -> Slot | None:
 
 
 def open_slot(now: datetime, schedule: SlotRule, environment: str) -> Slot | None:
-    """The slot whose window holds `now`."""
+    """Return the slot whose window contains `now`, or None."""
     last = last_slot(now, schedule, environment)
     return last if last.contains(now) else None
 
 
 def last_slot(now: datetime, schedule: SlotRule, environment: str) -> Slot:
-    """The newest slot that has opened by `now`; its window may still be open."""
+    """Return the newest slot that has opened by `now`; its window may still be open."""
     back = (market_date(now) - DAY * step for step in range(9))
     slots = (slot_of_day(day, schedule, environment) for day in back)
     return next(slot for slot in slots if slot is not None and slot.opens <= now)
 
 
 def slot_obstacle(slot: Slot) -> str | None:
-    """Why no run is possible in the slot: the exchange is closed that day, or closes early, before the slot opens."""
+    """Return why the slot cannot have a run, or None: a closed day, or an early close before the slot opens."""
     hours = session(slot.day)
     if hours is None:
         return closure_reason(slot.day)
@@ -230,12 +243,12 @@ def slot_obstacle(slot: Slot) -> str | None:
 
 
 def next_slot(now: datetime, schedule: SlotRule, environment: str) -> Slot:
-    """The next slot in which a run is possible and that opens after `now`."""
+    """Return the first slot after `now` that can have a run."""
     return next(slots_after(now, schedule, environment))
 
 
 def slots_after(now: datetime, schedule: SlotRule, environment: str) -> Iterator[Slot]:
-    """Every later slot in which a run is possible, in turn."""
+    """Yield every slot after `now` that can have a run, in order."""
     day = market_date(now)
     while True:
         slot = slot_of_day(day, schedule, environment)
@@ -246,7 +259,7 @@ def slots_after(now: datetime, schedule: SlotRule, environment: str) -> Iterator
 
 @cache
 def clock_time(text: str) -> time:
-    """`HH:MM` as a time of day."""
+    """Parse `HH:MM`. Raises `BadSettings` for any other text."""
     hours, colon, minutes = text.partition(":")
     if colon and len(hours) == len(minutes) == 2 and (hours + minutes).isdecimal() and (hours + minutes).isascii():
         value = int(hours), int(minutes)

@@ -1,4 +1,4 @@
-"""What an analyst is told beside the menu: figures by path, events, open positions."""
+"""The analyst's input beside the menu: market figures by path, scheduled events, open positions."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -12,7 +12,7 @@ from spy32.domain.value import value
 
 @value
 class OpenSpread:
-    """An open spread of our own book. Credit is dollars per share, maximum loss dollars of the whole quantity."""
+    """An open trade of our own book. `credit` is dollars per share; `max_loss` is dollars for the whole quantity."""
 
     underlying: str
     strategy: str
@@ -26,25 +26,25 @@ class OpenSpread:
 
 @value
 class Briefing:
-    """Computed by code from one snapshot; the same figures go to the prompt, the screen and the record."""
+    """Figures that code computed from one snapshot. The prompt, the screen and the record all use this one object."""
 
     underlying: str
     as_of: datetime
-    """The instant of deciding, which all ages count to."""
+    """The time of the decision, UTC. Ages of data are measured up to it."""
     target: date
     dte: int
     figures: Mapping[str, Metric] = field(default_factory=dict)
-    """By path, such as `market.spot` or `market.rsi_14`, in the order in which they are shown."""
+    """By path, such as `market.spot` or `market.rsi_14`, in display order."""
     bars: tuple[DailyBar, ...] = ()
-    """The newest daily bars, oldest first: 32 of them at the most."""
+    """The newest daily bars, at most 32, oldest first."""
     events: tuple[ScheduledEvent, ...] = ()
-    """From the day of deciding to the expiration, both included."""
+    """Events from the decision day to the expiration, both included."""
     unknown_events: Mapping[str, str] = field(default_factory=dict)
     dividends: tuple[Dividend, ...] | None = None
-    """Ex-dates after the day of deciding up to the expiration; None when they are not known."""
+    """Ex-dates after the decision day, up to and including the expiration. None: no source knows them."""
     held: tuple[OpenSpread, ...] = ()
     open_risk: Decimal = Decimal(0)
-    """Maximum loss of everything open, dollars."""
+    """Sum of the maximum losses of all open trades, dollars."""
     net_liquidation: Decimal | None = None
     flags: tuple[str, ...] = ()
-    """What a reader must know about the data: degraded gates, delays."""
+    """Warnings about the data, one line each: gates that warn, delayed quotes."""

@@ -1,6 +1,6 @@
-"""Domain values as plain JSON and back, by their type hints: one codec for the store, hashes and replay.
+"""Encodes domain values as plain JSON and decodes them by their type hints. The store, hashes and replay share it.
 
-Decimal becomes text, instants RFC 3339, dates ISO, enums their value; NaN and infinity are refused.
+A Decimal becomes text, a datetime RFC 3339, a date ISO 8601, an enum its value. NaN and infinity raise ValueError.
 """
 
 import dataclasses
@@ -19,7 +19,10 @@ T = TypeVar("T")
 
 
 def encode(value: Any) -> Any:  # noqa: PLR0911 - one return a kind reads best
-    """`value` as JSON types only."""
+    """Return `value` built from JSON types only.
+
+    Raises ValueError for NaN or infinity, TypeError for a type without a JSON form.
+    """
     if value is None or (isinstance(value, bool | int | str) and not isinstance(value, Enum)):
         return value
     if isinstance(value, float):
@@ -43,19 +46,19 @@ def encode(value: Any) -> Any:  # noqa: PLR0911 - one return a kind reads best
 
 
 def canonical_json(value: Any) -> str:
-    """The one text form that is hashed: sorted keys, no spaces, UTF-8."""
+    """Return the text that is hashed: keys sorted, no spaces, non-ASCII kept. Stored hashes depend on this form."""
     return json.dumps(encode(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def digest(value: Any) -> str:
-    """SHA-256 of the canonical form, hexadecimal."""
+    """Return the SHA-256 of the canonical JSON, as 64 hexadecimal digits."""
     import hashlib
 
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
 def decode(kind: type[T], data: Any) -> T:
-    """A value of `kind` from its plain form; ValueError, TypeError or KeyError when it does not fit."""
+    """Build a `kind` from its JSON form. Raises ValueError, TypeError or KeyError when the data does not fit."""
     return cast(T, _decoder(cast(Hashable, kind))(data))
 
 

@@ -1,4 +1,4 @@
-"""What is known of a raw document without its body."""
+"""The description of a raw document, without its body."""
 
 from datetime import datetime
 
@@ -7,8 +7,10 @@ from spy32.domain.value import value
 
 @value
 class DocumentSummary:
+    """One row of `show --raw`."""
+
     source: str
     name: str
     at: datetime
     size: int
-    """Bytes of the body as it was sent."""
+    """Size of the body as the source sent it, bytes."""

@@ -1,4 +1,4 @@
-"""Scheduled events, and how far ahead they are known."""
+"""Scheduled events (FOMC, CPI, jobs, earnings), and the last day up to which each kind is known."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -9,6 +9,8 @@ from spy32.domain.value import value
 
 
 class EventKind(StrEnum):
+    """The kind of event. The value is stored and appears in JSON."""
+
     FOMC = "fomc"
     CPI = "cpi"
     JOBS = "jobs"
@@ -18,10 +20,12 @@ class EventKind(StrEnum):
 
 @value
 class ScheduledEvent:
+    """One event on one New York date."""
+
     kind: EventKind
     day: date
     time: str | None
-    """New York time, HH:MM; None when only the day is known."""
+    """New York time as HH:MM; None when only the day is known."""
     source: str
     note: str = ""
     is_confirmed: bool = True
@@ -29,21 +33,21 @@ class ScheduledEvent:
 
 @value
 class EventCalendar:
-    """What is scheduled, and up to which day each kind is known. Where that ends there may be more."""
+    """The known events, with the last day that each kind's table covers. After that day there may be more events."""
 
     events: tuple[ScheduledEvent, ...] = ()
-    """By day, then kind."""
+    """Sorted by day, then kind."""
     known_to: Mapping[str, date] = field(default_factory=dict)
-    """By kind; a kind that is not here is not known at all."""
+    """Kind -> last covered day. A kind without an entry is not known at all."""
     asked: tuple[str, ...] = ()
     """The kinds that matter for this underlying."""
 
     def events_between(self, first: date, last: date) -> tuple[ScheduledEvent, ...]:
-        """Those of the days from `first` to `last`, both included."""
+        """Return the events from `first` to `last`, both included."""
         return tuple(event for event in self.events if first <= event.day <= last)
 
     def unknown_kinds(self, until: date) -> Mapping[str, str]:
-        """Kind -> "unknown after DATE", or "unknown", for each kind whose table ends before `until`."""
+        """Return kind -> "unknown after DATE" or "unknown", for each kind whose table ends before `until`."""
         ends = {kind: self.known_to.get(kind) for kind in self.asked}
         return {
             kind: f"unknown after {end}" if end is not None else "unknown"

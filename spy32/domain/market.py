@@ -1,4 +1,4 @@
-"""What was seen: quotes, bars and data with their source and age."""
+"""Market data: quotes, chains, daily bars and metrics, each with its source and time."""
 
 import re
 from collections.abc import Mapping
@@ -14,12 +14,14 @@ from spy32.domain.value import value
 
 
 class Right(StrEnum):
+    """Call or put, as OCC symbols and JSON write it."""
+
     CALL = "C"
     PUT = "P"
 
 
 class Verdict(StrEnum):
-    """How a gate judged: `warn` is shown and does not stop, `stop` ends the run."""
+    """The result of a quality gate. `warn` marks the run as degraded; `stop` ends it; `skipped` was not judged."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     WARN = "warn"
@@ -29,7 +31,10 @@ class Verdict(StrEnum):
 
 @value
 class Metric:
-    """One number with where it came from; `value` is None exactly when `missing` says why."""
+    """One number with its unit, source and time. `missing` holds the reason exactly when `value` is None.
+
+    Raises ValueError when both or neither are given.
+    """
 
     value: float | None
     unit: str
@@ -38,7 +43,7 @@ class Metric:
     missing: str | None = None
     """Why there is no value."""
     count: int | None = None
-    """How many observations it was computed from, when it was computed from several."""
+    """Number of observations behind the value; None for a single observation."""
 
     def __post_init__(self) -> None:
         if (self.value is None) != (self.missing is not None):
@@ -47,7 +52,7 @@ class Metric:
 
 @value
 class OptionQuote:
-    """One contract as a source quoted it. Prices are dollars per share; None is missing, never 0."""
+    """One contract as a source quoted it. Prices are dollars per share. None means missing; 0 is a real zero."""
 
     root: str
     expiration: date
@@ -61,15 +66,16 @@ class OptionQuote:
     feed_iv: float | None = None
     feed_delta: float | None = None
     traded_at: datetime | None = None
-    """Of the last trade, which says nothing about the age of the quote."""
+    """Time of the last trade. It says nothing about the age of bid and ask."""
 
     @property
     def symbol(self) -> str:
+        """The OCC symbol."""
         return occ_symbol(self.root, self.expiration, self.right, self.strike)
 
 
 def occ_symbol(root: str, expiration: date, right: Right, strike: Decimal) -> str:
-    """The 21-character OCC form: root left-justified in 6, YYMMDD, C or P, strike x 1000 in 8 digits."""
+    """Return the 21-character OCC symbol: root left-justified in 6, YYMMDD, C or P, strike x 1000 in 8 digits."""
     return f"{root:<6}{expiration:%y%m%d}{right}{int(strike * 1000):08d}"
 
 
@@ -106,31 +112,31 @@ def plain_strike(strike: Decimal) -> Decimal:
 
 
 def option_roots(underlying: str) -> tuple[str, ...]:
-    """The option roots of standard contracts, the one to take first when both are there.
+    """Return the option roots of the standard contracts, in order of preference.
 
-    SPXW settles in the afternoon as SPY does, SPX in the morning. Any other root, such as SPY7, is a mini or adjusted
-    contract with another multiplier.
+    SPXW comes before SPX because it settles at the close (PM), as SPY does; SPX settles at the open (AM). Any other
+    root, such as SPY7, is a mini or adjusted contract with a different deliverable.
     """
     return ("SPXW", "SPX") if underlying == "SPX" else (underlying,)
 
 
 def underlying_for_root(root: str) -> str:
-    """The ticker that quotes of this root are asked for."""
+    """Return the ticker under which sources list the options of this root."""
     return "SPX" if root in option_roots("SPX") else root
 
 
 CASH_SETTLED = frozenset({"DJX", "MRUT", "NDX", "OEX", "RUT", "SPX", "VIX", "XEO", "XND", "XSP"})
-"""Index options that pay the difference to the strike in cash and never deliver shares (cboe.com product pages)."""
+"""Index options that settle in cash instead of delivering shares (cboe.com product pages)."""
 
 
 def has_other_root(underlying: str) -> bool:
-    """Whether its options go by another root than its ticker, which orders and settlement cannot follow yet."""
+    """Return whether the option root differs from the ticker. Orders and settlement do not support that yet."""
     return option_roots(underlying) != (underlying,)
 
 
 @value
 class Chain:
-    """Quotes of one underlying at one instant, any number of expirations."""
+    """Option quotes of one underlying at one time, for any number of expirations. `spot` is dollars."""
 
     underlying: str
     spot: float
@@ -139,21 +145,22 @@ class Chain:
     source: str
     quotes: tuple[OptionQuote, ...]
     delay_seconds: int = 0
-    """How late the source is by its own rules. `as_of` is the instant that the quotes are of, not when they came."""
+    """The source's published delay, seconds. `as_of` is the time of the quotes, not the time of receipt."""
 
     @property
     def expirations(self) -> tuple[date, ...]:
+        """The distinct expirations, ascending."""
         return tuple(sorted({quote.expiration for quote in self.quotes}))
 
     def select_expirations(self, *expirations: date) -> "Chain":
-        """The same chain with only these expirations."""
+        """Return the chain with only these expirations."""
         selected = tuple(quote for quote in self.quotes if quote.expiration in expirations)
         return replace(self, quotes=selected)
 
 
 @value
 class DailyBar:
-    """One session, unadjusted dollars. `close` is always there."""
+    """One session's bar in unadjusted dollars. Only `close` is always present."""
 
     day: date
     close: QuotedPrice
@@ -167,15 +174,17 @@ class DailyBar:
 
 @value
 class Dividend:
+    """One dividend. `amount` is dollars per share."""
+
     ex_date: date
     amount: Price
     is_expected: bool = False
-    """By the rule of the quarters before; not announced yet."""
+    """Extrapolated from the interval of past ex-dates; not announced yet."""
 
 
 @value
 class Gate:
-    """One quality check: what was measured, what is allowed, and the verdict. Figures are text, ready to be read."""
+    """The result of one quality gate: the measured figure, the limit (both as display text) and the verdict."""
 
     name: str
     figure: str
@@ -186,7 +195,7 @@ class Gate:
 
 @value
 class SourceAttempt:
-    """One question to a source of data: who was asked for what, whether it served, and what it said."""
+    """One request to a data source: the datum, the source, whether it succeeded, and the error text if not."""
 
     datum: str
     """`chain`, `history`, `vix`, `dividends`, `rate`, `moves`, `metrics` or `earnings`."""
@@ -198,7 +207,7 @@ class SourceAttempt:
 
 @value
 class RawDocument:
-    """A document exactly as a source sent it, without cookies and keys."""
+    """A document exactly as a source sent it, with cookies and API keys removed."""
 
     source: str
     name: str
@@ -208,65 +217,70 @@ class RawDocument:
 
 @value
 class QualityReport:
+    """The results of all quality gates on one chain."""
+
     gates: tuple[Gate, ...] = ()
     dropped: Mapping[str, int] = field(default_factory=dict)
-    """How many quotes were dropped, by gate."""
+    """Number of dropped quotes, by gate name."""
 
     @property
     def stopped_by(self) -> Gate | None:
-        """The gate that ended the run."""
+        """The first gate that stopped; None when none did."""
         return next((gate for gate in self.gates if gate.verdict is Verdict.STOP), None)
 
     @property
     def is_degraded(self) -> bool:
+        """Whether a gate warned."""
         return any(gate.verdict is Verdict.WARN for gate in self.gates)
 
 
 @value
 class MarketSnapshot:
-    """Everything one run saw. One object feeds screen, consult, vet, the record and the replay."""
+    """All market data of one run. The steps screen, consult and vet, the record and the replay use this one object."""
 
     underlying: str
     as_of: datetime
     source: str
     is_recorded: bool
     chain: Chain
-    """As the source sent it: target expiration and neighbours. `rules.chain_quality` picks what is used."""
+    """The source's chain: the target expiration and its neighbours. `quality.checks.check_chain` selects from it."""
     target: date
     dte: int
     history: tuple[DailyBar, ...] = ()
     volatility: Mapping[str, Metric] = field(default_factory=dict)
-    """Keys `vix`, `vix9d`, `vix3m`, in percent points."""
+    """Keys `vix`, `vix9d`, `vix3m`; values in percent, such as 17.5."""
     volatility_history: tuple[tuple[date, float], ...] = ()
-    """VIX closes of the last year, oldest first."""
+    """VIX closes of the last year, percent, oldest first."""
     rate: Metric = field(default_factory=lambda: Metric(value=None, unit="fraction", source="", missing="not served"))
     dividends: tuple[Dividend, ...] | None = None
-    """Ex-dates from the last one before the snapshot on; None when the source has none to offer."""
+    """Ex-dates from the last one before the snapshot onwards. None: no source serves dividends."""
     notes: tuple[str, ...] = ()
     collected_at: datetime | None = None
-    """The instant that the ages of its parts count to; None when the quotes are their own clock."""
+    """The time at which ages are measured. None on a recorded market, where the time of the quotes is used."""
     second: Chain | None = None
-    """The target expiration as a second source has it, to check the first against."""
+    """The target expiration from a second source, for the cross-check."""
     moves: Mapping[str, Metric] = field(default_factory=dict)
-    """The day's move of related tickers, as fractions."""
+    """Today's return of related tickers, fractions."""
     metrics: Mapping[str, Metric] = field(default_factory=dict)
-    """What the broker computes itself, such as `iv_rank`; shown beside our own."""
+    """Metrics that the broker computes, such as `iv_rank`; displayed beside our own."""
     events: EventCalendar = field(default_factory=EventCalendar)
     tried: tuple[SourceAttempt, ...] = ()
-    """Every question to a source, and how it ended."""
+    """Every request to a source, with its result."""
 
     @property
     def spot(self) -> float:
+        """Price of the underlying, dollars."""
         return self.chain.spot
 
     @property
     def evaluated_at(self) -> datetime:
+        """The time at which ages of data are measured."""
         return self.collected_at or self.as_of
 
 
 @value
 class LegQuotes:
-    """Fresh quotes of a few contracts, by OCC symbol, with the underlying of the same moment."""
+    """Fresh quotes of a few contracts, by OCC symbol, with the spot of the same time."""
 
     spot: float
     as_of: datetime

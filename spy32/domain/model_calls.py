@@ -1,4 +1,4 @@
-"""One request to a model, as it is written down before it leaves and after it was answered."""
+"""One request to a language model, as stored before it is sent and after it is answered."""
 
 from datetime import datetime
 
@@ -8,42 +8,42 @@ from spy32.domain.value import value
 
 @value
 class ModelRequest:
-    """What is about to be asked."""
+    """The request, stored before it is sent."""
 
     role: str
-    """`chosen`, `shadow` or `again`."""
+    """`chosen` (decides the run), `shadow` (for comparison) or `again` (asked later by `replay`)."""
     sample: int
-    """From 1 on; several when the same question is asked more than once."""
+    """From 1; higher when one question is asked several times (`analyst.samples`)."""
     attempt: int
-    """From 1 on within a sample: a retry after a failure, or the one repair."""
+    """From 1 within a sample; higher for a retry after a failure or for the one repair request."""
     prompt: str
-    """Version of the prompt."""
+    """Prompt version, such as `v2`."""
     prompt_hash: str
     input_hash: str
     model: str
     effort: str
     request: str
-    """The body exactly as sent."""
+    """The request body exactly as sent."""
     estimate_ticks: int
-    """What it may cost, 10^10 ticks a dollar; counts against the budgets until the bill is there."""
+    """Upper estimate of the cost, in ticks (10^10 a dollar). It counts against the budgets until the cost is known."""
 
 
 @value
 class ModelResponse:
-    """What came of an attempt. Tokens as the service counts them: output includes reasoning."""
+    """The response to a request. Tokens are as the service counts them: output includes reasoning."""
 
     outcome: str
-    """`answered`, or the word of the failure: `rate_limit`, `timeout`, `refused`, `cut`, `billing` ..."""
+    """`answered`, or the failure code: `rate_limit`, `timeout`, `refused`, `cut`, `billing` ..."""
     detail: str = ""
     """One line for a person."""
     status: int | None = None
-    """HTTP status, if one came."""
+    """HTTP status; None when no response arrived."""
     response: str = ""
-    """The body exactly as received, up to the cap."""
+    """The response body exactly as received, cut at the size limit."""
     text: str | None = None
-    """The words of the answer; None unless the service completed it."""
+    """The text of the answer; None unless the service completed it."""
     model: str | None = None
-    """As the answer names it."""
+    """The model name in the response."""
     fingerprint: str | None = None
     request_id: str | None = None
     ms: int = 0
@@ -56,31 +56,34 @@ class ModelResponse:
     reasoning_tokens: int = 0
     cost_ticks: int = 0
     is_estimate: bool = False
-    """The service named no cost, or none can be known; `cost_ticks` is then our own estimate."""
+    """True when the service reported no cost; `cost_ticks` is then our own estimate."""
 
 
 @value
 class ResponseCheck:
-    """What the checks made of the words of an attempt."""
+    """The result of checking an answer's text."""
 
     parser: int
-    """Version of the checks; another one may judge the same words otherwise."""
+    """Version of the checks. A later version may judge the same text differently."""
     decision: str
     """`trade`, `abstain`, or `failed`."""
     candidate_id: str | None = None
     check: str = ""
-    """The step of the ladder that ended it, in one word; empty when all were passed."""
+    """The name of the check that failed, such as `fence`; empty when all passed."""
     words: str = ""
-    """One line on that step."""
+    """The failed check's message, one line."""
     marks: tuple[str, ...] = ()
+    """As `Recommendation.marks`."""
     vetoes: tuple[str, ...] = ()
+    """As `Recommendation.vetoes`."""
 
 
 @value
 class ModelCall:
-    """An attempt as it was written down.
+    """A stored request with its response.
 
-    `heard` is None while no answer has come, and may stay so; `checked` is None when there were no words to check.
+    `heard` is None until a response arrives, and stays None if none ever does. `checked` is None when there was no
+    text to check.
     """
 
     id: int
@@ -93,25 +96,25 @@ class ModelCall:
 
 @value
 class UsageSummary:
-    """What the attempts of one role and prompt came to in a run."""
+    """Totals over the requests of one role and prompt in one run."""
 
     role: str
     prompt: str
     attempts: int
     unanswered: int
-    """Begun and never ended: their estimates are in `cost_ticks`."""
+    """Requests that never got a response. `cost_ticks` includes their estimates."""
     ms: int
     input_tokens: int
     """With the cached ones."""
     cached_tokens: int
     output_tokens: int
-    """With those of reasoning."""
+    """Including reasoning tokens."""
     reasoning_tokens: int
     cost_ticks: int
     is_estimate: bool
-    """Some of the cost is our own estimate."""
+    """True when part of the cost is our own estimate."""
     asked: tuple[str, ...] = ()
-    """Models as asked."""
+    """Model names as requested."""
     answered: tuple[str, ...] = ()
     """Models as the answers name them."""
     asked_before: tuple[RunId, ...] = ()

@@ -1,4 +1,4 @@
-"""What was done: orders, fills, trades."""
+"""Orders, fills, transactions and trades."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +12,8 @@ from spy32.lifecycle import EndedBy, OrderState, TradeState
 
 
 class OrderKind(StrEnum):
+    """Opening order, closing order, or resting profit-target order (GTC)."""
+
     ENTRY = "entry"
     EXIT = "exit"
     TARGET = "target"
@@ -19,7 +21,7 @@ class OrderKind(StrEnum):
 
 @value
 class Order:
-    """Our record of one request to a broker. `body` is the exact text that was or would be sent."""
+    """Our record of one order. `body` is the exact JSON that is sent to the broker."""
 
     id: OrderId | None
     proposal_id: ProposalId
@@ -65,7 +67,7 @@ class Order:
 
 @value
 class Fill:
-    """One execution of one leg. `price` is positive, dollars per share."""
+    """One execution of one leg. `price` is positive, dollars per share; `quantity` is contracts."""
 
     fill_id: str
     symbol: str
@@ -78,7 +80,7 @@ class Fill:
 
 @value
 class BrokerOrder:
-    """An order as a broker shows it. `status` is the broker's own word; `state` what it means to us."""
+    """An order as the broker reports it. `status` is the broker's text; `state` is its translation into our states."""
 
     broker_id: str
     reference: str
@@ -101,14 +103,14 @@ class BrokerOrder:
     body: str = ""
     placed_at: datetime | None = None
     unlisted_quantity: int = 0
-    """Contracts that the broker counts as filled, by what is left of each leg, and does not list yet."""
+    """Contracts that are filled by the legs' remaining quantities but not yet listed as fills."""
     unread: str = ""
-    """Why the terms of an order in a list cannot be read: then limit, size and fills are not known, and neither are its
-    legs unless they are there."""
+    """Why the order's terms cannot be parsed. When set, limit, quantity and fills are unknown, and the legs too if
+    `legs` is empty."""
 
 
 def spreads_filled(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> int:
-    """Whole spreads that the fills make up: the least filled leg counts."""
+    """Return the number of complete spreads in the fills. The least filled leg decides."""
     filled_by_symbol = {leg.symbol: 0 for leg in legs}
     for fill in fills:
         filled_by_symbol[fill.symbol] = filled_by_symbol.get(fill.symbol, 0) + fill.quantity
@@ -117,24 +119,26 @@ def spreads_filled(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> int:
 
 @value
 class DryRun:
-    """A broker's answer to an order that is not sent. `errors` non-empty means refused."""
+    """The broker's answer to a dry run. An order with `errors` is refused."""
 
     accepted: bool
     errors: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     fees: Decimal | None = None
     buying_power_change: Decimal | None = None
-    """Positive when buying power is used up, dollars."""
+    """Buying power effect, dollars: positive when buying power is used."""
     margin: Decimal | None = None
     """Change in the margin requirement, dollars, positive when more is required."""
     limit: Price | None = None
     """As the broker understood it: credit per share, a debit is negative."""
     quantity: int | None = None
     legs: tuple[Leg, ...] = ()
-    """As the broker understood them, for one spread."""
+    """The legs as the broker understood them, for one spread."""
 
 
 class TransactionKind(StrEnum):
+    """The kind of a transaction. `other` covers dividends, fees and transfers."""
+
     TRADE = "trade"
     ASSIGNMENT = "assignment"
     EXERCISE = "exercise"
@@ -144,7 +148,7 @@ class TransactionKind(StrEnum):
 
 @value
 class Transaction:
-    """One line of the account's history. Dollars; what was paid is negative."""
+    """One line of the account's transaction history. Amounts are dollars; a payment is negative."""
 
     id: str
     kind: TransactionKind
@@ -157,16 +161,17 @@ class Transaction:
     price: Decimal | None = None
     net_value: Decimal = Decimal(0)
     fees: Decimal = Decimal(0)
-    """Commission and fees, positive."""
+    """Commission and fees, dollars, positive."""
     is_final: bool = True
-    """False while the broker calls its fees an estimate."""
+    """False while the broker marks the fees as estimated."""
     order_id: str | None = None
     description: str = ""
 
 
 @value
 class Trade:
-    """A position opened by fills. Credits and debits per share, fees and results in dollars for the whole quantity."""
+    """A position opened by fills. Credits and debits are dollars per share; fees, loss and result are dollars for the
+    whole quantity."""
 
     id: TradeId | None
     proposal_id: ProposalId
@@ -188,26 +193,26 @@ class Trade:
     result: Dollars | None = None
     """After fees, dollars; None while open."""
     assumption: str = ""
-    """How a paper fill was made, in words."""
+    """The fill assumption of the paper broker; empty for a real fill."""
     closed_quantity: int = 0
-    """Spreads of it that were bought back already."""
+    """Spreads already closed."""
     fees_final: bool = False
-    """False while the fees are an estimate; only the broker's own history makes them final."""
+    """False while the fees are an estimate. Only the broker's transactions make them final."""
     exits: ExitPlan | None = None
-    """What took the place of the approved exit plan, since it was opened below its floor."""
+    """Replaces the approved exit plan when the trade was opened below its floor; otherwise None."""
 
     @property
     def remaining(self) -> int:
-        """Spreads that are still held while the trade is open or closing."""
+        """Remaining quantity: spreads still held while the trade is open or closing."""
         return self.quantity - self.closed_quantity
 
 
 @value
 class Adoption:
-    """What the broker's history says became of spreads of a trade, taken into our book because a person asked.
+    """A change of a trade that is taken from the broker's transactions because a person asked for it.
 
-    `transactions` are the parts of the broker's lines that are about these spreads. `state` is that of the trade once
-    no spread of it is left.
+    `transactions` holds the parts of the broker's lines that concern these spreads. `state` is the trade's state when
+    no spread remains.
     """
 
     trade_id: int
@@ -218,21 +223,22 @@ class Adoption:
 
     @property
     def fees(self) -> Decimal:
+        """Commission and fees, dollars, positive."""
         return sum((line.fees for line in self.transactions), Decimal(0))
 
     @property
     def gross(self) -> Decimal:
-        """Cash before fees, dollars; what was paid is negative."""
+        """Cash flow before fees, dollars; a payment is negative."""
         return sum((line.net_value + line.fees for line in self.transactions), Decimal(0))
 
 
 @value
 class Mark:
-    """What it would cost to leave a trade at one moment: debits per share, positive."""
+    """The cost of closing a trade at one time: debits, dollars per share, positive."""
 
     trade_id: int
     at: datetime
     spot: float
     mid: Decimal
     natural: Decimal
-    """Buy at the ask, sell at the bid."""
+    """Natural debit: bought legs at the ask, sold legs at the bid."""

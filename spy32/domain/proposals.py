@@ -1,4 +1,4 @@
-"""What was decided: the analyst's recommendation, the verdict, the plans, the proposal."""
+"""Decisions: the analyst's recommendation, the risk decision, price and exit plans, the proposal, the approval."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -13,10 +13,13 @@ from spy32.errors import ExitCode
 from spy32.lifecycle import ProposalState
 
 CLOCK_TOLERANCE = timedelta(seconds=120)
-"""How far two clocks may be apart: ours and the broker's, or ours at the approval and now."""
+"""Accepted difference between two clocks: ours and the broker's, or ours at the approval and now. An NTP-synchronised
+machine is within a second, so two minutes means that a clock is wrong."""
 
 
 class Decision(StrEnum):
+    """The decision of an analyst. The value is stored and appears in JSON."""
+
     TRADE = "trade"
     ABSTAIN = "abstain"
     FAILED = "failed"
@@ -24,29 +27,32 @@ class Decision(StrEnum):
 
 @value
 class Citation:
-    """A field that an answer relied on, as it was sent."""
+    """A data field that an answer cites, with the value that was sent to the model."""
 
     path: str
     value: str
     """The text of the prompt."""
     unit: str = ""
     note: str = ""
-    """Source and age, or why it is missing."""
+    """Source and age of the value, or why it is missing."""
 
 
 @value
 class NumberCheck:
-    """The numbers in the words of an answer, held against everything that was sent."""
+    """The comparison of the numbers in an answer's text with the data that was sent."""
 
     matched: int
     """Found in what was sent."""
     unmatched: tuple[str, ...] = ()
-    """As written; no datum that was sent, nor a simple function of two, bears them out."""
+    """Numbers, as written, that match no datum that was sent and no simple function of two data."""
 
 
 @value
 class Recommendation:
-    """Who chose what, or why not. An analyst can only point at a menu id."""
+    """An analyst's answer: a candidate id of the menu, an abstention, or a failure. It carries no price or size.
+
+    Raises ValueError unless `candidate_id` is given exactly when `decision` is `trade`.
+    """
 
     analyst: str
     decision: Decision
@@ -57,7 +63,7 @@ class Recommendation:
     evidence: tuple[str, ...] = ()
     """Paths into the snapshot or menu, such as `menu.K7Q2.short_delta`."""
     probability: float | None = None
-    """Stated by the analyst, fraction."""
+    """The analyst's own probability of profit, 0 to 1."""
     model: str | None = None
     """As the answer names it."""
     prompt: str | None = None
@@ -73,15 +79,15 @@ class Recommendation:
     """`bullish`, `neutral` or `bearish`."""
     would_change_my_mind: str = ""
     data_problems: tuple[str, ...] = ()
-    """Paths of data that the analyst doubts."""
+    """Paths of data that the analyst considers doubtful."""
     marks: tuple[str, ...] = ()
-    """What a reviewer must look at: an odd probability, another model's name, a split vote."""
+    """Warnings for the reviewer: an implausible probability, an unexpected model name, a split vote."""
     vetoes: tuple[str, ...] = ()
-    """Why code refuses this choice, whatever the rules of the trade say; it is then never sent."""
+    """Reasons why the answer itself is refused, independent of the risk rules. A vetoed choice is never sent."""
     failure: str = ""
-    """When it failed: the word of the check that it failed at, such as `fence` or `off_menu`."""
+    """For a failure: the name of the failed check, such as `fence` or `off_menu`."""
     votes: Mapping[str, int] = field(default_factory=dict)
-    """Samples by what they chose: a candidate id, `abstain` or `failed`; empty when one was asked."""
+    """Number of samples by choice: a candidate id, `abstain` or `failed`. Empty when only one sample was asked."""
     model_asked: str | None = None
     """As asked."""
     exit_code: int = ExitCode.OK
@@ -94,7 +100,7 @@ class Recommendation:
 
 @value
 class Finding:
-    """One thing a rule has to say. `blocks` refuses the trade; otherwise it is a note for the reviewer."""
+    """The finding of one rule. With `blocks` it refuses the trade; without, it is a note for the reviewer."""
 
     rule: str
     message: str
@@ -105,7 +111,7 @@ class Finding:
 
 @value
 class Sizing:
-    """How many contracts, and every bound that was looked at: name -> contracts it would allow."""
+    """The position size. `bounds` gives, per limit, the contracts that it allows; `binding` names the smallest."""
 
     quantity: int
     bounds: Mapping[str, int]
@@ -123,28 +129,30 @@ class Sizing:
 
 @value
 class RiskDecision:
-    """The vet step's word on a candidate: accepted with a quantity, or refused with all reasons."""
+    """The vet step's decision on a candidate: accepted with a quantity, or refused with all reasons."""
 
     quantity: int
     findings: tuple[Finding, ...]
     sizing: Sizing | None
     account: Account | None = None
-    """The facts that it was judged on, so that a replay can judge again."""
+    """The account, exposure and time behind the decision, stored so that a replay can repeat it."""
     exposure: Exposure | None = None
     at: datetime | None = None
 
     @property
     def is_accepted(self) -> bool:
+        """Whether at least one contract is allowed and no finding blocks."""
         return self.quantity > 0 and not any(finding.blocks for finding in self.findings)
 
     @property
     def reasons(self) -> tuple[str, ...]:
+        """The messages of the blocking findings."""
         return tuple(finding.message for finding in self.findings if finding.blocks)
 
 
 @value
 class PricePlan:
-    """How a limit is worked. Credits per share for an opening; a closing uses debits (negative credits) alike."""
+    """The price walk of an order. Prices are credits, dollars per share; a closing order uses negative credits."""
 
     start: Price
     """First limit."""
@@ -168,7 +176,7 @@ class PricePlan:
 
 @value
 class ExitPlan:
-    """When and at what price the trade is left. Prices are debits per share, positive."""
+    """When and at what price to close the trade. Prices are debits, dollars per share, positive."""
 
     profit_target: Price
     """Enough profit."""
@@ -176,14 +184,14 @@ class ExitPlan:
     """Alarm."""
     time_exit: date | None
     last_exit: date
-    """The session before expiration: always out by its end."""
+    """The session before the last trading day. The trade is closed by its end at the latest."""
     note: str
     rests_target: bool = False
-    """A closing order at the profit target is left with the broker once the trade is open."""
+    """True to leave a GTC closing order at the profit target with the broker once the trade is open."""
 
 
 def spread_description(underlying: str, legs: tuple[Leg, ...]) -> str:
-    """The contracts as a person would say them, such as `SPY 30 Sep 621/616 put spread`."""
+    """Return the contracts as a trader says them, such as `SPY 30 Sep 621/616 put spread`."""
     kinds = {leg.right for leg in legs}
     kind = "iron condor" if len(kinds) > 1 else "put spread" if Right.PUT in kinds else "call spread"
     strikes = "/".join(f"{leg.strike.normalize():f}" for leg in legs)
@@ -192,7 +200,7 @@ def spread_description(underlying: str, legs: tuple[Leg, ...]) -> str:
 
 @value
 class Proposal:
-    """What a person approves. `hash` covers everything that `digest_of` names; a change of any makes a new one."""
+    """What a person approves. `hash` covers `rules.plan.HASHED_FIELDS`, so any change of them needs a new approval."""
 
     id: ProposalId | None
     run_id: RunId
@@ -223,7 +231,7 @@ class Proposal:
     quoted_at: datetime
     lapses_at: datetime
     market: str
-    """The source of the quotes; a recorded one keeps its market for approve and execute."""
+    """The source of the quotes. A proposal from a recorded market keeps that market in `approve` and `execute`."""
     hash: str = ""
     """SHA-256 of everything that is approved; its first 8 digits confirm."""
     trade_id: TradeId | None = None
@@ -245,36 +253,38 @@ class Proposal:
 
     @property
     def is_recorded(self) -> bool:
+        """Whether it was made on a recorded market."""
         return self.market.startswith("recorded")
 
     @property
     def trade_text(self) -> str:
-        """The trade as a person would say it, such as `sell 2 SPY 30 Sep 621/616 put spread for 0.56`."""
+        """The trade as a trader says it, such as `sell 2 SPY 30 Sep 621/616 put spread for 0.56`."""
         verb = {("open", True): "sell", ("open", False): "buy", ("close", False): "buy back"}.get(
             (self.kind, self.limit_price > 0), "sell off"
         )
         return f"{verb} {self.quantity} {spread_description(self.underlying, self.legs)} for {abs(self.limit_price)}"
 
     def is_over(self, now: datetime) -> bool:
-        """Its session has ended. A recorded market has its own clock, so there it never has."""
+        """Return whether the proposal's session has ended; always False on a recorded market, which has its own
+        clock."""
         return not self.is_recorded and not now <= self.lapses_at
 
 
 @value
 class Draft:
-    """A proposal as a person has changed it on the screen. It is on record only once it is approved."""
+    """A proposal with the changes that a person made on the screen. It is stored only when it is approved."""
 
     proposal: Proposal
-    """Its id is None where nothing is on record yet: a choice over the analyst's abstention."""
+    """Its id is None when the run has no stored proposal, as when a person chooses after the analyst abstained."""
     body: str
-    """The order body that goes with it."""
+    """The order body of the changed proposal."""
     was_hash: str
-    """Hash of the proposal on record that it would change; empty where there is none."""
+    """Hash of the stored proposal that it changes; empty when there is none."""
 
 
 @value
 class Approval:
-    """A person's yes to one hash, at the quotes of one moment, until a time."""
+    """A person's approval of one proposal hash, with the quotes shown at the time and an end time."""
 
     id: int | None
     proposal_id: int
@@ -290,7 +300,7 @@ class Approval:
     note: str = ""
 
     def invalid_reason(self, now: datetime) -> str:
-        """Why it does not hold at this moment, for behind its name; empty when it does."""
+        """Return why the approval is not valid at `now`, as the end of a sentence; empty when it is valid."""
         if not now <= self.until:
             return f"ended at {self.until:%H:%M} UTC"
         if not self.at - CLOCK_TOLERANCE <= now:

@@ -1,4 +1,4 @@
-"""One run with all that came of it, as `show`, `approve` and JSON need it: read from the store, never written to it."""
+"""One run with its results, as `show`, `approve` and JSON need it. Read-only: it is built from the store."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # read only where a model was asked
 
 @value
 class MarketSummary:
-    """The market of a run in one line; the whole snapshot stays compressed until it is asked for."""
+    """The market of a run in one line. The full snapshot stays compressed in the store until it is needed."""
 
     underlying: str
     spot: QuotedPrice
@@ -40,24 +40,26 @@ class MarketSummary:
 
 @value
 class RunView:
+    """A run with its market, menu, recommendations, proposal, orders and trade."""
+
     run: Run
     market: MarketSummary | None = None
     quality: QualityReport | None = None
     menu: Menu | None = None
-    """Without its dropped spreads unless they were asked for."""
+    """Without the rejected spreads unless they were requested."""
     recommendation: Recommendation | None = None
     shadows: tuple[Recommendation, ...] = ()
     ruling: RiskDecision | None = None
     proposal: Proposal | None = None
     body: str = ""
-    """The order body of the proposal, exactly as stored."""
+    """The proposal's order body, exactly as stored."""
     approval: Approval | None = None
     orders: tuple[Order, ...] = ()
     fills: tuple[Fill, ...] = field(default=())
     trade: Trade | None = None
     briefing: "Briefing | None" = None
-    """The figures that were put before the analyst."""
+    """The figures that were sent to the analyst."""
     attempts_summary: "tuple[UsageSummary, ...]" = ()
-    """Requests to models by role and prompt, in the order asked; empty when none was asked."""
+    """Model requests by role and prompt, in request order; empty when none was made."""
     decided_by: Mapping[str, Mapping[str, object]] | None = None
-    """The settings that the run decided by, section -> knob, as they were stored."""
+    """The settings that the run used, section -> name -> value, as stored."""

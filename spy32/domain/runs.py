@@ -1,4 +1,4 @@
-"""The run and its steps: what was started, how each step ended and why."""
+"""Runs, their steps and outcomes, and the records that follow from them: audit events, notices, attention items."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -10,12 +10,16 @@ from spy32.errors import ExitCode
 
 
 class Trigger(StrEnum):
+    """Who started a run. The value is stored and appears in JSON."""
+
     CRON = "cron"
     MANUAL = "manual"
     FORCED = "forced"
 
 
 class Outcome(StrEnum):
+    """How a run ended. The value is stored and appears in JSON."""
+
     PROPOSED = "proposed"
     NO_TRADE = "no_trade"
     SKIPPED = "skipped"
@@ -24,6 +28,8 @@ class Outcome(StrEnum):
 
 
 class StepState(StrEnum):
+    """How a step ended. The value is stored and appears in JSON."""
+
     OK = "ok"
     DEGRADED = "degraded"
     REFUSED = "refused"
@@ -36,6 +42,8 @@ STEPS = ("authenticate", "collect", "screen", "consult", "vet", "prepare", "noti
 
 @value
 class Step:
+    """One finished step of a run, with its duration in milliseconds."""
+
     name: str
     state: StepState
     ms: int
@@ -45,7 +53,7 @@ class Step:
 
 @value
 class Run:
-    """One start of `analyze` that did something. `outcome` is None while it runs."""
+    """One start of `analyze` that wrote a row. `outcome` is None while it runs."""
 
     id: RunId
     trigger: Trigger
@@ -54,7 +62,7 @@ class Run:
     profile: str
     started_at: datetime
     slot: date | None = None
-    """The slot that this run uses up, or tried to."""
+    """The schedule slot that the run belongs to; None for a run outside every slot."""
     ended_at: datetime | None = None
     outcome: Outcome | None = None
     cause: str | None = None
@@ -84,12 +92,12 @@ class RunSummary:
     proposal_id: ProposalId | None
     trade_id: TradeId | None
     headline: str = ""
-    """One line of what came of it."""
+    """The result in one line."""
 
 
 @value
 class AuditEvent:
-    """One line of the append-only, hash-chained history."""
+    """One row of the append-only, hash-chained audit log."""
 
     id: int
     at: datetime
@@ -97,14 +105,14 @@ class AuditEvent:
     subject: str
     """`R31`, `P31`, `O31`, `T31`."""
     data: str
-    """Canonical JSON, with the hashes of the rows it speaks of."""
+    """Canonical JSON, including the hashes of the rows that the event concerns."""
     previous: str
     hash: str
 
 
 @value
 class Notice:
-    """A message in the outbox; it waits until `sent_at` is set."""
+    """A message in the outbox. It is pending while `sent_at` is None."""
 
     id: int
     run_id: int | None
@@ -114,17 +122,17 @@ class Notice:
     sent_at: datetime | None = None
     tries: int = 0
     error: str = ""
-    """Why the last try failed."""
+    """Error text of the last failed try."""
 
 
 @value
 class AttentionItem:
-    """Something that a person must look at; it stands in `status` until it is acknowledged."""
+    """Something that needs a person. `status` shows it until it is acknowledged."""
 
     id: int
     at: datetime
     subject: str
     """`R31`, `P31`, `T31`."""
     kind: str
-    """A short key: the same subject has at most one open item of a kind."""
+    """A short key. A subject has at most one open item of each kind."""
     message: str

@@ -1,4 +1,4 @@
-"""What may be traded: legs, spreads, candidates and the menu."""
+"""Legs, spreads, candidates and the menu; the account and its exposure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import field, replace
@@ -12,22 +12,26 @@ from spy32.domain.value import value
 
 CENT = Decimal("0.01")
 MULTIPLIER = 100
-"""Shares a contract delivers; adjusted contracts are refused at the edge."""
+"""Shares per contract (OCC standard). Adjusted contracts with another deliverable are refused when data is read."""
 
 
 class Mode(StrEnum):
+    """Where orders go: our own simulation, the certification host of tastytrade, or the real account."""
+
     PAPER = "paper"
     SANDBOX = "sandbox"
     LIVE = "live"
 
 
 class Strategy(StrEnum):
+    """The kind of spread. The value is stored, appears in JSON and is a setting."""
+
     PUT_CREDIT = "put_credit_spread"
     CALL_CREDIT = "call_credit_spread"
 
 
 class Action(StrEnum):
-    """tastytrade's words for what happens to a leg."""
+    """The action of a leg, as tastytrade's API writes it (FIX: Side 54 with PositionEffect 77)."""
 
     SELL_TO_OPEN = "Sell to Open"
     BUY_TO_OPEN = "Buy to Open"
@@ -36,7 +40,7 @@ class Action(StrEnum):
 
     @property
     def sign(self) -> int:
-        """+1 receives premium (a sale), -1 pays it."""
+        """+1 for a sale, which receives premium; -1 for a purchase, which pays it."""
         return 1 if self in (Action.SELL_TO_OPEN, Action.SELL_TO_CLOSE) else -1
 
     @property
@@ -45,13 +49,13 @@ class Action(StrEnum):
 
     @property
     def closing(self) -> "Action":
-        """What undoes an opening action."""
+        """The closing action for an opening one. Raises KeyError for a closing action."""
         return {Action.SELL_TO_OPEN: Action.BUY_TO_CLOSE, Action.BUY_TO_OPEN: Action.SELL_TO_CLOSE}[self]
 
 
 @value
 class Leg:
-    """One contract of a spread, one lot. `quantity` is per spread."""
+    """One leg of a spread. `quantity` is contracts per spread, at least 1. Raises ValueError for values <= 0."""
 
     root: str
     expiration: date
@@ -71,7 +75,7 @@ class Leg:
 
     @property
     def symbol(self) -> str:
-        """21-character OCC form."""
+        """The OCC symbol."""
         return occ_symbol(self.root, self.expiration, self.right, self.strike)
 
 
@@ -82,7 +86,10 @@ def whole_order(legs: Iterable[Leg], quantity: int) -> tuple[Leg, ...]:
 
 @value
 class Spread:
-    """Two to four legs of one expiration with defined risk."""
+    """Two to four legs of one expiration with defined risk: every short leg has a long one.
+
+    Raises ValueError otherwise.
+    """
 
     underlying: str
     strategy: Strategy
@@ -105,14 +112,17 @@ class Spread:
 
     @property
     def short(self) -> Leg:
+        """The first sold leg."""
         return next(leg for leg in self.legs if leg.action.sign > 0)
 
     @property
     def long(self) -> Leg:
+        """The first bought leg."""
         return next(leg for leg in self.legs if leg.action.sign < 0)
 
     @property
     def right(self) -> Right:
+        """The right of the short leg."""
         return self.short.right
 
     @property
@@ -123,7 +133,7 @@ class Spread:
 
 @value
 class Greeks:
-    """Per share of one spread, from our side. Theta is dollars a calendar day, vega dollars per volatility point."""
+    """Greeks of one spread, per share, from our side. Theta is dollars a calendar day, vega dollars a vol point."""
 
     delta: float
     gamma: float
@@ -135,7 +145,7 @@ class Greeks:
 
 @value
 class LegView:
-    """A leg as it was quoted and valued when the menu was built."""
+    """A leg with its quote, implied vol (a fraction) and signed delta at the time the menu was built."""
 
     quote: OptionQuote
     iv: float
@@ -144,10 +154,10 @@ class LegView:
 
 @value
 class ExpectedValue:
-    """Dollars a contract after costs; None until its mathematics is built.
+    """Expected profit, dollars per contract after costs; None where it is not computed.
 
-    `market_*` under the density that the chain implies, `history_*` under the underlying's own past;
-    `*_expiry` held to expiration, `*_plan` under the exit plan.
+    `market_*` uses the density that the option prices imply, `history_*` the underlying's past returns. `*_expiry`
+    holds to expiration, `*_plan` follows the exit plan.
     """
 
     market_expiry: ModelDollars | None = None
@@ -162,7 +172,7 @@ class ExpectedValue:
 
 @value
 class Candidate:
-    """A priced and risk-checked spread. Prices are credits per share; dollars are per contract (one spread)."""
+    """A priced and checked spread. Prices are credits, dollars per share; dollar amounts are per contract (spread)."""
 
     id: str
     spread: Spread
@@ -182,7 +192,7 @@ class Candidate:
     """At the mid."""
     greeks: Greeks
     pop_market: float
-    """Probability of any profit at expiration at the mid, under the chain's own density."""
+    """POP: probability of any profit at expiration, sold at the mid, under the density that the chain implies."""
     pop_history: float | None
     """Under the underlying's own past; None until it is computed."""
     ev: ExpectedValue
@@ -191,30 +201,32 @@ class Candidate:
     costs_round_trip: Dollars
     """The same to open and to close."""
     worthless_market: float | None = None
-    """Probability that the short strike ends out of the money, under the chain's own density; None in runs before
-    0.4."""
+    """Probability that the short strike ends out of the money, under the density that the chain implies. None in runs
+    before 0.4."""
 
     @property
     def p_worthless(self) -> float:
-        """The market's probability that the spread expires worthless.
+        """The market's probability that the spread expires worthless, 0 to 1.
 
-        Where the density was not kept, 1 - |short delta|: by 2 to 10 points too low for puts, too high for calls.
+        Runs before 0.4 did not store it; for them it is 1 - |short delta|, which is 2 to 10 points too low for puts
+        and too high for calls.
         """
         return self.worthless_market if self.worthless_market is not None else 1.0 - self.short_delta
 
     @property
     def short_delta(self) -> float:
-        """Absolute delta of the short leg."""
+        """Absolute delta of the short leg, 0 to 1."""
         return abs(self.short.delta)
 
     @property
     def credit_to_width(self) -> float:
+        """Credit at the floor as a share of the width."""
         return float(self.floor / self.spread.width)
 
 
 @value
 class RejectedSpread:
-    """A spread that did not reach the menu, with the first rule that dropped it and by how much."""
+    """A spread that is not on the menu, with the first rule that rejected it, its figure and the limit."""
 
     strategy: Strategy
     short_strike: Points
@@ -227,31 +239,34 @@ class RejectedSpread:
 
 @value
 class Menu:
+    """The candidates that an analyst may choose from, and the rejected spreads."""
+
     candidates: tuple[Candidate, ...]
-    """In the order shown to the analyst."""
+    """In the order shown to the analyst, which is shuffled by `seed`."""
     dropped: tuple[RejectedSpread, ...] = ()
     seed: int = 0
     notes: tuple[str, ...] = ()
 
     @property
     def counts(self) -> Mapping[str, int]:
-        """Dropped spreads by rule, most first."""
+        """Number of rejected spreads by rule, most first."""
         totals: dict[str, int] = {}
         for spread in self.dropped:
             totals[spread.rule] = totals.get(spread.rule, 0) + 1
         return dict(sorted(totals.items(), key=lambda pair: (-pair[1], pair[0])))
 
     def side(self, strategy: Strategy) -> tuple[Candidate, ...]:
+        """Return the candidates of one strategy, in menu order."""
         return tuple(candidate for candidate in self.candidates if candidate.spread.strategy is strategy)
 
     def find(self, candidate_id: str | None) -> Candidate | None:
-        """The candidate with exactly this id; nothing is folded or trimmed."""
+        """Return the candidate with exactly this id, or None. Case and spaces count."""
         return next((candidate for candidate in self.candidates if candidate.id == candidate_id), None)
 
 
 @value
 class Position:
-    """One contract held in an account. `quantity` is negative when short."""
+    """One contract held in an account. `quantity` is negative for a short position."""
 
     symbol: str
     quantity: int
@@ -260,7 +275,7 @@ class Position:
 
 @value
 class Account:
-    """Facts of the account that decide size. Dollars."""
+    """The account as the broker states it. Amounts are dollars."""
 
     number: str
     mode: Mode
@@ -272,23 +287,23 @@ class Account:
     """False where the options level carries no credit spread; None where the broker tells no level."""
     positions: tuple[Position, ...] = field(default=())
     restrictions: tuple[str, ...] = ()
-    """Why the broker lets this account open nothing, or nothing of this kind: `closing only`, `margin call` ..."""
+    """The broker's restrictions on opening spreads, such as `closing only` or `margin call`."""
 
     @property
     def masked_number(self) -> str:
-        """The last four characters behind dots, the only form that is ever shown."""
+        """The last four characters after an ellipsis. Output shows the number only in this form."""
         return "…" + self.number[-4:]
 
 
 @value
 class Exposure:
-    """What our own book already risks, for sizing and limits. Dollars of maximum loss."""
+    """The risk already in our own book, for sizing and limits. Amounts are dollars of maximum loss."""
 
     open_risk: Decimal = Decimal(0)
-    """Open trades, and the unfilled part of what is approved or working."""
+    """Open trades, plus the unfilled part of approved proposals and working orders."""
     open_trades: int = 0
     week_loss: Decimal = Decimal(0)
-    """Realised loss of the New York week, positive when money was lost."""
+    """Realised loss since Monday, New York time; positive for a loss."""
     submits_today: int = 0
     submits_of_run: int = 0
     open_symbols: frozenset[str] = frozenset()

@@ -1,1 +1,1 @@
-"""Operating the desk: the schedule, locks, switches, upkeep."""
+"""Operation of a home: schedule, crontab, locks, pause and halt, status, demo."""

@@ -1,7 +1,7 @@
-"""Crontab text: the line for this machine, what an existing one says, and when its lines start.
+"""Crontab text: writes the lines for this machine, parses an existing crontab, and computes when its jobs start.
 
-The five fields are read as Debian's cron and cronie read them. Starts follow the machine's wall clock minute by minute;
-the help that cron gives to fixed times inside a clock change is left out, since clocks change at night on a Sunday.
+The five fields are parsed as Debian's cron and cronie do. Start times follow the machine's wall clock minute by minute.
+Cron's special handling of fixed times inside a clock change is left out, because clocks change on Sunday nights.
 """
 
 import re
@@ -19,11 +19,11 @@ from spy32.sessions import Slot, slots_after
 from spy32.settings.model import Environment, Schedule
 
 RUN_FIELDS = "*/15 * * * *"
-"""Every quarter of an hour of every day: New York's Monday morning is Monday night or Tuesday elsewhere, and its hour
-moves against zones that change their clocks on other dates or never. A start outside the window ends in silence."""
+"""Every 15 minutes of every day. Monday morning in New York is Monday night or Tuesday elsewhere, and its hour shifts
+against zones that change their clocks on other dates or never. A start outside the window exits silently."""
 
 CHECK_FIELDS = "20 */3 * * *"
-"""Every three hours: a proposal of Monday 10:00 waits until 16:00 New York, so that one check always falls between."""
+"""Every three hours. A proposal of Monday 10:00 lapses at 16:00 New York, so a check always falls between."""
 
 SHORTHANDS = {
     "@hourly": "0 * * * *",
@@ -47,7 +47,7 @@ ONE_MINUTE = timedelta(minutes=1)
 
 @value
 class CronJob:
-    """One line that starts a command."""
+    """One crontab line that starts a command. The sets hold the allowed values of each field."""
 
     text: str
     minutes: frozenset[int]
@@ -55,12 +55,13 @@ class CronJob:
     days: frozenset[int]
     months: frozenset[int]
     weekdays: frozenset[int]
-    """Sunday is 0."""
+    """0 is Sunday."""
     either_day: bool
-    """Both day fields are restricted: cron then starts when either of them fits."""
+    """True when both day fields are restricted. Cron then starts when either matches (crontab(5))."""
     command: str
 
     def fits_day(self, local: datetime) -> bool:
+        """Return whether the job may start on the date of `local`, the machine's local time."""
         fits_month_day, fits_weekday = local.day in self.days, local.isoweekday() % 7 in self.weekdays
         return local.month in self.months and (
             fits_month_day or fits_weekday if self.either_day else fits_month_day and fits_weekday
@@ -68,23 +69,27 @@ class CronJob:
 
     @property
     def is_weekly_run(self) -> bool:
+        """Whether the job runs `spy32 analyze`."""
         return "spy32" in self.command and re.search(r"\banalyze\b", self.command) is not None
 
 
 @value
 class Crontab:
+    """A parsed crontab."""
+
     jobs: tuple[CronJob, ...]
     variables: Mapping[str, str]
     warnings: tuple[str, ...]
-    """One line each, with the number of the line that it speaks of."""
+    """One message each, with the line number that it concerns."""
 
     @property
     def weekly_jobs(self) -> tuple[CronJob, ...]:
+        """The jobs that run `spy32 analyze`."""
         return tuple(job for job in self.jobs if job.is_weekly_run)
 
 
 def parse_job(text: str) -> CronJob:
-    """One crontab line of five fields, or an @ shorthand, and a command."""
+    """Parse a crontab line: five fields or an @ shorthand, then a command. Raises `BadSettings` for anything else."""
     parts = text.split(None, 1)
     if parts and parts[0].lower() in SHORTHANDS:
         parts = [*SHORTHANDS[parts[0].lower()].split(), *parts[1:]]
@@ -106,7 +111,7 @@ def parse_job(text: str) -> CronJob:
 
 
 def parse_crontab(text: str) -> Crontab:
-    """A whole user crontab, with warnings about what does not do what it seems to do."""
+    """Parse a whole user crontab. Warnings name lines that are invalid or do not do what they seem to do."""
     jobs: list[CronJob] = []
     variables: dict[str, str] = {}
     warnings: list[str] = []
@@ -181,25 +186,26 @@ def _job_warnings(job: CronJob) -> tuple[str, ...]:
 
 @value
 class SlotStart:
-    """The first start that falls into a slot's window, None when no line has one there."""
+    """A slot and the first cron start inside its window; None when no job starts there."""
 
     slot: Slot
     start: datetime | None
 
     @property
     def is_late(self) -> bool:
+        """Whether the start is more than `LATE_AFTER` after the slot opens."""
         return self.start is not None and self.start - self.slot.opens > LATE_AFTER
 
 
 def start_times(job: CronJob, zone: tzinfo, first: datetime, until: datetime) -> Iterator[datetime]:
-    """Every instant in [first, until) at which cron starts `job` on a machine in `zone`, UTC."""
+    """Yield every time in [first, until) at which cron starts `job` on a machine in `zone`, UTC."""
     at = first.astimezone(UTC)
     if at.second or at.microsecond:
         at = at.replace(second=0, microsecond=0) + ONE_MINUTE
     while at < until:
         local = at.astimezone(zone)
         if not job.fits_day(local) or local.hour not in job.hours:
-            # No clock change skips a whole hour's end, so the next full hour is never passed over.
+            # Jump to the next full hour. No clock change skips the end of an hour, so no start is missed.
             at += ONE_MINUTE * (60 - local.minute)
             continue
         if local.minute in job.minutes:
@@ -216,7 +222,7 @@ def next_starts(
     *,
     count: int = 10,
 ) -> tuple[SlotStart, ...]:
-    """What `jobs` do for the next `count` slots on session days."""
+    """Return the first start of `jobs` in each of the next `count` slots on session days."""
     slots = islice(slots_after(now, schedule, environment), count)
     return tuple(SlotStart(slot=slot, start=_first_start(jobs, zone, slot)) for slot in slots)
 
@@ -231,23 +237,25 @@ def _first_start(jobs: Sequence[CronJob], zone: tzinfo, slot: Slot) -> datetime 
 
 @value
 class MachineZone:
+    """The time zone of this machine's clock, and a warning if TZ and the system disagree."""
+
     name: str
     zone: tzinfo
     warning: str | None = None
 
 
 def machine_zone(tz: str | None, localtime: Path = Path("/etc/localtime")) -> MachineZone:
-    """The zone of this machine's clock: TZ if it names one, else the system's. A machine without one is on UTC."""
+    """Return the zone of this machine's clock: `tz` (the variable TZ) if valid, else the system's, else UTC."""
     system_name, system = _system_zone(localtime)
-    wanted = (tz or "").removeprefix(":")
+    zone_name = (tz or "").removeprefix(":")
     try:
-        zone = ZoneInfo(wanted) if wanted else None
+        zone = ZoneInfo(zone_name) if zone_name else None
     except (ZoneInfoNotFoundError, ValueError, OSError):
         zone = None
-    if zone is None or wanted == system_name:
+    if zone is None or zone_name == system_name:
         return MachineZone(name=system_name, zone=system)
-    warning = f"TZ is {wanted} in this shell, the system's zone is {system_name}; cron goes by the system's"
-    return MachineZone(name=wanted, zone=zone, warning=warning)
+    warning = f"TZ is {zone_name} in this shell, the system's zone is {system_name}; cron goes by the system's"
+    return MachineZone(name=zone_name, zone=zone, warning=warning)
 
 
 def _system_zone(localtime: Path) -> tuple[str, tzinfo]:
@@ -261,33 +269,33 @@ def _system_zone(localtime: Path) -> tuple[str, tzinfo]:
 
 
 def program_command(argv0: str, executable: str, which: Callable[[str], str | None]) -> str:
-    """How a shell starts this program from any folder, with an absolute path."""
+    """Return the shell command that starts this program from any folder, with an absolute path."""
     if Path(argv0).name == "__main__.py":
         return f"{shlex.quote(executable)} -m spy32"
     return shlex.quote(which(argv0) or str(Path(argv0).absolute()))
 
 
 def job_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
-    """The line of the weekly run. -q keeps the later starts of a window from mailing that its run is there."""
+    """Return the crontab line of the weekly run. With -q, later starts in the same window send no mail."""
     return _crontab_line(RUN_FIELDS, [start, *_global_options(home, mode), "analyze", "--scheduled", "-q"])
 
 
 def check_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
-    """The line that lets cron mail what needs a person; it prints nothing while nothing does."""
+    """Return the crontab line of `status --check`. It prints only what needs a person, and cron mails that."""
     return _crontab_line(CHECK_FIELDS, [start, *_global_options(home, mode), "status", "--check"])
 
 
 def _global_options(home: Path | None, mode: str | None) -> list[str]:
-    words = ["--home", shlex.quote(str(home))] if home is not None else []
-    return [*words, "--mode", shlex.quote(mode)] if mode is not None else words
+    options = ["--home", shlex.quote(str(home))] if home is not None else []
+    return [*options, "--mode", shlex.quote(mode)] if mode is not None else options
 
 
-def _crontab_line(fields: str, words: Sequence[str]) -> str:
-    return f"{fields} {' '.join(words)}".replace("%", "\\%")
+def _crontab_line(fields: str, arguments: Sequence[str]) -> str:
+    return f"{fields} {' '.join(arguments)}".replace("%", "\\%")
 
 
 def crontab_text(line: str, check: str, *, zone: str, user: str) -> str:
-    """A piece of crontab that is complete in itself, to be put at the end of an existing one."""
+    """Return a complete section to append to an existing crontab."""
     return f"""\
 # spy32, for a machine whose clock is on {zone}; the line is right in every other zone too. The program decides
 # itself, by New York's clock and the exchange calendar, whether now is its slot, and otherwise ends in silence.

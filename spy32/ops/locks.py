@@ -1,9 +1,9 @@
-"""Kernel locks of a home. They fall with their holder: a killed process never blocks the next one.
+"""Kernel locks of a home. The kernel releases them when their process ends, so a killed process never blocks another.
 
-Each name is one byte of one file, `locks/.ranges`, locked with an open file description lock; `locks/NAME.lock` only
-says who has it. Whoever works in a home also holds its folder shared, with flock(2). So a lock outlives its file: a
-file of ranges that is missing, or is another one, is made anew only by who gets the folder alone, which is nobody
-while somebody works. The same folder, held alone, is every lock of the home at once.
+Each lock name is one byte of the file `locks/.ranges`, locked with an open file description lock. The file
+`locks/NAME.lock` only notes who holds it. Every process that works in a home also holds a shared flock(2) on the home's
+folder. A missing or replaced `.ranges` file is recreated only under an exclusive flock on the folder, so deleting the
+file cannot release a lock that is held. The exclusive flock is also the lock of the whole home.
 """
 
 import fcntl
@@ -22,17 +22,19 @@ from spy32.errors import CannotCreate, StoreError, Unavailable
 from spy32.ports import Clock, Sleep
 
 POLL_SECONDS = 0.1
-# `is_free` may hold the folder alone for an instant, and a first start makes the file; a start outlasts both.
+"""Time between two tries, seconds: short against a person's patience, and cheap."""
 ENTRY_SECONDS = 2.0
+"""Longest wait for the folder, seconds. Another process may hold it exclusively for a moment: in `is_free`, or while it
+creates the file at a first start. Both take milliseconds."""
 
 LOCK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 WHOLE_HOME = "home"
-"""The name under which who has the whole home writes itself down."""
+"""The note's name for the holder of the whole home."""
 
 
 @value
 class Holder:
-    """Who held a lock last, as it wrote itself down."""
+    """The process that noted itself as the holder of a lock."""
 
     pid: int
     since: datetime
@@ -42,7 +44,7 @@ class Holder:
 
 
 class FileLocks:
-    """Satisfies `ports.Locks`. `folder` has the files; `home` is the folder of the databases, which holds them all."""
+    """Implements `ports.Locks`. `folder` contains the lock files; `home` is the folder of the databases."""
 
     def __init__(self, folder: Path, *, home: Path, clock: Clock, sleep: Sleep, monotonic: Callable[[], float]) -> None:
         self._folder = folder
@@ -53,11 +55,11 @@ class FileLocks:
         self._monotonic = monotonic
         self._entered = 0
         self._presence = -1
-        """The folder's descriptor while `_entered` is not 0."""
+        """File descriptor of the home's folder while `_entered` is not 0."""
 
     @contextmanager
     def hold(self, name: str, *, wait_seconds: float = 0) -> Iterator[None]:
-        """Have the lock while the block runs; `Unavailable` names the holder when it cannot be had in time."""
+        """Hold the lock while the block runs. Raises `Unavailable`, naming the holder, after `wait_seconds`."""
         note = self._note_path(name)
         with self.enter_home():
             handle = self._acquire(name, wait_seconds)
@@ -69,7 +71,7 @@ class FileLocks:
 
     @contextmanager
     def enter_home(self) -> Iterator[None]:
-        """Be at work in the home while the block runs, so that nobody has it alone."""
+        """Hold the folder shared while the block runs, so that nobody can lock the whole home."""
         if self._entered == 0:
             self._presence = self._enter()
         self._entered += 1
@@ -82,9 +84,9 @@ class FileLocks:
 
     @contextmanager
     def hold_all(self) -> Iterator[None]:
-        """Have every lock of the home while the block runs, also those that have no file yet.
+        """Hold every lock of the home while the block runs, including those that were never used.
 
-        `Unavailable` names who is at work there.
+        Raises `Unavailable`, naming the processes that work there.
         """
         handle = self._poll(lambda: self._lock_folder(fcntl.LOCK_EX), ENTRY_SECONDS)
         if handle is None:
@@ -98,7 +100,7 @@ class FileLocks:
             os.close(handle)
 
     def is_free(self, name: str) -> bool:
-        """Whether no living process holds the lock; what may not be read counts as held."""
+        """Return whether no process holds the lock. A lock file that cannot be read counts as held."""
         byte = _lock_byte(self._note_path(name).stem)
         try:
             handle = self._open_ranges(os.O_RDONLY)
@@ -112,7 +114,7 @@ class FileLocks:
             os.close(handle)
 
     def holder(self, name: str) -> Holder | None:
-        """Who holds the lock, or None when it is free or the holder has not signed yet."""
+        """Return the holder of the lock; None when it is free or the holder has not written its note yet."""
         return None if self.is_free(name) else _read_holder(self._note_path(name))
 
     def _note_path(self, name: str) -> Path:
@@ -123,7 +125,7 @@ class FileLocks:
     # The folder
 
     def _enter(self) -> int:
-        """The descriptor of the folder, held shared, with the file of the ranges in its place."""
+        """Return the descriptor of the folder, locked shared, after making sure that `.ranges` exists."""
         handle = self._poll(self._try_enter, ENTRY_SECONDS)
         if handle is not None:
             return handle
@@ -144,7 +146,7 @@ class FileLocks:
         return self._lock_folder(fcntl.LOCK_SH)
 
     def _lock_folder(self, kind: int) -> int | None:
-        """The descriptor of the folder, locked; None when it cannot be had now."""
+        """Return the descriptor of the folder with the flock `kind`; None when another process prevents it."""
         try:
             self._home.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle = os.open(self._home, os.O_RDONLY | os.O_DIRECTORY)
@@ -159,7 +161,7 @@ class FileLocks:
         return handle if is_locked else None
 
     def _is_unused(self) -> bool:
-        """Whether nobody works in the home, so that no lock of it is held."""
+        """Return whether no process works in the home, so that none of its locks is held."""
         if not self._home.exists():
             return True
         handle = os.open(self._home, os.O_RDONLY | os.O_DIRECTORY)
@@ -169,7 +171,7 @@ class FileLocks:
             os.close(handle)
 
     def _describe_holders(self) -> str:
-        """Who is at work in the home, as its holders wrote themselves down, or by the kernel's table."""
+        """Return who works in the home, from the holders' notes or else from /proc/locks."""
         holders = []
         for note in sorted(self._folder.glob("*.lock")):
             holder = _read_holder(note)
@@ -186,13 +188,13 @@ class FileLocks:
         try:
             handle = self._open_ranges(os.O_RDONLY)
         except OSError:
-            return True  # it is there, and whoever takes a lock says what is wrong with it
+            return True  # it exists; taking a lock reports what is wrong with it
         if handle is not None:
             os.close(handle)
         return handle is not None
 
     def _open_ranges(self, flags: int) -> int | None:
-        """The file of the ranges; None when it is missing, or is not the one that was made here."""
+        """Open `.ranges`; None when it is missing or is not the file that was created here."""
         try:
             handle = os.open(self._ranges, flags)
         except (FileNotFoundError, NotADirectoryError):
@@ -203,7 +205,7 @@ class FileLocks:
         return None
 
     def _make_ranges(self) -> None:
-        """A new file that knows its own inode, so that a copy in its place is not taken for it."""
+        """Create `.ranges`. It contains its own inode number, so that a copy in its place is recognised."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._ranges.unlink(missing_ok=True)
@@ -233,7 +235,7 @@ class FileLocks:
             raise self._removed_error()
         is_locked = False
         try:
-            # A file removed between opening and locking would give us a lock that nobody else sees.
+            # If the file was removed between opening and locking, no other process would see our lock.
             is_locked = _try_lock_byte(handle, self._folder, _lock_byte(name)) and _is_same_file(handle, self._ranges)
         finally:
             if not is_locked:
@@ -258,13 +260,13 @@ class FileLocks:
             self._sleep(min(POLL_SECONDS, seconds_left))
 
 
-# What the kernel is asked. `struct flock` (fcntl.h): Linux has the kind in front, macOS at the end.
+# Kernel calls. `struct flock` (fcntl.h) has the lock type first on Linux, last on macOS.
 
 _LINUX, _MACOS = "hhqqi0q", "qqihh0q"
 
 
 def _lock_byte(name: str) -> int:
-    import hashlib  # on use: looking needs none
+    import hashlib  # on use, to keep the start of read-only commands fast
 
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
 
@@ -313,17 +315,17 @@ def _is_same_file(handle: int, path: Path) -> bool:
 
 
 def _file_identity(handle: int) -> bytes:
-    """What the file of the ranges says of itself."""
+    """Return the content of `.ranges`: the device and inode of the file itself."""
     stat = os.fstat(handle)
     return f"locks of this home; file {stat.st_dev}:{stat.st_ino}\n".encode()
 
 
-# Who holds a lock; it only serves the loser's message.
+# The note of who holds a lock. It is used only in the message to a process that cannot get it.
 
 
 @contextmanager
 def _holder_note(note: Path, at: datetime) -> Iterator[None]:
-    """Say in `note` who is at work, and empty it afterwards. A full disk or a lost folder takes no lock away."""
+    """Write this process into `note`, and empty it afterwards. A failed write is ignored: the lock is held anyway."""
     _write_note(note, json.dumps({"pid": os.getpid(), "since": at.isoformat()}))
     try:
         yield
@@ -349,7 +351,7 @@ def _read_holder(path: Path) -> Holder | None:
 
 
 def _holder_pids(home: Path) -> list[str]:
-    """Other processes that hold the folder, by the kernel's table where there is one."""
+    """Return the ids of other processes that hold the folder, from /proc/locks; [] where that does not exist."""
     try:
         inode = str(home.stat().st_ino)
         rows = [line.split() for line in Path("/proc/locks").read_text().splitlines()]

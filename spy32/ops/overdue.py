@@ -1,4 +1,4 @@
-"""What the book and the calendar alone say that a person must look at: overdue trades, refusals that repeat."""
+"""What needs a person according to our book and the calendar: overdue trades, and refusals that repeat."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
     from spy32.store import Store
 
 REPEATS = 3
-"""One refusal is a week's luck and two may be; a limit that refuses a third week in a row is a setting to look at."""
+"""Consecutive refusals by the same rule that are reported. One or two may be chance; after three weeks the setting
+behind the rule needs a look."""
 RECENT_RUNS = 20
-"""Runs that are looked at for the profiles that are in use."""
+"""Number of newest runs that are searched for profiles in use."""
 REPEATABLE_CAUSES = frozenset({"abstained", "condition"})
-"""Causes that may repeat for as long as they like: the analyst or the market said no, as they should."""
+"""Causes that may repeat without a report: the analyst or the market conditions declined, which is normal."""
 
 
 @value
 class OverdueItem:
-    """One thing to look at; with the same subject and kind it is not told again once it was acknowledged."""
+    """One item to look at. Once acknowledged, an item of the same subject and kind is not reported again."""
 
     subject: str
     kind: str
@@ -32,7 +33,7 @@ class OverdueItem:
 
 
 def find_overdue(store: "Store", now: datetime) -> tuple[OverdueItem, ...]:
-    """Everything that is due and that nobody has acknowledged."""
+    """Return every overdue item that nobody has acknowledged."""
     profiles = {row.profile for row in store.history(limit=RECENT_RUNS)}
     refused = (items for profile in sorted(profiles) for items in _repeated_refusals(store, profile))
     items = (*_late_trades(store, now), *refused)
@@ -40,7 +41,7 @@ def find_overdue(store: "Store", now: datetime) -> tuple[OverdueItem, ...]:
 
 
 def acknowledge(store: "Store", subject: str, by: str, now: datetime) -> int:
-    """Close what stands open of a subject, and what the calendar says of it now; how many there were."""
+    """Acknowledge a subject's open items, including those that the calendar reports now. Returns their number."""
     for item in find_overdue(store, now):
         if item.subject == subject:
             store.raise_attention(item.subject, item.kind, item.message, now)
@@ -48,7 +49,7 @@ def acknowledge(store: "Store", subject: str, by: str, now: datetime) -> int:
 
 
 def _late_trades(store: "Store", now: datetime) -> Iterator[OverdueItem]:
-    """Each trade that should be over by the dates of its plan; the last date that has passed speaks for it."""
+    """Yield one item per trade that should be closed by its exit plan, for the latest date that has passed."""
     today = market_date(now)
     for trade in store.trades(TradeState.OPEN, TradeState.CLOSING):
         plan = trade.exits or store.proposal(trade.proposal_id).exit
@@ -70,12 +71,13 @@ def _late_trade_item(trade_id: int | None, kind: str, message: str) -> OverdueIt
 
 
 def _trading_end(expiration: "date") -> datetime:
-    """When options of that date stop trading; one on a closed day ends with the session before."""
+    """Return when options of that expiration stop trading; for a closed day, the end of the session before."""
     return (session(expiration) or previous_session(expiration)).option_close
 
 
 def _repeated_refusals(store: "Store", profile: str) -> Iterator[OverdueItem]:
-    """The newest run, when it and those before it made no trade for the same reason; live and recorded ones apart."""
+    """Yield the newest run when the last `REPEATS` runs made no trade by the same rule. Live and recorded runs count
+    separately."""
     for is_recorded in (False, True):
         runs = store.decided_runs(profile, REPEATS, is_recorded=is_recorded)
         if len(runs) == REPEATS and all(run.outcome is Outcome.NO_TRADE for run in runs):
@@ -83,14 +85,13 @@ def _repeated_refusals(store: "Store", profile: str) -> Iterator[OverdueItem]:
             if shared:
                 newest = runs[0]
                 message = f"the last {REPEATS} runs to R{newest.id} made no trade for one reason"
-                explanation = (
-                    f"{message}, {', '.join(sorted(shared))}: {newest.reasons[0] if newest.reasons else 'no words'}"
-                )
+                reason = newest.reasons[0] if newest.reasons else "no reason given"
+                explanation = f"{message}, {', '.join(sorted(shared))}: {reason}"
                 yield OverdueItem(subject=f"R{newest.id}", kind="repeated", message=explanation)
 
 
 def _refusal_rules(store: "Store", run: Run) -> frozenset[str]:
-    """The rules that refused, or the cause where no ruling names them; empty when it may repeat."""
+    """Return the rules that refused, or else the run's cause; empty when the cause may repeat."""
     if run.cause is None or run.cause in REPEATABLE_CAUSES:
         return frozenset()
     ruling = store.ruling(run.id)

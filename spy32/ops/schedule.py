@@ -1,8 +1,8 @@
-"""What a start of `analyze` should do: pure decisions by the clock, the switches and the runs that the slot has.
+"""Decides what a start of `analyze` does, from the clock, the switches and the slot's runs, without input or output.
 
-A slot is used up by one *finished* run: proposed, no_trade or skipped. Failed and interrupted runs may be repeated
-while its window is open, up to `attempts` tries; what a person tries by hand costs the schedule none of its own. A
-window that closes without a finished run leaves one skipped row.
+One *finished* run (proposed, no_trade or skipped) uses up a slot. Failed and interrupted runs may be repeated while the
+window is open, up to `schedule.attempts`; manual tries do not count against the scheduled ones. A window that closes
+without a finished run gets one `skipped` row.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -24,7 +24,7 @@ from spy32.sessions import (
 from spy32.settings.model import Environment, Schedule
 
 LATE_AFTER = timedelta(minutes=5)
-"""A start this long after the slot's opening is marked late; cron itself needs only seconds."""
+"""A start later than this after the slot opens is marked late. Cron itself starts within seconds."""
 
 FINISHED_OUTCOMES = frozenset({Outcome.PROPOSED, Outcome.NO_TRADE, Outcome.SKIPPED})
 
@@ -33,28 +33,28 @@ HOLIDAY, CLOSED, PAUSED, MISSED = "holiday", "closed", "paused", "missed"
 
 @value
 class ScheduleInput:
-    """What a decision looks at besides the slot's runs."""
+    """The inputs of a decision besides the slot's runs."""
 
     now: datetime
     schedule: Schedule
     environment: Environment
     enable_automation: bool = True
     paused: tuple[str, datetime] | None = None
-    """Reason and start of the pause, as `Store.flag("paused")` gives it."""
+    """Reason and start of the pause, as `Store.flag("paused")` returns them; None when not paused."""
     created_at: datetime | None = None
-    """When the home was set up; None when there is none yet."""
+    """When the home was set up; None when it does not exist yet."""
 
 
 @value
 class NoAction:
-    """Write nothing and end 0. Without a message outside the window: there the program is silent."""
+    """Write nothing and exit 0. `message` is empty outside the window, where the program prints nothing."""
 
     message: str | None = None
 
 
 @value
 class StartRun:
-    """Make a run. `slot` is None outside every window; such a run uses no slot up."""
+    """Start a run. `slot` is None outside every window; such a run uses up no slot."""
 
     slot: Slot | None
     late: bool
@@ -64,7 +64,7 @@ class StartRun:
 
 @value
 class SkipSlot:
-    """Write one `skipped` row, say `message` on stderr, end 0."""
+    """Write one `skipped` row, print `message` to stderr, exit 0."""
 
     slot: Slot | None
     cause: str
@@ -73,7 +73,7 @@ class SkipSlot:
 
 @value
 class AlreadyRun:
-    """Write nothing, say `message`, end 0: the slot has its run, or its last try."""
+    """Write nothing, print `message`, exit 0: the slot has its run, or has used all its tries."""
 
     slot: Slot
     run_id: int
@@ -84,12 +84,12 @@ ScheduleDecision = NoAction | StartRun | SkipSlot | AlreadyRun
 
 
 def due_slot(now: datetime, schedule: Schedule, environment: Environment) -> Slot:
-    """The slot that a scheduled start is about: the open one, or the last one that was open."""
+    """Return the slot of a scheduled start: the open one, or the last one that was open."""
     return last_slot(now, schedule, environment)
 
 
 def scheduled_decision(inputs: ScheduleInput, runs: tuple[Run, ...]) -> ScheduleDecision:
-    """What `analyze --scheduled` does; `runs` are those of the `due` slot and the profile."""
+    """Return what `analyze --scheduled` does. `runs` are those of `due_slot` and the profile."""
     slot = due_slot(inputs.now, inputs.schedule, inputs.environment)
     if not slot.contains(inputs.now):
         return _closed_window_decision(inputs, slot, runs)
@@ -101,7 +101,7 @@ def scheduled_decision(inputs: ScheduleInput, runs: tuple[Run, ...]) -> Schedule
     if slot_obstacle(slot) is not None:
         return _skip_closed_day(inputs, slot)
     if _is_paused(inputs):
-        # Nothing is written yet, so that `resume` inside the window still gets its run.
+        # Write nothing yet, so that the slot can still have its run after a `resume` inside the window.
         return NoAction(message=f"{_pause_message(inputs)}; a run starts if that ends by {_format_time(slot.closes)}")
     return _start_run(inputs, slot, Trigger.CRON)
 
@@ -109,10 +109,10 @@ def scheduled_decision(inputs: ScheduleInput, runs: tuple[Run, ...]) -> Schedule
 def manual_decision(
     inputs: ScheduleInput, runs: tuple[Run, ...], *, force: bool = False, is_slots_market: bool = True
 ) -> ScheduleDecision:
-    """What `analyze` by hand does; `runs` are those of the open slot and the profile.
+    """Return what a manual `analyze` does. `runs` are those of the open slot and the profile.
 
-    Outside every window `runs` only matter to `force`, which links the new run to the newest finished one of them.
-    A start on another market than the slot's own never uses the slot up, whatever the time.
+    Outside every window, `runs` matter only with `force`, which links the new run to the newest finished one. A start
+    on another market than the scheduled one (`is_slots_market` False) never uses up the slot.
     """
     slot = open_slot(inputs.now, inputs.schedule, inputs.environment) if is_slots_market else None
     if force:
@@ -127,7 +127,7 @@ def manual_decision(
 
 
 def unscheduled_start(runs: tuple[Run, ...], *, force: bool = False) -> StartRun:
-    """A start by hand that no clock judges: its market is recorded, or what was named for it cannot be had."""
+    """Return a manual start without a schedule check, for a recorded market or one that cannot be built."""
     origin = _newest_finished_run(runs) if force else None
     trigger = Trigger.FORCED if force else Trigger.MANUAL
     return StartRun(slot=None, late=False, trigger=trigger, forced_from=origin.id if origin is not None else None)
@@ -150,7 +150,7 @@ def _unfinished_runs(runs: tuple[Run, ...]) -> tuple[Run, ...]:
 def _already_run(
     inputs: ScheduleInput, slot: Slot, runs: tuple[Run, ...], attempts: tuple[Run, ...]
 ) -> AlreadyRun | None:
-    """Why an open slot takes no further run; `tries` are those that count for this start."""
+    """Return why an open slot gets no further run, or None. `attempts` are the tries that count for this start."""
     finished = _newest_finished_run(runs)
     if finished is not None:
         message = (
@@ -169,7 +169,7 @@ def _already_run(
 
 
 def _closed_window_decision(inputs: ScheduleInput, slot: Slot, runs: tuple[Run, ...]) -> ScheduleDecision:
-    """What is left to do for a slot whose window has closed."""
+    """Return what remains to be done for a slot whose window has closed."""
     if _newest_finished_run(runs) is not None or not _applies_to_home(inputs, slot, runs):
         return NoAction()
     if slot_obstacle(slot) is not None:
@@ -192,12 +192,12 @@ def _closed_window_decision(inputs: ScheduleInput, slot: Slot, runs: tuple[Run, 
 
 
 def _applies_to_home(inputs: ScheduleInput, slot: Slot, runs: tuple[Run, ...]) -> bool:
-    """A slot that opened before the home was made concerns it only if a run was tried in it all the same."""
+    """Return whether the slot counts for this home: it opened after the setup, or a run was tried in it anyway."""
     return bool(runs) or (inputs.created_at is not None and slot.opens >= inputs.created_at)
 
 
 def _is_paused(inputs: ScheduleInput, *, since: datetime | None = None) -> bool:
-    """Whether scheduled runs are held; with `since`, whether they were held at that instant already."""
+    """Return whether scheduled runs are paused; with `since`, whether the pause began before that time."""
     paused = inputs.paused is not None and (since is None or inputs.paused[1] < since)
     return paused or not inputs.enable_automation
 
@@ -210,7 +210,7 @@ def _pause_message(inputs: ScheduleInput) -> str:
 
 
 def _skip_closed_day(inputs: ScheduleInput, slot: Slot | None) -> SkipSlot:
-    """A weekend or an early close is `closed`, a day of the exchange's list is a `holiday`."""
+    """Return the skip of a closed day: cause `closed` for a weekend or early close, `holiday` for a holiday."""
     day = slot.day if slot is not None else market_date(inputs.now)
     reason = closure_reason(day)
     if slot is not None and reason is None:

@@ -1,4 +1,4 @@
-"""Since when a home is set up: the schedule counts from then, whether or not a run has made a database yet."""
+"""The time at which a home was set up. The schedule counts slots from then, even before a run creates the database."""
 
 import os
 from contextlib import suppress
@@ -12,8 +12,8 @@ from spy32.settings import Locations
 def record_setup(locations: Locations, mode: Mode, at: datetime, *, is_pretended: bool) -> None:
     """Mark a home without a database as set up for `mode`, once.
 
-    Its settings files may be older than the first command, and then it counts from them, unless the clock is a
-    pretended one. A home that cannot be written is not marked: the run itself will say so.
+    If its settings files are older than the first command, their time counts, unless the clock is a simulated one
+    (`is_pretended`). A home that cannot be written is not marked; the run itself reports that error.
     """
     marker = _marker_path(locations, mode)
     if marker.exists() or locations.database(mode).exists():
@@ -28,7 +28,7 @@ def record_setup(locations: Locations, mode: Mode, at: datetime, *, is_pretended
 
 
 def load_setup_time(locations: Locations, mode: Mode) -> datetime | None:
-    """What the marker says, or the age of the settings files while no mode has a database; None when nothing does."""
+    """Return the setup time: from the marker, or from the settings files while no mode has a database; else None."""
     with suppress(OSError, ValueError):
         return datetime.fromisoformat(_marker_path(locations, mode).read_text(encoding="utf-8").strip())
     if any(locations.database(each).exists() for each in Mode):
@@ -42,7 +42,7 @@ def _marker_path(locations: Locations, mode: Mode) -> Path:
 
 
 def _file_changed_at(path: Path) -> datetime | None:
-    """When the file came to this place: unlike its time of writing, a copy does not bring that along."""
+    """Return the file's change time (ctime). Unlike the modification time, a copy does not take it along."""
     try:
         return datetime.fromtimestamp(path.stat().st_ctime, UTC)
     except OSError:

@@ -1,4 +1,4 @@
-"""How things stand: what ran, what is next, what waits for a person, and what has gone wrong."""
+"""The status of a home: last run, next slot, what waits for a person, and what has gone wrong."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 RUN_LOCK = "analyze"
 MAX_FAILURES = 3
+"""Failed runs that are listed, so that `status` fits one screen."""
 
 
 class PauseFlag(NamedTuple):
@@ -34,22 +35,22 @@ class PauseFlag(NamedTuple):
 
 @value
 class StatusContext:
-    """What the look is told of the world outside the store."""
+    """The inputs of the status from outside the store."""
 
     settings: Settings
     locks: Locks
     home: str
     database: str
     halted: str | None
-    """The reason in the halt file."""
+    """The reason in the halt file; None when not halted."""
     set_up_at: datetime | None
-    """When the home was set up, if anything but its database says so."""
+    """When the home was set up, according to `ops.setup`; None when only the database knows."""
     now: datetime
 
 
 @value
 class PendingItem:
-    """One thing that only a person can settle. `until` is None when it has no end of its own."""
+    """One thing that only a person can settle, and the command for it. `until` is None without a deadline."""
 
     id: str
     message: str
@@ -59,7 +60,7 @@ class PendingItem:
 
 @value
 class OpenTrade:
-    """A trade that is held, with the days that its plan sets."""
+    """An open trade, with the dates of its exit plan."""
 
     id: str
     state: TradeState
@@ -72,18 +73,20 @@ class OpenTrade:
     dte: int
     """Calendar days from today, New York, to the expiration; negative once it has passed."""
     next_exit: date
-    """The day on which its plan takes it off: the time exit, or the last exit once that has passed."""
+    """The next planned exit day: the time exit, or the last exit once the time exit has passed."""
 
 
 @value
 class Status:
+    """Everything that `spy32 status` shows."""
+
     context: StatusContext
     is_new: bool
-    """There is no database yet."""
+    """True while there is no database."""
     next_slot: Slot
     last_run: Run | None = None
     running: Run | None = None
-    """A run at work: without an outcome, and its lock held by a living process."""
+    """The run in progress: it has no outcome and a process holds its lock."""
     paused: PauseFlag | None = None
     waiting: tuple[PendingItem, ...] = ()
     trades: tuple[OpenTrade, ...] = ()
@@ -99,7 +102,7 @@ class Status:
 
 
 def load_status(context: StatusContext, store: "Store | None") -> Status:
-    """The status of a home; `store` is None when there is none yet, which may have missed its first slot already."""
+    """Return the status of a home. `store` is None without a database; even then a first slot may have been missed."""
     upcoming = next_slot(context.now, context.settings.schedule, context.settings.environment)
     halt_message = (f"halted: {context.halted}; `spy32 resume` lifts it",) if context.halted is not None else ()
     if store is None:
@@ -138,7 +141,7 @@ def _is_running(context: StatusContext, run: Run) -> bool:
 
 
 def _first_slot_problem(context: StatusContext) -> Iterator[str]:
-    """What is wrong with the newest slot of a home that no run has made a database for."""
+    """Yield what is wrong with the newest slot of a home without a database."""
     slot = last_slot(context.now, context.settings.schedule, context.settings.environment)
     problem = _unstarted_problem(context, slot, context.set_up_at, is_held=not context.settings.enable_automation)
     if problem is not None:
@@ -146,11 +149,11 @@ def _first_slot_problem(context: StatusContext) -> Iterator[str]:
 
 
 def _slot_problems(context: StatusContext, store: "Store") -> Iterator[str]:
-    """What is wrong with the newest slot of each profile that the schedule has served."""
+    """Yield what is wrong with the newest slot of each profile that has scheduled runs."""
     slot = last_slot(context.now, context.settings.schedule, context.settings.environment)
     rows = store.history(limit=RECENT_RUNS)
     for profile in _profiles(rows, store):
-        # A run on a recorded market speaks for the slot only where nothing was started on a live one.
+        # A run on a recorded market counts for the slot only when there is none on a live market.
         runs = store.runs_of_slot(profile, slot.day) or store.runs_of_slot(profile, slot.day, is_recorded=True)
         problem = _slot_problem(context, store, slot, runs)
         if problem is not None and not _has_later_run(store, rows, slot, profile):
@@ -177,7 +180,7 @@ def _slot_problem(context: StatusContext, store: "Store", slot: Slot, runs: tupl
 
 
 def _unstarted_problem(context: StatusContext, slot: Slot, since: datetime | None, *, is_held: bool) -> str | None:
-    """Nothing was started; None before the home was set up, on a closed day, or while runs are held on purpose."""
+    """Return that nothing was started; None before the setup, on a closed day, or while runs are paused."""
     if since is None or slot.opens < since or is_held or slot_obstacle(slot) is not None:
         return None
     if context.now - slot.opens <= LATE_AFTER:
@@ -186,7 +189,7 @@ def _unstarted_problem(context: StatusContext, slot: Slot, since: datetime | Non
 
 
 def _finished_problem(run: Run, now: datetime) -> str | None:
-    """A late run is news on its day only; a missed one stays until the next slot."""
+    """Return the problem of a finished run. A late run is a problem on its day, a missed one until the next slot."""
     if run.outcome is Outcome.SKIPPED:
         return f"was missed (R{run.id})" if run.cause == MISSED else None
     if run.late and market_date(run.started_at) == market_date(now):
@@ -203,7 +206,7 @@ def _unfinished_problem(run: Run) -> str:
 
 
 def _has_later_run(store: "Store", rows: tuple[RunSummary, ...], slot: Slot, profile: str) -> bool:
-    """A later run by hand, on a live market, has done what the slot did not."""
+    """Return whether a later manual run on a live market has made up for the slot."""
     later = (row for row in rows if row.profile == profile and row.started_at >= slot.closes)
     decided = (row for row in later if row.outcome in (Outcome.PROPOSED, Outcome.NO_TRADE))
     return any(not store.run(row.id).is_recorded for row in decided)
@@ -236,7 +239,7 @@ def _pending_review(proposal: Proposal) -> PendingItem:
 
 
 def _terms(proposal: Proposal) -> str:
-    """The trade and what it may lose, rounded up to the dollar."""
+    """Return the trade and its maximum loss, rounded up to the dollar."""
     return f"{proposal.trade_text}, max loss ${proposal.max_loss.to_integral_value(ROUND_CEILING):,}"
 
 
@@ -269,15 +272,17 @@ def _pending_orders(context: StatusContext, store: "Store") -> Iterator[PendingI
         assert proposal.id is not None
         orders = [order for order in store.orders(proposal.id) if order.kind is not OrderKind.TARGET]
         if orders and not any(order.state in IN_FLIGHT for order in orders):
-            # Legs filled unevenly, or fills that contradict the order: only a person at the broker can mend it.
+            # The legs are filled unevenly, or the fills contradict the order. Only a person can fix that at the broker.
             reason = orders[-1].reason or f"its last order is {orders[-1].state}"
             yield PendingItem(
-                id=f"P{proposal.id}", message=f"P{proposal.id} is not at rest: {reason}", command="spy32 reconcile"
+                id=f"P{proposal.id}",
+                message=f"P{proposal.id} has an order that needs a person: {reason}",
+                command="spy32 reconcile",
             )
 
 
 def _order_problem(context: StatusContext, order: Order) -> str | None:
-    """None while a living process works the order, and for a profit target that rests at the broker as it should."""
+    """Return what is wrong with an order; None while a process works it, and for a resting profit target (GTC)."""
     name = f"order {order.reference} of P{order.proposal_id}"
     if order.state is OrderState.UNKNOWN:
         return f"the outcome of {name} is unknown"
@@ -286,8 +291,10 @@ def _order_problem(context: StatusContext, order: Order) -> str | None:
     if not context.locks.is_free(f"proposal-{order.proposal_id}"):
         return None
     if order.state is OrderState.SUBMITTING:
-        return f"{name} was cut off while it was sent"
-    return f"{name} works at the broker and no process follows it" + (f" ({order.reason})" if order.reason else "")
+        return f"{name} was interrupted while it was being sent"
+    return f"{name} is working at the broker and no process is following it" + (
+        f" ({order.reason})" if order.reason else ""
+    )
 
 
 def _assigned_trades(store: "Store") -> Iterator[PendingItem]:
@@ -301,7 +308,7 @@ def _overdue_items(context: StatusContext, store: "Store") -> Iterator[PendingIt
 
 
 def _moved_home(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
-    """A live home that was copied or moved sends nothing before a person has said that it is the only one."""
+    """Yield an item for a live home that was copied or moved: it sends nothing until a person adopts it."""
     former = store.former_location() if context.settings.mode is Mode.LIVE else None
     if former is not None:
         message = f"this home was at {former}; live orders are not sent from here until it is adopted"

@@ -1,4 +1,4 @@
-"""Hold and release: a pause of scheduled runs is a flag in the store, a halt of every submit is a file in the home."""
+"""Pause and halt. A pause stops scheduled runs and is a flag in the store. A halt stops every submit and is a file."""
 
 import os
 import stat
@@ -12,11 +12,11 @@ from spy32.errors import CannotCreate, StoreError
 
 PAUSED = "paused"
 MAX_REASON_BYTES = 4096
-"""Bytes of a halt file that are shown as its reason."""
+"""Bytes of a halt file that are read as its reason: more than a note needs, and a huge file must not fill memory."""
 
 
 class FlagStore(Protocol):
-    """The part of the store that holds flags; `halt` must work without any store."""
+    """The store's methods for flags. `halt` does not use them, because it must work without a store."""
 
     def flag(self, name: str) -> tuple[str, datetime] | None: ...
     def set_flag(self, name: str, value: str, at: datetime) -> None: ...
@@ -24,7 +24,7 @@ class FlagStore(Protocol):
 
 
 def pause(store: FlagStore, reason: str, at: datetime, home: Path) -> str:
-    """Hold scheduled runs until `resume`; what is said of it. A second pause keeps the first one's time."""
+    """Pause scheduled runs until `resume` and return the message. A second pause keeps the first one's values."""
     current = store.flag(PAUSED)
     if current is None:
         store.set_flag(PAUSED, _one_line(reason), at)
@@ -36,7 +36,7 @@ def pause(store: FlagStore, reason: str, at: datetime, home: Path) -> str:
 
 
 def lift_pause(store: FlagStore, at: datetime) -> bool:
-    """Whether there was a pause to lift."""
+    """Lift the pause. Returns whether there was one."""
     if store.flag(PAUSED) is None:
         return False
     store.clear_flag(PAUSED, at)
@@ -44,9 +44,10 @@ def lift_pause(store: FlagStore, at: datetime) -> bool:
 
 
 def halt(path: Path, reason: str, at: datetime | None) -> str:
-    """Stop every submit in every mode; what is said of it. A second halt keeps the first one's time and reason.
+    """Stop every submit in every mode and return the message. A second halt keeps the first one's time and reason.
 
-    `at` is None when no clock can be had: settings that cannot be read must not keep anyone from halting.
+    `at` is None when there is no clock, because unreadable settings must not prevent a halt. Raises `CannotCreate` when
+    the file cannot be written.
     """
     since = f", since {_format_time(at)}" if at is not None else ""
     if _create_file(path, f"{_one_line(reason) or 'no reason given'}{since}\n"):
@@ -55,8 +56,11 @@ def halt(path: Path, reason: str, at: datetime | None) -> str:
 
 
 def halt_reason(path: Path) -> str | None:
-    """Why everything is halted, or None. Whatever has this name halts, also what cannot be read: a link that leads
-    nowhere, a folder, a pipe, a file of somebody else. A pipe is never opened, since that would wait for a writer."""
+    """Return the reason of the halt, or None when not halted.
+
+    Anything with this name halts, even if it cannot be read: a dangling link, a folder, a pipe, another user's file. A
+    pipe is never opened, because opening would wait for a writer.
+    """
     try:
         kind = path.lstat().st_mode
     except FileNotFoundError:
@@ -74,7 +78,7 @@ def halt_reason(path: Path) -> str | None:
 
 
 def lift_halt(path: Path) -> bool:
-    """Whether there was a halt to lift."""
+    """Lift the halt. Returns whether there was one. Raises `StoreError` when the file cannot be removed."""
     try:
         path.unlink()
     except FileNotFoundError:
@@ -86,7 +90,10 @@ def lift_halt(path: Path) -> bool:
 
 
 def _create_file(path: Path, text: str) -> bool:
-    """Whether the file is new; when this returns, it is there and on the disk."""
+    """Create the file unless it exists. Returns whether it is new; by then it is synced to the disk.
+
+    Raises `CannotCreate` on failure.
+    """
     if os.path.lexists(path):
         return False
     try:
@@ -97,7 +104,7 @@ def _create_file(path: Path, text: str) -> bool:
                 _sync_to_disk(draft)
                 draft.replace(path)
         except OSError:
-            # A full disk may still take an empty file, and being there is all that halts.
+            # A full disk may still have room for an empty file, and the file's existence is what halts.
             path.touch(mode=0o600)
         _sync_to_disk(path.parent)
     except OSError as error:

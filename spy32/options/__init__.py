@@ -1,1 +1,1 @@
-"""Pure option mathematics on arrays. Vols are fractions a year, times are years, rates continuous."""
+"""Option mathematics on arrays, without input or output. Vols are fractions a year, times years, rates continuous."""

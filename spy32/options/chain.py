@@ -1,4 +1,4 @@
-"""Quotes as numpy columns, the form in which the mathematics takes them."""
+"""Option quotes as numpy columns, the input of the mathematics."""
 
 from collections.abc import Sequence
 
@@ -11,23 +11,23 @@ from spy32.options.normal import Bools, Floats
 
 @value
 class QuoteColumns:
-    """Parallel to the quotes they came from. Dollars a share; what is missing is NaN."""
+    """Columns of shape (n,), parallel to the n quotes. Prices are dollars per share; a missing price is NaN."""
 
     strike: Floats
     is_call: Bools
     bid: Floats
     ask: Floats
     mid: Floats
-    """NaN unless both sides are there, not crossed, and somebody offers at a price above zero."""
+    """NaN unless 0 <= bid <= ask and ask > 0."""
 
     @property
     def is_two_sided(self) -> Bools:
-        """Somebody bids and somebody offers: the only quotes whose mid says what an option is worth."""
+        """True where bid and ask are above zero and not crossed. Only then is the mid a fair estimate of the price."""
         return (self.bid > 0.0) & np.isfinite(self.mid)
 
 
 def quote_columns(quotes: Sequence[OptionQuote]) -> QuoteColumns:
-    """The quotes as columns, in their order."""
+    """Return the quotes as columns, in the same order."""
     bid = np.array([quote.bid for quote in quotes], dtype=np.float64)
     ask = np.array([quote.ask for quote in quotes], dtype=np.float64)
     sound = (bid >= 0.0) & (ask >= bid) & (ask > 0.0) & (ask < np.inf)

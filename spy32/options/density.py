@@ -1,8 +1,8 @@
-"""The distribution at expiration that the option prices imply.
+"""The risk-neutral distribution of the underlying at expiration, implied by the option prices.
 
-Breeden and Litzenberger (1978), "Prices of state-contingent claims implicit in option prices": the density of the
-underlying at expiration is the second derivative of the undiscounted call price to the strike. The smile is smoothed
-first, since a second difference of raw quotes is mostly their rounding.
+Breeden and Litzenberger (1978), "Prices of state-contingent claims implicit in option prices": the density is the
+second derivative of the undiscounted call price with respect to the strike. The smile is smoothed first, because a
+second difference of raw quotes consists mostly of their rounding to cents.
 """
 
 from collections.abc import Callable
@@ -16,40 +16,44 @@ from spy32.options.normal import Floats
 from spy32.options.surface import Smile
 
 GRID_POINTS = 2001
+"""Grid edges: at 8 deviations to each side, 125 to a standard deviation, finer than any strike grid."""
 GRID_DEVIATIONS = 8.0
-"""Half-width of the grid in at-the-money standard deviations."""
+"""Half-width of the grid, at-the-money standard deviations. A normal tail beyond has a probability of 1e-15."""
 MIN_STRIKES = 8
-"""Fewer strikes than this carry no smile."""
+"""Fewest out-of-the-money strikes with a vol; fewer do not determine the shape of a smile."""
 NODES = 121
+"""Nodes of the smoothed smile, chosen to lie at least as densely as the strikes of a chain."""
 HALF_CENT = 0.005
-"""Half of the narrowest spread there is, dollars."""
+"""Half of the narrowest possible bid-ask spread, dollars: no quote gets more weight than that spread gives."""
 ROUGHNESS = 10.0
-"""Weight of a squared third derivative against a squared miss of one half-spread."""
+"""Weight of the squared third derivative against a squared miss of one half-spread. Chosen so that a clean chain is
+followed to the cent and a noisy one is smoothed."""
 
 
 @value
 class Density:
-    """Probability mass on a fine grid of prices; it adds up to 1 and its mean is the forward."""
+    """Probability mass on a fine grid of prices, shape (n,) each. The mass sums to 1; its mean is the forward."""
 
     prices: Floats
     mass: Floats
 
     def probability_below(self, x: float) -> float:
-        """Probability of ending below `x`."""
+        """Return the probability that the underlying ends below `x` dollars."""
         edges = (self.prices[1:] + self.prices[:-1]) / 2
         total = np.concatenate(([0.0], np.cumsum(self.mass)))
         return float(np.interp(x, np.concatenate(([self.prices[0]], edges, [self.prices[-1]])), total))
 
     def probability_above(self, x: float) -> float:
+        """Return the probability that the underlying ends above `x` dollars."""
         return 1.0 - self.probability_below(x)
 
     def expect(self, payoff: Callable[[Floats], Floats]) -> float:
-        """Mean of a function of the price at expiration, undiscounted."""
+        """Return the expected value of a function of the price at expiration, undiscounted."""
         return float(np.sum(self.mass * payoff(self.prices)))
 
 
 def implied_density(smile: Smile) -> Density:
-    """The market's density of one expiration; `Unusable` when there are too few strikes for a smile."""
+    """Return the market's density of one expiration. Raises `Unusable` when the smile has too few strikes."""
     vol_at, atm = smooth_smile(smile)
     deviation = atm * np.sqrt(smile.years)
     low, high = (
@@ -57,20 +61,20 @@ def implied_density(smile: Smile) -> Density:
         smile.forward * np.exp(GRID_DEVIATIONS * deviation),
     )
     edges = np.linspace(low, min(high, 4 * smile.forward), GRID_POINTS)
-    them = build_contracts(is_call=True, strike=edges, forward=smile.forward, years=smile.years)
-    calls = price(them, vol_at(edges))
+    contracts = build_contracts(is_call=True, strike=edges, forward=smile.forward, years=smile.years)
+    calls = price(contracts, vol_at(edges))
     middles = (edges[1:] + edges[:-1]) / 2
-    # The slope of the call price is the chance of ending above, less one; noise may not make it fall.
+    # 1 + the slope of the call price in the strike is the probability of ending below. Noise must not make it fall.
     below = np.clip(1 + np.diff(calls) / np.diff(edges), 0.0, 1.0)
     below = np.maximum.accumulate(below)
     mass = np.diff(np.concatenate(([0.0], below, [1.0])))
     at = np.concatenate(([middles[0]], (middles[1:] + middles[:-1]) / 2, [middles[-1]]))
-    # What the correction took from the mean comes back by a tilt, which leaves the middle as it is.
+    # The correction moves the mean. An exponential tilt restores it and hardly changes the middle.
     return Density(prices=at, mass=_match_mean(at, mass, smile.forward))
 
 
 def _match_mean(at: Floats, mass: Floats, mean: float) -> Floats:
-    """The mass times exp(t x), with the t that gives the mean (Esscher); Newton, a few steps."""
+    """Return the mass times exp(t x), with the t that gives the mean (Esscher transform), solved by Newton's method."""
     distance = (at - mean) / mean
     tilt = 0.0
     for _ in range(50):
@@ -84,11 +88,11 @@ def _match_mean(at: Floats, mass: Floats, mean: float) -> Floats:
 
 
 def smooth_smile(smile: Smile) -> tuple[Callable[[Floats], Floats], float]:
-    """Volatility as a smooth function of the strike, and its value at the forward; straight beyond the quotes.
+    """Return vol as a smooth function of the strike, and its value at the forward. Beyond the quotes it is linear.
 
     Penalised least squares over nodes in standardised log-moneyness (Whittaker (1923), "On a new method of graduation";
-    Eilers (2003), "A perfect smoother"): misses are counted in half-spreads of the quotes, roughness as the third
-    difference, so that a clean chain is followed to the cent and a noisy one is not.
+    Eilers (2003), "A perfect smoother"). A miss is measured in half-spreads of the quote, roughness as the third
+    difference. Raises `Unusable` with fewer than `MIN_STRIKES` out-of-the-money vols.
     """
     used = smile.is_otm & np.isfinite(smile.iv) & (smile.bid > 0)
     order = np.argsort(smile.strike[used], kind="stable")
@@ -103,7 +107,7 @@ def smooth_smile(smile: Smile) -> tuple[Callable[[Floats], Floats], float]:
     nodes = np.linspace(moneyness[0], moneyness[-1], NODES)
     weight = (vega * 100 / np.maximum(half, HALF_CENT)) ** 2
     levels = _fit_levels(nodes, moneyness, vols, weight)
-    # Straight on beyond the quotes: a level wing would have a kink, and a kink is a lump of negative probability.
+    # Continue with the slope at the ends. A flat wing would have a kink, and a kink is negative probability.
     ends = (levels[1] - levels[0]) / (nodes[1] - nodes[0]), (levels[-1] - levels[-2]) / (nodes[1] - nodes[0])
     min_vol = float(levels.min()) / 2
 
@@ -117,7 +121,7 @@ def smooth_smile(smile: Smile) -> tuple[Callable[[Floats], Floats], float]:
 
 
 def _fit_levels(nodes: Floats, at: Floats, vols: Floats, weight: Floats) -> Floats:
-    """The node levels that miss the weighted volatilities least, with little roughness."""
+    """Return the node levels of the penalised least-squares fit to the weighted vols, shape (NODES,)."""
     step = nodes[1] - nodes[0]
     left = np.clip(((at - nodes[0]) / step).astype(int), 0, NODES - 2)
     share = (at - nodes[left]) / step
@@ -130,7 +134,7 @@ def _fit_levels(nodes: Floats, at: Floats, vols: Floats, weight: Floats) -> Floa
 
 
 def _interpolate(nodes: Floats, levels: Floats, at: Floats) -> Floats:
-    """Cubic interpolation of the node levels (Catmull-Rom): smooth in its slope, so that the density has no spikes."""
+    """Interpolate the node levels with a Catmull-Rom cubic. Its slope is continuous, so the density has no spikes."""
     step = nodes[1] - nodes[0]
     left = np.clip(((at - nodes[0]) / step).astype(int), 0, len(nodes) - 2)
     u = (at - nodes[left]) / step

@@ -1,7 +1,7 @@
 """European options on a forward (Black 1976): price, greeks, implied vol.
 
-Every function takes whole columns. In normalised form (P. Jaeckel, Let's be rational, Wilmott 2015) an out-of-the-money
-option with x = -|ln(F/K)|, total volatility s = vol sqrt(T), h = x/s and t = s/2 is worth
+Every function takes whole columns. In normalised form (P. Jaeckel, Let's be rational, Wilmott 2015) the price of an
+out-of-the-money option with x = -|ln(F/K)|, total volatility s = vol sqrt(T), h = x/s and t = s/2 is
 
     b(x, s) = exp(-(h^2 + t^2)/2) / sqrt(2 pi) * (Y(h + t) - Y(h - t)),    Y(z) = Phi(z) / phi(z)
 
@@ -19,6 +19,7 @@ from spy32.domain.value import value
 from spy32.options.normal import ROOT_2PI, Bools, Floats, gaussian_kernel, horner, mills_ratio, normal_cdf
 
 DAYS_A_YEAR = 365.0
+"""Theta is per calendar day."""
 POINT = 0.01
 """One volatility point, and one rate point."""
 
@@ -26,13 +27,14 @@ _LOG_ROOT_2PI = log(ROOT_2PI)
 _TINY = 1e-300
 _ROUNDING = 4 * float(np.finfo(np.float64).eps)
 _NARROW_S, _NARROW_X = 0.4, -2.0
-"""Where the series for the span is at least as accurate as the direct difference."""
+"""For s below and x above these, the series for the span is at least as accurate as the direct difference."""
 _SERIES_TERMS = 7
+"""Odd terms of that series. For s < 0.4 seven are exact to 1e-16 against twelve; six err by 3e-14 (measured)."""
 
 
 @value
 class Contracts:
-    """Columns of equal length: which right, strike, forward to expiration, years to it and discount factor."""
+    """Columns of shape (n,): right, strike and forward (dollars), years to expiration, discount factor."""
 
     is_call: Bools
     strike: Floats
@@ -41,12 +43,16 @@ class Contracts:
     discount: Floats
 
     def where(self, chosen: Bools) -> "Contracts":
+        """Return the contracts where `chosen` is true."""
         return Contracts(**{column.name: getattr(self, column.name)[chosen] for column in fields(self)})
 
 
 @value
 class GreekColumns:
-    """Per share, against the spot: theta in dollars a calendar day, vega a volatility point, rho a rate point."""
+    """Greeks per share, shape (n,), with respect to the spot.
+
+    Theta is dollars a calendar day, vega dollars per volatility point (0.01), rho dollars per rate point (0.01).
+    """
 
     delta: Floats
     gamma: Floats
@@ -58,14 +64,14 @@ class GreekColumns:
 def build_contracts(
     *, is_call: ArrayLike, strike: ArrayLike, forward: ArrayLike, years: ArrayLike, discount: ArrayLike = 1.0
 ) -> Contracts:
-    """Contracts from numbers and columns, broadcast against each other to one dimension."""
+    """Return contracts from numbers and columns, broadcast to one dimension. Raises ValueError for unequal lengths."""
     numbers = (np.asarray(column, dtype=np.float64) for column in (strike, forward, years, discount))
     right, *rest = np.broadcast_arrays(np.atleast_1d(np.asarray(is_call, dtype=np.bool_)), *numbers)
     return Contracts(is_call=right, strike=rest[0], forward=rest[1], years=rest[2], discount=rest[3])
 
 
 def price(contracts: Contracts, vol: ArrayLike) -> Floats:
-    """Dollars a share; NaN where forward or strike is not positive, or vol or time is negative."""
+    """Return prices, dollars per share, shape (n,). NaN where forward or strike <= 0, or vol or time is negative."""
     with np.errstate(all="ignore"):
         sigma = np.asarray(vol, dtype=np.float64)
         x, scale = _normalise(contracts)
@@ -75,10 +81,10 @@ def price(contracts: Contracts, vol: ArrayLike) -> Floats:
 
 
 def implied_vol(contracts: Contracts, prices: ArrayLike) -> Floats:
-    """The vol that gives each price, to the accuracy that the price itself has.
+    """Return the implied vol of each price, fractions a year, shape (n,), as accurate as the price itself.
 
-    NaN where there is none: a price at or outside the bounds of no arbitrage (or so near that the rounding of the price
-    hides the time value), no time left, or input that is not positive and finite.
+    NaN where no vol exists: the price is at or outside the no-arbitrage bounds (or so near that its rounding hides the
+    time value), no time is left, or an input is not positive and finite.
     """
     with np.errstate(all="ignore"):
         target_prices = np.asarray(prices, dtype=np.float64)
@@ -97,11 +103,12 @@ def implied_vol(contracts: Contracts, prices: ArrayLike) -> Floats:
 
 
 def greeks(contracts: Contracts, vol: ArrayLike, spot: ArrayLike | None = None) -> GreekColumns:
-    """Sensitivities to the spot, with rate -ln(discount)/years and the yield that takes the spot to the forward.
+    """Return the greeks with respect to the spot, shape (n,). NaN where the vol is NaN.
 
-    Without a spot it is discount x forward, the spot less the dividends paid before expiration: then a dollar more of
-    spot is 1/discount more of forward, as it is with dividends of known amount (Hull, Options, Futures and Other
-    Derivatives, chapter 15.12). Formulas: Hull, chapters 17 and 19.
+    The rate is -ln(discount)/years; the dividend yield is the one that carries the spot to the forward. Without `spot`,
+    it is discount x forward, the spot less the dividends paid before expiration. A dollar more of spot is then
+    1/discount more of forward, as with dividends of known amount (Hull, Options, Futures and Other Derivatives,
+    chapter 15.12). Formulas: Hull, chapters 17 and 19.
     """
     with np.errstate(all="ignore"):
         sigma = np.asarray(vol, dtype=np.float64)
@@ -126,7 +133,10 @@ def greeks(contracts: Contracts, vol: ArrayLike, spot: ArrayLike | None = None) 
 
 
 def _normalise(contracts: Contracts) -> tuple[Floats, Floats]:
-    """x = -|ln(F/K)|, relatively accurate near the money too, and the unit D sqrt(F K); NaN for impossible terms."""
+    """Return x = -|ln(F/K)|, with full relative accuracy near the money, and the unit D sqrt(F K).
+
+    x is NaN for impossible terms.
+    """
     smaller = np.minimum(contracts.forward, contracts.strike)
     x = -np.log1p(np.abs(contracts.forward - contracts.strike) / smaller)
     possible = (smaller > 0.0) & (contracts.years >= 0.0) & (contracts.discount > 0.0)
@@ -139,7 +149,7 @@ def _intrinsic(contracts: Contracts) -> Floats:
 
 
 def _normalised_price(x: Floats, s: Floats) -> Floats:
-    """b(x, s) in units of D sqrt(F K)."""
+    """Return b(x, s), in units of D sqrt(F K)."""
     h, t = np.maximum(x / s, -100.0), 0.5 * s
     slope = np.exp(-0.5 * (h * h + t * t)) / ROOT_2PI
     near, far = mills_ratio(np.abs(h + t)), mills_ratio(t - h)
@@ -152,9 +162,9 @@ def _is_narrow(x: Floats, s: Floats) -> Bools:
 
 
 def _series_span(h: Floats, t: Floats) -> Floats:
-    """Y(h + t) - Y(h - t) by its Taylor series in t, which does not cancel where t is small.
+    """Return Y(h + t) - Y(h - t) by its Taylor series in t, which loses no digits where t is small.
 
-    The terms c(n) = Y(n) t^(n-1) / n! follow from Y(n+1) = h Y(n) + n Y(n-1), Y' = 1 + h Y; only odd ones count.
+    The terms c(n) = Y(n) t^(n-1) / n! follow from Y(n+1) = h Y(n) + n Y(n-1), Y' = 1 + h Y. Only odd n contribute.
     """
     y = mills_ratio(-h)
     before = 1.0 + h * y
@@ -170,9 +180,9 @@ def _series_span(h: Floats, t: Floats) -> Floats:
 
 
 def _total_vol(x: Floats, time_value: Floats, missing: Floats) -> Floats:
-    """s with b(x, s) = worth, where missing = exp(x/2) - worth; NaN for a NaN worth.
+    """Return s with b(x, s) = time_value, where missing = exp(x/2) - time_value. NaN for a NaN time_value.
 
-    One fourth-order step from the guess is enough where the option is narrow, which is nearly the whole of a chain.
+    One fourth-order step from the initial guess is enough in the narrow region, which is nearly the whole of a chain.
     """
     guess = _initial_total_vol(x, time_value)
     total = _narrow_step(x, np.log(time_value), guess)
@@ -207,12 +217,12 @@ _NORMAL_Q = (
 
 
 def _initial_total_vol(x: Floats, time_value: Floats) -> Floats:
-    """A total vol within 3e-4 of the true one where that is narrow.
+    """Return a first guess of the total vol, within 3e-4 of the true one in the narrow region.
 
-    First the vol of the normal model from the straddle (J. Choi, K. Kim, M. Kwak, Numerical approximation of the
-    implied volatility under arithmetic Brownian motion, Applied Mathematical Finance 16, 2009), then the lognormal one:
-    their ratio is |K - F| / (sqrt(F K) |x|), corrected by the inverse of the series 1 - s^2/24 + s^4/640 of the
-    at-the-money price.
+    First comes the vol of the normal model from the straddle (J. Choi, K. Kim, M. Kwak, Numerical approximation of the
+    implied volatility under arithmetic Brownian motion, Applied Mathematical Finance 16, 2009), the source of the
+    coefficients `_NORMAL_P` and `_NORMAL_Q`. Then comes the lognormal vol: the ratio of the two is
+    |K - F| / (sqrt(F K) |x|), corrected by the inverse of the series 1 - s^2/24 + s^4/640 of the at-the-money price.
     """
     distance = np.maximum(-x, 1e-30)
     gap = 2.0 * np.sinh(0.5 * distance)
@@ -232,10 +242,10 @@ def _narrow_step(x: Floats, log_time_value: Floats, s: Floats) -> Floats:
 
 
 def _wide_total_vol(x: Floats, time_value: Floats, missing: Floats, guess: Floats) -> Floats:
-    """Three steps on ln b, or on the logarithm of what b lacks to its bound where b is more than half of it.
+    """Solve outside the narrow region: three steps on ln b, or on ln(bound - b) where b exceeds half of its bound.
 
-    There the guess is s = -2 Phi^-1(missing/2), exact at the money, with the approximation 26.2.23 of Abramowitz and
-    Stegun for Phi^-1, and less h^2 from the square of s/2.
+    In the second case the guess is s = -2 Phi^-1(missing/2), which is exact at the money, with approximation 26.2.23 of
+    Abramowitz and Stegun for Phi^-1, and h^2 subtracted from (s/2)^2.
     """
     is_low = time_value < missing
     u = np.sqrt(-2.0 * np.log(0.5 * np.minimum(missing, 1.0)))
@@ -255,7 +265,7 @@ def _wide_total_vol(x: Floats, time_value: Floats, missing: Floats, guess: Float
 
 
 def _householder_step(h: Floats, s: Floats, excess: Floats, slope: Floats) -> Floats:
-    """The fourth-order step that removes the excess of ln b (or of ln of its complement) over its target.
+    """Return the fourth-order Householder step that removes the excess of ln b (or of its complement) over the target.
 
     b''/b' = h^2/s - s/4 holds for the complement too, so one formula serves both.
     """

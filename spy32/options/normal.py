@@ -1,10 +1,10 @@
-"""The normal distribution on numpy arrays, to full double accuracy, without scipy.
+"""The normal distribution on numpy arrays, to full double accuracy, without scipy (whose import is too slow here).
 
-Everything rests on Mills' ratio m(y) = Phi(-y) / phi(y), because it stays of moderate size where Phi underflows.
+All functions use Mills' ratio m(y) = Phi(-y) / phi(y), because it stays of moderate size where Phi underflows.
 W. J. Cody (Rational Chebyshev approximations for the error function, Math. Comp. 23, 1969) uses three rational pieces.
-One piece is enough here: P(y) / Q(y) of degrees 10 and 11 has a relative error of 1e-17 on the whole of [0, inf), and
-as all its coefficients are positive, Horner's rule loses nothing to cancellation. The coefficients come from a
-least-squares fit to m in 50-digit arithmetic (160 Chebyshev nodes of u = (y - 2) / (y + 2), Lawson weights).
+One piece is enough here: P(y) / Q(y) of degrees 10 and 11 has a relative error of 1e-17 on [0, inf), and because all
+coefficients are positive, Horner's rule has no cancellation. The coefficients come from a least-squares fit to m in
+50-digit arithmetic (160 Chebyshev nodes of u = (y - 2) / (y + 2), Lawson weights).
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ _MILLS_Q = (
 
 
 def horner(coefficients: Sequence[float], x: Floats) -> Floats:
-    """The polynomial with these coefficients, lowest power first."""
+    """Evaluate the polynomial with these coefficients, lowest power first, elementwise."""
     value: Floats = x * coefficients[-1]
     value += coefficients[-2]
     for coefficient in coefficients[-3::-1]:
@@ -59,16 +59,16 @@ def horner(coefficients: Sequence[float], x: Floats) -> Floats:
 
 
 def mills_ratio(y: Floats) -> Floats:
-    """Phi(-y) / phi(y) for 0 <= y < 1e25; about 4 units in the last place."""
+    """Return Phi(-y) / phi(y) elementwise, for 0 <= y < 1e25, to about 4 units in the last place."""
     value = horner(_MILLS_P, y)
     value /= horner(_MILLS_Q, y)
     return value
 
 
 def gaussian_kernel(z: Floats) -> Floats:
-    """exp(-z^2 / 2) with full relative accuracy in the tails.
+    """Return exp(-z^2 / 2) elementwise, with full relative accuracy in the tails.
 
-    The square is split as Cody does, into that of the nearest sixteenth, which is exact, and the small rest.
+    As in Cody's method, z is rounded to the nearest sixteenth, whose square is exact; the small rest is a factor.
     """
     near = np.rint(z * 16.0) * _SIXTEENTH
     value: Floats = np.exp(-0.5 * near * near)
@@ -77,7 +77,7 @@ def gaussian_kernel(z: Floats) -> Floats:
 
 
 def normal_cdf(z: Floats) -> Floats:
-    """Phi(z), relatively accurate in the left tail down to the smallest doubles."""
+    """Return Phi(z) elementwise, with full relative accuracy in the left tail down to the smallest doubles."""
     bounded = np.clip(z, -40.0, 40.0)
     tail = gaussian_kernel(bounded)
     tail *= mills_ratio(np.abs(bounded))

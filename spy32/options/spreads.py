@@ -1,6 +1,6 @@
-"""What a spread is worth at expiration: exact in Decimal for people and orders, whole columns for expectations.
+"""Payoff of a spread at expiration: exact in Decimal for people and orders, as numpy columns for expectations.
 
-numpy is imported by the column functions alone, because `show` and `approve` use only the exact ones.
+Only the column functions import numpy, because `show` and `approve` use only the exact ones and must start fast.
 """
 
 from decimal import Decimal
@@ -17,7 +17,10 @@ ZERO = Decimal(0)
 
 
 def payoff(spread: Spread, prices: "Floats") -> "Floats":
-    """Dollars a share that the legs bring at expiration at each price of the underlying; negative is owed."""
+    """Return the payoff of the legs at each price of the underlying, dollars per share, shape of `prices`.
+
+    A negative payoff is owed.
+    """
     import numpy as np
 
     at = np.asarray(prices, dtype=np.float64)
@@ -29,17 +32,17 @@ def payoff(spread: Spread, prices: "Floats") -> "Floats":
 
 
 def profit(spread: Spread, credit: Decimal, prices: "Floats") -> "Floats":
-    """Dollars a contract at expiration at each price of the underlying, before costs; the credit is a share's."""
+    """Return the profit at each price, dollars per contract before costs. `credit` is dollars per share."""
     return (payoff(spread, prices) + float(credit)) * MULTIPLIER
 
 
 def exact_payoff(spread: Spread, price: Decimal) -> Decimal:
-    """Dollars a share that the legs bring at expiration at one price of the underlying; negative is owed."""
+    """Return the payoff of the legs at one price of the underlying, dollars per share; a negative payoff is owed."""
     return sum((_signed_quantity(leg) * max(_signed_intrinsic(leg, price), ZERO) for leg in spread.legs), ZERO)
 
 
 def breakevens(spread: Spread, credit: Decimal) -> tuple[Decimal, ...]:
-    """The prices of the underlying at expiration where profit turns to loss or back, lowest first; before costs."""
+    """Return the prices of the underlying where profit turns to loss or back, lowest first, before costs."""
     corners = _kinks(spread)
     points = [
         (corner, credit + exact_payoff(spread, corner)) for corner in [*corners, _far_price(spread, corners, credit)]
@@ -58,7 +61,10 @@ def breakevens(spread: Spread, credit: Decimal) -> tuple[Decimal, ...]:
 
 
 def max_loss(spread: Spread, credit: Decimal, costs: Decimal) -> Decimal:
-    """Dollars a contract at the worst price of the underlying, with these costs; negative when none can lose."""
+    """Return the maximum loss, dollars per contract including `costs`; negative when no price loses.
+
+    Raises `Refused` when the loss is unbounded.
+    """
     if _slope_above(spread) < 0:
         raise Refused("the loss of this spread has no bound: its short calls are not covered by long ones")
     worst = min(exact_payoff(spread, corner) for corner in _kinks(spread))
@@ -74,15 +80,15 @@ def _signed_intrinsic(leg: Leg, price: Decimal) -> Decimal:
 
 
 def _kinks(spread: Spread) -> list[Decimal]:
-    """Zero and the strikes: the payoff is straight between them."""
+    """Zero and the strikes. The payoff is linear between them."""
     return [ZERO, *sorted({leg.strike for leg in spread.legs})]
 
 
 def _slope_above(spread: Spread) -> int:
-    """Dollars a share for a dollar more of the underlying, above all strikes."""
+    """Slope of the payoff above all strikes, dollars per dollar of the underlying."""
     return sum(_signed_quantity(leg) for leg in spread.legs if leg.right is Right.CALL)
 
 
 def _far_price(spread: Spread, corners: list[Decimal], credit: Decimal) -> Decimal:
-    """A price so far above the strikes that the profit has the sign it keeps from there on."""
+    """A price so far above the strikes that the profit keeps its sign from there on."""
     return corners[-1] + abs(credit + exact_payoff(spread, corners[-1])) + 1

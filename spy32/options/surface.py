@@ -1,4 +1,4 @@
-"""The smile of one expiration: the forward from put-call parity, and each contract's own vol and greeks."""
+"""The smile of one expiration: the forward from put-call parity, then each contract's implied vol and greeks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
@@ -17,15 +17,20 @@ from spy32.options.european import GreekColumns, build_contracts, greeks, implie
 from spy32.options.normal import Bools, Floats
 
 PARITY_BAND = 0.02
-"""Strikes this near the spot give the forward: further out American prices stick to intrinsic value."""
+"""Fraction of the spot: strikes this near give the forward. Farther out, American prices stick to intrinsic value."""
 PARITY_REACH = 0.10
-"""The nearest strikes of a coarse grid, 2.50 dollars on a share at 40, may lie so far from the spot."""
+"""Fraction of the spot: the limit for the nearest strikes of a coarse grid, such as 2.50 dollars on a share at 40."""
 MIN_PAIRS = 3
+"""Fewest pairs: the median of three ignores one bad quote."""
 
 
 @value
 class Smile:
-    """The columns are parallel to `quotes`; iv and greeks are NaN where the mid has no vol. Units as `GreekColumns`."""
+    """One expiration as columns of shape (n,), parallel to `quotes`.
+
+    Prices are dollars per share, `iv` fractions a year, greeks as in `GreekColumns`. `iv` and greeks are NaN where the
+    mid has no vol.
+    """
 
     expiration: date
     years: float
@@ -49,7 +54,7 @@ class Smile:
         object.__setattr__(self, "rows", rows)
 
     def view(self, right: Right, strike: Decimal) -> LegView | None:
-        """The contract as it was quoted and valued; None when it is not listed or its mid has no vol."""
+        """Return the contract with quote, vol and delta; None when it is not listed or its mid has no vol."""
         row = self.rows.get((right, strike))
         if row is None or not np.isfinite(self.iv[row]):
             return None
@@ -57,18 +62,22 @@ class Smile:
 
     @property
     def is_otm(self) -> Bools:
-        """Two-sided quotes with a vol, puts below the forward and calls from it up: the ones that carry the smile."""
+        """True for two-sided out-of-the-money quotes with a vol: puts below the forward, calls at or above it."""
         on_its_side = np.where(self.is_call, self.strike >= self.forward, self.strike < self.forward)
         return on_its_side & (self.bid > 0.0) & np.isfinite(self.iv)
 
     def atm_iv(self) -> float:
-        """The vol at the forward, linear in the strike between its out-of-the-money neighbours; NaN without both."""
+        """Return the vol at the forward, linear in the strike between its out-of-the-money neighbours; NaN without
+        both."""
         used = np.flatnonzero(self.is_otm)
         order = used[np.argsort(self.strike[used], kind="stable")]
         return float(np.interp(self.forward, self.strike[order], self.iv[order], left=np.nan, right=np.nan))
 
     def spread_greeks(self, spread: Spread) -> Greeks:
-        """The greeks of one spread a share, from our side: a sold leg counts against us."""
+        """Return the greeks of one spread, per share, from our side: a sold leg counts negative.
+
+        Raises `Unusable` when a leg has no vol.
+        """
         rows, weights = [], []
         for leg in spread.legs:
             row = self.rows.get((leg.right, leg.strike))
@@ -82,9 +91,9 @@ class Smile:
 
 
 def build_smile(quotes: Sequence[OptionQuote], *, spot: float, years: float, rate: float, expiration: date) -> Smile:
-    """The smile of the quotes of one expiration, at a continuous rate a year.
+    """Return the smile of one expiration. `rate` is continuous, a fraction a year; `years` is time to expiration.
 
-    Raises `Unusable` when there is no time left, or parity cannot give a forward.
+    Raises `Unusable` when no time is left, an input is not usable, or parity gives no forward.
     """
     if not (isfinite(rate) and years > 0.0 and spot > 0.0 and isfinite(years * spot)):
         raise Unusable(
@@ -92,21 +101,21 @@ def build_smile(quotes: Sequence[OptionQuote], *, spot: float, years: float, rat
             f" spot {spot}, years {years}, rate {rate}"
         )
     listed = tuple(quote for quote in quotes if quote.expiration == expiration)
-    seen = quote_columns(listed)
+    columns = quote_columns(listed)
     discount = exp(-rate * years)
-    forward = parity_forward(seen, spot=spot, discount=discount, expiration=expiration)
-    iv, greek = _vols_and_greeks(seen, forward, years, discount)
+    forward = parity_forward(columns, spot=spot, discount=discount, expiration=expiration)
+    iv, greek = _vols_and_greeks(columns, forward, years, discount)
     return Smile(
         expiration=expiration,
         years=years,
         forward=forward,
         discount=discount,
         quotes=listed,
-        strike=seen.strike,
-        is_call=seen.is_call,
-        bid=seen.bid,
-        ask=seen.ask,
-        mid=seen.mid,
+        strike=columns.strike,
+        is_call=columns.is_call,
+        bid=columns.bid,
+        ask=columns.ask,
+        mid=columns.mid,
         iv=iv,
         delta=greek.delta,
         gamma=greek.gamma,
@@ -116,13 +125,14 @@ def build_smile(quotes: Sequence[OptionQuote], *, spot: float, years: float, rat
 
 
 def parity_forward(columns: QuoteColumns, *, spot: float, discount: float, expiration: date) -> float:
-    """The median of K + (C - P)/discount over the strikes near the spot where call and put are both two-sided.
+    """Return the median of K + (C - P)/discount, dollars, over strikes near the spot with a two-sided call and put.
 
-    Those within 2 % of the spot, and on a coarse grid the three nearest.
+    It uses the strikes within 2 % of the spot, and on a coarse grid the three nearest. Raises `Unusable` with fewer
+    than three.
     """
     near = columns.is_two_sided & (np.abs(columns.strike / spot - 1.0) <= PARITY_REACH)
     calls, puts = np.flatnonzero(near & columns.is_call), np.flatnonzero(near & ~columns.is_call)
-    strikes, of_calls, of_puts = np.intersect1d(columns.strike[calls], columns.strike[puts], return_indices=True)
+    strikes, call_rows, put_rows = np.intersect1d(columns.strike[calls], columns.strike[puts], return_indices=True)
     if strikes.size < MIN_PAIRS:
         raise Unusable(
             f"{strikes.size} strikes of {expiration} within {PARITY_REACH:.0%} of {spot:g} have a call and a put quoted"
@@ -131,16 +141,16 @@ def parity_forward(columns: QuoteColumns, *, spot: float, discount: float, expir
         )
     distance = np.abs(strikes / spot - 1.0)
     used = distance <= max(PARITY_BAND, np.sort(distance)[MIN_PAIRS - 1])
-    forwards = strikes + (columns.mid[calls][of_calls] - columns.mid[puts][of_puts]) / discount
+    forwards = strikes + (columns.mid[calls][call_rows] - columns.mid[puts][put_rows]) / discount
     return float(np.median(forwards[used]))
 
 
 def _vols_and_greeks(
     columns: QuoteColumns, forward: float, years: float, discount: float
 ) -> tuple[Floats, GreekColumns]:
-    """Vol and greeks of every contract from its own mid. European; an American engine will take its place."""
-    them = build_contracts(
+    """Return vol and greeks of every contract from its own mid, by the European model (early exercise is ignored)."""
+    contracts = build_contracts(
         is_call=columns.is_call, strike=columns.strike, forward=forward, years=years, discount=discount
     )
-    iv = implied_vol(them, columns.mid)
-    return iv, greeks(them, iv)
+    iv = implied_vol(contracts, columns.mid)
+    return iv, greeks(contracts, iv)

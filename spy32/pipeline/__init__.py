@@ -1,1 +1,1 @@
-"""The weekly run: one module a step, and `run.py` as the one recipe."""
+"""The weekly run: one module per step; `run.py` calls them in order."""

@@ -1,4 +1,4 @@
-"""Who trades: the account's facts, and what the broker does not let it do."""
+"""The authenticate step: the account's figures and the broker's restrictions on it."""
 
 from spy32.domain.runs import StepState
 from spy32.domain.spreads import Account, Mode
@@ -9,17 +9,17 @@ from spy32.pipeline.context import RunContext, StepResult
 
 @value
 class AccountStatus:
-    """The account as its broker states it; `troubles` are why it makes no proposal today."""
+    """The account as the broker states it. With any `errors` the run makes no proposal."""
 
     account: Account | None
     errors: tuple[str, ...] = ()
 
 
 def authenticate(context: RunContext) -> StepResult[AccountStatus]:
-    """The account as its broker states it now.
+    """Return the account as the broker states it now.
 
-    A broker out of reach, or one that refuses, stops neither menu nor choice: they are made and kept without a
-    proposal. Our own paper account has no such excuse, and wrong settings are for a person at once.
+    When a real broker is unreachable or refuses, the step fails but the run goes on: menu and choice are made and
+    stored without a proposal. Errors of our own paper account and of the settings end the run.
     """
     if context.settings.mode is Mode.PAPER:
         return _check_restrictions(context.account.facts())

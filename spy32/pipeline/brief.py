@@ -1,4 +1,4 @@
-"""What an analyst is told beside the menu, computed from the snapshot alone and from our own book."""
+"""Builds the analyst's briefing from the snapshot and our own book."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -13,7 +13,7 @@ from spy32.rules.market_metrics import compute_metrics
 from spy32.sessions import market_date
 
 RECENT_BARS = 32
-"""Recent points, as the 32-day row of the old data table asks."""
+"""Daily bars in the briefing: the setting `dte.data` asks for 32 recent points at 32 DTE."""
 
 
 def build_briefing(
@@ -24,7 +24,10 @@ def build_briefing(
     held: tuple[OpenSpread, ...] = (),
     account: Account | None = None,
 ) -> Briefing:
-    """Figures, events, positions and what is wrong with the data; the same for prompt, screen and record."""
+    """Return figures, events, open positions and data warnings. Prompt, screen and record use the same briefing.
+
+    `market` is None when a gate stopped the chain; the figures from vols are then missing.
+    """
     now = snapshot.evaluated_at
     today = market_date(now)
     return Briefing(
@@ -52,7 +55,7 @@ def _upcoming_dividends(snapshot: MarketSnapshot) -> tuple[Dividend, ...] | None
 
 
 def _data_flags(snapshot: MarketSnapshot, report: QualityReport) -> tuple[str, ...]:
-    """What a reader must know: a recorded or delayed market, and every gate that warns."""
+    """Return warnings for the reader: a recorded or delayed market, and every gate that stops or warns."""
     flags = [] if not snapshot.is_recorded else ["recorded market: quotes of the past, not of now"]
     if snapshot.chain.delay_seconds:
         flags.append(f"quotes are delayed by {snapshot.chain.delay_seconds // 60} minutes")

@@ -1,4 +1,4 @@
-"""What the market shows: one snapshot, judged by the gates before anybody may choose from it."""
+"""The collect step: one market snapshot, checked by the quality gates before anyone chooses from it."""
 
 import math
 from collections.abc import Callable
@@ -25,7 +25,10 @@ from spy32.store import Store
 
 
 def collect(context: RunContext, account: Account | None) -> StepResult[CheckedMarket]:
-    """The snapshot of this run, stored with its quality report; `Unusable` names the gate that stops it."""
+    """Return the checked market of this run; snapshot, briefing, quality report and raw documents are stored.
+
+    Raises `Unusable` with the gate that stopped the chain, or the error of the sources when there is no chain.
+    """
     request = CollectRequest(
         underlying=context.underlying,
         settings=context.settings,
@@ -37,7 +40,7 @@ def collect(context: RunContext, account: Account | None) -> StepResult[CheckedM
     try:
         collected = collect_market(context.sources, request, context.report)
     except Spy32Error:
-        # What came is worth most when it could not be used.
+        # Store the raw documents: they are needed most when they could not be used.
         context.store.save_documents(context.run_id, context.documents(), context.clock())
         raise
     briefing = build_briefing(
@@ -67,7 +70,7 @@ def collect(context: RunContext, account: Account | None) -> StepResult[CheckedM
 
 
 class CollectedMarket:
-    """What a look at the market came to: the snapshot, its report, and what may be used of it, if anything may."""
+    """A snapshot with its quality report. `checked` is the usable part, None when a gate stopped it."""
 
     def __init__(self, snapshot: MarketSnapshot, checked: CheckedMarket | None, quality: QualityReport) -> None:
         self.snapshot = snapshot
@@ -76,9 +79,10 @@ class CollectedMarket:
 
 
 def collect_market(sources: Sources, request: CollectRequest, report: Callable[[str], None]) -> CollectedMarket:
-    """The first healthy chain is the one of record, the next healthy one checks it.
+    """Return the market of record: the first chain whose gates pass, cross-checked by the next such chain.
 
-    A source whose chain a gate stops is passed over like one that failed: the next one is asked.
+    A source whose chain a gate stops counts as failed, and the next source is asked. Raises the sources' error when
+    none has a chain.
     """
     gathered = ask_sources(sources, request, report)
     inspected: list[tuple[Market, CollectedMarket]] = []
@@ -92,7 +96,7 @@ def collect_market(sources: Sources, request: CollectRequest, report: Callable[[
     attempts = (*gathered.attempts, *(_gated_attempt(collected) for _, collected in rejected))
     record = _market_of_record(inspected, gathered)
     if record is None:
-        # The first chain that a gate stopped, with all the others' gates on record; else what its sources said.
+        # Return the first chain that a gate stopped, with the other sources' errors as attempts.
         first = next((collected for source, collected in rejected if gathered.may_trade(source)), None)
         if first is None:
             raise gathered.error
@@ -114,7 +118,7 @@ def collect_market(sources: Sources, request: CollectRequest, report: Callable[[
 def _market_of_record(
     inspected: list[tuple[Market, CollectedMarket]], gathered: SourceAnswers
 ) -> CollectedMarket | None:
-    """The first healthy one of a source that may be traded on."""
+    """Return the first chain that passed its gates, from a source that may be traded on."""
     return next(
         (collected for source, collected in inspected if collected.checked is not None and gathered.may_trade(source)),
         None,
@@ -122,7 +126,7 @@ def _market_of_record(
 
 
 def _missing_chain_count(inspected: list[tuple[Market, CollectedMarket]], gathered: SourceAnswers) -> int:
-    """How many healthy chains are still wanted of other sources."""
+    """Return how many more chains to request from other sources."""
     record = _market_of_record(inspected, gathered)
     healthy = [collected for _, collected in inspected if collected.checked is not None]
     if record is None:
@@ -142,7 +146,7 @@ def _gated_attempt(collected: CollectedMarket) -> SourceAttempt:
 
 
 def gate_error(report: QualityReport) -> Spy32Error:
-    """The error of the gate that stopped a chain."""
+    """Return the error of the gate that stopped a chain. The report must have one."""
     gate = report.stopped_by
     assert gate is not None
     note = f"; {gate.note}" if gate.note else ""
@@ -150,7 +154,7 @@ def gate_error(report: QualityReport) -> Spy32Error:
 
 
 def inspect_snapshot(snapshot: MarketSnapshot, settings: Settings) -> tuple[CheckedMarket | None, QualityReport]:
-    """The snapshot as it may be used, or None when a gate stops it; the report says everything either way."""
+    """Return the usable market, None when a gate stops it, and the report of all gates."""
     market, report = _inspect_chain(snapshot, settings)
     if market is None:
         return None, report
@@ -175,14 +179,14 @@ def _inspect_chain(snapshot: MarketSnapshot, settings: Settings) -> tuple[Checke
     if report.stopped_by is not None:
         return None, report
     if odd_vols.symbols:
-        # What may not be a leg may not shape the smile either.
+        # A contract with an unusable vol must not influence the smile either.
         chain = checks.exclude_contracts(chain, odd_vols.symbols)
         smile = implied_smile(chain, snapshot)
     return CheckedMarket(snapshot=snapshot, chain=chain, smile=smile, quality=report), report
 
 
 def implied_smile(chain: Chain, snapshot: MarketSnapshot) -> surface.Smile:
-    """The target expiration of `chain` with its own volatilities and greeks."""
+    """Return the smile of the target expiration of `chain`, with implied vols and greeks."""
     assert snapshot.rate.value is not None
     return surface.build_smile(
         chain.quotes,
@@ -194,7 +198,7 @@ def implied_smile(chain: Chain, snapshot: MarketSnapshot) -> surface.Smile:
 
 
 def market_line(snapshot: MarketSnapshot, market: CheckedMarket | None) -> MarketSummary:
-    """The market of the run in one line; the figures from vols are there only when the chain could be used."""
+    """Return the market of the run in one line. Figures from vols are None when a gate stopped the chain."""
     atm = market.smile.atm_iv() if market is not None else math.nan
     vix = snapshot.volatility.get("vix")
     return MarketSummary(
@@ -212,7 +216,7 @@ def market_line(snapshot: MarketSnapshot, market: CheckedMarket | None) -> Marke
 
 
 def open_spreads(store: Store) -> tuple[OpenSpread, ...]:
-    """The open spreads of our own book."""
+    """Return the open spreads of our own book."""
     spreads = []
     for trade in store.trades(TradeState.OPEN, TradeState.CLOSING):
         proposal = store.proposal(trade.proposal_id)

@@ -1,4 +1,4 @@
-"""Who chooses: the analyst points at an entry of the menu, or abstains; the others choose beside it, for the record."""
+"""The consult step: the analyst chooses a candidate of the menu or abstains. Shadow analysts answer for the record."""
 
 from spy32.domain.proposals import Decision, Recommendation, RiskDecision
 from spy32.domain.runs import Outcome, StepState
@@ -16,9 +16,12 @@ FREE_ANALYSTS = frozenset({"rules", "trend"})
 def consult(
     context: RunContext, market: CheckedMarket, menu: Menu, account: Account | None
 ) -> StepResult[Recommendation] | RunEnd:
-    """The recommendation that counts, stored beside the rules', which are never acted on."""
+    """Return the recommendation that decides the run. It is stored, and so are the shadow analysts' answers.
+
+    A paid analyst is not asked when conditions or limits refuse every candidate.
+    """
     assert market.briefing is not None
-    # First of all, so that a run that ends while a model thinks has them as well.
+    # First, so that they are stored even if the run ends while the model works.
     shadows = _ask_shadow_rules(context, market, menu)
     if context.analyst.name not in FREE_ANALYSTS and account is not None:
         refusal = _blocking_ruling(context, market, menu, account)
@@ -36,7 +39,7 @@ def consult(
 
 
 def ask_shadow_models(context: RunContext, market: CheckedMarket, menu: Menu) -> None:
-    """The shadows that cost money and time, once the run has come to its end: nothing waits for them."""
+    """Ask the paid shadow analysts after the run has ended, so that nothing waits for them."""
     assert market.briefing is not None
     chosen = [answer for role, answer in context.store.answers(context.run_id) if role == "chosen"]
     if not chosen or chosen[-1].exit_code in HOPELESS:
@@ -48,7 +51,7 @@ def ask_shadow_models(context: RunContext, market: CheckedMarket, menu: Menu) ->
 
 
 def _ask_shadow_rules(context: RunContext, market: CheckedMarket, menu: Menu) -> list[Recommendation]:
-    """What the rules take of the same menu."""
+    """Return and store the choices of the free shadow analysts from the same menu."""
     assert market.briefing is not None
     answers = [
         shadow.choose(market.snapshot, menu, market.briefing)
@@ -61,7 +64,7 @@ def _ask_shadow_rules(context: RunContext, market: CheckedMarket, menu: Menu) ->
 
 
 def _blocking_ruling(context: RunContext, market: CheckedMarket, menu: Menu, account: Account) -> RiskDecision | None:
-    """The ruling on the first entry when conditions or limits refuse every one; None while one may be traded."""
+    """Return the risk decision on the first candidate when every candidate is refused; None when one is accepted."""
     now = context.clock()
     today = market_date(now)
     exposure = context.store.exposure(run_id=context.run_id, today=today, week_start=week_start(today))
@@ -75,7 +78,7 @@ def _blocking_ruling(context: RunContext, market: CheckedMarket, menu: Menu, acc
 def _handle_failed_answer(
     context: RunContext, failed: Recommendation, shadows: list[Recommendation]
 ) -> StepResult[Recommendation] | RunEnd:
-    """What the setting `analyst.on_failure` says: fail, no trade, or the fixed rule's pick."""
+    """Apply the setting `analyst.on_failure`: fail the run, end it without a trade, or take the fixed rule's choice."""
     reason = f"{failed.analyst} gave no answer that can be used: {failed.reason}"
     rule = next((shadow for shadow in shadows if shadow.analyst == "rules"), None)
     if context.settings.analyst.on_failure == "rules" and rule is not None and rule.decision is Decision.TRADE:

@@ -1,4 +1,4 @@
-"""What a run is given, and how a step says what came of it."""
+"""The context of a run, and the result types of its steps."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -20,20 +20,20 @@ T = TypeVar("T")
 
 @value
 class RunContext:
-    """Everything that one weekly run needs of the world."""
+    """Everything that a weekly run needs from outside."""
 
     store: Store
     sources: Sources
     events: Callable[[tuple[ScheduledEvent, ...] | None], EventCalendar]
-    """The calendar for this underlying, given a company's earnings if they are known."""
+    """Returns the event calendar of the underlying, given a company's earnings if they are known."""
     documents: Callable[[], tuple[RawDocument, ...]]
-    """What the sources have sent so far, as they sent it."""
+    """Returns the raw documents that the sources have sent so far."""
     analyst: Analyst
     shadows: tuple[Analyst, ...]
     account: AccountGateway
     orders: OrderGateway
     settings: Settings
-    """With the profile merged."""
+    """The settings with the profile merged in."""
     profile: str
     run_id: int
     clock: Clock
@@ -45,7 +45,7 @@ class RunContext:
     report: Callable[[str], None]
 
     def source(self, name: str) -> Market:
-        """The source of the chain of record, to quote its legs again."""
+        """Return the source of the chain of record, to re-quote its legs."""
         return next(market for market in self.sources.chain if market.name == name)
 
     @property
@@ -55,12 +55,13 @@ class RunContext:
 
     @property
     def underlying(self) -> str:
+        """The ticker of the profile."""
         return self.settings.profiles[self.profile].underlying
 
 
 @value
 class StepResult(Generic[T]):
-    """A step that ended well: its value, and one line for the record."""
+    """A completed step: its value, and one line for the record."""
 
     value: T
     detail: str
@@ -69,7 +70,7 @@ class StepResult(Generic[T]):
 
 @value
 class RunEnd:
-    """A step that rightly ends the run without a trade."""
+    """The end of a run without a trade."""
 
     outcome: Outcome
     cause: str
@@ -80,7 +81,7 @@ class RunEnd:
 
 @value
 class CheckedMarket:
-    """What collect hands on: the snapshot, its judged chain, the valued expiration and the report."""
+    """The result of collect: the snapshot, the usable chain, the smile of the target expiration, and the report."""
 
     snapshot: MarketSnapshot
     chain: Chain

@@ -1,4 +1,4 @@
-"""Everything that the sources show around the expiration nearest the target, at one moment."""
+"""Collects everything that the sources offer around the expiration nearest the target, at one time."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -18,19 +18,20 @@ from spy32.settings import Settings
 T = TypeVar("T")
 
 HISTORY_SPAN = timedelta(days=380)
-"""A year of daily bars, as the 32-day row of the old data table asks: 252 returns need a few days more."""
+"""A year of daily bars (setting `dte.data` at 32 DTE); 252 returns need 253 sessions, a few days more than a year."""
 INDICES = ("vix", "vix9d", "vix3m")
 RATE_RANGE = (-0.02, 0.20)
-"""A year, continuous: outside of it the figure is not a rate."""
+"""Plausible interest rates, continuous, fractions a year. A figure outside is an error of the source."""
 MAX_RATE_AGE = timedelta(days=7)
+"""Oldest usable rate: bill rates are published daily, and a week covers every run of closed days."""
 RATE_SETTING = "setting market.rate"
 DIVIDEND_HORIZON = timedelta(days=60)
-"""How far ahead a next ex-date is expected by the interval of the past ones."""
+"""How far ahead ex-dates are extrapolated: beyond the longest DTE of the settings (40 days)."""
 
 
 @value
 class SourceChain:
-    """A source's chain: its expiration nearest the target with the neighbours."""
+    """A source's chain: the expiration nearest the target, with its neighbours."""
 
     chain: Chain
     target: date
@@ -38,7 +39,7 @@ class SourceChain:
 
 @value
 class CollectRequest:
-    """What to ask for."""
+    """What to request from the sources."""
 
     underlying: str
     settings: Settings
@@ -55,7 +56,7 @@ class CollectRequest:
 
 
 class SourceAnswers:
-    """What came: the snapshot but for its chain, and the chains that it may have, in the order of their sources."""
+    """The sources' answers: everything of a snapshot except the chain, and the chains in the order of their sources."""
 
     def __init__(self, sources: Sources, request: CollectRequest, inquiry_round: InquiryRound) -> None:
         self._sources, self._request, self._round = sources, request, inquiry_round
@@ -63,16 +64,16 @@ class SourceAnswers:
         inquiry_round.run(self._inquiries.inquiries)
         self._served_count = 0
         self.chains_needed = self._inquiries.chain.answers_needed
-        """Healthy chains that are wanted: one, or another one to check it."""
+        """Number of usable chains wanted: one, or two with a cross-check."""
 
     def new_chains(self) -> tuple[tuple[Market, SourceChain], ...]:
-        """The chains that came since the last time."""
+        """Return the chains that arrived since the last call."""
         answers = sorted(self._inquiries.chain.answers.items())[self._served_count :]
         self._served_count += len(answers)
         return tuple((self._inquiries.chain.sources[place], chain) for place, chain in answers)
 
     def request_chains(self, count: int) -> tuple[tuple[Market, SourceChain], ...]:
-        """So many more chains, of the sources that were not asked yet, as far as there are any and time for them."""
+        """Request `count` more chains from sources that were not asked yet, while there are any and time is left."""
         if count <= 0:
             return ()
         self._inquiries.chain.answers_needed = count
@@ -80,10 +81,11 @@ class SourceAnswers:
         return self.new_chains()
 
     def snapshot(self, chain: SourceChain) -> MarketSnapshot:
+        """Return the snapshot with this chain."""
         return _build_snapshot(self._inquiries, self._sources, self._request, chain, self.attempts)
 
     def may_trade(self, source: Market) -> bool:
-        """False for a source that may only check."""
+        """Return False for a source that is only used for the cross-check."""
         return any(source.name == known.name for known in self._sources.chain)
 
     @property
@@ -92,7 +94,7 @@ class SourceAnswers:
 
     @property
     def error(self) -> Spy32Error:
-        """Of the sources that may be traded on, when none of them has a chain that can be used."""
+        """The error when no source that may be traded on has a usable chain."""
         return _no_chain_error(self._inquiries.chain, self._sources)
 
 
@@ -107,7 +109,7 @@ class _Inquiries:
     history: Inquiry[tuple[object, ...]]
     volatility: Inquiry[dict[str, Metric]]
     levels: dict[str, Metric]
-    """The VIX family as far as any source had it; a later source fills what an earlier one lacked."""
+    """The VIX family. A later source fills in what an earlier one lacked."""
     vix_history: Inquiry[tuple[tuple[date, float], ...]]
     dividends: tuple[Inquiry[tuple[Dividend, ...]], ...]
     rate: Inquiry[Metric]
@@ -140,7 +142,7 @@ class _Inquiries:
             vix_history=Inquiry(
                 datum="vix year", sources=sources.vix, ask=lambda source: source.volatility_history(since) or None
             ),
-            # A source of past ex-dates and a table of coming ones are put together.
+            # One source has past ex-dates, a table has coming ones; both are merged.
             dividends=tuple(
                 Inquiry(datum="dividends", sources=(dividend_source,), ask=lambda source: source.dividends(name))
                 for dividend_source in sources.dividends
@@ -204,17 +206,17 @@ def _build_snapshot(
 
 
 def related_tickers(request: CollectRequest) -> tuple[str, ...]:
-    """The related tickers, without the underlying itself."""
+    """Return the related tickers of the settings, without the underlying itself."""
     return tuple(ticker for ticker in request.settings.market.related if ticker != request.underlying)
 
 
 def add_second_chain(snapshot: MarketSnapshot, chain: Chain) -> MarketSnapshot:
-    """The snapshot with the same expiration as a second source has it."""
+    """Return the snapshot with the second source's quotes of the target expiration."""
     return replace(snapshot, second=chain.select_expirations(snapshot.target))
 
 
 def _unique_sources(sources: Sequence[Market]) -> tuple[Market, ...]:
-    """Each source at its first place."""
+    """Return each source once, at its first position."""
     return tuple({source.name: source for source in reversed(sources)}[name] for name in _source_names(sources))
 
 
@@ -223,7 +225,7 @@ def _source_names(sources: Sequence[Market]) -> Iterator[str]:
 
 
 def _load_chain(source: Market, request: CollectRequest) -> SourceChain:
-    """The chain around the expiration nearest the target, as this source lists it."""
+    """Return the source's chain around the expiration nearest the target. Raises `Unusable` without one."""
     expirations = source.expirations(request.underlying)
     target = _target_expiration(expirations, request.today, request.settings)
     chain = _load_chain_days(source, request.underlying, _neighbours(expirations, target), target)
@@ -233,7 +235,7 @@ def _load_chain(source: Market, request: CollectRequest) -> SourceChain:
 
 
 def _load_chain_days(source: Market, underlying: str, days: tuple[date, ...], target: date) -> Chain:
-    """The chain with the target's neighbours, or of the target alone where one of them cannot be had."""
+    """Return the chain with the target's neighbours, or of the target alone when a neighbour is unusable."""
     try:
         return source.chain(underlying, days)
     except Unusable:
@@ -253,14 +255,15 @@ def _target_expiration(expirations: tuple[date, ...], today: date, settings: Set
 
 
 def _neighbours(expirations: tuple[date, ...], target: date) -> tuple[date, ...]:
-    """The target with the expiration before and the one after it."""
+    """Return the target with the expirations before and after it."""
     days = sorted(expirations)
     place = days.index(target)
     return tuple(days[max(place - 1, 0) : place + 2])
 
 
 def _load_volatility_levels(source: Market, levels: dict[str, Metric], today: date) -> dict[str, Metric] | None:
-    """What this source adds to the VIX family; it served when nothing is missing any more."""
+    """Add this source's levels of the VIX family. Raises `Unavailable` while one is missing, so that the next source is
+    asked."""
     served = source.volatility()
     if not served:
         return None
@@ -275,7 +278,7 @@ def _load_volatility_levels(source: Market, levels: dict[str, Metric], today: da
 
 
 def _require_today(level: Metric, today: date) -> Metric:
-    """A level or a move of another session is missing, not stale."""
+    """Return the metric; missing when it is from another day. A stale value is never used."""
     if level.value is None or (level.as_of is not None and market_date(level.as_of) == today):
         return level
     reason = f"it is of {market_date(level.as_of)}" if level.as_of is not None else "it has no time"
@@ -287,14 +290,14 @@ def _load_rate(source: Market, now: datetime) -> Metric | None:
     if rate.value is None:
         return None
     if not RATE_RANGE[0] <= rate.value <= RATE_RANGE[1]:
-        raise Unusable(f"{source.name}: a rate of {rate.value:.2%} a year is none")
+        raise Unusable(f"{source.name}: a rate of {rate.value:.2%} a year is not plausible")
     if not source.is_recorded and (rate.as_of is None or now - rate.as_of > MAX_RATE_AGE):
         raise Unusable(f"{source.name}: its rate is not of the last {MAX_RATE_AGE.days} days")
     return rate
 
 
 def _load_moves(source: Market, tickers: Sequence[str], today: date) -> dict[str, Metric] | None:
-    """The moves that a source has; it failed when it has none of those that were asked."""
+    """Return the source's moves of the tickers. Raises `Unavailable` when it has none of them."""
     moves = source.moves(tickers)
     if not source.is_recorded:
         moves = {ticker: _require_today(move, today) for ticker, move in moves.items()}
@@ -304,13 +307,16 @@ def _load_moves(source: Market, tickers: Sequence[str], today: date) -> dict[str
 
 
 def _missing_data(names: Sequence[str], inquiry: Inquiry[dict[str, Metric]], unit: str) -> dict[str, Metric]:
-    """Each datum as missing, with what its sources said."""
+    """Return each datum as missing, with the sources' error messages as the reason."""
     reason = "; ".join(error.message for error in inquiry.errors) or "no source serves it"
     return {name: Metric(value=None, unit=unit, source="", missing=reason) for name in names if inquiry.sources}
 
 
 def _merge_dividends(inquiries: Sequence[Inquiry[tuple[Dividend, ...]]], today: date) -> tuple[Dividend, ...] | None:
-    """The ex-dates of all sources from the last past one on, the first source's word on each; None without a source."""
+    """Return the ex-dates of all sources from the last past one onwards; None when no source answered.
+
+    For one ex-date the first source's amount counts.
+    """
     answers = [inquiry.answer for inquiry in inquiries if inquiry.answer is not None]
     if not answers:
         return None
@@ -324,7 +330,7 @@ def _merge_dividends(inquiries: Sequence[Inquiry[tuple[Dividend, ...]]], today: 
 
 
 def _expected_dividends(known: Sequence[Dividend], today: date) -> tuple[Dividend, ...]:
-    """The next ex-dates by the interval of the past ones, as expected; none where a coming one is known."""
+    """Return the next ex-dates, extrapolated by the median interval of past ones; () when a coming one is known."""
     days = [dividend.ex_date for dividend in known]
     if len(days) < 2 or days[-1] > today:
         return ()
@@ -337,7 +343,8 @@ def _expected_dividends(known: Sequence[Dividend], today: date) -> tuple[Dividen
 
 
 def _no_chain_error(inquiry: Inquiry[SourceChain], sources: Sources) -> Spy32Error:
-    """One source's own error; of several the kindest, since another try may help where one of them may come back."""
+    """Return the error of a run without a chain. With several sources it is `Unavailable` (try later) if any error is,
+    because that source may come back."""
     errors = inquiry.errors
     if len(errors) == 1 and not sources.unavailable:
         return errors[0]

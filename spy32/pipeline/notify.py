@@ -1,11 +1,12 @@
-"""Tell: one notice a run into the outbox, where the notifiers find it. It never changes the outcome."""
+"""The notify step: queues one notice per run for the notifiers. It never changes the outcome."""
 
 from spy32.domain.proposals import Proposal
 from spy32.pipeline.context import RunContext, RunEnd, StepResult
 
 
 def notify(context: RunContext, ending: Proposal | RunEnd) -> StepResult[int]:
-    """Queue what happened: state, figures and ids, never an account number or a way to approve."""
+    """Queue a notice of the run's result: state, figures and ids. It never contains an account number or a link that
+    approves. Returns the notice's id."""
     if isinstance(ending, RunEnd):
         subject = f"spy32: {ending.outcome.replace('_', ' ')} ({ending.cause})"
         body = "\n".join((*ending.reasons, "See: spy32 show"))
@@ -16,7 +17,7 @@ def notify(context: RunContext, ending: Proposal | RunEnd) -> StepResult[int]:
 
 
 def headline(proposal: Proposal) -> str:
-    """The proposal in one line, as a subject carries it."""
+    """Return the proposal in one line, for a subject."""
     strikes = "/".join(f"{leg.strike.normalize():f}" for leg in proposal.legs)
     kind = proposal.strategy.value.replace("_", " ")
     return f"{proposal.underlying} {strikes} {kind} {proposal.limit_price} x{proposal.quantity}"

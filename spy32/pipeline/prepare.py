@@ -1,4 +1,4 @@
-"""What a person will be asked: price plan, exit plan, the exact order, and the broker's word on it."""
+"""The prepare step: price plan, exit plan, the exact order, and the broker's dry run of it."""
 
 from collections.abc import Iterator
 from dataclasses import replace as changed
@@ -18,7 +18,7 @@ from spy32.settings import Settings
 def prepare(
     context: RunContext, market: CheckedMarket, candidate: Candidate, ruling: RiskDecision, chosen: Recommendation
 ) -> StepResult[Proposal] | RunEnd:
-    """The proposal, stored with its order body; a dry run that the broker refuses ends the run with its words."""
+    """Return the proposal, stored with its order body. A refused dry run ends the run with the broker's reasons."""
     run = context.store.run(context.run_id)
     proposal, body = build_proposal(candidate, ruling, chosen, market.snapshot, context.settings, run=run)
     dry_run = context.orders.dry_run(body)
@@ -38,7 +38,7 @@ def prepare(
 
 
 def warning_findings(warnings: tuple[str, ...]) -> Iterator[Finding]:
-    """What the broker warns of in a dry run that it accepts: notes for the reviewer."""
+    """Yield the warnings of an accepted dry run as notes for the reviewer."""
     for warning in warnings:
         yield Finding(rule="broker", message=f"the broker warns: {warning}", blocks=False)
 
@@ -52,7 +52,7 @@ def build_proposal(
     *,
     run: Run,
 ) -> tuple[Proposal, str]:
-    """The proposal and its exact order body: the part that a replay recomputes."""
+    """Return the proposal and its exact order body. A replay recomputes them with this function."""
     assert ruling.account is not None
     proposal = plan.build_proposal(candidate, ruling, snapshot, settings, run=run, chosen_by=chosen.analyst)
     reference = references.draft_reference(run.id)

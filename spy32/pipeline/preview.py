@@ -1,4 +1,4 @@
-"""A look at the market without a run: nothing is stored and nobody is asked."""
+"""The market as a run would see it now, without a run: nothing is stored, and no model is asked."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from spy32.pipeline.sources import Sources
 
 @value
 class MarketPreview:
-    """What a run would see now; `seen` is None when a gate would stop it."""
+    """What a run would see now. `checked` is None when a gate would stop it."""
 
     snapshot: MarketSnapshot
     checked: CheckedMarket | None
@@ -32,6 +32,7 @@ def preview_market(
     held: tuple[OpenSpread, ...] = (),
     account: Account | None = None,
 ) -> MarketPreview:
+    """Collect the market and return it with its briefing. Raises the sources' error when none has a chain."""
     collected = collect_market(sources, request, report)
     briefing = build_briefing(collected.snapshot, collected.checked, collected.quality, held=held, account=account)
     return MarketPreview(
@@ -40,7 +41,7 @@ def preview_market(
 
 
 def preview_menu(preview: MarketPreview, request: CollectRequest, seed: int) -> Menu:
-    """The menu that a run with this seed would make; `Unusable` when it would make none."""
+    """Return the menu that a run with this seed would make. Raises `Unusable` when it would be empty."""
     if preview.checked is None:
         raise gate_error(preview.quality)
     menu = build_menu(preview.checked, request.settings, seed=seed)

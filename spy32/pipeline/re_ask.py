@@ -1,4 +1,4 @@
-"""The model asked again about a run that is over, with another prompt: for comparison, never for an order."""
+"""Asks the model again about a finished run, with another prompt. The answer is for comparison, never for an order."""
 
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot
@@ -14,19 +14,20 @@ from spy32.store import Store
 
 @value
 class StoredQuestion:
-    """What the analyst of a run was shown, and what it said then."""
+    """The analyst's input in a finished run, and its answer."""
 
     run_id: int
     snapshot: MarketSnapshot
     menu: Menu
     briefing: Briefing
     settings: Settings
-    """Those that decided then."""
+    """The settings of that run."""
     then: Recommendation | None
+    """The analyst's answer in that run."""
 
     @classmethod
     def load(cls, store: Store, run_id: int) -> "StoredQuestion":
-        """`Usage` when the run never came to a menu."""
+        """Load the question of a run. Raises `BadUsage` when the run had no menu."""
         run = store.run(run_id)
         menu = store.menu(run_id)
         briefing = store.briefing(run_id)
@@ -48,7 +49,7 @@ class StoredQuestion:
 def ask_model_again(
     store: Store, run_id: int, question: StoredQuestion, analyst: Analyst, clock: Clock
 ) -> Recommendation:
-    """The answer, kept beside the run's own with the role `again`."""
+    """Ask, store and return the answer, with the role `again` beside the run's own answers."""
     answer = analyst.choose(question.snapshot, question.menu, question.briefing)
     store.save_answer(run_id, answer, role="again", at=clock())
     return answer

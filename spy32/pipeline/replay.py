@@ -1,4 +1,4 @@
-"""A run's decision again, offline, from its stored snapshot, with the settings that it was made with."""
+"""Repeats a run's decision offline, from its stored snapshot and with the settings of that run."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -24,15 +24,17 @@ from spy32.settings.deciding import restored
 from spy32.store import Store
 
 RecordedAnalystLookup = Callable[[str, Recommendation, Settings, int], "tuple[Analyst, list[str]] | None"]
-"""Role, answer, settings and seed -> the model as the run heard it, and where its requests differ; None if unasked."""
+"""Role, answer, settings and seed -> an analyst that gives the recorded response, and the differences of its requests
+from the recorded ones; None when no model was asked."""
 ROUNDING_TOLERANCE = 1e-9
+"""Relative and absolute: float sums differ in the last digits between processors."""
 RULE_ANALYSTS = ("rules", "trend")
-"""Analysts that answer the same whenever they are asked."""
+"""Deterministic analysts; a replay computes their answers again."""
 
 
 @value
 class ReplayResult:
-    """What was recomputed, and every difference from the record."""
+    """The names of what was recomputed, and every difference from the record."""
 
     run_id: int
     checked: tuple[str, ...]
@@ -40,6 +42,7 @@ class ReplayResult:
 
     @property
     def name(self) -> str:
+        """The id of the run as people type it."""
         return f"R{self.run_id}"
 
 
@@ -50,7 +53,10 @@ def replay(
     build_rule_analyst: Callable[[str, Settings], Analyst],
     find_recorded_analyst: RecordedAnalystLookup | None = None,
 ) -> ReplayResult:
-    """Quality gates, menu, the rules' picks, the model's answer, checks and order, each recomputed and compared."""
+    """Recompute gates, menu, the rules' choices, the model's answer, checks and order; compare each with the record.
+
+    Raises `BadUsage` when the run has no snapshot.
+    """
     run = store.run(run_id)
     if not store.has_snapshot(run_id):
         raise BadUsage(f"R{run_id} ended before it had a snapshot ({run.cause}); there is nothing to replay")
@@ -83,7 +89,7 @@ def _compare_steps(
     recorded_briefing = store.briefing(run_id)
     briefing = build_briefing(snapshot, market, quality)
     if recorded_briefing is not None:
-        # What was held then is on record only here.
+        # Positions and account of that day are recorded only in the briefing, so take them from there.
         briefing = replace(
             briefing,
             held=recorded_briefing.held,
@@ -110,9 +116,10 @@ def _compare_steps(
 
 
 def drop_account_refusals(recomputed: Menu, recorded: Menu) -> Menu:
-    """The recomputed menu, less what the account of that day refused, which is on record in the menu only.
+    """Return the recomputed menu without the candidates that the account of that day refused.
 
-    Runs before 0.4 kept no probability of expiring worthless, so there is none to compare.
+    Those refusals are recorded only in the menu. Runs before 0.4 did not store the probability of expiring worthless,
+    so it is removed for them.
     """
     ids = {candidate.id for candidate in recorded.candidates}
     account_drops = [spread for spread in recorded.dropped if spread.rule in CANDIDATE_RULES]
@@ -137,7 +144,7 @@ def _account_then(account: Account, ruling: RiskDecision) -> Account:
 
 
 def _deciding_answer(answers: Sequence[tuple[str, Recommendation]]) -> Recommendation | None:
-    """The answer that the run went by: the analyst's, or the fixed rule's where it stood in for a failed one."""
+    """Return the answer that decided the run: the analyst's, or the fixed rule's if the analyst failed."""
     chosen = next((answer for role, answer in answers if role == "chosen"), None)
     if chosen is None or chosen.decision is not Decision.FAILED:
         return chosen
@@ -175,7 +182,7 @@ def _compare_decision(  # noqa: PLR0913, PLR0917 - what a decision consists of
 
 
 def diff_values(recorded: Any, recomputed: Any, path: str = "") -> Iterator[str]:
-    """Every place where two plain values differ, as `path: was, is now`."""
+    """Yield every place where two JSON values differ, as `PATH was X, is now Y`."""
     if isinstance(recorded, dict) and isinstance(recomputed, dict):
         for key in sorted(recorded.keys() | recomputed.keys()):
             yield from diff_values(recorded.get(key), recomputed.get(key), f"{path}.{key}" if path else str(key))
@@ -187,7 +194,7 @@ def diff_values(recorded: Any, recomputed: Any, path: str = "") -> Iterator[str]
 
 
 def _is_rounding(recorded: Any, recomputed: Any) -> bool:
-    """Sums of floats differ in the last digits from one processor's arithmetic to another's; money is never a float."""
+    """Return whether two floats differ only by rounding. Money is never a float, so it is compared exactly."""
     return (
         isinstance(recorded, float)
         and isinstance(recomputed, float)

@@ -1,4 +1,4 @@
-"""The one recipe of a weekly run. Each step's outcome and timing is committed as the step ends."""
+"""Runs the steps of a weekly run in order. Each step's outcome and timing is committed when the step ends."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class _EndOfRun(Exception):
-    """Carries an `Ended` out of the recipe; never leaves this module."""
+    """Carries a `RunEnd` out of the steps. It never leaves this module."""
 
     def __init__(self, run_end: RunEnd) -> None:
         super().__init__(run_end.cause)
@@ -30,15 +30,15 @@ class _EndOfRun(Exception):
 
 @dataclass(slots=True)
 class StepRunner:
-    """Runs one step after the other and commits how each ended."""
+    """Runs one step after the other and commits how each one ended."""
 
     run_context: RunContext
     steps_done: int = 0
     question: tuple[CheckedMarket, Menu] | None = None
-    """What the analysts were shown, once there is a menu."""
+    """Market and menu as given to the analysts; None until there is a menu."""
 
     def run_step(self, name: str, step: Callable[[], StepResult[T] | RunEnd]) -> T:
-        """The value of a step; a step that ends the run, or fails, is committed first and leaves as an exception."""
+        """Return the value of a step. A step that ends the run or fails is committed first, then raises."""
         self.run_context.store.start_step(self.run_context.run_id, name, self.run_context.clock())
         started = self.run_context.monotonic()
         try:
@@ -62,7 +62,7 @@ class StepRunner:
         return RunEnd(outcome=Outcome.FAILED, cause="deadline", reasons=(words,), code=ExitCode.UNAVAILABLE)
 
     def skip_to(self, name: str) -> None:
-        """Commit the steps that are left before `name` as skipped."""
+        """Commit the remaining steps before `name` as skipped."""
         for skipped in STEPS[self.steps_done : STEPS.index(name)]:
             self._commit(skipped, StepState.SKIPPED, self.run_context.monotonic(), "")
 
@@ -77,7 +77,10 @@ class StepRunner:
 
 
 def run(context: RunContext) -> Run:
-    """The finished run. Whatever happens on the way, its row says so; only a defect leaves as an exception."""
+    """Run all steps and return the finished run.
+
+    Every error of `spy32.errors` ends in the run's row. Only signals and program bugs raise.
+    """
     runner = StepRunner(context)
     try:
         ending, code = _run_steps(runner)
@@ -92,17 +95,17 @@ def run(context: RunContext) -> Run:
         raise
     finished = _finish_run(context, ending, code)
     if runner.question is not None:
-        # The run is over by now: a stop here leaves it as it ended.
+        # The run has ended, so an interruption here does not change it.
         ask_shadow_models(context, *runner.question)
     return finished
 
 
 def _run_steps(runner: StepRunner) -> tuple[Proposal | RunEnd, int]:
-    """What the recipe came to, and the exit code."""
+    """Return the result of the steps and the exit code."""
     try:
         return _weekly_steps(runner), ExitCode.OK
     except _EndOfRun as end:
-        # No trade is a good ending; an analyst without a usable answer is not.
+        # The code is 0 for no trade; it is not 0 when the analyst failed.
         return end.run_end, end.run_end.code
     except Spy32Error as error:
         cause = "data" if runner.steps_done > 1 else "account"

@@ -1,4 +1,4 @@
-"""What may be chosen: the menu of priced and risk-checked spreads."""
+"""The screen step: the menu of priced and risk-checked spreads."""
 
 import random
 
@@ -14,7 +14,7 @@ from spy32.settings import Settings
 
 
 def screen(context: RunContext, market: CheckedMarket, account: Account | None) -> StepResult[Menu] | RunEnd:
-    """The menu, stored with every dropped spread; an empty one ends the run with the counts."""
+    """Return the menu, stored with every rejected spread. An empty menu ends the run with the counts by rule."""
     menu = build_menu(market, context.settings, seed=context.seed)
     if account is not None:
         menu = menu_rules.exclude_candidates(menu, _account_refusals(context, market, menu, account))
@@ -29,7 +29,7 @@ def screen(context: RunContext, market: CheckedMarket, account: Account | None) 
 
 
 def build_menu(market: CheckedMarket, settings: Settings, *, seed: int) -> Menu:
-    """The menu that this seed makes of what was seen; the same seed makes the same menu again."""
+    """Return the menu of the market; the same seed gives the same ids and order again."""
     rng = random.Random(seed)  # noqa: S311 - ids and order need to be repeatable, not secret
     menu = menu_rules.build_menu(market.chain, market.smile, settings, rng=rng, seed=seed)
     today = market_date(market.snapshot.evaluated_at)
@@ -43,13 +43,13 @@ def build_menu(market: CheckedMarket, settings: Settings, *, seed: int) -> Menu:
 
 
 CANDIDATE_RULES = frozenset({"duplicate", "size"})
-"""Rules of the account that refuse one candidate and let another pass; all the others refuse the whole menu."""
+"""Account rules that can refuse one candidate and accept another. All other rules refuse the whole menu."""
 
 
 def _account_refusals(context: RunContext, market: CheckedMarket, menu: Menu, account: Account) -> dict[str, Finding]:
-    """The finding against each candidate that could not be traded, while another one can.
+    """Return candidate id -> finding for the candidates that the account refuses, while it accepts another one.
 
-    Where none can, the menu stays, and the run ends before anybody is asked with what an account would need.
+    When every candidate is refused, the result is empty: the menu stays, and consult ends the run with the reasons.
     """
     now = context.clock()
     today = market_date(now)

@@ -1,6 +1,6 @@
-"""Who is asked for what, in which order, and the questions themselves: side by side, with one deadline for all.
+"""The order of sources for each datum, and the requests to them: in parallel, with one deadline for all.
 
-A source that does not serve a datum is passed over; one that fails is on record with its reason, and the next is asked.
+A source that does not offer a datum is skipped. A source that fails is recorded with its reason, and the next is asked.
 """
 
 import threading
@@ -18,63 +18,64 @@ T = TypeVar("T")
 
 @value
 class Sources:
-    """The order of sources by kind of datum."""
+    """The sources of each kind of datum, in the order in which they are asked."""
 
     chain: tuple[Market, ...]
-    """Those that may be traded on."""
+    """Sources whose chain may be traded on."""
     checks: tuple[Market, ...] = ()
-    """Those that may check it; one that is in `chain` as well is asked once."""
+    """Sources for the cross-check. A source that is also in `chain` is asked once."""
     history: tuple[Market, ...] = ()
     vix: tuple[Market, ...] = ()
-    """Also of related tickers."""
+    """Sources of the VIX family and of related tickers."""
     dividends: tuple[Market, ...] = ()
     rate: tuple[Market, ...] = ()
     broker: tuple[Market, ...] = ()
-    """Of what only a broker computes, and of earnings."""
+    """Sources of the broker's own metrics and of earnings."""
     unavailable: tuple[SourceAttempt, ...] = ()
-    """Sources that are set but cannot be asked at all, and why."""
+    """Configured sources that cannot be asked at all, with the reason."""
 
     @classmethod
     def single_source(cls, market: Market) -> "Sources":
-        """One source of everything: a recorded market."""
+        """Return a set with one source for everything, such as a recorded market."""
         sources = (market,)
         return cls(chain=sources, history=sources, vix=sources, dividends=sources, rate=sources, broker=sources)
 
     @property
     def is_recorded(self) -> bool:
+        """Whether the chain comes from a recorded market."""
         return self.chain[0].is_recorded
 
     @property
     def uses_first_source(self) -> bool:
-        """The chain is asked of whom the settings name first, so a run by hand is the run of its slot."""
+        """Whether the chain comes from the first source of the settings. Only then a manual run can use up its slot."""
         return bool(self.checks) and self.chain[0] is self.checks[0]
 
 
 @dataclass(slots=True, kw_only=True)
 class Inquiry(Generic[T]):
-    """One datum, asked of its sources in order until `wanted` of them have served, as many at a time."""
+    """The requests for one datum. Sources are asked in order, `answers_needed` at a time, until that many answer."""
 
     datum: str
     sources: Sequence[Market]
     ask: Callable[[Market], T | None]
-    """The datum, or None when the source does not serve it."""
+    """Returns the datum, or None when the source does not offer it."""
     answers_needed: int = 1
     answers: dict[int, T] = field(default_factory=dict)
-    """By the place of the source in the order."""
+    """Answers by the position of the source."""
     errors: list[Spy32Error] = field(default_factory=list)
     asked: dict[int, float] = field(default_factory=dict)
-    """When each source was asked that has not answered yet, by its place."""
+    """Start time (monotonic seconds) of each pending request, by the position of the source."""
     bug: Exception | None = None
     _next: int = 0
 
     @property
     def answer(self) -> T | None:
-        """Of the first source in the order that served."""
+        """The answer of the first source in order that answered; None without one."""
         return self.answers[min(self.answers)] if self.answers else None
 
 
 class InquiryRound:
-    """Inquiries that run side by side. Each is a few requests; what is late is left behind and said to be late."""
+    """Runs inquiries in parallel until a deadline. A late request is abandoned and recorded as late."""
 
     def __init__(self, seconds: float, monotonic: Monotonic, report: Callable[[str], None]) -> None:
         self._seconds = seconds
@@ -85,7 +86,10 @@ class InquiryRound:
         self.attempts: list[SourceAttempt] = []
 
     def run(self, inquiries: Sequence[Inquiry[Any]]) -> None:
-        """Until all have ended or the time is over. A recorded source is asked in turn: it answers at once."""
+        """Run until all inquiries have ended or the deadline has passed.
+
+        Recorded sources are asked in this thread, because they answer at once. A bug in a worker is raised here.
+        """
         workers = []
         for inquiry in inquiries:
             if all(source.is_recorded for source in inquiry.sources):
@@ -101,7 +105,7 @@ class InquiryRound:
             self._close_inquiry(inquiry)
 
     def _ask_sources(self, inquiry: Inquiry[Any]) -> None:
-        """One source after the other until one of them serves this worker."""
+        """Ask one source after the other until one answers."""
         while (place := self._next_source(inquiry)) is not None:
             source, started = inquiry.sources[place], self._monotonic()
             answer, error = None, None
@@ -124,7 +128,7 @@ class InquiryRound:
                     return
 
     def _next_source(self, inquiry: Inquiry[Any]) -> int | None:
-        """The place of the next source to ask, if there is one and time for it."""
+        """Return the position of the next source to ask; None when there is none or the deadline has passed."""
         with self._lock:
             place = inquiry._next
             if place >= len(inquiry.sources):
@@ -136,7 +140,7 @@ class InquiryRound:
             return place
 
     def _close_inquiry(self, inquiry: Inquiry[Any]) -> None:
-        """What has not answered by now never will."""
+        """Record pending requests as late and stop waiting for them. Raises a worker's bug."""
         if inquiry.bug is not None:
             raise inquiry.bug
         with self._lock:

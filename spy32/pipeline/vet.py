@@ -1,4 +1,4 @@
-"""May it be traded: fresh quotes, market conditions, limits and size, without the analyst."""
+"""The vet step: may the choice be traded? Fresh quotes, market conditions, limits and size decide, not the analyst."""
 
 from collections.abc import Sequence
 from dataclasses import replace as changed
@@ -20,7 +20,7 @@ from spy32.sessions import market_date, week_start
 def vet(
     context: RunContext, market: CheckedMarket, menu: Menu, chosen: Recommendation, account_status: AccountStatus
 ) -> StepResult[RiskDecision] | RunEnd:
-    """The ruling on the chosen candidate, stored; a refusal ends the run with every reason."""
+    """Return the risk decision on the chosen candidate, stored. A refusal ends the run with all reasons."""
     candidate = menu.find(chosen.candidate_id)
     if candidate is None:
         return RunEnd(
@@ -49,7 +49,7 @@ def vet(
 
 
 def requote(context: RunContext, candidate: Candidate, snapshot: MarketSnapshot) -> tuple[Finding, ...]:
-    """Quotes of the chosen legs fetched again: has the market left the price that the menu showed?"""
+    """Fetch fresh quotes of the chosen legs and return the findings of the comparison with the menu's prices."""
     first = context.source(snapshot.source)
     others = (source for source in (*context.sources.chain, *context.sources.checks) if source.name != first.name)
     quotes = _fetch_quotes((first, *others), context.underlying, candidate.spread.legs)
@@ -57,7 +57,10 @@ def requote(context: RunContext, candidate: Candidate, snapshot: MarketSnapshot)
 
 
 def _fetch_quotes(sources: Sequence[Market], underlying: str, legs: Sequence[Leg]) -> LegQuotes:
-    """Of the first source that answers; the answer of a model is not thrown away for one source's bad minute."""
+    """Return the quotes of the first source that answers, so that one failing source does not waste a paid answer.
+
+    Raises the first source's error when none answers.
+    """
     errors: list[Spy32Error] = []
     for source in sources:
         try:
@@ -68,7 +71,7 @@ def _fetch_quotes(sources: Sequence[Market], underlying: str, legs: Sequence[Leg
 
 
 def refusal_cause(ruling: RiskDecision) -> str:
-    """The cause of a refusal: the market's conditions before our limits, a moved quote before both."""
+    """Return the cause of a refusal: `vetoed` for a moved quote, else `condition` for the market, else `limits`."""
     rules = [finding.rule for finding in ruling.findings if finding.blocks]
     if any(rule in pricing.PRICE_RULES for rule in rules):
         return "vetoed"

@@ -1,4 +1,4 @@
-"""Gates on prices against each other: bounds, shape over strikes, put-call parity, the spot of the same document."""
+"""No-arbitrage gates: price bounds, monotone and convex prices, put-call parity, and the spot against parity."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -32,33 +32,38 @@ from spy32.quality.freshness import options_only_session
 from spy32.sessions import years_to_expiration
 
 SLACK = 0.05
-"""Dollars at the reference spot: what cents, and quotes that are not quite of one moment, do to a sum of mids."""
+"""Dollars at the reference spot. It allows for rounding to cents, and for quotes that are not of exactly one moment."""
 MAX_OUT_OF_ORDER, SEARCH_LIMIT = 5, 40
-"""Quotes that may break the shape near the money before the source is not believed; so many that looking on is idle."""
+"""More out-of-order quotes than the first near the money mean that the source is wrong (our choice). The search for
+them gives up at the second."""
 MIN_PAIRS = 5
+"""Fewest pairs for a forward: the medians then ignore two bad ones."""
 PARITY_BAND_STEPS = 3
-"""On the grid of a cheap share five pairs lie farther from the money than `NEAR`."""
+"""Strike steps to either side that parity uses at least: on a cheap share, five pairs do not fit into `PARITY_BAND`."""
 MAX_FORWARD_RANGE = 0.0005
-"""Of the forward: how far its values over strikes may lie apart, beside their own half-spreads."""
+"""Largest range of the forwards over strikes, a fraction of the forward, beyond their half-spreads (our choice)."""
 MAX_SHARE_OFF = 0.10
-"""Share of pairs that may be off by more than their half-spreads."""
+"""Largest share of pairs that may be off by more than their half-spreads (our choice)."""
 MAX_TILT = 0.05
-"""Early exercise tilts the parity of American options across strikes, by up to 0.033 dollars a dollar on our chains."""
+"""Largest slope of the parity forward over strikes, dollars per dollar. Early exercise of American options causes it;
+the largest measured on our chains is 0.033."""
 SPOT_TOLERANCE = 0.003
+"""Largest difference between parity spot and quoted spot, a fraction. Both come from one document (our choice)."""
 SPOT_TOLERANCE_AFTER_CLOSE = 0.005
-"""Options quote for a quarter of an hour after the close of the shares, whose price then stands still."""
+"""The same after the close of the shares: options are quoted for 15 more minutes while the share price stands still."""
 MAX_DIVIDEND_YIELD = 0.02
-"""A year: bounds dividends that are not known."""
+"""Fraction a year, an upper bound for dividends that are not known."""
 EPSILON = 1e-9
+"""Dollars, for the rounding of float differences."""
 
 
 # Bounds.
 
 
 def check_bounds(quotes: Quotes, context: GateContext) -> GateResult:
-    """No option is worth less than its discounted intrinsic value or more than what it can ever pay.
+    """Drop quotes whose mid is below the discounted intrinsic value or above the most that the option can pay.
 
-    The intrinsic value is of the parity forward, so it holds for European and American options alike.
+    The intrinsic value uses the parity forward, so the bound is valid for European and American options.
     """
     limit = f"intrinsic value − ${SLACK * context.scale:.2f} to the whole underlying or strike"
     line = forward_line(put_call_pairs(quotes), context)
@@ -93,7 +98,8 @@ class _CurvePoint(NamedTuple):
 
 
 def check_shape(quotes: Quotes, context: GateContext) -> GateResult:
-    """Where legs are chosen, call mids fall and put mids rise, never faster than the strike, and both bend upward."""
+    """Drop quotes that break the shape over strikes: call mids fall and put mids rise, never faster than the strike,
+    and both are convex. Stop when too many near the money do."""
     out_of_order = [
         point
         for right in Right
@@ -111,7 +117,7 @@ def check_shape(quotes: Quotes, context: GateContext) -> GateResult:
 
 
 def _curve_points(quotes: Quotes, right: Right, spot: float) -> list[_CurvePoint]:
-    """One side from a little in the money outward; farther in, wide quotes say nothing about order."""
+    """Return one side from slightly in the money outward. Deeper in the money, quotes are too wide to show an order."""
     low, high = (spot * (1 - PARITY_BAND), math.inf) if right is Right.CALL else (0.0, spot * (1 + PARITY_BAND))
     return [
         _CurvePoint(float(quote.strike), mid(quote), half_spread(quote), quote)
@@ -121,7 +127,7 @@ def _curve_points(quotes: Quotes, right: Right, spot: float) -> list[_CurvePoint
 
 
 def _points_out_of_order(points: list[_CurvePoint], right: Right, spot: float) -> list[_CurvePoint]:
-    """What has to go until the rest is in order, worst first; it gives up on a side where nothing fits."""
+    """Return the points to remove until the rest is in order, worst first, at most `SEARCH_LIMIT`."""
     slack = SLACK * spot / REFERENCE_SPOT
     removed: list[_CurvePoint] = []
     while len(removed) < SEARCH_LIMIT:
@@ -134,7 +140,8 @@ def _points_out_of_order(points: list[_CurvePoint], right: Right, spot: float) -
 
 
 def _violation_weights(points: Sequence[_CurvePoint], right: Right, slack: float) -> Mapping[int, float]:
-    """How much each place has to do with what is out of order. The middle of a butterfly more than its wings."""
+    """Return, by index, how much each point contributes to violations. The middle of a butterfly counts 1.5 times its
+    wings, because one wrong middle breaks up to three butterflies."""
     weights: dict[int, float] = {}
     sign = 1 if right is Right.CALL else -1
     for index, (low, high) in enumerate(pairwise(points)):
@@ -160,7 +167,7 @@ def _add_weights(weights: dict[int, float], additions: Mapping[int, float]) -> N
 
 @value
 class ForwardLine:
-    """The forward by parity over strikes: its value at the money and what each pair is off from a straight line."""
+    """The parity forward over strikes: its value at the money, and each pair's distance from a line, in dollars."""
 
     forward: float
     residuals: tuple[float, ...]
@@ -168,21 +175,21 @@ class ForwardLine:
 
     @property
     def range_share(self) -> float:
-        """Of the values around the line, as a share of the forward."""
+        """Range of the residuals, a fraction of the forward."""
         return (max(self.residuals) - min(self.residuals)) / self.forward
 
     @property
     def half_spread(self) -> float:
-        """The usual one of a pair, as a share of the forward."""
+        """Median half-spread of a pair, a fraction of the forward."""
         return median(self.half_spreads) / self.forward
 
 
 def forward_line(
     pairs: Sequence[PutCallPair], context: GateContext, discount: float | None = None
 ) -> ForwardLine | None:
-    """F = K + (C − P) / DF for each pair near the money, with the tilt that early exercise gives them taken out.
+    """Return the line through F = K + (C − P) / DF of the pairs near the money, with early exercise's tilt removed.
 
-    The line is Theil and Sen's: medians, so that a few bad quotes do not move it. None with too few pairs.
+    The line is the Theil-Sen estimator (medians), so a few bad quotes do not move it. None with fewer than `MIN_PAIRS`.
     """
     factor = context.discount if discount is None else discount
     reach = max(PARITY_BAND, PARITY_BAND_STEPS * context.step)
@@ -208,7 +215,7 @@ def forward_line(
 
 
 def check_parity(quotes: Quotes, context: GateContext) -> GateResult:
-    """Calls and puts tell one forward."""
+    """Stop when calls and puts do not agree on one forward."""
     slack = SLACK * context.scale
     limit = (
         f"{percent(1 - MAX_SHARE_OFF)} of pairs within half-spreads + ${slack:.2f}, range "
@@ -236,10 +243,11 @@ def check_parity(quotes: Quotes, context: GateContext) -> GateResult:
 
 
 def check_spot(quotes: Quotes, context: GateContext) -> GateResult:
-    """The spot of the document is the one that its options are priced from.
+    """Stop when the quoted spot is not the one that the options are priced from.
 
-    Parity gives F, and F x DF + PV(dividends) a spot. An ex-date shortly before the expiration blurs that, since a
-    holder may exercise the call and take the dividend; then an expiration before the ex-date is read too.
+    Parity gives F; the parity spot is F x DF + PV(dividends). An ex-date shortly before the expiration makes it
+    inexact, because a holder may exercise the call to receive the dividend. An expiration before the ex-date is then
+    checked too.
     """
     spots = [parity_spot for parity_spot in _parity_spots(quotes, context) if parity_spot is not None]
     is_after_share_close = context.snapshot.is_recorded and options_only_session(context.now) is not None
@@ -258,7 +266,7 @@ class _ParitySpot:
     expiration: date
     spot: float
     gap: float
-    """Of the parity spot from the document's, fraction of the latter."""
+    """Parity spot over quoted spot, less 1."""
     years: float
 
 
@@ -290,7 +298,7 @@ def _parity_spots(quotes: Quotes, context: GateContext) -> Iterable[_ParitySpot 
 
 
 def _expiration_quotes(expiration: date, target_quotes: Quotes, context: GateContext) -> Quotes:
-    """The open quotes of another expiration, of the root that the target's have."""
+    """Return the uncrossed two-sided quotes of another expiration, of the target's root."""
     roots = {quote.root for quote in target_quotes}
     return tuple(
         quote

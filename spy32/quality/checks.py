@@ -1,8 +1,8 @@
-"""Is a chain fit to trade on: every gate with its figure, limit and verdict, and the quotes that pass.
+"""Runs all quality gates on a chain: is it fit to trade on? Returns every verdict and the quotes that pass.
 
-Thresholds are those of Cboe's VIX methodology (zero bids), of the filters usual in the literature on option returns
-(bounds, parity, duplicates; Constantinides, Jackwerth and Savov 2013), and our own. A gate that stops does not hide the
-others: all are judged, so that one look shows everything that is wrong.
+Thresholds come from Cboe's VIX methodology (zero bids), from filters usual in the literature on option returns (bounds,
+parity, duplicates; Constantinides, Jackwerth and Savov 2013), or are our own. A gate that stops does not end the
+checks: all gates are judged, so that one report shows everything that is wrong.
 """
 
 import math
@@ -38,13 +38,16 @@ QUOTE_FILTERS: tuple[Callable[[Quotes, GateContext], GateResult], ...] = (
     quotes.check_liquidity,
     freshness.check_same_day_trades,
 )
-"""In this order: each sees what those before it let through."""
+"""In this order: each gate sees the quotes that passed those before it."""
 
 CONTEXT_GATES: tuple[Callable[[GateContext], Gate], ...] = (freshness.check_ex_dividend, freshness.check_history)
 
 
 def check_chain(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> tuple[Chain, QualityReport]:
-    """The target expiration's usable quotes by strike, and what every gate said; nothing is dropped without a count."""
+    """Return the usable quotes of the target expiration, by strike, and the report of every gate.
+
+    `now` is the time at which ages are measured. Every dropped quote is counted in the report.
+    """
     first = _underlying_gate(snapshot)
     if first.verdict is not Verdict.PASS:
         return replace(snapshot.chain, quotes=()), QualityReport(gates=(first,))
@@ -63,8 +66,8 @@ def check_chain(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> tupl
 
 
 def check_vols(smile: "Smile", snapshot: MarketSnapshot, choice: Choice) -> tuple["DroppedQuotes", tuple[Gate, ...]]:
-    """The contracts that may not be legs because of their volatility, and what those gates said."""
-    # numpy comes with the arrays that are judged here, and is not needed before.
+    """Return the contracts whose implied vol excludes them as legs, and the gates on implied vols."""
+    # Imported on use, because it loads numpy.
     from spy32.quality import implied_vols
 
     return implied_vols.check_vols(smile, snapshot, choice)
@@ -73,19 +76,20 @@ def check_vols(smile: "Smile", snapshot: MarketSnapshot, choice: Choice) -> tupl
 def check_second_source(
     snapshot: MarketSnapshot, smile: "Smile", second: "Smile | None", knobs: MarketSources
 ) -> tuple[Gate, ...]:
-    """What a second source says of the first; `second` is its own smile when its chain passed its own gates."""
+    """Return the gates that compare two sources. `second` is the second source's smile; None when its own chain failed
+    the gates."""
     from spy32.quality import cross_check
 
     return cross_check.check_sources(snapshot, smile, second, knobs)
 
 
 def exclude_contracts(chain: Chain, symbols: Collection[str]) -> Chain:
-    """The chain less these contracts, by OCC symbol."""
+    """Return the chain without these contracts (OCC symbols)."""
     return replace(chain, quotes=tuple(quote for quote in chain.quotes if quote.symbol not in symbols))
 
 
 def _underlying_gate(snapshot: MarketSnapshot) -> Gate:
-    """The answer is about the underlying that was asked for, and has a price for it."""
+    """Check that the response is about the requested underlying and has a price for it."""
     figure = f"{snapshot.chain.underlying} at {snapshot.spot:g}"
     limit = f"{snapshot.underlying} at a price"
     is_valid = snapshot.chain.underlying == snapshot.underlying and 0 < snapshot.spot < 1e9
@@ -107,6 +111,6 @@ def _build_context(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> G
 
 
 def _relative_strike_step(snapshot: MarketSnapshot) -> float:
-    """Of the target's grid near the money, a fraction of the spot."""
+    """Return the target expiration's strike step near the money, a fraction of the spot."""
     target_quotes = (quote for quote in snapshot.chain.quotes if quote.expiration == snapshot.target)
     return strike_step(target_quotes, snapshot.spot) / snapshot.spot

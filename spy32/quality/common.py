@@ -1,4 +1,8 @@
-"""What the gates of a chain share: the grounds that they judge on, and how one says what it found."""
+"""What all gates share: their context (the data that they check), their result, and helpers for quotes.
+
+The basis of each gate's threshold is in its module: Cboe's VIX methodology, no arbitrage, filters of the literature on
+option returns (Constantinides, Jackwerth and Savov 2013), or our own choice, to be tuned.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
@@ -9,31 +13,33 @@ from spy32.domain.value import value
 from spy32.settings.model import Choice
 
 REFERENCE_SPOT = 600.0
-"""Dollar thresholds are written for an underlying at this price and scale with it."""
+"""Dollars. Dollar thresholds are meant at this price of the underlying (SPY's, when they were chosen) and scale."""
 BAND = 0.05
-"""Around the spot, as a fraction: where the quality of a feed is measured."""
+"""Fraction of the spot to either side, within which the quality of a feed is measured (our choice)."""
 PARITY_BAND = 0.02
-"""Around the spot, as a fraction: where calls and puts are both liquid enough for parity."""
+"""Fraction of the spot to either side. Within it calls and puts are both liquid enough for put-call parity."""
 
 GRID_STRIKES = 9
-"""The strikes nearest the spot, whose usual distance is the grid of a chain."""
+"""Number of strikes nearest the spot whose median distance is the chain's strike step: one at the money, four to each
+side."""
 
 Quotes = tuple[OptionQuote, ...]
 
 
 @value
 class GateContext:
-    """One expiration of a snapshot, and what is needed to judge it."""
+    """The target expiration of a snapshot, with everything that the gates need."""
 
     snapshot: MarketSnapshot
     now: datetime
     today: date
     years: float
-    """To the target expiration."""
+    """Years to the target expiration."""
     discount: float
+    """Discount factor to the target expiration."""
     choice: Choice
     step: float = 0.0
-    """Between strikes near the money, as a fraction of the spot: 0.2 % on SPY, up to 5 % on a cheap share."""
+    """Distance between strikes near the money, a fraction of the spot: 0.002 on SPY, up to 0.05 on a cheap share."""
 
     @property
     def spot(self) -> float:
@@ -41,17 +47,17 @@ class GateContext:
 
     @property
     def scale(self) -> float:
-        """What one dollar at the reference spot is here."""
+        """Spot divided by `REFERENCE_SPOT`; dollar thresholds are multiplied by it."""
         return self.spot / REFERENCE_SPOT
 
     def is_within(self, quote: OptionQuote, share: float) -> bool:
-        """Whether the strike is within `share` of the spot, both ends included."""
+        """Return whether the strike is within the fraction `share` of the spot, both ends included."""
         return abs(float(quote.strike) - self.spot) <= share * self.spot
 
 
 @value
 class GateResult:
-    """What a gate says, and the quotes that it lets through."""
+    """A gate's verdict, and the quotes that pass it."""
 
     gate: Gate
     quotes: Quotes
@@ -60,7 +66,7 @@ class GateResult:
 
 @value
 class PutCallPair:
-    """A call and a put of one strike, both with two sides."""
+    """A call and a put of one strike, both with two-sided quotes."""
 
     strike: float
     call: OptionQuote
@@ -68,58 +74,62 @@ class PutCallPair:
 
     @property
     def mid_difference(self) -> float:
-        """Call less put, mids."""
+        """Call mid less put mid, dollars per share."""
         return mid(self.call) - mid(self.put)
 
     @property
     def half_spreads(self) -> float:
-        """How far the difference may be off while both quotes hold."""
+        """Sum of both half-spreads: the possible error of `mid_difference`, dollars per share."""
         return half_spread(self.call) + half_spread(self.put)
 
 
 def passed_gate(name: str, figure: str, limit: str, note: str = "") -> Gate:
+    """Return a gate with verdict `pass`."""
     return Gate(name=name, figure=figure, limit=limit, verdict=Verdict.PASS, note=note)
 
 
 def warned_gate(name: str, figure: str, limit: str, note: str = "") -> Gate:
+    """Return a gate with verdict `warn`."""
     return Gate(name=name, figure=figure, limit=limit, verdict=Verdict.WARN, note=note)
 
 
 def stopped_gate(name: str, figure: str, limit: str, note: str = "") -> Gate:
+    """Return a gate with verdict `stop`."""
     return Gate(name=name, figure=figure, limit=limit, verdict=Verdict.STOP, note=note)
 
 
 def skipped_gate(name: str, limit: str, reason: str) -> Gate:
+    """Return a gate that could not be judged, with the reason."""
     return Gate(name=name, figure="not judged", limit=limit, verdict=Verdict.SKIPPED, note=reason)
 
 
 def filter_result(gate: Gate, before: Quotes, after: Iterable[OptionQuote]) -> GateResult:
-    """A finding that drops the difference of `before` and `after`."""
+    """Return the result of a gate that drops the quotes of `before` that are not in `after`."""
     remaining = tuple(after)
     return GateResult(gate=gate, quotes=remaining, dropped=len(before) - len(remaining))
 
 
 def is_two_sided(quote: OptionQuote) -> bool:
-    """A bid and an ask above zero; a missing or NaN one is neither."""
+    """Return whether bid and ask are both above zero. A missing or NaN side counts as absent."""
     return quote.bid is not None and quote.ask is not None and 0 < quote.bid < 1e9 and 0 < quote.ask < 1e9
 
 
 def mid(quote: OptionQuote) -> float:
-    """Of a two-sided quote, dollars per share."""
+    """Return the mid of a two-sided quote, dollars per share."""
     assert quote.bid is not None
     assert quote.ask is not None
     return (quote.bid + quote.ask) / 2
 
 
 def half_spread(quote: OptionQuote) -> float:
-    """Of a two-sided quote, dollars per share."""
+    """Return half the bid-ask spread of a two-sided quote, dollars per share."""
     assert quote.bid is not None
     assert quote.ask is not None
     return (quote.ask - quote.bid) / 2
 
 
 def put_call_pairs(quotes: Iterable[OptionQuote]) -> list[PutCallPair]:
-    """Strikes with a two-sided call and put, ascending."""
+    """Return the strikes that have a two-sided call and put, ascending."""
     sides: dict[Right, dict[float, OptionQuote]] = {Right.CALL: {}, Right.PUT: {}}
     for quote in quotes:
         if is_two_sided(quote):
@@ -132,23 +142,24 @@ def put_call_pairs(quotes: Iterable[OptionQuote]) -> list[PutCallPair]:
 
 
 def strike_step(quotes: Iterable[OptionQuote], spot: float) -> float:
-    """The usual distance between strikes near the money, dollars; 0 with fewer than two."""
+    """Return the median distance between strikes near the money, dollars; 0 with fewer than two strikes."""
     strikes = {float(quote.strike) for quote in quotes}
     near = sorted(sorted(strikes, key=lambda strike: abs(strike - spot))[:GRID_STRIKES])
     return median([high - low for low, high in pairwise(near)]) if len(near) > 1 else 0.0
 
 
 def median(numbers: Sequence[float]) -> float:
-    """Of at least one number. (`statistics` would cost a cold start more than all gates together.)"""
+    """Return the median of at least one number. (Importing `statistics` takes longer than all gates together.)"""
     ordered = sorted(numbers)
     middle = len(ordered) // 2
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def percent(share: float, digits: int = 0) -> str:
-    """A fraction as a person reads it."""
+    """Return a fraction as text in percent: 0.05 is `5 %`."""
     return f"{share * 100:.{digits}f} %"
 
 
 def pluralise(count: int, noun: str, plural: str | None = None) -> str:
+    """Return count and noun as text, such as `1 quote` or `3 quotes`."""
     return f"{count} {noun if count == 1 else plural or noun + 's'}"

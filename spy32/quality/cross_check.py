@@ -1,4 +1,4 @@
-"""Gates between two sources: spot, carry to the expiration, and the quotes that may become legs."""
+"""Gates that compare two sources: spot, carry to the expiration, and the quotes of possible legs."""
 
 import math
 from collections.abc import Iterator
@@ -21,25 +21,28 @@ from spy32.quality.common import (
 from spy32.settings.model import MarketSources
 
 QUARTER_HOURS_A_YEAR = 98_280 / 15
-"""Of trading: 252 sessions of six and a half hours."""
+"""Trading time only: 252 sessions of 390 minutes."""
 SPOT_DEVIATIONS = 3.0
-"""Standard deviations of a quarter of an hour that two spots of different age may lie apart."""
+"""Allowed difference of two spots, standard deviations of 15 minutes: free sources differ in age by up to that."""
 WARN_CARRY, STOP_CARRY = 0.0015, 0.005
-"""Of the spot, between forward less spot of the two: a dividend, a rate or a stale half of a chain shows here."""
+"""Differences of the two carries (forward over spot) that warn and stop, fractions (our choice). They show a missing
+dividend, another rate, or a chain of which one half is stale."""
 MAX_SPOT_DIFFERENCE = 0.015
-"""Of the spot: however wild the market is, more is another price."""
+"""Largest allowed spot difference in any market, a fraction of the spot (our choice)."""
 LEG_DELTAS = (0.03, 0.40)
-"""Absolute deltas of what may become a leg: wider than any menu."""
+"""Absolute deltas of possible legs: wider than any menu's band."""
 LEG_SLACK = 0.10
+"""Dollars per share by which two mids may always differ (our choice)."""
 LEG_HALF_SPREADS = 1.5
-"""Half-spreads of both sources that two mids may lie apart."""
+"""Multiple of the summed half-spreads of both sources by which two mids may differ (our choice)."""
 MAX_SYMBOLS_SHOWN = 3
+"""Symbols named in a note, so that it stays one line."""
 
 
 def check_sources(
     snapshot: MarketSnapshot, first: Smile, second: Smile | None, knobs: MarketSources
 ) -> tuple[Gate, ...]:
-    """What two sources say of each other; without a healthy second one the run is marked, not stopped."""
+    """Return the gates that compare two sources. Without a usable second source the gate warns and does not stop."""
     names = ("second_spot", "second_forward", "second_quotes")
     if snapshot.is_recorded:
         return tuple(skipped_gate(name, "two sources agree", "recorded: one source") for name in names)
@@ -60,12 +63,12 @@ def _single_source_reason(snapshot: MarketSnapshot) -> str:
         for attempt in snapshot.tried
         if attempt.datum == "chain" and not attempt.ok
     ]
-    # The newest word is the one that tells; what was never set up comes last.
+    # Newest first: a request that failed now is more informative than a source that is not configured.
     return "; ".join(reversed(failures)) or "no second source is set"
 
 
 def _spot_gate(snapshot: MarketSnapshot, other_spot: float, name: str, knobs: MarketSources) -> Gate:
-    """Two documents of different age may differ by what the underlying moves in a quarter of an hour."""
+    """Compare the spots. They may differ by what the underlying moves in 15 minutes, because their ages differ."""
     vix = snapshot.volatility.get("vix")
     expected_move = (
         SPOT_DEVIATIONS * vix.value / 100 / math.sqrt(QUARTER_HOURS_A_YEAR) if vix is not None and vix.value else 0.0
@@ -79,7 +82,7 @@ def _spot_gate(snapshot: MarketSnapshot, other_spot: float, name: str, knobs: Ma
 
 
 def _carry_gate(spot: float, first: Smile, other_spot: float, second: Smile) -> Gate:
-    """Forward over spot, so that the spots' own difference does not count twice."""
+    """Compare forward over spot, so that the difference of the spots does not count twice."""
     difference = (second.forward / other_spot - first.forward / spot) if other_spot > 0 else math.nan
     figure = f"carry {(first.forward / spot - 1) * 100:+.3f} % and {(second.forward / other_spot - 1) * 100:+.3f} %"
     limit = f"within {percent(WARN_CARRY, 2)}, never over {percent(STOP_CARRY, 2)}"
@@ -89,7 +92,7 @@ def _carry_gate(spot: float, first: Smile, other_spot: float, second: Smile) -> 
 
 
 def _quotes_gate(first: Smile, second: Smile, spot_difference: float) -> Gate:
-    """Mids of the same contracts, as far as their spreads and the spots' difference explain them."""
+    """Compare the mids of the same contracts, allowing for their bid-ask spreads and the difference of the spots."""
     limit = f"within ${LEG_SLACK:.2f} or {LEG_HALF_SPREADS:g} half-spreads + delta × the spots' difference"
     others = {quote.symbol: quote for quote in second.quotes}
     pairs = list(_common_legs(first, others))

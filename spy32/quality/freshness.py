@@ -1,4 +1,4 @@
-"""Gates on the clock and on what is quoted: session, age, expiration, root, and what the days before look like."""
+"""Gates on time and contract: session, quote age, expiration, option root, ex-dates and the history of closes."""
 
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -28,23 +28,29 @@ from spy32.sessions import (
 )  # fmt: skip
 
 SETTLING_TIME = timedelta(minutes=20)
-"""After the open: a feed that is a quarter of an hour late shows the session only from 09:45 on."""
+"""Waiting time after the open. A feed that is 15 minutes late shows the session only from 09:45; 5 are margin."""
 MAX_QUOTE_AGE = timedelta(minutes=20)
+"""The 15 minutes of a delayed feed plus 5 for its publication."""
 MAX_CLOCK_AHEAD = timedelta(minutes=2)
+"""Quotes from farther in the future mean a wrong clock, ours or the source's."""
 NEAREST_STRIKES = 10
+"""Number of strikes nearest the spot whose last trades are looked at."""
 MAX_TRADE_AGE = timedelta(minutes=60)
-"""Without a trade near the money for so long, a feed a quarter of an hour late is dead, or the contracts are."""
+"""Longest time without a trade near the money. After it, even a feed that is 15 minutes late is dead, or the contracts
+are not traded."""
 EUROPEAN = frozenset({"SPX", "XSP"})
+"""Index options with European exercise and cash settlement: no early assignment."""
 MIN_DIVIDEND_INTERVAL = timedelta(days=80)
-"""Ex-dates are some 91 days apart: a table that ends less than this before the expiration misses none."""
+"""Ex-dates are about 91 days apart, so a table that ends less than this before the expiration misses none."""
 MIN_CLOSES = 200
-"""Fewer closes than this do not make one-year statistics."""
+"""Fewest closes for one-year statistics (our choice)."""
 MAX_GAP = timedelta(days=5)
 MAX_MOVE = 0.12
+"""Gap and move as in `rules.daily_bars`."""
 
 
 def check_session(context: GateContext) -> Gate:
-    """The exchange is open; on a recorded market its options were, at the time of the quotes."""
+    """Stop outside the session. On a recorded market the options must have been open at the time of the quotes."""
     is_recorded = context.snapshot.is_recorded
     figure = f"{new_york_time(context.now):%a %Y-%m-%d %H:%M} New York"
     hours = session(context.today)
@@ -59,7 +65,7 @@ def check_session(context: GateContext) -> Gate:
 
 
 def check_quote_age(context: GateContext) -> Gate:
-    """The quotes are of now; recorded ones are their own clock."""
+    """Stop when the quotes are older than `MAX_QUOTE_AGE`. Recorded quotes are not judged: their time is the clock."""
     limit = f"at most {_minutes(MAX_QUOTE_AGE)} old, {_minutes(MAX_CLOCK_AHEAD)} ahead"
     if context.snapshot.is_recorded:
         return skipped_gate("quote_age", limit, "recorded: the clock is the time of the quotes")
@@ -73,7 +79,7 @@ def check_quote_age(context: GateContext) -> Gate:
 
 
 def check_same_day_trades(quotes: Quotes, context: GateContext) -> GateResult:
-    """The newest trade near the money is of this hour: a chain that stands still may come under a fresh time."""
+    """Stop when the newest trade near the money is older than an hour: a frozen chain may carry a fresh timestamp."""
     limit = f"a trade of the last {_minutes(MAX_TRADE_AGE)} at the {NEAREST_STRIKES} strikes nearest the money"
     near = sorted({quote.strike for quote in quotes}, key=lambda strike: abs(float(strike) - context.spot))[
         :NEAREST_STRIKES
@@ -90,7 +96,7 @@ def check_same_day_trades(quotes: Quotes, context: GateContext) -> GateResult:
 
 
 def check_expiration(quotes: Quotes, context: GateContext) -> GateResult:
-    """The target is listed, not past, and as many days away as the snapshot says."""
+    """Stop unless the target expiration is listed, not past, and has the DTE that the snapshot says."""
     target = context.snapshot.target
     days = days_to_expiration(target, context.today)
     figure = f"{target}, {pluralise(days, 'day')}, {pluralise(len(quotes), 'quote')}"
@@ -101,7 +107,7 @@ def check_expiration(quotes: Quotes, context: GateContext) -> GateResult:
 
 
 def check_root(quotes: Quotes, context: GateContext) -> GateResult:
-    """Standard contracts of the underlying only: a mini or adjusted one delivers another number of shares."""
+    """Keep the standard contracts of one root. A mini or adjusted contract delivers another number of shares."""
     counts: dict[str, int] = {}
     for quote in quotes:
         counts[quote.root] = counts.get(quote.root, 0) + 1
@@ -120,7 +126,7 @@ def check_root(quotes: Quotes, context: GateContext) -> GateResult:
 
 
 def check_ex_dividend(context: GateContext) -> Gate:
-    """An ex-date up to the expiration: a short call in the money may be assigned on the evening before."""
+    """Warn of an ex-date up to the expiration: a short call in the money may be assigned on the evening before it."""
     name, limit = "ex_dividend", "no short call over an ex-date"
     dividends, target = context.snapshot.dividends, context.snapshot.target
     if context.snapshot.underlying in EUROPEAN:
@@ -148,7 +154,7 @@ def _ex_date_gate(name: str, limit: str, dividend: Dividend) -> Gate:
 
 
 def check_history(context: GateContext) -> Gate:
-    """A year of daily closes without holes, up to the last session."""
+    """Warn unless there is a year of daily closes without gaps, up to the last session."""
     name, limit = (
         "history",
         f"{MIN_CLOSES} closes up to the last session, no gap over {MAX_GAP.days} days, no move over 12 %",
@@ -178,7 +184,7 @@ def _history_faults(bars: tuple[DailyBar, ...], today: date) -> list[str]:
 
 
 def options_only_session(now: datetime) -> Session | None:
-    """The session whose shares have closed while its options still trade."""
+    """Return the session whose shares have closed while its options still trade at `now`; None otherwise."""
     hours = session(market_date(now))
     return hours if hours is not None and hours.close < now <= hours.option_close else None
 

@@ -1,4 +1,4 @@
-"""Gates on implied volatilities: solvable and sane, on a smooth smile, in line with the VIX."""
+"""Gates on implied vols: in a plausible range, on a smooth smile, consistent with the feed and with the VIX."""
 
 import math
 from collections.abc import Mapping
@@ -14,39 +14,44 @@ from spy32.quality.common import median, passed_gate, percent, pluralise, skippe
 from spy32.settings.model import Choice
 
 IV_LOW, IV_HIGH = 0.05, 1.00
+"""Plausible implied vols, fractions a year; the range is usual in the literature on option returns."""
 FEED_TOLERANCE = 0.02
-"""Volatility points, as a fraction, by which a feed's own figure may differ before it is ignored."""
+"""Largest median difference from the feed's vols, a fraction (2 vol points), before they are ignored (our choice)."""
 FEED_DELTAS = (0.10, 0.50)
+"""Absolute deltas at which the feed's vols are compared: there a cent of price is little vol."""
 MIN_DELTA = 0.05
-"""Smallest absolute delta whose volatility is judged against its neighbours; cents are too coarse beyond."""
+"""Smallest absolute delta whose vol is compared with its neighbours'. Below, prices in cents are too coarse."""
 OUTLIER_DEVIATIONS = 3.0
-"""Robust standard deviations from the fitted smile."""
+"""Robust standard deviations from the fitted smile beyond which a vol is an outlier."""
 MIN_OUTLIER = 0.005
-"""Volatility points, as a fraction, that are never an outlier: the fit itself is no better than that."""
+"""A vol within this of the fit (half a vol point) is never an outlier: the fit itself is not more accurate."""
 MIN_FIT_STRIKES = 8
-"""Fewer strikes than this show no shape."""
+"""Fewest strikes for a fit; fewer show no shape."""
 QUARTIC_MIN_STRIKES, QUARTIC_DEGREE = 15, 4
-"""A parabola leaves up to 1.8 points of honest skew over on our chains, a quartic 0.3; it needs more strikes."""
+"""With at least this many strikes the fit is a quartic. Measured on our chains: a parabola leaves up to 1.8 vol points
+of genuine skew, a quartic 0.3, but it needs more strikes."""
 MAX_OUTLIERS = 10
+"""Outliers after which the search stops and the gate warns (our choice)."""
 VIX_RATIO_LOW, VIX_RATIO_HIGH = 0.60, 1.15
-"""ATM volatility over VIX: the VIX stands above it because of the skew."""
+"""Allowed at-the-money vol over VIX (our choice). The VIX is usually higher, because it includes the skew."""
 ROUNDING_SLACK = 1e-9
-"""Widths are differences of binary fractions of cents."""
+"""Dollars. Widths are differences of floats, which cannot represent cents exactly."""
 VIX_UNDERLYINGS = frozenset({"SPY", "SPX", "XSP"})
+"""Underlyings whose volatility the VIX measures."""
 MAD_TO_DEVIATION = 1.4826
 """Median absolute deviation to standard deviation, for a normal distribution."""
 
 
 @value
 class DroppedQuotes:
-    """OCC symbols that may not be legs, and how many each gate dropped."""
+    """OCC symbols that must not become legs, and the number dropped by each gate."""
 
     symbols: frozenset[str] = frozenset()
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def check_vols(smile: Smile, snapshot: MarketSnapshot, choice: Choice) -> tuple[DroppedQuotes, tuple[Gate, ...]]:
-    """The contracts whose volatility cannot be used, and what the gates on volatilities said."""
+    """Return the contracts whose vol cannot be used, and the gates on implied vols."""
     out_of_range = ~((smile.iv >= IV_LOW) & (smile.iv <= IV_HIGH))
     smile_gate, outliers = _smile_gate(smile, ~out_of_range)
     gates = (
@@ -65,7 +70,7 @@ def check_vols(smile: Smile, snapshot: MarketSnapshot, choice: Choice) -> tuple[
 
 
 def _is_otm(smile: Smile) -> Bools:
-    """Out of the money: the side on which legs are chosen."""
+    """True for out-of-the-money contracts, among which legs are chosen."""
     is_otm: Bools = smile.is_call == (smile.strike >= smile.forward)
     return is_otm
 
@@ -79,7 +84,7 @@ def _iv_gate(smile: Smile, outside: Bools) -> Gate:
 
 
 def _feed_iv_gate(smile: Smile, usable: Bools) -> Gate:
-    """The feed's volatility is never used; that it differs from ours tells something about the feed."""
+    """Compare the feed's vols with ours. They are never used, but a difference shows a problem of the feed."""
     limit = (
         f"median within {FEED_TOLERANCE * 100:.0f} points of ours at {FEED_DELTAS[0]:.2f} to {FEED_DELTAS[1]:.2f} delta"
     )
@@ -88,7 +93,7 @@ def _feed_iv_gate(smile: Smile, usable: Bools) -> Gate:
     differences = [
         float(iv) - quote.feed_iv
         for quote, iv, is_judged in zip(smile.quotes, smile.iv, judged, strict=True)
-        # A feed writes 0 or 0.00001 where it has no volatility.
+        # Feeds write 0 or 0.00001 for a missing vol.
         if is_judged and quote.feed_iv is not None and quote.feed_iv > 0.001
     ]
     if not differences:
@@ -103,7 +108,7 @@ def _feed_iv_gate(smile: Smile, usable: Bools) -> Gate:
 
 
 def _smile_gate(smile: Smile, usable: Bools) -> tuple[Gate, Bools]:
-    """Quotes out of the money whose volatility stands off the curve of the others, found one by one."""
+    """Find out-of-the-money quotes whose vol is off the curve of the others, one by one, refitting after each."""
     limit = f"{OUTLIER_DEVIATIONS:.0f} robust s.d. of the fitted curve, at least {MIN_OUTLIER * 100:.1f} points"
     outliers: Bools = np.zeros(len(smile.quotes), dtype=bool)
     judged = usable & _is_otm(smile) & (np.abs(smile.delta) >= MIN_DELTA)
@@ -112,14 +117,14 @@ def _smile_gate(smile: Smile, usable: Bools) -> tuple[Gate, Bools]:
     for _ in range(MAX_OUTLIERS):
         residuals = _curve_residuals(np.log(smile.strike[judged] / smile.forward), smile.iv[judged])
         worst = int(np.argmax(np.abs(residuals)))
-        most = max(MIN_OUTLIER, OUTLIER_DEVIATIONS * MAD_TO_DEVIATION * float(np.median(np.abs(residuals))))
-        if abs(residuals[worst]) <= most or int(judged.sum()) <= MIN_FIT_STRIKES:
+        cutoff = max(MIN_OUTLIER, OUTLIER_DEVIATIONS * MAD_TO_DEVIATION * float(np.median(np.abs(residuals))))
+        if abs(residuals[worst]) <= cutoff or int(judged.sum()) <= MIN_FIT_STRIKES:
             break
         row = int(np.flatnonzero(judged)[worst])
         outliers[row], judged[row] = True, False
     count = int(outliers.sum())
     figure = (
-        f"{pluralise(count, 'quote')} off the curve of {int(judged.sum())}, the rest within {most * 100:.2f} points"
+        f"{pluralise(count, 'quote')} off the curve of {int(judged.sum())}, the rest within {cutoff * 100:.2f} points"
     )
     if count >= MAX_OUTLIERS:
         return warned_gate("smile", figure, limit, "and more may be off it"), outliers
@@ -127,7 +132,7 @@ def _smile_gate(smile: Smile, usable: Bools) -> tuple[Gate, Bools]:
 
 
 def _curve_residuals(moneyness: Floats, iv: Floats) -> Floats:
-    """Volatilities less their least-squares polynomial in log-moneyness."""
+    """Return the vols less their least-squares polynomial in log-moneyness, shape of `iv`."""
     degree = QUARTIC_DEGREE if len(iv) >= QUARTIC_MIN_STRIKES else 2
     powers = np.vander(moneyness / np.abs(moneyness).max(initial=1e-9), degree + 1)
     residuals: Floats = iv - powers @ np.linalg.lstsq(powers, iv, rcond=None)[0]
@@ -135,7 +140,7 @@ def _curve_residuals(moneyness: Floats, iv: Floats) -> Floats:
 
 
 def _leg_width_gate(smile: Smile, usable: Bools, choice: Choice) -> Gate:
-    """How many of the contracts that may be sold have a spread that the menu accepts; it judges each leg again."""
+    """Count the contracts in the delta band whose bid-ask spread the menu accepts. The menu checks each leg again."""
     limit = f"at most ${choice.leg_width} or {percent(float(choice.leg_width_of_mid))} of mid, for a leg"
     size = np.abs(smile.delta)
     in_band = usable & smile.is_otm & (size >= choice.delta_low) & (size <= choice.delta_high)

@@ -1,4 +1,4 @@
-"""Gates on single quotes: duplicates, zero bids, a dead feed, crossed markets, coverage, open interest."""
+"""Gates on single quotes: duplicates, a dead feed, zero bids, crossed markets, coverage of strikes, open interest."""
 
 from collections.abc import Iterable
 from itertools import pairwise
@@ -21,30 +21,34 @@ from spy32.quality.common import (
 )
 
 MAX_SHARE_WITHOUT_BID = 0.20
-"""Share of quotes near the money without a bid, above which nobody is making a market."""
+"""Largest share of quotes near the money without a bid or ask. Above it the feed is dead (our choice)."""
 MAX_SHARE_CROSSED = 0.02
+"""Largest share of crossed quotes near the money (our choice)."""
 MIN_STRIKES = 20
+"""Fewest strikes within 5 % of the spot with a two-sided call and put. SPY lists about 60 there (our choice)."""
 WARN_GAP, STOP_GAP = 0.004, 0.015
-"""Of the spot, between strikes of the band. New expirations have steps of up to 1.2 % some way from the money."""
+"""Gaps between strikes near the money, fractions of the spot, that warn and stop. New expirations have steps of up to
+0.012 away from the money, which must not stop."""
 MIN_REACH = 0.025
-"""Of the spot: how far strikes must go on either side."""
+"""Distance from the spot, a fraction, that the strikes must reach on either side (our choice)."""
 COARSE_STEP, MAX_STEP = 0.005, 0.05
-"""Of the spot, between strikes: from the first on the band holds fewer than 20 strikes, and what is asked for follows
-the grid; a grid wider than the second has no strikes to choose between."""
+"""Strike steps, fractions of the spot. Above the first, the band holds fewer than 20 strikes, so the requirements scale
+with the step. Above the second, there are too few strikes to choose from."""
 BAND_STEPS, REACH_STEPS = 8, 2
-"""On a coarse grid the band and the reach are so many strikes, since 5 % of a cheap share hold three of them."""
+"""Band and reach in strike steps on a coarse grid, because 5 % of a cheap share hold only three strikes."""
 MIN_SHARE_LISTED = 0.6
-"""Share of the band's strikes that must be there."""
+"""Share of the coarse grid's strikes in the band that must be listed (our choice)."""
 ONE_STEP, TWO_STEPS = 1.05, 2.05
-"""Steps of the grid: a gap of one is none, of two is where a grid doubles or a strike is missing."""
+"""Gaps in strike steps of a coarse grid, with 5 % for uneven steps. One step is no gap. Two steps occur where the grid
+doubles or a strike is missing."""
 WARN_SHARE_BOTH_SIDES, STOP_SHARE_BOTH_SIDES = 0.90, 0.60
-"""Of the strikes. Some feeds leave out what never traded, which is the side in the money."""
+"""Share of strikes with both call and put. Some feeds omit contracts that never traded, mostly those in the money."""
 ZERO_BIDS_IN_ROW = 2
-"""Strikes in a row without a bid, after which the rest of that side is not used (Cboe's VIX methodology)."""
+"""Consecutive strikes without a bid, after which the rest of that side is dropped (Cboe's VIX methodology)."""
 
 
 def sort_quotes(quotes: Iterable[OptionQuote]) -> Quotes:
-    """By strike and right; the order in which a source sent its rows decides nothing."""
+    """Return the quotes sorted by strike and right, so that the source's order has no effect."""
     return tuple(
         sorted(
             quotes,
@@ -64,7 +68,7 @@ def _missing_last_key(figure: float | None) -> tuple[bool, float]:
 
 
 def check_duplicates(quotes: Quotes, context: GateContext) -> GateResult:
-    """One row a contract: the same prices twice are one quote, different prices are none."""
+    """Keep one row per contract. Rows with equal prices are one quote; rows with different prices are all dropped."""
     by_contract: dict[tuple[object, ...], list[OptionQuote]] = {}
     for quote in quotes:
         by_contract.setdefault((quote.strike, quote.right, quote.root), []).append(quote)
@@ -83,7 +87,7 @@ def check_duplicates(quotes: Quotes, context: GateContext) -> GateResult:
 
 
 def check_dead_feed(quotes: Quotes, context: GateContext) -> GateResult:
-    """Near the money nearly everything has a bid."""
+    """Stop when too many quotes near the money have no bid or ask."""
     near = [quote for quote in quotes if context.is_within(quote, BAND)]
     without = sum(not is_two_sided(quote) for quote in near)
     limit = f"at most {percent(MAX_SHARE_WITHOUT_BID)} without a bid within {percent(BAND)} of the spot"
@@ -99,7 +103,7 @@ def check_dead_feed(quotes: Quotes, context: GateContext) -> GateResult:
 
 
 def check_zero_bids(quotes: Quotes, context: GateContext) -> GateResult:
-    """Quotes without a bid or ask go, and on each side all beyond two such strikes in a row."""
+    """Drop quotes without a bid or ask, and on each side all beyond two such strikes in a row."""
     without_bid = sum(not is_two_sided(quote) for quote in quotes)
     past_zero_bids = _quotes_past_zero_bids(quotes, context.spot)
     remaining = [quote for quote in quotes if is_two_sided(quote) and id(quote) not in past_zero_bids]
@@ -110,7 +114,7 @@ def check_zero_bids(quotes: Quotes, context: GateContext) -> GateResult:
 
 
 def _quotes_past_zero_bids(quotes: Quotes, spot: float) -> set[int]:
-    """Out-of-the-money quotes, by identity, that lie outward of two strikes in a row without a bid."""
+    """Return the ids (`id()`) of out-of-the-money quotes beyond two consecutive strikes without a bid."""
     quote_ids: set[int] = set()
     calls = [quote for quote in quotes if quote.right is Right.CALL and float(quote.strike) >= spot]
     puts = [quote for quote in reversed(quotes) if quote.right is Right.PUT and float(quote.strike) <= spot]
@@ -124,7 +128,7 @@ def _quotes_past_zero_bids(quotes: Quotes, spot: float) -> set[int]:
 
 
 def check_crossed(quotes: Quotes, context: GateContext) -> GateResult:
-    """An ask at or below its bid is no market."""
+    """Drop quotes whose ask is at or below the bid (crossed or locked). Stop when too many near the money are."""
     crossed_quotes = [quote for quote in quotes if not _is_uncrossed(quote)]
     near = [quote for quote in quotes if context.is_within(quote, BAND)]
     crossed_near = sum(not _is_uncrossed(quote) for quote in near)
@@ -140,7 +144,7 @@ def _is_uncrossed(quote: OptionQuote) -> bool:
 
 @value
 class _CoverageTarget:
-    """What a whole chain has near the money, on its own grid of strikes; all but `strikes` fractions of the spot."""
+    """The required coverage near the money for the chain's strike step. All but `strikes` are fractions of the spot."""
 
     band: float
     reach: float
@@ -150,7 +154,8 @@ class _CoverageTarget:
 
     @classmethod
     def derive(cls, step: float) -> "_CoverageTarget":
-        """By the grid's step: 2.50, 5 and 0.50 dollars are usual for shares, one dollar for SPY."""
+        """Return the requirement for a strike step, a fraction of the spot. SPY lists strikes a dollar apart, shares
+        0.50, 2.50 or 5."""
         step = min(step, MAX_STEP)
         if step <= COARSE_STEP:
             return cls(band=BAND, reach=MIN_REACH, strikes=MIN_STRIKES, gap=WARN_GAP, stop_gap=STOP_GAP)
@@ -173,7 +178,7 @@ class _CoverageTarget:
 
 
 def check_coverage(quotes: Quotes, context: GateContext) -> GateResult:
-    """Enough strikes near the money, without holes on the chain's own grid, on both sides of it and of each strike."""
+    """Stop or warn unless there are enough strikes near the money, without gaps, with call and put at each."""
     target = _CoverageTarget.derive(context.step)
     near = [quote for quote in quotes if context.is_within(quote, target.band)]
     two_sided_strikes, strikes = len(put_call_pairs(near)), len({quote.strike for quote in near})
@@ -200,13 +205,13 @@ def check_coverage(quotes: Quotes, context: GateContext) -> GateResult:
 
 
 def _otm_distances(quotes: Iterable[OptionQuote], spot: float) -> list[float]:
-    """The strikes of calls above and puts below the spot, as fractions from it, ascending: the side that is sold."""
+    """Return the out-of-the-money strikes (calls above, puts below the spot) as fractions from the spot, ascending."""
     strikes = {float(quote.strike) for quote in quotes if (quote.right is Right.CALL) == (float(quote.strike) >= spot)}
     return [strike / spot - 1 for strike in sorted(strikes)]
 
 
 def check_liquidity(quotes: Quotes, context: GateContext) -> GateResult:
-    """Open interest is there; all zero means that the source has none, not that nobody holds the contracts."""
+    """Warn when the source has no open interest: all zeros mean missing data, not illiquid contracts."""
     limit = "short leg as set in [choice]; all zero is missing"
     with_interest = sum(quote.open_interest is not None and quote.open_interest > 0 for quote in quotes)
     figure = f"{with_interest} of {len(quotes)} with open interest"

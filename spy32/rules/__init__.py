@@ -1,1 +1,1 @@
-"""Pure judgements on values: menu, prices, plans, size, limits, conditions, drift. Nothing here acts."""
+"""Pure decisions on values: menu, prices, plans, size, limits, conditions, price guard. Nothing here acts."""

@@ -1,4 +1,4 @@
-"""One spread against the rules of the menu, in a fixed order, and what a spread that passes is worth."""
+"""The menu rules, applied to one spread in a fixed order, and the candidate built from a spread that passes."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from spy32.options.surface import Smile
 
 MIN_GRID = Decimal(1)
-"""Dollars between strikes near the money, at best on SPY: a scaled width can be met to half of that only."""
+"""Strike step of SPY near the money, dollars. A scaled width can only be met to half a step."""
 
 
 @value
 class TradableLeg:
-    """A leg that could be traded: its view with exact bid, ask and mid."""
+    """A leg with a two-sided quote: its view, and bid, ask and mid as exact dollars per share."""
 
     view: LegView
     bid: Decimal
@@ -37,13 +37,13 @@ class TradableLeg:
 
     @property
     def delta(self) -> float:
-        """Absolute."""
+        """Absolute delta, 0 to 1."""
         return abs(self.view.delta)
 
 
 @value
 class Vertical:
-    """A vertical before it is a candidate, with its prices."""
+    """A vertical that is not a candidate yet. Prices are credits, dollars per share; `width` is dollars."""
 
     strategy: Strategy
     short: TradableLeg
@@ -56,32 +56,34 @@ class Vertical:
 
 @value
 class MenuTerms:
-    """The settings as they apply to one chain."""
+    """The menu settings, scaled to one chain."""
 
     settings: Settings
     scale: Decimal
-    """Price of the underlying over the one that dollar widths are meant at."""
+    """Spot divided by `REFERENCE_SPOT`; dollar widths of the settings are multiplied by it."""
     spot: float
     grid: Decimal
-    """Dollars between the strikes near the money."""
+    """Distance between strikes near the money, dollars."""
     has_open_interest: bool
     opening_costs: Decimal
     costs_round_trip: Decimal
 
     @classmethod
     def derive(cls, chain: Chain, settings: Settings) -> "MenuTerms":
+        """Return the terms for this chain."""
         return cls(
             settings=settings,
             scale=Decimal(str(chain.spot)) / REFERENCE_SPOT,
             spot=chain.spot,
             grid=max(MIN_GRID, Decimal(str(strike_step(chain.quotes, chain.spot)))),
-            # A source that sends no open interest sends zeros: all zero is missing, not illiquid.
+            # A source without open interest sends zeros, so all zeros means missing, not illiquid.
             has_open_interest=any(quote.open_interest for quote in chain.quotes if quote.open_interest is not None),
             opening_costs=costs.opening_costs(1, settings.costs),
             costs_round_trip=costs.round_trip_costs(1, settings.costs),
         )
 
     def pair(self, strategy: Strategy, short: TradableLeg, long: TradableLeg) -> Vertical:
+        """Return the vertical of two legs, with natural price, mid and floor."""
         natural, mid = short.bid - long.ask, short.mid - long.mid
         execution = self.settings.execution
         return Vertical(
@@ -96,7 +98,7 @@ class MenuTerms:
 
 
 Violation = tuple[str, str] | None
-"""Figure and limit of a rule that drops the spread; None when it passes."""
+"""Figure and limit of a rule that rejects the spread, as text; None when the spread passes."""
 
 
 def _check_delta(pair: Vertical, terms: MenuTerms) -> Violation:
@@ -137,12 +139,12 @@ def _check_natural_credit(pair: Vertical, terms: MenuTerms) -> Violation:
 
 def _credit_rule(rule: str) -> "MenuRule":
     def judge(pair: Vertical, terms: MenuTerms) -> Violation:
-        found: list[Finding] = [
+        findings: list[Finding] = [
             finding
             for finding in check_credit(pair.floor, pair.width, terms.costs_round_trip, terms.settings.choice)
             if finding.rule == rule
         ]
-        return (found[0].figure, found[0].limit) if found else None
+        return (findings[0].figure, findings[0].limit) if findings else None
 
     return judge
 
@@ -167,7 +169,7 @@ MENU_RULES: tuple[tuple[str, MenuRule], ...] = (
 
 
 def first_violation(pair: Vertical, terms: MenuTerms) -> tuple[str, str, str] | None:
-    """Rule, figure and limit of the first rule that drops the spread, or None."""
+    """Return rule, figure and limit of the first rule that rejects the spread; None when all pass."""
     for rule, judge in MENU_RULES:
         violation = judge(pair, terms)
         if violation is not None:
@@ -176,6 +178,7 @@ def first_violation(pair: Vertical, terms: MenuTerms) -> tuple[str, str, str] | 
 
 
 def build_spread(pair: Vertical, underlying: str) -> Spread:
+    """Return the opening spread: sell the short leg, buy the long one."""
     parts = ((pair.short, Action.SELL_TO_OPEN), (pair.long, Action.BUY_TO_OPEN))
     legs = tuple(
         Leg(
@@ -193,7 +196,10 @@ def build_spread(pair: Vertical, underlying: str) -> Spread:
 def build_candidate(
     pair: Vertical, name: str, underlying: str, smile: "Smile", density: "Density", terms: MenuTerms
 ) -> Candidate:
-    """The spread as the analyst and the person see it."""
+    """Return the candidate as the analyst and the person see it, with id `name`.
+
+    POP, breakevens and greeks are at the mid; the maximum loss is at the floor.
+    """
     spread = build_spread(pair, underlying)
     mid_breakevens = breakevens(spread, pair.mid)
     probability = density.probability_above if pair.strategy is Strategy.PUT_CREDIT else density.probability_below
@@ -219,6 +225,6 @@ def build_candidate(
 
 
 def _expected_value(pair: Vertical, spread: Spread, density: "Density", terms: MenuTerms) -> float:
-    """Dollars a contract, held to expiration: sold at the mid less slippage, less the costs to open."""
+    """Expected profit held to expiration, dollars per contract: sold at the mid less slippage, less costs to open."""
     credit = pair.mid - terms.settings.costs.slippage * (pair.mid - pair.natural)
     return float(density.expect(lambda prices: profit(spread, credit, prices))) - float(terms.opening_costs)

@@ -1,4 +1,4 @@
-"""May anything be opened in this market, now: volatility, dividends, the session and its end."""
+"""Market conditions for an entry: volatility, dividends, the session and its last minutes."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Entry:
 def check_conditions(
     snapshot: MarketSnapshot, candidate: Candidate, settings: Settings, now: datetime
 ) -> tuple[tuple[Finding, ...], bool]:
-    """Every finding, and whether the size is to be halved."""
+    """Return every finding, and whether to halve the position size."""
     volatile, halves = _check_volatility(snapshot, settings.conditions)
     findings = (
         *volatile,
@@ -47,7 +47,7 @@ def _check_volatility(snapshot: MarketSnapshot, limits: Conditions) -> tuple[tup
     if vix is None and snapshot.is_recorded:
         return (_missing_index("vix", "VIX", "the rules on it were not applied"),), False
     if vix is None:
-        # How wild today's market is cannot be told, so it is taken for a wild one.
+        # Without the VIX the market's volatility is unknown. Assume that it is high.
         return (_missing_index("vix", "VIX", "the size is halved"),), True
     level = _check_vix_level(vix, limits)
     if vix3m is None:
@@ -60,23 +60,23 @@ def _check_volatility(snapshot: MarketSnapshot, limits: Conditions) -> tuple[tup
 
 
 def _index_level(snapshot: MarketSnapshot, name: str) -> float | None:
-    """The figure, if it is there and can be one: an index of volatility is positive."""
+    """Return the index level, percent; None when it is missing or not positive."""
     metric = snapshot.volatility.get(name)
     return metric.value if metric is not None and metric.value is not None and metric.value > 0 else None
 
 
-def _missing_index(rule: str, name: str, so: str) -> Finding:
-    return Finding(rule=rule, message=f"{name} is missing: {so}", figure="missing", blocks=False)
+def _missing_index(rule: str, name: str, effect: str) -> Finding:
+    return Finding(rule=rule, message=f"{name} is missing: {effect}", figure="missing", blocks=False)
 
 
 def _check_vix_level(vix: float, limits: Conditions) -> tuple[Finding, ...]:
-    for limit, words, blocks in (
+    for limit, effect, blocks in (
         (limits.vix_none, "nothing is opened", True),
         (limits.vix_halve, "the size is halved", False),
         (limits.vix_warn, "high", False),
     ):
         if not vix < limit:
-            message = f"VIX {vix:.2f} is at or above {limit:g}: {words}"
+            message = f"VIX {vix:.2f} is at or above {limit:g}: {effect}"
             return (Finding(rule="vix", message=message, figure=f"{vix:.2f}", limit=f"{limit:g}", blocks=blocks),)
     return ()
 
@@ -96,7 +96,10 @@ def _check_vix_term(ratio: float, limits: Conditions) -> tuple[Finding, ...]:
 def check_ex_dates(
     snapshot: MarketSnapshot, candidate: Candidate, settings: Settings, today: date
 ) -> Iterator[Finding]:
-    """No short call is held into an ex-date: the night before, a call in the money may be assigned for the dividend."""
+    """Refuse a short call whose planned exit is on or after an ex-date.
+
+    A call in the money may be assigned on the evening before the ex-date, because its holder wants the dividend.
+    """
     if candidate.spread.right is not Right.CALL:
         return
     exit_day = plan.planned_exit(candidate, today, settings)
@@ -128,7 +131,8 @@ def _unknown_ex_dates(reason: str, exit_day: date) -> Finding:
 
 
 def check_session(now: datetime, *, is_recorded: bool) -> Iterator[Finding]:
-    """Nothing is opened or sent while the exchange is closed; a recorded chain has the option session to its end."""
+    """Refuse to open or send while the exchange is closed. On a recorded market the session lasts until the options
+    close (16:15 New York), inclusive."""
     today = market_date(now)
     hours = session(today)
     if hours is None:
@@ -137,7 +141,7 @@ def check_session(now: datetime, *, is_recorded: bool) -> Iterator[Finding]:
         )
         return
     end = hours.option_close if is_recorded else hours.close
-    # A day order that arrives at the close has no session left, while a recorded close is the last quote there is.
+    # A day order that arrives at the close has no session left. A recorded chain may be quoted exactly at the close.
     if hours.open <= now < end or (is_recorded and now == end):
         return
     figure = f"{new_york_time(now):%H:%M}"
@@ -147,7 +151,7 @@ def check_session(now: datetime, *, is_recorded: bool) -> Iterator[Finding]:
 
 
 def check_late_entry(now: datetime, settings: Settings, *, is_recorded: bool) -> Iterator[Finding]:
-    """No entry in the last minutes of a session: the setting's time, as much earlier as the session closes early."""
+    """Refuse an entry after `execution.no_entry_after` (New York); on an early close, as much earlier as the close."""
     hours = session(market_date(now))
     if is_recorded or hours is None:
         return

@@ -1,4 +1,4 @@
-"""Daily bars as figures may use them: finished sessions only, without a hole, in one scale."""
+"""Daily bars that indicators may use: finished sessions only, without a gap, at one price scale (no split)."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -10,14 +10,16 @@ from spy32.rules.indicators import is_price
 from spy32.sessions import CLOSE, market_date, new_york_instant, session, sessions_between
 
 MAX_GAP = timedelta(days=5)
-"""Between two bars, and from the last one to today; more than a long weekend is a hole."""
+"""Longest distance between two bars, and from the last bar to today. A long weekend has at most 4 days, so more is a
+gap."""
 MAX_MOVE = 0.12
-"""Of a session's close to the one before: beyond it there was a split, or a bar is wrong."""
+"""Largest return of a session, a fraction. A larger one is taken for a split or a wrong bar: since 1957 the S&P 500
+moved more only on 19 October 1987 (-20.5 %)."""
 
 
 @value
 class DailyHistory:
-    """The finished sessions up to the snapshot, without a hole; `short` says why there are not more."""
+    """The finished sessions up to the snapshot, without a gap, oldest first. `shortfall` says why there are no more."""
 
     bars: tuple[DailyBar, ...]
     source: str
@@ -25,30 +27,35 @@ class DailyHistory:
 
     @property
     def closes(self) -> list[float]:
+        """Unadjusted closes, dollars, oldest first."""
         return [bar.close for bar in self.bars]
 
     @property
     def as_of(self) -> datetime | None:
-        """The close of the newest."""
+        """The closing time of the newest bar's session; None without bars."""
         if not self.bars:
             return None
         hours = session(self.bars[-1].day)
         return hours.close if hours is not None else new_york_instant(self.bars[-1].day, CLOSE)
 
     def closes_for_return(self, count: int) -> tuple[list[float], str]:
-        """So many last closes for a return, adjusted when all of them are, and how they are called."""
+        """Return the last `count` closes for a return, and their name for display.
+
+        They are adjusted closes when every bar has one, so that an ex-date does not look like a loss.
+        """
         last = self.bars[-count:]
         adjusted = [bar.adjusted for bar in last if bar.adjusted is not None and is_price(bar.adjusted)]
         return (adjusted, "adjusted closes") if len(adjusted) == len(last) else ([bar.close for bar in last], "closes")
 
     def shortfall_reason(self, needs: int, noun: str = "close", count: int | None = None) -> str:
+        """Return why `needs` bars are not available, as text for `Metric.missing`."""
         since = f" ({self.shortfall})" if self.shortfall else ""
         count = len(self.bars) if count is None else count
         return f"{pluralise(count, noun)}{since}, {needs} are needed" if self.bars else self.shortfall
 
 
 def finished_sessions(snapshot: MarketSnapshot) -> DailyHistory:
-    """The bars of finished sessions: today's only from its close on, and nothing before a hole."""
+    """Return the bars of finished sessions. Today's bar counts only after the close; bars before a gap are left out."""
     now = snapshot.evaluated_at
     today = market_date(now)
     hours = session(today)
@@ -65,7 +72,7 @@ def finished_sessions(snapshot: MarketSnapshot) -> DailyHistory:
 
 
 def _last_unbroken_run(bars: Sequence[DailyBar]) -> tuple[int, str]:
-    """Where the last run without a hole begins, and what stands before it."""
+    """Return the index at which the last series without a gap begins, and what is wrong just before it."""
     for index in range(len(bars) - 1, -1, -1):
         bar, previous = bars[index], bars[index - 1] if index else None
         if not is_price(bar.close):
@@ -80,12 +87,12 @@ def _last_unbroken_run(bars: Sequence[DailyBar]) -> tuple[int, str]:
 
 
 def _is_gap(before: date, after: date) -> bool:
-    """A session lies between the two."""
+    """Return whether a session lies between the two days."""
     return after - before > MAX_GAP or sessions_between(before, after) > 1
 
 
 def _is_split(before: DailyBar, after: DailyBar) -> bool:
-    """A move that no session of an index fund has, and that the adjusted closes do not show."""
+    """Return whether the close moved by more than `MAX_MOVE` while the adjusted close did not (or is missing)."""
     move = after.close / before.close - 1
     if abs(move) <= MAX_MOVE:
         return False
@@ -95,5 +102,6 @@ def _is_split(before: DailyBar, after: DailyBar) -> bool:
 
 
 def source_suffix(name: str, snapshot: MarketSnapshot) -> str:
+    """Return ", SOURCE" for the source that served the datum `name`; empty when none did."""
     source = next((attempt.source for attempt in snapshot.tried if attempt.datum == name and attempt.ok), None)
     return f", {source}" if source is not None else ""

@@ -1,4 +1,4 @@
-"""Did the broker understand what we mean: the echo of its dry run against the proposal. Dollars unless said."""
+"""Compares the broker's dry-run answer with the proposal: did the broker understand the order as meant? Dollars."""
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
@@ -11,15 +11,17 @@ from spy32.rules import costs
 from spy32.settings import Settings
 
 ROUNDING_TOLERANCE = Decimal(1)
-"""A difference of a dollar is rounding, whatever it is a share of."""
+"""Dollars. A smaller difference is rounding, however large its share."""
 LOSS_TOLERANCE = Decimal("0.01")
+"""Fraction of the maximum loss by which the buying power effect may differ. Chosen to allow for fees and rounding."""
 FEES_TOLERANCE = Decimal("0.5")
+"""Share of our fees by which the broker's may differ. Wide, because fee schedules change and the amounts are small."""
 BLOCKING_WARNINGS = ("closing_with_no_position",)
-"""Warnings that mean another trade than ours: the broker would turn the close into an opening."""
+"""Warning codes that block. With this one the broker would turn a closing order into an opening one."""
 
 
 def check_dry_run(proposal: Proposal, dry: DryRun, settings: Settings) -> tuple[Finding, ...]:
-    """Everything in which an accepted dry run differs from our figures or says nothing. Each finding blocks."""
+    """Return a blocking finding for each figure of an accepted dry run that is missing or differs from ours."""
     findings = [
         *_check_limit(proposal, dry),
         *_check_quantity(proposal, dry),
@@ -38,8 +40,8 @@ def _check_limit(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
     if theirs is None or not theirs.is_finite():
         yield _missing_finding("echo_limit", "limit", f"{ours}")
     elif theirs * ours <= 0:
-        words = {True: "credit", False: "debit"}
-        message = f"the broker reads the limit as a {words[theirs > 0]} of {abs(theirs)}, it is a {words[ours > 0]}"
+        names = {True: "credit", False: "debit"}
+        message = f"the broker reads the limit as a {names[theirs > 0]} of {abs(theirs)}, it is a {names[ours > 0]}"
         yield _difference_finding("echo_limit", f"{message} of {abs(ours)}", f"{theirs}", f"{ours}")
     elif theirs != ours:
         yield _difference_finding(
@@ -82,25 +84,25 @@ def _check_fees(proposal: Proposal, dry: DryRun, settings: Settings) -> Iterator
 
 
 def _check_margin(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
-    """A vertical needs its width. The paper broker tells no margin, only what it takes of the buying power."""
+    """The margin of a vertical is its width. The paper broker reports no margin, only the buying power effect."""
     if dry.margin is None and proposal.mode is Mode.PAPER:
         return
     yield from _check_amount("echo_margin", "margin", dry.margin, _total_width(proposal), CENT)
 
 
 def _check_buying_power(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
-    """Margin less the credit at the first limit, and fees: the maximum loss of what is sent."""
+    """The buying power effect is margin less credit at the first limit plus fees: the maximum loss as sent."""
     if dry.fees is None or not dry.fees.is_finite():
-        return  # Said already, and there is nothing to add.
+        return  # _check_fees has reported it.
     ours = _total_width(proposal) - proposal.limit_price * MULTIPLIER * proposal.quantity + dry.fees
     if proposal.mode is Mode.PAPER and dry.buying_power_change is not None and dry.buying_power_change <= ours:
-        return  # The paper broker nets what it holds of the same expiration, which takes less.
+        return  # The paper broker nets open positions of the same expiration, which needs less.
     tolerance = max(ROUNDING_TOLERANCE, LOSS_TOLERANCE * abs(ours))
     yield from _check_amount("echo_buying_power", "use of buying power", dry.buying_power_change, ours, tolerance)
 
 
 def _total_width(proposal: Proposal) -> Decimal:
-    """Points between the strikes of the widest vertical, in dollars for the whole quantity."""
+    """Width of the widest vertical, dollars for the whole quantity."""
     strikes = {right: [leg.strike for leg in proposal.legs if leg.right is right] for right in Right}
     widest = max(max(side) - min(side) for side in strikes.values() if side)
     return widest * MULTIPLIER * proposal.quantity
@@ -110,12 +112,12 @@ def _check_amount(rule: str, name: str, theirs: Decimal | None, ours: Decimal, t
     if theirs is None or not theirs.is_finite():
         yield _missing_finding(rule, name, f"{ours:,.2f}")
     elif not abs(theirs - ours) <= tolerance:
-        message = f"{name} at the broker: {theirs:,.2f}, ours {ours:,.2f}; {tolerance:,.2f} apart is the most"
+        message = f"{name} at the broker: {theirs:,.2f}, ours {ours:,.2f}; at most {tolerance:,.2f} apart is allowed"
         yield _difference_finding(rule, message, f"{theirs:,.2f}", f"{ours:,.2f}")
 
 
 def _missing_finding(rule: str, name: str, ours: str) -> Finding:
-    message = f"the broker's dry run does not tell the {name}, which is {ours} with us"
+    message = f"the broker's dry run does not report the {name}; ours is {ours}"
     return Finding(rule=rule, message=message, figure="missing", limit=ours)
 
 

@@ -1,17 +1,17 @@
-"""Whose choice may become an order with real money."""
+"""Which recommendations may become an order with real money."""
 
 from spy32.domain.proposals import Proposal, Recommendation
 from spy32.domain.spreads import Mode
 from spy32.settings import Settings
 
 SIMPLIFIED_VARIANT = "simplified"
-"""The variant that ends the name of a prompt version, as in `v1-simplified`."""
+"""The last part of a prompt version's name, as in `v1-simplified`."""
 
 
 def ineligible_prompt_reason(prompt: str | None, settings: Settings) -> str | None:
-    """Why an answer to this prompt makes no order in live mode; None when it may.
+    """Return why an answer to this prompt must not become a live order; None when it may.
 
-    The simplified prompt shows the model little, to be cheap in development.
+    The simplified prompt gives the model little data, to save costs in development.
     """
     is_simplified = prompt is not None and prompt.rpartition("-")[2] == SIMPLIFIED_VARIANT
     if settings.mode is not Mode.LIVE or not is_simplified or settings.analyst.live_simplified:
@@ -20,7 +20,7 @@ def ineligible_prompt_reason(prompt: str | None, settings: Settings) -> str | No
 
 
 def ineligible_proposal_reason(proposal: Proposal, chosen: Recommendation | None, settings: Settings) -> str | None:
-    """The same for a proposal, whose settings may have changed since. What a person chose is the person's choice."""
+    """Return the same for a proposal under the present settings. A person's own choice is always eligible."""
     if chosen is None or proposal.chosen_by != chosen.analyst:
         return None
     return ineligible_prompt_reason(chosen.prompt, settings)

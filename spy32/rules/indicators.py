@@ -1,8 +1,8 @@
-"""Plain arithmetic on daily bars: averages, ranges, momentum and realised volatility, as they are published.
+"""Technical indicators on daily bars: averages, ranges, momentum and realised volatility, by their published formulas.
 
-Prices are oldest first. A close that is not a price (NaN, zero, below zero, without bounds) is never used: what is
-computed is computed from the bars after the last such close. Every function gives the value with the number of bars it
-came from, or None when there are too few. Nothing is filled in.
+Prices are oldest first. A close that is not a price (NaN, zero, negative, infinite) is never used: only the bars after
+the last such close count. Every function returns the value with the number of bars used, or None when there are too
+few. Missing values are not filled in.
 """
 
 from collections.abc import Sequence
@@ -11,17 +11,21 @@ from math import log, sqrt
 from typing import NamedTuple
 
 MAX_PRICE = 1e9
-"""Dollars. More is no price of a share."""
+"""Dollars; no share price is higher."""
 SESSIONS_A_YEAR = 252
 
 
 class Reading(NamedTuple):
+    """The value of an indicator."""
+
     value: float
     used: int
-    """How many bars, or levels, it was computed from."""
+    """Number of bars, or levels, that it was computed from."""
 
 
 class Bands(NamedTuple):
+    """Bollinger bands, dollars."""
+
     low: float
     mid: float
     high: float
@@ -29,7 +33,7 @@ class Bands(NamedTuple):
 
 
 class SessionRange(NamedTuple):
-    """One session, dollars."""
+    """High, low and close of one session, dollars."""
 
     high: float
     low: float
@@ -37,11 +41,12 @@ class SessionRange(NamedTuple):
 
 
 def is_price(number: float | None) -> bool:
+    """Return whether the number can be a share price: above 0 and below `MAX_PRICE`."""
     return number is not None and 0 < number < MAX_PRICE
 
 
 def trailing_prices(closes: Sequence[float]) -> list[float]:
-    """The closes after the last one that is no price."""
+    """Return the closes after the last one that is not a price."""
     start = next((index for index in range(len(closes), 0, -1) if not is_price(closes[index - 1])), 0)
     return list(closes[start:])
 
@@ -50,13 +55,16 @@ def trailing_prices(closes: Sequence[float]) -> list[float]:
 
 
 def sma(closes: Sequence[float], span: int) -> Reading | None:
-    """The mean of the last `span` closes."""
+    """Return the simple moving average: the mean of the last `span` closes, dollars."""
     last = trailing_prices(closes)[-span:]
     return Reading(sum(last) / span, span) if len(last) == span else None
 
 
 def ema(closes: Sequence[float], span: int) -> Reading | None:
-    """Weight 2 / (span + 1) on the newest close; begun with the mean of the first `span` (StockCharts, ChartSchool)."""
+    """Return the exponential moving average, dollars: weight 2 / (span + 1) on the newest close.
+
+    It starts with the mean of the first `span` closes (StockCharts, ChartSchool).
+    """
     closes_used = trailing_prices(closes)
     if len(closes_used) < span:
         return None
@@ -67,7 +75,7 @@ def ema(closes: Sequence[float], span: int) -> Reading | None:
 
 
 def bollinger(closes: Sequence[float], span: int = 20, width: float = 2.0) -> Bands | None:
-    """The mean of `span` closes and `width` population standard deviations to either side (Bollinger 2001)."""
+    """Return the mean of `span` closes and `width` population standard deviations to either side (Bollinger 2001)."""
     last = trailing_prices(closes)[-span:]
     if len(last) < span:
         return None
@@ -76,11 +84,11 @@ def bollinger(closes: Sequence[float], span: int = 20, width: float = 2.0) -> Ba
     return Bands(mid - reach, mid, mid + reach, span)
 
 
-# Wilder's smoothing: the mean of the first `span`, then span - 1 parts of the old and one of the new.
+# Wilder's smoothing: the mean of the first `span`, then ((span - 1) x old + new) / span.
 
 
 def rsi(closes: Sequence[float], span: int = 14) -> Reading | None:
-    """0 to 100 (Wilder 1978); 100 without any loss. None when no close differs: there is no strength to relate."""
+    """Return the relative strength index, 0-100 (Wilder 1978); 100 without a loss, None when all closes are equal."""
     closes_used = trailing_prices(closes)
     changes = [after - before for before, after in pairwise(closes_used)]
     gain = _wilder_average([max(change, 0.0) for change in changes], span)
@@ -91,7 +99,7 @@ def rsi(closes: Sequence[float], span: int = 14) -> Reading | None:
 
 
 def atr(ranges: Sequence[SessionRange], span: int = 14) -> Reading | None:
-    """The average true range, dollars (Wilder 1978). The first session has only its own high and low."""
+    """Return the average true range, dollars (Wilder 1978). The first true range is high less low."""
     true = [
         max(day.high - day.low, abs(day.high - before.close), abs(day.low - before.close))
         for before, day in pairwise(ranges)
@@ -113,22 +121,22 @@ def _wilder_average(numbers: Sequence[float], span: int) -> float | None:
 
 
 def momentum(closes: Sequence[float], span: int) -> Reading | None:
-    """The newest close less the one `span` sessions before, dollars."""
+    """Return the newest close less the close `span` sessions before, dollars."""
     closes_used = trailing_prices(closes)[-span - 1 :]
     return Reading(closes_used[-1] - closes_used[0], span + 1) if len(closes_used) == span + 1 else None
 
 
 def simple_return(closes: Sequence[float], span: int) -> Reading | None:
-    """The newest close over the one `span` sessions before, less 1."""
+    """Return the newest close over the close `span` sessions before, less 1: a fraction."""
     closes_used = trailing_prices(closes)[-span - 1 :]
     return Reading(closes_used[-1] / closes_used[0] - 1, span + 1) if len(closes_used) == span + 1 else None
 
 
 def realised_volatility(closes: Sequence[float], span: int, a_year: int = SESSIONS_A_YEAR) -> Reading | None:
-    """The yearly volatility of `span` log returns, close to close, as a fraction.
+    """Return the annualised close-to-close volatility of `span` log returns, a fraction.
 
-    The sample standard deviation about the mean, n - 1 below, times the root of the periods of a year (Hull, Options,
-    Futures and Other Derivatives, chapter "The Black-Scholes-Merton model", on estimating volatility from history).
+    It is the sample standard deviation (divisor n - 1) times sqrt(`a_year`) (Hull, Options, Futures and Other
+    Derivatives, chapter "The Black-Scholes-Merton model", on estimating volatility from historical data).
     """
     closes_used = trailing_prices(closes)[-span - 1 :]
     if len(closes_used) < span + 1 or span < 2:
@@ -140,7 +148,7 @@ def realised_volatility(closes: Sequence[float], span: int, a_year: int = SESSIO
 
 
 def ratio_to_average(volumes: Sequence[float], span: int) -> Reading | None:
-    """The newest over the mean of the `span` before it."""
+    """Return the newest volume over the mean of the `span` volumes before it."""
     last = volumes[-span - 1 :]
     if len(last) < span + 1 or not all(is_price(volume / MAX_PRICE) for volume in last):
         return None
@@ -151,11 +159,12 @@ def ratio_to_average(volumes: Sequence[float], span: int) -> Reading | None:
 
 
 def percentile_rank(level: float, past: Sequence[float]) -> Reading | None:
-    """The share of past levels that lie below this one."""
+    """Return the share of past levels below this one, 0 to 1 (the IV percentile of brokers)."""
     return Reading(sum(each < level for each in past) / len(past), len(past)) if past else None
 
 
 def range_rank(level: float, past: Sequence[float]) -> Reading | None:
-    """Where the level stands between the lowest and the highest, itself included: 0 to 1 (the "IV rank" of brokers)."""
+    """Return the level's position between the lowest and the highest level, itself included, 0 to 1 (the IV rank of
+    brokers)."""
     low, high = min((level, *past)), max((level, *past))
     return Reading((level - low) / (high - low), len(past)) if past and high > low else None

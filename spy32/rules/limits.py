@@ -1,4 +1,4 @@
-"""What our own limits say of an entry: every refusal with its figure and limit, and no unlimited by omission."""
+"""Our own risk limits on an entry. Each violation is a finding with figure and limit; an unknown figure is one too."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ from spy32.settings.model import Limits
 def check_entry(
     candidate: Candidate, account: Account, exposure: Exposure, settings: Settings, now: datetime
 ) -> tuple[Finding, ...]:
-    """Every limit on opening this spread at all; how many contracts is for `sizing` to say."""
+    """Return every violated limit on opening this spread at all. `sizing` decides the number of contracts."""
     unknown = tuple(_check_known_figures(account, exposure, {"the maximum loss": candidate.max_loss}))
     return unknown or tuple(_check_entry_limits(candidate.spread.legs, account, exposure, settings.limits))
 
@@ -27,9 +27,9 @@ def check_entry(
 def check_proposal(
     proposal: Proposal, account: Account, exposure: Exposure, settings: Settings, now: datetime
 ) -> tuple[Finding, ...]:
-    """Every limit on sending this proposal now, with its whole quantity and at its floor.
+    """Return every violated limit on sending this proposal now, with its whole quantity and at its floor.
 
-    `exposure` is without the proposal itself. A closing takes risk away, so only the session limits it.
+    `exposure` excludes the proposal itself. A closing order reduces risk, so only session and account limit it.
     """
     findings = [*check_time(proposal, settings, now), *_check_account(proposal, account, settings)]
     if proposal.kind != "open":
@@ -43,14 +43,14 @@ def check_proposal(
 
 
 def check_time(proposal: Proposal, settings: Settings, now: datetime) -> Iterator[Finding]:
-    """The session, and for an opening its last minutes too."""
+    """Yield findings about the session, and for an opening about its last minutes."""
     yield from conditions.check_session(now, is_recorded=proposal.is_recorded)
     if proposal.kind == "open":
         yield from conditions.check_late_entry(now, settings, is_recorded=proposal.is_recorded)
 
 
 def check_orders_on_legs(proposal: Proposal, orders: Sequence[BrokerOrder]) -> Iterator[Finding]:
-    """Each leg of the proposal that a living order at the broker has, whoever placed it."""
+    """Yield a finding for each leg that is also in an open order at the broker, whoever placed it."""
     for order in orders:
         if order.state in FINAL:
             continue
@@ -65,18 +65,21 @@ def check_orders_on_legs(proposal: Proposal, orders: Sequence[BrokerOrder]) -> I
 
 
 def check_option_root(proposal: Proposal, *, blocks: bool = True) -> Iterator[Finding]:
-    """Contracts that go by another root than the ticker are not sent: their ticks and settlement are their own.
+    """Refuse contracts whose option root differs from the ticker: their ticks and settlement are not supported.
 
-    `approve` notes it and `execute` refuses, so that nothing of the kind is ever `sent`.
+    `approve` reports it as a note and `execute` refuses, so such an order is never sent.
     """
     if proposal.kind == "open" and has_other_root(proposal.underlying):
         root = proposal.legs[0].root.strip()
-        message = f"options of {proposal.underlying} go by the root {root}, which spy32 can look at and not send"
+        message = f"options of {proposal.underlying} have the root {root}; spy32 can analyse them but not send them"
         yield Finding(rule="root", message=message, figure=root, limit=proposal.underlying, blocks=blocks)
 
 
 def check_absent_orders(absent: Sequence[Order], mode: Mode) -> Iterator[Finding]:
-    """Each entry of today that was not found: it may still arrive, so only a person's word makes room for another."""
+    """Refuse while an entry order of today was not found at the broker, in live mode.
+
+    The order may still arrive, so a person must confirm that it is not alive before another one is sent.
+    """
     for order in absent if mode is Mode.LIVE else ():
         message = (
             f"order {order.reference} of today was not found at the broker and could still arrive; look there, then "
@@ -86,7 +89,7 @@ def check_absent_orders(absent: Sequence[Order], mode: Mode) -> Iterator[Finding
 
 
 def check_clock(ahead: float | None, mode: Mode) -> Iterator[Finding]:
-    """Our clock against the broker's; only the paper broker has none."""
+    """Refuse when our clock and the broker's differ by more than `CLOCK_TOLERANCE`; the paper broker has no clock."""
     if ahead is None and mode is Mode.PAPER:
         return
     if ahead is None or not abs(ahead) <= CLOCK_TOLERANCE.seconds:
@@ -96,7 +99,7 @@ def check_clock(ahead: float | None, mode: Mode) -> Iterator[Finding]:
 
 
 def _check_account(proposal: Proposal, account: Account, settings: Settings) -> Iterator[Finding]:
-    """What was approved for one account and mode is never sent in another."""
+    """Refuse to send in another account or mode than the approved one."""
     if account.number != proposal.account:
         message = f"it was made for account …{proposal.account[-4:]}, and this one is {account.masked_number}"
         yield _violation("account", message, account.masked_number, f"…{proposal.account[-4:]}")
@@ -108,7 +111,7 @@ def _check_account(proposal: Proposal, account: Account, settings: Settings) -> 
 
 
 def _check_known_figures(account: Account, exposure: Exposure, more: Mapping[str, Decimal]) -> Iterator[Finding]:
-    """Every figure without which nothing can be judged, and that is none."""
+    """Yield a finding for each required figure that is missing or not finite. Without it no limit can be checked."""
     figures = {
         "the account's net liquidation": account.net_liquidation,
         "the account's buying power": account.buying_power,
@@ -167,7 +170,7 @@ def _leg_text(leg: Leg) -> str:
 def _check_quantity_limits(
     proposal: Proposal, account: Account, exposure: Exposure, limits: Limits
 ) -> Iterator[Finding]:
-    """What the whole quantity may lose and use."""
+    """Check maximum loss, open risk, buying power and contracts of the whole quantity."""
     net_liquidation, loss = account.net_liquidation, proposal.max_loss
     count, maximum = proposal.quantity, limits.contracts
     if not 1 <= count <= maximum:

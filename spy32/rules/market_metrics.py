@@ -1,7 +1,7 @@
-"""The figures of a market, computed from one snapshot: each with its unit, source, age and count, or why it is missing.
+"""Market metrics of one snapshot: each has unit, source, time and count, or the reason why it is missing.
 
-`docs/market-figures.md` gives the formula of each. What stands beside strikes is unadjusted; returns and realised
-volatility are of adjusted closes when every bar of their window has one, so that an ex-date is no fall.
+`docs/market-figures.md` gives the formulas. Prices that are compared with strikes are unadjusted. Returns and realised
+volatility use adjusted closes when every bar of the window has one, so that an ex-date does not look like a loss.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,10 +20,11 @@ from spy32.rules.indicators import Reading, SessionRange, is_price
 from spy32.sessions import market_date, previous_session, session
 
 VIX_UNDERLYINGS = frozenset({"SPY", "SPX", "XSP"})
-"""What the VIX is the volatility of; no other underlying has a volatility history here."""
+"""Underlyings whose volatility the VIX measures. No other underlying has a volatility history here."""
 VIX_SESSIONS, MIN_VIX_SESSIONS = 252, 200
-"""Sessions: a year, and the fewest that speak for one."""
+"""Sessions of a year, and the fewest that IV rank and percentile accept as a year (as the gate on history does)."""
 SKEW_DELTA = 0.25
+"""Absolute delta of the skew, the market's usual 25-delta risk reversal."""
 RETURN_SPANS = (1, 5, 20, 60)
 VOLATILITY_SPANS = (10, 20, 32, 60, 180, 252)
 DISPLAY_ORDER = (
@@ -40,7 +41,7 @@ Indicator = Callable[[Sequence[float]], Reading | None]
 
 
 def compute_metrics(snapshot: MarketSnapshot, smile: Smile | None) -> Metrics:
-    """Every figure by its path, in the order in which they are shown. None raises, none is NaN."""
+    """Return every metric by its path, in display order. It never raises, and no value is NaN."""
     daily = finished_sessions(snapshot)
     metrics = _smile_metrics(snapshot, smile)
     metrics |= _return_metrics(snapshot, daily, metrics["spot"])
@@ -57,13 +58,13 @@ def compute_metrics(snapshot: MarketSnapshot, smile: Smile | None) -> Metrics:
     }
 
 
-# Of daily bars.
+# From daily bars.
 
 
 def _closes_metric(
     days: DailyHistory, unit: str, needs: int, compute: Indicator, *, comparable: bool = False
 ) -> Metric:
-    """A figure of closes, or how many there are and how many it takes."""
+    """Return an indicator of closes, or missing with the number of closes available and needed."""
     closes, noun = days.closes_for_return(needs) if comparable else (days.closes, "closes")
     reading = compute(closes)
     source = f"{noun}, {days.source}"
@@ -80,7 +81,7 @@ def _return_metrics(snapshot: MarketSnapshot, days: DailyHistory, spot: Metric) 
     for span in RETURN_SPANS:
         compute = partial(indicators.simple_return, span=span)
         metrics[f"return_{span}d"] = (
-            # A return ends at the prior close; of an older one it would pass for this week's.
+            # A return ends at the prior close. With an older last bar it would be mistaken for this week's.
             _missing_metric("fraction", prior.missing, prior.source)
             if days.bars and prior.missing is not None
             else _closes_metric(days, "fraction", span + 1, compute, comparable=True)
@@ -92,7 +93,7 @@ def _return_metrics(snapshot: MarketSnapshot, days: DailyHistory, spot: Metric) 
 
 
 def _prior_close(snapshot: MarketSnapshot, days: DailyHistory) -> Metric:
-    """Of the last finished session; an older one is no prior close."""
+    """The close of the last finished session; missing when the newest bar is older."""
     source = f"close, {days.source}"
     if not days.bars:
         return _missing_metric("dollars", days.shortfall or "no daily bars", source)
@@ -124,7 +125,7 @@ def _bollinger_band(closes: Sequence[float], *, place: int) -> Reading | None:
 
 
 def _range_metrics(days: DailyHistory, spot: Metric) -> Metrics:
-    """What takes more of a bar than its close."""
+    """Metrics of highs, lows and volumes."""
     atr = _atr(days)
     share = _derived_metric("fraction", lambda span, at: span / at, {"the ATR": atr, "the spot": spot})
     metrics = {"atr_14": atr, "atr_14_share": share, "volume_ratio_20d": _volume_ratio(days)}
@@ -210,7 +211,8 @@ def _skew(smile: Smile, source: str, at: datetime) -> Metric:
 
 
 def iv_at_delta(smile: Smile, right: Right, delta: float) -> float | None:
-    """The vol where out-of-the-money contracts cross this absolute delta, linear between the two around it."""
+    """Return the vol at this absolute delta, linear between the out-of-the-money contracts around it; None without
+    both."""
     used, strikes = smile.is_otm.tolist(), smile.strike.tolist()
     rows = [row for row, is_used in enumerate(used) if is_used and smile.quotes[row].right is right]
     rows.sort(key=lambda row: strikes[row], reverse=right is Right.PUT)
@@ -222,7 +224,7 @@ def iv_at_delta(smile: Smile, right: Right, delta: float) -> float | None:
 
 
 def _put_call_metrics(snapshot: MarketSnapshot) -> Metrics:
-    """Puts over calls of the whole target expiration, standard contracts only."""
+    """Put/call ratios of the whole target expiration, standard contracts only."""
     target = {
         quote.symbol: quote
         for quote in snapshot.chain.quotes
@@ -277,7 +279,7 @@ def _volatility_index(snapshot: MarketSnapshot, name: str) -> Metric:
 
 
 def _vix_history(snapshot: MarketSnapshot) -> list[tuple[date, float]]:
-    """Closes of finished sessions, the newest year of them; the VIX closes with the options."""
+    """VIX closes of finished sessions, the newest year. The VIX closes with the options, at 16:15 New York."""
     now = snapshot.evaluated_at
     today = market_date(now)
     hours = session(today)
@@ -318,7 +320,7 @@ def _vix_rank(
 def _metric(
     value: float | None, unit: str, source: str, as_of: datetime | None, count: int | None = None, why: str = ""
 ) -> Metric:
-    """The figure, or missing with `why` when there is none."""
+    """Return the metric; missing with the reason `why` when `value` is None or not finite."""
     if value is None or not isfinite(value):
         return _missing_metric(unit, why or "the inputs give no finite number", source)
     return Metric(value=value, unit=unit, source=source, as_of=as_of, count=count)
@@ -329,7 +331,7 @@ def _missing_metric(unit: str, reason: str, source: str = "") -> Metric:
 
 
 def _finite_metric(metric: Metric) -> Metric:
-    """What comes from outside may be no number."""
+    """Return the metric, or a missing one when a source sent NaN or infinity."""
     if metric.value is None or isfinite(metric.value):
         return metric
     return replace(metric, value=None, missing="the source sent no finite number", as_of=None, count=None)
@@ -340,7 +342,7 @@ def _relative_change(level: Metric, base: Metric, name: str) -> Metric:
 
 
 def _derived_metric(unit: str, compute: Callable[..., float], inputs: Mapping[str, Metric]) -> Metric:
-    """A figure of figures: as old as its oldest part, and missing with the first of them that is."""
+    """Return a metric computed from others: as old as its oldest input, missing when an input is missing."""
     sources = dict.fromkeys(metric.source for metric in inputs.values() if metric.source)
     source = " and ".join(
         metric for metric in sources if not any(metric in other and metric != other for other in sources)

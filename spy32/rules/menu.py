@@ -1,4 +1,4 @@
-"""The menu: the spreads that an analyst may point at, and why each other one is not on it."""
+"""The menu: the spreads that an analyst may choose from, and why each other spread is not on it."""
 
 from bisect import bisect_left
 from collections.abc import Iterator, Mapping, MutableSequence, Sequence
@@ -19,15 +19,16 @@ if TYPE_CHECKING:
     from spy32.options.surface import Smile
 
 GRID_DELTAS = (0.05, 0.45)
-"""Short strikes from here to here are judged too, so that a reader sees what the menu left out and why."""
+"""Absolute short deltas of the spreads that are also judged, so that a reader sees what the menu left out and why."""
 MAX_GRID_VERTICALS = 180
-"""Most pairs of a side that are judged beside the aimed ones, nearest the rule's delta first."""
+"""Most spreads of a side that are judged beside the targeted ones, nearest the rule's delta first. Chosen to bound the
+record of a chain with many strikes."""
 LETTERS, DIGITS = "ABCDEFGHJKMNPQRSTUVWXYZ", "23456789"
-"""Without I, L, O and 0, 1, which are taken for each other."""
+"""Characters of ids, without I, L, O, 0 and 1, which are mistaken for each other."""
 
 
 class RandomSource(Protocol):
-    """What is used of a `random.Random`."""
+    """The methods of `random.Random` that are used."""
 
     def sample(self, population: Sequence[str], k: int) -> list[str]: ...
     def shuffle(self, x: MutableSequence[Any]) -> None: ...
@@ -35,14 +36,15 @@ class RandomSource(Protocol):
 
 @value
 class Ladder:
-    """The tradable legs of one side, by strike."""
+    """The tradable legs of one side, by strike; `strikes` is ascending."""
 
     strategy: Strategy
     strikes: tuple[Decimal, ...]
     legs: dict[Decimal, TradableLeg]
 
     def protective_leg(self, short: TradableLeg, width: Decimal) -> TradableLeg | None:
-        """The protective leg whose width is nearest; of two the narrower."""
+        """Return the long leg whose distance from `short` is nearest `width` dollars; of two the nearer. None without
+        one."""
         direction = -1 if self.strategy is Strategy.PUT_CREDIT else 1
         index = bisect_left(self.strikes, short.strike + direction * width)
         near = (self.legs[strike] for strike in self.strikes[max(index - 1, 0) : index + 1])
@@ -55,7 +57,7 @@ class Ladder:
 
 
 def build_menu(chain: Chain, smile: "Smile", settings: Settings, *, rng: RandomSource, seed: int) -> Menu:
-    """The menu of a chain of one expiration. The same chain, settings and `rng` make the same menu again."""
+    """Return the menu of a chain of one expiration. The same chain, settings and `rng` state give the same menu."""
     terms = MenuTerms.derive(chain, settings)
     chosen: list[Vertical] = []
     rejected_spreads: list[RejectedSpread] = []
@@ -71,9 +73,10 @@ def build_menu(chain: Chain, smile: "Smile", settings: Settings, *, rng: RandomS
 
 
 def exclude_candidates(menu: Menu, refused: Mapping[str, Finding]) -> Menu:
-    """The menu less the candidates, by id, that a rule would refuse after the question, each on record with its rule.
+    """Return the menu without the `refused` candidates (id -> finding); each becomes a rejected spread with its rule.
 
-    The rest keeps its ids and its order.
+    They are removed before the analyst is asked, because the vet step would refuse them afterwards. The other
+    candidates keep their ids and order.
     """
     if not refused:
         return menu
@@ -99,7 +102,7 @@ def exclude_candidates(menu: Menu, refused: Mapping[str, Finding]) -> Menu:
 
 
 def _exclusion_notes(excluded: Sequence[RejectedSpread], remaining: Sequence[Candidate]) -> Iterator[str]:
-    """One line for each side and rule: how many went, and whether any is left."""
+    """Yield one line per side and rule: how many were removed, and whether any is left."""
     for strategy, rule in dict.fromkeys((spread.strategy, spread.rule) for spread in excluded):
         count = sum((spread.strategy, spread.rule) == (strategy, rule) for spread in excluded)
         side = strategy.value.replace("_", " ")
@@ -108,7 +111,7 @@ def _exclusion_notes(excluded: Sequence[RejectedSpread], remaining: Sequence[Can
 
 
 def build_ladder(chain: Chain, smile: "Smile", strategy: Strategy) -> Ladder:
-    """The side's contracts of the smile's expiration that have two-sided quotes and a solved vol."""
+    """Return the side's contracts of the smile's expiration that have a two-sided quote and an implied vol."""
     right = Right.PUT if strategy is Strategy.PUT_CREDIT else Right.CALL
     iv_and_delta = {
         quote.symbol: (float(iv), float(delta))
@@ -131,7 +134,7 @@ def build_ladder(chain: Chain, smile: "Smile", strategy: Strategy) -> Ladder:
 
 
 def _select_side(ladder: Ladder, terms: MenuTerms) -> tuple[list[Vertical], list[RejectedSpread]]:
-    """What of one side goes on the menu, nearest the fixed rule first, and everything that does not."""
+    """Return one side's spreads for the menu, nearest the fixed rule first, and the rejected ones."""
     targeted = _verticals(_target_shorts(ladder, terms), ladder, terms)
     grid = _verticals(_grid_shorts(ladder, terms), ladder, terms)
     others = [pair for strikes, pair in grid.items() if strikes not in targeted][:MAX_GRID_VERTICALS]
@@ -156,7 +159,7 @@ def _select_side(ladder: Ladder, terms: MenuTerms) -> tuple[list[Vertical], list
 
 
 def _target_shorts(ladder: Ladder, terms: MenuTerms) -> list[TradableLeg]:
-    """For each aimed delta the listed strike nearest it."""
+    """Return, for each target delta, the listed strike nearest it."""
     return (
         [_nearest_delta_leg(ladder, target_delta) for target_delta in terms.settings.choice.deltas]
         if ladder.legs
@@ -165,7 +168,7 @@ def _target_shorts(ladder: Ladder, terms: MenuTerms) -> list[TradableLeg]:
 
 
 def _nearest_delta_leg(ladder: Ladder, target_delta: float) -> TradableLeg:
-    """The leg nearest an absolute delta; of two the one farther from the money."""
+    """Return the leg nearest an absolute delta; of two the one farther from the money."""
     return min(ladder.legs.values(), key=lambda leg: (abs(leg.delta - target_delta), leg.delta))
 
 
@@ -178,7 +181,7 @@ def _grid_shorts(ladder: Ladder, terms: MenuTerms) -> list[TradableLeg]:
 def _verticals(
     shorts: Sequence[TradableLeg], ladder: Ladder, terms: MenuTerms
 ) -> dict[tuple[Decimal, Decimal], Vertical]:
-    """Each short leg with the protective legs nearest the aimed widths, once each, by the two strikes."""
+    """Return the verticals of each short leg and the long legs nearest the target widths, by (short, long) strike."""
     verticals: dict[tuple[Decimal, Decimal], Vertical] = {}
     for short in shorts:
         for width in terms.settings.choice.widths:
@@ -189,7 +192,10 @@ def _verticals(
 
 
 def _rule_distance(pair: Vertical, terms: MenuTerms) -> float:
-    """How far from the fixed rule's delta and width, each as a share of it; the farthest leave a full menu first."""
+    """Return the relative distance from the fixed rule's delta plus that from its width.
+
+    The spreads farthest away leave a full menu first.
+    """
     choice = terms.settings.choice
     target_width = choice.rule_width * terms.scale
     delta_distance = abs(pair.short.delta - choice.rule_delta) / choice.rule_delta
@@ -225,7 +231,7 @@ def _build_candidates(
 
 
 def _candidate_ids(rng: RandomSource) -> Iterator[str]:
-    """Different ids without meaning: letter, digit, letter, digit, so never a word and never a strike."""
+    """Yield distinct random ids of the form letter, digit, letter, digit, which is never a word or a strike."""
     used: set[str] = set()
     while True:
         letters, digits = rng.sample(LETTERS, 2), rng.sample(DIGITS, 2)

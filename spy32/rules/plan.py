@@ -1,4 +1,4 @@
-"""From a sized candidate to what a person approves: price plan, exit plan, proposal, hash, and the exact order."""
+"""Builds what a person approves from a sized candidate: price plan, exit plan, proposal, hash and the exact order."""
 
 import json
 from collections.abc import Sequence
@@ -30,16 +30,16 @@ from spy32.sessions import (
 from spy32.settings import Settings
 
 LONG_DTE = 28
-"""A trade opened with at least so many days is left at the setting `exit.time_exit_dte`."""
+"""A trade opened with at least this DTE uses the setting `exit.time_exit_dte`."""
 SHORT_DTE = 3
-"""One opened with at most so many has no time exit."""
+"""A trade opened with at most this DTE has no time exit, only the last exit, which is a day or two away."""
 MAX_REFERENCE_LENGTH = 36
 
 # Plans.
 
 
 def price_plan(candidate: Candidate, settings: Settings) -> PricePlan:
-    """From the first limit down to the floor, one tick a step."""
+    """Return the price walk from the first limit down to the floor, one tick a step."""
     execution = settings.execution
     return PricePlan(
         start=candidate.start,
@@ -51,7 +51,7 @@ def price_plan(candidate: Candidate, settings: Settings) -> PricePlan:
 
 
 def exit_plan(candidate: Candidate, opened: date, settings: Settings) -> ExitPlan:
-    """When and at what debit a trade opened at the first limit is left."""
+    """Return the exit plan of a trade that is opened on `opened` at the first limit."""
     unpriced = ExitPlan(
         profit_target=Decimal(0),
         stop=Decimal(0),
@@ -64,10 +64,10 @@ def exit_plan(candidate: Candidate, opened: date, settings: Settings) -> ExitPla
 
 
 def reprice_exits(exits: ExitPlan, spread: Spread, credit: Decimal, settings: Settings) -> ExitPlan:
-    """The same days, with the prices that follow from this credit per share."""
+    """Return the exit plan with the same days and the prices for this credit (dollars per share)."""
     tick = settings.execution.tick
-    # Buying back never costs more than the share that was meant, so the target goes down to the tick; the alarm never
-    # rings before its multiple, so the stop goes up.
+    # Round the target down, so that buying back never costs more than planned. Round the stop up, so that its alarm
+    # never comes before the set multiple.
     target = max(_round_to_tick(credit * (1 - settings.exit.profit_target), tick, ROUND_FLOOR), tick)
     stop = max(_round_to_tick(credit * settings.exit.stop_multiple, tick, ROUND_CEILING), tick)
     priced = replace(exits, profit_target=target, stop=stop)
@@ -79,14 +79,16 @@ def _round_to_tick(price: Decimal, tick: Decimal, rounding: str) -> Decimal:
 
 
 def last_exit(expiration: date, opened: date) -> date:
-    """The session before the last trading day; a trade opened later than that is left on the day it was opened."""
+    """Return the session before the last trading day, or `opened` if the trade is opened later than that."""
     return max(previous_session(last_trading_day(expiration)).day, opened)
 
 
 def time_exit(expiration: date, opened: date, settings: Settings) -> date | None:
-    """The first session with at most the set days to expiration, or two thirds of a shorter life, still to go.
+    """Return the day of the time exit; None when the last exit is not later.
 
-    A closed day gives way to the session before it. None when the last exit comes no later.
+    It is the day with `exit.time_exit_dte` days to expiration if the trade is opened with at least `LONG_DTE`, else
+    with two thirds of its DTE (as 21 of 32 days is about two thirds). A closed day is replaced by the session before,
+    and a day not later than `opened` by the session after it.
     """
     end = last_trading_day(expiration)
     dte = (end - opened).days
@@ -103,7 +105,7 @@ def time_exit(expiration: date, opened: date, settings: Settings) -> date | None
 
 
 def planned_exit(candidate: Candidate, opened: date, settings: Settings) -> date:
-    """The day by which a trade opened now is meant to be left at the latest."""
+    """Return the latest planned exit day of a trade that is opened on `opened`."""
     expiration = candidate.spread.expiration
     return time_exit(expiration, opened, settings) or last_exit(expiration, opened)
 
@@ -134,7 +136,10 @@ def build_proposal(
     run: Run,
     chosen_by: str,
 ) -> Proposal:
-    """What a person will be asked, with its hash; the ruling must hold the account that it was judged on."""
+    """Return the proposal for a person's approval, with its hash. `ruling.account` must be set.
+
+    Raises `Refused` when the day is not a session.
+    """
     assert ruling.account is not None
     today = market_date(ruling.at or snapshot.as_of)
     hours = session(today)
@@ -162,7 +167,7 @@ def build_proposal(
         candidate_id=candidate.id,
         chosen_by=chosen_by,
         quoted_at=snapshot.as_of,
-        # A recorded chain may have been quoted in the last quarter of an hour, when only options trade.
+        # A recorded chain may have been quoted in the last 15 minutes, when only options trade.
         lapses_at=hours.option_close if snapshot.is_recorded else hours.close,
         market=market_name(snapshot),
     )
@@ -170,13 +175,13 @@ def build_proposal(
 
 
 def market_name(snapshot: MarketSnapshot) -> str:
-    """The source as a proposal keeps it: a recorded market always says so."""
+    """Return the name of the quotes' source; a recorded market always starts with `recorded`."""
     is_named = not snapshot.is_recorded or snapshot.source.startswith("recorded")
     return snapshot.source if is_named else f"recorded:{snapshot.source}"
 
 
 def complete_proposal(proposal: Proposal, settings: Settings) -> Proposal:
-    """An opening with every figure that follows from legs, quantity and price plan, and the hash of it all."""
+    """Return an opening with all figures derived from legs, quantity and price plan, and with its hash."""
     spread = proposal_spread(proposal)
     quantity, plan = proposal.quantity, proposal.plan
     costs_per_contract = costs.opening_costs(quantity, settings.costs)
@@ -191,11 +196,15 @@ def complete_proposal(proposal: Proposal, settings: Settings) -> Proposal:
 
 
 def proposal_spread(proposal: Proposal) -> Spread:
+    """Return the spread of the proposal's legs."""
     return Spread(underlying=proposal.underlying, strategy=proposal.strategy, legs=proposal.legs)
 
 
 def change_quantity(proposal: Proposal, quantity: int, settings: Settings) -> Proposal:
-    """The same opening with another number of contracts; whether the limits allow it is for `limits` to say."""
+    """Return the opening with another number of contracts. It does not check the limits; `limits` does.
+
+    Raises `Refused` for a closing or a quantity below 1.
+    """
     _require_opening(proposal)
     if quantity < 1:
         raise Refused(f"{quantity} is not a number of contracts; 1 is the least")
@@ -203,7 +212,10 @@ def change_quantity(proposal: Proposal, quantity: int, settings: Settings) -> Pr
 
 
 def change_floor(proposal: Proposal, floor: Decimal, settings: Settings) -> Proposal:
-    """The same opening with another floor, on the tick, not above the first limit, and still worth its costs."""
+    """Return the opening with another floor (credit, dollars per share).
+
+    Raises `Refused` when the floor is off the tick, above the first limit, or too small for the width or the costs.
+    """
     _require_opening(proposal)
     plan = proposal.plan
     if not 0 < floor <= plan.start:
@@ -237,7 +249,7 @@ def proposal_digest(proposal: Proposal, names: Sequence[str] = HASHED_FIELDS) ->
 
 
 def _normalise_prices(value: Any) -> Any:
-    """The value with every price in its shortest form, since 0.57 and 0.5700 are one price and two texts."""
+    """Return the value with every Decimal normalised, because 0.57 and 0.5700 are the same price."""
     if isinstance(value, Decimal):
         return value.normalize()
     if is_dataclass(value):
@@ -249,10 +261,12 @@ def _normalise_prices(value: Any) -> Any:
 
 
 def order_body(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: str, *, kind: OrderKind) -> str:
-    """The exact JSON text of a tastytrade limit order (tastytrade API, orders): price positive, effect from the sign.
+    """Return the exact JSON text of a tastytrade limit order (tastytrade API, POST /accounts/{n}/orders).
 
-    `ValueError` for what must never leave: a price of zero, off the cent or not below the width, a credit spread as a
-    debit or the other way round, or legs that do not open (close) as the kind says.
+    `limit` is a credit, dollars per share, a debit negative; the body has the absolute price and the price effect.
+    A profit target is GTC, every other order a day order. Raises ValueError for an order that must never be sent: a
+    limit of zero, off the cent or beyond the width, a credit spread at a debit or the reverse, or legs that do not
+    open (close) as `kind` says.
     """
     _check_order(legs, quantity, limit, reference, kind)
     body: dict[str, object] = {
@@ -273,7 +287,7 @@ def order_body(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: st
         ],
     }
     if kind is not OrderKind.ENTRY:
-        # Without it the broker turns a close that finds no position into an opening.
+        # Without this, the broker turns a closing order without a position into an opening order.
         body["advanced-instructions"] = {"strict-position-effect-validation": True}
     return json.dumps(body)
 
@@ -297,10 +311,10 @@ def _check_order(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: 
 
 
 def price_effect(legs: Sequence[Leg]) -> int:
-    """+1 when the legs must receive a credit, -1 when they must pay a debit, whatever the market says.
+    """Return +1 when the legs must receive a credit, -1 when they must pay a debit, whatever the quotes say.
 
-    Of two puts the higher strike is worth at least as much, of two calls the lower one (no arbitrage), so the sides of
-    a vertical decide. `ValueError` when the legs are not verticals that agree.
+    By no arbitrage the put with the higher strike, or the call with the lower one, costs at least as much, so the
+    sides of a vertical decide. Raises ValueError when the legs are not verticals or do not agree.
     """
     signs = {
         _sign_and_width(tuple(leg for leg in legs if leg.right is right))[0] for right in {leg.right for leg in legs}
@@ -311,14 +325,14 @@ def price_effect(legs: Sequence[Leg]) -> int:
 
 
 def _max_width(legs: Sequence[Leg]) -> Decimal:
-    """The widest vertical among the legs."""
+    """Return the width of the widest vertical among the legs, dollars."""
     return max(
         _sign_and_width(tuple(leg for leg in legs if leg.right is right))[1] for right in {leg.right for leg in legs}
     )
 
 
 def _sign_and_width(legs: Sequence[Leg]) -> tuple[int, Decimal]:
-    """Sign of the premium and width of two legs of one right."""
+    """Return the sign of the premium and the width (dollars) of two legs of one right."""
     sold = [leg for leg in legs if leg.action.sign > 0]
     bought = [leg for leg in legs if leg.action.sign < 0]
     if len(sold) != 1 or len(bought) != 1:

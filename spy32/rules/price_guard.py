@@ -1,4 +1,4 @@
-"""Has the market left what a person approved: fresh quotes of the legs against those of the approval."""
+"""The price guard: has the market moved away from what a person approved? Compares fresh quotes with the approval's."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,20 +13,22 @@ from spy32.sessions import years_to_expiration
 from spy32.settings import Settings
 
 WITHDRAWING_RULES = pricing.PRICE_RULES - {"two_sided", "leg_width"} | {"short_delta"}
-"""What takes the approval back. A missing, wide or late quote does not: it says nothing about where the market is."""
+"""Rules whose violation withdraws the approval. A missing, wide or late quote does not withdraw it, because it does not
+show where the market is."""
 
 DIVIDEND_YIELD = 0.012
-"""About what large index funds pay. In a given month a quarter's dividend falls due, or none."""
+"""Fraction a year, about what large S&P 500 funds pay. The actual yield of one month is a whole quarterly dividend or
+none, so this is only an average."""
 
 DELAYED_SECONDS = 1200
-"""Free sources are a quarter of an hour behind. That is good enough to practise on, on paper and in the sandbox, which
-has no quotes of its own; with money it is not."""
+"""Maximum age of quotes on paper and in the sandbox, seconds. Free sources are 15 minutes behind, which is acceptable
+for practice; the sandbox has no quotes of its own. Live mode does not use this."""
 
 
 def check(
     proposal: Proposal, approval: Approval, quotes: LegQuotes, settings: Settings, now: datetime
 ) -> tuple[Finding, ...]:
-    """Every finding, blocking or not. A closing is judged alike, its debits being negative credits."""
+    """Return every finding, blocking or not. A closing is checked the same way, with debits as negative credits."""
     drift = settings.drift
     unknown = (*_check_approval(approval, now), *_check_known_figures(approval, quotes))
     if unknown:
@@ -41,7 +43,7 @@ def check(
     wide = tuple(pricing.check_leg_widths(proposal.legs, quotes, settings.choice))
     if proposal.kind == "open" and wide:
         return (*findings, *wide)
-    # Whoever must get out does so in a wide market too: the ceiling that was approved still holds.
+    # A closing order may be sent in a wide market too; the approved ceiling still limits its price.
     findings += [replace(finding, blocks=False) for finding in wide]
     natural, mid = prices
     findings += pricing.check_credit_fall(approval.mid, mid, drift)
@@ -57,14 +59,14 @@ def check(
 
 
 def _check_approval(approval: Approval, now: datetime) -> Iterator[Finding]:
-    """The time of the approval, which may pass while a broker answers."""
+    """Check that the approval is still valid; it may end while the broker answers."""
     if reason := approval.invalid_reason(now):
         message, limit = f"the approval {reason}", f"{approval.at:%H:%M} to {approval.until:%H:%M}"
         yield Finding(rule="approval", message=message, figure=f"{now:%H:%M}", limit=limit)
 
 
 def _check_known_figures(approval: Approval, quotes: LegQuotes) -> Iterator[Finding]:
-    """Figures to compare that are none. They say nothing about the market, so the approval stays."""
+    """Yield a finding for each price to compare that is missing. It blocks but does not withdraw the approval."""
     for name, figure in (
         ("the underlying at approval", approval.spot),
         ("the underlying now", quotes.spot),
@@ -77,7 +79,7 @@ def _check_known_figures(approval: Approval, quotes: LegQuotes) -> Iterator[Find
 
 
 def _check_quote_age(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: datetime) -> Iterator[Finding]:
-    """Quotes too old to price an order from; a recorded market has only its own."""
+    """Refuse quotes that are too old to price an order. A recorded market has no others, so it is not checked."""
     if proposal.is_recorded:
         return
     if quotes.delay_seconds > 0 and proposal.mode is Mode.LIVE:
@@ -85,7 +87,7 @@ def _check_quote_age(proposal: Proposal, quotes: LegQuotes, settings: Settings, 
         yield Finding(rule="quote_delay", message=message, figure=f"{quotes.delay_seconds} s", limit="0 s")
     age, max_age = (now - quotes.as_of).total_seconds(), settings.drift.quote_seconds
     max_allowed_age = max_age if proposal.mode is Mode.LIVE else max(max_age, DELAYED_SECONDS)
-    # A quote from the future is a wrong clock, ours or theirs; a little of it is the network's.
+    # A quote from the future means a wrong clock, ours or theirs; a small difference is normal.
     if not -max_age <= age <= max_allowed_age:
         message = f"the quotes of {quotes.source} are {age:.0f} s old; {max_allowed_age} s is the most"
         yield Finding(rule="quote_age", message=message, figure=f"{age:.0f} s", limit=f"{max_allowed_age} s")
@@ -103,10 +105,11 @@ def _check_short_delta(delta: float, settings: Settings) -> Iterator[Finding]:
 
 
 def short_delta(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: datetime) -> float:
-    """Largest absolute delta of the short legs at their fresh mids; NaN where a mid has no volatility.
+    """Return the largest absolute delta of the short legs at their fresh mids; NaN when a mid has no implied vol.
 
-    Black's delta at the leg's own implied vol. Two legs of one right give no parity, so the forward is the spot at the
-    setting `market.rate` less a usual yield; for a month that is within 0.01 of the delta at the parity forward.
+    It is the Black 76 delta at the leg's own implied vol. Two legs of one right give no put-call parity, so the forward
+    is the spot carried at `market.rate` less `DIVIDEND_YIELD`. For a month the result is within 0.01 of the delta at
+    the parity forward.
     """
     deltas = [
         _leg_delta(leg, quotes, years_to_expiration(now, leg.expiration), settings.market.rate)
@@ -124,6 +127,6 @@ def _leg_delta(leg: Leg, quotes: LegQuotes, years: float, rate: float) -> float:
         return nan
     mid, strike, is_call = float(sum(quote_sides) / 2), float(leg.strike), leg.right is Right.CALL
     forward, discount = quotes.spot * exp((rate - DIVIDEND_YIELD) * years), exp(-rate * years)
-    them = build_contracts(is_call=is_call, strike=strike, forward=forward, years=years, discount=discount)
-    vol = implied_vol(them, mid)
-    return nan if isnan(vol[0]) else abs(float(greeks(them, vol).delta[0]))
+    contract = build_contracts(is_call=is_call, strike=strike, forward=forward, years=years, discount=discount)
+    vol = implied_vol(contract, mid)
+    return nan if isnan(vol[0]) else abs(float(greeks(contract, vol).delta[0]))

@@ -1,4 +1,4 @@
-"""Prices of a spread from its legs' quotes, and how far they may have moved. Credits per share, a debit is negative."""
+"""Prices of a spread from its legs' quotes, and limits on their move. Credits, dollars per share; debits negative."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
@@ -11,13 +11,13 @@ from spy32.settings import Settings
 from spy32.settings.model import Choice, Drift
 
 PRICE_RULES = frozenset({"two_sided", "leg_width", "underlying", "credit_fall", "limit_price"})
-"""What says that the market has left the prices that were shown."""
+"""Names of the rules that compare fresh quotes with the displayed prices."""
 REFERENCE_SPOT = 600
-"""Dollar widths of the settings are meant at this price of the underlying."""
+"""Dollars. Dollar widths of the settings are meant at this price (SPY's, when they were chosen) and scale with it."""
 
 
 def bid_and_ask(quote: OptionQuote | None) -> tuple[Decimal, Decimal] | None:
-    """Bid and ask of a two-sided quote; None when a side is missing, not finite, or the two are crossed."""
+    """Return bid and ask, dollars per share; None when a side is missing or not finite, or the quote is crossed."""
     if quote is None or quote.bid is None or quote.ask is None:
         return None
     if not (0 <= quote.bid <= quote.ask and quote.ask > 0 and isfinite(quote.ask)):
@@ -26,7 +26,10 @@ def bid_and_ask(quote: OptionQuote | None) -> tuple[Decimal, Decimal] | None:
 
 
 def natural_and_mid(legs: Sequence[Leg], quotes: Mapping[str, OptionQuote]) -> tuple[Decimal, Decimal] | None:
-    """Net credit at the natural prices (sell at the bid, buy at the ask) and at the mids; None without both sides."""
+    """Return the net credit at natural prices (sell at the bid, buy at the ask) and at the mids.
+
+    None when a leg has no two-sided quote.
+    """
     natural = mid = Decimal(0)
     for leg in legs:
         quote_sides = bid_and_ask(quotes.get(leg.symbol))
@@ -39,26 +42,30 @@ def natural_and_mid(legs: Sequence[Leg], quotes: Mapping[str, OptionQuote]) -> t
 
 
 def round_up_to_tick(price: Decimal, tick: Decimal) -> Decimal:
-    """The lowest price on the tick that is not below `price`: more credit, or less debit."""
+    """Return the lowest multiple of the tick that is not below `price`: more credit, or less debit."""
     return (price / tick).to_integral_value(ROUND_CEILING) * tick
 
 
 def is_on_tick(price: Decimal, tick: Decimal) -> bool:
+    """Return whether the price is a multiple of the tick."""
     return price % tick == 0
 
 
 def percent(share: Decimal | float) -> str:
-    """A limit of the settings as a person would write it: 0.0075 is `0.75%`."""
+    """Return a fraction as a person writes it: 0.0075 is `0.75%`."""
     return f"{float(share) * 100:.4g}%"
 
 
 def floor_credit(natural: Decimal, mid: Decimal, share: Decimal, tick: Decimal) -> Decimal:
-    """The least credit: the mid less a share of (mid - natural), rounded up to the tick."""
+    """Return the least acceptable credit: the mid less `share` of (mid - natural), rounded up to the tick."""
     return round_up_to_tick(mid - share * (mid - natural), tick)
 
 
 def check_credit(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Choice) -> Iterator[Finding]:
-    """What is asked of a credit at the floor: enough of the width, and costs that leave most of it."""
+    """Check a credit at the floor: it must be a large enough share of the width, and costs a small share of it.
+
+    `floor` and `width` are dollars per share; `round_trip` is costs to open and close, dollars per contract.
+    """
     min_credit = choice.credit_to_width * width
     if not floor >= min_credit:
         yield Finding(
@@ -80,7 +87,7 @@ def check_credit(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Ch
 
 
 def check_prices(candidate: Candidate, spot: float, quotes: LegQuotes, settings: Settings) -> tuple[Finding, ...]:
-    """Everything by which fresh quotes have left what the menu showed."""
+    """Return a finding for each limit by which fresh quotes differ too much from the menu. `spot` is the menu's."""
     drift, legs = settings.drift, candidate.spread.legs
     prices = natural_and_mid(legs, quotes.quotes)
     findings = list(check_underlying_move(spot, quotes.spot, drift))
@@ -95,7 +102,7 @@ def check_prices(candidate: Candidate, spot: float, quotes: LegQuotes, settings:
 
 
 def check_two_sided(legs: Sequence[Leg], quotes: LegQuotes) -> Iterator[Finding]:
-    """Each leg without a bid and an ask that are not crossed."""
+    """Yield a finding for each leg without a two-sided quote."""
     for leg in legs:
         quote = quotes.quotes.get(leg.symbol)
         if bid_and_ask(quote) is None:
@@ -109,13 +116,13 @@ def check_two_sided(legs: Sequence[Leg], quotes: LegQuotes) -> Iterator[Finding]
 
 
 def max_leg_width(mid: Decimal, spot: float, choice: Choice) -> Decimal:
-    """The widest bid and ask of a leg whose mid is still a price, dollars."""
+    """Return the widest bid-ask spread at which a leg's mid is still a usable price, dollars per share."""
     scale = Decimal(str(spot)) / REFERENCE_SPOT if isfinite(spot) else Decimal(1)
     return max(choice.leg_width * scale, choice.leg_width_of_mid * mid)
 
 
 def check_leg_widths(legs: Sequence[Leg], quotes: LegQuotes, choice: Choice) -> Iterator[Finding]:
-    """Each two-sided leg that is quoted wider than a choice may be. Between such quotes the mid is no price."""
+    """Yield a finding for each leg that is quoted wider than `max_leg_width`; its mid is not a usable price."""
     for leg in legs:
         quote_sides = bid_and_ask(quotes.quotes.get(leg.symbol))
         if quote_sides is None:
@@ -128,6 +135,7 @@ def check_leg_widths(legs: Sequence[Leg], quotes: LegQuotes, choice: Choice) -> 
 
 
 def check_underlying_move(before: float, now: float, drift: Drift) -> Iterator[Finding]:
+    """Refuse when the underlying moved by more than `drift.underlying`, up or down."""
     move, maximum = now / before - 1, percent(drift.underlying)
     if not abs(move) <= drift.underlying:
         yield Finding(
@@ -139,7 +147,7 @@ def check_underlying_move(before: float, now: float, drift: Drift) -> Iterator[F
 
 
 def check_credit_fall(was: Decimal, mid: Decimal, drift: Drift) -> Iterator[Finding]:
-    """A credit that shrank, or a debit that grew, by too large a share of what was shown."""
+    """Refuse when the credit shrank, or the debit grew, by more than `drift.credit` of the displayed mid."""
     share = Decimal(str(drift.credit))
     if not mid >= was - share * abs(was):
         fall = (was - mid) / abs(was) if was != 0 else Decimal(1)
@@ -152,7 +160,8 @@ def check_credit_fall(was: Decimal, mid: Decimal, drift: Drift) -> Iterator[Find
 
 
 def check_price_collar(limit: Decimal, natural: Decimal, mid: Decimal, drift: Drift) -> Iterator[Finding]:
-    """A limit that gives the spread away, or that asks for what the market does not pay."""
+    """Refuse a limit outside the price collar: below the natural price less `drift.below_natural` (it would give the
+    spread away), or above the mid by more than `drift.above_mid` (it would not fill)."""
     low, high = natural - drift.below_natural, mid + Decimal(str(drift.above_mid)) * abs(mid)
     if not low <= limit <= high:
         yield Finding(

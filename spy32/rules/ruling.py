@@ -1,4 +1,4 @@
-"""One word on one candidate: the run's vet step, a person's other choice and a replay all judge by it."""
+"""The risk decision on one candidate, used by the vet step, by a person's other choice, and by a replay."""
 
 from datetime import datetime
 
@@ -18,7 +18,7 @@ def assess_risk(
     settings: Settings,
     now: datetime,
 ) -> RiskDecision:
-    """Conditions, limits and size of one candidate: everything but how far the market has moved."""
+    """Return the decision by conditions, limits and size. Price moves since the menu are checked in `pricing`."""
     condition_findings, halve = conditions.check_conditions(snapshot, candidate, settings, now)
     limit_findings = limits.check_entry(candidate, account, exposure, settings, now)
     size = sizing.size_position(candidate, account, exposure, settings, halve=halve, snapshot=snapshot)

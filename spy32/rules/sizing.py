@@ -1,4 +1,4 @@
-"""How many contracts: the least of what every bound allows. A bound may only take away. Dollars."""
+"""Position size: the smallest number of contracts that any bound allows. Amounts are dollars."""
 
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Decimal
@@ -12,13 +12,15 @@ from spy32.settings import Settings
 from spy32.settings.profiles import multiplier
 
 HARD_CAP = Decimal("0.02")
-"""Most loss of a trade, of net liquidation, whatever the settings say."""
+"""Largest maximum loss of a trade, a fraction of net liquidation, whatever the settings say: twice the default of 1 %,
+as a second barrier against a mistyped setting."""
 SESSIONS_A_YEAR = 252
+"""Trading days a year, to convert a yearly vol to a daily one."""
 
 
 @value
 class Bound:
-    """Dollars that are free, dollars that a contract takes, and the net liquidation at which one contract fits."""
+    """Dollars available, dollars per contract, and the net liquidation at which one contract fits (None: never)."""
 
     available: Decimal
     per_contract: Decimal
@@ -26,6 +28,7 @@ class Bound:
 
     @property
     def contracts(self) -> int:
+        """Number of contracts that the bound allows."""
         return int(self.available // self.per_contract) if self.available > 0 and self.per_contract > 0 else 0
 
 
@@ -38,7 +41,10 @@ def size_position(
     halve: bool,
     snapshot: MarketSnapshot,
 ) -> Sizing:
-    """The quantity that every bound allows, and each bound's own; 0 comes with the account that one contract needs."""
+    """Return the quantity that all bounds allow, with each bound's own. For 0 it includes the account size needed.
+
+    `halve` halves the budget for the maximum loss.
+    """
     swing = one_sigma_loss(candidate, snapshot.spot)
     scale = Decimal(str(multiplier(settings.dte, snapshot.dte)))
     bounds = _bounds(candidate, account, exposure, settings, halve)
@@ -62,9 +68,9 @@ def size_position(
 def _bounds(
     candidate: Candidate, account: Account, exposure: Exposure, settings: Settings, halve: bool
 ) -> dict[str, Bound]:
-    """The bounds on maximum loss, in the order in which an equal one is named."""
+    """Return the bounds on the maximum loss. Of equal bounds the first one is named as binding."""
     limits, net_liquidation, loss = settings.limits, account.net_liquidation, candidate.max_loss
-    # Halving takes the budget, not the quantity: three contracts become one or two by what they cost, not by rounding.
+    # Halve the budget, not the quantity: three contracts become one or two by their risk, not by rounding.
     risk = limits.max_loss / 2 if halve else limits.max_loss
     used = buying_power_used(account)
     power = min(limits.buying_power * net_liquidation - used, account.buying_power)
@@ -87,16 +93,19 @@ def _bounds(
 
 
 def buying_power_used(account: Account) -> Decimal:
-    """What open positions hold of the account; a margin account may show more buying power than net liquidation."""
+    """Return the buying power that open positions use, dollars.
+
+    It is never negative: a margin account may have more buying power than net liquidation.
+    """
     return max(account.net_liquidation - account.buying_power, Decimal(0))
 
 
 def one_sigma_loss(candidate: Candidate, spot: float) -> Decimal:
-    """Dollars that a contract loses when the underlying goes against it by one daily standard deviation.
+    """Return the loss of one contract when the underlying moves against it by one daily standard deviation, dollars.
 
-    To the second order: (|delta| h + |gamma| h^2 / 2) x 100, with h = spot x iv / sqrt(252) and the short leg's
-    implied vol (Hull, Options, Futures, and Other Derivatives, section 19.7, without the theta of the day). Both terms
-    are taken as losses, and the sum never exceeds the maximum loss.
+    To second order it is (|delta| h + |gamma| h^2 / 2) x 100, with h = spot x iv / sqrt(252) and the short leg's
+    implied vol (Hull, Options, Futures, and Other Derivatives, section 19.7, without the day's theta). Both terms count
+    as losses. The result is at least a cent and at most the maximum loss.
     """
     step = spot * candidate.short.iv / sqrt(SESSIONS_A_YEAR)
     loss = (abs(candidate.greeks.delta) * step + abs(candidate.greeks.gamma) * step * step / 2) * MULTIPLIER
@@ -106,7 +115,7 @@ def one_sigma_loss(candidate: Candidate, spot: float) -> Decimal:
 
 
 def _required_account(amount: Decimal, share: Decimal) -> Decimal | None:
-    """The net liquidation, in whole dollars, of which `each` is this share; None when no account would do."""
+    """Return the net liquidation, whole dollars, of which `amount` is this share; None for a share of zero."""
     return (amount / share).to_integral_value(ROUND_CEILING) if share > 0 else None
 
 
@@ -117,7 +126,8 @@ def _account_needed(bounds: Mapping[str, Bound]) -> Decimal | None:
 
 
 def sizing_findings(sizing: Sizing) -> tuple[Finding, ...]:
-    """No contract fits: refused, with the account that would do. A swing that took contracts away: a note."""
+    """Return a refusal with the account size needed when no contract fits, or a note when the daily swing reduced the
+    quantity."""
     name = sizing.binding.replace("_", " ")
     if sizing.quantity < 1:
         account_text = (

@@ -36,7 +36,7 @@ def test_on_a_recorded_chain_it_may_be_looked_at_and_is_refused_before_it_is_sen
     for words in (("execute",), ("execute", "--dry-run")):
         done = spy32(home, *words)
         assert done.returncode == 10
-        assert "options of SPX go by the root SPXW" in done.stderr
+        assert "options of SPX have the root SPXW" in done.stderr
     assert '"state": "approved"' in spy32(home, "show", "P1", "--json").stdout
 
 

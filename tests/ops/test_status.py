@@ -235,13 +235,13 @@ def test_an_order_being_sent_needs_nobody_while_its_process_lives(store: Store) 
     made, yes = stores.approved(store, run_id=run(store, Outcome.PROPOSED))
     store.begin_order(b.order(made, yes), at=b.later(minutes=6))
     assert reasons(store, held=("proposal-1",)) == []
-    assert reasons(store) == ["order spy32-P1-1-1 of P1 was cut off while it was sent"]
+    assert reasons(store) == ["order spy32-P1-1-1 of P1 was interrupted while it was being sent"]
 
 
 def test_a_working_order_that_nobody_follows_is_told(store: Store) -> None:
     stores.sent(store, run_id=run(store, Outcome.PROPOSED))
     assert reasons(store, held=("proposal-1",)) == []
-    assert reasons(store) == ["order spy32-P1-1-1 of P1 works at the broker and no process follows it"]
+    assert reasons(store) == ["order spy32-P1-1-1 of P1 is working at the broker and no process is following it"]
 
 
 def test_a_sent_proposal_whose_orders_have_ended_is_told_with_the_reason(store: Store) -> None:
@@ -249,7 +249,7 @@ def test_a_sent_proposal_whose_orders_have_ended_is_told_with_the_reason(store: 
     assert order.id is not None
     why = "uneven fill: one leg has 2, the other 1"
     store.move_order(order.id, was=OrderState.WORKING, now=OrderState.CANCELLED, at=b.later(minutes=9), reason=why)
-    assert reasons(store) == [f"P{made.id} is not at rest: {why}"]
+    assert reasons(store) == [f"P{made.id} has an order that needs a person: {why}"]
     assert "next: spy32 reconcile\n" in ask(desk(store), "status")
 
 
