@@ -18,24 +18,25 @@ from spy32.errors import BadSettings, BadUsage, CannotCreate
 from spy32.records import connection, maintenance
 from spy32.records.attention import AttentionList
 from spy32.records.audit import AuditReport
+from spy32.records.decisions import RawAnswer
 from spy32.records.documents import Documents
 from spy32.records.errors import damage_error as damage_of
 from spy32.records.errors import store_errors
 from spy32.records.fill_price_check import ATTENTION_PRICE
+from spy32.records.flags import Flags
 from spy32.records.found_orders import FoundOrders
-from spy32.records.maintenance import Maintenance, backup_path, is_sound
-from spy32.records.outbox import Outbox
+from spy32.records.maintenance import Backups, Integrity, backup_path, is_sound
+from spy32.records.notices import Notices
 from spy32.records.paper_account import PaperAccount
 from spy32.records.risk import Risk
 from spy32.records.row_digests import check_row
-from spy32.records.run_reader import RawAnswer
 from spy32.records.run_views import RunViews
 from spy32.schema import VERSION, schema_version
 
 __all__ = ["ATTENTION_PRICE", "AuditReport", "RawAnswer", "Store", "backup_path", "damage_of", "is_sound"]
 
 
-class Store(RunViews, Documents, Risk, FoundOrders, Outbox, AttentionList, PaperAccount, Maintenance):
+class Store(RunViews, Documents, Risk, FoundOrders, Notices, Flags, AttentionList, PaperAccount, Integrity, Backups):
     """An open database. Close it, or use it in a `with`."""
 
     @classmethod

@@ -33,15 +33,6 @@ class AttentionList(Database):
                 change.update("attention", row["id"], acknowledged_at=change.at, acknowledged_by=by)
         return len(rows)
 
-    def record_viewing(self, proposal_id: int, by: str, at: datetime) -> None:
-        """A person has this proposal on the screen of `approve`. It leaves the proposal itself untouched."""
-        with self.write_transaction(at, "viewed", f"P{proposal_id}") as change:
-            change.insert("viewing", proposal_id=proposal_id, at=change.at, viewed_by=by)
-
-    def was_viewed(self, proposal_id: int) -> bool:
-        """True when a person has had the proposal on the screen of `approve`."""
-        return self.row("select 1 from viewing where proposal_id = ?", proposal_id) is not None
-
 
 @row_decoder("attention item")
 def _attention_item(row: sqlite3.Row) -> AttentionItem:

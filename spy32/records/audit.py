@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from spy32.domain.runs import AuditEvent
@@ -84,6 +85,16 @@ class Audit(Database):
         """The hash of the newest event."""
         row = self.row("select hash from event order by id desc limit 1")
         return row["hash"] if row is not None else GENESIS
+
+    def last_write_before_restore(self) -> tuple[datetime, datetime] | None:
+        """When the newest restored backup was written to last, and when it was restored; None without a restore."""
+        row = self.row("select id, at from event where kind = 'restored' order by id desc limit 1")
+        last_event = self.row("select at from event where id < ? order by id desc limit 1", row["id"] if row else 0)
+        return (
+            (parse_instant(last_event["at"]), parse_instant(row["at"]))
+            if row is not None and last_event is not None
+            else None
+        )
 
     def _has_event(self, head: str) -> bool:
         return head == GENESIS or self.row("select 1 from event where hash = ?", head) is not None

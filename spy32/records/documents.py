@@ -26,7 +26,7 @@ class Documents(Runs):
     def save_documents(self, run_id: int, documents: Sequence[RawDocument], at: datetime) -> None:
         """Keep what the sources sent; none is nothing to write."""
         rows = [(document, compress_bytes(document.body)) for document in documents]
-        with self._run_transaction(run_id, at, "documents kept") as change:
+        with self.run_transaction(run_id, at, "documents kept") as change:
             for document, body in rows:
                 change.insert(
                     "document",

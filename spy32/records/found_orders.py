@@ -8,7 +8,6 @@ from spy32.errors import Refused
 from spy32.lifecycle import NEVER_AT_BROKER, ORDER_TRANSITIONS, PROPOSAL_TRANSITIONS, OrderState, ProposalState, advance
 from spy32.records.attention import add_attention
 from spy32.records.base import WriteTransaction
-from spy32.records.encoding import parse_instant
 from spy32.records.orders import Orders, order_columns, order_from_row
 
 STATES_WITHOUT_ORDER = (ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.DECLINED, ProposalState.LAPSED)
@@ -27,16 +26,6 @@ class FoundOrders(Orders):
 
     # Reading
 
-    def order_by_reference(self, reference: str) -> Order | None:
-        """Our order with exactly this name."""
-        row = self.row("select * from broker_order where reference = ?", reference) if reference else None
-        return order_from_row(row) if row is not None else None
-
-    def order_by_broker_id(self, broker_id: str) -> Order | None:
-        """The newest row that is this order at the broker."""
-        row = self.row("select * from broker_order where broker_id = ? order by id desc limit 1", broker_id)
-        return order_from_row(row) if row is not None else None
-
     def absent_entries(self, day: date) -> tuple[Order, ...]:
         """Entries of a New York day that were not found at the broker, and of which no person has said so since."""
         rows = self.rows(
@@ -47,16 +36,6 @@ class FoundOrders(Orders):
             day.isoformat(),
         )
         return tuple(order_from_row(row) for row in rows)
-
-    def last_write_before_restore(self) -> tuple[datetime, datetime] | None:
-        """When the newest restored backup was written to last, and when it was restored; None without a restore."""
-        row = self.row("select id, at from event where kind = 'restored' order by id desc limit 1")
-        last_event = self.row("select at from event where id < ? order by id desc limit 1", row["id"] if row else 0)
-        return (
-            (parse_instant(last_event["at"]), parse_instant(row["at"]))
-            if row is not None and last_event is not None
-            else None
-        )
 
     # Writing
 

@@ -1,12 +1,14 @@
 """Where a database lives, so that two copies of one home never both send."""
 
 import os
+import sqlite3
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
 from spy32.errors import NotPermitted
 from spy32.records.base import Database
+from spy32.records.encoding import parse_instant, row_decoder
 
 MACHINE_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
@@ -38,6 +40,12 @@ def new_home_id() -> str:
 
 class HomeLocation(Database):
     """The home that a database belongs to, and where that home was when it was last confirmed as the only one."""
+
+    def created_at(self) -> datetime:
+        """When this database was made."""
+        row = self.row("select id, created_at from stamp")
+        assert row is not None
+        return _creation_time(row)
 
     def home_id(self) -> str:
         """The id that the home was given when it was made or adopted; empty before the first writer has given one."""
@@ -76,3 +84,8 @@ class HomeLocation(Database):
         with self.write_transaction(at, f"home adopted by {by}" if by else "home known") as change:
             change.update("stamp", 1, home_id=home_id, **location_columns(self.path))
         return home_id
+
+
+@row_decoder("stamp")
+def _creation_time(row: sqlite3.Row) -> datetime:
+    return parse_instant(row["created_at"])

@@ -55,8 +55,8 @@ def last_good_backup(path: Path) -> Path | None:
     return next((backup for backup in backups if is_sound(backup)), None)
 
 
-class Maintenance(Audit):
-    """Looking after the database itself."""
+class Integrity(Audit):
+    """Whether the database is as it was written."""
 
     def check(self) -> tuple[str, ...]:
         """Every problem found: pages, references, version, layout, and the chain of the history."""
@@ -87,6 +87,10 @@ class Maintenance(Audit):
         """`StoreTrouble` when a short look finds something wrong."""
         for message in self.damage_messages():
             raise StoreError(message)
+
+
+class Backups(Database):
+    """Copies of the database beside it."""
 
     def backup(self, target: Path) -> Path:
         """A checked copy at `target`, made while others may go on writing."""

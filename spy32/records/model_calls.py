@@ -73,7 +73,7 @@ class ModelCalls(Runs):
 
     def begin_attempt(self, run_id: int, attempt: "ModelRequest", at: datetime) -> int:
         """Commit what is about to be asked, before it leaves. A run that has ended may be asked about again."""
-        with self._run_transaction(run_id, at, f"{attempt.role} asks", even_ended=True) as change:
+        with self.run_transaction(run_id, at, f"{attempt.role} asks", even_ended=True) as change:
             return change.insert(
                 "attempt",
                 run_id=run_id,

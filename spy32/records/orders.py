@@ -46,6 +46,16 @@ class Orders(Proposals, HomeLocation):
         row = self.row("select * from broker_order where broker_id = ? or reference = ?", broker_id, reference)
         return order_from_row(row) if row is not None else None
 
+    def order_by_reference(self, reference: str) -> Order | None:
+        """Our order with exactly this name."""
+        row = self.row("select * from broker_order where reference = ?", reference) if reference else None
+        return order_from_row(row) if row is not None else None
+
+    def order_by_broker_id(self, broker_id: str) -> Order | None:
+        """The newest row that is this order at the broker."""
+        row = self.row("select * from broker_order where broker_id = ? order by id desc limit 1", broker_id)
+        return order_from_row(row) if row is not None else None
+
     def profit_targets(self, proposal_id: int) -> tuple[Order, ...]:
         """The resting profit targets of an opening, oldest first."""
         return tuple(order for order in self.orders(proposal_id) if order.kind is OrderKind.TARGET)

@@ -89,6 +89,10 @@ class Proposals(Database):
         """How a proposal stands, in words that say since when, and by whom where a person decided."""
         return self._state_text(self.proposal_row(proposal_id))
 
+    def was_viewed(self, proposal_id: int) -> bool:
+        """True when a person has had the proposal on the screen of `approve`."""
+        return self.row("select 1 from viewing where proposal_id = ?", proposal_id) is not None
+
     # Writing
 
     def add_proposal(self, proposal: Proposal, *, body: str, at: datetime) -> Proposal:
@@ -222,6 +226,11 @@ class Proposals(Database):
             change.details["was_hash"] = draft.was_hash
             content = _draft_columns(draft.proposal, draft.body)
         change.update("proposal", number, state=ProposalState.APPROVED, changed_at=change.at, reason="", **content)
+
+    def record_viewing(self, proposal_id: int, by: str, at: datetime) -> None:
+        """A person has this proposal on the screen of `approve`. It leaves the proposal itself untouched."""
+        with self.write_transaction(at, "viewed", f"P{proposal_id}") as change:
+            change.insert("viewing", proposal_id=proposal_id, at=change.at, viewed_by=by)
 
     def move_proposal(
         self, proposal_id: int, *, was: ProposalState, now: ProposalState, at: datetime, reason: str = ""

@@ -10,9 +10,10 @@ from spy32.domain.orders import Fill, Order, Trade
 from spy32.domain.proposals import Approval, Proposal
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import RunSummary
+from spy32.records.decisions import Decisions, parse_briefing
 from spy32.records.encoding import decode_body, format_instant, parse_instant, row_decoder, unreadable_error
 from spy32.records.model_calls import ModelCalls
-from spy32.records.run_reader import RunReader, parse_briefing, parse_outcome
+from spy32.records.runs import parse_outcome
 from spy32.records.trades import Trades
 
 _RUN_SUMMARIES = """select run.id, run.started_at, run.outcome, run.cause, run.profile, run.reasons,
@@ -26,7 +27,7 @@ NEWEST_RUNS = f"{_RUN_SUMMARIES} order by run.id desc limit ?"
 FAILED_RUNS = f"{_RUN_SUMMARIES} where run.outcome in ('failed', 'interrupted') order by run.id desc limit ?"
 
 
-class RunViews(ModelCalls, Trades, RunReader):
+class RunViews(ModelCalls, Trades, Decisions):
     """What `show` needs."""
 
     def view(self, run_id: int, *, rejected: bool = False) -> RunView:

@@ -1,28 +1,73 @@
-"""Writing a run as it goes: its start, each step as it ends, what was seen, asked and judged, and its end."""
+"""Runs: begun, written as they go, and ended once."""
 
+import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from spy32.domain.codec import canonical_json
-from spy32.domain.market import MarketSnapshot, QualityReport
-from spy32.domain.proposals import Recommendation, RiskDecision
-from spy32.domain.run_view import MarketSummary
-from spy32.domain.runs import Outcome, Run, Step, Trigger
-from spy32.domain.spreads import Menu, Mode
-from spy32.errors import Refused
-from spy32.records.base import WriteTransaction
-from spy32.records.encoding import compress_text, json_body, storable_text
-from spy32.records.run_reader import RunReader, briefing_text
+from spy32.domain.runs import Outcome, Run, Step, StepState, Trigger
+from spy32.domain.spreads import Mode
+from spy32.errors import BadUsage, Refused
+from spy32.records.base import Database, WriteTransaction
+from spy32.records.encoding import (
+    parse_instant,
+    parse_optional_date,
+    parse_optional_instant,
+    row_decoder,
+    storable_text,
+)
 
 if TYPE_CHECKING:
-    from spy32.domain.briefing import Briefing
-    from spy32.settings.deciding import Deciding
+    pass
 
 
-class Runs(RunReader):
-    """Each method is one transaction."""
+class Runs(Database):
+    """Runs with their steps. Each method that writes is one transaction."""
+
+    # Reading
+
+    def run_row(self, run_id: int) -> sqlite3.Row:
+        row = self.row("select * from run where id = ?", run_id)
+        if row is None:
+            raise BadUsage(f"there is no run R{run_id}; `spy32 show --history` lists them")
+        return row
+
+    def run(self, run_id: int) -> Run:
+        """The run with its steps."""
+        with self.read_transaction():
+            row = self.run_row(run_id)
+            steps = self.rows("select id, name, state, ms, detail from step where run_id = ? order by id", run_id)
+        return replace(_run(row), steps=tuple(_step(step) for step in steps))
+
+    def latest_run(self) -> Run | None:
+        row = self.row("select id from run order by id desc limit 1")
+        return self.run(row["id"]) if row is not None else None
+
+    def runs_of_slot(self, profile: str, slot: date, *, is_recorded: bool = False) -> tuple[Run, ...]:
+        """Every run that used a slot up or tried to, oldest first.
+
+        One on a recorded market counts only for a start on a recorded market; a live one counts for both.
+        """
+        rows = self.rows("select id from run where profile = ? and slot = ? order by id", profile, slot.isoformat())
+        runs = (self.run(row["id"]) for row in rows)
+        return tuple(run for run in runs if is_recorded or not run.is_recorded)
+
+    def decided_runs(self, profile: str, count: int, *, is_recorded: bool) -> tuple[Run, ...]:
+        """The newest runs that came to a decision, newest first; on recorded markets, or on live ones."""
+        rows = self.rows(
+            """select id from run where profile = ? and outcome in ('proposed', 'no_trade')
+            and ifnull(recorded, 0) = ? order by id desc limit ?""",
+            profile,
+            int(is_recorded),
+            count,
+        )
+        return tuple(self.run(row["id"]) for row in rows)
+
+    # Writing
 
     def begin_run(  # noqa: PLR0913 - the facts of a start
         self,
@@ -56,11 +101,11 @@ class Runs(RunReader):
         return self.run(number)
 
     def start_step(self, run_id: int, name: str, at: datetime) -> None:
-        with self._run_transaction(run_id, at, f"{name} begun") as change:
+        with self.run_transaction(run_id, at, f"{name} begun") as change:
             change.update("run", run_id, step_running=name)
 
     def end_step(self, run_id: int, step: Step, at: datetime) -> None:
-        with self._run_transaction(run_id, at, f"{step.name} {step.state}") as change:
+        with self.run_transaction(run_id, at, f"{step.name} {step.state}") as change:
             change.insert(
                 "step",
                 run_id=run_id,
@@ -71,83 +116,6 @@ class Runs(RunReader):
                 ended_at=change.at,
             )
             change.update("run", run_id, step_running=None)
-
-    def save_snapshot(  # noqa: PLR0913 - everything that is kept of what was seen
-        self,
-        run_id: int,
-        snapshot: MarketSnapshot,
-        quality: QualityReport,
-        line: MarketSummary,
-        at: datetime,
-        *,
-        deciding: "Deciding | None" = None,
-        briefing: "Briefing | None" = None,
-    ) -> None:
-        """Everything that the run saw, compressed, with its line, its quality report and the settings that decide.
-
-        `briefing` is what was computed of it for the analyst; its figures keep their order.
-        """
-        data = compress_text(canonical_json(snapshot))
-        with self._run_transaction(run_id, at, "snapshot kept") as change:
-            change.insert(
-                "snapshot",
-                run_id=run_id,
-                at=change.at,
-                line=canonical_json(line),
-                quality=canonical_json(quality),
-                deciding=canonical_json(deciding) if deciding is not None else None,
-                data=data,
-                briefing=briefing_text(briefing) if briefing is not None else None,
-            )
-
-    def save_menu(self, run_id: int, menu: Menu, at: datetime) -> None:
-        """The candidates as rows, the dropped spreads as one compressed list."""
-        with self._run_transaction(run_id, at, "menu kept") as change:
-            change.insert(
-                "menu",
-                run_id=run_id,
-                at=change.at,
-                body=json_body(menu, "candidates", "dropped"),
-                dropped=compress_text(canonical_json(menu.dropped)),
-            )
-            for position, candidate in enumerate(menu.candidates):
-                change.insert(
-                    "candidate",
-                    run_id=run_id,
-                    position=position,
-                    candidate_id=candidate.id,
-                    body=canonical_json(candidate),
-                )
-
-    def save_answer(
-        self,
-        run_id: int,
-        recommendation: Recommendation,
-        *,
-        role: str,
-        at: datetime,
-        request: str = "",
-        response: str = "",
-    ) -> None:
-        """One answer with its words exactly as sent and received. The newest of role `chosen` is the run's choice."""
-        with self._run_transaction(run_id, at, f"answer kept as {role}", even_ended=True) as change:
-            change.insert(
-                "answer",
-                run_id=run_id,
-                role=role,
-                at=change.at,
-                analyst=recommendation.analyst,
-                decision=recommendation.decision,
-                cost_ticks=recommendation.cost_ticks,
-                body=storable_text(canonical_json(recommendation)),
-                request=request,
-                response=response,
-            )
-
-    def save_ruling(self, run_id: int, ruling: RiskDecision, at: datetime) -> None:
-        """The vet step's word; a person's other choice replaces it, and the history knows both."""
-        with self._run_transaction(run_id, at, "ruling kept", even_ended=True) as change:
-            change.update("run", run_id, ruling=canonical_json(ruling))
 
     def finish_run(
         self,
@@ -160,7 +128,7 @@ class Runs(RunReader):
         exit_code: int = 0,
     ) -> Run:
         """The run with its outcome, which is set once."""
-        with self._run_transaction(run_id, at, f"run {outcome}") as change:
+        with self.run_transaction(run_id, at, f"run {outcome}") as change:
             _end_run(change, run_id, outcome, cause, reasons, exit_code)
         return self.run(run_id)
 
@@ -206,7 +174,7 @@ class Runs(RunReader):
         return tuple(row["id"] for row in rows)
 
     @contextmanager
-    def _run_transaction(
+    def run_transaction(
         self, run_id: int, at: datetime, kind: str, *, even_ended: bool = False
     ) -> Iterator[WriteTransaction]:
         """A change of a run that is there and, but for `even_ended`, has not ended."""
@@ -230,3 +198,35 @@ def _end_run(
         ended_at=change.at,
         step_running=None,
     )
+
+
+def parse_outcome(text: str | None) -> Outcome | None:
+    return Outcome(text) if text is not None else None
+
+
+@row_decoder("run")
+def _run(row: sqlite3.Row) -> Run:
+    """Without its steps."""
+    return Run(
+        id=row["id"],
+        trigger=Trigger(row["started_by"]),
+        mode=Mode(row["mode"]),
+        profile=row["profile"],
+        started_at=parse_instant(row["started_at"]),
+        slot=parse_optional_date(row["slot"]),
+        ended_at=parse_optional_instant(row["ended_at"]),
+        outcome=parse_outcome(row["outcome"]),
+        cause=row["cause"],
+        reasons=tuple(json.loads(row["reasons"])),
+        forced_from=row["forced_from"],
+        late=bool(row["late"]),
+        is_recorded=bool(row["recorded"]),
+        exit_code=row["exit_code"],
+        steps=(),
+        step_running=row["step_running"],
+    )
+
+
+@row_decoder("step")
+def _step(row: sqlite3.Row) -> Step:
+    return Step(name=row["name"], state=StepState(row["state"]), ms=row["ms"], detail=row["detail"])

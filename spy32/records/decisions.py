@@ -1,30 +1,30 @@
-"""Rows as nouns: runs with their steps and what they saw, asked and judged."""
+"""What a run saw and how it decided: snapshot, menu, answers and ruling."""
 
 import json
 import sqlite3
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from spy32.domain.codec import canonical_json, encode
 from spy32.domain.market import MarketSnapshot, QualityReport
 from spy32.domain.proposals import Recommendation, RiskDecision
-from spy32.domain.runs import Outcome, Run, Step, StepState, Trigger
-from spy32.domain.spreads import Candidate, Menu, Mode, RejectedSpread
+from spy32.domain.run_view import MarketSummary
+from spy32.domain.spreads import Candidate, Menu, RejectedSpread
 from spy32.errors import BadUsage
-from spy32.records.base import Database
 from spy32.records.encoding import (
     DECODE_ERRORS,
+    compress_text,
     decode_body,
     decode_items,
     decompress_text,
+    json_body,
     parse_instant,
-    parse_optional_date,
-    parse_optional_instant,
     row_decoder,
     storable_text,
     unreadable_error,
 )
+from spy32.records.runs import Runs
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
@@ -42,51 +42,10 @@ class RawAnswer:
     response: str
 
 
-class RunReader(Database):
-    """What is known of runs."""
+class Decisions(Runs):
+    """What a run decided on, and by which settings."""
 
-    def created_at(self) -> datetime:
-        """When this database was made."""
-        row = self.row("select id, created_at from stamp")
-        assert row is not None
-        return _creation_time(row)
-
-    def run_row(self, run_id: int) -> sqlite3.Row:
-        row = self.row("select * from run where id = ?", run_id)
-        if row is None:
-            raise BadUsage(f"there is no run R{run_id}; `spy32 show --history` lists them")
-        return row
-
-    def run(self, run_id: int) -> Run:
-        """The run with its steps."""
-        with self.read_transaction():
-            row = self.run_row(run_id)
-            steps = self.rows("select id, name, state, ms, detail from step where run_id = ? order by id", run_id)
-        return replace(_run(row), steps=tuple(_step(step) for step in steps))
-
-    def latest_run(self) -> Run | None:
-        row = self.row("select id from run order by id desc limit 1")
-        return self.run(row["id"]) if row is not None else None
-
-    def runs_of_slot(self, profile: str, slot: date, *, is_recorded: bool = False) -> tuple[Run, ...]:
-        """Every run that used a slot up or tried to, oldest first.
-
-        One on a recorded market counts only for a start on a recorded market; a live one counts for both.
-        """
-        rows = self.rows("select id from run where profile = ? and slot = ? order by id", profile, slot.isoformat())
-        runs = (self.run(row["id"]) for row in rows)
-        return tuple(run for run in runs if is_recorded or not run.is_recorded)
-
-    def decided_runs(self, profile: str, count: int, *, is_recorded: bool) -> tuple[Run, ...]:
-        """The newest runs that came to a decision, newest first; on recorded markets, or on live ones."""
-        rows = self.rows(
-            """select id from run where profile = ? and outcome in ('proposed', 'no_trade')
-            and ifnull(recorded, 0) = ? order by id desc limit ?""",
-            profile,
-            int(is_recorded),
-            count,
-        )
-        return tuple(self.run(row["id"]) for row in rows)
+    # Reading
 
     def has_snapshot(self, run_id: int) -> bool:
         self.run_row(run_id)
@@ -152,6 +111,85 @@ class RunReader(Database):
         text = self.run_row(run_id)["ruling"]
         return decode_body(RiskDecision, text, f"the ruling of R{run_id}") if text is not None else None
 
+    # Writing
+
+    def save_snapshot(  # noqa: PLR0913 - everything that is kept of what was seen
+        self,
+        run_id: int,
+        snapshot: MarketSnapshot,
+        quality: QualityReport,
+        line: MarketSummary,
+        at: datetime,
+        *,
+        deciding: "Deciding | None" = None,
+        briefing: "Briefing | None" = None,
+    ) -> None:
+        """Everything that the run saw, compressed, with its line, its quality report and the settings that decide.
+
+        `briefing` is what was computed of it for the analyst; its figures keep their order.
+        """
+        data = compress_text(canonical_json(snapshot))
+        with self.run_transaction(run_id, at, "snapshot kept") as change:
+            change.insert(
+                "snapshot",
+                run_id=run_id,
+                at=change.at,
+                line=canonical_json(line),
+                quality=canonical_json(quality),
+                deciding=canonical_json(deciding) if deciding is not None else None,
+                data=data,
+                briefing=briefing_text(briefing) if briefing is not None else None,
+            )
+
+    def save_menu(self, run_id: int, menu: Menu, at: datetime) -> None:
+        """The candidates as rows, the dropped spreads as one compressed list."""
+        with self.run_transaction(run_id, at, "menu kept") as change:
+            change.insert(
+                "menu",
+                run_id=run_id,
+                at=change.at,
+                body=json_body(menu, "candidates", "dropped"),
+                dropped=compress_text(canonical_json(menu.dropped)),
+            )
+            for position, candidate in enumerate(menu.candidates):
+                change.insert(
+                    "candidate",
+                    run_id=run_id,
+                    position=position,
+                    candidate_id=candidate.id,
+                    body=canonical_json(candidate),
+                )
+
+    def save_answer(
+        self,
+        run_id: int,
+        recommendation: Recommendation,
+        *,
+        role: str,
+        at: datetime,
+        request: str = "",
+        response: str = "",
+    ) -> None:
+        """One answer with its words exactly as sent and received. The newest of role `chosen` is the run's choice."""
+        with self.run_transaction(run_id, at, f"answer kept as {role}", even_ended=True) as change:
+            change.insert(
+                "answer",
+                run_id=run_id,
+                role=role,
+                at=change.at,
+                analyst=recommendation.analyst,
+                decision=recommendation.decision,
+                cost_ticks=recommendation.cost_ticks,
+                body=storable_text(canonical_json(recommendation)),
+                request=request,
+                response=response,
+            )
+
+    def save_ruling(self, run_id: int, ruling: RiskDecision, at: datetime) -> None:
+        """The vet step's word; a person's other choice replaces it, and the history knows both."""
+        with self.run_transaction(run_id, at, "ruling kept", even_ended=True) as change:
+            change.update("run", run_id, ruling=canonical_json(ruling))
+
 
 def briefing_text(briefing: "Briefing") -> str:
     """Canonical JSON, with the figures as a list of pairs, since sorted keys would lose their order."""
@@ -172,38 +210,6 @@ def parse_briefing(text: str | None, run_id: int) -> "Briefing | None":
     return decode_body(Briefing, text, where, figures=figures)
 
 
-def parse_outcome(text: str | None) -> Outcome | None:
-    return Outcome(text) if text is not None else None
-
-
-@row_decoder("stamp")
-def _creation_time(row: sqlite3.Row) -> datetime:
-    return parse_instant(row["created_at"])
-
-
-@row_decoder("run")
-def _run(row: sqlite3.Row) -> Run:
-    """Without its steps."""
-    return Run(
-        id=row["id"],
-        trigger=Trigger(row["started_by"]),
-        mode=Mode(row["mode"]),
-        profile=row["profile"],
-        started_at=parse_instant(row["started_at"]),
-        slot=parse_optional_date(row["slot"]),
-        ended_at=parse_optional_instant(row["ended_at"]),
-        outcome=parse_outcome(row["outcome"]),
-        cause=row["cause"],
-        reasons=tuple(json.loads(row["reasons"])),
-        forced_from=row["forced_from"],
-        late=bool(row["late"]),
-        is_recorded=bool(row["recorded"]),
-        exit_code=row["exit_code"],
-        steps=(),
-        step_running=row["step_running"],
-    )
-
-
 @row_decoder("answer")
 def _raw_answer(row: sqlite3.Row) -> RawAnswer:
     return RawAnswer(
@@ -213,8 +219,3 @@ def _raw_answer(row: sqlite3.Row) -> RawAnswer:
         request=row["request"],
         response=row["response"],
     )
-
-
-@row_decoder("step")
-def _step(row: sqlite3.Row) -> Step:
-    return Step(name=row["name"], state=StepState(row["state"]), ms=row["ms"], detail=row["detail"])

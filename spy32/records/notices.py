@@ -1,4 +1,4 @@
-"""Notices that wait to be sent, and flags such as `paused`."""
+"""Notices that wait to be sent."""
 
 import sqlite3
 from datetime import datetime
@@ -9,28 +9,8 @@ from spy32.records.base import Database
 from spy32.records.encoding import parse_instant, parse_optional_instant, row_decoder
 
 
-class Outbox(Database):
-    """Small things that outlive a command."""
-
-    def flag(self, name: str) -> tuple[str, datetime] | None:
-        """Value and time of a flag that is set."""
-        row = self.row("select id, value, at from flag where name = ?", name)
-        return _flag(row) if row is not None and row["value"] is not None else None
-
-    def set_flag(self, name: str, value: str, at: datetime) -> None:
-        with self.write_transaction(at, "flag set", name) as change:
-            row = self.row("select id from flag where name = ?", name)
-            if row is None:
-                change.insert("flag", name=name, value=value, at=change.at)
-            else:
-                change.update("flag", row["id"], value=value, at=change.at)
-
-    def clear_flag(self, name: str, at: datetime) -> None:
-        """Take a flag down; one that is not set stays so."""
-        with self.write_transaction(at, "flag cleared", name) as change:
-            row = self.row("select id from flag where name = ? and value is not null", name)
-            if row is not None:
-                change.update("flag", row["id"], value=None, at=change.at)
+class Notices(Database):
+    """The outbox: a notice stays in it until it was sent."""
 
     def add_notice(self, run_id: int | None, subject: str, body: str, at: datetime) -> int:
         """The id of a notice that now waits to be sent."""
@@ -57,11 +37,6 @@ class Outbox(Database):
         if row is None:
             raise BadUsage(f"there is no notice {notice_id}")
         return row
-
-
-@row_decoder("flag")
-def _flag(row: sqlite3.Row) -> tuple[str, datetime]:
-    return row["value"], parse_instant(row["at"])
 
 
 @row_decoder("notice")
