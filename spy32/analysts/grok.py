@@ -265,7 +265,7 @@ class GrokAnalyst:
         checked = model_calls.ResponseCheck(
             parser=PARSER_VERSION, decision=decision.value, candidate_id=candidate_id, **more
         )
-        self._journal.check_attempt(sample.row, checked, self._clock())
+        self._journal.record_check(sample.row, checked, self._clock())
 
     def _send_and_record(self, sample: _Sample, body: str, estimate: int, seconds: float) -> ModelReply:
         """One request between its two entries in the journal."""
@@ -283,9 +283,9 @@ class GrokAnalyst:
             estimate_ticks=estimate,
         )
         self._tell(self._progress_line(sample, f"at most {format_cost(estimate)} and {seconds:.0f} s"))
-        sample.row = self._journal.begin_attempt(self._run_id, attempt, self._clock())
+        sample.row = self._journal.begin(self._run_id, attempt, self._clock())
         reply = self._client.ask_model(body, seconds)
-        self._journal.end_attempt(sample.row, reply.response, self._clock())
+        self._journal.end(sample.row, reply.response, self._clock())
         sample.bill.add(reply.response)
         response = reply.response
         self._tell(
@@ -306,8 +306,8 @@ class GrokAnalyst:
         month = market_date(self._clock()).replace(day=1)
         start: datetime = new_york_instant(month, time(0))
         spans = (
-            ("this run", self._journal.spent_of_run(self._run_id), self._xai.run_budget, "xai.run_budget"),
-            (f"{month:%B}", self._journal.spent_since(start), self._xai.month_budget, "xai.month_budget"),
+            ("this run", self._journal.run_ticks(self._run_id), self._xai.run_budget, "xai.run_budget"),
+            (f"{month:%B}", self._journal.ticks_since(start), self._xai.month_budget, "xai.month_budget"),
         )
         for span, spent, budget, key in spans:
             if spent + estimate > int(budget * TICKS_PER_DOLLAR):

@@ -17,7 +17,7 @@ def verify(ctx: typer.Context, head: Head = None, json: Json = False) -> None:
     from spy32.store import damage_of
 
     app = get_app(ctx)
-    result = app.open_for_reading(lapses=False).verify(head=head)
+    result = app.open_for_reading(lapses=False).audit.verify(head=head)
     if json:
         facts = {"head": result.head, "events": result.events, "broken": result.broken}
         emit(app.out, {"schema": "spy32.audit", "version": 1, **facts})

@@ -119,8 +119,8 @@ class ApprovalDialogue:
 
     def _record_viewing(self, proposal_id: int | None) -> None:
         """Once a proposal: that a person has had it on the screen, so that it does not lapse unseen."""
-        if proposal_id is not None and not self._context.store.was_viewed(proposal_id):
-            self._context.store.record_viewing(proposal_id, self._by, self._context.clock())
+        if proposal_id is not None and not self._context.store.proposals.was_viewed(proposal_id):
+            self._context.store.proposals.record_viewing(proposal_id, self._by, self._context.clock())
 
     # The answers.
 

@@ -23,7 +23,7 @@ def pause(ctx: typer.Context, reason: Reason = "", json: Json = False) -> None:
     app = get_app(ctx)
     store = app.store()
     message = hold(store, reason, app.clock(), app.locations.home or app.locations.data)
-    flag = store.flag(PAUSED)
+    flag = store.flags.get(PAUSED)
     _print_message(app, message, paused=flag[0] if flag is not None else None, json=json)
 
 

@@ -18,16 +18,16 @@ MAX_REASON_BYTES = 4096
 class FlagStore(Protocol):
     """The part of the store that holds flags; `halt` must work without any store."""
 
-    def flag(self, name: str) -> tuple[str, datetime] | None: ...
-    def set_flag(self, name: str, value: str, at: datetime) -> None: ...
-    def clear_flag(self, name: str, at: datetime) -> None: ...
+    def get(self, name: str) -> tuple[str, datetime] | None: ...
+    def set(self, name: str, value: str, at: datetime) -> None: ...
+    def clear(self, name: str, at: datetime) -> None: ...
 
 
 def pause(store: FlagStore, reason: str, at: datetime, home: Path) -> str:
     """Hold scheduled runs until `resume`; what is said of it. A second pause keeps the first one's time."""
-    current = store.flag(PAUSED)
+    current = store.flags.get(PAUSED)
     if current is None:
-        store.set_flag(PAUSED, _one_line(reason), at)
+        store.flags.set(PAUSED, _one_line(reason), at)
         return f"paused{_reason_suffix(_one_line(reason))}: scheduled runs of {home} are skipped until `spy32 resume`"
     return (
         f"{home} was paused already, since {_format_time(current[1])}{_reason_suffix(current[0])}; `spy32 "
@@ -37,9 +37,9 @@ def pause(store: FlagStore, reason: str, at: datetime, home: Path) -> str:
 
 def lift_pause(store: FlagStore, at: datetime) -> bool:
     """Whether there was a pause to lift."""
-    if store.flag(PAUSED) is None:
+    if store.flags.get(PAUSED) is None:
         return False
-    store.clear_flag(PAUSED, at)
+    store.flags.clear(PAUSED, at)
     return True
 
 

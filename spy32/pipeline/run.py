@@ -40,7 +40,7 @@ class StepRunner:
 
     def run_step(self, name: str, step: Callable[[], StepResult[T] | RunEnd]) -> T:
         """The value of a step; a step that ends the run, or fails, is committed first and leaves as an exception."""
-        self.run_context.store.start_step(self.run_context.run_id, name, self.run_context.clock())
+        self.run_context.store.runs.start_step(self.run_context.run_id, name, self.run_context.clock())
         started = time.perf_counter()
         try:
             result = step()
@@ -61,7 +61,7 @@ class StepRunner:
 
     def _commit(self, name: str, state: StepState, started: float, detail: str) -> None:
         ms = round((time.perf_counter() - started) * 1000)
-        self.run_context.store.end_step(
+        self.run_context.store.runs.end_step(
             self.run_context.run_id, Step(name=name, state=state, ms=ms, detail=detail), self.run_context.clock()
         )
         self.steps_done = STEPS.index(name) + 1
@@ -119,7 +119,7 @@ def _weekly_steps(runner: StepRunner) -> Proposal:
 
 def _finish_run(context: RunContext, ending: Proposal | RunEnd, code: int) -> Run:
     run_end = ending if isinstance(ending, RunEnd) else None
-    return context.store.finish_run(
+    return context.store.runs.finish(
         context.run_id,
         outcome=run_end.outcome if run_end is not None else Outcome.PROPOSED,
         cause=run_end.cause if run_end is not None else None,

@@ -8,27 +8,30 @@ from spy32.records.base import Database, WriteTransaction
 from spy32.records.encoding import parse_instant, row_decoder
 
 
-class AttentionList(Database):
+class AttentionList:
     """Items that stay in `status`, and end its check with 20, until a person acknowledges them."""
 
-    def raise_attention(self, subject: str, kind: str, message: str, at: datetime) -> None:
+    def __init__(self, core: Database) -> None:
+        self._core = core
+
+    def raise_item(self, subject: str, kind: str, message: str, at: datetime) -> None:
         """Record an item; the same subject and kind is not recorded twice while the first one is open."""
-        with self.write_transaction(at, "attention raised", subject) as change:
-            add_attention(self, change, subject, kind, message)
+        with self._core.write_transaction(at, "attention raised", subject) as change:
+            add_attention(self._core, change, subject, kind, message)
 
     def was_raised(self, subject: str, kind: str) -> bool:
         """True when such an item was ever recorded, acknowledged or not."""
-        return self.row("select 1 from attention where subject = ? and kind = ?", subject, kind) is not None
+        return self._core.row("select 1 from attention where subject = ? and kind = ?", subject, kind) is not None
 
-    def open_attention_items(self) -> tuple[AttentionItem, ...]:
+    def open_items(self) -> tuple[AttentionItem, ...]:
         """Items that nobody has acknowledged yet, oldest first."""
-        rows = self.rows("select * from attention where acknowledged_at is null order by id")
+        rows = self._core.rows("select * from attention where acknowledged_at is null order by id")
         return tuple(_attention_item(row) for row in rows)
 
     def acknowledge(self, subject: str, by: str, at: datetime) -> int:
         """Close every open item of a subject; how many there were."""
-        with self.write_transaction(at, "attention acknowledged", subject) as change:
-            rows = self.rows("select id from attention where subject = ? and acknowledged_at is null", subject)
+        with self._core.write_transaction(at, "attention acknowledged", subject) as change:
+            rows = self._core.rows("select id from attention where subject = ? and acknowledged_at is null", subject)
             for row in rows:
                 change.update("attention", row["id"], acknowledged_at=change.at, acknowledged_by=by)
         return len(rows)

@@ -12,6 +12,7 @@ from spy32.domain.proposals import Recommendation, RiskDecision
 from spy32.domain.run_view import MarketSummary
 from spy32.domain.spreads import Candidate, Menu, RejectedSpread
 from spy32.errors import BadUsage
+from spy32.records.base import Database
 from spy32.records.encoding import (
     DECODE_ERRORS,
     compress_text,
@@ -42,14 +43,18 @@ class RawAnswer:
     response: str
 
 
-class Decisions(Runs):
+class Decisions:
     """What a run decided on, and by which settings."""
+
+    def __init__(self, core: Database, runs: Runs) -> None:
+        self._core = core
+        self._runs = runs
 
     # Reading
 
     def has_snapshot(self, run_id: int) -> bool:
-        self.run_row(run_id)
-        return self.row("select 1 from snapshot where run_id = ?", run_id) is not None
+        self._runs.get_row(run_id)
+        return self._core.row("select 1 from snapshot where run_id = ?", run_id) is not None
 
     def snapshot(self, run_id: int) -> MarketSnapshot:
         """Everything that the run saw; `Usage` when it ended before it saw anything."""
@@ -59,7 +64,7 @@ class Decisions(Runs):
     def quality(self, run_id: int) -> QualityReport:
         return decode_body(QualityReport, self._snapshot_column(run_id, "quality"), f"the quality report of R{run_id}")
 
-    def deciding(self, run_id: int) -> "Deciding":
+    def settings(self, run_id: int) -> "Deciding":
         """The settings that the run decided by."""
         from spy32.settings.deciding import Deciding
 
@@ -67,13 +72,13 @@ class Decisions(Runs):
 
     def briefing(self, run_id: int) -> "Briefing | None":
         """The figures that were put before the analyst; None when the run kept none."""
-        self.run_row(run_id)
-        row = self.row("select briefing from snapshot where run_id = ?", run_id)
+        self._runs.get_row(run_id)
+        row = self._core.row("select briefing from snapshot where run_id = ?", run_id)
         return parse_briefing(row["briefing"], run_id) if row is not None else None
 
     def _snapshot_column(self, run_id: int, column: str) -> Any:  # bytes or text, by column
-        self.run_row(run_id)
-        row = self.row(f"select {column} as seen from snapshot where run_id = ?", run_id)
+        self._runs.get_row(run_id)
+        row = self._core.row(f"select {column} as seen from snapshot where run_id = ?", run_id)
         if row is None or row["seen"] is None:
             raise BadUsage(f"R{run_id} ended before anything was kept of what it saw")
         return row["seen"]
@@ -81,12 +86,12 @@ class Decisions(Runs):
     def menu(self, run_id: int, *, rejected: bool = True) -> Menu | None:
         """The menu of the run, without its dropped spreads unless `rejected`."""
         dropped = "dropped" if rejected else "null"
-        with self.read_transaction():
-            self.run_row(run_id)
-            row = self.row(f"select body, {dropped} as dropped from menu where run_id = ?", run_id)
+        with self._core.read_transaction():
+            self._runs.get_row(run_id)
+            row = self._core.row(f"select body, {dropped} as dropped from menu where run_id = ?", run_id)
             if row is None:
                 return None
-            rows = self.rows("select body from candidate where run_id = ? order by position", run_id)
+            rows = self._core.rows("select body from candidate where run_id = ? order by position", run_id)
         where = f"the menu of R{run_id}"
         rejected_spreads: tuple[RejectedSpread, ...] = ()
         if rejected:
@@ -97,18 +102,18 @@ class Decisions(Runs):
 
     def answers(self, run_id: int) -> tuple[tuple[str, Recommendation], ...]:
         """Every answer with its role, oldest first."""
-        self.run_row(run_id)
-        rows = self.rows("select role, body from answer where run_id = ? order by id", run_id)
+        self._runs.get_row(run_id)
+        rows = self._core.rows("select role, body from answer where run_id = ? order by id", run_id)
         return tuple((row["role"], decode_body(Recommendation, row["body"], f"an answer of R{run_id}")) for row in rows)
 
     def raw_answers(self, run_id: int) -> tuple[RawAnswer, ...]:
         """Every answer with its request and response, oldest first."""
-        self.run_row(run_id)
-        rows = self.rows("select * from answer where run_id = ? order by id", run_id)
+        self._runs.get_row(run_id)
+        rows = self._core.rows("select * from answer where run_id = ? order by id", run_id)
         return tuple(_raw_answer(row) for row in rows)
 
     def ruling(self, run_id: int) -> RiskDecision | None:
-        text = self.run_row(run_id)["ruling"]
+        text = self._runs.get_row(run_id)["ruling"]
         return decode_body(RiskDecision, text, f"the ruling of R{run_id}") if text is not None else None
 
     # Writing
@@ -129,7 +134,7 @@ class Decisions(Runs):
         `briefing` is what was computed of it for the analyst; its figures keep their order.
         """
         data = compress_text(canonical_json(snapshot))
-        with self.run_transaction(run_id, at, "snapshot kept") as change:
+        with self._runs.run_transaction(run_id, at, "snapshot kept") as change:
             change.insert(
                 "snapshot",
                 run_id=run_id,
@@ -143,7 +148,7 @@ class Decisions(Runs):
 
     def save_menu(self, run_id: int, menu: Menu, at: datetime) -> None:
         """The candidates as rows, the dropped spreads as one compressed list."""
-        with self.run_transaction(run_id, at, "menu kept") as change:
+        with self._runs.run_transaction(run_id, at, "menu kept") as change:
             change.insert(
                 "menu",
                 run_id=run_id,
@@ -171,7 +176,7 @@ class Decisions(Runs):
         response: str = "",
     ) -> None:
         """One answer with its words exactly as sent and received. The newest of role `chosen` is the run's choice."""
-        with self.run_transaction(run_id, at, f"answer kept as {role}", even_ended=True) as change:
+        with self._runs.run_transaction(run_id, at, f"answer kept as {role}", even_ended=True) as change:
             change.insert(
                 "answer",
                 run_id=run_id,
@@ -187,7 +192,7 @@ class Decisions(Runs):
 
     def save_ruling(self, run_id: int, ruling: RiskDecision, at: datetime) -> None:
         """The vet step's word; a person's other choice replaces it, and the history knows both."""
-        with self.run_transaction(run_id, at, "ruling kept", even_ended=True) as change:
+        with self._runs.run_transaction(run_id, at, "ruling kept", even_ended=True) as change:
             change.update("run", run_id, ruling=canonical_json(ruling))
 
 

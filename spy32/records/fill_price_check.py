@@ -45,7 +45,7 @@ def check_fill_price(
     order_ids = [other.id for other in orders if (other.kind is OrderKind.TARGET) is is_target and other.id is not None]
     bound = e4_to_dollars(order["limit_e4"]) if is_target else proposal.floor_price
     net = net_fill_price([fill for number in order_ids for fill in store.fills(number)], legs)
-    trade = store.trade_of_proposal(order["proposal_id"])
+    trade = store.find_by_proposal(order["proposal_id"])
     # A broker tells the average price of a leg to four decimals.
     if net is None or trade is None or trade.id is None or not net < bound - E4_UNIT * len(legs):
         return

@@ -55,33 +55,41 @@ def last_good_backup(path: Path) -> Path | None:
     return next((backup for backup in backups if is_sound(backup)), None)
 
 
-class Integrity(Audit):
+class Integrity:
     """Whether the database is as it was written."""
+
+    def __init__(self, core: Database, audit: Audit) -> None:
+        self._core = core
+        self._audit = audit
 
     def check(self) -> tuple[str, ...]:
         """Every problem found: pages, references, version, layout, and the chain of the history."""
-        with store_errors(self.path):
-            problems = list(integrity_faults(self.db))
-            version = schema_version(self.db)
-            problems += schema_faults(self.db) if version == VERSION else [f"version {version}, {VERSION} was expected"]
-        broken = self.verify().broken
+        with store_errors(self._core.path):
+            problems = list(integrity_faults(self._core.db))
+            version = schema_version(self._core.db)
+            problems += (
+                schema_faults(self._core.db) if version == VERSION else [f"version {version}, {VERSION} was expected"]
+            )
+        broken = self._audit.verify().broken
         return (*problems, broken) if broken is not None else tuple(problems)
 
-    def quick_check(self) -> str | None:
+    def first_fault(self) -> str | None:
         """The first problem of a look that takes no longer as the history grows: the newest events with their rows,
         and the pages while they are few."""
-        with store_errors(self.path):
-            pages, size = (self.db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        with store_errors(self._core.path):
+            pages, size = (
+                self._core.db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size")
+            )
             if pages * size <= FULL_CHECK_BYTES:
-                message = self.db.execute("pragma integrity_check(1)").fetchone()[0]
+                message = self._core.db.execute("pragma integrity_check(1)").fetchone()[0]
                 if message != "ok":
                     return printable(message)
-        return self.first_recent_fault(RECENT_EVENTS)
+        return self._audit.first_recent_fault(RECENT_EVENTS)
 
     def damage_messages(self) -> tuple[str, ...]:
         """What a short look finds wrong first, in words that have the way back."""
-        fault = self.quick_check()
-        return (damage_error(self.path, fault).message,) if fault is not None else ()
+        fault = self.first_fault()
+        return (damage_error(self._core.path, fault).message,) if fault is not None else ()
 
     def refuse_damage(self) -> None:
         """`StoreTrouble` when a short look finds something wrong."""
@@ -89,12 +97,15 @@ class Integrity(Audit):
             raise StoreError(message)
 
 
-class Backups(Database):
+class Backups:
     """Copies of the database beside it."""
 
-    def backup(self, target: Path) -> Path:
+    def __init__(self, core: Database) -> None:
+        self._core = core
+
+    def create(self, target: Path) -> Path:
         """A checked copy at `target`, made while others may go on writing."""
-        return _write_backup(self, target)
+        return _write_backup(self._core, target)
 
 
 def _write_backup(source: Database, target: Path) -> Path:

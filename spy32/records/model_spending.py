@@ -38,31 +38,31 @@ class SpendingJournal:
         self._asked: dict[int, tuple[str, int]] = {}
         """Month and estimate of each attempt that has no bill yet."""
 
-    def begin_attempt(self, run_id: int, attempt: "ModelRequest", at: datetime) -> int:
+    def begin(self, run_id: int, attempt: "ModelRequest", at: datetime) -> int:
         """Count the estimate, then commit what is about to be asked."""
         month, estimate = _month_key(at), clamp_count(attempt.estimate_ticks)
         self._add_ticks(month, estimate, known=self._database_ticks(_month_start(at)))
-        number = self._store.begin_attempt(run_id, attempt, at)
+        number = self._store.begin(run_id, attempt, at)
         self._asked[number] = (month, estimate)
         return number
 
-    def end_attempt(self, attempt_id: int, response: "ModelResponse", at: datetime) -> None:
-        self._store.end_attempt(attempt_id, response, at)
+    def end(self, attempt_id: int, response: "ModelResponse", at: datetime) -> None:
+        self._store.end(attempt_id, response, at)
         month, estimate = self._asked.pop(attempt_id)
         self._add_ticks(month, clamp_count(response.cost_ticks) - estimate)
 
-    def check_attempt(self, attempt_id: int, check: "ResponseCheck", at: datetime) -> None:
-        self._store.check_attempt(attempt_id, check, at)
+    def record_check(self, attempt_id: int, check: "ResponseCheck", at: datetime) -> None:
+        self._store.record_check(attempt_id, check, at)
 
-    def spent_since(self, since: datetime) -> int:
+    def ticks_since(self, since: datetime) -> int:
         """Ticks of the month that begins then, in all modes."""
         return max(self._file_ticks(_month_key(since)), self._database_ticks(since))
 
-    def spent_of_run(self, run_id: int) -> int:
-        return self._store.spent_of_run(run_id)
+    def run_ticks(self, run_id: int) -> int:
+        return self._store.run_ticks(run_id)
 
     def _database_ticks(self, since: datetime) -> int:
-        return self._store.spent_since(since) + sum(_database_spending(path, since) for path in self._others)
+        return self._store.ticks_since(since) + sum(_database_spending(path, since) for path in self._others)
 
     def _file_ticks(self, month: str) -> int:
         try:

@@ -9,31 +9,34 @@ from spy32.records.base import Database
 from spy32.records.encoding import parse_instant, parse_optional_instant, row_decoder
 
 
-class Notices(Database):
+class Notices:
     """The outbox: a notice stays in it until it was sent."""
 
-    def add_notice(self, run_id: int | None, subject: str, body: str, at: datetime) -> int:
+    def __init__(self, core: Database) -> None:
+        self._core = core
+
+    def add(self, run_id: int | None, subject: str, body: str, at: datetime) -> int:
         """The id of a notice that now waits to be sent."""
-        with self.write_transaction(at, "notice queued", f"R{run_id}" if run_id is not None else "") as change:
+        with self._core.write_transaction(at, "notice queued", f"R{run_id}" if run_id is not None else "") as change:
             return change.insert("notice", run_id=run_id, subject=subject, body=body, created_at=change.at)
 
-    def pending_notices(self) -> tuple[Notice, ...]:
+    def select_pending(self) -> tuple[Notice, ...]:
         """Notices not sent yet, oldest first."""
-        return tuple(_notice(row) for row in self.rows("select * from notice where sent_at is null order by id"))
+        return tuple(_notice(row) for row in self._core.rows("select * from notice where sent_at is null order by id"))
 
-    def mark_notice_sent(self, notice_id: int, at: datetime) -> None:
-        with self.write_transaction(at, "notice sent") as change:
+    def mark_sent(self, notice_id: int, at: datetime) -> None:
+        with self._core.write_transaction(at, "notice sent") as change:
             row = self._notice_row(notice_id)
             change.update("notice", notice_id, sent_at=change.at, tries=row["tries"] + 1, error="")
 
-    def record_notice_failure(self, notice_id: int, error: str, at: datetime) -> None:
+    def record_failure(self, notice_id: int, error: str, at: datetime) -> None:
         """The notice stays in the outbox, with the reason."""
-        with self.write_transaction(at, "notice failed") as change:
+        with self._core.write_transaction(at, "notice failed") as change:
             row = self._notice_row(notice_id)
             change.update("notice", notice_id, tries=row["tries"] + 1, error=error)
 
     def _notice_row(self, notice_id: int) -> sqlite3.Row:
-        row = self.row("select * from notice where id = ?", notice_id)
+        row = self._core.row("select * from notice where id = ?", notice_id)
         if row is None:
             raise BadUsage(f"there is no notice {notice_id}")
         return row

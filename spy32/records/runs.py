@@ -25,51 +25,56 @@ if TYPE_CHECKING:
     pass
 
 
-class Runs(Database):
+class Runs:
     """Runs with their steps. Each method that writes is one transaction."""
+
+    def __init__(self, core: Database) -> None:
+        self._core = core
 
     # Reading
 
-    def run_row(self, run_id: int) -> sqlite3.Row:
-        row = self.row("select * from run where id = ?", run_id)
+    def get_row(self, run_id: int) -> sqlite3.Row:
+        row = self._core.row("select * from run where id = ?", run_id)
         if row is None:
             raise BadUsage(f"there is no run R{run_id}; `spy32 show --history` lists them")
         return row
 
-    def run(self, run_id: int) -> Run:
+    def get(self, run_id: int) -> Run:
         """The run with its steps."""
-        with self.read_transaction():
-            row = self.run_row(run_id)
-            steps = self.rows("select id, name, state, ms, detail from step where run_id = ? order by id", run_id)
+        with self._core.read_transaction():
+            row = self.get_row(run_id)
+            steps = self._core.rows("select id, name, state, ms, detail from step where run_id = ? order by id", run_id)
         return replace(_run(row), steps=tuple(_step(step) for step in steps))
 
-    def latest_run(self) -> Run | None:
-        row = self.row("select id from run order by id desc limit 1")
-        return self.run(row["id"]) if row is not None else None
+    def latest(self) -> Run | None:
+        row = self._core.row("select id from run order by id desc limit 1")
+        return self.get(row["id"]) if row is not None else None
 
-    def runs_of_slot(self, profile: str, slot: date, *, is_recorded: bool = False) -> tuple[Run, ...]:
+    def select_by_slot(self, profile: str, slot: date, *, is_recorded: bool = False) -> tuple[Run, ...]:
         """Every run that used a slot up or tried to, oldest first.
 
         One on a recorded market counts only for a start on a recorded market; a live one counts for both.
         """
-        rows = self.rows("select id from run where profile = ? and slot = ? order by id", profile, slot.isoformat())
-        runs = (self.run(row["id"]) for row in rows)
+        rows = self._core.rows(
+            "select id from run where profile = ? and slot = ? order by id", profile, slot.isoformat()
+        )
+        runs = (self.get(row["id"]) for row in rows)
         return tuple(run for run in runs if is_recorded or not run.is_recorded)
 
-    def decided_runs(self, profile: str, count: int, *, is_recorded: bool) -> tuple[Run, ...]:
+    def select_decided(self, profile: str, count: int, *, is_recorded: bool) -> tuple[Run, ...]:
         """The newest runs that came to a decision, newest first; on recorded markets, or on live ones."""
-        rows = self.rows(
+        rows = self._core.rows(
             """select id from run where profile = ? and outcome in ('proposed', 'no_trade')
             and ifnull(recorded, 0) = ? order by id desc limit ?""",
             profile,
             int(is_recorded),
             count,
         )
-        return tuple(self.run(row["id"]) for row in rows)
+        return tuple(self.get(row["id"]) for row in rows)
 
     # Writing
 
-    def begin_run(  # noqa: PLR0913 - the facts of a start
+    def begin(  # noqa: PLR0913 - the facts of a start
         self,
         *,
         trigger: Trigger,
@@ -82,10 +87,10 @@ class Runs(Database):
         is_recorded: bool = False,
     ) -> Run:
         """A new run, without an outcome yet."""
-        self.require_mode(mode)
-        with self.write_transaction(at, "run begun") as change:
+        self._core.require_mode(mode)
+        with self._core.write_transaction(at, "run begun") as change:
             if forced_from is not None:
-                self.run(forced_from)
+                self.get(forced_from)
             number = change.insert(
                 "run",
                 started_by=trigger,
@@ -98,7 +103,7 @@ class Runs(Database):
                 started_at=change.at,
             )
             change.subject = f"R{number}"
-        return self.run(number)
+        return self.get(number)
 
     def start_step(self, run_id: int, name: str, at: datetime) -> None:
         with self.run_transaction(run_id, at, f"{name} begun") as change:
@@ -117,7 +122,7 @@ class Runs(Database):
             )
             change.update("run", run_id, step_running=None)
 
-    def finish_run(
+    def finish(
         self,
         run_id: int,
         *,
@@ -130,9 +135,9 @@ class Runs(Database):
         """The run with its outcome, which is set once."""
         with self.run_transaction(run_id, at, f"run {outcome}") as change:
             _end_run(change, run_id, outcome, cause, reasons, exit_code)
-        return self.run(run_id)
+        return self.get(run_id)
 
-    def skip_run(  # noqa: PLR0913 - the facts of a start and its end
+    def skip(  # noqa: PLR0913 - the facts of a start and its end
         self,
         *,
         trigger: Trigger,
@@ -145,8 +150,8 @@ class Runs(Database):
         is_recorded: bool = False,
     ) -> Run:
         """The row of a slot that was not used, begun and ended at once."""
-        self.require_mode(mode)
-        with self.write_transaction(at, "run skipped") as change:
+        self._core.require_mode(mode)
+        with self._core.write_transaction(at, "run skipped") as change:
             number = change.insert(
                 "run",
                 started_by=trigger,
@@ -159,12 +164,12 @@ class Runs(Database):
             )
             change.subject = f"R{number}"
             _end_run(change, number, Outcome.SKIPPED, cause, reasons, 0)
-        return self.run(number)
+        return self.get(number)
 
-    def interrupt_runs(self, at: datetime) -> tuple[int, ...]:
+    def interrupt_unfinished(self, at: datetime) -> tuple[int, ...]:
         """Mark every run that never came to an end; call it only with the lock of the runs held."""
-        with self.write_transaction(at, "run interrupted") as change:
-            rows = self.rows("select id, step_running from run where outcome is null order by id")
+        with self._core.write_transaction(at, "run interrupted") as change:
+            rows = self._core.rows("select id, step_running from run where outcome is null order by id")
             for row in rows:
                 during = f" during {row['step_running']}" if row["step_running"] is not None else ""
                 _end_run(
@@ -178,8 +183,8 @@ class Runs(Database):
         self, run_id: int, at: datetime, kind: str, *, even_ended: bool = False
     ) -> Iterator[WriteTransaction]:
         """A change of a run that is there and, but for `even_ended`, has not ended."""
-        with self.write_transaction(at, kind, f"R{run_id}") as change:
-            row = self.run_row(run_id)
+        with self._core.write_transaction(at, kind, f"R{run_id}") as change:
+            row = self.get_row(run_id)
             if row["outcome"] is not None and not even_ended:
                 raise Refused(f"R{run_id} has ended already: {row['outcome']} at {row['ended_at']}")
             yield change

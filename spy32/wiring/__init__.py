@@ -133,7 +133,7 @@ class App(AppBase):
         from spy32.analysts.recorded import FAILURES_WITHOUT_REQUEST, build_replay_analyst
         from spy32.wiring.analysts import build_renderer
 
-        attempts = store.attempts(run_id)
+        attempts = store.model_calls.select_by_run(run_id)
 
         def find_analyst(
             role: str, answer: "Recommendation", settings: Settings, seed: int
@@ -214,7 +214,7 @@ class App(AppBase):
 
     def build_run_trading_context(self, store: "Store", run_id: int) -> "TradingContext":
         """Everything to act on a run that made no proposal, on the market that it saw."""
-        view = store.view(run_id)
+        view = store.history.view(run_id)
         is_recorded = view.market is not None and view.market.is_recorded
         name = view.market.source if view.market is not None else self.settings.market.chain[0]
         market = self._load_recorded_market(store, run_id) if is_recorded else self.market_registry.quote_market(name)
@@ -255,6 +255,6 @@ class App(AppBase):
 
         if self.settings.mode is not Mode.PAPER:
             raise Unusable("a proposal made on a recorded market can only be executed on paper")
-        snapshot = store.snapshot(run_id)
+        snapshot = store.decisions.snapshot(run_id)
         self.clockwork = Clockwork(snapshot.as_of, frozen=True)
         return RecordedMarket.build_snapshot_market(snapshot)

@@ -203,7 +203,7 @@ class AppBase:
             )
         )
         with suppress(Spy32Error):  # what is wrong with a row is for the command that needs it
-            opened.lapse_overdue(self.process_clock.now())
+            opened.proposals.lapse_overdue(self.process_clock.now())
         return opened
 
     @property
@@ -239,11 +239,11 @@ class AppBase:
         now = self.process_clock.now()
         ended: tuple[Proposal, ...] = ()
         try:
-            ended = read_store.overdue_proposals(now)
+            ended = read_store.proposals.select_overdue(now)
             if ended:
                 mode, path = self.settings.mode, self.database
                 with self.locks.enter_home(), Store.open(path, mode=mode, account=None, at=now) as store:
-                    store.lapse_overdue(now)
+                    store.proposals.lapse_overdue(now)
         except Spy32Error as error:
             # Rows that cannot be read are for the command itself.
             for proposal in ended:
@@ -264,7 +264,7 @@ class AppBase:
         if isinstance(error, Spy32Error):
             return None
         try:
-            problems = self.open_for_reading(lapses=False).check()
+            problems = self.open_for_reading(lapses=False).integrity.check()
         except StoreError as store_error:
             return store_error
         except Spy32Error:

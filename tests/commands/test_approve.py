@@ -90,7 +90,7 @@ def app(desk: ApprovalDesk) -> FakeApp:
 
 
 def state(app: FakeApp) -> ProposalState:
-    made = app.desk.store.latest_proposal()
+    made = app.desk.store.proposals.latest()
     assert made is not None
     return made.state
 
@@ -158,7 +158,7 @@ def run_output(app: FakeApp) -> str:
 def test_yes_approves_the_proposal_that_was_meant(app: FakeApp, words: Sequence[str]) -> None:
     app.desk.proposed()
     text = run(app, *words, "--yes", "--note", "as usual")
-    yes = app.desk.store.latest_approval(1)
+    yes = app.desk.store.proposals.latest_approval(1)
     assert yes is not None
     assert (yes.by, yes.note) == ("anna", "as usual")
     assert text.splitlines()[-1] == "next: spy32 execute P1"
@@ -168,7 +168,7 @@ def test_the_newest_waiting_proposal_is_meant_by_default(app: FakeApp) -> None:
     app.desk.proposed()
     app.desk.proposed()
     run(app, "--yes")
-    states = [made.state for made in app.desk.store.proposals()]
+    states = [made.state for made in app.desk.store.proposals.select()]
     assert states == [ProposalState.LAPSED, ProposalState.APPROVED]
 
 
@@ -262,7 +262,7 @@ def talk(desk: ApprovalDesk, *lines: str | Exception) -> tuple[bool, str]:
     """Whether it came to a decision, and all that was on the screen."""
     console = screen(100)
     dialogue = ApprovalDialogue(context=desk.trading_context, console=console, by="anna", read=Answers(*lines))
-    made = desk.store.latest_proposal()
+    made = desk.store.proposals.latest()
     first = (
         review_proposal(desk.trading_context, made.id)
         if made is not None and made.id is not None
@@ -371,7 +371,7 @@ def test_a_draft_of_what_another_window_changed_is_dropped_with_one_line_and_dra
     (told,) = re.findall("not done: .*", shown(console))
     assert told.startswith("not done: P1 was changed since it was shown")
     assert told.endswith(f"; your draft is dropped ({made.candidate_id}, 1 contract, floor {made.floor_price})")
-    after = desk.store.proposal(1)
+    after = desk.store.proposals.get(1)
     assert (after.state, after.quantity, after.floor_price) == (ProposalState.PROPOSED, 2, Decimal("0.52"))
     assert after.hash[:8] in shown(console).rpartition(told)[2]
 

@@ -132,7 +132,7 @@ def test_positions_of_an_empty_account(world: World) -> None:
 def test_a_trade_that_ended_is_in_the_document_only(world: World) -> None:
     trade = entered(world)
     held(world)
-    world.store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.EXPIRED, at=world.clock())
+    world.store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.EXPIRED, at=world.clock())
     assert "T1" not in run(world, "positions")
     (found,) = document(world, "positions")["trades"]
     assert (found["id"], found["state"], found["quantity"]) == ("T1", "expired", 2)
@@ -177,7 +177,7 @@ def test_reconcile_with_nothing_in_flight(world: World) -> None:
     held(world, short=-2, long=2)
     assert run(world, "reconcile") == "nothing was in flight\nour positions and the broker's agree\n"
     held(world)
-    world.store.move_trade(1, was=TradeState.OPEN, now=TradeState.CLOSED, at=world.clock())
+    world.store.trades.move(1, was=TradeState.OPEN, now=TradeState.CLOSED, at=world.clock())
     assert run(world, "reconcile") == "nothing was in flight\nno positions, here or at the broker\n"
 
 
@@ -218,7 +218,7 @@ def test_an_order_that_bears_our_reference_is_named_as_such(world: World) -> Non
     target = place_target(world.trading_context, trade.proposal_id)
     assert target is not None
     if target.state is OrderState.UNKNOWN:
-        world.store.move_order(number(target), was=OrderState.UNKNOWN, now=OrderState.ABSENT, at=world.clock())
+        world.store.orders.move(number(target), was=OrderState.UNKNOWN, now=OrderState.ABSENT, at=world.clock())
     world.orders.submit(target.body)
     assert "bears our reference spy32-P1-A1-abcdef-t1, absent in our book; `spy32 reconcile` adopts it" in run(
         world, "positions"
@@ -235,7 +235,7 @@ def test_an_order_that_bears_our_reference_is_named_as_such(world: World) -> Non
 def test_a_target_that_filled_in_part_says_how_much(world: World) -> None:
     trade = entered(world)
     place_target(world.trading_context, trade.proposal_id)
-    world.orders.fill(str(world.store.profit_targets(trade.proposal_id)[0].broker_id), 1)
+    world.orders.fill(str(world.store.orders.profit_targets(trade.proposal_id)[0].broker_id), 1)
     assert "working at 0.29, 1 of 2 filled" in run(world, "reconcile")
 
 
@@ -254,21 +254,21 @@ def over(world: World) -> World:
 def test_without_adopt_nothing_is_taken_over(over: World) -> None:
     text = run(over, "reconcile", typed="T1\n")
     assert "`spy32 reconcile --adopt` takes it over" in text
-    assert over.store.trade(1).state is TradeState.OPEN
+    assert over.store.trades.get(1).state is TradeState.OPEN
 
 
 def test_the_trade_s_own_id_takes_it_over(over: World) -> None:
     text = run(over, "reconcile", "--adopt", typed=" T1 \n")
     assert "T1: open -> closed, cash $-60.00 before fees of $0.52 (" in text
     assert text.endswith("T1 is closed\n")
-    assert over.store.trade(1).state is TradeState.CLOSED
+    assert over.store.trades.get(1).state is TradeState.CLOSED
 
 
 @pytest.mark.parametrize("typed", ["", "\n", "yes\n", "t1\n", "T11\n"])
 def test_anything_else_leaves_it(over: World, typed: str) -> None:
     text = run(over, "reconcile", "--adopt", typed=typed)
     assert text.endswith("nothing was taken over\n")
-    assert over.store.trade(1).state is TradeState.OPEN
+    assert over.store.trades.get(1).state is TradeState.OPEN
 
 
 def test_a_script_says_yes_beforehand(over: World) -> None:
@@ -293,7 +293,7 @@ def test_words_that_do_not_go_together_are_2_and_change_nothing(
     over: World, words: tuple[str, ...], typed: str | None
 ) -> None:
     assert run(over, "reconcile", *words, typed=typed, code=2) == ""
-    assert over.store.trade(1).state is TradeState.OPEN
+    assert over.store.trades.get(1).state is TradeState.OPEN
 
 
 def test_what_cannot_be_explained_is_not_asked_about(world: World) -> None:

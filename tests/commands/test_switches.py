@@ -43,20 +43,20 @@ class Flags:
 def test_a_pause_keeps_reason_and_time() -> None:
     store = Flags()
     assert "(on leave)" in pause(store, " on\n leave ", NOW, HOME)
-    assert store.flag(PAUSED) == ("on leave", NOW)
+    assert store.flags.get(PAUSED) == ("on leave", NOW)
 
 
 def test_a_second_pause_says_since_when_and_changes_nothing() -> None:
     store = Flags()
     pause(store, "on leave", NOW, HOME)
     assert "was paused already, since 2026-11-23 15:00 UTC (on leave)" in pause(store, "again", LATER, HOME)
-    assert store.flag(PAUSED) == ("on leave", NOW)
+    assert store.flags.get(PAUSED) == ("on leave", NOW)
 
 
 def test_a_pause_without_a_reason_is_a_pause() -> None:
     store = Flags()
     pause(store, "", NOW, HOME)
-    assert store.flag(PAUSED) == ("", NOW)
+    assert store.flags.get(PAUSED) == ("", NOW)
 
 
 def test_a_pause_is_lifted_once() -> None:

@@ -40,7 +40,7 @@ class Monday:
     said: list[str] = field(default_factory=list)
 
     def run_context(self) -> RunContext:
-        begun = self.store.begin_run(
+        begun = self.store.runs.begin(
             trigger=Trigger.MANUAL, mode=self.settings.mode, profile="default", at=self.clock()
         )
         return RunContext(
@@ -64,7 +64,7 @@ class Monday:
         return run(self.run_context())
 
     def menu(self, done: Run) -> Menu:
-        found = self.store.menu(done.id)
+        found = self.store.decisions.menu(done.id)
         assert found is not None
         return found
 
@@ -81,21 +81,21 @@ def test_a_good_monday_ends_proposed_with_every_step_on_record(monday: Monday) -
     assert done.outcome is Outcome.PROPOSED
     assert [step.name for step in done.steps] == list(STEPS)
     assert all(step.state in (StepState.OK, StepState.DEGRADED) for step in done.steps)
-    proposal = monday.store.proposal_of_run(done.id)
+    proposal = monday.store.proposals.find_by_run(done.id)
     assert proposal is not None and proposal.state is ProposalState.PROPOSED
-    assert len(monday.store.pending_notices()) == 1
+    assert len(monday.store.notices.select_pending()) == 1
 
 
 def test_every_figure_of_the_order_comes_from_the_menu(monday: Monday) -> None:
     done = monday.run()
-    proposal = monday.store.proposal_of_run(done.id)
+    proposal = monday.store.proposals.find_by_run(done.id)
     assert proposal is not None and proposal.id is not None
     chosen = monday.menu(done).find(proposal.candidate_id)
     assert chosen is not None
     assert proposal.legs == chosen.spread.legs
     assert (proposal.limit_price, proposal.floor_price) == (chosen.start, chosen.floor)
     assert proposal.max_loss == chosen.max_loss * proposal.quantity
-    body = monday.store.proposal_body(proposal.id)
+    body = monday.store.proposals.order_body(proposal.id)
     for leg in chosen.spread.legs:
         assert leg.symbol in body
     assert f'"price": "{chosen.start}"' in body
@@ -105,7 +105,7 @@ def test_an_id_that_is_not_on_the_menu_is_vetoed_and_makes_no_proposal(monday: M
     monday.analyst = FakeAnalyst(pick=lambda menu: menu.candidates[0].id.lower() + " ")
     done = monday.run()
     assert (done.outcome, done.cause) == (Outcome.NO_TRADE, "vetoed")
-    assert monday.store.proposal_of_run(done.id) is None
+    assert monday.store.proposals.find_by_run(done.id) is None
     assert [step.state for step in done.steps][4:6] == [StepState.REFUSED, StepState.SKIPPED]
 
 
@@ -143,7 +143,7 @@ def test_the_rules_have_chosen_before_a_model_is_asked(monday: Monday) -> None:
 
     class Watching(Silent):
         def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
-            seen.append([f"{role} {answer.analyst}" for role, answer in monday.store.answers(1)])
+            seen.append([f"{role} {answer.analyst}" for role, answer in monday.store.decisions.answers(1)])
             raise KeyboardInterrupt
 
     monday.analyst = Watching()
@@ -174,7 +174,7 @@ def test_a_chain_that_a_gate_stops_keeps_its_snapshot_and_names_the_gate(monday:
     done = monday.run()
     assert done.outcome is Outcome.FAILED and done.exit_code == Unusable.code
     assert done.reasons[0].startswith("gate ")
-    assert monday.store.has_snapshot(done.id)
+    assert monday.store.decisions.has_snapshot(done.id)
 
 
 def test_a_broker_that_refuses_the_dry_run_ends_the_run_with_its_words(monday: Monday) -> None:
@@ -248,7 +248,7 @@ def test_what_refuses_every_candidate_drops_none_and_says_why(monday: Monday) ->
 
 def test_a_newer_proposal_lapses_an_older_unapproved_one(monday: Monday) -> None:
     first, second = monday.run(), monday.run()
-    older, newer = monday.store.proposal_of_run(first.id), monday.store.proposal_of_run(second.id)
+    older, newer = monday.store.proposals.find_by_run(first.id), monday.store.proposals.find_by_run(second.id)
     assert older is not None and newer is not None
     assert (older.state, newer.state) == (ProposalState.LAPSED, ProposalState.PROPOSED)
 
@@ -260,7 +260,7 @@ def test_a_signal_in_a_step_leaves_the_run_interrupted(monday: Monday) -> None:
     monday.analyst = FakeAnalyst(pick=stop)
     with pytest.raises(KeyboardInterrupt):
         monday.run()
-    last = monday.store.latest_run()
+    last = monday.store.runs.latest()
     assert last is not None and last.outcome is Outcome.INTERRUPTED
 
 

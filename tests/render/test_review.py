@@ -62,7 +62,7 @@ def test_every_figure_that_decides_is_whole_and_the_documents_figure(desk: Appro
     made = what.proposal
     assert made is not None
     told = words(drawn(what, width))
-    document = approval_document(replace(desk.store.view(made.run_id), proposal=made), made)["proposal"]
+    document = approval_document(replace(desk.store.history.view(made.run_id), proposal=made), made)["proposal"]
     deciding = [
         document["limit_price"],
         document["floor_price"],
@@ -105,7 +105,7 @@ def test_quotes_loss_and_moves_are_whole(desk: ApprovalDesk, width: int) -> None
 def test_each_candidate_stands_on_a_line_of_its_own_with_whole_figures(desk: ApprovalDesk, width: int) -> None:
     what = seen(desk)
     lines = drawn(what, width).splitlines()
-    for entry in run_document(desk.store.view(what.run.id))["menu"]:
+    for entry in run_document(desk.store.history.view(what.run.id))["menu"]:
         line = next(line for line in lines if entry["id"] in words(line) and "│" in line and "/" in line)
         told = words(line)
         assert entry["mid"] in told

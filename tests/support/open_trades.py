@@ -29,16 +29,16 @@ def desk(folder: Path, mode: Mode = Mode.LIVE) -> World:
 
 def entered(world: World, *, rests: bool = True, quantity: int = 2, filled: int | None = None) -> Trade:
     """The open trade of an opening whose order filled, wholly by default, at 0.58 and with fees of 2.26 a spread."""
-    store, mode = world.store, world.store.mode
-    run = store.begin_run(trigger=Trigger.MANUAL, mode=mode, profile="default", at=builders.NOW)
+    store, mode = world.store, world.store.core.mode
+    run = store.runs.begin(trigger=Trigger.MANUAL, mode=mode, profile="default", at=builders.NOW)
     made = builders.proposal(
         run_id=run.id, mode=mode, quantity=quantity, exit=builders.exit_plan(rests_target=rests, profit_target=TARGET)
     )
-    made = store.add_proposal(made, body="{}", at=builders.NOW)
-    yes = store.approve(builders.approval(made))
+    made = store.proposals.add(made, body="{}", at=builders.NOW)
+    yes = store.proposals.approve(builders.approval(made))
     world.clock.at = builders.later(minutes=6)
     reference = f"spy32-P{made.id}-A{yes.id}-abcdef-1"
-    order = store.begin_order(builders.order(made, yes, reference=reference), at=world.clock())
+    order = store.orders.begin(builders.order(made, yes, reference=reference), at=world.clock())
     order = order_state.send_order(world.trading_context, order, lambda: world.orders.submit(order.body))
     world.orders.fill(str(order.broker_id), filled)
     order = order_state.refresh_order(world.trading_context, order)
@@ -47,7 +47,7 @@ def entered(world: World, *, rests: bool = True, quantity: int = 2, filled: int 
     assert made.id is not None
     order_state.conclude_proposal(world.trading_context, made.id)
     assert world.state(made.id) is ProposalState.DONE
-    trade = store.trade_of_proposal(made.id)
+    trade = store.trades.find_by_proposal(made.id)
     assert trade is not None
     return trade
 

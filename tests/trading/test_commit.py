@@ -126,7 +126,7 @@ def test_a_quarter_to_four_that_comes_while_the_broker_answers_sends_nothing(wat
     made = watched.desk.proposed()
     assert made.id is not None
     given = builders.later(hours=5, minutes=40)
-    watched.desk.store.approve(replace(builders.approval(made), at=given, until=given + timedelta(hours=1)))
+    watched.desk.store.proposals.approve(replace(builders.approval(made), at=given, until=given + timedelta(hours=1)))
     watched.desk.clock.at = given + timedelta(minutes=1)
     watched.takes[slow] = 300
     refusal = ending(watched, made.id)

@@ -87,7 +87,7 @@ def test_an_order_that_our_book_has_as_absent_and_the_broker_shows_is_told(world
     target = place_target(world.trading_context, trade.proposal_id)
     assert target is not None
     if target.state is OrderState.UNKNOWN:
-        world.store.move_order(number(target), was=OrderState.UNKNOWN, now=OrderState.ABSENT, at=world.clock())
+        world.store.orders.move(number(target), was=OrderState.UNKNOWN, now=OrderState.ABSENT, at=world.clock())
     world.orders.submit(target.body)
     (found,) = compare_with_broker(world.trading_context).foreign_orders
     assert found.ours is not None
@@ -130,7 +130,7 @@ def test_a_target_that_works_is_shown_and_one_that_is_missing_too(world: World, 
 def test_a_trade_whose_plan_leaves_no_target_or_that_is_closing_misses_none(world: World) -> None:
     entered(world, rests=False)
     other = entered(world)
-    world.store.move_trade(number(other), was=TradeState.OPEN, now=TradeState.CLOSING, at=world.clock())
+    world.store.trades.move(number(other), was=TradeState.OPEN, now=TradeState.CLOSING, at=world.clock())
     assert compare_with_broker(world.trading_context).without_target == ()
 
 
@@ -167,11 +167,11 @@ def test_history_is_read_back_to_the_oldest_open_trade_and_a_week_at_least(world
 def test_nothing_is_changed_unless_asked(world: World, trade: Trade) -> None:
     held(world)
     bought_back(world)
-    head = world.store.head()
+    head = world.store.audit.head()
     found = reconcile(lambda _: world.trading_context)
     assert [gone.trade.id for gone in adoptable_contracts(found.view)] == [trade.id]
-    assert world.store.trade(number(trade)) == trade
-    assert world.store.head() == head
+    assert world.store.trades.get(number(trade)) == trade
+    assert world.store.audit.head() == head
 
 
 def test_what_is_taken_over_ends_the_trade_and_both_views_agree(world: World, trade: Trade) -> None:
@@ -188,7 +188,7 @@ def test_what_changed_since_it_was_shown_is_not_taken_over(world: World, trade: 
     held(world)
     bought_back(world)
     chosen = adoptable_contracts(compare_with_broker(world.trading_context))
-    world.store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=world.clock())
+    world.store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=world.clock())
     with pytest.raises(Refused, match="look at it again"):
         adopt_trades(world.trading_context, chosen)
     assert "proposal-1" not in world.locks.held
@@ -207,14 +207,14 @@ def test_a_trade_that_another_process_works_is_not_taken_over(world: World, trad
 
 
 def test_reconcile_settles_the_fees_of_what_is_filled(world: World, trade: Trade) -> None:
-    order = world.store.order(1)
+    order = world.store.orders.get(1)
     own = {"order_id": order.broker_id, "fees": D("2.30")}
     world.account.history = (
         line(1, SHORT, TransactionKind.TRADE, **own),
         line(2, LONG, TransactionKind.TRADE, **own),
     )
     reconcile(lambda _: world.trading_context)
-    after = world.store.trade(number(trade))
+    after = world.store.trades.get(number(trade))
     assert (after.fees, after.fees_final) == (D("4.60"), True)
 
 

@@ -32,7 +32,7 @@ def trade(world: World) -> Trade:
 
 def last(world: World, trade: Trade) -> str:
     """The target's id at the broker."""
-    return str(world.store.profit_targets(trade.proposal_id)[-1].broker_id)
+    return str(world.store.orders.profit_targets(trade.proposal_id)[-1].broker_id)
 
 
 # Leaving it.
@@ -52,10 +52,10 @@ def test_the_target_is_a_closing_order_that_is_good_till_cancelled_at_the_approv
     assert body["advanced-instructions"] == {"strict-position-effect-validation": True}
     assert [leg["action"] for leg in body["legs"]] == ["Buy to Close", "Sell to Close"]
     assert body["external-identifier"] == target.reference
-    assert world.store.trade(number(trade)).state is TradeState.OPEN
+    assert world.store.trades.get(number(trade)).state is TradeState.OPEN
     assert world.state(trade.proposal_id) is ProposalState.DONE
-    assert world.store.order(number(target)).approval_id == world.store.orders(trade.proposal_id)[0].approval_id
-    assert world.store.verify().broken is None
+    assert world.store.orders.get(number(target)).approval_id == world.store.orders.select_by_proposal(trade.proposal_id)[0].approval_id
+    assert world.store.audit.verify().broken is None
 
 
 def test_of_a_part_filled_opening_the_target_is_for_that_part(world: World) -> None:
@@ -72,13 +72,13 @@ def test_no_target_is_left_that_was_not_approved(world: World) -> None:
 
 
 def test_no_target_is_left_for_a_trade_that_is_over(world: World, trade: Trade) -> None:
-    world.store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.CLOSED, at=world.clock())
+    world.store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSED, at=world.clock())
     assert place_target(world.trading_context, trade.proposal_id) is None
     assert world.said == []
 
 
 def test_no_target_is_left_of_what_is_not_done_or_is_a_closing(world: World, trade: Trade) -> None:
-    made = world.store.add_proposal(
+    made = world.store.proposals.add(
         builders.close_proposal(number(trade), exit=builders.exit_plan(rests_target=True)), body="{}", at=world.clock()
     )
     waiting = world.proposed(exit=builders.exit_plan(rests_target=True))
@@ -120,11 +120,11 @@ def test_a_target_that_was_not_found_is_not_left_again_and_a_person_is_told_once
     later = place_target(world.trading_context, trade.proposal_id)
     assert later is not None
     assert (later.state, later.reference) == (OrderState.ABSENT, "spy32-P1-A1-abcdef-t1")
-    (item,) = world.store.open_attention_items()
+    (item,) = world.store.attention.open_items()
     assert (item.subject, item.kind) == (f"T{number(trade)}", NO_TARGET)
-    world.store.acknowledge(item.subject, "anna", world.clock())
+    world.store.attention.acknowledge(item.subject, "anna", world.clock())
     assert place_target(world.trading_context, trade.proposal_id) == later
-    assert world.store.open_attention_items() == ()
+    assert world.store.attention.open_items() == ()
     assert world.orders.requests == ["submit", "submit"]
 
 
@@ -145,7 +145,7 @@ def test_a_target_that_cannot_be_settled_stays_unknown_until_it_is_read(world: W
     assert isinstance(refresh_targets(world.trading_context, trade.proposal_id)[0], Unresolved)
     world.orders.unreadable = False
     assert refresh_targets(world.trading_context, trade.proposal_id) == []
-    assert [order.state for order in world.store.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
+    assert [order.state for order in world.store.orders.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
     assert world.orders.requests == ["submit", "submit"]
 
 
@@ -166,9 +166,9 @@ def test_a_halt_leaves_no_target(world: World, trade: Trade) -> None:
 
 
 def test_no_target_is_left_beside_a_closing_that_lives(world: World, trade: Trade) -> None:
-    made = world.store.add_proposal(builders.close_proposal(number(trade)), body="{}", at=world.clock())
-    yes = world.store.approve(builders.approval(made, at=world.clock()))
-    world.store.begin_order(builders.order(made, yes), at=world.clock())
+    made = world.store.proposals.add(builders.close_proposal(number(trade)), body="{}", at=world.clock())
+    yes = world.store.proposals.approve(builders.approval(made, at=world.clock()))
+    world.store.orders.begin(builders.order(made, yes), at=world.clock())
     assert place_target(world.trading_context, trade.proposal_id) is None
     assert "nothing new before it is settled" in world.said[-1]
 
@@ -182,7 +182,7 @@ def test_a_target_that_works_for_weeks_is_never_absent(world: World, trade: Trad
     for _ in range(4):
         world.clock.sleep(7 * 86_400)
         assert refresh_targets(world.trading_context, trade.proposal_id) == []
-        assert [order.state for order in world.store.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
+        assert [order.state for order in world.store.orders.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
     assert world.said == said
 
 
@@ -190,7 +190,7 @@ def test_a_target_that_cannot_be_read_is_a_trouble_and_still_works(world: World,
     place_target(world.trading_context, trade.proposal_id)
     world.orders.unreadable = True
     assert isinstance(refresh_targets(world.trading_context, trade.proposal_id)[0], Unavailable | Unresolved)
-    assert [order.state for order in world.store.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
+    assert [order.state for order in world.store.orders.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
 
 
 def test_a_target_that_was_cancelled_by_hand_is_told_and_not_left_again(world: World, trade: Trade) -> None:
@@ -210,26 +210,26 @@ def test_a_target_that_fills_closes_the_trade(world: World, trade: Trade) -> Non
     place_target(world.trading_context, trade.proposal_id)
     world.orders.fill(last(world, trade))
     assert refresh_targets(world.trading_context, trade.proposal_id) == []
-    ended = world.store.trade(number(trade))
+    ended = world.store.trades.get(number(trade))
     assert (ended.state, ended.debit, ended.closed_quantity) == (TradeState.CLOSED, D("0.29"), 2)
     assert ended.fees == D("2.26") * 4
     assert ended.result == (D("0.58") - D("0.29")) * 200 - D("2.26") * 4
     assert ended.max_loss == (5 - D("0.58")) * 200 + D("4.52")
     assert "2 of 2 filled; T1 is closed" in world.said[-1]
     assert "without a target" not in world.said[-1]
-    assert world.store.verify().broken is None
+    assert world.store.audit.verify().broken is None
 
 
 def test_a_part_of_a_target_closes_a_part_and_a_cancel_leaves_the_rest_open(world: World, trade: Trade) -> None:
     place_target(world.trading_context, trade.proposal_id)
     world.orders.fill(last(world, trade), 1)
     refresh_targets(world.trading_context, trade.proposal_id)
-    half = world.store.trade(number(trade))
+    half = world.store.trades.get(number(trade))
     assert (half.state, half.remaining, half.result) == (TradeState.OPEN, 1, None)
     order = cancel_target(world.trading_context, number(trade))
     assert order is not None
     assert (order.state, order.filled) == (OrderState.CANCELLED, 1)
-    assert world.store.trade(number(trade)).state is TradeState.OPEN
+    assert world.store.trades.get(number(trade)).state is TradeState.OPEN
 
 
 # Cancelling it.
@@ -255,7 +255,7 @@ def test_a_fill_that_wins_over_the_cancel_closes_the_trade(world: World, trade: 
     order = cancel_target(world.trading_context, number(trade))
     assert order is not None
     assert order.state is OrderState.FILLED
-    assert world.store.trade(number(trade)).state is TradeState.CLOSED
+    assert world.store.trades.get(number(trade)).state is TradeState.CLOSED
     assert "cancel" not in world.orders.requests
 
 
@@ -270,7 +270,7 @@ def test_a_target_that_cannot_be_seen_to_end_lets_nothing_else_be_sent(world: Wo
 def test_cancel_of_a_done_opening_cancels_its_target_and_leaves_the_trade_open(world: World, trade: Trade) -> None:
     place_target(world.trading_context, trade.proposal_id)
     assert cancel_proposal(world.trading_context, trade.proposal_id) == 2
-    assert [order.state for order in world.store.profit_targets(trade.proposal_id)] == [OrderState.CANCELLED]
-    assert world.store.trade(number(trade)).state is TradeState.OPEN
+    assert [order.state for order in world.store.orders.profit_targets(trade.proposal_id)] == [OrderState.CANCELLED]
+    assert world.store.trades.get(number(trade)).state is TradeState.OPEN
     with pytest.raises(Refused, match="nothing of"):
         cancel_proposal(world.trading_context, trade.proposal_id)

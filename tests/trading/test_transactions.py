@@ -35,7 +35,7 @@ def trade(world: World) -> Trade:
 
 def booked(world: World, trade: Trade, fees: str = "2.30", **over: object) -> None:
     """The two lines of the opening in the broker's history."""
-    order = world.store.orders(trade.proposal_id)[0]
+    order = world.store.orders.select_by_proposal(trade.proposal_id)[0]
     base = {"order_id": order.broker_id, "fees": D(fees), "at": builders.later(minutes=7), **over}
     world.account.history += (
         line(1, SHORT, TransactionKind.TRADE, action="Sell to Open", **base),
@@ -49,7 +49,7 @@ def booked(world: World, trade: Trade, fees: str = "2.30", **over: object) -> No
 def test_fees_are_those_of_the_lines_of_our_own_orders(world: World, trade: Trade) -> None:
     booked(world, trade)
     booked(world, trade, "9.00", order_id="900001")
-    world.account.history += (line(3, SHORT, OVER, fees=D(5), order_id=world.store.order(1).broker_id),)
+    world.account.history += (line(3, SHORT, OVER, fees=D(5), order_id=world.store.orders.get(1).broker_id),)
     (fees,) = load_order_fees(world.trading_context, trade)
     assert (fees.amount, fees.is_complete, fees.is_final, fees.estimate) == (D("4.60"), True, True, D("4.52"))
     assert fees.transaction_ids == ("1", "2")
@@ -228,7 +228,7 @@ def test_a_line_that_closes_nothing_of_ours_explains_nothing(
 
 def test_a_line_of_an_order_of_ours_explains_nothing(world: World, trade: Trade) -> None:
     bought_back(world)
-    ours = world.store.order(1).broker_id
+    ours = world.store.orders.get(1).broker_id
     world.account.history = tuple(replace(each, order_id=ours) for each in world.account.history)
     assert only(world).adoption is None
 
@@ -325,7 +325,7 @@ def test_what_was_adopted_explains_nothing_else(world: World, trade: Trade) -> N
     bought_back(world)
     first = gone(world)[0]
     assert first.adoption is not None
-    world.store.adopt(first.adoption, was=TradeState.OPEN, held=2, at=EXPIRED)
+    world.store.adoptions.adopt(first.adoption, was=TradeState.OPEN, held=2, at=EXPIRED)
     assert number(only(world).trade) == number(other)
     assert only(world).adoption is None
     assert transactions.load_unmatched(world.trading_context, builders.TODAY).transactions == []
