@@ -53,7 +53,7 @@ def slow_table(db: sqlite3.Connection) -> None:
 def migrate_once(path: Path, tell: Callable[[int], None]) -> None:
     with opened(path) as store:
         tell(1)
-        maintenance.upgrade(store, NOW, (*MIGRATIONS, slow_table))
+        maintenance.upgrade(store.core, NOW, (*MIGRATIONS, slow_table))
 
 
 def killed(act: Callable[[Path, Callable[[int], None]], None], path: Path, after: float) -> int:

@@ -108,7 +108,9 @@ def _one_of_everything(store: Store) -> None:
     line = Transaction(id="1", kind=TransactionKind.TRADE, at=later(900), symbol=trade.legs[0].symbol)
     gone = Adoption(trade_id=trade.id, state=TradeState.CLOSED, spreads=1, transactions=(line,), reason="by hand")
     store.adoptions.adopt(gone, was=TradeState.OPEN, held=2, at=later(900))
-    store.trades.add_mark(Mark(trade_id=trade.id, at=later(900), spot=671.0, mid=Decimal("0.50"), natural=Decimal("0.55")))
+    store.trades.add_mark(
+        Mark(trade_id=trade.id, at=later(900), spot=671.0, mid=Decimal("0.50"), natural=Decimal("0.55"))
+    )
 
 
 def test_an_older_database_ends_equal_to_a_fresh_one() -> None:

@@ -213,7 +213,9 @@ def _view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") -
         approval=store.proposals.latest_approval(proposal.id),
         orders=orders,
         fills=tuple(fill for order in orders if order.id is not None for fill in store.orders.fills(order.id)),
-        trade=store.trades.get(proposal.trade_id) if proposal.trade_id is not None else store.trades.find_by_proposal(proposal.id),
+        trade=store.trades.get(proposal.trade_id)
+        if proposal.trade_id is not None
+        else store.trades.find_by_proposal(proposal.id),
     )
 
 
@@ -241,4 +243,6 @@ def _load_raw(store: "Store", run_id: int) -> "RawTexts":
         )
         for answer in store.decisions.raw_answers(run_id)
     )
-    return RawTexts(answers=answers, attempts=store.model_calls.select_by_run(run_id), documents=store.documents.summaries(run_id))
+    return RawTexts(
+        answers=answers, attempts=store.model_calls.select_by_run(run_id), documents=store.documents.summaries(run_id)
+    )

@@ -146,7 +146,9 @@ def _slot_problems(context: StatusContext, store: "Store") -> Iterator[str]:
     rows = store.history.summaries(limit=RECENT_RUNS)
     for profile in _profiles(rows, store):
         # A run on a recorded market speaks for the slot only where nothing was started on a live one.
-        runs = store.runs.select_by_slot(profile, slot.day) or store.runs.select_by_slot(profile, slot.day, is_recorded=True)
+        runs = store.runs.select_by_slot(profile, slot.day) or store.runs.select_by_slot(
+            profile, slot.day, is_recorded=True
+        )
         problem = _slot_problem(context, store, slot, runs)
         if problem is not None and not _has_later_run(store, rows, slot, profile):
             suffix = f" (profile {profile})" if profile != "default" else ""
@@ -167,7 +169,10 @@ def _slot_problem(context: StatusContext, store: "Store", slot: Slot, runs: tupl
         return _finished_problem(finished, context.now)
     if newest is not None:
         return _unfinished_problem(newest)
-    created_at, is_held = store.location.created_at(), store.flags.get("paused") is not None or not context.settings.enable_automation
+    created_at, is_held = (
+        store.location.created_at(),
+        store.flags.get("paused") is not None or not context.settings.enable_automation,
+    )
     return _unstarted_problem(context, slot, min(created_at, context.set_up_at or created_at), is_held=is_held)
 
 

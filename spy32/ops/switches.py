@@ -23,11 +23,11 @@ class FlagStore(Protocol):
     def clear(self, name: str, at: datetime) -> None: ...
 
 
-def pause(store: FlagStore, reason: str, at: datetime, home: Path) -> str:
+def pause(flags: FlagStore, reason: str, at: datetime, home: Path) -> str:
     """Hold scheduled runs until `resume`; what is said of it. A second pause keeps the first one's time."""
-    current = store.flags.get(PAUSED)
+    current = flags.get(PAUSED)
     if current is None:
-        store.flags.set(PAUSED, _one_line(reason), at)
+        flags.set(PAUSED, _one_line(reason), at)
         return f"paused{_reason_suffix(_one_line(reason))}: scheduled runs of {home} are skipped until `spy32 resume`"
     return (
         f"{home} was paused already, since {_format_time(current[1])}{_reason_suffix(current[0])}; `spy32 "
@@ -35,11 +35,11 @@ def pause(store: FlagStore, reason: str, at: datetime, home: Path) -> str:
     )
 
 
-def lift_pause(store: FlagStore, at: datetime) -> bool:
+def lift_pause(flags: FlagStore, at: datetime) -> bool:
     """Whether there was a pause to lift."""
-    if store.flags.get(PAUSED) is None:
+    if flags.get(PAUSED) is None:
         return False
-    store.flags.clear(PAUSED, at)
+    flags.clear(PAUSED, at)
     return True
 
 

@@ -77,8 +77,8 @@ class HomeLocation:
         former = self.former_place()
         if former is not None:
             raise NotPermitted(
-                f"this home was at {former} and is now at {os.path.realpath(self._core.path)}; two copies must not both "
-                "send: when the other one sends no more, `spy32 db adopt` makes this the one that does"
+                f"this home was at {former} and is now at {os.path.realpath(self._core.path)}; two copies must not "
+                "both send: when the other one sends no more, `spy32 db adopt` makes this the one that does"
             )
 
     def claim(self, at: datetime, by: str = "") -> str:

@@ -167,7 +167,7 @@ def restore(backup: Path, target: Path, *, mode: Mode | None = None, at: datetim
     return aside
 
 
-def _open_backup(backup: Path) -> Audit:
+def _open_backup(backup: Path) -> Database:
     """The backup, open and judged."""
     try:
         db = open_read_only(backup)
@@ -180,15 +180,15 @@ def _open_backup(backup: Path) -> Audit:
         raise StoreError(f"nothing was changed, since {error.message}") from error
 
 
-def _verify_database(db: sqlite3.Connection, path: Path) -> Audit:
+def _verify_database(db: sqlite3.Connection, path: Path) -> Database:
     """A database that is sound and unedited; `StoreTrouble` says what is wrong with any other."""
     with store_errors(path):
         problems = integrity_faults(db)
         stamp = db.execute("select mode, account from stamp").fetchone() if not problems else None
     if stamp is None or stamp["mode"] not in set(Mode):
         raise StoreError(f"{path} is not sound: {next(iter(problems), 'it does not say whose it is')}")
-    source = Audit(db, path, mode=Mode(stamp["mode"]), account=stamp["account"])
-    broken = source.verify().broken
+    source = Database(db, path, mode=Mode(stamp["mode"]), account=stamp["account"])
+    broken = Audit(source).verify().broken
     if broken is not None:
         raise StoreError(f"{path} was edited: {broken}")
     with store_errors(path):

@@ -238,7 +238,7 @@ class Proposals:
             change.insert("viewing", proposal_id=proposal_id, at=change.at, viewed_by=by)
 
     def move(self, proposal_id: int, *, was: ProposalState, now: ProposalState, at: datetime, reason: str = "") -> None:
-        """From one state to another. To `approved` leads only `approve`, to `sent` only `begin_order`."""
+        """From one state to another. To `approved` leads only `approve`, to `sent` only `Orders.begin`."""
         advance(PROPOSAL_TRANSITIONS, was, now)
         if now in (ProposalState.APPROVED, ProposalState.SENT):
             raise Refused(f"P{proposal_id} becomes {now} only by being {now}: nothing else may say so")

@@ -33,7 +33,7 @@ FAILED_RUNS = f"{_RUN_SUMMARIES} where run.outcome in ('failed', 'interrupted') 
 class RunViews:
     """What `show` needs."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each noun that a view shows
         self,
         core: Database,
         runs: Runs,

@@ -24,7 +24,7 @@ from spy32.records.encoding import (
     parse_optional_instant,
     row_decoder,
 )
-from spy32.records.fill_price_check import ExitsByCredit, check_fill_price
+from spy32.records.fill_price_check import ExitsByCredit, FillPriceCheck
 from spy32.records.fill_totals import max_settlement_cost_e4, premium_e4
 from spy32.records.orders import Orders, fill_from_row
 from spy32.records.proposals import Proposals
@@ -51,6 +51,7 @@ class Trades:
         self._core = core
         self._proposals = proposals
         self._orders = orders
+        self._price_check = FillPriceCheck(core, proposals, orders)
 
     # Reading
 
@@ -112,8 +113,9 @@ class Trades:
             if new_fills or fee_difference:
                 self._insert_fills(change, order, new_fills, fee_difference)
                 self.update(change, order, assumption)
-            if new_fills:
-                check_fill_price(self._core, change, order, exits)
+            trade = self.find_by_proposal(order["proposal_id"])
+            if new_fills and trade is not None:
+                self._price_check.run(change, order, self.order_legs(order), trade, exits)
         return self.find_by_proposal(order["proposal_id"])
 
     def move(
@@ -193,10 +195,6 @@ class Trades:
         """The legs as the order trades them: a profit target closes what its proposal opens."""
         legs = self._proposals.get(order["proposal_id"]).legs
         return _closing_legs(legs) if order["kind"] == OrderKind.TARGET else legs
-
-    def replace_exits(self, change: WriteTransaction, trade_id: int, plan: ExitPlan) -> None:
-        """Inside a transaction: the exit plan of a trade that cannot be left by the one that was approved."""
-        change.update("trade", trade_id, exits=canonical_json(plan))
 
     def update(self, change: WriteTransaction, order: sqlite3.Row, assumption: str = "") -> None:
         """The trade of an order, after its fills or its fees have changed."""

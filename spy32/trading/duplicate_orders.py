@@ -77,7 +77,9 @@ def _cancel_if_younger(context: TradingContext, order: Order, chains: tuple[Orde
             "in this book"
         )
         context.report(f"LOOK AT THIS: {message}")
-        context.store.attention.raise_item(f"P{order.proposal_id}", order_adoption.SECOND_ORDER, message, context.clock())
+        context.store.attention.raise_item(
+            f"P{order.proposal_id}", order_adoption.SECOND_ORDER, message, context.clock()
+        )
         if rival.arrival < arrival and _stored_order(context, order).state is OrderState.WORKING:
             order_state.cancel_order(context, _stored_order(context, order))
 

@@ -60,7 +60,7 @@ def execute(context: TradingContext, proposal_id: int, *, wait: bool = True) -> 
     """The proposal at rest, filled wholly or in part; every other ending is an exception that names it.
 
     Safe to start twice, from two terminals, and after any crash: the proposal's lock, the compare-and-set of
-    `begin_order` and the recovery of what is in flight come before anything is sent.
+    `Orders.begin` and the recovery of what is in flight come before anything is sent.
     """
     context.store.proposals.get(proposal_id)
     with context.locks.hold(proposal_lock_name(proposal_id)):

@@ -108,7 +108,9 @@ def _late_claim(chain: OrderChain, order: Order) -> OrderClaim:
 
 def _missing_fill_claim(context: TradingContext, chain: OrderChain, orders: list[Order]) -> OrderClaim | None:
     """Every row is final, and the broker shows a fill that none of them has."""
-    known_fills = {fill.fill_id for order in orders if order.id is not None for fill in context.store.orders.fills(order.id)}
+    known_fills = {
+        fill.fill_id for order in orders if order.id is not None for fill in context.store.orders.fills(order.id)
+    }
     for broker_order in chain.orders:
         if any(fill.fill_id not in known_fills for fill in broker_order.fills):
             order = next((order for order in orders if order.broker_id == broker_order.broker_id), orders[-1])

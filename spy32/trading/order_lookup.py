@@ -57,7 +57,9 @@ def follow_replacements(context: TradingContext, order: Order, broker_order: Bro
 
     A replacement that we asked for has a row of its own and is left to it.
     """
-    other_orders = tuple(stored for stored in context.store.orders.select_by_proposal(order.proposal_id) if stored.id != order.id)
+    other_orders = tuple(
+        stored for stored in context.store.orders.select_by_proposal(order.proposal_id) if stored.id != order.id
+    )
     chain = [*_predecessors(context, broker_order, other_orders), broker_order]
     while (successor := _successor(context, order, chain[-1], other_orders)) is not None:
         if any(successor.broker_id == link.broker_id for link in chain):
@@ -198,7 +200,9 @@ def _matching_orders(
     context: TradingContext, order: Order, broker_orders: tuple[BrokerOrder, ...]
 ) -> list[BrokerOrder]:
     """Those with our reference, or that took the place of what this order replaces; the last of each line only."""
-    other_orders = [stored for stored in context.store.orders.select_by_proposal(order.proposal_id) if stored.id != order.id]
+    other_orders = [
+        stored for stored in context.store.orders.select_by_proposal(order.proposal_id) if stored.id != order.id
+    ]
     other_ids = {stored.broker_id for stored in other_orders}
     original = next((stored for stored in other_orders if stored.id == order.replaces), None)
     # A broker may carry the first name of a line on through all its replacements, or drop it.

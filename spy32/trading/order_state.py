@@ -84,7 +84,9 @@ def apply_broker_order(context: TradingContext, order: Order, broker_order: Brok
             f"filled at the broker, which lists {spreads_filled(broker_order.fills, legs)} of "
             f"{broker_order.quantity} so far"
         )
-    elif state in FINAL and (unevenness := order_lookup.uneven_fill_message(context.store.orders.fills(order_id), legs)):
+    elif state in FINAL and (
+        unevenness := order_lookup.uneven_fill_message(context.store.orders.fills(order_id), legs)
+    ):
         reason = unevenness
         context.report(f"LOOK AT THIS: {order.reference} is {broker_order.status} with an {unevenness}")
     if reason.startswith(order_lookup.MANUAL_REPLACEMENT) and reason != order.reason:
@@ -312,13 +314,17 @@ def try_cancel_working(context: TradingContext, proposal_id: int) -> None:
 
 def entry_exit_orders(context: TradingContext, proposal_id: int) -> tuple[Order, ...]:
     """The orders that open or close a proposal, oldest first; its profit target has a life of its own."""
-    return tuple(order for order in context.store.orders.select_by_proposal(proposal_id) if order.kind is not OrderKind.TARGET)
+    return tuple(
+        order for order in context.store.orders.select_by_proposal(proposal_id) if order.kind is not OrderKind.TARGET
+    )
 
 
 def proposal_fills(context: TradingContext, proposal_id: int) -> tuple[Fill, ...]:
     """Everything filled of these orders, whatever state an order ended in."""
     return tuple(
-        fill for order in entry_exit_orders(context, proposal_id) for fill in context.store.orders.fills(_order_id(order))
+        fill
+        for order in entry_exit_orders(context, proposal_id)
+        for fill in context.store.orders.fills(_order_id(order))
     )
 
 

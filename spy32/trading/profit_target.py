@@ -39,8 +39,12 @@ def place_target(context: TradingContext, proposal_id: int) -> Order | None:
         )
         context.report(message)
         subject = f"T{trade.id}"
-        if earlier_targets[-1].state is OrderState.ABSENT and not context.store.attention.was_raised(subject, NO_TARGET):
-            context.store.attention.raise_item(subject, NO_TARGET, f"{message}; no profit target rests", context.clock())
+        if earlier_targets[-1].state is OrderState.ABSENT and not context.store.attention.was_raised(
+            subject, NO_TARGET
+        ):
+            context.store.attention.raise_item(
+                subject, NO_TARGET, f"{message}; no profit target rests", context.clock()
+            )
         return earlier_targets[-1]
     try:
         order = context.store.orders.begin(
@@ -117,7 +121,9 @@ def _submit_target(context: TradingContext, order: Order) -> Order:
 def _build_target_order(context: TradingContext, proposal: Proposal, trade: Trade, number: int) -> Order:
     """The order at the approved target for what is held, not yet committed; it has the entry's approval and stem."""
     assert proposal.id is not None
-    entry = [order for order in context.store.orders.select_by_proposal(proposal.id) if order.kind is OrderKind.ENTRY][-1]
+    entry = [order for order in context.store.orders.select_by_proposal(proposal.id) if order.kind is OrderKind.ENTRY][
+        -1
+    ]
     stem, _, _ = entry.reference.rpartition("-")
     reference = f"{stem}-t{number}"
     legs = tuple(replace(leg, action=leg.action.closing) for leg in trade.legs)

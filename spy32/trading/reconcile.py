@@ -59,7 +59,9 @@ def reconcile(context_for: Callable[[int | None], TradingContext]) -> ReconcileR
     before = base_context.store.orders.select(*IN_FLIGHT)
     errors: list[Spy32Error] = []
     # A proposal left as sent with all its orders at rest belongs to a process that died before the last row.
-    sent_ids = [proposal.id for proposal in base_context.store.proposals.select(ProposalState.SENT) if proposal.id is not None]
+    sent_ids = [
+        proposal.id for proposal in base_context.store.proposals.select(ProposalState.SENT) if proposal.id is not None
+    ]
     for proposal_id in dict.fromkeys((*(order.proposal_id for order in before), *sent_ids)):
         context = context_for(proposal_id)
         try:
@@ -122,7 +124,9 @@ def cancel_proposal(context: TradingContext, proposal_id: int) -> int:
             # What is known to work is cancelled, whatever else cannot be settled yet.
             order_state.try_cancel_working(context, proposal_id)
             raise errors[0]
-        working = [order for order in context.store.orders.select_by_proposal(proposal_id) if order.state is OrderState.WORKING]
+        working = [
+            order for order in context.store.orders.select_by_proposal(proposal_id) if order.state is OrderState.WORKING
+        ]
         if not working:
             raise Refused(f"nothing of P{proposal_id} is working at the broker")
         order_state.try_cancel_working(context, proposal_id)

@@ -121,7 +121,7 @@ class App(AppBase):
             settings,
             version=version,
             role=role,
-            journal=SpendingJournal(store, databases),
+            journal=SpendingJournal(store.core, store.model_calls, databases),
             run_id=run_id,
             seed=seed,
             clock=self.clock,
@@ -176,7 +176,7 @@ class App(AppBase):
         from spy32.brokers.paper import PaperBroker
 
         return PaperBroker(
-            ledger=store, market=market, clock=self.clock, settings=self.settings, number=self.account_number
+            ledger=store.paper, market=market, clock=self.clock, settings=self.settings, number=self.account_number
         )
 
     def run_context(

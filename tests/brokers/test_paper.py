@@ -49,7 +49,7 @@ def test_a_working_order_reserves_the_buying_power_that_it_would_use() -> None:
 
 
 def test_two_orders_cannot_rest_on_the_same_buying_power() -> None:
-    broker = paper(ledger=FakeLedger(cash=D(600)))
+    broker = paper(ledger=FakeLedger(balance=D(600)))
     broker.submit(body(FAR))
     assert not broker.dry_run(body(FAR, "second")).accepted
     with pytest.raises(BrokerRefused, match=r"margin_check_failed: needs 404\.52 of buying power, 195\.48 is free"):
@@ -80,7 +80,7 @@ def test_a_closing_order_reserves_nothing_and_is_taken_without_buying_power() ->
     before = broker.facts().buying_power
     broker.submit(target())
     assert broker.facts().buying_power == before
-    ledger.cash = D(900)
+    ledger.balance = D(900)
     assert broker.facts().buying_power < 0
     assert broker.dry_run(target().replace("t1", "t2")).accepted
 

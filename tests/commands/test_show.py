@@ -167,8 +167,12 @@ def asked(home: Path) -> Path:
         store.decisions.save_menu(run.id, b.menu(), b.NOW)
         stores.asked(store, run.id, stores.heard(outcome="rate_limit", status=429, response="slow down", text=None))
         stores.asked(store, run.id, attempt=2, request='{"asked":  "as it was"}')
-        store.decisions.save_answer(run.id, run_views.word(decision=Decision.ABSTAIN, reason="no edge"), role="chosen", at=b.NOW)
-        store.runs.finish(run.id, outcome=Outcome.NO_TRADE, cause="abstained", at=b.later(9), reasons=("grok: no edge",))
+        store.decisions.save_answer(
+            run.id, run_views.word(decision=Decision.ABSTAIN, reason="no edge"), role="chosen", at=b.NOW
+        )
+        store.runs.finish(
+            run.id, outcome=Outcome.NO_TRADE, cause="abstained", at=b.later(9), reasons=("grok: no edge",)
+        )
     return home
 
 

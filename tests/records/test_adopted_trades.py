@@ -35,7 +35,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def cash_of(store: Store) -> Any:
-    return e4_to_dollars(store.core.db.execute("select sum(amount_e4) from cash where book = 'account'").fetchone()[0] or 0)
+    return e4_to_dollars(
+        store.core.db.execute("select sum(amount_e4) from cash where book = 'account'").fetchone()[0] or 0
+    )
 
 
 def kinds_of(store: Store) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -66,7 +67,7 @@ def briefing(**over: object) -> Briefing:
 
 
 def test_the_store_is_a_journal(store: Store) -> None:
-    journal: ModelRequestLog = store
+    journal: ModelRequestLog = store.model_calls
     number = journal.begin(begun(store).id, asking(), NOW)
     journal.end(number, heard(), later(9))
 
@@ -117,10 +118,12 @@ def test_an_attempt_that_is_not_there_cannot_be_answered(store: Store) -> None:
         store.model_calls.end(7, heard(), NOW)
 
 
-@pytest.mark.parametrize("method", ["attempts", "documents", "document_lines", "briefing"])
+@pytest.mark.parametrize(
+    "method", ["model_calls.select_by_run", "documents.select_by_run", "documents.summaries", "decisions.briefing"]
+)
 def test_an_unknown_run_is_named(store: Store, method: str) -> None:
     with pytest.raises(BadUsage, match="there is no run R99"):
-        getattr(store, method)(99)
+        attrgetter(method)(store)(99)
     with pytest.raises(BadUsage, match="there is no run R99"):
         store.model_calls.begin(99, asking(), NOW)
 
@@ -276,7 +279,11 @@ def test_the_same_question_within_a_week_is_told(store: Store) -> None:
     store.model_calls.begin(third, asking(input_hash="c3" * 32), later(60))
     store.model_calls.begin(third, asking(role="shadow", prompt_hash="d4" * 32), later(60))
     store.model_calls.begin(third, asking(role="again"), later(60 * 24 * 6))
-    assert [store.model_calls.usage_summaries(run)[0].asked_before for run in (old, first, second)] == [(), (), (first,)]
+    assert [store.model_calls.usage_summaries(run)[0].asked_before for run in (old, first, second)] == [
+        (),
+        (),
+        (first,),
+    ]
     assert [tally.asked_before for tally in store.model_calls.usage_summaries(third)] == [(), (), (first, second)]
 
 
@@ -394,7 +401,12 @@ def test_a_first_layout_is_upgraded_after_a_backup_with_its_history_whole(old: P
         view = store.history.view(1)
         assert view.recommendation == builders.recommendation()
         assert view.trade is not None
-        assert (view.briefing, view.attempts_summary, store.model_calls.select_by_run(1), store.documents.select_by_run(1)) == (None, (), (), ())
+        assert (
+            view.briefing,
+            view.attempts_summary,
+            store.model_calls.select_by_run(1),
+            store.documents.select_by_run(1),
+        ) == (None, (), (), ())
         assert store.decisions.snapshot(1).spot == builders.SPOT
         asked(store, 1)
         assert (store.audit.verify(head=HEAD).broken, store.integrity.check()) == (None, ())

@@ -33,7 +33,9 @@ def sandbox(tmp_path: Path) -> Iterator[Store]:
 
 
 def journal(store: Store) -> SpendingJournal:
-    return SpendingJournal(store, {mode: store.core.path.with_name(f"{mode}.db") for mode in Mode})
+    return SpendingJournal(
+        store.core, store.model_calls, {mode: store.core.path.with_name(f"{mode}.db") for mode in Mode}
+    )
 
 
 def asked(store: Store, *, is_answered: bool = True, at: datetime = NOW) -> None:

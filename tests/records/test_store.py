@@ -266,7 +266,7 @@ def test_an_older_store_is_migrated_after_a_backup_and_keeps_its_history_whole(
 ) -> None:
     newer = (*MIGRATIONS, add_colour)
     with opened(made) as store:
-        maintenance.upgrade(store, NOW, newer)
+        maintenance.upgrade(store.core, NOW, newer)
         assert "colour" in dict(store.core.db.execute("select * from run").fetchone())
         assert store.audit.verify().broken is None
     backup = made.parent / "backups" / f"paper-20251006T140000Z-v{VERSION}.db"
@@ -283,7 +283,7 @@ def test_a_migration_that_fails_is_74_and_leaves_the_store_as_it_was(made: Path)
 
     with opened(made) as store:
         with pytest.raises(StoreError):
-            maintenance.upgrade(store, NOW, (*MIGRATIONS, fail))
+            maintenance.upgrade(store.core, NOW, (*MIGRATIONS, fail))
         assert "colour" not in dict(store.core.db.execute("select * from run").fetchone())
         assert begun(store).id == 2
     with opened(made) as store:

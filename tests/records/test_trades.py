@@ -41,7 +41,9 @@ def number(noun: object) -> int:
 
 
 def cash_of(store: Store, book: str = "account") -> Decimal:
-    return e4_to_dollars(store.core.db.execute("select sum(amount_e4) from cash where book = ?", (book,)).fetchone()[0] or 0)
+    return e4_to_dollars(
+        store.core.db.execute("select sum(amount_e4) from cash where book = ?", (book,)).fetchone()[0] or 0
+    )
 
 
 def back(trade_legs: object = None, **over: object) -> tuple[Fill, ...]:

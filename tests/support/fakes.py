@@ -264,7 +264,7 @@ class FakeAccount:
 class FakeLedger:
     """The paper broker's book in memory."""
 
-    cash: Decimal = Decimal(100_000)
+    balance: Decimal = Decimal(100_000)
     book: dict[str, BrokerOrder] = field(default_factory=dict)
     held: dict[str, Position] = field(default_factory=dict)
 
@@ -289,7 +289,7 @@ class FakeLedger:
         if not self.update_status(broker_id, was="Live", status="Filled"):
             return False
         self.book[broker_id] = replace(self.book[broker_id], fills=fills, fees=fees)
-        self.cash += cash - fees
+        self.balance += cash - fees
         for fill in fills:
             was = self.held.get(fill.symbol)
             count = (was.quantity if was is not None else 0) - fill.action.sign * fill.quantity
@@ -297,7 +297,7 @@ class FakeLedger:
         return True
 
     def cash(self) -> Decimal:
-        return self.cash
+        return self.balance
 
     def positions(self) -> tuple[Position, ...]:
         return tuple(position for position in self.held.values() if position.quantity)

@@ -34,7 +34,9 @@ def whole_run(store: Store) -> Run:
     store.decisions.save_snapshot(run.id, builders.snapshot(), builders.quality(), builders.market_line(), NOW)
     store.runs.end_step(run.id, builders.step(), later(1))
     store.decisions.save_menu(run.id, builders.menu(), NOW)
-    store.decisions.save_answer(run.id, builders.recommendation(), role="chosen", at=NOW, request="asked", response="said")
+    store.decisions.save_answer(
+        run.id, builders.recommendation(), role="chosen", at=NOW, request="asked", response="said"
+    )
     store.decisions.save_answer(run.id, builders.recommendation(analyst="rules", model=None), role="shadow", at=NOW)
     store.decisions.save_ruling(run.id, builders.ruling(), NOW)
     return run

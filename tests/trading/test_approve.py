@@ -18,6 +18,7 @@ from spy32.domain.proposals import Approval, Proposal
 from spy32.domain.spreads import Exposure, Mode
 from spy32.errors import BadUsage, Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState
+from spy32.records.proposals import Proposals
 from spy32.rules import limits, plan
 from spy32.settings import Settings
 from spy32.store import Store
@@ -439,14 +440,14 @@ def test_an_override_does_not_push_aside_what_a_newer_run_proposed_at_the_last_m
     shown = choose_candidate(
         desk.trading_context, review_run(desk.trading_context, abstained(desk.store).id), b.candidate().id
     )
-    keep, newer = Store.proposals.approve, list[Proposal]()
+    keep, newer = Proposals.approve, list[Proposal]()
 
-    def approve_late(store: Store, *words: Any, **more: Any) -> Approval:
+    def approve_late(proposals: Proposals, *words: Any, **more: Any) -> Approval:
         """After the last check, just before the transaction, a newer run proposes."""
         newer.append(desk.proposed())
-        return keep(store, *words, **more)
+        return keep(proposals, *words, **more)
 
-    monkeypatch.setattr(Store, "approve", approve_late)
+    monkeypatch.setattr(Proposals, "approve", approve_late)
     with pytest.raises(Refused, match=r"P1 of the newer run R2 waits"):
         approve(desk.trading_context, shown, by="anna")
     assert desk.store.proposals.select() == (newer[0],)

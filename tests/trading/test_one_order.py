@@ -45,7 +45,9 @@ def test_a_backup_older_than_the_approval_sends_nothing_over_what_the_lost_book_
     again = restored(desk, backup)
     again.clock.at = builders.later(minutes=12)
     at = again.clock()
-    again.store.proposals.approve(builders.approval(again.store.proposals.get(made.id), at=at, until=at + timedelta(minutes=60)))
+    again.store.proposals.approve(
+        builders.approval(again.store.proposals.get(made.id), at=at, until=at + timedelta(minutes=60))
+    )
     with pytest.raises(Unresolved, match="does not have"):
         execute(again.trading_context, made.id)
     assert sum(order.quantity for order in again.orders.book.values()) == made.quantity

@@ -218,7 +218,8 @@ class Desk(RuleBasedStateMachine):
         """
         book = self.broker.book.values()
         pairs = [
-            (self.store.orders.find(ticket.id, "-") or self.store.orders.find("", ticket.root), ticket) for ticket in book
+            (self.store.orders.find(ticket.id, "-") or self.store.orders.find("", ticket.root), ticket)
+            for ticket in book
         ]
         return [(row, ticket) for row, ticket in pairs if row is not None]
 

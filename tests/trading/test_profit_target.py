@@ -54,7 +54,10 @@ def test_the_target_is_a_closing_order_that_is_good_till_cancelled_at_the_approv
     assert body["external-identifier"] == target.reference
     assert world.store.trades.get(number(trade)).state is TradeState.OPEN
     assert world.state(trade.proposal_id) is ProposalState.DONE
-    assert world.store.orders.get(number(target)).approval_id == world.store.orders.select_by_proposal(trade.proposal_id)[0].approval_id
+    assert (
+        world.store.orders.get(number(target)).approval_id
+        == world.store.orders.select_by_proposal(trade.proposal_id)[0].approval_id
+    )
     assert world.store.audit.verify().broken is None
 
 
