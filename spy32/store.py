@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, BadUsage, CannotCreate
+from spy32.errors import BadSettings, BadUsage, CannotCreate, StoreDamaged
 from spy32.records import connection, maintenance
 from spy32.records.adoptions import Adoptions
 from spy32.records.attention import AttentionList
@@ -22,13 +22,12 @@ from spy32.records.audit import Audit, AuditReport
 from spy32.records.base import Database
 from spy32.records.decisions import Decisions, RawAnswer
 from spy32.records.documents import Documents
-from spy32.records.errors import damage_error as damage_of
 from spy32.records.errors import store_errors
 from spy32.records.fill_price_check import ATTENTION_PRICE
 from spy32.records.flags import Flags
 from spy32.records.found_orders import FoundOrders
 from spy32.records.home_location import HomeLocation
-from spy32.records.maintenance import Backups, Integrity, backup_path, is_sound
+from spy32.records.maintenance import Backups, Integrity, backup_path, damage_with_remedy, is_sound
 from spy32.records.model_calls import ModelCalls
 from spy32.records.notices import Notices
 from spy32.records.orders import Orders
@@ -41,7 +40,7 @@ from spy32.records.runs import Runs
 from spy32.records.trades import Trades
 from spy32.schema import VERSION, schema_version
 
-__all__ = ["ATTENTION_PRICE", "AuditReport", "RawAnswer", "Store", "backup_path", "damage_of", "is_sound"]
+__all__ = ["ATTENTION_PRICE", "AuditReport", "RawAnswer", "Store", "backup_path", "damage_with_remedy", "is_sound"]
 
 
 class Store:
@@ -117,7 +116,7 @@ class Store:
         with store_errors(path):
             stamp = db.execute("select mode, account from stamp").fetchone()
         if stamp is None:
-            raise damage_of(path, "it does not say whose it is")
+            raise StoreDamaged("it does not say whose it is", path)
         if stamp["mode"] != mode:
             _check_stamp(db, path)
             raise BadSettings(f"{path} is of mode {stamp['mode']}, not {mode}; each mode has its own database")
@@ -177,7 +176,7 @@ class Store:
 
 
 def _check_stamp(db: sqlite3.Connection, path: Path) -> None:
-    """`StoreTrouble` when it is damage that makes a database another one's; an older layout cannot tell."""
+    """`StoreDamaged` when it is damage that makes a database another one's; an older layout cannot tell."""
     with store_errors(path):
         if schema_version(db) == VERSION:
             check_row(db, path, "stamp", 1)
@@ -193,6 +192,6 @@ def _refuse_missing(path: Path, *, read_only: bool) -> None:
     # Asked in this order, since another process may be making it at this moment.
     if connection.was_created(path) and not path.exists():
         marker = connection.marker_path(path)
-        raise damage_of(path, f"the file is gone (to begin anew on purpose, move {marker} and the backups away)")
+        raise StoreDamaged(f"the file is gone (to begin anew on purpose, move {marker} and the backups away)", path)
     if read_only:
         raise BadUsage(f"nothing here yet ({path}); `spy32 analyze` makes the first run")

@@ -14,7 +14,7 @@ def verify(ctx: typer.Context, head: Head = None, json: Json = False) -> None:
     from spy32.errors import StoreError
     from spy32.render.documents import emit
     from spy32.render.output import write_text
-    from spy32.store import damage_of
+    from spy32.store import damage_with_remedy
 
     app = get_app(ctx)
     result = app.open_for_reading(lapses=False).audit.verify(head=head)
@@ -24,5 +24,5 @@ def verify(ctx: typer.Context, head: Head = None, json: Json = False) -> None:
     else:
         write_text(app.out, f"events: {result.events}\nhead: {result.head}\n")
     if result.broken is not None:
-        app.warn(damage_of(app.database, result.broken).message)
+        app.warn(damage_with_remedy(app.database, result.broken).message)
         raise typer.Exit(StoreError.code)

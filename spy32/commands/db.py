@@ -19,7 +19,7 @@ Force = Annotated[bool, typer.Option("--force", help="Also replace a database th
 def check(ctx: typer.Context, json: Json = False) -> None:
     """Check pages, references, version and history; ends 74 when something is wrong. Changes nothing."""
     from spy32.errors import StoreError
-    from spy32.store import damage_of
+    from spy32.store import damage_with_remedy
 
     app = get_app(ctx)
     problems = app.open_for_reading(lapses=False).integrity.check()
@@ -27,7 +27,7 @@ def check(ctx: typer.Context, json: Json = False) -> None:
     _print_answer(app, lines, json, action="check", problems=list(problems))
     if problems:
         suffix = f" ({len(problems)} problems in all)" if len(problems) > 1 else ""
-        app.warn(damage_of(app.database, f"{problems[0]}{suffix}").message)
+        app.warn(damage_with_remedy(app.database, f"{problems[0]}{suffix}").message)
         raise typer.Exit(StoreError.code)
 
 

@@ -118,11 +118,19 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
         unsent_notices=len(store.notices.select_pending()),
         attention=(
             *halt_message,
-            *store.integrity.damage_messages(),
+            *_damage_message(store),
             *_slot_problems(context, store),
             *(item.message for item in waiting),
         ),
     )
+
+
+def _damage_message(store: Store) -> tuple[str, ...]:
+    """What a short look finds wrong first, with the way back."""
+    from spy32.store import damage_with_remedy
+
+    fault = store.integrity.first_fault()
+    return (damage_with_remedy(store.core.path, fault).message,) if fault is not None else ()
 
 
 def _is_running(context: StatusContext, run: Run) -> bool:

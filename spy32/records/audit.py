@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Any
 
 from spy32.domain.runs import AuditEvent
+from spy32.errors import StoreDamaged
 from spy32.records.base import Database
 from spy32.records.encoding import GENESIS, event_hash, parse_instant, row_decoder, row_digest
-from spy32.records.errors import damage_error, store_errors
+from spy32.records.errors import store_errors
 from spy32.records.row_digests import EVENT_QUERY
 from spy32.schema import AUDITED_TABLES
 
@@ -54,10 +55,10 @@ class Audit:
         return self._audit(head, AUDITED_TABLES)
 
     def verify_order_basis(self) -> None:
-        """`StoreTrouble` unless the history is whole, and every row that an order rests on is as it last saw it."""
+        """`StoreDamaged` unless the history is whole, and every row that an order rests on is as it last saw it."""
         broken = self._audit(None, ORDER_BASIS_TABLES).broken
         if broken is not None:
-            raise damage_error(self._core.path, f"{broken}; nothing was sent")
+            raise StoreDamaged(f"{broken}; nothing was sent", self._core.path)
 
     def _audit(self, head: str | None, tables: Sequence[str]) -> AuditReport:
         with self._core.read_transaction(), _lenient_text(self._core.db):

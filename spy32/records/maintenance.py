@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreError
+from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreDamaged, StoreError
 from spy32.records.audit import Audit
 from spy32.records.base import Database
 from spy32.records.connection import (
@@ -22,7 +22,7 @@ from spy32.records.connection import (
     write_marker,
 )
 from spy32.records.encoding import DECODE_ERRORS
-from spy32.records.errors import backup_folder, damage_error, printable, store_errors
+from spy32.records.errors import backup_folder, printable, store_errors
 from spy32.schema import MIGRATIONS, VERSION, Migration, migrate, schema_faults, schema_version
 
 RECENT_EVENTS = 100
@@ -53,6 +53,16 @@ def last_good_backup(path: Path) -> Path | None:
     """The newest backup of the database at `path` that could be restored."""
     backups = sorted(backup_folder(path).glob(f"{path.stem}-*.db"), reverse=True)
     return next((backup for backup in backups if is_sound(backup)), None)
+
+
+def damage_with_remedy(path: Path, fault: str) -> StoreError:
+    """A damaged, emptied or lost database, with the way back. Opens the backups to find a good one."""
+    backup = last_good_backup(path)
+    if backup is None:
+        remedy = f"there is no good backup in {backup_folder(path)}; `spy32 db restore FILE` takes one from elsewhere"
+    else:
+        remedy = f"last good backup: {backup}; to put it in place: spy32 db restore {backup}"
+    return StoreError(f"{path} is damaged: {fault}. {remedy}")
 
 
 class Integrity:
@@ -86,15 +96,11 @@ class Integrity:
                     return printable(message)
         return self._audit.first_recent_fault(RECENT_EVENTS)
 
-    def damage_messages(self) -> tuple[str, ...]:
-        """What a short look finds wrong first, in words that have the way back."""
-        fault = self.first_fault()
-        return (damage_error(self._core.path, fault).message,) if fault is not None else ()
-
     def refuse_damage(self) -> None:
-        """`StoreTrouble` when a short look finds something wrong."""
-        for message in self.damage_messages():
-            raise StoreError(message)
+        """`StoreDamaged` when a short look finds something wrong."""
+        fault = self.first_fault()
+        if fault is not None:
+            raise StoreDamaged(fault, self._core.path)
 
 
 class Backups:
@@ -181,7 +187,7 @@ def _open_backup(backup: Path) -> Database:
 
 
 def _verify_database(db: sqlite3.Connection, path: Path) -> Database:
-    """A database that is sound and unedited; `StoreTrouble` says what is wrong with any other."""
+    """A database that is sound and unedited; `StoreError` says what is wrong with any other."""
     with store_errors(path):
         problems = integrity_faults(db)
         stamp = db.execute("select mode, account from stamp").fetchone() if not problems else None

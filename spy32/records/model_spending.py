@@ -89,7 +89,7 @@ class SpendingJournal:
 
 
 def _month_total(text: str, month: str, path: Path) -> int:
-    """Ticks of a month; `StoreTrouble` names a line that is no amount, since what it was counts for nobody."""
+    """Ticks of a month; `StoreError` names a line that is no amount, since what it was counts for nobody."""
     total = 0
     for number, line in enumerate(text.splitlines(), 1):
         if not line:

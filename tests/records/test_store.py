@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreError, Unavailable
+from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreDamaged, StoreError, Unavailable
 from spy32.records import connection, errors, maintenance
 from spy32.records.errors import lock_holder, translate_error
 from spy32.schema import MIGRATIONS, VERSION
-from spy32.store import Store
+from spy32.store import Store, damage_with_remedy
 from tests.support.builders import ACCOUNT, NOW, later
 from tests.support.paths import ROOT
 from tests.support.stores import begun, opened, whole_run
@@ -323,9 +323,9 @@ def test_a_store_that_is_gone_with_its_marker_is_still_known_by_its_backups(made
         backup = store.backup.create(maintenance.backup_path(made, NOW))
     made.unlink()
     connection.marker_path(made).unlink()
-    with pytest.raises(StoreError) as loss:
+    with pytest.raises(StoreDamaged) as loss:
         opened(made)
-    assert f"spy32 db restore {backup}" in str(loss.value)
+    assert f"spy32 db restore {backup}" in damage_with_remedy(made, loss.value.fault).message
 
 
 @pytest.mark.parametrize("read_only", [False, True])
@@ -337,18 +337,29 @@ def test_an_emptied_store_is_damage_naming_the_last_good_backup(made: Path, read
     change_header(bad, 4096, b"\xff" * 2000)
     worse.write_bytes(b"")
     made.write_bytes(b"")
-    with pytest.raises(StoreError) as loss:
+    with pytest.raises(StoreDamaged) as loss:
         opened(made, read_only=read_only)
-    assert f"spy32 db restore {good}" in str(loss.value)
+    assert loss.value.path == made
+    assert f"spy32 db restore {good}" in damage_with_remedy(made, loss.value.fault).message
     assert made.read_bytes() == b""
+
+
+def test_an_error_of_a_damaged_store_opens_no_backup(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(made) as store:
+        store.backup.create(maintenance.backup_path(made, NOW))
+    made.write_bytes(b"")
+    monkeypatch.setattr(maintenance, "open_read_only", lambda path: pytest.fail(f"{path} was opened"))
+    with pytest.raises(StoreDamaged, match="is damaged: the file is empty"):
+        opened(made)
 
 
 @pytest.mark.parametrize("content", [b"SQLite", b"not a database at all" * 100, b"\x00" * 8192])
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_damaged_header_is_74_and_nothing_is_written(made: Path, content: bytes, read_only: bool) -> None:
     made.write_bytes(content)
-    with pytest.raises(StoreError, match="no good backup"):
+    with pytest.raises(StoreDamaged) as damage:
         opened(made, read_only=read_only)
+    assert "no good backup" in damage_with_remedy(made, damage.value.fault).message
     assert made.read_bytes() == content
 
 
@@ -451,7 +462,7 @@ try:
         begun(store)
         count += 1
 except Exception as error:
-    print(type(error).__name__, getattr(error, "code", None), count, store.db.in_transaction)
+    print(type(error).__name__, getattr(error, "code", None), count, store.core.db.in_transaction)
 """
 
 
@@ -465,7 +476,7 @@ def test_a_file_that_cannot_grow_is_74_and_loses_nothing(made: Path) -> None:
         cwd=ROOT,
     )
     kind, code, count, open_ = done.stdout.split()
-    assert (kind, code, open_) == ("StoreTrouble", "74", "False")
+    assert (kind, code, open_) == ("StoreError", "74", "False")
     with opened(made) as store:
         latest = store.runs.latest()
         assert latest is not None
@@ -518,7 +529,7 @@ if os.geteuid() == 0:
 path = Path(sys.argv[1])
 try:
     with opened(path, read_only=sys.argv[2] == "reading") as store:
-        print(len(store.history()), store.check())
+        print(len(store.history.summaries()), store.integrity.check())
 except Exception as error:
     print(type(error).__name__, error)
 """
@@ -608,7 +619,7 @@ def test_writing_in_a_read_only_folder_is_74(shared: Path) -> None:
     opened(shared).close()
     for_looking_only(shared)
     said = as_a_guest(shared, "writing")
-    assert said.startswith("StoreTrouble")
+    assert said.startswith("StoreError")
     assert "read-only" in said
 
 
