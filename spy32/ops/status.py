@@ -125,7 +125,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
     )
 
 
-def _damage_message(store: Store) -> tuple[str, ...]:
+def _damage_message(store: "Store") -> tuple[str, ...]:
     """What a short look finds wrong first, with the way back."""
     from spy32.store import damage_with_remedy
 
