@@ -1,8 +1,8 @@
 """The store: one SQLite database a mode, which keeps every run, decision, order and fill, and can show that it did.
 
-`Store` puts the rooms of `records` together; `schema` has the tables. Every write is one transaction that carries its
-own event in a hash-chained history. Money is exact, instants are UTC, and whatever SQLite raises leaves as one of
-`spy32.errors`.
+`Store` opens the database and holds one object of `records` a noun; `schema` has the tables. Every write is one
+transaction that carries its own event in a hash-chained history. Money is exact, instants are UTC, and whatever SQLite
+raises leaves as one of `spy32.errors`.
 """
 
 import sqlite3

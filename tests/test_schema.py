@@ -104,7 +104,6 @@ def _one_of_everything(store: Store) -> None:
     store.model_calls.end(number, heard(), NOW)
     store.model_calls.record_check(number, ResponseCheck(parser=1, decision="abstain"), NOW)
     store.documents.save(1, (RawDocument(source="cboe", name="chain", at=NOW, body=b"{}"),), NOW)
-    assert trade.id is not None
     line = Transaction(id="1", kind=TransactionKind.TRADE, at=later(900), symbol=trade.legs[0].symbol)
     gone = Adoption(trade_id=trade.id, state=TradeState.CLOSED, spreads=1, transactions=(line,), reason="by hand")
     store.adoptions.adopt(gone, was=TradeState.OPEN, held=2, at=later(900))

@@ -142,7 +142,7 @@ class Transaction:
 class Trade:
     """A position opened by fills. Credits and debits per share, fees and results in dollars for the whole quantity."""
 
-    id: int | None
+    id: int
     proposal_id: int
     run_id: int
     mode: Mode

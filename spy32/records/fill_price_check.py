@@ -60,7 +60,7 @@ class FillPriceCheck:
         bound = e4_to_dollars(order["limit_e4"]) if is_target else proposal.floor_price
         net = net_fill_price([fill for number in order_ids for fill in self._orders.fills(number)], legs)
         # A broker tells the average price of a leg to four decimals.
-        if net is None or trade.id is None or not net < bound - E4_UNIT * len(legs):
+        if net is None or not net < bound - E4_UNIT * len(legs):
             return
         if proposal.kind != "open":
             message = f"T{trade.id} was closed at {-net} a share, above the approved ceiling of {-bound}"

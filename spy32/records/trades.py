@@ -202,7 +202,7 @@ class Trades:
         if proposal.kind == "open" and order["kind"] != OrderKind.TARGET:
             self._open_trade(change, order["proposal_id"], assumption)
         trade = self.find_by_proposal(order["proposal_id"])
-        if trade is not None and trade.id is not None:
+        if trade is not None:
             self.update_totals(change, trade.id)
 
     def _open_trade(self, change: WriteTransaction, proposal_id: int, assumption: str) -> None:

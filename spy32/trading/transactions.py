@@ -38,7 +38,7 @@ class OrderFees:
 
 def load_order_fees(context: TradingContext, trade: Trade) -> tuple[OrderFees, ...]:
     """Fees of each order of the trade that are not final in our book, read from the broker's transactions."""
-    unsettled = context.store.adoptions.orders_with_estimated_fees(_trade_id(trade))
+    unsettled = context.store.adoptions.orders_with_estimated_fees(trade.id)
     if not unsettled:
         return ()
     transactions = context.account.transactions(market_date(trade.opened_at))
@@ -77,7 +77,7 @@ def settle_fees(context: TradingContext, proposal_id: int) -> Trade | None:
             _record_fees(context, fees)
     except Spy32Error as error:
         context.report(f"fees of T{trade.id} stay an estimate: {error.message}")
-    return context.store.trades.get(_trade_id(trade))
+    return context.store.trades.get(trade.id)
 
 
 def _record_fees(context: TradingContext, fees: OrderFees) -> None:
@@ -280,7 +280,7 @@ def _decide_adoption(
 def _create_adoption(
     trade: Trade, state: TradeState, spreads: int, transactions: tuple[Transaction, ...], reason: str
 ) -> Adoption:
-    return Adoption(trade_id=_trade_id(trade), state=state, spreads=spreads, transactions=transactions, reason=reason)
+    return Adoption(trade_id=trade.id, state=state, spreads=spreads, transactions=transactions, reason=reason)
 
 
 def _take_spreads(trade: Trade, spreads: dict[str, int], unmatched: UnmatchedTransactions) -> tuple[Transaction, ...]:
@@ -317,8 +317,3 @@ def _take_shares(
 
 def _signed_quantity(transaction: Transaction) -> Decimal:
     return transaction.quantity if transaction.action.startswith("Buy") else -transaction.quantity
-
-
-def _trade_id(trade: Trade) -> int:
-    assert trade.id is not None
-    return trade.id

@@ -29,7 +29,6 @@ def home(tmp_path: Path) -> Path:
     with stores.opened(tmp_path / "paper.db") as store:
         run = stores.whole_run(store)
         _, trade = stores.filled(store, run_id=run.id)
-        assert trade.id is not None
         store.runs.finish(run.id, outcome=Outcome.PROPOSED, at=b.later(minutes=1))
         store.proposals.add(b.close_proposal(trade.id, run_id=run.id), body='{"exit": 1}', at=b.later(minutes=10))
         store.runs.skip(

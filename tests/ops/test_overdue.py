@@ -78,7 +78,6 @@ def test_a_plan_without_a_time_exit_begins_with_its_last_exit(store: Store) -> N
 @pytest.mark.parametrize("state", [TradeState.CLOSED, TradeState.EXPIRED])
 def test_a_trade_that_is_over_is_past_nothing(store: Store, state: TradeState) -> None:
     _, trade = stores.filled(store)
-    assert trade.id is not None
     store.trades.move(trade.id, was=TradeState.OPEN, now=state, at=b.later(hours=1))
     assert told(store, new_york("2026-01-05T12:00")) == []
 

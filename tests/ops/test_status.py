@@ -256,7 +256,6 @@ def test_a_sent_proposal_whose_orders_have_ended_is_told_with_the_reason(store: 
 def test_a_filled_trade_needs_nobody_and_an_assigned_one_does(store: Store) -> None:
     _, trade = stores.filled(store, run_id=run(store, Outcome.PROPOSED))
     assert reasons(store) == []
-    assert trade.id is not None
     store.trades.move(trade.id, was=TradeState.OPEN, now=TradeState.ASSIGNED, at=b.later(hours=1))
     assert reasons(store) == ["T1 was assigned"]
 

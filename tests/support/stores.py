@@ -128,7 +128,6 @@ def filled(store: Store, quantity: int = 2, **over: Any) -> tuple[Proposal, Trad
 
 def closing(store: Store, trade: Trade, **over: Any) -> tuple[Proposal, Order]:
     """A closing of a trade whose order works at the broker."""
-    assert trade.id is not None
     made = store.proposals.add(
         builders.close_proposal(trade.id, run_id=trade.run_id, **over), body="{}", at=later(minutes=10)
     )

@@ -592,7 +592,6 @@ def test_a_closing_is_neither_resized_nor_refloored_nor_exchanged(desk: Approval
     execute(desk.trading_context, number(opening))
     trade = desk.store.trades.find_by_proposal(number(opening))
     assert trade is not None
-    assert trade.id is not None
     closing = b.close_proposal(trade.id, run_id=opening.run_id)
     closing = desk.store.proposals.add(replace(closing, hash=plan.proposal_digest(closing)), body="{}", at=b.NOW)
     shown = review_proposal(desk.trading_context, number(closing))

@@ -162,7 +162,7 @@ def opened(desk: World) -> int:
     desk.orders.fill("480001")
     execute(desk.trading_context, proposal)
     trade = desk.store.trades.find_by_proposal(proposal)
-    assert trade is not None and trade.id is not None
+    assert trade is not None
     assert profit_target.live_target(desk.trading_context, proposal) is not None
     return trade.id
 
@@ -217,7 +217,7 @@ def test_a_target_whose_answer_was_lost_does_not_stand_in_the_way_of_a_closing(d
     desk.orders.goes_silent_after, desk.orders.unreadable = None, False
     assert [order.state for order in desk.store.orders.profit_targets(proposal)] == [OrderState.UNKNOWN]
     trade = desk.store.trades.find_by_proposal(proposal)
-    assert trade is not None and trade.id is not None
+    assert trade is not None
     close = closing(desk, trade.id)
     desk.orders.requests.clear()
     desk.orders.fills_at = D("-0.5")
