@@ -652,9 +652,9 @@ def raised(code: int) -> sqlite3.Error:
         (sqlite3.SQLITE_IOERR_WRITE, StoreError),
         (sqlite3.SQLITE_READONLY_DBMOVED, StoreError),
         (sqlite3.SQLITE_CANTOPEN, CannotCreate),
-        (sqlite3.SQLITE_CORRUPT, StoreError),
-        (sqlite3.SQLITE_NOTADB, StoreError),
-        (sqlite3.SQLITE_CORRUPT_VTAB, StoreError),
+        (sqlite3.SQLITE_CORRUPT, StoreDamaged),
+        (sqlite3.SQLITE_NOTADB, StoreDamaged),
+        (sqlite3.SQLITE_CORRUPT_VTAB, StoreDamaged),
     ],
 )
 def test_an_error_of_sqlite_becomes_one_of_ours(path: Path, code: int, kind: type[Spy32Error]) -> None:

@@ -155,7 +155,9 @@ def test_a_step_in_which_more_would_be_alive_than_approved_is_not_sent(
 ) -> None:
     proposal = desk.approved()
     monkeypatch.setattr(
-        "spy32.trading.order_state.remaining_quantity", lambda bench, number, but=None: 2 if but is None else 1
+        "spy32.trading.order_state.remaining_quantity",
+        lambda context, number, excluding=None: 2 if excluding is None else 1,
+        lambda context, number, excluding=None: 2 if excluding is None else 1,
     )
     with pytest.raises(NotFilled):
         execute(desk.trading_context, proposal)
