@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench proofs days calendar clean
+.PHONY: demo test lint bench proofs days calendar settings clean
 
 demo: .venv/installed
 	@$(BIN)/spy32 demo
@@ -27,6 +27,9 @@ days: .venv/developed
 
 calendar: .venv/developed
 	$(BIN)/python -m tests.support.make_calendar
+
+settings: .venv/developed
+	$(BIN)/python -m tests.support.make_settings_page
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("spy32 needs Python 3.11 or newer, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from spy32 import __version__
-from spy32.errors import TERMINATIONS, BadUsage, Spy32Error, TerminationSignal
+from spy32.errors import TERMINATIONS, BadUsage, ExitCode, Spy32Error, TerminationSignal
 
 # Typer 0.24 to 0.28 run on click and 0.29 on a copy of it, so its usage error is reached through Typer's own subclass.
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
@@ -89,28 +89,31 @@ def run_command(command: Callable[[], Any], arguments: Sequence[str]) -> int:  #
         return print_usage_error(error, wants_json=wants_json)
     except BrokenPipeError:
         discard_buffered_output()
-        return 0
+        return ExitCode.OK
     except (Interrupted, *TERMINATIONS, typer.Abort) as stop:
         # The terminal has just echoed ^C, so the line begins anew.
         prefix = "\n" if sys.stderr.isatty() else ""
         return print_error(
-            getattr(stop, "code", 130), "stopped; what was committed is kept", wants_json=wants_json, prefix=prefix
+            getattr(stop, "code", ExitCode.INTERRUPTED),
+            "stopped; what was committed is kept",
+            wants_json=wants_json,
+            prefix=prefix,
         )
     except Exception as bug:  # noqa: BLE001 - the outermost frame records what it cannot know
         return print_bug_report(bug, arguments)
-    return result if isinstance(result, int) else 0
+    return result if isinstance(result, int) else ExitCode.OK
 
 
 def print_usage_error(error: Exception, *, wants_json: bool) -> int:
     """What is wrong with the words; for a bare `spy32` the help, which Typer hands over as the message."""
     message = str(getattr(error, "message", ""))
     if "\n" not in message:
-        return print_error(2, usage_line(error), wants_json=wants_json)
+        return print_error(ExitCode.USAGE, usage_line(error), wants_json=wants_json)
     try:
         print(message, flush=True)  # noqa: T201
     except OSError:
         discard_buffered_output()
-    return 2
+    return ExitCode.USAGE
 
 
 def usage_line(error: Exception) -> str:
@@ -141,7 +144,7 @@ def print_bug_report(bug: Exception, arguments: Sequence[str]) -> int:
     home = arguments[arguments.index("--home") + 1] if "--home" in arguments[:-1] else None
     report_path = log_traceback(bug, home)
     line = f"this is a defect in spy32 ({type(bug).__name__}); nothing was sent after it; {report_path}"
-    return print_error(70, line, wants_json="--json" in arguments)
+    return print_error(ExitCode.BUG, line, wants_json="--json" in arguments)
 
 
 def discard_buffered_output() -> None:

@@ -19,10 +19,39 @@
 A bug ends with 70. The numbers are sysexits.h above 64 and our own below.
 """
 
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+class ExitCode(IntEnum):
+    """What the program ends with; sysexits.h above 64, our own below."""
+
+    OK = 0
+    USAGE = 2
+    REFUSED = 10
+    UNRESOLVED = 11
+    BROKER_REFUSED = 12
+    NOT_FILLED = 13
+    ATTENTION = 20
+    UNUSABLE = 65
+    GONE = 69
+    BUG = 70
+    CANNOT_CREATE = 73
+    STORE_TROUBLE = 74
+    UNAVAILABLE = 75
+    NOT_PERMITTED = 77
+    BAD_SETTINGS = 78
+    INTERRUPTED = 130
+    """Ctrl-C: 128 and the number of SIGINT, as a shell counts."""
+
+
+HOPELESS = frozenset({ExitCode.REFUSED, ExitCode.GONE, ExitCode.BUG, ExitCode.NOT_PERMITTED, ExitCode.BAD_SETTINGS})
+"""Codes of a question after which the next one would end alike, until a person does something."""
+SIGNALLED = 128
+"""A shell adds the number of the signal."""
 
 
 class TerminationSignal(BaseException):
@@ -33,7 +62,7 @@ class TerminationSignal(BaseException):
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
-        self.code = 128 + number
+        self.code = SIGNALLED + number
 
 
 TERMINATIONS = (KeyboardInterrupt, TerminationSignal)
@@ -42,7 +71,7 @@ TERMINATIONS = (KeyboardInterrupt, TerminationSignal)
 class Spy32Error(Exception):
     """One clear line for a person, and the exit code for a shell."""
 
-    code = 70
+    code: ExitCode = ExitCode.BUG
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -50,13 +79,13 @@ class Spy32Error(Exception):
 
 
 class BadUsage(Spy32Error):
-    code = 2
+    code = ExitCode.USAGE
 
 
 class Refused(Spy32Error):
     """`reasons` holds every reason, the first one leads the message."""
 
-    code = 10
+    code = ExitCode.REFUSED
 
     def __init__(self, message: str, reasons: tuple[str, ...] = ()) -> None:
         super().__init__(message)
@@ -64,25 +93,25 @@ class Refused(Spy32Error):
 
 
 class Unresolved(Spy32Error):
-    code = 11
+    code = ExitCode.UNRESOLVED
 
 
 class BrokerRefused(Spy32Error):
-    code = 12
+    code = ExitCode.BROKER_REFUSED
 
 
 class NotFilled(Spy32Error):
-    code = 13
+    code = ExitCode.NOT_FILLED
 
 
 class AttentionRequired(Spy32Error):
-    code = 20
+    code = ExitCode.ATTENTION
 
 
 class Unusable(Spy32Error):
     """`gate` names the quality gate that stopped the data, if one did."""
 
-    code = 65
+    code = ExitCode.UNUSABLE
 
     def __init__(self, message: str, gate: str | None = None) -> None:
         super().__init__(message)
@@ -90,15 +119,15 @@ class Unusable(Spy32Error):
 
 
 class ServiceGone(Spy32Error):
-    code = 69
+    code = ExitCode.GONE
 
 
 class CannotCreate(Spy32Error):
-    code = 73
+    code = ExitCode.CANNOT_CREATE
 
 
 class StoreError(Spy32Error):
-    code = 74
+    code = ExitCode.STORE_TROUBLE
 
 
 class StoreDamaged(StoreError):
@@ -114,12 +143,12 @@ class StoreDamaged(StoreError):
 
 
 class Unavailable(Spy32Error):
-    code = 75
+    code = ExitCode.UNAVAILABLE
 
 
 class NotPermitted(Spy32Error):
-    code = 77
+    code = ExitCode.NOT_PERMITTED
 
 
 class BadSettings(Spy32Error):
-    code = 78
+    code = ExitCode.BAD_SETTINGS

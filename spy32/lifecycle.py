@@ -33,6 +33,21 @@ class OrderState(StrEnum):
     ABSENT = "absent"
 
 
+class EndedBy(StrEnum):
+    """Who ended an order that the broker did not end: its state alone does not say why it is not there."""
+
+    BROKER = "broker"
+    """Refused by the broker itself."""
+    HALT = "halt"
+    """A halt was set when it was about to be sent."""
+    TOO_LATE = "too_late"
+    """The last checks refused it, since too much time had passed since it was committed."""
+    NOT_SENT = "not_sent"
+    """The request never left this machine."""
+    PERSON = "person"
+    """A person looked at the broker and said that it is not there."""
+
+
 class TradeState(StrEnum):
     OPEN = "open"
     CLOSING = "closing"

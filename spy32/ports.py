@@ -16,6 +16,8 @@ from spy32.domain.spreads import Account, Leg, Menu, Position
 
 Clock = Callable[[], datetime]
 """The present instant, aware, UTC."""
+Monotonic = Callable[[], float]
+"""Seconds that only go forward, for durations and deadlines."""
 Sleep = Callable[[float], None]
 """Wait so many seconds; on a recorded market this moves the clock instead."""
 
@@ -81,6 +83,11 @@ class OrderGateway(Protocol):
     @property
     def is_shared(self) -> bool:
         """Others may place orders in this account: a person, or another copy of this home."""
+        ...
+
+    @property
+    def assumption(self) -> str:
+        """How it makes fills, in words that are kept with each trade; empty where the market makes them."""
         ...
 
     def dry_run(self, body: str) -> DryRun: ...

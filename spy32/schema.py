@@ -4,17 +4,18 @@
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 
+from spy32.domain.codec import canonical_json
+from spy32.domain.hash_chain import event_hash, row_digest
 from spy32.errors import StoreError
+from spy32.lifecycle import EndedBy, OrderState
 from spy32.tables import (
-    BACKFILL_5,
     INDEXES_1,
     INDEXES_2,
     INDEXES_3,
     INDEXES_5,
-    REQUEST_COLUMNS,
     TABLES_1,
     TABLES_2,
     TABLES_3,
@@ -74,14 +75,73 @@ def version_4(db: sqlite3.Connection) -> None:
     db.execute(_guard_trigger("verdict", "delete", "is never deleted from"))
 
 
+_FILL_5 = """insert into last_event (row, event_id)
+    select spoken.key, max(event.id) from event, json_each(event.data, '$.rows') as spoken group by spoken.key"""
+"""An older database tells by its history which event of a row was the newest."""
+
+
 def version_5(db: sqlite3.Connection) -> None:
     """The home of a database, what a person must look at and has seen, and the newest event of each row."""
-    for statement in (*TABLES_5, *INDEXES_5, BACKFILL_5):
+    for statement in (*TABLES_5, *INDEXES_5, _FILL_5):
         db.execute(statement)
     db.execute(_guard_trigger("viewing", "update", "is never changed"))
     db.execute(_guard_trigger("viewing", "delete", "is never deleted from"))
     db.execute(_guard_trigger("attention", "delete", "is never deleted from"))
     db.execute(_guard_trigger("last_event", "delete", "is never deleted from"))
+    _classify_orders(db)
+
+
+def _classify_orders(db: sqlite3.Connection) -> None:
+    """Read from the words of older orders what has columns now, with an event as for any other change of a row.
+
+    A row that is not as the history left it stays as it is, so that the edit is still found.
+    """
+    before, after = {}, {}
+    cursor = db.execute("select * from broker_order where reason <> '' or state = ? order by id", (OrderState.REFUSED,))
+    names = [column[0] for column in cursor.description]
+    for values in cursor.fetchall():
+        row = dict(zip(names, values, strict=True))
+        key, columns = f"broker_order:{row['id']}", columns_of_words(row["state"], row["reason"])
+        digest = row_digest(row)
+        if columns and digest == _known_digest(db, key):
+            sets = ", ".join(f"{name} = ?" for name in columns)
+            db.execute(f"update broker_order set {sets} where id = ?", (*columns.values(), row["id"]))
+            before[key], after[key] = digest, row_digest({**row, **columns})
+    if after:
+        _add_event(db, canonical_json({"before": before, "rows": after}), after)
+
+
+def _known_digest(db: sqlite3.Connection, key: str) -> str | None:
+    found = db.execute(
+        """select spoken.value from event, json_each(event.data, '$.rows') as spoken
+            where event.id = (select event_id from last_event where row = ?1) and spoken.key = ?1""",
+        (key,),
+    ).fetchone()
+    return found[0] if found is not None else None
+
+
+def columns_of_words(state: str, reason: str) -> dict[str, object]:
+    """The columns that the words of an order before layout 5 stand for."""
+    if state == OrderState.REFUSED:
+        by = next((by for start, by in _STARTS_4.items() if reason.startswith(start)), EndedBy.BROKER)
+        return {"ended_by": by}
+    if reason.startswith("replaced at the broker"):
+        return {"replaced_by_hand": 1}
+    if state == OrderState.ABSENT and reason.startswith("absent: "):
+        return {"ended_by": EndedBy.PERSON}
+    return {"unclear": 1} if state == OrderState.WORKING else {}
+
+
+def _add_event(db: sqlite3.Connection, data: str, keys: Iterable[str]) -> None:
+    """At the time of the event before it, so that a copy that is migrated to be read has the same history."""
+    number, at, previous = db.execute("select id + 1, at, hash from event order by id desc limit 1").fetchone()
+    fields = {"id": number, "at": at, "kind": "orders classified", "subject": "", "data": data, "previous": previous}
+    db.execute("insert into event values (?, ?, ?, ?, ?, ?, ?)", (*fields.values(), event_hash(previous, fields)))
+    db.executemany("update last_event set event_id = ? where row = ?", [(number, key) for key in keys])
+
+
+_STARTS_4 = {"halted: ": EndedBy.HALT, "not sent: ": EndedBy.NOT_SENT, "too late: ": EndedBy.TOO_LATE}
+"""How the reason of a refused order began until layout 4 when it was not the broker that refused."""
 
 
 def _guard_trigger(table: str, verb: str, reason: str) -> str:
@@ -90,7 +150,12 @@ def _guard_trigger(table: str, verb: str, reason: str) -> str:
     )
 
 
-_REQUEST_CHANGED = " or ".join(f"new.{column} is not old.{column}" for column in REQUEST_COLUMNS)
+ASKED = (
+    "id", "run_id", "role", "sample", "attempt", "prompt", "prompt_hash", "input_hash", "model", "effort",
+    "estimate_ticks", "begun_at", "request",
+)  # fmt: skip
+"""What an attempt asks; none of it changes once it is written."""
+_REQUEST_CHANGED = " or ".join(f"new.{column} is not old.{column}" for column in ASKED)
 _ANSWER_ONCE_TRIGGER = f"""create trigger attempt_answered_once before update on attempt
     when old.ended_at is not null or new.ended_at is null or {_REQUEST_CHANGED}
     begin select raise(abort, 'attempt is answered once and never changed'); end"""

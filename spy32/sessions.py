@@ -136,13 +136,6 @@ def _calendar_day(year: int, entry: str) -> date:
 # Expirations.
 
 
-def weekly_expiration(friday: date) -> date:
-    """The day on which the options of that Friday expire: the Friday, or the session before it when it is a holiday."""
-    if friday.weekday() != FRIDAY:
-        raise ValueError(f"{friday} is a {WEEKDAYS[friday.weekday()]}, not a Friday")
-    return friday if closure_reason(friday) is None else previous_session(friday).day
-
-
 def last_trading_day(expiration: date) -> date:
     """The last session of options of that expiration: a date on a closed day gives way to the session before it.
 

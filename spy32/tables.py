@@ -351,6 +351,13 @@ TABLES_5 = (
     # When an order was found at the broker that this book did not have, and who said that an absent one is not alive.
     "alter table broker_order add column adopted_at text",
     "alter table broker_order add column settled_by text",
+    # Who ended an order that is refused or absent, and 1 while the rest holds. Null elsewhere, so that the digests of
+    # older rows stay as they are.
+    """alter table broker_order add column ended_by text
+        check (ended_by in ('broker', 'halt', 'too_late', 'not_sent', 'person'))""",
+    "alter table broker_order add column replaced_by_hand integer",
+    "alter table broker_order add column unclear integer",
+    "alter table broker_order add column cancelling integer",
     # What a person must look at and acknowledge; it stays in `status` until then.
     """create table attention (
         id integer primary key,
@@ -388,13 +395,3 @@ INDEXES_5 = (
     "create unique index attention_open on attention (subject, kind) where acknowledged_at is null",
     "create index viewing_of_proposal on viewing (proposal_id)",
 )
-
-BACKFILL_5 = """insert into last_event (row, event_id)
-    select spoken.key, max(event.id) from event, json_each(event.data, '$.rows') as spoken group by spoken.key"""
-"""An older database tells by its history which event of a row was the newest."""
-
-REQUEST_COLUMNS = (
-    "id", "run_id", "role", "sample", "attempt", "prompt", "prompt_hash", "input_hash", "model", "effort",
-    "estimate_ticks", "begun_at", "request",
-)  # fmt: skip
-"""What an attempt asks; none of it changes once it is written."""

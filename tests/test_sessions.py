@@ -33,7 +33,6 @@ from spy32.sessions import (
     slot_obstacle,
     slot_of_day,
     week_start,
-    weekly_expiration,
     years_to_expiration,
 )
 from spy32.settings.model import Environment, Schedule
@@ -204,26 +203,6 @@ def test_the_market_date_is_new_yorks() -> None:
 # Expirations.
 
 
-@pytest.mark.parametrize(
-    ("friday", "expires"),
-    [
-        (date(2026, 12, 18), date(2026, 12, 18)),
-        (date(2026, 12, 25), date(2026, 12, 24)),
-        (date(2027, 1, 1), date(2026, 12, 31)),
-        (date(2027, 3, 26), date(2027, 3, 25)),
-        (date(2027, 6, 18), date(2027, 6, 17)),
-        (date(2027, 12, 24), date(2027, 12, 23)),
-    ],
-)
-def test_a_friday_holiday_moves_the_expiration_to_thursday(friday: date, expires: date) -> None:
-    assert weekly_expiration(friday) == expires
-
-
-def test_the_expiration_of_a_week_is_asked_by_its_friday() -> None:
-    with pytest.raises(ValueError, match="Thursday"):
-        weekly_expiration(date(2026, 12, 24))
-
-
 def test_the_nearest_expiration_to_a_christmas_target_is_the_day_before() -> None:
     listed = [date(2026, 12, 18), date(2026, 12, 24), date(2026, 12, 31)]
     assert nearest_expiration(listed, date(2026, 11, 23), 32, 3) == date(2026, 12, 24)
@@ -233,6 +212,9 @@ def test_the_nearest_expiration_to_a_christmas_target_is_the_day_before() -> Non
     ("dated", "last"),
     [
         (date(2027, 3, 26), date(2027, 3, 25)),  # Good Friday
+        (date(2026, 12, 25), date(2026, 12, 24)),
+        (date(2027, 1, 1), date(2026, 12, 31)),
+        (date(2027, 6, 18), date(2027, 6, 17)),
         (date(2027, 3, 25), date(2027, 3, 25)),
         (date(2026, 6, 19), date(2026, 6, 18)),  # Juneteenth
         (date(2014, 11, 22), date(2014, 11, 21)),  # a Saturday, as monthly options were dated until 2015

@@ -17,9 +17,9 @@ from typing import Any
 from spy32.analysts.answer_schema import MAX_ANALYSIS, MAX_CASE, MAX_CHANGE_OF_MIND, AnswerV1, validate_answer
 from spy32.analysts.number_check import AnswerContext, check_numbers
 from spy32.analysts.rendered_prompt import RenderedPrompt
-from spy32.analysts.sanitiser import clean, excerpt
-from spy32.clients.http import parse_strict_json
+from spy32.clients.http import JsonFault, NotJson, parse_strict_json
 from spy32.domain.proposals import Citation, Decision, NumberCheck, Recommendation
+from spy32.domain.sanitize import cap_text, excerpt, strip_controls
 from spy32.domain.spreads import Candidate, Menu
 from spy32.settings.services import AnalystKnobs
 
@@ -33,16 +33,6 @@ MAX_REASON_LENGTH = 300
 BLANK = " \t\r\n"
 JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 OPENING, CLOSING = "[{", "]}"
-
-JSON_ERROR_CHECKS = (
-    ("stands twice", "duplicate_key"),
-    ("is nested too deep", "nested"),
-    ("is not a number", "number"),
-    ("is too large", "number"),
-    ("integer string conversion", "number"),
-)
-"""What `strict_json` says, and the check that it stands for; anything else is `not_json`."""
-EXTRA_DATA = re.compile(r"Extra data at (\d+)")
 
 ABSTAIN_REASONS = {
     "no_edge": "no edge",
@@ -123,8 +113,8 @@ def _parse_object(text: str) -> dict[str, Any]:
         raise _form_error("nested", f"the answer is nested more than {MAX_DEPTH} levels deep")
     try:
         value = parse_strict_json(body)
-    except ValueError as error:
-        raise _json_error(body, str(error)) from None
+    except NotJson as error:
+        raise _json_error(body, error) from None
     assert isinstance(value, dict)  # it begins with a brace
     return value
 
@@ -142,16 +132,12 @@ def _nesting_depth(body: str) -> int:
     return deepest
 
 
-def _json_error(body: str, message: str) -> _CheckFailed:
-    extra = EXTRA_DATA.search(message)
-    if extra is not None:
-        rest = body[int(extra[1]) :].lstrip(BLANK)
+def _json_error(body: str, error: NotJson) -> _CheckFailed:
+    if error.fault is JsonFault.MORE:
+        rest = body[error.end :].lstrip(BLANK)
         check = "fence" if rest.startswith("```") else "two_objects" if rest.startswith("{") else "trailing"
         return _form_error(check, f"after the JSON object comes more: {excerpt(rest)}")
-    check = next((check for words, check in JSON_ERROR_CHECKS if words in message), "not_json")
-    if "integer string conversion" in message:
-        message = "a number has thousands of digits"
-    return _form_error(check, f"the answer cannot be read: {message}")
+    return _form_error(error.fault.value, f"the answer cannot be read: {error}")
 
 
 # Meaning.
@@ -200,8 +186,8 @@ def _check_paths(answer: AnswerV1, rendered: RenderedPrompt) -> None:
 def _build_recommendation(
     answer: AnswerV1, candidate: Candidate | None, rendered: RenderedPrompt, knobs: AnalystKnobs
 ) -> Recommendation:
-    bull, bear = clean(answer.bull_case, MAX_CASE), clean(answer.bear_case, MAX_CASE)
-    analysis, mind = clean(answer.analysis, MAX_ANALYSIS), clean(answer.would_change_my_mind, MAX_CHANGE_OF_MIND)
+    bull, bear = _clean(answer.bull_case, MAX_CASE), _clean(answer.bear_case, MAX_CASE)
+    analysis, mind = _clean(answer.analysis, MAX_ANALYSIS), _clean(answer.would_change_my_mind, MAX_CHANGE_OF_MIND)
     stated = answer.p_max_profit if candidate is not None else None
     evidence = tuple(dict.fromkeys(answer.evidence))
     context = AnswerContext(rendered=rendered, chosen=answer.candidate_id, cited=evidence, stated=answer.p_max_profit)
@@ -233,6 +219,10 @@ def _build_recommendation(
     )
 
 
+def _clean(text: str, most: int) -> str:
+    return cap_text(strip_controls(text).strip(), most)
+
+
 def _cite_field(path: str, rendered: RenderedPrompt) -> Citation:
     field = rendered.fields[path]
     return Citation(path=path, value=field.text, unit=field.unit, note=field.note)
@@ -242,7 +232,7 @@ def _reason_text(answer: AnswerV1, candidate: Candidate | None) -> str:
     if candidate is None:
         why = ABSTAIN_REASONS[answer.abstain_reason] if answer.abstain_reason is not None else "no reason given"
         text = f"{why}: {' '.join(answer.analysis.split())}"
-        return clean(text, MAX_REASON_LENGTH).rstrip(": ")
+        return _clean(text, MAX_REASON_LENGTH).rstrip(": ")
     spread = candidate.spread
     side = spread.strategy.value.replace("_credit_spread", "")
     return (

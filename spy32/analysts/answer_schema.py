@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from spy32.analysts.sanitiser import excerpt
+from spy32.domain.sanitize import excerpt
 from spy32.errors import Unusable
 
 MAX_CASE, MAX_ANALYSIS, MAX_CHANGE_OF_MIND, MAX_PATH = 600, 1500, 300, 120

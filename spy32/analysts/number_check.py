@@ -7,11 +7,9 @@ A written number counts as matched when, within half a unit of its own last digi
    nor named, only what tells it from the others (type, strikes, width, delta);
 2. the complement 1 - p of a probability, delta or ratio below 1, or the probability that the answer itself states;
 3. digit for digit a number in the words of the prompt, such as the 21 of "out at 21 days";
-4. a period in the name of a figure (the 50 of `market.sma_50`), or the days from the time of the data to a date sent;
-5. of two figures *in play* and of one kind: difference, ratio, change up to a quarter in per cent, midpoint, or spot
-   plus the other.
-   In play are the spot, the fields of the chosen candidate and of the evidence, and what the words name clearly: any
-   two of some hundred sent numbers would make almost every number there is.
+4. a period in the name of a figure (the 50 of `market.sma_50`), or the days from the time of the data to a date sent.
+
+Nothing is derived: any two of some hundred sent numbers would make almost every number there is.
 
 Whole numbers up to 12 without a unit count things and are passed over. Dates must be among those sent, times too (or
 the hours of the exchange). Magnitudes only: the sign of a number is not judged.
@@ -20,9 +18,8 @@ the hours of the exchange). Magnitudes only: the sign of a number is not judged.
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
-from itertools import combinations
 from math import isfinite
 
 from spy32.analysts.number_parser import ParsedDate, ParsedNumber, ParsedTime, ParsedToken, parse_tokens
@@ -32,13 +29,7 @@ from spy32.domain.proposals import NumberCheck
 MAX_COUNTING_NUMBER = 12
 EXCHANGE_TIMES = frozenset({"09:30", "13:00", "16:00", "16:15"})
 """The exchange's own: open, early close, close, and the close of options on funds."""
-MAX_FIGURES_IN_PLAY = 40
-MAX_MEANINGS = 3
-"""A written number that could be more figures than this names none of them."""
-MAX_PERCENT_CHANGE = 0.25
-"""A larger change is told as a ratio; every two prices would make some number of per cent."""
 IDENTIFYING_COLUMNS = ("type", "short", "long", "width", "short_delta")
-SPOT_PATH = "market.spot"
 NAME_PATTERN = re.compile(r"[A-Za-z](?:[\w.^-]*[\w^])?")
 
 MONEY, CONTRACT, SHARE, DAYS, COUNT, PLAIN, ANY = "money", "contract", "share", "days", "count", "plain", "any"
@@ -81,39 +72,24 @@ class KnownValue:
     size: float
 
 
-@dataclass(slots=True)
 class NumberIndex:
     """Values by how they may be written, for a search by size."""
 
-    _rows: dict[str, list[tuple[float, KnownValue]]] = field(default_factory=dict)
-
-    @classmethod
-    def build(cls, values: Iterable[KnownValue]) -> "NumberIndex":
-        table = cls()
+    def __init__(self, values: Iterable[KnownValue]) -> None:
+        self._rows: dict[str, list[float]] = {}
         for value in dict.fromkeys(values):
             for unit, factor in WRITTEN_FORMS[value.kind]:
-                table.add(unit, value.size * factor, value)
-        return table.sort_rows()
-
-    def add(self, unit: str, size: float, value: KnownValue) -> None:
-        self._rows.setdefault(unit, []).append((size, value))
-
-    def sort_rows(self) -> "NumberIndex":
+                self._rows.setdefault(unit, []).append(value.size * factor)
         for row in self._rows.values():
-            row.sort(key=lambda pair: pair[0])
-        return self
+            row.sort()
 
-    def find(self, number: ParsedNumber) -> list[KnownValue]:
-        """The values that the number could be, by its own rounding."""
+    def has(self, number: ParsedNumber) -> bool:
+        """Whether the number could be one of the values, by its own rounding."""
         row = self._rows.get(number.unit, [])
         # A float of a decimal is off by some 1e-16 of itself.
         reach = number.half + 1e-9 * max(1.0, number.value)
-        place = bisect_left(row, number.value - reach, key=lambda pair: pair[0])
-        found = []
-        while place < len(row) and row[place][0] <= number.value + reach:
-            found.append(row[place][1])
-            place += 1
-        return found
+        place = bisect_left(row, number.value - reach)
+        return place < len(row) and row[place] <= number.value + reach
 
 
 def check_numbers(words: Iterable[str], context: AnswerContext) -> NumberCheck:
@@ -121,15 +97,12 @@ def check_numbers(words: Iterable[str], context: AnswerContext) -> NumberCheck:
     texts = tuple(words)
     written = [token for text in texts for token in parse_tokens(_remove_names(text, context.rendered))]
     prompt_numbers = _PromptNumbers(context, texts)
-    direct = NumberIndex.build(prompt_numbers.values())
-    numbers = [token for token in written if isinstance(token, ParsedNumber) and not _is_counting_number(token)]
-    named = [value for token in numbers for value in _named_values(token, direct)]
-    derived = _derive_values(prompt_numbers.values_in_play(named))
+    values = NumberIndex(prompt_numbers.values())
 
     def is_good(item: ParsedToken) -> bool:
         if isinstance(item, ParsedNumber):
             return any(
-                all(prompt_numbers.has_number(part) or direct.find(part) or derived.find(part) for part in parts)
+                all(prompt_numbers.has_number(part) or values.has(part) for part in parts)
                 for parts in _possible_readings(item)
             )
         return prompt_numbers.has_day(item) if isinstance(item, ParsedDate) else item.time in prompt_numbers.times
@@ -162,14 +135,6 @@ def _possible_readings(number: ParsedNumber) -> Iterator[tuple[ParsedNumber, ...
     if "," in number.text and number.unit == "":
         parts = parse_tokens(number.text.replace(",", ", "))
         yield tuple(part for part in parts if isinstance(part, ParsedNumber))
-
-
-def _named_values(number: ParsedNumber, direct: NumberIndex) -> list[KnownValue]:
-    """The figures that a number names: none when it is short and bare, or could be many."""
-    if number.unit == "" and number.is_whole and number.value < 100:
-        return []
-    found = list(dict.fromkeys(direct.find(number)))
-    return found if len(found) <= MAX_MEANINGS else []
 
 
 class _PromptNumbers:
@@ -207,16 +172,6 @@ class _PromptNumbers:
         first, _, rest = path.partition(".")
         name, _, column = rest.partition(".")
         return first != "menu" or name in self._meant or column in IDENTIFYING_COLUMNS
-
-    def values_in_play(self, named: Iterable[KnownValue]) -> list[KnownValue]:
-        """The figures that may be computed with, the spot first if it was sent."""
-        fields, chosen = self._grounds.rendered.fields, self._grounds.chosen
-        own = [path for path in fields if chosen is not None and path.startswith(f"menu.{chosen}.")]
-        paths = [path for path in (SPOT_PATH, *own, *self._grounds.cited) if path in fields]
-        values = [value for path in paths for value in _field_values(fields[path], complement=False)]
-        # A contract's dollars and a share's are one kind once they are in one unit.
-        same = (KnownValue(MONEY, value.size / 100) if value.kind == CONTRACT else value for value in (*values, *named))
-        return list(dict.fromkeys(value for value in same if value.size > 0))[:MAX_FIGURES_IN_PLAY]
 
     def has_number(self, number: ParsedNumber) -> bool:
         """Whether these very digits stand in the prompt, with the same unit; a bare year stands there in dates."""
@@ -259,7 +214,7 @@ def _full_date(day: ParsedToken) -> date | None:
         return None
 
 
-def _field_values(prompt_field: PromptField, *, complement: bool = True) -> Iterator[KnownValue]:
+def _field_values(prompt_field: PromptField) -> Iterator[KnownValue]:
     """The value of a field and the numbers that its text shows, which may be rounded."""
     kind = _unit_kind(prompt_field.unit)
     sizes = [item.value for item in parse_tokens(prompt_field.text) if isinstance(item, ParsedNumber)]
@@ -271,7 +226,7 @@ def _field_values(prompt_field: PromptField, *, complement: bool = True) -> Iter
     for size in filter(isfinite, sizes):
         fraction = size / 100 if "percent" in prompt_field.unit.lower() else size
         yield KnownValue(kind, fraction if kind == SHARE else size)
-        if complement and (kind == PLAIN or "probability" in prompt_field.unit) and 0 < fraction < 1:
+        if (kind == PLAIN or "probability" in prompt_field.unit) and 0 < fraction < 1:
             yield KnownValue(SHARE, 1 - fraction)
 
 
@@ -281,34 +236,3 @@ def _unit_kind(unit: str) -> str | None:
         return SHARE
     kind = next((kind for names, kind in UNIT_KINDS if words & names), None)
     return CONTRACT if kind == MONEY and "contract" in words else kind
-
-
-def _derive_values(values: Sequence[KnownValue]) -> NumberIndex:
-    """The functions of two figures of one kind; sizes only, so the order of the two does not matter."""
-    table = NumberIndex()
-    spot = next((value for value in values[:1] if value.kind == MONEY), None)
-    for first, second in combinations(values, 2):
-        if first.kind != second.kind or first.kind not in (MONEY, SHARE, COUNT, DAYS):
-            continue
-        low, high = sorted((first.size, second.size))
-        derived = [KnownValue(first.kind, high - low)]
-        if first.kind == MONEY:
-            derived.append(KnownValue(MONEY, (low + high) / 2))
-            derived += [KnownValue(MONEY, low + high)] if spot in (first, second) else []
-        for value in derived:
-            for unit, factor in WRITTEN_FORMS[value.kind]:
-                table.add(unit, value.size * factor, value)
-        if first.kind != DAYS:
-            _add_ratios(table, low, high)
-    return table.sort_rows()
-
-
-def _add_ratios(table: NumberIndex, low: float, high: float) -> None:
-    part = low / high
-    sizes = [("", part), ("times", part), ("times", high / low)]
-    if part < 1 - MAX_PERCENT_CHANGE:
-        sizes.append(("share", 100 * part))
-    else:
-        sizes += [("share", 100 * (1 - part)), ("share", 100 * (high / low - 1))]
-    for unit, size in sizes:
-        table.add(unit, size, KnownValue(PLAIN, size))

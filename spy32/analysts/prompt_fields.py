@@ -21,7 +21,7 @@ from spy32.analysts.rendered_prompt import PromptField
 from spy32.domain.briefing import Briefing, OpenSpread
 from spy32.domain.events import ScheduledEvent
 from spy32.domain.market import DailyBar, Metric
-from spy32.domain.plain_text import plain
+from spy32.domain.sanitize import plain_note
 from spy32.domain.spreads import Strategy
 from spy32.rules.plan import last_exit, time_exit
 from spy32.sessions import closure_reason, days_to_expiration, market_date, new_york_time, session
@@ -71,12 +71,12 @@ def build_figure_field(path: str, metric: Metric, now: datetime) -> PromptField:
     """A datum as it is sent: rounded by its unit, or null with the reason."""
     unit = format_unit(metric.unit)
     if metric.value is None:
-        return PromptField(path=path, text=NULL, unit=unit, note=plain(metric.missing or ""), is_missing=True)
+        return PromptField(path=path, text=NULL, unit=unit, note=plain_note(metric.missing or ""), is_missing=True)
     text = format_number(metric.value, decimal_places(metric.unit, metric.value))
     if text is None:
         return PromptField(path=path, text=NULL, unit=unit, note="what the source sent is no figure", is_missing=True)
     counted = f", n={metric.count}" if metric.count is not None else ""
-    note = f"{format_age(metric.as_of, now)}, {plain(metric.source)}{counted}"
+    note = f"{format_age(metric.as_of, now)}, {plain_note(metric.source)}{counted}"
     return PromptField(path=path, text=text, value=float(text), unit=unit, note=note)
 
 
@@ -216,7 +216,7 @@ def write_events_section(sheet: FieldCollector, briefing: Briefing) -> list[str]
     lines += _omitted_line(briefing.events)
     for kind, why in briefing.unknown_events.items():
         path = sheet.unused_path(f"events.{_path_word(kind)}.unknown")
-        field = PromptField(path=path, text=NULL, note=plain(why), is_missing=True)
+        field = PromptField(path=path, text=NULL, note=plain_note(why), is_missing=True)
         lines.append(sheet.add_line(field, quote_text(why)))
     if not lines:
         lines = [f"none from {today} to {briefing.target}"]
@@ -236,7 +236,7 @@ def _write_event(sheet: FieldCollector, event: ScheduledEvent, today: date) -> s
     more = [f"{days_away} days away", quote_text(event.source)]
     more += [quote_text(event.note)] if event.note else []
     more += [] if event.is_confirmed else ["not confirmed"]
-    note = plain(f"{event.note}, {event.source}" if event.note else event.source)
+    note = plain_note(f"{event.note}, {event.source}" if event.note else event.source)
     return sheet.add_line(PromptField(path=path, text=time, value=float(days_away), unit="days away", note=note), *more)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from spy32.domain.plain_text import plain
+from spy32.domain.sanitize import plain_note
 
 NULL = "null"
 DIVIDER = " | "
@@ -50,11 +50,11 @@ def decimal_places(unit: str, value: float) -> int:
 
 def quote_text(text: str) -> str:
     """Foreign text in double quotes, which it cannot end, and without our divider."""
-    return '"' + plain(text).replace('"', "'").replace("|", "/") + '"'
+    return '"' + plain_note(text).replace('"', "'").replace("|", "/") + '"'
 
 
 def format_unit(text: str) -> str:
-    return plain(text, MAX_UNIT_LENGTH).replace('"', "'").replace("|", "/")
+    return plain_note(text, MAX_UNIT_LENGTH).replace('"', "'").replace("|", "/")
 
 
 def format_ticker(text: str) -> str:

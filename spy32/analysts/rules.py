@@ -1,5 +1,6 @@
 """The fixed rule: the control that every other analyst has to beat."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from spy32.domain.briefing import Briefing
@@ -10,32 +11,44 @@ from spy32.rules.pricing import REFERENCE_SPOT
 from spy32.settings import Settings
 
 
+def nearest_candidate(candidates: Sequence[Candidate], delta: float, width: Decimal) -> Candidate:
+    """The candidate with the short delta nearest `delta`, then the width nearest `width`.
+
+    Of two equally near it is the less exposed one: the lower delta, the narrower width, the strike farther out.
+    """
+    return min(
+        candidates,
+        key=lambda item: (
+            abs(item.short_delta - delta),
+            item.short_delta,
+            abs(item.spread.width - width),
+            item.spread.width,
+            item.spread.short.strike * (1 if item.spread.strategy is Strategy.PUT_CREDIT else -1),
+        ),
+    )
+
+
+def scaled_width(width: Decimal, spot: float) -> Decimal:
+    """The set width, which is meant at `REFERENCE_SPOT`, for an underlying at `spot`."""
+    return width * Decimal(str(spot)) / REFERENCE_SPOT
+
+
 class RulesAnalyst:
     """Put side, short delta nearest the set one, then width nearest the set one; without a put it abstains."""
+
+    name = "rules"
 
     def __init__(self, settings: Settings) -> None:
         self._choice = settings.choice
 
-    @property
-    def name(self) -> str:
-        return "rules"
-
     def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
         puts = menu.side(Strategy.PUT_CREDIT)
-        width = self._choice.rule_width * Decimal(str(snapshot.spot)) / REFERENCE_SPOT
         if not puts:
-            return self._abstention(menu)
-        # Of two equally near it takes the less exposed one: the lower delta, the narrower width, the lower strike.
-        chosen = min(
-            puts,
-            key=lambda put: (
-                abs(put.short_delta - self._choice.rule_delta),
-                put.short_delta,
-                abs(put.spread.width - width),
-                put.spread.width,
-                put.spread.short.strike,
-            ),
-        )
+            calls = len(menu.candidates)
+            reason = f"the rule takes puts only, and none is on the menu ({calls} call spreads are)"
+            return Recommendation(analyst=self.name, decision=Decision.ABSTAIN, candidate_id=None, reason=reason)
+        width = scaled_width(self._choice.rule_width, snapshot.spot)
+        chosen = nearest_candidate(puts, self._choice.rule_delta, width)
         return Recommendation(
             analyst=self.name,
             decision=Decision.TRADE,
@@ -47,11 +60,6 @@ class RulesAnalyst:
             ),
             probability=chosen.pop_market,
         )
-
-    def _abstention(self, menu: Menu) -> Recommendation:
-        calls = len(menu.candidates)
-        reason = f"the rule takes puts only, and none is on the menu ({calls} call spreads are)"
-        return Recommendation(analyst=self.name, decision=Decision.ABSTAIN, candidate_id=None, reason=reason)
 
     def _reason(self, chosen: Candidate) -> str:
         spread = chosen.spread

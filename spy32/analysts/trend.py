@@ -23,19 +23,19 @@ fears the next weeks more than the next months. The bounds 0.20 and 25 are round
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from math import isfinite
 
+from spy32.analysts.rules import nearest_candidate, scaled_width
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot, Metric
 from spy32.domain.proposals import Citation, Decision, Recommendation
 from spy32.domain.spreads import Candidate, Menu, Strategy
-from spy32.rules.pricing import REFERENCE_SPOT
 from spy32.settings import Settings
 
 SPOT, AVERAGE, MOMENTUM = "market.spot", "market.sma_50", "market.momentum_20d"
 SLOPE, RANK, VIX = "market.vix_over_vix3m", "market.iv_rank", "market.vix"
-REQUIRED_FIGURES = (SPOT, AVERAGE, MOMENTUM, SLOPE, RANK, VIX)
+FIELDS = {"spot": SPOT, "average": AVERAGE, "momentum": MOMENTUM, "slope": SLOPE, "rank": RANK, "vix": VIX}
+REQUIRED_FIGURES = tuple(FIELDS.values())
 MAX_TERM_RATIO = 1.0
 CAREFUL_DELTA = 0.16
 LOW_RANK = 0.20
@@ -53,17 +53,6 @@ class TrendFigures:
     slope: float
     rank: float
     vix: float
-
-    @classmethod
-    def build(cls, known: Mapping[str, float]) -> "TrendFigures":
-        return cls(
-            spot=known[SPOT],
-            average=known[AVERAGE],
-            momentum=known[MOMENTUM],
-            slope=known[SLOPE],
-            rank=known[RANK],
-            vix=known[VIX],
-        )
 
     @property
     def side(self) -> Strategy | None:
@@ -84,12 +73,10 @@ class TrendFigures:
 class TrendAnalyst:
     """Takes the side of the trend, farther out when premium is thin or moves are large; else it abstains."""
 
+    name = "trend"
+
     def __init__(self, settings: Settings) -> None:
         self._choice = settings.choice
-
-    @property
-    def name(self) -> str:
-        return "trend"
 
     def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
         known = _usable_figures(briefing.figures)
@@ -98,7 +85,7 @@ class TrendAnalyst:
             why = _missing_reason(briefing.figures, missing[0])
             others = f" ({', '.join(missing[1:])} too)" if missing[1:] else ""
             return self._abstention(f"{missing[0]} is missing: {why}{others}", briefing, tuple(known))
-        figures = TrendFigures.build(known)
+        figures = TrendFigures(**{field: known[path] for field, path in FIELDS.items()})
         if not figures.slope <= MAX_TERM_RATIO:
             reason = f"VIX over VIX3M is {figures.slope:.3f}: near volatility is dearer than far"
             return self._abstention(reason, briefing, (SLOPE,))
@@ -114,25 +101,13 @@ class TrendAnalyst:
         if not candidates:
             reason = f"the trend asks for a {SIDES[side]} spread, and none is on the menu"
             return self._abstention(reason, briefing, (SPOT, AVERAGE, MOMENTUM))
-        return self._recommend(self._nearest_candidate(candidates, figures, snapshot.spot), figures, briefing)
+        chosen = nearest_candidate(
+            candidates, self._target_delta(figures), scaled_width(self._choice.rule_width, snapshot.spot)
+        )
+        return self._recommend(chosen, figures, briefing)
 
     def _target_delta(self, figures: TrendFigures) -> float:
         return min(self._choice.rule_delta, CAREFUL_DELTA) if figures.caution else self._choice.rule_delta
-
-    def _nearest_candidate(self, candidates: tuple[Candidate, ...], figures: TrendFigures, spot: float) -> Candidate:
-        target_delta = self._target_delta(figures)
-        width = self._choice.rule_width * Decimal(str(spot)) / REFERENCE_SPOT
-        # Of two equally near it takes the less exposed one: lower delta, narrower width, strike farther out.
-        return min(
-            candidates,
-            key=lambda candidate: (
-                abs(candidate.short_delta - target_delta),
-                candidate.short_delta,
-                abs(candidate.spread.width - width),
-                candidate.spread.width,
-                candidate.spread.short.strike * (1 if candidate.spread.strategy is Strategy.PUT_CREDIT else -1),
-            ),
-        )
 
     def _recommend(self, chosen: Candidate, figures: TrendFigures, briefing: Briefing) -> Recommendation:
         spread, side = chosen.spread, SIDES[chosen.spread.strategy]

@@ -19,6 +19,7 @@ from statistics import median
 
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Candidate, Menu, Strategy
+from spy32.errors import ExitCode
 
 ABSTAIN, FAILED = "abstain", "failed"
 CONFLICT = "conflicting_evidence"
@@ -148,7 +149,14 @@ def _reject_off_menu(sample: Recommendation, menu: Menu) -> Recommendation:
     if sample.decision is not Decision.TRADE or menu.find(sample.candidate_id) is not None:
         return sample
     reason = "the id is not on this menu"
-    return replace(sample, decision=Decision.FAILED, candidate_id=None, reason=reason, failure="off_menu", exit_code=65)
+    return replace(
+        sample,
+        decision=Decision.FAILED,
+        candidate_id=None,
+        reason=reason,
+        failure="off_menu",
+        exit_code=ExitCode.UNUSABLE,
+    )
 
 
 def _disagreement(

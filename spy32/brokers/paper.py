@@ -11,7 +11,7 @@ from dataclasses import replace as changed
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from spy32.domain.market import LegQuotes, Right, has_other_root, underlying_for_root
+from spy32.domain.market import LegQuotes, has_other_root, underlying_for_root
 from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Action, Leg, Mode, Position
 from spy32.errors import BrokerRefused, Unavailable, Unusable
@@ -21,14 +21,6 @@ from spy32.rules import costs
 from spy32.rules.pricing import natural_and_mid
 from spy32.sessions import last_trading_day, market_date, session
 from spy32.settings import Settings
-
-STATES_BY_STATUS = {
-    "Live": OrderState.WORKING,
-    "Filled": OrderState.FILLED,
-    "Cancelled": OrderState.CANCELLED,
-    "Replaced": OrderState.REPLACED,
-    "Expired": OrderState.EXPIRED,
-}
 
 
 class PaperBroker:
@@ -62,6 +54,7 @@ class PaperBroker:
             net_liquidation=cash + at_cost,
             buying_power=cash - margin_requirement(positions) - self._reserved_buying_power(),
             options_level="paper: defined risk",
+            permits_spreads=True,
             positions=positions,
         )
 
@@ -156,8 +149,7 @@ class PaperBroker:
         )
 
     def _fees(self, order: BrokerOrder) -> Decimal:
-        opening = order.legs[0].action in (Action.SELL_TO_OPEN, Action.BUY_TO_OPEN)
-        each = costs.opening_costs if opening else costs.closing_costs
+        each = costs.opening_costs if order.legs[0].action.opens else costs.closing_costs
         return each(order.quantity, self._settings.costs) * order.quantity
 
     def _try_fill(self, order: BrokerOrder) -> BrokerOrder:
@@ -236,7 +228,7 @@ def parse_order_body(body: str) -> BrokerOrder:
     """The order that a tastytrade order body describes, as the broker would show it before it works."""
     fields = json.loads(body)
     sign = 1 if fields["price-effect"] == "Credit" else -1
-    legs = tuple(_parse_leg(leg) for leg in fields["legs"])
+    legs = tuple(Leg.from_symbol(leg["symbol"], Action(leg["action"]), int(leg["quantity"])) for leg in fields["legs"])
     quantity = min(leg["quantity"] for leg in fields["legs"])
     return BrokerOrder(
         broker_id="",
@@ -247,19 +239,6 @@ def parse_order_body(body: str) -> BrokerOrder:
         quantity=quantity,
         legs=tuple(changed(leg, quantity=leg.quantity // quantity) for leg in legs),
         body=body,
-    )
-
-
-def _parse_leg(leg: dict[str, object]) -> Leg:
-    symbol = str(leg["symbol"])
-    root, day, right, strike = symbol[:6], symbol[6:12], symbol[12], symbol[13:]
-    return Leg(
-        root=root.strip(),
-        expiration=date(2000 + int(day[:2]), int(day[2:4]), int(day[4:])),
-        right=Right(right),
-        strike=Decimal(strike) / 1000,
-        action=Action(str(leg["action"])),
-        quantity=int(str(leg["quantity"])),
     )
 
 

@@ -19,7 +19,7 @@ from spy32.clients.tastytrade.oauth_session import is_html
 from spy32.clients.tastytrade.rest import Params, RestClient
 from spy32.clients.tastytrade.wire import require_own_account
 from spy32.domain.orders import BrokerOrder, DryRun, Transaction
-from spy32.domain.plain_text import capped
+from spy32.domain.sanitize import cap_text
 from spy32.domain.spreads import Account, Mode, Position
 from spy32.errors import BadSettings, BrokerRefused, NotPermitted, Spy32Error, Unavailable, Unresolved, Unusable
 from spy32.ports import Clock
@@ -64,6 +64,7 @@ class TastytradeBroker:
         with self._mask_errors():
             net, power = accounts.parse_balances(self._get("balances/USD"), self._number)
             status = require_own_account(self._get("trading-status"), "the trading status", self._number)
+            level = accounts.parse_options_level(status, self._clean)
             data = self._rest.get(f"/{ACCOUNTS_PATH}/{self._account_segment}", seconds=self._seconds)
             account = require_own_account(accounts.unwrap_account(data), "the account", self._number)
             return Account(
@@ -71,7 +72,8 @@ class TastytradeBroker:
                 mode=self._mode,
                 net_liquidation=net,
                 buying_power=power,
-                options_level=accounts.parse_options_level(status, self._clean),
+                options_level=level,
+                permits_spreads=accounts.permits_spreads(level),
                 positions=self.positions(),
                 restrictions=accounts.restrictions(status, account),
             )
@@ -110,7 +112,7 @@ class TastytradeBroker:
         with self._mask_errors():
             data = self._rest.get_optional(self._path("orders", broker_id), seconds=self._seconds)
             if data is None:
-                raise BrokerRefused(f"tastytrade knows no order {capped(ascii(broker_id), 70)} in this account")
+                raise BrokerRefused(f"tastytrade knows no order {cap_text(ascii(broker_id), 70)} in this account")
             seen = self._parse_order(data)
             if seen.broker_id != broker_id:
                 raise Unusable(f"tastytrade: asked for order {broker_id}, order {seen.broker_id} came")
@@ -143,7 +145,7 @@ class TastytradeBroker:
                 answer = self._rest.ask(path, body.encode(), seconds=self._seconds, spare=DRY_RUN_TOKEN_MARGIN)
             except HttpFailure as failure:
                 raise Unavailable(f"the order was not rehearsed: {failure.words}") from None
-            if answer.status in DRY_RUN_REFUSALS and (messages := self._refusal_messages(answer)):
+            if answer.status in DRY_RUN_REFUSALS and (messages := self._rest.session.error_lines(answer)):
                 return DryRun(accepted=False, errors=messages)
             if not 200 <= answer.status < 300:
                 raise self._rest.error(path, answer)
@@ -152,7 +154,7 @@ class TastytradeBroker:
                 raise Unusable("tastytrade: the answer to the dry run is no document; that is no approval")
             if "error" in document:
                 return DryRun(
-                    accepted=False, errors=self._refusal_messages(answer) or ("an error that cannot be read",)
+                    accepted=False, errors=self._rest.session.error_lines(answer) or ("an error that cannot be read",)
                 )
             return orders.parse_dry_run(document.get("data"), self._number, self._clean)
 
@@ -201,26 +203,20 @@ class TastytradeBroker:
     def _parse_write_answer(self, answer: HttpResponse) -> BrokerOrder:
         """The order in the answer to a write; the error that anything else is."""
         status = answer.status
-        messages = self._refusal_messages(answer)
+        messages = self._rest.session.error_lines(answer)
         if status in DEFINITE_REFUSALS and messages:
             raise BrokerRefused(
-                capped(f"tastytrade refused it (HTTP {status}): {'; '.join(messages)}", MAX_MESSAGE_LENGTH)
+                cap_text(f"tastytrade refused it (HTTP {status}): {'; '.join(messages)}", MAX_MESSAGE_LENGTH)
             )
         if not 200 <= status < 300:
             kind = " with a page" if is_html(answer) else f": {'; '.join(messages)}" if messages else ""
             words = f"tastytrade answered HTTP {status}{kind}; whether it took the request is not known"
-            raise Unresolved(capped(words, MAX_MESSAGE_LENGTH))
+            raise Unresolved(cap_text(words, MAX_MESSAGE_LENGTH))
         document = self._parse_document(answer)
         try:
             return self._parse_order(orders.unwrap_order(require_fields(document, "the answer").get("data")))
         except Unusable as error:
             raise Unresolved(f"tastytrade answered HTTP {status} without an order: {error.message}") from None
-
-    def _refusal_messages(self, answer: HttpResponse) -> tuple[str, ...]:
-        """The broker's words on why not, its inner entries one by one; empty when it is not the service that spoke."""
-        refusal = self._rest.refusal(answer)
-        pairs = ((refusal.code, refusal.message), *refusal.entries)
-        return tuple(f"{text} ({code})" if code and text else text or code for code, text in pairs if code or text)
 
     # Parts
 
@@ -257,9 +253,9 @@ class TastytradeBroker:
         try:
             yield
         except Spy32Error as error:
-            if self._number not in error.message:
-                raise
-            raise type(error)(error.message.replace(self._number, _masked_number(self._number))) from None
+            error.message = error.message.replace(self._number, _masked_number(self._number))
+            error.args = (error.message,)
+            raise error from None
 
 
 def choose_account(rest: RestClient, wanted: str, seconds: float) -> str:

@@ -1,30 +1,28 @@
 """One service over HTTP: bounded in time and size, no redirect followed, no secret and no foreign exception let out.
 
-`requests` bounds the wait between two bytes, not the whole: a server that drips holds a process for ever. Each exchange
-therefore runs on a thread of its own, which is left behind when the wall-clock limit is reached.
+`requests` bounds the wait between two bytes, not the whole, so each exchange has a limit on the wall clock as well.
 """
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from enum import StrEnum
 from typing import Any
 
 import requests
-import tenacity
 import urllib3
 
 from spy32 import __version__
+from spy32.clients.deadline import DeadlineExceeded, call_within
+from spy32.clients.retry import Retry, retry_read
 from spy32.errors import NotPermitted, ServiceGone, Spy32Error, Unavailable, Unusable
 
 CONNECT_SECONDS = 10.0
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Bytes after decompression; the largest document we read, a whole option chain, has some eight million."""
-MAX_ATTEMPTS = 2
-FIRST_WAIT, LONGEST_WAIT = 0.5, 8.0
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 528)})
 """Statuses that may be gone at the next try."""
 
@@ -72,16 +70,6 @@ class HttpResponse:
         return None
 
 
-class _RetryableRead(Exception):
-    """A try that may be repeated; never leaves this module."""
-
-    def __init__(self, words: str, *, wait: float | None = None, kind: type[Spy32Error] = Unavailable) -> None:
-        super().__init__(words)
-        self.wait = wait
-        self.kind = kind
-        """What it is when it is not repeated."""
-
-
 @dataclass(slots=True, kw_only=True)
 class HttpClient:
     """A service at `base`. `keep(name, body)` gets every good document that was read, named by the end of its path."""
@@ -92,85 +80,72 @@ class HttpClient:
     sleep: Callable[[float], None]
     monotonic: Callable[[], float]
     keep: Callable[[str, bytes], None] | None = None
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Sent with every request; not shown, since one may authorise."""
     _session: requests.Session = field(default_factory=requests.Session)
 
-    def json(
-        self,
-        path: str,
-        *,
-        seconds: float,
-        params: Mapping[str, str | list[str]] | None = None,
-        headers: Mapping[str, str] | None = None,
-        tries: int = MAX_ATTEMPTS,
-    ) -> Any:
+    def json(self, path: str, *, seconds: float) -> Any:
         """The JSON document at `path`, within `seconds` over all tries.
 
         `Unavailable` when it could not be had in time, `NotPermitted` on 401 and 403, `Gone` on 404 and 410,
         `Unusable` when what came is no document of ours.
         """
-        return self._fetch(path, parse_strict_json, seconds=seconds, params=params, headers=headers, tries=tries)
+        return self._get(path, parse_strict_json, seconds)
 
-    def text(self, path: str, *, seconds: float, tries: int = MAX_ATTEMPTS) -> str:
+    def text(self, path: str, *, seconds: float) -> str:
         """The text at `path`, as `json` has it; a page where none was asked for is no text."""
-        found: str = self._fetch(path, _parse_plain_text, seconds=seconds, params=None, headers=None, tries=tries)
+        found: str = self._get(path, _parse_plain_text, seconds)
         return found
 
-    def _fetch(
-        self,
-        path: str,
-        parse: Callable[[bytes], Any],
-        *,
-        seconds: float,
-        params: Mapping[str, str | list[str]] | None,
-        headers: Mapping[str, str] | None,
-        tries: int,
-    ) -> Any:
-        deadline = self.monotonic() + seconds
+    def _get(self, path: str, parse: Callable[[bytes], Any], seconds: float) -> Any:
+        def ask(until: float) -> HttpResponse:
+            return self.send_request("GET", path, seconds=until - self.monotonic())
 
-        def attempt() -> Any:
-            left = deadline - self.monotonic()
-            try:
-                answer = self.send_request("GET", path, seconds=left, params=params, headers=headers)
-            except HttpFailure as failure:
-                raise _RetryableRead(failure.words) from None
-            self._check_status(path, answer)
-            try:
-                parsed = parse(answer.body)
-            except ValueError as error:
-                words = f"{self.service} sent no document for {path}: {error}"
-                raise _RetryableRead(words, kind=Unusable) from None
+        def error(answer: HttpResponse) -> Spy32Error | None:
+            is_good = 200 <= answer.status < 300
+            return None if is_good else error_kind(answer.status)(f"{self.service}: HTTP {answer.status} for {path}")
+
+        def parse_and_keep(answer: HttpResponse) -> Any:
+            found = parse(answer.body)
             if self.keep is not None:
                 # One piece is not enough: quotes, bars and options of SPY are all called SPY.json.
                 self.keep("/".join(path.split("/")[-2:]).lstrip("/"), answer.body)
-            return parsed
+            return found
 
-        jitter = tenacity.wait_random_exponential(multiplier=FIRST_WAIT, max=LONGEST_WAIT)
-        retrying = tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(_RetryableRead),
-            wait=lambda state: _requested_wait(state) or jitter(state),
-            stop=lambda state: state.attempt_number >= tries or self.monotonic() + state.upcoming_sleep >= deadline,
-            sleep=self.sleep,
-            reraise=True,
-        )
-        try:
-            return retrying(attempt)
-        except _RetryableRead as last:
-            raise last.kind(str(last)) from None
+        return self.read(path, ask, error, parse_and_keep, seconds=seconds)
 
-    def _check_status(self, path: str, answer: HttpResponse) -> None:
-        """Nothing for a good status; the error that the others are."""
-        status, summary = answer.status, f"{self.service}: HTTP {answer.status} for {path}"
-        if 200 <= status < 300:
-            return
-        if status in TRANSIENT_STATUSES:
-            raise _RetryableRead(summary, wait=answer.retry_after(self.clock))
-        if status in (401, 403):
-            raise NotPermitted(summary)
-        if status in (404, 410):
-            raise ServiceGone(summary)
-        raise Unusable(summary)
+    def read(
+        self,
+        path: str,
+        ask: Callable[[float], HttpResponse],
+        error: Callable[[HttpResponse], Spy32Error | None],
+        parse: Callable[[HttpResponse], Any],
+        *,
+        seconds: float,
+    ) -> Any:
+        """What `parse` makes of the answer that `ask` gets by a monotonic second, repeated within `seconds`.
+
+        Repeated are: no answer, an answer whose `error` is `Unavailable`, and a document for which `parse` raises
+        ValueError.
+        """
+        until = self.monotonic() + seconds
+
+        def attempt() -> Any:
+            try:
+                answer = ask(until)
+            except HttpFailure as failure:
+                return Retry(Unavailable(failure.words))
+            refused = error(answer)
+            if refused is not None:
+                wait = answer.retry_after(self.clock)
+                return Retry(refused, wait=wait) if isinstance(refused, Unavailable) else refused
+            try:
+                return parse(answer)
+            except ValueError as reason:
+                return Retry(Unusable(f"{self.service} sent no document for {path}: {reason}"))
+
+        found = retry_read(attempt, until=until, monotonic=self.monotonic, sleep=self.sleep)
+        if isinstance(found, Spy32Error):
+            raise found
+        return found
 
     def send_request(  # noqa: PLR0913 - the parts of a request
         self,
@@ -186,31 +161,22 @@ class HttpClient:
         """One request and its whole answer; `Failure` when there is none within `seconds`. Never repeated."""
         if seconds <= 0:
             raise HttpFailure("timeout", f"{self.service} was not asked: no time is left", was_sent=False)
-        found: list[HttpResponse | HttpFailure | BaseException] = []
         request = requests.Request(
             method,
             self.base + path,
             params=params,
             data=data,
-            headers={**self.headers, **(headers or {})},
+            headers=headers,
             auth=_keep_headers,
         )
 
-        def act() -> None:
-            try:
-                found.append(self._perform_request(request, seconds, cap))
-            except BaseException as error:  # noqa: BLE001 - carried to the thread that asked
-                found.append(error)
-
-        worker = threading.Thread(target=act, daemon=True, name=f"{self.service} {method}")
-        worker.start()
-        worker.join(seconds)
-        if not found:
-            raise HttpFailure("timeout", f"{self.service} gave no whole answer within {seconds:.0f} s", was_sent=True)
-        result = found[0]
-        if isinstance(result, BaseException):
-            raise result
-        return result
+        try:
+            return call_within(
+                seconds, lambda: self._perform_request(request, seconds, cap), name=f"{self.service} {method}"
+            )
+        except DeadlineExceeded:
+            words = f"{self.service} gave no whole answer within {seconds:.0f} s"
+            raise HttpFailure("timeout", words, was_sent=True) from None
 
     def _perform_request(self, request: requests.Request, seconds: float, cap: int) -> HttpResponse:
         name = self.service
@@ -248,6 +214,12 @@ class HttpClient:
             raise HttpFailure("dropped", f"{name} ended the connection before a whole answer", was_sent=True) from None
 
 
+def error_kind(status: int) -> type[Spy32Error]:
+    """The error that a status without success is."""
+    kinds: dict[int, type[Spy32Error]] = {401: NotPermitted, 403: NotPermitted, 404: ServiceGone, 410: ServiceGone}
+    return kinds.get(status, Unavailable if status in TRANSIENT_STATUSES else Unusable)
+
+
 def _classify_connection_error(service: str, base: str, error: Exception) -> HttpFailure:
     """Whether the connection was ever made decides whether anything can have been sent."""
     cause: Any = error.args[0] if error.args else None
@@ -270,11 +242,6 @@ def _host(base: str) -> str:
     return base.split("://", 1)[-1].split("/", 1)[0].rsplit("@", 1)[-1]
 
 
-def _requested_wait(state: tenacity.RetryCallState) -> float | None:
-    error = state.outcome.exception() if state.outcome is not None else None
-    return error.wait if isinstance(error, _RetryableRead) else None
-
-
 def _parse_plain_text(body: bytes) -> str:
     text = body.decode("utf-8")
     if text.lstrip()[:1] == "<":
@@ -282,8 +249,28 @@ def _parse_plain_text(body: bytes) -> str:
     return text
 
 
+class JsonFault(StrEnum):
+    """What is wrong with a text that is not one JSON value."""
+
+    NOT_JSON = "not_json"
+    DUPLICATE_KEY = "duplicate_key"
+    NESTED = "nested"
+    NUMBER = "number"
+    MORE = "more"
+
+
+class NotJson(ValueError):
+    """`end` is where the value ended after which more comes."""
+
+    def __init__(self, words: str, fault: JsonFault = JsonFault.NOT_JSON, end: int = 0) -> None:
+        super().__init__(words)
+        self.fault = fault
+        self.end = end
+
+
 def parse_strict_json(body: bytes | str) -> Any:
-    """The one JSON value in `body`; ValueError for anything else, also for what `json` would let pass.
+    """The one JSON value in `body`; `NotJson` for anything else, also for what `json` would let pass, and ValueError
+    for bytes that are no text.
 
     Keys that stand twice, NaN, Infinity, numbers too large for a float, nesting too deep and text after the value.
     """
@@ -292,9 +279,15 @@ def parse_strict_json(body: bytes | str) -> Any:
             body, object_pairs_hook=_reject_duplicate_keys, parse_constant=_reject_constant, parse_float=_parse_finite
         )
     except RecursionError:
-        raise ValueError("it is nested too deep") from None
+        raise NotJson("it is nested too deep", JsonFault.NESTED) from None
     except json.JSONDecodeError as error:
-        raise ValueError(f"it is not JSON ({error.msg} at {error.pos})") from None
+        fault = JsonFault.MORE if error.msg == "Extra data" else JsonFault.NOT_JSON
+        raise NotJson(f"it is not JSON ({error.msg} at {error.pos})", fault, error.pos) from None
+    except (NotJson, UnicodeDecodeError):
+        raise
+    except ValueError:
+        # Python reads no whole number of more than 4300 digits.
+        raise NotJson("a number has thousands of digits", JsonFault.NUMBER) from None
 
 
 def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -302,16 +295,16 @@ def _reject_duplicate_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         names = [name for name, _ in pairs]
         double = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {double[:40]!r} stands twice")
+        raise NotJson(f"the key {double[:40]!r} stands twice", JsonFault.DUPLICATE_KEY)
     return found
 
 
 def _reject_constant(constant: str) -> Any:
-    raise ValueError(f"{constant} is not a number")
+    raise NotJson(f"{constant} is not a number", JsonFault.NUMBER)
 
 
 def _parse_finite(text: str) -> float:
     number = float(text)
     if number in (float("inf"), float("-inf")):
-        raise ValueError("a number is too large")
+        raise NotJson("a number is too large", JsonFault.NUMBER)
     return number

@@ -6,7 +6,6 @@ without the key, and what looks like one, taken out.
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -24,6 +23,8 @@ from spy32.clients.xai_models import (
     max_ticks,
 )
 from spy32.domain.model_calls import ModelResponse
+from spy32.domain.sanitize import cap_text, one_line
+from spy32.errors import ExitCode
 from spy32.settings.knob import Secret
 
 __all__ = [
@@ -46,29 +47,29 @@ MAX_MESSAGE_LENGTH = 240
 
 OUTCOME_CODES: Mapping[str, tuple[int, bool]] = MappingProxyType(
     {
-        "answered": (0, False),
+        "answered": (ExitCode.OK, False),
         # The service is there, its answer is of no use.
-        "cut": (65, True),
-        "filtered": (65, True),
-        "refused": (65, True),
-        "empty": (65, True),
-        "damaged": (65, True),
-        "too_large": (65, False),
+        "cut": (ExitCode.UNUSABLE, True),
+        "filtered": (ExitCode.UNUSABLE, True),
+        "refused": (ExitCode.UNUSABLE, True),
+        "empty": (ExitCode.UNUSABLE, True),
+        "damaged": (ExitCode.UNUSABLE, True),
+        "too_large": (ExitCode.UNUSABLE, False),
         # It may go better later.
-        "failed": (75, True),
-        "server": (75, True),
-        "rate_limit": (75, True),
-        "timeout": (75, True),
-        "unreachable": (75, True),
-        "dropped": (75, True),
+        "failed": (ExitCode.UNAVAILABLE, True),
+        "server": (ExitCode.UNAVAILABLE, True),
+        "rate_limit": (ExitCode.UNAVAILABLE, True),
+        "timeout": (ExitCode.UNAVAILABLE, True),
+        "unreachable": (ExitCode.UNAVAILABLE, True),
+        "dropped": (ExitCode.UNAVAILABLE, True),
         # It will not, until a person does something.
-        "billing": (69, False),
-        "not_found": (69, False),
-        "redirect": (69, False),
-        "malformed": (69, False),
-        "key": (77, False),
-        "forbidden": (77, False),
-        "bad_request": (78, False),
+        "billing": (ExitCode.GONE, False),
+        "not_found": (ExitCode.GONE, False),
+        "redirect": (ExitCode.GONE, False),
+        "malformed": (ExitCode.GONE, False),
+        "key": (ExitCode.NOT_PERMITTED, False),
+        "forbidden": (ExitCode.NOT_PERMITTED, False),
+        "bad_request": (ExitCode.BAD_SETTINGS, False),
     }
 )
 """Outcome -> the exit code of a run that ends with it, and whether one more request may be made."""
@@ -152,12 +153,8 @@ class XaiClient:
         self._http = http
         self._key = key
 
-    def ask(self, body: str, seconds: float) -> ModelResponse:
-        """What the service makes of `body` within `seconds`: one request, never repeated. Never raises for it."""
-        return self.ask_model(body, seconds).response
-
     def ask_model(self, body: str, seconds: float) -> ModelReply:
-        """As `ask`, with the wait that the service asks for."""
+        """What the service makes of `body` within `seconds`: one request, never repeated. Never raises for it."""
         estimate, begun = CostEstimate.parse_request(body), self._http.monotonic()
         key = self._key.reveal()
         if not key or any(not "!" <= sign <= "~" for sign in key):
@@ -216,8 +213,7 @@ class XaiClient:
 
     def _safe_line(self, words: str) -> str:
         """A foreign message on one line, without controls, without the key or a piece of it, cut to fit."""
-        line = _redact_key(self._key.reveal(), _one_line(words[: 20 * MAX_MESSAGE_LENGTH]))
-        return line if len(line) <= MAX_MESSAGE_LENGTH else line[: MAX_MESSAGE_LENGTH - 1] + "…"
+        return cap_text(_redact_key(self._key.reveal(), one_line(words[: 20 * MAX_MESSAGE_LENGTH])), MAX_MESSAGE_LENGTH)
 
     # The order of checks: status, JSON object, error, completeness, refusal, text.
 
@@ -348,11 +344,6 @@ def _describe_bad_request(message: str, parameter: str) -> str:
 
 def _dict_items(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
-
-
-def _one_line(words: str) -> str:
-    """One line without controls, direction marks, zero-width signs and surrogates."""
-    return " ".join("".join(" " if unicodedata.category(sign)[0] == "C" else sign for sign in words).split())
 
 
 def _remove_key(key: str, text: str) -> str:

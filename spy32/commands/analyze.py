@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 RUN_LOCK = "analyze"
 MAX_MISSED_SLOTS = 60
 """How many older slots one start accounts for."""
-MARKETS = ("tastytrade", "cboe", "yahoo", "recorded")
-ANALYSTS = ("grok", "rules")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +60,9 @@ def analyze(
         raise BadUsage("--scheduled and --force exclude each other")
     if prompt_only and (scheduled or force):
         raise BadUsage("--prompt-only makes no run, so neither --scheduled nor --force goes with it")
-    check_known("--market", market, MARKETS)
+    from spy32.settings.services import ANALYSTS, SOURCES
+
+    check_known("--market", market, SOURCES)
     check_known("--analyst", analyst, ANALYSTS)
     app = get_app(ctx)
     options = AnalyzeOptions(scheduled=scheduled, force=force, profile=profile, dte=dte, market=market, analyst=analyst)
@@ -126,7 +126,7 @@ def _start_run(app: "App", options: AnalyzeOptions, settings: "Settings") -> "tu
     decision = _decide(app, options, store, sources)
     if isinstance(decision, NoAction | AlreadyRun):
         # Nothing happened, so cron's -q has nothing to mail.
-        if decision.message and app.verbosity >= 0:
+        if decision.message is not None and app.verbosity >= 0:
             app.warn(decision.message)
         return store.runs.get(decision.run_id) if isinstance(decision, AlreadyRun) else None, False
     if isinstance(decision, SkipSlot):

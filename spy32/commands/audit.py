@@ -11,7 +11,7 @@ Head = Annotated[str | None, typer.Option(help="A head noted earlier: shows whet
 
 def verify(ctx: typer.Context, head: Head = None, json: Json = False) -> None:
     """Recompute the hash chain and compare every row with it; ends 74 naming the first that was changed."""
-    from spy32.errors import StoreError
+    from spy32.errors import ExitCode
     from spy32.render.documents import emit
     from spy32.render.output import write_text
     from spy32.store import damage_with_remedy
@@ -25,4 +25,4 @@ def verify(ctx: typer.Context, head: Head = None, json: Json = False) -> None:
         write_text(app.out, f"events: {result.events}\nhead: {result.head}\n")
     if result.broken is not None:
         app.warn(damage_with_remedy(app.database, result.broken).message)
-        raise typer.Exit(StoreError.code)
+        raise typer.Exit(ExitCode.STORE_TROUBLE)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from spy32.commands.common import Json, get_app
-from spy32.errors import BadSettings, BadUsage
+from spy32.errors import BadSettings, BadUsage, ExitCode
 
 if TYPE_CHECKING:
     from spy32.settings.knob import Secret
@@ -164,7 +164,7 @@ def _status_document(app: "App", auth_status: "AuthStatus") -> dict[str, object]
         "restrictions": [] if account is None else list(account.restrictions),
         "clock_ahead_seconds": auth_status.clock_ahead,
         "trouble": None if auth_status.trouble is None else auth_status.trouble.message,
-        "code": 0 if auth_status.trouble is None else auth_status.trouble.code,
+        "code": ExitCode.OK if auth_status.trouble is None else auth_status.trouble.code,
     }
 
 

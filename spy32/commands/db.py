@@ -18,7 +18,7 @@ Force = Annotated[bool, typer.Option("--force", help="Also replace a database th
 
 def check(ctx: typer.Context, json: Json = False) -> None:
     """Check pages, references, version and history; ends 74 when something is wrong. Changes nothing."""
-    from spy32.errors import StoreError
+    from spy32.errors import ExitCode
     from spy32.store import damage_with_remedy
 
     app = get_app(ctx)
@@ -28,7 +28,7 @@ def check(ctx: typer.Context, json: Json = False) -> None:
     if problems:
         suffix = f" ({len(problems)} problems in all)" if len(problems) > 1 else ""
         app.warn(damage_with_remedy(app.database, f"{problems[0]}{suffix}").message)
-        raise typer.Exit(StoreError.code)
+        raise typer.Exit(ExitCode.STORE_TROUBLE)
 
 
 def backup(ctx: typer.Context, file: NewFile = None, json: Json = False) -> None:

@@ -72,10 +72,11 @@ def expirations(
 
 def _load_sources(app: "App", market: str | None, profile: str) -> "tuple[Sources, Settings]":
     """The sources and settings of what was typed."""
-    from spy32.commands.analyze import MARKETS, check_known
+    from spy32.commands.analyze import check_known
     from spy32.settings.profiles import for_profile
+    from spy32.settings.services import SOURCES
 
-    check_known("--market", market, MARKETS)
+    check_known("--market", market, SOURCES)
     settings = for_profile(app.settings, profile)
     return app.load_sources(market), settings
 

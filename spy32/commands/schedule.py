@@ -45,7 +45,7 @@ def check(
     json: Json = False,
 ) -> None:
     """The next ten starts in New York's and this machine's time, and traps in a crontab; 20 when none would start."""
-    from spy32.errors import AttentionRequired
+    from spy32.errors import AttentionRequired, ExitCode
     from spy32.ops.cron import next_starts, parse_crontab, parse_job
     from spy32.render.documents import emit
     from spy32.render.output import write_text
@@ -71,7 +71,7 @@ def check(
     if parsed.weekly_jobs and any(slot_start.start is not None for slot_start in slot_starts):
         return
     if json:  # the document is the answer, and has said it
-        raise typer.Exit(AttentionRequired.code)
+        raise typer.Exit(ExitCode.ATTENTION)
     raise AttentionRequired("nothing starts the weekly run: add the lines of `spy32 schedule show` with `crontab -e`")
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spy32.commands.common import Json, get_app
-from spy32.errors import AttentionRequired, BadUsage, StoreDamaged, StoreError
+from spy32.errors import AttentionRequired, BadUsage, ExitCode, StoreDamaged, StoreError
 
 if TYPE_CHECKING:
     from spy32.ops.status import Status
@@ -82,7 +82,7 @@ def _print_json(app: "App", current_status: "Status", *, check: bool) -> None:
 
     emit(app.out, status_document(current_status))
     if check and current_status.attention:
-        raise typer.Exit(AttentionRequired.code)
+        raise typer.Exit(ExitCode.ATTENTION)
 
 
 def _attention_text(current_status: "Status") -> str:

@@ -1,10 +1,12 @@
 """What was seen: quotes, bars and data with their source and age."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from spy32.domain.events import EventCalendar
 from spy32.domain.value import value
@@ -67,6 +69,38 @@ class OptionQuote:
 def occ_symbol(root: str, expiration: date, right: Right, strike: Decimal) -> str:
     """The 21-character OCC form: root left-justified in 6, YYMMDD, C or P, strike x 1000 in 8 digits."""
     return f"{root:<6}{expiration:%y%m%d}{right}{int(strike * 1000):08d}"
+
+
+OCC = re.compile(r"([A-Z0-9./]{1,6}) *([0-9]{6})([CP])([0-9]{8})")
+"""Read from the right: a root may hold digits. Some sources leave the blanks out."""
+
+
+class Contract(NamedTuple):
+    """What an option is, without any price."""
+
+    root: str
+    expiration: date
+    right: Right
+    strike: Decimal
+
+    @property
+    def symbol(self) -> str:
+        return occ_symbol(*self)
+
+
+def parse_occ_symbol(symbol: str) -> Contract:
+    """The contract of an OCC symbol; ValueError when it is none."""
+    parts = OCC.fullmatch(symbol)
+    if parts is None or int(parts[4]) == 0:
+        raise ValueError("not an option symbol")
+    root, day, right, strike = parts.groups()
+    expiration = date(2000 + int(day[:2]), int(day[2:4]), int(day[4:]))
+    return Contract(root, expiration, Right(right), plain_strike(Decimal(strike) / 1000))
+
+
+def plain_strike(strike: Decimal) -> Decimal:
+    """The one form of a strike, without trailing zeros: 645 and 645.0 are the same contract."""
+    return strike.quantize(Decimal(1)) if strike == strike.to_integral_value() else strike.normalize()
 
 
 def option_roots(underlying: str) -> tuple[str, ...]:

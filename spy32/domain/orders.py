@@ -7,7 +7,7 @@ from enum import StrEnum
 from spy32.domain.proposals import ExitPlan
 from spy32.domain.spreads import Action, Leg, Mode
 from spy32.domain.value import value
-from spy32.lifecycle import OrderState, TradeState
+from spy32.lifecycle import EndedBy, OrderState, TradeState
 
 
 class OrderKind(StrEnum):
@@ -42,6 +42,20 @@ class Order:
     reason: str = ""
     is_adopted: bool = False
     """Found at the broker when our book did not have it there: it is followed, and its price is not worked."""
+    ended_by: EndedBy | None = None
+    """Set when it is refused, or when a person says of an absent one that it is not alive."""
+    is_replaced_by_hand: bool = False
+    """A person edited it at the broker: it is followed, and its price is not worked."""
+    is_unclear: bool = False
+    """What the broker shows of it is incomplete or contradicts what was sent: its price is not worked."""
+    is_cancelling: bool = False
+    """The broker has taken a request to cancel it and has not ended it yet."""
+
+    def matches(self, seen: "BrokerOrder", state: OrderState) -> bool:
+        """True when this row already holds what the broker shows, read as `state`; the broker's word is only kept."""
+        return (self.state, self.broker_id, self.broker_status) == (state, seen.broker_id, seen.status) and (
+            self.is_cancelling is seen.is_cancelling
+        )
 
 
 @value
@@ -68,6 +82,12 @@ class BrokerOrder:
     quantity: int
     fills: tuple[Fill, ...] = ()
     reason: str = ""
+    is_replaced_by_hand: bool = False
+    """It took the place of our order without a request of ours."""
+    is_cancelling: bool = False
+    """A request to cancel it was taken, and it may still fill."""
+    is_unclear: bool = False
+    """What is shown of it is incomplete or contradicts what was sent."""
     replaced_by: str | None = None
     replaces: str | None = None
     legs: tuple[Leg, ...] = ()
@@ -125,8 +145,8 @@ class Transaction:
     at: datetime
     symbol: str = ""
     """21-character OCC form, or the ticker of shares, or empty."""
-    action: str = ""
-    """In the broker's words; empty where there is none."""
+    action: Action | None = None
+    """None where the broker tells none."""
     quantity: Decimal = Decimal(0)
     price: Decimal | None = None
     net_value: Decimal = Decimal(0)

@@ -9,6 +9,7 @@ from enum import StrEnum
 from spy32.domain.market import Right
 from spy32.domain.spreads import Account, Exposure, Leg, Mode, Strategy
 from spy32.domain.value import value
+from spy32.errors import ExitCode
 from spy32.lifecycle import ProposalState
 
 CLOCK_TOLERANCE = timedelta(seconds=120)
@@ -74,7 +75,7 @@ class Recommendation:
     votes: Mapping[str, int] = field(default_factory=dict)
     """Samples by what they chose: a candidate id, `abstain` or `failed`; empty when one was asked."""
     model_asked: str | None = None
-    exit_code: int = 0
+    exit_code: int = ExitCode.OK
     """When it failed: the code that the run ends with."""
 
     def __post_init__(self) -> None:

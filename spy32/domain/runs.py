@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
+from spy32.errors import ExitCode
 
 
 class Trigger(StrEnum):
@@ -59,7 +60,7 @@ class Run:
     late: bool = False
     is_recorded: bool = False
     """It was started on a recorded market, so it stands for no live one."""
-    exit_code: int = 0
+    exit_code: int = ExitCode.OK
     steps: tuple[Step, ...] = ()
     step_running: str | None = None
 

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from spy32.domain.market import OptionQuote, Right, occ_symbol
+from spy32.domain.market import OptionQuote, Right, occ_symbol, parse_occ_symbol
 from spy32.domain.value import value
 
 CENT = Decimal("0.01")
@@ -39,6 +39,10 @@ class Action(StrEnum):
         return 1 if self in (Action.SELL_TO_OPEN, Action.SELL_TO_CLOSE) else -1
 
     @property
+    def opens(self) -> bool:
+        return self in (Action.SELL_TO_OPEN, Action.BUY_TO_OPEN)
+
+    @property
     def closing(self) -> "Action":
         """What undoes an opening action."""
         return {Action.SELL_TO_OPEN: Action.BUY_TO_CLOSE, Action.BUY_TO_OPEN: Action.SELL_TO_CLOSE}[self]
@@ -58,6 +62,11 @@ class Leg:
     def __post_init__(self) -> None:
         if self.quantity < 1 or self.strike <= 0:
             raise ValueError("a leg has a positive strike and at least one contract")
+
+    @classmethod
+    def from_symbol(cls, symbol: str, action: Action, quantity: int = 1) -> "Leg":
+        """The leg of an OCC symbol; ValueError when it is none."""
+        return cls(**parse_occ_symbol(symbol)._asdict(), action=action, quantity=quantity)
 
     @property
     def symbol(self) -> str:
@@ -240,6 +249,9 @@ class Account:
     net_liquidation: Decimal
     buying_power: Decimal
     options_level: str
+    """In the broker's words, to be shown."""
+    permits_spreads: bool | None = None
+    """False where the options level carries no credit spread; None where the broker tells no level."""
     positions: tuple[Position, ...] = field(default=())
     restrictions: tuple[str, ...] = ()
     """Why the broker lets this account open nothing, or nothing of this kind: `closing only`, `margin call` ..."""

@@ -4,12 +4,10 @@ The pages are for personal use; a run asks for a handful of documents. Quotes an
 a chain is of the instant that its document names, less the delay.
 """
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +15,7 @@ from spy32.clients.http import HttpClient
 from spy32.domain.market import Chain, DailyBar, LegQuotes, Metric, option_roots
 from spy32.domain.spreads import Leg
 from spy32.errors import NotPermitted, ServiceGone, Spy32Error, Unavailable, Unusable
-from spy32.markets.base import BaseMarket
+from spy32.markets.base import BaseMarket, leg_quotes
 from spy32.markets.cboe_parser import (
     SOURCE,
     QuotedValue,
@@ -27,27 +25,19 @@ from spy32.markets.cboe_parser import (
     parse_level,
     parse_vix_closes,
 )
-from spy32.markets.recorded import select_leg_quotes
+from spy32.markets.memo import Memo
 from spy32.sessions import market_date
 
 QUOTES_PATH = "/api/global/delayed_quotes"
 VIX_HISTORY_PATH = "/api/global/us_indices/daily_prices/VIX_History.csv"
-CHAIN_MAX_AGE = timedelta(minutes=1)
-"""How long one option document answers questions."""
-LEG_QUOTE_MAX_AGE = timedelta(seconds=15)
-ZERO_AGE = timedelta(0)
+CHAIN_MAX_AGE, LEG_QUOTE_MAX_AGE = 60.0, 15.0
+"""Seconds for which one option document answers questions."""
 MAX_PARALLEL_REQUESTS = 4
 """Requests side by side, so that one index that hangs does not take the others' time."""
 VIX_TICKERS = {"vix": "VIX", "vix9d": "VIX9D", "vix3m": "VIX3M"}
 MAX_VIX = 200
 MAX_DAILY_MOVE = 10
 """Of a day, fraction; a price cannot fall by more than all of itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class _CachedChain:
-    at: datetime
-    chain: Chain
 
 
 class CboeMarket(BaseMarket):
@@ -59,40 +49,33 @@ class CboeMarket(BaseMarket):
         self._http = http
         self._clock = clock
         self._seconds = seconds
-        self._memo: dict[str, _CachedChain] = {}
-        self._lock = threading.Lock()
+        self._documents = Memo[Chain](SOURCE, lambda: clock().timestamp())
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """Every expiration of a standard contract from today on."""
-        with self._acquire_turn() as deadline:
-            listed = self._listed_expirations(self._fetch_chain(underlying, CHAIN_MAX_AGE, deadline))
-            listed = listed or self._listed_expirations(self._fetch_chain(underlying, ZERO_AGE, deadline))
-        if not listed:
-            raise Unusable(f"cboe lists no expiration of {underlying}", gate="expiration")
-        return listed
+        deadline, today = self._deadline(), market_date(self._clock())
+        for oldest in (CHAIN_MAX_AGE, 0):
+            chain = self._fetch_chain(underlying, oldest, deadline)
+            listed = tuple(day for day in _standard_expirations(chain) if day >= today)
+            if listed:
+                return listed
+        raise Unusable(f"cboe lists no expiration of {underlying}", gate="expiration")
 
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         """The contracts of these expirations, of every root."""
-        with self._acquire_turn() as deadline:
-            chain = self._fetch_chain(underlying, CHAIN_MAX_AGE, deadline)
-            if self._missing_expirations(chain, expirations):
-                chain = self._fetch_chain(underlying, ZERO_AGE, deadline)
-        absent = self._missing_expirations(chain, expirations)
-        if absent:
-            raise Unusable(f"cboe has no expiration {', '.join(absent)} of {underlying}", gate="expiration")
-        return chain.select_expirations(*expirations)
+        deadline, absent = self._deadline(), list[str]()
+        for oldest in (CHAIN_MAX_AGE, 0):
+            chain = self._fetch_chain(underlying, oldest, deadline)
+            listed = _standard_expirations(chain)
+            absent = [day.isoformat() for day in expirations if day not in listed]
+            if not absent:
+                return chain.select_expirations(*expirations)
+        raise Unusable(f"cboe has no expiration {', '.join(absent)} of {underlying}", gate="expiration")
 
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
         """The legs' quotes of the last quarter of a minute; one that is not listed is left out."""
-        with self._acquire_turn() as deadline:
-            chain = self._fetch_chain(underlying, LEG_QUOTE_MAX_AGE, deadline)
-        return LegQuotes(
-            spot=chain.spot,
-            as_of=chain.as_of,
-            source=SOURCE,
-            quotes=select_leg_quotes(chain.quotes, legs),
-            delay_seconds=chain.delay_seconds,
-        )
+        chain = self._fetch_chain(underlying, LEG_QUOTE_MAX_AGE, self._deadline())
+        return leg_quotes(chain, legs)
 
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
         """Daily bars up to yesterday, without adjustment for dividends."""
@@ -122,39 +105,14 @@ class CboeMarket(BaseMarket):
         levels = self._fetch_levels(tickers, "price_change_percent")
         return {ticker: _build_metric(level, ticker, "fraction", _valid_move) for ticker, level in levels.items()}
 
-    # Option documents.
+    def _fetch_chain(self, underlying: str, oldest: float, deadline: float) -> Chain:
+        """The option document, fetched unless the one at hand is younger than `oldest` seconds."""
 
-    @contextmanager
-    def _acquire_turn(self) -> Iterator[float]:
-        """One question about options at a time; gives the reading of `monotonic` by which it must be answered."""
-        deadline = self._deadline()
-        if not self._lock.acquire(timeout=self._seconds):
-            raise Unavailable(f"cboe was busy with another question for {self._seconds:.0f} s")
-        try:
-            yield deadline
-        finally:
-            self._lock.release()
+        def ask() -> Chain:
+            found = self._fetch_json(f"options/{quote(document_name(underlying))}", underlying, deadline)
+            return parse_chain(found, underlying, self._clock())
 
-    def _fetch_chain(self, underlying: str, oldest: timedelta, deadline: float) -> Chain:
-        """The option document, fetched unless the one at hand is younger than `oldest`."""
-        now = self._clock()
-        memo = self._memo.get(underlying)
-        if memo is not None and ZERO_AGE <= now - memo.at < oldest:
-            return memo.chain
-        found = self._fetch_json(f"options/{quote(document_name(underlying))}", underlying, deadline)
-        chain = parse_chain(found, underlying, self._clock())
-        self._memo[underlying] = _CachedChain(now, chain)
-        return chain
-
-    def _listed_expirations(self, chain: Chain) -> tuple[date, ...]:
-        return tuple(day for day in _standard_expirations(chain) if day >= market_date(self._clock()))
-
-    @staticmethod
-    def _missing_expirations(chain: Chain, expirations: Sequence[date]) -> list[str]:
-        listed = _standard_expirations(chain)
-        return [day.isoformat() for day in expirations if day not in listed]
-
-    # Requests.
+        return self._documents.get(underlying, ask, oldest=oldest, seconds=deadline - self._http.monotonic())
 
     def _deadline(self) -> float:
         return self._http.monotonic() + self._seconds

@@ -4,14 +4,13 @@ Nothing is invented: a field that is missing is None, one that has become anothe
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from typing import Any
 
-from spy32.domain.market import Chain, DailyBar, OptionQuote, Right
+from spy32.domain.market import Chain, Contract, DailyBar, OptionQuote, parse_occ_symbol
+from spy32.domain.sanitize import quote_value
 from spy32.errors import Unusable
 from spy32.sessions import FRIDAY, NEW_YORK, market_date
 
@@ -23,8 +22,6 @@ INDEXES = frozenset({"SPX", "VIX", "XSP", "RUT", "NDX", "VIX9D", "VIX3M"})
 """Tickers that Cboe writes with a leading underscore."""
 MAX_NUMBER = 1e9
 """Dollars or contracts: anything above is no figure of a market."""
-OCC_SYMBOL = re.compile(r"([A-Z0-9]{1,6})([0-9]{6})([CP])([0-9]{8})")
-"""An OCC symbol without blanks. Read from the right: a root may hold digits."""
 MAX_UNREADABLE_SHARE = 0.01
 """More options than this share without a readable symbol are another document than we know."""
 REQUIRED_FIELDS = ("bid", "ask")
@@ -93,36 +90,24 @@ def _parse_quotes(rows: Sequence[Row], subject: str) -> tuple[OptionQuote, ...]:
     strange = [row.get("option") for row, contract in read if contract is None]
     if len(strange) > MAX_UNREADABLE_SHARE * len(rows):
         problem = f"{len(strange)} of {len(rows)} contracts have no OCC symbol in the field option"
-        raise _document_error(subject, f"{problem}, such as {_excerpt(strange[0])}")
-    return tuple(_parse_quote(row, *contract, subject) for row, contract in read if contract is not None)
+        raise _document_error(subject, f"{problem}, such as {quote_value(strange[0])}")
+    return tuple(_parse_quote(row, contract, subject) for row, contract in read if contract is not None)
 
 
-def _parse_contract(symbol: Any) -> tuple[str, date, Decimal, Right] | None:
-    """Root, expiration, strike and right of a symbol; None when it is not one."""
-    parts = OCC_SYMBOL.fullmatch(symbol) if isinstance(symbol, str) else None
-    if parts is None:
-        return None
-    root, day, right, strike = parts.groups()
+def _parse_contract(symbol: Any) -> Contract | None:
+    """The contract of a symbol without blanks; None when it is not one."""
     try:
-        expiration = date(2000 + int(day[:2]), int(day[2:4]), int(day[4:]))
-    except ValueError:
+        return None if " " in symbol else parse_occ_symbol(symbol)
+    except (TypeError, ValueError):
         return None
-    whole, thousandths = divmod(int(strike), 1000)
-    if int(strike) == 0:
-        return None
-    exact = Decimal(whole) if thousandths == 0 else (Decimal(int(strike)) / 1000).normalize()
-    return root, expiration, exact, Right(right)
 
 
-def _parse_quote(row: Row, root: str, expiration: date, strike: Decimal, right: Right, subject: str) -> OptionQuote:
+def _parse_quote(row: Row, contract: Contract, subject: str) -> OptionQuote:
     traded_at = _last_trade_time(row, subject)
     delta = _parse_number(row, "delta", subject)
     volatility = _parse_nonnegative(row, "iv", subject)
     return OptionQuote(
-        root=root,
-        expiration=expiration,
-        strike=strike,
-        right=right,
+        **contract._asdict(),
         bid=_parse_nonnegative(row, "bid", subject),
         ask=_parse_nonnegative(row, "ask", subject),
         # What never traded has the price 0.
@@ -206,7 +191,7 @@ def parse_vix_closes(text: str, since: date, now: datetime) -> tuple[tuple[date,
     for cells in lines[1:]:
         if len(cells) != len(heading):
             raise _document_error(
-                subject, f"the line of {_excerpt(cells[0])} has {len(cells)} cells under {len(heading)} columns"
+                subject, f"the line of {quote_value(cells[0])} has {len(cells)} cells under {len(heading)} columns"
             )
         row = dict(zip(heading, cells, strict=True))
         day = _parse_date(row["DATE"], "%m/%d/%Y", "DATE", subject)
@@ -223,11 +208,6 @@ def parse_vix_closes(text: str, since: date, now: datetime) -> tuple[tuple[date,
 
 def _document_error(subject: str, problem: str) -> Unusable:
     return Unusable(f"{SOURCE}: {subject} cannot be used: {problem}")
-
-
-def _excerpt(found: Any) -> str:
-    """What stands there, short and harmless on a screen."""
-    return ascii(found)[:40]
 
 
 def _require_object(found: Any, subject: str) -> Row:
@@ -252,7 +232,7 @@ def _check_symbol(holder: Row, ticker: str, subject: str) -> None:
     symbol = holder.get("symbol")
     named = symbol[1:] if isinstance(symbol, str) and symbol[:1] in ("^", "_") else symbol
     if named != ticker:
-        raise _document_error(subject, f"the field symbol is {_excerpt(symbol)}")
+        raise _document_error(subject, f"the field symbol is {quote_value(symbol)}")
 
 
 def _parse_timestamp(found: Any, zone: Any, field: str, subject: str) -> datetime:
@@ -263,7 +243,7 @@ def _parse_timestamp(found: Any, zone: Any, field: str, subject: str) -> datetim
             raise ValueError
         return read.replace(tzinfo=zone).astimezone(UTC)
     except (TypeError, ValueError, OverflowError):
-        raise _document_error(subject, f"the field {field} is {_excerpt(found)}, not a time") from None
+        raise _document_error(subject, f"the field {field} is {quote_value(found)}, not a time") from None
 
 
 def _last_trade_time(row: Row, subject: str) -> datetime | None:
@@ -275,7 +255,7 @@ def _parse_date(found: Any, form: str, field: str, subject: str) -> date:
     try:
         return datetime.strptime(found, form).replace(tzinfo=UTC).date()
     except (TypeError, ValueError):
-        raise _document_error(subject, f"the field {field} is {_excerpt(found)}, not a day") from None
+        raise _document_error(subject, f"the field {field} is {quote_value(found)}, not a day") from None
 
 
 def _require_weekday(day: date, subject: str) -> date:
@@ -295,7 +275,7 @@ def _parse_number(row: Row, field: str, subject: str, *, from_text: bool = False
     if found is None:
         return None
     if isinstance(found, bool) or not isinstance(found, int | float):
-        raise _document_error(subject, f"the field {field} is {_excerpt(row.get(field))}, not a number")
+        raise _document_error(subject, f"the field {field} is {quote_value(row.get(field))}, not a number")
     return float(found) if -MAX_NUMBER <= found <= MAX_NUMBER else None
 
 
@@ -322,7 +302,7 @@ def _parse_price(row: Row, field: str, subject: str) -> float | None:
 def _require_price(row: Row, field: str, subject: str) -> float:
     number = _parse_number(row, field, subject)
     if number is None or number <= 0:
-        raise _document_error(subject, f"the field {field} is {_excerpt(row.get(field))}, not a price")
+        raise _document_error(subject, f"the field {field} is {quote_value(row.get(field))}, not a price")
     return number
 
 

@@ -1,18 +1,15 @@
 """Ex-dividend dates from the table that ships with the package, and the ones that are expected after its end."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 
-from spy32.domain.market import Chain, Dividend, LegQuotes
-from spy32.domain.spreads import Leg
-from spy32.errors import Unavailable
+from spy32.domain.market import Dividend
 from spy32.markets import bundled_history
 from spy32.markets.base import BaseMarket
-from spy32.sessions import market_date, previous_session, session
+from spy32.sessions import FRIDAY, last_trading_day, market_date
 
 HORIZON = timedelta(days=400)
 EX_DATE_MONTHS = (3, 6, 9, 12)
-FRIDAY = 4
 
 
 class DividendTableMarket(BaseMarket):
@@ -22,15 +19,6 @@ class DividendTableMarket(BaseMarket):
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-
-    def expirations(self, underlying: str) -> tuple[date, ...]:
-        raise Unavailable("the table holds dividends only")
-
-    def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
-        raise Unavailable("the table holds dividends only")
-
-    def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
-        raise Unavailable("the table holds dividends only")
 
     def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
         """SPY's from the last one before now on; None for another underlying."""
@@ -56,8 +44,6 @@ def expected_ex_dates(after: date, until: date) -> Iterator[date]:
     for year in range(after.year, until.year + 1):
         for month in EX_DATE_MONTHS:
             first = date(year, month, 1)
-            day = first + timedelta(days=(FRIDAY - first.weekday()) % 7 + 14)
-            if session(day) is None:
-                day = previous_session(day).day
+            day = last_trading_day(first + timedelta(days=(FRIDAY - first.weekday()) % 7 + 14))
             if after < day <= until:
                 yield day

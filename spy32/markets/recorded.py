@@ -1,6 +1,6 @@
 """Recorded markets: the chain of a file, or the snapshot of a stored run, with the quotes' instant as the clock."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +12,12 @@ from spy32.domain.market import (
     LegQuotes,
     MarketSnapshot,
     Metric,
-    OptionQuote,
     option_roots,
 )
 from spy32.domain.spreads import Leg
 from spy32.errors import Unusable
 from spy32.markets import bundled_history, chain_file
-from spy32.markets.base import BaseMarket
+from spy32.markets.base import BaseMarket, leg_quotes
 from spy32.sessions import market_date
 
 SHIPPED_CHAIN = bundled_history.DATA_FOLDER / "SPY_2025-08-29.csv.gz"
@@ -68,20 +67,15 @@ class RecordedMarket(BaseMarket):
 
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         """The quotes of these expirations, as the file has them."""
-        self._check_underlying(underlying)
         absent = [day.isoformat() for day in expirations if day not in self._file.expirations]
+        chain = self._chain(underlying, expirations)
         if absent:
             raise Unusable(f"{self._file.name} has no expiration {', '.join(absent)}", gate="expiration")
-        quotes = self._file.quotes(expirations)
-        return Chain(
-            underlying=self.underlying, spot=self._file.spot, as_of=self.as_of, source=self.name, quotes=quotes
-        )
+        return chain
 
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
         """The legs' quotes; one that the file does not have, or has with different prices, is left out."""
-        self._check_underlying(underlying)
-        found = select_leg_quotes(self._file.quotes({leg.expiration for leg in legs}), legs)
-        return LegQuotes(spot=self._file.spot, as_of=self.as_of, source=self.name, quotes=found)
+        return leg_quotes(self._chain(underlying, {leg.expiration for leg in legs}), legs)
 
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
         """Daily bars that had closed by the time of the quotes; none for another underlying than SPY."""
@@ -102,6 +96,11 @@ class RecordedMarket(BaseMarket):
     def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
         """SPY's ex-dates from the last one before the quotes on; None for another underlying."""
         return bundled_history.dividends(self.as_of) if underlying == bundled_history.UNDERLYING else None
+
+    def _chain(self, underlying: str, expirations: Collection[date]) -> Chain:
+        self._check_underlying(underlying)
+        quotes = self._file.quotes(expirations)
+        return Chain(underlying=underlying, spot=self._file.spot, as_of=self.as_of, source=self.name, quotes=quotes)
 
     def _check_underlying(self, underlying: str) -> None:
         if underlying != self.underlying:
@@ -152,10 +151,7 @@ class SnapshotMarket(BaseMarket):
 
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
         """The legs' stored quotes; one that was not stored, or with different prices, is left out."""
-        chain = self._get_chain(underlying)
-        return LegQuotes(
-            spot=chain.spot, as_of=chain.as_of, source=self.name, quotes=select_leg_quotes(chain.quotes, legs)
-        )
+        return leg_quotes(self._get_chain(underlying), legs)
 
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
         if underlying != self.underlying:
@@ -184,17 +180,3 @@ class SnapshotMarket(BaseMarket):
         if underlying != self.underlying:
             raise Unusable(f"the stored snapshot holds {self.underlying}; asked for {underlying}")
         return self._snapshot.chain
-
-
-def select_leg_quotes(quotes: Iterable[OptionQuote], legs: Sequence[Leg]) -> dict[str, OptionQuote]:
-    """The quote of each leg by symbol. A contract that stands there twice with different prices has no price."""
-    wanted = {(leg.root, leg.expiration, leg.strike, leg.right) for leg in legs}
-    found: dict[str, OptionQuote] = {}
-    doubtful: set[str] = set()
-    for quote in quotes:
-        if (quote.root, quote.expiration, quote.strike, quote.right) not in wanted:
-            continue
-        first = found.setdefault(quote.symbol, quote)
-        if (first.bid, first.ask) != (quote.bid, quote.ask):
-            doubtful.add(quote.symbol)
-    return {symbol: quote for symbol, quote in found.items() if symbol not in doubtful}

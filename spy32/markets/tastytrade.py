@@ -5,24 +5,20 @@ strike that could be sold, bought or needed for parity; the ones beside it get w
 for the listing, one for the spot, and one for each 99 contracts: six or seven for SPY with two neighbours.
 """
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
-from typing import Generic, TypeVar
 from urllib.parse import quote
 
 from spy32.clients.tastytrade import market as wire
-from spy32.clients.tastytrade.market import Contract, NestedChain, Quote
+from spy32.clients.tastytrade.market import NestedChain, Quote
 from spy32.clients.tastytrade.rest import RestClient
 from spy32.domain.events import EventKind, ScheduledEvent
-from spy32.domain.market import Chain, Dividend, LegQuotes, Metric, OptionQuote, Right
+from spy32.domain.market import Chain, Contract, Dividend, LegQuotes, Metric, OptionQuote, Right, parse_occ_symbol
 from spy32.domain.spreads import Leg
 from spy32.errors import Unavailable, Unusable
-from spy32.markets.base import BaseMarket
-from spy32.markets.recorded import select_leg_quotes
+from spy32.markets.base import BaseMarket, of_legs
+from spy32.markets.memo import Memo
 from spy32.sessions import market_date
-
-T = TypeVar("T")
 
 NEIGHBOUR_RANGE = 0.03
 """Share of the spot either way, for an expiration beside the target."""
@@ -36,7 +32,6 @@ MAX_QUOTE_LAG = timedelta(minutes=15)
 """Behind the underlying's own time. An older quote is none."""
 MAX_SPOT_MOVE = 0.001
 """Of the spot, between the first and the last call of one chain; more, and they are of different markets."""
-DELAY_SECONDS = 900
 CACHE_SECONDS = 300.0
 """For which listing and metrics, which change once a day, are not asked for again."""
 VIX_FAMILY = {"VIX": "vix", "VIX9D": "vix9d", "VIX3M": "vix3m"}
@@ -53,15 +48,12 @@ class TastytradeMarket(BaseMarket):
 
     name = "tastytrade"
 
-    def __init__(
-        self, rest: RestClient, *, clock: Callable[[], datetime], seconds: float, is_delayed: bool = False
-    ) -> None:
+    def __init__(self, rest: RestClient, *, clock: Callable[[], datetime], seconds: float) -> None:
         self._rest = rest
         self._clock = clock
         self._seconds = seconds
-        self._delay_seconds = DELAY_SECONDS if is_delayed else 0
-        self._listings = _TimedCache[NestedChain](rest.http.monotonic)
-        self._metrics = _TimedCache[wire.Fields | None](rest.http.monotonic)
+        self._listings = Memo[NestedChain](self.name, rest.http.monotonic)
+        self._metrics = Memo[wire.Fields | None](self.name, rest.http.monotonic)
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """Every expiration of a standard contract that is not past."""
@@ -108,18 +100,12 @@ class TastytradeMarket(BaseMarket):
             as_of=min(first.quoted_at, max((row.at for row in first.options), default=first.quoted_at)),
             source=self.name,
             quotes=quotes,
-            delay_seconds=self._delay_seconds,
         )
 
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
         """The legs' quotes of now; one that is halted or not quoted is left out. `as_of` is the oldest of them all."""
         deadline = self._deadline()
-        contracts = {
-            leg.symbol: Contract(
-                symbol=leg.symbol, root=leg.root, expiration=leg.expiration, strike=leg.strike, right=leg.right
-            )
-            for leg in legs
-        }
+        contracts = {leg.symbol: parse_occ_symbol(leg.symbol) for leg in legs}
         calls = [
             _QuoteBatch(
                 quotes=self._fetch_quotes(underlying, part, deadline, name=f"legs-{underlying}-{place}"),
@@ -128,13 +114,12 @@ class TastytradeMarket(BaseMarket):
             for place, part in enumerate(_split_batches(list(contracts)) or [[]], 1)
         ]
         rows = [row for call in calls for row in call.options if not row.is_halted]
-        found = select_leg_quotes((_build_option_quote(contracts[row.symbol], row, row.at) for row in rows), legs)
+        found = of_legs((_build_option_quote(contracts[row.symbol], row, row.at) for row in rows), legs)
         return LegQuotes(
             spot=calls[0].spot,
             as_of=min(row.at for row in (*rows, *(call.shares for call in calls))),
             source=self.name,
             quotes=found,
-            delay_seconds=self._delay_seconds,
         )
 
     def volatility(self) -> dict[str, Metric]:
@@ -226,7 +211,8 @@ class TastytradeMarket(BaseMarket):
             path, name = f"/option-chains/{_quote_path(underlying)}/nested", f"listing-{underlying}"
             return NestedChain(self._rest.get(path, seconds=self._remaining_seconds(deadline), name=name), underlying)
 
-        return self._listings.get(underlying, ask, fresh=fresh)
+        oldest = 0.0 if fresh else CACHE_SECONDS
+        return self._listings.get(underlying, ask, oldest=oldest, seconds=self._remaining_seconds(deadline))
 
     def _require_expirations(self, underlying: str, expirations: Sequence[date], deadline: float) -> NestedChain:
         """The listing that has these expirations; asked for anew once when it has not."""
@@ -257,7 +243,7 @@ class TastytradeMarket(BaseMarket):
             )
             return wire.parse_metrics(data, underlying)
 
-        return self._metrics.get(underlying, ask)
+        return self._metrics.get(underlying, ask, oldest=CACHE_SECONDS, seconds=self._seconds)
 
     def _is_fund(self, underlying: str) -> bool:
         path, name = f"/instruments/equities/{_quote_path(underlying)}", f"instrument-{underlying}"
@@ -306,22 +292,6 @@ class _QuoteBatch:
         return self.shares.at
 
 
-class _TimedCache(Generic[T]):
-    """What was asked lately, by name; threads that want the same share one question."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._kept: dict[str, tuple[float, T]] = {}
-
-    def get(self, name: str, ask: Callable[[], T], *, fresh: bool = False) -> T:
-        with self._lock:
-            kept = self._kept.get(name)
-            if kept is None or fresh or self._monotonic() - kept[0] > CACHE_SECONDS:
-                kept = self._kept[name] = (self._monotonic(), ask())
-            return kept[1]
-
-
 def _underlying_quote(quotes: Iterable[Quote], underlying: str) -> Quote:
     """The underlying's own quote, which has a price and is not halted."""
     found = next((row for row in quotes if row.symbol == underlying), None)
@@ -366,10 +336,7 @@ def _build_option_quote(contract: Contract, row: Quote, now: datetime) -> Option
     """A quote that is halted or old is none: the contract stays, so that the gates count it as silent."""
     is_live = not row.is_halted and now - row.at <= MAX_QUOTE_LAG
     return OptionQuote(
-        root=contract.root,
-        expiration=contract.expiration,
-        strike=contract.strike,
-        right=contract.right,
+        **contract._asdict(),
         bid=row.bid if is_live else None,
         ask=row.ask if is_live else None,
         last=row.last,

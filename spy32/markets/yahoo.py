@@ -7,20 +7,18 @@ the underlying. yfinance answers trouble with silence; here it is `Unavailable`,
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spy32.domain.events import EventKind, ScheduledEvent
-from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, Metric, OptionQuote, Right
-from spy32.domain.spreads import Leg
+from spy32.domain.market import Chain, DailyBar, Dividend, Metric, Right
+from spy32.domain.sanitize import quote_value
 from spy32.errors import Unavailable, Unusable
 from spy32.markets import yahoo_frames
 from spy32.markets.base import BaseMarket
 from spy32.markets.bundled_history import continuous_bill_rate
-from spy32.markets.recorded import select_leg_quotes
 from spy32.sessions import DAY, market_date, session
 
 if TYPE_CHECKING:
@@ -32,16 +30,8 @@ INDICES = {"SPX": "^SPX", "XSP": "^XSP", "NDX": "^NDX", "RUT": "^RUT", "VIX": "^
 VIX_SYMBOLS = {"vix": "^VIX", "vix9d": "^VIX9D", "vix3m": "^VIX3M"}
 BILL_SYMBOL = "^IRX"
 COMPANY_TYPE = "EQUITY"
+SAID = ("symbol", "instrumentType", "regularMarketPrice", "regularMarketTime")
 DIVIDEND_LOOKBACK = timedelta(days=366)
-
-
-@dataclass(frozen=True, slots=True)
-class _ExpirationQuotes:
-    """One expiration as one document has it."""
-
-    spot: float
-    as_of: datetime
-    quotes: tuple[OptionQuote, ...]
 
 
 class YahooMarket(BaseMarket):
@@ -56,14 +46,13 @@ class YahooMarket(BaseMarket):
         self,
         *,
         address: str,
-        cache: Path,
         clock: Callable[[], datetime],
         monotonic: Callable[[], float],
         seconds: float,
         keep: Callable[[str, bytes], None] | None = None,
     ) -> None:
         self._clock = clock
-        self._made = {"address": address, "cache": cache, "monotonic": monotonic, "seconds": seconds, "keep": keep}
+        self._made = {"address": address, "monotonic": monotonic, "seconds": seconds, "keep": keep}
         self._kinds: dict[str, str] = {}
         """What an underlying is to Yahoo: ETF, EQUITY, INDEX."""
         self._paid: dict[str, tuple[date, tuple[Dividend, ...]]] = {}
@@ -76,11 +65,6 @@ class YahooMarket(BaseMarket):
         arguments: Any = self._made
         return YahooClient(**arguments)
 
-    @property
-    def requests(self) -> int:
-        """How many requests went to Yahoo, those for cookie and crumb among them."""
-        return self._client.sent
-
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """The listed expirations from today on. An empty list is asked for once more."""
         return self._client.run_bounded(lambda: self._listed_expirations(underlying))
@@ -89,28 +73,13 @@ class YahooMarket(BaseMarket):
         """The quotes of these expirations, a request each; spot and instant are those of the oldest document."""
         return self._client.run_bounded(lambda: self._fetch_chain(underlying, tuple(dict.fromkeys(expirations))))
 
-    def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
-        """The legs' quotes; one that is not listed, or stands there with two prices, is left out."""
-        chain = self.chain(underlying, sorted({leg.expiration for leg in legs}))
-        return LegQuotes(
-            spot=chain.spot,
-            as_of=chain.as_of,
-            source=self.name,
-            quotes=select_leg_quotes(chain.quotes, legs),
-            delay_seconds=DELAY_SECONDS,
-        )
-
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
         """Daily bars from `since` on, oldest first; today's is the day so far while the session is open."""
         return self._client.run_bounded(lambda: yahoo_frames.parse_bars(self._fetch_history(underlying, since), since))
 
     def volatility(self) -> dict[str, Metric]:
         """The VIX family at its last price."""
-        return self._client.run_bounded(
-            lambda: self._collect_metrics(
-                {key: _bind_symbol(self._fetch_level, symbol) for key, symbol in VIX_SYMBOLS.items()}, "percent"
-            )
-        )
+        return self._client.run_bounded(lambda: self._collect_metrics(self._fetch_level, VIX_SYMBOLS, "percent"))
 
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
         """VIX closes from `since` on, oldest first, without a session that has not ended."""
@@ -136,8 +105,9 @@ class YahooMarket(BaseMarket):
 
     def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
         """Last close against the one before, a fraction; in session the last one is the price of the moment."""
-        requests = {ticker: _bind_symbol(self._fetch_move, ticker) for ticker in tickers}
-        return self._client.run_bounded(lambda: self._collect_metrics(requests, "fraction"))
+        return self._client.run_bounded(
+            lambda: self._collect_metrics(self._fetch_move, {ticker: ticker for ticker in tickers}, "fraction")
+        )
 
     def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         """Coming earnings, both ends when Yahoo gives a range; () for what is no company, None when none is known."""
@@ -168,41 +138,32 @@ class YahooMarket(BaseMarket):
                 raise Unusable(f"yahoo lists no expiration {names} of {underlying}", gate="expiration")
         parts = [self._fetch_expiration(underlying, day) for day in expirations]
         oldest = min(parts, key=lambda part: part.as_of)
-        return Chain(
-            underlying=underlying,
-            spot=oldest.spot,
-            as_of=oldest.as_of,
-            source=self.name,
-            quotes=tuple(quote for part in parts for quote in part.quotes),
-            delay_seconds=DELAY_SECONDS,
-        )
+        return replace(oldest, quotes=tuple(quote for part in parts for quote in part.quotes))
 
-    def _fetch_expiration(self, underlying: str, day: date) -> _ExpirationQuotes:
+    def _fetch_expiration(self, underlying: str, day: date) -> Chain:
+        """One expiration as one document has it."""
         found = self._client.call_ticker(_yahoo_symbol(underlying), lambda ticker: ticker.option_chain(day.isoformat()))
         if found.calls is None or found.puts is None or not len(found.calls) + len(found.puts):
             raise Unusable(f"yahoo has no contracts of {underlying} for {day}", gate="expiration")
-        quote = found.underlying
-        self._kinds[underlying] = quote["quoteType"]
-        spot = float(quote["regularMarketPrice"])
-        if not 0 < spot < math.inf:
+        self._kinds[underlying] = _kind(found.underlying, underlying, "quoteType")
+        spot, as_of = _price(found.underlying, underlying), yahoo_frames.parse_timestamp(found.underlying)
+        if spot <= 0:
             raise Unusable(f"yahoo: regularMarketPrice of {underlying} is {spot}")
         sides = ((found.calls, Right.CALL), (found.puts, Right.PUT))
         rows = tuple(row for frame, right in sides for row in yahoo_frames.parse_quotes(frame, right, underlying, day))
-        as_of = yahoo_frames.parse_timestamp(quote["regularMarketTime"])
-        return _ExpirationQuotes(spot, as_of, yahoo_frames.drop_empty_interest(rows))
+        return Chain(
+            underlying=underlying,
+            spot=spot,
+            as_of=as_of,
+            source=self.name,
+            quotes=yahoo_frames.drop_empty_interest(rows),
+            delay_seconds=DELAY_SECONDS,
+        )
 
     def _fetch_history(self, underlying: str, since: date) -> Any:
         """The daily frame from `since` to today; what it says of dividends is remembered."""
         until = market_date(self._clock()) + DAY
-
-        def call(ticker: Any) -> tuple[Any, str]:
-            frame = ticker.history(
-                start=since.isoformat(), end=until.isoformat(), auto_adjust=False, actions=True, timeout=10
-            )
-            return frame, ticker.get_history_metadata().get("instrumentType")
-
-        frame, self._kinds[underlying] = self._client.call_ticker(_yahoo_symbol(underlying), call)
-        yahoo_frames.check_frame(frame, underlying)
+        frame, _ = self._history(underlying, start=since.isoformat(), end=until.isoformat())
         known = self._paid.get(underlying)
         if known is None or since <= known[0]:
             self._paid[underlying] = since, yahoo_frames.parse_dividends(frame)
@@ -210,43 +171,45 @@ class YahooMarket(BaseMarket):
 
     def _fetch_recent(self, underlying: str) -> tuple[Any, Mapping[str, Any]]:
         """Five days of bars, and what the same document says of the last price."""
+        return self._history(underlying, period="5d")
+
+    def _history(self, underlying: str, **span: str) -> tuple[Any, Mapping[str, Any]]:
+        """A daily frame that has every column, and what its document says of the symbol."""
 
         def call(ticker: Any) -> tuple[Any, Mapping[str, Any]]:
-            frame, message = ticker.history(period="5d", auto_adjust=False, timeout=10), ticker.get_history_metadata()
-            return frame, {
-                key: message.get(key) for key in ("regularMarketPrice", "regularMarketTime", "instrumentType")
-            }
+            frame = ticker.history(**span, auto_adjust=False, timeout=10)
+            message = ticker.get_history_metadata()  # a mapping that fails when it is gone through
+            return frame, {name: message.get(name) for name in SAID}
 
-        frame, metadata = self._client.call_ticker(_yahoo_symbol(underlying), call)
+        frame, message = self._client.call_ticker(_yahoo_symbol(underlying), call)
+        self._kinds[underlying] = _kind(message, underlying, "instrumentType")
         yahoo_frames.check_frame(frame, underlying)
-        self._kinds[underlying] = metadata["instrumentType"]
-        return frame, metadata
+        return frame, message
 
     def _fetch_level(self, symbol: str) -> Metric:
-        price = self._fetch_recent(symbol)[1]
-        level = price["regularMarketPrice"]
-        if isinstance(level, bool) or not isinstance(level, int | float) or not math.isfinite(level):
-            raise Unusable(f"yahoo: regularMarketPrice of {symbol} is {str(level)[:20]!r}, not a number")
-        as_of = yahoo_frames.parse_timestamp(price["regularMarketTime"])
-        return Metric(value=float(level), unit="percent", source=self.name, as_of=as_of)
+        message = self._fetch_recent(symbol)[1]
+        level, as_of = _price(message, symbol), yahoo_frames.parse_timestamp(message)
+        return Metric(value=level, unit="percent", source=self.name, as_of=as_of)
 
     def _fetch_move(self, ticker: str) -> Metric:
-        frame, price = self._fetch_recent(ticker)
+        frame, message = self._fetch_recent(ticker)
         bars = yahoo_frames.parse_bars(frame, date.min)
         if len(bars) < 2:
             raise Unusable(f"yahoo has {len(bars)} closes of {ticker} in five days; a move needs two")
-        last, quoted_at = bars[-1], yahoo_frames.parse_timestamp(price["regularMarketTime"])
+        last, quoted_at = bars[-1], yahoo_frames.parse_timestamp(message)
         closed = session(last.day)
         as_of = quoted_at if closed is None or market_date(quoted_at) == last.day else closed.close
         return Metric(value=last.close / bars[-2].close - 1, unit="fraction", source=self.name, as_of=as_of, count=2)
 
-    def _collect_metrics(self, requests: Mapping[str, Callable[[], Metric]], unit: str) -> dict[str, Metric]:
+    def _collect_metrics(
+        self, ask: Callable[[str], Metric], requests: Mapping[str, str], unit: str
+    ) -> dict[str, Metric]:
         """Each datum, or why it is missing; when all are, the first trouble is everybody's."""
         found: dict[str, Metric] = {}
         errors: list[Unavailable | Unusable] = []
-        for key, ask in requests.items():
+        for key, symbol in requests.items():
             try:
-                found[key] = ask()
+                found[key] = ask(symbol)
             except (Unavailable, Unusable) as error:
                 errors.append(error)
                 found[key] = Metric(value=None, unit=unit, source=self.name, missing=error.message)
@@ -261,8 +224,8 @@ class YahooMarket(BaseMarket):
             return ()
         symbol = _yahoo_symbol(underlying)
         # yfinance makes dates of the stamps on the machine's clock, a day off west of London; so its own are not used.
-        self._client.call_ticker(symbol, lambda ticker: ticker.calendar)
-        earnings = self._client.session(symbol).calendars.get(symbol, {}).get("earnings", {})
+        events = self._client.calendar(symbol)["quoteSummary"]["result"][0]["calendarEvents"]
+        earnings = events.get("earnings", {})
         days = sorted({_event_date(stamp) for stamp in earnings.get("earningsDate", ())})
         is_range = len(days) > 1
         note = f"between {days[0]} and {days[-1]}" if is_range else ""
@@ -285,15 +248,30 @@ class YahooMarket(BaseMarket):
         return last is None or self._clock() >= last.option_close
 
 
-def _bind_symbol(ask: Callable[[str], Metric], symbol: str) -> Callable[[], Metric]:
-    return lambda: ask(symbol)
-
-
 def _yahoo_symbol(underlying: str) -> str:
     return INDICES.get(underlying, underlying.replace(".", "-"))
 
 
-def _event_date(stamp: float) -> date:
+def _kind(message: Mapping[str, Any], underlying: str, field: str) -> str:
+    """What an underlying is to Yahoo; `Unusable` when the document is of another symbol or does not say."""
+    symbol, kind = message.get("symbol"), message.get(field)
+    if not isinstance(symbol, str) or symbol.upper() != _yahoo_symbol(underlying).upper():
+        raise Unusable(f"yahoo answered for {quote_value(symbol)}; asked for {underlying}")
+    if not isinstance(kind, str):
+        raise Unusable(f"yahoo: {field} of {underlying} is {quote_value(kind)}, not a text")
+    return kind
+
+
+def _price(message: Mapping[str, Any], underlying: str) -> float:
+    price = message.get("regularMarketPrice")
+    if isinstance(price, bool) or not isinstance(price, int | float) or not math.isfinite(price):
+        raise Unusable(f"yahoo: regularMarketPrice of {underlying} is {quote_value(price)}, not a number")
+    return float(price)
+
+
+def _event_date(stamp: Any) -> date:
     """New York's date of an event; midnight UTC stands for a date without a time."""
+    if not isinstance(stamp, int):
+        raise Unusable(f"yahoo: earningsDate is {quote_value(stamp)}, not an instant")
     instant = datetime.fromtimestamp(stamp, UTC)
     return instant.date() if stamp % 86_400 == 0 else market_date(instant)

@@ -1,28 +1,28 @@
 """The frames that yfinance makes of Yahoo's documents, as quotes and bars."""
 
 import math
-import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from spy32.domain.market import DailyBar, Dividend, OptionQuote, Right, option_roots
+from spy32.domain.market import Contract, DailyBar, Dividend, OptionQuote, Right, option_roots, parse_occ_symbol
+from spy32.domain.sanitize import quote_value
 from spy32.errors import Unusable
-from spy32.markets.chain_file import parse_strike
 
-OCC_SYMBOL = re.compile(r"([A-Z]{1,5}\d?)(\d{6})([CP])(\d{8})")
 REQUIRED_COLUMNS = ("Open", "High", "Low", "Close", "Adj Close", "Volume", "Dividends")
 MIN_IV = 0.001
 """Yahoo writes 1e-05 where it could not compute a volatility."""
 
 
-def parse_timestamp(stamp: Any) -> datetime:
-    """A stamp as Yahoo has it (seconds) or as yfinance makes it (an aware timestamp), as UTC."""
+def parse_timestamp(message: Mapping[str, Any]) -> datetime:
+    """The instant of the last price, UTC. Yahoo has it in seconds, yfinance makes an aware timestamp of some."""
+    stamp = message.get("regularMarketTime")
     if isinstance(stamp, datetime) and stamp.tzinfo is not None:
         return datetime.fromtimestamp(stamp.timestamp(), UTC)
     if isinstance(stamp, bool) or not isinstance(stamp, int) or not 0 < stamp < 2**32:
-        raise Unusable(f"yahoo: regularMarketTime is {str(stamp)[:20]!r}, not an instant")
+        raise Unusable(f"yahoo: regularMarketTime of {message.get('symbol')} is {quote_value(stamp)}, not an instant")
     return datetime.fromtimestamp(stamp, UTC)
 
 
@@ -45,7 +45,7 @@ def _parse_number(cell: Any, name: str) -> float | None:
     if cell is None:
         return None
     if isinstance(cell, bool) or not isinstance(cell, int | float) or math.isinf(cell):
-        raise Unusable(f"yahoo: {name!r} holds {str(cell)[:20]!r}, not a number")
+        raise Unusable(f"yahoo: {name!r} holds {quote_value(cell)}, not a number")
     return None if math.isnan(cell) else float(cell)
 
 
@@ -72,24 +72,24 @@ def parse_quotes(frame: Any, right: Right, underlying: str, day: date) -> tuple[
     for name in ("contractSymbol", "contractSize", "lastTradeDate"):
         if frame[name].isna().all():
             raise Unusable(f"yahoo: no contract has {name!r}")
-    stamps = zip(frame["lastTradeDate"].tolist(), frame["lastTradeDate"].isna().tolist(), strict=True)
-    traded = [None if is_absent else parse_timestamp(stamp) for stamp, is_absent in stamps]
+    stamps = frame["lastTradeDate"]
+    traded = [
+        None if is_absent else datetime.fromtimestamp(stamp.timestamp(), UTC)
+        for stamp, is_absent in zip(stamps, stamps.isna(), strict=True)
+    ]
     strikes, bids, asks = (_read_column(frame, name, is_needed=True) for name in ("strike", "bid", "ask"))
     lasts, volumes, interest, ivs = (
         _read_column(frame, name) for name in ("lastPrice", "volume", "openInterest", "impliedVolatility")
     )
     found = []
     for place, symbol in enumerate(symbols):
-        root, strike = _parse_contract(symbol, right, underlying, day, strikes[place])
-        if sizes[place] != "REGULAR" and root in option_roots(underlying):
+        contract = _parse_contract(symbol, right, underlying, day, strikes[place])
+        if sizes[place] != "REGULAR" and contract.root in option_roots(underlying):
             continue  # nothing later could tell it from a standard contract; another root tells itself
         iv = ivs[place]
         found.append(
             OptionQuote(
-                root=root,
-                expiration=day,
-                strike=strike,
-                right=right,
+                **contract._asdict(),
                 bid=_valid_price(bids[place]),
                 ask=_valid_price(asks[place]),
                 last=_valid_price(lasts[place]),
@@ -102,21 +102,20 @@ def parse_quotes(frame: Any, right: Right, underlying: str, day: date) -> tuple[
     return tuple(found)
 
 
-def _parse_contract(symbol: Any, right: Right, underlying: str, day: date, strike: float | None) -> tuple[str, Decimal]:
-    """Root and strike of a row's symbol; `Unusable` when the row is not of what was asked for."""
-    parts = OCC_SYMBOL.fullmatch(symbol) if isinstance(symbol, str) else None
-    if parts is None:
-        raise Unusable(f"yahoo: 'contractSymbol' holds {str(symbol)[:24]!r}, not an option")
-    root, named_day, named_right, thousandths = parts.groups()
-    if root not in option_roots(underlying) and root[:-1] not in option_roots(underlying):
+def _parse_contract(symbol: Any, right: Right, underlying: str, day: date, strike: float | None) -> Contract:
+    """The contract of a row's symbol; `Unusable` when the row is not of what was asked for."""
+    try:
+        contract = parse_occ_symbol(symbol)
+    except (TypeError, ValueError):
+        raise Unusable(f"yahoo: 'contractSymbol' holds {quote_value(symbol)}, not an option") from None
+    if not {contract.root, contract.root[:-1]} & set(option_roots(underlying)):
         raise Unusable(f"yahoo answered with {symbol}; asked for options of {underlying}", gate="root")
-    if named_day != f"{day:%y%m%d}" or named_right != right:
+    if (contract.expiration, contract.right) != (day, right):
         side = "calls" if right is Right.CALL else "puts"
         raise Unusable(f"yahoo answered with {symbol} among the {side} of {day}", gate="expiration")
-    named = parse_strike(str(Decimal(thousandths) / 1000))
-    if strike is None or abs(float(named) - strike) > 0.0005:
+    if strike is None or abs(float(contract.strike) - strike) > 0.0005:
         raise Unusable(f"yahoo: 'strike' of {symbol} is {strike}")
-    return root, named
+    return contract
 
 
 def _valid_price(number: float | None) -> float | None:

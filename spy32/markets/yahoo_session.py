@@ -1,33 +1,29 @@
 """yfinance behind one door: one question at a time, within its time, quiet, and loud about its silences.
 
-yfinance itself is not changed. It takes a session of ours, and the session sees every request: it bounds the time,
-replaces the address when one is set, checks each document before yfinance reads it, and remembers what was refused.
-Yahoo is asked by one thread at a time, because cookie, crumb and cache are shared by the whole process.
+yfinance itself is not changed. It takes a session of ours, which bounds the time, replaces the address when one is set
+and remembers what Yahoo refused. Yahoo is asked by one thread at a time, because the whole process shares one cookie
+and one crumb. yfinance keeps nothing on disk: its files cost more faults than the requests that they save.
 """
 
 import importlib
 import logging
 import math
 import os
-import pickle
 import re
-import sqlite3
 import threading
 import warnings
 from collections.abc import Callable
-from contextlib import closing, suppress
-from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from curl_cffi import CurlOpt
 from curl_cffi.requests import Response, Session
 from curl_cffi.requests.exceptions import ConnectionError as NoConnection
 from curl_cffi.requests.exceptions import Timeout
 
+from spy32.clients.deadline import DeadlineExceeded, call_within
 from spy32.clients.http import MAX_BODY_BYTES, parse_strict_json
 from spy32.errors import Spy32Error, Unavailable, Unusable
-from spy32.markets.yahoo_documents import CHECKS, YahooDocument, parse_request
 
 T = TypeVar("T")
 
@@ -37,15 +33,14 @@ REQUEST_SHARE = 0.95
 """Of the budget, for requests; the rest is for reading what came."""
 RATE_LIMIT_PAUSE = 120.0
 """Seconds without a question after Yahoo said that there were too many."""
+DOCUMENT = re.compile(r"/v\d+/finance/(options|chart|quoteSummary)/([^/]+)")
 CRUMB_PATH = "/v1/test/getcrumb"
 CRUMB_PATTERN = re.compile(r"[^\s<>{}\"]{4,64}")
 COOKIE_HOST = "fc.yahoo.com"
-CONSENT_HOSTS = ("guce.yahoo.com", "consent.yahoo.com")
-YFINANCE_ERRORS: tuple[type[Exception], ...] = (
-    LookupError, TypeError, ValueError, AttributeError, OSError, ArithmeticError, RuntimeError, EOFError,
-    pickle.PickleError,
-)  # fmt: skip
-"""What comes out of yfinance when a service misbehaves, besides its own exceptions and those of its cache."""
+HOSTS = (COOKIE_HOST, "guce.yahoo.com", "consent.yahoo.com")
+"""Where yfinance gets its cookie and gives its consent."""
+YFINANCE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, OSError, ArithmeticError, RuntimeError)
+"""What comes out of yfinance when a service misbehaves, besides its own exceptions."""
 
 _YAHOO_LOCK = threading.Lock()
 
@@ -53,10 +48,9 @@ _YAHOO_LOCK = threading.Lock()
 class YahooSession(Session[Response]):
     """What yfinance sends its requests with. `until` is the monotonic second after which it sends none."""
 
-    def __init__(self, *, address: str, monotonic: Callable[[], float], keep: Callable[[str, bytes], None]) -> None:
+    def __init__(self, address: str, monotonic: Callable[[], float], keep: Callable[[str, bytes], None] | None) -> None:
         super().__init__(impersonate="chrome", curl_options={CurlOpt.MAXFILESIZE_LARGE: MAX_BODY_BYTES})
         self.until = math.inf
-        self.sent = 0
         self.path = ""
         """Of the last request, without its query: a crumb is nobody's business."""
         self.status: int | None = None
@@ -66,7 +60,7 @@ class YahooSession(Session[Response]):
         self.crumb_trouble = ""
         self.is_limited = False
         self.calendars: dict[str, Any] = {}
-        """The calendar of each symbol as Yahoo sent it; yfinance reads its dates on the machine's own clock."""
+        """The answer for each symbol's calendar; yfinance reads its dates on the machine's own clock."""
         self._address = address.rstrip("/")
         self._monotonic = monotonic
         self._keep = keep
@@ -82,30 +76,30 @@ class YahooSession(Session[Response]):
         """One request within the time that is left; `Unavailable` or `Unusable` where yfinance would be silent."""
         parts = urlsplit(url)
         host, self.path = parts.hostname or "", unquote(parts.path)
-        document = parse_request(parts.path, parts.query, kw.get("params"))
-        is_known = document is not None or host in (COOKIE_HOST, *CONSENT_HOSTS) or self.path == CRUMB_PATH
+        document = DOCUMENT.fullmatch(self.path)
+        is_known = document is not None or host in HOSTS or self.path == CRUMB_PATH
         if not (is_known and host.endswith(".yahoo.com")):
             raise Unusable(f"yahoo: {host}{self.path} is no address that spy32 asks")
-        if host == COOKIE_HOST and self._cookie_page is not None and len(self.cookies.jar):
-            return self._cookie_page  # asked again before every document when it could not be stored
+        if host == COOKIE_HOST and self._cookie_page is not None:
+            return self._cookie_page  # yfinance asks for it before every document when it stores none
         remaining = self.until - self._monotonic()
         if remaining <= 0:
             raise Unavailable(f"yahoo: no time was left for {self.path}")
-        given = kw.get("timeout")
-        kw["timeout"] = min(
-            given if isinstance(given, int | float) else MAX_REQUEST_SECONDS, MAX_REQUEST_SECONDS, remaining
-        )
+        kw["timeout"] = min(kw.get("timeout") or MAX_REQUEST_SECONDS, MAX_REQUEST_SECONDS, remaining)
         if self._address:
             url = self._address + parts.path + (f"?{parts.query}" if parts.query else "")
             kw["allow_redirects"] = False  # a redirect would lead away from the address
-        self.sent += 1
         answer = super().request(method, url, *args, **kw)
-        if host == COOKIE_HOST:
+        if host == COOKIE_HOST and len(self.cookies.jar):
             self._cookie_page = answer
         elif self.path == CRUMB_PATH:
             self._check_crumb(answer)
-        elif document is not None and not _is_consent_page(answer):
-            self._check_document(document, answer)
+        elif document is not None and not (urlsplit(answer.url).hostname or "").endswith("consent.yahoo.com"):
+            asked = {name: values[-1] for name, values in parse_qs(parts.query).items()} | (kw.get("params") or {})
+            when = [str(asked[name]) for name in ("date", "range", "period1") if name in asked]
+            self._check_document(
+                answer, document[1], document[2], "_".join([*document.groups(), *when]).replace("^", "")
+            )
         return answer
 
     def _check_crumb(self, answer: Response) -> None:
@@ -113,24 +107,24 @@ class YahooSession(Session[Response]):
         self.crumb_trouble = "" if is_good else f", after HTTP {answer.status_code} for {CRUMB_PATH}"
         self.is_limited |= answer.status_code == 429
 
-    def _check_document(self, document: YahooDocument, answer: Response) -> None:
-        """A good document is checked and kept. A second refusal is final: yfinance would answer it with nothing."""
-        self.status, self.asked = answer.status_code, document.path
+    def _check_document(self, answer: Response, kind: str, symbol: str, name: str) -> None:
+        """A good document is kept. A second refusal is final: yfinance would answer it with nothing."""
+        self.status, self.asked = answer.status_code, self.path
         if self.status == 200:
             try:
                 parsed = parse_strict_json(answer.content)
-            except ValueError as error:
-                raise Unavailable(f"yahoo sent no document for {document.path}: {error}") from None
-            CHECKS[document.kind](parsed, document)
-            if document.kind == "quoteSummary":
-                self.calendars[document.symbol] = parsed["quoteSummary"]["result"][0]["calendarEvents"]
-            self._keep(document.name, answer.content)
+            except ValueError as reason:
+                raise Unavailable(f"yahoo sent no document for {self.path}: {reason}") from None
+            if kind == "quoteSummary":
+                self.calendars[symbol] = parsed
+            if self._keep is not None:
+                self._keep(f"{name}.json", answer.content)
             return
         if self.status == 404:
-            raise Unusable(f"yahoo does not know {document.symbol} (HTTP 404 for {document.path})")
-        if document.name in self._refused or self.status < 400:
+            raise Unusable(f"yahoo does not know {symbol} (HTTP 404 for {self.path})")
+        if name in self._refused or self.status < 400:
             raise self.refusal()
-        self._refused.add(document.name)
+        self._refused.add(name)
 
     def refusal(self) -> Unavailable:
         """What to say of a document that was refused."""
@@ -148,60 +142,49 @@ class YahooClient:
         self,
         *,
         address: str,
-        cache: Path,
         monotonic: Callable[[], float],
         seconds: float,
         keep: Callable[[str, bytes], None] | None = None,
     ) -> None:
-        self._address, self._cache, self._monotonic, self._seconds = address, cache, monotonic, seconds
-        self._keep = keep
-        self._documents: list[tuple[str, bytes]] = []
+        self._address, self._monotonic, self._seconds, self._keep = address, monotonic, seconds, keep
         self._session: YahooSession | None = None
         self._tickers: dict[str, Any] = {}
         self._until = math.inf
         self._closed_until = -math.inf
-        self.sent = 0
-        """Requests so far, cookies and crumbs among them."""
 
     def run_bounded(self, work: Callable[[], T]) -> T:
         """What `work` gives, done on a thread that is left behind when the time is over (`Unavailable`)."""
         self._check_pause()
         _load_yfinance()
-        found: list[T | BaseException] = []
         deadline = self._monotonic() + self._seconds * REQUEST_SHARE
-
-        def act() -> None:
-            try:
-                found.append(self._run_exclusive(work, deadline))
-            except BaseException as error:  # noqa: BLE001 - carried to the thread that asked
-                found.append(error)
-
-        worker = threading.Thread(target=act, daemon=True, name="yahoo")
-        worker.start()
-        worker.join(max(self._seconds, 0))
-        self._deliver_documents()
-        if not found:
-            raise Unavailable(f"yahoo gave no whole answer within {self._seconds:g} s")
-        result = found[0]
-        if isinstance(result, BaseException):
-            raise result
-        return result
+        try:
+            return call_within(self._seconds, lambda: self._run_exclusive(work, deadline), name="yahoo")
+        except DeadlineExceeded:
+            raise Unavailable(f"yahoo gave no whole answer within {self._seconds:g} s") from None
 
     def call_ticker(self, symbol: str, call: Callable[[Any], T]) -> T:
         """What `call` gets from the ticker of `symbol`; only within `within`. A failure leaves no state behind."""
         self._check_pause()
+        session, ticker = self._get_session_and_ticker(symbol)
+        session.begin()
         try:
-            return self._try_ticker(symbol, call)
-        except _LocalCacheError:
-            self._clear_cache()
-        try:
-            return self._try_ticker(symbol, call)
-        except _LocalCacheError:
-            raise Unavailable(f"yahoo: the cache of yfinance in {self._cache} cannot be used") from None
+            found = call(ticker)
+            if session.status not in (None, 200):
+                raise session.refusal()
+        except Spy32Error:
+            self._fail(session)
+            raise
+        except (*YFINANCE_ERRORS, importlib.import_module("yfinance.exceptions").YFException) as error:
+            self._fail(session)
+            raise _translate_error(error, session) from None
+        if session.crumb_trouble:
+            self.reset()  # yfinance would go on with what it took for a crumb
+        return found
 
-    def session(self, symbol: str) -> YahooSession:
-        """The session that the last answers came through."""
-        return self._get_session_and_ticker(symbol)[0]
+    def calendar(self, symbol: str) -> Any:
+        """Yahoo's calendar document of a company."""
+        self.call_ticker(symbol, lambda ticker: ticker.calendar)
+        return self._get_session_and_ticker(symbol)[0].calendars[symbol]
 
     def reset(self) -> None:
         """Drops cookie, crumb and tickers. What is asked next begins anew."""
@@ -212,29 +195,6 @@ class YahooClient:
         data = importlib.import_module("yfinance.data")
         data.SingletonMeta._instances.pop(data.YfData, None)
 
-    def _try_ticker(self, symbol: str, call: Callable[[Any], T]) -> T:
-        session, ticker = self._get_session_and_ticker(symbol)
-        session.begin()
-        sent_before = session.sent
-        try:
-            found = call(ticker)
-            if session.status is not None and session.status != 200:
-                raise session.refusal()
-        except Spy32Error:
-            self._handle_failure(session)
-            raise
-        except _caught_errors() as error:
-            self._handle_failure(session)
-            # Nothing was sent, so it is not Yahoo that failed: a cookie or a zone that yfinance had stored.
-            if isinstance(error, _cache_errors()) or session.sent == sent_before:
-                raise _LocalCacheError from None
-            raise _translate_error(error, session) from None
-        finally:
-            self.sent += session.sent - sent_before
-        if session.crumb_trouble:
-            self.reset()  # yfinance would go on with what it took for a crumb
-        return found
-
     def _get_session_and_ticker(self, symbol: str) -> tuple[YahooSession, Any]:
         """The session and the ticker; yfinance's state of the process is dropped when it is another's."""
         yf = _load_yfinance()
@@ -242,18 +202,13 @@ class YahooClient:
         singleton = data.SingletonMeta._instances.get(data.YfData)
         if self._session is None or singleton is None or singleton._session is not self._session:
             self.reset()
-            self._prepare_cache()
-            self._session = YahooSession(
-                address=self._address,
-                monotonic=self._monotonic,
-                keep=lambda name, body: self._documents.append((name, body)),
-            )
+            self._session = YahooSession(self._address, self._monotonic, self._keep)
         self._session.until = self._until
         if symbol not in self._tickers:
             self._tickers[symbol] = yf.Ticker(symbol, session=self._session)
         return self._session, self._tickers[symbol]
 
-    def _handle_failure(self, session: YahooSession) -> None:
+    def _fail(self, session: YahooSession) -> None:
         if session.is_limited:
             self._closed_until = self._monotonic() + RATE_LIMIT_PAUSE
         self.reset()
@@ -269,44 +224,11 @@ class YahooClient:
             self._until = deadline
             return work()
         finally:
-            _close_caches()
             _YAHOO_LOCK.release()
-
-    def _deliver_documents(self) -> None:
-        """Documents go out on the thread that asked: a store belongs to the thread that opened it."""
-        documents, self._documents = self._documents, []
-        if self._keep is not None:
-            for name, body in documents:
-                self._keep(name, body)
-
-    def _prepare_cache(self) -> None:
-        """Has yfinance keep its zones and cookies in our own folder; without one it works too, with more requests."""
-        with suppress(OSError):
-            self._cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _close_caches()
-        if not all(_is_writable_database(file) for file in self._cache.glob("*.db")):
-            self._clear_cache()
-        _load_yfinance().set_tz_cache_location(str(self._cache))
-        cache = importlib.import_module("yfinance.cache")
-        cache._TzCacheManager._tz_cache = None  # else the files of the folder before stay open
-        cache._CookieCacheManager._Cookie_cache = None
-
-    def _clear_cache(self) -> None:
-        """Deletes what yfinance stored; where that cannot be done it stores nothing any more."""
-        _close_caches()
-        try:
-            for file in self._cache.glob("*.db*"):
-                file.unlink()
-        except OSError:
-            self._cache = Path(os.devnull) / "none"
-
-
-class _LocalCacheError(Exception):
-    """yfinance failed before it asked Yahoo."""
 
 
 def _load_yfinance() -> Any:
-    """yfinance, quiet: cron mails every line. Its warnings are about its own future with pandas."""
+    """yfinance, quiet and without files: cron mails every line, most of them about its own future with pandas."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yf = importlib.import_module("yfinance")
@@ -317,39 +239,8 @@ def _load_yfinance() -> Any:
     if not logger.handlers:
         logger.addHandler(logging.NullHandler())
     yf.config.debug.hide_exceptions = False
+    yf.set_tz_cache_location(f"{os.devnull}/none")  # no folder can be made there, so it works without one
     return yf
-
-
-def _cache_errors() -> tuple[type[Exception], ...]:
-    return (importlib.import_module("peewee").PeeweeException,)
-
-
-def _caught_errors() -> tuple[type[Exception], ...]:
-    return (*YFINANCE_ERRORS, importlib.import_module("yfinance.exceptions").YFException, *_cache_errors())
-
-
-def _close_caches() -> None:
-    """Each thread has its own connections to the cache, and ends with its question."""
-    cache = importlib.import_module("yfinance.cache")
-    for manager in (cache._TzDBManager, cache._CookieDBManager, cache._ISINDBManager):
-        manager.close_db()
-
-
-def _is_consent_page(answer: Response) -> bool:
-    """Whether Yahoo led the request to its consent page, which yfinance fills in."""
-    return (urlsplit(answer.url).hostname or "").endswith("consent.yahoo.com")
-
-
-def _is_writable_database(file: Path) -> bool:
-    """Whether a file of the cache can be written. yfinance itself would wait five seconds for one that is locked."""
-    try:
-        with closing(sqlite3.connect(file, timeout=0.2)) as database:
-            database.execute("begin immediate")
-            database.execute("select count(*) from sqlite_master")
-            database.rollback()
-    except sqlite3.Error:
-        return False
-    return True
 
 
 def _translate_error(error: Exception, session: YahooSession) -> Spy32Error:

@@ -47,9 +47,9 @@ class ScheduleInput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoAction:
-    """Write nothing and end 0. `message` is empty outside the window: there the program is silent."""
+    """Write nothing and end 0. Without a message outside the window: there the program is silent."""
 
-    message: str = ""
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

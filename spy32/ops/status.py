@@ -84,8 +84,13 @@ class Status:
     trades: tuple[OpenTrade, ...] = ()
     failures: tuple[RunSummary, ...] = ()
     unsent_notices: int = 0
-    attention: tuple[str, ...] = ()
-    """Every reason for which a person must look; `status --check` ends 20 when there is one."""
+    alarms: tuple[str, ...] = ()
+    """What a person must look at beside what waits."""
+
+    @property
+    def attention(self) -> tuple[str, ...]:
+        """Every reason for which a person must look; `status --check` ends 20 when there is one."""
+        return (*self.alarms, *(item.message for item in self.waiting))
 
 
 def load_status(context: StatusContext, store: "Store | None") -> Status:
@@ -94,7 +99,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
     halt_message = (f"halted: {context.halted}; `spy32 resume` lifts it",) if context.halted is not None else ()
     if store is None:
         return Status(
-            context=context, is_new=True, next_slot=upcoming, attention=(*halt_message, *_first_slot_problem(context))
+            context=context, is_new=True, next_slot=upcoming, alarms=(*halt_message, *_first_slot_problem(context))
         )
     waiting = (
         *_pending_proposals(context, store),
@@ -116,12 +121,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
         trades=tuple(_open_trades(context, store)),
         failures=store.history.failures(MAX_FAILURES),
         unsent_notices=len(store.notices.select_pending()),
-        attention=(
-            *halt_message,
-            *_damage_message(store),
-            *_slot_problems(context, store),
-            *(item.message for item in waiting),
-        ),
+        alarms=(*halt_message, *_damage_message(store), *_slot_problems(context, store)),
     )
 
 

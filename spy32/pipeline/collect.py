@@ -27,7 +27,12 @@ from spy32.store import Store
 def collect(context: RunContext, account: Account | None) -> StepResult[CheckedMarket]:
     """The snapshot of this run, stored with its quality report; `Unusable` names the gate that stops it."""
     request = CollectRequest(
-        underlying=context.underlying, settings=context.settings, now=context.clock(), events=context.events
+        underlying=context.underlying,
+        settings=context.settings,
+        now=context.clock(),
+        events=context.events,
+        monotonic=context.monotonic,
+        seconds=min(context.settings.market.deadline_seconds, context.seconds_left),
     )
     try:
         collected = collect_market(context.sources, request, context.report)

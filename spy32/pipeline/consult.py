@@ -3,7 +3,7 @@
 from spy32.domain.proposals import Decision, Recommendation, RiskDecision
 from spy32.domain.runs import Outcome, StepState
 from spy32.domain.spreads import Account, Menu
-from spy32.errors import Unusable
+from spy32.errors import HOPELESS, ExitCode
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.pipeline.vet import refusal_cause
 from spy32.rules.ruling import assess_risk
@@ -11,8 +11,6 @@ from spy32.sessions import market_date, week_start
 
 FREE_ANALYSTS = frozenset({"rules", "trend"})
 """Analysts that cost nothing to ask."""
-FINAL_EXIT_CODES = frozenset({69, 70, 77, 78})
-"""Endings of an answer after which another question would end alike."""
 
 
 def consult(
@@ -41,7 +39,7 @@ def ask_shadow_models(context: RunContext, market: CheckedMarket, menu: Menu) ->
     """The shadows that cost money and time, once the run has come to its end: nothing waits for them."""
     assert market.briefing is not None
     chosen = [answer for role, answer in context.store.decisions.answers(context.run_id) if role == "chosen"]
-    if not chosen or chosen[-1].exit_code in FINAL_EXIT_CODES:
+    if not chosen or chosen[-1].exit_code in HOPELESS:
         return
     for shadow in context.shadows:
         if shadow.name not in FREE_ANALYSTS:
@@ -86,5 +84,5 @@ def _handle_failed_answer(
         )
     if context.settings.analyst.on_failure == "no_trade":
         return RunEnd(outcome=Outcome.NO_TRADE, cause="analyst_failed", reasons=(reason,))
-    code = failed.exit_code or Unusable.code
+    code = failed.exit_code or ExitCode.UNUSABLE
     return RunEnd(outcome=Outcome.FAILED, cause="analyst_failed", reasons=(reason,), code=code)

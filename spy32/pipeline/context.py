@@ -8,9 +8,10 @@ from spy32.domain.briefing import Briefing
 from spy32.domain.events import EventCalendar, ScheduledEvent
 from spy32.domain.market import Chain, MarketSnapshot, QualityReport, RawDocument
 from spy32.domain.runs import Outcome, StepState
+from spy32.errors import ExitCode
 from spy32.options.surface import Smile
 from spy32.pipeline.sources import Sources
-from spy32.ports import AccountGateway, Analyst, Clock, Market, OrderGateway
+from spy32.ports import AccountGateway, Analyst, Clock, Market, Monotonic, OrderGateway
 from spy32.settings import Settings
 from spy32.store import Store
 
@@ -36,6 +37,9 @@ class RunContext:
     profile: str
     run_id: int
     clock: Clock
+    monotonic: Monotonic
+    until: float
+    """The reading of `monotonic` by which the run must be over."""
     seed: int
     """Seeds menu ids and their order; stored with the menu."""
     report: Callable[[str], None]
@@ -43,6 +47,11 @@ class RunContext:
     def source(self, name: str) -> Market:
         """The source of the chain of record, to quote its legs again."""
         return next(market for market in self.sources.chain if market.name == name)
+
+    @property
+    def seconds_left(self) -> float:
+        """Until the run must be over; never negative."""
+        return max(self.until - self.monotonic(), 0.0)
 
     @property
     def underlying(self) -> str:
@@ -65,7 +74,7 @@ class RunEnd:
     outcome: Outcome
     cause: str
     reasons: tuple[str, ...]
-    code: int = 0
+    code: int = ExitCode.OK
     """What the run ends with; set only when it failed."""
 
 

@@ -10,7 +10,7 @@ from spy32.domain.events import EventCalendar, ScheduledEvent
 from spy32.domain.market import Chain, Dividend, MarketSnapshot, Metric, SourceAttempt
 from spy32.errors import Spy32Error, Unavailable, Unusable
 from spy32.pipeline.sources import Inquiry, InquiryRound, Sources
-from spy32.ports import Market
+from spy32.ports import Market, Monotonic
 from spy32.sessions import days_to_expiration, market_date, nearest_expiration
 from spy32.settings import Settings
 
@@ -44,6 +44,9 @@ class CollectRequest:
     now: datetime
     events: Callable[[tuple[ScheduledEvent, ...] | None], EventCalendar]
     """The calendar for this underlying, given its earnings if they are known."""
+    monotonic: Monotonic
+    seconds: float
+    """Longest time for everything."""
 
     @property
     def today(self) -> date:
@@ -94,7 +97,7 @@ class SourceAnswers:
 
 def ask_sources(sources: Sources, request: CollectRequest, report: Callable[[str], None]) -> SourceAnswers:
     """All questions side by side."""
-    return SourceAnswers(sources, request, InquiryRound(request.settings.market.deadline_seconds, report))
+    return SourceAnswers(sources, request, InquiryRound(request.seconds, request.monotonic, report))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,14 +8,14 @@ from typing import Any
 from spy32.domain.codec import encode
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.proposals import Decision, Finding, Proposal, Recommendation, RiskDecision
-from spy32.domain.spreads import Menu
+from spy32.domain.spreads import Account, Menu
 from spy32.errors import BadUsage
 from spy32.pipeline.brief import build_briefing
 from spy32.pipeline.collect import inspect_snapshot
 from spy32.pipeline.prepare import build_proposal
 from spy32.pipeline.screen import CANDIDATE_RULES, build_menu
 from spy32.ports import Analyst
-from spy32.rules import pricing
+from spy32.rules import plan, pricing
 from spy32.rules.menu import exclude_candidates
 from spy32.rules.ruling import assess_risk
 from spy32.settings import Settings
@@ -128,6 +128,13 @@ def drop_account_refusals(recomputed: Menu, recorded: Menu) -> Menu:
     return replace(recomputed, candidates=tuple(replace(each, worthless_market=None) for each in recomputed.candidates))
 
 
+def _account_then(account: Account, ruling: RiskDecision) -> Account:
+    """The account of a ruling; until 0.3.0 only what the limits said of it tells whether its level carries spreads."""
+    if account.permits_spreads is not None or any(finding.rule == "unknown" for finding in ruling.findings):
+        return account
+    return replace(account, permits_spreads=not any(finding.rule == "options_level" for finding in ruling.findings))
+
+
 def _deciding_answer(answers: Sequence[tuple[str, Recommendation]]) -> Recommendation | None:
     """The answer that the run went by: the analyst's, or the fixed rule's where it stood in for a failed one."""
     chosen = next((answer for role, answer in answers if role == "chosen"), None)
@@ -151,7 +158,9 @@ def _compare_decision(  # noqa: PLR0913, PLR0917 - what a decision consists of
         return
     if chosen.vetoes:
         return
-    recomputed = assess_risk(candidate, snapshot, ruling.account, ruling.exposure, settings=settings, now=ruling.at)
+    recomputed = assess_risk(
+        candidate, snapshot, _account_then(ruling.account, ruling), ruling.exposure, settings=settings, now=ruling.at
+    )
     price_findings = tuple(finding for finding in ruling.findings if finding.rule in pricing.PRICE_RULES)
     yield "checks", ruling.findings, (*price_findings, *recomputed.findings)
     yield "size", ruling.sizing, recomputed.sizing
@@ -159,7 +168,8 @@ def _compare_decision(  # noqa: PLR0913, PLR0917 - what a decision consists of
         return
     first = store.proposals.get_original(run_id)
     rebuilt, body = build_proposal(candidate, recomputed, chosen, snapshot, settings, run=store.runs.get(run_id))
-    yield "proposal", first.hash, rebuilt.hash
+    is_old = first.hash == plan.proposal_digest(first, plan.HASHED_0_3)
+    yield "proposal", first.hash, plan.proposal_digest(rebuilt, plan.HASHED_0_3) if is_old else rebuilt.hash
     yield "order", store.proposals.original_order_body(run_id), body
 
 

@@ -1,6 +1,5 @@
 """The one recipe of a weekly run. Each step's outcome and timing is committed as the step ends."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -8,7 +7,7 @@ from typing import TypeVar
 from spy32.domain.proposals import Proposal
 from spy32.domain.runs import STEPS, Outcome, Run, Step, StepState
 from spy32.domain.spreads import Menu
-from spy32.errors import TERMINATIONS, Spy32Error
+from spy32.errors import TERMINATIONS, ExitCode, Spy32Error
 from spy32.pipeline.authenticate import authenticate
 from spy32.pipeline.collect import collect
 from spy32.pipeline.consult import ask_shadow_models, consult
@@ -41,9 +40,9 @@ class StepRunner:
     def run_step(self, name: str, step: Callable[[], StepResult[T] | RunEnd]) -> T:
         """The value of a step; a step that ends the run, or fails, is committed first and leaves as an exception."""
         self.run_context.store.runs.start_step(self.run_context.run_id, name, self.run_context.clock())
-        started = time.perf_counter()
+        started = self.run_context.monotonic()
         try:
-            result = step()
+            result = self._overdue(name) or step()
         except Spy32Error as error:
             self._commit(name, StepState.FAILED, started, error.message)
             raise
@@ -54,13 +53,21 @@ class StepRunner:
         self._commit(name, result.state, started, result.detail)
         return result.value
 
+    def _overdue(self, name: str) -> RunEnd | None:
+        """The end of a run that has used its time up. Its notice is written all the same."""
+        if name == "notify" or self.run_context.seconds_left > 0:
+            return None
+        most = self.run_context.settings.schedule.run_deadline_seconds
+        words = f"the run took longer than {most} s (schedule.run_deadline_seconds); it ended before {name}"
+        return RunEnd(outcome=Outcome.FAILED, cause="deadline", reasons=(words,), code=ExitCode.UNAVAILABLE)
+
     def skip_to(self, name: str) -> None:
         """Commit the steps that are left before `name` as skipped."""
         for skipped in STEPS[self.steps_done : STEPS.index(name)]:
-            self._commit(skipped, StepState.SKIPPED, time.perf_counter(), "")
+            self._commit(skipped, StepState.SKIPPED, self.run_context.monotonic(), "")
 
     def _commit(self, name: str, state: StepState, started: float, detail: str) -> None:
-        ms = round((time.perf_counter() - started) * 1000)
+        ms = round((self.run_context.monotonic() - started) * 1000)
         self.run_context.store.runs.end_step(
             self.run_context.run_id, Step(name=name, state=state, ms=ms, detail=detail), self.run_context.clock()
         )
@@ -78,7 +85,9 @@ def run(context: RunContext) -> Run:
         runner.run_step("notify", lambda: notify(context, ending))
     except TERMINATIONS:
         _finish_run(
-            context, RunEnd(outcome=Outcome.INTERRUPTED, cause="stopped", reasons=("stopped by a signal",)), 130
+            context,
+            RunEnd(outcome=Outcome.INTERRUPTED, cause="stopped", reasons=("stopped by a signal",)),
+            ExitCode.INTERRUPTED,
         )
         raise
     finished = _finish_run(context, ending, code)
@@ -91,7 +100,7 @@ def run(context: RunContext) -> Run:
 def _run_steps(runner: StepRunner) -> tuple[Proposal | RunEnd, int]:
     """What the recipe came to, and the exit code."""
     try:
-        return _weekly_steps(runner), 0
+        return _weekly_steps(runner), ExitCode.OK
     except _EndOfRun as end:
         # No trade is a good ending; an analyst without a usable answer is not.
         return end.run_end, end.run_end.code

@@ -4,14 +4,13 @@ A source that does not serve a datum is passed over; one that fails is on record
 """
 
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from spy32.domain.market import SourceAttempt
 from spy32.errors import Spy32Error, Unavailable
-from spy32.ports import Market
+from spy32.ports import Market, Monotonic
 
 T = TypeVar("T")
 
@@ -76,9 +75,10 @@ class Inquiry(Generic[T]):
 class InquiryRound:
     """Inquiries that run side by side. Each is a few requests; what is late is left behind and said to be late."""
 
-    def __init__(self, seconds: float, report: Callable[[str], None]) -> None:
+    def __init__(self, seconds: float, monotonic: Monotonic, report: Callable[[str], None]) -> None:
         self._seconds = seconds
-        self._deadline = time.monotonic() + seconds
+        self._monotonic = monotonic
+        self._deadline = self._monotonic() + seconds
         self._report = report
         self._lock = threading.Lock()
         self.attempts: list[SourceAttempt] = []
@@ -95,14 +95,14 @@ class InquiryRound:
                 worker.start()
                 workers.append(worker)
         for worker in workers:
-            worker.join(max(0.0, self._deadline - time.monotonic()))
+            worker.join(max(0.0, self._deadline - self._monotonic()))
         for inquiry in inquiries:
             self._close_inquiry(inquiry)
 
     def _ask_sources(self, inquiry: Inquiry[Any]) -> None:
         """One source after the other until one of them serves this worker."""
         while (place := self._next_source(inquiry)) is not None:
-            source, started = inquiry.sources[place], time.monotonic()
+            source, started = inquiry.sources[place], self._monotonic()
             answer, error = None, None
             try:
                 answer = inquiry.ask(source)
@@ -128,10 +128,10 @@ class InquiryRound:
             place = inquiry._next
             if place >= len(inquiry.sources):
                 return None
-            if time.monotonic() >= self._deadline and not inquiry.sources[place].is_recorded:
+            if self._monotonic() >= self._deadline and not inquiry.sources[place].is_recorded:
                 return None
             inquiry._next += 1
-            inquiry.asked[place] = time.monotonic()
+            inquiry.asked[place] = self._monotonic()
             return place
 
     def _close_inquiry(self, inquiry: Inquiry[Any]) -> None:
@@ -146,7 +146,7 @@ class InquiryRound:
             inquiry.asked.clear()
 
     def _record_attempt(self, inquiry: Inquiry[Any], source: Market, started: float, *, ok: bool, detail: str) -> None:
-        ms = round((time.monotonic() - started) * 1000)
+        ms = round((self._monotonic() - started) * 1000)
         self.attempts.append(SourceAttempt(datum=inquiry.datum, source=source.name, ok=ok, detail=detail, ms=ms))
         if not source.is_recorded:
             self._report(

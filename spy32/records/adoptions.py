@@ -1,6 +1,7 @@
 """What the broker's own history adds to our book: fees for good, and trades that ended without an order of ours."""
 
 import sqlite3
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,6 +16,7 @@ from spy32.records.trades import OPEN_STATES, Trades
 
 OPTION_SYMBOL_LENGTH = 21
 """Characters of an option's symbol; anything else that a line is about is shares."""
+OTHER_ACTIONS: Mapping[str, str | None] = {"": None, "Buy": None, "Sell": None}
 
 
 class Adoptions:
@@ -134,6 +136,7 @@ def _adoption(row: sqlite3.Row) -> Adoption:
         trade_id=row["trade_id"],
         state=TradeState(row["state"]),
         spreads=row["spreads"],
-        transactions=decode_items(Transaction, row["body"], f"adoption {row['id']}"),
+        # Until layout 4 the word was kept as it came, and was empty where there was none.
+        transactions=decode_items(Transaction, row["body"], f"adoption {row['id']}", action=OTHER_ACTIONS),
         reason=row["reason"],
     )

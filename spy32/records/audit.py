@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from spy32.domain.hash_chain import GENESIS, event_hash, row_digest
 from spy32.domain.runs import AuditEvent
 from spy32.errors import StoreDamaged
 from spy32.records.base import Database
-from spy32.records.encoding import GENESIS, event_hash, parse_instant, row_decoder, row_digest
+from spy32.records.encoding import parse_instant, row_decoder
 from spy32.records.errors import store_errors
 from spy32.records.row_digests import EVENT_QUERY
 from spy32.schema import AUDITED_TABLES

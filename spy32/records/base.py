@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from spy32.domain.codec import canonical_json
+from spy32.domain.hash_chain import GENESIS, event_hash
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings
-from spy32.records.encoding import GENESIS, event_hash, format_instant
+from spy32.records.encoding import format_instant
 from spy32.records.errors import store_errors
 from spy32.records.row_digests import changed_row_error, check_row, current_digest, row_key
 

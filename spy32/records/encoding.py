@@ -1,4 +1,4 @@
-"""Between nouns and columns: money, instants, JSON bodies, and the digest of a row."""
+"""Between nouns and columns: money, instants, and JSON bodies."""
 
 import json
 import zlib
@@ -83,10 +83,13 @@ def decode_body(kind: type[T], text: str, where: str, **columns: Any) -> T:
         raise unreadable_error(where, error) from error
 
 
-def decode_items(kind: type[T], text: str, where: str) -> tuple[T, ...]:
-    """The nouns of a JSON list."""
+def decode_items(kind: type[T], text: str, where: str, **renamed: Mapping[str, str | None]) -> tuple[T, ...]:
+    """The nouns of a JSON list; `renamed` has the newer form of older values of a field."""
     try:
-        return tuple(decode(kind, item) for item in json.loads(text))
+        items = json.loads(text)
+        for name, newer in renamed.items():
+            items = [{**item, name: newer.get(item[name], item[name])} for item in items]
+        return tuple(decode(kind, item) for item in items)
     except DECODE_ERRORS as error:
         raise unreadable_error(where, error) from error
 
@@ -150,29 +153,3 @@ def optional_storable_text(text: str | None) -> str | None:
 def clamp_count(number: int) -> int:
     """A foreign count within 0 and `MOST`, so that no answer can lower a sum or break one."""
     return max(0, min(number, MAX_COUNT))
-
-
-def row_digest(columns: Mapping[str, object]) -> str:
-    """SHA-256 of what a row holds. Empty columns are left out: a migration may add one and keep history whole."""
-    filled = {
-        name: {"sha256": _sha256(value)} if isinstance(value, bytes) else value
-        for name, value in columns.items()
-        if value is not None
-    }
-    return _sha256(json.dumps(filled, sort_keys=True, separators=(",", ":")).encode())
-
-
-GENESIS = "0" * 64
-"""What stands before the first event."""
-
-
-def event_hash(previous: str, fields: Mapping[str, object]) -> str:
-    """The link of an event: SHA-256 over the link before it and everything that the event says."""
-    # A damaged text may hold what UTF-8 alone refuses; of a whole one this is plain UTF-8.
-    return _sha256((previous + canonical_json(dict(fields))).encode("utf-8", "surrogatepass"))
-
-
-def _sha256(data: bytes) -> str:
-    import hashlib  # on use: reading needs none
-
-    return hashlib.sha256(data).hexdigest()

@@ -5,7 +5,15 @@ from typing import NamedTuple
 
 from spy32.domain.orders import BrokerOrder, Order, OrderKind
 from spy32.errors import Refused
-from spy32.lifecycle import NEVER_AT_BROKER, ORDER_TRANSITIONS, PROPOSAL_TRANSITIONS, OrderState, ProposalState, advance
+from spy32.lifecycle import (
+    NEVER_AT_BROKER,
+    ORDER_TRANSITIONS,
+    PROPOSAL_TRANSITIONS,
+    EndedBy,
+    OrderState,
+    ProposalState,
+    advance,
+)
 from spy32.records.attention import add_attention
 from spy32.records.base import Database, WriteTransaction
 from spy32.records.orders import Orders, order_columns, order_from_row
@@ -76,7 +84,8 @@ class FoundOrders:
             raise Refused(f"order {row['reference']} is already {row['state']} since {row['changed_at']}")
         if order.state in NEVER_AT_BROKER:
             advance(ORDER_TRANSITIONS, order.state, OrderState.WORKING)
-            change.update("broker_order", order.id, **columns, changed_at=change.at, adopted_at=change.at, reason="")
+            fresh = {**columns, "adopted_at": change.at, "reason": "", "ended_by": None}
+            change.update("broker_order", order.id, **fresh, changed_at=change.at)
 
     def _mark_proposal_sent(self, change: WriteTransaction, proposal_id: int) -> None:
         """An order of the proposal is or was at the broker, so nothing else may be sent for it as it stands."""
@@ -96,4 +105,4 @@ class FoundOrders:
                 OrderState.ABSENT,
             )
             for row in rows:
-                change.update("broker_order", row["id"], settled_by=by)
+                change.update("broker_order", row["id"], settled_by=by, ended_by=EndedBy.PERSON)

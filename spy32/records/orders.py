@@ -8,7 +8,7 @@ from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind
 from spy32.domain.proposals import ExitPlan
 from spy32.domain.spreads import Action, Mode
 from spy32.errors import BadUsage, Refused
-from spy32.lifecycle import IN_FLIGHT, ORDER_TRANSITIONS, OrderState, ProposalState, TradeState, advance
+from spy32.lifecycle import IN_FLIGHT, ORDER_TRANSITIONS, EndedBy, OrderState, ProposalState, TradeState, advance
 from spy32.records.base import Database
 from spy32.records.encoding import decode_body, dollars_to_e4, e4_to_dollars, format_instant, parse_instant, row_decoder
 from spy32.records.home_location import HomeLocation
@@ -113,20 +113,30 @@ class Orders:
         broker: BrokerOrder | None = None,
         reason: str = "",
     ) -> Order:
-        """The order in its new state, with the broker's id and word for it; in the same state only those change."""
+        """The order in its new state, with the broker's id and word for it; in the same state only those change.
+
+        Once replaced by hand it stays so: a later view may not show the link any more.
+        """
         if was is not now or broker is None:
             advance(ORDER_TRANSITIONS, was, now)
+        columns = _seen_columns(broker) if broker is not None else {}
+        if reason or broker is None:
+            columns["reason"] = reason
+        if now is OrderState.REFUSED:
+            columns["ended_by"] = EndedBy.BROKER
+        return self._move(order_id, was, now, at, columns)
+
+    def refuse(self, order_id: int, *, was: OrderState, by: EndedBy, reason: str, at: datetime) -> Order:
+        """The order refused, with who refused it."""
+        advance(ORDER_TRANSITIONS, was, OrderState.REFUSED)
+        return self._move(order_id, was, OrderState.REFUSED, at, {"reason": reason, "ended_by": by})
+
+    def _move(self, order_id: int, was: OrderState, now: OrderState, at: datetime, columns: dict[str, object]) -> Order:
         with self._core.write_transaction(at, f"order {now}", f"O{order_id}") as change:
             row = self.get_row(order_id)
             if row["state"] != was:
                 raise Refused(f"order {row['reference']} is already {row['state']} since {row['changed_at']}")
-            broker_columns = (
-                {"broker_id": broker.broker_id, "broker_status": broker.status} if broker is not None else {}
-            )
-            reason_text = reason or (broker.reason if broker is not None else "")
-            change.update(
-                "broker_order", order_id, state=now, changed_at=change.at, reason=reason_text, **broker_columns
-            )
+            change.update("broker_order", order_id, state=now, changed_at=change.at, **columns)
         return self.get(order_id)
 
     # The rules of beginning, inside the transaction
@@ -241,6 +251,18 @@ def order_columns(order: Order) -> dict[str, object]:
     }
 
 
+def _seen_columns(seen: BrokerOrder) -> dict[str, object]:
+    """What an order's row keeps of the broker's view."""
+    columns: dict[str, object] = {
+        "broker_id": seen.broker_id,
+        "broker_status": seen.status,
+        "reason": seen.reason,
+        "unclear": 1 if seen.is_unclear else None,
+        "cancelling": 1 if seen.is_cancelling else None,
+    }
+    return columns | ({"replaced_by_hand": 1} if seen.is_replaced_by_hand else {})
+
+
 @row_decoder("order")
 def order_from_row(row: sqlite3.Row) -> Order:
     """The order that a row of `broker_order` holds."""
@@ -264,6 +286,10 @@ def order_from_row(row: sqlite3.Row) -> Order:
         filled=row["filled"],
         reason=row["reason"],
         is_adopted=row["adopted_at"] is not None,
+        ended_by=EndedBy(row["ended_by"]) if row["ended_by"] is not None else None,
+        is_replaced_by_hand=row["replaced_by_hand"] is not None,
+        is_unclear=row["unclear"] is not None,
+        is_cancelling=row["cancelling"] is not None,
     )
 
 

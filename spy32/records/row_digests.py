@@ -4,8 +4,9 @@ import json
 import sqlite3
 from pathlib import Path
 
+from spy32.domain.hash_chain import event_hash, row_digest
 from spy32.errors import StoreDamaged
-from spy32.records.encoding import DECODE_ERRORS, event_hash, row_digest
+from spy32.records.encoding import DECODE_ERRORS
 
 EVENT_QUERY = "select id, at, kind, subject, data, previous, hash from event"
 

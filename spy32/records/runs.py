@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 from spy32.domain.codec import canonical_json
 from spy32.domain.runs import Outcome, Run, Step, StepState, Trigger
 from spy32.domain.spreads import Mode
-from spy32.errors import BadUsage, Refused
+from spy32.errors import BadUsage, ExitCode, Refused
 from spy32.records.base import Database, WriteTransaction
 from spy32.records.encoding import (
     parse_instant,
@@ -20,9 +19,6 @@ from spy32.records.encoding import (
     row_decoder,
     storable_text,
 )
-
-if TYPE_CHECKING:
-    pass
 
 
 class Runs:
@@ -130,7 +126,7 @@ class Runs:
         at: datetime,
         cause: str | None = None,
         reasons: Sequence[str] = (),
-        exit_code: int = 0,
+        exit_code: int = ExitCode.OK,
     ) -> Run:
         """The run with its outcome, which is set once."""
         with self.run_transaction(run_id, at, f"run {outcome}") as change:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from io import StringIO
 from typing import Any
 
+from spy32.domain.spreads import Action
 from spy32.render.document_parts import Document
 from spy32.render.formatting import single_line
 
@@ -34,7 +35,7 @@ def candidates_csv(document: Document, chosen: str | None) -> str:
 
 
 def _candidate_row(entry: Document, chosen: str | None) -> Document:
-    short, long = (next(leg for leg in entry["legs"] if leg["action"].startswith(word)) for word in ("Sell", "Buy"))
+    short, long = (next(leg for leg in entry["legs"] if Action(leg["action"]).sign == sign) for sign in (1, -1))
     return {
         **entry,
         "chosen": "yes" if entry["id"] == chosen else "no",

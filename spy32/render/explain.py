@@ -49,6 +49,7 @@ CAUSES: Mapping[tuple[Outcome, str], str] = {
     ): "Failed at the analyst: there was no answer that can be used. This is neither an abstention nor a veto.",
     (Outcome.FAILED, "data"): "Failed at the data: missing, stale or contradictory; nothing was filled in.",
     (Outcome.FAILED, "account"): "Failed at the account: the broker's facts could not be had.",
+    (Outcome.FAILED, "deadline"): "Out of time: the run took longer than the setting schedule.run_deadline_seconds.",
     (Outcome.SKIPPED, "holiday"): "The exchange was closed.",
     (Outcome.SKIPPED, "closed"): "The exchange had closed for the day, or the day was no trading day.",
     (Outcome.SKIPPED, "paused"): "Scheduled runs were paused.",

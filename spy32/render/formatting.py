@@ -1,39 +1,25 @@
 """Numbers, instants and foreign text as people read them. Digits are the JSON document's digits, never shortened."""
 
-import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 
 from spy32.domain.market import CASH_SETTLED
 from spy32.domain.proposals import Proposal
+from spy32.domain.sanitize import one_line, strip_controls
 from spy32.domain.spreads import CENT, Candidate, Leg
 from spy32.sessions import NEW_YORK
 
 TEN_THOUSANDTH = Decimal("0.0001")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
-# A reason or a note may come from a model or a feed: whatever could move the cursor, colour the screen, or turn the
-# reading direction goes. Lone surrogates go too, since no terminal can be sent one.
-UNSAFE_CHARACTERS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]",
-)
-LINE_ENDS = re.compile("\r\n|[\u2028\u2029]")
+clean, single_line = strip_controls, one_line
+"""Foreign text without control and direction characters: with its line ends, and on one line."""
 
 ASCII_SYMBOLS: Mapping[str, str] = {
     "−": "-", "–": "-", "—": "-", "…": "...", "±": "+/-", "×": "x", "→": "->", "≤": "<=", "≥": ">=",
     "σ": " sigma", "·": "-", "▶": ">", "✓": "ok", "✗": "x", "“": '"', "”": '"', "’": "'",
 }  # fmt: skip
-
-
-def clean(text: str) -> str:
-    """Foreign text without control and direction characters; line ends stay, tabs become spaces."""
-    return UNSAFE_CHARACTERS.sub("", LINE_ENDS.sub("\n", text).replace("\t", "    "))
-
-
-def single_line(text: str) -> str:
-    """Foreign text on one line, so that it cannot pass for a line of ours."""
-    return " ".join(clean(text).split())
 
 
 def ascii_only(text: str) -> str:
@@ -110,7 +96,7 @@ def format_ticks(ticks: int) -> str:
 
 def format_legs(legs: Iterable[Leg]) -> str:
     """`640/635`, the short leg first."""
-    ordered = sorted(legs, key=lambda leg: -leg.action.sign if "Open" in leg.action else leg.action.sign)
+    ordered = sorted(legs, key=lambda leg: -leg.action.sign if leg.action.opens else leg.action.sign)
     return "/".join(format_strike(leg.strike) for leg in ordered)
 
 

@@ -64,10 +64,10 @@ def status_page(status: Status, here: tzinfo | None = None) -> Page:
     """One screen: mode, last run, next slot, switches, what waits, what failed."""
     needed = len(status.attention)
     parts: list[Part] = [_overview_part(status, here)]
-    waiting = {item.message for item in status.waiting}
-    others = [single_line(reason) for reason in status.attention if reason not in waiting]
-    if others:
-        reasons = tuple(pair(str(number), reason, "warn") for number, reason in enumerate(others, 1))
+    if status.alarms:
+        reasons = tuple(
+            pair(str(number), single_line(reason), "warn") for number, reason in enumerate(status.alarms, 1)
+        )
         parts.append(Pairs(name="attention", title="Needs a person", items=reasons))
     if status.waiting:
         parts.append(_waiting_grid(status, here))

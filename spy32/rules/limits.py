@@ -15,10 +15,6 @@ from spy32.rules.sizing import HARD_CAP, buying_power_used
 from spy32.settings import Settings
 from spy32.settings.model import Limits
 
-LEVELS_WITHOUT_SPREADS = frozenset({"covered and cash secured", "covered", "none", "no options"})
-"""Options levels, in the broker's words, that carry no credit spread. A word that is not known is not refused here:
-the broker's dry run has the last word on it."""
-
 
 def check_entry(
     candidate: Candidate, account: Account, exposure: Exposure, settings: Settings, now: datetime
@@ -123,7 +119,7 @@ def _check_known_figures(account: Account, exposure: Exposure, more: Mapping[str
     for name, figure in figures.items():
         if not figure.is_finite():
             yield _violation("unknown", f"{name} is not known ({figure})", f"{figure}", "a number")
-    if account.mode is not Mode.PAPER and not account.options_level.strip():
+    if account.mode is not Mode.PAPER and account.permits_spreads is None:
         yield _violation(
             "unknown", "the account's options level is not known", "missing", "a level that carries spreads"
         )
@@ -149,7 +145,7 @@ def _check_entry_limits(legs: Sequence[Leg], account: Account, exposure: Exposur
         )
         yield _violation("week_loss", message, lost_text, f"{stop:,.2f}")
     yield from _check_duplicates(legs, account, exposure)
-    if account.options_level.strip().lower() in LEVELS_WITHOUT_SPREADS:
+    if account.permits_spreads is False:
         level = account.options_level
         yield _violation(
             "options_level", f"the account's options level is {level}: it carries no spread", level, "spreads"

@@ -12,7 +12,7 @@ from spy32.domain.market import MarketSnapshot, Right
 from spy32.domain.orders import OrderKind
 from spy32.domain.proposals import ExitPlan, PricePlan, Proposal, RiskDecision
 from spy32.domain.runs import Run
-from spy32.domain.spreads import CENT, MULTIPLIER, Action, Candidate, Leg, Spread
+from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Leg, Spread
 from spy32.errors import Refused
 from spy32.lifecycle import ProposalState
 from spy32.options.spreads import breakevens, max_loss
@@ -34,7 +34,6 @@ LONG_DTE = 28
 SHORT_DTE = 3
 """One opened with at most so many has no time exit."""
 MAX_REFERENCE_LENGTH = 36
-OPENING_ACTIONS = frozenset({Action.SELL_TO_OPEN, Action.BUY_TO_OPEN})
 
 # Plans.
 
@@ -223,17 +222,18 @@ def _require_opening(proposal: Proposal) -> None:
         raise Refused(f"P{proposal.id} closes T{proposal.trade_id}: its size and price follow the trade")
 
 
-HASHED_FIELDS = (
+HASHED_0_3 = (
     "kind", "mode", "account", "underlying", "strategy", "legs", "quantity", "plan", "exit", "max_loss", "trade_id",
-    "market", "profile", "chosen_by",
 )  # fmt: skip
+"""What the hash of a proposal covered until 0.3.0; nothing is approved or sent by such a hash any more."""
+HASHED_FIELDS = (*HASHED_0_3, "market", "profile", "chosen_by")
 """What an approval covers: the market decides on the clock and the quotes, the profile on the limits, who chose on
 whether it may be sent. Not id, state and times: a proposal that is offered again is the same one."""
 
 
-def proposal_digest(proposal: Proposal) -> str:
+def proposal_digest(proposal: Proposal, names: Sequence[str] = HASHED_FIELDS) -> str:
     """SHA-256 of what an approval covers, hexadecimal."""
-    return digest({name: _normalise_prices(getattr(proposal, name)) for name in HASHED_FIELDS})
+    return digest({name: _normalise_prices(getattr(proposal, name)) for name in names})
 
 
 def _normalise_prices(value: Any) -> Any:
@@ -285,7 +285,7 @@ def _check_order(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: 
         raise ValueError(f"the reference {reference!r} is not 1 to {MAX_REFERENCE_LENGTH} characters long")
     if not limit.is_finite() or limit == 0 or not is_on_tick(limit, CENT):
         raise ValueError(f"a limit of {limit} is not a positive number of cents on either side")
-    opens = {leg.action in OPENING_ACTIONS for leg in legs}
+    opens = {leg.action.opens for leg in legs}
     if opens != {kind is OrderKind.ENTRY}:
         raise ValueError(f"an {kind} order with legs that {'open' if True in opens else 'close'}")
     if limit * price_effect(legs) < 0:

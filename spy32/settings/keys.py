@@ -1,14 +1,15 @@
-"""The known keys, read once from the dataclasses of `model`: their dotted names, types and names in the environment."""
+"""The known keys, read once from `model`: dotted names, types, names in the environment, and what each one takes."""
 
 import types
 import typing
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from spy32.domain.value import value
 from spy32.settings.model import Profile, Secret, Settings
 
 PREFIX = "SPY32_"
@@ -23,16 +24,40 @@ VENDOR: Mapping[str, str] = {
 }
 """Names that the services themselves use, or that the first spy32 used."""
 
+_TYPES: Mapping[type, str] = {
+    int: "number",
+    float: "number",
+    Decimal: "number",
+    bool: "switch",
+    datetime: "instant",
+    Secret: "secret",
+}
+_ADDRESS = "an address with https, or with http on a loopback host, without user or password"
+KINDS: Mapping[str, tuple[str, str]] = {
+    "switch": ("true or false", ""),
+    "instant": ("an instant with its offset from UTC, such as 2025-10-06T14:00:00Z", ""),
+    "address": (_ADDRESS, ""),
+    "host": (f"{_ADDRESS}; or nothing", ""),
+    "text": ("text", ""),
+    "secret": ("one line of letters, digits and signs, without blanks or quotes", "[!#-&(-_a-~]+"),
+    "time": ("a time of day, HH:MM, from 00:00 to 23:59", "([01][0-9]|2[0-3]):[0-5][0-9]"),
+    "account": ("an account number (letters, digits and dashes), or nothing", "([A-Za-z0-9][A-Za-z0-9-]{2,31})?"),
+    "word": ("a name without blanks", "[!-~]{1,100}"),
+    "ticker": ("a ticker in capital letters", r"[A-Z]{1,5}(\.[A-Z])?"),
+}
+"""Kind of an entry -> what it takes, in words and as a pattern. A number says its bounds, a choice its words."""
+
 
 class Wrong(Exception):
     """A value does not do. Its text adds to what the key takes, and never holds any part of the value."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Key:
     """One knob. `type` is what one entry is; `shape` says whether the value is one entry, a list or a table of them."""
 
-    name: str
+    section: str
+    field: str
     type: type
     shape: str
     default: Any
@@ -43,16 +68,17 @@ class Key:
     form: str
 
     @property
-    def section(self) -> str:
-        return self.name.rpartition(".")[0]
-
-    @property
-    def field(self) -> str:
-        return self.name.rpartition(".")[2]
+    def name(self) -> str:
+        return f"{self.section}.{self.field}" if self.section else self.field
 
     @property
     def env(self) -> str:
         return PREFIX + self.name.replace(".", "_").upper()
+
+    @property
+    def kind(self) -> str:
+        """Of one entry: `choice`, `number`, or one of `KINDS`."""
+        return "choice" if self.choices else _TYPES.get(self.type) or self.form or "text"
 
     @property
     def is_secret(self) -> bool:
@@ -61,48 +87,30 @@ class Key:
     @property
     def may_be_empty(self) -> bool:
         """A list may have no entry: no source, no related ticker, nothing said about a model; a chain it must have."""
-        return (self.form in ("source", "ticker") and self.name != "market.chain") or not self.default
+        return (self.form in ("source", "ticker") and self.name != "market.chain") or self.default == ()
 
     @property
     def is_private(self) -> bool:
         """A wrong value of this key is never repeated in a message: it may be, or may hold, a secret."""
-        return self.is_secret or self.form in ("account", "address", "host")
+        return self.kind in ("secret", "account", "address", "host")
 
 
-def _shape(annotation: Any) -> tuple[str, type]:
-    """("one" | "list" | "table", type of an entry) of a field's annotation."""
-    if isinstance(annotation, types.UnionType):
-        annotation = next(part for part in typing.get_args(annotation) if part is not types.NoneType)
-    origin = typing.get_origin(annotation)
-    if origin is tuple:
-        return "list", typing.get_args(annotation)[0]
-    if origin is Mapping:
-        return "table", typing.get_args(annotation)[1]
-    return "one", annotation
+def _section_keys(section: str, owner: type) -> tuple[Key, ...]:
+    return tuple(_key(section, part) for part in fields(owner) if "doc" in part.metadata)
 
 
 def _key(section: str, part: "Field[Any]") -> Key:
-    shape, kind = _shape(part.type)
-    default = part.default_factory() if part.default_factory is not MISSING else part.default
-    choices = part.metadata["choices"]
+    kind: Any = part.type
+    if isinstance(kind, types.UnionType):
+        kind = typing.get_args(kind)[0]
+    shape = {tuple: "list", Mapping: "table"}.get(typing.get_origin(kind) or kind, "one")
+    if shape != "one":
+        kind = typing.get_args(kind)[1 if shape == "table" else 0]
+    default = part.default if part.default_factory is MISSING else part.default_factory()
+    knob = dict(part.metadata)
     if issubclass(kind, StrEnum):
-        choices = tuple(member.value for member in kind)
-    return Key(
-        name=f"{section}.{part.name}" if section else part.name,
-        type=kind,
-        shape=shape,
-        default=default,
-        doc=part.metadata["doc"],
-        low=part.metadata["low"],
-        high=part.metadata["high"],
-        choices=choices,
-        form=part.metadata["form"],
-    )
-
-
-def _keys(section: str, owner: type) -> dict[str, Key]:
-    found = (_key(section, part) for part in fields(owner) if "doc" in part.metadata)
-    return {key.name: key for key in found}
+        knob["choices"] = tuple(str(member) for member in kind)
+    return Key(section=section, field=part.name, type=kind, shape=shape, default=default, **knob)
 
 
 SECTIONS: Mapping[str, type] = {
@@ -111,25 +119,30 @@ SECTIONS: Mapping[str, type] = {
 """TOML table -> its dataclass."""
 
 KEYS: Mapping[str, Key] = {
-    **_keys("", Settings),
-    **{name: key for section, owner in SECTIONS.items() for name, key in _keys(section, owner).items()},
+    key.name: key for section, owner in {"": Settings, **SECTIONS}.items() for key in _section_keys(section, owner)
 }
 """Dotted name -> key; the profiles' keys are apart."""
-
-PROFILE_KEYS: Mapping[str, Key] = {key.field: key for key in _keys("profile", Profile).values()}
 
 ENVIRONMENT: Mapping[str, str] = {**VENDOR, **{key.env: name for name, key in KEYS.items()}}
 """Every name that is read from the environment or `.env` -> the key that it sets; an SPY32_ name outdoes a vendor's."""
 
+_GLOBAL = {key.field: key for key in KEYS.values() if key.section in ("choice", "limits")} | {
+    "dte": KEYS["dte.default"]
+}
+PROFILE_KEYS: Mapping[str, Key] = {key.field: key for key in _section_keys("profile", Profile)} | {
+    part.name: replace(_GLOBAL[part.name], section="profile", field=part.name, default=None)
+    for part in fields(Profile)
+    if part.name in _GLOBAL
+}
+"""Field of a profile -> its key: meaning and bounds of the global one, without a default."""
+
 
 def profile_key(profile: str, field: str) -> Key:
     """The key of `field` in `[profile.NAME]`, under its full name."""
-    from dataclasses import replace
-
-    return replace(PROFILE_KEYS[field], name=f"profile.{profile}.{field}")
+    return replace(PROFILE_KEYS[field], section=f"profile.{profile}")
 
 
-def nearest(word: str, known: typing.Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """The known word most like `word`."""
     from difflib import SequenceMatcher
 
@@ -137,46 +150,15 @@ def nearest(word: str, known: typing.Iterable[str]) -> str:
     return max(known, key=lambda other: SequenceMatcher(None, plain, other.lower()).ratio())
 
 
-def number_type(kind: type) -> bool:
-    return kind in (int, float, Decimal)
-
-
 def allowed(key: Key) -> str:
     """What the key takes, in words that fit behind "takes"."""
-    if key.shape == "list":
-        return f"a list, each entry {_entry(key)}"
+    if key.kind == "choice":
+        entry = "one of " + ", ".join([*key.choices, *(["recorded:FILE"] if key.form == "source" else [])])
+    elif key.kind == "number":
+        low, high = (format(Decimal(str(edge)), "f") for edge in (key.low, key.high))
+        entry = f"{'a whole number' if key.type is int else 'a number'} from {low} to {high}"
+    else:
+        entry = KINDS[key.kind][0]
     if key.shape == "table":
-        return f"a table from days to expiration (0 to 60) to entries, each {_entry(key)}"
-    return _entry(key)
-
-
-_FORMS = {
-    "time": "a time of day, HH:MM, from 00:00 to 23:59",
-    "address": "an address with https, or with http on a loopback host, without user or password",
-    "host": "an address with https, or with http on a loopback host, without user or password; or nothing",
-    "account": "an account number (letters, digits and dashes), or nothing",
-    "word": "a name without blanks",
-    "ticker": "a ticker in capital letters",
-}
-
-
-def _entry(key: Key) -> str:
-    if key.choices:
-        more = ", recorded:FILE" if key.form == "source" else ""
-        return "one of " + ", ".join(key.choices) + more
-    if number_type(key.type):
-        return ("a whole number" if key.type is int else "a number") + _range(key)
-    if key.type is bool:
-        return "true or false"
-    if key.type is datetime:
-        return "an instant with its offset from UTC, such as 2025-10-06T14:00:00Z"
-    if key.is_secret:
-        return "one line of letters, digits and signs, without blanks or quotes"
-    return _FORMS.get(key.form, "text")
-
-
-def _range(key: Key) -> str:
-    low, high = (None if edge is None else format(Decimal(str(edge)), "f") for edge in (key.low, key.high))
-    if low is not None and high is not None:
-        return f" from {low} to {high}"
-    return f" of at least {low}" if low is not None else f" of at most {high}" if high is not None else ""
+        return f"a table from days to expiration (0 to 60) to entries, each {entry}"
+    return f"a list, each entry {entry}" if key.shape == "list" else entry

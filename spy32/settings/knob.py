@@ -1,4 +1,4 @@
-"""What a knob is made of: a secret that never shows itself, and a field with its meaning and bounds."""
+"""What a knob is made of: a field with its meaning and bounds, and a secret that never shows itself."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -35,12 +35,11 @@ class Secret:
 
 
 def knob(
-    default: Any, doc: str, *, low: Any = None, high: Any = None, choices: tuple[str, ...] = (), form: str = ""
+    default: Any, doc: str, low: Any = None, high: Any = None, *, choices: tuple[str, ...] = (), form: str = ""
 ) -> Any:
     """A field with its meaning and bounds, both inclusive. Bounds and choices of a list or table hold for each entry.
 
-    `form` names a pattern that a text must have: `address`, `host` (an address or empty), `time` (HH:MM),
-    `account`, `word` (no blanks), `ticker`, or `source` (one of the choices, or `recorded:FILE`).
+    `form` is a kind of text (`keys.KINDS`), or `source`: one of the choices, or `recorded:FILE`.
     """
     metadata = {"doc": doc, "low": low, "high": high, "choices": choices, "form": form}
     if isinstance(default, Mapping):

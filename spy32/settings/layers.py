@@ -1,11 +1,11 @@
 """The four places where a value may stand (flags, environment, `.env`, `config.toml`), each read into `Given`s."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
+from spy32.domain.value import value
 from spy32.errors import BadSettings
 from spy32.settings.coerce import from_text, from_toml
 from spy32.settings.keys import (
@@ -33,35 +33,40 @@ FLAGS: Mapping[str, str] = {
 """Keys that a flag sets -> the flag, for messages."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class TomlText:
-    """The text of a `config.toml`, and where it was read."""
+    """The text of a `config.toml`, and where it was read. It may hold a secret, so it does not show itself."""
 
-    text: str = field(repr=False)
+    text: str
     path: str
 
+    def __repr__(self) -> str:
+        return f"TomlText({self.path})"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@value
 class DotenvText:
-    """What python-dotenv made of a `.env`, its text (for line numbers), and where it was read."""
+    """What python-dotenv made of a `.env`, its text (for line numbers), and where it was read. Hidden too."""
 
-    values: Mapping[str, str | None] = field(repr=False)
-    text: str = field(repr=False)
+    values: Mapping[str, str | None]
+    text: str
     path: str
 
+    def __repr__(self) -> str:
+        return f"DotenvText({self.path})"
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@value
 class Source:
-    """Where a value came from. `secret` says that it must not be shown."""
+    """Where a value came from."""
 
     kind: str
     """flag, environment, dotenv, config or default."""
     where: str
     """`--mode`, `SPY32_XAI_URL`, `/home/a/.config/spy32/config.toml:12`, or `default`."""
-    secret: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Given:
     """One value that somebody set."""
 
@@ -70,21 +75,23 @@ class Given:
     source: Source
 
 
+Place = Callable[[str], str]
+"""Name or dotted path -> where it stands, for a message."""
+
+
 def of_flags(flags: Mapping[str, str]) -> Iterator[Given]:
     for name, text in flags.items():
         where = FLAGS.get(name, f"--{name}")
         if name not in KEYS or KEYS[name].is_secret:
             raise BadSettings(f"{_plain(where)}: no flag sets this")
-        yield _given(KEYS[name], text, Source(kind="flag", where=where), from_text)
+        yield _given(KEYS[name], text, "flag", where)
 
 
 def of_environment(env: Mapping[str, str]) -> Iterator[Given]:
     for name in env:
-        if name.startswith(PREFIX) and name not in ENVIRONMENT and name != HOME:
-            raise _unknown_variable(name, "environment")
-    for name in _by_rank(env):
-        key = KEYS[ENVIRONMENT[name]]
-        yield _given(key, env[name], Source(kind="environment", where=name, secret=key.is_secret), from_text)
+        if name != HOME:
+            _check_variable(name, "environment")
+    yield from _variables(env, "environment", lambda name: name)
 
 
 def of_dotenv(dotenv: DotenvText) -> Iterator[Given]:
@@ -96,45 +103,39 @@ def of_dotenv(dotenv: DotenvText) -> Iterator[Given]:
     for name in (*dotenv.values, *lines):
         if name == HOME:
             raise BadSettings(f"{place(name)}: {HOME} says where this file is, so it can only stand in the environment")
-        if name.startswith(PREFIX) and name not in ENVIRONMENT:
-            raise _unknown_variable(name, place(name))
+        _check_variable(name, place(name))
         if name in ENVIRONMENT and dotenv.values.get(name) is None:
             raise BadSettings(f"{place(name)}: {name} must be followed by = and its value on one line")
-    for name in _by_rank(dotenv.values):
-        key = KEYS[ENVIRONMENT[name]]
-        text = dotenv.values[name] or ""
-        yield _given(key, text, Source(kind="dotenv", where=place(name), secret=key.is_secret), from_text)
+    yield from _variables({name: text or "" for name, text in dotenv.values.items()}, "dotenv", place)
 
 
-def of_toml(toml: TomlText) -> Iterator[Given]:
-    text = toml.text.removeprefix("\ufeff")
-    lines = toml_lines(text)
-
-    def place(path: str) -> str:
-        line = line_of(path, lines)
-        return toml.path if line is None else f"{toml.path}:{line}"
-
-    for path, key, raw in _entries(_parsed(text, toml.path), place):
-        yield _given(key, raw, Source(kind="config", where=place(path), secret=key.is_secret), from_toml)
+def _variables(values: Mapping[str, str], kind: str, place: Place) -> Iterator[Given]:
+    """The known ones, vendors' first, so that an SPY32_ name outdoes them."""
+    return (_given(KEYS[ENVIRONMENT[name]], values[name], kind, place(name)) for name in ENVIRONMENT if name in values)
 
 
-def _by_rank(names: Iterable[str]) -> list[str]:
-    """The known names among `names`, vendors' first, so that an SPY32_ name outdoes them."""
-    given = set(names)
-    return [name for name in ENVIRONMENT if name in given]
+def _check_variable(name: str, where: str) -> None:
+    """`BadSettings` for a name that is ours and that no key has."""
+    if not name.startswith(PREFIX) or name in ENVIRONMENT:
+        return
+    if name.startswith("SPY32_PROFILE_"):
+        hint = "profiles are set in config.toml, under [profile.NAME]"
+    else:
+        known = [*(other for other in ENVIRONMENT if other not in VENDOR), HOME]
+        hint = f"the nearest known one is {nearest(name, known)}"
+    raise BadSettings(f"{where}: unknown name {_plain(name)}; {hint}")
 
 
-def _given(key: Key, raw: Any, source: Source, read: Any) -> Given:
+def _given(key: Key, raw: Any, kind: str, where: str) -> Given:
     """Raises outside the handler: an exception's context must not carry the value either."""
-    problem = None
     try:
-        value = read(key, raw)
+        found = from_toml(key, raw) if kind == "config" else from_text(key, raw)
     except Wrong as wrong:
         problem = str(wrong)
-    if problem is not None:
-        hint = f" ({problem})" if problem else ""
-        raise BadSettings(f"{source.where}: {key.name}{_shown(key, raw)} takes {allowed(key)}{hint}")
-    return Given(key=key, value=value, source=source)
+    else:
+        return Given(key=key, value=found, source=Source(kind=kind, where=where))
+    hint = f" ({problem})" if problem else ""
+    raise BadSettings(f"{where}: {key.name}{_shown(key, raw)} takes {allowed(key)}{hint}")
 
 
 def _shown(key: Key, raw: object) -> str:
@@ -150,104 +151,84 @@ def _plain(name: str) -> str:
     return name if name.isprintable() else ascii(name)
 
 
-def _unknown_variable(name: str, where: str) -> BadSettings:
-    if name.startswith("SPY32_PROFILE_"):
-        hint = "profiles are set in config.toml, under [profile.NAME]"
-    else:
-        hint = f"the nearest known one is {nearest(name, [*(n for n in ENVIRONMENT if n not in VENDOR), HOME])}"
-    return BadSettings(f"{where}: unknown name {_plain(name)}; {hint}")
-
-
 # TOML
 
-
-_REASONS = (
-    "Invalid value",
-    "Invalid statement",
-    "Expected '=' after a key in a key/value pair",
-    "Expected ']' at the end of a table declaration",
-    "Expected newline or end of document after a statement",
-    "Cannot overwrite a value",
-    "Unterminated string",
-    "Unclosed array",
-    "Unclosed inline table",
-    "Cannot declare",
-    "Illegal character",
+_SAFE_WORDS = (
+    "Invalid (value|statement)|Expected '=' after a key in a key/value pair|Cannot (overwrite a value|declare)"
+    "|Expected (']' at the end of a table declaration|newline or end of document after a statement)"
+    "|Unterminated string|Unclosed (array|inline table)|Illegal character"
 )
-_AT = re.compile(r"\(at line (\d+), column (\d+)\)$")
+"""What tomllib says without repeating the text, which may hold a secret. Nothing else of it is passed on."""
+_AT = r"\(at line (\d+), column (\d+)\)$"
 
 
-def _decimal(text: str) -> Decimal:
-    try:
-        return Decimal(text)
-    except InvalidOperation:
-        raise ValueError("a number out of range") from None
+def of_toml(toml: TomlText) -> Iterator[Given]:
+    text = toml.text.removeprefix("\ufeff")
+    lines = toml_lines(text)
+
+    def place(path: str) -> str:
+        line = line_of(path, lines)
+        return toml.path if line is None else f"{toml.path}:{line}"
+
+    for section, name, raw in _entries(_parsed(text, toml.path), place):
+        key = _known(section, name, raw, place)
+        # An empty table changes nothing, so it is no source of anything.
+        if raw != {} or key.shape != "table":
+            yield _given(key, raw, "config", place(key.name))
 
 
 def _parsed(text: str, path: str) -> dict[str, Any]:
-    """The document. tomllib's words are passed on only as far as they cannot repeat the text: it may hold a secret."""
     import tomllib
 
-    problem, column = "", ""
+    column = ""
     try:
-        return tomllib.loads(text, parse_float=_decimal)
+        return tomllib.loads(text, parse_float=Decimal)
     except RecursionError:
         problem = "nested too deeply"
-    except ValueError as error:
+    except (ValueError, ArithmeticError) as error:
         message = str(error)
-        problem = next((reason for reason in _REASONS if message.startswith(reason)), "not valid")
-        if at := _AT.search(message):
+        safe = re.match(_SAFE_WORDS, message)
+        problem = safe[0][:1].lower() + safe[0][1:] if safe else "not valid"
+        if at := re.search(_AT, message):
             path, column = f"{path}:{at[1]}", f" at column {at[2]}"
         elif message.endswith("(at end of document)"):
             path = f"{path}:{len(text.splitlines()) or 1}"
-    raise BadSettings(f"{path}: this is not TOML: {problem[:1].lower()}{problem[1:]}{column}")
+    raise BadSettings(f"{path}: this is not TOML: {problem}{column}")
 
 
-def _entries(document: Mapping[str, Any], place: Any) -> Iterator[tuple[str, Key, object]]:
-    """(path, key, raw value) of each entry; BadSettings for what is not known."""
-    for name, raw in document.items():
-        if name == "profile":
-            yield from _profiles(_table(name, raw, place), place)
-        elif name in SECTIONS:
-            for field_name, value in _table(name, raw, place).items():
-                path = f"{name}.{field_name}"
-                if path not in KEYS:
-                    raise _unknown_entry(path, [key.field for key in KEYS.values() if key.section == name], place)
-                # An empty table changes nothing, so it is no source of anything.
-                if value != {} or KEYS[path].shape != "table":
-                    yield path, KEYS[path], value
-        elif name in KEYS:
-            yield name, KEYS[name], raw
-        else:
-            word = "section" if isinstance(raw, Mapping) else "key"
-            known = [*SECTIONS, "profile"] if word == "section" else [*KEYS, *VENDOR]
-            other = nearest(name, known)
-            raise BadSettings(
-                f"{place(name)}: unknown {word} {_plain(name)}; the nearest known one is {VENDOR.get(other, other)}"
-            )
-
-
-def _profiles(tables: Mapping[str, Any], place: Any) -> Iterator[tuple[str, Key, object]]:
-    for name, raw in tables.items():
-        path = f"profile.{name}"
-        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", name) is None:
+def _entries(table: Mapping[str, Any], place: Place, section: str = "") -> Iterator[tuple[str, str, object]]:
+    """Section (empty for none), name and raw value of each entry."""
+    for name, raw in table.items():
+        path = f"{section}.{name}" if section else name
+        if section != "profile" and (section or name not in (*SECTIONS, "profile")):
+            yield section, name, raw
+        elif section and re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", name) is None:
             hint = "up to 32 letters, digits, dashes and underlines, and begins with a letter or digit"
             raise BadSettings(f"{place(path)}: {_plain(name)!r} cannot name a profile; a name has {hint}")
-        for field_name, value in _table(path, raw, place).items():
-            if field_name not in PROFILE_KEYS:
-                raise _unknown_entry(f"{path}.{field_name}", PROFILE_KEYS, place)
-            yield f"{path}.{field_name}", profile_key(name, field_name), value
+        elif isinstance(raw, Mapping):
+            yield from _entries(raw, place, path)
+        else:
+            raise BadSettings(f"{place(path)}: {path} is a table: write [{path}] and its keys below it")
 
 
-def _table(path: str, raw: object, place: Any) -> Mapping[str, Any]:
-    if isinstance(raw, Mapping):
-        return raw
-    raise BadSettings(f"{place(path)}: {path} is a table: write [{path}] and its keys below it")
-
-
-def _unknown_entry(path: str, siblings: Iterable[str], place: Any) -> BadSettings:
-    """Names the same key of another section when there is one, else the nearest of this section."""
-    section, _, name = path.rpartition(".")
-    elsewhere = [key.name for key in KEYS.values() if key.field == name and key.section]
-    hint = elsewhere[0] if elsewhere else f"{section}.{nearest(name, siblings)}"
-    return BadSettings(f"{place(path)}: unknown key {_plain(path)}; the nearest known one is {hint}")
+def _known(section: str, name: str, raw: object, place: Place) -> Key:
+    """The key of that name; `BadSettings` with the nearest known one when there is none."""
+    path = f"{section}.{name}" if section else name
+    in_profile = section.startswith("profile.")
+    if not in_profile and path in KEYS:
+        return KEYS[path]
+    if in_profile and name in PROFILE_KEYS:
+        return profile_key(section.removeprefix("profile."), name)
+    kind = "key" if section or not isinstance(raw, Mapping) else "section"
+    # The same key of another section is meant, if there is one.
+    same = [key.name for key in KEYS.values() if section and key.section and key.field == name]
+    if same:
+        hint = same[0]
+    elif section:
+        siblings = PROFILE_KEYS if in_profile else [key.field for key in KEYS.values() if key.section == section]
+        hint = f"{section}.{nearest(name, siblings)}"
+    else:
+        hint = nearest(name, [*SECTIONS, "profile"] if kind == "section" else [*KEYS, *VENDOR])
+    raise BadSettings(
+        f"{place(path)}: unknown {kind} {_plain(path)}; the nearest known one is {VENDOR.get(hint, hint)}"
+    )

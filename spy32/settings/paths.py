@@ -1,10 +1,10 @@
 """Where things are: one folder, or the folders of the XDG Base Directory Specification. Never the working directory."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from spy32.domain.spreads import Mode
+from spy32.domain.value import value
 from spy32.errors import BadSettings
 from spy32.settings.keys import HOME
 from spy32.settings.model import Locations
@@ -46,7 +46,7 @@ def loose_permissions(path: Path, mode_bits: int | None, has_secrets: bool, mode
     return line
 
 
-@dataclass(frozen=True)
+@value
 class Access:
     """Who may change what is at a path: its permission bits, its owner's user id, and whether it is a folder in which
     only the owner of a file may rename it (the sticky bit, as /tmp has)."""

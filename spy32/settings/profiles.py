@@ -1,6 +1,6 @@
 """The settings of one profile, and the multiplier of a number of days to expiration."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Any
 
@@ -21,11 +21,10 @@ def for_profile(settings: Settings, name: str) -> Settings:
         raise BadSettings(
             f"profile.{name}.{field} is {mine}, but limits.{field} is {cap}; a profile may only tighten it"
         )
-    tightened = {field: mine for field, mine, _ in _caps(profile, settings.limits)}
     return replace(
         settings,
         choice=_choice(settings.choice, profile),
-        limits=replace(settings.limits, **tightened) if tightened else settings.limits,
+        limits=replace(settings.limits, **_given(profile, Limits)),
         dte=settings.dte if profile.dte is None else replace(settings.dte, default=profile.dte),
     )
 
@@ -43,43 +42,36 @@ def check_root(settings: Settings, name: str) -> None:
 def looser(profile: Profile, limits: Limits) -> Iterator[tuple[str, Any, Any]]:
     """(field, the profile's figure, the global figure) of every cap that the profile would loosen."""
     # Every limit is a "most": the smaller figure is the tighter one.
-    return ((field, mine, cap) for field, mine, cap in _caps(profile, limits) if not mine <= cap)
+    caps = ((name, mine, getattr(limits, name)) for name, mine in _given(profile, Limits).items())
+    return (cap for cap in caps if not cap[1] <= cap[2])
 
 
-def _caps(profile: Profile, limits: Limits) -> Iterator[tuple[str, Any, Any]]:
-    for part in fields(Limits):
-        mine = getattr(profile, part.name)
-        if mine is not None:
-            yield part.name, mine, getattr(limits, part.name)
+def _given(profile: Profile, section: type) -> dict[str, Any]:
+    """What the profile says of the fields of a section."""
+    mine = {part.name: getattr(profile, part.name, None) for part in fields(section)}
+    return {name: value for name, value in mine.items() if value is not None}
 
 
 def _choice(choice: Choice, profile: Profile) -> Choice:
     """The choice with the profile's own wishes; targets outside a new delta band give way to the band's own."""
-    new: dict[str, Any] = {}
-    if profile.strategies is not None:
-        new["strategies"] = profile.strategies
+    given = _given(profile, Choice)
     if profile.widths is not None:
-        new["widths"] = profile.widths
-        new["width_low"] = min(choice.width_low, *profile.widths)
-        new["width_high"] = max(choice.width_high, *profile.widths)
-    if profile.delta_low is not None or profile.delta_high is not None:
-        low = choice.delta_low if profile.delta_low is None else profile.delta_low
-        high = choice.delta_high if profile.delta_high is None else profile.delta_high
+        given["width_low"] = min(choice.width_low, *profile.widths)
+        given["width_high"] = max(choice.width_high, *profile.widths)
+    if "delta_low" in given or "delta_high" in given:
+        low, high = given.get("delta_low", choice.delta_low), given.get("delta_high", choice.delta_high)
         inside = tuple(delta for delta in choice.deltas if low <= delta <= high)
-        new |= {"delta_low": low, "delta_high": high, "deltas": inside or (low, (low + high) / 2, high)}
-    return replace(choice, **new) if new else choice
+        given["deltas"] = inside or (low, (low + high) / 2, high)
+    return replace(choice, **given)
 
 
 def multiplier(dte: Dte, days: float) -> float:
     """How the allowed daily swing scales at `days` to expiration: linear between the known days, level outside."""
-    known: Mapping[int, float] = dte.risk_multipliers
-    ladder = sorted(known)
-    if not ladder:
+    known = dte.risk_multipliers
+    if not known:
         raise BadSettings("dte.risk_multipliers is empty")
-    at = min(max(days, ladder[0]), ladder[-1])
-    below = max(day for day in ladder if day <= at)
-    above = min(day for day in ladder if day >= at)
-    if below == above:
-        return known[below]
-    share = (at - below) / (above - below)
+    at = min(max(days, min(known)), max(known))
+    below = max(day for day in known if day <= at)
+    above = min(day for day in known if day >= at)
+    share = (at - below) / (above - below) if above > below else 0.0
     return known[below] + share * (known[above] - known[below])

@@ -18,7 +18,7 @@ from spy32.errors import (
     Unavailable,
     Unresolved,
 )
-from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
+from spy32.lifecycle import IN_FLIGHT, EndedBy, OrderState, ProposalState
 from spy32.rules import dry_run_check, limits, plan, price_guard, references
 from spy32.sessions import market_date, week_start
 from spy32.trading import order_adoption, order_state, profit_target, transactions
@@ -358,9 +358,11 @@ def _settle_fill(context: TradingContext, proposal_id: int) -> None:
 
 def _not_filled_error(proposal_id: int, last: Order) -> Spy32Error:
     hint = f"P{proposal_id} is proposed again, and a new approval counts against the submits of its run and day"
-    if order_state.missed_send_window(last):
+    if last.ended_by is EndedBy.TOO_LATE:
         return Refused(f"{last.reference} was not sent: {last.reason}; {hint}")
-    if order_state.was_not_sent(last):
+    if last.ended_by is EndedBy.HALT:
+        return NotPermitted(f"{last.reference}: {last.reason}; {hint}")
+    if last.ended_by is EndedBy.NOT_SENT:
         return Unavailable(f"{last.reference}: {last.reason}; {hint}")
     if last.state in (OrderState.REFUSED, OrderState.REJECTED):
         return BrokerRefused(f"the broker said no to {last.reference}: {last.reason}; {hint}")

@@ -14,7 +14,6 @@ from spy32.trading.order_chains import arrival_key
 
 READ_ERRORS = (Unavailable, Unresolved, Unusable, ServiceGone, NotPermitted, BrokerRefused)
 """What a read may end with. None of it says that an order is not there."""
-MANUAL_REPLACEMENT = "replaced at the broker"
 REPLACEABLE_STATES = frozenset({OrderState.CANCELLED, OrderState.REPLACED})
 
 
@@ -144,11 +143,15 @@ def _merge_chain(chain: list[BrokerOrder], legs: tuple[Leg, ...]) -> BrokerOrder
         state=OrderState.WORKING if is_working else end_state,
         fills=tuple(_chain_fills(chain)),
         fees=sum(fees[1:], fees[0]) if fees else None,
-        reason=(
-            f"{MANUAL_REPLACEMENT}: {chain[0].broker_id} gave way to {last.broker_id}, for {last.quantity} at "
-            f"{last.limit}"
+        is_replaced_by_hand=True,
+        reason=_words_by_hand(
+            f"{chain[0].broker_id} gave way to {last.broker_id}, for {last.quantity} at {last.limit}"
         ),
     )
+
+
+def _words_by_hand(how: str) -> str:
+    return f"replaced at the broker: {how}"
 
 
 def _chain_fills(chain: list[BrokerOrder]) -> Iterator[Fill]:
@@ -187,13 +190,15 @@ def find_order(context: TradingContext, order: Order) -> BrokerOrder | None:
 
 
 def _mark_manual_edit(order: Order, broker_order: BrokerOrder) -> BrokerOrder:
-    """An heir at another price than ours was made by hand, and its price is not ours to work."""
-    if broker_order.reference == order.reference or broker_order.limit == order.limit or broker_order.reason:
+    """A successor at a different price was edited manually; its price is not worked."""
+    if (
+        broker_order.reference == order.reference
+        or broker_order.limit == order.limit
+        or broker_order.is_replaced_by_hand
+    ):
         return broker_order
-    return replace(
-        broker_order,
-        reason=f"{MANUAL_REPLACEMENT}: {broker_order.broker_id} stands at {broker_order.limit}, not at {order.limit}",
-    )
+    words = _words_by_hand(f"{broker_order.broker_id} stands at {broker_order.limit}, not at {order.limit}")
+    return replace(broker_order, is_replaced_by_hand=True, reason=words)
 
 
 def _matching_orders(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, spreads_fil
 from spy32.domain.proposals import ExitPlan
 from spy32.domain.spreads import Mode
 from spy32.errors import BrokerRefused, Refused, Spy32Error, Unavailable, Unresolved
-from spy32.lifecycle import FINAL, IN_FLIGHT, ORDER_TRANSITIONS, OrderState, ProposalState
+from spy32.lifecycle import FINAL, IN_FLIGHT, ORDER_TRANSITIONS, EndedBy, OrderState, ProposalState
 from spy32.rules import plan
 from spy32.store import ATTENTION_PRICE
 from spy32.trading import order_lookup
@@ -26,7 +27,6 @@ FILL_WAITS = (1.0, 2.0, 3.0, 5.0)
 """The same for fills that are not listed yet."""
 OVERFILL = "beyond approval"
 """Kind of the item for a person."""
-HALTED, NOT_SENT, TOO_LATE = "halted: ", "not sent: ", "too late: "
 
 # Requests and their answers.
 
@@ -36,34 +36,23 @@ def send_order(context: TradingContext, order: Order, request: Callable[[], Brok
     halt_reason = context.halt_reason()
     if halt_reason is not None:
         # Asked last of all before the request leaves; nothing was sent.
-        return _change_state(context, order, OrderState.REFUSED, reason=f"{HALTED}{halt_reason}")
+        return _refused(context, order, EndedBy.HALT, f"halted: {halt_reason}")
     try:
         broker_order = request()
     except BrokerRefused as refusal:
-        return _change_state(context, order, OrderState.REFUSED, reason=refusal.message)
+        return _refused(context, order, EndedBy.BROKER, refusal.message)
     except Refused as late:
-        return _change_state(context, order, OrderState.REFUSED, reason=f"{TOO_LATE}{late.message}")
+        return _refused(context, order, EndedBy.TOO_LATE, f"too late: {late.message}")
     except Unavailable as error:
         # Nothing left this machine: as good as a refusal, and a person may approve again.
-        return _change_state(context, order, OrderState.REFUSED, reason=f"{NOT_SENT}{error.message}")
+        return _refused(context, order, EndedBy.NOT_SENT, f"not sent: {error.message}")
     except Unresolved as doubt:
         return _change_state(context, order, OrderState.UNKNOWN, reason=doubt.message)
     return apply_broker_order(context, order, broker_order)
 
 
-def was_not_sent(order: Order) -> bool:
-    """The request did not reach the broker."""
-    return order.state is OrderState.REFUSED and order.reason.startswith(NOT_SENT)
-
-
-def missed_send_window(order: Order) -> bool:
-    """It was committed, and then so much time went by that it was not sent."""
-    return order.state is OrderState.REFUSED and order.reason.startswith(TOO_LATE)
-
-
-def was_refused_by_broker(order: Order) -> bool:
-    """The broker itself said no, and not we."""
-    return order.state is OrderState.REFUSED and not order.reason.startswith((HALTED, NOT_SENT, TOO_LATE))
+def _refused(context: TradingContext, order: Order, by: EndedBy, words: str) -> Order:
+    return context.store.orders.refuse(_order_id(order), was=order.state, by=by, reason=words, at=context.clock())
 
 
 def apply_broker_order(context: TradingContext, order: Order, broker_order: BrokerOrder) -> Order:
@@ -76,36 +65,39 @@ def apply_broker_order(context: TradingContext, order: Order, broker_order: Brok
     _record_fills(context, order, broker_order)
     if order.state in FINAL:
         return context.store.orders.get(order_id)
+    if broker_order.is_replaced_by_hand and not (
+        order.is_replaced_by_hand and broker_order.broker_id == order.broker_id
+    ):
+        context.report(f"{order.reference}: {broker_order.reason}; its price is not worked any more")
     legs = order_lookup.order_legs(context, order)
-    state, reason = broker_order.state, broker_order.reason
+    state = broker_order.state
     if order_lookup.has_unlisted_fills(broker_order, legs):
         state = OrderState.WORKING
-        reason = (
+        words = (
             f"filled at the broker, which lists {spreads_filled(broker_order.fills, legs)} of "
             f"{broker_order.quantity} so far"
         )
+        broker_order = replace(broker_order, is_unclear=True, reason=words)
     elif state in FINAL and (
         unevenness := order_lookup.uneven_fill_message(context.store.orders.fills(order_id), legs)
     ):
-        reason = unevenness
+        broker_order = replace(broker_order, reason=unevenness)
         context.report(f"LOOK AT THIS: {order.reference} is {broker_order.status} with an {unevenness}")
-    if reason.startswith(order_lookup.MANUAL_REPLACEMENT) and reason != order.reason:
-        context.report(f"{order.reference}: {reason}; its price is not worked any more")
-    if (state, broker_order.broker_id, broker_order.status) == (order.state, order.broker_id, order.broker_status):
+    if order.matches(broker_order, state):
         return context.store.orders.get(order_id)
     if state not in ORDER_TRANSITIONS[order.state] and state is not order.state:
         if OrderState.UNKNOWN not in ORDER_TRANSITIONS[order.state]:
             raise _flag_contradiction(
                 context, order, broker_order, f"the broker calls it {broker_order.status} ({state})"
             )
-        order = _change_state(context, order, OrderState.UNKNOWN, broker_order=broker_order, reason=reason)
-    return _change_state(context, context.store.orders.get(order_id), state, broker_order=broker_order, reason=reason)
+        order = _change_state(context, order, OrderState.UNKNOWN, broker_order=broker_order)
+    return _change_state(context, context.store.orders.get(order_id), state, broker_order=broker_order)
 
 
 def _record_fills(context: TradingContext, order: Order, broker_order: BrokerOrder) -> None:
     if not broker_order.fills:
         return
-    assumption = getattr(context.orders, "assumption", "")
+    assumption = context.orders.assumption
     proposal = context.store.proposals.get(order.proposal_id)
 
     def exits_at_credit(credit: Decimal) -> ExitPlan:
@@ -141,8 +133,8 @@ def _flag_contradiction(
     """What the broker shows contradicts what was sent: nothing of it is recorded, and nothing else is sent."""
     message = f"what the broker shows of order {order.reference} cannot be recorded: {contradiction}"
     state = OrderState.WORKING if order.state in (OrderState.SUBMITTING, OrderState.UNKNOWN) else order.state
-    if (state, message) != (order.state, order.reason):
-        _change_state(context, order, state, broker_order=broker_order, reason=message)
+    if not (order.is_unclear and order.matches(broker_order, state)):
+        _change_state(context, order, state, broker_order=replace(broker_order, is_unclear=True, reason=message))
     return Unresolved(f"{message}; compare with the broker's own view and `spy32 positions`")
 
 
@@ -289,7 +281,7 @@ def cancel_order(context: TradingContext, order: Order) -> Order:
         with suppress(*READ_ERRORS):
             context.orders.cancel(order.broker_id)
         order = try_refresh_order(context, order)
-        if order.state in FINAL or "cancel" in order.broker_status.lower() or order.broker_id is None:
+        if order.state in FINAL or order.is_cancelling or order.broker_id is None:
             break
         context.sleep(wait)
     order = wait_until_final(context, order)

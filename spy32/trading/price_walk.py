@@ -10,7 +10,7 @@ from spy32.domain.codec import digest
 from spy32.domain.orders import BrokerOrder, Order
 from spy32.domain.proposals import Proposal
 from spy32.errors import Refused, Spy32Error, Unresolved
-from spy32.lifecycle import FINAL, IN_FLIGHT, OrderState
+from spy32.lifecycle import FINAL, IN_FLIGHT, EndedBy, OrderState
 from spy32.rules import plan, references
 from spy32.trading import order_state
 from spy32.trading.context import TradingContext
@@ -126,7 +126,8 @@ def _check_is_alone(context: TradingContext, order: Order) -> tuple[Order, bool]
 
 def _can_reprice(context: TradingContext, order: Order) -> bool:
     """Nothing of the proposal is filled, not even one leg; the order is as we placed it, and the only one alive."""
-    if order.is_adopted or order.reason or order_state.proposal_fills(context, order.proposal_id):
+    is_ours = not (order.is_adopted or order.is_replaced_by_hand or order.is_unclear)
+    if not is_ours or order_state.proposal_fills(context, order.proposal_id):
         return False
     others = [other for other in order_state.entry_exit_orders(context, order.proposal_id) if other.id != order.id]
     refreshed = [order_state.try_refresh_order(context, other) for other in others if other.state is OrderState.WORKING]
@@ -154,7 +155,7 @@ def _watch_order(
 def _progress_line(order: Order, seconds_left: float, deadline_seconds: float, next_price: Decimal | None) -> str:
     step = f"{next_price} in {_format_duration(seconds_left)}" if next_price is not None else "last price"
     filled = f"{order.filled} of {order.quantity} filled"
-    status = order.broker_status or order.state
+    status = order.broker_status or f"{order.state}"
     return (
         f"{order.reference} | {status} | {order.limit} | {filled} | {step} | ends in "
         f"{_format_duration(deadline_seconds)}"
@@ -178,7 +179,7 @@ def _reprice(context: TradingContext, proposal: Proposal, order: Order, price: D
         return order
     if replacement.state in FINAL and replacement.state is not OrderState.FILLED:
         order = order_state.try_refresh_order(context, order)
-        if order_state.was_refused_by_broker(replacement) and order.state is OrderState.WORKING:
+        if replacement.ended_by is EndedBy.BROKER and order.state is OrderState.WORKING:
             return _cancel_and_resubmit(context, proposal, order, price, timer)
         return order
     order = order_state.wait_until_final(context, order)
@@ -249,4 +250,7 @@ def _build_successor(context: TradingContext, proposal: Proposal, order: Order, 
         replaces=order.id,
         filled=0,
         reason="",
+        is_replaced_by_hand=False,
+        is_unclear=False,
+        is_cancelling=False,
     )

@@ -218,7 +218,7 @@ def _explain_missing(trade: Trade, missing: dict[str, int], unmatched: Unmatched
 def _closing_transactions(leg: Leg, trade: Trade, unmatched: UnmatchedTransactions) -> Iterator[Transaction]:
     """What may have taken this leg out of the account."""
     for transaction in unmatched.matching(leg.symbol, trade.opened_at):
-        is_manual = transaction.kind is TransactionKind.TRADE and transaction.action == leg.action.closing.value
+        is_manual = transaction.kind is TransactionKind.TRADE and transaction.action is leg.action.closing
         if is_manual or transaction.kind in CLOSING_KINDS:
             yield transaction
 
@@ -316,4 +316,13 @@ def _take_shares(
 
 
 def _signed_quantity(transaction: Transaction) -> Decimal:
-    return transaction.quantity if transaction.action.startswith("Buy") else -transaction.quantity
+    return (
+        transaction.quantity
+        if transaction.action is not None and transaction.action.sign < 0
+        else -transaction.quantity
+    )
+
+
+def _trade_id(trade: Trade) -> int:
+    assert trade.id is not None
+    return trade.id

@@ -1,8 +1,8 @@
 """The only place that builds things: clock, settings, store, ports, consoles."""
 
+import math
 import os
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from spy32.settings import Settings
 from spy32.wiring.base import PAPER_ACCOUNT, AppBase
 from spy32.wiring.clockwork import Clockwork
 from spy32.wiring.process import log_traceback
+from spy32.wiring.registry import find_registered
 
 if TYPE_CHECKING:
     from spy32.brokers.paper import PaperBroker
@@ -49,7 +50,7 @@ class App(AppBase):
     def market_registry(self) -> "MarketRegistry":
         from spy32.wiring.markets import MarketRegistry
 
-        return MarketRegistry(self.settings, self.locations, self.clock, self.tastytrade)
+        return MarketRegistry(self.settings, self.clock, self.tastytrade)
 
     @cached_property
     def tastytrade(self) -> "TastytradeConnection":
@@ -87,25 +88,35 @@ class App(AppBase):
 
         underlying = settings.profiles[profile].underlying
         events = event_calendar(self.locations, underlying)
-        return CollectRequest(underlying=underlying, settings=settings, now=self.clock(), events=events)
+        return CollectRequest(
+            underlying=underlying,
+            settings=settings,
+            now=self.clock(),
+            events=events,
+            monotonic=self.monotonic,
+            seconds=settings.market.deadline_seconds,
+        )
 
     def rule(self, name: str, settings: Settings) -> "Analyst":
         """One of the fixed rules, which need nothing of the world."""
         from spy32.wiring import analysts
 
-        return analysts.build_trend_analyst(settings) if name == "trend" else analysts.build_rules_analyst(settings)
+        return find_registered(analysts.RULES, name, "rule")(settings)
 
-    def analyst(self, name: str, settings: Settings, store: "Store", run_id: int, seed: int = 0) -> "Analyst":
-        """Who chooses in a run."""
-        from spy32.wiring import analysts
+    def analyst(self, name: str, settings: Settings, store: "Store", run_id: int, seed: int, until: float) -> "Analyst":
+        """Who chooses in a run, by the reading `until` of `monotonic`."""
+        return find_registered(ANALYSTS, name, "analyst")(self, settings, store, run_id, seed, until)
 
-        if name == "rules":
-            return self.rule(name, settings)
-        version = analysts.prompt_version(settings)
-        return self.build_model_analyst(settings, store, run_id, version=version, role="chosen", seed=seed)
-
-    def build_model_analyst(
-        self, settings: Settings, store: "Store", run_id: int, *, version: str, role: str, seed: int
+    def build_model_analyst(  # noqa: PLR0913 - everything that asking depends on
+        self,
+        settings: Settings,
+        store: "Store",
+        run_id: int,
+        *,
+        version: str,
+        role: str,
+        seed: int,
+        until: float = math.inf,
     ) -> "Analyst":
         """Grok with one prompt version, its attempts written down under `run_id`."""
         from spy32.records.model_spending import SpendingJournal
@@ -125,6 +136,8 @@ class App(AppBase):
             run_id=run_id,
             seed=seed,
             clock=self.clock,
+            monotonic=self.monotonic,
+            until=until,
             tell=self.report,
         )
 
@@ -143,7 +156,7 @@ class App(AppBase):
                 return None
             render = build_renderer(asked[0].attempt.prompt, settings)
             analyst, model = build_replay_analyst(
-                answer, asked, render, settings, seed=seed, at=self.clock(), monotonic=time.monotonic
+                answer, asked, render, settings, seed=seed, at=self.clock(), monotonic=self.monotonic
             )
             return analyst, model.differences
 
@@ -167,17 +180,7 @@ class App(AppBase):
 
     def broker(self, store: "Store", market: "Market | None") -> "Broker":
         """Who takes orders and knows the account: our own on paper, else tastytrade at the mode's host."""
-        if self.settings.mode is not Mode.PAPER:
-            from spy32.settings.checks import broker_secrets
-            from spy32.wiring.tastytrade import TastytradeGateway
-
-            broker_secrets(self.settings)  # says at once what is missing
-            return TastytradeGateway(self.tastytrade, store)
-        from spy32.brokers.paper import PaperBroker
-
-        return PaperBroker(
-            ledger=store.paper, market=market, clock=self.clock, settings=self.settings, number=self.account_number
-        )
+        return find_registered(BROKERS, self.settings.mode, "broker")(self, store, market)
 
     def run_context(
         self, store: "Store", *, sources: "Sources", analyst: str, settings: Settings, run: "Run"
@@ -188,12 +191,13 @@ class App(AppBase):
 
         broker = self.broker(store, sources.chain[0])
         seed = int.from_bytes(os.urandom(4), "big")
+        until = self.monotonic() + settings.schedule.run_deadline_seconds
         return RunContext(
             store=store,
             sources=sources,
             events=event_calendar(self.locations, settings.profiles[run.profile].underlying),
             documents=lambda: tuple(self.market_registry.documents) if not sources.is_recorded else (),
-            analyst=self.analyst(analyst, settings, store, run.id, seed),
+            analyst=self.analyst(analyst, settings, store, run.id, seed, until),
             shadows=self._build_shadows(analyst, settings, store, run.id, seed),
             account=broker,
             orders=broker,
@@ -201,6 +205,8 @@ class App(AppBase):
             profile=run.profile,
             run_id=run.id,
             clock=self.clock,
+            monotonic=self.monotonic,
+            until=until,
             seed=seed,
             report=self.report,
         )
@@ -258,3 +264,40 @@ class App(AppBase):
         snapshot = store.decisions.snapshot(run_id)
         self.clockwork = Clockwork(snapshot.as_of, frozen=True)
         return RecordedMarket.build_snapshot_market(snapshot)
+
+
+def _grok(app: App, settings: Settings, store: "Store", run_id: int, seed: int, until: float) -> "Analyst":
+    from spy32.wiring import analysts
+
+    version = analysts.prompt_version(settings)
+    return app.build_model_analyst(settings, store, run_id, version=version, role="chosen", seed=seed, until=until)
+
+
+def _rules(app: App, settings: Settings, *_: object) -> "Analyst":
+    return app.rule("rules", settings)
+
+
+def _paper(app: App, store: "Store", market: "Market | None") -> "Broker":
+    from spy32.brokers.paper import PaperBroker
+
+    return PaperBroker(
+        ledger=store.paper, market=market, clock=app.clock, settings=app.settings, number=app.account_number
+    )
+
+
+def _tastytrade(app: App, store: "Store", _market: "Market | None") -> "Broker":
+    from spy32.settings.checks import broker_secrets
+    from spy32.wiring.tastytrade import TastytradeGateway
+
+    broker_secrets(app.settings)  # says at once what is missing
+    return TastytradeGateway(app.tastytrade, store)
+
+
+ANALYSTS: "Mapping[str, Callable[[App, Settings, Store, int, int, float], Analyst]]" = {"grok": _grok, "rules": _rules}
+"""Who may choose, by the name in the settings."""
+BROKERS: "Mapping[Mode, Callable[[App, Store, Market | None], Broker]]" = {
+    Mode.PAPER: _paper,
+    Mode.SANDBOX: _tastytrade,
+    Mode.LIVE: _tastytrade,
+}
+"""Who takes orders in each mode."""

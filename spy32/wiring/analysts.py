@@ -1,7 +1,7 @@
 """Who may choose, built from the settings on use."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from spy32.analysts.rendered_prompt import RenderedPrompt
     from spy32.domain.briefing import Briefing
     from spy32.domain.spreads import Menu
-    from spy32.ports import Analyst, ModelRequestLog
+    from spy32.ports import Analyst, ModelRequestLog, Monotonic
 
 
 def build_rules_analyst(settings: Settings) -> "Analyst":
@@ -24,6 +24,10 @@ def build_trend_analyst(settings: Settings) -> "Analyst":
     from spy32.analysts.trend import TrendAnalyst
 
     return TrendAnalyst(settings)
+
+
+RULES: "Mapping[str, Callable[[Settings], Analyst]]" = {"rules": build_rules_analyst, "trend": build_trend_analyst}
+"""The fixed rules, which need nothing of the world."""
 
 
 def build_renderer(version: str, settings: Settings) -> "Callable[[Menu, Briefing, int], RenderedPrompt]":
@@ -54,6 +58,8 @@ def build_grok_analyst(  # noqa: PLR0913 - everything that asking depends on
     run_id: int,
     seed: int,
     clock: Callable[[], datetime],
+    monotonic: "Monotonic",
+    until: float,
     tell: Callable[[str], None],
 ) -> "Analyst":
     """The model behind its checks; `BadSettings` for a missing key or an effort that the model refuses."""
@@ -65,7 +71,7 @@ def build_grok_analyst(  # noqa: PLR0913 - everything that asking depends on
 
     key = xai_key(settings)
     check_effort(settings.xai.model, settings.xai.effort, settings.xai.accepts)
-    http = HttpClient(service="xAI", base=settings.xai.url, clock=clock, sleep=time.sleep, monotonic=time.monotonic)
+    http = HttpClient(service="xAI", base=settings.xai.url, clock=clock, sleep=time.sleep, monotonic=monotonic)
     return GrokAnalyst(
         client=XaiClient(http, key),
         render=build_renderer(version, settings),
@@ -78,6 +84,7 @@ def build_grok_analyst(  # noqa: PLR0913 - everything that asking depends on
         seed=seed,
         clock=clock,
         sleep=time.sleep,
-        monotonic=time.monotonic,
+        monotonic=monotonic,
+        until=until,
         tell=tell,
     )

@@ -115,6 +115,10 @@ class AppBase:
     def sleep(self, seconds: float) -> None:
         self.clockwork.sleep(seconds)
 
+    def monotonic(self) -> float:
+        """Seconds that only go forward."""
+        return time.monotonic()
+
     @property
     def user(self) -> str:
         return self.env.get("LOGNAME") or self.env.get("USER") or "unknown"

@@ -1,7 +1,7 @@
 """Which sources of market data there are, built from the settings on use."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from spy32.domain.market import RawDocument, SourceAttempt
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage
 from spy32.settings import Locations, Settings
+from spy32.wiring.registry import find_registered
 
 if TYPE_CHECKING:
     from spy32.clients.http import HttpClient
@@ -43,7 +44,6 @@ class MarketRegistry:
     """The live sources of one process, each built once; what they send is kept in `documents`."""
 
     settings: Settings
-    locations: Locations
     clock: Callable[[], datetime]
     tastytrade: "TastytradeConnection"
     """The log-in at tastytrade, which the broker shares."""
@@ -61,7 +61,7 @@ class MarketRegistry:
         chain = self._get_markets("chain", order.chain)
         if not chain and requested is None:
             raise BadSettings(f"market.chain has no source that can be asked: {unavailable[0].detail}")
-        broker = self._get_markets("chain", ("tastytrade", *(name for name in order.history if name == "yahoo")))
+        broker = self._get_markets("history", tuple(dict.fromkeys(("tastytrade", *order.history))))
         return Sources(
             chain=(self.get_market(requested),) if requested is not None else chain,
             checks=chain,
@@ -92,7 +92,7 @@ class MarketRegistry:
     def get_market(self, name: str) -> "Market":
         """The source `name`; `BadSettings` when it cannot be asked at all."""
         if name not in self._markets:
-            self._markets[name] = self._build_market(name)
+            self._markets[name] = find_registered(MARKETS, name, "market source")(self)
         return self._markets[name]
 
     def _get_markets(self, kind: str, names: Sequence[str]) -> "tuple[Market, ...]":
@@ -115,39 +115,12 @@ class MarketRegistry:
             return SourceAttempt(datum="chain", source=name, ok=False, detail=f"not set up: {NO_SANDBOX_QUOTES}")
         return None
 
-    def _build_market(self, name: str) -> "Market":
-        seconds = float(self.settings.market.source_seconds)
-        if name == "cboe":
-            from spy32.markets.cboe import CboeMarket
+    @property
+    def seconds(self) -> float:
+        """Longest time for one question."""
+        return float(self.settings.market.source_seconds)
 
-            return CboeMarket(self._build_http("Cboe", self.settings.cboe.url, name), clock=self.clock, seconds=seconds)
-        if name == "yahoo":
-            from spy32.markets.yahoo import YahooMarket
-
-            return YahooMarket(
-                address=self.settings.yahoo.url,
-                cache=self.locations.state / "yahoo",
-                clock=self.clock,
-                monotonic=time.monotonic,
-                seconds=seconds,
-                keep=self._document_recorder(name),
-            )
-        if name == "table":
-            from spy32.markets.dividend_table import DividendTableMarket
-
-            return DividendTableMarket(self.clock)
-        return self._build_tastytrade(seconds)
-
-    def _build_tastytrade(self, seconds: float) -> "Market":
-        from spy32.markets.tastytrade import TastytradeMarket
-
-        if self.settings.mode is Mode.SANDBOX:
-            raise BadSettings(NO_SANDBOX_QUOTES)
-        return TastytradeMarket(
-            self.tastytrade.rest(self._document_recorder("tastytrade")), clock=self.clock, seconds=seconds
-        )
-
-    def _build_http(self, service: str, base: str, name: str) -> "HttpClient":
+    def http(self, service: str, base: str, name: str) -> "HttpClient":
         from spy32.clients.http import HttpClient
 
         return HttpClient(
@@ -156,14 +129,58 @@ class MarketRegistry:
             clock=self.clock,
             sleep=time.sleep,
             monotonic=time.monotonic,
-            keep=self._document_recorder(name),
+            keep=self.keep(name),
         )
 
-    def _document_recorder(self, source: str) -> Callable[[str, bytes], None]:
-        def record(name: str, body: bytes) -> None:
+    def keep(self, source: str) -> Callable[[str, bytes], None]:
+        def keep(name: str, body: bytes) -> None:
             self.documents.append(RawDocument(source=source, name=name, at=self.clock(), body=body))
 
-        return record
+        return keep
+
+
+def _cboe(registry: MarketRegistry) -> "Market":
+    from spy32.markets.cboe import CboeMarket
+
+    http = registry.http("Cboe", registry.settings.cboe.url, "cboe")
+    return CboeMarket(http, clock=registry.clock, seconds=registry.seconds)
+
+
+def _yahoo(registry: MarketRegistry) -> "Market":
+    from spy32.markets.yahoo import YahooMarket
+
+    return YahooMarket(
+        address=registry.settings.yahoo.url,
+        clock=registry.clock,
+        monotonic=time.monotonic,
+        seconds=registry.seconds,
+        keep=registry.keep("yahoo"),
+    )
+
+
+def _table(registry: MarketRegistry) -> "Market":
+    from spy32.markets.dividend_table import DividendTableMarket
+
+    return DividendTableMarket(registry.clock)
+
+
+def _tastytrade(registry: MarketRegistry) -> "Market":
+    from spy32.markets.tastytrade import TastytradeMarket
+
+    if registry.settings.mode is Mode.SANDBOX:
+        raise BadSettings(NO_SANDBOX_QUOTES)
+    return TastytradeMarket(
+        registry.tastytrade.rest(registry.keep("tastytrade")), clock=registry.clock, seconds=registry.seconds
+    )
+
+
+MARKETS: "Mapping[str, Callable[[MarketRegistry], Market]]" = {
+    "tastytrade": _tastytrade,
+    "cboe": _cboe,
+    "yahoo": _yahoo,
+    "table": _table,
+}
+"""Every live source by its name in the settings; a recorded one stands alone and is made by `recorded`."""
 
 
 def event_calendar(

@@ -102,6 +102,7 @@ class TastytradeGateway:
     """
 
     is_shared = True
+    assumption = ""
 
     def __init__(self, connection: TastytradeConnection, store: "Store") -> None:
         self._connection = connection

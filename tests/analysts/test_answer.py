@@ -17,7 +17,6 @@ import spy32.analysts
 from proofs import fuzz_answers
 from spy32.analysts import answer, answer_schema
 from spy32.analysts.answer import RejectedAnswer
-from spy32.analysts.sanitiser import clean, excerpt
 from spy32.domain.codec import canonical_json
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.errors import Unusable
@@ -343,23 +342,3 @@ def test_any_text_ends_in_a_verdict(body: str) -> None:
         assert broken_promise(verdict) is None
         if isinstance(verdict, Recommendation):
             canonical_json(verdict)  # can be stored: no NaN anywhere
-
-
-# Cleaning.
-
-
-@pytest.mark.parametrize(
-    ("foreign", "plain"),
-    [
-        ("a\x00\x1b[31mb\x9b\x7f", "a[31mb"), ("a\tb", "a b"), ("a\r\nb\u2028c\x85d\re", "a\nb\nc\nd\ne"),
-        ("\u202eab\u2066\u200b\ufeff\u00ad", "ab"), ("\ud800x\udfff", "x"), ("  a \n", "a"),
-        ("−5 % … naïve 語", "−5 % … naïve 語"),
-    ],
-)  # fmt: skip
-def test_words_are_cleaned(foreign: str, plain: str) -> None:
-    assert clean(foreign, 100) == plain
-
-
-def test_a_cut_is_shown() -> None:
-    assert clean("abcdef", 4) == "abc…"
-    assert excerpt("a\n" * 1000, 5) == "a a …"

@@ -89,7 +89,7 @@ def test_nothing_is_asked_when_it_cannot_be_written_down(desk: Desk) -> None:
     desk.journal.trouble = StoreError("the disk is full")
     with pytest.raises(StoreError):
         desk.choose()
-    assert desk.server.requests == []
+    assert desk.server.questions == 0
 
 
 def test_an_interrupt_leaves_the_row_open_and_counted_with_its_estimate(desk: Desk) -> None:
@@ -369,6 +369,14 @@ def test_what_no_sample_can_mend_is_asked_once(desk: Desk) -> None:
     assert desk.server.questions == 0 + len(desk.journal.rows) == 1
 
 
+def test_nothing_is_asked_once_the_time_of_the_run_is_over(desk: Desk) -> None:
+    desk.until = desk.monotonic()
+    found = desk.choose({"deadline_seconds": 60})
+    assert (found.decision, found.failure, found.exit_code) == (Decision.FAILED, "timeout", 75)
+    assert "those of the run, were used up" in found.reason
+    assert desk.server.questions == 0
+
+
 def test_the_samples_share_one_deadline(desk: Desk) -> None:
     desk.server.faults["/responses"] = [None, web.hang]
     begun = time.monotonic()
@@ -425,7 +433,7 @@ def test_the_story_names_model_cost_and_what_went_wrong(desk: Desk) -> None:
 
 def test_a_mistake_in_the_judge_is_not_hidden(desk: Desk) -> None:
     analyst = desk.analyst()
-    analyst._judge = cast("Callable[..., Any]", lambda *_: 1 / 0)
+    analyst.judge = cast("Callable[..., Any]", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         analyst.choose(builders.snapshot(), MENU, BRIEFING)
     assert desk.heard[0].outcome == "answered"

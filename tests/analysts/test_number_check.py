@@ -87,7 +87,7 @@ def unmatched(*words: str, **over: Any) -> tuple[str, ...]:
     [
         "spot 670, 670.0 or $670.00",
         "VIX 16.5, at 16.5%; VIX3M 19.1",
-        "VIX9D over VIX is 0.92, or 0.921, that is 8% less",
+        "VIX9D over VIX is 0.92, or 0.921, in backwardation",
         "implied 16.0% or 0.1602, realised 9.2%",
         "up 2.8% in 20 days, 1.2 percent in 5 days, 43 bps on the day",
         "the 50-day average, SMA 50, RSI 14 at 64",
@@ -113,18 +113,14 @@ def test_what_was_sent_is_matched(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "30 points from spot to the 640 strike, or $30.00",
-        "4.5% below spot",
-        "21.87 points above the 50-day average of 648.13, or 3.4%",
-        "between $638.28 and 701.72, spot less and plus an expected move of 31.72",
-        "halfway between 640 and 670 is 655",
-        "the short strike is 0.95 expected moves of 31.72 away",
-        "implied 16.0% over realised 9.2%: 6.8 points, or 1.74x",
-        "VIX at 16.5 stands 2.6 points, 14%, below VIX3M at 19.1",
+        "31.87 points from spot to the 640 strike",
+        "halfway between 640 and 670.22 is 655.11",
+        "implied over realised: 1.74x",
     ],
 )
-def test_a_simple_function_of_two_in_play_is_matched(text: str) -> None:
-    assert unmatched(text, cited=("market.spot", "market.expected_move", "market.atm_iv", "market.rv_20d")) == ()
+def test_a_number_computed_from_two_that_were_sent_is_not_matched(text: str) -> None:
+    found = unmatched(text, cited=("market.spot", "market.expected_move", "market.atm_iv", "market.rv_20d"))
+    assert found and found[-1] in text
 
 
 def test_a_candidates_own_dollars_match_a_share_and_a_contract() -> None:
@@ -133,14 +129,6 @@ def test_a_candidates_own_dollars_match_a_share_and_a_contract() -> None:
     assert credit.value is not None
     assert loss.value is not None
     assert unmatched(f"${credit.text} a share, ${100 * credit.value:.0f} a contract; max loss ${loss.value:.0f}") == ()
-    assert unmatched(f"it returns {100 * credit.value / loss.value:.1%} of its risk") == ()
-
-
-def test_a_large_change_is_no_number_of_per_cent() -> None:
-    # 31.72 is 4.73 % of 670; the 95.27 % that are missing to the whole are nobody's figure.
-    play = ("market.spot", "market.expected_move")
-    assert unmatched("4.73%", cited=play) == ()
-    assert unmatched("95.27%", cited=play) == ("95.27%",)
 
 
 @pytest.mark.parametrize(
@@ -185,12 +173,6 @@ def test_other_candidates_figures_must_be_quoted_or_the_candidate_named() -> Non
     assert unmatched("73.1%", rendered=sent) == ("73.1%",)
     assert unmatched("T9RC has 73.1%", rendered=sent) == ()
     assert unmatched("73.1%", rendered=sent, cited=("menu.T9RC.short_iv",)) == ()
-
-
-def test_functions_need_figures_in_play() -> None:
-    # The lower band, 645.20, less the low of 20 days, 646.87: neither is named, then both are.
-    assert unmatched("1.67 points apart", chosen=None, cited=()) == ("1.67 points",)
-    assert unmatched("645.20 and 646.87 are 1.67 points apart", chosen=None, cited=()) == ()
 
 
 def test_a_number_printed_in_the_instructions_may_be_quoted_and_not_computed_with() -> None:
@@ -261,9 +243,9 @@ def test_the_answers_own_probability_is_its_own() -> None:
 def test_chance_seldom_passes() -> None:
     """The digits of a price, a credit or a ratio are worth something; two-digit numbers hardly are."""
     limits = {
-        "a price near spot, cents": 0.10, "a credit, cents": 0.30, "dollars a contract, whole": 0.20,
-        "per cent to 100, one decimal": 0.15, "a fraction, three decimals": 0.35, "days to 400": 0.15,
-        "a ratio, two decimals": 0.25, "a day of the year": 0.25,
+        "a price near spot, cents": 0.07, "a credit, cents": 0.25, "dollars a contract, whole": 0.15,
+        "per cent to 100, one decimal": 0.12, "a fraction, three decimals": 0.25, "days to 400": 0.10,
+        "a ratio, two decimals": 0.25, "a day of the year": 0.20,
     }  # fmt: skip
     shares = fuzz_answers.false_matches(30, limits)
     assert {name: share for name, share in shares.items() if share > limits[name]} == {}

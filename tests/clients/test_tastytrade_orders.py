@@ -74,6 +74,7 @@ def test_only_these_states_end_an_order(status: str, state: OrderState) -> None:
 @pytest.mark.parametrize("status", WORKING)
 def test_a_state_on_the_way_is_working_and_kept_as_it_is(status: str) -> None:
     assert (read(status=status).status, read(status=status).state) == (status, OrderState.WORKING)
+    assert read(status=status).is_cancelling is (status == "Cancel Requested")
 
 
 @pytest.mark.parametrize("status", [*INVENTED[:5], *INVENTED[6:]])

@@ -18,7 +18,6 @@ from spy32.clients.tastytrade.wire import (
     parse_rows,
     parse_signed_amount,
     parse_text,
-    parse_whole_number,
     require_amount,
     require_own_account,
 )
@@ -99,6 +98,17 @@ def test_what_the_broker_does_not_say_is_a_restriction() -> None:
     assert accounts.restrictions(ALL_CLEAR, {}) == (f"{accounts.NOT_STATED} a cash account",)
     refused(lambda: accounts.restrictions({**ALL_CLEAR, "is-frozen": "false"}, {}), "is-frozen")
     refused(lambda: accounts.restrictions(ALL_CLEAR, {"is-closed": 1}), "is-closed")
+
+
+@pytest.mark.parametrize(
+    ("level", "permits"),
+    [
+        ("Covered And Cash Secured", False), ("none", False), (" No Options", False),
+        ("No Restrictions", True), ("something new", True), ("", None), (" ", None),
+    ],
+)  # fmt: skip
+def test_a_level_that_is_not_known_is_left_to_the_dry_run(level: str, permits: bool | None) -> None:
+    assert accounts.permits_spreads(level) is permits
 
 
 def test_the_options_level_is_the_brokers_word() -> None:
@@ -207,7 +217,7 @@ def test_what_left_without_an_order_is_told_apart(kind: str | None, sub: str | N
         transaction_type=kind, transaction_sub_type=sub, action=None, price=None, order_id=None, executed_at=None
     )
     assert seen.kind is expected
-    assert (seen.action, seen.price, seen.order_id) == ("", None, None)
+    assert (seen.action, seen.price, seen.order_id) == (None, None, None)
     assert seen.at == datetime(2026, 11, 23, 15, 2, 12, 600000, tzinfo=UTC)
 
 
@@ -237,7 +247,6 @@ def test_the_readers_themselves() -> None:
     assert require_amount({"a": "3.0"}, "a") == 3
     assert parse_signed_amount({"a": "0.0"}, "a") == 0
     assert parse_signed_amount({"a": None}, "a") is None
-    assert parse_whole_number({"a": "2.0"}, "a") == 2
     assert parse_id({"a": 0.0}, "a") is None
     assert parse_label({"a": "SPY   x"}, "a") == "SPY   x"
     assert parse_text({"a": 7}, "a", clean) == ""

@@ -64,7 +64,7 @@ def body(**over: Any) -> str:
 def asked(server: XaiServer, *entries: wire.Scripted, seconds: float = 5, **over: Any) -> ModelResponse:
     """What a question comes to when the service answers with this."""
     server.script += entries
-    return client(server).ask(body(**over), seconds)
+    return client(server).ask_model(body(**over), seconds).response
 
 
 def words_of(heard: ModelResponse) -> str:
@@ -94,7 +94,7 @@ def test_a_request_says_everything_that_the_service_must_know_and_keeps_nothing_
 
 def test_the_bytes_sent_are_those_of_the_body_and_do_not_hold_the_key(server: XaiServer) -> None:
     sent = body(user="a strike of 640 — and a lone \ud800")
-    client(server).ask(sent, 5)
+    client(server).ask_model(sent, 5)
     assert server.requests[0].body == sent.encode()
     assert KEY not in sent
 
@@ -115,7 +115,7 @@ def test_the_schema_keeps_its_order_since_fields_are_written_in_it() -> None:
 
 @pytest.mark.parametrize("key", ["", "xai-a b", "xai-a\nb", "xai-ключ", "xai-a\x7f"])
 def test_a_key_that_no_header_can_carry_is_refused_before_anything_is_sent(server: XaiServer, key: str) -> None:
-    heard = client(server, key).ask(body(), 5)
+    heard = client(server, key).ask_model(body(), 5).response
     assert (heard.outcome, OUTCOME_CODES[heard.outcome][0]) == ("key", 77)
     assert server.requests == []
     assert not key or key not in words_of(heard)
@@ -332,7 +332,7 @@ def test_trouble_on_the_way_has_its_word_and_ends_in_time(server: XaiServer, fau
 def test_a_service_that_is_not_there_costs_nothing(server: XaiServer) -> None:
     gone = client(server)
     gone._http.base = "http://127.0.0.1:1/v1"
-    heard = gone.ask(body(), 2)
+    heard = gone.ask_model(body(), 2).response
     assert (heard.outcome, heard.cost_ticks, heard.is_estimate) == ("unreachable", 0, False)
 
 

@@ -258,7 +258,7 @@ def test_a_question_does_not_wait_behind_one_that_never_ends(server: CboeServer,
             told.append(trouble)
 
     waiting = threading.Thread(target=ask, daemon=True)
-    with market._lock:
+    with market._documents._lock:
         waiting.start()
         waiting.join(2)
         assert [str(trouble) for trouble in told] == ["cboe was busy with another question for 0 s"]

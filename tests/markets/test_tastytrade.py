@@ -178,12 +178,6 @@ def test_too_long_a_question_is_not_begun(server: TastytradeServer, market: Tast
     assert len(server.requests) == asked + 1
 
 
-def test_a_delayed_feed_says_so(rig: Rig) -> None:
-    delayed = TastytradeMarket(rig.rest, clock=rig.clock, seconds=5, is_delayed=True)
-    assert delayed.chain("SPY", [TARGET]).delay_seconds == 900
-    assert delayed.quotes("SPY", [leg("640")]).delay_seconds == 900
-
-
 def test_fresh_quotes_of_legs_are_as_old_as_the_oldest_of_them(
     server: TastytradeServer, market: TastytradeMarket
 ) -> None:

@@ -4,12 +4,10 @@ import math
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,14 +35,13 @@ def server() -> Iterator[YahooServer]:
 
 
 @pytest.fixture
-def market(server: YahooServer, tmp_path: Path) -> YahooMarket:
-    return made(server, tmp_path)
+def market(server: YahooServer) -> YahooMarket:
+    return made(server)
 
 
-def made(server: YahooServer, folder: Path, *, seconds: float = 15, **more: Any) -> YahooMarket:
+def made(server: YahooServer, *, seconds: float = 15, **more: Any) -> YahooMarket:
     return YahooMarket(
         address=server.url,
-        cache=folder / "yahoo",
         clock=lambda: server.at,
         monotonic=time.monotonic,
         seconds=seconds,
@@ -66,9 +63,9 @@ def trouble(act: Callable[[], object]) -> Spy32Error:
 
 class TestContract(MarketContract):
     @pytest.fixture(autouse=True)
-    def _served(self, server: YahooServer, tmp_path: Path) -> None:
+    def _served(self, server: YahooServer) -> None:
         server.unknown_kinds.add("NOPE")
-        self._market = made(server, tmp_path)
+        self._market = made(server)
 
     def make(self) -> YahooMarket:
         return self._market
@@ -105,12 +102,12 @@ def test_a_monday_costs_six_data_requests_and_one_cookie_and_crumb(server: Yahoo
     market.earnings("SPY")
     assert server.documents() == [f"{OPTIONS}SPY"] * 2 + [f"{CHART}SPY"] * 2
     assert server.paths()[:2] == ["/", "/v1/test/getcrumb"]
-    assert len(server.requests) == market.requests == 6
+    assert len(server.requests) == 6
 
 
-def test_a_zone_is_asked_for_once_a_folder(server: YahooServer, tmp_path: Path) -> None:
+def test_a_zone_is_asked_for_once_a_process(server: YahooServer, market: YahooMarket) -> None:
     for count in (2, 3):
-        made(server, tmp_path).history("SPY", SINCE)
+        market.history("SPY", SINCE - timedelta(days=count))
         assert len(server.documents()) == count
 
 
@@ -200,13 +197,12 @@ def test_legs_are_quoted_and_an_unlisted_one_is_left_out(market: YahooMarket) ->
     assert (quotes.as_of, quotes.delay_seconds) == (AT, 900)
 
 
-def test_good_documents_are_kept_as_sent_and_no_cookie_or_crumb_is(server: YahooServer, tmp_path: Path) -> None:
-    kept: list[tuple[str, bytes, threading.Thread]] = []
-    market = made(server, tmp_path, keep=lambda name, body: kept.append((name, body, threading.current_thread())))
+def test_good_documents_are_kept_as_sent_and_no_cookie_or_crumb_is(server: YahooServer) -> None:
+    kept: list[tuple[str, bytes]] = []
+    market = made(server, keep=lambda name, body: kept.append((name, body)))
     whole(market)
-    assert [name for name, *_ in kept] == ["options_SPY.json", f"options_SPY_{stamp_of(TARGET)}.json"]
-    assert all(body.startswith(b'{"optionChain"') and CRUMB.encode() not in body for _, body, _ in kept)
-    assert {thread for *_, thread in kept} == {threading.main_thread()}
+    assert [name for name, _ in kept] == ["options_SPY.json", f"options_SPY_{stamp_of(TARGET)}.json"]
+    assert all(body.startswith(b'{"optionChain"') and CRUMB.encode() not in body for _, body in kept)
 
 
 # Earnings, whatever zone the machine is in.
@@ -241,14 +237,12 @@ ELSEWHERE = """
 import logging
 import time
 from datetime import UTC, date, datetime
-from pathlib import Path
 import sys
 from spy32.markets.yahoo import YahooMarket
 
 logging.basicConfig()
 at = datetime(2025, 8, 25, 14, 0, tzinfo=UTC)
-address, cache = sys.argv[1], Path(sys.argv[2])
-market = YahooMarket(address=address, cache=cache, clock=lambda: at, monotonic=time.monotonic, seconds=15)
+market = YahooMarket(address=sys.argv[1], clock=lambda: at, monotonic=time.monotonic, seconds=15)
 print([event.day.isoformat() for event in market.earnings("AAPL") or ()])
 print(market.expirations("SPY")[-1], market.chain("SPY", market.expirations("SPY")[:1]).as_of)
 print(market.history("SPY", date(2025, 8, 1))[-1].day, market.dividends("SPY")[-1].ex_date)
@@ -260,15 +254,15 @@ except Exception as trouble:
 """
 
 
-def elsewhere(server: YahooServer, folder: Path, zone: str) -> subprocess.CompletedProcess[str]:
+def elsewhere(server: YahooServer, zone: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "TZ": zone, "PYTHONWARNINGS": "default"}
-    call = [sys.executable, "-c", ELSEWHERE, server.url, str(folder)]
+    call = [sys.executable, "-c", ELSEWHERE, server.url]
     return subprocess.run(call, env=environment, capture_output=True, text=True, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("zone", ["America/Los_Angeles", "Pacific/Kiritimati"])
 def test_another_zone_of_the_machine_changes_nothing_and_nothing_is_said_on_stderr(
-    server: YahooServer, tmp_path: Path, zone: str
+    server: YahooServer, zone: str
 ) -> None:
     server.calendars["AAPL"] = [
         stamp_of(date(2025, 12, 18)),
@@ -276,7 +270,7 @@ def test_another_zone_of_the_machine_changes_nothing_and_nothing_is_said_on_stde
     ]
     server.unknown_kinds.add("NONE")
     server.faults["getcrumb"] = [status(429, "Too Many Requests")]  # yfinance warns of it
-    done = elsewhere(server, tmp_path / "yahoo", zone)
+    done = elsewhere(server, zone)
     assert done.stderr == ""
     assert done.stdout.splitlines() == [
         "['2025-12-18', '2025-12-19']",
@@ -293,7 +287,7 @@ def test_yfinance_and_pandas_are_imported_on_use() -> None:
 
 
 def test_an_instant_is_a_stamp_of_seconds() -> None:
-    assert yahoo_frames.parse_timestamp(int(AT.timestamp())) == AT
+    assert yahoo_frames.parse_timestamp({"regularMarketTime": int(AT.timestamp())}) == AT
     for bad in (None, True, "1756130400", 1756130400.5, -1, 10**12):
         with pytest.raises(Unusable):
-            yahoo_frames.parse_timestamp(bad)
+            yahoo_frames.parse_timestamp({"regularMarketTime": bad})

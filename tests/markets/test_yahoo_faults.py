@@ -1,6 +1,5 @@
 """What Yahoo does wrong and yfinance hides: each silence becomes a clear error, in time, and leaves nothing behind."""
 
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from spy32.errors import Spy32Error, Unavailable, Unusable
 from spy32.markets.yahoo import YahooMarket
 from tests.markets.test_yahoo import AT, SINCE, TARGET, made, trouble, whole
 from tests.servers.web import Fault, bad_gzip, cut, drip, elapsed, hang, html, reset, status
-from tests.servers.yahoo import CHART, CRUMB, OPTIONS, YahooServer, each_contract, edited, having, stamp_of, without
+from tests.servers.yahoo import CHART, CRUMB, OPTIONS, YahooServer, each_contract, edited, having, without
 from tests.support.timeouts import NEVER, SOON
 
 CONTRACTS = ("optionChain", "result", 0, "options", 0)
@@ -31,7 +30,7 @@ def server() -> Iterator[YahooServer]:
 
 @pytest.fixture
 def market(server: YahooServer, tmp_path: Path) -> YahooMarket:
-    return made(server, tmp_path)
+    return made(server)
 
 
 BOTH: list[tuple[str, Fault, type[Spy32Error], str]] = [
@@ -41,8 +40,8 @@ BOTH: list[tuple[str, Fault, type[Spy32Error], str]] = [
     ("999", status(999, "<html>no</html>"), Unavailable, "HTTP 999 for /v"),
     ("cut json", edited(lambda body: b'{"optionChain": {"result": [{"und'), Unavailable, "sent no document"),
     ("empty", status(200, b""), Unavailable, "sent no document"),
-    ("null", status(200, b"null"), Unusable, "has no "),
-    ("list", status(200, b"[]"), Unusable, "has no "),
+    ("null", status(200, b"null"), Unusable, "cannot read the document for /v"),
+    ("list", status(200, b"[]"), Unusable, "cannot read the document for /v"),
     ("503", status(503, "<html>busy</html>"), Unavailable, "HTTP 503 for /v"),
     ("500 with json", status(500, {"error": "internal"}), Unavailable, "HTTP 500 for /v"),
     ("404", status(404, {"chart": {"result": None}}), Unusable, "does not know SPY"),
@@ -50,44 +49,44 @@ BOTH: list[tuple[str, Fault, type[Spy32Error], str]] = [
     ("cut", cut, Unavailable, "for /v"),
     ("reset", reset, Unavailable, "ended the connection"),
     ("gzip", bad_gzip, Unavailable, "for /v"),
-    ("other shape", status(200, b'{"chart": {"result": [7]}, "optionChain": {"result": [7]}}'), Unusable, "no "),
+    ("other shape", status(200, b'{"chart": {"result": [7]}, "optionChain": {"result": [7]}}'), Unusable, "cannot "),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("fault", "kind", "words"), [row[1:] for row in BOTH], ids=[row[0] for row in BOTH])
 def test_a_sick_service_is_a_clear_error_for_options_and_bars(
-    server: YahooServer, tmp_path: Path, fault: Fault, kind: type[Spy32Error], words: str
+    server: YahooServer, fault: Fault, kind: type[Spy32Error], words: str
 ) -> None:
     server.always["/v7/"] = server.always["/v8/"] = fault
     for act in (lambda market: market.expirations("SPY"), lambda market: market.history("SPY", SINCE)):
-        said = trouble(lambda act=act: act(made(server, tmp_path)))  # type: ignore[misc]
+        said = trouble(lambda act=act: act(made(server)))  # type: ignore[misc]
         assert type(said) is kind
         assert words in said.message
     server.always.clear()
-    assert whole(made(server, tmp_path)).quotes
+    assert whole(made(server)).quotes
 
 
 OPTIONS_ONLY: list[tuple[str, Fault, str]] = [
-    ("no result", having(None, "optionChain", "result"), "optionChain.result is NoneType"),
+    ("no result", having(None, "optionChain", "result"), "cannot read the document for /v7/finance/options/SPY"),
     ("no contracts", having([], *CONTRACTS[:-1]), "no contracts of SPY for 2025-09-26"),
     ("no rows", each_contract(lambda row: row.clear()), "'contractSymbol'"),
     ("another symbol", having("QQQ", "optionChain", "result", 0, "quote", "symbol"), "answered for 'QQQ'"),
-    ("another date", having(stamp_of(date(2025, 9, 19)), *CONTRACTS, "expirationDate"), "another expiration"),
     ("another root",
      each_contract(lambda row: row.update(contractSymbol="QQQ" + row["contractSymbol"][3:])), "answered with QQQ2509"),
     ("a row of another day",
      each_contract(lambda row: row.update(contractSymbol="SPY250919" + row["contractSymbol"][9:])), "among the calls"),
     ("strike differs", each_contract(lambda row: row.update(strike=row["strike"] + 1)), "'strike'"),
-    ("no quote", without("optionChain", "result", 0, "quote"), "no quote"),
-    ("no price", without("optionChain", "result", 0, "quote", "regularMarketPrice"), "quote.regularMarketPrice"),
-    ("no time", without("optionChain", "result", 0, "quote", "regularMarketTime"), "quote.regularMarketTime"),
-    ("price as text", having("645", "optionChain", "result", 0, "quote", "regularMarketPrice"), "is str, not int"),
-    ("puts renamed", without(*CONTRACTS, "puts"), "options.0.puts"),
+    ("no quote", without("optionChain", "result", 0, "quote"), "answered for None"),
+    ("no price", without("optionChain", "result", 0, "quote", "regularMarketPrice"), "regularMarketPrice"),
+    ("no time", without("optionChain", "result", 0, "quote", "regularMarketTime"), "regularMarketTime of SPY is None"),
+    ("price as text", having("645", "optionChain", "result", 0, "quote", "regularMarketPrice"), "'645', not a number"),
+    ("puts renamed", without(*CONTRACTS, "puts"), "at the field 'puts'"),
     ("dates renamed", without("optionChain", "result", 0, "expirationDates"), "expirationDates"),
     *((f"no {name}", each_contract(lambda row, name=name: row.pop(name)), f"'{name}'")  # type: ignore[misc]
       for name in ("bid", "ask", "strike", "contractSize", "lastTradeDate", "contractSymbol")),
     *((f"{name} as text", each_contract(lambda row, name=name: row.update({name: "1.5"})), f"'{name}'")  # type: ignore[misc]
-      for name in ("bid", "ask", "strike", "openInterest", "impliedVolatility", "lastTradeDate")),
+      for name in ("bid", "ask", "strike", "openInterest", "impliedVolatility")),
+    ("traded as text", each_contract(lambda row: row.update(lastTradeDate="1.5")), "/v7/finance/options/SPY"),
 ]  # fmt: skip
 
 
@@ -103,14 +102,19 @@ def test_options_of_another_shape_symbol_or_date_name_the_field(
 
 
 CHART_ONLY: list[tuple[str, Fault, str]] = [
-    ("no result", having(None, "chart", "result"), "chart.result is NoneType"),
-    ("empty result", having([], "chart", "result"), "no prices of SPY"),
+    ("no result", having(None, "chart", "result"), "cannot read the document for /v8/finance/chart/SPY"),
+    ("empty result", having([], "chart", "result"), "cannot read the document for /v8/finance/chart/SPY"),
     ("another symbol", having("IVV", "chart", "result", 0, "meta", "symbol"), "answered for 'IVV'"),
+    ("no kind", without("chart", "result", 0, "meta", "instrumentType"), "instrumentType"),
     ("no zone", without("chart", "result", 0, "meta", "exchangeTimezoneName"), "exchangeTimezoneName"),
     ("no stamps", without("chart", "result", 0, "timestamp"), "timestamp"),
-    ("no close", without("chart", "result", 0, "indicators", "quote", 0, "close"), "quote.0.close"),
-    ("text", having("645.31", "chart", "result", 0, "indicators", "quote", 0, "close", -1), "'645.31'"),
-    ("shorter", without("chart", "result", 0, "indicators", "quote", 0, "close", -1), "another length"),
+    ("no close", without("chart", "result", 0, "indicators", "quote", 0, "close"), "at the field 'close'"),
+    ("text", having("n/a", "chart", "result", 0, "indicators", "quote", 0, "close", -1), "/v8/finance/chart/SPY"),
+    (
+        "shorter",
+        without("chart", "result", 0, "indicators", "quote", 0, "close", -1),
+        "cannot read the document for /v8/finance/chart/SPY",
+    ),
 ]
 
 
@@ -171,7 +175,7 @@ def test_an_empty_list_of_expirations_is_asked_for_once_more(server: YahooServer
     assert server.documents() == [f"{OPTIONS}SPY"] * 2
     assert server.paths().count("/v1/test/getcrumb") == 2
     server.always["/v7/"] = empty
-    said = trouble(lambda: made(server, Path(market._made["cache"])).expirations("SPY"))
+    said = trouble(lambda: made(server).expirations("SPY"))
     assert type(said) is Unusable
     assert len(server.documents()) == 4
 
@@ -238,9 +242,9 @@ def test_a_crumb_that_yahoo_no_longer_takes_is_dropped(server: YahooServer, mark
     assert whole(market).quotes
 
 
-def test_after_too_many_requests_nothing_is_sent_for_two_minutes(server: YahooServer, tmp_path: Path) -> None:
+def test_after_too_many_requests_nothing_is_sent_for_two_minutes(server: YahooServer) -> None:
     now = [1000.0]
-    market = YahooMarket(address=server.url, cache=tmp_path, clock=lambda: AT, monotonic=lambda: now[0], seconds=15)
+    market = YahooMarket(address=server.url, clock=lambda: AT, monotonic=lambda: now[0], seconds=15)
     server.always["/v8/"] = status(429, "Too Many Requests")
     assert "HTTP 429" in trouble(lambda: market.moves(("QQQ", "TLT", "GLD"))).message
     assert server.documents() == [f"{CHART}QQQ"] * 2  # yfinance repeats once; three tries would be the most
@@ -253,7 +257,7 @@ def test_after_too_many_requests_nothing_is_sent_for_two_minutes(server: YahooSe
     assert whole(market).quotes
 
 
-def test_questions_run_one_after_another(server: YahooServer, tmp_path: Path) -> None:
+def test_questions_run_one_after_another(server: YahooServer) -> None:
     at_once, most = [0], [0]
     lock = threading.Lock()
 
@@ -268,8 +272,7 @@ def test_questions_run_one_after_another(server: YahooServer, tmp_path: Path) ->
 
     server.always["/v"] = counted
     asked = [
-        threading.Thread(target=made(server, tmp_path).history, args=("SPY", SINCE - timedelta(days=count)))
-        for count in range(4)
+        threading.Thread(target=made(server).history, args=("SPY", SINCE - timedelta(days=count))) for count in range(4)
     ]
     for thread in asked:
         thread.start()
@@ -290,7 +293,7 @@ def test_every_request_goes_to_the_address_that_was_set(server: YahooServer, mar
         "https://a.net/v8/finance/chart/SPY",
     ):
         with pytest.raises(Unusable, match="no address that spy32 asks"):
-            market._client.session("SPY").get(other)
+            market._client._get_session_and_ticker("SPY")[0].get(other)
 
 
 # Time.
@@ -298,20 +301,20 @@ def test_every_request_goes_to_the_address_that_was_set(server: YahooServer, mar
 
 @pytest.mark.parametrize("fault", [hang, drip], ids=["hang", "drip"])
 @pytest.mark.parametrize("dead", ["", "/v7/", "getcrumb"], ids=["every host", "options", "crumb"])
-def test_a_dead_end_is_over_within_the_budget(server: YahooServer, tmp_path: Path, fault: Fault, dead: str) -> None:
-    market = made(server, tmp_path, seconds=0.6)
+def test_a_dead_end_is_over_within_the_budget(server: YahooServer, fault: Fault, dead: str) -> None:
+    market = made(server, seconds=0.6)
     server.always[dead] = fault
     if not dead:
         server.cookie_fault = fault
     assert elapsed(lambda: trouble(lambda: whole(market))) < SOON
     server.always.clear()
     server.cookie_fault = None
-    assert made(server, tmp_path).history("SPY", SINCE)
+    assert made(server).history("SPY", SINCE)
 
 
-def test_a_question_that_nothing_else_ends_is_left_behind(server: YahooServer, tmp_path: Path) -> None:
-    market = made(server, tmp_path, seconds=0.3)
-    market._client.sent  # noqa: B018 - the import is not part of the time
+def test_a_question_that_nothing_else_ends_is_left_behind(server: YahooServer) -> None:
+    market = made(server, seconds=0.3)
+    market._client.run_bounded(lambda: None)  # the import is not part of the time
     held = threading.Event()
     try:
         assert elapsed(lambda: trouble(lambda: market._client.run_bounded(lambda: held.wait(NEVER)))) < SOON
@@ -331,53 +334,13 @@ def test_a_dead_cookie_host_costs_its_time_and_no_more(
     assert market.history("SPY", SINCE)
 
 
-# The cache of yfinance.
+# Files.
 
 
-def damage(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    for name in ("tkr-tz.db", "cookies.db"):
-        (folder / name).write_bytes(b"this is no database" * 100)
-
-
-def test_a_damaged_cache_is_deleted_and_the_question_asked_again(server: YahooServer, tmp_path: Path) -> None:
-    damage(tmp_path / "yahoo")
-    market = made(server, tmp_path)
-    assert market.history("SPY", SINCE)
-    assert whole(market).quotes
-    assert (tmp_path / "yahoo" / "tkr-tz.db").read_bytes().startswith(b"SQLite format 3")
-
-
-def test_a_locked_cache_is_replaced(server: YahooServer, tmp_path: Path) -> None:
-    folder = tmp_path / "yahoo"
-    folder.mkdir()
-    holder = sqlite3.connect(folder / "tkr-tz.db")
-    try:
-        holder.execute("pragma locking_mode = exclusive")
-        holder.execute("create table held (one)")
-        holder.execute("begin exclusive")
-        assert elapsed(lambda: made(server, tmp_path).history("SPY", SINCE)) < 4  # yfinance itself waits five seconds
-        assert len(server.documents()) == 2
-    finally:
-        holder.close()
-
-
-def test_a_stored_cookie_that_cannot_be_read_is_forgotten(server: YahooServer, tmp_path: Path) -> None:
-    assert whole(made(server, tmp_path)).quotes
-    with sqlite3.connect(tmp_path / "yahoo" / "cookies.db") as stored:
-        stored.execute("insert into _cookieschema values ('curlCffi', '2025-08-25T00:00:00', ?)", (b"\x80garbage",))
-    stored.close()
-    assert whole(made(server, tmp_path)).quotes
-
-
-def test_without_a_folder_it_works_and_asks_for_the_zone_again(server: YahooServer, tmp_path: Path) -> None:
-    (tmp_path / "yahoo").write_text("a file stands in the way")
-    for _ in range(2):
-        assert made(server, tmp_path).history("SPY", SINCE)
-    assert len(server.documents()) == 4
-    assert (tmp_path / "yahoo").read_text() == "a file stands in the way"
-
-
-def test_the_folder_is_for_its_owner_alone(server: YahooServer, market: YahooMarket, tmp_path: Path) -> None:
-    market.history("SPY", SINCE)
-    assert (tmp_path / "yahoo").stat().st_mode & 0o077 == 0
+def test_yfinance_stores_nothing_in_the_home_of_its_user(
+    server: YahooServer, market: YahooMarket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert market.history("SPY", SINCE) and whole(market).quotes
+    assert list(tmp_path.rglob("*")) == []

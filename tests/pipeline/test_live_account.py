@@ -14,7 +14,6 @@ from spy32.errors import BadSettings, NotPermitted, ServiceGone, Unavailable, Un
 from spy32.markets.tastytrade import TastytradeMarket
 from spy32.settings import Settings
 from spy32.settings.model import MarketSources, Secret, Tastytrade
-from spy32.settings.paths import locations
 from spy32.store import Store
 from spy32.wiring.markets import MarketRegistry
 from spy32.wiring.tastytrade import TastytradeConnection
@@ -135,9 +134,8 @@ def shelf(mode: Mode, folder: Path, *chain: str) -> MarketRegistry:
     tastytrade = Tastytrade(client_secret=Secret("s"), refresh_token=Secret("r"), url="http://127.0.0.1:9")
     market = MarketSources(chain=chain or ("cboe", "tastytrade", "yahoo"))
     settings = Settings(mode=mode, tastytrade=tastytrade, market=market)
-    here = locations({}, str(folder))
     clock = ManualClock()
-    return MarketRegistry(settings, here, clock, TastytradeConnection(settings, clock, lambda line: None))
+    return MarketRegistry(settings, clock, TastytradeConnection(settings, clock, lambda line: None))
 
 
 def test_live_quotes_come_from_the_broker_alone_whatever_the_proposal_was_made_on(tmp_path: Path) -> None:

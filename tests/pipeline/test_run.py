@@ -1,20 +1,24 @@
 """The weekly run: steps in order, each committed as it ends, and every ending told apart."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from spy32.analysts.rules import RulesAnalyst
+from spy32.cli import app
 from spy32.domain.briefing import Briefing
 from spy32.domain.events import EventCalendar
-from spy32.domain.market import Dividend, MarketSnapshot
+from spy32.domain.market import Chain, Dividend, MarketSnapshot
 from spy32.domain.proposals import Decision, Recommendation
-from spy32.domain.runs import STEPS, Outcome, Run, StepState, Trigger
+from spy32.domain.runs import STEPS, Outcome, Run, Step, StepState, Trigger
 from spy32.domain.spreads import Menu, Mode, Position, Strategy
 from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import ProposalState
@@ -24,8 +28,10 @@ from spy32.pipeline.run import run
 from spy32.pipeline.sources import Sources
 from spy32.settings import Settings
 from spy32.store import Store
+from spy32.wiring import App
 from tests.support import builders
 from tests.support.fakes import FakeAccount, FakeAnalyst, FakeMarket, FakeOrders, ManualClock
+from tests.support.timeouts import SOON
 
 
 @dataclass
@@ -38,6 +44,8 @@ class Monday:
     settings: Settings = field(default_factory=Settings)
     clock: ManualClock = field(default_factory=ManualClock)
     said: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    """The reading of the monotonic clock."""
 
     def run_context(self) -> RunContext:
         begun = self.store.runs.begin(
@@ -56,6 +64,8 @@ class Monday:
             profile="default",
             run_id=begun.id,
             clock=self.clock,
+            monotonic=lambda: self.seconds,
+            until=self.seconds + self.settings.schedule.run_deadline_seconds,
             seed=7,
             report=self.said.append,
         )
@@ -264,6 +274,69 @@ def test_a_signal_in_a_step_leaves_the_run_interrupted(monday: Monday) -> None:
     assert last is not None and last.outcome is Outcome.INTERRUPTED
 
 
+@pytest.mark.parametrize("late", STEPS[1:6])
+def test_a_run_that_passes_its_deadline_fails_before_the_next_step_and_names_it(
+    monday: Monday, late: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The step before it takes all the time there is, and a second more."""
+    before, end_step = STEPS[STEPS.index(late) - 1], monday.store.runs.end_step
+    limit = monday.settings.schedule.run_deadline_seconds
+
+    def slow(run_id: int, step: Step, at: datetime) -> None:
+        end_step(run_id, step, at)
+        if step.name == before:
+            monday.seconds += limit
+
+    monkeypatch.setattr(monday.store, "end_step", slow)
+    done = monday.run()
+    assert (done.outcome, done.cause, done.exit_code) == (Outcome.FAILED, "deadline", 75)
+    (reason,) = done.reasons
+    assert reason == f"the run took longer than {limit} s (schedule.run_deadline_seconds); it ended before {late}"
+    states = {step.name: step.state for step in done.steps}
+    assert states[before] in (StepState.OK, StepState.DEGRADED) and states[late] is StepState.FAILED
+    assert set(list(states.values())[STEPS.index(late) + 1 : -1]) <= {StepState.SKIPPED}
+    assert states["notify"] is StepState.OK and len(monday.store.notices.select_pending()) == 1
+    assert monday.store.proposals.find_by_run(done.id) is None
+
+
+def test_a_run_that_ends_within_its_deadline_is_left_alone(monday: Monday) -> None:
+    kit = monday.run_context()
+    monday.seconds = kit.until - 30
+    assert run(kit).outcome is Outcome.PROPOSED
+    monday.seconds = kit.until + 1
+    assert kit.seconds_left == 0.0
+
+
+def test_a_step_is_timed_by_the_clock_that_is_given(monday: Monday) -> None:
+    choose = monday.analyst.choose
+
+    def slow(snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
+        monday.seconds += 12.5
+        answer: Recommendation = choose(snapshot, menu, briefing)
+        return answer
+
+    monday.analyst.choose = slow
+    assert {step.name: step.ms for step in monday.run().steps} == {**dict.fromkeys(STEPS, 0), "consult": 12_500}
+
+
+def test_collecting_takes_no_longer_than_the_run_may(monday: Monday) -> None:
+    """A source that never answers is waited for as long as the run has left, not for market.deadline_seconds."""
+    waited = Event()
+
+    class Mute(FakeMarket):
+        def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
+            waited.wait(SOON)
+            return super().chain(underlying, expirations)
+
+    monday.market = Mute()
+    kit = monday.run_context()
+    monday.seconds = kit.until - 0.2
+    done = run(kit)
+    waited.set()
+    assert (done.outcome, done.exit_code) == (Outcome.FAILED, 75)
+    assert "no answer within the 0 s for collecting" in done.reasons[0]
+
+
 def test_nothing_in_a_run_sends_an_order(monday: Monday) -> None:
     monday.run()
     assert monday.orders.requests == []
@@ -287,3 +360,14 @@ def test_a_difference_is_named_by_its_path() -> None:
     then = {"menu": [{"mid": "0.58"}, {"mid": "0.60"}]}
     now = {"menu": [{"mid": "0.58"}, {"mid": "0.61"}]}
     assert list(diff_values(then, now)) == ["menu[1].mid was 0.60, is now 0.61"]
+
+
+def test_the_deadline_of_the_settings_is_that_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock of the process takes three seconds."""
+    seconds = count(0, 3)
+    monkeypatch.setattr(App, "monotonic", lambda app: float(next(seconds)))
+    monkeypatch.setenv("SPY32_SCHEDULE_RUN_DEADLINE_SECONDS", "10")
+    words = ["--home", str(tmp_path), "analyze", "--market", "recorded", "--analyst", "rules"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 75
+    assert "the run took longer than 10 s (schedule.run_deadline_seconds); it ended before" in result.output

@@ -72,6 +72,8 @@ def seen(
         settings=replace(Settings(), market=market),
         now=builders.NOW,
         events=lambda earnings: EventCalendar(),
+        monotonic=time.monotonic,
+        seconds=seconds,
     )
     return collect_market(sources, wanted, tell)
 

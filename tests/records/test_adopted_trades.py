@@ -1,5 +1,6 @@
 """In the store: profit targets beside the entry, fees for good, and what is adopted from the broker's history."""
 
+import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing as shutting
@@ -9,14 +10,16 @@ from typing import Any
 
 import pytest
 
-from spy32.domain.orders import Adoption, Order, OrderKind, Trade, TransactionKind
+from spy32.domain.codec import encode
+from spy32.domain.orders import Adoption, Order, OrderKind, Trade, Transaction, TransactionKind
 from spy32.domain.proposals import Draft, Proposal
 from spy32.domain.spreads import Action, Mode
 from spy32.errors import Refused
 from spy32.lifecycle import OrderState, ProposalState, TradeState
+from spy32.records.adoptions import OTHER_ACTIONS
 from spy32.records.base import Database
 from spy32.records.connection import connect
-from spy32.records.encoding import e4_to_dollars
+from spy32.records.encoding import decode_items, e4_to_dollars
 from spy32.schema import MIGRATIONS, migrate, schema_version
 from spy32.store import Store
 from tests.support import builders
@@ -297,8 +300,8 @@ def expired(trade: Trade, **over: Any) -> Adoption:
 def by_hand(trade: Trade, spreads: int = 2) -> Adoption:
     own = {"kind": HAND, "at": later(days=3), "quantity": D(spreads), "fees": D("0.13") * spreads}
     lines = (
-        line(11, SHORT, action=Action.BUY_TO_CLOSE.value, net_value=-D("230.13") * spreads, **own),
-        line(12, LONG, action=Action.SELL_TO_CLOSE.value, net_value=D("199.87") * spreads, **own),
+        line(11, SHORT, action=Action.BUY_TO_CLOSE, net_value=-D("230.13") * spreads, **own),
+        line(12, LONG, action=Action.SELL_TO_CLOSE, net_value=D("199.87") * spreads, **own),
     )
     return expired(trade, state=TradeState.CLOSED, spreads=spreads, transactions=lines, reason="closed by hand")
 
@@ -410,3 +413,10 @@ def test_a_database_of_the_version_before_becomes_this_one_and_its_history_stays
         _, trade = filled(store, exit=RESTS)
         store.orders.begin(target(store, trade), at=later(minutes=9))
         assert store.audit.verify().broken is None
+
+
+@pytest.mark.parametrize("word", ["", "Buy"])
+def test_an_action_of_an_older_adoption_that_is_none_of_ours_is_read_as_none(word: str) -> None:
+    body = json.dumps([encode(line(11, SHORT, HAND)) | {"action": word}])
+    (found,) = decode_items(Transaction, body, "adoption 1", action=OTHER_ACTIONS)
+    assert (found.id, found.action) == ("11", None)

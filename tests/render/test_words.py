@@ -1,6 +1,5 @@
 """Numbers, instants and foreign text as people read them."""
 
-import unicodedata
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -10,35 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spy32.render import formatting
-
-FOREIGN = st.text(
-    st.one_of(
-        st.characters(),
-        st.sampled_from("\x00\x07\x1b\x7f\x85\x9b\r\n\t\u2028\u2029\u202a\u202e\u2066\u2069\u200f\ud800"),
-    )
-)
-DIRECTION = {*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C}
-
-
-@given(FOREIGN)
-def test_no_control_or_direction_character_survives_cleaning(text: str) -> None:
-    for char in formatting.clean(text):
-        assert char == "\n" or unicodedata.category(char) not in ("Cc", "Cs"), repr(char)
-        assert ord(char) not in DIRECTION
-
-
-@given(FOREIGN)
-def test_flat_text_is_one_line(text: str) -> None:
-    assert len(formatting.single_line(text).splitlines()) <= 1
-
-
-@given(st.text(st.characters(categories=("L", "N", "P", "S"))))
-def test_harmless_text_is_left_alone(text: str) -> None:
-    assert formatting.clean(text) == text
-
-
-def test_line_ends_survive_cleaning() -> None:
-    assert formatting.clean("one\r\ntwo\nthree\u2028four") == "one\ntwo\nthree\nfour"
 
 
 @given(st.text())

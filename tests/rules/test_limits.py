@@ -67,14 +67,9 @@ def test_a_contract_that_the_account_holds_is_a_duplicate_too() -> None:
     assert checked(account=closed) == ()
 
 
-@pytest.mark.parametrize("level", ["Covered And Cash Secured", "none"])
-def test_an_options_level_that_carries_no_spread_blocks(level: str) -> None:
-    assert rules(checked(account=builders.account(options_level=level))) == ["options_level"]
-
-
-@pytest.mark.parametrize("level", ["No Restrictions", "", "something new"])
-def test_an_options_level_that_is_not_known_is_left_to_the_broker(level: str) -> None:
-    assert checked(account=builders.account(options_level=level)) == ()
+def test_an_options_level_that_carries_no_spread_blocks() -> None:
+    (found,) = checked(account=builders.account(options_level="Covered", permits_spreads=False))
+    assert (found.rule, found.figure) == ("options_level", "Covered")
 
 
 def test_every_refusal_is_returned_not_only_the_first() -> None:
@@ -199,7 +194,7 @@ def test_a_maximum_loss_that_is_none_refuses() -> None:
 
 @pytest.mark.parametrize(("mode", "blocked"), [(Mode.PAPER, []), (Mode.SANDBOX, ["unknown"]), (Mode.LIVE, ["unknown"])])
 def test_a_broker_s_account_without_an_options_level_opens_nothing(mode: Mode, blocked: list[str]) -> None:
-    assert rules(checked(account=builders.account(mode=mode, options_level=" "))) == blocked
+    assert rules(checked(account=builders.account(mode=mode, options_level="", permits_spreads=None))) == blocked
 
 
 def test_what_was_made_for_one_account_and_mode_is_not_sent_in_another() -> None:

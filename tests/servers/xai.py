@@ -158,7 +158,7 @@ class XaiServer(StandIn):
         self.fingerprint = "fp_0123456789"
         self.bills = True
         self.asked: list[dict[str, Any]] = []
-        self._turn = threading.Lock()
+        self._round = threading.Lock()
 
     @contextmanager
     def running(self) -> Iterator["XaiServer"]:
@@ -187,7 +187,7 @@ class XaiServer(StandIn):
             asked = request.json
         except ValueError:
             return Reply(status=422, body="Failed to parse the request body as JSON")
-        with self._turn:
+        with self._round:
             self.asked.append(asked)
             entry = self.script.pop(0) if self.script else None
         refused = _refused(asked)

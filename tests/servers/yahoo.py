@@ -86,7 +86,7 @@ class YahooServer(StandIn):
         return [unquote(path) for path in self.paths() if path.startswith((CHART, OPTIONS, SUMMARY))]
 
     def expirations(self) -> tuple[date, ...]:
-        return self._try_get("expirations", lambda: tuple(sorted(self._twin().expirations().values())))
+        return self._once("expirations", lambda: tuple(sorted(self._twin().expirations().values())))
 
     def _document(self, symbol: str, answer: Callable[[str, Request], Any], request: Request) -> Reply:
         if symbol in self.unknown_kinds:
@@ -97,9 +97,9 @@ class YahooServer(StandIn):
         return Reply(body=answer(symbol, request))
 
     def _twin(self) -> CboeServer:
-        return self._try_get("twin", lambda: CboeServer(self.at, market=self.market, shift=self.shift))
+        return self._once("twin", lambda: CboeServer(self.at, market=self.market, shift=self.shift))
 
-    def _try_get(self, name: str, make: Callable[[], T]) -> T:
+    def _once(self, name: str, make: Callable[[], T]) -> T:
         """What `make` gives for this market and instant; made once for all servers, because it takes its time."""
         key = (name, self.market.name, self.at, self.shift)
         if key not in _MADE:
@@ -129,7 +129,7 @@ class YahooServer(StandIn):
         return {"optionChain": {"result": [body], "error": None}}
 
     def _rows(self) -> list[dict[str, Any]]:
-        return self._try_get("rows", lambda: list(self._twin().option_document()["data"]["options"]))
+        return self._once("rows", lambda: list(self._twin().option_document()["data"]["options"]))
 
     def _contract(self, row: Mapping[str, Any], symbol: str) -> dict[str, Any]:
         """One contract as Yahoo writes it; `volume` is absent where nothing traded."""
@@ -152,7 +152,7 @@ class YahooServer(StandIn):
     @property
     def spot(self) -> float:
         """SPY's price as Yahoo tells it."""
-        return round(self._try_get("spot", lambda: self._twin().spot) * (1 + self.lie), 2)
+        return round(self._once("spot", lambda: self._twin().spot) * (1 + self.lie), 2)
 
     def _quote(self, symbol: str) -> dict[str, Any]:
         return {
@@ -206,7 +206,7 @@ class YahooServer(StandIn):
 
     def _prices(self, symbol: str) -> list[tuple[int, tuple[float | None, ...]]]:
         asked = Request("GET", "/api/global/delayed_quotes/charts/historical/SPY.json", {}, {}, b"")
-        rows = self._try_get("bars", lambda: list(self._twin().answer(asked).body["data"]))
+        rows = self._once("bars", lambda: list(self._twin().answer(asked).body["data"]))
         by, found = factor(symbol), []
         for row in rows:
             prices = [

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from spy32.domain.spreads import Strategy
 from spy32.errors import BadSettings
 from spy32.settings import Profile, Settings
+from spy32.settings.keys import KEYS, PROFILE_KEYS
 from spy32.settings.model import Dte, Limits
 from spy32.settings.profiles import for_profile, multiplier
 from spy32.settings.resolve import Resolved, TomlText, resolve
@@ -84,6 +85,22 @@ def test_every_limit_can_be_tightened_by_a_profile():
     assert {part.name for part in fields(Limits)} <= {part.name for part in fields(Profile)}
 
 
+def test_a_field_of_a_profile_means_what_the_global_key_of_its_name_means():
+    assert PROFILE_KEYS.keys() == {part.name for part in fields(Profile)} - {"name"}
+    for field, key in PROFILE_KEYS.items():
+        names = ["dte.default"] if field == "dte" else [f"limits.{field}", f"choice.{field}"]
+        for known in (KEYS[name] for name in names if name in KEYS):
+            assert (key.doc, key.type, key.low, key.high) == (known.doc, known.type, known.low, known.high)
+            assert key.default is None
+
+
+def test_every_default_of_a_knob_has_the_type_that_it_says():
+    for key in KEYS.values():
+        entries = {"one": [key.default], "list": key.default, "table": key.default}[key.shape]
+        entries = entries.values() if key.shape == "table" else entries
+        assert all(entry is None or type(entry) is key.type for entry in entries), key.name
+
+
 LOOSER = {
     "max_loss": "0.011",
     "open_risk": "0.06",
@@ -140,6 +157,9 @@ def test_an_unknown_profile_names_the_known_ones():
         ("[profile.a]\ndelta_low = 0.4", "delta band"),
         ("[profile.a]\nunderlying = 'spy'", "ticker"),
         ("[profile.a]\nwidths = [0]", "from 0.5 to 100"),
+        ("[profile.a]\nwidths = []", "at least one"),
+        ("[profile.a]\nstrategies = []", "at least one"),
+        ("[profile.a]\n'b.dte' = 7", "unknown key profile.a.b.dte; the nearest known one is profile.a.dte"),
         ("[profile.a]\nmax_loss = nan", "a number"),
         ("[profile.a]\nname = 'b'", "unknown key profile.a.name"),
         ("[profile.'a b']\ndte = 7", "cannot name a profile"),

@@ -125,8 +125,10 @@ def test_the_strongest_place_that_sets_a_key_wins(wishes):
         assert value(found, key) == wish.get(winner, KEYS[key].default)
 
 
-def test_an_spy32_name_outdoes_the_vendors_name_of_the_same_place():
-    found = of(env={"ENABLE_AUTOMATION": "true", "SPY32_ENABLE_AUTOMATION": "false"})
+@pytest.mark.parametrize("order", [1, -1])
+def test_an_spy32_name_outdoes_the_vendors_name_of_the_same_place(order):
+    names = {"ENABLE_AUTOMATION": "true", "SPY32_ENABLE_AUTOMATION": "false"}
+    found = of(env=dict([*names.items()][::order]))
     assert found.settings.enable_automation is False
     assert found.sources["enable_automation"].where == "SPY32_ENABLE_AUTOMATION"
 

@@ -351,6 +351,7 @@ def account(**over: Any) -> Account:
         "net_liquidation": Decimal("100000"),
         "buying_power": Decimal("100000"),
         "options_level": "spreads",
+        "permits_spreads": True,
         "positions": (),
     }
     return Account(**{**base, **over})

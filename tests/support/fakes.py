@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from spy32.brokers.paper import STATES_BY_STATUS, parse_order_body
+from spy32.brokers.paper import parse_order_body
 from spy32.domain.briefing import Briefing
 from spy32.domain.events import ScheduledEvent
 from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, MarketSnapshot, Metric
@@ -16,6 +16,7 @@ from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Account, Action, Leg, Menu, Position
 from spy32.errors import BrokerRefused, Unavailable, Unresolved
 from spy32.lifecycle import FINAL, OrderState
+from spy32.records.paper_account import FINAL_STATES
 from tests.support import builders
 
 
@@ -123,6 +124,7 @@ class FakeOrders:
     slips: Decimal = Decimal(0)
     """By how much a share the next fills are worse than the limit."""
     is_shared: bool = True
+    assumption: str = ""
     no_replace: bool = False
     """Replacements are refused, though the order works."""
 
@@ -163,9 +165,7 @@ class FakeOrders:
         order = replace(parse_order_body(body), broker_id=broker_id, status="Live", state=OrderState.WORKING)
         self.book[broker_id] = replace(order, placed_at=self.clock(), replaces=replacing)
         if replacing is not None:
-            gone = replace(
-                self.book[replacing], status="Replaced", state=STATES_BY_STATUS["Replaced"], replaced_by=broker_id
-            )
+            gone = replace(self.book[replacing], status="Replaced", state=OrderState.REPLACED, replaced_by=broker_id)
             self.book[replacing] = gone
         if self.fills_at is not None and order.limit <= self.fills_at:
             self.fill(broker_id)
@@ -282,7 +282,7 @@ class FakeLedger:
         order = self.book[broker_id]
         if order.status != was:
             return False
-        self.book[broker_id] = replace(order, status=status, state=STATES_BY_STATUS[status])
+        self.book[broker_id] = replace(order, status=status, state=FINAL_STATES[status])
         return True
 
     def fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool:

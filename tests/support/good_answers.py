@@ -126,8 +126,8 @@ def good(**over: Any) -> Answer:
         "data_problems": ["market.iv_percentile"],
         "bull_case": "Spot 670.00 is 3.4% above the 50-day average of 648.13; the VIX at 16.5 is below VIX3M at 19.1.",
         "bear_case": "The FOMC decides on October 29 at 14:00, 23 days away. RSI 14 is at 63.8.",
-        "analysis": "Implied volatility of 16.0% is 6.8 points above the 20-day realised 9.2%. The 640 strike is 30 "
-        "points below spot, about one expected move of $31.72. The 640/635 spread is 5 points wide, to 2025-11-07.",
+        "analysis": "Implied volatility of 16.0% stands above the 20-day realised 9.2%. The 640 strike is "
+        "below spot by about one expected move of $31.72. The 640/635 spread is 5 points wide, to 2025-11-07.",
         "market_bias": "bullish",
         "decision": "trade",
         "candidate_id": "K7Q2",

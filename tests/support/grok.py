@@ -1,6 +1,7 @@
 """A Grok analyst with everything around it that a test can hold: a stand-in service, a journal in memory, its clock."""
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -130,6 +131,7 @@ class Desk:
     clock: ManualClock = field(default_factory=ManualClock)
     told: list[str] = field(default_factory=list)
     client: Any = None
+    until: float = math.inf
 
     def analyst(self, xai: Mapping[str, Any] | None = None, **knobs: Any) -> GrokAnalyst:
         http = HttpClient(
@@ -153,6 +155,7 @@ class Desk:
             sleep=self.clock.sleep,
             monotonic=self.monotonic,
             tell=self.told.append,
+            until=self.until,
         )
 
     def monotonic(self) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from spy32.domain.orders import Order, Trade, Transaction, TransactionKind
 from spy32.domain.runs import Trigger
-from spy32.domain.spreads import Mode, Position
+from spy32.domain.spreads import Action, Mode, Position
 from spy32.lifecycle import ProposalState
 from spy32.store import Store
 from spy32.trading import order_state
@@ -84,11 +84,11 @@ def bought_back(world: World, count: int = 2, *, at_debit: str = "0.30") -> None
     cash = price * 100 * count
     world.account.history += (
         line(
-            11, SHORT, TransactionKind.TRADE, action="Buy to Close", price=price, **own,
+            11, SHORT, TransactionKind.TRADE, action=Action.BUY_TO_CLOSE, price=price, **own,
             net_value=-cash - D("0.13") * count,
         ),
         line(
-            12, LONG, TransactionKind.TRADE, action="Sell to Close", price=D("2.00"), **own,
+            12, LONG, TransactionKind.TRADE, action=Action.SELL_TO_CLOSE, price=D("2.00"), **own,
             net_value=D(200) * count - D("0.13") * count,
         ),
     )  # fmt: skip

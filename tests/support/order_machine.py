@@ -96,6 +96,7 @@ class Broker:
     """The name that a replacement bears: the new one, that of the old order, or none."""
     ids: Iterator[int] = field(default_factory=lambda: count(480001))
     is_shared: bool = True
+    assumption: str = ""
 
     # The port.
 
@@ -287,6 +288,7 @@ class Broker:
             limit=ticket.limit,
             quantity=ticket.quantity,
             fills=fills,
+            is_cancelling=ticket.status == CANCELLING,
             replaced_by=ticket.replaced_by,
             replaces=ticket.replaces,
             legs=ticket.legs,

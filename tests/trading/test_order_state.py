@@ -3,16 +3,16 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from spy32.domain.orders import BrokerOrder, Fill
+from spy32.domain.orders import BrokerOrder, Fill, Order
 from spy32.domain.spreads import Position
-from spy32.errors import BrokerRefused, NotFilled, Refused, Unavailable, Unresolved, Unusable
-from spy32.lifecycle import OrderState, ProposalState, TradeState
+from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Unavailable, Unresolved, Unusable
+from spy32.lifecycle import EndedBy, OrderState, ProposalState, TradeState
 from spy32.trading import order_state, reconcile
 from spy32.trading.execute import execute
 from tests.support import builders
@@ -593,6 +593,111 @@ def test_an_uneven_fill_is_settled_by_a_persons_word_and_stays_done(desk: World)
     with pytest.raises(Unresolved, match="uneven"):
         execute(desk.trading_context, proposal)
     assert reconcile.settle_by_person(desk.trading_context, proposal, "anna").state is P.DONE
+
+
+# What is in columns, whatever the words are.
+
+
+@pytest.mark.parametrize(
+    ("trouble", "by", "ends"),
+    [
+        (BrokerRefused("not sent: margin_check_failed"), EndedBy.BROKER, BrokerRefused),
+        (BrokerRefused("halted: trading in it"), EndedBy.BROKER, BrokerRefused),
+        (BrokerRefused("too late: the session is over"), EndedBy.BROKER, BrokerRefused),
+        (Unavailable("refused by a proxy"), EndedBy.NOT_SENT, Unavailable),
+        (Refused("the quotes are old"), EndedBy.TOO_LATE, Refused),
+    ],
+)
+def test_who_ended_an_order_hangs_on_no_word_of_it(
+    desk: World, trouble: Exception, by: EndedBy, ends: type[Exception]
+) -> None:
+    proposal = desk.approved()
+    desk.orders.faults.append(("before", trouble))
+    with pytest.raises(ends):
+        execute(desk.trading_context, proposal)
+    assert (desk.last_order(proposal).state, desk.last_order(proposal).ended_by) == (O.REFUSED, by)
+
+
+def test_a_halt_that_was_lifted_since_is_no_refusal_of_the_broker(desk: World) -> None:
+    """The halt comes with the commit, and is lifted before the command has ended."""
+    proposal, begin = desk.approved(), desk.store.orders.begin
+
+    def halted(order: Order, *, at: datetime) -> Order:
+        desk.halt = "strange fills"
+        return begin(order, at=at)
+
+    finish = desk.store.proposals.finish
+
+    def lifted(proposal_id: int, **what: Any) -> None:
+        desk.halt = None
+        finish(proposal_id, **what)
+
+    desk.store.orders.begin, desk.store.proposals.finish = halted, lifted  # type: ignore[method-assign]
+    with pytest.raises(NotPermitted, match="halted: strange fills; P1 is proposed again"):
+        execute(desk.trading_context, proposal)
+    assert desk.last_order(proposal).ended_by is EndedBy.HALT
+    assert submits(desk) == 0
+
+
+def test_an_order_that_a_person_edited_stays_so_when_the_broker_s_word_changes(desk: World) -> None:
+    """After the broker has let go of the link its own order looks like any other, and is still priced by nobody."""
+    proposal, first = working(desk)
+    second = desk.orders.replaced_by_hand(first, D("0.61"))
+    execute(desk.trading_context, proposal, wait=False)
+    desk.orders.shows(second, replaces=None, status="Contingent")
+    with pytest.raises(NotFilled):
+        execute(desk.trading_context, proposal)
+    assert desk.orders.requests == ["submit", "cancel"]
+    order = desk.last_order(proposal)
+    assert (order.state, order.is_replaced_by_hand) == (O.CANCELLED, True)
+
+
+def test_words_beside_a_working_order_do_not_keep_its_price_from_being_worked(desk: World) -> None:
+    proposal, first = working(desk)
+    desk.orders.shows(first, status="Routed", reason="a remark of the exchange")
+    with pytest.raises(NotFilled):
+        execute(desk.trading_context, proposal)
+    assert desk.orders.requests[:2] == ["submit", "replace"]
+
+
+def test_an_order_whose_fills_are_not_listed_is_not_priced(desk: World) -> None:
+    proposal, first = working(desk)
+    desk.orders.shows(first, state=O.FILLED, status="Filled")
+    execute(desk.trading_context, proposal, wait=False)
+    order = desk.last_order(proposal)
+    assert (order.state, order.is_unclear, order.is_replaced_by_hand) == (O.WORKING, True, False)
+    with pytest.raises((NotFilled, Unresolved)):
+        execute(desk.trading_context, proposal)
+    assert "replace" not in desk.orders.requests
+    desk.orders.fill(first)
+    assert execute(desk.trading_context, proposal).state is P.DONE
+    assert not desk.last_order(proposal).is_unclear
+
+
+def test_a_cancel_is_asked_again_while_the_broker_has_not_taken_it_whatever_its_word(desk: World) -> None:
+    proposal, first = working(desk)
+    asked = []
+
+    def cancel(broker_id: str) -> BrokerOrder:
+        asked.append(broker_id)
+        desk.orders.shows(
+            first, status="Cancel Rejected" if len(asked) < 3 else "Leaving", is_cancelling=len(asked) == 3
+        )
+        return desk.orders.book[first]
+
+    desk.orders.cancel = cancel  # type: ignore[method-assign]
+    with pytest.raises(Unresolved, match="still Leaving"):
+        order_state.cancel_order(desk.trading_context, desk.last_order(proposal))
+    assert len(asked) == 3
+    assert desk.last_order(proposal).is_cancelling
+
+
+def test_a_cancel_that_an_older_row_only_has_in_words_is_seen_at_the_next_read(desk: World) -> None:
+    proposal, first = working(desk)
+    desk.orders.shows(first, status="Cancel Requested")
+    assert not order_state.refresh_order(desk.trading_context, desk.last_order(proposal)).is_cancelling
+    desk.orders.shows(first, is_cancelling=True)
+    assert order_state.refresh_order(desk.trading_context, desk.last_order(proposal)).is_cancelling
 
 
 # What the state machine found.

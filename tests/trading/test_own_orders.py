@@ -12,7 +12,7 @@ import pytest
 from spy32.domain.orders import BrokerOrder, DryRun, OrderKind
 from spy32.domain.spreads import Mode
 from spy32.errors import NotFilled, NotPermitted, Refused, Unavailable, Unresolved
-from spy32.lifecycle import FINAL, OrderState, ProposalState, TradeState
+from spy32.lifecycle import FINAL, EndedBy, OrderState, ProposalState, TradeState
 from spy32.trading.execute import execute, preview_execution
 from spy32.trading.position_diff import compare_with_broker
 from spy32.trading.reconcile import cancel_proposal, reconcile, settle_by_person
@@ -410,6 +410,7 @@ def test_after_an_absent_entry_nothing_is_sent_that_day_without_a_person_s_word(
     with pytest.raises(Refused, match="`spy32 reconcile --settle P1` says that nothing of it is alive"):
         execute(desk.trading_context, proposal)
     settle_by_person(desk.trading_context, proposal, "anna")
+    assert desk.last_order(proposal).ended_by is EndedBy.PERSON
     desk.orders.fills_at = D(9)
     assert execute(desk.trading_context, proposal).state is P.DONE
 
@@ -438,6 +439,7 @@ def test_a_late_arrival_stops_the_second_order_of_the_day(desk: World) -> None:
     with pytest.raises(Unresolved, match="arrived late"):
         execute(desk.trading_context, proposal)
     assert rows(desk) == [("480001", O.WORKING, 0)]
+    assert desk.last_order(proposal).ended_by is None
     assert cancel_proposal(desk.trading_context, proposal) == 0
     assert desk.state(proposal) is P.PROPOSED
 

@@ -87,7 +87,7 @@ def test_a_cancel_that_is_not_confirmed_sends_nothing_new(desk: World) -> None:
 
     def never(broker_id: str) -> BrokerOrder:
         desk.orders.requests.append("cancel")
-        desk.orders.shows(broker_id, status="Cancel Requested")
+        desk.orders.shows(broker_id, status="Cancel Requested", is_cancelling=True)
         return desk.orders.book[broker_id]
 
     desk.orders.cancel = never  # type: ignore[method-assign]

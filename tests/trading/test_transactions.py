@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from spy32.domain.orders import Trade, Transaction, TransactionKind
-from spy32.domain.spreads import Mode
+from spy32.domain.spreads import Action, Mode
 from spy32.errors import Unavailable
 from spy32.lifecycle import TradeState
 from spy32.trading import transactions
@@ -38,8 +38,8 @@ def booked(world: World, trade: Trade, fees: str = "2.30", **over: object) -> No
     order = world.store.orders.select_by_proposal(trade.proposal_id)[0]
     base = {"order_id": order.broker_id, "fees": D(fees), "at": builders.later(minutes=7), **over}
     world.account.history += (
-        line(1, SHORT, TransactionKind.TRADE, action="Sell to Open", **base),
-        line(2, LONG, TransactionKind.TRADE, action="Buy to Open", **base),
+        line(1, SHORT, TransactionKind.TRADE, action=Action.SELL_TO_OPEN, **base),
+        line(2, LONG, TransactionKind.TRADE, action=Action.BUY_TO_OPEN, **base),
     )
 
 
@@ -212,7 +212,7 @@ def test_contracts_that_are_gone_without_a_line_are_not_explained(world: World, 
     "over",
     [
         {"at": builders.later(-86_400)},
-        {"action": "Sell to Open"},
+        {"action": Action.SELL_TO_OPEN},
         {"kind": TransactionKind.OTHER},
         {"symbol": "SPY   251107P00600000"},
         {"quantity": D(0)},
@@ -242,7 +242,7 @@ def test_an_assignment_of_every_short_contract_assigns_the_trade_whatever_became
     world: World, trade: Trade
 ) -> None:
     held(world, long=2, SPY=200)
-    shares = line(2, "SPY", ASSIGNED, quantity=D(200), action="Buy to Open", net_value=D(-133_000))
+    shares = line(2, "SPY", ASSIGNED, quantity=D(200), action=Action.BUY_TO_OPEN, net_value=D(-133_000))
     world.account.history = (line(1, SHORT, ASSIGNED), shares)
     found = only(world)
     assert found.adoption is not None
@@ -265,8 +265,8 @@ def test_an_assignment_with_an_exercise_of_as_many_leaves_no_shares_and_closes_t
     world.account.history = (
         line(1, SHORT, ASSIGNED),
         line(2, LONG, EXERCISED),
-        line(3, "SPY", ASSIGNED, quantity=D(200), action="Buy to Open", net_value=D(-133_000)),
-        line(4, "SPY", EXERCISED, quantity=D(200), action="Sell to Close", net_value=D(132_000)),
+        line(3, "SPY", ASSIGNED, quantity=D(200), action=Action.BUY_TO_OPEN, net_value=D(-133_000)),
+        line(4, "SPY", EXERCISED, quantity=D(200), action=Action.SELL_TO_CLOSE, net_value=D(132_000)),
     )
     found = only(world)
     assert found.adoption is not None
@@ -281,7 +281,7 @@ def test_an_assignment_without_its_shares_on_record_is_an_assignment(world: Worl
 
 
 def test_shares_of_another_day_a_trade_of_shares_and_more_than_ours_are_left_out(world: World, trade: Trade) -> None:
-    buys = {"quantity": D(400), "action": "Buy to Open", "net_value": D(-266_000)}
+    buys = {"quantity": D(400), "action": Action.BUY_TO_OPEN, "net_value": D(-266_000)}
     world.account.history = (
         line(1, SHORT, ASSIGNED),
         line(2, LONG, OVER),

@@ -50,6 +50,10 @@ class AccountRef:
         return "…" + self.number[-4:]
 
 
+NO_SPREADS = frozenset({"covered and cash secured", "covered", "none", "no options"})
+"""Options levels that carry no credit spread."""
+
+
 def parse_accounts(items: Sequence[Any]) -> tuple[AccountRef, ...]:
     """Every account that is listed, the closed ones too."""
     found = []
@@ -87,6 +91,15 @@ def parse_balances(data: Any, number: str) -> tuple[Decimal, Decimal]:
 def parse_options_level(status: Fields, clean: Sanitiser) -> str:
     """In the broker's words; empty when it is not told."""
     return parse_text(status, "options-level", clean)
+
+
+def permits_spreads(level: str) -> bool | None:
+    """Whether an options level carries credit spreads; None without one.
+
+    A level that is not known is not refused: the broker's dry run has the last word on it.
+    """
+    plain = level.strip().lower()
+    return plain not in NO_SPREADS if plain else None
 
 
 def restrictions(status: Fields, account: Fields) -> tuple[str, ...]:

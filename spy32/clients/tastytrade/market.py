@@ -11,7 +11,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from spy32.domain.market import Right, occ_symbol, option_roots
+from spy32.domain.market import Contract, Right, option_roots, plain_strike
+from spy32.domain.sanitize import quote_value
 from spy32.errors import Unusable
 
 MAX_SYMBOLS_PER_CALL = 100
@@ -25,17 +26,6 @@ _MAX_NUMBER = 1e12
 _MAX_STRIKE = 100_000
 
 Fields = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contract:
-    """One listed option of standard size."""
-
-    symbol: str
-    root: str
-    expiration: date
-    strike: Decimal
-    right: Right
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,17 +73,11 @@ class NestedChain:
                 fields = require_fields(row, f"strikes of {day}")
                 strike = _parse_strike(fields)
                 for key, right in (("call", Right.CALL), ("put", Right.PUT)):
-                    contract = Contract(
-                        symbol=occ_symbol(root, day, right, strike),
-                        root=root,
-                        expiration=day,
-                        strike=strike,
-                        right=right,
-                    )
+                    contract = Contract(root, day, right, strike)
                     # The symbol is what would be ordered: it must be the contract that its place in the chain says.
                     if require_text(fields, key) != contract.symbol:
                         raise Unusable(
-                            f"tastytrade: the {key} of {day} {strike} has the symbol {_excerpt(fields.get(key))}"
+                            f"tastytrade: the {key} of {day} {strike} has the symbol {quote_value(fields.get(key))}"
                         )
                     found[contract.symbol] = contract
         return tuple(found.values())
@@ -102,7 +86,7 @@ class NestedChain:
         if require_text(item, "underlying-symbol") != self._underlying:
             raise Unusable(
                 f"tastytrade: asked for the chain of {self._underlying}, "
-                f"one of {_excerpt(item.get('underlying-symbol'))} came"
+                f"one of {quote_value(item.get('underlying-symbol'))} came"
             )
         root, kind = require_text(item, "root-symbol"), require_text(item, "option-chain-type")
         # Other roots and deliverables are minis and adjusted contracts.
@@ -123,7 +107,7 @@ def parse_quotes(data: Any, symbols: Collection[str]) -> tuple[Quote, ...]:
     wanted = set(symbols)
     for row in rows:
         if require_text(row, "symbol") not in wanted:
-            raise Unusable(f"tastytrade: sent a quote of {_excerpt(row.get('symbol'))}, which was not asked for")
+            raise Unusable(f"tastytrade: sent a quote of {quote_value(row.get('symbol'))}, which was not asked for")
     options = [row for row in rows if len(row["symbol"]) == 21]
     for key in ("bid", "ask") if options else ():
         if not any(key in row for row in options):
@@ -153,7 +137,7 @@ def parse_metrics(data: Any, symbol: str) -> Fields | None:
     rows = [require_fields(item, "market metrics") for item in require_items(data, "market metrics")]
     for row in rows:
         if require_text(row, "symbol") != symbol:
-            raise Unusable(f"tastytrade: asked for metrics of {symbol}, those of {_excerpt(row.get('symbol'))} came")
+            raise Unusable(f"tastytrade: asked for metrics of {symbol}, those of {quote_value(row.get('symbol'))} came")
     return rows[0] if rows else None
 
 
@@ -271,7 +255,7 @@ def _parse_strike(fields: Fields) -> Decimal:
     found = parse_amount(fields, "strike-price")
     if found is None or not 0 < found < _MAX_STRIKE or found * 1000 % 1:
         raise _field_error("strike-price", _get_field(fields, "strike-price"), "a strike")
-    return found.quantize(Decimal(1)) if found == found.to_integral_value() else found.normalize()
+    return plain_strike(found)
 
 
 def _get_field(fields: Fields, key: str) -> Any:
@@ -283,10 +267,4 @@ def _get_field(fields: Fields, key: str) -> Any:
 
 
 def _field_error(key: str, found: Any, wanted: str) -> Unusable:
-    return Unusable(f"tastytrade: {key} is {'missing' if found is None else _excerpt(found)}, not {wanted}")
-
-
-def _excerpt(found: Any) -> str:
-    """What stands there, short and without anything that a terminal would act on."""
-    excerpt = ascii(found)
-    return excerpt if len(excerpt) <= 40 else excerpt[:39] + "…"
+    return Unusable(f"tastytrade: {key} is {'missing' if found is None else quote_value(found)}, not {wanted}")

@@ -6,13 +6,13 @@ of the service is not asked about again within a minute, and threads that need a
 
 import json
 import threading
-import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from spy32.clients.http import TRANSIENT_STATUSES, HttpClient, HttpFailure, HttpResponse, parse_strict_json
 from spy32.clients.tastytrade.login_refusals import LoginRefusals
+from spy32.domain.sanitize import cap_text, one_line
 from spy32.errors import NotPermitted, Spy32Error, Unavailable, Unusable
 from spy32.settings.knob import Secret
 
@@ -93,8 +93,21 @@ class OAuthSession:
     def redact(self, text: str) -> str:
         """Words of the service on one line: no secret, no control character, at most 300 characters."""
         # A sign that is taken out may have split a secret, so both are looked through.
-        redacted = self._redact_secrets(" ".join(_strip_controls(self._redact_secrets(text)).split()))
-        return redacted if len(redacted) <= MAX_MESSAGE_LENGTH else redacted[: MAX_MESSAGE_LENGTH - 1] + "…"
+        return cap_text(self._redact_secrets(one_line(self._redact_secrets(text))), MAX_MESSAGE_LENGTH)
+
+    def error_lines(self, answer: HttpResponse) -> tuple[str, ...]:
+        """The service's error and its inner ones, `message (code)` each; empty when it is not the service that spoke.
+
+        Branch on the status, never on these words.
+        """
+        error = {} if is_html(answer) else _error_of(answer.body)
+        inner = error.get("errors")
+        entries = [error, *(entry for entry in (inner if isinstance(inner, list) else ()) if isinstance(entry, dict))]
+        pairs = [
+            (self.redact(_text(entry, "code", "domain")), self.redact(_text(entry, "message", "reason")))
+            for entry in entries
+        ]
+        return tuple(error_line(code, text) for code, text in pairs if code or text)
 
     def redact_body(self, body: bytes) -> bytes:
         """A document without our secrets, in case the service sent one back."""
@@ -155,7 +168,7 @@ class OAuthSession:
         words = f"tastytrade log-in: HTTP {answer.status}"
         if is_html(answer) and answer.status == 401:
             return self._remember_error(NotPermitted(f"{words} with a page: the service refuses the User-Agent"))
-        message = self.redact(_error_text(answer))
+        message = "; ".join(self.error_lines(answer))
         words += f": {message}" if message else ""
         if answer.status in TRANSIENT_STATUSES:
             return self._remember_error(Unavailable(words), RETRY_PAUSE_SECONDS)
@@ -200,28 +213,31 @@ class OAuthSession:
         return text
 
 
+def error_line(code: str, text: str) -> str:
+    return f"{text} ({code})" if code and text else text or code
+
+
 def is_html(answer: HttpResponse) -> bool:
     """HTML, as the gateway sends it in place of an answer of the service."""
     return "html" in answer.headers.get("content-type", "").lower() or answer.body.lstrip()[:1] == b"<"
 
 
-def _error_text(answer: HttpResponse) -> str:
-    """The words of RFC 6749, where `error` is a text, or of the service's own envelope, where it is an object."""
+def _error_of(body: bytes) -> dict[str, Any]:
+    """The error object of the service; RFC 6749 has a text and a description instead. Empty where there is none."""
     try:
-        document = parse_strict_json(answer.body)
+        document = parse_strict_json(body)
     except ValueError:
-        return ""
+        return {}
     error = document.get("error") if isinstance(document, dict) else None
-    if isinstance(error, dict):
-        parts = [error.get("code"), error.get("message")]
-    else:
-        parts = [error, document.get("error_description")] if error is not None else []
-    return ": ".join(part for part in parts if isinstance(part, str) and part)
+    if isinstance(error, str):
+        return {"code": error, "message": document.get("error_description")}
+    return error if isinstance(error, dict) else {}
 
 
-def _strip_controls(text: str) -> str:
-    """Without what a terminal would act on; a line end or a tab is a space."""
-    return "".join(sign if unicodedata.category(sign)[0] != "C" else " " if sign in "\t\n\r" else "" for sign in text)
+def _text(fields: Mapping[str, Any], *names: str) -> str:
+    """The first of these that is there; a code may be a number."""
+    found = (fields.get(name) for name in names)
+    return next((str(item) for item in found if isinstance(item, str | int) and not isinstance(item, bool)), "")
 
 
 def _is_printable_ascii(text: str) -> bool:

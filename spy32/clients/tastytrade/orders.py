@@ -8,12 +8,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import date
 from decimal import Decimal
 from math import gcd
 from typing import Any
 
-from spy32.clients.tastytrade.market import Fields, parse_amount, parse_timestamp, require_fields
+from spy32.clients.tastytrade.market import Fields, parse_amount, parse_count, parse_timestamp, require_fields
+from spy32.clients.tastytrade.oauth_session import error_line
 from spy32.clients.tastytrade.wire import (
     Sanitiser,
     field_error,
@@ -22,12 +22,10 @@ from spy32.clients.tastytrade.wire import (
     parse_rows,
     parse_signed_amount,
     parse_text,
-    parse_whole_number,
     require_own_account,
 )
-from spy32.domain.market import Right
 from spy32.domain.orders import BrokerOrder, DryRun, Fill
-from spy32.domain.plain_text import MOST
+from spy32.domain.sanitize import MOST
 from spy32.domain.spreads import Action, Leg
 from spy32.errors import Unusable
 from spy32.lifecycle import OrderState
@@ -52,6 +50,8 @@ STATES_BY_STATUS: Mapping[str, OrderState] = {
         OrderState.WORKING,
     ),
 }
+CANCELLING = frozenset({"Cancel Requested"})
+"""The broker has taken our request to cancel; a fill may still win."""
 BENIGN_WARNINGS = frozenset({"tif.next_valid_session"})
 """Warnings of a dry run that do not stand for a refusal: the market is closed, and whether to send then is our rule.
 
@@ -121,6 +121,7 @@ def _parse_header(fields: Fields, clean: Sanitiser) -> BrokerOrder:
         limit=Decimal(0),
         quantity=0,
         reason=parse_text(fields, "reject-reason", clean, MOST),
+        is_cancelling=status in CANCELLING,
         replaced_by=replaced_by,
         replaces=parse_id(fields, "replaces-order-id"),
         placed_at=parse_timestamp(fields, "received-at") if fields.get("received-at") else None,
@@ -137,7 +138,7 @@ def _parse_unsized_legs(fields: Fields) -> tuple[Leg, ...]:
 
 def _unlisted_quantity(row: Fields, *, is_filled: bool) -> int:
     """Contracts of a leg that are filled by what is left of it, and are not among its fills."""
-    remaining = parse_whole_number(row, "remaining-quantity")
+    remaining = parse_count(row, "remaining-quantity")
     filled = _parse_quantity(row) if is_filled else _parse_quantity(row) - remaining if remaining is not None else 0
     return max(0, filled - sum(_parse_quantity(each) for each in parse_rows(row, "fills")))
 
@@ -157,10 +158,10 @@ def _parse_terms(fields: Fields) -> tuple[Decimal | None, int | None, tuple[Leg,
         return None, None, ()
     counts = [_parse_quantity(row) for row in options]
     # The size is the number of spreads; where it is not told, it is what divides all legs.
-    size = parse_whole_number(fields, "size") or gcd(*counts)
-    if any(count % size for count in counts):
+    size = parse_count(fields, "size") or gcd(*counts)
+    if any(each % size for each in counts):
         raise field_error("size of an order", "a part of its legs")
-    legs = tuple(_parse_leg(row, count // size) for row, count in zip(options, counts, strict=True))
+    legs = tuple(_parse_leg(row, each // size) for row, each in zip(options, counts, strict=True))
     return parse_signed_amount(fields, "price"), size, legs
 
 
@@ -176,18 +177,12 @@ def _is_option(row: Fields) -> bool:
 def _parse_leg(row: Fields, quantity: int) -> Leg:
     symbol = parse_label(row, "symbol")
     try:
-        if not _OCC_SYMBOL.fullmatch(symbol):
-            raise ValueError("not the 21 characters of an option")
-        return Leg(
-            root=symbol[:6].rstrip(),
-            expiration=date(2000 + int(symbol[6:8]), int(symbol[8:10]), int(symbol[10:12])),
-            right=Right(symbol[12]),
-            strike=Decimal(symbol[13:]) / 1000,
-            action=_parse_action(row),
-            quantity=quantity,
-        )
+        leg = Leg.from_symbol(symbol, _parse_action(row), quantity)
     except ValueError:
         raise field_error("symbol of a leg", "an option") from None
+    if leg.symbol != symbol:
+        raise field_error("symbol of a leg", "the 21 characters of an option")
+    return leg
 
 
 def _parse_action(row: Fields) -> Action:
@@ -198,7 +193,7 @@ def _parse_action(row: Fields) -> Action:
 
 
 def _parse_quantity(row: Fields) -> int:
-    found = parse_whole_number(row, "quantity")
+    found = parse_count(row, "quantity")
     if not found:
         raise field_error("quantity of a leg", "a positive whole number")
     return found
@@ -231,9 +226,9 @@ def parse_dry_run(data: Any, number: str, clean: Sanitiser) -> DryRun:
     errors = list(_format_entries(fields, "errors", clean))
     warnings = []
     for code, message in _parse_entries(fields, "warnings", clean):
-        warnings.append(_format_entry(code, message))
+        warnings.append(error_line(code, message))
         if code not in BENIGN_WARNINGS:
-            errors.append(f"warned: {_format_entry(code, message)}")
+            errors.append(f"warned: {error_line(code, message)}")
     order, power = fields.get("order"), fields.get("buying-power-effect")
     if isinstance(order, dict) and order.get("status") == "Rejected":
         errors.append(parse_text(order, "reject-reason", clean, MOST) or "it would be rejected")
@@ -263,7 +258,7 @@ def _debit_amount(found: Decimal | None) -> Decimal | None:
 
 
 def _format_entries(fields: Fields, key: str, clean: Sanitiser) -> Iterator[str]:
-    return (_format_entry(code, message) for code, message in _parse_entries(fields, key, clean))
+    return (error_line(code, message) for code, message in _parse_entries(fields, key, clean))
 
 
 def _parse_entries(fields: Fields, key: str, clean: Sanitiser) -> Iterator[tuple[str, str]]:
@@ -281,10 +276,6 @@ def _parse_entries(fields: Fields, key: str, clean: Sanitiser) -> Iterator[tuple
 
 def _first_text(row: Fields, keys: Sequence[str], clean: Sanitiser) -> str:
     return next((text for key in keys if (text := parse_text(row, key, clean, MOST))), "")
-
-
-def _format_entry(code: str, message: str) -> str:
-    return f"{message} ({code})" if code and message else message or code
 
 
 # A replacement.

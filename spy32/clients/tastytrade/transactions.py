@@ -15,7 +15,8 @@ from spy32.clients.tastytrade.wire import (
     require_own_account,
 )
 from spy32.domain.orders import Transaction, TransactionKind
-from spy32.domain.plain_text import MOST
+from spy32.domain.sanitize import MOST
+from spy32.domain.spreads import Action
 
 TYPES = ("Trade", "Receive Deliver")
 """The types that are asked for; money that moves by itself is none of ours."""
@@ -26,6 +27,7 @@ SUB_TYPES: Mapping[str, TransactionKind] = {
     "Cash Settled Exercise": TransactionKind.EXERCISE,
     "Expiration": TransactionKind.EXPIRATION,
 }
+ACTIONS = {action.value: action for action in Action}
 CHARGES = ("commission", "clearing-fees", "regulatory-fees", "proprietary-index-option-fees", "other-charge")
 
 
@@ -44,7 +46,7 @@ def parse_transaction(item: Any, number: str, clean: Sanitiser) -> Transaction:
         kind=_parse_kind(fields),
         at=parse_timestamp(fields, "executed-at" if fields.get("executed-at") else "created-at"),
         symbol=parse_label(fields, "symbol"),
-        action=parse_label(fields, "action"),
+        action=ACTIONS.get(parse_label(fields, "action")),
         quantity=_parse_unsigned(fields, "quantity") or Decimal(0),
         price=_parse_unsigned(fields, "price"),
         net_value=net,

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from spy32.clients.tastytrade.market import Fields, parse_amount, require_fields
-from spy32.domain.plain_text import capped
+from spy32.domain.sanitize import cap_text
 from spy32.errors import Unusable
 
 Sanitiser = Callable[[str], str]
@@ -45,16 +45,6 @@ def parse_signed_amount(fields: Fields, key: str) -> Decimal | None:
     return found * sign if sign is not None and found else Decimal(0)
 
 
-def parse_whole_number(fields: Fields, key: str) -> int | None:
-    """A whole number that is not negative; None when there is none."""
-    found = parse_amount(fields, key)
-    if found is None:
-        return None
-    if found < 0 or found % 1:
-        raise field_error(key, "a whole number")
-    return int(found)
-
-
 def parse_id(fields: Fields, key: str) -> str | None:
     """An id, a whole number or a word, as text; None for null, nothing and zero, which name nothing."""
     found = fields.get(key)
@@ -79,7 +69,7 @@ def parse_label(fields: Fields, key: str) -> str:
 def parse_text(fields: Fields, key: str, clean: Sanitiser, most: int = MAX_TEXT_LENGTH) -> str:
     """A text to be shown, cleaned; empty when there is none, or something else stands there."""
     found = fields.get(key)
-    return capped(clean(found), most) if isinstance(found, str) else ""
+    return cap_text(clean(found), most) if isinstance(found, str) else ""
 
 
 def parse_rows(fields: Fields, key: str) -> list[Fields]:

@@ -1,0 +1,35 @@
+"""A call with a limit on the wall clock, for libraries that bound only the wait between two bytes."""
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class DeadlineExceeded(Exception):
+    """The call was not over in time; its thread is left behind and its result is dropped."""
+
+
+def call_within(seconds: float, call: Callable[[], T], *, name: str) -> T:
+    """The result of `call`, or its exception; `DeadlineExceeded` when there is none within `seconds`.
+
+    The call runs on a daemon thread called `name`, so that a server which drips cannot hold the process.
+    """
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(call())
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            errors.append(error)
+
+    worker = threading.Thread(target=run, daemon=True, name=name)
+    worker.start()
+    worker.join(max(seconds, 0.0))
+    if errors:
+        raise errors[0]
+    if not results:
+        raise DeadlineExceeded
+    return results[0]
