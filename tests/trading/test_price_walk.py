@@ -157,7 +157,6 @@ def test_a_step_in_which_more_would_be_alive_than_approved_is_not_sent(
     monkeypatch.setattr(
         "spy32.trading.order_state.remaining_quantity",
         lambda context, number, excluding=None: 2 if excluding is None else 1,
-        lambda context, number, excluding=None: 2 if excluding is None else 1,
     )
     with pytest.raises(NotFilled):
         execute(desk.trading_context, proposal)
