@@ -42,7 +42,7 @@ def clocked(act: Callable[[], object]) -> float:
 
 def opened(path: Path) -> Store:
     store = Store.open(path, mode=Mode.PAPER, account="PAPER", at=NOW)
-    store.begin_run(trigger=Trigger.MANUAL, mode=Mode.PAPER, profile="default", at=NOW)
+    store.runs.begin(trigger=Trigger.MANUAL, mode=Mode.PAPER, profile="default", at=NOW)
     return store
 
 
@@ -52,16 +52,16 @@ def saving(folder: Path, rounds: int = 300) -> float:
     step = Step(name="collect", state=StepState.OK, ms=420, detail="cboe: 1206 quotes of 3 expirations, 12 s old")
     with opened(folder / "step.db") as store, (folder / "bare").open("wb", buffering=0) as bare:
         # A log that is written over from its start does not grow, and would make our side look too good.
-        store.db.execute("pragma wal_autocheckpoint = 0")
+        store.core.db.execute("pragma wal_autocheckpoint = 0")
         size = wal.stat().st_size
-        store.end_step(1, step, NOW)
+        store.runs.end_step(1, step, NOW)
         data = os.urandom(wal.stat().st_size - size)
 
         def plain() -> None:
             bare.write(data)
             os.fdatasync(bare.fileno())
 
-        pairs = [(clocked(lambda: store.end_step(1, step, NOW)), clocked(plain)) for _ in range(rounds)]
+        pairs = [(clocked(lambda: store.runs.end_step(1, step, NOW)), clocked(plain)) for _ in range(rounds)]
     ratio = statistics.median(ours / theirs for ours, theirs in pairs)
     ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
     print(
@@ -74,13 +74,13 @@ def looking_back(folder: Path, runs: int, rounds: int = 100) -> float:
     """Milliseconds that the newest 20 of so many runs take longer than of ten; the slowest of the three questions."""
     with ExitStack() as stack:
         few, many = (stack.enter_context(opened(folder / f"{count}.db")) for count in ("few", "many"))
-        few.db.execute(FILL, (10,))
-        many.db.execute(FILL, (runs,))
+        few.core.db.execute(FILL, (10,))
+        many.core.db.execute(FILL, (runs,))
         first = datetime(2000, 1, 1, tzinfo=UTC)
         questions: dict[str, Callable[[Store], object]] = {
-            "newest 20": lambda store: store.history(limit=20),
-            "newest 20 since a day": lambda store: store.history(limit=20, since=first),
-            "newest 20 failures": lambda store: store.failures(20),
+            "newest 20": lambda store: store.history.summaries(limit=20),
+            "newest 20 since a day": lambda store: store.history.summaries(limit=20, since=first),
+            "newest 20 failures": lambda store: store.history.failures(20),
         }
         return max(_difference(name, ask, few, many, runs, rounds) for name, ask in questions.items())
 

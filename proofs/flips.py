@@ -60,20 +60,20 @@ def template(folder: Path) -> Path:
         # Its strikes are not those of the shipped chain, so that a second proposal is made.
         stores.filled(store)
         stores.asked(store, 1)
-        store.add_notice(1, "a notice", "its body", NOW)
-        store.set_flag("note", "a flag", NOW)
-        store.raise_attention("R1", "note", "look at this", NOW)
-        store.acknowledge("R1", "anna", NOW)
-        store.record_viewing(1, "anna", NOW)
-        store.save_documents(1, (RawDocument(source="cboe", name="chain", at=NOW, body=b"{}" * 99),), NOW)
+        store.notices.add(1, "a notice", "its body", NOW)
+        store.flags.set("note", "a flag", NOW)
+        store.attention.raise_item("R1", "note", "look at this", NOW)
+        store.attention.acknowledge("R1", "anna", NOW)
+        store.proposals.record_viewing(1, "anna", NOW)
+        store.documents.save(1, (RawDocument(source="cboe", name="chain", at=NOW, body=b"{}" * 99),), NOW)
     for words in (ANALYZE, ("approve", "P2", "--yes")):
         ended = run_forked(home, *words)
         assert ended.code == 0, (words, ended)
     with Store.open(home / "paper.db", mode=Mode.PAPER, account=PAPER_ACCOUNT, at=NOW) as store:
-        store.backup(home / "backups" / "paper-20251006T140000Z.db")
+        store.backup.create(home / "backups" / "paper-20251006T140000Z.db")
         # Without free space, in which a changed byte would mean nothing.
-        store.db.execute("vacuum")
-        store.db.execute("pragma wal_checkpoint(truncate)")
+        store.core.db.execute("vacuum")
+        store.core.db.execute("pragma wal_checkpoint(truncate)")
     return home
 
 

@@ -101,7 +101,7 @@ def desk(folder: Path, server: TastytradeBrokerServer, seconds: float) -> Iterat
     broker = Impatient(rig, seconds)
     with Store.create(folder / "live.db", mode=Mode.LIVE, account=NUMBER, at=builders.NOW) as store:
         made = approvals.proposed(store, builders.account(mode=Mode.LIVE, number=NUMBER))
-        store.approve(builders.approval(made))
+        store.proposals.approve(builders.approval(made))
         yield TradingContext(
             store=store,
             market=FakeMarket(chain_now=replace(builders.chain(), as_of=rig.begun)),
@@ -141,7 +141,7 @@ def _round(
     bench: TradingContext, server: TastytradeBrokerServer, write: str, loss: Loss, turn: int, tally: Tally
 ) -> None:
     kind, is_taken = loss.kinds[turn % len(loss.kinds)], loss.after[turn // len(loss.kinds) % len(loss.after)]
-    plan = bench.store.proposal(1).plan
+    plan = bench.store.proposals.get(1).plan
     # The first price fills only where the order itself is what gets lost.
     server.policy.fills_at = plan.start if write == "submit" else plan.prices[1]
     fault = server.fault_submit if write == "submit" else server.fault_replace
@@ -165,7 +165,7 @@ def _doubled(bench: TradingContext, server: TastytradeBrokerServer) -> Iterator[
     filled = sum(order.spreads for order in server.orders)
     if len(server.sent("submit")) != 1 or len(roots) > 1 or len(set(posts)) < len(posts):
         yield f"{len(server.sent('submit'))} submits, {len(roots)} orders, {len(posts)} requests of {len(set(posts))}"
-    if filled > bench.store.proposal(1).quantity:
+    if filled > bench.store.proposals.get(1).quantity:
         yield f"{filled} spreads are filled"
 
 
@@ -174,7 +174,7 @@ def _unsettled(
 ) -> Iterator[str]:
     """Each way in which our rows are not at rest, or not as the broker has them."""
     there = {str(order.id): order for order in server.orders}
-    rows = bench.store.orders(1)
+    rows = bench.store.orders.select_by_proposal(1)
     for row in rows:
         if row.state not in FINAL:
             yield f"{row.reference} is {row.state} ({row.reason})"
@@ -187,7 +187,7 @@ def _unsettled(
     lost = rows[0 if write == "submit" else 1] if len(rows) >= WRITES.index(write) + 1 else None
     if lost is None or lost.state is not expected:
         yield f"the order is {lost.state if lost is not None else 'not there'}, not {expected}"
-    state = bench.store.proposal(1).state
+    state = bench.store.proposals.get(1).state
     is_open = any(order.spreads for order in server.orders)
     if state is not (ProposalState.DONE if is_open else ProposalState.PROPOSED):
         yield f"the proposal is {state}"

@@ -38,9 +38,9 @@ def write_for_ever(path: Path, tell: Callable[[int], None]) -> None:
     """Runs with a step each; each run is told only after its commit has returned."""
     with opened(path) as store:
         while True:
-            run = store.begin_run(trigger=Trigger.MANUAL, mode=Mode.PAPER, profile="default", at=NOW)
+            run = store.runs.begin(trigger=Trigger.MANUAL, mode=Mode.PAPER, profile="default", at=NOW)
             tell(run.id)
-            store.end_step(run.id, STEP, NOW)
+            store.runs.end_step(run.id, STEP, NOW)
 
 
 def slow_table(db: sqlite3.Connection) -> None:
@@ -53,7 +53,7 @@ def slow_table(db: sqlite3.Connection) -> None:
 def migrate_once(path: Path, tell: Callable[[int], None]) -> None:
     with opened(path) as store:
         tell(1)
-        maintenance.upgrade(store, NOW, (*MIGRATIONS, slow_table))
+        maintenance.upgrade(store.core, NOW, (*MIGRATIONS, slow_table))
 
 
 def killed(act: Callable[[Path, Callable[[int], None]], None], path: Path, after: float) -> int:
@@ -89,7 +89,7 @@ def writing(folder: Path, rounds: int, rng: random.Random) -> tuple[int, list[st
             before = _newest(store)
         told = killed(write_for_ever, path, rng.uniform(0.005, 0.12)) or before
         with opened(path) as store:
-            newest, problems = _newest(store), store.check()
+            newest, problems = _newest(store), store.integrity.check()
         if problems or not told <= newest <= told + 1:
             wrong.append(f"round {number}: {told} acknowledged, {newest} stored, problems {problems}")
         total += told - before
@@ -104,7 +104,7 @@ def making(folder: Path, rounds: int, rng: random.Random) -> list[str]:
         killed(write_for_ever, path, rng.uniform(0.0, 0.012))
         try:
             with opened(path) as store:
-                problems = store.check()
+                problems = store.integrity.check()
         except Spy32Error as trouble:
             problems = (trouble.message,)
         if problems:
@@ -139,7 +139,7 @@ def _after_migration(path: Path) -> str:
 
 
 def _newest(store: Store) -> int:
-    run = store.latest_run()
+    run = store.runs.latest()
     return run.id if run is not None else 0
 
 

@@ -20,7 +20,7 @@ from spy32.errors import TERMINATIONS, BadUsage, ExitCode, Spy32Error, Terminati
 UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 
 EXPECTED_ERRORS = (typer.Exit, typer.Abort, UsageError, OSError)
-"""With `Spy32Error`, but for `Damage`: what says by itself how the program ends."""
+"""With `Spy32Error`, but for `StoreDamaged`: what says by itself how the program ends."""
 
 VALUE_OPTIONS = ("--home", "--mode")
 FLAG_OPTIONS = ("-v", "--verbose", "-q", "--quiet")

@@ -33,7 +33,7 @@ def discard_output(stream: IO[str]) -> None:
 
 
 def write_output(stream: IO[str], text: str) -> None:
-    """Write `text` at once. A reader such as `head` that has enough is no trouble; `StoreTrouble` on a full disk."""
+    """Write `text` at once. A reader such as `head` that has enough is no trouble; `StoreError` on a full disk."""
     try:
         stream.write(text)
         stream.flush()

@@ -1,25 +1,29 @@
 """Why a command could not go on, named by what the person or the shell should do next.
 
     Spy32Error
-      Usage            2   the call's words are off: unknown id, missing flag
-      Refused         10   a rule, a limit or the state table said no
-      Unresolved      11   an order may or may not exist: reconcile first
-      BrokerRefused   12   the broker said no, in its own words
-      NotFilled       13   nothing filled at the floor, or the order is absent
-      Attention       20   `status --check` found something a person must look at
-      Unusable        65   data or an answer cannot be used
-      Gone            69   a service is gone for good
-      CannotCreate    73   a file or folder cannot be made
-      StoreTrouble    74   input or output failed, a damaged store, an edited history
-        Damage        74   something in the store cannot be read; the boundary adds the way back
-      Unavailable     75   try later; also: another process is at work on it
-      NotPermitted    77   credentials, or the halt file
-      BadSettings     78   fix the configuration, or the program is older than the store
+      BadUsage            2   the call's words are off: unknown id, missing flag
+      Refused            10   a rule, a limit or the state table said no
+      Unresolved         11   an order may or may not exist: reconcile first
+      BrokerRefused      12   the broker said no, in its own words
+      NotFilled          13   nothing filled at the floor, or the order is absent
+      AttentionRequired  20   `status --check` found something a person must look at
+      Unusable           65   data or an answer cannot be used
+      ServiceGone        69   a service is gone for good
+      CannotCreate       73   a file or folder cannot be made
+      StoreError         74   input or output failed, a damaged store, an edited history
+        StoreDamaged     74   something in the store cannot be read; the boundary adds the way back
+      Unavailable        75   try later; also: another process is at work on it
+      NotPermitted       77   credentials, or the halt file
+      BadSettings        78   fix the configuration, or the program is older than the store
 
 A bug ends with 70. The numbers are sysexits.h above 64 and our own below.
 """
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class ExitCode(IntEnum):
@@ -127,7 +131,15 @@ class StoreError(Spy32Error):
 
 
 class StoreDamaged(StoreError):
-    """A part of the store that is not as it was written, found where nobody knows whose database it is."""
+    """A database, or a part of it, is not as it was written. `path` is None where only a row of it is known.
+
+    The boundary that prints it adds the way back, since looking for a good backup takes opening the backups.
+    """
+
+    def __init__(self, fault: str, path: "Path | None" = None) -> None:
+        super().__init__(f"{path} is damaged: {fault}" if path is not None else fault)
+        self.fault = fault
+        self.path = path
 
 
 class Unavailable(Spy32Error):

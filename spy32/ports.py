@@ -88,19 +88,19 @@ class Analyst(Protocol):
 class ModelRequestLog(Protocol):
     """Stores each model request before it is sent, and its response afterwards. Costs are ticks, 10^10 a dollar."""
 
-    def begin_attempt(self, run_id: int, attempt: ModelRequest, at: datetime) -> int:
+    def begin(self, run_id: int, attempt: ModelRequest, at: datetime) -> int:
         """Store the request before it is sent; return its id."""
 
-    def end_attempt(self, attempt_id: int, response: ModelResponse, at: datetime) -> None:
+    def end(self, attempt_id: int, response: ModelResponse, at: datetime) -> None:
         """Store the response."""
 
-    def check_attempt(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None:
+    def record_check(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None:
         """Store the result of the checks."""
 
-    def spent_since(self, since: datetime) -> int:
+    def ticks_since(self, since: datetime) -> int:
         """Return the ticks spent since then; a request without a reported cost counts with its estimate."""
 
-    def spent_of_run(self, run_id: int) -> int:
+    def run_ticks(self, run_id: int) -> int:
         """Return the ticks spent by one run."""
 
 
@@ -148,22 +148,22 @@ class AccountGateway(Protocol):
 class PaperLedger(Protocol):
     """The paper broker's storage. Each call is one transaction."""
 
-    def paper_orders(self) -> tuple[BrokerOrder, ...]:
+    def orders(self) -> tuple[BrokerOrder, ...]:
         """Return all paper orders."""
 
-    def paper_put(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
+    def place(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
         """Store a new paper order, which may replace another one."""
 
-    def paper_update(self, broker_id: str, *, was: str, status: str) -> bool:
+    def update_status(self, broker_id: str, *, was: str, status: str) -> bool:
         """Change a status if it is `was`; return whether it was."""
 
-    def paper_fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool:
+    def fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool:
         """Store fills, cash and fees (dollars); return whether the order was open."""
 
-    def paper_cash(self) -> Decimal:
+    def cash(self) -> Decimal:
         """Return the cash of the paper account, dollars."""
 
-    def paper_positions(self) -> tuple[Position, ...]:
+    def positions(self) -> tuple[Position, ...]:
         """Return the open paper positions."""
 
 

@@ -1,8 +1,8 @@
 """The store: one SQLite database a mode, which keeps every run, decision, order and fill, and can show that it did.
 
-`Store` puts the rooms of `records` together; `schema` has the tables. Every write is one transaction that carries its
-own event in a hash-chained history. Money is exact, instants are UTC, and whatever SQLite raises leaves as one of
-`spy32.errors`.
+`Store` opens the database and holds one object of `records` a noun; `schema` has the tables. Every write is one
+transaction that carries its own event in a hash-chained history. Money is exact, instants are UTC, and whatever SQLite
+raises leaves as one of `spy32.errors`.
 """
 
 import sqlite3
@@ -14,29 +14,61 @@ from types import TracebackType
 from typing import Self
 
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, BadUsage, CannotCreate
+from spy32.errors import BadSettings, BadUsage, CannotCreate, StoreDamaged
 from spy32.records import connection, maintenance
+from spy32.records.adoptions import Adoptions
 from spy32.records.attention import AttentionList
-from spy32.records.audit import AuditReport
+from spy32.records.audit import Audit, AuditReport
+from spy32.records.base import Database
+from spy32.records.decisions import Decisions, RawAnswer
 from spy32.records.documents import Documents
-from spy32.records.errors import damage_error as damage_of
 from spy32.records.errors import store_errors
 from spy32.records.fill_price_check import ATTENTION_PRICE
+from spy32.records.flags import Flags
 from spy32.records.found_orders import FoundOrders
-from spy32.records.maintenance import Maintenance, backup_path, is_sound
-from spy32.records.outbox import Outbox
+from spy32.records.home_location import HomeLocation
+from spy32.records.maintenance import Backups, Integrity, backup_path, damage_with_remedy, is_sound
+from spy32.records.model_calls import ModelCalls
+from spy32.records.notices import Notices
+from spy32.records.orders import Orders
 from spy32.records.paper_account import PaperAccount
+from spy32.records.proposals import Proposals
 from spy32.records.risk import Risk
 from spy32.records.row_digests import check_row
-from spy32.records.run_reader import RawAnswer
 from spy32.records.run_views import RunViews
+from spy32.records.runs import Runs
+from spy32.records.trades import Trades
 from spy32.schema import VERSION, schema_version
 
-__all__ = ["ATTENTION_PRICE", "AuditReport", "RawAnswer", "Store", "backup_path", "damage_of", "is_sound"]
+__all__ = ["ATTENTION_PRICE", "AuditReport", "RawAnswer", "Store", "backup_path", "damage_with_remedy", "is_sound"]
 
 
-class Store(RunViews, Documents, Risk, FoundOrders, Outbox, AttentionList, PaperAccount, Maintenance):
-    """An open database. Close it, or use it in a `with`."""
+class Store:
+    """An open database and one object a noun over it. Close it, or use it in a `with`."""
+
+    def __init__(self, core: Database) -> None:
+        self.core = core
+        self.location = HomeLocation(core)
+        self.flags = Flags(core)
+        self.notices = Notices(core)
+        self.attention = AttentionList(core)
+        self.audit = Audit(core)
+        self.integrity = Integrity(core, self.audit)
+        self.backup = Backups(core)
+        self.paper = PaperAccount(core)
+        self.runs = Runs(core)
+        self.decisions = Decisions(core, self.runs)
+        self.documents = Documents(core, self.runs)
+        self.model_calls = ModelCalls(core, self.runs)
+        self.proposals = Proposals(core)
+        self.orders = Orders(core, self.proposals, self.location)
+        self.found_orders = FoundOrders(core, self.proposals, self.orders)
+        self.trades = Trades(core, self.proposals, self.orders)
+        self.adoptions = Adoptions(core, self.orders, self.trades)
+        self.risk = Risk(core, self.proposals, self.trades)
+        self.history = RunViews(
+            core, self.runs, self.decisions, self.proposals, self.orders, self.trades, self.model_calls
+        )
 
     @classmethod
     def create(
@@ -84,27 +116,27 @@ class Store(RunViews, Documents, Risk, FoundOrders, Outbox, AttentionList, Paper
         with store_errors(path):
             stamp = db.execute("select mode, account from stamp").fetchone()
         if stamp is None:
-            raise damage_of(path, "it does not say whose it is")
+            raise StoreDamaged("it does not say whose it is", path)
         if stamp["mode"] != mode:
             _check_stamp(db, path)
             raise BadSettings(f"{path} is of mode {stamp['mode']}, not {mode}; each mode has its own database")
         if account and stamp["account"] and stamp["account"] != account:
             _check_stamp(db, path)
             raise _wrong_account(path, stamp["account"], account)
-        return cls(db, path, mode=mode, account=stamp["account"] or account or "")
+        return cls(Database(db, path, mode=mode, account=stamp["account"] or account or ""))
 
     def _prepare_writing(self, at: datetime, account: str | None) -> None:
         """What only a writer does: migrate after a backup, leave the marker, learn account and place once they are."""
-        connection.write_marker(self.path, at)
-        maintenance.upgrade(self, at)
-        stamp = self.row("select account from stamp")
+        connection.write_marker(self.core.path, at)
+        maintenance.upgrade(self.core, at)
+        stamp = self.core.row("select account from stamp")
         if account and stamp is not None and not stamp["account"]:
             self._record_account(account, at)
-        if self.mode is Mode.LIVE and not self.home_id() and not self.has_sent_orders():
-            self.claim_location(at)
+        if self.core.mode is Mode.LIVE and not self.location.home_id() and not self.location.has_sent_orders():
+            self.location.claim(at)
 
     def _record_account(self, account: str, at: datetime) -> None:
-        with self.write_transaction(at, "account known") as change:
+        with self.core.write_transaction(at, "account known") as change:
             change.update("stamp", 1, account=account)
 
     def bind_account(self, account: str, at: datetime) -> None:
@@ -112,14 +144,14 @@ class Store(RunViews, Documents, Risk, FoundOrders, Outbox, AttentionList, Paper
 
         A store that only reads learns it for itself.
         """
-        stamp = self.row("select account from stamp")
+        stamp = self.core.row("select account from stamp")
         known = stamp["account"] if stamp is not None else ""
         if known and known != account:
-            raise _wrong_account(self.path, known, account)
-        query_only = self.row("pragma query_only")
+            raise _wrong_account(self.core.path, known, account)
+        query_only = self.core.row("pragma query_only")
         if not known and query_only is not None and not query_only[0]:
             self._record_account(account, at)
-        self.account = account
+        self.core.account = account
 
     @staticmethod
     def was_created(path: Path) -> bool:
@@ -132,7 +164,7 @@ class Store(RunViews, Documents, Risk, FoundOrders, Outbox, AttentionList, Paper
         return maintenance.restore(backup, target, mode=mode, at=at)
 
     def close(self) -> None:
-        self.db.close()
+        self.core.db.close()
 
     def __enter__(self) -> Self:
         return self
@@ -144,7 +176,7 @@ class Store(RunViews, Documents, Risk, FoundOrders, Outbox, AttentionList, Paper
 
 
 def _check_stamp(db: sqlite3.Connection, path: Path) -> None:
-    """`StoreTrouble` when it is damage that makes a database another one's; an older layout cannot tell."""
+    """`StoreDamaged` when it is damage that makes a database another one's; an older layout cannot tell."""
     with store_errors(path):
         if schema_version(db) == VERSION:
             check_row(db, path, "stamp", 1)
@@ -160,6 +192,6 @@ def _refuse_missing(path: Path, *, read_only: bool) -> None:
     # Asked in this order, since another process may be making it at this moment.
     if connection.was_created(path) and not path.exists():
         marker = connection.marker_path(path)
-        raise damage_of(path, f"the file is gone (to begin anew on purpose, move {marker} and the backups away)")
+        raise StoreDamaged(f"the file is gone (to begin anew on purpose, move {marker} and the backups away)", path)
     if read_only:
         raise BadUsage(f"nothing here yet ({path}); `spy32 analyze` makes the first run")

@@ -226,7 +226,7 @@ class GrokAnalyst:
         checked = model_calls.ResponseCheck(
             parser=PARSER_VERSION, decision=decision.value, candidate_id=candidate_id, **more
         )
-        self.journal.check_attempt(sample.row, checked, self.clock())
+        self.journal.record_check(sample.row, checked, self.clock())
 
     def _send_and_record(self, sample: _Sample, body: str, estimate: int, seconds: float) -> ModelReply:
         """One request between its two entries in the journal."""
@@ -244,9 +244,9 @@ class GrokAnalyst:
             estimate_ticks=estimate,
         )
         self.tell(self._progress_line(sample, f"at most {format_cost(estimate)} and {seconds:.0f} s"))
-        sample.row = self.journal.begin_attempt(self.run_id, attempt, self.clock())
+        sample.row = self.journal.begin(self.run_id, attempt, self.clock())
         reply = self.client.ask_model(body, seconds)
-        self.journal.end_attempt(sample.row, reply.response, self.clock())
+        self.journal.end(sample.row, reply.response, self.clock())
         sample.bill.add(reply.response)
         response = reply.response
         self.tell(
@@ -267,8 +267,8 @@ class GrokAnalyst:
         month = market_date(self.clock()).replace(day=1)
         start: datetime = new_york_instant(month, time(0))
         spans = (
-            ("this run", self.journal.spent_of_run(self.run_id), self.xai.run_budget, "xai.run_budget"),
-            (f"{month:%B}", self.journal.spent_since(start), self.xai.month_budget, "xai.month_budget"),
+            ("this run", self.journal.run_ticks(self.run_id), self.xai.run_budget, "xai.run_budget"),
+            (f"{month:%B}", self.journal.ticks_since(start), self.xai.month_budget, "xai.month_budget"),
         )
         for span, spent, budget, key in spans:
             if spent + estimate > int(budget * TICKS_PER_DOLLAR):

@@ -61,19 +61,19 @@ class NullJournal:
     def __init__(self, model: RecordedModel) -> None:
         self._model = model
 
-    def begin_attempt(self, run_id: int, attempt: ModelRequest, at: datetime) -> int:
+    def begin(self, run_id: int, attempt: ModelRequest, at: datetime) -> int:
         return 0
 
-    def end_attempt(self, attempt_id: int, response: ModelResponse, at: datetime) -> None:
+    def end(self, attempt_id: int, response: ModelResponse, at: datetime) -> None:
         """Nothing."""
 
-    def check_attempt(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None:
+    def record_check(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None:
         self._model.compare(checked)
 
-    def spent_since(self, since: datetime) -> int:
+    def ticks_since(self, since: datetime) -> int:
         return 0
 
-    def spent_of_run(self, run_id: int) -> int:
+    def run_ticks(self, run_id: int) -> int:
         return 0
 
 

@@ -45,8 +45,8 @@ class PaperBroker:
 
         Buying power is what the worst expiration leaves of the cash, less what working orders would use up.
         """
-        cash = self._ledger.paper_cash()
-        positions = self._ledger.paper_positions()
+        cash = self._ledger.cash()
+        positions = self._ledger.positions()
         at_cost = sum((_position_cost(position) for position in positions), Decimal(0))
         return Account(
             number=self._number,
@@ -59,7 +59,7 @@ class PaperBroker:
         )
 
     def positions(self) -> tuple[Position, ...]:
-        return self._ledger.paper_positions()
+        return self._ledger.positions()
 
     def transactions(self, since: date) -> tuple[Transaction, ...]:
         """None: the book of a paper account has orders and fills only."""
@@ -92,7 +92,7 @@ class PaperBroker:
         errors = self._preflight(order)
         if errors:
             raise BrokerRefused("; ".join(errors))
-        placed = self._ledger.paper_put(order, self._clock())
+        placed = self._ledger.place(order, self._clock())
         return self._try_fill(placed)
 
     def order(self, broker_id: str) -> BrokerOrder:
@@ -109,12 +109,12 @@ class PaperBroker:
         was = self.order(broker_id)
         if was.state in FINAL:
             raise BrokerRefused(f"cannot_update_order: the paper order {broker_id} is {was.status}")
-        placed = self._ledger.paper_put(parse_order_body(body), self._clock(), replacing=broker_id)
+        placed = self._ledger.place(parse_order_body(body), self._clock(), replacing=broker_id)
         return self._try_fill(placed)
 
     def cancel(self, broker_id: str) -> BrokerOrder:
         was = self.order(broker_id)
-        if was.state in FINAL or not self._ledger.paper_update(broker_id, was=was.status, status="Cancelled"):
+        if was.state in FINAL or not self._ledger.update_status(broker_id, was=was.status, status="Cancelled"):
             raise BrokerRefused(f"cannot_update_order: the paper order {broker_id} is {self.order(broker_id).status}")
         return self.order(broker_id)
 
@@ -122,7 +122,7 @@ class PaperBroker:
 
     def _preflight(self, order: BrokerOrder) -> tuple[str, ...]:
         errors = []
-        if any(order.reference == known.reference for known in self._ledger.paper_orders()):
+        if any(order.reference == known.reference for known in self._ledger.orders()):
             # Stricter than tastytrade, which does not de-duplicate: on paper a doubled reference is always our defect.
             errors.append(f"duplicate_reference: {order.reference} was placed before")
         free = self.facts().buying_power
@@ -139,7 +139,7 @@ class PaperBroker:
 
     def _buying_power_change(self, order: BrokerOrder) -> Decimal:
         """Change in buying power if it fills at its limit: margin - credit + fees, positive when used up."""
-        positions = self._ledger.paper_positions()
+        positions = self._ledger.positions()
         combined = (*positions, *(_leg_position(leg, order.quantity) for leg in order.legs))
         return (
             margin_requirement(combined)
@@ -157,7 +157,7 @@ class PaperBroker:
         if order.state in FINAL:
             return order
         if self._is_expired(order):
-            self._ledger.paper_update(order.broker_id, was=order.status, status="Expired")
+            self._ledger.update_status(order.broker_id, was=order.status, status="Expired")
             return self._find_order(order.broker_id)
         if self._market is None:
             return order
@@ -166,7 +166,7 @@ class PaperBroker:
             return order
         fills = _build_fills(order, quotes, self._clock)
         cash = order.limit * MULTIPLIER * order.quantity
-        self._ledger.paper_fill(order.broker_id, fills, cash, self._fees(order))
+        self._ledger.fill(order.broker_id, fills, cash, self._fees(order))
         return self._find_order(order.broker_id)
 
     def _find_order(self, broker_id: str) -> BrokerOrder:
@@ -176,7 +176,7 @@ class PaperBroker:
         return found
 
     def _list_orders(self) -> tuple[BrokerOrder, ...]:
-        return tuple(map(_cancel_other_roots, self._ledger.paper_orders()))
+        return tuple(map(_cancel_other_roots, self._ledger.orders()))
 
     def _is_expired(self, order: BrokerOrder) -> bool:
         """A Day order lives as long as its New York day, any other until its contracts trade no more."""

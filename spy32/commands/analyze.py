@@ -121,7 +121,7 @@ def _start_run(app: "App", options: AnalyzeOptions, settings: "Settings") -> "tu
 
     now = app.clock()
     store = app.store()
-    store.interrupt_runs(now)
+    store.runs.interrupt_unfinished(now)
     sources = None if options.scheduled else _load_sources(app, options)
     if options.scheduled:
         _catch_up(app, options, store)
@@ -130,7 +130,7 @@ def _start_run(app: "App", options: AnalyzeOptions, settings: "Settings") -> "tu
         # Nothing happened, so cron's -q has nothing to mail.
         if decision.message is not None and app.verbosity >= 0:
             app.warn(decision.message)
-        return store.run(decision.run_id) if isinstance(decision, AlreadyRun) else None, False
+        return store.runs.get(decision.run_id) if isinstance(decision, AlreadyRun) else None, False
     if isinstance(decision, SkipSlot):
         app.warn(decision.message)
         return _skip_run(app, options, store, decision, _trigger(options)), True
@@ -148,7 +148,7 @@ def _catch_up(app: "App", options: AnalyzeOptions, store: "Store") -> None:
     missed: list[SkipSlot] = []
     while len(missed) < MAX_MISSED_SLOTS:
         slot = last_slot(slot.opens - timedelta(minutes=1), app.settings.schedule, app.settings.environment)
-        runs = store.runs_of_slot(options.profile, slot.day, is_recorded=_is_recorded(app, options))
+        runs = store.runs.select_by_slot(options.profile, slot.day, is_recorded=_is_recorded(app, options))
         decision = scheduled_decision(_schedule_input(app, store, slot.closes), runs)
         if runs or not isinstance(decision, SkipSlot):
             break
@@ -175,7 +175,7 @@ def _load_sources(app: "App", options: AnalyzeOptions) -> "Sources | Spy32Error"
 
 def _skip_run(app: "App", options: AnalyzeOptions, store: "Store", skip: "SkipSlot", trigger: "Trigger") -> "Run":
     """The row of a slot, or of a closed day, on which nothing was started."""
-    return store.skip_run(
+    return store.runs.skip(
         trigger=trigger,
         mode=app.settings.mode,
         profile=options.profile,
@@ -190,13 +190,13 @@ def _skip_run(app: "App", options: AnalyzeOptions, store: "Store", skip: "SkipSl
 def _schedule_input(app: "App", store: "Store", now: "datetime") -> "ScheduleInput":
     from spy32.ops.schedule import ScheduleInput
 
-    created_at = store.created_at()
+    created_at = store.location.created_at()
     return ScheduleInput(
         now=now,
         schedule=app.settings.schedule,
         environment=app.settings.environment,
         enable_automation=app.settings.enable_automation,
-        paused=store.flag("paused"),
+        paused=store.flags.get("paused"),
         created_at=min(app.set_up_at() or created_at, created_at),
     )
 
@@ -215,10 +215,10 @@ def _decide(
 
     inputs = _schedule_input(app, store, app.clock())
     slot = due_slot(inputs.now, inputs.schedule, inputs.environment)
-    runs = store.runs_of_slot(options.profile, slot.day, is_recorded=_is_recorded(app, options))
+    runs = store.runs.select_by_slot(options.profile, slot.day, is_recorded=_is_recorded(app, options))
     if sources is None:
         return scheduled_decision(inputs, runs)
-    latest = store.latest_run()
+    latest = store.runs.latest()
     if options.force and not runs and latest is not None and latest.profile == options.profile:
         # A run by hand outside the window has no slot, and is still what `--force` repeats.
         runs = (latest,)
@@ -240,8 +240,8 @@ def _run_pipeline(
     from spy32.domain.runs import Outcome
     from spy32.pipeline.run import run
 
-    store.refuse_damage()
-    new_run = store.begin_run(
+    store.integrity.refuse_damage()
+    new_run = store.runs.begin(
         trigger=start.trigger,
         mode=app.settings.mode,
         profile=options.profile,
@@ -257,7 +257,7 @@ def _run_pipeline(
         name = options.analyst or settings.analyst.name
         context = app.run_context(store, sources=sources, analyst=name, settings=settings, run=new_run)
     except Spy32Error as error:
-        return store.finish_run(
+        return store.runs.finish(
             new_run.id,
             outcome=Outcome.FAILED,
             cause="settings" if isinstance(error, BadSettings) else "data",
@@ -273,7 +273,7 @@ def _print_result(app: "App", options: AnalyzeOptions, run: "Run", *, json: bool
     from spy32.domain.runs import Outcome
     from spy32.render.documents import emit, run_document
 
-    view = app.open_for_reading().view(run.id)
+    view = app.open_for_reading().history.view(run.id)
     if json:
         emit(app.out, run_document(view))
     elif run.outcome is not Outcome.FAILED and (not options.scheduled or app.out.is_terminal):

@@ -85,21 +85,21 @@ class Selection:
 def _select(app: "App", store: "Store", typed: str | None, *, will_ask: bool) -> Selection:
     """The proposal that was meant, or the abstained run whose menu a person wants to choose from."""
     if typed is not None and typed.strip()[:1] in ("R", "r"):
-        run = store.run(parse_id(typed, "R", "run"))
-        proposal = store.proposal_of_run(run.id)
+        run = store.runs.get(parse_id(typed, "R", "run"))
+        proposal = store.proposals.find_by_run(run.id)
         if proposal is not None:
             return Selection(app.trading_context(store, proposal), proposal, run.id)
         if not will_ask:
             raise BadUsage(f"R{run.id} made no proposal; `spy32 approve R{run.id}` on a terminal chooses one")
         return Selection(app.build_run_trading_context(store, run.id), None, run.id)
-    if typed is None and store.latest_proposal() is None:
+    if typed is None and store.proposals.latest() is None:
         raise BadUsage(f"no proposal waits for approval; {_no_proposal_hint(store)}")
-    proposal = store.proposal(parse_proposal_id(store, typed, "proposed", "approved"))
+    proposal = store.proposals.get(parse_proposal_id(store, typed, "proposed", "approved"))
     return Selection(app.trading_context(store, proposal), proposal, proposal.run_id)
 
 
 def _no_proposal_hint(store: "Store") -> str:
-    run = store.latest_run()
+    run = store.runs.latest()
     if run is not None and run.cause == "abstained":
         return f"R{run.id} abstained, and `spy32 approve R{run.id}` on a terminal chooses from its menu"
     return "`spy32 analyze` makes one, `spy32 show` says what came of the last run"
@@ -184,13 +184,13 @@ def _print_decision(app: "App", context: "TradingContext", proposal_id: int, *, 
     from spy32.render.output import write_text
     from spy32.render.review import decided_lines
 
-    proposal = context.store.proposal(proposal_id)
+    proposal = context.store.proposals.get(proposal_id)
     view = replace(
-        context.store.view(proposal.run_id),
+        context.store.history.view(proposal.run_id),
         proposal=proposal,
-        body=context.store.proposal_body(proposal_id),
-        approval=context.store.latest_approval(proposal_id),
-        orders=context.store.orders(proposal_id),
+        body=context.store.proposals.order_body(proposal_id),
+        approval=context.store.proposals.latest_approval(proposal_id),
+        orders=context.store.orders.select_by_proposal(proposal_id),
     )
     if json:
         from spy32.render.documents import approval_document, emit

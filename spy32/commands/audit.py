@@ -14,10 +14,10 @@ def verify(ctx: typer.Context, head: Head = None, json: Json = False) -> None:
     from spy32.errors import ExitCode
     from spy32.render.documents import emit
     from spy32.render.output import write_text
-    from spy32.store import damage_of
+    from spy32.store import damage_with_remedy
 
     app = get_app(ctx)
-    result = app.open_for_reading(lapses=False).verify(head=head)
+    result = app.open_for_reading(lapses=False).audit.verify(head=head)
     if json:
         from spy32.render.documents import emit
         from spy32.render.encoder import to_document
@@ -27,5 +27,5 @@ def verify(ctx: typer.Context, head: Head = None, json: Json = False) -> None:
     else:
         write_text(app.out, f"events: {result.events}\nhead: {result.head}\n")
     if result.broken is not None:
-        app.warn(damage_of(app.database, result.broken).message)
+        app.warn(damage_with_remedy(app.database, result.broken).message)
         raise typer.Exit(ExitCode.STORE_TROUBLE)

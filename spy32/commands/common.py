@@ -38,10 +38,10 @@ def parse_proposal_id(store: "Store", typed: str | None, *states: str) -> int:
     from spy32.lifecycle import ProposalState
 
     for state in states:
-        proposals = store.proposals(ProposalState(state))
+        proposals = store.proposals.select(ProposalState(state))
         if proposals and proposals[-1].id is not None:
             return proposals[-1].id
-    latest = store.latest_proposal()
+    latest = store.proposals.latest()
     if latest is None or latest.id is None:
         raise BadUsage("there is no proposal yet; `spy32 analyze` makes one")
     return latest.id

@@ -35,12 +35,12 @@ def check_origin(app: "App", store: "Store", proposal: "Proposal") -> None:
     mode = app.settings.mode
     if proposal.mode is not mode:
         raise Refused(f"P{proposal.id} was made in mode {proposal.mode}; it is never sent in mode {mode}")
-    if store.account and proposal.account != store.account:
-        proposal_account, store_account = proposal.account[-4:], store.account[-4:]
+    if store.core.account and proposal.account != store.core.account:
+        proposal_account, store_account = proposal.account[-4:], store.core.account[-4:]
         raise Refused(
             f"P{proposal.id} was made for the account …{proposal_account}, and this is the database of …{store_account}"
         )
-    objection = ineligible_proposal_reason(proposal, store.view(proposal.run_id).recommendation, app.settings)
+    objection = ineligible_proposal_reason(proposal, store.history.view(proposal.run_id).recommendation, app.settings)
     if objection is not None:
         raise Refused(f"P{proposal.id} is not sent: {objection}")
 
@@ -50,7 +50,7 @@ def check_place(app: "App", store: "Store") -> None:
     from spy32.domain.spreads import Mode
 
     if app.settings.mode is Mode.LIVE:
-        store.require_unmoved_home()
+        store.location.require_unmoved()
 
 
 def confirm_live(app: "App", proposal: "Proposal", confirm: str | None) -> None:
@@ -85,7 +85,7 @@ def confirm_live(app: "App", proposal: "Proposal", confirm: str | None) -> None:
 def check_unchanged(store: "Store", confirmed: "Proposal") -> None:
     """`Refused` when the proposal was changed while a person read it."""
     assert confirmed.id is not None
-    current = store.proposal(confirmed.id)
+    current = store.proposals.get(confirmed.id)
     if current.hash != confirmed.hash:
         raise Refused(
             f"P{current.id} was changed meanwhile (hash {confirmed.hash[:8]}, now {current.hash[:8]}); look again"

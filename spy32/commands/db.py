@@ -19,15 +19,15 @@ Force = Annotated[bool, typer.Option("--force", help="Also replace a database th
 def check(ctx: typer.Context, json: Json = False) -> None:
     """Check pages, references, version and history; ends 74 when something is wrong. Changes nothing."""
     from spy32.errors import ExitCode
-    from spy32.store import damage_of
+    from spy32.store import damage_with_remedy
 
     app = get_app(ctx)
-    problems = app.open_for_reading(lapses=False).check()
+    problems = app.open_for_reading(lapses=False).integrity.check()
     lines = [f"problem: {problem}" for problem in problems] or [f"{app.database}: no problem found"]
     _print_answer(app, lines, json, action="check", problems=list(problems))
     if problems:
         suffix = f" ({len(problems)} problems in all)" if len(problems) > 1 else ""
-        app.warn(damage_of(app.database, f"{problems[0]}{suffix}").message)
+        app.warn(damage_with_remedy(app.database, f"{problems[0]}{suffix}").message)
         raise typer.Exit(ExitCode.STORE_TROUBLE)
 
 
@@ -36,7 +36,7 @@ def backup(ctx: typer.Context, file: NewFile = None, json: Json = False) -> None
     from spy32.store import backup_path
 
     app = get_app(ctx)
-    backup_file = app.open_for_reading(lapses=False).backup(file or backup_path(app.database, app.clock()))
+    backup_file = app.open_for_reading(lapses=False).backup.create(file or backup_path(app.database, app.clock()))
     _print_answer(app, [f"backup: {backup_file}"], json, action="backup", backup=str(backup_file))
 
 
@@ -71,14 +71,14 @@ def adopt(
 ) -> None:
     """Make this copy of a home the one that may send, after it was copied, moved, or restored somewhere else."""
     app = get_app(ctx)
-    former = app.open_for_reading().former_location()
+    former = app.open_for_reading().location.former_place()
     if former is None:
-        home = app.store().home_id()
+        home = app.store().location.home_id()
         _print_answer(app, [f"{app.database} is where it belongs; nothing to adopt"], json, action="adopt", home=home)
         return
     app.warn(f"{app.database} was at {former}; from here on this copy sends orders, so no other one may")
     _confirm_adoption(app, confirm)
-    home = app.store().claim_location(app.clock(), app.user)
+    home = app.store().location.claim(app.clock(), app.user)
     _print_answer(app, [f"adopted: {app.database} may send; it is home {home} now"], json, action="adopt", home=home)
 
 

@@ -85,8 +85,8 @@ class ApprovalDialogue:
         self._screen.draw(self._pages, self._choice_prompt(), self._told, scrolls=self._place in ("w", "r", "x"))
         number = self._base.proposal.id if self._base.proposal is not None else None
         # Once a proposal: that a person has had it on the screen, so that it does not lapse unseen.
-        if number is not None and not self._context.store.was_viewed(number):
-            self._context.store.record_viewing(number, self._by, self._context.clock())
+        if number is not None and not self._context.store.proposals.was_viewed(number):
+            self._context.store.proposals.record_viewing(number, self._by, self._context.clock())
 
     def _pages(self) -> Iterator[Page]:
         if self._place:
@@ -181,8 +181,8 @@ class ApprovalDialogue:
             self._told = "not approved"
             return
         self.decided_id = desk.approve(self._context, review, by=self._by, note=self._note).proposal_id
-        if not self._context.store.was_viewed(self.decided_id):
-            self._context.store.record_viewing(self.decided_id, self._by, self._context.clock())
+        if not self._context.store.proposals.was_viewed(self.decided_id):
+            self._context.store.proposals.record_viewing(self.decided_id, self._by, self._context.clock())
 
     def _decline(self, argument: str) -> None:
         proposal = self._base.proposal

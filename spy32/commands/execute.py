@@ -30,7 +30,7 @@ def execute(
     app = get_app(ctx)
     confirmation.check_options(app, live=live, confirm=confirm, dry_run=dry_run)
     store = app.open_for_reading()
-    chosen = store.proposal(parse_proposal_id(store, proposal, "approved", "sent", "done"))
+    chosen = store.proposals.get(parse_proposal_id(store, proposal, "approved", "sent", "done"))
     confirmation.check_origin(app, store, chosen)
     if dry_run:
         _preview(app, chosen, json=json)
@@ -51,9 +51,9 @@ def cancel(ctx: typer.Context, proposal: Annotated[str, typer.Argument(metavar="
 
     app = get_app(ctx)
     store = app.store()
-    chosen = store.proposal(parse_proposal_id(store, proposal))
+    chosen = store.proposals.get(parse_proposal_id(store, proposal))
     stop(app.trading_context(store, chosen), _proposal_id(chosen))
-    _print_proposal(app, store.proposal(_proposal_id(chosen)), json=json)
+    _print_proposal(app, store.proposals.get(_proposal_id(chosen)), json=json)
 
 
 def _preview(app: "App", proposal: "Proposal", *, json: bool) -> None:
@@ -81,7 +81,7 @@ def _print_proposal(app: "App", proposal: "Proposal", *, json: bool) -> None:
 
     if not json:
         _print_mode(app)
-    print_execution(app.out, app.open_for_reading().view(proposal.run_id), json=json)
+    print_execution(app.out, app.open_for_reading().history.view(proposal.run_id), json=json)
 
 
 def _print_mode(app: "App") -> None:

@@ -16,7 +16,7 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
     app = get_app(ctx)
     store = app.open_for_reading()
     context = app.trading_context(store, None)
-    diff, trades, account = compare_with_broker(context), store.trades(), context.account.facts()
+    diff, trades, account = compare_with_broker(context), store.trades.select(), context.account.facts()
     if json:
         from spy32.render.desk_documents import positions_document
         from spy32.render.documents import emit

@@ -89,7 +89,7 @@ def _print_requests(app: "App", run_id: int, version: str | None, *, json: bool)
     from spy32.render.output import write_text
     from spy32.render.prompt_pages import requests_text
 
-    requests = app.open_for_reading().attempts(run_id)
+    requests = app.open_for_reading().model_calls.select_by_run(run_id)
     matching = tuple(request for request in requests if version is None or request.attempt.prompt == version)
     if not matching:
         suffix = f" with the prompt {version}" if version is not None else ""

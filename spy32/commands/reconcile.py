@@ -41,7 +41,7 @@ def reconcile(
     if settle is not None:
         _settle_proposal(app, settle, approval=approval)
     result = settle_all(
-        lambda number: app.trading_context(store, store.proposal(number) if number is not None else None)
+        lambda number: app.trading_context(store, store.proposals.get(number) if number is not None else None)
     )
     if not json:
         desk_pages.reconciled(app.out, result)
@@ -77,7 +77,7 @@ def _settle_proposal(app: "App", typed: str, *, approval: bool) -> None:
 
     store = app.store()
     proposal_number = parse_proposal_id(store, typed)
-    context = app.trading_context(store, store.proposal(proposal_number))
+    context = app.trading_context(store, store.proposals.get(proposal_number))
     print_lines(
         app.out, [f"P{proposal_number}: you say that you have looked at the broker, and nothing of it is alive there"]
     )

@@ -107,7 +107,7 @@ def _print_history(app: "App", *, limit: int, since: "date | None", form: str) -
     if form == "json" and not app.has_store:
         emit(app.out, history_document(()))
         return
-    rows = app.open_for_reading().history(limit=limit, since=since)
+    rows = app.open_for_reading().history.summaries(limit=limit, since=since)
     if form == "json":
         emit(app.out, history_document(rows))
     elif form == "csv":
@@ -197,23 +197,23 @@ def _raw_page(view: "RunView", raw: "RawTexts | None") -> "Page":
 def _load_view(store: "Store", typed: str | None, *, rejected: bool) -> "RunView":
     """The view of the run that was meant, with the proposal or trade that was meant."""
     if typed is None:
-        latest = store.latest_run()
+        latest = store.runs.latest()
         if latest is None:
             raise BadUsage("there is no run yet; `spy32 analyze` makes the first one")
-        return store.view(latest.id, rejected=rejected)
+        return store.history.view(latest.id, rejected=rejected)
     letter, number = _parse_id(typed)
     if letter == "R":
-        return store.view(number, rejected=rejected)
+        return store.history.view(number, rejected=rejected)
     if letter == "P":
-        proposal = store.proposal(number)
-        view = store.view(proposal.run_id, rejected=rejected)
+        proposal = store.proposals.get(number)
+        view = store.history.view(proposal.run_id, rejected=rejected)
         return (
             view
             if view.proposal is not None and view.proposal.id == number
             else _view_with_proposal(store, view, proposal)
         )
-    trade = store.trade(number)
-    view = store.view(trade.run_id, rejected=rejected)
+    trade = store.trades.get(number)
+    view = store.history.view(trade.run_id, rejected=rejected)
     return view if view.trade is not None and view.trade.id == number else _replace_fields(view, trade=trade)
 
 
@@ -230,15 +230,17 @@ def _parse_id(typed: str) -> tuple[str, int]:
 def _view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") -> "RunView":
     """The same run with another of its proposals: the exit of its trade, or an opening before the last."""
     assert proposal.id is not None
-    orders = store.orders(proposal.id)
+    orders = store.orders.select_by_proposal(proposal.id)
     return _replace_fields(
         view,
         proposal=proposal,
-        body=store.proposal_body(proposal.id),
-        approval=store.latest_approval(proposal.id),
+        body=store.proposals.order_body(proposal.id),
+        approval=store.proposals.latest_approval(proposal.id),
         orders=orders,
-        fills=tuple(fill for order in orders if order.id is not None for fill in store.fills(order.id)),
-        trade=store.trade(proposal.trade_id) if proposal.trade_id is not None else store.trade_of_proposal(proposal.id),
+        fills=tuple(fill for order in orders if order.id is not None for fill in store.orders.fills(order.id)),
+        trade=store.trades.get(proposal.trade_id)
+        if proposal.trade_id is not None
+        else store.trades.find_by_proposal(proposal.id),
     )
 
 
@@ -252,7 +254,7 @@ def _other_open_proposals(store: "Store", view: "RunView") -> "tuple[Proposal, .
     """Proposals of other runs that still wait, so that a newer run does not hide them."""
     from spy32.lifecycle import ProposalState
 
-    open_proposals = store.proposals(ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.SENT)
+    open_proposals = store.proposals.select(ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.SENT)
     shown_id = view.proposal.id if view.proposal is not None else None
     return tuple(proposal for proposal in open_proposals if proposal.id != shown_id)
 
@@ -264,6 +266,8 @@ def _load_raw(store: "Store", run_id: int) -> "RawTexts":
         StoredAnswer(
             role=answer.role, analyst=answer.recommendation.analyst, request=answer.request, response=answer.response
         )
-        for answer in store.raw_answers(run_id)
+        for answer in store.decisions.raw_answers(run_id)
     )
-    return RawTexts(answers=answers, attempts=store.attempts(run_id), documents=store.document_summaries(run_id))
+    return RawTexts(
+        answers=answers, attempts=store.model_calls.select_by_run(run_id), documents=store.documents.summaries(run_id)
+    )

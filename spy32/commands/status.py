@@ -65,12 +65,12 @@ def _load_status(app: "App") -> "Status":
 
 def _load_status_for_monitor(app: "App") -> "Status":
     """For a monitor a damaged store is one more thing that a person must look at."""
-    from spy32.store import damage_of
+    from spy32.store import damage_with_remedy
 
     try:
         return _load_status(app)
     except StoreDamaged as damage:
-        raise AttentionRequired(damage_of(app.database, damage.message).message) from None
+        raise AttentionRequired(damage_with_remedy(damage.path or app.database, damage.fault).message) from None
     except StoreError as error:
         raise AttentionRequired(error.message) from None
 

@@ -22,8 +22,8 @@ def pause(ctx: typer.Context, reason: Reason = "", json: Json = False) -> None:
 
     app = get_app(ctx)
     store = app.store()
-    message = hold(store, reason, app.clock(), app.locations.home or app.locations.data)
-    flag = store.flag(PAUSED)
+    message = hold(store.flags, reason, app.clock(), app.locations.home or app.locations.data)
+    flag = store.flags.get(PAUSED)
     _print_message(app, message, paused=flag[0] if flag is not None else None, json=json)
 
 
@@ -41,7 +41,7 @@ def resume(ctx: typer.Context, json: Json = False) -> None:
 
     app = get_app(ctx)
     # The halt goes last: a store that cannot be written leaves the stricter switch on.
-    pause_was_on = app.database.exists() and lift_pause(app.store(), app.clock())
+    pause_was_on = app.database.exists() and lift_pause(app.store().flags, app.clock())
     halt_was_on = lift_halt(app.locations.halt)
     lifted = [name for name, was_on in (("the pause", pause_was_on), ("the halt", halt_was_on)) if was_on]
     home = app.locations.home or app.locations.data

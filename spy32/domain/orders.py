@@ -173,7 +173,7 @@ class Trade:
     """A position opened by fills. Credits and debits are dollars per share; fees, loss and result are dollars for the
     whole quantity."""
 
-    id: TradeId | None
+    id: TradeId
     proposal_id: ProposalId
     run_id: RunId
     mode: Mode

@@ -34,25 +34,25 @@ class OverdueItem:
 
 def find_overdue(store: "Store", now: datetime) -> tuple[OverdueItem, ...]:
     """Return every overdue item that nobody has acknowledged."""
-    profiles = {row.profile for row in store.history(limit=RECENT_RUNS)}
+    profiles = {row.profile for row in store.history.summaries(limit=RECENT_RUNS)}
     refused = (items for profile in sorted(profiles) for items in _repeated_refusals(store, profile))
     items = (*_late_trades(store, now), *refused)
-    return tuple(item for item in items if not store.was_raised(item.subject, item.kind))
+    return tuple(item for item in items if not store.attention.was_raised(item.subject, item.kind))
 
 
 def acknowledge(store: "Store", subject: str, by: str, now: datetime) -> int:
     """Acknowledge a subject's open items, including those that the calendar reports now. Returns their number."""
     for item in find_overdue(store, now):
         if item.subject == subject:
-            store.raise_attention(item.subject, item.kind, item.message, now)
-    return store.acknowledge(subject, by, now)
+            store.attention.raise_item(item.subject, item.kind, item.message, now)
+    return store.attention.acknowledge(subject, by, now)
 
 
 def _late_trades(store: "Store", now: datetime) -> Iterator[OverdueItem]:
     """Yield one item per trade that should be closed by its exit plan, for the latest date that has passed."""
     today = market_date(now)
-    for trade in store.trades(TradeState.OPEN, TradeState.CLOSING):
-        plan = trade.exits or store.proposal(trade.proposal_id).exit
+    for trade in store.trades.select(TradeState.OPEN, TradeState.CLOSING):
+        plan = trade.exits or store.proposals.get(trade.proposal_id).exit
         expiration = trade.legs[0].expiration
         if now >= _trading_end(expiration):
             yield _late_trade_item(trade.id, "expired", f"expired on {expiration}")
@@ -79,7 +79,7 @@ def _repeated_refusals(store: "Store", profile: str) -> Iterator[OverdueItem]:
     """Yield the newest run when the last `REPEATS` runs made no trade by the same rule. Live and recorded runs count
     separately."""
     for is_recorded in (False, True):
-        runs = store.decided_runs(profile, REPEATS, is_recorded=is_recorded)
+        runs = store.runs.select_decided(profile, REPEATS, is_recorded=is_recorded)
         if len(runs) == REPEATS and all(run.outcome is Outcome.NO_TRADE for run in runs):
             shared = frozenset.intersection(*(_refusal_rules(store, run) for run in runs))
             if shared:
@@ -94,6 +94,6 @@ def _refusal_rules(store: "Store", run: Run) -> frozenset[str]:
     """Return the rules that refused, or else the run's cause; empty when the cause may repeat."""
     if run.cause is None or run.cause in REPEATABLE_CAUSES:
         return frozenset()
-    ruling = store.ruling(run.id)
+    ruling = store.decisions.ruling(run.id)
     rules = frozenset(finding.rule for finding in ruling.findings if finding.blocks) if ruling is not None else ()
     return frozenset(rules) or frozenset({run.cause})

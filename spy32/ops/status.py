@@ -117,20 +117,28 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
         *_moved_home(context, store),
         *_unacknowledged_items(store),
     )
-    last_run = store.latest_run()
+    last_run = store.runs.latest()
     return Status(
         context=context,
         is_new=False,
         next_slot=upcoming,
         last_run=last_run,
         running=last_run if last_run is not None and _is_running(context, last_run) else None,
-        paused=PauseFlag(*flag) if (flag := store.flag("paused")) is not None else None,
+        paused=PauseFlag(*flag) if (flag := store.flags.get("paused")) is not None else None,
         waiting=waiting,
         trades=tuple(_open_trades(context, store)),
-        failures=store.failures(MAX_FAILURES),
-        unsent_notices=len(store.pending_notices()),
-        alarms=(*halt_message, *store.damage_messages(), *_slot_problems(context, store)),
+        failures=store.history.failures(MAX_FAILURES),
+        unsent_notices=len(store.notices.select_pending()),
+        alarms=(*halt_message, *_damage_message(store), *_slot_problems(context, store)),
     )
+
+
+def _damage_message(store: "Store") -> tuple[str, ...]:
+    """What a short look finds wrong first, with the way back."""
+    from spy32.store import damage_with_remedy
+
+    fault = store.integrity.first_fault()
+    return (damage_with_remedy(store.core.path, fault).message,) if fault is not None else ()
 
 
 def _is_running(context: StatusContext, run: Run) -> bool:
@@ -151,10 +159,12 @@ def _first_slot_problem(context: StatusContext) -> Iterator[str]:
 def _slot_problems(context: StatusContext, store: "Store") -> Iterator[str]:
     """Yield what is wrong with the newest slot of each profile that has scheduled runs."""
     slot = last_slot(context.now, context.settings.schedule, context.settings.environment)
-    rows = store.history(limit=RECENT_RUNS)
+    rows = store.history.summaries(limit=RECENT_RUNS)
     for profile in _profiles(rows, store):
         # A run on a recorded market counts for the slot only when there is none on a live market.
-        runs = store.runs_of_slot(profile, slot.day) or store.runs_of_slot(profile, slot.day, is_recorded=True)
+        runs = store.runs.select_by_slot(profile, slot.day) or store.runs.select_by_slot(
+            profile, slot.day, is_recorded=True
+        )
         problem = _slot_problem(context, store, slot, runs)
         if problem is not None and not _has_later_run(store, rows, slot, profile):
             suffix = f" (profile {profile})" if profile != "default" else ""
@@ -162,7 +172,7 @@ def _slot_problems(context: StatusContext, store: "Store") -> Iterator[str]:
 
 
 def _profiles(rows: tuple[RunSummary, ...], store: "Store") -> tuple[str, ...]:
-    profiles = {row.profile for row in rows if store.run(row.id).slot is not None}
+    profiles = {row.profile for row in rows if store.runs.get(row.id).slot is not None}
     return tuple(sorted(profiles)) or ("default",)
 
 
@@ -175,7 +185,10 @@ def _slot_problem(context: StatusContext, store: "Store", slot: Slot, runs: tupl
         return _finished_problem(finished, context.now)
     if newest is not None:
         return _unfinished_problem(newest)
-    created_at, is_held = store.created_at(), store.flag("paused") is not None or not context.settings.enable_automation
+    created_at, is_held = (
+        store.location.created_at(),
+        store.flags.get("paused") is not None or not context.settings.enable_automation,
+    )
     return _unstarted_problem(context, slot, min(created_at, context.set_up_at or created_at), is_held=is_held)
 
 
@@ -209,7 +222,7 @@ def _has_later_run(store: "Store", rows: tuple[RunSummary, ...], slot: Slot, pro
     """Return whether a later manual run on a live market has made up for the slot."""
     later = (row for row in rows if row.profile == profile and row.started_at >= slot.closes)
     decided = (row for row in later if row.outcome in (Outcome.PROPOSED, Outcome.NO_TRADE))
-    return any(not store.run(row.id).is_recorded for row in decided)
+    return any(not store.runs.get(row.id).is_recorded for row in decided)
 
 
 def _slot_name(slot: Slot) -> str:
@@ -220,7 +233,7 @@ def _slot_name(slot: Slot) -> str:
 
 
 def _pending_proposals(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
-    for proposal in store.proposals(ProposalState.PROPOSED, ProposalState.APPROVED):
+    for proposal in store.proposals.select(ProposalState.PROPOSED, ProposalState.APPROVED):
         if proposal.is_recorded or context.now < proposal.lapses_at:
             yield (
                 _pending_review(proposal)
@@ -249,7 +262,7 @@ def _deadline_suffix(proposal: Proposal) -> str:
 
 def _pending_execution(context: StatusContext, store: "Store", proposal: Proposal) -> PendingItem:
     assert proposal.id is not None
-    approval = store.latest_approval(proposal.id)
+    approval = store.proposals.latest_approval(proposal.id)
     if approval is None or (context.now >= approval.until and not proposal.is_recorded):
         message, command = (
             f"the approval of P{proposal.id} is over: {_terms(proposal)}",
@@ -264,13 +277,13 @@ def _pending_execution(context: StatusContext, store: "Store", proposal: Proposa
 
 
 def _pending_orders(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
-    for order in store.orders_in(OrderState.UNKNOWN, OrderState.SUBMITTING, OrderState.WORKING):
+    for order in store.orders.select(OrderState.UNKNOWN, OrderState.SUBMITTING, OrderState.WORKING):
         message = _order_problem(context, order)
         if message is not None:
             yield PendingItem(id=f"P{order.proposal_id}", message=message, command="spy32 reconcile")
-    for proposal in store.proposals(ProposalState.SENT):
+    for proposal in store.proposals.select(ProposalState.SENT):
         assert proposal.id is not None
-        orders = [order for order in store.orders(proposal.id) if order.kind is not OrderKind.TARGET]
+        orders = [order for order in store.orders.select_by_proposal(proposal.id) if order.kind is not OrderKind.TARGET]
         if orders and not any(order.state in IN_FLIGHT for order in orders):
             # The legs are filled unevenly, or the fills contradict the order. Only a person can fix that at the broker.
             reason = orders[-1].reason or f"its last order is {orders[-1].state}"
@@ -298,7 +311,7 @@ def _order_problem(context: StatusContext, order: Order) -> str | None:
 
 
 def _assigned_trades(store: "Store") -> Iterator[PendingItem]:
-    for trade in store.trades(TradeState.ASSIGNED):
+    for trade in store.trades.select(TradeState.ASSIGNED):
         yield PendingItem(id=f"T{trade.id}", message=f"T{trade.id} was assigned", command=f"spy32 show T{trade.id}")
 
 
@@ -309,21 +322,21 @@ def _overdue_items(context: StatusContext, store: "Store") -> Iterator[PendingIt
 
 def _moved_home(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
     """Yield an item for a live home that was copied or moved: it sends nothing until a person adopts it."""
-    former = store.former_location() if context.settings.mode is Mode.LIVE else None
+    former = store.location.former_place() if context.settings.mode is Mode.LIVE else None
     if former is not None:
         message = f"this home was at {former}; live orders are not sent from here until it is adopted"
         yield PendingItem(id="home", message=message, command="spy32 db adopt")
 
 
 def _unacknowledged_items(store: "Store") -> Iterator[PendingItem]:
-    for item in store.open_attention_items():
+    for item in store.attention.open_items():
         yield PendingItem(id=item.subject, message=item.message, command=f"spy32 status --ack {item.subject}")
 
 
 def _open_trades(context: StatusContext, store: "Store") -> Iterator[OpenTrade]:
     today = market_date(context.now)
-    for trade in store.trades(TradeState.OPEN, TradeState.CLOSING):
-        proposal = store.proposal(trade.proposal_id)
+    for trade in store.trades.select(TradeState.OPEN, TradeState.CLOSING):
+        proposal = store.proposals.get(trade.proposal_id)
         exit_plan = trade.exits or proposal.exit
         exit_day = (
             exit_plan.time_exit

@@ -18,16 +18,16 @@ MAX_REASON_BYTES = 4096
 class FlagStore(Protocol):
     """The store's methods for flags. `halt` does not use them, because it must work without a store."""
 
-    def flag(self, name: str) -> tuple[str, datetime] | None: ...
-    def set_flag(self, name: str, value: str, at: datetime) -> None: ...
-    def clear_flag(self, name: str, at: datetime) -> None: ...
+    def get(self, name: str) -> tuple[str, datetime] | None: ...
+    def set(self, name: str, value: str, at: datetime) -> None: ...
+    def clear(self, name: str, at: datetime) -> None: ...
 
 
-def pause(store: FlagStore, reason: str, at: datetime, home: Path) -> str:
+def pause(flags: FlagStore, reason: str, at: datetime, home: Path) -> str:
     """Pause scheduled runs until `resume` and return the message. A second pause keeps the first one's values."""
-    current = store.flag(PAUSED)
+    current = flags.get(PAUSED)
     if current is None:
-        store.set_flag(PAUSED, _one_line(reason), at)
+        flags.set(PAUSED, _one_line(reason), at)
         return f"paused{_reason_suffix(_one_line(reason))}: scheduled runs of {home} are skipped until `spy32 resume`"
     return (
         f"{home} was paused already, since {_format_time(current[1])}{_reason_suffix(current[0])}; `spy32 "
@@ -35,11 +35,11 @@ def pause(store: FlagStore, reason: str, at: datetime, home: Path) -> str:
     )
 
 
-def lift_pause(store: FlagStore, at: datetime) -> bool:
+def lift_pause(flags: FlagStore, at: datetime) -> bool:
     """Lift the pause. Returns whether there was one."""
-    if store.flag(PAUSED) is None:
+    if flags.get(PAUSED) is None:
         return False
-    store.clear_flag(PAUSED, at)
+    flags.clear(PAUSED, at)
     return True
 
 

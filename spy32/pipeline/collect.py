@@ -41,12 +41,12 @@ def collect(context: RunContext, account: Account | None) -> StepResult[CheckedM
         collected = collect_market(context.sources, request, context.report)
     except Spy32Error:
         # Store the raw documents: they are needed most when they could not be used.
-        context.store.save_documents(context.run_id, context.documents(), context.clock())
+        context.store.documents.save(context.run_id, context.documents(), context.clock())
         raise
     briefing = build_briefing(
         collected.snapshot, collected.checked, collected.quality, held=open_spreads(context.store), account=account
     )
-    context.store.save_snapshot(
+    context.store.decisions.save_snapshot(
         context.run_id,
         snapshot=collected.snapshot,
         quality=collected.quality,
@@ -55,7 +55,7 @@ def collect(context: RunContext, account: Account | None) -> StepResult[CheckedM
         briefing=briefing,
         at=context.clock(),
     )
-    context.store.save_documents(context.run_id, context.documents(), context.clock())
+    context.store.documents.save(context.run_id, context.documents(), context.clock())
     if collected.checked is None:
         raise gate_error(collected.quality)
     market = replace(collected.checked, briefing=briefing)
@@ -218,8 +218,8 @@ def market_line(snapshot: MarketSnapshot, market: CheckedMarket | None) -> Marke
 def open_spreads(store: Store) -> tuple[OpenSpread, ...]:
     """Return the open spreads of our own book."""
     spreads = []
-    for trade in store.trades(TradeState.OPEN, TradeState.CLOSING):
-        proposal = store.proposal(trade.proposal_id)
+    for trade in store.trades.select(TradeState.OPEN, TradeState.CLOSING):
+        proposal = store.proposals.get(trade.proposal_id)
         shorts = [leg for leg in proposal.legs if leg.action.sign > 0]
         longs = [leg for leg in proposal.legs if leg.action.sign < 0]
         spreads.append(

@@ -26,11 +26,11 @@ def consult(
     if context.analyst.name not in FREE_ANALYSTS and account is not None:
         refusal = _blocking_ruling(context, market, menu, account)
         if refusal is not None:
-            context.store.save_ruling(context.run_id, refusal, context.clock())
+            context.store.decisions.save_ruling(context.run_id, refusal, context.clock())
             reasons = (*refusal.reasons, f"so {context.analyst.name} was not asked")
             return RunEnd(outcome=Outcome.NO_TRADE, cause=refusal_cause(refusal), reasons=reasons)
     chosen = context.analyst.choose(market.snapshot, menu, market.briefing)
-    context.store.save_answer(context.run_id, chosen, role="chosen", at=context.clock())
+    context.store.decisions.save_answer(context.run_id, chosen, role="chosen", at=context.clock())
     if chosen.decision is Decision.FAILED:
         return _handle_failed_answer(context, chosen, shadows)
     if chosen.decision is Decision.ABSTAIN:
@@ -41,13 +41,13 @@ def consult(
 def ask_shadow_models(context: RunContext, market: CheckedMarket, menu: Menu) -> None:
     """Ask the paid shadow analysts after the run has ended, so that nothing waits for them."""
     assert market.briefing is not None
-    chosen = [answer for role, answer in context.store.answers(context.run_id) if role == "chosen"]
+    chosen = [answer for role, answer in context.store.decisions.answers(context.run_id) if role == "chosen"]
     if not chosen or chosen[-1].exit_code in HOPELESS:
         return
     for shadow in context.shadows:
         if shadow.name not in FREE_ANALYSTS:
             answer = shadow.choose(market.snapshot, menu, market.briefing)
-            context.store.save_answer(context.run_id, answer, role="shadow", at=context.clock())
+            context.store.decisions.save_answer(context.run_id, answer, role="shadow", at=context.clock())
 
 
 def _ask_shadow_rules(context: RunContext, market: CheckedMarket, menu: Menu) -> list[Recommendation]:
@@ -59,7 +59,7 @@ def _ask_shadow_rules(context: RunContext, market: CheckedMarket, menu: Menu) ->
         if shadow.name in FREE_ANALYSTS
     ]
     for answer in answers:
-        context.store.save_answer(context.run_id, answer, role="shadow", at=context.clock())
+        context.store.decisions.save_answer(context.run_id, answer, role="shadow", at=context.clock())
     return answers
 
 
@@ -67,7 +67,7 @@ def _blocking_ruling(context: RunContext, market: CheckedMarket, menu: Menu, acc
     """Return the risk decision on the first candidate when every candidate is refused; None when one is accepted."""
     now = context.clock()
     today = market_date(now)
-    exposure = context.store.exposure(run_id=context.run_id, today=today, week_start=week_start(today))
+    exposure = context.store.risk.exposure(run_id=context.run_id, today=today, week_start=week_start(today))
     rulings = [
         assess_risk(candidate, market.snapshot, account, exposure, settings=context.settings, now=now)
         for candidate in menu.candidates

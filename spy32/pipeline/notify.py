@@ -13,7 +13,7 @@ def notify(context: RunContext, ending: Proposal | RunEnd) -> StepResult[int]:
     else:
         subject = f"spy32: order prepared: {headline(ending)}"
         body = f"{headline(ending)}\nReview and decide with: spy32 approve P{ending.id}"
-    return StepResult(value=context.store.add_notice(context.run_id, subject, body, context.clock()), detail="queued")
+    return StepResult(value=context.store.notices.add(context.run_id, subject, body, context.clock()), detail="queued")
 
 
 def headline(proposal: Proposal) -> str:

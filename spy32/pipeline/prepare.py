@@ -19,7 +19,7 @@ def prepare(
     context: RunContext, market: CheckedMarket, candidate: Candidate, ruling: RiskDecision, chosen: Recommendation
 ) -> StepResult[Proposal] | RunEnd:
     """Return the proposal, stored with its order body. A refused dry run ends the run with the broker's reasons."""
-    run = context.store.run(context.run_id)
+    run = context.store.runs.get(context.run_id)
     proposal, body = build_proposal(candidate, ruling, chosen, market.snapshot, context.settings, run=run)
     dry_run = context.orders.dry_run(body)
     if not dry_run.accepted:
@@ -28,11 +28,11 @@ def prepare(
     findings = (*check_dry_run(proposal, dry_run, context.settings), *warning_findings(dry_run.warnings))
     if findings:
         ruling = changed(ruling, findings=(*ruling.findings, *findings))
-        context.store.save_ruling(context.run_id, ruling, context.clock())
+        context.store.decisions.save_ruling(context.run_id, ruling, context.clock())
     reasons = tuple(finding.message for finding in findings if finding.blocks)
     if reasons:
         return RunEnd(outcome=Outcome.NO_TRADE, cause="broker", reasons=reasons)
-    stored = context.store.add_proposal(proposal, body=body, at=context.clock())
+    stored = context.store.proposals.add(proposal, body=body, at=context.clock())
     detail = f"P{stored.id}: {headline(stored)}, floor {stored.floor_price}, maximum loss {stored.max_loss:,.2f}"
     return StepResult(value=stored, detail="; ".join((detail, *(finding.message for finding in findings))))
 

@@ -28,20 +28,20 @@ class StoredQuestion:
     @classmethod
     def load(cls, store: Store, run_id: int) -> "StoredQuestion":
         """Load the question of a run. Raises `BadUsage` when the run had no menu."""
-        run = store.run(run_id)
-        menu = store.menu(run_id)
-        briefing = store.briefing(run_id)
+        run = store.runs.get(run_id)
+        menu = store.decisions.menu(run_id)
+        briefing = store.decisions.briefing(run_id)
         if menu is None or not menu.candidates or briefing is None:
             raise BadUsage(
                 f"R{run_id} had no menu to choose from ({run.cause or run.outcome}); there is nothing to ask"
             )
-        chosen = [answer for role, answer in store.answers(run_id) if role == "chosen"]
+        chosen = [answer for role, answer in store.decisions.answers(run_id) if role == "chosen"]
         return cls(
             run_id=run_id,
-            snapshot=store.snapshot(run_id),
+            snapshot=store.decisions.snapshot(run_id),
             menu=menu,
             briefing=briefing,
-            settings=restored(store.deciding(run_id)),
+            settings=restored(store.decisions.settings(run_id)),
             then=chosen[-1] if chosen else None,
         )
 
@@ -51,5 +51,5 @@ def ask_model_again(
 ) -> Recommendation:
     """Ask, store and return the answer, with the role `again` beside the run's own answers."""
     answer = analyst.choose(question.snapshot, question.menu, question.briefing)
-    store.save_answer(run_id, answer, role="again", at=clock())
+    store.decisions.save_answer(run_id, answer, role="again", at=clock())
     return answer

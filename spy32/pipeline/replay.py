@@ -57,11 +57,11 @@ def replay(
 
     Raises `BadUsage` when the run has no snapshot.
     """
-    run = store.run(run_id)
-    if not store.has_snapshot(run_id):
+    run = store.runs.get(run_id)
+    if not store.decisions.has_snapshot(run_id):
         raise BadUsage(f"R{run_id} ended before it had a snapshot ({run.cause}); there is nothing to replay")
-    snapshot = store.snapshot(run_id)
-    settings = restored(store.deciding(run_id))
+    snapshot = store.decisions.snapshot(run_id)
+    settings = restored(store.decisions.settings(run_id))
     checked: list[str] = []
     differences: list[str] = []
     for name, recorded, recomputed in _compare_steps(
@@ -81,12 +81,12 @@ def _compare_steps(
     find_recorded_analyst: RecordedAnalystLookup | None,
 ) -> Iterator[tuple[str, Any, Any]]:
     market, quality = inspect_snapshot(snapshot, settings)
-    yield "gates", store.quality(run_id), quality
-    menu = store.menu(run_id)
+    yield "gates", store.decisions.quality(run_id), quality
+    menu = store.decisions.menu(run_id)
     if menu is None or market is None:
         return
     yield "menu", menu, drop_account_refusals(build_menu(market, settings, seed=menu.seed), menu)
-    recorded_briefing = store.briefing(run_id)
+    recorded_briefing = store.decisions.briefing(run_id)
     briefing = build_briefing(snapshot, market, quality)
     if recorded_briefing is not None:
         # Positions and account of that day are recorded only in the briefing, so take them from there.
@@ -97,7 +97,7 @@ def _compare_steps(
             net_liquidation=recorded_briefing.net_liquidation,
         )
         yield "briefing", recorded_briefing, briefing
-    answers = store.answers(run_id)
+    answers = store.decisions.answers(run_id)
     for role, answer in answers:
         if answer.analyst in RULE_ANALYSTS:
             recomputed = build_rule_analyst(answer.analyst, settings).choose(snapshot, menu, briefing)
@@ -108,7 +108,7 @@ def _compare_steps(
                 model, differences = recorded_analyst
                 yield f"{role} answer to {answer.prompt}", answer, model.choose(snapshot, menu, briefing)
                 yield f"{role} requests of {answer.prompt}", [], differences
-    ruling, proposal = store.ruling(run_id), store.proposal_of_run(run_id)
+    ruling, proposal = store.decisions.ruling(run_id), store.proposals.find_by_run(run_id)
     chosen = _deciding_answer(answers)
     if ruling is None or chosen is None:
         return
@@ -174,11 +174,11 @@ def _compare_decision(  # noqa: PLR0913, PLR0917 - what a decision consists of
     yield "size", ruling.sizing, recomputed.sizing
     if proposal is None or proposal.chosen_by != chosen.analyst:
         return
-    first = store.first_proposal_of_run(run_id)
-    rebuilt, body = build_proposal(candidate, recomputed, chosen, snapshot, settings, run=store.run(run_id))
+    first = store.proposals.get_original(run_id)
+    rebuilt, body = build_proposal(candidate, recomputed, chosen, snapshot, settings, run=store.runs.get(run_id))
     is_old = first.hash == plan.proposal_digest(first, plan.HASHED_0_3)
     yield "proposal", first.hash, plan.proposal_digest(rebuilt, plan.HASHED_0_3) if is_old else rebuilt.hash
-    yield "order", store.first_body_of_run(run_id), body
+    yield "order", store.proposals.original_order_body(run_id), body
 
 
 def diff_values(recorded: Any, recomputed: Any, path: str = "") -> Iterator[str]:

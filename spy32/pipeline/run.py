@@ -39,7 +39,7 @@ class StepRunner:
 
     def run_step(self, name: str, step: Callable[[], StepResult[T] | RunEnd]) -> T:
         """Return the value of a step. A step that ends the run or fails is committed first, then raises."""
-        self.run_context.store.start_step(self.run_context.run_id, name, self.run_context.clock())
+        self.run_context.store.runs.start_step(self.run_context.run_id, name, self.run_context.clock())
         started = self.run_context.monotonic()
         try:
             result = self._overdue(name) or step()
@@ -68,7 +68,7 @@ class StepRunner:
 
     def _commit(self, name: str, state: StepState, started: float, detail: str) -> None:
         ms = round((self.run_context.monotonic() - started) * 1000)
-        self.run_context.store.end_step(
+        self.run_context.store.runs.end_step(
             self.run_context.run_id, Step(name=name, state=state, ms=ms, detail=detail), self.run_context.clock()
         )
         self.steps_done = STEPS.index(name) + 1
@@ -131,7 +131,7 @@ def _weekly_steps(runner: StepRunner) -> Proposal:
 
 def _finish_run(context: RunContext, ending: Proposal | RunEnd, code: int) -> Run:
     run_end = ending if isinstance(ending, RunEnd) else None
-    return context.store.finish_run(
+    return context.store.runs.finish(
         context.run_id,
         outcome=run_end.outcome if run_end is not None else Outcome.PROPOSED,
         cause=run_end.cause if run_end is not None else None,

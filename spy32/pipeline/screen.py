@@ -18,7 +18,7 @@ def screen(context: RunContext, market: CheckedMarket, account: Account | None) 
     menu = build_menu(market, context.settings, seed=context.seed)
     if account is not None:
         menu = menu_rules.exclude_candidates(menu, _account_refusals(context, market, menu, account))
-    context.store.save_menu(context.run_id, menu, context.clock())
+    context.store.decisions.save_menu(context.run_id, menu, context.clock())
     counts = ", ".join(f"{rule} {count}" for rule, count in menu.counts.items())
     if not menu.candidates:
         return RunEnd(
@@ -53,7 +53,7 @@ def _account_refusals(context: RunContext, market: CheckedMarket, menu: Menu, ac
     """
     now = context.clock()
     today = market_date(now)
-    exposure = context.store.exposure(run_id=context.run_id, today=today, week_start=week_start(today))
+    exposure = context.store.risk.exposure(run_id=context.run_id, today=today, week_start=week_start(today))
     refused: dict[str, Finding] = {}
     for candidate in menu.candidates:
         ruling = assess_risk(candidate, market.snapshot, account, exposure, settings=context.settings, now=now)

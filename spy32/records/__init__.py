@@ -1,1 +1,1 @@
-"""The rooms of the store, one a question; `spy32.store.Store` puts them together."""
+"""The nouns of the store, each over the one transaction core of `base`; `spy32.store.Store` holds them."""

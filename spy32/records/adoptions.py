@@ -9,8 +9,9 @@ from spy32.domain.codec import canonical_json, encode
 from spy32.domain.orders import Adoption, Order, Trade, Transaction
 from spy32.errors import Refused
 from spy32.lifecycle import IN_FLIGHT, TRADE_TRANSITIONS, TradeState, advance
-from spy32.records.base import WriteTransaction
+from spy32.records.base import Database, WriteTransaction
 from spy32.records.encoding import decode_items, e4_to_dollars, nearest_e4, row_decoder
+from spy32.records.orders import Orders
 from spy32.records.trades import OPEN_STATES, Trades
 
 OPTION_SYMBOL_LENGTH = 21
@@ -18,14 +19,19 @@ OPTION_SYMBOL_LENGTH = 21
 OTHER_ACTIONS: Mapping[str, str | None] = {"": None, "Buy": None, "Sell": None}
 
 
-class Adoptions(Trades):
+class Adoptions:
     """Written only from the broker's transactions."""
+
+    def __init__(self, core: Database, orders: Orders, trades: Trades) -> None:
+        self._core = core
+        self._orders = orders
+        self._trades = trades
 
     # Reading
 
     def orders_with_estimated_fees(self, trade_id: int) -> tuple[tuple[Order, Decimal], ...]:
         """Filled orders of a trade whose fees are still an estimate, each with that estimate, dollars."""
-        rows = self.rows(
+        rows = self._core.rows(
             """select broker_order.id, broker_order.fees_e4 from broker_order join trade on trade.id = ?
                 where broker_order.fees_final is null
                 and exists (select 1 from fill where order_id = broker_order.id)
@@ -34,16 +40,16 @@ class Adoptions(Trades):
                 order by broker_order.id""",
             trade_id,
         )
-        return tuple((self.order(row["id"]), e4_to_dollars(row["fees_e4"])) for row in rows)
+        return tuple((self._orders.get(row["id"]), e4_to_dollars(row["fees_e4"])) for row in rows)
 
     def trades_with_estimated_fees(self) -> tuple[Trade, ...]:
         """Trades with fees that are still an estimate, oldest first."""
-        rows = self.rows("select id from trade where fees_final is null order by id")
-        return tuple(self.trade(row["id"]) for row in rows if self.orders_with_estimated_fees(row["id"]))
+        rows = self._core.rows("select id from trade where fees_final is null order by id")
+        return tuple(self._trades.get(row["id"]) for row in rows if self.orders_with_estimated_fees(row["id"]))
 
-    def adoptions(self, trade_id: int | None = None) -> tuple[Adoption, ...]:
+    def select(self, trade_id: int | None = None) -> tuple[Adoption, ...]:
         """What was adopted, of one trade or of all, oldest first."""
-        rows = self.rows("select * from adoption where ? is null or trade_id = ? order by id", trade_id, trade_id)
+        rows = self._core.rows("select * from adoption where ? is null or trade_id = ? order by id", trade_id, trade_id)
         return tuple(_adoption(row) for row in rows)
 
     # Writing
@@ -55,8 +61,8 @@ class Adoptions(Trades):
 
         The cash moves by the difference, and the trade's fees, maximum loss and result follow.
         """
-        with self.write_transaction(at, "fees final" if is_final else "fees estimated", f"O{order_id}") as change:
-            order = self.order_row(order_id)
+        with self._core.write_transaction(at, "fees final" if is_final else "fees estimated", f"O{order_id}") as change:
+            order = self._orders.get_row(order_id)
             difference = nearest_e4(fees) - order["fees_e4"]
             if not order["fees_final"] and (difference or is_final):
                 change.details |= {"was": encode(e4_to_dollars(order["fees_e4"])), "now": encode(fees)}
@@ -66,8 +72,8 @@ class Adoptions(Trades):
                     change.insert(
                         "cash", book="account", kind="fees", amount_e4=-difference, at=change.at, order_id=order_id
                     )
-                self.update_trade(change, order)
-        return self.trade_of_proposal(order["proposal_id"])
+                self._trades.update(change, order)
+        return self._trades.find_by_proposal(order["proposal_id"])
 
     def adopt(self, adoption: Adoption, *, was: TradeState, held: int, at: datetime) -> Trade:
         """The trade without the spreads that are gone at the broker, ended when they were the last.
@@ -75,7 +81,7 @@ class Adoptions(Trades):
         Compare-and-set on state and spreads held; `Refused` while an order of ours may still close the trade.
         """
         number = adoption.trade_id
-        with self.write_transaction(at, f"adopted as {adoption.state}", f"T{number}") as change:
+        with self._core.write_transaction(at, f"adopted as {adoption.state}", f"T{number}") as change:
             self._check_adoption(adoption, was, held)
             change.details |= {"reason": adoption.reason, "spreads": adoption.spreads}
             change.insert(
@@ -91,11 +97,11 @@ class Adoptions(Trades):
             )
             self._move_cash(change, adoption)
             last = max(line.at for line in adoption.transactions)
-            self.update_trade_totals(change, number, ends=adoption.state, ended_at=last, reason=adoption.reason)
-        return self.trade(number)
+            self._trades.update_totals(change, number, ends=adoption.state, ended_at=last, reason=adoption.reason)
+        return self._trades.get(number)
 
     def _check_adoption(self, adoption: Adoption, was: TradeState, held: int) -> None:
-        trade = self.trade(adoption.trade_id)
+        trade = self._trades.get(adoption.trade_id)
         if (trade.state, trade.remaining) != (was, held) or was not in OPEN_STATES:
             raise Refused(f"T{trade.id} is {trade.state} with {trade.remaining} held by now; look at it again")
         if not 0 < adoption.spreads <= held or not adoption.transactions:
@@ -104,7 +110,7 @@ class Adoptions(Trades):
             raise Refused(f"a part of T{trade.id} cannot be {adoption.state}")
         advance(TRADE_TRANSITIONS, was, adoption.state)
         marks = ", ".join("?" * len(IN_FLIGHT))
-        live_order = self.row(
+        live_order = self._core.row(
             f"""select reference, state from broker_order where state in ({marks}) and proposal_id in (
                 select id from proposal where id = ? or trade_id = ?)""",
             *IN_FLIGHT,

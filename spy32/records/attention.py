@@ -8,39 +8,33 @@ from spy32.records.base import Database, WriteTransaction
 from spy32.records.encoding import parse_instant, row_decoder
 
 
-class AttentionList(Database):
+class AttentionList:
     """Items that stay in `status`, and end its check with 20, until a person acknowledges them."""
 
-    def raise_attention(self, subject: str, kind: str, message: str, at: datetime) -> None:
+    def __init__(self, core: Database) -> None:
+        self._core = core
+
+    def raise_item(self, subject: str, kind: str, message: str, at: datetime) -> None:
         """Record an item; the same subject and kind is not recorded twice while the first one is open."""
-        with self.write_transaction(at, "attention raised", subject) as change:
-            add_attention(self, change, subject, kind, message)
+        with self._core.write_transaction(at, "attention raised", subject) as change:
+            add_attention(self._core, change, subject, kind, message)
 
     def was_raised(self, subject: str, kind: str) -> bool:
         """True when such an item was ever recorded, acknowledged or not."""
-        return self.row("select 1 from attention where subject = ? and kind = ?", subject, kind) is not None
+        return self._core.row("select 1 from attention where subject = ? and kind = ?", subject, kind) is not None
 
-    def open_attention_items(self) -> tuple[AttentionItem, ...]:
+    def open_items(self) -> tuple[AttentionItem, ...]:
         """Items that nobody has acknowledged yet, oldest first."""
-        rows = self.rows("select * from attention where acknowledged_at is null order by id")
+        rows = self._core.rows("select * from attention where acknowledged_at is null order by id")
         return tuple(_attention_item(row) for row in rows)
 
     def acknowledge(self, subject: str, by: str, at: datetime) -> int:
         """Close every open item of a subject; how many there were."""
-        with self.write_transaction(at, "attention acknowledged", subject) as change:
-            rows = self.rows("select id from attention where subject = ? and acknowledged_at is null", subject)
+        with self._core.write_transaction(at, "attention acknowledged", subject) as change:
+            rows = self._core.rows("select id from attention where subject = ? and acknowledged_at is null", subject)
             for row in rows:
                 change.update("attention", row["id"], acknowledged_at=change.at, acknowledged_by=by)
         return len(rows)
-
-    def record_viewing(self, proposal_id: int, by: str, at: datetime) -> None:
-        """A person has this proposal on the screen of `approve`. It leaves the proposal itself untouched."""
-        with self.write_transaction(at, "viewed", f"P{proposal_id}") as change:
-            change.insert("viewing", proposal_id=proposal_id, at=change.at, viewed_by=by)
-
-    def was_viewed(self, proposal_id: int) -> bool:
-        """True when a person has had the proposal on the screen of `approve`."""
-        return self.row("select 1 from viewing where proposal_id = ?", proposal_id) is not None
 
 
 @row_decoder("attention item")

@@ -5,14 +5,16 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from spy32.domain.hash_chain import GENESIS, event_hash, row_digest
 from spy32.domain.runs import AuditEvent
 from spy32.domain.value import value
+from spy32.errors import StoreDamaged
 from spy32.records.base import Database
 from spy32.records.encoding import parse_instant, row_decoder
-from spy32.records.errors import damage_error, store_errors
+from spy32.records.errors import store_errors
 from spy32.records.row_digests import EVENT_QUERY
 from spy32.schema import AUDITED_TABLES
 
@@ -43,8 +45,11 @@ ORDER_BASIS_TABLES = (
 the limits."""
 
 
-class Audit(Database):
+class Audit:
     """Reading the history, and holding the rows against it."""
+
+    def __init__(self, core: Database) -> None:
+        self._core = core
 
     def verify(self, *, head: str | None = None) -> AuditReport:
         """The chain recomputed and every row compared with its newest digest.
@@ -54,13 +59,13 @@ class Audit(Database):
         return self._audit(head, AUDITED_TABLES)
 
     def verify_order_basis(self) -> None:
-        """`StoreTrouble` unless the history is whole, and every row that an order rests on is as it last saw it."""
+        """`StoreDamaged` unless the history is whole, and every row that an order rests on is as it last saw it."""
         broken = self._audit(None, ORDER_BASIS_TABLES).broken
         if broken is not None:
-            raise damage_error(self.path, f"{broken}; nothing was sent")
+            raise StoreDamaged(f"{broken}; nothing was sent", self._core.path)
 
     def _audit(self, head: str | None, tables: Sequence[str]) -> AuditReport:
-        with self.read_transaction(), _lenient_text(self.db):
+        with self._core.read_transaction(), _lenient_text(self._core.db):
             last_digests: dict[str, _LastDigest] = {}
             report = self._follow_chain(last_digests)
             broken: str | None
@@ -74,29 +79,41 @@ class Audit(Database):
 
     def first_recent_fault(self, events: int) -> str | None:
         """The first thing that is wrong with so many of the newest events and the rows that they speak of."""
-        with self.read_transaction(), _lenient_text(self.db):
+        with self._core.read_transaction(), _lenient_text(self._core.db):
             last_digests: dict[str, _LastDigest] = {}
             return self._follow_chain(last_digests, newest=events).broken or self._first_changed_known_row(last_digests)
 
     def events(self) -> Iterator[AuditEvent]:
         """Every event, oldest first."""
-        with store_errors(self.path):
-            for row in self.db.execute(f"{EVENT_QUERY} order by id"):
+        with store_errors(self._core.path):
+            for row in self._core.db.execute(f"{EVENT_QUERY} order by id"):
                 yield _audit_event(row)
 
     def head(self) -> str:
         """The hash of the newest event."""
-        row = self.row("select hash from event order by id desc limit 1")
+        row = self._core.row("select hash from event order by id desc limit 1")
         return row["hash"] if row is not None else GENESIS
 
+    def last_write_before_restore(self) -> tuple[datetime, datetime] | None:
+        """When the newest restored backup was written to last, and when it was restored; None without a restore."""
+        row = self._core.row("select id, at from event where kind = 'restored' order by id desc limit 1")
+        last_event = self._core.row(
+            "select at from event where id < ? order by id desc limit 1", row["id"] if row else 0
+        )
+        return (
+            (parse_instant(last_event["at"]), parse_instant(row["at"]))
+            if row is not None and last_event is not None
+            else None
+        )
+
     def _has_event(self, head: str) -> bool:
-        return head == GENESIS or self.row("select 1 from event where hash = ?", head) is not None
+        return head == GENESIS or self._core.row("select 1 from event where hash = ?", head) is not None
 
     def _follow_chain(self, last_digests: dict[str, _LastDigest], *, newest: int | None = None) -> AuditReport:
         """Follow the chain, or its newest events, and gather the newest digest of each row into `known`."""
         previous, count = GENESIS, 0
-        first = self.row("select max(id) - ? from event", newest) if newest is not None else None
-        for row in self.db.execute(
+        first = self._core.row("select max(id) - ? from event", newest) if newest is not None else None
+        for row in self._core.db.execute(
             f"{EVENT_QUERY} where id > ? order by id", (first[0] or 0 if first is not None else 0,)
         ):
             fields = dict(row)
@@ -115,7 +132,9 @@ class Audit(Database):
 
     def _first_stale_entry(self, last_digests: dict[str, _LastDigest]) -> str | None:
         """A row whose entry in `last_event` does not name its newest event."""
-        pointers = {row["row"]: row["event_id"] for row in self.db.execute("select row, event_id from last_event")}
+        pointers = {
+            row["row"]: row["event_id"] for row in self._core.db.execute("select row, event_id from last_event")
+        }
         for key, last in last_digests.items():
             if pointers.pop(key, None) != last.event_id:
                 return f"the entry of {key} in last_event was changed by hand"
@@ -123,7 +142,7 @@ class Audit(Database):
 
     def _first_changed_row(self, last_digests: dict[str, _LastDigest], tables: Sequence[str]) -> str | None:
         for table in tables:
-            for row in self.db.execute(f"select * from {table} order by id"):
+            for row in self._core.db.execute(f"select * from {table} order by id"):
                 last = last_digests.pop(f"{table}:{row['id']}", None)
                 if last is None:
                     return f"row {row['id']} of {table} was put in by hand"
@@ -134,12 +153,12 @@ class Audit(Database):
     def _first_changed_known_row(self, last_digests: dict[str, _LastDigest]) -> str | None:
         for key in sorted(last_digests, key=_split_key):
             table, number = _split_key(key)
-            row = self.db.execute(f"select * from {table} where id = ?", (number,)).fetchone()
+            row = self._core.db.execute(f"select * from {table} where id = ?", (number,)).fetchone()
             if row is None:
                 return _first_deleted({key: last_digests[key]})
             if last_digests[key].digest != row_digest(dict(row)):
                 return f"row {number} of {table} was changed by hand"
-            entry = self.db.execute("select event_id from last_event where row = ?", (key,)).fetchone()
+            entry = self._core.db.execute("select event_id from last_event where row = ?", (key,)).fetchone()
             if entry is None or entry["event_id"] != last_digests[key].event_id:
                 return f"the entry of {key} in last_event was changed by hand"
         return None

@@ -42,7 +42,7 @@ class WriteTransaction:
         return cursor.lastrowid
 
     def update(self, table: str, row_id: int, **columns: Any) -> None:
-        """Change a row; `StoreTrouble` when somebody else has changed it since it was last written."""
+        """Change a row; `StoreDamaged` when somebody else has changed it since it was last written."""
         if (table, row_id) not in self._touched:
             self._touched[table, row_id] = check_row(self._db, self._path, table, row_id)
         sets = ", ".join(f"{name} = ?" for name in columns)

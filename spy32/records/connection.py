@@ -10,10 +10,10 @@ from decimal import Decimal
 from pathlib import Path
 
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, CannotCreate, StoreError
+from spy32.errors import BadSettings, CannotCreate, StoreDamaged, StoreError
 from spy32.records.base import Database
 from spy32.records.encoding import dollars_to_e4, format_instant
-from spy32.records.errors import backup_folder, damage_error, store_errors
+from spy32.records.errors import backup_folder, store_errors
 from spy32.records.home_location import location_columns, new_home_id
 from spy32.schema import APPLICATION_ID, MIGRATIONS, Migration, migrate, schema_version
 
@@ -141,9 +141,9 @@ def check_header(path: Path, newest: int) -> None:
     except OSError as error:
         raise StoreError(f"{path} cannot be read: {error.strerror}") from None
     if not header:
-        raise damage_error(path, "the file is empty")
+        raise StoreDamaged("the file is empty", path)
     if len(header) < HEADER_BYTES or not header.startswith(MAGIC):
-        raise damage_error(path, "it does not begin as a database does")
+        raise StoreDamaged("it does not begin as a database does", path)
     _check_version(path, int.from_bytes(header[68:72], "big"), int.from_bytes(header[60:64], "big"), newest)
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from spy32.domain.market import RawDocument
+from spy32.records.base import Database
 from spy32.records.encoding import (
     compress_bytes,
     decompress_bytes,
@@ -20,13 +21,17 @@ if TYPE_CHECKING:
     from spy32.domain.documents import DocumentSummary
 
 
-class Documents(Runs):
+class Documents:
     """The raw documents of runs."""
 
-    def save_documents(self, run_id: int, documents: Sequence[RawDocument], at: datetime) -> None:
+    def __init__(self, core: Database, runs: Runs) -> None:
+        self._core = core
+        self._runs = runs
+
+    def save(self, run_id: int, documents: Sequence[RawDocument], at: datetime) -> None:
         """Keep what the sources sent; none is nothing to write."""
         rows = [(document, compress_bytes(document.body)) for document in documents]
-        with self._run_transaction(run_id, at, "documents kept") as change:
+        with self._runs.run_transaction(run_id, at, "documents kept") as change:
             for document, body in rows:
                 change.insert(
                     "document",
@@ -38,15 +43,17 @@ class Documents(Runs):
                     body=body,
                 )
 
-    def documents(self, run_id: int) -> tuple[RawDocument, ...]:
+    def select_by_run(self, run_id: int) -> tuple[RawDocument, ...]:
         """Every document of the run with its body, in the order kept."""
-        self.run_row(run_id)
-        return tuple(_document(row) for row in self.rows("select * from document where run_id = ? order by id", run_id))
+        self._runs.get_row(run_id)
+        return tuple(
+            _document(row) for row in self._core.rows("select * from document where run_id = ? order by id", run_id)
+        )
 
-    def document_summaries(self, run_id: int) -> "tuple[DocumentSummary, ...]":
+    def summaries(self, run_id: int) -> "tuple[DocumentSummary, ...]":
         """The same without the bodies: nothing is decompressed."""
-        self.run_row(run_id)
-        rows = self.rows("select id, source, name, at, size from document where run_id = ? order by id", run_id)
+        self._runs.get_row(run_id)
+        rows = self._core.rows("select id, source, name, at, size from document where run_id = ? order by id", run_id)
         return tuple(_document_summary(row) for row in rows)
 
 

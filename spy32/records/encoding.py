@@ -76,7 +76,7 @@ def json_body(value: Any, *without: str) -> str:
 
 
 def decode_body(kind: type[T], text: str, where: str, **columns: Any) -> T:
-    """The noun of a body and the columns that complete it; `StoreTrouble` names the row that cannot be read."""
+    """The noun of a body and the columns that complete it; `StoreDamaged` names the row that cannot be read."""
     try:
         return decode(kind, {**json.loads(text), **columns})
     except DECODE_ERRORS as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from spy32.errors import CannotCreate, Refused, Spy32Error, StoreError, Unavailable
+from spy32.errors import CannotCreate, Refused, Spy32Error, StoreDamaged, StoreError, Unavailable
 
 PRIMARY_CODE = 0xFF
 """The low byte of an extended result code is the primary one (sqlite.org/rescode.html)."""
@@ -21,7 +21,7 @@ def store_errors(path: Path) -> Iterator[None]:
         raise translate_error(error, path) from error
     except UnicodeDecodeError as error:
         # SQLite's own message quotes a name out of a damaged schema.
-        raise damage_error(path, f"a name in it is not text ({error})") from error
+        raise StoreDamaged(f"a name in it is not text ({error})", path) from error
 
 
 def translate_error(error: sqlite3.Error, path: Path) -> Spy32Error:  # noqa: PLR0911 - one return a kind reads best
@@ -30,7 +30,7 @@ def translate_error(error: sqlite3.Error, path: Path) -> Spy32Error:  # noqa: PL
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         if isinstance(error, sqlite3.OperationalError):
-            return damage_error(path, printable(str(error)))
+            return StoreDamaged(printable(str(error)), path)
         raise error
     match code & PRIMARY_CODE:
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
@@ -42,26 +42,14 @@ def translate_error(error: sqlite3.Error, path: Path) -> Spy32Error:  # noqa: PL
         case sqlite3.SQLITE_CANTOPEN:
             return CannotCreate(f"{path}, or the files that SQLite needs beside it, cannot be opened or made")
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
-            return damage_error(path, printable(str(error)))
+            return StoreDamaged(printable(str(error)), path)
         case sqlite3.SQLITE_ERROR:
             # Our statements are fixed, so it is the schema that they no longer fit.
-            return damage_error(path, printable(str(error)))
+            return StoreDamaged(printable(str(error)), path)
         case sqlite3.SQLITE_CONSTRAINT:
             return Refused(f"the rules of the store say no: {error}")
         case _:
             return StoreError(f"{path} cannot be used: {error}")
-
-
-def damage_error(path: Path, fault: str) -> StoreError:
-    """A damaged, emptied or lost database, with the way back."""
-    from spy32.records.maintenance import last_good_backup
-
-    backup = last_good_backup(path)
-    if backup is None:
-        remedy = f"there is no good backup in {backup_folder(path)}; `spy32 db restore FILE` takes one from elsewhere"
-    else:
-        remedy = f"last good backup: {backup}; to put it in place: spy32 db restore {backup}"
-    return StoreError(f"{path} is damaged: {fault}. {remedy}")
 
 
 def printable(text: str) -> str:

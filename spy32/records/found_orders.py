@@ -15,9 +15,9 @@ from spy32.lifecycle import (
     advance,
 )
 from spy32.records.attention import add_attention
-from spy32.records.base import WriteTransaction
-from spy32.records.encoding import parse_instant
+from spy32.records.base import Database, WriteTransaction
 from spy32.records.orders import Orders, order_columns, order_from_row
+from spy32.records.proposals import Proposals
 
 STATES_WITHOUT_ORDER = (ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.DECLINED, ProposalState.LAPSED)
 """A proposal in one of these has no order as far as our book knows."""
@@ -30,24 +30,19 @@ class OrderAlert(NamedTuple):
     message: str
 
 
-class FoundOrders(Orders):
+class FoundOrders:
     """The broker's word on which orders of ours there are wins over the state of a row."""
+
+    def __init__(self, core: Database, proposals: Proposals, orders: Orders) -> None:
+        self._core = core
+        self._proposals = proposals
+        self._orders = orders
 
     # Reading
 
-    def order_by_reference(self, reference: str) -> Order | None:
-        """Our order with exactly this name."""
-        row = self.row("select * from broker_order where reference = ?", reference) if reference else None
-        return order_from_row(row) if row is not None else None
-
-    def order_by_broker_id(self, broker_id: str) -> Order | None:
-        """The newest row that is this order at the broker."""
-        row = self.row("select * from broker_order where broker_id = ? order by id desc limit 1", broker_id)
-        return order_from_row(row) if row is not None else None
-
     def absent_entries(self, day: date) -> tuple[Order, ...]:
         """Entries of a New York day that were not found at the broker, and of which no person has said so since."""
-        rows = self.rows(
+        rows = self._core.rows(
             """select * from broker_order where kind = ? and state = ? and settled_by is null
                 and market_day = ? order by id""",
             OrderKind.ENTRY,
@@ -56,25 +51,15 @@ class FoundOrders(Orders):
         )
         return tuple(order_from_row(row) for row in rows)
 
-    def last_write_before_restore(self) -> tuple[datetime, datetime] | None:
-        """When the newest restored backup was written to last, and when it was restored; None without a restore."""
-        row = self.row("select id, at from event where kind = 'restored' order by id desc limit 1")
-        last_event = self.row("select at from event where id < ? order by id desc limit 1", row["id"] if row else 0)
-        return (
-            (parse_instant(last_event["at"]), parse_instant(row["at"]))
-            if row is not None and last_event is not None
-            else None
-        )
-
     # Writing
 
-    def adopt_order(self, order: Order, broker_order: BrokerOrder, alert: OrderAlert, *, at: datetime) -> Order:
+    def adopt(self, order: Order, broker_order: BrokerOrder, alert: OrderAlert, *, at: datetime) -> Order:
         """The order as working at the broker, until its own view has been recorded, with an item for a person.
 
         Without an id it is new to our book. One that our book has as never placed comes to life; of any other only the
         proposal moves, since the broker shows more filled of it than our book has.
         """
-        with self.write_transaction(at, "order found", f"O{order.id}" if order.id is not None else "") as change:
+        with self._core.write_transaction(at, "order found", f"O{order.id}" if order.id is not None else "") as change:
             columns: dict[str, object] = {
                 "state": OrderState.WORKING,
                 "broker_id": broker_order.broker_id,
@@ -89,12 +74,12 @@ class FoundOrders(Orders):
                 self._reopen_order(change, order, columns)
             if order.kind is not OrderKind.TARGET:
                 self._mark_proposal_sent(change, order.proposal_id)
-            add_attention(self, change, f"P{order.proposal_id}", *alert)
-        return self.order(number)
+            add_attention(self._core, change, f"P{order.proposal_id}", *alert)
+        return self._orders.get(number)
 
     def _reopen_order(self, change: WriteTransaction, order: Order, columns: dict[str, object]) -> None:
         assert order.id is not None
-        row = self.order_row(order.id)
+        row = self._orders.get_row(order.id)
         if row["state"] != order.state:
             raise Refused(f"order {row['reference']} is already {row['state']} since {row['changed_at']}")
         if order.state in NEVER_AT_BROKER:
@@ -104,7 +89,7 @@ class FoundOrders(Orders):
 
     def _mark_proposal_sent(self, change: WriteTransaction, proposal_id: int) -> None:
         """An order of the proposal is or was at the broker, so nothing else may be sent for it as it stands."""
-        state = ProposalState(self.proposal_row(proposal_id)["state"])
+        state = ProposalState(self._proposals.get_row(proposal_id)["state"])
         if state in STATES_WITHOUT_ORDER:
             advance(PROPOSAL_TRANSITIONS, state, ProposalState.SENT)
             change.update(
@@ -113,8 +98,8 @@ class FoundOrders(Orders):
 
     def confirm_absences(self, proposal_id: int, by: str, at: datetime) -> None:
         """A person has looked at the broker: what is absent of the proposal is not alive there."""
-        with self.write_transaction(at, f"absence confirmed by {by}", f"P{proposal_id}") as change:
-            rows = self.rows(
+        with self._core.write_transaction(at, f"absence confirmed by {by}", f"P{proposal_id}") as change:
+            rows = self._core.rows(
                 "select id from broker_order where proposal_id = ? and state = ? and settled_by is null",
                 proposal_id,
                 OrderState.ABSENT,

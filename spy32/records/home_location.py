@@ -1,12 +1,14 @@
 """Where a database lives, so that two copies of one home never both send."""
 
 import os
+import sqlite3
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
 from spy32.errors import NotPermitted
 from spy32.records.base import Database
+from spy32.records.encoding import parse_instant, row_decoder
 
 MACHINE_FILES = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
 
@@ -36,43 +38,57 @@ def new_home_id() -> str:
     return os.urandom(8).hex()
 
 
-class HomeLocation(Database):
+class HomeLocation:
     """The home that a database belongs to, and where that home was when it was last confirmed as the only one."""
+
+    def __init__(self, core: Database) -> None:
+        self._core = core
+
+    def created_at(self) -> datetime:
+        """When this database was made."""
+        row = self._core.row("select id, created_at from stamp")
+        assert row is not None
+        return _creation_time(row)
 
     def home_id(self) -> str:
         """The id that the home was given when it was made or adopted; empty before the first writer has given one."""
-        row = self.row("select home_id from stamp")
+        row = self._core.row("select home_id from stamp")
         return row["home_id"] or "" if row is not None else ""
 
     def has_sent_orders(self) -> bool:
         """True when an order was ever committed in this book."""
-        return self.row("select 1 from broker_order limit 1") is not None
+        return self._core.row("select 1 from broker_order limit 1") is not None
 
-    def former_location(self) -> str | None:
+    def former_place(self) -> str | None:
         """Where this database was confirmed, in words, if that is not here; None when it is where it belongs."""
-        row = self.row("select machine, place from stamp")
+        row = self._core.row("select machine, place from stamp")
         if row is None or row["place"] is None:
             # Of several copies of a home that an older spy32 sent from, only a person knows which one is to go on.
             return UNRECORDED_LOCATION if self.has_sent_orders() else None
-        current = location_columns(self.path)
+        current = location_columns(self._core.path)
         is_here = row["place"] == current["place"]
         is_this_machine = not row["machine"] or not current["machine"] or row["machine"] == current["machine"]
         if is_here and is_this_machine:
             return None
         return str(row["place"]) if is_this_machine else f"{row['place']} on another machine"
 
-    def require_unmoved_home(self) -> None:
+    def require_unmoved(self) -> None:
         """`NotPermitted` where this database was copied, moved or restored to and nobody has confirmed that yet."""
-        former = self.former_location()
+        former = self.former_place()
         if former is not None:
             raise NotPermitted(
-                f"this home was at {former} and is now at {os.path.realpath(self.path)}; two copies must not both "
-                "send: when the other one sends no more, `spy32 db adopt` makes this the one that does"
+                f"this home was at {former} and is now at {os.path.realpath(self._core.path)}; two copies must not "
+                "both send: when the other one sends no more, `spy32 db adopt` makes this the one that does"
             )
 
-    def claim_location(self, at: datetime, by: str = "") -> str:
+    def claim(self, at: datetime, by: str = "") -> str:
         """The new id of the home, which lives here from now on."""
         home_id = new_home_id()
-        with self.write_transaction(at, f"home adopted by {by}" if by else "home known") as change:
-            change.update("stamp", 1, home_id=home_id, **location_columns(self.path))
+        with self._core.write_transaction(at, f"home adopted by {by}" if by else "home known") as change:
+            change.update("stamp", 1, home_id=home_id, **location_columns(self._core.path))
         return home_id
+
+
+@row_decoder("stamp")
+def _creation_time(row: sqlite3.Row) -> datetime:
+    return parse_instant(row["created_at"])

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreError
+from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreDamaged, StoreError
 from spy32.records.audit import Audit
 from spy32.records.base import Database
 from spy32.records.connection import (
@@ -22,7 +22,7 @@ from spy32.records.connection import (
     write_marker,
 )
 from spy32.records.encoding import DECODE_ERRORS
-from spy32.records.errors import backup_folder, damage_error, printable, store_errors
+from spy32.records.errors import backup_folder, printable, store_errors
 from spy32.schema import MIGRATIONS, VERSION, Migration, migrate, schema_faults, schema_version
 
 RECENT_EVENTS = 100
@@ -55,42 +55,63 @@ def last_good_backup(path: Path) -> Path | None:
     return next((backup for backup in backups if is_sound(backup)), None)
 
 
-class Maintenance(Audit):
-    """Looking after the database itself."""
+def damage_with_remedy(path: Path, fault: str) -> StoreError:
+    """A damaged, emptied or lost database, with the way back. Opens the backups to find a good one."""
+    backup = last_good_backup(path)
+    if backup is None:
+        remedy = f"there is no good backup in {backup_folder(path)}; `spy32 db restore FILE` takes one from elsewhere"
+    else:
+        remedy = f"last good backup: {backup}; to put it in place: spy32 db restore {backup}"
+    return StoreError(f"{path} is damaged: {fault}. {remedy}")
+
+
+class Integrity:
+    """Whether the database is as it was written."""
+
+    def __init__(self, core: Database, audit: Audit) -> None:
+        self._core = core
+        self._audit = audit
 
     def check(self) -> tuple[str, ...]:
         """Every problem found: pages, references, version, layout, and the chain of the history."""
-        with store_errors(self.path):
-            problems = list(integrity_faults(self.db))
-            version = schema_version(self.db)
-            problems += schema_faults(self.db) if version == VERSION else [f"version {version}, {VERSION} was expected"]
-        broken = self.verify().broken
+        with store_errors(self._core.path):
+            problems = list(integrity_faults(self._core.db))
+            version = schema_version(self._core.db)
+            problems += (
+                schema_faults(self._core.db) if version == VERSION else [f"version {version}, {VERSION} was expected"]
+            )
+        broken = self._audit.verify().broken
         return (*problems, broken) if broken is not None else tuple(problems)
 
-    def quick_check(self) -> str | None:
+    def first_fault(self) -> str | None:
         """The first problem of a look that takes no longer as the history grows: the newest events with their rows,
         and the pages while they are few."""
-        with store_errors(self.path):
-            pages, size = (self.db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
+        with store_errors(self._core.path):
+            pages, size = (
+                self._core.db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size")
+            )
             if pages * size <= FULL_CHECK_BYTES:
-                message = self.db.execute("pragma integrity_check(1)").fetchone()[0]
+                message = self._core.db.execute("pragma integrity_check(1)").fetchone()[0]
                 if message != "ok":
                     return printable(message)
-        return self.first_recent_fault(RECENT_EVENTS)
-
-    def damage_messages(self) -> tuple[str, ...]:
-        """What a short look finds wrong first, in words that have the way back."""
-        fault = self.quick_check()
-        return (damage_error(self.path, fault).message,) if fault is not None else ()
+        return self._audit.first_recent_fault(RECENT_EVENTS)
 
     def refuse_damage(self) -> None:
-        """`StoreTrouble` when a short look finds something wrong."""
-        for message in self.damage_messages():
-            raise StoreError(message)
+        """`StoreDamaged` when a short look finds something wrong."""
+        fault = self.first_fault()
+        if fault is not None:
+            raise StoreDamaged(fault, self._core.path)
 
-    def backup(self, target: Path) -> Path:
+
+class Backups:
+    """Copies of the database beside it."""
+
+    def __init__(self, core: Database) -> None:
+        self._core = core
+
+    def create(self, target: Path) -> Path:
         """A checked copy at `target`, made while others may go on writing."""
-        return _write_backup(self, target)
+        return _write_backup(self._core, target)
 
 
 def _write_backup(source: Database, target: Path) -> Path:
@@ -152,7 +173,7 @@ def restore(backup: Path, target: Path, *, mode: Mode | None = None, at: datetim
     return aside
 
 
-def _open_backup(backup: Path) -> Audit:
+def _open_backup(backup: Path) -> Database:
     """The backup, open and judged."""
     try:
         db = open_read_only(backup)
@@ -165,15 +186,15 @@ def _open_backup(backup: Path) -> Audit:
         raise StoreError(f"nothing was changed, since {error.message}") from error
 
 
-def _verify_database(db: sqlite3.Connection, path: Path) -> Audit:
-    """A database that is sound and unedited; `StoreTrouble` says what is wrong with any other."""
+def _verify_database(db: sqlite3.Connection, path: Path) -> Database:
+    """A database that is sound and unedited; `StoreError` says what is wrong with any other."""
     with store_errors(path):
         problems = integrity_faults(db)
         stamp = db.execute("select mode, account from stamp").fetchone() if not problems else None
     if stamp is None or stamp["mode"] not in set(Mode):
         raise StoreError(f"{path} is not sound: {next(iter(problems), 'it does not say whose it is')}")
-    source = Audit(db, path, mode=Mode(stamp["mode"]), account=stamp["account"])
-    broken = source.verify().broken
+    source = Database(db, path, mode=Mode(stamp["mode"]), account=stamp["account"])
+    broken = Audit(source).verify().broken
     if broken is not None:
         raise StoreError(f"{path} was edited: {broken}")
     with store_errors(path):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.codec import canonical_json
 from spy32.errors import BadUsage, Refused
+from spy32.records.base import Database
 from spy32.records.encoding import (
     clamp_count,
     compress_text,
@@ -40,40 +41,44 @@ USAGE_BY_ROLE = """select role, prompt, count(*) as attempts, count(*) - count(e
     from attempt where run_id = ? group by role, prompt order by min(id)"""
 
 
-class ModelCalls(Runs):
+class ModelCalls:
     """The journal of attempts; `ports.Journal` is what an analyst sees of it."""
+
+    def __init__(self, core: Database, runs: Runs) -> None:
+        self._core = core
+        self._runs = runs
 
     # Reading
 
-    def attempts(self, run_id: int) -> "tuple[ModelCall, ...]":
+    def select_by_run(self, run_id: int) -> "tuple[ModelCall, ...]":
         """Every attempt with the bodies exactly as sent and received, oldest first."""
-        self.run_row(run_id)
+        self._runs.get_row(run_id)
         return tuple(
             _model_call(row)
-            for row in self.rows(f"{ATTEMPTS_AND_VERDICTS} where run_id = ? order by attempt.id", run_id)
+            for row in self._core.rows(f"{ATTEMPTS_AND_VERDICTS} where run_id = ? order by attempt.id", run_id)
         )
 
     def usage_summaries(self, run_id: int) -> "tuple[UsageSummary, ...]":
         """Attempts, tokens and cost by role and prompt, in the order first asked; no body is read."""
-        return tuple(_usage_summary(row) for row in self.rows(USAGE_BY_ROLE, run_id))
+        return tuple(_usage_summary(row) for row in self._core.rows(USAGE_BY_ROLE, run_id))
 
-    def spent_since(self, since: datetime) -> int:
+    def ticks_since(self, since: datetime) -> int:
         """Ticks of every attempt begun since then; one without a bill counts with its estimate."""
         return self._sum_ticks(f"{SPENT_TICKS} where begun_at >= ?", format_instant(since))
 
-    def spent_of_run(self, run_id: int) -> int:
+    def run_ticks(self, run_id: int) -> int:
         """Ticks of the run's own attempts; one without a bill counts with its estimate, asking again later does not."""
         return self._sum_ticks(f"{SPENT_TICKS} where run_id = ? and role <> 'again'", run_id)
 
     def _sum_ticks(self, sql: str, value: object) -> int:
-        row = self.row(sql, value)
+        row = self._core.row(sql, value)
         return row[0] or 0 if row is not None else 0
 
     # Writing
 
-    def begin_attempt(self, run_id: int, attempt: "ModelRequest", at: datetime) -> int:
+    def begin(self, run_id: int, attempt: "ModelRequest", at: datetime) -> int:
         """Commit what is about to be asked, before it leaves. A run that has ended may be asked about again."""
-        with self._run_transaction(run_id, at, f"{attempt.role} asks", even_ended=True) as change:
+        with self._runs.run_transaction(run_id, at, f"{attempt.role} asks", even_ended=True) as change:
             return change.insert(
                 "attempt",
                 run_id=run_id,
@@ -90,10 +95,10 @@ class ModelCalls(Runs):
                 request=compress_text(attempt.request),
             )
 
-    def end_attempt(self, attempt_id: int, response: "ModelResponse", at: datetime) -> None:
+    def end(self, attempt_id: int, response: "ModelResponse", at: datetime) -> None:
         """What came of an attempt, once; `Refused` when it has been answered before."""
-        with self.write_transaction(at, f"attempt {storable_text(response.outcome)}") as change:
-            row = self.row("select run_id, ended_at, outcome from attempt where id = ?", attempt_id)
+        with self._core.write_transaction(at, f"attempt {storable_text(response.outcome)}") as change:
+            row = self._core.row("select run_id, ended_at, outcome from attempt where id = ?", attempt_id)
             if row is None:
                 raise BadUsage(f"there is no attempt {attempt_id} to answer")
             if row["ended_at"] is not None:
@@ -120,10 +125,10 @@ class ModelCalls(Runs):
                 words=compress_text(response.text) if response.text is not None else None,
             )
 
-    def check_attempt(self, attempt_id: int, check: "ResponseCheck", at: datetime) -> None:
+    def record_check(self, attempt_id: int, check: "ResponseCheck", at: datetime) -> None:
         """What the checks made of an attempt's words, once; `Refused` when that is on record already."""
-        with self.write_transaction(at, f"answer checked: {storable_text(check.check) or 'passed'}") as change:
-            row = self.row(f"{ATTEMPTS_AND_VERDICTS} where attempt.id = ?", attempt_id)
+        with self._core.write_transaction(at, f"answer checked: {storable_text(check.check) or 'passed'}") as change:
+            row = self._core.row(f"{ATTEMPTS_AND_VERDICTS} where attempt.id = ?", attempt_id)
             if row is None or row["ended_at"] is None:
                 raise BadUsage(f"there is no answer of attempt {attempt_id} to check")
             if row["parser"] is not None:

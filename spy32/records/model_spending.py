@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.spreads import Mode
 from spy32.errors import CannotCreate, Spy32Error, StoreError
+from spy32.records.base import Database
 from spy32.records.connection import open_read_only
 from spy32.records.encoding import clamp_count, format_instant
 from spy32.records.errors import store_errors
@@ -29,40 +30,41 @@ LINE_PATTERN = re.compile(r"(\d{4}-\d{2}) [a-z]+ (-?\d{1,18})", re.ASCII)
 
 
 class SpendingJournal:
-    """Satisfies `ports.Journal`: attempts go into the store of this mode, and the month is counted for the home."""
+    """A `ports.ModelRequestLog`: attempts go into the store of this mode, and the month is counted for the home."""
 
-    def __init__(self, store: ModelCalls, databases: Mapping[Mode, Path]) -> None:
-        self._store = store
-        self._others = [path for mode, path in databases.items() if mode is not store.mode]
-        self._path = store.path.with_name(SPENDING_FILE)
+    def __init__(self, core: Database, model_calls: ModelCalls, databases: Mapping[Mode, Path]) -> None:
+        self._mode = core.mode
+        self._model_calls = model_calls
+        self._others = [path for mode, path in databases.items() if mode is not core.mode]
+        self._path = core.path.with_name(SPENDING_FILE)
         self._asked: dict[int, tuple[str, int]] = {}
         """Month and estimate of each attempt that has no bill yet."""
 
-    def begin_attempt(self, run_id: int, attempt: "ModelRequest", at: datetime) -> int:
+    def begin(self, run_id: int, attempt: "ModelRequest", at: datetime) -> int:
         """Count the estimate, then commit what is about to be asked."""
         month, estimate = _month_key(at), clamp_count(attempt.estimate_ticks)
         self._add_ticks(month, estimate, known=self._database_ticks(_month_start(at)))
-        number = self._store.begin_attempt(run_id, attempt, at)
+        number = self._model_calls.begin(run_id, attempt, at)
         self._asked[number] = (month, estimate)
         return number
 
-    def end_attempt(self, attempt_id: int, response: "ModelResponse", at: datetime) -> None:
-        self._store.end_attempt(attempt_id, response, at)
+    def end(self, attempt_id: int, response: "ModelResponse", at: datetime) -> None:
+        self._model_calls.end(attempt_id, response, at)
         month, estimate = self._asked.pop(attempt_id)
         self._add_ticks(month, clamp_count(response.cost_ticks) - estimate)
 
-    def check_attempt(self, attempt_id: int, check: "ResponseCheck", at: datetime) -> None:
-        self._store.check_attempt(attempt_id, check, at)
+    def record_check(self, attempt_id: int, check: "ResponseCheck", at: datetime) -> None:
+        self._model_calls.record_check(attempt_id, check, at)
 
-    def spent_since(self, since: datetime) -> int:
+    def ticks_since(self, since: datetime) -> int:
         """Ticks of the month that begins then, in all modes."""
         return max(self._file_ticks(_month_key(since)), self._database_ticks(since))
 
-    def spent_of_run(self, run_id: int) -> int:
-        return self._store.spent_of_run(run_id)
+    def run_ticks(self, run_id: int) -> int:
+        return self._model_calls.run_ticks(run_id)
 
     def _database_ticks(self, since: datetime) -> int:
-        return self._store.spent_since(since) + sum(_database_spending(path, since) for path in self._others)
+        return self._model_calls.ticks_since(since) + sum(_database_spending(path, since) for path in self._others)
 
     def _file_ticks(self, month: str) -> int:
         try:
@@ -80,14 +82,14 @@ class SpendingJournal:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 total = _month_total(file.read().decode(errors="replace"), month, self._path)
                 # A line that a power cut left half written stays one line.
-                file.write(f"\n{month} {self._store.mode} {ticks + max(known - total, 0)}\n".encode())
+                file.write(f"\n{month} {self._mode} {ticks + max(known - total, 0)}\n".encode())
                 os.fsync(file.fileno())
         except OSError as error:
             raise CannotCreate(f"{self._path} cannot be written ({error.strerror}); nothing is asked before") from None
 
 
 def _month_total(text: str, month: str, path: Path) -> int:
-    """Ticks of a month; `StoreTrouble` names a line that is no amount, since what it was counts for nobody."""
+    """Ticks of a month; `StoreError` names a line that is no amount, since what it was counts for nobody."""
     total = 0
     for number, line in enumerate(text.splitlines(), 1):
         if not line:

@@ -9,56 +9,72 @@ from spy32.domain.proposals import ExitPlan
 from spy32.domain.spreads import Action, Mode
 from spy32.errors import BadUsage, Refused
 from spy32.lifecycle import IN_FLIGHT, ORDER_TRANSITIONS, EndedBy, OrderState, ProposalState, TradeState, advance
+from spy32.records.base import Database
 from spy32.records.encoding import decode_body, dollars_to_e4, e4_to_dollars, format_instant, parse_instant, row_decoder
 from spy32.records.home_location import HomeLocation
 from spy32.records.proposals import Proposals
 
 
-class Orders(Proposals, HomeLocation):
+class Orders:
     """Our record of every request to a broker."""
+
+    def __init__(self, core: Database, proposals: Proposals, location: HomeLocation) -> None:
+        self._core = core
+        self._proposals = proposals
+        self._location = location
 
     # Reading
 
-    def order_row(self, order_id: int) -> sqlite3.Row:
-        row = self.row("select * from broker_order where id = ?", order_id)
+    def get_row(self, order_id: int) -> sqlite3.Row:
+        row = self._core.row("select * from broker_order where id = ?", order_id)
         if row is None:
             raise BadUsage(f"there is no order O{order_id}; `spy32 show` lists those of a run")
         return row
 
-    def order(self, order_id: int) -> Order:
-        return order_from_row(self.order_row(order_id))
+    def get(self, order_id: int) -> Order:
+        return order_from_row(self.get_row(order_id))
 
-    def orders(self, proposal_id: int) -> tuple[Order, ...]:
+    def select_by_proposal(self, proposal_id: int) -> tuple[Order, ...]:
         """All orders of a proposal, oldest first."""
-        rows = self.rows("select * from broker_order where proposal_id = ? order by id", proposal_id)
+        rows = self._core.rows("select * from broker_order where proposal_id = ? order by id", proposal_id)
         return tuple(order_from_row(row) for row in rows)
 
-    def orders_in(self, *states: OrderState) -> tuple[Order, ...]:
+    def select(self, *states: OrderState) -> tuple[Order, ...]:
         """All orders in these states, oldest first."""
         marks = ", ".join("?" * len(states))
         return tuple(
             order_from_row(row)
-            for row in self.rows(f"select * from broker_order where state in ({marks}) order by id", *states)
+            for row in self._core.rows(f"select * from broker_order where state in ({marks}) order by id", *states)
         )
 
-    def find_order(self, broker_id: str, reference: str = "") -> Order | None:
+    def find(self, broker_id: str, reference: str = "") -> Order | None:
         """Our order with this id at the broker or with this reference."""
-        row = self.row("select * from broker_order where broker_id = ? or reference = ?", broker_id, reference)
+        row = self._core.row("select * from broker_order where broker_id = ? or reference = ?", broker_id, reference)
+        return order_from_row(row) if row is not None else None
+
+    def find_by_reference(self, reference: str) -> Order | None:
+        """Our order with exactly this name."""
+        row = self._core.row("select * from broker_order where reference = ?", reference) if reference else None
+        return order_from_row(row) if row is not None else None
+
+    def find_by_broker_id(self, broker_id: str) -> Order | None:
+        """The newest row that is this order at the broker."""
+        row = self._core.row("select * from broker_order where broker_id = ? order by id desc limit 1", broker_id)
         return order_from_row(row) if row is not None else None
 
     def profit_targets(self, proposal_id: int) -> tuple[Order, ...]:
         """The resting profit targets of an opening, oldest first."""
-        return tuple(order for order in self.orders(proposal_id) if order.kind is OrderKind.TARGET)
+        return tuple(order for order in self.select_by_proposal(proposal_id) if order.kind is OrderKind.TARGET)
 
     def fills(self, order_id: int) -> tuple[Fill, ...]:
         """Everything that was filled of an order, oldest first."""
         return tuple(
-            fill_from_row(row) for row in self.rows("select * from fill where order_id = ? order by id", order_id)
+            fill_from_row(row) for row in self._core.rows("select * from fill where order_id = ? order by id", order_id)
         )
 
     # Writing
 
-    def begin_order(self, order: Order, *, at: datetime) -> Order:
+    def begin(self, order: Order, *, at: datetime) -> Order:
         """Commit an order before it is sent: the one place where the right to send is given, and it is given once.
 
         The first order of an approval takes its proposal from `approved` to `sent`; a later one names the order that
@@ -66,10 +82,10 @@ class Orders(Proposals, HomeLocation):
         when anything else of the proposal, or anything else that closes its trade, may still fill; `NotPermitted` in
         a live home that was copied or moved.
         """
-        self.require_mode(order.mode)
+        self._core.require_mode(order.mode)
         if order.mode is Mode.LIVE:
-            self.require_unmoved_home()
-        with self.write_transaction(at, "order submitting") as change:
+            self._location.require_unmoved()
+        with self._core.write_transaction(at, "order submitting") as change:
             replaced_id = order.replaces
             if order.kind is OrderKind.TARGET:
                 row = self._check_profit_target(order)
@@ -87,7 +103,7 @@ class Orders(Proposals, HomeLocation):
                 change.update("proposal", order.proposal_id, state=ProposalState.SENT, changed_at=change.at, reason="")
         return replace(order, id=number, state=OrderState.SUBMITTING)
 
-    def move_order(
+    def move(
         self,
         order_id: int,
         *,
@@ -110,25 +126,25 @@ class Orders(Proposals, HomeLocation):
             columns["ended_by"] = EndedBy.BROKER
         return self._move(order_id, was, now, at, columns)
 
-    def refuse_order(self, order_id: int, *, was: OrderState, by: EndedBy, reason: str, at: datetime) -> Order:
+    def refuse(self, order_id: int, *, was: OrderState, by: EndedBy, reason: str, at: datetime) -> Order:
         """The order refused, with who refused it."""
         advance(ORDER_TRANSITIONS, was, OrderState.REFUSED)
         return self._move(order_id, was, OrderState.REFUSED, at, {"reason": reason, "ended_by": by})
 
     def _move(self, order_id: int, was: OrderState, now: OrderState, at: datetime, columns: dict[str, object]) -> Order:
-        with self.write_transaction(at, f"order {now}", f"O{order_id}") as change:
-            row = self.order_row(order_id)
+        with self._core.write_transaction(at, f"order {now}", f"O{order_id}") as change:
+            row = self.get_row(order_id)
             if row["state"] != was:
                 raise Refused(f"order {row['reference']} is already {row['state']} since {row['changed_at']}")
             change.update("broker_order", order_id, state=now, changed_at=change.at, **columns)
-        return self.order(order_id)
+        return self.get(order_id)
 
     # The rules of beginning, inside the transaction
 
     def _check_first_order(self, order: Order, at: datetime) -> sqlite3.Row:
         """The proposal, approved as it stands, by the approval that the order names, which holds now."""
-        row = self._require_state(order.proposal_id, ProposalState.APPROVED)
-        approval = self.latest_approval(order.proposal_id)
+        row = self._proposals.require_state(order.proposal_id, ProposalState.APPROVED)
+        approval = self._proposals.latest_approval(order.proposal_id)
         if approval is None or approval.id != order.approval_id or approval.hash != row["hash"]:
             raise Refused(f"order {order.reference} does not belong to the approval of P{order.proposal_id} that holds")
         if objection := approval.invalid_reason(at):
@@ -140,12 +156,13 @@ class Orders(Proposals, HomeLocation):
 
         The second is how a price is changed where the broker refuses a replacement: cancel, confirm, then a new order.
         """
-        row = self._require_state(order.proposal_id, ProposalState.SENT)
-        old = self.order_row(old_id)
+        row = self._proposals.require_state(order.proposal_id, ProposalState.SENT)
+        old = self.get_row(old_id)
         if (old["proposal_id"], old["approval_id"]) != (order.proposal_id, order.approval_id):
             raise Refused(f"order {order.reference} cannot replace {old['reference']}, which is of another approval")
         is_over = (
-            old["state"] == OrderState.CANCELLED and self.row("select 1 from fill where order_id = ?", old_id) is None
+            old["state"] == OrderState.CANCELLED
+            and self._core.row("select 1 from fill where order_id = ?", old_id) is None
         )
         if old["state"] != OrderState.WORKING and not is_over:
             raise Refused(f"order {old['reference']} cannot be replaced: it is {old['state']}")
@@ -156,15 +173,15 @@ class Orders(Proposals, HomeLocation):
 
         The approval may be over by now: what it covered was to leave the target as soon as there is a trade.
         """
-        row = self._require_state(order.proposal_id, ProposalState.DONE)
-        proposal = self.proposal(order.proposal_id)
-        trade = self.row("select id, state, exits from trade where proposal_id = ?", proposal.id)
+        row = self._proposals.require_state(order.proposal_id, ProposalState.DONE)
+        proposal = self._proposals.get(order.proposal_id)
+        trade = self._core.row("select id, state, exits from trade where proposal_id = ?", proposal.id)
         exits = proposal.exit
         if trade is not None and trade["exits"] is not None:
             exits = decode_body(ExitPlan, trade["exits"], f"the exits of T{trade['id']}")
         if proposal.kind != "open" or not exits.rests_target or order.limit != -exits.profit_target:
             raise Refused(f"order {order.reference} is not the profit target that was approved with P{proposal.id}")
-        approval = self.row(
+        approval = self._core.row(
             "select hash from approval where id = ? and proposal_id = ?", order.approval_id, proposal.id
         )
         if order.replaces is not None or approval is None or approval["hash"] != row["hash"]:
@@ -179,7 +196,7 @@ class Orders(Proposals, HomeLocation):
         marks = ", ".join("?" * len(IN_FLIGHT))
         trade = """select coalesce(proposal.trade_id, trade.id) from proposal
             left join trade on trade.proposal_id = proposal.id where proposal.id = ?"""
-        live_order = self.row(
+        live_order = self._core.row(
             f"""select reference, state from broker_order
                 where state in ({marks}) and id is not ? and (
                     proposal_id = ?
@@ -196,11 +213,11 @@ class Orders(Proposals, HomeLocation):
 
     def _check_quantity(self, order: Order, proposal: sqlite3.Row) -> None:
         """With what is filled already, never more than was approved, nor more than the trade still holds."""
-        filled = self.row(
+        filled = self._core.row(
             "select sum(filled) from broker_order where proposal_id = ? and kind = ?", order.proposal_id, order.kind
         )
         allowed = proposal["quantity"] - (filled[0] or 0 if filled is not None else 0)
-        trade_row = self.row(
+        trade_row = self._core.row(
             "select quantity - closed_quantity from trade where id = ? or (proposal_id = ? and ? = 'target')",
             proposal["trade_id"],
             order.proposal_id,

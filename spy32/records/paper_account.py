@@ -31,20 +31,23 @@ FINAL_STATES = {
 """The broker's words that end an order; with any other it works."""
 
 
-class PaperAccount(Database):
+class PaperAccount:
     """Each call is one transaction."""
 
-    def paper_orders(self) -> tuple[BrokerOrder, ...]:
-        """All paper orders, oldest first."""
-        return tuple(_paper_order(row) for row in self.rows("select * from paper_order order by id"))
+    def __init__(self, core: Database) -> None:
+        self._core = core
 
-    def paper_put(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
+    def orders(self) -> tuple[BrokerOrder, ...]:
+        """All paper orders, oldest first."""
+        return tuple(_paper_order(row) for row in self._core.rows("select * from paper_order order by id"))
+
+    def place(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
         """The order with its id, in the place of `replacing` if that still works; `BrokerRefused` if it does not."""
-        with self.write_transaction(at, "paper order placed", order.reference) as change:
-            if self.row("select 1 from paper_order where reference = ?", order.reference) is not None:
+        with self._core.write_transaction(at, "paper order placed", order.reference) as change:
+            if self._core.row("select 1 from paper_order where reference = ?", order.reference) is not None:
                 raise BrokerRefused(f"duplicate_reference: {order.reference} was placed before")
             replaced = self._require_replaceable(replacing) if replacing is not None else None
-            count = self.row("select count(*) from paper_order")
+            count = self._core.row("select count(*) from paper_order")
             broker_id = order.broker_id or f"paper-{count[0] + 1 if count is not None else 1}"
             if replaced is not None:
                 change.update("paper_order", replaced["id"], status="Replaced", replaced_by=broker_id)
@@ -61,22 +64,22 @@ class PaperAccount(Database):
                 legs=canonical_json(order.legs),
                 body=order.body,
             )
-        row = self.row("select * from paper_order where id = ?", number)
+        row = self._core.row("select * from paper_order where id = ?", number)
         assert row is not None
         return _paper_order(row)
 
-    def paper_update(self, broker_id: str, *, was: str, status: str, at: datetime | None = None) -> bool:
+    def update_status(self, broker_id: str, *, was: str, status: str, at: datetime | None = None) -> bool:
         """Compare-and-set of the broker's word; False when it is another one by now."""
-        with self.write_transaction(at or self._last_event_time(), f"paper order {status}", broker_id) as change:
+        with self._core.write_transaction(at or self._last_event_time(), f"paper order {status}", broker_id) as change:
             row = self._paper_row(broker_id)
             if row["status"] != was:
                 return False
             change.update("paper_order", row["id"], status=status)
         return True
 
-    def paper_fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool:
+    def fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool:
         """Fill a working order, for `cash` (a payment is negative) less `fees`; False when it works no more."""
-        with self.write_transaction(max(fill.at for fill in fills), "paper order filled", broker_id) as change:
+        with self._core.write_transaction(max(fill.at for fill in fills), "paper order filled", broker_id) as change:
             row = self._paper_row(broker_id)
             if _order_state(row["status"]) is not OrderState.WORKING:
                 return False
@@ -86,15 +89,15 @@ class PaperAccount(Database):
                 _insert_cash(change, row["id"], kind, amount)
         return True
 
-    def paper_cash(self) -> Decimal:
+    def cash(self) -> Decimal:
         """Cash of the paper account, dollars."""
-        row = self.row("select sum(amount_e4) from cash where book = 'paper'")
+        row = self._core.row("select sum(amount_e4) from cash where book = 'paper'")
         return e4_to_dollars(row[0] or 0) if row is not None else Decimal(0)
 
-    def paper_positions(self) -> tuple[Position, ...]:
+    def positions(self) -> tuple[Position, ...]:
         """What the paper account holds, with the average price of what was opened."""
         positions: dict[str, tuple[int, Decimal]] = {}
-        for order in self.paper_orders():
+        for order in self.orders():
             for fill in order.fills:
                 positions[fill.symbol] = _updated_position(*positions.get(fill.symbol, (0, Decimal(0))), fill)
         return tuple(
@@ -110,14 +113,14 @@ class PaperAccount(Database):
         return row
 
     def _paper_row(self, broker_id: str) -> sqlite3.Row:
-        row = self.row("select * from paper_order where broker_id = ?", broker_id)
+        row = self._core.row("select * from paper_order where broker_id = ?", broker_id)
         if row is None:
             raise BadUsage(f"the paper broker knows no order {broker_id}")
         return row
 
     def _last_event_time(self) -> datetime:
         """For a call without a time: not before what happened last."""
-        row = self.row("select at from event order by id desc limit 1")
+        row = self._core.row("select at from event order by id desc limit 1")
         assert row is not None
         return parse_instant(row["at"])
 

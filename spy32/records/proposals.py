@@ -18,90 +18,99 @@ COLUMNS = ("id", "state", "hash")
 """Fields of a proposal that its body leaves to columns."""
 
 
-class Proposals(Database):
+class Proposals:
     """What a person may say yes to."""
+
+    def __init__(self, core: Database) -> None:
+        self._core = core
 
     # Reading
 
-    def proposal_row(self, proposal_id: int) -> sqlite3.Row:
-        row = self.row("select * from proposal where id = ?", proposal_id)
+    def get_row(self, proposal_id: int) -> sqlite3.Row:
+        row = self._core.row("select * from proposal where id = ?", proposal_id)
         if row is None:
             raise BadUsage(f"there is no proposal P{proposal_id}; `spy32 show --history` lists them")
         return row
 
-    def proposal(self, proposal_id: int) -> Proposal:
-        return _proposal(self.proposal_row(proposal_id))
+    def get(self, proposal_id: int) -> Proposal:
+        return _proposal(self.get_row(proposal_id))
 
-    def proposal_body(self, proposal_id: int) -> str:
+    def order_body(self, proposal_id: int) -> str:
         """The exact order body that goes with the proposal."""
-        body: str = self.proposal_row(proposal_id)["order_body"]
+        body: str = self.get_row(proposal_id)["order_body"]
         return body
 
-    def proposal_of_run(self, run_id: int) -> Proposal | None:
+    def find_by_run(self, run_id: int) -> Proposal | None:
         """The newest opening proposal of a run."""
-        row = self.row("select * from proposal where run_id = ? and kind = 'open' order by id desc limit 1", run_id)
+        row = self._core.row(
+            "select * from proposal where run_id = ? and kind = 'open' order by id desc limit 1", run_id
+        )
         return _proposal(row) if row is not None else None
 
-    def first_proposal_of_run(self, run_id: int) -> Proposal:
+    def get_original(self, run_id: int) -> Proposal:
         """The run's own opening proposal as it was made, before a person changed anything."""
         row = self._first_proposal_row(run_id)
         where = f"P{row['id']} as it was made"
         return decode_body(Proposal, row["first_body"], where, id=row["id"], state=ProposalState.PROPOSED)
 
-    def first_body_of_run(self, run_id: int) -> str:
+    def original_order_body(self, run_id: int) -> str:
         """The order body that went with the run's own proposal as it was made."""
         body: str = self._first_proposal_row(run_id)["first_order_body"]
         return body
 
     def _first_proposal_row(self, run_id: int) -> sqlite3.Row:
-        row = self.row("select * from proposal where run_id = ? and kind = 'open' order by id limit 1", run_id)
+        row = self._core.row("select * from proposal where run_id = ? and kind = 'open' order by id limit 1", run_id)
         if row is None:
             raise BadUsage(f"R{run_id} made no proposal")
         return row
 
-    def latest_proposal(self) -> Proposal | None:
-        row = self.row("select * from proposal order by id desc limit 1")
+    def latest(self) -> Proposal | None:
+        row = self._core.row("select * from proposal order by id desc limit 1")
         return _proposal(row) if row is not None else None
 
-    def proposals(self, *states: ProposalState) -> tuple[Proposal, ...]:
+    def select(self, *states: ProposalState) -> tuple[Proposal, ...]:
         """Proposals in these states, or all, oldest first."""
         if not states:
-            return tuple(_proposal(row) for row in self.rows("select * from proposal order by id"))
+            return tuple(_proposal(row) for row in self._core.rows("select * from proposal order by id"))
         marks = ", ".join("?" * len(states))
-        rows = self.rows(f"select * from proposal where state in ({marks}) order by id", *states)
+        rows = self._core.rows(f"select * from proposal where state in ({marks}) order by id", *states)
         return tuple(_proposal(row) for row in rows)
 
     def latest_approval(self, proposal_id: int) -> Approval | None:
         """The newest approval of a proposal, whether or not it still holds."""
-        row = self.row("select * from approval where proposal_id = ? order by id desc limit 1", proposal_id)
+        row = self._core.row("select * from approval where proposal_id = ? order by id desc limit 1", proposal_id)
         return (
             decode_body(Approval, row["body"], f"an approval of P{proposal_id}", id=row["id"])
             if row is not None
             else None
         )
 
-    def approval(self, approval_id: int) -> Approval | None:
+    def find_approval(self, approval_id: int) -> Approval | None:
         """The approval with this id, whether or not it still holds."""
-        row = self.row("select * from approval where id = ?", approval_id)
+        row = self._core.row("select * from approval where id = ?", approval_id)
         return decode_body(Approval, row["body"], f"approval {approval_id}", id=row["id"]) if row is not None else None
 
-    def proposal_status(self, proposal_id: int) -> str:
+    def status_text(self, proposal_id: int) -> str:
         """How a proposal stands, in words that say since when, and by whom where a person decided."""
-        return self._state_text(self.proposal_row(proposal_id))
+        return self._state_text(self.get_row(proposal_id))
+
+    def was_viewed(self, proposal_id: int) -> bool:
+        """True when a person has had the proposal on the screen of `approve`."""
+        return self._core.row("select 1 from viewing where proposal_id = ?", proposal_id) is not None
 
     # Writing
 
-    def add_proposal(self, proposal: Proposal, *, body: str, at: datetime) -> Proposal:
+    def add(self, proposal: Proposal, *, body: str, at: datetime) -> Proposal:
         """The proposal with its id. An opening one lapses older unapproved ones of its profile.
 
         One on a recorded market leaves those of a live market alone.
         """
-        with self.write_transaction(at, f"proposed to {proposal.kind}") as change:
+        with self._core.write_transaction(at, f"proposed to {proposal.kind}") as change:
             number = self._insert(change, proposal, body, ProposalState.PROPOSED)
         return replace(proposal, id=number, state=ProposalState.PROPOSED)
 
     def _insert(self, change: WriteTransaction, proposal: Proposal, body: str, state: ProposalState) -> int:
-        self.require_mode(proposal.mode)
+        self._core.require_mode(proposal.mode)
         if proposal.kind == "open":
             self._lapse_older_proposals(change, proposal)
         number = change.insert(
@@ -121,19 +130,19 @@ class Proposals(Database):
         return number
 
     def _lapse_older_proposals(self, change: WriteTransaction, newer: Proposal) -> None:
-        older = self.rows(
+        older = self._core.rows(
             "select id from proposal where state = ? and profile = ? and kind = 'open'",
             ProposalState.PROPOSED,
             newer.profile,
         )
         for row in older:
-            if newer.is_recorded and not self.proposal(row["id"]).is_recorded:
+            if newer.is_recorded and not self.get(row["id"]).is_recorded:
                 continue
             self._lapse(change, row["id"], "a newer run proposed")
 
-    def overdue_proposals(self, at: datetime) -> tuple[Proposal, ...]:
+    def select_overdue(self, at: datetime) -> tuple[Proposal, ...]:
         """What waits although its session is over; what was approved once that approval is over as well."""
-        waiting = self.proposals(ProposalState.PROPOSED, ProposalState.APPROVED)
+        waiting = self.select(ProposalState.PROPOSED, ProposalState.APPROVED)
         return tuple(
             proposal for proposal in waiting if proposal.is_over(at) and not self._has_valid_approval(proposal, at)
         )
@@ -148,14 +157,14 @@ class Proposals(Database):
 
     def lapse_overdue(self, at: datetime) -> None:
         """Lapse all of these. One that another process moves in this moment is left to it."""
-        for proposal in self.overdue_proposals(at):
+        for proposal in self.select_overdue(at):
             assert proposal.id is not None
             with suppress(Refused):
                 if proposal.state is ProposalState.APPROVED:
                     state = ProposalState.PROPOSED
-                    self.move_proposal(proposal.id, was=proposal.state, now=state, at=at, reason="the approval is over")
-                with self.write_transaction(at, "proposal lapsed", f"P{proposal.id}") as change:
-                    self._require_state(proposal.id, ProposalState.PROPOSED)
+                    self.move(proposal.id, was=proposal.state, now=state, at=at, reason="the approval is over")
+                with self._core.write_transaction(at, "proposal lapsed", f"P{proposal.id}") as change:
+                    self.require_state(proposal.id, ProposalState.PROPOSED)
                     self._lapse(change, proposal.id, "its session is over")
 
     def _lapse(self, change: WriteTransaction, proposal_id: int, reason: str) -> None:
@@ -164,21 +173,21 @@ class Proposals(Database):
         Where a newer one takes its place within the session nothing is lost yet: that one waits.
         """
         change.update("proposal", proposal_id, state=ProposalState.LAPSED, changed_at=change.at, reason=reason)
-        proposal = self.proposal(proposal_id)
+        proposal = self.get(proposal_id)
         seen_query = (
             "select 1 from viewing where proposal_id = ? union all select 1 from approval where proposal_id = ?"
         )
-        if proposal.is_over(parse_instant(change.at)) and self.row(seen_query, proposal_id, proposal_id) is None:
+        if proposal.is_over(parse_instant(change.at)) and self._core.row(seen_query, proposal_id, proposal_id) is None:
             consequence = "the week's trade is lost" if proposal.kind == "open" else f"T{proposal.trade_id} stays open"
             message = f"P{proposal_id} lapsed and nobody had looked at it: {proposal.trade_text}; {consequence}"
-            add_attention(self, change, f"P{proposal_id}", ATTENTION_LAPSED, message)
+            add_attention(self._core, change, f"P{proposal_id}", ATTENTION_LAPSED, message)
 
     def approve(self, approval: Approval, *, draft: Draft | None = None) -> Approval:
         """The yes with its ids: only to a proposal that waits for one, and only to the hash that it has.
 
         A draft becomes the proposal in the same transaction; one without a proposal under it is added.
         """
-        with self.write_transaction(approval.at, f"approved by {approval.by}") as change:
+        with self._core.write_transaction(approval.at, f"approved by {approval.by}") as change:
             if draft is not None and draft.proposal.id is None:
                 number = self._override_abstention(change, draft)
             else:
@@ -199,10 +208,10 @@ class Proposals(Database):
     def _override_abstention(self, change: WriteTransaction, draft: Draft) -> int:
         """The proposal that a person makes of a run that has none."""
         run_id = draft.proposal.run_id
-        existing = self.proposal_of_run(run_id)
+        existing = self.find_by_run(run_id)
         if existing is not None:
             raise Refused(f"R{run_id} has been overridden already: P{existing.id} is {existing.state}")
-        newer = self.row(
+        newer = self._core.row(
             "select id from proposal where state = ? and profile = ? and kind = 'open' and run_id > ?",
             ProposalState.PROPOSED,
             draft.proposal.profile,
@@ -214,43 +223,48 @@ class Proposals(Database):
 
     def _approve(self, change: WriteTransaction, number: int, hash_: str, draft: Draft | None) -> None:
         change.subject = f"P{number}"
-        self._require_state(number, ProposalState.PROPOSED, hash_=hash_ if draft is None else draft.was_hash)
+        self.require_state(number, ProposalState.PROPOSED, hash_=hash_ if draft is None else draft.was_hash)
         advance(PROPOSAL_TRANSITIONS, ProposalState.PROPOSED, ProposalState.APPROVED)
         content: dict[str, object] = {}
         if draft is not None:
-            self.require_mode(draft.proposal.mode)
+            self._core.require_mode(draft.proposal.mode)
             change.details["was_hash"] = draft.was_hash
             content = _draft_columns(draft.proposal, draft.body)
         change.update("proposal", number, state=ProposalState.APPROVED, changed_at=change.at, reason="", **content)
 
-    def move_proposal(
-        self, proposal_id: int, *, was: ProposalState, now: ProposalState, at: datetime, reason: str = ""
-    ) -> None:
-        """From one state to another. To `approved` leads only `approve`, to `sent` only `begin_order`."""
+    def record_viewing(self, proposal_id: int, by: str, at: datetime) -> None:
+        """A person has this proposal on the screen of `approve`. It leaves the proposal itself untouched."""
+        with self._core.write_transaction(at, "viewed", f"P{proposal_id}") as change:
+            change.insert("viewing", proposal_id=proposal_id, at=change.at, viewed_by=by)
+
+    def move(self, proposal_id: int, *, was: ProposalState, now: ProposalState, at: datetime, reason: str = "") -> None:
+        """From one state to another. To `approved` leads only `approve`, to `sent` only `Orders.begin`."""
         advance(PROPOSAL_TRANSITIONS, was, now)
         if now in (ProposalState.APPROVED, ProposalState.SENT):
             raise Refused(f"P{proposal_id} becomes {now} only by being {now}: nothing else may say so")
-        with self.write_transaction(at, f"proposal {now}", f"P{proposal_id}") as change:
-            self._require_state(proposal_id, was)
+        with self._core.write_transaction(at, f"proposal {now}", f"P{proposal_id}") as change:
+            self.require_state(proposal_id, was)
             if was is ProposalState.SENT:
                 self._require_no_live_orders(proposal_id, now)
             change.details["reason"] = reason
             change.update("proposal", proposal_id, state=now, changed_at=change.at, reason=reason)
 
-    def finish_proposal(self, proposal_id: int, *, now: ProposalState, at: datetime, reason: str = "") -> None:
+    def finish(self, proposal_id: int, *, now: ProposalState, at: datetime, reason: str = "") -> None:
         """A sent proposal comes to rest: `done`, or `proposed` again when nothing was filled."""
-        self.move_proposal(proposal_id, was=ProposalState.SENT, now=now, at=at, reason=reason)
+        self.move(proposal_id, was=ProposalState.SENT, now=now, at=at, reason=reason)
 
     def _require_no_live_orders(self, proposal_id: int, now: ProposalState) -> None:
-        for row in self.rows("select reference, state, filled from broker_order where proposal_id = ?", proposal_id):
+        for row in self._core.rows(
+            "select reference, state, filled from broker_order where proposal_id = ?", proposal_id
+        ):
             if row["state"] in IN_FLIGHT:
                 raise Refused(f"P{proposal_id} cannot become {now}: order {row['reference']} is {row['state']}")
             if row["filled"] and now is ProposalState.PROPOSED:
                 raise Refused(f"P{proposal_id} cannot become {now}: {row['filled']} of {row['reference']} are filled")
 
-    def _require_state(self, proposal_id: int, state: ProposalState, *, hash_: str | None = None) -> sqlite3.Row:
+    def require_state(self, proposal_id: int, state: ProposalState, *, hash_: str | None = None) -> sqlite3.Row:
         """The row, if it is as the caller believes; called inside the transaction that will change it."""
-        row = self.proposal_row(proposal_id)
+        row = self.get_row(proposal_id)
         if row["state"] != state:
             raise Refused(f"P{proposal_id} is already {self._state_text(row)}")
         if hash_ is not None and row["hash"] != hash_:

@@ -6,9 +6,10 @@ from decimal import Decimal
 from spy32.domain.orders import OrderKind
 from spy32.domain.spreads import Exposure
 from spy32.lifecycle import OrderState, ProposalState
-from spy32.records.adoptions import Adoptions
+from spy32.records.base import Database
 from spy32.records.encoding import ceiling_e4, e4_to_dollars
-from spy32.records.trades import OPEN_STATES
+from spy32.records.proposals import Proposals
+from spy32.records.trades import OPEN_STATES, Trades
 
 _LIVE_ENTRIES = """proposal_id = proposal.id and kind = 'entry' and state in ('submitting', 'working', 'unknown')
     and id not in (select replaces from broker_order where replaces is not null
@@ -16,18 +17,23 @@ _LIVE_ENTRIES = """proposal_id = proposal.id and kind = 'entry' and state in ('s
 PENDING_STATES = (ProposalState.APPROVED, ProposalState.SENT)
 
 
-class Risk(Adoptions):
+class Risk:
     """Exposure counts fills and what may still be filled, not states."""
+
+    def __init__(self, core: Database, proposals: Proposals, trades: Trades) -> None:
+        self._core = core
+        self._proposals = proposals
+        self._trades = trades
 
     def exposure(self, *, run_id: int | None, today: date, week_start: date, but: int | None = None) -> Exposure:
         """Exposure on a New York day; `but` leaves the unfilled part of one proposal out, for the checks of itself."""
-        with self.read_transaction():
-            open_trades = self.trades(*OPEN_STATES)
+        with self._core.read_transaction():
+            open_trades = self._trades.select(*OPEN_STATES)
             risk = sum(
                 (_proportional_risk(trade.max_loss, trade.remaining, trade.quantity) for trade in open_trades),
                 Decimal(0),
             )
-            rows = self.rows(
+            rows = self._core.rows(
                 f"""select id, state, quantity, max_loss_e4,
                     (select sum(filled) from broker_order where proposal_id = proposal.id) as filled,
                     (select sum(quantity - filled) from broker_order where {_LIVE_ENTRIES}) as alive,
@@ -44,7 +50,7 @@ class Risk(Adoptions):
                 risk += _proportional_risk(
                     e4_to_dollars(row["max_loss_e4"]), max(unfilled, row["alive"] or 0), row["quantity"]
                 )
-            sent_proposals = [self.proposal(row["id"]) for row in rows if row["state"] == ProposalState.SENT]
+            sent_proposals = [self._proposals.get(row["id"]) for row in rows if row["state"] == ProposalState.SENT]
             # An entry that works and has filled nothing yet may become a trade at any moment.
             pending_trades = sum(not row["is_trade"] for row in rows if row["state"] == ProposalState.SENT)
             legs = [
@@ -62,7 +68,7 @@ class Risk(Adoptions):
 
     def _realised_loss(self, first: date, last: date) -> Decimal:
         """Realised loss of trades that ended in these days, 0 when they won on the whole."""
-        row = self.row(
+        row = self._core.row(
             "select sum(result_e4) from trade where closed_day between ? and ?", first.isoformat(), last.isoformat()
         )
         return max(-e4_to_dollars(row[0] or 0 if row is not None else 0), Decimal(0))
@@ -70,7 +76,7 @@ class Risk(Adoptions):
     def _submit_count(self, which: str, value: object) -> int:
         """Opening orders that were sent or may have been. A price step is not a new one; one that was refused, or is
         absent at the broker, was never there, and the person may try again."""
-        row = self.row(
+        row = self._core.row(
             f"""select count(*) from broker_order
                 where kind = ? and replaces is null and state not in (?, ?) and {which}""",
             OrderKind.ENTRY,

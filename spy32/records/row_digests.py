@@ -5,9 +5,8 @@ import sqlite3
 from pathlib import Path
 
 from spy32.domain.hash_chain import event_hash, row_digest
-from spy32.errors import StoreError
+from spy32.errors import StoreDamaged
 from spy32.records.encoding import DECODE_ERRORS
-from spy32.records.errors import damage_error
 
 EVENT_QUERY = "select id, at, kind, subject, data, previous, hash from event"
 
@@ -39,12 +38,12 @@ def current_digest(db: sqlite3.Connection, table: str, row_id: int) -> str | Non
 
 
 def check_row(db: sqlite3.Connection, path: Path, table: str, row_id: int) -> str:
-    """The digest of a row that is as the history left it; `StoreTrouble` for one that is not."""
+    """The digest of a row that is as the history left it; `StoreDamaged` for one that is not."""
     digest = current_digest(db, table, row_id)
     if digest is None or digest != recorded_digest(db, row_key(table, row_id)):
         raise changed_row_error(path, table, row_id)
     return digest
 
 
-def changed_row_error(path: Path, table: str, row_id: int) -> StoreError:
-    return damage_error(path, f"row {row_id} of {table} is not as the history left it")
+def changed_row_error(path: Path, table: str, row_id: int) -> StoreDamaged:
+    return StoreDamaged(f"row {row_id} of {table} is not as the history left it", path)

@@ -10,9 +10,13 @@ from spy32.domain.orders import Fill, Order, Trade
 from spy32.domain.proposals import Approval, Proposal
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import RunSummary
+from spy32.records.base import Database
+from spy32.records.decisions import Decisions, parse_briefing
 from spy32.records.encoding import decode_body, format_instant, parse_instant, row_decoder, unreadable_error
 from spy32.records.model_calls import ModelCalls
-from spy32.records.run_reader import RunReader, parse_briefing, parse_outcome
+from spy32.records.orders import Orders
+from spy32.records.proposals import Proposals
+from spy32.records.runs import Runs, parse_outcome
 from spy32.records.trades import Trades
 
 _RUN_SUMMARIES = """select run.id, run.started_at, run.outcome, run.cause, run.profile, run.reasons,
@@ -26,17 +30,37 @@ NEWEST_RUNS = f"{_RUN_SUMMARIES} order by run.id desc limit ?"
 FAILED_RUNS = f"{_RUN_SUMMARIES} where run.outcome in ('failed', 'interrupted') order by run.id desc limit ?"
 
 
-class RunViews(ModelCalls, Trades, RunReader):
+class RunViews:
     """What `show` needs."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - one for each noun that a view shows
+        self,
+        core: Database,
+        runs: Runs,
+        decisions: Decisions,
+        proposals: Proposals,
+        orders: Orders,
+        trades: Trades,
+        model_calls: ModelCalls,
+    ) -> None:
+        self._core = core
+        self._runs = runs
+        self._decisions = decisions
+        self._proposals = proposals
+        self._orders = orders
+        self._trades = trades
+        self._model_calls = model_calls
 
     def view(self, run_id: int, *, rejected: bool = False) -> RunView:
         """A run with everything that came of it, from one state of the database."""
-        with self.read_transaction():
-            run = self.run(run_id)
-            snapshot_row = self.row("select line, quality, deciding, briefing from snapshot where run_id = ?", run_id)
-            answers = self.answers(run_id)
+        with self._core.read_transaction():
+            run = self._runs.get(run_id)
+            snapshot_row = self._core.row(
+                "select line, quality, deciding, briefing from snapshot where run_id = ?", run_id
+            )
+            answers = self._decisions.answers(run_id)
             chosen = [answer for role, answer in answers if role == "chosen"]
-            proposal = self.proposal_of_run(run_id)
+            proposal = self._proposals.find_by_run(run_id)
             approval, orders, fills, trade = self._proposal_results(proposal)
             return RunView(
                 run=run,
@@ -46,18 +70,20 @@ class RunViews(ModelCalls, Trades, RunReader):
                 quality=decode_body(QualityReport, snapshot_row["quality"], f"the quality of R{run_id}")
                 if snapshot_row is not None
                 else None,
-                menu=self.menu(run_id, rejected=rejected),
+                menu=self._decisions.menu(run_id, rejected=rejected),
                 recommendation=chosen[-1] if chosen else None,
                 shadows=tuple(answer for role, answer in answers if role == "shadow"),
-                ruling=self.ruling(run_id),
+                ruling=self._decisions.ruling(run_id),
                 proposal=proposal,
-                body=self.proposal_body(proposal.id) if proposal is not None and proposal.id is not None else "",
+                body=self._proposals.order_body(proposal.id)
+                if proposal is not None and proposal.id is not None
+                else "",
                 approval=approval,
                 orders=orders,
                 fills=fills,
                 trade=trade,
                 briefing=parse_briefing(snapshot_row["briefing"], run_id) if snapshot_row is not None else None,
-                attempts_summary=self.usage_summaries(run_id),
+                attempts_summary=self._model_calls.usage_summaries(run_id),
                 decided_by=_decided_settings(snapshot_row["deciding"]) if snapshot_row is not None else None,
             )
 
@@ -66,19 +92,19 @@ class RunViews(ModelCalls, Trades, RunReader):
     ) -> tuple[Approval | None, tuple[Order, ...], tuple[Fill, ...], Trade | None]:
         if proposal is None or proposal.id is None:
             return None, (), (), None
-        orders = self.orders(proposal.id)
-        fills = tuple(fill for order in orders if order.id is not None for fill in self.fills(order.id))
-        return self.latest_approval(proposal.id), orders, fills, self.trade_of_proposal(proposal.id)
+        orders = self._orders.select_by_proposal(proposal.id)
+        fills = tuple(fill for order in orders if order.id is not None for fill in self._orders.fills(order.id))
+        return self._proposals.latest_approval(proposal.id), orders, fills, self._trades.find_by_proposal(proposal.id)
 
-    def history(self, *, limit: int = 20, since: date | None = None) -> tuple[RunSummary, ...]:
+    def summaries(self, *, limit: int = 20, since: date | None = None) -> tuple[RunSummary, ...]:
         """The newest runs, newest first; `since` is a New York date, or an instant."""
         if since is None:
-            return tuple(_run_summary(row) for row in self.rows(NEWEST_RUNS, limit))
-        return tuple(_run_summary(row) for row in self.rows(RUNS_SINCE, _since_instant(since), limit))
+            return tuple(_run_summary(row) for row in self._core.rows(NEWEST_RUNS, limit))
+        return tuple(_run_summary(row) for row in self._core.rows(RUNS_SINCE, _since_instant(since), limit))
 
     def failures(self, limit: int) -> tuple[RunSummary, ...]:
         """The newest failed and interrupted runs, newest first."""
-        return tuple(_run_summary(row) for row in self.rows(FAILED_RUNS, limit))
+        return tuple(_run_summary(row) for row in self._core.rows(FAILED_RUNS, limit))
 
 
 def _decided_settings(text: str | None) -> Mapping[str, Mapping[str, object]] | None:

@@ -1,30 +1,76 @@
-"""Writing a run as it goes: its start, each step as it ends, what was seen, asked and judged, and its end."""
+"""Runs: begun, written as they go, and ended once."""
 
+import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING
 
 from spy32.domain.codec import canonical_json
-from spy32.domain.market import MarketSnapshot, QualityReport
-from spy32.domain.proposals import Recommendation, RiskDecision
-from spy32.domain.run_view import MarketSummary
-from spy32.domain.runs import Outcome, Run, Step, Trigger
-from spy32.domain.spreads import Menu, Mode
-from spy32.errors import ExitCode, Refused
-from spy32.records.base import WriteTransaction
-from spy32.records.encoding import compress_text, json_body, storable_text
-from spy32.records.run_reader import RunReader, briefing_text
-
-if TYPE_CHECKING:
-    from spy32.domain.briefing import Briefing
-    from spy32.settings.deciding import Deciding
+from spy32.domain.runs import Outcome, Run, Step, StepState, Trigger
+from spy32.domain.spreads import Mode
+from spy32.errors import BadUsage, ExitCode, Refused
+from spy32.records.base import Database, WriteTransaction
+from spy32.records.encoding import (
+    parse_instant,
+    parse_optional_date,
+    parse_optional_instant,
+    row_decoder,
+    storable_text,
+)
 
 
-class Runs(RunReader):
-    """Each method is one transaction."""
+class Runs:
+    """Runs with their steps. Each method that writes is one transaction."""
 
-    def begin_run(  # noqa: PLR0913 - the facts of a start
+    def __init__(self, core: Database) -> None:
+        self._core = core
+
+    # Reading
+
+    def get_row(self, run_id: int) -> sqlite3.Row:
+        row = self._core.row("select * from run where id = ?", run_id)
+        if row is None:
+            raise BadUsage(f"there is no run R{run_id}; `spy32 show --history` lists them")
+        return row
+
+    def get(self, run_id: int) -> Run:
+        """The run with its steps."""
+        with self._core.read_transaction():
+            row = self.get_row(run_id)
+            steps = self._core.rows("select id, name, state, ms, detail from step where run_id = ? order by id", run_id)
+        return replace(_run(row), steps=tuple(_step(step) for step in steps))
+
+    def latest(self) -> Run | None:
+        row = self._core.row("select id from run order by id desc limit 1")
+        return self.get(row["id"]) if row is not None else None
+
+    def select_by_slot(self, profile: str, slot: date, *, is_recorded: bool = False) -> tuple[Run, ...]:
+        """Every run that used a slot up or tried to, oldest first.
+
+        One on a recorded market counts only for a start on a recorded market; a live one counts for both.
+        """
+        rows = self._core.rows(
+            "select id from run where profile = ? and slot = ? order by id", profile, slot.isoformat()
+        )
+        runs = (self.get(row["id"]) for row in rows)
+        return tuple(run for run in runs if is_recorded or not run.is_recorded)
+
+    def select_decided(self, profile: str, count: int, *, is_recorded: bool) -> tuple[Run, ...]:
+        """The newest runs that came to a decision, newest first; on recorded markets, or on live ones."""
+        rows = self._core.rows(
+            """select id from run where profile = ? and outcome in ('proposed', 'no_trade')
+            and ifnull(recorded, 0) = ? order by id desc limit ?""",
+            profile,
+            int(is_recorded),
+            count,
+        )
+        return tuple(self.get(row["id"]) for row in rows)
+
+    # Writing
+
+    def begin(  # noqa: PLR0913 - the facts of a start
         self,
         *,
         trigger: Trigger,
@@ -37,10 +83,10 @@ class Runs(RunReader):
         is_recorded: bool = False,
     ) -> Run:
         """A new run, without an outcome yet."""
-        self.require_mode(mode)
-        with self.write_transaction(at, "run begun") as change:
+        self._core.require_mode(mode)
+        with self._core.write_transaction(at, "run begun") as change:
             if forced_from is not None:
-                self.run(forced_from)
+                self.get(forced_from)
             number = change.insert(
                 "run",
                 started_by=trigger,
@@ -53,14 +99,14 @@ class Runs(RunReader):
                 started_at=change.at,
             )
             change.subject = f"R{number}"
-        return self.run(number)
+        return self.get(number)
 
     def start_step(self, run_id: int, name: str, at: datetime) -> None:
-        with self._run_transaction(run_id, at, f"{name} begun") as change:
+        with self.run_transaction(run_id, at, f"{name} begun") as change:
             change.update("run", run_id, step_running=name)
 
     def end_step(self, run_id: int, step: Step, at: datetime) -> None:
-        with self._run_transaction(run_id, at, f"{step.name} {step.state}") as change:
+        with self.run_transaction(run_id, at, f"{step.name} {step.state}") as change:
             change.insert(
                 "step",
                 run_id=run_id,
@@ -72,84 +118,7 @@ class Runs(RunReader):
             )
             change.update("run", run_id, step_running=None)
 
-    def save_snapshot(  # noqa: PLR0913 - everything that is kept of what was seen
-        self,
-        run_id: int,
-        snapshot: MarketSnapshot,
-        quality: QualityReport,
-        line: MarketSummary,
-        at: datetime,
-        *,
-        deciding: "Deciding | None" = None,
-        briefing: "Briefing | None" = None,
-    ) -> None:
-        """Everything that the run saw, compressed, with its line, its quality report and the settings that decide.
-
-        `briefing` is what was computed of it for the analyst; its figures keep their order.
-        """
-        data = compress_text(canonical_json(snapshot))
-        with self._run_transaction(run_id, at, "snapshot kept") as change:
-            change.insert(
-                "snapshot",
-                run_id=run_id,
-                at=change.at,
-                line=canonical_json(line),
-                quality=canonical_json(quality),
-                deciding=canonical_json(deciding) if deciding is not None else None,
-                data=data,
-                briefing=briefing_text(briefing) if briefing is not None else None,
-            )
-
-    def save_menu(self, run_id: int, menu: Menu, at: datetime) -> None:
-        """The candidates as rows, the dropped spreads as one compressed list."""
-        with self._run_transaction(run_id, at, "menu kept") as change:
-            change.insert(
-                "menu",
-                run_id=run_id,
-                at=change.at,
-                body=json_body(menu, "candidates", "dropped"),
-                dropped=compress_text(canonical_json(menu.dropped)),
-            )
-            for position, candidate in enumerate(menu.candidates):
-                change.insert(
-                    "candidate",
-                    run_id=run_id,
-                    position=position,
-                    candidate_id=candidate.id,
-                    body=canonical_json(candidate),
-                )
-
-    def save_answer(
-        self,
-        run_id: int,
-        recommendation: Recommendation,
-        *,
-        role: str,
-        at: datetime,
-        request: str = "",
-        response: str = "",
-    ) -> None:
-        """One answer with its words exactly as sent and received. The newest of role `chosen` is the run's choice."""
-        with self._run_transaction(run_id, at, f"answer kept as {role}", even_ended=True) as change:
-            change.insert(
-                "answer",
-                run_id=run_id,
-                role=role,
-                at=change.at,
-                analyst=recommendation.analyst,
-                decision=recommendation.decision,
-                cost_ticks=recommendation.cost_ticks,
-                body=storable_text(canonical_json(recommendation)),
-                request=request,
-                response=response,
-            )
-
-    def save_ruling(self, run_id: int, ruling: RiskDecision, at: datetime) -> None:
-        """The vet step's word; a person's other choice replaces it, and the history knows both."""
-        with self._run_transaction(run_id, at, "ruling kept", even_ended=True) as change:
-            change.update("run", run_id, ruling=canonical_json(ruling))
-
-    def finish_run(
+    def finish(
         self,
         run_id: int,
         *,
@@ -160,11 +129,11 @@ class Runs(RunReader):
         exit_code: int = ExitCode.OK,
     ) -> Run:
         """The run with its outcome, which is set once."""
-        with self._run_transaction(run_id, at, f"run {outcome}") as change:
+        with self.run_transaction(run_id, at, f"run {outcome}") as change:
             _end_run(change, run_id, outcome, cause, reasons, exit_code)
-        return self.run(run_id)
+        return self.get(run_id)
 
-    def skip_run(  # noqa: PLR0913 - the facts of a start and its end
+    def skip(  # noqa: PLR0913 - the facts of a start and its end
         self,
         *,
         trigger: Trigger,
@@ -177,8 +146,8 @@ class Runs(RunReader):
         is_recorded: bool = False,
     ) -> Run:
         """The row of a slot that was not used, begun and ended at once."""
-        self.require_mode(mode)
-        with self.write_transaction(at, "run skipped") as change:
+        self._core.require_mode(mode)
+        with self._core.write_transaction(at, "run skipped") as change:
             number = change.insert(
                 "run",
                 started_by=trigger,
@@ -191,12 +160,12 @@ class Runs(RunReader):
             )
             change.subject = f"R{number}"
             _end_run(change, number, Outcome.SKIPPED, cause, reasons, 0)
-        return self.run(number)
+        return self.get(number)
 
-    def interrupt_runs(self, at: datetime) -> tuple[int, ...]:
+    def interrupt_unfinished(self, at: datetime) -> tuple[int, ...]:
         """Mark every run that never came to an end; call it only with the lock of the runs held."""
-        with self.write_transaction(at, "run interrupted") as change:
-            rows = self.rows("select id, step_running from run where outcome is null order by id")
+        with self._core.write_transaction(at, "run interrupted") as change:
+            rows = self._core.rows("select id, step_running from run where outcome is null order by id")
             for row in rows:
                 during = f" during {row['step_running']}" if row["step_running"] is not None else ""
                 _end_run(
@@ -206,12 +175,12 @@ class Runs(RunReader):
         return tuple(row["id"] for row in rows)
 
     @contextmanager
-    def _run_transaction(
+    def run_transaction(
         self, run_id: int, at: datetime, kind: str, *, even_ended: bool = False
     ) -> Iterator[WriteTransaction]:
         """A change of a run that is there and, but for `even_ended`, has not ended."""
-        with self.write_transaction(at, kind, f"R{run_id}") as change:
-            row = self.run_row(run_id)
+        with self._core.write_transaction(at, kind, f"R{run_id}") as change:
+            row = self.get_row(run_id)
             if row["outcome"] is not None and not even_ended:
                 raise Refused(f"R{run_id} has ended already: {row['outcome']} at {row['ended_at']}")
             yield change
@@ -230,3 +199,35 @@ def _end_run(
         ended_at=change.at,
         step_running=None,
     )
+
+
+def parse_outcome(text: str | None) -> Outcome | None:
+    return Outcome(text) if text is not None else None
+
+
+@row_decoder("run")
+def _run(row: sqlite3.Row) -> Run:
+    """Without its steps."""
+    return Run(
+        id=row["id"],
+        trigger=Trigger(row["started_by"]),
+        mode=Mode(row["mode"]),
+        profile=row["profile"],
+        started_at=parse_instant(row["started_at"]),
+        slot=parse_optional_date(row["slot"]),
+        ended_at=parse_optional_instant(row["ended_at"]),
+        outcome=parse_outcome(row["outcome"]),
+        cause=row["cause"],
+        reasons=tuple(json.loads(row["reasons"])),
+        forced_from=row["forced_from"],
+        late=bool(row["late"]),
+        is_recorded=bool(row["recorded"]),
+        exit_code=row["exit_code"],
+        steps=(),
+        step_running=row["step_running"],
+    )
+
+
+@row_decoder("step")
+def _step(row: sqlite3.Row) -> Step:
+    return Step(name=row["name"], state=StepState(row["state"]), ms=row["ms"], detail=row["detail"])

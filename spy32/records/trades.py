@@ -13,7 +13,7 @@ from spy32.domain.spreads import MULTIPLIER, Leg, Mode
 from spy32.domain.value import value
 from spy32.errors import BadUsage, Refused
 from spy32.lifecycle import TRADE_TRANSITIONS, TradeState, advance
-from spy32.records.base import WriteTransaction
+from spy32.records.base import Database, WriteTransaction
 from spy32.records.encoding import (
     E4_UNIT,
     decode_body,
@@ -25,9 +25,10 @@ from spy32.records.encoding import (
     parse_optional_instant,
     row_decoder,
 )
-from spy32.records.fill_price_check import ExitsByCredit, check_fill_price
+from spy32.records.fill_price_check import ExitsByCredit, FillPriceCheck
 from spy32.records.fill_totals import max_settlement_cost_e4, premium_e4
 from spy32.records.orders import Orders, fill_from_row
+from spy32.records.proposals import Proposals
 
 OPEN_STATES = (TradeState.OPEN, TradeState.CLOSING)
 _ENTRIES = "proposal_id = ? and kind <> 'target'"
@@ -44,40 +45,46 @@ class _TradeBody:
     assumption: str
 
 
-class Trades(Orders):
+class Trades:
     """What was bought and sold."""
+
+    def __init__(self, core: Database, proposals: Proposals, orders: Orders) -> None:
+        self._core = core
+        self._proposals = proposals
+        self._orders = orders
+        self._price_check = FillPriceCheck(core, proposals, orders)
 
     # Reading
 
-    def trade_row(self, trade_id: int) -> sqlite3.Row:
-        row = self.row("select * from trade where id = ?", trade_id)
+    def get_row(self, trade_id: int) -> sqlite3.Row:
+        row = self._core.row("select * from trade where id = ?", trade_id)
         if row is None:
             raise BadUsage(f"there is no trade T{trade_id}; `spy32 positions` lists them")
         return row
 
-    def trade(self, trade_id: int) -> Trade:
-        return _trade(self.trade_row(trade_id))
+    def get(self, trade_id: int) -> Trade:
+        return _trade(self.get_row(trade_id))
 
-    def trades(self, *states: TradeState) -> tuple[Trade, ...]:
+    def select(self, *states: TradeState) -> tuple[Trade, ...]:
         """Trades in these states, or all, oldest first."""
         if not states:
-            return tuple(_trade(row) for row in self.rows("select * from trade order by id"))
+            return tuple(_trade(row) for row in self._core.rows("select * from trade order by id"))
         marks = ", ".join("?" * len(states))
         return tuple(
-            _trade(row) for row in self.rows(f"select * from trade where state in ({marks}) order by id", *states)
+            _trade(row) for row in self._core.rows(f"select * from trade where state in ({marks}) order by id", *states)
         )
 
-    def trade_of_proposal(self, proposal_id: int) -> Trade | None:
+    def find_by_proposal(self, proposal_id: int) -> Trade | None:
         """The trade that an opening opened, or that a closing closes."""
-        proposal = self.proposal_row(proposal_id)
+        proposal = self._proposals.get_row(proposal_id)
         if proposal["trade_id"] is not None:
-            return self.trade(proposal["trade_id"])
-        row = self.row("select * from trade where proposal_id = ?", proposal_id)
+            return self.get(proposal["trade_id"])
+        row = self._core.row("select * from trade where proposal_id = ?", proposal_id)
         return _trade(row) if row is not None else None
 
     def marks(self, trade_id: int) -> tuple[Mark, ...]:
         """What leaving a trade would have cost, oldest first."""
-        rows = self.rows("select body from mark where trade_id = ? order by id", trade_id)
+        rows = self._core.rows("select body from mark where trade_id = ? order by id", trade_id)
         return tuple(decode_body(Mark, row["body"], f"a mark of T{trade_id}") for row in rows)
 
     # Writing
@@ -99,19 +106,20 @@ class Trades(Orders):
         spread is filled. Fees of None or 0 are fees that are not told; ones that were final stay until more is filled.
         A price beyond what was approved is an attention item, and `exits` then makes the exit plan of the real credit.
         """
-        with self.write_transaction(at, "filled", f"O{order_id}") as change:
-            order = self.order_row(order_id)
+        with self._core.write_transaction(at, "filled", f"O{order_id}") as change:
+            order = self._orders.get_row(order_id)
             new_fills = self._new_fills(order, fills)
             has_fees = fees is not None and fees != 0 and (new_fills or not order["fees_final"])
             fee_difference = nearest_e4(fees) - order["fees_e4"] if fees is not None and has_fees else 0
             if new_fills or fee_difference:
                 self._insert_fills(change, order, new_fills, fee_difference)
-                self.update_trade(change, order, assumption)
-            if new_fills:
-                check_fill_price(self, change, order, exits)
-        return self.trade_of_proposal(order["proposal_id"])
+                self.update(change, order, assumption)
+            trade = self.find_by_proposal(order["proposal_id"])
+            if new_fills and trade is not None:
+                self._price_check.run(change, order, self.order_legs(order), trade, exits)
+        return self.find_by_proposal(order["proposal_id"])
 
-    def move_trade(
+    def move(
         self,
         trade_id: int,
         *,
@@ -123,8 +131,8 @@ class Trades(Orders):
     ) -> Trade:
         """The trade in its new state. An expired one keeps its premium; `result` is for one ended by hand."""
         advance(TRADE_TRANSITIONS, was, now)
-        with self.write_transaction(at, f"trade {now}", f"T{trade_id}") as change:
-            row = self.trade_row(trade_id)
+        with self._core.write_transaction(at, f"trade {now}", f"T{trade_id}") as change:
+            row = self.get_row(trade_id)
             if row["state"] != was:
                 raise Refused(f"T{trade_id} is already {row['state']} since {row['changed_at']}")
             closing_columns = _closing_columns(at) if now in (TradeState.CLOSED, TradeState.EXPIRED) else {}
@@ -133,18 +141,18 @@ class Trades(Orders):
             if result is not None:
                 closing_columns["result_e4"] = dollars_to_e4(result)
             change.update("trade", trade_id, state=now, changed_at=change.at, reason=reason, **closing_columns)
-        return self.trade(trade_id)
+        return self.get(trade_id)
 
     def add_mark(self, mark: Mark) -> None:
-        with self.write_transaction(mark.at, "marked", f"T{mark.trade_id}") as change:
-            self.trade_row(mark.trade_id)
+        with self._core.write_transaction(mark.at, "marked", f"T{mark.trade_id}") as change:
+            self.get_row(mark.trade_id)
             change.insert("mark", trade_id=mark.trade_id, at=change.at, body=canonical_json(mark))
 
     # Parts of record_fills, inside its transaction
 
     def _new_fills(self, order: sqlite3.Row, fills: Sequence[Fill]) -> list[Fill]:
         """The fills that are not known yet; a known one that says something else now is refused."""
-        rows = self.rows("select * from fill where order_id = ?", order["id"])
+        rows = self._core.rows("select * from fill where order_id = ?", order["id"])
         known = {(row["fill_id"], row["symbol"]): fill_from_row(row) for row in rows}
         new_fills: dict[tuple[str, str], Fill] = {}
         for fill in fills:
@@ -172,7 +180,7 @@ class Trades(Orders):
                 price_e4=dollars_to_e4(fill.price),
                 at=format_instant(fill.at),
             )
-        all_fills = self.fills(order["id"])
+        all_fills = self._orders.fills(order["id"])
         _check_fill_quantities(order, legs, all_fills)
         filled = spreads_filled(all_fills, legs)
         is_final = None if new_fills else order["fees_final"]
@@ -186,25 +194,21 @@ class Trades(Orders):
 
     def order_legs(self, order: sqlite3.Row) -> tuple[Leg, ...]:
         """The legs as the order trades them: a profit target closes what its proposal opens."""
-        legs = self.proposal(order["proposal_id"]).legs
+        legs = self._proposals.get(order["proposal_id"]).legs
         return _closing_legs(legs) if order["kind"] == OrderKind.TARGET else legs
 
-    def replace_exits(self, change: WriteTransaction, trade_id: int, plan: ExitPlan) -> None:
-        """Inside a transaction: the exit plan of a trade that cannot be left by the one that was approved."""
-        change.update("trade", trade_id, exits=canonical_json(plan))
-
-    def update_trade(self, change: WriteTransaction, order: sqlite3.Row, assumption: str = "") -> None:
+    def update(self, change: WriteTransaction, order: sqlite3.Row, assumption: str = "") -> None:
         """The trade of an order, after its fills or its fees have changed."""
-        proposal = self.proposal(order["proposal_id"])
+        proposal = self._proposals.get(order["proposal_id"])
         if proposal.kind == "open" and order["kind"] != OrderKind.TARGET:
             self._open_trade(change, order["proposal_id"], assumption)
-        trade = self.trade_of_proposal(order["proposal_id"])
-        if trade is not None and trade.id is not None:
-            self.update_trade_totals(change, trade.id)
+        trade = self.find_by_proposal(order["proposal_id"])
+        if trade is not None:
+            self.update_totals(change, trade.id)
 
     def _open_trade(self, change: WriteTransaction, proposal_id: int, assumption: str) -> None:
         """Open the trade of an opening proposal, or let it grow to all its fills."""
-        proposal = self.proposal(proposal_id)
+        proposal = self._proposals.get(proposal_id)
         fills = self._fills_where(f"select id from broker_order where {_ENTRIES}", proposal_id)
         quantity = spreads_filled(fills, proposal.legs)
         if quantity == 0:
@@ -218,7 +222,7 @@ class Trades(Orders):
             "max_loss_e4": max_settlement_cost_e4(proposal.legs) * MULTIPLIER * quantity - premium * MULTIPLIER + fees,
             "changed_at": change.at,
         }
-        row = self.row("select id from trade where proposal_id = ?", proposal_id)
+        row = self._core.row("select id from trade where proposal_id = ?", proposal_id)
         if row is not None:
             change.update("trade", row["id"], **columns)
             return
@@ -233,7 +237,7 @@ class Trades(Orders):
             **columns,
         )
 
-    def update_trade_totals(
+    def update_totals(
         self,
         change: WriteTransaction,
         trade_id: int,
@@ -246,12 +250,12 @@ class Trades(Orders):
 
         The last spread ends it as `ends`; an assigned one has no result before its shares are gone.
         """
-        row = self.trade_row(trade_id)
+        row = self.get_row(trade_id)
         closing = _closing_legs(_trade(row).legs)
         fills = self._fills_where(f"select id from broker_order where {_CLOSINGS}", row["proposal_id"], trade_id)
         closed_by_orders = spreads_filled(fills, closing)
         paid_e4 = -premium_e4(fills, closing, closed_by_orders) if closed_by_orders else 0
-        adopted = self.row(
+        adopted = self._core.row(
             """select coalesce(sum(spreads), 0) as spreads, coalesce(sum(gross_e4), 0) as gross,
                 coalesce(sum(fees_e4), 0) as fees, coalesce(max(state = 'assigned'), 0) as assigned
                 from adoption where trade_id = ?""",
@@ -279,7 +283,7 @@ class Trades(Orders):
 
     def _are_fees_final(self, orders: str, *values: object) -> int | None:
         """1 when the broker's history has told the fees of every filled order, None before."""
-        row = self.row(
+        row = self._core.row(
             f"""select min(coalesce(fees_final, 0)) from broker_order
                 where ({orders}) and exists (select 1 from fill where order_id = broker_order.id)""",
             *values,
@@ -287,11 +291,11 @@ class Trades(Orders):
         return 1 if row is not None and row[0] else None
 
     def _fills_where(self, orders: str, *values: object) -> tuple[Fill, ...]:
-        rows = self.rows(f"select * from fill where order_id in ({orders}) order by id", *values)
+        rows = self._core.rows(f"select * from fill where order_id in ({orders}) order by id", *values)
         return tuple(fill_from_row(row) for row in rows)
 
     def _fees_where(self, orders: str, *values: object) -> int:
-        row = self.row(f"select sum(fees_e4) from broker_order where {orders}", *values)
+        row = self._core.row(f"select sum(fees_e4) from broker_order where {orders}", *values)
         return row[0] or 0 if row is not None else 0
 
 

@@ -1,19 +1,19 @@
 """Market conditions for an entry: volatility, dividends, the session and its last minutes."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from spy32.domain.market import MarketSnapshot, Right
 from spy32.domain.proposals import Finding
 from spy32.domain.spreads import Candidate
+from spy32.domain.value import value
 from spy32.rules import plan
 from spy32.sessions import CLOSE, clock_time, closure_reason, market_date, new_york_instant, new_york_time, session
 from spy32.settings import Settings
 from spy32.settings.model import Conditions
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@value
 class Entry:
     """What is to be opened, and when: all that a condition may look at."""
 

@@ -26,19 +26,19 @@ def load_pending_proposal(context: TradingContext, proposal_id: int) -> Proposal
 
     An approval that is over makes it wait again, and the end of its session lapses it, here as anywhere.
     """
-    proposal = context.store.proposal(proposal_id)
+    proposal = context.store.proposals.get(proposal_id)
     now = context.clock()
     if proposal.state is ProposalState.APPROVED:
-        approval = context.store.latest_approval(proposal_id)
+        approval = context.store.proposals.latest_approval(proposal_id)
         objection = approval.invalid_reason(now) if approval is not None else ""
         if not objection:
             raise Refused(_already_approved_message(proposal_id, approval))
         _change_state(context, proposal, ProposalState.PROPOSED, f"the approval {objection}")
-        proposal = context.store.proposal(proposal_id)
+        proposal = context.store.proposals.get(proposal_id)
     if proposal.state is not ProposalState.PROPOSED:
-        raise Refused(f"P{proposal_id} waits for no decision: it is {context.store.proposal_status(proposal_id)}")
+        raise Refused(f"P{proposal_id} waits for no decision: it is {context.store.proposals.status_text(proposal_id)}")
     if proposal.is_over(now):
-        context.store.lapse_overdue(now)
+        context.store.proposals.lapse_overdue(now)
         raise Refused(
             f"P{proposal_id} lapsed with its session at {_format_time(proposal.lapses_at)}; a new run makes a new one"
         )
@@ -78,7 +78,7 @@ def approve(context: TradingContext, review: Review, *, by: str, note: str = "")
         note=note,
     )
     try:
-        return context.store.approve(approval, draft=draft)
+        return context.store.proposals.approve(approval, draft=draft)
     except Refused:
         _proposal_to_decide(context, review)  # says who was first
         raise
@@ -86,12 +86,12 @@ def approve(context: TradingContext, review: Review, *, by: str, note: str = "")
 
 def decline(context: TradingContext, proposal_id: int, *, by: str, note: str = "") -> Proposal:
     """The proposal, declined for good; an approved one that was not sent yet is taken back this way."""
-    proposal = context.store.proposal(proposal_id)
+    proposal = context.store.proposals.get(proposal_id)
     if proposal.state is not ProposalState.APPROVED:
         proposal = load_pending_proposal(context, proposal_id)
     reason = f"declined by {by}" + (f": {note}" if note else "")
     _change_state(context, proposal, ProposalState.DECLINED, reason)
-    return context.store.proposal(proposal_id)
+    return context.store.proposals.get(proposal_id)
 
 
 def choose_candidate(context: TradingContext, current_review: Review, candidate_id: str) -> Review:
@@ -178,10 +178,10 @@ def check_overridable(context: TradingContext, run: Run) -> None:
     if run.outcome is not Outcome.NO_TRADE or run.cause != "abstained":
         ending = run.cause or run.outcome or "unfinished"
         raise Refused(f"R{run.id} ended {ending}: only an abstention of the analyst can be overridden")
-    proposal = context.store.proposal_of_run(run.id)
+    proposal = context.store.proposals.find_by_run(run.id)
     if proposal is not None:
         raise Refused(f"R{run.id} has been overridden already: P{proposal.id} is {proposal.state}")
-    for newer in context.store.proposals(ProposalState.PROPOSED):
+    for newer in context.store.proposals.select(ProposalState.PROPOSED):
         if newer.profile == run.profile and newer.run_id > run.id:
             raise Refused(
                 f"P{newer.id} of the newer run R{newer.run_id} waits; decline it before R{run.id} is overridden"
@@ -206,7 +206,7 @@ def _ruling_now(
     """Conditions, limits and size as of now, at the quotes of the run."""
     from spy32.rules.ruling import assess_risk
 
-    now, snapshot = context.clock(), context.store.snapshot(shown.run.id)
+    now, snapshot = context.clock(), context.store.decisions.snapshot(shown.run.id)
     if market_date(now) != market_date(snapshot.as_of):
         raise Refused(
             f"the session of R{shown.run.id} ({market_date(snapshot.as_of)}) is over; a new run makes a new menu"
@@ -315,7 +315,7 @@ def _check_is_opening(proposal: Proposal, change: str) -> None:
 
 
 def _change_state(context: TradingContext, proposal: Proposal, state: ProposalState, reason: str) -> None:
-    context.store.move_proposal(
+    context.store.proposals.move(
         _proposal_id(proposal), was=proposal.state, now=state, at=context.clock(), reason=reason
     )
 

@@ -53,7 +53,7 @@ def check_duplicates(context: TradingContext, order: Order) -> Order:
 
 def _stored_order(context: TradingContext, order: Order) -> Order:
     assert order.id is not None
-    return context.store.order(order.id)
+    return context.store.orders.get(order.id)
 
 
 def _unreviewed_message(context: TradingContext, order: Order) -> str:
@@ -77,7 +77,9 @@ def _cancel_if_younger(context: TradingContext, order: Order, chains: tuple[Orde
             "in this book"
         )
         context.report(f"LOOK AT THIS: {message}")
-        context.store.raise_attention(f"P{order.proposal_id}", order_adoption.SECOND_ORDER, message, context.clock())
+        context.store.attention.raise_item(
+            f"P{order.proposal_id}", order_adoption.SECOND_ORDER, message, context.clock()
+        )
         if rival.arrival < arrival and _stored_order(context, order).state is OrderState.WORKING:
             order_state.cancel_order(context, _stored_order(context, order))
 

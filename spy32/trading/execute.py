@@ -44,7 +44,7 @@ class ExecutionPreview:
 def preview_execution(context: TradingContext, proposal_id: int) -> ExecutionPreview:
     """Every check of `execute` and the broker's dry run, without sending or writing anything."""
     _stop_if_edited(context)
-    proposal = context.store.proposal(proposal_id)
+    proposal = context.store.proposals.get(proposal_id)
     approval = _require_approval(context, proposal)
     order = _build_first_order(context, proposal, approval)
     account_findings = _check_account(context, proposal)
@@ -60,34 +60,34 @@ def execute(context: TradingContext, proposal_id: int, *, wait: bool = True) -> 
     """The proposal at rest, filled wholly or in part; every other ending is an exception that names it.
 
     Safe to start twice, from two terminals, and after any crash: the proposal's lock, the compare-and-set of
-    `begin_order` and the recovery of what is in flight come before anything is sent.
+    `Orders.begin` and the recovery of what is in flight come before anything is sent.
     """
-    context.store.proposal(proposal_id)
+    context.store.proposals.get(proposal_id)
     with context.locks.hold(proposal_lock_name(proposal_id)):
         try:
             return _execute(context, proposal_id, wait=wait)
         except TERMINATIONS:
-            if context.store.proposal(proposal_id).state is ProposalState.SENT:
+            if context.store.proposals.get(proposal_id).state is ProposalState.SENT:
                 cancel_and_conclude(context, proposal_id)
             raise
 
 
 def _stop_if_edited(context: TradingContext) -> None:
     """Real money is not sent by rows that were changed behind the history's back."""
-    if context.store.mode is Mode.LIVE:
-        context.store.verify_order_basis()
+    if context.store.core.mode is Mode.LIVE:
+        context.store.audit.verify_order_basis()
 
 
 def _execute(context: TradingContext, proposal_id: int, *, wait: bool) -> Proposal:
     _stop_if_edited(context)
-    was_sent = context.store.proposal(proposal_id).state is ProposalState.SENT
+    was_sent = context.store.proposals.get(proposal_id).state is ProposalState.SENT
     errors = order_state.recover_orders(context, proposal_id)
     if errors:
         _stop_if_past_deadline(context, proposal_id)
         raise errors[0]
-    if context.store.proposal(proposal_id).state is ProposalState.APPROVED:
+    if context.store.proposals.get(proposal_id).state is ProposalState.APPROVED:
         was_sent = order_adoption.adopt_before_sending(context, proposal_id)
-    proposal = context.store.proposal(proposal_id)
+    proposal = context.store.proposals.get(proposal_id)
     if was_sent and proposal.state is ProposalState.PROPOSED:
         # The order of a process that died, or of another home, has come to its end: that is how this one ends too.
         raise _not_filled_error(proposal_id, order_state.entry_exit_orders(context, proposal_id)[-1])
@@ -103,7 +103,7 @@ def _execute(context: TradingContext, proposal_id: int, *, wait: bool) -> Propos
     order = check_duplicates_with_retry(context, order or _submit_first_order(context, proposal_id))
     if order.state is OrderState.WORKING and not wait:
         order_adoption.stop_if_unreviewed(context, proposal_id)
-        return context.store.proposal(proposal_id)
+        return context.store.proposals.get(proposal_id)
     last = walk_price(context, proposal, order) if order.state is OrderState.WORKING else order
     return _conclude(context, proposal_id, last)
 
@@ -111,7 +111,7 @@ def _execute(context: TradingContext, proposal_id: int, *, wait: bool) -> Propos
 def _stop_if_past_deadline(context: TradingContext, proposal_id: int) -> None:
     """Past the deadline nothing may work on, also while something else of the proposal cannot be settled."""
     orders = order_state.entry_exit_orders(context, proposal_id)
-    price_plan = context.store.proposal(proposal_id).plan
+    price_plan = context.store.proposals.get(proposal_id).plan
     first_order = next((order for order in orders if order.approval_id == orders[-1].approval_id), None)
     if first_order is not None and context.clock() >= first_order.created_at + timedelta(
         seconds=price_plan.deadline_seconds
@@ -134,10 +134,10 @@ def _require_approval(context: TradingContext, proposal: Proposal) -> Approval:
         raise Refused(f"{name} is {proposal.state}, not approved; `spy32 approve {name}` decides")
     if proposal.state is not ProposalState.APPROVED:
         raise Refused(
-            f"{name} is not approved: {context.store.proposal_status(_proposal_id(proposal))}; a new run "
+            f"{name} is not approved: {context.store.proposals.status_text(_proposal_id(proposal))}; a new run "
             "makes a new one"
         )
-    approval = context.store.latest_approval(_proposal_id(proposal))
+    approval = context.store.proposals.latest_approval(_proposal_id(proposal))
     if approval is None:
         raise Refused(f"{name} has no approval on record")
     if objection := approval.invalid_reason(context.clock()):
@@ -149,15 +149,15 @@ def _require_approval(context: TradingContext, proposal: Proposal) -> Approval:
 
 def _revoke_if_expired(context: TradingContext, proposal_id: int) -> None:
     """An approval whose time is over, or has not come, makes the proposal wait for a person again."""
-    approval = context.store.latest_approval(proposal_id)
-    is_approved = context.store.proposal(proposal_id).state is ProposalState.APPROVED
+    approval = context.store.proposals.latest_approval(proposal_id)
+    is_approved = context.store.proposals.get(proposal_id).state is ProposalState.APPROVED
     if is_approved and approval is not None and (objection := approval.invalid_reason(context.clock())):
         _revoke_approval(context, proposal_id, f"the approval {objection}")
         raise Refused(f"the approval of P{proposal_id} {objection}; approve it again")
 
 
 def _revoke_approval(context: TradingContext, proposal_id: int, reason: str) -> None:
-    context.store.move_proposal(
+    context.store.proposals.move(
         proposal_id, was=ProposalState.APPROVED, now=ProposalState.PROPOSED, at=context.clock(), reason=reason
     )
 
@@ -193,7 +193,7 @@ def _check_account(context: TradingContext, proposal: Proposal) -> tuple[Finding
     account = context.account.facts()
     now = context.clock()
     today = market_date(now)
-    exposure = context.store.exposure(
+    exposure = context.store.risk.exposure(
         run_id=proposal.run_id, today=today, week_start=week_start(today), but=proposal.id
     )
     return (
@@ -201,7 +201,7 @@ def _check_account(context: TradingContext, proposal: Proposal) -> tuple[Finding
         *limits.check_option_root(proposal),
         *limits.check_orders_on_legs(proposal, _other_orders(context, proposal)),
         *limits.check_absent_orders(
-            context.store.absent_entries(today) if proposal.kind == "open" else (), proposal.mode
+            context.store.found_orders.absent_entries(today) if proposal.kind == "open" else (), proposal.mode
         ),
     )
 
@@ -209,7 +209,7 @@ def _check_account(context: TradingContext, proposal: Proposal) -> tuple[Finding
 def _other_orders(context: TradingContext, proposal: Proposal) -> tuple[BrokerOrder, ...]:
     """Today's orders at the broker, ours or by hand, without the target of the trade that this closes: that is
     cancelled before anything is sent."""
-    trade = context.store.trade(proposal.trade_id) if proposal.trade_id is not None else None
+    trade = context.store.trades.get(proposal.trade_id) if proposal.trade_id is not None else None
     target_order = profit_target.live_target(context, trade.proposal_id) if trade is not None else None
     target_ids = (target_order.broker_id, target_order.reference) if target_order is not None else ()
     return tuple(
@@ -249,7 +249,7 @@ def _proposal_id(proposal: Proposal) -> int:
 def _submit_first_order(context: TradingContext, proposal_id: int) -> Order:
     """The first order of the approval, committed and then sent; nothing is sent when any check says no."""
     _revoke_if_expired(context, proposal_id)
-    proposal = context.store.proposal(proposal_id)
+    proposal = context.store.proposals.get(proposal_id)
     approval = _require_approval(context, proposal)
     # Limits count over all proposals, so they are judged and used up under one lock.
     with context.locks.hold(SUBMIT_LOCK, wait_seconds=SUBMIT_LOCK_SECONDS):
@@ -299,7 +299,7 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
     check = _start_pre_trade_check(context, proposal, approval)
     context.stop_if_halted()
     _refuse_if_blocked(context, proposal_id, check.findings())
-    committed = context.store.begin_order(order, at=context.clock())
+    committed = context.store.orders.begin(order, at=context.clock())
     context.report(f"{committed.reference}: submitting at {committed.limit}")
     return committed, check
 
@@ -319,7 +319,7 @@ def _blocking_reasons(findings: tuple[Finding, ...]) -> tuple[str, ...]:
 
 def _cancel_target(context: TradingContext, trade_id: int) -> None:
     """Cancel the resting target of the trade and confirm it, before anything else may close the trade."""
-    with context.locks.hold(proposal_lock_name(context.store.trade(trade_id).proposal_id)):
+    with context.locks.hold(proposal_lock_name(context.store.trades.get(trade_id).proposal_id)):
         profit_target.cancel_target(context, trade_id)
 
 
@@ -330,7 +330,7 @@ def _conclude(context: TradingContext, proposal_id: int, last: Order) -> Proposa
     if in_flight:
         raise Unresolved(f"order {in_flight[-1].reference} is {in_flight[-1].state}; run `spy32 reconcile`")
     filled = order_state.conclude_proposal(context, proposal_id, reason=last.reason)
-    proposal = context.store.proposal(proposal_id)
+    proposal = context.store.proposals.get(proposal_id)
     if filled > proposal.quantity:
         raise Unresolved(f"{filled} spreads of P{proposal_id} were filled and {proposal.quantity} approved")
     if filled > 0:

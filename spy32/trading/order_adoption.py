@@ -80,14 +80,14 @@ def find_claim(context: TradingContext, chain: OrderChain) -> OrderClaim | None:
 
 def stored_orders(context: TradingContext, chain: OrderChain) -> list[Order]:
     """Our rows of the orders of a line, by the broker's ids."""
-    orders = (context.store.order_by_broker_id(broker_id) for broker_id in sorted(chain.ids, key=arrival_key))
+    orders = (context.store.orders.find_by_broker_id(broker_id) for broker_id in sorted(chain.ids, key=arrival_key))
     return [order for order in orders if order is not None]
 
 
 def is_foreign(context: TradingContext, chain: OrderChain) -> bool:
     """No row of ours is or will be this line, and no approval of ours gave it a name."""
     is_stored = stored_orders(context, chain) or any(
-        context.store.order_by_reference(broker_order.reference) for broker_order in chain.orders
+        context.store.orders.find_by_reference(broker_order.reference) for broker_order in chain.orders
     )
     return not is_stored and find_claim(context, chain) is None
 
@@ -109,7 +109,9 @@ def _late_claim(chain: OrderChain, order: Order) -> OrderClaim:
 
 def _missing_fill_claim(context: TradingContext, chain: OrderChain, orders: list[Order]) -> OrderClaim | None:
     """Every row is final, and the broker shows a fill that none of them has."""
-    known_fills = {fill.fill_id for order in orders if order.id is not None for fill in context.store.fills(order.id)}
+    known_fills = {
+        fill.fill_id for order in orders if order.id is not None for fill in context.store.orders.fills(order.id)
+    }
     for broker_order in chain.orders:
         if any(fill.fill_id not in known_fills for fill in broker_order.fills):
             order = next((order for order in orders if order.broker_id == broker_order.broker_id), orders[-1])
@@ -123,7 +125,7 @@ def _missing_fill_claim(context: TradingContext, chain: OrderChain, orders: list
 def _claims_by_reference(context: TradingContext, chain: OrderChain) -> Iterator[OrderClaim | None]:
     """What the names of a line make of it, the oldest first; None where a row in flight is going to find it."""
     for broker_order in chain.orders:
-        order = context.store.order_by_reference(broker_order.reference)
+        order = context.store.orders.find_by_reference(broker_order.reference)
         if order is not None and order.state in IN_FLIGHT and order.broker_id is None:
             yield None
             return
@@ -137,7 +139,7 @@ def _claims_by_reference(context: TradingContext, chain: OrderChain) -> Iterator
 def _find_approval_id(context: TradingContext, reference: str) -> int | None:
     """Our approval that this name was given for; the mark in it must be that of the approval itself."""
     name = parse_reference(reference)
-    approval = context.store.approval(name.approval_id) if name is not None else None
+    approval = context.store.proposals.find_approval(name.approval_id) if name is not None else None
     return approval.id if approval is not None and name is not None and reference_stem(approval) == name.stem else None
 
 
@@ -145,10 +147,10 @@ def _new_order_claim(
     context: TradingContext, chain: OrderChain, reference: str, approval_id: int, stored: Order | None
 ) -> OrderClaim:
     """A line for which our book has no row yet."""
-    approval = context.store.approval(approval_id)
+    approval = context.store.proposals.find_approval(approval_id)
     assert approval is not None
     kind = stored.kind if stored is not None else _order_kind(context, approval, reference)
-    others = [other for other in context.store.orders(approval.proposal_id) if (other.kind is kind)]
+    others = [other for other in context.store.orders.select_by_proposal(approval.proposal_id) if (other.kind is kind)]
     is_second = stored is not None or any(other.state in IN_FLIGHT or other.filled for other in others)
     order = _build_order(
         context, chain, approval, reference if stored is None else f"{reference}/{chain.first_order.broker_id}", kind
@@ -168,14 +170,14 @@ def _order_kind(context: TradingContext, approval: Approval, reference: str) -> 
     name = parse_reference(reference)
     if name is not None and name.is_target:
         return OrderKind.TARGET
-    return OrderKind.ENTRY if context.store.proposal(approval.proposal_id).kind == "open" else OrderKind.EXIT
+    return OrderKind.ENTRY if context.store.proposals.get(approval.proposal_id).kind == "open" else OrderKind.EXIT
 
 
 def _build_order(
     context: TradingContext, chain: OrderChain, approval: Approval, reference: str, kind: OrderKind
 ) -> Order:
     """The row to be; its body is not known, since this book did not send it."""
-    proposal = context.store.proposal(approval.proposal_id)
+    proposal = context.store.proposals.get(approval.proposal_id)
     return Order(
         id=None,
         proposal_id=approval.proposal_id,
@@ -249,7 +251,7 @@ def _adopt_order(context: TradingContext, claim: OrderClaim) -> tuple[Order, Ord
         raise Unusable(
             f"order {unreadable.broker_id} is {claim.order.reference} and cannot be read: {unreadable.unread}"
         )
-    order = context.store.adopt_order(claim.order, claim.chain.last_order, claim.attention, at=context.clock())
+    order = context.store.found_orders.adopt(claim.order, claim.chain.last_order, claim.attention, at=context.clock())
     context.report(f"LOOK AT THIS: {claim.attention.message}")
     return replace(claim.order, id=order.id), order_state.refresh_order(context, order)
 
@@ -286,7 +288,7 @@ def load_order_chains(context: TradingContext, since: date) -> tuple[OrderChain,
 def adopt_before_sending(context: TradingContext, proposal_id: int) -> bool:
     """Whether an order of this proposal was at the broker already. Other proposals' orders are adopted with it, so
     that every limit counts them. Call it with the proposal's lock held."""
-    approval = context.store.latest_approval(proposal_id)
+    approval = context.store.proposals.latest_approval(proposal_id)
     if not context.orders.is_shared or approval is None:
         return False
     adopted = adopt_orders(
@@ -307,7 +309,7 @@ def stop_if_already_sent(context: TradingContext, proposal_id: int) -> None:
     for claim in find_claims(context, chains):
         if claim.proposal_id == proposal_id:
             raise Refused(f"P{proposal_id} was not sent: {claim.attention.message}; the next `spy32 execute` adopts it")
-    legs = {(leg.symbol, leg.action) for leg in context.store.proposal(proposal_id).legs}
+    legs = {(leg.symbol, leg.action) for leg in context.store.proposals.get(proposal_id).legs}
     for chain in chains:
         may_have_filled = chain.is_alive or any(broker_order.fills for broker_order in chain.orders)
         has_same_legs = {(leg.symbol, leg.action) for leg in chain.last_order.legs} == legs
@@ -317,7 +319,7 @@ def stop_if_already_sent(context: TradingContext, proposal_id: int) -> None:
 
 
 def _stop_if_other_book_order(context: TradingContext, subject: str, proposal_id: int) -> None:
-    for item in context.store.open_attention_items():
+    for item in context.store.attention.open_items():
         if (item.subject, item.kind) == (subject, OTHER_BOOK_ORDER):
             hint = f"`spy32 status --ack {subject}` says that you have looked"
             raise Unresolved(f"P{proposal_id} was not sent: {item.message}; {hint}")
@@ -348,7 +350,7 @@ def adopt_missing(context: TradingContext) -> AdoptionResult:
 def _search_start(context: TradingContext) -> date:
     """A restored book is looked through from its last write on, as long as the restore is news."""
     earliest = market_date(context.clock()) - timedelta(days=LOOK_BACK_DAYS)
-    restore = context.store.last_write_before_restore()
+    restore = context.store.audit.last_write_before_restore()
     return (
         min(earliest, market_date(restore[0]))
         if restore is not None and market_date(restore[1]) >= earliest
@@ -363,13 +365,13 @@ def _raise_other_book_order(context: TradingContext, chain: OrderChain) -> None:
         "sent by spy32 for an approval "
         "that this book does not have: by another home, or after the backup that was restored"
     )
-    if not context.store.was_raised(subject, OTHER_BOOK_ORDER):
-        context.store.raise_attention(subject, OTHER_BOOK_ORDER, message, context.clock())
+    if not context.store.attention.was_raised(subject, OTHER_BOOK_ORDER):
+        context.store.attention.raise_item(subject, OTHER_BOOK_ORDER, message, context.clock())
 
 
 def stop_if_unreviewed(context: TradingContext, proposal_id: int) -> None:
     """`Unresolved` while a person has not looked at a second or a late order of this proposal."""
-    for item in context.store.open_attention_items():
+    for item in context.store.attention.open_items():
         if item.subject == f"P{proposal_id}" and item.kind in BLOCKING_KINDS:
             raise Unresolved(unreviewed_message(proposal_id, item.message))
 

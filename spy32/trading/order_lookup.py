@@ -19,7 +19,7 @@ REPLACEABLE_STATES = frozenset({OrderState.CANCELLED, OrderState.REPLACED})
 
 def order_legs(context: TradingContext, order: Order) -> tuple[Leg, ...]:
     """The legs as this order trades them: a profit target closes what its proposal opens."""
-    legs = context.store.proposal(order.proposal_id).legs
+    legs = context.store.proposals.get(order.proposal_id).legs
     if order.kind is OrderKind.TARGET:
         return tuple(replace(leg, action=leg.action.closing) for leg in legs)
     return legs
@@ -56,7 +56,9 @@ def follow_replacements(context: TradingContext, order: Order, broker_order: Bro
 
     A replacement that we asked for has a row of its own and is left to it.
     """
-    other_orders = tuple(stored for stored in context.store.orders(order.proposal_id) if stored.id != order.id)
+    other_orders = tuple(
+        stored for stored in context.store.orders.select_by_proposal(order.proposal_id) if stored.id != order.id
+    )
     chain = [*_predecessors(context, broker_order, other_orders), broker_order]
     while (successor := _successor(context, order, chain[-1], other_orders)) is not None:
         if any(successor.broker_id == link.broker_id for link in chain):
@@ -203,7 +205,9 @@ def _matching_orders(
     context: TradingContext, order: Order, broker_orders: tuple[BrokerOrder, ...]
 ) -> list[BrokerOrder]:
     """Those with our reference, or that took the place of what this order replaces; the last of each line only."""
-    other_orders = [stored for stored in context.store.orders(order.proposal_id) if stored.id != order.id]
+    other_orders = [
+        stored for stored in context.store.orders.select_by_proposal(order.proposal_id) if stored.id != order.id
+    ]
     other_ids = {stored.broker_id for stored in other_orders}
     original = next((stored for stored in other_orders if stored.id == order.replaces), None)
     # A broker may carry the first name of a line on through all its replacements, or drop it.
@@ -239,7 +243,7 @@ def _lookalike_orders(context: TradingContext, order: Order) -> Iterator[str]:
         )
         if not (is_alive and is_later and may_match):
             continue
-        if context.store.find_order(broker_order.broker_id, broker_order.reference) is None:
+        if context.store.orders.find(broker_order.broker_id, broker_order.reference) is None:
             verb, terms = (
                 ("may have", broker_order.unread)
                 if broker_order.unread
@@ -251,7 +255,7 @@ def _lookalike_orders(context: TradingContext, order: Order) -> Iterator[str]:
 def _unexplained_positions(context: TradingContext, order: Order) -> Iterator[str]:
     """Each leg that the broker's positions show beyond our book, on the side that this order would have moved it."""
     book_quantities: dict[str, int] = {}
-    for trade in context.store.trades(TradeState.OPEN, TradeState.CLOSING):
+    for trade in context.store.trades.select(TradeState.OPEN, TradeState.CLOSING):
         for leg in trade.legs:
             book_quantities[leg.symbol] = (
                 book_quantities.get(leg.symbol, 0) - leg.action.sign * leg.quantity * trade.remaining

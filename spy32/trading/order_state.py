@@ -52,7 +52,7 @@ def send_order(context: TradingContext, order: Order, request: Callable[[], Brok
 
 
 def _refused(context: TradingContext, order: Order, by: EndedBy, words: str) -> Order:
-    return context.store.refuse_order(_order_id(order), was=order.state, by=by, reason=words, at=context.clock())
+    return context.store.orders.refuse(_order_id(order), was=order.state, by=by, reason=words, at=context.clock())
 
 
 def apply_broker_order(context: TradingContext, order: Order, broker_order: BrokerOrder) -> Order:
@@ -61,10 +61,10 @@ def apply_broker_order(context: TradingContext, order: Order, broker_order: Brok
     `Unresolved` when the view cannot be of this order; the row stays in flight then, and says why.
     """
     order_id = _order_id(order)
-    order = context.store.order(order_id)
+    order = context.store.orders.get(order_id)
     _record_fills(context, order, broker_order)
     if order.state in FINAL:
-        return context.store.order(order_id)
+        return context.store.orders.get(order_id)
     if broker_order.is_replaced_by_hand and not (
         order.is_replaced_by_hand and broker_order.broker_id == order.broker_id
     ):
@@ -78,31 +78,33 @@ def apply_broker_order(context: TradingContext, order: Order, broker_order: Brok
             f"{broker_order.quantity} so far"
         )
         broker_order = replace(broker_order, is_unclear=True, reason=words)
-    elif state in FINAL and (unevenness := order_lookup.uneven_fill_message(context.store.fills(order_id), legs)):
+    elif state in FINAL and (
+        unevenness := order_lookup.uneven_fill_message(context.store.orders.fills(order_id), legs)
+    ):
         broker_order = replace(broker_order, reason=unevenness)
         context.report(f"LOOK AT THIS: {order.reference} is {broker_order.status} with an {unevenness}")
     if order.matches(broker_order, state):
-        return context.store.order(order_id)
+        return context.store.orders.get(order_id)
     if state not in ORDER_TRANSITIONS[order.state] and state is not order.state:
         if OrderState.UNKNOWN not in ORDER_TRANSITIONS[order.state]:
             raise _flag_contradiction(
                 context, order, broker_order, f"the broker calls it {broker_order.status} ({state})"
             )
         order = _change_state(context, order, OrderState.UNKNOWN, broker_order=broker_order)
-    return _change_state(context, context.store.order(order_id), state, broker_order=broker_order)
+    return _change_state(context, context.store.orders.get(order_id), state, broker_order=broker_order)
 
 
 def _record_fills(context: TradingContext, order: Order, broker_order: BrokerOrder) -> None:
     if not broker_order.fills:
         return
     assumption = context.orders.assumption
-    proposal = context.store.proposal(order.proposal_id)
+    proposal = context.store.proposals.get(order.proposal_id)
 
     def exits_at_credit(credit: Decimal) -> ExitPlan:
         return plan.reprice_exits(proposal.exit, plan.proposal_spread(proposal), credit, context.settings)
 
     try:
-        context.store.record_fills(
+        context.store.trades.record_fills(
             _order_id(order),
             broker_order.fills,
             fees=broker_order.fees,
@@ -116,8 +118,8 @@ def _record_fills(context: TradingContext, order: Order, broker_order: BrokerOrd
 
 def unreviewed_price_error(context: TradingContext, proposal_id: int) -> Unresolved | None:
     """What to end with while nobody has looked at a price of this proposal's trade that was never approved."""
-    trade = context.store.trade_of_proposal(proposal_id)
-    for item in context.store.open_attention_items():
+    trade = context.store.trades.find_by_proposal(proposal_id)
+    for item in context.store.attention.open_items():
         if trade is not None and (item.subject, item.kind) == (f"T{trade.id}", ATTENTION_PRICE):
             return Unresolved(
                 f"LOOK AT THIS: {item.message}; compare with the broker, then `spy32 status --ack {item.subject}`"
@@ -144,7 +146,7 @@ def _change_state(
     broker_order: BrokerOrder | None = None,
     reason: str = "",
 ) -> Order:
-    return context.store.move_order(
+    return context.store.orders.move(
         _order_id(order), was=order.state, now=state, at=context.clock(), broker=broker_order, reason=reason
     )
 
@@ -186,7 +188,7 @@ def try_refresh_order(context: TradingContext, order: Order) -> Order:
         return refresh_order(context, order)
     except READ_ERRORS as error:
         context.report(f"{order.reference}: the broker cannot be read ({error.message})")
-        return context.store.order(_order_id(order))
+        return context.store.orders.get(_order_id(order))
 
 
 def wait_until_final(context: TradingContext, order: Order, waits: tuple[float, ...] = CANCEL_WAITS) -> Order:
@@ -232,7 +234,7 @@ def _unreadable_error(order: Order, error: Spy32Error) -> Unresolved:
 
 def _mark_absent(context: TradingContext, order: Order) -> Order:
     """In no list: `absent`, unless its legs are there all the same."""
-    original = context.store.order(order.replaces) if order.replaces is not None else None
+    original = context.store.orders.get(order.replaces) if order.replaces is not None else None
     try:
         if original is not None and original.state is OrderState.WORKING:
             # What the old order filled is no trace of the new one.
@@ -291,7 +293,7 @@ def cancel_order(context: TradingContext, order: Order) -> Order:
 
 def try_cancel_working(context: TradingContext, proposal_id: int) -> None:
     """Ask to cancel everything of the proposal that works, each one whatever becomes of the others."""
-    for order in context.store.orders(proposal_id):
+    for order in context.store.orders.select_by_proposal(proposal_id):
         if order.state is OrderState.WORKING:
             try:
                 cancel_order(context, order)
@@ -304,24 +306,28 @@ def try_cancel_working(context: TradingContext, proposal_id: int) -> None:
 
 def entry_exit_orders(context: TradingContext, proposal_id: int) -> tuple[Order, ...]:
     """The orders that open or close a proposal, oldest first; its profit target has a life of its own."""
-    return tuple(order for order in context.store.orders(proposal_id) if order.kind is not OrderKind.TARGET)
+    return tuple(
+        order for order in context.store.orders.select_by_proposal(proposal_id) if order.kind is not OrderKind.TARGET
+    )
 
 
 def proposal_fills(context: TradingContext, proposal_id: int) -> tuple[Fill, ...]:
     """Everything filled of these orders, whatever state an order ended in."""
     return tuple(
-        fill for order in entry_exit_orders(context, proposal_id) for fill in context.store.fills(_order_id(order))
+        fill
+        for order in entry_exit_orders(context, proposal_id)
+        for fill in context.store.orders.fills(_order_id(order))
     )
 
 
 def filled_quantity(context: TradingContext, proposal_id: int) -> int:
     """Whole spreads filled over all orders of the proposal."""
-    return spreads_filled(proposal_fills(context, proposal_id), context.store.proposal(proposal_id).legs)
+    return spreads_filled(proposal_fills(context, proposal_id), context.store.proposals.get(proposal_id).legs)
 
 
 def remaining_quantity(context: TradingContext, proposal_id: int, *, excluding: int | None = None) -> int:
     """Spreads that may still be sent: approved, less filled by its fullest leg, less alive. `but` is to be replaced."""
-    proposal, fills = context.store.proposal(proposal_id), proposal_fills(context, proposal_id)
+    proposal, fills = context.store.proposals.get(proposal_id), proposal_fills(context, proposal_id)
     filled = [
         -(-sum(fill.quantity for fill in fills if fill.symbol == leg.symbol) // leg.quantity) for leg in proposal.legs
     ]
@@ -337,7 +343,7 @@ def conclude_proposal(context: TradingContext, proposal_id: int, *, reason: str 
     `Unresolved` when the legs filled unevenly: the proposal then stays `sent`, so that it counts as exposure and
     nothing new is sent for it, until a person has settled it.
     """
-    proposal = context.store.proposal(proposal_id)
+    proposal = context.store.proposals.get(proposal_id)
     filled = filled_quantity(context, proposal_id)
     if proposal.state is not ProposalState.SENT or any(
         order.state in IN_FLIGHT for order in entry_exit_orders(context, proposal_id)
@@ -352,18 +358,18 @@ def conclude_proposal(context: TradingContext, proposal_id: int, *, reason: str 
         )
     reason = report_overfill(context, proposal_id) or reason
     state = ProposalState.DONE if filled > 0 else ProposalState.PROPOSED
-    context.store.finish_proposal(proposal_id, now=state, at=context.clock(), reason=reason)
+    context.store.proposals.finish(proposal_id, now=state, at=context.clock(), reason=reason)
     return filled
 
 
 def report_overfill(context: TradingContext, proposal_id: int) -> str:
     """An item for a person when more was filled than approved, and its words; empty when all is well."""
-    filled, approved = filled_quantity(context, proposal_id), context.store.proposal(proposal_id).quantity
+    filled, approved = filled_quantity(context, proposal_id), context.store.proposals.get(proposal_id).quantity
     if filled <= approved:
         return ""
     message = f"{filled} spreads were filled and {approved} approved: look at the broker's own view"
     context.report(f"LOOK AT THIS: P{proposal_id}: {message}")
-    context.store.raise_attention(f"P{proposal_id}", OVERFILL, message, context.clock())
+    context.store.attention.raise_item(f"P{proposal_id}", OVERFILL, message, context.clock())
     return message
 
 
@@ -386,7 +392,7 @@ def recover_orders(context: TradingContext, proposal_id: int) -> list[Spy32Error
     """
     errors: list[Spy32Error] = []
     for order in reversed(entry_exit_orders(context, proposal_id)):
-        before = context.store.order(_order_id(order))
+        before = context.store.orders.get(_order_id(order))
         if before.state not in IN_FLIGHT:
             continue
         try:

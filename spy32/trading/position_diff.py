@@ -86,7 +86,7 @@ class AccountDiff:
 def compare_positions(context: TradingContext) -> tuple[PositionDiff, ...]:
     """Our open trades beside the broker's positions, contract by contract."""
     book: dict[str, int] = {}
-    for trade in context.store.trades(*OPEN_STATES):
+    for trade in context.store.trades.select(*OPEN_STATES):
         for leg in trade.legs:
             book[leg.symbol] = book.get(leg.symbol, 0) - leg.action.sign * leg.quantity * trade.remaining
     broker = {position.symbol: position.quantity for position in context.account.positions() if position.quantity}
@@ -115,7 +115,7 @@ def compare_with_broker(context: TradingContext) -> AccountDiff:
     if not all(diff.agrees for diff in diffs):
         try:
             unmatched = transactions.load_unmatched(context, _history_start(context))
-            open_trades = context.store.trades(*OPEN_STATES)
+            open_trades = context.store.trades.select(*OPEN_STATES)
             missing_contracts = transactions.find_missing_contracts(
                 open_trades, _missing_counts(diffs), UnmatchedTransactions(list(unmatched.transactions))
             )
@@ -155,18 +155,18 @@ def find_foreign_orders(context: TradingContext) -> tuple[ForeignOrder, ...]:
 
 def _find_targets(context: TradingContext) -> tuple[tuple[tuple[Trade, Order], ...], tuple[Trade, ...]]:
     targets, without_target = [], []
-    for trade in context.store.trades(*OPEN_STATES):
+    for trade in context.store.trades.select(*OPEN_STATES):
         order = profit_target.live_target(context, trade.proposal_id)
         if order is not None:
             targets.append((trade, order))
-        elif trade.state is TradeState.OPEN and context.store.proposal(trade.proposal_id).exit.rests_target:
+        elif trade.state is TradeState.OPEN and context.store.proposals.get(trade.proposal_id).exit.rests_target:
             without_target.append(trade)
     return tuple(targets), tuple(without_target)
 
 
 def _history_start(context: TradingContext) -> date:
     """The first day whose transactions may explain a difference."""
-    days = [market_date(trade.opened_at) for trade in context.store.trades(*OPEN_STATES, TradeState.ASSIGNED)]
+    days = [market_date(trade.opened_at) for trade in context.store.trades.select(*OPEN_STATES, TradeState.ASSIGNED)]
     return min([*days, market_date(context.clock()) - timedelta(days=LOOK_BACK_DAYS)])
 
 
@@ -197,7 +197,7 @@ def _explain_diff(
     ]
     reasons += [
         f"assigned: T{trade.id}"
-        for trade in context.store.trades(TradeState.ASSIGNED)
+        for trade in context.store.trades.select(TradeState.ASSIGNED)
         if _belongs_to_trade(trade, diff)
     ]
     reasons += [

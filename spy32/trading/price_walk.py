@@ -64,7 +64,7 @@ def walk_price(context: TradingContext, proposal: Proposal, order: Order) -> Ord
         raise
     assert order.id is not None
     cancel_working_orders(context, order.proposal_id)
-    return context.store.order(order.id)
+    return context.store.orders.get(order.id)
 
 
 def cancel_working_orders(context: TradingContext, proposal_id: int) -> None:
@@ -93,7 +93,7 @@ def cancel_and_conclude(context: TradingContext, proposal_id: int) -> None:
     if in_flight:
         raise Unresolved(f"order {in_flight[-1].reference} is {in_flight[-1].state}; run `spy32 reconcile`")
     filled = order_state.conclude_proposal(context, proposal_id, reason="stopped by the person")
-    state = context.store.proposal(proposal_id).state
+    state = context.store.proposals.get(proposal_id).state
     context.report(f"P{proposal_id}: {filled} filled, nothing works any more, the proposal is {state}")
 
 
@@ -184,7 +184,7 @@ def _reprice(context: TradingContext, proposal: Proposal, order: Order, price: D
         return order
     order = order_state.wait_until_final(context, order)
     assert order.id is not None
-    if context.store.fills(order.id) and replacement.state not in FINAL:
+    if context.store.orders.fills(order.id) and replacement.state not in FINAL:
         # The old order filled while it was being replaced: what it left open must not be sold twice.
         return order_state.cancel_order(context, replacement)
     return replacement
@@ -216,7 +216,7 @@ def _submit_successor(
     None where it may not be sent, which is told: `order` stays as it is.
     """
     try:
-        committed = context.store.begin_order(_build_successor(context, proposal, order, price), at=context.clock())
+        committed = context.store.orders.begin(_build_successor(context, proposal, order, price), at=context.clock())
     except Refused as refusal:
         context.report(f"{order.reference}: no next price is sent: {refusal.message}")
         return None

@@ -25,13 +25,13 @@ def place_target(context: TradingContext, proposal_id: int) -> Order | None:
     reading. Nothing here is fatal, since the trade is open: what was refused or is unknown is told and on record. One
     that was cancelled, by hand or by the broker, is not left again. Call it with the proposal's lock held.
     """
-    proposal = context.store.proposal(proposal_id)
-    trade = context.store.trade_of_proposal(proposal_id)
+    proposal = context.store.proposals.get(proposal_id)
+    trade = context.store.trades.find_by_proposal(proposal_id)
     if proposal.kind != "open" or not proposal.exit.rests_target or proposal.state is not ProposalState.DONE:
         return None
     if trade is None or trade.state is not TradeState.OPEN:
         return None
-    earlier_targets = context.store.profit_targets(proposal_id)
+    earlier_targets = context.store.orders.profit_targets(proposal_id)
     if earlier_targets and earlier_targets[-1].state not in RETRYABLE_STATES:
         message = (
             f"the target of T{trade.id} is not left again: {earlier_targets[-1].reference} is "
@@ -39,11 +39,15 @@ def place_target(context: TradingContext, proposal_id: int) -> Order | None:
         )
         context.report(message)
         subject = f"T{trade.id}"
-        if earlier_targets[-1].state is OrderState.ABSENT and not context.store.was_raised(subject, NO_TARGET):
-            context.store.raise_attention(subject, NO_TARGET, f"{message}; no profit target rests", context.clock())
+        if earlier_targets[-1].state is OrderState.ABSENT and not context.store.attention.was_raised(
+            subject, NO_TARGET
+        ):
+            context.store.attention.raise_item(
+                subject, NO_TARGET, f"{message}; no profit target rests", context.clock()
+            )
         return earlier_targets[-1]
     try:
-        order = context.store.begin_order(
+        order = context.store.orders.begin(
             _build_target_order(context, proposal, trade, len(earlier_targets) + 1), at=context.clock()
         )
     except (Refused, NotPermitted) as refusal:
@@ -61,7 +65,7 @@ def cancel_target(context: TradingContext, trade_id: int) -> Order | None:
     A fill may still have won, and is recorded then. `Unresolved` or `Unavailable` when its end cannot be confirmed:
     nothing else may be sent for the trade. Call it with the lock of the opening proposal held.
     """
-    trade = context.store.trade(trade_id)
+    trade = context.store.trades.get(trade_id)
     live_order = live_target(context, trade.proposal_id)
     if live_order is None:
         return None
@@ -86,7 +90,7 @@ def refresh_targets(context: TradingContext, proposal_id: int) -> list[Spy32Erro
     except Spy32Error as error:
         return [error]
     if target.state not in IN_FLIGHT:
-        trade = context.store.trade_of_proposal(proposal_id)
+        trade = context.store.trades.find_by_proposal(proposal_id)
         assert trade is not None
         consequence = f"; T{trade.id} is {trade.state}" + (
             "" if trade.state is not TradeState.OPEN else " without a target"
@@ -100,7 +104,7 @@ def refresh_targets(context: TradingContext, proposal_id: int) -> list[Spy32Erro
 
 def live_target(context: TradingContext, proposal_id: int) -> Order | None:
     """The target that may still fill; there is one at most."""
-    return next((order for order in context.store.profit_targets(proposal_id) if order.state in IN_FLIGHT), None)
+    return next((order for order in context.store.orders.profit_targets(proposal_id) if order.state in IN_FLIGHT), None)
 
 
 def _submit_target(context: TradingContext, order: Order) -> Order:
@@ -111,13 +115,15 @@ def _submit_target(context: TradingContext, order: Order) -> Order:
         return order_state.resolve_unknown(context, submitted) if submitted.state is OrderState.UNKNOWN else submitted
     except Spy32Error as error:
         context.report(f"{order.reference}: {error.message}")
-        return context.store.order(order.id)
+        return context.store.orders.get(order.id)
 
 
 def _build_target_order(context: TradingContext, proposal: Proposal, trade: Trade, number: int) -> Order:
     """The order at the approved target for what is held, not yet committed; it has the entry's approval and stem."""
     assert proposal.id is not None
-    entry = [order for order in context.store.orders(proposal.id) if order.kind is OrderKind.ENTRY][-1]
+    entry = [order for order in context.store.orders.select_by_proposal(proposal.id) if order.kind is OrderKind.ENTRY][
+        -1
+    ]
     stem, _, _ = entry.reference.rpartition("-")
     reference = f"{stem}-t{number}"
     legs = tuple(replace(leg, action=leg.action.closing) for leg in trade.legs)

@@ -56,10 +56,12 @@ def reconcile(context_for: Callable[[int | None], TradingContext]) -> ReconcileR
     `bench_of` makes the bench of a proposal, since a recorded one keeps its own market and clock.
     """
     base_context = context_for(None)
-    before = base_context.store.orders_in(*IN_FLIGHT)
+    before = base_context.store.orders.select(*IN_FLIGHT)
     errors: list[Spy32Error] = []
     # A proposal left as sent with all its orders at rest belongs to a process that died before the last row.
-    sent_ids = [proposal.id for proposal in base_context.store.proposals(ProposalState.SENT) if proposal.id is not None]
+    sent_ids = [
+        proposal.id for proposal in base_context.store.proposals.select(ProposalState.SENT) if proposal.id is not None
+    ]
     for proposal_id in dict.fromkeys((*(order.proposal_id for order in before), *sent_ids)):
         context = context_for(proposal_id)
         try:
@@ -70,11 +72,11 @@ def reconcile(context_for: Callable[[int | None], TradingContext]) -> ReconcileR
         except Unavailable as busy:
             errors.append(busy)
     adopted = order_adoption.adopt_missing(context_for(None))
-    for trade in base_context.store.trades_with_estimated_fees():
+    for trade in base_context.store.adoptions.trades_with_estimated_fees():
         if trade.mode is not Mode.PAPER:
             settle_fees(context_for(trade.proposal_id), trade.proposal_id)
     base_context = context_for(None)
-    after = tuple((order, base_context.store.order(_order_id(order))) for order in before)
+    after = tuple((order, base_context.store.orders.get(_order_id(order))) for order in before)
     try:
         view = compare_with_broker(base_context)
     except Spy32Error as error:
@@ -102,7 +104,7 @@ def adopt_trades(context: TradingContext, chosen: Iterable[MissingContracts]) ->
     for contracts in chosen:
         assert contracts.adoption is not None
         with context.locks.hold(proposal_lock_name(contracts.trade.proposal_id)):
-            trade = context.store.adopt(
+            trade = context.store.adoptions.adopt(
                 contracts.adoption, was=contracts.trade.state, held=contracts.trade.remaining, at=context.clock()
             )
         context.report(f"T{trade.id}: {contracts.trade.state} before, {trade.state} now")
@@ -115,18 +117,20 @@ def cancel_proposal(context: TradingContext, proposal_id: int) -> int:
 
     Of an opening that is done this is its resting profit target: the trade stays open, without one.
     """
-    context.store.proposal(proposal_id)
+    context.store.proposals.get(proposal_id)
     with context.locks.hold(proposal_lock_name(proposal_id)):
         errors = _settle_proposal(context, proposal_id)
         if errors:
             # What is known to work is cancelled, whatever else cannot be settled yet.
             order_state.try_cancel_working(context, proposal_id)
             raise errors[0]
-        working = [order for order in context.store.orders(proposal_id) if order.state is OrderState.WORKING]
+        working = [
+            order for order in context.store.orders.select_by_proposal(proposal_id) if order.state is OrderState.WORKING
+        ]
         if not working:
             raise Refused(f"nothing of P{proposal_id} is working at the broker")
         order_state.try_cancel_working(context, proposal_id)
-        orders = [context.store.order(_order_id(order)) for order in working]
+        orders = [context.store.orders.get(_order_id(order)) for order in working]
         for order in orders:
             if order.state is OrderState.WORKING:
                 raise Unresolved(
@@ -145,14 +149,14 @@ def settle_by_person(context: TradingContext, proposal_id: int, by: str) -> Prop
     For what reading cannot settle: an order in no list beside legs that were traded by hand, or legs that filled
     unevenly and were evened out by hand. `Refused` while an order of it is known to work, which is for `cancel`.
     """
-    proposal = context.store.proposal(proposal_id)
+    proposal = context.store.proposals.get(proposal_id)
     with context.locks.hold(proposal_lock_name(proposal_id)):
         for error in order_state.recover_orders(context, proposal_id):
             context.report(error.message)
         statement = f"{by} looked at the broker and said so"
-        for order in context.store.orders(proposal_id):
+        for order in context.store.orders.select_by_proposal(proposal_id):
             if order.state is OrderState.UNKNOWN:
-                context.store.move_order(
+                context.store.orders.move(
                     _order_id(order),
                     was=order.state,
                     now=OrderState.ABSENT,
@@ -161,12 +165,12 @@ def settle_by_person(context: TradingContext, proposal_id: int, by: str) -> Prop
                 )
             elif order.state in IN_FLIGHT:
                 raise Refused(f"order {order.reference} is {order.state}; `spy32 cancel P{proposal_id}` first")
-        context.store.confirm_absences(proposal_id, by, context.clock())
-        proposal = context.store.proposal(proposal_id)
+        context.store.found_orders.confirm_absences(proposal_id, by, context.clock())
+        proposal = context.store.proposals.get(proposal_id)
         if proposal.state is ProposalState.SENT:
             state = ProposalState.DONE if order_state.proposal_fills(context, proposal_id) else ProposalState.PROPOSED
-            context.store.finish_proposal(proposal_id, now=state, at=context.clock(), reason=f"settled: {statement}")
-        return context.store.proposal(proposal_id)
+            context.store.proposals.finish(proposal_id, now=state, at=context.clock(), reason=f"settled: {statement}")
+        return context.store.proposals.get(proposal_id)
 
 
 def _order_id(order: Order) -> int:

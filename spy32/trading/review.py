@@ -133,7 +133,7 @@ def review_proposal(context: TradingContext, proposal_id: int) -> Review:
 
     The bounds of its size are the run's own where they are of this candidate.
     """
-    return _build_review(context, context.store.proposal(proposal_id))
+    return _build_review(context, context.store.proposals.get(proposal_id))
 
 
 def review_draft(context: TradingContext, draft: Draft, sizing: Sizing | None) -> Review:
@@ -165,7 +165,7 @@ def review_preview(
 
 
 def _build_review(context: TradingContext, proposal: Proposal, sizing: Sizing | None = None) -> Review:
-    view = context.store.view(proposal.run_id)
+    view = context.store.history.view(proposal.run_id)
     candidate = view.menu.find(proposal.candidate_id) if view.menu is not None else None
     if candidate is not None and candidate.spread.legs != proposal.legs:
         candidate = None
@@ -193,13 +193,13 @@ def _build_review(context: TradingContext, proposal: Proposal, sizing: Sizing | 
             *_run_notes(view, candidate),
         ),
         sizing=sizing or _run_sizing(view, candidate),
-        trade=context.store.trade(proposal.trade_id) if proposal.trade_id is not None else None,
+        trade=context.store.trades.get(proposal.trade_id) if proposal.trade_id is not None else None,
     )
 
 
 def review_run(context: TradingContext, run_id: int) -> Review:
     """The screen of a run without a proposal: its menu, and why nothing was chosen."""
-    view = context.store.view(run_id)
+    view = context.store.history.view(run_id)
     if view.menu is None or not view.menu.candidates:
         raise BadUsage(f"R{run_id} has no menu to choose from; `spy32 show R{run_id}` says why")
     return _assemble_review(context, view, context.account.facts(), context.clock())
@@ -290,7 +290,7 @@ def expiration_scenarios(proposal: Proposal, spot: float) -> tuple[PriceScenario
 def book_exposure(context: TradingContext, run_id: int, now: datetime, *, excluding: int | None = None) -> Exposure:
     """What our book risks beside the proposal `but`."""
     today = market_date(now)
-    return context.store.exposure(run_id=run_id, today=today, week_start=week_start(today), but=excluding)
+    return context.store.risk.exposure(run_id=run_id, today=today, week_start=week_start(today), but=excluding)
 
 
 def check_limits(context: TradingContext, proposal: Proposal, account: Account, now: datetime) -> tuple[Finding, ...]:
@@ -305,7 +305,7 @@ def check_limits(context: TradingContext, proposal: Proposal, account: Account, 
         *limits.check_option_root(proposal, blocks=False),
     )
     objection = eligible.ineligible_proposal_reason(
-        proposal, context.store.view(proposal.run_id).recommendation, context.settings
+        proposal, context.store.history.view(proposal.run_id).recommendation, context.settings
     )
     return findings if objection is None else (*findings, Finding(rule="prompt", message=objection))
 

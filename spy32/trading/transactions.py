@@ -39,7 +39,7 @@ class OrderFees:
 
 def load_order_fees(context: TradingContext, trade: Trade) -> tuple[OrderFees, ...]:
     """Fees of each order of the trade that are not final in our book, read from the broker's transactions."""
-    unsettled = context.store.orders_with_estimated_fees(_trade_id(trade))
+    unsettled = context.store.adoptions.orders_with_estimated_fees(trade.id)
     if not unsettled:
         return ()
     transactions = context.account.transactions(market_date(trade.opened_at))
@@ -55,7 +55,7 @@ def load_order_fees(context: TradingContext, trade: Trade) -> tuple[OrderFees, .
                 order_id=order.id,
                 reference=order.reference,
                 amount=sum((transaction.fees for transaction in own_transactions), Decimal(0)),
-                is_complete=contracts == sum(fill.quantity for fill in context.store.fills(order.id)),
+                is_complete=contracts == sum(fill.quantity for fill in context.store.orders.fills(order.id)),
                 is_final=all(transaction.is_final for transaction in own_transactions),
                 transaction_ids=tuple(transaction.id for transaction in own_transactions),
                 estimate=estimate,
@@ -70,7 +70,7 @@ def settle_fees(context: TradingContext, proposal_id: int) -> Trade | None:
     Never fatal: what was filled is filled, whatever can or cannot be read of it. Our book's own fees are an estimate
     until then. On paper the fees are the paper broker's and stay what they are.
     """
-    trade = context.store.trade_of_proposal(proposal_id)
+    trade = context.store.trades.find_by_proposal(proposal_id)
     if trade is None or trade.mode is Mode.PAPER:
         return trade
     try:
@@ -78,12 +78,12 @@ def settle_fees(context: TradingContext, proposal_id: int) -> Trade | None:
             _record_fees(context, fees)
     except Spy32Error as error:
         context.report(f"fees of T{trade.id} stay an estimate: {error.message}")
-    return context.store.trade(_trade_id(trade))
+    return context.store.trades.get(trade.id)
 
 
 def _record_fees(context: TradingContext, fees: OrderFees) -> None:
     if fees.is_complete and fees.is_final:
-        context.store.settle_fees(
+        context.store.adoptions.settle_fees(
             fees.order_id, fees.amount, is_final=True, at=context.clock(), transactions=fees.transaction_ids
         )
         context.report(f"fees of {fees.reference}: ${fees.amount:,.2f}, final")
@@ -91,7 +91,7 @@ def _record_fees(context: TradingContext, fees: OrderFees) -> None:
     estimate = fees.estimate
     if fees.is_complete and not estimate:
         # Without a figure of our own the broker's estimate is the better one.
-        context.store.settle_fees(
+        context.store.adoptions.settle_fees(
             fees.order_id, fees.amount, is_final=False, at=context.clock(), transactions=fees.transaction_ids
         )
         estimate = fees.amount
@@ -165,7 +165,7 @@ def _partial_transaction(transaction: Transaction, quantity: Decimal) -> Transac
 def load_unmatched(context: TradingContext, since: date) -> UnmatchedTransactions:
     """The broker's transactions since a day, less our own orders' and what was adopted before. Oldest first."""
     adopted: dict[tuple[str, str], Decimal] = {}
-    for adoption in context.store.adoptions():
+    for adoption in context.store.adoptions.select():
         for transaction in adoption.transactions:
             adopted[transaction.id, transaction.symbol] = (
                 adopted.get((transaction.id, transaction.symbol), Decimal(0)) + transaction.quantity
@@ -174,7 +174,7 @@ def load_unmatched(context: TradingContext, since: date) -> UnmatchedTransaction
     for transaction in sorted(
         context.account.transactions(since), key=lambda transaction: (transaction.at, transaction.id)
     ):
-        if transaction.order_id is not None and context.store.find_order(transaction.order_id) is not None:
+        if transaction.order_id is not None and context.store.orders.find(transaction.order_id) is not None:
             continue
         unsigned = replace(transaction, quantity=abs(transaction.quantity))
         remaining = unsigned.quantity - adopted.get((transaction.id, transaction.symbol), Decimal(0))
@@ -281,7 +281,7 @@ def _decide_adoption(
 def _create_adoption(
     trade: Trade, state: TradeState, spreads: int, transactions: tuple[Transaction, ...], reason: str
 ) -> Adoption:
-    return Adoption(trade_id=_trade_id(trade), state=state, spreads=spreads, transactions=transactions, reason=reason)
+    return Adoption(trade_id=trade.id, state=state, spreads=spreads, transactions=transactions, reason=reason)
 
 
 def _take_spreads(trade: Trade, spreads: dict[str, int], unmatched: UnmatchedTransactions) -> tuple[Transaction, ...]:

@@ -132,7 +132,7 @@ class App(AppBase):
             settings,
             version=version,
             role=role,
-            journal=SpendingJournal(store, databases),
+            journal=SpendingJournal(store.core, store.model_calls, databases),
             run_id=run_id,
             seed=seed,
             clock=self.clock,
@@ -146,7 +146,7 @@ class App(AppBase):
         from spy32.analysts.recorded import FAILURES_WITHOUT_REQUEST, build_replay_analyst
         from spy32.wiring.analysts import build_renderer
 
-        attempts = store.attempts(run_id)
+        attempts = store.model_calls.select_by_run(run_id)
 
         def find_analyst(
             role: str, answer: "Recommendation", settings: Settings, seed: int
@@ -220,7 +220,7 @@ class App(AppBase):
 
     def build_run_trading_context(self, store: "Store", run_id: int) -> "TradingContext":
         """Everything to act on a run that made no proposal, on the market that it saw."""
-        view = store.view(run_id)
+        view = store.history.view(run_id)
         is_recorded = view.market is not None and view.market.is_recorded
         name = view.market.source if view.market is not None else self.settings.market.chain[0]
         market = self._load_recorded_market(store, run_id) if is_recorded else self.market_registry.quote_market(name)
@@ -261,7 +261,7 @@ class App(AppBase):
 
         if self.settings.mode is not Mode.PAPER:
             raise Unusable("a proposal made on a recorded market can only be executed on paper")
-        snapshot = store.snapshot(run_id)
+        snapshot = store.decisions.snapshot(run_id)
         self.clockwork = Clockwork(snapshot.as_of, frozen=True)
         return RecordedMarket.build_snapshot_market(snapshot)
 
@@ -280,7 +280,9 @@ def _build_rules(app: App, settings: Settings, *_: object) -> "Analyst":
 def _build_paper(app: App, store: "Store", market: "Market | None") -> "Broker":
     from spy32.brokers.paper import PaperBroker
 
-    return PaperBroker(ledger=store, market=market, clock=app.clock, settings=app.settings, number=app.account_number)
+    return PaperBroker(
+        ledger=store.paper, market=market, clock=app.clock, settings=app.settings, number=app.account_number
+    )
 
 
 def _build_tastytrade(app: App, store: "Store", _market: "Market | None") -> "Broker":

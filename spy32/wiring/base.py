@@ -209,7 +209,7 @@ class AppBase:
             )
         )
         with suppress(Spy32Error):  # what is wrong with a row is for the command that needs it
-            opened.lapse_overdue(self.process_clock.now())
+            opened.proposals.lapse_overdue(self.process_clock.now())
         return opened
 
     @property
@@ -245,11 +245,11 @@ class AppBase:
         now = self.process_clock.now()
         ended: tuple[Proposal, ...] = ()
         try:
-            ended = read_store.overdue_proposals(now)
+            ended = read_store.proposals.select_overdue(now)
             if ended:
                 mode, path = self.settings.mode, self.database
                 with self.locks.enter_home(), Store.open(path, mode=mode, account=None, at=now) as store:
-                    store.lapse_overdue(now)
+                    store.proposals.lapse_overdue(now)
         except Spy32Error as error:
             # Rows that cannot be read are for the command itself.
             for proposal in ended:
@@ -260,22 +260,23 @@ class AppBase:
     def find_damage(self, error: Exception) -> "StoreError | None":
         """What a damaged database has to do with an error, with the way back; None when it has nothing to do with it.
 
-        `Damage` does not know whose database it is of, and any other error may come of a row that is not as it was
-        written: only that is looked for.
+        An error that is not ours may come of a row that is not as it was written: only that is looked for.
         """
-        from spy32.store import damage_of
+        from spy32.store import damage_with_remedy
 
         if isinstance(error, StoreDamaged):
-            return damage_of(self.database, error.message)
+            return damage_with_remedy(error.path or self.database, error.fault)
         if isinstance(error, Spy32Error):
             return None
         try:
-            problems = self.open_for_reading(lapses=False).check()
+            problems = self.open_for_reading(lapses=False).integrity.check()
+        except StoreDamaged as damage:
+            return damage_with_remedy(damage.path or self.database, damage.fault)
         except StoreError as store_error:
             return store_error
         except Spy32Error:
             return None
-        return damage_of(self.database, problems[0]) if problems else None
+        return damage_with_remedy(self.database, problems[0]) if problems else None
 
     def _keep_open(self, store: "Store") -> "Store":
         self._open.append(store)

@@ -110,7 +110,7 @@ class TastytradeGateway:
 
     @cached_property
     def _broker(self) -> "TastytradeBroker":
-        wanted = self._connection.settings.tastytrade.account or self._store.account
+        wanted = self._connection.settings.tastytrade.account or self._store.core.account
         number = self._connection.account(wanted)
         self._store.bind_account(number, self._connection.clock())
         return self._connection.broker(number)

@@ -101,7 +101,7 @@ def test_an_interrupt_leaves_the_row_open_and_counted_with_its_estimate(desk: Gr
     with pytest.raises(KeyboardInterrupt):
         desk.choose()
     assert desk.heard == [None]
-    assert desk.journal.spent_of_run(31) == desk.journal.rows[0][0].estimate_ticks > 0
+    assert desk.journal.run_ticks(31) == desk.journal.rows[0][0].estimate_ticks > 0
 
 
 # Failures, their codes, and whether they are asked again.

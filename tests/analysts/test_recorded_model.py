@@ -15,7 +15,7 @@ def heard_again(then: ResponseCheck | None, now: ResponseCheck) -> list[str]:
     attempt = stores.asking()
     model = RecordedModel([ModelCall(id=7, at=NOW, attempt=attempt, heard=stores.heard(), checked=then)])
     model.ask_model(attempt.request, 1.0)
-    NullJournal(model).check_attempt(0, now, NOW)
+    NullJournal(model).record_check(0, now, NOW)
     return model.differences
 
 

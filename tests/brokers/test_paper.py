@@ -49,7 +49,7 @@ def test_a_working_order_reserves_the_buying_power_that_it_would_use() -> None:
 
 
 def test_two_orders_cannot_rest_on_the_same_buying_power() -> None:
-    broker = paper(ledger=FakeLedger(cash=D(600)))
+    broker = paper(ledger=FakeLedger(balance=D(600)))
     broker.submit(body(FAR))
     assert not broker.dry_run(body(FAR, "second")).accepted
     with pytest.raises(BrokerRefused, match=r"margin_check_failed: needs 404\.52 of buying power, 195\.48 is free"):
@@ -80,7 +80,7 @@ def test_a_closing_order_reserves_nothing_and_is_taken_without_buying_power() ->
     before = broker.facts().buying_power
     broker.submit(target())
     assert broker.facts().buying_power == before
-    ledger.cash = D(900)
+    ledger.balance = D(900)
     assert broker.facts().buying_power < 0
     assert broker.dry_run(target().replace("t1", "t2")).accepted
 
@@ -101,7 +101,7 @@ def test_an_expiration_on_a_closed_day_ends_with_its_last_trading_day() -> None:
     broker = paper(clock=clock, settings=Settings())
     saturday = datetime(2025, 11, 8).date()
     legs = tuple(replace(leg, action=leg.action.closing, expiration=saturday) for leg in builders.spread().legs)
-    order = broker._ledger.paper_put(broker_order(legs), clock())
+    order = broker._ledger.place(broker_order(legs), clock())
     clock.at = LAST.replace(minute=14)
     assert broker.order(order.broker_id).state is OrderState.WORKING
     clock.at = LAST

@@ -92,7 +92,7 @@ def app(desk: ApprovalDesk) -> FakeApp:
 
 
 def state(app: FakeApp) -> ProposalState:
-    made = app.desk.store.latest_proposal()
+    made = app.desk.store.proposals.latest()
     assert made is not None
     return made.state
 
@@ -160,7 +160,7 @@ def run_output(app: FakeApp) -> str:
 def test_yes_approves_the_proposal_that_was_meant(app: FakeApp, words: Sequence[str]) -> None:
     app.desk.proposed()
     text = run(app, *words, "--yes", "--note", "as usual")
-    yes = app.desk.store.latest_approval(1)
+    yes = app.desk.store.proposals.latest_approval(1)
     assert yes is not None
     assert (yes.by, yes.note) == ("anna", "as usual")
     assert text.splitlines()[-1] == "next: spy32 execute P1"
@@ -170,7 +170,7 @@ def test_the_newest_waiting_proposal_is_meant_by_default(app: FakeApp) -> None:
     app.desk.proposed()
     app.desk.proposed()
     run(app, "--yes")
-    states = [made.state for made in app.desk.store.proposals()]
+    states = [made.state for made in app.desk.store.proposals.select()]
     assert states == [ProposalState.LAPSED, ProposalState.APPROVED]
 
 
@@ -267,7 +267,7 @@ def talk(desk: ApprovalDesk, *lines: str | Exception) -> tuple[bool, str]:
 
 def typed(desk: ApprovalDesk, read: Callable[[], str]) -> tuple[bool, str]:
     console = screen(100)
-    made = desk.store.latest_proposal()
+    made = desk.store.proposals.latest()
     first = (
         review_proposal(desk.trading_context, made.id)
         if made is not None and made.id is not None
@@ -378,19 +378,19 @@ def test_a_draft_of_what_another_window_changed_is_dropped_with_one_line_and_dra
     (told,) = re.findall("not done: .*", text)
     assert told.startswith("not done: P1 was changed since it was shown")
     assert told.endswith(f"; your draft is dropped (put 640/635, 1 contract, floor {made.floor_price})")
-    after = desk.store.proposal(1)
+    after = desk.store.proposals.get(1)
     assert (after.state, after.quantity, after.floor_price) == (ProposalState.PROPOSED, 2, Decimal("0.52"))
     assert "SELL 2 SPY 7 Nov 640/635 put spread @ 0.58 cr (floor 0.52)" in text.rpartition(told)[2]
 
 
 def test_looking_at_everything_leaves_every_row_as_it_was(desk: ApprovalDesk) -> None:
     desk.proposed()
-    desk.store.record_viewing(1, "anna", b.NOW)
-    before = "\n".join(desk.store.db.iterdump())
+    desk.store.proposals.record_viewing(1, "anna", b.NOW)
+    before = "\n".join(desk.store.core.db.iterdump())
     is_decided, text = talk(desk, *(f"{word}\n" for word in ("1", "m", "3", "w", "esc", "r", "x", "2", "4", "a", "no")))
     assert not is_decided
     assert "not approved" in text
-    assert "\n".join(desk.store.db.iterdump()) == before
+    assert "\n".join(desk.store.core.db.iterdump()) == before
 
 
 def test_a_row_that_is_looked_at_is_judged_by_the_market_before_the_question(desk: ApprovalDesk) -> None:
@@ -402,7 +402,7 @@ def test_a_row_that_is_looked_at_is_judged_by_the_market_before_the_question(des
     desk.trading_desk.orders.reject_credentials = None
     is_decided, text = talk(desk, "1\n", "a\n", "y\n")
     assert is_decided
-    made = desk.store.proposal(1)
+    made = desk.store.proposals.get(1)
     assert (made.candidate_id, made.chosen_by) == (b.menu().candidates[1].id, "person")
 
 

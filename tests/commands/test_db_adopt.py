@@ -37,7 +37,7 @@ def copy(place: tuple[LiveHome, StandIn], tmp_path: Path) -> LiveHome:
 
 def words_to_send(home: LiveHome) -> tuple[str, ...]:
     with home.store() as store:
-        return ("execute", "P1", "--live", "--confirm", f"{NUMBER[-4:]}:SPY:{store.proposal(1).quantity}")
+        return ("execute", "P1", "--live", "--confirm", f"{NUMBER[-4:]}:SPY:{store.proposals.get(1).quantity}")
 
 
 def test_a_copy_sends_nothing_before_it_is_adopted(place: tuple[LiveHome, StandIn], copy: LiveHome) -> None:
@@ -97,8 +97,8 @@ def test_the_document_names_the_home(copy: LiveHome) -> None:
     done = copy.spy32("db", "adopt", "--confirm", "adopt", "--json")
     found = json.loads(done.stdout)
     with copy.store() as store:
-        assert (found["action"], found["home"]) == ("adopt", store.home_id())
-        assert store.verify().broken is None
+        assert (found["action"], found["home"]) == ("adopt", store.location.home_id())
+        assert store.audit.verify().broken is None
 
 
 def test_a_paper_home_may_be_copied(tmp_path: Path) -> None:
@@ -119,13 +119,13 @@ def test_a_live_database_whose_place_an_older_version_did_not_record_asks_once_i
     world.orders.fills_at = Decimal(9)
     if has_sent:
         execute(world.trading_context, world.approved())
-    with world.store.write_transaction(world.clock(), "as an older version left it") as change:
+    with world.store.core.write_transaction(world.clock(), "as an older version left it") as change:
         change.update("stamp", 1, home_id=None, machine=None, place=None)
     world.store.close()
     with closing(Store.open(path, mode=Mode.LIVE, account=None, at=world.clock())) as store:
-        assert store.former_location() == (UNRECORDED_LOCATION if has_sent else None)
+        assert store.location.former_place() == (UNRECORDED_LOCATION if has_sent else None)
         if has_sent:
             with pytest.raises(NotPermitted, match="did not record"):
-                store.require_unmoved_home()
-            store.claim_location(world.clock(), by="anna")
-        store.require_unmoved_home()
+                store.location.require_unmoved()
+            store.location.claim(world.clock(), by="anna")
+        store.location.require_unmoved()

@@ -81,13 +81,13 @@ def test_a_confirmation_that_is_not_exact_is_refused(home: LiveHome, server: Sta
     typed = wrong.format(n=made.quantity, all=NUMBER)
     refused(home, server, 2, "nothing was sent", "execute", "P1", "--live", "--confirm", typed)
     with home.store() as store:
-        assert store.proposal(1).state is ProposalState.APPROVED
-        assert store.orders(1) == ()
+        assert store.proposals.get(1).state is ProposalState.APPROVED
+        assert store.orders.select_by_proposal(1) == ()
 
 
 def exact(home: LiveHome) -> str:
     with home.store() as store:
-        return f"1234:SPY:{store.proposal(1).quantity}"
+        return f"1234:SPY:{store.proposals.get(1).quantity}"
 
 
 def test_a_halt_stops_a_confirmed_execute(home: LiveHome, server: StandIn) -> None:
@@ -136,7 +136,7 @@ def test_the_database_of_another_account_is_refused(home: LiveHome, server: Stan
 def test_a_proposal_that_nobody_approved_is_refused(home: LiveHome, server: StandIn) -> None:
     made = home.approved()
     with home.store() as store:
-        store.move_proposal(
+        store.proposals.move(
             1, was=ProposalState.APPROVED, now=ProposalState.DECLINED, at=builders.NOW, reason="declined by anna"
         )
     confirm = f"1234:SPY:{made.quantity}"

@@ -25,50 +25,50 @@ ITEM = f"P1 lapsed and nobody had looked at it: {WORDS}; the week's trade is los
 
 
 def items(desk: TradingDesk) -> list[tuple[str, str, str]]:
-    return [(item.subject, item.kind, item.message) for item in desk.store.open_attention_items()]
+    return [(item.subject, item.kind, item.message) for item in desk.store.attention.open_items()]
 
 
 def test_what_nobody_looked_at_lapses_after_its_session_and_says_that_the_week_is_lost(desk: TradingDesk) -> None:
     desk.proposed()
-    desk.store.lapse_overdue(CLOSE)
+    desk.store.proposals.lapse_overdue(CLOSE)
     assert (desk.state(1), items(desk)) == (P.PROPOSED, [])
-    desk.store.lapse_overdue(AFTER)
+    desk.store.proposals.lapse_overdue(AFTER)
     assert desk.state(1) is P.LAPSED
-    assert "its session is over" in desk.store.proposal_status(1)
+    assert "its session is over" in desk.store.proposals.status_text(1)
     assert items(desk) == [("P1", "lapsed", ITEM)]
-    desk.store.lapse_overdue(AFTER)
+    desk.store.proposals.lapse_overdue(AFTER)
     assert len(items(desk)) == 1
-    assert desk.store.verify().broken is None
+    assert desk.store.audit.verify().broken is None
 
 
 def test_what_a_person_had_on_the_screen_lapses_without_a_word(desk: TradingDesk) -> None:
     desk.proposed()
-    desk.store.record_viewing(1, "anna", builders.NOW)
-    desk.store.lapse_overdue(AFTER)
+    desk.store.proposals.record_viewing(1, "anna", builders.NOW)
+    desk.store.proposals.lapse_overdue(AFTER)
     assert (desk.state(1), items(desk)) == (P.LAPSED, [])
 
 
 def test_what_was_approved_and_never_sent_lapses_when_its_approval_is_over(desk: TradingDesk) -> None:
     made = desk.proposed()
     given = CLOSE - timedelta(minutes=10)
-    desk.store.approve(replace(builders.approval(made), at=given, until=given + timedelta(hours=1)))
-    desk.store.lapse_overdue(AFTER)
+    desk.store.proposals.approve(replace(builders.approval(made), at=given, until=given + timedelta(hours=1)))
+    desk.store.proposals.lapse_overdue(AFTER)
     assert desk.state(1) is P.APPROVED
-    desk.store.lapse_overdue(given + timedelta(minutes=61))
+    desk.store.proposals.lapse_overdue(given + timedelta(minutes=61))
     assert (desk.state(1), items(desk)) == (P.LAPSED, [])
 
 
 def test_what_another_process_moves_is_left_to_it(desk: TradingDesk) -> None:
     made = desk.proposed()
-    desk.store.overdue_proposals = lambda at: (made,)  # type: ignore[method-assign]
-    desk.store.move_proposal(1, was=P.PROPOSED, now=P.DECLINED, at=AFTER, reason="no")
-    desk.store.lapse_overdue(AFTER)
+    desk.store.proposals.select_overdue = lambda at: (made,)  # type: ignore[method-assign]
+    desk.store.proposals.move(1, was=P.PROPOSED, now=P.DECLINED, at=AFTER, reason="no")
+    desk.store.proposals.lapse_overdue(AFTER)
     assert (desk.state(1), items(desk)) == (P.DECLINED, [])
 
 
 def test_a_recorded_market_never_lapses(desk: TradingDesk) -> None:
     desk.proposed(market="recorded:cboe")
-    desk.store.lapse_overdue(AFTER)
+    desk.store.proposals.lapse_overdue(AFTER)
     assert desk.state(1) is P.PROPOSED
 
 
@@ -77,7 +77,7 @@ def test_a_newer_run_of_the_session_takes_its_place_and_one_of_a_later_week_does
     desk: TradingDesk, at: object, lost: bool
 ) -> None:
     made = desk.proposed()
-    desk.store.add_proposal(replace(made, id=None), body="{}", at=at)  # type: ignore[arg-type]
+    desk.store.proposals.add(replace(made, id=None), body="{}", at=at)  # type: ignore[arg-type]
     assert (desk.state(1), desk.state(2)) == (P.LAPSED, P.PROPOSED)
     assert items(desk) == ([("P1", "lapsed", ITEM)] if lost else [])
 
@@ -107,7 +107,7 @@ LATER = {"SPY32_CLOCK": f"{AFTER:%Y-%m-%dT%H:%M:%SZ}"}
 
 def states(home: LiveHome) -> tuple[ProposalState, int]:
     with home.store(Mode.PAPER, "PAPER0001") as store:
-        return store.proposal(1).state, len(store.open_attention_items())
+        return store.proposals.get(1).state, len(store.attention.open_items())
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_on_a_recorded_chain_it_may_be_looked_at_and_is_refused_before_it_is_sen
 
 def test_a_jammed_order_of_0_3_0_is_listed_as_cancelled_and_reserves_nothing() -> None:
     broker = paper()
-    placed = broker._ledger.paper_put(_of_spxw(), builders.NOW)
+    placed = broker._ledger.place(_of_spxw(), builders.NOW)
     assert placed.state is OrderState.WORKING
     seen = (broker.order(placed.broker_id), *broker.todays_orders(), *broker.search(builders.TODAY))
     assert {order.state for order in seen} == {OrderState.CANCELLED}

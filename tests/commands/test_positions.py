@@ -132,7 +132,7 @@ def test_positions_of_an_empty_account(desk: TradingDesk) -> None:
 def test_a_trade_that_ended_is_in_the_document_only(desk: TradingDesk) -> None:
     trade = entered(desk)
     held(desk)
-    desk.store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.EXPIRED, at=desk.clock())
+    desk.store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.EXPIRED, at=desk.clock())
     assert "T1" not in run(desk, "positions")
     (found,) = document(desk, "positions")["trades"]
     assert (found["id"], found["state"], found["quantity"]) == ("T1", "expired", 2)
@@ -177,7 +177,7 @@ def test_reconcile_with_nothing_in_flight(desk: TradingDesk) -> None:
     held(desk, short=-2, long=2)
     assert run(desk, "reconcile") == "nothing was in flight\nour positions and the broker's agree\n"
     held(desk)
-    desk.store.move_trade(1, was=TradeState.OPEN, now=TradeState.CLOSED, at=desk.clock())
+    desk.store.trades.move(1, was=TradeState.OPEN, now=TradeState.CLOSED, at=desk.clock())
     assert run(desk, "reconcile") == "nothing was in flight\nno positions, here or at the broker\n"
 
 
@@ -229,7 +229,7 @@ def test_an_order_that_bears_our_reference_is_named_as_such(desk: TradingDesk) -
 def test_a_target_that_filled_in_part_says_how_much(desk: TradingDesk) -> None:
     trade = entered(desk)
     place_target(desk.trading_context, trade.proposal_id)
-    desk.orders.fill(str(desk.store.profit_targets(trade.proposal_id)[0].broker_id), 1)
+    desk.orders.fill(str(desk.store.orders.profit_targets(trade.proposal_id)[0].broker_id), 1)
     assert "working at 0.29, 1 of 2 filled" in run(desk, "reconcile")
 
 
@@ -248,21 +248,21 @@ def over(desk: TradingDesk) -> TradingDesk:
 def test_without_adopt_nothing_is_taken_over(over: TradingDesk) -> None:
     text = run(over, "reconcile", typed="T1\n")
     assert "`spy32 reconcile --adopt` takes it over" in text
-    assert over.store.trade(1).state is TradeState.OPEN
+    assert over.store.trades.get(1).state is TradeState.OPEN
 
 
 def test_the_trade_s_own_id_takes_it_over(over: TradingDesk) -> None:
     text = run(over, "reconcile", "--adopt", typed=" T1 \n")
     assert "T1: open -> closed, cash $-60.00 before fees of $0.52 (" in text
     assert text.endswith("T1 is closed\n")
-    assert over.store.trade(1).state is TradeState.CLOSED
+    assert over.store.trades.get(1).state is TradeState.CLOSED
 
 
 @pytest.mark.parametrize("typed", ["", "\n", "yes\n", "t1\n", "T11\n"])
 def test_anything_else_leaves_it(over: TradingDesk, typed: str) -> None:
     text = run(over, "reconcile", "--adopt", typed=typed)
     assert text.endswith("nothing was taken over\n")
-    assert over.store.trade(1).state is TradeState.OPEN
+    assert over.store.trades.get(1).state is TradeState.OPEN
 
 
 def test_a_script_says_yes_beforehand(over: TradingDesk) -> None:
@@ -287,7 +287,7 @@ def test_words_that_do_not_go_together_are_2_and_change_nothing(
     over: TradingDesk, words: tuple[str, ...], typed: str | None
 ) -> None:
     assert run(over, "reconcile", *words, typed=typed, code=2) == ""
-    assert over.store.trade(1).state is TradeState.OPEN
+    assert over.store.trades.get(1).state is TradeState.OPEN
 
 
 def test_what_cannot_be_explained_is_not_asked_about(desk: TradingDesk) -> None:

@@ -29,10 +29,9 @@ def home(tmp_path: Path) -> Path:
     with stores.opened(tmp_path / "paper.db") as store:
         run = stores.whole_run(store)
         _, trade = stores.filled(store, run_id=run.id)
-        assert trade.id is not None
-        store.finish_run(run.id, outcome=Outcome.PROPOSED, at=b.later(minutes=1))
-        store.add_proposal(b.close_proposal(trade.id, run_id=run.id), body='{"exit": 1}', at=b.later(minutes=10))
-        store.skip_run(
+        store.runs.finish(run.id, outcome=Outcome.PROPOSED, at=b.later(minutes=1))
+        store.proposals.add(b.close_proposal(trade.id, run_id=run.id), body='{"exit": 1}', at=b.later(minutes=10))
+        store.runs.skip(
             trigger=Trigger.CRON, mode=Mode.PAPER, profile="default", at=b.later(days=7), slot=None,
             cause="holiday", reasons=("the exchange was closed",),
         )  # fmt: skip
@@ -166,12 +165,12 @@ def asked(home: Path) -> Path:
     """R3 asked a model twice, kept two documents and the figures that it was told, and abstained."""
     with stores.opened(home / "paper.db") as store:
         run = stores.begun(store)
-        store.save_documents(
+        store.documents.save(
             run.id,
             [RawDocument(source="cboe", name=name, at=b.NOW, body=b"{}" * 9) for name in ("chain", "vix")],
             b.NOW,
         )
-        store.save_snapshot(
+        store.decisions.save_snapshot(
             run.id,
             b.snapshot(),
             b.quality(),
@@ -180,11 +179,15 @@ def asked(home: Path) -> Path:
             deciding=deciding(Settings(), "default"),
             briefing=run_views.briefing(),
         )
-        store.save_menu(run.id, b.menu(), b.NOW)
+        store.decisions.save_menu(run.id, b.menu(), b.NOW)
         stores.asked(store, run.id, stores.heard(outcome="rate_limit", status=429, response="slow down", text=None))
         stores.asked(store, run.id, attempt=2, request='{"asked":  "as it was"}')
-        store.save_answer(run.id, run_views.word(decision=Decision.ABSTAIN, reason="no edge"), role="chosen", at=b.NOW)
-        store.finish_run(run.id, outcome=Outcome.NO_TRADE, cause="abstained", at=b.later(9), reasons=("grok: no edge",))
+        store.decisions.save_answer(
+            run.id, run_views.word(decision=Decision.ABSTAIN, reason="no edge"), role="chosen", at=b.NOW
+        )
+        store.runs.finish(
+            run.id, outcome=Outcome.NO_TRADE, cause="abstained", at=b.later(9), reasons=("grok: no edge",)
+        )
     return home
 
 
@@ -208,7 +211,7 @@ def test_a_run_that_asked_a_model_says_why_and_what_it_cost(asked: Path) -> None
 
 def test_the_conditions_of_an_entry_are_those_that_the_run_decided_by(asked: Path) -> None:
     with stores.opened(asked / "paper.db") as store:
-        store.save_answer(3, run_views.word(), role="chosen", at=b.NOW)
+        store.decisions.save_answer(3, run_views.word(), role="chosen", at=b.NOW)
     knobs = Settings()
     text = ask(ReadingApp(asked), "show", "R3", "--full")
     assert f"entry no entry after: {knobs.execution.no_entry_after} New York" in text

@@ -25,45 +25,45 @@ class Flags:
     """The store's flags, in memory."""
 
     def __init__(self) -> None:
-        self.set: dict[str, tuple[str, datetime]] = {}
+        self.values: dict[str, tuple[str, datetime]] = {}
 
-    def flag(self, name: str) -> tuple[str, datetime] | None:
-        return self.set.get(name)
+    def get(self, name: str) -> tuple[str, datetime] | None:
+        return self.values.get(name)
 
-    def set_flag(self, name: str, value: str, at: datetime) -> None:
-        self.set[name] = (value, at)
+    def set(self, name: str, value: str, at: datetime) -> None:
+        self.values[name] = (value, at)
 
-    def clear_flag(self, name: str, at: datetime) -> None:
-        self.set.pop(name, None)
+    def clear(self, name: str, at: datetime) -> None:
+        self.values.pop(name, None)
 
 
 # Pause.
 
 
 def test_a_pause_keeps_reason_and_time() -> None:
-    store = Flags()
-    assert "(on leave)" in pause(store, " on\n leave ", NOW, HOME)
-    assert store.flag(PAUSED) == ("on leave", NOW)
+    flags = Flags()
+    assert "(on leave)" in pause(flags, " on\n leave ", NOW, HOME)
+    assert flags.get(PAUSED) == ("on leave", NOW)
 
 
 def test_a_second_pause_says_since_when_and_changes_nothing() -> None:
-    store = Flags()
-    pause(store, "on leave", NOW, HOME)
-    assert "was paused already, since 2026-11-23 15:00 UTC (on leave)" in pause(store, "again", LATER, HOME)
-    assert store.flag(PAUSED) == ("on leave", NOW)
+    flags = Flags()
+    pause(flags, "on leave", NOW, HOME)
+    assert "was paused already, since 2026-11-23 15:00 UTC (on leave)" in pause(flags, "again", LATER, HOME)
+    assert flags.get(PAUSED) == ("on leave", NOW)
 
 
 def test_a_pause_without_a_reason_is_a_pause() -> None:
-    store = Flags()
-    pause(store, "", NOW, HOME)
-    assert store.flag(PAUSED) == ("", NOW)
+    flags = Flags()
+    pause(flags, "", NOW, HOME)
+    assert flags.get(PAUSED) == ("", NOW)
 
 
 def test_a_pause_is_lifted_once() -> None:
-    store = Flags()
-    pause(store, "", NOW, HOME)
-    assert lift_pause(store, LATER) is True
-    assert lift_pause(store, LATER) is False
+    flags = Flags()
+    pause(flags, "", NOW, HOME)
+    assert lift_pause(flags, LATER) is True
+    assert lift_pause(flags, LATER) is False
 
 
 # Halt.

@@ -105,7 +105,7 @@ def test_a_paper_order_fills_whole_at_its_own_limit_and_never_better() -> None:
     net = sum(fill.action.sign * fill.price * fill.quantity for fill in filled.fills) / 2
     assert net == NEAR
     assert filled.fees is not None
-    assert ledger.cash == 100_000 + NEAR * 200 - filled.fees
+    assert ledger.balance == 100_000 + NEAR * 200 - filled.fees
 
 
 @pytest.mark.parametrize("share", ["0", "0.25", "1"])
@@ -151,7 +151,7 @@ def test_a_reference_that_was_used_before_is_refused_on_paper() -> None:
 
 
 def test_an_order_beyond_the_buying_power_is_refused_with_both_figures() -> None:
-    broker = paper(ledger=FakeLedger(cash=Decimal(500)))
+    broker = paper(ledger=FakeLedger(balance=Decimal(500)))
     answer = broker.dry_run(body(NEAR))
     assert not answer.accepted
     assert "margin_check_failed" in answer.errors[0] and "500.00 is free" in answer.errors[0]

@@ -32,12 +32,12 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def told(store: Store, now: datetime, letter: str = "T") -> list[str]:
     """The attention items about trades, or about runs; the check ends 20 for them."""
-    desk = ReadingApp(store.path.parent, now=now)
+    desk = ReadingApp(store.core.path.parent, now=now)
     document = json.loads(ask(desk, "status", "--json"))
     check(document)
     found = [one for one in document["attention"] if one.startswith(letter) or f" {letter}" in one.split(" made ")[0]]
     if found:
-        assert code(ReadingApp(store.path.parent, now=now), "status", "--check") == 20
+        assert code(ReadingApp(store.core.path.parent, now=now), "status", "--check") == 20
     return found
 
 
@@ -78,8 +78,7 @@ def test_a_plan_without_a_time_exit_begins_with_its_last_exit(store: Store) -> N
 @pytest.mark.parametrize("state", [TradeState.CLOSED, TradeState.EXPIRED])
 def test_a_trade_that_is_over_is_past_nothing(store: Store, state: TradeState) -> None:
     _, trade = stores.filled(store)
-    assert trade.id is not None
-    store.move_trade(trade.id, was=TradeState.OPEN, now=state, at=b.later(hours=1))
+    store.trades.move(trade.id, was=TradeState.OPEN, now=state, at=b.later(hours=1))
     assert told(store, new_york("2026-01-05T12:00")) == []
 
 
@@ -100,13 +99,13 @@ def test_an_exit_that_a_person_has_looked_at_is_told_again_only_when_the_next_on
 def refused(store: Store, day: int, *rules: str, cause: str = "limits", recorded: bool = False) -> int:
     """A run that these rules refused, so many days after the first."""
     at = b.later(days=day)
-    begun = store.begin_run(
+    begun = store.runs.begin(
         trigger=Trigger.CRON, mode=Mode.PAPER, profile="default", at=at, slot=at.date(), is_recorded=recorded
     )
     if rules:
         findings = tuple(Finding(rule=rule, message=f"{rule} says no", figure="6", limit="5") for rule in rules)
-        store.save_ruling(begun.id, b.ruling(findings=findings), at)
-    store.finish_run(
+        store.decisions.save_ruling(begun.id, b.ruling(findings=findings), at)
+    store.runs.finish(
         begun.id, outcome=Outcome.NO_TRADE, cause=cause, reasons=tuple(f"{rule} says no" for rule in rules), at=at
     )
     return begun.id
@@ -114,7 +113,7 @@ def refused(store: Store, day: int, *rules: str, cause: str = "limits", recorded
 
 def proposed(store: Store, day: int, outcome: Outcome = Outcome.PROPOSED) -> None:
     begun = stores.begun(store, at=b.later(days=day))
-    store.finish_run(begun.id, outcome=outcome, at=b.later(days=day))
+    store.runs.finish(begun.id, outcome=outcome, at=b.later(days=day))
 
 
 REPEATED = "the last 3 runs to R3 made no trade for one reason, open_trades: open_trades says no"

@@ -45,14 +45,14 @@ def run(store: Store, outcome: Outcome | None, cause: str | None = None, **over:
         "slot": MONDAY,
     }
     reasons = over.pop("reasons", ())
-    begun = store.begin_run(**{**base, **over})
+    begun = store.runs.begin(**{**base, **over})
     if outcome is not None:
-        store.finish_run(begun.id, outcome=outcome, cause=cause, reasons=reasons, at=begun.started_at)
+        store.runs.finish(begun.id, outcome=outcome, cause=cause, reasons=reasons, at=begun.started_at)
     return begun.id
 
 
 def desk(store: Store, **over: Any) -> ReadingApp:
-    return ReadingApp(store.path.parent, **{"now": b.later(hours=4), **over})
+    return ReadingApp(store.core.path.parent, **{"now": b.later(hours=4), **over})
 
 
 def reasons(store: Store, **over: Any) -> list[str]:
@@ -108,7 +108,7 @@ def test_an_exchange_holiday_needs_no_run(tmp_path: Path) -> None:
 
 
 def test_a_pause_needs_nobody_and_is_shown(store: Store) -> None:
-    store.set_flag("paused", "away until \x1b[31mTuesday", b.later(days=-1))
+    store.flags.set("paused", "away until \x1b[31mTuesday", b.later(days=-1))
     assert reasons(store) == []
     assert "paused: since Sun 2025-10-05 10:00 New York" in ask(desk(store), "status")
     assert "away until [31mTuesday" in ask(desk(store), "status")
@@ -185,7 +185,7 @@ def test_the_slot_of_another_profile_is_looked_at_once_it_was_served(store: Stor
 
 def test_a_run_at_work_is_shown_and_needs_nobody(store: Store) -> None:
     number = run(store, None)
-    store.start_step(number, "consult", OPENS)
+    store.runs.start_step(number, "consult", OPENS)
     over = {"held": ("analyze",), "now": b.later(minutes=3)}
     assert reasons(store, **over) == []
     assert "at work: R1, step consult, for 3 min" in ask(desk(store, **over), "status")
@@ -223,9 +223,9 @@ def test_an_approval_waits_for_its_order_until_it_is_over(store: Store) -> None:
 
 def test_an_unknown_order_always_needs_a_person(store: Store) -> None:
     made, yes = stores.approved(store, run_id=run(store, Outcome.PROPOSED))
-    order = store.begin_order(b.order(made, yes), at=b.later(minutes=6))
+    order = store.orders.begin(b.order(made, yes), at=b.later(minutes=6))
     assert order.id is not None
-    store.move_order(order.id, was=OrderState.SUBMITTING, now=OrderState.UNKNOWN, at=b.later(minutes=7))
+    store.orders.move(order.id, was=OrderState.SUBMITTING, now=OrderState.UNKNOWN, at=b.later(minutes=7))
     found = reasons(store, held=("proposal-1",))
     assert found == [f"the outcome of order {order.reference} of P1 is unknown"]
     assert "next: spy32 reconcile\n" in ask(desk(store), "status")
@@ -233,7 +233,7 @@ def test_an_unknown_order_always_needs_a_person(store: Store) -> None:
 
 def test_an_order_being_sent_needs_nobody_while_its_process_lives(store: Store) -> None:
     made, yes = stores.approved(store, run_id=run(store, Outcome.PROPOSED))
-    store.begin_order(b.order(made, yes), at=b.later(minutes=6))
+    store.orders.begin(b.order(made, yes), at=b.later(minutes=6))
     assert reasons(store, held=("proposal-1",)) == []
     assert reasons(store) == ["order spy32-P1-1-1 of P1 was interrupted while it was being sent"]
 
@@ -248,7 +248,7 @@ def test_a_sent_proposal_whose_orders_have_ended_is_told_with_the_reason(store: 
     made, _, order = stores.sent(store, run_id=run(store, Outcome.PROPOSED))
     assert order.id is not None
     why = "uneven fill: one leg has 2, the other 1"
-    store.move_order(order.id, was=OrderState.WORKING, now=OrderState.CANCELLED, at=b.later(minutes=9), reason=why)
+    store.orders.move(order.id, was=OrderState.WORKING, now=OrderState.CANCELLED, at=b.later(minutes=9), reason=why)
     assert reasons(store) == [f"P{made.id} has an order that needs a person: {why}"]
     assert "next: spy32 reconcile\n" in ask(desk(store), "status")
 
@@ -256,15 +256,14 @@ def test_a_sent_proposal_whose_orders_have_ended_is_told_with_the_reason(store: 
 def test_a_filled_trade_needs_nobody_and_an_assigned_one_does(store: Store) -> None:
     _, trade = stores.filled(store, run_id=run(store, Outcome.PROPOSED))
     assert reasons(store) == []
-    assert trade.id is not None
-    store.move_trade(trade.id, was=TradeState.OPEN, now=TradeState.ASSIGNED, at=b.later(hours=1))
+    store.trades.move(trade.id, was=TradeState.OPEN, now=TradeState.ASSIGNED, at=b.later(hours=1))
     assert reasons(store) == ["T1 was assigned"]
 
 
 def test_a_declined_proposal_needs_nobody(store: Store) -> None:
     made = stores.proposed(store, run_id=run(store, Outcome.PROPOSED))
     assert made.id is not None
-    store.move_proposal(made.id, was=ProposalState.PROPOSED, now=ProposalState.DECLINED, at=b.later(minutes=3))
+    store.proposals.move(made.id, was=ProposalState.PROPOSED, now=ProposalState.DECLINED, at=b.later(minutes=3))
     assert reasons(store) == []
 
 
@@ -291,7 +290,7 @@ def test_every_reason_is_in_the_message_of_a_check(store: Store) -> None:
 
 def test_a_damaged_store_is_trouble_for_a_reader_and_attention_for_a_monitor(store: Store) -> None:
     store.close()
-    store.path.write_bytes(b"")
+    store.core.path.write_bytes(b"")
     with pytest.raises(StoreError):
         ask(desk(store), "status")
     with pytest.raises(AttentionRequired):
@@ -308,7 +307,7 @@ def test_it_shows_mode_home_last_run_and_next_slot(store: Store) -> None:
         "nothing needs a person\n",
         "note: PAPER: simulated orders, no real money\n",
         "mode: paper, production\n",
-        f"home: {store.path.parent}\n",
+        f"home: {store.core.path.parent}\n",
         "last run: R1 no trade (abstained), 4 h 00 min ago: Mon 2025-10-06 10:00 New York",
         "next slot: Mon 2025-10-13 10:00 New York",
     ):
@@ -345,8 +344,8 @@ Prepare = Callable[[Store], Any]
         lambda store: run(store, Outcome.FAILED, "data"),
         lambda store: stores.filled(store, run_id=run(store, Outcome.PROPOSED)),
         lambda store: stores.sent(store, run_id=run(store, Outcome.PROPOSED)),
-        lambda store: store.set_flag("paused", "", b.NOW),
-        lambda store: store.add_notice(None, "subject", "body", b.NOW),
+        lambda store: store.flags.set("paused", "", b.NOW),
+        lambda store: store.notices.add(None, "subject", "body", b.NOW),
     ],
     ids=["failed", "filled", "working", "paused", "notice"],
 )
@@ -357,10 +356,10 @@ def test_the_document_fits_its_schema(store: Store, prepare: Prepare) -> None:
 
 def test_what_must_be_looked_at_stays_until_it_is_acknowledged(store: Store) -> None:
     run(store, Outcome.NO_TRADE)
-    store.raise_attention("T1", "below_floor", "T1 was filled below its floor", OPENS)
+    store.attention.raise_item("T1", "below_floor", "T1 was filled below its floor", OPENS)
     assert reasons(store) == ["T1 was filled below its floor"]
     assert "spy32 status --ack T1" in ask(desk(store), "status")
-    store.acknowledge("T1", "anna", b.later(hours=3))
+    store.attention.acknowledge("T1", "anna", b.later(hours=3))
     assert reasons(store) == []
 
 

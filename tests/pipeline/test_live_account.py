@@ -60,7 +60,7 @@ def test_a_broker_that_does_not_answer_leaves_menu_and_choice_and_no_proposal(mo
     assert (done.reasons, done.exit_code) == ((str(error),), 0)
     assert {step.name: step.state for step in done.steps}["authenticate"] is StepState.FAILED
     assert monday.menu(done).candidates
-    view = monday.store.view(done.id)
+    view = monday.store.history.view(done.id)
     assert view.recommendation is not None
     assert view.proposal is None
 
@@ -72,7 +72,7 @@ def test_an_account_that_may_open_nothing_makes_no_proposal(monday: Monday) -> N
     assert what == (Outcome.NO_TRADE, "account")
     assert [reason.rpartition(": ")[2] for reason in done.reasons] == ["closing only", "margin call"]
     assert all(NUMBER not in reason for reason in done.reasons)
-    assert monday.store.latest_proposal() is None
+    assert monday.store.proposals.latest() is None
 
 
 def test_wrong_settings_fail_loudly(monday: Monday) -> None:
@@ -100,10 +100,10 @@ def test_a_dry_run_that_means_another_order_makes_no_proposal(monday: Monday) ->
     done, what = ended(monday)
     assert what == (Outcome.NO_TRADE, "broker")
     assert any("debit" in reason for reason in done.reasons), done.reasons
-    ruling = monday.store.view(done.id).ruling
+    ruling = monday.store.history.view(done.id).ruling
     assert ruling is not None
     assert "echo_limit" in {finding.rule for finding in ruling.findings if finding.blocks}
-    assert monday.store.latest_proposal() is None
+    assert monday.store.proposals.latest() is None
 
 
 # Whose choice it is.

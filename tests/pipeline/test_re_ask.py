@@ -23,8 +23,8 @@ def test_the_answer_stands_beside_the_run_s_own_and_changes_nothing(tmp_path: Pa
         question = StoredQuestion.load(store, done.id)
         again = FakeAnalyst(pick=lambda menu: menu.candidates[place].id)
         answer = ask_model_again(store, done.id, question, again, lambda: builders.NOW)
-        assert [role for role, _ in store.answers(done.id)].count("again") == 1
-        assert store.run(done.id) == done
+        assert [role for role, _ in store.decisions.answers(done.id)].count("again") == 1
+        assert store.runs.get(done.id) == done
         out = PlainConsole(StringIO())
         print_re_ask(out, question, answer, json=False)
     assert words in shown(out)

@@ -42,21 +42,21 @@ def test_a_good_monday_ends_proposed_with_every_step_on_record(monday: Monday) -
     assert done.outcome is Outcome.PROPOSED
     assert [step.name for step in done.steps] == list(STEPS)
     assert all(step.state in (StepState.OK, StepState.DEGRADED) for step in done.steps)
-    proposal = monday.store.proposal_of_run(done.id)
+    proposal = monday.store.proposals.find_by_run(done.id)
     assert proposal is not None and proposal.state is ProposalState.PROPOSED
-    assert len(monday.store.pending_notices()) == 1
+    assert len(monday.store.notices.select_pending()) == 1
 
 
 def test_every_figure_of_the_order_comes_from_the_menu(monday: Monday) -> None:
     done = monday.run()
-    proposal = monday.store.proposal_of_run(done.id)
+    proposal = monday.store.proposals.find_by_run(done.id)
     assert proposal is not None and proposal.id is not None
     chosen = monday.menu(done).find(proposal.candidate_id)
     assert chosen is not None
     assert proposal.legs == chosen.spread.legs
     assert (proposal.limit_price, proposal.floor_price) == (chosen.start, chosen.floor)
     assert proposal.max_loss == chosen.max_loss * proposal.quantity
-    body = monday.store.proposal_body(proposal.id)
+    body = monday.store.proposals.order_body(proposal.id)
     for leg in chosen.spread.legs:
         assert leg.symbol in body
     assert f'"price": "{chosen.start}"' in body
@@ -66,7 +66,7 @@ def test_an_id_that_is_not_on_the_menu_is_vetoed_and_makes_no_proposal(monday: M
     monday.analyst = FakeAnalyst(pick=lambda menu: menu.candidates[0].id.lower() + " ")
     done = monday.run()
     assert (done.outcome, done.cause) == (Outcome.NO_TRADE, "vetoed")
-    assert monday.store.proposal_of_run(done.id) is None
+    assert monday.store.proposals.find_by_run(done.id) is None
     assert [step.state for step in done.steps][4:6] == [StepState.REFUSED, StepState.SKIPPED]
 
 
@@ -104,7 +104,7 @@ def test_the_rules_have_chosen_before_a_model_is_asked(monday: Monday) -> None:
 
     class Watching(Silent):
         def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
-            seen.append([f"{role} {answer.analyst}" for role, answer in monday.store.answers(1)])
+            seen.append([f"{role} {answer.analyst}" for role, answer in monday.store.decisions.answers(1)])
             raise KeyboardInterrupt
 
     monday.analyst = Watching()
@@ -135,7 +135,7 @@ def test_a_chain_that_a_gate_stops_keeps_its_snapshot_and_names_the_gate(monday:
     done = monday.run()
     assert done.outcome is Outcome.FAILED and done.exit_code == Unusable.code
     assert done.reasons[0].startswith("gate ")
-    assert monday.store.has_snapshot(done.id)
+    assert monday.store.decisions.has_snapshot(done.id)
 
 
 def test_a_broker_that_refuses_the_dry_run_ends_the_run_with_its_words(monday: Monday) -> None:
@@ -209,7 +209,7 @@ def test_what_refuses_every_candidate_drops_none_and_says_why(monday: Monday) ->
 
 def test_a_newer_proposal_lapses_an_older_unapproved_one(monday: Monday) -> None:
     first, second = monday.run(), monday.run()
-    older, newer = monday.store.proposal_of_run(first.id), monday.store.proposal_of_run(second.id)
+    older, newer = monday.store.proposals.find_by_run(first.id), monday.store.proposals.find_by_run(second.id)
     assert older is not None and newer is not None
     assert (older.state, newer.state) == (ProposalState.LAPSED, ProposalState.PROPOSED)
 
@@ -221,7 +221,7 @@ def test_a_signal_in_a_step_leaves_the_run_interrupted(monday: Monday) -> None:
     monday.analyst = FakeAnalyst(pick=stop)
     with pytest.raises(KeyboardInterrupt):
         monday.run()
-    last = monday.store.latest_run()
+    last = monday.store.runs.latest()
     assert last is not None and last.outcome is Outcome.INTERRUPTED
 
 
@@ -230,7 +230,7 @@ def test_a_run_that_passes_its_deadline_fails_before_the_next_step_and_names_it(
     monday: Monday, late: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The step before it takes all the time there is, and a second more."""
-    before, end_step = STEPS[STEPS.index(late) - 1], monday.store.end_step
+    before, end_step = STEPS[STEPS.index(late) - 1], monday.store.runs.end_step
     limit = monday.settings.schedule.run_deadline_seconds
 
     def slow(run_id: int, step: Step, at: datetime) -> None:
@@ -246,8 +246,8 @@ def test_a_run_that_passes_its_deadline_fails_before_the_next_step_and_names_it(
     states = {step.name: step.state for step in done.steps}
     assert states[before] in (StepState.OK, StepState.DEGRADED) and states[late] is StepState.FAILED
     assert set(list(states.values())[STEPS.index(late) + 1 : -1]) <= {StepState.SKIPPED}
-    assert states["notify"] is StepState.OK and len(monday.store.pending_notices()) == 1
-    assert monday.store.proposal_of_run(done.id) is None
+    assert states["notify"] is StepState.OK and len(monday.store.notices.select_pending()) == 1
+    assert monday.store.proposals.find_by_run(done.id) is None
 
 
 def test_a_run_that_ends_within_its_deadline_is_left_alone(monday: Monday) -> None:

@@ -38,29 +38,31 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def cash_of(store: Store) -> Any:
-    return e4_to_dollars(store.db.execute("select sum(amount_e4) from cash where book = 'account'").fetchone()[0] or 0)
+    return e4_to_dollars(
+        store.core.db.execute("select sum(amount_e4) from cash where book = 'account'").fetchone()[0] or 0
+    )
 
 
 def kinds_of(store: Store) -> list[str]:
-    return [row[0] for row in store.db.execute("select kind from cash where trade_id is not null order by id")]
+    return [row[0] for row in store.core.db.execute("select kind from cash where trade_id is not null order by id")]
 
 
 # Targets.
 
 
 def target(store: Store, trade: Trade, **over: Any) -> Order:
-    made = store.proposal(trade.proposal_id)
-    yes = store.latest_approval(trade.proposal_id)
+    made = store.proposals.get(trade.proposal_id)
+    yes = store.proposals.latest_approval(trade.proposal_id)
     base = {"kind": OrderKind.TARGET, "limit": D("-0.29"), "reference": "spy32-P1-A1-t1", "body": "{}"}
     return builders.order(made, yes, **{**base, **over})
 
 
 def test_a_target_rests_on_the_approval_of_a_done_opening_even_when_that_is_over(store: Store) -> None:
     made, trade = filled(store, exit=RESTS)
-    order = store.begin_order(target(store, trade), at=later(days=1))
+    order = store.orders.begin(target(store, trade), at=later(days=1))
     assert number(order)
-    assert store.proposal(trade.proposal_id).state is ProposalState.DONE
-    assert store.profit_targets(trade.proposal_id) == (store.order(number(order)),)
+    assert store.proposals.get(trade.proposal_id).state is ProposalState.DONE
+    assert store.orders.profit_targets(trade.proposal_id) == (store.orders.get(number(order)),)
     assert made.id == trade.proposal_id
 
 
@@ -81,29 +83,29 @@ def test_a_target_that_is_not_what_was_approved_is_refused(
 ) -> None:
     _, trade = filled(store, exit=builders.exit_plan(**plan))
     with pytest.raises(Refused, match=words):
-        store.begin_order(target(store, trade, **over), at=later(minutes=9))
-    assert store.profit_targets(trade.proposal_id) == ()
+        store.orders.begin(target(store, trade, **over), at=later(minutes=9))
+    assert store.orders.profit_targets(trade.proposal_id) == ()
 
 
 def test_a_target_of_an_approval_of_another_content_is_refused(store: Store) -> None:
     made, yes, order = sent(store, exit=RESTS)
-    store.move_order(number(order), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(minutes=7))
+    store.orders.move(number(order), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(minutes=7))
     assert made.id is not None
-    store.finish_proposal(made.id, now=ProposalState.PROPOSED, at=later(minutes=8))
+    store.proposals.finish(made.id, now=ProposalState.PROPOSED, at=later(minutes=8))
     other = replace(builders.proposal(run_id=made.run_id, exit=RESTS, quantity=1), id=made.id)
     _, trade = _filled_again(store, other, was_hash=made.hash)
     with pytest.raises(Refused, match="does not belong to the approval"):
-        store.begin_order(target(store, trade, approval_id=yes.id, quantity=1), at=later(minutes=12))
+        store.orders.begin(target(store, trade, approval_id=yes.id, quantity=1), at=later(minutes=12))
 
 
 def _filled_again(store: Store, made: Proposal, *, was_hash: str) -> tuple[Order, Trade]:
     draft = Draft(proposal=made, body="{}", was_hash=was_hash)
-    yes = store.approve(builders.approval(made, at=later(minutes=9)), draft=draft)
-    order = store.begin_order(builders.order(made, yes, reference="again-1"), at=later(minutes=10))
+    yes = store.proposals.approve(builders.approval(made, at=later(minutes=9)), draft=draft)
+    order = store.orders.begin(builders.order(made, yes, reference="again-1"), at=later(minutes=10))
     order = working(store, order)
-    trade = store.record_fills(number(order), fills(quantity=1), fees=FEES, at=later(minutes=11))
-    store.move_order(number(order), was=OrderState.WORKING, now=OrderState.FILLED, at=later(minutes=11))
-    store.finish_proposal(number(made), now=ProposalState.DONE, at=later(minutes=11))
+    trade = store.trades.record_fills(number(order), fills(quantity=1), fees=FEES, at=later(minutes=11))
+    store.orders.move(number(order), was=OrderState.WORKING, now=OrderState.FILLED, at=later(minutes=11))
+    store.proposals.finish(number(made), now=ProposalState.DONE, at=later(minutes=11))
     assert trade is not None
     return order, trade
 
@@ -112,50 +114,50 @@ def test_no_target_while_the_entry_works(store: Store) -> None:
     made, yes, _ = sent(store, exit=RESTS)
     order = builders.order(made, yes, kind=OrderKind.TARGET, limit=D("-0.29"), reference="t1")
     with pytest.raises(Refused, match="already sent"):
-        store.begin_order(order, at=later(minutes=9))
+        store.orders.begin(order, at=later(minutes=9))
 
 
 def test_no_target_of_a_trade_that_is_closing_or_over(store: Store) -> None:
     _, trade = filled(store, exit=RESTS)
-    store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(minutes=9))
+    store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(minutes=9))
     with pytest.raises(Refused, match="no open trade to close: T1 is closing"):
-        store.begin_order(target(store, trade), at=later(minutes=9))
+        store.orders.begin(target(store, trade), at=later(minutes=9))
 
 
 def test_no_target_of_an_opening_without_a_trade(store: Store) -> None:
     made, yes, order = sent(store, exit=RESTS)
-    store.move_order(number(order), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(minutes=7))
+    store.orders.move(number(order), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(minutes=7))
     assert made.id is not None
-    store.finish_proposal(made.id, now=ProposalState.DONE, at=later(minutes=8))
+    store.proposals.finish(made.id, now=ProposalState.DONE, at=later(minutes=8))
     order = builders.order(made, yes, kind=OrderKind.TARGET, limit=D("-0.29"), reference="t1")
     with pytest.raises(Refused, match="it opened no trade"):
-        store.begin_order(order, at=later(minutes=9))
+        store.orders.begin(order, at=later(minutes=9))
 
 
 def test_a_second_target_waits_for_the_end_of_the_first(store: Store) -> None:
     _, trade = filled(store, exit=RESTS)
-    first = working(store, store.begin_order(target(store, trade), at=later(minutes=9)))
+    first = working(store, store.orders.begin(target(store, trade), at=later(minutes=9)))
     with pytest.raises(Refused, match="is working: nothing new"):
-        store.begin_order(target(store, trade, reference="t2"), at=later(minutes=10))
-    store.move_order(number(first), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(minutes=11))
-    store.begin_order(target(store, trade, reference="t2"), at=later(minutes=12))
+        store.orders.begin(target(store, trade, reference="t2"), at=later(minutes=10))
+    store.orders.move(number(first), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(minutes=11))
+    store.orders.begin(target(store, trade, reference="t2"), at=later(minutes=12))
 
 
 def test_the_table_itself_holds_one_living_target_an_opening_and_one_entry_an_approval(store: Store) -> None:
     _, trade = filled(store, exit=RESTS)
-    store.begin_order(target(store, trade), at=later(minutes=9))
+    store.orders.begin(target(store, trade), at=later(minutes=9))
     copy = "insert into broker_order select {} from broker_order where id = {}"
-    names = [row[1] for row in store.db.execute("pragma table_info(broker_order)")]
+    names = [row[1] for row in store.core.db.execute("pragma table_info(broker_order)")]
     for source, state in ((2, "'working'"), (1, "'filled'")):
         columns = ["null" if name == "id" else "'new'" if name == "reference" else name for name in names]
         columns[names.index("state")] = state
         with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
-            store.db.execute(copy.format(", ".join(columns), source))
+            store.core.db.execute(copy.format(", ".join(columns), source))
 
 
 def test_a_closing_waits_for_the_end_of_the_target(store: Store) -> None:
     _, trade = filled(store, exit=RESTS)
-    store.begin_order(target(store, trade), at=later(minutes=9))
+    store.orders.begin(target(store, trade), at=later(minutes=9))
     with pytest.raises(Refused, match="spy32-P1-A1-t1 is submitting"):
         closing(store, trade)
 
@@ -164,23 +166,23 @@ def test_a_target_waits_for_the_end_of_a_closing(store: Store) -> None:
     _, trade = filled(store, exit=RESTS)
     closing(store, trade)
     with pytest.raises(Refused, match="nothing new before it is settled"):
-        store.begin_order(target(store, trade), at=later(minutes=20))
+        store.orders.begin(target(store, trade), at=later(minutes=20))
 
 
 def test_a_fill_of_a_target_that_opens_is_refused(store: Store) -> None:
     _, trade = filled(store, exit=RESTS)
-    order = working(store, store.begin_order(target(store, trade), at=later(minutes=9)))
+    order = working(store, store.orders.begin(target(store, trade), at=later(minutes=9)))
     with pytest.raises(Refused, match="0 were ordered"):
-        store.record_fills(number(order), fills(prefix="T"), fees=None, at=later(minutes=10))
+        store.trades.record_fills(number(order), fills(prefix="T"), fees=None, at=later(minutes=10))
 
 
 def test_late_fees_of_the_entry_leave_what_a_target_closed(store: Store) -> None:
     _, trade = filled(store, exit=RESTS)
-    order = working(store, store.begin_order(target(store, trade), at=later(minutes=9)))
+    order = working(store, store.orders.begin(target(store, trade), at=later(minutes=9)))
     legs = tuple(replace(leg, action=leg.action.closing) for leg in trade.legs)
     back = fills(legs, quantity=1, prices=("2.29", "2.00"), prefix="T", at=later(minutes=20))
-    store.record_fills(number(order), back, fees=D("0.26"), at=later(minutes=20))
-    part = store.record_fills(1, fills(), fees=D("5.00"), at=later(minutes=21))
+    store.trades.record_fills(number(order), back, fees=D("0.26"), at=later(minutes=20))
+    part = store.trades.record_fills(1, fills(), fees=D("5.00"), at=later(minutes=21))
     assert part is not None
     assert (part.closed_quantity, part.fees, part.debit) == (1, D("5.26"), D("0.29"))
     assert part.max_loss == (5 - D("0.58")) * 200 + 5
@@ -191,10 +193,10 @@ def test_late_fees_of_the_entry_leave_what_a_target_closed(store: Store) -> None
 
 def test_an_order_is_known_by_its_id_at_the_broker_or_by_its_reference(store: Store) -> None:
     _, _, order = sent(store)
-    assert store.find_order(str(order.broker_id)) == order
-    assert store.find_order("somewhere else", order.reference) == order
-    assert store.find_order("somewhere else", "a reference of another") is None
-    assert store.find_order("") is None
+    assert store.orders.find(str(order.broker_id)) == order
+    assert store.orders.find("somewhere else", order.reference) == order
+    assert store.orders.find("somewhere else", "a reference of another") is None
+    assert store.orders.find("") is None
 
 
 # Fees.
@@ -202,55 +204,55 @@ def test_an_order_is_known_by_its_id_at_the_broker_or_by_its_reference(store: St
 
 def test_fees_that_are_not_told_leave_what_is_known(store: Store) -> None:
     _, trade = filled(store)
-    head = store.head()
+    head = store.audit.head()
     for untold in (None, D(0)):
-        same = store.record_fills(1, fills(), fees=untold, at=later(minutes=9))
+        same = store.trades.record_fills(1, fills(), fees=untold, at=later(minutes=9))
         assert same == trade
-    assert store.head() == head
+    assert store.audit.head() == head
 
 
 def test_final_fees_take_the_place_of_the_estimate_in_trade_and_cash(store: Store) -> None:
     _, trade = filled(store)
-    assert store.orders_with_estimated_fees(1) == ((store.order(1), FEES),)
-    assert store.trades_with_estimated_fees() == (trade,)
-    after = store.settle_fees(1, D("4.61"), is_final=True, at=later(days=1), transactions=("17", "18"))
+    assert store.adoptions.orders_with_estimated_fees(1) == ((store.orders.get(1), FEES),)
+    assert store.adoptions.trades_with_estimated_fees() == (trade,)
+    after = store.adoptions.settle_fees(1, D("4.61"), is_final=True, at=later(days=1), transactions=("17", "18"))
     assert after is not None
     assert (after.fees, after.fees_final) == (D("4.61"), True)
     assert after.max_loss == trade.max_loss + D("0.09")
     assert cash_of(store) == D("116.00") - D("4.61")
-    assert (store.orders_with_estimated_fees(1), store.trades_with_estimated_fees()) == ((), ())
-    (event,) = [event for event in store.events() if event.kind == "fees final"]
+    assert (store.adoptions.orders_with_estimated_fees(1), store.adoptions.trades_with_estimated_fees()) == ((), ())
+    (event,) = [event for event in store.audit.events() if event.kind == "fees final"]
     assert '"transactions":["17","18"]' in event.data
     assert '"was":"4.52"' in event.data
-    assert store.verify().broken is None
+    assert store.audit.verify().broken is None
 
 
 def test_final_fees_change_no_more(store: Store) -> None:
     filled(store)
-    after = store.settle_fees(1, D("4.52"), is_final=True, at=later(days=1))
-    head = store.head()
-    assert store.settle_fees(1, D("9.99"), is_final=True, at=later(days=2)) == after
-    assert store.record_fills(1, fills(), fees=D("7.00"), at=later(days=2)) == after
-    assert store.head() == head
+    after = store.adoptions.settle_fees(1, D("4.52"), is_final=True, at=later(days=1))
+    head = store.audit.head()
+    assert store.adoptions.settle_fees(1, D("9.99"), is_final=True, at=later(days=2)) == after
+    assert store.trades.record_fills(1, fills(), fees=D("7.00"), at=later(days=2)) == after
+    assert store.audit.head() == head
 
 
 def test_an_estimate_of_the_broker_is_taken_and_stays_one(store: Store) -> None:
     _, trade = filled(store)
-    after = store.settle_fees(1, D("4.70"), is_final=False, at=later(days=1))
+    after = store.adoptions.settle_fees(1, D("4.70"), is_final=False, at=later(days=1))
     assert after is not None
     assert (after.fees, after.fees_final) == (D("4.70"), False)
-    head = store.head()
-    store.settle_fees(1, D("4.70"), is_final=False, at=later(days=2))
-    assert store.head() == head
-    assert store.trades_with_estimated_fees() == (store.trade(number(trade)),)
+    head = store.audit.head()
+    store.adoptions.settle_fees(1, D("4.70"), is_final=False, at=later(days=2))
+    assert store.audit.head() == head
+    assert store.adoptions.trades_with_estimated_fees() == (store.trades.get(number(trade)),)
 
 
 def test_more_fills_make_final_fees_an_estimate_again(store: Store) -> None:
     _, _, order = sent(store)
     first = fills(quantity=1)
-    store.record_fills(number(order), first, fees=D("2.26"), at=later(minutes=7))
-    store.settle_fees(number(order), D("2.30"), is_final=True, at=later(minutes=8))
-    after = store.record_fills(
+    store.trades.record_fills(number(order), first, fees=D("2.26"), at=later(minutes=7))
+    store.adoptions.settle_fees(number(order), D("2.30"), is_final=True, at=later(minutes=8))
+    after = store.trades.record_fills(
         number(order), first + fills(quantity=1, prefix="G"), fees=D("4.52"), at=later(minutes=9)
     )
     assert after is not None
@@ -262,11 +264,11 @@ def test_a_trade_has_final_fees_once_every_filled_order_has_and_its_result_follo
     _, order = closing(store, trade)
     legs = tuple(replace(leg, action=leg.action.closing) for leg in trade.legs)
     back = fills(legs, prices=("2.30", "2.00"), prefix="X", at=later(minutes=20))
-    store.record_fills(number(order), back, fees=D("0.26"), at=later(minutes=20))
-    half = store.settle_fees(1, D("4.60"), is_final=True, at=later(days=1))
+    store.trades.record_fills(number(order), back, fees=D("0.26"), at=later(minutes=20))
+    half = store.adoptions.settle_fees(1, D("4.60"), is_final=True, at=later(days=1))
     assert half is not None
     assert not half.fees_final
-    done = store.settle_fees(number(order), D("0.30"), is_final=True, at=later(days=1))
+    done = store.adoptions.settle_fees(number(order), D("0.30"), is_final=True, at=later(days=1))
     assert done is not None
     assert (done.fees_final, done.fees) == (True, D("4.90"))
     assert done.result == D("56.00") - D("4.90")
@@ -275,8 +277,8 @@ def test_a_trade_has_final_fees_once_every_filled_order_has_and_its_result_follo
 
 def test_fees_of_a_leg_that_opened_nothing_yet_are_kept(store: Store) -> None:
     _, _, order = sent(store)
-    store.record_fills(number(order), fills()[:1], fees=D(1), at=later(minutes=7))
-    assert store.settle_fees(number(order), D("1.13"), is_final=True, at=later(minutes=8)) is None
+    store.trades.record_fills(number(order), fills()[:1], fees=D(1), at=later(minutes=7))
+    assert store.adoptions.settle_fees(number(order), D("1.13"), is_final=True, at=later(minutes=8)) is None
     assert cash_of(store) == D("966.00") - D("1.13")
 
 
@@ -306,21 +308,21 @@ def by_hand(trade: Trade, spreads: int = 2) -> Adoption:
 
 def test_an_expired_trade_keeps_its_premium_and_ends_when_the_broker_says(store: Store) -> None:
     _, trade = filled(store)
-    after = store.adopt(expired(trade), was=TradeState.OPEN, held=2, at=later(days=34))
+    after = store.adoptions.adopt(expired(trade), was=TradeState.OPEN, held=2, at=later(days=34))
     assert (after.state, after.remaining, after.result) == (TradeState.EXPIRED, 0, D("116.00") - FEES)
     assert after.closed_at == later(days=32)
     assert cash_of(store) == after.result
-    assert store.adoptions(number(trade)) == store.adoptions() == (expired(trade),)
-    assert store.adoptions(99) == ()
-    assert store.db.execute("select reason from trade").fetchone()[0] == "expired"
-    (event,) = [event for event in store.events() if event.kind == "adopted as expired"]
+    assert store.adoptions.select(number(trade)) == store.adoptions.select() == (expired(trade),)
+    assert store.adoptions.select(99) == ()
+    assert store.core.db.execute("select reason from trade").fetchone()[0] == "expired"
+    (event,) = [event for event in store.audit.events() if event.kind == "adopted as expired"]
     assert '"reason":"expired"' in event.data
-    assert store.verify().broken is None
+    assert store.audit.verify().broken is None
 
 
 def test_a_trade_closed_by_hand_has_the_cash_and_the_result_of_the_broker_s_lines(store: Store) -> None:
     _, trade = filled(store)
-    after = store.adopt(by_hand(trade), was=TradeState.OPEN, held=2, at=later(days=4))
+    after = store.adoptions.adopt(by_hand(trade), was=TradeState.OPEN, held=2, at=later(days=4))
     assert (after.state, after.debit, after.closed_at) == (TradeState.CLOSED, D("0.30"), later(days=3))
     assert after.fees == FEES + D("0.52")
     assert after.result == D("56.00") - FEES - D("0.52")
@@ -330,9 +332,9 @@ def test_a_trade_closed_by_hand_has_the_cash_and_the_result_of_the_broker_s_line
 
 def test_a_part_closed_by_hand_leaves_the_rest_open(store: Store) -> None:
     _, trade = filled(store)
-    half = store.adopt(by_hand(trade, 1), was=TradeState.OPEN, held=2, at=later(days=4))
+    half = store.adoptions.adopt(by_hand(trade, 1), was=TradeState.OPEN, held=2, at=later(days=4))
     assert (half.state, half.remaining, half.result, half.debit) == (TradeState.OPEN, 1, None, D("0.30"))
-    done = store.adopt(by_hand(trade, 1), was=TradeState.OPEN, held=1, at=later(days=5))
+    done = store.adoptions.adopt(by_hand(trade, 1), was=TradeState.OPEN, held=1, at=later(days=5))
     assert (done.state, done.result) == (TradeState.CLOSED, D("56.00") - FEES - D("0.52"))
 
 
@@ -340,14 +342,14 @@ def test_an_assigned_trade_has_no_result_while_its_shares_are_held(store: Store)
     _, trade = filled(store)
     shares = line(9, "SPY", TransactionKind.ASSIGNMENT, quantity=D(200), net_value=D(-133_000), fees=D(5))
     lines = (line(8, SHORT, TransactionKind.ASSIGNMENT), shares)
-    after = store.adopt(
+    after = store.adoptions.adopt(
         expired(trade, state=TradeState.ASSIGNED, transactions=lines), was=TradeState.OPEN, held=2, at=later(days=33)
     )
     assert (after.state, after.result, after.closed_at, after.debit) == (TradeState.ASSIGNED, None, None, D("0.00"))
     assert after.fees == FEES + 5
     assert cash_of(store) == D("116.00") - FEES - 133_000
     assert kinds_of(store) == ["shares", "fees"]
-    later_fees = store.settle_fees(1, D("4.60"), is_final=True, at=later(days=34))
+    later_fees = store.adoptions.settle_fees(1, D("4.60"), is_final=True, at=later(days=34))
     assert later_fees is not None
     assert later_fees.result is None
 
@@ -369,26 +371,26 @@ def test_what_does_not_fit_the_trade_is_not_adopted(
 ) -> None:
     _, trade = filled(store)
     with pytest.raises(Refused, match=words):
-        store.adopt(expired(trade, **over), was=was, held=held, at=later(days=33))
-    assert store.adoptions() == ()
+        store.adoptions.adopt(expired(trade, **over), was=was, held=held, at=later(days=33))
+    assert store.adoptions.select() == ()
 
 
 def test_a_trade_that_is_over_is_not_adopted_again(store: Store) -> None:
     _, trade = filled(store)
-    after = store.adopt(expired(trade), was=TradeState.OPEN, held=2, at=later(days=33))
+    after = store.adoptions.adopt(expired(trade), was=TradeState.OPEN, held=2, at=later(days=33))
     with pytest.raises(Refused, match="look at it again"):
-        store.adopt(expired(trade), was=after.state, held=0, at=later(days=33))
+        store.adoptions.adopt(expired(trade), was=after.state, held=0, at=later(days=33))
 
 
 def test_nothing_is_adopted_while_an_order_of_ours_may_close_the_trade(store: Store) -> None:
     _, trade = filled(store, exit=RESTS)
-    store.begin_order(target(store, trade), at=later(minutes=9))
+    store.orders.begin(target(store, trade), at=later(minutes=9))
     with pytest.raises(Refused, match="may still close T1"):
-        store.adopt(expired(trade), was=TradeState.OPEN, held=2, at=later(days=33))
+        store.adoptions.adopt(expired(trade), was=TradeState.OPEN, held=2, at=later(days=33))
     _, other = filled(store)
     closing(store, other)
     with pytest.raises(Refused, match="may still close T2"):
-        store.adopt(expired(other), was=TradeState.OPEN, held=2, at=later(days=33))
+        store.adoptions.adopt(expired(other), was=TradeState.OPEN, held=2, at=later(days=33))
 
 
 # The layout.
@@ -406,11 +408,11 @@ def test_a_database_of_the_version_before_becomes_this_one_and_its_history_stays
             change.insert("cash", book="paper", kind="opening", amount_e4=10_000, at=change.at)
         assert schema_version(db) == 2
     with opened(path) as store:
-        assert schema_version(store.db) == len(MIGRATIONS)
-        assert store.verify().broken is None
+        assert schema_version(store.core.db) == len(MIGRATIONS)
+        assert store.audit.verify().broken is None
         _, trade = filled(store, exit=RESTS)
-        store.begin_order(target(store, trade), at=later(minutes=9))
-        assert store.verify().broken is None
+        store.orders.begin(target(store, trade), at=later(minutes=9))
+        assert store.audit.verify().broken is None
 
 
 @pytest.mark.parametrize("word", ["", "Buy"])

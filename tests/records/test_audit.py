@@ -22,27 +22,27 @@ def store(tmp_path: Path) -> Iterator[Store]:
     with opened(tmp_path / "paper.db", opening_cash=Decimal(100_000)) as found:
         whole_run(found)
         filled(found)
-        found.set_flag("paused", "yes", NOW)
+        found.flags.set("paused", "yes", NOW)
         yield found
 
 
 def unguarded(store: Store) -> None:
     """What somebody with a database tool would do first."""
-    for row in store.db.execute("select name from sqlite_master where type = 'trigger'").fetchall():
-        store.db.execute(f"drop trigger {row['name']}")
-    store.db.execute("pragma foreign_keys = off")
+    for row in store.core.db.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+        store.core.db.execute(f"drop trigger {row['name']}")
+    store.core.db.execute("pragma foreign_keys = off")
 
 
 def broken(store: Store) -> str:
-    found = store.verify().broken
+    found = store.audit.verify().broken
     assert found is not None
     return found
 
 
 def test_an_untouched_history_is_whole(store: Store) -> None:
-    report = store.verify()
-    assert (report.head, report.broken) == (store.head(), None)
-    assert report.events == store.db.execute("select count(*) from event").fetchone()[0] > 15
+    report = store.audit.verify()
+    assert (report.head, report.broken) == (store.audit.head(), None)
+    assert report.events == store.core.db.execute("select count(*) from event").fetchone()[0] > 15
 
 
 @pytest.mark.parametrize(
@@ -55,41 +55,41 @@ def test_an_untouched_history_is_whole(store: Store) -> None:
     ],
 )
 def test_what_an_order_rests_on_is_checked_and_nothing_else(store: Store, edit: str, found: str | None) -> None:
-    store.verify_order_basis()
+    store.audit.verify_order_basis()
     unguarded(store)
-    store.db.execute(edit)
-    assert store.verify().broken is not None
+    store.core.db.execute(edit)
+    assert store.audit.verify().broken is not None
     if found is None:
-        store.verify_order_basis()
+        store.audit.verify_order_basis()
         return
     with pytest.raises(StoreError, match=found):
-        store.verify_order_basis()
+        store.audit.verify_order_basis()
 
 
 def test_every_write_makes_exactly_one_event(tmp_path: Path) -> None:
     with opened(tmp_path / "paper.db") as store:
-        assert store.verify().events == 1
+        assert store.audit.verify().events == 1
         begun(store)
-        assert store.verify().events == 2
+        assert store.audit.verify().events == 2
 
 
 def test_every_row_of_every_table_is_spoken_of(store: Store) -> None:
-    spoken = {key for event in store.events() for key in json.loads(event.data)["rows"]}
+    spoken = {key for event in store.audit.events() for key in json.loads(event.data)["rows"]}
     rows = {
         f"{table}:{row['id']}"
         for table in AUDITED_TABLES
-        for row in store.db.execute(f"select id from {table}").fetchall()
+        for row in store.core.db.execute(f"select id from {table}").fetchall()
     }
     assert spoken == rows
 
 
 def test_events_come_back_in_order_with_their_links(store: Store) -> None:
     previous = GENESIS
-    for place, event in enumerate(store.events(), 1):
+    for place, event in enumerate(store.audit.events(), 1):
         assert event.id == place
         assert event.previous == previous
         previous = event.hash
-    assert previous == store.head()
+    assert previous == store.audit.head()
 
 
 def test_the_hash_of_an_event_covers_all_that_it_says() -> None:
@@ -123,85 +123,85 @@ def test_the_digest_of_a_row_covers_every_column_and_leaves_out_what_is_empty() 
 )
 def test_a_changed_row_is_named(store: Store, sql: str) -> None:
     unguarded(store)
-    store.db.execute(sql)
+    store.core.db.execute(sql)
     assert broken(store) == f"row 1 of {sql.split()[1]} was changed by hand"
 
 
 def test_a_row_put_in_by_hand_is_named(store: Store) -> None:
-    store.db.execute("insert into flag (name, value, at) values ('halt', 'no', 'now')")
+    store.core.db.execute("insert into flag (name, value, at) values ('halt', 'no', 'now')")
     assert broken(store) == "row 2 of flag was put in by hand"
 
 
 @pytest.mark.parametrize("table", ["step", "fill", "candidate", "notice"])
 def test_a_deleted_row_is_named(store: Store, table: str) -> None:
-    store.add_notice(None, "s", "b", NOW)
+    store.notices.add(None, "s", "b", NOW)
     unguarded(store)
-    store.db.execute(f"delete from {table}")
+    store.core.db.execute(f"delete from {table}")
     assert broken(store) == f"row 1 of {table} was deleted by hand"
 
 
 @pytest.mark.parametrize("column", ["at", "kind", "subject", "data", "previous", "hash"])
 def test_a_changed_event_is_named(store: Store, column: str) -> None:
     unguarded(store)
-    store.db.execute(f"update event set {column} = '{{}}' where id = 7")
+    store.core.db.execute(f"update event set {column} = '{{}}' where id = 7")
     assert broken(store) == "event 7 was changed or is out of place"
 
 
 def test_an_event_taken_out_of_the_middle_is_named(store: Store) -> None:
     unguarded(store)
-    store.db.execute("delete from event where id = 5")
+    store.core.db.execute("delete from event where id = 5")
     assert broken(store) == "event 6 was changed or is out of place"
 
 
 def test_a_changed_row_with_a_forged_digest_breaks_the_chain(store: Store) -> None:
     unguarded(store)
-    store.db.execute("update fill set price_e4 = 1 where id = 1")
-    row = dict(store.db.execute("select * from fill where id = 1").fetchone())
-    for event in store.events():
+    store.core.db.execute("update fill set price_e4 = 1 where id = 1")
+    row = dict(store.core.db.execute("select * from fill where id = 1").fetchone())
+    for event in store.audit.events():
         data = json.loads(event.data)
         if "fill:1" in data["rows"]:
             data["rows"]["fill:1"] = row_digest(row)
-            store.db.execute("update event set data = ? where id = ?", (json.dumps(data), event.id))
+            store.core.db.execute("update event set data = ? where id = ?", (json.dumps(data), event.id))
             assert broken(store) == f"event {event.id} was changed or is out of place"
 
 
 def test_a_cut_tail_is_seen_by_a_head_that_was_noted(store: Store) -> None:
-    whole, head = store.verify(), store.head()
+    whole, head = store.audit.verify(), store.audit.head()
     run = begun(store)
-    noted = store.head()
-    assert store.verify(head=head).broken is None
-    assert store.verify(head=noted).broken is None
+    noted = store.audit.head()
+    assert store.audit.verify(head=head).broken is None
+    assert store.audit.verify(head=noted).broken is None
     unguarded(store)
-    store.db.execute("delete from event where id > ?", (whole.events,))
-    store.db.execute("delete from run where id = ?", (run.id,))
-    store.db.execute("delete from last_event where event_id > ?", (whole.events,))
-    assert store.verify() == whole
-    assert f"does not hold {noted}" in (store.verify(head=noted).broken or "")
-    assert store.verify(head=GENESIS).broken is None
+    store.core.db.execute("delete from event where id > ?", (whole.events,))
+    store.core.db.execute("delete from run where id = ?", (run.id,))
+    store.core.db.execute("delete from last_event where event_id > ?", (whole.events,))
+    assert store.audit.verify() == whole
+    assert f"does not hold {noted}" in (store.audit.verify(head=noted).broken or "")
+    assert store.audit.verify(head=GENESIS).broken is None
 
 
 def test_a_store_without_any_history_is_broken(store: Store) -> None:
     unguarded(store)
-    store.db.execute("delete from event")
+    store.core.db.execute("delete from event")
     assert broken(store) == "there is no history"
-    assert store.head() == GENESIS
+    assert store.audit.head() == GENESIS
 
 
 def test_a_failed_write_leaves_no_event(store: Store) -> None:
-    head = store.head()
+    head = store.audit.head()
     with pytest.raises(ValueError, match="naive"):
         begun(store, at=NOW.replace(tzinfo=None))
-    assert store.head() == head
+    assert store.audit.head() == head
 
 
 def test_any_single_edit_is_found(store: Store) -> None:
     """A hundred edits at random places, each undone again."""
     unguarded(store)
     rng = random.Random(32)
-    with closing(store.db.cursor()) as cursor:
+    with closing(store.core.db.cursor()) as cursor:
         for _ in range(100):
             table = rng.choice([name for name in AUDITED_TABLES if _count(store, name)])
-            row = dict(rng.choice(store.db.execute(f"select * from {table}").fetchall()))
+            row = dict(rng.choice(store.core.db.execute(f"select * from {table}").fetchall()))
             column = rng.choice([name for name in row if name != "id"])
             cursor.execute("begin")
             try:
@@ -211,11 +211,11 @@ def test_any_single_edit_is_found(store: Store) -> None:
                 continue
             assert broken(store) == f"row {row['id']} of {table} was changed by hand"
             cursor.execute("rollback")
-    assert store.verify().broken is None
+    assert store.audit.verify().broken is None
 
 
 def _count(store: Store, table: str) -> int:
-    return int(store.db.execute(f"select count(*) from {table}").fetchone()[0])
+    return int(store.core.db.execute(f"select count(*) from {table}").fetchone()[0])
 
 
 def _other(value: object) -> object:

@@ -44,24 +44,24 @@ def open_old(path: Path, **over: Any) -> Store:
 
 def test_who_ended_an_order_is_read_from_its_words_once_and_the_history_says_so(old: Path) -> None:
     with open_old(old) as store:
-        assert schema_version(store.db) == VERSION
-        assert {number: store.orders(number)[-1].ended_by for number in ENDED_BY} == ENDED_BY
-        edited = store.orders(6)[-1]
+        assert schema_version(store.core.db) == VERSION
+        assert {number: store.orders.select_by_proposal(number)[-1].ended_by for number in ENDED_BY} == ENDED_BY
+        edited = store.orders.select_by_proposal(6)[-1]
         assert (edited.state, edited.is_replaced_by_hand, edited.is_unclear) == (OrderState.WORKING, True, False)
-        assert not any(store.orders(number)[-1].is_replaced_by_hand for number in range(1, 6))
-        report = store.verify(head=HEAD)
-        assert (report.broken, report.events, store.check()) == (None, 68, ())
-        *_, last = store.events()
+        assert not any(store.orders.select_by_proposal(number)[-1].is_replaced_by_hand for number in range(1, 6))
+        report = store.audit.verify(head=HEAD)
+        assert (report.broken, report.events, store.integrity.check()) == (None, 68, ())
+        *_, last = store.audit.events()
         assert last.kind == "orders classified"
 
 
 def test_an_upgraded_order_is_written_to_like_any_other(old: Path) -> None:
     with open_old(old) as store:
-        order = store.orders(6)[-1]
+        order = store.orders.select_by_proposal(6)[-1]
         assert order.id is not None
-        store.move_order(order.id, was=OrderState.WORKING, now=OrderState.CANCELLED, at=NOW)
-        assert store.orders(6)[-1].is_replaced_by_hand
-        assert store.verify(head=HEAD).broken is None
+        store.orders.move(order.id, was=OrderState.WORKING, now=OrderState.CANCELLED, at=NOW)
+        assert store.orders.select_by_proposal(6)[-1].is_replaced_by_hand
+        assert store.audit.verify(head=HEAD).broken is None
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ def test_the_commands_that_look_back_read_it(old: Path, words: tuple[str, ...], 
 def test_reading_alone_sees_the_same_and_leaves_the_file_as_it_was(old: Path) -> None:
     before = old.read_bytes()
     with open_old(old, read_only=True) as store:
-        assert {number: store.orders(number)[-1].ended_by for number in ENDED_BY} == ENDED_BY
-        head = store.verify(head=HEAD).head
+        assert {number: store.orders.select_by_proposal(number)[-1].ended_by for number in ENDED_BY} == ENDED_BY
+        head = store.audit.verify(head=HEAD).head
     assert old.read_bytes() == before
     with open_old(old) as store:
-        assert store.verify().head == head
+        assert store.audit.verify().head == head
 
 
 def test_a_row_that_was_edited_before_the_upgrade_is_still_found(old: Path) -> None:
@@ -108,6 +108,6 @@ def test_a_row_that_was_edited_before_the_upgrade_is_still_found(old: Path) -> N
         db.execute("update broker_order set reason = 'halted: by me' where id = 4")
     db.close()
     with open_old(old) as store:
-        assert store.verify().broken == "row 4 of broker_order was changed by hand"
+        assert store.audit.verify().broken == "row 4 of broker_order was changed by hand"
         with pytest.raises(StoreError, match="row 4 of broker_order is not as the history left it"):
-            store.settle_fees(4, store.orders(3)[0].limit, is_final=True, at=NOW)
+            store.adoptions.settle_fees(4, store.orders.select_by_proposal(3)[0].limit, is_final=True, at=NOW)

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def number(noun: object) -> int:
 
 
 def state_of(store: Store, made: Proposal) -> ProposalState:
-    return store.proposal(number(made)).state
+    return store.proposals.get(number(made)).state
 
 
 # Proposals.
@@ -45,16 +46,21 @@ def state_of(store: Store, made: Proposal) -> ProposalState:
 
 def test_a_proposal_comes_back_as_it_was_made(store: Store) -> None:
     made = proposed(store)
-    assert store.proposal(number(made)) == made == store.proposal_of_run(made.run_id) == store.latest_proposal()
+    assert (
+        store.proposals.get(number(made))
+        == made
+        == store.proposals.find_by_run(made.run_id)
+        == store.proposals.latest()
+    )
     assert made == builders.proposal(id=made.id, hash=made.hash)
-    assert store.proposal_body(number(made)) == "{}"
-    assert store.latest_approval(number(made)) is None
+    assert store.proposals.order_body(number(made)) == "{}"
+    assert store.proposals.latest_approval(number(made)) is None
 
 
 def test_a_newer_proposal_lapses_older_unapproved_ones_of_its_profile_only(store: Store) -> None:
     older, yes = proposed(store), approved(store, profile="approved before")[0]
     other = proposed(store, profile="other")
-    spoken = store.add_proposal(builders.proposal(run_id=1, profile="approved before"), body="{}", at=NOW)
+    spoken = store.proposals.add(builders.proposal(run_id=1, profile="approved before"), body="{}", at=NOW)
     newer = proposed(store)
     assert state_of(store, older) is P.LAPSED
     assert state_of(store, yes) is P.APPROVED
@@ -66,35 +72,35 @@ def test_a_closing_lapses_nothing(store: Store) -> None:
     made = proposed(store)
     closing(store, trade)
     assert state_of(store, made) is P.PROPOSED
-    assert store.proposal_of_run(trade.run_id) == store.proposal(trade.proposal_id)
+    assert store.proposals.find_by_run(trade.run_id) == store.proposals.get(trade.proposal_id)
 
 
 def test_proposals_are_listed_by_state_oldest_first(store: Store) -> None:
     first, _ = approved(store)
     second = proposed(store)
-    assert [found.id for found in store.proposals()] == [first.id, second.id]
-    assert [found.id for found in store.proposals(P.APPROVED, P.PROPOSED)] == [first.id, second.id]
-    assert [found.id for found in store.proposals(P.APPROVED)] == [first.id]
-    assert store.proposals(P.DONE) == ()
+    assert [found.id for found in store.proposals.select()] == [first.id, second.id]
+    assert [found.id for found in store.proposals.select(P.APPROVED, P.PROPOSED)] == [first.id, second.id]
+    assert [found.id for found in store.proposals.select(P.APPROVED)] == [first.id]
+    assert store.proposals.select(P.DONE) == ()
 
 
 def test_there_is_no_proposal_in_a_new_store(store: Store) -> None:
-    assert store.latest_proposal() is None
-    assert store.proposal_of_run(begun(store).id) is None
+    assert store.proposals.latest() is None
+    assert store.proposals.find_by_run(begun(store).id) is None
     with pytest.raises(BadUsage, match="made no proposal"):
-        store.first_proposal_of_run(1)
+        store.proposals.get_original(1)
 
 
-@pytest.mark.parametrize("read", [Store.proposal, Store.proposal_body, Store.trade_of_proposal])
-def test_an_unknown_proposal_is_2(store: Store, read) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("read", ["proposals.get", "proposals.order_body", "trades.find_by_proposal"])
+def test_an_unknown_proposal_is_2(store: Store, read: str) -> None:
     with pytest.raises(BadUsage, match="P99"):
-        read(store, 99)
+        attrgetter(read)(store)(99)
 
 
 def test_a_proposal_of_another_mode_is_refused(store: Store) -> None:
     run = begun(store)
     with pytest.raises(BadSettings):
-        store.add_proposal(builders.proposal(run_id=run.id, mode=Mode.LIVE), body="{}", at=NOW)
+        store.proposals.add(builders.proposal(run_id=run.id, mode=Mode.LIVE), body="{}", at=NOW)
 
 
 def drafted(made: Proposal, **over: Any) -> Draft:
@@ -106,14 +112,14 @@ def drafted(made: Proposal, **over: Any) -> Draft:
 def test_a_draft_becomes_the_proposal_with_its_approval_and_what_was_first_is_kept(store: Store) -> None:
     made = proposed(store)
     draft = drafted(made)
-    yes = store.approve(builders.approval(draft.proposal), draft=draft)
-    assert store.proposal(number(made)) == replace(draft.proposal, state=P.APPROVED)
-    assert store.proposal_body(number(made)) == "drafted"
-    assert store.latest_approval(number(made)) == yes
-    first = store.first_proposal_of_run(made.run_id)
+    yes = store.proposals.approve(builders.approval(draft.proposal), draft=draft)
+    assert store.proposals.get(number(made)) == replace(draft.proposal, state=P.APPROVED)
+    assert store.proposals.order_body(number(made)) == "drafted"
+    assert store.proposals.latest_approval(number(made)) == yes
+    first = store.proposals.get_original(made.run_id)
     assert (first.hash, first.quantity) == (made.hash, 2)
-    assert store.first_body_of_run(made.run_id) == "{}"
-    *_, last = store.events()
+    assert store.proposals.original_order_body(made.run_id) == "{}"
+    *_, last = store.audit.events()
     assert (last.kind, last.subject) == ("approved by anna", f"P{made.id}")
     assert json.loads(last.data)["was_hash"] == made.hash
 
@@ -122,31 +128,31 @@ def test_a_draft_of_a_hash_that_is_gone_is_not_approved(store: Store) -> None:
     made = proposed(store)
     draft = drafted(made)
     with pytest.raises(Refused, match="was changed at 10:00"):
-        store.approve(builders.approval(draft.proposal), draft=replace(draft, was_hash="elsewhere"))
-    assert store.proposal(number(made)) == made
-    assert store.latest_approval(number(made)) is None
+        store.proposals.approve(builders.approval(draft.proposal), draft=replace(draft, was_hash="elsewhere"))
+    assert store.proposals.get(number(made)) == made
+    assert store.proposals.latest_approval(number(made)) is None
 
 
 def test_a_draft_of_a_proposal_that_another_window_approved_is_not_approved(store: Store) -> None:
     made, yes = approved(store)
     draft = drafted(made)
     with pytest.raises(Refused, match="approved by anna at 10:05"):
-        store.approve(builders.approval(draft.proposal, by="bert"), draft=draft)
-    assert store.proposal(number(made)).quantity == made.quantity
-    assert store.latest_approval(number(made)) == yes
+        store.proposals.approve(builders.approval(draft.proposal, by="bert"), draft=draft)
+    assert store.proposals.get(number(made)).quantity == made.quantity
+    assert store.proposals.latest_approval(number(made)) == yes
 
 
 def test_a_draft_without_a_proposal_under_it_is_added_approved_and_only_once(store: Store) -> None:
     run = begun(store)
     made = builders.proposal(run_id=run.id)
     draft = Draft(proposal=made, body="{}", was_hash="")
-    yes = store.approve(builders.approval(replace(made, id=0)), draft=draft)
-    kept = store.proposal(yes.proposal_id)
+    yes = store.proposals.approve(builders.approval(replace(made, id=0)), draft=draft)
+    kept = store.proposals.get(yes.proposal_id)
     assert kept == replace(made, id=yes.proposal_id, state=P.APPROVED)
-    assert store.latest_approval(yes.proposal_id) == yes
+    assert store.proposals.latest_approval(yes.proposal_id) == yes
     with pytest.raises(Refused, match=f"R{run.id} has been overridden already: P{kept.id} is approved"):
-        store.approve(builders.approval(replace(made, id=0)), draft=draft)
-    assert store.proposals() == (kept,)
+        store.proposals.approve(builders.approval(replace(made, id=0)), draft=draft)
+    assert store.proposals.select() == (kept,)
 
 
 # Approvals.
@@ -155,37 +161,37 @@ def test_a_draft_without_a_proposal_under_it_is_added_approved_and_only_once(sto
 def test_an_approval_is_given_once_and_the_loser_is_told_who_and_when(store: Store) -> None:
     made, yes = approved(store)
     assert state_of(store, made) is P.APPROVED
-    assert store.latest_approval(number(made)) == yes
+    assert store.proposals.latest_approval(number(made)) == yes
     with pytest.raises(Refused) as loss:
-        store.approve(builders.approval(made, by="bert", at=later(minutes=6)))
+        store.proposals.approve(builders.approval(made, by="bert", at=later(minutes=6)))
     assert loss.value.message == f"P{made.id} is already approved by anna at 10:05"
 
 
 def test_an_approval_of_another_hash_is_refused(store: Store) -> None:
     made = proposed(store)
     with pytest.raises(Refused, match="look at it again"):
-        store.approve(builders.approval(made, hash="0" * 64))
+        store.proposals.approve(builders.approval(made, hash="0" * 64))
     assert state_of(store, made) is P.PROPOSED
 
 
 def test_a_declined_proposal_tells_when_and_why(store: Store) -> None:
     made = proposed(store)
-    store.move_proposal(number(made), was=P.PROPOSED, now=P.DECLINED, at=later(minutes=2), reason="too thin")
+    store.proposals.move(number(made), was=P.PROPOSED, now=P.DECLINED, at=later(minutes=2), reason="too thin")
     with pytest.raises(Refused, match=r"already declined since 10:02: too thin"):
-        store.approve(builders.approval(made))
+        store.proposals.approve(builders.approval(made))
 
 
 def test_a_sent_proposal_tells_whose_approval_it_was(store: Store) -> None:
     made, _, _ = sent(store)
     with pytest.raises(Refused, match=r"already sent since 10:06 \(approved by anna at 10:05\)"):
-        store.approve(builders.approval(made))
+        store.proposals.approve(builders.approval(made))
 
 
 def test_the_newest_approval_counts(store: Store) -> None:
     made, _ = approved(store)
-    store.move_proposal(number(made), was=P.APPROVED, now=P.PROPOSED, at=later(minutes=70), reason="approval over")
-    second = store.approve(builders.approval(made, by="bert", at=later(minutes=71), until=later(minutes=131)))
-    assert store.latest_approval(number(made)) == second
+    store.proposals.move(number(made), was=P.APPROVED, now=P.PROPOSED, at=later(minutes=70), reason="approval over")
+    second = store.proposals.approve(builders.approval(made, by="bert", at=later(minutes=71), until=later(minutes=131)))
+    assert store.proposals.latest_approval(number(made)) == second
 
 
 # Every move of a proposal.
@@ -198,12 +204,12 @@ def brought_to(store: Store, state: ProposalState) -> Proposal:
         return approved(store)[0]
     if state is P.SENT:
         made, _, order = sent(store)
-        store.move_order(number(order), was=O.WORKING, now=O.CANCELLED, at=later(minutes=7))
+        store.orders.move(number(order), was=O.WORKING, now=O.CANCELLED, at=later(minutes=7))
         return made
     if state is P.DONE:
         return filled(store)[0]
     made = proposed(store)
-    store.move_proposal(number(made), was=P.PROPOSED, now=state, at=NOW)
+    store.proposals.move(number(made), was=P.PROPOSED, now=state, at=NOW)
     return made
 
 
@@ -213,34 +219,34 @@ def test_a_proposal_moves_only_as_its_table_says(store: Store, was: ProposalStat
     made = brought_to(store, was)
     allowed = now in PROPOSAL_TRANSITIONS[was] and now not in (P.APPROVED, P.SENT)
     if allowed:
-        store.move_proposal(number(made), was=was, now=now, at=later(900), reason="so")
+        store.proposals.move(number(made), was=was, now=now, at=later(900), reason="so")
         assert state_of(store, made) is now
     else:
         with pytest.raises(Refused):
-            store.move_proposal(number(made), was=was, now=now, at=later(900))
+            store.proposals.move(number(made), was=was, now=now, at=later(900))
         assert state_of(store, made) is was
 
 
 def test_a_move_from_a_state_that_it_has_left_is_refused(store: Store) -> None:
     made, _ = approved(store)
     with pytest.raises(Refused, match="already approved"):
-        store.move_proposal(number(made), was=P.PROPOSED, now=P.DECLINED, at=later(600))
+        store.proposals.move(number(made), was=P.PROPOSED, now=P.DECLINED, at=later(600))
 
 
 def test_a_sent_proposal_does_not_rest_while_an_order_may_fill(store: Store) -> None:
     made, _, order = sent(store)
     for now in (P.DONE, P.PROPOSED):
         with pytest.raises(Refused, match=f"{order.reference} is working"):
-            store.finish_proposal(number(made), now=now, at=later(600))
+            store.proposals.finish(number(made), now=now, at=later(600))
 
 
 def test_what_is_filled_cannot_be_proposed_again(store: Store) -> None:
     made, _, order = sent(store)
-    store.record_fills(number(order), builders.fills(quantity=1), fees=Decimal(0), at=later(420))
-    store.move_order(number(order), was=O.WORKING, now=O.CANCELLED, at=later(430))
+    store.trades.record_fills(number(order), builders.fills(quantity=1), fees=Decimal(0), at=later(420))
+    store.orders.move(number(order), was=O.WORKING, now=O.CANCELLED, at=later(430))
     with pytest.raises(Refused, match="1 of"):
-        store.finish_proposal(number(made), now=P.PROPOSED, at=later(440))
-    store.finish_proposal(number(made), now=P.DONE, at=later(440))
+        store.proposals.finish(number(made), now=P.PROPOSED, at=later(440))
+    store.proposals.finish(number(made), now=P.DONE, at=later(440))
 
 
 # Beginning an order.
@@ -249,71 +255,71 @@ def test_what_is_filled_cannot_be_proposed_again(store: Store) -> None:
 def test_an_order_is_committed_with_its_body_before_it_is_sent(store: Store) -> None:
     made, yes = approved(store)
     wanted = builders.order(made, yes)
-    order = store.begin_order(wanted, at=later(minutes=6))
-    assert order == replace(wanted, id=1) == store.order(1)
+    order = store.orders.begin(wanted, at=later(minutes=6))
+    assert order == replace(wanted, id=1) == store.orders.get(1)
     assert state_of(store, made) is P.SENT
-    assert store.orders(number(made)) == store.orders_in(O.SUBMITTING) == (order,)
+    assert store.orders.select_by_proposal(number(made)) == store.orders.select(O.SUBMITTING) == (order,)
 
 
 def test_an_order_of_what_is_not_approved_is_refused(store: Store) -> None:
     made, yes = approved(store)
     other = proposed(store)
     with pytest.raises(Refused, match=f"P{other.id} is already proposed"):
-        store.begin_order(builders.order(other, yes), at=later(360))
-    store.move_proposal(number(made), was=P.APPROVED, now=P.DECLINED, at=later(360))
+        store.orders.begin(builders.order(other, yes), at=later(360))
+    store.proposals.move(number(made), was=P.APPROVED, now=P.DECLINED, at=later(360))
     with pytest.raises(Refused, match="declined"):
-        store.begin_order(builders.order(made, yes), at=later(360))
-    assert store.orders_in(*OrderState) == ()
+        store.orders.begin(builders.order(made, yes), at=later(360))
+    assert store.orders.select(*OrderState) == ()
 
 
 @pytest.mark.parametrize("approval_id", [None, 99])
 def test_an_order_of_another_approval_is_refused(store: Store, approval_id: int | None) -> None:
     made, yes = approved(store)
     with pytest.raises(Refused, match="approval"):
-        store.begin_order(builders.order(made, yes, approval_id=approval_id), at=later(360))
+        store.orders.begin(builders.order(made, yes, approval_id=approval_id), at=later(360))
 
 
 def test_an_order_of_an_approval_that_is_over_is_refused(store: Store) -> None:
     made, yes = approved(store)
     with pytest.raises(Refused, match="ended at"):
-        store.begin_order(builders.order(made, yes), at=later(minutes=65, seconds=1))
-    store.begin_order(builders.order(made, yes), at=later(minutes=65))
+        store.orders.begin(builders.order(made, yes), at=later(minutes=65, seconds=1))
+    store.orders.begin(builders.order(made, yes), at=later(minutes=65))
 
 
 def test_an_order_of_an_older_approval_is_refused(store: Store) -> None:
     made, first = approved(store)
-    store.move_proposal(number(made), was=P.APPROVED, now=P.PROPOSED, at=later(minutes=6))
-    store.approve(builders.approval(made))
+    store.proposals.move(number(made), was=P.APPROVED, now=P.PROPOSED, at=later(minutes=6))
+    store.proposals.approve(builders.approval(made))
     with pytest.raises(Refused, match="approval"):
-        store.begin_order(builders.order(made, first), at=later(minutes=7))
+        store.orders.begin(builders.order(made, first), at=later(minutes=7))
 
 
 def test_an_order_of_another_mode_is_refused(store: Store) -> None:
     made, yes = approved(store)
     with pytest.raises(BadSettings):
-        store.begin_order(builders.order(made, yes, mode=Mode.LIVE), at=later(360))
+        store.orders.begin(builders.order(made, yes, mode=Mode.LIVE), at=later(360))
 
 
 def test_more_than_was_approved_is_refused(store: Store) -> None:
     made, yes = approved(store)
     with pytest.raises(Refused, match="is for 3, only 2"):
-        store.begin_order(builders.order(made, yes, quantity=3), at=later(360))
+        store.orders.begin(builders.order(made, yes, quantity=3), at=later(360))
 
 
 def test_an_approval_begins_one_order_ever(store: Store) -> None:
     made, yes, order = sent(store)
     with pytest.raises(Refused, match="already sent"):
-        store.begin_order(builders.order(made, yes, reference="again"), at=later(400))
-    store.move_order(number(order), was=O.WORKING, now=O.CANCELLED, at=later(410))
-    store.finish_proposal(number(made), now=P.PROPOSED, at=later(420))
+        store.orders.begin(builders.order(made, yes, reference="again"), at=later(400))
+    store.orders.move(number(order), was=O.WORKING, now=O.CANCELLED, at=later(410))
+    store.proposals.finish(number(made), now=P.PROPOSED, at=later(420))
     with pytest.raises(Refused):
-        store.begin_order(builders.order(made, yes, reference="again"), at=later(430))
+        store.orders.begin(builders.order(made, yes, reference="again"), at=later(430))
     with pytest.raises(sqlite3.IntegrityError, match="approval_id"):
         _insert_by_hand(store, made, yes)
 
 
 def _insert_by_hand(store: Store, made: Proposal, yes: Approval) -> None:
-    store.db.execute(
+    store.core.db.execute(
         """insert into broker_order (proposal_id, approval_id, reference, kind, mode, account, body, body_hash,
             limit_e4, quantity, state, created_at, market_day, changed_at)
             values (?, ?, 'by hand', 'entry', 'paper', '', '', '', 1, 1, 'filled', '', '', '')""",
@@ -323,25 +329,25 @@ def _insert_by_hand(store: Store, made: Proposal, yes: Approval) -> None:
 
 def test_a_new_approval_may_begin_anew_once_nothing_was_filled(store: Store) -> None:
     made, _, order = sent(store)
-    store.move_order(number(order), was=O.WORKING, now=O.EXPIRED, at=later(410))
-    store.finish_proposal(number(made), now=P.PROPOSED, at=later(420))
-    again = store.approve(builders.approval(made, at=later(430)))
-    second = store.begin_order(builders.order(made, again), at=later(440))
-    assert [found.id for found in store.orders(number(made))] == [order.id, second.id]
+    store.orders.move(number(order), was=O.WORKING, now=O.EXPIRED, at=later(410))
+    store.proposals.finish(number(made), now=P.PROPOSED, at=later(420))
+    again = store.proposals.approve(builders.approval(made, at=later(430)))
+    second = store.orders.begin(builders.order(made, again), at=later(440))
+    assert [found.id for found in store.orders.select_by_proposal(number(made))] == [order.id, second.id]
 
 
 def test_a_reference_is_used_once(store: Store) -> None:
     _, _, order = sent(store)
     made, yes = approved(store)
     with pytest.raises(Refused, match="UNIQUE"):
-        store.begin_order(builders.order(made, yes, reference=order.reference), at=later(360))
+        store.orders.begin(builders.order(made, yes, reference=order.reference), at=later(360))
     assert state_of(store, made) is P.APPROVED
 
 
 def test_a_price_that_is_no_whole_ten_thousandth_is_refused(store: Store) -> None:
     made, yes = approved(store)
     with pytest.raises(Unusable, match="ten-thousandths"):
-        store.begin_order(builders.order(made, yes, limit=Decimal("0.58001")), at=later(360))
+        store.orders.begin(builders.order(made, yes, limit=Decimal("0.58001")), at=later(360))
     assert state_of(store, made) is P.APPROVED
 
 
@@ -354,79 +360,79 @@ def replacement(made: Proposal, yes: Approval, old: int, **over: object):  # typ
 
 def test_a_replacement_lives_beside_the_working_order_until_that_is_replaced(store: Store) -> None:
     made, yes, old = sent(store)
-    new = working(store, store.begin_order(replacement(made, yes, number(old)), at=later(400)))
+    new = working(store, store.orders.begin(replacement(made, yes, number(old)), at=later(400)))
     assert new.replaces == old.id
     assert state_of(store, made) is P.SENT
-    store.move_order(number(old), was=O.WORKING, now=O.REPLACED, at=later(401))
-    third = store.begin_order(replacement(made, yes, number(new)), at=later(430))
+    store.orders.move(number(old), was=O.WORKING, now=O.REPLACED, at=later(401))
+    third = store.orders.begin(replacement(made, yes, number(new)), at=later(430))
     assert third.replaces == new.id
 
 
 def test_nothing_is_replaced_while_a_replacement_is_unanswered(store: Store) -> None:
     made, yes, old = sent(store)
-    new = store.begin_order(replacement(made, yes, number(old)), at=later(400))
+    new = store.orders.begin(replacement(made, yes, number(old)), at=later(400))
     for state in (O.SUBMITTING, O.UNKNOWN):
         with pytest.raises(Refused, match=f"R-{old.id} is {state}: nothing new"):
-            store.begin_order(replacement(made, yes, number(old), reference="second"), at=later(410))
+            store.orders.begin(replacement(made, yes, number(old), reference="second"), at=later(410))
         if state is O.SUBMITTING:
-            store.move_order(number(new), was=O.SUBMITTING, now=O.UNKNOWN, at=later(405))
+            store.orders.move(number(new), was=O.SUBMITTING, now=O.UNKNOWN, at=later(405))
     with pytest.raises(sqlite3.IntegrityError):
-        store.db.execute("update broker_order set state = 'unknown' where id = ?", (old.id,))
-    store.move_order(number(new), was=O.UNKNOWN, now=O.ABSENT, at=later(500))
-    assert store.begin_order(replacement(made, yes, number(old), reference="second"), at=later(510)).replaces == old.id
+        store.core.db.execute("update broker_order set state = 'unknown' where id = ?", (old.id,))
+    store.orders.move(number(new), was=O.UNKNOWN, now=O.ABSENT, at=later(500))
+    assert store.orders.begin(replacement(made, yes, number(old), reference="second"), at=later(510)).replaces == old.id
 
 
 def test_nothing_is_replaced_beside_another_working_order(store: Store) -> None:
     made, yes, old = sent(store)
-    new = working(store, store.begin_order(replacement(made, yes, number(old)), at=later(400)))
+    new = working(store, store.orders.begin(replacement(made, yes, number(old)), at=later(400)))
     with pytest.raises(Refused, match=f"{old.reference} is working"):
-        store.begin_order(replacement(made, yes, number(new)), at=later(410))
+        store.orders.begin(replacement(made, yes, number(new)), at=later(410))
 
 
 def test_an_order_that_was_cancelled_with_nothing_filled_gives_way_to_another(store: Store) -> None:
     """Where a broker refuses replacements the price is changed so: cancel, confirm, then a new order."""
     made, yes, old = sent(store)
-    store.move_order(number(old), was=O.WORKING, now=O.CANCELLED, at=later(400))
-    assert store.begin_order(replacement(made, yes, number(old)), at=later(410)).replaces == old.id
+    store.orders.move(number(old), was=O.WORKING, now=O.CANCELLED, at=later(400))
+    assert store.orders.begin(replacement(made, yes, number(old)), at=later(410)).replaces == old.id
 
 
 def test_an_order_that_was_cancelled_with_a_part_filled_does_not(store: Store) -> None:
     made, yes, old = sent(store)
-    store.record_fills(number(old), builders.fills(quantity=1), fees=Decimal(0), at=later(399))
-    store.move_order(number(old), was=O.WORKING, now=O.CANCELLED, at=later(400))
+    store.trades.record_fills(number(old), builders.fills(quantity=1), fees=Decimal(0), at=later(399))
+    store.orders.move(number(old), was=O.WORKING, now=O.CANCELLED, at=later(400))
     with pytest.raises(Refused):
-        store.begin_order(replacement(made, yes, number(old)), at=later(410))
+        store.orders.begin(replacement(made, yes, number(old)), at=later(410))
 
 
 @pytest.mark.parametrize("state", [O.FILLED, O.REPLACED])
 def test_an_order_that_does_not_work_cannot_be_replaced(store: Store, state: OrderState) -> None:
     made, yes, old = sent(store)
-    store.move_order(number(old), was=O.WORKING, now=state, at=later(400))
+    store.orders.move(number(old), was=O.WORKING, now=state, at=later(400))
     with pytest.raises(Refused, match=f"cannot be replaced: it is {state}"):
-        store.begin_order(replacement(made, yes, number(old)), at=later(410))
+        store.orders.begin(replacement(made, yes, number(old)), at=later(410))
 
 
 def test_an_order_of_another_proposal_cannot_be_replaced(store: Store) -> None:
     _, _, theirs = sent(store)
     made, yes, _ = sent(store)
     with pytest.raises(Refused, match="another approval"):
-        store.begin_order(replacement(made, yes, number(theirs)), at=later(410))
+        store.orders.begin(replacement(made, yes, number(theirs)), at=later(410))
     with pytest.raises(BadUsage, match="O99"):
-        store.begin_order(replacement(made, yes, 99), at=later(410))
+        store.orders.begin(replacement(made, yes, 99), at=later(410))
 
 
 def test_a_replacement_of_what_is_not_sent_is_refused(store: Store) -> None:
     made, yes = approved(store)
     with pytest.raises(Refused, match="already approved"):
-        store.begin_order(replacement(made, yes, 1), at=later(410))
+        store.orders.begin(replacement(made, yes, 1), at=later(410))
 
 
 def test_a_replacement_is_for_no_more_than_what_is_left(store: Store) -> None:
     made, yes, old = sent(store)
-    store.record_fills(number(old), builders.fills(quantity=1), fees=Decimal(0), at=later(400))
+    store.trades.record_fills(number(old), builders.fills(quantity=1), fees=Decimal(0), at=later(400))
     with pytest.raises(Refused, match="only 1"):
-        store.begin_order(replacement(made, yes, number(old)), at=later(410))
-    assert store.begin_order(replacement(made, yes, number(old), quantity=1), at=later(410)).quantity == 1
+        store.orders.begin(replacement(made, yes, number(old)), at=later(410))
+    assert store.orders.begin(replacement(made, yes, number(old), quantity=1), at=later(410)).quantity == 1
 
 
 # Every move of an order.
@@ -436,41 +442,41 @@ def test_a_replacement_is_for_no_more_than_what_is_left(store: Store) -> None:
 @pytest.mark.parametrize(("was", "now"), [*itertools.product(OrderState, repeat=2)])
 def test_an_order_moves_only_as_its_table_says(store: Store, was: OrderState, now: OrderState) -> None:
     made, yes = approved(store)
-    order = store.begin_order(builders.order(made, yes), at=later(360))
+    order = store.orders.begin(builders.order(made, yes), at=later(360))
     for state in {
         O.SUBMITTING: (),
         O.REPLACED: (O.UNKNOWN, O.REPLACED),
         O.ABSENT: (O.UNKNOWN, O.ABSENT),
     }.get(was, (was,)):
-        order = store.move_order(number(order), was=order.state, now=state, at=later(370))
+        order = store.orders.move(number(order), was=order.state, now=state, at=later(370))
     if now in ORDER_TRANSITIONS[was]:
-        assert store.move_order(number(order), was=was, now=now, at=later(380), reason="so").state is now
+        assert store.orders.move(number(order), was=was, now=now, at=later(380), reason="so").state is now
     else:
         with pytest.raises(Refused):
-            store.move_order(number(order), was=was, now=now, at=later(380))
-        assert store.order(number(order)).state is was
+            store.orders.move(number(order), was=was, now=now, at=later(380))
+        assert store.orders.get(number(order)).state is was
 
 
 def test_a_move_keeps_the_brokers_id_and_words(store: Store) -> None:
     made, yes = approved(store)
-    order = store.begin_order(builders.order(made, yes), at=later(360))
+    order = store.orders.begin(builders.order(made, yes), at=later(360))
     seen = builders.broker_order(order, broker_id="77", status="Rejected", reason="buying power")
-    after = store.move_order(number(order), was=O.SUBMITTING, now=O.REJECTED, at=later(361), broker=seen)
+    after = store.orders.move(number(order), was=O.SUBMITTING, now=O.REJECTED, at=later(361), broker=seen)
     assert (after.broker_id, after.broker_status, after.reason) == ("77", "Rejected", "buying power")
 
 
 def test_the_brokers_word_may_change_without_a_move(store: Store) -> None:
     _, _, order = sent(store)
     seen = builders.broker_order(order, status="Cancel Requested")
-    after = store.move_order(number(order), was=O.WORKING, now=O.WORKING, at=later(400), broker=seen)
+    after = store.orders.move(number(order), was=O.WORKING, now=O.WORKING, at=later(400), broker=seen)
     assert (after.state, after.broker_status) == (O.WORKING, "Cancel Requested")
 
 
 def test_who_moves_an_order_second_is_told_how_it_stands(store: Store) -> None:
     _, _, order = sent(store)
-    store.move_order(number(order), was=O.WORKING, now=O.FILLED, at=later(400))
+    store.orders.move(number(order), was=O.WORKING, now=O.FILLED, at=later(400))
     with pytest.raises(Refused, match=f"{order.reference} is already filled since"):
-        store.move_order(number(order), was=O.WORKING, now=O.CANCELLED, at=later(400))
+        store.orders.move(number(order), was=O.WORKING, now=O.CANCELLED, at=later(400))
 
 
 # Closings.
@@ -481,8 +487,8 @@ def test_two_closings_of_a_trade_never_live_at_once(store: Store) -> None:
     first, order = closing(store, trade)
     with pytest.raises(Refused, match=f"{order.reference} is working"):
         closing(store, trade)
-    store.move_order(number(order), was=O.WORKING, now=O.CANCELLED, at=later(900))
-    store.finish_proposal(number(first), now=P.PROPOSED, at=later(901))
+    store.orders.move(number(order), was=O.WORKING, now=O.CANCELLED, at=later(900))
+    store.proposals.finish(number(first), now=P.PROPOSED, at=later(901))
     closing(store, trade)
 
 
@@ -499,10 +505,10 @@ def _claim(job: tuple[Path, int, int]) -> str:
     path, proposal_id, worker = job
     won = []
     with opened(path) as store:
-        made, yes = store.proposal(proposal_id), store.latest_approval(proposal_id)
+        made, yes = store.proposals.get(proposal_id), store.proposals.latest_approval(proposal_id)
         for attempt in range(50):
             try:
-                store.begin_order(builders.order(made, yes, reference=f"{worker}-{attempt}"), at=later(360))
+                store.orders.begin(builders.order(made, yes, reference=f"{worker}-{attempt}"), at=later(360))
                 won.append(attempt)
             except Refused:
                 pass
@@ -514,19 +520,19 @@ def _claim(job: tuple[Path, int, int]) -> str:
 @pytest.mark.slow
 def test_of_eight_processes_with_fifty_tries_each_one_may_send_once(store: Store) -> None:
     made, _ = approved(store)
-    jobs = [(store.path, number(made), worker) for worker in range(8)]
+    jobs = [(store.core.path, number(made), worker) for worker in range(8)]
     with multiprocessing.get_context("spawn").Pool(8) as pool:
         results = pool.map(_claim, jobs, chunksize=1)
     assert sorted(results) == ["0"] * 7 + ["1"]
-    assert len(store.orders(number(made))) == 1
-    assert store.check() == ()
+    assert len(store.orders.select_by_proposal(number(made))) == 1
+    assert store.integrity.check() == ()
 
 
 def _approve(job: tuple[Path, int, int]) -> bool:
     path, proposal_id, worker = job
     with opened(path) as store:
         try:
-            store.approve(builders.approval(store.proposal(proposal_id), by=f"person {worker}"))
+            store.proposals.approve(builders.approval(store.proposals.get(proposal_id), by=f"person {worker}"))
         except Refused:
             return False
         return True
@@ -535,5 +541,5 @@ def _approve(job: tuple[Path, int, int]) -> bool:
 def test_of_many_who_approve_one_wins(store: Store) -> None:
     made = proposed(store)
     with multiprocessing.get_context("spawn").Pool(4) as pool:
-        results = pool.map(_approve, [(store.path, number(made), worker) for worker in range(12)], chunksize=1)
+        results = pool.map(_approve, [(store.core.path, number(made), worker) for worker in range(12)], chunksize=1)
     assert results.count(True) == 1

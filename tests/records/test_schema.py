@@ -79,7 +79,7 @@ def test_a_row_of_an_append_only_table_cannot_be_changed(table: str, tmp_path: P
     with opened(tmp_path / "paper.db", opening_cash=None) as store:
         _one_of_everything(store)
         with pytest.raises(sqlite3.IntegrityError, match="never changed"):
-            store.db.execute(f"update {table} set id = id + 1000")
+            store.core.db.execute(f"update {table} set id = id + 1000")
 
 
 @pytest.mark.slow
@@ -88,7 +88,7 @@ def test_no_row_can_be_deleted(table: str, tmp_path: Path) -> None:
     with opened(tmp_path / "paper.db", opening_cash=None) as store:
         _one_of_everything(store)
         with pytest.raises(sqlite3.IntegrityError, match="never deleted"):
-            store.db.execute(f"delete from {table}")
+            store.core.db.execute(f"delete from {table}")
 
 
 def _one_of_everything(store: Store) -> None:
@@ -97,20 +97,21 @@ def _one_of_everything(store: Store) -> None:
     _, trade = filled(store)
     made, yes, _ = sent(store)
     assert made.id is not None
-    store.record_viewing(made.id, "anna", NOW)
-    store.raise_attention("T1", "below_floor", "look", NOW)
-    store.paper_put(broker_order(order(made, yes)), NOW)
-    store.set_flag("paused", "yes", NOW)
-    store.add_notice(None, "subject", "body", NOW)
-    number = store.begin_attempt(1, asking(), NOW)
-    store.end_attempt(number, heard(), NOW)
-    store.check_attempt(number, ResponseCheck(parser=1, decision="abstain"), NOW)
-    store.save_documents(1, (RawDocument(source="cboe", name="chain", at=NOW, body=b"{}"),), NOW)
-    assert trade.id is not None
+    store.proposals.record_viewing(made.id, "anna", NOW)
+    store.attention.raise_item("T1", "below_floor", "look", NOW)
+    store.paper.place(broker_order(order(made, yes)), NOW)
+    store.flags.set("paused", "yes", NOW)
+    store.notices.add(None, "subject", "body", NOW)
+    number = store.model_calls.begin(1, asking(), NOW)
+    store.model_calls.end(number, heard(), NOW)
+    store.model_calls.record_check(number, ResponseCheck(parser=1, decision="abstain"), NOW)
+    store.documents.save(1, (RawDocument(source="cboe", name="chain", at=NOW, body=b"{}"),), NOW)
     line = Transaction(id="1", kind=TransactionKind.TRADE, at=later(900), symbol=trade.legs[0].symbol)
     gone = Adoption(trade_id=trade.id, state=TradeState.CLOSED, spreads=1, transactions=(line,), reason="by hand")
-    store.adopt(gone, was=TradeState.OPEN, held=2, at=later(900))
-    store.add_mark(Mark(trade_id=trade.id, at=later(900), spot=671.0, mid=Decimal("0.50"), natural=Decimal("0.55")))
+    store.adoptions.adopt(gone, was=TradeState.OPEN, held=2, at=later(900))
+    store.trades.add_mark(
+        Mark(trade_id=trade.id, at=later(900), spot=671.0, mid=Decimal("0.50"), natural=Decimal("0.55"))
+    )
 
 
 def test_an_older_database_ends_equal_to_a_fresh_one() -> None:

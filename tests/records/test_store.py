@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreError, Unavailable
+from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreDamaged, StoreError, Unavailable
 from spy32.records import connection, errors, maintenance
 from spy32.records.errors import lock_holder, translate_error
 from spy32.schema import MIGRATIONS, VERSION
-from spy32.store import Store
+from spy32.store import Store, damage_with_remedy
 from tests.support.builders import ACCOUNT, NOW, later
 from tests.support.paths import ROOT
 from tests.support.stores import begun, opened, whole_run
@@ -73,14 +73,14 @@ def test_the_first_start_makes_a_private_folder_with_private_files(path: Path) -
 
 def test_a_new_store_knows_when_it_was_made_and_whose_it_is(path: Path) -> None:
     with opened(path) as store:
-        assert store.created_at() == NOW
-        assert (store.mode, store.account) == (Mode.PAPER, ACCOUNT)
+        assert store.location.created_at() == NOW
+        assert (store.core.mode, store.core.account) == (Mode.PAPER, ACCOUNT)
 
 
 def test_a_store_is_written_durably(path: Path) -> None:
     with opened(path) as store:
         settings = {
-            name: store.db.execute(f"pragma {name}").fetchone()[0]
+            name: store.core.db.execute(f"pragma {name}").fetchone()[0]
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 5000}
@@ -95,7 +95,7 @@ def test_create_refuses_to_overwrite(made: Path) -> None:
 
 def test_create_makes_a_store_where_there_is_none(path: Path) -> None:
     with Store.create(path, mode=Mode.PAPER, account=ACCOUNT, at=NOW, opening_cash=Decimal("5000.50")) as store:
-        assert store.paper_cash() == Decimal("5000.50")
+        assert store.paper.cash() == Decimal("5000.50")
 
 
 def test_a_home_that_cannot_be_made_is_73(tmp_path: Path) -> None:
@@ -153,8 +153,8 @@ def test_first_starts_at_the_same_moment_share_one_store(path: Path) -> None:
         ids = pool.map(_start, [path] * 12)
     assert sorted(ids) == list(range(1, 13))
     with opened(path) as store:
-        assert store.paper_cash() == Decimal(100_000)
-        assert store.check() == ()
+        assert store.paper.cash() == Decimal(100_000)
+        assert store.integrity.check() == ()
 
 
 def test_a_store_that_appears_while_it_is_looked_for_is_not_taken_for_a_lost_one(
@@ -166,7 +166,7 @@ def test_a_store_that_appears_while_it_is_looked_for_is_not_taken_for_a_lost_one
 
     monkeypatch.setattr(connection, "was_created", another_process)
     with opened(path) as store:
-        assert store.created_at() == NOW
+        assert store.location.created_at() == NOW
 
 
 # Whose it is.
@@ -189,14 +189,14 @@ def test_a_store_of_another_account_is_78_and_shows_only_its_ending(tmp_path: Pa
 
 def test_any_account_may_read_when_none_is_named(made: Path) -> None:
     with opened(made, account=None, read_only=True) as store:
-        assert store.account == ACCOUNT
+        assert store.core.account == ACCOUNT
 
 
 def test_an_account_that_was_not_known_at_first_is_learned_once(tmp_path: Path) -> None:
     path = tmp_path / "live.db"
     opened(path, mode=Mode.LIVE, account=None).close()
     with opened(path, mode=Mode.LIVE, account="5WX00001") as store:
-        assert store.verify().broken is None
+        assert store.audit.verify().broken is None
     with pytest.raises(BadSettings):
         opened(path, mode=Mode.LIVE, account="5WX02222")
 
@@ -259,9 +259,9 @@ def test_an_older_store_is_migrated_after_a_backup_and_keeps_its_history_whole(
 ) -> None:
     newer = (*MIGRATIONS, add_colour)
     with opened(made) as store:
-        maintenance.upgrade(store, NOW, newer)
-        assert "colour" in dict(store.db.execute("select * from run").fetchone())
-        assert store.verify().broken is None
+        maintenance.upgrade(store.core, NOW, newer)
+        assert "colour" in dict(store.core.db.execute("select * from run").fetchone())
+        assert store.audit.verify().broken is None
     backup = made.parent / "backups" / f"paper-20251006T140000Z-v{VERSION}.db"
     with closing(sqlite3.connect(backup)) as db:
         assert db.execute("pragma user_version").fetchone()[0] == VERSION
@@ -276,11 +276,11 @@ def test_a_migration_that_fails_is_74_and_leaves_the_store_as_it_was(made: Path)
 
     with opened(made) as store:
         with pytest.raises(StoreError):
-            maintenance.upgrade(store, NOW, (*MIGRATIONS, fail))
-        assert "colour" not in dict(store.db.execute("select * from run").fetchone())
+            maintenance.upgrade(store.core, NOW, (*MIGRATIONS, fail))
+        assert "colour" not in dict(store.core.db.execute("select * from run").fetchone())
         assert begun(store).id == 2
     with opened(made) as store:
-        assert store.check() == ()
+        assert store.integrity.check() == ()
 
 
 def test_an_older_store_is_read_without_being_changed(made: Path) -> None:
@@ -313,35 +313,46 @@ def test_a_deleted_store_is_damage_and_not_a_first_run(made: Path, read_only: bo
 
 def test_a_store_that_is_gone_with_its_marker_is_still_known_by_its_backups(made: Path) -> None:
     with opened(made) as store:
-        backup = store.backup(maintenance.backup_path(made, NOW))
+        backup = store.backup.create(maintenance.backup_path(made, NOW))
     made.unlink()
     connection.marker_path(made).unlink()
-    with pytest.raises(StoreError) as loss:
+    with pytest.raises(StoreDamaged) as loss:
         opened(made)
-    assert f"spy32 db restore {backup}" in str(loss.value)
+    assert f"spy32 db restore {backup}" in damage_with_remedy(made, loss.value.fault).message
 
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_an_emptied_store_is_damage_naming_the_last_good_backup(made: Path, read_only: bool) -> None:
     with opened(made) as store:
-        good = store.backup(maintenance.backup_path(made, NOW))
-        bad = store.backup(maintenance.backup_path(made, later(hours=1)))
-        worse = store.backup(maintenance.backup_path(made, later(hours=2)))
+        good = store.backup.create(maintenance.backup_path(made, NOW))
+        bad = store.backup.create(maintenance.backup_path(made, later(hours=1)))
+        worse = store.backup.create(maintenance.backup_path(made, later(hours=2)))
     change_header(bad, 4096, b"\xff" * 2000)
     worse.write_bytes(b"")
     made.write_bytes(b"")
-    with pytest.raises(StoreError) as loss:
+    with pytest.raises(StoreDamaged) as loss:
         opened(made, read_only=read_only)
-    assert f"spy32 db restore {good}" in str(loss.value)
+    assert loss.value.path == made
+    assert f"spy32 db restore {good}" in damage_with_remedy(made, loss.value.fault).message
     assert made.read_bytes() == b""
+
+
+def test_an_error_of_a_damaged_store_opens_no_backup(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with opened(made) as store:
+        store.backup.create(maintenance.backup_path(made, NOW))
+    made.write_bytes(b"")
+    monkeypatch.setattr(maintenance, "open_read_only", lambda path: pytest.fail(f"{path} was opened"))
+    with pytest.raises(StoreDamaged, match="is damaged: the file is empty"):
+        opened(made)
 
 
 @pytest.mark.parametrize("content", [b"SQLite", b"not a database at all" * 100, b"\x00" * 8192])
 @pytest.mark.parametrize("read_only", [False, True])
 def test_a_damaged_header_is_74_and_nothing_is_written(made: Path, content: bytes, read_only: bool) -> None:
     made.write_bytes(content)
-    with pytest.raises(StoreError, match="no good backup"):
+    with pytest.raises(StoreDamaged) as damage:
         opened(made, read_only=read_only)
+    assert "no good backup" in damage_with_remedy(made, damage.value.fault).message
     assert made.read_bytes() == content
 
 
@@ -387,7 +398,7 @@ def test_a_locked_store_is_75_naming_the_holder(made: Path, monkeypatch: pytest.
         with opened(made) as store:
             with pytest.raises(Unavailable) as busy:
                 begun(store)
-            assert store.latest_run() is not None
+            assert store.runs.latest() is not None
         if sys.platform == "linux":
             assert f"process {other.pid}" in str(busy.value) or "another process" in str(busy.value)
         other.communicate("\n")
@@ -408,8 +419,8 @@ def test_a_writer_waits_for_another_one(made: Path) -> None:
 
 def test_reading_and_then_writing_cannot_lose_to_a_writer_in_between(made: Path) -> None:
     with opened(made) as first, opened(made) as second:
-        with first.read_transaction():
-            first.latest_run()
+        with first.core.read_transaction():
+            first.runs.latest()
             begun(second)
         assert begun(first).id == 3
 
@@ -444,7 +455,7 @@ try:
         begun(store)
         count += 1
 except Exception as error:
-    print(type(error).__name__, getattr(error, "code", None), count, store.db.in_transaction)
+    print(type(error).__name__, getattr(error, "code", None), count, store.core.db.in_transaction)
 """
 
 
@@ -460,24 +471,24 @@ def test_a_file_that_cannot_grow_is_74_and_loses_nothing(made: Path) -> None:
     kind, code, count, open_ = done.stdout.split()
     assert (kind, code, open_) == ("StoreError", "74", "False")
     with opened(made) as store:
-        latest = store.latest_run()
+        latest = store.runs.latest()
         assert latest is not None
         assert latest.id == int(count) + 1 > 2
-        assert store.check() == ()
+        assert store.integrity.check() == ()
 
 
 def test_a_full_disk_is_74_and_the_store_goes_on_once_there_is_room(made: Path) -> None:
     with opened(made) as store:
-        pages = store.db.execute("pragma page_count").fetchone()[0]
-        store.db.execute(f"pragma max_page_count = {pages}")
+        pages = store.core.db.execute("pragma page_count").fetchone()[0]
+        store.core.db.execute(f"pragma max_page_count = {pages}")
         with pytest.raises(StoreError, match="full"):
             whole_run(store)
-        assert not store.db.in_transaction
-        store.db.execute("pragma max_page_count = 1000000")
-        before = store.verify()
+        assert not store.core.db.in_transaction
+        store.core.db.execute("pragma max_page_count = 1000000")
+        before = store.audit.verify()
         assert before.broken is None
         whole_run(store)
-        assert store.check() == ()
+        assert store.integrity.check() == ()
 
 
 def test_too_little_free_space_is_74_before_anything_begins(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -511,7 +522,7 @@ if os.geteuid() == 0:
 path = Path(sys.argv[1])
 try:
     with opened(path, read_only=sys.argv[2] == "reading") as store:
-        print(len(store.history()), store.check())
+        print(len(store.history.summaries()), store.integrity.check())
 except Exception as error:
     print(type(error).__name__, error)
 """
@@ -577,10 +588,10 @@ def test_a_reader_without_shared_memory_reads_the_file_or_a_copy(
             other.execute("update run set cause = 'mine'")
             other.commit()
             with opened(made, read_only=True) as store:
-                assert store.run(1).cause == "mine"
+                assert store.runs.get(1).cause == "mine"
     else:
         with opened(made, read_only=True) as store:
-            assert store.run(1).cause is None
+            assert store.runs.get(1).cause is None
 
 
 @pytest.mark.parametrize(("code", "kind"), [(sqlite3.SQLITE_BUSY, Unavailable), (sqlite3.SQLITE_IOERR, StoreError)])
@@ -634,9 +645,9 @@ def raised(code: int) -> sqlite3.Error:
         (sqlite3.SQLITE_IOERR_WRITE, StoreError),
         (sqlite3.SQLITE_READONLY_DBMOVED, StoreError),
         (sqlite3.SQLITE_CANTOPEN, CannotCreate),
-        (sqlite3.SQLITE_CORRUPT, StoreError),
-        (sqlite3.SQLITE_NOTADB, StoreError),
-        (sqlite3.SQLITE_CORRUPT_VTAB, StoreError),
+        (sqlite3.SQLITE_CORRUPT, StoreDamaged),
+        (sqlite3.SQLITE_NOTADB, StoreDamaged),
+        (sqlite3.SQLITE_CORRUPT_VTAB, StoreDamaged),
     ],
 )
 def test_an_error_of_sqlite_becomes_one_of_ours(path: Path, code: int, kind: type[Spy32Error]) -> None:
@@ -649,17 +660,17 @@ def test_misuse_by_our_own_code_stays_a_bug(made: Path) -> None:
     store = opened(made)
     store.close()
     with pytest.raises(sqlite3.ProgrammingError):
-        store.latest_run()
+        store.runs.latest()
 
 
 def test_an_error_of_the_person_inside_a_transaction_undoes_it(made: Path) -> None:
     with opened(made) as store:
-        before = store.head()
-        with pytest.raises(KeyboardInterrupt), store.write_transaction(NOW, "half") as change:
+        before = store.audit.head()
+        with pytest.raises(KeyboardInterrupt), store.core.write_transaction(NOW, "half") as change:
             change.insert("flag", name="a", value="b", at=change.at)
             raise KeyboardInterrupt
-        assert store.flag("a") is None
-        assert store.head() == before
+        assert store.flags.get("a") is None
+        assert store.audit.head() == before
 
 
 def test_backups_are_looked_for_beside_the_database(path: Path) -> None:

@@ -41,7 +41,9 @@ def number(noun: object) -> int:
 
 
 def cash_of(store: Store, book: str = "account") -> Decimal:
-    return e4_to_dollars(store.db.execute("select sum(amount_e4) from cash where book = ?", (book,)).fetchone()[0] or 0)
+    return e4_to_dollars(
+        store.core.db.execute("select sum(amount_e4) from cash where book = ?", (book,)).fetchone()[0] or 0
+    )
 
 
 def back(trade_legs: object = None, **over: object) -> tuple[Fill, ...]:
@@ -84,7 +86,7 @@ def test_a_float_is_never_money() -> None:
 
 def test_the_first_fill_opens_a_trade_from_what_was_really_paid(store: Store) -> None:
     made, _, order = sent(store)
-    trade = store.record_fills(
+    trade = store.trades.record_fills(
         number(order), fills(prices=("4.85", "4.25")), fees=FEES, at=later(420), assumption="mid"
     )
     assert trade is not None
@@ -92,26 +94,26 @@ def test_the_first_fill_opens_a_trade_from_what_was_really_paid(store: Store) ->
     assert trade.max_loss == (5 - D("0.60")) * 100 * 2 + FEES
     assert trade.legs == builders.spread().legs
     assert (trade.assumption, trade.opened_at, trade.closed_at, trade.result) == ("mid", later(420), None, None)
-    assert trade == store.trade(1) == store.trade_of_proposal(number(made))
-    assert store.order(number(order)).filled == 2
+    assert trade == store.trades.get(1) == store.trades.find_by_proposal(number(made))
+    assert store.orders.get(number(order)).filled == 2
     assert cash_of(store) == D("0.60") * 200 - FEES
 
 
 def test_telling_the_same_fills_again_changes_nothing(store: Store) -> None:
     _, _, order = sent(store)
-    first = store.record_fills(number(order), fills(), fees=FEES, at=later(420))
-    head = store.head()
-    assert store.record_fills(number(order), fills() * 2, fees=FEES, at=later(430)) == first
-    assert store.head() == head
-    assert store.fills(number(order)) == fills()
+    first = store.trades.record_fills(number(order), fills(), fees=FEES, at=later(420))
+    head = store.audit.head()
+    assert store.trades.record_fills(number(order), fills() * 2, fees=FEES, at=later(430)) == first
+    assert store.audit.head() == head
+    assert store.orders.fills(number(order)) == fills()
 
 
 def test_a_trade_grows_with_more_fills(store: Store) -> None:
     _, _, order = sent(store)
     first = fills(quantity=1, prices=("4.83", "4.25"))
     second = fills(quantity=1, prices=("4.80", "4.25"), prefix="G")
-    one = store.record_fills(number(order), first, fees=D("2.26"), at=later(420))
-    two = store.record_fills(number(order), first + second, fees=FEES, at=later(430))
+    one = store.trades.record_fills(number(order), first, fees=D("2.26"), at=later(420))
+    two = store.trades.record_fills(number(order), first + second, fees=FEES, at=later(430))
     assert one is not None
     assert two is not None
     assert (one.id, one.quantity, one.credit) == (two.id, 1, D("0.58"))
@@ -122,8 +124,8 @@ def test_a_trade_grows_with_more_fills(store: Store) -> None:
 
 def test_fees_may_be_told_later(store: Store) -> None:
     _, _, order = sent(store)
-    store.record_fills(number(order), fills(), fees=D(0), at=later(420))
-    trade = store.record_fills(number(order), fills(), fees=FEES, at=later(430))
+    store.trades.record_fills(number(order), fills(), fees=D(0), at=later(420))
+    trade = store.trades.record_fills(number(order), fills(), fees=FEES, at=later(430))
     assert trade is not None
     assert trade.fees == FEES
     assert cash_of(store) == D("116.00") - FEES
@@ -131,18 +133,18 @@ def test_fees_may_be_told_later(store: Store) -> None:
 
 def test_fees_are_kept_to_the_nearest_ten_thousandth(store: Store) -> None:
     _, _, order = sent(store)
-    trade = store.record_fills(number(order), fills(), fees=D(10) / 3, at=later(420))
+    trade = store.trades.record_fills(number(order), fills(), fees=D(10) / 3, at=later(420))
     assert trade is not None
     assert trade.fees == D("3.3333")
 
 
 def test_one_leg_alone_opens_nothing_yet(store: Store) -> None:
     made, _, order = sent(store)
-    assert store.record_fills(number(order), fills()[:1], fees=D(0), at=later(420)) is None
-    assert store.trade_of_proposal(number(made)) is None
-    assert store.order(number(order)).filled == 0
+    assert store.trades.record_fills(number(order), fills()[:1], fees=D(0), at=later(420)) is None
+    assert store.trades.find_by_proposal(number(made)) is None
+    assert store.orders.get(number(order)).filled == 0
     assert cash_of(store) == D("966.00")
-    trade = store.record_fills(number(order), fills(), fees=FEES, at=later(421))
+    trade = store.trades.record_fills(number(order), fills(), fees=FEES, at=later(421))
     assert trade is not None
     assert (trade.quantity, trade.credit) == (2, D("0.58"))
 
@@ -150,7 +152,7 @@ def test_one_leg_alone_opens_nothing_yet(store: Store) -> None:
 def test_a_leg_that_is_ahead_counts_at_its_average_price(store: Store) -> None:
     _, _, order = sent(store)
     short, long = fills()
-    trade = store.record_fills(number(order), (short, replace(long, quantity=1)), fees=D(0), at=later(420))
+    trade = store.trades.record_fills(number(order), (short, replace(long, quantity=1)), fees=D(0), at=later(420))
     assert trade is not None
     assert (trade.quantity, trade.credit, trade.max_loss) == (1, D("0.58"), D("442.00"))
 
@@ -168,7 +170,7 @@ def test_an_average_of_a_leg_that_is_ahead_is_rounded_to_our_disadvantage(is_ope
 def test_an_average_that_is_not_exact_is_rounded_only_where_it_is_shown(store: Store) -> None:
     _, _, order = sent(store, quantity=3)
     parts = fills(quantity=2) + fills(quantity=1, prices=("4.82", "4.25"), prefix="G")
-    trade = store.record_fills(number(order), parts, fees=D(0), at=later(420))
+    trade = store.trades.record_fills(number(order), parts, fees=D(0), at=later(420))
     assert trade is not None
     assert trade.credit == D("0.5767")
     assert trade.max_loss == 3 * 500 - D("173.00")
@@ -185,9 +187,9 @@ def test_an_average_that_is_not_exact_is_rounded_only_where_it_is_shown(store: S
 def test_more_than_was_ordered_is_refused(store: Store, parts: tuple[Fill, ...]) -> None:
     _, _, order = sent(store)
     with pytest.raises(Refused, match="2 were ordered"):
-        store.record_fills(number(order), parts, fees=FEES, at=later(420))
-    assert store.fills(number(order)) == ()
-    assert store.trades() == ()
+        store.trades.record_fills(number(order), parts, fees=FEES, at=later(420))
+    assert store.orders.fills(number(order)) == ()
+    assert store.trades.select() == ()
     assert cash_of(store) == 0
 
 
@@ -198,29 +200,29 @@ def test_a_fill_of_another_contract_or_the_other_way_round_is_refused(store: Sto
         replace(fills()[0], action=Action.BUY_TO_OPEN),
     ):
         with pytest.raises(Refused, match="0 were ordered"):
-            store.record_fills(number(order), (wrong,), fees=FEES, at=later(420))
+            store.trades.record_fills(number(order), (wrong,), fees=FEES, at=later(420))
 
 
 def test_a_known_fill_with_other_figures_is_refused(store: Store) -> None:
     _, _, order = sent(store)
-    store.record_fills(number(order), fills(), fees=FEES, at=later(420))
+    store.trades.record_fills(number(order), fills(), fees=FEES, at=later(420))
     for change in ({"price": D("4.84")}, {"quantity": 1}):
         other = (replace(fills()[0], **change), fills()[1])
         with pytest.raises(Refused, match="other figures"):
-            store.record_fills(number(order), other, fees=FEES, at=later(430))
+            store.trades.record_fills(number(order), other, fees=FEES, at=later(430))
 
 
 def test_legs_that_share_a_fill_id_are_two_fills(store: Store) -> None:
     _, _, order = sent(store)
     shared = tuple(replace(fill, fill_id="X") for fill in fills())
-    trade = store.record_fills(number(order), shared, fees=FEES, at=later(420))
+    trade = store.trades.record_fills(number(order), shared, fees=FEES, at=later(420))
     assert trade is not None
     assert trade.credit == D("0.58")
 
 
 def test_fills_of_an_unknown_order_are_2(store: Store) -> None:
     with pytest.raises(BadUsage, match="O99"):
-        store.record_fills(99, fills(), fees=FEES, at=NOW)
+        store.trades.record_fills(99, fills(), fees=FEES, at=NOW)
 
 
 @given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 900), st.integers(1, 900)), min_size=1, max_size=4))
@@ -252,21 +254,21 @@ def test_the_worst_of_a_condor_is_its_wider_wing() -> None:
 def test_the_last_fill_of_a_closing_closes_the_trade_with_its_result(store: Store) -> None:
     _, trade = filled(store)
     made, order = closing(store, trade)
-    store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(minutes=12))
-    ended = store.record_fills(number(order), back(), fees=D("0.52"), at=later(minutes=20))
+    store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(minutes=12))
+    ended = store.trades.record_fills(number(order), back(), fees=D("0.52"), at=later(minutes=20))
     assert ended is not None
     assert (ended.state, ended.closed_at, ended.debit) == (TradeState.CLOSED, later(minutes=20), D("0.30"))
     assert ended.result == (D("0.58") - D("0.30")) * 200 - FEES - D("0.52")
     assert ended.fees == FEES + D("0.52")
     assert (ended.closed_quantity, ended.remaining) == (2, 0)
-    assert store.trade_of_proposal(number(made)) == ended
+    assert store.trades.find_by_proposal(number(made)) == ended
     assert cash_of(store) == ended.result
 
 
 def test_a_target_that_fills_closes_a_trade_that_was_still_open(store: Store) -> None:
     _, trade = filled(store)
     _, order = closing(store, trade)
-    ended = store.record_fills(number(order), back(), fees=D(0), at=later(minutes=20))
+    ended = store.trades.record_fills(number(order), back(), fees=D(0), at=later(minutes=20))
     assert ended is not None
     assert ended.state is TradeState.CLOSED
 
@@ -274,18 +276,18 @@ def test_a_target_that_fills_closes_a_trade_that_was_still_open(store: Store) ->
 def test_a_part_bought_back_leaves_the_rest(store: Store) -> None:
     _, trade = filled(store)
     made, order = closing(store, trade)
-    store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(minutes=12))
-    part = store.record_fills(number(order), back(quantity=1), fees=D("0.26"), at=later(minutes=20))
+    store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(minutes=12))
+    part = store.trades.record_fills(number(order), back(quantity=1), fees=D("0.26"), at=later(minutes=20))
     assert part is not None
     assert (part.state, part.closed_quantity, part.remaining, part.debit) == (TradeState.CLOSING, 1, 1, D("0.30"))
     assert part.result is None
-    store.move_order(number(order), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(minutes=21))
-    store.finish_proposal(number(made), now=ProposalState.DONE, at=later(minutes=21))
-    store.move_trade(number(trade), was=TradeState.CLOSING, now=TradeState.OPEN, at=later(minutes=21))
+    store.orders.move(number(order), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(minutes=21))
+    store.proposals.finish(number(made), now=ProposalState.DONE, at=later(minutes=21))
+    store.trades.move(number(trade), was=TradeState.CLOSING, now=TradeState.OPEN, at=later(minutes=21))
     with pytest.raises(Refused, match="only 1"):
         closing(store, trade)
     _, rest = closing(store, trade, quantity=1)
-    ended = store.record_fills(number(rest), back(quantity=1, prefix="Z"), fees=D("0.26"), at=later(minutes=30))
+    ended = store.trades.record_fills(number(rest), back(quantity=1, prefix="Z"), fees=D("0.26"), at=later(minutes=30))
     assert ended is not None
     assert ended.state is TradeState.CLOSED
     assert ended.result == D("56.00") - FEES - D("0.52")
@@ -294,7 +296,7 @@ def test_a_part_bought_back_leaves_the_rest(store: Store) -> None:
 def test_one_leg_bought_back_closes_nothing(store: Store) -> None:
     _, trade = filled(store)
     _, order = closing(store, trade)
-    part = store.record_fills(number(order), back()[:1], fees=D(0), at=later(minutes=20))
+    part = store.trades.record_fills(number(order), back()[:1], fees=D(0), at=later(minutes=20))
     assert part is not None
     assert (part.closed_quantity, part.debit, part.state) == (0, None, TradeState.OPEN)
 
@@ -302,8 +304,8 @@ def test_one_leg_bought_back_closes_nothing(store: Store) -> None:
 def test_fills_that_arrive_after_a_trade_was_ended_by_hand_are_kept(store: Store) -> None:
     _, trade = filled(store)
     _, order = closing(store, trade)
-    store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.CLOSED, at=later(minutes=15), result=D("1.00"))
-    after = store.record_fills(number(order), back(), fees=D(0), at=later(minutes=20))
+    store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSED, at=later(minutes=15), result=D("1.00"))
+    after = store.trades.record_fills(number(order), back(), fees=D(0), at=later(minutes=20))
     assert after is not None
     assert (after.state, after.closed_at) == (TradeState.CLOSED, later(minutes=15))
     assert after.result == D("56.00") - FEES
@@ -311,15 +313,15 @@ def test_fills_that_arrive_after_a_trade_was_ended_by_hand_are_kept(store: Store
 
 def test_an_expired_trade_keeps_its_premium(store: Store) -> None:
     _, trade = filled(store)
-    ended = store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.EXPIRED, at=later(days=32))
+    ended = store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.EXPIRED, at=later(days=32))
     assert (ended.result, ended.closed_at) == (D("116.00") - FEES, later(days=32))
 
 
 def test_an_assigned_trade_has_no_result_until_it_is_closed_by_hand(store: Store) -> None:
     _, trade = filled(store)
-    held = store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.ASSIGNED, at=later(days=32))
+    held = store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.ASSIGNED, at=later(days=32))
     assert (held.result, held.closed_at) == (None, None)
-    ended = store.move_trade(
+    ended = store.trades.move(
         number(trade), was=TradeState.ASSIGNED, now=TradeState.CLOSED, at=later(days=33), result=D("-884.52")
     )
     assert ended.result == D("-884.52")
@@ -328,20 +330,20 @@ def test_an_assigned_trade_has_no_result_until_it_is_closed_by_hand(store: Store
 def test_a_trade_moves_by_its_table_and_once(store: Store) -> None:
     _, trade = filled(store)
     with pytest.raises(Refused, match="cannot go from open to open"):
-        store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.OPEN, at=NOW)
-    store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(900))
+        store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.OPEN, at=NOW)
+    store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(900))
     with pytest.raises(Refused, match="T1 is already closing since"):
-        store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(901))
+        store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(901))
     with pytest.raises(BadUsage, match="T99"):
-        store.move_trade(99, was=TradeState.OPEN, now=TradeState.CLOSING, at=NOW)
+        store.trades.move(99, was=TradeState.OPEN, now=TradeState.CLOSING, at=NOW)
 
 
 def test_trades_are_listed_by_state(store: Store) -> None:
     _, first = filled(store)
     _, second = filled(store)
-    store.move_trade(number(second), was=TradeState.OPEN, now=TradeState.EXPIRED, at=NOW)
-    assert store.trades(TradeState.OPEN, TradeState.CLOSING) == (first,)
-    assert [trade.id for trade in store.trades()] == [first.id, second.id]
+    store.trades.move(number(second), was=TradeState.OPEN, now=TradeState.EXPIRED, at=NOW)
+    assert store.trades.select(TradeState.OPEN, TradeState.CLOSING) == (first,)
+    assert [trade.id for trade in store.trades.select()] == [first.id, second.id]
 
 
 def test_marks_are_kept_in_order(store: Store) -> None:
@@ -351,10 +353,10 @@ def test_marks_are_kept_in_order(store: Store) -> None:
         for i in range(2)
     )
     for mark in marks:
-        store.add_mark(mark)
-    assert store.marks(number(trade)) == marks
+        store.trades.add_mark(mark)
+    assert store.trades.marks(number(trade)) == marks
     with pytest.raises(BadUsage):
-        store.add_mark(replace(marks[0], trade_id=99))
+        store.trades.add_mark(replace(marks[0], trade_id=99))
 
 
 # Exposure.
@@ -362,7 +364,7 @@ def test_marks_are_kept_in_order(store: Store) -> None:
 
 def exposure(store: Store, **over: object) -> Exposure:
     base: dict[str, object] = {"run_id": 1, "today": TODAY, "week_start": MONDAY}
-    return store.exposure(**{**base, **over})  # type: ignore[arg-type]
+    return store.risk.exposure(**{**base, **over})  # type: ignore[arg-type]
 
 
 def test_nothing_is_exposed_in_a_new_store(store: Store) -> None:
@@ -392,30 +394,30 @@ def test_what_is_sent_counts_as_a_submit_and_holds_its_contracts(store: Store) -
 
 def test_of_a_part_filled_order_the_fills_and_the_rest_are_exposed(store: Store) -> None:
     made, _, order = sent(store)
-    trade = store.record_fills(number(order), fills(quantity=1), fees=D("2.26"), at=later(420))
+    trade = store.trades.record_fills(number(order), fills(quantity=1), fees=D("2.26"), at=later(420))
     assert trade is not None
     assert exposure(store).open_risk == trade.max_loss + made.max_loss / 2
     assert exposure(store).open_trades == 1
-    store.move_order(number(order), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(430))
-    store.finish_proposal(number(made), now=ProposalState.DONE, at=later(440))
+    store.orders.move(number(order), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(430))
+    store.proposals.finish(number(made), now=ProposalState.DONE, at=later(440))
     assert exposure(store).open_risk == trade.max_loss
     assert exposure(store).open_trades == 1
 
 
 def test_a_replacement_is_not_a_new_submit(store: Store) -> None:
     made, yes, old = sent(store)
-    store.begin_order(builders.order(made, yes, reference="second", replaces=old.id), at=later(400))
+    store.orders.begin(builders.order(made, yes, reference="second", replaces=old.id), at=later(400))
     assert exposure(store).submits_today == 1
 
 
 @pytest.mark.parametrize("state", [OrderState.REFUSED, OrderState.ABSENT])
 def test_an_order_that_never_was_at_the_broker_is_no_submit(store: Store, state: OrderState) -> None:
     made, yes = approved(store)
-    order = store.begin_order(builders.order(made, yes), at=later(360))
+    order = store.orders.begin(builders.order(made, yes), at=later(360))
     if state is OrderState.ABSENT:
-        store.move_order(number(order), was=OrderState.SUBMITTING, now=OrderState.UNKNOWN, at=later(370))
-        order = store.order(number(order))
-    store.move_order(number(order), was=order.state, now=state, at=later(380))
+        store.orders.move(number(order), was=OrderState.SUBMITTING, now=OrderState.UNKNOWN, at=later(370))
+        order = store.orders.get(number(order))
+    store.orders.move(number(order), was=order.state, now=state, at=later(380))
     assert exposure(store).submits_today == exposure(store).submits_of_run == 0
 
 
@@ -429,7 +431,7 @@ def test_a_closing_is_no_opening_submit(store: Store) -> None:
 def test_a_day_ends_at_midnight_in_new_york(store: Store) -> None:
     made, yes = approved(store)
     late = datetime(2025, 10, 7, 3, 59, tzinfo=UTC)
-    store.begin_order(builders.order(made, yes, created_at=late), at=later(360))
+    store.orders.begin(builders.order(made, yes, created_at=late), at=later(360))
     assert exposure(store).submits_today == 1
     assert exposure(store, today=date(2025, 10, 7)).submits_today == 0
 
@@ -437,13 +439,13 @@ def test_a_day_ends_at_midnight_in_new_york(store: Store) -> None:
 def test_a_part_bought_back_no_longer_counts(store: Store) -> None:
     _, trade = filled(store)
     _, order = closing(store, trade)
-    store.record_fills(number(order), back(quantity=1), fees=D(0), at=later(minutes=20))
+    store.trades.record_fills(number(order), back(quantity=1), fees=D(0), at=later(minutes=20))
     assert exposure(store).open_risk == trade.max_loss / 2
 
 
 def ended(store: Store, result: str, at: datetime) -> None:
     _, trade = filled(store)
-    store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.CLOSED, at=at, result=D(result))
+    store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSED, at=at, result=D(result))
 
 
 def test_losses_of_the_week_add_up_and_gains_count_against_them(store: Store) -> None:
@@ -462,13 +464,13 @@ def test_losses_of_the_week_add_up_and_gains_count_against_them(store: Store) ->
 def put(store: Store, reference: str = "A", **over: object):  # type: ignore[no-untyped-def]
     made, yes = approved(store)
     order = builders.order(made, yes, reference=reference)
-    return store.paper_put(broker_order(order, broker_id="", **over), NOW, replacing=None)
+    return store.paper.place(broker_order(order, broker_id="", **over), NOW, replacing=None)
 
 
 def test_the_paper_account_begins_with_its_cash(store: Store) -> None:
-    assert store.paper_cash() == D(100_000)
-    assert store.paper_positions() == ()
-    assert store.paper_orders() == ()
+    assert store.paper.cash() == D(100_000)
+    assert store.paper.positions() == ()
+    assert store.paper.orders() == ()
 
 
 def test_a_paper_order_gets_an_id_and_comes_back(store: Store) -> None:
@@ -476,7 +478,7 @@ def test_a_paper_order_gets_an_id_and_comes_back(store: Store) -> None:
     assert order.broker_id
     assert (order.state, order.status, order.placed_at) == (OrderState.WORKING, "Live", NOW)
     assert order.legs == builders.spread().legs
-    assert store.paper_orders() == (order,)
+    assert store.paper.orders() == (order,)
 
 
 def test_a_paper_reference_is_placed_once(store: Store) -> None:
@@ -487,12 +489,12 @@ def test_a_paper_reference_is_placed_once(store: Store) -> None:
 
 def test_a_paper_order_fills_once_and_moves_the_cash(store: Store) -> None:
     order = put(store)
-    assert store.paper_fill(order.broker_id, fills(), D("116.00"), FEES)
-    assert not store.paper_fill(order.broker_id, fills(), D("116.00"), FEES)
-    (found,) = store.paper_orders()
+    assert store.paper.fill(order.broker_id, fills(), D("116.00"), FEES)
+    assert not store.paper.fill(order.broker_id, fills(), D("116.00"), FEES)
+    (found,) = store.paper.orders()
     assert (found.state, found.fills, found.fees) == (OrderState.FILLED, fills(), FEES)
-    assert store.paper_cash() == D("100116.00") - FEES
-    assert store.paper_positions() == (
+    assert store.paper.cash() == D("100116.00") - FEES
+    assert store.paper.positions() == (
         Position(symbol=builders.leg("635").symbol, quantity=2, average_price=D("4.25")),
         Position(symbol=builders.leg("640").symbol, quantity=-2, average_price=D("4.83")),
     )
@@ -501,87 +503,87 @@ def test_a_paper_order_fills_once_and_moves_the_cash(store: Store) -> None:
 
 def test_a_fill_without_fees_moves_no_fees(store: Store) -> None:
     order = put(store)
-    assert store.paper_fill(order.broker_id, fills(), D("116.00"), D(0))
-    assert store.paper_cash() == D("100116.00")
+    assert store.paper.fill(order.broker_id, fills(), D("116.00"), D(0))
+    assert store.paper.cash() == D("100116.00")
 
 
 def test_paper_positions_average_and_close(store: Store) -> None:
     first, second, third, fourth = (put(store, reference) for reference in "ABCD")
-    store.paper_fill(first.broker_id, fills(), D("116.00"), D(0))
-    store.paper_fill(second.broker_id, fills(quantity=1, prices=("4.53", "4.25")), D("28.00"), D(0))
-    assert store.paper_positions()[1] == Position(
+    store.paper.fill(first.broker_id, fills(), D("116.00"), D(0))
+    store.paper.fill(second.broker_id, fills(quantity=1, prices=("4.53", "4.25")), D("28.00"), D(0))
+    assert store.paper.positions()[1] == Position(
         symbol=builders.leg("640").symbol, quantity=-3, average_price=D("4.73")
     )
-    store.paper_fill(third.broker_id, back(quantity=1), D("-30.00"), D(0))
-    assert [position.quantity for position in store.paper_positions()] == [2, -2]
-    assert store.paper_positions()[1].average_price == D("4.73")
-    store.paper_fill(fourth.broker_id, back(quantity=2), D("-60.00"), D(0))
-    assert store.paper_positions() == ()
+    store.paper.fill(third.broker_id, back(quantity=1), D("-30.00"), D(0))
+    assert [position.quantity for position in store.paper.positions()] == [2, -2]
+    assert store.paper.positions()[1].average_price == D("4.73")
+    store.paper.fill(fourth.broker_id, back(quantity=2), D("-60.00"), D(0))
+    assert store.paper.positions() == ()
 
 
 def test_paper_positions_that_go_through_zero_open_anew(store: Store) -> None:
     first, second = put(store, "A"), put(store, "B")
-    store.paper_fill(first.broker_id, fills(quantity=1), D("58.00"), D(0))
-    store.paper_fill(second.broker_id, back(quantity=3), D("-90.00"), D(0))
-    assert [(p.quantity, p.average_price) for p in store.paper_positions()] == [(-2, D("1.70")), (2, D("2.00"))]
+    store.paper.fill(first.broker_id, fills(quantity=1), D("58.00"), D(0))
+    store.paper.fill(second.broker_id, back(quantity=3), D("-90.00"), D(0))
+    assert [(p.quantity, p.average_price) for p in store.paper.positions()] == [(-2, D("1.70")), (2, D("2.00"))]
 
 
 def test_a_paper_status_moves_by_compare_and_set(store: Store) -> None:
     order = put(store)
-    assert store.paper_update(order.broker_id, was="Live", status="Cancelled")
-    assert not store.paper_update(order.broker_id, was="Live", status="Expired", at=later(60))
-    assert store.paper_orders()[0].state is OrderState.CANCELLED
-    assert not store.paper_fill(order.broker_id, fills(), D("116.00"), FEES)
-    assert store.paper_cash() == D(100_000)
+    assert store.paper.update_status(order.broker_id, was="Live", status="Cancelled")
+    assert not store.paper.update_status(order.broker_id, was="Live", status="Expired", at=later(60))
+    assert store.paper.orders()[0].state is OrderState.CANCELLED
+    assert not store.paper.fill(order.broker_id, fills(), D("116.00"), FEES)
+    assert store.paper.cash() == D(100_000)
 
 
 def test_a_word_that_is_not_known_is_not_final(store: Store) -> None:
     order = put(store)
-    store.paper_update(order.broker_id, was="Live", status="Contingent", at=later(1))
-    assert store.paper_orders()[0].state is OrderState.WORKING
+    store.paper.update_status(order.broker_id, was="Live", status="Contingent", at=later(1))
+    assert store.paper.orders()[0].state is OrderState.WORKING
 
 
 def test_a_paper_order_takes_the_place_of_another(store: Store) -> None:
     old = put(store, "A")
-    new = store.paper_put(replace(old, broker_id="", reference="B"), later(30), replacing=old.broker_id)
-    seen = store.paper_orders()
+    new = store.paper.place(replace(old, broker_id="", reference="B"), later(30), replacing=old.broker_id)
+    seen = store.paper.orders()
     assert (seen[0].state, seen[0].replaced_by, seen[1].replaces) == (
         OrderState.REPLACED,
         new.broker_id,
         old.broker_id,
     )
     with pytest.raises(BrokerRefused, match="is Replaced"):
-        store.paper_put(replace(old, broker_id="", reference="C"), later(60), replacing=old.broker_id)
-    assert len(store.paper_orders()) == 2
+        store.paper.place(replace(old, broker_id="", reference="C"), later(60), replacing=old.broker_id)
+    assert len(store.paper.orders()) == 2
 
 
 def test_an_unknown_paper_order_is_2(store: Store) -> None:
     with pytest.raises(BadUsage, match="no order 99"):
-        store.paper_update("99", was="Live", status="Cancelled")
+        store.paper.update_status("99", was="Live", status="Cancelled")
 
 
 # Notices and flags.
 
 
 def test_a_flag_is_set_changed_and_taken_down(store: Store) -> None:
-    assert store.flag("paused") is None
-    store.set_flag("paused", "holiday", NOW)
-    store.set_flag("paused", "ill", later(5))
-    assert store.flag("paused") == ("ill", later(5))
-    store.clear_flag("paused", later(6))
-    head = store.head()
-    store.clear_flag("paused", later(7))
-    store.clear_flag("other", later(7))
-    assert store.flag("paused") is None
-    assert store.head() == head
+    assert store.flags.get("paused") is None
+    store.flags.set("paused", "holiday", NOW)
+    store.flags.set("paused", "ill", later(5))
+    assert store.flags.get("paused") == ("ill", later(5))
+    store.flags.clear("paused", later(6))
+    head = store.audit.head()
+    store.flags.clear("paused", later(7))
+    store.flags.clear("other", later(7))
+    assert store.flags.get("paused") is None
+    assert store.audit.head() == head
 
 
 def test_a_notice_waits_until_it_is_sent(store: Store) -> None:
     run = begun(store)
-    first = store.add_notice(run.id, "subject", "body", NOW)
-    second = store.add_notice(None, "other", "", NOW + timedelta(seconds=1))
-    store.record_notice_failure(first, "time-out", later(5))
-    waiting = store.pending_notices()
+    first = store.notices.add(run.id, "subject", "body", NOW)
+    second = store.notices.add(None, "other", "", NOW + timedelta(seconds=1))
+    store.notices.record_failure(first, "time-out", later(5))
+    waiting = store.notices.select_pending()
     assert [notice.id for notice in waiting] == [first, second]
     assert (waiting[0].subject, waiting[0].body, waiting[0].tries, waiting[0].error) == (
         "subject",
@@ -589,7 +591,7 @@ def test_a_notice_waits_until_it_is_sent(store: Store) -> None:
         1,
         "time-out",
     )
-    store.mark_notice_sent(first, later(6))
-    assert [notice.id for notice in store.pending_notices()] == [second]
+    store.notices.mark_sent(first, later(6))
+    assert [notice.id for notice in store.notices.select_pending()] == [second]
     with pytest.raises(BadUsage):
-        store.mark_notice_sent(99, NOW)
+        store.notices.mark_sent(99, NOW)

@@ -36,7 +36,7 @@ def made(tmp_path: Path) -> Path:
 
 def backed_up(path: Path) -> Path:
     with opened(path) as store:
-        return store.backup(maintenance.backup_path(path, NOW))
+        return store.backup.create(maintenance.backup_path(path, NOW))
 
 
 def spoil(path: Path) -> None:
@@ -52,17 +52,17 @@ def test_a_backup_is_one_private_file_that_opens_by_itself(made: Path) -> None:
     assert backup.stat().st_mode & 0o777 == 0o600
     assert [file.name for file in backup.parent.iterdir()] == [backup.name]
     with opened(backup, read_only=True) as copy, opened(made, read_only=True) as store:
-        assert copy.verify() == store.verify()
-        assert copy.history() == store.history()
+        assert copy.audit.verify() == store.audit.verify()
+        assert copy.history.summaries() == store.history.summaries()
 
 
 @pytest.mark.slow
 def test_a_backup_holds_what_is_still_in_the_log(made: Path) -> None:
     with opened(made) as store, opened(made) as other:
         run = begun(other)
-        backup = store.backup(made.parent / "copy.db")
+        backup = store.backup.create(made.parent / "copy.db")
     with opened(backup, read_only=True) as copy:
-        assert copy.run(run.id) == run
+        assert copy.runs.get(run.id) == run
 
 
 def test_backups_of_one_second_get_different_names(made: Path) -> None:
@@ -75,7 +75,7 @@ def test_a_backup_never_overwrites(made: Path) -> None:
     target = made.parent / "precious.txt"
     target.write_text("mine")
     with opened(made) as store, pytest.raises(CannotCreate, match="never overwrites"):
-        store.backup(target)
+        store.backup.create(target)
     assert target.read_text() == "mine"
 
 
@@ -91,20 +91,20 @@ def test_a_backup_that_loses_the_race_for_its_name_overwrites_nothing(
 
     monkeypatch.setattr(maintenance, "_fill_backup", slow)
     with opened(made) as store, pytest.raises(CannotCreate, match="never overwrites"):
-        store.backup(target)
+        store.backup.create(target)
     assert target.read_text() == "theirs"
     assert sorted(file.name for file in made.parent.glob(".*")) == []
 
 
 def test_a_backup_into_nowhere_is_73(made: Path) -> None:
     with opened(made) as store, pytest.raises(CannotCreate):
-        store.backup(made / "below-a-file" / "copy.db")
+        store.backup.create(made / "below-a-file" / "copy.db")
 
 
 def test_a_copy_that_is_not_sound_is_not_kept(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(maintenance, "integrity_faults", lambda _: ("page 3 is odd",))
     with opened(made) as store, pytest.raises(StoreError, match="page 3 is odd"):
-        store.backup(made.parent / "copy.db")
+        store.backup.create(made.parent / "copy.db")
     assert not list(made.parent.glob("*copy*"))
 
 
@@ -112,11 +112,11 @@ def test_a_plain_copy_without_its_log_lacks_rows_and_a_backup_does_not(made: Pat
     with opened(made) as store:
         run = begun(store)
         shutil.copy(made, tmp_path / "paper.db")
-        backup = store.backup(tmp_path / "backup.db")
+        backup = store.backup.create(tmp_path / "backup.db")
     with opened(tmp_path / "paper.db", read_only=True) as copied, pytest.raises(BadUsage):
-        copied.run(run.id)
+        copied.runs.get(run.id)
     with opened(backup, read_only=True) as copied:
-        assert copied.run(run.id) == run
+        assert copied.runs.get(run.id) == run
 
 
 # Restore.
@@ -129,8 +129,8 @@ def test_a_backup_takes_the_place_of_a_damaged_store_which_is_kept(made: Path) -
     assert aside is not None
     assert aside.read_bytes() == b"\xa5" * 20_000
     with opened(made) as store:
-        assert store.check() == ()
-        *_, last = store.events()
+        assert store.integrity.check() == ()
+        *_, last = store.audit.events()
         assert (last.kind, last.at) == ("restored", later(60))
         assert json.loads(last.data)["backup"] == backup.name
         assert begun(store).id == 3
@@ -146,7 +146,7 @@ def test_an_old_log_goes_aside_with_its_store(made: Path) -> None:
     assert aside.with_name(aside.name + "-wal").read_bytes() == b"old frames"
     assert not wal.exists() or wal.stat().st_size == 0
     with opened(made) as store:
-        assert store.check() == ()
+        assert store.integrity.check() == ()
 
 
 def test_a_lost_store_is_restored_with_its_marker(made: Path, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_lost_store_is_restored_with_its_marker(made: Path, tmp_path: Path) ->
     assert (tmp_path / "other" / "paper.db.stamp").exists()
     assert elsewhere.stat().st_mode & 0o777 == 0o600
     with opened(elsewhere) as store:
-        assert store.check() == ()
+        assert store.integrity.check() == ()
 
 
 def test_what_was_moved_aside_before_is_never_overwritten(made: Path) -> None:
@@ -213,12 +213,12 @@ def test_a_backup_that_is_not_there_is_2(made: Path) -> None:
 
 def test_a_store_that_is_being_written_to_is_not_replaced(made: Path) -> None:
     backup = backed_up(made)
-    with opened(made) as store, store.write_transaction(NOW, "busy") as change:
+    with opened(made) as store, store.core.write_transaction(NOW, "busy") as change:
         change.insert("flag", name="a", value="b", at=change.at)
         with pytest.raises(Unavailable):
             Store.restore(backup, made)
     with opened(made) as store:
-        assert store.flag("a") is not None
+        assert store.flags.get("a") is not None
 
 
 # Check.
@@ -226,7 +226,7 @@ def test_a_store_that_is_being_written_to_is_not_replaced(made: Path) -> None:
 
 def test_a_sound_store_has_no_problems(made: Path) -> None:
     with opened(made, read_only=True) as store:
-        assert store.check() == ()
+        assert store.integrity.check() == ()
     assert maintenance.is_sound(made)
 
 
@@ -235,7 +235,7 @@ def test_a_broken_reference_is_a_problem(made: Path) -> None:
         edit.execute("insert into notice (run_id, subject, body, created_at) values (99, '', '', '')")
         edit.commit()
     with opened(made) as store:
-        problems = store.check()
+        problems = store.integrity.check()
     assert any("notice points to a row of run that is not there" in problem for problem in problems)
     assert any("put in by hand" in problem for problem in problems)
     assert not maintenance.is_sound(made)
@@ -244,7 +244,7 @@ def test_a_broken_reference_is_a_problem(made: Path) -> None:
 def test_an_unexpected_version_is_a_problem(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(maintenance, "VERSION", VERSION + 1)
     with opened(made) as store:
-        assert store.check() == (f"version {VERSION}, {VERSION + 1} was expected",)
+        assert store.integrity.check() == (f"version {VERSION}, {VERSION + 1} was expected",)
 
 
 def test_an_older_backup_is_good_enough_to_restore(made: Path) -> None:
@@ -353,9 +353,9 @@ def test_db_restore_refuses_to_replace_a_healthy_store_unless_forced(home: Path)
     assert "--force" in no.message
     assert run(home, "restore", backup, "--force").exit_code == 0
     with opened(home / "paper.db.damaged-1", account=None, read_only=True) as store:
-        assert len(store.history()) == 2
+        assert len(store.history.summaries()) == 2
     with opened(home / "paper.db", account=None, read_only=True) as store:
-        assert len(store.history()) == 1
+        assert len(store.history.summaries()) == 1
 
 
 def test_db_restore_of_another_mode_is_78(home: Path) -> None:
@@ -370,7 +370,7 @@ def test_db_without_any_store_is_2(tmp_path: Path) -> None:
 
 def test_audit_verify_prints_head_and_count(home: Path) -> None:
     with opened(home / "paper.db", account=None, read_only=True) as store:
-        report = store.verify()
+        report = store.audit.verify()
     plain, document = run(home, "verify"), run(home, "verify", "--json")
     assert (plain.exit_code, plain.stdout) == (0, f"events: {report.events}\nhead: {report.head}\n")
     assert json.loads(document.stdout) == {
@@ -395,7 +395,7 @@ def test_audit_verify_ends_74_naming_the_first_edited_row(home: Path) -> None:
 def test_audit_verify_sees_a_head_that_the_history_does_not_hold(home: Path) -> None:
     assert run(home, "verify", "--head", "f" * 64).exit_code == 74
     with opened(home / "paper.db", account=None, read_only=True) as store:
-        assert run(home, "verify", "--head", store.head()).exit_code == 0
+        assert run(home, "verify", "--head", store.audit.head()).exit_code == 0
 
 
 @pytest.mark.parametrize("command", ["check", "backup", "verify"])

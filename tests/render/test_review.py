@@ -218,7 +218,7 @@ def test_the_whole_menu_has_every_figure_at_any_width(desk: ApprovalDesk) -> Non
     what = seen(desk)
     for width in WIDTHS:
         told = words(drawn(what, width, "m"))
-        for entry in run_document(desk.store.view(what.run.id))["menu"]:
+        for entry in run_document(desk.store.history.view(what.run.id))["menu"]:
             assert {entry["id"], entry["mid"], entry["natural"], f"${entry['max_loss']}"} <= set(told)
 
 
@@ -261,7 +261,7 @@ def test_the_order_is_shown_in_full(desk: ApprovalDesk) -> None:
     what = seen(desk)
     made = what.proposal
     assert made is not None
-    document = approval_document(replace(desk.store.view(made.run_id), proposal=made), made)["proposal"]
+    document = approval_document(replace(desk.store.history.view(made.run_id), proposal=made), made)["proposal"]
     told = words(drawn(what, 80, "x").replace(",", ""))
     exits = document["exit"]
     figures = [f"${document['assignment_value']}", document["hash"][:8]]

@@ -26,15 +26,15 @@ def a_run(
 ) -> Run:
     """A run up to its answer, not ended yet; the fixed rule takes the second candidate."""
     seen = snapshot or b.snapshot()
-    run = store.begin_run(trigger=b.run().trigger, mode=mode, profile="default", at=at)
+    run = store.runs.begin(trigger=b.run().trigger, mode=mode, profile="default", at=at)
     line = b.market_line(is_recorded=seen.is_recorded, source=seen.source, as_of=seen.as_of)
-    store.save_snapshot(run.id, seen, b.quality(), line, at)
-    store.save_menu(run.id, b.menu(), at)
-    store.save_answer(run.id, answer, role="chosen", at=at)
+    store.decisions.save_snapshot(run.id, seen, b.quality(), line, at)
+    store.decisions.save_menu(run.id, b.menu(), at)
+    store.decisions.save_answer(run.id, answer, role="chosen", at=at)
     rule = b.recommendation(
         analyst="rules", model=None, prompt=None, candidate_id=b.menu().candidates[1].id, cost_ticks=0
     )
-    store.save_answer(run.id, rule, role="shadow", at=at)
+    store.decisions.save_answer(run.id, rule, role="shadow", at=at)
     return run
 
 
@@ -54,18 +54,18 @@ def proposed(store: Store, account: Account, *, snapshot: MarketSnapshot | None 
         exposure=Exposure(),
         at=b.NOW,
     )
-    store.save_ruling(run.id, ruling, b.NOW)
+    store.decisions.save_ruling(run.id, ruling, b.NOW)
     made = plan.build_proposal(candidate, ruling, seen, settings, run=run, chosen_by="grok")
     body = b.order_body(made, made.limit_price, references.draft_reference(run.id))
-    kept = store.add_proposal(made, body=body, at=b.NOW)
-    store.finish_run(run.id, outcome=Outcome.PROPOSED, at=b.NOW)
+    kept = store.proposals.add(made, body=body, at=b.NOW)
+    store.runs.finish(run.id, outcome=Outcome.PROPOSED, at=b.NOW)
     return kept
 
 
 def abstained(store: Store, *, cause: str = "abstained", snapshot: MarketSnapshot | None = None) -> Run:
     """A finished run whose analyst would not trade."""
     run = a_run(store, b.recommendation(decision=Decision.ABSTAIN, reason="too thin"), snapshot=snapshot)
-    return store.finish_run(run.id, outcome=Outcome.NO_TRADE, cause=cause, reasons=("grok: too thin",), at=b.NOW)
+    return store.runs.finish(run.id, outcome=Outcome.NO_TRADE, cause=cause, reasons=("grok: too thin",), at=b.NOW)
 
 
 class ApprovalDesk:

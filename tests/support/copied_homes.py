@@ -47,13 +47,13 @@ def at_broker(store: Store, beside: TradingDesk | None = None) -> TradingDesk:
 def copied(desk: TradingDesk, folder: Path) -> TradingDesk:
     """The same book in another folder, at the same broker, with locks of its own."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = desk.store.backup(folder / "live.db")
+    target = desk.store.backup.create(folder / "live.db")
     return at_broker(Store.open(target, mode=Mode.LIVE, account=builders.ACCOUNT, at=desk.clock()), desk)
 
 
 def restored(desk: TradingDesk, backup: Path) -> TradingDesk:
     """The book as it was at the backup, put back in its place."""
-    path = desk.store.path
+    path = desk.store.core.path
     desk.store.close()
     Store.restore(backup, path, mode=Mode.LIVE, at=desk.clock())
     return at_broker(Store.open(path, mode=Mode.LIVE, account=builders.ACCOUNT, at=desk.clock()), desk)

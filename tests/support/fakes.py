@@ -264,42 +264,42 @@ class FakeAccount:
 class FakeLedger:
     """The paper broker's book in memory."""
 
-    cash: Decimal = Decimal(100_000)
+    balance: Decimal = Decimal(100_000)
     book: dict[str, BrokerOrder] = field(default_factory=dict)
     held: dict[str, Position] = field(default_factory=dict)
 
-    def paper_orders(self) -> tuple[BrokerOrder, ...]:
+    def orders(self) -> tuple[BrokerOrder, ...]:
         return tuple(self.book.values())
 
-    def paper_put(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
+    def place(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
         placed = replace(order, broker_id=str(len(self.book) + 1), placed_at=at, replaces=replacing)
         self.book[placed.broker_id] = placed
         if replacing is not None:
-            self.paper_update(replacing, was="Live", status="Replaced")
+            self.update_status(replacing, was="Live", status="Replaced")
         return placed
 
-    def paper_update(self, broker_id: str, *, was: str, status: str) -> bool:
+    def update_status(self, broker_id: str, *, was: str, status: str) -> bool:
         order = self.book[broker_id]
         if order.status != was:
             return False
         self.book[broker_id] = replace(order, status=status, state=FINAL_STATES[status])
         return True
 
-    def paper_fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool:
-        if not self.paper_update(broker_id, was="Live", status="Filled"):
+    def fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool:
+        if not self.update_status(broker_id, was="Live", status="Filled"):
             return False
         self.book[broker_id] = replace(self.book[broker_id], fills=fills, fees=fees)
-        self.cash += cash - fees
+        self.balance += cash - fees
         for fill in fills:
             was = self.held.get(fill.symbol)
             count = (was.quantity if was is not None else 0) - fill.action.sign * fill.quantity
             self.held[fill.symbol] = Position(symbol=fill.symbol, quantity=count, average_price=fill.price)
         return True
 
-    def paper_cash(self) -> Decimal:
-        return self.cash
+    def cash(self) -> Decimal:
+        return self.balance
 
-    def paper_positions(self) -> tuple[Position, ...]:
+    def positions(self) -> tuple[Position, ...]:
         return tuple(position for position in self.held.values() if position.quantity)
 
 

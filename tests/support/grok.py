@@ -98,27 +98,27 @@ class FakeJournal:
     checked: dict[int, list[ResponseCheck]] = field(default_factory=dict)
     since: list[datetime] = field(default_factory=list)
 
-    def begin_attempt(self, run_id: int, attempt: ModelRequest, at: datetime) -> int:
+    def begin(self, run_id: int, attempt: ModelRequest, at: datetime) -> int:
         if self.trouble is not None:
             raise self.trouble
         self.rows.append([attempt, None])
         return len(self.rows) - 1
 
-    def end_attempt(self, attempt_id: int, heard: ModelResponse, at: datetime) -> None:
+    def end(self, attempt_id: int, heard: ModelResponse, at: datetime) -> None:
         self.rows[attempt_id][1] = heard
 
-    def check_attempt(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None:
+    def record_check(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None:
         assert self.rows[attempt_id][1] is not None
         self.checked.setdefault(attempt_id, []).append(checked)
 
     def _sum_ticks(self) -> int:
         return sum(attempt.estimate_ticks if heard is None else heard.cost_ticks for attempt, heard in self.rows)
 
-    def spent_since(self, since: datetime) -> int:
+    def ticks_since(self, since: datetime) -> int:
         self.since.append(since)
         return self.spent_before + self._sum_ticks()
 
-    def spent_of_run(self, run_id: int) -> int:
+    def run_ticks(self, run_id: int) -> int:
         return self.spent_of_this_run + self._sum_ticks()
 
 

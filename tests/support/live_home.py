@@ -120,14 +120,14 @@ class LiveHome:
         with self.store(mode, number) as store:
             account = builders.account(mode=mode, number=number)
             made = approvals.proposed(store, account, **over)
-            store.approve(builders.approval(made))
+            store.proposals.approve(builders.approval(made))
             assert made.id is not None
-            return store.proposal(made.id)
+            return store.proposals.get(made.id)
 
     def adopt(self, mode: Mode = Mode.LIVE) -> None:
         """A copied home becomes the one that sends, as `spy32 db adopt` makes it."""
         with self.store(mode) as store:
-            store.claim_location(builders.NOW, "anna")
+            store.location.claim(builders.NOW, "anna")
 
     def store(self, mode: Mode = Mode.LIVE, number: str = NUMBER) -> Store:
         cash = Settings().paper.account if mode is Mode.PAPER else None

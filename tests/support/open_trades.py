@@ -30,16 +30,16 @@ def live_desk(folder: Path, mode: Mode = Mode.LIVE) -> TradingDesk:
 
 def entered(desk: TradingDesk, *, rests: bool = True, quantity: int = 2, filled: int | None = None) -> Trade:
     """The open trade of an opening whose order filled, wholly by default, at 0.58 and with fees of 2.26 a spread."""
-    store, mode = desk.store, desk.store.mode
-    run = store.begin_run(trigger=Trigger.MANUAL, mode=mode, profile="default", at=builders.NOW)
+    store, mode = desk.store, desk.store.core.mode
+    run = store.runs.begin(trigger=Trigger.MANUAL, mode=mode, profile="default", at=builders.NOW)
     made = builders.proposal(
         run_id=run.id, mode=mode, quantity=quantity, exit=builders.exit_plan(rests_target=rests, profit_target=TARGET)
     )
-    made = store.add_proposal(made, body="{}", at=builders.NOW)
-    yes = store.approve(builders.approval(made))
+    made = store.proposals.add(made, body="{}", at=builders.NOW)
+    yes = store.proposals.approve(builders.approval(made))
     desk.clock.at = builders.later(minutes=6)
     reference = f"spy32-P{made.id}-A{yes.id}-abcdef-1"
-    order = store.begin_order(builders.order(made, yes, reference=reference), at=desk.clock())
+    order = store.orders.begin(builders.order(made, yes, reference=reference), at=desk.clock())
     order = order_state.send_order(desk.trading_context, order, lambda: desk.orders.submit(order.body))
     desk.orders.fill(str(order.broker_id), filled)
     order = order_state.refresh_order(desk.trading_context, order)
@@ -48,7 +48,7 @@ def entered(desk: TradingDesk, *, rests: bool = True, quantity: int = 2, filled:
     assert made.id is not None
     order_state.conclude_proposal(desk.trading_context, made.id)
     assert desk.state(made.id) is ProposalState.DONE
-    trade = store.trade_of_proposal(made.id)
+    trade = store.trades.find_by_proposal(made.id)
     assert trade is not None
     return trade
 
@@ -101,6 +101,6 @@ def late_target(desk: TradingDesk, trade: Trade) -> Order:
     target = place_target(desk.trading_context, trade.proposal_id)
     assert target is not None
     if target.state is OrderState.UNKNOWN:
-        desk.store.move_order(number(target), was=OrderState.UNKNOWN, now=OrderState.ABSENT, at=desk.clock())
+        desk.store.orders.move(number(target), was=OrderState.UNKNOWN, now=OrderState.ABSENT, at=desk.clock())
     desk.orders.submit(target.body)
     return target

@@ -143,7 +143,7 @@ class OrderMachine(RuleBasedStateMachine):
         """A request arrives: its row must be committed by then, as `submitting`, with these bytes, and for once."""
         reference = parse_order_body(body).reference
         self.bodies[reference] += 1
-        row = self.store.find_order("", reference)
+        row = self.store.orders.find("", reference)
         if row is None or row.state is not O.SUBMITTING or row.body != body:
             self.build_error.append(f"{word} of {reference} left without its row: {row}")
         if self.bodies[reference] > 1:
@@ -206,10 +206,10 @@ class OrderMachine(RuleBasedStateMachine):
     # Reading both sides.
 
     def proposals(self, *states: ProposalState) -> list[Proposal]:
-        return list(self.store.proposals(*(states or tuple(P))))
+        return list(self.store.proposals.select(*(states or tuple(P))))
 
     def rows(self) -> list[Order]:
-        return [row for made in self.proposals() for row in self.store.orders(made.id or 0)]
+        return [row for made in self.proposals() for row in self.store.orders.select_by_proposal(made.id or 0)]
 
     def lines(self) -> list[tuple[Order, Ticket]]:
         """Every order at the broker that came of one of ours, a person's replacements with it, and our row.
@@ -218,7 +218,8 @@ class OrderMachine(RuleBasedStateMachine):
         """
         book = self.broker.book.values()
         pairs = [
-            (self.store.find_order(ticket.id, "-") or self.store.find_order("", ticket.root), ticket) for ticket in book
+            (self.store.orders.find(ticket.id, "-") or self.store.orders.find("", ticket.root), ticket)
+            for ticket in book
         ]
         return [(row, ticket) for row, ticket in pairs if row is not None]
 
@@ -246,9 +247,9 @@ class OrderMachine(RuleBasedStateMachine):
         )  # fmt: skip
 
     @rule(which=st.integers(0, 3))
-    @precondition(lambda self: self.store.trades(TradeState.OPEN) and len(self.proposals()) < 7)
+    @precondition(lambda self: self.store.trades.select(TradeState.OPEN) and len(self.proposals()) < 7)
     def closing(self, which: int) -> None:
-        trades = self.store.trades(TradeState.OPEN)
+        trades = self.store.trades.select(TradeState.OPEN)
         trade = trades[which % len(trades)]
         chosen = self.candidate_of(trade.legs[0].strike)
         steps = self.steps_from(-chosen.start)
@@ -263,9 +264,9 @@ class OrderMachine(RuleBasedStateMachine):
         return sum(made.kind == "open" for made in self.proposals())
 
     def add(self, **over: Any) -> None:
-        run = self.store.begin_run(trigger=builders.run().trigger, mode=Mode.PAPER, profile="default", at=self.clock())
+        run = self.store.runs.begin(trigger=builders.run().trigger, mode=Mode.PAPER, profile="default", at=self.clock())
         made = builders.proposal(run_id=run.id, **over)
-        self.store.add_proposal(replace(made, hash=plan.proposal_digest(made)), body="{}", at=self.clock())
+        self.store.proposals.add(replace(made, hash=plan.proposal_digest(made)), body="{}", at=self.clock())
 
     def candidate_of(self, short: Decimal) -> Candidate:
         return builders.candidate(*next(pair for pair in STRIKES if D(pair[0]) == short))
@@ -282,7 +283,7 @@ class OrderMachine(RuleBasedStateMachine):
         natural = chosen.natural if sign > 0 else -chosen.mid - D("0.04")
         times = {"at": self.clock(), "until": self.clock() + timedelta(minutes=30)}
         yes = builders.approval(made, mid=sign * chosen.mid, natural=natural, short_delta=chosen.short_delta, **times)
-        self.store.approve(yes)
+        self.store.proposals.approve(yes)
 
     @rule(
         which=st.integers(0, 3), wait=st.booleans(), dies=deaths, replies=st.lists(answers, max_size=5),
@@ -299,8 +300,8 @@ class OrderMachine(RuleBasedStateMachine):
     ) -> None:
         ready = self.proposals(P.PROPOSED, P.APPROVED, P.SENT)
         number = ready[which % len(ready)].id or 0
-        if self.store.proposal(number).state is P.PROPOSED:
-            self.yes_to(self.store.proposal(number))
+        if self.store.proposals.get(number).state is P.PROPOSED:
+            self.yes_to(self.store.proposals.get(number))
         self.broker.answers, self.ahead = replies, ahead
 
         done = self.command("execute", lambda: execute(self.trading_context, number, wait=wait), dies)
@@ -314,9 +315,9 @@ class OrderMachine(RuleBasedStateMachine):
         self.command("execute again", lambda: execute(self.trading_context, done[which % len(done)].id or 0))
 
     @rule(which=st.integers(0, 6), dies=deaths, replies=st.lists(answers, max_size=2))
-    @precondition(lambda self: self.store.orders_in(*IN_FLIGHT))
+    @precondition(lambda self: self.store.orders.select(*IN_FLIGHT))
     def cancels(self, which: int, dies: tuple[int, type[BaseException]] | None, replies: list[Answer]) -> None:
-        flying = self.store.orders_in(*IN_FLIGHT)
+        flying = self.store.orders.select(*IN_FLIGHT)
         self.broker.answers = replies
         self.command(
             "cancel", lambda: cancel_proposal(self.trading_context, flying[which % len(flying)].proposal_id), dies
@@ -347,7 +348,7 @@ class OrderMachine(RuleBasedStateMachine):
             self.broker.fill(ticket, 1)
 
     @rule()
-    @precondition(lambda self: self.store.orders_in(*IN_FLIGHT))
+    @precondition(lambda self: self.store.orders.select(*IN_FLIGHT))
     def all_is_quiet(self) -> None:
         self.quiet()
 
@@ -377,7 +378,7 @@ class OrderMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_below_the_floor(self) -> None:
         for row in self.rows():
-            made = self.store.proposal(row.proposal_id)
+            made = self.store.proposals.get(row.proposal_id)
             least = -made.exit.profit_target if row.kind is OrderKind.TARGET else made.plan.limit
             assert row.limit >= least
             assert parse_order_body(row.body).limit == row.limit
@@ -386,7 +387,7 @@ class OrderMachine(RuleBasedStateMachine):
     def every_row_is_final_or_in_flight(self) -> None:
         for row in self.rows():
             assert (row.state in FINAL) != (row.state in IN_FLIGHT)
-            made = self.store.proposal(row.proposal_id)
+            made = self.store.proposals.get(row.proposal_id)
             if row.state in IN_FLIGHT and row.kind is not OrderKind.TARGET:
                 assert made.state is P.SENT, f"{row.reference} is {row.state} and P{made.id} {made.state}"
 
@@ -411,20 +412,20 @@ class OrderMachine(RuleBasedStateMachine):
             is_alive = any(ticket.status in MAY_FILL for ticket in tickets)
             if row.state in IN_FLIGHT and not is_alive:
                 assert row.reference in told, f"{row.reference} is {row.state}, at the broker {tickets}; told: {told}"
-            mine = {fill.fill_id for fill in self.store.fills(row.id or 0)}
+            mine = {fill.fill_id for fill in self.store.orders.fills(row.id or 0)}
             theirs = {fill.fill_id for ticket in tickets for fill in ticket.fills}
             assert mine == theirs or row.reference in told, f"{row.reference}: {mine} and {theirs}; told: {told}"
         for made in self.proposals(P.SENT):
-            flying = any(row.state in IN_FLIGHT for row in self.store.orders(made.id or 0))
+            flying = any(row.state in IN_FLIGHT for row in self.store.orders.select_by_proposal(made.id or 0))
             assert flying or f"P{made.id}" in told, f"P{made.id} is sent and nothing of it is in flight"
         if not told:
             self.cash_is_equal()
         self.positions_are_equal(found, told)
-        assert not self.store.check()
+        assert not self.store.integrity.check()
         return found
 
     def cash_is_equal(self) -> None:
-        booked = self.store.row("select coalesce(sum(amount_e4), 0) from cash where kind in ('premium', 'fees')")
+        booked = self.store.core.row("select coalesce(sum(amount_e4), 0) from cash where kind in ('premium', 'fees')")
         assert booked is not None
         fills = [fill for _, ticket in self.lines() for fill in ticket.fills]
         premium = sum((fill.action.sign * fill.price * fill.quantity * MULTIPLIER for fill in fills), D(0))
@@ -436,7 +437,7 @@ class OrderMachine(RuleBasedStateMachine):
         there = {symbol: number for symbol, number in Broker.held(self.broker.book.values()).items() if number}
         assert {each.symbol: each.broker for each in found.holdings if each.broker} == there
         expected: dict[str, int] = {}
-        for trade in self.store.trades():
+        for trade in self.store.trades.select():
             closes = {made.id for made in self.proposals() if made.trade_id == trade.id}
             opening = [
                 fill for row, ticket in self.lines() for fill in ticket.fills

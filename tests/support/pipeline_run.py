@@ -29,7 +29,7 @@ class Monday:
     """The reading of the monotonic clock."""
 
     def run_context(self) -> RunContext:
-        begun = self.store.begin_run(
+        begun = self.store.runs.begin(
             trigger=Trigger.MANUAL, mode=self.settings.mode, profile="default", at=self.clock()
         )
         return RunContext(
@@ -55,6 +55,6 @@ class Monday:
         return run(self.run_context())
 
     def menu(self, done: Run) -> Menu:
-        found = self.store.menu(done.id)
+        found = self.store.decisions.menu(done.id)
         assert found is not None
         return found

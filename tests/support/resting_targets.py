@@ -17,7 +17,7 @@ def opened(desk: TradingDesk) -> int:
     execute(desk.trading_context, proposal, wait=False)
     desk.orders.fill("480001")
     execute(desk.trading_context, proposal)
-    trade = desk.store.trade_of_proposal(proposal)
+    trade = desk.store.trades.find_by_proposal(proposal)
     assert trade is not None and trade.id is not None
     assert profit_target.live_target(desk.trading_context, proposal) is not None
     return trade.id
@@ -29,6 +29,6 @@ def closing(desk: TradingDesk, trade: int, **over: Any) -> int:
         kind="close", legs=builders.close_proposal(trade).legs, plan=plan, trade_id=trade, candidate_id=None, **over
     )
     mid = builders.candidate().mid
-    desk.store.approve(builders.approval(proposal, mid=-mid, natural=-mid - D("0.04")))
+    desk.store.proposals.approve(builders.approval(proposal, mid=-mid, natural=-mid - D("0.04")))
     assert proposal.id is not None
     return proposal.id

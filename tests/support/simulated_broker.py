@@ -300,8 +300,8 @@ class Broker:
 
 def watched(store: Store, reach: Callable[[str], None]) -> Store:
     """The store, telling of each side of every commit. Crashes here are of the process, so nothing waits for a disk."""
-    store.db.execute("pragma synchronous = off")
-    original: Callable[..., AbstractContextManager[WriteTransaction]] = store.write_transaction
+    store.core.db.execute("pragma synchronous = off")
+    original: Callable[..., AbstractContextManager[WriteTransaction]] = store.core.write_transaction
 
     @contextmanager
     def changing(at: datetime, kind: str, subject: str = "") -> Iterator[WriteTransaction]:
@@ -310,7 +310,7 @@ def watched(store: Store, reach: Callable[[str], None]) -> Store:
             reach(f"before commit: {kind}")
         reach(f"after commit: {kind}")
 
-    store.write_transaction = changing  # type: ignore[method-assign]
+    store.core.write_transaction = changing  # type: ignore[method-assign]
     return store
 
 

@@ -27,19 +27,21 @@ def opened(path: Path, **over: Any) -> Store:
 
 def begun(store: Store, **over: Any) -> Run:
     base: dict[str, Any] = {"trigger": Trigger.MANUAL, "mode": Mode.PAPER, "profile": "default", "at": NOW}
-    return store.begin_run(**{**base, **over})
+    return store.runs.begin(**{**base, **over})
 
 
 def whole_run(store: Store) -> Run:
     """A run that kept everything a run may keep, still without an end."""
     run = begun(store, slot=builders.TODAY)
-    store.start_step(run.id, "collect", NOW)
-    store.save_snapshot(run.id, builders.snapshot(), builders.quality(), builders.market_line(), NOW)
-    store.end_step(run.id, builders.step(), later(1))
-    store.save_menu(run.id, builders.menu(), NOW)
-    store.save_answer(run.id, builders.recommendation(), role="chosen", at=NOW, request="asked", response="said")
-    store.save_answer(run.id, builders.recommendation(analyst="rules", model=None), role="shadow", at=NOW)
-    store.save_ruling(run.id, builders.ruling(), NOW)
+    store.runs.start_step(run.id, "collect", NOW)
+    store.decisions.save_snapshot(run.id, builders.snapshot(), builders.quality(), builders.market_line(), NOW)
+    store.runs.end_step(run.id, builders.step(), later(1))
+    store.decisions.save_menu(run.id, builders.menu(), NOW)
+    store.decisions.save_answer(
+        run.id, builders.recommendation(), role="chosen", at=NOW, request="asked", response="said"
+    )
+    store.decisions.save_answer(run.id, builders.recommendation(analyst="rules", model=None), role="shadow", at=NOW)
+    store.decisions.save_ruling(run.id, builders.ruling(), NOW)
     return run
 
 
@@ -82,31 +84,31 @@ def heard(**over: Any) -> ModelResponse:
 
 def asked(store: Store, run_id: int, said: ModelResponse | None = None, **over: Any) -> int:
     """An attempt of the run that has ended."""
-    number = store.begin_attempt(run_id, asking(**over), NOW)
-    store.end_attempt(number, said or heard(), later(9))
+    number = store.model_calls.begin(run_id, asking(**over), NOW)
+    store.model_calls.end(number, said or heard(), later(9))
     return number
 
 
 def proposed(store: Store, **over: Any) -> Proposal:
     run_id = over.pop("run_id", None) or begun(store).id
-    return store.add_proposal(builders.proposal(run_id=run_id, **over), body="{}", at=NOW)
+    return store.proposals.add(builders.proposal(run_id=run_id, **over), body="{}", at=NOW)
 
 
 def approved(store: Store, made: Proposal | None = None, **over: Any) -> tuple[Proposal, Approval]:
     made = made or proposed(store, **over)
-    return made, store.approve(builders.approval(made))
+    return made, store.proposals.approve(builders.approval(made))
 
 
 def sent(store: Store, made: Proposal | None = None, **over: Any) -> tuple[Proposal, Approval, Order]:
     """A proposal whose first order works at the broker."""
     made, yes = approved(store, made, **over)
-    order = store.begin_order(builders.order(made, yes), at=later(minutes=6))
+    order = store.orders.begin(builders.order(made, yes), at=later(minutes=6))
     return made, yes, working(store, order)
 
 
 def working(store: Store, order: Order) -> Order:
     assert order.id is not None
-    return store.move_order(
+    return store.orders.move(
         order.id,
         was=OrderState.SUBMITTING,
         now=OrderState.WORKING,
@@ -120,20 +122,19 @@ def filled(store: Store, quantity: int = 2, **over: Any) -> tuple[Proposal, Trad
     made, _, order = sent(store, **over)
     assert order.id is not None
     assert made.id is not None
-    trade = store.record_fills(order.id, builders.fills(quantity=quantity), fees=FEES, at=later(minutes=7))
+    trade = store.trades.record_fills(order.id, builders.fills(quantity=quantity), fees=FEES, at=later(minutes=7))
     assert trade is not None
-    store.move_order(order.id, was=OrderState.WORKING, now=OrderState.FILLED, at=later(minutes=7))
-    store.finish_proposal(made.id, now=ProposalState.DONE, at=later(minutes=8))
+    store.orders.move(order.id, was=OrderState.WORKING, now=OrderState.FILLED, at=later(minutes=7))
+    store.proposals.finish(made.id, now=ProposalState.DONE, at=later(minutes=8))
     return made, trade
 
 
 def closing(store: Store, trade: Trade, **over: Any) -> tuple[Proposal, Order]:
     """A closing of a trade whose order works at the broker."""
-    assert trade.id is not None
-    made = store.add_proposal(
+    made = store.proposals.add(
         builders.close_proposal(trade.id, run_id=trade.run_id, **over), body="{}", at=later(minutes=10)
     )
-    yes = store.approve(builders.approval(made, at=later(minutes=11)))
+    yes = store.proposals.approve(builders.approval(made, at=later(minutes=11)))
     order = builders.order(made, yes, created_at=later(minutes=12))
     assert order.kind is OrderKind.EXIT
-    return made, working(store, store.begin_order(order, at=later(minutes=12)))
+    return made, working(store, store.orders.begin(order, at=later(minutes=12)))

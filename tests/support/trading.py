@@ -46,28 +46,28 @@ class TradingDesk:
 
     def proposed(self, **over: object) -> Proposal:
         """A proposal waiting for a person, hashed as the rules hash it."""
-        mode = self.store.mode
-        run = self.store.begin_run(trigger=builders.run().trigger, mode=mode, profile="default", at=builders.NOW)
+        mode = self.store.core.mode
+        run = self.store.runs.begin(trigger=builders.run().trigger, mode=mode, profile="default", at=builders.NOW)
         made = builders.proposal(run_id=run.id, mode=mode, **over)
         made = replace(made, hash=plan.proposal_digest(made))
-        return self.store.add_proposal(made, body="{}", at=builders.NOW)
+        return self.store.proposals.add(made, body="{}", at=builders.NOW)
 
     def approved(self, **over: object) -> int:
         """The id of a proposal that anna approved at the quotes of the market as it is."""
         made = self.proposed(**over)
-        self.store.approve(builders.approval(made))
+        self.store.proposals.approve(builders.approval(made))
         self.clock.at = builders.later(minutes=6)
         assert made.id is not None
         return made.id
 
     def state(self, proposal_id: int) -> ProposalState:
-        return self.store.proposal(proposal_id).state
+        return self.store.proposals.get(proposal_id).state
 
     def order_states(self, proposal_id: int) -> list[OrderState]:
-        return [order.state for order in self.store.orders(proposal_id)]
+        return [order.state for order in self.store.orders.select_by_proposal(proposal_id)]
 
     def last_order(self, proposal_id: int) -> Order:
-        return self.store.orders(proposal_id)[-1]
+        return self.store.orders.select_by_proposal(proposal_id)[-1]
 
 
 def trading_desk(folder: Path, **over: object) -> TradingDesk:

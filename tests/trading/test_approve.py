@@ -16,6 +16,7 @@ from spy32.domain.proposals import Approval, Proposal
 from spy32.domain.spreads import Exposure, Mode
 from spy32.errors import BadUsage, Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState
+from spy32.records.proposals import Proposals
 from spy32.rules import limits, plan
 from spy32.settings import Settings
 from spy32.store import Store
@@ -119,7 +120,7 @@ def test_a_market_that_does_not_answer_leaves_the_stored_quotes_and_says_so(desk
     assert "429 from cboe" in shown.stale_reason
     with pytest.raises(Unavailable, match=r"without quotes: .*429 from cboe"):
         approve(desk.trading_context, shown, by="ann")
-    assert desk.trading_context.store.latest_approval(number(made)) is None
+    assert desk.trading_context.store.proposals.latest_approval(number(made)) is None
 
 
 def test_a_recorded_market_says_that_nothing_newer_exists(desk: ApprovalDesk) -> None:
@@ -138,12 +139,12 @@ def looked_at(desk: ApprovalDesk, place: int = 2) -> Review:
 
 def test_looking_at_another_candidate_asks_no_market_and_no_broker_and_writes_nothing(desk: ApprovalDesk) -> None:
     base = review_proposal(desk.trading_context, number(desk.proposed()))
-    before = "\n".join(desk.store.db.iterdump())
+    before = "\n".join(desk.store.core.db.iterdump())
     desk.world.market.trouble = Unavailable("must not be asked")
     desk.world.orders.reject_credentials = "must not be asked"
     entry = b.menu().candidates[2]
     shown = preview(desk.trading_context, base, entry)
-    assert "\n".join(desk.store.db.iterdump()) == before
+    assert "\n".join(desk.store.core.db.iterdump()) == before
     assert shown.is_preview
     assert shown.proposal is not None
     assert (shown.proposal.candidate_id, shown.proposal.legs) == (entry.id, entry.spread.legs)
@@ -166,7 +167,7 @@ def test_what_was_only_looked_at_cannot_be_approved_or_changed(desk: ApprovalDes
     shown = looked_at(desk)
     with pytest.raises(Refused, match="only looked at"):
         ACTS[act](desk, shown)
-    assert desk.store.latest_approval(1) is None
+    assert desk.store.proposals.latest_approval(1) is None
 
 
 def test_a_candidate_that_our_limits_refuse_says_so_while_it_is_looked_at(desk: ApprovalDesk) -> None:
@@ -317,7 +318,7 @@ def test_of_two_windows_that_approve_at_once_exactly_one_wins(tmp_path: Path) ->
     assert len(won) == 1
     assert len(lost) == 7
     assert all(f"approved by {won[0].by} at" in words for words in lost)
-    assert desk.store.latest_approval(number(made)) == won[0]
+    assert desk.store.proposals.latest_approval(number(made)) == won[0]
     desk.store.close()
 
 
@@ -354,7 +355,7 @@ def test_another_quantity_makes_a_new_hash_and_new_figures(desk: ApprovalDesk) -
 
 def everything(desk: ApprovalDesk) -> dict[str, list[tuple[object, ...]]]:
     """Every row of every table."""
-    db = desk.store.db
+    db = desk.store.core.db
     names = [row[0] for row in db.execute("select name from sqlite_master where type = 'table'")]
     return {name: [tuple(row) for row in db.execute(f"select * from {name}")] for name in names}
 
@@ -392,15 +393,15 @@ def test_an_approved_draft_becomes_the_proposal_with_its_approval(desk: Approval
     )
     assert shown.proposal is not None
     yes = approve(desk.trading_context, shown, by="anna")
-    kept = desk.store.proposal(number(made))
+    kept = desk.store.proposals.get(number(made))
     assert kept == replace(shown.proposal, state=P.APPROVED)
     assert (kept.quantity, kept.floor_price) == (1, Decimal("0.52"))
     assert yes.hash == kept.hash == plan.proposal_digest(kept)
-    assert desk.store.first_proposal_of_run(made.run_id) == made
-    desk.store.verify_order_basis()
+    assert desk.store.proposals.get_original(made.run_id) == made
+    desk.store.audit.verify_order_basis()
     desk.trading_desk.orders.fills_at = Decimal(9)
     assert execute(desk.trading_context, number(made)).state is P.DONE
-    trade = desk.store.trade_of_proposal(number(made))
+    trade = desk.store.trades.find_by_proposal(number(made))
     assert trade is not None
     assert trade.quantity == 1
 
@@ -443,7 +444,7 @@ def test_a_draft_over_a_proposal_that_was_decided_elsewhere_says_by_whom(desk: A
     decline(desk.trading_context, number(made), by="bert", note="too thin")
     with pytest.raises(Refused, match="declined by bert: too thin"):
         approve(desk.trading_context, shown, by="anna")
-    assert desk.store.proposal(number(made)).quantity == made.quantity
+    assert desk.store.proposals.get(number(made)).quantity == made.quantity
 
 
 def test_a_draft_over_a_proposal_that_a_newer_run_lapsed_is_refused(desk: ApprovalDesk) -> None:
@@ -465,7 +466,7 @@ def test_an_override_is_refused_once_another_window_made_one(desk: ApprovalDesk)
     ):
         with pytest.raises(Refused, match=f"R{run.id} has been overridden already: P1 is approved"):
             act()
-    assert [made.candidate_id for made in desk.store.proposals()] == [b.candidate().id]
+    assert [made.candidate_id for made in desk.store.proposals.select()] == [b.candidate().id]
 
 
 def test_an_override_does_not_push_aside_what_a_newer_run_proposed_at_the_last_moment(
@@ -474,26 +475,26 @@ def test_an_override_does_not_push_aside_what_a_newer_run_proposed_at_the_last_m
     shown = choose_candidate(
         desk.trading_context, review_run(desk.trading_context, abstained(desk.store).id), b.candidate().id
     )
-    keep, newer = Store.approve, list[Proposal]()
+    keep, newer = Proposals.approve, list[Proposal]()
 
-    def approve_late(store: Store, *words: Any, **more: Any) -> Approval:
+    def approve_late(proposals: Proposals, *words: Any, **more: Any) -> Approval:
         """After the last check, just before the transaction, a newer run proposes."""
         newer.append(desk.proposed())
-        return keep(store, *words, **more)
+        return keep(proposals, *words, **more)
 
-    monkeypatch.setattr(Store, "approve", approve_late)
+    monkeypatch.setattr(Proposals, "approve", approve_late)
     with pytest.raises(Refused, match=r"P1 of the newer run R2 waits"):
         approve(desk.trading_context, shown, by="anna")
-    assert desk.store.proposals() == (newer[0],)
-    assert desk.store.latest_approval(1) is None
+    assert desk.store.proposals.select() == (newer[0],)
+    assert desk.store.proposals.latest_approval(1) is None
 
 
 def test_the_order_body_follows_the_quantity(desk: ApprovalDesk) -> None:
     made = desk.proposed()
     shown = change_quantity(desk.trading_context, review_proposal(desk.trading_context, number(made)), 1)
     approve(desk.trading_context, shown, by="anna")
-    assert '"quantity": 1' in desk.store.proposal_body(number(made))
-    assert '"quantity": 2' not in desk.store.proposal_body(number(made))
+    assert '"quantity": 1' in desk.store.proposals.order_body(number(made))
+    assert '"quantity": 2' not in desk.store.proposals.order_body(number(made))
 
 
 @pytest.mark.parametrize("quantity", [3, 10, 99])
@@ -501,7 +502,7 @@ def test_more_contracts_than_the_limits_leave_are_refused_with_the_bound(desk: A
     made = desk.proposed()
     with pytest.raises(Refused, match=r"the limits leave 2 \(max loss\)"):
         change_quantity(desk.trading_context, review_proposal(desk.trading_context, number(made)), quantity)
-    assert desk.store.proposal(number(made)).hash == made.hash
+    assert desk.store.proposals.get(number(made)).hash == made.hash
 
 
 @pytest.mark.parametrize("quantity", [0, -1])
@@ -532,7 +533,7 @@ def test_a_floor_below_the_natural_above_the_start_or_off_the_tick_is_refused(de
     made = desk.proposed()
     with pytest.raises(Refused):
         change_floor(desk.trading_context, review_proposal(desk.trading_context, number(made)), Decimal(floor))
-    assert desk.store.proposal(number(made)).hash == made.hash
+    assert desk.store.proposals.get(number(made)).hash == made.hash
 
 
 def test_a_floor_whose_credit_is_too_small_for_the_width_is_refused(desk: ApprovalDesk) -> None:
@@ -576,7 +577,7 @@ def test_a_candidate_that_the_conditions_refuse_is_not_taken(desk: ApprovalDesk)
     desk.trading_desk.clock.at = datetime(2025, 10, 6, 19, 50, tzinfo=UTC)
     with pytest.raises(Refused, match="was not taken"):
         choose_candidate(desk.trading_context, shown, b.menu().candidates[2].id)
-    assert desk.store.proposal(number(made)).hash == made.hash
+    assert desk.store.proposals.get(number(made)).hash == made.hash
 
 
 def test_a_candidate_whose_quotes_moved_away_is_not_taken(desk: ApprovalDesk) -> None:
@@ -591,7 +592,7 @@ def test_a_broker_that_refuses_the_dry_run_leaves_the_proposal_as_it_was(desk: A
     desk.trading_desk.orders.reject_credentials = "margin_check_failed"
     with pytest.raises(Refused, match="margin_check_failed"):
         change_quantity(desk.trading_context, review_proposal(desk.trading_context, number(made)), 1)
-    assert desk.store.proposal(number(made)).hash == made.hash
+    assert desk.store.proposals.get(number(made)).hash == made.hash
 
 
 @pytest.mark.parametrize("change", ["choose", "resize", "refloor"])
@@ -624,11 +625,10 @@ def test_a_closing_is_neither_resized_nor_refloored_nor_exchanged(desk: Approval
     approve(desk.trading_context, review_proposal(desk.trading_context, number(opening)), by="anna")
     desk.trading_desk.orders.fills_at = Decimal(9)
     execute(desk.trading_context, number(opening))
-    trade = desk.store.trade_of_proposal(number(opening))
+    trade = desk.store.trades.find_by_proposal(number(opening))
     assert trade is not None
-    assert trade.id is not None
     closing = b.close_proposal(trade.id, run_id=opening.run_id)
-    closing = desk.store.add_proposal(replace(closing, hash=plan.proposal_digest(closing)), body="{}", at=b.NOW)
+    closing = desk.store.proposals.add(replace(closing, hash=plan.proposal_digest(closing)), body="{}", at=b.NOW)
     shown = review_proposal(desk.trading_context, number(closing))
     assert shown.scenarios == ()
     assert shown.trade == trade
@@ -649,13 +649,13 @@ def test_an_abstention_is_overridden_by_approving_a_choice_which_makes_the_propo
     run = abstained(desk.store)
     shown = choose_candidate(desk.trading_context, review_run(desk.trading_context, run.id), b.candidate().id)
     yes = approve(desk.trading_context, shown, by="anna")
-    made = desk.store.proposal(yes.proposal_id)
+    made = desk.store.proposals.get(yes.proposal_id)
     assert (made.run_id, made.chosen_by, made.state, made.quantity) == (run.id, "person", P.APPROVED, 2)
     assert yes.hash == made.hash == plan.proposal_digest(made)
-    assert desk.store.proposal_of_run(run.id) == made
-    assert desk.store.latest_approval(yes.proposal_id) == yes
-    desk.store.verify_order_basis()
-    assert not desk.store.verify().broken
+    assert desk.store.proposals.find_by_run(run.id) == made
+    assert desk.store.proposals.latest_approval(yes.proposal_id) == yes
+    desk.store.audit.verify_order_basis()
+    assert not desk.store.audit.verify().broken
     desk.trading_desk.orders.fills_at = Decimal(9)
     assert execute(desk.trading_context, yes.proposal_id).state is P.DONE
 
@@ -666,7 +666,7 @@ def test_a_veto_is_never_overridden(desk: ApprovalDesk, cause: str) -> None:
     with pytest.raises(Refused, match=f"ended {cause}") as trouble:
         choose_candidate(desk.trading_context, review_run(desk.trading_context, run.id), b.candidate().id)
     assert code_of(trouble.value) == 10
-    assert desk.store.proposal_of_run(run.id) is None
+    assert desk.store.proposals.find_by_run(run.id) is None
 
 
 def test_an_abstention_is_overridden_once(desk: ApprovalDesk) -> None:
@@ -682,7 +682,7 @@ def test_an_override_that_the_limits_refuse_makes_no_proposal(desk: ApprovalDesk
     desk.trading_desk.account.account = b.account(net_liquidation=Decimal(20_000), buying_power=Decimal(20_000))
     with pytest.raises(Refused, match="not one contract fits"):
         choose_candidate(desk.trading_context, review_run(desk.trading_context, run.id), b.candidate().id)
-    assert desk.store.proposal_of_run(run.id) is None
+    assert desk.store.proposals.find_by_run(run.id) is None
 
 
 def test_an_abstention_of_yesterday_is_not_overridden(desk: ApprovalDesk) -> None:

@@ -46,7 +46,7 @@ class Watched:
             (self.desk.market, ("quotes",)),
             (self.desk.account, ("facts",)),
             (self.desk.orders, ("todays_orders", "dry_run", "submit")),
-            (self.desk.store, ("begin_order",)),
+            (self.desk.store.orders, ("begin",)),
         ):
             for name in names:
                 setattr(place, name, self._slow(name, getattr(place, name)))
@@ -80,7 +80,7 @@ def test_between_the_last_quotes_and_the_request_there_is_only_the_commit(watche
     watched.desk.orders.fills_at = Decimal(9)
     execute(watched.desk.trading_context, watched.desk.approved())
     end = watched.asked.index("submit")
-    assert watched.asked[end - 4 : end + 1] == ["dry_run", "todays_orders", "quotes", "begin_order", "submit"]
+    assert watched.asked[end - 4 : end + 1] == ["dry_run", "todays_orders", "quotes", "begin", "submit"]
 
 
 @pytest.mark.parametrize("slow", ["facts", "todays_orders", "dry_run"])
@@ -91,14 +91,14 @@ def test_a_slow_broker_is_sent_an_order_of_fresh_quotes(watched: Watched, slow: 
     assert execute(watched.desk.trading_context, watched.desk.approved()).state is P.DONE
 
 
-@pytest.mark.parametrize("slow", ["quotes", "begin_order"])
+@pytest.mark.parametrize("slow", ["quotes", "begin"])
 def test_time_that_passes_after_the_last_quotes_refuses(watched: Watched, slow: str) -> None:
     """A machine that slept: the quotes are too old before the commit, or after it."""
     watched.takes[slow] = LONG
     proposal = watched.desk.approved()
     refusal = ending(watched, proposal)
     assert (refusal.code, "1300 s old; 1200 s is the most" in refusal.message) == (10, True)
-    if slow == "begin_order":
+    if slow == "begin":
         assert watched.desk.order_states(proposal) == [OrderState.REFUSED]
         assert watched.desk.state(proposal) is P.PROPOSED
     else:
@@ -114,19 +114,19 @@ def test_a_market_that_runs_away_during_the_dry_run_takes_the_approval_back(watc
     assert watched.desk.state(proposal) is P.PROPOSED
 
 
-@pytest.mark.parametrize("slow", ["facts", "dry_run", "quotes", "begin_order"])
+@pytest.mark.parametrize("slow", ["facts", "dry_run", "quotes", "begin"])
 def test_an_approval_that_ends_while_the_broker_answers_sends_nothing(watched: Watched, slow: str) -> None:
     watched.takes[slow] = 3600
     refusal = ending(watched, watched.desk.approved())
     assert (refusal.code, "the approval ended at 15:05 UTC" in refusal.message) == (10, True)
 
 
-@pytest.mark.parametrize("slow", ["facts", "dry_run", "quotes", "begin_order"])
+@pytest.mark.parametrize("slow", ["facts", "dry_run", "quotes", "begin"])
 def test_a_quarter_to_four_that_comes_while_the_broker_answers_sends_nothing(watched: Watched, slow: str) -> None:
     made = watched.desk.proposed()
     assert made.id is not None
     given = builders.later(hours=5, minutes=40)
-    watched.desk.store.approve(replace(builders.approval(made), at=given, until=given + timedelta(hours=1)))
+    watched.desk.store.proposals.approve(replace(builders.approval(made), at=given, until=given + timedelta(hours=1)))
     watched.desk.clock.at = given + timedelta(minutes=1)
     watched.takes[slow] = 300
     refusal = ending(watched, made.id)

@@ -27,17 +27,17 @@ def test_an_approved_proposal_is_filled_at_once_when_the_broker_takes_the_first_
     done = execute(desk.trading_context, proposal)
     assert done.state is P.DONE
     assert desk.order_states(proposal) == [O.FILLED]
-    trade = desk.store.trade_of_proposal(proposal)
+    trade = desk.store.trades.find_by_proposal(proposal)
     assert trade is not None and trade.state is TradeState.OPEN
     assert (trade.quantity, trade.credit) == (done.quantity, done.limit_price)
 
 
 def test_the_price_is_worked_down_one_tick_a_step_and_never_below_the_floor(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    plan = desk.store.proposal(proposal).plan
+    plan = desk.store.proposals.get(proposal).plan
     with pytest.raises(NotFilled):
         execute(desk.trading_context, proposal)
-    limits = [order.limit for order in desk.store.orders(proposal)]
+    limits = [order.limit for order in desk.store.orders.select_by_proposal(proposal)]
     assert limits == list(plan.prices)
     assert min(limits) == plan.limit
     assert submits(desk) == 1
@@ -48,8 +48,8 @@ def test_steps_are_as_far_apart_as_the_plan_says_and_the_deadline_ends_it(desk: 
     began = desk.clock()
     with pytest.raises(NotFilled):
         execute(desk.trading_context, proposal)
-    plan = desk.store.proposal(proposal).plan
-    orders = desk.store.orders(proposal)
+    plan = desk.store.proposals.get(proposal).plan
+    orders = desk.store.orders.select_by_proposal(proposal)
     gaps = {(later.created_at - earlier.created_at).total_seconds() for earlier, later in pairwise(orders)}
     assert gaps == {plan.step_seconds}
     assert plan.deadline_seconds <= (desk.clock() - began).total_seconds() <= plan.deadline_seconds + 60
@@ -59,12 +59,12 @@ def test_steps_are_as_far_apart_as_the_plan_says_and_the_deadline_ends_it(desk: 
 
 def test_a_fill_on_the_way_down_stops_at_its_price(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    second = desk.store.proposal(proposal).plan.prices[1]
+    second = desk.store.proposals.get(proposal).plan.prices[1]
     desk.orders.fills_at = second
     done = execute(desk.trading_context, proposal)
     assert done.state is P.DONE
     assert desk.order_states(proposal) == [O.REPLACED, O.FILLED]
-    trade = desk.store.trade_of_proposal(proposal)
+    trade = desk.store.trades.find_by_proposal(proposal)
     assert trade is not None and trade.credit == second
 
 
@@ -83,7 +83,7 @@ def test_after_a_partial_fill_the_price_rests_until_the_deadline_and_what_is_fil
     done = execute(bench, proposal)
     assert done.state is P.DONE
     assert desk.order_states(proposal) == [O.CANCELLED]
-    trade = desk.store.trade_of_proposal(proposal)
+    trade = desk.store.trades.find_by_proposal(proposal)
     assert trade is not None and trade.quantity == 1
 
 
@@ -137,8 +137,8 @@ def test_a_broker_that_cannot_be_read_leaves_the_order_unknown_and_sends_nothing
 
 def test_a_row_left_submitting_by_a_dead_process_is_adopted(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    made, yes = desk.store.proposal(proposal), desk.store.latest_approval(proposal)
-    committed = desk.store.begin_order(builders.order(made, yes), at=desk.clock())
+    made, yes = desk.store.proposals.get(proposal), desk.store.proposals.latest_approval(proposal)
+    committed = desk.store.orders.begin(builders.order(made, yes), at=desk.clock())
     desk.orders.submit(committed.body)
     desk.orders.fill(next(iter(desk.orders.book)))
     assert execute(desk.trading_context, proposal).state is P.DONE
@@ -275,14 +275,14 @@ def test_a_fill_during_a_replacement_stops_repricing(desk: TradingDesk) -> None:
     desk.orders.replace = fill_first  # type: ignore[method-assign, assignment]
     assert execute(desk.trading_context, proposal).state is P.DONE
     assert desk.order_states(proposal) == [O.FILLED, O.REFUSED]
-    trade = desk.store.trade_of_proposal(proposal)
-    assert trade is not None and trade.quantity == desk.store.proposal(proposal).quantity
+    trade = desk.store.trades.find_by_proposal(proposal)
+    assert trade is not None and trade.quantity == desk.store.proposals.get(proposal).quantity
 
 
 def test_a_replacement_whose_answer_is_lost_is_followed_by_its_reference(desk: TradingDesk) -> None:
     proposal = desk.approved()
     desk.orders.faults += [("", None), ("after", TIMED_OUT)]  # type: ignore[list-item]
-    desk.orders.fills_at = desk.store.proposal(proposal).plan.prices[1]
+    desk.orders.fills_at = desk.store.proposals.get(proposal).plan.prices[1]
     assert execute(desk.trading_context, proposal).state is P.DONE
     assert desk.order_states(proposal) == [O.REPLACED, O.FILLED]
 
@@ -299,12 +299,12 @@ def test_a_replacement_that_never_arrived_leaves_the_old_order_working(desk: Tra
 
 def test_a_rehearsal_shows_the_exact_body_and_writes_nothing(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    before = desk.store.verify().events
+    before = desk.store.audit.verify().events
     shown = preview_execution(desk.trading_context, proposal)
     desk.orders.fills_at = Decimal("9")
-    assert desk.store.verify().events == before
+    assert desk.store.audit.verify().events == before
     execute(desk.trading_context, proposal)
-    assert desk.store.orders(proposal)[0].body == shown.body
+    assert desk.store.orders.select_by_proposal(proposal)[0].body == shown.body
 
 
 def test_a_rehearsal_of_an_approval_that_is_over_says_so_and_moves_nothing(desk: TradingDesk) -> None:
@@ -320,8 +320,8 @@ def test_a_refused_order_does_not_use_up_the_submit_of_the_run(desk: TradingDesk
     desk.orders.faults.append(("before", BrokerRefused("try again")))
     with pytest.raises(BrokerRefused):
         execute(desk.trading_context, proposal)
-    again = desk.store.proposal(proposal)
-    desk.store.approve(builders.approval(again, at=desk.clock(), until=builders.later(minutes=90)))
+    again = desk.store.proposals.get(proposal)
+    desk.store.proposals.approve(builders.approval(again, at=desk.clock(), until=builders.later(minutes=90)))
     desk.orders.fills_at = Decimal("9")
     assert execute(desk.trading_context, proposal).state is P.DONE
 
@@ -330,8 +330,8 @@ def test_a_second_order_of_one_run_is_refused_by_the_limits(desk: TradingDesk) -
     proposal = desk.approved()
     with pytest.raises(NotFilled):
         execute(desk.trading_context, proposal)
-    again = desk.store.proposal(proposal)
-    desk.store.approve(builders.approval(again, at=desk.clock(), until=builders.later(minutes=90)))
+    again = desk.store.proposals.get(proposal)
+    desk.store.proposals.approve(builders.approval(again, at=desk.clock(), until=builders.later(minutes=90)))
     with pytest.raises(Refused, match="opening orders of this run"):
         execute(desk.trading_context, proposal)
     assert submits(desk) == 1
@@ -410,7 +410,7 @@ def test_what_the_old_order_filled_while_it_was_replaced_is_not_sold_again(desk:
     desk.orders.replace = partly  # type: ignore[method-assign, assignment]
     assert execute(desk.trading_context, proposal).state is P.DONE
     assert desk.order_states(proposal) == [O.REPLACED, O.CANCELLED]
-    trade = desk.store.trade_of_proposal(proposal)
+    trade = desk.store.trades.find_by_proposal(proposal)
     assert trade is not None and trade.quantity == 1
 
 

@@ -35,18 +35,18 @@ def two_working(desk: TradingDesk) -> int:
     """A first order whose replacement lives beside it, as while a broker has not confirmed it yet."""
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
-    (old,) = desk.store.orders(proposal)
+    (old,) = desk.store.orders.select_by_proposal(proposal)
     reference = old.reference.removesuffix("1") + "2"
-    limit = desk.store.proposal(proposal).plan.prices[1]
-    made = desk.store.proposal(proposal)
+    limit = desk.store.proposals.get(proposal).plan.prices[1]
+    made = desk.store.proposals.get(proposal)
     row = builders.order(
-        made, desk.store.latest_approval(proposal), reference=reference, limit=limit, replaces=old.id,
+        made, desk.store.proposals.latest_approval(proposal), reference=reference, limit=limit, replaces=old.id,
         created_at=desk.clock(), approval_id=old.approval_id,
     )  # fmt: skip
-    committed = desk.store.begin_order(row, at=desk.clock())
+    committed = desk.store.orders.begin(row, at=desk.clock())
     placed = desk.orders.replace(str(old.broker_id), committed.body)
     assert committed.id is not None
-    desk.store.move_order(committed.id, was=O.SUBMITTING, now=O.WORKING, at=desk.clock(), broker=placed)
+    desk.store.orders.move(committed.id, was=O.SUBMITTING, now=O.WORKING, at=desk.clock(), broker=placed)
     desk.orders.shows(str(old.broker_id), state=O.WORKING, status="Replace Requested")
     return proposal
 
@@ -109,7 +109,7 @@ def test_what_is_not_there_is_said_before_any_lock_is_asked_for(desk: TradingDes
 
 def test_an_approval_holds_to_its_last_instant(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    yes = desk.store.latest_approval(proposal)
+    yes = desk.store.proposals.latest_approval(proposal)
     assert yes is not None
     desk.clock.at = yes.until
     desk.market.chain_now = builders.chain(as_of=yes.until)
@@ -120,7 +120,7 @@ def test_an_approval_holds_to_its_last_instant(desk: TradingDesk) -> None:
 
 def test_one_instant_later_it_does_not(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    yes = desk.store.latest_approval(proposal)
+    yes = desk.store.proposals.latest_approval(proposal)
     assert yes is not None
     desk.clock.at = yes.until + timedelta(microseconds=1)
     with pytest.raises(Refused, match="ended"):
@@ -146,7 +146,7 @@ def test_of_several_reasons_the_first_is_kept_with_the_approval_that_is_taken_ba
     desk.account.ahead = 500.0
     with pytest.raises(Refused) as caught:
         execute(desk.trading_context, proposal)
-    row = desk.store.row("select reason from proposal where id = ?", proposal)
+    row = desk.store.core.row("select reason from proposal where id = ?", proposal)
     assert row is not None
     assert row["reason"] == f"drifted: {caught.value.reasons[0]}"  # type: ignore[attr-defined]
     assert caught.value.reasons[0] != caught.value.reasons[-1]  # type: ignore[attr-defined]
@@ -200,7 +200,7 @@ def test_of_several_troubles_the_newest_order_s_is_said(desk: TradingDesk, comma
 
 def test_how_it_ended_while_nobody_watched_is_said_of_the_newest_order(desk: TradingDesk) -> None:
     proposal = two_working(desk)
-    old, newest = desk.store.orders(proposal)
+    old, newest = desk.store.orders.select_by_proposal(proposal)
     desk.orders.shows(str(old.broker_id), state=O.REPLACED, status="Replaced")
     desk.orders.cancel(str(newest.broker_id))
     with pytest.raises(NotFilled, match=f"not filled at {newest.limit} and cancelled"):
@@ -212,8 +212,8 @@ def test_the_deadline_is_that_of_the_approval_that_holds(desk: TradingDesk) -> N
     proposal = desk.approved()
     with pytest.raises(NotFilled):
         execute(desk.trading_context, proposal)
-    again = desk.store.proposal(proposal)
-    desk.store.approve(builders.approval(again, at=desk.clock(), until=desk.clock() + timedelta(minutes=30)))
+    again = desk.store.proposals.get(proposal)
+    desk.store.proposals.approve(builders.approval(again, at=desk.clock(), until=desk.clock() + timedelta(minutes=30)))
     execute(desk.trading_context, proposal, wait=False)
     desk.orders.requests.clear()
     desk.orders.unreadable = True
@@ -228,9 +228,9 @@ def test_the_deadline_is_that_of_the_approval_that_holds(desk: TradingDesk) -> N
 
 def test_another_approval_is_named_by_the_beginning_of_its_hash(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    yes = desk.store.latest_approval(proposal)
+    yes = desk.store.proposals.latest_approval(proposal)
     assert yes is not None
-    desk.store.latest_approval = lambda number: replace(yes, hash="0123456789" * 6 + "abcd")  # type: ignore[method-assign]
+    desk.store.proposals.latest_approval = lambda number: replace(yes, hash="0123456789" * 6 + "abcd")  # type: ignore[method-assign]
     with pytest.raises(Refused, match=r"\(hash 01234567\)"):
         execute(desk.trading_context, proposal)
 
@@ -251,7 +251,7 @@ def test_the_target_is_not_cancelled_under_a_process_that_works_its_opening(desk
     trade = opened(desk)
     proposal = closing(desk, trade)
     desk.orders.requests.clear()
-    desk.locks.busy.add(f"proposal-{desk.store.trade(trade).proposal_id}")
+    desk.locks.busy.add(f"proposal-{desk.store.trades.get(trade).proposal_id}")
     with pytest.raises(Unavailable):
         execute(desk.trading_context, proposal)
     assert desk.orders.requests == []
@@ -259,7 +259,7 @@ def test_the_target_is_not_cancelled_under_a_process_that_works_its_opening(desk
 
 def test_a_target_that_the_broker_shows_without_our_name_is_no_duplicate_of_its_closing(desk: TradingDesk) -> None:
     trade = opened(desk)
-    resting = profit_target.live_target(desk.trading_context, desk.store.trade(trade).proposal_id)
+    resting = profit_target.live_target(desk.trading_context, desk.store.trades.get(trade).proposal_id)
     assert resting is not None
     desk.orders.shows(str(resting.broker_id), reference="")
     proposal = closing(desk, trade)
@@ -270,7 +270,7 @@ def test_a_target_that_the_broker_shows_without_our_name_is_no_duplicate_of_its_
 def test_an_order_rejected_after_routing_is_the_brokers_no(desk: TradingDesk) -> None:
     proposal = desk.approved()
     execute(desk.trading_context, proposal, wait=False)
-    (order,) = desk.store.orders(proposal)
+    (order,) = desk.store.orders.select_by_proposal(proposal)
     assert order.broker_id is not None
     desk.orders.shows(order.broker_id, state=OrderState.REJECTED, status="Rejected", reason="Session offline")
     with pytest.raises(BrokerRefused, match="Session offline"):

@@ -70,23 +70,23 @@ def test_a_fill_below_the_floor_while_execute_watches_ends_11(desk: TradingDesk)
 def test_a_fill_below_the_floor_is_recorded_as_it_is_and_said_loudly(desk: TradingDesk) -> None:
     proposal = slipped(desk)
     assert desk.state(proposal) is P.DONE
-    trade = desk.store.trade(1)
+    trade = desk.store.trades.get(1)
     assert (trade.credit, trade.max_loss, trade.state) == (D("0.10"), D("984.52"), TradeState.OPEN)
     assert attention(desk) == [f"{WORSE}; {EXITS}"]
-    assert desk.store.verify().broken is None
+    assert desk.store.audit.verify().broken is None
 
 
 def test_its_exits_follow_the_real_credit(desk: TradingDesk) -> None:
     proposal = slipped(desk)
-    exits = desk.store.trade(1).exits
+    exits = desk.store.trades.get(1).exits
     assert exits is not None
     assert (exits.profit_target, exits.stop) == (D("0.05"), D("0.30"))
-    approved_plan = desk.store.proposal(proposal).exit
+    approved_plan = desk.store.proposals.get(proposal).exit
     assert (exits.time_exit, exits.last_exit) == (approved_plan.time_exit, approved_plan.last_exit)
     assert "close at 0.05 or less (50% of the credit kept)" in exits.note
     assert "alarm when closing costs 0.30 or more" in exits.note
     # 0.29, the approved target, would have been a loss.
-    (resting,) = desk.store.profit_targets(proposal)
+    (resting,) = desk.store.orders.profit_targets(proposal)
     assert (resting.state, resting.limit) == (OrderState.WORKING, D("-0.05"))
 
 
@@ -94,7 +94,7 @@ def test_it_stays_until_a_person_has_looked(desk: TradingDesk) -> None:
     proposal = slipped(desk)
     with pytest.raises(Unresolved, match=r"spy32 status --ack T1"):
         execute(desk.trading_context, proposal)
-    assert desk.store.acknowledge("T1", "anna", desk.clock()) == 1
+    assert desk.store.attention.acknowledge("T1", "anna", desk.clock()) == 1
     assert attention(desk) == []
     assert execute(desk.trading_context, proposal).state is P.DONE
     assert desk.orders.requests.count("submit") == 2  # the entry and its target
@@ -104,8 +104,8 @@ def test_it_stays_until_a_person_has_looked(desk: TradingDesk) -> None:
 def test_a_fill_at_the_floor_or_above_is_nothing_to_look_at(desk: TradingDesk, slips: str) -> None:
     proposal = filled(desk, slips)
     execute(desk.trading_context, proposal)
-    assert (attention(desk), desk.store.trade(1).exits) == ([], None)
-    assert desk.store.profit_targets(proposal)[0].limit == D("-0.29")
+    assert (attention(desk), desk.store.trades.get(1).exits) == ([], None)
+    assert desk.store.orders.profit_targets(proposal)[0].limit == D("-0.29")
 
 
 def test_a_cent_below_the_floor_is_below_it(desk: TradingDesk) -> None:
@@ -142,7 +142,7 @@ def test_the_item_tells_of_everything_that_was_filled(desk: TradingDesk) -> None
     proposal = filled(desk, quantity=1)
     with pytest.raises(Unresolved):
         execute(desk.trading_context, proposal)
-    assert desk.store.trade(1).quantity == 1
+    assert desk.store.trades.get(1).quantity == 1
     assert ["$492.26" in reason for reason in attention(desk)] == [True]
 
 
@@ -156,10 +156,10 @@ def test_one_leg_ahead_of_the_other_is_no_price_yet(desk: TradingDesk) -> None:
         Fill(fill_id="2", symbol=short.symbol, action=short.action, quantity=1, price=D("2.20"), at=at),
         Fill(fill_id="3", symbol=long.symbol, action=long.action, quantity=1, price=D("1.60"), at=at),
     ]
-    desk.store.record_fills(1, fills, fees=None, at=at)
+    desk.store.trades.record_fills(1, fills, fees=None, at=at)
     assert attention(desk) == []
     last = Fill(fill_id="4", symbol=long.symbol, action=long.action, quantity=1, price=D("1.50"), at=at)
-    desk.store.record_fills(1, [last], fees=None, at=at)
+    desk.store.trades.record_fills(1, [last], fees=None, at=at)
     assert attention(desk) == []  # 2.10 less 1.55 is the floor
 
 
@@ -172,12 +172,12 @@ def test_a_closing_above_its_ceiling_is_said_too(desk: TradingDesk) -> None:
         kind="close", legs=builders.close_proposal(1).legs, plan=plan, trade_id=1, candidate_id=None
     )
     mid = builders.candidate().mid
-    desk.store.approve(builders.approval(closing, mid=-mid, natural=-mid - D("0.04")))
+    desk.store.proposals.approve(builders.approval(closing, mid=-mid, natural=-mid - D("0.04")))
     assert closing.id is not None
     desk.orders.slips = D("0.32")
     with pytest.raises(Unresolved, match=r"T1 was closed at 0\.90 a share, above the approved ceiling of 0\.62"):
         execute(desk.trading_context, closing.id)
-    trade = desk.store.trade(1)
+    trade = desk.store.trades.get(1)
     assert (trade.state, trade.debit, trade.exits) == (TradeState.CLOSED, D("0.90"), None)
     assert len(attention(desk)) == 1
 
@@ -185,7 +185,7 @@ def test_a_closing_above_its_ceiling_is_said_too(desk: TradingDesk) -> None:
 def test_a_target_filled_above_its_limit_is_said_too(desk: TradingDesk) -> None:
     proposal = filled(desk, "0")
     execute(desk.trading_context, proposal)
-    (resting,) = desk.store.profit_targets(proposal)
+    (resting,) = desk.store.orders.profit_targets(proposal)
     desk.orders.slips = D("0.10")
     desk.orders.fill(str(resting.broker_id))
     found = reconcile(lambda number: desk.trading_context)

@@ -28,7 +28,7 @@ def refused(desk: TradingDesk, words: str, kind: type[Exception] = Refused) -> N
     with pytest.raises(kind, match=words) as caught:
         execute(desk.trading_context, proposal)
     assert desk.orders.requests == []
-    assert desk.store.orders(proposal) == ()
+    assert desk.store.orders.select_by_proposal(proposal) == ()
     if kind is Refused:
         assert caught.value.code == 10  # type: ignore[attr-defined]
         assert any(finding.blocks for finding in shown.findings)
@@ -146,10 +146,10 @@ def test_the_halt_is_asked_after_the_dry_run_and_after_the_commit(desk: TradingD
 @pytest.mark.parametrize("lost", [True, False])
 def test_what_is_not_exactly_what_was_approved_is_not_sent(desk: TradingDesk, lost: bool) -> None:
     proposal = desk.approved()
-    yes = desk.store.latest_approval(proposal)
+    yes = desk.store.proposals.latest_approval(proposal)
     assert yes is not None
     given = None if lost else replace(yes, hash="0" * 64)
-    desk.store.latest_approval = lambda proposal_id: given  # type: ignore[method-assign]
+    desk.store.proposals.latest_approval = lambda proposal_id: given  # type: ignore[method-assign]
     with pytest.raises(Refused, match="no approval on record" if lost else "is not what was approved"):
         execute(desk.trading_context, proposal)
     assert desk.orders.requests == []
@@ -163,7 +163,7 @@ def test_a_filled_opening_leaves_its_target_when_the_plan_says_so(desk: TradingD
     proposal = desk.approved(exit=builders.exit_plan(rests_target=rests))
     desk.orders.fills_at = D("0.60")
     assert execute(desk.trading_context, proposal).state is P.DONE
-    assert len(desk.store.profit_targets(proposal)) == (1 if rests else 0)
+    assert len(desk.store.orders.profit_targets(proposal)) == (1 if rests else 0)
     assert execute(desk.trading_context, proposal).state is P.DONE
     assert desk.orders.requests.count("submit") == (2 if rests else 1)
 
@@ -173,12 +173,12 @@ def test_an_opening_that_filled_while_nobody_watched_leaves_its_target_at_the_ne
     execute(desk.trading_context, proposal, wait=False)
     desk.orders.fill("480001")
     assert execute(desk.trading_context, proposal).state is P.DONE
-    assert [order.state for order in desk.store.profit_targets(proposal)] == [OrderState.WORKING]
+    assert [order.state for order in desk.store.orders.profit_targets(proposal)] == [OrderState.WORKING]
 
 
 def test_the_target_is_cancelled_and_confirmed_before_a_closing_is_sent(desk: TradingDesk) -> None:
     trade = opened(desk)
-    resting = profit_target.live_target(desk.trading_context, desk.store.trade(trade).proposal_id)
+    resting = profit_target.live_target(desk.trading_context, desk.store.trades.get(trade).proposal_id)
     assert isinstance(resting, Order)
     proposal = closing(desk, trade)
     desk.orders.requests.clear()
@@ -195,9 +195,9 @@ def test_a_target_whose_answer_was_lost_does_not_stand_in_the_way_of_a_closing(d
     desk.orders.goes_silent_after = 2
     assert execute(desk.trading_context, proposal).state is P.DONE
     desk.orders.goes_silent_after, desk.orders.unreadable = None, False
-    assert [order.state for order in desk.store.profit_targets(proposal)] == [OrderState.UNKNOWN]
-    trade = desk.store.trade_of_proposal(proposal)
-    assert trade is not None and trade.id is not None
+    assert [order.state for order in desk.store.orders.profit_targets(proposal)] == [OrderState.UNKNOWN]
+    trade = desk.store.trades.find_by_proposal(proposal)
+    assert trade is not None
     close = closing(desk, trade.id)
     desk.orders.requests.clear()
     desk.orders.fills_at = D("-0.5")

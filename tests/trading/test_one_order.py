@@ -37,20 +37,22 @@ def test_a_backup_older_than_the_approval_sends_nothing_over_what_the_lost_book_
 ) -> None:
     made = desk.proposed()
     assert made.id is not None
-    backup = desk.store.backup(tmp_path / "early.db")
-    desk.store.approve(builders.approval(made))
+    backup = desk.store.backup.create(tmp_path / "early.db")
+    desk.store.proposals.approve(builders.approval(made))
     desk.clock.at = builders.later(minutes=6)
     desk.orders.fills_at = Decimal(9)
     execute(desk.trading_context, made.id)
     again = restored(desk, backup)
     again.clock.at = builders.later(minutes=12)
     at = again.clock()
-    again.store.approve(builders.approval(again.store.proposal(made.id), at=at, until=at + timedelta(minutes=60)))
+    again.store.proposals.approve(
+        builders.approval(again.store.proposals.get(made.id), at=at, until=at + timedelta(minutes=60))
+    )
     with pytest.raises(Unresolved, match="does not have"):
         execute(again.trading_context, made.id)
     assert sum(order.quantity for order in again.orders.book.values()) == made.quantity
-    (item,) = again.store.open_attention_items()
-    again.store.acknowledge(item.subject, "anna", again.clock())
+    (item,) = again.store.attention.open_items()
+    again.store.attention.acknowledge(item.subject, "anna", again.clock())
     again.orders.fills_at = Decimal(9)
     execute(again.trading_context, made.id)
     desk.store = again.store
@@ -58,7 +60,7 @@ def test_a_backup_older_than_the_approval_sends_nothing_over_what_the_lost_book_
 
 def test_a_row_that_is_edited_while_its_order_works_leaves_nothing_alive(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    slept, path = desk.clock.sleep, desk.store.path
+    slept, path = desk.clock.sleep, desk.store.core.path
     edits = ["update broker_order set broker_status = 'x' where id = 1"]
 
     def sleep(seconds: float) -> None:
@@ -74,10 +76,10 @@ def test_a_row_that_is_edited_while_its_order_works_leaves_nothing_alive(desk: T
 
 def test_an_acknowledgement_that_was_put_in_by_hand_is_not_acted_on(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    desk.store.raise_attention(f"P{proposal}", "late order", "look", desk.clock())
-    edit(desk.store.path, "update attention set acknowledged_at = '2026-01-01T00:00:00Z', acknowledged_by = 'x'")
+    desk.store.attention.raise_item(f"P{proposal}", "late order", "look", desk.clock())
+    edit(desk.store.core.path, "update attention set acknowledged_at = '2026-01-01T00:00:00Z', acknowledged_by = 'x'")
     with pytest.raises(StoreError, match="attention"):
-        desk.store.verify_order_basis()
+        desk.store.audit.verify_order_basis()
 
 
 def test_an_absent_entry_of_today_holds_back_every_opening_until_a_person_has_looked(desk: TradingDesk) -> None:
@@ -99,7 +101,7 @@ def test_an_absent_entry_of_today_holds_back_every_opening_until_a_person_has_lo
     made = desk.proposed()
     assert made.id is not None
     at = desk.clock()
-    desk.store.approve(builders.approval(made, at=at, until=at + timedelta(minutes=60)))
+    desk.store.proposals.approve(builders.approval(made, at=at, until=at + timedelta(minutes=60)))
     with pytest.raises(Refused, match="could still arrive"):
         execute(desk.trading_context, made.id)
     assert desk.orders.book == {}

@@ -205,10 +205,10 @@ def test_of_two_orders_with_our_reference_the_older_lives_and_the_younger_is_can
     )
     with pytest.raises(Unresolved, match=r"480002 .* beside another one; look at both there"):
         execute(desk.trading_context, proposal, wait=False)
-    assert [(row.broker_id, row.state) for row in desk.store.orders(proposal)] == [
+    assert [(row.broker_id, row.state) for row in desk.store.orders.select_by_proposal(proposal)] == [
         ("480001", O.WORKING), ("480002", O.CANCELLED),
     ]  # fmt: skip
-    assert [item.kind for item in desk.store.open_attention_items()] == ["second order"]
+    assert [item.kind for item in desk.store.attention.open_items()] == ["second order"]
 
 
 def test_an_order_with_our_reference_that_cannot_be_read_is_neither_taken_nor_absent(desk: TradingDesk) -> None:
@@ -235,7 +235,7 @@ def test_an_order_replaced_by_hand_is_followed_to_its_successor(desk: TradingDes
     assert "replaced at the broker" in order.reason
     desk.orders.fill(third)
     assert execute(desk.trading_context, proposal).state is P.DONE
-    trade = desk.store.trade_of_proposal(proposal)
+    trade = desk.store.trades.find_by_proposal(proposal)
     assert trade is not None and trade.quantity == 2
     assert submits(desk) == 1 and "replace" not in desk.orders.requests
 
@@ -247,7 +247,7 @@ def test_what_was_filled_before_the_hand_came_counts_once(desk: TradingDesk) -> 
     desk.orders.shows(second, quantity=1)
     desk.orders.fill(second)
     assert execute(desk.trading_context, proposal).state is P.DONE
-    trade = desk.store.trade_of_proposal(proposal)
+    trade = desk.store.trades.find_by_proposal(proposal)
     assert trade is not None and (trade.quantity, trade.fees) == (2, D("4.52"))
 
 
@@ -326,7 +326,7 @@ def half_replaced(desk: TradingDesk, **shown: Any) -> tuple[int, str]:
     wanted = replace(
         old, id=None, reference=old.reference[:-1] + "2", replaces=old.id, broker_id=None, state=O.SUBMITTING
     )
-    desk.store.begin_order(wanted, at=desk.clock())
+    desk.store.orders.begin(wanted, at=desk.clock())
     body = wanted.body.replace(old.reference, wanted.reference)
     second = desk.orders.replace(first, body).broker_id
     desk.orders.shows(second, **shown)
@@ -339,19 +339,19 @@ def test_a_replacement_is_claimed_by_its_own_row_whatever_became_of_its_referenc
 ) -> None:
     proposal, second = half_replaced(desk)
     if reference != "kept":
-        first = desk.store.orders(proposal)[0].reference
+        first = desk.store.orders.select_by_proposal(proposal)[0].reference
         desk.orders.shows(second, reference="" if reference == "dropped" else first)
     desk.orders.fill(second)
     assert execute(desk.trading_context, proposal).state is P.DONE
     assert desk.order_states(proposal) == [O.REPLACED, O.FILLED]
-    trade = desk.store.trade_of_proposal(proposal)
+    trade = desk.store.trades.find_by_proposal(proposal)
     assert trade is not None and trade.quantity == 2
 
 
 def test_the_old_order_leaves_what_replaced_it_to_the_row_that_asked_for_it(desk: TradingDesk) -> None:
     proposal, second = half_replaced(desk)
     desk.orders.shows(second, reference="")
-    old = desk.store.orders(proposal)[0]
+    old = desk.store.orders.select_by_proposal(proposal)[0]
     after = order_state.refresh_order(desk.trading_context, old)
     assert (after.state, after.broker_id) == (O.REPLACED, old.broker_id)
 
@@ -360,7 +360,7 @@ def test_a_replacement_that_never_arrived_is_absent_though_the_old_order_filled_
     proposal, first = working(desk)
     old = desk.last_order(proposal)
     wanted = replace(old, id=None, reference=old.reference[:-1] + "2", replaces=old.id, broker_id=None)
-    desk.store.begin_order(wanted, at=desk.clock())
+    desk.store.orders.begin(wanted, at=desk.clock())
     desk.orders.fill(first)
     held = (Position(symbol=builders.spread().short.symbol, quantity=-2),)
     desk.account.positions = lambda: held  # type: ignore[method-assign]
@@ -382,7 +382,7 @@ def test_filled_is_believed_once_every_fill_is_listed(desk: TradingDesk) -> None
 
     ended(desk, first, O.FILLED, "Filled", 0, 0)
     assert execute(replace(desk.trading_context, sleep=listed_later), proposal).state is P.DONE
-    trade = desk.store.trade_of_proposal(proposal)
+    trade = desk.store.trades.find_by_proposal(proposal)
     assert trade is not None and trade.quantity == 2
 
 
@@ -412,8 +412,8 @@ def test_an_uneven_fill_is_loud_and_is_never_rounded_away(
     assert any("LOOK AT THIS" in line for line in desk.said)
     assert desk.state(proposal) is P.SENT
     assert submits(desk) == 1
-    exposure = desk.store.exposure(run_id=None, today=builders.TODAY, week_start=builders.TODAY)
-    made = desk.store.proposal(proposal)
+    exposure = desk.store.risk.exposure(run_id=None, today=builders.TODAY, week_start=builders.TODAY)
+    made = desk.store.proposals.get(proposal)
     assert exposure.open_risk >= made.max_loss * (2 - whole) / 2
     assert {leg.symbol for leg in made.legs} <= exposure.open_symbols
 
@@ -435,8 +435,8 @@ def test_fills_that_contradict_the_order_are_said_and_not_recorded(desk: Trading
             execute(desk.trading_context, proposal)
     order = desk.last_order(proposal)
     assert order.state is O.WORKING and "cannot be recorded" in order.reason
-    assert order.id is not None and desk.store.fills(order.id) == ()
-    assert desk.store.trade_of_proposal(proposal) is None
+    assert order.id is not None and desk.store.orders.fills(order.id) == ()
+    assert desk.store.trades.find_by_proposal(proposal) is None
     assert desk.orders.requests == ["submit"]
 
 
@@ -474,8 +474,8 @@ def test_an_order_that_was_replaced_before_its_answer_came_is_followed(desk: Tra
 
 def test_an_answer_that_says_replaced_is_recorded_as_that(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    made, yes = desk.store.proposal(proposal), desk.store.latest_approval(proposal)
-    order = desk.store.begin_order(builders.order(made, yes), at=desk.clock())
+    made, yes = desk.store.proposals.get(proposal), desk.store.proposals.latest_approval(proposal)
+    order = desk.store.orders.begin(builders.order(made, yes), at=desk.clock())
     seen = replace(desk.orders.submit(order.body), state=O.REPLACED, status="Replaced")
     assert order_state.apply_broker_order(desk.trading_context, order, seen).state is O.REPLACED
     assert (
@@ -502,7 +502,7 @@ def test_more_filled_than_approved_is_recorded_and_loud(desk: TradingDesk) -> No
     desk.orders.fill(second)
     with pytest.raises(Unresolved, match="3 spreads of P1 were filled and 2 approved"):
         settled(desk, proposal)
-    trade = desk.store.trade_of_proposal(proposal)
+    trade = desk.store.trades.find_by_proposal(proposal)
     assert trade is not None and (trade.state, trade.quantity) == (TradeState.OPEN, 3)
     assert any("LOOK AT THIS: P1: 3 spreads were filled and 2 approved" in line for line in desk.said)
 
@@ -510,7 +510,7 @@ def test_more_filled_than_approved_is_recorded_and_loud(desk: TradingDesk) -> No
 def settled(desk: TradingDesk, proposal: int) -> None:
     from spy32.trading.execute import _conclude
 
-    for order in reversed(desk.store.orders(proposal)):
+    for order in reversed(desk.store.orders.select_by_proposal(proposal)):
         order_state.settle_order(desk.trading_context, order)
     _conclude(desk.trading_context, proposal, desk.last_order(proposal))
 
@@ -591,7 +591,7 @@ def test_no_word_settles_an_order_that_works(desk: TradingDesk) -> None:
 def test_an_uneven_fill_is_settled_by_a_persons_word_and_stays_done(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     seen = desk.orders.book[first]
-    leg = desk.store.proposal(proposal).legs[0]
+    leg = desk.store.proposals.get(proposal).legs[0]
     odd = Fill(fill_id="1", symbol=leg.symbol, action=leg.action, quantity=1, price=Decimal(3), at=desk.clock())
     desk.orders.book[first] = replace(seen, state=O.CANCELLED, status="Cancelled", fills=(odd,))
     with pytest.raises(Unresolved, match="uneven"):
@@ -624,19 +624,19 @@ def test_who_ended_an_order_hangs_on_no_word_of_it(
 
 def test_a_halt_that_was_lifted_since_is_no_refusal_of_the_broker(desk: TradingDesk) -> None:
     """The halt comes with the commit, and is lifted before the command has ended."""
-    proposal, begin = desk.approved(), desk.store.begin_order
+    proposal, begin = desk.approved(), desk.store.orders.begin
 
     def halted(order: Order, *, at: datetime) -> Order:
         desk.halt = "strange fills"
         return begin(order, at=at)
 
-    finish = desk.store.finish_proposal
+    finish = desk.store.proposals.finish
 
     def lifted(proposal_id: int, **what: Any) -> None:
         desk.halt = None
         finish(proposal_id, **what)
 
-    desk.store.begin_order, desk.store.finish_proposal = halted, lifted  # type: ignore[method-assign]
+    desk.store.orders.begin, desk.store.proposals.finish = halted, lifted  # type: ignore[method-assign]
     with pytest.raises(NotPermitted, match="halted: strange fills; P1 is proposed again"):
         execute(desk.trading_context, proposal)
     assert desk.last_order(proposal).ended_by is EndedBy.HALT
@@ -741,7 +741,7 @@ def test_an_order_that_a_person_put_in_the_place_of_ours_is_not_priced_by_us(des
         state=O.SUBMITTING,
         limit=old.limit - Decimal("0.01"),
     )
-    desk.store.begin_order(wanted, at=desk.clock())
+    desk.store.orders.begin(wanted, at=desk.clock())
     desk.orders.replaced_by_hand(first, old.limit + Decimal("0.10"))
     desk.orders.requests.clear()
     with pytest.raises(NotFilled):
@@ -756,7 +756,7 @@ def test_an_order_replaced_by_hand_under_a_name_carried_on_is_followed(desk: Tra
     wanted = replace(
         old, id=None, reference=old.reference[:-1] + "2", replaces=old.id, broker_id=None, state=O.SUBMITTING
     )
-    made = desk.store.begin_order(wanted, at=desk.clock())
+    made = desk.store.orders.begin(wanted, at=desk.clock())
     second = desk.orders.replace(first, made.body)
     desk.orders.shows(second.broker_id, reference=old.reference)
     order_state.recover_orders(desk.trading_context, proposal)
@@ -775,15 +775,15 @@ def test_a_fill_of_an_order_is_counted_once_when_its_replacement_was_replaced_by
     wanted = replace(
         old, id=None, reference=old.reference[:-1] + "2", replaces=old.id, broker_id=None, state=O.SUBMITTING
     )
-    made = desk.store.begin_order(wanted, at=desk.clock())
+    made = desk.store.orders.begin(wanted, at=desk.clock())
     second = desk.orders.replace(first, made.body)
-    leg = desk.store.proposal(proposal).legs[0]
+    leg = desk.store.proposals.get(proposal).legs[0]
     odd = Fill(fill_id="F1", symbol=leg.symbol, action=leg.action, quantity=1, price=Decimal(3), at=desk.clock())
     desk.orders.shows(second.broker_id, fills=(odd,))
     desk.orders.replaced_by_hand(second.broker_id, old.limit)
     for _ in range(3):
         with suppress(Unresolved):
             order_state.recover_orders(desk.trading_context, proposal)
-    rows = desk.store.orders(proposal)
-    counted = [fill.fill_id for row in rows if row.id is not None for fill in desk.store.fills(row.id)]
+    rows = desk.store.orders.select_by_proposal(proposal)
+    counted = [fill.fill_id for row in rows if row.id is not None for fill in desk.store.orders.fills(row.id)]
     assert counted == ["F1"]

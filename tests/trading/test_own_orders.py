@@ -35,16 +35,16 @@ def desk(tmp_path: Path) -> Iterator[TradingDesk]:
 def adopted_copy(desk: TradingDesk, folder: Path) -> TradingDesk:
     """A copy of which a person said that it is the one to send."""
     made = copied(desk, folder)
-    made.store.claim_location(made.clock(), "anna")
+    made.store.location.claim(made.clock(), "anna")
     return made
 
 
 def rows(desk: TradingDesk, proposal: int = 1) -> list[tuple[str | None, OrderState, int]]:
-    return [(row.broker_id, row.state, row.filled) for row in desk.store.orders(proposal)]
+    return [(row.broker_id, row.state, row.filled) for row in desk.store.orders.select_by_proposal(proposal)]
 
 
 def kinds(desk: TradingDesk) -> list[str]:
-    return [item.kind for item in desk.store.open_attention_items()]
+    return [item.kind for item in desk.store.attention.open_items()]
 
 
 def submits(desk: TradingDesk) -> int:
@@ -57,9 +57,9 @@ def filled(desk: TradingDesk) -> int:
 
 
 def approve_again(desk: TradingDesk, proposal: int) -> None:
-    made = desk.store.proposal(proposal)
+    made = desk.store.proposals.get(proposal)
     at = desk.clock()
-    desk.store.approve(builders.approval(made, at=at, until=at + timedelta(minutes=60)))
+    desk.store.proposals.approve(builders.approval(made, at=at, until=at + timedelta(minutes=60)))
 
 
 # Where a home lives.
@@ -71,34 +71,34 @@ def test_a_copied_home_sends_nothing_before_it_is_adopted(desk: TradingDesk, tmp
     with pytest.raises(NotPermitted, match=r"this home was at .*home/live.db and is now at .*`spy32 db adopt`"):
         execute(copy.trading_context, proposal)
     assert (copy.state(proposal), submits(copy)) == (P.APPROVED, 0)
-    copy.store.claim_location(copy.clock(), "anna")
+    copy.store.location.claim(copy.clock(), "anna")
     copy.orders.fills_at = D(9)
     assert execute(copy.trading_context, proposal).state is P.DONE
 
 
 def test_a_home_on_another_machine_is_another_place_and_one_without_a_name_goes_by_its_path(desk: TradingDesk) -> None:
-    assert desk.store.former_location() is None
-    with desk.store.write_transaction(desk.clock(), "test") as change:
+    assert desk.store.location.former_place() is None
+    with desk.store.core.write_transaction(desk.clock(), "test") as change:
         change.update("stamp", 1, machine="another")
-    assert desk.store.former_location() == f"{desk.store.path} on another machine"
-    with desk.store.write_transaction(desk.clock(), "test") as change:
+    assert desk.store.location.former_place() == f"{desk.store.core.path} on another machine"
+    with desk.store.core.write_transaction(desk.clock(), "test") as change:
         change.update("stamp", 1, machine="")
-    assert desk.store.former_location() is None
+    assert desk.store.location.former_place() is None
 
 
 def test_adopting_gives_the_home_a_new_id(desk: TradingDesk, tmp_path: Path) -> None:
     copy = adopted_copy(desk, tmp_path / "copy")
-    assert copy.store.home_id() and copy.store.home_id() != desk.store.home_id()
-    assert copy.store.verify().broken is None
+    assert copy.store.location.home_id() and copy.store.location.home_id() != desk.store.location.home_id()
+    assert copy.store.audit.verify().broken is None
 
 
 def test_a_database_of_an_older_version_learns_its_place_when_it_is_first_written_to(desk: TradingDesk) -> None:
-    with desk.store.write_transaction(desk.clock(), "test") as change:
+    with desk.store.core.write_transaction(desk.clock(), "test") as change:
         change.update("stamp", 1, home_id=None, machine=None, place=None)
-    assert desk.store.former_location() is None
+    assert desk.store.location.former_place() is None
     desk.store.close()
-    desk.store = type(desk.store).open(desk.store.path, mode=Mode.LIVE, account=builders.ACCOUNT, at=desk.clock())
-    assert desk.store.home_id()
+    desk.store = type(desk.store).open(desk.store.core.path, mode=Mode.LIVE, account=builders.ACCOUNT, at=desk.clock())
+    assert desk.store.location.home_id()
 
 
 # Two copies that both may send.
@@ -121,7 +121,7 @@ def test_of_two_homes_that_send_at_once_the_younger_order_is_cancelled_and_both_
     assert kinds(desk) == kinds(other) == ["second order"]
     # The home whose order was cancelled takes the trade of the other one into its book as well.
     assert reconcile(lambda number: other.trading_context).worst_error is None
-    trade = other.store.trade_of_proposal(proposal)
+    trade = other.store.trades.find_by_proposal(proposal)
     assert trade is not None and trade.quantity == 2
     assert submits(desk) == 2
 
@@ -154,12 +154,12 @@ def test_what_two_homes_filled_at_once_is_on_record_and_said(desk: TradingDesk, 
     just_before_the_order(desk, lambda: execute(desk.trading_context, proposal, wait=False))
     with pytest.raises(Unresolved, match="4 spreads of P1 were filled and 2 approved"):
         execute(other.trading_context, proposal)
-    trade = other.store.trade_of_proposal(proposal)
+    trade = other.store.trades.find_by_proposal(proposal)
     assert trade is not None and trade.quantity == 4
     assert sorted(kinds(other)) == ["beyond approval", "second order"]
     with pytest.raises(Unresolved, match="status --ack P1"):
         execute(other.trading_context, proposal)
-    assert other.store.acknowledge("P1", "anna", other.clock()) == 2
+    assert other.store.attention.acknowledge("P1", "anna", other.clock()) == 2
     assert execute(other.trading_context, proposal).state is P.DONE
 
 
@@ -172,7 +172,7 @@ def test_a_second_order_is_seen_before_the_first_price_step_too(desk: TradingDes
         execute(other.trading_context, proposal)
     with pytest.raises(Unresolved, match="480002"):
         execute(desk.trading_context, proposal)
-    assert desk.store.orders(proposal)[0].state in FINAL
+    assert desk.store.orders.select_by_proposal(proposal)[0].state in FINAL
     assert filled(desk) == 0
 
 
@@ -202,7 +202,7 @@ def test_an_older_order_with_our_legs_that_is_not_in_our_book_makes_ours_give_wa
     stranger = live_desk(tmp_path / "other", beside=desk)
     desk.clock.at += timedelta(seconds=5)
     theirs = stranger.proposed()
-    stranger.store.approve(builders.approval(theirs, by="bert"))
+    stranger.store.proposals.approve(builders.approval(theirs, by="bert"))
     just_before_the_order(desk, lambda: execute(stranger.trading_context, 1, wait=False))
     with pytest.raises(Unresolved, match=r"480001 at the broker .* has the same legs and is not in this book"):
         execute(desk.trading_context, proposal)
@@ -240,8 +240,8 @@ def test_after_a_restore_a_filled_order_is_adopted_with_its_trade_and_nothing_is
     desk: TradingDesk, tmp_path: Path, how: str
 ) -> None:
     proposal = desk.approved()
-    backup = desk.store.backup(tmp_path / "before.db")
-    desk.orders.fills_at = desk.store.proposal(proposal).plan.prices[1]
+    backup = desk.store.backup.create(tmp_path / "before.db")
+    desk.orders.fills_at = desk.store.proposals.get(proposal).plan.prices[1]
     execute(desk.trading_context, proposal)
     back = restored(desk, backup)
     assert back.state(proposal) is P.APPROVED
@@ -253,10 +253,10 @@ def test_after_a_restore_a_filled_order_is_adopted_with_its_trade_and_nothing_is
         assert [(before.state, after.state, after.filled) for before, after in found.orders] == [
             (O.UNKNOWN, O.FILLED, 2)
         ]
-    trade = back.store.trade_of_proposal(proposal)
+    trade = back.store.trades.find_by_proposal(proposal)
     assert trade is not None and (trade.quantity, trade.state) == (2, TradeState.OPEN)
     assert (back.state(proposal), submits(back), kinds(back)) == (P.DONE, 1, ["found order"])
-    assert back.store.exposure(
+    assert back.store.risk.exposure(
         run_id=1, today=builders.TODAY, week_start=builders.TODAY
     ).submits_of_run == 1, "the limits know of it"  # fmt: skip
     assert reconcile(lambda number: back.trading_context).orders == ()
@@ -267,7 +267,7 @@ def test_after_a_restore_an_order_that_ended_unfilled_ends_the_approval_with_13(
     desk: TradingDesk, tmp_path: Path
 ) -> None:
     proposal = desk.approved()
-    backup = desk.store.backup(tmp_path / "before.db")
+    backup = desk.store.backup.create(tmp_path / "before.db")
     with pytest.raises(NotFilled):
         execute(desk.trading_context, proposal)
     sent = len(desk.orders.requests)
@@ -282,21 +282,21 @@ def test_after_a_restore_an_order_that_works_is_watched_to_its_deadline_and_neve
     desk: TradingDesk, tmp_path: Path
 ) -> None:
     proposal = desk.approved()
-    backup = desk.store.backup(tmp_path / "before.db")
+    backup = desk.store.backup.create(tmp_path / "before.db")
     began = desk.clock()
     execute(desk.trading_context, proposal, wait=False)
     back = restored(desk, backup)
     with pytest.raises(NotFilled, match="cancelled"):
         execute(back.trading_context, proposal)
     assert back.orders.requests == ["submit", "cancel"]
-    deadline = back.store.proposal(proposal).plan.deadline_seconds
+    deadline = back.store.proposals.get(proposal).plan.deadline_seconds
     assert deadline <= (back.clock() - began).total_seconds() <= deadline + 60
     desk.store = back.store
 
 
 def test_a_rehearsal_after_a_restore_reads_only(desk: TradingDesk, tmp_path: Path) -> None:
     proposal = desk.approved()
-    backup = desk.store.backup(tmp_path / "before.db")
+    backup = desk.store.backup.create(tmp_path / "before.db")
     execute(desk.trading_context, proposal, wait=False)
     back = restored(desk, backup)
     found = preview_execution(back.trading_context, proposal)
@@ -309,13 +309,13 @@ def test_a_resting_target_that_the_book_has_forgotten_is_adopted_after_its_entry
     desk: TradingDesk, tmp_path: Path
 ) -> None:
     proposal = desk.approved(exit=builders.exit_plan(rests_target=True))
-    backup = desk.store.backup(tmp_path / "before.db")
+    backup = desk.store.backup.create(tmp_path / "before.db")
     execute(desk.trading_context, proposal, wait=False)
     desk.orders.fill("480001")
     execute(desk.trading_context, proposal)
     back = restored(desk, backup)
     assert reconcile(lambda number: back.trading_context).worst_error is None
-    kinds_and_states = [(row.kind, row.state) for row in back.store.orders(proposal)]
+    kinds_and_states = [(row.kind, row.state) for row in back.store.orders.select_by_proposal(proposal)]
     assert kinds_and_states == [(OrderKind.ENTRY, O.FILLED), (OrderKind.TARGET, O.WORKING)]
     desk.store = back.store
 
@@ -323,30 +323,30 @@ def test_a_resting_target_that_the_book_has_forgotten_is_adopted_after_its_entry
 def test_an_order_of_an_approval_that_the_book_does_not_have_is_told_once_and_never_called_not_ours(
     desk: TradingDesk, tmp_path: Path
 ) -> None:
-    backup = desk.store.backup(tmp_path / "before.db")
+    backup = desk.store.backup.create(tmp_path / "before.db")
     proposal = desk.approved()
     desk.orders.fills_at = D(9)
     execute(desk.trading_context, proposal)
     back = restored(desk, backup)
     found = reconcile(lambda number: back.trading_context)
     assert [other.whose for other in found.view.foreign_orders] == ["another book"]
-    assert [(item.subject, item.kind) for item in back.store.open_attention_items()] == [
+    assert [(item.subject, item.kind) for item in back.store.attention.open_items()] == [
         ("480001", "order of another book")
     ]
-    assert back.store.acknowledge("480001", "anna", back.clock()) == 1
+    assert back.store.attention.acknowledge("480001", "anna", back.clock()) == 1
     reconcile(lambda number: back.trading_context)
-    assert back.store.open_attention_items() == ()
+    assert back.store.attention.open_items() == ()
     desk.store = back.store
 
 
 def test_positions_says_whose_an_order_is_and_changes_nothing(desk: TradingDesk, tmp_path: Path) -> None:
     proposal = desk.approved()
-    backup = desk.store.backup(tmp_path / "before.db")
+    backup = desk.store.backup.create(tmp_path / "before.db")
     execute(desk.trading_context, proposal, wait=False)
     back = restored(desk, backup)
-    head = back.store.head()
+    head = back.store.audit.head()
     (other,) = compare_with_broker(back.trading_context).foreign_orders
-    assert (other.whose, other.proposal_id, back.store.head()) == ("ours", proposal, head)
+    assert (other.whose, other.proposal_id, back.store.audit.head()) == ("ours", proposal, head)
     desk.store = back.store
 
 
@@ -354,7 +354,7 @@ def test_an_order_of_another_proposal_that_the_book_has_forgotten_counts_against
     desk: TradingDesk, tmp_path: Path
 ) -> None:
     first, second = desk.approved(), desk.approved(profile="other", legs=builders.spread("630", "625").legs)
-    backup = desk.store.backup(tmp_path / "before.db")
+    backup = desk.store.backup.create(tmp_path / "before.db")
     execute(desk.trading_context, first, wait=False)
     back = restored(desk, backup)
     with suppress(Refused, NotFilled):
@@ -431,7 +431,7 @@ def test_a_late_arrival_is_adopted_recorded_and_told_until_a_person_has_looked(d
     assert isinstance(found.worst_error, Unresolved)
     assert "arrived late" in found.worst_error.message
     assert [(before.state, after.state, after.filled) for before, after in found.orders] == [(O.ABSENT, O.FILLED, 2)]
-    trade = desk.store.trade_of_proposal(proposal)
+    trade = desk.store.trades.find_by_proposal(proposal)
     assert trade is not None and trade.quantity == 2
     assert (desk.state(proposal), kinds(desk)) == (P.DONE, ["late order"])
     assert reconcile(lambda number: desk.trading_context).worst_error is None
@@ -470,14 +470,14 @@ def test_a_late_arrival_that_fills_beside_a_second_order_counts_as_exposure(desk
     approve_again(desk, proposal)
     desk.orders.fills_at = D(9)
     execute(desk.trading_context, proposal)
-    once = desk.store.exposure(run_id=1, today=builders.TODAY, week_start=builders.TODAY).open_risk
+    once = desk.store.risk.exposure(run_id=1, today=builders.TODAY, week_start=builders.TODAY).open_risk
     arrives(desk, body)
     found = reconcile(lambda number: desk.trading_context)
     assert isinstance(found.worst_error, Unresolved)
-    trade = desk.store.trade_of_proposal(proposal)
+    trade = desk.store.trades.find_by_proposal(proposal)
     assert trade is not None and trade.quantity == 4
     assert sorted(kinds(desk)) == ["beyond approval", "late order"]
-    assert desk.store.exposure(run_id=1, today=builders.TODAY, week_start=builders.TODAY).open_risk == 2 * once
+    assert desk.store.risk.exposure(run_id=1, today=builders.TODAY, week_start=builders.TODAY).open_risk == 2 * once
 
 
 def test_a_late_order_that_works_beside_a_filled_one_is_cancelled(desk: TradingDesk) -> None:
@@ -501,6 +501,6 @@ def test_a_fill_that_the_broker_shows_after_the_order_had_ended_is_recorded(desk
     desk.orders.fill("480001", quantity=1)
     found = reconcile(lambda number: desk.trading_context)
     assert isinstance(found.worst_error, Unresolved)
-    trade = desk.store.trade_of_proposal(proposal)
+    trade = desk.store.trades.find_by_proposal(proposal)
     assert trade is not None and trade.quantity == 1
     assert (desk.state(proposal), kinds(desk)) == (P.DONE, ["late order"])

@@ -124,7 +124,7 @@ def test_a_target_that_works_is_shown_and_one_that_is_missing_too(desk: TradingD
 def test_a_trade_whose_plan_leaves_no_target_or_that_is_closing_misses_none(desk: TradingDesk) -> None:
     entered(desk, rests=False)
     other = entered(desk)
-    desk.store.move_trade(number(other), was=TradeState.OPEN, now=TradeState.CLOSING, at=desk.clock())
+    desk.store.trades.move(number(other), was=TradeState.OPEN, now=TradeState.CLOSING, at=desk.clock())
     assert compare_with_broker(desk.trading_context).without_target == ()
 
 
@@ -161,11 +161,11 @@ def test_history_is_read_back_to_the_oldest_open_trade_and_a_week_at_least(desk:
 def test_nothing_is_changed_unless_asked(desk: TradingDesk, trade: Trade) -> None:
     held(desk)
     bought_back(desk)
-    head = desk.store.head()
+    head = desk.store.audit.head()
     found = reconcile(lambda _: desk.trading_context)
     assert [gone.trade.id for gone in adoptable_contracts(found.view)] == [trade.id]
-    assert desk.store.trade(number(trade)) == trade
-    assert desk.store.head() == head
+    assert desk.store.trades.get(number(trade)) == trade
+    assert desk.store.audit.head() == head
 
 
 def test_what_is_taken_over_ends_the_trade_and_both_views_agree(desk: TradingDesk, trade: Trade) -> None:
@@ -182,7 +182,7 @@ def test_what_changed_since_it_was_shown_is_not_taken_over(desk: TradingDesk, tr
     held(desk)
     bought_back(desk)
     chosen = adoptable_contracts(compare_with_broker(desk.trading_context))
-    desk.store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=desk.clock())
+    desk.store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=desk.clock())
     with pytest.raises(Refused, match="look at it again"):
         adopt_trades(desk.trading_context, chosen)
     assert "proposal-1" not in desk.locks.held
@@ -201,14 +201,14 @@ def test_a_trade_that_another_process_works_is_not_taken_over(desk: TradingDesk,
 
 
 def test_reconcile_settles_the_fees_of_what_is_filled(desk: TradingDesk, trade: Trade) -> None:
-    order = desk.store.order(1)
+    order = desk.store.orders.get(1)
     own = {"order_id": order.broker_id, "fees": D("2.30")}
     desk.account.history = (
         line(1, SHORT, TransactionKind.TRADE, **own),
         line(2, LONG, TransactionKind.TRADE, **own),
     )
     reconcile(lambda _: desk.trading_context)
-    after = desk.store.trade(number(trade))
+    after = desk.store.trades.get(number(trade))
     assert (after.fees, after.fees_final) == (D("4.60"), True)
 
 

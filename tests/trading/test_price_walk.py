@@ -56,8 +56,8 @@ def test_where_it_is_not_replaced_each_order_is_cancelled_and_confirmed_before_t
     desk.orders.submit = submit  # type: ignore[method-assign]
     with pytest.raises(NotFilled):
         execute(desk.trading_context, proposal)
-    plan = desk.store.proposal(proposal).plan
-    orders = desk.store.orders(proposal)
+    plan = desk.store.proposals.get(proposal).plan
+    orders = desk.store.orders.select_by_proposal(proposal)
     sent = [order for order in orders if order.state is O.CANCELLED]
     assert [order.limit for order in sent] == list(plan.prices)
     assert [int(order.reference.rpartition("-")[2]) for order in orders] == list(range(1, len(orders) + 1))
@@ -101,7 +101,7 @@ def test_a_lost_answer_of_the_new_order_is_settled_by_reading(desk: TradingDesk)
     proposal = desk.approved()
     desk.orders.no_replace = True
     desk.orders.faults += [("", None), ("after", TIMED_OUT)]  # type: ignore[list-item]
-    desk.orders.fills_at = desk.store.proposal(proposal).plan.prices[1]
+    desk.orders.fills_at = desk.store.proposals.get(proposal).plan.prices[1]
     assert execute(desk.trading_context, proposal).state is P.DONE
     assert desk.order_states(proposal) == [O.CANCELLED, O.REFUSED, O.FILLED]
     assert filled(desk) == 2
@@ -128,9 +128,9 @@ def test_a_store_that_allows_no_new_order_leaves_it_at_the_cancel(
     from spy32.errors import Refused
 
     def no(self: Orders, order: Order, old_id: int) -> object:
-        if self.order(old_id).state is not O.WORKING:
+        if self.get(old_id).state is not O.WORKING:
             raise Refused("it is cancelled")
-        return self._require_state(order.proposal_id, P.SENT)
+        return self._proposals.require_state(order.proposal_id, P.SENT)
 
     monkeypatch.setattr(Orders, "_check_replacement", no)
     proposal = desk.approved()
@@ -220,7 +220,7 @@ def test_what_replaced_an_order_that_had_filled_in_part_is_cancelled_at_once(des
 
     desk.orders.replace = partly  # type: ignore[method-assign]
     assert execute(desk.trading_context, proposal).state is P.DONE
-    assert sum(desk.clock.waits) == desk.store.proposal(proposal).plan.step_seconds
+    assert sum(desk.clock.waits) == desk.store.proposals.get(proposal).plan.step_seconds
     assert filled(desk) == 1
 
 
@@ -278,12 +278,12 @@ def test_a_clock_that_is_set_back_does_not_lengthen_the_plan(desk: TradingDesk) 
 
     with pytest.raises(NotFilled):
         execute(replace(desk.trading_context, sleep=then(desk, back, wait=2)), proposal)
-    assert sum(desk.clock.waits) <= desk.store.proposal(proposal).plan.deadline_seconds + 60
+    assert sum(desk.clock.waits) <= desk.store.proposals.get(proposal).plan.deadline_seconds + 60
 
 
 def test_reads_that_hang_do_not_lengthen_the_plan(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    read, plan = desk.orders.order, desk.store.proposal(proposal).plan
+    read, plan = desk.orders.order, desk.store.proposals.get(proposal).plan
     began = desk.clock()
 
     def slow(broker_id: str) -> BrokerOrder:
@@ -295,7 +295,7 @@ def test_reads_that_hang_do_not_lengthen_the_plan(desk: TradingDesk) -> None:
         execute(desk.trading_context, proposal)
     cancelled = desk.orders.requests.index("cancel")
     assert cancelled == len(desk.orders.requests) - 1
-    last = desk.store.orders(proposal)[-1].created_at
+    last = desk.store.orders.select_by_proposal(proposal)[-1].created_at
     assert (last - began).total_seconds() <= plan.deadline_seconds
 
 
@@ -307,8 +307,8 @@ def test_the_line_says_state_price_fills_and_the_time_to_the_step_and_to_the_end
     lines: list[str] = []
     with pytest.raises(NotFilled):
         execute(replace(desk.trading_context, show_progress=lines.append), proposal)
-    plan = desk.store.proposal(proposal).plan
-    first = desk.store.orders(proposal)[0]
+    plan = desk.store.proposals.get(proposal).plan
+    first = desk.store.orders.select_by_proposal(proposal)[0]
     assert lines[0] == (
         f"{first.reference} | Live | {plan.start} | 0 of 2 filled | {plan.prices[1]} in 0:30 | ends in 10:00"
     )

@@ -32,7 +32,7 @@ def trade(desk: TradingDesk) -> Trade:
 
 def last(desk: TradingDesk, trade: Trade) -> str:
     """The target's id at the broker."""
-    return str(desk.store.profit_targets(trade.proposal_id)[-1].broker_id)
+    return str(desk.store.orders.profit_targets(trade.proposal_id)[-1].broker_id)
 
 
 # Leaving it.
@@ -52,10 +52,13 @@ def test_the_target_is_a_closing_order_that_is_good_till_cancelled_at_the_approv
     assert body["advanced-instructions"] == {"strict-position-effect-validation": True}
     assert [leg["action"] for leg in body["legs"]] == ["Buy to Close", "Sell to Close"]
     assert body["external-identifier"] == target.reference
-    assert desk.store.trade(number(trade)).state is TradeState.OPEN
+    assert desk.store.trades.get(number(trade)).state is TradeState.OPEN
     assert desk.state(trade.proposal_id) is ProposalState.DONE
-    assert desk.store.order(number(target)).approval_id == desk.store.orders(trade.proposal_id)[0].approval_id
-    assert desk.store.verify().broken is None
+    assert (
+        desk.store.orders.get(number(target)).approval_id
+        == desk.store.orders.select_by_proposal(trade.proposal_id)[0].approval_id
+    )
+    assert desk.store.audit.verify().broken is None
 
 
 def test_of_a_part_filled_opening_the_target_is_for_that_part(desk: TradingDesk) -> None:
@@ -72,13 +75,13 @@ def test_no_target_is_left_that_was_not_approved(desk: TradingDesk) -> None:
 
 
 def test_no_target_is_left_for_a_trade_that_is_over(desk: TradingDesk, trade: Trade) -> None:
-    desk.store.move_trade(number(trade), was=TradeState.OPEN, now=TradeState.CLOSED, at=desk.clock())
+    desk.store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSED, at=desk.clock())
     assert place_target(desk.trading_context, trade.proposal_id) is None
     assert desk.said == []
 
 
 def test_no_target_is_left_of_what_is_not_done_or_is_a_closing(desk: TradingDesk, trade: Trade) -> None:
-    made = desk.store.add_proposal(
+    made = desk.store.proposals.add(
         builders.close_proposal(number(trade), exit=builders.exit_plan(rests_target=True)), body="{}", at=desk.clock()
     )
     waiting = desk.proposed(exit=builders.exit_plan(rests_target=True))
@@ -122,11 +125,11 @@ def test_a_target_that_was_not_found_is_not_left_again_and_a_person_is_told_once
     later = place_target(desk.trading_context, trade.proposal_id)
     assert later is not None
     assert (later.state, later.reference) == (OrderState.ABSENT, "spy32-P1-A1-abcdef-t1")
-    (item,) = desk.store.open_attention_items()
+    (item,) = desk.store.attention.open_items()
     assert (item.subject, item.kind) == (f"T{number(trade)}", NO_TARGET)
-    desk.store.acknowledge(item.subject, "anna", desk.clock())
+    desk.store.attention.acknowledge(item.subject, "anna", desk.clock())
     assert place_target(desk.trading_context, trade.proposal_id) == later
-    assert desk.store.open_attention_items() == ()
+    assert desk.store.attention.open_items() == ()
     assert desk.orders.requests == ["submit", "submit"]
 
 
@@ -147,7 +150,7 @@ def test_a_target_that_cannot_be_settled_stays_unknown_until_it_is_read(desk: Tr
     assert isinstance(refresh_targets(desk.trading_context, trade.proposal_id)[0], Unresolved)
     desk.orders.unreadable = False
     assert refresh_targets(desk.trading_context, trade.proposal_id) == []
-    assert [order.state for order in desk.store.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
+    assert [order.state for order in desk.store.orders.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
     assert desk.orders.requests == ["submit", "submit"]
 
 
@@ -168,9 +171,9 @@ def test_a_halt_leaves_no_target(desk: TradingDesk, trade: Trade) -> None:
 
 
 def test_no_target_is_left_beside_a_closing_that_lives(desk: TradingDesk, trade: Trade) -> None:
-    made = desk.store.add_proposal(builders.close_proposal(number(trade)), body="{}", at=desk.clock())
-    yes = desk.store.approve(builders.approval(made, at=desk.clock()))
-    desk.store.begin_order(builders.order(made, yes), at=desk.clock())
+    made = desk.store.proposals.add(builders.close_proposal(number(trade)), body="{}", at=desk.clock())
+    yes = desk.store.proposals.approve(builders.approval(made, at=desk.clock()))
+    desk.store.orders.begin(builders.order(made, yes), at=desk.clock())
     assert place_target(desk.trading_context, trade.proposal_id) is None
     assert "nothing new before it is settled" in desk.said[-1]
 
@@ -184,7 +187,7 @@ def test_a_target_that_works_for_weeks_is_never_absent(desk: TradingDesk, trade:
     for _ in range(4):
         desk.clock.sleep(7 * 86_400)
         assert refresh_targets(desk.trading_context, trade.proposal_id) == []
-        assert [order.state for order in desk.store.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
+        assert [order.state for order in desk.store.orders.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
     assert desk.said == said
 
 
@@ -192,7 +195,7 @@ def test_a_target_that_cannot_be_read_is_a_trouble_and_still_works(desk: Trading
     place_target(desk.trading_context, trade.proposal_id)
     desk.orders.unreadable = True
     assert isinstance(refresh_targets(desk.trading_context, trade.proposal_id)[0], Unavailable | Unresolved)
-    assert [order.state for order in desk.store.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
+    assert [order.state for order in desk.store.orders.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
 
 
 def test_a_target_that_was_cancelled_by_hand_is_told_and_not_left_again(desk: TradingDesk, trade: Trade) -> None:
@@ -212,26 +215,26 @@ def test_a_target_that_fills_closes_the_trade(desk: TradingDesk, trade: Trade) -
     place_target(desk.trading_context, trade.proposal_id)
     desk.orders.fill(last(desk, trade))
     assert refresh_targets(desk.trading_context, trade.proposal_id) == []
-    ended = desk.store.trade(number(trade))
+    ended = desk.store.trades.get(number(trade))
     assert (ended.state, ended.debit, ended.closed_quantity) == (TradeState.CLOSED, D("0.29"), 2)
     assert ended.fees == D("2.26") * 4
     assert ended.result == (D("0.58") - D("0.29")) * 200 - D("2.26") * 4
     assert ended.max_loss == (5 - D("0.58")) * 200 + D("4.52")
     assert "2 of 2 filled; T1 is closed" in desk.said[-1]
     assert "without a target" not in desk.said[-1]
-    assert desk.store.verify().broken is None
+    assert desk.store.audit.verify().broken is None
 
 
 def test_a_part_of_a_target_closes_a_part_and_a_cancel_leaves_the_rest_open(desk: TradingDesk, trade: Trade) -> None:
     place_target(desk.trading_context, trade.proposal_id)
     desk.orders.fill(last(desk, trade), 1)
     refresh_targets(desk.trading_context, trade.proposal_id)
-    half = desk.store.trade(number(trade))
+    half = desk.store.trades.get(number(trade))
     assert (half.state, half.remaining, half.result) == (TradeState.OPEN, 1, None)
     order = cancel_target(desk.trading_context, number(trade))
     assert order is not None
     assert (order.state, order.filled) == (OrderState.CANCELLED, 1)
-    assert desk.store.trade(number(trade)).state is TradeState.OPEN
+    assert desk.store.trades.get(number(trade)).state is TradeState.OPEN
 
 
 # Cancelling it.
@@ -257,7 +260,7 @@ def test_a_fill_that_wins_over_the_cancel_closes_the_trade(desk: TradingDesk, tr
     order = cancel_target(desk.trading_context, number(trade))
     assert order is not None
     assert order.state is OrderState.FILLED
-    assert desk.store.trade(number(trade)).state is TradeState.CLOSED
+    assert desk.store.trades.get(number(trade)).state is TradeState.CLOSED
     assert "cancel" not in desk.orders.requests
 
 
@@ -272,7 +275,7 @@ def test_a_target_that_cannot_be_seen_to_end_lets_nothing_else_be_sent(desk: Tra
 def test_cancel_of_a_done_opening_cancels_its_target_and_leaves_the_trade_open(desk: TradingDesk, trade: Trade) -> None:
     place_target(desk.trading_context, trade.proposal_id)
     assert cancel_proposal(desk.trading_context, trade.proposal_id) == 2
-    assert [order.state for order in desk.store.profit_targets(trade.proposal_id)] == [OrderState.CANCELLED]
-    assert desk.store.trade(number(trade)).state is TradeState.OPEN
+    assert [order.state for order in desk.store.orders.profit_targets(trade.proposal_id)] == [OrderState.CANCELLED]
+    assert desk.store.trades.get(number(trade)).state is TradeState.OPEN
     with pytest.raises(Refused, match="nothing of"):
         cancel_proposal(desk.trading_context, trade.proposal_id)

@@ -28,8 +28,8 @@ def test_nothing_in_flight_is_nothing_to_do(desk: TradingDesk) -> None:
 
 def test_a_row_of_a_dead_process_is_settled_and_its_proposal_comes_to_rest(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    made, yes = desk.store.proposal(proposal), desk.store.latest_approval(proposal)
-    committed = desk.store.begin_order(builders.order(made, yes), at=desk.clock())
+    made, yes = desk.store.proposals.get(proposal), desk.store.proposals.latest_approval(proposal)
+    committed = desk.store.orders.begin(builders.order(made, yes), at=desk.clock())
     desk.orders.submit(committed.body)
     desk.orders.fill(next(iter(desk.orders.book)))
     found = reconcile(lambda number: desk.trading_context)
@@ -45,7 +45,7 @@ def test_a_proposal_whose_process_died_before_its_last_row_comes_to_rest(desk: T
     order = desk.last_order(proposal)
     desk.orders.cancel(str(order.broker_id))
     assert order.id is not None
-    desk.store.move_order(order.id, was=OrderState.WORKING, now=OrderState.CANCELLED, at=desk.clock())
+    desk.store.orders.move(order.id, was=OrderState.WORKING, now=OrderState.CANCELLED, at=desk.clock())
     assert desk.state(proposal) is ProposalState.SENT
     reconcile(lambda number: desk.trading_context)
     assert desk.state(proposal) is ProposalState.PROPOSED

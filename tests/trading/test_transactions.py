@@ -35,7 +35,7 @@ def trade(desk: TradingDesk) -> Trade:
 
 def booked(desk: TradingDesk, trade: Trade, fees: str = "2.30", **over: object) -> None:
     """The two lines of the opening in the broker's history."""
-    order = desk.store.orders(trade.proposal_id)[0]
+    order = desk.store.orders.select_by_proposal(trade.proposal_id)[0]
     base = {"order_id": order.broker_id, "fees": D(fees), "at": builders.later(minutes=7), **over}
     desk.account.history += (
         line(1, SHORT, TransactionKind.TRADE, action=Action.SELL_TO_OPEN, **base),
@@ -49,7 +49,7 @@ def booked(desk: TradingDesk, trade: Trade, fees: str = "2.30", **over: object) 
 def test_fees_are_those_of_the_lines_of_our_own_orders(desk: TradingDesk, trade: Trade) -> None:
     booked(desk, trade)
     booked(desk, trade, "9.00", order_id="900001")
-    desk.account.history += (line(3, SHORT, OVER, fees=D(5), order_id=desk.store.order(1).broker_id),)
+    desk.account.history += (line(3, SHORT, OVER, fees=D(5), order_id=desk.store.orders.get(1).broker_id),)
     (fees,) = load_order_fees(desk.trading_context, trade)
     assert (fees.amount, fees.is_complete, fees.is_final, fees.estimate) == (D("4.60"), True, True, D("4.52"))
     assert fees.transaction_ids == ("1", "2")
@@ -228,7 +228,7 @@ def test_a_line_that_closes_nothing_of_ours_explains_nothing(
 
 def test_a_line_of_an_order_of_ours_explains_nothing(desk: TradingDesk, trade: Trade) -> None:
     bought_back(desk)
-    ours = desk.store.order(1).broker_id
+    ours = desk.store.orders.get(1).broker_id
     desk.account.history = tuple(replace(each, order_id=ours) for each in desk.account.history)
     assert only(desk).adoption is None
 
@@ -327,7 +327,7 @@ def test_what_was_adopted_explains_nothing_else(desk: TradingDesk, trade: Trade)
     bought_back(desk)
     first = gone(desk)[0]
     assert first.adoption is not None
-    desk.store.adopt(first.adoption, was=TradeState.OPEN, held=2, at=EXPIRED)
+    desk.store.adoptions.adopt(first.adoption, was=TradeState.OPEN, held=2, at=EXPIRED)
     assert number(only(desk).trade) == number(other)
     assert only(desk).adoption is None
     assert transactions.load_unmatched(desk.trading_context, builders.TODAY).transactions == []

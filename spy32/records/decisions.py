@@ -1,0 +1,226 @@
+"""What a run saw and how it decided: snapshot, menu, answers and ruling."""
+
+import json
+import sqlite3
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from spy32.domain.codec import canonical_json, encode
+from spy32.domain.market import MarketSnapshot, QualityReport
+from spy32.domain.proposals import Recommendation, RiskDecision
+from spy32.domain.run_view import MarketSummary
+from spy32.domain.spreads import Candidate, Menu, RejectedSpread
+from spy32.domain.value import value
+from spy32.errors import BadUsage
+from spy32.records.base import Database
+from spy32.records.encoding import (
+    DECODE_ERRORS,
+    compress_text,
+    decode_body,
+    decode_items,
+    decompress_text,
+    json_body,
+    parse_instant,
+    row_decoder,
+    storable_text,
+    unreadable_error,
+)
+from spy32.records.runs import Runs
+
+if TYPE_CHECKING:
+    from spy32.domain.briefing import Briefing
+    from spy32.settings.deciding import Deciding
+
+
+@value
+class RawAnswer:
+    """One answer with what was sent and what came back, to the letter."""
+
+    role: str
+    at: datetime
+    recommendation: Recommendation
+    request: str
+    response: str
+
+
+class Decisions:
+    """What a run decided on, and by which settings."""
+
+    def __init__(self, core: Database, runs: Runs) -> None:
+        self._core = core
+        self._runs = runs
+
+    # Reading
+
+    def has_snapshot(self, run_id: int) -> bool:
+        self._runs.get_row(run_id)
+        return self._core.row("select 1 from snapshot where run_id = ?", run_id) is not None
+
+    def snapshot(self, run_id: int) -> MarketSnapshot:
+        """Everything that the run saw; `Usage` when it ended before it saw anything."""
+        text = decompress_text(self._snapshot_column(run_id, "data"), f"the snapshot of R{run_id}")
+        return decode_body(MarketSnapshot, text, f"the snapshot of R{run_id}")
+
+    def quality(self, run_id: int) -> QualityReport:
+        return decode_body(QualityReport, self._snapshot_column(run_id, "quality"), f"the quality report of R{run_id}")
+
+    def settings(self, run_id: int) -> "Deciding":
+        """The settings that the run decided by."""
+        from spy32.settings.deciding import Deciding
+
+        return decode_body(Deciding, self._snapshot_column(run_id, "deciding"), f"the settings of R{run_id}")
+
+    def briefing(self, run_id: int) -> "Briefing | None":
+        """The figures that were put before the analyst; None when the run kept none."""
+        self._runs.get_row(run_id)
+        row = self._core.row("select briefing from snapshot where run_id = ?", run_id)
+        return parse_briefing(row["briefing"], run_id) if row is not None else None
+
+    def _snapshot_column(self, run_id: int, column: str) -> Any:  # bytes or text, by column
+        self._runs.get_row(run_id)
+        row = self._core.row(f"select {column} as seen from snapshot where run_id = ?", run_id)
+        if row is None or row["seen"] is None:
+            raise BadUsage(f"R{run_id} ended before anything was kept of what it saw")
+        return row["seen"]
+
+    def menu(self, run_id: int, *, rejected: bool = True) -> Menu | None:
+        """The menu of the run, without its dropped spreads unless `rejected`."""
+        dropped = "dropped" if rejected else "null"
+        with self._core.read_transaction():
+            self._runs.get_row(run_id)
+            row = self._core.row(f"select body, {dropped} as dropped from menu where run_id = ?", run_id)
+            if row is None:
+                return None
+            rows = self._core.rows("select body from candidate where run_id = ? order by position", run_id)
+        where = f"the menu of R{run_id}"
+        rejected_spreads: tuple[RejectedSpread, ...] = ()
+        if rejected:
+            rejected_spreads = decode_items(RejectedSpread, decompress_text(row["dropped"], where), where)
+        menu = decode_body(Menu, row["body"], where, candidates=[], dropped=[])
+        candidates = tuple(decode_body(Candidate, each["body"], where) for each in rows)
+        return Menu(candidates=candidates, dropped=rejected_spreads, seed=menu.seed, notes=menu.notes)
+
+    def answers(self, run_id: int) -> tuple[tuple[str, Recommendation], ...]:
+        """Every answer with its role, oldest first."""
+        self._runs.get_row(run_id)
+        rows = self._core.rows("select role, body from answer where run_id = ? order by id", run_id)
+        return tuple((row["role"], decode_body(Recommendation, row["body"], f"an answer of R{run_id}")) for row in rows)
+
+    def raw_answers(self, run_id: int) -> tuple[RawAnswer, ...]:
+        """Every answer with its request and response, oldest first."""
+        self._runs.get_row(run_id)
+        rows = self._core.rows("select * from answer where run_id = ? order by id", run_id)
+        return tuple(_raw_answer(row) for row in rows)
+
+    def ruling(self, run_id: int) -> RiskDecision | None:
+        text = self._runs.get_row(run_id)["ruling"]
+        return decode_body(RiskDecision, text, f"the ruling of R{run_id}") if text is not None else None
+
+    # Writing
+
+    def save_snapshot(  # noqa: PLR0913 - everything that is kept of what was seen
+        self,
+        run_id: int,
+        snapshot: MarketSnapshot,
+        quality: QualityReport,
+        line: MarketSummary,
+        at: datetime,
+        *,
+        deciding: "Deciding | None" = None,
+        briefing: "Briefing | None" = None,
+    ) -> None:
+        """Everything that the run saw, compressed, with its line, its quality report and the settings that decide.
+
+        `briefing` is what was computed of it for the analyst; its figures keep their order.
+        """
+        data = compress_text(canonical_json(snapshot))
+        with self._runs.run_transaction(run_id, at, "snapshot kept") as change:
+            change.insert(
+                "snapshot",
+                run_id=run_id,
+                at=change.at,
+                line=canonical_json(line),
+                quality=canonical_json(quality),
+                deciding=canonical_json(deciding) if deciding is not None else None,
+                data=data,
+                briefing=briefing_text(briefing) if briefing is not None else None,
+            )
+
+    def save_menu(self, run_id: int, menu: Menu, at: datetime) -> None:
+        """The candidates as rows, the dropped spreads as one compressed list."""
+        with self._runs.run_transaction(run_id, at, "menu kept") as change:
+            change.insert(
+                "menu",
+                run_id=run_id,
+                at=change.at,
+                body=json_body(menu, "candidates", "dropped"),
+                dropped=compress_text(canonical_json(menu.dropped)),
+            )
+            for position, candidate in enumerate(menu.candidates):
+                change.insert(
+                    "candidate",
+                    run_id=run_id,
+                    position=position,
+                    candidate_id=candidate.id,
+                    body=canonical_json(candidate),
+                )
+
+    def save_answer(
+        self,
+        run_id: int,
+        recommendation: Recommendation,
+        *,
+        role: str,
+        at: datetime,
+        request: str = "",
+        response: str = "",
+    ) -> None:
+        """One answer with its words exactly as sent and received. The newest of role `chosen` is the run's choice."""
+        with self._runs.run_transaction(run_id, at, f"answer kept as {role}", even_ended=True) as change:
+            change.insert(
+                "answer",
+                run_id=run_id,
+                role=role,
+                at=change.at,
+                analyst=recommendation.analyst,
+                decision=recommendation.decision,
+                cost_ticks=recommendation.cost_ticks,
+                body=storable_text(canonical_json(recommendation)),
+                request=request,
+                response=response,
+            )
+
+    def save_ruling(self, run_id: int, ruling: RiskDecision, at: datetime) -> None:
+        """The vet step's word; a person's other choice replaces it, and the history knows both."""
+        with self._runs.run_transaction(run_id, at, "ruling kept", even_ended=True) as change:
+            change.update("run", run_id, ruling=canonical_json(ruling))
+
+
+def briefing_text(briefing: "Briefing") -> str:
+    """Canonical JSON, with the figures as a list of pairs, since sorted keys would lose their order."""
+    fields = encode(briefing)
+    return storable_text(canonical_json({**fields, "figures": list(fields["figures"].items())}))
+
+
+def parse_briefing(text: str | None, run_id: int) -> "Briefing | None":
+    if text is None:
+        return None
+    from spy32.domain.briefing import Briefing
+
+    where = f"the briefing of R{run_id}"
+    try:
+        figures = dict(json.loads(text)["figures"])
+    except DECODE_ERRORS as error:
+        raise unreadable_error(where, error) from error
+    return decode_body(Briefing, text, where, figures=figures)
+
+
+@row_decoder("answer")
+def _raw_answer(row: sqlite3.Row) -> RawAnswer:
+    return RawAnswer(
+        role=row["role"],
+        at=parse_instant(row["at"]),
+        recommendation=decode_body(Recommendation, row["body"], f"answer {row['id']}"),
+        request=row["request"],
+        response=row["response"],
+    )

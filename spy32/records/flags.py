@@ -1,0 +1,39 @@
+"""Flags such as `paused`, which outlive a command."""
+
+import sqlite3
+from datetime import datetime
+
+from spy32.records.base import Database
+from spy32.records.encoding import parse_instant, row_decoder
+
+
+class Flags:
+    """A flag has a value and the time at which it was set."""
+
+    def __init__(self, core: Database) -> None:
+        self._core = core
+
+    def get(self, name: str) -> tuple[str, datetime] | None:
+        """Value and time of a flag that is set."""
+        row = self._core.row("select id, value, at from flag where name = ?", name)
+        return _flag(row) if row is not None and row["value"] is not None else None
+
+    def set(self, name: str, value: str, at: datetime) -> None:
+        with self._core.write_transaction(at, "flag set", name) as change:
+            row = self._core.row("select id from flag where name = ?", name)
+            if row is None:
+                change.insert("flag", name=name, value=value, at=change.at)
+            else:
+                change.update("flag", row["id"], value=value, at=change.at)
+
+    def clear(self, name: str, at: datetime) -> None:
+        """Take a flag down; one that is not set stays so."""
+        with self._core.write_transaction(at, "flag cleared", name) as change:
+            row = self._core.row("select id from flag where name = ? and value is not null", name)
+            if row is not None:
+                change.update("flag", row["id"], value=None, at=change.at)
+
+
+@row_decoder("flag")
+def _flag(row: sqlite3.Row) -> tuple[str, datetime]:
+    return row["value"], parse_instant(row["at"])
