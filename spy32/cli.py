@@ -1,6 +1,5 @@
 """The Typer app: the commands, the global options, and the one boundary where errors become lines and exit codes."""
 
-import gc
 import json as jsonlib
 import os
 import signal
@@ -254,14 +253,12 @@ def _raise_stopped(number: int, _frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """The console script."""
+    """Put the command that was typed together, run it, and exit with its code."""
     # Whatever is made from here on, folders above a home too, is for this user alone.
     os.umask(os.umask(0o077) | 0o077)
     from spy32.console import open_closed_streams
 
     open_closed_streams()
-    # A start makes some hundred thousand objects that all stay; looking through them for cycles costs 5 % of it.
-    gc.set_threshold(100_000)
     for number in (signal.SIGTERM, signal.SIGHUP):
         # What was told to be ignored (nohup) stays so.
         if signal.getsignal(number) is not signal.SIG_IGN:
