@@ -90,12 +90,12 @@ def collect_market(sources: Sources, request: CollectRequest, report: Callable[[
     while new_chains:
         for source, chain in new_chains:
             snapshot = gathered.snapshot(chain)
-            inspected.append((source, CollectedMarket(snapshot, *inspect_snapshot(snapshot, request.settings))))
+            inspected.append((source, CollectedMarket(snapshot, *_inspect_chain(snapshot, request.settings))))
         new_chains = gathered.request_chains(_missing_chain_count(inspected, gathered))
     rejected = [(source, collected) for source, collected in inspected if collected.checked is None]
     attempts = (*gathered.attempts, *(_gated_attempt(collected) for _, collected in rejected))
     record = _market_of_record(inspected, gathered)
-    if record is None:
+    if record is None or record.checked is None:
         # Return the first chain that a gate stopped, with the other sources' errors as attempts.
         first = next((collected for source, collected in rejected if gathered.may_trade(source)), None)
         if first is None:
@@ -112,7 +112,7 @@ def collect_market(sources: Sources, request: CollectRequest, report: Callable[[
     second = next((other for other in others if other.target == snapshot.target), None)
     if second is not None:
         snapshot = add_second_chain(snapshot, second.chain)
-    return CollectedMarket(snapshot, *inspect_snapshot(snapshot, request.settings))
+    return CollectedMarket(snapshot, *_compare_sources(replace(record.checked, snapshot=snapshot), request.settings))
 
 
 def _market_of_record(
@@ -156,8 +156,12 @@ def gate_error(report: QualityReport) -> Spy32Error:
 def inspect_snapshot(snapshot: MarketSnapshot, settings: Settings) -> tuple[CheckedMarket | None, QualityReport]:
     """Return the usable market, None when a gate stops it, and the report of all gates."""
     market, report = _inspect_chain(snapshot, settings)
-    if market is None:
-        return None, report
+    return (None, report) if market is None else _compare_sources(market, settings)
+
+
+def _compare_sources(market: CheckedMarket, settings: Settings) -> tuple[CheckedMarket | None, QualityReport]:
+    """Return the market with the gates added that compare its chain with the second source's."""
+    snapshot = market.snapshot
     second = None
     if snapshot.second is not None:
         second_snapshot = replace(snapshot, chain=snapshot.second, as_of=snapshot.second.as_of, second=None)
@@ -165,7 +169,7 @@ def inspect_snapshot(snapshot: MarketSnapshot, settings: Settings) -> tuple[Chec
     gates = checks.check_second_source(
         snapshot, market.smile, second.smile if second is not None else None, settings.market
     )
-    report = replace(report, gates=(*report.gates, *gates))
+    report = replace(market.quality, gates=(*market.quality.gates, *gates))
     return (None if report.stopped_by is not None else replace(market, quality=report)), report
 
 

@@ -117,7 +117,7 @@ def _smile_gate(smile: Smile, usable: Bools) -> tuple[Gate, Bools]:
     for _ in range(MAX_OUTLIERS):
         residuals = _curve_residuals(np.log(smile.strike[judged] / smile.forward), smile.iv[judged])
         worst = int(np.argmax(np.abs(residuals)))
-        cutoff = max(MIN_OUTLIER, OUTLIER_DEVIATIONS * MAD_TO_DEVIATION * float(np.median(np.abs(residuals))))
+        cutoff = max(MIN_OUTLIER, OUTLIER_DEVIATIONS * MAD_TO_DEVIATION * median(np.abs(residuals).tolist()))
         if abs(residuals[worst]) <= cutoff or int(judged.sum()) <= MIN_FIT_STRIKES:
             break
         row = int(np.flatnonzero(judged)[worst])
