@@ -4,16 +4,17 @@ import json
 from collections.abc import Mapping
 
 from spy32.domain.codec import canonical_json
+from spy32.domain.sha256 import sha256_hex
 
 
 def row_digest(columns: Mapping[str, object]) -> str:
     """SHA-256 of what a row holds. Empty columns are left out: a migration may add one and keep history whole."""
     kept = {
-        name: {"sha256": _sha256(value)} if isinstance(value, bytes) else value
+        name: {"sha256": sha256_hex(value)} if isinstance(value, bytes) else value
         for name, value in columns.items()
         if value is not None
     }
-    return _sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode())
+    return sha256_hex(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode())
 
 
 GENESIS = "0" * 64
@@ -23,10 +24,4 @@ GENESIS = "0" * 64
 def event_hash(previous: str, fields: Mapping[str, object]) -> str:
     """The link of an event: SHA-256 over the link before it and everything that the event says."""
     # A damaged text may hold what UTF-8 alone refuses; of a whole one this is plain UTF-8.
-    return _sha256((previous + canonical_json(dict(fields))).encode("utf-8", "surrogatepass"))
-
-
-def _sha256(data: bytes) -> str:
-    import hashlib  # on use: reading needs none
-
-    return hashlib.sha256(data).hexdigest()
+    return sha256_hex((previous + canonical_json(dict(fields))).encode("utf-8", "surrogatepass"))

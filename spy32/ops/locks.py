@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
+from spy32.domain.sha256 import sha256_hex
 from spy32.domain.value import value
 from spy32.errors import CannotCreate, StoreError, Unavailable
 from spy32.ports import Clock, Sleep
@@ -266,9 +267,7 @@ _LINUX, _MACOS = "hhqqi0q", "qqihh0q"
 
 
 def _lock_byte(name: str) -> int:
-    import hashlib  # on use, to keep the start of read-only commands fast
-
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:7], "big")
+    return int(sha256_hex(name.encode())[:14], 16)
 
 
 def _flock_struct(kind: int, byte: int) -> bytes:

@@ -30,7 +30,7 @@ class AuditReport:
     """The first thing that is not as it was written."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False, eq=False)
 class _LastDigest:
     """What the history says of a row so far: its digest, and the event that said it."""
 

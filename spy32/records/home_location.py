@@ -3,9 +3,9 @@
 import os
 import sqlite3
 from datetime import datetime
-from hashlib import sha256
 from pathlib import Path
 
+from spy32.domain.sha256 import sha256_hex
 from spy32.errors import NotPermitted
 from spy32.records.base import Database
 from spy32.records.encoding import parse_instant, row_decoder
@@ -23,7 +23,7 @@ def machine_name() -> str:
     """
     for path in MACHINE_FILES:
         try:
-            return sha256(f"spy32 {path.read_text().strip()}".encode()).hexdigest()[:16]
+            return sha256_hex(f"spy32 {path.read_text().strip()}".encode())[:16]
         except (OSError, UnicodeDecodeError):
             continue
     return ""

@@ -1,10 +1,10 @@
 """The references of our orders at the broker (its `external-identifier`; FIX ClOrdID, tag 11)."""
 
 import re
-from hashlib import sha256
 from typing import NamedTuple
 
 from spy32.domain.proposals import Approval
+from spy32.domain.sha256 import sha256_hex
 
 
 def draft_reference(run_id: int) -> str:
@@ -18,7 +18,7 @@ def reference_stem(approval: Approval) -> str:
     Ids start at 1 in every new database, so the hash tells two databases of one account apart. A copied or restored
     database has the same approvals, so it finds its orders by reference.
     """
-    mark = sha256(f"{approval.at.isoformat()} {approval.by} {approval.hash}".encode()).hexdigest()[:6]
+    mark = sha256_hex(f"{approval.at.isoformat()} {approval.by} {approval.hash}".encode())[:6]
     return f"spy32-P{approval.proposal_id}-A{approval.id}-{mark}"
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["PAPER_ACCOUNT", "App", "Clockwork", "log_traceback"]
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class App(AppBase):
     """What a command gets: settings, places, consoles, and builders of everything that acts."""
 

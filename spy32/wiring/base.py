@@ -39,7 +39,7 @@ PAPER_ACCOUNT = "PAPER0001"
 CLEAR_LINE = "\r\x1b[K"
 
 
-@dataclass
+@dataclass(repr=False, eq=False)
 class AppBase:
     """What a command gets before it acts: settings, places, consoles, clock and store."""
 

@@ -41,7 +41,7 @@ def is_recorded(name: str) -> bool:
     return name.partition(":")[0] == RECORDED
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False, eq=False)
 class MarketRegistry:
     """The live sources of one process, each built once; what they send is kept in `documents`."""
 
