@@ -72,16 +72,23 @@ def _field_types(kind: Any) -> dict[str, Any]:
     return types_by_name
 
 
+def _keep(data: Any) -> Any:
+    """Decode what JSON holds as it is."""
+    return data
+
+
 @cache
 def _decoder(kind: Any) -> Any:
     origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        return _decoder(args[0])
     if origin in (types.UnionType, typing.Union):
         inner = _decoder(next(arg for arg in args if arg is not type(None)))
-        return lambda data: None if data is None else inner(data)
+        return _keep if inner is _keep else lambda data: None if data is None else inner(data)
     if origin is tuple:
         if len(args) == 2 and args[1] is Ellipsis:
             inner = _decoder(args[0])
-            return lambda data: tuple(inner(item) for item in data)
+            return lambda data: tuple([inner(item) for item in data])
         parsers = [_decoder(arg) for arg in args]
         return lambda data: tuple(parser(item) for parser, item in zip(parsers, data, strict=True))
     if origin is frozenset:
@@ -96,10 +103,22 @@ def _decoder(kind: Any) -> Any:
 def _scalar_decoder(kind: Any) -> Any:
     if dataclasses.is_dataclass(kind):
         parsers = {name: _decoder(hint) for name, hint in _field_types(cast(Hashable, kind)).items()}
+        # A chain has a thousand quotes, so what needs no decoding is not called for each of them.
+        parsed = [(name, parser) for name, parser in parsers.items() if parser is not _keep]
         build = cast(Any, kind)
-        return lambda data: build(**{name: parsers[name](item) for name, item in data.items()})
+
+        def decode_fields(data: Any) -> Any:
+            given = dict(data)
+            for name, parser in parsed:
+                if name in given:
+                    given[name] = parser(given[name])
+            return build(**given)
+
+        return decode_fields
     if kind is datetime or kind is date:
         return kind.fromisoformat
     if kind in (str, bool, Any):
-        return lambda data: data
+        return _keep
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return {member.value: member for member in kind}.__getitem__
     return kind

@@ -106,6 +106,13 @@ class Decisions:
         rows = self._core.rows("select role, body from answer where run_id = ? order by id", run_id)
         return tuple((row["role"], decode_body(Recommendation, row["body"], f"an answer of R{run_id}")) for row in rows)
 
+    def recommendation(self, run_id: int) -> Recommendation | None:
+        """The run's choice: the newest answer of role `chosen`."""
+        row = self._core.row(
+            "select body from answer where run_id = ? and role = 'chosen' order by id desc limit 1", run_id
+        )
+        return decode_body(Recommendation, row["body"], f"an answer of R{run_id}") if row is not None else None
+
     def raw_answers(self, run_id: int) -> tuple[RawAnswer, ...]:
         """Every answer with its request and response, oldest first."""
         self._runs.get_row(run_id)

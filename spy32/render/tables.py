@@ -39,12 +39,10 @@ class RichBuilder:
         """Never markup: what comes from outside is only ever shown."""
         return Text(words, style=self.style(tone), overflow="fold")
 
-    def table(self, *, framed: bool) -> "Table":
+    def table(self) -> "Table":
         from rich import box
         from rich.table import Table  # a page without a list does not pay for it
 
-        if not framed:
-            return Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style=self.style("dim"))
         return Table(box=box.ROUNDED, header_style=self.style("strong"), border_style=self.style("dim"))
 
 
@@ -165,10 +163,11 @@ def _grid_renderables(builder: RichBuilder, grid: Grid) -> "list[RenderableType]
     for number, columns in enumerate(layout):
         title = grid.title if number == 0 else f"{grid.title}, continued"
         # The title is a line of its own: rich would fold it to the width of the table.
-        renderables += [
-            *([builder.text(title, "strong")] if title else []),
-            _columns_table(builder, grid, rows, columns, needs),
-        ]
+        renderables += [builder.text(title, "strong")] if title else []
+        if grid.framed:
+            renderables.append(_columns_table(builder, grid, rows, columns, needs))
+        else:
+            renderables += _column_lines(builder, grid, rows, columns)
     kept = {at for columns in layout for at in columns}
     omitted = [column.name for at, column in enumerate(grid.columns) if at not in kept]
     if omitted and grid.framed:
@@ -231,7 +230,7 @@ def _table_width(needs: list[int], columns: list[int]) -> int:
 def _columns_table(
     builder: RichBuilder, grid: Grid, rows: list[tuple[str, ...]], columns: list[int], needs: list[int]
 ) -> "Table":
-    table = builder.table(framed=grid.framed)
+    table = builder.table()
     for at in columns:
         column = grid.columns[at]
         table.add_column(
@@ -245,6 +244,24 @@ def _columns_table(
         tone = "strong" if number == grid.marked else ""
         table.add_row(*(builder.text(row[at], tone) for at in columns))
     return table
+
+
+def _column_lines(
+    builder: RichBuilder, grid: Grid, rows: list[tuple[str, ...]], columns: list[int]
+) -> "list[RenderableType]":
+    """Columns without a frame, a line each: rich's tables take longer to load and draw than the rest of a screen."""
+    cells = [tuple(column.name for column in grid.columns), *rows]
+    widths = [max(cell_len(row[at]) for row in cells) for at in columns]
+    lines: list[RenderableType] = []
+    for number, row in enumerate(cells, start=-1):
+        padded = [
+            f"{' ' * (width - cell_len(row[at]))}{row[at]}" if grid.columns[at].right
+            else f"{row[at]}{' ' * (width - cell_len(row[at]))}"
+            for at, width in zip(columns, widths, strict=True)
+        ]  # fmt: skip
+        tone = "dim" if number < 0 else "strong" if number == grid.marked else ""
+        lines.append(builder.text((" " * GAP).join(padded), tone))
+    return lines
 
 
 def _stacked_tables(builder: RichBuilder, grid: Grid, rows: list[tuple[str, ...]]) -> "list[RenderableType]":

@@ -305,7 +305,7 @@ def check_limits(context: TradingContext, proposal: Proposal, account: Account, 
         *limits.check_option_root(proposal, blocks=False),
     )
     objection = eligible.ineligible_proposal_reason(
-        proposal, context.store.history.view(proposal.run_id).recommendation, context.settings
+        proposal, context.store.decisions.recommendation(proposal.run_id), context.settings
     )
     return findings if objection is None else (*findings, Finding(rule="prompt", message=objection))
 
