@@ -8,7 +8,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -18,33 +18,53 @@ from typing import Any, TypeVar, cast
 from spy32.domain.sha256 import sha256_hex
 
 T = TypeVar("T")
+_PLAIN = frozenset({str, int, bool, types.NoneType})
 
 
-def encode(value: Any) -> Any:  # noqa: PLR0911 - one return a kind reads best
+def encode(value: Any) -> Any:
     """Return `value` built from JSON types only.
 
     Raises ValueError for NaN or infinity, TypeError for a type without a JSON form.
     """
-    if value is None or (isinstance(value, bool | int | str) and not isinstance(value, Enum)):
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError("a NaN or infinite number cannot be stored")
-        return value
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    if dataclasses.is_dataclass(value):
-        return {name: encode(getattr(value, name)) for name in _field_types(cast(Hashable, type(value)))}
-    if isinstance(value, Mapping):
-        return {str(key): encode(item) for key, item in value.items()}
-    if isinstance(value, tuple | list | frozenset | set):
-        items = sorted(value) if isinstance(value, frozenset | set) else value
-        return [encode(item) for item in items]
-    raise TypeError(f"{type(value).__name__} has no plain form")
+    return _encoder(cast(Hashable, type(value)))(value)
+
+
+@cache
+def _encoder(kind: Any) -> Callable[[Any], Any]:  # noqa: PLR0911 - one return a kind reads best
+    if issubclass(kind, Enum):
+        return lambda value: value.value
+    if issubclass(kind, bool | int | str | types.NoneType):
+        return _keep
+    if issubclass(kind, float):
+        return _encode_float
+    if issubclass(kind, Decimal):
+        return lambda value: format(value, "f")
+    if issubclass(kind, datetime | date):
+        return lambda value: value.isoformat()
+    if dataclasses.is_dataclass(kind):
+        names = tuple(_field_types(cast(Hashable, kind)))
+        # A chain has a thousand quotes, so what JSON holds as it is costs no call.
+        return lambda value: {
+            name: item if type(item := getattr(value, name)) in _PLAIN else encode(item) for name in names
+        }
+    if issubclass(kind, Mapping):
+        return lambda value: {str(key): encode(item) for key, item in value.items()}
+    if issubclass(kind, tuple | list):
+        return lambda value: [encode(item) for item in value]
+    if issubclass(kind, frozenset | set):
+        return lambda value: [encode(item) for item in sorted(value)]
+    raise TypeError(f"{kind.__name__} has no plain form")
+
+
+def _encode_float(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError("a NaN or infinite number cannot be stored")
+    return value
+
+
+def _keep(data: Any) -> Any:
+    """Return what JSON holds as it is."""
+    return data
 
 
 def canonical_json(value: Any) -> str:
@@ -72,13 +92,8 @@ def _field_types(kind: Any) -> dict[str, Any]:
     return types_by_name
 
 
-def _keep(data: Any) -> Any:
-    """Decode what JSON holds as it is."""
-    return data
-
-
 @cache
-def _decoder(kind: Any) -> Any:
+def _decoder(kind: Any) -> Any:  # noqa: PLR0911 - one return a kind reads best
     origin, args = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
         return _decoder(args[0])

@@ -1,4 +1,4 @@
-"""SHA-256 by Python's own code: `hashlib` loads OpenSSL first, 2 ms of every start. `random` imports its hash so too."""
+"""SHA-256 by Python's own code: `hashlib` loads OpenSSL first, 2 ms of every start. `random` does the same."""
 
 import importlib
 from typing import Any

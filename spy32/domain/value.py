@@ -31,7 +31,8 @@ def value(cls: type[T]) -> type[T]:
     content |= {name: shared for name, shared in _SHARED_METHODS.items() if content.get(name) is None}
     content |= {"__slots__": tuple(types), "__dataclass_fields__": _Fields(types, defaults)}
     # Slots can only be given to a new class.
-    built: Any = type(cls)(cls.__name__, cls.__bases__, content)
+    metaclass: Any = type(cls)
+    built = metaclass(cls.__name__, cls.__bases__, content)
     built.__qualname__ = cls.__qualname__
     built.__init__ = _first_init(built)
     result: type[T] = built

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import spy32
-from spy32.domain.value import value
+from spy32.domain.value import INSTANCES_BEFORE_COMPILING, value
 
 
 @value
@@ -41,6 +41,33 @@ def test_a_value_takes_keywords_only_and_checks_itself() -> None:
 def test_a_field_that_is_computed_is_no_argument() -> None:
     assert Point(x=3).double == 6
     assert [one.name for one in fields(Point) if one.init] == ["x", "tags", "token"]
+
+
+@pytest.mark.parametrize("before", [0, INSTANCES_BEFORE_COMPILING + 1], ids=["first", "compiled"])
+def test_the_first_instances_and_those_of_a_compiled_init_are_alike(before: int) -> None:
+    @value
+    class Bag:
+        name: str
+        items: list[int] = field(default_factory=list)
+        size: int = 3
+
+    made = [Bag(name="n") for _ in range(before)]
+    bag = Bag(name="a", size=4)
+    assert (bag.name, bag.items, bag.size, repr(bag)) == ("a", [], 4, f"{Bag.__qualname__}(name='a', items=[], size=4)")
+    assert all(bag.items is not other.items for other in made)
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'name'"):
+        Bag()  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="unexpected keyword argument 'weight'"):
+        Bag(name="a", weight=1)  # type: ignore[call-arg]
+
+
+def test_fields_of_a_base_come_first() -> None:
+    @value
+    class Named(Point):
+        name: str = "n"
+
+    assert [one.name for one in fields(Named)] == ["x", "tags", "token", "double", "name"]
+    assert (Named(x=2).double, Named(x=2, name="a") == Named(x=2)) == (4, False)
 
 
 @value
