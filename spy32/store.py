@@ -9,36 +9,39 @@ import sqlite3
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, CannotCreate, StoreDamaged
 from spy32.records import connection, maintenance
-from spy32.records.adoptions import Adoptions
 from spy32.records.attention import AttentionList
 from spy32.records.audit import Audit, AuditReport
 from spy32.records.base import Database
 from spy32.records.decisions import Decisions, RawAnswer
-from spy32.records.documents import Documents
 from spy32.records.errors import store_errors
 from spy32.records.fill_price_check import ATTENTION_PRICE
 from spy32.records.flags import Flags
-from spy32.records.found_orders import FoundOrders
 from spy32.records.home_location import HomeLocation
 from spy32.records.maintenance import Backups, Integrity, backup_path, damage_with_remedy, is_sound
 from spy32.records.model_calls import ModelCalls
-from spy32.records.notices import Notices
 from spy32.records.orders import Orders
-from spy32.records.paper_account import PaperAccount
 from spy32.records.proposals import Proposals
-from spy32.records.risk import Risk
 from spy32.records.row_digests import check_row
 from spy32.records.run_views import RunViews
 from spy32.records.runs import Runs
 from spy32.records.trades import Trades
 from spy32.schema import VERSION, schema_version
+
+if TYPE_CHECKING:
+    from spy32.records.adoptions import Adoptions
+    from spy32.records.documents import Documents
+    from spy32.records.found_orders import FoundOrders
+    from spy32.records.notices import Notices
+    from spy32.records.paper_account import PaperAccount
+    from spy32.records.risk import Risk
 
 __all__ = ["ATTENTION_PRICE", "AuditReport", "RawAnswer", "Store", "backup_path", "damage_with_remedy", "is_sound"]
 
@@ -50,25 +53,57 @@ class Store:
         self.core = core
         self.location = HomeLocation(core)
         self.flags = Flags(core)
-        self.notices = Notices(core)
         self.attention = AttentionList(core)
         self.audit = Audit(core)
         self.integrity = Integrity(core, self.audit)
         self.backup = Backups(core)
-        self.paper = PaperAccount(core)
         self.runs = Runs(core)
         self.decisions = Decisions(core, self.runs)
-        self.documents = Documents(core, self.runs)
         self.model_calls = ModelCalls(core, self.runs)
         self.proposals = Proposals(core)
         self.orders = Orders(core, self.proposals, self.location)
-        self.found_orders = FoundOrders(core, self.proposals, self.orders)
         self.trades = Trades(core, self.proposals, self.orders)
-        self.adoptions = Adoptions(core, self.orders, self.trades)
-        self.risk = Risk(core, self.proposals, self.trades)
         self.history = RunViews(
             core, self.runs, self.decisions, self.proposals, self.orders, self.trades, self.model_calls
         )
+
+    # These are loaded on use: looking at a run needs none of them.
+
+    @cached_property
+    def adoptions(self) -> "Adoptions":
+        from spy32.records.adoptions import Adoptions
+
+        return Adoptions(self.core, self.orders, self.trades)
+
+    @cached_property
+    def documents(self) -> "Documents":
+        from spy32.records.documents import Documents
+
+        return Documents(self.core, self.runs)
+
+    @cached_property
+    def found_orders(self) -> "FoundOrders":
+        from spy32.records.found_orders import FoundOrders
+
+        return FoundOrders(self.core, self.proposals, self.orders)
+
+    @cached_property
+    def notices(self) -> "Notices":
+        from spy32.records.notices import Notices
+
+        return Notices(self.core)
+
+    @cached_property
+    def paper(self) -> "PaperAccount":
+        from spy32.records.paper_account import PaperAccount
+
+        return PaperAccount(self.core)
+
+    @cached_property
+    def risk(self) -> "Risk":
+        from spy32.records.risk import Risk
+
+        return Risk(self.core, self.proposals, self.trades)
 
     @classmethod
     def create(

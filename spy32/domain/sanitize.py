@@ -4,11 +4,11 @@ A model, a feed, a broker and a calendar may say anything. Markup stays, since s
 """
 
 import re
-import unicodedata
 
-LINE_ENDS = re.compile("\r\n?|[\u0085\u2028\u2029]")
+# Compiled on use: a start that shows only our own words needs neither.
+LINE_ENDS = "\r\n?|[\u0085\u2028\u2029]"
 # Scheme and rest, mailbox, and an absolute path: none of them helps a reader, each may say too much.
-ADDRESSES = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*://\S*|\S+@\S+|(?<!\w)(?:~|[A-Za-z]:)?[/\\][^\s/\\]\S*")
+ADDRESSES = r"\b[A-Za-z][A-Za-z0-9+.-]*://\S*|\S+@\S+|(?<!\w)(?:~|[A-Za-z]:)?[/\\][^\s/\\]\S*"
 ELSEWHERE = "(left out)"
 CUT = "…"
 EXCERPT = 60
@@ -25,7 +25,9 @@ def strip_controls(text: str) -> str:
     """
     if text.isprintable():
         return text
-    lines = LINE_ENDS.sub("\n", text).replace("\t", " ")
+    import unicodedata
+
+    lines = re.sub(LINE_ENDS, "\n", text).replace("\t", " ")
     return "".join(sign for sign in lines if sign == "\n" or unicodedata.category(sign)[0] != "C")
 
 
@@ -48,8 +50,10 @@ def excerpt(text: str, most: int = EXCERPT) -> str:
 def plain_note(text: str, most: int = MOST) -> str:
     """A foreign note for a prompt: one line in compatibility form without web addresses, mailboxes and file paths."""
     # Normalising can lengthen a text eighteenfold, so far more than is kept is not looked at.
+    import unicodedata
+
     line = one_line(unicodedata.normalize("NFKC", text[: 8 * most]))
-    return cap_text(ADDRESSES.sub(ELSEWHERE, line).strip(), most, "...")
+    return cap_text(re.sub(ADDRESSES, ELSEWHERE, line).strip(), most, "...")
 
 
 def quote_value(found: object, most: int = 40) -> str:

@@ -4,9 +4,8 @@ import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from spy32.domain.hash_chain import GENESIS, event_hash, row_digest
 from spy32.domain.runs import AuditEvent
@@ -30,8 +29,7 @@ class AuditReport:
     """The first thing that is not as it was written."""
 
 
-@dataclass(slots=True, repr=False, eq=False)
-class _LastDigest:
+class _LastDigest(NamedTuple):
     """What the history says of a row so far: its digest, and the event that said it."""
 
     digest: str

@@ -3,7 +3,6 @@
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +35,6 @@ if TYPE_CHECKING:
 __all__ = ["PAPER_ACCOUNT", "App", "Clockwork", "log_traceback"]
 
 
-@dataclass(repr=False, eq=False)
 class App(AppBase):
     """What a command gets: settings, places, consoles, and builders of everything that acts."""
 

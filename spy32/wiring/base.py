@@ -5,7 +5,6 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -39,17 +38,16 @@ PAPER_ACCOUNT = "PAPER0001"
 CLEAR_LINE = "\r\x1b[K"
 
 
-@dataclass(repr=False, eq=False)
 class AppBase:
     """What a command gets before it acts: settings, places, consoles, clock and store."""
 
-    flags: Mapping[str, str]
-    env: Mapping[str, str]
-    locations: Locations
-    verbosity: int = 0
-    _open: list["Store"] = field(default_factory=list)
-    _home_presence: ExitStack = field(default_factory=ExitStack)
-    _has_status_line: bool = False
+    def __init__(
+        self, *, flags: Mapping[str, str], env: Mapping[str, str], locations: Locations, verbosity: int = 0
+    ) -> None:
+        self.flags, self.env, self.locations, self.verbosity = flags, env, locations, verbosity
+        self._open: list[Store] = []
+        self._home_presence = ExitStack()
+        self._has_status_line = False
 
     @classmethod
     def create(cls, *, home: str | None, mode: str | None, verbosity: int) -> "Self":

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
@@ -41,16 +40,14 @@ def is_recorded(name: str) -> bool:
     return name.partition(":")[0] == RECORDED
 
 
-@dataclass(slots=True, repr=False, eq=False)
 class MarketRegistry:
     """The live sources of one process, each built once; what they send is kept in `documents`."""
 
-    settings: Settings
-    clock: Callable[[], datetime]
-    tastytrade: "TastytradeConnection"
-    """The log-in at tastytrade, which the broker shares."""
-    documents: list[RawDocument] = field(default_factory=list)
-    _markets: "dict[str, Market]" = field(default_factory=dict)
+    def __init__(self, settings: Settings, clock: Callable[[], datetime], tastytrade: "TastytradeConnection") -> None:
+        """`tastytrade` is the log-in there, which the broker shares."""
+        self.settings, self.clock, self.tastytrade = settings, clock, tastytrade
+        self.documents: list[RawDocument] = []
+        self._markets: dict[str, Market] = {}
 
     def sources(self, requested: str | None) -> "Sources":
         """Every datum's sources in the settings' order; `asked` is then the only one whose chain is traded on."""
