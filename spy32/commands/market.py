@@ -51,7 +51,8 @@ def expirations(
     ctx: typer.Context, market: MarketOption = None, profile: ProfileOption = "default", json: Json = False
 ) -> None:
     """The listed expirations, the one that a run would take, and why it is that one."""
-    from spy32.render.market_pages import expiration_rows, print_expirations_page
+    from spy32.render.market_pages import print_expirations_page
+    from spy32.rules.expirations import expiration_rows
     from spy32.sessions import market_date
 
     app = get_app(ctx)
