@@ -1,4 +1,4 @@
-"""Who may import whom: no circles in the program; proofs and benchmarks use the helpers of the tests, never the reverse.
+"""Who may import whom: no circles in the program; proofs and benchmarks use the helpers of the tests, not the reverse.
 
 Inside `spy32` import-linter watches the floors (`pyproject.toml`).
 """

@@ -19,6 +19,12 @@ def get_app(ctx: typer.Context) -> "App":
     return cast("App", ctx.find_root().obj)
 
 
+def check_known(option: str, typed: str | None, names: tuple[str, ...]) -> None:
+    """`BadUsage` for a word that names nothing; `name:FILE` is judged by its name."""
+    if typed is not None and typed.partition(":")[0] not in names:
+        raise BadUsage(f"{option} {typed} is not known; it takes {', '.join(names)}")
+
+
 def parse_id(typed: str, letter: str, noun: str) -> int:
     """31 of `P31`, `p31` or `31`; `Usage` for anything else."""
     match = re.fullmatch(rf"{letter}?(\d{{1,18}})", typed.strip(), re.IGNORECASE | re.ASCII)

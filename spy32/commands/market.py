@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, get_app
+from spy32.commands.common import Json, check_known, get_app
 from spy32.errors import Spy32Error
 
 if TYPE_CHECKING:
@@ -77,7 +77,6 @@ def expirations(
 
 def _load_sources(app: "App", market: str | None, profile: str) -> "tuple[Sources, Settings]":
     """The sources and settings of what was typed."""
-    from spy32.commands.analyze import check_known
     from spy32.settings.profiles import for_profile
     from spy32.wiring.markets import chain_source_names
 
