@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, check_known, get_app
+from spy32.commands.common import Json, MarketOption, ProfileOption, check_known, get_app
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -23,11 +23,9 @@ def analyze(
     force: Annotated[
         bool, typer.Option("--force", help="A new run, linked to the one that is there; still sends nothing.")
     ] = False,
-    profile: Annotated[str, typer.Option(help="Settings profile.")] = "default",
+    profile: ProfileOption = "default",
     dte: Annotated[int | None, typer.Option(help="Days to expiration to aim at.")] = None,
-    market: Annotated[
-        str | None, typer.Option(help="Source of the chain: tastytrade, cboe, yahoo, recorded or recorded:FILE.")
-    ] = None,
+    market: MarketOption = None,
     analyst: Annotated[str | None, typer.Option(help="Who chooses: grok or rules.")] = None,
     prompt_only: Annotated[
         bool, typer.Option("--prompt-only", help="Print exactly what would be sent to the model; no run, nothing sent.")

@@ -1,4 +1,4 @@
-"""What every command shares: its App, the `--json` option, and ids as people type them."""
+"""What commands share: their App, options that several take, and ids as people type them."""
 
 import re
 from typing import TYPE_CHECKING, Annotated, cast
@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from spy32.wiring import App
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of text.")]
+MarketOption = Annotated[
+    str | None,
+    typer.Option("--market", help="Source of the chain: tastytrade, cboe, yahoo, recorded or recorded:FILE."),
+]
+ProfileOption = Annotated[str, typer.Option(help="Settings profile.")]
 
 
 def get_app(ctx: typer.Context) -> "App":

@@ -1,10 +1,10 @@
 """`market` and `expirations`: what a run would see now. Nothing is stored and nobody is asked to choose."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from spy32.commands.common import Json, check_known, get_app
+from spy32.commands.common import Json, MarketOption, ProfileOption, check_known, get_app
 from spy32.errors import Spy32Error
 
 if TYPE_CHECKING:
@@ -13,12 +13,6 @@ if TYPE_CHECKING:
     from spy32.pipeline.sources import Sources
     from spy32.settings import Settings
     from spy32.wiring import App
-
-MarketOption = Annotated[
-    str | None,
-    typer.Option("--market", help="Source of the chain: tastytrade, cboe, yahoo, recorded or recorded:FILE."),
-]
-ProfileOption = Annotated[str, typer.Option(help="Settings profile.")]
 
 
 def market(
