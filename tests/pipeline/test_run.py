@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from spy32.analysts.rules import RulesAnalyst
 from spy32.cli import app
 from spy32.domain.briefing import Briefing
-from spy32.domain.market import Chain, Dividend, MarketSnapshot
+from spy32.domain.market import Chain, Dividend, MarketSnapshot, QualityReport
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.runs import STEPS, Outcome, Step, StepState
 from spy32.domain.spreads import Menu, Mode, Position, Strategy
@@ -22,6 +22,8 @@ from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import ProposalState
 from spy32.pipeline.replay import diff_values, replay
 from spy32.pipeline.run import run
+from spy32.quality import checks
+from spy32.settings.model import Choice
 from spy32.store import Store
 from spy32.wiring import App
 from tests.support import builders
@@ -45,6 +47,19 @@ def test_a_good_monday_ends_proposed_with_every_step_on_record(monday: Monday) -
     proposal = monday.store.proposals.find_by_run(done.id)
     assert proposal is not None and proposal.state is ProposalState.PROPOSED
     assert len(monday.store.notices.select_pending()) == 1
+
+
+def test_a_chain_is_judged_once(monday: Monday, monkeypatch: pytest.MonkeyPatch) -> None:
+    judged: list[MarketSnapshot] = []
+    check_chain = checks.check_chain
+
+    def count_checks(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> tuple[Chain, QualityReport]:
+        judged.append(snapshot)
+        return check_chain(snapshot, now, choice)
+
+    monkeypatch.setattr(checks, "check_chain", count_checks)
+    assert monday.run().outcome is Outcome.PROPOSED
+    assert len(judged) == 1
 
 
 def test_every_figure_of_the_order_comes_from_the_menu(monday: Monday) -> None:
