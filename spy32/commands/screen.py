@@ -58,7 +58,8 @@ class WordScreen:
             output.print_page(self._console, page)
             self._drawn = page
         words = [label for key, label in choices.items() if label and key not in ("up", "esc")]
-        self._prompt = f"{' '.join(words)} [l]eave: "
+        leave = "back [l]" if choices.get("esc", "").endswith("back") else "[l]eave"
+        self._prompt = f"{' '.join(words)} {leave}: "
 
     def answer(self) -> tuple[str, str]:
         word, _, rest = self._line(self._prompt).partition(" ")

@@ -101,6 +101,7 @@ def opening_facts(result: Proposal, entry: Candidate | None, around: Around, *, 
         pair("Delta", _delta(result, entry)),
         pair("BP effect", f"{format_dollars(result.max_loss)} · theta {_theta(result, entry)}"),
         pair("POP", pop_words(entry)),
+        pair("EV", _expected_value(entry)),
     )
     return Pairs(items=items, payoff=proposal_payoff(result, around.market), below=below)
 
@@ -148,6 +149,12 @@ def _delta(result: Proposal, entry: Candidate | None) -> str:
 
 def _theta(result: Proposal, entry: Candidate | None) -> str:
     return UNKNOWN if entry is None else f"{format_gain(entry.greeks.theta * MULTIPLIER * result.quantity)} a day"
+
+
+def _expected_value(entry: Candidate | None) -> str:
+    """By the market's own odds the costs make it negative; a seller must expect better odds than those."""
+    ev = None if entry is None else entry.ev.market_expiry
+    return UNKNOWN if ev is None else f"{format_gain(ev)} a contract at expiration, by the market's odds"
 
 
 def pop_words(entry: Candidate | None) -> str:
@@ -250,11 +257,11 @@ def book_words(around: Around) -> str:
 
 
 def exit_words(plan: ExitPlan) -> str:
-    """`GTC` only where an order is left with the broker."""
+    """`GTC` only where an order is left with the broker; a stop is never one."""
     how = "GTC" if plan.rests_target else "buy back"
     timed = f" · close {calendar_day(plan.time_exit)}" if plan.time_exit is not None else ""
-    last = f"{',' if timed else ' ·'} last day {calendar_day(plan.last_exit)}"
-    return f"{how} at {format_price(plan.profit_target)}{timed}{last} · alert at {format_price(plan.stop)}"
+    last = f"{',' if timed else ' ·'} last {calendar_day(plan.last_exit)}"
+    return f"{how} at {format_price(plan.profit_target)}{timed}{last} · stop by hand at {format_price(plan.stop)}"
 
 
 # The menu.

@@ -59,7 +59,7 @@ COLUMNS = (
     Column(name="spread"),
     Column(name="credit", rank=1, right=True),
     Column(name="of width", rank=6, right=True),
-    Column(name="max loss", rank=2, right=True),
+    Column(name="loss each", rank=2, right=True),
     Column(name="POP", rank=4, right=True),
     Column(name="delta", rank=3, right=True),
     Column(name="breakeven", rank=7, right=True),
