@@ -141,13 +141,13 @@ def _run_dialogue(app: "App", selection: Selection, *, note: str, json: bool) ->
     with _window(console) as terminal:
         screen = screen_of(console, terminal)
         dialogue = ApprovalDialogue(
-            context=selection.trading_context, screen=screen, by=app.user, shown=first, note=note
+            context=selection.trading_context, screen=screen, by=app.user, review=first, note=note
         )
         dialogue.run()
     if isinstance(screen, WordScreen) and not screen.answers and not app.is_interactive:
         raise BadUsage(NOBODY)
     if dialogue.decided_id is None:
-        write_text(console, f"nothing was approved{dialogue.dropped}\n")
+        write_text(console, f"nothing was approved{dialogue.draft_loss}\n")
     decided_id = dialogue.decided_id or (selection.proposal_id if json and selection.proposal is not None else None)
     if decided_id is not None:
         _print_decision(app, selection.trading_context, decided_id, json=json)

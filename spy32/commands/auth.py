@@ -97,8 +97,8 @@ def _print_instructions(app: "App") -> None:
 
 def _ask_secret(label: str, key: str) -> "Secret":
     """A secret, typed unseen; `Usage` when nothing, or nothing usable, was typed."""
-    from spy32.settings.coerce import from_text
-    from spy32.settings.keys import KEYS, Wrong, allowed
+    from spy32.settings.coerce import parse_setting
+    from spy32.settings.keys import KEYS, InvalidValue, describe_allowed
     from spy32.settings.knob import Secret
 
     typed = _read_hidden(label)
@@ -106,25 +106,25 @@ def _ask_secret(label: str, key: str) -> "Secret":
         raise BadUsage(f"no {label} was typed; nothing was stored")
     problem = None
     try:
-        value = from_text(KEYS[key], typed)
-    except Wrong as error:
+        value = parse_setting(KEYS[key], typed)
+    except InvalidValue as error:
         problem = str(error)
     if problem is not None:
         # Raised outside the handler: no traceback may carry what was typed.
-        raise BadUsage(f"that is no {label}: it takes {allowed(KEYS[key])} ({problem}); nothing was stored")
+        raise BadUsage(f"that is no {label}: it takes {describe_allowed(KEYS[key])} ({problem}); nothing was stored")
     assert isinstance(value, Secret)
     return value
 
 
 def _ask_account() -> str:
     """The account number, typed unseen; empty when the person leaves it for later."""
-    from spy32.settings.coerce import from_text
-    from spy32.settings.keys import KEYS, Wrong
+    from spy32.settings.coerce import parse_setting
+    from spy32.settings.keys import KEYS, InvalidValue
 
     typed = _read_hidden("account number (Enter alone leaves it open)")
     try:
-        return str(from_text(KEYS["tastytrade.account"], typed))
-    except Wrong:
+        return str(parse_setting(KEYS["tastytrade.account"], typed))
+    except InvalidValue:
         raise BadUsage("that is no account number; nothing was stored") from None
 
 

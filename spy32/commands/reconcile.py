@@ -44,7 +44,7 @@ def reconcile(
         lambda number: app.trading_context(store, store.proposals.get(number) if number is not None else None)
     )
     if not json:
-        desk_pages.reconciled(app.out, result)
+        desk_pages.print_reconciliation(app.out, result)
     chosen = [
         contracts
         for contracts in adoptable_contracts(result.view)
@@ -100,8 +100,8 @@ def _confirm_by_typing(name: str, app: "App") -> bool:
 
 def _confirm_adoption(app: "App", contracts: "MissingContracts") -> bool:
     """Only the trade's own id, typed, is a yes; the end of input is a no."""
-    from spy32.render.desk_pages import adopting
+    from spy32.render.desk_pages import print_adoption
     from spy32.render.trading import print_lines
 
-    print_lines(app.out, [adopting(contracts)])
+    print_lines(app.out, [print_adoption(contracts)])
     return _confirm_by_typing(f"T{contracts.trade.id}", app)

@@ -162,9 +162,9 @@ def _check_document(
     line: str, *, is_installed: bool, zone: "MachineZone", slot_starts: "Iterable[SlotStart]", warnings: list[str]
 ) -> dict[str, Any]:
     from spy32.render.encoder import to_document
-    from spy32.render.home_documents import STARTS, Starts, start_of
+    from spy32.render.home_documents import STARTS, NextStarts, start_of
 
     starts = tuple(start_of(slot_start, zone.zone) for slot_start in slot_starts)
     return to_document(
-        STARTS, Starts(line=line, found=is_installed, zone=zone.name, starts=starts, warnings=tuple(warnings))
+        STARTS, NextStarts(line=line, found=is_installed, zone=zone.name, starts=starts, warnings=tuple(warnings))
     )

@@ -98,12 +98,12 @@ class KeyScreen:
         self._console, self._keyboard = console, keyboard
         self._pages: Pages = lambda: iter(())
         self._choices: Mapping[str, str] = {}
-        self._told = ""
+        self._message = ""
         self._scrolls = False
         self._offset = 0
 
     def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool) -> None:
-        self._pages, self._choices, self._told, self._scrolls = pages, choices, text, scrolls
+        self._pages, self._choices, self._message, self._scrolls = pages, choices, text, scrolls
         self._offset = 0
         self._frame(self._keys(), text)
 
@@ -145,8 +145,8 @@ class KeyScreen:
     def _keys(self) -> str:
         return " ".join(label for label in self._choices.values() if label)
 
-    def _frame(self, foot: str, told: str = "", *, forgets: bool = False) -> None:
-        text, self._offset = output.frame(self._console, self._pages(), told=told, foot=foot, offset=self._offset)
+    def _frame(self, foot: str, message: str = "", *, forgets: bool = False) -> None:
+        text, self._offset = output.frame(self._console, self._pages(), message=message, foot=foot, offset=self._offset)
         if forgets:
             # A key that was pressed before this question was there is no answer to it.
             self._keyboard.forget_typed()

@@ -16,7 +16,7 @@ from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Chain, Contract, Dividend, LegQuotes, Metric, OptionQuote, Right, parse_occ_symbol
 from spy32.domain.spreads import Leg
 from spy32.errors import Unavailable, Unusable
-from spy32.markets.base import BaseMarket, of_legs
+from spy32.markets.base import BaseMarket, select_leg_quotes
 from spy32.markets.memo import Memo
 from spy32.sessions import market_date
 
@@ -114,7 +114,7 @@ class TastytradeMarket(BaseMarket):
             for place, part in enumerate(_split_batches(list(contracts)) or [[]], 1)
         ]
         rows = [row for call in calls for row in call.options if not row.is_halted]
-        found = of_legs((_build_option_quote(contracts[row.symbol], row, row.at) for row in rows), legs)
+        found = select_leg_quotes((_build_option_quote(contracts[row.symbol], row, row.at) for row in rows), legs)
         return LegQuotes(
             spot=calls[0].spot,
             as_of=min(row.at for row in (*rows, *(call.shares for call in calls))),

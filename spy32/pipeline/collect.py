@@ -20,7 +20,7 @@ from spy32.ports import Market
 from spy32.quality import checks
 from spy32.sessions import years_to_expiration
 from spy32.settings import Settings
-from spy32.settings.deciding import deciding
+from spy32.settings.deciding import decision_settings
 from spy32.store import Store
 
 
@@ -51,7 +51,7 @@ def collect(context: RunContext, account: Account | None) -> StepResult[CheckedM
         snapshot=collected.snapshot,
         quality=collected.quality,
         line=market_line(collected.snapshot, collected.checked),
-        deciding=deciding(context.settings, context.profile),
+        deciding=decision_settings(context.settings, context.profile),
         briefing=briefing,
         at=context.clock(),
     )

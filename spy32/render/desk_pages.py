@@ -24,7 +24,7 @@ ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
 # Reconcile.
 
 
-def reconciled(out: "Screen", found: "ReconcileResult") -> None:
+def print_reconciliation(out: "Screen", found: "ReconcileResult") -> None:
     """What was in flight, how it stands now, and where we and the broker differ."""
     print_lines(out, _reconciliation(found))
 
@@ -47,7 +47,7 @@ def _reconciliation(found: "ReconcileResult") -> Iterable[str]:
         yield "no positions, here or at the broker"
 
 
-def adopting(gone: "MissingContracts") -> str:
+def print_adoption(gone: "MissingContracts") -> str:
     """What would be taken into our book of one trade."""
     assert gone.adoption is not None
     adoption, trade = gone.adoption, gone.trade
@@ -59,7 +59,7 @@ def adopting(gone: "MissingContracts") -> str:
 # Positions.
 
 
-def positions(out: "Screen", view: "AccountDiff", trades: Sequence[Trade], account: Account) -> None:
+def print_positions(out: "Screen", view: "AccountDiff", trades: Sequence[Trade], account: Account) -> None:
     """Every contract that our book or the broker holds, then the trades that they make up."""
     print_lines(out, _positions(view, trades, account))
 

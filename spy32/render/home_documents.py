@@ -136,7 +136,7 @@ class Start:
 
 
 @value
-class Starts:
+class NextStarts:
     """The next starts of a crontab."""
 
     line: str
@@ -151,7 +151,7 @@ class Starts:
 
 Part(Start)
 SCHEDULE = Part(CrontabLines, called="spy32.schedule")
-STARTS = Part(Starts, called="spy32.schedule_check")
+STARTS = Part(NextStarts, called="spy32.schedule_check")
 
 
 def start_of(coming: SlotStart, zone: tzinfo) -> Start:

@@ -113,12 +113,12 @@ def rejected_page(view: RunView) -> Page:
         Column(name="limit", right=True),
     )
     grid = Grid(
-        name="rejected", title="Dropped spreads", columns=columns, rows=tuple(_dropped(item) for item in dropped)
+        name="rejected", title="Dropped spreads", columns=columns, rows=tuple(_rejected_cells(item) for item in dropped)
     )
     return Page(heading=heading_of(view, "rejected"), badges=view_badges(view), parts=(tally, grid))
 
 
-def _dropped(item: RejectedSpread) -> tuple[str, ...]:
+def _rejected_cells(item: RejectedSpread) -> tuple[str, ...]:
     spread = f"{SIDES[item.strategy]} {format_strike(item.short_strike)}/{format_strike(item.long_strike)}"
     return (spread, humanise(item.rule), single_line(item.figure), single_line(item.limit))
 

@@ -41,8 +41,8 @@ def print_page(console: "Console | PlainConsole", page: "Page") -> None:
         write_text(console, format_page(page))
 
 
-def frame(console: "Console", pages: Iterator["Page"], *, told: str, foot: str, offset: int) -> tuple[str, int]:
-    """The first of `pages` that fits this terminal above `told` and `foot`, and the offset that it is drawn from.
+def frame(console: "Console", pages: Iterator["Page"], *, message: str, foot: str, offset: int) -> tuple[str, int]:
+    """The first of `pages` that fits this terminal above `message` and `foot`, and the offset that it is drawn from.
 
     Of one that does not fit, the part from `offset` on. Each line is cleared before it is written: clearing after it
     would take the last cell of a full one.
@@ -51,8 +51,8 @@ def frame(console: "Console", pages: Iterator["Page"], *, told: str, foot: str, 
     from spy32.render.tables import draw_page
 
     rows = console.size.height
-    told_part = (Prose(title="", text=told, tone="warn"),) if told else ()
-    below = draw_page(console, Page(parts=(*told_part, Prose(title="", text=foot, tone="strong")))).splitlines()
+    message_part = (Prose(title="", text=message, tone="warn"),) if message else ()
+    below = draw_page(console, Page(parts=(*message_part, Prose(title="", text=foot, tone="strong")))).splitlines()
     room = max(rows - len(below), 1)
     body: list[str] = []
     for page in pages:

@@ -27,9 +27,9 @@ from spy32.render.figures import (
     exit_words,
     market_words,
     opening_facts,
+    run_surroundings,
     spread_words,
     surrounding_items,
-    surroundings,
     trade_sentence,
 )
 from spy32.render.formatting import (
@@ -45,7 +45,7 @@ from spy32.render.formatting import (
     single_line,
 )
 from spy32.render.page import Page, Pairs, Part, Prose, pair
-from spy32.render.payoff import breakeven, of_trade
+from spy32.render.payoff import breakeven, trade_payoff
 from spy32.sessions import market_date
 
 REASONS, ORDERS = 2, 3
@@ -77,14 +77,14 @@ def trade_page(view: RunView, trade: Trade, *, now: datetime) -> Page:
     sentence = f"SOLD {trade.quantity} {what} @ {format_credit(trade.credit)}"
     parts: list[Part] = [
         Prose(title="", text=sentence, tone="strong"),
-        Pairs(items=tuple(_held(trade, now)), payoff=of_trade(trade, view.market), below=True),
-        Pairs(items=tuple(_becoming(view, trade))),
+        Pairs(items=tuple(_holding_items(trade, now)), payoff=trade_payoff(trade, view.market), below=True),
+        Pairs(items=tuple(_outlook_items(view, trade))),
     ]
     heading = f"T{trade.id} of R{trade.run_id}: {trade.state}, opened {new_york_words(trade.opened_at)}"
     return _page(view, heading, parts, next_commands(view, now=now))
 
 
-def _held(trade: Trade, now: datetime) -> Iterator[Item]:
+def _holding_items(trade: Trade, now: datetime) -> Iterator[Item]:
     is_over = trade.state in (TradeState.CLOSED, TradeState.EXPIRED)
     left = (trade.legs[0].expiration - market_date(now)).days
     amount = trade.credit * MULTIPLIER * trade.quantity
@@ -102,7 +102,7 @@ def _held(trade: Trade, now: datetime) -> Iterator[Item]:
         yield pair("Result", f"{format_gain(trade.result)} {word} after fees", "bad" if trade.result < 0 else "good")
 
 
-def _becoming(view: RunView, trade: Trade) -> Iterator[Item]:
+def _outlook_items(view: RunView, trade: Trade) -> Iterator[Item]:
     if 0 < trade.remaining < trade.quantity:
         yield pair("Left", f"{trade.remaining} of {trade.quantity}")
     if trade.closed_at is not None:
@@ -135,7 +135,7 @@ def _heading(view: RunView) -> str:
 
 def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]:
     """The trade in a sentence with its figures, as `approve` shows them."""
-    around = surroundings(view)
+    around = run_surroundings(view)
     entry = view.menu.find(result.candidate_id) if view.menu is not None else None
     state = f"P{result.id} {result.state}: {PROPOSAL_STATES[result.state]}"
     if is_proposal_expired(result, now):
@@ -168,14 +168,14 @@ def _summary(view: RunView, now: datetime) -> Iterator[Item]:
     if made is None:
         yield pair("Meaning", explain_outcome(run))
     for reason in run.reasons[:REASONS]:
-        yield pair("Reason", shortened(reason))
+        yield pair("Reason", shorten(reason))
     if len(run.reasons) > REASONS:
         yield pair("", f"and {format_count(len(run.reasons) - REASONS, 'more reason')} (--full)")
     if run.late:
         yield pair("Started", "LATE", "warn")
     yield from _choice(view)
     if made is None and view.market is not None:
-        yield pair("Market", market_words(surroundings(view)))
+        yield pair("Market", market_words(run_surroundings(view)))
     if made is None and view.menu is not None:
         yield pair("Menu", format_count(len(view.menu.candidates), "candidate"))
     if view.quality is not None and (loud := loud_gates(view.quality)):
@@ -205,11 +205,11 @@ def _choice(view: RunView) -> Iterator[Item]:
     if result is not None and result.kind == "open" and result.chosen_by == "person":
         yield pair("Taken", f"{format_legs(result.legs)}, by a person", "strong")
     if word.reason and not any(word.reason in reason for reason in view.run.reasons):
-        yield pair("Why", shortened(word.reason))
+        yield pair("Why", shorten(word.reason))
     for veto in word.vetoes[:1]:
-        yield pair("Vetoed", shortened(veto), "bad")
+        yield pair("Vetoed", shorten(veto), "bad")
     for mark in word.marks[:1]:
-        yield pair("Look at", shortened(mark), "warn")
+        yield pair("Look at", shorten(mark), "warn")
     rule = next((answer for answer in view.shadows if answer.analyst == "rules"), None)
     if rule is not None:
         pick = view.menu.find(rule.candidate_id) if view.menu is not None else None
@@ -218,7 +218,7 @@ def _choice(view: RunView) -> Iterator[Item]:
         yield pair("Fixed rule", f"takes {taken}{same}")
 
 
-def shortened(text: str) -> str:
+def shorten(text: str) -> str:
     """Foreign words on two lines of a narrow screen; what is left out is said, and `--full` has it."""
     words = single_line(text)
     if len(words) <= TWO_LINES:
@@ -233,7 +233,7 @@ def _order_items(orders: Sequence[Order]) -> Iterator[Item]:
         why = f": {order.reason}" if order.reason else ""
         filled = f"{order.filled} of {order.quantity} filled"
         words = f"O{order.id} {order.kind} {order.state} at {format_credit(order.limit)}, {filled}{why}"
-        yield pair("Order", shortened(words))
+        yield pair("Order", shorten(words))
 
 
 def loud_gates(report: QualityReport) -> tuple[Gate, ...]:

@@ -84,7 +84,7 @@ def proposal_payoff(proposal: Proposal, market: MarketSummary | None) -> Payoff:
     )
 
 
-def of_trade(trade: Trade, market: MarketSummary | None) -> Payoff:
+def trade_payoff(trade: Trade, market: MarketSummary | None) -> Payoff:
     """The picture of a vertical that was opened, at the credit that it brought."""
     return Payoff(
         legs=trade.legs,

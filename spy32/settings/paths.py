@@ -18,9 +18,9 @@ _WRITES = 0o022
 def locations(env: Mapping[str, str], home_flag: str | None) -> Locations:
     """The places of this process; `home_flag` outdoes SPY32_HOME, and the caller has made it absolute."""
     if home_flag is not None:
-        return _in_one(_absolute(home_flag, "--home", env))
+        return _home_locations(_absolute(home_flag, "--home", env))
     if HOME in env:
-        return _in_one(_absolute(env[HOME], HOME, env))
+        return _home_locations(_absolute(env[HOME], HOME, env))
     config = _xdg(env, "XDG_CONFIG_HOME", ".config")
     return Locations(
         config=config / "config.toml",
@@ -73,7 +73,7 @@ def others_access(places: Mapping[Path, Access], parents: Mapping[Path, Access],
     return None
 
 
-def _in_one(home: Path) -> Locations:
+def _home_locations(home: Path) -> Locations:
     return Locations(config=home / "config.toml", dotenv=home / ".env", data=home, state=home, home=home)
 
 

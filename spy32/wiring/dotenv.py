@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spy32.errors import CannotCreate
 from spy32.settings.keys import ENVIRONMENT
-from spy32.settings.lines import assigned
+from spy32.settings.lines import assigned_name
 from spy32.wiring.process import read_text
 
 
@@ -42,7 +42,7 @@ def set_dotenv_values(text: str, values: Mapping[str, str]) -> str:
     remaining = dict(values)
     lines = []
     for line in text.splitlines():
-        key = ENVIRONMENT.get(assigned(line) or "")
+        key = ENVIRONMENT.get(assigned_name(line) or "")
         if key not in keys:
             lines.append(line)
         elif (name := keys[key]) in remaining:
