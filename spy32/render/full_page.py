@@ -24,7 +24,7 @@ from spy32.render.formatting import (
     single_line,
 )
 from spy32.render.order_parts import exit_pairs, order_pairs
-from spy32.render.page import Column, Grid, Page, Pairs, Part, pair
+from spy32.render.page import Grid, Page, Pairs, Part, grid_columns, pair
 from spy32.render.pages import loud_gates, run_page, trade_page
 
 
@@ -75,12 +75,7 @@ def _run(run: Run, here: tzinfo | None) -> Pairs:
 
 
 def _steps(run: Run) -> Grid:
-    columns = (
-        Column(name="step"),
-        Column(name="state"),
-        Column(name="took", right=True),
-        Column(name="detail", rank=1, flexible=True),
-    )
+    columns = grid_columns("step", "state", "took>", "detail~1")
     rows = tuple(
         (step.name, step.state.value, format_milliseconds(step.ms), single_line(step.detail)) for step in run.steps
     )

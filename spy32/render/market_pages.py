@@ -19,7 +19,7 @@ from spy32.render.formatting import (
 )
 from spy32.render.market_charts import NARROW
 from spy32.render.output import is_ascii_console, is_full_terminal, print_page
-from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
+from spy32.render.page import Grid, Page, Pairs, Part, Prose, grid_columns, pair
 from spy32.sessions import closure_reason, days_to_expiration, market_date, nearest_expiration, new_york_time, session
 
 if TYPE_CHECKING:
@@ -123,13 +123,7 @@ def _overview_part(briefing: Briefing, snapshot: MarketSnapshot, here: tzinfo | 
 
 
 def _figure_grids(known: Mapping[str, Metric], now: datetime) -> list[Grid]:
-    columns = (
-        Column(name="figure"),
-        Column(name="value", right=True),
-        Column(name="age", rank=1, right=True),
-        Column(name="of", rank=3, right=True),
-        Column(name="source", rank=2, flexible=True),
-    )
+    columns = grid_columns("figure", "value>", "age>1", "of>3", "source~2")
     grids = []
     for title, labels in FIGURE_GROUPS:
         rows = [
@@ -163,13 +157,7 @@ def _term_structure_part(briefing: Briefing, snapshot: MarketSnapshot) -> list[P
         for day in sorted(known)
         if today < day <= today + TERM_HORIZON
     )
-    columns = (
-        Column(name="expiration"),
-        Column(name="days", right=True),
-        Column(name="IV", right=True),
-        Column(name="age", rank=1, right=True),
-        Column(name="source", rank=2, flexible=True),
-    )
+    columns = grid_columns("expiration", "days>", "IV>", "age>1", "source~2")
     return [Grid(name="term", title="Term structure at the broker", columns=columns, rows=rows)] if rows else []
 
 
@@ -256,15 +244,7 @@ def _draw_charts(
 
 
 def _event_parts(briefing: Briefing) -> list[Part]:
-    columns = (
-        Column(name="day"),
-        Column(name="event"),
-        Column(name="New York", rank=1),
-        Column(name="in", rank=1),
-        Column(name="state", rank=2),
-        Column(name="note", rank=3, flexible=True),
-        Column(name="source", rank=4, flexible=True),
-    )
+    columns = grid_columns("day", "event", "New York:1", "in:1", "state:2", "note~3", "source~4")
     today = market_date(briefing.as_of)
     rows = tuple(
         (
@@ -294,13 +274,7 @@ def _ex_date_items(briefing: Briefing) -> list[tuple[str, str, str]]:
 
 
 def _sources_grid(sources: Iterable[SourceAttempt]) -> Grid:
-    columns = (
-        Column(name="asked for"),
-        Column(name="source"),
-        Column(name="result"),
-        Column(name="took", rank=2, right=True),
-        Column(name="detail", rank=1, flexible=True),
-    )
+    columns = grid_columns("asked for", "source", "result", "took>2", "detail~1")
     rows = tuple(
         (
             single_line(each.datum),
@@ -399,13 +373,7 @@ def build_expirations_page(
         if place is None
         else f"{rows[place].day} is taken, {format_count(rows[place].dte, 'day')}"
     )
-    columns = (
-        Column(name="expiration"),
-        Column(name="days", right=True),
-        Column(name="off", right=True),
-        Column(name=f"within {tolerance}", rank=2),
-        Column(name="note", rank=1, flexible=True),
-    )
+    columns = grid_columns("expiration", "days>", "off>", f"within {tolerance}:2", "note~1")
     cells = tuple(
         (f"{row.day:%a %Y-%m-%d}", str(row.dte), f"{row.distance:+d}" if row.distance else "0",
          "yes" if row.is_near else "no", row.note)

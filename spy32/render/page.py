@@ -34,6 +34,19 @@ class Column(NamedTuple):
     flexible: bool = False
 
 
+def grid_columns(*texts: str) -> tuple[Column, ...]:
+    """Columns by name and, behind it, form and rank: `IV>` is right-aligned, `note~2` flexible with rank 2, `cause:1`
+    ranked only. A name alone stays in every width.
+    """
+    parts = [(text, text.rstrip("0123456789")) for text in texts]
+    return tuple(
+        Column(head[:-1], int(text[len(head) :] or 0), head.endswith(">"), head.endswith("~"))
+        if head.endswith((">", "~", ":"))
+        else Column(text)
+        for text, head in parts
+    )
+
+
 class Grid(NamedTuple):
     """Rows side by side. On a narrow screen columns go by rank, or, when it `continues`, follow in a further table."""
 

@@ -39,7 +39,7 @@ from spy32.render.formatting import (
 )
 from spy32.render.menu_pages import candidate_grid
 from spy32.render.order_parts import exit_pairs, order_pairs
-from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
+from spy32.render.page import Grid, Page, Pairs, Part, Prose, grid_columns, pair
 from spy32.sessions import NEW_YORK, market_date
 
 if TYPE_CHECKING:
@@ -54,16 +54,8 @@ WARNINGS = 2
 LINE = 68
 """Characters beside a label on 80 columns."""
 
-COLUMNS = (
-    Column(name=" #", right=True),
-    Column(name="spread"),
-    Column(name="credit", rank=1, right=True),
-    Column(name="of width", rank=6, right=True),
-    Column(name="max loss", rank=2, right=True),
-    Column(name="POP", rank=4, right=True),
-    Column(name="delta", rank=3, right=True),
-    Column(name="breakeven", rank=7, right=True),
-    Column(name="who", rank=5),
+COLUMNS = grid_columns(
+    " #>", "spread", "credit>1", "of width>6", "max loss>2", "POP>4", "delta>3", "breakeven>7", "who:5"
 )
 """The rank says which goes first when the screen is narrow; no cell is ever cut."""
 
@@ -283,12 +275,7 @@ def _scenario_parts(review: "Review", result: "Proposal") -> list[Part]:
         )
         for each in review.scenarios
     )
-    columns = (
-        Column(name="move"),
-        Column(name=f"{result.underlying} at", right=True),
-        Column(name="result", right=True),
-        Column(name="loss of account", right=True),
-    )
+    columns = grid_columns("move", f"{result.underlying} at>", "result>", "loss of account>")
     title = f"At expiration, {format_count(result.quantity, 'contract')} at our price, after costs to open"
     return [Grid(name="at", title=title, columns=columns, rows=rows)]
 
@@ -309,7 +296,7 @@ def _book(review: "Review", result: "Proposal") -> Grid:
         ),
         ("buying power", format_dollars(account.buying_power), format_dollars(account.buying_power - more), ""),
     )
-    columns = tuple(Column(name=name, right=name != "book") for name in ("book", "before", "after", "limit"))
+    columns = grid_columns("book", "before>", "after>", "limit>")
     return Grid(name="book", title="The book, at worst", columns=columns, rows=rows)
 
 

@@ -14,7 +14,7 @@ from spy32.render.formatting import (
     humanise,
     single_line,
 )
-from spy32.render.page import Column, Grid, Page, Pairs, Part, pair
+from spy32.render.page import Grid, Page, Pairs, Part, grid_columns, pair
 from spy32.sessions import NEW_YORK
 
 
@@ -89,12 +89,7 @@ def _running_text(run: Run, status: Status) -> str:
 
 
 def _waiting_grid(status: Status, here: tzinfo | None) -> Grid:
-    columns = (
-        Column(name="id"),
-        Column(name="what", flexible=True),
-        Column(name="until", flexible=True),
-        Column(name="type", rank=1),
-    )
+    columns = grid_columns("id", "what~", "until~", "type:1")
     rows = tuple(
         (item.id, single_line(item.message), _deadline_text(item, status, here), item.command)
         for item in status.waiting
@@ -103,15 +98,7 @@ def _waiting_grid(status: Status, here: tzinfo | None) -> Grid:
 
 
 def _trades_grid(status: Status) -> Grid:
-    columns = (
-        Column(name="id"),
-        Column(name="trade", flexible=True),
-        Column(name="credit", right=True),
-        Column(name="max loss", right=True),
-        Column(name="DTE", right=True),
-        Column(name="out by", rank=1),
-        Column(name="state", rank=2),
-    )
+    columns = grid_columns("id", "trade~", "credit>", "max loss>", "DTE>", "out by:1", "state:2")
     rows = tuple(
         (
             item.id,
@@ -136,13 +123,7 @@ def _deadline_text(item: PendingItem, status: Status, here: tzinfo | None) -> st
 
 
 def _failures_grid(status: Status) -> Grid:
-    columns = (
-        Column(name="run"),
-        Column(name="started (New York)"),
-        Column(name="outcome"),
-        Column(name="cause", rank=1),
-        Column(name="what came of it", rank=2, flexible=True),
-    )
+    columns = grid_columns("run", "started (New York)", "outcome", "cause:1", "what came of it~2")
     rows = []
     for row in status.failures:
         at = row.started_at.astimezone(NEW_YORK)
