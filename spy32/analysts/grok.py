@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from spy32.analysts.rendered_prompt import RenderedPrompt
 from spy32.analysts.voting import combine_samples
 from spy32.clients.retry import Retry, retry_read
-from spy32.clients.xai import OUTCOME_CODES, ModelReply, build_request_body, check_effort, format_cost, max_ticks
-from spy32.clients.xai_models import TICKS_PER_DOLLAR
+from spy32.clients.xai import OUTCOME_CODES, ModelReply, build_request_body
+from spy32.clients.xai_models import TICKS_PER_DOLLAR, check_effort, format_cost, max_ticks
 from spy32.domain import model_calls
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot

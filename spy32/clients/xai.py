@@ -13,31 +13,14 @@ from typing import Any
 from spy32.clients.http import HttpClient, HttpFailure, HttpResponse, parse_strict_json
 from spy32.clients.xai_models import (
     MODEL_DEFAULT_EFFORT,
-    MODELS,
     CostEstimate,
     billed_usage,
-    check_effort,
-    estimate_ticks,
-    format_cost,
-    max_ticks,
 )
 from spy32.domain.model_calls import ModelResponse
 from spy32.domain.sanitize import cap_text, one_line
 from spy32.domain.value import value
 from spy32.errors import ExitCode
 from spy32.settings.knob import Secret
-
-__all__ = [
-    "MODELS",
-    "OUTCOME_CODES",
-    "ModelReply",
-    "XaiClient",
-    "build_request_body",
-    "check_effort",
-    "estimate_ticks",
-    "format_cost",
-    "max_ticks",
-]  # fmt: skip
 
 RESPONSES_PATH = "/responses"
 MAX_BODY_BYTES = 2 * 1024 * 1024

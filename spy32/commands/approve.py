@@ -4,14 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, get_app, parse_id, parse_proposal_id
+from spy32.commands.common import Json, get_app, parse_id, parse_proposal_id, view_with_proposal
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from spy32.commands.terminal_input import TerminalInput
-    from spy32.console import PlainConsole
+    from spy32.console import AnyConsole
     from spy32.domain.proposals import Proposal
     from spy32.store import Store
     from spy32.trading.context import TradingContext
@@ -153,7 +151,7 @@ def _run_dialogue(app: "App", selection: Selection, *, note: str, json: bool) ->
         _print_decision(app, selection.trading_context, decided_id, json=json)
 
 
-def _window(console: "Console | PlainConsole") -> "TerminalInput":
+def _window(console: "AnyConsole") -> "TerminalInput":
     """Single keys where a person sits at a terminal that can place text; whole lines anywhere else."""
     import sys
 
@@ -179,19 +177,12 @@ def _first_review(selection: Selection) -> "Review":
 
 def _print_decision(app: "App", context: "TradingContext", proposal_id: int, *, json: bool) -> None:
     """How the proposal stands now."""
-    from dataclasses import replace
-
     from spy32.render.output import write_text
     from spy32.render.review import decided_lines
 
-    proposal = context.store.proposals.get(proposal_id)
-    view = replace(
-        context.store.history.view(proposal.run_id),
-        proposal=proposal,
-        body=context.store.proposals.order_body(proposal_id),
-        approval=context.store.proposals.latest_approval(proposal_id),
-        orders=context.store.orders.select_by_proposal(proposal_id),
-    )
+    store = context.store
+    proposal = store.proposals.get(proposal_id)
+    view = view_with_proposal(store, store.history.view(proposal.run_id), proposal)
     if json:
         from spy32.render.documents import approval_document, emit
 

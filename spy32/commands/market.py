@@ -51,7 +51,8 @@ def expirations(
     ctx: typer.Context, market: MarketOption = None, profile: ProfileOption = "default", json: Json = False
 ) -> None:
     """The listed expirations, the one that a run would take, and why it is that one."""
-    from spy32.render.market_pages import expiration_rows, print_expirations_page
+    from spy32.render.market_pages import build_expirations_page, expiration_rows
+    from spy32.render.output import print_page
     from spy32.sessions import market_date
 
     app = get_app(ctx)
@@ -69,9 +70,10 @@ def expirations(
         )
         emit(app.out, document)
     else:
-        print_expirations_page(
-            app.out, rows, underlying=underlying, target_dte=target_dte, tolerance=tolerance, source=source
+        page = build_expirations_page(
+            rows, underlying=underlying, target_dte=target_dte, tolerance=tolerance, source=source
         )
+        print_page(app.out, page)
 
 
 def _load_sources(app: "App", market: str | None, profile: str) -> "tuple[Sources, Settings]":

@@ -10,21 +10,17 @@ from spy32.render.formatting import clean
 from spy32.render.trading import format_fees, print_lines
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from spy32.console import PlainConsole
+    from spy32.console import AnyConsole
     from spy32.trading.position_diff import AccountDiff, ForeignOrder, PositionDiff
     from spy32.trading.reconcile import ReconcileResult
     from spy32.trading.transactions import MissingContracts
-
-    Screen = Console | PlainConsole
 
 ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
 
 # Reconcile.
 
 
-def print_reconciliation(out: "Screen", found: "ReconcileResult") -> None:
+def print_reconciliation(out: "AnyConsole", found: "ReconcileResult") -> None:
     """What was in flight, how it stands now, and where we and the broker differ."""
     print_lines(out, _reconciliation(found))
 
@@ -59,7 +55,7 @@ def print_adoption(gone: "MissingContracts") -> str:
 # Positions.
 
 
-def print_positions(out: "Screen", view: "AccountDiff", trades: Sequence[Trade], account: Account) -> None:
+def print_positions(out: "AnyConsole", view: "AccountDiff", trades: Sequence[Trade], account: Account) -> None:
     """Every contract that our book or the broker holds, then the trades that they make up."""
     print_lines(out, _positions(view, trades, account))
 

@@ -12,16 +12,14 @@ from spy32.domain.value import value
 from spy32.render.encoder import Document, Part, to_document
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from spy32.console import PlainConsole
+    from spy32.console import AnyConsole
     from spy32.domain.proposals import Proposal
     from spy32.domain.run_view import RunView
     from spy32.domain.runs import RunSummary
     from spy32.render.raw_texts import RawTexts
 
 
-def emit(console: "Console | PlainConsole", document: Mapping[str, Any]) -> None:
+def emit(console: "AnyConsole", document: Mapping[str, Any]) -> None:
     """Print one document: one line for a program, indented for a person. ASCII, so that no terminal can be misled."""
     from spy32.render.output import write_text
 

@@ -18,14 +18,12 @@ from spy32.render.formatting import (
     humanise,
     single_line,
 )
-from spy32.render.page import Grid, Pairs, Part, Tone, grid_columns, pair
+from spy32.render.page import Grid, Item, Pairs, Part, grid_columns, pair
 
 if TYPE_CHECKING:
     from spy32.domain.model_calls import ModelResponse, UsageSummary
     from spy32.domain.run_view import RunView
     from spy32.domain.spreads import Candidate, Menu
-
-Item = tuple[str, str, Tone]
 
 RULE_NAMES: dict[str, str] = {"rules": "fixed rule", "trend": "trend rule"}
 """What people call the analysts that are rules."""

@@ -21,15 +21,13 @@ from spy32.render.formatting import (
     signed_delta,
     single_line,
 )
-from spy32.render.page import Pairs, Part, Tone, pair
+from spy32.render.page import Item, Pairs, Part, pair
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
     from spy32.domain.market import Metric
     from spy32.domain.run_view import RunView
     from spy32.domain.spreads import Candidate
-
-Item = tuple[str, str, Tone]
 
 FIGURE_GROUPS: Mapping[str, tuple[str, ...]] = {
     "support": ("low_20d", "low_180d", "bollinger_low"),

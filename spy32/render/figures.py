@@ -20,7 +20,7 @@ from spy32.render.formatting import (
     humanise,
     signed_delta,
 )
-from spy32.render.page import Pairs, Tone, pair
+from spy32.render.page import Item, Pairs, pair
 from spy32.render.payoff import proposal_payoff
 
 if TYPE_CHECKING:
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from spy32.domain.market import Metric
     from spy32.domain.orders import Trade
     from spy32.domain.run_view import MarketSummary, RunView
-
-Item = tuple[str, str, Tone]
 
 UNKNOWN = "n/a"
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from spy32.domain.briefing import Briefing
@@ -23,19 +23,8 @@ from spy32.render.page import Grid, Page, Pairs, Part, Prose, grid_columns, pair
 from spy32.sessions import closure_reason, days_to_expiration, market_date, nearest_expiration, new_york_time, session
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from spy32.console import PlainConsole
+    from spy32.console import AnyConsole
     from spy32.options.surface import Smile
-
-__all__ = [
-    "ExpirationRow",
-    "build_expirations_page",
-    "build_market_page",
-    "expiration_rows",
-    "print_expirations_page",
-    "print_market_page",
-]
 
 # Name of a figure -> its label, of at most 20 characters: more would be cut beside a narrow frame.
 FIGURE_GROUPS: tuple[tuple[str, Mapping[str, str]], ...] = (
@@ -71,29 +60,16 @@ EXPIRATION_IV = re.compile(r"iv_\d{4}-\d\d-\d\d")
 EVENT_NAMES = {"fomc": "FOMC statement", "cpi": "CPI", "jobs": "jobs report", "earnings": "earnings", "other": "other"}
 
 
-def print_market_page(
-    out: "Console | PlainConsole",
-    briefing: Briefing,
-    snapshot: MarketSnapshot,
-    smile: "Smile | None",
-    *,
-    here: tzinfo | None = None,
-) -> None:
+def print_market_page(out: "AnyConsole", briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None") -> None:
     """Write the page; with pictures on a terminal."""
     drawn = _draw_charts(out, briefing, snapshot, smile) if is_full_terminal(out) and out.width >= NARROW else ()
-    print_page(out, build_market_page(briefing, snapshot, drawn=drawn, here=here))
+    print_page(out, build_market_page(briefing, snapshot, drawn=drawn))
 
 
-def build_market_page(
-    briefing: Briefing,
-    snapshot: MarketSnapshot,
-    *,
-    drawn: Sequence[Prose] = (),
-    here: tzinfo | None = None,
-) -> Page:
+def build_market_page(briefing: Briefing, snapshot: MarketSnapshot, *, drawn: Sequence[Prose] = ()) -> Page:
     """What is seen, in groups; what is missing, and why; what is scheduled; who was asked."""
     known = {path: figure for path, figure in briefing.figures.items() if figure.value is not None}
-    parts: list[Part] = [_overview_part(briefing, snapshot, here)]
+    parts: list[Part] = [_overview_part(briefing, snapshot)]
     parts += [grid for grid in _figure_grids(known, briefing.as_of) if grid.rows]
     parts += _term_structure_part(briefing, snapshot)
     parts += _missing_part(briefing.figures)
@@ -108,12 +84,12 @@ def build_market_page(
     )
 
 
-def _overview_part(briefing: Briefing, snapshot: MarketSnapshot, here: tzinfo | None) -> Pairs:
+def _overview_part(briefing: Briefing, snapshot: MarketSnapshot) -> Pairs:
     chain = snapshot.chain
     delay = f", delayed by {format_age(timedelta(seconds=chain.delay_seconds))}" if chain.delay_seconds else ""
     items = (
-        pair("looked at", format_both_zones(briefing.as_of, here)),
-        pair("quotes of", f"{format_both_zones(chain.as_of, here)}, from {single_line(chain.source)}{delay}"),
+        pair("looked at", format_both_zones(briefing.as_of)),
+        pair("quotes of", f"{format_both_zones(chain.as_of)}, from {single_line(chain.source)}{delay}"),
         pair("expiration", f"{briefing.target}, {format_count(briefing.dte, 'day')}", "strong"),
     )
     return Pairs(name="market", items=items)
@@ -214,7 +190,7 @@ def _missing_part(figures: Mapping[str, Metric]) -> list[Part]:
 
 
 def _draw_charts(
-    out: "Console | PlainConsole", briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None"
+    out: "AnyConsole", briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None"
 ) -> tuple[Prose, ...]:
     from spy32.render import market_charts as drawing
     from spy32.rules.daily_bars import finished_sessions
@@ -345,22 +321,6 @@ def _expiration_notes(
     elif hours is not None and hours.is_early:
         notes.append(f"early close, {new_york_time(hours.close):%H:%M}")
     return notes
-
-
-def print_expirations_page(
-    out: "Console | PlainConsole",
-    rows: Sequence[ExpirationRow],
-    *,
-    underlying: str,
-    target_dte: int,
-    tolerance: int,
-    source: str = "",
-) -> None:
-    """Write the list, the chosen one marked."""
-    print_page(
-        out,
-        build_expirations_page(rows, underlying=underlying, target_dte=target_dte, tolerance=tolerance, source=source),
-    )
 
 
 def build_expirations_page(

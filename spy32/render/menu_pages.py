@@ -1,7 +1,6 @@
 """Pages around the menu: the candidates side by side, what was dropped and why, the quality gates, the history."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import tzinfo
 
 from spy32.domain.market import Gate, Verdict
 from spy32.domain.run_view import RunView
@@ -26,7 +25,8 @@ from spy32.sessions import NEW_YORK
 
 COLUMNS = grid_columns(
     "#>", "spread", "who:1", "credit>1", "floor>1", "POP>1", "delta>1", "max loss>1", "breakeven>1",
-    "POP history>1", "mid>1", "natural>1", "EV market>1", "EV market plan>1", "EV history>1", "EV history plan>1", "costs>1", "id:1",
+    "POP history>1", "mid>1", "natural>1", "EV market>1", "EV market plan>1", "EV history>1", "EV history plan>1",
+    "costs>1", "id:1",
 )  # fmt: skip
 """What decides comes first: a narrow screen continues with the rest in a further table."""
 
@@ -128,7 +128,7 @@ def _gate(gate: Gate) -> tuple[str, ...]:
     )
 
 
-def history_page(rows: Iterable[RunSummary], here: tzinfo | None = None) -> Page:
+def history_page(rows: Iterable[RunSummary]) -> Page:
     """Runs, newest first, one a line."""
     rows = tuple(rows)
     columns = grid_columns(

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 Tone = str
 """`good`, `bad`, `warn`, `strong`, `dim` or nothing. Colour only repeats what word, sign or symbol say."""
+Item = tuple[str, str, Tone]
+"""Label, value and tone of one line; `pair` makes it."""
 
 
 class Pairs(NamedTuple):
@@ -18,7 +20,7 @@ class Pairs(NamedTuple):
     A small payoff stands beside the first ones where there is room, and under them if it is wanted `below`.
     """
 
-    items: tuple[tuple[str, str, Tone], ...]
+    items: tuple[Item, ...]
     name: str = ""
     title: str = ""
     payoff: "Payoff | None" = None
@@ -87,5 +89,5 @@ class Page(NamedTuple):
     following: tuple[str, ...] = ()
 
 
-def pair(label: str, value: str, tone: Tone = "") -> tuple[str, str, Tone]:
+def pair(label: str, value: str, tone: Tone = "") -> Item:
     return (label, value, tone)

@@ -21,7 +21,6 @@ from spy32.render.explain import (
 from spy32.render.explain_answer import analyst_name
 from spy32.render.figures import (
     UNKNOWN,
-    Item,
     closing_facts,
     days_left,
     exit_words,
@@ -44,7 +43,7 @@ from spy32.render.formatting import (
     new_york_words,
     single_line,
 )
-from spy32.render.page import Page, Pairs, Part, Prose, pair
+from spy32.render.page import Item, Page, Pairs, Part, Prose, pair
 from spy32.render.payoff import breakeven, trade_payoff
 from spy32.sessions import market_date
 

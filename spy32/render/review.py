@@ -1,7 +1,6 @@
 """The screens of `approve`: one to decide from, and one key away the menu, the reasons, the risk and the order."""
 
 from collections.abc import Sequence
-from datetime import tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,6 @@ from spy32.lifecycle import ProposalState
 from spy32.render.explain import BANNERS, market_badge
 from spy32.render.explain_answer import answer_parts
 from spy32.render.figures import (
-    Item,
     Surroundings,
     account_share,
     closing_facts,
@@ -39,7 +37,7 @@ from spy32.render.formatting import (
 )
 from spy32.render.menu_pages import candidate_grid
 from spy32.render.order_parts import exit_pairs, order_pairs
-from spy32.render.page import Grid, Page, Pairs, Part, Prose, grid_columns, pair
+from spy32.render.page import Grid, Item, Page, Pairs, Part, Prose, grid_columns, pair
 from spy32.sessions import NEW_YORK, market_date
 
 if TYPE_CHECKING:
@@ -300,7 +298,7 @@ def _book(review: "Review", result: "Proposal") -> Grid:
     return Grid(name="book", title="The book, at worst", columns=columns, rows=rows)
 
 
-def order_page(review: "Review", here: tzinfo | None = None) -> Page:
+def order_page(review: "Review") -> Page:
     """The order, its price plan and the exit plan, in full."""
     result = review.proposal
     if result is None:
@@ -321,7 +319,7 @@ def order_page(review: "Review", here: tzinfo | None = None) -> Page:
     )
     parts: list[Part] = [
         exit_pairs(result.exit),
-        order_pairs(result, here, more=(*size, *quotes)),
+        order_pairs(result, more=(*size, *quotes)),
     ]
     return _page(review, "order and exits", parts)
 

@@ -27,9 +27,7 @@ from spy32.wiring.process import (
 )
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from spy32.console import PlainConsole
+    from spy32.console import AnyConsole
     from spy32.domain.proposals import Proposal
     from spy32.ops.locks import FileLocks
     from spy32.settings.resolve import Resolved, Source
@@ -126,11 +124,11 @@ class AppBase:
         return self.env.get("LOGNAME") or self.env.get("USER") or "unknown"
 
     @cached_property
-    def out(self) -> "Console | PlainConsole":
+    def out(self) -> "AnyConsole":
         return build_console(sys.stdout, self.env)
 
     @cached_property
-    def err(self) -> "Console | PlainConsole":
+    def err(self) -> "AnyConsole":
         return build_console(sys.stderr, self.env)
 
     @property

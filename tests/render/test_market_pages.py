@@ -22,6 +22,7 @@ from spy32.options.surface import Smile, build_smile
 from spy32.render import market_charts as drawing
 from spy32.render import market_pages as m
 from spy32.render.market_documents import expirations_document, market_document
+from spy32.render.output import print_page
 from spy32.rules.daily_bars import finished_sessions
 from spy32.rules.market_metrics import DISPLAY_ORDER, compute_metrics
 from spy32.sessions import years_to_expiration
@@ -81,7 +82,7 @@ def market(width: int, told: Briefing | None = None, snapshot: MarketSnapshot = 
 
 def expirations(width: int, rows: Sequence[m.ExpirationRow]) -> str:
     console = screen(width) if width else PlainConsole(StringIO())
-    m.print_expirations_page(console, rows, underlying="SPY", target_dte=32, tolerance=3, source="cboe")
+    print_page(console, m.build_expirations_page(rows, underlying="SPY", target_dte=32, tolerance=3, source="cboe"))
     return shown(console)
 
 
