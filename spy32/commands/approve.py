@@ -177,7 +177,7 @@ def _first_review(selection: Selection) -> "Review":
 
 def _print_decision(app: "App", context: "TradingContext", proposal_id: int, *, json: bool) -> None:
     """How the proposal stands now."""
-    from spy32.render.output import write_text
+    from spy32.render.output import print_lines
     from spy32.render.review import decided_lines
 
     store = context.store
@@ -188,4 +188,4 @@ def _print_decision(app: "App", context: "TradingContext", proposal_id: int, *, 
 
         emit(app.out, approval_document(view, proposal))
     else:
-        write_text(app.out, "".join(f"{line}\n" for line in decided_lines(view, proposal)))
+        print_lines(app.out, decided_lines(view, proposal))

@@ -60,16 +60,15 @@ def login(ctx: typer.Context) -> None:
 
 def status(ctx: typer.Context, json: Json = False) -> None:
     """Credentials, log-in, account, options level, restrictions and clocks; one log-in, nothing is changed."""
-    from spy32.render.documents import emit
-    from spy32.render.output import write_text
+    from spy32.render.output import print_lines
     from spy32.wiring.credentials import load_auth_status
 
     app = get_app(ctx)
     auth_status = load_auth_status(app)
     if json:
-        emit(app.out, _status_document(app, auth_status))
+        _print_status_document(app, auth_status)
     else:
-        write_text(app.out, "".join(f"{line}\n" for line in _status_lines(app, auth_status)))
+        print_lines(app.out, _status_lines(app, auth_status))
     if auth_status.trouble is None:
         return
     if not json:
@@ -149,8 +148,8 @@ def _print_login(app: "App", account: str | None) -> None:
     write_text(app.out, "next: spy32 auth status\n")
 
 
-def _status_document(app: "App", auth_status: "AuthStatus") -> dict[str, object]:
-    from spy32.render.encoder import to_document
+def _print_status_document(app: "App", auth_status: "AuthStatus") -> None:
+    from spy32.render.documents import print_document
     from spy32.render.home_documents import AUTH, LogIn
 
     account, error = auth_status.account, auth_status.trouble
@@ -167,7 +166,7 @@ def _status_document(app: "App", auth_status: "AuthStatus") -> dict[str, object]
         trouble=None if error is None else error.message,
         code=ExitCode.OK if error is None else error.code,
     )
-    return to_document(AUTH, log_in)
+    print_document(app.out, AUTH, log_in)
 
 
 def _status_lines(app: "App", auth_status: "AuthStatus") -> list[str]:

@@ -19,7 +19,7 @@ def print_prompt(app: "App", settings: "Settings", *, profile: str, market: str 
     from spy32.analysts.grok import build_request
     from spy32.clients.xai_models import format_cost, max_ticks
     from spy32.pipeline.preview import preview_market, preview_menu
-    from spy32.render.trading import print_lines
+    from spy32.render.output import print_lines
     from spy32.wiring import analysts
 
     sources = app.load_sources(market)
@@ -38,11 +38,10 @@ def print_prompt(app: "App", settings: "Settings", *, profile: str, market: str 
         f"{format_cost(cost)} an answer"
     )
     if json:
-        from spy32.render.documents import emit
-        from spy32.render.encoder import to_document
+        from spy32.render.documents import print_document
         from spy32.render.prompt_documents import PROMPT, Unsent
 
-        emit(app.out, to_document(PROMPT, Unsent(prompt=version, tokens=rendered.tokens, body=body)))
+        print_document(app.out, PROMPT, Unsent(prompt=version, tokens=rendered.tokens, body=body))
         return
     print_lines(
         app.out, ("=== system", rendered.system.rstrip(), "", "=== user", rendered.user.rstrip(), "", "=== schema")

@@ -7,7 +7,8 @@ from spy32.domain.orders import BrokerOrder, Trade
 from spy32.domain.spreads import Account, Leg, Mode, whole_order
 from spy32.lifecycle import TradeState
 from spy32.render.formatting import clean
-from spy32.render.trading import format_fees, print_lines
+from spy32.render.output import print_lines
+from spy32.render.trading import format_fees
 
 if TYPE_CHECKING:
     from spy32.console import AnyConsole

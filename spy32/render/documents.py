@@ -27,6 +27,11 @@ def emit(console: "AnyConsole", document: Mapping[str, Any]) -> None:
     write_text(console, json.dumps(document, indent=indent, allow_nan=False) + "\n")
 
 
+def print_document(console: "AnyConsole", part: Part, noun: Any) -> None:
+    """Print the document that `part` makes of `noun`."""
+    emit(console, to_document(part, noun))
+
+
 @value
 class Ending:
     """Why a command ended otherwise than well."""

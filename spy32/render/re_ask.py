@@ -6,7 +6,7 @@ from spy32.clients.xai_models import format_cost
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.render.documents import emit
 from spy32.render.formatting import single_line
-from spy32.render.trading import print_lines
+from spy32.render.output import print_lines
 
 if TYPE_CHECKING:
     from spy32.console import AnyConsole

@@ -9,17 +9,12 @@ from spy32.domain.run_view import RunView
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import ProposalState
 from spy32.render.documents import emit, run_document
-from spy32.render.output import write_text
+from spy32.render.output import print_lines
 
 if TYPE_CHECKING:
     from spy32.console import AnyConsole
     from spy32.pipeline.replay import ReplayResult
     from spy32.trading.execute import ExecutionPreview
-
-
-def print_lines(out: "AnyConsole", lines: Iterable[str]) -> None:
-    """Lines that the terminal may wrap but nothing cuts."""
-    write_text(out, "".join(f"{line}\n" for line in lines))
 
 
 def print_run(out: "AnyConsole", view: RunView) -> None:
