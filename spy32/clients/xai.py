@@ -335,6 +335,6 @@ def _remove_key(key: str, text: str) -> str:
 
 
 def _redact_key(key: str, text: str) -> str:
-    """As `_without`, and without masked keys (`xa***gA`) and pieces of the key of six signs and more."""
+    """As `_remove_key`, and without masked keys (`xa***gA`) and pieces of the key of six signs and more."""
     masked = _MASKED_KEY.sub("[key]", _remove_key(key, text))
     return _KEY_FRAGMENT.sub(lambda found: "[key]" if found.group() in key else found.group(), masked)

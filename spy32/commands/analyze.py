@@ -27,7 +27,7 @@ MAX_MISSED_SLOTS = 60
 
 @value
 class AnalyzeOptions:
-    """What was typed."""
+    """The options that were typed."""
 
     scheduled: bool
     force: bool
@@ -84,7 +84,7 @@ def analyze(
 
 
 def check_known(option: str, typed: str | None, names: tuple[str, ...]) -> None:
-    """`Usage` for a word that names nothing."""
+    """`BadUsage` for a word that names nothing."""
     if typed is not None and typed.partition(":")[0] not in names:
         raise BadUsage(f"{option} {typed} is not known; it takes {', '.join(names)}")
 

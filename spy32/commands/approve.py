@@ -68,7 +68,7 @@ def _check_options(app: "App", *, approval: bool, decline: bool, confirm: str | 
 
 
 class Selection:
-    """What is decided on: a proposal, or a run without one; and the bench to act on."""
+    """What is decided on (a proposal, or a run without one), and the trading context to act in."""
 
     def __init__(self, context: "TradingContext", proposal: "Proposal | None", run_id: int) -> None:
         self.trading_context, self.proposal, self.run_id = context, proposal, run_id
@@ -129,7 +129,7 @@ def _decline(app: "App", selection: Selection, *, note: str, json: bool) -> None
 
 
 def _run_dialogue(app: "App", selection: Selection, *, note: str, json: bool) -> None:
-    """Draw, ask, and act until there is a decision or the person leaves; leaving, whatever way, changes nothing."""
+    """Draw, ask and act until there is a decision or the person leaves, which changes nothing."""
     from spy32.commands.dialogue import ApprovalDialogue
     from spy32.commands.screen import WordScreen, screen_of
     from spy32.render.output import write_text

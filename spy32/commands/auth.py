@@ -95,7 +95,7 @@ def _print_instructions(app: "App") -> None:
 
 
 def _ask_secret(label: str, key: str) -> "Secret":
-    """A secret, typed unseen; `Usage` when nothing, or nothing usable, was typed."""
+    """A secret, typed unseen; `BadUsage` when nothing, or nothing usable, was typed."""
     from spy32.settings.coerce import parse_setting
     from spy32.settings.keys import KEYS, InvalidValue, describe_allowed
     from spy32.settings.knob import Secret

@@ -23,7 +23,7 @@ def get_app(ctx: typer.Context) -> "App":
 
 
 def parse_id(typed: str, letter: str, noun: str) -> int:
-    """31 of `P31`, `p31` or `31`; `Usage` for anything else."""
+    """31 of `P31`, `p31` or `31`; `BadUsage` for anything else."""
     match = re.fullmatch(rf"{letter}?(\d{{1,18}})", typed.strip(), re.IGNORECASE | re.ASCII)
     if match is None:
         raise BadUsage(f"{typed!r} is not the id of a {noun}; such ids look like {letter}31")

@@ -83,7 +83,7 @@ def adopt(
 
 
 def _confirm_adoption(app: "App", confirm: str | None) -> None:
-    """`Usage` unless the word was given, or typed on a terminal."""
+    """`BadUsage` unless the word was given, or typed on a terminal."""
     from spy32.commands.confirmation import prompt_line
     from spy32.errors import BadUsage
 

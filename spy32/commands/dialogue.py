@@ -49,7 +49,7 @@ class ApprovalDialogue:
     def __init__(self, *, context: "TradingContext", screen: Screen, by: str, review: Review, note: str = "") -> None:
         self._context, self._screen, self._by, self._note = context, screen, by, note
         self._base = review
-        """What was judged by the market last: the proposal on record, or a draft of it."""
+        """The last review against the market: of the proposal on record, or of a draft of it."""
         self._shown = review
         """What is on the screen: the base, or another candidate that is only looked at."""
         self._place = ""
@@ -60,11 +60,11 @@ class ApprovalDialogue:
 
     @property
     def draft_loss(self) -> str:
-        """What leaving now loses, in words."""
+        """What is lost by leaving now, as the end of a message; empty without a draft."""
         return drop_words(self._base)
 
     def run(self) -> None:
-        """Until there is a decision or the person leaves, which changes nothing."""
+        """Draw, ask and act until there is a decision or the person leaves, which changes nothing."""
         while self.decided_id is None:
             self._draw()
             self._message = ""
@@ -156,7 +156,7 @@ class ApprovalDialogue:
         self._shown = base if is_base else desk.preview(self._context, base, entry)
 
     def _judge_shown(self) -> Review:
-        """What is on the screen, once the market and every limit have had their say on it."""
+        """The review on the screen; a preview is first checked against new quotes, the dry run and all limits."""
         self._place = ""
         if self._shown.is_preview:
             assert self._shown.candidate is not None
@@ -217,7 +217,7 @@ class ApprovalDialogue:
         self._base = self._shown = desk.change_floor(self._context, review, parse_price(typed))
 
     def _show_refusal(self, error: Spy32Error) -> None:
-        """Say why not; show the proposal as another window left it, and end when that one decided."""
+        """Show why it was refused, and the proposal as another window left it; `Refused` when that one decided."""
         try:
             after = desk.refresh_review(self._context, self._base) if isinstance(error, Refused) else self._base
         except Refused as over:
@@ -230,7 +230,7 @@ class ApprovalDialogue:
 
 
 def parse_price(typed: str) -> Decimal:
-    """A price as a person types it; `Usage` for what is none."""
+    """A price as a person types it; `BadUsage` for what is none."""
     try:
         price = Decimal(typed) if len(typed) <= 12 else Decimal("nan")
     except InvalidOperation:

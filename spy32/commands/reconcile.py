@@ -70,7 +70,7 @@ def _check_options(app: "App", *, asks: bool, approval: bool, json: bool) -> Non
 
 
 def _settle_proposal(app: "App", typed: str, *, approval: bool) -> None:
-    """A person's word on what reading cannot settle."""
+    """Settle on a person's word what reading at the broker cannot settle."""
     from spy32.commands.common import parse_proposal_id
     from spy32.render.output import print_lines
     from spy32.trading.reconcile import settle_by_person
@@ -88,7 +88,7 @@ def _settle_proposal(app: "App", typed: str, *, approval: bool) -> None:
 
 
 def _confirm_by_typing(name: str, app: "App") -> bool:
-    """Only this very name is a yes; the end of input is a no."""
+    """Whether exactly this name is typed; the end of input is a no."""
     from spy32.render.output import print_lines
 
     print_lines(app.out, [f"type {name} to say so, anything else leaves it:"])
@@ -99,9 +99,9 @@ def _confirm_by_typing(name: str, app: "App") -> bool:
 
 
 def _confirm_adoption(app: "App", contracts: "MissingContracts") -> bool:
-    """Only the trade's own id, typed, is a yes; the end of input is a no."""
-    from spy32.render.desk_pages import print_adoption
+    """Whether the trade's id is typed; the end of input is a no."""
+    from spy32.render.desk_pages import adoption_text
     from spy32.render.output import print_lines
 
-    print_lines(app.out, [print_adoption(contracts)])
+    print_lines(app.out, [adoption_text(contracts)])
     return _confirm_by_typing(f"T{contracts.trade.id}", app)

@@ -77,7 +77,7 @@ def _ask_again(app: "App", run_id: int, version: str, *, approval: bool, json: b
 
 
 def _confirm_cost(app: "App") -> bool:
-    """A typed yes, from a terminal; anything else, and no terminal at all, is no."""
+    """Whether `yes` is typed on a terminal; anything else, and no terminal at all, is a no."""
     if not app.is_interactive:
         return False
     try:

@@ -52,7 +52,7 @@ class WordScreen:
     def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool) -> None:
         if text:
             self.say(text)
-        # The page that takes least room is as whole: nothing here is ever cut off.
+        # The compact page is complete as well: nothing is cut off here.
         *_, page = islice(pages(), 2)
         if page != self._drawn:
             output.print_page(self._console, page)

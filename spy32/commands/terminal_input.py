@@ -31,7 +31,7 @@ LEAVE_SCREEN = "\x1b[?2004l\x1b[?25h\x1b[?1049l"
 
 
 class WindowResized(Exception):
-    """The window has had another size since the last answer was asked for."""
+    """The window was resized since the last question."""
 
 
 class InputClosed(Exception):

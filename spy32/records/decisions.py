@@ -57,7 +57,7 @@ class Decisions:
         return self._core.row("select 1 from snapshot where run_id = ?", run_id) is not None
 
     def snapshot(self, run_id: int) -> MarketSnapshot:
-        """Everything that the run saw; `Usage` when it ended before it saw anything."""
+        """Everything that the run saw; `BadUsage` when it ended before it saw anything."""
         text = decompress_text(self._snapshot_column(run_id, "data"), f"the snapshot of R{run_id}")
         return decode_body(MarketSnapshot, text, f"the snapshot of R{run_id}")
 

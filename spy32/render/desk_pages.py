@@ -22,7 +22,7 @@ ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
 
 
 def print_reconciliation(out: "AnyConsole", found: "ReconcileResult") -> None:
-    """What was in flight, how it stands now, and where we and the broker differ."""
+    """Print what was in flight, how it stands now, and where our book and the broker differ."""
     print_lines(out, _reconciliation(found))
 
 
@@ -44,7 +44,7 @@ def _reconciliation(found: "ReconcileResult") -> Iterable[str]:
         yield "no positions, here or at the broker"
 
 
-def print_adoption(gone: "MissingContracts") -> str:
+def adoption_text(gone: "MissingContracts") -> str:
     """What would be taken into our book of one trade."""
     assert gone.adoption is not None
     adoption, trade = gone.adoption, gone.trade
@@ -57,7 +57,7 @@ def print_adoption(gone: "MissingContracts") -> str:
 
 
 def print_positions(out: "AnyConsole", view: "AccountDiff", trades: Sequence[Trade], account: Account) -> None:
-    """Every contract that our book or the broker holds, then the trades that they make up."""
+    """Print every contract that our book or the broker holds, then the trades that they make up."""
     print_lines(out, _positions(view, trades, account))
 
 

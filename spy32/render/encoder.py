@@ -190,7 +190,7 @@ def _nullable(hint: Any) -> Shape:
 
 
 def _typed_writer(kind: Any, write: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """`write`, for values of this type only: a null where none is promised is a defect."""
+    """`write` for values of this type only; TypeError otherwise, since a null where none is promised is a defect."""
 
     def written(found: Any) -> Any:
         if not isinstance(found, kind):

@@ -1,7 +1,7 @@
-"""What a choice means and rests on, in our own figures: the setup, the conditions of an entry, the market.
+"""Setup, entry conditions and market figures of a choice, computed by spy32.
 
-Everything that the former system asked its model to state stands here, computed: strategy, setup, risk metrics,
-support and resistance, volatility, momentum, volume, and the conditions of an entry.
+They cover what the former system asked its model to state: strategy, setup, risk metrics, support and resistance,
+volatility, momentum, volume, and the conditions of an entry.
 """
 
 from collections.abc import Iterator, Mapping

@@ -33,7 +33,7 @@ UNKNOWN = "n/a"
 
 
 class Surroundings(NamedTuple):
-    """What a proposal is held against. None is not known, and shown as `n/a`. Dollars."""
+    """Market, account and open trades that a proposal is compared with. Dollars; None is unknown, shown as `n/a`."""
 
     market: "MarketSummary | None"
     briefing: "Briefing | None"
@@ -48,7 +48,7 @@ class Surroundings(NamedTuple):
 
 
 def run_surroundings(view: "RunView") -> Surroundings:
-    """As the run saw them: the account and the book that its ruling was judged on."""
+    """The surroundings at the time of the run: account and open trades of its sizing decision."""
     ruling, kept = view.ruling, (view.decided_by or {}).get("limits", {}).get("open_risk")
     account = ruling.account if ruling is not None else None
     exposure = ruling.exposure if ruling is not None else None

@@ -45,7 +45,7 @@ def full_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) 
 
 
 def _grounds(view: RunView) -> list[Part]:
-    """What the decision rested on."""
+    """The parts that show what the decision was based on."""
     parts: list[Part] = []
     parts += answer_parts(view)
     if view.ruling is not None:

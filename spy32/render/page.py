@@ -1,4 +1,4 @@
-"""A view in neutral form: what is said, before it is known where. `tables` draws it, `lines` writes it.
+"""A page independent of where it is shown: `tables` draws it on a terminal, `plain_lines` writes it as text.
 
 Named tuples, since `show` pays for every class at every start, and a dataclass takes six times as long to make.
 """

@@ -218,7 +218,7 @@ def _choice(view: RunView) -> Iterator[Item]:
 
 
 def shorten(text: str) -> str:
-    """Foreign words on two lines of a narrow screen; what is left out is said, and `--full` has it."""
+    """Foreign text within two lines of a narrow screen; a cut is marked, and `--full` has the rest."""
     words = single_line(text)
     if len(words) <= TWO_LINES:
         return words

@@ -73,7 +73,7 @@ def _intrinsic(leg: Leg, at: Decimal) -> Decimal:
 
 
 def proposal_payoff(proposal: Proposal, market: MarketSummary | None) -> Payoff:
-    """The picture of a proposal at its limit price. `max_profit` already holds the costs."""
+    """The payoff of a proposal at its limit price. `max_profit` already includes the costs."""
     gross = proposal.limit_price * MULTIPLIER * proposal.quantity
     return Payoff(
         legs=proposal.legs,
@@ -85,7 +85,7 @@ def proposal_payoff(proposal: Proposal, market: MarketSummary | None) -> Payoff:
 
 
 def trade_payoff(trade: Trade, market: MarketSummary | None) -> Payoff:
-    """The picture of a vertical that was opened, at the credit that it brought."""
+    """The payoff of an opened vertical, at the credit received."""
     return Payoff(
         legs=trade.legs,
         quantity=trade.quantity,

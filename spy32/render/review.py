@@ -78,7 +78,7 @@ def decision_page(review: "Review", *, rows: int = HANDFUL, compact: bool = Fals
 
 
 def banner(review: "Review") -> tuple[str, str]:
-    """Whose money and which market, and what is decided on."""
+    """Mode, account and market on the left; what is decided on, on the right."""
     text = [BANNERS[review.run.mode], f"acct {mask_account(review.account.number)}", *market_badge(review.market)]
     if review.stale_reason is not None and not review.market.is_recorded:
         text.append("STORED QUOTES")
@@ -93,7 +93,7 @@ def _heading(review: "Review") -> str:
 
 
 def review_surroundings(review: "Review") -> Surroundings:
-    """What the proposal is held against now."""
+    """The surroundings now: current quotes, account and open trades."""
     return Surroundings(
         market=review.market,
         briefing=review.view.briefing,
@@ -348,7 +348,7 @@ def approval_words(review: "Review") -> str:
 
 
 def drop_words(review: "Review") -> str:
-    """What a person loses with a draft, so that it can be made again; empty without one."""
+    """What is lost with a draft, in enough words to make it again; empty without one."""
     if review.draft is None or review.is_preview:
         return ""
     result = review.draft.proposal

@@ -28,11 +28,11 @@ _SECTIONS = tuple(part.name for part in fields(DecisionSettings) if part.name !=
 
 
 def decision_settings(settings: Settings, profile: str) -> DecisionSettings:
-    """What is kept of `settings` for a run of `profile`."""
+    """The part of `settings` that is stored with a run of `profile`."""
     return DecisionSettings(**{name: getattr(settings, name) for name in _SECTIONS}, profile=settings.profiles[profile])
 
 
 def restore_settings(kept: DecisionSettings) -> Settings:
-    """Settings that decide as the kept ones did."""
+    """Settings that decide as the stored ones did."""
     sections = {name: getattr(kept, name) for name in _SECTIONS}
     return replace(Settings(), **sections, profiles={kept.profile.name: kept.profile})

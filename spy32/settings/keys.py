@@ -53,7 +53,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
 
 
 class InvalidValue(Exception):
-    """A value does not do. Its text adds to what the key takes, and never holds any part of the value."""
+    """A value that its key does not take. The text adds a hint to `describe_allowed` and holds no part of the value."""
 
 
 @value

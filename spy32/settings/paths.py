@@ -12,7 +12,7 @@ from spy32.settings.model import Locations
 _OTHERS = 0o077
 """Every permission of group and others."""
 _WRITES = 0o022
-"""Theirs to write."""
+"""Write permission of group and others."""
 
 
 def locations(env: Mapping[str, str], home_flag: str | None) -> Locations:

@@ -53,7 +53,7 @@ def _overrides(profile: Profile, section: type) -> dict[str, Any]:
 
 
 def _choice(choice: Choice, profile: Profile) -> Choice:
-    """The choice with the profile's own wishes; targets outside a new delta band give way to the band's own."""
+    """The choice with the profile's values. Delta targets outside a new band become its low, middle and high."""
     given = _overrides(profile, Choice)
     if profile.widths is not None:
         given["width_low"] = min(choice.width_low, *profile.widths)

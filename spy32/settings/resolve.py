@@ -53,7 +53,7 @@ def resolve(
 
 
 def _settings(given: Iterable[SetValue]) -> Settings:
-    """The strongest values, which come last. Of a table of days only the days that are set change."""
+    """Settings from the values given, of which the last wins. In a table by days only the days that are set change."""
     sections: dict[str, dict[str, Any]] = {"": {}}
     for entry in given:
         key, fields = entry.key, sections.setdefault(entry.key.section, {})

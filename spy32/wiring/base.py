@@ -150,7 +150,7 @@ class AppBase:
             self._write_stderr(line, is_status_line=True)
 
     def _write_stderr(self, text: str, *, is_status_line: bool = False) -> None:
-        """On stderr, and never a reason to stop: an order may be working while the reader or the disk gives up."""
+        """Write to stderr; a failure is ignored, since an order may be working while the reader or the disk is gone."""
         prefix = CLEAR_LINE if self._has_status_line or is_status_line else ""
         self._has_status_line = is_status_line
         try:
@@ -218,7 +218,7 @@ class AppBase:
         return self.database.exists() or Store.was_created(self.database)
 
     def open_for_reading(self, *, lapses: bool = True) -> "Store":
-        """The database, opened for reading only; `Usage` when there is none yet.
+        """The database, opened for reading only; `BadUsage` when there is none yet.
 
         What waits from a session that is over lapses first, unless `lapses` is False; where nothing can be written that
         is said.

@@ -21,7 +21,7 @@ class LoginCheck:
 
 
 def check_login(connection: "TastytradeConnection", account_number: str) -> LoginCheck:
-    """The account that these credentials reach. A log-in that is refused leaves as `NotPermitted`, once, for good."""
+    """Log in once and choose the account. `NotPermitted` when the log-in is refused."""
     connection.session.get_token(connection.seconds)
     try:
         return LoginCheck(account=connection.account(account_number))
@@ -45,7 +45,7 @@ class AuthStatus:
 
 
 def load_auth_status(app: "App") -> AuthStatus:
-    """Asked with at most one log-in; what does not work ends the looking, and is told."""
+    """The status, found with at most one log-in; the first problem ends the checks and is part of the status."""
     from spy32.settings.addresses import tastytrade_address
 
     broker_settings = app.settings.tastytrade

@@ -52,7 +52,9 @@ class MarketRegistry:
     _markets: "dict[str, Market]" = field(default_factory=dict)
 
     def sources(self, requested: str | None) -> "Sources":
-        """Every datum's sources in the settings' order; `asked` is then the only one whose chain is traded on."""
+        """The sources of every datum in the order of the settings; with `requested` the chain comes from that source
+        only.
+        """
         from spy32.pipeline.sources import Sources
 
         order = self.settings.market
@@ -75,10 +77,11 @@ class MarketRegistry:
         )
 
     def quote_market(self, first: str) -> "Market":
-        """Who quotes what is approved and sent: the broker in live mode, else the proposal's source and then others.
+        """The market that quotes what is approved and sent: the broker in live mode, else the proposal's source, then
+        others.
 
-        In live mode no other source is asked, whatever the broker's trouble: theirs are quotes of a quarter of an
-        hour ago.
+        In live mode no other source is asked, even when the broker fails: theirs are quotes of a quarter of an hour
+        ago.
         """
         from spy32.markets.fallback import FallbackMarket
 

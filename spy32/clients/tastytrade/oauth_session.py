@@ -81,17 +81,17 @@ class OAuthSession:
                 self._token = None
 
     def reject_credentials(self, words: str) -> NotPermitted:
-        """Never log in again: even a new token was refused. The error to raise."""
+        """Prevents every further log-in, since even a new token was refused; returns the error to raise."""
         with self._lock:
             self._token = None
             return self._remember_error(NotPermitted(words))
 
     def add_mask(self, text: str, replacement: str) -> None:
-        """From now on words of the service show `shown` for `text`, such as the number of the account."""
+        """From now on `shown` replaces `text`, such as the account number, in messages of the service."""
         self._masks[text] = replacement
 
     def redact(self, text: str) -> str:
-        """Words of the service on one line: no secret, no control character, at most 300 characters."""
+        """A message of the service on one line, without secrets and control characters, at most 300 characters."""
         # A sign that is taken out may have split a secret, so both are looked through.
         return cap_text(self._redact_secrets(one_line(self._redact_secrets(text))), MAX_MESSAGE_LENGTH)
 

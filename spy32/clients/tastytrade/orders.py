@@ -104,7 +104,7 @@ def parse_listed_order(item: Any, number: str, clean: Sanitiser) -> BrokerOrder:
 
 
 def _parse_header(fields: Fields, clean: Sanitiser) -> BrokerOrder:
-    """What an order is called and how it stands, without its terms."""
+    """Id, reference and status of an order, without its terms."""
     found, status = parse_id(fields, "id"), parse_text(fields, "status", clean)
     if found is None:
         raise field_error("id of an order", "an id")
