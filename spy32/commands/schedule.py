@@ -7,7 +7,7 @@ import typer
 from spy32.commands.common import Json, get_app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from spy32.ops.cron import Crontab, MachineZone, SlotStart
     from spy32.wiring import App
@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 def show(ctx: typer.Context, json: Json = False) -> None:
     """The crontab lines for this machine. They are printed, never installed."""
-    from spy32.ops.cron import crontab_text
+    from spy32.ops.cron import check_line, crontab_text, job_line
     from spy32.render.output import write_text
 
     app = get_app(ctx)
-    line, zone = _run_line(app), _machine_zone(app)
-    text = crontab_text(line, _check_line(app), zone=zone.name, user=app.user if app.user != "unknown" else "root")
+    line, zone = _crontab_line(app, job_line), _machine_zone(app)
+    user = app.user if app.user != "unknown" else "root"
+    text = crontab_text(line, _crontab_line(app, check_line), zone=zone.name, user=user)
     warnings = [*_environment_warnings(app), *([zone.warning] if zone.warning is not None else [])]
     if json:
         from spy32.render.documents import print_document
@@ -48,12 +49,12 @@ def check(
 ) -> None:
     """The next ten starts in New York's and this machine's time, and traps in a crontab; 20 when none would start."""
     from spy32.errors import AttentionRequired, ExitCode
-    from spy32.ops.cron import next_starts, parse_crontab, parse_job
+    from spy32.ops.cron import job_line, next_starts, parse_crontab, parse_job
     from spy32.render.output import print_lines
 
     app = get_app(ctx)
     zone, parsed = _machine_zone(app), parse_crontab(crontab.read() if crontab is not None else _installed_crontab())
-    jobs = parsed.weekly_jobs or (parse_job(_run_line(app)),)
+    jobs = parsed.weekly_jobs or (parse_job(_crontab_line(app, job_line)),)
     slot_starts = next_starts(jobs, zone.zone, app.clock(), app.settings.schedule, app.settings.environment)
     warnings = list(_crontab_warnings(parsed, zone, slot_starts))
     if json:
@@ -77,25 +78,15 @@ def check(
     raise AttentionRequired("nothing starts the weekly run: add the lines of `spy32 schedule show` with `crontab -e`")
 
 
-def _run_line(app: "App") -> str:
-    from spy32.ops.cron import job_line
-
-    return job_line(_program_command(), home=app.locations.home, mode=app.flags.get("mode"))
-
-
-def _check_line(app: "App") -> str:
-    from spy32.ops.cron import check_line
-
-    return check_line(_program_command(), home=app.locations.home, mode=app.flags.get("mode"))
-
-
-def _program_command() -> str:
+def _crontab_line(app: "App", build: "Callable[..., str]") -> str:
+    """The line that `build` makes of this program, home and mode."""
     import shutil
     import sys
 
     from spy32.ops.cron import program_command
 
-    return program_command(sys.argv[0], sys.executable, shutil.which)
+    program = program_command(sys.argv[0], sys.executable, shutil.which)
+    return build(program, home=app.locations.home, mode=app.flags.get("mode"))
 
 
 def _machine_zone(app: "App") -> "MachineZone":

@@ -25,7 +25,6 @@ from spy32.render.payoff import proposal_payoff
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
-    from spy32.domain.market import Metric
     from spy32.domain.orders import Trade
     from spy32.domain.run_view import MarketSummary, RunView
 
@@ -202,14 +201,10 @@ def market_words(around: Surroundings) -> str:
         return UNKNOWN
     vix = UNKNOWN if line.vix is None else f"{line.vix:.2f}"
     move = UNKNOWN if line.expected_move is None else f"±{line.expected_move:.2f}"
-    rank = _figure(around.briefing, "market.iv_rank")
+    rank = around.briefing.figures.get("market.iv_rank") if around.briefing is not None else None
     ranked = format_percent(rank.value) if rank is not None and rank.value is not None else UNKNOWN
     spot = format_float_price(around.spot if around.spot is not None else line.spot)
     return f"{line.underlying} {spot} · VIX {vix} · IV rank {ranked} · expected move {move}"
-
-
-def _figure(briefing: "Briefing | None", path: str) -> "Metric | None":
-    return briefing.figures.get(path) if briefing is not None else None
 
 
 def last_day(plan: ExitPlan) -> date:

@@ -257,13 +257,13 @@ class App(AppBase):
         return self.market_registry.quote_market(proposal.market)
 
     def _load_recorded_market(self, store: "Store", run_id: int) -> "Market":
-        from spy32.markets.recorded import RecordedMarket
+        from spy32.markets.recorded import SnapshotMarket
 
         if self.settings.mode is not Mode.PAPER:
             raise Unusable("a proposal made on a recorded market can only be executed on paper")
         snapshot = store.decisions.snapshot(run_id)
         self.clockwork = Clockwork(snapshot.as_of, frozen=True)
-        return RecordedMarket.build_snapshot_market(snapshot)
+        return SnapshotMarket(snapshot)
 
 
 def _build_grok(app: App, settings: Settings, store: "Store", run_id: int, seed: int, until: float) -> "Analyst":
