@@ -1,4 +1,4 @@
-"""The shape of an answer, strict: no text that passes for a number, no `true` for 1, no key that was not asked for."""
+"""The strict shape of an answer: no text that passes for a number, no `true` for 1, no unknown key."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal

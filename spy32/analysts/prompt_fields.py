@@ -31,7 +31,7 @@ PATH_PATTERN = re.compile(r"[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_^-]+)+")
 TIME_PATTERN = re.compile(r"\d\d:\d\d")
 MAX_BARS = 32
 MAX_LINES = 40
-"""Lines of one list that are shown; how many more there are is said."""
+"""Most lines of one list; how many more there are is stated."""
 NOT_SENT = "not sent by the source"
 RIGHT_NAMES: Mapping[str, str] = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
 
@@ -309,7 +309,7 @@ def _account_share(dollars: Decimal, net_liquidation: Decimal | None) -> str | N
 
 
 def write_flags_section(sheet: FieldCollector, texts: Sequence[str]) -> list[str]:
-    """What a reader must know about the data, one quoted line each."""
+    """The warnings about the data, one quoted line each."""
     lines = [
         sheet.add_line(PromptField(path=f"flags.{place}", text=quote_text(text)))
         for place, text in enumerate(texts[:MAX_LINES], start=1)

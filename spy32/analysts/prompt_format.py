@@ -58,7 +58,7 @@ def format_unit(text: str) -> str:
 
 
 def format_ticker(text: str) -> str:
-    """A name of few letters, whatever came."""
+    """A ticker cut to a few letters, so that foreign text cannot grow a line."""
     return re.sub(r"[^A-Z0-9.^-]", "", text.upper())[:MAX_TICKER_LENGTH] or "UNKNOWN"
 
 

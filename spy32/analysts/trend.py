@@ -64,7 +64,7 @@ class TrendFigures:
 
     @property
     def caution(self) -> str:
-        """Why the short strike goes farther out; empty when it does not."""
+        """Why the short strike is placed farther out; empty when it is not."""
         if self.vix >= HIGH_VIX:
             return f"the VIX of {self.vix:.1f} is not below {HIGH_VIX:.0f}"
         return f"the IV rank of {self.rank:.2f} is below {LOW_RANK:.2f}" if self.rank < LOW_RANK else ""

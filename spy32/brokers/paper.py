@@ -179,7 +179,7 @@ class PaperBroker:
         return tuple(map(_cancel_other_roots, self._ledger.orders()))
 
     def _is_expired(self, order: BrokerOrder) -> bool:
-        """A Day order lives as long as its New York day, any other until its contracts trade no more."""
+        """Whether the order is over: a Day order with its New York day, any other when its contracts stop trading."""
         now = self._clock()
         if json.loads(order.body)["time-in-force"] == "Day":
             return order.placed_at is not None and market_date(order.placed_at) < market_date(now)

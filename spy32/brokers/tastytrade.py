@@ -83,7 +83,7 @@ class TastytradeBroker:
             return accounts.parse_positions(self._items("positions"), self._number)
 
     def transactions(self, since: date) -> tuple[Transaction, ...]:
-        """Trades, and what came and went without an order, newest first."""
+        """Trades, and movements without an order such as assignments, newest first."""
         params: Params = {
             "start-date": since.isoformat(),
             "types[]": list(transactions.TYPES),
@@ -181,7 +181,7 @@ class TastytradeBroker:
             return order
 
     def cancel(self, broker_id: str) -> BrokerOrder:
-        """The order as it is right after: usually `Cancel Requested`, and a fill may still win."""
+        """The order right after the request: usually `Cancel Requested`; a fill may still come first."""
         with self._mask_errors():
             order = self._parse_write_answer(self._send_write("DELETE", self._path("orders", broker_id), None))
             if order.broker_id != broker_id:
@@ -202,7 +202,7 @@ class TastytradeBroker:
             raise Unavailable(f"{error.message}; nothing was sent") from None
 
     def _parse_write_answer(self, answer: HttpResponse) -> BrokerOrder:
-        """The order in the answer to a write; the error that anything else is."""
+        """The order in the answer to a write; raises the matching error for any other answer."""
         status = answer.status
         messages = self._rest.session.error_lines(answer)
         if status in DEFINITE_REFUSALS and messages:

@@ -45,12 +45,12 @@ class HttpFailure(Exception):
         self.kind = kind
         self.words = words
         self.was_sent = was_sent
-        """False only when nothing can have reached the service."""
+        """Whether the request may have reached the service; False only when it certainly did not."""
 
 
 @value
 class HttpResponse:
-    """What came back, whatever its status."""
+    """The response, whatever its status."""
 
     status: int
     headers: Mapping[str, str]
@@ -122,7 +122,7 @@ class HttpClient:
         *,
         seconds: float,
     ) -> Any:
-        """What `parse` makes of the answer that `ask` gets by a monotonic second, repeated within `seconds`.
+        """The result of `parse` on the answer of `ask`, which gets a monotonic deadline; repeated within `seconds`.
 
         Repeated are: no answer, an answer whose `error` is `Unavailable`, and a document for which `parse` raises
         ValueError.
@@ -251,7 +251,7 @@ def _parse_plain_text(body: bytes) -> str:
 
 
 class JsonFault(StrEnum):
-    """What is wrong with a text that is not one JSON value."""
+    """Why a text is not one JSON value."""
 
     NOT_JSON = "not_json"
     DUPLICATE_KEY = "duplicate_key"

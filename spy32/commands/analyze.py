@@ -138,7 +138,7 @@ def _start_run(app: "App", options: AnalyzeOptions, settings: "Settings") -> "tu
 
 
 def _catch_up(app: "App", options: AnalyzeOptions, store: "Store") -> None:
-    """One skipped row for each older slot that nothing was started in: the machine may have been off for weeks."""
+    """Record a skipped run for each older slot without a start: the machine may have been off for weeks."""
     from spy32.domain.runs import Trigger
     from spy32.ops.schedule import SkipSlot, due_slot, scheduled_decision
     from spy32.sessions import last_slot
@@ -166,7 +166,7 @@ def _is_recorded(app: "App", options: AnalyzeOptions) -> bool:
 
 
 def _load_sources(app: "App", options: AnalyzeOptions) -> "Sources | Spy32Error":
-    """A recorded market brings the clock by which a start by hand is judged; one that cannot be had is why it fails."""
+    """The sources, or why they cannot be had, which then fails the run. A recorded market sets the clock."""
     try:
         return app.load_sources(options.market)
     except Spy32Error as error:
@@ -174,7 +174,7 @@ def _load_sources(app: "App", options: AnalyzeOptions) -> "Sources | Spy32Error"
 
 
 def _skip_run(app: "App", options: AnalyzeOptions, store: "Store", skip: "SkipSlot", trigger: "Trigger") -> "Run":
-    """The row of a slot, or of a closed day, on which nothing was started."""
+    """Record the skipped run of a slot or of a closed day."""
     return store.runs.skip(
         trigger=trigger,
         mode=app.settings.mode,
@@ -210,7 +210,7 @@ def _trigger(options: AnalyzeOptions) -> "Trigger":
 def _decide(
     app: "App", options: AnalyzeOptions, store: "Store", sources: "Sources | Spy32Error | None"
 ) -> "ScheduleDecision":
-    """What the clock, the switches and the runs of the slot say; the schedule's start brings no `sources`."""
+    """The decision from clock, switches and the runs of the slot; a scheduled start has no `sources`."""
     from spy32.ops.schedule import due_slot, manual_decision, scheduled_decision, unscheduled_start
 
     inputs = _schedule_input(app, store, app.clock())

@@ -1,4 +1,4 @@
-"""Real money only on purpose: what `execute` needs before anything is asked of a broker or a market."""
+"""Confirmation of live orders: what `execute` checks before it asks a broker or a market."""
 
 import sys
 from typing import TYPE_CHECKING

@@ -133,7 +133,7 @@ class ApprovalDialogue:
         return sorted_menu(self._shown.menu.candidates)
 
     def _number(self, digits: str, word: str) -> int:
-        """The row that is meant: a digit goes on with the one before where there is such a row."""
+        """The row number: a digit continues the one before where the menu has such a row."""
         joined = int(f"{digits}{word}") if len(digits) < 3 else 0
         number = joined if 1 <= joined <= len(self._entries) else int(word[:4])
         self._digits = f"{number}"

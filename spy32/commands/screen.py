@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Pages = Callable[[], Iterator[Page]]
-"""The same screen at ever smaller heights; the first that fits is taken."""
+"""The same screen at decreasing heights; the first that fits is shown."""
 
 
 class Screen(Protocol):
-    """Where a person looks and answers."""
+    """Shows pages to a person and reads the answers."""
 
     def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool) -> None:
         """Show a page, what may be answered (key -> label), and how the last answer went."""
@@ -31,13 +31,13 @@ class Screen(Protocol):
         """The next answer, a key or a word, and what was typed after it."""
 
     def ask(self, question: str) -> str:
-        """A line of text; empty for none."""
+        """Ask for a line of text; empty for none."""
 
     def confirm(self, question: str) -> bool:
         """Whether the answer is a yes; no by default, and nothing that was typed before the question counts."""
 
     def say(self, words: str) -> None:
-        """What is going on while the person waits."""
+        """Show what is going on while the person waits."""
 
 
 class WordScreen:

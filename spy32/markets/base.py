@@ -1,4 +1,4 @@
-"""What every source of market data has, and what it says about what it does not serve."""
+"""The common part of all sources of market data: what a source does not serve is empty."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date

@@ -1,6 +1,6 @@
-"""What the days before a recorded chain looked like: the daily history and dividends that ship with the package.
+"""Daily history and dividends that ship with the package, for the days before a recorded chain.
 
-Nothing from after the asked instant is served. A day's SPY bar exists from the close of the shares on, its VIX close
+Nothing from after the given instant is served. A day's SPY bar exists from the close of the shares on, its VIX close
 from the close of the options a quarter of an hour later, and its interest rate on the day after.
 """
 
@@ -18,7 +18,7 @@ from spy32.sessions import market_date, previous_session, session
 
 DATA_FOLDER = Path(__file__).parent.parent / "data"
 UNDERLYING = "SPY"
-"""The only one whose bars and dividends ship."""
+"""The only underlying whose bars and dividends ship."""
 VIX_FAMILY = ("vix", "vix9d", "vix3m")
 MAX_RATE_AGE = timedelta(days=7)
 """A rate moves slowly: the last of a week still describes a month."""

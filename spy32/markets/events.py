@@ -84,7 +84,7 @@ def _shipped_events() -> tuple[ScheduledEvent, ...]:
 
 
 def _last_known_days() -> dict[str, date]:
-    """The last day of each kind's table: after it there may be more than we know."""
+    """The last day of each kind in the shipped table; later events may be missing."""
     return {event.kind.value: event.day for event in _shipped_events()}
 
 
@@ -92,7 +92,7 @@ def _last_known_days() -> dict[str, date]:
 
 
 class _EventsFile:
-    """What `events.toml` says, checked; nothing when there is none."""
+    """The checked content of `events.toml`; empty when there is no file."""
 
     def __init__(self, path: Path, document: Mapping[str, Any], lines: Mapping[tuple[str, int], int]) -> None:
         self.path, self.lines = path, lines

@@ -29,7 +29,7 @@ PUT_RANGE, CALL_RANGE = 0.20, 0.12
 strikes of 32 days and the legs beyond them still lie inside."""
 MAX_CONTRACTS = 1980
 MAX_QUOTE_LAG = timedelta(minutes=15)
-"""Behind the underlying's own time. An older quote is none."""
+"""How far a quote may lie behind the underlying's own time; an older one is dropped."""
 MAX_SPOT_MOVE = 0.001
 """Of the spot, between the first and the last call of one chain; more, and they are of different markets."""
 CACHE_SECONDS = 300.0
@@ -333,7 +333,7 @@ def _split_batches(symbols: Sequence[str]) -> list[Sequence[str]]:
 
 
 def _build_option_quote(contract: Contract, row: Quote, now: datetime) -> OptionQuote:
-    """A quote that is halted or old is none: the contract stays, so that the gates count it as silent."""
+    """The quote of a contract. A halted or old one has no prices; the contract stays, so that the gates count it."""
     is_live = not row.is_halted and now - row.at <= MAX_QUOTE_LAG
     return OptionQuote(
         **contract._asdict(),

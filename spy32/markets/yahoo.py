@@ -204,7 +204,7 @@ class YahooMarket(BaseMarket):
     def _collect_metrics(
         self, ask: Callable[[str], Metric], requests: Mapping[str, str], unit: str
     ) -> dict[str, Metric]:
-        """Each datum, or why it is missing; when all are, the first trouble is everybody's."""
+        """Each datum, or why it is missing; raises the first error when all are missing."""
         found: dict[str, Metric] = {}
         errors: list[Unavailable | Unusable] = []
         for key, symbol in requests.items():

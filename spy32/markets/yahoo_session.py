@@ -40,7 +40,7 @@ COOKIE_HOST = "fc.yahoo.com"
 HOSTS = (COOKIE_HOST, "guce.yahoo.com", "consent.yahoo.com")
 """Where yfinance gets its cookie and gives its consent."""
 YFINANCE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, OSError, ArithmeticError, RuntimeError)
-"""What comes out of yfinance when a service misbehaves, besides its own exceptions."""
+"""Exceptions of yfinance when a service misbehaves, besides its own."""
 
 _YAHOO_LOCK = threading.Lock()
 
@@ -127,7 +127,7 @@ class YahooSession(Session[Response]):
         self._refused.add(name)
 
     def refusal(self) -> Unavailable:
-        """What to say of a document that was refused."""
+        """The error of a document that was refused."""
         self.is_limited |= self.status == 429
         return Unavailable(f"yahoo: HTTP {self.status} for {self.asked}{self.crumb_trouble}")
 
@@ -245,7 +245,7 @@ def _load_yfinance() -> Any:
 
 
 def _translate_error(error: Exception, session: YahooSession) -> Spy32Error:
-    """Our words for what came out of yfinance; its own may hold an address with a crumb."""
+    """Our exception for one of yfinance, without its text, which may hold an address with a crumb."""
     path = session.path
     if session.status is not None and session.status >= 400:
         return session.refusal()

@@ -12,7 +12,9 @@ Points = Sequence[tuple[float, float]]
 
 
 class ChartFrame(NamedTuple):
-    """Maps values to columns and rows of cells, both monotone; `parts` asks for places that many times as dense."""
+    """Maps values to columns and rows of cells, both monotone. With `parts` the columns or rows are that many times as
+    dense.
+    """
 
     low: float
     high: float
@@ -43,7 +45,7 @@ class Canvas:
         self.signs = [[" "] * frame.columns for _ in range(frame.rows)]
 
     def draw_curve(self, points: Points) -> None:
-        """Straight from point to point, without a gap; x ascends."""
+        """Draw straight from point to point, without a gap; x ascends."""
         frame, wide, high = self.frame, *((1, 1) if self.plain else (2, 4))
         last: int | None = None
         for place in range(frame.column(points[0][0], wide), frame.column(points[-1][0], wide) + 1):
@@ -54,7 +56,7 @@ class Canvas:
             last = row
 
     def draw_dotted(self, points: Points) -> None:
-        """Every second column only, so that it is told from a curve."""
+        """Draw every second column only, to tell it from a curve."""
         frame, wide, high = self.frame, *((1, 1) if self.plain else (2, 4))
         first, end = frame.column(points[0][0], wide), frame.column(points[-1][0], wide)
         for place in range(first, end + 1, 2):

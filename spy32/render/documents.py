@@ -65,6 +65,6 @@ def history_document(rows: Iterable["RunSummary"]) -> Document:
 def approval_document(view: "RunView", proposal: "Proposal") -> Document:
     """The proposal as it stands, and its newest approval; null when nobody approved it."""
     from spy32.render.document_parts import proposal_view
-    from spy32.render.run_documents import APPROVAL, Decided
+    from spy32.render.run_documents import APPROVAL, ApprovalDecision
 
-    return to_document(APPROVAL, Decided(proposal=proposal_view(view, proposal), approval=view.approval))
+    return to_document(APPROVAL, ApprovalDecision(proposal=proposal_view(view, proposal), approval=view.approval))

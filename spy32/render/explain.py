@@ -107,12 +107,12 @@ def explain_outcome(run: "Run") -> str:
 
 
 def view_badges(view: "RunView") -> tuple[str, ...]:
-    """What must not be overlooked: paper, recorded quotes, simulated fills."""
+    """Mode, recorded quotes and simulated fills, which a reader must not overlook."""
     return (MODES[view.run.mode], *_badges(view))
 
 
 def banner_of(view: "RunView") -> str:
-    """The same in one line across the screen."""
+    """The same badges in one line across the screen."""
     return " · ".join((BANNERS[view.run.mode], *_badges(view)))
 
 

@@ -1,4 +1,4 @@
-"""Why it was decided so: the analyst's choice and words, what it relied on, the number check, the others, the cost."""
+"""The decision explained: the choice and its reasons, evidence, number check, shadow analysts, and cost."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from spy32.domain.spreads import Candidate, Menu
 
 RULE_NAMES: dict[str, str] = {"rules": "fixed rule", "trend": "trend rule"}
-"""What people call the analysts that are rules."""
+"""Names for people of the analysts that are rules."""
 
 
 def answer_parts(view: "RunView") -> list[Part]:
@@ -210,7 +210,7 @@ def _shadow_row(recommendation: Recommendation, chosen: Recommendation | None, m
 
 
 def _compare_choice(recommendation: Recommendation, chosen: Recommendation | None) -> str:
-    """A failure is neither the same as an abstention nor another choice."""
+    """How another choice compares with the one that counts; a failure is not compared."""
     if chosen is None or Decision.FAILED in (recommendation.decision, chosen.decision):
         return ""
     return "the same" if recommendation.candidate_id == chosen.candidate_id else "another"

@@ -41,10 +41,10 @@ def full_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) 
         parts.append(_orders(view.orders))
     if view.approval is not None:
         parts.append(_approval(view.approval))
-    return short._replace(parts=(*parts, *_grounds(view)))
+    return short._replace(parts=(*parts, *_evidence_parts(view)))
 
 
-def _grounds(view: RunView) -> list[Part]:
+def _evidence_parts(view: RunView) -> list[Part]:
     """The parts that show what the decision was based on."""
     parts: list[Part] = []
     parts += answer_parts(view)

@@ -28,7 +28,7 @@ CONE_STEPS = 24
 MARKED_DELTAS = (("1", 0.16), ("2", 0.20), ("3", 0.30))
 MIN_DELTA = 0.02
 MAX_DELTA_GAP = 0.04
-"""A strike this far off in delta does not stand for it."""
+"""Largest distance in delta at which a strike is marked for it."""
 VIX_INDICES = (("vix9d", "VIX9D", 9), ("vix", "VIX", 30), ("vix3m", "VIX3M", 93))
 
 

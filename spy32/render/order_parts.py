@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def order_pairs(result: "Proposal", *, more: Iterable[Item] = ()) -> Pairs:
-    """How the price is worked, and what the proposal is bound to."""
+    """The price plan, and what the proposal is bound to."""
     legs = [pair("leg", f"{leg.action.value} {leg.quantity * result.quantity} x {leg.symbol}") for leg in result.legs]
     items = [
         *legs,

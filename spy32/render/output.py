@@ -1,4 +1,4 @@
-"""How text reaches stdout: whole, as this terminal can show it, and in silence when the reader has gone."""
+"""Writes text to stdout: complete, as this terminal can show it, and silently when the reader has gone."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING

@@ -162,7 +162,7 @@ def legs_words(legs: Sequence[Leg], quantity: int) -> str:
 
 
 def _summary(view: RunView, now: datetime) -> Iterator[Item]:
-    """What came of the run and why, in a line or two each."""
+    """The outcome of the run and its reasons, in a line or two each."""
     run, made = view.run, view.proposal
     if made is None:
         yield pair("Meaning", explain_outcome(run))

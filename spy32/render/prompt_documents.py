@@ -10,7 +10,7 @@ from spy32.render.prompt_pages import PromptRow, template_diff
 
 
 @value
-class Unsent:
+class PromptPreview:
     """What would be sent to the model, and was not."""
 
     prompt: str
@@ -54,7 +54,7 @@ SENT = Part(
 Part(PromptRow, "version variant hash tokens used=is_used")
 Part(Template, "version variant hash system user schema", schema=Key(dict[str, Any], "schema", "Of the answer."))
 Part(Compared)
-PROMPT = Part(Unsent, called="spy32.prompt")
+PROMPT = Part(PromptPreview, called="spy32.prompt")
 PROMPTS = Part(
     Prompts,
     "action prompts template sent compared",

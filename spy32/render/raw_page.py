@@ -39,7 +39,7 @@ def raw_page(view: RunView, raw: RawTexts) -> Page:
 
 
 def _attempt_parts(call: "ModelCall") -> list[Part]:
-    """One request to a model: what is known of it, then the bodies."""
+    """One request to a model: its facts, then the bodies."""
     attempt, response = call.attempt, call.heard
     name = f"{single_line(attempt.role)}, sample {attempt.sample}, attempt {attempt.attempt}"
     items = [

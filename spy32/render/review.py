@@ -114,7 +114,7 @@ def _facts(review: "Review", result: "Proposal") -> list[Part]:
 
 
 def change_words(review: "Review") -> str:
-    """What the market did since the run, or why that cannot be said, in one line."""
+    """How the market has moved since the run, or why that is not known, in one line."""
     then, now = review.run_quote, review.current_quote
     if now is None or then is None:
         return single_line(review.stale_reason or "the run has no quotes of these legs to compare with")
@@ -253,7 +253,7 @@ def _checks(findings: Sequence[Finding]) -> list[Part]:
 
 
 def risk_page(review: "Review") -> Page:
-    """What a move brings at expiration, and the book before and after."""
+    """Profit and loss at expiration after a move, and the book before and after."""
     result = review.proposal
     parts: list[Part] = []
     if result is not None and result.kind == "open":

@@ -36,7 +36,7 @@ class RichBuilder:
         return STYLES.get(tone, "") if self.colour else ""
 
     def text(self, words: str, tone: Tone = "") -> Text:
-        """Never markup: what comes from outside is only ever shown."""
+        """Plain text: what comes from outside is shown and never read as markup."""
         return Text(words, style=self.style(tone), overflow="fold")
 
     def table(self, *, framed: bool) -> "Table":

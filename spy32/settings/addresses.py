@@ -83,7 +83,7 @@ def addresses_in_use(settings: Settings) -> Mapping[str, str]:
 
 
 def foreign_tastytrade(settings: Settings) -> str | None:
-    """A line that says where the credentials go, when that is no host of tastytrade's for this mode."""
+    """A warning that names where the credentials go, when that is no tastytrade host of this mode."""
     own = _CERTIFICATION_HOSTS if settings.mode is Mode.SANDBOX else _PRODUCTION_HOSTS
     if _host(tastytrade_address(settings)) in own:
         return None
@@ -91,7 +91,7 @@ def foreign_tastytrade(settings: Settings) -> str | None:
 
 
 def foreign_xai(settings: Settings) -> str | None:
-    """The same of xAI's key; a regional host is xAI's own too."""
+    """A warning that names where the xAI key goes, unless the host belongs to xAI; regional hosts do."""
     if f".{_host(settings.xai.url)}".endswith(f".{_XAI_HOST}"):
         return None
     return f"xai.url is {settings.xai.url}, not {_XAI_HOST}: the key is sent there"

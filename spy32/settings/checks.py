@@ -1,4 +1,4 @@
-"""What no single key shows: values that contradict each other, and credentials that an act needs."""
+"""Checks across keys: values that contradict each other, and credentials that an action needs."""
 
 from collections.abc import Callable, Iterator, Mapping
 

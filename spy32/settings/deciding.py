@@ -1,4 +1,4 @@
-"""The part of the settings that a decision depends on, as it is kept with a run, so that a replay uses the same."""
+"""The settings that a decision depends on. They are stored with each run, so that a replay uses the same."""
 
 from dataclasses import fields, replace
 

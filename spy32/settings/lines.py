@@ -1,4 +1,4 @@
-"""On which line of its file a key stands, so that a message can point at it. The parsers themselves do not say."""
+"""The line of a file on which a key stands, for messages: the parsers do not report it."""
 
 import re
 from collections.abc import Mapping

@@ -48,8 +48,10 @@ def loose_permissions(path: Path, mode_bits: int | None, has_secrets: bool, mode
 
 @value
 class Access:
-    """Who may change what is at a path: its permission bits, its owner's user id, and whether it is a folder in which
-    only the owner of a file may rename it (the sticky bit, as /tmp has)."""
+    """Who may change a path: permission bits, user id of the owner, and the sticky bit.
+
+    In a sticky folder such as /tmp only the owner of a file may rename it.
+    """
 
     bits: int
     owner: int

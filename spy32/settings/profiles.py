@@ -47,7 +47,7 @@ def loosened_limits(profile: Profile, limits: Limits) -> Iterator[tuple[str, Any
 
 
 def _overrides(profile: Profile, section: type) -> dict[str, Any]:
-    """What the profile says of the fields of a section."""
+    """The fields of a section that the profile sets."""
     mine = {part.name: getattr(profile, part.name, None) for part in fields(section)}
     return {name: value for name, value in mine.items() if value is not None}
 

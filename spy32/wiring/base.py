@@ -133,7 +133,7 @@ class AppBase:
 
     @property
     def is_interactive(self) -> bool:
-        """A person is at both ends: a prompt can be shown and answered."""
+        """Whether a person is at both ends: a prompt can be shown and answered."""
         return sys.stdin.isatty() and sys.stdout.isatty()
 
     def warn(self, line: str) -> None:
@@ -176,7 +176,7 @@ class AppBase:
         return self.locations.database(self.settings.mode)
 
     def mark_set_up(self) -> None:
-        """From now on this home counts as set up for its mode, if it did not before."""
+        """Mark this home as set up for its mode, unless it is already."""
         from spy32.ops.setup import record_setup
 
         is_pretended = self.settings.clock is not None
@@ -256,9 +256,9 @@ class AppBase:
         return bool(ended)
 
     def find_damage(self, error: Exception) -> "StoreError | None":
-        """What a damaged database has to do with an error, with the way back; None when it has nothing to do with it.
+        """The damage of the database as the cause of `error`, with the remedy; None when it is not the cause.
 
-        An error that is not ours may come of a row that is not as it was written: only that is looked for.
+        Any error but a `Spy32Error` may come from a changed row, so then the integrity is checked.
         """
         from spy32.store import damage_with_remedy
 

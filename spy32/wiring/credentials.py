@@ -1,4 +1,4 @@
-"""What the credentials at hand are good for: one log-in, the account behind it, and the broker's clock."""
+"""What the present credentials are good for: one log-in, the account behind it, and the broker's clock."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @value
 class LoginCheck:
-    """An account, or in words why none can be chosen yet; the log-in itself worked."""
+    """An account, or why none can be chosen yet; the log-in itself worked."""
 
     account: str | None
     problem: str = ""

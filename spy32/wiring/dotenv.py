@@ -1,4 +1,4 @@
-"""Secrets into the `.env` file: whole or not at all, for its owner's eyes from the first byte on."""
+"""Writes secrets to the `.env` file: atomically, and readable by its owner only from the first byte on."""
 
 import os
 from collections.abc import Mapping

@@ -31,7 +31,7 @@ class TastytradeConnection:
     clock: Callable[[], datetime]
     warn: Callable[[str], None]
     secrets: tuple[Secret, Secret] | None = None
-    """Client secret and refresh token to try instead of those in the settings."""
+    """Client secret and refresh token to use instead of those in the settings."""
     refused: Path | None = None
     """Where refused log-ins are remembered."""
 

@@ -21,7 +21,7 @@ MAX_REFUSALS = 2
 
 
 class LoginRefusals:
-    """What the service said to these credentials, in a file that holds a digest of them and nothing of theirs."""
+    """Refusals of these credentials, in a file that holds a digest of them and nothing else of theirs."""
 
     def __init__(self, path: Path, clock: Callable[[], datetime], *secrets: Secret) -> None:
         self._path = path

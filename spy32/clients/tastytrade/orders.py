@@ -253,7 +253,7 @@ def parse_dry_run(data: Any, number: str, clean: Sanitiser) -> DryRun:
 
 
 def _debit_amount(found: Decimal | None) -> Decimal | None:
-    """What a debit takes is positive here."""
+    """The amount of a debit as a positive number."""
     return -found if found else found
 
 
