@@ -1,4 +1,4 @@
-"""The common part of all sources of market data: what a source does not serve is empty."""
+"""The common part of all market sources: what a source does not serve is refused, or missing with a reason."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
