@@ -1,4 +1,4 @@
-"""The common part of all market sources: what a source does not serve is refused, or missing with a reason."""
+"""The common part of all market sources. What a source does not serve is empty or None; without options it refuses."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
