@@ -69,11 +69,11 @@ def status(ctx: typer.Context, json: Json = False) -> None:
         _print_status_document(app, auth_status)
     else:
         print_lines(app.out, _status_lines(app, auth_status))
-    if auth_status.trouble is None:
+    if auth_status.error is None:
         return
     if not json:
-        raise auth_status.trouble
-    raise typer.Exit(auth_status.trouble.code)
+        raise auth_status.error
+    raise typer.Exit(auth_status.error.code)
 
 
 def _check_environment(app: "App") -> None:
@@ -152,7 +152,7 @@ def _print_status_document(app: "App", auth_status: "AuthStatus") -> None:
     from spy32.render.documents import print_document
     from spy32.render.home_documents import AUTH, LogIn
 
-    account, error = auth_status.account, auth_status.trouble
+    account, error = auth_status.account, auth_status.error
     log_in = LogIn(
         mode=app.settings.mode,
         service=auth_status.service,

@@ -163,8 +163,8 @@ def legs_words(legs: Sequence[Leg], quantity: int) -> str:
 
 def _summary(view: RunView, now: datetime) -> Iterator[Item]:
     """The outcome of the run and its reasons, in a line or two each."""
-    run, made = view.run, view.proposal
-    if made is None:
+    run, proposal = view.run, view.proposal
+    if proposal is None:
         yield pair("Meaning", explain_outcome(run))
     for reason in run.reasons[:REASONS]:
         yield pair("Reason", shorten(reason))
@@ -173,9 +173,9 @@ def _summary(view: RunView, now: datetime) -> Iterator[Item]:
     if run.late:
         yield pair("Started", "LATE", "warn")
     yield from _choice(view)
-    if made is None and view.market is not None:
+    if proposal is None and view.market is not None:
         yield pair("Market", market_words(run_surroundings(view)))
-    if made is None and view.menu is not None:
+    if proposal is None and view.menu is not None:
         yield pair("Menu", format_count(len(view.menu.candidates), "candidate"))
     if view.quality is not None and (loud := loud_gates(view.quality)):
         words = ", ".join(f"{gate.verdict} {humanise(gate.name)}" for gate in loud)
@@ -193,27 +193,27 @@ def _summary(view: RunView, now: datetime) -> Iterator[Item]:
 
 def _choice(view: RunView) -> Iterator[Item]:
     """Who chose what and why, what must be looked at, and whether the fixed rule would have taken the same."""
-    word = view.recommendation
-    if word is None:
+    answer = view.recommendation
+    if answer is None:
         return
-    entry = view.menu.find(word.candidate_id) if view.menu is not None else None
-    what = f" {spread_words(entry)}" if entry is not None and word.decision is Decision.TRADE else ""
-    vetoed = ", which spy32 vetoes" if word.vetoes else ""
-    yield pair("Choice", f"{analyst_name(word)} {VERBS[word.decision]}{what}{vetoed}", "bad" if word.vetoes else "")
+    entry = view.menu.find(answer.candidate_id) if view.menu is not None else None
+    what = f" {spread_words(entry)}" if entry is not None and answer.decision is Decision.TRADE else ""
+    vetoed, tone = (", which spy32 vetoes", "bad") if answer.vetoes else ("", "")
+    yield pair("Choice", f"{analyst_name(answer)} {VERBS[answer.decision]}{what}{vetoed}", tone)
     result = view.proposal
     if result is not None and result.kind == "open" and result.chosen_by == "person":
         yield pair("Taken", f"{format_legs(result.legs)}, by a person", "strong")
-    if len(word.reason) > 0 and view.run.cause != "abstained":  # an abstention is the reason of its run
-        yield pair("Why", shorten(word.reason))
-    for veto in word.vetoes[:1]:
+    if len(answer.reason) > 0 and view.run.cause != "abstained":  # an abstention is the reason of its run
+        yield pair("Why", shorten(answer.reason))
+    for veto in answer.vetoes[:1]:
         yield pair("Vetoed", shorten(veto), "bad")
-    for mark in word.marks[:1]:
+    for mark in answer.marks[:1]:
         yield pair("Look at", shorten(mark), "warn")
     rule = next((answer for answer in view.shadows if answer.analyst == "rules"), None)
     if rule is not None:
         pick = view.menu.find(rule.candidate_id) if view.menu is not None else None
         taken = spread_words(pick) if pick is not None else "nothing"
-        same = ", the same" if rule.candidate_id == word.candidate_id and pick is not None else ""
+        same = ", the same" if rule.candidate_id == answer.candidate_id and pick is not None else ""
         yield pair("Fixed rule", f"takes {taken}{same}")
 
 

@@ -132,10 +132,10 @@ def warnings(review: "Review") -> tuple[Item, ...]:
     """Refusals first, then what must be looked at, a line each; what is left out is one key away, and counted."""
     messages = [pair("Refused", single_line(item.message), "bad") for item in review.findings if item.blocks]
     messages += [pair("Note", single_line(item.message), "warn") for item in review.findings if not item.blocks]
-    word = review.view.recommendation
-    if word is not None:
-        messages += [pair("Vetoed", single_line(veto), "bad") for veto in word.vetoes]
-        messages += [pair("Look at", single_line(mark), "warn") for mark in word.marks]
+    answer = review.view.recommendation
+    if answer is not None:
+        messages += [pair("Vetoed", single_line(veto), "bad") for veto in answer.vetoes]
+        messages += [pair("Look at", single_line(mark), "warn") for mark in answer.marks]
     left = len(messages) - WARNINGS
     more = f" (and {left} more: w)" if left > 0 else ""
     kept = messages[:WARNINGS]
@@ -196,8 +196,8 @@ def _selected_id(review: "Review") -> str | None:
 
 
 def _chosen_id(review: "Review") -> str | None:
-    word = review.view.recommendation
-    return word.candidate_id if word is not None else None
+    answer = review.view.recommendation
+    return answer.candidate_id if answer is not None else None
 
 
 def _rule_id(review: "Review") -> str | None:
@@ -233,9 +233,11 @@ def _chooser(review: "Review", result: "Proposal") -> str:
     entry = f": {spread_words(review.candidate)}" if review.candidate is not None else ""
     if result.chosen_by != "person":
         return f"{single_line(result.chosen_by)}{entry}"
-    word = review.view.recommendation
-    message = review.menu.find(word.candidate_id) if word is not None else None
-    return f"a person{entry}, {f'instead of {spread_words(message)}' if message is not None else 'over an abstention'}"
+    answer = review.view.recommendation
+    replaced = review.menu.find(answer.candidate_id) if answer is not None else None
+    return (
+        f"a person{entry}, {f'instead of {spread_words(replaced)}' if replaced is not None else 'over an abstention'}"
+    )
 
 
 def _checks(findings: Sequence[Finding]) -> list[Part]:

@@ -48,8 +48,8 @@ def loosened_limits(profile: Profile, limits: Limits) -> Iterator[tuple[str, Any
 
 def _overrides(profile: Profile, section: type) -> dict[str, Any]:
     """The fields of a section that the profile sets."""
-    mine = {part.name: getattr(profile, part.name, None) for part in fields(section)}
-    return {name: value for name, value in mine.items() if value is not None}
+    values = {part.name: getattr(profile, part.name, None) for part in fields(section)}
+    return {name: setting for name, setting in values.items() if setting is not None}
 
 
 def _choice(choice: Choice, profile: Profile) -> Choice:

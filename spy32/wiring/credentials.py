@@ -41,7 +41,7 @@ class AuthStatus:
     account: Account | None = None
     clock_ahead: float | None = None
     """Seconds that the broker's clock is ahead of ours."""
-    trouble: Spy32Error | None = None
+    error: Spy32Error | None = None
 
 
 def load_auth_status(app: "App") -> AuthStatus:
@@ -54,7 +54,7 @@ def load_auth_status(app: "App") -> AuthStatus:
     known = AuthStatus(service=tastytrade_address(app.settings), client_secret=secret, refresh_token=token)
     if secret is None or token is None:
         missing = "client secret and refresh token are" if secret is token else "one of the credentials is"
-        return replace(known, trouble=NotPermitted(f"{missing} missing; `spy32 auth login` asks for them"))
+        return replace(known, error=NotPermitted(f"{missing} missing; `spy32 auth login` asks for them"))
     has_token = False
     try:
         app.tastytrade.session.get_token(app.tastytrade.seconds)
@@ -62,5 +62,5 @@ def load_auth_status(app: "App") -> AuthStatus:
         broker = app.tastytrade.broker(app.tastytrade.account(broker_settings.account))
         account = broker.facts()
     except Spy32Error as error:
-        return replace(known, has_token=has_token, trouble=error)
+        return replace(known, has_token=has_token, error=error)
     return replace(known, has_token=True, account=account, clock_ahead=broker.clock_ahead())
