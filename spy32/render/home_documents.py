@@ -25,11 +25,7 @@ STATUS = Part(
     halted=context.halted waiting open_trades=trades failures unsent_notices""",
     called="spy32.status",
 )
-
-
-def status_document(status: Status) -> Document:
-    """Where things stand, for a monitor: `attention` empty means all is well."""
-    return to_document(STATUS, status)
+"""For a monitor: an empty `attention` means that all is well."""
 
 
 # What commands did or found.

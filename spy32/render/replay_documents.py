@@ -37,9 +37,5 @@ AGAIN = Part(
 )
 
 
-def replay_document(found: ReplayResult) -> Document:
-    return to_document(REPLAY, found)
-
-
 def again_document(question: StoredQuestion, answer: Recommendation) -> Document:
     return to_document(AGAIN, ReAskResult(run=question.run_id, then=question.then, again=answer))

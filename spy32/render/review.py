@@ -235,9 +235,8 @@ def _chooser(review: "Review", result: "Proposal") -> str:
         return f"{single_line(result.chosen_by)}{entry}"
     answer = review.view.recommendation
     replaced = review.menu.find(answer.candidate_id) if answer is not None else None
-    return (
-        f"a person{entry}, {f'instead of {spread_words(replaced)}' if replaced is not None else 'over an abstention'}"
-    )
+    reason = f"instead of {spread_words(replaced)}" if replaced is not None else "over an abstention"
+    return f"a person{entry}, {reason}"
 
 
 def _checks(findings: Sequence[Finding]) -> list[Part]:

@@ -8,7 +8,7 @@ from spy32.domain.proposals import Proposal
 from spy32.domain.run_view import RunView
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import ProposalState
-from spy32.render.documents import emit, run_document
+from spy32.render.documents import emit, print_document, run_document
 from spy32.render.output import print_lines
 
 if TYPE_CHECKING:
@@ -83,9 +83,9 @@ def _format_exit_days(proposal: Proposal) -> str:
 def print_rehearsal(out: "AnyConsole", result: "ExecutionPreview", *, json: bool) -> None:
     """Exactly what `execute` would send now, and what its checks say."""
     if json:
-        from spy32.render.desk_documents import rehearsal_document
+        from spy32.render.desk_documents import REHEARSAL
 
-        emit(out, rehearsal_document(result))
+        print_document(out, REHEARSAL, result)
         return
     print_lines(out, _rehearsal_lines(result))
 
@@ -110,9 +110,9 @@ def _rehearsal_lines(result: "ExecutionPreview") -> Iterable[str]:
 def print_replay(out: "AnyConsole", found: "ReplayResult", *, json: bool) -> None:
     """What was recomputed from the record, and every difference."""
     if json:
-        from spy32.render.replay_documents import replay_document
+        from spy32.render.replay_documents import REPLAY
 
-        emit(out, replay_document(found))
+        print_document(out, REPLAY, found)
         return
     print_lines(out, [f"{found.name}: recomputed {', '.join(found.checked)}"])
     same = ["no difference from the record"]
