@@ -274,8 +274,7 @@ class GrokAnalyst:
             if spent + estimate > int(budget * TICKS_PER_DOLLAR):
                 return (
                     f"asking {self.xai.model} may cost {format_cost(estimate)}; {span} has spent "
-                    f"{format_cost(spent)} of "
-                    f"${budget} ({key})"
+                    f"{format_cost(spent)} of ${budget} ({key})"
                 )
         return None
 

@@ -87,7 +87,7 @@ def build_replay_analyst(  # noqa: PLR0913 - the parts of an analyst
     at: datetime,
     monotonic: Callable[[], float],
 ) -> tuple[GrokAnalyst, RecordedModel]:
-    """The analyst that gave `answer`, with its settings of then, on the recorded requests `asked`."""
+    """The analyst that gave `answer`, with its settings of then, on the recorded `calls`."""
     model = RecordedModel(calls)
     first = calls[0].attempt
     limit = int(json.loads(first.request)["max_output_tokens"])

@@ -57,7 +57,7 @@ UNKNOWN_MODEL = ModelSpec(efforts=None, **_FLAGSHIP_PRICES)
 
 
 def find_model(name: str) -> ModelSpec:
-    """The entry of a model or of its family, the longest name that fits; `UNKNOWN` without one."""
+    """The entry of a model or of its family, the longest name that fits; `UNKNOWN_MODEL` without one."""
     fits = [family for family in MODELS if name == family or name.startswith(f"{family}-")]
     return MODELS[max(fits, key=len)] if fits else UNKNOWN_MODEL
 

@@ -316,7 +316,7 @@ def _select_contracts(listing: NestedChain, days: Sequence[date], spot: float) -
 
 
 def _is_wanted(contract: Contract, moneyness: float, *, is_full: bool) -> bool:
-    """`off` is how far the strike lies from the spot, a share of it."""
+    """`moneyness` is the signed distance of the strike from the spot, a fraction of the spot."""
     if not is_full:
         return abs(moneyness) <= NEIGHBOUR_RANGE
     return (

@@ -63,7 +63,7 @@ def run_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -
     parts: list[Part] = []
     if result is not None:
         parts += trade_parts(result, view, now=now)
-    parts.append(Pairs(items=tuple(_summary(view, now))))
+    parts.append(Pairs(items=tuple(_summary(view))))
     following = next_commands(view, now=now)
     following += tuple(f"spy32 show P{other.id} (another proposal: {PROPOSAL_STATES[other.state]})" for other in also)
     return _page(view, _heading(view), parts, following)
@@ -161,7 +161,7 @@ def legs_words(legs: Sequence[Leg], quantity: int) -> str:
     return " · ".join([*text, f"{legs[0].expiration}"])
 
 
-def _summary(view: RunView, now: datetime) -> Iterator[Item]:
+def _summary(view: RunView) -> Iterator[Item]:
     """The outcome of the run and its reasons, in a line or two each."""
     run, proposal = view.run, view.proposal
     if proposal is None:

@@ -87,7 +87,7 @@ class OAuthSession:
             return self._remember_error(NotPermitted(words))
 
     def add_mask(self, text: str, replacement: str) -> None:
-        """From now on `shown` replaces `text`, such as the account number, in messages of the service."""
+        """From now on `replacement` stands for `text`, such as the account number, in messages of the service."""
         self._masks[text] = replacement
 
     def redact(self, text: str) -> str:
