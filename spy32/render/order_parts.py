@@ -38,8 +38,7 @@ def _price_plan(result: "Proposal") -> str:
     plan = result.plan
     return (
         f"{format_price(abs(plan.start))} to {format_price(abs(plan.limit))}, {format_price(plan.tick)} "
-        f"every {plan.step_seconds} s, never "
-        f"beyond; cancelled after {plan.deadline_seconds} s"
+        f"every {plan.step_seconds} s, never beyond; cancelled after {plan.deadline_seconds} s"
     )
 
 

@@ -48,9 +48,8 @@ def template_text(template: "Template") -> str:
     """The three files as they are, each under its name."""
     parts = "\n".join(f"--- {name}\n{text.rstrip()}\n" for name, text in template_files(template).items())
     return (
-        f"prompt {template.version}, hash {template.hash}\n"
-        "This is the template; what stands behind a $ is filled in by a run. `spy32 prompts show --run R31` prints\n"
-        f"what was sent for a run.\n\n{parts}"
+        f"prompt {template.version}, hash {template.hash}\nThis is the template; what stands behind a $ is filled in "
+        f"by a run. `spy32 prompts show --run R31` prints\nwhat was sent for a run.\n\n{parts}"
     )
 
 

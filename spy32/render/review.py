@@ -123,8 +123,7 @@ def change_words(review: "Review") -> str:
     moved = now.spot / then.spot - 1 if then.spot else 0.0
     return (
         f"{review.market.underlying} {moved:+.2%} to {format_float_price(now.spot)} · mid "
-        f"{format_price(then.mid)} to {format_price(now.mid)} "
-        f"· quotes {format_age(review.at - now.as_of)} old"
+        f"{format_price(then.mid)} to {format_price(now.mid)} · quotes {format_age(review.at - now.as_of)} old"
     )
 
 
