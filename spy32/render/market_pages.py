@@ -323,9 +323,39 @@ def _expiration_notes(
     return notes
 
 
-def build_expirations_page(
-    rows: Sequence[ExpirationRow], *, underlying: str, target_dte: int, tolerance: int, source: str = ""
-) -> Page:
+@value
+class Expirations:
+    """The listed expirations, and the one that a run would take."""
+
+    underlying: str
+    today: date
+    source: str
+    target_dte: int
+    """Days to expiration that are aimed at."""
+    tolerance: int
+    chosen: date | None
+    expirations: tuple[ExpirationRow, ...]
+
+
+def list_expirations(
+    listed: Iterable[date], *, underlying: str, source: str, today: date, target_dte: int, tolerance: int
+) -> Expirations:
+    """The expirations from today on, as `expiration_rows` judges them."""
+    rows = expiration_rows(listed, today, target_dte, tolerance)
+    return Expirations(
+        underlying=underlying,
+        today=today,
+        source=source,
+        target_dte=target_dte,
+        tolerance=tolerance,
+        chosen=next((row.day for row in rows if row.is_chosen), None),
+        expirations=rows,
+    )
+
+
+def build_expirations_page(found: Expirations) -> Page:
+    """The listed expirations with the one that is taken, and why."""
+    rows, target_dte, tolerance = found.expirations, found.target_dte, found.tolerance
     place = next((at for at, row in enumerate(rows) if row.is_chosen), None)
     within = f"within {format_count(tolerance, 'day')} of {target_dte} days"
     summary = (
@@ -346,10 +376,10 @@ def build_expirations_page(
     nearest = min(rows, key=lambda row: (not row.is_chosen, abs(row.distance), row.day), default=None)
     # On a narrow screen the column of notes goes; the choice is explained here in any case.
     items += [pair("why", nearest.note)] if nearest is not None else []
-    items += [pair("source", single_line(source))] if source else []
+    items += [pair("source", single_line(found.source))] if found.source else []
     grid = Grid(name="expiration", title="Expirations", columns=columns, rows=cells, marked=place)
     return Page(
-        heading=f"{single_line(underlying)}: {summary}",
+        heading=f"{single_line(found.underlying)}: {summary}",
         tone="warn" if place is None else "strong",
         parts=(Pairs(name="", items=tuple(items)), grid),
     )

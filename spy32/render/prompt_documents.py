@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from spy32.analysts.prompt import Template
 from spy32.domain.model_calls import ModelCall
 from spy32.domain.value import value
-from spy32.render.encoder import Document, Key, Part, to_document
+from spy32.render.encoder import Key, Part
 from spy32.render.prompt_pages import PromptRow, template_diff
 
 
@@ -69,8 +69,3 @@ def comparison_of(first: Template, second: Template) -> Compared:
         hashes=(first.hash, second.hash),
         difference=template_diff(first, second),
     )
-
-
-def prompts_document(action: str, **found: Any) -> Document:
-    """The document of each command of the group; keys of the others are empty or null."""
-    return to_document(PROMPTS, Prompts(action=action, **found))
