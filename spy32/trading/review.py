@@ -296,7 +296,7 @@ def book_exposure(context: TradingContext, run_id: int, now: datetime, *, exclud
 def check_limits(context: TradingContext, proposal: Proposal, account: Account, now: datetime) -> tuple[Finding, ...]:
     """The limits judged again on the proposal as it stands, our clock against the broker's, and whether its choice may
     be an order in this mode. The account must have been asked before: its answer tells the broker's time."""
-    from spy32.rules import eligible, limits
+    from spy32.rules import limits
 
     exposure = book_exposure(context, proposal.run_id, now, excluding=proposal.id)
     findings = (
@@ -304,7 +304,7 @@ def check_limits(context: TradingContext, proposal: Proposal, account: Account, 
         *limits.check_clock(context.account.clock_ahead(), proposal.mode),
         *limits.check_option_root(proposal, blocks=False),
     )
-    objection = eligible.ineligible_proposal_reason(
+    objection = limits.ineligible_proposal_reason(
         proposal, context.store.history.view(proposal.run_id).recommendation, context.settings
     )
     return findings if objection is None else (*findings, Finding(rule="prompt", message=objection))
