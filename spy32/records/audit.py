@@ -108,7 +108,7 @@ class Audit:
         return head == GENESIS or self._core.row("select 1 from event where hash = ?", head) is not None
 
     def _follow_chain(self, last_digests: dict[str, _LastDigest], *, newest: int | None = None) -> AuditReport:
-        """Follow the chain, or its newest events, and gather the newest digest of each row into `known`."""
+        """Follow the chain, or its newest events, and gather the newest digest of each row into `last_digests`."""
         previous, count = GENESIS, 0
         first = self._core.row("select max(id) - ? from event", newest) if newest is not None else None
         for row in self._core.db.execute(

@@ -29,7 +29,7 @@ from spy32.records.runs import Runs
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
-    from spy32.settings.deciding import Deciding
+    from spy32.settings.deciding import DecisionSettings
 
 
 @value
@@ -57,18 +57,18 @@ class Decisions:
         return self._core.row("select 1 from snapshot where run_id = ?", run_id) is not None
 
     def snapshot(self, run_id: int) -> MarketSnapshot:
-        """Everything that the run saw; `Usage` when it ended before it saw anything."""
+        """Everything that the run saw; `BadUsage` when it ended before it saw anything."""
         text = decompress_text(self._snapshot_column(run_id, "data"), f"the snapshot of R{run_id}")
         return decode_body(MarketSnapshot, text, f"the snapshot of R{run_id}")
 
     def quality(self, run_id: int) -> QualityReport:
         return decode_body(QualityReport, self._snapshot_column(run_id, "quality"), f"the quality report of R{run_id}")
 
-    def settings(self, run_id: int) -> "Deciding":
+    def settings(self, run_id: int) -> "DecisionSettings":
         """The settings that the run decided by."""
-        from spy32.settings.deciding import Deciding
+        from spy32.settings.deciding import DecisionSettings
 
-        return decode_body(Deciding, self._snapshot_column(run_id, "deciding"), f"the settings of R{run_id}")
+        return decode_body(DecisionSettings, self._snapshot_column(run_id, "deciding"), f"the settings of R{run_id}")
 
     def briefing(self, run_id: int) -> "Briefing | None":
         """The figures that were put before the analyst; None when the run kept none."""
@@ -133,7 +133,7 @@ class Decisions:
         line: MarketSummary,
         at: datetime,
         *,
-        deciding: "Deciding | None" = None,
+        deciding: "DecisionSettings | None" = None,
         briefing: "Briefing | None" = None,
     ) -> None:
         """Everything that the run saw, compressed, with its line, its quality report and the settings that decide.

@@ -151,5 +151,5 @@ def optional_storable_text(text: str | None) -> str | None:
 
 
 def clamp_count(number: int) -> int:
-    """A foreign count within 0 and `MOST`, so that no answer can lower a sum or break one."""
+    """A foreign count within 0 and `MAX_COUNT`, so that no answer can lower a sum or break one."""
     return max(0, min(number, MAX_COUNT))

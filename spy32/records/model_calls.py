@@ -42,7 +42,7 @@ USAGE_BY_ROLE = """select role, prompt, count(*) as attempts, count(*) - count(e
 
 
 class ModelCalls:
-    """The journal of attempts; `ports.Journal` is what an analyst sees of it."""
+    """The journal of attempts; `ports.ModelRequestLog` is what an analyst sees of it."""
 
     def __init__(self, core: Database, runs: Runs) -> None:
         self._core = core

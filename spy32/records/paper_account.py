@@ -1,4 +1,4 @@
-"""The paper broker's own book, apart from our records: what `ports.Ledger` asks for."""
+"""The paper broker's own book, apart from our records: what `ports.PaperLedger` asks for."""
 
 import sqlite3
 from datetime import datetime

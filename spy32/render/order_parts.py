@@ -1,7 +1,7 @@
 """The order of a proposal in full: legs, price plan, exit plan, and what it is held to."""
 
 from collections.abc import Iterable
-from datetime import date, tzinfo
+from datetime import date
 from typing import TYPE_CHECKING
 
 from spy32.render.formatting import (
@@ -12,16 +12,14 @@ from spy32.render.formatting import (
     mask_account,
     single_line,
 )
-from spy32.render.page import Pairs, Tone, pair
+from spy32.render.page import Item, Pairs, pair
 
 if TYPE_CHECKING:
     from spy32.domain.proposals import ExitPlan, Proposal
 
-Item = tuple[str, str, Tone]
 
-
-def order_pairs(result: "Proposal", here: tzinfo | None = None, *, more: Iterable[Item] = ()) -> Pairs:
-    """How the price is worked, and what the proposal is bound to."""
+def order_pairs(result: "Proposal", *, more: Iterable[Item] = ()) -> Pairs:
+    """The price plan, and what the proposal is bound to."""
     legs = [pair("leg", f"{leg.action.value} {leg.quantity * result.quantity} x {leg.symbol}") for leg in result.legs]
     items = [
         *legs,
@@ -29,10 +27,8 @@ def order_pairs(result: "Proposal", here: tzinfo | None = None, *, more: Iterabl
         pair("price plan", _price_plan(result)),
         pair("if assigned", describe_assignment(result)),
         pair("account", f"{mask_account(result.account)}, {result.mode}"),
-        pair(
-            "chosen by", f"{single_line(result.chosen_by)} from quotes of {format_both_zones(result.quoted_at, here)}"
-        ),
-        pair("lapses", format_both_zones(result.lapses_at, here)),
+        pair("chosen by", f"{single_line(result.chosen_by)} from quotes of {format_both_zones(result.quoted_at)}"),
+        pair("lapses", format_both_zones(result.lapses_at)),
         pair("confirm with", f"{result.hash[:8]} (the hash's first 8 digits)"),
     ]
     return Pairs(name="order", title=f"Order of P{result.id}" if result.id is not None else "Order", items=tuple(items))
@@ -42,8 +38,7 @@ def _price_plan(result: "Proposal") -> str:
     plan = result.plan
     return (
         f"{format_price(abs(plan.start))} to {format_price(abs(plan.limit))}, {format_price(plan.tick)} "
-        f"every {plan.step_seconds} s, never "
-        f"beyond; cancelled after {plan.deadline_seconds} s"
+        f"every {plan.step_seconds} s, never beyond; cancelled after {plan.deadline_seconds} s"
     )
 
 

@@ -125,7 +125,7 @@ def choose_candidate(context: TradingContext, current_review: Review, candidate_
 
 
 def preview(context: TradingContext, shown: Review, candidate: Candidate) -> Review:
-    """What choosing this candidate would put on the screen, from the record alone; `choose` judges it by the market.
+    """What choosing this candidate would put on the screen, from the record alone; `choose_candidate` asks the market.
 
     A refusal of our own limits stands among its findings; its figures are then those of one contract.
     """

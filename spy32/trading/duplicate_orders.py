@@ -35,7 +35,7 @@ def check_duplicates(context: TradingContext, order: Order) -> Order:
 
     A second one with the name of the approval is adopted, and the younger of both is cancelled and confirmed. Another
     one with the same legs that our book does not have is left alone; ours is cancelled when it is the younger.
-    `Outranked` when ours was cancelled, `Unresolved` when that cannot be confirmed.
+    `DuplicateCancelled` when ours was cancelled, `Unresolved` when that cannot be confirmed.
     """
     if not context.orders.is_shared or order.kind is not OrderKind.ENTRY or order.state in NEVER_AT_BROKER:
         return order

@@ -201,7 +201,7 @@ def _build_order(
 def adopt_orders(
     context: TradingContext, chains: tuple[OrderChain, ...], *, locked_proposal_id: int | None = None
 ) -> AdoptionResult:
-    """Every order of ours among these lines that our book lacks, adopted; `held` is a proposal whose lock we have.
+    """Every order of ours among these lines that our book lacks, adopted. `locked_proposal_id`: its lock is ours.
 
     Where one approval has more filled and alive than it covers, the youngest that works is cancelled.
     """

@@ -163,7 +163,7 @@ def _chain_fills(chain: list[BrokerOrder]) -> Iterator[Fill]:
 
 
 def find_order(context: TradingContext, order: Order) -> BrokerOrder | None:
-    """The order by our reference among today's, then among all since it was made; raises one of `UNREADABLE`.
+    """The order by our reference among today's, then among all since it was made; raises one of `READ_ERRORS`.
 
     A replacement is known by the order that it replaced as well: whether a broker keeps a new reference is not sure.
     """

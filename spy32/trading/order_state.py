@@ -326,7 +326,7 @@ def filled_quantity(context: TradingContext, proposal_id: int) -> int:
 
 
 def remaining_quantity(context: TradingContext, proposal_id: int, *, excluding: int | None = None) -> int:
-    """Spreads that may still be sent: approved, less filled by its fullest leg, less alive. `but` is to be replaced."""
+    """Spreads that may still be sent: approved, less filled by its fullest leg, less alive but for `excluding`."""
     proposal, fills = context.store.proposals.get(proposal_id), proposal_fills(context, proposal_id)
     filled = [
         -(-sum(fill.quantity for fill in fills if fill.symbol == leg.symbol) // leg.quantity) for leg in proposal.legs

@@ -53,7 +53,7 @@ def reconcile(context_for: Callable[[int | None], TradingContext]) -> ReconcileR
     Orders of ours that the broker shows and our book lacks are adopted, with their trades; one that is beyond what its
     approval covers is cancelled.
 
-    `bench_of` makes the bench of a proposal, since a recorded one keeps its own market and clock.
+    `context_for` makes the context of a proposal, since a recorded one keeps its own market and clock.
     """
     base_context = context_for(None)
     before = base_context.store.orders.select(*IN_FLIGHT)

@@ -58,7 +58,7 @@ class Review:
     run_quote: SpreadQuote | None = None
     """At the run."""
     current_quote: SpreadQuote | None = None
-    """As shown: fresh, or the stored ones again when `stale` says why."""
+    """As shown: fresh, or the stored ones again when `stale_reason` says why."""
     stale_reason: str | None = None
     scenarios: tuple[PriceScenario, ...] = ()
     exposure: Exposure
