@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spy32.domain.market import (
     Chain,
@@ -16,9 +17,12 @@ from spy32.domain.market import (
 )
 from spy32.domain.spreads import Leg
 from spy32.errors import Unusable
-from spy32.markets import bundled_history, chain_file
+from spy32.markets import bundled_history
 from spy32.markets.base import BaseMarket, leg_quotes
 from spy32.sessions import market_date
+
+if TYPE_CHECKING:
+    from spy32.markets.chain_file import ChainFile
 
 SHIPPED_CHAIN = bundled_history.DATA_FOLDER / "SPY_2025-08-29.csv.gz"
 
@@ -31,19 +35,23 @@ class RecordedMarket(BaseMarket):
 
     is_recorded = True
 
-    def __init__(self, file: chain_file.ChainFile, name: str) -> None:
+    def __init__(self, file: "ChainFile", name: str) -> None:
         self._file = file
         self.name = name
 
     @classmethod
     def load(cls, path: Path) -> "RecordedMarket":
         """The market in a chain file; `Unusable` when there is none."""
-        return cls(chain_file.read_chain_file(path), f"recorded:{path.name}")
+        from spy32.markets.chain_file import read_chain_file  # a stored snapshot needs no file
+
+        return cls(read_chain_file(path), f"recorded:{path.name}")
 
     @classmethod
     def load_shipped(cls) -> "RecordedMarket":
         """The market that comes with the package: SPY at the close of 2025-08-29."""
-        return cls(chain_file.read_chain_file(SHIPPED_CHAIN), "recorded")
+        from spy32.markets.chain_file import read_chain_file
+
+        return cls(read_chain_file(SHIPPED_CHAIN), "recorded")
 
     @property
     def as_of(self) -> datetime:
