@@ -38,7 +38,7 @@ def approve(
     """Look at a proposal; choose another candidate, change it, approve it, decline it, or leave it."""
     app = get_app(ctx)
     _check_options(app, approval=approval, decline=decline, confirm=confirm)
-    app.open_for_reading()  # says what to do when there is nothing yet, instead of making a home
+    app.check_store_exists()
     store = app.store()
     selection = _select(app, store, proposal, will_ask=not (approval or decline))
     if approval:

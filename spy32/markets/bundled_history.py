@@ -4,7 +4,6 @@ Nothing from after the given instant is served. A day's SPY bar exists from the 
 from the close of the options a quarter of an hour later, and its interest rate on the day after.
 """
 
-import gzip
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
@@ -122,6 +121,8 @@ def _read_rows(since: date, until: date) -> list[Row]:
 
 @cache
 def _read_lines() -> list[str]:
+    import gzip
+
     return gzip.decompress((DATA_FOLDER / "spy_daily.csv.gz").read_bytes()).decode("ascii").splitlines()
 
 

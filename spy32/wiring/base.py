@@ -215,6 +215,11 @@ class AppBase:
 
         return self.database.exists() or Store.was_created(self.database)
 
+    def check_store_exists(self) -> None:
+        """`Usage` when there is no database yet, instead of making one."""
+        if not self.has_store:
+            raise BadUsage(f"nothing here yet ({self.database}); `spy32 analyze` makes the first run")
+
     def open_for_reading(self, *, lapses: bool = True) -> "Store":
         """The database, opened for reading only; `BadUsage` when there is none yet.
 
@@ -222,8 +227,7 @@ class AppBase:
         is said.
         """
 
-        if not self.has_store:
-            raise BadUsage(f"nothing here yet ({self.database}); `spy32 analyze` makes the first run")
+        self.check_store_exists()
         store = self._keep_open(self._open_read_only())
         if lapses and self._lapse_proposals(store):
             store = self._keep_open(self._open_read_only())

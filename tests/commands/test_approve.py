@@ -45,6 +45,9 @@ class FakeApp:
         self.user = "anna"
         self.out, self.err = PlainConsole(StringIO()), PlainConsole(StringIO())
 
+    def check_store_exists(self) -> None:
+        """There is one."""
+
     def open_for_reading(self) -> Store:
         return self.desk.store
 
