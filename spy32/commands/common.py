@@ -39,9 +39,9 @@ def parse_proposal_id(store: "Store", typed: str | None, *states: str) -> int:
 
     for state in states:
         proposals = store.proposals.select(ProposalState(state))
-        if proposals and proposals[-1].id is not None:
+        if proposals:
             return proposals[-1].id
     latest = store.proposals.latest()
-    if latest is None or latest.id is None:
+    if latest is None:
         raise BadUsage("there is no proposal yet; `spy32 analyze` makes one")
     return latest.id

@@ -229,7 +229,6 @@ def _parse_id(typed: str) -> tuple[str, int]:
 
 def _view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") -> "RunView":
     """The same run with another of its proposals: the exit of its trade, or an opening before the last."""
-    assert proposal.id is not None
     orders = store.orders.select_by_proposal(proposal.id)
     return _replace_fields(
         view,
@@ -237,7 +236,7 @@ def _view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") -
         body=store.proposals.order_body(proposal.id),
         approval=store.proposals.latest_approval(proposal.id),
         orders=orders,
-        fills=tuple(fill for order in orders if order.id is not None for fill in store.orders.fills(order.id)),
+        fills=tuple(fill for order in orders for fill in store.orders.fills(order.id)),
         trade=store.trades.get(proposal.trade_id)
         if proposal.trade_id is not None
         else store.trades.find_by_proposal(proposal.id),

@@ -54,9 +54,7 @@ class FillPriceCheck:
         proposal = self._proposals.get(order["proposal_id"])
         is_target = order["kind"] == OrderKind.TARGET
         orders = [self._orders.get(order["id"])] if is_target else self._orders.select_by_proposal(order["proposal_id"])
-        order_ids = [
-            other.id for other in orders if (other.kind is OrderKind.TARGET) is is_target and other.id is not None
-        ]
+        order_ids = [other.id for other in orders if (other.kind is OrderKind.TARGET) is is_target]
         bound = e4_to_dollars(order["limit_e4"]) if is_target else proposal.floor_price
         net = net_fill_price([fill for number in order_ids for fill in self._orders.fills(number)], legs)
         # A broker tells the average price of a leg to four decimals.

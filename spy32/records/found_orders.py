@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import NamedTuple
 
-from spy32.domain.orders import BrokerOrder, Order, OrderKind
+from spy32.domain.orders import BrokerOrder, Order, OrderKind, OrderTicket
 from spy32.errors import Refused
 from spy32.lifecycle import (
     NEVER_AT_BROKER,
@@ -53,19 +53,21 @@ class FoundOrders:
 
     # Writing
 
-    def adopt(self, order: Order, broker_order: BrokerOrder, alert: OrderAlert, *, at: datetime) -> Order:
+    def adopt(self, order: OrderTicket, broker_order: BrokerOrder, alert: OrderAlert, *, at: datetime) -> Order:
         """The order as working at the broker, until its own view has been recorded, with an item for a person.
 
-        Without an id it is new to our book. One that our book has as never placed comes to life; of any other only the
+        A ticket is new to our book. One that our book has as never placed comes to life; of any other only the
         proposal moves, since the broker shows more filled of it than our book has.
         """
-        with self._core.write_transaction(at, "order found", f"O{order.id}" if order.id is not None else "") as change:
+        with self._core.write_transaction(
+            at, "order found", f"O{order.id}" if isinstance(order, Order) else ""
+        ) as change:
             columns: dict[str, object] = {
                 "state": OrderState.WORKING,
                 "broker_id": broker_order.broker_id,
                 "broker_status": broker_order.status,
             }
-            if order.id is None:
+            if not isinstance(order, Order):
                 new_columns = {**order_columns(order), **columns, "adopted_at": change.at}
                 number = change.insert("broker_order", **new_columns, changed_at=change.at)
                 change.subject = f"O{number}"
@@ -78,7 +80,6 @@ class FoundOrders:
         return self._orders.get(number)
 
     def _reopen_order(self, change: WriteTransaction, order: Order, columns: dict[str, object]) -> None:
-        assert order.id is not None
         row = self._orders.get_row(order.id)
         if row["state"] != order.state:
             raise Refused(f"order {row['reference']} is already {row['state']} since {row['changed_at']}")

@@ -1,10 +1,9 @@
 """Orders: begun once an approval, replaced one at a time, and moved by compare-and-set."""
 
 import sqlite3
-from dataclasses import replace
 from datetime import datetime
 
-from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind
+from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, OrderTicket
 from spy32.domain.proposals import ExitPlan
 from spy32.domain.spreads import Action, Mode
 from spy32.errors import BadUsage, Refused
@@ -74,7 +73,7 @@ class Orders:
 
     # Writing
 
-    def begin(self, order: Order, *, at: datetime) -> Order:
+    def begin(self, order: OrderTicket, *, at: datetime) -> Order:
         """Commit an order before it is sent: the one place where the right to send is given, and it is given once.
 
         The first order of an approval takes its proposal from `approved` to `sent`; a later one names the order that
@@ -101,7 +100,7 @@ class Orders:
             change.subject = f"O{number}"
             if replaced_id is None and order.kind is not OrderKind.TARGET:
                 change.update("proposal", order.proposal_id, state=ProposalState.SENT, changed_at=change.at, reason="")
-        return replace(order, id=number, state=OrderState.SUBMITTING)
+        return self.get(number)
 
     def move(
         self,
@@ -141,7 +140,7 @@ class Orders:
 
     # The rules of beginning, inside the transaction
 
-    def _check_first_order(self, order: Order, at: datetime) -> sqlite3.Row:
+    def _check_first_order(self, order: OrderTicket, at: datetime) -> sqlite3.Row:
         """The proposal, approved as it stands, by the approval that the order names, which holds now."""
         row = self._proposals.require_state(order.proposal_id, ProposalState.APPROVED)
         approval = self._proposals.latest_approval(order.proposal_id)
@@ -151,7 +150,7 @@ class Orders:
             raise Refused(f"the approval of P{order.proposal_id} {objection}; approve it again")
         return row
 
-    def _check_replacement(self, order: Order, old_id: int) -> sqlite3.Row:
+    def _check_replacement(self, order: OrderTicket, old_id: int) -> sqlite3.Row:
         """The proposal, sent, with the old order working for the same approval, or cancelled with nothing filled.
 
         The second is how a price is changed where the broker refuses a replacement: cancel, confirm, then a new order.
@@ -168,7 +167,7 @@ class Orders:
             raise Refused(f"order {old['reference']} cannot be replaced: it is {old['state']}")
         return row
 
-    def _check_profit_target(self, order: Order) -> sqlite3.Row:
+    def _check_profit_target(self, order: OrderTicket) -> sqlite3.Row:
         """The opening, done, whose exit plan leaves a target at exactly this price, and whose trade is open.
 
         The approval may be over by now: what it covered was to leave the target as soon as there is a trade.
@@ -191,7 +190,7 @@ class Orders:
             raise Refused(f"order {order.reference} has no open trade to close: {trade_text}")
         return row
 
-    def _require_no_live_order(self, order: Order) -> None:
+    def _require_no_live_order(self, order: OrderTicket) -> None:
         """No other order of the proposal, and nothing else that closes its trade, may still fill."""
         marks = ", ".join("?" * len(IN_FLIGHT))
         trade = """select coalesce(proposal.trade_id, trade.id) from proposal
@@ -211,7 +210,7 @@ class Orders:
         if live_order is not None:
             raise Refused(f"order {live_order['reference']} is {live_order['state']}: nothing new before it is settled")
 
-    def _check_quantity(self, order: Order, proposal: sqlite3.Row) -> None:
+    def _check_quantity(self, order: OrderTicket, proposal: sqlite3.Row) -> None:
         """With what is filled already, never more than was approved, nor more than the trade still holds."""
         filled = self._core.row(
             "select sum(filled) from broker_order where proposal_id = ? and kind = ?", order.proposal_id, order.kind
@@ -229,7 +228,7 @@ class Orders:
             raise Refused(f"order {order.reference} is for {order.quantity}, only {allowed} may still be sent")
 
 
-def order_columns(order: Order) -> dict[str, object]:
+def order_columns(order: OrderTicket) -> dict[str, object]:
     """The columns of an order about to be sent."""
     from spy32.sessions import market_date
 

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from spy32.domain.proposals import Approval, Draft, Proposal
+from spy32.domain.proposals import Approval, Draft, Proposal, ProposalTerms
 from spy32.errors import BadUsage, Refused
 from spy32.lifecycle import IN_FLIGHT, PROPOSAL_TRANSITIONS, ProposalState, advance
 from spy32.records.attention import add_attention
@@ -100,16 +100,16 @@ class Proposals:
 
     # Writing
 
-    def add(self, proposal: Proposal, *, body: str, at: datetime) -> Proposal:
+    def add(self, proposal: ProposalTerms, *, body: str, at: datetime) -> Proposal:
         """The proposal with its id. An opening one lapses older unapproved ones of its profile.
 
         One on a recorded market leaves those of a live market alone.
         """
         with self._core.write_transaction(at, f"proposed to {proposal.kind}") as change:
             number = self._insert(change, proposal, body, ProposalState.PROPOSED)
-        return replace(proposal, id=number, state=ProposalState.PROPOSED)
+        return self.get(number)
 
-    def _insert(self, change: WriteTransaction, proposal: Proposal, body: str, state: ProposalState) -> int:
+    def _insert(self, change: WriteTransaction, proposal: ProposalTerms, body: str, state: ProposalState) -> int:
         self._core.require_mode(proposal.mode)
         if proposal.kind == "open":
             self._lapse_older_proposals(change, proposal)
@@ -129,7 +129,7 @@ class Proposals:
         change.subject = f"P{number}"
         return number
 
-    def _lapse_older_proposals(self, change: WriteTransaction, newer: Proposal) -> None:
+    def _lapse_older_proposals(self, change: WriteTransaction, newer: ProposalTerms) -> None:
         older = self._core.rows(
             "select id from proposal where state = ? and profile = ? and kind = 'open'",
             ProposalState.PROPOSED,
@@ -148,17 +148,12 @@ class Proposals:
         )
 
     def _has_valid_approval(self, proposal: Proposal, at: datetime) -> bool:
-        approval = (
-            self.latest_approval(proposal.id)
-            if proposal.state is ProposalState.APPROVED and proposal.id is not None
-            else None
-        )
+        approval = self.latest_approval(proposal.id) if proposal.state is ProposalState.APPROVED else None
         return approval is not None and at <= approval.until
 
     def lapse_overdue(self, at: datetime) -> None:
         """Lapse all of these. One that another process moves in this moment is left to it."""
         for proposal in self.select_overdue(at):
-            assert proposal.id is not None
             with suppress(Refused):
                 if proposal.state is ProposalState.APPROVED:
                     state = ProposalState.PROPOSED
@@ -188,7 +183,7 @@ class Proposals:
         A draft becomes the proposal in the same transaction; one without a proposal under it is added.
         """
         with self._core.write_transaction(approval.at, f"approved by {approval.by}") as change:
-            if draft is not None and draft.proposal.id is None:
+            if draft is not None and not isinstance(draft.proposal, Proposal):
                 number = self._override_abstention(change, draft)
             else:
                 number = approval.proposal_id
@@ -288,7 +283,7 @@ class Proposals:
         return f"{row['state']} since {_new_york_clock(row['changed_at'])}{approved_by}{reason}"
 
 
-def _draft_columns(proposal: Proposal, body: str) -> dict[str, object]:
+def _draft_columns(proposal: ProposalTerms, body: str) -> dict[str, object]:
     """The columns that a draft replaces when it is approved."""
     return {
         "hash": proposal.hash,

@@ -75,9 +75,7 @@ class RunViews:
                 shadows=tuple(answer for role, answer in answers if role == "shadow"),
                 ruling=self._decisions.ruling(run_id),
                 proposal=proposal,
-                body=self._proposals.order_body(proposal.id)
-                if proposal is not None and proposal.id is not None
-                else "",
+                body=self._proposals.order_body(proposal.id) if proposal is not None else "",
                 approval=approval,
                 orders=orders,
                 fills=fills,
@@ -90,10 +88,10 @@ class RunViews:
     def _proposal_results(
         self, proposal: Proposal | None
     ) -> tuple[Approval | None, tuple[Order, ...], tuple[Fill, ...], Trade | None]:
-        if proposal is None or proposal.id is None:
+        if proposal is None:
             return None, (), (), None
         orders = self._orders.select_by_proposal(proposal.id)
-        fills = tuple(fill for order in orders if order.id is not None for fill in self._orders.fills(order.id))
+        fills = tuple(fill for order in orders for fill in self._orders.fills(order.id))
         return self._proposals.latest_approval(proposal.id), orders, fills, self._trades.find_by_proposal(proposal.id)
 
     def summaries(self, *, limit: int = 20, since: date | None = None) -> tuple[RunSummary, ...]:

@@ -43,7 +43,7 @@ from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
 from spy32.sessions import NEW_YORK, market_date
 
 if TYPE_CHECKING:
-    from spy32.domain.proposals import Proposal
+    from spy32.domain.proposals import Proposal, ProposalTerms
     from spy32.domain.run_view import RunView
     from spy32.trading.review import Review
 
@@ -115,7 +115,7 @@ def around(shown: "Review") -> Around:
     )
 
 
-def _facts(shown: "Review", result: "Proposal") -> list[Part]:
+def _facts(shown: "Review", result: "ProposalTerms") -> list[Part]:
     where = around(shown)
     is_open = result.kind == "open"
     first = opening_facts(result, shown.candidate, where) if is_open else closing_facts(result, shown.trade, where)
@@ -237,7 +237,7 @@ def why_page(shown: "Review") -> Page:
     return _page(shown, "why", parts)
 
 
-def _chooser(shown: "Review", result: "Proposal") -> str:
+def _chooser(shown: "Review", result: "ProposalTerms") -> str:
     entry = f": {spread_words(shown.candidate)}" if shown.candidate is not None else ""
     if result.chosen_by != "person":
         return f"{single_line(result.chosen_by)}{entry}"
@@ -271,7 +271,7 @@ def risk_page(shown: "Review") -> Page:
     return _page(shown, "risk", parts)
 
 
-def _at_expiration(shown: "Review", result: "Proposal") -> list[Part]:
+def _at_expiration(shown: "Review", result: "ProposalTerms") -> list[Part]:
     rows = tuple(
         (
             "unmoved" if each.percent == 0 else f"{each.percent:+d}%",
@@ -291,7 +291,7 @@ def _at_expiration(shown: "Review", result: "Proposal") -> list[Part]:
     return [Grid(name="at", title=title, columns=columns, rows=rows)]
 
 
-def _book(shown: "Review", result: "Proposal") -> Grid:
+def _book(shown: "Review", result: "ProposalTerms") -> Grid:
     """Open risk, trades and buying power without this trade and with it."""
     more = result.max_loss if result.kind == "open" else Decimal(0)
     risk, account = shown.exposure.open_risk, shown.account

@@ -1,6 +1,6 @@
 """Which recommendations may become an order with real money."""
 
-from spy32.domain.proposals import Proposal, Recommendation
+from spy32.domain.proposals import ProposalTerms, Recommendation
 from spy32.domain.spreads import Mode
 from spy32.settings import Settings
 
@@ -19,7 +19,9 @@ def ineligible_prompt_reason(prompt: str | None, settings: Settings) -> str | No
     return f"an answer to the prompt {prompt} makes no live order; analyst.live_simplified = true allows it"
 
 
-def ineligible_proposal_reason(proposal: Proposal, chosen: Recommendation | None, settings: Settings) -> str | None:
+def ineligible_proposal_reason(
+    proposal: ProposalTerms, chosen: Recommendation | None, settings: Settings
+) -> str | None:
     """Return the same for a proposal under the present settings. A person's own choice is always eligible."""
     if chosen is None or proposal.chosen_by != chosen.analyst:
         return None

@@ -7,7 +7,7 @@ from math import isnan
 
 from spy32.domain.market import has_other_root
 from spy32.domain.orders import BrokerOrder, Order
-from spy32.domain.proposals import CLOCK_TOLERANCE, Finding, Proposal
+from spy32.domain.proposals import CLOCK_TOLERANCE, Finding, ProposalTerms
 from spy32.domain.spreads import Account, Candidate, Exposure, Leg, Mode
 from spy32.lifecycle import FINAL
 from spy32.rules import conditions
@@ -25,7 +25,7 @@ def check_entry(
 
 
 def check_proposal(
-    proposal: Proposal, account: Account, exposure: Exposure, settings: Settings, now: datetime
+    proposal: ProposalTerms, account: Account, exposure: Exposure, settings: Settings, now: datetime
 ) -> tuple[Finding, ...]:
     """Return every violated limit on sending this proposal now, with its whole quantity and at its floor.
 
@@ -42,14 +42,14 @@ def check_proposal(
     return tuple(findings)
 
 
-def check_time(proposal: Proposal, settings: Settings, now: datetime) -> Iterator[Finding]:
+def check_time(proposal: ProposalTerms, settings: Settings, now: datetime) -> Iterator[Finding]:
     """Yield findings about the session, and for an opening about its last minutes."""
     yield from conditions.check_session(now, is_recorded=proposal.is_recorded)
     if proposal.kind == "open":
         yield from conditions.check_late_entry(now, settings, is_recorded=proposal.is_recorded)
 
 
-def check_orders_on_legs(proposal: Proposal, orders: Sequence[BrokerOrder]) -> Iterator[Finding]:
+def check_orders_on_legs(proposal: ProposalTerms, orders: Sequence[BrokerOrder]) -> Iterator[Finding]:
     """Yield a finding for each leg that is also in an open order at the broker, whoever placed it."""
     for order in orders:
         if order.state in FINAL:
@@ -64,7 +64,7 @@ def check_orders_on_legs(proposal: Proposal, orders: Sequence[BrokerOrder]) -> I
                 yield _violation("duplicate", message, leg.symbol, "no leg twice")
 
 
-def check_option_root(proposal: Proposal, *, blocks: bool = True) -> Iterator[Finding]:
+def check_option_root(proposal: ProposalTerms, *, blocks: bool = True) -> Iterator[Finding]:
     """Refuse contracts whose option root differs from the ticker: their ticks and settlement are not supported.
 
     `approve` reports it as a note and `execute` refuses, so such an order is never sent.
@@ -98,7 +98,7 @@ def check_clock(ahead: float | None, mode: Mode) -> Iterator[Finding]:
         yield _violation("clock", message, figure, f"{CLOCK_TOLERANCE.seconds} s")
 
 
-def _check_account(proposal: Proposal, account: Account, settings: Settings) -> Iterator[Finding]:
+def _check_account(proposal: ProposalTerms, account: Account, settings: Settings) -> Iterator[Finding]:
     """Refuse to send in another account or mode than the approved one."""
     if account.number != proposal.account:
         message = f"it was made for account …{proposal.account[-4:]}, and this one is {account.masked_number}"
@@ -168,7 +168,7 @@ def _leg_text(leg: Leg) -> str:
 
 
 def _check_quantity_limits(
-    proposal: Proposal, account: Account, exposure: Exposure, limits: Limits
+    proposal: ProposalTerms, account: Account, exposure: Exposure, limits: Limits
 ) -> Iterator[Finding]:
     """Check maximum loss, open risk, buying power and contracts of the whole quantity."""
     net_liquidation, loss = account.net_liquidation, proposal.max_loss

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import OrderKind
-from spy32.domain.proposals import Approval, Draft, Finding, Proposal, RiskDecision, spread_description
+from spy32.domain.proposals import Approval, Draft, Finding, Proposal, ProposalTerms, RiskDecision, spread_description
 from spy32.domain.runs import Outcome, Run
 from spy32.domain.spreads import MULTIPLIER, Account, Candidate
 from spy32.errors import BadUsage, Refused, Unavailable
@@ -66,7 +66,7 @@ def approve(context: TradingContext, review: Review, *, by: str, note: str = "")
         _vet_change(context, review, proposal, message)
     approval = Approval(
         id=None,
-        proposal_id=proposal.id or 0,  # the store has the id of one that is added
+        proposal_id=review.proposal_id or 0,  # the store has the id of one that is added
         hash=proposal.hash,
         by=by,
         at=now,
@@ -113,7 +113,7 @@ def choose_candidate(context: TradingContext, current_review: Review, candidate_
         if current_review.proposal.candidate_id == candidate_id:
             raise BadUsage(f"{candidate_id} is the choice already; its quantity and floor can be changed")
     if stored is not None and stored.candidate_id == candidate_id:
-        return review_proposal(context, _proposal_id(stored))
+        return review_proposal(context, stored.id)
     ruling, snapshot = vet_candidate(context, current_review, candidate)
     _refuse_if_blocked(
         ruling.findings, f"{spread_description(candidate.spread.underlying, candidate.spread.legs)} was not taken"
@@ -135,7 +135,7 @@ def preview(context: TradingContext, shown: Review, candidate: Candidate) -> Rev
     sized = replace(ruling, quantity=max(ruling.quantity, 1))
     result = plan.build_proposal(candidate, sized, snapshot, context.settings, run=shown.run, chosen_by=PERSON)
     kept = shown.proposal
-    version = replace(result, id=kept.id if kept is not None else None, state=ProposalState.PROPOSED)
+    version = kept.with_terms(result) if isinstance(kept, Proposal) else result
     draft = Draft(proposal=version, body="", was_hash=_reviewed_hash(shown) if kept is not None else "")
     return review_preview(context, shown, draft, candidate, ruling)
 
@@ -162,15 +162,11 @@ def change_floor(context: TradingContext, review: Review, floor: Decimal) -> Rev
 
 def refresh_review(context: TradingContext, current_review: Review) -> Review:
     """The same screen, or the proposal as another window left it; `Refused` when nothing is left to decide on."""
-    if current_review.proposal is None or current_review.proposal.id is None:
+    if current_review.proposal_id is None:
         check_overridable(context, current_review.run)
         return current_review
-    stored = load_pending_proposal(context, current_review.proposal.id)
-    return (
-        current_review
-        if stored.hash == _reviewed_hash(current_review)
-        else review_proposal(context, _proposal_id(stored))
-    )
+    stored = load_pending_proposal(context, current_review.proposal_id)
+    return current_review if stored.hash == _reviewed_hash(current_review) else review_proposal(context, stored.id)
 
 
 def check_overridable(context: TradingContext, run: Run) -> None:
@@ -211,16 +207,14 @@ def _ruling_now(
         raise Refused(
             f"the session of R{shown.run.id} ({market_date(snapshot.as_of)}) is over; a new run makes a new menu"
         )
-    exposure = book_exposure(
-        context, shown.run.id, now, excluding=shown.proposal.id if shown.proposal is not None else None
-    )
+    exposure = book_exposure(context, shown.run.id, now, excluding=shown.proposal_id)
     return assess_risk(candidate, snapshot, account, exposure, settings=context.settings, now=now), snapshot
 
 
 # Drafting.
 
 
-def _review_change(context: TradingContext, review: Review, proposal: Proposal) -> Review:
+def _review_change(context: TradingContext, review: Review, proposal: ProposalTerms) -> Review:
     """The same choice at another size or floor, judged there; who chose stays who chose."""
     assert review.proposal is not None
     if proposal.hash == review.proposal.hash:
@@ -229,7 +223,7 @@ def _review_change(context: TradingContext, review: Review, proposal: Proposal) 
     return _build_draft_review(context, _stored_proposal(context, review), proposal, ruling)
 
 
-def _vet_change(context: TradingContext, review: Review, proposal: Proposal, message: str) -> RiskDecision:
+def _vet_change(context: TradingContext, review: Review, proposal: ProposalTerms, message: str) -> RiskDecision:
     """The ruling of now on a person's version of what is shown, which it must allow in its size and at its floor."""
     if review.candidate is None:
         raise Refused("the menu of this proposal is not on record; only approve, decline and leave are left")
@@ -245,7 +239,7 @@ def _vet_change(context: TradingContext, review: Review, proposal: Proposal, mes
 
 
 def _build_draft_review(
-    context: TradingContext, stored: Proposal | None, proposal: Proposal, ruling: RiskDecision
+    context: TradingContext, stored: Proposal | None, proposal: ProposalTerms, ruling: RiskDecision
 ) -> Review:
     """The screen of a person's version of the proposal on record, or of one that there is none of yet.
 
@@ -255,14 +249,14 @@ def _build_draft_review(
     from spy32.rules.dry_run_check import check_dry_run
 
     if stored is not None and proposal.hash == stored.hash:
-        return review_proposal(context, _proposal_id(stored))
+        return review_proposal(context, stored.id)
     reference = references.draft_reference(proposal.run_id)
     body = plan.order_body(proposal.legs, proposal.quantity, proposal.limit_price, reference, kind=OrderKind.ENTRY)
     dry_run = context.orders.dry_run(body)
     if not dry_run.accepted:
         raise Refused(f"the broker's dry run refuses it: {'; '.join(dry_run.errors)}", dry_run.errors)
     _refuse_if_blocked(check_dry_run(proposal, dry_run, context.settings), "the broker's dry run means another order")
-    version = replace(proposal, id=stored.id if stored is not None else None, state=ProposalState.PROPOSED)
+    version = stored.with_terms(proposal) if stored is not None else proposal
     draft = Draft(proposal=version, body=body, was_hash=stored.hash if stored is not None else "")
     return review_draft(context, draft, ruling.sizing)
 
@@ -275,7 +269,7 @@ def _candidate_at_floor(candidate: Candidate, floor: Decimal) -> Candidate:
 # Checking.
 
 
-def _proposal_to_decide(context: TradingContext, review: Review) -> Proposal:
+def _proposal_to_decide(context: TradingContext, review: Review) -> ProposalTerms:
     """The draft, or without one the proposal on record, which must still be as it was shown."""
     if review.proposal is None:
         raise Refused(f"R{review.run.id} has no proposal; choose a candidate first")
@@ -287,10 +281,10 @@ def _proposal_to_decide(context: TradingContext, review: Review) -> Proposal:
 
 def _stored_proposal(context: TradingContext, review: Review) -> Proposal | None:
     """The proposal on record, still waiting and as it was shown; None while an abstention may be overridden."""
-    if review.proposal is None or review.proposal.id is None:
+    if review.proposal_id is None:
         check_overridable(context, review.run)
         return None
-    stored, reviewed_hash = load_pending_proposal(context, review.proposal.id), _reviewed_hash(review)
+    stored, reviewed_hash = load_pending_proposal(context, review.proposal_id), _reviewed_hash(review)
     if stored.hash != reviewed_hash:
         message = f"was changed since it was shown (hash {reviewed_hash[:8]}, now {stored.hash[:8]})"
         raise Refused(f"P{stored.id} {message}; `spy32 approve P{stored.id}` shows it as it is")
@@ -309,15 +303,13 @@ def _refuse_if_blocked(findings: tuple[Finding, ...], message: str) -> None:
         raise Refused(f"{message}: {'; '.join(reasons)}", reasons)
 
 
-def _check_is_opening(proposal: Proposal, change: str) -> None:
+def _check_is_opening(proposal: ProposalTerms, change: str) -> None:
     if proposal.kind != "open":
-        raise Refused(f"P{proposal.id} closes T{proposal.trade_id} as a whole; {change} is not for it")
+        raise Refused(f"T{proposal.trade_id} is closed as a whole; {change} is not for its proposal")
 
 
 def _change_state(context: TradingContext, proposal: Proposal, state: ProposalState, reason: str) -> None:
-    context.store.proposals.move(
-        _proposal_id(proposal), was=proposal.state, now=state, at=context.clock(), reason=reason
-    )
+    context.store.proposals.move(proposal.id, was=proposal.state, now=state, at=context.clock(), reason=reason)
 
 
 def _already_approved_message(proposal_id: int, approval: Approval | None) -> str:
@@ -330,8 +322,3 @@ def _already_approved_message(proposal_id: int, approval: Approval | None) -> st
 
 def _format_time(instant: datetime) -> str:
     return f"{new_york_time(instant):%Y-%m-%d %H:%M} New York"
-
-
-def _proposal_id(proposal: Proposal) -> int:
-    assert proposal.id is not None
-    return proposal.id

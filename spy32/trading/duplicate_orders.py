@@ -7,8 +7,9 @@ from spy32.domain.orders import Order, OrderKind
 from spy32.domain.proposals import CLOCK_TOLERANCE
 from spy32.errors import Spy32Error, Unresolved
 from spy32.lifecycle import FINAL, NEVER_AT_BROKER, OrderState
-from spy32.trading import order_adoption, order_lookup, order_state
+from spy32.trading import order_adoption, order_state
 from spy32.trading.context import TradingContext
+from spy32.trading.order_book import order_legs
 from spy32.trading.order_chains import OrderChain, arrival_key, build_order_chains
 from spy32.trading.order_lookup import READ_ERRORS
 
@@ -27,7 +28,7 @@ def check_duplicates_with_retry(context: TradingContext, order: Order) -> Order:
                 raise
             context.report(f"{order.reference}: today's orders cannot be read yet ({error.message})")
             context.sleep(wait)
-    return _stored_order(context, order)
+    return context.store.orders.get(order.id)
 
 
 def check_duplicates(context: TradingContext, order: Order) -> Order:
@@ -43,17 +44,12 @@ def check_duplicates(context: TradingContext, order: Order) -> Order:
     chains = build_order_chains(context.orders.todays_orders())
     order_adoption.adopt_orders(context, chains, locked_proposal_id=order.proposal_id)
     _cancel_if_younger(context, order, chains)
-    order = _stored_order(context, order)
+    order = context.store.orders.get(order.id)
     if was_working and order.state is OrderState.CANCELLED and not order.filled and _unreviewed_message(context, order):
         with suppress(Spy32Error):
             order_state.conclude_proposal(context, order.proposal_id, reason="the younger of two orders was cancelled")
         raise DuplicateCancelled(_unreviewed_message(context, order))
     return order
-
-
-def _stored_order(context: TradingContext, order: Order) -> Order:
-    assert order.id is not None
-    return context.store.orders.get(order.id)
 
 
 def _unreviewed_message(context: TradingContext, order: Order) -> str:
@@ -80,13 +76,13 @@ def _cancel_if_younger(context: TradingContext, order: Order, chains: tuple[Orde
         context.store.attention.raise_item(
             f"P{order.proposal_id}", order_adoption.SECOND_ORDER, message, context.clock()
         )
-        if rival.arrival < arrival and _stored_order(context, order).state is OrderState.WORKING:
-            order_state.cancel_order(context, _stored_order(context, order))
+        if rival.arrival < arrival and context.store.orders.get(order.id).state is OrderState.WORKING:
+            order_state.cancel_order(context, context.store.orders.get(order.id))
 
 
 def _rival_chains(context: TradingContext, order: Order, chains: tuple[OrderChain, ...]) -> Iterator[OrderChain]:
     """Lines with our legs that our book does not have, and that live or filled while ours was sent."""
-    legs = {(leg.symbol, leg.action) for leg in order_lookup.order_legs(context, order)}
+    legs = {(leg.symbol, leg.action) for leg in order_legs(context.store.proposals.get(order.proposal_id), order.kind)}
     for chain in chains:
         placed_at = chain.first_order.placed_at
         is_recent = placed_at is None or placed_at >= order.created_at - CLOCK_TOLERANCE

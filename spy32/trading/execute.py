@@ -1,10 +1,7 @@
 """Send what a person approved, once: re-quote, re-check, commit, send, work the price, report."""
 
-from datetime import timedelta
-
-from spy32.domain.codec import digest
 from spy32.domain.market import LegQuotes
-from spy32.domain.orders import BrokerOrder, DryRun, Order, OrderKind
+from spy32.domain.orders import BrokerOrder, DryRun, Order
 from spy32.domain.proposals import Approval, Finding, Proposal
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
@@ -18,12 +15,13 @@ from spy32.errors import (
     Unavailable,
     Unresolved,
 )
-from spy32.lifecycle import IN_FLIGHT, EndedBy, OrderState, ProposalState
-from spy32.rules import dry_run_check, limits, plan, price_guard, references
+from spy32.lifecycle import EndedBy, OrderState, ProposalState
+from spy32.rules import dry_run_check, limits, plan, price_guard
 from spy32.sessions import market_date, week_start
 from spy32.trading import order_adoption, order_state, profit_target, transactions
 from spy32.trading.context import TradingContext, proposal_lock_name
 from spy32.trading.duplicate_orders import check_duplicates_with_retry
+from spy32.trading.order_book import OrderBook
 from spy32.trading.price_walk import cancel_and_conclude, walk_price
 
 SUBMIT_LOCK = "submits"
@@ -46,14 +44,14 @@ def preview_execution(context: TradingContext, proposal_id: int) -> ExecutionPre
     _stop_if_edited(context)
     proposal = context.store.proposals.get(proposal_id)
     approval = _require_approval(context, proposal)
-    order = _build_first_order(context, proposal, approval)
+    ticket = OrderBook(context, proposal_id).first_ticket(approval, context.clock())
     account_findings = _check_account(context, proposal)
-    dry_run = context.orders.dry_run(order.body)
+    dry_run = context.orders.dry_run(ticket.body)
     check = _start_pre_trade_check(context, proposal, approval)
     findings, quotes = (*check.findings(), *account_findings), check.quotes
     if dry_run.accepted:
         findings = (*findings, *dry_run_check.check_dry_run(proposal, dry_run, context.settings))
-    return ExecutionPreview(proposal=proposal, body=order.body, quotes=quotes, findings=findings, dry_run=dry_run)
+    return ExecutionPreview(proposal=proposal, body=ticket.body, quotes=quotes, findings=findings, dry_run=dry_run)
 
 
 def execute(context: TradingContext, proposal_id: int, *, wait: bool = True) -> Proposal:
@@ -87,17 +85,19 @@ def _execute(context: TradingContext, proposal_id: int, *, wait: bool) -> Propos
         raise errors[0]
     if context.store.proposals.get(proposal_id).state is ProposalState.APPROVED:
         was_sent = order_adoption.adopt_before_sending(context, proposal_id)
-    proposal = context.store.proposals.get(proposal_id)
+    book = OrderBook(context, proposal_id)
+    proposal = book.proposal
     if was_sent and proposal.state is ProposalState.PROPOSED:
-        # The order of a process that died, or of another home, has come to its end: that is how this one ends too.
-        raise _not_filled_error(proposal_id, order_state.entry_exit_orders(context, proposal_id)[-1])
+        # The order of a process that died, or of another home, has ended unfilled, so this command ends the same way.
+        raise _not_filled_error(proposal_id, book.orders[-1])
     if proposal.state is ProposalState.DONE:
         context.report(f"P{proposal_id} is done already; nothing was sent")
         # The process that filled it, or `reconcile`, may have ended before its target was left with the broker.
         _settle_fill(context, proposal_id)
         order_adoption.stop_if_unreviewed(context, proposal_id)
         return proposal
-    order = _working_order(context, proposal_id)
+    # An earlier command may have handed over a working order; our own goes before an adopted one.
+    order = max(book.working_orders, key=lambda working: (not working.is_adopted, working.id), default=None)
     if order is None or order.is_adopted:
         order_adoption.stop_if_unreviewed(context, proposal_id)
     order = check_duplicates_with_retry(context, order or _submit_first_order(context, proposal_id))
@@ -110,21 +110,9 @@ def _execute(context: TradingContext, proposal_id: int, *, wait: bool) -> Propos
 
 def _stop_if_past_deadline(context: TradingContext, proposal_id: int) -> None:
     """Past the deadline nothing may work on, also while something else of the proposal cannot be settled."""
-    orders = order_state.entry_exit_orders(context, proposal_id)
-    price_plan = context.store.proposals.get(proposal_id).plan
-    first_order = next((order for order in orders if order.approval_id == orders[-1].approval_id), None)
-    if first_order is not None and context.clock() >= first_order.created_at + timedelta(
-        seconds=price_plan.deadline_seconds
-    ):
+    book = OrderBook(context, proposal_id)
+    if book.orders and context.clock() >= book.deadline(book.orders[-1].approval_id):
         order_state.try_cancel_working(context, proposal_id)
-
-
-def _working_order(context: TradingContext, proposal_id: int) -> Order | None:
-    """The order of this proposal that is alive at the broker, handed over by an earlier command; our own first."""
-    working = [
-        order for order in order_state.entry_exit_orders(context, proposal_id) if order.state is OrderState.WORKING
-    ]
-    return max(working, key=lambda order: (not order.is_adopted, order.id), default=None)
 
 
 def _require_approval(context: TradingContext, proposal: Proposal) -> Approval:
@@ -134,10 +122,9 @@ def _require_approval(context: TradingContext, proposal: Proposal) -> Approval:
         raise Refused(f"{name} is {proposal.state}, not approved; `spy32 approve {name}` decides")
     if proposal.state is not ProposalState.APPROVED:
         raise Refused(
-            f"{name} is not approved: {context.store.proposals.status_text(_proposal_id(proposal))}; a new run "
-            "makes a new one"
+            f"{name} is not approved: {context.store.proposals.status_text(proposal.id)}; a new run makes a new one"
         )
-    approval = context.store.proposals.latest_approval(_proposal_id(proposal))
+    approval = context.store.proposals.latest_approval(proposal.id)
     if approval is None:
         raise Refused(f"{name} has no approval on record")
     if objection := approval.invalid_reason(context.clock()):
@@ -210,40 +197,13 @@ def _other_orders(context: TradingContext, proposal: Proposal) -> tuple[BrokerOr
     """Today's orders at the broker, ours or by hand, without the target of the trade that this closes: that is
     cancelled before anything is sent."""
     trade = context.store.trades.get(proposal.trade_id) if proposal.trade_id is not None else None
-    target_order = profit_target.live_target(context, trade.proposal_id) if trade is not None else None
+    target_order = OrderBook(context, trade.proposal_id).live_target if trade is not None else None
     target_ids = (target_order.broker_id, target_order.reference) if target_order is not None else ()
     return tuple(
         broker_order
         for broker_order in context.orders.todays_orders()
         if broker_order.broker_id not in target_ids and broker_order.reference not in target_ids
     )
-
-
-def _build_first_order(context: TradingContext, proposal: Proposal, approval: Approval) -> Order:
-    """The order that opens this approval, not yet committed."""
-    reference = references.order_reference(approval, attempt=1)
-    kind = OrderKind.ENTRY if proposal.kind == "open" else OrderKind.EXIT
-    body = plan.order_body(proposal.legs, proposal.quantity, proposal.limit_price, reference, kind=kind)
-    return Order(
-        id=None,
-        proposal_id=_proposal_id(proposal),
-        approval_id=approval.id,
-        reference=reference,
-        kind=kind,
-        mode=proposal.mode,
-        account=proposal.account,
-        body=body,
-        body_hash=digest(body),
-        limit=proposal.limit_price,
-        quantity=proposal.quantity,
-        state=OrderState.SUBMITTING,
-        created_at=context.clock(),
-    )
-
-
-def _proposal_id(proposal: Proposal) -> int:
-    assert proposal.id is not None
-    return proposal.id
 
 
 def _submit_first_order(context: TradingContext, proposal_id: int) -> Order:
@@ -275,7 +235,7 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
     Accounts and dry runs may take their time. So the market is asked once more after them, and between that last look
     and the request there is nothing but the commit.
     """
-    proposal_id = _proposal_id(proposal)
+    proposal_id = proposal.id
     account_findings = _check_account(context, proposal)
     _refuse_if_blocked(
         context, proposal_id, (*_start_pre_trade_check(context, proposal, approval).findings(), *account_findings)
@@ -283,8 +243,8 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
     if proposal.trade_id is not None:
         context.stop_if_halted()
         _cancel_target(context, proposal.trade_id)
-    order = _build_first_order(context, proposal, approval)
-    dry_run = context.orders.dry_run(order.body)
+    ticket = OrderBook(context, proposal_id).first_ticket(approval, context.clock())
+    dry_run = context.orders.dry_run(ticket.body)
     for warning in dry_run.warnings:
         context.report(f"the broker warns: {warning}")
     if not dry_run.accepted:
@@ -292,14 +252,14 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
         _revoke_approval(context, proposal_id, f"refused by the broker's dry run: {reason}")
         raise BrokerRefused(f"the broker refused P{proposal_id} in its dry run: {reason}")
     _refuse_if_blocked(context, proposal_id, dry_run_check.check_dry_run(proposal, dry_run, context.settings))
-    remaining = order_state.remaining_quantity(context, proposal_id)
-    if not order.quantity <= remaining:
-        raise Refused(f"P{proposal_id} was not sent: only {remaining} of {order.quantity} contracts may still be sent")
+    remaining = OrderBook(context, proposal_id).remaining()
+    if not ticket.quantity <= remaining:
+        raise Refused(f"P{proposal_id} was not sent: only {remaining} of {ticket.quantity} contracts may still be sent")
     order_adoption.stop_if_already_sent(context, proposal_id)
     check = _start_pre_trade_check(context, proposal, approval)
     context.stop_if_halted()
     _refuse_if_blocked(context, proposal_id, check.findings())
-    committed = context.store.orders.begin(order, at=context.clock())
+    committed = context.store.orders.begin(ticket, at=context.clock())
     context.report(f"{committed.reference}: submitting at {committed.limit}")
     return committed, check
 
@@ -326,9 +286,9 @@ def _cancel_target(context: TradingContext, trade_id: int) -> None:
 def _conclude(context: TradingContext, proposal_id: int, last: Order) -> Proposal:
     """The proposal at rest when something was filled, else the exception that names how it ended."""
     last = check_duplicates_with_retry(context, last)
-    in_flight = [order for order in order_state.entry_exit_orders(context, proposal_id) if order.state in IN_FLIGHT]
-    if in_flight:
-        raise Unresolved(f"order {in_flight[-1].reference} is {in_flight[-1].state}; run `spy32 reconcile`")
+    live_orders = OrderBook(context, proposal_id).live_orders
+    if live_orders:
+        raise Unresolved(f"order {live_orders[-1].reference} is {live_orders[-1].state}; run `spy32 reconcile`")
     filled = order_state.conclude_proposal(context, proposal_id, reason=last.reason)
     proposal = context.store.proposals.get(proposal_id)
     if filled > proposal.quantity:

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from spy32.domain.codec import digest
-from spy32.domain.orders import Order, OrderKind
+from spy32.domain.orders import Order, OrderKind, OrderTicket
 from spy32.domain.proposals import Approval
 from spy32.domain.value import value
 from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved, Unusable
@@ -20,6 +20,7 @@ from spy32.rules.references import parse_reference, reference_stem
 from spy32.sessions import market_date
 from spy32.trading import order_state
 from spy32.trading.context import TradingContext, proposal_lock_name
+from spy32.trading.order_book import OrderBook
 from spy32.trading.order_chains import OrderChain, arrival_key, build_order_chains
 from spy32.trading.order_lookup import READ_ERRORS
 
@@ -39,7 +40,7 @@ class OrderClaim(NamedTuple):
     """A line of ours that our book does not have as the broker does, and the row that it is to be."""
 
     chain: OrderChain
-    order: Order
+    order: OrderTicket
     attention: OrderAlert
 
     @property
@@ -109,9 +110,7 @@ def _late_claim(chain: OrderChain, order: Order) -> OrderClaim:
 
 def _missing_fill_claim(context: TradingContext, chain: OrderChain, orders: list[Order]) -> OrderClaim | None:
     """Every row is final, and the broker shows a fill that none of them has."""
-    known_fills = {
-        fill.fill_id for order in orders if order.id is not None for fill in context.store.orders.fills(order.id)
-    }
+    known_fills = {fill.fill_id for order in orders for fill in context.store.orders.fills(order.id)}
     for broker_order in chain.orders:
         if any(fill.fill_id not in known_fills for fill in broker_order.fills):
             order = next((order for order in orders if order.broker_id == broker_order.broker_id), orders[-1])
@@ -175,11 +174,10 @@ def _order_kind(context: TradingContext, approval: Approval, reference: str) -> 
 
 def _build_order(
     context: TradingContext, chain: OrderChain, approval: Approval, reference: str, kind: OrderKind
-) -> Order:
+) -> OrderTicket:
     """The row to be; its body is not known, since this book did not send it."""
     proposal = context.store.proposals.get(approval.proposal_id)
-    return Order(
-        id=None,
+    return OrderTicket(
         proposal_id=approval.proposal_id,
         approval_id=approval.id,
         reference=reference,
@@ -190,7 +188,6 @@ def _build_order(
         body_hash=digest(""),
         limit=chain.last_order.limit,
         quantity=max(broker_order.quantity for broker_order in chain.orders),
-        state=OrderState.UNKNOWN,
         created_at=chain.first_order.placed_at or context.clock(),
     )
 
@@ -239,7 +236,7 @@ def _adopt_for_proposal(context: TradingContext, chains: tuple[OrderChain, ...],
             try:
                 cancel_excess(context, proposal_id, chains)
                 order_state.conclude_proposal(context, proposal_id, reason="settled by reading at the broker")
-                order_state.report_overfill(context, proposal_id)
+                order_state.report_overfill(context, OrderBook(context, proposal_id))
             except Spy32Error as error:
                 errors.append(error)
     return AdoptionResult(orders=tuple(orders), errors=tuple(errors))
@@ -253,7 +250,8 @@ def _adopt_order(context: TradingContext, claim: OrderClaim) -> tuple[Order, Ord
         )
     order = context.store.found_orders.adopt(claim.order, claim.chain.last_order, claim.attention, at=context.clock())
     context.report(f"LOOK AT THIS: {claim.attention.message}")
-    return replace(claim.order, id=order.id), order_state.refresh_order(context, order)
+    before = claim.order if isinstance(claim.order, Order) else replace(order, state=OrderState.UNKNOWN)
+    return before, order_state.refresh_order(context, order)
 
 
 def cancel_excess(context: TradingContext, proposal_id: int, chains: Iterable[OrderChain]) -> None:
@@ -262,10 +260,9 @@ def cancel_excess(context: TradingContext, proposal_id: int, chains: Iterable[Or
     Two homes that see the same two orders agree on which of them lives. `Unresolved` when an end cannot be confirmed.
     """
     arrivals = {broker_id: chain.arrival for chain in chains for broker_id in chain.ids}
-    while order_state.remaining_quantity(context, proposal_id) < 0:
-        orders = order_state.entry_exit_orders(context, proposal_id)
-        working = [order for order in orders if order.state is OrderState.WORKING and order.broker_id is not None]
-        if not working or any(order.state in (OrderState.SUBMITTING, OrderState.UNKNOWN) for order in orders):
+    while (book := OrderBook(context, proposal_id)).remaining() < 0:
+        working = [order for order in book.working_orders if order.broker_id is not None]
+        if not working or any(order.state is not OrderState.WORKING for order in book.live_orders):
             return
         youngest = max(working, key=lambda order: arrivals.get(str(order.broker_id), arrival_key(str(order.broker_id))))
         context.report(f"{youngest.reference}: order {youngest.broker_id} is beyond what was approved; it is cancelled")

@@ -3,26 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, spreads_filled
+from spy32.domain.orders import BrokerOrder, Fill, Order, spreads_filled
 from spy32.domain.proposals import CLOCK_TOLERANCE
 from spy32.domain.spreads import Leg
 from spy32.errors import BrokerRefused, NotPermitted, ServiceGone, Unavailable, Unresolved, Unusable
 from spy32.lifecycle import FINAL, IN_FLIGHT, NEVER_AT_BROKER, OrderState, TradeState
 from spy32.sessions import market_date
 from spy32.trading.context import TradingContext
+from spy32.trading.order_book import order_legs
 from spy32.trading.order_chains import arrival_key
 
 READ_ERRORS = (Unavailable, Unresolved, Unusable, ServiceGone, NotPermitted, BrokerRefused)
 """What a read may end with. None of it says that an order is not there."""
 REPLACEABLE_STATES = frozenset({OrderState.CANCELLED, OrderState.REPLACED})
-
-
-def order_legs(context: TradingContext, order: Order) -> tuple[Leg, ...]:
-    """The legs as this order trades them: a profit target closes what its proposal opens."""
-    legs = context.store.proposals.get(order.proposal_id).legs
-    if order.kind is OrderKind.TARGET:
-        return tuple(replace(leg, action=leg.action.closing) for leg in legs)
-    return legs
 
 
 def has_unlisted_fills(broker_order: BrokerOrder, legs: tuple[Leg, ...]) -> bool:
@@ -31,16 +24,6 @@ def has_unlisted_fills(broker_order: BrokerOrder, legs: tuple[Leg, ...]) -> bool
         return False
     expected = max(broker_order.quantity, 1) if broker_order.state is OrderState.FILLED else 0
     return broker_order.unlisted_quantity > 0 or spreads_filled(broker_order.fills, legs) < expected
-
-
-def uneven_fill_message(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> str:
-    """The count of each leg in words when they do not make whole spreads; empty when they do."""
-    counts = {leg.symbol: sum(fill.quantity for fill in fills if fill.symbol == leg.symbol) for leg in legs}
-    spreads = spreads_filled(fills, legs)
-    if all(counts[leg.symbol] == spreads * leg.quantity for leg in legs):
-        return ""
-    parts = ", ".join(f"{counts[leg.symbol]} x {leg.action} {leg.symbol}" for leg in legs)
-    return f"uneven fill: {parts}; {spreads} whole spreads of it"
 
 
 # An order with its id.
@@ -56,15 +39,19 @@ def follow_replacements(context: TradingContext, order: Order, broker_order: Bro
 
     A replacement that we asked for has a row of its own and is left to it.
     """
-    other_orders = tuple(
-        stored for stored in context.store.orders.select_by_proposal(order.proposal_id) if stored.id != order.id
-    )
+    other_orders = _other_orders(context, order)
     chain = [*_predecessors(context, broker_order, other_orders), broker_order]
     while (successor := _successor(context, order, chain[-1], other_orders)) is not None:
         if any(successor.broker_id == link.broker_id for link in chain):
             raise Unresolved(f"the broker shows order {successor.broker_id} as its own successor")
         chain.append(successor)
-    return _merge_chain(chain, order_legs(context, order))
+    return _merge_chain(chain, order_legs(context.store.proposals.get(order.proposal_id), order.kind))
+
+
+def _other_orders(context: TradingContext, order: Order) -> tuple[Order, ...]:
+    """All other stored orders of the same proposal."""
+    rows = context.store.orders.select_by_proposal(order.proposal_id)
+    return tuple(stored for stored in rows if stored.id != order.id)
 
 
 def _predecessors(
@@ -205,9 +192,7 @@ def _matching_orders(
     context: TradingContext, order: Order, broker_orders: tuple[BrokerOrder, ...]
 ) -> list[BrokerOrder]:
     """Those with our reference, or that took the place of what this order replaces; the last of each line only."""
-    other_orders = [
-        stored for stored in context.store.orders.select_by_proposal(order.proposal_id) if stored.id != order.id
-    ]
+    other_orders = _other_orders(context, order)
     other_ids = {stored.broker_id for stored in other_orders}
     original = next((stored for stored in other_orders if stored.id == order.replaces), None)
     # A broker may carry the first name of a line on through all its replacements, or drop it.
@@ -230,15 +215,16 @@ def _is_successor(broker_order: BrokerOrder, original: Order | None, references:
 
 def find_traces(context: TradingContext, order: Order) -> tuple[str, ...]:
     """Why an order in no list may still be there: a nameless one just like it, or positions beyond our book."""
-    return (*_lookalike_orders(context, order), *_unexplained_positions(context, order))
+    legs = order_legs(context.store.proposals.get(order.proposal_id), order.kind)
+    return (*_lookalike_orders(context, order, legs), *_unexplained_positions(context, legs))
 
 
-def _lookalike_orders(context: TradingContext, order: Order) -> Iterator[str]:
-    legs = {(leg.symbol, leg.action) for leg in order_legs(context, order)}
+def _lookalike_orders(context: TradingContext, order: Order, legs: tuple[Leg, ...]) -> Iterator[str]:
+    sides = {(leg.symbol, leg.action) for leg in legs}
     for broker_order in context.orders.search(market_date(order.created_at)):
         is_alive = broker_order.state not in FINAL or bool(broker_order.fills or broker_order.unread)
         is_later = broker_order.placed_at is None or broker_order.placed_at >= order.created_at - CLOCK_TOLERANCE
-        may_match = {(leg.symbol, leg.action) for leg in broker_order.legs} == legs or (
+        may_match = {(leg.symbol, leg.action) for leg in broker_order.legs} == sides or (
             bool(broker_order.unread) and not broker_order.legs
         )
         if not (is_alive and is_later and may_match):
@@ -252,7 +238,7 @@ def _lookalike_orders(context: TradingContext, order: Order) -> Iterator[str]:
             yield f"order {broker_order.broker_id} {verb} the same legs ({broker_order.status}, {terms})"
 
 
-def _unexplained_positions(context: TradingContext, order: Order) -> Iterator[str]:
+def _unexplained_positions(context: TradingContext, legs: tuple[Leg, ...]) -> Iterator[str]:
     """Each leg that the broker's positions show beyond our book, on the side that this order would have moved it."""
     book_quantities: dict[str, int] = {}
     for trade in context.store.trades.select(TradeState.OPEN, TradeState.CLOSING):
@@ -261,7 +247,7 @@ def _unexplained_positions(context: TradingContext, order: Order) -> Iterator[st
                 book_quantities.get(leg.symbol, 0) - leg.action.sign * leg.quantity * trade.remaining
             )
     broker_quantities = {position.symbol: position.quantity for position in context.account.positions()}
-    for leg in order_legs(context, order):
+    for leg in legs:
         broker_quantity, book_quantity = broker_quantities.get(leg.symbol, 0), book_quantities.get(leg.symbol, 0)
         if (broker_quantity - book_quantity) * -leg.action.sign > 0:
             yield f"the broker holds {broker_quantity} of {leg.symbol}, our book {book_quantity}"

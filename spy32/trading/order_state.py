@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, spreads_filled
+from spy32.domain.orders import BrokerOrder, Order, OrderKind, spreads_filled
 from spy32.domain.proposals import ExitPlan
 from spy32.domain.spreads import Mode
 from spy32.errors import BrokerRefused, Refused, Spy32Error, Unavailable, Unresolved
@@ -15,6 +15,7 @@ from spy32.rules import plan
 from spy32.store import ATTENTION_PRICE
 from spy32.trading import order_lookup
 from spy32.trading.context import TradingContext
+from spy32.trading.order_book import OrderBook, order_legs, uneven_fill_message
 from spy32.trading.order_lookup import READ_ERRORS
 
 ABSENCE_READS = 3
@@ -52,7 +53,7 @@ def send_order(context: TradingContext, order: Order, request: Callable[[], Brok
 
 
 def _refused(context: TradingContext, order: Order, by: EndedBy, words: str) -> Order:
-    return context.store.orders.refuse(_order_id(order), was=order.state, by=by, reason=words, at=context.clock())
+    return context.store.orders.refuse(order.id, was=order.state, by=by, reason=words, at=context.clock())
 
 
 def apply_broker_order(context: TradingContext, order: Order, broker_order: BrokerOrder) -> Order:
@@ -60,16 +61,15 @@ def apply_broker_order(context: TradingContext, order: Order, broker_order: Brok
 
     `Unresolved` when the view cannot be of this order; the row stays in flight then, and says why.
     """
-    order_id = _order_id(order)
-    order = context.store.orders.get(order_id)
+    order = context.store.orders.get(order.id)
     _record_fills(context, order, broker_order)
     if order.state in FINAL:
-        return context.store.orders.get(order_id)
+        return context.store.orders.get(order.id)
     if broker_order.is_replaced_by_hand and not (
         order.is_replaced_by_hand and broker_order.broker_id == order.broker_id
     ):
         context.report(f"{order.reference}: {broker_order.reason}; its price is not worked any more")
-    legs = order_lookup.order_legs(context, order)
+    legs = order_legs(context.store.proposals.get(order.proposal_id), order.kind)
     state = broker_order.state
     if order_lookup.has_unlisted_fills(broker_order, legs):
         state = OrderState.WORKING
@@ -78,20 +78,18 @@ def apply_broker_order(context: TradingContext, order: Order, broker_order: Brok
             f"{broker_order.quantity} so far"
         )
         broker_order = replace(broker_order, is_unclear=True, reason=words)
-    elif state in FINAL and (
-        unevenness := order_lookup.uneven_fill_message(context.store.orders.fills(order_id), legs)
-    ):
+    elif state in FINAL and (unevenness := uneven_fill_message(context.store.orders.fills(order.id), legs)):
         broker_order = replace(broker_order, reason=unevenness)
         context.report(f"LOOK AT THIS: {order.reference} is {broker_order.status} with an {unevenness}")
     if order.matches(broker_order, state):
-        return context.store.orders.get(order_id)
+        return context.store.orders.get(order.id)
     if state not in ORDER_TRANSITIONS[order.state] and state is not order.state:
         if OrderState.UNKNOWN not in ORDER_TRANSITIONS[order.state]:
             raise _flag_contradiction(
                 context, order, broker_order, f"the broker calls it {broker_order.status} ({state})"
             )
         order = _change_state(context, order, OrderState.UNKNOWN, broker_order=broker_order)
-    return _change_state(context, context.store.orders.get(order_id), state, broker_order=broker_order)
+    return _change_state(context, context.store.orders.get(order.id), state, broker_order=broker_order)
 
 
 def _record_fills(context: TradingContext, order: Order, broker_order: BrokerOrder) -> None:
@@ -105,7 +103,7 @@ def _record_fills(context: TradingContext, order: Order, broker_order: BrokerOrd
 
     try:
         context.store.trades.record_fills(
-            _order_id(order),
+            order.id,
             broker_order.fills,
             fees=broker_order.fees,
             at=context.clock(),
@@ -147,13 +145,8 @@ def _change_state(
     reason: str = "",
 ) -> Order:
     return context.store.orders.move(
-        _order_id(order), was=order.state, now=state, at=context.clock(), broker=broker_order, reason=reason
+        order.id, was=order.state, now=state, at=context.clock(), broker=broker_order, reason=reason
     )
-
-
-def _order_id(order: Order) -> int:
-    assert order.id is not None
-    return order.id
 
 
 # Reading.
@@ -176,9 +169,9 @@ def refresh_order(context: TradingContext, order: Order) -> Order:
 
 def _is_incomplete(context: TradingContext, order: Order, broker_order: BrokerOrder) -> bool:
     """It has ended and not every fill is listed, or not of every leg."""
-    legs = order_lookup.order_legs(context, order)
+    legs = order_legs(context.store.proposals.get(order.proposal_id), order.kind)
     return order_lookup.has_unlisted_fills(broker_order, legs) or (
-        broker_order.state in FINAL and bool(order_lookup.uneven_fill_message(broker_order.fills, legs))
+        broker_order.state in FINAL and bool(uneven_fill_message(broker_order.fills, legs))
     )
 
 
@@ -188,7 +181,7 @@ def try_refresh_order(context: TradingContext, order: Order) -> Order:
         return refresh_order(context, order)
     except READ_ERRORS as error:
         context.report(f"{order.reference}: the broker cannot be read ({error.message})")
-        return context.store.orders.get(_order_id(order))
+        return context.store.orders.get(order.id)
 
 
 def wait_until_final(context: TradingContext, order: Order, waits: tuple[float, ...] = CANCEL_WAITS) -> Order:
@@ -304,72 +297,34 @@ def try_cancel_working(context: TradingContext, proposal_id: int) -> None:
 # The proposal.
 
 
-def entry_exit_orders(context: TradingContext, proposal_id: int) -> tuple[Order, ...]:
-    """The orders that open or close a proposal, oldest first; its profit target has a life of its own."""
-    return tuple(
-        order for order in context.store.orders.select_by_proposal(proposal_id) if order.kind is not OrderKind.TARGET
-    )
-
-
-def proposal_fills(context: TradingContext, proposal_id: int) -> tuple[Fill, ...]:
-    """Everything filled of these orders, whatever state an order ended in."""
-    return tuple(
-        fill
-        for order in entry_exit_orders(context, proposal_id)
-        for fill in context.store.orders.fills(_order_id(order))
-    )
-
-
-def filled_quantity(context: TradingContext, proposal_id: int) -> int:
-    """Whole spreads filled over all orders of the proposal."""
-    return spreads_filled(proposal_fills(context, proposal_id), context.store.proposals.get(proposal_id).legs)
-
-
-def remaining_quantity(context: TradingContext, proposal_id: int, *, excluding: int | None = None) -> int:
-    """Spreads that may still be sent: approved, less filled by its fullest leg, less alive. `but` is to be replaced."""
-    proposal, fills = context.store.proposals.get(proposal_id), proposal_fills(context, proposal_id)
-    filled = [
-        -(-sum(fill.quantity for fill in fills if fill.symbol == leg.symbol) // leg.quantity) for leg in proposal.legs
-    ]
-    in_flight = [
-        order for order in entry_exit_orders(context, proposal_id) if order.state in IN_FLIGHT and order.id != excluding
-    ]
-    return proposal.quantity - max(filled) - sum(order.quantity - order.filled for order in in_flight)
-
-
 def conclude_proposal(context: TradingContext, proposal_id: int, *, reason: str = "") -> int:
     """Bring the proposal to rest once all its orders have; the number of spreads that were filled.
 
     `Unresolved` when the legs filled unevenly: the proposal then stays `sent`, so that it counts as exposure and
     nothing new is sent for it, until a person has settled it.
     """
-    proposal = context.store.proposals.get(proposal_id)
-    filled = filled_quantity(context, proposal_id)
-    if proposal.state is not ProposalState.SENT or any(
-        order.state in IN_FLIGHT for order in entry_exit_orders(context, proposal_id)
-    ):
-        return filled
-    unevenness = order_lookup.uneven_fill_message(proposal_fills(context, proposal_id), proposal.legs)
-    if unevenness:
+    book = OrderBook(context, proposal_id)
+    if book.proposal.state is not ProposalState.SENT or book.live_orders:
+        return book.filled
+    if book.uneven_fill:
         raise Unresolved(
-            f"P{proposal_id} has an {unevenness}; the rest is a position without its other side, which only "
-            "a person can "
-            "settle at the broker; nothing more is sent for it"
+            f"P{proposal_id} has an {book.uneven_fill}; the rest is a position without its other side, which only "
+            "a person can settle at the broker; nothing more is sent for it"
         )
-    reason = report_overfill(context, proposal_id) or reason
-    state = ProposalState.DONE if filled > 0 else ProposalState.PROPOSED
+    reason = report_overfill(context, book) or reason
+    state = ProposalState.DONE if book.filled > 0 else ProposalState.PROPOSED
     context.store.proposals.finish(proposal_id, now=state, at=context.clock(), reason=reason)
-    return filled
+    return book.filled
 
 
-def report_overfill(context: TradingContext, proposal_id: int) -> str:
+def report_overfill(context: TradingContext, book: OrderBook) -> str:
     """An item for a person when more was filled than approved, and its words; empty when all is well."""
-    filled, approved = filled_quantity(context, proposal_id), context.store.proposals.get(proposal_id).quantity
-    if filled <= approved:
+    proposal = book.proposal
+    if book.filled <= proposal.quantity:
         return ""
-    message = f"{filled} spreads were filled and {approved} approved: look at the broker's own view"
-    context.report(f"LOOK AT THIS: P{proposal_id}: {message}")
-    context.store.attention.raise_item(f"P{proposal_id}", OVERFILL, message, context.clock())
+    message = f"{book.filled} spreads were filled and {proposal.quantity} approved: look at the broker's own view"
+    context.report(f"LOOK AT THIS: P{proposal.id}: {message}")
+    context.store.attention.raise_item(f"P{proposal.id}", OVERFILL, message, context.clock())
     return message
 
 
@@ -391,8 +346,8 @@ def recover_orders(context: TradingContext, proposal_id: int) -> list[Spy32Error
     Returns what could not be settled.
     """
     errors: list[Spy32Error] = []
-    for order in reversed(entry_exit_orders(context, proposal_id)):
-        before = context.store.orders.get(_order_id(order))
+    for order in reversed(OrderBook(context, proposal_id).orders):
+        before = context.store.orders.get(order.id)
         if before.state not in IN_FLIGHT:
             continue
         try:

@@ -9,8 +9,9 @@ from spy32.domain.value import value
 from spy32.errors import Spy32Error
 from spy32.lifecycle import FINAL, TradeState
 from spy32.sessions import market_date, new_york_time
-from spy32.trading import order_adoption, profit_target, transactions
+from spy32.trading import order_adoption, transactions
 from spy32.trading.context import TradingContext
+from spy32.trading.order_book import OrderBook
 from spy32.trading.order_chains import build_order_chains
 from spy32.trading.transactions import MissingContracts, UnmatchedTransactions
 
@@ -139,7 +140,7 @@ def find_foreign_orders(context: TradingContext) -> tuple[ForeignOrder, ...]:
         claim = order_adoption.find_claim(context, chain)
         if claim is None and not order_adoption.is_foreign(context, chain):
             continue
-        our_order = claim.order if claim is not None and claim.order.id is not None else None
+        our_order = claim.order if claim is not None and isinstance(claim.order, Order) else None
         results += [
             ForeignOrder(
                 order=broker_order,
@@ -156,7 +157,7 @@ def find_foreign_orders(context: TradingContext) -> tuple[ForeignOrder, ...]:
 def _find_targets(context: TradingContext) -> tuple[tuple[tuple[Trade, Order], ...], tuple[Trade, ...]]:
     targets, without_target = [], []
     for trade in context.store.trades.select(*OPEN_STATES):
-        order = profit_target.live_target(context, trade.proposal_id)
+        order = OrderBook(context, trade.proposal_id).live_target
         if order is not None:
             targets.append((trade, order))
         elif trade.state is TradeState.OPEN and context.store.proposals.get(trade.proposal_id).exit.rests_target:

@@ -2,19 +2,18 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from spy32.domain.codec import digest
 from spy32.domain.orders import BrokerOrder, Order
 from spy32.domain.proposals import Proposal
 from spy32.errors import Refused, Spy32Error, Unresolved
-from spy32.lifecycle import FINAL, IN_FLIGHT, EndedBy, OrderState
-from spy32.rules import plan, references
+from spy32.lifecycle import FINAL, EndedBy, OrderState
 from spy32.trading import order_state
 from spy32.trading.context import TradingContext
 from spy32.trading.duplicate_orders import DuplicateCancelled, check_duplicates, check_duplicates_with_retry
+from spy32.trading.order_book import OrderBook
 from spy32.trading.order_lookup import READ_ERRORS
 
 POLL_SECONDS = 5.0
@@ -45,13 +44,8 @@ class Timer:
 
 def walk_price(context: TradingContext, proposal: Proposal, order: Order) -> Order:
     """The last order of the approval, final: filled, or cancelled and confirmed at the deadline or at a halt."""
-    first = next(
-        other
-        for other in order_state.entry_exit_orders(context, order.proposal_id)
-        if other.approval_id == order.approval_id
-    )
-    seconds = proposal.plan.deadline_seconds
-    timer = Timer(context, first.created_at + timedelta(seconds=seconds), seconds)
+    deadline = OrderBook(context, order.proposal_id).deadline(order.approval_id)
+    timer = Timer(context, deadline, proposal.plan.deadline_seconds)
     try:
         order = _walk_down(context, proposal, order, timer)
     except DuplicateCancelled:
@@ -62,7 +56,6 @@ def walk_price(context: TradingContext, proposal: Proposal, order: Order) -> Ord
         with suppress(Spy32Error):
             cancel_working_orders(context, order.proposal_id)
         raise
-    assert order.id is not None
     cancel_working_orders(context, order.proposal_id)
     return context.store.orders.get(order.id)
 
@@ -70,12 +63,11 @@ def walk_price(context: TradingContext, proposal: Proposal, order: Order) -> Ord
 def cancel_working_orders(context: TradingContext, proposal_id: int) -> None:
     """Cancel what works and confirm it; everything is asked before what would not end is raised."""
     errors: list[Unresolved] = []
-    for order in order_state.entry_exit_orders(context, proposal_id):
-        if order.state is OrderState.WORKING:
-            try:
-                order_state.cancel_order(context, order)
-            except Unresolved as error:
-                errors.append(error)
+    for order in OrderBook(context, proposal_id).working_orders:
+        try:
+            order_state.cancel_order(context, order)
+        except Unresolved as error:
+            errors.append(error)
     if errors:
         raise errors[0]
 
@@ -89,9 +81,9 @@ def cancel_and_conclude(context: TradingContext, proposal_id: int) -> None:
     for error in order_state.recover_orders(context, proposal_id):
         context.report(error.message)
     cancel_working_orders(context, proposal_id)
-    in_flight = [order for order in order_state.entry_exit_orders(context, proposal_id) if order.state in IN_FLIGHT]
-    if in_flight:
-        raise Unresolved(f"order {in_flight[-1].reference} is {in_flight[-1].state}; run `spy32 reconcile`")
+    live_orders = OrderBook(context, proposal_id).live_orders
+    if live_orders:
+        raise Unresolved(f"order {live_orders[-1].reference} is {live_orders[-1].state}; run `spy32 reconcile`")
     filled = order_state.conclude_proposal(context, proposal_id, reason="stopped by the person")
     state = context.store.proposals.get(proposal_id).state
     context.report(f"P{proposal_id}: {filled} filled, nothing works any more, the proposal is {state}")
@@ -107,7 +99,7 @@ def _walk_down(context: TradingContext, proposal: Proposal, order: Order, timer:
         if order.state in FINAL:
             return order
         if is_alone and _can_reprice(context, order):
-            order = _reprice(context, proposal, order, price, timer)
+            order = _reprice(context, order, price, timer)
             if order.state is not OrderState.WORKING:
                 return order
     return _watch_order(context, order, timer, timer.left, None)
@@ -127,13 +119,12 @@ def _check_is_alone(context: TradingContext, order: Order) -> tuple[Order, bool]
 def _can_reprice(context: TradingContext, order: Order) -> bool:
     """Nothing of the proposal is filled, not even one leg; the order is as we placed it, and the only one alive."""
     is_ours = not (order.is_adopted or order.is_replaced_by_hand or order.is_unclear)
-    if not is_ours or order_state.proposal_fills(context, order.proposal_id):
+    book = OrderBook(context, order.proposal_id)
+    if not is_ours or book.fills:
         return False
-    others = [other for other in order_state.entry_exit_orders(context, order.proposal_id) if other.id != order.id]
-    refreshed = [order_state.try_refresh_order(context, other) for other in others if other.state is OrderState.WORKING]
-    return not any(other.state in IN_FLIGHT for other in refreshed) and not order_state.proposal_fills(
-        context, order.proposal_id
-    )
+    others = [other for other in book.working_orders if other.id != order.id]
+    refreshed = [order_state.try_refresh_order(context, other) for other in others]
+    return all(other.state in FINAL for other in refreshed) and not OrderBook(context, order.proposal_id).fills
 
 
 def _watch_order(
@@ -166,57 +157,51 @@ def _format_duration(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
-def _reprice(context: TradingContext, proposal: Proposal, order: Order, price: Decimal, timer: Timer) -> Order:
+def _reprice(context: TradingContext, order: Order, price: Decimal, timer: Timer) -> Order:
     """The order at its next price: a replacement, committed before it is asked for, with the next running number.
 
     A replacement that never arrived or did not live leaves the old order as the broker shows it. Where the broker
     refuses to replace what still works, that is cancelled first.
     """
     replacement = _submit_successor(
-        context, proposal, order, price, lambda body: context.orders.replace(str(order.broker_id), body)
+        context, order, price, lambda body: context.orders.replace(str(order.broker_id), body)
     )
     if replacement is None:
         return order
     if replacement.state in FINAL and replacement.state is not OrderState.FILLED:
         order = order_state.try_refresh_order(context, order)
         if replacement.ended_by is EndedBy.BROKER and order.state is OrderState.WORKING:
-            return _cancel_and_resubmit(context, proposal, order, price, timer)
+            return _cancel_and_resubmit(context, order, price, timer)
         return order
     order = order_state.wait_until_final(context, order)
-    assert order.id is not None
     if context.store.orders.fills(order.id) and replacement.state not in FINAL:
         # The old order filled while it was being replaced: what it left open must not be sold twice.
         return order_state.cancel_order(context, replacement)
     return replacement
 
 
-def _cancel_and_resubmit(
-    context: TradingContext, proposal: Proposal, order: Order, price: Decimal, timer: Timer
-) -> Order:
+def _cancel_and_resubmit(context: TradingContext, order: Order, price: Decimal, timer: Timer) -> Order:
     """A new order at the next price, once the old one is confirmed as cancelled with nothing filled."""
     if not _can_reprice(context, order) or timer.is_over:
         return order
     context.report(f"{order.reference}: the broker does not replace it; it is cancelled first")
     order = order_state.cancel_order(context, order)
-    if (
-        order.state is not OrderState.CANCELLED
-        or order_state.proposal_fills(context, order.proposal_id)
-        or timer.is_over
-    ):
+    if order.state is not OrderState.CANCELLED or OrderBook(context, order.proposal_id).fills or timer.is_over:
         return order
-    placed = _submit_successor(context, proposal, order, price, context.orders.submit)
+    placed = _submit_successor(context, order, price, context.orders.submit)
     return check_duplicates_with_retry(context, placed) if placed is not None else order
 
 
 def _submit_successor(
-    context: TradingContext, proposal: Proposal, order: Order, price: Decimal, request: Callable[[str], BrokerOrder]
+    context: TradingContext, order: Order, price: Decimal, request: Callable[[str], BrokerOrder]
 ) -> Order | None:
     """The order that takes the place of `order`: committed, one request, and settled when its answer was lost.
 
     None where it may not be sent, which is told: `order` stays as it is.
     """
     try:
-        committed = context.store.orders.begin(_build_successor(context, proposal, order, price), at=context.clock())
+        ticket = OrderBook(context, order.proposal_id).next_ticket(order, price, context.clock())
+        committed = context.store.orders.begin(ticket, at=context.clock())
     except Refused as refusal:
         context.report(f"{order.reference}: no next price is sent: {refusal.message}")
         return None
@@ -225,32 +210,3 @@ def _submit_successor(
         successor = order_state.resolve_unknown(context, successor)
     context.report(f"{successor.reference}: {successor.state} at {successor.limit}")
     return successor
-
-
-def _build_successor(context: TradingContext, proposal: Proposal, order: Order, price: Decimal) -> Order:
-    """The order at another price, not yet committed; `Refused` when it would be more than was approved."""
-    # Counted on from the newest order, since a replacement that never arrived has used its number up.
-    earlier = [other for other in order_state.entry_exit_orders(context, order.proposal_id) if not other.is_adopted]
-    reference = references.next_reference(earlier[-1].reference)
-    remaining = order_state.remaining_quantity(context, order.proposal_id, excluding=order.id)
-    if not order.quantity <= remaining:
-        raise Refused(f"order {reference} would be for {order.quantity}, only {remaining} may still be sent")
-    body = plan.order_body(proposal.legs, order.quantity, price, reference, kind=order.kind)
-    return replace(
-        order,
-        id=None,
-        reference=reference,
-        body=body,
-        body_hash=digest(body),
-        limit=price,
-        state=OrderState.SUBMITTING,
-        created_at=context.clock(),
-        broker_id=None,
-        broker_status="",
-        replaces=order.id,
-        filled=0,
-        reason="",
-        is_replaced_by_hand=False,
-        is_unclear=False,
-        is_cancelling=False,
-    )

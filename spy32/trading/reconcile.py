@@ -10,6 +10,7 @@ from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
 from spy32.trading import order_adoption, order_state, profit_target
 from spy32.trading.context import TradingContext, proposal_lock_name
+from spy32.trading.order_book import OrderBook
 from spy32.trading.position_diff import AccountDiff, PositionDiff, compare_positions, compare_with_broker
 from spy32.trading.transactions import MissingContracts, settle_fees
 
@@ -59,9 +60,7 @@ def reconcile(context_for: Callable[[int | None], TradingContext]) -> ReconcileR
     before = base_context.store.orders.select(*IN_FLIGHT)
     errors: list[Spy32Error] = []
     # A proposal left as sent with all its orders at rest belongs to a process that died before the last row.
-    sent_ids = [
-        proposal.id for proposal in base_context.store.proposals.select(ProposalState.SENT) if proposal.id is not None
-    ]
+    sent_ids = [proposal.id for proposal in base_context.store.proposals.select(ProposalState.SENT)]
     for proposal_id in dict.fromkeys((*(order.proposal_id for order in before), *sent_ids)):
         context = context_for(proposal_id)
         try:
@@ -76,7 +75,7 @@ def reconcile(context_for: Callable[[int | None], TradingContext]) -> ReconcileR
         if trade.mode is not Mode.PAPER:
             settle_fees(context_for(trade.proposal_id), trade.proposal_id)
     base_context = context_for(None)
-    after = tuple((order, base_context.store.orders.get(_order_id(order))) for order in before)
+    after = tuple((order, base_context.store.orders.get(order.id)) for order in before)
     try:
         view = compare_with_broker(base_context)
     except Spy32Error as error:
@@ -130,7 +129,7 @@ def cancel_proposal(context: TradingContext, proposal_id: int) -> int:
         if not working:
             raise Refused(f"nothing of P{proposal_id} is working at the broker")
         order_state.try_cancel_working(context, proposal_id)
-        orders = [context.store.orders.get(_order_id(order)) for order in working]
+        orders = [context.store.orders.get(order.id) for order in working]
         for order in orders:
             if order.state is OrderState.WORKING:
                 raise Unresolved(
@@ -157,7 +156,7 @@ def settle_by_person(context: TradingContext, proposal_id: int, by: str) -> Prop
         for order in context.store.orders.select_by_proposal(proposal_id):
             if order.state is OrderState.UNKNOWN:
                 context.store.orders.move(
-                    _order_id(order),
+                    order.id,
                     was=order.state,
                     now=OrderState.ABSENT,
                     at=context.clock(),
@@ -168,11 +167,6 @@ def settle_by_person(context: TradingContext, proposal_id: int, by: str) -> Prop
         context.store.found_orders.confirm_absences(proposal_id, by, context.clock())
         proposal = context.store.proposals.get(proposal_id)
         if proposal.state is ProposalState.SENT:
-            state = ProposalState.DONE if order_state.proposal_fills(context, proposal_id) else ProposalState.PROPOSED
+            state = ProposalState.DONE if OrderBook(context, proposal_id).fills else ProposalState.PROPOSED
             context.store.proposals.finish(proposal_id, now=state, at=context.clock(), reason=f"settled: {statement}")
         return context.store.proposals.get(proposal_id)
-
-
-def _order_id(order: Order) -> int:
-    assert order.id is not None
-    return order.id

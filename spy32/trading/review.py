@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Any
 
 from spy32.domain.orders import Trade
-from spy32.domain.proposals import Draft, Finding, Proposal, Recommendation, RiskDecision, Sizing
+from spy32.domain.proposals import Draft, Finding, Proposal, ProposalTerms, Recommendation, RiskDecision, Sizing
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate, Exposure, Leg, Menu, Spread
@@ -50,7 +50,7 @@ class Review:
     account: Account
     at: datetime
     """The moment of the review; ages are counted to it."""
-    proposal: Proposal | None = None
+    proposal: ProposalTerms | None = None
     """What a yes would approve: the draft where there is one."""
     draft: Draft | None = None
     """What the person has changed on this screen, kept nowhere else."""
@@ -90,8 +90,12 @@ class Review:
     @property
     def name(self) -> str:
         """`P31`, or `R31` where nothing is on record yet."""
-        number = self.proposal.id if self.proposal is not None else None
-        return f"R{self.run.id}" if number is None else f"P{number}"
+        return f"R{self.run.id}" if self.proposal_id is None else f"P{self.proposal_id}"
+
+    @property
+    def proposal_id(self) -> int | None:
+        """The id of the stored proposal that is decided on; None where the run has none."""
+        return _stored_id(self.proposal)
 
     @property
     def max_loss_percent(self) -> Decimal:
@@ -164,7 +168,7 @@ def review_preview(
     )
 
 
-def _build_review(context: TradingContext, proposal: Proposal, sizing: Sizing | None = None) -> Review:
+def _build_review(context: TradingContext, proposal: ProposalTerms, sizing: Sizing | None = None) -> Review:
     view = context.store.history.view(proposal.run_id)
     candidate = view.menu.find(proposal.candidate_id) if view.menu is not None else None
     if candidate is not None and candidate.spread.legs != proposal.legs:
@@ -211,7 +215,7 @@ def _assemble_review(
     account: Account,
     at: datetime,
     *,
-    proposal: Proposal | None = None,
+    proposal: ProposalTerms | None = None,
     **fields: Any,
 ) -> Review:
     if view.market is None:
@@ -220,11 +224,15 @@ def _assemble_review(
         view=view,
         account=account,
         at=at,
-        exposure=book_exposure(context, view.run.id, at, excluding=proposal.id if proposal is not None else None),
+        exposure=book_exposure(context, view.run.id, at, excluding=_stored_id(proposal)),
         open_limit=context.settings.limits.open_risk * account.net_liquidation,
         proposal=proposal,
         **fields,
     )
+
+
+def _stored_id(proposal: ProposalTerms | None) -> int | None:
+    return proposal.id if isinstance(proposal, Proposal) else None
 
 
 # Quotes.
@@ -267,7 +275,7 @@ def _run_quote(view: RunView, candidate: Candidate | None) -> SpreadQuote | None
 # Figures.
 
 
-def expiration_scenarios(proposal: Proposal, spot: float) -> tuple[PriceScenario, ...]:
+def expiration_scenarios(proposal: ProposalTerms, spot: float) -> tuple[PriceScenario, ...]:
     """Profit or loss at expiration of the whole quantity, opened at the limit, less the costs to open. Dollars."""
     from spy32.options.spreads import exact_payoff
 
@@ -293,12 +301,14 @@ def book_exposure(context: TradingContext, run_id: int, now: datetime, *, exclud
     return context.store.risk.exposure(run_id=run_id, today=today, week_start=week_start(today), but=excluding)
 
 
-def check_limits(context: TradingContext, proposal: Proposal, account: Account, now: datetime) -> tuple[Finding, ...]:
+def check_limits(
+    context: TradingContext, proposal: ProposalTerms, account: Account, now: datetime
+) -> tuple[Finding, ...]:
     """The limits judged again on the proposal as it stands, our clock against the broker's, and whether its choice may
     be an order in this mode. The account must have been asked before: its answer tells the broker's time."""
     from spy32.rules import eligible, limits
 
-    exposure = book_exposure(context, proposal.run_id, now, excluding=proposal.id)
+    exposure = book_exposure(context, proposal.run_id, now, excluding=_stored_id(proposal))
     findings = (
         *limits.check_proposal(proposal, account, exposure, context.settings, now),
         *limits.check_clock(context.account.clock_ahead(), proposal.mode),
@@ -311,7 +321,7 @@ def check_limits(context: TradingContext, proposal: Proposal, account: Account, 
 
 
 def changes_since_run(
-    proposal: Proposal, run_quote: SpreadQuote | None, quote: SpreadQuote | None, drift: Drift
+    proposal: ProposalTerms, run_quote: SpreadQuote | None, quote: SpreadQuote | None, drift: Drift
 ) -> Iterator[Finding]:
     """By how much the market has left the run's quotes: notes only, since an approval counts from what is shown."""
     from spy32.rules import pricing

@@ -48,7 +48,6 @@ def load_order_fees(context: TradingContext, trade: Trade) -> tuple[OrderFees, .
         own_transactions = tuple(
             transaction for transaction in transactions if _belongs_to_order(transaction, order.broker_id)
         )
-        assert order.id is not None
         contracts = sum((abs(transaction.quantity) for transaction in own_transactions), Decimal(0))
         order_fees.append(
             OrderFees(
@@ -325,5 +324,4 @@ def _signed_quantity(transaction: Transaction) -> Decimal:
 
 
 def _trade_id(trade: Trade) -> int:
-    assert trade.id is not None
     return trade.id
