@@ -228,7 +228,7 @@ def change_floor(proposal: ProposalTerms, floor: Decimal, settings: Settings) ->
 
 def _require_opening(proposal: ProposalTerms) -> None:
     if proposal.kind != "open":
-        raise Refused(f"what closes T{proposal.trade_id} has its size and price from the trade")
+        raise Refused(f"this proposal closes T{proposal.trade_id}: its size and price follow the trade")
 
 
 HASHED_0_3 = (

@@ -305,7 +305,7 @@ def _refuse_if_blocked(findings: tuple[Finding, ...], message: str) -> None:
 
 def _check_is_opening(proposal: ProposalTerms, change: str) -> None:
     if proposal.kind != "open":
-        raise Refused(f"T{proposal.trade_id} is closed as a whole; {change} is not for its proposal")
+        raise Refused(f"this proposal closes T{proposal.trade_id} as a whole; {change} is not for it")
 
 
 def _change_state(context: TradingContext, proposal: Proposal, state: ProposalState, reason: str) -> None:

@@ -21,7 +21,7 @@ from spy32.sessions import market_date, week_start
 from spy32.trading import order_adoption, order_state, profit_target, transactions
 from spy32.trading.context import TradingContext, proposal_lock_name
 from spy32.trading.duplicate_orders import check_duplicates_with_retry
-from spy32.trading.order_book import OrderBook
+from spy32.trading.order_book import OrderBook, load_order_book
 from spy32.trading.price_walk import cancel_and_conclude, walk_price
 
 SUBMIT_LOCK = "submits"
@@ -44,7 +44,7 @@ def preview_execution(context: TradingContext, proposal_id: int) -> ExecutionPre
     _stop_if_edited(context)
     proposal = context.store.proposals.get(proposal_id)
     approval = _require_approval(context, proposal)
-    ticket = OrderBook(context, proposal_id).first_ticket(approval, context.clock())
+    ticket = OrderBook(context, proposal).first_ticket(approval, context.clock())
     account_findings = _check_account(context, proposal)
     dry_run = context.orders.dry_run(ticket.body)
     check = _start_pre_trade_check(context, proposal, approval)
@@ -85,7 +85,7 @@ def _execute(context: TradingContext, proposal_id: int, *, wait: bool) -> Propos
         raise errors[0]
     if context.store.proposals.get(proposal_id).state is ProposalState.APPROVED:
         was_sent = order_adoption.adopt_before_sending(context, proposal_id)
-    book = OrderBook(context, proposal_id)
+    book = load_order_book(context, proposal_id)
     proposal = book.proposal
     if was_sent and proposal.state is ProposalState.PROPOSED:
         # The order of a process that died, or of another home, has ended unfilled, so this command ends the same way.
@@ -110,7 +110,7 @@ def _execute(context: TradingContext, proposal_id: int, *, wait: bool) -> Propos
 
 def _stop_if_past_deadline(context: TradingContext, proposal_id: int) -> None:
     """Past the deadline nothing may work on, also while something else of the proposal cannot be settled."""
-    book = OrderBook(context, proposal_id)
+    book = load_order_book(context, proposal_id)
     if book.orders and context.clock() >= book.deadline(book.orders[-1].approval_id):
         order_state.try_cancel_working(context, proposal_id)
 
@@ -197,7 +197,7 @@ def _other_orders(context: TradingContext, proposal: Proposal) -> tuple[BrokerOr
     """Today's orders at the broker, ours or by hand, without the target of the trade that this closes: that is
     cancelled before anything is sent."""
     trade = context.store.trades.get(proposal.trade_id) if proposal.trade_id is not None else None
-    target_order = OrderBook(context, trade.proposal_id).live_target if trade is not None else None
+    target_order = load_order_book(context, trade.proposal_id).live_target if trade is not None else None
     target_ids = (target_order.broker_id, target_order.reference) if target_order is not None else ()
     return tuple(
         broker_order
@@ -243,7 +243,7 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
     if proposal.trade_id is not None:
         context.stop_if_halted()
         _cancel_target(context, proposal.trade_id)
-    ticket = OrderBook(context, proposal_id).first_ticket(approval, context.clock())
+    ticket = OrderBook(context, proposal).first_ticket(approval, context.clock())
     dry_run = context.orders.dry_run(ticket.body)
     for warning in dry_run.warnings:
         context.report(f"the broker warns: {warning}")
@@ -252,7 +252,7 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
         _revoke_approval(context, proposal_id, f"refused by the broker's dry run: {reason}")
         raise BrokerRefused(f"the broker refused P{proposal_id} in its dry run: {reason}")
     _refuse_if_blocked(context, proposal_id, dry_run_check.check_dry_run(proposal, dry_run, context.settings))
-    remaining = OrderBook(context, proposal_id).remaining()
+    remaining = OrderBook(context, proposal).remaining()
     if not ticket.quantity <= remaining:
         raise Refused(f"P{proposal_id} was not sent: only {remaining} of {ticket.quantity} contracts may still be sent")
     order_adoption.stop_if_already_sent(context, proposal_id)
@@ -286,7 +286,7 @@ def _cancel_target(context: TradingContext, trade_id: int) -> None:
 def _conclude(context: TradingContext, proposal_id: int, last: Order) -> Proposal:
     """The proposal at rest when something was filled, else the exception that names how it ended."""
     last = check_duplicates_with_retry(context, last)
-    live_orders = OrderBook(context, proposal_id).live_orders
+    live_orders = load_order_book(context, proposal_id).live_orders
     if live_orders:
         raise Unresolved(f"order {live_orders[-1].reference} is {live_orders[-1].state}; run `spy32 reconcile`")
     filled = order_state.conclude_proposal(context, proposal_id, reason=last.reason)

@@ -20,7 +20,7 @@ from spy32.rules.references import parse_reference, reference_stem
 from spy32.sessions import market_date
 from spy32.trading import order_state
 from spy32.trading.context import TradingContext, proposal_lock_name
-from spy32.trading.order_book import OrderBook
+from spy32.trading.order_book import load_order_book
 from spy32.trading.order_chains import OrderChain, arrival_key, build_order_chains
 from spy32.trading.order_lookup import READ_ERRORS
 
@@ -236,7 +236,7 @@ def _adopt_for_proposal(context: TradingContext, chains: tuple[OrderChain, ...],
             try:
                 cancel_excess(context, proposal_id, chains)
                 order_state.conclude_proposal(context, proposal_id, reason="settled by reading at the broker")
-                order_state.report_overfill(context, OrderBook(context, proposal_id))
+                order_state.report_overfill(context, load_order_book(context, proposal_id))
             except Spy32Error as error:
                 errors.append(error)
     return AdoptionResult(orders=tuple(orders), errors=tuple(errors))
@@ -260,7 +260,7 @@ def cancel_excess(context: TradingContext, proposal_id: int, chains: Iterable[Or
     Two homes that see the same two orders agree on which of them lives. `Unresolved` when an end cannot be confirmed.
     """
     arrivals = {broker_id: chain.arrival for chain in chains for broker_id in chain.ids}
-    while (book := OrderBook(context, proposal_id)).remaining() < 0:
+    while (book := load_order_book(context, proposal_id)).remaining() < 0:
         working = [order for order in book.working_orders if order.broker_id is not None]
         if not working or any(order.state is not OrderState.WORKING for order in book.live_orders):
             return

@@ -15,11 +15,14 @@ from spy32.trading.context import TradingContext
 
 
 class OrderBook:
-    """Reads a proposal with its orders and fills once. Load a new one after anything that may have changed a row."""
+    """The orders and fills of a proposal, read once. Load a new book after anything that may have changed a row.
 
-    def __init__(self, context: TradingContext, proposal_id: int) -> None:
-        rows = context.store.orders.select_by_proposal(proposal_id)
-        self.proposal: Proposal = context.store.proposals.get(proposal_id)
+    `proposal` stays as the caller read it, so an order is built from exactly the terms that were checked.
+    """
+
+    def __init__(self, context: TradingContext, proposal: Proposal) -> None:
+        rows = context.store.orders.select_by_proposal(proposal.id)
+        self.proposal = proposal
         self.orders = tuple(order for order in rows if order.kind is not OrderKind.TARGET)
         """The orders that open or close the proposal, oldest first."""
         self.targets = tuple(order for order in rows if order.kind is OrderKind.TARGET)
@@ -116,6 +119,11 @@ class OrderBook:
             quantity=quantity,
             created_at=at,
         )
+
+
+def load_order_book(context: TradingContext, proposal_id: int) -> OrderBook:
+    """The book of a proposal, with the proposal itself read now."""
+    return OrderBook(context, context.store.proposals.get(proposal_id))
 
 
 def order_legs(proposal: Proposal, kind: OrderKind) -> tuple[Leg, ...]:

@@ -15,7 +15,7 @@ from spy32.rules import plan
 from spy32.store import ATTENTION_PRICE
 from spy32.trading import order_lookup
 from spy32.trading.context import TradingContext
-from spy32.trading.order_book import OrderBook, order_legs, uneven_fill_message
+from spy32.trading.order_book import OrderBook, load_order_book, order_legs, uneven_fill_message
 from spy32.trading.order_lookup import READ_ERRORS
 
 ABSENCE_READS = 3
@@ -303,7 +303,7 @@ def conclude_proposal(context: TradingContext, proposal_id: int, *, reason: str 
     `Unresolved` when the legs filled unevenly: the proposal then stays `sent`, so that it counts as exposure and
     nothing new is sent for it, until a person has settled it.
     """
-    book = OrderBook(context, proposal_id)
+    book = load_order_book(context, proposal_id)
     if book.proposal.state is not ProposalState.SENT or book.live_orders:
         return book.filled
     if book.uneven_fill:
@@ -346,7 +346,7 @@ def recover_orders(context: TradingContext, proposal_id: int) -> list[Spy32Error
     Returns what could not be settled.
     """
     errors: list[Spy32Error] = []
-    for order in reversed(OrderBook(context, proposal_id).orders):
+    for order in reversed(load_order_book(context, proposal_id).orders):
         before = context.store.orders.get(order.id)
         if before.state not in IN_FLIGHT:
             continue

@@ -11,7 +11,7 @@ from spy32.lifecycle import FINAL, TradeState
 from spy32.sessions import market_date, new_york_time
 from spy32.trading import order_adoption, transactions
 from spy32.trading.context import TradingContext
-from spy32.trading.order_book import OrderBook
+from spy32.trading.order_book import load_order_book
 from spy32.trading.order_chains import build_order_chains
 from spy32.trading.transactions import MissingContracts, UnmatchedTransactions
 
@@ -157,7 +157,7 @@ def find_foreign_orders(context: TradingContext) -> tuple[ForeignOrder, ...]:
 def _find_targets(context: TradingContext) -> tuple[tuple[tuple[Trade, Order], ...], tuple[Trade, ...]]:
     targets, without_target = [], []
     for trade in context.store.trades.select(*OPEN_STATES):
-        order = OrderBook(context, trade.proposal_id).live_target
+        order = load_order_book(context, trade.proposal_id).live_target
         if order is not None:
             targets.append((trade, order))
         elif trade.state is TradeState.OPEN and context.store.proposals.get(trade.proposal_id).exit.rests_target:

@@ -13,7 +13,7 @@ from spy32.lifecycle import FINAL, EndedBy, OrderState
 from spy32.trading import order_state
 from spy32.trading.context import TradingContext
 from spy32.trading.duplicate_orders import DuplicateCancelled, check_duplicates, check_duplicates_with_retry
-from spy32.trading.order_book import OrderBook
+from spy32.trading.order_book import OrderBook, load_order_book
 from spy32.trading.order_lookup import READ_ERRORS
 
 POLL_SECONDS = 5.0
@@ -44,7 +44,7 @@ class Timer:
 
 def walk_price(context: TradingContext, proposal: Proposal, order: Order) -> Order:
     """The last order of the approval, final: filled, or cancelled and confirmed at the deadline or at a halt."""
-    deadline = OrderBook(context, order.proposal_id).deadline(order.approval_id)
+    deadline = OrderBook(context, proposal).deadline(order.approval_id)
     timer = Timer(context, deadline, proposal.plan.deadline_seconds)
     try:
         order = _walk_down(context, proposal, order, timer)
@@ -63,7 +63,7 @@ def walk_price(context: TradingContext, proposal: Proposal, order: Order) -> Ord
 def cancel_working_orders(context: TradingContext, proposal_id: int) -> None:
     """Cancel what works and confirm it; everything is asked before what would not end is raised."""
     errors: list[Unresolved] = []
-    for order in OrderBook(context, proposal_id).working_orders:
+    for order in load_order_book(context, proposal_id).working_orders:
         try:
             order_state.cancel_order(context, order)
         except Unresolved as error:
@@ -81,7 +81,7 @@ def cancel_and_conclude(context: TradingContext, proposal_id: int) -> None:
     for error in order_state.recover_orders(context, proposal_id):
         context.report(error.message)
     cancel_working_orders(context, proposal_id)
-    live_orders = OrderBook(context, proposal_id).live_orders
+    live_orders = load_order_book(context, proposal_id).live_orders
     if live_orders:
         raise Unresolved(f"order {live_orders[-1].reference} is {live_orders[-1].state}; run `spy32 reconcile`")
     filled = order_state.conclude_proposal(context, proposal_id, reason="stopped by the person")
@@ -99,7 +99,7 @@ def _walk_down(context: TradingContext, proposal: Proposal, order: Order, timer:
         if order.state in FINAL:
             return order
         if is_alone and _can_reprice(context, order):
-            order = _reprice(context, order, price, timer)
+            order = _reprice(context, proposal, order, price, timer)
             if order.state is not OrderState.WORKING:
                 return order
     return _watch_order(context, order, timer, timer.left, None)
@@ -119,12 +119,12 @@ def _check_is_alone(context: TradingContext, order: Order) -> tuple[Order, bool]
 def _can_reprice(context: TradingContext, order: Order) -> bool:
     """Nothing of the proposal is filled, not even one leg; the order is as we placed it, and the only one alive."""
     is_ours = not (order.is_adopted or order.is_replaced_by_hand or order.is_unclear)
-    book = OrderBook(context, order.proposal_id)
+    book = load_order_book(context, order.proposal_id)
     if not is_ours or book.fills:
         return False
     others = [other for other in book.working_orders if other.id != order.id]
     refreshed = [order_state.try_refresh_order(context, other) for other in others]
-    return all(other.state in FINAL for other in refreshed) and not OrderBook(context, order.proposal_id).fills
+    return all(other.state in FINAL for other in refreshed) and not load_order_book(context, order.proposal_id).fills
 
 
 def _watch_order(
@@ -157,21 +157,21 @@ def _format_duration(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02}"
 
 
-def _reprice(context: TradingContext, order: Order, price: Decimal, timer: Timer) -> Order:
+def _reprice(context: TradingContext, proposal: Proposal, order: Order, price: Decimal, timer: Timer) -> Order:
     """The order at its next price: a replacement, committed before it is asked for, with the next running number.
 
     A replacement that never arrived or did not live leaves the old order as the broker shows it. Where the broker
     refuses to replace what still works, that is cancelled first.
     """
     replacement = _submit_successor(
-        context, order, price, lambda body: context.orders.replace(str(order.broker_id), body)
+        context, proposal, order, price, lambda body: context.orders.replace(str(order.broker_id), body)
     )
     if replacement is None:
         return order
     if replacement.state in FINAL and replacement.state is not OrderState.FILLED:
         order = order_state.try_refresh_order(context, order)
         if replacement.ended_by is EndedBy.BROKER and order.state is OrderState.WORKING:
-            return _cancel_and_resubmit(context, order, price, timer)
+            return _cancel_and_resubmit(context, proposal, order, price, timer)
         return order
     order = order_state.wait_until_final(context, order)
     if context.store.orders.fills(order.id) and replacement.state not in FINAL:
@@ -180,27 +180,29 @@ def _reprice(context: TradingContext, order: Order, price: Decimal, timer: Timer
     return replacement
 
 
-def _cancel_and_resubmit(context: TradingContext, order: Order, price: Decimal, timer: Timer) -> Order:
+def _cancel_and_resubmit(
+    context: TradingContext, proposal: Proposal, order: Order, price: Decimal, timer: Timer
+) -> Order:
     """A new order at the next price, once the old one is confirmed as cancelled with nothing filled."""
     if not _can_reprice(context, order) or timer.is_over:
         return order
     context.report(f"{order.reference}: the broker does not replace it; it is cancelled first")
     order = order_state.cancel_order(context, order)
-    if order.state is not OrderState.CANCELLED or OrderBook(context, order.proposal_id).fills or timer.is_over:
+    if order.state is not OrderState.CANCELLED or load_order_book(context, order.proposal_id).fills or timer.is_over:
         return order
-    placed = _submit_successor(context, order, price, context.orders.submit)
+    placed = _submit_successor(context, proposal, order, price, context.orders.submit)
     return check_duplicates_with_retry(context, placed) if placed is not None else order
 
 
 def _submit_successor(
-    context: TradingContext, order: Order, price: Decimal, request: Callable[[str], BrokerOrder]
+    context: TradingContext, proposal: Proposal, order: Order, price: Decimal, request: Callable[[str], BrokerOrder]
 ) -> Order | None:
     """The order that takes the place of `order`: committed, one request, and settled when its answer was lost.
 
     None where it may not be sent, which is told: `order` stays as it is.
     """
     try:
-        ticket = OrderBook(context, order.proposal_id).next_ticket(order, price, context.clock())
+        ticket = OrderBook(context, proposal).next_ticket(order, price, context.clock())
         committed = context.store.orders.begin(ticket, at=context.clock())
     except Refused as refusal:
         context.report(f"{order.reference}: no next price is sent: {refusal.message}")

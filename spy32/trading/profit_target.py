@@ -5,7 +5,7 @@ from spy32.errors import NotPermitted, Refused, Spy32Error
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
 from spy32.trading import order_state
 from spy32.trading.context import TradingContext
-from spy32.trading.order_book import OrderBook
+from spy32.trading.order_book import load_order_book
 
 NO_TARGET = "no target"
 """Kind of the item for a person."""
@@ -21,7 +21,7 @@ def place_target(context: TradingContext, proposal_id: int) -> Order | None:
     reading. Nothing here is fatal, since the trade is open: what was refused or is unknown is told and on record. One
     that was cancelled, by hand or by the broker, is not left again. Call it with the proposal's lock held.
     """
-    book = OrderBook(context, proposal_id)
+    book = load_order_book(context, proposal_id)
     proposal, earlier_targets = book.proposal, book.targets
     trade = context.store.trades.find_by_proposal(proposal_id)
     if proposal.kind != "open" or not proposal.exit.rests_target or proposal.state is not ProposalState.DONE:
@@ -60,7 +60,7 @@ def cancel_target(context: TradingContext, trade_id: int) -> Order | None:
     nothing else may be sent for the trade. Call it with the lock of the opening proposal held.
     """
     trade = context.store.trades.get(trade_id)
-    live_order = OrderBook(context, trade.proposal_id).live_target
+    live_order = load_order_book(context, trade.proposal_id).live_target
     if live_order is None:
         return None
     order = order_state.settle_order(context, live_order)
@@ -76,7 +76,7 @@ def refresh_targets(context: TradingContext, proposal_id: int) -> list[Spy32Erro
     It may work for weeks: while the broker shows it, by its id or by our reference, it works. Returns what could not
     be read. Call it with the proposal's lock held.
     """
-    live_order = OrderBook(context, proposal_id).live_target
+    live_order = load_order_book(context, proposal_id).live_target
     if live_order is None:
         return []
     try:

@@ -10,7 +10,7 @@ from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
 from spy32.trading import order_adoption, order_state, profit_target
 from spy32.trading.context import TradingContext, proposal_lock_name
-from spy32.trading.order_book import OrderBook
+from spy32.trading.order_book import load_order_book
 from spy32.trading.position_diff import AccountDiff, PositionDiff, compare_positions, compare_with_broker
 from spy32.trading.transactions import MissingContracts, settle_fees
 
@@ -167,6 +167,6 @@ def settle_by_person(context: TradingContext, proposal_id: int, by: str) -> Prop
         context.store.found_orders.confirm_absences(proposal_id, by, context.clock())
         proposal = context.store.proposals.get(proposal_id)
         if proposal.state is ProposalState.SENT:
-            state = ProposalState.DONE if OrderBook(context, proposal_id).fills else ProposalState.PROPOSED
+            state = ProposalState.DONE if load_order_book(context, proposal_id).fills else ProposalState.PROPOSED
             context.store.proposals.finish(proposal_id, now=state, at=context.clock(), reason=f"settled: {statement}")
         return context.store.proposals.get(proposal_id)

@@ -90,7 +90,6 @@ def test_a_target_that_is_not_what_was_approved_is_refused(
 def test_a_target_of_an_approval_of_another_content_is_refused(store: Store) -> None:
     made, yes, order = sent(store, exit=RESTS)
     store.orders.move(number(order), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(minutes=7))
-    assert made.id is not None
     store.proposals.finish(made.id, now=ProposalState.PROPOSED, at=later(minutes=8))
     other = replace(builders.proposal(run_id=made.run_id, exit=RESTS, quantity=1), id=made.id)
     _, trade = _filled_again(store, other, was_hash=made.hash)
@@ -127,7 +126,6 @@ def test_no_target_of_a_trade_that_is_closing_or_over(store: Store) -> None:
 def test_no_target_of_an_opening_without_a_trade(store: Store) -> None:
     made, yes, order = sent(store, exit=RESTS)
     store.orders.move(number(order), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(minutes=7))
-    assert made.id is not None
     store.proposals.finish(made.id, now=ProposalState.DONE, at=later(minutes=8))
     order = builders.order(made, yes, kind=OrderKind.TARGET, limit=D("-0.29"), reference="t1")
     with pytest.raises(Refused, match="it opened no trade"):

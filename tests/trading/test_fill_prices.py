@@ -173,7 +173,6 @@ def test_a_closing_above_its_ceiling_is_said_too(desk: TradingDesk) -> None:
     )
     mid = builders.candidate().mid
     desk.store.proposals.approve(builders.approval(closing, mid=-mid, natural=-mid - D("0.04")))
-    assert closing.id is not None
     desk.orders.slips = D("0.32")
     with pytest.raises(Unresolved, match=r"T1 was closed at 0\.90 a share, above the approved ceiling of 0\.62"):
         execute(desk.trading_context, closing.id)

@@ -10,8 +10,8 @@ from spy32.domain.orders import Order
 from spy32.domain.spreads import Position
 from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Unavailable
 from spy32.lifecycle import OrderState, ProposalState
-from spy32.trading import profit_target
 from spy32.trading.execute import execute, preview_execution
+from spy32.trading.order_book import OrderBook, load_order_book
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.resting_targets import closing, opened
@@ -118,7 +118,7 @@ def test_a_warning_of_the_broker_is_told_and_another_trade_is_not_sent(desk: Tra
 
 
 def test_more_than_may_still_be_sent_is_refused(desk: TradingDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spy32.trading.order_state.remaining_quantity", lambda context, number, excluding=None: 1)
+    monkeypatch.setattr(OrderBook, "remaining", lambda book, excluding=None: 1)
     proposal = desk.approved()
     with pytest.raises(Refused, match="only 1 of 2"):
         execute(desk.trading_context, proposal)
@@ -178,7 +178,7 @@ def test_an_opening_that_filled_while_nobody_watched_leaves_its_target_at_the_ne
 
 def test_the_target_is_cancelled_and_confirmed_before_a_closing_is_sent(desk: TradingDesk) -> None:
     trade = opened(desk)
-    resting = profit_target.live_target(desk.trading_context, desk.store.trades.get(trade).proposal_id)
+    resting = load_order_book(desk.trading_context, desk.store.trades.get(trade).proposal_id).live_target
     assert isinstance(resting, Order)
     proposal = closing(desk, trade)
     desk.orders.requests.clear()

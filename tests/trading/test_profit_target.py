@@ -10,7 +10,8 @@ from spy32.domain.orders import OrderKind, Trade
 from spy32.domain.spreads import Mode
 from spy32.errors import BrokerRefused, NotPermitted, Refused, Unavailable, Unresolved
 from spy32.lifecycle import OrderState, ProposalState, TradeState
-from spy32.trading.profit_target import NO_TARGET, cancel_target, live_target, place_target, refresh_targets
+from spy32.trading.order_book import load_order_book
+from spy32.trading.profit_target import NO_TARGET, cancel_target, place_target, refresh_targets
 from spy32.trading.reconcile import cancel_proposal, reconcile
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
@@ -85,8 +86,6 @@ def test_no_target_is_left_of_what_is_not_done_or_is_a_closing(desk: TradingDesk
         builders.close_proposal(number(trade), exit=builders.exit_plan(rests_target=True)), body="{}", at=desk.clock()
     )
     waiting = desk.proposed(exit=builders.exit_plan(rests_target=True))
-    assert made.id is not None
-    assert waiting.id is not None
     assert place_target(desk.trading_context, made.id) is None
     assert place_target(desk.trading_context, waiting.id) is None
     assert desk.orders.requests == ["submit"]
@@ -250,7 +249,7 @@ def test_a_target_is_cancelled_and_confirmed(desk: TradingDesk, trade: Trade) ->
     order = cancel_target(desk.trading_context, number(trade))
     assert order is not None
     assert order.state is OrderState.CANCELLED
-    assert live_target(desk.trading_context, trade.proposal_id) is None
+    assert load_order_book(desk.trading_context, trade.proposal_id).live_target is None
     assert desk.orders.book[str(order.broker_id)].state is OrderState.CANCELLED
 
 
@@ -269,7 +268,7 @@ def test_a_target_that_cannot_be_seen_to_end_lets_nothing_else_be_sent(desk: Tra
     desk.orders.unreadable = True
     with pytest.raises((Unavailable, Unresolved)):
         cancel_target(desk.trading_context, number(trade))
-    assert live_target(desk.trading_context, trade.proposal_id) is not None
+    assert load_order_book(desk.trading_context, trade.proposal_id).live_target is not None
 
 
 def test_cancel_of_a_done_opening_cancels_its_target_and_leaves_the_trade_open(desk: TradingDesk, trade: Trade) -> None:
