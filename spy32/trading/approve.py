@@ -1,6 +1,6 @@
-"""A person's decision on what was shown: approve or decline it, or draft a change within the limits and approve that.
+"""A person's decision on a proposal: approve it, decline it, or draft a change within the limits and approve that.
 
-A draft is a value on the screen. Nothing of it is on record before its approval, and it goes when the person leaves.
+A draft exists only on the screen. It is stored when it is approved, and is lost when the person leaves.
 """
 
 from dataclasses import replace
@@ -22,9 +22,9 @@ PERSON = "person"
 
 
 def load_pending_proposal(context: TradingContext, proposal_id: int) -> Proposal:
-    """The proposal, waiting for a decision; `Refused` says what became of it, by whom and when.
+    """Return the proposal if it waits for a decision; `Refused` says what became of it, by whom and when.
 
-    An approval that is over makes it wait again, and the end of its session lapses it, here as anywhere.
+    A proposal whose approval has ended becomes `proposed` again; one whose session has ended is lapsed first.
     """
     proposal = context.store.proposals.get(proposal_id)
     now = context.clock()
@@ -46,9 +46,10 @@ def load_pending_proposal(context: TradingContext, proposal_id: int) -> Proposal
 
 
 def approve(context: TradingContext, review: Review, *, by: str, note: str = "") -> Approval:
-    """The approval of exactly the hash that was shown; of two at once one wins, the other is told who and when.
+    """Approve exactly the hash that was shown and return the approval.
 
-    A draft is judged once more, as the change was, and becomes the proposal together with its approval.
+    A draft is checked once more against the market and the limits; it replaces the proposal in the same transaction as
+    its approval. When two people decide at once, the second gets `Refused` with who was first and when.
     """
     from spy32.rules import plan
 
@@ -66,7 +67,7 @@ def approve(context: TradingContext, review: Review, *, by: str, note: str = "")
         _vet_change(context, review, proposal, message)
     approval = Approval(
         id=None,
-        proposal_id=review.proposal_id or 0,  # the store has the id of one that is added
+        proposal_id=review.proposal_id or 0,  # the store sets the id of a proposal that it adds
         hash=proposal.hash,
         by=by,
         at=now,
@@ -80,12 +81,12 @@ def approve(context: TradingContext, review: Review, *, by: str, note: str = "")
     try:
         return context.store.proposals.approve(approval, draft=draft)
     except Refused:
-        _proposal_to_decide(context, review)  # says who was first
+        _proposal_to_decide(context, review)  # raises with who was first
         raise
 
 
 def decline(context: TradingContext, proposal_id: int, *, by: str, note: str = "") -> Proposal:
-    """The proposal, declined for good; an approved one that was not sent yet is taken back this way."""
+    """Decline the proposal for good and return it. An approved proposal that is not yet sent can be declined too."""
     proposal = context.store.proposals.get(proposal_id)
     if proposal.state is not ProposalState.APPROVED:
         proposal = load_pending_proposal(context, proposal_id)
@@ -95,9 +96,9 @@ def decline(context: TradingContext, proposal_id: int, *, by: str, note: str = "
 
 
 def choose_candidate(context: TradingContext, current_review: Review, candidate_id: str) -> Review:
-    """The screen after a person chose another candidate of the same menu, judged and sized as any choice is.
+    """Return the review of another candidate of the same menu, checked and sized like the analyst's choice.
 
-    An abstention of the analyst may be overridden this way; a veto of the code never is.
+    This is also how a person overrides an abstention of the analyst. Raises `Refused` when a rule blocks the candidate.
     """
     from spy32.rules import plan
 
@@ -125,9 +126,9 @@ def choose_candidate(context: TradingContext, current_review: Review, candidate_
 
 
 def preview(context: TradingContext, shown: Review, candidate: Candidate) -> Review:
-    """What choosing this candidate would put on the screen, from the record alone; `choose` judges it by the market.
+    """Return the review of another candidate from stored data only; `choose_candidate` checks it against the market.
 
-    A refusal of our own limits stands among its findings; its figures are then those of one contract.
+    If our limits refuse it, the refusal is among the findings and the figures are those of one contract.
     """
     from spy32.rules import plan
 
@@ -141,7 +142,7 @@ def preview(context: TradingContext, shown: Review, candidate: Candidate) -> Rev
 
 
 def change_quantity(context: TradingContext, review: Review, quantity: int) -> Review:
-    """The screen with another number of contracts, 1 up to what the limits leave at the present floor."""
+    """Return the review with another number of contracts, from 1 to what the limits allow at the present floor."""
     from spy32.rules import plan
 
     return _review_change(
@@ -150,7 +151,7 @@ def change_quantity(context: TradingContext, review: Review, quantity: int) -> R
 
 
 def change_floor(context: TradingContext, review: Review, floor: Decimal) -> Review:
-    """The screen with another floor, between the natural price and the first limit, every limit judged at it."""
+    """Return the review with another floor, between natural price and first limit; every limit is checked at it."""
     from spy32.rules import plan
 
     proposal = plan.change_floor(_proposal_to_decide(context, review), floor, context.settings)
@@ -161,7 +162,7 @@ def change_floor(context: TradingContext, review: Review, floor: Decimal) -> Rev
 
 
 def refresh_review(context: TradingContext, current_review: Review) -> Review:
-    """The same screen, or the proposal as another window left it; `Refused` when nothing is left to decide on."""
+    """Return the same review, or a new one if another window changed the proposal; `Refused` if it no longer waits."""
     if current_review.proposal_id is None:
         check_overridable(context, current_review.run)
         return current_review
@@ -170,7 +171,7 @@ def refresh_review(context: TradingContext, current_review: Review) -> Review:
 
 
 def check_overridable(context: TradingContext, run: Run) -> None:
-    """`Refused` unless the analyst abstained in this run, nothing came of it, and no newer proposal would be lapsed."""
+    """Raise `Refused` unless the analyst abstained, the run has no proposal, and no newer proposal would be lapsed."""
     if run.outcome is not Outcome.NO_TRADE or run.cause != "abstained":
         ending = run.cause or run.outcome or "unfinished"
         raise Refused(f"R{run.id} ended {ending}: only an abstention of the analyst can be overridden")
@@ -185,7 +186,7 @@ def check_overridable(context: TradingContext, run: Run) -> None:
 
 
 def vet_candidate(context: TradingContext, review: Review, candidate: Candidate) -> tuple[RiskDecision, MarketSnapshot]:
-    """The ruling of today's conditions, limits and size on a candidate, as the weekly run's vet step makes it."""
+    """Return the risk decision on a candidate by today's conditions, limits and quotes, like the run's vet step."""
     from spy32.rules import pricing
 
     ruling, snapshot = _ruling_now(context, review, candidate, context.account.facts())
@@ -199,7 +200,7 @@ def vet_candidate(context: TradingContext, review: Review, candidate: Candidate)
 def _ruling_now(
     context: TradingContext, shown: Review, candidate: Candidate, account: Account
 ) -> tuple[RiskDecision, MarketSnapshot]:
-    """Conditions, limits and size as of now, at the quotes of the run."""
+    """Return the risk decision of now at the quotes of the run; `Refused` once the run's session is over."""
     from spy32.rules.ruling import assess_risk
 
     now, snapshot = context.clock(), context.store.decisions.snapshot(shown.run.id)
@@ -215,7 +216,7 @@ def _ruling_now(
 
 
 def _review_change(context: TradingContext, review: Review, proposal: ProposalTerms) -> Review:
-    """The same choice at another size or floor, judged there; who chose stays who chose."""
+    """Check the same choice at another size or floor. `chosen_by` stays as it is."""
     assert review.proposal is not None
     if proposal.hash == review.proposal.hash:
         return review
@@ -224,7 +225,7 @@ def _review_change(context: TradingContext, review: Review, proposal: ProposalTe
 
 
 def _vet_change(context: TradingContext, review: Review, proposal: ProposalTerms, message: str) -> RiskDecision:
-    """The ruling of now on a person's version of what is shown, which it must allow in its size and at its floor."""
+    """Return the risk decision on a changed proposal; `Refused` unless it allows the size at the floor."""
     if review.candidate is None:
         raise Refused("the menu of this proposal is not on record; only approve, decline and leave are left")
     ruling, _ = vet_candidate(context, review, _candidate_at_floor(review.candidate, proposal.floor_price))
@@ -241,9 +242,9 @@ def _vet_change(context: TradingContext, review: Review, proposal: ProposalTerms
 def _build_draft_review(
     context: TradingContext, stored: Proposal | None, proposal: ProposalTerms, ruling: RiskDecision
 ) -> Review:
-    """The screen of a person's version of the proposal on record, or of one that there is none of yet.
+    """Return the review of a draft of the stored proposal, or of a run without one.
 
-    The broker's dry run has its word first. Nothing is written.
+    The broker's dry run must accept the draft's order. Nothing is written.
     """
     from spy32.rules import plan, references
     from spy32.rules.dry_run_check import check_dry_run
@@ -270,7 +271,7 @@ def _candidate_at_floor(candidate: Candidate, floor: Decimal) -> Candidate:
 
 
 def _proposal_to_decide(context: TradingContext, review: Review) -> ProposalTerms:
-    """The draft, or without one the proposal on record, which must still be as it was shown."""
+    """Return the draft, or the stored proposal if there is no draft. `Refused` if it is not as it was shown."""
     if review.proposal is None:
         raise Refused(f"R{review.run.id} has no proposal; choose a candidate first")
     if review.is_preview:
@@ -280,7 +281,7 @@ def _proposal_to_decide(context: TradingContext, review: Review) -> ProposalTerm
 
 
 def _stored_proposal(context: TradingContext, review: Review) -> Proposal | None:
-    """The proposal on record, still waiting and as it was shown; None while an abstention may be overridden."""
+    """Return the stored proposal if it waits and is as it was shown; None when an abstention is being overridden."""
     if review.proposal_id is None:
         check_overridable(context, review.run)
         return None
@@ -292,7 +293,7 @@ def _stored_proposal(context: TradingContext, review: Review) -> Proposal | None
 
 
 def _reviewed_hash(review: Review) -> str:
-    """The hash of the proposal on record as it was when this screen was drawn."""
+    """Return the hash that the stored proposal had when this review was made."""
     assert review.proposal is not None
     return review.draft.was_hash if review.draft is not None else review.proposal.hash
 

@@ -1,4 +1,4 @@
-"""After an entry was placed, today's orders are read again: another copy of this home may have sent one as well."""
+"""Duplicate check after an entry is placed: another copy of this home may have sent an order for the same approval."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,11 +15,11 @@ from spy32.trading.order_lookup import READ_ERRORS
 
 
 class DuplicateCancelled(Unresolved):
-    """Our order was the younger of two and was cancelled; the older one, which another home works, is left alone."""
+    """Our order was the younger of two and was cancelled. The older one, which another home works, was left alone."""
 
 
 def check_duplicates_with_retry(context: TradingContext, order: Order) -> Order:
-    """The same with patience: what cannot be read now is read again before the price is worked."""
+    """`check_duplicates`, repeated with pauses while today's orders cannot be read; then the order as stored."""
     for wait in order_state.FILL_WAITS:
         try:
             return check_duplicates(context, order)
@@ -32,11 +32,11 @@ def check_duplicates_with_retry(context: TradingContext, order: Order) -> Order:
 
 
 def check_duplicates(context: TradingContext, order: Order) -> Order:
-    """The order, alone for its approval as far as today's orders show.
+    """Return the order once today's orders show no other one for its approval.
 
-    A second one with the name of the approval is adopted, and the younger of both is cancelled and confirmed. Another
-    one with the same legs that our book does not have is left alone; ours is cancelled when it is the younger.
-    `Outranked` when ours was cancelled, `Unresolved` when that cannot be confirmed.
+    A second order with the approval's reference is adopted, and the younger of the two is cancelled and confirmed. An
+    order with the same legs that is not in our book is left alone; ours is cancelled if it is the younger. Raises
+    `DuplicateCancelled` when ours was cancelled, `Unresolved` when that cannot be confirmed.
     """
     if not context.orders.is_shared or order.kind is not OrderKind.ENTRY or order.state in NEVER_AT_BROKER:
         return order
@@ -53,7 +53,7 @@ def check_duplicates(context: TradingContext, order: Order) -> Order:
 
 
 def _unreviewed_message(context: TradingContext, order: Order) -> str:
-    """Why a person must look, empty when there is nothing."""
+    """Return why a person must look at the proposal; empty when nothing is open."""
     try:
         order_adoption.stop_if_unreviewed(context, order.proposal_id)
     except Unresolved as error:
@@ -62,7 +62,7 @@ def _unreviewed_message(context: TradingContext, order: Order) -> str:
 
 
 def _cancel_if_younger(context: TradingContext, order: Order, chains: tuple[OrderChain, ...]) -> None:
-    """Tell of orders with the same legs that are not in our book; cancel ours when one of them is older."""
+    """Report orders with the same legs that are not in our book, and cancel ours when one of them is older."""
     arrival = next(
         (chain.arrival for chain in chains if order.broker_id in chain.ids), arrival_key(str(order.broker_id))
     )
@@ -81,7 +81,7 @@ def _cancel_if_younger(context: TradingContext, order: Order, chains: tuple[Orde
 
 
 def _rival_chains(context: TradingContext, order: Order, chains: tuple[OrderChain, ...]) -> Iterator[OrderChain]:
-    """Lines with our legs that our book does not have, and that live or filled while ours was sent."""
+    """Yield chains with our legs that are not in our book, and that are alive or filled after ours was created."""
     legs = {(leg.symbol, leg.action) for leg in order_legs(context.store.proposals.get(order.proposal_id), order.kind)}
     for chain in chains:
         placed_at = chain.first_order.placed_at
