@@ -1,4 +1,4 @@
-"""Work the price of a living order along its plan: never beyond the floor, never past the deadline."""
+"""Work the price of a live order along its price plan: never beyond the floor, never past the deadline."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,8 +21,8 @@ POLL_SECONDS = 5.0
 
 @dataclass(slots=True)
 class Timer:
-    """The time that a plan has left: to its deadline by the clock, and never more than was to be waited, should the
-    clock be set back."""
+    """The time that a price plan has left: until its deadline by the clock, but never more than the seconds not yet
+    waited, in case the clock is set back."""
 
     trading_context: TradingContext
     deadline: datetime
@@ -34,7 +34,7 @@ class Timer:
 
     @property
     def is_over(self) -> bool:
-        """No time is left, or a halt was set: nothing more is priced."""
+        """Whether the deadline has passed or a halt is set, after which no price is changed."""
         return self.left <= 0 or self.trading_context.halt_reason() is not None
 
     def pause(self, seconds: float) -> None:
@@ -43,7 +43,7 @@ class Timer:
 
 
 def walk_price(context: TradingContext, proposal: Proposal, order: Order) -> Order:
-    """The last order of the approval, final: filled, or cancelled and confirmed at the deadline or at a halt."""
+    """Work the price and return the last order, final: filled, or cancelled at the deadline or a halt and confirmed."""
     deadline = OrderBook(context, proposal).deadline(order.approval_id)
     timer = Timer(context, deadline, proposal.plan.deadline_seconds)
     try:
@@ -51,7 +51,7 @@ def walk_price(context: TradingContext, proposal: Proposal, order: Order) -> Ord
     except DuplicateCancelled:
         raise
     except Spy32Error as error:
-        # Nothing is left alive knowingly, also when an outcome is unknown or the book cannot be written.
+        # Leave nothing alive that we know of, even when an outcome is unknown or the store cannot be written.
         context.report(f"{order.reference}: {error.message}; what works of it is asked to be cancelled")
         with suppress(Spy32Error):
             cancel_working_orders(context, order.proposal_id)
@@ -61,7 +61,7 @@ def walk_price(context: TradingContext, proposal: Proposal, order: Order) -> Ord
 
 
 def cancel_working_orders(context: TradingContext, proposal_id: int) -> None:
-    """Cancel what works and confirm it; everything is asked before what would not end is raised."""
+    """Cancel every working order and confirm it; the first failure is raised after all were requested."""
     errors: list[Unresolved] = []
     for order in load_order_book(context, proposal_id).working_orders:
         try:
@@ -73,9 +73,9 @@ def cancel_working_orders(context: TradingContext, proposal_id: int) -> None:
 
 
 def cancel_and_conclude(context: TradingContext, proposal_id: int) -> None:
-    """Leave nothing alive: ask the broker to cancel whatever works, confirm it, and tell what was filled.
+    """Cancel every working order after an interruption, confirm it, and report what was filled.
 
-    `Unresolved` when something may still be alive. A second interruption leaves what is committed, for `reconcile`.
+    `Unresolved` when an order may still be alive. After a second interruption `reconcile` settles what is stored.
     """
     context.report("stopping: asking the broker to cancel what works")
     for error in order_state.recover_orders(context, proposal_id):
@@ -90,7 +90,7 @@ def cancel_and_conclude(context: TradingContext, proposal_id: int) -> None:
 
 
 def _walk_down(context: TradingContext, proposal: Proposal, order: Order, timer: Timer) -> Order:
-    """Step down to the floor, resting at each price; at the floor, or once a part is filled, rest to the deadline."""
+    """Step the price to the floor, resting at each; at the floor or after a partial fill, rest until the deadline."""
     for price in [price for price in proposal.plan.prices if price < order.limit]:
         order = _watch_order(context, order, timer, proposal.plan.step_seconds, price)
         if order.state in FINAL or timer.is_over:
@@ -106,7 +106,7 @@ def _walk_down(context: TradingContext, proposal: Proposal, order: Order, timer:
 
 
 def _check_is_alone(context: TradingContext, order: Order) -> tuple[Order, bool]:
-    """The order, and whether today's orders could be read: no price is changed before they show that it is alone."""
+    """Check for duplicates; return the order and whether today's orders could be read. If not, do not reprice."""
     try:
         return check_duplicates(context, order), True
     except Unresolved:
@@ -117,7 +117,7 @@ def _check_is_alone(context: TradingContext, order: Order) -> tuple[Order, bool]
 
 
 def _can_reprice(context: TradingContext, order: Order) -> bool:
-    """Nothing of the proposal is filled, not even one leg; the order is as we placed it, and the only one alive."""
+    """Return whether nothing is filled, not even one leg, and the order is unedited and the only one alive."""
     is_ours = not (order.is_adopted or order.is_replaced_by_hand or order.is_unclear)
     book = load_order_book(context, order.proposal_id)
     if not is_ours or book.fills:
@@ -130,7 +130,7 @@ def _can_reprice(context: TradingContext, order: Order) -> bool:
 def _watch_order(
     context: TradingContext, order: Order, timer: Timer, seconds: float, next_price: Decimal | None
 ) -> Order:
-    """Watch the order for so many seconds, until it is final, or until the plan is over."""
+    """Poll the order for `seconds`, until it is final, or until the plan is over."""
     step_end = context.clock() + timedelta(seconds=seconds)
     while True:
         order = order_state.try_refresh_order(context, order)
@@ -158,10 +158,10 @@ def _format_duration(seconds: float) -> str:
 
 
 def _reprice(context: TradingContext, proposal: Proposal, order: Order, price: Decimal, timer: Timer) -> Order:
-    """The order at its next price: a replacement, committed before it is asked for, with the next running number.
+    """Replace the order at the next price and return the order that works now.
 
-    A replacement that never arrived or did not live leaves the old order as the broker shows it. Where the broker
-    refuses to replace what still works, that is cancelled first.
+    The replacement is stored before the request, under the next running number. If it fails, the old order is returned
+    as the broker shows it. If the broker refuses to replace a working order, that is cancelled first.
     """
     replacement = _submit_successor(
         context, proposal, order, price, lambda body: context.orders.replace(str(order.broker_id), body)
@@ -175,7 +175,7 @@ def _reprice(context: TradingContext, proposal: Proposal, order: Order, price: D
         return order
     order = order_state.wait_until_final(context, order)
     if context.store.orders.fills(order.id) and replacement.state not in FINAL:
-        # The old order filled while it was being replaced: what it left open must not be sold twice.
+        # The old order filled during the replacement: cancel the new one, or more than approved is sold.
         return order_state.cancel_order(context, replacement)
     return replacement
 
@@ -183,7 +183,7 @@ def _reprice(context: TradingContext, proposal: Proposal, order: Order, price: D
 def _cancel_and_resubmit(
     context: TradingContext, proposal: Proposal, order: Order, price: Decimal, timer: Timer
 ) -> Order:
-    """A new order at the next price, once the old one is confirmed as cancelled with nothing filled."""
+    """Cancel the order, confirm that nothing filled, and submit a new one at the next price."""
     if not _can_reprice(context, order) or timer.is_over:
         return order
     context.report(f"{order.reference}: the broker does not replace it; it is cancelled first")
@@ -197,9 +197,9 @@ def _cancel_and_resubmit(
 def _submit_successor(
     context: TradingContext, proposal: Proposal, order: Order, price: Decimal, request: Callable[[str], BrokerOrder]
 ) -> Order | None:
-    """The order that takes the place of `order`: committed, one request, and settled when its answer was lost.
+    """Store the successor of `order`, make its one request, and settle it if the answer was lost.
 
-    None where it may not be sent, which is told: `order` stays as it is.
+    Returns None, and reports why, when it may not be sent.
     """
     try:
         ticket = OrderBook(context, proposal).next_ticket(order, price, context.clock())
