@@ -148,7 +148,7 @@ def review_draft(context: TradingContext, draft: Draft, sizing: Sizing | None) -
 def review_preview(
     context: TradingContext, shown: Review, draft: Draft, candidate: Candidate, ruling: RiskDecision
 ) -> Review:
-    """Return the review of another candidate at the run's quotes, without any request; it cannot be approved as it is."""
+    """Return the review of another candidate at the run's quotes; no request is made, and it cannot be approved."""
     then = _run_quote(shown.view, candidate)
     return replace(
         shown,
