@@ -78,7 +78,7 @@ class Audit:
         return report
 
     def first_recent_fault(self, events: int) -> str | None:
-        """Return the first fault among the newest `count` events and their rows; None if there is none."""
+        """Return the first fault among so many of the newest events and their rows; None if there is none."""
         with self._core.read_transaction(), _lenient_text(self._core.db):
             last_digests: dict[str, _LastDigest] = {}
             return self._follow_chain(last_digests, newest=events).broken or self._first_changed_known_row(last_digests)

@@ -61,10 +61,6 @@ class Orders:
         row = self._core.row("select * from broker_order where broker_id = ? order by id desc limit 1", broker_id)
         return order_from_row(row) if row is not None else None
 
-    def profit_targets(self, proposal_id: int) -> tuple[Order, ...]:
-        """The resting profit targets of an opening, oldest first."""
-        return tuple(order for order in self.select_by_proposal(proposal_id) if order.kind is OrderKind.TARGET)
-
     def fills(self, order_id: int) -> tuple[Fill, ...]:
         """Return the fills of an order, oldest first."""
         return tuple(

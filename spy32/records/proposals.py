@@ -141,7 +141,7 @@ class Proposals:
             self._lapse(change, row["id"], "a newer run proposed")
 
     def select_overdue(self, at: datetime) -> tuple[Proposal, ...]:
-        """Return the waiting proposals whose session is over, and the approved ones whose approval has ended as well."""
+        """Return the waiting proposals whose session is over, and approved ones whose approval has ended as well."""
         waiting = self.select(ProposalState.PROPOSED, ProposalState.APPROVED)
         return tuple(
             proposal for proposal in waiting if proposal.is_over(at) and not self._has_valid_approval(proposal, at)

@@ -25,7 +25,7 @@ from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, fills, later
 from tests.support.open_trades import LONG, SHORT, D, line, number
-from tests.support.stores import FEES, closing, filled, opened, sent, working
+from tests.support.stores import FEES, closing, filled, opened, profit_targets, sent, working
 
 HAND, EXPIRATION = TransactionKind.TRADE, TransactionKind.EXPIRATION
 RESTS = builders.exit_plan(rests_target=True)
@@ -62,7 +62,7 @@ def test_a_target_rests_on_the_approval_of_a_done_opening_even_when_that_is_over
     order = store.orders.begin(target(store, trade), at=later(days=1))
     assert number(order)
     assert store.proposals.get(trade.proposal_id).state is ProposalState.DONE
-    assert store.orders.profit_targets(trade.proposal_id) == (store.orders.get(number(order)),)
+    assert profit_targets(store, trade.proposal_id) == (store.orders.get(number(order)),)
     assert made.id == trade.proposal_id
 
 
@@ -84,7 +84,7 @@ def test_a_target_that_is_not_what_was_approved_is_refused(
     _, trade = filled(store, exit=builders.exit_plan(**plan))
     with pytest.raises(Refused, match=words):
         store.orders.begin(target(store, trade, **over), at=later(minutes=9))
-    assert store.orders.profit_targets(trade.proposal_id) == ()
+    assert profit_targets(store, trade.proposal_id) == ()
 
 
 def test_a_target_of_an_approval_of_another_content_is_refused(store: Store) -> None:

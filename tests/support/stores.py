@@ -116,6 +116,10 @@ def working(store: Store, order: Order) -> Order:
     )
 
 
+def profit_targets(store: Store, proposal_id: int) -> tuple[Order, ...]:
+    return tuple(row for row in store.orders.select_by_proposal(proposal_id) if row.kind is OrderKind.TARGET)
+
+
 def filled(store: Store, quantity: int = 2, **over: Any) -> tuple[Proposal, Trade]:
     """A proposal that is done, and its open trade."""
     made, _, order = sent(store, **over)

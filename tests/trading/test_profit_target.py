@@ -16,6 +16,7 @@ from spy32.trading.reconcile import cancel_proposal, reconcile
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.open_trades import D, entered, held, live_desk, number
+from tests.support.stores import profit_targets
 from tests.support.trading import TradingDesk
 
 
@@ -33,7 +34,7 @@ def trade(desk: TradingDesk) -> Trade:
 
 def last(desk: TradingDesk, trade: Trade) -> str:
     """The target's id at the broker."""
-    return str(desk.store.orders.profit_targets(trade.proposal_id)[-1].broker_id)
+    return str(profit_targets(desk.store, trade.proposal_id)[-1].broker_id)
 
 
 # Leaving it.
@@ -149,7 +150,7 @@ def test_a_target_that_cannot_be_settled_stays_unknown_until_it_is_read(desk: Tr
     assert isinstance(refresh_targets(desk.trading_context, trade.proposal_id)[0], Unresolved)
     desk.orders.unreadable = False
     assert refresh_targets(desk.trading_context, trade.proposal_id) == []
-    assert [order.state for order in desk.store.orders.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
+    assert [order.state for order in profit_targets(desk.store, trade.proposal_id)] == [OrderState.WORKING]
     assert desk.orders.requests == ["submit", "submit"]
 
 
@@ -186,7 +187,7 @@ def test_a_target_that_works_for_weeks_is_never_absent(desk: TradingDesk, trade:
     for _ in range(4):
         desk.clock.sleep(7 * 86_400)
         assert refresh_targets(desk.trading_context, trade.proposal_id) == []
-        assert [order.state for order in desk.store.orders.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
+        assert [order.state for order in profit_targets(desk.store, trade.proposal_id)] == [OrderState.WORKING]
     assert desk.said == said
 
 
@@ -194,7 +195,7 @@ def test_a_target_that_cannot_be_read_is_a_trouble_and_still_works(desk: Trading
     place_target(desk.trading_context, trade.proposal_id)
     desk.orders.unreadable = True
     assert isinstance(refresh_targets(desk.trading_context, trade.proposal_id)[0], Unavailable | Unresolved)
-    assert [order.state for order in desk.store.orders.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
+    assert [order.state for order in profit_targets(desk.store, trade.proposal_id)] == [OrderState.WORKING]
 
 
 def test_a_target_that_was_cancelled_by_hand_is_told_and_not_left_again(desk: TradingDesk, trade: Trade) -> None:
@@ -274,7 +275,7 @@ def test_a_target_that_cannot_be_seen_to_end_lets_nothing_else_be_sent(desk: Tra
 def test_cancel_of_a_done_opening_cancels_its_target_and_leaves_the_trade_open(desk: TradingDesk, trade: Trade) -> None:
     place_target(desk.trading_context, trade.proposal_id)
     assert cancel_proposal(desk.trading_context, trade.proposal_id) == 2
-    assert [order.state for order in desk.store.orders.profit_targets(trade.proposal_id)] == [OrderState.CANCELLED]
+    assert [order.state for order in profit_targets(desk.store, trade.proposal_id)] == [OrderState.CANCELLED]
     assert desk.store.trades.get(number(trade)).state is TradeState.OPEN
     with pytest.raises(Refused, match="nothing of"):
         cancel_proposal(desk.trading_context, trade.proposal_id)
