@@ -78,7 +78,7 @@ class PaperAccount:
         return True
 
     def fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool:
-        """Fill a working order for `cash` less `fees`, dollars (a payment is negative); False if the order has ended."""
+        """Fill a working order for `cash` less `fees`, dollars (payments are negative); False if it has ended."""
         with self._core.write_transaction(max(fill.at for fill in fills), "paper order filled", broker_id) as change:
             row = self._paper_row(broker_id)
             if _order_state(row["status"]) is not OrderState.WORKING:

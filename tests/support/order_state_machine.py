@@ -67,7 +67,15 @@ events = st.tuples(
     ),
     st.integers(0, 9),
 )
-deaths = st.none() | st.tuples(st.sampled_from(range(1, 41)), st.sampled_from([Crash, Crash, KeyboardInterrupt]))
+deaths = st.sampled_from(
+    [None] * 40
+    + [
+        (place, death)
+        for place in [*range(1, 14)] * 2 + [*range(14, 41)]
+        for death in (Crash, Crash, KeyboardInterrupt)
+    ]
+)
+"""At which place a process dies. An `execute` that fills soon reaches 13, a long price walk forty."""
 seen: Counter[str] = Counter()
 """How often each thing happened, over all examples of this process."""
 
@@ -454,6 +462,24 @@ class OrderMachine(RuleBasedStateMachine):
                 expected[leg.symbol] = expected.get(leg.symbol, 0) - leg.action.sign * leg.quantity * left
         ours = {each.symbol: each.ours for each in found.holdings if each.ours}
         assert told or ours == {symbol: number for symbol, number in expected.items() if number}
+
+
+def run_crash(place: int) -> Counter[str]:
+    """One opening whose first `execute` dies at a given place, counted from 1, and a second one that goes on.
+
+    Every invariant is checked after each, and both books are compared at the end.
+    """
+    seen.clear()
+    machine = OrderMachine()
+    try:
+        machine.begins(quantity=2, rests=True, naming="new")
+        for dies in ((place, Crash), None):
+            machine.executes(which=0, wait=True, dies=dies, replies=[], ahead=[("nothing", 0), ("fill all", 0)])
+            for invariant in machine.invariants:
+                invariant.function(machine)
+    finally:
+        machine.teardown()
+    return Counter(seen)
 
 
 def run_machine(examples: int, steps: int, number: int | None = None) -> Counter[str]:
