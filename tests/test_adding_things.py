@@ -69,7 +69,7 @@ class FirstAnalyst:
         )
 """
 ANALYST_BUILDER = """
-def _build_first(app, settings, store, run_id, seed):
+def _build_first(app, settings, store, run_id, seed, until):
     from spy32.analysts.first import FirstAnalyst
 
     return FirstAnalyst()

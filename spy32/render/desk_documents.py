@@ -108,7 +108,7 @@ Part(
         tuple[Contracts, ...],
         lambda gone: [Contracts(symbol=symbol, quantity=count) for symbol, count in gone.missing],
     ),
-    why=Key(str, lambda gone: single_line(gone.words)),
+    why=Key(str, lambda gone: single_line(gone.explanation)),
     spreads=Key(int, lambda gone: 0 if gone.adoption is None else gone.adoption.spreads),
 )
 BOTH: Mapping[str, Key] = {
@@ -123,7 +123,7 @@ BOTH: Mapping[str, Key] = {
         "Open trades whose exit plan leaves a target with the broker, and that have none.",
     ),
     "foreign_orders": Key(
-        tuple[ForeignOrder, ...], "view.foreign", "Orders at the broker that our book does not account for."
+        tuple[ForeignOrder, ...], "view.foreign_orders", "Orders at the broker that our book does not account for."
     ),
     "gone": Key(tuple[MissingContracts, ...], "view.gone", "Trades with contracts that the broker no longer shows."),
 }
@@ -136,7 +136,7 @@ POSITIONS = Part(
     foreign_orders gone troubles""",
     called="spy32.positions",
     inner="account",
-    account=Key(str, "account.masked"),
+    account=Key(str, "account.masked_number"),
     trades=Key(tuple[Annotated[Trade, HELD], ...]),
     troubles=Key(
         tuple[str, ...],

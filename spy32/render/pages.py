@@ -204,7 +204,7 @@ def _choice(view: RunView) -> Iterator[Item]:
     result = view.proposal
     if result is not None and result.kind == "open" and result.chosen_by == "person":
         yield pair("Taken", f"{format_legs(result.legs)}, by a person", "strong")
-    if word.reason and not any(word.reason in reason for reason in view.run.reasons):
+    if len(word.reason) > 0 and view.run.cause != "abstained":  # an abstention is the reason of its run
         yield pair("Why", shortened(word.reason))
     for veto in word.vetoes[:1]:
         yield pair("Vetoed", shortened(veto), "bad")

@@ -40,7 +40,7 @@ def test_after_the_last_try_its_own_outcome_counts() -> None:
 
 @pytest.mark.parametrize(("until", "tries"), [(7.0, 1), (7.1, 2)])
 def test_no_try_begins_after_the_deadline(until: float, tries: int) -> None:
-    read = Read(*[Retry[str](f"{number}", wait=7.0) for number in range(1, 4)])
+    read = Read(*[Retry[str](outcome=f"{number}", wait=7.0) for number in range(1, 4)])
     assert (read.run(until=until), len(read.slept)) == (f"{tries}", tries - 1)
 
 

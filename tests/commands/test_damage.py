@@ -136,7 +136,7 @@ def test_a_defect_of_ours_in_a_sound_home_is_still_called_one(home: Path, monkey
     def fail(*_: object, **__: object) -> None:
         raise ValueError("a defect")
 
-    monkeypatch.setattr("spy32.records.run_views.RunViews.history", fail)
+    monkeypatch.setattr("spy32.records.run_views.RunViews.summaries", fail)
     done = run_forked(home, "show", "--history")
     assert done.code == 70
     assert "a defect in spy32" in done.err

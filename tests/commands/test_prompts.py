@@ -30,8 +30,9 @@ class Reading:
 
     def __init__(self, *asked: ModelCall) -> None:
         self.asked = asked
+        self.model_calls = self
 
-    def attempts(self, run_id: int) -> tuple[ModelCall, ...]:
+    def select_by_run(self, run_id: int) -> tuple[ModelCall, ...]:
         if run_id != 7:
             raise BadUsage(f"there is no run R{run_id}")
         return self.asked

@@ -10,9 +10,10 @@ import jsonschema
 import pytest
 
 from spy32.render.documents import run_document
+from spy32.render.encoder import attribute_type
 from tests.support import builders as b
 from tests.support import run_views
-from tests.support.make_schemas import DOCUMENTS, FOLDER, files, schema_of
+from tests.support.make_schemas import DOCUMENTS, FOLDER, PARTS, files, schema_of
 from tests.support.paths import DATA
 
 PUBLISHED: dict[str, dict[str, str]] = json.loads((DATA / "documents_0_3.json").read_text())
@@ -72,3 +73,11 @@ def test_a_value_that_is_missing_without_leave_is_refused() -> None:
     view = run_views.proposed()
     with pytest.raises(TypeError, match="NoneType"):
         run_document(replace(view, run=replace(view.run, profile=None)))
+
+
+@pytest.mark.parametrize("name", sorted(PARTS))
+def test_a_key_with_a_type_of_its_own_still_names_an_attribute(name: str) -> None:
+    """Its type is not read from the attribute, so a renamed one would be seen by the first document only."""
+    for key in PARTS[name].keys.values():
+        if isinstance(key.source, str):
+            attribute_type(PARTS[name].noun, key.source)

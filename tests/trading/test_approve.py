@@ -139,8 +139,8 @@ def looked_at(desk: ApprovalDesk, place: int = 2) -> Review:
 def test_looking_at_another_candidate_asks_no_market_and_no_broker_and_writes_nothing(desk: ApprovalDesk) -> None:
     base = review_proposal(desk.trading_context, number(desk.proposed()))
     before = "\n".join(desk.store.core.db.iterdump())
-    desk.world.market.trouble = Unavailable("must not be asked")
-    desk.world.orders.reject_credentials = "must not be asked"
+    desk.trading_desk.market.trouble = Unavailable("must not be asked")
+    desk.trading_desk.orders.reject_credentials = "must not be asked"
     entry = b.menu().candidates[2]
     shown = preview(desk.trading_context, base, entry)
     assert "\n".join(desk.store.core.db.iterdump()) == before
@@ -184,7 +184,7 @@ def test_looking_goes_on_over_an_abstention(desk: ApprovalDesk) -> None:
 
 def test_nothing_is_looked_at_after_the_session(desk: ApprovalDesk) -> None:
     base = review_proposal(desk.trading_context, number(desk.proposed()))
-    desk.world.clock.at = b.later(days=1)
+    desk.trading_desk.clock.at = b.later(days=1)
     with pytest.raises(Refused, match="session of R1"):
         preview(desk.trading_context, base, b.menu().candidates[2])
 
