@@ -27,7 +27,7 @@ class AuditReport:
     """The hash of the newest event."""
     events: int
     broken: str | None
-    """The first fault found; empty when there is none."""
+    """The first fault found; None when there is none."""
 
 
 @dataclass(slots=True)
