@@ -268,11 +268,7 @@ def talk(desk: ApprovalDesk, *lines: str | Exception) -> tuple[bool, str]:
 def typed(desk: ApprovalDesk, read: Callable[[], str]) -> tuple[bool, str]:
     console = screen(100)
     made = desk.store.proposals.latest()
-    first = (
-        review_proposal(desk.trading_context, made.id)
-        if made is not None and made.id is not None
-        else review_run(desk.trading_context, 1)
-    )
+    first = review_proposal(desk.trading_context, made.id) if made is not None else review_run(desk.trading_context, 1)
     dialogue = ApprovalDialogue(context=desk.trading_context, screen=WordScreen(console, read), by="anna", shown=first)
     dialogue.run()
     return dialogue.decided_id is not None, shown(console)

@@ -18,7 +18,7 @@ def opened(desk: TradingDesk) -> int:
     desk.orders.fill("480001")
     execute(desk.trading_context, proposal)
     trade = desk.store.trades.find_by_proposal(proposal)
-    assert trade is not None and trade.id is not None
+    assert trade is not None
     assert load_order_book(desk.trading_context, proposal).live_target is not None
     return trade.id
 
