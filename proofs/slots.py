@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from spy32.domain.runs import Outcome, Run, Trigger
 from spy32.domain.spreads import Mode
 from spy32.ops.cron import CronJob, start_times
-from spy32.ops.schedule import AlreadyRun, NoAction, ScheduleInput, SkipSlot, StartRun, due_slot, scheduled_decision
+from spy32.rules.schedule import AlreadyRun, NoAction, ScheduleInput, SkipSlot, StartRun, due_slot, scheduled_decision
 from spy32.settings import Environment
 from spy32.settings.model import Schedule
 from tests.support.crontab import ZONES, example_job

@@ -91,7 +91,9 @@ BROKER_BUILDER = """
 def _build_rich(app, store, market):
     from spy32.brokers.rich import RichBroker
 
-    return RichBroker(ledger=store, market=market, clock=app.clock, settings=app.settings, number=app.account_number)
+    return RichBroker(
+        ledger=store.paper, market=market, clock=app.clock, settings=app.settings, number=app.account_number
+    )
 
 
 """

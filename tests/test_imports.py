@@ -1,10 +1,11 @@
-"""Who may import whom outside the program: proofs and benchmarks use the helpers of the tests, never the reverse.
+"""Who may import whom: no circles in the program; proofs and benchmarks use the helpers of the tests, not the reverse.
 
 Inside `spy32` import-linter watches the floors (`pyproject.toml`).
 """
 
 import ast
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,43 @@ def test_a_package_imports_only_what_stands_below_it(package: str) -> None:
         if not is_within(module, MAY_IMPORT[owner(path)])
     ]
     assert wrong == []
+
+
+def import_graph(sources: dict[str, Path]) -> dict[str, set[str]]:
+    """The modules of `sources` that each of them imports: at its top, in a function or for its types."""
+    return {
+        name: {
+            module if module in sources else module.rpartition(".")[0]
+            for module in imported_modules(path)
+            if module in sources or module.rpartition(".")[0] in sources
+        }
+        - {name}
+        for name, path in sources.items()
+    }
+
+
+def find_circle(graph: dict[str, set[str]]) -> list[str]:
+    """The modules of one circle of imports, its first one repeated at the end; empty when there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_modules_of_the_program_import_each_other_in_a_circle() -> None:
+    names = {path: ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in (ROOT / "spy32").rglob("*.py")}
+    graph = import_graph({name.removesuffix(".__init__"): path for path, name in names.items()})
+    assert len(graph) > 200
+    assert find_circle(graph) == []
+
+
+def test_a_circle_through_an_import_in_a_function_is_found(tmp_path: Path) -> None:
+    texts = {"upper": "from spy32.lower import half\n", "lower": "def half():\n    from spy32 import upper\n"}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.py").write_text(text)
+    graph = import_graph({f"spy32.{name}": tmp_path / f"{name}.py" for name in texts})
+    assert sorted(find_circle(graph)) in (
+        ["spy32.lower", "spy32.lower", "spy32.upper"],
+        ["spy32.lower", "spy32.upper", "spy32.upper"],
+    )

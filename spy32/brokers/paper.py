@@ -17,8 +17,7 @@ from spy32.domain.spreads import CENT, MULTIPLIER, Account, Action, Leg, Mode, P
 from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import FINAL, OrderState
 from spy32.ports import Clock, Market, PaperLedger
-from spy32.rules import costs
-from spy32.rules.pricing import natural_and_mid
+from spy32.rules.pricing import closing_costs, natural_and_mid, opening_costs
 from spy32.sessions import last_trading_day, market_date, session
 from spy32.settings import Settings
 
@@ -149,7 +148,7 @@ class PaperBroker:
         )
 
     def _fees(self, order: BrokerOrder) -> Decimal:
-        each = costs.opening_costs if order.legs[0].action.opens else costs.closing_costs
+        each = opening_costs if order.legs[0].action.opens else closing_costs
         return each(order.quantity, self._settings.costs) * order.quantity
 
     def _try_fill(self, order: BrokerOrder) -> BrokerOrder:

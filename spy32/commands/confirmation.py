@@ -30,7 +30,7 @@ def check_options(app: "App", *, live: bool, confirm: str | None, dry_run: bool)
 
 def check_origin(app: "App", store: "Store", proposal: "Proposal") -> None:
     """`Refused` unless the proposal was made in this mode, for this account, by a choice that may be sent in it."""
-    from spy32.rules.eligible import ineligible_proposal_reason
+    from spy32.rules.limits import ineligible_proposal_reason
 
     mode = app.settings.mode
     if proposal.mode is not mode:

@@ -1,10 +1,10 @@
 """`market` and `expirations`: what a run would see now. Nothing is stored and nobody is asked to choose."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from spy32.commands.common import Json, get_app
+from spy32.commands.common import Json, MarketOption, ProfileOption, check_known, get_app
 from spy32.errors import Spy32Error
 
 if TYPE_CHECKING:
@@ -13,12 +13,6 @@ if TYPE_CHECKING:
     from spy32.pipeline.sources import Sources
     from spy32.settings import Settings
     from spy32.wiring import App
-
-MarketOption = Annotated[
-    str | None,
-    typer.Option("--market", help="Source of the chain: tastytrade, cboe, yahoo, recorded or recorded:FILE."),
-]
-ProfileOption = Annotated[str, typer.Option(help="Settings profile.")]
 
 
 def market(
@@ -51,7 +45,8 @@ def expirations(
     ctx: typer.Context, market: MarketOption = None, profile: ProfileOption = "default", json: Json = False
 ) -> None:
     """The listed expirations, the one that a run would take, and why it is that one."""
-    from spy32.render.market_pages import expiration_rows, print_expirations_page
+    from spy32.render.market_pages import print_expirations_page
+    from spy32.rules.expirations import expiration_rows
     from spy32.sessions import market_date
 
     app = get_app(ctx)
@@ -76,7 +71,6 @@ def expirations(
 
 def _load_sources(app: "App", market: str | None, profile: str) -> "tuple[Sources, Settings]":
     """The sources and settings of what was typed."""
-    from spy32.commands.analyze import check_known
     from spy32.settings.profiles import for_profile
     from spy32.wiring.markets import chain_source_names
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from spy32.domain.proposals import ExitPlan
-from spy32.domain.spreads import Action, Leg, Mode
+from spy32.domain.spreads import Action, Leg, Mode, whole_order
 from spy32.domain.units import Dollars, JsonText, OrderId, Price, ProposalId, RunId, TradeId
 from spy32.domain.value import value
 from spy32.lifecycle import EndedBy, OrderState, TradeState
@@ -113,6 +113,11 @@ class BrokerOrder:
     unread: str = ""
     """Why the order's terms cannot be parsed. When set, limit, quantity and fills are unknown, and the legs too if
     `legs` is empty."""
+
+    @property
+    def whole_legs(self) -> tuple[Leg, ...]:
+        """The legs with the contracts of all spreads; of an order that cannot be parsed, as they are."""
+        return whole_order(self.legs, 1 if self.unread else self.quantity)
 
 
 def spreads_filled(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> int:

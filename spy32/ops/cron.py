@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from spy32.domain.value import value
 from spy32.errors import BadSettings
-from spy32.ops.schedule import LATE_AFTER
+from spy32.rules.schedule import LATE_AFTER
 from spy32.sessions import Slot, slots_after
 from spy32.settings.model import Environment, Schedule
 

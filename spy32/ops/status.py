@@ -13,15 +13,14 @@ from spy32.domain.units import Dollars, Price
 from spy32.domain.value import value
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
 from spy32.ops.overdue import RECENT_RUNS, find_overdue
-from spy32.ops.schedule import FINISHED_OUTCOMES, LATE_AFTER, MISSED
 from spy32.ports import Locks
+from spy32.rules.schedule import FINISHED_OUTCOMES, LATE_AFTER, MISSED, RUN_LOCK
 from spy32.sessions import NEW_YORK, WEEKDAYS, Slot, last_slot, market_date, next_slot, slot_obstacle
 from spy32.settings.model import Settings
 
 if TYPE_CHECKING:
     from spy32.store import Store
 
-RUN_LOCK = "analyze"
 MAX_FAILURES = 3
 """Failed runs that are listed, so that `status` fits one screen."""
 

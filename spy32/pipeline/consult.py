@@ -6,7 +6,7 @@ from spy32.domain.spreads import Account, Menu
 from spy32.errors import HOPELESS, ExitCode
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.pipeline.vet import refusal_cause
-from spy32.rules.ruling import assess_risk
+from spy32.rules.limits import assess_risk
 from spy32.sessions import market_date, week_start
 
 FREE_ANALYSTS = frozenset({"rules", "trend"})

@@ -11,14 +11,13 @@ from spy32.domain.proposals import Decision, Finding, Proposal, Recommendation, 
 from spy32.domain.spreads import Account, Menu
 from spy32.domain.value import value
 from spy32.errors import BadUsage
-from spy32.pipeline.brief import build_briefing
-from spy32.pipeline.collect import inspect_snapshot
+from spy32.pipeline.collect import build_briefing, inspect_snapshot
 from spy32.pipeline.prepare import build_proposal
 from spy32.pipeline.screen import CANDIDATE_RULES, build_menu
 from spy32.ports import Analyst
 from spy32.rules import plan, pricing
+from spy32.rules.limits import assess_risk
 from spy32.rules.menu import exclude_candidates
-from spy32.rules.ruling import assess_risk
 from spy32.settings import Settings
 from spy32.settings.deciding import restored
 from spy32.store import Store

@@ -8,7 +8,7 @@ from spy32.domain.spreads import Account, Menu, Strategy
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.rules import conditions
 from spy32.rules import menu as menu_rules
-from spy32.rules.ruling import assess_risk
+from spy32.rules.limits import assess_risk
 from spy32.sessions import market_date, week_start
 from spy32.settings import Settings
 

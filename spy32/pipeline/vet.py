@@ -12,8 +12,7 @@ from spy32.pipeline.authenticate import AccountStatus
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.ports import Market
 from spy32.rules import conditions, pricing
-from spy32.rules.eligible import ineligible_prompt_reason
-from spy32.rules.ruling import assess_risk
+from spy32.rules.limits import assess_risk, ineligible_prompt_reason
 from spy32.sessions import market_date, week_start
 
 

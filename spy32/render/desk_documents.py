@@ -9,8 +9,8 @@ from spy32.domain.units import JsonText, Price, ProposalId, TradeId
 from spy32.domain.value import value
 from spy32.lifecycle import OrderState
 from spy32.render import document_parts  # noqa: F401 - the parts of findings and legs
-from spy32.render.desk_pages import ordered_legs, single_line
 from spy32.render.encoder import Document, Key, Part, to_document
+from spy32.render.formatting import join_lines
 from spy32.trading.execute import ExecutionPreview
 from spy32.trading.position_diff import AccountDiff, ForeignOrder, PositionDiff
 from spy32.trading.reconcile import ReconcileResult
@@ -68,7 +68,7 @@ Part(
     "symbol ours broker difference agrees why",
     difference=Key(int, lambda item: item.broker - item.ours, "The broker's less ours."),
     why=Key(
-        str | None, lambda item: single_line(item.why) or None, "What explains a difference; null when there is none."
+        str | None, lambda item: join_lines(item.why) or None, "What explains a difference; null when there is none."
     ),
 )
 Part(
@@ -91,12 +91,12 @@ Part(
     limit=Key(Price | None, lambda other: None if other.order.unread else other.order.limit),
     unread=Key(
         str | None,
-        lambda other: single_line(other.order.unread) or None,
+        lambda other: join_lines(other.order.unread) or None,
         "Why its terms cannot be read; quantity and limit are null then.",
     ),
     legs=Key(
         tuple[Annotated[Leg, ORDERED], ...],
-        lambda other: ordered_legs(other.order),
+        lambda other: other.order.whole_legs,
     ),
 )
 Part(Contracts)
@@ -108,7 +108,7 @@ Part(
         tuple[Contracts, ...],
         lambda gone: [Contracts(symbol=symbol, quantity=count) for symbol, count in gone.missing],
     ),
-    why=Key(str, lambda gone: single_line(gone.explanation)),
+    why=Key(str, lambda gone: join_lines(gone.explanation)),
     spreads=Key(int, lambda gone: 0 if gone.adoption is None else gone.adoption.spreads),
 )
 BOTH: Mapping[str, Key] = {

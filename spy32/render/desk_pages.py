@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from spy32.domain.orders import BrokerOrder, Trade
-from spy32.domain.spreads import Account, Leg, Mode, whole_order
+from spy32.domain.orders import Trade
+from spy32.domain.spreads import Account, Mode
 from spy32.lifecycle import TradeState
-from spy32.render.formatting import clean
+from spy32.render.formatting import join_lines
 from spy32.render.trading import format_fees, print_lines
 
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ def _reconciliation(found: "ReconcileResult") -> Iterable[str]:
     if not found.orders:
         yield "nothing was in flight"
     for was, now in found.orders:
-        why = f": {single_line(now.reason)}" if now.reason else ""
+        why = f": {join_lines(now.reason)}" if now.reason else ""
         yield f"{now.reference}: {was.state} before, {now.state} now, {now.filled} of {now.quantity} filled{why}"
     for holding in found.holdings:
         if not holding.agrees:
-            yield f"DIFFERENT {holding.symbol}: {_counts(holding)}: {single_line(holding.why)}"
+            yield f"DIFFERENT {holding.symbol}: {_counts(holding)}: {join_lines(holding.why)}"
     yield from _remarks(found.view)
     for error in found.troubles:
-        yield f"NOT SETTLED: {single_line(error.message)}"
+        yield f"NOT SETTLED: {join_lines(error.message)}"
     if found.view.holdings and not found.differs:
         yield "our positions and the broker's agree"
     elif not found.view.holdings and not found.view.troubles:
@@ -53,7 +53,7 @@ def adopting(gone: "MissingContracts") -> str:
     adoption, trade = gone.adoption, gone.trade
     part = "" if adoption.spreads == trade.remaining else f"{adoption.spreads} of {trade.remaining} spreads of "
     cash = f"${adoption.gross:,.2f} before fees of ${adoption.fees:,.2f}"
-    return f"{part}T{trade.id}: {trade.state} -> {adoption.state}, cash {cash} ({single_line(adoption.reason)})"
+    return f"{part}T{trade.id}: {trade.state} -> {adoption.state}, cash {cash} ({join_lines(adoption.reason)})"
 
 
 # Positions.
@@ -68,9 +68,9 @@ def _positions(view: "AccountDiff", trades: Sequence[Trade], account: Account) -
     worth, power = f"${account.net_liquidation:,.2f}", f"${account.buying_power:,.2f}"
     yield f"{account.mode} account {account.masked_number}: net liquidation {worth}, buying power {power}"
     for word in account.restrictions:
-        yield f"  the broker says: {single_line(word)}"
+        yield f"  the broker says: {join_lines(word)}"
     for each in view.holdings:
-        agrees = "agree" if each.agrees else f"DIFFERENT: {single_line(each.why)}"
+        agrees = "agree" if each.agrees else f"DIFFERENT: {join_lines(each.why)}"
         yield f"  {each.symbol}  {_counts(each)}  {agrees}"
     for trade in trades:
         if trade.state not in ENDED:
@@ -81,17 +81,12 @@ def _positions(view: "AccountDiff", trades: Sequence[Trade], account: Account) -
             yield f"T{trade.id} {trade.state}: {opened}{left}{fees}"
     yield from _remarks(view)
     for error in view.troubles:
-        yield f"NOT SEEN: {single_line(error.message)}"
+        yield f"NOT SEEN: {join_lines(error.message)}"
     if not view.holdings:
         yield "no positions"
 
 
 # Parts of both.
-
-
-def single_line(text: str) -> str:
-    """Words of a broker on one line; the blanks inside a symbol stay."""
-    return clean(text).replace("\n", " ")
 
 
 def _counts(each: "PositionDiff") -> str:
@@ -108,15 +103,15 @@ def _remarks(view: "AccountDiff") -> Iterator[str]:
         yield _foreign_words(other)
     for gone in view.gone:
         can = "`spy32 reconcile --adopt` takes it over" if gone.adoption is not None else "nothing can be taken over"
-        yield f"{single_line(gone.explanation)}: {can}"
+        yield f"{join_lines(gone.explanation)}: {can}"
 
 
 def _foreign_words(other: "ForeignOrder") -> str:
     order = other.order
-    parts = [single_line(order.status), *(f"{leg.action} {leg.quantity} x {leg.symbol}" for leg in ordered_legs(order))]
+    parts = [join_lines(order.status), *(f"{leg.action} {leg.quantity} x {leg.symbol}" for leg in order.whole_legs)]
     if order.unread:
-        parts.append(f"cannot be read: {single_line(order.unread)}")
-    return f"order {single_line(order.broker_id)} at the broker, {_whose(other)}: {', '.join(parts)}"
+        parts.append(f"cannot be read: {join_lines(order.unread)}")
+    return f"order {join_lines(order.broker_id)} at the broker, {_whose(other)}: {', '.join(parts)}"
 
 
 def _whose(other: "ForeignOrder") -> str:
@@ -127,11 +122,6 @@ def _whose(other: "ForeignOrder") -> str:
     if other.proposal_id is not None:
         return f"bears the name of the approval of P{other.proposal_id}; `spy32 reconcile` adopts it"
     if other.has_spy32_reference:
-        reference = single_line(other.order.reference)
+        reference = join_lines(other.order.reference)
         return f"sent by spy32 for an approval that this book does not have ({reference}), left alone"
     return "not ours, left alone"
-
-
-def ordered_legs(order: BrokerOrder) -> tuple[Leg, ...]:
-    """The legs with all their contracts; an order that cannot be read shows them so."""
-    return whole_order(order.legs, 1 if order.unread else order.quantity)

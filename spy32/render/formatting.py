@@ -16,6 +16,12 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 clean, single_line = strip_controls, one_line
 """Foreign text without control and direction characters: with its line ends, and on one line."""
 
+
+def join_lines(text: str) -> str:
+    """Foreign text on one line; the blanks inside an option symbol stay."""
+    return clean(text).replace("\n", " ")
+
+
 ASCII_SYMBOLS: Mapping[str, str] = {
     "−": "-", "–": "-", "—": "-", "…": "...", "±": "+/-", "×": "x", "→": "->", "≤": "<=", "≥": ">=",
     "σ": " sigma", "·": "-", "▶": ">", "✓": "ok", "✗": "x", "“": '"', "”": '"', "’": "'",

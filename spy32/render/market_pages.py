@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot, Metric, SourceAttempt
-from spy32.domain.value import value
 from spy32.render.formatting import (
     format_age,
     format_both_zones,
@@ -20,7 +19,8 @@ from spy32.render.formatting import (
 from spy32.render.market_charts import NARROW
 from spy32.render.output import is_ascii_console, is_full_terminal, print_page
 from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
-from spy32.sessions import closure_reason, days_to_expiration, market_date, nearest_expiration, new_york_time, session
+from spy32.rules.expirations import ExpirationRow
+from spy32.sessions import market_date
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,10 +29,8 @@ if TYPE_CHECKING:
     from spy32.options.surface import Smile
 
 __all__ = [
-    "ExpirationRow",
     "build_expirations_page",
     "build_market_page",
-    "expiration_rows",
     "print_expirations_page",
     "print_market_page",
 ]
@@ -315,62 +313,6 @@ def _sources_grid(sources: Iterable[SourceAttempt]) -> Grid:
 
 
 # Expirations.
-
-
-@value
-class ExpirationRow:
-    """One listed expiration as seen from today."""
-
-    day: date
-    dte: int
-    distance: int
-    """Days from the target: below zero is nearer to today."""
-    is_near: bool
-    """Within the tolerance."""
-    is_chosen: bool
-    note: str
-
-
-def expiration_rows(listed: Iterable[date], today: date, target_dte: int, tolerance: int) -> tuple[ExpirationRow, ...]:
-    """Every expiration from today on, with the one that a run would take, and why it is that one."""
-    days = sorted({each for each in listed if days_to_expiration(each, today) >= 0})
-    chosen = nearest_expiration(days, today, target_dte, tolerance)
-    explained = (
-        chosen
-        if chosen is not None
-        else min(days, key=lambda each: abs(days_to_expiration(each, today) - target_dte), default=None)
-    )
-    return tuple(
-        ExpirationRow(
-            day=each,
-            dte=days_to_expiration(each, today),
-            distance=days_to_expiration(each, today) - target_dte,
-            is_near=abs(days_to_expiration(each, today) - target_dte) <= tolerance,
-            is_chosen=each == chosen,
-            note="; ".join(_expiration_notes(each, days, today + timedelta(days=target_dte), explained, chosen)),
-        )
-        for each in days
-    )
-
-
-def _expiration_notes(
-    each: date, days: Sequence[date], ideal: date, explained: date | None, chosen: date | None
-) -> list[str]:
-    notes = []
-    distance = abs(days_to_expiration(each, ideal))
-    if each == explained:
-        ties = [other for other in days if other > each and abs(days_to_expiration(other, ideal)) == distance]
-        why = "the nearest" if not ties else f"as near as {ties[0]}, and earlier"
-        notes.append(why if chosen is not None else "the nearest, but outside the tolerance")
-        if distance:
-            closed = closure_reason(ideal)
-            notes.append(f"{ideal:%a} {ideal} is {'not listed' if closed is None else f'closed: {closed}'}")
-    closed, hours = closure_reason(each), session(each)
-    if closed is not None:
-        notes.append(f"the exchange is closed: {closed}")
-    elif hours is not None and hours.is_early:
-        notes.append(f"early close, {new_york_time(hours.close):%H:%M}")
-    return notes
 
 
 def print_expirations_page(

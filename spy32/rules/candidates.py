@@ -10,8 +10,15 @@ from spy32.domain.spreads import Action, Candidate, ExpectedValue, Leg, LegView,
 from spy32.domain.value import value
 from spy32.options.spreads import breakevens, max_loss, profit
 from spy32.quality.common import strike_step
-from spy32.rules import costs
-from spy32.rules.pricing import REFERENCE_SPOT, check_credit, floor_credit, max_leg_width, round_up_to_tick
+from spy32.rules.pricing import (
+    REFERENCE_SPOT,
+    check_credit,
+    floor_credit,
+    max_leg_width,
+    opening_costs,
+    round_trip_costs,
+    round_up_to_tick,
+)
 from spy32.settings import Settings
 
 if TYPE_CHECKING:
@@ -78,8 +85,8 @@ class MenuTerms:
             grid=max(MIN_GRID, Decimal(str(strike_step(chain.quotes, chain.spot)))),
             # A source without open interest sends zeros, so all zeros means missing, not illiquid.
             has_open_interest=any(quote.open_interest for quote in chain.quotes if quote.open_interest is not None),
-            opening_costs=costs.opening_costs(1, settings.costs),
-            costs_round_trip=costs.round_trip_costs(1, settings.costs),
+            opening_costs=opening_costs(1, settings.costs),
+            costs_round_trip=round_trip_costs(1, settings.costs),
         )
 
     def pair(self, strategy: Strategy, short: TradableLeg, long: TradableLeg) -> Vertical:

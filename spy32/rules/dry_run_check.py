@@ -7,7 +7,7 @@ from spy32.domain.market import Right
 from spy32.domain.orders import DryRun
 from spy32.domain.proposals import Finding, ProposalTerms
 from spy32.domain.spreads import CENT, MULTIPLIER, Leg, Mode
-from spy32.rules import costs
+from spy32.rules.pricing import closing_costs, opening_costs
 from spy32.settings import Settings
 
 ROUNDING_TOLERANCE = Decimal(1)
@@ -78,7 +78,7 @@ def _check_warnings(dry: DryRun) -> Iterator[Finding]:
 
 
 def _check_fees(proposal: ProposalTerms, dry: DryRun, settings: Settings) -> Iterator[Finding]:
-    costs_per_contract = costs.opening_costs if proposal.kind == "open" else costs.closing_costs
+    costs_per_contract = opening_costs if proposal.kind == "open" else closing_costs
     ours = costs_per_contract(proposal.quantity, settings.costs, len(proposal.legs)) * proposal.quantity
     yield from _check_amount("echo_fees", "fees", dry.fees, ours, max(ROUNDING_TOLERANCE, FEES_TOLERANCE * ours))
 

@@ -1,19 +1,44 @@
-"""Our own risk limits on an entry. Each violation is a finding with figure and limit; an unknown figure is one too."""
+"""Our own risk limits on an entry, and the risk decision that they lead to.
+
+Each violation is a finding with figure and limit; an unknown figure is one too.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from math import isnan
 
-from spy32.domain.market import has_other_root
+from spy32.domain.market import MarketSnapshot, has_other_root
 from spy32.domain.orders import BrokerOrder, Order
-from spy32.domain.proposals import CLOCK_TOLERANCE, Finding, ProposalTerms
+from spy32.domain.proposals import CLOCK_TOLERANCE, Finding, ProposalTerms, Recommendation, RiskDecision
 from spy32.domain.spreads import Account, Candidate, Exposure, Leg, Mode
 from spy32.lifecycle import FINAL
 from spy32.rules import conditions
-from spy32.rules.sizing import HARD_CAP, buying_power_used
+from spy32.rules.sizing import HARD_CAP, buying_power_used, size_position, sizing_findings
 from spy32.settings import Settings
 from spy32.settings.model import Limits
+
+SIMPLIFIED_VARIANT = "simplified"
+"""The last part of a prompt version's name, as in `v1-simplified`."""
+
+
+def assess_risk(
+    candidate: Candidate,
+    snapshot: MarketSnapshot,
+    account: Account,
+    exposure: Exposure,
+    *,
+    settings: Settings,
+    now: datetime,
+) -> RiskDecision:
+    """Return the decision by conditions, limits and size. Price moves since the menu are checked in `pricing`."""
+    condition_findings, halve = conditions.check_conditions(snapshot, candidate, settings, now)
+    limit_findings = check_entry(candidate, account, exposure, settings, now)
+    size = size_position(candidate, account, exposure, settings, halve=halve, snapshot=snapshot)
+    findings = (*condition_findings, *limit_findings, *sizing_findings(size))
+    return RiskDecision(
+        quantity=size.quantity, findings=findings, sizing=size, account=account, exposure=exposure, at=now
+    )
 
 
 def check_entry(
@@ -96,6 +121,26 @@ def check_clock(ahead: float | None, mode: Mode) -> Iterator[Finding]:
         figure = "unknown" if ahead is None or isnan(ahead) else f"{ahead:+.0f} s"
         message = f"the broker's clock is ahead of ours by {figure}; {CLOCK_TOLERANCE.seconds} s either way is the most"
         yield _violation("clock", message, figure, f"{CLOCK_TOLERANCE.seconds} s")
+
+
+def ineligible_prompt_reason(prompt: str | None, settings: Settings) -> str | None:
+    """Return why an answer to this prompt must not become a live order; None when it may.
+
+    The simplified prompt gives the model little data, to save costs in development.
+    """
+    is_simplified = prompt is not None and prompt.rpartition("-")[2] == SIMPLIFIED_VARIANT
+    if settings.mode is not Mode.LIVE or not is_simplified or settings.analyst.live_simplified:
+        return None
+    return f"an answer to the prompt {prompt} makes no live order; analyst.live_simplified = true allows it"
+
+
+def ineligible_proposal_reason(
+    proposal: ProposalTerms, chosen: Recommendation | None, settings: Settings
+) -> str | None:
+    """Return the same for a proposal under the present settings. A person's own choice is always eligible."""
+    if chosen is None or proposal.chosen_by != chosen.analyst:
+        return None
+    return ineligible_prompt_reason(chosen.prompt, settings)
 
 
 def _check_account(proposal: ProposalTerms, account: Account, settings: Settings) -> Iterator[Finding]:

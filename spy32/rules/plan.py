@@ -15,8 +15,7 @@ from spy32.domain.runs import Run
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Leg, Spread
 from spy32.errors import Refused
 from spy32.options.spreads import breakevens, max_loss
-from spy32.rules import costs
-from spy32.rules.pricing import check_credit, is_on_tick, percent
+from spy32.rules.pricing import check_credit, is_on_tick, opening_costs, percent, round_trip_costs
 from spy32.sessions import (
     closure_reason,
     days_to_expiration,
@@ -181,7 +180,7 @@ def complete_proposal(proposal: ProposalTerms, settings: Settings) -> ProposalTe
     """Return an opening with all figures derived from legs, quantity and price plan, and with its hash."""
     spread = proposal_spread(proposal)
     quantity, plan = proposal.quantity, proposal.plan
-    costs_per_contract = costs.opening_costs(quantity, settings.costs)
+    costs_per_contract = opening_costs(quantity, settings.costs)
     changed = replace(
         proposal,
         max_loss=max_loss(spread, plan.limit, costs_per_contract) * quantity,
@@ -219,7 +218,7 @@ def change_floor(proposal: ProposalTerms, floor: Decimal, settings: Settings) ->
         raise Refused(f"a floor of {floor} is not between 0 and the first limit {plan.start}")
     if not is_on_tick(floor, plan.tick):
         raise Refused(f"a floor of {floor} is not a multiple of the tick {plan.tick}")
-    round_trip = costs.round_trip_costs(proposal.quantity, settings.costs)
+    round_trip = round_trip_costs(proposal.quantity, settings.costs)
     findings = tuple(check_credit(floor, proposal_spread(proposal).width, round_trip, settings.choice))
     if findings:
         raise Refused(findings[0].message, tuple(finding.message for finding in findings))

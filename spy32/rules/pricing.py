@@ -1,4 +1,7 @@
-"""Prices of a spread from its legs' quotes, and limits on their move. Credits, dollars per share; debits negative."""
+"""Prices of a spread from its legs' quotes, limits on their move, and trading costs.
+
+Credits are dollars per share, debits negative. Costs are dollars per contract (one spread), rounded up to the cent.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_CEILING, Decimal
@@ -6,14 +9,15 @@ from math import isfinite
 
 from spy32.domain.market import LegQuotes, OptionQuote
 from spy32.domain.proposals import Finding
-from spy32.domain.spreads import MULTIPLIER, Candidate, Leg
+from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Leg
 from spy32.settings import Settings
-from spy32.settings.model import Choice, Drift
+from spy32.settings.model import Choice, Costs, Drift
 
 PRICE_RULES = frozenset({"two_sided", "leg_width", "underlying", "credit_fall", "limit_price"})
 """Names of the rules that compare fresh quotes with the displayed prices."""
 REFERENCE_SPOT = 600
 """Dollars. Dollar widths of the settings are meant at this price (SPY's, when they were chosen) and scale with it."""
+LEGS_PER_SPREAD = 2
 
 
 def bid_and_ask(quote: OptionQuote | None) -> tuple[Decimal, Decimal] | None:
@@ -170,3 +174,29 @@ def check_price_collar(limit: Decimal, natural: Decimal, mid: Decimal, drift: Dr
             figure=f"{limit}",
             limit=f"{low:.2f} to {high:.2f}",
         )
+
+
+def opening_costs(quantity: int, costs: Costs, legs: int = LEGS_PER_SPREAD) -> Decimal:
+    """Return commission, clearing and regulatory fees to open, dollars per contract of an order of `quantity`.
+
+    Raises ValueError for a quantity below 1.
+    """
+    return _costs_per_contract(quantity, costs.commission, costs, legs)
+
+
+def closing_costs(quantity: int, costs: Costs, legs: int = LEGS_PER_SPREAD) -> Decimal:
+    """Return the same to close by an order. Expiring worthless costs nothing."""
+    return _costs_per_contract(quantity, costs.commission_close, costs, legs)
+
+
+def round_trip_costs(quantity: int, costs: Costs, legs: int = LEGS_PER_SPREAD) -> Decimal:
+    """Return the costs to open and to close by an order, dollars per contract."""
+    return opening_costs(quantity, costs, legs) + closing_costs(quantity, costs, legs)
+
+
+def _costs_per_contract(quantity: int, commission: Decimal, costs: Costs, legs: int) -> Decimal:
+    if quantity < 1:
+        raise ValueError(f"{quantity} contracts have no cost a contract")
+    # The commission cap applies to a whole leg of an order, so a contract of a large order costs less.
+    capped = min(commission * quantity, costs.commission_cap) / quantity
+    return (legs * (capped + costs.clearing + costs.regulatory)).quantize(CENT, ROUND_CEILING)

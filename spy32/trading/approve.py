@@ -201,7 +201,7 @@ def _ruling_now(
     context: TradingContext, shown: Review, candidate: Candidate, account: Account
 ) -> tuple[RiskDecision, MarketSnapshot]:
     """Return the risk decision of now at the quotes of the run; `Refused` once the run's session is over."""
-    from spy32.rules.ruling import assess_risk
+    from spy32.rules.limits import assess_risk
 
     now, snapshot = context.clock(), context.store.decisions.snapshot(shown.run.id)
     if market_date(now) != market_date(snapshot.as_of):

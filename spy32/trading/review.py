@@ -304,7 +304,7 @@ def check_limits(
     """Check the limits, our clock against the broker's, and whether the choice may become an order in this mode.
 
     Read the account first: its answer carries the broker's time."""
-    from spy32.rules import eligible, limits
+    from spy32.rules import limits
 
     exposure = book_exposure(context, proposal.run_id, now, excluding=_stored_id(proposal))
     findings = (
@@ -312,7 +312,7 @@ def check_limits(
         *limits.check_clock(context.account.clock_ahead(), proposal.mode),
         *limits.check_option_root(proposal, blocks=False),
     )
-    objection = eligible.ineligible_proposal_reason(
+    objection = limits.ineligible_proposal_reason(
         proposal, context.store.history.view(proposal.run_id).recommendation, context.settings
     )
     return findings if objection is None else (*findings, Finding(rule="prompt", message=objection))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from spy32.pipeline.gather import CollectRequest
     from spy32.pipeline.replay import RecordedAnalystLookup
     from spy32.pipeline.sources import Sources
+    from spy32.pipeline.start import StartContext
     from spy32.ports import Analyst, Market
     from spy32.settings.knob import Secret
     from spy32.store import Store
@@ -181,6 +182,32 @@ class App(AppBase):
     def broker(self, store: "Store", market: "Market | None") -> "Broker":
         """Who takes orders and knows the account: our own on paper, else tastytrade at the mode's host."""
         return find_registered(BROKERS, self.settings.mode, "broker")(self, store, market)
+
+    def is_recorded(self, requested: str | None) -> bool:
+        """Whether the chain comes from a recorded market, also where its file cannot be read."""
+        from spy32.wiring.markets import is_recorded
+
+        return is_recorded(requested or self.settings.market.chain[0])
+
+    def start_context(self, settings: Settings, *, market: str | None, analyst: str | None) -> "StartContext":
+        """Everything that a start of `analyze` needs of the world; `settings` are those of its profile."""
+        from spy32.pipeline.start import StartContext
+
+        name = analyst or settings.analyst.name
+        return StartContext(
+            open_store=self.store,
+            has_database=self.database.exists(),
+            locks=self.locks,
+            settings=self.settings,
+            set_up_at=self.set_up_at,
+            clock=self.clock,
+            load_sources=lambda: self.load_sources(market),
+            is_recorded=self.is_recorded(market),
+            build_run_context=lambda store, sources, run: self.run_context(
+                store, sources=sources, analyst=name, settings=settings, run=run
+            ),
+            warn=self.warn,
+        )
 
     def run_context(
         self, store: "Store", *, sources: "Sources", analyst: str, settings: Settings, run: "Run"

@@ -238,7 +238,7 @@ def test_a_run_that_passes_its_deadline_fails_before_the_next_step_and_names_it(
         if step.name == before:
             monday.seconds += limit
 
-    monkeypatch.setattr(monday.store, "end_step", slow)
+    monkeypatch.setattr(monday.store.runs, "end_step", slow)
     done = monday.run()
     assert (done.outcome, done.cause, done.exit_code) == (Outcome.FAILED, "deadline", 75)
     (reason,) = done.reasons

@@ -23,6 +23,7 @@ from spy32.render import market_charts as drawing
 from spy32.render import market_pages as m
 from spy32.render.market_documents import expirations_document, market_document
 from spy32.rules.daily_bars import finished_sessions
+from spy32.rules.expirations import ExpirationRow, expiration_rows
 from spy32.rules.market_metrics import DISPLAY_ORDER, compute_metrics
 from spy32.sessions import years_to_expiration
 from tests.support import builders as b
@@ -79,7 +80,7 @@ def market(width: int, told: Briefing | None = None, snapshot: MarketSnapshot = 
     return shown(console)
 
 
-def expirations(width: int, rows: Sequence[m.ExpirationRow]) -> str:
+def expirations(width: int, rows: Sequence[ExpirationRow]) -> str:
     console = screen(width) if width else PlainConsole(StringIO())
     m.print_expirations_page(console, rows, underlying="SPY", target_dte=32, tolerance=3, source="cboe")
     return shown(console)
@@ -269,40 +270,8 @@ def listed(today: date, *days: int) -> list[date]:
     return [today + timedelta(days=count) for count in days]
 
 
-def chosen(rows: Sequence[m.ExpirationRow]) -> m.ExpirationRow:
-    return next(row for row in rows if row.is_chosen)
-
-
-def test_monday_and_32_is_christmas() -> None:
-    today = date(2026, 11, 23)
-    rows = m.expiration_rows(listed(today, 4, 30, 31, 38), today, 32, 3)
-    taken = chosen(rows)
-    assert (taken.day, taken.dte, taken.distance) == (date(2026, 12, 24), 31, -1)
-    assert taken.note == "the nearest; Fri 2026-12-25 is closed: Christmas Day; early close, 13:00"
-    assert [row.is_near for row in rows] == [False, True, True, False]
-    assert rows[0].note == "early close, 13:00"
-
-
-def test_on_the_day_itself_nothing_needs_explaining() -> None:
-    rows = m.expiration_rows(listed(b.TODAY, -3, 25, 32, 39), b.TODAY, 32, 3)
-    assert [row.dte for row in rows] == [25, 32, 39]
-    assert chosen(rows).note == "the nearest"
-    assert chosen(rows).distance == 0
-
-
-def test_the_ends_of_the_tolerance_are_within_it() -> None:
-    rows = m.expiration_rows(listed(b.TODAY, 28, 29, 32, 35, 36), b.TODAY, 32, 3)
-    assert [row.is_near for row in rows] == [False, True, True, True, False]
-
-
-def test_of_two_as_near_the_earlier_is_taken_and_that_is_said() -> None:
-    rows = m.expiration_rows(listed(b.TODAY, 29, 31), b.TODAY, 30, 3)
-    assert chosen(rows).dte == 29
-    assert chosen(rows).note == "as near as 2025-11-06, and earlier; Wed 2025-11-05 is not listed"
-
-
 def test_with_none_within_the_tolerance_none_is_taken() -> None:
-    rows = m.expiration_rows(listed(b.TODAY, 4, 25, 60), b.TODAY, 32, 3)
+    rows = expiration_rows(listed(b.TODAY, 4, 25, 60), b.TODAY, 32, 3)
     assert [row for row in rows if row.is_chosen or row.is_near] == []
     text = expirations(PLAIN, rows)
     assert text.startswith("SPY: no expiration within 3 days of 32 days\n")
@@ -314,7 +283,7 @@ def test_with_none_within_the_tolerance_none_is_taken() -> None:
 @pytest.mark.parametrize("width", (PLAIN, *WIDTHS))
 def test_every_expiration_is_shown_and_the_taken_one_marked(width: int) -> None:
     today = date(2026, 11, 23)
-    rows = m.expiration_rows(listed(today, 4, 30, 31, 38, 759), today, 32, 3)
+    rows = expiration_rows(listed(today, 4, 30, 31, 38, 759), today, 32, 3)
     text = expirations(width, rows)
     for row in rows:
         assert re.search(rf"{row.day:%a %Y-%m-%d}[^\n]*\b{row.dte}\b[^\n]*[+-]{abs(row.distance)}\b", text)
@@ -380,7 +349,7 @@ def test_the_document_has_all_digits_and_every_reason() -> None:
 
 def test_the_expirations_document_fits_its_schema() -> None:
     for days in ((4, 30, 31), (4,), ()):
-        rows = m.expiration_rows(listed(b.TODAY, *days), b.TODAY, 32, 3)
+        rows = expiration_rows(listed(b.TODAY, *days), b.TODAY, 32, 3)
         document = expirations_document(
             rows, underlying="SPY", today=b.TODAY, target_dte=32, tolerance=3, source="cboe"
         )

@@ -8,7 +8,7 @@ import pytest
 from spy32.domain.orders import DryRun
 from spy32.domain.proposals import Proposal
 from spy32.domain.spreads import Mode
-from spy32.rules import costs
+from spy32.rules import pricing
 from spy32.rules.dry_run_check import check_dry_run
 from spy32.settings import Settings
 from tests.support import builders
@@ -21,7 +21,7 @@ NAN = D("NaN")
 
 
 def dry(proposal: Proposal = LIVE, **over: Any) -> DryRun:
-    fees = costs.opening_costs(proposal.quantity, SETTINGS.costs) * proposal.quantity
+    fees = pricing.opening_costs(proposal.quantity, SETTINGS.costs) * proposal.quantity
     base: dict[str, Any] = {
         "accepted": True,
         "fees": fees,

@@ -28,8 +28,9 @@ class Monday:
     seconds: float = 0.0
     """The reading of the monotonic clock."""
 
-    def run_context(self) -> RunContext:
-        begun = self.store.runs.begin(
+    def run_context(self, begun: Run | None = None) -> RunContext:
+        """The context of a run that has begun, or of a new one."""
+        begun = begun or self.store.runs.begin(
             trigger=Trigger.MANUAL, mode=self.settings.mode, profile="default", at=self.clock()
         )
         return RunContext(

@@ -28,6 +28,9 @@ LATE_AFTER = timedelta(minutes=5)
 
 FINISHED_OUTCOMES = frozenset({Outcome.PROPOSED, Outcome.NO_TRADE, Outcome.SKIPPED})
 
+RUN_LOCK = "analyze"
+"""The kernel lock that one start holds while it decides and runs."""
+
 HOLIDAY, CLOSED, PAUSED, MISSED = "holiday", "closed", "paused", "missed"
 
 
@@ -86,6 +89,15 @@ ScheduleDecision = NoAction | StartRun | SkipSlot | AlreadyRun
 def due_slot(now: datetime, schedule: Schedule, environment: Environment) -> Slot:
     """Return the slot of a scheduled start: the open one, or the last one that was open."""
     return last_slot(now, schedule, environment)
+
+
+def is_idle_start(now: datetime, schedule: Schedule, environment: Environment, set_up_at: datetime | None) -> bool:
+    """Return whether a scheduled start has nothing to do in a home without a database.
+
+    That is outside every window, while no slot has opened since the home was set up.
+    """
+    slot = due_slot(now, schedule, environment)
+    return not slot.contains(now) and (set_up_at is None or slot.opens < set_up_at)
 
 
 def scheduled_decision(inputs: ScheduleInput, runs: tuple[Run, ...]) -> ScheduleDecision:

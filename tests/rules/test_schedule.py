@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spy32.domain.runs import Outcome, Run, Trigger
-from spy32.ops.schedule import (
+from spy32.rules.schedule import (
     LATE_AFTER,
     AlreadyRun,
     NoAction,

@@ -1,0 +1,209 @@
+"""Starts the weekly run: settles what became of older slots, decides about the present one, and runs the steps."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from spy32.domain.runs import Outcome, Trigger
+from spy32.domain.value import value
+from spy32.errors import BadSettings, Spy32Error
+from spy32.rules.schedule import (
+    RUN_LOCK,
+    AlreadyRun,
+    NoAction,
+    ScheduleInput,
+    SkipSlot,
+    StartRun,
+    due_slot,
+    is_idle_start,
+    manual_decision,
+    scheduled_decision,
+    unscheduled_start,
+)
+from spy32.sessions import last_slot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from spy32.domain.runs import Run
+    from spy32.pipeline.context import RunContext
+    from spy32.pipeline.sources import Sources
+    from spy32.ports import Clock, Locks
+    from spy32.rules.schedule import ScheduleDecision
+    from spy32.settings import Settings
+    from spy32.store import Store
+
+MAX_MISSED_SLOTS = 60
+"""Older slots that one start accounts for: more than a year of Mondays."""
+
+
+@value
+class StartRequest:
+    """What a start asks for."""
+
+    profile: str = "default"
+    is_scheduled: bool = False
+    """Cron started it: the schedule decides whether there is a run."""
+    is_forced: bool = False
+    """Make a new run, linked to the finished one."""
+
+
+@value
+class StartContext:
+    """Everything that a start needs from outside."""
+
+    open_store: "Callable[[], Store]"
+    has_database: bool
+    """Whether this home had a database before the start."""
+    locks: "Locks"
+    settings: "Settings"
+    """The settings without a profile, as the schedule is the same for all of them."""
+    set_up_at: "Callable[[], datetime | None]"
+    """Returns when the home was set up; None when only its database knows."""
+    clock: "Clock"
+    load_sources: "Callable[[], Sources]"
+    """Returns the sources of market data. A recorded one sets `clock` to the time of its quotes."""
+    is_recorded: bool
+    """Whether the chain is a recorded one, also where its file cannot be read."""
+    build_run_context: "Callable[[Store, Sources, Run], RunContext]"
+    warn: "Callable[[str], None]"
+
+
+@value
+class StartResult:
+    """The run that was made, or the one of the slot that is there already; None when nothing was due."""
+
+    run: "Run | None" = None
+    is_new: bool = False
+    message: str | None = None
+    """Why nothing was started; None when something was, and outside the window, where there is nothing to say."""
+
+
+def start_run(request: StartRequest, context: StartContext) -> StartResult:
+    """Make the run that is due, or the row that says why there is none.
+
+    Raises `Unavailable` while another start holds the lock, and `StoreDamaged` before a run in a damaged store.
+    """
+    schedule, environment = context.settings.schedule, context.settings.environment
+    is_first = request.is_scheduled and not context.has_database
+    if is_first and is_idle_start(context.clock(), schedule, environment, context.set_up_at()):
+        # A home that has never run stays without a database until a slot is due.
+        return StartResult()
+    with context.locks.hold(RUN_LOCK, wait_seconds=schedule.lock_wait_seconds):
+        store = context.open_store()
+        store.runs.interrupt_unfinished(context.clock())
+        sources = None if request.is_scheduled else _load_sources(context)
+        if request.is_scheduled:
+            _skip_missed_slots(request, context, store)
+        decision = _decide(request, context, store, sources)
+        if isinstance(decision, NoAction):
+            return StartResult(message=decision.message)
+        if isinstance(decision, AlreadyRun):
+            return StartResult(run=store.runs.get(decision.run_id), message=decision.message)
+        if isinstance(decision, SkipSlot):
+            return StartResult(run=_skip_slot(request, context, store, decision), is_new=True)
+        run = _run_steps(request, context, store, decision, sources or _load_sources(context))
+        return StartResult(run=run, is_new=True)
+
+
+def _load_sources(context: StartContext) -> "Sources | Spy32Error":
+    """Return the sources, or the error for which a run must fail. A manual start is judged by a recorded clock."""
+    try:
+        return context.load_sources()
+    except Spy32Error as error:
+        return error
+
+
+def _skip_missed_slots(request: StartRequest, context: StartContext, store: "Store") -> None:
+    """Write a skipped row for each older slot without a run: the machine may have been off for weeks."""
+    schedule, environment = context.settings.schedule, context.settings.environment
+    slot = due_slot(context.clock(), schedule, environment)
+    missed: list[SkipSlot] = []
+    while len(missed) < MAX_MISSED_SLOTS:
+        slot = last_slot(slot.opens - timedelta(minutes=1), schedule, environment)
+        runs = store.runs.select_by_slot(request.profile, slot.day, is_recorded=context.is_recorded)
+        decision = scheduled_decision(_schedule_input(context, store, slot.closes), runs)
+        if runs or not isinstance(decision, SkipSlot):
+            break
+        missed.append(decision)
+    for skip in reversed(missed):
+        _skip_slot(request, context, store, skip)
+
+
+def _skip_slot(request: StartRequest, context: StartContext, store: "Store", skip: SkipSlot) -> "Run":
+    """Write the row of a slot, or of a closed day, on which nothing was started."""
+    context.warn(skip.message)
+    return store.runs.skip(
+        trigger=Trigger.CRON if request.is_scheduled else Trigger.MANUAL,
+        mode=context.settings.mode,
+        profile=request.profile,
+        at=context.clock(),
+        slot=skip.slot.day if skip.slot is not None else None,
+        cause=skip.cause,
+        reasons=(skip.message,),
+        is_recorded=context.is_recorded,
+    )
+
+
+def _schedule_input(context: StartContext, store: "Store", now: "datetime") -> ScheduleInput:
+    created_at = store.location.created_at()
+    return ScheduleInput(
+        now=now,
+        schedule=context.settings.schedule,
+        environment=context.settings.environment,
+        enable_automation=context.settings.enable_automation,
+        paused=store.flags.get("paused"),
+        created_at=min(context.set_up_at() or created_at, created_at),
+    )
+
+
+def _decide(
+    request: StartRequest, context: StartContext, store: "Store", sources: "Sources | Spy32Error | None"
+) -> "ScheduleDecision":
+    """Return the decision by the clock, the switches and the slot's runs. A scheduled start passes no `sources`."""
+    inputs = _schedule_input(context, store, context.clock())
+    slot = due_slot(inputs.now, inputs.schedule, inputs.environment)
+    runs = store.runs.select_by_slot(request.profile, slot.day, is_recorded=context.is_recorded)
+    if sources is None:
+        return scheduled_decision(inputs, runs)
+    latest = store.runs.latest()
+    if request.is_forced and not runs and latest is not None and latest.profile == request.profile:
+        # A manual run outside the window has no slot, and is still the one that a forced start repeats.
+        runs = (latest,)
+    if isinstance(sources, Spy32Error) or sources.is_recorded:
+        # A market that a person named is tried whatever the day: reading checks a file, the session gate its clock.
+        return unscheduled_start(runs, force=request.is_forced)
+    return manual_decision(inputs, runs, force=request.is_forced, is_slots_market=sources.uses_first_source)
+
+
+def _run_steps(
+    request: StartRequest, context: StartContext, store: "Store", start: StartRun, sources: "Sources | Spy32Error"
+) -> "Run":
+    """Return the finished run. A market or analyst that cannot be had leaves a failed one."""
+    from spy32.pipeline.run import run
+
+    store.integrity.refuse_damage()
+    new_run = store.runs.begin(
+        trigger=start.trigger,
+        mode=context.settings.mode,
+        profile=request.profile,
+        at=context.clock(),
+        slot=start.slot.day if start.slot is not None else None,
+        late=start.late,
+        forced_from=start.forced_from,
+        is_recorded=context.is_recorded,
+    )
+    try:
+        if isinstance(sources, Spy32Error):
+            raise sources
+        run_context = context.build_run_context(store, sources, new_run)
+    except Spy32Error as error:
+        return store.runs.finish(
+            new_run.id,
+            outcome=Outcome.FAILED,
+            cause="settings" if isinstance(error, BadSettings) else "data",
+            reasons=(error.message,),
+            exit_code=error.code,
+            at=context.clock(),
+        )
+    return run(run_context)
