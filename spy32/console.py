@@ -3,9 +3,12 @@
 import os
 import sys
 from contextlib import suppress
-from typing import IO, Any, TextIO
+from typing import IO, TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from spy32.errors import StoreError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def open_closed_streams() -> None:
@@ -63,3 +66,7 @@ class PlainConsole:
     def print(self, *parts: object, **_looks: Any) -> None:
         """The words on one line; styles and the like are for terminals."""
         write_output(self.file, " ".join(str(part) for part in parts) + "\n")
+
+
+AnyConsole: TypeAlias = "Console | PlainConsole"
+"""Where commands write: rich's console on a terminal, plain lines elsewhere."""

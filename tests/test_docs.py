@@ -1,13 +1,18 @@
 """What the documents show is true: commands exist and run, named tests exist, the samples load."""
 
+import ast
 import re
 import shlex
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from spy32.cli import app
+from spy32.schema import migrate
 from spy32.settings.resolve import TomlText, resolve
 from tests.support.paths import ROOT
 from tests.support.terminal import ESCAPES, Terminal, plain
@@ -139,3 +144,78 @@ def test_make_check_leaves_out_what_is_slow_and_make_test_runs_all() -> None:
     assert '-m "not slow"' in check
     assert "not slow" not in recipes["test"]
     assert "make test" in (ROOT / ".ci" / "run").read_text()
+
+
+NOUNS = (
+    "Account", "MarketSnapshot", "Spread", "Candidate", "Menu", "Recommendation", "RiskDecision", "Proposal",
+    "Approval", "Order", "Fill", "Trade", "Run",
+)  # fmt: skip
+
+
+def glossary_rows() -> list[tuple[str, ...]]:
+    """Term, meaning, carrier and source of each entry of the glossary."""
+    lines = (ROOT / "docs" / "glossary.md").read_text().splitlines()
+    rows = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines if line.startswith("|")]
+    return [row for row in rows if row[0] != "term" and set(row[0]) != {"-"}]
+
+
+def bound_names(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
+    """The names that statements bind, with their annotations."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name, ""
+        elif isinstance(node, ast.AnnAssign):
+            yield ast.unparse(node.target), ast.unparse(node.annotation)
+        elif isinstance(node, ast.Assign):
+            names = (name for target in node.targets for name in ast.walk(target) if isinstance(name, ast.Name))
+            yield from ((name.id, "") for name in names)
+
+
+def code_names() -> tuple[dict[str, dict[str, str]], set[str], set[str]]:
+    """The classes of the package with their members, its functions, and every name of its modules."""
+    classes: dict[str, dict[str, str]] = {}
+    functions: set[str] = set()
+    names: set[str] = set()
+    for path in (ROOT / "spy32").rglob("*.py"):
+        body = ast.parse(path.read_text()).body
+        names |= {name for name, _ in bound_names(body)}
+        functions |= {node.name for node in body if isinstance(node, ast.FunctionDef)}
+        for node in body:
+            if isinstance(node, ast.ClassDef):
+                classes.setdefault(node.name, {}).update(bound_names(node.body))
+    return classes, functions, names
+
+
+def columns() -> set[str]:
+    """Every column of the newest database, as `table.column`."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        migrate(db)
+        tables = [name for (name,) in db.execute("select name from sqlite_master where type = 'table'")]
+        return {f"{table}.{row[1]}" for table in tables for row in db.execute(f"pragma table_info({table})")}
+
+
+def test_every_type_column_and_setting_of_the_glossary_exists() -> None:
+    classes, functions, names = code_names()
+    settings = {
+        f"{section}.{key}" for section, kind in classes["Settings"].items() for key in classes.get(kind, ())
+    } | columns()
+    unknown = []
+    for term, _, carrier, _ in glossary_rows():
+        for name in re.findall(r"`([^`]+)`", carrier):
+            owner, _, member = name.partition(".")
+            is_known = (
+                (name.removesuffix("()") in functions if name.endswith("()") else name in names)
+                if not member
+                else name in settings or member in classes.get(owner, ())
+            )
+            unknown += [] if is_known else [f"{term}: {name}"]
+    assert unknown == []
+
+
+def test_every_entry_of_the_glossary_is_complete_and_no_term_has_two() -> None:
+    rows = glossary_rows()
+    assert all(len(row) == 4 and all(row) for row in rows), [row for row in rows if len(row) != 4 or not all(row)]
+    terms = [term for term, *_ in rows]
+    assert sorted(terms) == sorted(set(terms))
+    carried = {name for row in rows for name in re.findall(r"`(\w+)`", row[2])}
+    assert set(NOUNS) <= carried, set(NOUNS) - carried

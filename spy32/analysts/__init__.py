@@ -1,1 +1,1 @@
-"""Who may choose from a menu. Each satisfies `ports.Analyst`."""
+"""Analysts, who choose from a menu. Each satisfies `ports.Analyst`."""

@@ -49,18 +49,18 @@ NO_ABSTAIN_REASON = "it abstains and gives no abstain_reason"
 
 @value
 class RejectedAnswer:
-    """An answer that is none."""
+    """An answer that failed a check."""
 
     check: str
-    """The step of the ladder, one word."""
+    """Name of the check that failed, such as `off_menu`."""
     words: str
-    """One line, for a person and for asking again; it holds short cleaned excerpts of the answer at the most."""
+    """One line for a person and for the repair request. It quotes the answer only in short, sanitised excerpts."""
     is_form: bool
-    """Whether only its form is wrong, so that it may be asked for once more."""
+    """Whether only the form is wrong, so that the model may be asked once more."""
 
 
 class _CheckFailed(Exception):
-    """The end of the ladder; never leaves this module."""
+    """Raised by the check that fails; `parse_answer` catches it."""
 
     def __init__(self, check: str, words: str, *, is_form: bool = False) -> None:
         super().__init__(words)
@@ -124,7 +124,7 @@ def _form_error(check: str, words: str) -> _CheckFailed:
 
 
 def _nesting_depth(body: str) -> int:
-    """The most brackets open at once, outside of strings: counted, since recursion would be what it guards against."""
+    """The greatest nesting depth outside of strings, counted in a loop: deep nesting exhausts a recursive reader."""
     deepest = depth = 0
     for mark in JSON_STRING.sub("", body):
         depth += (mark in OPENING) - (mark in CLOSING)
@@ -192,7 +192,7 @@ def _build_recommendation(
     evidence = tuple(dict.fromkeys(answer.evidence))
     context = AnswerContext(rendered=rendered, chosen=answer.candidate_id, cited=evidence, stated=answer.p_max_profit)
     checked = check_numbers((bull, bear, analysis, mind), context)
-    # What would change its mind has not happened yet, so its levels need not be there.
+    # What would change its mind has not happened yet, so its numbers need not be in the data.
     claimed = check_numbers((bull, bear, analysis), context)
     marks, vetoes = _marks_and_vetoes(stated, candidate, checked, len(claimed.unmatched), knobs)
     if candidate is None and answer.abstain_reason is None:
@@ -244,16 +244,16 @@ def _reason_text(answer: AnswerV1, candidate: Candidate | None) -> str:
 def _marks_and_vetoes(
     stated: float | None, candidate: Candidate | None, checked: NumberCheck, claimed_count: int, knobs: AnalystKnobs
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Marks and vetoes. An abstention has nothing that could be refused, so it has marks only.
+    """Marks for the reviewer and vetoes that refuse the choice; an abstention has marks only.
 
-    `claimed` of the unmatched numbers stand where something is said to be so.
+    `claimed` counts the unmatched numbers in sentences that assert something.
     """
     marks, vetoes = [], []
     if candidate is not None and stated is not None:
         market = candidate.p_worthless
         gap = round(abs(stated - market), 9)  # 0.95 - 0.80 is a little more than 0.15
         comparison = f"it states a probability of {stated:.2f}, the market's is {market:.2f}"
-        # Said as what passes, so that a NaN does not.
+        # Written as what is accepted, so that a NaN is not.
         if not gap <= knobs.probability_veto:
             vetoes.append(f"{comparison}: more than {knobs.probability_veto:.2f} apart")
         elif not gap <= knobs.probability_mark:

@@ -1,4 +1,4 @@
-"""The shape of an answer, strict: no text that passes for a number, no `true` for 1, no key that was not asked for."""
+"""The strict shape of an answer: no text that passes for a number, no `true` for 1, no unknown key."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -26,7 +26,7 @@ ShortText = Annotated[str, Field(max_length=MAX_PATH)]
 
 
 class AnswerV1(BaseModel):
-    """An answer to a prompt of version 1, comprehensive or simplified. Whether it makes sense is judged elsewhere."""
+    """An answer to a prompt of version 1, comprehensive or simplified. `answer` checks whether it makes sense."""
 
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 from spy32.analysts.rendered_prompt import RenderedPrompt
 from spy32.analysts.voting import combine_samples
 from spy32.clients.retry import Retry, retry_read
-from spy32.clients.xai import OUTCOME_CODES, ModelReply, build_request_body, check_effort, format_cost, max_ticks
-from spy32.clients.xai_models import TICKS_PER_DOLLAR
+from spy32.clients.xai import OUTCOME_CODES, ModelReply, build_request_body
+from spy32.clients.xai_models import TICKS_PER_DOLLAR, check_effort, format_cost, max_ticks
 from spy32.domain import model_calls
 from spy32.domain.briefing import Briefing
 from spy32.domain.market import MarketSnapshot
@@ -35,7 +35,7 @@ Render = Callable[[Menu, Briefing, int], RenderedPrompt]
 FIRST_WAIT, LONGEST_WAIT = 2.0, 20.0
 """Seconds; the wait before another request is somewhere between none and the first, unless the service names one."""
 PARSER_VERSION = 3
-"""Version of the checks in `answer`; counts up when the same words may come to another verdict."""
+"""Version of the checks in `answer`, raised when the same answer may get another verdict."""
 UNUSABLE = "the answer cannot be used: "
 MAX_QUOTED_ANSWER = 4_000
 """Characters of a bad answer that go into the request to repair it."""
@@ -58,7 +58,7 @@ class _ChoiceUsage:
             self.fingerprints += [response.fingerprint] if response.fingerprint is not None else []
 
     def marks(self, requested_model: str) -> tuple[str, ...]:
-        """What a reviewer must look at."""
+        """Warnings for the reviewer."""
         strangers = dict.fromkeys(name or "a model without a name" for name in self.models if name != requested_model)
         versions = dict.fromkeys(self.fingerprints)
         found = [f"{requested_model} was asked, {name} answered" for name in strangers]
@@ -101,7 +101,7 @@ def build_request(rendered: RenderedPrompt, xai: services.Xai, repair: tuple[tup
 
 
 class ModelClient(Protocol):
-    """What answers a request: the service, or the record of it."""
+    """Answers a request: the service itself, or the record of an earlier run."""
 
     def ask_model(self, body: str, seconds: float) -> ModelReply: ...
 
@@ -128,10 +128,10 @@ class GrokAnalyst:
     name: str = "grok"
 
     def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
-        """The model's choice, its abstention, or FAILED with the word, the line and the exit code of what went wrong.
+        """The model's choice, its abstention, or FAILED with cause, message and exit code.
 
-        Raises only what the journal raises (nothing is asked then) and what interrupts the process; the row of the
-        request that was on its way stays unanswered and counts with its estimate.
+        Raises only what the request log raises (nothing is sent then) and what interrupts the process. A request that
+        was in flight then stays unanswered in the log and counts with its estimated cost.
         """
         if not menu.candidates:
             reason = "the menu is empty, so nothing was asked"
@@ -166,7 +166,7 @@ class GrokAnalyst:
         )
 
     def _run_attempt(self, sample: _Sample) -> Recommendation | Retry[Recommendation]:
-        """One request and what it comes to; `Retry` when another may follow."""
+        """Sends one request and checks its answer; `Retry` when another request may follow."""
         sample.attempt += 1
         body = build_request(sample.rendered, self.xai, sample.repair)
         estimate = max_ticks(body)
@@ -218,7 +218,7 @@ class GrokAnalyst:
     def _fail_check(
         self, sample: _Sample, response: model_calls.ModelResponse, check: str, code: int, words: str, *, lead: str = ""
     ) -> Recommendation:
-        """The failure of an answer at one of its checks, which is on record."""
+        """The failure of an answer that did not pass a check; the check is recorded."""
         self._record_check(sample, Decision.FAILED, check=check, words=words)
         return self._build_failure(check, code, lead + words, sample, response)
 
@@ -274,8 +274,7 @@ class GrokAnalyst:
             if spent + estimate > int(budget * TICKS_PER_DOLLAR):
                 return (
                     f"asking {self.xai.model} may cost {format_cost(estimate)}; {span} has spent "
-                    f"{format_cost(spent)} of "
-                    f"${budget} ({key})"
+                    f"{format_cost(spent)} of ${budget} ({key})"
                 )
         return None
 

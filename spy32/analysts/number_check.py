@@ -58,7 +58,7 @@ WRITTEN_FORMS: dict[str, tuple[tuple[str, float], ...]] = {
 
 @value
 class AnswerContext:
-    """What an answer's words are held against."""
+    """What the numbers of an answer are compared with."""
 
     rendered: RenderedPrompt
     chosen: str | None = None
@@ -138,7 +138,7 @@ def _possible_readings(number: ParsedNumber) -> Iterator[tuple[ParsedNumber, ...
 
 
 class _PromptNumbers:
-    """Everything that a prompt holds in digits."""
+    """All numbers, dates and times in a prompt."""
 
     def __init__(self, context: AnswerContext, words: Sequence[str]) -> None:
         self._grounds = context

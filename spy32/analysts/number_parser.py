@@ -103,7 +103,7 @@ def parse_tokens(text: str) -> tuple[ParsedToken, ...]:
 
 
 def _normalise_digits(text: str) -> str:
-    """Full-width forms as plain ones, and the digits of every script as ours."""
+    """Replaces full-width forms, and the digits of every script, by ASCII."""
     marks = unicodedata.normalize("NFKC", text)
     return "".join(str(unicodedata.decimal(mark)) if mark.isdecimal() else mark for mark in marks)
 

@@ -31,7 +31,7 @@ PATH_PATTERN = re.compile(r"[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_^-]+)+")
 TIME_PATTERN = re.compile(r"\d\d:\d\d")
 MAX_BARS = 32
 MAX_LINES = 40
-"""Lines of one list that are shown; how many more there are is said."""
+"""Most lines of one list; how many more there are is stated."""
 NOT_SENT = "not sent by the source"
 RIGHT_NAMES: Mapping[str, str] = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
 
@@ -93,7 +93,7 @@ def write_market_section(sheet: FieldCollector, briefing: Briefing) -> list[str]
 
 
 def write_spot_section(sheet: FieldCollector, briefing: Briefing) -> list[str]:
-    """The one figure without which no strike says anything."""
+    """The spot, without which no strike can be judged."""
     path = "market.spot"
     metric = briefing.figures.get(path, Metric(value=None, unit="dollars", source="", missing="not collected"))
     return [write_figure(sheet, path, metric, briefing.as_of)]
@@ -103,7 +103,7 @@ def write_spot_section(sheet: FieldCollector, briefing: Briefing) -> list[str]:
 
 
 def write_moment_section(briefing: Briefing) -> list[str]:
-    """What is decided on, the session, and of when the quotes are."""
+    """Underlying, session, and the instant of the quotes."""
     lines = [f"underlying: {format_ticker(briefing.underlying)}", f"session: {describe_session(briefing.as_of)}"]
     metric = briefing.figures.get("market.spot")
     if metric is None or metric.as_of is None:
@@ -309,7 +309,7 @@ def _account_share(dollars: Decimal, net_liquidation: Decimal | None) -> str | N
 
 
 def write_flags_section(sheet: FieldCollector, texts: Sequence[str]) -> list[str]:
-    """What a reader must know about the data, one quoted line each."""
+    """The warnings about the data, one quoted line each."""
     lines = [
         sheet.add_line(PromptField(path=f"flags.{place}", text=quote_text(text)))
         for place, text in enumerate(texts[:MAX_LINES], start=1)
@@ -318,5 +318,5 @@ def write_flags_section(sheet: FieldCollector, texts: Sequence[str]) -> list[str
 
 
 def _omitted_line(entries: Sequence[object]) -> list[str]:
-    """How many of a list are left out, so that nothing goes in silence."""
+    """A line that says how many entries of a list are left out."""
     return [f"{len(entries) - MAX_LINES} more are not shown"] if len(entries) > MAX_LINES else []

@@ -14,7 +14,7 @@ DECIMALS: Mapping[str, int] = {
     "dollars": 2, "percent": 2, "points": 2, "percent points": 2, "ratio": 3, "fraction": 4,
 }  # fmt: skip
 MAX_NUMBER = 1e12
-"""Nothing that this trade looks at is larger; what claims to be is not a figure."""
+"""Largest magnitude of any figure of this trade; a larger number is shown as missing."""
 MAX_UNIT_LENGTH = 24
 MAX_TICKER_LENGTH = 12
 
@@ -58,7 +58,7 @@ def format_unit(text: str) -> str:
 
 
 def format_ticker(text: str) -> str:
-    """A name of few letters, whatever came."""
+    """A ticker cut to a few letters, so that foreign text cannot grow a line."""
     return re.sub(r"[^A-Z0-9.^-]", "", text.upper())[:MAX_TICKER_LENGTH] or "UNKNOWN"
 
 

@@ -1,4 +1,4 @@
-"""The model as a run heard it: its stored answers again, to the same requests, without a network."""
+"""A model client for replays: the stored answers of a run to the same requests, without a network."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -15,11 +15,11 @@ from spy32.settings.services import Xai
 
 BUDGET_FACTOR = 10**6
 FAILURES_WITHOUT_REQUEST = frozenset({"budget", "effort"})
-"""Failures before anything was asked: there is no answer to hear again."""
+"""Failures before any request was sent: there is no answer to replay."""
 
 
 class RecordedModel:
-    """Answers the requests of one choice in the order of then; `differences` names each that is not the same."""
+    """Returns the stored answers in order; `differences` names each request that is not the recorded one."""
 
     def __init__(self, calls: Sequence[ModelCall]) -> None:
         self._asked = list(calls)
@@ -27,7 +27,7 @@ class RecordedModel:
         self.differences: list[str] = []
 
     def ask_model(self, body: str, seconds: float) -> ModelReply:
-        """What was heard then; the time is not used."""
+        """The recorded answer; `seconds` is not used."""
         if not self._asked:
             self.differences.append("one more request than then")
             return ModelReply(
@@ -40,7 +40,7 @@ class RecordedModel:
         return ModelReply(response=response, wait=0.0)
 
     def compare(self, checked: ResponseCheck) -> None:
-        """What the checks make of the last answer now, beside what they made of it then, if that is on record."""
+        """Compares the verdict on the last answer with the recorded one, if there is one."""
         earlier = self._last.checked if self._last is not None else None
         if self._last is not None and earlier not in (None, checked):
             self.differences.append(
@@ -56,7 +56,7 @@ def _describe_check(checked: ResponseCheck | None) -> str:
 
 
 class NullJournal:
-    """A journal that keeps nothing: what is heard again costs nothing."""
+    """A request log that stores nothing, since a replay sends and costs nothing."""
 
     def __init__(self, model: RecordedModel) -> None:
         self._model = model
@@ -65,7 +65,7 @@ class NullJournal:
         return 0
 
     def end(self, attempt_id: int, response: ModelResponse, at: datetime) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def record_check(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None:
         self._model.compare(checked)
@@ -87,7 +87,7 @@ def build_replay_analyst(  # noqa: PLR0913 - the parts of an analyst
     at: datetime,
     monotonic: Callable[[], float],
 ) -> tuple[GrokAnalyst, RecordedModel]:
-    """The analyst that gave `answer`, as it was set, hearing `asked` again."""
+    """The analyst that gave `answer`, with its settings of then, on the recorded `calls`."""
     model = RecordedModel(calls)
     first = calls[0].attempt
     limit = int(json.loads(first.request)["max_output_tokens"])

@@ -29,7 +29,7 @@ def nearest_candidate(candidates: Sequence[Candidate], delta: float, width: Deci
 
 
 def scaled_width(width: Decimal, spot: float) -> Decimal:
-    """The set width, which is meant at `REFERENCE_SPOT`, for an underlying at `spot`."""
+    """The configured width, which is meant at `REFERENCE_SPOT`, scaled to an underlying at `spot`."""
     return width * Decimal(str(spot)) / REFERENCE_SPOT
 
 

@@ -64,7 +64,7 @@ class TrendFigures:
 
     @property
     def caution(self) -> str:
-        """Why the short strike goes farther out; empty when it does not."""
+        """Why the short strike is placed farther out; empty when it is not."""
         if self.vix >= HIGH_VIX:
             return f"the VIX of {self.vix:.1f} is not below {HIGH_VIX:.0f}"
         return f"the IV rank of {self.rank:.2f} is below {LOW_RANK:.2f}" if self.rank < LOW_RANK else ""
@@ -92,9 +92,8 @@ class TrendAnalyst:
         side = figures.side
         if side is None:
             reason = (
-                f"no clear trend: spot {figures.spot:.2f} against a 50-day average of "
-                f"{figures.average:.2f}, momentum of 20 "
-                f"days {figures.momentum:+.2f}"
+                f"no clear trend: spot {figures.spot:.2f} against a 50-day average of {figures.average:.2f}, "
+                f"momentum of 20 days {figures.momentum:+.2f}"
             )
             return self._abstention(reason, briefing, (SPOT, AVERAGE, MOMENTUM))
         candidates = menu.side(side)
@@ -119,12 +118,10 @@ class TrendAnalyst:
             analyst=self.name,
             decision=Decision.TRADE,
             candidate_id=chosen.id,
-            reason=f"the {spread.short.strike}/{spread.long.strike} {side} spread: spot {direction} its 50-day "
-            "average and "
-            f"momentum of 20 days {figures.momentum:+.2f}; short delta {chosen.short_delta:.3f}, {target_text}",
+            reason=f"the {spread.short.strike}/{spread.long.strike} {side} spread: spot {direction} its 50-day average "
+            f"and momentum of 20 days {figures.momentum:+.2f}; short delta {chosen.short_delta:.3f}, {target_text}",
             analysis=f"Spot {figures.spot:.2f}, 50-day average {figures.average:.2f}. VIX {figures.vix:.1f}, over "
-            "VIX3M "
-            f"{figures.slope:.3f}; IV rank {figures.rank:.2f}. Credit {chosen.mid} at the mid, maximum loss "
+            f"VIX3M {figures.slope:.3f}; IV rank {figures.rank:.2f}. Credit {chosen.mid} at the mid, maximum loss "
             f"{chosen.max_loss:.2f} a contract.",
             evidence=(*REQUIRED_FIGURES, f"menu.{chosen.id}.short_delta"),
             cited=_cite_figures(briefing, REQUIRED_FIGURES),

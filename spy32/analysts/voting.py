@@ -67,7 +67,7 @@ def winner(votes: Mapping[str, int], menu: Menu, quorum: float) -> str | None:
 
 
 def _winning_side(voted: Mapping[Candidate, int]) -> Strategy | None:
-    """The side that the votes are for; None when there is none, or more than a stray vote for the other."""
+    """The side with the votes; None when there is none, or when the other side has more than one stray vote."""
     counts: dict[Strategy, int] = {}
     for candidate, count in voted.items():
         counts[candidate.spread.strategy] = counts.get(candidate.spread.strategy, 0) + count
@@ -145,7 +145,7 @@ def _quorum_votes(chosen: str, votes: Mapping[str, int], menu: Menu, quorum: flo
 
 
 def _reject_off_menu(sample: Recommendation, menu: Menu) -> Recommendation:
-    """The sample; one whose id is not on the menu becomes the failure that it is."""
+    """The sample, turned into a failure when its id is not on the menu."""
     if sample.decision is not Decision.TRADE or menu.find(sample.candidate_id) is not None:
         return sample
     reason = "the id is not on this menu"
@@ -162,7 +162,7 @@ def _reject_off_menu(sample: Recommendation, menu: Menu) -> Recommendation:
 def _disagreement(
     samples: Sequence[Recommendation], votes: Mapping[str, int], menu: Menu, quorum: float
 ) -> Recommendation:
-    """No winner: a failure when too few answered to agree at all, else an abstention."""
+    """The result without a winner: a failure when too few samples answered to reach the quorum, else an abstention."""
     answered = [sample for sample in samples if _vote(sample, menu) != FAILED]
     total = len(samples)
     if len(answered) / total < quorum - 1e-9:
@@ -189,5 +189,5 @@ def _format_votes(votes: Mapping[str, int]) -> str:
 
 
 def _unique(words: Iterable[str]) -> tuple[str, ...]:
-    """Each once, in order."""
+    """The items without repetitions, in order."""
     return tuple(dict.fromkeys(words))

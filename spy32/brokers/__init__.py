@@ -1,1 +1,1 @@
-"""Brokers: each satisfies the ports `Orders` and `AccountDesk`. Which one is built is decided in wiring only."""
+"""Brokers: each satisfies `OrderGateway` and `AccountGateway`. Wiring alone decides which one is built."""

@@ -1,7 +1,7 @@
 """A broker of our own that trades on paper, by one stated fill rule, against a real or recorded market.
 
 It behaves as a broker does: an order is taken or refused, works, is replaced, cancelled or filled, and is read
-back by id. Its book is kept through the `Ledger` port, apart from our own records, so that a lost answer can be
+back by id. Its book is kept through the `PaperLedger` port, apart from our own records, so that a lost answer can be
 settled by reading here as well.
 """
 
@@ -23,10 +23,10 @@ from spy32.settings import Settings
 
 
 class PaperBroker:
-    """The `Orders` and `AccountDesk` of paper mode. Without a market it shows and cancels, and fills nothing."""
+    """The broker of paper mode. Without a market it shows and cancels orders, and fills nothing."""
 
     is_shared = False
-    """Its book is in our own database, and no name is taken twice."""
+    """The book is our own database, which accepts no reference twice."""
 
     def __init__(
         self, *, ledger: PaperLedger, market: Market | None, clock: Clock, settings: Settings, number: str
@@ -37,7 +37,7 @@ class PaperBroker:
         self._settings = settings
         self._number = number
 
-    # AccountDesk
+    # AccountGateway
 
     def facts(self) -> Account:
         """Cash and positions at their opening prices.
@@ -61,16 +61,16 @@ class PaperBroker:
         return self._ledger.positions()
 
     def transactions(self, since: date) -> tuple[Transaction, ...]:
-        """None: the book of a paper account has orders and fills only."""
+        """Always empty: a paper account has orders and fills only."""
         return ()
 
     def clock_ahead(self) -> float | None:
         return None
 
-    # Orders
+    # OrderGateway
 
     def dry_run(self, body: str) -> DryRun:
-        """Would it be taken? Checks the words of the order and the buying power, as a broker's preflight does."""
+        """Whether the order would be accepted: checks its terms and the buying power, as a broker's preflight does."""
         order = parse_order_body(body)
         try:
             errors = self._preflight(order)
@@ -104,7 +104,7 @@ class PaperBroker:
         return self._list_orders()
 
     def replace(self, broker_id: str, body: str) -> BrokerOrder:
-        """The working order gives way to a new one at another price; legs and unfilled quantity stay."""
+        """Replaces a working order by a new one at another price; legs and unfilled quantity stay."""
         was = self.order(broker_id)
         if was.state in FINAL:
             raise BrokerRefused(f"cannot_update_order: the paper order {broker_id} is {was.status}")
@@ -152,7 +152,7 @@ class PaperBroker:
         return each(order.quantity, self._settings.costs) * order.quantity
 
     def _try_fill(self, order: BrokerOrder) -> BrokerOrder:
-        """The order after the fill rule and the end of its day have had their say."""
+        """The order after the fill rule and its time in force have been applied."""
         if order.state in FINAL:
             return order
         if self._is_expired(order):
@@ -178,7 +178,7 @@ class PaperBroker:
         return tuple(map(_cancel_other_roots, self._ledger.orders()))
 
     def _is_expired(self, order: BrokerOrder) -> bool:
-        """A Day order lives as long as its New York day, any other until its contracts trade no more."""
+        """Whether the order is over: a Day order with its New York day, any other when its contracts stop trading."""
         now = self._clock()
         if json.loads(order.body)["time-in-force"] == "Day":
             return order.placed_at is not None and market_date(order.placed_at) < market_date(now)

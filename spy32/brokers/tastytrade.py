@@ -1,4 +1,4 @@
-"""tastytrade as a broker: the `Orders` and `AccountDesk` of sandbox and live mode.
+"""tastytrade as a broker: the `OrderGateway` and `AccountGateway` of sandbox and live mode.
 
 Reads are repeated within their time. A write is one request, and its outcome is one of four: taken, definitely
 refused (`BrokerRefused`), not sent at all (`Unavailable`), or not known (`Unresolved`), which only reading settles.
@@ -27,7 +27,7 @@ from spy32.ports import Clock
 DEFINITE_REFUSALS = frozenset({400, 401, 403, 404, 406, 422})
 """With an error body of the order service these mean that the order was not taken. 429 proves nothing."""
 DRY_RUN_REFUSALS = frozenset({400, 422})
-"""Of these the broker's own words on a dry run are the answer."""
+"""Statuses of a dry run whose error body is the broker's answer."""
 TOKEN_MARGIN = 120.0
 """Seconds that a token must still live when an order is sent ..."""
 DRY_RUN_TOKEN_MARGIN = 240.0
@@ -57,7 +57,7 @@ class TastytradeBroker:
     def __repr__(self) -> str:
         return f"TastytradeBroker({self._mode}, {_masked_number(self._number)})"
 
-    # AccountDesk
+    # AccountGateway
 
     def facts(self) -> Account:
         """Balances, trading status, the account itself and positions, read now."""
@@ -83,7 +83,7 @@ class TastytradeBroker:
             return accounts.parse_positions(self._items("positions"), self._number)
 
     def transactions(self, since: date) -> tuple[Transaction, ...]:
-        """Trades, and what came and went without an order, newest first."""
+        """Trades, and movements without an order such as assignments, newest first."""
         params: Params = {
             "start-date": since.isoformat(),
             "types[]": list(transactions.TYPES),
@@ -105,7 +105,7 @@ class TastytradeBroker:
             server_time = server_time if server_time.tzinfo is not None else server_time.replace(tzinfo=UTC)
             self._ahead = (server_time - self._clock()).total_seconds()
 
-    # Orders: reading
+    # OrderGateway: reading
 
     def order(self, broker_id: str) -> BrokerOrder:
         """`BrokerRefused` when the broker knows no such order in this account."""
@@ -131,13 +131,14 @@ class TastytradeBroker:
             # A new order pushes the others on, so one may be on two pages.
             return tuple({order.broker_id: order for order in found}.values())
 
-    # Orders: acting
+    # OrderGateway: acting
 
     def dry_run(self, body: str) -> DryRun:
-        """The broker's preflight; nothing is routed.
+        """The broker's preflight; nothing is routed. An error, or a warning outside `orders.BENIGN_WARNINGS`, is a
+        refusal.
 
-        What it refuses is not accepted, and neither is what it warns of, but for `orders.BENIGN`. An answer that says
-        neither yes nor no is `Unusable`, one that did not come `Unavailable`: the order stays as it is then.
+        `Unusable` for an answer that says neither yes nor no, `Unavailable` when none came; the order stays as it is
+        then.
         """
         path = self._path("orders", "dry-run")
         with self._mask_errors():
@@ -180,7 +181,7 @@ class TastytradeBroker:
             return order
 
     def cancel(self, broker_id: str) -> BrokerOrder:
-        """The order as it is right after: usually `Cancel Requested`, and a fill may still win."""
+        """The order right after the request: usually `Cancel Requested`; a fill may still come first."""
         with self._mask_errors():
             order = self._parse_write_answer(self._send_write("DELETE", self._path("orders", broker_id), None))
             if order.broker_id != broker_id:
@@ -201,7 +202,7 @@ class TastytradeBroker:
             raise Unavailable(f"{error.message}; nothing was sent") from None
 
     def _parse_write_answer(self, answer: HttpResponse) -> BrokerOrder:
-        """The order in the answer to a write; the error that anything else is."""
+        """The order in the answer to a write; raises the matching error for any other answer."""
         status = answer.status
         messages = self._rest.session.error_lines(answer)
         if status in DEFINITE_REFUSALS and messages:
@@ -249,7 +250,7 @@ class TastytradeBroker:
 
     @contextmanager
     def _mask_errors(self) -> Iterator[None]:
-        """No error leaves with the account's number in it; addresses have it."""
+        """Removes the account number, which is part of addresses, from errors."""
         try:
             yield
         except Spy32Error as error:

@@ -1,1 +1,1 @@
-"""Wire formats: what the services outside speak."""
+"""Clients of the services outside, which know their wire formats."""

@@ -25,7 +25,7 @@ CONNECT_SECONDS = 10.0
 MAX_BODY_BYTES = 32 * 1024 * 1024
 """Bytes after decompression; the largest document we read, a whole option chain, has some eight million."""
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 528)})
-"""Statuses that may be gone at the next try."""
+"""Statuses after which a read is repeated."""
 
 
 _MALFORMED_REQUEST_ERRORS = (
@@ -45,12 +45,12 @@ class HttpFailure(Exception):
         self.kind = kind
         self.words = words
         self.was_sent = was_sent
-        """False only when nothing can have reached the service."""
+        """Whether the request may have reached the service; False only when it certainly did not."""
 
 
 @value
 class HttpResponse:
-    """What came back, whatever its status."""
+    """The response, whatever its status."""
 
     status: int
     headers: Mapping[str, str]
@@ -86,7 +86,7 @@ class HttpClient:
     def json(self, path: str, *, seconds: float) -> Any:
         """The JSON document at `path`, within `seconds` over all tries.
 
-        `Unavailable` when it could not be had in time, `NotPermitted` on 401 and 403, `Gone` on 404 and 410,
+        `Unavailable` when it could not be had in time, `NotPermitted` on 401 and 403, `ServiceGone` on 404 and 410,
         `Unusable` when what came is no document of ours.
         """
         return self._get(path, parse_strict_json, seconds)
@@ -122,7 +122,7 @@ class HttpClient:
         *,
         seconds: float,
     ) -> Any:
-        """What `parse` makes of the answer that `ask` gets by a monotonic second, repeated within `seconds`.
+        """The result of `parse` on the answer of `ask`, which gets a monotonic deadline; repeated within `seconds`.
 
         Repeated are: no answer, an answer whose `error` is `Unavailable`, and a document for which `parse` raises
         ValueError.
@@ -159,7 +159,7 @@ class HttpClient:
         data: bytes | None = None,
         cap: int = MAX_BODY_BYTES,
     ) -> HttpResponse:
-        """One request and its whole answer; `Failure` when there is none within `seconds`. Never repeated."""
+        """One request and its whole answer; `HttpFailure` when there is none within `seconds`. Never repeated."""
         if seconds <= 0:
             raise HttpFailure("timeout", f"{self.service} was not asked: no time is left", was_sent=False)
         request = requests.Request(
@@ -216,7 +216,7 @@ class HttpClient:
 
 
 def error_kind(status: int) -> type[Spy32Error]:
-    """The error that a status without success is."""
+    """The error class of a status that is not a success."""
     kinds: dict[int, type[Spy32Error]] = {401: NotPermitted, 403: NotPermitted, 404: ServiceGone, 410: ServiceGone}
     return kinds.get(status, Unavailable if status in TRANSIENT_STATUSES else Unusable)
 
@@ -251,7 +251,7 @@ def _parse_plain_text(body: bytes) -> str:
 
 
 class JsonFault(StrEnum):
-    """What is wrong with a text that is not one JSON value."""
+    """Why a text is not one JSON value."""
 
     NOT_JSON = "not_json"
     DUPLICATE_KEY = "duplicate_key"

@@ -13,31 +13,14 @@ from typing import Any
 from spy32.clients.http import HttpClient, HttpFailure, HttpResponse, parse_strict_json
 from spy32.clients.xai_models import (
     MODEL_DEFAULT_EFFORT,
-    MODELS,
     CostEstimate,
     billed_usage,
-    check_effort,
-    estimate_ticks,
-    format_cost,
-    max_ticks,
 )
 from spy32.domain.model_calls import ModelResponse
 from spy32.domain.sanitize import cap_text, one_line
 from spy32.domain.value import value
 from spy32.errors import ExitCode
 from spy32.settings.knob import Secret
-
-__all__ = [
-    "MODELS",
-    "OUTCOME_CODES",
-    "ModelReply",
-    "XaiClient",
-    "build_request_body",
-    "check_effort",
-    "estimate_ticks",
-    "format_cost",
-    "max_ticks",
-]  # fmt: skip
 
 RESPONSES_PATH = "/responses"
 MAX_BODY_BYTES = 2 * 1024 * 1024
@@ -130,7 +113,7 @@ def build_request_body(  # noqa: PLR0913 - the parts of a request
 
 @value
 class ModelReply:
-    """What came of a request, and how many seconds the service asks to wait before the next."""
+    """The outcome of a request, and how many seconds the service asks to wait before the next."""
 
     response: ModelResponse
     wait: float | None = None
@@ -154,7 +137,9 @@ class XaiClient:
         self._key = key
 
     def ask_model(self, body: str, seconds: float) -> ModelReply:
-        """What the service makes of `body` within `seconds`: one request, never repeated. Never raises for it."""
+        """The reply to `body` within `seconds`: one request, never repeated. A failure of the service is a reply as
+        well.
+        """
         estimate, begun = CostEstimate.parse_request(body), self._http.monotonic()
         key = self._key.reveal()
         if not key or any(not "!" <= sign <= "~" for sign in key):
@@ -178,7 +163,7 @@ class XaiClient:
         return round((self._http.monotonic() - begun) * 1000)
 
     def _build_failed_response(self, estimate: CostEstimate, failure: HttpFailure, ms: int) -> ModelResponse:
-        """No whole answer: what was sent may be billed all the same."""
+        """The reply without a whole answer; the request may be billed all the same."""
         return ModelResponse(
             outcome=failure.kind,
             detail=self._safe_line(failure.words),
@@ -289,7 +274,7 @@ class XaiClient:
         return _ResponseVerdict(outcome=outcome, detail=detail)
 
     def _error_message(self, answer: HttpResponse) -> tuple[str, str]:
-        """The words of an error and the parameter that it names, from any of the envelopes, a page or plain text."""
+        """The message of an error and the parameter that it names, from any of the envelopes, a page or plain text."""
         text, parameter = answer.text, ""
         try:
             document = parse_strict_json(answer.body)
@@ -352,6 +337,6 @@ def _remove_key(key: str, text: str) -> str:
 
 
 def _redact_key(key: str, text: str) -> str:
-    """As `_without`, and without masked keys (`xa***gA`) and pieces of the key of six signs and more."""
+    """As `_remove_key`, and without masked keys (`xa***gA`) and pieces of the key of six signs and more."""
     masked = _MASKED_KEY.sub("[key]", _remove_key(key, text))
     return _KEY_FRAGMENT.sub(lambda found: "[key]" if found.group() in key else found.group(), masked)

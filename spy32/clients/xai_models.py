@@ -28,7 +28,7 @@ MODEL_DEFAULT_EFFORT = "model"
 
 @value
 class ModelSpec:
-    """`efforts` is () when the parameter itself is refused, None when nobody has said."""
+    """A model. `efforts` is () when the parameter itself is refused, None when it is not known."""
 
     efforts: tuple[str, ...] | None
     input: int
@@ -53,11 +53,11 @@ MODELS = {
 """By the name of the family: `grok-4.3` also stands for `grok-4.3-latest` and `grok-4.3-0410`."""
 
 UNKNOWN_MODEL = ModelSpec(efforts=None, **_FLAGSHIP_PRICES)
-"""A model that the table lacks counts as dear, and takes what the service says it takes."""
+"""A model outside the table: priced as the dearest; the service decides about its efforts."""
 
 
 def find_model(name: str) -> ModelSpec:
-    """The entry of a model or of its family, the longest name that fits; `UNKNOWN` without one."""
+    """The entry of a model or of its family, the longest name that fits; `UNKNOWN_MODEL` without one."""
     fits = [family for family in MODELS if name == family or name.startswith(f"{family}-")]
     return MODELS[max(fits, key=len)] if fits else UNKNOWN_MODEL
 

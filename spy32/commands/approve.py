@@ -4,14 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, get_app, parse_id, parse_proposal_id
+from spy32.commands.common import Json, get_app, parse_id, parse_proposal_id, view_with_proposal
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from spy32.commands.terminal_input import TerminalInput
-    from spy32.console import PlainConsole
+    from spy32.console import AnyConsole
     from spy32.domain.proposals import Proposal
     from spy32.store import Store
     from spy32.trading.context import TradingContext
@@ -70,7 +68,7 @@ def _check_options(app: "App", *, approval: bool, decline: bool, confirm: str | 
 
 
 class Selection:
-    """What is decided on: a proposal, or a run without one; and the bench to act on."""
+    """What is decided on (a proposal, or a run without one), and the trading context to act in."""
 
     def __init__(self, context: "TradingContext", proposal: "Proposal | None", run_id: int) -> None:
         self.trading_context, self.proposal, self.run_id = context, proposal, run_id
@@ -130,7 +128,7 @@ def _decline(app: "App", selection: Selection, *, note: str, json: bool) -> None
 
 
 def _run_dialogue(app: "App", selection: Selection, *, note: str, json: bool) -> None:
-    """Draw, ask, and act until there is a decision or the person leaves; leaving, whatever way, changes nothing."""
+    """Draw, ask and act until there is a decision or the person leaves, which changes nothing."""
     from spy32.commands.dialogue import ApprovalDialogue
     from spy32.commands.screen import WordScreen, screen_of
     from spy32.render.output import write_text
@@ -140,19 +138,19 @@ def _run_dialogue(app: "App", selection: Selection, *, note: str, json: bool) ->
     with _window(console) as terminal:
         screen = screen_of(console, terminal)
         dialogue = ApprovalDialogue(
-            context=selection.trading_context, screen=screen, by=app.user, shown=first, note=note
+            context=selection.trading_context, screen=screen, by=app.user, review=first, note=note
         )
         dialogue.run()
     if isinstance(screen, WordScreen) and not screen.answers and not app.is_interactive:
         raise BadUsage(NOBODY)
     if dialogue.decided_id is None:
-        write_text(console, f"nothing was approved{dialogue.dropped}\n")
+        write_text(console, f"nothing was approved{dialogue.draft_loss}\n")
     decided_id = dialogue.decided_id or (selection.proposal_id if json and selection.proposal is not None else None)
     if decided_id is not None:
         _print_decision(app, selection.trading_context, decided_id, json=json)
 
 
-def _window(console: "Console | PlainConsole") -> "TerminalInput":
+def _window(console: "AnyConsole") -> "TerminalInput":
     """Single keys where a person sits at a terminal that can place text; whole lines anywhere else."""
     import sys
 
@@ -178,22 +176,15 @@ def _first_review(selection: Selection) -> "Review":
 
 def _print_decision(app: "App", context: "TradingContext", proposal_id: int, *, json: bool) -> None:
     """How the proposal stands now."""
-    from dataclasses import replace
-
-    from spy32.render.output import write_text
+    from spy32.render.output import print_lines
     from spy32.render.review import decided_lines
 
-    proposal = context.store.proposals.get(proposal_id)
-    view = replace(
-        context.store.history.view(proposal.run_id),
-        proposal=proposal,
-        body=context.store.proposals.order_body(proposal_id),
-        approval=context.store.proposals.latest_approval(proposal_id),
-        orders=context.store.orders.select_by_proposal(proposal_id),
-    )
+    store = context.store
+    proposal = store.proposals.get(proposal_id)
+    view = view_with_proposal(store, store.history.view(proposal.run_id), proposal)
     if json:
         from spy32.render.documents import approval_document, emit
 
         emit(app.out, approval_document(view, proposal))
     else:
-        write_text(app.out, "".join(f"{line}\n" for line in decided_lines(view, proposal)))
+        print_lines(app.out, decided_lines(view, proposal))

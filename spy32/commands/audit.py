@@ -12,18 +12,16 @@ Head = Annotated[str | None, typer.Option(help="A head noted earlier: shows whet
 def verify(ctx: typer.Context, head: Head = None, json: Json = False) -> None:
     """Recompute the hash chain and compare every row with it; ends 74 naming the first that was changed."""
     from spy32.errors import ExitCode
-    from spy32.render.documents import emit
     from spy32.render.output import write_text
     from spy32.store import damage_with_remedy
 
     app = get_app(ctx)
     result = app.open_for_reading(lapses=False).audit.verify(head=head)
     if json:
-        from spy32.render.documents import emit
-        from spy32.render.encoder import to_document
+        from spy32.render.documents import print_document
         from spy32.render.home_documents import AUDIT
 
-        emit(app.out, to_document(AUDIT, result))
+        print_document(app.out, AUDIT, result)
     else:
         write_text(app.out, f"events: {result.events}\nhead: {result.head}\n")
     if result.broken is not None:

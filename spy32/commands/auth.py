@@ -60,21 +60,20 @@ def login(ctx: typer.Context) -> None:
 
 def status(ctx: typer.Context, json: Json = False) -> None:
     """Credentials, log-in, account, options level, restrictions and clocks; one log-in, nothing is changed."""
-    from spy32.render.documents import emit
-    from spy32.render.output import write_text
+    from spy32.render.output import print_lines
     from spy32.wiring.credentials import load_auth_status
 
     app = get_app(ctx)
     auth_status = load_auth_status(app)
     if json:
-        emit(app.out, _status_document(app, auth_status))
+        _print_status_document(app, auth_status)
     else:
-        write_text(app.out, "".join(f"{line}\n" for line in _status_lines(app, auth_status)))
-    if auth_status.trouble is None:
+        print_lines(app.out, _status_lines(app, auth_status))
+    if auth_status.error is None:
         return
     if not json:
-        raise auth_status.trouble
-    raise typer.Exit(auth_status.trouble.code)
+        raise auth_status.error
+    raise typer.Exit(auth_status.error.code)
 
 
 def _check_environment(app: "App") -> None:
@@ -96,9 +95,9 @@ def _print_instructions(app: "App") -> None:
 
 
 def _ask_secret(label: str, key: str) -> "Secret":
-    """A secret, typed unseen; `Usage` when nothing, or nothing usable, was typed."""
-    from spy32.settings.coerce import from_text
-    from spy32.settings.keys import KEYS, Wrong, allowed
+    """A secret, typed unseen; `BadUsage` when nothing, or nothing usable, was typed."""
+    from spy32.settings.coerce import parse_setting
+    from spy32.settings.keys import KEYS, InvalidValue, describe_allowed
     from spy32.settings.knob import Secret
 
     typed = _read_hidden(label)
@@ -106,25 +105,25 @@ def _ask_secret(label: str, key: str) -> "Secret":
         raise BadUsage(f"no {label} was typed; nothing was stored")
     problem = None
     try:
-        value = from_text(KEYS[key], typed)
-    except Wrong as error:
+        value = parse_setting(KEYS[key], typed)
+    except InvalidValue as error:
         problem = str(error)
     if problem is not None:
         # Raised outside the handler: no traceback may carry what was typed.
-        raise BadUsage(f"that is no {label}: it takes {allowed(KEYS[key])} ({problem}); nothing was stored")
+        raise BadUsage(f"that is no {label}: it takes {describe_allowed(KEYS[key])} ({problem}); nothing was stored")
     assert isinstance(value, Secret)
     return value
 
 
 def _ask_account() -> str:
     """The account number, typed unseen; empty when the person leaves it for later."""
-    from spy32.settings.coerce import from_text
-    from spy32.settings.keys import KEYS, Wrong
+    from spy32.settings.coerce import parse_setting
+    from spy32.settings.keys import KEYS, InvalidValue
 
     typed = _read_hidden("account number (Enter alone leaves it open)")
     try:
-        return str(from_text(KEYS["tastytrade.account"], typed))
-    except Wrong:
+        return str(parse_setting(KEYS["tastytrade.account"], typed))
+    except InvalidValue:
         raise BadUsage("that is no account number; nothing was stored") from None
 
 
@@ -149,11 +148,11 @@ def _print_login(app: "App", account: str | None) -> None:
     write_text(app.out, "next: spy32 auth status\n")
 
 
-def _status_document(app: "App", auth_status: "AuthStatus") -> dict[str, object]:
-    from spy32.render.encoder import to_document
+def _print_status_document(app: "App", auth_status: "AuthStatus") -> None:
+    from spy32.render.documents import print_document
     from spy32.render.home_documents import AUTH, LogIn
 
-    account, error = auth_status.account, auth_status.trouble
+    account, error = auth_status.account, auth_status.error
     log_in = LogIn(
         mode=app.settings.mode,
         service=auth_status.service,
@@ -167,7 +166,7 @@ def _status_document(app: "App", auth_status: "AuthStatus") -> dict[str, object]
         trouble=None if error is None else error.message,
         code=ExitCode.OK if error is None else error.code,
     )
-    return to_document(AUTH, log_in)
+    print_document(app.out, AUTH, log_in)
 
 
 def _status_lines(app: "App", auth_status: "AuthStatus") -> list[str]:

@@ -1,6 +1,7 @@
 """What commands share: their App, options that several take, and ids as people type them."""
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -8,6 +9,8 @@ import typer
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
+    from spy32.domain.proposals import Proposal
+    from spy32.domain.run_view import RunView
     from spy32.store import Store
     from spy32.wiring import App
 
@@ -31,7 +34,7 @@ def check_known(option: str, typed: str | None, names: tuple[str, ...]) -> None:
 
 
 def parse_id(typed: str, letter: str, noun: str) -> int:
-    """31 of `P31`, `p31` or `31`; `Usage` for anything else."""
+    """31 of `P31`, `p31` or `31`; `BadUsage` for anything else."""
     match = re.fullmatch(rf"{letter}?(\d{{1,18}})", typed.strip(), re.IGNORECASE | re.ASCII)
     if match is None:
         raise BadUsage(f"{typed!r} is not the id of a {noun}; such ids look like {letter}31")
@@ -56,3 +59,18 @@ def parse_proposal_id(store: "Store", typed: str | None, *states: str) -> int:
     if latest is None:
         raise BadUsage("there is no proposal yet; `spy32 analyze` makes one")
     return latest.id
+
+
+def view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") -> "RunView":
+    """The view of a run with this one of its proposals: the exit of its trade, a changed or an earlier opening."""
+    assert proposal.id is not None
+    orders, trades = store.orders.select_by_proposal(proposal.id), store.trades
+    return replace(
+        view,
+        proposal=proposal,
+        body=store.proposals.order_body(proposal.id),
+        approval=store.proposals.latest_approval(proposal.id),
+        orders=orders,
+        fills=tuple(fill for order in orders if order.id is not None for fill in store.orders.fills(order.id)),
+        trade=trades.get(proposal.trade_id) if proposal.trade_id is not None else trades.find_by_proposal(proposal.id),
+    )

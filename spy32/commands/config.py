@@ -32,7 +32,7 @@ def show(ctx: typer.Context, json: Json = False) -> None:
         app.out.print(_build_table(rows(app.resolved_settings)))
     else:
         write_text(
-            app.out, "".join(f"{row.key} = {row.shown}  ({row.origin})\n" for row in rows(app.resolved_settings))
+            app.out, "".join(f"{row.key} = {row.display}  ({row.origin})\n" for row in rows(app.resolved_settings))
         )
 
 
@@ -58,7 +58,7 @@ def _build_table(rows: "Sequence[Row]") -> "Table":
     for column in table.columns:
         column.overflow = "fold"
     for row in rows:
-        table.add_row(row.key, row.shown, row.origin)
+        table.add_row(row.key, row.display, row.origin)
     return table
 
 

@@ -1,4 +1,4 @@
-"""Real money only on purpose: what `execute` needs before anything is asked of a broker or a market."""
+"""Confirmation of live orders: what `execute` checks before it asks a broker or a market."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def check_options(app: "App", *, live: bool, confirm: str | None, dry_run: bool) -> None:
-    """`Usage` for words that do not go with the mode, or that live mode lacks. Reads settings only."""
+    """`BadUsage` for words that do not go with the mode, or that live mode lacks. Reads settings only."""
     from spy32.domain.spreads import Mode
 
     mode = app.settings.mode
@@ -54,7 +54,7 @@ def check_place(app: "App", store: "Store") -> None:
 
 
 def confirm_live(app: "App", proposal: "Proposal", confirm: str | None) -> None:
-    """`Usage` unless the account's ending, the ticker and the size were repeated as `--confirm`, or typed when asked.
+    """`BadUsage` unless the account's ending, the ticker and the size are repeated as `--confirm` or typed when asked.
 
     Asked on a terminal, what must be typed is the account's ending and the ticker; anything else, nothing, and the end
     of input are all no.

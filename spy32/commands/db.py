@@ -83,7 +83,7 @@ def adopt(
 
 
 def _confirm_adoption(app: "App", confirm: str | None) -> None:
-    """`Usage` unless the word was given, or typed on a terminal."""
+    """`BadUsage` unless the word was given, or typed on a terminal."""
     from spy32.commands.confirmation import prompt_line
     from spy32.errors import BadUsage
 
@@ -97,13 +97,12 @@ def _confirm_adoption(app: "App", confirm: str | None) -> None:
 
 
 def _print_answer(app: "App", lines: list[str], json: bool, **facts: Any) -> None:
-    from spy32.render.output import write_text
+    from spy32.render.output import print_lines
 
     if json:
-        from spy32.render.documents import emit
-        from spy32.render.encoder import to_document
+        from spy32.render.documents import print_document
         from spy32.render.home_documents import DATABASE, Database
 
-        emit(app.out, to_document(DATABASE, Database(database=str(app.database), **facts)))
+        print_document(app.out, DATABASE, Database(database=str(app.database), **facts))
     else:
-        write_text(app.out, "".join(f"{line}\n" for line in lines))
+        print_lines(app.out, lines)

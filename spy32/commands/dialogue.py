@@ -46,28 +46,28 @@ PAGES: Mapping[str, Callable[[Review], Page]] = {"m": menu_page, "w": why_page, 
 class ApprovalDialogue:
     """Draws the screen, asks, and acts on the answer."""
 
-    def __init__(self, *, context: "TradingContext", screen: Screen, by: str, shown: Review, note: str = "") -> None:
+    def __init__(self, *, context: "TradingContext", screen: Screen, by: str, review: Review, note: str = "") -> None:
         self._context, self._screen, self._by, self._note = context, screen, by, note
-        self._base = shown
-        """What was judged by the market last: the proposal on record, or a draft of it."""
-        self._shown = shown
+        self._base = review
+        """The last review against the market: of the proposal on record, or of a draft of it."""
+        self._shown = review
         """What is on the screen: the base, or another candidate that is only looked at."""
         self._place = ""
-        self._told = ""
+        self._message = ""
         self._digits = ""
         self.decided_id: int | None = None
         """The id of the proposal that was approved or declined."""
 
     @property
-    def dropped(self) -> str:
-        """What leaving now loses, in words."""
+    def draft_loss(self) -> str:
+        """What is lost by leaving now, as the end of a message; empty without a draft."""
         return drop_words(self._base)
 
     def run(self) -> None:
-        """Until there is a decision or the person leaves, which changes nothing."""
+        """Draw, ask and act until there is a decision or the person leaves, which changes nothing."""
         while self.decided_id is None:
             self._draw()
-            self._told = ""
+            self._message = ""
             try:
                 word, rest = self._screen.answer()
                 word = WORDS.get(word, word)
@@ -79,10 +79,10 @@ class ApprovalDialogue:
             except InputClosed:
                 return
             except Spy32Error as error:
-                self._refused(error)
+                self._show_refusal(error)
 
     def _draw(self) -> None:
-        self._screen.draw(self._pages, self._choice_prompt(), self._told, scrolls=self._place in ("w", "r", "x"))
+        self._screen.draw(self._pages, self._choice_prompt(), self._message, scrolls=self._place in ("w", "r", "x"))
         number = self._base.proposal_id
         # Once a proposal: that a person has had it on the screen, so that it does not lapse unseen.
         if number is not None and not self._context.store.proposals.was_viewed(number):
@@ -124,7 +124,7 @@ class ApprovalDialogue:
             acts = {"a": self._approve, "d": self._decline, "q": self._change_quantity, "f": self._change_floor}
             acts[word](rest)
         elif word:
-            self._told = f"{single_line(word)!r} is none of the answers; nothing was done"
+            self._message = f"{single_line(word)!r} is none of the answers; nothing was done"
 
     # Candidates.
 
@@ -133,7 +133,7 @@ class ApprovalDialogue:
         return sorted_menu(self._shown.menu.candidates)
 
     def _number(self, digits: str, word: str) -> int:
-        """The row that is meant: a digit goes on with the one before where there is such a row."""
+        """The row number: a digit continues the one before where the menu has such a row."""
         joined = int(f"{digits}{word}") if len(digits) < 3 else 0
         number = joined if 1 <= joined <= len(self._entries) else int(word[:4])
         self._digits = f"{number}"
@@ -155,8 +155,8 @@ class ApprovalDialogue:
         is_base = base.proposal is not None and base.proposal.candidate_id == entry.id
         self._shown = base if is_base else desk.preview(self._context, base, entry)
 
-    def _judged(self) -> Review:
-        """What is on the screen, once the market and every limit have had their say on it."""
+    def _judge_shown(self) -> Review:
+        """The review on the screen; a preview is first checked against new quotes, the dry run and all limits."""
         self._place = ""
         if self._shown.is_preview:
             assert self._shown.candidate is not None
@@ -168,7 +168,7 @@ class ApprovalDialogue:
     # Decisions.
 
     def _approve(self, _argument: str) -> None:
-        review = self._judged()
+        review = self._judge_shown()
         proposal = review.proposal
         assert proposal is not None
         words = approval_words(review)
@@ -178,7 +178,7 @@ class ApprovalDialogue:
         else:
             is_yes = self._screen.confirm(f"Approve: {words}, on {proposal.mode}?")
         if not is_yes:
-            self._told = "not approved"
+            self._message = "not approved"
             return
         self.decided_id = desk.approve(self._context, review, by=self._by, note=self._note).proposal_id
         if not self._context.store.proposals.was_viewed(self.decided_id):
@@ -190,46 +190,46 @@ class ApprovalDialogue:
         self._place, self._shown = "", self._base
         self._draw()
         if not self._screen.confirm(f"Decline P{proposal_id} for good?"):
-            self._told = "not declined"
+            self._message = "not declined"
             return
         note = argument or self._note or self._screen.ask("A note on why (Enter for none)")
         desk.decline(self._context, proposal_id, by=self._by, note=note)
         self.decided_id = proposal_id
 
     def _change_quantity(self, argument: str) -> None:
-        review = self._judged()
+        review = self._judge_shown()
         typed = argument or self._screen.ask("How many contracts")
         if not typed:
-            self._told = "nothing was changed"
+            self._message = "nothing was changed"
             return
         if not (typed.isascii() and typed.isdigit() and len(typed) <= 4):
             raise BadUsage(f"{typed!r} is not a number of contracts")
         self._base = self._shown = desk.change_quantity(self._context, review, int(typed))
 
     def _change_floor(self, argument: str) -> None:
-        review = self._judged()
+        review = self._judge_shown()
         low, high = review.floor_range
         typed = argument or self._screen.ask(f"Which floor ({low} to {high})")
         if not typed:
-            self._told = "nothing was changed"
+            self._message = "nothing was changed"
             return
         self._base = self._shown = desk.change_floor(self._context, review, parse_price(typed))
 
-    def _refused(self, error: Spy32Error) -> None:
-        """Say why not; show the proposal as another window left it, and end when that one decided."""
+    def _show_refusal(self, error: Spy32Error) -> None:
+        """Show why it was refused, and the proposal as another window left it; `Refused` when that one decided."""
         try:
             after = desk.refresh_review(self._context, self._base) if isinstance(error, Refused) else self._base
         except Refused as over:
-            raise Refused(f"{over.message}{self.dropped}", over.reasons) from error
+            raise Refused(f"{over.message}{self.draft_loss}", over.reasons) from error
         lost = ""
         if after is not self._base:
-            lost = self.dropped
+            lost = self.draft_loss
             self._base = self._shown = after
-        self._told = f"not done: {error.message}{lost}"
+        self._message = f"not done: {error.message}{lost}"
 
 
 def parse_price(typed: str) -> Decimal:
-    """A price as a person types it; `Usage` for what is none."""
+    """A price as a person types it; `BadUsage` for what is none."""
     try:
         price = Decimal(typed) if len(typed) <= 12 else Decimal("nan")
     except InvalidOperation:

@@ -85,7 +85,7 @@ def _print_proposal(app: "App", proposal: "Proposal", *, json: bool) -> None:
 
 
 def _print_mode(app: "App") -> None:
-    """The mode in capitals, in front of the answer, wherever a broker was spoken to. Paper says so in the answer."""
+    """Print the mode in capitals before the answer of a broker. On paper the answer itself says it."""
     from spy32.domain.spreads import Mode
     from spy32.render.explain import MODES
     from spy32.render.output import write_text

@@ -45,28 +45,30 @@ def expirations(
     ctx: typer.Context, market: MarketOption = None, profile: ProfileOption = "default", json: Json = False
 ) -> None:
     """The listed expirations, the one that a run would take, and why it is that one."""
-    from spy32.render.market_pages import print_expirations_page
-    from spy32.rules.expirations import expiration_rows
+    from spy32.render.market_pages import build_expirations_page
+    from spy32.render.output import print_page
+    from spy32.rules.expirations import list_expirations
     from spy32.sessions import market_date
 
     app = get_app(ctx)
     sources, settings = _load_sources(app, market, profile)
     underlying = settings.profiles[profile].underlying
     source, listed_days = _list_expirations(sources, underlying)
-    today, target_dte, tolerance = market_date(app.clock()), settings.dte.default, settings.choice.dte_tolerance
-    rows = expiration_rows(listed_days, today, target_dte, tolerance)
+    found = list_expirations(
+        listed_days,
+        underlying=underlying,
+        source=source,
+        today=market_date(app.clock()),
+        target_dte=settings.dte.default,
+        tolerance=settings.choice.dte_tolerance,
+    )
     if json:
-        from spy32.render.documents import emit
-        from spy32.render.market_documents import expirations_document
+        from spy32.render.documents import print_document
+        from spy32.render.market_documents import EXPIRATIONS
 
-        document = expirations_document(
-            rows, underlying=underlying, today=today, target_dte=target_dte, tolerance=tolerance, source=source
-        )
-        emit(app.out, document)
+        print_document(app.out, EXPIRATIONS, found)
     else:
-        print_expirations_page(
-            app.out, rows, underlying=underlying, target_dte=target_dte, tolerance=tolerance, source=source
-        )
+        print_page(app.out, build_expirations_page(found))
 
 
 def _load_sources(app: "App", market: str | None, profile: str) -> "tuple[Sources, Settings]":

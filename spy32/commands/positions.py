@@ -23,4 +23,4 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
 
         emit(app.out, positions_document(diff, trades, account))
     else:
-        desk_pages.positions(app.out, diff, trades, account)
+        desk_pages.print_positions(app.out, diff, trades, account)

@@ -17,9 +17,9 @@ def print_prompt(app: "App", settings: "Settings", *, profile: str, market: str 
     import os
 
     from spy32.analysts.grok import build_request
-    from spy32.clients.xai import format_cost, max_ticks
+    from spy32.clients.xai_models import format_cost, max_ticks
     from spy32.pipeline.preview import preview_market, preview_menu
-    from spy32.render.trading import print_lines
+    from spy32.render.output import print_lines
     from spy32.wiring import analysts
 
     sources = app.load_sources(market)
@@ -38,11 +38,10 @@ def print_prompt(app: "App", settings: "Settings", *, profile: str, market: str 
         f"{format_cost(cost)} an answer"
     )
     if json:
-        from spy32.render.documents import emit
-        from spy32.render.encoder import to_document
-        from spy32.render.prompt_documents import PROMPT, Unsent
+        from spy32.render.documents import print_document
+        from spy32.render.prompt_documents import PROMPT, PromptPreview
 
-        emit(app.out, to_document(PROMPT, Unsent(prompt=version, tokens=rendered.tokens, body=body)))
+        print_document(app.out, PROMPT, PromptPreview(prompt=version, tokens=rendered.tokens, body=body))
         return
     print_lines(
         app.out, ("=== system", rendered.system.rstrip(), "", "=== user", rendered.user.rstrip(), "", "=== schema")
@@ -58,7 +57,7 @@ def load_open_spreads(app: "App") -> "tuple[OpenSpread, ...]":
 
 
 def load_paper_account(app: "App") -> "Account | None":
-    """The paper account as its book has it, or as it would be opened; a broker is not asked for a look."""
+    """The paper account from its book, or as it would be opened; None in other modes, where no broker is asked."""
     from spy32.domain.spreads import Account, Mode
 
     if app.settings.mode is not Mode.PAPER:

@@ -1,6 +1,6 @@
 """`prompts`: the versions there are, what one of them says or what was sent, and how two differ."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,7 +24,6 @@ RunOption = Annotated[
 def versions(ctx: typer.Context, json: Json = False) -> None:
     """The versions there are, each with its hash, its size, and whether the settings use it."""
     from spy32.analysts import prompt
-    from spy32.render.documents import emit
     from spy32.render.output import print_page as show_page
     from spy32.render.prompt_pages import PromptRow, prompt_list_page
 
@@ -42,9 +41,7 @@ def versions(ctx: typer.Context, json: Json = False) -> None:
         for template in templates
     )
     if json:
-        from spy32.render.prompt_documents import prompts_document
-
-        emit(app.out, prompts_document("list", prompts=rows))
+        _print_document(app, "list", prompts=rows)
     else:
         show_page(app.out, prompt_list_page(rows))
 
@@ -55,37 +52,32 @@ def show(ctx: typer.Context, version: VersionArgument = None, run: RunOption = N
     if run is not None:
         _print_requests(app, parse_run_id(run), version, json=json)
         return
-    from spy32.render.documents import emit
     from spy32.render.output import write_text
     from spy32.render.prompt_pages import template_text
 
     template = load_template(version) if version is not None else load_template(_version_in_use(app))
     if json:
-        from spy32.render.prompt_documents import prompts_document
-
-        emit(app.out, prompts_document("show", template=template))
+        _print_document(app, "show", template=template)
     else:
         write_text(app.out, template_text(template))
 
 
 def compare(ctx: typer.Context, first: FirstVersion, second: SecondVersion, json: Json = False) -> None:
     """How the templates of two versions differ, line by line."""
-    from spy32.render.documents import emit
     from spy32.render.output import write_text
     from spy32.render.prompt_pages import diff_text
 
     app = get_app(ctx)
     first_template, second_template = load_template(first), load_template(second)
     if json:
-        from spy32.render.prompt_documents import comparison_of, prompts_document
+        from spy32.render.prompt_documents import comparison_of
 
-        emit(app.out, prompts_document("compare", compared=comparison_of(first_template, second_template)))
+        _print_document(app, "compare", compared=comparison_of(first_template, second_template))
     else:
         write_text(app.out, diff_text(first_template, second_template))
 
 
 def _print_requests(app: "App", run_id: int, version: str | None, *, json: bool) -> None:
-    from spy32.render.documents import emit
     from spy32.render.output import write_text
     from spy32.render.prompt_pages import requests_text
 
@@ -95,11 +87,17 @@ def _print_requests(app: "App", run_id: int, version: str | None, *, json: bool)
         suffix = f" with the prompt {version}" if version is not None else ""
         raise BadUsage(f"no model was asked in R{run_id}{suffix}")
     if json:
-        from spy32.render.prompt_documents import prompts_document
-
-        emit(app.out, prompts_document("show", sent=matching))
+        _print_document(app, "show", sent=matching)
     else:
         write_text(app.out, requests_text(matching))
+
+
+def _print_document(app: "App", action: str, **found: Any) -> None:
+    """The document of each command of the group; keys of the others are empty or null."""
+    from spy32.render.documents import print_document
+    from spy32.render.prompt_documents import PROMPTS, Prompts
+
+    print_document(app.out, PROMPTS, Prompts(action=action, **found))
 
 
 def _version_in_use(app: "App") -> str:

@@ -32,7 +32,7 @@ def reconcile(
     app = get_app(ctx)
     _check_options(app, asks=adopt or settle is not None, approval=approval, json=json)
     from spy32.render import desk_pages
-    from spy32.render.trading import print_lines
+    from spy32.render.output import print_lines
     from spy32.trading.reconcile import adopt_trades as take_over
     from spy32.trading.reconcile import adoptable_contracts
     from spy32.trading.reconcile import reconcile as settle_all
@@ -44,7 +44,7 @@ def reconcile(
         lambda number: app.trading_context(store, store.proposals.get(number) if number is not None else None)
     )
     if not json:
-        desk_pages.reconciled(app.out, result)
+        desk_pages.print_reconciliation(app.out, result)
     chosen = [
         contracts
         for contracts in adoptable_contracts(result.view)
@@ -70,9 +70,9 @@ def _check_options(app: "App", *, asks: bool, approval: bool, json: bool) -> Non
 
 
 def _settle_proposal(app: "App", typed: str, *, approval: bool) -> None:
-    """A person's word on what reading cannot settle."""
+    """Settle on a person's word what reading at the broker cannot settle."""
     from spy32.commands.common import parse_proposal_id
-    from spy32.render.trading import print_lines
+    from spy32.render.output import print_lines
     from spy32.trading.reconcile import settle_by_person
 
     store = app.store()
@@ -88,8 +88,8 @@ def _settle_proposal(app: "App", typed: str, *, approval: bool) -> None:
 
 
 def _confirm_by_typing(name: str, app: "App") -> bool:
-    """Only this very name is a yes; the end of input is a no."""
-    from spy32.render.trading import print_lines
+    """Whether exactly this name is typed; the end of input is a no."""
+    from spy32.render.output import print_lines
 
     print_lines(app.out, [f"type {name} to say so, anything else leaves it:"])
     try:
@@ -99,9 +99,9 @@ def _confirm_by_typing(name: str, app: "App") -> bool:
 
 
 def _confirm_adoption(app: "App", contracts: "MissingContracts") -> bool:
-    """Only the trade's own id, typed, is a yes; the end of input is a no."""
-    from spy32.render.desk_pages import adopting
-    from spy32.render.trading import print_lines
+    """Whether the trade's id is typed; the end of input is a no."""
+    from spy32.render.desk_pages import adoption_text
+    from spy32.render.output import print_lines
 
-    print_lines(app.out, [adopting(contracts)])
+    print_lines(app.out, [adoption_text(contracts)])
     return _confirm_by_typing(f"T{contracts.trade.id}", app)

@@ -50,7 +50,7 @@ def _ask_again(app: "App", run_id: int, version: str, *, approval: bool, json: b
     from dataclasses import replace
 
     from spy32.analysts.grok import build_request
-    from spy32.clients.xai import format_cost, max_ticks
+    from spy32.clients.xai_models import format_cost, max_ticks
     from spy32.commands.prompts import load_template
     from spy32.pipeline.re_ask import StoredQuestion, ask_model_again
     from spy32.render.re_ask import print_re_ask
@@ -77,7 +77,7 @@ def _ask_again(app: "App", run_id: int, version: str, *, approval: bool, json: b
 
 
 def _confirm_cost(app: "App") -> bool:
-    """A typed yes, from a terminal; anything else, and no terminal at all, is no."""
+    """Whether `yes` is typed on a terminal; anything else, and no terminal at all, is a no."""
     if not app.is_interactive:
         return False
     try:

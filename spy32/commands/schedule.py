@@ -1,13 +1,13 @@
 """`schedule show` prints the crontab line for this machine, `schedule check` the next ten starts."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from spy32.commands.common import Json, get_app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from spy32.ops.cron import Crontab, MachineZone, SlotStart
     from spy32.wiring import App
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 def show(ctx: typer.Context, json: Json = False) -> None:
     """The crontab lines for this machine. They are printed, never installed."""
-    from spy32.ops.cron import crontab_text
-    from spy32.render.documents import emit
+    from spy32.ops.cron import check_line, crontab_text, job_line
     from spy32.render.output import write_text
 
     app = get_app(ctx)
-    line, zone = _run_line(app), _machine_zone(app)
-    text = crontab_text(line, _check_line(app), zone=zone.name, user=app.user if app.user != "unknown" else "root")
+    line, zone = _crontab_line(app, job_line), _machine_zone(app)
+    user = app.user if app.user != "unknown" else "root"
+    text = crontab_text(line, _crontab_line(app, check_line), zone=zone.name, user=user)
     warnings = [*_environment_warnings(app), *([zone.warning] if zone.warning is not None else [])]
     if json:
-        from spy32.render.encoder import to_document
+        from spy32.render.documents import print_document
         from spy32.render.home_documents import SCHEDULE, CrontabLines
 
         lines = CrontabLines(line=line, crontab=text, zone=zone.name, warnings=tuple(warnings))
-        return emit(app.out, to_document(SCHEDULE, lines))
+        print_document(app.out, SCHEDULE, lines)
+        return
     write_text(app.out, text)
     for warning in warnings:
         app.warn(warning)
-    return None
 
 
 def check(
@@ -49,28 +49,28 @@ def check(
 ) -> None:
     """The next ten starts in New York's and this machine's time, and traps in a crontab; 20 when none would start."""
     from spy32.errors import AttentionRequired, ExitCode
-    from spy32.ops.cron import next_starts, parse_crontab, parse_job
-    from spy32.render.documents import emit
-    from spy32.render.output import write_text
+    from spy32.ops.cron import job_line, next_starts, parse_crontab, parse_job
+    from spy32.render.output import print_lines
 
     app = get_app(ctx)
     zone, parsed = _machine_zone(app), parse_crontab(crontab.read() if crontab is not None else _installed_crontab())
-    jobs = parsed.weekly_jobs or (parse_job(_run_line(app)),)
+    jobs = parsed.weekly_jobs or (parse_job(_crontab_line(app, job_line)),)
     slot_starts = next_starts(jobs, zone.zone, app.clock(), app.settings.schedule, app.settings.environment)
     warnings = list(_crontab_warnings(parsed, zone, slot_starts))
     if json:
-        emit(
-            app.out,
-            _check_document(
-                jobs[0].text,
-                is_installed=bool(parsed.weekly_jobs),
-                zone=zone,
-                slot_starts=slot_starts,
-                warnings=warnings,
-            ),
+        from spy32.render.documents import print_document
+        from spy32.render.home_documents import STARTS, NextStarts, start_of
+
+        starts = NextStarts(
+            line=jobs[0].text,
+            found=bool(parsed.weekly_jobs),
+            zone=zone.name,
+            starts=tuple(start_of(slot_start, zone.zone) for slot_start in slot_starts),
+            warnings=tuple(warnings),
         )
+        print_document(app.out, STARTS, starts)
     else:
-        write_text(app.out, "".join(f"{line}\n" for line in _report_lines(jobs[0].text, zone, slot_starts, warnings)))
+        print_lines(app.out, _report_lines(jobs[0].text, zone, slot_starts, warnings))
     if parsed.weekly_jobs and any(slot_start.start is not None for slot_start in slot_starts):
         return
     if json:  # the document is the answer, and has said it
@@ -78,25 +78,15 @@ def check(
     raise AttentionRequired("nothing starts the weekly run: add the lines of `spy32 schedule show` with `crontab -e`")
 
 
-def _run_line(app: "App") -> str:
-    from spy32.ops.cron import job_line
-
-    return job_line(_program_command(), home=app.locations.home, mode=app.flags.get("mode"))
-
-
-def _check_line(app: "App") -> str:
-    from spy32.ops.cron import check_line
-
-    return check_line(_program_command(), home=app.locations.home, mode=app.flags.get("mode"))
-
-
-def _program_command() -> str:
+def _crontab_line(app: "App", build: "Callable[..., str]") -> str:
+    """The line that `build` makes of this program, home and mode."""
     import shutil
     import sys
 
     from spy32.ops.cron import program_command
 
-    return program_command(sys.argv[0], sys.executable, shutil.which)
+    program = program_command(sys.argv[0], sys.executable, shutil.which)
+    return build(program, home=app.locations.home, mode=app.flags.get("mode"))
 
 
 def _machine_zone(app: "App") -> "MachineZone":
@@ -156,15 +146,3 @@ def _report_lines(
         note = "" if slot_start.start is not None else " - NO START in this slot"
         yield f"{exchange_time:%a %Y-%m-%d %H:%M} New York = {machine_time:%a %Y-%m-%d %H:%M} {zone.name}{note}"
     yield from (f"WARNING {warning}" for warning in warnings)
-
-
-def _check_document(
-    line: str, *, is_installed: bool, zone: "MachineZone", slot_starts: "Iterable[SlotStart]", warnings: list[str]
-) -> dict[str, Any]:
-    from spy32.render.encoder import to_document
-    from spy32.render.home_documents import STARTS, Starts, start_of
-
-    starts = tuple(start_of(slot_start, zone.zone) for slot_start in slot_starts)
-    return to_document(
-        STARTS, Starts(line=line, found=is_installed, zone=zone.name, starts=starts, warnings=tuple(warnings))
-    )

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Pages = Callable[[], Iterator[Page]]
-"""The same screen at ever smaller heights; the first that fits is taken."""
+"""The same screen at decreasing heights; the first that fits is shown."""
 
 
 class Screen(Protocol):
-    """Where a person looks and answers."""
+    """Shows pages to a person and reads the answers."""
 
     def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool) -> None:
         """Show a page, what may be answered (key -> label), and how the last answer went."""
@@ -31,13 +31,13 @@ class Screen(Protocol):
         """The next answer, a key or a word, and what was typed after it."""
 
     def ask(self, question: str) -> str:
-        """A line of text; empty for none."""
+        """Ask for a line of text; empty for none."""
 
     def confirm(self, question: str) -> bool:
         """Whether the answer is a yes; no by default, and nothing that was typed before the question counts."""
 
     def say(self, words: str) -> None:
-        """What is going on while the person waits."""
+        """Show what is going on while the person waits."""
 
 
 class WordScreen:
@@ -52,13 +52,14 @@ class WordScreen:
     def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool) -> None:
         if text:
             self.say(text)
-        # The page that takes least room is as whole: nothing here is ever cut off.
+        # The compact page is complete as well: nothing is cut off here.
         *_, page = islice(pages(), 2)
         if page != self._drawn:
             output.print_page(self._console, page)
             self._drawn = page
         words = [label for key, label in choices.items() if label and key not in ("up", "esc")]
-        self._prompt = f"{' '.join(words)} [l]eave: "
+        leave = "back [l]" if choices.get("esc", "").endswith("back") else "[l]eave"
+        self._prompt = f"{' '.join(words)} {leave}: "
 
     def answer(self) -> tuple[str, str]:
         word, _, rest = self._line(self._prompt).partition(" ")
@@ -98,12 +99,12 @@ class KeyScreen:
         self._console, self._keyboard = console, keyboard
         self._pages: Pages = lambda: iter(())
         self._choices: Mapping[str, str] = {}
-        self._told = ""
+        self._message = ""
         self._scrolls = False
         self._offset = 0
 
     def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool) -> None:
-        self._pages, self._choices, self._told, self._scrolls = pages, choices, text, scrolls
+        self._pages, self._choices, self._message, self._scrolls = pages, choices, text, scrolls
         self._offset = 0
         self._frame(self._keys(), text)
 
@@ -145,8 +146,8 @@ class KeyScreen:
     def _keys(self) -> str:
         return " ".join(label for label in self._choices.values() if label)
 
-    def _frame(self, foot: str, told: str = "", *, forgets: bool = False) -> None:
-        text, self._offset = output.frame(self._console, self._pages(), told=told, foot=foot, offset=self._offset)
+    def _frame(self, foot: str, message: str = "", *, forgets: bool = False) -> None:
+        text, self._offset = output.frame(self._console, self._pages(), message=message, foot=foot, offset=self._offset)
         if forgets:
             # A key that was pressed before this question was there is no answer to it.
             self._keyboard.forget_typed()

@@ -1,10 +1,11 @@
 """`show`: the latest run and proposal, one of them, or the history."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, get_app
+from spy32.commands.common import Json, get_app, view_with_proposal
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -47,46 +48,36 @@ def show(
     json: Json = False,
 ) -> None:
     """The latest run and proposal, one of them, or the history."""
+    if csv and json:
+        raise BadUsage("--csv and --json exclude each other")
     app = get_app(ctx)
     wanted = {
         "full": full, "candidates": candidates, "rejected": rejected, "quality": quality, "raw": raw,
         "explain": explain,
     }  # fmt: skip
     lists = tuple(name for name, is_asked in wanted.items() if is_asked)
+    form = "csv" if csv else "json" if json else ""
     if history:
-        _check_history_options(which, lists, csv=csv, json=json)
-        _print_history(
-            app, limit=limit or DEFAULT_LIMIT, since=_parse_date(since), form="csv" if csv else "json" if json else ""
-        )
+        _check_history_options(which, lists)
+        _print_history(app, limit=limit or DEFAULT_LIMIT, since=_parse_date(since), form=form)
         return
-    _check_run_options(lists, csv=csv, json=json, for_history=limit is not None or since is not None)
+    _check_run_options(lists, csv=csv, for_history=limit is not None or since is not None)
     store = app.open_for_reading()
     view = _load_view(store, which, rejected=rejected)
     if lists in ((), ("explain",)):
         lists = ("trade" if which is not None and which.strip()[:1] in ("T", "t") else "run", *lists)
-    _print_run(
-        app,
-        store,
-        view,
-        lists,
-        _load_raw(store, view.run.id) if raw else None,
-        form="csv" if csv else "json" if json else "",
-    )
+    _print_run(app, store, view, lists, _load_raw(store, view.run.id) if raw else None, form=form)
 
 
-def _check_history_options(which: str | None, lists: tuple[str, ...], *, csv: bool, json: bool) -> None:
+def _check_history_options(which: str | None, lists: tuple[str, ...]) -> None:
     if which is not None or lists:
         other = which if which is not None else f"--{lists[0]}"
         raise BadUsage(f"--history and {other} exclude each other")
-    if csv and json:
-        raise BadUsage("--csv and --json exclude each other")
 
 
-def _check_run_options(lists: tuple[str, ...], *, csv: bool, json: bool, for_history: bool) -> None:
+def _check_run_options(lists: tuple[str, ...], *, csv: bool, for_history: bool) -> None:
     if for_history:
         raise BadUsage("--limit and --since go with --history")
-    if csv and json:
-        raise BadUsage("--csv and --json exclude each other")
     if csv and lists not in (("candidates",), ("rejected",)):
         raise BadUsage("--csv goes with one of --history, --candidates, --rejected")
 
@@ -121,13 +112,7 @@ def _print_history(app: "App", *, limit: int, since: "date | None", form: str) -
 
 
 def _print_run(
-    app: "App",
-    store: "Store",
-    view: "RunView",
-    lists: tuple[str, ...],
-    raw: "RawTexts | None",
-    *,
-    form: str,
+    app: "App", store: "Store", view: "RunView", lists: tuple[str, ...], raw: "RawTexts | None", *, form: str
 ) -> None:
     from spy32.render import output
 
@@ -138,8 +123,8 @@ def _print_run(
     elif form == "csv":
         output.write_text(app.out, _csv_text(view, lists[0]))
     else:
-        for page in _build_pages(app, store, view, lists, raw):
-            output.print_page(app.out, page)
+        for name in lists:
+            output.print_page(app.out, _named_page(name, app, store, view, raw))
 
 
 def _csv_text(view: "RunView", name: str) -> str:
@@ -147,12 +132,6 @@ def _csv_text(view: "RunView", name: str) -> str:
     from spy32.render.explain import chosen_candidate_id
 
     return rejected_csv(view.menu) if name == "rejected" else candidates_csv(view.menu, chosen_candidate_id(view))
-
-
-def _build_pages(
-    app: "App", store: "Store", view: "RunView", lists: tuple[str, ...], raw: "RawTexts | None"
-) -> "list[Page]":
-    return [_named_page(name, app, store, view, raw) for name in lists]
 
 
 def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "RawTexts | None") -> "Page":
@@ -175,7 +154,10 @@ def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "Ra
 
             return glossary_page()
         case "raw":
-            return _raw_page(view, raw)
+            from spy32.render.raw_page import raw_page
+
+            assert raw is not None
+            return raw_page(view, raw)
         case _:
             from spy32.render import menu_pages
 
@@ -185,13 +167,6 @@ def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "Ra
                 "quality": menu_pages.quality_page,
             }
             return pages[name](view)
-
-
-def _raw_page(view: "RunView", raw: "RawTexts | None") -> "Page":
-    from spy32.render.raw_page import raw_page
-
-    assert raw is not None
-    return raw_page(view, raw)
 
 
 def _load_view(store: "Store", typed: str | None, *, rejected: bool) -> "RunView":
@@ -207,14 +182,11 @@ def _load_view(store: "Store", typed: str | None, *, rejected: bool) -> "RunView
     if letter == "P":
         proposal = store.proposals.get(number)
         view = store.history.view(proposal.run_id, rejected=rejected)
-        return (
-            view
-            if view.proposal is not None and view.proposal.id == number
-            else _view_with_proposal(store, view, proposal)
-        )
+        is_shown = view.proposal is not None and view.proposal.id == number
+        return view if is_shown else view_with_proposal(store, view, proposal)
     trade = store.trades.get(number)
     view = store.history.view(trade.run_id, rejected=rejected)
-    return view if view.trade is not None and view.trade.id == number else _replace_fields(view, trade=trade)
+    return view if view.trade is not None and view.trade.id == number else replace(view, trade=trade)
 
 
 def _parse_id(typed: str) -> tuple[str, int]:
@@ -225,28 +197,6 @@ def _parse_id(typed: str) -> tuple[str, int]:
     if match is None:
         raise BadUsage(f"{typed!r} is not an id; write R31 (a run, also 31), P31 (a proposal) or T31 (a trade)")
     return match[1] or "R", int(match[2])
-
-
-def _view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") -> "RunView":
-    """The same run with another of its proposals: the exit of its trade, or an opening before the last."""
-    orders = store.orders.select_by_proposal(proposal.id)
-    return _replace_fields(
-        view,
-        proposal=proposal,
-        body=store.proposals.order_body(proposal.id),
-        approval=store.proposals.latest_approval(proposal.id),
-        orders=orders,
-        fills=tuple(fill for order in orders for fill in store.orders.fills(order.id)),
-        trade=store.trades.get(proposal.trade_id)
-        if proposal.trade_id is not None
-        else store.trades.find_by_proposal(proposal.id),
-    )
-
-
-def _replace_fields(view: "RunView", **changes: object) -> "RunView":
-    from dataclasses import replace
-
-    return replace(view, **changes)  # type: ignore[arg-type]
 
 
 def _other_open_proposals(store: "Store", view: "RunView") -> "tuple[Proposal, ...]":

@@ -77,10 +77,10 @@ def _load_status_for_monitor(app: "App") -> "Status":
 
 def _print_json(app: "App", current_status: "Status", *, check: bool) -> None:
     """The document is the answer, so that a check that fails adds only its code, not a second document."""
-    from spy32.render.documents import emit
-    from spy32.render.home_documents import status_document
+    from spy32.render.documents import print_document
+    from spy32.render.home_documents import STATUS
 
-    emit(app.out, status_document(current_status))
+    print_document(app.out, STATUS, current_status)
     if check and current_status.attention:
         raise typer.Exit(ExitCode.ATTENTION)
 

@@ -58,8 +58,7 @@ def _clock_or_none(app: "App") -> "datetime | None":
 
 
 def _print_message(app: "App", message: str, *, paused: str | None = None, json: bool) -> None:
-    from spy32.render.documents import emit
-    from spy32.render.encoder import to_document
+    from spy32.render.documents import print_document
     from spy32.render.home_documents import SWITCHES, Switches
     from spy32.render.output import write_text
 
@@ -67,4 +66,4 @@ def _print_message(app: "App", message: str, *, paused: str | None = None, json:
         write_text(app.out, f"{message}\n")
         return
     # `paused` is null after `halt` too, which looks at no store.
-    emit(app.out, to_document(SWITCHES, Switches(message=message, halted=app.halt_reason(), paused=paused)))
+    print_document(app.out, SWITCHES, Switches(message=message, halted=app.halt_reason(), paused=paused))

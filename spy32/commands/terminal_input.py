@@ -1,4 +1,4 @@
-"""Where a person answers: single keys on a terminal, whole lines elsewhere; a new window size takes answers back."""
+"""Reads answers: single keys on a terminal, whole lines elsewhere. A resized window discards what was typed."""
 
 import os
 import re
@@ -26,12 +26,12 @@ PASTE, PASTED = b"\x1b[200~", b"\x1b[201~"
 CTRL_D = b"\x04"
 
 ENTER_SCREEN = "\x1b[?1049h\x1b[?25l\x1b[?2004h"
-"""The other screen, no cursor, and pasted text marked as such, since it is nobody's keystrokes."""
+"""The alternate screen, no cursor, and marks around pasted text, which is not keystrokes."""
 LEAVE_SCREEN = "\x1b[?2004l\x1b[?25h\x1b[?1049l"
 
 
 class WindowResized(Exception):
-    """The window has had another size since the last answer was asked for."""
+    """The window was resized since the last question."""
 
 
 class InputClosed(Exception):
@@ -87,7 +87,7 @@ class TerminalInput:
             raise self._resize_error()
 
     def _resize_error(self) -> WindowResized:
-        """What was typed so far answered a screen that is gone, so it goes too."""
+        """Discard what was typed so far, since it answered a screen that is gone; returns the error to raise."""
         self._is_reading = self._has_changed = False
         self.forget_typed()
         return WindowResized()

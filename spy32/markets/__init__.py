@@ -1,1 +1,1 @@
-"""Where market data come from. Each module has one class that satisfies `ports.Market`."""
+"""Sources of market data. Each module has one class that satisfies `ports.Market`."""

@@ -1,4 +1,4 @@
-"""What every source of market data has, and what it says about what it does not serve."""
+"""The common part of all market sources. What a source does not serve is empty or None; without options it refuses."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -56,12 +56,12 @@ def leg_quotes(chain: Chain, legs: Sequence[Leg]) -> LegQuotes:
         spot=chain.spot,
         as_of=chain.as_of,
         source=chain.source,
-        quotes=of_legs(chain.quotes, legs),
+        quotes=select_leg_quotes(chain.quotes, legs),
         delay_seconds=chain.delay_seconds,
     )
 
 
-def of_legs(quotes: Iterable[OptionQuote], legs: Sequence[Leg]) -> dict[str, OptionQuote]:
+def select_leg_quotes(quotes: Iterable[OptionQuote], legs: Sequence[Leg]) -> dict[str, OptionQuote]:
     """The quote of each leg by symbol. A contract that stands there twice with different prices has no price."""
     wanted = {(leg.root, leg.expiration, leg.strike, leg.right) for leg in legs}
     found: dict[str, OptionQuote] = {}

@@ -1,6 +1,6 @@
-"""What the days before a recorded chain looked like: the daily history and dividends that ship with the package.
+"""Daily history and dividends that ship with the package, for the days before a recorded chain.
 
-Nothing from after the asked instant is served. A day's SPY bar exists from the close of the shares on, its VIX close
+Nothing from after the given instant is served. A day's SPY bar exists from the close of the shares on, its VIX close
 from the close of the options a quarter of an hour later, and its interest rate on the day after.
 """
 
@@ -18,7 +18,7 @@ from spy32.sessions import market_date, previous_session, session
 
 DATA_FOLDER = Path(__file__).parent.parent / "data"
 UNDERLYING = "SPY"
-"""The only one whose bars and dividends ship."""
+"""The only underlying whose bars and dividends ship."""
 VIX_FAMILY = ("vix", "vix9d", "vix3m")
 MAX_RATE_AGE = timedelta(days=7)
 """A rate moves slowly: the last of a week still describes a month."""
@@ -90,10 +90,10 @@ def continuous_bill_rate(percent: float) -> float:
 def _vix_close(name: str, rows: Sequence[Row], day: date) -> Metric:
     text = rows[0][name] if rows else ""
     if not text:
-        why = (
-            f"the shipped history has no {name.upper()} close of {day}; it reaches from {_first_day()} to {_last_day()}"
-        )
-        return Metric(value=None, unit="percent", source=SOURCE, missing=why)
+        lines = _read_lines()
+        reach = f"it reaches from {lines[1][:10]} to {lines[-1][:10]}"
+        missing = f"the shipped history has no {name.upper()} close of {day}; {reach}"
+        return Metric(value=None, unit="percent", source=SOURCE, missing=missing)
     return Metric(value=float(text), unit="percent", source=f"close of {day}, {SOURCE}", as_of=_option_close(day))
 
 
@@ -118,14 +118,6 @@ def _read_rows(since: date, until: date) -> list[Row]:
     after = bisect_left(lines, until.isoformat() + "-", lo=1)
     heading = lines[0].split(",")
     return [dict(zip(heading, line.split(","), strict=True)) for line in lines[first:after]]
-
-
-def _first_day() -> str:
-    return _read_lines()[1][:10]
-
-
-def _last_day() -> str:
-    return _read_lines()[-1][:10]
 
 
 @cache

@@ -74,7 +74,7 @@ def parse_chain(found: Any, ticker: str, now: datetime) -> Chain:
 
 
 def _check_fields(rows: Sequence[Row], subject: str) -> None:
-    """A field that no contract has, or that is needed and empty in all of them, is a changed document."""
+    """Raise when a field is missing everywhere, or empty everywhere although needed: the format has changed."""
     if not rows:
         return
     for field in ("option", *NUMBER_FIELDS, "last_trade_time"):
@@ -228,7 +228,7 @@ def _require_data(document: Row, ticker: str, subject: str) -> Row:
 
 
 def _check_symbol(holder: Row, ticker: str, subject: str) -> None:
-    """The document names the ticker that was asked for; indices come as ^SPX or _SPX."""
+    """Raise unless the document names the ticker that was requested; indices come as ^SPX or _SPX."""
     symbol = holder.get("symbol")
     named = symbol[1:] if isinstance(symbol, str) and symbol[:1] in ("^", "_") else symbol
     if named != ticker:
@@ -259,7 +259,7 @@ def _parse_date(found: Any, form: str, field: str, subject: str) -> date:
 
 
 def _require_weekday(day: date, subject: str) -> date:
-    """The day, which is none of a weekend: days that are off by one would show there."""
+    """The day. Raises on a weekend, where dates that are off by one would show."""
     if day.weekday() > FRIDAY:
         raise _document_error(subject, f"it has {day}, a day without trading")
     return day

@@ -26,7 +26,7 @@ from typing import Any
 from spy32.domain.events import EventCalendar, EventKind, ScheduledEvent
 from spy32.errors import BadSettings
 from spy32.sessions import clock_time
-from spy32.settings.keys import nearest
+from spy32.settings.keys import nearest_name
 
 SHIPPED_TABLE = Path(__file__).parent.parent / "data" / "events.csv"
 FUNDS = frozenset({
@@ -84,7 +84,7 @@ def _shipped_events() -> tuple[ScheduledEvent, ...]:
 
 
 def _last_known_days() -> dict[str, date]:
-    """The last day of each kind's table: after it there may be more than we know."""
+    """The last day of each kind in the shipped table; later events may be missing."""
     return {event.kind.value: event.day for event in _shipped_events()}
 
 
@@ -92,7 +92,7 @@ def _last_known_days() -> dict[str, date]:
 
 
 class _EventsFile:
-    """What `events.toml` says, checked; nothing when there is none."""
+    """The checked content of `events.toml`; empty when there is no file."""
 
     def __init__(self, path: Path, document: Mapping[str, Any], lines: Mapping[tuple[str, int], int]) -> None:
         self.path, self.lines = path, lines
@@ -150,7 +150,9 @@ class _EventsFile:
         kind = entry.get("kind")
         if isinstance(kind, str) and kind in KINDS:
             return EventKind(kind)
-        meant = f"; {kind[:20]!r} is most like {nearest(kind[:20], KINDS)!r}" if isinstance(kind, str) and kind else ""
+        meant = (
+            f"; {kind[:20]!r} is most like {nearest_name(kind[:20], KINDS)!r}" if isinstance(kind, str) and kind else ""
+        )
         raise self.build_error(place, f"kind must be one of {', '.join(KINDS)}{meant}")
 
     def _parse_day(self, place: str, day: object, name: str) -> date:
@@ -171,7 +173,7 @@ class _EventsFile:
         for key in table:
             if key not in allowed:
                 raise self.build_error(
-                    place, f"unknown key {key[:40]!r}; the nearest known one is {nearest(key[:40], allowed)!r}"
+                    place, f"unknown key {key[:40]!r}; the nearest known one is {nearest_name(key[:40], allowed)!r}"
                 )
 
     def build_error(self, place: str, words: str) -> BadSettings:

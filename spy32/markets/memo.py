@@ -1,4 +1,4 @@
-"""Answers of a source that are good for a while."""
+"""A cache of answers that stay valid for a while."""
 
 import threading
 from collections.abc import Callable
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Memo(Generic[T]):
-    """What was asked lately, by name; threads that want the same share one question. `now` counts seconds."""
+    """Recent answers by name; threads that ask for the same share one request. `now` counts seconds."""
 
     def __init__(self, source: str, now: Callable[[], float]) -> None:
         self._source = source

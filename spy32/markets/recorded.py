@@ -45,11 +45,6 @@ class RecordedMarket(BaseMarket):
         """The market that comes with the package: SPY at the close of 2025-08-29."""
         return cls(chain_file.read_chain_file(SHIPPED_CHAIN), "recorded")
 
-    @staticmethod
-    def build_snapshot_market(snapshot: MarketSnapshot) -> "SnapshotMarket":
-        """The market as a stored run saw it."""
-        return SnapshotMarket(snapshot)
-
     @property
     def as_of(self) -> datetime:
         """The instant of the quotes, UTC: the clock of everything that works on this market."""

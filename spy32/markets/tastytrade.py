@@ -16,7 +16,7 @@ from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Chain, Contract, Dividend, LegQuotes, Metric, OptionQuote, Right, parse_occ_symbol
 from spy32.domain.spreads import Leg
 from spy32.errors import Unavailable, Unusable
-from spy32.markets.base import BaseMarket, of_legs
+from spy32.markets.base import BaseMarket, select_leg_quotes
 from spy32.markets.memo import Memo
 from spy32.sessions import market_date
 
@@ -29,7 +29,7 @@ PUT_RANGE, CALL_RANGE = 0.20, 0.12
 strikes of 32 days and the legs beyond them still lie inside."""
 MAX_CONTRACTS = 1980
 MAX_QUOTE_LAG = timedelta(minutes=15)
-"""Behind the underlying's own time. An older quote is none."""
+"""How far a quote may lie behind the underlying's own time; an older one is dropped."""
 MAX_SPOT_MOVE = 0.001
 """Of the spot, between the first and the last call of one chain; more, and they are of different markets."""
 CACHE_SECONDS = 300.0
@@ -114,7 +114,7 @@ class TastytradeMarket(BaseMarket):
             for place, part in enumerate(_split_batches(list(contracts)) or [[]], 1)
         ]
         rows = [row for call in calls for row in call.options if not row.is_halted]
-        found = of_legs((_build_option_quote(contracts[row.symbol], row, row.at) for row in rows), legs)
+        found = select_leg_quotes((_build_option_quote(contracts[row.symbol], row, row.at) for row in rows), legs)
         return LegQuotes(
             spot=calls[0].spot,
             as_of=min(row.at for row in (*rows, *(call.shares for call in calls))),
@@ -316,7 +316,7 @@ def _select_contracts(listing: NestedChain, days: Sequence[date], spot: float) -
 
 
 def _is_wanted(contract: Contract, moneyness: float, *, is_full: bool) -> bool:
-    """`off` is how far the strike lies from the spot, a share of it."""
+    """`moneyness` is the signed distance of the strike from the spot, a fraction of the spot."""
     if not is_full:
         return abs(moneyness) <= NEIGHBOUR_RANGE
     return (
@@ -333,7 +333,7 @@ def _split_batches(symbols: Sequence[str]) -> list[Sequence[str]]:
 
 
 def _build_option_quote(contract: Contract, row: Quote, now: datetime) -> OptionQuote:
-    """A quote that is halted or old is none: the contract stays, so that the gates count it as silent."""
+    """The quote of a contract. A halted or old one has no prices; the contract stays, so that the gates count it."""
     is_live = not row.is_halted and now - row.at <= MAX_QUOTE_LAG
     return OptionQuote(
         **contract._asdict(),

@@ -178,25 +178,25 @@ class YahooMarket(BaseMarket):
 
         def call(ticker: Any) -> tuple[Any, Mapping[str, Any]]:
             frame = ticker.history(**span, auto_adjust=False, timeout=10)
-            message = ticker.get_history_metadata()  # a mapping that fails when it is gone through
-            return frame, {name: message.get(name) for name in SAID}
+            metadata = ticker.get_history_metadata()  # a mapping that fails when it is gone through
+            return frame, {name: metadata.get(name) for name in SAID}
 
-        frame, message = self._client.call_ticker(_yahoo_symbol(underlying), call)
-        self._kinds[underlying] = _kind(message, underlying, "instrumentType")
+        frame, metadata = self._client.call_ticker(_yahoo_symbol(underlying), call)
+        self._kinds[underlying] = _kind(metadata, underlying, "instrumentType")
         yahoo_frames.check_frame(frame, underlying)
-        return frame, message
+        return frame, metadata
 
     def _fetch_level(self, symbol: str) -> Metric:
-        message = self._fetch_recent(symbol)[1]
-        level, as_of = _price(message, symbol), yahoo_frames.parse_timestamp(message)
+        metadata = self._fetch_recent(symbol)[1]
+        level, as_of = _price(metadata, symbol), yahoo_frames.parse_timestamp(metadata)
         return Metric(value=level, unit="percent", source=self.name, as_of=as_of)
 
     def _fetch_move(self, ticker: str) -> Metric:
-        frame, message = self._fetch_recent(ticker)
+        frame, metadata = self._fetch_recent(ticker)
         bars = yahoo_frames.parse_bars(frame, date.min)
         if len(bars) < 2:
             raise Unusable(f"yahoo has {len(bars)} closes of {ticker} in five days; a move needs two")
-        last, quoted_at = bars[-1], yahoo_frames.parse_timestamp(message)
+        last, quoted_at = bars[-1], yahoo_frames.parse_timestamp(metadata)
         closed = session(last.day)
         as_of = quoted_at if closed is None or market_date(quoted_at) == last.day else closed.close
         return Metric(value=last.close / bars[-2].close - 1, unit="fraction", source=self.name, as_of=as_of, count=2)
@@ -204,7 +204,7 @@ class YahooMarket(BaseMarket):
     def _collect_metrics(
         self, ask: Callable[[str], Metric], requests: Mapping[str, str], unit: str
     ) -> dict[str, Metric]:
-        """Each datum, or why it is missing; when all are, the first trouble is everybody's."""
+        """Each datum, or why it is missing; raises the first error when all are missing."""
         found: dict[str, Metric] = {}
         errors: list[Unavailable | Unusable] = []
         for key, symbol in requests.items():

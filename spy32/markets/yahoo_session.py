@@ -1,4 +1,4 @@
-"""yfinance behind one door: one question at a time, within its time, quiet, and loud about its silences.
+"""All use of yfinance: one question at a time, within a deadline, without output, and with an error where it is silent.
 
 yfinance itself is not changed. It takes a session of ours, which bounds the time, replaces the address when one is set
 and remembers what Yahoo refused. Yahoo is asked by one thread at a time, because the whole process shares one cookie
@@ -40,7 +40,7 @@ COOKIE_HOST = "fc.yahoo.com"
 HOSTS = (COOKIE_HOST, "guce.yahoo.com", "consent.yahoo.com")
 """Where yfinance gets its cookie and gives its consent."""
 YFINANCE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, OSError, ArithmeticError, RuntimeError)
-"""What comes out of yfinance when a service misbehaves, besides its own exceptions."""
+"""Exceptions of yfinance when a service misbehaves, besides its own."""
 
 _YAHOO_LOCK = threading.Lock()
 
@@ -127,13 +127,14 @@ class YahooSession(Session[Response]):
         self._refused.add(name)
 
     def refusal(self) -> Unavailable:
-        """What to say of a document that was refused."""
+        """The error of a document that was refused."""
         self.is_limited |= self.status == 429
         return Unavailable(f"yahoo: HTTP {self.status} for {self.asked}{self.crumb_trouble}")
 
 
 class YahooClient:
-    """The way to Yahoo. `within` bounds a whole question by the clock on the wall, `read` asks yfinance for one thing.
+    """Access to Yahoo. `run_bounded` limits a whole question in wall-clock time, `call_ticker` asks yfinance for one
+    thing.
 
     After HTTP 429 nothing is sent for two minutes: more questions make such a wave longer.
     """
@@ -153,7 +154,7 @@ class YahooClient:
         self._closed_until = -math.inf
 
     def run_bounded(self, work: Callable[[], T]) -> T:
-        """What `work` gives, done on a thread that is left behind when the time is over (`Unavailable`)."""
+        """The result of `work`, run on a thread that is abandoned at the deadline (`Unavailable`)."""
         self._check_pause()
         _load_yfinance()
         deadline = self._monotonic() + self._seconds * REQUEST_SHARE
@@ -163,7 +164,7 @@ class YahooClient:
             raise Unavailable(f"yahoo gave no whole answer within {self._seconds:g} s") from None
 
     def call_ticker(self, symbol: str, call: Callable[[Any], T]) -> T:
-        """What `call` gets from the ticker of `symbol`; only within `within`. A failure leaves no state behind."""
+        """The result of `call` on the ticker of `symbol`; only inside `run_bounded`. Failing leaves no state behind."""
         self._check_pause()
         session, ticker = self._get_session_and_ticker(symbol)
         session.begin()
@@ -244,7 +245,7 @@ def _load_yfinance() -> Any:
 
 
 def _translate_error(error: Exception, session: YahooSession) -> Spy32Error:
-    """Our words for what came out of yfinance; its own may hold an address with a crumb."""
+    """Our exception for one of yfinance, without its text, which may hold an address with a crumb."""
     path = session.path
     if session.status is not None and session.status >= 400:
         return session.refusal()

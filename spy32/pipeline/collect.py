@@ -23,7 +23,7 @@ from spy32.rules.daily_bars import finished_sessions
 from spy32.rules.market_metrics import compute_metrics
 from spy32.sessions import market_date, years_to_expiration
 from spy32.settings import Settings
-from spy32.settings.deciding import deciding
+from spy32.settings.deciding import decision_settings
 from spy32.store import Store
 
 RECENT_BARS = 32
@@ -57,7 +57,7 @@ def collect(context: RunContext, account: Account | None) -> StepResult[CheckedM
         snapshot=collected.snapshot,
         quality=collected.quality,
         line=market_line(collected.snapshot, collected.checked),
-        deciding=deciding(context.settings, context.profile),
+        deciding=decision_settings(context.settings, context.profile),
         briefing=briefing,
         at=context.clock(),
     )

@@ -8,7 +8,7 @@ from spy32.domain.value import value
 from spy32.errors import BadUsage
 from spy32.ports import Analyst, Clock
 from spy32.settings import Settings
-from spy32.settings.deciding import restored
+from spy32.settings.deciding import restore_settings
 from spy32.store import Store
 
 
@@ -41,7 +41,7 @@ class StoredQuestion:
             snapshot=store.decisions.snapshot(run_id),
             menu=menu,
             briefing=briefing,
-            settings=restored(store.decisions.settings(run_id)),
+            settings=restore_settings(store.decisions.settings(run_id)),
             then=chosen[-1] if chosen else None,
         )
 

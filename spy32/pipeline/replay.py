@@ -19,7 +19,7 @@ from spy32.rules import plan, pricing
 from spy32.rules.limits import assess_risk
 from spy32.rules.menu import exclude_candidates
 from spy32.settings import Settings
-from spy32.settings.deciding import restored
+from spy32.settings.deciding import restore_settings
 from spy32.store import Store
 
 RecordedAnalystLookup = Callable[[str, Recommendation, Settings, int], "tuple[Analyst, list[str]] | None"]
@@ -60,7 +60,7 @@ def replay(
     if not store.decisions.has_snapshot(run_id):
         raise BadUsage(f"R{run_id} ended before it had a snapshot ({run.cause}); there is nothing to replay")
     snapshot = store.decisions.snapshot(run_id)
-    settings = restored(store.decisions.settings(run_id))
+    settings = restore_settings(store.decisions.settings(run_id))
     checked: list[str] = []
     differences: list[str] = []
     for name, recorded, recomputed in _compare_steps(

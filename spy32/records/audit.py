@@ -110,7 +110,7 @@ class Audit:
         return head == GENESIS or self._core.row("select 1 from event where hash = ?", head) is not None
 
     def _follow_chain(self, last_digests: dict[str, _LastDigest], *, newest: int | None = None) -> AuditReport:
-        """Follow the chain, or its newest events, and collect the newest digest of each row in `known`."""
+        """Follow the chain, or its newest events, and collect the newest digest of each row in `last_digests`."""
         previous, count = GENESIS, 0
         first = self._core.row("select max(id) - ? from event", newest) if newest is not None else None
         for row in self._core.db.execute(

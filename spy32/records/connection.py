@@ -92,7 +92,7 @@ def discard_draft(draft: Path) -> None:
 
 
 def connect(path: Path, query: str) -> sqlite3.Connection:
-    """Connect without ever creating a file. `how` is SQLite's `mode=...`."""
+    """Connect without ever creating a file. `query` is SQLite's `mode=...`."""
     uri = f"{path.absolute().as_uri()}?{query}"
     db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
     db.row_factory = sqlite3.Row

@@ -29,7 +29,7 @@ from spy32.records.runs import Runs
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
-    from spy32.settings.deciding import Deciding
+    from spy32.settings.deciding import DecisionSettings
 
 
 @value
@@ -64,11 +64,11 @@ class Decisions:
     def quality(self, run_id: int) -> QualityReport:
         return decode_body(QualityReport, self._snapshot_column(run_id, "quality"), f"the quality report of R{run_id}")
 
-    def settings(self, run_id: int) -> "Deciding":
+    def settings(self, run_id: int) -> "DecisionSettings":
         """Return the settings of the run."""
-        from spy32.settings.deciding import Deciding
+        from spy32.settings.deciding import DecisionSettings
 
-        return decode_body(Deciding, self._snapshot_column(run_id, "deciding"), f"the settings of R{run_id}")
+        return decode_body(DecisionSettings, self._snapshot_column(run_id, "deciding"), f"the settings of R{run_id}")
 
     def briefing(self, run_id: int) -> "Briefing | None":
         """Return the figures that the analyst was given; None if none are stored."""
@@ -126,7 +126,7 @@ class Decisions:
         line: MarketSummary,
         at: datetime,
         *,
-        deciding: "Deciding | None" = None,
+        deciding: "DecisionSettings | None" = None,
         briefing: "Briefing | None" = None,
     ) -> None:
         """Store the snapshot, compressed, with its summary, its quality report and the settings.

@@ -1,4 +1,4 @@
-"""The paper broker's own book, apart from our records; it implements `ports.Ledger`."""
+"""The paper broker's own book, apart from our records; it implements `ports.PaperLedger`."""
 
 import sqlite3
 from datetime import datetime

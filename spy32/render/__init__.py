@@ -1,1 +1,1 @@
-"""What people and scripts see: values become pages of text, payoff pictures, JSON documents and CSV."""
+"""Output for people and scripts: pages of text, payoff pictures, JSON documents and CSV."""

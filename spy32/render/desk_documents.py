@@ -187,8 +187,3 @@ REHEARSAL = Part(
     proposal_id=Key(ProposalId, "proposal.id"),
     order_body=Key(JsonText, "body"),
 )
-
-
-def rehearsal_document(shown: ExecutionPreview) -> Document:
-    """Exactly what `execute` would send now, and what its checks say."""
-    return to_document(REHEARSAL, shown)

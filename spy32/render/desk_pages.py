@@ -7,25 +7,22 @@ from spy32.domain.orders import Trade
 from spy32.domain.spreads import Account, Mode
 from spy32.lifecycle import TradeState
 from spy32.render.formatting import join_lines
-from spy32.render.trading import format_fees, print_lines
+from spy32.render.output import print_lines
+from spy32.render.trading import format_fees
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from spy32.console import PlainConsole
+    from spy32.console import AnyConsole
     from spy32.trading.position_diff import AccountDiff, ForeignOrder, PositionDiff
     from spy32.trading.reconcile import ReconcileResult
     from spy32.trading.transactions import MissingContracts
-
-    Screen = Console | PlainConsole
 
 ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
 
 # Reconcile.
 
 
-def reconciled(out: "Screen", found: "ReconcileResult") -> None:
-    """What was in flight, how it stands now, and where we and the broker differ."""
+def print_reconciliation(out: "AnyConsole", found: "ReconcileResult") -> None:
+    """Print what was in flight, how it stands now, and where our book and the broker differ."""
     print_lines(out, _reconciliation(found))
 
 
@@ -47,7 +44,7 @@ def _reconciliation(found: "ReconcileResult") -> Iterable[str]:
         yield "no positions, here or at the broker"
 
 
-def adopting(gone: "MissingContracts") -> str:
+def adoption_text(gone: "MissingContracts") -> str:
     """What would be taken into our book of one trade."""
     assert gone.adoption is not None
     adoption, trade = gone.adoption, gone.trade
@@ -59,8 +56,8 @@ def adopting(gone: "MissingContracts") -> str:
 # Positions.
 
 
-def positions(out: "Screen", view: "AccountDiff", trades: Sequence[Trade], account: Account) -> None:
-    """Every contract that our book or the broker holds, then the trades that they make up."""
+def print_positions(out: "AnyConsole", view: "AccountDiff", trades: Sequence[Trade], account: Account) -> None:
+    """Print every contract that our book or the broker holds, then the trades that they make up."""
     print_lines(out, _positions(view, trades, account))
 
 

@@ -12,21 +12,24 @@ from spy32.domain.value import value
 from spy32.render.encoder import Document, Part, to_document
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from spy32.console import PlainConsole
+    from spy32.console import AnyConsole
     from spy32.domain.proposals import Proposal
     from spy32.domain.run_view import RunView
     from spy32.domain.runs import RunSummary
     from spy32.render.raw_texts import RawTexts
 
 
-def emit(console: "Console | PlainConsole", document: Mapping[str, Any]) -> None:
+def emit(console: "AnyConsole", document: Mapping[str, Any]) -> None:
     """Print one document: one line for a program, indented for a person. ASCII, so that no terminal can be misled."""
     from spy32.render.output import write_text
 
     indent = 2 if console.is_terminal else None
     write_text(console, json.dumps(document, indent=indent, allow_nan=False) + "\n")
+
+
+def print_document(console: "AnyConsole", part: Part, noun: Any) -> None:
+    """Print the document that `part` makes of `noun`."""
+    emit(console, to_document(part, noun))
 
 
 @value
@@ -62,6 +65,6 @@ def history_document(rows: Iterable["RunSummary"]) -> Document:
 def approval_document(view: "RunView", proposal: "Proposal") -> Document:
     """The proposal as it stands, and its newest approval; null when nobody approved it."""
     from spy32.render.document_parts import proposal_view
-    from spy32.render.run_documents import APPROVAL, Decided
+    from spy32.render.run_documents import APPROVAL, ApprovalDecision
 
-    return to_document(APPROVAL, Decided(proposal=proposal_view(view, proposal), approval=view.approval))
+    return to_document(APPROVAL, ApprovalDecision(proposal=proposal_view(view, proposal), approval=view.approval))

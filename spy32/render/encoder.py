@@ -170,7 +170,7 @@ def _shape(hint: Any) -> Shape:  # noqa: PLR0911 - one return a kind reads best
         return Part.by_noun[hint].shape()
     if isinstance(hint, type) and issubclass(hint, Enum):
         # The list of words is open: a program must bear one that it does not know.
-        return Shape(_checked(hint, lambda found: found.value), {"type": "string", "examples": [*hint]})
+        return Shape(_typed_writer(hint, lambda found: found.value), {"type": "string", "examples": [*hint]})
     if hint not in SCALARS:
         raise TypeError(f"{hint} has no form in documents")
     return SCALARS[hint]
@@ -189,8 +189,8 @@ def _nullable(hint: Any) -> Shape:
     return Shape(lambda found: None if found is None else inner.write(found), schema)
 
 
-def _checked(kind: Any, write: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """`write`, for values of this type only: a null where none is promised is a defect."""
+def _typed_writer(kind: Any, write: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """`write` for values of this type only; TypeError otherwise, since a null where none is promised is a defect."""
 
     def written(found: Any) -> Any:
         if not isinstance(found, kind):
@@ -212,7 +212,7 @@ def _instant(at: datetime) -> str:
 
 def _amount(write: Callable[[Decimal], str]) -> Callable[[Any], str]:
     """For exact amounts, and for quoted floats by their shortest digits."""
-    return _checked(Decimal | float, lambda found: write(Decimal(str(found))))
+    return _typed_writer(Decimal | float, lambda found: write(Decimal(str(found))))
 
 
 def _text(pattern: str, write: Callable[[Any], str], **more: str) -> Shape:
@@ -224,7 +224,7 @@ DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 INSTANT = "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+Z$"
 
 
-def _parsed(text: str) -> Any:
+def _parse_json_or_text(text: str) -> Any:
     """The text itself where it is not JSON, null where it is empty."""
     try:
         return json.loads(text) if text else None
@@ -236,20 +236,20 @@ UNITS: Mapping[Unit, Shape] = {
     Unit.PRICE: _text("^-?[0-9]+\\.[0-9]{2,4}$", _amount(format_price), description="Dollars per share."),
     Unit.DOLLARS: _text("^-?[0-9]+\\.[0-9]{2}$", _amount(format_cents), description="Dollars."),
     Unit.POINTS: _text(EXACT, _amount(format_strike)),
-    Unit.JSON: Shape(_checked(str, _parsed), {}),
-    Unit.TICKS: _text(EXACT, _checked(int, ticks_as_usd), description="US dollars, exact."),
+    Unit.JSON: Shape(_typed_writer(str, _parse_json_or_text), {}),
+    Unit.TICKS: _text(EXACT, _typed_writer(int, ticks_as_usd), description="US dollars, exact."),
     **{
-        unit: _text(f"^{unit}[0-9]+$", _checked(int, f"{unit}{{}}".format))
+        unit: _text(f"^{unit}[0-9]+$", _typed_writer(int, f"{unit}{{}}".format))
         for unit in (Unit.RUN, Unit.PROPOSAL, Unit.ORDER, Unit.TRADE)
     },
 }
 SCALARS: Mapping[Any, Shape] = {
     Any: Shape(lambda found: found, {}),
-    str: Shape(_checked(str, str), {"type": "string"}),
-    bool: Shape(_checked(bool, bool), {"type": "boolean"}),
-    int: Shape(_checked(int, int), {"type": "integer"}),
-    float: Shape(_checked(float | int, _number), {"type": "number"}),
+    str: Shape(_typed_writer(str, str), {"type": "string"}),
+    bool: Shape(_typed_writer(bool, bool), {"type": "boolean"}),
+    int: Shape(_typed_writer(int, int), {"type": "integer"}),
+    float: Shape(_typed_writer(float | int, _number), {"type": "number"}),
     Decimal: _text(EXACT, _amount("{:f}".format)),
-    datetime: _text(INSTANT, _checked(datetime, _instant), format="date-time"),
-    date: _text(DAY, _checked(date, date.isoformat), format="date"),
+    datetime: _text(INSTANT, _typed_writer(datetime, _instant), format="date-time"),
+    date: _text(DAY, _typed_writer(date, date.isoformat), format="date"),
 }

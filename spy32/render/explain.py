@@ -107,12 +107,12 @@ def explain_outcome(run: "Run") -> str:
 
 
 def view_badges(view: "RunView") -> tuple[str, ...]:
-    """What must not be overlooked: paper, recorded quotes, simulated fills."""
+    """Mode, recorded quotes and simulated fills, which a reader must not overlook."""
     return (MODES[view.run.mode], *_badges(view))
 
 
 def banner_of(view: "RunView") -> str:
-    """The same in one line across the screen."""
+    """The same badges in one line across the screen."""
     return " · ".join((BANNERS[view.run.mode], *_badges(view)))
 
 
@@ -124,21 +124,21 @@ def _badges(view: "RunView") -> tuple[str, ...]:
 
 
 def market_badge(line: "MarketSummary | None") -> tuple[str, ...]:
-    """Of a recorded market, when its quotes are of."""
+    """For a recorded market, the time of its quotes; nothing for a live one."""
     if line is None or not line.is_recorded:
         return ()
     return (f"RECORDED MARKET {line.as_of.astimezone(NEW_YORK):%Y-%m-%d %H:%M}",)
 
 
 def chosen_candidate_id(view: "RunView") -> str | None:
-    """A person may have chosen another one than the analyst."""
+    """The candidate of the proposal, which a person may have chosen, else that of the analyst."""
     if view.proposal is not None and view.proposal.candidate_id is not None:
         return view.proposal.candidate_id
     return view.recommendation.candidate_id if view.recommendation is not None else None
 
 
 def is_proposal_expired(proposal: "Proposal", now: datetime) -> bool:
-    """A proposal that can no longer be approved. A recorded market has its own clock, so there it always can."""
+    """Whether the time for approval is over; never on a recorded market, which has its own clock."""
     return proposal.state is ProposalState.PROPOSED and not proposal.is_recorded and now >= proposal.lapses_at
 
 

@@ -1,4 +1,4 @@
-"""Why it was decided so: the analyst's choice and words, what it relied on, the number check, the others, the cost."""
+"""The decision explained: the choice and its reasons, evidence, number check, shadow analysts, and cost."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -18,17 +18,15 @@ from spy32.render.formatting import (
     humanise,
     single_line,
 )
-from spy32.render.page import Column, Grid, Pairs, Part, Tone, pair
+from spy32.render.page import Grid, Item, Pairs, Part, grid_columns, pair
 
 if TYPE_CHECKING:
     from spy32.domain.model_calls import ModelResponse, UsageSummary
     from spy32.domain.run_view import RunView
     from spy32.domain.spreads import Candidate, Menu
 
-Item = tuple[str, str, Tone]
-
 RULE_NAMES: dict[str, str] = {"rules": "fixed rule", "trend": "trend rule"}
-"""What people call the analysts that are rules."""
+"""Names for people of the analysts that are rules."""
 
 
 def answer_parts(view: "RunView") -> list[Part]:
@@ -175,12 +173,7 @@ def _model_items(recommendation: Recommendation) -> list[Item]:
 
 def cited_grid(recommendation: Recommendation) -> Grid:
     """Each field that the answer relied on, with the value as it was sent."""
-    columns = (
-        Column(name="field", flexible=True),
-        Column(name="value", rank=1, right=True, flexible=True),
-        Column(name="unit", rank=1, flexible=True),
-        Column(name="note", rank=1, flexible=True),
-    )
+    columns = grid_columns("field~", "value>1", "unit~1", "note~1")
     rows = tuple(
         (single_line(item.path), single_line(item.value), single_line(item.unit), single_line(item.note))
         for item in recommendation.cited
@@ -194,15 +187,7 @@ def cited_grid(recommendation: Recommendation) -> Grid:
 
 def shadows_grid(view: "RunView") -> Grid:
     """The fixed rule and the other shadows on the same menu."""
-    columns = (
-        Column(name="who", flexible=True),
-        Column(name="would take", rank=1),
-        Column(name="it is", rank=1),
-        Column(name="spread", rank=1),
-        Column(name="mid", rank=1, right=True),
-        Column(name="max loss", rank=1, right=True),
-        Column(name="reason", rank=1, flexible=True),
-    )
+    columns = grid_columns("who~", "would take:1", "it is:1", "spread:1", "mid>1", "max loss>1", "reason~1")
     rows = tuple(_shadow_row(recommendation, view.recommendation, view.menu) for recommendation in view.shadows)
     title = "What others would have taken of this menu"
     return Grid(name="beside", title=title, columns=columns, rows=rows, continues=True)
@@ -225,7 +210,7 @@ def _shadow_row(recommendation: Recommendation, chosen: Recommendation | None, m
 
 
 def _compare_choice(recommendation: Recommendation, chosen: Recommendation | None) -> str:
-    """A failure is neither the same as an abstention nor another choice."""
+    """How another choice compares with the one that counts; a failure is not compared."""
     if chosen is None or Decision.FAILED in (recommendation.decision, chosen.decision):
         return ""
     return "the same" if recommendation.candidate_id == chosen.candidate_id else "another"

@@ -1,7 +1,7 @@
-"""What a choice means and rests on, in our own figures: the setup, the conditions of an entry, the market.
+"""Setup, entry conditions and market figures of a choice, computed by spy32.
 
-Everything that the former system asked its model to state stands here, computed: strategy, setup, risk metrics,
-support and resistance, volatility, momentum, volume, and the conditions of an entry.
+They cover what the former system asked its model to state: strategy, setup, risk metrics, support and resistance,
+volatility, momentum, volume, and the conditions of an entry.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,15 +21,13 @@ from spy32.render.formatting import (
     signed_delta,
     single_line,
 )
-from spy32.render.page import Pairs, Part, Tone, pair
+from spy32.render.page import Item, Pairs, Part, pair
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
     from spy32.domain.market import Metric
     from spy32.domain.run_view import RunView
     from spy32.domain.spreads import Candidate
-
-Item = tuple[str, str, Tone]
 
 FIGURE_GROUPS: Mapping[str, tuple[str, ...]] = {
     "support": ("low_20d", "low_180d", "bollinger_low"),

@@ -20,22 +20,19 @@ from spy32.render.formatting import (
     humanise,
     signed_delta,
 )
-from spy32.render.page import Pairs, Tone, pair
+from spy32.render.page import Item, Pairs, pair
 from spy32.render.payoff import proposal_payoff
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
-    from spy32.domain.market import Metric
     from spy32.domain.orders import Trade
     from spy32.domain.run_view import MarketSummary, RunView
-
-Item = tuple[str, str, Tone]
 
 UNKNOWN = "n/a"
 
 
-class Around(NamedTuple):
-    """What a proposal is held against. None is not known, and shown as `n/a`. Dollars."""
+class Surroundings(NamedTuple):
+    """Market, account and open trades that a proposal is compared with. Dollars; None is unknown, shown as `n/a`."""
 
     market: "MarketSummary | None"
     briefing: "Briefing | None"
@@ -49,13 +46,13 @@ class Around(NamedTuple):
     """Most maximum loss of all open trades."""
 
 
-def surroundings(view: "RunView") -> Around:
-    """As the run saw them: the account and the book that its ruling was judged on."""
+def run_surroundings(view: "RunView") -> Surroundings:
+    """The surroundings at the time of the run: account and open trades of its sizing decision."""
     ruling, kept = view.ruling, (view.decided_by or {}).get("limits", {}).get("open_risk")
     account = ruling.account if ruling is not None else None
     exposure = ruling.exposure if ruling is not None else None
     worth = account.net_liquidation if account is not None else None
-    return Around(
+    return Surroundings(
         market=view.market,
         briefing=view.briefing,
         spot=view.market.spot if view.market is not None else None,
@@ -87,7 +84,9 @@ def days_left(result: ProposalTerms, today: date) -> str:
 # What the trade is.
 
 
-def opening_facts(result: ProposalTerms, entry: Candidate | None, around: Around, *, below: bool = False) -> Pairs:
+def opening_facts(
+    result: ProposalTerms, entry: Candidate | None, around: Surroundings, *, below: bool = False
+) -> Pairs:
     """Price, loss, breakeven and greeks of an opening, with the payoff; `below` draws that on narrow screens too."""
     items = (
         pair("Credit", _credit(result), "strong"),
@@ -101,6 +100,7 @@ def opening_facts(result: ProposalTerms, entry: Candidate | None, around: Around
         pair("Delta", _delta(result, entry)),
         pair("BP effect", f"{format_dollars(result.max_loss)} · theta {_theta(result, entry)}"),
         pair("POP", pop_words(entry)),
+        pair("EV", _expected_value(entry)),
     )
     return Pairs(items=items, payoff=proposal_payoff(result, around.market), below=below)
 
@@ -118,7 +118,7 @@ def _return_on_risk(result: ProposalTerms) -> str:
     return format_percent(float(result.max_profit / result.max_loss)) if result.max_loss > 0 else UNKNOWN
 
 
-def account_share(amount: Decimal, around: Around) -> str:
+def account_share(amount: Decimal, around: Surroundings) -> str:
     """In per cent of net liquidation, never rounded down to look smaller than it is."""
     worth = around.net_liquidation
     if worth is None:
@@ -127,7 +127,7 @@ def account_share(amount: Decimal, around: Around) -> str:
     return f"{share.quantize(CENT, ROUND_CEILING)}%"
 
 
-def _breakevens(result: ProposalTerms, around: Around) -> str:
+def _breakevens(result: ProposalTerms, around: Surroundings) -> str:
     move = around.market.expected_move if around.market is not None else None
     text = []
     for point in result.breakevens:
@@ -150,6 +150,12 @@ def _theta(result: ProposalTerms, entry: Candidate | None) -> str:
     return UNKNOWN if entry is None else f"{format_gain(entry.greeks.theta * MULTIPLIER * result.quantity)} a day"
 
 
+def _expected_value(entry: Candidate | None) -> str:
+    """By the market's own odds the costs make it negative; a seller must expect better odds than those."""
+    ev = None if entry is None else entry.ev.market_expiry
+    return UNKNOWN if ev is None else f"{format_gain(ev)} a contract at expiration, by the market's odds"
+
+
 def pop_words(entry: Candidate | None) -> str:
     """Why it is not 1 - delta: delta knows one strike only, and neither the credit nor the shape of the smile."""
     if entry is None:
@@ -159,7 +165,7 @@ def pop_words(entry: Candidate | None) -> str:
     return f"{format_percent(entry.pop_market)}{history} (1 - delta = {by_delta} ignores credit and skew)"
 
 
-def closing_facts(result: ProposalTerms, trade: "Trade | None", around: Around) -> Pairs:
+def closing_facts(result: ProposalTerms, trade: "Trade | None", around: Surroundings) -> Pairs:
     """What a closing pays, and what it would leave of the trade before the costs of closing."""
     items = [
         pair(
@@ -188,7 +194,7 @@ def closing_facts(result: ProposalTerms, trade: "Trade | None", around: Around) 
 # What surrounds it.
 
 
-def surrounding_items(result: ProposalTerms, around: Around) -> list[Item]:
+def surrounding_items(result: ProposalTerms, around: Surroundings) -> list[Item]:
     """The market, what may happen before the exit, and the book, a line each."""
     items = [pair("Market", market_words(around))]
     if result.kind == "open":
@@ -198,20 +204,16 @@ def surrounding_items(result: ProposalTerms, around: Around) -> list[Item]:
     return items
 
 
-def market_words(around: Around) -> str:
+def market_words(around: Surroundings) -> str:
     line = around.market
     if line is None:
         return UNKNOWN
     vix = UNKNOWN if line.vix is None else f"{line.vix:.2f}"
     move = UNKNOWN if line.expected_move is None else f"±{line.expected_move:.2f}"
-    rank = _figure(around.briefing, "market.iv_rank")
+    rank = around.briefing.figures.get("market.iv_rank") if around.briefing is not None else None
     ranked = format_percent(rank.value) if rank is not None and rank.value is not None else UNKNOWN
     spot = format_float_price(around.spot if around.spot is not None else line.spot)
     return f"{line.underlying} {spot} · VIX {vix} · IV rank {ranked} · expected move {move}"
-
-
-def _figure(briefing: "Briefing | None", path: str) -> "Metric | None":
-    return briefing.figures.get(path) if briefing is not None else None
 
 
 def last_day(plan: ExitPlan) -> date:
@@ -240,7 +242,7 @@ def event_name(kind: str) -> str:
     return kind.upper() if kind in (EventKind.CPI, EventKind.FOMC) else humanise(kind)
 
 
-def book_words(around: Around) -> str:
+def book_words(around: Surroundings) -> str:
     trades = UNKNOWN if around.open_trades is None else format_count(around.open_trades, "trade")
     risk = UNKNOWN if around.open_risk is None else format_dollars(around.open_risk)
     room = UNKNOWN
@@ -250,11 +252,11 @@ def book_words(around: Around) -> str:
 
 
 def exit_words(plan: ExitPlan) -> str:
-    """`GTC` only where an order is left with the broker."""
+    """`GTC` only where an order is left with the broker; a stop is never one."""
     how = "GTC" if plan.rests_target else "buy back"
     timed = f" · close {calendar_day(plan.time_exit)}" if plan.time_exit is not None else ""
-    last = f"{',' if timed else ' ·'} last day {calendar_day(plan.last_exit)}"
-    return f"{how} at {format_price(plan.profit_target)}{timed}{last} · alert at {format_price(plan.stop)}"
+    last = f"{',' if timed else ' ·'} last {calendar_day(plan.last_exit)}"
+    return f"{how} at {format_price(plan.profit_target)}{timed}{last} · stop by hand at {format_price(plan.stop)}"
 
 
 # The menu.

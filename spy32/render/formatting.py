@@ -50,7 +50,7 @@ def format_price(amount: Decimal) -> str:
 
 
 def format_float_price(amount: float) -> str:
-    """A quoted float per share, as `price` writes it."""
+    """A quoted float per share, as `format_price` writes it."""
     return format_price(Decimal(str(amount)))
 
 

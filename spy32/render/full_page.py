@@ -1,7 +1,7 @@
 """`show --full`: everything on record about one run, after its one screen."""
 
 from collections.abc import Iterable
-from datetime import datetime, tzinfo
+from datetime import datetime
 
 from spy32.domain.market import QualityReport
 from spy32.domain.orders import Order
@@ -24,35 +24,35 @@ from spy32.render.formatting import (
     single_line,
 )
 from spy32.render.order_parts import exit_pairs, order_pairs
-from spy32.render.page import Column, Grid, Page, Pairs, Part, pair
+from spy32.render.page import Grid, Page, Pairs, Part, grid_columns, pair
 from spy32.render.pages import loud_gates, run_page, trade_page
 
 
-def full_page(view: RunView, *, now: datetime, here: tzinfo | None = None, also: tuple[Proposal, ...] = ()) -> Page:
+def full_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -> Page:
     """Everything worth reading about one run, after its one screen."""
     short = run_page(view, now=now, also=also)
-    parts: list[Part] = [*short.parts, _run(view.run, here)]
+    parts: list[Part] = [*short.parts, _run(view.run)]
     result = view.proposal
     if result is not None:
-        parts += [order_pairs(result, here), exit_pairs(result.exit)]
+        parts += [order_pairs(result), exit_pairs(result.exit)]
     if view.trade is not None:
         parts += trade_page(view, view.trade, now=now).parts
     if view.orders:
         parts.append(_orders(view.orders))
     if view.approval is not None:
-        parts.append(_approval(view.approval, here))
-    return short._replace(parts=(*parts, *_grounds(view, here)))
+        parts.append(_approval(view.approval))
+    return short._replace(parts=(*parts, *_evidence_parts(view)))
 
 
-def _grounds(view: RunView, here: tzinfo | None) -> list[Part]:
-    """What the decision rested on."""
+def _evidence_parts(view: RunView) -> list[Part]:
+    """The parts that show what the decision was based on."""
     parts: list[Part] = []
     parts += answer_parts(view)
     if view.ruling is not None:
         parts.append(_ruling(view.ruling))
     parts += choice_parts(view)
     if view.market is not None:
-        parts.append(_market(view.market, view.quality, here))
+        parts.append(_market(view.market, view.quality))
     if view.menu is not None and view.menu.notes:
         parts.append(
             Pairs(name="menu", title="Menu", items=tuple(pair("note", single_line(note)) for note in view.menu.notes))
@@ -62,10 +62,10 @@ def _grounds(view: RunView, here: tzinfo | None) -> list[Part]:
     return parts
 
 
-def _run(run: Run, here: tzinfo | None) -> Pairs:
+def _run(run: Run) -> Pairs:
     items = [pair("outcome", format_outcome(run), outcome_tone(run.outcome)), pair("meaning", explain_outcome(run))]
     items += [pair("reason", clean(reason)) for reason in run.reasons]
-    started = format_both_zones(run.started_at, here) + (", LATE" if run.late else "")
+    started = format_both_zones(run.started_at) + (", LATE" if run.late else "")
     slot = f", for the slot of {run.slot}" if run.slot is not None else ""
     items.append(pair("started", started, "warn" if run.late else ""))
     items.append(pair("trigger", f"{run.trigger}{slot}, profile {single_line(run.profile)}"))
@@ -75,12 +75,7 @@ def _run(run: Run, here: tzinfo | None) -> Pairs:
 
 
 def _steps(run: Run) -> Grid:
-    columns = (
-        Column(name="step"),
-        Column(name="state"),
-        Column(name="took", right=True),
-        Column(name="detail", rank=1, flexible=True),
-    )
+    columns = grid_columns("step", "state", "took>", "detail~1")
     rows = tuple(
         (step.name, step.state.value, format_milliseconds(step.ms), single_line(step.detail)) for step in run.steps
     )
@@ -90,10 +85,10 @@ def _steps(run: Run) -> Grid:
 # What became of it.
 
 
-def _approval(approval: Approval, here: tzinfo | None) -> Pairs:
+def _approval(approval: Approval) -> Pairs:
     items = [
-        pair("by", f"{single_line(approval.by)}, {format_both_zones(approval.at, here)}"),
-        pair("until", format_both_zones(approval.until, here)),
+        pair("by", f"{single_line(approval.by)}, {format_both_zones(approval.at)}"),
+        pair("until", format_both_zones(approval.until)),
         pair(
             "quotes",
             f"spot {format_float_price(approval.spot)}, mid {format_price(approval.mid)}, natural "
@@ -121,10 +116,10 @@ def _orders(orders: Iterable[Order]) -> Pairs:
 # What it rested on.
 
 
-def _market(line: MarketSummary, quality: QualityReport | None, here: tzinfo | None) -> Pairs:
+def _market(line: MarketSummary, quality: QualityReport | None) -> Pairs:
     items = [
         pair("underlying", f"{line.underlying} {format_float_price(line.spot)}"),
-        pair("as of", f"{format_both_zones(line.as_of, here)}, from {single_line(line.source)}"),
+        pair("as of", f"{format_both_zones(line.as_of)}, from {single_line(line.source)}"),
         pair("expiration", f"{line.expiration}, {format_count(line.dte, 'day')}"),
     ]
     if line.atm_iv is not None:

@@ -25,11 +25,7 @@ STATUS = Part(
     halted=context.halted waiting open_trades=trades failures unsent_notices""",
     called="spy32.status",
 )
-
-
-def status_document(status: Status) -> Document:
-    """Where things stand, for a monitor: `attention` empty means all is well."""
-    return to_document(STATUS, status)
+"""For a monitor: an empty `attention` means that all is well."""
 
 
 # What commands did or found.
@@ -136,7 +132,7 @@ class Start:
 
 
 @value
-class Starts:
+class NextStarts:
     """The next starts of a crontab."""
 
     line: str
@@ -151,7 +147,7 @@ class Starts:
 
 Part(Start)
 SCHEDULE = Part(CrontabLines, called="spy32.schedule")
-STARTS = Part(Starts, called="spy32.schedule_check")
+STARTS = Part(NextStarts, called="spy32.schedule_check")
 
 
 def start_of(coming: SlotStart, zone: tzinfo) -> Start:

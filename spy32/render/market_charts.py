@@ -4,7 +4,6 @@ Each is a list of lines of at most the given width, or nothing when there is too
 ASCII. They show what the figures say; nothing is computed for them alone but the places.
 """
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
@@ -13,8 +12,8 @@ from math import sqrt
 from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.market import DailyBar, Metric, Right
+from spy32.render.canvas import Canvas, ChartFrame
 from spy32.render.formatting import ascii_only, format_percent, format_strike
-from spy32.render.payoff import BRAILLE_BASE, BRAILLE_DOTS
 from spy32.rules.indicators import sma
 
 if TYPE_CHECKING:
@@ -29,33 +28,8 @@ CONE_STEPS = 24
 MARKED_DELTAS = (("1", 0.16), ("2", 0.20), ("3", 0.30))
 MIN_DELTA = 0.02
 MAX_DELTA_GAP = 0.04
-"""A strike this far off in delta does not stand for it."""
+"""Largest distance in delta at which a strike is marked for it."""
 VIX_INDICES = (("vix9d", "VIX9D", 9), ("vix", "VIX", 30), ("vix3m", "VIX3M", 93))
-
-Points = Sequence[tuple[float, float]]
-
-
-class ChartFrame(NamedTuple):
-    """Maps values to columns and rows of cells, both monotone; `parts` asks for places that many times as dense."""
-
-    low: float
-    high: float
-    bottom: float
-    top: float
-    columns: int
-    rows: int = CHART_HEIGHT
-
-    def column(self, x: float, parts: int = 1) -> int:
-        count = self.columns * parts
-        return min(count - 1, max(0, int((x - self.low) / (self.high - self.low) * count)))
-
-    def row(self, y: float, parts: int = 1) -> int:
-        count = self.rows * parts
-        return min(count - 1, max(0, int((self.top - y) / (self.top - self.bottom) * count)))
-
-    def column_value(self, place: int, parts: int = 1) -> float:
-        """The value in the middle of a column, or of a part of it."""
-        return self.low + (self.high - self.low) * (2 * place + 1) / (2 * self.columns * parts)
 
 
 def fit_frame(xs: Iterable[float], ys: Iterable[float], columns: int) -> ChartFrame:
@@ -63,68 +37,7 @@ def fit_frame(xs: Iterable[float], ys: Iterable[float], columns: int) -> ChartFr
     x_values, y_values = list(xs), list(ys)
     low, high, bottom, top = min(x_values), max(x_values), min(y_values), max(y_values)
     margin = (top - bottom) / 20 or abs(top) / 20 or 1.0
-    return ChartFrame(low, high if high > low else low + 1.0, bottom - margin, top + margin, columns)
-
-
-class Canvas:
-    """Cells that curves and signs are put into; a sign hides the curve under it."""
-
-    def __init__(self, frame: ChartFrame, *, plain: bool) -> None:
-        self.frame, self.plain = frame, plain
-        self.dots = [[0] * frame.columns for _ in range(frame.rows)]
-        self.signs = [[" "] * frame.columns for _ in range(frame.rows)]
-
-    def draw_curve(self, points: Points) -> None:
-        """Straight from point to point, without a gap; x ascends."""
-        frame, wide, high = self.frame, *((1, 1) if self.plain else (2, 4))
-        last: int | None = None
-        for place in range(frame.column(points[0][0], wide), frame.column(points[-1][0], wide) + 1):
-            row = frame.row(_interpolate(points, frame.column_value(place, wide)), high)
-            # Every dot between two neighbours keeps a steep flank connected.
-            for dot in range(min(row, row if last is None else last), max(row, row if last is None else last) + 1):
-                self._draw_dot(place, dot)
-            last = row
-
-    def draw_dotted(self, points: Points) -> None:
-        """Every second column only, so that it is told from a curve."""
-        frame, wide, high = self.frame, *((1, 1) if self.plain else (2, 4))
-        first, end = frame.column(points[0][0], wide), frame.column(points[-1][0], wide)
-        for place in range(first, end + 1, 2):
-            self._draw_dot(place, frame.row(_interpolate(points, frame.column_value(place, wide)), high), ".")
-
-    def _draw_dot(self, place: int, row: int, sign: str = "*") -> None:
-        if self.plain:
-            self.signs[row][place] = sign
-        else:
-            self.dots[row // 4][place // 2] |= BRAILLE_DOTS[place % 2][row % 4]
-
-    def put_sign(self, x: float, y: float, sign: str) -> None:
-        self.signs[self.frame.row(y)][self.frame.column(x)] = sign
-
-    def draw_trail(self, points: Points, sign: str) -> None:
-        """The sign along a curve, in every third column that is free of other signs."""
-        for place in range(self.frame.column(points[0][0]), self.frame.column(points[-1][0]) + 1, 3):
-            row = self.frame.row(_interpolate(points, self.frame.column_value(place)))
-            if self.signs[row][place] in " *":
-                self.signs[row][place] = sign
-
-    def lines(self) -> list[str]:
-        return [
-            "".join(
-                sign if sign != " " else chr(BRAILLE_BASE + dots) if dots else " "
-                for sign, dots in zip(signs, row, strict=True)
-            )
-            for signs, row in zip(self.signs, self.dots, strict=True)
-        ]
-
-
-def _interpolate(points: Points, x: float) -> float:
-    """Linear between the points, flat beyond them."""
-    next_place = bisect_right(points, x, key=lambda point: point[0])
-    if next_place == 0 or next_place == len(points):
-        return points[0][1] if next_place == 0 else points[-1][1]
-    (left, below), (right, above) = points[next_place - 1], points[next_place]
-    return below + (above - below) * (x - left) / (right - left)
+    return ChartFrame(low, high if high > low else low + 1.0, bottom - margin, top + margin, columns, CHART_HEIGHT)
 
 
 # The pictures.

@@ -1,15 +1,12 @@
 """The market and its expirations as JSON documents: what the pages say, with all digits."""
 
-from collections.abc import Sequence
-from datetime import date
-
 from spy32.domain.briefing import Briefing
 from spy32.domain.events import ScheduledEvent
 from spy32.domain.market import DailyBar, Dividend, MarketSnapshot, QualityReport, SourceAttempt
 from spy32.domain.value import value
 from spy32.render import document_parts  # noqa: F401 - the parts of figures and quality
 from spy32.render.encoder import Document, Part, to_document
-from spy32.rules.expirations import ExpirationRow
+from spy32.rules.expirations import ExpirationRow, Expirations
 
 
 @value
@@ -20,20 +17,6 @@ class MarketView:
     snapshot: MarketSnapshot
     quality: QualityReport
     """What the quality gates say; stopped_by is null while a run could go on."""
-
-
-@value
-class Expirations:
-    """The listed expirations, and the one that a run would take."""
-
-    underlying: str
-    today: date
-    source: str
-    target_dte: int
-    """Days to expiration that are aimed at."""
-    tolerance: int
-    chosen: date | None
-    expirations: tuple[ExpirationRow, ...]
 
 
 Part(DailyBar, "day open high low close adjusted volume")
@@ -55,19 +38,3 @@ EXPIRATIONS = Part(Expirations, called="spy32.expirations")
 def market_document(briefing: Briefing, snapshot: MarketSnapshot, report: QualityReport) -> Document:
     """Figures are measurements, so numbers; prices of bars are text, as all prices are."""
     return to_document(MARKET, MarketView(briefing=briefing, snapshot=snapshot, quality=report))
-
-
-def expirations_document(
-    rows: Sequence[ExpirationRow], *, underlying: str, today: date, target_dte: int, tolerance: int, source: str = ""
-) -> Document:
-    """The same list for a program."""
-    found = Expirations(
-        underlying=underlying,
-        today=today,
-        source=source,
-        target_dte=target_dte,
-        tolerance=tolerance,
-        chosen=next((row.day for row in rows if row.is_chosen), None),
-        expirations=tuple(rows),
-    )
-    return to_document(EXPIRATIONS, found)

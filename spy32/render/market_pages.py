@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from spy32.domain.briefing import Briefing
@@ -18,22 +18,13 @@ from spy32.render.formatting import (
 )
 from spy32.render.market_charts import NARROW
 from spy32.render.output import is_ascii_console, is_full_terminal, print_page
-from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
-from spy32.rules.expirations import ExpirationRow
+from spy32.render.page import Grid, Page, Pairs, Part, Prose, grid_columns, pair
+from spy32.rules.expirations import Expirations
 from spy32.sessions import market_date
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from spy32.console import PlainConsole
+    from spy32.console import AnyConsole
     from spy32.options.surface import Smile
-
-__all__ = [
-    "build_expirations_page",
-    "build_market_page",
-    "print_expirations_page",
-    "print_market_page",
-]
 
 # Name of a figure -> its label, of at most 20 characters: more would be cut beside a narrow frame.
 FIGURE_GROUPS: tuple[tuple[str, Mapping[str, str]], ...] = (
@@ -69,29 +60,16 @@ EXPIRATION_IV = re.compile(r"iv_\d{4}-\d\d-\d\d")
 EVENT_NAMES = {"fomc": "FOMC statement", "cpi": "CPI", "jobs": "jobs report", "earnings": "earnings", "other": "other"}
 
 
-def print_market_page(
-    out: "Console | PlainConsole",
-    briefing: Briefing,
-    snapshot: MarketSnapshot,
-    smile: "Smile | None",
-    *,
-    here: tzinfo | None = None,
-) -> None:
+def print_market_page(out: "AnyConsole", briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None") -> None:
     """Write the page; with pictures on a terminal."""
     drawn = _draw_charts(out, briefing, snapshot, smile) if is_full_terminal(out) and out.width >= NARROW else ()
-    print_page(out, build_market_page(briefing, snapshot, drawn=drawn, here=here))
+    print_page(out, build_market_page(briefing, snapshot, drawn=drawn))
 
 
-def build_market_page(
-    briefing: Briefing,
-    snapshot: MarketSnapshot,
-    *,
-    drawn: Sequence[Prose] = (),
-    here: tzinfo | None = None,
-) -> Page:
+def build_market_page(briefing: Briefing, snapshot: MarketSnapshot, *, drawn: Sequence[Prose] = ()) -> Page:
     """What is seen, in groups; what is missing, and why; what is scheduled; who was asked."""
     known = {path: figure for path, figure in briefing.figures.items() if figure.value is not None}
-    parts: list[Part] = [_overview_part(briefing, snapshot, here)]
+    parts: list[Part] = [_overview_part(briefing, snapshot)]
     parts += [grid for grid in _figure_grids(known, briefing.as_of) if grid.rows]
     parts += _term_structure_part(briefing, snapshot)
     parts += _missing_part(briefing.figures)
@@ -106,12 +84,12 @@ def build_market_page(
     )
 
 
-def _overview_part(briefing: Briefing, snapshot: MarketSnapshot, here: tzinfo | None) -> Pairs:
+def _overview_part(briefing: Briefing, snapshot: MarketSnapshot) -> Pairs:
     chain = snapshot.chain
     delay = f", delayed by {format_age(timedelta(seconds=chain.delay_seconds))}" if chain.delay_seconds else ""
     items = (
-        pair("looked at", format_both_zones(briefing.as_of, here)),
-        pair("quotes of", f"{format_both_zones(chain.as_of, here)}, from {single_line(chain.source)}{delay}"),
+        pair("looked at", format_both_zones(briefing.as_of)),
+        pair("quotes of", f"{format_both_zones(chain.as_of)}, from {single_line(chain.source)}{delay}"),
         pair("expiration", f"{briefing.target}, {format_count(briefing.dte, 'day')}", "strong"),
     )
     return Pairs(name="market", items=items)
@@ -121,13 +99,7 @@ def _overview_part(briefing: Briefing, snapshot: MarketSnapshot, here: tzinfo | 
 
 
 def _figure_grids(known: Mapping[str, Metric], now: datetime) -> list[Grid]:
-    columns = (
-        Column(name="figure"),
-        Column(name="value", right=True),
-        Column(name="age", rank=1, right=True),
-        Column(name="of", rank=3, right=True),
-        Column(name="source", rank=2, flexible=True),
-    )
+    columns = grid_columns("figure", "value>", "age>1", "of>3", "source~2")
     grids = []
     for title, labels in FIGURE_GROUPS:
         rows = [
@@ -161,13 +133,7 @@ def _term_structure_part(briefing: Briefing, snapshot: MarketSnapshot) -> list[P
         for day in sorted(known)
         if today < day <= today + TERM_HORIZON
     )
-    columns = (
-        Column(name="expiration"),
-        Column(name="days", right=True),
-        Column(name="IV", right=True),
-        Column(name="age", rank=1, right=True),
-        Column(name="source", rank=2, flexible=True),
-    )
+    columns = grid_columns("expiration", "days>", "IV>", "age>1", "source~2")
     return [Grid(name="term", title="Term structure at the broker", columns=columns, rows=rows)] if rows else []
 
 
@@ -224,7 +190,7 @@ def _missing_part(figures: Mapping[str, Metric]) -> list[Part]:
 
 
 def _draw_charts(
-    out: "Console | PlainConsole", briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None"
+    out: "AnyConsole", briefing: Briefing, snapshot: MarketSnapshot, smile: "Smile | None"
 ) -> tuple[Prose, ...]:
     from spy32.render import market_charts as drawing
     from spy32.rules.daily_bars import finished_sessions
@@ -254,15 +220,7 @@ def _draw_charts(
 
 
 def _event_parts(briefing: Briefing) -> list[Part]:
-    columns = (
-        Column(name="day"),
-        Column(name="event"),
-        Column(name="New York", rank=1),
-        Column(name="in", rank=1),
-        Column(name="state", rank=2),
-        Column(name="note", rank=3, flexible=True),
-        Column(name="source", rank=4, flexible=True),
-    )
+    columns = grid_columns("day", "event", "New York:1", "in:1", "state:2", "note~3", "source~4")
     today = market_date(briefing.as_of)
     rows = tuple(
         (
@@ -292,13 +250,7 @@ def _ex_date_items(briefing: Briefing) -> list[tuple[str, str, str]]:
 
 
 def _sources_grid(sources: Iterable[SourceAttempt]) -> Grid:
-    columns = (
-        Column(name="asked for"),
-        Column(name="source"),
-        Column(name="result"),
-        Column(name="took", rank=2, right=True),
-        Column(name="detail", rank=1, flexible=True),
-    )
+    columns = grid_columns("asked for", "source", "result", "took>2", "detail~1")
     rows = tuple(
         (
             single_line(each.datum),
@@ -315,25 +267,9 @@ def _sources_grid(sources: Iterable[SourceAttempt]) -> Grid:
 # Expirations.
 
 
-def print_expirations_page(
-    out: "Console | PlainConsole",
-    rows: Sequence[ExpirationRow],
-    *,
-    underlying: str,
-    target_dte: int,
-    tolerance: int,
-    source: str = "",
-) -> None:
-    """Write the list, the chosen one marked."""
-    print_page(
-        out,
-        build_expirations_page(rows, underlying=underlying, target_dte=target_dte, tolerance=tolerance, source=source),
-    )
-
-
-def build_expirations_page(
-    rows: Sequence[ExpirationRow], *, underlying: str, target_dte: int, tolerance: int, source: str = ""
-) -> Page:
+def build_expirations_page(found: Expirations) -> Page:
+    """The listed expirations with the one that is taken, and why."""
+    rows, target_dte, tolerance = found.expirations, found.target_dte, found.tolerance
     place = next((at for at, row in enumerate(rows) if row.is_chosen), None)
     within = f"within {format_count(tolerance, 'day')} of {target_dte} days"
     summary = (
@@ -341,13 +277,7 @@ def build_expirations_page(
         if place is None
         else f"{rows[place].day} is taken, {format_count(rows[place].dte, 'day')}"
     )
-    columns = (
-        Column(name="expiration"),
-        Column(name="days", right=True),
-        Column(name="off", right=True),
-        Column(name=f"within {tolerance}", rank=2),
-        Column(name="note", rank=1, flexible=True),
-    )
+    columns = grid_columns("expiration", "days>", "off>", f"within {tolerance}:2", "note~1")
     cells = tuple(
         (f"{row.day:%a %Y-%m-%d}", str(row.dte), f"{row.distance:+d}" if row.distance else "0",
          "yes" if row.is_near else "no", row.note)
@@ -360,10 +290,10 @@ def build_expirations_page(
     nearest = min(rows, key=lambda row: (not row.is_chosen, abs(row.distance), row.day), default=None)
     # On a narrow screen the column of notes goes; the choice is explained here in any case.
     items += [pair("why", nearest.note)] if nearest is not None else []
-    items += [pair("source", single_line(source))] if source else []
+    items += [pair("source", single_line(found.source))] if found.source else []
     grid = Grid(name="expiration", title="Expirations", columns=columns, rows=cells, marked=place)
     return Page(
-        heading=f"{single_line(underlying)}: {summary}",
+        heading=f"{single_line(found.underlying)}: {summary}",
         tone="warn" if place is None else "strong",
         parts=(Pairs(name="", items=tuple(items)), grid),
     )

@@ -1,7 +1,6 @@
 """Pages around the menu: the candidates side by side, what was dropped and why, the quality gates, the history."""
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import tzinfo
 
 from spy32.domain.market import Gate, Verdict
 from spy32.domain.run_view import RunView
@@ -21,29 +20,14 @@ from spy32.render.formatting import (
     signed_delta,
     single_line,
 )
-from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
+from spy32.render.page import Grid, Page, Pairs, Part, Prose, grid_columns, pair
 from spy32.sessions import NEW_YORK
 
-COLUMNS = (
-    Column(name="#", right=True),
-    Column(name="spread"),
-    Column(name="who", rank=1),
-    Column(name="credit", rank=1, right=True),
-    Column(name="floor", rank=1, right=True),
-    Column(name="POP", rank=1, right=True),
-    Column(name="delta", rank=1, right=True),
-    Column(name="max loss", rank=1, right=True),
-    Column(name="breakeven", rank=1, right=True),
-    Column(name="POP history", rank=1, right=True),
-    Column(name="mid", rank=1, right=True),
-    Column(name="natural", rank=1, right=True),
-    Column(name="EV market", rank=1, right=True),
-    Column(name="EV market plan", rank=1, right=True),
-    Column(name="EV history", rank=1, right=True),
-    Column(name="EV history plan", rank=1, right=True),
-    Column(name="costs", rank=1, right=True),
-    Column(name="id", rank=1),
-)
+COLUMNS = grid_columns(
+    "#>", "spread", "who:1", "credit>1", "floor>1", "POP>1", "delta>1", "max loss>1", "breakeven>1",
+    "POP history>1", "mid>1", "natural>1", "EV market>1", "EV market plan>1", "EV history>1", "EV history plan>1",
+    "costs>1", "id:1",
+)  # fmt: skip
 """What decides comes first: a narrow screen continues with the rest in a further table."""
 
 
@@ -106,19 +90,14 @@ def rejected_page(view: RunView) -> Page:
         title="Dropped, by the first rule that did it",
         items=tuple(pair(humanise(rule), str(number)) for rule, number in counts.items()) or (pair("any rule", "0"),),
     )
-    columns = (
-        Column(name="spread"),
-        Column(name="rule", flexible=True),
-        Column(name="figure", right=True),
-        Column(name="limit", right=True),
-    )
+    columns = grid_columns("spread", "rule~", "figure>", "limit>")
     grid = Grid(
-        name="rejected", title="Dropped spreads", columns=columns, rows=tuple(_dropped(item) for item in dropped)
+        name="rejected", title="Dropped spreads", columns=columns, rows=tuple(_rejected_cells(item) for item in dropped)
     )
     return Page(heading=heading_of(view, "rejected"), badges=view_badges(view), parts=(tally, grid))
 
 
-def _dropped(item: RejectedSpread) -> tuple[str, ...]:
+def _rejected_cells(item: RejectedSpread) -> tuple[str, ...]:
     spread = f"{SIDES[item.strategy]} {format_strike(item.short_strike)}/{format_strike(item.long_strike)}"
     return (spread, humanise(item.rule), single_line(item.figure), single_line(item.limit))
 
@@ -128,13 +107,7 @@ VERDICTS = {Verdict.PASS: "✓ pass", Verdict.WARN: "! warn", Verdict.STOP: "✗
 
 def quality_page(view: RunView) -> Page:
     """Each quality gate with what was measured, what is allowed, and the verdict."""
-    columns = (
-        Column(name="gate"),
-        Column(name="verdict"),
-        Column(name="figure", flexible=True),
-        Column(name="limit", flexible=True),
-        Column(name="note", rank=1, flexible=True),
-    )
+    columns = grid_columns("gate", "verdict", "figure~", "limit~", "note~1")
     gates = view.quality.gates if view.quality is not None else ()
     grid = Grid(name="gate", title="Quality gates", columns=columns, rows=tuple(_gate(gate) for gate in gates))
     dropped = view.quality.dropped if view.quality is not None else {}
@@ -155,18 +128,11 @@ def _gate(gate: Gate) -> tuple[str, ...]:
     )
 
 
-def history_page(rows: Iterable[RunSummary], here: tzinfo | None = None) -> Page:
+def history_page(rows: Iterable[RunSummary]) -> Page:
     """Runs, newest first, one a line."""
     rows = tuple(rows)
-    columns = (
-        Column(name="run"),
-        Column(name="started (New York)"),
-        Column(name="outcome"),
-        Column(name="cause", rank=1),
-        Column(name="proposal", rank=2),
-        Column(name="trade", rank=3),
-        Column(name="what came of it", rank=4, flexible=True),
-        Column(name="profile", rank=5),
+    columns = grid_columns(
+        "run", "started (New York)", "outcome", "cause:1", "proposal:2", "trade:3", "what came of it~4", "profile:5"
     )
     grid = Grid(name="run", title="Runs, newest first", columns=columns, rows=tuple(_history(row) for row in rows))
     return Page(parts=(grid,), following=(f"spy32 show R{rows[0].id}",) if rows else ())

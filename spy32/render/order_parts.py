@@ -1,7 +1,7 @@
 """The order of a proposal in full: legs, price plan, exit plan, and what it is held to."""
 
 from collections.abc import Iterable
-from datetime import date, tzinfo
+from datetime import date
 
 from spy32.domain.proposals import ExitPlan, Proposal, ProposalTerms
 from spy32.render.formatting import (
@@ -12,13 +12,11 @@ from spy32.render.formatting import (
     mask_account,
     single_line,
 )
-from spy32.render.page import Pairs, Tone, pair
-
-Item = tuple[str, str, Tone]
+from spy32.render.page import Item, Pairs, pair
 
 
-def order_pairs(result: ProposalTerms, here: tzinfo | None = None, *, more: Iterable[Item] = ()) -> Pairs:
-    """How the price is worked, and what the proposal is bound to."""
+def order_pairs(result: ProposalTerms, *, more: Iterable[Item] = ()) -> Pairs:
+    """The price plan, and what the proposal is bound to."""
     legs = [pair("leg", f"{leg.action.value} {leg.quantity * result.quantity} x {leg.symbol}") for leg in result.legs]
     items = [
         *legs,
@@ -26,10 +24,8 @@ def order_pairs(result: ProposalTerms, here: tzinfo | None = None, *, more: Iter
         pair("price plan", _price_plan(result)),
         pair("if assigned", describe_assignment(result)),
         pair("account", f"{mask_account(result.account)}, {result.mode}"),
-        pair(
-            "chosen by", f"{single_line(result.chosen_by)} from quotes of {format_both_zones(result.quoted_at, here)}"
-        ),
-        pair("lapses", format_both_zones(result.lapses_at, here)),
+        pair("chosen by", f"{single_line(result.chosen_by)} from quotes of {format_both_zones(result.quoted_at)}"),
+        pair("lapses", format_both_zones(result.lapses_at)),
         pair("confirm with", f"{result.hash[:8]} (the hash's first 8 digits)"),
     ]
     return Pairs(
@@ -41,8 +37,7 @@ def _price_plan(result: ProposalTerms) -> str:
     plan = result.plan
     return (
         f"{format_price(abs(plan.start))} to {format_price(abs(plan.limit))}, {format_price(plan.tick)} "
-        f"every {plan.step_seconds} s, never "
-        f"beyond; cancelled after {plan.deadline_seconds} s"
+        f"every {plan.step_seconds} s, never beyond; cancelled after {plan.deadline_seconds} s"
     )
 
 

@@ -1,9 +1,9 @@
-"""How text reaches stdout: whole, as this terminal can show it, and in silence when the reader has gone."""
+"""Writes text to stdout: complete, as this terminal can show it, and silently when the reader has gone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from spy32.console import PlainConsole, write_output
+from spy32.console import AnyConsole, PlainConsole, write_output
 from spy32.render.formatting import ascii_only
 
 if TYPE_CHECKING:
@@ -12,23 +12,28 @@ if TYPE_CHECKING:
     from spy32.render.page import Page
 
 
-def is_full_terminal(console: "Console | PlainConsole") -> bool:
+def is_full_terminal(console: "AnyConsole") -> bool:
     """Whether tables and pictures are wanted: a terminal that can place text. Otherwise plain lines."""
     return console.is_terminal and not console.is_dumb_terminal
 
 
-def is_ascii_console(console: "Console | PlainConsole") -> bool:
+def is_ascii_console(console: "AnyConsole") -> bool:
     return not console.encoding.startswith("utf")
 
 
-def write_text(console: "Console | PlainConsole", text: str) -> None:
+def write_text(console: "AnyConsole", text: str) -> None:
     """Write `text` as it is, only its symbols made plainer where the encoding has none of them."""
     if is_ascii_console(console):
         text = ascii_only(text)
     write_output(console.file, text)
 
 
-def print_page(console: "Console | PlainConsole", page: "Page") -> None:
+def print_lines(console: "AnyConsole", lines: Iterable[str]) -> None:
+    """Lines that the terminal may wrap but nothing cuts."""
+    write_text(console, "".join(f"{line}\n" for line in lines))
+
+
+def print_page(console: "AnyConsole", page: "Page") -> None:
     """A page as tables on a terminal, and as `key: value` lines for a file, a pipe or cron's mail."""
     if is_full_terminal(console):
         from spy32.render.tables import draw_page
@@ -41,8 +46,8 @@ def print_page(console: "Console | PlainConsole", page: "Page") -> None:
         write_text(console, format_page(page))
 
 
-def frame(console: "Console", pages: Iterator["Page"], *, told: str, foot: str, offset: int) -> tuple[str, int]:
-    """The first of `pages` that fits this terminal above `told` and `foot`, and the offset that it is drawn from.
+def frame(console: "Console", pages: Iterator["Page"], *, message: str, foot: str, offset: int) -> tuple[str, int]:
+    """The first of `pages` that fits this terminal above `message` and `foot`, and the offset that it is drawn from.
 
     Of one that does not fit, the part from `offset` on. Each line is cleared before it is written: clearing after it
     would take the last cell of a full one.
@@ -51,8 +56,8 @@ def frame(console: "Console", pages: Iterator["Page"], *, told: str, foot: str, 
     from spy32.render.tables import draw_page
 
     rows = console.size.height
-    told_part = (Prose(title="", text=told, tone="warn"),) if told else ()
-    below = draw_page(console, Page(parts=(*told_part, Prose(title="", text=foot, tone="strong")))).splitlines()
+    message_part = (Prose(title="", text=message, tone="warn"),) if message else ()
+    below = draw_page(console, Page(parts=(*message_part, Prose(title="", text=foot, tone="strong")))).splitlines()
     room = max(rows - len(below), 1)
     body: list[str] = []
     for page in pages:

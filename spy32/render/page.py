@@ -1,4 +1,4 @@
-"""A view in neutral form: what is said, before it is known where. `tables` draws it, `lines` writes it.
+"""A page independent of where it is shown: `tables` draws it on a terminal, `plain_lines` writes it as text.
 
 Named tuples, since `show` pays for every class at every start, and a dataclass takes six times as long to make.
 """
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 Tone = str
 """`good`, `bad`, `warn`, `strong`, `dim` or nothing. Colour only repeats what word, sign or symbol say."""
+Item = tuple[str, str, Tone]
+"""Label, value and tone of one line; `pair` makes it."""
 
 
 class Pairs(NamedTuple):
@@ -18,7 +20,7 @@ class Pairs(NamedTuple):
     A small payoff stands beside the first ones where there is room, and under them if it is wanted `below`.
     """
 
-    items: tuple[tuple[str, str, Tone], ...]
+    items: tuple[Item, ...]
     name: str = ""
     title: str = ""
     payoff: "Payoff | None" = None
@@ -32,6 +34,19 @@ class Column(NamedTuple):
     rank: int = 0
     right: bool = False
     flexible: bool = False
+
+
+def grid_columns(*texts: str) -> tuple[Column, ...]:
+    """Columns by name and, behind it, form and rank: `IV>` is right-aligned, `note~2` flexible with rank 2, `cause:1`
+    ranked only. A name alone stays in every width.
+    """
+    parts = [(text, text.rstrip("0123456789")) for text in texts]
+    return tuple(
+        Column(head[:-1], int(text[len(head) :] or 0), head.endswith(">"), head.endswith("~"))
+        if head.endswith((">", "~", ":"))
+        else Column(text)
+        for text, head in parts
+    )
 
 
 class Grid(NamedTuple):
@@ -74,5 +89,5 @@ class Page(NamedTuple):
     following: tuple[str, ...] = ()
 
 
-def pair(label: str, value: str, tone: Tone = "") -> tuple[str, str, Tone]:
+def pair(label: str, value: str, tone: Tone = "") -> Item:
     return (label, value, tone)

@@ -21,15 +21,14 @@ from spy32.render.explain import (
 from spy32.render.explain_answer import analyst_name
 from spy32.render.figures import (
     UNKNOWN,
-    Item,
     closing_facts,
     days_left,
     exit_words,
     market_words,
     opening_facts,
+    run_surroundings,
     spread_words,
     surrounding_items,
-    surroundings,
     trade_sentence,
 )
 from spy32.render.formatting import (
@@ -44,8 +43,8 @@ from spy32.render.formatting import (
     new_york_words,
     single_line,
 )
-from spy32.render.page import Page, Pairs, Part, Prose, pair
-from spy32.render.payoff import breakeven, of_trade
+from spy32.render.page import Item, Page, Pairs, Part, Prose, pair
+from spy32.render.payoff import breakeven, trade_payoff
 from spy32.sessions import market_date
 
 REASONS, ORDERS = 2, 3
@@ -64,7 +63,7 @@ def run_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -
     parts: list[Part] = []
     if result is not None:
         parts += trade_parts(result, view, now=now)
-    parts.append(Pairs(items=tuple(_summary(view, now))))
+    parts.append(Pairs(items=tuple(_summary(view))))
     following = next_commands(view, now=now)
     following += tuple(f"spy32 show P{other.id} (another proposal: {PROPOSAL_STATES[other.state]})" for other in also)
     return _page(view, _heading(view), parts, following)
@@ -77,14 +76,14 @@ def trade_page(view: RunView, trade: Trade, *, now: datetime) -> Page:
     sentence = f"SOLD {trade.quantity} {what} @ {format_credit(trade.credit)}"
     parts: list[Part] = [
         Prose(title="", text=sentence, tone="strong"),
-        Pairs(items=tuple(_held(trade, now)), payoff=of_trade(trade, view.market), below=True),
-        Pairs(items=tuple(_becoming(view, trade))),
+        Pairs(items=tuple(_holding_items(trade, now)), payoff=trade_payoff(trade, view.market), below=True),
+        Pairs(items=tuple(_outlook_items(view, trade))),
     ]
     heading = f"T{trade.id} of R{trade.run_id}: {trade.state}, opened {new_york_words(trade.opened_at)}"
     return _page(view, heading, parts, next_commands(view, now=now))
 
 
-def _held(trade: Trade, now: datetime) -> Iterator[Item]:
+def _holding_items(trade: Trade, now: datetime) -> Iterator[Item]:
     is_over = trade.state in (TradeState.CLOSED, TradeState.EXPIRED)
     left = (trade.legs[0].expiration - market_date(now)).days
     amount = trade.credit * MULTIPLIER * trade.quantity
@@ -102,7 +101,7 @@ def _held(trade: Trade, now: datetime) -> Iterator[Item]:
         yield pair("Result", f"{format_gain(trade.result)} {word} after fees", "bad" if trade.result < 0 else "good")
 
 
-def _becoming(view: RunView, trade: Trade) -> Iterator[Item]:
+def _outlook_items(view: RunView, trade: Trade) -> Iterator[Item]:
     if 0 < trade.remaining < trade.quantity:
         yield pair("Left", f"{trade.remaining} of {trade.quantity}")
     if trade.closed_at is not None:
@@ -135,7 +134,7 @@ def _heading(view: RunView) -> str:
 
 def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]:
     """The trade in a sentence with its figures, as `approve` shows them."""
-    around = surroundings(view)
+    around = run_surroundings(view)
     entry = view.menu.find(result.candidate_id) if view.menu is not None else None
     state = f"P{result.id} {result.state}: {PROPOSAL_STATES[result.state]}"
     if is_proposal_expired(result, now):
@@ -162,21 +161,21 @@ def legs_words(legs: Sequence[Leg], quantity: int) -> str:
     return " · ".join([*text, f"{legs[0].expiration}"])
 
 
-def _summary(view: RunView, now: datetime) -> Iterator[Item]:
-    """What came of the run and why, in a line or two each."""
-    run, made = view.run, view.proposal
-    if made is None:
+def _summary(view: RunView) -> Iterator[Item]:
+    """The outcome of the run and its reasons, in a line or two each."""
+    run, proposal = view.run, view.proposal
+    if proposal is None:
         yield pair("Meaning", explain_outcome(run))
     for reason in run.reasons[:REASONS]:
-        yield pair("Reason", shortened(reason))
+        yield pair("Reason", shorten(reason))
     if len(run.reasons) > REASONS:
         yield pair("", f"and {format_count(len(run.reasons) - REASONS, 'more reason')} (--full)")
     if run.late:
         yield pair("Started", "LATE", "warn")
     yield from _choice(view)
-    if made is None and view.market is not None:
-        yield pair("Market", market_words(surroundings(view)))
-    if made is None and view.menu is not None:
+    if proposal is None and view.market is not None:
+        yield pair("Market", market_words(run_surroundings(view)))
+    if proposal is None and view.menu is not None:
         yield pair("Menu", format_count(len(view.menu.candidates), "candidate"))
     if view.quality is not None and (loud := loud_gates(view.quality)):
         words = ", ".join(f"{gate.verdict} {humanise(gate.name)}" for gate in loud)
@@ -194,32 +193,32 @@ def _summary(view: RunView, now: datetime) -> Iterator[Item]:
 
 def _choice(view: RunView) -> Iterator[Item]:
     """Who chose what and why, what must be looked at, and whether the fixed rule would have taken the same."""
-    word = view.recommendation
-    if word is None:
+    answer = view.recommendation
+    if answer is None:
         return
-    entry = view.menu.find(word.candidate_id) if view.menu is not None else None
-    what = f" {spread_words(entry)}" if entry is not None and word.decision is Decision.TRADE else ""
-    vetoed = ", which spy32 vetoes" if word.vetoes else ""
-    yield pair("Choice", f"{analyst_name(word)} {VERBS[word.decision]}{what}{vetoed}", "bad" if word.vetoes else "")
+    entry = view.menu.find(answer.candidate_id) if view.menu is not None else None
+    what = f" {spread_words(entry)}" if entry is not None and answer.decision is Decision.TRADE else ""
+    vetoed, tone = (", which spy32 vetoes", "bad") if answer.vetoes else ("", "")
+    yield pair("Choice", f"{analyst_name(answer)} {VERBS[answer.decision]}{what}{vetoed}", tone)
     result = view.proposal
     if result is not None and result.kind == "open" and result.chosen_by == "person":
         yield pair("Taken", f"{format_legs(result.legs)}, by a person", "strong")
-    if len(word.reason) > 0 and view.run.cause != "abstained":  # an abstention is the reason of its run
-        yield pair("Why", shortened(word.reason))
-    for veto in word.vetoes[:1]:
-        yield pair("Vetoed", shortened(veto), "bad")
-    for mark in word.marks[:1]:
-        yield pair("Look at", shortened(mark), "warn")
+    if len(answer.reason) > 0 and view.run.cause != "abstained":  # an abstention is the reason of its run
+        yield pair("Why", shorten(answer.reason))
+    for veto in answer.vetoes[:1]:
+        yield pair("Vetoed", shorten(veto), "bad")
+    for mark in answer.marks[:1]:
+        yield pair("Look at", shorten(mark), "warn")
     rule = next((answer for answer in view.shadows if answer.analyst == "rules"), None)
     if rule is not None:
         pick = view.menu.find(rule.candidate_id) if view.menu is not None else None
         taken = spread_words(pick) if pick is not None else "nothing"
-        same = ", the same" if rule.candidate_id == word.candidate_id and pick is not None else ""
+        same = ", the same" if rule.candidate_id == answer.candidate_id and pick is not None else ""
         yield pair("Fixed rule", f"takes {taken}{same}")
 
 
-def shortened(text: str) -> str:
-    """Foreign words on two lines of a narrow screen; what is left out is said, and `--full` has it."""
+def shorten(text: str) -> str:
+    """Foreign text within two lines of a narrow screen; a cut is marked, and `--full` has the rest."""
     words = single_line(text)
     if len(words) <= TWO_LINES:
         return words
@@ -233,7 +232,7 @@ def _order_items(orders: Sequence[Order]) -> Iterator[Item]:
         why = f": {order.reason}" if order.reason else ""
         filled = f"{order.filled} of {order.quantity} filled"
         words = f"O{order.id} {order.kind} {order.state} at {format_credit(order.limit)}, {filled}{why}"
-        yield pair("Order", shortened(words))
+        yield pair("Order", shorten(words))
 
 
 def loud_gates(report: QualityReport) -> tuple[Gate, ...]:

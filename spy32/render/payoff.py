@@ -8,15 +8,11 @@ from spy32.domain.orders import Trade
 from spy32.domain.proposals import ProposalTerms
 from spy32.domain.run_view import MarketSummary
 from spy32.domain.spreads import MULTIPLIER, Leg
+from spy32.render.canvas import Canvas, ChartFrame
 from spy32.render.formatting import ascii_only, format_gain, format_price, format_strike
 
 SIDE_MARGIN = Decimal("0.06")
 """Room left of the first mark and right of the last, of the span of all marks."""
-
-# A braille cell holds 2 x 4 dots; the bit of each dot by column and row (Unicode 17, section 21.1).
-BRAILLE_DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
-BRAILLE_BASE = 0x2800
-
 
 TICKS = {"(": "(", ")": ")", "^": "^"}
 """What stands on the axis for a mark: one expected move either way, the spot; a line for anything else."""
@@ -55,16 +51,18 @@ class Payoff(NamedTuple):
         return low - margin, high + margin
 
     @property
+    def corners(self) -> tuple[Decimal, ...]:
+        """The prices at which the piecewise linear profit bends, and both ends of the picture, ascending."""
+        return tuple(sorted({*(leg.strike for leg in self.legs), *self.span}))
+
+    @property
     def best(self) -> Decimal:
-        return max(self.profit(at) for at in self._extreme_prices())
+        """With every short leg covered, the extremes lie at a strike or flat beyond the outer ones."""
+        return max(self.profit(at) for at in self.corners)
 
     @property
     def worst(self) -> Decimal:
-        return min(self.profit(at) for at in self._extreme_prices())
-
-    def _extreme_prices(self) -> tuple[Decimal, ...]:
-        """With every short leg covered, the extremes lie at a strike or flat beyond the outer ones."""
-        return (*(leg.strike for leg in self.legs), *self.span)
+        return min(self.profit(at) for at in self.corners)
 
 
 def _intrinsic(leg: Leg, at: Decimal) -> Decimal:
@@ -73,7 +71,7 @@ def _intrinsic(leg: Leg, at: Decimal) -> Decimal:
 
 
 def proposal_payoff(proposal: ProposalTerms, market: MarketSummary | None) -> Payoff:
-    """The picture of a proposal at its limit price. `max_profit` already holds the costs."""
+    """The payoff of a proposal at its limit price. `max_profit` already includes the costs."""
     gross = proposal.limit_price * MULTIPLIER * proposal.quantity
     return Payoff(
         legs=proposal.legs,
@@ -84,8 +82,8 @@ def proposal_payoff(proposal: ProposalTerms, market: MarketSummary | None) -> Pa
     )
 
 
-def of_trade(trade: Trade, market: MarketSummary | None) -> Payoff:
-    """The picture of a vertical that was opened, at the credit that it brought."""
+def trade_payoff(trade: Trade, market: MarketSummary | None) -> Payoff:
+    """The payoff of an opened vertical, at the credit received."""
     return Payoff(
         legs=trade.legs,
         quantity=trade.quantity,
@@ -119,90 +117,41 @@ def _axis_marks(
 # Drawing.
 
 
-class PayoffFrame(NamedTuple):
-    """Maps prices to columns and dollars to rows of a field of cells, both monotone."""
-
-    low: Decimal
-    high: Decimal
-    bottom: Decimal
-    top: Decimal
-    columns: int
-    rows: int
-
-    def column(self, at: Decimal) -> int:
-        """The column of a price; equal prices share one, and a higher price is never further left."""
-        return min(self.columns - 1, max(0, int((at - self.low) / (self.high - self.low) * self.columns)))
-
-    def row(self, value: Decimal, parts: int = 1) -> int:
-        """The row of an amount, from the top; with `parts` the finer row that many times as dense."""
-        rows = self.rows * parts
-        return min(rows - 1, max(0, int((self.top - value) / (self.top - self.bottom) * rows)))
-
-    def price(self, place: int, parts: int = 1) -> Decimal:
-        """The price in the middle of a column, or of a part of it."""
-        return self.low + (self.high - self.low) * (2 * place + 1) / (2 * self.columns * parts)
-
-
 def payoff_chart(payoff: Payoff, *, width: int, rows: int, plain: bool = False) -> list[str]:
     """The picture in `rows` lines: the curve, and under it the axis with strikes, spot and expected move."""
     gutter = max(len(format_gain(payoff.best)), len(format_gain(payoff.worst)))
     frame = fit_frame(payoff, columns=width - gutter - 2, rows=rows - 2)
-    curve = _ascii_curve(payoff, frame) if plain else _braille_curve(payoff, frame)
-    named = {frame.row(payoff.best): format_gain(payoff.best), frame.row(payoff.worst): format_gain(payoff.worst)}
+    canvas = Canvas(frame, plain=plain)
+    canvas.draw_curve([(float(at), float(payoff.profit(at))) for at in payoff.corners])
+    curve, zero = canvas.lines(), frame.row(0)
+    curve[zero] = curve[zero].replace(" ", "-" if plain else "┄")
+    named = {frame.row(float(amount)): format_gain(amount) for amount in (payoff.best, payoff.worst)}
     bar = "|" if plain else "│"
     lines = [f"{named.get(row, ''):>{gutter}} {bar}{text}".rstrip() for row, text in enumerate(curve)]
     lines += [" " * (gutter + 2) + text for text in _labelled_axis(payoff.marks, frame)]
     return [ascii_only(line) for line in lines] if plain else lines
 
 
-def _labelled_axis(marks: Sequence[AxisMark], frame: PayoffFrame) -> list[str]:
+def _labelled_axis(marks: Sequence[AxisMark], frame: ChartFrame) -> list[str]:
     """A tick at each mark, and below it the prices that find room: the short strike and the spot come first."""
     ticks, labels = [" "] * frame.columns, [" "] * frame.columns
     for mark in marks:
-        ticks[frame.column(mark.at)] = TICKS.get(mark.sign, "|")
+        ticks[frame.column(float(mark.at))] = TICKS.get(mark.sign, "|")
     for sign in "S^L":
         for mark in (mark for mark in marks if mark.sign == sign):
             text = _mark_value(mark)
-            start = min(max(0, frame.column(mark.at) - len(text) // 2), frame.columns - len(text))
+            start = min(max(0, frame.column(float(mark.at)) - len(text) // 2), frame.columns - len(text))
             if all(cell == " " for cell in labels[max(0, start - 1) : start + len(text) + 1]):
                 labels[start : start + len(text)] = text
     return ["".join(ticks).rstrip(), "".join(labels).rstrip()]
 
 
-def fit_frame(payoff: Payoff, *, columns: int, rows: int) -> PayoffFrame:
+def fit_frame(payoff: Payoff, *, columns: int, rows: int) -> ChartFrame:
     """A frame that holds every mark, and the curve with a little air above and below."""
     low, high = payoff.span
     margin = (payoff.best - payoff.worst) / 20 or Decimal(1)
     top, bottom = max(payoff.best, Decimal(0)) + margin, min(payoff.worst, Decimal(0)) - margin
-    return PayoffFrame(low=low, high=high, bottom=bottom, top=top, columns=columns, rows=rows)
-
-
-def _braille_curve(payoff: Payoff, frame: PayoffFrame) -> list[str]:
-    cells = [[0] * frame.columns for _ in range(frame.rows)]
-    last = frame.row(payoff.profit(frame.price(0, 2)), 4)
-    for place in range(frame.columns * 2):
-        row = frame.row(payoff.profit(frame.price(place, 2)), 4)
-        # Every dot between two neighbours keeps a steep flank connected.
-        for dot in range(min(last, row), max(last, row) + 1):
-            cells[dot // 4][place // 2] |= BRAILLE_DOTS[place % 2][dot % 4]
-        last = row
-    zero = frame.row(Decimal(0))
-    return [
-        "".join(chr(BRAILLE_BASE + cell) if cell else "┄" if number == zero else " " for cell in row)
-        for number, row in enumerate(cells)
-    ]
-
-
-def _ascii_curve(payoff: Payoff, frame: PayoffFrame) -> list[str]:
-    zero = frame.row(Decimal(0))
-    cells = [["-" if row == zero else " "] * frame.columns for row in range(frame.rows)]
-    last = frame.row(payoff.profit(frame.price(0)))
-    for place in range(frame.columns):
-        row = frame.row(payoff.profit(frame.price(place)))
-        for at in range(min(last, row), max(last, row) + 1):
-            cells[at][place] = "*"
-        last = row
-    return ["".join(row) for row in cells]
+    return ChartFrame(float(low), float(high), float(bottom), float(top), columns, rows)
 
 
 def _mark_value(mark: AxisMark) -> str:

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from spy32.analysts.prompt import Template
 from spy32.domain.model_calls import ModelCall
 from spy32.domain.value import value
-from spy32.render.encoder import Document, Key, Part, to_document
+from spy32.render.encoder import Key, Part
 from spy32.render.prompt_pages import PromptRow, template_diff
 
 
 @value
-class Unsent:
+class PromptPreview:
     """What would be sent to the model, and was not."""
 
     prompt: str
@@ -54,7 +54,7 @@ SENT = Part(
 Part(PromptRow, "version variant hash tokens used=is_used")
 Part(Template, "version variant hash system user schema", schema=Key(dict[str, Any], "schema", "Of the answer."))
 Part(Compared)
-PROMPT = Part(Unsent, called="spy32.prompt")
+PROMPT = Part(PromptPreview, called="spy32.prompt")
 PROMPTS = Part(
     Prompts,
     "action prompts template sent compared",
@@ -69,8 +69,3 @@ def comparison_of(first: Template, second: Template) -> Compared:
         hashes=(first.hash, second.hash),
         difference=template_diff(first, second),
     )
-
-
-def prompts_document(action: str, **found: Any) -> Document:
-    """The document of each command of the group; keys of the others are empty or null."""
-    return to_document(PROMPTS, Prompts(action=action, **found))

@@ -6,7 +6,7 @@ from difflib import unified_diff
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spy32.render.formatting import clean
-from spy32.render.page import Column, Grid, Page
+from spy32.render.page import Grid, Page, grid_columns
 
 if TYPE_CHECKING:
     from spy32.analysts.prompt import Template
@@ -29,13 +29,7 @@ class PromptRow(NamedTuple):
 
 
 def prompt_list_page(rows: tuple[PromptRow, ...]) -> Page:
-    columns = (
-        Column("version"),
-        Column("variant", rank=2),
-        Column("hash", rank=1),
-        Column("tokens, about", rank=3, right=True),
-        Column("used"),
-    )
+    columns = grid_columns("version", "variant:2", "hash:1", "tokens, about>3", "used")
     cells = tuple(
         (
             row.version,
@@ -54,9 +48,8 @@ def template_text(template: "Template") -> str:
     """The three files as they are, each under its name."""
     parts = "\n".join(f"--- {name}\n{text.rstrip()}\n" for name, text in template_files(template).items())
     return (
-        f"prompt {template.version}, hash {template.hash}\n"
-        "This is the template; what stands behind a $ is filled in by a run. `spy32 prompts show --run R31` prints\n"
-        f"what was sent for a run.\n\n{parts}"
+        f"prompt {template.version}, hash {template.hash}\nThis is the template; what stands behind a $ is filled in "
+        f"by a run. `spy32 prompts show --run R31` prints\nwhat was sent for a run.\n\n{parts}"
     )
 
 

@@ -10,7 +10,7 @@ from spy32.render.explain import view_badges
 from spy32.render.explain_answer import format_tokens
 from spy32.render.formatting import clean, format_both_zones, format_milliseconds, format_ticks, humanise, single_line
 from spy32.render.menu_pages import heading_of
-from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, pair
+from spy32.render.page import Grid, Page, Pairs, Part, Prose, grid_columns, pair
 from spy32.render.raw_texts import RawTexts
 from spy32.sessions import NEW_YORK
 
@@ -39,7 +39,7 @@ def raw_page(view: RunView, raw: RawTexts) -> Page:
 
 
 def _attempt_parts(call: "ModelCall") -> list[Part]:
-    """One request to a model: what is known of it, then the bodies."""
+    """One request to a model: its facts, then the bodies."""
     attempt, response = call.attempt, call.heard
     name = f"{single_line(attempt.role)}, sample {attempt.sample}, attempt {attempt.attempt}"
     items = [
@@ -101,12 +101,7 @@ def _check_items(checked: "ResponseCheck") -> list[tuple[str, str, str]]:
 
 
 def _documents_grid(lines: "Iterable[DocumentSummary]") -> Grid:
-    columns = (
-        Column(name="source"),
-        Column(name="name", flexible=True),
-        Column(name="bytes", right=True),
-        Column(name="at (UTC)", rank=1),
-    )
+    columns = grid_columns("source", "name~", "bytes>", "at (UTC):1")
     rows = tuple(
         (
             single_line(line.source),

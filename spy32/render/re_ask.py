@@ -6,18 +6,14 @@ from spy32.clients.xai_models import format_cost
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.render.documents import emit
 from spy32.render.formatting import single_line
-from spy32.render.trading import print_lines
+from spy32.render.output import print_lines
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from spy32.console import PlainConsole
+    from spy32.console import AnyConsole
     from spy32.pipeline.re_ask import StoredQuestion
 
-    Screen = Console | PlainConsole
 
-
-def print_re_ask(out: "Screen", question: "StoredQuestion", answer: Recommendation, *, json: bool) -> None:
+def print_re_ask(out: "AnyConsole", question: "StoredQuestion", answer: Recommendation, *, json: bool) -> None:
     """The model's answer to another prompt beside the run's own."""
     original = question.then
     if json:

@@ -12,7 +12,7 @@ from spy32.render.encoder import Document, Key, Part, to_document
 
 
 @value
-class AskedAgain:
+class ReAskResult:
     """The model asked again about a run that is over."""
 
     run: RunId
@@ -29,7 +29,7 @@ ANSWER = Part(
     cost_usd=Key(str, lambda answer: format_cost(answer.cost_ticks).removeprefix("$")),
 )
 AGAIN = Part(
-    AskedAgain,
+    ReAskResult,
     "run prompt=again.prompt then again",
     called="spy32.again",
     then=Key(Annotated[Recommendation, ANSWER] | None),
@@ -37,9 +37,5 @@ AGAIN = Part(
 )
 
 
-def replay_document(found: ReplayResult) -> Document:
-    return to_document(REPLAY, found)
-
-
 def again_document(question: StoredQuestion, answer: Recommendation) -> Document:
-    return to_document(AGAIN, AskedAgain(run=question.run_id, then=question.then, again=answer))
+    return to_document(AGAIN, ReAskResult(run=question.run_id, then=question.then, again=answer))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @value
-class WholeRun:
+class FullRun:
     """One run with all that came of it."""
 
     run: Run
@@ -58,7 +58,7 @@ class History:
 
 
 @value
-class Decided:
+class ApprovalDecision:
     """A proposal and a person's decision on it."""
 
     proposal: ProposalView
@@ -67,13 +67,13 @@ class Decided:
     """Its newest approval; null when nobody approved it."""
 
 
-RUN = Part(WholeRun, called="spy32.run")
+RUN = Part(FullRun, called="spy32.run")
 HISTORY = Part(History, called="spy32.history")
-APPROVAL = Part(Decided, called="spy32.approval")
+APPROVAL = Part(ApprovalDecision, called="spy32.approval")
 
 
-def whole_run(view: RunView, *, raw: "RawTexts | None", rejected: bool) -> WholeRun:
-    return WholeRun(
+def whole_run(view: RunView, *, raw: "RawTexts | None", rejected: bool) -> FullRun:
+    return FullRun(
         run=view.run,
         market=view.market,
         quality=view.quality,

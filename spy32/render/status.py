@@ -1,7 +1,5 @@
 """The status of a home as a page."""
 
-from datetime import tzinfo
-
 from spy32.domain.runs import Run
 from spy32.ops.status import PendingItem, Status
 from spy32.render.explain import MODES, format_outcome, outcome_tone
@@ -14,21 +12,21 @@ from spy32.render.formatting import (
     humanise,
     single_line,
 )
-from spy32.render.page import Column, Grid, Page, Pairs, Part, pair
+from spy32.render.page import Grid, Page, Pairs, Part, grid_columns, pair
 from spy32.sessions import NEW_YORK
 
 
-def status_page(status: Status, here: tzinfo | None = None) -> Page:
+def status_page(status: Status) -> Page:
     """One screen: mode, last run, next slot, switches, what waits, what failed."""
     needed = len(status.attention)
-    parts: list[Part] = [_overview_part(status, here)]
+    parts: list[Part] = [_overview_part(status)]
     if status.alarms:
         reasons = tuple(
             pair(str(number), single_line(reason), "warn") for number, reason in enumerate(status.alarms, 1)
         )
         parts.append(Pairs(name="attention", title="Needs a person", items=reasons))
     if status.waiting:
-        parts.append(_waiting_grid(status, here))
+        parts.append(_waiting_grid(status))
     if status.trades:
         parts.append(_trades_grid(status))
     if status.failures:
@@ -48,20 +46,20 @@ def _next_commands(status: Status) -> tuple[str, ...]:
     return ("spy32 analyze (makes the first run)",) if status.is_new else ()
 
 
-def _overview_part(status: Status, here: tzinfo | None) -> Pairs:
+def _overview_part(status: Status) -> Pairs:
     scene = status.context
     items = [
         pair("mode", f"{scene.settings.mode}, {scene.settings.environment}"),
         pair("home", single_line(scene.home)),
-        pair("last run", *_last_run_text(status, here)),
-        pair("next slot", format_both_zones(status.next_slot.opens, here)),
+        pair("last run", *_last_run_text(status)),
+        pair("next slot", format_both_zones(status.next_slot.opens)),
     ]
     if status.running is not None:
         items.insert(2, pair("at work", _running_text(status.running, status)))
     if not scene.settings.enable_automation:
         items.append(pair("automation", "off (ENABLE_AUTOMATION): scheduled runs are skipped", "warn"))
     if status.paused is not None:
-        since, reason = format_both_zones(status.paused.since, here), single_line(status.paused.reason)
+        since, reason = format_both_zones(status.paused.since), single_line(status.paused.reason)
         items.append(pair("paused", f"since {since}: {reason or 'no reason given'}", "warn"))
     if scene.halted is not None:
         items.append(pair("halted", f"{single_line(scene.halted)} (nothing is sent in any mode)", "bad"))
@@ -70,7 +68,7 @@ def _overview_part(status: Status, here: tzinfo | None) -> Pairs:
     return Pairs(title="Status", items=tuple(items))
 
 
-def _last_run_text(status: Status, here: tzinfo | None) -> tuple[str, str]:
+def _last_run_text(status: Status) -> tuple[str, str]:
     if status.is_new:
         return f"none yet ({single_line(status.context.database)} is not there)", ""
     run = status.last_run
@@ -78,7 +76,7 @@ def _last_run_text(status: Status, here: tzinfo | None) -> tuple[str, str]:
         return "none yet", ""
     late = ", late" if run.late else ""
     ago = format_age(status.context.now - run.started_at)
-    return f"R{run.id} {format_outcome(run)}{late}, {ago} ago: {format_both_zones(run.started_at, here)}", outcome_tone(
+    return f"R{run.id} {format_outcome(run)}{late}, {ago} ago: {format_both_zones(run.started_at)}", outcome_tone(
         run.outcome
     )
 
@@ -88,30 +86,16 @@ def _running_text(run: Run, status: Status) -> str:
     return f"R{run.id}, {step}, for {format_age(status.context.now - run.started_at)}"
 
 
-def _waiting_grid(status: Status, here: tzinfo | None) -> Grid:
-    columns = (
-        Column(name="id"),
-        Column(name="what", flexible=True),
-        Column(name="until", flexible=True),
-        Column(name="type", rank=1),
-    )
+def _waiting_grid(status: Status) -> Grid:
+    columns = grid_columns("id", "what~", "until~", "type:1")
     rows = tuple(
-        (item.id, single_line(item.message), _deadline_text(item, status, here), item.command)
-        for item in status.waiting
+        (item.id, single_line(item.message), _deadline_text(item, status), item.command) for item in status.waiting
     )
     return Grid(name="waiting", title="Waiting for a person", columns=columns, rows=rows)
 
 
 def _trades_grid(status: Status) -> Grid:
-    columns = (
-        Column(name="id"),
-        Column(name="trade", flexible=True),
-        Column(name="credit", right=True),
-        Column(name="max loss", right=True),
-        Column(name="DTE", right=True),
-        Column(name="out by", rank=1),
-        Column(name="state", rank=2),
-    )
+    columns = grid_columns("id", "trade~", "credit>", "max loss>", "DTE>", "out by:1", "state:2")
     rows = tuple(
         (
             item.id,
@@ -127,22 +111,16 @@ def _trades_grid(status: Status) -> Grid:
     return Grid(name="trade", title="Open trades", columns=columns, rows=rows)
 
 
-def _deadline_text(item: PendingItem, status: Status, here: tzinfo | None) -> str:
+def _deadline_text(item: PendingItem, status: Status) -> str:
     if item.until is None:
         return "no end"
     remaining = format_age(item.until - status.context.now)
     is_over = item.until <= status.context.now
-    return format_both_zones(item.until, here) + (", over" if is_over else f", {remaining} left")
+    return format_both_zones(item.until) + (", over" if is_over else f", {remaining} left")
 
 
 def _failures_grid(status: Status) -> Grid:
-    columns = (
-        Column(name="run"),
-        Column(name="started (New York)"),
-        Column(name="outcome"),
-        Column(name="cause", rank=1),
-        Column(name="what came of it", rank=2, flexible=True),
-    )
+    columns = grid_columns("run", "started (New York)", "outcome", "cause:1", "what came of it~2")
     rows = []
     for row in status.failures:
         at = row.started_at.astimezone(NEW_YORK)

@@ -36,7 +36,7 @@ class RichBuilder:
         return STYLES.get(tone, "") if self.colour else ""
 
     def text(self, words: str, tone: Tone = "") -> Text:
-        """Never markup: what comes from outside is only ever shown."""
+        """Plain text: what comes from outside is shown and never read as markup."""
         return Text(words, style=self.style(tone), overflow="fold")
 
     def table(self, *, framed: bool) -> "Table":
@@ -83,7 +83,7 @@ def _part_renderables(builder: RichBuilder, part: Part) -> "list[RenderableType]
 def _banner(pen: RichBuilder, left: str, right: str, *, tone: Tone) -> "list[RenderableType]":
     room = pen.width - cell_len(left) - cell_len(right) - 2
     if room < 1:
-        lines = wrapped(f"{left} · {right}" if right else left, pen.width - 2)
+        lines = wrap_text(f"{left} · {right}" if right else left, pen.width - 2)
         return [pen.text(f" {line:<{pen.width - 1}}", tone) for line in lines]
     return [pen.text(f" {left}{' ' * room}{right} ", tone)]
 
@@ -113,14 +113,14 @@ def _pair_lines(pen: RichBuilder, items: tuple[tuple[str, str, Tone], ...]) -> l
     lines: list[Text] = []
     room = max(NAME, max(cell_len(label) for label, _, _ in items) + GAP)
     for label, value, tone in items:
-        for number, row in enumerate(wrapped(value, max(pen.width - room, 1))):
+        for number, row in enumerate(wrap_text(value, max(pen.width - room, 1))):
             line = Text(overflow="fold")
             line.append(f"{label if number == 0 else '':<{room}}", style=pen.style("dim"))
             lines.append(line.append(row, style=pen.style(tone)))
     return lines
 
 
-def wrapped(text: str, width: int) -> list[str]:
+def wrap_text(text: str, width: int) -> list[str]:
     """Lines of at most `width` cells, broken at blanks; a longer word is broken where it must."""
     lines = []
     for part in text.split("\n"):

@@ -8,25 +8,16 @@ from spy32.domain.proposals import Proposal
 from spy32.domain.run_view import RunView
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import ProposalState
-from spy32.render.documents import emit, run_document
-from spy32.render.output import write_text
+from spy32.render.documents import emit, print_document, run_document
+from spy32.render.output import print_lines
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from spy32.console import PlainConsole
+    from spy32.console import AnyConsole
     from spy32.pipeline.replay import ReplayResult
     from spy32.trading.execute import ExecutionPreview
 
-    Screen = Console | PlainConsole
 
-
-def print_lines(out: "Screen", lines: Iterable[str]) -> None:
-    """Lines that the terminal may wrap but nothing cuts."""
-    write_text(out, "".join(f"{line}\n" for line in lines))
-
-
-def print_run(out: "Screen", view: RunView) -> None:
+def print_run(out: "AnyConsole", view: RunView) -> None:
     """What came of a run, in a few lines, and what to type next."""
     run, proposal = view.run, view.proposal
     late = ", late" if run.late else ""
@@ -49,7 +40,7 @@ def print_run(out: "Screen", view: RunView) -> None:
         print_lines(out, [f"next: spy32 show R{run.id}"])
 
 
-def print_execution(out: "Screen", view: RunView, *, json: bool) -> None:
+def print_execution(out: "AnyConsole", view: RunView, *, json: bool) -> None:
     """How the proposal of this run stands after `execute` or `cancel`."""
     if json:
         emit(out, run_document(view))
@@ -89,12 +80,12 @@ def _format_exit_days(proposal: Proposal) -> str:
     return f"{time_exit}always out by {proposal.exit.last_exit}"
 
 
-def print_rehearsal(out: "Screen", result: "ExecutionPreview", *, json: bool) -> None:
+def print_rehearsal(out: "AnyConsole", result: "ExecutionPreview", *, json: bool) -> None:
     """Exactly what `execute` would send now, and what its checks say."""
     if json:
-        from spy32.render.desk_documents import rehearsal_document
+        from spy32.render.desk_documents import REHEARSAL
 
-        emit(out, rehearsal_document(result))
+        print_document(out, REHEARSAL, result)
         return
     print_lines(out, _rehearsal_lines(result))
 
@@ -116,12 +107,12 @@ def _rehearsal_lines(result: "ExecutionPreview") -> Iterable[str]:
         yield f"buying power used ${result.dry_run.buying_power_change:,.2f}"
 
 
-def print_replay(out: "Screen", found: "ReplayResult", *, json: bool) -> None:
+def print_replay(out: "AnyConsole", found: "ReplayResult", *, json: bool) -> None:
     """What was recomputed from the record, and every difference."""
     if json:
-        from spy32.render.replay_documents import replay_document
+        from spy32.render.replay_documents import REPLAY
 
-        emit(out, replay_document(found))
+        print_document(out, REPLAY, found)
         return
     print_lines(out, [f"{found.name}: recomputed {', '.join(found.checked)}"])
     same = ["no difference from the record"]

@@ -61,3 +61,33 @@ def _expiration_notes(
     elif hours is not None and hours.is_early:
         notes.append(f"early close, {new_york_time(hours.close):%H:%M}")
     return notes
+
+
+@value
+class Expirations:
+    """The listed expirations, and the one that a run would take."""
+
+    underlying: str
+    today: date
+    source: str
+    target_dte: int
+    """Days to expiration that are aimed at."""
+    tolerance: int
+    chosen: date | None
+    expirations: tuple[ExpirationRow, ...]
+
+
+def list_expirations(
+    listed: Iterable[date], *, underlying: str, source: str, today: date, target_dte: int, tolerance: int
+) -> Expirations:
+    """The expirations from today on, as `expiration_rows` judges them."""
+    rows = expiration_rows(listed, today, target_dte, tolerance)
+    return Expirations(
+        underlying=underlying,
+        today=today,
+        source=source,
+        target_dte=target_dte,
+        tolerance=tolerance,
+        chosen=next((row.day for row in rows if row.is_chosen), None),
+        expirations=rows,
+    )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from spy32.domain.spreads import Mode
-from spy32.settings.keys import Wrong
+from spy32.settings.keys import InvalidValue
 from spy32.settings.model import Settings
 
 PRODUCTION = "https://api.tastyworks.com"
@@ -15,25 +15,25 @@ _XAI_HOST = "api.x.ai"
 _CERTIFICATION_HOSTS = ("api.cert.tastyworks.com", "api.cert.tastytrade.com")
 
 
-def checked_address(text: str, *, may_be_empty: bool) -> str:
-    """The address without a trailing slash; `Wrong` unless it is https, or http on a loopback host."""
+def parse_address(text: str, *, may_be_empty: bool) -> str:
+    """The address without a trailing slash; `InvalidValue` unless it is https, or http on a loopback host."""
     from urllib.parse import urlsplit
 
     if not text and may_be_empty:
         return text
     if not text or any(not "!" <= sign <= "~" or sign in "\\\"'`<>" for sign in text):
-        raise Wrong("it is empty, or holds a blank or a sign that no address has")
+        raise InvalidValue("it is empty, or holds a blank or a sign that no address has")
     try:
         parts = urlsplit(text)
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise Wrong("it is not an address") from None
+        raise InvalidValue("it is not an address") from None
     if "@" in parts.netloc:
-        raise Wrong("it holds a user or a password")
+        raise InvalidValue("it holds a user or a password")
     if not host or port == 0 or parts.query or parts.fragment or parts.netloc.endswith(":"):
-        raise Wrong("a host, perhaps a port and a path, nothing else")
+        raise InvalidValue("a host, perhaps a port and a path, nothing else")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback_host(host)):
-        raise Wrong("")
+        raise InvalidValue("")
     return text.rstrip("/")
 
 
@@ -66,7 +66,7 @@ def tastytrade_address(settings: Settings) -> str:
     return settings.tastytrade.url or own
 
 
-def in_use(settings: Settings) -> Mapping[str, str]:
+def addresses_in_use(settings: Settings) -> Mapping[str, str]:
     """Key -> address of every service that these settings may call; empty for Yahoo's own."""
     market = settings.market
     sources = {*market.chain, *market.history, *market.vix, *market.dividends}
@@ -83,7 +83,7 @@ def in_use(settings: Settings) -> Mapping[str, str]:
 
 
 def foreign_tastytrade(settings: Settings) -> str | None:
-    """A line that says where the credentials go, when that is no host of tastytrade's for this mode."""
+    """A warning that names where the credentials go, when that is no tastytrade host of this mode."""
     own = _CERTIFICATION_HOSTS if settings.mode is Mode.SANDBOX else _PRODUCTION_HOSTS
     if _host(tastytrade_address(settings)) in own:
         return None
@@ -91,7 +91,7 @@ def foreign_tastytrade(settings: Settings) -> str | None:
 
 
 def foreign_xai(settings: Settings) -> str | None:
-    """The same of xAI's key; a regional host is xAI's own too."""
+    """A warning that names where the xAI key goes, unless the host belongs to xAI; regional hosts do."""
     if f".{_host(settings.xai.url)}".endswith(f".{_XAI_HOST}"):
         return None
     return f"xai.url is {settings.xai.url}, not {_XAI_HOST}: the key is sent there"

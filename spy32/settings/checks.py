@@ -1,13 +1,13 @@
-"""What no single key shows: values that contradict each other, and credentials that an act needs."""
+"""Checks across keys: values that contradict each other, and credentials that an action needs."""
 
 from collections.abc import Callable, Iterator, Mapping
 
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings
-from spy32.settings.addresses import in_use, is_loopback, other_modes_host
+from spy32.settings.addresses import addresses_in_use, is_loopback, other_modes_host
 from spy32.settings.layers import Source
 from spy32.settings.model import Secret, Settings
-from spy32.settings.profiles import for_profile, looser
+from spy32.settings.profiles import for_profile, loosened_limits
 
 Place = Callable[[str], str]
 """Key -> where its value stands."""
@@ -68,7 +68,7 @@ def _days(settings: Settings, _: Place) -> Problems:
 
 def _profiles(settings: Settings, place: Place) -> Problems:
     for name, profile in settings.profiles.items():
-        for field, mine, cap in looser(profile, settings.limits):
+        for field, mine, cap in loosened_limits(profile, settings.limits):
             key, limit = f"profile.{name}.{field}", f"limits.{field}"
             yield key, f"{key} is {mine}, but {limit} is {cap} ({place(limit)}); a profile may only tighten it"
         choice = for_profile(settings, name).choice
@@ -80,7 +80,7 @@ def _profiles(settings: Settings, place: Place) -> Problems:
 
 def _clock(settings: Settings, _: Place) -> Problems:
     if settings.clock is not None and settings.mode is Mode.LIVE:
-        far = [key for key, address in in_use(settings).items() if not is_loopback(address)]
+        far = [key for key, address in addresses_in_use(settings).items() if not is_loopback(address)]
         if far:
             yield "clock", f"clock is refused in live mode, since {far[0]} is not a loopback address"
 

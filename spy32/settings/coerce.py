@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from spy32.settings.keys import KINDS, Key, Wrong
+from spy32.settings.keys import KINDS, InvalidValue, Key
 from spy32.settings.model import Secret
 
 _NUMBER = r"[+-]?([0-9]{1,25}(\.[0-9]{0,25})?|\.[0-9]{1,25})([eE][+-]?[0-9]{1,2})?"
@@ -15,15 +15,15 @@ _SWITCHES = {"true": True, "1": True, "yes": True, "on": True, "false": False, "
 _MOST_DAYS = 60
 
 
-def from_text(key: Key, text: str) -> Any:
+def parse_setting(key: Key, text: str) -> Any:
     """The value of a variable, a `.env` line or a flag: lists are comma separated, tables are `32:5.0,40:5.5`."""
     if key.shape == "one":
-        return from_toml(key, _plain(key, text))
+        return convert_toml(key, _plain(key, text))
     parts = [part.strip() for part in text.split(",")] if text.strip() else []
     if key.shape == "list":
-        return from_toml(key, [_plain(key, part) for part in parts])
+        return convert_toml(key, [_plain(key, part) for part in parts])
     if not parts:
-        raise Wrong("at least one entry, such as 32:5.0")
+        raise InvalidValue("at least one entry, such as 32:5.0")
     pairs = [part.partition(":") for part in parts]
     return _table(key, [(day.strip(), _plain(key, entry.strip())) for day, _, entry in pairs])
 
@@ -33,39 +33,39 @@ def _plain(key: Key, text: str) -> object:
     word = text.strip()
     if key.kind == "switch":
         if word.lower() not in _SWITCHES:
-            raise Wrong("or yes and no, on and off, 1 and 0")
+            raise InvalidValue("or yes and no, on and off, 1 and 0")
         return _SWITCHES[word.lower()]
     if key.kind == "number":
         if re.fullmatch(_NUMBER, word) is None:
-            raise Wrong("")
+            raise InvalidValue("")
         return int(word) if word.lstrip("+-").isdigit() else Decimal(word)
     return word if key.kind == "instant" else text
 
 
-def from_toml(key: Key, raw: object) -> Any:
+def convert_toml(key: Key, raw: object) -> Any:
     """The value of a TOML entry, floats read as Decimal."""
     if key.shape == "one":
         return _entry(key, raw)
     if key.shape == "table":
         if not isinstance(raw, Mapping):
-            raise Wrong("as a table")
+            raise InvalidValue("as a table")
         return _table(key, list(raw.items()))
     if not isinstance(raw, list):
-        raise Wrong("in square brackets")
+        raise InvalidValue("in square brackets")
     entries = tuple(_entry(key, entry) for entry in raw)
     if not entries and not key.may_be_empty:
-        raise Wrong("at least one")
+        raise InvalidValue("at least one")
     if len(set(entries)) != len(entries):
-        raise Wrong("each once")
+        raise InvalidValue("each once")
     return entries
 
 
 def _table(key: Key, pairs: list[tuple[str, object]]) -> dict[int, Any]:
     if not all(re.fullmatch("[0-9]{1,2}", day) and int(day) <= _MOST_DAYS for day, _ in pairs):
-        raise Wrong("the days are whole numbers")
+        raise InvalidValue("the days are whole numbers")
     table = {int(day): _entry(key, entry) for day, entry in pairs}
     if len(table) != len(pairs):
-        raise Wrong("each day once")
+        raise InvalidValue("each day once")
     return table
 
 
@@ -74,44 +74,44 @@ def _entry(key: Key, raw: Any) -> Any:
     if key.kind in _READERS:
         return _READERS[key.kind](key, raw)
     if not isinstance(raw, str):
-        raise Wrong("in quotes")
+        raise InvalidValue("in quotes")
     if key.kind == "text":
         if not (raw.isprintable() and raw.strip()):
-            raise Wrong("on one line, not empty")
+            raise InvalidValue("on one line, not empty")
     elif key.kind in ("address", "host"):
-        from spy32.settings.addresses import checked_address
+        from spy32.settings.addresses import parse_address
 
-        return checked_address(raw, may_be_empty=key.kind == "host")
+        return parse_address(raw, may_be_empty=key.kind == "host")
     elif re.fullmatch(KINDS[key.kind][1], raw) is None:
         dressed = "it holds a blank, a quote, a line end or a letter outside ASCII"
         hint = dressed if raw.strip() else "it is empty; remove it or fill it in"
-        raise Wrong(hint if key.is_secret else "")
+        raise InvalidValue(hint if key.is_secret else "")
     return Secret(raw) if key.is_secret else raw
 
 
 def _choice(key: Key, raw: Any) -> Any:
     if not isinstance(raw, str):
-        raise Wrong("in quotes")
+        raise InvalidValue("in quotes")
     if raw in key.choices:
         return key.type(raw)
-    raise Wrong("")
+    raise InvalidValue("")
 
 
 def _number(key: Key, raw: Any) -> Any:
     if isinstance(raw, bool) or not isinstance(raw, int if key.type is int else (int, Decimal)):
-        raise Wrong("without quotes" if isinstance(raw, str) else "")
+        raise InvalidValue("without quotes" if isinstance(raw, str) else "")
     if re.fullmatch(_NUMBER, str(raw)) is not None:
         number = key.type(raw)
         # Written as acceptance, so that no value that fails to compare can pass.
         if key.low <= number <= key.high:
             return number
-    raise Wrong("")
+    raise InvalidValue("")
 
 
 def _switch(_: Key, raw: Any) -> bool:
     if isinstance(raw, bool):
         return raw
-    raise Wrong("without quotes")
+    raise InvalidValue("without quotes")
 
 
 def _instant(_: Key, raw: Any) -> datetime:
@@ -120,11 +120,11 @@ def _instant(_: Key, raw: Any) -> datetime:
         try:
             raw = datetime.fromisoformat(raw)
         except ValueError:
-            raise Wrong("RFC 3339") from None
+            raise InvalidValue("RFC 3339") from None
     if not isinstance(raw, datetime) or raw.tzinfo is None:
-        raise Wrong("RFC 3339")
+        raise InvalidValue("RFC 3339")
     if not 2000 <= raw.year < 2100:
-        raise Wrong("of the years 2000 to 2099")
+        raise InvalidValue("of the years 2000 to 2099")
     return raw.astimezone(UTC)
 
 

@@ -1,4 +1,4 @@
-"""The part of the settings that a decision depends on, as it is kept with a run, so that a replay uses the same."""
+"""The settings that a decision depends on. They are stored with each run, so that a replay uses the same."""
 
 from dataclasses import fields, replace
 
@@ -8,7 +8,7 @@ from spy32.settings.model import Profile, Settings
 
 
 @value
-class Deciding:
+class DecisionSettings:
     """Knobs of the run, with the profile merged; no address and no secret among them."""
 
     choice: model.Choice
@@ -24,15 +24,15 @@ class Deciding:
     profile: Profile
 
 
-_SECTIONS = tuple(part.name for part in fields(Deciding) if part.name != "profile")
+_SECTIONS = tuple(part.name for part in fields(DecisionSettings) if part.name != "profile")
 
 
-def deciding(settings: Settings, profile: str) -> Deciding:
-    """What is kept of `settings` for a run of `profile`."""
-    return Deciding(**{name: getattr(settings, name) for name in _SECTIONS}, profile=settings.profiles[profile])
+def decision_settings(settings: Settings, profile: str) -> DecisionSettings:
+    """The part of `settings` that is stored with a run of `profile`."""
+    return DecisionSettings(**{name: getattr(settings, name) for name in _SECTIONS}, profile=settings.profiles[profile])
 
 
-def restored(kept: Deciding) -> Settings:
-    """Settings that decide as the kept ones did."""
+def restore_settings(kept: DecisionSettings) -> Settings:
+    """Settings that decide as the stored ones did."""
     sections = {name: getattr(kept, name) for name in _SECTIONS}
     return replace(Settings(), **sections, profiles={kept.profile.name: kept.profile})

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from spy32.domain.value import value
-from spy32.settings.keys import KEYS, PROFILE_KEYS, SECTIONS, Key, allowed, profile_key
+from spy32.settings.keys import KEYS, PROFILE_KEYS, SECTIONS, Key, describe_allowed, profile_key
 from spy32.settings.model import Secret
 from spy32.settings.resolve import Resolved, Source
 
@@ -21,7 +21,7 @@ class Row:
     source: Source
 
     @property
-    def shown(self) -> str:
+    def display(self) -> str:
         return "not set" if self.value is None else self.value or "empty"
 
     @property
@@ -39,12 +39,12 @@ def rows(resolved: Resolved) -> tuple[Row, ...]:
             _, profile, field = name.split(".")
             found.append((profile_key(profile, field), settings.profiles[profile]))
     return tuple(
-        Row(key=key.name, value=masked(key, getattr(owner, key.field)), source=resolved.sources[key.name])
+        Row(key=key.name, value=masked_text(key, getattr(owner, key.field)), source=resolved.sources[key.name])
         for key, owner in found
     )
 
 
-def masked(key: Key, value: Any) -> str | None:
+def masked_text(key: Key, value: Any) -> str | None:
     """The value as text; stars for a secret, stars and the last four signs for an account number; None for none."""
     if isinstance(value, Secret):
         return "****"
@@ -89,7 +89,7 @@ def config_text() -> str:
         # Tables of days last: what follows the head of a table belongs to it.
         keys = sorted((key for key in KEYS.values() if key.section == section), key=lambda key: key.shape == "table")
         blocks += [f"\n# {title(section)}\n[{section}]\n", *map(_block, keys)]
-    fields = (f"# {key.field}: {key.doc}. Takes {allowed(key)}.\n" for key in PROFILE_KEYS.values())
+    fields = (f"# {key.field}: {key.doc}. Takes {describe_allowed(key)}.\n" for key in PROFILE_KEYS.values())
     return "\n".join(blocks) + _PROFILE_HEAD + "".join(fields)
 
 
@@ -109,7 +109,7 @@ _PROFILE_HEAD = """\
 
 
 def _block(key: Key) -> str:
-    lines = [f"# {key.doc}.", f"# Takes {allowed(key)}."]
+    lines = [f"# {key.doc}.", f"# Takes {describe_allowed(key)}."]
     if key.is_secret:
         lines += [
             "# Without a default. A file that holds it must be readable by you alone; .env beside this file does too."

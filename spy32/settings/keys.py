@@ -52,8 +52,8 @@ KINDS: Mapping[str, tuple[str, str]] = {
 """Kind of an entry -> what it takes, in words and as a pattern. A number says its bounds, a choice its words."""
 
 
-class Wrong(Exception):
-    """A value does not do. Its text adds to what the key takes, and never holds any part of the value."""
+class InvalidValue(Exception):
+    """A value that its key does not take. The text adds a hint to `describe_allowed` and holds no part of the value."""
 
 
 @value
@@ -146,7 +146,7 @@ def profile_key(profile: str, field: str) -> Key:
     return replace(PROFILE_KEYS[field], section=f"profile.{profile}")
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def nearest_name(word: str, known: Iterable[str]) -> str:
     """The known word most like `word`."""
     from difflib import SequenceMatcher
 
@@ -154,7 +154,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return max(known, key=lambda other: SequenceMatcher(None, plain, other.lower()).ratio())
 
 
-def allowed(key: Key) -> str:
+def describe_allowed(key: Key) -> str:
     """What the key takes, in words that fit behind "takes"."""
     if key.kind == "choice":
         entry = "one of " + ", ".join(key.choices)

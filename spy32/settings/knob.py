@@ -1,4 +1,4 @@
-"""What a knob is made of: a field with its meaning and bounds, and a secret that never shows itself."""
+"""A knob (a field with its meaning and bounds) and a secret that never shows itself."""
 
 from collections.abc import Mapping
 from dataclasses import field

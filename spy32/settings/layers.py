@@ -1,4 +1,4 @@
-"""The four places where a value may stand (flags, environment, `.env`, `config.toml`), each read into `Given`s."""
+"""The four places where a value may stand (flags, environment, `.env`, `config.toml`), each read into `SetValue`s."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 
 from spy32.domain.value import value
 from spy32.errors import BadSettings
-from spy32.settings.coerce import from_text, from_toml
+from spy32.settings.coerce import convert_toml, parse_setting
 from spy32.settings.keys import (
     ENVIRONMENT,
     HOME,
@@ -16,10 +16,10 @@ from spy32.settings.keys import (
     PROFILE_KEYS,
     SECTIONS,
     VENDOR,
+    InvalidValue,
     Key,
-    Wrong,
-    allowed,
-    nearest,
+    describe_allowed,
+    nearest_name,
     profile_key,
 )
 from spy32.settings.lines import dotenv_lines, line_of, toml_lines
@@ -67,7 +67,7 @@ class Source:
 
 
 @value
-class Given:
+class SetValue:
     """One value that somebody set."""
 
     key: Key
@@ -79,22 +79,22 @@ Place = Callable[[str], str]
 """Name or dotted path -> where it stands, for a message."""
 
 
-def of_flags(flags: Mapping[str, str]) -> Iterator[Given]:
+def read_flags(flags: Mapping[str, str]) -> Iterator[SetValue]:
     for name, text in flags.items():
         where = FLAGS.get(name, f"--{name}")
         if name not in KEYS or KEYS[name].is_secret:
             raise BadSettings(f"{_plain(where)}: no flag sets this")
-        yield _given(KEYS[name], text, "flag", where)
+        yield _parse_value(KEYS[name], text, "flag", where)
 
 
-def of_environment(env: Mapping[str, str]) -> Iterator[Given]:
+def read_environment(env: Mapping[str, str]) -> Iterator[SetValue]:
     for name in env:
         if name != HOME:
             _check_variable(name, "environment")
     yield from _variables(env, "environment", lambda name: name)
 
 
-def of_dotenv(dotenv: DotenvText) -> Iterator[Given]:
+def read_dotenv(dotenv: DotenvText) -> Iterator[SetValue]:
     lines = dotenv_lines(dotenv.text)
 
     def place(name: str) -> str:
@@ -109,9 +109,11 @@ def of_dotenv(dotenv: DotenvText) -> Iterator[Given]:
     yield from _variables({name: text or "" for name, text in dotenv.values.items()}, "dotenv", place)
 
 
-def _variables(values: Mapping[str, str], kind: str, place: Place) -> Iterator[Given]:
+def _variables(values: Mapping[str, str], kind: str, place: Place) -> Iterator[SetValue]:
     """The known ones, vendors' first, so that an SPY32_ name outdoes them."""
-    return (_given(KEYS[ENVIRONMENT[name]], values[name], kind, place(name)) for name in ENVIRONMENT if name in values)
+    return (
+        _parse_value(KEYS[ENVIRONMENT[name]], values[name], kind, place(name)) for name in ENVIRONMENT if name in values
+    )
 
 
 def _check_variable(name: str, where: str) -> None:
@@ -122,23 +124,23 @@ def _check_variable(name: str, where: str) -> None:
         hint = "profiles are set in config.toml, under [profile.NAME]"
     else:
         known = [*(other for other in ENVIRONMENT if other not in VENDOR), HOME]
-        hint = f"the nearest known one is {nearest(name, known)}"
+        hint = f"the nearest known one is {nearest_name(name, known)}"
     raise BadSettings(f"{where}: unknown name {_plain(name)}; {hint}")
 
 
-def _given(key: Key, raw: Any, kind: str, where: str) -> Given:
+def _parse_value(key: Key, raw: Any, kind: str, where: str) -> SetValue:
     """Raises outside the handler: an exception's context must not carry the value either."""
     try:
-        found = from_toml(key, raw) if kind == "config" else from_text(key, raw)
-    except Wrong as wrong:
+        found = convert_toml(key, raw) if kind == "config" else parse_setting(key, raw)
+    except InvalidValue as wrong:
         problem = str(wrong)
     else:
-        return Given(key=key, value=found, source=Source(kind=kind, where=where))
+        return SetValue(key=key, value=found, source=Source(kind=kind, where=where))
     hint = f" ({problem})" if problem else ""
-    raise BadSettings(f"{where}: {key.name}{_shown(key, raw)} takes {allowed(key)}{hint}")
+    raise BadSettings(f"{where}: {key.name}{_excerpt(key, raw)} takes {describe_allowed(key)}{hint}")
 
 
-def _shown(key: Key, raw: object) -> str:
+def _excerpt(key: Key, raw: object) -> str:
     if key.is_private or isinstance(raw, (list, Mapping)):
         return ""
     text = str(raw)
@@ -162,7 +164,7 @@ _SAFE_WORDS = (
 _AT = r"\(at line (\d+), column (\d+)\)$"
 
 
-def of_toml(toml: TomlText) -> Iterator[Given]:
+def read_toml(toml: TomlText) -> Iterator[SetValue]:
     text = toml.text.removeprefix("\ufeff")
     lines = toml_lines(text)
 
@@ -170,14 +172,14 @@ def of_toml(toml: TomlText) -> Iterator[Given]:
         line = line_of(path, lines)
         return toml.path if line is None else f"{toml.path}:{line}"
 
-    for section, name, raw in _entries(_parsed(text, toml.path), place):
-        key = _known(section, name, raw, place)
+    for section, name, raw in _entries(_parse_toml(text, toml.path), place):
+        key = _find_key(section, name, raw, place)
         # An empty table changes nothing, so it is no source of anything.
         if raw != {} or key.shape != "table":
-            yield _given(key, raw, "config", place(key.name))
+            yield _parse_value(key, raw, "config", place(key.name))
 
 
-def _parsed(text: str, path: str) -> dict[str, Any]:
+def _parse_toml(text: str, path: str) -> dict[str, Any]:
     import tomllib
 
     column = ""
@@ -211,7 +213,7 @@ def _entries(table: Mapping[str, Any], place: Place, section: str = "") -> Itera
             raise BadSettings(f"{place(path)}: {path} is a table: write [{path}] and its keys below it")
 
 
-def _known(section: str, name: str, raw: object, place: Place) -> Key:
+def _find_key(section: str, name: str, raw: object, place: Place) -> Key:
     """The key of that name; `BadSettings` with the nearest known one when there is none."""
     path = f"{section}.{name}" if section else name
     in_profile = section.startswith("profile.")
@@ -226,9 +228,9 @@ def _known(section: str, name: str, raw: object, place: Place) -> Key:
         hint = same[0]
     elif section:
         siblings = PROFILE_KEYS if in_profile else [key.field for key in KEYS.values() if key.section == section]
-        hint = f"{section}.{nearest(name, siblings)}"
+        hint = f"{section}.{nearest_name(name, siblings)}"
     else:
-        hint = nearest(name, [*SECTIONS, "profile"] if kind == "section" else [*KEYS, *VENDOR])
+        hint = nearest_name(name, [*SECTIONS, "profile"] if kind == "section" else [*KEYS, *VENDOR])
     raise BadSettings(
         f"{place(path)}: unknown {kind} {_plain(path)}; the nearest known one is {VENDOR.get(hint, hint)}"
     )

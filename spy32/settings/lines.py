@@ -1,4 +1,4 @@
-"""On which line of its file a key stands, so that a message can point at it. The parsers themselves do not say."""
+"""The line of a file on which a key stands, for messages: the parsers do not report it."""
 
 import re
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ def line_of(path: str, found: Mapping[str, int]) -> int | None:
     return found.get(path)
 
 
-def assigned(line: str) -> str | None:
+def assigned_name(line: str) -> str | None:
     """The name that a line of a `.env` sets, if it sets one."""
     match = re.match(_ASSIGNMENT, line)
     return match[1] if match is not None and "=" in line else None

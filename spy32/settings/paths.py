@@ -12,15 +12,15 @@ from spy32.settings.model import Locations
 _OTHERS = 0o077
 """Every permission of group and others."""
 _WRITES = 0o022
-"""Theirs to write."""
+"""Write permission of group and others."""
 
 
 def locations(env: Mapping[str, str], home_flag: str | None) -> Locations:
     """The places of this process; `home_flag` outdoes SPY32_HOME, and the caller has made it absolute."""
     if home_flag is not None:
-        return _in_one(_absolute(home_flag, "--home", env))
+        return _home_locations(_absolute(home_flag, "--home", env))
     if HOME in env:
-        return _in_one(_absolute(env[HOME], HOME, env))
+        return _home_locations(_absolute(env[HOME], HOME, env))
     config = _xdg(env, "XDG_CONFIG_HOME", ".config")
     return Locations(
         config=config / "config.toml",
@@ -48,8 +48,10 @@ def loose_permissions(path: Path, mode_bits: int | None, has_secrets: bool, mode
 
 @value
 class Access:
-    """Who may change what is at a path: its permission bits, its owner's user id, and whether it is a folder in which
-    only the owner of a file may rename it (the sticky bit, as /tmp has)."""
+    """Who may change a path: permission bits, user id of the owner, and the sticky bit.
+
+    In a sticky folder such as /tmp only the owner of a file may rename it.
+    """
 
     bits: int
     owner: int
@@ -73,7 +75,7 @@ def others_access(places: Mapping[Path, Access], parents: Mapping[Path, Access],
     return None
 
 
-def _in_one(home: Path) -> Locations:
+def _home_locations(home: Path) -> Locations:
     return Locations(config=home / "config.toml", dotenv=home / ".env", data=home, state=home, home=home)
 
 

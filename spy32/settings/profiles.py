@@ -6,7 +6,7 @@ from typing import Any
 
 from spy32.domain.market import has_other_root, option_roots
 from spy32.errors import BadSettings
-from spy32.settings.keys import nearest
+from spy32.settings.keys import nearest_name
 from spy32.settings.model import Choice, Dte, Limits, Profile, Settings
 
 
@@ -15,16 +15,16 @@ def for_profile(settings: Settings, name: str) -> Settings:
     profile = settings.profiles.get(name)
     if profile is None:
         known = ", ".join(settings.profiles)
-        hint = f"the nearest known one is {nearest(name, settings.profiles)}; known are: {known}"
+        hint = f"the nearest known one is {nearest_name(name, settings.profiles)}; known are: {known}"
         raise BadSettings(f"there is no profile {name!r}; {hint}")
-    for field, mine, cap in looser(profile, settings.limits):
+    for field, mine, cap in loosened_limits(profile, settings.limits):
         raise BadSettings(
             f"profile.{name}.{field} is {mine}, but limits.{field} is {cap}; a profile may only tighten it"
         )
     return replace(
         settings,
         choice=_choice(settings.choice, profile),
-        limits=replace(settings.limits, **_given(profile, Limits)),
+        limits=replace(settings.limits, **_overrides(profile, Limits)),
         dte=settings.dte if profile.dte is None else replace(settings.dte, default=profile.dte),
     )
 
@@ -39,22 +39,22 @@ def check_root(settings: Settings, name: str) -> None:
         )
 
 
-def looser(profile: Profile, limits: Limits) -> Iterator[tuple[str, Any, Any]]:
+def loosened_limits(profile: Profile, limits: Limits) -> Iterator[tuple[str, Any, Any]]:
     """(field, the profile's figure, the global figure) of every cap that the profile would loosen."""
     # Every limit is a "most": the smaller figure is the tighter one.
-    caps = ((name, mine, getattr(limits, name)) for name, mine in _given(profile, Limits).items())
+    caps = ((name, mine, getattr(limits, name)) for name, mine in _overrides(profile, Limits).items())
     return (cap for cap in caps if not cap[1] <= cap[2])
 
 
-def _given(profile: Profile, section: type) -> dict[str, Any]:
-    """What the profile says of the fields of a section."""
-    mine = {part.name: getattr(profile, part.name, None) for part in fields(section)}
-    return {name: value for name, value in mine.items() if value is not None}
+def _overrides(profile: Profile, section: type) -> dict[str, Any]:
+    """The fields of a section that the profile sets."""
+    values = {part.name: getattr(profile, part.name, None) for part in fields(section)}
+    return {name: setting for name, setting in values.items() if setting is not None}
 
 
 def _choice(choice: Choice, profile: Profile) -> Choice:
-    """The choice with the profile's own wishes; targets outside a new delta band give way to the band's own."""
-    given = _given(profile, Choice)
+    """The choice with the profile's values. Delta targets outside a new band become its low, middle and high."""
+    given = _overrides(profile, Choice)
     if profile.widths is not None:
         given["width_low"] = min(choice.width_low, *profile.widths)
         given["width_high"] = max(choice.width_high, *profile.widths)

@@ -8,7 +8,16 @@ from typing import Any
 from spy32.domain.value import value
 from spy32.settings.checks import check
 from spy32.settings.keys import KEYS, SECTIONS
-from spy32.settings.layers import DotenvText, Given, Source, TomlText, of_dotenv, of_environment, of_flags, of_toml
+from spy32.settings.layers import (
+    DotenvText,
+    SetValue,
+    Source,
+    TomlText,
+    read_dotenv,
+    read_environment,
+    read_flags,
+    read_toml,
+)
 from spy32.settings.model import Profile, Settings
 
 __all__ = ["DotenvText", "Resolved", "Source", "TomlText", "resolve"]
@@ -30,9 +39,9 @@ def resolve(
     flags: Mapping[str, str], env: Mapping[str, str], dotenv: DotenvText | None, toml: TomlText | None
 ) -> Resolved:
     """The checked settings; `BadSettings` names the key, where it stood and what it takes."""
-    layers = [(*of_flags(flags),), (*of_environment(env),)]
-    layers += [] if dotenv is None else [(*of_dotenv(dotenv),)]
-    layers += [] if toml is None else [(*of_toml(toml),)]
+    layers = [(*read_flags(flags),), (*read_environment(env),)]
+    layers += [] if dotenv is None else [(*read_dotenv(dotenv),)]
+    layers += [] if toml is None else [(*read_toml(toml),)]
     given = [entry for layer in reversed(layers) for entry in layer]
     sources = {**_UNTOUCHED, **{entry.key.name: entry.source for entry in given}}
     settings = _settings(given)
@@ -43,8 +52,8 @@ def resolve(
     return Resolved(settings=settings, sources=MappingProxyType(sources), secret_files=secret_files)
 
 
-def _settings(given: Iterable[Given]) -> Settings:
-    """The strongest values, which come last. Of a table of days only the days that are set change."""
+def _settings(given: Iterable[SetValue]) -> Settings:
+    """Settings from the values given, of which the last wins. In a table by days only the days that are set change."""
     sections: dict[str, dict[str, Any]] = {"": {}}
     for entry in given:
         key, fields = entry.key, sections.setdefault(entry.key.section, {})

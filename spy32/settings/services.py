@@ -1,4 +1,4 @@
-"""Knobs of what is outside: the services, the sources of market data, and who chooses."""
+"""Knobs of the services, the sources of market data, and the analysts."""
 
 from decimal import Decimal
 from typing import Any

@@ -69,7 +69,7 @@ class App(AppBase):
         )
 
     def load_sources(self, requested: str | None) -> "Sources":
-        """Who is asked for market data; a recorded market also sets this process's clock to its quotes' time."""
+        """The sources of market data; a recorded market also sets the process clock to the time of its quotes."""
         from spy32.pipeline.sources import Sources
         from spy32.wiring.markets import is_recorded, load_recorded_market
 
@@ -105,7 +105,7 @@ class App(AppBase):
         return find_registered(analysts.RULES, name, "rule")(settings)
 
     def analyst(self, name: str, settings: Settings, store: "Store", run_id: int, seed: int, until: float) -> "Analyst":
-        """Who chooses in a run, by the reading `until` of `monotonic`."""
+        """The analyst of a run; it stops asking at `until` on the monotonic clock."""
         return find_registered(ANALYSTS, name, "analyst")(self, settings, store, run_id, seed, until)
 
     def build_model_analyst(  # noqa: PLR0913 - everything that asking depends on
@@ -166,7 +166,7 @@ class App(AppBase):
     def _build_shadows(
         self, name: str, settings: Settings, store: "Store", run_id: int, seed: int
     ) -> "tuple[Analyst, ...]":
-        """Who chooses beside it, for the record: the rules always, another prompt only beside the model."""
+        """The shadow analysts, whose choices are recorded only: the rules always, another prompt beside the model."""
         from spy32.wiring import analysts
 
         shadows = [self.rule("rules", settings)]
@@ -180,7 +180,7 @@ class App(AppBase):
         return tuple(shadows)
 
     def broker(self, store: "Store", market: "Market | None") -> "Broker":
-        """Who takes orders and knows the account: our own on paper, else tastytrade at the mode's host."""
+        """The broker of this mode: our own on paper, else tastytrade at the address of the mode."""
         return find_registered(BROKERS, self.settings.mode, "broker")(self, store, market)
 
     def is_recorded(self, requested: str | None) -> bool:
@@ -241,7 +241,7 @@ class App(AppBase):
     def trading_context(
         self, store: "Store", proposal: "Proposal | None", *, tell: Callable[[str], None] | None = None
     ) -> "TradingContext":
-        """Everything that a desk command needs to act on `proposal`, on the market that it was made on."""
+        """Everything that a command needs to act on `proposal`, with the market that it was made on."""
         profile = proposal.profile if proposal is not None else "default"
         return self._build_trading_context(store, self.load_proposal_market(store, proposal), profile, tell)
 
@@ -284,13 +284,13 @@ class App(AppBase):
         return self.market_registry.quote_market(proposal.market)
 
     def _load_recorded_market(self, store: "Store", run_id: int) -> "Market":
-        from spy32.markets.recorded import RecordedMarket
+        from spy32.markets.recorded import SnapshotMarket
 
         if self.settings.mode is not Mode.PAPER:
             raise Unusable("a proposal made on a recorded market can only be executed on paper")
         snapshot = store.decisions.snapshot(run_id)
         self.clockwork = Clockwork(snapshot.as_of, frozen=True)
-        return RecordedMarket.build_snapshot_market(snapshot)
+        return SnapshotMarket(snapshot)
 
 
 def _build_grok(app: App, settings: Settings, store: "Store", run_id: int, seed: int, until: float) -> "Analyst":
@@ -324,10 +324,10 @@ ANALYSTS: "Mapping[str, Callable[[App, Settings, Store, int, int, float], Analys
     "grok": _build_grok,
     "rules": _build_rules,
 }
-"""Who may choose, by the name in the settings."""
+"""Analyst builders by their name in the settings."""
 BROKERS: "Mapping[Mode, Callable[[App, Store, Market | None], Broker]]" = {
     Mode.PAPER: _build_paper,
     Mode.SANDBOX: _build_tastytrade,
     Mode.LIVE: _build_tastytrade,
 }
-"""Who takes orders in each mode."""
+"""Broker builders by mode."""

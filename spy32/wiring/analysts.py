@@ -66,7 +66,8 @@ def build_grok_analyst(  # noqa: PLR0913 - everything that asking depends on
     from spy32.analysts.answer import parse_answer
     from spy32.analysts.grok import GrokAnalyst
     from spy32.clients.http import HttpClient
-    from spy32.clients.xai import XaiClient, check_effort
+    from spy32.clients.xai import XaiClient
+    from spy32.clients.xai_models import check_effort
     from spy32.settings.checks import xai_key
 
     key = xai_key(settings)

@@ -27,9 +27,7 @@ from spy32.wiring.process import (
 )
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
-    from spy32.console import PlainConsole
+    from spy32.console import AnyConsole
     from spy32.domain.proposals import Proposal
     from spy32.ops.locks import FileLocks
     from spy32.settings.resolve import Resolved, Source
@@ -126,16 +124,16 @@ class AppBase:
         return self.env.get("LOGNAME") or self.env.get("USER") or "unknown"
 
     @cached_property
-    def out(self) -> "Console | PlainConsole":
+    def out(self) -> "AnyConsole":
         return build_console(sys.stdout, self.env)
 
     @cached_property
-    def err(self) -> "Console | PlainConsole":
+    def err(self) -> "AnyConsole":
         return build_console(sys.stderr, self.env)
 
     @property
     def is_interactive(self) -> bool:
-        """A person is at both ends: a prompt can be shown and answered."""
+        """Whether a person is at both ends: a prompt can be shown and answered."""
         return sys.stdin.isatty() and sys.stdout.isatty()
 
     def warn(self, line: str) -> None:
@@ -152,7 +150,7 @@ class AppBase:
             self._write_stderr(line, is_status_line=True)
 
     def _write_stderr(self, text: str, *, is_status_line: bool = False) -> None:
-        """On stderr, and never a reason to stop: an order may be working while the reader or the disk gives up."""
+        """Write to stderr; a failure is ignored, since an order may be working while the reader or the disk is gone."""
         prefix = CLEAR_LINE if self._has_status_line or is_status_line else ""
         self._has_status_line = is_status_line
         try:
@@ -178,7 +176,7 @@ class AppBase:
         return self.locations.database(self.settings.mode)
 
     def mark_set_up(self) -> None:
-        """From now on this home counts as set up for its mode, if it did not before."""
+        """Mark this home as set up for its mode, unless it is already."""
         from spy32.ops.setup import record_setup
 
         is_pretended = self.settings.clock is not None
@@ -220,7 +218,7 @@ class AppBase:
         return self.database.exists() or Store.was_created(self.database)
 
     def open_for_reading(self, *, lapses: bool = True) -> "Store":
-        """The database, opened for reading only; `Usage` when there is none yet.
+        """The database, opened for reading only; `BadUsage` when there is none yet.
 
         What waits from a session that is over lapses first, unless `lapses` is False; where nothing can be written that
         is said.
@@ -258,9 +256,9 @@ class AppBase:
         return bool(ended)
 
     def find_damage(self, error: Exception) -> "StoreError | None":
-        """What a damaged database has to do with an error, with the way back; None when it has nothing to do with it.
+        """The damage of the database as the cause of `error`, with the remedy; None when it is not the cause.
 
-        An error that is not ours may come of a row that is not as it was written: only that is looked for.
+        Any error but a `Spy32Error` may come from a changed row, so then the integrity is checked.
         """
         from spy32.store import damage_with_remedy
 

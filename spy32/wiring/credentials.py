@@ -1,4 +1,4 @@
-"""What the credentials at hand are good for: one log-in, the account behind it, and the broker's clock."""
+"""What the present credentials are good for: one log-in, the account behind it, and the broker's clock."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 @value
 class LoginCheck:
-    """An account, or in words why none can be chosen yet; the log-in itself worked."""
+    """An account, or why none can be chosen yet; the log-in itself worked."""
 
     account: str | None
     problem: str = ""
 
 
 def check_login(connection: "TastytradeConnection", account_number: str) -> LoginCheck:
-    """The account that these credentials reach. A log-in that is refused leaves as `NotPermitted`, once, for good."""
+    """Log in once and choose the account. `NotPermitted` when the log-in is refused."""
     connection.session.get_token(connection.seconds)
     try:
         return LoginCheck(account=connection.account(account_number))
@@ -41,11 +41,11 @@ class AuthStatus:
     account: Account | None = None
     clock_ahead: float | None = None
     """Seconds that the broker's clock is ahead of ours."""
-    trouble: Spy32Error | None = None
+    error: Spy32Error | None = None
 
 
 def load_auth_status(app: "App") -> AuthStatus:
-    """Asked with at most one log-in; what does not work ends the looking, and is told."""
+    """The status, found with at most one log-in; the first problem ends the checks and is part of the status."""
     from spy32.settings.addresses import tastytrade_address
 
     broker_settings = app.settings.tastytrade
@@ -54,7 +54,7 @@ def load_auth_status(app: "App") -> AuthStatus:
     known = AuthStatus(service=tastytrade_address(app.settings), client_secret=secret, refresh_token=token)
     if secret is None or token is None:
         missing = "client secret and refresh token are" if secret is token else "one of the credentials is"
-        return replace(known, trouble=NotPermitted(f"{missing} missing; `spy32 auth login` asks for them"))
+        return replace(known, error=NotPermitted(f"{missing} missing; `spy32 auth login` asks for them"))
     has_token = False
     try:
         app.tastytrade.session.get_token(app.tastytrade.seconds)
@@ -62,5 +62,5 @@ def load_auth_status(app: "App") -> AuthStatus:
         broker = app.tastytrade.broker(app.tastytrade.account(broker_settings.account))
         account = broker.facts()
     except Spy32Error as error:
-        return replace(known, has_token=has_token, trouble=error)
+        return replace(known, has_token=has_token, error=error)
     return replace(known, has_token=True, account=account, clock_ahead=broker.clock_ahead())

@@ -1,4 +1,4 @@
-"""Secrets into the `.env` file: whole or not at all, for its owner's eyes from the first byte on."""
+"""Writes secrets to the `.env` file: atomically, and readable by its owner only from the first byte on."""
 
 import os
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from spy32.errors import CannotCreate
 from spy32.settings.keys import ENVIRONMENT
-from spy32.settings.lines import assigned
+from spy32.settings.lines import assigned_name
 from spy32.wiring.process import read_text
 
 
@@ -42,7 +42,7 @@ def set_dotenv_values(text: str, values: Mapping[str, str]) -> str:
     remaining = dict(values)
     lines = []
     for line in text.splitlines():
-        key = ENVIRONMENT.get(assigned(line) or "")
+        key = ENVIRONMENT.get(assigned_name(line) or "")
         if key not in keys:
             lines.append(line)
         elif (name := keys[key]) in remaining:

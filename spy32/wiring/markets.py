@@ -15,7 +15,6 @@ from spy32.settings import Locations, Settings
 from spy32.wiring.registry import find_registered
 
 if TYPE_CHECKING:
-    from spy32.clients.http import HttpClient
     from spy32.domain.events import EventCalendar, ScheduledEvent
     from spy32.markets.recorded import RecordedMarket
     from spy32.pipeline.sources import Sources
@@ -53,7 +52,9 @@ class MarketRegistry:
     _markets: "dict[str, Market]" = field(default_factory=dict)
 
     def sources(self, requested: str | None) -> "Sources":
-        """Every datum's sources in the settings' order; `asked` is then the only one whose chain is traded on."""
+        """The sources of every datum in the order of the settings; with `requested` the chain comes from that source
+        only.
+        """
         from spy32.pipeline.sources import Sources
 
         order = self.settings.market
@@ -76,10 +77,11 @@ class MarketRegistry:
         )
 
     def quote_market(self, first: str) -> "Market":
-        """Who quotes what is approved and sent: the broker in live mode, else the proposal's source and then others.
+        """The market that quotes what is approved and sent: the broker in live mode, else the proposal's source, then
+        others.
 
-        In live mode no other source is asked, whatever the broker's trouble: theirs are quotes of a quarter of an
-        hour ago.
+        In live mode no other source is asked, even when the broker fails: theirs are quotes of a quarter of an hour
+        ago.
         """
         from spy32.markets.fallback import FallbackMarket
 
@@ -122,18 +124,6 @@ class MarketRegistry:
         """Longest time for one question."""
         return float(self.settings.market.source_seconds)
 
-    def build_http(self, service: str, base: str, name: str) -> "HttpClient":
-        from spy32.clients.http import HttpClient
-
-        return HttpClient(
-            service=service,
-            base=base,
-            clock=self.clock,
-            sleep=time.sleep,
-            monotonic=time.monotonic,
-            keep=self.document_recorder(name),
-        )
-
     def document_recorder(self, source: str) -> Callable[[str, bytes], None]:
         def record(name: str, body: bytes) -> None:
             self.documents.append(RawDocument(source=source, name=name, at=self.clock(), body=body))
@@ -142,9 +132,17 @@ class MarketRegistry:
 
 
 def _build_cboe(registry: MarketRegistry) -> "Market":
+    from spy32.clients.http import HttpClient
     from spy32.markets.cboe import CboeMarket
 
-    http = registry.build_http("Cboe", registry.settings.cboe.url, "cboe")
+    http = HttpClient(
+        service="Cboe",
+        base=registry.settings.cboe.url,
+        clock=registry.clock,
+        sleep=time.sleep,
+        monotonic=time.monotonic,
+        keep=registry.document_recorder("cboe"),
+    )
     return CboeMarket(http, clock=registry.clock, seconds=registry.seconds)
 
 

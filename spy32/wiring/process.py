@@ -1,4 +1,4 @@
-"""What surrounds the process: files, streams, and where a defect is kept."""
+"""The environment of the process: files, streams, and the log of defects."""
 
 import os
 import stat

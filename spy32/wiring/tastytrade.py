@@ -31,7 +31,7 @@ class TastytradeConnection:
     clock: Callable[[], datetime]
     warn: Callable[[str], None]
     secrets: tuple[Secret, Secret] | None = None
-    """Client secret and refresh token to try instead of those in the settings."""
+    """Client secret and refresh token to use instead of those in the settings."""
     refused: Path | None = None
     """Where refused log-ins are remembered."""
 
@@ -95,7 +95,7 @@ class TastytradeConnection:
 
 
 class TastytradeGateway:
-    """The `Orders` and `AccountDesk` of sandbox and live mode, connected at the first question.
+    """The `OrderGateway` and `AccountGateway` of sandbox and live mode, connected at the first question.
 
     Connecting chooses the account (the setting's, else the one that the database is stamped with, else the only open
     one) and holds it against the database: one of another account is refused, and a new one is stamped.
@@ -115,7 +115,7 @@ class TastytradeGateway:
         self._store.bind_account(number, self._connection.clock())
         return self._connection.broker(number)
 
-    # AccountDesk
+    # AccountGateway
 
     def facts(self) -> Account:
         return self._broker.facts()
@@ -129,7 +129,7 @@ class TastytradeGateway:
     def clock_ahead(self) -> float | None:
         return self._broker.clock_ahead()
 
-    # Orders
+    # OrderGateway
 
     def dry_run(self, body: str) -> DryRun:
         return self._broker.dry_run(body)

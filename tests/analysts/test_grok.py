@@ -10,8 +10,7 @@ from typing import Any, cast
 import pytest
 
 from spy32.analysts.grok import PARSER_VERSION
-from spy32.clients.xai import max_ticks
-from spy32.clients.xai_models import TICKS_PER_DOLLAR
+from spy32.clients.xai_models import TICKS_PER_DOLLAR, max_ticks
 from spy32.domain.model_calls import ModelRequest
 from spy32.domain.proposals import Decision
 from spy32.errors import StoreError

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from spy32.clients.http import HttpClient
-from spy32.clients.xai import OUTCOME_CODES, XaiClient, build_request_body, estimate_ticks, max_ticks
+from spy32.clients.xai import OUTCOME_CODES, XaiClient, build_request_body
+from spy32.clients.xai_models import estimate_ticks, max_ticks
 from spy32.domain.model_calls import ModelResponse
 from spy32.settings.knob import Secret
 from tests.servers import web

@@ -269,7 +269,7 @@ def typed(desk: ApprovalDesk, read: Callable[[], str]) -> tuple[bool, str]:
     console = screen(100)
     made = desk.store.proposals.latest()
     first = review_proposal(desk.trading_context, made.id) if made is not None else review_run(desk.trading_context, 1)
-    dialogue = ApprovalDialogue(context=desk.trading_context, screen=WordScreen(console, read), by="anna", shown=first)
+    dialogue = ApprovalDialogue(context=desk.trading_context, screen=WordScreen(console, read), by="anna", review=first)
     dialogue.run()
     return dialogue.decided_id is not None, shown(console)
 
@@ -407,7 +407,7 @@ def test_digits_go_on_to_a_longer_number_where_there_is_such_a_row(desk: Approva
     menu = replace(b.menu(), candidates=tuple(replace(b.candidate(), id=f"C{at}") for at in range(16)))
     many = replace(first, view=replace(first.view, menu=menu))
     dialogue = ApprovalDialogue(
-        context=desk.trading_context, screen=WordScreen(screen(100), Answers()), by="anna", shown=many
+        context=desk.trading_context, screen=WordScreen(screen(100), Answers()), by="anna", review=many
     )
     for word, meant in (("1", 1), ("2", 12), ("3", 3), ("1", 1), ("9", 9)):
         digits, dialogue._digits = dialogue._digits, ""

@@ -16,7 +16,7 @@ from spy32.domain.runs import Outcome, Trigger
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage
 from spy32.settings import Settings
-from spy32.settings.deciding import deciding
+from spy32.settings.deciding import decision_settings
 from tests.support import builders as b
 from tests.support import run_views, stores
 from tests.support.reader import ReadingApp, ask, code
@@ -176,7 +176,7 @@ def asked(home: Path) -> Path:
             b.quality(),
             b.market_line(),
             b.NOW,
-            deciding=deciding(Settings(), "default"),
+            deciding=decision_settings(Settings(), "default"),
             briefing=run_views.briefing(),
         )
         store.decisions.save_menu(run.id, b.menu(), b.NOW)

@@ -1,4 +1,4 @@
-"""What every broker must do, whatever is behind it: the ports `Orders` and `AccountDesk`."""
+"""What every broker must do, whatever is behind it: the ports `OrderGateway` and `AccountGateway`."""
 
 from dataclasses import dataclass
 from decimal import Decimal

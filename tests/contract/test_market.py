@@ -10,7 +10,7 @@ from spy32.domain.codec import canonical_json
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.spreads import Action, Leg
 from spy32.errors import Unusable
-from spy32.markets.recorded import RecordedMarket
+from spy32.markets.recorded import RecordedMarket, SnapshotMarket
 from spy32.ports import Market
 from spy32.sessions import closure_reason, market_date, session
 from tests.support.paths import DATA
@@ -174,7 +174,7 @@ class TestMarketOfAStoredSnapshot(MarketContract):
         snapshot = snapshot_of(RecordedMarket.load_shipped())
         assert isinstance(snapshot, MarketSnapshot)
         # What the snapshot does not say must not be filled in from elsewhere.
-        return RecordedMarket.build_snapshot_market(replace(snapshot, history=snapshot.history[-100:]))
+        return SnapshotMarket(replace(snapshot, history=snapshot.history[-100:]))
 
 
 def test_a_stored_snapshot_serves_exactly_what_was_stored() -> None:
@@ -185,7 +185,7 @@ def test_a_stored_snapshot_serves_exactly_what_was_stored() -> None:
 
 
 def snapshot_of_stored(snapshot: MarketSnapshot) -> MarketSnapshot:
-    market = RecordedMarket.build_snapshot_market(snapshot)
+    market = SnapshotMarket(snapshot)
     since = market_date(snapshot.as_of) - timedelta(days=366)
     return MarketSnapshot(
         underlying=market.underlying,

@@ -9,7 +9,7 @@ import pytest
 from spy32.domain.market import Chain, OptionQuote, Right
 from spy32.domain.spreads import Action, Leg
 from spy32.errors import Unavailable
-from spy32.markets.base import BaseMarket, of_legs
+from spy32.markets.base import BaseMarket, select_leg_quotes
 from spy32.ports import Market
 from tests.support import builders
 
@@ -65,5 +65,5 @@ def test_a_source_without_options_says_so() -> None:
 
 
 def test_a_leg_that_stands_there_with_two_prices_has_none() -> None:
-    assert set(of_legs([quoted("640", 1.0), quoted("640", 1.0)], [leg("640")])) == {leg("640").symbol}
-    assert of_legs([quoted("640", 1.0), quoted("640", 1.2)], [leg("640")]) == {}
+    assert set(select_leg_quotes([quoted("640", 1.0), quoted("640", 1.0)], [leg("640")])) == {leg("640").symbol}
+    assert select_leg_quotes([quoted("640", 1.0), quoted("640", 1.2)], [leg("640")]) == {}

@@ -29,5 +29,5 @@ def test_a_date_after_the_end_of_the_table_says_that_it_is_expected() -> None:
 def test_it_serves_no_other_underlying_and_no_quotes() -> None:
     market = DividendTableMarket(lambda: NOW)
     assert market.dividends("QQQ") is None
-    with pytest.raises(Unavailable, match="dividends only"):
+    with pytest.raises(Unavailable, match="no options"):
         market.expirations("SPY")

@@ -82,7 +82,7 @@ def test_what_other_words_stand_for(state: str, words: str, columns: dict[str, o
     ("words", "said"),
     [
         (("audit", "verify"), "events: 68"),
-        (("show", "R1"), "SPY 621/616 put credit spread"),
+        (("show", "R1"), "621/616 put spread"),
         (("show", "P2"), "halted: strange fills"),
         (("replay", "R1"), "R1: recomputed gates, menu"),
     ],

@@ -15,7 +15,7 @@ from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, Refused, StoreError
 from spy32.records import run_views
 from spy32.settings import Settings
-from spy32.settings.deciding import deciding
+from spy32.settings.deciding import decision_settings
 from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, TODAY, later
@@ -137,7 +137,7 @@ def test_everything_that_a_run_kept_comes_back_equal(store: Store) -> None:
 
 
 def test_the_settings_that_decided_come_back_equal(store: Store) -> None:
-    run, kept = begun(store), deciding(Settings(), "default")
+    run, kept = begun(store), decision_settings(Settings(), "default")
     store.decisions.save_snapshot(
         run.id,
         snapshot=builders.snapshot(),

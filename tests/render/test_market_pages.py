@@ -21,9 +21,11 @@ from spy32.domain.market import Dividend, Gate, MarketSnapshot, Metric, QualityR
 from spy32.options.surface import Smile, build_smile
 from spy32.render import market_charts as drawing
 from spy32.render import market_pages as m
-from spy32.render.market_documents import expirations_document, market_document
+from spy32.render.encoder import to_document
+from spy32.render.market_documents import EXPIRATIONS, market_document
+from spy32.render.output import print_page
 from spy32.rules.daily_bars import finished_sessions
-from spy32.rules.expirations import ExpirationRow, expiration_rows
+from spy32.rules.expirations import Expirations, expiration_rows, list_expirations
 from spy32.rules.market_metrics import DISPLAY_ORDER, compute_metrics
 from spy32.sessions import years_to_expiration
 from tests.support import builders as b
@@ -80,9 +82,13 @@ def market(width: int, told: Briefing | None = None, snapshot: MarketSnapshot = 
     return shown(console)
 
 
-def expirations(width: int, rows: Sequence[ExpirationRow]) -> str:
+def found_expirations(days: Sequence[date], today: date) -> Expirations:
+    return list_expirations(days, underlying="SPY", source="cboe", today=today, target_dte=32, tolerance=3)
+
+
+def expirations(width: int, days: Sequence[date], today: date = b.TODAY) -> str:
     console = screen(width) if width else PlainConsole(StringIO())
-    m.print_expirations_page(console, rows, underlying="SPY", target_dte=32, tolerance=3, source="cboe")
+    print_page(console, m.build_expirations_page(found_expirations(days, today)))
     return shown(console)
 
 
@@ -273,7 +279,7 @@ def listed(today: date, *days: int) -> list[date]:
 def test_with_none_within_the_tolerance_none_is_taken() -> None:
     rows = expiration_rows(listed(b.TODAY, 4, 25, 60), b.TODAY, 32, 3)
     assert [row for row in rows if row.is_chosen or row.is_near] == []
-    text = expirations(PLAIN, rows)
+    text = expirations(PLAIN, listed(b.TODAY, 4, 25, 60))
     assert text.startswith("SPY: no expiration within 3 days of 32 days\n")
     assert "why: the nearest, but outside the tolerance; Fri 2025-11-07 is not listed\n" in text
     assert "(chosen)" not in text
@@ -283,9 +289,9 @@ def test_with_none_within_the_tolerance_none_is_taken() -> None:
 @pytest.mark.parametrize("width", (PLAIN, *WIDTHS))
 def test_every_expiration_is_shown_and_the_taken_one_marked(width: int) -> None:
     today = date(2026, 11, 23)
-    rows = expiration_rows(listed(today, 4, 30, 31, 38, 759), today, 32, 3)
-    text = expirations(width, rows)
-    for row in rows:
+    days = listed(today, 4, 30, 31, 38, 759)
+    text = expirations(width, days, today)
+    for row in found_expirations(days, today).expirations:
         assert re.search(rf"{row.day:%a %Y-%m-%d}[^\n]*\b{row.dte}\b[^\n]*[+-]{abs(row.distance)}\b", text)
     marked = [line for line in text.splitlines() if "▶" in line or "(selected)" in line]
     assert len(marked) == 1
@@ -349,9 +355,6 @@ def test_the_document_has_all_digits_and_every_reason() -> None:
 
 def test_the_expirations_document_fits_its_schema() -> None:
     for days in ((4, 30, 31), (4,), ()):
-        rows = expiration_rows(listed(b.TODAY, *days), b.TODAY, 32, 3)
-        document = expirations_document(
-            rows, underlying="SPY", today=b.TODAY, target_dte=32, tolerance=3, source="cboe"
-        )
+        document = to_document(EXPIRATIONS, found_expirations(listed(b.TODAY, *days), b.TODAY))
         check(document)
         assert document["chosen"] == ("2025-11-06" if 31 in days else None)

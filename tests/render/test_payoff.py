@@ -34,11 +34,11 @@ def test_the_breakeven_stands_between_the_strikes_and_every_mark_in_order(
 ) -> None:
     payoff = p.proposal_payoff(made(short, width, put=put), b.market_line(expected_move=move))
     frame = p.fit_frame(payoff, columns=terminal - 12, rows=10)
-    columns = {sign: frame.column(mark(payoff, sign).at) for sign in "SLB^()"}
+    columns = {sign: frame.column(float(mark(payoff, sign).at)) for sign in "SLB^()"}
     low, high = sorted((columns["S"], columns["L"]))
     assert low <= columns["B"] <= high
     assert columns["("] < columns["^"] < columns[")"]
-    ordered = [frame.column(mark.at) for mark in payoff.marks]
+    ordered = [frame.column(float(mark.at)) for mark in payoff.marks]
     assert ordered == sorted(ordered)
     assert 0 <= ordered[0] <= ordered[-1] < frame.columns
 
@@ -51,9 +51,9 @@ def test_each_mark_has_a_tick_in_the_column_of_its_price(short: int, width: int,
     frame = p.fit_frame(payoff, columns=terminal - gutter, rows=6)
     ticks = lines[-2][gutter:]
     for wanted in payoff.marks:
-        at = frame.column(wanted.at)
+        at = frame.column(float(wanted.at))
         # Two prices of one column share a tick.
-        shared = {p.TICKS.get(other.sign, "|") for other in payoff.marks if frame.column(other.at) == at}
+        shared = {p.TICKS.get(other.sign, "|") for other in payoff.marks if frame.column(float(other.at)) == at}
         assert ticks[at] in shared, wanted
 
 
@@ -98,7 +98,7 @@ def test_the_curve_never_leaves_its_best_and_worst(short: int, width: int, put: 
 def test_a_trade_gives_its_credit_back_at_the_breakeven(legs: tuple[str, str], point: str) -> None:
     trade = run_views.trade(legs=b.spread(*legs).legs)
     assert p.breakeven(trade) == Decimal(point)
-    payoff = p.of_trade(trade, None)
+    payoff = p.trade_payoff(trade, None)
     assert payoff.profit(Decimal(point)) == -trade.fees
     assert mark(payoff, "B").at == Decimal(point)
 

@@ -180,7 +180,7 @@ def test_wider_screens_show_more_columns_and_narrow_ones_keep_what_decides(desk:
     headers = [next(line for line in drawn(what, width).splitlines() if "#  spread" in line) for width in WIDTHS]
     columns = [set(re.split(r"\s{2,}", line.strip())) for line in headers]
     assert all(less <= more for less, more in pairwise(columns))
-    assert {"spread", "credit", "max loss", "delta", "POP"} <= columns[0]
+    assert {"spread", "credit", "loss each", "delta", "POP"} <= columns[0]
     assert {"of width", "breakeven", "who"} <= columns[-1]
 
 

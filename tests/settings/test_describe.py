@@ -99,9 +99,9 @@ def test_rows_show_every_key_once_and_the_profiles_own():
     assert shown.keys() == {*KEYS, "profile.default.underlying", "profile.a.dte"}
     assert shown["profile.a.dte"].value == "7"
     assert shown["profile.a.dte"].origin == "config, config.toml:2"
-    assert shown["xai.api_key"].shown == "not set"
+    assert shown["xai.api_key"].display == "not set"
     assert shown["market.chain"].value == "tastytrade, cboe, yahoo"
-    assert shown["tastytrade.url"].shown == "empty"
+    assert shown["tastytrade.url"].display == "empty"
 
 
 @pytest.mark.parametrize(("mode", "host"), [("paper", PRODUCTION), ("sandbox", CERTIFICATION), ("live", PRODUCTION)])

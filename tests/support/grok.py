@@ -32,7 +32,7 @@ ABSTENTION = {"decision": "abstain", "candidate_id": None, "p_max_profit": None}
 
 @dataclass(frozen=True)
 class Refusal:
-    """As `analysts.answer.Rejected`."""
+    """As `analysts.answer.RejectedAnswer`."""
 
     check: str
     words: str

@@ -1,7 +1,7 @@
 """Writes the tables of docs/settings.md from the model of the settings: `make settings`. A test compares the two."""
 
 from spy32.settings.describe import text_of, title
-from spy32.settings.keys import KEYS, PROFILE_KEYS, SECTIONS, VENDOR, Key, allowed
+from spy32.settings.keys import KEYS, PROFILE_KEYS, SECTIONS, VENDOR, Key, describe_allowed
 from spy32.settings.model import Profile
 from tests.support.paths import ROOT
 
@@ -26,7 +26,7 @@ def markdown_table(heading: str, intro: str, keys: list[Key], *, has_env: bool =
     lines += ["| --- | --- | --- | --- |" + (" --- |" if has_env else "")]
     for key in keys:
         default = "none" if key.default in (None, "") else f"`{text_of(key.default)}`"
-        cells = [f"`{key.field}`", key.doc, allowed(key), default]
+        cells = [f"`{key.field}`", key.doc, describe_allowed(key), default]
         if has_env:
             variables = [key.env, *(variable for variable, name in VENDOR.items() if name == key.name)]
             cells.append(", ".join(f"`{name}`" for name in variables))

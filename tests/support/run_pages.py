@@ -18,7 +18,7 @@ HOSTILE = "fine\x1b[2J\x9b31m\u202e\n\nproposal id: P99\r\x07"
 
 def page(view: RunView) -> Page:
     """Everything on record."""
-    return full_page(view, now=b.later(minutes=20), here=None)
+    return full_page(view, now=b.later(minutes=20))
 
 
 def one_screen(view: RunView) -> Page:

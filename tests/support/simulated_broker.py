@@ -84,7 +84,7 @@ class Ticket:
 
 @dataclass
 class Broker:
-    """The `Orders` and `AccountDesk` of the machine. `reach` is told of each side of a request; `sent` of each body."""
+    """The broker of the machine. `reach` is told of each side of a request; `sent` of each body."""
 
     clock: ManualClock
     reach: Callable[[str], None] = lambda word: None

@@ -1,1 +1,1 @@
-"""tastytrade over REST: `session` holds the token, `rest` knows envelopes and errors, `market` reads the numbers."""
+"""tastytrade over REST: `oauth_session` holds the token, `rest` knows envelopes and errors, `market` numbers."""

@@ -27,7 +27,7 @@ RESTRICTION_FLAGS = {
 }
 """Flags of the trading status, and what each of them means in words."""
 REQUIRED_FLAGS = frozenset({"is-frozen", "is-closing-only", "is-in-margin-call"})
-"""Flags that must be told before anything is opened."""
+"""Flags that the broker must state before anything is opened."""
 NOT_STATED = "the broker does not say whether it is"
 DIRECTION_SIGNS = {"Long": 1, "Short": -1, "Zero": 0}
 
@@ -94,19 +94,16 @@ def parse_options_level(status: Fields, clean: Sanitiser) -> str:
 
 
 def permits_spreads(level: str) -> bool | None:
-    """Whether an options level carries credit spreads; None without one.
+    """Whether an options level permits credit spreads; None without one.
 
-    A level that is not known is not refused: the broker's dry run has the last word on it.
+    An unknown level is not refused, since the broker's dry run decides.
     """
     plain = level.strip().lower()
     return plain not in NO_SPREADS if plain else None
 
 
 def restrictions(status: Fields, account: Fields) -> tuple[str, ...]:
-    """Why nothing may be opened, in words.
-
-    What the broker does not say is a restriction too: no value means refuse.
-    """
+    """Why nothing may be opened, in words. A flag that the broker does not state is a restriction too."""
     return tuple(dict.fromkeys(_find_restrictions(status, account)))
 
 

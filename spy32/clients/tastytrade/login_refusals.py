@@ -21,7 +21,7 @@ MAX_REFUSALS = 2
 
 
 class LoginRefusals:
-    """What the service said to these credentials, in a file that holds a digest of them and nothing of theirs."""
+    """Refusals of these credentials, in a file that holds a digest of them and nothing else of theirs."""
 
     def __init__(self, path: Path, clock: Callable[[], datetime], *secrets: Secret) -> None:
         self._path = path
@@ -41,7 +41,7 @@ class LoginRefusals:
         return None
 
     def add(self, words: str) -> None:
-        """The service has refused once more."""
+        """Record one more refusal."""
         count, _, _ = self._load()
         record = {"key": self._key, "count": count + 1, "at": self._clock().isoformat(), "words": words}
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -50,7 +50,7 @@ class LoginRefusals:
         os.replace(fresh, self._path)
 
     def clear(self) -> None:
-        """The service has let us in."""
+        """Forget the refusals after a log-in that worked."""
         self._path.unlink(missing_ok=True)
 
     def _load(self) -> tuple[int, datetime | None, str]:

@@ -128,7 +128,7 @@ def _parse_quote(row: Fields) -> Quote:
         open_interest=parse_count(row, "open-interest"),
         iv=iv if iv is not None and iv > 0 else None,
         delta=parse_number(row, "delta"),
-        is_halted=_parse_flag(row, "is-trading-halted"),
+        is_halted=parse_optional_flag(row, "is-trading-halted") is True,
     )
 
 
@@ -237,10 +237,6 @@ def parse_optional_flag(fields: Fields, key: str) -> bool | None:
     if found is not None and not isinstance(found, bool):
         raise _field_error(key, found, "true or false")
     return found
-
-
-def _parse_flag(fields: Fields, key: str) -> bool:
-    return parse_optional_flag(fields, key) is True
 
 
 def _require_list(fields: Fields, key: str) -> Sequence[Any]:

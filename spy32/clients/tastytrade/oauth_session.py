@@ -49,13 +49,13 @@ class OAuthSession:
         self._refusals = refusals
         self._lock = threading.Lock()
         self._hidden = [client_secret, refresh_token]
-        """Everything that must not be seen, former tokens too."""
+        """Every secret to be masked, former tokens too."""
         self._masks: dict[str, str] = {}
         self._token: Secret | None = None
         self._life = 0.0
         self._ends: tuple[float, datetime] = (0.0, clock())
         self._trouble: tuple[Spy32Error, float | None] | None = None
-        """Why there is no token, and the monotonic second until which that stands; None is for good."""
+        """The last error, and the monotonic second until which it stands; None is for good."""
 
     def get_token(self, seconds: float, *, spare: float = EXPIRY_MARGIN) -> Secret:
         """A token that lives for `spare` more seconds, or for half its life where that is less.
@@ -81,17 +81,17 @@ class OAuthSession:
                 self._token = None
 
     def reject_credentials(self, words: str) -> NotPermitted:
-        """Never log in again: even a new token was refused. The error to raise."""
+        """Prevents every further log-in, since even a new token was refused; returns the error to raise."""
         with self._lock:
             self._token = None
             return self._remember_error(NotPermitted(words))
 
     def add_mask(self, text: str, replacement: str) -> None:
-        """From now on words of the service show `shown` for `text`, such as the number of the account."""
+        """From now on `replacement` stands for `text`, such as the account number, in messages of the service."""
         self._masks[text] = replacement
 
     def redact(self, text: str) -> str:
-        """Words of the service on one line: no secret, no control character, at most 300 characters."""
+        """A message of the service on one line, without secrets and control characters, at most 300 characters."""
         # A sign that is taken out may have split a secret, so both are looked through.
         return cap_text(self._redact_secrets(one_line(self._redact_secrets(text))), MAX_MESSAGE_LENGTH)
 
@@ -201,7 +201,7 @@ class OAuthSession:
         return Secret(token), float(life)
 
     def _remember_error(self, error: E, pause: float | None = None) -> E:
-        """The error, kept as the answer to whoever asks within `pause` seconds, or for good."""
+        """Keep the error as the answer to requests for a token within `pause` seconds, or for good; returns it."""
         self._trouble = (error, None if pause is None else self._http.monotonic() + pause)
         return error
 

@@ -30,7 +30,7 @@ class WithdrawableBody:
             return data
 
     def withdraw(self) -> bool:
-        """From now on it does not leave. True when it had not left."""
+        """Prevent the body from leaving. True when it had not left."""
         with self._lock:
             self._is_withdrawn = True
             return not self._has_left

@@ -104,7 +104,7 @@ def parse_listed_order(item: Any, number: str, clean: Sanitiser) -> BrokerOrder:
 
 
 def _parse_header(fields: Fields, clean: Sanitiser) -> BrokerOrder:
-    """What an order is called and how it stands, without its terms."""
+    """Id, reference and status of an order, without its terms."""
     found, status = parse_id(fields, "id"), parse_text(fields, "status", clean)
     if found is None:
         raise field_error("id of an order", "an id")
@@ -223,7 +223,7 @@ def _parse_fills(fields: Fields) -> Iterator[Fill]:
 def parse_dry_run(data: Any, number: str, clean: Sanitiser) -> DryRun:
     """What the broker would do. `Unusable` for an answer without an order and its buying power: it approves nothing."""
     fields = require_fields(data, "the dry run")
-    errors = list(_format_entries(fields, "errors", clean))
+    errors = [error_line(code, message) for code, message in _parse_entries(fields, "errors", clean)]
     warnings = []
     for code, message in _parse_entries(fields, "warnings", clean):
         warnings.append(error_line(code, message))
@@ -253,12 +253,8 @@ def parse_dry_run(data: Any, number: str, clean: Sanitiser) -> DryRun:
 
 
 def _debit_amount(found: Decimal | None) -> Decimal | None:
-    """What a debit takes is positive here."""
+    """The amount of a debit as a positive number."""
     return -found if found else found
-
-
-def _format_entries(fields: Fields, key: str, clean: Sanitiser) -> Iterator[str]:
-    return (error_line(code, message) for code, message in _parse_entries(fields, key, clean))
 
 
 def _parse_entries(fields: Fields, key: str, clean: Sanitiser) -> Iterator[tuple[str, str]]:

@@ -31,10 +31,10 @@ class RestClient:
         self._version = version
 
     def get(self, path: str, params: Params | None = None, *, seconds: float, name: str = "") -> Any:
-        """What is under `data` at `path`, within `seconds`. The document is kept as `name`, or by its path.
+        """The content of `data` at `path`, within `seconds`. The document is kept as `name`, or by its path.
 
-        `Unavailable` when it could not be had in time, `NotPermitted` on 401 and 403, `Gone` on 404, 406 and 410,
-        `Unusable` when the request was refused otherwise or what came is no envelope.
+        `Unavailable` when there was no answer in time, `NotPermitted` on 401 and 403, `ServiceGone` on 404, 406 and
+        410, `Unusable` for any other refusal and for an answer that is no envelope.
         """
         return self._get_document(path, params, seconds, name)["data"]
 
@@ -63,10 +63,10 @@ class RestClient:
     def send(
         self, method: str, path: str, *, seconds: float, data: bytes | None = None, spare: float = EXPIRY_MARGIN
     ) -> HttpResponse:
-        """One request over a connection of its own, and whatever answers it. Never repeated, whatever comes.
+        """One request over a connection of its own, and whatever answers it. Never repeated.
 
-        Its token lives for `spare` more seconds. What has not left when this returns or raises never does; a `Failure`
-        says for sure whether it had.
+        Its token lives for `spare` more seconds. A request that has not left when this returns or raises never does; an
+        `HttpFailure` says for certain whether it had.
         """
         deadline = self.http.monotonic() + seconds
         token = self.session.get_token(seconds, spare=spare)
@@ -87,7 +87,7 @@ class RestClient:
         return self._send_with_token("POST", path, self.http.monotonic() + seconds, data=data, spare=spare)
 
     def error(self, path: str, answer: HttpResponse) -> Spy32Error:
-        """The error that an answer without success is."""
+        """The error of an answer that is not a success."""
         status, message = answer.status, self.session.redact("; ".join(self.session.error_lines(answer)))
         summary = f"tastytrade: HTTP {status} for {path}" + (f": {message}" if message else "")
         if status == 401 and is_html(answer):

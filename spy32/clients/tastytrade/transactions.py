@@ -19,7 +19,7 @@ from spy32.domain.sanitize import MOST
 from spy32.domain.spreads import Action
 
 TYPES = ("Trade", "Receive Deliver")
-"""The types that are asked for; money that moves by itself is none of ours."""
+"""The types that are requested; money movements do not concern trades."""
 SUB_TYPES: Mapping[str, TransactionKind] = {
     "Assignment": TransactionKind.ASSIGNMENT,
     "Cash Settled Assignment": TransactionKind.ASSIGNMENT,
