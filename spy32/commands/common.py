@@ -63,7 +63,6 @@ def parse_proposal_id(store: "Store", typed: str | None, *states: str) -> int:
 
 def view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") -> "RunView":
     """The view of a run with this one of its proposals: the exit of its trade, a changed or an earlier opening."""
-    assert proposal.id is not None
     orders, trades = store.orders.select_by_proposal(proposal.id), store.trades
     return replace(
         view,
@@ -71,6 +70,6 @@ def view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") ->
         body=store.proposals.order_body(proposal.id),
         approval=store.proposals.latest_approval(proposal.id),
         orders=orders,
-        fills=tuple(fill for order in orders if order.id is not None for fill in store.orders.fills(order.id)),
+        fills=tuple(fill for order in orders for fill in store.orders.fills(order.id)),
         trade=trades.get(proposal.trade_id) if proposal.trade_id is not None else trades.find_by_proposal(proposal.id),
     )

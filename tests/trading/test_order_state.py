@@ -440,7 +440,7 @@ def test_fills_that_contradict_the_order_are_said_and_not_recorded(desk: Trading
             execute(desk.trading_context, proposal)
     order = desk.last_order(proposal)
     assert order.state is O.WORKING and "cannot be recorded" in order.reason
-    assert order.id is not None and desk.store.orders.fills(order.id) == ()
+    assert desk.store.orders.fills(order.id) == ()
     assert desk.store.trades.find_by_proposal(proposal) is None
     assert desk.orders.requests == ["submit"]
 
