@@ -153,7 +153,12 @@ class ApprovalDialogue:
             raise BadUsage(f"{number} is no row of the menu, which has 1 to {len(self._entries)}")
         entry, base = self._entries[number - 1], self._base
         is_base = base.proposal is not None and base.proposal.candidate_id == entry.id
-        self._shown = base if is_base else desk.preview(self._context, base, entry)
+        before, self._shown = self._shown.proposal, base if is_base else desk.preview(self._context, base, entry)
+        after = self._shown.proposal
+        if before is not None and after is not None and before.quantity != after.quantity:
+            self._message = (
+                f"{after.quantity} contracts now, {before.quantity} before: what the limits leave for this spread"
+            )
 
     def _judge_shown(self) -> Review:
         """The review on the screen; a preview is first checked against new quotes, the dry run and all limits."""

@@ -504,3 +504,12 @@ def test_an_empty_pipe_and_no_terminal_at_all_are_usage_errors(home: Path) -> No
         told = plain(home, "approve", typed=typed)
         assert told.returncode == 2
         assert "no terminal to ask on; --yes approves" in told.stderr
+
+
+def test_a_candidate_of_another_size_says_so(home: Path) -> None:
+    """The limits leave another number of contracts of each spread; it never changes in silence."""
+    quantity = proposal(home)["quantity"]
+    with asked(home) as terminal:
+        text = terminal.ask(b"1", "contracts now")
+        assert f"{quantity} before: what the limits leave for this spread" in text + "\n".join(terminal.frame)
+        terminal.type(ESC)
