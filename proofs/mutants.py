@@ -25,6 +25,9 @@ TESTS = {
         "trading/test_execute_details", "trading/test_execute", "trading/test_last_checks", "trading/test_price_walk",
         "trading/test_order_state",
     ),
+    "spy32/trading/order_book.py": (
+        "trading/test_order_book", "trading/test_order_state", "trading/test_price_walk", "trading/test_profit_target",
+    ),
     "spy32/trading/reconcile.py": (
         "trading/test_execute_details", "trading/test_order_state", "trading/test_reconcile",
         "trading/test_position_diff", "trading/test_profit_target", "trading/test_transactions",

@@ -21,6 +21,7 @@ from proofs import (
     slots,
 )
 from spy32.ops.cron import parse_job
+from tests.support.order_state_machine import run_crash
 from tests.support.paths import ROOT
 from tests.support.timeouts import PATIENCE
 
@@ -108,6 +109,15 @@ def test_whatever_happens_in_whatever_order_nothing_is_doubled_and_nothing_is_lo
     """Several short runs, since the examples of one resemble each other."""
     counted = sum((machine.run_machine(10, 25, seed) for seed in range(4)), start=Counter[str]())
     assert counted["executes: returned"] and counted["execute: died"] and counted["quiet: settled"]
+
+
+def test_an_execute_that_dies_at_any_place_is_taken_up_by_the_next_one() -> None:
+    """Both sides of each commit and of the request, and the pauses of the price walk; then the trade is there, but for
+    the two places where the request had not left."""
+    counted = [run_crash(place) for place in range(1, 14)]
+    assert [each["execute: died"] for each in counted] == [1] * 13
+    assert [each["executes: returned"] for each in counted] == [1, 0, 0] + [1] * 10
+    assert [each["quiet: settled"] for each in counted] == [1] * 13
 
 
 # Damage and dirt.

@@ -172,8 +172,9 @@ def bound_names(body: list[ast.stmt]) -> Iterator[tuple[str, str]]:
 
 
 def code_names() -> tuple[dict[str, dict[str, str]], set[str], set[str]]:
-    """The classes of the package with their members, its functions, and every name of its modules."""
+    """The classes of the package with their members, inherited ones too; its functions; every name of its modules."""
     classes: dict[str, dict[str, str]] = {}
+    bases: list[tuple[str, str]] = []
     functions: set[str] = set()
     names: set[str] = set()
     for path in (ROOT / "spy32").rglob("*.py"):
@@ -183,6 +184,9 @@ def code_names() -> tuple[dict[str, dict[str, str]], set[str], set[str]]:
         for node in body:
             if isinstance(node, ast.ClassDef):
                 classes.setdefault(node.name, {}).update(bound_names(node.body))
+                bases += [(node.name, base.id) for base in node.bases if isinstance(base, ast.Name)]
+    for name, base in bases:
+        classes[name] = {**classes.get(base, {}), **classes[name]}
     return classes, functions, names
 
 

@@ -76,7 +76,6 @@ class Selection:
     @property
     def proposal_id(self) -> int:
         assert self.proposal is not None
-        assert self.proposal.id is not None
         return self.proposal.id
 
 
@@ -115,7 +114,7 @@ def _approve(app: "App", selection: Selection, *, confirm: str | None, note: str
     ):
         raise BadUsage(
             f"--confirm {confirm!r} is not the first {HASH_DIGITS} digits of the hash of "
-            f"P{current_review.proposal.id}; look again"
+            f"P{selection.proposal_id}; look again"
         )
     desk.approve(selection.trading_context, current_review, by=app.user, note=note)
     _print_decision(app, selection.trading_context, selection.proposal_id, json=json)

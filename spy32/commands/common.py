@@ -53,17 +53,16 @@ def parse_proposal_id(store: "Store", typed: str | None, *states: str) -> int:
 
     for state in states:
         proposals = store.proposals.select(ProposalState(state))
-        if proposals and proposals[-1].id is not None:
+        if proposals:
             return proposals[-1].id
     latest = store.proposals.latest()
-    if latest is None or latest.id is None:
+    if latest is None:
         raise BadUsage("there is no proposal yet; `spy32 analyze` makes one")
     return latest.id
 
 
 def view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") -> "RunView":
     """The view of a run with this one of its proposals: the exit of its trade, a changed or an earlier opening."""
-    assert proposal.id is not None
     orders, trades = store.orders.select_by_proposal(proposal.id), store.trades
     return replace(
         view,
@@ -71,6 +70,6 @@ def view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") ->
         body=store.proposals.order_body(proposal.id),
         approval=store.proposals.latest_approval(proposal.id),
         orders=orders,
-        fills=tuple(fill for order in orders if order.id is not None for fill in store.orders.fills(order.id)),
+        fills=tuple(fill for order in orders for fill in store.orders.fills(order.id)),
         trade=trades.get(proposal.trade_id) if proposal.trade_id is not None else trades.find_by_proposal(proposal.id),
     )

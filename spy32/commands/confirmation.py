@@ -84,7 +84,6 @@ def confirm_live(app: "App", proposal: "Proposal", confirm: str | None) -> None:
 
 def check_unchanged(store: "Store", confirmed: "Proposal") -> None:
     """`Refused` when the proposal was changed while a person read it."""
-    assert confirmed.id is not None
     current = store.proposals.get(confirmed.id)
     if current.hash != confirmed.hash:
         raise Refused(

@@ -83,7 +83,7 @@ class ApprovalDialogue:
 
     def _draw(self) -> None:
         self._screen.draw(self._pages, self._choice_prompt(), self._message, scrolls=self._place in ("w", "r", "x"))
-        number = self._base.proposal.id if self._base.proposal is not None else None
+        number = self._base.proposal_id
         # Once a proposal: that a person has had it on the screen, so that it does not lapse unseen.
         if number is not None and not self._context.store.proposals.was_viewed(number):
             self._context.store.proposals.record_viewing(number, self._by, self._context.clock())
@@ -105,7 +105,7 @@ class ApprovalDialogue:
         if is_open and self._entries:
             keys = ["up", "down", "rows", "m", "w"]
         if result is not None:
-            keys += ["r", "x", *("qf" if is_open else ""), "a", *("d" if result.id is not None else "")]
+            keys += ["r", "x", *("qf" if is_open else ""), "a", *("d" if self._shown.proposal_id is not None else "")]
         labels = {**LABELS, "rows": f"1-{len(self._entries)}", "esc": "[Esc] back" if self._place else "[Esc]"}
         return {key: labels[key] for key in [*keys, "esc"]}
 
@@ -190,17 +190,16 @@ class ApprovalDialogue:
             self._context.store.proposals.record_viewing(self.decided_id, self._by, self._context.clock())
 
     def _decline(self, argument: str) -> None:
-        proposal = self._base.proposal
-        assert proposal is not None
-        assert proposal.id is not None
+        proposal_id = self._base.proposal_id
+        assert proposal_id is not None
         self._place, self._shown = "", self._base
         self._draw()
-        if not self._screen.confirm(f"Decline P{proposal.id} for good?"):
+        if not self._screen.confirm(f"Decline P{proposal_id} for good?"):
             self._message = "not declined"
             return
         note = argument or self._note or self._screen.ask("A note on why (Enter for none)")
-        desk.decline(self._context, proposal.id, by=self._by, note=note)
-        self.decided_id = proposal.id
+        desk.decline(self._context, proposal_id, by=self._by, note=note)
+        self.decided_id = proposal_id
 
     def _change_quantity(self, argument: str) -> None:
         review = self._judge_shown()

@@ -41,7 +41,7 @@ def execute(
 
     store = app.store()
     confirmation.check_unchanged(store, chosen)
-    result = send(app.trading_context(store, chosen), _proposal_id(chosen), wait=not no_wait)
+    result = send(app.trading_context(store, chosen), chosen.id, wait=not no_wait)
     _print_proposal(app, result, json=json)
 
 
@@ -52,8 +52,8 @@ def cancel(ctx: typer.Context, proposal: Annotated[str, typer.Argument(metavar="
     app = get_app(ctx)
     store = app.store()
     chosen = store.proposals.get(parse_proposal_id(store, proposal))
-    stop(app.trading_context(store, chosen), _proposal_id(chosen))
-    _print_proposal(app, store.proposals.get(_proposal_id(chosen)), json=json)
+    stop(app.trading_context(store, chosen), chosen.id)
+    _print_proposal(app, store.proposals.get(chosen.id), json=json)
 
 
 def _preview(app: "App", proposal: "Proposal", *, json: bool) -> None:
@@ -63,7 +63,7 @@ def _preview(app: "App", proposal: "Proposal", *, json: bool) -> None:
     from spy32.trading.execute import preview_execution
 
     context = app.trading_context(app.open_for_reading(), proposal)
-    preview = preview_execution(context, _proposal_id(proposal))
+    preview = preview_execution(context, proposal.id)
     if not json:
         _print_mode(app)
     print_rehearsal(app.out, preview, json=json)
@@ -92,8 +92,3 @@ def _print_mode(app: "App") -> None:
 
     if app.settings.mode is not Mode.PAPER:
         write_text(app.out, f"{MODES[app.settings.mode]}\n")
-
-
-def _proposal_id(proposal: "Proposal") -> int:
-    assert proposal.id is not None
-    return proposal.id

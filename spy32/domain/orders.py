@@ -20,10 +20,9 @@ class OrderKind(StrEnum):
 
 
 @value
-class Order:
-    """Our record of one order. `body` is the exact JSON that is sent to the broker."""
+class OrderTicket:
+    """An order as it will be sent, not yet stored. `Orders.begin` stores it as an `Order`, which has an id."""
 
-    id: OrderId | None
     proposal_id: ProposalId
     approval_id: int | None
     reference: str
@@ -37,13 +36,20 @@ class Order:
     limit: Price
     """Credit per share; a debit is negative."""
     quantity: int
-    state: OrderState
     created_at: datetime
+    replaces: OrderId | None = None
+    """Our id of the order that this one replaces."""
+
+
+@value
+class Order(OrderTicket):
+    """Our record of one order, with its id in the store."""
+
+    id: OrderId
+    state: OrderState
     broker_id: str | None = None
     broker_status: str = ""
     """The broker's own word."""
-    replaces: OrderId | None = None
-    """Our id of the order that this one replaces."""
     filled: int = 0
     """Whole spreads."""
     reason: str = ""

@@ -1,7 +1,7 @@
 """Decisions: the analyst's recommendation, the risk decision, price and exit plans, the proposal, the approval."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
@@ -199,14 +199,13 @@ def spread_description(underlying: str, legs: tuple[Leg, ...]) -> str:
 
 
 @value
-class Proposal:
-    """What a person approves. `hash` covers `rules.plan.HASHED_FIELDS`, so any change of them needs a new approval."""
+class ProposalTerms:
+    """What a person approves, also before it is stored. `hash` covers `rules.plan.HASHED_FIELDS`, so any change of them
+    needs a new approval."""
 
-    id: ProposalId | None
     run_id: RunId
     kind: str
     """`open` or `close`."""
-    state: ProposalState
     mode: Mode
     account: str
     profile: str
@@ -271,11 +270,23 @@ class Proposal:
 
 
 @value
+class Proposal(ProposalTerms):
+    """A stored proposal: terms with an id and a state."""
+
+    id: ProposalId
+    state: ProposalState
+
+    def with_terms(self, terms: ProposalTerms) -> "Proposal":
+        """Return this proposal with other terms, as a person drafts it."""
+        return replace(self, **{item.name: getattr(terms, item.name) for item in fields(ProposalTerms)})
+
+
+@value
 class Draft:
     """A proposal with the changes that a person made on the screen. It is stored only when it is approved."""
 
-    proposal: Proposal
-    """Its id is None when the run has no stored proposal, as when a person chooses after the analyst abstained."""
+    proposal: ProposalTerms
+    """A `Proposal`, except when the run has none stored, as when a person chooses after the analyst abstained."""
     body: str
     """The order body of the changed proposal."""
     was_hash: str

@@ -260,7 +260,6 @@ def _deadline_suffix(proposal: Proposal) -> str:
 
 
 def _pending_execution(context: StatusContext, store: "Store", proposal: Proposal) -> PendingItem:
-    assert proposal.id is not None
     approval = store.proposals.latest_approval(proposal.id)
     if approval is None or (context.now >= approval.until and not proposal.is_recorded):
         message, command = (
@@ -281,7 +280,6 @@ def _pending_orders(context: StatusContext, store: "Store") -> Iterator[PendingI
         if message is not None:
             yield PendingItem(id=f"P{order.proposal_id}", message=message, command="spy32 reconcile")
     for proposal in store.proposals.select(ProposalState.SENT):
-        assert proposal.id is not None
         orders = [order for order in store.orders.select_by_proposal(proposal.id) if order.kind is not OrderKind.TARGET]
         if orders and not any(order.state in IN_FLIGHT for order in orders):
             # The legs are filled unevenly, or the fills contradict the order. Only a person can fix that at the broker.

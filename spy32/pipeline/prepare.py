@@ -5,7 +5,7 @@ from dataclasses import replace as changed
 
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import OrderKind
-from spy32.domain.proposals import Finding, Proposal, Recommendation, RiskDecision
+from spy32.domain.proposals import Finding, Proposal, ProposalTerms, Recommendation, RiskDecision
 from spy32.domain.runs import Outcome, Run
 from spy32.domain.spreads import Candidate
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
@@ -51,7 +51,7 @@ def build_proposal(
     settings: Settings,
     *,
     run: Run,
-) -> tuple[Proposal, str]:
+) -> tuple[ProposalTerms, str]:
     """Return the proposal and its exact order body. A replay recomputes them with this function."""
     assert ruling.account is not None
     proposal = plan.build_proposal(candidate, ruling, snapshot, settings, run=run, chosen_by=chosen.analyst)

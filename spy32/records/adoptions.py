@@ -1,4 +1,4 @@
-"""What the broker's own history adds to our book: fees for good, and trades that ended without an order of ours."""
+"""Changes of our book from the broker's transactions: final fees, and trades that ended without an order of ours."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from spy32.records.orders import Orders
 from spy32.records.trades import OPEN_STATES, Trades
 
 OPTION_SYMBOL_LENGTH = 21
-"""Characters of an option's symbol; anything else that a line is about is shares."""
+"""Length of an OCC option symbol; a transaction of any other symbol is about shares."""
 OTHER_ACTIONS: Mapping[str, str | None] = {"": None, "Buy": None, "Sell": None}
 
 
 class Adoptions:
-    """Written only from the broker's transactions."""
+    """Final fees and adopted trades; written only from the broker's transactions."""
 
     def __init__(self, core: Database, orders: Orders, trades: Trades) -> None:
         self._core = core
@@ -30,7 +30,7 @@ class Adoptions:
     # Reading
 
     def orders_with_estimated_fees(self, trade_id: int) -> tuple[tuple[Order, Decimal], ...]:
-        """Filled orders of a trade whose fees are still an estimate, each with that estimate, dollars."""
+        """Return the filled orders of a trade whose fees are estimated, each with the estimate, dollars."""
         rows = self._core.rows(
             """select broker_order.id, broker_order.fees_e4 from broker_order join trade on trade.id = ?
                 where broker_order.fees_final is null
@@ -43,12 +43,12 @@ class Adoptions:
         return tuple((self._orders.get(row["id"]), e4_to_dollars(row["fees_e4"])) for row in rows)
 
     def trades_with_estimated_fees(self) -> tuple[Trade, ...]:
-        """Trades with fees that are still an estimate, oldest first."""
+        """Return the trades with estimated fees, oldest first."""
         rows = self._core.rows("select id from trade where fees_final is null order by id")
         return tuple(self._trades.get(row["id"]) for row in rows if self.orders_with_estimated_fees(row["id"]))
 
     def select(self, trade_id: int | None = None) -> tuple[Adoption, ...]:
-        """What was adopted, of one trade or of all, oldest first."""
+        """Return the adoptions of one trade, or of all, oldest first."""
         rows = self._core.rows("select * from adoption where ? is null or trade_id = ? order by id", trade_id, trade_id)
         return tuple(_adoption(row) for row in rows)
 
@@ -57,9 +57,9 @@ class Adoptions:
     def settle_fees(
         self, order_id: int, fees: Decimal, *, is_final: bool, at: datetime, transactions: tuple[str, ...] = ()
     ) -> Trade | None:
-        """All fees of an order as the broker's history has them, dollars; once final they change no more.
+        """Set all fees of an order, dollars; final fees do not change any more.
 
-        The cash moves by the difference, and the trade's fees, maximum loss and result follow.
+        Cash changes by the difference; the trade's fees, maximum loss and result are recomputed.
         """
         with self._core.write_transaction(at, "fees final" if is_final else "fees estimated", f"O{order_id}") as change:
             order = self._orders.get_row(order_id)
@@ -76,9 +76,9 @@ class Adoptions:
         return self._trades.find_by_proposal(order["proposal_id"])
 
     def adopt(self, adoption: Adoption, *, was: TradeState, held: int, at: datetime) -> Trade:
-        """The trade without the spreads that are gone at the broker, ended when they were the last.
+        """Remove the spreads that are gone at the broker and return the trade, which ends with its last spread.
 
-        Compare-and-set on state and spreads held; `Refused` while an order of ours may still close the trade.
+        Compare-and-set on state and spreads held. `Refused` while an order of ours may still close the trade.
         """
         number = adoption.trade_id
         with self._core.write_transaction(at, f"adopted as {adoption.state}", f"T{number}") as change:
@@ -136,7 +136,7 @@ def _adoption(row: sqlite3.Row) -> Adoption:
         trade_id=row["trade_id"],
         state=TradeState(row["state"]),
         spreads=row["spreads"],
-        # Until layout 4 the word was kept as it came, and was empty where there was none.
+        # Until layout 4 the action was stored as text, empty if there was none.
         transactions=decode_items(Transaction, row["body"], f"adoption {row['id']}", action=OTHER_ACTIONS),
         reason=row["reason"],
     )

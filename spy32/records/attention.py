@@ -1,4 +1,4 @@
-"""What a person must look at, until it is acknowledged; and which proposals a person has had on the screen."""
+"""Attention items, which a person must acknowledge."""
 
 import sqlite3
 from datetime import datetime
@@ -9,7 +9,7 @@ from spy32.records.encoding import parse_instant, row_decoder
 
 
 class AttentionList:
-    """Items that stay in `status`, and end its check with 20, until a person acknowledges them."""
+    """Items that `status` lists, and its check ends with 20 for, until a person acknowledges them."""
 
     def __init__(self, core: Database) -> None:
         self._core = core
@@ -20,16 +20,16 @@ class AttentionList:
             add_attention(self._core, change, subject, kind, message)
 
     def was_raised(self, subject: str, kind: str) -> bool:
-        """True when such an item was ever recorded, acknowledged or not."""
+        """Return whether such an item was ever recorded, acknowledged or not."""
         return self._core.row("select 1 from attention where subject = ? and kind = ?", subject, kind) is not None
 
     def open_items(self) -> tuple[AttentionItem, ...]:
-        """Items that nobody has acknowledged yet, oldest first."""
+        """Return the items that are not acknowledged yet, oldest first."""
         rows = self._core.rows("select * from attention where acknowledged_at is null order by id")
         return tuple(_attention_item(row) for row in rows)
 
     def acknowledge(self, subject: str, by: str, at: datetime) -> int:
-        """Close every open item of a subject; how many there were."""
+        """Close every open item of a subject; return their number."""
         with self._core.write_transaction(at, "attention acknowledged", subject) as change:
             rows = self._core.rows("select id from attention where subject = ? and acknowledged_at is null", subject)
             for row in rows:
@@ -45,7 +45,7 @@ def _attention_item(row: sqlite3.Row) -> AttentionItem:
 
 
 def add_attention(store: Database, change: WriteTransaction, subject: str, kind: str, message: str) -> None:
-    """The same inside a transaction that is open already, so that the cause and the item are kept or lost together."""
+    """Record an item inside an open transaction, so that cause and item are committed together."""
     open_item = store.row(
         "select 1 from attention where subject = ? and kind = ? and acknowledged_at is null", subject, kind
     )

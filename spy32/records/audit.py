@@ -1,4 +1,4 @@
-"""The history as evidence: a chain of hashes, and the digest of every row as the history last saw it."""
+"""Verification of the history: its hash chain, and the digest of every row as last written."""
 
 import json
 import sqlite3
@@ -20,17 +20,17 @@ from spy32.schema import AUDITED_TABLES
 
 @value
 class AuditReport:
-    """The hash-chained history, recomputed."""
+    """The result of recomputing the hash chain."""
 
     head: str
     """The hash of the newest event."""
     events: int
     broken: str | None
-    """The first thing that is not as it was written."""
+    """The first fault found; None when there is none."""
 
 
 class _LastDigest(NamedTuple):
-    """What the history says of a row so far: its digest, and the event that said it."""
+    """The newest digest of a row in the history, and the event that holds it."""
 
     digest: str
     event_id: int
@@ -39,25 +39,25 @@ class _LastDigest(NamedTuple):
 ORDER_BASIS_TABLES = (
     "stamp", "run", "answer", "proposal", "approval", "broker_order", "fill", "trade", "adoption", "attention",
 )  # fmt: skip
-"""What decides whether an order may be sent, and which: the account, the choice, the yes to it, and what counts against
-the limits."""
+"""Tables that decide whether an order may be sent, and which: account, choice, approval, and what counts against the
+limits."""
 
 
 class Audit:
-    """Reading the history, and holding the rows against it."""
+    """Reads the history and compares the rows with it."""
 
     def __init__(self, core: Database) -> None:
         self._core = core
 
     def verify(self, *, head: str | None = None) -> AuditReport:
-        """The chain recomputed and every row compared with its newest digest.
+        """Recompute the chain and compare every row with its newest digest.
 
-        A tail that was cut off leaves a whole chain behind: only a `head` noted elsewhere shows it.
+        A chain whose tail was cut off is still whole; only a `head` that was noted elsewhere shows it.
         """
         return self._audit(head, AUDITED_TABLES)
 
     def verify_order_basis(self) -> None:
-        """`StoreDamaged` unless the history is whole, and every row that an order rests on is as it last saw it."""
+        """Raise `StoreDamaged` unless the history is whole and every row that an order rests on is as last written."""
         broken = self._audit(None, ORDER_BASIS_TABLES).broken
         if broken is not None:
             raise StoreDamaged(f"{broken}; nothing was sent", self._core.path)
@@ -76,24 +76,24 @@ class Audit:
         return report
 
     def first_recent_fault(self, events: int) -> str | None:
-        """The first thing that is wrong with so many of the newest events and the rows that they speak of."""
+        """Return the first fault among so many of the newest events and their rows; None if there is none."""
         with self._core.read_transaction(), _lenient_text(self._core.db):
             last_digests: dict[str, _LastDigest] = {}
             return self._follow_chain(last_digests, newest=events).broken or self._first_changed_known_row(last_digests)
 
     def events(self) -> Iterator[AuditEvent]:
-        """Every event, oldest first."""
+        """Return every event, oldest first."""
         with store_errors(self._core.path):
             for row in self._core.db.execute(f"{EVENT_QUERY} order by id"):
                 yield _audit_event(row)
 
     def head(self) -> str:
-        """The hash of the newest event."""
+        """Return the hash of the newest event."""
         row = self._core.row("select hash from event order by id desc limit 1")
         return row["hash"] if row is not None else GENESIS
 
     def last_write_before_restore(self) -> tuple[datetime, datetime] | None:
-        """When the newest restored backup was written to last, and when it was restored; None without a restore."""
+        """Return when the newest restored backup was last written to, and when it was restored; None without one."""
         row = self._core.row("select id, at from event where kind = 'restored' order by id desc limit 1")
         last_event = self._core.row(
             "select at from event where id < ? order by id desc limit 1", row["id"] if row else 0
@@ -108,7 +108,7 @@ class Audit:
         return head == GENESIS or self._core.row("select 1 from event where hash = ?", head) is not None
 
     def _follow_chain(self, last_digests: dict[str, _LastDigest], *, newest: int | None = None) -> AuditReport:
-        """Follow the chain, or its newest events, and gather the newest digest of each row into `last_digests`."""
+        """Follow the chain, or its newest events, and collect the newest digest of each row in `last_digests`."""
         previous, count = GENESIS, 0
         first = self._core.row("select max(id) - ? from event", newest) if newest is not None else None
         for row in self._core.db.execute(
@@ -129,7 +129,7 @@ class Audit:
         return AuditReport(head=previous, events=count, broken=None if count else "there is no history")
 
     def _first_stale_entry(self, last_digests: dict[str, _LastDigest]) -> str | None:
-        """A row whose entry in `last_event` does not name its newest event."""
+        """Return a row whose entry in `last_event` is not its newest event; None if there is none."""
         pointers = {
             row["row"]: row["event_id"] for row in self._core.db.execute("select row, event_id from last_event")
         }
@@ -163,9 +163,9 @@ class Audit:
 
 
 def _record_digests(last_digests: dict[str, _LastDigest], fields: dict[str, Any], *, is_whole: bool) -> str | None:
-    """Take in what an event says of rows; what is wrong when it found one otherwise than it was left.
+    """Store the digests of an event; return a fault if a row was not as the event before had left it.
 
-    Events of before layout 5 do not say how they found a row.
+    Events from before layout 5 do not have the digest before the change.
     """
     data = json.loads(fields["data"])
     before = data.get("before")
@@ -197,7 +197,7 @@ def _audit_event(row: sqlite3.Row) -> AuditEvent:
 
 @contextmanager
 def _lenient_text(db: sqlite3.Connection) -> Iterator[None]:
-    """Read what is no UTF-8 as well, so that its row is named: its digest is another one than the history's."""
+    """Decode text that is not UTF-8 as well, so that the digest differs and the row is named."""
     db.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
     try:
         yield

@@ -1,4 +1,4 @@
-"""Reading, and the one way of writing: a transaction whose event tells of every row that it touched."""
+"""The transaction core: reads, and writes whose event holds the digest of every touched row."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -19,22 +19,22 @@ from spy32.records.row_digests import changed_row_error, check_row, current_dige
 class WriteTransaction:
     """One write transaction. Its event holds the digest of each touched row before and after it.
 
-    A row that is not as the history left it is not written to: an edit by hand is never covered up.
+    A row that was edited outside the program is not written to, so that the edit stays visible.
     """
 
     def __init__(self, db: sqlite3.Connection, path: Path, at: datetime, kind: str, subject: str) -> None:
         self._db = db
         self._path = path
         self._touched: dict[tuple[str, int], str | None] = {}
-        """Each row with its digest before; None for a new one."""
+        """Digest of each touched row before the transaction; None for a new row."""
         self.at = format_instant(at)
         self.kind = kind
         self.subject = subject
         self.details: dict[str, Any] = {}
-        """More that the event says, as JSON values."""
+        """Further values of the event, JSON."""
 
     def insert(self, table: str, **columns: Any) -> int:
-        """The id of the new row."""
+        """Insert a row and return its id."""
         names, marks = ", ".join(columns), ", ".join("?" * len(columns))
         cursor = self._db.execute(f"insert into {table} ({names}) values ({marks})", tuple(columns.values()))
         assert cursor.lastrowid is not None
@@ -42,7 +42,7 @@ class WriteTransaction:
         return cursor.lastrowid
 
     def update(self, table: str, row_id: int, **columns: Any) -> None:
-        """Change a row; `StoreDamaged` when somebody else has changed it since it was last written."""
+        """Change a row; `StoreDamaged` if it was edited outside the program."""
         if (table, row_id) not in self._touched:
             self._touched[table, row_id] = check_row(self._db, self._path, table, row_id)
         sets = ", ".join(f"{name} = ?" for name in columns)
@@ -81,7 +81,7 @@ class WriteTransaction:
 
 
 class Database:
-    """An open database and whose it is."""
+    """An open database with its mode and account."""
 
     def __init__(self, db: sqlite3.Connection, path: Path, *, mode: Mode, account: str) -> None:
         self.db = db
@@ -94,14 +94,14 @@ class Database:
             return self.db.execute(sql, values).fetchall()
 
     def row(self, sql: str, *values: Any) -> sqlite3.Row | None:
-        """The first row, or None."""
+        """Return the first row, or None."""
         with store_errors(self.path):
             first: sqlite3.Row | None = self.db.execute(sql, values).fetchone()
             return first
 
     @contextmanager
     def read_transaction(self) -> Iterator[None]:
-        """Several reads of one state of the database; inside a transaction it is one already."""
+        """Make several reads see one state of the database; inside a transaction they already do."""
         if self.db.in_transaction:
             yield
             return
@@ -115,10 +115,10 @@ class Database:
 
     @contextmanager
     def write_transaction(self, at: datetime, kind: str, subject: str = "") -> Iterator[WriteTransaction]:
-        """A write transaction: committed with its event when the block ends well, undone otherwise.
+        """Open a write transaction: committed with its event when the block succeeds, rolled back otherwise.
 
-        It begins IMMEDIATE: a transaction that reads first and then writes fails at once when another one wrote in
-        between, whatever the time-out.
+        It begins IMMEDIATE, because a transaction that reads first and then writes fails at once if another process
+        wrote in between, whatever the time-out.
         """
         with store_errors(self.path):
             self.db.execute("begin immediate")
@@ -128,11 +128,11 @@ class Database:
                 change.seal()
                 self.db.execute("commit")
             finally:
-                # After a full disk SQLite has rolled back by itself, and a second rollback would fail.
+                # After a full disk SQLite has already rolled back, and a second rollback would fail.
                 if self.db.in_transaction:
                     self.db.execute("rollback")
 
     def require_mode(self, mode: Mode) -> None:
-        """`BadSettings` unless `mode` is the one that this database is stamped with."""
+        """Raise `BadSettings` unless `mode` is the mode of this database."""
         if mode is not self.mode:
             raise BadSettings(f"{self.path} is of mode {self.mode}; nothing of mode {mode} may be written to it")

@@ -1,4 +1,4 @@
-"""Opening a database: whose it is, whether it is whole, and how it is read where nothing may be written."""
+"""Create and open databases: check mode, account and soundness; read from a read-only folder."""
 
 import os
 import shutil
@@ -20,19 +20,19 @@ from spy32.schema import APPLICATION_ID, MIGRATIONS, Migration, migrate, schema_
 MAGIC = b"SQLite format 3\x00"
 HEADER_BYTES = 100
 WAL_HEADER_BYTES = 32
-"""A write-ahead log of this size or less holds no frames (sqlite.org/walformat.html)."""
+"""Header size in bytes: a write-ahead log of at most this size has no frames (sqlite.org/walformat.html)."""
 BUSY_SECONDS = 5.0
 MIN_FREE_BYTES = 16 * 2**20
-"""Bytes that must be free before anything is begun: a run, its orders and a backup fit in them."""
+"""Free bytes required before a run starts: enough for the run, its orders and a backup."""
 
 
 def marker_path(path: Path) -> Path:
-    """The file beside a database that says that it exists, so that a deleted one is not taken for a first run."""
+    """Return the path of the marker file, which tells a deleted database from a first run."""
     return path.with_name(f"{path.name}.stamp")
 
 
 def was_created(path: Path) -> bool:
-    """True when a database was once made at `path`, whether or not it is still there."""
+    """Return whether a database was ever created at `path`, even if it is gone."""
     return marker_path(path).exists() or any(backup_folder(path).glob(f"{path.stem}-*.db"))
 
 
@@ -51,8 +51,8 @@ def write_marker(path: Path, at: datetime) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Names of new files survive a power cut only when their folder is on the disk."""
-    with suppress(OSError):  # not every file system lets a folder be opened
+    """Sync a folder: new file names survive a power cut only then."""
+    with suppress(OSError):  # not every file system can open a folder
         handle = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(handle)
@@ -61,7 +61,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def create_draft(path: Path) -> Path:
-    """An empty private file beside `path`, to be filled and then given that name."""
+    """Create an empty private file beside `path`, to be filled and then published."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,7 +73,7 @@ def create_draft(path: Path) -> Path:
 
 
 def publish_draft(draft: Path, path: Path) -> None:
-    """Give a finished draft its name; `FileExistsError` when the name is taken."""
+    """Rename a finished draft to `path`; `FileExistsError` if that exists."""
     try:
         os.link(draft, path)
     except FileExistsError:
@@ -86,13 +86,13 @@ def publish_draft(draft: Path, path: Path) -> None:
 
 
 def discard_draft(draft: Path) -> None:
-    """Remove a draft and what SQLite made beside it."""
+    """Remove a draft and SQLite's files beside it."""
     for suffix in ("", "-wal", "-shm", "-journal"):
         draft.with_name(draft.name + suffix).unlink(missing_ok=True)
 
 
 def connect(path: Path, query: str) -> sqlite3.Connection:
-    """A connection that never makes a file by itself. `query` is SQLite's `mode=...`."""
+    """Connect without ever creating a file. `query` is SQLite's `mode=...`."""
     uri = f"{path.absolute().as_uri()}?{query}"
     db = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS)
     db.row_factory = sqlite3.Row
@@ -106,7 +106,7 @@ def configure_durability(db: sqlite3.Connection) -> None:
 
 
 def create_database(path: Path, *, mode: Mode, account: str, at: datetime, opening_cash: Decimal | None = None) -> None:
-    """A new database, whole before it has its name; `FileExistsError` when another process was first."""
+    """Create a database, complete before it gets its name; `FileExistsError` if another process was first."""
     draft = create_draft(path)
     try:
         with store_errors(path), closing(connect(draft, "mode=rw")) as db:
@@ -134,7 +134,7 @@ def create_database(path: Path, *, mode: Mode, account: str, at: datetime, openi
 
 
 def check_header(path: Path, newest: int) -> None:
-    """Judge a file by its header alone, so that a foreign or newer one is left as it is, byte for byte."""
+    """Check a file by its header only, so that a foreign or newer database stays unchanged byte for byte."""
     try:
         with path.open("rb") as file:
             header = file.read(HEADER_BYTES)
@@ -155,13 +155,13 @@ def _check_version(path: Path, application: int, version: int, newest: int) -> N
 
 
 def has_wal_frames(path: Path) -> bool:
-    """True when committed rows are still in the write-ahead log."""
+    """Return whether committed rows are still in the write-ahead log."""
     wal = path.with_name(f"{path.name}-wal")
     return wal.exists() and wal.stat().st_size > WAL_HEADER_BYTES
 
 
 def open_read_write(path: Path, newest: int = len(MIGRATIONS)) -> sqlite3.Connection:
-    """The database at `path` for reading and writing, judged but not yet migrated."""
+    """Open the database for reading and writing, checked but not yet migrated."""
     check_header(path, newest)
     for location in (path, path.parent):
         if not os.access(location, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
@@ -170,7 +170,7 @@ def open_read_write(path: Path, newest: int = len(MIGRATIONS)) -> sqlite3.Connec
         raise StoreError(f"less than {MIN_FREE_BYTES >> 20} MB are free for {path}; nothing was begun")
     with store_errors(path):
         if has_wal_frames(path):
-            # The log may hold a newer version than the header shows; a reader looks without moving it.
+            # The log may hold a newer version than the header shows; a reader does not change the log.
             with closing(connect(path, "mode=ro")) as reader:
                 _check_version(path, _application_id(reader), schema_version(reader), newest)
         db = connect(path, "mode=rw")
@@ -188,7 +188,7 @@ def _application_id(db: sqlite3.Connection) -> int:
 
 
 def open_read_only(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> sqlite3.Connection:
-    """The database at `path` for reading, whatever the folder allows; an older one is read through a migrated copy."""
+    """Open the database for reading, also in a read-only folder; an older one is read through a migrated copy."""
     check_header(path, len(migrations))
     with store_errors(path):
         db = _open_readable(path)
@@ -210,7 +210,7 @@ def _open_readable(path: Path) -> sqlite3.Connection:
         db.execute("select count(*) from sqlite_master").fetchone()
     except sqlite3.OperationalError as error:
         db.close()
-        # A write-ahead log needs shared memory beside it, which a read-only folder cannot get.
+        # A write-ahead log needs a shared-memory file, which cannot be created in a read-only folder.
         if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
             raise
         return _open_copy(path) if has_wal_frames(path) else connect(path, "mode=ro&immutable=1")
@@ -221,7 +221,7 @@ def _open_readable(path: Path) -> sqlite3.Connection:
 
 
 def _open_copy(path: Path) -> sqlite3.Connection:
-    """The database with its log, read where writing is allowed."""
+    """Open a copy of the database with its log in a writable folder."""
     import tempfile
 
     with tempfile.TemporaryDirectory(prefix="spy32-") as folder:
@@ -232,7 +232,7 @@ def _open_copy(path: Path) -> sqlite3.Connection:
 
 
 def _load_into_memory(source: sqlite3.Connection) -> sqlite3.Connection:
-    """All of `source`, which is closed, in memory."""
+    """Copy all of `source` into memory and close it."""
     db = sqlite3.connect(":memory:", isolation_level=None)
     db.row_factory = sqlite3.Row
     with closing(source):

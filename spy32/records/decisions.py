@@ -1,4 +1,4 @@
-"""What a run saw and how it decided: snapshot, menu, answers and ruling."""
+"""The input and the decision of a run: snapshot, menu, answers and risk decision."""
 
 import json
 import sqlite3
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 @value
 class RawAnswer:
-    """One answer with what was sent and what came back, to the letter."""
+    """One answer with its exact request and response."""
 
     role: str
     at: datetime
@@ -44,7 +44,7 @@ class RawAnswer:
 
 
 class Decisions:
-    """What a run decided on, and by which settings."""
+    """Snapshot, settings, menu, answers and risk decision of each run."""
 
     def __init__(self, core: Database, runs: Runs) -> None:
         self._core = core
@@ -57,7 +57,7 @@ class Decisions:
         return self._core.row("select 1 from snapshot where run_id = ?", run_id) is not None
 
     def snapshot(self, run_id: int) -> MarketSnapshot:
-        """Everything that the run saw; `BadUsage` when it ended before it saw anything."""
+        """Return the market snapshot of a run; `BadUsage` if it ended before it had one."""
         text = decompress_text(self._snapshot_column(run_id, "data"), f"the snapshot of R{run_id}")
         return decode_body(MarketSnapshot, text, f"the snapshot of R{run_id}")
 
@@ -65,13 +65,13 @@ class Decisions:
         return decode_body(QualityReport, self._snapshot_column(run_id, "quality"), f"the quality report of R{run_id}")
 
     def settings(self, run_id: int) -> "DecisionSettings":
-        """The settings that the run decided by."""
+        """Return the settings of the run."""
         from spy32.settings.deciding import DecisionSettings
 
         return decode_body(DecisionSettings, self._snapshot_column(run_id, "deciding"), f"the settings of R{run_id}")
 
     def briefing(self, run_id: int) -> "Briefing | None":
-        """The figures that were put before the analyst; None when the run kept none."""
+        """Return the figures that the analyst was given; None if none are stored."""
         self._runs.get_row(run_id)
         row = self._core.row("select briefing from snapshot where run_id = ?", run_id)
         return parse_briefing(row["briefing"], run_id) if row is not None else None
@@ -84,7 +84,7 @@ class Decisions:
         return row["seen"]
 
     def menu(self, run_id: int, *, rejected: bool = True) -> Menu | None:
-        """The menu of the run, without its dropped spreads unless `rejected`."""
+        """Return the menu of the run; with its dropped spreads if `rejected`."""
         dropped = "dropped" if rejected else "null"
         with self._core.read_transaction():
             self._runs.get_row(run_id)
@@ -101,7 +101,7 @@ class Decisions:
         return Menu(candidates=candidates, dropped=rejected_spreads, seed=menu.seed, notes=menu.notes)
 
     def answers(self, run_id: int) -> tuple[tuple[str, Recommendation], ...]:
-        """Every answer with its role, oldest first."""
+        """Return every answer with its role, oldest first."""
         self._runs.get_row(run_id)
         rows = self._core.rows("select role, body from answer where run_id = ? order by id", run_id)
         return tuple((row["role"], decode_body(Recommendation, row["body"], f"an answer of R{run_id}")) for row in rows)
@@ -114,7 +114,7 @@ class Decisions:
         return decode_body(Recommendation, row["body"], f"an answer of R{run_id}") if row is not None else None
 
     def raw_answers(self, run_id: int) -> tuple[RawAnswer, ...]:
-        """Every answer with its request and response, oldest first."""
+        """Return every answer with its request and response, oldest first."""
         self._runs.get_row(run_id)
         rows = self._core.rows("select * from answer where run_id = ? order by id", run_id)
         return tuple(_raw_answer(row) for row in rows)
@@ -136,9 +136,9 @@ class Decisions:
         deciding: "DecisionSettings | None" = None,
         briefing: "Briefing | None" = None,
     ) -> None:
-        """Everything that the run saw, compressed, with its line, its quality report and the settings that decide.
+        """Store the snapshot, compressed, with its summary, its quality report and the settings.
 
-        `briefing` is what was computed of it for the analyst; its figures keep their order.
+        `briefing` holds the figures for the analyst; they keep their order.
         """
         data = compress_text(canonical_json(snapshot))
         with self._runs.run_transaction(run_id, at, "snapshot kept") as change:
@@ -154,7 +154,7 @@ class Decisions:
             )
 
     def save_menu(self, run_id: int, menu: Menu, at: datetime) -> None:
-        """The candidates as rows, the dropped spreads as one compressed list."""
+        """Store the candidates as rows and the dropped spreads as one compressed list."""
         with self._runs.run_transaction(run_id, at, "menu kept") as change:
             change.insert(
                 "menu",
@@ -182,7 +182,7 @@ class Decisions:
         request: str = "",
         response: str = "",
     ) -> None:
-        """One answer with its words exactly as sent and received. The newest of role `chosen` is the run's choice."""
+        """Store one answer with its exact request and response. The newest with role `chosen` is the run's choice."""
         with self._runs.run_transaction(run_id, at, f"answer kept as {role}", even_ended=True) as change:
             change.insert(
                 "answer",
@@ -198,13 +198,13 @@ class Decisions:
             )
 
     def save_ruling(self, run_id: int, ruling: RiskDecision, at: datetime) -> None:
-        """The vet step's word; a person's other choice replaces it, and the history knows both."""
+        """Store the risk decision. One on a person's other choice replaces it; the history has both."""
         with self._runs.run_transaction(run_id, at, "ruling kept", even_ended=True) as change:
             change.update("run", run_id, ruling=canonical_json(ruling))
 
 
 def briefing_text(briefing: "Briefing") -> str:
-    """Canonical JSON, with the figures as a list of pairs, since sorted keys would lose their order."""
+    """Return canonical JSON with the figures as a list of pairs, since sorted keys would lose their order."""
     fields = encode(briefing)
     return storable_text(canonical_json({**fields, "figures": list(fields["figures"].items())}))
 

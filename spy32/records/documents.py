@@ -1,4 +1,4 @@
-"""Documents exactly as the sources sent them, compressed, so that a run can be judged again without a network."""
+"""Documents exactly as the sources sent them, compressed, so that a run can be replayed offline."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ class Documents:
         self._runs = runs
 
     def save(self, run_id: int, documents: Sequence[RawDocument], at: datetime) -> None:
-        """Keep what the sources sent; none is nothing to write."""
+        """Store the documents of a run; without any nothing is written."""
         rows = [(document, compress_bytes(document.body)) for document in documents]
         with self._runs.run_transaction(run_id, at, "documents kept") as change:
             for document, body in rows:
@@ -44,14 +44,14 @@ class Documents:
                 )
 
     def select_by_run(self, run_id: int) -> tuple[RawDocument, ...]:
-        """Every document of the run with its body, in the order kept."""
+        """Return every document of the run with its body, in the order stored."""
         self._runs.get_row(run_id)
         return tuple(
             _document(row) for row in self._core.rows("select * from document where run_id = ? order by id", run_id)
         )
 
     def summaries(self, run_id: int) -> "tuple[DocumentSummary, ...]":
-        """The same without the bodies: nothing is decompressed."""
+        """Return the documents without their bodies; nothing is decompressed."""
         self._runs.get_row(run_id)
         rows = self._core.rows("select id, source, name, at, size from document where run_id = ? order by id", run_id)
         return tuple(_document_summary(row) for row in rows)

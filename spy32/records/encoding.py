@@ -1,4 +1,4 @@
-"""Between nouns and columns: money, instants, and JSON bodies."""
+"""Conversion between domain values and columns: money, instants, JSON bodies, compressed text."""
 
 import json
 import zlib
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DECODE_ERRORS = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError, RecursionError)
-"""What a text, a date, an enumeration or a JSON body may raise when it is not as it was written."""
+"""Errors that a damaged text, date, enumeration or JSON body may raise."""
 
 E4 = 10_000
 E4_UNIT = Decimal("0.0001")
 MAX_INTEGER = 2**63 - 1
-"""SQLite keeps whole numbers in 64 bits."""
+"""SQLite stores integers in 64 bits."""
 
 
 def dollars_to_e4(amount: Decimal) -> int:
-    """Dollars as ten-thousandths; `Unusable` when that is not exact. A float is refused by type."""
+    """Return dollars as ten-thousandths; `Unusable` if that is not exact, `TypeError` for a float."""
     if not isinstance(amount, Decimal):
         raise TypeError(f"money is Decimal, not {type(amount).__name__}")
     scaled = amount * E4
@@ -35,23 +35,23 @@ def dollars_to_e4(amount: Decimal) -> int:
 
 
 def nearest_e4(amount: Decimal) -> int:
-    """For fees, which may be a share of a capped commission: rounded to the nearest ten-thousandth."""
+    """Return dollars rounded to the nearest ten-thousandth: for fees, which may be a share of a capped commission."""
     return dollars_to_e4(amount.quantize(E4_UNIT))
 
 
 def ceiling_e4(amount: Decimal) -> int:
-    """For a maximum loss, which is never understated: rounded up to a ten-thousandth."""
+    """Return dollars rounded up to a ten-thousandth: for a maximum loss, which is never understated."""
     return dollars_to_e4(amount.quantize(E4_UNIT, rounding=ROUND_CEILING))
 
 
 def e4_to_dollars(amount: int) -> Decimal:
-    """Ten-thousandths as dollars, with two decimals, or more where they are needed."""
+    """Return dollars from ten-thousandths, with two decimals or as many as needed."""
     places = next((places for places, step in ((2, 100), (3, 10)) if amount % step == 0), 4)
     return Decimal(amount // 10 ** (4 - places)).scaleb(-places)
 
 
 def format_instant(at: datetime) -> str:
-    """RFC 3339 in UTC; such texts sort as the instants do."""
+    """Return RFC 3339 in UTC, which sorts by time. `ValueError` for a naive datetime."""
     if at.tzinfo is None:
         raise ValueError("a naive datetime cannot be stored")
     return at.astimezone(UTC).isoformat()
@@ -70,13 +70,13 @@ def parse_optional_date(text: str | None) -> date | None:
 
 
 def json_body(value: Any, *without: str) -> str:
-    """Canonical JSON of a noun, less the fields that have columns of their own."""
+    """Return the canonical JSON of a value without the fields that have their own columns."""
     fields = encode(value)
     return canonical_json({name: item for name, item in fields.items() if name not in without})
 
 
 def decode_body(kind: type[T], text: str, where: str, **columns: Any) -> T:
-    """The noun of a body and the columns that complete it; `StoreDamaged` names the row that cannot be read."""
+    """Return the value of a JSON body and its columns; `StoreDamaged` names the row that cannot be read."""
     try:
         return decode(kind, {**json.loads(text), **columns})
     except DECODE_ERRORS as error:
@@ -84,7 +84,7 @@ def decode_body(kind: type[T], text: str, where: str, **columns: Any) -> T:
 
 
 def decode_items(kind: type[T], text: str, where: str, **renamed: Mapping[str, str | None]) -> tuple[T, ...]:
-    """The nouns of a JSON list; `renamed` has the newer form of older values of a field."""
+    """Return the values of a JSON list; `renamed` maps older values of a field to newer ones."""
     try:
         items = json.loads(text)
         for name, newer in renamed.items():
@@ -95,7 +95,7 @@ def decode_items(kind: type[T], text: str, where: str, **renamed: Mapping[str, s
 
 
 def row_decoder(noun: str) -> "Callable[[Callable[[sqlite3.Row], T]], Callable[[sqlite3.Row], T]]":
-    """Of a function that makes a value of a row: columns that cannot be read are damage, and the row is named."""
+    """Decorate a function that decodes a row, so that undecodable columns raise `StoreDamaged` with the row."""
 
     def decorate(make: "Callable[[sqlite3.Row], T]") -> "Callable[[sqlite3.Row], T]":
         def read(row: "sqlite3.Row") -> T:
@@ -115,7 +115,7 @@ def unreadable_error(where: str, error: Exception) -> StoreDamaged:
 
 
 def compress_text(text: str) -> bytes:
-    """Compressed, to the letter: what a service sent may hold half a surrogate pair, which UTF-8 alone refuses."""
+    """Compress text without loss, even a lone surrogate, which UTF-8 refuses and services do send."""
     return compress_bytes(text.encode("utf-8", "surrogatepass"))
 
 
@@ -138,11 +138,11 @@ def decompress_bytes(data: bytes, where: str) -> bytes:
 
 
 MAX_COUNT = 10**15
-"""More than any bill or count can be (ticks: 100,000 dollars), and a thousand of them still add up in SQLite."""
+"""More than any bill or count (in ticks 100,000 dollars); a thousand of them still add up in 64 bits."""
 
 
 def storable_text(text: str) -> str:
-    """Foreign words as a column can hold them: half a surrogate pair becomes a question mark."""
+    """Return foreign text that a column can hold: a lone surrogate becomes a question mark."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -151,5 +151,5 @@ def optional_storable_text(text: str | None) -> str | None:
 
 
 def clamp_count(number: int) -> int:
-    """A foreign count within 0 and `MAX_COUNT`, so that no answer can lower a sum or break one."""
+    """Return a foreign count clamped to 0 and `MAX_COUNT`, so that no answer can lower or overflow a sum."""
     return max(0, min(number, MAX_COUNT))

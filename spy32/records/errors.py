@@ -1,4 +1,4 @@
-"""What SQLite's errors mean to a person: the one place where they become ours."""
+"""Translation of SQLite's errors into ours; the only place that does it."""
 
 import os
 import sqlite3
@@ -14,19 +14,19 @@ PRIMARY_CODE = 0xFF
 
 @contextmanager
 def store_errors(path: Path) -> Iterator[None]:
-    """Run a block on the database at `path`; whatever SQLite raises leaves as one of our exceptions."""
+    """Run a block on the database at `path`; SQLite's errors leave it as ours."""
     try:
         yield
     except sqlite3.Error as error:
         raise translate_error(error, path) from error
     except UnicodeDecodeError as error:
-        # SQLite's own message quotes a name out of a damaged schema.
+        # SQLite's message may quote a name from a damaged schema.
         raise StoreDamaged(f"a name in it is not text ({error})", path) from error
 
 
 def translate_error(error: sqlite3.Error, path: Path) -> Spy32Error:  # noqa: PLR0911 - one return a kind reads best
-    """Our exception for SQLite's. Errors without a result code are misuse by our own code and come back as a bug, but
-    for the one that Python's module raises by itself: a text that is not UTF-8."""
+    """Return our exception for SQLite's. An error without a result code is a bug of ours, except the one that Python's
+    module raises for text that is not UTF-8."""
     code = getattr(error, "sqlite_errorcode", None)
     if code is None:
         if isinstance(error, sqlite3.OperationalError):
@@ -44,7 +44,7 @@ def translate_error(error: sqlite3.Error, path: Path) -> Spy32Error:  # noqa: PL
         case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
             return StoreDamaged(printable(str(error)), path)
         case sqlite3.SQLITE_ERROR:
-            # Our statements are fixed, so it is the schema that they no longer fit.
+            # Our statements are fixed, so the schema is damaged.
             return StoreDamaged(printable(str(error)), path)
         case sqlite3.SQLITE_CONSTRAINT:
             return Refused(f"the rules of the store say no: {error}")
@@ -53,17 +53,17 @@ def translate_error(error: sqlite3.Error, path: Path) -> Spy32Error:  # noqa: PL
 
 
 def printable(text: str) -> str:
-    """Words that may quote damaged bytes, as they can be shown and stored."""
+    """Return text that may quote damaged bytes in a form that can be shown and stored."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 def backup_folder(path: Path) -> Path:
-    """The folder of the backups of the database at `path`."""
+    """Return the folder of the backups of a database."""
     return path.parent / "backups"
 
 
 def lock_holder(path: Path) -> str:
-    """Who holds SQLite's locks on the database, from the kernel's table where there is one."""
+    """Return who holds SQLite's locks on the database, from the kernel's lock table if there is one."""
     try:
         inodes = {str(os.stat(name).st_ino) for name in (path, f"{path}-shm") if os.path.exists(name)}
         with open("/proc/locks") as table:

@@ -1,4 +1,4 @@
-"""A fill at a price beyond the one that was approved: recorded as it is, and never in silence."""
+"""Detects fills beyond the approved price. They are recorded as they are and raise an attention item."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -18,11 +18,11 @@ ATTENTION_PRICE = "price"
 """The kind of the attention item."""
 
 ExitsByCredit = Callable[[Decimal], ExitPlan]
-"""The exit plan of an opening by the credit that was really had, per share."""
+"""Returns the exit plan of an opening for the credit of its fills, dollars per share."""
 
 
 def net_fill_price(fills: Sequence[Fill], legs: Sequence[Leg]) -> Decimal | None:
-    """Average credit per share of whole spreads, a debit negative; None while the legs are not filled alike."""
+    """Return the average credit per share of whole spreads, a debit negative; None while the legs are uneven."""
     spreads = spreads_filled(tuple(fills), tuple(legs))
     if spreads == 0 or sum(fill.quantity for fill in fills) != spreads * sum(leg.quantity for leg in legs):
         return None
@@ -31,7 +31,7 @@ def net_fill_price(fills: Sequence[Fill], legs: Sequence[Leg]) -> Decimal | None
 
 
 class FillPriceCheck:
-    """Holds what was filled against what was approved, inside the transaction that records the fills."""
+    """Compares fills with the approved price, inside the transaction that records them."""
 
     def __init__(self, core: Database, proposals: Proposals, orders: Orders) -> None:
         self._core = core
@@ -46,20 +46,18 @@ class FillPriceCheck:
         trade: Trade,
         exits: ExitsByCredit | None,
     ) -> None:
-        """Raise what a person must look at when an order filled under its floor, or above its ceiling.
+        """Raise an attention item when an order filled below its floor or above its ceiling.
 
-        All entries, or all closings, of a proposal count together, a profit target alone. An opening's exits then
-        follow the credit that was really had: the approved target might be a loss.
+        All entries, or all closings, of a proposal count together, a profit target alone. An opening's exit plan is
+        then repriced for the credit of its fills, since the approved target might be a loss.
         """
         proposal = self._proposals.get(order["proposal_id"])
         is_target = order["kind"] == OrderKind.TARGET
         orders = [self._orders.get(order["id"])] if is_target else self._orders.select_by_proposal(order["proposal_id"])
-        order_ids = [
-            other.id for other in orders if (other.kind is OrderKind.TARGET) is is_target and other.id is not None
-        ]
+        order_ids = [other.id for other in orders if (other.kind is OrderKind.TARGET) is is_target]
         bound = e4_to_dollars(order["limit_e4"]) if is_target else proposal.floor_price
         net = net_fill_price([fill for number in order_ids for fill in self._orders.fills(number)], legs)
-        # A broker tells the average price of a leg to four decimals.
+        # A broker reports the average price of a leg to four decimals.
         if net is None or not net < bound - E4_UNIT * len(legs):
             return
         if proposal.kind != "open":
@@ -76,7 +74,7 @@ class FillPriceCheck:
         self._raise_attention(change, f"T{trade.id}", message)
 
     def _raise_attention(self, change: WriteTransaction, subject: str, message: str) -> None:
-        """The item, in the newest words: more may have been filled since it was raised."""
+        """Raise or update the item: more may have been filled since it was raised."""
         open_item = self._core.row(
             "select id from attention where subject = ? and kind = ? and acknowledged_at is null",
             subject,

@@ -1,4 +1,4 @@
-"""What fills add up to, in ten-thousandths of a dollar per share."""
+"""Totals of fills, in ten-thousandths of a dollar per share."""
 
 from collections.abc import Sequence
 from decimal import ROUND_FLOOR, Decimal
@@ -10,9 +10,9 @@ from spy32.records.encoding import E4, dollars_to_e4
 
 
 def premium_e4(fills: Sequence[Fill], legs: Sequence[Leg], spreads: int) -> int:
-    """Credit per share added up over `spreads`, in ten-thousandths; a debit is negative.
+    """Return the credit per share summed over `spreads`, in ten-thousandths; a debit is negative.
 
-    Exact when the legs are filled evenly. While one leg is ahead its average price counts, rounded to our disadvantage.
+    Exact when the legs are filled evenly. If one leg is ahead, its average price counts, rounded to our disadvantage.
     """
     total = Decimal(0)
     for leg in legs:
@@ -24,9 +24,9 @@ def premium_e4(fills: Sequence[Fill], legs: Sequence[Leg], spreads: int) -> int:
 
 
 def max_settlement_cost_e4(legs: Sequence[Leg]) -> int:
-    """What the legs may cost at expiration at the worst, per share, in ten-thousandths.
+    """Return the most that the legs can cost at expiration, per share, in ten-thousandths.
 
-    Their value is piecewise linear in the underlying, so with defined risk its least is at zero or at a strike.
+    Their value is piecewise linear in the underlying, so with defined risk its minimum is at zero or at a strike.
     """
     return -dollars_to_e4(min(_settlement_value(legs, price) for price in (Decimal(0), *(leg.strike for leg in legs))))
 

@@ -14,7 +14,7 @@ class Flags:
         self._core = core
 
     def get(self, name: str) -> tuple[str, datetime] | None:
-        """Value and time of a flag that is set."""
+        """Return value and time of a flag; None if it is not set."""
         row = self._core.row("select id, value, at from flag where name = ?", name)
         return _flag(row) if row is not None and row["value"] is not None else None
 
@@ -27,7 +27,7 @@ class Flags:
                 change.update("flag", row["id"], value=value, at=change.at)
 
     def clear(self, name: str, at: datetime) -> None:
-        """Take a flag down; one that is not set stays so."""
+        """Clear a flag; nothing happens if it is not set."""
         with self._core.write_transaction(at, "flag cleared", name) as change:
             row = self._core.row("select id from flag where name = ? and value is not null", name)
             if row is not None:

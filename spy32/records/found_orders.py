@@ -1,9 +1,9 @@
-"""Orders of ours that were found at the broker and that our book did not have there: they are taken into it."""
+"""Orders of ours that were found at the broker and that our book lacked."""
 
 from datetime import date, datetime
 from typing import NamedTuple
 
-from spy32.domain.orders import BrokerOrder, Order, OrderKind
+from spy32.domain.orders import BrokerOrder, Order, OrderKind, OrderTicket
 from spy32.errors import Refused
 from spy32.lifecycle import (
     NEVER_AT_BROKER,
@@ -20,18 +20,18 @@ from spy32.records.orders import Orders, order_columns, order_from_row
 from spy32.records.proposals import Proposals
 
 STATES_WITHOUT_ORDER = (ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.DECLINED, ProposalState.LAPSED)
-"""A proposal in one of these has no order as far as our book knows."""
+"""A proposal in one of these states has no order in our book."""
 
 
 class OrderAlert(NamedTuple):
-    """What a person must know of an order that was found: a kind for programs, and the words."""
+    """Kind and message of the attention item of a found order."""
 
     kind: str
     message: str
 
 
 class FoundOrders:
-    """The broker's word on which orders of ours there are wins over the state of a row."""
+    """Adopts found orders. The broker's list of our orders wins over the state of a row."""
 
     def __init__(self, core: Database, proposals: Proposals, orders: Orders) -> None:
         self._core = core
@@ -41,7 +41,7 @@ class FoundOrders:
     # Reading
 
     def absent_entries(self, day: date) -> tuple[Order, ...]:
-        """Entries of a New York day that were not found at the broker, and of which no person has said so since."""
+        """Return the `absent` entries of a New York day that no person has confirmed."""
         rows = self._core.rows(
             """select * from broker_order where kind = ? and state = ? and settled_by is null
                 and market_day = ? order by id""",
@@ -53,19 +53,21 @@ class FoundOrders:
 
     # Writing
 
-    def adopt(self, order: Order, broker_order: BrokerOrder, alert: OrderAlert, *, at: datetime) -> Order:
-        """The order as working at the broker, until its own view has been recorded, with an item for a person.
+    def adopt(self, order: OrderTicket, broker_order: BrokerOrder, alert: OrderAlert, *, at: datetime) -> Order:
+        """Store the order as working until it is read at the broker, and raise an attention item; return it.
 
-        Without an id it is new to our book. One that our book has as never placed comes to life; of any other only the
-        proposal moves, since the broker shows more filled of it than our book has.
+        A ticket is added. An order that our book has as never placed becomes `working`. Of any other order only the
+        proposal becomes `sent`, since the broker shows more filled of it than our book has.
         """
-        with self._core.write_transaction(at, "order found", f"O{order.id}" if order.id is not None else "") as change:
+        with self._core.write_transaction(
+            at, "order found", f"O{order.id}" if isinstance(order, Order) else ""
+        ) as change:
             columns: dict[str, object] = {
                 "state": OrderState.WORKING,
                 "broker_id": broker_order.broker_id,
                 "broker_status": broker_order.status,
             }
-            if order.id is None:
+            if not isinstance(order, Order):
                 new_columns = {**order_columns(order), **columns, "adopted_at": change.at}
                 number = change.insert("broker_order", **new_columns, changed_at=change.at)
                 change.subject = f"O{number}"
@@ -78,7 +80,6 @@ class FoundOrders:
         return self._orders.get(number)
 
     def _reopen_order(self, change: WriteTransaction, order: Order, columns: dict[str, object]) -> None:
-        assert order.id is not None
         row = self._orders.get_row(order.id)
         if row["state"] != order.state:
             raise Refused(f"order {row['reference']} is already {row['state']} since {row['changed_at']}")
@@ -88,7 +89,7 @@ class FoundOrders:
             change.update("broker_order", order.id, **fresh, changed_at=change.at)
 
     def _mark_proposal_sent(self, change: WriteTransaction, proposal_id: int) -> None:
-        """An order of the proposal is or was at the broker, so nothing else may be sent for it as it stands."""
+        """Mark a proposal as `sent`, since an order of it is or was at the broker: nothing else may be sent for it."""
         state = ProposalState(self._proposals.get_row(proposal_id)["state"])
         if state in STATES_WITHOUT_ORDER:
             advance(PROPOSAL_TRANSITIONS, state, ProposalState.SENT)
@@ -97,7 +98,7 @@ class FoundOrders:
             )
 
     def confirm_absences(self, proposal_id: int, by: str, at: datetime) -> None:
-        """A person has looked at the broker: what is absent of the proposal is not alive there."""
+        """Record that a person looked at the broker and the proposal's absent orders are not alive there."""
         with self._core.write_transaction(at, f"absence confirmed by {by}", f"P{proposal_id}") as change:
             rows = self._core.rows(
                 "select id from broker_order where proposal_id = ? and state = ? and settled_by is null",

@@ -1,4 +1,4 @@
-"""Where a database lives, so that two copies of one home never both send."""
+"""The location of a database, so that two copies of one home never both send orders."""
 
 import os
 import sqlite3
@@ -17,9 +17,9 @@ UNRECORDED_LOCATION = "a place that its older spy32 did not record"
 
 
 def machine_name() -> str:
-    """A name of this machine; empty where it has none, and then only the path tells places apart.
+    """Return a hash of the machine id; empty where there is none, so that only the path tells places apart.
 
-    A hash, since machine-id(5) asks that the id itself is not passed on.
+    machine-id(5) asks not to expose the id itself.
     """
     for path in MACHINE_FILES:
         try:
@@ -30,7 +30,7 @@ def machine_name() -> str:
 
 
 def location_columns(path: Path) -> dict[str, str]:
-    """The columns of the stamp that say where the database at `path` is, links resolved."""
+    """Return the stamp columns with the location of the database, links resolved."""
     return {"machine": machine_name(), "place": os.path.realpath(path)}
 
 
@@ -39,31 +39,31 @@ def new_home_id() -> str:
 
 
 class HomeLocation:
-    """The home that a database belongs to, and where that home was when it was last confirmed as the only one."""
+    """The home of a database, and the place where it was last confirmed as the only copy."""
 
     def __init__(self, core: Database) -> None:
         self._core = core
 
     def created_at(self) -> datetime:
-        """When this database was made."""
+        """Return when this database was created."""
         row = self._core.row("select id, created_at from stamp")
         assert row is not None
         return _creation_time(row)
 
     def home_id(self) -> str:
-        """The id that the home was given when it was made or adopted; empty before the first writer has given one."""
+        """Return the home's id, given at creation or adoption; empty before the first write."""
         row = self._core.row("select home_id from stamp")
         return row["home_id"] or "" if row is not None else ""
 
     def has_sent_orders(self) -> bool:
-        """True when an order was ever committed in this book."""
+        """Return whether an order was ever stored in this database."""
         return self._core.row("select 1 from broker_order limit 1") is not None
 
     def former_place(self) -> str | None:
-        """Where this database was confirmed, in words, if that is not here; None when it is where it belongs."""
+        """Return the confirmed place of this database if it is another one; None if it has not moved."""
         row = self._core.row("select machine, place from stamp")
         if row is None or row["place"] is None:
-            # Of several copies of a home that an older spy32 sent from, only a person knows which one is to go on.
+            # Only a person knows which copy of an older home that sent orders is to go on.
             return UNRECORDED_LOCATION if self.has_sent_orders() else None
         current = location_columns(self._core.path)
         is_here = row["place"] == current["place"]
@@ -73,7 +73,7 @@ class HomeLocation:
         return str(row["place"]) if is_this_machine else f"{row['place']} on another machine"
 
     def require_unmoved(self) -> None:
-        """`NotPermitted` where this database was copied, moved or restored to and nobody has confirmed that yet."""
+        """Raise `NotPermitted` if this database was copied, moved or restored and nobody has confirmed that yet."""
         former = self.former_place()
         if former is not None:
             raise NotPermitted(
@@ -82,7 +82,7 @@ class HomeLocation:
             )
 
     def claim(self, at: datetime, by: str = "") -> str:
-        """The new id of the home, which lives here from now on."""
+        """Give the home a new id and this place; return the id."""
         home_id = new_home_id()
         with self._core.write_transaction(at, f"home adopted by {by}" if by else "home known") as change:
             change.update("stamp", 1, home_id=home_id, **location_columns(self._core.path))

@@ -1,4 +1,4 @@
-"""Backup, restore and check. Nothing is ever copied as a file, and nothing that was there is deleted."""
+"""Backup, restore and check. Databases are copied through SQLite, never as files, and nothing is deleted."""
 
 import os
 import sqlite3
@@ -26,20 +26,20 @@ from spy32.records.errors import backup_folder, printable, store_errors
 from spy32.schema import MIGRATIONS, VERSION, Migration, migrate, schema_faults, schema_version
 
 RECENT_EVENTS = 100
-"""Some weekly runs and what came of them; about 10 ms."""
+"""Events of some weekly runs; checking them takes about 10 ms."""
 FULL_CHECK_BYTES = 16 * 2**20
-"""Years of weekly runs; SQLite looks through them in about 10 ms."""
+"""Pages of years of weekly runs; SQLite checks them in about 10 ms."""
 
 
 def backup_path(path: Path, at: datetime, *, note: str = "") -> Path:
-    """A free name for a backup of the database at `path`; names sort by time."""
+    """Return an unused path for a backup of the database; names sort by time."""
     stem = f"{path.stem}-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}{note}"
     names = (backup_folder(path) / f"{stem}{'' if number == 1 else f'-{number}'}.db" for number in range(1, 1000))
     return next(name for name in names if not name.exists())
 
 
 def integrity_faults(db: sqlite3.Connection) -> tuple[str, ...]:
-    """What SQLite's own checks find."""
+    """Return the faults that SQLite's own checks find."""
     pages = [row[0] for row in db.execute("pragma integrity_check") if row[0] != "ok"]
     keys = [f"row {row[1]} of {row[0]} points to a row of {row[2]} that is not there" for row in _orphans(db)]
     return tuple(pages + keys)
@@ -50,13 +50,13 @@ def _orphans(db: sqlite3.Connection) -> list[tuple[str, int, str]]:
 
 
 def last_good_backup(path: Path) -> Path | None:
-    """The newest backup of the database at `path` that could be restored."""
+    """Return the newest backup of the database that can be restored; None if there is none."""
     backups = sorted(backup_folder(path).glob(f"{path.stem}-*.db"), reverse=True)
     return next((backup for backup in backups if is_sound(backup)), None)
 
 
 def damage_with_remedy(path: Path, fault: str) -> StoreError:
-    """A damaged, emptied or lost database, with the way back. Opens the backups to find a good one."""
+    """Return the error with the command that restores a good backup. Opens the backups to find one."""
     backup = last_good_backup(path)
     if backup is None:
         remedy = f"there is no good backup in {backup_folder(path)}; `spy32 db restore FILE` takes one from elsewhere"
@@ -66,14 +66,14 @@ def damage_with_remedy(path: Path, fault: str) -> StoreError:
 
 
 class Integrity:
-    """Whether the database is as it was written."""
+    """Checks that the database is as it was written."""
 
     def __init__(self, core: Database, audit: Audit) -> None:
         self._core = core
         self._audit = audit
 
     def check(self) -> tuple[str, ...]:
-        """Every problem found: pages, references, version, layout, and the chain of the history."""
+        """Return every fault of pages, references, version, layout and the history's hash chain."""
         with store_errors(self._core.path):
             problems = list(integrity_faults(self._core.db))
             version = schema_version(self._core.db)
@@ -84,8 +84,8 @@ class Integrity:
         return (*problems, broken) if broken is not None else tuple(problems)
 
     def first_fault(self) -> str | None:
-        """The first problem of a look that takes no longer as the history grows: the newest events with their rows,
-        and the pages while they are few."""
+        """Return the first fault of a check whose time does not grow with the history: the newest events with their
+        rows, and the pages while they are few."""
         with store_errors(self._core.path):
             pages, size = (
                 self._core.db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size")
@@ -97,20 +97,20 @@ class Integrity:
         return self._audit.first_recent_fault(RECENT_EVENTS)
 
     def refuse_damage(self) -> None:
-        """`StoreDamaged` when a short look finds something wrong."""
+        """Raise `StoreDamaged` if `first_fault` finds one."""
         fault = self.first_fault()
         if fault is not None:
             raise StoreDamaged(fault, self._core.path)
 
 
 class Backups:
-    """Copies of the database beside it."""
+    """Backups of the database."""
 
     def __init__(self, core: Database) -> None:
         self._core = core
 
     def create(self, target: Path) -> Path:
-        """A checked copy at `target`, made while others may go on writing."""
+        """Write a checked copy to `target`; other processes may go on writing."""
         return _write_backup(self._core, target)
 
 
@@ -131,7 +131,7 @@ def _write_backup(source: Database, target: Path) -> Path:
 def _fill_backup(draft: Path, source: Database, target: Path) -> None:
     with store_errors(target), closing(connect(draft, "mode=rw")) as db:
         source.db.backup(db)
-        # One plain file: it can be read from a read-only folder, and nothing beside it can be forgotten.
+        # One file without a log: it can be read from a read-only folder, and no second file can be forgotten.
         db.execute("pragma journal_mode = delete")
         problems = integrity_faults(db)
     if problems:
@@ -139,7 +139,7 @@ def _fill_backup(draft: Path, source: Database, target: Path) -> None:
 
 
 def upgrade(store: Database, at: datetime, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Bring an older database to the newest layout, after a backup beside it."""
+    """Migrate an older database to the newest layout, after a backup."""
     with store_errors(store.path):
         version = schema_version(store.db)
         if version < len(migrations):
@@ -148,9 +148,9 @@ def upgrade(store: Database, at: datetime, migrations: Sequence[Migration] = MIG
 
 
 def restore(backup: Path, target: Path, *, mode: Mode | None = None, at: datetime | None = None) -> Path | None:
-    """Put a checked copy of `backup` in the place of `target`; returns where the old file was moved, if there was one.
+    """Replace `target` with a checked copy of `backup`; return where the old file was moved, or None.
 
-    `mode` is what the backup must be of. With `at` the history says when this was done.
+    The backup must be of `mode`. With `at` the history records when this was done.
     """
     if not backup.exists():
         raise BadUsage(f"there is no file {backup}")
@@ -174,7 +174,7 @@ def restore(backup: Path, target: Path, *, mode: Mode | None = None, at: datetim
 
 
 def _open_backup(backup: Path) -> Database:
-    """The backup, open and judged."""
+    """Open and check the backup."""
     try:
         db = open_read_only(backup)
         try:
@@ -187,7 +187,7 @@ def _open_backup(backup: Path) -> Database:
 
 
 def _verify_database(db: sqlite3.Connection, path: Path) -> Database:
-    """A database that is sound and unedited; `StoreError` says what is wrong with any other."""
+    """Raise `StoreError` with the fault unless the database is sound and unedited."""
     with store_errors(path):
         problems = integrity_faults(db)
         stamp = db.execute("select mode, account from stamp").fetchone() if not problems else None
@@ -204,9 +204,9 @@ def _verify_database(db: sqlite3.Connection, path: Path) -> Database:
 
 
 def _require_unused(target: Path) -> None:
-    """`Unavailable` while another process writes to a database that still works.
+    """Raise `Unavailable` while another process writes to a sound database.
 
-    A damaged one is only read: opened for writing, SQLite would throw away its log, which may be all that is left.
+    A damaged one is only read: if it were opened for writing, SQLite would discard its log, perhaps the only data left.
     """
     try:
         with closing(open_read_only(target)) as db, store_errors(target):
@@ -221,7 +221,7 @@ def _require_unused(target: Path) -> None:
 
 
 def _move_aside(target: Path) -> Path | None:
-    """Move a database and its log out of the way; an old log beside a new file would damage it."""
+    """Move a database and its log away; an old log beside a new file would damage it."""
     if not target.exists() and not target.with_name(f"{target.name}-wal").exists():
         return None
     numbers = range(1, 10_000)
@@ -242,7 +242,7 @@ def _record_restore(target: Path, source: Database, backup: Path, at: datetime) 
 
 
 def is_sound(path: Path) -> bool:
-    """True for a database that opens, passes SQLite's checks and holds what its history says."""
+    """Return whether a database opens, passes SQLite's checks and agrees with its history."""
     try:
         with closing(open_read_only(path)) as db:
             _verify_database(db, path)

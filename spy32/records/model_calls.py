@@ -1,4 +1,4 @@
-"""Requests to a model: written down before they leave, answered once, and counted against the budgets."""
+"""Requests to a model: stored before they are sent, answered once, and counted against the budgets."""
 
 import sqlite3
 from datetime import datetime
@@ -42,7 +42,7 @@ USAGE_BY_ROLE = """select role, prompt, count(*) as attempts, count(*) - count(e
 
 
 class ModelCalls:
-    """The journal of attempts; `ports.ModelRequestLog` is what an analyst sees of it."""
+    """The log of model requests; an analyst uses it through `ports.ModelRequestLog`."""
 
     def __init__(self, core: Database, runs: Runs) -> None:
         self._core = core
@@ -51,7 +51,7 @@ class ModelCalls:
     # Reading
 
     def select_by_run(self, run_id: int) -> "tuple[ModelCall, ...]":
-        """Every attempt with the bodies exactly as sent and received, oldest first."""
+        """Return every request of a run with the bodies exactly as sent and received, oldest first."""
         self._runs.get_row(run_id)
         return tuple(
             _model_call(row)
@@ -59,15 +59,15 @@ class ModelCalls:
         )
 
     def usage_summaries(self, run_id: int) -> "tuple[UsageSummary, ...]":
-        """Attempts, tokens and cost by role and prompt, in the order first asked; no body is read."""
+        """Return requests, tokens and cost by role and prompt, in the order first asked; no body is read."""
         return tuple(_usage_summary(row) for row in self._core.rows(USAGE_BY_ROLE, run_id))
 
     def ticks_since(self, since: datetime) -> int:
-        """Ticks of every attempt begun since then; one without a bill counts with its estimate."""
+        """Return the ticks (10^10 a dollar) of all requests since then; one without a bill counts with its estimate."""
         return self._sum_ticks(f"{SPENT_TICKS} where begun_at >= ?", format_instant(since))
 
     def run_ticks(self, run_id: int) -> int:
-        """Ticks of the run's own attempts; one without a bill counts with its estimate, asking again later does not."""
+        """Return the ticks of the run's own requests, without later `ask again`s; estimates count until billed."""
         return self._sum_ticks(f"{SPENT_TICKS} where run_id = ? and role <> 'again'", run_id)
 
     def _sum_ticks(self, sql: str, value: object) -> int:
@@ -77,7 +77,7 @@ class ModelCalls:
     # Writing
 
     def begin(self, run_id: int, attempt: "ModelRequest", at: datetime) -> int:
-        """Commit what is about to be asked, before it leaves. A run that has ended may be asked about again."""
+        """Store a request before it is sent. The run may have ended: it can be asked about again."""
         with self._runs.run_transaction(run_id, at, f"{attempt.role} asks", even_ended=True) as change:
             return change.insert(
                 "attempt",
@@ -96,7 +96,7 @@ class ModelCalls:
             )
 
     def end(self, attempt_id: int, response: "ModelResponse", at: datetime) -> None:
-        """What came of an attempt, once; `Refused` when it has been answered before."""
+        """Store the response to a request, once; `Refused` if it already has one."""
         with self._core.write_transaction(at, f"attempt {storable_text(response.outcome)}") as change:
             row = self._core.row("select run_id, ended_at, outcome from attempt where id = ?", attempt_id)
             if row is None:
@@ -126,7 +126,7 @@ class ModelCalls:
             )
 
     def record_check(self, attempt_id: int, check: "ResponseCheck", at: datetime) -> None:
-        """What the checks made of an attempt's words, once; `Refused` when that is on record already."""
+        """Store the result of checking a response, once; `Refused` if there is one already."""
         with self._core.write_transaction(at, f"answer checked: {storable_text(check.check) or 'passed'}") as change:
             row = self._core.row(f"{ATTEMPTS_AND_VERDICTS} where attempt.id = ?", attempt_id)
             if row is None or row["ended_at"] is None:

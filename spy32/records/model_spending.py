@@ -1,8 +1,8 @@
-"""What the model has cost a home in a month, in all of its modes, whatever became of their databases.
+"""Model costs of a home by month, over all modes, independent of its databases.
 
-A line of `model-spending.txt` beside the databases is a month, a mode and ticks (10^10 a dollar): the most that a
-request may cost before it leaves, and the difference to its bill afterwards. Restoring or losing a database takes
-nothing back. Where the databases know of more than the file does, they count.
+Each line of `model-spending.txt` beside the databases is a month, a mode and ticks (10^10 a dollar): the most that a
+request may cost before it is sent, and the difference to its bill afterwards. So restoring or losing a database lowers
+no sum. If the databases hold more than the file, the databases count.
 """
 
 import fcntl
@@ -30,7 +30,7 @@ LINE_PATTERN = re.compile(r"(\d{4}-\d{2}) [a-z]+ (-?\d{1,18})", re.ASCII)
 
 
 class SpendingJournal:
-    """A `ports.ModelRequestLog`: attempts go into the store of this mode, and the month is counted for the home."""
+    """A `ports.ModelRequestLog`: requests go into the store of this mode, and the month is summed for the home."""
 
     def __init__(self, core: Database, model_calls: ModelCalls, databases: Mapping[Mode, Path]) -> None:
         self._mode = core.mode
@@ -38,10 +38,10 @@ class SpendingJournal:
         self._others = [path for mode, path in databases.items() if mode is not core.mode]
         self._path = core.path.with_name(SPENDING_FILE)
         self._asked: dict[int, tuple[str, int]] = {}
-        """Month and estimate of each attempt that has no bill yet."""
+        """Month and estimate of each request without a bill."""
 
     def begin(self, run_id: int, attempt: "ModelRequest", at: datetime) -> int:
-        """Count the estimate, then commit what is about to be asked."""
+        """Add the estimate to the file, then store the request."""
         month, estimate = _month_key(at), clamp_count(attempt.estimate_ticks)
         self._add_ticks(month, estimate, known=self._database_ticks(_month_start(at)))
         number = self._model_calls.begin(run_id, attempt, at)
@@ -57,7 +57,7 @@ class SpendingJournal:
         self._model_calls.record_check(attempt_id, check, at)
 
     def ticks_since(self, since: datetime) -> int:
-        """Ticks of the month that begins then, in all modes."""
+        """Return the ticks of the month that begins then, over all modes."""
         return max(self._file_ticks(_month_key(since)), self._database_ticks(since))
 
     def run_ticks(self, run_id: int) -> int:
@@ -75,13 +75,13 @@ class SpendingJournal:
             raise StoreError(f"{self._path} cannot be read ({error.strerror}); nothing is asked before") from None
 
     def _add_ticks(self, month: str, ticks: int, *, known: int = 0) -> None:
-        """Add to the file, and whatever the databases have `known` beyond it."""
+        """Add to the file, with what the databases have `known` beyond it."""
         try:
             handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
             with os.fdopen(handle, "r+b", buffering=0) as file:
                 fcntl.flock(file, fcntl.LOCK_EX)
                 total = _month_total(file.read().decode(errors="replace"), month, self._path)
-                # A line that a power cut left half written stays one line.
+                # A line that a power cut left half written stays a line of its own.
                 file.write(f"\n{month} {self._mode} {ticks + max(known - total, 0)}\n".encode())
                 os.fsync(file.fileno())
         except OSError as error:
@@ -89,7 +89,7 @@ class SpendingJournal:
 
 
 def _month_total(text: str, month: str, path: Path) -> int:
-    """Ticks of a month; `StoreError` names a line that is no amount, since what it was counts for nobody."""
+    """Return the ticks of a month; `StoreError` names a line that is no amount, since its amount is unknown."""
     total = 0
     for number, line in enumerate(text.splitlines(), 1):
         if not line:
@@ -102,7 +102,7 @@ def _month_total(text: str, month: str, path: Path) -> int:
 
 
 def _database_spending(path: Path, since: datetime) -> int:
-    """Ticks by another mode's database; one that is not there or cannot be read counts with what the file has."""
+    """Return the ticks in another mode's database; if it is missing or unreadable, only the file counts."""
     if not path.exists():
         return 0
     try:
@@ -113,7 +113,7 @@ def _database_spending(path: Path, since: datetime) -> int:
 
 
 def _month_start(at: datetime) -> datetime:
-    """When the month of an instant began in New York."""
+    """Return when the New York month of an instant began."""
     from spy32.sessions import market_date, new_york_instant
 
     return new_york_instant(market_date(at).replace(day=1), time(0))

@@ -1,4 +1,4 @@
-"""Notices that wait to be sent."""
+"""The outbox of notices."""
 
 import sqlite3
 from datetime import datetime
@@ -10,18 +10,18 @@ from spy32.records.encoding import parse_instant, parse_optional_instant, row_de
 
 
 class Notices:
-    """The outbox: a notice stays in it until it was sent."""
+    """A notice stays in the outbox until it is sent."""
 
     def __init__(self, core: Database) -> None:
         self._core = core
 
     def add(self, run_id: int | None, subject: str, body: str, at: datetime) -> int:
-        """The id of a notice that now waits to be sent."""
+        """Add a notice and return its id."""
         with self._core.write_transaction(at, "notice queued", f"R{run_id}" if run_id is not None else "") as change:
             return change.insert("notice", run_id=run_id, subject=subject, body=body, created_at=change.at)
 
     def select_pending(self) -> tuple[Notice, ...]:
-        """Notices not sent yet, oldest first."""
+        """Return the notices that are not sent yet, oldest first."""
         return tuple(_notice(row) for row in self._core.rows("select * from notice where sent_at is null order by id"))
 
     def mark_sent(self, notice_id: int, at: datetime) -> None:
@@ -30,7 +30,7 @@ class Notices:
             change.update("notice", notice_id, sent_at=change.at, tries=row["tries"] + 1, error="")
 
     def record_failure(self, notice_id: int, error: str, at: datetime) -> None:
-        """The notice stays in the outbox, with the reason."""
+        """Record why sending failed; the notice stays in the outbox."""
         with self._core.write_transaction(at, "notice failed") as change:
             row = self._notice_row(notice_id)
             change.update("notice", notice_id, tries=row["tries"] + 1, error=error)

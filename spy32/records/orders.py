@@ -1,10 +1,9 @@
-"""Orders: begun once an approval, replaced one at a time, and moved by compare-and-set."""
+"""Orders: begun once per approval, replaced one at a time, and changed by compare-and-set."""
 
 import sqlite3
-from dataclasses import replace
 from datetime import datetime
 
-from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind
+from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, OrderTicket
 from spy32.domain.proposals import ExitPlan
 from spy32.domain.spreads import Action, Mode
 from spy32.errors import BadUsage, Refused
@@ -16,7 +15,7 @@ from spy32.records.proposals import Proposals
 
 
 class Orders:
-    """Our record of every request to a broker."""
+    """Every order that we sent or adopted."""
 
     def __init__(self, core: Database, proposals: Proposals, location: HomeLocation) -> None:
         self._core = core
@@ -35,12 +34,12 @@ class Orders:
         return order_from_row(self.get_row(order_id))
 
     def select_by_proposal(self, proposal_id: int) -> tuple[Order, ...]:
-        """All orders of a proposal, oldest first."""
+        """Return all orders of a proposal, oldest first."""
         rows = self._core.rows("select * from broker_order where proposal_id = ? order by id", proposal_id)
         return tuple(order_from_row(row) for row in rows)
 
     def select(self, *states: OrderState) -> tuple[Order, ...]:
-        """All orders in these states, oldest first."""
+        """Return all orders in these states, oldest first."""
         marks = ", ".join("?" * len(states))
         return tuple(
             order_from_row(row)
@@ -48,39 +47,35 @@ class Orders:
         )
 
     def find(self, broker_id: str, reference: str = "") -> Order | None:
-        """Our order with this id at the broker or with this reference."""
+        """Return our order with this broker id or this reference; None if there is none."""
         row = self._core.row("select * from broker_order where broker_id = ? or reference = ?", broker_id, reference)
         return order_from_row(row) if row is not None else None
 
     def find_by_reference(self, reference: str) -> Order | None:
-        """Our order with exactly this name."""
+        """Return our order with this reference; None if there is none."""
         row = self._core.row("select * from broker_order where reference = ?", reference) if reference else None
         return order_from_row(row) if row is not None else None
 
     def find_by_broker_id(self, broker_id: str) -> Order | None:
-        """The newest row that is this order at the broker."""
+        """Return our newest order with this broker id; None if there is none."""
         row = self._core.row("select * from broker_order where broker_id = ? order by id desc limit 1", broker_id)
         return order_from_row(row) if row is not None else None
 
-    def profit_targets(self, proposal_id: int) -> tuple[Order, ...]:
-        """The resting profit targets of an opening, oldest first."""
-        return tuple(order for order in self.select_by_proposal(proposal_id) if order.kind is OrderKind.TARGET)
-
     def fills(self, order_id: int) -> tuple[Fill, ...]:
-        """Everything that was filled of an order, oldest first."""
+        """Return the fills of an order, oldest first."""
         return tuple(
             fill_from_row(row) for row in self._core.rows("select * from fill where order_id = ? order by id", order_id)
         )
 
     # Writing
 
-    def begin(self, order: Order, *, at: datetime) -> Order:
-        """Commit an order before it is sent: the one place where the right to send is given, and it is given once.
+    def begin(self, order: OrderTicket, *, at: datetime) -> Order:
+        """Store a ticket as a `submitting` order before it is sent. Only this gives the right to send, and only once.
 
-        The first order of an approval takes its proposal from `approved` to `sent`; a later one names the order that
-        it replaces. A profit target rests on the approval of a filled opening, whose proposal stays `done`. `Refused`
-        when anything else of the proposal, or anything else that closes its trade, may still fill; `NotPermitted` in
-        a live home that was copied or moved.
+        The first order of an approval changes its proposal from `approved` to `sent`; a later one names the order that
+        it replaces. A profit target uses the approval of a filled opening, whose proposal stays `done`. `Refused` when
+        another order of the proposal, or another order that closes its trade, may still fill; `NotPermitted` in a live
+        home that was copied or moved.
         """
         self._core.require_mode(order.mode)
         if order.mode is Mode.LIVE:
@@ -101,7 +96,7 @@ class Orders:
             change.subject = f"O{number}"
             if replaced_id is None and order.kind is not OrderKind.TARGET:
                 change.update("proposal", order.proposal_id, state=ProposalState.SENT, changed_at=change.at, reason="")
-        return replace(order, id=number, state=OrderState.SUBMITTING)
+        return self.get(number)
 
     def move(
         self,
@@ -113,9 +108,9 @@ class Orders:
         broker: BrokerOrder | None = None,
         reason: str = "",
     ) -> Order:
-        """The order in its new state, with the broker's id and word for it; in the same state only those change.
+        """Change an order's state and what the broker shows of it, and return it. The state may stay the same.
 
-        Once replaced by hand it stays so: a later view may not show the link any more.
+        `is_replaced_by_hand` is never cleared: the broker may stop showing the link.
         """
         if was is not now or broker is None:
             advance(ORDER_TRANSITIONS, was, now)
@@ -127,7 +122,7 @@ class Orders:
         return self._move(order_id, was, now, at, columns)
 
     def refuse(self, order_id: int, *, was: OrderState, by: EndedBy, reason: str, at: datetime) -> Order:
-        """The order refused, with who refused it."""
+        """Change an order to `refused`, with who refused it, and return it."""
         advance(ORDER_TRANSITIONS, was, OrderState.REFUSED)
         return self._move(order_id, was, OrderState.REFUSED, at, {"reason": reason, "ended_by": by})
 
@@ -139,10 +134,10 @@ class Orders:
             change.update("broker_order", order_id, state=now, changed_at=change.at, **columns)
         return self.get(order_id)
 
-    # The rules of beginning, inside the transaction
+    # Checks of `begin`, inside its transaction
 
-    def _check_first_order(self, order: Order, at: datetime) -> sqlite3.Row:
-        """The proposal, approved as it stands, by the approval that the order names, which holds now."""
+    def _check_first_order(self, order: OrderTicket, at: datetime) -> sqlite3.Row:
+        """Return the proposal's row if it is approved now by the approval that the ticket names."""
         row = self._proposals.require_state(order.proposal_id, ProposalState.APPROVED)
         approval = self._proposals.latest_approval(order.proposal_id)
         if approval is None or approval.id != order.approval_id or approval.hash != row["hash"]:
@@ -151,10 +146,11 @@ class Orders:
             raise Refused(f"the approval of P{order.proposal_id} {objection}; approve it again")
         return row
 
-    def _check_replacement(self, order: Order, old_id: int) -> sqlite3.Row:
-        """The proposal, sent, with the old order working for the same approval, or cancelled with nothing filled.
+    def _check_replacement(self, order: OrderTicket, old_id: int) -> sqlite3.Row:
+        """Return the proposal's row if it is sent and the old order works for the same approval.
 
-        The second is how a price is changed where the broker refuses a replacement: cancel, confirm, then a new order.
+        The old order may also be cancelled with nothing filled: that is how a price is changed when the broker refuses
+        a replacement.
         """
         row = self._proposals.require_state(order.proposal_id, ProposalState.SENT)
         old = self.get_row(old_id)
@@ -168,10 +164,10 @@ class Orders:
             raise Refused(f"order {old['reference']} cannot be replaced: it is {old['state']}")
         return row
 
-    def _check_profit_target(self, order: Order) -> sqlite3.Row:
-        """The opening, done, whose exit plan leaves a target at exactly this price, and whose trade is open.
+    def _check_profit_target(self, order: OrderTicket) -> sqlite3.Row:
+        """Return the opening's row if it is done, its exit plan has a target at this price, and its trade is open.
 
-        The approval may be over by now: what it covered was to leave the target as soon as there is a trade.
+        The approval may have ended: it covered the target, whenever the trade opens.
         """
         row = self._proposals.require_state(order.proposal_id, ProposalState.DONE)
         proposal = self._proposals.get(order.proposal_id)
@@ -191,8 +187,8 @@ class Orders:
             raise Refused(f"order {order.reference} has no open trade to close: {trade_text}")
         return row
 
-    def _require_no_live_order(self, order: Order) -> None:
-        """No other order of the proposal, and nothing else that closes its trade, may still fill."""
+    def _require_no_live_order(self, order: OrderTicket) -> None:
+        """Raise `Refused` if another order of the proposal, or one that closes its trade, may still fill."""
         marks = ", ".join("?" * len(IN_FLIGHT))
         trade = """select coalesce(proposal.trade_id, trade.id) from proposal
             left join trade on trade.proposal_id = proposal.id where proposal.id = ?"""
@@ -211,8 +207,8 @@ class Orders:
         if live_order is not None:
             raise Refused(f"order {live_order['reference']} is {live_order['state']}: nothing new before it is settled")
 
-    def _check_quantity(self, order: Order, proposal: sqlite3.Row) -> None:
-        """With what is filled already, never more than was approved, nor more than the trade still holds."""
+    def _check_quantity(self, order: OrderTicket, proposal: sqlite3.Row) -> None:
+        """Raise `Refused` if filled and ordered quantity exceed what was approved or what the trade holds."""
         filled = self._core.row(
             "select sum(filled) from broker_order where proposal_id = ? and kind = ?", order.proposal_id, order.kind
         )
@@ -229,8 +225,8 @@ class Orders:
             raise Refused(f"order {order.reference} is for {order.quantity}, only {allowed} may still be sent")
 
 
-def order_columns(order: Order) -> dict[str, object]:
-    """The columns of an order about to be sent."""
+def order_columns(order: OrderTicket) -> dict[str, object]:
+    """Return the columns of an order that is about to be sent."""
     from spy32.sessions import market_date
 
     return {
@@ -252,7 +248,7 @@ def order_columns(order: Order) -> dict[str, object]:
 
 
 def _seen_columns(seen: BrokerOrder) -> dict[str, object]:
-    """What an order's row keeps of the broker's view."""
+    """Return the columns that store what the broker shows of an order."""
     columns: dict[str, object] = {
         "broker_id": seen.broker_id,
         "broker_status": seen.status,
@@ -265,7 +261,7 @@ def _seen_columns(seen: BrokerOrder) -> dict[str, object]:
 
 @row_decoder("order")
 def order_from_row(row: sqlite3.Row) -> Order:
-    """The order that a row of `broker_order` holds."""
+    """Return the order of a row of `broker_order`."""
     return Order(
         id=row["id"],
         proposal_id=row["proposal_id"],

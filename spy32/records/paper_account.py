@@ -1,4 +1,4 @@
-"""The paper broker's own book, apart from our records: what `ports.PaperLedger` asks for."""
+"""The paper broker's own book, apart from our records; it implements `ports.PaperLedger`."""
 
 import sqlite3
 from datetime import datetime
@@ -28,21 +28,21 @@ FINAL_STATES = {
     "Expired": OrderState.EXPIRED,
     "Replaced": OrderState.REPLACED,
 }
-"""The broker's words that end an order; with any other it works."""
+"""Broker statuses of an order that has ended; with any other status it works."""
 
 
 class PaperAccount:
-    """Each call is one transaction."""
+    """Orders, cash and positions of the paper account. Each call is one transaction."""
 
     def __init__(self, core: Database) -> None:
         self._core = core
 
     def orders(self) -> tuple[BrokerOrder, ...]:
-        """All paper orders, oldest first."""
+        """Return all paper orders, oldest first."""
         return tuple(_paper_order(row) for row in self._core.rows("select * from paper_order order by id"))
 
     def place(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
-        """The order with its id, in the place of `replacing` if that still works; `BrokerRefused` if it does not."""
+        """Store an order and return it with its id. `BrokerRefused` if `replacing` does not work any more."""
         with self._core.write_transaction(at, "paper order placed", order.reference) as change:
             if self._core.row("select 1 from paper_order where reference = ?", order.reference) is not None:
                 raise BrokerRefused(f"duplicate_reference: {order.reference} was placed before")
@@ -69,7 +69,7 @@ class PaperAccount:
         return _paper_order(row)
 
     def update_status(self, broker_id: str, *, was: str, status: str, at: datetime | None = None) -> bool:
-        """Compare-and-set of the broker's word; False when it is another one by now."""
+        """Change the broker status by compare-and-set; return False if it has changed already."""
         with self._core.write_transaction(at or self._last_event_time(), f"paper order {status}", broker_id) as change:
             row = self._paper_row(broker_id)
             if row["status"] != was:
@@ -78,7 +78,7 @@ class PaperAccount:
         return True
 
     def fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool:
-        """Fill a working order, for `cash` (a payment is negative) less `fees`; False when it works no more."""
+        """Fill a working order for `cash` less `fees`, dollars (payments are negative); False if it has ended."""
         with self._core.write_transaction(max(fill.at for fill in fills), "paper order filled", broker_id) as change:
             row = self._paper_row(broker_id)
             if _order_state(row["status"]) is not OrderState.WORKING:
@@ -90,12 +90,12 @@ class PaperAccount:
         return True
 
     def cash(self) -> Decimal:
-        """Cash of the paper account, dollars."""
+        """Return the cash of the paper account, dollars."""
         row = self._core.row("select sum(amount_e4) from cash where book = 'paper'")
         return e4_to_dollars(row[0] or 0) if row is not None else Decimal(0)
 
     def positions(self) -> tuple[Position, ...]:
-        """What the paper account holds, with the average price of what was opened."""
+        """Return the positions with their average opening price."""
         positions: dict[str, tuple[int, Decimal]] = {}
         for order in self.orders():
             for fill in order.fills:
@@ -119,7 +119,7 @@ class PaperAccount:
         return row
 
     def _last_event_time(self) -> datetime:
-        """For a call without a time: not before what happened last."""
+        """Return the time of the last event, for calls without a time."""
         row = self._core.row("select at from event order by id desc limit 1")
         assert row is not None
         return parse_instant(row["at"])
@@ -131,13 +131,13 @@ def _insert_cash(change: WriteTransaction, paper_order_id: int, kind: str, amoun
 
 
 def _updated_position(count: int, price: Decimal, fill: Fill) -> tuple[int, Decimal]:
-    """Position and average opening price after one more fill."""
+    """Return quantity and average opening price after one more fill."""
     change = -fill.action.sign * fill.quantity
     new_count = count + change
     if count * change >= 0:
         total = price * abs(count) + fill.price * abs(change)
         return new_count, (total / abs(new_count)).quantize(E4_UNIT)
-    # What is closed leaves the average as it was; what goes through zero opens anew.
+    # Closing keeps the average; a quantity that passes zero starts a new one.
     return new_count, price if count * new_count > 0 else fill.price
 
 

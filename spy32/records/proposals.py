@@ -1,11 +1,11 @@
-"""Proposals and approvals. Every move is a compare-and-set; who comes second is told who was first, and when."""
+"""Proposals and approvals. Every change is a compare-and-set; the second caller gets who was first, and when."""
 
 import sqlite3
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from spy32.domain.proposals import Approval, Draft, Proposal
+from spy32.domain.proposals import Approval, Draft, Proposal, ProposalTerms
 from spy32.errors import BadUsage, Refused
 from spy32.lifecycle import IN_FLIGHT, PROPOSAL_TRANSITIONS, ProposalState, advance
 from spy32.records.attention import add_attention
@@ -13,13 +13,13 @@ from spy32.records.base import Database, WriteTransaction
 from spy32.records.encoding import ceiling_e4, decode_body, format_instant, json_body, parse_instant, row_decoder
 
 ATTENTION_LAPSED = "lapsed"
-"""The kind of the attention item."""
+"""Kind of the attention item."""
 COLUMNS = ("id", "state", "hash")
-"""Fields of a proposal that its body leaves to columns."""
+"""Fields of a proposal that are columns and not part of its JSON body."""
 
 
 class Proposals:
-    """What a person may say yes to."""
+    """Proposals with their approvals."""
 
     def __init__(self, core: Database) -> None:
         self._core = core
@@ -36,25 +36,25 @@ class Proposals:
         return _proposal(self.get_row(proposal_id))
 
     def order_body(self, proposal_id: int) -> str:
-        """The exact order body that goes with the proposal."""
+        """Return the exact order body of the proposal."""
         body: str = self.get_row(proposal_id)["order_body"]
         return body
 
     def find_by_run(self, run_id: int) -> Proposal | None:
-        """The newest opening proposal of a run."""
+        """Return the newest opening proposal of a run; None if there is none."""
         row = self._core.row(
             "select * from proposal where run_id = ? and kind = 'open' order by id desc limit 1", run_id
         )
         return _proposal(row) if row is not None else None
 
     def get_original(self, run_id: int) -> Proposal:
-        """The run's own opening proposal as it was made, before a person changed anything."""
+        """Return the run's own opening proposal as it was made, before any change by a person."""
         row = self._first_proposal_row(run_id)
         where = f"P{row['id']} as it was made"
         return decode_body(Proposal, row["first_body"], where, id=row["id"], state=ProposalState.PROPOSED)
 
     def original_order_body(self, run_id: int) -> str:
-        """The order body that went with the run's own proposal as it was made."""
+        """Return the order body of the run's own proposal as it was made."""
         body: str = self._first_proposal_row(run_id)["first_order_body"]
         return body
 
@@ -69,7 +69,7 @@ class Proposals:
         return _proposal(row) if row is not None else None
 
     def select(self, *states: ProposalState) -> tuple[Proposal, ...]:
-        """Proposals in these states, or all, oldest first."""
+        """Return the proposals in these states, or all, oldest first."""
         if not states:
             return tuple(_proposal(row) for row in self._core.rows("select * from proposal order by id"))
         marks = ", ".join("?" * len(states))
@@ -77,7 +77,7 @@ class Proposals:
         return tuple(_proposal(row) for row in rows)
 
     def latest_approval(self, proposal_id: int) -> Approval | None:
-        """The newest approval of a proposal, whether or not it still holds."""
+        """Return the newest approval of a proposal, valid or not; None if there is none."""
         row = self._core.row("select * from approval where proposal_id = ? order by id desc limit 1", proposal_id)
         return (
             decode_body(Approval, row["body"], f"an approval of P{proposal_id}", id=row["id"])
@@ -86,30 +86,30 @@ class Proposals:
         )
 
     def find_approval(self, approval_id: int) -> Approval | None:
-        """The approval with this id, whether or not it still holds."""
+        """Return the approval with this id, valid or not; None if there is none."""
         row = self._core.row("select * from approval where id = ?", approval_id)
         return decode_body(Approval, row["body"], f"approval {approval_id}", id=row["id"]) if row is not None else None
 
     def status_text(self, proposal_id: int) -> str:
-        """How a proposal stands, in words that say since when, and by whom where a person decided."""
+        """Return the state in words: since when, and by whom if a person decided."""
         return self._state_text(self.get_row(proposal_id))
 
     def was_viewed(self, proposal_id: int) -> bool:
-        """True when a person has had the proposal on the screen of `approve`."""
+        """Return whether a person has seen the proposal in `approve`."""
         return self._core.row("select 1 from viewing where proposal_id = ?", proposal_id) is not None
 
     # Writing
 
-    def add(self, proposal: Proposal, *, body: str, at: datetime) -> Proposal:
-        """The proposal with its id. An opening one lapses older unapproved ones of its profile.
+    def add(self, proposal: ProposalTerms, *, body: str, at: datetime) -> Proposal:
+        """Store terms as a waiting proposal and return it. An opening lapses older unapproved ones of its profile.
 
-        One on a recorded market leaves those of a live market alone.
+        An opening on a recorded market does not lapse those of a live market.
         """
         with self._core.write_transaction(at, f"proposed to {proposal.kind}") as change:
             number = self._insert(change, proposal, body, ProposalState.PROPOSED)
-        return replace(proposal, id=number, state=ProposalState.PROPOSED)
+        return self.get(number)
 
-    def _insert(self, change: WriteTransaction, proposal: Proposal, body: str, state: ProposalState) -> int:
+    def _insert(self, change: WriteTransaction, proposal: ProposalTerms, body: str, state: ProposalState) -> int:
         self._core.require_mode(proposal.mode)
         if proposal.kind == "open":
             self._lapse_older_proposals(change, proposal)
@@ -129,7 +129,7 @@ class Proposals:
         change.subject = f"P{number}"
         return number
 
-    def _lapse_older_proposals(self, change: WriteTransaction, newer: Proposal) -> None:
+    def _lapse_older_proposals(self, change: WriteTransaction, newer: ProposalTerms) -> None:
         older = self._core.rows(
             "select id from proposal where state = ? and profile = ? and kind = 'open'",
             ProposalState.PROPOSED,
@@ -141,24 +141,19 @@ class Proposals:
             self._lapse(change, row["id"], "a newer run proposed")
 
     def select_overdue(self, at: datetime) -> tuple[Proposal, ...]:
-        """What waits although its session is over; what was approved once that approval is over as well."""
+        """Return the waiting proposals whose session is over, and approved ones whose approval has ended as well."""
         waiting = self.select(ProposalState.PROPOSED, ProposalState.APPROVED)
         return tuple(
             proposal for proposal in waiting if proposal.is_over(at) and not self._has_valid_approval(proposal, at)
         )
 
     def _has_valid_approval(self, proposal: Proposal, at: datetime) -> bool:
-        approval = (
-            self.latest_approval(proposal.id)
-            if proposal.state is ProposalState.APPROVED and proposal.id is not None
-            else None
-        )
+        approval = self.latest_approval(proposal.id) if proposal.state is ProposalState.APPROVED else None
         return approval is not None and at <= approval.until
 
     def lapse_overdue(self, at: datetime) -> None:
-        """Lapse all of these. One that another process moves in this moment is left to it."""
+        """Lapse the overdue proposals; one that another process changes at the same time is skipped."""
         for proposal in self.select_overdue(at):
-            assert proposal.id is not None
             with suppress(Refused):
                 if proposal.state is ProposalState.APPROVED:
                     state = ProposalState.PROPOSED
@@ -168,9 +163,9 @@ class Proposals:
                     self._lapse(change, proposal.id, "its session is over")
 
     def _lapse(self, change: WriteTransaction, proposal_id: int, reason: str) -> None:
-        """The end of a proposal that nobody took up; a week that was lost because nobody looked is not lost in silence.
+        """Lapse a proposal. If its session is over and nobody looked at it, raise an attention item.
 
-        Where a newer one takes its place within the session nothing is lost yet: that one waits.
+        There is no item when a newer proposal replaces it within the session, since that one waits.
         """
         change.update("proposal", proposal_id, state=ProposalState.LAPSED, changed_at=change.at, reason=reason)
         proposal = self.get(proposal_id)
@@ -183,12 +178,12 @@ class Proposals:
             add_attention(self._core, change, f"P{proposal_id}", ATTENTION_LAPSED, message)
 
     def approve(self, approval: Approval, *, draft: Draft | None = None) -> Approval:
-        """The yes with its ids: only to a proposal that waits for one, and only to the hash that it has.
+        """Store an approval and return it with its ids. The proposal must wait for one and have exactly its hash.
 
-        A draft becomes the proposal in the same transaction; one without a proposal under it is added.
+        A draft replaces the proposal in the same transaction, or is added if the run has none.
         """
         with self._core.write_transaction(approval.at, f"approved by {approval.by}") as change:
-            if draft is not None and draft.proposal.id is None:
+            if draft is not None and not isinstance(draft.proposal, Proposal):
                 number = self._override_abstention(change, draft)
             else:
                 number = approval.proposal_id
@@ -206,7 +201,7 @@ class Proposals:
         return replace(approval, id=approval_id)
 
     def _override_abstention(self, change: WriteTransaction, draft: Draft) -> int:
-        """The proposal that a person makes of a run that has none."""
+        """Add the proposal that a person makes after an abstention; return its id."""
         run_id = draft.proposal.run_id
         existing = self.find_by_run(run_id)
         if existing is not None:
@@ -233,12 +228,12 @@ class Proposals:
         change.update("proposal", number, state=ProposalState.APPROVED, changed_at=change.at, reason="", **content)
 
     def record_viewing(self, proposal_id: int, by: str, at: datetime) -> None:
-        """A person has this proposal on the screen of `approve`. It leaves the proposal itself untouched."""
+        """Record that a person sees this proposal in `approve`. The proposal itself does not change."""
         with self._core.write_transaction(at, "viewed", f"P{proposal_id}") as change:
             change.insert("viewing", proposal_id=proposal_id, at=change.at, viewed_by=by)
 
     def move(self, proposal_id: int, *, was: ProposalState, now: ProposalState, at: datetime, reason: str = "") -> None:
-        """From one state to another. To `approved` leads only `approve`, to `sent` only `Orders.begin`."""
+        """Change the state. `approved` is set only by `approve`, and `sent` only by `Orders.begin`."""
         advance(PROPOSAL_TRANSITIONS, was, now)
         if now in (ProposalState.APPROVED, ProposalState.SENT):
             raise Refused(f"P{proposal_id} becomes {now} only by being {now}: nothing else may say so")
@@ -250,7 +245,7 @@ class Proposals:
             change.update("proposal", proposal_id, state=now, changed_at=change.at, reason=reason)
 
     def finish(self, proposal_id: int, *, now: ProposalState, at: datetime, reason: str = "") -> None:
-        """A sent proposal comes to rest: `done`, or `proposed` again when nothing was filled."""
+        """Change a sent proposal to `done`, or to `proposed` again if nothing was filled."""
         self.move(proposal_id, was=ProposalState.SENT, now=now, at=at, reason=reason)
 
     def _require_no_live_orders(self, proposal_id: int, now: ProposalState) -> None:
@@ -263,7 +258,7 @@ class Proposals:
                 raise Refused(f"P{proposal_id} cannot become {now}: {row['filled']} of {row['reference']} are filled")
 
     def require_state(self, proposal_id: int, state: ProposalState, *, hash_: str | None = None) -> sqlite3.Row:
-        """The row, if it is as the caller believes; called inside the transaction that will change it."""
+        """Return the row if it has this state and hash, else `Refused`; call it inside the changing transaction."""
         row = self.get_row(proposal_id)
         if row["state"] != state:
             raise Refused(f"P{proposal_id} is already {self._state_text(row)}")
@@ -272,7 +267,7 @@ class Proposals:
         return row
 
     def _state_text(self, row: sqlite3.Row) -> str:
-        """The state in words: who and when."""
+        """Return the state in words: who and when."""
         approval = self.latest_approval(row["id"])
         approved_by = (
             f"approved by {approval.by} at {_new_york_clock(format_instant(approval.at))}"
@@ -288,8 +283,8 @@ class Proposals:
         return f"{row['state']} since {_new_york_clock(row['changed_at'])}{approved_by}{reason}"
 
 
-def _draft_columns(proposal: Proposal, body: str) -> dict[str, object]:
-    """The columns that a draft replaces when it is approved."""
+def _draft_columns(proposal: ProposalTerms, body: str) -> dict[str, object]:
+    """Return the columns that an approved draft replaces."""
     return {
         "hash": proposal.hash,
         "quantity": proposal.quantity,
@@ -306,7 +301,7 @@ def _proposal(row: sqlite3.Row) -> Proposal:
 
 
 def _new_york_clock(text: str) -> str:
-    """New York time of day."""
+    """Return the New York time of day."""
     from spy32.sessions import new_york_time
 
     return f"{new_york_time(parse_instant(text)):%H:%M}"

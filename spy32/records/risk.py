@@ -1,4 +1,4 @@
-"""What our own book already risks, for sizing and limits."""
+"""The exposure of our book, for sizing and limits."""
 
 from datetime import date
 from decimal import Decimal
@@ -18,7 +18,7 @@ PENDING_STATES = (ProposalState.APPROVED, ProposalState.SENT)
 
 
 class Risk:
-    """Exposure counts fills and what may still be filled, not states."""
+    """Exposure counts fills and what may still fill, not states."""
 
     def __init__(self, core: Database, proposals: Proposals, trades: Trades) -> None:
         self._core = core
@@ -26,7 +26,7 @@ class Risk:
         self._trades = trades
 
     def exposure(self, *, run_id: int | None, today: date, week_start: date, but: int | None = None) -> Exposure:
-        """Exposure on a New York day; `but` leaves the unfilled part of one proposal out, for the checks of itself."""
+        """Return the exposure on a New York day. `but` leaves out the unfilled part of the proposal that is checked."""
         with self._core.read_transaction():
             open_trades = self._trades.select(*OPEN_STATES)
             risk = sum(
@@ -46,12 +46,12 @@ class Risk:
             for row in rows:
                 is_pending = row["state"] in PENDING_STATES
                 unfilled = max(row["quantity"] - (row["filled"] or 0), 0) if is_pending else 0
-                # An order that was found at the broker may be beyond what was approved; a replacement is not.
+                # An order found at the broker may exceed what was approved; a replacement does not.
                 risk += _proportional_risk(
                     e4_to_dollars(row["max_loss_e4"]), max(unfilled, row["alive"] or 0), row["quantity"]
                 )
             sent_proposals = [self._proposals.get(row["id"]) for row in rows if row["state"] == ProposalState.SENT]
-            # An entry that works and has filled nothing yet may become a trade at any moment.
+            # A working entry without fills may become a trade at any moment.
             pending_trades = sum(not row["is_trade"] for row in rows if row["state"] == ProposalState.SENT)
             legs = [
                 *(leg for trade in open_trades for leg in trade.legs),
@@ -67,15 +67,15 @@ class Risk:
             )
 
     def _realised_loss(self, first: date, last: date) -> Decimal:
-        """Realised loss of trades that ended in these days, 0 when they won on the whole."""
+        """Return the realised loss of the trades that ended in these days, dollars; 0 if they won in total."""
         row = self._core.row(
             "select sum(result_e4) from trade where closed_day between ? and ?", first.isoformat(), last.isoformat()
         )
         return max(-e4_to_dollars(row[0] or 0 if row is not None else 0), Decimal(0))
 
     def _submit_count(self, which: str, value: object) -> int:
-        """Opening orders that were sent or may have been. A price step is not a new one; one that was refused, or is
-        absent at the broker, was never there, and the person may try again."""
+        """Return the number of opening orders that were or may have been sent. Price steps do not count, nor do refused
+        and absent orders, which never were at the broker."""
         row = self._core.row(
             f"""select count(*) from broker_order
                 where kind = ? and replaces is null and state not in (?, ?) and {which}""",
@@ -88,5 +88,5 @@ class Risk:
 
 
 def _proportional_risk(amount: Decimal, count: int, whole: int) -> Decimal:
-    """The share of so many of the contracts, never understated."""
+    """Return the risk of part of the contracts, rounded up."""
     return e4_to_dollars(ceiling_e4(amount * count / whole))

@@ -1,4 +1,4 @@
-"""What the history last said of a row: its digest, found through `last_event` and not by searching the history."""
+"""Digests of rows in the history, found through `last_event` without searching the history."""
 
 import json
 import sqlite3
@@ -12,12 +12,12 @@ EVENT_QUERY = "select id, at, kind, subject, data, previous, hash from event"
 
 
 def row_key(table: str, row_id: int) -> str:
-    """The name of a row in the history."""
+    """Return the key of a row in the history."""
     return f"{table}:{row_id}"
 
 
 def recorded_digest(db: sqlite3.Connection, key: str) -> str | None:
-    """The digest of a row as the newest event that touched it left it; None when no sound event is known."""
+    """Return the digest that the row's newest event holds; None if there is no sound event."""
     row = db.execute(f"{EVENT_QUERY} where id = (select event_id from last_event where row = ?)", (key,)).fetchone()
     if row is None:
         return None
@@ -32,13 +32,13 @@ def recorded_digest(db: sqlite3.Connection, key: str) -> str | None:
 
 
 def current_digest(db: sqlite3.Connection, table: str, row_id: int) -> str | None:
-    """The digest of a row as it is; None when it is not there."""
+    """Return the digest of a row as it is now; None if it is missing."""
     row = db.execute(f"select * from {table} where id = ?", (row_id,)).fetchone()
     return row_digest(dict(row)) if row is not None else None
 
 
 def check_row(db: sqlite3.Connection, path: Path, table: str, row_id: int) -> str:
-    """The digest of a row that is as the history left it; `StoreDamaged` for one that is not."""
+    """Return the digest of a row that is as last written; `StoreDamaged` if it was edited."""
     digest = current_digest(db, table, row_id)
     if digest is None or digest != recorded_digest(db, row_key(table, row_id)):
         raise changed_row_error(path, table, row_id)

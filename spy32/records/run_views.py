@@ -1,4 +1,4 @@
-"""Looking back: one run with all that came of it, and the list of runs. Cheap: nothing is decompressed."""
+"""Views of runs for `show`: one run with its results, and the list of runs. Nothing is decompressed."""
 
 import json
 import sqlite3
@@ -31,7 +31,7 @@ FAILED_RUNS = f"{_RUN_SUMMARIES} where run.outcome in ('failed', 'interrupted') 
 
 
 class RunViews:
-    """What `show` needs."""
+    """Reads what `show` prints."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - one for each noun that a view shows
         self,
@@ -52,7 +52,7 @@ class RunViews:
         self._model_calls = model_calls
 
     def view(self, run_id: int, *, rejected: bool = False) -> RunView:
-        """A run with everything that came of it, from one state of the database."""
+        """Return a run with its results, read from one state of the database."""
         with self._core.read_transaction():
             run = self._runs.get(run_id)
             snapshot_row = self._core.row(
@@ -75,9 +75,7 @@ class RunViews:
                 shadows=tuple(answer for role, answer in answers if role == "shadow"),
                 ruling=self._decisions.ruling(run_id),
                 proposal=proposal,
-                body=self._proposals.order_body(proposal.id)
-                if proposal is not None and proposal.id is not None
-                else "",
+                body=self._proposals.order_body(proposal.id) if proposal is not None else "",
                 approval=approval,
                 orders=orders,
                 fills=fills,
@@ -90,25 +88,25 @@ class RunViews:
     def _proposal_results(
         self, proposal: Proposal | None
     ) -> tuple[Approval | None, tuple[Order, ...], tuple[Fill, ...], Trade | None]:
-        if proposal is None or proposal.id is None:
+        if proposal is None:
             return None, (), (), None
         orders = self._orders.select_by_proposal(proposal.id)
-        fills = tuple(fill for order in orders if order.id is not None for fill in self._orders.fills(order.id))
+        fills = tuple(fill for order in orders for fill in self._orders.fills(order.id))
         return self._proposals.latest_approval(proposal.id), orders, fills, self._trades.find_by_proposal(proposal.id)
 
     def summaries(self, *, limit: int = 20, since: date | None = None) -> tuple[RunSummary, ...]:
-        """The newest runs, newest first; `since` is a New York date, or an instant."""
+        """Return the newest runs, newest first; `since` is a New York date or an instant."""
         if since is None:
             return tuple(_run_summary(row) for row in self._core.rows(NEWEST_RUNS, limit))
         return tuple(_run_summary(row) for row in self._core.rows(RUNS_SINCE, _since_instant(since), limit))
 
     def failures(self, limit: int) -> tuple[RunSummary, ...]:
-        """The newest failed and interrupted runs, newest first."""
+        """Return the newest failed and interrupted runs, newest first."""
         return tuple(_run_summary(row) for row in self._core.rows(FAILED_RUNS, limit))
 
 
 def _decided_settings(text: str | None) -> Mapping[str, Mapping[str, object]] | None:
-    """As stored: making the classes of the settings would cost more than all the rest of a view."""
+    """Return the settings as stored JSON: building the settings classes would take longer than the rest of a view."""
     if text is None:
         return None
     try:
@@ -141,7 +139,7 @@ def _run_summary(row: sqlite3.Row) -> RunSummary:
 
 
 def _headline(row: sqlite3.Row) -> str:
-    """What was proposed and how it stands, or else the first reason."""
+    """Return what was proposed and its state, or the first reason if nothing was."""
     if row["body"] is None:
         reasons = json.loads(row["reasons"])
         return str(reasons[0]) if reasons else ""

@@ -1,4 +1,4 @@
-"""Runs: begun, written as they go, and ended once."""
+"""Runs: begun once, written step by step, and ended once."""
 
 import json
 import sqlite3
@@ -36,7 +36,7 @@ class Runs:
         return row
 
     def get(self, run_id: int) -> Run:
-        """The run with its steps."""
+        """Return the run with its steps."""
         with self._core.read_transaction():
             row = self.get_row(run_id)
             steps = self._core.rows("select id, name, state, ms, detail from step where run_id = ? order by id", run_id)
@@ -47,9 +47,9 @@ class Runs:
         return self.get(row["id"]) if row is not None else None
 
     def select_by_slot(self, profile: str, slot: date, *, is_recorded: bool = False) -> tuple[Run, ...]:
-        """Every run that used a slot up or tried to, oldest first.
+        """Return every run of a slot, oldest first.
 
-        One on a recorded market counts only for a start on a recorded market; a live one counts for both.
+        A run on a recorded market counts only for a start on a recorded market; a live one counts for both.
         """
         rows = self._core.rows(
             "select id from run where profile = ? and slot = ? order by id", profile, slot.isoformat()
@@ -58,7 +58,7 @@ class Runs:
         return tuple(run for run in runs if is_recorded or not run.is_recorded)
 
     def select_decided(self, profile: str, count: int, *, is_recorded: bool) -> tuple[Run, ...]:
-        """The newest runs that came to a decision, newest first; on recorded markets, or on live ones."""
+        """Return the newest runs with a decision, newest first, on recorded or on live markets."""
         rows = self._core.rows(
             """select id from run where profile = ? and outcome in ('proposed', 'no_trade')
             and ifnull(recorded, 0) = ? order by id desc limit ?""",
@@ -82,7 +82,7 @@ class Runs:
         forced_from: int | None = None,
         is_recorded: bool = False,
     ) -> Run:
-        """A new run, without an outcome yet."""
+        """Begin a run and return it; it has no outcome yet."""
         self._core.require_mode(mode)
         with self._core.write_transaction(at, "run begun") as change:
             if forced_from is not None:
@@ -128,7 +128,7 @@ class Runs:
         reasons: Sequence[str] = (),
         exit_code: int = ExitCode.OK,
     ) -> Run:
-        """The run with its outcome, which is set once."""
+        """Set the outcome of a run, once, and return it."""
         with self.run_transaction(run_id, at, f"run {outcome}") as change:
             _end_run(change, run_id, outcome, cause, reasons, exit_code)
         return self.get(run_id)
@@ -145,7 +145,7 @@ class Runs:
         reasons: Sequence[str],
         is_recorded: bool = False,
     ) -> Run:
-        """The row of a slot that was not used, begun and ended at once."""
+        """Store and return the run of a slot that was not used, begun and ended at once."""
         self._core.require_mode(mode)
         with self._core.write_transaction(at, "run skipped") as change:
             number = change.insert(
@@ -163,7 +163,7 @@ class Runs:
         return self.get(number)
 
     def interrupt_unfinished(self, at: datetime) -> tuple[int, ...]:
-        """Mark every run that never came to an end; call it only with the lock of the runs held."""
+        """Mark every unfinished run as interrupted. The caller holds the lock of the runs."""
         with self._core.write_transaction(at, "run interrupted") as change:
             rows = self._core.rows("select id, step_running from run where outcome is null order by id")
             for row in rows:
@@ -178,7 +178,7 @@ class Runs:
     def run_transaction(
         self, run_id: int, at: datetime, kind: str, *, even_ended: bool = False
     ) -> Iterator[WriteTransaction]:
-        """A change of a run that is there and, but for `even_ended`, has not ended."""
+        """Open a transaction on an existing run, which must not have ended unless `even_ended`."""
         with self._core.write_transaction(at, kind, f"R{run_id}") as change:
             row = self.get_row(run_id)
             if row["outcome"] is not None and not even_ended:
@@ -207,7 +207,7 @@ def parse_outcome(text: str | None) -> Outcome | None:
 
 @row_decoder("run")
 def _run(row: sqlite3.Row) -> Run:
-    """Without its steps."""
+    """Return the run without its steps."""
     return Run(
         id=row["id"],
         trigger=Trigger(row["started_by"]),

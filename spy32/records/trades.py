@@ -1,4 +1,4 @@
-"""Fills, the trades that they open and close, the cash that they move, and what all that risks."""
+"""Fills, the trades that they open and close, and their cash."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -34,19 +34,19 @@ OPEN_STATES = (TradeState.OPEN, TradeState.CLOSING)
 _ENTRIES = "proposal_id = ? and kind <> 'target'"
 _CLOSINGS = """proposal_id = ? and kind = 'target'
     or proposal_id in (select id from proposal where trade_id = ? and kind = 'close')"""
-"""The profit targets of the opening, and every order of a closing."""
+"""SQL condition: profit targets of the opening, and every order of a closing."""
 
 
 @value
 class _TradeBody:
-    """Of a trade, what has no column."""
+    """Fields of a trade that have no column."""
 
     legs: tuple[Leg, ...]
     assumption: str
 
 
 class Trades:
-    """What was bought and sold."""
+    """Trades with their fills and marks."""
 
     def __init__(self, core: Database, proposals: Proposals, orders: Orders) -> None:
         self._core = core
@@ -66,7 +66,7 @@ class Trades:
         return _trade(self.get_row(trade_id))
 
     def select(self, *states: TradeState) -> tuple[Trade, ...]:
-        """Trades in these states, or all, oldest first."""
+        """Return the trades in these states, or all, oldest first."""
         if not states:
             return tuple(_trade(row) for row in self._core.rows("select * from trade order by id"))
         marks = ", ".join("?" * len(states))
@@ -75,7 +75,7 @@ class Trades:
         )
 
     def find_by_proposal(self, proposal_id: int) -> Trade | None:
-        """The trade that an opening opened, or that a closing closes."""
+        """Return the trade that an opening opened or a closing closes; None if there is none."""
         proposal = self._proposals.get_row(proposal_id)
         if proposal["trade_id"] is not None:
             return self.get(proposal["trade_id"])
@@ -83,7 +83,7 @@ class Trades:
         return _trade(row) if row is not None else None
 
     def marks(self, trade_id: int) -> tuple[Mark, ...]:
-        """What leaving a trade would have cost, oldest first."""
+        """Return the marks of a trade, oldest first."""
         rows = self._core.rows("select body from mark where trade_id = ? order by id", trade_id)
         return tuple(decode_body(Mark, row["body"], f"a mark of T{trade_id}") for row in rows)
 
@@ -99,12 +99,12 @@ class Trades:
         assumption: str = "",
         exits: ExitsByCredit | None = None,
     ) -> Trade | None:
-        """Everything that a broker shows as filled of an order so far, with all its `fees` so far, dollars.
+        """Store all fills of an order so far with all its `fees` so far, dollars; return its trade.
 
-        May be told again and again: a fill that is known changes nothing. The first whole spread of an entry opens its
-        trade, more let it grow; the last one of a closing, or of a profit target, closes it. None while no whole
-        spread is filled. Fees of None or 0 are fees that are not told; ones that were final stay until more is filled.
-        A price beyond what was approved is an attention item, and `exits` then makes the exit plan of the real credit.
+        Known fills change nothing, so this may be repeated. The first whole spread of an entry opens the trade and
+        further ones enlarge it; the last spread of a closing or profit target closes it. None while no whole spread is
+        filled. Fees of None or 0 count as unknown; final fees stay until more is filled. A price beyond the approved
+        one raises an attention item, and `exits` then makes the exit plan for the real credit.
         """
         with self._core.write_transaction(at, "filled", f"O{order_id}") as change:
             order = self._orders.get_row(order_id)
@@ -129,7 +129,7 @@ class Trades:
         reason: str = "",
         result: Decimal | None = None,
     ) -> Trade:
-        """The trade in its new state. An expired one keeps its premium; `result` is for one ended by hand."""
+        """Change the state of a trade and return it. An expired one keeps its premium; `result` is for a manual end."""
         advance(TRADE_TRANSITIONS, was, now)
         with self._core.write_transaction(at, f"trade {now}", f"T{trade_id}") as change:
             row = self.get_row(trade_id)
@@ -151,7 +151,7 @@ class Trades:
     # Parts of record_fills, inside its transaction
 
     def _new_fills(self, order: sqlite3.Row, fills: Sequence[Fill]) -> list[Fill]:
-        """The fills that are not known yet; a known one that says something else now is refused."""
+        """Return the fills that are not stored yet; `Refused` if a stored one differs now."""
         rows = self._core.rows("select * from fill where order_id = ?", order["id"])
         known = {(row["fill_id"], row["symbol"]): fill_from_row(row) for row in rows}
         new_fills: dict[tuple[str, str], Fill] = {}
@@ -167,7 +167,7 @@ class Trades:
     def _insert_fills(
         self, change: WriteTransaction, order: sqlite3.Row, new_fills: Sequence[Fill], fee_difference: int
     ) -> None:
-        """Rows of the fills, of the order, and of the cash."""
+        """Insert the fills and their cash, and update the order."""
         legs = self.order_legs(order)
         for fill in new_fills:
             change.insert(
@@ -193,12 +193,12 @@ class Trades:
                 change.insert("cash", book="account", kind=kind, amount_e4=amount, at=change.at, order_id=order["id"])
 
     def order_legs(self, order: sqlite3.Row) -> tuple[Leg, ...]:
-        """The legs as the order trades them: a profit target closes what its proposal opens."""
+        """Return the legs as the order trades them: a profit target closes what its proposal opens."""
         legs = self._proposals.get(order["proposal_id"]).legs
         return _closing_legs(legs) if order["kind"] == OrderKind.TARGET else legs
 
     def update(self, change: WriteTransaction, order: sqlite3.Row, assumption: str = "") -> None:
-        """The trade of an order, after its fills or its fees have changed."""
+        """Update and return the trade of an order after its fills or fees changed."""
         proposal = self._proposals.get(order["proposal_id"])
         if proposal.kind == "open" and order["kind"] != OrderKind.TARGET:
             self._open_trade(change, order["proposal_id"], assumption)
@@ -207,7 +207,7 @@ class Trades:
             self.update_totals(change, trade.id)
 
     def _open_trade(self, change: WriteTransaction, proposal_id: int, assumption: str) -> None:
-        """Open the trade of an opening proposal, or let it grow to all its fills."""
+        """Open the trade of an opening proposal, or enlarge it to all its fills."""
         proposal = self._proposals.get(proposal_id)
         fills = self._fills_where(f"select id from broker_order where {_ENTRIES}", proposal_id)
         quantity = spreads_filled(fills, proposal.legs)
@@ -246,9 +246,9 @@ class Trades:
         ended_at: datetime | None = None,
         reason: str = "",
     ) -> None:
-        """What was closed of a trade, by our orders or as adopted from the broker, its fees and its result.
+        """Update closed quantity, fees and result of a trade, from our orders and adopted transactions.
 
-        The last spread ends it as `ends`; an assigned one has no result before its shares are gone.
+        The last spread ends it as `ends`; an assigned trade has no result until its shares are sold.
         """
         row = self.get_row(trade_id)
         closing = _closing_legs(_trade(row).legs)
@@ -282,7 +282,7 @@ class Trades:
         change.update("trade", trade_id, **columns)
 
     def _are_fees_final(self, orders: str, *values: object) -> int | None:
-        """1 when the broker's history has told the fees of every filled order, None before."""
+        """Return 1 when the fees of every filled order are final, None before."""
         row = self._core.row(
             f"""select min(coalesce(fees_final, 0)) from broker_order
                 where ({orders}) and exists (select 1 from fill where order_id = broker_order.id)""",
@@ -304,7 +304,7 @@ def _closing_legs(legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
 
 
 def _check_fill_quantities(order: sqlite3.Row, legs: tuple[Leg, ...], fills: Sequence[Fill]) -> None:
-    """Nothing is recorded of a fill of another contract, the other way round, or beyond the order's quantity."""
+    """Raise `Refused` for a fill of another contract, of the other side, or beyond the order's quantity."""
     filled: dict[str, int] = {}
     allowed = {(leg.symbol, leg.action): leg.quantity * order["quantity"] for leg in legs}
     for fill in fills:
@@ -318,7 +318,7 @@ def _check_fill_quantities(order: sqlite3.Row, legs: tuple[Leg, ...], fills: Seq
 
 
 def _net_result(premium: int, closing_cost: int, fees: int) -> int:
-    """Dollars won or lost, in ten-thousandths."""
+    """Return profit or loss in ten-thousandths of a dollar."""
     return (premium - closing_cost) * MULTIPLIER - fees
 
 
@@ -355,5 +355,5 @@ def _trade(row: sqlite3.Row) -> Trade:
 
 
 def _average_per_share(total: int, count: int) -> Decimal:
-    """The average per share, to a ten-thousandth; whole cents when it is exact."""
+    """Return the average per share to a ten-thousandth; in whole cents if that is exact."""
     return e4_to_dollars(total // count) if total % count == 0 else (e4_to_dollars(total) / count).quantize(E4_UNIT)

@@ -21,7 +21,7 @@ from spy32.domain.proposals import (
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run, RunSummary, Step
 from spy32.domain.spreads import Candidate, ExpectedValue, Greeks, Leg, Menu, RejectedSpread, whole_order
-from spy32.domain.units import JsonText, ProposalId, RunId, TradeId, Usd
+from spy32.domain.units import JsonText, OrderId, ProposalId, RunId, TradeId, Usd
 from spy32.domain.value import value
 from spy32.render.encoder import Key, Part
 from spy32.render.formatting import mask_account
@@ -151,6 +151,7 @@ Part(
     Order,
     """id reference kind state broker_id broker_status filled quantity limit_price=limit created_at replaces reason
     body""",
+    id=Key(OrderId | None),  # published as nullable
 )
 Part(Fill)
 Part(

@@ -5,7 +5,7 @@ from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.events import EventKind
-from spy32.domain.proposals import ExitPlan, Proposal, spread_description
+from spy32.domain.proposals import ExitPlan, ProposalTerms, spread_description
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Strategy
 from spy32.render.formatting import (
     calendar_day,
@@ -63,7 +63,7 @@ def run_surroundings(view: "RunView") -> Surroundings:
     )
 
 
-def trade_sentence(result: Proposal) -> str:
+def trade_sentence(result: ProposalTerms) -> str:
     """`SELL 2 SPY 30 Sep 621/616 put spread @ 0.56 cr (floor 0.55)`."""
     if result.kind == "open":
         verb = "SELL" if result.limit_price > 0 else "BUY"
@@ -77,14 +77,16 @@ def trade_sentence(result: Proposal) -> str:
     )
 
 
-def days_left(result: Proposal, today: date) -> str:
+def days_left(result: ProposalTerms, today: date) -> str:
     return f"{(result.expiration - today).days} DTE"
 
 
 # What the trade is.
 
 
-def opening_facts(result: Proposal, entry: Candidate | None, around: Surroundings, *, below: bool = False) -> Pairs:
+def opening_facts(
+    result: ProposalTerms, entry: Candidate | None, around: Surroundings, *, below: bool = False
+) -> Pairs:
     """Price, loss, breakeven and greeks of an opening, with the payoff; `below` draws that on narrow screens too."""
     items = (
         pair("Credit", _credit(result), "strong"),
@@ -103,7 +105,7 @@ def opening_facts(result: Proposal, entry: Candidate | None, around: Surrounding
     return Pairs(items=items, payoff=proposal_payoff(result, around.market), below=below)
 
 
-def _credit(result: Proposal) -> str:
+def _credit(result: ProposalTerms) -> str:
     width = abs(result.legs[0].strike - result.legs[1].strike)
     amount = result.limit_price * MULTIPLIER * result.quantity
     return (
@@ -112,7 +114,7 @@ def _credit(result: Proposal) -> str:
     )
 
 
-def _return_on_risk(result: Proposal) -> str:
+def _return_on_risk(result: ProposalTerms) -> str:
     return format_percent(float(result.max_profit / result.max_loss)) if result.max_loss > 0 else UNKNOWN
 
 
@@ -125,7 +127,7 @@ def account_share(amount: Decimal, around: Surroundings) -> str:
     return f"{share.quantize(CENT, ROUND_CEILING)}%"
 
 
-def _breakevens(result: Proposal, around: Surroundings) -> str:
+def _breakevens(result: ProposalTerms, around: Surroundings) -> str:
     move = around.market.expected_move if around.market is not None else None
     text = []
     for point in result.breakevens:
@@ -137,14 +139,14 @@ def _breakevens(result: Proposal, around: Surroundings) -> str:
     return " and ".join(text) or "none"
 
 
-def _delta(result: Proposal, entry: Candidate | None) -> str:
+def _delta(result: ProposalTerms, entry: Candidate | None) -> str:
     if entry is None:
         return UNKNOWN
     each = entry.greeks.delta * MULTIPLIER * result.quantity
     return f"short {signed_delta(entry)} · position {each:+.1f} shares"
 
 
-def _theta(result: Proposal, entry: Candidate | None) -> str:
+def _theta(result: ProposalTerms, entry: Candidate | None) -> str:
     return UNKNOWN if entry is None else f"{format_gain(entry.greeks.theta * MULTIPLIER * result.quantity)} a day"
 
 
@@ -163,7 +165,7 @@ def pop_words(entry: Candidate | None) -> str:
     return f"{format_percent(entry.pop_market)}{history} (1 - delta = {by_delta} ignores credit and skew)"
 
 
-def closing_facts(result: Proposal, trade: "Trade | None", around: Surroundings) -> Pairs:
+def closing_facts(result: ProposalTerms, trade: "Trade | None", around: Surroundings) -> Pairs:
     """What a closing pays, and what it would leave of the trade before the costs of closing."""
     items = [
         pair(
@@ -192,7 +194,7 @@ def closing_facts(result: Proposal, trade: "Trade | None", around: Surroundings)
 # What surrounds it.
 
 
-def surrounding_items(result: Proposal, around: Surroundings) -> list[Item]:
+def surrounding_items(result: ProposalTerms, around: Surroundings) -> list[Item]:
     """The market, what may happen before the exit, and the book, a line each."""
     items = [pair("Market", market_words(around))]
     if result.kind == "open":
@@ -219,7 +221,7 @@ def last_day(plan: ExitPlan) -> date:
     return plan.time_exit if plan.time_exit is not None else plan.last_exit
 
 
-def _events(result: Proposal, briefing: "Briefing | None") -> str:
+def _events(result: ProposalTerms, briefing: "Briefing | None") -> str:
     """Scheduled news and ex-dates up to the planned exit; `n/a` where no calendar or feed was at hand."""
     if briefing is None:
         return UNKNOWN

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 
 from spy32.domain.market import CASH_SETTLED
-from spy32.domain.proposals import Proposal
+from spy32.domain.proposals import ProposalTerms
 from spy32.domain.sanitize import one_line, strip_controls
 from spy32.domain.spreads import CENT, Candidate, Leg
 from spy32.sessions import NEW_YORK
@@ -86,7 +86,7 @@ def ticks_as_usd(ticks: int) -> str:
     return format(Decimal(ticks).scaleb(-10), "f")
 
 
-def describe_assignment(proposal: Proposal) -> str:
+def describe_assignment(proposal: ProposalTerms) -> str:
     """What an assignment of the short legs would bring into the account."""
     if proposal.underlying in CASH_SETTLED:
         return "cash for what they are in the money; no stock"

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import TYPE_CHECKING
 
+from spy32.domain.proposals import ExitPlan, Proposal, ProposalTerms
 from spy32.render.formatting import (
     DAYS,
     describe_assignment,
@@ -14,11 +14,8 @@ from spy32.render.formatting import (
 )
 from spy32.render.page import Item, Pairs, pair
 
-if TYPE_CHECKING:
-    from spy32.domain.proposals import ExitPlan, Proposal
 
-
-def order_pairs(result: "Proposal", *, more: Iterable[Item] = ()) -> Pairs:
+def order_pairs(result: ProposalTerms, *, more: Iterable[Item] = ()) -> Pairs:
     """The price plan, and what the proposal is bound to."""
     legs = [pair("leg", f"{leg.action.value} {leg.quantity * result.quantity} x {leg.symbol}") for leg in result.legs]
     items = [
@@ -31,10 +28,12 @@ def order_pairs(result: "Proposal", *, more: Iterable[Item] = ()) -> Pairs:
         pair("lapses", format_both_zones(result.lapses_at)),
         pair("confirm with", f"{result.hash[:8]} (the hash's first 8 digits)"),
     ]
-    return Pairs(name="order", title=f"Order of P{result.id}" if result.id is not None else "Order", items=tuple(items))
+    return Pairs(
+        name="order", title=f"Order of P{result.id}" if isinstance(result, Proposal) else "Order", items=tuple(items)
+    )
 
 
-def _price_plan(result: "Proposal") -> str:
+def _price_plan(result: ProposalTerms) -> str:
     plan = result.plan
     return (
         f"{format_price(abs(plan.start))} to {format_price(abs(plan.limit))}, {format_price(plan.tick)} "
@@ -42,7 +41,7 @@ def _price_plan(result: "Proposal") -> str:
     )
 
 
-def exit_pairs(plan: "ExitPlan") -> Pairs:
+def exit_pairs(plan: ExitPlan) -> Pairs:
     items = [
         pair(
             "profit target",

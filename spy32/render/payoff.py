@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from spy32.domain.orders import Trade
-from spy32.domain.proposals import Proposal
+from spy32.domain.proposals import ProposalTerms
 from spy32.domain.run_view import MarketSummary
 from spy32.domain.spreads import MULTIPLIER, Leg
 from spy32.render.canvas import Canvas, ChartFrame
@@ -70,7 +70,7 @@ def _intrinsic(leg: Leg, at: Decimal) -> Decimal:
     return max(itm_amount, Decimal(0))
 
 
-def proposal_payoff(proposal: Proposal, market: MarketSummary | None) -> Payoff:
+def proposal_payoff(proposal: ProposalTerms, market: MarketSummary | None) -> Payoff:
     """The payoff of a proposal at its limit price. `max_profit` already includes the costs."""
     gross = proposal.limit_price * MULTIPLIER * proposal.quantity
     return Payoff(

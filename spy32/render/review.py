@@ -41,7 +41,7 @@ from spy32.render.page import Grid, Item, Page, Pairs, Part, Prose, grid_columns
 from spy32.sessions import NEW_YORK, market_date
 
 if TYPE_CHECKING:
-    from spy32.domain.proposals import Proposal
+    from spy32.domain.proposals import Proposal, ProposalTerms
     from spy32.domain.run_view import RunView
     from spy32.trading.review import Review
 
@@ -105,7 +105,7 @@ def review_surroundings(review: "Review") -> Surroundings:
     )
 
 
-def _facts(review: "Review", result: "Proposal") -> list[Part]:
+def _facts(review: "Review", result: "ProposalTerms") -> list[Part]:
     where = review_surroundings(review)
     is_open = result.kind == "open"
     first = opening_facts(result, review.candidate, where) if is_open else closing_facts(result, review.trade, where)
@@ -228,7 +228,7 @@ def why_page(review: "Review") -> Page:
     return _page(review, "why", parts)
 
 
-def _chooser(review: "Review", result: "Proposal") -> str:
+def _chooser(review: "Review", result: "ProposalTerms") -> str:
     entry = f": {spread_words(review.candidate)}" if review.candidate is not None else ""
     if result.chosen_by != "person":
         return f"{single_line(result.chosen_by)}{entry}"
@@ -263,7 +263,7 @@ def risk_page(review: "Review") -> Page:
     return _page(review, "risk", parts)
 
 
-def _scenario_parts(review: "Review", result: "Proposal") -> list[Part]:
+def _scenario_parts(review: "Review", result: "ProposalTerms") -> list[Part]:
     rows = tuple(
         (
             "unmoved" if each.percent == 0 else f"{each.percent:+d}%",
@@ -278,7 +278,7 @@ def _scenario_parts(review: "Review", result: "Proposal") -> list[Part]:
     return [Grid(name="at", title=title, columns=columns, rows=rows)]
 
 
-def _book(review: "Review", result: "Proposal") -> Grid:
+def _book(review: "Review", result: "ProposalTerms") -> Grid:
     """Open risk, trades and buying power without this trade and with it."""
     more = result.max_loss if result.kind == "open" else Decimal(0)
     risk, account = review.exposure.open_risk, review.account

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from spy32.domain.market import Right
 from spy32.domain.orders import DryRun
-from spy32.domain.proposals import Finding, Proposal
+from spy32.domain.proposals import Finding, ProposalTerms
 from spy32.domain.spreads import CENT, MULTIPLIER, Leg, Mode
 from spy32.rules.pricing import closing_costs, opening_costs
 from spy32.settings import Settings
@@ -20,7 +20,7 @@ BLOCKING_WARNINGS = ("closing_with_no_position",)
 """Warning codes that block. With this one the broker would turn a closing order into an opening one."""
 
 
-def check_dry_run(proposal: Proposal, dry: DryRun, settings: Settings) -> tuple[Finding, ...]:
+def check_dry_run(proposal: ProposalTerms, dry: DryRun, settings: Settings) -> tuple[Finding, ...]:
     """Return a blocking finding for each figure of an accepted dry run that is missing or differs from ours."""
     findings = [
         *_check_limit(proposal, dry),
@@ -35,7 +35,7 @@ def check_dry_run(proposal: Proposal, dry: DryRun, settings: Settings) -> tuple[
     return tuple(findings)
 
 
-def _check_limit(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
+def _check_limit(proposal: ProposalTerms, dry: DryRun) -> Iterator[Finding]:
     ours, theirs = proposal.limit_price, dry.limit
     if theirs is None or not theirs.is_finite():
         yield _missing_finding("echo_limit", "limit", f"{ours}")
@@ -49,7 +49,7 @@ def _check_limit(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
         )
 
 
-def _check_quantity(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
+def _check_quantity(proposal: ProposalTerms, dry: DryRun) -> Iterator[Finding]:
     ours, theirs = proposal.quantity, dry.quantity
     if theirs is None:
         yield _missing_finding("echo_quantity", "quantity", f"{ours}")
@@ -59,7 +59,7 @@ def _check_quantity(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
         )
 
 
-def _check_legs(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
+def _check_legs(proposal: ProposalTerms, dry: DryRun) -> Iterator[Finding]:
     ours, theirs = _legs_text(proposal.legs), _legs_text(dry.legs)
     if not dry.legs:
         yield _missing_finding("echo_legs", "legs", ours)
@@ -77,20 +77,20 @@ def _check_warnings(dry: DryRun) -> Iterator[Finding]:
             yield _difference_finding("echo_warning", f"the broker warns: {warning}", warning, "no such warning")
 
 
-def _check_fees(proposal: Proposal, dry: DryRun, settings: Settings) -> Iterator[Finding]:
+def _check_fees(proposal: ProposalTerms, dry: DryRun, settings: Settings) -> Iterator[Finding]:
     costs_per_contract = opening_costs if proposal.kind == "open" else closing_costs
     ours = costs_per_contract(proposal.quantity, settings.costs, len(proposal.legs)) * proposal.quantity
     yield from _check_amount("echo_fees", "fees", dry.fees, ours, max(ROUNDING_TOLERANCE, FEES_TOLERANCE * ours))
 
 
-def _check_margin(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
+def _check_margin(proposal: ProposalTerms, dry: DryRun) -> Iterator[Finding]:
     """The margin of a vertical is its width. The paper broker reports no margin, only the buying power effect."""
     if dry.margin is None and proposal.mode is Mode.PAPER:
         return
     yield from _check_amount("echo_margin", "margin", dry.margin, _total_width(proposal), CENT)
 
 
-def _check_buying_power(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
+def _check_buying_power(proposal: ProposalTerms, dry: DryRun) -> Iterator[Finding]:
     """The buying power effect is margin less credit at the first limit plus fees: the maximum loss as sent."""
     if dry.fees is None or not dry.fees.is_finite():
         return  # _check_fees has reported it.
@@ -101,7 +101,7 @@ def _check_buying_power(proposal: Proposal, dry: DryRun) -> Iterator[Finding]:
     yield from _check_amount("echo_buying_power", "use of buying power", dry.buying_power_change, ours, tolerance)
 
 
-def _total_width(proposal: Proposal) -> Decimal:
+def _total_width(proposal: ProposalTerms) -> Decimal:
     """Width of the widest vertical, dollars for the whole quantity."""
     strikes = {right: [leg.strike for leg in proposal.legs if leg.right is right] for right in Right}
     widest = max(max(side) - min(side) for side in strikes.values() if side)

@@ -10,7 +10,7 @@ from math import isnan
 
 from spy32.domain.market import MarketSnapshot, has_other_root
 from spy32.domain.orders import BrokerOrder, Order
-from spy32.domain.proposals import CLOCK_TOLERANCE, Finding, Proposal, Recommendation, RiskDecision
+from spy32.domain.proposals import CLOCK_TOLERANCE, Finding, ProposalTerms, Recommendation, RiskDecision
 from spy32.domain.spreads import Account, Candidate, Exposure, Leg, Mode
 from spy32.lifecycle import FINAL
 from spy32.rules import conditions
@@ -50,7 +50,7 @@ def check_entry(
 
 
 def check_proposal(
-    proposal: Proposal, account: Account, exposure: Exposure, settings: Settings, now: datetime
+    proposal: ProposalTerms, account: Account, exposure: Exposure, settings: Settings, now: datetime
 ) -> tuple[Finding, ...]:
     """Return every violated limit on sending this proposal now, with its whole quantity and at its floor.
 
@@ -67,14 +67,14 @@ def check_proposal(
     return tuple(findings)
 
 
-def check_time(proposal: Proposal, settings: Settings, now: datetime) -> Iterator[Finding]:
+def check_time(proposal: ProposalTerms, settings: Settings, now: datetime) -> Iterator[Finding]:
     """Yield findings about the session, and for an opening about its last minutes."""
     yield from conditions.check_session(now, is_recorded=proposal.is_recorded)
     if proposal.kind == "open":
         yield from conditions.check_late_entry(now, settings, is_recorded=proposal.is_recorded)
 
 
-def check_orders_on_legs(proposal: Proposal, orders: Sequence[BrokerOrder]) -> Iterator[Finding]:
+def check_orders_on_legs(proposal: ProposalTerms, orders: Sequence[BrokerOrder]) -> Iterator[Finding]:
     """Yield a finding for each leg that is also in an open order at the broker, whoever placed it."""
     for order in orders:
         if order.state in FINAL:
@@ -89,7 +89,7 @@ def check_orders_on_legs(proposal: Proposal, orders: Sequence[BrokerOrder]) -> I
                 yield _violation("duplicate", message, leg.symbol, "no leg twice")
 
 
-def check_option_root(proposal: Proposal, *, blocks: bool = True) -> Iterator[Finding]:
+def check_option_root(proposal: ProposalTerms, *, blocks: bool = True) -> Iterator[Finding]:
     """Refuse contracts whose option root differs from the ticker: their ticks and settlement are not supported.
 
     `approve` reports it as a note and `execute` refuses, so such an order is never sent.
@@ -134,14 +134,16 @@ def ineligible_prompt_reason(prompt: str | None, settings: Settings) -> str | No
     return f"an answer to the prompt {prompt} makes no live order; analyst.live_simplified = true allows it"
 
 
-def ineligible_proposal_reason(proposal: Proposal, chosen: Recommendation | None, settings: Settings) -> str | None:
+def ineligible_proposal_reason(
+    proposal: ProposalTerms, chosen: Recommendation | None, settings: Settings
+) -> str | None:
     """Return the same for a proposal under the present settings. A person's own choice is always eligible."""
     if chosen is None or proposal.chosen_by != chosen.analyst:
         return None
     return ineligible_prompt_reason(chosen.prompt, settings)
 
 
-def _check_account(proposal: Proposal, account: Account, settings: Settings) -> Iterator[Finding]:
+def _check_account(proposal: ProposalTerms, account: Account, settings: Settings) -> Iterator[Finding]:
     """Refuse to send in another account or mode than the approved one."""
     if account.number != proposal.account:
         message = f"it was made for account …{proposal.account[-4:]}, and this one is {account.masked_number}"
@@ -211,7 +213,7 @@ def _leg_text(leg: Leg) -> str:
 
 
 def _check_quantity_limits(
-    proposal: Proposal, account: Account, exposure: Exposure, limits: Limits
+    proposal: ProposalTerms, account: Account, exposure: Exposure, limits: Limits
 ) -> Iterator[Finding]:
     """Check maximum loss, open risk, buying power and contracts of the whole quantity."""
     net_liquidation, loss = account.net_liquidation, proposal.max_loss

@@ -10,11 +10,10 @@ from typing import Any
 from spy32.domain.codec import digest
 from spy32.domain.market import MarketSnapshot, Right
 from spy32.domain.orders import OrderKind
-from spy32.domain.proposals import ExitPlan, PricePlan, Proposal, RiskDecision
+from spy32.domain.proposals import ExitPlan, PricePlan, ProposalTerms, RiskDecision
 from spy32.domain.runs import Run
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Leg, Spread
 from spy32.errors import Refused
-from spy32.lifecycle import ProposalState
 from spy32.options.spreads import breakevens, max_loss
 from spy32.rules.pricing import check_credit, is_on_tick, opening_costs, percent, round_trip_costs
 from spy32.sessions import (
@@ -134,7 +133,7 @@ def build_proposal(
     *,
     run: Run,
     chosen_by: str,
-) -> Proposal:
+) -> ProposalTerms:
     """Return the proposal for a person's approval, with its hash. `ruling.account` must be set.
 
     Raises `Refused` when the day is not a session.
@@ -145,11 +144,9 @@ def build_proposal(
     if hours is None:
         raise Refused(f"{today} is no session ({closure_reason(today)}); nothing can be proposed")
     spread = candidate.spread
-    proposal = Proposal(
-        id=None,
+    terms = ProposalTerms(
         run_id=run.id,
         kind="open",
-        state=ProposalState.PROPOSED,
         mode=ruling.account.mode,
         account=ruling.account.number,
         profile=run.profile,
@@ -170,7 +167,7 @@ def build_proposal(
         lapses_at=hours.option_close if snapshot.is_recorded else hours.close,
         market=market_name(snapshot),
     )
-    return complete_proposal(proposal, settings)
+    return complete_proposal(terms, settings)
 
 
 def market_name(snapshot: MarketSnapshot) -> str:
@@ -179,7 +176,7 @@ def market_name(snapshot: MarketSnapshot) -> str:
     return snapshot.source if is_named else f"recorded:{snapshot.source}"
 
 
-def complete_proposal(proposal: Proposal, settings: Settings) -> Proposal:
+def complete_proposal(proposal: ProposalTerms, settings: Settings) -> ProposalTerms:
     """Return an opening with all figures derived from legs, quantity and price plan, and with its hash."""
     spread = proposal_spread(proposal)
     quantity, plan = proposal.quantity, proposal.plan
@@ -194,12 +191,12 @@ def complete_proposal(proposal: Proposal, settings: Settings) -> Proposal:
     return replace(changed, hash=proposal_digest(changed))
 
 
-def proposal_spread(proposal: Proposal) -> Spread:
+def proposal_spread(proposal: ProposalTerms) -> Spread:
     """Return the spread of the proposal's legs."""
     return Spread(underlying=proposal.underlying, strategy=proposal.strategy, legs=proposal.legs)
 
 
-def change_quantity(proposal: Proposal, quantity: int, settings: Settings) -> Proposal:
+def change_quantity(proposal: ProposalTerms, quantity: int, settings: Settings) -> ProposalTerms:
     """Return the opening with another number of contracts. It does not check the limits; `limits` does.
 
     Raises `Refused` for a closing or a quantity below 1.
@@ -210,7 +207,7 @@ def change_quantity(proposal: Proposal, quantity: int, settings: Settings) -> Pr
     return complete_proposal(replace(proposal, quantity=quantity), settings)
 
 
-def change_floor(proposal: Proposal, floor: Decimal, settings: Settings) -> Proposal:
+def change_floor(proposal: ProposalTerms, floor: Decimal, settings: Settings) -> ProposalTerms:
     """Return the opening with another floor (credit, dollars per share).
 
     Raises `Refused` when the floor is off the tick, above the first limit, or too small for the width or the costs.
@@ -228,9 +225,9 @@ def change_floor(proposal: Proposal, floor: Decimal, settings: Settings) -> Prop
     return complete_proposal(replace(proposal, plan=replace(plan, limit=floor)), settings)
 
 
-def _require_opening(proposal: Proposal) -> None:
+def _require_opening(proposal: ProposalTerms) -> None:
     if proposal.kind != "open":
-        raise Refused(f"P{proposal.id} closes T{proposal.trade_id}: its size and price follow the trade")
+        raise Refused(f"this proposal closes T{proposal.trade_id}: its size and price follow the trade")
 
 
 HASHED_0_3 = (
@@ -242,7 +239,7 @@ HASHED_FIELDS = (*HASHED_0_3, "market", "profile", "chosen_by")
 whether it may be sent. Not id, state and times: a proposal that is offered again is the same one."""
 
 
-def proposal_digest(proposal: Proposal, names: Sequence[str] = HASHED_FIELDS) -> str:
+def proposal_digest(proposal: ProposalTerms, names: Sequence[str] = HASHED_FIELDS) -> str:
     """SHA-256 of what an approval covers, hexadecimal."""
     return digest({name: _normalise_prices(getattr(proposal, name)) for name in names})
 

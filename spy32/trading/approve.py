@@ -1,6 +1,6 @@
-"""A person's decision on what was shown: approve or decline it, or draft a change within the limits and approve that.
+"""A person's decision on a proposal: approve it, decline it, or draft a change within the limits and approve that.
 
-A draft is a value on the screen. Nothing of it is on record before its approval, and it goes when the person leaves.
+A draft exists only on the screen. It is stored when it is approved, and is lost when the person leaves.
 """
 
 from dataclasses import replace
@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import OrderKind
-from spy32.domain.proposals import Approval, Draft, Finding, Proposal, RiskDecision, spread_description
+from spy32.domain.proposals import Approval, Draft, Finding, Proposal, ProposalTerms, RiskDecision, spread_description
 from spy32.domain.runs import Outcome, Run
 from spy32.domain.spreads import MULTIPLIER, Account, Candidate
 from spy32.errors import BadUsage, Refused, Unavailable
@@ -22,9 +22,9 @@ PERSON = "person"
 
 
 def load_pending_proposal(context: TradingContext, proposal_id: int) -> Proposal:
-    """The proposal, waiting for a decision; `Refused` says what became of it, by whom and when.
+    """Return the proposal if it waits for a decision; `Refused` says what became of it, by whom and when.
 
-    An approval that is over makes it wait again, and the end of its session lapses it, here as anywhere.
+    A proposal whose approval has ended becomes `proposed` again; one whose session has ended is lapsed first.
     """
     proposal = context.store.proposals.get(proposal_id)
     now = context.clock()
@@ -46,9 +46,10 @@ def load_pending_proposal(context: TradingContext, proposal_id: int) -> Proposal
 
 
 def approve(context: TradingContext, review: Review, *, by: str, note: str = "") -> Approval:
-    """The approval of exactly the hash that was shown; of two at once one wins, the other is told who and when.
+    """Approve exactly the hash that was shown and return the approval.
 
-    A draft is judged once more, as the change was, and becomes the proposal together with its approval.
+    A draft is checked once more against the market and the limits; it replaces the proposal in the same transaction as
+    its approval. When two people decide at once, the second gets `Refused` with who was first and when.
     """
     from spy32.rules import plan
 
@@ -66,7 +67,7 @@ def approve(context: TradingContext, review: Review, *, by: str, note: str = "")
         _vet_change(context, review, proposal, message)
     approval = Approval(
         id=None,
-        proposal_id=proposal.id or 0,  # the store has the id of one that is added
+        proposal_id=review.proposal_id or 0,  # the store sets the id of a proposal that it adds
         hash=proposal.hash,
         by=by,
         at=now,
@@ -80,12 +81,12 @@ def approve(context: TradingContext, review: Review, *, by: str, note: str = "")
     try:
         return context.store.proposals.approve(approval, draft=draft)
     except Refused:
-        _proposal_to_decide(context, review)  # says who was first
+        _proposal_to_decide(context, review)  # raises with who was first
         raise
 
 
 def decline(context: TradingContext, proposal_id: int, *, by: str, note: str = "") -> Proposal:
-    """The proposal, declined for good; an approved one that was not sent yet is taken back this way."""
+    """Decline the proposal for good and return it. An approved proposal that is not yet sent can be declined too."""
     proposal = context.store.proposals.get(proposal_id)
     if proposal.state is not ProposalState.APPROVED:
         proposal = load_pending_proposal(context, proposal_id)
@@ -95,9 +96,9 @@ def decline(context: TradingContext, proposal_id: int, *, by: str, note: str = "
 
 
 def choose_candidate(context: TradingContext, current_review: Review, candidate_id: str) -> Review:
-    """The screen after a person chose another candidate of the same menu, judged and sized as any choice is.
+    """Return the review of another candidate of the same menu, checked and sized like the analyst's choice.
 
-    An abstention of the analyst may be overridden this way; a veto of the code never is.
+    This is also how a person overrides an abstention of the analyst. Raises `Refused` when a rule blocks the candidate.
     """
     from spy32.rules import plan
 
@@ -113,7 +114,7 @@ def choose_candidate(context: TradingContext, current_review: Review, candidate_
         if current_review.proposal.candidate_id == candidate_id:
             raise BadUsage(f"{candidate_id} is the choice already; its quantity and floor can be changed")
     if stored is not None and stored.candidate_id == candidate_id:
-        return review_proposal(context, _proposal_id(stored))
+        return review_proposal(context, stored.id)
     ruling, snapshot = vet_candidate(context, current_review, candidate)
     _refuse_if_blocked(
         ruling.findings, f"{spread_description(candidate.spread.underlying, candidate.spread.legs)} was not taken"
@@ -125,9 +126,9 @@ def choose_candidate(context: TradingContext, current_review: Review, candidate_
 
 
 def preview(context: TradingContext, shown: Review, candidate: Candidate) -> Review:
-    """What choosing this candidate would put on the screen, from the record alone; `choose_candidate` asks the market.
+    """Return the review of another candidate from stored data only; `choose_candidate` checks it against the market.
 
-    A refusal of our own limits stands among its findings; its figures are then those of one contract.
+    If our limits refuse it, the refusal is among the findings and the figures are those of one contract.
     """
     from spy32.rules import plan
 
@@ -135,13 +136,13 @@ def preview(context: TradingContext, shown: Review, candidate: Candidate) -> Rev
     sized = replace(ruling, quantity=max(ruling.quantity, 1))
     result = plan.build_proposal(candidate, sized, snapshot, context.settings, run=shown.run, chosen_by=PERSON)
     kept = shown.proposal
-    version = replace(result, id=kept.id if kept is not None else None, state=ProposalState.PROPOSED)
+    version = kept.with_terms(result) if isinstance(kept, Proposal) else result
     draft = Draft(proposal=version, body="", was_hash=_reviewed_hash(shown) if kept is not None else "")
     return review_preview(context, shown, draft, candidate, ruling)
 
 
 def change_quantity(context: TradingContext, review: Review, quantity: int) -> Review:
-    """The screen with another number of contracts, 1 up to what the limits leave at the present floor."""
+    """Return the review with another number of contracts, from 1 to what the limits allow at the present floor."""
     from spy32.rules import plan
 
     return _review_change(
@@ -150,7 +151,7 @@ def change_quantity(context: TradingContext, review: Review, quantity: int) -> R
 
 
 def change_floor(context: TradingContext, review: Review, floor: Decimal) -> Review:
-    """The screen with another floor, between the natural price and the first limit, every limit judged at it."""
+    """Return the review with another floor, between natural price and first limit; every limit is checked at it."""
     from spy32.rules import plan
 
     proposal = plan.change_floor(_proposal_to_decide(context, review), floor, context.settings)
@@ -161,20 +162,16 @@ def change_floor(context: TradingContext, review: Review, floor: Decimal) -> Rev
 
 
 def refresh_review(context: TradingContext, current_review: Review) -> Review:
-    """The same screen, or the proposal as another window left it; `Refused` when nothing is left to decide on."""
-    if current_review.proposal is None or current_review.proposal.id is None:
+    """Return the same review, or a new one if another window changed the proposal; `Refused` if it no longer waits."""
+    if current_review.proposal_id is None:
         check_overridable(context, current_review.run)
         return current_review
-    stored = load_pending_proposal(context, current_review.proposal.id)
-    return (
-        current_review
-        if stored.hash == _reviewed_hash(current_review)
-        else review_proposal(context, _proposal_id(stored))
-    )
+    stored = load_pending_proposal(context, current_review.proposal_id)
+    return current_review if stored.hash == _reviewed_hash(current_review) else review_proposal(context, stored.id)
 
 
 def check_overridable(context: TradingContext, run: Run) -> None:
-    """`Refused` unless the analyst abstained in this run, nothing came of it, and no newer proposal would be lapsed."""
+    """Raise `Refused` unless the analyst abstained, the run has no proposal, and no newer proposal would be lapsed."""
     if run.outcome is not Outcome.NO_TRADE or run.cause != "abstained":
         ending = run.cause or run.outcome or "unfinished"
         raise Refused(f"R{run.id} ended {ending}: only an abstention of the analyst can be overridden")
@@ -189,7 +186,7 @@ def check_overridable(context: TradingContext, run: Run) -> None:
 
 
 def vet_candidate(context: TradingContext, review: Review, candidate: Candidate) -> tuple[RiskDecision, MarketSnapshot]:
-    """The ruling of today's conditions, limits and size on a candidate, as the weekly run's vet step makes it."""
+    """Return the risk decision on a candidate by today's conditions, limits and quotes, like the run's vet step."""
     from spy32.rules import pricing
 
     ruling, snapshot = _ruling_now(context, review, candidate, context.account.facts())
@@ -203,7 +200,7 @@ def vet_candidate(context: TradingContext, review: Review, candidate: Candidate)
 def _ruling_now(
     context: TradingContext, shown: Review, candidate: Candidate, account: Account
 ) -> tuple[RiskDecision, MarketSnapshot]:
-    """Conditions, limits and size as of now, at the quotes of the run."""
+    """Return the risk decision of now at the quotes of the run; `Refused` once the run's session is over."""
     from spy32.rules.limits import assess_risk
 
     now, snapshot = context.clock(), context.store.decisions.snapshot(shown.run.id)
@@ -211,17 +208,15 @@ def _ruling_now(
         raise Refused(
             f"the session of R{shown.run.id} ({market_date(snapshot.as_of)}) is over; a new run makes a new menu"
         )
-    exposure = book_exposure(
-        context, shown.run.id, now, excluding=shown.proposal.id if shown.proposal is not None else None
-    )
+    exposure = book_exposure(context, shown.run.id, now, excluding=shown.proposal_id)
     return assess_risk(candidate, snapshot, account, exposure, settings=context.settings, now=now), snapshot
 
 
 # Drafting.
 
 
-def _review_change(context: TradingContext, review: Review, proposal: Proposal) -> Review:
-    """The same choice at another size or floor, judged there; who chose stays who chose."""
+def _review_change(context: TradingContext, review: Review, proposal: ProposalTerms) -> Review:
+    """Check the same choice at another size or floor. `chosen_by` stays as it is."""
     assert review.proposal is not None
     if proposal.hash == review.proposal.hash:
         return review
@@ -229,8 +224,8 @@ def _review_change(context: TradingContext, review: Review, proposal: Proposal) 
     return _build_draft_review(context, _stored_proposal(context, review), proposal, ruling)
 
 
-def _vet_change(context: TradingContext, review: Review, proposal: Proposal, message: str) -> RiskDecision:
-    """The ruling of now on a person's version of what is shown, which it must allow in its size and at its floor."""
+def _vet_change(context: TradingContext, review: Review, proposal: ProposalTerms, message: str) -> RiskDecision:
+    """Return the risk decision on a changed proposal; `Refused` unless it allows the size at the floor."""
     if review.candidate is None:
         raise Refused("the menu of this proposal is not on record; only approve, decline and leave are left")
     ruling, _ = vet_candidate(context, review, _candidate_at_floor(review.candidate, proposal.floor_price))
@@ -245,24 +240,24 @@ def _vet_change(context: TradingContext, review: Review, proposal: Proposal, mes
 
 
 def _build_draft_review(
-    context: TradingContext, stored: Proposal | None, proposal: Proposal, ruling: RiskDecision
+    context: TradingContext, stored: Proposal | None, proposal: ProposalTerms, ruling: RiskDecision
 ) -> Review:
-    """The screen of a person's version of the proposal on record, or of one that there is none of yet.
+    """Return the review of a draft of the stored proposal, or of a run without one.
 
-    The broker's dry run has its word first. Nothing is written.
+    The broker's dry run must accept the draft's order. Nothing is written.
     """
     from spy32.rules import plan, references
     from spy32.rules.dry_run_check import check_dry_run
 
     if stored is not None and proposal.hash == stored.hash:
-        return review_proposal(context, _proposal_id(stored))
+        return review_proposal(context, stored.id)
     reference = references.draft_reference(proposal.run_id)
     body = plan.order_body(proposal.legs, proposal.quantity, proposal.limit_price, reference, kind=OrderKind.ENTRY)
     dry_run = context.orders.dry_run(body)
     if not dry_run.accepted:
         raise Refused(f"the broker's dry run refuses it: {'; '.join(dry_run.errors)}", dry_run.errors)
     _refuse_if_blocked(check_dry_run(proposal, dry_run, context.settings), "the broker's dry run means another order")
-    version = replace(proposal, id=stored.id if stored is not None else None, state=ProposalState.PROPOSED)
+    version = stored.with_terms(proposal) if stored is not None else proposal
     draft = Draft(proposal=version, body=body, was_hash=stored.hash if stored is not None else "")
     return review_draft(context, draft, ruling.sizing)
 
@@ -275,8 +270,8 @@ def _candidate_at_floor(candidate: Candidate, floor: Decimal) -> Candidate:
 # Checking.
 
 
-def _proposal_to_decide(context: TradingContext, review: Review) -> Proposal:
-    """The draft, or without one the proposal on record, which must still be as it was shown."""
+def _proposal_to_decide(context: TradingContext, review: Review) -> ProposalTerms:
+    """Return the draft, or the stored proposal if there is no draft. `Refused` if it is not as it was shown."""
     if review.proposal is None:
         raise Refused(f"R{review.run.id} has no proposal; choose a candidate first")
     if review.is_preview:
@@ -286,11 +281,11 @@ def _proposal_to_decide(context: TradingContext, review: Review) -> Proposal:
 
 
 def _stored_proposal(context: TradingContext, review: Review) -> Proposal | None:
-    """The proposal on record, still waiting and as it was shown; None while an abstention may be overridden."""
-    if review.proposal is None or review.proposal.id is None:
+    """Return the stored proposal if it waits and is as it was shown; None when an abstention is being overridden."""
+    if review.proposal_id is None:
         check_overridable(context, review.run)
         return None
-    stored, reviewed_hash = load_pending_proposal(context, review.proposal.id), _reviewed_hash(review)
+    stored, reviewed_hash = load_pending_proposal(context, review.proposal_id), _reviewed_hash(review)
     if stored.hash != reviewed_hash:
         message = f"was changed since it was shown (hash {reviewed_hash[:8]}, now {stored.hash[:8]})"
         raise Refused(f"P{stored.id} {message}; `spy32 approve P{stored.id}` shows it as it is")
@@ -298,7 +293,7 @@ def _stored_proposal(context: TradingContext, review: Review) -> Proposal | None
 
 
 def _reviewed_hash(review: Review) -> str:
-    """The hash of the proposal on record as it was when this screen was drawn."""
+    """Return the hash that the stored proposal had when this review was made."""
     assert review.proposal is not None
     return review.draft.was_hash if review.draft is not None else review.proposal.hash
 
@@ -309,15 +304,13 @@ def _refuse_if_blocked(findings: tuple[Finding, ...], message: str) -> None:
         raise Refused(f"{message}: {'; '.join(reasons)}", reasons)
 
 
-def _check_is_opening(proposal: Proposal, change: str) -> None:
+def _check_is_opening(proposal: ProposalTerms, change: str) -> None:
     if proposal.kind != "open":
-        raise Refused(f"P{proposal.id} closes T{proposal.trade_id} as a whole; {change} is not for it")
+        raise Refused(f"this proposal closes T{proposal.trade_id} as a whole; {change} is not for it")
 
 
 def _change_state(context: TradingContext, proposal: Proposal, state: ProposalState, reason: str) -> None:
-    context.store.proposals.move(
-        _proposal_id(proposal), was=proposal.state, now=state, at=context.clock(), reason=reason
-    )
+    context.store.proposals.move(proposal.id, was=proposal.state, now=state, at=context.clock(), reason=reason)
 
 
 def _already_approved_message(proposal_id: int, approval: Approval | None) -> str:
@@ -330,8 +323,3 @@ def _already_approved_message(proposal_id: int, approval: Approval | None) -> st
 
 def _format_time(instant: datetime) -> str:
     return f"{new_york_time(instant):%Y-%m-%d %H:%M} New York"
-
-
-def _proposal_id(proposal: Proposal) -> int:
-    assert proposal.id is not None
-    return proposal.id

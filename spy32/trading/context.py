@@ -1,4 +1,4 @@
-"""What a desk command is given of the world."""
+"""What a trading use case works with."""
 
 from collections.abc import Callable
 
@@ -24,17 +24,17 @@ class TradingContext:
     halt_reason: Callable[[], str | None]
     """The reason in the halt file, or None."""
     report: Callable[[str], None]
-    """A line of the story, for good."""
+    """Prints a line for the person."""
     show_progress: Callable[[str], None]
-    """A line that the next one replaces, where there is a terminal."""
+    """Shows a progress line, which the next one replaces on a terminal."""
 
     def stop_if_halted(self) -> None:
-        """`NotPermitted` while the halt file is there."""
+        """Raise `NotPermitted` while the halt file exists."""
         reason = self.halt_reason()
         if reason is not None:
             raise NotPermitted(f"halted: {reason}; `spy32 resume` lifts it")
 
 
 def proposal_lock_name(proposal_id: int) -> str:
-    """The kernel lock that is held while an order of this proposal may be alive in this process."""
+    """Return the name of the kernel lock that is held while this process may have a live order of the proposal."""
     return f"proposal-{proposal_id}"

@@ -1,4 +1,4 @@
-"""After an entry was placed, today's orders are read again: another copy of this home may have sent one as well."""
+"""Duplicate check after an entry is placed: another copy of this home may have sent an order for the same approval."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -7,18 +7,19 @@ from spy32.domain.orders import Order, OrderKind
 from spy32.domain.proposals import CLOCK_TOLERANCE
 from spy32.errors import Spy32Error, Unresolved
 from spy32.lifecycle import FINAL, NEVER_AT_BROKER, OrderState
-from spy32.trading import order_adoption, order_lookup, order_state
+from spy32.trading import order_adoption, order_state
 from spy32.trading.context import TradingContext
+from spy32.trading.order_book import order_legs
 from spy32.trading.order_chains import OrderChain, arrival_key, build_order_chains
 from spy32.trading.order_lookup import READ_ERRORS
 
 
 class DuplicateCancelled(Unresolved):
-    """Our order was the younger of two and was cancelled; the older one, which another home works, is left alone."""
+    """Our order was the younger of two and was cancelled. The older one, which another home works, was left alone."""
 
 
 def check_duplicates_with_retry(context: TradingContext, order: Order) -> Order:
-    """The same with patience: what cannot be read now is read again before the price is worked."""
+    """`check_duplicates`, repeated with pauses while today's orders cannot be read; then the order as stored."""
     for wait in order_state.FILL_WAITS:
         try:
             return check_duplicates(context, order)
@@ -27,14 +28,14 @@ def check_duplicates_with_retry(context: TradingContext, order: Order) -> Order:
                 raise
             context.report(f"{order.reference}: today's orders cannot be read yet ({error.message})")
             context.sleep(wait)
-    return _stored_order(context, order)
+    return context.store.orders.get(order.id)
 
 
 def check_duplicates(context: TradingContext, order: Order) -> Order:
-    """The order, alone for its approval as far as today's orders show.
+    """Return the order once today's orders show no other one for its approval.
 
-    A second one with the name of the approval is adopted, and the younger of both is cancelled and confirmed. Another
-    one with the same legs that our book does not have is left alone; ours is cancelled when it is the younger.
+    A second order with the approval's reference is adopted, and the younger of the two is cancelled and confirmed. An
+    order with the same legs that is not in our book is left alone; ours is cancelled if it is the younger. Raises
     `DuplicateCancelled` when ours was cancelled, `Unresolved` when that cannot be confirmed.
     """
     if not context.orders.is_shared or order.kind is not OrderKind.ENTRY or order.state in NEVER_AT_BROKER:
@@ -43,7 +44,7 @@ def check_duplicates(context: TradingContext, order: Order) -> Order:
     chains = build_order_chains(context.orders.todays_orders())
     order_adoption.adopt_orders(context, chains, locked_proposal_id=order.proposal_id)
     _cancel_if_younger(context, order, chains)
-    order = _stored_order(context, order)
+    order = context.store.orders.get(order.id)
     if was_working and order.state is OrderState.CANCELLED and not order.filled and _unreviewed_message(context, order):
         with suppress(Spy32Error):
             order_state.conclude_proposal(context, order.proposal_id, reason="the younger of two orders was cancelled")
@@ -51,13 +52,8 @@ def check_duplicates(context: TradingContext, order: Order) -> Order:
     return order
 
 
-def _stored_order(context: TradingContext, order: Order) -> Order:
-    assert order.id is not None
-    return context.store.orders.get(order.id)
-
-
 def _unreviewed_message(context: TradingContext, order: Order) -> str:
-    """Why a person must look, empty when there is nothing."""
+    """Return why a person must look at the proposal; empty when nothing is open."""
     try:
         order_adoption.stop_if_unreviewed(context, order.proposal_id)
     except Unresolved as error:
@@ -66,7 +62,7 @@ def _unreviewed_message(context: TradingContext, order: Order) -> str:
 
 
 def _cancel_if_younger(context: TradingContext, order: Order, chains: tuple[OrderChain, ...]) -> None:
-    """Tell of orders with the same legs that are not in our book; cancel ours when one of them is older."""
+    """Report orders with the same legs that are not in our book, and cancel ours when one of them is older."""
     arrival = next(
         (chain.arrival for chain in chains if order.broker_id in chain.ids), arrival_key(str(order.broker_id))
     )
@@ -80,13 +76,13 @@ def _cancel_if_younger(context: TradingContext, order: Order, chains: tuple[Orde
         context.store.attention.raise_item(
             f"P{order.proposal_id}", order_adoption.SECOND_ORDER, message, context.clock()
         )
-        if rival.arrival < arrival and _stored_order(context, order).state is OrderState.WORKING:
-            order_state.cancel_order(context, _stored_order(context, order))
+        if rival.arrival < arrival and context.store.orders.get(order.id).state is OrderState.WORKING:
+            order_state.cancel_order(context, context.store.orders.get(order.id))
 
 
 def _rival_chains(context: TradingContext, order: Order, chains: tuple[OrderChain, ...]) -> Iterator[OrderChain]:
-    """Lines with our legs that our book does not have, and that live or filled while ours was sent."""
-    legs = {(leg.symbol, leg.action) for leg in order_lookup.order_legs(context, order)}
+    """Yield chains with our legs that are not in our book, and that are alive or filled after ours was created."""
+    legs = {(leg.symbol, leg.action) for leg in order_legs(context.store.proposals.get(order.proposal_id), order.kind)}
     for chain in chains:
         placed_at = chain.first_order.placed_at
         is_recent = placed_at is None or placed_at >= order.created_at - CLOCK_TOLERANCE

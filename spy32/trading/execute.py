@@ -1,10 +1,7 @@
-"""Send what a person approved, once: re-quote, re-check, commit, send, work the price, report."""
+"""Send an approved order exactly once: quote again, check again, commit, send, work the price, report."""
 
-from datetime import timedelta
-
-from spy32.domain.codec import digest
 from spy32.domain.market import LegQuotes
-from spy32.domain.orders import BrokerOrder, DryRun, Order, OrderKind
+from spy32.domain.orders import BrokerOrder, DryRun, Order
 from spy32.domain.proposals import Approval, Finding, Proposal
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
@@ -18,12 +15,13 @@ from spy32.errors import (
     Unavailable,
     Unresolved,
 )
-from spy32.lifecycle import IN_FLIGHT, EndedBy, OrderState, ProposalState
-from spy32.rules import dry_run_check, limits, plan, price_guard, references
+from spy32.lifecycle import EndedBy, OrderState, ProposalState
+from spy32.rules import dry_run_check, limits, plan, price_guard
 from spy32.sessions import market_date, week_start
 from spy32.trading import order_adoption, order_state, profit_target, transactions
 from spy32.trading.context import TradingContext, proposal_lock_name
 from spy32.trading.duplicate_orders import check_duplicates_with_retry
+from spy32.trading.order_book import OrderBook, load_order_book
 from spy32.trading.price_walk import cancel_and_conclude, walk_price
 
 SUBMIT_LOCK = "submits"
@@ -32,7 +30,7 @@ SUBMIT_LOCK_SECONDS = 30.0
 
 @value
 class ExecutionPreview:
-    """Exactly what would be sent, and what the last checks say of it."""
+    """The exact order that would be sent, and the results of the last checks."""
 
     proposal: Proposal
     body: str
@@ -42,25 +40,25 @@ class ExecutionPreview:
 
 
 def preview_execution(context: TradingContext, proposal_id: int) -> ExecutionPreview:
-    """Every check of `execute` and the broker's dry run, without sending or writing anything."""
+    """Run every check of `execute` and the broker's dry run. Nothing is sent or written."""
     _stop_if_edited(context)
     proposal = context.store.proposals.get(proposal_id)
     approval = _require_approval(context, proposal)
-    order = _build_first_order(context, proposal, approval)
+    ticket = OrderBook(context, proposal).first_ticket(approval, context.clock())
     account_findings = _check_account(context, proposal)
-    dry_run = context.orders.dry_run(order.body)
+    dry_run = context.orders.dry_run(ticket.body)
     check = _start_pre_trade_check(context, proposal, approval)
     findings, quotes = (*check.findings(), *account_findings), check.quotes
     if dry_run.accepted:
         findings = (*findings, *dry_run_check.check_dry_run(proposal, dry_run, context.settings))
-    return ExecutionPreview(proposal=proposal, body=order.body, quotes=quotes, findings=findings, dry_run=dry_run)
+    return ExecutionPreview(proposal=proposal, body=ticket.body, quotes=quotes, findings=findings, dry_run=dry_run)
 
 
 def execute(context: TradingContext, proposal_id: int, *, wait: bool = True) -> Proposal:
-    """The proposal at rest, filled wholly or in part; every other ending is an exception that names it.
+    """Return the proposal once it is filled, wholly or in part; any other outcome raises the exception that names it.
 
-    Safe to start twice, from two terminals, and after any crash: the proposal's lock, the compare-and-set of
-    `Orders.begin` and the recovery of what is in flight come before anything is sent.
+    It may be started twice, from two terminals, and after any crash. Three things come before anything is sent: the
+    proposal's lock, the recovery of orders in flight, and the compare-and-set of `Orders.begin`.
     """
     context.store.proposals.get(proposal_id)
     with context.locks.hold(proposal_lock_name(proposal_id)):
@@ -73,7 +71,7 @@ def execute(context: TradingContext, proposal_id: int, *, wait: bool = True) -> 
 
 
 def _stop_if_edited(context: TradingContext) -> None:
-    """Real money is not sent by rows that were changed behind the history's back."""
+    """In live mode, raise `StoreDamaged` if a row that the order rests on was edited outside the program."""
     if context.store.core.mode is Mode.LIVE:
         context.store.audit.verify_order_basis()
 
@@ -87,17 +85,19 @@ def _execute(context: TradingContext, proposal_id: int, *, wait: bool) -> Propos
         raise errors[0]
     if context.store.proposals.get(proposal_id).state is ProposalState.APPROVED:
         was_sent = order_adoption.adopt_before_sending(context, proposal_id)
-    proposal = context.store.proposals.get(proposal_id)
+    book = load_order_book(context, proposal_id)
+    proposal = book.proposal
     if was_sent and proposal.state is ProposalState.PROPOSED:
-        # The order of a process that died, or of another home, has come to its end: that is how this one ends too.
-        raise _not_filled_error(proposal_id, order_state.entry_exit_orders(context, proposal_id)[-1])
+        # The order of a dead process or of another home has ended unfilled, so this command ends the same way.
+        raise _not_filled_error(proposal_id, book.orders[-1])
     if proposal.state is ProposalState.DONE:
         context.report(f"P{proposal_id} is done already; nothing was sent")
-        # The process that filled it, or `reconcile`, may have ended before its target was left with the broker.
+        # The process that filled it, or `reconcile`, may have ended before it placed the profit target.
         _settle_fill(context, proposal_id)
         order_adoption.stop_if_unreviewed(context, proposal_id)
         return proposal
-    order = _working_order(context, proposal_id)
+    # An earlier command may have handed over a working order; our own goes before an adopted one.
+    order = max(book.working_orders, key=lambda working: (not working.is_adopted, working.id), default=None)
     if order is None or order.is_adopted:
         order_adoption.stop_if_unreviewed(context, proposal_id)
     order = check_duplicates_with_retry(context, order or _submit_first_order(context, proposal_id))
@@ -109,35 +109,22 @@ def _execute(context: TradingContext, proposal_id: int, *, wait: bool) -> Propos
 
 
 def _stop_if_past_deadline(context: TradingContext, proposal_id: int) -> None:
-    """Past the deadline nothing may work on, also while something else of the proposal cannot be settled."""
-    orders = order_state.entry_exit_orders(context, proposal_id)
-    price_plan = context.store.proposals.get(proposal_id).plan
-    first_order = next((order for order in orders if order.approval_id == orders[-1].approval_id), None)
-    if first_order is not None and context.clock() >= first_order.created_at + timedelta(
-        seconds=price_plan.deadline_seconds
-    ):
+    """Cancel everything that works once the price plan's deadline has passed, although other orders are unsettled."""
+    book = load_order_book(context, proposal_id)
+    if book.orders and context.clock() >= book.deadline(book.orders[-1].approval_id):
         order_state.try_cancel_working(context, proposal_id)
 
 
-def _working_order(context: TradingContext, proposal_id: int) -> Order | None:
-    """The order of this proposal that is alive at the broker, handed over by an earlier command; our own first."""
-    working = [
-        order for order in order_state.entry_exit_orders(context, proposal_id) if order.state is OrderState.WORKING
-    ]
-    return max(working, key=lambda order: (not order.is_adopted, order.id), default=None)
-
-
 def _require_approval(context: TradingContext, proposal: Proposal) -> Approval:
-    """The approval that covers exactly this proposal, now; `Refused` otherwise. Writes nothing."""
+    """Return the approval that covers exactly this proposal now; raise `Refused` if there is none. Writes nothing."""
     name = f"P{proposal.id}"
     if proposal.state is ProposalState.PROPOSED:
         raise Refused(f"{name} is {proposal.state}, not approved; `spy32 approve {name}` decides")
     if proposal.state is not ProposalState.APPROVED:
         raise Refused(
-            f"{name} is not approved: {context.store.proposals.status_text(_proposal_id(proposal))}; a new run "
-            "makes a new one"
+            f"{name} is not approved: {context.store.proposals.status_text(proposal.id)}; a new run makes a new one"
         )
-    approval = context.store.proposals.latest_approval(_proposal_id(proposal))
+    approval = context.store.proposals.latest_approval(proposal.id)
     if approval is None:
         raise Refused(f"{name} has no approval on record")
     if objection := approval.invalid_reason(context.clock()):
@@ -148,7 +135,7 @@ def _require_approval(context: TradingContext, proposal: Proposal) -> Approval:
 
 
 def _revoke_if_expired(context: TradingContext, proposal_id: int) -> None:
-    """An approval whose time is over, or has not come, makes the proposal wait for a person again."""
+    """Set the proposal back to `proposed` and raise `Refused` if its approval is not valid now."""
     approval = context.store.proposals.latest_approval(proposal_id)
     is_approved = context.store.proposals.get(proposal_id).state is ProposalState.APPROVED
     if is_approved and approval is not None and (objection := approval.invalid_reason(context.clock())):
@@ -164,7 +151,7 @@ def _revoke_approval(context: TradingContext, proposal_id: int, reason: str) -> 
 
 @value
 class PreTradeCheck:
-    """One look at the market, which the passing of time may outdate at any moment."""
+    """Quotes of one moment, and the checks on them, which can be repeated as time passes."""
 
     trading_context: TradingContext
     proposal: Proposal
@@ -172,8 +159,8 @@ class PreTradeCheck:
     quotes: LegQuotes
 
     def findings(self) -> tuple[Finding, ...]:
-        """Everything that time decides, judged at this moment: the approval, the quotes' age and drift, the session and
-        its last minutes, the two clocks. Nobody is asked."""
+        """Return the findings of everything that depends on the time: the approval, age and drift of the quotes, the
+        session, the two clocks. It makes no request."""
         now, settings = self.trading_context.clock(), self.trading_context.settings
         return (
             *price_guard.check(self.proposal, self.approval, self.quotes, settings, now),
@@ -189,7 +176,7 @@ def _start_pre_trade_check(context: TradingContext, proposal: Proposal, approval
 
 
 def _check_account(context: TradingContext, proposal: Proposal) -> tuple[Finding, ...]:
-    """What the account, our limits and the orders at the broker say of it."""
+    """Return the findings of the account, our limits and today's orders at the broker."""
     account = context.account.facts()
     now = context.clock()
     today = market_date(now)
@@ -207,10 +194,10 @@ def _check_account(context: TradingContext, proposal: Proposal) -> tuple[Finding
 
 
 def _other_orders(context: TradingContext, proposal: Proposal) -> tuple[BrokerOrder, ...]:
-    """Today's orders at the broker, ours or by hand, without the target of the trade that this closes: that is
-    cancelled before anything is sent."""
+    """Return today's orders at the broker, ours and manual ones. The profit target of the trade that this proposal
+    closes is left out, because it is cancelled before anything is sent."""
     trade = context.store.trades.get(proposal.trade_id) if proposal.trade_id is not None else None
-    target_order = profit_target.live_target(context, trade.proposal_id) if trade is not None else None
+    target_order = load_order_book(context, trade.proposal_id).live_target if trade is not None else None
     target_ids = (target_order.broker_id, target_order.reference) if target_order is not None else ()
     return tuple(
         broker_order
@@ -219,39 +206,12 @@ def _other_orders(context: TradingContext, proposal: Proposal) -> tuple[BrokerOr
     )
 
 
-def _build_first_order(context: TradingContext, proposal: Proposal, approval: Approval) -> Order:
-    """The order that opens this approval, not yet committed."""
-    reference = references.order_reference(approval, attempt=1)
-    kind = OrderKind.ENTRY if proposal.kind == "open" else OrderKind.EXIT
-    body = plan.order_body(proposal.legs, proposal.quantity, proposal.limit_price, reference, kind=kind)
-    return Order(
-        id=None,
-        proposal_id=_proposal_id(proposal),
-        approval_id=approval.id,
-        reference=reference,
-        kind=kind,
-        mode=proposal.mode,
-        account=proposal.account,
-        body=body,
-        body_hash=digest(body),
-        limit=proposal.limit_price,
-        quantity=proposal.quantity,
-        state=OrderState.SUBMITTING,
-        created_at=context.clock(),
-    )
-
-
-def _proposal_id(proposal: Proposal) -> int:
-    assert proposal.id is not None
-    return proposal.id
-
-
 def _submit_first_order(context: TradingContext, proposal_id: int) -> Order:
-    """The first order of the approval, committed and then sent; nothing is sent when any check says no."""
+    """Commit and send the first order of the approval. Raises before sending when any check refuses it."""
     _revoke_if_expired(context, proposal_id)
     proposal = context.store.proposals.get(proposal_id)
     approval = _require_approval(context, proposal)
-    # Limits count over all proposals, so they are judged and used up under one lock.
+    # Limits count over all proposals, so they are checked and used up under one lock.
     with context.locks.hold(SUBMIT_LOCK, wait_seconds=SUBMIT_LOCK_SECONDS):
         committed, check = _commit_first_order(context, proposal, approval)
     order = order_state.send_order(context, committed, lambda: _submit_if_current(committed, check))
@@ -262,7 +222,7 @@ def _submit_first_order(context: TradingContext, proposal_id: int) -> Order:
 
 
 def _submit_if_current(order: Order, check: PreTradeCheck) -> BrokerOrder:
-    """The broker's answer to the one request; `Refused` when too much time went by in the commit itself."""
+    """Submit the order and return the broker's answer; `Refused` if the commit took so long that a check now fails."""
     reasons = _blocking_reasons(check.findings())
     if reasons:
         raise Refused(reasons[0], reasons)
@@ -270,12 +230,12 @@ def _submit_if_current(order: Order, check: PreTradeCheck) -> BrokerOrder:
 
 
 def _commit_first_order(context: TradingContext, proposal: Proposal, approval: Approval) -> tuple[Order, PreTradeCheck]:
-    """The first order of the approval as `submitting`, after every check and the broker's dry run.
+    """Store the first order as `submitting`, after every check and the broker's dry run.
 
-    Accounts and dry runs may take their time. So the market is asked once more after them, and between that last look
-    and the request there is nothing but the commit.
+    Account requests and dry runs may take seconds. So the market is asked once more after them, and only the commit
+    comes between those quotes and the request.
     """
-    proposal_id = _proposal_id(proposal)
+    proposal_id = proposal.id
     account_findings = _check_account(context, proposal)
     _refuse_if_blocked(
         context, proposal_id, (*_start_pre_trade_check(context, proposal, approval).findings(), *account_findings)
@@ -283,8 +243,8 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
     if proposal.trade_id is not None:
         context.stop_if_halted()
         _cancel_target(context, proposal.trade_id)
-    order = _build_first_order(context, proposal, approval)
-    dry_run = context.orders.dry_run(order.body)
+    ticket = OrderBook(context, proposal).first_ticket(approval, context.clock())
+    dry_run = context.orders.dry_run(ticket.body)
     for warning in dry_run.warnings:
         context.report(f"the broker warns: {warning}")
     if not dry_run.accepted:
@@ -292,20 +252,20 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
         _revoke_approval(context, proposal_id, f"refused by the broker's dry run: {reason}")
         raise BrokerRefused(f"the broker refused P{proposal_id} in its dry run: {reason}")
     _refuse_if_blocked(context, proposal_id, dry_run_check.check_dry_run(proposal, dry_run, context.settings))
-    remaining = order_state.remaining_quantity(context, proposal_id)
-    if not order.quantity <= remaining:
-        raise Refused(f"P{proposal_id} was not sent: only {remaining} of {order.quantity} contracts may still be sent")
+    remaining = OrderBook(context, proposal).remaining()
+    if not ticket.quantity <= remaining:
+        raise Refused(f"P{proposal_id} was not sent: only {remaining} of {ticket.quantity} contracts may still be sent")
     order_adoption.stop_if_already_sent(context, proposal_id)
     check = _start_pre_trade_check(context, proposal, approval)
     context.stop_if_halted()
     _refuse_if_blocked(context, proposal_id, check.findings())
-    committed = context.store.orders.begin(order, at=context.clock())
+    committed = context.store.orders.begin(ticket, at=context.clock())
     context.report(f"{committed.reference}: submitting at {committed.limit}")
     return committed, check
 
 
 def _refuse_if_blocked(context: TradingContext, proposal_id: int, findings: tuple[Finding, ...]) -> None:
-    """`Refused` with every reason; the approval is taken back when it is the market that has moved."""
+    """Raise `Refused` with every blocking finding. The approval is revoked when the market has moved."""
     reasons = _blocking_reasons(findings)
     if reasons:
         if any(finding.rule in price_guard.WITHDRAWING_RULES for finding in findings if finding.blocks):
@@ -318,17 +278,17 @@ def _blocking_reasons(findings: tuple[Finding, ...]) -> tuple[str, ...]:
 
 
 def _cancel_target(context: TradingContext, trade_id: int) -> None:
-    """Cancel the resting target of the trade and confirm it, before anything else may close the trade."""
+    """Cancel the trade's resting profit target and confirm it, before another order may close the trade."""
     with context.locks.hold(proposal_lock_name(context.store.trades.get(trade_id).proposal_id)):
         profit_target.cancel_target(context, trade_id)
 
 
 def _conclude(context: TradingContext, proposal_id: int, last: Order) -> Proposal:
-    """The proposal at rest when something was filled, else the exception that names how it ended."""
+    """Conclude the proposal and return it if anything was filled; otherwise raise how it ended."""
     last = check_duplicates_with_retry(context, last)
-    in_flight = [order for order in order_state.entry_exit_orders(context, proposal_id) if order.state in IN_FLIGHT]
-    if in_flight:
-        raise Unresolved(f"order {in_flight[-1].reference} is {in_flight[-1].state}; run `spy32 reconcile`")
+    live_orders = load_order_book(context, proposal_id).live_orders
+    if live_orders:
+        raise Unresolved(f"order {live_orders[-1].reference} is {live_orders[-1].state}; run `spy32 reconcile`")
     filled = order_state.conclude_proposal(context, proposal_id, reason=last.reason)
     proposal = context.store.proposals.get(proposal_id)
     if filled > proposal.quantity:
@@ -345,9 +305,9 @@ def _conclude(context: TradingContext, proposal_id: int, last: Order) -> Proposa
 
 
 def _settle_fill(context: TradingContext, proposal_id: int) -> None:
-    """The fees that the broker booked, and the target that was approved; asked again it does what is left of it.
+    """Record the broker's fees and place the approved profit target. A second call does only what is still missing.
 
-    `Unresolved` at its end while a price that nobody approved waits to be looked at.
+    Raises `Unresolved` at the end while a fill beyond the approved price is not acknowledged.
     """
     transactions.settle_fees(context, proposal_id)
     profit_target.place_target(context, proposal_id)

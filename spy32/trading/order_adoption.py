@@ -1,7 +1,7 @@
-"""Orders at the broker that bear the name of an approval of ours are ours, whatever our book says of them.
+"""Adopt orders at the broker that carry the reference of one of our approvals, whatever our book says of them.
 
-A restored backup has forgotten them, a copied home never knew them, and a request that was long on its way arrives when
-it was called absent. Such an order is adopted: its row lives, its fills are recorded, and nothing is sent over it.
+A restored backup has lost them, a copied home never had them, and a slow request may arrive after its order was called
+absent. An adopted order is followed: its fills are recorded, and no other order is sent beside it.
 """
 
 from collections.abc import Iterable, Iterator
@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from typing import NamedTuple
 
 from spy32.domain.codec import digest
-from spy32.domain.orders import Order, OrderKind
+from spy32.domain.orders import Order, OrderKind, OrderTicket
 from spy32.domain.proposals import Approval
 from spy32.domain.value import value
 from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved, Unusable
@@ -20,6 +20,7 @@ from spy32.rules.references import parse_reference, reference_stem
 from spy32.sessions import market_date
 from spy32.trading import order_state
 from spy32.trading.context import TradingContext, proposal_lock_name
+from spy32.trading.order_book import load_order_book
 from spy32.trading.order_chains import OrderChain, arrival_key, build_order_chains
 from spy32.trading.order_lookup import READ_ERRORS
 
@@ -30,16 +31,16 @@ SECOND_ORDER, LATE_ORDER, FOUND_ORDER, OTHER_BOOK_ORDER = (
     "order of another book",
 )
 BLOCKING_KINDS = frozenset({SECOND_ORDER, LATE_ORDER, order_state.OVERFILL})
-"""Kinds of attention after which nothing more is sent for a proposal before a person has looked."""
+"""Kinds of attention item that block a proposal: nothing is sent for it until a person acknowledges them."""
 
 LOOK_BACK_DAYS = 7
 
 
 class OrderClaim(NamedTuple):
-    """A line of ours that our book does not have as the broker does, and the row that it is to be."""
+    """A chain of ours that our book lacks, or of which it lacks a fill, and the order that it becomes in our book."""
 
     chain: OrderChain
-    order: Order
+    order: OrderTicket
     attention: OrderAlert
 
     @property
@@ -49,17 +50,17 @@ class OrderClaim(NamedTuple):
 
 @value
 class AdoptionResult:
-    """What reading found: each order before and after, and what could not be settled."""
+    """Each adopted order before and after, and the errors of those that could not be settled."""
 
     orders: tuple[tuple[Order, Order], ...] = ()
     errors: tuple[Spy32Error, ...] = ()
 
 
-# Whose it is.
+# Ownership.
 
 
 def find_claims(context: TradingContext, chains: Iterable[OrderChain]) -> Iterator[OrderClaim]:
-    """The lines that are ours and that our book lacks, or of which it lacks a fill."""
+    """Yield a claim for each chain of ours that our book lacks, or of which it lacks a fill."""
     for chain in chains:
         claim = find_claim(context, chain)
         if claim is not None:
@@ -67,7 +68,7 @@ def find_claims(context: TradingContext, chains: Iterable[OrderChain]) -> Iterat
 
 
 def find_claim(context: TradingContext, chain: OrderChain) -> OrderClaim | None:
-    """None for a line that our book has, that a recovery will find, or that is not ours."""
+    """Return the claim on a chain; None if our book has it, if recovery will find it, or if it is not ours."""
     orders = stored_orders(context, chain)
     if any(order.state in IN_FLIGHT for order in orders):
         return None
@@ -79,13 +80,13 @@ def find_claim(context: TradingContext, chain: OrderChain) -> OrderClaim | None:
 
 
 def stored_orders(context: TradingContext, chain: OrderChain) -> list[Order]:
-    """Our rows of the orders of a line, by the broker's ids."""
+    """Return our orders with the broker ids of a chain."""
     orders = (context.store.orders.find_by_broker_id(broker_id) for broker_id in sorted(chain.ids, key=arrival_key))
     return [order for order in orders if order is not None]
 
 
 def is_foreign(context: TradingContext, chain: OrderChain) -> bool:
-    """No row of ours is or will be this line, and no approval of ours gave it a name."""
+    """Return whether no order of ours is or will be this chain, and none of our approvals gave its reference."""
     is_stored = stored_orders(context, chain) or any(
         context.store.orders.find_by_reference(broker_order.reference) for broker_order in chain.orders
     )
@@ -93,7 +94,7 @@ def is_foreign(context: TradingContext, chain: OrderChain) -> bool:
 
 
 def has_spy32_reference(chain: OrderChain) -> bool:
-    """It bears a name that spy32 gives, in whatever book."""
+    """Return whether a reference of the chain has the form that spy32 gives, from any database."""
     return any(parse_reference(broker_order.reference) is not None for broker_order in chain.orders)
 
 
@@ -108,10 +109,8 @@ def _late_claim(chain: OrderChain, order: Order) -> OrderClaim:
 
 
 def _missing_fill_claim(context: TradingContext, chain: OrderChain, orders: list[Order]) -> OrderClaim | None:
-    """Every row is final, and the broker shows a fill that none of them has."""
-    known_fills = {
-        fill.fill_id for order in orders if order.id is not None for fill in context.store.orders.fills(order.id)
-    }
+    """Return the claim on a fill that none of these final orders has in our book; None if there is none."""
+    known_fills = {fill.fill_id for order in orders for fill in context.store.orders.fills(order.id)}
     for broker_order in chain.orders:
         if any(fill.fill_id not in known_fills for fill in broker_order.fills):
             order = next((order for order in orders if order.broker_id == broker_order.broker_id), orders[-1])
@@ -123,7 +122,7 @@ def _missing_fill_claim(context: TradingContext, chain: OrderChain, orders: list
 
 
 def _claims_by_reference(context: TradingContext, chain: OrderChain) -> Iterator[OrderClaim | None]:
-    """What the names of a line make of it, the oldest first; None where a row in flight is going to find it."""
+    """Yield the claims that the references of a chain give, oldest first; None if an order in flight will find it."""
     for broker_order in chain.orders:
         order = context.store.orders.find_by_reference(broker_order.reference)
         if order is not None and order.state in IN_FLIGHT and order.broker_id is None:
@@ -137,7 +136,7 @@ def _claims_by_reference(context: TradingContext, chain: OrderChain) -> Iterator
 
 
 def _find_approval_id(context: TradingContext, reference: str) -> int | None:
-    """Our approval that this name was given for; the mark in it must be that of the approval itself."""
+    """Return the id of our approval with this reference. The hash in the reference must be the approval's own."""
     name = parse_reference(reference)
     approval = context.store.proposals.find_approval(name.approval_id) if name is not None else None
     return approval.id if approval is not None and name is not None and reference_stem(approval) == name.stem else None
@@ -146,7 +145,7 @@ def _find_approval_id(context: TradingContext, reference: str) -> int | None:
 def _new_order_claim(
     context: TradingContext, chain: OrderChain, reference: str, approval_id: int, stored: Order | None
 ) -> OrderClaim:
-    """A line for which our book has no row yet."""
+    """Return the claim on a chain that our book has no order for."""
     approval = context.store.proposals.find_approval(approval_id)
     assert approval is not None
     kind = stored.kind if stored is not None else _order_kind(context, approval, reference)
@@ -175,11 +174,10 @@ def _order_kind(context: TradingContext, approval: Approval, reference: str) -> 
 
 def _build_order(
     context: TradingContext, chain: OrderChain, approval: Approval, reference: str, kind: OrderKind
-) -> Order:
-    """The row to be; its body is not known, since this book did not send it."""
+) -> OrderTicket:
+    """Return the ticket of the order to add. Its body is empty, since this book did not send it."""
     proposal = context.store.proposals.get(approval.proposal_id)
-    return Order(
-        id=None,
+    return OrderTicket(
         proposal_id=approval.proposal_id,
         approval_id=approval.id,
         reference=reference,
@@ -190,20 +188,20 @@ def _build_order(
         body_hash=digest(""),
         limit=chain.last_order.limit,
         quantity=max(broker_order.quantity for broker_order in chain.orders),
-        state=OrderState.UNKNOWN,
         created_at=chain.first_order.placed_at or context.clock(),
     )
 
 
-# Taking it into our book.
+# Adoption.
 
 
 def adopt_orders(
     context: TradingContext, chains: tuple[OrderChain, ...], *, locked_proposal_id: int | None = None
 ) -> AdoptionResult:
-    """Every order of ours among these lines that our book lacks, adopted. `locked_proposal_id`: its lock is ours.
+    """Adopt every order of ours among these chains that our book lacks.
 
-    Where one approval has more filled and alive than it covers, the youngest that works is cancelled.
+    `locked_proposal_id` is a proposal whose lock the caller holds. When more of a proposal is filled and alive than was
+    approved, its youngest working order is cancelled.
     """
     orders: list[tuple[Order, Order]] = []
     errors: list[Spy32Error] = []
@@ -223,7 +221,7 @@ def adopt_orders(
 
 
 def _adopt_for_proposal(context: TradingContext, chains: tuple[OrderChain, ...], proposal_id: int) -> AdoptionResult:
-    """The lines of one proposal, its own orders before its target, which needs the trade that they open."""
+    """Adopt the chains of one proposal: its orders first, then its target, which needs the trade that they open."""
     orders: list[tuple[Order, Order]] = []
     errors: list[Spy32Error] = []
     for is_target in (False, True):
@@ -239,7 +237,7 @@ def _adopt_for_proposal(context: TradingContext, chains: tuple[OrderChain, ...],
             try:
                 cancel_excess(context, proposal_id, chains)
                 order_state.conclude_proposal(context, proposal_id, reason="settled by reading at the broker")
-                order_state.report_overfill(context, proposal_id)
+                order_state.report_overfill(context, load_order_book(context, proposal_id))
             except Spy32Error as error:
                 errors.append(error)
     return AdoptionResult(orders=tuple(orders), errors=tuple(errors))
@@ -253,30 +251,30 @@ def _adopt_order(context: TradingContext, claim: OrderClaim) -> tuple[Order, Ord
         )
     order = context.store.found_orders.adopt(claim.order, claim.chain.last_order, claim.attention, at=context.clock())
     context.report(f"LOOK AT THIS: {claim.attention.message}")
-    return replace(claim.order, id=order.id), order_state.refresh_order(context, order)
+    before = claim.order if isinstance(claim.order, Order) else replace(order, state=OrderState.UNKNOWN)
+    return before, order_state.refresh_order(context, order)
 
 
 def cancel_excess(context: TradingContext, proposal_id: int, chains: Iterable[OrderChain]) -> None:
-    """Cancel the youngest order that works, until what is filled and alive is no more than was approved.
+    """Cancel the youngest working order until no more is filled and alive than was approved.
 
-    Two homes that see the same two orders agree on which of them lives. `Unresolved` when an end cannot be confirmed.
+    By the broker's numbers two homes agree on which order to keep. `Unresolved` when an end cannot be confirmed.
     """
     arrivals = {broker_id: chain.arrival for chain in chains for broker_id in chain.ids}
-    while order_state.remaining_quantity(context, proposal_id) < 0:
-        orders = order_state.entry_exit_orders(context, proposal_id)
-        working = [order for order in orders if order.state is OrderState.WORKING and order.broker_id is not None]
-        if not working or any(order.state in (OrderState.SUBMITTING, OrderState.UNKNOWN) for order in orders):
+    while (book := load_order_book(context, proposal_id)).remaining() < 0:
+        working = [order for order in book.working_orders if order.broker_id is not None]
+        if not working or any(order.state is not OrderState.WORKING for order in book.live_orders):
             return
         youngest = max(working, key=lambda order: arrivals.get(str(order.broker_id), arrival_key(str(order.broker_id))))
         context.report(f"{youngest.reference}: order {youngest.broker_id} is beyond what was approved; it is cancelled")
         order_state.cancel_order(context, youngest)
 
 
-# Before something is sent, and in `reconcile`.
+# Use by `execute` and `reconcile`.
 
 
 def load_order_chains(context: TradingContext, since: date) -> tuple[OrderChain, ...]:
-    """Lines of all orders since a day, as today's list and the search show them."""
+    """Return the chains of all orders since a day, from today's list and the search."""
     broker_orders = {broker_order.broker_id: broker_order for broker_order in context.orders.search(since)}
     return build_order_chains(
         (
@@ -286,8 +284,8 @@ def load_order_chains(context: TradingContext, since: date) -> tuple[OrderChain,
 
 
 def adopt_before_sending(context: TradingContext, proposal_id: int) -> bool:
-    """Whether an order of this proposal was at the broker already. Other proposals' orders are adopted with it, so
-    that every limit counts them. Call it with the proposal's lock held."""
+    """Return whether an order of this proposal was at the broker already. Orders of other proposals are adopted too, so
+    that every limit counts them. The caller holds the proposal's lock."""
     approval = context.store.proposals.latest_approval(proposal_id)
     if not context.orders.is_shared or approval is None:
         return False
@@ -298,10 +296,10 @@ def adopt_before_sending(context: TradingContext, proposal_id: int) -> bool:
 
 
 def stop_if_already_sent(context: TradingContext, proposal_id: int) -> None:
-    """`Refused` when an order of this proposal has come to the broker since it was searched for.
+    """Raise `Refused` if an order of this proposal reached the broker after `adopt_before_sending`.
 
-    `Unresolved` when spy32 has sent the same legs today for an approval that this book does not have, until a person
-    has looked at that.
+    `Unresolved` if spy32 sent the same legs today for an approval that this book does not have, until a person has
+    acknowledged that.
     """
     if not context.orders.is_shared:
         return
@@ -326,9 +324,9 @@ def _stop_if_other_book_order(context: TradingContext, subject: str, proposal_id
 
 
 def adopt_missing(context: TradingContext) -> AdoptionResult:
-    """Every order of ours at the broker that our book lacks, since a week ago or since a restored backup was made.
+    """Adopt every order of ours that our book lacks, from the last week or since a restored backup was made.
 
-    One of an approval that this book does not have is told once, as an item for a person.
+    An order of an approval that this book does not have raises one attention item.
     """
     if not context.orders.is_shared:
         return AdoptionResult()
@@ -348,7 +346,7 @@ def adopt_missing(context: TradingContext) -> AdoptionResult:
 
 
 def _search_start(context: TradingContext) -> date:
-    """A restored book is looked through from its last write on, as long as the restore is news."""
+    """Return the first day to search: a week ago, or the last write before a restore of the last week."""
     earliest = market_date(context.clock()) - timedelta(days=LOOK_BACK_DAYS)
     restore = context.store.audit.last_write_before_restore()
     return (
@@ -370,7 +368,7 @@ def _raise_other_book_order(context: TradingContext, chain: OrderChain) -> None:
 
 
 def stop_if_unreviewed(context: TradingContext, proposal_id: int) -> None:
-    """`Unresolved` while a person has not looked at a second or a late order of this proposal."""
+    """Raise `Unresolved` while a blocking attention item of this proposal is open."""
     for item in context.store.attention.open_items():
         if item.subject == f"P{proposal_id}" and item.kind in BLOCKING_KINDS:
             raise Unresolved(unreviewed_message(proposal_id, item.message))

@@ -1,4 +1,4 @@
-"""Lines of orders at a broker: an order, and what replaced it, one after the other. A broker keeps each by itself."""
+"""Chains of orders at a broker: an order and its replacements. The broker lists each of them as a separate order."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -10,17 +10,17 @@ ArrivalKey = tuple[int, str]
 
 
 def arrival_key(broker_id: str) -> ArrivalKey:
-    """Sorts broker ids as numbers, the oldest order first: a broker numbers orders as they arrive."""
+    """Return a sort key that orders broker ids by number, oldest first: a broker numbers orders as they arrive."""
     return len(broker_id), broker_id
 
 
 class OrderChain(NamedTuple):
-    """An order at the broker with everything that took its place, oldest first."""
+    """An order at the broker with its replacements, oldest first."""
 
     orders: tuple[BrokerOrder, ...]
-    """As far as they are listed."""
+    """The orders of the chain that the broker listed."""
     ids: frozenset[str]
-    """With those that only their links name."""
+    """All broker ids of the chain, with those that are only named by a link."""
 
     @property
     def first_order(self) -> BrokerOrder:
@@ -32,7 +32,7 @@ class OrderChain(NamedTuple):
 
     @property
     def arrival(self) -> ArrivalKey:
-        """Of the first order, so that a new price makes no line younger."""
+        """Arrival of the first order, so a new price does not make a chain younger."""
         return min(arrival_key(broker_id) for broker_id in self.ids)
 
     @property
@@ -41,7 +41,7 @@ class OrderChain(NamedTuple):
 
 
 def build_order_chains(broker_orders: Iterable[BrokerOrder]) -> tuple[OrderChain, ...]:
-    """The lines that listed orders make, the oldest first."""
+    """Return the chains that the listed orders form, oldest first."""
     orders = {broker_order.broker_id: broker_order for broker_order in broker_orders}
     groups: dict[str, frozenset[str]] = {}
     for broker_order in orders.values():

@@ -1,76 +1,63 @@
-"""Reading at the broker: an order with whatever took its place there, and one whose id never reached us."""
+"""Look up an order at the broker: with its replacements, or by its reference when we have no broker id."""
 
 from collections.abc import Iterator
 from dataclasses import replace
 
-from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, spreads_filled
+from spy32.domain.orders import BrokerOrder, Fill, Order, spreads_filled
 from spy32.domain.proposals import CLOCK_TOLERANCE
 from spy32.domain.spreads import Leg
 from spy32.errors import BrokerRefused, NotPermitted, ServiceGone, Unavailable, Unresolved, Unusable
 from spy32.lifecycle import FINAL, IN_FLIGHT, NEVER_AT_BROKER, OrderState, TradeState
 from spy32.sessions import market_date
 from spy32.trading.context import TradingContext
+from spy32.trading.order_book import order_legs
 from spy32.trading.order_chains import arrival_key
 
 READ_ERRORS = (Unavailable, Unresolved, Unusable, ServiceGone, NotPermitted, BrokerRefused)
-"""What a read may end with. None of it says that an order is not there."""
+"""Errors of a read. None of them proves that an order is not at the broker."""
 REPLACEABLE_STATES = frozenset({OrderState.CANCELLED, OrderState.REPLACED})
 
 
-def order_legs(context: TradingContext, order: Order) -> tuple[Leg, ...]:
-    """The legs as this order trades them: a profit target closes what its proposal opens."""
-    legs = context.store.proposals.get(order.proposal_id).legs
-    if order.kind is OrderKind.TARGET:
-        return tuple(replace(leg, action=leg.action.closing) for leg in legs)
-    return legs
-
-
 def has_unlisted_fills(broker_order: BrokerOrder, legs: tuple[Leg, ...]) -> bool:
-    """An order may be seen to have ended before every fill is listed: a filled one, and a cancelled one with a part."""
+    """Return whether the order has ended and the broker has not listed all of its fills yet."""
     if broker_order.state not in FINAL:
         return False
     expected = max(broker_order.quantity, 1) if broker_order.state is OrderState.FILLED else 0
     return broker_order.unlisted_quantity > 0 or spreads_filled(broker_order.fills, legs) < expected
 
 
-def uneven_fill_message(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> str:
-    """The count of each leg in words when they do not make whole spreads; empty when they do."""
-    counts = {leg.symbol: sum(fill.quantity for fill in fills if fill.symbol == leg.symbol) for leg in legs}
-    spreads = spreads_filled(fills, legs)
-    if all(counts[leg.symbol] == spreads * leg.quantity for leg in legs):
-        return ""
-    parts = ", ".join(f"{counts[leg.symbol]} x {leg.action} {leg.symbol}" for leg in legs)
-    return f"uneven fill: {parts}; {spreads} whole spreads of it"
-
-
-# An order with its id.
+# An order with a broker id.
 
 
 def load_broker_order(context: TradingContext, order: Order) -> BrokerOrder:
-    """The order as the broker shows it now; `BrokerRefused` when it does not know the id."""
+    """Return the order with its replacements as the broker shows it now; `BrokerRefused` for an unknown id."""
     return follow_replacements(context, order, context.orders.order(str(order.broker_id)))
 
 
 def follow_replacements(context: TradingContext, order: Order, broker_order: BrokerOrder) -> BrokerOrder:
-    """The order with everything that replaced it without a request of ours, as one: it lives while any of them does.
+    """Return the order merged with every replacement that we did not request: it is alive while any of them is.
 
-    A replacement that we asked for has a row of its own and is left to it.
+    A replacement that we requested has its own row and is not merged.
     """
-    other_orders = tuple(
-        stored for stored in context.store.orders.select_by_proposal(order.proposal_id) if stored.id != order.id
-    )
+    other_orders = _other_orders(context, order)
     chain = [*_predecessors(context, broker_order, other_orders), broker_order]
     while (successor := _successor(context, order, chain[-1], other_orders)) is not None:
         if any(successor.broker_id == link.broker_id for link in chain):
             raise Unresolved(f"the broker shows order {successor.broker_id} as its own successor")
         chain.append(successor)
-    return _merge_chain(chain, order_legs(context, order))
+    return _merge_chain(chain, order_legs(context.store.proposals.get(order.proposal_id), order.kind))
+
+
+def _other_orders(context: TradingContext, order: Order) -> tuple[Order, ...]:
+    """All other stored orders of the same proposal."""
+    rows = context.store.orders.select_by_proposal(order.proposal_id)
+    return tuple(stored for stored in rows if stored.id != order.id)
 
 
 def _predecessors(
     context: TradingContext, broker_order: BrokerOrder, other_orders: tuple[Order, ...]
 ) -> list[BrokerOrder]:
-    """What the order replaced at the broker, oldest first, as far as it is of this row."""
+    """Return the orders that this one replaced at the broker, oldest first, without those of other rows of ours."""
     predecessors: list[BrokerOrder] = []
     our_ids = {stored.broker_id for stored in other_orders}
     visited = {broker_order.broker_id}
@@ -85,19 +72,19 @@ def _predecessors(
 def _successor(
     context: TradingContext, order: Order, replaced: BrokerOrder, other_orders: tuple[Order, ...]
 ) -> BrokerOrder | None:
-    """What replaced `last` at the broker and belongs to no other row of ours; None where nothing did.
+    """Return the order that replaced `replaced` at the broker, if it belongs to no other row of ours; else None.
 
-    `Unresolved` when it says that it was replaced and does not show by what: that one may be alive.
+    `Unresolved` when the broker says that it was replaced and not by what: that order may be alive.
     """
     if any(
         stored.replaces == order.id and stored.state in IN_FLIGHT and stored.broker_id is None
         for stored in other_orders
     ):
-        # A replacement of ours whose answer never came: whatever is there is that one's.
+        # The answer to our own replacement never came: the successor belongs to that row.
         return None
     successor_id = replaced.replaced_by
     if successor_id is None and replaced.state in REPLACEABLE_STATES:
-        # The link may be set a moment after the old order has ended, so the new one's own word counts as well.
+        # The broker may link the old order a moment after it ended, so the new order's link counts as well.
         todays_orders = context.orders.todays_orders()
         successor_id = next(
             (broker_order.broker_id for broker_order in todays_orders if broker_order.replaces == replaced.broker_id),
@@ -113,15 +100,15 @@ def _successor(
     if any(stored.broker_id is not None for stored in replacements) or any(
         stored.broker_id == successor_id for stored in other_orders
     ):
-        # An order gives way once: what took its place is our own replacement, wherever that has gone since.
+        # An order is replaced once: the successor is our own replacement, or one of its successors.
         return None
     broker_order = _load_linked_order(context, successor_id)
-    # Only a row that replaces this one can be meant by its name; a broker may carry the names of earlier ones on.
+    # A reference counts only for rows that replace this one; a broker may carry older references on.
     return None if any(stored.reference == broker_order.reference for stored in replacements) else broker_order
 
 
 def _load_linked_order(context: TradingContext, broker_id: str) -> BrokerOrder:
-    """An order that another one names. One that cannot be read is no order that does not exist."""
+    """Return an order that a link names. `Unresolved` if the broker does not show it, since it may still exist."""
     try:
         return context.orders.order(broker_id)
     except BrokerRefused as refusal:
@@ -159,13 +146,14 @@ def _chain_fills(chain: list[BrokerOrder]) -> Iterator[Fill]:
         yield from broker_order.fills
 
 
-# An order without one.
+# An order without a broker id.
 
 
 def find_order(context: TradingContext, order: Order) -> BrokerOrder | None:
-    """The order by our reference among today's, then among all since it was made; raises one of `READ_ERRORS`.
+    """Return the order with our reference among today's orders, then among all since its day; None if there is none.
 
-    A replacement is known by the order that it replaced as well: whether a broker keeps a new reference is not sure.
+    A replacement is also recognised by the order that it replaced, since a broker may drop the new reference. Raises
+    one of `READ_ERRORS` when the broker cannot be read or two orders match.
     """
     for listing in (context.orders.todays_orders, lambda: context.orders.search(market_date(order.created_at))):
         matches = _matching_orders(context, order, listing())
@@ -176,7 +164,7 @@ def find_order(context: TradingContext, order: Order) -> BrokerOrder | None:
                     f"{broker_order.unread}"
                 )
         if len(matches) > 1 and all(broker_order.reference == order.reference for broker_order in matches):
-            # Two homes sent for one approval: the older is this row's, and the other is adopted beside it.
+            # Two homes sent for one approval: the older belongs to this row, and the other is adopted beside it.
             matches = sorted(matches, key=lambda broker_order: arrival_key(broker_order.broker_id))[:1]
         if len(matches) > 1:
             raise Unresolved(
@@ -190,7 +178,7 @@ def find_order(context: TradingContext, order: Order) -> BrokerOrder | None:
 
 
 def _mark_manual_edit(order: Order, broker_order: BrokerOrder) -> BrokerOrder:
-    """A successor at a different price was edited manually; its price is not worked."""
+    """A successor at a different price was edited manually; do not reprice it."""
     if (
         broker_order.reference == order.reference
         or broker_order.limit == order.limit
@@ -204,13 +192,11 @@ def _mark_manual_edit(order: Order, broker_order: BrokerOrder) -> BrokerOrder:
 def _matching_orders(
     context: TradingContext, order: Order, broker_orders: tuple[BrokerOrder, ...]
 ) -> list[BrokerOrder]:
-    """Those with our reference, or that took the place of what this order replaces; the last of each line only."""
-    other_orders = [
-        stored for stored in context.store.orders.select_by_proposal(order.proposal_id) if stored.id != order.id
-    ]
+    """Return the orders with our reference or that replaced our original, only the last of each chain."""
+    other_orders = _other_orders(context, order)
     other_ids = {stored.broker_id for stored in other_orders}
     original = next((stored for stored in other_orders if stored.id == order.replaces), None)
-    # A broker may carry the first name of a line on through all its replacements, or drop it.
+    # A broker may carry the first reference through all replacements of a chain, or drop it.
     references = {"", *(stored.reference for stored in other_orders)}
     matches = [
         broker_order
@@ -229,16 +215,17 @@ def _is_successor(broker_order: BrokerOrder, original: Order | None, references:
 
 
 def find_traces(context: TradingContext, order: Order) -> tuple[str, ...]:
-    """Why an order in no list may still be there: a nameless one just like it, or positions beyond our book."""
-    return (*_lookalike_orders(context, order), *_unexplained_positions(context, order))
+    """Return why an unlisted order may exist all the same: an order just like it, or positions beyond our book."""
+    legs = order_legs(context.store.proposals.get(order.proposal_id), order.kind)
+    return (*_lookalike_orders(context, order, legs), *_unexplained_positions(context, legs))
 
 
-def _lookalike_orders(context: TradingContext, order: Order) -> Iterator[str]:
-    legs = {(leg.symbol, leg.action) for leg in order_legs(context, order)}
+def _lookalike_orders(context: TradingContext, order: Order, legs: tuple[Leg, ...]) -> Iterator[str]:
+    sides = {(leg.symbol, leg.action) for leg in legs}
     for broker_order in context.orders.search(market_date(order.created_at)):
         is_alive = broker_order.state not in FINAL or bool(broker_order.fills or broker_order.unread)
         is_later = broker_order.placed_at is None or broker_order.placed_at >= order.created_at - CLOCK_TOLERANCE
-        may_match = {(leg.symbol, leg.action) for leg in broker_order.legs} == legs or (
+        may_match = {(leg.symbol, leg.action) for leg in broker_order.legs} == sides or (
             bool(broker_order.unread) and not broker_order.legs
         )
         if not (is_alive and is_later and may_match):
@@ -252,8 +239,8 @@ def _lookalike_orders(context: TradingContext, order: Order) -> Iterator[str]:
             yield f"order {broker_order.broker_id} {verb} the same legs ({broker_order.status}, {terms})"
 
 
-def _unexplained_positions(context: TradingContext, order: Order) -> Iterator[str]:
-    """Each leg that the broker's positions show beyond our book, on the side that this order would have moved it."""
+def _unexplained_positions(context: TradingContext, legs: tuple[Leg, ...]) -> Iterator[str]:
+    """Yield each leg that the broker holds beyond our book, in the direction in which this order would move it."""
     book_quantities: dict[str, int] = {}
     for trade in context.store.trades.select(TradeState.OPEN, TradeState.CLOSING):
         for leg in trade.legs:
@@ -261,7 +248,7 @@ def _unexplained_positions(context: TradingContext, order: Order) -> Iterator[st
                 book_quantities.get(leg.symbol, 0) - leg.action.sign * leg.quantity * trade.remaining
             )
     broker_quantities = {position.symbol: position.quantity for position in context.account.positions()}
-    for leg in order_legs(context, order):
+    for leg in legs:
         broker_quantity, book_quantity = broker_quantities.get(leg.symbol, 0), book_quantities.get(leg.symbol, 0)
         if (broker_quantity - book_quantity) * -leg.action.sign > 0:
             yield f"the broker holds {broker_quantity} of {leg.symbol}, our book {book_quantity}"

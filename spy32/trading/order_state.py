@@ -1,4 +1,4 @@
-"""What a broker's answer means for our rows: the one place where an order and its proposal come to rest."""
+"""Apply what the broker shows to our orders, and bring an order and its proposal to their final states."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, spreads_filled
+from spy32.domain.orders import BrokerOrder, Order, OrderKind, spreads_filled
 from spy32.domain.proposals import ExitPlan
 from spy32.domain.spreads import Mode
 from spy32.errors import BrokerRefused, Refused, Spy32Error, Unavailable, Unresolved
@@ -15,27 +15,28 @@ from spy32.rules import plan
 from spy32.store import ATTENTION_PRICE
 from spy32.trading import order_lookup
 from spy32.trading.context import TradingContext
+from spy32.trading.order_book import OrderBook, load_order_book, order_legs, uneven_fill_message
 from spy32.trading.order_lookup import READ_ERRORS
 
 ABSENCE_READS = 3
-"""A fresh order may be late in a broker's lists, so absence needs this many reads ..."""
+"""A new order may appear late in the broker's lists, so an order is absent only after this many reads ..."""
 ABSENCE_SECONDS = 60.0
-"""... over at least this long, waited out and not read off a clock, which jumps when the machine slept."""
+"""... over at least so many seconds of waiting. A clock is not used: it jumps when the machine sleeps."""
 CANCEL_WAITS = (1.0, 2.0, 3.0, 5.0, 8.0, 13.0)
-"""Growing pauses, seconds, while an order that should end is watched."""
+"""Pauses in seconds between reads of an order that should end; they grow."""
 FILL_WAITS = (1.0, 2.0, 3.0, 5.0)
-"""The same for fills that are not listed yet."""
+"""Pauses in seconds between reads while fills are not listed yet."""
 OVERFILL = "beyond approval"
-"""Kind of the item for a person."""
+"""Kind of the attention item."""
 
 # Requests and their answers.
 
 
 def send_order(context: TradingContext, order: Order, request: Callable[[], BrokerOrder]) -> Order:
-    """One request for an order that is committed as `submitting`, and its outcome: taken, refused or unknown."""
+    """Make the one request for an order that is stored as `submitting`; return it as accepted, refused or unknown."""
     halt_reason = context.halt_reason()
     if halt_reason is not None:
-        # Asked last of all before the request leaves; nothing was sent.
+        # The last check before the request; nothing was sent.
         return _refused(context, order, EndedBy.HALT, f"halted: {halt_reason}")
     try:
         broker_order = request()
@@ -44,7 +45,7 @@ def send_order(context: TradingContext, order: Order, request: Callable[[], Brok
     except Refused as late:
         return _refused(context, order, EndedBy.TOO_LATE, f"too late: {late.message}")
     except Unavailable as error:
-        # Nothing left this machine: as good as a refusal, and a person may approve again.
+        # The request did not leave this machine, so the order counts as refused and a person may approve again.
         return _refused(context, order, EndedBy.NOT_SENT, f"not sent: {error.message}")
     except Unresolved as doubt:
         return _change_state(context, order, OrderState.UNKNOWN, reason=doubt.message)
@@ -52,24 +53,23 @@ def send_order(context: TradingContext, order: Order, request: Callable[[], Brok
 
 
 def _refused(context: TradingContext, order: Order, by: EndedBy, words: str) -> Order:
-    return context.store.orders.refuse(_order_id(order), was=order.state, by=by, reason=words, at=context.clock())
+    return context.store.orders.refuse(order.id, was=order.state, by=by, reason=words, at=context.clock())
 
 
 def apply_broker_order(context: TradingContext, order: Order, broker_order: BrokerOrder) -> Order:
-    """Our row after the broker's view of the order: fills first, so that a crash in between is read again.
+    """Store what the broker shows of the order and return it. Fills come first, so a crash in between is recovered.
 
-    `Unresolved` when the view cannot be of this order; the row stays in flight then, and says why.
+    `Unresolved` when the broker's view contradicts the order; the order stays in flight, with the reason.
     """
-    order_id = _order_id(order)
-    order = context.store.orders.get(order_id)
+    order = context.store.orders.get(order.id)
     _record_fills(context, order, broker_order)
     if order.state in FINAL:
-        return context.store.orders.get(order_id)
+        return context.store.orders.get(order.id)
     if broker_order.is_replaced_by_hand and not (
         order.is_replaced_by_hand and broker_order.broker_id == order.broker_id
     ):
         context.report(f"{order.reference}: {broker_order.reason}; its price is not worked any more")
-    legs = order_lookup.order_legs(context, order)
+    legs = order_legs(context.store.proposals.get(order.proposal_id), order.kind)
     state = broker_order.state
     if order_lookup.has_unlisted_fills(broker_order, legs):
         state = OrderState.WORKING
@@ -78,20 +78,18 @@ def apply_broker_order(context: TradingContext, order: Order, broker_order: Brok
             f"{broker_order.quantity} so far"
         )
         broker_order = replace(broker_order, is_unclear=True, reason=words)
-    elif state in FINAL and (
-        unevenness := order_lookup.uneven_fill_message(context.store.orders.fills(order_id), legs)
-    ):
+    elif state in FINAL and (unevenness := uneven_fill_message(context.store.orders.fills(order.id), legs)):
         broker_order = replace(broker_order, reason=unevenness)
         context.report(f"LOOK AT THIS: {order.reference} is {broker_order.status} with an {unevenness}")
     if order.matches(broker_order, state):
-        return context.store.orders.get(order_id)
+        return context.store.orders.get(order.id)
     if state not in ORDER_TRANSITIONS[order.state] and state is not order.state:
         if OrderState.UNKNOWN not in ORDER_TRANSITIONS[order.state]:
             raise _flag_contradiction(
                 context, order, broker_order, f"the broker calls it {broker_order.status} ({state})"
             )
         order = _change_state(context, order, OrderState.UNKNOWN, broker_order=broker_order)
-    return _change_state(context, context.store.orders.get(order_id), state, broker_order=broker_order)
+    return _change_state(context, context.store.orders.get(order.id), state, broker_order=broker_order)
 
 
 def _record_fills(context: TradingContext, order: Order, broker_order: BrokerOrder) -> None:
@@ -105,7 +103,7 @@ def _record_fills(context: TradingContext, order: Order, broker_order: BrokerOrd
 
     try:
         context.store.trades.record_fills(
-            _order_id(order),
+            order.id,
             broker_order.fills,
             fees=broker_order.fees,
             at=context.clock(),
@@ -117,7 +115,7 @@ def _record_fills(context: TradingContext, order: Order, broker_order: BrokerOrd
 
 
 def unreviewed_price_error(context: TradingContext, proposal_id: int) -> Unresolved | None:
-    """What to end with while nobody has looked at a price of this proposal's trade that was never approved."""
+    """Return the error to raise while a fill beyond the approved price is not acknowledged; None otherwise."""
     trade = context.store.trades.find_by_proposal(proposal_id)
     for item in context.store.attention.open_items():
         if trade is not None and (item.subject, item.kind) == (f"T{trade.id}", ATTENTION_PRICE):
@@ -130,7 +128,7 @@ def unreviewed_price_error(context: TradingContext, proposal_id: int) -> Unresol
 def _flag_contradiction(
     context: TradingContext, order: Order, broker_order: BrokerOrder, contradiction: str
 ) -> Unresolved:
-    """What the broker shows contradicts what was sent: nothing of it is recorded, and nothing else is sent."""
+    """Mark the order as unclear since the broker's view contradicts it; return the error. Nothing else is stored."""
     message = f"what the broker shows of order {order.reference} cannot be recorded: {contradiction}"
     state = OrderState.WORKING if order.state in (OrderState.SUBMITTING, OrderState.UNKNOWN) else order.state
     if not (order.is_unclear and order.matches(broker_order, state)):
@@ -147,20 +145,15 @@ def _change_state(
     reason: str = "",
 ) -> Order:
     return context.store.orders.move(
-        _order_id(order), was=order.state, now=state, at=context.clock(), broker=broker_order, reason=reason
+        order.id, was=order.state, now=state, at=context.clock(), broker=broker_order, reason=reason
     )
-
-
-def _order_id(order: Order) -> int:
-    assert order.id is not None
-    return order.id
 
 
 # Reading.
 
 
 def refresh_order(context: TradingContext, order: Order) -> Order:
-    """The order as the broker shows it now; one whose id the broker does not know is looked for by its reference."""
+    """Read the order at the broker, store what it shows and return it. An unknown id is looked up by reference."""
     assert order.broker_id is not None
     try:
         broker_order = order_lookup.load_broker_order(context, order)
@@ -175,24 +168,24 @@ def refresh_order(context: TradingContext, order: Order) -> Order:
 
 
 def _is_incomplete(context: TradingContext, order: Order, broker_order: BrokerOrder) -> bool:
-    """It has ended and not every fill is listed, or not of every leg."""
-    legs = order_lookup.order_legs(context, order)
+    """Return whether the order has ended and fills are missing, of the order or of one leg."""
+    legs = order_legs(context.store.proposals.get(order.proposal_id), order.kind)
     return order_lookup.has_unlisted_fills(broker_order, legs) or (
-        broker_order.state in FINAL and bool(order_lookup.uneven_fill_message(broker_order.fills, legs))
+        broker_order.state in FINAL and bool(uneven_fill_message(broker_order.fills, legs))
     )
 
 
 def try_refresh_order(context: TradingContext, order: Order) -> Order:
-    """The order as it is, or as it was last seen while the broker cannot be read: one failed read ends nothing."""
+    """`refresh_order`, or the stored order when the broker cannot be read: one failed read must not end a command."""
     try:
         return refresh_order(context, order)
     except READ_ERRORS as error:
         context.report(f"{order.reference}: the broker cannot be read ({error.message})")
-        return context.store.orders.get(_order_id(order))
+        return context.store.orders.get(order.id)
 
 
 def wait_until_final(context: TradingContext, order: Order, waits: tuple[float, ...] = CANCEL_WAITS) -> Order:
-    """The order once it is final, read with growing pauses; as last seen when it will not end."""
+    """Refresh the order with growing pauses until it is final. Returns it as last read if it does not end."""
     for wait in waits:
         order = try_refresh_order(context, order)
         if order.state in FINAL:
@@ -202,10 +195,10 @@ def wait_until_final(context: TradingContext, order: Order, waits: tuple[float, 
 
 
 def resolve_unknown(context: TradingContext, order: Order) -> Order:
-    """An `unknown` order settled by reading at the broker: adopted when found, `absent` after enough reads without it.
+    """Settle an `unknown` order by reading at the broker: apply it when found, `absent` after enough reads without it.
 
-    `Unresolved` when the broker could not be read, since a failed read is not an absence, and when something there
-    looks as if the order had been taken after all.
+    `Unresolved` when the broker cannot be read, since a failed read proves no absence, and when orders or positions
+    there suggest that the order was accepted after all.
     """
     reads = failures = 0
     while True:
@@ -233,11 +226,11 @@ def _unreadable_error(order: Order, error: Spy32Error) -> Unresolved:
 
 
 def _mark_absent(context: TradingContext, order: Order) -> Order:
-    """In no list: `absent`, unless its legs are there all the same."""
+    """Mark an order that is in no list as `absent`; `Unresolved` if there are traces of it."""
     original = context.store.orders.get(order.replaces) if order.replaces is not None else None
     try:
         if original is not None and original.state is OrderState.WORKING:
-            # What the old order filled is no trace of the new one.
+            # Record the fills of the old order first, so they do not count as traces of the new one.
             refresh_order(context, original)
         traces = order_lookup.find_traces(context, order)
     except READ_ERRORS as error:
@@ -252,9 +245,9 @@ def _mark_absent(context: TradingContext, order: Order) -> Order:
 
 
 def _check_absence_delay(context: TradingContext, order: Order, original: Order | None) -> None:
-    """`Unresolved` while a live entry may still be on its way: longer than the broker's own time-outs may take.
+    """Raise `Unresolved` while a live entry may still arrive: `absent_minutes` exceeds the broker's time-outs.
 
-    A late edit of an order that is gone comes to nothing at the broker, so a replacement need not wait.
+    A replacement of an order that still works need not wait: it has no effect once that order has ended.
     """
     is_edit = original is not None and original.state not in FINAL
     if order.mode is not Mode.LIVE or order.kind is not OrderKind.ENTRY or is_edit:
@@ -268,16 +261,16 @@ def _check_absence_delay(context: TradingContext, order: Order, original: Order 
 
 
 def mark_unknown(context: TradingContext, order: Order) -> Order:
-    """A `submitting` row of a process that died: from here on it is a question."""
+    """Mark a `submitting` order of a dead process as `unknown`."""
     return _change_state(context, order, OrderState.UNKNOWN, reason="the process that sent it ended before the answer")
 
 
 def cancel_order(context: TradingContext, order: Order) -> Order:
-    """The order after the broker was asked to cancel it and confirmed how it ended; a fill may still have won."""
+    """Request a cancel and return the order once the broker confirms its end, which may be a fill."""
     assert order.broker_id is not None
     for wait in CANCEL_WAITS:
-        # A refusal usually means that it has just filled, a lost answer means nothing: the broker's own view decides.
-        # A request that got lost on its way is made again, since a second cancel of one id cannot do harm.
+        # A refusal usually means that it has just filled, and a lost answer proves nothing: the next read decides.
+        # The request is repeated when it may be lost, since a second cancel of one id does no harm.
         with suppress(*READ_ERRORS):
             context.orders.cancel(order.broker_id)
         order = try_refresh_order(context, order)
@@ -292,7 +285,7 @@ def cancel_order(context: TradingContext, order: Order) -> Order:
 
 
 def try_cancel_working(context: TradingContext, proposal_id: int) -> None:
-    """Ask to cancel everything of the proposal that works, each one whatever becomes of the others."""
+    """Cancel every working order of the proposal, target included; a failure is reported and the rest goes on."""
     for order in context.store.orders.select_by_proposal(proposal_id):
         if order.state is OrderState.WORKING:
             try:
@@ -304,77 +297,39 @@ def try_cancel_working(context: TradingContext, proposal_id: int) -> None:
 # The proposal.
 
 
-def entry_exit_orders(context: TradingContext, proposal_id: int) -> tuple[Order, ...]:
-    """The orders that open or close a proposal, oldest first; its profit target has a life of its own."""
-    return tuple(
-        order for order in context.store.orders.select_by_proposal(proposal_id) if order.kind is not OrderKind.TARGET
-    )
-
-
-def proposal_fills(context: TradingContext, proposal_id: int) -> tuple[Fill, ...]:
-    """Everything filled of these orders, whatever state an order ended in."""
-    return tuple(
-        fill
-        for order in entry_exit_orders(context, proposal_id)
-        for fill in context.store.orders.fills(_order_id(order))
-    )
-
-
-def filled_quantity(context: TradingContext, proposal_id: int) -> int:
-    """Whole spreads filled over all orders of the proposal."""
-    return spreads_filled(proposal_fills(context, proposal_id), context.store.proposals.get(proposal_id).legs)
-
-
-def remaining_quantity(context: TradingContext, proposal_id: int, *, excluding: int | None = None) -> int:
-    """Spreads that may still be sent: approved, less filled by its fullest leg, less alive but for `excluding`."""
-    proposal, fills = context.store.proposals.get(proposal_id), proposal_fills(context, proposal_id)
-    filled = [
-        -(-sum(fill.quantity for fill in fills if fill.symbol == leg.symbol) // leg.quantity) for leg in proposal.legs
-    ]
-    in_flight = [
-        order for order in entry_exit_orders(context, proposal_id) if order.state in IN_FLIGHT and order.id != excluding
-    ]
-    return proposal.quantity - max(filled) - sum(order.quantity - order.filled for order in in_flight)
-
-
 def conclude_proposal(context: TradingContext, proposal_id: int, *, reason: str = "") -> int:
-    """Bring the proposal to rest once all its orders have; the number of spreads that were filled.
+    """Finish the proposal once all its orders are final; return the number of spreads filled.
 
-    `Unresolved` when the legs filled unevenly: the proposal then stays `sent`, so that it counts as exposure and
-    nothing new is sent for it, until a person has settled it.
+    `Unresolved` when the legs filled unevenly: the proposal stays `sent` until a person has settled it, so it counts
+    as exposure and nothing new is sent for it.
     """
-    proposal = context.store.proposals.get(proposal_id)
-    filled = filled_quantity(context, proposal_id)
-    if proposal.state is not ProposalState.SENT or any(
-        order.state in IN_FLIGHT for order in entry_exit_orders(context, proposal_id)
-    ):
-        return filled
-    unevenness = order_lookup.uneven_fill_message(proposal_fills(context, proposal_id), proposal.legs)
-    if unevenness:
+    book = load_order_book(context, proposal_id)
+    if book.proposal.state is not ProposalState.SENT or book.live_orders:
+        return book.filled
+    if book.uneven_fill:
         raise Unresolved(
-            f"P{proposal_id} has an {unevenness}; the rest is a position without its other side, which only "
-            "a person can "
-            "settle at the broker; nothing more is sent for it"
+            f"P{proposal_id} has an {book.uneven_fill}; the rest is a position without its other side, which only "
+            "a person can settle at the broker; nothing more is sent for it"
         )
-    reason = report_overfill(context, proposal_id) or reason
-    state = ProposalState.DONE if filled > 0 else ProposalState.PROPOSED
+    reason = report_overfill(context, book) or reason
+    state = ProposalState.DONE if book.filled > 0 else ProposalState.PROPOSED
     context.store.proposals.finish(proposal_id, now=state, at=context.clock(), reason=reason)
-    return filled
+    return book.filled
 
 
-def report_overfill(context: TradingContext, proposal_id: int) -> str:
-    """An item for a person when more was filled than approved, and its words; empty when all is well."""
-    filled, approved = filled_quantity(context, proposal_id), context.store.proposals.get(proposal_id).quantity
-    if filled <= approved:
+def report_overfill(context: TradingContext, book: OrderBook) -> str:
+    """Raise an attention item when more was filled than approved; return its message, or an empty text."""
+    proposal = book.proposal
+    if book.filled <= proposal.quantity:
         return ""
-    message = f"{filled} spreads were filled and {approved} approved: look at the broker's own view"
-    context.report(f"LOOK AT THIS: P{proposal_id}: {message}")
-    context.store.attention.raise_item(f"P{proposal_id}", OVERFILL, message, context.clock())
+    message = f"{book.filled} spreads were filled and {proposal.quantity} approved: look at the broker's own view"
+    context.report(f"LOOK AT THIS: P{proposal.id}: {message}")
+    context.store.attention.raise_item(f"P{proposal.id}", OVERFILL, message, context.clock())
     return message
 
 
 def settle_order(context: TradingContext, order: Order) -> Order:
-    """One order found in flight while nobody works it: settled by reading, or still working."""
+    """Settle one order in flight that no process works; return it as read at the broker."""
     if order.state is OrderState.SUBMITTING:
         order = mark_unknown(context, order)
     if order.state is OrderState.UNKNOWN:
@@ -385,14 +340,14 @@ def settle_order(context: TradingContext, order: Order) -> Order:
 
 
 def recover_orders(context: TradingContext, proposal_id: int) -> list[Spy32Error]:
-    """Everything of this proposal that a dead process left in flight, settled; call it with the proposal's lock held.
+    """Settle all orders of the proposal that a dead process left in flight; return what could not be settled.
 
-    The newest comes first: a replacement must have claimed its order before the one that it replaced is read.
-    Returns what could not be settled.
+    The newest is first: a replacement must claim its broker order before the replaced one is read. The caller holds
+    the proposal's lock.
     """
     errors: list[Spy32Error] = []
-    for order in reversed(entry_exit_orders(context, proposal_id)):
-        before = context.store.orders.get(_order_id(order))
+    for order in reversed(load_order_book(context, proposal_id).orders):
+        before = context.store.orders.get(order.id)
         if before.state not in IN_FLIGHT:
             continue
         try:

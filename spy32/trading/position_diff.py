@@ -1,4 +1,4 @@
-"""Our view beside the broker's: contracts, orders placed by hand, and what explains each difference."""
+"""Compare our book with the broker's: contracts, manual orders, and what explains each difference."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -9,15 +9,16 @@ from spy32.domain.value import value
 from spy32.errors import Spy32Error
 from spy32.lifecycle import FINAL, TradeState
 from spy32.sessions import market_date, new_york_time
-from spy32.trading import order_adoption, profit_target, transactions
+from spy32.trading import order_adoption, transactions
 from spy32.trading.context import TradingContext
+from spy32.trading.order_book import load_order_book
 from spy32.trading.order_chains import build_order_chains
 from spy32.trading.transactions import MissingContracts, UnmatchedTransactions
 
 OPEN_STATES = (TradeState.OPEN, TradeState.CLOSING)
 _EARLIEST = datetime.min.replace(tzinfo=UTC)
 LOOK_BACK_DAYS = 7
-"""How far back a contract that is not ours is looked for at least."""
+"""Days of transactions that are searched at least for a contract that is not ours."""
 
 
 @value
@@ -30,7 +31,7 @@ class PositionDiff:
     broker: int
     """Contracts that the broker shows."""
     why: str = ""
-    """What explains the difference, in words; empty when they agree."""
+    """The explanation of the difference; empty when there is none."""
 
     @property
     def agrees(self) -> bool:
@@ -38,21 +39,21 @@ class PositionDiff:
 
     @property
     def is_foreign(self) -> bool:
-        """Only the broker knows it: ours holds none of it."""
+        """Only the broker shows it; our book holds none of it."""
         return self.ours == 0 and self.broker != 0
 
 
 @value
 class ForeignOrder:
-    """An order at the broker that our book does not account for. To look at it touches nothing."""
+    """An order at the broker that our book does not account for. It is only shown."""
 
     order: BrokerOrder
     ours: Order | None
-    """Our row, when it bears our reference although our book has it as never placed."""
+    """Our order with its reference, which our book has as never placed."""
     proposal_id: int | None = None
-    """The proposal whose approval it bears the name of: it is ours, and `reconcile` adopts it."""
+    """The proposal whose approval gave its reference; `reconcile` adopts it."""
     has_spy32_reference: bool = False
-    """It bears a name that spy32 gives, of an approval that this book does not have."""
+    """It has a reference of spy32 for an approval that this book does not have."""
 
     @property
     def whose(self) -> str:
@@ -62,14 +63,14 @@ class ForeignOrder:
 
 @value
 class AccountDiff:
-    """Both views of one account, and what could not be read of the broker's."""
+    """Our book and the broker's view of one account, and what could not be read of the latter."""
 
     holdings: tuple[PositionDiff, ...]
     foreign_orders: tuple[ForeignOrder, ...] = ()
     targets: tuple[tuple[Trade, Order], ...] = ()
     """Profit targets that may still fill."""
     without_target: tuple[Trade, ...] = ()
-    """Trades whose exit plan leaves a target with the broker, and that have none."""
+    """Trades whose exit plan has a resting profit target, and that have none."""
     gone: tuple[MissingContracts, ...] = ()
     troubles: tuple[Spy32Error, ...] = ()
 
@@ -79,12 +80,12 @@ class AccountDiff:
 
     @property
     def has_own_difference(self) -> bool:
-        """Something that our book holds is otherwise at the broker; foreign things alone are no difference of ours."""
+        """Return whether a contract of our book differs at the broker; foreign contracts alone do not count."""
         return not all(holding.agrees or holding.is_foreign for holding in self.holdings)
 
 
 def compare_positions(context: TradingContext) -> tuple[PositionDiff, ...]:
-    """Our open trades beside the broker's positions, contract by contract."""
+    """Return our open trades and the broker's positions, contract by contract."""
     book: dict[str, int] = {}
     for trade in context.store.trades.select(*OPEN_STATES):
         for leg in trade.legs:
@@ -98,10 +99,9 @@ def compare_positions(context: TradingContext) -> tuple[PositionDiff, ...]:
 
 
 def compare_with_broker(context: TradingContext) -> AccountDiff:
-    """Both views, with every difference explained as far as orders and transactions go. Changes nothing.
+    """Compare both views and explain every difference from orders and transactions. Changes nothing.
 
-    Without the broker's positions there is no view: that failure is the caller's. Orders and transactions that cannot
-    be read are troubles of the view.
+    Raises when the broker's positions cannot be read. Unreadable orders and transactions are `troubles` of the result.
     """
     diffs = compare_positions(context)
     errors: list[Spy32Error] = []
@@ -133,13 +133,13 @@ def compare_with_broker(context: TradingContext) -> AccountDiff:
 
 
 def find_foreign_orders(context: TradingContext) -> tuple[ForeignOrder, ...]:
-    """Today's orders at the broker that our book lacks, and that work, have filled something, or cannot be read."""
+    """Return today's orders that our book lacks and that are alive, have fills, or cannot be read."""
     results: list[ForeignOrder] = []
     for chain in build_order_chains(context.orders.todays_orders()):
         claim = order_adoption.find_claim(context, chain)
         if claim is None and not order_adoption.is_foreign(context, chain):
             continue
-        our_order = claim.order if claim is not None and claim.order.id is not None else None
+        our_order = claim.order if claim is not None and isinstance(claim.order, Order) else None
         results += [
             ForeignOrder(
                 order=broker_order,
@@ -156,7 +156,7 @@ def find_foreign_orders(context: TradingContext) -> tuple[ForeignOrder, ...]:
 def _find_targets(context: TradingContext) -> tuple[tuple[tuple[Trade, Order], ...], tuple[Trade, ...]]:
     targets, without_target = [], []
     for trade in context.store.trades.select(*OPEN_STATES):
-        order = profit_target.live_target(context, trade.proposal_id)
+        order = load_order_book(context, trade.proposal_id).live_target
         if order is not None:
             targets.append((trade, order))
         elif trade.state is TradeState.OPEN and context.store.proposals.get(trade.proposal_id).exit.rests_target:
@@ -165,13 +165,13 @@ def _find_targets(context: TradingContext) -> tuple[tuple[tuple[Trade, Order], .
 
 
 def _history_start(context: TradingContext) -> date:
-    """The first day whose transactions may explain a difference."""
+    """Return the first day whose transactions may explain a difference."""
     days = [market_date(trade.opened_at) for trade in context.store.trades.select(*OPEN_STATES, TradeState.ASSIGNED)]
     return min([*days, market_date(context.clock()) - timedelta(days=LOOK_BACK_DAYS)])
 
 
 def _missing_counts(diffs: tuple[PositionDiff, ...]) -> dict[str, int]:
-    """Contracts of ours that the broker does not show, positive."""
+    """Return the number of contracts by symbol that our book holds and the broker does not show; positive."""
     return {
         diff.symbol: max(abs(diff.ours) - (abs(diff.broker) if diff.ours * diff.broker > 0 else 0), 0)
         for diff in diffs
@@ -186,7 +186,7 @@ def _explain_diff(
     missing_contracts: tuple[MissingContracts, ...],
     unmatched: UnmatchedTransactions,
 ) -> PositionDiff:
-    """The holding with what explains its difference: never a guess, only what orders and transactions say."""
+    """Return the difference with its explanation from orders and transactions; never a guess."""
     if diff.agrees:
         return diff
     reasons = [
@@ -216,7 +216,7 @@ def _explain_diff(
 
 
 def _belongs_to_trade(trade: Trade, diff: PositionDiff) -> bool:
-    """A contract of an assigned trade, or the shares that came of it."""
+    """Return whether the symbol is a contract of an assigned trade, or the shares that came of it."""
     return diff.symbol in {leg.symbol for leg in trade.legs} | {
         underlying_for_root(leg.root.strip()) for leg in trade.legs
     }

@@ -1,20 +1,19 @@
-"""Work the price of a living order along its plan: never beyond the floor, never past the deadline."""
+"""Work the price of a live order along its price plan: never beyond the floor, never past the deadline."""
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from spy32.domain.codec import digest
 from spy32.domain.orders import BrokerOrder, Order
 from spy32.domain.proposals import Proposal
 from spy32.errors import Refused, Spy32Error, Unresolved
-from spy32.lifecycle import FINAL, IN_FLIGHT, EndedBy, OrderState
-from spy32.rules import plan, references
+from spy32.lifecycle import FINAL, EndedBy, OrderState
 from spy32.trading import order_state
 from spy32.trading.context import TradingContext
 from spy32.trading.duplicate_orders import DuplicateCancelled, check_duplicates, check_duplicates_with_retry
+from spy32.trading.order_book import OrderBook, load_order_book
 from spy32.trading.order_lookup import READ_ERRORS
 
 POLL_SECONDS = 5.0
@@ -22,8 +21,8 @@ POLL_SECONDS = 5.0
 
 @dataclass(slots=True)
 class Timer:
-    """The time that a plan has left: to its deadline by the clock, and never more than was to be waited, should the
-    clock be set back."""
+    """The time that a price plan has left: until its deadline by the clock, but never more than the seconds not yet
+    waited, in case the clock is set back."""
 
     trading_context: TradingContext
     deadline: datetime
@@ -35,7 +34,7 @@ class Timer:
 
     @property
     def is_over(self) -> bool:
-        """No time is left, or a halt was set: nothing more is priced."""
+        """Whether the deadline has passed or a halt is set, after which no price is changed."""
         return self.left <= 0 or self.trading_context.halt_reason() is not None
 
     def pause(self, seconds: float) -> None:
@@ -44,61 +43,54 @@ class Timer:
 
 
 def walk_price(context: TradingContext, proposal: Proposal, order: Order) -> Order:
-    """The last order of the approval, final: filled, or cancelled and confirmed at the deadline or at a halt."""
-    first = next(
-        other
-        for other in order_state.entry_exit_orders(context, order.proposal_id)
-        if other.approval_id == order.approval_id
-    )
-    seconds = proposal.plan.deadline_seconds
-    timer = Timer(context, first.created_at + timedelta(seconds=seconds), seconds)
+    """Work the price and return the last order, final: filled, or cancelled at the deadline or a halt and confirmed."""
+    deadline = OrderBook(context, proposal).deadline(order.approval_id)
+    timer = Timer(context, deadline, proposal.plan.deadline_seconds)
     try:
         order = _walk_down(context, proposal, order, timer)
     except DuplicateCancelled:
         raise
     except Spy32Error as error:
-        # Nothing is left alive knowingly, also when an outcome is unknown or the book cannot be written.
+        # Leave nothing alive that we know of, even when an outcome is unknown or the store cannot be written.
         context.report(f"{order.reference}: {error.message}; what works of it is asked to be cancelled")
         with suppress(Spy32Error):
             cancel_working_orders(context, order.proposal_id)
         raise
-    assert order.id is not None
     cancel_working_orders(context, order.proposal_id)
     return context.store.orders.get(order.id)
 
 
 def cancel_working_orders(context: TradingContext, proposal_id: int) -> None:
-    """Cancel what works and confirm it; everything is asked before what would not end is raised."""
+    """Cancel every working order and confirm it; the first failure is raised after all were requested."""
     errors: list[Unresolved] = []
-    for order in order_state.entry_exit_orders(context, proposal_id):
-        if order.state is OrderState.WORKING:
-            try:
-                order_state.cancel_order(context, order)
-            except Unresolved as error:
-                errors.append(error)
+    for order in load_order_book(context, proposal_id).working_orders:
+        try:
+            order_state.cancel_order(context, order)
+        except Unresolved as error:
+            errors.append(error)
     if errors:
         raise errors[0]
 
 
 def cancel_and_conclude(context: TradingContext, proposal_id: int) -> None:
-    """Leave nothing alive: ask the broker to cancel whatever works, confirm it, and tell what was filled.
+    """Cancel every working order after an interruption, confirm it, and report what was filled.
 
-    `Unresolved` when something may still be alive. A second interruption leaves what is committed, for `reconcile`.
+    `Unresolved` when an order may still be alive. After a second interruption `reconcile` settles what is stored.
     """
     context.report("stopping: asking the broker to cancel what works")
     for error in order_state.recover_orders(context, proposal_id):
         context.report(error.message)
     cancel_working_orders(context, proposal_id)
-    in_flight = [order for order in order_state.entry_exit_orders(context, proposal_id) if order.state in IN_FLIGHT]
-    if in_flight:
-        raise Unresolved(f"order {in_flight[-1].reference} is {in_flight[-1].state}; run `spy32 reconcile`")
+    live_orders = load_order_book(context, proposal_id).live_orders
+    if live_orders:
+        raise Unresolved(f"order {live_orders[-1].reference} is {live_orders[-1].state}; run `spy32 reconcile`")
     filled = order_state.conclude_proposal(context, proposal_id, reason="stopped by the person")
     state = context.store.proposals.get(proposal_id).state
     context.report(f"P{proposal_id}: {filled} filled, nothing works any more, the proposal is {state}")
 
 
 def _walk_down(context: TradingContext, proposal: Proposal, order: Order, timer: Timer) -> Order:
-    """Step down to the floor, resting at each price; at the floor, or once a part is filled, rest to the deadline."""
+    """Step the price to the floor, resting at each; at the floor or after a partial fill, rest until the deadline."""
     for price in [price for price in proposal.plan.prices if price < order.limit]:
         order = _watch_order(context, order, timer, proposal.plan.step_seconds, price)
         if order.state in FINAL or timer.is_over:
@@ -114,7 +106,7 @@ def _walk_down(context: TradingContext, proposal: Proposal, order: Order, timer:
 
 
 def _check_is_alone(context: TradingContext, order: Order) -> tuple[Order, bool]:
-    """The order, and whether today's orders could be read: no price is changed before they show that it is alone."""
+    """Check for duplicates; return the order and whether today's orders could be read. If not, do not reprice."""
     try:
         return check_duplicates(context, order), True
     except Unresolved:
@@ -125,21 +117,20 @@ def _check_is_alone(context: TradingContext, order: Order) -> tuple[Order, bool]
 
 
 def _can_reprice(context: TradingContext, order: Order) -> bool:
-    """Nothing of the proposal is filled, not even one leg; the order is as we placed it, and the only one alive."""
+    """Return whether nothing is filled, not even one leg, and the order is unedited and the only one alive."""
     is_ours = not (order.is_adopted or order.is_replaced_by_hand or order.is_unclear)
-    if not is_ours or order_state.proposal_fills(context, order.proposal_id):
+    book = load_order_book(context, order.proposal_id)
+    if not is_ours or book.fills:
         return False
-    others = [other for other in order_state.entry_exit_orders(context, order.proposal_id) if other.id != order.id]
-    refreshed = [order_state.try_refresh_order(context, other) for other in others if other.state is OrderState.WORKING]
-    return not any(other.state in IN_FLIGHT for other in refreshed) and not order_state.proposal_fills(
-        context, order.proposal_id
-    )
+    others = [other for other in book.working_orders if other.id != order.id]
+    refreshed = [order_state.try_refresh_order(context, other) for other in others]
+    return all(other.state in FINAL for other in refreshed) and not load_order_book(context, order.proposal_id).fills
 
 
 def _watch_order(
     context: TradingContext, order: Order, timer: Timer, seconds: float, next_price: Decimal | None
 ) -> Order:
-    """Watch the order for so many seconds, until it is final, or until the plan is over."""
+    """Poll the order for `seconds`, until it is final, or until the plan is over."""
     step_end = context.clock() + timedelta(seconds=seconds)
     while True:
         order = order_state.try_refresh_order(context, order)
@@ -167,10 +158,10 @@ def _format_duration(seconds: float) -> str:
 
 
 def _reprice(context: TradingContext, proposal: Proposal, order: Order, price: Decimal, timer: Timer) -> Order:
-    """The order at its next price: a replacement, committed before it is asked for, with the next running number.
+    """Replace the order at the next price and return the order that works now.
 
-    A replacement that never arrived or did not live leaves the old order as the broker shows it. Where the broker
-    refuses to replace what still works, that is cancelled first.
+    The replacement is stored before the request, under the next running number. If it fails, the old order is returned
+    as the broker shows it. If the broker refuses to replace a working order, that is cancelled first.
     """
     replacement = _submit_successor(
         context, proposal, order, price, lambda body: context.orders.replace(str(order.broker_id), body)
@@ -183,9 +174,8 @@ def _reprice(context: TradingContext, proposal: Proposal, order: Order, price: D
             return _cancel_and_resubmit(context, proposal, order, price, timer)
         return order
     order = order_state.wait_until_final(context, order)
-    assert order.id is not None
     if context.store.orders.fills(order.id) and replacement.state not in FINAL:
-        # The old order filled while it was being replaced: what it left open must not be sold twice.
+        # The old order filled during the replacement: cancel the new one, or more than approved is sold.
         return order_state.cancel_order(context, replacement)
     return replacement
 
@@ -193,16 +183,12 @@ def _reprice(context: TradingContext, proposal: Proposal, order: Order, price: D
 def _cancel_and_resubmit(
     context: TradingContext, proposal: Proposal, order: Order, price: Decimal, timer: Timer
 ) -> Order:
-    """A new order at the next price, once the old one is confirmed as cancelled with nothing filled."""
+    """Cancel the order, confirm that nothing filled, and submit a new one at the next price."""
     if not _can_reprice(context, order) or timer.is_over:
         return order
     context.report(f"{order.reference}: the broker does not replace it; it is cancelled first")
     order = order_state.cancel_order(context, order)
-    if (
-        order.state is not OrderState.CANCELLED
-        or order_state.proposal_fills(context, order.proposal_id)
-        or timer.is_over
-    ):
+    if order.state is not OrderState.CANCELLED or load_order_book(context, order.proposal_id).fills or timer.is_over:
         return order
     placed = _submit_successor(context, proposal, order, price, context.orders.submit)
     return check_duplicates_with_retry(context, placed) if placed is not None else order
@@ -211,12 +197,13 @@ def _cancel_and_resubmit(
 def _submit_successor(
     context: TradingContext, proposal: Proposal, order: Order, price: Decimal, request: Callable[[str], BrokerOrder]
 ) -> Order | None:
-    """The order that takes the place of `order`: committed, one request, and settled when its answer was lost.
+    """Store the successor of `order`, make its one request, and settle it if the answer was lost.
 
-    None where it may not be sent, which is told: `order` stays as it is.
+    Returns None, and reports why, when it may not be sent.
     """
     try:
-        committed = context.store.orders.begin(_build_successor(context, proposal, order, price), at=context.clock())
+        ticket = OrderBook(context, proposal).next_ticket(order, price, context.clock())
+        committed = context.store.orders.begin(ticket, at=context.clock())
     except Refused as refusal:
         context.report(f"{order.reference}: no next price is sent: {refusal.message}")
         return None
@@ -225,32 +212,3 @@ def _submit_successor(
         successor = order_state.resolve_unknown(context, successor)
     context.report(f"{successor.reference}: {successor.state} at {successor.limit}")
     return successor
-
-
-def _build_successor(context: TradingContext, proposal: Proposal, order: Order, price: Decimal) -> Order:
-    """The order at another price, not yet committed; `Refused` when it would be more than was approved."""
-    # Counted on from the newest order, since a replacement that never arrived has used its number up.
-    earlier = [other for other in order_state.entry_exit_orders(context, order.proposal_id) if not other.is_adopted]
-    reference = references.next_reference(earlier[-1].reference)
-    remaining = order_state.remaining_quantity(context, order.proposal_id, excluding=order.id)
-    if not order.quantity <= remaining:
-        raise Refused(f"order {reference} would be for {order.quantity}, only {remaining} may still be sent")
-    body = plan.order_body(proposal.legs, order.quantity, price, reference, kind=order.kind)
-    return replace(
-        order,
-        id=None,
-        reference=reference,
-        body=body,
-        body_hash=digest(body),
-        limit=price,
-        state=OrderState.SUBMITTING,
-        created_at=context.clock(),
-        broker_id=None,
-        broker_status="",
-        replaces=order.id,
-        filled=0,
-        reason="",
-        is_replaced_by_hand=False,
-        is_unclear=False,
-        is_cancelling=False,
-    )

@@ -1,37 +1,33 @@
-"""The resting profit target: one closing order, good till cancelled, left with the broker while the trade is open."""
+"""The resting profit target: one closing GTC order at the broker while the trade is open."""
 
-from dataclasses import replace
-
-from spy32.domain.codec import digest
-from spy32.domain.orders import Order, OrderKind, Trade
-from spy32.domain.proposals import Proposal
+from spy32.domain.orders import Order
 from spy32.errors import NotPermitted, Refused, Spy32Error
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
-from spy32.rules import plan
 from spy32.trading import order_state
 from spy32.trading.context import TradingContext
+from spy32.trading.order_book import load_order_book
 
 NO_TARGET = "no target"
-"""Kind of the item for a person."""
+"""Kind of the attention item."""
 RETRYABLE_STATES = (OrderState.REFUSED,)
-"""A target that ended so never was at the broker, and may be left there by a later start. One that was not found may
-still arrive, and a second one beside it would buy back more than is held."""
+"""A refused target never was at the broker, so a later start may place it again. An absent one may still arrive, and a
+second one beside it would buy back more than is held."""
 
 
 def place_target(context: TradingContext, proposal_id: int) -> Order | None:
-    """The target of an opening that has filled, left with the broker; None where none is to be left.
+    """Place the profit target of a filled opening and return it; None if its plan has none.
 
-    It is part of what was approved, and goes by the same protocol: committed, one request, unknown settled only by
-    reading. Nothing here is fatal, since the trade is open: what was refused or is unknown is told and on record. One
-    that was cancelled, by hand or by the broker, is not left again. Call it with the proposal's lock held.
+    The target was approved with the opening and is sent like any order: stored, one request, an unknown outcome settled
+    only by reading. Errors are reported and not raised, since the trade is open. A target that was cancelled, by a
+    person or by the broker, is not placed again. The caller holds the proposal's lock.
     """
-    proposal = context.store.proposals.get(proposal_id)
+    book = load_order_book(context, proposal_id)
+    proposal, earlier_targets = book.proposal, book.targets
     trade = context.store.trades.find_by_proposal(proposal_id)
     if proposal.kind != "open" or not proposal.exit.rests_target or proposal.state is not ProposalState.DONE:
         return None
     if trade is None or trade.state is not TradeState.OPEN:
         return None
-    earlier_targets = context.store.orders.profit_targets(proposal_id)
     if earlier_targets and earlier_targets[-1].state not in RETRYABLE_STATES:
         message = (
             f"the target of T{trade.id} is not left again: {earlier_targets[-1].reference} is "
@@ -47,9 +43,7 @@ def place_target(context: TradingContext, proposal_id: int) -> Order | None:
             )
         return earlier_targets[-1]
     try:
-        order = context.store.orders.begin(
-            _build_target_order(context, proposal, trade, len(earlier_targets) + 1), at=context.clock()
-        )
+        order = context.store.orders.begin(book.target_ticket(trade, context.clock()), at=context.clock())
     except (Refused, NotPermitted) as refusal:
         context.report(f"no target is left for T{trade.id}: {refusal.message}")
         return None
@@ -60,13 +54,13 @@ def place_target(context: TradingContext, proposal_id: int) -> Order | None:
 
 
 def cancel_target(context: TradingContext, trade_id: int) -> Order | None:
-    """The target of a trade, final, before anything else may close it; None when none was in flight.
+    """Cancel the target of a trade and return it once it is final; None when none is in flight.
 
-    A fill may still have won, and is recorded then. `Unresolved` or `Unavailable` when its end cannot be confirmed:
-    nothing else may be sent for the trade. Call it with the lock of the opening proposal held.
+    It may have filled instead, which is recorded. `Unresolved` or `Unavailable` when its end cannot be confirmed; then
+    nothing else may be sent for the trade. The caller holds the lock of the opening proposal.
     """
     trade = context.store.trades.get(trade_id)
-    live_order = live_target(context, trade.proposal_id)
+    live_order = load_order_book(context, trade.proposal_id).live_target
     if live_order is None:
         return None
     order = order_state.settle_order(context, live_order)
@@ -77,12 +71,11 @@ def cancel_target(context: TradingContext, trade_id: int) -> Order | None:
 
 
 def refresh_targets(context: TradingContext, proposal_id: int) -> list[Spy32Error]:
-    """Every target of a proposal that is in flight, read at the broker; one that ended is told.
+    """Read the live target of a proposal at the broker and report it if it has ended; return the errors of reading.
 
-    It may work for weeks: while the broker shows it, by its id or by our reference, it works. Returns what could not
-    be read. Call it with the proposal's lock held.
+    A target may work for weeks. The caller holds the proposal's lock.
     """
-    live_order = live_target(context, proposal_id)
+    live_order = load_order_book(context, proposal_id).live_target
     if live_order is None:
         return []
     try:
@@ -102,45 +95,11 @@ def refresh_targets(context: TradingContext, proposal_id: int) -> list[Spy32Erro
     return []
 
 
-def live_target(context: TradingContext, proposal_id: int) -> Order | None:
-    """The target that may still fill; there is one at most."""
-    return next((order for order in context.store.orders.profit_targets(proposal_id) if order.state in IN_FLIGHT), None)
-
-
 def _submit_target(context: TradingContext, order: Order) -> Order:
-    """The target after its one request; what could not be settled stays as it is on record, and is told."""
-    assert order.id is not None
+    """Make the target's one request and return it; an error is reported, and the stored order returned."""
     try:
         submitted = order_state.send_order(context, order, lambda: context.orders.submit(order.body))
         return order_state.resolve_unknown(context, submitted) if submitted.state is OrderState.UNKNOWN else submitted
     except Spy32Error as error:
         context.report(f"{order.reference}: {error.message}")
         return context.store.orders.get(order.id)
-
-
-def _build_target_order(context: TradingContext, proposal: Proposal, trade: Trade, number: int) -> Order:
-    """The order at the approved target for what is held, not yet committed; it has the entry's approval and stem."""
-    assert proposal.id is not None
-    entry = [order for order in context.store.orders.select_by_proposal(proposal.id) if order.kind is OrderKind.ENTRY][
-        -1
-    ]
-    stem, _, _ = entry.reference.rpartition("-")
-    reference = f"{stem}-t{number}"
-    legs = tuple(replace(leg, action=leg.action.closing) for leg in trade.legs)
-    limit = -(trade.exits or proposal.exit).profit_target
-    body = plan.order_body(legs, trade.remaining, limit, reference, kind=OrderKind.TARGET)
-    return Order(
-        id=None,
-        proposal_id=proposal.id,
-        approval_id=entry.approval_id,
-        reference=reference,
-        kind=OrderKind.TARGET,
-        mode=proposal.mode,
-        account=proposal.account,
-        body=body,
-        body_hash=digest(body),
-        limit=limit,
-        quantity=trade.remaining,
-        state=OrderState.SUBMITTING,
-        created_at=context.clock(),
-    )

@@ -1,4 +1,4 @@
-"""Settle what is in flight, cancel what works, and take over what the broker's history says when a person asks."""
+"""Settle orders in flight, cancel working ones, and adopt what the broker's history says when a person asks."""
 
 from collections.abc import Callable, Iterable
 
@@ -10,6 +10,7 @@ from spy32.errors import Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
 from spy32.trading import order_adoption, order_state, profit_target
 from spy32.trading.context import TradingContext, proposal_lock_name
+from spy32.trading.order_book import load_order_book
 from spy32.trading.position_diff import AccountDiff, PositionDiff, compare_positions, compare_with_broker
 from spy32.trading.transactions import MissingContracts, settle_fees
 
@@ -26,7 +27,7 @@ __all__ = [
 
 @value
 class ReconcileResult:
-    """What was in flight and how each order stands now, what could not be settled, and both views of the account."""
+    """Each order in flight before and after, what could not be settled, and both views of the account."""
 
     orders: tuple[tuple[Order, Order], ...]
     troubles: tuple[Spy32Error, ...]
@@ -42,26 +43,22 @@ class ReconcileResult:
 
     @property
     def worst_error(self) -> Spy32Error | None:
-        """What the command ends with: an order whose outcome is unknown before anything else, and None when all is
-        settled, whatever differs."""
+        """The error that the command ends with: an unknown order outcome before others; None when all is settled,
+        even if positions differ."""
         return min(self.troubles, key=lambda error: error.code, default=None)
 
 
 def reconcile(context_for: Callable[[int | None], TradingContext]) -> ReconcileResult:
-    """Every order in flight settled by reading at the broker, proposal by proposal; never sends anything.
+    """Settle every order in flight by reading at the broker, proposal by proposal; never sends an order.
 
-    Orders of ours that the broker shows and our book lacks are adopted, with their trades; one that is beyond what its
-    approval covers is cancelled.
-
+    Orders of ours that our book lacks are adopted with their trades; one beyond its approval is cancelled.
     `context_for` makes the context of a proposal, since a recorded one keeps its own market and clock.
     """
     base_context = context_for(None)
     before = base_context.store.orders.select(*IN_FLIGHT)
     errors: list[Spy32Error] = []
-    # A proposal left as sent with all its orders at rest belongs to a process that died before the last row.
-    sent_ids = [
-        proposal.id for proposal in base_context.store.proposals.select(ProposalState.SENT) if proposal.id is not None
-    ]
+    # The process of a `sent` proposal without live orders died before it wrote the last row.
+    sent_ids = [proposal.id for proposal in base_context.store.proposals.select(ProposalState.SENT)]
     for proposal_id in dict.fromkeys((*(order.proposal_id for order in before), *sent_ids)):
         context = context_for(proposal_id)
         try:
@@ -76,7 +73,7 @@ def reconcile(context_for: Callable[[int | None], TradingContext]) -> ReconcileR
         if trade.mode is not Mode.PAPER:
             settle_fees(context_for(trade.proposal_id), trade.proposal_id)
     base_context = context_for(None)
-    after = tuple((order, base_context.store.orders.get(_order_id(order))) for order in before)
+    after = tuple((order, base_context.store.orders.get(order.id)) for order in before)
     try:
         view = compare_with_broker(base_context)
     except Spy32Error as error:
@@ -86,19 +83,19 @@ def reconcile(context_for: Callable[[int | None], TradingContext]) -> ReconcileR
 
 
 def _settle_proposal(context: TradingContext, proposal_id: int) -> list[Spy32Error]:
-    """The orders of a proposal, then its target; what could not be settled."""
+    """Settle the orders of a proposal, then its target; return the errors."""
     return [*order_state.recover_orders(context, proposal_id), *profit_target.refresh_targets(context, proposal_id)]
 
 
 def adoptable_contracts(diff: AccountDiff) -> tuple[MissingContracts, ...]:
-    """What a person may ask to take over: contracts that are gone for a reason that the broker's history has."""
+    """Return the missing contracts that the broker's history explains and a person may adopt."""
     return tuple(contracts for contracts in diff.gone if contracts.adoption is not None)
 
 
 def adopt_trades(context: TradingContext, chosen: Iterable[MissingContracts]) -> tuple[Trade, ...]:
-    """The trades after what the broker's transactions say of them was taken into our book.
+    """Adopt what the broker's transactions say of these trades and return them.
 
-    `Refused` for one that has changed since it was shown, or that an order of ours may still close.
+    `Refused` for a trade that has changed since it was shown, or that an order of ours may still close.
     """
     trades = []
     for contracts in chosen:
@@ -113,15 +110,15 @@ def adopt_trades(context: TradingContext, chosen: Iterable[MissingContracts]) ->
 
 
 def cancel_proposal(context: TradingContext, proposal_id: int) -> int:
-    """Cancel what of this proposal still works, and confirm it; the number of spreads that were filled all the same.
+    """Cancel the working orders of a proposal and confirm it; return the number of spreads filled.
 
-    Of an opening that is done this is its resting profit target: the trade stays open, without one.
+    For a filled opening that is its resting profit target: the trade stays open without one.
     """
     context.store.proposals.get(proposal_id)
     with context.locks.hold(proposal_lock_name(proposal_id)):
         errors = _settle_proposal(context, proposal_id)
         if errors:
-            # What is known to work is cancelled, whatever else cannot be settled yet.
+            # Cancel what is known to work, although something else cannot be settled yet.
             order_state.try_cancel_working(context, proposal_id)
             raise errors[0]
         working = [
@@ -130,7 +127,7 @@ def cancel_proposal(context: TradingContext, proposal_id: int) -> int:
         if not working:
             raise Refused(f"nothing of P{proposal_id} is working at the broker")
         order_state.try_cancel_working(context, proposal_id)
-        orders = [context.store.orders.get(_order_id(order)) for order in working]
+        orders = [context.store.orders.get(order.id) for order in working]
         for order in orders:
             if order.state is OrderState.WORKING:
                 raise Unresolved(
@@ -144,10 +141,10 @@ def cancel_proposal(context: TradingContext, proposal_id: int) -> int:
 
 
 def settle_by_person(context: TradingContext, proposal_id: int, by: str) -> Proposal:
-    """The proposal at rest because a person, who has looked at the broker, says that nothing of it is alive there.
+    """Finish the proposal because a person has looked at the broker and says that none of its orders is alive.
 
-    For what reading cannot settle: an order in no list beside legs that were traded by hand, or legs that filled
-    unevenly and were evened out by hand. `Refused` while an order of it is known to work, which is for `cancel`.
+    For what reading cannot settle: an unlisted order beside legs that were traded manually, or legs that filled
+    unevenly and were evened out manually. `Refused` while an order is known to work; `cancel` is for that.
     """
     proposal = context.store.proposals.get(proposal_id)
     with context.locks.hold(proposal_lock_name(proposal_id)):
@@ -157,7 +154,7 @@ def settle_by_person(context: TradingContext, proposal_id: int, by: str) -> Prop
         for order in context.store.orders.select_by_proposal(proposal_id):
             if order.state is OrderState.UNKNOWN:
                 context.store.orders.move(
-                    _order_id(order),
+                    order.id,
                     was=order.state,
                     now=OrderState.ABSENT,
                     at=context.clock(),
@@ -168,11 +165,6 @@ def settle_by_person(context: TradingContext, proposal_id: int, by: str) -> Prop
         context.store.found_orders.confirm_absences(proposal_id, by, context.clock())
         proposal = context.store.proposals.get(proposal_id)
         if proposal.state is ProposalState.SENT:
-            state = ProposalState.DONE if order_state.proposal_fills(context, proposal_id) else ProposalState.PROPOSED
+            state = ProposalState.DONE if load_order_book(context, proposal_id).fills else ProposalState.PROPOSED
             context.store.proposals.finish(proposal_id, now=state, at=context.clock(), reason=f"settled: {statement}")
         return context.store.proposals.get(proposal_id)
-
-
-def _order_id(order: Order) -> int:
-    assert order.id is not None
-    return order.id

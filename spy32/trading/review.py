@@ -7,7 +7,7 @@ from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Any
 
 from spy32.domain.orders import Trade
-from spy32.domain.proposals import Draft, Finding, Proposal, Recommendation, RiskDecision, Sizing
+from spy32.domain.proposals import Draft, Finding, Proposal, ProposalTerms, Recommendation, RiskDecision, Sizing
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate, Exposure, Leg, Menu, Spread
@@ -18,7 +18,7 @@ from spy32.settings.model import Drift
 from spy32.trading.context import TradingContext
 
 MOVES = (-10, -5, -3, 0, 3, 5, 10)
-"""Per cent that the underlying may have moved by expiration."""
+"""Moves of the underlying by expiration, per cent."""
 
 
 @value
@@ -43,36 +43,36 @@ class PriceScenario:
 
 @value
 class Review:
-    """One screen of the approval. Without a proposal it is an abstained run, whose menu may still be chosen from."""
+    """What the approval screen shows. Without a proposal it is an abstained run whose menu can be chosen from."""
 
     view: RunView
     """The run, with its market."""
     account: Account
     at: datetime
-    """The moment of the review; ages are counted to it."""
-    proposal: Proposal | None = None
-    """What a yes would approve: the draft where there is one."""
+    """When the review was made; ages are counted to this time."""
+    proposal: ProposalTerms | None = None
+    """What an approval would cover: the draft if there is one."""
     draft: Draft | None = None
-    """What the person has changed on this screen, kept nowhere else."""
+    """The person's unsaved changes."""
     candidate: Candidate | None = None
     run_quote: SpreadQuote | None = None
-    """At the run."""
+    """The quotes of the run."""
     current_quote: SpreadQuote | None = None
-    """As shown: fresh, or the stored ones again when `stale_reason` says why."""
+    """The quotes shown: fresh, or those of the run when `stale_reason` says why."""
     stale_reason: str | None = None
     scenarios: tuple[PriceScenario, ...] = ()
     exposure: Exposure
-    """What the book risks without this proposal."""
+    """Exposure of our book without this proposal."""
     open_limit: Decimal
-    """Most maximum loss of all open trades, dollars."""
+    """Limit on the maximum loss of all open trades, dollars."""
     is_preview: bool = False
-    """Another candidate at the quotes of the run, judged by our limits only; it cannot be approved as it is."""
+    """Another candidate at the quotes of the run, checked by our limits only; it cannot be approved as it is."""
     findings: tuple[Finding, ...] = ()
     """Today's limits on the proposal, and the notes of the run."""
     sizing: Sizing | None = None
     """The bounds of the quantity, when this candidate has been sized."""
     trade: Trade | None = None
-    """What a closing closes."""
+    """The trade that a `close` proposal would close."""
 
     @property
     def run(self) -> Run:
@@ -90,8 +90,12 @@ class Review:
     @property
     def name(self) -> str:
         """`P31`, or `R31` where nothing is on record yet."""
-        number = self.proposal.id if self.proposal is not None else None
-        return f"R{self.run.id}" if number is None else f"P{number}"
+        return f"R{self.run.id}" if self.proposal_id is None else f"P{self.proposal_id}"
+
+    @property
+    def proposal_id(self) -> int | None:
+        """The id of the stored proposal that is decided on; None where the run has none."""
+        return _stored_id(self.proposal)
 
     @property
     def max_loss_percent(self) -> Decimal:
@@ -103,7 +107,7 @@ class Review:
 
     @property
     def rule_pick(self) -> Recommendation | None:
-        """What the fixed rule takes of the same menu."""
+        """The fixed rule's choice from the same menu."""
         chosen = self.view.recommendation
         answers = (*self.view.shadows, *([chosen] if chosen is not None else []))
         return next((answer for answer in answers if answer.analyst == "rules"), None)
@@ -115,7 +119,7 @@ class Review:
 
     @property
     def max_quantity(self) -> int | None:
-        """Most contracts that the bounds leave."""
+        """Most contracts that the sizing bounds allow."""
         return min(self.sizing.bounds.values()) if self.sizing is not None and self.sizing.bounds else None
 
     @property
@@ -129,25 +133,22 @@ class Review:
 
 
 def review_proposal(context: TradingContext, proposal_id: int) -> Review:
-    """The screen of a proposal as things are now; a market that does not answer leaves the stored quotes, and says so.
+    """Return the review of a proposal as of now. If the market does not answer, it has the run's quotes and the reason.
 
-    The bounds of its size are the run's own where they are of this candidate.
+    The sizing is the run's own if it is of this candidate.
     """
     return _build_review(context, context.store.proposals.get(proposal_id))
 
 
 def review_draft(context: TradingContext, draft: Draft, sizing: Sizing | None) -> Review:
-    """The same screen of a proposal as a person has changed it; `sizing` is what the change was judged by."""
+    """Return the review of a draft; `sizing` is the one that the change was checked by."""
     return replace(_build_review(context, draft.proposal, sizing), draft=draft)
 
 
 def review_preview(
     context: TradingContext, shown: Review, draft: Draft, candidate: Candidate, ruling: RiskDecision
 ) -> Review:
-    """Another candidate on the same screen: nothing is asked of a market or a broker, so it stands at the run's quotes.
-
-    It cannot be approved as it is.
-    """
+    """Return the review of another candidate at the run's quotes; no request is made, and it cannot be approved."""
     then = _run_quote(shown.view, candidate)
     return replace(
         shown,
@@ -164,7 +165,7 @@ def review_preview(
     )
 
 
-def _build_review(context: TradingContext, proposal: Proposal, sizing: Sizing | None = None) -> Review:
+def _build_review(context: TradingContext, proposal: ProposalTerms, sizing: Sizing | None = None) -> Review:
     view = context.store.history.view(proposal.run_id)
     candidate = view.menu.find(proposal.candidate_id) if view.menu is not None else None
     if candidate is not None and candidate.spread.legs != proposal.legs:
@@ -198,7 +199,7 @@ def _build_review(context: TradingContext, proposal: Proposal, sizing: Sizing | 
 
 
 def review_run(context: TradingContext, run_id: int) -> Review:
-    """The screen of a run without a proposal: its menu, and why nothing was chosen."""
+    """Return the review of a run without a proposal: its menu, and why nothing was chosen."""
     view = context.store.history.view(run_id)
     if view.menu is None or not view.menu.candidates:
         raise BadUsage(f"R{run_id} has no menu to choose from; `spy32 show R{run_id}` says why")
@@ -211,7 +212,7 @@ def _assemble_review(
     account: Account,
     at: datetime,
     *,
-    proposal: Proposal | None = None,
+    proposal: ProposalTerms | None = None,
     **fields: Any,
 ) -> Review:
     if view.market is None:
@@ -220,11 +221,15 @@ def _assemble_review(
         view=view,
         account=account,
         at=at,
-        exposure=book_exposure(context, view.run.id, at, excluding=proposal.id if proposal is not None else None),
+        exposure=book_exposure(context, view.run.id, at, excluding=_stored_id(proposal)),
         open_limit=context.settings.limits.open_risk * account.net_liquidation,
         proposal=proposal,
         **fields,
     )
+
+
+def _stored_id(proposal: ProposalTerms | None) -> int | None:
+    return proposal.id if isinstance(proposal, Proposal) else None
 
 
 # Quotes.
@@ -233,7 +238,7 @@ def _assemble_review(
 def _fetch_quote(
     context: TradingContext, underlying: str, legs: Sequence[Leg], *, opens: bool
 ) -> tuple[SpreadQuote | None, str | None]:
-    """Prices as the market has them now, and why they are not fresh."""
+    """Return the quote of now, or None with the reason why there is none."""
     if context.market is None:
         return None, "no market at hand"
     from spy32.rules import pricing
@@ -247,7 +252,7 @@ def _fetch_quote(
         return None, f"{context.market.name} has no two-sided quotes of both legs"
     wide_leg = next(pricing.check_leg_widths(legs, quotes, context.settings.choice), None) if opens else None
     if wide_leg is not None:
-        # What was shown at the approval is what `execute` holds the market against.
+        # `execute` compares the market with the quotes shown at the approval, so these must be two-sided and tight.
         return None, wide_leg.message
     quote = SpreadQuote(
         natural=net_prices[0], mid=net_prices[1], spot=quotes.spot, as_of=quotes.as_of, source=quotes.source
@@ -267,8 +272,8 @@ def _run_quote(view: RunView, candidate: Candidate | None) -> SpreadQuote | None
 # Figures.
 
 
-def expiration_scenarios(proposal: Proposal, spot: float) -> tuple[PriceScenario, ...]:
-    """Profit or loss at expiration of the whole quantity, opened at the limit, less the costs to open. Dollars."""
+def expiration_scenarios(proposal: ProposalTerms, spot: float) -> tuple[PriceScenario, ...]:
+    """Return profit or loss at expiration, dollars, whole quantity, opened at the limit, after costs to open."""
     from spy32.options.spreads import exact_payoff
 
     if proposal.kind != "open":
@@ -278,7 +283,7 @@ def expiration_scenarios(proposal: Proposal, spot: float) -> tuple[PriceScenario
     scenarios = []
     for move in MOVES:
         price = (spot_price * (100 + move) / 100).quantize(CENT, ROUND_HALF_UP)
-        # The most that can be earned is the credit less the costs, so what the legs are worth then comes on top.
+        # `max_profit` is the credit less the costs; add what the legs are worth at expiration (zero or less).
         profit = proposal.max_profit + exact_payoff(spread, price) * shares
         scenarios.append(PriceScenario(percent=move, price=price, profit=profit))
     return tuple(scenarios)
@@ -288,17 +293,20 @@ def expiration_scenarios(proposal: Proposal, spot: float) -> tuple[PriceScenario
 
 
 def book_exposure(context: TradingContext, run_id: int, now: datetime, *, excluding: int | None = None) -> Exposure:
-    """What our book risks beside the proposal `but`."""
+    """Return the exposure of our book without the proposal `excluding`."""
     today = market_date(now)
     return context.store.risk.exposure(run_id=run_id, today=today, week_start=week_start(today), but=excluding)
 
 
-def check_limits(context: TradingContext, proposal: Proposal, account: Account, now: datetime) -> tuple[Finding, ...]:
-    """The limits judged again on the proposal as it stands, our clock against the broker's, and whether its choice may
-    be an order in this mode. The account must have been asked before: its answer tells the broker's time."""
+def check_limits(
+    context: TradingContext, proposal: ProposalTerms, account: Account, now: datetime
+) -> tuple[Finding, ...]:
+    """Check the limits, our clock against the broker's, and whether the choice may become an order in this mode.
+
+    Read the account first: its answer carries the broker's time."""
     from spy32.rules import limits
 
-    exposure = book_exposure(context, proposal.run_id, now, excluding=proposal.id)
+    exposure = book_exposure(context, proposal.run_id, now, excluding=_stored_id(proposal))
     findings = (
         *limits.check_proposal(proposal, account, exposure, context.settings, now),
         *limits.check_clock(context.account.clock_ahead(), proposal.mode),
@@ -311,9 +319,9 @@ def check_limits(context: TradingContext, proposal: Proposal, account: Account, 
 
 
 def changes_since_run(
-    proposal: Proposal, run_quote: SpreadQuote | None, quote: SpreadQuote | None, drift: Drift
+    proposal: ProposalTerms, run_quote: SpreadQuote | None, quote: SpreadQuote | None, drift: Drift
 ) -> Iterator[Finding]:
-    """By how much the market has left the run's quotes: notes only, since an approval counts from what is shown."""
+    """Yield how far the market has moved from the run's quotes. These are notes: an approval covers what is shown."""
     from spy32.rules import pricing
 
     if quote is None:
@@ -331,7 +339,7 @@ def changes_since_run(
 
 
 def _run_notes(view: RunView, candidate: Candidate | None) -> tuple[Finding, ...]:
-    """What the run's ruling had to note, where it is about this candidate or about the market at large."""
+    """Return the notes of the run's risk decision."""
     if view.ruling is None or candidate is None:
         return ()
     return tuple(finding for finding in view.ruling.findings if not finding.blocks)

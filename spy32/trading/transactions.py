@@ -1,4 +1,4 @@
-"""What the broker's own history says: the fees for good, and what became of contracts that are gone."""
+"""Read the broker's transactions: final fees, and what became of contracts that are gone."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,30 +15,30 @@ from spy32.sessions import market_date, new_york_time
 from spy32.trading.context import TradingContext
 
 CLOSING_KINDS = (TransactionKind.ASSIGNMENT, TransactionKind.EXERCISE, TransactionKind.EXPIRATION)
-"""What takes a contract out of an account without an order."""
+"""Transactions that remove a contract without an order."""
 
 # Fees.
 
 
 @value
 class OrderFees:
-    """The fees of one order by the broker's transactions, dollars."""
+    """Fees of one order from the broker's transactions, dollars."""
 
     order_id: int
     reference: str
     amount: Decimal
     is_complete: bool
-    """Every fill that we know of has its line."""
+    """Every fill in our book has its transaction."""
     is_final: bool
-    """No line calls its fees an estimate."""
+    """No transaction marks its fees as estimated."""
     transaction_ids: tuple[str, ...]
     """Ids of the transactions."""
     estimate: Decimal
-    """What our book has."""
+    """Fees in our book."""
 
 
 def load_order_fees(context: TradingContext, trade: Trade) -> tuple[OrderFees, ...]:
-    """Fees of each order of the trade that are not final in our book, read from the broker's transactions."""
+    """Return the broker's fees of each order of the trade whose fees are not final in our book."""
     unsettled = context.store.adoptions.orders_with_estimated_fees(trade.id)
     if not unsettled:
         return ()
@@ -48,7 +48,6 @@ def load_order_fees(context: TradingContext, trade: Trade) -> tuple[OrderFees, .
         own_transactions = tuple(
             transaction for transaction in transactions if _belongs_to_order(transaction, order.broker_id)
         )
-        assert order.id is not None
         contracts = sum((abs(transaction.quantity) for transaction in own_transactions), Decimal(0))
         order_fees.append(
             OrderFees(
@@ -65,10 +64,10 @@ def load_order_fees(context: TradingContext, trade: Trade) -> tuple[OrderFees, .
 
 
 def settle_fees(context: TradingContext, proposal_id: int) -> Trade | None:
-    """The trade of a proposal with the broker's own fees where they are final; told where they are not yet.
+    """Record the broker's final fees and return the trade; fees that are not final yet are reported.
 
-    Never fatal: what was filled is filled, whatever can or cannot be read of it. Our book's own fees are an estimate
-    until then. On paper the fees are the paper broker's and stay what they are.
+    Errors are reported and not raised, since the fills are recorded whatever can be read of their fees. In paper mode
+    the fees are the paper broker's and do not change.
     """
     trade = context.store.trades.find_by_proposal(proposal_id)
     if trade is None or trade.mode is Mode.PAPER:
@@ -90,7 +89,7 @@ def _record_fees(context: TradingContext, fees: OrderFees) -> None:
         return
     estimate = fees.estimate
     if fees.is_complete and not estimate:
-        # Without a figure of our own the broker's estimate is the better one.
+        # The broker's estimate is better than no fees in our book.
         context.store.adoptions.settle_fees(
             fees.order_id, fees.amount, is_final=False, at=context.clock(), transactions=fees.transaction_ids
         )
@@ -103,20 +102,20 @@ def _belongs_to_order(transaction: Transaction, broker_id: str | None) -> bool:
     return transaction.kind is TransactionKind.TRADE and broker_id is not None and transaction.order_id == broker_id
 
 
-# What is gone.
+# Missing contracts.
 
 
 @value
 class MissingContracts:
-    """Contracts of a trade that the broker no longer shows, and what its transactions say of them."""
+    """Contracts of a trade that the broker no longer shows, and the transactions about them."""
 
     trade: Trade
     missing: tuple[tuple[str, int], ...]
     """Symbol and number of contracts."""
     reasons: tuple[tuple[str, str], ...]
-    """Symbol and what the transactions say of it."""
+    """Symbol and explanation."""
     adoption: Adoption | None
-    """What would be taken into our book if a person asks; None when the transactions do not explain enough."""
+    """The change of our book if a person asks for it; None when the transactions do not explain enough."""
 
     @property
     def explanation(self) -> str:
@@ -125,7 +124,7 @@ class MissingContracts:
 
 @dataclass(slots=True)
 class UnmatchedTransactions:
-    """Transactions that no trade of ours accounts for, used up trade by trade. Quantities are positive."""
+    """Transactions that no trade of ours accounts for yet. `take` uses them up. Quantities are positive."""
 
     transactions: list[Transaction]
 
@@ -137,7 +136,7 @@ class UnmatchedTransactions:
         )
 
     def take(self, transaction: Transaction, quantity: Decimal) -> Transaction:
-        """So much of a line; the rest stays for others."""
+        """Return the part of a transaction for `quantity`; the rest stays for other trades."""
         part = _partial_transaction(transaction, quantity)
         remainder = replace(
             transaction,
@@ -163,7 +162,7 @@ def _partial_transaction(transaction: Transaction, quantity: Decimal) -> Transac
 
 
 def load_unmatched(context: TradingContext, since: date) -> UnmatchedTransactions:
-    """The broker's transactions since a day, less our own orders' and what was adopted before. Oldest first."""
+    """Return the transactions since a day without those of our orders and adopted ones, oldest first."""
     adopted: dict[tuple[str, str], Decimal] = {}
     for adoption in context.store.adoptions.select():
         for transaction in adoption.transactions:
@@ -186,7 +185,7 @@ def load_unmatched(context: TradingContext, since: date) -> UnmatchedTransaction
 def find_missing_contracts(
     trades: Sequence[Trade], shortfall: dict[str, int], unmatched: UnmatchedTransactions
 ) -> tuple[MissingContracts, ...]:
-    """Each trade with contracts that are missing at the broker, explained from the transactions; the oldest first.
+    """Return each trade with missing contracts, explained from the transactions, oldest first.
 
     `shortfall` holds the missing contracts by symbol, positive, and is used up.
     """
@@ -217,7 +216,7 @@ def _explain_missing(trade: Trade, missing: dict[str, int], unmatched: Unmatched
 
 
 def _closing_transactions(leg: Leg, trade: Trade, unmatched: UnmatchedTransactions) -> Iterator[Transaction]:
-    """What may have taken this leg out of the account."""
+    """Return the transactions that may have removed this leg from the account."""
     for transaction in unmatched.matching(leg.symbol, trade.opened_at):
         is_manual = transaction.kind is TransactionKind.TRADE and transaction.action is leg.action.closing
         if is_manual or transaction.kind in CLOSING_KINDS:
@@ -247,7 +246,10 @@ def _describe_closing(symbol: str, missing: int, transactions: Sequence[Transact
 def _decide_adoption(
     trade: Trade, counts: dict[str, int], unmatched: UnmatchedTransactions, reason: str
 ) -> Adoption | None:
-    """Whole spreads that are gone and explained; a trade whose short legs were all assigned is assigned as a whole."""
+    """Return the adoption of the whole spreads that are gone and explained; None if there is none.
+
+    A trade whose short legs were all assigned is assigned as a whole.
+    """
     short_legs = [leg for leg in trade.legs if leg.action.sign > 0]
     spreads = min(counts.values())
     is_assigned = any(
@@ -256,7 +258,7 @@ def _decide_adoption(
         for transaction in _closing_transactions(leg, trade, unmatched)
     )
     if is_assigned:
-        # Its long leg may still be held: what was a spread is shares and a leg from here on.
+        # The long leg may still be held: the spread has become shares and one leg.
         if min(counts[leg.symbol] for leg in short_legs) < trade.remaining:
             return None
         transactions = _take_spreads(
@@ -285,7 +287,7 @@ def _create_adoption(
 
 
 def _take_spreads(trade: Trade, spreads: dict[str, int], unmatched: UnmatchedTransactions) -> tuple[Transaction, ...]:
-    """The parts of the transactions that are about so many spreads' worth of each leg."""
+    """Take the transactions for the legs of this many spreads."""
     parts = []
     for leg in trade.legs:
         remaining = Decimal(spreads[leg.symbol] * leg.quantity)
@@ -299,7 +301,7 @@ def _take_spreads(trade: Trade, spreads: dict[str, int], unmatched: UnmatchedTra
 def _take_shares(
     trade: Trade, transactions: Sequence[Transaction], unmatched: UnmatchedTransactions
 ) -> tuple[Transaction, ...]:
-    """The shares that assignment and exercise of these contracts moved, on the same days."""
+    """Take the share transactions of these assignments and exercises, on the same days."""
     ticker = underlying_for_root(trade.legs[0].root.strip())
     deliveries = [
         transaction
@@ -325,5 +327,4 @@ def _signed_quantity(transaction: Transaction) -> Decimal:
 
 
 def _trade_id(trade: Trade) -> int:
-    assert trade.id is not None
     return trade.id

@@ -271,11 +271,7 @@ def talk(desk: ApprovalDesk, *lines: str | Exception) -> tuple[bool, str]:
 def typed(desk: ApprovalDesk, read: Callable[[], str]) -> tuple[bool, str]:
     console = screen(100)
     made = desk.store.proposals.latest()
-    first = (
-        review_proposal(desk.trading_context, made.id)
-        if made is not None and made.id is not None
-        else review_run(desk.trading_context, 1)
-    )
+    first = review_proposal(desk.trading_context, made.id) if made is not None else review_run(desk.trading_context, 1)
     dialogue = ApprovalDialogue(context=desk.trading_context, screen=WordScreen(console, read), by="anna", review=first)
     dialogue.run()
     return dialogue.decided_id is not None, shown(console)
@@ -358,7 +354,6 @@ def test_a_market_that_fails_in_a_change_is_told_and_the_question_stays(desk: Ap
 
 def test_a_draft_of_what_another_window_changed_is_dropped_with_one_line_and_drawn_again(desk: ApprovalDesk) -> None:
     made = desk.proposed()
-    assert made.id is not None
 
     def another_window() -> None:
         yes = deciding.approve(

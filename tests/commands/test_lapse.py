@@ -77,7 +77,7 @@ def test_a_newer_run_of_the_session_takes_its_place_and_one_of_a_later_week_does
     desk: TradingDesk, at: object, lost: bool
 ) -> None:
     made = desk.proposed()
-    desk.store.proposals.add(replace(made, id=None), body="{}", at=at)  # type: ignore[arg-type]
+    desk.store.proposals.add(made, body="{}", at=at)  # type: ignore[arg-type]
     assert (desk.state(1), desk.state(2)) == (P.LAPSED, P.PROPOSED)
     assert items(desk) == ([("P1", "lapsed", ITEM)] if lost else [])
 

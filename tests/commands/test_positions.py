@@ -29,6 +29,7 @@ from tests.support.fakes import TIMED_OUT
 from tests.support.open_trades import SHORT, D, bought_back, entered, held, late_target, line, live_desk, number
 from tests.support.reader import shown
 from tests.support.schemas import check
+from tests.support.stores import profit_targets
 from tests.support.trading import TradingDesk
 
 program = typer.Typer()
@@ -229,7 +230,7 @@ def test_an_order_that_bears_our_reference_is_named_as_such(desk: TradingDesk) -
 def test_a_target_that_filled_in_part_says_how_much(desk: TradingDesk) -> None:
     trade = entered(desk)
     place_target(desk.trading_context, trade.proposal_id)
-    desk.orders.fill(str(desk.store.orders.profit_targets(trade.proposal_id)[0].broker_id), 1)
+    desk.orders.fill(str(profit_targets(desk.store, trade.proposal_id)[0].broker_id), 1)
     assert "working at 0.29, 1 of 2 filled" in run(desk, "reconcile")
 
 

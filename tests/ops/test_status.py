@@ -224,7 +224,6 @@ def test_an_approval_waits_for_its_order_until_it_is_over(store: Store) -> None:
 def test_an_unknown_order_always_needs_a_person(store: Store) -> None:
     made, yes = stores.approved(store, run_id=run(store, Outcome.PROPOSED))
     order = store.orders.begin(b.order(made, yes), at=b.later(minutes=6))
-    assert order.id is not None
     store.orders.move(order.id, was=OrderState.SUBMITTING, now=OrderState.UNKNOWN, at=b.later(minutes=7))
     found = reasons(store, held=("proposal-1",))
     assert found == [f"the outcome of order {order.reference} of P1 is unknown"]
@@ -246,7 +245,6 @@ def test_a_working_order_that_nobody_follows_is_told(store: Store) -> None:
 
 def test_a_sent_proposal_whose_orders_have_ended_is_told_with_the_reason(store: Store) -> None:
     made, _, order = stores.sent(store, run_id=run(store, Outcome.PROPOSED))
-    assert order.id is not None
     why = "uneven fill: one leg has 2, the other 1"
     store.orders.move(order.id, was=OrderState.WORKING, now=OrderState.CANCELLED, at=b.later(minutes=9), reason=why)
     assert reasons(store) == [f"P{made.id} has an order that needs a person: {why}"]
@@ -262,7 +260,6 @@ def test_a_filled_trade_needs_nobody_and_an_assigned_one_does(store: Store) -> N
 
 def test_a_declined_proposal_needs_nobody(store: Store) -> None:
     made = stores.proposed(store, run_id=run(store, Outcome.PROPOSED))
-    assert made.id is not None
     store.proposals.move(made.id, was=ProposalState.PROPOSED, now=ProposalState.DECLINED, at=b.later(minutes=3))
     assert reasons(store) == []
 

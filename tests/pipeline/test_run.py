@@ -65,7 +65,7 @@ def test_a_chain_is_judged_once(monday: Monday, monkeypatch: pytest.MonkeyPatch)
 def test_every_figure_of_the_order_comes_from_the_menu(monday: Monday) -> None:
     done = monday.run()
     proposal = monday.store.proposals.find_by_run(done.id)
-    assert proposal is not None and proposal.id is not None
+    assert proposal is not None
     chosen = monday.menu(done).find(proposal.candidate_id)
     assert chosen is not None
     assert proposal.legs == chosen.spread.legs

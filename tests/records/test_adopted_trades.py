@@ -25,7 +25,7 @@ from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, fills, later
 from tests.support.open_trades import LONG, SHORT, D, line, number
-from tests.support.stores import FEES, closing, filled, opened, sent, working
+from tests.support.stores import FEES, closing, filled, opened, profit_targets, sent, working
 
 HAND, EXPIRATION = TransactionKind.TRADE, TransactionKind.EXPIRATION
 RESTS = builders.exit_plan(rests_target=True)
@@ -62,7 +62,7 @@ def test_a_target_rests_on_the_approval_of_a_done_opening_even_when_that_is_over
     order = store.orders.begin(target(store, trade), at=later(days=1))
     assert number(order)
     assert store.proposals.get(trade.proposal_id).state is ProposalState.DONE
-    assert store.orders.profit_targets(trade.proposal_id) == (store.orders.get(number(order)),)
+    assert profit_targets(store, trade.proposal_id) == (store.orders.get(number(order)),)
     assert made.id == trade.proposal_id
 
 
@@ -84,13 +84,12 @@ def test_a_target_that_is_not_what_was_approved_is_refused(
     _, trade = filled(store, exit=builders.exit_plan(**plan))
     with pytest.raises(Refused, match=words):
         store.orders.begin(target(store, trade, **over), at=later(minutes=9))
-    assert store.orders.profit_targets(trade.proposal_id) == ()
+    assert profit_targets(store, trade.proposal_id) == ()
 
 
 def test_a_target_of_an_approval_of_another_content_is_refused(store: Store) -> None:
     made, yes, order = sent(store, exit=RESTS)
     store.orders.move(number(order), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(minutes=7))
-    assert made.id is not None
     store.proposals.finish(made.id, now=ProposalState.PROPOSED, at=later(minutes=8))
     other = replace(builders.proposal(run_id=made.run_id, exit=RESTS, quantity=1), id=made.id)
     _, trade = _filled_again(store, other, was_hash=made.hash)
@@ -127,7 +126,6 @@ def test_no_target_of_a_trade_that_is_closing_or_over(store: Store) -> None:
 def test_no_target_of_an_opening_without_a_trade(store: Store) -> None:
     made, yes, order = sent(store, exit=RESTS)
     store.orders.move(number(order), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(minutes=7))
-    assert made.id is not None
     store.proposals.finish(made.id, now=ProposalState.DONE, at=later(minutes=8))
     order = builders.order(made, yes, kind=OrderKind.TARGET, limit=D("-0.29"), reference="t1")
     with pytest.raises(Refused, match="it opened no trade"):

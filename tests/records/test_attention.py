@@ -41,7 +41,6 @@ def test_acknowledging_what_has_no_item_changes_nothing(store: Store) -> None:
 
 def test_a_proposal_is_viewed_without_being_touched(store: Store) -> None:
     made = proposed(store)
-    assert made.id is not None
     row = store.core.row("select * from proposal where id = ?", made.id)
     assert row is not None
     before = tuple(row)

@@ -24,7 +24,9 @@ Write = Callable[[Store], object]
 
 
 def paper_order() -> BrokerOrder:
-    return builders.broker_order(builders.order(builders.proposal(id=1), builders.approval(builders.proposal(id=1))))
+    return builders.broker_order(
+        builders.stored_order(builders.proposal(id=1), builders.approval(builders.proposal(id=1)))
+    )
 
 
 @pytest.fixture

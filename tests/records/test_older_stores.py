@@ -58,7 +58,6 @@ def test_who_ended_an_order_is_read_from_its_words_once_and_the_history_says_so(
 def test_an_upgraded_order_is_written_to_like_any_other(old: Path) -> None:
     with open_old(old) as store:
         order = store.orders.select_by_proposal(6)[-1]
-        assert order.id is not None
         store.orders.move(order.id, was=OrderState.WORKING, now=OrderState.CANCELLED, at=NOW)
         assert store.orders.select_by_proposal(6)[-1].is_replaced_by_hand
         assert store.audit.verify(head=HEAD).broken is None

@@ -60,7 +60,7 @@ def test_a_proposal_comes_back_as_it_was_made(store: Store) -> None:
 def test_a_newer_proposal_lapses_older_unapproved_ones_of_its_profile_only(store: Store) -> None:
     older, yes = proposed(store), approved(store, profile="approved before")[0]
     other = proposed(store, profile="other")
-    spoken = store.proposals.add(builders.proposal(run_id=1, profile="approved before"), body="{}", at=NOW)
+    spoken = store.proposals.add(builders.proposal_terms(run_id=1, profile="approved before"), body="{}", at=NOW)
     newer = proposed(store)
     assert state_of(store, older) is P.LAPSED
     assert state_of(store, yes) is P.APPROVED
@@ -100,7 +100,7 @@ def test_an_unknown_proposal_is_2(store: Store, read: str) -> None:
 def test_a_proposal_of_another_mode_is_refused(store: Store) -> None:
     run = begun(store)
     with pytest.raises(BadSettings):
-        store.proposals.add(builders.proposal(run_id=run.id, mode=Mode.LIVE), body="{}", at=NOW)
+        store.proposals.add(builders.proposal_terms(run_id=run.id, mode=Mode.LIVE), body="{}", at=NOW)
 
 
 def drafted(made: Proposal, **over: Any) -> Draft:
@@ -144,14 +144,14 @@ def test_a_draft_of_a_proposal_that_another_window_approved_is_not_approved(stor
 
 def test_a_draft_without_a_proposal_under_it_is_added_approved_and_only_once(store: Store) -> None:
     run = begun(store)
-    made = builders.proposal(run_id=run.id)
+    made = builders.proposal_terms(run_id=run.id)
     draft = Draft(proposal=made, body="{}", was_hash="")
-    yes = store.proposals.approve(builders.approval(replace(made, id=0)), draft=draft)
+    yes = store.proposals.approve(builders.approval(builders.proposal(id=0, run_id=run.id)), draft=draft)
     kept = store.proposals.get(yes.proposal_id)
-    assert kept == replace(made, id=yes.proposal_id, state=P.APPROVED)
+    assert kept == builders.proposal(id=yes.proposal_id, run_id=run.id, state=P.APPROVED)
     assert store.proposals.latest_approval(yes.proposal_id) == yes
     with pytest.raises(Refused, match=f"R{run.id} has been overridden already: P{kept.id} is approved"):
-        store.proposals.approve(builders.approval(replace(made, id=0)), draft=draft)
+        store.proposals.approve(builders.approval(builders.proposal(id=0, run_id=run.id)), draft=draft)
     assert store.proposals.select() == (kept,)
 
 
@@ -256,7 +256,7 @@ def test_an_order_is_committed_with_its_body_before_it_is_sent(store: Store) -> 
     made, yes = approved(store)
     wanted = builders.order(made, yes)
     order = store.orders.begin(wanted, at=later(minutes=6))
-    assert order == replace(wanted, id=1) == store.orders.get(1)
+    assert order == builders.stored_order(made, yes) == store.orders.get(1)
     assert state_of(store, made) is P.SENT
     assert store.orders.select_by_proposal(number(made)) == store.orders.select(O.SUBMITTING) == (order,)
 

@@ -225,7 +225,7 @@ def test_a_row_that_was_spoilt_by_hand_is_74(
 def test_the_view_of_a_run_holds_all_that_came_of_it(store: Store) -> None:
     run = whole_run(store)
     made, yes, order = sent(store, proposed(store, run_id=run.id))
-    trade = store.trades.record_fills(order.id or 0, builders.fills(), fees=Decimal("4.52"), at=later(420))
+    trade = store.trades.record_fills(order.id, builders.fills(), fees=Decimal("4.52"), at=later(420))
     view = store.history.view(run.id)
     assert view.market == builders.market_line()
     assert view.quality == builders.quality()
@@ -235,7 +235,7 @@ def test_the_view_of_a_run_holds_all_that_came_of_it(store: Store) -> None:
     assert view.recommendation == builders.recommendation()
     assert view.shadows == (builders.recommendation(analyst="rules", model=None),)
     assert view.ruling == builders.ruling()
-    assert view.proposal == store.proposals.get(made.id or 0)
+    assert view.proposal == store.proposals.get(made.id)
     assert view.approval == yes
     assert [seen.id for seen in view.orders] == [order.id]
     assert view.fills == builders.fills()

@@ -96,7 +96,6 @@ def _one_of_everything(store: Store) -> None:
     whole_run(store)
     _, trade = filled(store)
     made, yes, _ = sent(store)
-    assert made.id is not None
     store.proposals.record_viewing(made.id, "anna", NOW)
     store.attention.raise_item("T1", "below_floor", "look", NOW)
     store.paper.place(broker_order(order(made, yes)), NOW)

@@ -47,7 +47,6 @@ def desk(tmp_path: Path) -> Iterator[ApprovalDesk]:
 
 def seen(desk: ApprovalDesk) -> Review:
     made = desk.proposed()
-    assert made.id is not None
     return review_proposal(desk.trading_context, made.id)
 
 
@@ -150,7 +149,6 @@ def test_events_and_ex_dates_up_to_the_planned_exit_are_on_it(desk: ApprovalDesk
 def test_fresh_quotes_are_held_against_those_of_the_run(desk: ApprovalDesk) -> None:
     made = desk.proposed()
     desk.moved(points=-2, cents=4)
-    assert made.id is not None
     text = drawn(review_proposal(desk.trading_context, made.id), 80)
     assert "SPY -0.30% to 668.00 · mid 0.575 to 0.615 · quotes" in text
 

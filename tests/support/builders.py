@@ -7,6 +7,7 @@ so a snapshot, its menu and a proposal agree with each other.
 
 import math
 from collections.abc import Sequence
+from dataclasses import fields as fields_of
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
@@ -29,7 +30,7 @@ from spy32.domain.market import (
     Right,
     Verdict,
 )
-from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind
+from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, OrderTicket
 from spy32.domain.proposals import (
     Approval,
     Decision,
@@ -37,6 +38,7 @@ from spy32.domain.proposals import (
     Finding,
     PricePlan,
     Proposal,
+    ProposalTerms,
     Recommendation,
     RiskDecision,
     Sizing,
@@ -424,15 +426,20 @@ def exit_plan(**over: Any) -> ExitPlan:
 
 
 def proposal(**over: Any) -> Proposal:
+    """`proposal_terms` as stored, waiting for a decision."""
+    stored = {"id": over.pop("id", 1), "state": over.pop("state", ProposalState.PROPOSED)}
+    terms = proposal_terms(**over)
+    return Proposal(**{field.name: getattr(terms, field.name) for field in fields_of(terms)}, **stored)
+
+
+def proposal_terms(**over: Any) -> ProposalTerms:
     """An opening put credit spread of 2 contracts that was made from `candidate()`; its hash is of all that."""
     chosen = candidate()
     quantity = over.get("quantity", 2)
     plan: PricePlan = over.get("plan", price_plan())
     base: dict[str, Any] = {
-        "id": None,
         "run_id": 1,
         "kind": "open",
-        "state": ProposalState.PROPOSED,
         "mode": Mode.PAPER,
         "account": ACCOUNT,
         "profile": "default",
@@ -453,8 +460,8 @@ def proposal(**over: Any) -> Proposal:
         "market": "cboe",
         "trade_id": None,
     }
-    made = Proposal(**{**base, **over})
-    return made if "hash" in over else replace(made, hash=digest(replace(made, hash="", id=None)))
+    made = ProposalTerms(**{**base, **over})
+    return made if "hash" in over else replace(made, hash=digest(made))
 
 
 def close_proposal(trade_id: int, **over: Any) -> Proposal:
@@ -485,7 +492,6 @@ def order_body(made: Proposal, limit: Decimal, reference: str) -> str:
 def approval(made: Proposal, **over: Any) -> Approval:
     """A yes of anna to this proposal (which has its id), five minutes in, for an hour."""
     chosen = candidate()
-    assert made.id is not None
     base: dict[str, Any] = {
         "id": None,
         "proposal_id": made.id,
@@ -505,14 +511,20 @@ def approval(made: Proposal, **over: Any) -> Approval:
 # --- acting ---------------------------------------------------------------------------------------------------------
 
 
-def order(made: Proposal, yes: Approval | None, **over: Any) -> Order:
-    """The first order of an approval, about to be sent."""
-    assert made.id is not None
+def stored_order(made: Proposal, yes: Approval | None, **over: Any) -> Order:
+    """The first order of an approval as `submitting`."""
+    own = {field.name for field in fields_of(OrderTicket)}
+    ticket = order(made, yes, **{name: over.pop(name) for name in own & over.keys()})
+    stored = {"id": 1, "state": OrderState.SUBMITTING, **over}
+    return Order(**{name: getattr(ticket, name) for name in own}, **stored)
+
+
+def order(made: Proposal, yes: Approval | None, **over: Any) -> OrderTicket:
+    """The first order of an approval, about to be stored and sent."""
     reference = over.get("reference", f"spy32-P{made.id}-{yes.id if yes else 0}-1")
     limit = over.get("limit", made.plan.start)
     body = over.get("body", order_body(made, limit, reference))
     base: dict[str, Any] = {
-        "id": None,
         "proposal_id": made.id,
         "approval_id": yes.id if yes else None,
         "reference": reference,
@@ -523,10 +535,9 @@ def order(made: Proposal, yes: Approval | None, **over: Any) -> Order:
         "body_hash": digest(body),
         "limit": limit,
         "quantity": made.quantity,
-        "state": OrderState.SUBMITTING,
         "created_at": later(minutes=6),
     }
-    return Order(**{**base, **over})
+    return OrderTicket(**{**base, **over})
 
 
 def fills(

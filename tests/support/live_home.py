@@ -121,7 +121,6 @@ class LiveHome:
             account = builders.account(mode=mode, number=number)
             made = approvals.proposed(store, account, **over)
             store.proposals.approve(builders.approval(made))
-            assert made.id is not None
             return store.proposals.get(made.id)
 
     def adopt(self, mode: Mode = Mode.LIVE) -> None:

@@ -81,7 +81,9 @@ def _docstrings(kind: Any) -> Mapping[str, str]:
     tree = ast.parse(inspect.getsource(inspect.getmodule(kind)))
     (body,) = [node.body for node in ast.walk(tree) if isinstance(node, ast.ClassDef) and node.name == kind.__name__]
     pairs = pairwise(body)
-    return {
+    bases = [_docstrings(base) for base in kind.__bases__ if base.__module__.startswith("spy32.")]
+    inherited = {name: text for declared in bases for name, text in declared.items()}
+    return inherited | {
         field.target.id: _line(text.value.value)
         for field, text in pairs
         if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant)

@@ -45,7 +45,6 @@ def entered(desk: TradingDesk, *, rests: bool = True, quantity: int = 2, filled:
     order = order_state.refresh_order(desk.trading_context, order)
     if filled is not None:
         order_state.cancel_order(desk.trading_context, order)
-    assert made.id is not None
     order_state.conclude_proposal(desk.trading_context, made.id)
     assert desk.state(made.id) is ProposalState.DONE
     trade = store.trades.find_by_proposal(made.id)
@@ -54,7 +53,6 @@ def entered(desk: TradingDesk, *, rests: bool = True, quantity: int = 2, filled:
 
 
 def number(noun: Trade | Order) -> int:
-    assert noun.id is not None
     return noun.id
 
 

@@ -67,7 +67,15 @@ events = st.tuples(
     ),
     st.integers(0, 9),
 )
-deaths = st.none() | st.tuples(st.sampled_from(range(1, 41)), st.sampled_from([Crash, Crash, KeyboardInterrupt]))
+deaths = st.sampled_from(
+    [None] * 40
+    + [
+        (place, death)
+        for place in [*range(1, 14)] * 2 + [*range(14, 41)]
+        for death in (Crash, Crash, KeyboardInterrupt)
+    ]
+)
+"""At which place a process dies. An `execute` that fills soon reaches 13, a long price walk forty."""
 seen: Counter[str] = Counter()
 """How often each thing happened, over all examples of this process."""
 
@@ -209,7 +217,7 @@ class OrderMachine(RuleBasedStateMachine):
         return list(self.store.proposals.select(*(states or tuple(P))))
 
     def rows(self) -> list[Order]:
-        return [row for made in self.proposals() for row in self.store.orders.select_by_proposal(made.id or 0)]
+        return [row for made in self.proposals() for row in self.store.orders.select_by_proposal(made.id)]
 
     def lines(self) -> list[tuple[Order, Ticket]]:
         """Every order at the broker that came of one of ours, a person's replacements with it, and our row.
@@ -265,7 +273,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     def add(self, **over: Any) -> None:
         run = self.store.runs.begin(trigger=builders.run().trigger, mode=Mode.PAPER, profile="default", at=self.clock())
-        made = builders.proposal(run_id=run.id, **over)
+        made = builders.proposal_terms(run_id=run.id, **over)
         self.store.proposals.add(replace(made, hash=plan.proposal_digest(made)), body="{}", at=self.clock())
 
     def candidate_of(self, short: Decimal) -> Candidate:
@@ -299,7 +307,7 @@ class OrderMachine(RuleBasedStateMachine):
         ahead: list[tuple[str, int]],
     ) -> None:
         ready = self.proposals(P.PROPOSED, P.APPROVED, P.SENT)
-        number = ready[which % len(ready)].id or 0
+        number = ready[which % len(ready)].id
         if self.store.proposals.get(number).state is P.PROPOSED:
             self.yes_to(self.store.proposals.get(number))
         self.broker.answers, self.ahead = replies, ahead
@@ -312,7 +320,7 @@ class OrderMachine(RuleBasedStateMachine):
     def executes_again(self, which: int, replies: list[Answer]) -> None:
         done = self.proposals(P.DONE)
         self.broker.answers = replies
-        self.command("execute again", lambda: execute(self.trading_context, done[which % len(done)].id or 0))
+        self.command("execute again", lambda: execute(self.trading_context, done[which % len(done)].id))
 
     @rule(which=st.integers(0, 6), dies=deaths, replies=st.lists(answers, max_size=2))
     @precondition(lambda self: self.store.orders.select(*IN_FLIGHT))
@@ -412,11 +420,11 @@ class OrderMachine(RuleBasedStateMachine):
             is_alive = any(ticket.status in MAY_FILL for ticket in tickets)
             if row.state in IN_FLIGHT and not is_alive:
                 assert row.reference in told, f"{row.reference} is {row.state}, at the broker {tickets}; told: {told}"
-            mine = {fill.fill_id for fill in self.store.orders.fills(row.id or 0)}
+            mine = {fill.fill_id for fill in self.store.orders.fills(row.id)}
             theirs = {fill.fill_id for ticket in tickets for fill in ticket.fills}
             assert mine == theirs or row.reference in told, f"{row.reference}: {mine} and {theirs}; told: {told}"
         for made in self.proposals(P.SENT):
-            flying = any(row.state in IN_FLIGHT for row in self.store.orders.select_by_proposal(made.id or 0))
+            flying = any(row.state in IN_FLIGHT for row in self.store.orders.select_by_proposal(made.id))
             assert flying or f"P{made.id}" in told, f"P{made.id} is sent and nothing of it is in flight"
         if not told:
             self.cash_is_equal()
@@ -454,6 +462,24 @@ class OrderMachine(RuleBasedStateMachine):
                 expected[leg.symbol] = expected.get(leg.symbol, 0) - leg.action.sign * leg.quantity * left
         ours = {each.symbol: each.ours for each in found.holdings if each.ours}
         assert told or ours == {symbol: number for symbol, number in expected.items() if number}
+
+
+def run_crash(place: int) -> Counter[str]:
+    """One opening whose first `execute` dies at a given place, counted from 1, and a second one that goes on.
+
+    Every invariant is checked after each, and both books are compared at the end.
+    """
+    seen.clear()
+    machine = OrderMachine()
+    try:
+        machine.begins(quantity=2, rests=True, naming="new")
+        for dies in ((place, Crash), None):
+            machine.executes(which=0, wait=True, dies=dies, replies=[], ahead=[("nothing", 0), ("fill all", 0)])
+            for invariant in machine.invariants:
+                invariant.function(machine)
+    finally:
+        machine.teardown()
+    return Counter(seen)
 
 
 def run_machine(examples: int, steps: int, number: int | None = None) -> Counter[str]:

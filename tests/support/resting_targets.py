@@ -3,8 +3,8 @@
 from decimal import Decimal
 from typing import Any
 
-from spy32.trading import profit_target
 from spy32.trading.execute import execute
+from spy32.trading.order_book import load_order_book
 from tests.support import builders
 from tests.support.trading import TradingDesk
 
@@ -18,8 +18,8 @@ def opened(desk: TradingDesk) -> int:
     desk.orders.fill("480001")
     execute(desk.trading_context, proposal)
     trade = desk.store.trades.find_by_proposal(proposal)
-    assert trade is not None and trade.id is not None
-    assert profit_target.live_target(desk.trading_context, proposal) is not None
+    assert trade is not None
+    assert load_order_book(desk.trading_context, proposal).live_target is not None
     return trade.id
 
 
@@ -30,5 +30,4 @@ def closing(desk: TradingDesk, trade: int, **over: Any) -> int:
     )
     mid = builders.candidate().mid
     desk.store.proposals.approve(builders.approval(proposal, mid=-mid, natural=-mid - D("0.04")))
-    assert proposal.id is not None
     return proposal.id

@@ -48,7 +48,7 @@ def approved(**over: Any) -> RunView:
 def sent(state: OrderState = OrderState.WORKING) -> RunView:
     made = proposal(state=ProposalState.SENT)
     yes = b.approval(made, id=1)
-    order = b.order(made, yes, id=7, state=state, broker_id="B-1", broker_status="Live")
+    order = b.stored_order(made, yes, id=7, state=state, broker_id="B-1", broker_status="Live")
     return proposed(proposal=made, approval=yes, orders=(order,))
 
 
@@ -73,7 +73,7 @@ def trade(**over: Any) -> Trade:
 def filled() -> RunView:
     made = proposal(state=ProposalState.DONE)
     yes = b.approval(made, id=1)
-    order = b.order(made, yes, id=7, state=OrderState.FILLED, broker_id="B-1", filled=2)
+    order = b.stored_order(made, yes, id=7, state=OrderState.FILLED, broker_id="B-1", filled=2)
     return proposed(proposal=made, approval=yes, orders=(order,), fills=b.fills(), trade=trade())
 
 

@@ -91,7 +91,7 @@ def asked(store: Store, run_id: int, said: ModelResponse | None = None, **over: 
 
 def proposed(store: Store, **over: Any) -> Proposal:
     run_id = over.pop("run_id", None) or begun(store).id
-    return store.proposals.add(builders.proposal(run_id=run_id, **over), body="{}", at=NOW)
+    return store.proposals.add(builders.proposal_terms(run_id=run_id, **over), body="{}", at=NOW)
 
 
 def approved(store: Store, made: Proposal | None = None, **over: Any) -> tuple[Proposal, Approval]:
@@ -107,7 +107,6 @@ def sent(store: Store, made: Proposal | None = None, **over: Any) -> tuple[Propo
 
 
 def working(store: Store, order: Order) -> Order:
-    assert order.id is not None
     return store.orders.move(
         order.id,
         was=OrderState.SUBMITTING,
@@ -117,11 +116,13 @@ def working(store: Store, order: Order) -> Order:
     )
 
 
+def profit_targets(store: Store, proposal_id: int) -> tuple[Order, ...]:
+    return tuple(row for row in store.orders.select_by_proposal(proposal_id) if row.kind is OrderKind.TARGET)
+
+
 def filled(store: Store, quantity: int = 2, **over: Any) -> tuple[Proposal, Trade]:
     """A proposal that is done, and its open trade."""
     made, _, order = sent(store, **over)
-    assert order.id is not None
-    assert made.id is not None
     trade = store.trades.record_fills(order.id, builders.fills(quantity=quantity), fees=FEES, at=later(minutes=7))
     assert trade is not None
     store.orders.move(order.id, was=OrderState.WORKING, now=OrderState.FILLED, at=later(minutes=7))

@@ -48,7 +48,7 @@ class TradingDesk:
         """A proposal waiting for a person, hashed as the rules hash it."""
         mode = self.store.core.mode
         run = self.store.runs.begin(trigger=builders.run().trigger, mode=mode, profile="default", at=builders.NOW)
-        made = builders.proposal(run_id=run.id, mode=mode, **over)
+        made = builders.proposal_terms(run_id=run.id, mode=mode, **over)
         made = replace(made, hash=plan.proposal_digest(made))
         return self.store.proposals.add(made, body="{}", at=builders.NOW)
 
@@ -57,7 +57,6 @@ class TradingDesk:
         made = self.proposed(**over)
         self.store.proposals.approve(builders.approval(made))
         self.clock.at = builders.later(minutes=6)
-        assert made.id is not None
         return made.id
 
     def state(self, proposal_id: int) -> ProposalState:

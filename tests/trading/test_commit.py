@@ -124,7 +124,6 @@ def test_an_approval_that_ends_while_the_broker_answers_sends_nothing(watched: W
 @pytest.mark.parametrize("slow", ["facts", "dry_run", "quotes", "begin"])
 def test_a_quarter_to_four_that_comes_while_the_broker_answers_sends_nothing(watched: Watched, slow: str) -> None:
     made = watched.desk.proposed()
-    assert made.id is not None
     given = builders.later(hours=5, minutes=40)
     watched.desk.store.proposals.approve(replace(builders.approval(made), at=given, until=given + timedelta(hours=1)))
     watched.desk.clock.at = given + timedelta(minutes=1)
@@ -180,7 +179,6 @@ def test_an_approval_of_the_future_can_be_given_again(desk: TradingDesk) -> None
 def test_a_live_approval_needs_the_broker_s_time(tmp_path: Path, ahead: float | None, refused: bool) -> None:
     desk = ApprovalDesk(tmp_path, Mode.LIVE)
     made = desk.proposed()
-    assert made.id is not None
     desk.trading_desk.account.ahead = ahead
     shown = review_proposal(desk.trading_context, made.id)
     assert any(finding.rule == "clock" and finding.blocks for finding in shown.findings) is refused
@@ -220,7 +218,6 @@ def test_legs_quoted_wide_are_sent_in_no_mode(desk: TradingDesk) -> None:
 def test_legs_quoted_wide_are_no_price_to_approve_at(tmp_path: Path) -> None:
     desk = ApprovalDesk(tmp_path)
     made = desk.proposed()
-    assert made.id is not None
     stubs(desk.trading_desk)
     shown = review_proposal(desk.trading_context, made.id)
     assert shown.current_quote == shown.run_quote

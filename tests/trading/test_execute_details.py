@@ -20,8 +20,9 @@ from spy32.lifecycle import (
     TradeState,
     advance,
 )
-from spy32.trading import profit_target, transactions
+from spy32.trading import transactions
 from spy32.trading.execute import execute, preview_execution
+from spy32.trading.order_book import load_order_book
 from spy32.trading.reconcile import cancel_proposal
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
@@ -45,7 +46,6 @@ def two_working(desk: TradingDesk) -> int:
     )  # fmt: skip
     committed = desk.store.orders.begin(row, at=desk.clock())
     placed = desk.orders.replace(str(old.broker_id), committed.body)
-    assert committed.id is not None
     desk.store.orders.move(committed.id, was=O.SUBMITTING, now=O.WORKING, at=desk.clock(), broker=placed)
     desk.orders.shows(str(old.broker_id), state=O.WORKING, status="Replace Requested")
     return proposal
@@ -259,7 +259,7 @@ def test_the_target_is_not_cancelled_under_a_process_that_works_its_opening(desk
 
 def test_a_target_that_the_broker_shows_without_our_name_is_no_duplicate_of_its_closing(desk: TradingDesk) -> None:
     trade = opened(desk)
-    resting = profit_target.live_target(desk.trading_context, desk.store.trades.get(trade).proposal_id)
+    resting = load_order_book(desk.trading_context, desk.store.trades.get(trade).proposal_id).live_target
     assert resting is not None
     desk.orders.shows(str(resting.broker_id), reference="")
     proposal = closing(desk, trade)

@@ -12,6 +12,7 @@ from spy32.settings import Settings
 from spy32.trading.execute import execute
 from spy32.trading.reconcile import cancel_proposal, reconcile
 from tests.support import builders
+from tests.support.stores import profit_targets
 from tests.support.trading import TradingDesk
 
 D, P = Decimal, ProposalState
@@ -86,7 +87,7 @@ def test_its_exits_follow_the_real_credit(desk: TradingDesk) -> None:
     assert "close at 0.05 or less (50% of the credit kept)" in exits.note
     assert "alarm when closing costs 0.30 or more" in exits.note
     # 0.29, the approved target, would have been a loss.
-    (resting,) = desk.store.orders.profit_targets(proposal)
+    (resting,) = profit_targets(desk.store, proposal)
     assert (resting.state, resting.limit) == (OrderState.WORKING, D("-0.05"))
 
 
@@ -105,7 +106,7 @@ def test_a_fill_at_the_floor_or_above_is_nothing_to_look_at(desk: TradingDesk, s
     proposal = filled(desk, slips)
     execute(desk.trading_context, proposal)
     assert (attention(desk), desk.store.trades.get(1).exits) == ([], None)
-    assert desk.store.orders.profit_targets(proposal)[0].limit == D("-0.29")
+    assert profit_targets(desk.store, proposal)[0].limit == D("-0.29")
 
 
 def test_a_cent_below_the_floor_is_below_it(desk: TradingDesk) -> None:
@@ -173,7 +174,6 @@ def test_a_closing_above_its_ceiling_is_said_too(desk: TradingDesk) -> None:
     )
     mid = builders.candidate().mid
     desk.store.proposals.approve(builders.approval(closing, mid=-mid, natural=-mid - D("0.04")))
-    assert closing.id is not None
     desk.orders.slips = D("0.32")
     with pytest.raises(Unresolved, match=r"T1 was closed at 0\.90 a share, above the approved ceiling of 0\.62"):
         execute(desk.trading_context, closing.id)
@@ -185,7 +185,7 @@ def test_a_closing_above_its_ceiling_is_said_too(desk: TradingDesk) -> None:
 def test_a_target_filled_above_its_limit_is_said_too(desk: TradingDesk) -> None:
     proposal = filled(desk, "0")
     execute(desk.trading_context, proposal)
-    (resting,) = desk.store.orders.profit_targets(proposal)
+    (resting,) = profit_targets(desk.store, proposal)
     desk.orders.slips = D("0.10")
     desk.orders.fill(str(resting.broker_id))
     found = reconcile(lambda number: desk.trading_context)

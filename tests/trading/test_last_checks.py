@@ -10,11 +10,12 @@ from spy32.domain.orders import Order
 from spy32.domain.spreads import Position
 from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Unavailable
 from spy32.lifecycle import OrderState, ProposalState
-from spy32.trading import profit_target
 from spy32.trading.execute import execute, preview_execution
+from spy32.trading.order_book import OrderBook, load_order_book
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.resting_targets import closing, opened
+from tests.support.stores import profit_targets
 from tests.support.trading import TradingDesk
 
 P = ProposalState
@@ -118,7 +119,7 @@ def test_a_warning_of_the_broker_is_told_and_another_trade_is_not_sent(desk: Tra
 
 
 def test_more_than_may_still_be_sent_is_refused(desk: TradingDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("spy32.trading.order_state.remaining_quantity", lambda context, number, excluding=None: 1)
+    monkeypatch.setattr(OrderBook, "remaining", lambda book, excluding=None: 1)
     proposal = desk.approved()
     with pytest.raises(Refused, match="only 1 of 2"):
         execute(desk.trading_context, proposal)
@@ -163,7 +164,7 @@ def test_a_filled_opening_leaves_its_target_when_the_plan_says_so(desk: TradingD
     proposal = desk.approved(exit=builders.exit_plan(rests_target=rests))
     desk.orders.fills_at = D("0.60")
     assert execute(desk.trading_context, proposal).state is P.DONE
-    assert len(desk.store.orders.profit_targets(proposal)) == (1 if rests else 0)
+    assert len(profit_targets(desk.store, proposal)) == (1 if rests else 0)
     assert execute(desk.trading_context, proposal).state is P.DONE
     assert desk.orders.requests.count("submit") == (2 if rests else 1)
 
@@ -173,12 +174,12 @@ def test_an_opening_that_filled_while_nobody_watched_leaves_its_target_at_the_ne
     execute(desk.trading_context, proposal, wait=False)
     desk.orders.fill("480001")
     assert execute(desk.trading_context, proposal).state is P.DONE
-    assert [order.state for order in desk.store.orders.profit_targets(proposal)] == [OrderState.WORKING]
+    assert [order.state for order in profit_targets(desk.store, proposal)] == [OrderState.WORKING]
 
 
 def test_the_target_is_cancelled_and_confirmed_before_a_closing_is_sent(desk: TradingDesk) -> None:
     trade = opened(desk)
-    resting = profit_target.live_target(desk.trading_context, desk.store.trades.get(trade).proposal_id)
+    resting = load_order_book(desk.trading_context, desk.store.trades.get(trade).proposal_id).live_target
     assert isinstance(resting, Order)
     proposal = closing(desk, trade)
     desk.orders.requests.clear()
@@ -195,7 +196,7 @@ def test_a_target_whose_answer_was_lost_does_not_stand_in_the_way_of_a_closing(d
     desk.orders.goes_silent_after = 2
     assert execute(desk.trading_context, proposal).state is P.DONE
     desk.orders.goes_silent_after, desk.orders.unreadable = None, False
-    assert [order.state for order in desk.store.orders.profit_targets(proposal)] == [OrderState.UNKNOWN]
+    assert [order.state for order in profit_targets(desk.store, proposal)] == [OrderState.UNKNOWN]
     trade = desk.store.trades.find_by_proposal(proposal)
     assert trade is not None
     close = closing(desk, trade.id)

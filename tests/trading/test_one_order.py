@@ -36,7 +36,6 @@ def test_a_backup_older_than_the_approval_sends_nothing_over_what_the_lost_book_
     desk: TradingDesk, tmp_path: Path
 ) -> None:
     made = desk.proposed()
-    assert made.id is not None
     backup = desk.store.backup.create(tmp_path / "early.db")
     desk.store.proposals.approve(builders.approval(made))
     desk.clock.at = builders.later(minutes=6)
@@ -99,7 +98,6 @@ def test_an_absent_entry_of_today_holds_back_every_opening_until_a_person_has_lo
     reconcile(lambda _: desk.trading_context)
     assert desk.order_states(first) == [OrderState.ABSENT]
     made = desk.proposed()
-    assert made.id is not None
     at = desk.clock()
     desk.store.proposals.approve(builders.approval(made, at=at, until=at + timedelta(minutes=60)))
     with pytest.raises(Refused, match="could still arrive"):

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from spy32.domain.orders import BrokerOrder, Fill, Order
+from spy32.domain.orders import BrokerOrder, Fill, Order, OrderTicket
 from spy32.domain.spreads import Position
 from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Refused, Unavailable, Unresolved, Unusable
 from spy32.lifecycle import EndedBy, OrderState, ProposalState, TradeState
 from spy32.trading import order_state, reconcile
 from spy32.trading.execute import execute
+from spy32.trading.order_book import load_order_book
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.trading import TradingDesk
@@ -319,13 +320,17 @@ def test_an_order_cancelled_by_hand_comes_to_rest(desk: TradingDesk) -> None:
 # Our own replacements, after a crash.
 
 
+def replacement_of(old: Order, **over: Any) -> OrderTicket:
+    """The next order of the same approval, in the place of `old`."""
+    same = {field.name: getattr(old, field.name) for field in fields(OrderTicket)}
+    return OrderTicket(**{**same, "reference": old.reference[:-1] + "2", "replaces": old.id, **over})
+
+
 def half_replaced(desk: TradingDesk, **shown: Any) -> tuple[int, str]:
     """A proposal whose process died after it had asked for a replacement; the broker's id of the replacement."""
     proposal, first = working(desk)
     old = desk.last_order(proposal)
-    wanted = replace(
-        old, id=None, reference=old.reference[:-1] + "2", replaces=old.id, broker_id=None, state=O.SUBMITTING
-    )
+    wanted = replacement_of(old)
     desk.store.orders.begin(wanted, at=desk.clock())
     body = wanted.body.replace(old.reference, wanted.reference)
     second = desk.orders.replace(first, body).broker_id
@@ -359,7 +364,7 @@ def test_the_old_order_leaves_what_replaced_it_to_the_row_that_asked_for_it(desk
 def test_a_replacement_that_never_arrived_is_absent_though_the_old_order_filled_meanwhile(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     old = desk.last_order(proposal)
-    wanted = replace(old, id=None, reference=old.reference[:-1] + "2", replaces=old.id, broker_id=None)
+    wanted = replacement_of(old)
     desk.store.orders.begin(wanted, at=desk.clock())
     desk.orders.fill(first)
     held = (Position(symbol=builders.spread().short.symbol, quantity=-2),)
@@ -435,7 +440,7 @@ def test_fills_that_contradict_the_order_are_said_and_not_recorded(desk: Trading
             execute(desk.trading_context, proposal)
     order = desk.last_order(proposal)
     assert order.state is O.WORKING and "cannot be recorded" in order.reason
-    assert order.id is not None and desk.store.orders.fills(order.id) == ()
+    assert desk.store.orders.fills(order.id) == ()
     assert desk.store.trades.find_by_proposal(proposal) is None
     assert desk.orders.requests == ["submit"]
 
@@ -489,11 +494,11 @@ def test_an_answer_that_says_replaced_is_recorded_as_that(desk: TradingDesk) -> 
 def test_room_counts_the_fullest_leg_and_what_is_alive(desk: TradingDesk) -> None:
     proposal, first = working(desk)
     order = desk.last_order(proposal)
-    assert order_state.remaining_quantity(desk.trading_context, proposal) == 0
-    assert order_state.remaining_quantity(desk.trading_context, proposal, excluding=order.id) == 2
+    assert load_order_book(desk.trading_context, proposal).remaining() == 0
+    assert load_order_book(desk.trading_context, proposal).remaining(excluding=order.id) == 2
     desk.orders.shows(first, fills=fills(desk, first, 1, 0))
     order_state.refresh_order(desk.trading_context, order)
-    assert order_state.remaining_quantity(desk.trading_context, proposal, excluding=order.id) == 1
+    assert load_order_book(desk.trading_context, proposal).remaining(excluding=order.id) == 1
 
 
 def test_more_filled_than_approved_is_recorded_and_loud(desk: TradingDesk) -> None:
@@ -732,15 +737,7 @@ def test_an_order_that_a_person_put_in_the_place_of_ours_is_not_priced_by_us(des
     """The process died before its replacement left, and a person replaced the order at another price."""
     proposal, first = working(desk)
     old = desk.last_order(proposal)
-    wanted = replace(
-        old,
-        id=None,
-        reference=old.reference[:-1] + "2",
-        replaces=old.id,
-        broker_id=None,
-        state=O.SUBMITTING,
-        limit=old.limit - Decimal("0.01"),
-    )
+    wanted = replacement_of(old, limit=old.limit - Decimal("0.01"))
     desk.store.orders.begin(wanted, at=desk.clock())
     desk.orders.replaced_by_hand(first, old.limit + Decimal("0.10"))
     desk.orders.requests.clear()
@@ -753,9 +750,7 @@ def test_an_order_replaced_by_hand_under_a_name_carried_on_is_followed(desk: Tra
     """The broker shows the first reference on every order of the line, a person's replacement too."""
     proposal, first = working(desk)
     old = desk.last_order(proposal)
-    wanted = replace(
-        old, id=None, reference=old.reference[:-1] + "2", replaces=old.id, broker_id=None, state=O.SUBMITTING
-    )
+    wanted = replacement_of(old)
     made = desk.store.orders.begin(wanted, at=desk.clock())
     second = desk.orders.replace(first, made.body)
     desk.orders.shows(second.broker_id, reference=old.reference)
@@ -772,9 +767,7 @@ def test_a_fill_of_an_order_is_counted_once_when_its_replacement_was_replaced_by
     """The row of the replacement moves on to the person's order, and the old one must not follow it there."""
     proposal, first = working(desk)
     old = desk.last_order(proposal)
-    wanted = replace(
-        old, id=None, reference=old.reference[:-1] + "2", replaces=old.id, broker_id=None, state=O.SUBMITTING
-    )
+    wanted = replacement_of(old)
     made = desk.store.orders.begin(wanted, at=desk.clock())
     second = desk.orders.replace(first, made.body)
     leg = desk.store.proposals.get(proposal).legs[0]
@@ -785,5 +778,5 @@ def test_a_fill_of_an_order_is_counted_once_when_its_replacement_was_replaced_by
         with suppress(Unresolved):
             order_state.recover_orders(desk.trading_context, proposal)
     rows = desk.store.orders.select_by_proposal(proposal)
-    counted = [fill.fill_id for row in rows if row.id is not None for fill in desk.store.orders.fills(row.id)]
+    counted = [fill.fill_id for row in rows for fill in desk.store.orders.fills(row.id)]
     assert counted == ["F1"]

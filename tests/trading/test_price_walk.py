@@ -12,6 +12,7 @@ from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Unavailable, Un
 from spy32.lifecycle import OrderState, ProposalState
 from spy32.records.orders import Orders
 from spy32.trading.execute import execute
+from spy32.trading.order_book import OrderBook
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.trading import TradingDesk
@@ -156,10 +157,7 @@ def test_a_step_in_which_more_would_be_alive_than_approved_is_not_sent(
     desk: TradingDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     proposal = desk.approved()
-    monkeypatch.setattr(
-        "spy32.trading.order_state.remaining_quantity",
-        lambda context, number, excluding=None: 2 if excluding is None else 1,
-    )
+    monkeypatch.setattr(OrderBook, "remaining", lambda book, excluding=None: 2 if excluding is None else 1)
     with pytest.raises(NotFilled):
         execute(desk.trading_context, proposal)
     assert desk.orders.requests == ["submit", "cancel"]

@@ -10,11 +10,13 @@ from spy32.domain.orders import OrderKind, Trade
 from spy32.domain.spreads import Mode
 from spy32.errors import BrokerRefused, NotPermitted, Refused, Unavailable, Unresolved
 from spy32.lifecycle import OrderState, ProposalState, TradeState
-from spy32.trading.profit_target import NO_TARGET, cancel_target, live_target, place_target, refresh_targets
+from spy32.trading.order_book import load_order_book
+from spy32.trading.profit_target import NO_TARGET, cancel_target, place_target, refresh_targets
 from spy32.trading.reconcile import cancel_proposal, reconcile
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.open_trades import D, entered, held, live_desk, number
+from tests.support.stores import profit_targets
 from tests.support.trading import TradingDesk
 
 
@@ -32,7 +34,7 @@ def trade(desk: TradingDesk) -> Trade:
 
 def last(desk: TradingDesk, trade: Trade) -> str:
     """The target's id at the broker."""
-    return str(desk.store.orders.profit_targets(trade.proposal_id)[-1].broker_id)
+    return str(profit_targets(desk.store, trade.proposal_id)[-1].broker_id)
 
 
 # Leaving it.
@@ -85,8 +87,6 @@ def test_no_target_is_left_of_what_is_not_done_or_is_a_closing(desk: TradingDesk
         builders.close_proposal(number(trade), exit=builders.exit_plan(rests_target=True)), body="{}", at=desk.clock()
     )
     waiting = desk.proposed(exit=builders.exit_plan(rests_target=True))
-    assert made.id is not None
-    assert waiting.id is not None
     assert place_target(desk.trading_context, made.id) is None
     assert place_target(desk.trading_context, waiting.id) is None
     assert desk.orders.requests == ["submit"]
@@ -150,7 +150,7 @@ def test_a_target_that_cannot_be_settled_stays_unknown_until_it_is_read(desk: Tr
     assert isinstance(refresh_targets(desk.trading_context, trade.proposal_id)[0], Unresolved)
     desk.orders.unreadable = False
     assert refresh_targets(desk.trading_context, trade.proposal_id) == []
-    assert [order.state for order in desk.store.orders.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
+    assert [order.state for order in profit_targets(desk.store, trade.proposal_id)] == [OrderState.WORKING]
     assert desk.orders.requests == ["submit", "submit"]
 
 
@@ -187,7 +187,7 @@ def test_a_target_that_works_for_weeks_is_never_absent(desk: TradingDesk, trade:
     for _ in range(4):
         desk.clock.sleep(7 * 86_400)
         assert refresh_targets(desk.trading_context, trade.proposal_id) == []
-        assert [order.state for order in desk.store.orders.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
+        assert [order.state for order in profit_targets(desk.store, trade.proposal_id)] == [OrderState.WORKING]
     assert desk.said == said
 
 
@@ -195,7 +195,7 @@ def test_a_target_that_cannot_be_read_is_a_trouble_and_still_works(desk: Trading
     place_target(desk.trading_context, trade.proposal_id)
     desk.orders.unreadable = True
     assert isinstance(refresh_targets(desk.trading_context, trade.proposal_id)[0], Unavailable | Unresolved)
-    assert [order.state for order in desk.store.orders.profit_targets(trade.proposal_id)] == [OrderState.WORKING]
+    assert [order.state for order in profit_targets(desk.store, trade.proposal_id)] == [OrderState.WORKING]
 
 
 def test_a_target_that_was_cancelled_by_hand_is_told_and_not_left_again(desk: TradingDesk, trade: Trade) -> None:
@@ -250,7 +250,7 @@ def test_a_target_is_cancelled_and_confirmed(desk: TradingDesk, trade: Trade) ->
     order = cancel_target(desk.trading_context, number(trade))
     assert order is not None
     assert order.state is OrderState.CANCELLED
-    assert live_target(desk.trading_context, trade.proposal_id) is None
+    assert load_order_book(desk.trading_context, trade.proposal_id).live_target is None
     assert desk.orders.book[str(order.broker_id)].state is OrderState.CANCELLED
 
 
@@ -269,13 +269,13 @@ def test_a_target_that_cannot_be_seen_to_end_lets_nothing_else_be_sent(desk: Tra
     desk.orders.unreadable = True
     with pytest.raises((Unavailable, Unresolved)):
         cancel_target(desk.trading_context, number(trade))
-    assert live_target(desk.trading_context, trade.proposal_id) is not None
+    assert load_order_book(desk.trading_context, trade.proposal_id).live_target is not None
 
 
 def test_cancel_of_a_done_opening_cancels_its_target_and_leaves_the_trade_open(desk: TradingDesk, trade: Trade) -> None:
     place_target(desk.trading_context, trade.proposal_id)
     assert cancel_proposal(desk.trading_context, trade.proposal_id) == 2
-    assert [order.state for order in desk.store.orders.profit_targets(trade.proposal_id)] == [OrderState.CANCELLED]
+    assert [order.state for order in profit_targets(desk.store, trade.proposal_id)] == [OrderState.CANCELLED]
     assert desk.store.trades.get(number(trade)).state is TradeState.OPEN
     with pytest.raises(Refused, match="nothing of"):
         cancel_proposal(desk.trading_context, trade.proposal_id)

@@ -44,7 +44,6 @@ def test_a_proposal_whose_process_died_before_its_last_row_comes_to_rest(desk: T
     execute(desk.trading_context, proposal, wait=False)
     order = desk.last_order(proposal)
     desk.orders.cancel(str(order.broker_id))
-    assert order.id is not None
     desk.store.orders.move(order.id, was=OrderState.WORKING, now=OrderState.CANCELLED, at=desk.clock())
     assert desk.state(proposal) is ProposalState.SENT
     reconcile(lambda number: desk.trading_context)

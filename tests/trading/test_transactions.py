@@ -127,7 +127,6 @@ def test_on_paper_and_without_a_trade_there_is_nothing_to_settle(tmp_path: Path,
     booked(paper, trade)
     assert settle_fees(paper.trading_context, trade.proposal_id) == trade
     waiting = paper.proposed()
-    assert waiting.id is not None
     assert settle_fees(paper.trading_context, waiting.id) is None
     paper.store.close()
 

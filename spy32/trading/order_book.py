@@ -1,0 +1,143 @@
+"""The orders of one proposal as our store has them at one moment, and the tickets of new ones."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from spy32.domain.codec import digest
+from spy32.domain.orders import Fill, Order, OrderKind, OrderTicket, Trade, spreads_filled
+from spy32.domain.proposals import Approval, Proposal
+from spy32.domain.spreads import Leg
+from spy32.errors import Refused
+from spy32.lifecycle import IN_FLIGHT, OrderState
+from spy32.rules import plan, references
+from spy32.trading.context import TradingContext
+
+
+class OrderBook:
+    """The orders and fills of a proposal, read once. Load a new book after anything that may have changed a row.
+
+    `proposal` stays as the caller read it, so an order is built from exactly the terms that were checked.
+    """
+
+    def __init__(self, context: TradingContext, proposal: Proposal) -> None:
+        rows = context.store.orders.select_by_proposal(proposal.id)
+        self.proposal = proposal
+        self.orders = tuple(order for order in rows if order.kind is not OrderKind.TARGET)
+        """The orders that open or close the proposal, oldest first."""
+        self.targets = tuple(order for order in rows if order.kind is OrderKind.TARGET)
+        """Its profit targets, oldest first; a target has a life of its own."""
+        self.fills: tuple[Fill, ...] = tuple(
+            fill for order in self.orders for fill in context.store.orders.fills(order.id)
+        )
+        """Everything filled of `orders`, whatever state an order ended in."""
+
+    @property
+    def live_orders(self) -> tuple[Order, ...]:
+        """The orders that may still fill, without the target."""
+        return tuple(order for order in self.orders if order.state in IN_FLIGHT)
+
+    @property
+    def working_orders(self) -> tuple[Order, ...]:
+        return tuple(order for order in self.orders if order.state is OrderState.WORKING)
+
+    @property
+    def live_target(self) -> Order | None:
+        """The target that may still fill; there is at most one."""
+        return next((order for order in self.targets if order.state in IN_FLIGHT), None)
+
+    @property
+    def filled(self) -> int:
+        """Whole spreads filled over all orders of the proposal."""
+        return spreads_filled(self.fills, self.proposal.legs)
+
+    @property
+    def uneven_fill(self) -> str:
+        """The filled contracts of each leg when they do not make whole spreads; empty when they do."""
+        return uneven_fill_message(self.fills, self.proposal.legs)
+
+    def remaining(self, *, excluding: int | None = None) -> int:
+        """Spreads that may still be sent: approved, less filled (by the fullest leg), less alive.
+
+        `excluding` is the id of the order that is about to be replaced.
+        """
+        filled = max(
+            -(-sum(fill.quantity for fill in self.fills if fill.symbol == leg.symbol) // leg.quantity)
+            for leg in self.proposal.legs
+        )
+        alive = sum(order.quantity - order.filled for order in self.live_orders if order.id != excluding)
+        return self.proposal.quantity - filled - alive
+
+    def deadline(self, approval_id: int | None) -> datetime:
+        """When the price plan of an approval ends, counted from its first order."""
+        first_order = next(order for order in self.orders if order.approval_id == approval_id)
+        return first_order.created_at + timedelta(seconds=self.proposal.plan.deadline_seconds)
+
+    # New orders. A ticket is not stored yet: `store.orders.begin` checks and stores it.
+
+    def first_ticket(self, approval: Approval, at: datetime) -> OrderTicket:
+        """The order that opens or closes by this approval, at its first limit."""
+        kind = OrderKind.ENTRY if self.proposal.kind == "open" else OrderKind.EXIT
+        return self._ticket(
+            approval.id, references.order_reference(approval, attempt=1), kind, self.proposal.limit_price,
+            self.proposal.quantity, at,
+        )  # fmt: skip
+
+    def next_ticket(self, order: Order, price: Decimal, at: datetime) -> OrderTicket:
+        """The order that replaces `order` at another price; `Refused` when it would be more than was approved."""
+        # The number follows the newest order, because a replacement that never arrived has used its own.
+        newest = [other for other in self.orders if not other.is_adopted][-1]
+        reference, remaining = references.next_reference(newest.reference), self.remaining(excluding=order.id)
+        if not order.quantity <= remaining:
+            raise Refused(f"order {reference} would be for {order.quantity}, only {remaining} may still be sent")
+        ticket = self._ticket(order.approval_id, reference, order.kind, price, order.quantity, at)
+        return replace(ticket, replaces=order.id)
+
+    def target_ticket(self, trade: Trade, at: datetime) -> OrderTicket:
+        """The resting order at the approved target for what the trade holds; it belongs to the entry's approval."""
+        entry = self.orders[-1]
+        stem, _, _ = entry.reference.rpartition("-")
+        limit = -(trade.exits or self.proposal.exit).profit_target
+        reference = f"{stem}-t{len(self.targets) + 1}"
+        return self._ticket(entry.approval_id, reference, OrderKind.TARGET, limit, trade.remaining, at)
+
+    def _ticket(
+        self, approval_id: int | None, reference: str, kind: OrderKind, limit: Decimal, quantity: int, at: datetime
+    ) -> OrderTicket:
+        proposal = self.proposal
+        body = plan.order_body(order_legs(proposal, kind), quantity, limit, reference, kind=kind)
+        return OrderTicket(
+            proposal_id=proposal.id,
+            approval_id=approval_id,
+            reference=reference,
+            kind=kind,
+            mode=proposal.mode,
+            account=proposal.account,
+            body=body,
+            body_hash=digest(body),
+            limit=limit,
+            quantity=quantity,
+            created_at=at,
+        )
+
+
+def load_order_book(context: TradingContext, proposal_id: int) -> OrderBook:
+    """The book of a proposal, with the proposal itself read now."""
+    return OrderBook(context, context.store.proposals.get(proposal_id))
+
+
+def order_legs(proposal: Proposal, kind: OrderKind) -> tuple[Leg, ...]:
+    """The legs as an order of this kind trades them: a profit target closes what its proposal opens."""
+    if kind is OrderKind.TARGET:
+        return tuple(replace(leg, action=leg.action.closing) for leg in proposal.legs)
+    return proposal.legs
+
+
+def uneven_fill_message(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> str:
+    """The filled contracts of each leg when they do not make whole spreads; empty when they do."""
+    counts = {leg.symbol: sum(fill.quantity for fill in fills if fill.symbol == leg.symbol) for leg in legs}
+    spreads = spreads_filled(fills, legs)
+    if all(counts[leg.symbol] == spreads * leg.quantity for leg in legs):
+        return ""
+    parts = ", ".join(f"{counts[leg.symbol]} x {leg.action} {leg.symbol}" for leg in legs)
+    return f"uneven fill: {parts}; {spreads} whole spreads of it"
