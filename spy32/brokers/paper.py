@@ -227,7 +227,7 @@ def parse_order_body(body: str) -> BrokerOrder:
     """The order that a tastytrade order body describes, as the broker would show it before it works."""
     fields = json.loads(body)
     sign = 1 if fields["price-effect"] == "Credit" else -1
-    legs = tuple(Leg.from_symbol(leg["symbol"], Action(leg["action"]), int(leg["quantity"])) for leg in fields["legs"])
+    legs = tuple(Leg.parse_symbol(leg["symbol"], Action(leg["action"]), int(leg["quantity"])) for leg in fields["legs"])
     quantity = min(leg["quantity"] for leg in fields["legs"])
     return BrokerOrder(
         broker_id="",

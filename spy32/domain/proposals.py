@@ -276,7 +276,7 @@ class Proposal(ProposalTerms):
     id: ProposalId
     state: ProposalState
 
-    def with_terms(self, terms: ProposalTerms) -> "Proposal":
+    def replace_terms(self, terms: ProposalTerms) -> "Proposal":
         """Return this proposal with other terms, as a person drafts it."""
         return replace(self, **{item.name: getattr(terms, item.name) for item in fields(ProposalTerms)})
 

@@ -69,7 +69,7 @@ class Leg:
             raise ValueError("a leg has a positive strike and at least one contract")
 
     @classmethod
-    def from_symbol(cls, symbol: str, action: Action, quantity: int = 1) -> "Leg":
+    def parse_symbol(cls, symbol: str, action: Action, quantity: int = 1) -> "Leg":
         """The leg of an OCC symbol; ValueError when it is none."""
         return cls(**parse_occ_symbol(symbol)._asdict(), action=action, quantity=quantity)
 

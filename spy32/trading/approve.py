@@ -136,7 +136,7 @@ def preview(context: TradingContext, shown: Review, candidate: Candidate) -> Rev
     sized = replace(ruling, quantity=max(ruling.quantity, 1))
     result = plan.build_proposal(candidate, sized, snapshot, context.settings, run=shown.run, chosen_by=PERSON)
     kept = shown.proposal
-    version = kept.with_terms(result) if isinstance(kept, Proposal) else result
+    version = kept.replace_terms(result) if isinstance(kept, Proposal) else result
     draft = Draft(proposal=version, body="", was_hash=_reviewed_hash(shown) if kept is not None else "")
     return review_preview(context, shown, draft, candidate, ruling)
 
@@ -257,7 +257,7 @@ def _build_draft_review(
     if not dry_run.accepted:
         raise Refused(f"the broker's dry run refuses it: {'; '.join(dry_run.errors)}", dry_run.errors)
     _refuse_if_blocked(check_dry_run(proposal, dry_run, context.settings), "the broker's dry run means another order")
-    version = stored.with_terms(proposal) if stored is not None else proposal
+    version = stored.replace_terms(proposal) if stored is not None else proposal
     draft = Draft(proposal=version, body=body, was_hash=stored.hash if stored is not None else "")
     return review_draft(context, draft, ruling.sizing)
 

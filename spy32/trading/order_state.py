@@ -37,22 +37,22 @@ def send_order(context: TradingContext, order: Order, request: Callable[[], Brok
     halt_reason = context.halt_reason()
     if halt_reason is not None:
         # The last check before the request; nothing was sent.
-        return _refused(context, order, EndedBy.HALT, f"halted: {halt_reason}")
+        return _record_refusal(context, order, EndedBy.HALT, f"halted: {halt_reason}")
     try:
         broker_order = request()
     except BrokerRefused as refusal:
-        return _refused(context, order, EndedBy.BROKER, refusal.message)
+        return _record_refusal(context, order, EndedBy.BROKER, refusal.message)
     except Refused as late:
-        return _refused(context, order, EndedBy.TOO_LATE, f"too late: {late.message}")
+        return _record_refusal(context, order, EndedBy.TOO_LATE, f"too late: {late.message}")
     except Unavailable as error:
         # The request did not leave this machine, so the order counts as refused and a person may approve again.
-        return _refused(context, order, EndedBy.NOT_SENT, f"not sent: {error.message}")
+        return _record_refusal(context, order, EndedBy.NOT_SENT, f"not sent: {error.message}")
     except Unresolved as doubt:
         return _change_state(context, order, OrderState.UNKNOWN, reason=doubt.message)
     return apply_broker_order(context, order, broker_order)
 
 
-def _refused(context: TradingContext, order: Order, by: EndedBy, words: str) -> Order:
+def _record_refusal(context: TradingContext, order: Order, by: EndedBy, words: str) -> Order:
     return context.store.orders.refuse(order.id, was=order.state, by=by, reason=words, at=context.clock())
 
 

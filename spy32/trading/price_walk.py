@@ -29,13 +29,13 @@ class Timer:
     seconds: float
 
     @property
-    def left(self) -> float:
+    def remaining_seconds(self) -> float:
         return max(min((self.deadline - self.trading_context.clock()).total_seconds(), self.seconds), 0)
 
     @property
     def is_over(self) -> bool:
         """Whether the deadline has passed or a halt is set, after which no price is changed."""
-        return self.left <= 0 or self.trading_context.halt_reason() is not None
+        return self.remaining_seconds <= 0 or self.trading_context.halt_reason() is not None
 
     def pause(self, seconds: float) -> None:
         self.trading_context.sleep(seconds)
@@ -102,7 +102,7 @@ def _walk_down(context: TradingContext, proposal: Proposal, order: Order, timer:
             order = _reprice(context, proposal, order, price, timer)
             if order.state is not OrderState.WORKING:
                 return order
-    return _watch_order(context, order, timer, timer.left, None)
+    return _watch_order(context, order, timer, timer.remaining_seconds, None)
 
 
 def _check_is_alone(context: TradingContext, order: Order) -> tuple[Order, bool]:
@@ -134,8 +134,8 @@ def _watch_order(
     step_end = context.clock() + timedelta(seconds=seconds)
     while True:
         order = order_state.try_refresh_order(context, order)
-        seconds_left = max(min((step_end - context.clock()).total_seconds(), seconds, timer.left), 0)
-        context.show_progress(_progress_line(order, seconds_left, timer.left, next_price))
+        seconds_left = max(min((step_end - context.clock()).total_seconds(), seconds, timer.remaining_seconds), 0)
+        context.show_progress(_progress_line(order, seconds_left, timer.remaining_seconds, next_price))
         if order.state in FINAL or seconds_left <= 0 or timer.is_over:
             return order
         pause = min(POLL_SECONDS, seconds_left)

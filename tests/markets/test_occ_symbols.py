@@ -21,7 +21,7 @@ def test_a_symbol_comes_back_as_it_was_written(root: str, day: date, right: Righ
     strike = Decimal(thousandths) / 1000
     symbol = occ_symbol(root, day, right, strike)
     assert parse_occ_symbol(symbol) == parse_occ_symbol(symbol.replace(" ", "")) == (root, day, right, strike)
-    assert Leg.from_symbol(symbol, Action.SELL_TO_OPEN).symbol == symbol
+    assert Leg.parse_symbol(symbol, Action.SELL_TO_OPEN).symbol == symbol
 
 
 def test_a_strike_has_one_form() -> None:

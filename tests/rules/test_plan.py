@@ -249,7 +249,7 @@ def test_any_other_price_size_or_strike_has_another_hash(field: str, cents: int,
 def test_the_hash_does_not_depend_on_id_state_or_time() -> None:
     made = proposed()
     terms = replace(made, quoted_at=builders.later(60), hash="", run_id=4)
-    other = builders.proposal(id=9, state=ProposalState.APPROVED).with_terms(terms)
+    other = builders.proposal(id=9, state=ProposalState.APPROVED).replace_terms(terms)
     assert (other.id, other.state, other.run_id) == (9, ProposalState.APPROVED, 4)
     assert plan.proposal_digest(other) == made.hash
 
@@ -265,7 +265,7 @@ def test_the_hash_does_not_depend_on_how_a_price_is_written() -> None:
 
 
 def test_a_reference_names_proposal_approval_and_attempt_and_is_short_enough() -> None:
-    made = builders.proposal(id=31).with_terms(proposed())
+    made = builders.proposal(id=31).replace_terms(proposed())
     reference = references.order_reference(builders.approval(made, id=2), attempt=1)
     assert reference.startswith("spy32-P31-A2-")
     assert reference.endswith("-1")
@@ -274,7 +274,7 @@ def test_a_reference_names_proposal_approval_and_attempt_and_is_short_enough() -
 
 
 def test_two_databases_with_the_same_numbers_do_not_share_a_reference() -> None:
-    made = builders.proposal(id=31).with_terms(proposed())
+    made = builders.proposal(id=31).replace_terms(proposed())
     one, other = (builders.approval(made, id=2, at=builders.later(seconds)) for seconds in (1, 2))
     assert references.order_reference(one, attempt=1) != references.order_reference(other, attempt=1)
 

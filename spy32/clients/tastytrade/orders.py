@@ -177,7 +177,7 @@ def _is_option(row: Fields) -> bool:
 def _parse_leg(row: Fields, quantity: int) -> Leg:
     symbol = parse_label(row, "symbol")
     try:
-        leg = Leg.from_symbol(symbol, _parse_action(row), quantity)
+        leg = Leg.parse_symbol(symbol, _parse_action(row), quantity)
     except ValueError:
         raise field_error("symbol of a leg", "an option") from None
     if leg.symbol != symbol:
