@@ -16,11 +16,13 @@ from spy32.tables import (
     INDEXES_2,
     INDEXES_3,
     INDEXES_5,
+    INDEXES_6,
     TABLES_1,
     TABLES_2,
     TABLES_3,
     TABLES_4,
     TABLES_5,
+    TABLES_6,
 )
 
 APPLICATION_ID = 0x53503332
@@ -31,7 +33,7 @@ Migration = Callable[[sqlite3.Connection], None]
 _APPEND_ONLY_1 = ("event", "step", "snapshot", "menu", "candidate", "answer", "approval", "fill", "mark", "cash")
 _NO_DELETE_1 = ("stamp", "run", "proposal", "broker_order", "trade", "paper_order", "notice", "flag")
 
-APPEND_ONLY = (*_APPEND_ONLY_1, "document", "adoption", "verdict", "viewing")
+APPEND_ONLY = (*_APPEND_ONLY_1, "document", "adoption", "verdict", "viewing", "disposal", "paper_event")
 NO_DELETE = (*_NO_DELETE_1, "attempt", "attention", "last_event")
 """Rows that live: they may change, but never go. An attempt changes once, when it is answered."""
 EVENT_TABLES = ("event", "last_event")
@@ -89,6 +91,15 @@ def version_5(db: sqlite3.Connection) -> None:
     db.execute(_guard_trigger("attention", "delete", "is never deleted from"))
     db.execute(_guard_trigger("last_event", "delete", "is never deleted from"))
     _classify_orders(db)
+
+
+def version_6(db: sqlite3.Connection) -> None:
+    """The end of a trade: one close at a time, its reason, assigned shares, and what the paper broker does itself."""
+    for statement in (*TABLES_6, *INDEXES_6):
+        db.execute(statement)
+    for table in ("disposal", "paper_event"):
+        db.execute(_guard_trigger(table, "update", "is never changed"))
+        db.execute(_guard_trigger(table, "delete", "is never deleted from"))
 
 
 def _classify_orders(db: sqlite3.Connection) -> None:
@@ -160,7 +171,7 @@ _ANSWER_ONCE_TRIGGER = f"""create trigger attempt_answered_once before update on
     when old.ended_at is not null or new.ended_at is null or {_REQUEST_CHANGED}
     begin select raise(abort, 'attempt is answered once and never changed'); end"""
 
-MIGRATIONS: Sequence[Migration] = (version_1, version_2, version_3, version_4, version_5)
+MIGRATIONS: Sequence[Migration] = (version_1, version_2, version_3, version_4, version_5, version_6)
 """Migration n (from 1) takes a database of version n - 1 to version n. Only ever append."""
 VERSION = len(MIGRATIONS)
 

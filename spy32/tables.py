@@ -395,3 +395,37 @@ INDEXES_5 = (
     "create unique index attention_open on attention (subject, kind) where acknowledged_at is null",
     "create index viewing_of_proposal on viewing (proposal_id)",
 )
+
+TABLES_6 = (
+    "alter table trade add column exit_reason text",
+    # What became of the shares of an assigned trade, and of the legs that were left. `body` is its transactions.
+    """create table disposal (
+        id integer primary key,
+        trade_id integer not null references trade,
+        at text not null,
+        gross_e4 integer not null,
+        fees_e4 integer not null,
+        body text not null
+    ) strict""",
+    # What the paper broker did by itself: expirations, assignments, exercises, cash settlements, sales of shares.
+    """create table paper_event (
+        id integer primary key,
+        at text not null,
+        kind text not null,
+        symbol text not null,
+        quantity integer not null check (quantity <> 0),
+        price_e4 integer,
+        cash_e4 integer not null,
+        fees_e4 integer not null,
+        description text not null,
+        unique (at, kind, symbol)
+    ) strict""",
+    "alter table cash add column paper_event_id integer references paper_event",
+)
+
+INDEXES_6 = (
+    # One close of a trade at a time.
+    """create unique index close_of_trade on proposal (trade_id)
+        where kind = 'close' and state in ('proposed', 'approved', 'sent')""",
+    "create index disposal_of_trade on disposal (trade_id)",
+)

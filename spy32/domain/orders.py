@@ -1,10 +1,11 @@
 """Orders, fills, transactions and trades."""
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from spy32.domain.proposals import ExitPlan
+from spy32.domain.proposals import ExitPlan, ExitReason
 from spy32.domain.spreads import Action, Leg, Mode, whole_order
 from spy32.domain.units import Dollars, JsonText, OrderId, Price, ProposalId, RunId, TradeId
 from spy32.domain.value import value
@@ -211,6 +212,26 @@ class Trade:
     """False while the fees are an estimate. Only the broker's transactions make them final."""
     exits: ExitPlan | None = None
     """Replaces the approved exit plan when the trade was opened below its floor; otherwise None."""
+    exit_reason: ExitReason | None = None
+    """Why the last spread was closed, or how the trade ended; None while it is open."""
+
+    @property
+    def expiration(self) -> date:
+        return self.legs[0].expiration
+
+    @property
+    def width(self) -> Decimal:
+        """Points between the strikes of the widest vertical: the most that closing can be worth."""
+        return max(
+            max(leg.strike for leg in side) - min(leg.strike for leg in side)
+            for right in {leg.right for leg in self.legs}
+            if (side := [leg for leg in self.legs if leg.right is right])
+        )
+
+    @property
+    def closing_legs(self) -> tuple[Leg, ...]:
+        """The legs of an order that closes the trade."""
+        return tuple(replace(leg, action=leg.action.closing) for leg in self.legs)
 
     @property
     def remaining(self) -> int:
@@ -241,15 +262,3 @@ class Adoption:
     def gross(self) -> Decimal:
         """Cash flow before fees, dollars; a payment is negative."""
         return sum((line.net_value + line.fees for line in self.transactions), Decimal(0))
-
-
-@value
-class Mark:
-    """The cost of closing a trade at one time: debits, dollars per share, positive."""
-
-    trade_id: int
-    at: datetime
-    spot: float
-    mid: Decimal
-    natural: Decimal
-    """Natural debit: bought legs at the ask, sold legs at the bid."""

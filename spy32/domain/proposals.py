@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from spy32.domain.market import Right
-from spy32.domain.spreads import Account, Exposure, Leg, Mode, Strategy
+from spy32.domain.spreads import Account, ExitAuthority, Exposure, Leg, Mode, Strategy
 from spy32.domain.units import Dollars, Price, ProposalId, QuotedPrice, RunId, TradeId
 from spy32.domain.value import value
 from spy32.errors import ExitCode
@@ -174,6 +174,29 @@ class PricePlan:
         return tuple(steps)
 
 
+class ExitReason(StrEnum):
+    """Why a trade is to be closed, or how it ended. The value is stored and appears in JSON.
+
+    Closing proposals have the first six, most urgent first; a trade that ended without an order of ours has the others.
+    """
+
+    LAST_EXIT = "last_exit"
+    """The session before the last trading day, or later."""
+    EX_DIVIDEND = "ex_dividend"
+    """Early exercise of the short call pays tonight."""
+    STOP = "stop"
+    TARGET = "target"
+    TIME = "time"
+    PERSON = "person"
+    EXPIRED = "expired"
+    """Worthless."""
+    ASSIGNED = "assigned"
+    """Shares were delivered, whether they are sold yet or not."""
+    CASH_SETTLED = "cash_settled"
+    BY_HAND = "by_hand"
+    """Closed at the broker by a person."""
+
+
 @value
 class ExitPlan:
     """When and at what price to close the trade. Prices are debits, dollars per share, positive."""
@@ -188,6 +211,8 @@ class ExitPlan:
     note: str
     rests_target: bool = False
     """True to leave a GTC closing order at the profit target with the broker once the trade is open."""
+    authority: ExitAuthority = ExitAuthority.ASK
+    """Who approves the closing orders."""
 
 
 def spread_description(underlying: str, legs: tuple[Leg, ...]) -> str:
@@ -235,6 +260,8 @@ class ProposalTerms:
     """SHA-256 of everything that is approved; its first 8 digits confirm."""
     trade_id: TradeId | None = None
     """The trade that a `close` would close."""
+    reason: ExitReason | None = None
+    """Why a `close` was proposed; None of an opening."""
 
     @property
     def expiration(self) -> date:

@@ -23,6 +23,15 @@ class Mode(StrEnum):
     LIVE = "live"
 
 
+class ExitAuthority(StrEnum):
+    """Who approves the closing orders of a trade."""
+
+    ASK = "ask"
+    """A person approves each one."""
+    PLAN = "plan"
+    """The approval of the opening covers the exits of its plan."""
+
+
 class Strategy(StrEnum):
     """The kind of spread. The value is stored, appears in JSON and is a setting."""
 

@@ -8,7 +8,7 @@ from spy32.domain.proposals import ExitPlan
 from spy32.domain.spreads import Action, Mode
 from spy32.errors import BadUsage, Refused
 from spy32.lifecycle import IN_FLIGHT, ORDER_TRANSITIONS, EndedBy, OrderState, ProposalState, TradeState, advance
-from spy32.records.base import Database
+from spy32.records.base import Database, WriteTransaction
 from spy32.records.encoding import decode_body, dollars_to_e4, e4_to_dollars, format_instant, parse_instant, row_decoder
 from spy32.records.home_location import HomeLocation
 from spy32.records.proposals import Proposals
@@ -96,7 +96,20 @@ class Orders:
             change.subject = f"O{number}"
             if replaced_id is None and order.kind is not OrderKind.TARGET:
                 change.update("proposal", order.proposal_id, state=ProposalState.SENT, changed_at=change.at, reason="")
+                self._begin_closing(change, order.proposal_id)
         return self.get(number)
+
+    def _begin_closing(self, change: WriteTransaction, proposal_id: int) -> None:
+        """Set the trade that the proposal closes, if any, to `closing`; `Refused` when it has ended."""
+        trade_id = self._proposals.get_row(proposal_id)["trade_id"]
+        if trade_id is None:
+            return
+        row = self._core.row("select state from trade where id = ?", trade_id)
+        state = TradeState(row["state"]) if row is not None else None
+        if state is TradeState.OPEN:
+            change.update("trade", trade_id, state=TradeState.CLOSING, changed_at=change.at)
+        elif state is not TradeState.CLOSING:
+            raise Refused(f"T{trade_id} is {state}; there is nothing to close")
 
     def move(
         self,

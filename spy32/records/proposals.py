@@ -7,13 +7,14 @@ from datetime import datetime
 
 from spy32.domain.proposals import Approval, Draft, Proposal, ProposalTerms
 from spy32.errors import BadUsage, Refused
-from spy32.lifecycle import IN_FLIGHT, PROPOSAL_TRANSITIONS, ProposalState, advance
+from spy32.lifecycle import IN_FLIGHT, PROPOSAL_TRANSITIONS, ProposalState, TradeState, advance
 from spy32.records.attention import add_attention
 from spy32.records.base import Database, WriteTransaction
 from spy32.records.encoding import ceiling_e4, decode_body, format_instant, json_body, parse_instant, row_decoder
 
 ATTENTION_LAPSED = "lapsed"
 """Kind of the attention item."""
+LIVE_STATES = (ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.SENT)
 COLUMNS = ("id", "state", "hash")
 """Fields of a proposal that are columns and not part of its JSON body."""
 
@@ -113,6 +114,8 @@ class Proposals:
         self._core.require_mode(proposal.mode)
         if proposal.kind == "open":
             self._lapse_older_proposals(change, proposal)
+        elif proposal.trade_id is not None and (live := self.find_live_close(proposal.trade_id)) is not None:
+            raise Refused(f"P{live.id} closes T{proposal.trade_id} already, and it is {live.state}")
         number = change.insert(
             "proposal",
             run_id=proposal.run_id,
@@ -161,6 +164,16 @@ class Proposals:
                 with self._core.write_transaction(at, "proposal lapsed", f"P{proposal.id}") as change:
                     self.require_state(proposal.id, ProposalState.PROPOSED)
                     self._lapse(change, proposal.id, "its session is over")
+
+    def lapse(self, proposal_id: int, *, at: datetime, reason: str) -> None:
+        """Lapse one waiting or approved proposal, such as a close that another one replaces."""
+        with self._core.write_transaction(at, "proposal lapsed", f"P{proposal_id}") as change:
+            row = self.get_row(proposal_id)
+            if row["state"] == ProposalState.APPROVED:
+                change.update("proposal", proposal_id, state=ProposalState.PROPOSED, changed_at=change.at)
+            elif row["state"] != ProposalState.PROPOSED:
+                raise Refused(f"P{proposal_id} is already {self._state_text(row)}")
+            self._lapse(change, proposal_id, reason)
 
     def _lapse(self, change: WriteTransaction, proposal_id: int, reason: str) -> None:
         """Lapse a proposal. If its session is over and nobody looked at it, raise an attention item.
@@ -243,6 +256,33 @@ class Proposals:
                 self._require_no_live_orders(proposal_id, now)
             change.details["reason"] = reason
             change.update("proposal", proposal_id, state=now, changed_at=change.at, reason=reason)
+            if was is ProposalState.SENT:
+                self._reopen_trade(change, proposal_id)
+
+    def _reopen_trade(self, change: WriteTransaction, proposal_id: int) -> None:
+        """Set the trade of a close whose orders have ended back to `open` when spreads are left."""
+        row = self._core.row(
+            """select trade.id from trade join proposal on proposal.trade_id = trade.id
+                where proposal.id = ? and trade.state = ? and trade.closed_quantity < trade.quantity""",
+            proposal_id,
+            TradeState.CLOSING,
+        )
+        if row is not None:
+            change.update("trade", row["id"], state=TradeState.OPEN, changed_at=change.at)
+
+    def find_live_close(self, trade_id: int) -> Proposal | None:
+        """Return the close of a trade that waits, is approved or is sent; there is at most one."""
+        row = self._core.row(
+            "select * from proposal where trade_id = ? and kind = 'close' and state in (?, ?, ?)",
+            trade_id,
+            *LIVE_STATES,
+        )
+        return _proposal(row) if row is not None else None
+
+    def select_closes(self, trade_id: int) -> tuple[Proposal, ...]:
+        """Return every close of a trade, oldest first."""
+        rows = self._core.rows("select * from proposal where trade_id = ? and kind = 'close' order by id", trade_id)
+        return tuple(_proposal(row) for row in rows)
 
     def finish(self, proposal_id: int, *, now: ProposalState, at: datetime, reason: str = "") -> None:
         """Change a sent proposal to `done`, or to `proposed` again if nothing was filled."""

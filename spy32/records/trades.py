@@ -7,8 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 
 from spy32.domain.codec import canonical_json
-from spy32.domain.orders import Fill, Mark, OrderKind, Trade, spreads_filled
-from spy32.domain.proposals import ExitPlan
+from spy32.domain.marks import Mark
+from spy32.domain.orders import Fill, OrderKind, Trade, spreads_filled
+from spy32.domain.proposals import ExitPlan, ExitReason
 from spy32.domain.spreads import MULTIPLIER, Leg, Mode
 from spy32.domain.value import value
 from spy32.errors import BadUsage, Refused
@@ -82,10 +83,18 @@ class Trades:
         row = self._core.row("select * from trade where proposal_id = ?", proposal_id)
         return _trade(row) if row is not None else None
 
-    def marks(self, trade_id: int) -> tuple[Mark, ...]:
-        """Return the marks of a trade, oldest first."""
-        rows = self._core.rows("select body from mark where trade_id = ? order by id", trade_id)
-        return tuple(decode_body(Mark, row["body"], f"a mark of T{trade_id}") for row in rows)
+    def marks(self, trade_id: int, *, newest: int | None = None) -> tuple[Mark, ...]:
+        """Return the marks of a trade, oldest first: all, or only so many of the newest."""
+        rows = self._core.rows(
+            "select body from mark where trade_id = ? order by id desc limit ?",
+            trade_id,
+            -1 if newest is None else newest,
+        )
+        return tuple(decode_body(Mark, row["body"], f"a mark of T{trade_id}") for row in reversed(rows))
+
+    def latest_mark(self, trade_id: int) -> Mark | None:
+        """Return the newest mark of a trade; None before the first one."""
+        return next(iter(self.marks(trade_id, newest=1)), None)
 
     # Writing
 
@@ -204,7 +213,8 @@ class Trades:
             self._open_trade(change, order["proposal_id"], assumption)
         trade = self.find_by_proposal(order["proposal_id"])
         if trade is not None:
-            self.update_totals(change, trade.id)
+            reason = ExitReason.TARGET if order["kind"] == OrderKind.TARGET else proposal.reason
+            self.update_totals(change, trade.id, exit_reason=reason)
 
     def _open_trade(self, change: WriteTransaction, proposal_id: int, assumption: str) -> None:
         """Open the trade of an opening proposal, or enlarge it to all its fills."""
@@ -245,6 +255,7 @@ class Trades:
         ends: TradeState = TradeState.CLOSED,
         ended_at: datetime | None = None,
         reason: str = "",
+        exit_reason: ExitReason | None = None,
     ) -> None:
         """Update closed quantity, fees and result of a trade, from our orders and adopted transactions.
 
@@ -276,7 +287,7 @@ class Trades:
         if (is_over or row["state"] == TradeState.EXPIRED) and not adopted["assigned"]:
             columns["result_e4"] = (row["premium_e4"] - paid_e4) * MULTIPLIER + adopted["gross"] - fees
         if is_over and row["state"] in OPEN_STATES:
-            columns |= {"state": ends, "reason": reason}
+            columns |= {"state": ends, "reason": reason, "exit_reason": exit_reason}
             if ends is not TradeState.ASSIGNED:
                 columns |= _closing_columns(ended_at or max(fill.at for fill in fills))
         change.update("trade", trade_id, **columns)
@@ -351,6 +362,7 @@ def _trade(row: sqlite3.Row) -> Trade:
         closed_quantity=closed,
         fees_final=bool(row["fees_final"]),
         exits=decode_body(ExitPlan, row["exits"], f"the exits of T{row['id']}") if row["exits"] is not None else None,
+        exit_reason=ExitReason(row["exit_reason"]) if row["exit_reason"] is not None else None,
     )
 
 

@@ -1,7 +1,7 @@
 """Builds what a person approves from a sized candidate: price plan, exit plan, proposal, hash and the exact order."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -12,7 +12,7 @@ from spy32.domain.market import MarketSnapshot, Right
 from spy32.domain.orders import OrderKind
 from spy32.domain.proposals import ExitPlan, PricePlan, ProposalTerms, RiskDecision
 from spy32.domain.runs import Run
-from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Leg, Spread
+from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, ExitAuthority, Leg, Mode, Spread
 from spy32.errors import Refused
 from spy32.options.spreads import breakevens, max_loss
 from spy32.rules.pricing import check_credit, is_on_tick, opening_costs, percent, round_trip_costs
@@ -57,8 +57,15 @@ def exit_plan(candidate: Candidate, opened: date, settings: Settings) -> ExitPla
         last_exit=last_exit(candidate.spread.expiration, opened),
         note="",
         rests_target=settings.exit.rest_target,
+        authority=_exit_authority(settings),
     )
     return reprice_exits(unpriced, candidate.spread, candidate.start, settings)
+
+
+def _exit_authority(settings: Settings) -> ExitAuthority:
+    """Return who approves the closing orders; in live mode the plan does only when a second setting says so."""
+    is_allowed = settings.mode is not Mode.LIVE or settings.exit.authorise_live
+    return settings.exit.authorise if is_allowed else ExitAuthority.ASK
 
 
 def reprice_exits(exits: ExitPlan, spread: Spread, credit: Decimal, settings: Settings) -> ExitPlan:
@@ -119,6 +126,8 @@ def _exit_note(exits: ExitPlan, spread: Spread, settings: Settings) -> str:
         parts.append(f"alarm when closing costs {stop} or more")
     else:
         parts.append(f"the alarm at {stop} is out of reach, since closing costs at most the width")
+    if exits.authority is ExitAuthority.PLAN:
+        parts.append("this approval covers the closing orders too, at the width at most")
     return "; ".join(parts)
 
 
@@ -234,14 +243,28 @@ HASHED_0_3 = (
     "kind", "mode", "account", "underlying", "strategy", "legs", "quantity", "plan", "exit", "max_loss", "trade_id",
 )  # fmt: skip
 """What the hash of a proposal covered until 0.3.0; nothing is approved or sent by such a hash any more."""
-HASHED_FIELDS = (*HASHED_0_3, "market", "profile", "chosen_by")
+HASHED_FIELDS = (*HASHED_0_3, "market", "profile", "chosen_by", "reason")
 """What an approval covers: the market decides on the clock and the quotes, the profile on the limits, who chose on
 whether it may be sent. Not id, state and times: a proposal that is offered again is the same one."""
 
 
 def proposal_digest(proposal: ProposalTerms, names: Sequence[str] = HASHED_FIELDS) -> str:
     """SHA-256 of what an approval covers, hexadecimal."""
-    return digest({name: _normalise_prices(getattr(proposal, name)) for name in names})
+    return digest(_hashed_fields(proposal, names))
+
+
+LATER_FIELDS = {"authority": ExitAuthority.ASK, "reason": None}
+"""Fields that came after 0.3.0, with what they were before: at that value they are not hashed, so that older hashes
+still hold."""
+
+
+def _hashed_fields(noun: Any, names: Iterable[str]) -> dict[str, Any]:
+    values = {name: getattr(noun, name) for name in names}
+    return {
+        name: _normalise_prices(item)
+        for name, item in values.items()
+        if name not in LATER_FIELDS or item != LATER_FIELDS[name]
+    }
 
 
 def _normalise_prices(value: Any) -> Any:
@@ -249,7 +272,7 @@ def _normalise_prices(value: Any) -> Any:
     if isinstance(value, Decimal):
         return value.normalize()
     if is_dataclass(value):
-        return {field.name: _normalise_prices(getattr(value, field.name)) for field in fields(value)}
+        return _hashed_fields(value, (field.name for field in fields(value)))
     return [_normalise_prices(part) for part in value] if isinstance(value, tuple) else value
 
 

@@ -3,22 +3,18 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from math import exp, isfinite, isnan, nan
+from math import isfinite, isnan, nan
 
-from spy32.domain.market import LegQuotes, Right
+from spy32.domain.market import LegQuotes
 from spy32.domain.proposals import Approval, Finding, Proposal
-from spy32.domain.spreads import Leg, Mode
+from spy32.domain.spreads import Mode
 from spy32.rules import pricing
-from spy32.sessions import years_to_expiration
+from spy32.rules.leg_greeks import leg_greeks
 from spy32.settings import Settings
 
 WITHDRAWING_RULES = pricing.PRICE_RULES - {"two_sided", "leg_width"} | {"short_delta"}
 """Rules whose violation withdraws the approval. A missing, wide or late quote does not withdraw it, because it does not
 show where the market is."""
-
-DIVIDEND_YIELD = 0.012
-"""Fraction a year, about what large S&P 500 funds pay. The actual yield of one month is a whole quarterly dividend or
-none, so this is only an average."""
 
 DELAYED_SECONDS = 1200
 """Maximum age of quotes on paper and in the sandbox, seconds. Free sources are 15 minutes behind, which is acceptable
@@ -86,7 +82,7 @@ def _check_quote_age(proposal: Proposal, quotes: LegQuotes, settings: Settings, 
         message = f"the quotes of {quotes.source} are delayed by {quotes.delay_seconds} s; live orders need live ones"
         yield Finding(rule="quote_delay", message=message, figure=f"{quotes.delay_seconds} s", limit="0 s")
     age, max_age = (now - quotes.as_of).total_seconds(), settings.drift.quote_seconds
-    max_allowed_age = max_age if proposal.mode is Mode.LIVE else max(max_age, DELAYED_SECONDS)
+    max_allowed_age = max_quote_age(proposal.mode, settings)
     # A quote from the future means a wrong clock, ours or theirs; a small difference is normal.
     if not -max_age <= age <= max_allowed_age:
         message = f"the quotes of {quotes.source} are {age:.0f} s old; {max_allowed_age} s is the most"
@@ -94,6 +90,12 @@ def _check_quote_age(proposal: Proposal, quotes: LegQuotes, settings: Settings, 
     elif age > max_age:
         message = f"the quotes of {quotes.source} are {age:.0f} s old, which is good enough for {proposal.mode} only"
         yield Finding(rule="quote_age", message=message, figure=f"{age:.0f} s", limit=f"{max_age} s", blocks=False)
+
+
+def max_quote_age(mode: Mode, settings: Settings) -> int:
+    """Return the greatest age of quotes that an order may be priced from, seconds."""
+    max_age = settings.drift.quote_seconds
+    return max_age if mode is Mode.LIVE else max(max_age, DELAYED_SECONDS)
 
 
 def _check_short_delta(delta: float, settings: Settings) -> Iterator[Finding]:
@@ -105,28 +107,11 @@ def _check_short_delta(delta: float, settings: Settings) -> Iterator[Finding]:
 
 
 def short_delta(proposal: Proposal, quotes: LegQuotes, settings: Settings, now: datetime) -> float:
-    """Return the largest absolute delta of the short legs at their fresh mids; NaN when a mid has no implied vol.
-
-    It is the Black 76 delta at the leg's own implied vol. Two legs of one right give no put-call parity, so the forward
-    is the spot carried at `market.rate` less `DIVIDEND_YIELD`. For a month the result is within 0.01 of the delta at
-    the parity forward.
-    """
+    """Return the largest absolute delta of the short legs at their fresh mids; NaN when a mid has no implied vol."""
     deltas = [
-        _leg_delta(leg, quotes, years_to_expiration(now, leg.expiration), settings.market.rate)
-        for leg in proposal.legs
-        if leg.action.sign > 0
+        abs(found.greeks.delta) if found is not None else nan
+        for found in (
+            leg_greeks(leg, quotes, settings.market.rate, now) for leg in proposal.legs if leg.action.sign > 0
+        )
     ]
     return nan if any(isnan(delta) for delta in deltas) else max(deltas)
-
-
-def _leg_delta(leg: Leg, quotes: LegQuotes, years: float, rate: float) -> float:
-    from spy32.options.european import build_contracts, greeks, implied_vol
-
-    quote_sides = pricing.bid_and_ask(quotes.quotes.get(leg.symbol))
-    if quote_sides is None or not years > 0:
-        return nan
-    mid, strike, is_call = float(sum(quote_sides) / 2), float(leg.strike), leg.right is Right.CALL
-    forward, discount = quotes.spot * exp((rate - DIVIDEND_YIELD) * years), exp(-rate * years)
-    contract = build_contracts(is_call=is_call, strike=strike, forward=forward, years=years, discount=discount)
-    vol = implied_vol(contract, mid)
-    return nan if isnan(vol[0]) else abs(float(greeks(contract, vol).delta[0]))

@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
-from spy32.domain.spreads import Mode, Strategy
+from spy32.domain.spreads import ExitAuthority, Mode, Strategy
 from spy32.domain.value import value
 from spy32.settings.knob import Secret, knob
 from spy32.settings.services import AnalystKnobs, Cboe, MarketSources, Tastytrade, Xai, Yahoo
@@ -158,6 +158,10 @@ class Exit:
     time_exit_dte: int = knob(21, "Days to expiration at which a trade opened at 28 or more is left", 0, 40)
     stop_multiple: Decimal = knob(D(3), "Closing costs over the credit that raise the alarm", D("1.1"), 20)
     rest_target: bool = knob(False, "Leave an order at the profit target with the broker once a trade is open")
+    authorise: ExitAuthority = knob(
+        ExitAuthority.ASK, "Who approves closing orders: a person each one, or the approved plan of the opening"
+    )
+    authorise_live: bool = knob(False, "Let `authorise = plan` send closing orders in live mode too")
 
 
 @value

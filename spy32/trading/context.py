@@ -2,11 +2,16 @@
 
 from collections.abc import Callable
 
+from spy32.domain.market import Dividend
 from spy32.domain.value import value
 from spy32.errors import NotPermitted
 from spy32.ports import AccountGateway, Clock, Locks, Market, OrderGateway, Sleep
 from spy32.settings import Settings
 from spy32.store import Store
+
+
+def _no_dividends(_ticker: str) -> None:
+    """The dividends of a context without sources of them: unknown."""
 
 
 @value
@@ -27,6 +32,8 @@ class TradingContext:
     """Prints a line for the person."""
     show_progress: Callable[[str], None]
     """Shows a progress line, which the next one replaces on a terminal."""
+    dividends: Callable[[str], tuple[Dividend, ...] | None] = _no_dividends
+    """Returns past and coming ex-dates of a ticker; None when no source serves them."""
 
     def stop_if_halted(self) -> None:
         """Raise `NotPermitted` while the halt file exists."""

@@ -1,5 +1,7 @@
 """Send an approved order exactly once: quote again, check again, commit, send, work the price, report."""
 
+from dataclasses import replace
+
 from spy32.domain.market import LegQuotes
 from spy32.domain.orders import BrokerOrder, DryRun, Order
 from spy32.domain.proposals import Approval, Finding, Proposal
@@ -15,7 +17,7 @@ from spy32.errors import (
     Unavailable,
     Unresolved,
 )
-from spy32.lifecycle import EndedBy, OrderState, ProposalState
+from spy32.lifecycle import EndedBy, OrderState, ProposalState, TradeState
 from spy32.rules import dry_run_check, limits, plan, price_guard
 from spy32.sessions import market_date, week_start
 from spy32.trading import order_adoption, order_state, profit_target, transactions
@@ -240,10 +242,15 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
     _refuse_if_blocked(
         context, proposal_id, (*_start_pre_trade_check(context, proposal, approval).findings(), *account_findings)
     )
+    held = None
     if proposal.trade_id is not None:
         context.stop_if_halted()
-        _cancel_target(context, proposal.trade_id)
-    ticket = OrderBook(context, proposal).first_ticket(approval, context.clock())
+        held = _cancel_target(context, proposal.trade_id)
+        if held == 0:
+            reason = f"T{proposal.trade_id} holds nothing any more"
+            context.store.proposals.lapse(proposal_id, at=context.clock(), reason=reason)
+            raise Refused(f"P{proposal_id} was not sent: {reason}; `spy32 show T{proposal.trade_id}` says why")
+    ticket = OrderBook(context, proposal).first_ticket(approval, context.clock(), held=held)
     dry_run = context.orders.dry_run(ticket.body)
     for warning in dry_run.warnings:
         context.report(f"the broker warns: {warning}")
@@ -251,7 +258,8 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
         reason = "; ".join(dry_run.errors) or "without a reason"
         _revoke_approval(context, proposal_id, f"refused by the broker's dry run: {reason}")
         raise BrokerRefused(f"the broker refused P{proposal_id} in its dry run: {reason}")
-    _refuse_if_blocked(context, proposal_id, dry_run_check.check_dry_run(proposal, dry_run, context.settings))
+    as_sent = replace(proposal, quantity=ticket.quantity)
+    _refuse_if_blocked(context, proposal_id, dry_run_check.check_dry_run(as_sent, dry_run, context.settings))
     remaining = OrderBook(context, proposal).remaining()
     if not ticket.quantity <= remaining:
         raise Refused(f"P{proposal_id} was not sent: only {remaining} of {ticket.quantity} contracts may still be sent")
@@ -277,10 +285,15 @@ def _blocking_reasons(findings: tuple[Finding, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(finding.message for finding in findings if finding.blocks))
 
 
-def _cancel_target(context: TradingContext, trade_id: int) -> None:
-    """Cancel the trade's resting profit target and confirm it, before another order may close the trade."""
+def _cancel_target(context: TradingContext, trade_id: int) -> int:
+    """Cancel the trade's resting profit target and confirm it, before another order may close the trade.
+
+    Returns the spreads still held; what the target filled meanwhile is recorded.
+    """
     with context.locks.hold(proposal_lock_name(context.store.trades.get(trade_id).proposal_id)):
         profit_target.cancel_target(context, trade_id)
+    trade = context.store.trades.get(trade_id)
+    return trade.remaining if trade.state in (TradeState.OPEN, TradeState.CLOSING) else 0
 
 
 def _conclude(context: TradingContext, proposal_id: int, last: Order) -> Proposal:

@@ -75,13 +75,15 @@ class OrderBook:
 
     # New orders. A ticket is not stored yet: `store.orders.begin` checks and stores it.
 
-    def first_ticket(self, approval: Approval, at: datetime) -> OrderTicket:
-        """The order that opens or closes by this approval, at its first limit."""
+    def first_ticket(self, approval: Approval, at: datetime, *, held: int | None = None) -> OrderTicket:
+        """The order that opens or closes by this approval, at its first limit.
+
+        A close is for no more than the spreads still `held`, which a profit target may have reduced since.
+        """
         kind = OrderKind.ENTRY if self.proposal.kind == "open" else OrderKind.EXIT
-        return self._ticket(
-            approval.id, references.order_reference(approval, attempt=1), kind, self.proposal.limit_price,
-            self.proposal.quantity, at,
-        )  # fmt: skip
+        quantity = self.proposal.quantity if held is None else min(self.proposal.quantity, held)
+        reference = references.order_reference(approval, attempt=1)
+        return self._ticket(approval.id, reference, kind, self.proposal.limit_price, quantity, at)
 
     def next_ticket(self, order: Order, price: Decimal, at: datetime) -> OrderTicket:
         """The order that replaces `order` at another price; `Refused` when it would be more than was approved."""

@@ -163,7 +163,7 @@ def test_a_closing_waits_for_the_end_of_the_target(store: Store) -> None:
 def test_a_target_waits_for_the_end_of_a_closing(store: Store) -> None:
     _, trade = filled(store, exit=RESTS)
     closing(store, trade)
-    with pytest.raises(Refused, match="nothing new before it is settled"):
+    with pytest.raises(Refused, match="T1 is closing"):
         store.orders.begin(target(store, trade), at=later(minutes=20))
 
 
@@ -388,7 +388,7 @@ def test_nothing_is_adopted_while_an_order_of_ours_may_close_the_trade(store: St
     _, other = filled(store)
     closing(store, other)
     with pytest.raises(Refused, match="may still close T2"):
-        store.adoptions.adopt(expired(other), was=TradeState.OPEN, held=2, at=later(days=33))
+        store.adoptions.adopt(expired(other), was=TradeState.CLOSING, held=2, at=later(days=33))
 
 
 # The layout.

@@ -485,10 +485,13 @@ def test_who_moves_an_order_second_is_told_how_it_stands(store: Store) -> None:
 def test_two_closings_of_a_trade_never_live_at_once(store: Store) -> None:
     _, trade = filled(store)
     first, order = closing(store, trade)
-    with pytest.raises(Refused, match=f"{order.reference} is working"):
+    with pytest.raises(Refused, match=f"P{first.id} closes T{trade.id} already"):
         closing(store, trade)
     store.orders.move(number(order), was=O.WORKING, now=O.CANCELLED, at=later(900))
     store.proposals.finish(number(first), now=P.PROPOSED, at=later(901))
+    with pytest.raises(Refused, match="closes T1 already"):
+        closing(store, trade)
+    store.proposals.lapse(first.id, at=later(902), reason="another takes its place")
     closing(store, trade)
 
 

@@ -2,14 +2,13 @@
 
 import sqlite3
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from spy32.domain.market import RawDocument
 from spy32.domain.model_calls import ResponseCheck
-from spy32.domain.orders import Adoption, Mark, Transaction, TransactionKind
+from spy32.domain.orders import Adoption, Transaction, TransactionKind
 from spy32.errors import StoreError
 from spy32.lifecycle import TradeState
 from spy32.schema import (
@@ -25,6 +24,7 @@ from spy32.schema import (
     version_1,
 )
 from spy32.store import Store
+from tests.support import builders
 from tests.support.builders import NOW, broker_order, later, order
 from tests.support.stores import asking, filled, heard, opened, sent, whole_run
 
@@ -108,9 +108,7 @@ def _one_of_everything(store: Store) -> None:
     line = Transaction(id="1", kind=TransactionKind.TRADE, at=later(900), symbol=trade.legs[0].symbol)
     gone = Adoption(trade_id=trade.id, state=TradeState.CLOSED, spreads=1, transactions=(line,), reason="by hand")
     store.adoptions.adopt(gone, was=TradeState.OPEN, held=2, at=later(900))
-    store.trades.add_mark(
-        Mark(trade_id=trade.id, at=later(900), spot=671.0, mid=Decimal("0.50"), natural=Decimal("0.55"))
-    )
+    store.trades.add_mark(builders.mark(trade.id, at=later(900)))
 
 
 def test_an_older_database_ends_equal_to_a_fresh_one() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spy32.domain.market import Right
-from spy32.domain.orders import Fill, Mark
+from spy32.domain.orders import Fill
 from spy32.domain.spreads import Action, Exposure, Position
 from spy32.errors import BadUsage, BrokerRefused, Refused, Unusable
 from spy32.lifecycle import OrderState, ProposalState, TradeState
@@ -254,7 +254,7 @@ def test_the_worst_of_a_condor_is_its_wider_wing() -> None:
 def test_the_last_fill_of_a_closing_closes_the_trade_with_its_result(store: Store) -> None:
     _, trade = filled(store)
     made, order = closing(store, trade)
-    store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(minutes=12))
+    assert store.trades.get(trade.id).state is TradeState.CLOSING
     ended = store.trades.record_fills(number(order), back(), fees=D("0.52"), at=later(minutes=20))
     assert ended is not None
     assert (ended.state, ended.closed_at, ended.debit) == (TradeState.CLOSED, later(minutes=20), D("0.30"))
@@ -276,16 +276,18 @@ def test_a_target_that_fills_closes_a_trade_that_was_still_open(store: Store) ->
 def test_a_part_bought_back_leaves_the_rest(store: Store) -> None:
     _, trade = filled(store)
     made, order = closing(store, trade)
-    store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSING, at=later(minutes=12))
     part = store.trades.record_fills(number(order), back(quantity=1), fees=D("0.26"), at=later(minutes=20))
     assert part is not None
     assert (part.state, part.closed_quantity, part.remaining, part.debit) == (TradeState.CLOSING, 1, 1, D("0.30"))
     assert part.result is None
     store.orders.move(number(order), was=OrderState.WORKING, now=OrderState.CANCELLED, at=later(minutes=21))
     store.proposals.finish(number(made), now=ProposalState.DONE, at=later(minutes=21))
-    store.trades.move(number(trade), was=TradeState.CLOSING, now=TradeState.OPEN, at=later(minutes=21))
+    assert store.trades.get(trade.id).state is TradeState.OPEN
     with pytest.raises(Refused, match="only 1"):
         closing(store, trade)
+    refused = store.proposals.find_live_close(trade.id)
+    assert refused is not None
+    store.proposals.lapse(refused.id, at=later(minutes=22), reason="too many contracts")
     _, rest = closing(store, trade, quantity=1)
     ended = store.trades.record_fills(number(rest), back(quantity=1, prefix="Z"), fees=D("0.26"), at=later(minutes=30))
     assert ended is not None
@@ -298,13 +300,15 @@ def test_one_leg_bought_back_closes_nothing(store: Store) -> None:
     _, order = closing(store, trade)
     part = store.trades.record_fills(number(order), back()[:1], fees=D(0), at=later(minutes=20))
     assert part is not None
-    assert (part.closed_quantity, part.debit, part.state) == (0, None, TradeState.OPEN)
+    assert (part.closed_quantity, part.debit, part.state) == (0, None, TradeState.CLOSING)
 
 
 def test_fills_that_arrive_after_a_trade_was_ended_by_hand_are_kept(store: Store) -> None:
     _, trade = filled(store)
     _, order = closing(store, trade)
-    store.trades.move(number(trade), was=TradeState.OPEN, now=TradeState.CLOSED, at=later(minutes=15), result=D("1.00"))
+    store.trades.move(
+        number(trade), was=TradeState.CLOSING, now=TradeState.CLOSED, at=later(minutes=15), result=D("1.00")
+    )
     after = store.trades.record_fills(number(order), back(), fees=D(0), at=later(minutes=20))
     assert after is not None
     assert (after.state, after.closed_at) == (TradeState.CLOSED, later(minutes=15))
@@ -349,12 +353,12 @@ def test_trades_are_listed_by_state(store: Store) -> None:
 def test_marks_are_kept_in_order(store: Store) -> None:
     _, trade = filled(store)
     marks = tuple(
-        Mark(trade_id=number(trade), at=later(minutes=30 + 5 * i), spot=668.0 - i, mid=D("0.575"), natural=D("0.61"))
-        for i in range(2)
+        builders.mark(number(trade), at=later(minutes=30 + 5 * i), spot=668.0 - i, mid=D("0.575")) for i in range(2)
     )
     for mark in marks:
         store.trades.add_mark(mark)
     assert store.trades.marks(number(trade)) == marks
+    assert store.trades.latest_mark(number(trade)) == marks[-1]
     with pytest.raises(BadUsage):
         store.trades.add_mark(replace(marks[0], trade_id=99))
 

@@ -30,6 +30,7 @@ from spy32.domain.market import (
     Right,
     Verdict,
 )
+from spy32.domain.marks import Mark
 from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, OrderTicket
 from spy32.domain.proposals import (
     Approval,
@@ -469,6 +470,22 @@ def close_proposal(trade_id: int, **over: Any) -> Proposal:
     legs = tuple(replace(part, action=part.action.closing) for part in spread().legs)
     plan = price_plan(start=Decimal("-0.30"), limit=Decimal("-0.34"))
     return proposal(**{"kind": "close", "legs": legs, "plan": plan, "trade_id": trade_id, "candidate_id": None, **over})
+
+
+def mark(trade_id: int, **over: Any) -> Mark:
+    """A usable mark of two default spreads at a mid of 0.50."""
+    base: dict[str, Any] = {
+        "trade_id": trade_id,
+        "at": later(900),
+        "as_of": over.get("at", later(900)),
+        "source": "cboe",
+        "spot": 671.0,
+        "mid": Decimal("0.50"),
+        "natural": Decimal("0.55"),
+        "quantity": 2,
+        "dte": 32,
+    }
+    return Mark(**{**base, **over})
 
 
 def order_body(made: Proposal, limit: Decimal, reference: str) -> str:

@@ -175,7 +175,7 @@ def test_no_target_is_left_beside_a_closing_that_lives(desk: TradingDesk, trade:
     yes = desk.store.proposals.approve(builders.approval(made, at=desk.clock()))
     desk.store.orders.begin(builders.order(made, yes), at=desk.clock())
     assert place_target(desk.trading_context, trade.proposal_id) is None
-    assert "nothing new before it is settled" in desk.said[-1]
+    assert desk.orders.requests == ["submit"]
 
 
 # Following it.

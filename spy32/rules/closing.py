@@ -1,0 +1,103 @@
+"""Builds the closing proposal of a trade: quantity, price plan from the mid towards the natural, ceiling, hash."""
+
+from dataclasses import replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+from spy32.domain.marks import Mark
+from spy32.domain.orders import Trade
+from spy32.domain.proposals import ExitPlan, ExitReason, PricePlan, Proposal, ProposalTerms
+from spy32.domain.spreads import CENT
+from spy32.errors import Refused, Unavailable
+from spy32.rules.marks import closing_result
+from spy32.rules.plan import proposal_digest
+from spy32.rules.pricing import is_on_tick
+from spy32.sessions import closure_reason, market_date, session
+from spy32.settings import Settings
+
+ABOVE_NATURAL = 2 * CENT
+"""The ceiling stands this far above the natural debit, so that an order at the ceiling fills in a moving market."""
+
+
+def closing_proposal(
+    opening: Proposal,
+    trade: Trade,
+    reason: ExitReason,
+    mark: Mark,
+    settings: Settings,
+    *,
+    price: Decimal | None = None,
+) -> ProposalTerms:
+    """Return the proposal that closes what the trade still holds, with its hash.
+
+    `price` is a person's own ceiling, a debit in dollars per share. Prices of the plan are negative credits. `max_loss`
+    and `max_profit` are the trade's result when it closes at the ceiling and at the first limit.
+    Raises `Unavailable` when the mark cannot price an order, `Refused` for an impossible price and on a closed day.
+    """
+    now = mark.at
+    hours = session(market_date(now))
+    if hours is None:
+        raise Refused(f"{market_date(now)} is no session ({closure_reason(market_date(now))}); nothing can be closed")
+    exits = trade_exits(opening, trade)
+    target = exits.profit_target if reason is ExitReason.TARGET else trade.width
+    plan = _price_plan(trade, mark, settings, price, min(target, trade.width))
+    worst = closing_result(trade, -plan.limit, trade.remaining, settings)
+    terms = ProposalTerms(
+        run_id=opening.run_id,
+        kind="close",
+        mode=opening.mode,
+        account=opening.account,
+        profile=opening.profile,
+        underlying=opening.underlying,
+        strategy=opening.strategy,
+        legs=trade.closing_legs,
+        quantity=trade.remaining,
+        plan=plan,
+        exit=exits,
+        max_loss=max(-worst, Decimal(0)),
+        max_profit=closing_result(trade, -plan.start, trade.remaining, settings),
+        breakevens=(),
+        assignment_value=Decimal(0),
+        candidate_id=None,
+        chosen_by="person" if reason is ExitReason.PERSON else "plan",
+        quoted_at=mark.as_of,
+        lapses_at=hours.option_close,
+        market=opening.market,
+        trade_id=trade.id,
+        reason=reason,
+    )
+    return replace(terms, hash=proposal_digest(terms))
+
+
+def trade_exits(opening: Proposal, trade: Trade) -> ExitPlan:
+    """Return the exit plan in force: the approved one, or the one made anew when it opened below its floor."""
+    return trade.exits or opening.exit
+
+
+def is_outdated(close: ProposalTerms, made: ProposalTerms) -> bool:
+    """Return whether a waiting close no longer fits: another reason or quantity, or its ceiling has become too low."""
+    is_other = (close.reason, close.quantity) != (made.reason, made.quantity)
+    return is_other or close.floor_price > made.limit_price
+
+
+def _price_plan(trade: Trade, mark: Mark, settings: Settings, price: Decimal | None, most: Decimal) -> PricePlan:
+    """Return the walk from the mid to the ceiling: `price`, or a little above the natural, but `most` at the most."""
+    execution, tick = settings.execution, settings.execution.tick
+    if price is not None and not (0 < price <= trade.width and is_on_tick(price, tick)):
+        raise Refused(
+            f"a price of {price} is not a multiple of {tick} between 0 and the width {trade.width:f}, the most that "
+            "closing can be worth"
+        )
+    if not mark.is_usable or mark.mid is None or mark.natural is None:
+        flags = ", ".join(flag.replace("_", "-") for flag in mark.flags)
+        raise Unavailable(f"T{trade.id} cannot be priced: the quotes of {mark.source} are {flags}; try again")
+    natural = ((mark.natural + ABOVE_NATURAL) / tick).to_integral_value(ROUND_CEILING) * tick
+    ceiling = max(price if price is not None else min(natural, most), tick)
+    # The mid is rounded to our advantage, down; an order needs a price of one tick at least.
+    start = max(min((mark.mid / tick).to_integral_value(ROUND_FLOOR) * tick, ceiling), tick)
+    return PricePlan(
+        start=-start,
+        limit=-ceiling,
+        tick=tick,
+        step_seconds=execution.step_seconds,
+        deadline_seconds=execution.deadline_seconds,
+    )

@@ -1,0 +1,148 @@
+"""Judges the exits of an open trade by its approved plan: what is due now, why, and at what price.
+
+Everything here is pure: the marks, the day and the dividend are given. A mark that is one-sided, stale, crossed or
+impossible decides nothing; the exits that go by the calendar alone need none.
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from spy32.domain.marks import Mark
+from spy32.domain.orders import Trade
+from spy32.domain.proposals import ExitPlan, ExitReason
+from spy32.domain.value import value
+from spy32.rules.exercise import ExerciseCheck
+from spy32.rules.pricing import percent
+from spy32.sessions import market_date
+
+STOP_INTERVAL = timedelta(minutes=5)
+"""The two readings of a stop are at least this far apart, so that one wide quote at the open does not close a trade."""
+
+
+@value
+class ExitCheck:
+    """One rule of the exit plan, judged now."""
+
+    reason: ExitReason
+    is_due: bool
+    message: str
+    """Why it is due, or what it waits for."""
+    price: Decimal | None = None
+    """The debit at which it fires, dollars per share; None where the calendar decides."""
+    day: date | None = None
+    """The day on which it fires; None where the price decides."""
+
+
+@value
+class ExitInput:
+    """What the exits of one trade are judged by."""
+
+    trade: Trade
+    plan: ExitPlan
+    marks: Sequence[Mark]
+    """All marks of the trade, oldest first, the one of now last."""
+    now: datetime
+    exercise: ExerciseCheck | None = None
+    """Of the short call on the eve of an ex-date; None when tonight is no such eve."""
+    has_resting_target: bool = False
+    """An order at the profit target works at the broker, so nothing else buys back for that reason."""
+
+    @property
+    def today(self) -> date:
+        return market_date(self.now)
+
+    @property
+    def mark(self) -> Mark | None:
+        """The newest mark if it may decide."""
+        return self.marks[-1] if self.marks and self.marks[-1].is_usable else None
+
+
+def check_exits(given: ExitInput) -> tuple[ExitCheck, ...]:
+    """Return every rule of the plan as it stands now, most urgent first."""
+    return (
+        _check_last_exit(given),
+        _check_ex_dividend(given),
+        _check_stop(given),
+        _check_target(given),
+        _check_time(given),
+    )
+
+
+def due_exit(checks: Sequence[ExitCheck]) -> ExitCheck | None:
+    """Return the most urgent exit that is due; None when none is."""
+    return next((check for check in checks if check.is_due), None)
+
+
+def _check_last_exit(given: ExitInput) -> ExitCheck:
+    day = given.plan.last_exit
+    is_due = given.today >= day
+    message = f"the last exit was to be on {day}" if given.today > day else f"the last exit is on {day}"
+    return ExitCheck(reason=ExitReason.LAST_EXIT, is_due=is_due, message=message, day=day)
+
+
+def _check_ex_dividend(given: ExitInput) -> ExitCheck:
+    check = given.exercise
+    if check is None:
+        message = "no short call is held into an ex-date tonight"
+        return ExitCheck(reason=ExitReason.EX_DIVIDEND, is_due=False, message=message)
+    return ExitCheck(reason=ExitReason.EX_DIVIDEND, is_due=check.is_worthwhile, message=check.message, day=check.eve)
+
+
+def _check_stop(given: ExitInput) -> ExitCheck:
+    stop, mark = given.plan.stop, given.mark
+    if stop >= given.trade.width:
+        message = f"the stop at {stop} is out of reach, since closing costs at most the width {given.trade.width}"
+        return ExitCheck(reason=ExitReason.STOP, is_due=False, message=message, price=stop)
+    if mark is None or mark.mid is None:
+        return ExitCheck(reason=ExitReason.STOP, is_due=False, message=_no_mark_text(given), price=stop)
+    if mark.mid < stop:
+        return ExitCheck(reason=ExitReason.STOP, is_due=False, message=f"mid {mark.mid} below {stop}", price=stop)
+    first = _first_reading(given.marks, mark, stop)
+    if first is None:
+        message = f"mid {mark.mid} reached {stop}; a second reading {STOP_INTERVAL.seconds // 60} minutes later decides"
+        return ExitCheck(reason=ExitReason.STOP, is_due=False, message=message, price=stop)
+    message = f"mid {mark.mid} at or above {stop}, as at {first.at:%Y-%m-%d %H:%M} UTC ({first.mid})"
+    return ExitCheck(reason=ExitReason.STOP, is_due=True, message=message, price=stop)
+
+
+def _first_reading(marks: Sequence[Mark], mark: Mark, stop: Decimal) -> Mark | None:
+    """Return a reading at or above the stop that is old enough, with no usable one below it since; None without one."""
+    for earlier in reversed(marks[:-1]):
+        if not earlier.is_usable or earlier.mid is None:
+            continue
+        if earlier.mid < stop:
+            return None
+        # The times of the quotes count, since two starts may read the same ones.
+        if mark.as_of - earlier.as_of >= STOP_INTERVAL and mark.at - earlier.at >= STOP_INTERVAL:
+            return earlier
+    return None
+
+
+def _check_target(given: ExitInput) -> ExitCheck:
+    target, mark = given.plan.profit_target, given.mark
+    if given.has_resting_target:
+        message = f"an order at {target} rests with the broker"
+        return ExitCheck(reason=ExitReason.TARGET, is_due=False, message=message, price=target)
+    if mark is None or mark.mid is None:
+        return ExitCheck(reason=ExitReason.TARGET, is_due=False, message=_no_mark_text(given), price=target)
+    kept = 1 - mark.mid / given.trade.credit if given.trade.credit > 0 else Decimal(0)
+    is_due = mark.mid <= target
+    message = f"mid {mark.mid} {'at or below' if is_due else 'above'} {target}, {percent(kept)} of the credit kept"
+    return ExitCheck(reason=ExitReason.TARGET, is_due=is_due, message=message, price=target)
+
+
+def _check_time(given: ExitInput) -> ExitCheck:
+    day = given.plan.time_exit
+    if day is None:
+        return ExitCheck(reason=ExitReason.TIME, is_due=False, message="no time exit before the last exit")
+    is_due = given.today >= day
+    message = f"the time exit {'was to be' if given.today > day else 'is'} on {day}"
+    return ExitCheck(reason=ExitReason.TIME, is_due=is_due, message=message, day=day)
+
+
+def _no_mark_text(given: ExitInput) -> str:
+    if not given.marks:
+        return "there is no mark to judge by"
+    flags = ", ".join(flag.replace("_", "-") for flag in given.marks[-1].flags) or "without a mid"
+    return f"the mark is {flags}, so no price decides"

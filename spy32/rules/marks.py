@@ -1,0 +1,151 @@
+"""Marks a trade: what closing it would cost by fresh quotes, and what it would have earned."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from math import isfinite, sqrt
+
+from spy32.domain.market import LegQuotes, OptionQuote, Right
+from spy32.domain.marks import LegMark, Mark, MarkFlag
+from spy32.domain.orders import Trade
+from spy32.domain.spreads import CENT, MULTIPLIER, Greeks, Leg
+from spy32.rules.leg_greeks import LegGreeks, leg_greeks
+from spy32.rules.price_guard import max_quote_age
+from spy32.rules.pricing import closing_costs, natural_and_mid
+from spy32.sessions import days_to_expiration, market_date, years_to_expiration
+from spy32.settings import Settings
+
+FUTURE_SECONDS = 120
+"""Quotes may be this far ahead of our clock, the difference between two clocks that is accepted elsewhere."""
+
+
+def mark_trade(
+    trade: Trade, quotes: LegQuotes, settings: Settings, now: datetime, *, is_recorded: bool = False
+) -> Mark:
+    """Return the mark of what the trade still holds. It is flagged, not refused, when the quotes cannot decide.
+
+    `is_recorded` is for a market of the past, whose quotes have no age.
+    """
+    closing = trade.closing_legs
+    prices = natural_and_mid(closing, quotes.quotes)
+    natural, mid = (-prices[0], -prices[1]) if prices is not None else (None, None)
+    values = [leg_greeks(leg, quotes, settings.market.rate, now) for leg in trade.legs]
+    unrealized = _unrealized(trade, mid, settings) if mid is not None else None
+    max_profit = trade.credit * MULTIPLIER * trade.remaining - _fees_so_far(trade)
+    distance = _short_distance(trade.legs, quotes.spot)
+    return Mark(
+        trade_id=trade.id,
+        at=now,
+        as_of=quotes.as_of,
+        source=quotes.source,
+        spot=quotes.spot,
+        mid=mid,
+        natural=natural,
+        legs=tuple(
+            _leg_mark(leg, quotes.quotes.get(leg.symbol), found) for leg, found in zip(trade.legs, values, strict=True)
+        ),
+        flags=_flags(trade, quotes, mid, settings, now, is_recorded=is_recorded),
+        quantity=trade.remaining,
+        dte=days_to_expiration(trade.expiration, market_date(now)),
+        unrealized=unrealized,
+        of_max_profit=float(unrealized / max_profit) if unrealized is not None and max_profit > 0 else None,
+        distance_percent=distance / quotes.spot * 100 if distance is not None else None,
+        distance_moves=_moves(distance, trade, values, quotes.spot, now),
+        greeks=_position_greeks(trade, values),
+    )
+
+
+def closing_result(trade: Trade, debit: Decimal, quantity: int, settings: Settings) -> Decimal:
+    """Return the profit of closing so many spreads at this debit, dollars, after their share of the fees so far."""
+    costs = closing_costs(quantity, settings.costs, len(trade.legs)) * quantity
+    fees = trade.fees * quantity / (trade.quantity or 1)
+    return ((trade.credit - debit) * MULTIPLIER * quantity - fees - costs).quantize(CENT, ROUND_HALF_EVEN)
+
+
+def _unrealized(trade: Trade, mid: Decimal, settings: Settings) -> Decimal:
+    return closing_result(trade, mid, trade.remaining, settings) if trade.remaining > 0 else Decimal(0)
+
+
+def _fees_so_far(trade: Trade) -> Decimal:
+    return trade.fees * trade.remaining / trade.quantity
+
+
+def _flags(
+    trade: Trade, quotes: LegQuotes, mid: Decimal | None, settings: Settings, now: datetime, *, is_recorded: bool
+) -> tuple[MarkFlag, ...]:
+    age = (now - quotes.as_of).total_seconds()
+    is_fresh = is_recorded or -FUTURE_SECONDS <= age <= max_quote_age(trade.mode, settings)
+    sides = [quotes.quotes.get(leg.symbol) for leg in trade.legs]
+    checks = {
+        MarkFlag.ONE_SIDED: any(_is_one_sided(quote) for quote in sides),
+        MarkFlag.CROSSED: any(_is_crossed(quote) for quote in sides),
+        MarkFlag.STALE: not is_fresh,
+        MarkFlag.IMPOSSIBLE: not (isfinite(quotes.spot) and quotes.spot > 0)
+        or (mid is not None and not 0 <= mid <= trade.width),
+    }
+    return tuple(flag for flag, is_set in checks.items() if is_set)
+
+
+def _is_one_sided(quote: OptionQuote | None) -> bool:
+    """A bid of zero under an ask is a two-sided quote: of an option that is worth almost nothing."""
+    if quote is None or quote.bid is None or quote.ask is None:
+        return True
+    return not (isfinite(quote.bid) and isfinite(quote.ask) and quote.bid >= 0 and quote.ask > 0)
+
+
+def _is_crossed(quote: OptionQuote | None) -> bool:
+    return quote is not None and quote.bid is not None and quote.ask is not None and quote.bid > quote.ask
+
+
+def _leg_mark(leg: Leg, quote: OptionQuote | None, found: LegGreeks | None) -> LegMark:
+    return LegMark(
+        symbol=leg.symbol,
+        bid=_finite(quote.bid) if quote is not None else None,
+        ask=_finite(quote.ask) if quote is not None else None,
+        iv=found.iv if found is not None else None,
+        delta=found.greeks.delta if found is not None else None,
+    )
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and isfinite(number) else None
+
+
+def _short_distance(legs: Sequence[Leg], spot: float) -> float | None:
+    """Return how far the nearest short strike is out of the money, dollars; negative in the money."""
+    if not isfinite(spot):
+        return None
+    return min(
+        spot - float(leg.strike) if leg.right is Right.PUT else float(leg.strike) - spot
+        for leg in legs
+        if leg.action.sign > 0
+    )
+
+
+def _moves(
+    distance: float | None, trade: Trade, values: Sequence[LegGreeks | None], spot: float, now: datetime
+) -> float | None:
+    """Return the distance in expected moves, at the largest implied vol of the short legs."""
+    vols = [
+        found.iv
+        for leg, found in zip(trade.legs, values, strict=True)
+        if found is not None and leg.action.sign > 0 and found.iv > 0
+    ]
+    years = years_to_expiration(now, trade.expiration)
+    return distance / (spot * max(vols) * sqrt(years)) if distance is not None and vols and years > 0 else None
+
+
+def _position_greeks(trade: Trade, values: Sequence[LegGreeks | None]) -> Greeks | None:
+    """Return the greeks of everything held; None unless every leg has them."""
+    known = [found for found in values if found is not None]
+    if len(known) < len(values):
+        return None
+    shares = MULTIPLIER * trade.remaining
+
+    def total(name: str) -> float:
+        return shares * sum(
+            -leg.action.sign * leg.quantity * float(getattr(found.greeks, name))
+            for leg, found in zip(trade.legs, known, strict=True)
+        )
+
+    return Greeks(delta=total("delta"), gamma=total("gamma"), theta=total("theta"), vega=total("vega"))
