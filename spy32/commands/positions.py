@@ -21,6 +21,10 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
         from spy32.render.desk_documents import positions_document
         from spy32.render.documents import emit
 
-        emit(app.out, positions_document(diff, trades, account))
+        marks = {trade.id: store.trades.latest_mark(trade.id) for trade in trades}
+        emit(app.out, positions_document(diff, trades, account, marks))
     else:
-        desk_pages.print_positions(app.out, diff, trades, account)
+        from spy32.ops.open_trades import load_open_trades
+
+        open_trades = tuple(load_open_trades(store, context.clock()))
+        desk_pages.print_positions(app.out, diff, trades, account, open_trades)

@@ -1,17 +1,19 @@
 """Our view beside the broker's: what `positions` and `reconcile` answer, as plain lines."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from spy32.domain.orders import Trade
 from spy32.domain.spreads import Account, Mode
 from spy32.lifecycle import TradeState
 from spy32.render.formatting import join_lines
+from spy32.render.open_trades import held_words, standing_words
 from spy32.render.output import print_lines
 from spy32.render.trading import format_fees
 
 if TYPE_CHECKING:
     from spy32.console import AnyConsole
+    from spy32.ops.open_trades import OpenTrade
     from spy32.trading.position_diff import AccountDiff, ForeignOrder, PositionDiff
     from spy32.trading.reconcile import ReconcileResult
     from spy32.trading.transactions import MissingContracts
@@ -56,12 +58,20 @@ def adoption_text(gone: "MissingContracts") -> str:
 # Positions.
 
 
-def print_positions(out: "AnyConsole", view: "AccountDiff", trades: Sequence[Trade], account: Account) -> None:
-    """Print every contract that our book or the broker holds, then the trades that they make up."""
-    print_lines(out, _positions(view, trades, account))
+def print_positions(
+    out: "AnyConsole",
+    view: "AccountDiff",
+    trades: Sequence[Trade],
+    account: Account,
+    open_trades: "Sequence[OpenTrade]" = (),
+) -> None:
+    """Print every contract that our book or the broker holds, then the trades that they make up, with their marks."""
+    print_lines(out, _positions(view, trades, account, {item.trade.id: item for item in open_trades}))
 
 
-def _positions(view: "AccountDiff", trades: Sequence[Trade], account: Account) -> Iterable[str]:
+def _positions(
+    view: "AccountDiff", trades: Sequence[Trade], account: Account, open_trades: "Mapping[int, OpenTrade]"
+) -> Iterable[str]:
     worth, power = f"${account.net_liquidation:,.2f}", f"${account.buying_power:,.2f}"
     yield f"{account.mode} account {account.masked_number}: net liquidation {worth}, buying power {power}"
     for word in account.restrictions:
@@ -76,6 +86,9 @@ def _positions(view: "AccountDiff", trades: Sequence[Trade], account: Account) -
             left = f", {trade.remaining} left" if 0 < trade.remaining < trade.quantity else ""
             fees = f", fees {format_fees(trade)}" if trade.mode is not Mode.PAPER else ""
             yield f"T{trade.id} {trade.state}: {opened}{left}{fees}"
+            if trade.id in open_trades:
+                item = open_trades[trade.id]
+                yield from (f"  {words}" for words in (held_words(item), standing_words(item)))
     yield from _remarks(view)
     for error in view.troubles:
         yield f"NOT SEEN: {join_lines(error.message)}"

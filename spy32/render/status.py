@@ -8,10 +8,10 @@ from spy32.render.formatting import (
     format_age,
     format_both_zones,
     format_count,
-    format_dollars,
     humanise,
     single_line,
 )
+from spy32.render.open_trades import open_trade_items
 from spy32.render.page import Grid, Page, Pairs, Part, grid_columns, pair
 from spy32.sessions import NEW_YORK
 
@@ -28,7 +28,8 @@ def status_page(status: Status) -> Page:
     if status.waiting:
         parts.append(_waiting_grid(status))
     if status.trades:
-        parts.append(_trades_grid(status))
+        items = tuple(item for trade in status.trades for item in open_trade_items(trade))
+        parts.append(Pairs(name="trade", title="Open trades", items=items))
     if status.failures:
         parts.append(_failures_grid(status))
     return Page(
@@ -92,23 +93,6 @@ def _waiting_grid(status: Status) -> Grid:
         (item.id, single_line(item.message), _deadline_text(item, status), item.command) for item in status.waiting
     )
     return Grid(name="waiting", title="Waiting for a person", columns=columns, rows=rows)
-
-
-def _trades_grid(status: Status) -> Grid:
-    columns = grid_columns("id", "trade~", "credit>", "max loss>", "DTE>", "out by:1", "state:2")
-    rows = tuple(
-        (
-            item.id,
-            item.words,
-            f"{item.credit}",
-            format_dollars(item.max_loss),
-            str(item.dte),
-            f"{item.next_exit}",
-            item.state.value,
-        )
-        for item in status.trades
-    )
-    return Grid(name="trade", title="Open trades", columns=columns, rows=rows)
 
 
 def _deadline_text(item: PendingItem, status: Status) -> str:

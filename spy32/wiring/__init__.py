@@ -2,8 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,10 @@ from spy32.wiring.registry import find_registered
 
 if TYPE_CHECKING:
     from spy32.brokers.paper import PaperBroker
+    from spy32.domain.market import Dividend
     from spy32.domain.proposals import Proposal, Recommendation
     from spy32.domain.runs import Run
+    from spy32.markets.recorded import RecordedMarket
     from spy32.pipeline.context import RunContext
     from spy32.pipeline.gather import CollectRequest
     from spy32.pipeline.replay import RecordedAnalystLookup
@@ -270,6 +272,7 @@ class App(AppBase):
             halt_reason=self.halt_reason,
             report=tell or self.report,
             show_progress=self.show_progress,
+            dividends=partial(self._find_dividends, market),
         )
 
     def load_proposal_market(self, store: "Store", proposal: "Proposal | None") -> "Market | None":
@@ -277,15 +280,60 @@ class App(AppBase):
         if proposal is None:
             return None
         if proposal.is_recorded:
-            return self._load_recorded_market(store, proposal.run_id)
+            return self._load_marked_market(store, proposal) or self._load_recorded_market(store, proposal.run_id)
         self.clockwork = self.process_clock
         return self.market_registry.quote_market(proposal.market)
+
+    def build_manage_contexts(
+        self, store: "Store", later: "RecordedMarket | None" = None
+    ) -> "Callable[[int | None], TradingContext]":
+        """How `manage` gets the context of a proposal. Trades made on a recorded market are managed on the `later` one
+        when it has their underlying.
+        """
+
+        from spy32.wiring.markets import can_manage
+
+        def context_for(number: int | None) -> "TradingContext":
+            proposal = store.proposals.get(number) if number is not None else None
+            if later is None or proposal is None or not can_manage(later, proposal):
+                return self.trading_context(store, proposal)
+            self.clockwork = Clockwork(later.as_of, frozen=True)
+            return self._build_trading_context(store, later, proposal.profile, None)
+
+        return context_for
+
+    def load_later_market(self, name: str, proposals: "Iterable[Proposal]") -> "RecordedMarket":
+        """The recorded market that `manage --market` names. `BadUsage` when it is of none of these proposals."""
+        from spy32.wiring.markets import load_later_market
+
+        return load_later_market(name, self.settings.mode, proposals)
+
+    def _find_dividends(self, market: "Market | None", ticker: str) -> "tuple[Dividend, ...] | None":
+        """Past and coming ex-dates: a recorded market's own, else by the sources of the settings; None if unknown."""
+        if market is not None and market.is_recorded:
+            return market.dividends(ticker)
+        return self.market_registry.find_dividends(ticker)
+
+    def _load_marked_market(self, store: "Store", proposal: "Proposal") -> "Market | None":
+        """The newest mark of the proposal's trade as a market, when the trade was marked by a later recorded market."""
+        from spy32.markets.recorded import MarkMarket
+
+        trade = store.trades.find_by_proposal(proposal.id)
+        mark = store.trades.latest_mark(trade.id) if trade is not None else None
+        if trade is None or mark is None or mark.as_of <= store.proposals.get(trade.proposal_id).quoted_at:
+            return None
+        self._require_paper()
+        self.clockwork = Clockwork(mark.at, frozen=True)
+        return MarkMarket(mark)
+
+    def _require_paper(self) -> None:
+        if self.settings.mode is not Mode.PAPER:
+            raise Unusable("a proposal made on a recorded market can only be executed on paper")
 
     def _load_recorded_market(self, store: "Store", run_id: int) -> "Market":
         from spy32.markets.recorded import SnapshotMarket
 
-        if self.settings.mode is not Mode.PAPER:
-            raise Unusable("a proposal made on a recorded market can only be executed on paper")
+        self._require_paper()
         snapshot = store.decisions.snapshot(run_id)
         self.clockwork = Clockwork(snapshot.as_of, frozen=True)
         return SnapshotMarket(snapshot)

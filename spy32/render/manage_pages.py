@@ -1,0 +1,177 @@
+"""What `manage`, `close` and `exits` answer: each open trade with its mark, what is due, and what to type next."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from spy32.domain.marks import Mark
+from spy32.domain.proposals import ExitReason, Proposal, spread_description
+from spy32.domain.spreads import Mode
+from spy32.lifecycle import ProposalState, TradeState
+from spy32.render.figures import trade_sentence
+from spy32.render.formatting import (
+    format_count,
+    format_credit,
+    format_gain,
+    format_price,
+    new_york_words,
+    single_line,
+)
+from spy32.render.manage_documents import days_until, price_distance
+from spy32.render.marks import UNMARKED, flag_words, price_words, result_words, strike_words
+from spy32.render.output import print_lines
+from spy32.render.page import Item, Page, Pairs, pair
+from spy32.sessions import market_date
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from spy32.console import AnyConsole
+    from spy32.rules.exits import ExitCheck
+    from spy32.trading.manage import ManagedTrade
+
+ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
+WAITING = {
+    ProposalState.PROPOSED: "waits for approval",
+    ProposalState.APPROVED: "is approved, not sent",
+    ProposalState.SENT: "is sent",
+    ProposalState.DONE: "is filled",
+    ProposalState.DECLINED: "was declined",
+    ProposalState.LAPSED: "lapsed",
+}
+
+
+def print_managed(out: "AnyConsole", found: "Sequence[ManagedTrade]", *, scheduled: bool) -> None:
+    """Print every trade that was looked at; under cron nothing when nothing is to be told."""
+    lines = [line for state in found for line in _managed_lines(state)]
+    print_lines(out, lines or ([] if scheduled else ["no open trades"]))
+
+
+def print_close(out: "AnyConsole", state: "ManagedTrade") -> None:
+    """Print the close that a person asked for, and the next command."""
+    print_lines(out, _managed_lines(state))
+
+
+def _managed_lines(state: "ManagedTrade") -> Iterator[str]:
+    yield f"T{state.trade.id} {state.trade.state}: {_held_words(state)}"
+    if state.trade.state in ENDED:
+        yield f"  {_ending_words(state)}"
+    if state.mark is not None:
+        yield f"  {price_words(state.mark)} · {result_words(state.mark)} · {strike_words(state.mark)}"
+    due, close = state.due, state.proposal
+    if due is not None:
+        yield f"  due: {due.reason.words}: {single_line(due.message)}"
+    for warning in state.warnings:
+        yield f"  note: {single_line(warning)}"
+    if state.error is not None:
+        yield f"  NOT DONE: {single_line(state.error.message)}"
+    if close is not None:
+        yield f"  {close_words(close)}"
+        if (command := close_command(close)) is not None:
+            yield f"  next: {command}"
+
+
+def _held_words(state: "ManagedTrade") -> str:
+    trade = state.trade
+    words = spread_description(state.opening.underlying, trade.legs)
+    quantity = trade.remaining if trade.state not in ENDED else trade.quantity
+    dte = f" · {state.dte} DTE" if trade.state not in ENDED else ""
+    return f"{quantity} {words} @ {format_credit(trade.credit)}{dte}"
+
+
+def _ending_words(state: "ManagedTrade") -> str:
+    trade = state.trade
+    reason = f"{trade.exit_reason.words}, " if trade.exit_reason is not None else ""
+    paid = f"closed for {format_credit(-trade.debit)}, " if trade.debit is not None else ""
+    result = f"result {format_gain(trade.result)} after fees" if trade.result is not None else "no result yet"
+    return f"{reason}{paid}{result}"
+
+
+def close_words(close: Proposal) -> str:
+    """`P2 waits for approval: BUY TO CLOSE 2 SPY 30 May 525/520 put spread @ 0.33 db (ceiling 0.38)`."""
+    return f"P{close.id} {WAITING[close.state]}: {trade_sentence(close)}"
+
+
+def close_command(close: Proposal) -> str | None:
+    live = " --live" if close.mode is Mode.LIVE else ""
+    return {
+        ProposalState.PROPOSED: f"spy32 approve P{close.id}",
+        ProposalState.APPROVED: f"spy32 execute P{close.id}{live}",
+        ProposalState.SENT: f"spy32 execute P{close.id}{live}",
+    }.get(close.state)
+
+
+# The exit plan.
+
+
+def exits_page(state: "ManagedTrade", newest: Mark | None) -> Page:
+    """Every rule of the plan: when or at what price it fires, how far away that is, and which is due."""
+    due, close = state.due, state.proposal
+    title = f"{due.reason.words} is due" if due is not None else "nothing is due"
+    if not state.checks:
+        title = f"it is {state.trade.state}, so no exit is judged"
+    parts = [Pairs(items=tuple(_mark_items(state, newest)))]
+    if state.checks:
+        items = tuple(_exit_item(check, newest, market_date(state.at)) for check in state.checks)
+        parts.append(Pairs(name="exit", title="Exits, the most urgent first", items=items))
+    parts.append(Pairs(items=tuple(_closing_items(state))))
+    command = close_command(close) if close is not None else None
+    following = (command,) if command is not None else (f"spy32 manage T{state.trade.id}",) if due is not None else ()
+    return Page(
+        heading=f"T{state.trade.id} {_held_words(state)}: {title}",
+        tone="warn" if due is not None else "strong",
+        parts=tuple(parts),
+        following=following,
+    )
+
+
+def _mark_items(state: "ManagedTrade", newest: Mark | None) -> Iterator[Item]:
+    for warning in state.warnings:
+        yield pair("Note", single_line(warning), "warn")
+    if newest is None:
+        yield pair("Mark", UNMARKED)
+        return
+    when = new_york_words(newest.at)
+    yield pair(
+        "Mark", price_words(newest) if state.mark is not None else f"the last one is of {when}: {price_words(newest)}"
+    )
+    yield pair("Result", f"{result_words(newest)} · {strike_words(newest)}")
+    if newest.flags:
+        yield pair("Flags", flag_words(newest), "warn")
+    if state.mark is not None:
+        yield pair("At", f"{when}, quotes of {single_line(newest.source)}")
+
+
+def _exit_item(check: "ExitCheck", newest: Mark | None, today: "date") -> Item:
+    words = [*_when_words(check), single_line(check.message), *_away_words(check, newest, today)]
+    text = " · ".join(words)
+    label = check.reason.words.capitalize()
+    return pair(label, f"DUE · {text}" if check.is_due else text, "warn" if check.is_due else "")
+
+
+def _when_words(check: "ExitCheck") -> Iterable[str]:
+    if check.price is not None:
+        bound = "more" if check.reason is ExitReason.STOP else "less"
+        yield f"at {format_price(check.price)} or {bound}"
+
+
+def _away_words(check: "ExitCheck", newest: Mark | None, today: "date") -> Iterable[str]:
+    """How far away it is; nothing once it is due."""
+    days = days_until(check, today)
+    away = price_distance(check, newest.mid if newest is not None else None)
+    if check.is_due:
+        return
+    if days is not None:
+        yield f"{format_count(days, 'day')} away"
+    if away is not None and away > 0:
+        yield f"{format_price(away)} away"
+
+
+def _closing_items(state: "ManagedTrade") -> Iterator[Item]:
+    plan, close = state.exits, state.proposal
+    covers = (
+        "the approval of the opening covers its exits" if plan.authority == "plan" else "a person approves each close"
+    )
+    yield pair("Approval", covers)
+    if close is not None:
+        reason = f" ({close.reason.words})" if close.reason is not None else ""
+        yield pair("Close", f"{close_words(close)}{reason}", "strong")

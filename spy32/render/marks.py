@@ -1,0 +1,117 @@
+"""Marks as people read them: in words, and as a chart of a trade's life."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from spy32.domain.marks import Mark
+from spy32.render.canvas import Canvas, ChartFrame
+from spy32.render.formatting import (
+    ascii_only,
+    format_float_price,
+    format_gain,
+    format_percent,
+    format_price,
+    new_york_words,
+)
+from spy32.sessions import NEW_YORK
+
+UNMARKED = "not marked yet"
+CHART_ROWS = 7
+MOST_COLUMNS = 72
+MARKS_LISTED = 6
+"""Marks in plain lines: the first and the newest ones."""
+
+
+def price_words(mark: Mark) -> str:
+    """`0.33 mid, 0.36 natural · SPY 594.20`, without the underlying's name."""
+    mid = format_price(mark.mid) if mark.mid is not None else "no"
+    natural = format_price(mark.natural) if mark.natural is not None else "no"
+    return f"{mid} mid, {natural} natural · spot {format_float_price(mark.spot)}"
+
+
+def result_words(mark: Mark) -> str:
+    """`+$70.48 = 52.0% of max`: what closing at the mid would earn; of what cannot be told, that."""
+    if mark.unrealized is None:
+        return "no mid"
+    share = f" = {format_percent(mark.of_max_profit)} of max" if mark.of_max_profit is not None else ""
+    return f"{format_gain(mark.unrealized)}{share}"
+
+
+def strike_words(mark: Mark) -> str:
+    """`strike 6.3% away, 1.40 exp. moves`: of the nearest short strike; `in the money by` when it is passed."""
+    if mark.distance_percent is None:
+        return "strike n/a"
+    is_out = mark.distance_percent >= 0
+    moves = f", {abs(mark.distance_moves):.2f} exp. moves" if mark.distance_moves is not None else ""
+    share = format_percent(abs(mark.distance_percent) / 100)
+    return f"strike {share} away{moves}" if is_out else f"strike in the money by {share}{moves}"
+
+
+def flag_words(mark: Mark) -> str:
+    """`ONE-SIDED, STALE: decides nothing`; empty when the mark may decide."""
+    flags = ", ".join(flag.value.replace("_", "-").upper() for flag in mark.flags)
+    return f"{flags}: decides nothing" if flags else ""
+
+
+def greek_words(mark: Mark) -> str:
+    if mark.greeks is None:
+        return "n/a"
+    greeks = mark.greeks
+    return (
+        f"delta {greeks.delta:+.1f} shares · theta {format_gain(greeks.theta)} a day · vega {format_gain(greeks.vega)}"
+    )
+
+
+def short_time(at: datetime) -> str:
+    """`Fri 16 May 16:15`, New York."""
+    there = at.astimezone(NEW_YORK)
+    return f"{there:%a} {there.day} {there:%b %H:%M}"
+
+
+# A trade's life.
+
+
+def mark_lines(marks: Sequence[Mark]) -> list[str]:
+    """The first mark and the newest ones, a line each; what is left out is counted."""
+    listed = marks if len(marks) <= MARKS_LISTED else (marks[0], *marks[1 - MARKS_LISTED :])
+    lines = []
+    for place, mark in enumerate(listed):
+        if place == 1 and len(listed) < len(marks):
+            lines.append(f"({len(marks) - len(listed)} more marks)")
+        flags = f" · {flag_words(mark)}" if mark.flags else ""
+        lines.append(f"{new_york_words(mark.at)}: {price_words(mark)} · {result_words(mark)}{flags}")
+    return lines
+
+
+def marks_chart(marks: Sequence[Mark], *, target: Decimal, stop: Decimal, width: int, plain: bool = False) -> list[str]:
+    """The debit to close over time, one column a mark or more, with the lines of target and stop.
+
+    Fewer than two marks with a mid make no chart. A stop far above everything is named in the top line instead.
+    """
+    mids = [float(mark.mid) for mark in marks if mark.mid is not None and not mark.flags]
+    if len(mids) < 2:
+        return []
+    levels = {"target": float(target), "stop": float(stop)}
+    top = max(*mids, levels["target"])
+    if levels["stop"] > 2 * top:
+        del levels["stop"]
+    top, bottom = max(top, *levels.values()), min(*mids, *levels.values(), 0.0)
+    names = {amount: f"{name} {amount:.2f}" for name, amount in levels.items()}
+    gutter = max(*(len(name) for name in names.values()), len("mid 00.00"))
+    columns = min(MOST_COLUMNS, width) - gutter - 2
+    air = (top - bottom) / 20 or 0.01
+    frame = ChartFrame(0.0, float(len(mids) - 1), bottom - air, top + air, columns, CHART_ROWS)
+    canvas = Canvas(frame, plain=plain)
+    canvas.draw_curve(list(enumerate(mids)))
+    lines = canvas.lines()
+    labels = {frame.row(mids[-1]): f"mid {mids[-1]:.2f}"}
+    for amount, name in names.items():
+        row = frame.row(amount)
+        lines[row] = lines[row].replace(" ", "-" if plain else "┄")
+        labels.setdefault(row, name)
+    bar = "|" if plain else "│"
+    drawn = [f"{labels.get(row, ''):>{gutter}} {bar}{text}".rstrip() for row, text in enumerate(lines)]
+    first, last = short_time(marks[0].at), short_time(marks[-1].at)
+    drawn.append(f"{' ' * (gutter + 2)}{first}{last:>{max(columns - len(first), len(last) + 1)}}")
+    return [ascii_only(line) for line in drawn] if plain else drawn
