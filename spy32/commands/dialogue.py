@@ -105,7 +105,8 @@ class ApprovalDialogue:
         if is_open and self._entries:
             keys = ["up", "down", "rows", "m", "w"]
         if result is not None:
-            keys += ["r", "x", *("qf" if is_open else ""), "a", *("d" if self._shown.proposal_id is not None else "")]
+            keys += ["r", "x", "q", "f", "a"] if is_open else ["x", "a"]
+            keys += ["d"] if self._shown.proposal_id is not None else []
         labels = {**LABELS, "rows": f"1-{len(self._entries)}", "esc": "[Esc] back" if self._place else "[Esc]"}
         return {key: labels[key] for key in [*keys, "esc"]}
 

@@ -60,6 +60,8 @@ class RunView:
     trade: Trade | None = None
     marks: tuple[Mark, ...] = ()
     """Of the trade, oldest first: only the newest unless all were asked for."""
+    closes: tuple[Proposal, ...] = ()
+    """Of the trade, oldest first, when its life was asked for."""
     briefing: "Briefing | None" = None
     """The figures that were sent to the analyst."""
     attempts_summary: "tuple[UsageSummary, ...]" = ()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.events import EventKind
 from spy32.domain.proposals import ExitPlan, ProposalTerms, spread_description
-from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Strategy
+from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, ExitAuthority, Strategy
 from spy32.render.formatting import (
     calendar_day,
     format_count,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from spy32.domain.run_view import MarketSummary, RunView
 
 UNKNOWN = "n/a"
+COVERS_EXITS = "this approval covers its closes too; `manage` sends them when due"
 
 
 class Surroundings(NamedTuple):
@@ -165,8 +166,8 @@ def pop_words(entry: Candidate | None) -> str:
     return f"{format_percent(entry.pop_market)}{history} (1 - delta = {by_delta} ignores credit and skew)"
 
 
-def closing_facts(result: ProposalTerms, trade: "Trade | None", around: Surroundings) -> Pairs:
-    """What a closing pays, and what it would leave of the trade before the costs of closing."""
+def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
+    """What a closing pays, why, and what it would leave of the trade before the costs of closing."""
     items = [
         pair(
             "Debit",
@@ -175,19 +176,15 @@ def closing_facts(result: ProposalTerms, trade: "Trade | None", around: Surround
         )
     ]
     if trade is not None:
+        fees = trade.fees * result.quantity / trade.quantity
         kept = [
-            format_gain((trade.credit + paid) * MULTIPLIER * result.quantity - trade.fees)
+            format_gain((trade.credit + paid) * MULTIPLIER * result.quantity - fees)
             for paid in (result.limit_price, result.floor_price)
         ]
         items.append(pair("Closes", f"T{trade.id}, opened for {format_credit(trade.credit)}"))
+        if result.reason is not None:
+            items.append(pair("Reason", result.reason.words))
         items.append(pair("Result", f"{kept[0]} at our price, {kept[1]} at the ceiling, before closing costs"))
-    items.append(
-        pair(
-            "Max loss",
-            f"{format_dollars(result.max_loss)} · {account_share(result.max_loss, around)} of account",
-            "bad",
-        )
-    )
     return Pairs(items=tuple(items))
 
 
@@ -201,6 +198,8 @@ def surrounding_items(result: ProposalTerms, around: Surroundings) -> list[Item]
         items.append(pair("Events", _events(result, around.briefing)))
         items.append(pair("Book", book_words(around)))
     items.append(pair("Exit", exit_words(result.exit)))
+    if result.kind == "open" and result.exit.authority is ExitAuthority.PLAN:
+        items.append(pair("Covers", COVERS_EXITS, "warn"))
     return items
 
 
@@ -252,11 +251,12 @@ def book_words(around: Surroundings) -> str:
 
 
 def exit_words(plan: ExitPlan) -> str:
-    """`GTC` only where an order is left with the broker; a stop is never one."""
+    """`GTC` only where an order is left with the broker; a stop is never one, and `by hand` unless the plan closes."""
     how = "GTC" if plan.rests_target else "buy back"
+    by_hand = "" if plan.authority is ExitAuthority.PLAN else " by hand"
     timed = f" · close {calendar_day(plan.time_exit)}" if plan.time_exit is not None else ""
     last = f"{',' if timed else ' ·'} last {calendar_day(plan.last_exit)}"
-    return f"{how} at {format_price(plan.profit_target)}{timed}{last} · stop by hand at {format_price(plan.stop)}"
+    return f"{how} at {format_price(plan.profit_target)}{timed}{last} · stop{by_hand} at {format_price(plan.stop)}"
 
 
 # The menu.

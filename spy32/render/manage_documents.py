@@ -1,7 +1,5 @@
 """The documents of open trades: what `manage` did, and the exits of one trade."""
 
-from datetime import date
-from decimal import Decimal
 from typing import Annotated
 
 from spy32.domain.marks import Mark
@@ -10,6 +8,7 @@ from spy32.domain.units import Price, ProposalId, TradeId
 from spy32.domain.value import value
 from spy32.render import document_parts  # noqa: F401 - the parts of marks and trades
 from spy32.render.encoder import Key, Part
+from spy32.render.manage_pages import days_until, price_distance
 from spy32.rules.exits import ExitCheck
 from spy32.sessions import market_date
 from spy32.trading.manage import ManagedTrade
@@ -93,14 +92,3 @@ def explained_exits(state: ManagedTrade, newest: Mark | None) -> ExplainedExits:
             for check in state.checks
         ),
     )
-
-
-def price_distance(check: ExitCheck, mid: Decimal | None) -> Decimal | None:
-    """How far the mid is from the price of a rule, dollars per share; zero or less when it is reached."""
-    if check.price is None or mid is None:
-        return None
-    return check.price - mid if check.reason is ExitReason.STOP else mid - check.price
-
-
-def days_until(check: ExitCheck, today: date) -> int | None:
-    return (check.day - today).days if check.day is not None else None

@@ -16,7 +16,6 @@ from spy32.render.formatting import (
     new_york_words,
     single_line,
 )
-from spy32.render.manage_documents import days_until, price_distance
 from spy32.render.marks import UNMARKED, flag_words, price_words, result_words, strike_words
 from spy32.render.output import print_lines
 from spy32.render.page import Item, Page, Pairs, pair
@@ -24,6 +23,7 @@ from spy32.sessions import market_date
 
 if TYPE_CHECKING:
     from datetime import date
+    from decimal import Decimal
 
     from spy32.console import AnyConsole
     from spy32.rules.exits import ExitCheck
@@ -111,8 +111,7 @@ def exits_page(state: "ManagedTrade", newest: Mark | None) -> Page:
         title = f"it is {state.trade.state}, so no exit is judged"
     parts = [Pairs(items=tuple(_mark_items(state, newest)))]
     if state.checks:
-        items = tuple(_exit_item(check, newest, market_date(state.at)) for check in state.checks)
-        parts.append(Pairs(name="exit", title="Exits, the most urgent first", items=items))
+        parts.append(Pairs(name="exit", title="Exits, the most urgent first", items=exit_items(state, newest)))
     parts.append(Pairs(items=tuple(_closing_items(state))))
     command = close_command(close) if close is not None else None
     following = (command,) if command is not None else (f"spy32 manage T{state.trade.id}",) if due is not None else ()
@@ -139,6 +138,11 @@ def _mark_items(state: "ManagedTrade", newest: Mark | None) -> Iterator[Item]:
         yield pair("Flags", flag_words(newest), "warn")
     if state.mark is not None:
         yield pair("At", f"{when}, quotes of {single_line(newest.source)}")
+
+
+def exit_items(state: "ManagedTrade", newest: Mark | None) -> tuple[Item, ...]:
+    """Every exit, a line each: whether it is due, when or at what price it fires, and how far away that is."""
+    return tuple(_exit_item(check, newest, market_date(state.at)) for check in state.checks)
 
 
 def _exit_item(check: "ExitCheck", newest: Mark | None, today: "date") -> Item:
@@ -175,3 +179,14 @@ def _closing_items(state: "ManagedTrade") -> Iterator[Item]:
     if close is not None:
         reason = f" ({close.reason.words})" if close.reason is not None else ""
         yield pair("Close", f"{close_words(close)}{reason}", "strong")
+
+
+def price_distance(check: "ExitCheck", mid: "Decimal | None") -> "Decimal | None":
+    """How far the mid is from the price of a rule, dollars per share; zero or less when it is reached."""
+    if check.price is None or mid is None:
+        return None
+    return check.price - mid if check.reason is ExitReason.STOP else mid - check.price
+
+
+def days_until(check: "ExitCheck", today: "date") -> int | None:
+    return (check.day - today).days if check.day is not None else None

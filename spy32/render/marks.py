@@ -1,10 +1,12 @@
 """Marks as people read them: in words, and as a chart of a trade's life."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from spy32.domain.marks import Mark
+from spy32.domain.market import Right
+from spy32.domain.marks import LegMark, Mark
+from spy32.domain.spreads import Leg
 from spy32.render.canvas import Canvas, ChartFrame
 from spy32.render.formatting import (
     ascii_only,
@@ -12,8 +14,10 @@ from spy32.render.formatting import (
     format_gain,
     format_percent,
     format_price,
+    format_strike,
     new_york_words,
 )
+from spy32.render.page import Item, pair
 from spy32.sessions import NEW_YORK
 
 UNMARKED = "not marked yet"
@@ -61,6 +65,27 @@ def greek_words(mark: Mark) -> str:
     return (
         f"delta {greeks.delta:+.1f} shares · theta {format_gain(greeks.theta)} a day · vega {format_gain(greeks.vega)}"
     )
+
+
+def mark_items(mark: Mark, legs: Sequence[Leg]) -> Iterator[Item]:
+    """The mark of a trade, and each leg as its order would trade it, with its quote."""
+    yield pair("Mark", price_words(mark))
+    yield pair("Now", f"{result_words(mark)} · {strike_words(mark)}")
+    if mark.flags:
+        yield pair("Flags", flag_words(mark), "warn")
+    quotes = {quote.symbol: quote for quote in mark.legs}
+    for leg in legs:
+        quote = quotes.get(leg.symbol)
+        kind = "put" if leg.right is Right.PUT else "call"
+        words = f"{leg.action.value} {leg.quantity * mark.quantity} x {format_strike(leg.strike)} {kind}"
+        yield pair("Leg", f"{words} · {_quote_words(quote)}" if quote is not None else words)
+
+
+def _quote_words(quote: LegMark) -> str:
+    bid = format_float_price(quote.bid) if quote.bid is not None else "none"
+    ask = format_float_price(quote.ask) if quote.ask is not None else "none"
+    delta = f" · delta {quote.delta:+.2f}" if quote.delta is not None else ""
+    return f"bid {bid}, ask {ask}{delta}"
 
 
 def short_time(at: datetime) -> str:

@@ -6,6 +6,9 @@ Named tuples, since `show` pays for every class at every start, and a dataclass 
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from spy32.domain.marks import Mark
     from spy32.render.payoff import Payoff
 
 Tone = str
@@ -70,7 +73,17 @@ class Prose(NamedTuple):
     tone: Tone = ""
 
 
-Part = Pairs | Grid | Prose
+class MarkHistory(NamedTuple):
+    """The marks of a trade's life, oldest first: a chart on a terminal, a line a mark elsewhere."""
+
+    marks: "tuple[Mark, ...]"
+    target: "Decimal"
+    """The debit of the profit target, dollars per share."""
+    stop: "Decimal"
+    title: str = "Marks: the debit to close"
+
+
+Part = Pairs | Grid | Prose | MarkHistory
 
 
 class Page(NamedTuple):

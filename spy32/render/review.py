@@ -5,8 +5,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spy32.domain.proposals import Finding
-from spy32.domain.spreads import Candidate, Mode
+from spy32.domain.spreads import Candidate, ExitAuthority, Mode
 from spy32.lifecycle import ProposalState
+from spy32.render.closing_review import closing_items, closing_result_words, exit_parts
 from spy32.render.explain import BANNERS, market_badge
 from spy32.render.explain_answer import answer_parts
 from spy32.render.figures import (
@@ -108,7 +109,9 @@ def review_surroundings(review: "Review") -> Surroundings:
 def _facts(review: "Review", result: "ProposalTerms") -> list[Part]:
     where = review_surroundings(review)
     is_open = result.kind == "open"
-    first = opening_facts(result, review.candidate, where) if is_open else closing_facts(result, review.trade, where)
+    first = opening_facts(result, review.candidate, where) if is_open else closing_facts(result, review.trade)
+    if not is_open:
+        return [first, Pairs(items=tuple(closing_items(review, result)))]
     items = [*surrounding_items(result, where), pair("Since run", change_words(review))]
     return [first, Pairs(items=tuple(items))]
 
@@ -219,6 +222,8 @@ def menu_page(review: "Review") -> Page:
 def why_page(review: "Review") -> Page:
     """Who chose, the reasons and the evidence, what others would have taken, and what today's checks say."""
     parts: list[Part] = []
+    if review.managed is not None:
+        return _page(review, "why", [*exit_parts(review.managed), *_checks(review.findings)])
     if review.proposal is not None:
         parts.append(
             Pairs(name="choice", title="The choice", items=(pair("chosen by", _chooser(review, review.proposal)),))
@@ -344,7 +349,10 @@ def approval_words(review: "Review") -> str:
     else:
         band = f"{format_credit(result.limit_price)} up to {format_price(abs(result.floor_price))}"
     verb = trade_sentence(result).partition(" @ ")[0]
-    return f"{verb}, expiring {result.expiration}, {band}, max loss {format_dollars(result.max_loss)}"
+    if result.kind != "open":
+        return f"{verb}, expiring {result.expiration}, {band}; {closing_result_words(result)}"
+    covers = "; its closes too, when due" if result.exit.authority is ExitAuthority.PLAN else ""
+    return f"{verb}, expiring {result.expiration}, {band}, max loss {format_dollars(result.max_loss)}{covers}"
 
 
 def drop_words(review: "Review") -> str:
@@ -366,9 +374,11 @@ def decided_lines(view: "RunView", result: "Proposal") -> tuple[str, ...]:
         return (f"P{result.id} is {result.state}{simulated}",)
     live = " --live" if result.mode is Mode.LIVE else ""
     until = approval.until.astimezone(NEW_YORK)
+    is_open = result.kind == "open"
+    outcome = f"max loss {format_dollars(result.max_loss)}" if is_open else closing_result_words(result)
     return (
         f"P{result.id} approved by {single_line(approval.by)}, hash {result.hash[:8]}, until {until:%H:%M} "
         f"New York{simulated}",
-        f"  {trade_sentence(result)}; max loss {format_dollars(result.max_loss)}",
+        f"  {trade_sentence(result)}; {outcome}",
         f"next: spy32 execute P{result.id}{live}",
     )

@@ -75,7 +75,7 @@ def trade_exits(opening: Proposal, trade: Trade) -> ExitPlan:
 
 def is_outdated(close: ProposalTerms, made: ProposalTerms) -> bool:
     """Return whether a waiting close no longer fits: another reason or quantity, or its ceiling has become too low."""
-    is_other = (close.reason, close.quantity) != (made.reason, made.quantity)
+    is_other = close.reason is not made.reason or close.quantity != made.quantity
     return is_other or close.floor_price > made.limit_price
 
 
