@@ -79,9 +79,10 @@ def close(
         view = view_with_proposal(store, store.history.view(found.trade.run_id), found.proposal)
         emit(app.out, approval_document(view, found.proposal))
         return
-    from spy32.render.manage_pages import print_close
+    from spy32.render.manage_pages import managed_page
+    from spy32.render.output import print_page
 
-    print_close(app.out, found)
+    print_page(app.out, managed_page([found]))
 
 
 def exits(ctx: typer.Context, trade: TradeArgument, json: Json = False) -> None:
@@ -136,17 +137,19 @@ def _load_context(app: "App", store: "Store", number: int) -> "TradingContext":
 
 def _print_managed(app: "App", found: "Sequence[ManagedTrade]", *, scheduled: bool, json: bool) -> None:
     """The trades for a person or a script; under cron only those that a person must hear of; then the worst code."""
+    from spy32.errors import worst_error
+
+    told = [state for state in found if state.is_news] if scheduled else found
     if json:
         from spy32.render.documents import print_document
         from spy32.render.manage_documents import MANAGED, Management
 
         print_document(app.out, MANAGED, Management(trades=tuple(found)))
-    else:
-        from spy32.render.manage_pages import print_managed
+    elif told or not scheduled:
+        from spy32.render.manage_pages import managed_page
+        from spy32.render.output import print_page
 
-        print_managed(app.out, [state for state in found if state.is_news] if scheduled else found, scheduled=scheduled)
-    from spy32.errors import worst_error
-
+        print_page(app.out, managed_page(told))
     errors = [(state, state.error) for state in found if state.error is not None]
     for state, error in errors:
         app.warn(f"T{state.trade.id}: {error.message}")

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from spy32.render.figures import UNKNOWN, exit_words
-from spy32.render.formatting import format_age, format_gain, format_price, single_line
+from spy32.render.formatting import format_age, format_gain, format_price, new_york_words, single_line
 from spy32.render.manage_pages import exit_items
 from spy32.render.marks import mark_items
 from spy32.render.page import Item, Pairs, Part, pair
@@ -27,7 +27,8 @@ def closing_items(review: "Review", result: "ProposalTerms") -> Iterator[Item]:
     if quote is None or (review.stale_reason is not None and not result.is_recorded):
         yield pair("Quotes", single_line(review.stale_reason or UNKNOWN), "warn")
     else:
-        yield pair("Quotes", f"{format_age(review.at - quote.as_of)} old, of {single_line(quote.source)}")
+        age = new_york_words(quote.as_of) if result.is_recorded else f"{format_age(review.at - quote.as_of)} old"
+        yield pair("Quotes", f"{age}, from {single_line(quote.source)}")
     yield pair("Exit", exit_words(result.exit))
 
 

@@ -88,7 +88,7 @@ def _positions(
             yield f"T{trade.id} {trade.state}: {opened}{left}{fees}"
             if trade.id in open_trades:
                 item = open_trades[trade.id]
-                yield from (f"  {words}" for words in (held_words(item), standing_words(item)))
+                yield from (f"  {words}" for words in (held_words(item), *standing_words(item)))
     yield from _remarks(view)
     for error in view.troubles:
         yield f"NOT SEEN: {join_lines(error.message)}"

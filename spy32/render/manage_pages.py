@@ -17,7 +17,6 @@ from spy32.render.formatting import (
     single_line,
 )
 from spy32.render.marks import UNMARKED, flag_words, price_words, result_words, strike_words
-from spy32.render.output import print_lines
 from spy32.render.page import Item, Page, Pairs, pair
 from spy32.sessions import market_date
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from datetime import date
     from decimal import Decimal
 
-    from spy32.console import AnyConsole
     from spy32.rules.exits import ExitCheck
     from spy32.trading.manage import ManagedTrade
 
@@ -40,34 +38,30 @@ WAITING = {
 }
 
 
-def print_managed(out: "AnyConsole", found: "Sequence[ManagedTrade]", *, scheduled: bool) -> None:
-    """Print every trade that was looked at; under cron nothing when nothing is to be told."""
-    lines = [line for state in found for line in _managed_lines(state)]
-    print_lines(out, lines or ([] if scheduled else ["no open trades"]))
+def managed_page(found: "Sequence[ManagedTrade]") -> Page:
+    """Every trade that was looked at: its mark, what is due, and the close with the command that it needs."""
+    parts = tuple(Pairs(items=tuple(_managed_items(state))) for state in found)
+    return Page(heading="" if found else "no open trades", parts=parts)
 
 
-def print_close(out: "AnyConsole", state: "ManagedTrade") -> None:
-    """Print the close that a person asked for, and the next command."""
-    print_lines(out, _managed_lines(state))
-
-
-def _managed_lines(state: "ManagedTrade") -> Iterator[str]:
-    yield f"T{state.trade.id} {state.trade.state}: {_held_words(state)}"
+def _managed_items(state: "ManagedTrade") -> Iterator[Item]:
+    name, due, close = f"T{state.trade.id}", state.due, state.proposal
+    yield pair(name, f"{state.trade.state}: {_held_words(state)}", "strong")
     if state.trade.state in ENDED:
-        yield f"  {_ending_words(state)}"
+        yield pair(f"{name} ended", _ending_words(state))
     if state.mark is not None:
-        yield f"  {price_words(state.mark)} · {result_words(state.mark)} · {strike_words(state.mark)}"
-    due, close = state.due, state.proposal
+        yield pair(f"{name} mark", price_words(state.mark))
+        yield pair(f"{name} now", f"{result_words(state.mark)} · {strike_words(state.mark)}")
     if due is not None:
-        yield f"  due: {due.reason.words}: {single_line(due.message)}"
+        yield pair(f"{name} due", f"{due.reason.words}: {single_line(due.message)}", "warn")
     for warning in state.warnings:
-        yield f"  note: {single_line(warning)}"
+        yield pair(f"{name} note", single_line(warning))
     if state.error is not None:
-        yield f"  NOT DONE: {single_line(state.error.message)}"
+        yield pair(f"{name} NOT DONE", single_line(state.error.message), "bad")
     if close is not None:
-        yield f"  {close_words(close)}"
+        yield pair(f"{name} close", close_words(close))
         if (command := close_command(close)) is not None:
-            yield f"  next: {command}"
+            yield pair(f"{name} next", command, "strong")
 
 
 def _held_words(state: "ManagedTrade") -> str:

@@ -110,13 +110,14 @@ def mark_lines(marks: Sequence[Mark]) -> list[str]:
 
 
 def marks_chart(marks: Sequence[Mark], *, target: Decimal, stop: Decimal, width: int, plain: bool = False) -> list[str]:
-    """The debit to close over time, one column a mark or more, with the lines of target and stop.
+    """The debit to close over time, with the lines of target and stop.
 
-    Fewer than two marks with a mid make no chart. A stop far above everything is named in the top line instead.
+    Marks of one instant only make no chart; flagged ones are left out, and so is a stop far above everything else.
     """
-    mids = [float(mark.mid) for mark in marks if mark.mid is not None and not mark.flags]
-    if len(mids) < 2:
+    points = [(mark.at.timestamp(), float(mark.mid)) for mark in marks if mark.mid is not None and mark.is_usable]
+    if not points or points[0][0] >= points[-1][0]:
         return []
+    mids = [mid for _, mid in points]
     levels = {"target": float(target), "stop": float(stop)}
     top = max(*mids, levels["target"])
     if levels["stop"] > 2 * top:
@@ -126,9 +127,9 @@ def marks_chart(marks: Sequence[Mark], *, target: Decimal, stop: Decimal, width:
     gutter = max(*(len(name) for name in names.values()), len("mid 00.00"))
     columns = min(MOST_COLUMNS, width) - gutter - 2
     air = (top - bottom) / 20 or 0.01
-    frame = ChartFrame(0.0, float(len(mids) - 1), bottom - air, top + air, columns, CHART_ROWS)
+    frame = ChartFrame(points[0][0], points[-1][0], bottom - air, top + air, columns, CHART_ROWS)
     canvas = Canvas(frame, plain=plain)
-    canvas.draw_curve(list(enumerate(mids)))
+    canvas.draw_curve(points)
     lines = canvas.lines()
     labels = {frame.row(mids[-1]): f"mid {mids[-1]:.2f}"}
     for amount, name in names.items():

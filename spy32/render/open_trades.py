@@ -18,18 +18,18 @@ def open_trade_items(item: "OpenTrade") -> Iterator[Item]:
     """What is held, and its mark with the next exit or the close that there is."""
     state = f" · {item.state}" if item.state is not TradeState.OPEN else ""
     yield pair(item.id, f"{held_words(item)} · max loss {format_dollars(item.max_loss)}{state}", "strong")
-    yield pair(f"{item.id} now", standing_words(item), _tone(item))
+    yield pair(f"{item.id} now", " · ".join(standing_words(item)), _tone(item))
 
 
 def held_words(item: "OpenTrade") -> str:
     """`2 SPY 30 Sep 621/616 put spread @ 0.56 cr · 32 DTE`."""
-    left = f"{item.dte} DTE" if item.dte >= 0 else "past its expiration"
+    left = f"{item.dte} DTE" if item.dte >= 0 else "over"
     return f"{item.words} @ {format_credit(item.credit)} · {left}"
 
 
-def standing_words(item: "OpenTrade") -> str:
+def standing_words(item: "OpenTrade") -> tuple[str, ...]:
     """The newest mark, and the next exit or the close that there is."""
-    return " · ".join((*_mark_words(item), _next_words(item)))
+    return (*_mark_words(item), _next_words(item))
 
 
 def _mark_words(item: "OpenTrade") -> Iterator[str]:
