@@ -122,7 +122,7 @@ def marks_chart(marks: Sequence[Mark], *, target: Decimal, stop: Decimal, width:
     top = max(*mids, levels["target"])
     if levels["stop"] > 2 * top:
         del levels["stop"]
-    top, bottom = max(top, *levels.values()), min(*mids, *levels.values(), 0.0)
+    top, bottom = max(top, *levels.values()), min(*mids, *levels.values())
     names = {amount: f"{name} {amount:.2f}" for name, amount in levels.items()}
     gutter = max(*(len(name) for name in names.values()), len("mid 00.00"))
     columns = min(MOST_COLUMNS, width) - gutter - 2
@@ -131,11 +131,15 @@ def marks_chart(marks: Sequence[Mark], *, target: Decimal, stop: Decimal, width:
     canvas = Canvas(frame, plain=plain)
     canvas.draw_curve(points)
     lines = canvas.lines()
-    labels = {frame.row(mids[-1]): f"mid {mids[-1]:.2f}"}
+    labels: dict[int, str] = {}
     for amount, name in names.items():
         row = frame.row(amount)
         lines[row] = lines[row].replace(" ", "-" if plain else "┄")
-        labels.setdefault(row, name)
+        labels[row] = name
+    # Where a level has its row, the newest mid is named on the nearest free one.
+    at = frame.row(mids[-1])
+    free = min((row for row in range(CHART_ROWS) if row not in labels), key=lambda row: abs(row - at))
+    labels[free] = f"mid {mids[-1]:.2f}"
     bar = "|" if plain else "│"
     drawn = [f"{labels.get(row, ''):>{gutter}} {bar}{text}".rstrip() for row, text in enumerate(lines)]
     first, last = short_time(marks[0].at), short_time(marks[-1].at)
