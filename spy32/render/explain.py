@@ -153,8 +153,9 @@ def next_commands(view: "RunView", *, now: datetime) -> tuple[str, ...]:
 
 def _proposal_commands(proposal: "Proposal", view: "RunView", now: datetime) -> tuple[str, ...]:
     name, live = f"P{proposal.id}", " --live" if proposal.mode is Mode.LIVE else ""
+    again = RUN_AGAIN if proposal.kind == "open" else (f"spy32 manage T{proposal.trade_id} (judges its exits again)",)
     if is_proposal_expired(proposal, now):
-        return RUN_AGAIN
+        return again
     match proposal.state:
         case ProposalState.PROPOSED:
             return (f"spy32 approve {name}",)
@@ -163,7 +164,7 @@ def _proposal_commands(proposal: "Proposal", view: "RunView", now: datetime) -> 
         case ProposalState.SENT:
             return (f"spy32 reconcile, or spy32 cancel {name}",)
         case ProposalState.LAPSED | ProposalState.DECLINED:
-            return RUN_AGAIN
+            return again
         case _:
             return _trade_commands(view)
 

@@ -47,8 +47,6 @@ def managed_page(found: "Sequence[ManagedTrade]") -> Page:
 def _managed_items(state: "ManagedTrade") -> Iterator[Item]:
     name, due, close = f"T{state.trade.id}", state.due, state.proposal
     yield pair(name, f"{state.trade.state}: {_held_words(state)}", "strong")
-    if state.trade.state in ENDED:
-        yield pair(f"{name} ended", _ending_words(state))
     if state.mark is not None:
         yield pair(f"{name} mark", price_words(state.mark))
         yield pair(f"{name} now", f"{result_words(state.mark)} · {strike_words(state.mark)}")
@@ -62,6 +60,8 @@ def _managed_items(state: "ManagedTrade") -> Iterator[Item]:
         yield pair(f"{name} close", close_words(close))
         if (command := close_command(close)) is not None:
             yield pair(f"{name} next", command, "strong")
+    if state.trade.state in ENDED:
+        yield pair(f"{name} ended", _ending_words(state), "strong")
 
 
 def _held_words(state: "ManagedTrade") -> str:

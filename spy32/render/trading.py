@@ -109,7 +109,8 @@ def _rehearsal_lines(result: "ExecutionPreview") -> Iterable[str]:
     yield f"P{result.proposal.id}, hash {result.proposal.hash[:8]}: this would be sent now, and nothing was"
     yield result.body
     plan = result.proposal.plan
-    yield f"then worked down to {plan.limit}, {plan.tick} every {plan.step_seconds} s"
+    direction = "up" if result.proposal.kind == "close" else "down"
+    yield f"then worked {direction} to {abs(plan.limit)}, {plan.tick} every {plan.step_seconds} s"
     for finding in result.findings:
         yield f"{'REFUSED' if finding.blocks else 'note'}: {finding.message}"
     for error in result.dry_run.errors:

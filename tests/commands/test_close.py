@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from spy32.commands.confirmation import confirmation_lines
+from tests.support import builders
 from tests.support.recorded_trades import LATER, document, run
 from tests.support.terminal import plain
 
@@ -68,3 +70,8 @@ def test_the_screen_of_a_close_has_what_decides(trade_home: Path) -> None:
         "[w]hy e[x]its [a]pprove [d]ecline [l]eave: w",
     ):
         assert line in text, f"{line}\n{text}"
+
+
+def test_the_confirmation_of_a_live_close_says_what_it_closes_and_what_it_leaves() -> None:
+    close = builders.close_proposal(7, max_profit=builders.Decimal("51.48"))
+    assert confirmation_lines(close)[-1] == "to close T7, from 0.30 up to 0.34 a share; result +51.48 dollars at 0.30"

@@ -1,9 +1,17 @@
 """`exits`: every rule of the plan, how far away it is, what is due; nothing is written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from spy32.domain.spreads import Mode
+from spy32.errors import Unavailable
+from spy32.render.manage_pages import exits_page
+from spy32.render.plain_lines import format_page
+from spy32.trading.manage import judge_trade
+from tests.support import builders
+from tests.support.open_trades import entered, live_desk
 from tests.support.recorded_trades import LAST, LATER, document, run
 
 
@@ -56,3 +64,25 @@ def test_a_trade_that_is_over_has_no_exits_to_judge(trade_home: Path) -> None:
 @pytest.mark.parametrize("typed", ["T9", "P1"])
 def test_a_trade_that_is_not_there_ends_2(trade_home: Path, typed: str) -> None:
     run(trade_home, "exits", typed, code=2)
+
+
+@pytest.mark.parametrize(
+    ("hours", "trouble", "note"),
+    [(12, None, "the market is closed, so there is no mark"), (0, Unavailable("no answer"), "no answer")],
+    ids=["closed", "out of reach"],
+)
+def test_without_a_market_it_says_so_and_goes_by_the_newest_mark(
+    tmp_path: Path, hours: int, trouble: Exception | None, note: str
+) -> None:
+    desk = live_desk(tmp_path, Mode.PAPER)
+    trade = entered(desk, rests=False)
+    found = judge_trade(desk.trading_context, trade.id)
+    assert found.mark is not None and desk.store.trades.marks(trade.id) == ()
+    desk.market.trouble, desk.clock.at = trouble, builders.later(hours=hours, minutes=7)
+    blind = judge_trade(desk.trading_context, trade.id)
+    text = format_page(exits_page(blind, replace(found.mark, at=builders.later(minutes=7))))
+    assert note in text.partition("\n")[2].partition("\n")[0]
+    assert "Mark: the last one is of Mon 2025-10-06 10:07 New York: 0.5" in text
+    assert "exit Stop: at 1.74 or more · there is no mark to judge by · 1." in text
+    assert "Mark: not marked yet\n" in format_page(exits_page(blind, None))
+    desk.store.close()

@@ -27,7 +27,7 @@ from spy32.trading.manage import MANAGE_LOCK
 from tests.support import builders
 from tests.support.open_trades import entered, live_desk
 from tests.support.reader import shown
-from tests.support.recorded_trades import LAST, LATER, NEXT, OPENED, document, run
+from tests.support.recorded_trades import LAST, LATER, NEXT, OPENED, document, open_trade, run
 from tests.support.schemas import check
 from tests.support.trading import TradingDesk
 
@@ -74,6 +74,40 @@ def test_the_close_that_is_due_is_proposed_once_approved_sent_and_settled(trade_
     assert "T1 ended: profit target, closed for 0.02 db, result +$130.96 after fees\n" in run(
         trade_home, "manage", "T1"
     )
+
+
+def test_a_plan_that_covers_its_closes_is_carried_out_but_a_close_by_hand_waits(
+    trade_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPY32_EXIT_AUTHORISE", "plan")
+    run(trade_home, "manage", "--market", LAST)
+    assert document(trade_home, "show", "P2")["proposal"]["state"] == "proposed"  # the opening was approved before
+    planned = tmp_path / "planned"
+    open_trade(planned)
+    run(planned, "close", "T1")
+    assert document(planned, "show", "P2")["proposal"]["state"] == "proposed"
+    run(planned, "approve", "P2", "--decline")
+    text = run(planned, "manage", "--market", LAST)
+    assert "T1 close: P3 is filled: BUY TO CLOSE 2 SPY 30 May 525/520 put spread @ 0.01 db (ceiling 0.04)\n" in text
+    assert text.endswith("T1 ended: profit target, closed for 0.02 db, result +$130.96 after fees\n")
+    assert document(planned, "show", "P3")["proposal"]["approval"]["by"] == "the plan of P1"
+
+
+def test_a_halt_holds_the_closes_of_a_plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPY32_EXIT_AUTHORISE", "plan")
+    home = tmp_path / "home"
+    open_trade(home)
+    run(home, "halt")
+    text = run(home, "manage", "--market", LAST, code=77)
+    assert "T1 NOT DONE: halted" in text and "T1 close: P2 waits for approval" in text
+
+
+def test_a_lapsed_close_is_judged_again_by_manage(trade_home: Path) -> None:
+    run(trade_home, "manage", "--market", LAST)
+    run(trade_home, "approve", "P2", "--decline")
+    assert "next: spy32 manage T1 (judges its exits again)\n" in run(trade_home, "show", "P2")
+    text = run(trade_home, "manage", "--market", LAST)
+    assert "a person declined this close today; it is proposed again with the next session" in text
 
 
 def test_the_document_has_the_keys_that_scripts_rely_on(trade_home: Path) -> None:
