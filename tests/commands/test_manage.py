@@ -17,7 +17,7 @@ from spy32.commands import manage as command
 from spy32.console import PlainConsole
 from spy32.domain.proposals import ExitReason
 from spy32.domain.spreads import Mode
-from spy32.errors import NotFilled, Spy32Error, Unavailable, Unresolved
+from spy32.errors import NotFilled, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import TradeState
 from spy32.render.encoder import to_document
 from spy32.render.manage_documents import MANAGED, Management
@@ -291,16 +291,14 @@ def test_the_worst_error_of_a_trade_is_the_exit_code(paper: TradingDesk, monkeyp
     from spy32.trading import manage as trading
 
     (good,) = trading.manage(lambda _: paper.trading_context)
-    bad = [
-        replace(good, error=error) for error in (NotFilled("not filled"), Unresolved("unknown"), Unavailable("later"))
-    ]
+    bad = [replace(good, error=error) for error in (Refused("refused"), Unresolved("unknown"), NotFilled("not filled"))]
     monkeypatch.setattr(trading, "manage", lambda *_: (good, *bad))
     text, warned = told(paper, "--scheduled", code=11)
     assert text.count("NOT DONE") == 3
-    assert warned == ["T1: not filled", "T1: unknown", "T1: later"]
+    assert warned == ["T1: refused", "T1: unknown", "T1: not filled"]
     shown_document = json.loads(told(paper, "--json", code=11)[0])
     check(shown_document)
-    assert [each["warnings"] for each in shown_document["trades"]] == [[], ["not filled"], ["unknown"], ["later"]]
+    assert [each["warnings"] for each in shown_document["trades"]] == [[], ["refused"], ["unknown"], ["not filled"]]
 
 
 def test_a_trade_without_a_mark_fits_the_schema(paper: TradingDesk) -> None:
