@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.marks import Mark
 from spy32.domain.proposals import ExitReason, Proposal, spread_description
-from spy32.domain.spreads import Mode
+from spy32.domain.spreads import ExitAuthority, Mode
 from spy32.lifecycle import ProposalState, TradeState
 from spy32.render.figures import trade_sentence
 from spy32.render.formatting import (
@@ -32,7 +32,7 @@ WAITING = {
     ProposalState.PROPOSED: "waits for approval",
     ProposalState.APPROVED: "is approved, not sent",
     ProposalState.SENT: "is sent",
-    ProposalState.DONE: "is filled",
+    ProposalState.DONE: "is done",
     ProposalState.DECLINED: "was declined",
     ProposalState.LAPSED: "lapsed",
 }
@@ -166,9 +166,8 @@ def _away_words(check: "ExitCheck", newest: Mark | None, today: "date") -> Itera
 
 def _closing_items(state: "ManagedTrade") -> Iterator[Item]:
     plan, close = state.exits, state.proposal
-    covers = (
-        "the approval of the opening covers its exits" if plan.authority == "plan" else "a person approves each close"
-    )
+    is_planned = plan.authority is ExitAuthority.PLAN
+    covers = "the approval of the opening covers its closes" if is_planned else "a person approves each close"
     yield pair("Approval", covers)
     if close is not None:
         reason = f" ({close.reason.words})" if close.reason is not None else ""

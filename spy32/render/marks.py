@@ -114,7 +114,8 @@ def marks_chart(marks: Sequence[Mark], *, target: Decimal, stop: Decimal, width:
 
     Marks of one instant only make no chart; flagged ones are left out, and so is a stop far above everything else.
     """
-    points = [(mark.at.timestamp(), float(mark.mid)) for mark in marks if mark.mid is not None and mark.is_usable]
+    usable = [mark for mark in marks if mark.is_usable]
+    points = [(mark.at.timestamp(), float(mark.mid)) for mark in usable if mark.mid is not None]
     if not points or points[0][0] >= points[-1][0]:
         return []
     mids = [mid for _, mid in points]
@@ -142,6 +143,6 @@ def marks_chart(marks: Sequence[Mark], *, target: Decimal, stop: Decimal, width:
     labels[free] = f"mid {mids[-1]:.2f}"
     bar = "|" if plain else "│"
     drawn = [f"{labels.get(row, ''):>{gutter}} {bar}{text}".rstrip() for row, text in enumerate(lines)]
-    first, last = short_time(marks[0].at), short_time(marks[-1].at)
+    first, last = short_time(usable[0].at), short_time(usable[-1].at)
     drawn.append(f"{' ' * (gutter + 2)}{first}{last:>{max(columns - len(first), len(last) + 1)}}")
     return [ascii_only(line) for line in drawn] if plain else drawn

@@ -76,8 +76,13 @@ class ManagedTrade:
 
     @property
     def is_news(self) -> bool:
-        """Whether a person must hear of it: a new close, another state of the trade, or an error."""
-        return self.is_new_close or self.error is not None or self.was not in (None, self.trade.state)
+        """Whether a person must hear of it: a new close, another state of the trade, an error, an urgent close that
+        cannot be made, or a trade that is held past its last exit."""
+        due = self.due
+        is_urgent = due is not None and due.reason in URGENT and self.proposal is None
+        is_late = due is not None and due.reason is ExitReason.LAST_EXIT and market_date(self.at) > self.exits.last_exit
+        is_moved = self.was is not None and self.trade.state is not self.was
+        return self.is_new_close or self.error is not None or is_moved or is_urgent or is_late
 
     @property
     def exits(self) -> ExitPlan:

@@ -88,7 +88,7 @@ def test_a_plan_that_covers_its_closes_is_carried_out_but_a_close_by_hand_waits(
     assert document(planned, "show", "P2")["proposal"]["state"] == "proposed"
     run(planned, "approve", "P2", "--decline")
     text = run(planned, "manage", "--market", LAST)
-    assert "T1 close: P3 is filled: BUY TO CLOSE 2 SPY 30 May 525/520 put spread @ 0.01 db (ceiling 0.04)\n" in text
+    assert "T1 close: P3 is done: BUY TO CLOSE 2 SPY 30 May 525/520 put spread @ 0.01 db (ceiling 0.04)\n" in text
     assert text.endswith("T1 ended: profit target, closed for 0.02 db, result +$130.96 after fees\n")
     assert document(planned, "show", "P3")["proposal"]["approval"]["by"] == "the plan of P1"
 
@@ -267,6 +267,22 @@ def test_cron_is_told_that_a_trade_has_ended_and_once_only(paper: TradingDesk) -
     told(paper, "--scheduled")
     end(paper)
     assert told(paper, "--scheduled") == ("", [])
+
+
+def test_cron_is_told_each_time_of_an_urgent_close_that_cannot_be_priced_or_is_late(paper: TradingDesk) -> None:
+    paper.clock.at = builders.later(days=31, hours=1)  # the clocks went back
+    paper.market.trouble = Unavailable("cboe did not answer")
+    for _ in range(2):
+        text, _ = told(paper, "--scheduled")
+        assert "T1 due: last exit: the last exit is on 2025-11-06\n" in text
+        assert "the last exit is on 2025-11-06, and there are no quotes to price a close by\n" in text
+    paper.market.trouble = None
+    paper.market.chain_now = replace(paper.market.snapshot.chain, as_of=paper.clock.at)
+    assert "T1 next: spy32 approve P2\n" in told(paper, "--scheduled")[0]
+    assert told(paper, "--scheduled") == ("", [])
+    paper.clock.at = builders.later(days=32, hours=1)
+    for _ in range(2):
+        assert "T1 due: last exit: the last exit was to be on 2025-11-06\n" in told(paper, "--scheduled")[0]
 
 
 def test_another_start_that_holds_the_lock_is_silent_under_cron_and_75_by_hand(paper: TradingDesk) -> None:
