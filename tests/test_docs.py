@@ -65,6 +65,7 @@ def readme_session() -> list[str]:
     return [line.removeprefix("$ ") for line in block[1].splitlines() if line.startswith("$ spy32")]
 
 
+@pytest.mark.slow
 def test_the_monday_of_the_readme_runs_as_it_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPY32_HOME", str(tmp_path))
     for line in readme_session():
@@ -88,6 +89,7 @@ def test_the_settings_of_the_readme_are_taken() -> None:
     assert (settings.choice.rule_delta, settings.profiles["qqq"].underlying) == (0.16, "QQQ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--keep",)], ids=["", "--keep"])
 def test_the_demo_ends_with_the_filled_trade_in_sixty_lines_and_leaves_a_home_only_when_asked(
     tmp_path: Path, options: tuple[str, ...]

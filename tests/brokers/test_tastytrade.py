@@ -244,6 +244,7 @@ def test_a_dry_run_without_a_plain_answer_approves_nothing(
     assert type(failed(lambda: broker.dry_run(body()))) is kind
 
 
+@pytest.mark.slow
 def test_a_dry_run_that_is_lost_can_be_tried_later(server: Scripted, rig: Rig) -> None:
     for fault in (web.reset, web.cut, web.hang):
         server.always[f"{ORDERS}/dry-run"] = fault
