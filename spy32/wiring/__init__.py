@@ -17,6 +17,7 @@ from spy32.wiring.registry import find_registered
 
 if TYPE_CHECKING:
     from spy32.brokers.paper import PaperBroker
+    from spy32.brokers.tastytrade import TastytradeBroker
     from spy32.domain.proposals import Proposal, Recommendation
     from spy32.domain.runs import Run
     from spy32.pipeline.context import RunContext
@@ -29,9 +30,9 @@ if TYPE_CHECKING:
     from spy32.store import Store
     from spy32.trading.context import TradingContext
     from spy32.wiring.markets import MarketRegistry
-    from spy32.wiring.tastytrade import TastytradeConnection, TastytradeGateway
+    from spy32.wiring.tastytrade import TastytradeConnection
 
-    Broker = PaperBroker | TastytradeGateway
+    Broker = PaperBroker | TastytradeBroker
 
 __all__ = ["PAPER_ACCOUNT", "App", "Clockwork", "log_traceback"]
 
@@ -311,11 +312,20 @@ def _build_paper(app: App, store: "Store", market: "Market | None") -> "Broker":
 
 
 def _build_tastytrade(app: App, store: "Store", _market: "Market | None") -> "Broker":
+    """The account of the setting, else the one that the database is stamped with, else the only open one.
+
+    A database of another account refuses it; a new one is stamped.
+    """
     from spy32.settings.checks import broker_secrets
-    from spy32.wiring.tastytrade import TastytradeGateway
 
     broker_secrets(app.settings)  # says at once what is missing
-    return TastytradeGateway(app.tastytrade, store)
+
+    def find_number() -> str:
+        number = app.tastytrade.account(app.settings.tastytrade.account or store.core.account)
+        store.bind_account(number, app.clock())
+        return number
+
+    return app.tastytrade.broker(find_number)
 
 
 ANALYSTS: "Mapping[str, Callable[[App, Settings, Store, int, int, float], Analyst]]" = {
