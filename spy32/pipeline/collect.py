@@ -15,7 +15,7 @@ from spy32.errors import Spy32Error, Unusable
 from spy32.lifecycle import TradeState
 from spy32.options import surface
 from spy32.pipeline.context import CheckedMarket, RunContext, StepResult
-from spy32.pipeline.gather import RATE_SETTING, CollectRequest, SourceAnswers, add_second_chain, ask_sources
+from spy32.pipeline.gather import RATE_SETTING, CollectRequest, SourceAnswers
 from spy32.pipeline.sources import Sources
 from spy32.ports import Market
 from spy32.quality import checks
@@ -90,7 +90,7 @@ def collect_market(sources: Sources, request: CollectRequest, report: Callable[[
     A source whose chain a gate stops counts as failed, and the next source is asked. Raises the sources' error when
     none has a chain.
     """
-    gathered = ask_sources(sources, request, report)
+    gathered = SourceAnswers(sources, request, report)
     inspected: list[tuple[Market, CollectedMarket]] = []
     new_chains = gathered.new_chains()
     while new_chains:
@@ -117,7 +117,7 @@ def collect_market(sources: Sources, request: CollectRequest, report: Callable[[
     snapshot = replace(record.snapshot, tried=attempts)
     second = next((other for other in others if other.target == snapshot.target), None)
     if second is not None:
-        snapshot = add_second_chain(snapshot, second.chain)
+        snapshot = replace(snapshot, second=second.chain.select_expirations(snapshot.target))
     return CollectedMarket(snapshot, *_compare_sources(replace(record.checked, snapshot=snapshot), request.settings))
 
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -118,24 +119,40 @@ class App(AppBase):
         seed: int,
         until: float = math.inf,
     ) -> "Analyst":
-        """Grok with one prompt version, its attempts written down under `run_id`."""
+        """Grok with one prompt version, its attempts written down under `run_id`.
+
+        `BadSettings` for a missing key or an effort that the model refuses.
+        """
+        from spy32.analysts.answer import parse_answer
+        from spy32.analysts.grok import GrokAnalyst
+        from spy32.clients.http import HttpClient
+        from spy32.clients.xai import XaiClient
+        from spy32.clients.xai_models import check_effort
         from spy32.records.model_spending import SpendingJournal
         from spy32.settings.addresses import foreign_xai
-        from spy32.wiring.analysts import build_grok_analyst
+        from spy32.settings.checks import xai_key
+        from spy32.wiring.analysts import build_renderer
 
         warning = foreign_xai(settings)
         if warning is not None and not self._has_warned_xai:
             self._has_warned_xai = True
             self.warn(warning)
         databases = {mode: self.locations.database(mode) for mode in Mode}
-        return build_grok_analyst(
-            settings,
-            version=version,
-            role=role,
+        key, xai = xai_key(settings), settings.xai
+        check_effort(xai.model, xai.effort, xai.accepts)
+        http = HttpClient(service="xAI", base=xai.url, clock=self.clock, sleep=time.sleep, monotonic=self.monotonic)
+        return GrokAnalyst(
+            client=XaiClient(http, key),
+            render=build_renderer(version, settings),
+            judge=parse_answer,
+            xai=xai,
+            knobs=settings.analyst,
             journal=SpendingJournal(store.core, store.model_calls, databases),
             run_id=run_id,
+            role=role,
             seed=seed,
             clock=self.clock,
+            sleep=time.sleep,
             monotonic=self.monotonic,
             until=until,
             tell=self.report,
