@@ -6,8 +6,6 @@ from spy32.domain.spreads import Account, Menu
 from spy32.errors import HOPELESS, ExitCode
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.pipeline.vet import refusal_cause
-from spy32.rules.limits import assess_risk
-from spy32.sessions import market_date, week_start
 
 FREE_ANALYSTS = frozenset({"rules", "trend"})
 """Analysts that cost nothing to ask."""
@@ -27,14 +25,14 @@ def consult(
         refusal = _blocking_ruling(context, market, menu, account)
         if refusal is not None:
             context.store.decisions.save_ruling(context.run_id, refusal, context.clock())
-            reasons = (*refusal.reasons, f"so {context.analyst.name} was not asked")
-            return RunEnd(outcome=Outcome.NO_TRADE, cause=refusal_cause(refusal), reasons=reasons)
+            unasked = f"so {context.analyst.name} was not asked"
+            return RunEnd.no_trade(refusal_cause(refusal), *refusal.reasons, unasked)
     chosen = context.analyst.choose(market.snapshot, menu, market.briefing)
     context.store.decisions.save_answer(context.run_id, chosen, role="chosen", at=context.clock())
     if chosen.decision is Decision.FAILED:
         return _handle_failed_answer(context, chosen, shadows)
     if chosen.decision is Decision.ABSTAIN:
-        return RunEnd(outcome=Outcome.NO_TRADE, cause="abstained", reasons=(f"{chosen.analyst}: {chosen.reason}",))
+        return RunEnd.no_trade("abstained", f"{chosen.analyst}: {chosen.reason}")
     return StepResult(value=chosen, detail=f"{chosen.analyst} chose {chosen.candidate_id}: {chosen.reason}")
 
 
@@ -65,13 +63,7 @@ def _ask_shadow_rules(context: RunContext, market: CheckedMarket, menu: Menu) ->
 
 def _blocking_ruling(context: RunContext, market: CheckedMarket, menu: Menu, account: Account) -> RiskDecision | None:
     """Return the risk decision on the first candidate when every candidate is refused; None when one is accepted."""
-    now = context.clock()
-    today = market_date(now)
-    exposure = context.store.risk.exposure(run_id=context.run_id, today=today, week_start=week_start(today))
-    rulings = [
-        assess_risk(candidate, market.snapshot, account, exposure, settings=context.settings, now=now)
-        for candidate in menu.candidates
-    ]
+    rulings = context.assess_risk(menu.candidates, market.snapshot, account, context.clock())
     return None if any(ruling.is_accepted for ruling in rulings) else rulings[0]
 
 
@@ -86,6 +78,6 @@ def _handle_failed_answer(
             value=rule, detail=f"{reason}; the fixed rule's pick is taken instead", state=StepState.DEGRADED
         )
     if context.settings.analyst.on_failure == "no_trade":
-        return RunEnd(outcome=Outcome.NO_TRADE, cause="analyst_failed", reasons=(reason,))
+        return RunEnd.no_trade("analyst_failed", reason)
     code = failed.exit_code or ExitCode.UNUSABLE
     return RunEnd(outcome=Outcome.FAILED, cause="analyst_failed", reasons=(reason,), code=code)
