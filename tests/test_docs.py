@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from spy32.cli import app
 from spy32.schema import migrate
-from spy32.settings.resolve import TomlText, resolve
+from spy32.settings.resolve import SettingsFile, resolve
 from tests.support.paths import ROOT
 from tests.support.terminal import ESCAPES, Terminal, plain
 
@@ -85,7 +85,7 @@ def test_the_screen_of_the_readme_is_the_real_one(tmp_path: Path) -> None:
 def test_the_settings_of_the_readme_are_taken() -> None:
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert len(blocks) == 2
-    settings = resolve({}, {}, None, TomlText(text="\n".join(blocks), path="config.toml")).settings
+    settings = resolve({}, {}, None, SettingsFile(text="\n".join(blocks), path="config.toml")).settings
     assert (settings.choice.rule_delta, settings.profiles["qqq"].underlying) == (0.16, "QQQ")
 
 

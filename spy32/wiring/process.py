@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from spy32.console import PlainConsole
     from spy32.settings.paths import Access
-    from spy32.settings.resolve import DotenvText
+    from spy32.settings.resolve import SettingsFile
 
 
 def absolute_home(home: str | None) -> str | None:
@@ -37,18 +37,18 @@ def read_text(path: Path) -> str | None:
         raise BadSettings(f"{path} is not UTF-8 text") from None
 
 
-def load_dotenv(path: Path) -> "DotenvText":
+def load_dotenv(path: Path) -> "SettingsFile":
     import logging
     from io import StringIO
 
     from dotenv import dotenv_values
 
-    from spy32.settings.resolve import DotenvText
+    from spy32.settings.resolve import SettingsFile
 
     # It would warn about a line by itself; `resolve` refuses such a line with its number.
     logging.getLogger("dotenv").setLevel(logging.CRITICAL)
     text = read_text(path) or ""
-    return DotenvText(values=dict(dotenv_values(stream=StringIO(text), interpolate=False)), text=text, path=str(path))
+    return SettingsFile(values=dict(dotenv_values(stream=StringIO(text), interpolate=False)), text=text, path=str(path))
 
 
 def mode_bits(path: Path) -> int | None:
