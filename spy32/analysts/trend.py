@@ -82,7 +82,8 @@ class TrendAnalyst:
         known = _usable_figures(briefing.figures)
         missing = [path for path in REQUIRED_FIGURES if path not in known]
         if missing:
-            why = _missing_reason(briefing.figures, missing[0])
+            metric = briefing.figures.get(missing[0])
+            why = "not collected" if metric is None else metric.missing or "what came is no number"
             others = f" ({', '.join(missing[1:])} too)" if missing[1:] else ""
             return self._abstention(f"{missing[0]} is missing: {why}{others}", briefing, tuple(known))
         figures = TrendFigures(**{field: known[path] for field, path in FIELDS.items()})
@@ -149,11 +150,6 @@ def _usable_figures(figures: Mapping[str, Metric]) -> dict[str, float]:
             in_percent = path == RANK and metric.unit.startswith("percent")
             known[path] = metric.value / 100 if in_percent else metric.value
     return known
-
-
-def _missing_reason(figures: Mapping[str, Metric], path: str) -> str:
-    metric = figures.get(path)
-    return "not collected" if metric is None else metric.missing or "what came is no number"
 
 
 def _cite_figures(briefing: Briefing, paths: tuple[str, ...]) -> tuple[Citation, ...]:

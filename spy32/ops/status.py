@@ -111,10 +111,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
     waiting = (
         *_pending_proposals(context, store),
         *_pending_orders(context, store),
-        *_assigned_trades(store),
-        *_overdue_items(context, store),
-        *_moved_home(context, store),
-        *_unacknowledged_items(store),
+        *_other_items(context, store),
     )
     last_run = store.runs.latest()
     return Status(
@@ -307,27 +304,18 @@ def _order_problem(context: StatusContext, order: Order) -> str | None:
     )
 
 
-def _assigned_trades(store: "Store") -> Iterator[PendingItem]:
+def _other_items(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
+    """Yield assigned and overdue trades, a live home that was copied or moved, and what nobody has acknowledged."""
     for trade in store.trades.select(TradeState.ASSIGNED):
         yield PendingItem(id=f"T{trade.id}", message=f"T{trade.id} was assigned", command=f"spy32 show T{trade.id}")
-
-
-def _overdue_items(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
     for item in find_overdue(store, context.now):
         yield PendingItem(id=item.subject, message=item.message, command=f"spy32 show {item.subject}")
-
-
-def _moved_home(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
-    """Yield an item for a live home that was copied or moved: it sends nothing until a person adopts it."""
     former = store.location.former_place() if context.settings.mode is Mode.LIVE else None
     if former is not None:
         message = f"this home was at {former}; live orders are not sent from here until it is adopted"
         yield PendingItem(id="home", message=message, command="spy32 db adopt")
-
-
-def _unacknowledged_items(store: "Store") -> Iterator[PendingItem]:
-    for item in store.attention.open_items():
-        yield PendingItem(id=item.subject, message=item.message, command=f"spy32 status --ack {item.subject}")
+    for raised in store.attention.open_items():
+        yield PendingItem(id=raised.subject, message=raised.message, command=f"spy32 status --ack {raised.subject}")
 
 
 def _open_trades(context: StatusContext, store: "Store") -> Iterator[OpenTrade]:

@@ -1,6 +1,6 @@
 """The consult step: the analyst chooses a candidate of the menu or abstains. Shadow analysts answer for the record."""
 
-from spy32.domain.proposals import Decision, Recommendation, RiskDecision
+from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.runs import Outcome, StepState
 from spy32.domain.spreads import Account, Menu
 from spy32.errors import HOPELESS, ExitCode
@@ -22,8 +22,9 @@ def consult(
     # First, so that they are stored even if the run ends while the model works.
     shadows = _ask_shadow_rules(context, market, menu)
     if context.analyst.name not in FREE_ANALYSTS and account is not None:
-        refusal = _blocking_ruling(context, market, menu, account)
-        if refusal is not None:
+        rulings = context.assess_risk(menu.candidates, market.snapshot, account, context.clock())
+        if not any(ruling.is_accepted for ruling in rulings):
+            refusal = rulings[0]
             context.store.decisions.save_ruling(context.run_id, refusal, context.clock())
             unasked = f"so {context.analyst.name} was not asked"
             return RunEnd.no_trade(refusal_cause(refusal), *refusal.reasons, unasked)
@@ -59,12 +60,6 @@ def _ask_shadow_rules(context: RunContext, market: CheckedMarket, menu: Menu) ->
     for answer in answers:
         context.store.decisions.save_answer(context.run_id, answer, role="shadow", at=context.clock())
     return answers
-
-
-def _blocking_ruling(context: RunContext, market: CheckedMarket, menu: Menu, account: Account) -> RiskDecision | None:
-    """Return the risk decision on the first candidate when every candidate is refused; None when one is accepted."""
-    rulings = context.assess_risk(menu.candidates, market.snapshot, account, context.clock())
-    return None if any(ruling.is_accepted for ruling in rulings) else rulings[0]
 
 
 def _handle_failed_answer(

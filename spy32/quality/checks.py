@@ -99,6 +99,7 @@ def _underlying_gate(snapshot: MarketSnapshot) -> Gate:
 def _build_context(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> GateContext:
     years = years_to_expiration(now, snapshot.target)
     rate = snapshot.rate.value if snapshot.rate.value is not None else 0.0
+    target_quotes = (quote for quote in snapshot.chain.quotes if quote.expiration == snapshot.target)
     return GateContext(
         snapshot=snapshot,
         now=now,
@@ -106,11 +107,5 @@ def _build_context(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> G
         years=years,
         discount=math.exp(-rate * years),
         choice=choice,
-        step=_relative_strike_step(snapshot),
+        step=strike_step(target_quotes, snapshot.spot) / snapshot.spot,
     )
-
-
-def _relative_strike_step(snapshot: MarketSnapshot) -> float:
-    """Return the target expiration's strike step near the money, a fraction of the spot."""
-    target_quotes = (quote for quote in snapshot.chain.quotes if quote.expiration == snapshot.target)
-    return strike_step(target_quotes, snapshot.spot) / snapshot.spot

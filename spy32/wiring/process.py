@@ -66,19 +66,14 @@ def path_access(paths: Iterable[Path]) -> "dict[Path, Access]":
     for path in paths:
         with suppress(OSError):
             status = path.stat()
-            accesses[path] = Access(
-                bits=stat.S_IMODE(status.st_mode), owner=status.st_uid, is_sticky=_is_sticky(status)
-            )
+            is_sticky = stat.S_ISDIR(status.st_mode) and bool(status.st_mode & stat.S_ISVTX)
+            accesses[path] = Access(bits=stat.S_IMODE(status.st_mode), owner=status.st_uid, is_sticky=is_sticky)
     return accesses
 
 
 def parent_folders(paths: Iterable[Path]) -> set[Path]:
     """Every folder above these paths, and above what they lead to where they are links."""
     return {folder for path in paths for real in (path, path.resolve()) for folder in real.parents}
-
-
-def _is_sticky(status: os.stat_result) -> bool:
-    return stat.S_ISDIR(status.st_mode) and bool(status.st_mode & stat.S_ISVTX)
 
 
 def build_console(stream: TextIO, env: Mapping[str, str]) -> "Console | PlainConsole":
