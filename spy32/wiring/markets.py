@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -210,8 +211,4 @@ def event_calendar(
     from spy32.markets.events import load_event_book
 
     file = locations.config.parent / "events.toml"
-
-    def build_book(earnings: "tuple[ScheduledEvent, ...] | None") -> "EventCalendar":
-        return load_event_book(("fomc", "cpi", "jobs", "earnings"), file, earnings, underlying)
-
-    return build_book
+    return partial(load_event_book, ("fomc", "cpi", "jobs", "earnings"), file, underlying=underlying)
