@@ -246,7 +246,7 @@ def _marks_and_vetoes(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Marks for the reviewer and vetoes that refuse the choice; an abstention has marks only.
 
-    `claimed` counts the unmatched numbers in sentences that assert something.
+    `claimed_count` counts the unmatched numbers in sentences that assert something.
     """
     marks, vetoes = [], []
     if candidate is not None and stated is not None:
