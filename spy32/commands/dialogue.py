@@ -54,7 +54,6 @@ class ApprovalDialogue:
         """What is on the screen: the base, or another candidate that is only looked at."""
         self._place = ""
         self._message = ""
-        self._digits = ""
         self.decided_id: int | None = None
         """The id of the proposal that was approved or declined."""
 
@@ -82,7 +81,9 @@ class ApprovalDialogue:
                 self._show_refusal(error)
 
     def _draw(self) -> None:
-        self._screen.draw(self._pages, self._choice_prompt(), self._message, scrolls=self._place in ("w", "r", "x"))
+        choices, scrolls = self._choice_prompt(), self._place in ("w", "r", "x")
+        rows = len(self._entries) if "rows" in choices else 0
+        self._screen.draw(self._pages, choices, self._message, scrolls=scrolls, rows=rows)
         number = self._base.proposal_id
         # Once a proposal: that a person has had it on the screen, so that it does not lapse unseen.
         if number is not None and not self._context.store.proposals.was_viewed(number):
@@ -111,9 +112,8 @@ class ApprovalDialogue:
 
     def _act(self, word: str, rest: str) -> None:
         allowed = self._choice_prompt()
-        digits, self._digits = self._digits, ""
         if word.isascii() and word.isdigit() and "m" in allowed:
-            self._pick(self._number(digits, word))
+            self._pick(int(word[:4]))
         elif word in ("up", "down") and word in allowed:
             self._step(1 if word == "down" else -1)
         elif word == "esc" or (word in PAGES and word == self._place):
@@ -131,13 +131,6 @@ class ApprovalDialogue:
     @property
     def _entries(self) -> tuple[Candidate, ...]:
         return sorted_menu(self._shown.menu.candidates)
-
-    def _number(self, digits: str, word: str) -> int:
-        """The row number: a digit continues the one before where the menu has such a row."""
-        joined = int(f"{digits}{word}") if len(digits) < 3 else 0
-        number = joined if 1 <= joined <= len(self._entries) else int(word[:4])
-        self._digits = f"{number}"
-        return number
 
     def _step(self, step: int) -> None:
         result = self._shown.proposal
@@ -179,7 +172,8 @@ class ApprovalDialogue:
         words = approval_words(review)
         if proposal.mode is Mode.LIVE:
             digits = proposal.hash[:HASH_DIGITS]
-            is_yes = self._screen.ask(f"LIVE: {words}. Type {digits} to approve").lower() == digits
+            typed = self._screen.ask(f"LIVE: {words}. Type {digits} to approve", forgets=True)
+            is_yes = typed.lower() == digits
         else:
             is_yes = self._screen.confirm(f"Approve: {words}, on {proposal.mode}?")
         if not is_yes:

@@ -10,7 +10,7 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
 
     Reads only. Ends 0 whatever differs; 75 when the broker's positions cannot be read.
     """
-    from spy32.render import desk_pages
+    from spy32.render import positions_pages
     from spy32.trading.position_diff import compare_with_broker
 
     app = get_app(ctx)
@@ -18,9 +18,9 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
     context = app.trading_context(store, None)
     diff, trades, account = compare_with_broker(context), store.trades.select(), context.account.facts()
     if json:
-        from spy32.render.desk_documents import positions_document
+        from spy32.render.trading_documents import positions_document
         from spy32.render.documents import emit
 
         emit(app.out, positions_document(diff, trades, account))
     else:
-        desk_pages.print_positions(app.out, diff, trades, account)
+        positions_pages.print_positions(app.out, diff, trades, account)

@@ -31,7 +31,7 @@ def reconcile(
     """
     app = get_app(ctx)
     _check_options(app, asks=adopt or settle is not None, approval=approval, json=json)
-    from spy32.render import desk_pages
+    from spy32.render import positions_pages
     from spy32.render.output import print_lines
     from spy32.trading.reconcile import adopt_trades as take_over
     from spy32.trading.reconcile import adoptable_contracts
@@ -44,7 +44,7 @@ def reconcile(
         lambda number: app.trading_context(store, store.proposals.get(number) if number is not None else None)
     )
     if not json:
-        desk_pages.print_reconciliation(app.out, result)
+        positions_pages.print_reconciliation(app.out, result)
     chosen = [
         contracts
         for contracts in adoptable_contracts(result.view)
@@ -52,7 +52,7 @@ def reconcile(
     ]
     adopted = take_over(app.trading_context(store, None), chosen)
     if json:
-        from spy32.render.desk_documents import reconciled_document
+        from spy32.render.trading_documents import reconciled_document
         from spy32.render.documents import emit
 
         emit(app.out, reconciled_document(result, adopted))
@@ -100,7 +100,7 @@ def _confirm_by_typing(name: str, app: "App") -> bool:
 
 def _confirm_adoption(app: "App", contracts: "MissingContracts") -> bool:
     """Whether the trade's id is typed; the end of input is a no."""
-    from spy32.render.desk_pages import adoption_text
+    from spy32.render.positions_pages import adoption_text
     from spy32.render.output import print_lines
 
     print_lines(app.out, [adoption_text(contracts)])

@@ -49,7 +49,7 @@ def exit_pairs(plan: ExitPlan) -> Pairs:
         ),
         pair("time exit", _day(plan.time_exit) if plan.time_exit is not None else "none"),
         pair("last exit", f"{_day(plan.last_exit)}, whatever the price"),
-        pair("stop", f"{format_price(plan.stop)} debit or more raises the alarm"),
+        pair("stop", f"{format_price(plan.stop)} debit or more raises an alert"),
     ]
     if plan.note:
         items.append(pair("in words", single_line(plan.note)))

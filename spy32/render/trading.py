@@ -1,4 +1,4 @@
-"""What the desk commands answer, in short plain lines: a run, an execution, a rehearsal, a replay."""
+"""What the trading commands answer, in short plain lines: a run, an execution, a rehearsal, a replay."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ def print_run(out: "AnyConsole", view: RunView) -> None:
             [
                 f"P{proposal.id} [{proposal.mode}{recorded}]: {proposal.quantity} x {proposal.underlying}"
                 f" {proposal.expiration} {strikes} {kind}",
-                f"  limit {proposal.limit_price}, floor {proposal.floor_price}, maximum loss ${proposal.max_loss:,.2f}",
+                f"  limit {proposal.limit_price}, floor {proposal.floor_price}, max loss ${proposal.max_loss:,.2f}",
                 f"next: spy32 approve P{proposal.id}",
             ],
         )
@@ -59,10 +59,10 @@ def _execution_lines(view: RunView, proposal: Proposal) -> Iterable[str]:
     if trade is not None:
         opened = f"{trade.quantity} x {proposal.underlying} opened for {trade.credit} credit"
         yield f"T{trade.id}: {opened}, fees {format_fees(trade)}"
-        yield f"  maximum loss ${trade.max_loss:,.2f}" + (f"; {trade.assumption}" if trade.assumption else "")
+        yield f"  max loss ${trade.max_loss:,.2f}" + (f"; {trade.assumption}" if trade.assumption else "")
         exits = trade.exits or proposal.exit
         target, stop = exits.profit_target, exits.stop
-        yield f"  out at {target} or better; stop alarm at {stop}; {_format_exit_days(proposal)}"
+        yield f"  out at {target} or better; stop alert at {stop}; {_format_exit_days(proposal)}"
     if proposal.state is ProposalState.SENT:
         yield f"next: spy32 execute P{proposal.id} goes on working it, spy32 cancel P{proposal.id} cancels it"
     elif trade is not None:
@@ -83,7 +83,7 @@ def _format_exit_days(proposal: Proposal) -> str:
 def print_rehearsal(out: "AnyConsole", result: "ExecutionPreview", *, json: bool) -> None:
     """Exactly what `execute` would send now, and what its checks say."""
     if json:
-        from spy32.render.desk_documents import REHEARSAL
+        from spy32.render.trading_documents import REHEARSAL
 
         print_document(out, REHEARSAL, result)
         return

@@ -278,7 +278,7 @@ def test_limits_are_judged_again_at_the_yes(desk: ApprovalDesk, worth: str, rule
     desk.trading_desk.account.account = poorer
     with pytest.raises(Refused, match="was not approved") as trouble:
         approve(desk.trading_context, shown, by="anna")
-    assert any("maximum loss" in reason for reason in trouble.value.reasons)
+    assert any("max loss" in reason for reason in trouble.value.reasons)
     assert shown.proposal is not None
     found = limits.check_proposal(shown.proposal, poorer, Exposure(), Settings(), b.NOW)
     assert rule in {finding.rule for finding in found if finding.blocks}
@@ -432,7 +432,7 @@ def test_a_draft_that_the_limits_of_now_leave_no_room_for_is_refused(desk: Appro
     )
     poorer = Decimal(89_500)
     desk.trading_desk.account.account = b.account(net_liquidation=poorer, buying_power=poorer)
-    with pytest.raises(Refused, match="maximum loss"):
+    with pytest.raises(Refused, match="max loss"):
         approve(desk.trading_context, shown, by="anna")
     assert desk.trading_desk.state(1) is P.PROPOSED
 

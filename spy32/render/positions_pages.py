@@ -72,7 +72,7 @@ def _positions(view: "AccountDiff", trades: Sequence[Trade], account: Account) -
     for trade in trades:
         if trade.state not in ENDED:
             loss = f"${trade.max_loss:,.2f}"
-            opened = f"{trade.quantity} opened for {trade.credit}, maximum loss {loss}"
+            opened = f"{trade.quantity} opened for {trade.credit}, max loss {loss}"
             left = f", {trade.remaining} left" if 0 < trade.remaining < trade.quantity else ""
             fees = f", fees {format_fees(trade)}" if trade.mode is not Mode.PAPER else ""
             yield f"T{trade.id} {trade.state}: {opened}{left}{fees}"

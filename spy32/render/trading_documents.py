@@ -1,4 +1,4 @@
-"""The documents of the desk: positions, reconciliation and a rehearsal."""
+"""The documents of trading: positions, reconciliation and a rehearsal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
