@@ -8,7 +8,7 @@ from spy32.commands.screen import Screen
 from spy32.commands.terminal_input import InputClosed, WindowResized
 from spy32.domain.spreads import Candidate, Mode
 from spy32.errors import BadUsage, Refused, Spy32Error
-from spy32.render.figures import sorted_menu
+from spy32.render.candidates import sorted_menu
 from spy32.render.formatting import single_line
 from spy32.render.page import Page
 from spy32.render.review import (
@@ -96,6 +96,7 @@ class ApprovalDialogue:
         yield decision_page(self._shown)
         for rows in range(HANDFUL, 2, -1):
             yield decision_page(self._shown, rows=rows, compact=True)
+        yield decision_page(self._shown, rows=HANDFUL - 2, compact=True, scrolls=True)
 
     # What may be answered.
 

@@ -18,8 +18,8 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
     context = app.trading_context(store, None)
     diff, trades, account = compare_with_broker(context), store.trades.select(), context.account.facts()
     if json:
-        from spy32.render.trading_documents import positions_document
         from spy32.render.documents import emit
+        from spy32.render.trading_documents import positions_document
 
         emit(app.out, positions_document(diff, trades, account))
     else:

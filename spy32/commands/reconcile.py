@@ -52,8 +52,8 @@ def reconcile(
     ]
     adopted = take_over(app.trading_context(store, None), chosen)
     if json:
-        from spy32.render.trading_documents import reconciled_document
         from spy32.render.documents import emit
+        from spy32.render.trading_documents import reconciled_document
 
         emit(app.out, reconciled_document(result, adopted))
     elif adopt:
@@ -100,8 +100,8 @@ def _confirm_by_typing(name: str, app: "App") -> bool:
 
 def _confirm_adoption(app: "App", contracts: "MissingContracts") -> bool:
     """Whether the trade's id is typed; the end of input is a no."""
-    from spy32.render.positions_pages import adoption_text
     from spy32.render.output import print_lines
+    from spy32.render.positions_pages import adoption_text
 
     print_lines(app.out, [adoption_text(contracts)])
     return _confirm_by_typing(f"T{contracts.trade.id}", app)

@@ -144,7 +144,7 @@ class KeyScreen:
             self._frame(self._keys())
 
     def _continue_number(self, digit: str) -> str:
-        """The row number: a digit continues the one shown as `row 1_` where the menu has such a row, else begins one."""
+        """The row number: a digit continues the one shown as `row 1_` where there is such a row, else begins one."""
         joined = f"{self._digits}{digit}"
         number = joined if int(joined) <= self._rows else digit
         self._digits = number if 0 < int(number) * 10 <= self._rows else ""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from spy32.domain.runs import Outcome
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState, TradeState
-from spy32.render.formatting import humanise
+from spy32.render.formatting import humanise, new_york_words, single_line
 from spy32.sessions import NEW_YORK
 
 if TYPE_CHECKING:
     from spy32.domain.proposals import Proposal
     from spy32.domain.run_view import MarketSummary, RunView
-    from spy32.domain.runs import Run
+    from spy32.domain.runs import Run, RunSummary
 
 OUTCOMES: Mapping[Outcome, str] = {
     Outcome.PROPOSED: "An order was prepared. Only a person who approves and executes it sends it.",
@@ -90,6 +90,13 @@ def format_outcome(run: "Run") -> str:
     return f"{humanise(run.outcome.value)}{cause}"
 
 
+def run_cells(row: "RunSummary") -> tuple[str, str, str, str]:
+    """Id, start in New York, outcome and cause of a run in a list."""
+    started = new_york_words(row.started_at).removesuffix(" New York")
+    outcome = "unfinished" if row.outcome is None else humanise(row.outcome.value)
+    return f"R{row.id}", started, outcome, humanise(row.cause or "")
+
+
 def outcome_tone(outcome: Outcome | None) -> str:
     return {Outcome.PROPOSED: "good", Outcome.FAILED: "bad", Outcome.INTERRUPTED: "bad"}.get(
         outcome or Outcome.SKIPPED, ""
@@ -104,6 +111,11 @@ def explain_outcome(run: "Run") -> str:
     if run.cause is not None:
         sentences.append(CAUSES.get((run.outcome, run.cause), f"Cause: {humanise(run.cause)}."))
     return " ".join(sentences)
+
+
+def approver(by: str) -> str:
+    """` by anna`; nothing where the machine did not know who it was."""
+    return "" if by in ("", "unknown") else f" by {single_line(by)}"
 
 
 def view_badges(view: "RunView") -> tuple[str, ...]:

@@ -4,16 +4,13 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from spy32.domain.proposals import Decision, Recommendation
-from spy32.render.figures import spread_words
+from spy32.domain.proposals import Decision, Finding, Recommendation
+from spy32.render.candidates import CANDIDATE_FACTS, name_spreads, spread_words
 from spy32.render.formatting import (
     clean,
     format_count,
-    format_dollars,
-    format_legs,
     format_milliseconds,
     format_percent,
-    format_price,
     format_ticks,
     humanise,
     single_line,
@@ -29,6 +26,14 @@ RULE_NAMES: dict[str, str] = {"rules": "fixed rule", "trend": "trend rule"}
 """Names for people of the analysts that are rules."""
 
 
+def finding_item(finding: Finding) -> Item:
+    """What a check found, with its figure and limit; refusals in red."""
+    limit = f", limit {single_line(finding.limit)}" if finding.limit else ""
+    figures = f" ({single_line(finding.figure)}{limit})" if finding.figure or finding.limit else ""
+    label, tone = ("refused by", "bad") if finding.blocks else ("note", "warn")
+    return pair(label, f"{humanise(finding.rule)}: {single_line(finding.message)}{figures}", tone)
+
+
 def answer_parts(view: "RunView") -> list[Part]:
     """The recommendation that counts, its evidence, what others would have taken, and what asking cost."""
     parts: list[Part] = []
@@ -36,7 +41,7 @@ def answer_parts(view: "RunView") -> list[Part]:
     if recommendation is not None:
         parts.append(_recommendation_part(recommendation, view))
         if recommendation.cited:
-            parts.append(cited_grid(recommendation))
+            parts.append(cited_grid(recommendation, view.menu))
     if view.shadows:
         parts.append(shadows_grid(view))
     if view.attempts_summary:
@@ -46,20 +51,15 @@ def answer_parts(view: "RunView") -> list[Part]:
 
 def _recommendation_part(recommendation: Recommendation, view: "RunView") -> Pairs:
     entry = view.menu.find(recommendation.candidate_id) if view.menu is not None else None
+    is_refused = bool(recommendation.vetoes or recommendation.failure)
     items = [
-        pair(
-            "decision",
-            describe_decision(recommendation),
-            "bad" if recommendation.vetoes or recommendation.failure else "strong",
-        )
+        pair("decision", describe_decision(recommendation, entry), "bad" if is_refused else "strong"),
+        pair("reason", name_spreads(clean(recommendation.reason), view.menu)),
     ]
-    items.append(pair("reason", clean(recommendation.reason)))
     if recommendation.failure:
         items.append(pair("failed at", humanise(recommendation.failure), "bad"))
-    if entry is not None:
-        items.append(pair("choice", f"{humanise(entry.spread.strategy)} {format_legs(entry.spread.legs)}"))
     items += probability_items(recommendation, entry)
-    items += answer_items(recommendation)
+    items += answer_items(recommendation, view.menu)
     if recommendation.evidence and not recommendation.cited:
         items.append(pair("evidence", ", ".join(_evidence(path, view) for path in recommendation.evidence)))
     items += _model_items(recommendation)
@@ -67,7 +67,7 @@ def _recommendation_part(recommendation: Recommendation, view: "RunView") -> Pai
 
 
 def _evidence(path: str, view: "RunView") -> str:
-    """`menu.N2Y7.short_delta = 0.201`: a path that was cited, with what the menu or the market line holds there."""
+    """`put 621/616 short delta = 0.201`: what was cited, with what the menu or the market line holds there."""
     place: object = None
     match path.split("."):
         case ["menu", entry, *names] if names and view.menu is not None:
@@ -81,18 +81,24 @@ def _evidence(path: str, view: "RunView") -> str:
     for name in names:
         place = None if name.startswith("_") else getattr(place, name, None)
     figure = f"{place:.4g}" if isinstance(place, float) else f"{place:f}" if isinstance(place, Decimal) else place
-    return f"{single_line(path)} = {figure}" if isinstance(figure, str | int) else single_line(path)
+    name = name_spreads(single_line(path), view.menu)
+    return f"{name} = {figure}" if isinstance(figure, str | int) else name
 
 
-def describe_decision(recommendation: Recommendation) -> str:
+def describe_decision(recommendation: Recommendation, entry: "Candidate | None") -> str:
     """Chosen, chosen and refused, abstained, or failed: four different things in words."""
     choice = {
-        Decision.TRADE: f"chose {single_line(recommendation.candidate_id or '')}",
+        Decision.TRADE: f"chose {_spread_or_id(recommendation, entry)}",
         Decision.ABSTAIN: "abstained",
         Decision.FAILED: "failed to answer",
     }[recommendation.decision]
     refused = ", which spy32 vetoes" if recommendation.vetoes else ""
     return f"{choice}{refused} ({analyst_name(recommendation)})"
+
+
+def _spread_or_id(recommendation: Recommendation, entry: "Candidate | None") -> str:
+    """The spread in words; the id that was answered where the menu has no such spread."""
+    return single_line(recommendation.candidate_id or "") if entry is None else spread_words(entry)
 
 
 def analyst_name(recommendation: Recommendation) -> str:
@@ -114,12 +120,12 @@ def probability_items(recommendation: Recommendation, entry: "Candidate | None")
     return items
 
 
-def answer_items(recommendation: Recommendation) -> list[Item]:
+def answer_items(recommendation: Recommendation, menu: "Menu | None") -> list[Item]:
     """The words of an answer and what the checks say of them; nothing that is empty."""
     items = [pair("vetoed", single_line(veto), "bad") for veto in recommendation.vetoes]
     items += [pair("look at", single_line(mark), "warn") for mark in recommendation.marks]
     items += [
-        pair(label, clean(text))
+        pair(label, name_spreads(clean(text), menu))
         for label, text in (
             ("market bias", humanise(recommendation.market_bias)),
             ("analysis", recommendation.analysis),
@@ -131,13 +137,17 @@ def answer_items(recommendation: Recommendation) -> list[Item]:
     ]
     if recommendation.data_problems:
         items.append(
-            pair("doubts the data", ", ".join(single_line(path) for path in recommendation.data_problems), "warn")
+            pair(
+                "doubts the data",
+                name_spreads(", ".join(single_line(path) for path in recommendation.data_problems), menu),
+                "warn",
+            )
         )
     items += _number_check_items(recommendation)
     if recommendation.votes:
         total = sum(recommendation.votes.values())
         votes_text = ", ".join(f"{single_line(choice)} {votes}" for choice, votes in recommendation.votes.items())
-        items.append(pair("votes", f"{votes_text} (of {format_count(total, 'sample')})"))
+        items.append(pair("votes", f"{name_spreads(votes_text, menu)} (of {format_count(total, 'sample')})"))
     return items
 
 
@@ -171,11 +181,14 @@ def _model_items(recommendation: Recommendation) -> list[Item]:
 # Evidence.
 
 
-def cited_grid(recommendation: Recommendation) -> Grid:
+def cited_grid(recommendation: Recommendation, menu: "Menu | None") -> Grid:
     """Each field that the answer relied on, with the value as it was sent."""
     columns = grid_columns("field~", "value>1", "unit~1", "note~1")
     rows = tuple(
-        (single_line(item.path), single_line(item.value), single_line(item.unit), single_line(item.note))
+        (
+            name_spreads(single_line(item.path), menu),
+            *(single_line(text) for text in (item.value, item.unit, item.note)),
+        )
         for item in recommendation.cited
     )
     title = "Fields that the answer cites, as sent"
@@ -187,7 +200,7 @@ def cited_grid(recommendation: Recommendation) -> Grid:
 
 def shadows_grid(view: "RunView") -> Grid:
     """The fixed rule and the other shadows on the same menu."""
-    columns = grid_columns("who~", "would take:1", "it is:1", "spread:1", "mid>1", "max loss>1", "reason~1")
+    columns = grid_columns("who~", "would take:1", "it is:1", "mid>1", "max loss>1", "reason~1")
     rows = tuple(_shadow_row(recommendation, view.recommendation, view.menu) for recommendation in view.shadows)
     title = "What others would have taken of this menu"
     return Grid(name="beside", title=title, columns=columns, rows=rows, continues=True)
@@ -196,16 +209,13 @@ def shadows_grid(view: "RunView") -> Grid:
 def _shadow_row(recommendation: Recommendation, chosen: Recommendation | None, menu: "Menu | None") -> tuple[str, ...]:
     entry = menu.find(recommendation.candidate_id) if menu is not None else None
     nothing = {Decision.ABSTAIN: "nothing", Decision.FAILED: "no answer"}
-    choice = nothing.get(recommendation.decision, single_line(recommendation.candidate_id or ""))
-    figures = ("", "", "")
-    if entry is not None:
-        figures = (spread_words(entry), format_price(entry.mid), format_dollars(entry.max_loss))
+    figures = ("", "") if entry is None else tuple(CANDIDATE_FACTS[label](entry) for label in ("mid", "max loss"))
     return (
         analyst_label(recommendation),
-        choice,
+        nothing.get(recommendation.decision, _spread_or_id(recommendation, entry)),
         _compare_choice(recommendation, chosen),
         *figures,
-        single_line(recommendation.reason),
+        name_spreads(single_line(recommendation.reason), menu),
     )
 
 

@@ -7,18 +7,15 @@ volatility, momentum, volume, and the conditions of an entry.
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from spy32.domain.spreads import MULTIPLIER
+from spy32.render.candidates import CANDIDATE_FACTS
 from spy32.render.explain import chosen_candidate_id
-from spy32.render.figures import pop_words, spread_words
 from spy32.render.formatting import (
     format_count,
     format_dollars,
     format_float_price,
-    format_gain,
     format_percent,
     format_price,
     humanise,
-    signed_delta,
     single_line,
 )
 from spy32.render.page import Item, Pairs, Part, pair
@@ -56,6 +53,14 @@ FIGURE_NAMES: Mapping[str, str] = {
 }  # fmt: skip
 
 
+SETUP = (
+    "spread", "expiration", "mid", "natural", "max profit", "max loss", "return on risk", "breakeven",
+    "POP and delta", "delta", "position", "theta",
+)  # fmt: skip
+EXPECTED_VALUES = ("EV market", "EV market plan", "EV history", "EV history plan")
+SETUP_TONES = {"max profit": "good", "max loss": "bad"}
+
+
 def choice_parts(view: "RunView") -> list[Part]:
     """Setup and conditions of the choice, and the figures that were put before the analyst."""
     parts: list[Part] = []
@@ -72,31 +77,9 @@ def choice_parts(view: "RunView") -> list[Part]:
 
 def setup_part(entry: "Candidate", *, short: bool = False) -> Pairs:
     """The chosen spread, one contract; `short` leaves out what the screen of a proposal says."""
-    ev, items = entry.ev, []
-    if not short:
-        most = entry.mid * MULTIPLIER - entry.costs
-        items += [
-            pair("spread", f"{spread_words(entry)}, expiring {entry.spread.expiration}"),
-            pair("credit", f"{format_price(entry.mid)} mid, {format_price(entry.natural)} natural"),
-            pair("max profit", f"{format_dollars(most)} at the mid", "good"),
-            pair("max loss", f"{format_dollars(entry.max_loss)} at the floor", "bad"),
-            pair("breakeven", " and ".join(format_price(point) for point in entry.breakevens) or "none"),
-            pair("return on risk", format_percent(float(most / entry.max_loss)) if entry.max_loss > 0 else "n/a"),
-            pair("POP", pop_words(entry)),
-            pair("delta", f"short {signed_delta(entry)}, position {entry.greeks.delta * MULTIPLIER:+.1f} shares"),
-            pair("theta", f"{format_gain(entry.greeks.theta * MULTIPLIER)} a day"),
-        ]
-    if entry.worthless_market is not None:
-        items.append(pair("worthless", f"{format_percent(entry.worthless_market)} that it expires so, by the market"))
-    text = (
-        ("EV market", ev.market_expiry), ("EV market plan", ev.market_plan),
-        ("EV history", ev.history_expiry), ("EV history plan", ev.history_plan),
-    )  # fmt: skip
-    items += [pair(label, format_gain(value)) for label, value in text if value is not None]
-    items += [
-        pair("vega", f"{format_gain(entry.greeks.vega * MULTIPLIER)} a volatility point"),
-        pair("costs", f"{format_dollars(entry.costs)} to open, {format_dollars(entry.costs_round_trip)} both ways"),
-    ]
+    labels = (*(() if short else SETUP), "worthless", *EXPECTED_VALUES, "vega", "costs", "costs both ways")
+    facts = ((label, CANDIDATE_FACTS[label](entry)) for label in labels)
+    items = [pair(label, text, SETUP_TONES.get(label, "")) for label, text in facts if text]
     return Pairs(name="setup", title="Setup of the choice, one contract", items=tuple(items))
 
 

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from spy32.domain.market import QualityReport
 from spy32.domain.orders import Order
-from spy32.domain.proposals import Approval, Finding, Proposal, RiskDecision
+from spy32.domain.proposals import Approval, Proposal, RiskDecision
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run
 from spy32.render.explain import explain_outcome, format_outcome, outcome_tone
-from spy32.render.explain_answer import answer_parts
+from spy32.render.explain_answer import answer_parts, finding_item
 from spy32.render.explain_choice import choice_parts
 from spy32.render.formatting import (
     clean,
@@ -148,7 +148,7 @@ def _quality_line(report: QualityReport) -> tuple[str, str, str]:
 def _ruling(ruling: RiskDecision) -> Pairs:
     verdict = f"accepted, {format_count(ruling.quantity, 'contract')}" if ruling.is_accepted else "refused"
     items = [pair("verdict", verdict, "good" if ruling.is_accepted else "bad")]
-    items += [_finding(finding) for finding in ruling.findings]
+    items += [finding_item(finding) for finding in ruling.findings]
     size = ruling.sizing
     if size is not None:
         bounds = ", ".join(f"{humanise(name)} {bound}" for name, bound in size.bounds.items())
@@ -163,15 +163,3 @@ def _ruling(ruling: RiskDecision) -> Pairs:
         if size.account_needed is not None:
             items.append(pair("account needed", f"{format_dollars(size.account_needed)} for one contract"))
     return Pairs(name="check", title="Checks", items=tuple(items))
-
-
-def _finding(finding: Finding) -> tuple[str, str, str]:
-    figures = (
-        f" ({single_line(finding.figure)}, limit {single_line(finding.limit)})"
-        if finding.figure or finding.limit
-        else ""
-    )
-    label = "refused by" if finding.blocks else "note"
-    return pair(
-        label, f"{humanise(finding.rule)}: {single_line(finding.message)}{figures}", "bad" if finding.blocks else ""
-    )

@@ -6,20 +6,9 @@ from spy32.domain.market import Gate, Verdict
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import RunSummary
 from spy32.domain.spreads import Candidate, RejectedSpread
-from spy32.render.explain import chosen_candidate_id, format_outcome, view_badges
-from spy32.render.figures import SIDES, sorted_menu, spread_words
-from spy32.render.formatting import (
-    DAYS,
-    format_both_zones,
-    format_dollars,
-    format_gain,
-    format_percent,
-    format_price,
-    format_strike,
-    humanise,
-    signed_delta,
-    single_line,
-)
+from spy32.render.candidates import SIDES, candidate_grid, sorted_menu
+from spy32.render.explain import chosen_candidate_id, format_outcome, run_cells, view_badges
+from spy32.render.formatting import format_both_zones, format_strike, humanise, single_line
 from spy32.render.page import Grid, Page, Pairs, Part, Prose, grid_columns, pair
 from spy32.sessions import NEW_YORK
 
@@ -35,7 +24,7 @@ def candidates_page(view: RunView) -> Page:
     """The menu side by side, whole at any width; the choice is marked."""
     entries = sorted_menu(view.menu.candidates) if view.menu is not None else ()
     chosen = chosen_candidate_id(view)
-    grid = candidate_grid(entries, chosen, lambda entry: "chosen" if entry.id == chosen else "")
+    grid = whole_menu_grid(entries, chosen, lambda entry: "chosen" if entry.id == chosen else "")
     text = (
         "Credits a share; max loss, EV and costs in dollars a contract. POP: probability of any profit. "
         "The delta is the short option's, as an option chain shows it: negative for a put."
@@ -45,40 +34,10 @@ def candidates_page(view: RunView) -> Page:
     )
 
 
-def candidate_grid(entries: Sequence[Candidate], marked: str | None, who: Callable[[Candidate], str]) -> Grid:
-    """Every candidate by row number; a column that is empty in every row is left out."""
-    rows = [_candidate(number, entry, who(entry)) for number, entry in enumerate(entries, 1)]
-    filled = [at for at in range(len(COLUMNS)) if any(row[at] for row in rows)]
-    return Grid(
-        name="candidate",
-        title=f"Candidates, expiration {entries[0].spread.expiration}" if entries else "Candidates",
-        columns=tuple(COLUMNS[at] for at in filled),
-        rows=tuple(tuple(row[at] for at in filled) for row in rows),
-        marked=next((row for row, entry in enumerate(entries) if entry.id == marked), None),
-        continues=True,
-    )
-
-
-def _candidate(number: int, entry: Candidate, who: str) -> tuple[str, ...]:
-    ev = entry.ev
-    values = (ev.market_expiry, ev.market_plan, ev.history_expiry, ev.history_plan)
-    return (
-        str(number),
-        spread_words(entry),
-        who,
-        format_price(entry.start),
-        format_price(entry.floor),
-        format_percent(entry.pop_market),
-        signed_delta(entry),
-        format_dollars(entry.max_loss),
-        " ".join(format_price(point) for point in entry.breakevens),
-        "" if entry.pop_history is None else format_percent(entry.pop_history),
-        format_price(entry.mid),
-        format_price(entry.natural),
-        *("" if value is None else format_gain(value) for value in values),
-        format_dollars(entry.costs),
-        entry.id,
-    )
+def whole_menu_grid(entries: Sequence[Candidate], marked: str | None, who: Callable[[Candidate], str]) -> Grid:
+    """Every candidate with every column."""
+    title = f"Candidates, expiration {entries[0].spread.expiration}" if entries else "Candidates"
+    return candidate_grid(entries, COLUMNS, range(len(entries)), marked=marked, who=who)._replace(title=title)
 
 
 def rejected_page(view: RunView) -> Page:
@@ -139,12 +98,8 @@ def history_page(rows: Iterable[RunSummary]) -> Page:
 
 
 def _history(row: RunSummary) -> tuple[str, ...]:
-    started = row.started_at.astimezone(NEW_YORK)
     return (
-        f"R{row.id}",
-        f"{DAYS[started.weekday()]} {started:%Y-%m-%d %H:%M}",
-        "unfinished" if row.outcome is None else humanise(row.outcome.value),
-        humanise(row.cause or ""),
+        *run_cells(row),
         "" if row.proposal_id is None else f"P{row.proposal_id}",
         "" if row.trade_id is None else f"T{row.trade_id}",
         single_line(row.headline),

@@ -33,6 +33,8 @@ class Payoff(NamedTuple):
     quantity: int
     credit: Decimal
     """Per share; a debit is negative."""
+    floor: Decimal
+    """Per share, the lowest credit. A loss is shown at it, as max loss is; a profit at `credit`, as max profit is."""
     costs: Decimal
     """To open, dollars for the whole quantity."""
     marks: tuple[AxisMark, ...]
@@ -40,7 +42,10 @@ class Payoff(NamedTuple):
     def profit(self, at: Decimal) -> Decimal:
         """Profit when the underlying ends at `at`."""
         owed = sum((leg.action.sign * leg.quantity * _intrinsic(leg, at) for leg in self.legs), Decimal(0))
-        return (self.credit - owed) * MULTIPLIER * self.quantity - self.costs
+        at_credit, at_floor = (
+            (price - owed) * MULTIPLIER * self.quantity - self.costs for price in (self.credit, self.floor)
+        )
+        return at_credit if at_credit >= 0 else at_floor
 
     @property
     def span(self) -> tuple[Decimal, Decimal]:
@@ -71,12 +76,13 @@ def _intrinsic(leg: Leg, at: Decimal) -> Decimal:
 
 
 def proposal_payoff(proposal: ProposalTerms, market: MarketSummary | None) -> Payoff:
-    """The payoff of a proposal at its limit price. `max_profit` already includes the costs."""
+    """The payoff of a proposal. `max_profit` already includes the costs."""
     gross = proposal.limit_price * MULTIPLIER * proposal.quantity
     return Payoff(
         legs=proposal.legs,
         quantity=proposal.quantity,
         credit=proposal.limit_price,
+        floor=proposal.floor_price,
         costs=gross - proposal.max_profit,
         marks=_axis_marks(proposal.legs, proposal.breakevens, market),
     )
@@ -88,6 +94,7 @@ def trade_payoff(trade: Trade, market: MarketSummary | None) -> Payoff:
         legs=trade.legs,
         quantity=trade.quantity,
         credit=trade.credit,
+        floor=trade.credit,
         costs=trade.fees,
         marks=_axis_marks(trade.legs, (breakeven(trade),), market),
     )

@@ -2,9 +2,8 @@
 
 from spy32.domain.runs import Run
 from spy32.ops.status import PendingItem, Status
-from spy32.render.explain import MODES, format_outcome, outcome_tone
+from spy32.render.explain import MODES, format_outcome, outcome_tone, run_cells
 from spy32.render.formatting import (
-    DAYS,
     format_age,
     format_both_zones,
     format_count,
@@ -13,7 +12,6 @@ from spy32.render.formatting import (
     single_line,
 )
 from spy32.render.page import Grid, Page, Pairs, Part, grid_columns, pair
-from spy32.sessions import NEW_YORK
 
 
 def status_page(status: Status) -> Page:
@@ -121,10 +119,5 @@ def _deadline_text(item: PendingItem, status: Status) -> str:
 
 def _failures_grid(status: Status) -> Grid:
     columns = grid_columns("run", "started (New York)", "outcome", "cause:1", "what came of it~2")
-    rows = []
-    for row in status.failures:
-        at = row.started_at.astimezone(NEW_YORK)
-        outcome = "unfinished" if row.outcome is None else humanise(row.outcome.value)
-        started = f"{DAYS[at.weekday()]} {at:%Y-%m-%d %H:%M}"
-        rows.append((f"R{row.id}", started, outcome, humanise(row.cause or ""), single_line(row.headline)))
+    rows = [(*run_cells(row), single_line(row.headline)) for row in status.failures]
     return Grid(name="failure", title="Recent failures", columns=columns, rows=tuple(rows))

@@ -11,7 +11,6 @@ from typing import Any, get_args
 
 import spy32
 from spy32.render import (
-    trading_documents,
     document_parts,
     documents,
     home_documents,
@@ -19,6 +18,7 @@ from spy32.render import (
     prompt_documents,
     replay_documents,
     run_documents,
+    trading_documents,
 )
 from spy32.render.encoder import VERSION, Part, attribute_type
 
