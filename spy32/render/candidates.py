@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from spy32.domain.spreads import Menu
 
 SIDES = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
-CANDIDATE_PATH = re.compile(r"menu\.(\w+)\.([a-z][\w.]*)")
+CANDIDATE_PATH, WORD = r"menu\.(\w+)\.([a-z][\w.]*)", r"(?<![\w.])\w+"
 
 
 def sorted_menu(entries: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
@@ -42,15 +42,14 @@ def spread_words(entry: Candidate) -> str:
 
 def name_spreads(text: str, menu: "Menu | None") -> str:
     """Text of an analyst with the spreads themselves in the place of their ids, which only the record needs."""
-    if menu is None:
+    names = {} if menu is None else {entry.id: spread_words(entry) for entry in menu.candidates if entry.id in text}
+    if not names:  # most texts: patterns take longer to compile than the page to draw
         return text
-    names = {entry.id: spread_words(entry) for entry in menu.candidates}
 
     def name_field(match: re.Match[str]) -> str:
         return f"{names[match[1]]} {humanise(match[2].replace('.', ' '))}" if match[1] in names else match[0]
 
-    text = CANDIDATE_PATH.sub(name_field, text)
-    return re.sub(r"(?<![\w.])\w+", lambda match: names.get(match[0], match[0]), text)
+    return re.sub(WORD, lambda match: names.get(match[0], match[0]), re.sub(CANDIDATE_PATH, name_field, text))
 
 
 def pop_words(entry: Candidate) -> str:

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import ProposalTerms
 from spy32.domain.run_view import MarketSummary
 from spy32.domain.spreads import MULTIPLIER, Leg
-from spy32.render.canvas import Canvas, ChartFrame
 from spy32.render.formatting import ascii_only, format_gain, format_price, format_strike
+
+if TYPE_CHECKING:
+    from spy32.render.canvas import ChartFrame
 
 SIDE_MARGIN = Decimal("0.06")
 """Room left of the first mark and right of the last, of the span of all marks."""
@@ -126,6 +128,8 @@ def _axis_marks(
 
 def payoff_chart(payoff: Payoff, *, width: int, rows: int, plain: bool = False) -> list[str]:
     """The picture in `rows` lines: the curve, and under it the axis with strikes, spot and expected move."""
+    from spy32.render.canvas import Canvas  # plain lines draw nothing
+
     gutter = max(len(format_gain(payoff.best)), len(format_gain(payoff.worst)))
     frame = fit_frame(payoff, columns=width - gutter - 2, rows=rows - 2)
     canvas = Canvas(frame, plain=plain)
@@ -139,7 +143,7 @@ def payoff_chart(payoff: Payoff, *, width: int, rows: int, plain: bool = False) 
     return [ascii_only(line) for line in lines] if plain else lines
 
 
-def _labelled_axis(marks: Sequence[AxisMark], frame: ChartFrame) -> list[str]:
+def _labelled_axis(marks: Sequence[AxisMark], frame: "ChartFrame") -> list[str]:
     """A tick at each mark, and below it the prices that find room: the short strike and the spot come first."""
     ticks, labels = [" "] * frame.columns, [" "] * frame.columns
     for mark in marks:
@@ -153,8 +157,10 @@ def _labelled_axis(marks: Sequence[AxisMark], frame: ChartFrame) -> list[str]:
     return ["".join(ticks).rstrip(), "".join(labels).rstrip()]
 
 
-def fit_frame(payoff: Payoff, *, columns: int, rows: int) -> ChartFrame:
+def fit_frame(payoff: Payoff, *, columns: int, rows: int) -> "ChartFrame":
     """A frame that holds every mark, and the curve with a little air above and below."""
+    from spy32.render.canvas import ChartFrame
+
     low, high = payoff.span
     margin = (payoff.best - payoff.worst) / 20 or Decimal(1)
     top, bottom = max(payoff.best, Decimal(0)) + margin, min(payoff.worst, Decimal(0)) - margin

@@ -3,14 +3,7 @@
 from spy32.domain.runs import Run
 from spy32.ops.status import PendingItem, Status
 from spy32.render.explain import MODES, format_outcome, outcome_tone, run_cells
-from spy32.render.formatting import (
-    format_age,
-    format_both_zones,
-    format_count,
-    format_dollars,
-    humanise,
-    single_line,
-)
+from spy32.render.formatting import format_age, format_both_zones, format_count, format_dollars, humanise, single_line
 from spy32.render.page import Grid, Page, Pairs, Part, grid_columns, pair
 
 
