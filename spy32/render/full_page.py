@@ -117,18 +117,13 @@ def _orders(orders: Iterable[Order]) -> Pairs:
 
 
 def _market(line: MarketSummary, quality: QualityReport | None) -> Pairs:
+    """What the line of the market on the one screen does not say."""
     items = [
-        pair("underlying", f"{line.underlying} {format_float_price(line.spot)}"),
         pair("as of", f"{format_both_zones(line.as_of)}, from {single_line(line.source)}"),
         pair("expiration", f"{line.expiration}, {format_count(line.dte, 'day')}"),
     ]
     if line.atm_iv is not None:
         items.append(pair("at-the-money IV", format_percent(line.atm_iv)))
-    if line.expected_move is not None:
-        items.append(
-            pair("expected move", f"±{format_float_price(round(line.expected_move, 2))} to expiration (one sigma)")
-        )
-    items.append(pair("VIX", "missing" if line.vix is None else f"{line.vix:.2f}"))
     if quality is not None:
         items.append(_quality_line(quality))
     return Pairs(name="market", title="Market", items=tuple(items))

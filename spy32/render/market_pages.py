@@ -155,18 +155,13 @@ def _figure_row(label: str, name: str, figure: Metric, now: datetime) -> tuple[s
 def format_value(figure: Metric, *, signed: bool = False) -> str:
     """A figure that is there, as a person reads its unit; the document has all digits."""
     assert figure.value is not None
-    sign = "+" if signed else ""
-    match figure.unit:
-        case "dollars":
-            return f"{figure.value:{sign}.2f}"
-        case "fraction":
-            return f"{figure.value * 100:{sign}.2f} %"
-        case "points":
-            return f"{figure.value:.1f}"
-        case "ratio":
-            return f"{figure.value:.3f}"
-        case _:
-            return f"{figure.value:.2f}"
+    sign, unit = "+" if signed else "", single_line(figure.unit)
+    if unit.startswith("fraction"):
+        return f"{figure.value + 0:{sign}.2%}"
+    if unit in ("dollars", "USD", "percent", ""):
+        return f"{figure.value:{sign}.2f}"
+    decimals = {"points": 1, "percent points": 2, "ratio": 3}
+    return f"{figure.value:.{decimals[unit]}f}" if unit in decimals else f"{figure.value:.2f} {unit}"
 
 
 def _spot_text(figure: Metric | None) -> str:

@@ -9,6 +9,8 @@ from spy32.domain.run_view import RunView
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import ProposalState
 from spy32.render.documents import emit, print_document, run_document
+from spy32.render.figures import trade_sentence
+from spy32.render.formatting import format_dollars
 from spy32.render.output import print_lines
 
 if TYPE_CHECKING:
@@ -25,14 +27,11 @@ def print_run(out: "AnyConsole", view: RunView) -> None:
     print_lines(out, [f"R{run.id} {run.outcome}{cause}{late}", *(f"  {reason}" for reason in run.reasons)])
     if proposal is not None:
         recorded = ", recorded market: simulated" if proposal.is_recorded else ""
-        strikes = "/".join(f"{leg.strike.normalize():f}" for leg in proposal.legs)
-        kind = proposal.strategy.value.replace("_", " ")
         print_lines(
             out,
             [
-                f"P{proposal.id} [{proposal.mode}{recorded}]: {proposal.quantity} x {proposal.underlying}"
-                f" {proposal.expiration} {strikes} {kind}",
-                f"  limit {proposal.limit_price}, floor {proposal.floor_price}, max loss ${proposal.max_loss:,.2f}",
+                f"P{proposal.id} [{proposal.mode}{recorded}]: {trade_sentence(proposal)}",
+                f"  max loss {format_dollars(proposal.max_loss)}, expiring {proposal.expiration}",
                 f"next: spy32 approve P{proposal.id}",
             ],
         )

@@ -14,8 +14,8 @@ from spy32.domain.run_view import RunView
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.render import menu_pages
 from spy32.render.documents import run_document
-from spy32.render.explain_choice import format_figure
 from spy32.render.formatting import format_ticks
+from spy32.render.market_pages import format_value
 from spy32.render.raw_page import raw_page
 from spy32.render.raw_texts import RawTexts
 from tests.support import builders as b
@@ -186,12 +186,15 @@ OLD = {
     "strategy_type": "put 640/635",
     "confidence": "80.0%",
     "market_bias": "bullish",
-    "support_level": "20-day low 651.25, lower Bollinger band 648.90",
-    "resistance_level": "20-day high 672.10, upper Bollinger band 675.40",
-    "volatility_factor": "at the money 15.4%, rank 32.0%",
+    "support_level": "low 20 d 651.25",
+    "support_band": "Bollinger low 648.90",
+    "resistance_level": "high 20 d 672.10",
+    "resistance_band": "Bollinger high 675.40",
+    "volatility_factor": "ATM IV 15.43%",
+    "volatility_rank": "IV rank (VIX) 32.00%",
     "time_decay_impact": "+$2.00 a day",
-    "price_momentum": "RSI 14 61.37, 20-day momentum 2.1%",
-    "volume_pattern": "ratio to 20 days 1.24",
+    "price_momentum": "RSI 14 61.4",
+    "volume_pattern": "volume / 20 d 1.240",
     "credit_received": "0.575",
     "expiration": "2025-11-07",
     "max_profit": "$55.24",
@@ -246,7 +249,7 @@ def test_return_on_risk_is_that_of_the_mid_less_costs_over_the_loss() -> None:
 
 def test_a_missing_figure_says_why_and_an_unknown_event_is_no_absence() -> None:
     text = plain(run_views.asked())
-    assert "180-day low missing: 90 closes, 180 are needed" in text
+    assert "low 180 d missing: 90 closes, 180 are needed" in text
     assert "figure not known: jobs unknown after 2025-10-31\n" in text
     assert "figure events: FOMC 2025-10-29 up to the expiration\n" in text
 
@@ -274,16 +277,16 @@ def test_settings_of_another_shape_leave_lines_out_and_break_nothing(kept: dict[
     ("value", "unit", "told"),
     [
         (671.456, "dollars", "671.46"),
-        (0.1543, "fraction", "15.4%"),
-        (-0.004, "fraction a year", "-0.4%"),
-        (-0.0004, "fraction", "0.0%"),
+        (0.1543, "fraction", "15.43%"),
+        (-0.004, "fraction a year", "-0.40%"),
+        (-0.0004, "fraction", "-0.04%"),
         (16.5, "percent points", "16.50"),
-        (0.9, "ratio", "0.90"),
+        (0.9, "ratio", "0.900"),
         (3.0, "contracts", "3.00 contracts"),
     ],
 )
 def test_a_figure_is_written_by_its_unit(value: float, unit: str, told: str) -> None:
-    assert format_figure(b.datum(value, unit=unit)) == told
+    assert format_value(b.datum(value, unit=unit)) == told
 
 
 # Foreign text.
