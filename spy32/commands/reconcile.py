@@ -81,21 +81,10 @@ def _settle_proposal(app: "App", typed: str, *, approval: bool) -> None:
     print_lines(
         app.out, [f"P{proposal_number}: you say that you have looked at the broker, and nothing of it is alive there"]
     )
-    if not approval and not _confirm_by_typing(f"P{proposal_number}", app):
+    if not approval and not _confirm_by_typing(f"P{proposal_number}"):
         raise BadUsage("nothing was settled")
     proposal = settle_by_person(context, proposal_number, app.user)
     print_lines(app.out, [f"P{proposal_number} is {proposal.state}"])
-
-
-def _confirm_by_typing(name: str, app: "App") -> bool:
-    """Whether exactly this name is typed; the end of input is a no."""
-    from spy32.render.output import print_lines
-
-    print_lines(app.out, [f"type {name} to say so, anything else leaves it:"])
-    try:
-        return input().strip() == name
-    except EOFError:
-        return False
 
 
 def _confirm_adoption(app: "App", contracts: "MissingContracts") -> bool:
@@ -104,4 +93,11 @@ def _confirm_adoption(app: "App", contracts: "MissingContracts") -> bool:
     from spy32.render.positions_pages import adoption_text
 
     print_lines(app.out, [adoption_text(contracts)])
-    return _confirm_by_typing(f"T{contracts.trade.id}", app)
+    return _confirm_by_typing(f"T{contracts.trade.id}")
+
+
+def _confirm_by_typing(name: str) -> bool:
+    """Whether exactly this name is typed; the end of input is a no."""
+    from spy32.commands.confirmation import prompt_line
+
+    return prompt_line(f"spy32: type {name} to say so, anything else leaves it: ") == name

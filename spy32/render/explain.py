@@ -25,37 +25,33 @@ OUTCOMES: Mapping[Outcome, str] = {
 
 # Three different ways to no trade must not be mistaken for each other: the analyst stayed out, our rules refused its
 # choice, or there was no usable answer.
-CAUSES: Mapping[tuple[Outcome, str], str] = {
-    (Outcome.NO_TRADE, "abstained"): "Abstained: the analyst saw the menu and chose to stay out.",
-    (Outcome.NO_TRADE, "vetoed"): "Vetoed: the analyst chose a spread, and spy32's own checks refused it.",
-    (
-        Outcome.NO_TRADE,
-        "condition",
-    ): "Market conditions: the analyst chose a spread, and the state of the market forbids an entry.",
-    (Outcome.NO_TRADE, "limits"): "Limits: the analyst chose a spread, and the account's limits leave no room for it.",
-    (Outcome.NO_TRADE, "empty_menu"): "Empty menu: no spread passed the rules, so the analyst was not asked.",
-    (
-        Outcome.NO_TRADE,
-        "account",
-    ): "Account: a choice was made and stored, but the account's facts could not be had, so there is no order.",
-    (Outcome.NO_TRADE, "broker"): "Refused by the broker: its dry run of the order said no.",
-    (
-        Outcome.NO_TRADE,
-        "analyst_failed",
-    ): "No answer: the analyst failed, and the setting analyst.on_failure makes that "
-    "no trade. This is not an abstention.",
-    (
-        Outcome.FAILED,
-        "analyst_failed",
-    ): "Failed at the analyst: there was no answer that can be used. This is neither an abstention nor a veto.",
-    (Outcome.FAILED, "data"): "Failed at the data: missing, stale or contradictory; nothing was filled in.",
-    (Outcome.FAILED, "account"): "Failed at the account: the broker's facts could not be had.",
-    (Outcome.FAILED, "deadline"): "Out of time: the run took longer than the setting schedule.run_deadline_seconds.",
-    (Outcome.SKIPPED, "holiday"): "The exchange was closed.",
-    (Outcome.SKIPPED, "closed"): "The exchange had closed for the day, or the day was no trading day.",
-    (Outcome.SKIPPED, "paused"): "Scheduled runs were paused.",
-    (Outcome.SKIPPED, "missed"): "Missed: no run finished in the slot and its grace. cron never catches up by itself.",
-    (Outcome.INTERRUPTED, "stopped"): "It was stopped by a signal.",
+CAUSES: Mapping[Outcome, Mapping[str, str]] = {
+    Outcome.NO_TRADE: {
+        "abstained": "Abstained: the analyst saw the menu and chose to stay out.",
+        "vetoed": "Vetoed: the analyst chose a spread, and spy32's own checks refused it.",
+        "condition": "Market conditions: the analyst chose a spread, and the state of the market forbids an entry.",
+        "limits": "Limits: the analyst chose a spread, and the account's limits leave no room for it.",
+        "empty_menu": "Empty menu: no spread passed the rules, so the analyst was not asked.",
+        "account": "Account: a choice was made and stored, but the account's facts could not be had, so there is no "
+        "order.",
+        "broker": "Refused by the broker: its dry run of the order said no.",
+        "analyst_failed": "No answer: the analyst failed, and the setting analyst.on_failure makes that no trade. "
+        "This is not an abstention.",
+    },
+    Outcome.FAILED: {
+        "analyst_failed": "Failed at the analyst: there was no answer that can be used. This is neither an abstention "
+        "nor a veto.",
+        "data": "Failed at the data: missing, stale or contradictory; nothing was filled in.",
+        "account": "Failed at the account: the broker's facts could not be had.",
+        "deadline": "Out of time: the run took longer than the setting schedule.run_deadline_seconds.",
+    },
+    Outcome.SKIPPED: {
+        "holiday": "The exchange was closed.",
+        "closed": "The exchange had closed for the day, or the day was no trading day.",
+        "paused": "Scheduled runs were paused.",
+        "missed": "Missed: no run finished in the slot and its grace. cron never catches up by itself.",
+    },
+    Outcome.INTERRUPTED: {"stopped": "It was stopped by a signal."},
 }
 
 PROPOSAL_STATES: Mapping[ProposalState, str] = {
@@ -109,7 +105,7 @@ def explain_outcome(run: "Run") -> str:
         return "The run has not ended: it is at work, or was cut off and the next start will say so."
     sentences = [OUTCOMES[run.outcome]]
     if run.cause is not None:
-        sentences.append(CAUSES.get((run.outcome, run.cause), f"Cause: {humanise(run.cause)}."))
+        sentences.append(CAUSES.get(run.outcome, {}).get(run.cause, f"Cause: {humanise(run.cause)}."))
     return " ".join(sentences)
 
 

@@ -52,18 +52,17 @@ def answer_parts(view: "RunView") -> list[Part]:
 def _recommendation_part(recommendation: Recommendation, view: "RunView") -> Pairs:
     entry = view.menu.find(recommendation.candidate_id) if view.menu is not None else None
     is_refused = bool(recommendation.vetoes or recommendation.failure)
-    items = [
+    uncited = () if recommendation.cited else recommendation.evidence
+    items = (
         pair("decision", describe_decision(recommendation, entry), "bad" if is_refused else "strong"),
         pair("reason", name_spreads(clean(recommendation.reason), view.menu)),
-    ]
-    if recommendation.failure:
-        items.append(pair("failed at", humanise(recommendation.failure), "bad"))
-    items += probability_items(recommendation, entry)
-    items += answer_items(recommendation, view.menu)
-    if recommendation.evidence and not recommendation.cited:
-        items.append(pair("evidence", ", ".join(_evidence(path, view) for path in recommendation.evidence)))
-    items += _model_items(recommendation)
-    return Pairs(name="analyst", title="Recommendation", items=tuple(items))
+        pair("failed at", humanise(recommendation.failure), "bad"),
+        *probability_items(recommendation, entry),
+        *answer_items(recommendation, view.menu),
+        pair("evidence", ", ".join(_evidence(path, view) for path in uncited)),
+        *_model_items(recommendation),
+    )
+    return Pairs(name="analyst", title="Recommendation", items=items)
 
 
 def _evidence(path: str, view: "RunView") -> str:
@@ -122,33 +121,24 @@ def probability_items(recommendation: Recommendation, entry: "Candidate | None")
 
 def answer_items(recommendation: Recommendation, menu: "Menu | None") -> list[Item]:
     """The words of an answer and what the checks say of them; nothing that is empty."""
-    items = [pair("vetoed", single_line(veto), "bad") for veto in recommendation.vetoes]
-    items += [pair("look at", single_line(mark), "warn") for mark in recommendation.marks]
-    items += [
-        pair(label, name_spreads(clean(text), menu))
-        for label, text in (
-            ("market bias", humanise(recommendation.market_bias)),
-            ("analysis", recommendation.analysis),
-            ("bull case", recommendation.bull_case),
-            ("bear case", recommendation.bear_case),
-            ("would change it", recommendation.would_change_my_mind),
-        )
-        if text
+    total = sum(recommendation.votes.values())
+    votes = ", ".join(f"{single_line(choice)} {count}" for choice, count in recommendation.votes.items())
+    texts = {
+        "market bias": humanise(recommendation.market_bias),
+        "analysis": recommendation.analysis,
+        "bull case": recommendation.bull_case,
+        "bear case": recommendation.bear_case,
+        "would change it": recommendation.would_change_my_mind,
+    }
+    doubts = ", ".join(single_line(path) for path in recommendation.data_problems)
+    return [
+        *(pair("vetoed", single_line(veto), "bad") for veto in recommendation.vetoes),
+        *(pair("look at", single_line(mark), "warn") for mark in recommendation.marks),
+        *(pair(label, name_spreads(clean(text), menu)) for label, text in texts.items()),
+        pair("doubts the data", name_spreads(doubts, menu), "warn"),
+        *_number_check_items(recommendation),
+        pair("votes", f"{name_spreads(votes, menu)} (of {format_count(total, 'sample')})" if votes else ""),
     ]
-    if recommendation.data_problems:
-        items.append(
-            pair(
-                "doubts the data",
-                name_spreads(", ".join(single_line(path) for path in recommendation.data_problems), menu),
-                "warn",
-            )
-        )
-    items += _number_check_items(recommendation)
-    if recommendation.votes:
-        total = sum(recommendation.votes.values())
-        votes_text = ", ".join(f"{single_line(choice)} {votes}" for choice, votes in recommendation.votes.items())
-        items.append(pair("votes", f"{name_spreads(votes_text, menu)} (of {format_count(total, 'sample')})"))
-    return items
 
 
 def _number_check_items(recommendation: Recommendation) -> list[Item]:
@@ -157,25 +147,26 @@ def _number_check_items(recommendation: Recommendation) -> list[Item]:
         return []
     unmatched = recommendation.numbers.unmatched
     summary = f"{format_count(recommendation.numbers.matched, 'number')} of the words found in what was sent"
-    items = [pair("number check", f"{summary}, {len(unmatched)} not", "" if unmatched else "good")]
-    if unmatched:
-        listed = ", ".join(f"✗ {single_line(number)}" for number in unmatched)
-        items.append(pair("not in the data", listed, "bad"))
-    return items
+    return [
+        pair("number check", f"{summary}, {len(unmatched)} not", "" if unmatched else "good"),
+        pair("not in the data", ", ".join(f"✗ {single_line(number)}" for number in unmatched), "bad"),
+    ]
 
 
 def _model_items(recommendation: Recommendation) -> list[Item]:
-    items: list[Item] = []
-    if recommendation.model_asked is not None:
-        answered = single_line(recommendation.model) if recommendation.model is not None else "nobody"
-        other = recommendation.model is not None and recommendation.model != recommendation.model_asked
-        summary = f"asked {single_line(recommendation.model_asked)}, answered by {answered}"
-        items.append(pair("model", f"{summary}: another name" if other else summary, "warn" if other else ""))
-    if recommendation.prompt is not None:
-        items.append(pair("prompt", single_line(recommendation.prompt)))
+    asked, answered, tone, cost = recommendation.model_asked, recommendation.model, "", ""
+    models = ""
+    if asked is not None:
+        is_other = answered not in (None, asked)
+        models = f"asked {single_line(asked)}, answered by {single_line(answered or 'nobody')}"
+        models, tone = (f"{models}: another name", "warn") if is_other else (models, "")
     if recommendation.cost_ticks:
-        items.append(pair("cost", format_ticks(recommendation.cost_ticks)))
-    return items
+        cost = format_ticks(recommendation.cost_ticks)
+    return [
+        pair("model", models, tone),
+        pair("prompt", single_line(recommendation.prompt or "")),
+        pair("cost", cost),
+    ]
 
 
 # Evidence.
@@ -239,20 +230,17 @@ def analyst_label(recommendation: Recommendation) -> str:
 def _requests_part(tallies: "Iterable[UsageSummary]") -> Pairs:
     items: list[Item] = []
     for tally in tallies:
-        models = f"asked {_join_names(tally.asked)}, answered by {_join_names(tally.answered) or 'nobody'}"
-        items.append(
-            pair(
-                humanise(tally.role),
-                f"{single_line(tally.prompt)}: {_describe_attempts(tally)}, {format_milliseconds(tally.ms)}",
-            )
-        )
-        items.append(pair("models", models))
-        items.append(pair("tokens", format_tokens(tally)))
-        if tally.asked_before:
-            runs = ", ".join(f"R{number}" for number in tally.asked_before)
-            items.append(pair("asked before", f"the same question, to the letter, in {runs}: a re-run", "warn"))
+        asked, answered = _join_names(tally.asked), _join_names(tally.answered) or "nobody"
+        attempts = f"{_describe_attempts(tally)}, {format_milliseconds(tally.ms)}"
+        runs = ", ".join(f"R{number}" for number in tally.asked_before)
         estimated = " (partly our estimate)" if tally.is_estimate else ""
-        items.append(pair("cost", f"{format_ticks(tally.cost_ticks)}{estimated}"))
+        items += [
+            pair(humanise(tally.role), f"{single_line(tally.prompt)}: {attempts}"),
+            pair("models", f"asked {asked}, answered by {answered}"),
+            pair("tokens", format_tokens(tally)),
+            pair("asked before", f"the same question, to the letter, in {runs}: a re-run" if runs else "", "warn"),
+            pair("cost", f"{format_ticks(tally.cost_ticks)}{estimated}"),
+        ]
     return Pairs(name="request", title="Requests to models (`show --raw` has their words)", items=tuple(items))
 
 

@@ -15,7 +15,7 @@ Item = tuple[str, str, Tone]
 
 
 class Pairs(NamedTuple):
-    """Labelled values, a line each. `name` leads each label in plain lines, where no title says it.
+    """Labelled values, a line each; one without a value is not shown. `name` leads each label in plain lines.
 
     A small payoff stands beside the first ones where there is room, and under them if it is wanted `below`.
     """
