@@ -10,7 +10,6 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
 
     Reads only. Ends 0 whatever differs; 75 when the broker's positions cannot be read.
     """
-    from spy32.render import positions_pages
     from spy32.trading.position_diff import compare_with_broker
 
     app = get_app(ctx)
@@ -23,4 +22,7 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
 
         emit(app.out, positions_document(diff, trades, account))
     else:
-        positions_pages.print_positions(app.out, diff, trades, account)
+        from spy32.render.output import print_lines
+        from spy32.render.positions_pages import positions_lines
+
+        print_lines(app.out, positions_lines(diff, trades, account))

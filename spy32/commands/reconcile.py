@@ -31,8 +31,8 @@ def reconcile(
     """
     app = get_app(ctx)
     _check_options(app, asks=adopt or settle is not None, approval=approval, json=json)
-    from spy32.render import positions_pages
     from spy32.render.output import print_lines
+    from spy32.render.positions_pages import reconciliation_lines
     from spy32.trading.reconcile import adopt_trades as take_over
     from spy32.trading.reconcile import adoptable_contracts
     from spy32.trading.reconcile import reconcile as settle_all
@@ -44,7 +44,7 @@ def reconcile(
         lambda number: app.trading_context(store, store.proposals.get(number) if number is not None else None)
     )
     if not json:
-        positions_pages.print_reconciliation(app.out, result)
+        print_lines(app.out, reconciliation_lines(result))
     chosen = [
         contracts
         for contracts in adoptable_contracts(result.view)

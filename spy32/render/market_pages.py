@@ -230,7 +230,7 @@ def _event_parts(briefing: Briefing) -> list[Part]:
         for event in briefing.events
     )
     items = [
-        pair(EVENT_NAMES.get(kind, kind), single_line(words), "warn") for kind, words in briefing.unknown_events.items()
+        pair(EVENT_NAMES.get(kind, kind), single_line(why), "warn") for kind, why in briefing.unknown_events.items()
     ]
     items += _ex_date_items(briefing)
     events = Grid(name="event", title=f"Events to {briefing.target}", columns=columns, rows=rows)

@@ -38,25 +38,23 @@ def _next_commands(status: Status) -> tuple[str, ...]:
 
 
 def _overview_part(status: Status) -> Pairs:
-    scene = status.context
-    items = [
-        pair("mode", f"{scene.settings.mode}, {scene.settings.environment}"),
-        pair("home", single_line(scene.home)),
+    context, running, paused = status.context, status.running, status.paused
+    held = "" if paused is None else f"since {format_both_zones(paused.since)}: {single_line(paused.reason)}"
+    halted = "" if context.halted is None else f"{single_line(context.halted)} (nothing is sent in any mode)"
+    automation = "" if context.settings.enable_automation else "off (ENABLE_AUTOMATION): scheduled runs are skipped"
+    unsent = status.unsent_notices
+    items = (
+        pair("mode", f"{context.settings.mode}, {context.settings.environment}"),
+        pair("home", single_line(context.home)),
+        pair("at work", "" if running is None else _running_text(running, status)),
         pair("last run", *_last_run_text(status)),
         pair("next slot", format_both_zones(status.next_slot.opens)),
-    ]
-    if status.running is not None:
-        items.insert(2, pair("at work", _running_text(status.running, status)))
-    if not scene.settings.enable_automation:
-        items.append(pair("automation", "off (ENABLE_AUTOMATION): scheduled runs are skipped", "warn"))
-    if status.paused is not None:
-        since, reason = format_both_zones(status.paused.since), single_line(status.paused.reason)
-        items.append(pair("paused", f"since {since}: {reason or 'no reason given'}", "warn"))
-    if scene.halted is not None:
-        items.append(pair("halted", f"{single_line(scene.halted)} (nothing is sent in any mode)", "bad"))
-    if status.unsent_notices:
-        items.append(pair("notices", f"{status.unsent_notices} in the outbox; this version sends none"))
-    return Pairs(title="Status", items=tuple(items))
+        pair("automation", automation, "warn"),
+        pair("paused", held if paused is None or paused.reason else f"{held}no reason given", "warn"),
+        pair("halted", halted, "bad"),
+        pair("notices", f"{unsent} in the outbox; this version sends none" if unsent else ""),
+    )
+    return Pairs(title="Status", items=items)
 
 
 def _last_run_text(status: Status) -> tuple[str, str]:
@@ -88,17 +86,10 @@ def _waiting_grid(status: Status) -> Grid:
 def _trades_grid(status: Status) -> Grid:
     columns = grid_columns("id", "trade~", "credit>", "max loss>", "DTE>", "out by:1", "state:2")
     rows = tuple(
-        (
-            item.id,
-            item.words,
-            f"{item.credit}",
-            format_dollars(item.max_loss),
-            str(item.dte),
-            f"{item.next_exit}",
-            item.state.value,
-        )
+        (item.id, item.words, f"{item.credit}", format_dollars(item.max_loss), str(item.dte), f"{item.next_exit}",
+         item.state.value)
         for item in status.trades
-    )
+    )  # fmt: skip
     return Grid(name="trade", title="Open trades", columns=columns, rows=rows)
 
 
