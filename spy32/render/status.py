@@ -39,7 +39,8 @@ def _next_commands(status: Status) -> tuple[str, ...]:
 
 def _overview_part(status: Status) -> Pairs:
     context, running, paused = status.context, status.running, status.paused
-    held = "" if paused is None else f"since {format_both_zones(paused.since)}: {single_line(paused.reason)}"
+    reason = "" if paused is None else single_line(paused.reason) or "no reason given"
+    held = "" if paused is None else f"since {format_both_zones(paused.since)}: {reason}"
     halted = "" if context.halted is None else f"{single_line(context.halted)} (nothing is sent in any mode)"
     automation = "" if context.settings.enable_automation else "off (ENABLE_AUTOMATION): scheduled runs are skipped"
     unsent = status.unsent_notices
@@ -50,7 +51,7 @@ def _overview_part(status: Status) -> Pairs:
         pair("last run", *_last_run_text(status)),
         pair("next slot", format_both_zones(status.next_slot.opens)),
         pair("automation", automation, "warn"),
-        pair("paused", held if paused is None or paused.reason else f"{held}no reason given", "warn"),
+        pair("paused", held, "warn"),
         pair("halted", halted, "bad"),
         pair("notices", f"{unsent} in the outbox; this version sends none" if unsent else ""),
     )
