@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from spy32.commands.terminal_input import DIGIT_SECONDS, Keyboard, TerminalInput, WindowResized
 from spy32.console import PlainConsole
@@ -21,30 +21,11 @@ Pages = Callable[[], Iterator[Page]]
 """The same screen at decreasing heights; the first that fits is shown."""
 
 
-class Screen(Protocol):
-    """Shows pages to a person and reads the answers."""
-
-    def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool, rows: int = 0) -> None:
-        """Show a page, what may be answered (key -> label), and how the last answer went.
-
-        `rows` is the highest number that may be answered.
-        """
-
-    def answer(self) -> tuple[str, str]:
-        """The next answer, a key or a word, and what was typed after it."""
-
-    def ask(self, question: str, *, forgets: bool = False) -> str:
-        """Ask for a line of text; empty for none. With `forgets`, nothing that was typed before counts."""
-
-    def confirm(self, question: str) -> bool:
-        """Whether the answer is a yes; no by default, and nothing that was typed before the question counts."""
-
-    def say(self, words: str) -> None:
-        """Show what is going on while the person waits."""
-
-
 class WordScreen:
-    """Pages one below the other, each answer a line with Enter: for pipes, dumb terminals, and the demo."""
+    """Pages one below the other, each answer a line with Enter: for pipes, dumb terminals, and the demo.
+
+    Its methods are those of `KeyScreen`.
+    """
 
     def __init__(
         self,
@@ -121,11 +102,16 @@ class KeyScreen:
         """The number typed so far, while a further digit may continue it."""
 
     def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool, rows: int = 0) -> None:
+        """Show a page, what may be answered (key -> label), and how the last answer went.
+
+        `rows` is the highest number that may be answered.
+        """
         self._pages, self._choices, self._message, self._scrolls = pages, choices, text, scrolls
         self._offset, self._rows = 0, rows
         self._frame(self._keys(), text)
 
     def answer(self) -> tuple[str, str]:
+        """The next answer, a key or a word, and what was typed after it."""
         while True:
             if self._digits and not self._keyboard.has_key(DIGIT_SECONDS):
                 self._digits = ""
@@ -151,6 +137,7 @@ class KeyScreen:
         return number
 
     def ask(self, question: str, *, forgets: bool = False) -> str:
+        """Ask for a line of text; empty for none. With `forgets`, nothing that was typed before counts."""
         typed = ""
         while True:
             self._frame(f"{question}: {typed}_", forgets=forgets)
@@ -168,10 +155,12 @@ class KeyScreen:
                     typed += " " if key == "space" else key if len(key) == 1 else ""
 
     def confirm(self, question: str) -> bool:
+        """Whether the answer is a yes; no by default, and nothing that was typed before the question counts."""
         self._frame(f"{question} [y/N]", forgets=True)
         return self._keyboard.key() in ("y", "Y")
 
     def say(self, words: str) -> None:
+        """Show what is going on while the person waits."""
         self._frame(words)
 
     def _keys(self) -> str:
@@ -189,7 +178,11 @@ class KeyScreen:
             raise TerminationSignal(signal.SIGHUP) from None  # the window was closed while it was drawn
 
 
-def screen_of(console: "Console | PlainConsole", window: TerminalInput) -> "KeyScreen | WordScreen":
+Screen = KeyScreen | WordScreen
+"""Shows pages to a person and reads the answers."""
+
+
+def screen_of(console: "Console | PlainConsole", window: TerminalInput) -> Screen:
     if isinstance(window, Keyboard):
         assert not isinstance(console, PlainConsole)
         return KeyScreen(console, window)

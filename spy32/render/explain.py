@@ -163,17 +163,14 @@ def _proposal_commands(proposal: "Proposal", view: "RunView", now: datetime) -> 
     name, live = f"P{proposal.id}", " --live" if proposal.mode is Mode.LIVE else ""
     if is_proposal_expired(proposal, now):
         return RUN_AGAIN
-    match proposal.state:
-        case ProposalState.PROPOSED:
-            return (f"spy32 approve {name}",)
-        case ProposalState.APPROVED:
-            return (f"spy32 execute {name}{live}",)
-        case ProposalState.SENT:
-            return (f"spy32 reconcile, or spy32 cancel {name}",)
-        case ProposalState.LAPSED | ProposalState.DECLINED:
-            return RUN_AGAIN
-        case _:
-            return _trade_commands(view)
+    commands = {
+        ProposalState.PROPOSED: (f"spy32 approve {name}",),
+        ProposalState.APPROVED: (f"spy32 execute {name}{live}",),
+        ProposalState.SENT: (f"spy32 reconcile, or spy32 cancel {name}",),
+        ProposalState.LAPSED: RUN_AGAIN,
+        ProposalState.DECLINED: RUN_AGAIN,
+    }
+    return commands.get(proposal.state) or _trade_commands(view)
 
 
 def _trade_commands(view: "RunView") -> tuple[str, ...]:
