@@ -102,12 +102,8 @@ def figures_part(briefing: "Briefing") -> Pairs:
         labels = {path: single_line(path.removeprefix("related.")) for path in related}
         items.append(pair("related", _figure_line(briefing.figures, labels)))
     items += _event_items(briefing)
-    if briefing.held:
-        items.append(
-            pair(
-                "held", f"{format_count(len(briefing.held), 'spread')}, open risk {format_dollars(briefing.open_risk)}"
-            )
-        )
+    held = f"{format_count(len(briefing.held), 'spread')}, open risk {format_dollars(briefing.open_risk)}"
+    items.append(pair("held", held if briefing.held else ""))
     items += [pair("flag", single_line(flag), "warn") for flag in briefing.flags]
     return Pairs(name="figure", title="Figures put before the analyst", items=tuple(items))
 
@@ -123,12 +119,12 @@ def _figure_line(known: "Mapping[str, Metric]", labels: Mapping[str, str]) -> st
     return "; ".join((*([", ".join(values)] if values else []), *missing))
 
 
-def _event_items(briefing: "Briefing") -> Iterator[Item]:
-    if briefing.events:
-        listed = ", ".join(f"{event.kind.upper()} {event.day}" for event in briefing.events)
-        yield pair("events", f"{listed} up to the expiration")
-    if briefing.dividends:
-        yield pair("dividends", ", ".join(f"{item.ex_date} {format_price(item.amount)}" for item in briefing.dividends))
-    if briefing.unknown_events:
-        listed = ", ".join(f"{humanise(kind)} {single_line(why)}" for kind, why in briefing.unknown_events.items())
-        yield pair("not known", listed, "warn")
+def _event_items(briefing: "Briefing") -> list[Item]:
+    events = ", ".join(f"{event.kind.upper()} {event.day}" for event in briefing.events)
+    dividends = ", ".join(f"{item.ex_date} {format_price(item.amount)}" for item in briefing.dividends or ())
+    unknown = ", ".join(f"{humanise(kind)} {single_line(why)}" for kind, why in briefing.unknown_events.items())
+    return [
+        pair("events", f"{events} up to the expiration" if events else ""),
+        pair("dividends", dividends),
+        pair("not known", unknown, "warn"),
+    ]

@@ -158,28 +158,25 @@ def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]
 
 def _summary(view: RunView) -> Iterator[Item]:
     """The outcome of the run and its reasons, in a line or two each."""
-    run, proposal = view.run, view.proposal
-    if proposal is None:
+    run, is_opening = view.run, view.proposal is not None and view.proposal.kind == "open"
+    if view.proposal is None:
         yield pair("Meaning", explain_outcome(run))
     for reason in run.reasons[:REASONS]:
         yield pair("Reason", shorten(reason))
     if len(run.reasons) > REASONS:
         yield pair("", f"and {format_count(len(run.reasons) - REASONS, 'more reason')} (--full)")
-    if run.late:
-        yield pair("Started", "LATE", "warn")
+    yield pair("Started", "LATE" if run.late else "", "warn")
     yield from _choice(view)
-    if proposal is None and view.market is not None:
-        yield pair("Market", market_words(run_surroundings(view)))
-    if proposal is None and view.menu is not None:
-        yield pair("Menu", format_count(len(view.menu.candidates), "candidate"))
+    if view.proposal is None:
+        yield pair("Market", "" if view.market is None else market_words(run_surroundings(view)))
+        yield pair("Menu", "" if view.menu is None else format_count(len(view.menu.candidates), "candidate"))
     if view.quality is not None and (loud := loud_gates(view.quality)):
         verdicts = ", ".join(f"{gate.verdict} {humanise(gate.name)}" for gate in loud)
         yield pair("Data", f"{verdicts} (--quality)", "warn")
     if view.approval is not None:
         yield pair("Approved", f"{new_york_words(view.approval.at)}{approver(view.approval.by)}")
     yield from _order_items(view.orders)
-    if view.trade is not None and (proposal is None or proposal.kind != "open"):
-        yield pair("Trade", _trade_words(view.trade), "strong")
+    yield pair("Trade", "" if view.trade is None or is_opening else _trade_words(view.trade), "strong")
 
 
 def _trade_words(trade: Trade) -> str:
