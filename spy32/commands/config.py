@@ -22,11 +22,10 @@ def show(ctx: typer.Context, json: Json = False) -> None:
 
         emit(app.out, config_document(rows(app.resolved_settings)))
     elif is_full_terminal(app.out):
-        from spy32.render.page import Grid, Page, grid_columns
+        from spy32.render.page import Page, noun_grid
 
-        cells = tuple((row.key, row.display, row.origin) for row in rows(app.resolved_settings))
-        columns = grid_columns("key", "value~", "from~")
-        print_page(app.out, Page(parts=(Grid(name="setting", title="Settings", columns=columns, rows=cells),)))
+        columns = {"key": "key", "value~": "display", "from~": "origin"}
+        print_page(app.out, Page(parts=(noun_grid("setting", "Settings", rows(app.resolved_settings), columns),)))
     else:
         write_text(
             app.out, "".join(f"{row.key} = {row.display}  ({row.origin})\n" for row in rows(app.resolved_settings))

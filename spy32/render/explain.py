@@ -1,8 +1,8 @@
 """Outcomes, causes and states in words, and what to type next."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from spy32.domain.runs import Outcome
 from spy32.domain.spreads import Mode
@@ -13,7 +13,7 @@ from spy32.sessions import NEW_YORK
 if TYPE_CHECKING:
     from spy32.domain.proposals import Proposal
     from spy32.domain.run_view import MarketSummary, RunView
-    from spy32.domain.runs import Run, RunSummary
+    from spy32.domain.runs import Run
 
 OUTCOMES: Mapping[Outcome, str] = {
     Outcome.PROPOSED: "An order was prepared. Only a person who approves and executes it sends it.",
@@ -86,11 +86,13 @@ def format_outcome(run: "Run") -> str:
     return f"{humanise(run.outcome.value)}{cause}"
 
 
-def run_cells(row: "RunSummary") -> tuple[str, str, str, str]:
-    """Id, start in New York, outcome and cause of a run in a list."""
-    started = new_york_words(row.started_at).removesuffix(" New York")
-    outcome = "unfinished" if row.outcome is None else humanise(row.outcome.value)
-    return f"R{row.id}", started, outcome, humanise(row.cause or "")
+RUN_COLUMNS: Mapping[str, Callable[[Any], str]] = {
+    "run": lambda row: f"R{row.id}",
+    "started (New York)": lambda row: new_york_words(row.started_at).removesuffix(" New York"),
+    "outcome": lambda row: "unfinished" if row.outcome is None else humanise(row.outcome.value),
+    "cause:1": lambda row: humanise(row.cause or ""),
+}
+"""What every list of runs shows of one."""
 
 
 def outcome_tone(outcome: Outcome | None) -> str:

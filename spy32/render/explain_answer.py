@@ -15,7 +15,7 @@ from spy32.render.formatting import (
     humanise,
     single_line,
 )
-from spy32.render.page import Grid, Item, Pairs, Part, grid_columns, pair
+from spy32.render.page import Cell, Grid, Item, Pairs, Part, grid_columns, noun_grid, pair
 
 if TYPE_CHECKING:
     from spy32.domain.model_calls import ModelResponse, UsageSummary
@@ -174,16 +174,14 @@ def _model_items(recommendation: Recommendation) -> list[Item]:
 
 def cited_grid(recommendation: Recommendation, menu: "Menu | None") -> Grid:
     """Each field that the answer relied on, with the value as it was sent."""
-    columns = grid_columns("field~", "value>1", "unit~1", "note~1")
-    rows = tuple(
-        (
-            name_spreads(single_line(item.path), menu),
-            *(single_line(text) for text in (item.value, item.unit, item.note)),
-        )
-        for item in recommendation.cited
-    )
-    title = "Fields that the answer cites, as sent"
-    return Grid(name="cited", title=title, columns=columns, rows=rows, continues=True)
+    columns: dict[str, Cell] = {
+        "field~": lambda item: name_spreads(single_line(item.path), menu),
+        "value>1": "value",
+        "unit~1": "unit",
+        "note~1": "note",
+    }
+    grid = noun_grid("cited", "Fields that the answer cites, as sent", recommendation.cited, columns)
+    return grid._replace(continues=True)
 
 
 # What others would have taken.

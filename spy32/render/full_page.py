@@ -24,7 +24,7 @@ from spy32.render.formatting import (
     single_line,
 )
 from spy32.render.order_parts import exit_pairs, order_pairs
-from spy32.render.page import Grid, Item, Page, Pairs, Part, grid_columns, pair
+from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, noun_grid, pair
 from spy32.render.pages import loud_gates, run_page, trade_page
 
 
@@ -78,11 +78,10 @@ def _run(run: Run) -> Pairs:
 
 
 def _steps(run: Run) -> Grid:
-    columns = grid_columns("step", "state", "took>", "detail~1")
-    rows = tuple(
-        (step.name, step.state.value, format_milliseconds(step.ms), single_line(step.detail)) for step in run.steps
-    )
-    return Grid(name="step", title="Steps", columns=columns, rows=rows)
+    columns: dict[str, Cell] = {
+        "step": "name", "state": "state", "took>": lambda step: format_milliseconds(step.ms), "detail~1": "detail",
+    }  # fmt: skip
+    return noun_grid("step", "Steps", run.steps, columns)
 
 
 # What became of it.

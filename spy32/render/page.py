@@ -3,7 +3,10 @@
 Named tuples, since `show` pays for every class at every start, and a dataclass takes six times as long to make.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from spy32.render.formatting import single_line
 
 if TYPE_CHECKING:
     from spy32.render.payoff import Payoff
@@ -60,6 +63,23 @@ class Grid(NamedTuple):
     """The row that was chosen; it is marked by a symbol, too."""
     continues: bool = False
     framed: bool = True
+
+
+Cell = str | Callable[[Any], str]
+"""What a column shows of a noun: the attribute of this name, or what computes the text."""
+
+
+def noun_grid(name: str, title: str, nouns: Iterable[Any], columns: Mapping[str, Cell]) -> Grid:
+    """A row a noun. `columns` has what each column shows by its head, as `grid_columns` reads it."""
+    rows = tuple(tuple(_cell_text(noun, cell) for cell in columns.values()) for noun in nouns)
+    return Grid(name=name, title=title, columns=grid_columns(*columns), rows=rows)
+
+
+def _cell_text(noun: Any, cell: Cell) -> str:
+    if callable(cell):
+        return cell(noun)
+    found = getattr(noun, cell)
+    return "" if found is None else single_line(str(found))
 
 
 class Prose(NamedTuple):

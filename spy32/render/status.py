@@ -2,9 +2,9 @@
 
 from spy32.domain.runs import Run
 from spy32.ops.status import PendingItem, Status
-from spy32.render.explain import MODES, format_outcome, outcome_tone, run_cells
+from spy32.render.explain import MODES, RUN_COLUMNS, format_outcome, outcome_tone
 from spy32.render.formatting import format_age, format_both_zones, format_count, format_dollars, humanise, single_line
-from spy32.render.page import Grid, Page, Pairs, Part, grid_columns, pair
+from spy32.render.page import Cell, Grid, Page, Pairs, Part, noun_grid, pair
 
 
 def status_page(status: Status) -> Page:
@@ -77,21 +77,23 @@ def _running_text(run: Run, status: Status) -> str:
 
 
 def _waiting_grid(status: Status) -> Grid:
-    columns = grid_columns("id", "what~", "until~", "type:1")
-    rows = tuple(
-        (item.id, single_line(item.message), _deadline_text(item, status), item.command) for item in status.waiting
-    )
-    return Grid(name="waiting", title="Waiting for a person", columns=columns, rows=rows)
+    columns: dict[str, Cell] = {
+        "id": "id", "what~": "message", "until~": lambda item: _deadline_text(item, status), "type:1": "command",
+    }  # fmt: skip
+    return noun_grid("waiting", "Waiting for a person", status.waiting, columns)
 
 
 def _trades_grid(status: Status) -> Grid:
-    columns = grid_columns("id", "trade~", "credit>", "max loss>", "DTE>", "out by:1", "state:2")
-    rows = tuple(
-        (item.id, item.words, f"{item.credit}", format_dollars(item.max_loss), str(item.dte), f"{item.next_exit}",
-         item.state.value)
-        for item in status.trades
-    )  # fmt: skip
-    return Grid(name="trade", title="Open trades", columns=columns, rows=rows)
+    columns: dict[str, Cell] = {
+        "id": "id",
+        "trade~": "words",
+        "credit>": "credit",
+        "max loss>": lambda item: format_dollars(item.max_loss),
+        "DTE>": "dte",
+        "out by:1": "next_exit",
+        "state:2": "state",
+    }
+    return noun_grid("trade", "Open trades", status.trades, columns)
 
 
 def _deadline_text(item: PendingItem, status: Status) -> str:
@@ -103,6 +105,4 @@ def _deadline_text(item: PendingItem, status: Status) -> str:
 
 
 def _failures_grid(status: Status) -> Grid:
-    columns = grid_columns("run", "started (New York)", "outcome", "cause:1", "what came of it~2")
-    rows = [(*run_cells(row), single_line(row.headline)) for row in status.failures]
-    return Grid(name="failure", title="Recent failures", columns=columns, rows=tuple(rows))
+    return noun_grid("failure", "Recent failures", status.failures, {**RUN_COLUMNS, "what came of it~2": "headline"})
