@@ -68,11 +68,11 @@ class ApprovalDialogue:
             self._draw()
             self._message = ""
             try:
-                word, rest = self._screen.answer()
-                word = WORDS.get(word, word)
-                if word == "esc" and not self._place:
+                key, rest = self._screen.answer()
+                key = WORDS.get(key, key)
+                if key == "esc" and not self._place:
                     return
-                self._act(word, rest)
+                self._act(key, rest)
             except WindowResized:
                 continue
             except InputClosed:
@@ -111,21 +111,21 @@ class ApprovalDialogue:
         labels = {**LABELS, "rows": f"1-{len(self._entries)}", "esc": "[Esc] back" if self._place else "[Esc]"}
         return {key: labels[key] for key in [*keys, "esc"]}
 
-    def _act(self, word: str, rest: str) -> None:
+    def _act(self, key: str, rest: str) -> None:
         allowed = self._choice_prompt()
-        if word.isascii() and word.isdigit() and "m" in allowed:
-            self._pick(int(word[:4]))
-        elif word in ("up", "down") and word in allowed:
-            self._step(1 if word == "down" else -1)
-        elif word == "esc" or (word in PAGES and word == self._place):
+        if key.isascii() and key.isdigit() and "m" in allowed:
+            self._pick(int(key[:4]))
+        elif key in ("up", "down") and key in allowed:
+            self._step(1 if key == "down" else -1)
+        elif key == "esc" or (key in PAGES and key == self._place):
             self._place = ""
-        elif word in allowed and word in PAGES:
-            self._place = word
-        elif word in allowed:
+        elif key in allowed and key in PAGES:
+            self._place = key
+        elif key in allowed:
             acts = {"a": self._approve, "d": self._decline, "q": self._change_quantity, "f": self._change_floor}
-            acts[word](rest)
-        elif word:
-            self._message = f"{single_line(word)!r} is none of the answers; nothing was done"
+            acts[key](rest)
+        elif key:
+            self._message = f"{single_line(key)!r} is none of the answers; nothing was done"
 
     # Candidates.
 
