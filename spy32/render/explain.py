@@ -11,7 +11,7 @@ from spy32.render.formatting import humanise, new_york_words, single_line
 from spy32.sessions import NEW_YORK
 
 if TYPE_CHECKING:
-    from spy32.domain.proposals import Proposal
+    from spy32.domain.proposals import Proposal, Recommendation
     from spy32.domain.run_view import MarketSummary, RunView
     from spy32.domain.runs import Run
 
@@ -109,6 +109,12 @@ def explain_outcome(run: "Run") -> str:
     if run.cause is not None:
         sentences.append(CAUSES.get(run.outcome, {}).get(run.cause, f"Cause: {humanise(run.cause)}."))
     return " ".join(sentences)
+
+
+def analyst_name(recommendation: "Recommendation") -> str:
+    """`grok, grok-4.3, v1-comprehensive`: the analyst, the model that answered, and the prompt."""
+    parts = (recommendation.analyst, recommendation.model, recommendation.prompt)
+    return ", ".join(single_line(part) for part in parts if part)
 
 
 def approver(by: str) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.proposals import Decision, Finding, Recommendation
 from spy32.render.candidates import CANDIDATE_FACTS, name_spreads, spread_words
+from spy32.render.explain import analyst_name
 from spy32.render.formatting import (
     clean,
     format_count,
@@ -98,12 +99,6 @@ def describe_decision(recommendation: Recommendation, entry: "Candidate | None")
 def _spread_or_id(recommendation: Recommendation, entry: "Candidate | None") -> str:
     """The spread in words; the id that was answered where the menu has no such spread."""
     return single_line(recommendation.candidate_id or "") if entry is None else spread_words(entry)
-
-
-def analyst_name(recommendation: Recommendation) -> str:
-    return ", ".join(
-        single_line(part) for part in (recommendation.analyst, recommendation.model, recommendation.prompt) if part
-    )
 
 
 def probability_items(recommendation: Recommendation, entry: "Candidate | None") -> list[Item]:

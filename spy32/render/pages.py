@@ -12,6 +12,7 @@ from spy32.lifecycle import TradeState
 from spy32.render.candidates import name_spreads, spread_words
 from spy32.render.explain import (
     PROPOSAL_STATES,
+    analyst_name,
     approver,
     banner_of,
     explain_outcome,
@@ -20,7 +21,6 @@ from spy32.render.explain import (
     next_commands,
     outcome_tone,
 )
-from spy32.render.explain_answer import analyst_name
 from spy32.render.figures import (
     UNKNOWN,
     closing_facts,
