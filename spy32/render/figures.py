@@ -23,7 +23,6 @@ from spy32.render.formatting import (
     signed_delta,
 )
 from spy32.render.page import Item, Pairs, pair
-from spy32.render.payoff import proposal_payoff
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
@@ -107,7 +106,7 @@ def opening_facts(
         pair("POP", UNKNOWN if entry is None else pop_words(entry)),
         pair("EV", _expected_value(entry)),
     )
-    return Pairs(items=items, payoff=proposal_payoff(result, around.market), below=below)
+    return Pairs(items=items, payoff=(result, around.market), below=below)
 
 
 def _credit(result: ProposalTerms) -> str:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from spy32.render.formatting import single_line
 
 if TYPE_CHECKING:
-    from spy32.render.payoff import Payoff
+    from spy32.domain.orders import Trade
+    from spy32.domain.proposals import ProposalTerms
+    from spy32.domain.run_view import MarketSummary
 
 Tone = str
 """`good`, `bad`, `warn`, `strong`, `dim` or nothing. Colour only repeats what word, sign or symbol say."""
@@ -26,7 +28,8 @@ class Pairs(NamedTuple):
     items: tuple[Item, ...]
     name: str = ""
     title: str = ""
-    payoff: "Payoff | None" = None
+    payoff: "tuple[ProposalTerms | Trade, MarketSummary | None] | None" = None
+    """What it is drawn of; plain lines never draw it."""
     below: bool = False
 
 

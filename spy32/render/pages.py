@@ -45,7 +45,6 @@ from spy32.render.formatting import (
     single_line,
 )
 from spy32.render.page import Item, Page, Pairs, Part, Prose, pair
-from spy32.render.payoff import breakeven, trade_payoff
 from spy32.sessions import market_date
 
 REASONS, ORDERS = 2, 3
@@ -77,7 +76,7 @@ def trade_page(view: RunView, trade: Trade, *, now: datetime) -> Page:
     sentence = f"SOLD {trade.quantity} {what} @ {format_credit(trade.credit)}"
     parts: list[Part] = [
         Prose(title="", text=sentence, tone="strong"),
-        Pairs(items=tuple(_holding_items(trade, now)), payoff=trade_payoff(trade, view.market), below=True),
+        Pairs(items=tuple(_holding_items(trade, now)), payoff=(trade, view.market), below=True),
         Pairs(items=tuple(_outlook_items(view, trade))),
     ]
     heading = f"T{trade.id} of R{trade.run_id}: {trade.state}, opened {new_york_words(trade.opened_at)}"
@@ -85,6 +84,8 @@ def trade_page(view: RunView, trade: Trade, *, now: datetime) -> Page:
 
 
 def _holding_items(trade: Trade, now: datetime) -> Iterator[Item]:
+    from spy32.render.payoff import breakeven  # the page of a run does not need it
+
     is_over = trade.state in (TradeState.CLOSED, TradeState.EXPIRED)
     left = (trade.legs[0].expiration - market_date(now)).days
     amount = trade.credit * MULTIPLIER * trade.quantity

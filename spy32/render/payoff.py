@@ -77,6 +77,10 @@ def _intrinsic(leg: Leg, at: Decimal) -> Decimal:
     return max(itm_amount, Decimal(0))
 
 
+def build_payoff(noun: ProposalTerms | Trade, market: MarketSummary | None) -> Payoff:
+    return trade_payoff(noun, market) if isinstance(noun, Trade) else proposal_payoff(noun, market)
+
+
 def proposal_payoff(proposal: ProposalTerms, market: MarketSummary | None) -> Payoff:
     """The payoff of a proposal. `max_profit` already includes the costs."""
     gross = proposal.limit_price * MULTIPLIER * proposal.quantity

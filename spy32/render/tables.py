@@ -91,13 +91,13 @@ def _pairs_table(builder: RichBuilder, pairs: Pairs) -> "list[RenderableType]":
     title: list[RenderableType] = [builder.text(pairs.title, "strong")] if pairs.title else []
     if pairs.payoff is None:
         return [*title, *lines]
-    from spy32.render.payoff import payoff_chart
+    from spy32.render.payoff import build_payoff, payoff_chart
 
     # The lines that stand beside the picture decide where it begins; the longer ones come after them.
     left = max(line.cell_len for line in lines[:ROWS]) + GAP
     beside = builder.width - left >= PICTURE[0] and len(lines) >= ROWS
     width = min(PICTURE[1], builder.width - left if beside else builder.width)
-    drawn = payoff_chart(pairs.payoff, width=width, rows=ROWS, plain=builder.ascii)
+    drawn = payoff_chart(build_payoff(*pairs.payoff), width=width, rows=ROWS, plain=builder.ascii)
     if not beside:
         return [*title, *lines, *(builder.text(row, "dim") for row in drawn if pairs.below)]
     for line, row in zip(lines, drawn, strict=False):
