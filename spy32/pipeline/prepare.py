@@ -33,7 +33,7 @@ def prepare(
     if reasons:
         return RunEnd.no_trade("broker", *reasons)
     stored = context.store.proposals.add(proposal, body=body, at=context.clock())
-    detail = f"P{stored.id}: {headline(stored)}, floor {stored.floor_price}, maximum loss {stored.max_loss:,.2f}"
+    detail = f"P{stored.id}: {headline(stored)}, floor {stored.floor_price}, max loss {stored.max_loss:,.2f}"
     return StepResult(value=stored, detail="; ".join((detail, *(finding.message for finding in findings))))
 
 

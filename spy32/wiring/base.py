@@ -119,7 +119,16 @@ class AppBase:
 
     @property
     def user(self) -> str:
-        return self.env.get("LOGNAME") or self.env.get("USER") or "unknown"
+        """Who decides: the name in the environment, or else the login's own; `unknown` where the machine has none."""
+        name = self.env.get("LOGNAME") or self.env.get("USER")
+        if name:
+            return name
+        import pwd
+
+        try:
+            return pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            return "unknown"
 
     @cached_property
     def out(self) -> "AnyConsole":

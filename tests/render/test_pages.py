@@ -188,6 +188,13 @@ def test_a_run_and_a_trade_fit_forty_lines(name: str, width: int) -> None:
     assert len(rendered(PAGES[name](), width).splitlines()) <= 40
 
 
+def test_after_the_fill_the_run_says_at_what_price_and_that_a_trade_is_open() -> None:
+    text = rendered(run_page(run_views.filled(), now=b.NOW), PLAIN)
+    assert "\nFilled: T5 open: 2 at 0.58 cr\n" in text
+    assert "\nBook: before this trade: " in text
+    assert "Filled" not in rendered(run_page(run_views.approved(), now=b.NOW), PLAIN)
+
+
 @pytest.mark.parametrize(("outcome", "cause"), CAUSES)
 def test_every_ending_fits_forty_lines_however_much_was_said(outcome: Outcome, cause: str) -> None:
     run = b.run(outcome=outcome, cause=cause, reasons=("because " * 90,) * 7, late=True)
