@@ -1,7 +1,7 @@
 """The consult step: the analyst chooses a candidate of the menu or abstains. Shadow analysts answer for the record."""
 
 from spy32.domain.proposals import Decision, Recommendation, RiskDecision
-from spy32.domain.runs import Outcome, StepState
+from spy32.domain.runs import Cause, Outcome, StepState
 from spy32.domain.spreads import Account, Menu
 from spy32.errors import HOPELESS, ExitCode
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
@@ -34,7 +34,7 @@ def consult(
     if chosen.decision is Decision.FAILED:
         return _handle_failed_answer(context, chosen, shadows)
     if chosen.decision is Decision.ABSTAIN:
-        return RunEnd(outcome=Outcome.NO_TRADE, cause="abstained", reasons=(f"{chosen.analyst}: {chosen.reason}",))
+        return RunEnd(outcome=Outcome.NO_TRADE, cause=Cause.ABSTAINED, reasons=(f"{chosen.analyst}: {chosen.reason}",))
     return StepResult(value=chosen, detail=f"{chosen.analyst} chose {chosen.candidate_id}: {chosen.reason}")
 
 
@@ -86,6 +86,6 @@ def _handle_failed_answer(
             value=rule, detail=f"{reason}; the fixed rule's pick is taken instead", state=StepState.DEGRADED
         )
     if context.settings.analyst.on_failure == "no_trade":
-        return RunEnd(outcome=Outcome.NO_TRADE, cause="analyst_failed", reasons=(reason,))
+        return RunEnd(outcome=Outcome.NO_TRADE, cause=Cause.ANALYST_FAILED, reasons=(reason,))
     code = failed.exit_code or ExitCode.UNUSABLE
-    return RunEnd(outcome=Outcome.FAILED, cause="analyst_failed", reasons=(reason,), code=code)
+    return RunEnd(outcome=Outcome.FAILED, cause=Cause.ANALYST_FAILED, reasons=(reason,), code=code)

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 from spy32.domain.briefing import Briefing
 from spy32.domain.events import EventCalendar, ScheduledEvent
 from spy32.domain.market import Chain, MarketSnapshot, QualityReport, RawDocument
-from spy32.domain.runs import Outcome, StepState
+from spy32.domain.runs import Cause, Outcome, StepState
 from spy32.domain.value import value
 from spy32.errors import ExitCode
 from spy32.options.surface import Smile
@@ -73,7 +73,7 @@ class RunEnd:
     """The end of a run without a trade."""
 
     outcome: Outcome
-    cause: str
+    cause: Cause
     reasons: tuple[str, ...]
     code: int = ExitCode.OK
     """What the run ends with; set only when it failed."""

@@ -3,7 +3,7 @@
 import random
 
 from spy32.domain.proposals import Finding
-from spy32.domain.runs import Outcome
+from spy32.domain.runs import Cause, Outcome
 from spy32.domain.spreads import Account, Menu, Strategy
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.rules import conditions
@@ -22,7 +22,9 @@ def screen(context: RunContext, market: CheckedMarket, account: Account | None) 
     counts = ", ".join(f"{rule} {count}" for rule, count in menu.counts.items())
     if not menu.candidates:
         return RunEnd(
-            outcome=Outcome.NO_TRADE, cause="empty_menu", reasons=(f"no spread passed the rules; dropped: {counts}",)
+            outcome=Outcome.NO_TRADE,
+            cause=Cause.EMPTY_MENU,
+            reasons=(f"no spread passed the rules; dropped: {counts}",),
         )
     sides = ", ".join(f"{len(menu.side(side))} {side.value.replace('_', ' ')}s" for side in Strategy if menu.side(side))
     return StepResult(value=menu, detail=f"{sides}; {len(menu.dropped)} dropped ({counts})")

@@ -5,7 +5,7 @@ from dataclasses import replace as changed
 
 from spy32.domain.market import LegQuotes, MarketSnapshot
 from spy32.domain.proposals import Finding, Recommendation, RiskDecision
-from spy32.domain.runs import Outcome
+from spy32.domain.runs import Cause, Outcome
 from spy32.domain.spreads import Candidate, Leg, Menu
 from spy32.errors import Spy32Error, Unavailable, Unusable
 from spy32.pipeline.authenticate import AccountStatus
@@ -23,15 +23,15 @@ def vet(
     candidate = menu.find(chosen.candidate_id)
     if candidate is None:
         return RunEnd(
-            outcome=Outcome.NO_TRADE, cause="vetoed", reasons=(f"{chosen.candidate_id!r} is not on this menu",)
+            outcome=Outcome.NO_TRADE, cause=Cause.VETOED, reasons=(f"{chosen.candidate_id!r} is not on this menu",)
         )
     if chosen.vetoes:
-        return RunEnd(outcome=Outcome.NO_TRADE, cause="vetoed", reasons=chosen.vetoes)
+        return RunEnd(outcome=Outcome.NO_TRADE, cause=Cause.VETOED, reasons=chosen.vetoes)
     unfit = ineligible_prompt_reason(chosen.prompt, context.settings)
     if unfit is not None:
-        return RunEnd(outcome=Outcome.NO_TRADE, cause="vetoed", reasons=(unfit,))
+        return RunEnd(outcome=Outcome.NO_TRADE, cause=Cause.VETOED, reasons=(unfit,))
     if account_status.account is None or account_status.errors:
-        return RunEnd(outcome=Outcome.NO_TRADE, cause="account", reasons=account_status.errors)
+        return RunEnd(outcome=Outcome.NO_TRADE, cause=Cause.ACCOUNT, reasons=account_status.errors)
     now = context.clock()
     price_findings = requote(context, candidate, market.snapshot)
     today = market_date(now)
@@ -69,9 +69,9 @@ def _fetch_quotes(sources: Sequence[Market], underlying: str, legs: Sequence[Leg
     raise errors[0]
 
 
-def refusal_cause(ruling: RiskDecision) -> str:
+def refusal_cause(ruling: RiskDecision) -> Cause:
     """Return the cause of a refusal: `vetoed` for a moved quote, else `condition` for the market, else `limits`."""
     rules = [finding.rule for finding in ruling.findings if finding.blocks]
     if any(rule in pricing.PRICE_RULES for rule in rules):
-        return "vetoed"
-    return "condition" if any(rule in conditions.RULES for rule in rules) else "limits"
+        return Cause.VETOED
+    return Cause.CONDITION if any(rule in conditions.RULES for rule in rules) else Cause.LIMITS

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from spy32.domain.runs import Outcome
+from spy32.domain.runs import Cause, Outcome
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.render.formatting import humanise
@@ -26,36 +26,46 @@ OUTCOMES: Mapping[Outcome, str] = {
 # Three different ways to no trade must not be mistaken for each other: the analyst stayed out, our rules refused its
 # choice, or there was no usable answer.
 CAUSES: Mapping[tuple[Outcome, str], str] = {
-    (Outcome.NO_TRADE, "abstained"): "Abstained: the analyst saw the menu and chose to stay out.",
-    (Outcome.NO_TRADE, "vetoed"): "Vetoed: the analyst chose a spread, and spy32's own checks refused it.",
+    (Outcome.NO_TRADE, Cause.ABSTAINED): "Abstained: the analyst saw the menu and chose to stay out.",
+    (Outcome.NO_TRADE, Cause.VETOED): "Vetoed: the analyst chose a spread, and spy32's own checks refused it.",
     (
         Outcome.NO_TRADE,
-        "condition",
+        Cause.CONDITION,
     ): "Market conditions: the analyst chose a spread, and the state of the market forbids an entry.",
-    (Outcome.NO_TRADE, "limits"): "Limits: the analyst chose a spread, and the account's limits leave no room for it.",
-    (Outcome.NO_TRADE, "empty_menu"): "Empty menu: no spread passed the rules, so the analyst was not asked.",
     (
         Outcome.NO_TRADE,
-        "account",
+        Cause.LIMITS,
+    ): "Limits: the analyst chose a spread, and the account's limits leave no room for it.",
+    (Outcome.NO_TRADE, Cause.EMPTY_MENU): "Empty menu: no spread passed the rules, so the analyst was not asked.",
+    (
+        Outcome.NO_TRADE,
+        Cause.ACCOUNT,
     ): "Account: a choice was made and stored, but the account's facts could not be had, so there is no order.",
-    (Outcome.NO_TRADE, "broker"): "Refused by the broker: its dry run of the order said no.",
+    (Outcome.NO_TRADE, Cause.BROKER): "Refused by the broker: its dry run of the order said no.",
     (
         Outcome.NO_TRADE,
-        "analyst_failed",
+        Cause.ANALYST_FAILED,
     ): "No answer: the analyst failed, and the setting analyst.on_failure makes that "
     "no trade. This is not an abstention.",
     (
         Outcome.FAILED,
-        "analyst_failed",
+        Cause.ANALYST_FAILED,
     ): "Failed at the analyst: there was no answer that can be used. This is neither an abstention nor a veto.",
-    (Outcome.FAILED, "data"): "Failed at the data: missing, stale or contradictory; nothing was filled in.",
-    (Outcome.FAILED, "account"): "Failed at the account: the broker's facts could not be had.",
-    (Outcome.FAILED, "deadline"): "Out of time: the run took longer than the setting schedule.run_deadline_seconds.",
-    (Outcome.SKIPPED, "holiday"): "The exchange was closed.",
-    (Outcome.SKIPPED, "closed"): "The exchange had closed for the day, or the day was no trading day.",
-    (Outcome.SKIPPED, "paused"): "Scheduled runs were paused.",
-    (Outcome.SKIPPED, "missed"): "Missed: no run finished in the slot and its grace. cron never catches up by itself.",
-    (Outcome.INTERRUPTED, "stopped"): "It was stopped by a signal.",
+    (Outcome.FAILED, Cause.DATA): "Failed at the data: missing, stale or contradictory; nothing was filled in.",
+    (Outcome.FAILED, Cause.ACCOUNT): "Failed at the account: the broker's facts could not be had.",
+    (Outcome.FAILED, Cause.SETTINGS): "Failed at the settings: something that the run needs is missing or wrong there.",
+    (
+        Outcome.FAILED,
+        Cause.DEADLINE,
+    ): "Out of time: the run took longer than the setting schedule.run_deadline_seconds.",
+    (Outcome.SKIPPED, Cause.HOLIDAY): "The exchange was closed.",
+    (Outcome.SKIPPED, Cause.CLOSED): "The exchange had closed for the day, or the day was no trading day.",
+    (Outcome.SKIPPED, Cause.PAUSED): "Scheduled runs were paused.",
+    (
+        Outcome.SKIPPED,
+        Cause.MISSED,
+    ): "Missed: no run finished in the slot and its grace. cron never catches up by itself.",
+    (Outcome.INTERRUPTED, Cause.STOPPED): "It was stopped by a signal.",
 }
 
 PROPOSAL_STATES: Mapping[ProposalState, str] = {
@@ -183,12 +193,13 @@ def _run_commands(run: "Run") -> tuple[str, ...]:
     if run.outcome is None:
         return ("spy32 status",)
     if run.outcome is Outcome.NO_TRADE:
-        more = {
-            "abstained": ("spy32 approve (a person may override an abstention)",),
-            "analyst_failed": (_raw_command(name),),
-        }.get(run.cause or "", ())
-        return (f"spy32 show {name} --{'rejected' if run.cause == 'empty_menu' else 'candidates'}", *more)
+        hints: dict[str | None, tuple[str, ...]] = {
+            Cause.ABSTAINED: ("spy32 approve (a person may override an abstention)",),
+            Cause.ANALYST_FAILED: (_raw_command(name),),
+        }
+        menu = "rejected" if run.cause == Cause.EMPTY_MENU else "candidates"
+        return (f"spy32 show {name} --{menu}", *hints.get(run.cause, ()))
     if run.outcome in (Outcome.FAILED, Outcome.INTERRUPTED):
-        look = {"data": (f"spy32 show {name} --quality",), "analyst_failed": (_raw_command(name),)}
-        return (*look.get(run.cause or "", ()), "spy32 analyze")
+        hints = {Cause.DATA: (f"spy32 show {name} --quality",), Cause.ANALYST_FAILED: (_raw_command(name),)}
+        return (*hints.get(run.cause, ()), "spy32 analyze")
     return ()

@@ -10,7 +10,7 @@ from decimal import Decimal
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import OrderKind
 from spy32.domain.proposals import Approval, Draft, Finding, Proposal, ProposalTerms, RiskDecision, spread_description
-from spy32.domain.runs import Outcome, Run
+from spy32.domain.runs import Cause, Outcome, Run
 from spy32.domain.spreads import MULTIPLIER, Account, Candidate
 from spy32.errors import BadUsage, Refused, Unavailable
 from spy32.lifecycle import ProposalState
@@ -172,7 +172,7 @@ def refresh_review(context: TradingContext, current_review: Review) -> Review:
 
 def check_overridable(context: TradingContext, run: Run) -> None:
     """Raise `Refused` unless the analyst abstained, the run has no proposal, and no newer proposal would be lapsed."""
-    if run.outcome is not Outcome.NO_TRADE or run.cause != "abstained":
+    if run.outcome is not Outcome.NO_TRADE or run.cause != Cause.ABSTAINED:
         ending = run.cause or run.outcome or "unfinished"
         raise Refused(f"R{run.id} ended {ending}: only an abstention of the analyst can be overridden")
     proposal = context.store.proposals.find_by_run(run.id)
