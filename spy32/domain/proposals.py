@@ -5,7 +5,7 @@ from dataclasses import field, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from spy32.domain.market import Right
+from spy32.domain.market import Right, is_recorded_source
 from spy32.domain.spreads import Account, Exposure, Leg, Mode, Strategy
 from spy32.domain.units import Dollars, Price, ProposalId, QuotedPrice, RunId, TradeId
 from spy32.domain.value import value
@@ -253,7 +253,7 @@ class ProposalTerms:
     @property
     def is_recorded(self) -> bool:
         """Whether it was made on a recorded market."""
-        return self.market.startswith("recorded")
+        return is_recorded_source(self.market)
 
     @property
     def trade_text(self) -> str:
