@@ -310,10 +310,12 @@ class Approval:
     short_delta: float
     note: str = ""
 
-    def invalid_reason(self, now: datetime) -> str:
-        """Return why the approval is not valid at `now`, as the end of a sentence; empty when it is valid."""
-        if not now <= self.until:
+    def is_valid(self, now: datetime) -> bool:
+        """Whether the approval has begun and has not ended."""
+        return self.at - CLOCK_TOLERANCE <= now <= self.until
+
+    def invalidity_text(self, now: datetime) -> str:
+        """Why the approval is not valid at `now`, as the end of a sentence; only for one that is not."""
+        if now > self.until:
             return f"ended at {self.until:%H:%M} UTC"
-        if not self.at - CLOCK_TOLERANCE <= now:
-            return f"was given at {self.at:%H:%M} UTC, and it is {now:%H:%M} UTC: a clock was or is wrong"
-        return ""
+        return f"was given at {self.at:%H:%M} UTC, and it is {now:%H:%M} UTC: a clock was or is wrong"

@@ -30,10 +30,9 @@ def load_pending_proposal(context: TradingContext, proposal_id: int) -> Proposal
     now = context.clock()
     if proposal.state is ProposalState.APPROVED:
         approval = context.store.proposals.latest_approval(proposal_id)
-        objection = approval.invalid_reason(now) if approval is not None else ""
-        if not objection:
+        if approval is None or approval.is_valid(now):
             raise Refused(_already_approved_message(proposal_id, approval))
-        _change_state(context, proposal, ProposalState.PROPOSED, f"the approval {objection}")
+        _change_state(context, proposal, ProposalState.PROPOSED, f"the approval {approval.invalidity_text(now)}")
         proposal = context.store.proposals.get(proposal_id)
     if proposal.state is not ProposalState.PROPOSED:
         raise Refused(f"P{proposal_id} waits for no decision: it is {context.store.proposals.status_text(proposal_id)}")

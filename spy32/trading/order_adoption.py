@@ -232,7 +232,7 @@ def _adopt_for_proposal(context: TradingContext, chains: tuple[OrderChain, ...],
                 except Spy32Error as error:
                     errors.append(error)
                 if claim.attention.kind in BLOCKING_KINDS:
-                    errors.append(Unresolved(unreviewed_message(proposal_id, claim.attention.message)))
+                    errors.append(_unreviewed_error(proposal_id, claim.attention.message))
         if orders and not is_target:
             try:
                 cancel_excess(context, proposal_id, chains)
@@ -244,7 +244,7 @@ def _adopt_for_proposal(context: TradingContext, chains: tuple[OrderChain, ...],
 
 
 def _adopt_order(context: TradingContext, claim: OrderClaim) -> tuple[Order, Order]:
-    unreadable = next((broker_order for broker_order in claim.chain.orders if broker_order.unread), None)
+    unreadable = next((broker_order for broker_order in claim.chain.orders if broker_order.is_unread), None)
     if unreadable is not None:
         raise Unusable(
             f"order {unreadable.broker_id} is {claim.order.reference} and cannot be read: {unreadable.unread}"
@@ -369,10 +369,18 @@ def _raise_other_book_order(context: TradingContext, chain: OrderChain) -> None:
 
 def stop_if_unreviewed(context: TradingContext, proposal_id: int) -> None:
     """Raise `Unresolved` while a blocking attention item of this proposal is open."""
+    error = find_unreviewed_error(context, proposal_id)
+    if error is not None:
+        raise error
+
+
+def find_unreviewed_error(context: TradingContext, proposal_id: int) -> Unresolved | None:
+    """Return the error to raise while a blocking attention item of this proposal is open; None otherwise."""
     for item in context.store.attention.open_items():
         if item.subject == f"P{proposal_id}" and item.kind in BLOCKING_KINDS:
-            raise Unresolved(unreviewed_message(proposal_id, item.message))
+            return _unreviewed_error(proposal_id, item.message)
+    return None
 
 
-def unreviewed_message(proposal_id: int, message: str) -> str:
-    return f"P{proposal_id}: {message}; then `spy32 status --ack P{proposal_id}`"
+def _unreviewed_error(proposal_id: int, message: str) -> Unresolved:
+    return Unresolved(f"P{proposal_id}: {message}; then `spy32 status --ack P{proposal_id}`")

@@ -52,19 +52,16 @@ class OrderBook:
         return spreads_filled(self.fills, self.proposal.legs)
 
     @property
-    def uneven_fill(self) -> str:
-        """The filled contracts of each leg when they do not make whole spreads; empty when they do."""
-        return uneven_fill_message(self.fills, self.proposal.legs)
+    def is_uneven(self) -> bool:
+        """Whether what is filled does not make whole spreads."""
+        return is_uneven_fill(self.fills, self.proposal.legs)
 
     def remaining(self, *, excluding: int | None = None) -> int:
         """Spreads that may still be sent: approved, less filled (by the fullest leg), less alive.
 
         `excluding` is the id of the order that is about to be replaced.
         """
-        filled = max(
-            -(-sum(fill.quantity for fill in self.fills if fill.symbol == leg.symbol) // leg.quantity)
-            for leg in self.proposal.legs
-        )
+        filled = max(-(-_filled_contracts(self.fills, leg) // leg.quantity) for leg in self.proposal.legs)
         alive = sum(order.quantity - order.filled for order in self.live_orders if order.id != excluding)
         return self.proposal.quantity - filled - alive
 
@@ -133,11 +130,17 @@ def order_legs(proposal: Proposal, kind: OrderKind) -> tuple[Leg, ...]:
     return proposal.legs
 
 
-def uneven_fill_message(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> str:
-    """The filled contracts of each leg when they do not make whole spreads; empty when they do."""
-    counts = {leg.symbol: sum(fill.quantity for fill in fills if fill.symbol == leg.symbol) for leg in legs}
+def is_uneven_fill(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> bool:
+    """Whether the fills do not make whole spreads."""
     spreads = spreads_filled(fills, legs)
-    if all(counts[leg.symbol] == spreads * leg.quantity for leg in legs):
-        return ""
-    parts = ", ".join(f"{counts[leg.symbol]} x {leg.action} {leg.symbol}" for leg in legs)
-    return f"uneven fill: {parts}; {spreads} whole spreads of it"
+    return any(_filled_contracts(fills, leg) != spreads * leg.quantity for leg in legs)
+
+
+def uneven_fill_text(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> str:
+    """The filled contracts of each leg, and how many whole spreads they make."""
+    parts = ", ".join(f"{_filled_contracts(fills, leg)} x {leg.action} {leg.symbol}" for leg in legs)
+    return f"uneven fill: {parts}; {spreads_filled(fills, legs)} whole spreads of it"
+
+
+def _filled_contracts(fills: tuple[Fill, ...], leg: Leg) -> int:
+    return sum(fill.quantity for fill in fills if fill.symbol == leg.symbol)

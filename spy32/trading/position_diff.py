@@ -138,7 +138,7 @@ def find_foreign_orders(context: TradingContext) -> tuple[ForeignOrder, ...]:
                 has_spy32_reference=order_adoption.has_spy32_reference(chain),
             )
             for broker_order in chain.orders
-            if broker_order.state not in FINAL or broker_order.fills or broker_order.unread
+            if broker_order.state not in FINAL or broker_order.fills or broker_order.is_unread
         ]
     return tuple(results)
 
