@@ -4,13 +4,10 @@ from spy32.domain.proposals import Decision, Recommendation, RiskDecision
 from spy32.domain.runs import Cause, Outcome, StepState
 from spy32.domain.spreads import Account, Menu
 from spy32.errors import HOPELESS, ExitCode
-from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
+from spy32.pipeline.context import RULE_ANALYSTS, CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.pipeline.vet import refusal_cause
 from spy32.rules.limits import assess_risk
 from spy32.sessions import market_date, week_start
-
-FREE_ANALYSTS = frozenset({"rules", "trend"})
-"""Analysts that cost nothing to ask."""
 
 
 def consult(
@@ -23,7 +20,7 @@ def consult(
     assert market.briefing is not None
     # First, so that they are stored even if the run ends while the model works.
     shadows = _ask_shadow_rules(context, market, menu)
-    if context.analyst.name not in FREE_ANALYSTS and account is not None:
+    if context.analyst.name not in RULE_ANALYSTS and account is not None:
         refusal = _blocking_ruling(context, market, menu, account)
         if refusal is not None:
             context.store.decisions.save_ruling(context.run_id, refusal, context.clock())
@@ -45,7 +42,7 @@ def ask_shadow_models(context: RunContext, market: CheckedMarket, menu: Menu) ->
     if not chosen or chosen[-1].exit_code in HOPELESS:
         return
     for shadow in context.shadows:
-        if shadow.name not in FREE_ANALYSTS:
+        if shadow.name not in RULE_ANALYSTS:
             answer = shadow.choose(market.snapshot, menu, market.briefing)
             context.store.decisions.save_answer(context.run_id, answer, role="shadow", at=context.clock())
 
@@ -56,7 +53,7 @@ def _ask_shadow_rules(context: RunContext, market: CheckedMarket, menu: Menu) ->
     answers = [
         shadow.choose(market.snapshot, menu, market.briefing)
         for shadow in context.shadows
-        if shadow.name in FREE_ANALYSTS
+        if shadow.name in RULE_ANALYSTS
     ]
     for answer in answers:
         context.store.decisions.save_answer(context.run_id, answer, role="shadow", at=context.clock())

@@ -17,6 +17,9 @@ from spy32.store import Store
 
 T = TypeVar("T")
 
+RULE_ANALYSTS = frozenset({"rules", "trend"})
+"""The fixed rules: they cost nothing to ask, and a replay computes their answers again."""
+
 
 @value
 class RunContext:

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from spy32.cli import app as spy32_app
 from spy32.domain.spreads import Mode
 from spy32.errors import Spy32Error
+from spy32.pipeline.context import RULE_ANALYSTS
 from spy32.settings import Settings
 from spy32.settings.services import ANALYSTS as NAMED_ANALYSTS
 from spy32.wiring import ANALYSTS, BROKERS, App
@@ -24,6 +25,7 @@ def app(tmp_path: Path) -> App:
 def test_the_settings_name_what_is_registered() -> None:
     assert {*ANALYSTS} == {*NAMED_ANALYSTS}
     assert {*BROKERS} == {*Mode}
+    assert {*RULES} == RULE_ANALYSTS
     market = Settings().market
     assert {*market.chain, *market.history, *market.vix, *market.dividends} <= {*MARKETS}
 
