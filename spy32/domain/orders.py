@@ -24,7 +24,7 @@ class OrderTicket:
     """An order as it will be sent, not yet stored. `Orders.begin` stores it as an `Order`, which has an id."""
 
     proposal_id: ProposalId
-    approval_id: int | None
+    approval_id: int
     reference: str
     """Our identifier, which the broker gives back."""
     kind: OrderKind

@@ -294,10 +294,9 @@ class Draft:
 
 
 @value
-class Approval:
-    """A person's approval of one proposal hash, with the quotes shown at the time and an end time."""
+class ApprovalTerms:
+    """An approval that a person gives now; it is not stored yet."""
 
-    id: int | None
     proposal_id: int
     hash: str
     by: str
@@ -309,6 +308,13 @@ class Approval:
     """The quotes as they were shown."""
     short_delta: float
     note: str = ""
+
+
+@value
+class Approval(ApprovalTerms):
+    """A person's approval of one proposal hash, with the quotes shown at the time and an end time."""
+
+    id: int
 
     def is_valid(self, now: datetime) -> bool:
         """Whether the approval has begun and has not ended."""

@@ -9,7 +9,16 @@ from decimal import Decimal
 
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import OrderKind
-from spy32.domain.proposals import Approval, Draft, Finding, Proposal, ProposalTerms, RiskDecision, spread_description
+from spy32.domain.proposals import (
+    Approval,
+    ApprovalTerms,
+    Draft,
+    Finding,
+    Proposal,
+    ProposalTerms,
+    RiskDecision,
+    spread_description,
+)
 from spy32.domain.runs import Cause, Outcome, Run
 from spy32.domain.spreads import MULTIPLIER, Account, Candidate
 from spy32.errors import BadUsage, Refused, Unavailable
@@ -64,8 +73,7 @@ def approve(context: TradingContext, review: Review, *, by: str, note: str = "")
     _refuse_if_blocked(check_limits(context, proposal, context.account.facts(), now), message)
     if draft is not None:
         _vet_change(context, review, proposal, message)
-    approval = Approval(
-        id=None,
+    terms = ApprovalTerms(
         proposal_id=review.proposal_id or 0,  # the store sets the id of a proposal that it adds
         hash=proposal.hash,
         by=by,
@@ -78,7 +86,7 @@ def approve(context: TradingContext, review: Review, *, by: str, note: str = "")
         note=note,
     )
     try:
-        return context.store.proposals.approve(approval, draft=draft)
+        return context.store.proposals.approve(terms, draft=draft)
     except Refused:
         _proposal_to_decide(context, review)  # raises with who was first
         raise

@@ -130,24 +130,24 @@ def _claims_by_reference(context: TradingContext, chain: OrderChain) -> Iterator
             return
         if order is not None and order.state in NEVER_AT_BROKER:
             yield _late_claim(chain, order)
-        approval_id = order.approval_id if order is not None else _find_approval_id(context, broker_order.reference)
-        if approval_id is not None:
-            yield _new_order_claim(context, chain, broker_order.reference, approval_id, order)
+        approval = _find_approval(context, broker_order.reference, order)
+        if approval is not None:
+            yield _new_order_claim(context, chain, broker_order.reference, approval, order)
 
 
-def _find_approval_id(context: TradingContext, reference: str) -> int | None:
-    """Return the id of our approval with this reference. The hash in the reference must be the approval's own."""
+def _find_approval(context: TradingContext, reference: str, order: Order | None) -> Approval | None:
+    """Return the approval of our order, else the one whose own hash is in the reference; None if there is none."""
+    if order is not None:
+        return context.store.proposals.find_approval(order.approval_id)
     name = parse_reference(reference)
     approval = context.store.proposals.find_approval(name.approval_id) if name is not None else None
-    return approval.id if approval is not None and name is not None and reference_stem(approval) == name.stem else None
+    return approval if approval is not None and name is not None and reference_stem(approval) == name.stem else None
 
 
 def _new_order_claim(
-    context: TradingContext, chain: OrderChain, reference: str, approval_id: int, stored: Order | None
+    context: TradingContext, chain: OrderChain, reference: str, approval: Approval, stored: Order | None
 ) -> OrderClaim:
     """Return the claim on a chain that our book has no order for."""
-    approval = context.store.proposals.find_approval(approval_id)
-    assert approval is not None
     kind = stored.kind if stored is not None else _order_kind(context, approval, reference)
     others = [other for other in context.store.orders.select_by_proposal(approval.proposal_id) if (other.kind is kind)]
     is_second = stored is not None or any(other.state in IN_FLIGHT or other.filled for other in others)

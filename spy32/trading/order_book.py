@@ -65,7 +65,7 @@ class OrderBook:
         alive = sum(order.quantity - order.filled for order in self.live_orders if order.id != excluding)
         return self.proposal.quantity - filled - alive
 
-    def deadline(self, approval_id: int | None) -> datetime:
+    def deadline(self, approval_id: int) -> datetime:
         """When the price plan of an approval ends, counted from its first order."""
         first_order = next(order for order in self.orders if order.approval_id == approval_id)
         return first_order.created_at + timedelta(seconds=self.proposal.plan.deadline_seconds)
@@ -99,7 +99,7 @@ class OrderBook:
         return self._ticket(entry.approval_id, reference, OrderKind.TARGET, limit, trade.remaining, at)
 
     def _ticket(
-        self, approval_id: int | None, reference: str, kind: OrderKind, limit: Decimal, quantity: int, at: datetime
+        self, approval_id: int, reference: str, kind: OrderKind, limit: Decimal, quantity: int, at: datetime
     ) -> OrderTicket:
         proposal = self.proposal
         body = plan.order_body(order_legs(proposal, kind), quantity, limit, reference, kind=kind)
