@@ -16,6 +16,10 @@ PROSE = frozenset(
 """Attributes and columns that hold words for people, ours or a vendor's."""
 OPTIONAL = frozenset({"words", "note"})
 """Of these a truth value only says whether there are any."""
+TYPED = frozenset({"status", "state", "outcome", "cause", "decision", "ended_by", "mode", "verdict", "trigger"})
+"""Attributes that an enum carries, and a vendor's status, which `clients/` translates into one."""
+NAMED = frozenset({"market", "source"})
+"""Attributes that name a source; `is_recorded_source` alone looks into the name."""
 LOOKS = frozenset({"startswith", "endswith", "lower", "upper", "casefold", "find", "partition", "split", "count"})
 """What looks into a text."""
 PATTERNS = frozenset({"match", "fullmatch", "search", "findall"})
@@ -108,10 +112,10 @@ def is_words(node: ast.AST) -> bool:
 
 
 def is_status_literal(node: ast.Compare) -> bool:
-    """A vendor's status held against a word of its."""
+    """A vendor's status, or a word of ours that has an enum, held against a literal."""
     sides = (node.left, *node.comparators)
-    has_status = any(isinstance(side, ast.Attribute) and side.attr == "status" for side in sides)
-    return has_status and any(is_words(part) for side in sides for part in ast.walk(side))
+    has_status = any(isinstance(side, ast.Attribute) and side.attr in TYPED for side in sides)
+    return has_status and any(is_words(part) for side in sides for part in (side, *getattr(side, "elts", ())))
 
 
 def truths(node: ast.AST) -> Iterator[ast.AST]:
@@ -136,7 +140,9 @@ def decisions(tree: ast.AST) -> Iterator[int]:
             if any(is_prose(part) for part in parts) or is_status_literal(node):
                 yield node.lineno
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-            looks = node.func.attr in LOOKS and is_prose(node.func.value)
+            value = node.func.value
+            is_named = isinstance(value, ast.Attribute) and value.attr in NAMED
+            looks = node.func.attr in LOOKS and (is_named or is_prose(value))
             if looks or (node.func.attr in PATTERNS and any(is_prose(each) for each in node.args)):
                 yield node.lineno
         for test in truths(node):
@@ -165,6 +171,8 @@ def test_no_module_outside_the_clients_decides_by_words(path: Path) -> None:
         "not error.message",
         "PATTERN.search(error.message)",
         "if broker_order.unread: pass",
+        'run.cause == "abstained"',
+        'proposal.market.startswith("recorded")',
         "if objection := approval.invalidity_text(now): pass",
         "is_even = not uneven_fill_text(fills, legs)",
         "x = state in FINAL and bool(uneven_fill_text(fills, legs))",
