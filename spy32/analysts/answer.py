@@ -151,7 +151,7 @@ def _check_echoes(answer: AnswerV1, rendered: RenderedPrompt) -> None:
 
 
 def _check_decision(answer: AnswerV1) -> None:
-    trades, names = answer.decision == "trade", answer.candidate_id is not None
+    trades, names = Decision(answer.decision) is Decision.TRADE, answer.candidate_id is not None
     if trades != names:
         raise _CheckFailed("contradiction", f"it says {answer.decision} and names {'a' if names else 'no'} candidate")
     if trades and answer.abstain_reason is not None:

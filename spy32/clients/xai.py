@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from spy32.clients.http import HttpClient, HttpFailure, HttpResponse, parse_strict_json
 from spy32.clients.xai_models import MODEL_DEFAULT_EFFORT, CostEstimate, billed_usage
-from spy32.domain.model_calls import ModelResponse
+from spy32.domain.model_calls import ANSWERED, ModelResponse
 from spy32.domain.sanitize import cap_text, one_line
 from spy32.domain.value import value
 from spy32.errors import ExitCode
@@ -26,7 +26,7 @@ MAX_MESSAGE_LENGTH = 240
 
 OUTCOME_CODES: Mapping[str, tuple[int, bool]] = MappingProxyType(
     {
-        "answered": (ExitCode.OK, False),
+        ANSWERED: (ExitCode.OK, False),
         # The service is there, its answer is of no use.
         "cut": (ExitCode.UNUSABLE, True),
         "filtered": (ExitCode.UNUSABLE, True),
@@ -178,7 +178,7 @@ class XaiClient:
             outcome=verdict.outcome,
             detail=verdict.detail,
             status=answer.status,
-            response=_remove_key(key, response) if verdict.outcome == "answered" else _redact_key(key, response),
+            response=_remove_key(key, response) if verdict.outcome == ANSWERED else _redact_key(key, response),
             text=None if verdict.text is None else _remove_key(key, verdict.text),
             model=self._short_name(document.get("model")),
             fingerprint=self._short_name(fingerprint),
@@ -243,7 +243,7 @@ class XaiClient:
         if not text.strip():
             return _ResponseVerdict("empty", "xAI's answer holds no words")
         # A lone surrogate, which JSON can spell and no file can hold, becomes a question mark.
-        return _ResponseVerdict("answered", text=text.encode("utf-8", "replace").decode())
+        return _ResponseVerdict(ANSWERED, text=text.encode("utf-8", "replace").decode())
 
     # Answers with a status that is none of success: by status first, then by words, never by the code alone.
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, MarketSnapshot, Metric, option_roots
+from spy32.domain.market import RECORDED, Chain, DailyBar, Dividend, LegQuotes, MarketSnapshot, Metric, option_roots
 from spy32.domain.spreads import Leg
 from spy32.errors import Unusable
 from spy32.markets import bundled_history
@@ -39,14 +39,14 @@ class RecordedMarket(BaseMarket):
         """The market in a chain file; `Unusable` when there is none."""
         from spy32.markets.chain_file import read_chain_file  # a stored snapshot needs no file
 
-        return cls(read_chain_file(path), f"recorded:{path.name}")
+        return cls(read_chain_file(path), f"{RECORDED}:{path.name}")
 
     @classmethod
     def load_shipped(cls) -> "RecordedMarket":
         """The market that comes with the package: SPY at the close of 2025-08-29."""
         from spy32.markets.chain_file import read_chain_file
 
-        return cls(read_chain_file(SHIPPED_CHAIN), "recorded")
+        return cls(read_chain_file(SHIPPED_CHAIN), RECORDED)
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """Every expiration of a standard contract that is not past at the time of the quotes."""

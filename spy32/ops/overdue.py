@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from spy32.domain.runs import Outcome, Run
+from spy32.domain.runs import Cause, Outcome, Run
 from spy32.domain.value import value
 from spy32.lifecycle import TradeState
 from spy32.sessions import market_date, previous_session, session
@@ -17,7 +17,7 @@ REPEATS = 3
 behind the rule needs a look."""
 RECENT_RUNS = 20
 """Number of newest runs that are searched for profiles in use."""
-REPEATABLE_CAUSES = frozenset({"abstained", "condition"})
+REPEATABLE_CAUSES = frozenset({Cause.ABSTAINED, Cause.CONDITION})
 """Causes that may repeat without a report: the analyst or the market conditions declined, which is normal."""
 
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.orders import Order, OrderKind
 from spy32.domain.proposals import Proposal, spread_description
-from spy32.domain.runs import Outcome, Run, RunSummary
+from spy32.domain.runs import Cause, Outcome, Run, RunSummary
 from spy32.domain.spreads import Mode
 from spy32.domain.units import Dollars, Price
 from spy32.domain.value import value
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
 from spy32.ops.overdue import RECENT_RUNS, find_overdue
 from spy32.ports import Locks
-from spy32.rules.schedule import FINISHED_OUTCOMES, LATE_AFTER, MISSED, RUN_LOCK
+from spy32.rules.schedule import FINISHED_OUTCOMES, LATE_AFTER, RUN_LOCK
 from spy32.sessions import NEW_YORK, WEEKDAYS, Slot, last_slot, market_date, next_slot, slot_obstacle
 from spy32.settings.model import Settings
 
@@ -200,7 +200,7 @@ def _unstarted_problem(context: StatusContext, slot: Slot, since: datetime | Non
 def _finished_problem(run: Run, now: datetime) -> str | None:
     """Return the problem of a finished run. A late run is a problem on its day, a missed one until the next slot."""
     if run.outcome is Outcome.SKIPPED:
-        return f"was missed (R{run.id})" if run.cause == MISSED else None
+        return f"was missed (R{run.id})" if run.cause == Cause.MISSED else None
     if run.late and market_date(run.started_at) == market_date(now):
         return f"came late: R{run.id} started at {run.started_at.astimezone(NEW_YORK):%H:%M} New York"
     return None

@@ -1,14 +1,11 @@
 """The consult step: the analyst chooses a candidate of the menu or abstains. Shadow analysts answer for the record."""
 
 from spy32.domain.proposals import Decision, Recommendation
-from spy32.domain.runs import Outcome, StepState
+from spy32.domain.runs import Cause, Outcome, StepState
 from spy32.domain.spreads import Account, Menu
 from spy32.errors import HOPELESS, ExitCode
-from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
+from spy32.pipeline.context import RULE_ANALYSTS, CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.pipeline.vet import refusal_cause
-
-FREE_ANALYSTS = frozenset({"rules", "trend"})
-"""Analysts that cost nothing to ask."""
 
 
 def consult(
@@ -21,7 +18,7 @@ def consult(
     assert market.briefing is not None
     # First, so that they are stored even if the run ends while the model works.
     shadows = _ask_shadow_rules(context, market, menu)
-    if context.analyst.name not in FREE_ANALYSTS and account is not None:
+    if context.analyst.name not in RULE_ANALYSTS and account is not None:
         rulings = context.assess_risk(menu.candidates, market.snapshot, account, context.clock())
         if not any(ruling.is_accepted for ruling in rulings):
             refusal = rulings[0]
@@ -33,7 +30,7 @@ def consult(
     if chosen.decision is Decision.FAILED:
         return _handle_failed_answer(context, chosen, shadows)
     if chosen.decision is Decision.ABSTAIN:
-        return RunEnd.no_trade("abstained", f"{chosen.analyst}: {chosen.reason}")
+        return RunEnd.no_trade(Cause.ABSTAINED, f"{chosen.analyst}: {chosen.reason}")
     return StepResult(value=chosen, detail=f"{chosen.analyst} chose {chosen.candidate_id}: {chosen.reason}")
 
 
@@ -44,7 +41,7 @@ def ask_shadow_models(context: RunContext, market: CheckedMarket, menu: Menu) ->
     if not chosen or chosen[-1].exit_code in HOPELESS:
         return
     for shadow in context.shadows:
-        if shadow.name not in FREE_ANALYSTS:
+        if shadow.name not in RULE_ANALYSTS:
             answer = shadow.choose(market.snapshot, menu, market.briefing)
             context.store.decisions.save_answer(context.run_id, answer, role="shadow", at=context.clock())
 
@@ -55,7 +52,7 @@ def _ask_shadow_rules(context: RunContext, market: CheckedMarket, menu: Menu) ->
     answers = [
         shadow.choose(market.snapshot, menu, market.briefing)
         for shadow in context.shadows
-        if shadow.name in FREE_ANALYSTS
+        if shadow.name in RULE_ANALYSTS
     ]
     for answer in answers:
         context.store.decisions.save_answer(context.run_id, answer, role="shadow", at=context.clock())
@@ -73,6 +70,6 @@ def _handle_failed_answer(
             value=rule, detail=f"{reason}; the fixed rule's pick is taken instead", state=StepState.DEGRADED
         )
     if context.settings.analyst.on_failure == "no_trade":
-        return RunEnd.no_trade("analyst_failed", reason)
+        return RunEnd.no_trade(Cause.ANALYST_FAILED, reason)
     code = failed.exit_code or ExitCode.UNUSABLE
-    return RunEnd(outcome=Outcome.FAILED, cause="analyst_failed", reasons=(reason,), code=code)
+    return RunEnd(outcome=Outcome.FAILED, cause=Cause.ANALYST_FAILED, reasons=(reason,), code=code)

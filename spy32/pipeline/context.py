@@ -8,7 +8,7 @@ from spy32.domain.briefing import Briefing
 from spy32.domain.events import EventCalendar, ScheduledEvent
 from spy32.domain.market import Chain, MarketSnapshot, QualityReport, RawDocument
 from spy32.domain.proposals import RiskDecision
-from spy32.domain.runs import Outcome, StepState
+from spy32.domain.runs import Cause, Outcome, StepState
 from spy32.domain.spreads import Account, Candidate
 from spy32.domain.value import value
 from spy32.errors import ExitCode
@@ -21,6 +21,9 @@ from spy32.settings import Settings
 from spy32.store import Store
 
 T = TypeVar("T")
+
+RULE_ANALYSTS = frozenset({"rules", "trend"})
+"""The fixed rules: they cost nothing to ask, and a replay computes their answers again."""
 
 
 @value
@@ -89,13 +92,13 @@ class RunEnd:
     """The end of a run without a trade."""
 
     outcome: Outcome
-    cause: str
+    cause: Cause
     reasons: tuple[str, ...]
     code: int = ExitCode.OK
     """What the run ends with; set only when it failed."""
 
     @classmethod
-    def no_trade(cls, cause: str, *reasons: str) -> "RunEnd":
+    def no_trade(cls, cause: Cause, *reasons: str) -> "RunEnd":
         return cls(outcome=Outcome.NO_TRADE, cause=cause, reasons=reasons)
 
 

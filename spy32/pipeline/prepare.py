@@ -5,7 +5,7 @@ from dataclasses import replace as changed
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import OrderKind
 from spy32.domain.proposals import Finding, Proposal, ProposalTerms, Recommendation, RiskDecision
-from spy32.domain.runs import Run
+from spy32.domain.runs import Cause, Run
 from spy32.domain.spreads import Candidate
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.pipeline.notify import headline
@@ -23,7 +23,7 @@ def prepare(
     dry_run = context.orders.dry_run(body)
     if not dry_run.accepted:
         reasons = tuple(f"the broker refused the dry run: {error}" for error in dry_run.errors)
-        return RunEnd.no_trade("broker", *reasons)
+        return RunEnd.no_trade(Cause.BROKER, *reasons)
     notes = [Finding(rule="broker", message=f"the broker warns: {words}", blocks=False) for words in dry_run.warnings]
     findings = (*check_dry_run(proposal, dry_run, context.settings), *notes)
     if findings:
@@ -31,7 +31,7 @@ def prepare(
         context.store.decisions.save_ruling(context.run_id, ruling, context.clock())
     reasons = tuple(finding.message for finding in findings if finding.blocks)
     if reasons:
-        return RunEnd.no_trade("broker", *reasons)
+        return RunEnd.no_trade(Cause.BROKER, *reasons)
     stored = context.store.proposals.add(proposal, body=body, at=context.clock())
     detail = f"P{stored.id}: {headline(stored)}, floor {stored.floor_price}, max loss {stored.max_loss:,.2f}"
     return StepResult(value=stored, detail="; ".join((detail, *(finding.message for finding in findings))))

@@ -3,6 +3,7 @@
 import random
 
 from spy32.domain.proposals import Finding
+from spy32.domain.runs import Cause
 from spy32.domain.spreads import Account, Menu, Strategy
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.rules import conditions
@@ -19,7 +20,7 @@ def screen(context: RunContext, market: CheckedMarket, account: Account | None) 
     context.store.decisions.save_menu(context.run_id, menu, context.clock())
     counts = ", ".join(f"{rule} {count}" for rule, count in menu.counts.items())
     if not menu.candidates:
-        return RunEnd.no_trade("empty_menu", f"no spread passed the rules; dropped: {counts}")
+        return RunEnd.no_trade(Cause.EMPTY_MENU, f"no spread passed the rules; dropped: {counts}")
     sides = ", ".join(f"{len(menu.side(side))} {side.value.replace('_', ' ')}s" for side in Strategy if menu.side(side))
     return StepResult(value=menu, detail=f"{sides}; {len(menu.dropped)} dropped ({counts})")
 

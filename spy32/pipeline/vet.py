@@ -5,6 +5,7 @@ from dataclasses import replace as changed
 
 from spy32.domain.market import LegQuotes, MarketSnapshot
 from spy32.domain.proposals import Finding, Recommendation, RiskDecision
+from spy32.domain.runs import Cause
 from spy32.domain.spreads import Candidate, Leg, Menu
 from spy32.errors import Spy32Error, Unavailable, Unusable
 from spy32.pipeline.authenticate import AccountStatus
@@ -20,14 +21,14 @@ def vet(
     """Return the risk decision on the chosen candidate, stored. A refusal ends the run with all reasons."""
     candidate = menu.find(chosen.candidate_id)
     if candidate is None:
-        return RunEnd.no_trade("vetoed", f"{chosen.candidate_id!r} is not on this menu")
+        return RunEnd.no_trade(Cause.VETOED, f"{chosen.candidate_id!r} is not on this menu")
     if chosen.vetoes:
-        return RunEnd.no_trade("vetoed", *chosen.vetoes)
+        return RunEnd.no_trade(Cause.VETOED, *chosen.vetoes)
     unfit = ineligible_prompt_reason(chosen.prompt, context.settings)
     if unfit is not None:
-        return RunEnd.no_trade("vetoed", unfit)
+        return RunEnd.no_trade(Cause.VETOED, unfit)
     if account_status.account is None or account_status.errors:
-        return RunEnd.no_trade("account", *account_status.errors)
+        return RunEnd.no_trade(Cause.ACCOUNT, *account_status.errors)
     now = context.clock()
     price_findings = requote(context, candidate, market.snapshot)
     (ruling,) = context.assess_risk((candidate,), market.snapshot, account_status.account, now)
@@ -61,9 +62,9 @@ def _fetch_quotes(sources: Sequence[Market], underlying: str, legs: Sequence[Leg
     raise errors[0]
 
 
-def refusal_cause(ruling: RiskDecision) -> str:
+def refusal_cause(ruling: RiskDecision) -> Cause:
     """Return the cause of a refusal: `vetoed` for a moved quote, else `condition` for the market, else `limits`."""
     rules = [finding.rule for finding in ruling.findings if finding.blocks]
     if any(rule in pricing.PRICE_RULES for rule in rules):
-        return "vetoed"
-    return "condition" if any(rule in conditions.RULES for rule in rules) else "limits"
+        return Cause.VETOED
+    return Cause.CONDITION if any(rule in conditions.RULES for rule in rules) else Cause.LIMITS

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from spy32.domain.runs import Outcome
+from spy32.domain.runs import Cause, Outcome
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.render.formatting import humanise, new_york_words, single_line
@@ -27,31 +27,32 @@ OUTCOMES: Mapping[Outcome, str] = {
 # choice, or there was no usable answer.
 CAUSES: Mapping[Outcome, Mapping[str, str]] = {
     Outcome.NO_TRADE: {
-        "abstained": "Abstained: the analyst saw the menu and chose to stay out.",
-        "vetoed": "Vetoed: the analyst chose a spread, and spy32's own checks refused it.",
-        "condition": "Market conditions: the analyst chose a spread, and the state of the market forbids an entry.",
-        "limits": "Limits: the analyst chose a spread, and the account's limits leave no room for it.",
-        "empty_menu": "Empty menu: no spread passed the rules, so the analyst was not asked.",
-        "account": "Account: a choice was made and stored, but the account's facts could not be had, so there is no "
-        "order.",
-        "broker": "Refused by the broker: its dry run of the order said no.",
-        "analyst_failed": "No answer: the analyst failed, and the setting analyst.on_failure makes that no trade. "
+        Cause.ABSTAINED: "Abstained: the analyst saw the menu and chose to stay out.",
+        Cause.VETOED: "Vetoed: the analyst chose a spread, and spy32's own checks refused it.",
+        Cause.CONDITION: "Market conditions: the analyst chose a spread, and the state of the market forbids an entry.",
+        Cause.LIMITS: "Limits: the analyst chose a spread, and the account's limits leave no room for it.",
+        Cause.EMPTY_MENU: "Empty menu: no spread passed the rules, so the analyst was not asked.",
+        Cause.ACCOUNT: "Account: a choice was made and stored, but the account's facts could not be had, so there "
+        "is no order.",
+        Cause.BROKER: "Refused by the broker: its dry run of the order said no.",
+        Cause.ANALYST_FAILED: "No answer: the analyst failed, and the setting analyst.on_failure makes that no trade. "
         "This is not an abstention.",
     },
     Outcome.FAILED: {
-        "analyst_failed": "Failed at the analyst: there was no answer that can be used. This is neither an abstention "
-        "nor a veto.",
-        "data": "Failed at the data: missing, stale or contradictory; nothing was filled in.",
-        "account": "Failed at the account: the broker's facts could not be had.",
-        "deadline": "Out of time: the run took longer than the setting schedule.run_deadline_seconds.",
+        Cause.ANALYST_FAILED: "Failed at the analyst: there was no answer that can be used. This is neither an "
+        "abstention nor a veto.",
+        Cause.DATA: "Failed at the data: missing, stale or contradictory; nothing was filled in.",
+        Cause.ACCOUNT: "Failed at the account: the broker's facts could not be had.",
+        Cause.SETTINGS: "Failed at the settings: something that the run needs is missing or wrong there.",
+        Cause.DEADLINE: "Out of time: the run took longer than the setting schedule.run_deadline_seconds.",
     },
     Outcome.SKIPPED: {
-        "holiday": "The exchange was closed.",
-        "closed": "The exchange had closed for the day, or the day was no trading day.",
-        "paused": "Scheduled runs were paused.",
-        "missed": "Missed: no run finished in the slot and its grace. cron never catches up by itself.",
+        Cause.HOLIDAY: "The exchange was closed.",
+        Cause.CLOSED: "The exchange had closed for the day, or the day was no trading day.",
+        Cause.PAUSED: "Scheduled runs were paused.",
+        Cause.MISSED: "Missed: no run finished in the slot and its grace. cron never catches up by itself.",
     },
-    Outcome.INTERRUPTED: {"stopped": "It was stopped by a signal."},
+    Outcome.INTERRUPTED: {Cause.STOPPED: "It was stopped by a signal."},
 }
 
 PROPOSAL_STATES: Mapping[ProposalState, str] = {
@@ -196,12 +197,13 @@ def _run_commands(run: "Run") -> tuple[str, ...]:
     if run.outcome is None:
         return ("spy32 status",)
     if run.outcome is Outcome.NO_TRADE:
-        more = {
-            "abstained": ("spy32 approve (a person may override an abstention)",),
-            "analyst_failed": (_raw_command(name),),
-        }.get(run.cause or "", ())
-        return (f"spy32 show {name} --{'rejected' if run.cause == 'empty_menu' else 'candidates'}", *more)
+        hints: dict[str | None, tuple[str, ...]] = {
+            Cause.ABSTAINED: ("spy32 approve (a person may override an abstention)",),
+            Cause.ANALYST_FAILED: (_raw_command(name),),
+        }
+        menu = "rejected" if run.cause == Cause.EMPTY_MENU else "candidates"
+        return (f"spy32 show {name} --{menu}", *hints.get(run.cause, ()))
     if run.outcome in (Outcome.FAILED, Outcome.INTERRUPTED):
-        look = {"data": (f"spy32 show {name} --quality",), "analyst_failed": (_raw_command(name),)}
-        return (*look.get(run.cause or "", ()), "spy32 analyze")
+        hints = {Cause.DATA: (f"spy32 show {name} --quality",), Cause.ANALYST_FAILED: (_raw_command(name),)}
+        return (*hints.get(run.cause, ()), "spy32 analyze")
     return ()

@@ -7,6 +7,7 @@ from spy32.domain.market import Gate, QualityReport, Verdict
 from spy32.domain.orders import Order, Trade
 from spy32.domain.proposals import Decision, Proposal, spread_description
 from spy32.domain.run_view import RunView
+from spy32.domain.runs import Cause
 from spy32.domain.spreads import MULTIPLIER, Mode
 from spy32.lifecycle import TradeState
 from spy32.render.candidates import name_spreads, spread_words
@@ -198,7 +199,7 @@ def _choice(view: RunView) -> Iterator[Item]:
     result = view.proposal
     if result is not None and result.kind == "open" and result.chosen_by == "person":
         yield pair("Taken", f"{format_legs(result.legs)}, by a person", "strong")
-    if len(answer.reason) > 0 and view.run.cause != "abstained":  # an abstention is the reason of its run
+    if len(answer.reason) > 0 and view.run.cause != Cause.ABSTAINED:  # an abstention is the reason of its run
         yield pair("Why", shorten(name_spreads(answer.reason, view.menu)))
     for veto in answer.vetoes[:1]:
         yield pair("Vetoed", shorten(veto), "bad")

@@ -95,7 +95,7 @@ def _remarks(view: "AccountDiff") -> Iterator[str]:
 def _foreign_words(other: "ForeignOrder") -> str:
     order = other.order
     parts = [join_lines(order.status), *(f"{leg.action} {leg.quantity} x {leg.symbol}" for leg in order.whole_legs)]
-    if order.unread:
+    if order.unread is not None:
         parts.append(f"cannot be read: {join_lines(order.unread)}")
     return f"order {join_lines(order.broker_id)} at the broker, {_whose(other)}: {', '.join(parts)}"
 

@@ -87,11 +87,11 @@ Part(
     our_state=Key(
         OrderState | None, "ours.state", "Of our own order with this reference, when our book has it as never placed."
     ),
-    quantity=Key(int | None, lambda other: None if other.order.unread else other.order.quantity),
-    limit=Key(Price | None, lambda other: None if other.order.unread else other.order.limit),
+    quantity=Key(int | None, lambda other: None if other.order.is_unread else other.order.quantity),
+    limit=Key(Price | None, lambda other: None if other.order.is_unread else other.order.limit),
     unread=Key(
         str | None,
-        lambda other: join_lines(other.order.unread) or None,
+        lambda other: join_lines(other.order.unread) if other.order.unread is not None else None,
         "Why its terms cannot be read; quantity and limit are null then.",
     ),
     legs=Key(tuple[Annotated[Leg, ORDERED], ...], lambda other: other.order.whole_legs),

@@ -79,7 +79,7 @@ def check_orders_on_legs(proposal: ProposalTerms, orders: Sequence[BrokerOrder])
     for order in orders:
         if order.state in FINAL:
             continue
-        if order.unread and not order.legs:
+        if order.is_unread and not order.legs:
             message = f"order {order.broker_id} at the broker ({order.status}) may have the same legs: {order.unread}"
             yield _violation("duplicate", message, order.broker_id, "no leg twice")
         symbols = {leg.symbol for leg in order.legs}

@@ -98,14 +98,6 @@ class Review:
         return _stored_id(self.proposal)
 
     @property
-    def max_loss_percent(self) -> Decimal:
-        """Maximum loss in per cent of net liquidation."""
-        assert self.proposal is not None
-        if self.account.net_liquidation <= 0:
-            return Decimal(100)
-        return self.proposal.max_loss / self.account.net_liquidation * 100
-
-    @property
     def rule_pick(self) -> Recommendation | None:
         """The fixed rule's choice from the same menu."""
         chosen = self.view.recommendation

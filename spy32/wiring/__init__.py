@@ -70,11 +70,12 @@ class App(AppBase):
 
     def load_sources(self, requested: str | None) -> "Sources":
         """The sources of market data; a recorded market also sets the process clock to the time of its quotes."""
+        from spy32.domain.market import is_recorded_source
         from spy32.pipeline.sources import Sources
-        from spy32.wiring.markets import is_recorded, load_recorded_market
+        from spy32.wiring.markets import load_recorded_market
 
         name = requested or self.settings.market.chain[0]
-        if not is_recorded(name):
+        if not is_recorded_source(name):
             return self.market_registry.sources(requested)
         if self.settings.mode is not Mode.PAPER:
             raise BadSettings(f"a recorded market goes with mode paper only, not with mode {self.settings.mode}")
@@ -201,9 +202,9 @@ class App(AppBase):
 
     def is_recorded(self, requested: str | None) -> bool:
         """Whether the chain comes from a recorded market, also where its file cannot be read."""
-        from spy32.wiring.markets import is_recorded
+        from spy32.domain.market import is_recorded_source
 
-        return is_recorded(requested or self.settings.market.chain[0])
+        return is_recorded_source(requested or self.settings.market.chain[0])
 
     def start_context(self, settings: Settings, *, market: str | None, analyst: str | None) -> "StartContext":
         """Everything that a start of `analyze` needs of the world; `settings` are those of its profile."""
