@@ -187,7 +187,9 @@ def test_after_the_fill_the_run_says_at_what_price_and_that_a_trade_is_open() ->
     assert "Filled" not in rendered(run_page(run_views.approved(), now=b.NOW), PLAIN)
 
 
-@pytest.mark.parametrize(("outcome", "cause"), CAUSES)
+@pytest.mark.parametrize(
+    ("outcome", "cause"), [(outcome, cause) for outcome, causes in CAUSES.items() for cause in causes]
+)
 def test_every_ending_fits_forty_lines_however_much_was_said(outcome: Outcome, cause: str) -> None:
     run = b.run(outcome=outcome, cause=cause, reasons=("because " * 90,) * 7, late=True)
     word = run_views.word(reason="since " * 90, vetoes=("no " * 200,) * 5, marks=("look " * 90,) * 5)
@@ -216,7 +218,7 @@ def test_the_three_ways_to_no_trade_are_told_apart() -> None:
 
 
 def test_every_cause_is_explained() -> None:
-    assert {cause for _, cause in CAUSES} == {*Cause}
+    assert {cause for causes in CAUSES.values() for cause in causes} == {*Cause}
 
 
 def test_a_cause_that_is_not_known_is_shown_as_it_is() -> None:
