@@ -99,7 +99,7 @@ def confirmation_lines(proposal: "Proposal") -> tuple[str, ...]:
         for leg in proposal.legs
     )
     band = f"from {proposal.limit_price} down to {proposal.floor_price} a share"
-    outcome = f"maximum loss ${proposal.max_loss:,.2f}"
+    outcome = f"max loss ${proposal.max_loss:,.2f}"
     if proposal.kind == "close":
         band = f"to close T{proposal.trade_id}, from {-proposal.limit_price} up to {-proposal.floor_price} a share"
         outcome = f"result {proposal.max_profit:+,.2f} dollars at {-proposal.limit_price}"
@@ -111,7 +111,13 @@ def confirmation_lines(proposal: "Proposal") -> tuple[str, ...]:
 
 
 def prompt_line(prompt: str) -> str:
-    """The line that was typed; empty at the end of input. Asked on stderr, so that stdout holds only the answer."""
+    """The line that was typed after the question; empty at the end of input.
+
+    Asked on stderr, so that stdout holds only the answer.
+    """
+    from spy32.commands.terminal_input import forget_typed_ahead
+
+    forget_typed_ahead()
     sys.stderr.write(prompt)
     sys.stderr.flush()
     line = sys.stdin.readline()

@@ -121,13 +121,15 @@ def _load_contexts(app: "App", store: "Store", market: str | None, number: int |
     if market is None:
         return app.build_manage_contexts(store)
     from spy32.lifecycle import TradeState
+    from spy32.wiring.markets import load_later_market
 
     trades = (
         [store.trades.get(number)]
         if number is not None
         else store.trades.select(TradeState.OPEN, TradeState.CLOSING, TradeState.ASSIGNED)
     )
-    later = app.load_later_market(market, [store.proposals.get(trade.proposal_id) for trade in trades])
+    proposals = [store.proposals.get(trade.proposal_id) for trade in trades]
+    later = load_later_market(market, app.settings.mode, proposals)
     return app.build_manage_contexts(store, later)
 
 

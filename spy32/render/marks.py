@@ -7,7 +7,6 @@ from decimal import Decimal
 from spy32.domain.market import Right
 from spy32.domain.marks import LegMark, Mark
 from spy32.domain.spreads import Leg
-from spy32.render.canvas import Canvas, ChartFrame
 from spy32.render.formatting import (
     ascii_only,
     format_float_price,
@@ -114,6 +113,8 @@ def marks_chart(marks: Sequence[Mark], *, target: Decimal, stop: Decimal, width:
 
     Marks of one instant only make no chart; flagged ones are left out, and so is a stop far above everything else.
     """
+    from spy32.render.canvas import Canvas, ChartFrame  # plain lines need neither
+
     usable = [mark for mark in marks if mark.is_usable]
     points = [(mark.at.timestamp(), float(mark.mid)) for mark in usable if mark.mid is not None]
     if not points or points[0][0] >= points[-1][0]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from spy32.domain.market import LegQuotes
 from spy32.domain.marks import Mark
 from spy32.domain.orders import OrderKind, Trade
-from spy32.domain.proposals import Approval, ExitPlan, ExitReason, Proposal, ProposalTerms
+from spy32.domain.proposals import ApprovalTerms, ExitPlan, ExitReason, Proposal, ProposalTerms
 from spy32.domain.spreads import ExitAuthority
 from spy32.domain.value import value
 from spy32.errors import NotPermitted, Refused, Spy32Error, Unavailable
@@ -78,9 +78,9 @@ class ManagedTrade:
     def is_news(self) -> bool:
         """Whether a person must hear of it: a new close, another state of the trade, an error, an urgent close that
         cannot be made, or a trade that is held past its last exit."""
-        due = self.due
-        is_urgent = due is not None and due.reason in URGENT and self.proposal is None
-        is_late = due is not None and due.reason is ExitReason.LAST_EXIT and market_date(self.at) > self.exits.last_exit
+        reason = self.due.reason if self.due is not None else None
+        is_urgent = reason in URGENT and self.proposal is None
+        is_late = reason is ExitReason.LAST_EXIT and market_date(self.at) > self.exits.last_exit
         is_moved = self.was is not None and self.trade.state is not self.was
         return self.is_new_close or self.error is not None or is_moved or is_urgent or is_late
 
@@ -336,8 +336,7 @@ def _approve_by_plan(context: TradingContext, opening: Proposal, close: Proposal
     assert mark.mid is not None and mark.natural is not None
     now = context.clock()
     context.store.proposals.approve(
-        Approval(
-            id=None,
+        ApprovalTerms(
             proposal_id=close.id,
             hash=close.hash,
             by=f"the plan of P{opening.id}",

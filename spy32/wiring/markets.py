@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spy32.domain.market import RawDocument, SourceAttempt
+from spy32.domain.market import RECORDED, RawDocument, SourceAttempt, is_recorded_source
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, Unavailable, Unusable
 from spy32.sessions import market_date
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from spy32.settings.resolve import Source
     from spy32.wiring.tastytrade import TastytradeConnection
 
-RECORDED = "recorded"
 NO_SANDBOX_QUOTES = "tastytrade's sandbox has no market data; name other sources in market.chain, or --market"
 
 
@@ -44,7 +44,7 @@ def load_later_market(name: str, mode: Mode, proposals: "Iterable[Proposal]") ->
 
     Raises `BadUsage` for a name that is no recorded market, or whose market can manage none of the `proposals`.
     """
-    if not is_recorded(name):
+    if not is_recorded_source(name):
         raise BadUsage(f"--market {name}: a trade is marked by its own source; only recorded:FILE may be named")
     if mode is not Mode.PAPER:
         raise BadSettings(f"a recorded market goes with mode paper only, not with mode {mode}")
@@ -57,10 +57,6 @@ def load_later_market(name: str, mode: Mode, proposals: "Iterable[Proposal]") ->
 def can_manage(market: "RecordedMarket", proposal: "Proposal") -> bool:
     """Whether a trade of this proposal may be managed on another recorded market."""
     return proposal.is_recorded and proposal.underlying == market.underlying
-
-
-def is_recorded(name: str) -> bool:
-    return name.partition(":")[0] == RECORDED
 
 
 class MarketRegistry:
@@ -108,14 +104,16 @@ class MarketRegistry:
 
         if self.settings.mode is Mode.LIVE:
             return self.get_market("tastytrade")
-        names = [name for name in dict.fromkeys((first, *self.settings.market.chain)) if not is_recorded(name)]
+        names = [name for name in dict.fromkeys((first, *self.settings.market.chain)) if not is_recorded_source(name)]
         return FallbackMarket(
             [self.get_market(name) for name in names if self._unavailable_source(name) is None]
             or [self.get_market(first)]
         )
 
-    def find_dividends(self, ticker: str) -> "tuple[Dividend, ...] | None":
-        """Past and coming ex-dates by all sources of the settings; None when none of them knows."""
+    def find_dividends(self, market: "Market | None", ticker: str) -> "tuple[Dividend, ...] | None":
+        """Past and coming ex-dates: a recorded market's own, else by all sources of the settings; None if unknown."""
+        if market is not None and market.is_recorded:
+            return market.dividends(ticker)
         from spy32.pipeline.gather import merge_dividends
 
         found = []
@@ -133,7 +131,7 @@ class MarketRegistry:
 
     def _get_markets(self, kind: str, names: Sequence[str]) -> "tuple[Market, ...]":
         for name in names:
-            if is_recorded(name):
+            if is_recorded_source(name):
                 raise BadSettings(f"market.{kind} holds {name} beside live sources; a recorded market stands alone")
         return tuple(self.get_market(name) for name in names if self._unavailable_source(name) is None)
 
@@ -231,7 +229,7 @@ def check_source_names(settings: Settings, sources: "Mapping[str, Source]") -> N
     for kind in ("chain", "history", "vix", "dividends"):
         allowed = (*known, *NO_CHAIN) if kind == "dividends" else known
         for name in getattr(settings.market, kind):
-            if name not in allowed and not is_recorded(name):
+            if name not in allowed and not is_recorded_source(name):
                 raise BadSettings(
                     f"{sources[f'market.{kind}'].where}: market.{kind} takes a list, each entry one of "
                     f"{', '.join(allowed)}, recorded:FILE; {name!r} is none of them"
@@ -245,8 +243,4 @@ def event_calendar(
     from spy32.markets.events import load_event_book
 
     file = locations.config.parent / "events.toml"
-
-    def build_book(earnings: "tuple[ScheduledEvent, ...] | None") -> "EventCalendar":
-        return load_event_book(("fomc", "cpi", "jobs", "earnings"), file, earnings, underlying)
-
-    return build_book
+    return partial(load_event_book, ("fomc", "cpi", "jobs", "earnings"), file, underlying=underlying)

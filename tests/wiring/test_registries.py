@@ -12,11 +12,12 @@ from spy32.domain.market import Dividend
 from spy32.domain.spreads import Mode
 from spy32.errors import Spy32Error, Unavailable
 from spy32.markets.base import BaseMarket
+from spy32.pipeline.context import RULE_ANALYSTS
 from spy32.settings import Settings
 from spy32.settings.services import ANALYSTS as NAMED_ANALYSTS
 from spy32.wiring import ANALYSTS, BROKERS, App
 from spy32.wiring.analysts import RULES
-from spy32.wiring.markets import MARKETS
+from spy32.wiring.markets import MARKETS, chain_source_names
 from spy32.wiring.registry import find_registered
 
 
@@ -28,6 +29,20 @@ def app(tmp_path: Path) -> App:
 def test_the_settings_name_what_is_registered() -> None:
     assert {*ANALYSTS} == {*NAMED_ANALYSTS}
     assert {*BROKERS} == {*Mode}
+    assert {*RULES} == RULE_ANALYSTS
+    market = Settings().market
+    assert {*market.chain, *market.history, *market.vix, *market.dividends} <= {*MARKETS}
+
+
+@pytest.mark.parametrize("command", ["analyze", "market", "expirations"])
+def test_the_help_names_every_source_that_has_a_chain(command: str) -> None:
+    text = " ".join(CliRunner().invoke(spy32_app, [command, "--help"]).output.split())
+    assert f"Source of the chain: {', '.join(chain_source_names())} or recorded:FILE." in text
+
+
+def test_the_help_names_every_analyst() -> None:
+    text = " ".join(CliRunner().invoke(spy32_app, ["analyze", "--help"]).output.split())
+    assert f"Who chooses: {' or '.join(ANALYSTS)}." in text
 
 
 @pytest.mark.parametrize("name", ["nasdaq", "", "Cboe", "recorded"])
@@ -102,7 +117,11 @@ def test_ex_dates_come_from_the_sources_of_the_settings_in_their_order(
     coming = Dividend(ex_date=date(2026, 12, 18), amount=Decimal("1.99"))
     sources = (Source("a", Unavailable("no answer")), Source("b", None), Source("c", (coming,)))
     monkeypatch.setattr(registry, "_get_markets", lambda kind, names: sources)
-    assert registry.find_dividends("SPY") == (coming,)
+    assert registry.find_dividends(None, "SPY") == (coming,)
     assert asked == ["a SPY", "b SPY", "c SPY"]
     monkeypatch.setattr(registry, "_get_markets", lambda kind, names: sources[:2])
-    assert registry.find_dividends("SPY") is None
+    assert registry.find_dividends(None, "SPY") is None
+    recorded = Source("recorded", (coming,))
+    recorded.is_recorded = True
+    assert registry.find_dividends(recorded, "SPY") == (coming,)
+    assert asked[-1] == "recorded SPY"
