@@ -163,8 +163,16 @@ class PaperLedger(Protocol):
     def orders(self) -> tuple[BrokerOrder, ...]:
         """Return all paper orders."""
 
-    def place(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
-        """Store a new paper order, which may replace another one."""
+    def working_orders(self) -> tuple[BrokerOrder, ...]:
+        """Return the paper orders that have not ended."""
+
+    def place(
+        self, order: BrokerOrder, at: datetime, *, replacing: str | None = None, is_recorded: bool = False
+    ) -> BrokerOrder:
+        """Store a new paper order, which may replace another one, and whether its market is a recorded one."""
+
+    def recorded_symbols(self) -> frozenset[str]:
+        """Return the contracts of orders that were placed on a recorded market."""
 
     def update_status(self, broker_id: str, *, was: str, status: str) -> bool:
         """Change a status if it is `was`; return whether it was."""

@@ -421,6 +421,7 @@ TABLES_6 = (
         description text not null
     ) strict""",
     "alter table cash add column paper_event_id integer references paper_event",
+    "alter table paper_order add column recorded integer",  # 1 on a recorded market, whose clock stands still
 )
 
 INDEXES_6 = (

@@ -11,7 +11,7 @@ from dataclasses import replace as changed
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from spy32.brokers.paper_settlement import settle_account
+from spy32.brokers.paper_settlement import has_expired_contract, settle_account
 from spy32.domain.market import LegQuotes, has_other_root, underlying_for_root
 from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction, TransactionKind
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Action, Leg, Mode, Position
@@ -19,7 +19,6 @@ from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import FINAL, OrderState
 from spy32.ports import Clock, DailyBarLookup, Market, PaperLedger
 from spy32.rules.pricing import closing_costs, natural_and_mid, opening_costs
-from spy32.rules.settlement import trading_end
 from spy32.sessions import market_date
 from spy32.settings import Settings
 
@@ -107,12 +106,10 @@ class PaperBroker:
         )
 
     def submit(self, body: str) -> BrokerOrder:
-        order = parse_order_body(body)
-        errors = self._preflight(order)
+        errors = self._preflight(parse_order_body(body))
         if errors:
             raise BrokerRefused("; ".join(errors))
-        placed = self._ledger.place(order, self._clock())
-        return self._try_fill(placed)
+        return self._try_fill(self._place(body))
 
     def order(self, broker_id: str) -> BrokerOrder:
         return self._try_fill(self._find_order(broker_id))
@@ -128,8 +125,7 @@ class PaperBroker:
         was = self.order(broker_id)
         if was.state in FINAL:
             raise BrokerRefused(f"cannot_update_order: the paper order {broker_id} is {was.status}")
-        placed = self._ledger.place(parse_order_body(body), self._clock(), replacing=broker_id)
-        return self._try_fill(placed)
+        return self._try_fill(self._place(body, broker_id))
 
     def cancel(self, broker_id: str) -> BrokerOrder:
         was = self.order(broker_id)
@@ -153,7 +149,8 @@ class PaperBroker:
 
     def _reserved_buying_power(self) -> Decimal:
         """Buying power that working orders would use up, each by itself; one that frees some reserves nothing."""
-        working = (order for order in self._list_orders() if order.state not in FINAL and not self._is_expired(order))
+        orders = map(_cancel_other_roots, self._ledger.working_orders())
+        working = (order for order in orders if order.state not in FINAL and not self._is_expired(order))
         return sum((max(self._buying_power_change(order), Decimal(0)) for order in working), Decimal(0))
 
     def _buying_power_change(self, order: BrokerOrder) -> Decimal:
@@ -172,12 +169,16 @@ class PaperBroker:
         return each(order.quantity, self._settings.costs) * order.quantity
 
     def _settle(self) -> tuple[str, ...]:
-        """Settle what has expired and end the orders on it; return why anything expired is still held."""
-        if not self._ledger.is_read_only:
-            for order in self._ledger.orders():
-                if order.state not in FINAL and self._has_expired_contract(order):
-                    self._ledger.update_status(order.broker_id, was=order.status, status="Expired")
-        return settle_account(self._ledger, self._find_bar, self._clock())
+        """Settle what has expired; return why anything that has expired is still held."""
+        return settle_account(self._ledger, self._find_bar, self._clock(), is_recorded=self._is_recorded)
+
+    @property
+    def _is_recorded(self) -> bool:
+        return self._market is not None and self._market.is_recorded
+
+    def _place(self, body: str, replacing: str | None = None) -> BrokerOrder:
+        order = parse_order_body(body)
+        return self._ledger.place(order, self._clock(), replacing=replacing, is_recorded=self._is_recorded)
 
     def _try_fill(self, order: BrokerOrder) -> BrokerOrder:
         """The order after the fill rule and its time in force have been applied."""
@@ -210,10 +211,7 @@ class PaperBroker:
         now = self._clock()
         if json.loads(order.body)["time-in-force"] == "Day":
             return order.placed_at is not None and market_date(order.placed_at) < market_date(now)
-        return self._has_expired_contract(order)
-
-    def _has_expired_contract(self, order: BrokerOrder) -> bool:
-        return self._clock() >= min(trading_end(leg.root.strip(), leg.expiration) for leg in order.legs)
+        return has_expired_contract(order, now)
 
     def _fetch_quotes(self, legs: Sequence[Leg]) -> LegQuotes | None:
         assert self._market is not None

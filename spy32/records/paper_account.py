@@ -50,7 +50,15 @@ class PaperAccount:
         """Return all paper orders, oldest first."""
         return tuple(_paper_order(row) for row in self._core.rows("select * from paper_order order by id"))
 
-    def place(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
+    def working_orders(self) -> tuple[BrokerOrder, ...]:
+        """Return the paper orders that have not ended, oldest first."""
+        marks = ", ".join("?" * len(FINAL_STATES))
+        query = f"select * from paper_order where status not in ({marks}) order by id"
+        return tuple(_paper_order(row) for row in self._core.rows(query, *FINAL_STATES))
+
+    def place(
+        self, order: BrokerOrder, at: datetime, *, replacing: str | None = None, is_recorded: bool = False
+    ) -> BrokerOrder:
         """Store an order and return it with its id. `BrokerRefused` if `replacing` does not work any more."""
         with self._core.write_transaction(at, "paper order placed", order.reference) as change:
             if self._core.row("select 1 from paper_order where reference = ?", order.reference) is not None:
@@ -72,10 +80,16 @@ class PaperAccount:
                 reason=order.reason,
                 legs=canonical_json(order.legs),
                 body=order.body,
+                recorded=1 if is_recorded else None,
             )
         row = self._core.row("select * from paper_order where id = ?", number)
         assert row is not None
         return _paper_order(row)
+
+    def recorded_symbols(self) -> frozenset[str]:
+        """Return the contracts of orders that were placed on a recorded market."""
+        rows = self._core.rows("select * from paper_order where recorded = 1")
+        return frozenset(leg.symbol for row in rows for leg in _paper_order(row).legs)
 
     def update_status(self, broker_id: str, *, was: str, status: str, at: datetime | None = None) -> bool:
         """Change the broker status by compare-and-set; return False if it has changed already."""
@@ -138,7 +152,8 @@ class PaperAccount:
     def positions(self) -> tuple[Position, ...]:
         """Return the positions, contracts and shares, with their average opening price."""
         positions: dict[str, tuple[int, Decimal]] = {}
-        fills = (fill for order in self.orders() for fill in order.fills)
+        rows = self._core.rows("select broker_id, fills from paper_order where fills <> '[]' order by id")
+        fills = (fill for row in rows for fill in decode_items(Fill, row["fills"], f"paper order {row['broker_id']}"))
         changes = [(fill.symbol, -fill.action.sign * fill.quantity, fill.price) for fill in fills]
         changes += [(event.symbol, event.quantity, event.price) for event in self.events()]
         for symbol, change, price in changes:

@@ -273,13 +273,24 @@ class FakeLedger:
     held: dict[str, Position] = field(default_factory=dict)
     happened: list[PaperEvent] = field(default_factory=list)
     is_read_only: bool = False
+    recorded: set[str] = field(default_factory=set)
+
+    def recorded_symbols(self) -> frozenset[str]:
+        return frozenset(self.recorded)
 
     def orders(self) -> tuple[BrokerOrder, ...]:
         return tuple(self.book.values())
 
-    def place(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
+    def working_orders(self) -> tuple[BrokerOrder, ...]:
+        return tuple(order for order in self.book.values() if order.state not in FINAL)
+
+    def place(
+        self, order: BrokerOrder, at: datetime, *, replacing: str | None = None, is_recorded: bool = False
+    ) -> BrokerOrder:
         placed = replace(order, broker_id=str(len(self.book) + 1), placed_at=at, replaces=replacing)
         self.book[placed.broker_id] = placed
+        if is_recorded:
+            self.recorded |= {leg.symbol for leg in order.legs}
         if replacing is not None:
             self.update_status(replacing, was="Live", status="Replaced")
         return placed
