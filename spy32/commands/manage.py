@@ -9,9 +9,10 @@ from spy32.commands.common import Json, get_app, parse_id, parse_price
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spy32.markets.recorded import RecordedMarket
     from spy32.store import Store
     from spy32.trading.context import TradingContext
-    from spy32.trading.manage import ContextFor, ManagedTrade
+    from spy32.trading.manage import ManagedTrade
     from spy32.wiring import App
 
 TradeArgument = Annotated[str, typer.Argument(metavar="T", help="Trade, such as T1.")]
@@ -46,8 +47,15 @@ def manage(
     app.check_store_exists()
     from spy32.trading.manage import manage as manage_trades
 
+    store = app.store()
+    later = _load_later_market(app, store, market, number) if market is not None else None
+
+    def context_for(proposal_id: int | None) -> "TradingContext":
+        proposal = store.proposals.get(proposal_id) if proposal_id is not None else None
+        return app.trading_context(store, proposal, later=later)
+
     try:
-        found = manage_trades(_load_contexts(app, app.store(), market, number), number)
+        found = manage_trades(context_for, number)
     except LockHeld:
         if not scheduled:
             raise
@@ -116,10 +124,8 @@ def _is_idle(app: "App") -> bool:
     return not is_option_session(app.clock()) or not app.has_store
 
 
-def _load_contexts(app: "App", store: "Store", market: str | None, number: int | None) -> "ContextFor":
-    """How a trade gets its context; with `market` trades made on a recorded one are managed on that file."""
-    if market is None:
-        return app.build_manage_contexts(store)
+def _load_later_market(app: "App", store: "Store", name: str, number: int | None) -> "RecordedMarket":
+    """The recorded market that was named, on which the trades of an earlier one are managed."""
     from spy32.lifecycle import TradeState
     from spy32.wiring.markets import load_later_market
 
@@ -129,12 +135,11 @@ def _load_contexts(app: "App", store: "Store", market: str | None, number: int |
         else store.trades.select(TradeState.OPEN, TradeState.CLOSING, TradeState.ASSIGNED)
     )
     proposals = [store.proposals.get(trade.proposal_id) for trade in trades]
-    later = load_later_market(market, app.settings.mode, proposals)
-    return app.build_manage_contexts(store, later)
+    return load_later_market(name, app.settings.mode, proposals)
 
 
 def _load_context(app: "App", store: "Store", number: int) -> "TradingContext":
-    return app.build_manage_contexts(store)(store.trades.get(number).proposal_id)
+    return app.trading_context(store, store.proposals.get(store.trades.get(number).proposal_id))
 
 
 def _print_managed(app: "App", found: "Sequence[ManagedTrade]", *, scheduled: bool, json: bool) -> None:

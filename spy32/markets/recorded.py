@@ -1,7 +1,7 @@
 """Recorded markets: the chain of a file, or the snapshot of a stored run, with the quotes' instant as the clock."""
 
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,6 +128,11 @@ class MarkMarket(BaseMarket):
         self._quotes = {leg.symbol: leg for leg in mark.legs}
         self._mark = mark
         self.name = mark.source
+
+    @property
+    def as_of(self) -> datetime:
+        """When the mark was made, UTC: the time of its quotes on a recorded market."""
+        return self._mark.at
 
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
         """The quotes of these legs that the mark holds: those of its trade."""

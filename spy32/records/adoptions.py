@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from spy32.domain.codec import canonical_json, encode
+from spy32.domain.market import OCC_LENGTH
 from spy32.domain.orders import Adoption, Order, Trade, Transaction
 from spy32.errors import Refused
 from spy32.lifecycle import IN_FLIGHT, TRADE_TRANSITIONS, TradeState, advance
@@ -14,8 +15,6 @@ from spy32.records.encoding import decode_items, e4_to_dollars, nearest_e4, row_
 from spy32.records.orders import Orders
 from spy32.records.trades import OPEN_STATES, Trades
 
-OPTION_SYMBOL_LENGTH = 21
-"""Length of an OCC option symbol; a transaction of any other symbol is about shares."""
 OTHER_ACTIONS: Mapping[str, str | None] = {"": None, "Buy": None, "Sell": None}
 
 
@@ -122,7 +121,7 @@ class Adoptions:
 
     def _move_cash(self, change: WriteTransaction, adoption: Adoption) -> None:
         for line in adoption.transactions:
-            kind = "premium" if len(line.symbol) == OPTION_SYMBOL_LENGTH else "shares"
+            kind = "premium" if len(line.symbol) == OCC_LENGTH else "shares"
             for name, amount in ((kind, nearest_e4(line.net_value + line.fees)), ("fees", -nearest_e4(line.fees))):
                 if amount:
                     change.insert(

@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from spy32.brokers.tastytrade import TastytradeBroker
     from spy32.domain.proposals import Proposal, Recommendation
     from spy32.domain.runs import Run
-    from spy32.markets.recorded import RecordedMarket
+    from spy32.markets.recorded import MarkMarket, RecordedMarket, SnapshotMarket
     from spy32.pipeline.context import RunContext
     from spy32.pipeline.gather import CollectRequest
     from spy32.pipeline.replay import RecordedAnalystLookup
     from spy32.pipeline.sources import Sources
     from spy32.pipeline.start import StartContext
-    from spy32.ports import Analyst, Market
+    from spy32.ports import Analyst, DailyBarLookup, Market
     from spy32.settings.knob import Secret
     from spy32.store import Store
     from spy32.trading.context import TradingContext
@@ -201,6 +201,26 @@ class App(AppBase):
         """The broker of this mode: our own on paper, else tastytrade at the address of the mode."""
         return find_registered(BROKERS, self.settings.mode, "broker")(self, store, market)
 
+    def daily_bar_lookup(self, market: "Market | None") -> "DailyBarLookup":
+        """Official daily bars: of a recorded market its own history, else of the history sources of the settings."""
+        from spy32.wiring.daily_bars import DailyBarMemo
+
+        if market is not None and market.is_recorded:
+            return DailyBarMemo(market.history, self.clock)
+        return self._daily_bars
+
+    @cached_property
+    def _daily_bars(self) -> "DailyBarLookup":
+        from spy32.wiring.daily_bars import DailyBarMemo, request_history
+
+        return DailyBarMemo(lambda ticker, since: request_history(self._history_sources(), ticker, since), self.clock)
+
+    def _history_sources(self) -> "tuple[Market, ...]":
+        from spy32.wiring.markets import load_recorded_market
+
+        name = self.settings.market.chain[0]
+        return (load_recorded_market(name),) if self.is_recorded(None) else self.market_registry.history_sources
+
     def is_recorded(self, requested: str | None) -> bool:
         """Whether the chain comes from a recorded market, also where its file cannot be read."""
         from spy32.domain.market import is_recorded_source
@@ -257,11 +277,16 @@ class App(AppBase):
         )
 
     def trading_context(
-        self, store: "Store", proposal: "Proposal | None", *, tell: Callable[[str], None] | None = None
+        self,
+        store: "Store",
+        proposal: "Proposal | None",
+        *,
+        tell: Callable[[str], None] | None = None,
+        later: "RecordedMarket | None" = None,
     ) -> "TradingContext":
-        """Everything that a command needs to act on `proposal`, with the market that it was made on."""
+        """Everything to act on `proposal`, with the market that it was made on or a `later` recorded one."""
         profile = proposal.profile if proposal is not None else "default"
-        return self._build_trading_context(store, self.load_proposal_market(store, proposal), profile, tell)
+        return self._build_trading_context(store, self.load_proposal_market(store, proposal, later), profile, tell)
 
     def build_run_trading_context(self, store: "Store", run_id: int) -> "TradingContext":
         """Everything to act on a run that made no proposal, on the market that it saw."""
@@ -293,56 +318,34 @@ class App(AppBase):
             dividends=partial(self.market_registry.find_dividends, market),
         )
 
-    def load_proposal_market(self, store: "Store", proposal: "Proposal | None") -> "Market | None":
-        """The market of a proposal: a recorded one is its stored snapshot, with that instant as the clock."""
+    def load_proposal_market(
+        self, store: "Store", proposal: "Proposal | None", later: "RecordedMarket | None" = None
+    ) -> "Market | None":
+        """The market of a proposal. A recorded one is a `later` one, the newest mark of its trade, or what its run saw;
+        its time is the clock.
+        """
+        from spy32.wiring.markets import can_manage, find_marked_market
+
         if proposal is None:
             return None
         if proposal.is_recorded:
-            return self._load_marked_market(store, proposal) or self._load_recorded_market(store, proposal.run_id)
+            is_later = later is not None and can_manage(later, proposal)
+            marked = later if is_later else find_marked_market(store, proposal)
+            return self._use_recorded_market(marked) if marked else self._load_recorded_market(store, proposal.run_id)
         self.clockwork = self.process_clock
         return self.market_registry.quote_market(proposal.market)
-
-    def build_manage_contexts(
-        self, store: "Store", later: "RecordedMarket | None" = None
-    ) -> "Callable[[int | None], TradingContext]":
-        """How `manage` gets the context of a proposal. Trades made on a recorded market are managed on the `later` one
-        when it has their underlying.
-        """
-
-        from spy32.wiring.markets import can_manage
-
-        def context_for(number: int | None) -> "TradingContext":
-            proposal = store.proposals.get(number) if number is not None else None
-            if later is None or proposal is None or not can_manage(later, proposal):
-                return self.trading_context(store, proposal)
-            self.clockwork = Clockwork(later.as_of, frozen=True)
-            return self._build_trading_context(store, later, proposal.profile, None)
-
-        return context_for
-
-    def _load_marked_market(self, store: "Store", proposal: "Proposal") -> "Market | None":
-        """The newest mark of the proposal's trade as a market, when the trade was marked by a later recorded market."""
-        from spy32.markets.recorded import MarkMarket
-
-        trade = store.trades.find_by_proposal(proposal.id)
-        mark = store.trades.latest_mark(trade.id) if trade is not None else None
-        if trade is None or mark is None or mark.as_of <= store.proposals.get(trade.proposal_id).quoted_at:
-            return None
-        self._require_paper()
-        self.clockwork = Clockwork(mark.at, frozen=True)
-        return MarkMarket(mark)
-
-    def _require_paper(self) -> None:
-        if self.settings.mode is not Mode.PAPER:
-            raise Unusable("a proposal made on a recorded market can only be executed on paper")
 
     def _load_recorded_market(self, store: "Store", run_id: int) -> "Market":
         from spy32.markets.recorded import SnapshotMarket
 
-        self._require_paper()
-        snapshot = store.decisions.snapshot(run_id)
-        self.clockwork = Clockwork(snapshot.as_of, frozen=True)
-        return SnapshotMarket(snapshot)
+        return self._use_recorded_market(SnapshotMarket(store.decisions.snapshot(run_id)))
+
+    def _use_recorded_market(self, market: "RecordedMarket | SnapshotMarket | MarkMarket") -> "Market":
+        """The market, with the time of its quotes as the clock of this process; on paper only."""
+        if self.settings.mode is not Mode.PAPER:
+            raise Unusable("a proposal made on a recorded market can only be executed on paper")
+        self.clockwork = Clockwork(market.as_of, frozen=True)
+        return market
 
 
 def _build_grok(app: App, settings: Settings, store: "Store", run_id: int, seed: int, until: float) -> "Analyst":
@@ -360,7 +363,12 @@ def _build_paper(app: App, store: "Store", market: "Market | None") -> "Broker":
     from spy32.brokers.paper import PaperBroker
 
     return PaperBroker(
-        ledger=store.paper, market=market, clock=app.clock, settings=app.settings, number=app.account_number
+        ledger=store.paper,
+        market=market,
+        find_bar=app.daily_bar_lookup(market),
+        clock=app.clock,
+        settings=app.settings,
+        number=app.account_number,
     )
 
 

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from spy32.domain.events import EventCalendar, ScheduledEvent
     from spy32.domain.market import Dividend
     from spy32.domain.proposals import Proposal
-    from spy32.markets.recorded import RecordedMarket
+    from spy32.markets.recorded import MarkMarket, RecordedMarket
     from spy32.pipeline.sources import Sources
     from spy32.ports import Market
     from spy32.settings.resolve import Source
+    from spy32.store import Store
     from spy32.wiring.tastytrade import TastytradeConnection
 
 NO_SANDBOX_QUOTES = "tastytrade's sandbox has no market data; name other sources in market.chain, or --market"
@@ -52,6 +53,17 @@ def load_later_market(name: str, mode: Mode, proposals: "Iterable[Proposal]") ->
     if not any(can_manage(market, proposal) for proposal in proposals):
         raise BadUsage(f"{name} holds {market.underlying}, and no such open trade was made on a recorded market")
     return market
+
+
+def find_marked_market(store: "Store", proposal: "Proposal") -> "MarkMarket | None":
+    """The newest mark of the proposal's trade as a market, when the trade was marked by a later recorded market."""
+    from spy32.markets.recorded import MarkMarket
+
+    trade = store.trades.find_by_proposal(proposal.id)
+    mark = store.trades.latest_mark(trade.id) if trade is not None else None
+    if trade is None or mark is None or mark.as_of <= store.proposals.get(trade.proposal_id).quoted_at:
+        return None
+    return MarkMarket(mark)
 
 
 def can_manage(market: "RecordedMarket", proposal: "Proposal") -> bool:
@@ -85,13 +97,18 @@ class MarketRegistry:
         return Sources(
             chain=(self.get_market(requested),) if requested is not None else chain,
             checks=chain,
-            history=self._get_markets("history", order.history),
+            history=self.history_sources,
             vix=self._get_markets("vix", order.vix),
             dividends=self._get_markets("dividends", order.dividends),
-            rate=self._get_markets("history", order.history),
+            rate=self.history_sources,
             broker=broker,
             unavailable=unavailable if requested is None else (),
         )
+
+    @property
+    def history_sources(self) -> "tuple[Market, ...]":
+        """The sources of daily bars, in the order of the settings."""
+        return self._get_markets("history", self.settings.market.history)
 
     def quote_market(self, first: str) -> "Market":
         """The market that quotes what is approved and sent: the broker in live mode, else the proposal's source, then

@@ -1,7 +1,7 @@
 """`manage`: marks and closes on recorded chains, what cron is told, documents and exit codes."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from spy32.commands import manage as command
 from spy32.console import PlainConsole
-from spy32.domain.proposals import ExitReason
+from spy32.domain.proposals import ExitReason, Proposal
 from spy32.domain.spreads import Mode
 from spy32.errors import NotFilled, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import TradeState
@@ -219,8 +219,9 @@ class FakeApp:
     def warn(self, line: str) -> None:
         self.warned.append(line)
 
-    def build_manage_contexts(self, _store: Store) -> Callable[[int | None], TradingContext]:
-        return lambda _number: self.desk.trading_context
+    def trading_context(self, _store: Store, _proposal: Proposal | None, *, later: None) -> TradingContext:
+        assert later is None
+        return self.desk.trading_context
 
 
 @pytest.fixture
