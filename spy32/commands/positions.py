@@ -11,16 +11,19 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
     Reads only. Ends 0 whatever differs; 75 when the broker's positions cannot be read.
     """
     from spy32.render import desk_pages
-    from spy32.trading.position_diff import compare_with_broker
+    from spy32.sessions import market_date
+    from spy32.trading.position_diff import add_history, compare_with_broker
 
     app = get_app(ctx)
     store = app.open_for_reading()
     context = app.trading_context(store, None)
-    diff, trades, account = compare_with_broker(context), store.trades.select(), context.account.facts()
+    diff = add_history(context, compare_with_broker(context))
+    trades, account = store.trades.select(), context.account.facts()
+    totals = store.results.totals(market_date(context.clock()))
     if json:
         from spy32.render.desk_documents import positions_document
         from spy32.render.documents import emit
 
-        emit(app.out, positions_document(diff, trades, account))
+        emit(app.out, positions_document(diff, trades, account, totals))
     else:
-        desk_pages.print_positions(app.out, diff, trades, account)
+        desk_pages.print_positions(app.out, diff, trades, account, totals)

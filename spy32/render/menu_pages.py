@@ -129,12 +129,24 @@ def _gate(gate: Gate) -> tuple[str, ...]:
 
 
 def history_page(rows: Iterable[RunSummary]) -> Page:
-    """Runs, newest first, one a line."""
+    """Runs, newest first, one a line; without results while no trade of them has ended."""
     rows = tuple(rows)
     columns = grid_columns(
-        "run", "started (New York)", "outcome", "cause:1", "proposal:2", "trade:3", "what came of it~4", "profile:5"
+        "run", "started (New York)", "outcome", "cause:1", "proposal:2", "trade:3", "result>4", "exit:5",
+        "what came of it~6", "profile:7",
+    )  # fmt: skip
+    cells = [_history(row) for row in rows]
+    shown = [
+        at
+        for at, column in enumerate(columns)
+        if column.name not in ("result", "exit") or any(row[at] for row in cells)
+    ]
+    grid = Grid(
+        name="run",
+        title="Runs, newest first",
+        columns=tuple(columns[at] for at in shown),
+        rows=tuple(tuple(row[at] for at in shown) for row in cells),
     )
-    grid = Grid(name="run", title="Runs, newest first", columns=columns, rows=tuple(_history(row) for row in rows))
     return Page(parts=(grid,), following=(f"spy32 show R{rows[0].id}",) if rows else ())
 
 
@@ -147,6 +159,8 @@ def _history(row: RunSummary) -> tuple[str, ...]:
         humanise(row.cause or ""),
         "" if row.proposal_id is None else f"P{row.proposal_id}",
         "" if row.trade_id is None else f"T{row.trade_id}",
+        "" if row.result is None else format_gain(row.result),
+        "" if row.exit_reason is None else humanise(row.exit_reason),
         single_line(row.headline),
         single_line(row.profile),
     )
