@@ -6,7 +6,6 @@ from decimal import Decimal
 
 from spy32.domain.orders import OrderKind, Trade, Transaction
 from spy32.domain.results import CashFlow, CashFlowKind, ResultTotals, TradeResult
-from spy32.domain.spreads import MULTIPLIER
 from spy32.lifecycle import TradeState
 from spy32.records.adoptions import Adoptions
 from spy32.records.base import Database
@@ -14,7 +13,7 @@ from spy32.records.encoding import decode_items, e4_to_dollars, parse_instant
 from spy32.records.orders import Orders
 from spy32.records.proposals import Proposals
 from spy32.records.trades import Trades
-from spy32.rules.results import result_totals, trade_result
+from spy32.rules.results import result_totals, split_by_day, trade_result
 from spy32.sessions import week_start
 
 NOT_ENDED = (TradeState.OPEN, TradeState.CLOSING, TradeState.ASSIGNED)
@@ -86,16 +85,15 @@ class Results:
             trade.id,
         )
         for row in rows:
-            order, fills = self._orders.get(row["id"]), self._orders.fills(row["id"])
+            order = self._orders.get(row["id"])
             # A resting target has the approval of the opening, which was at another time and for another price.
             decided_by = order.approval_id if order.kind is not OrderKind.TARGET else None
             approval = self._proposals.find_approval(decided_by) if decided_by is not None else None
-            yield CashFlow(
-                kind=CashFlowKind.OPENING if order.kind is OrderKind.ENTRY else CashFlowKind.CLOSING,
-                at=max(fill.at for fill in fills),
-                amount=sum((fill.price * fill.action.sign * fill.quantity for fill in fills), Decimal(0)) * MULTIPLIER,
+            yield from split_by_day(
+                CashFlowKind.OPENING if order.kind is OrderKind.ENTRY else CashFlowKind.CLOSING,
+                self._orders.fills(order.id),
+                self._trades.order_legs(self._orders.get_row(order.id)),
                 fees=e4_to_dollars(row["fees_e4"]),
-                spreads=order.filled,
                 mid=approval.mid if approval is not None else None,
             )
 

@@ -3,16 +3,43 @@
 from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import groupby
 
 from spy32.domain.marks import Mark
-from spy32.domain.orders import Trade
+from spy32.domain.orders import Fill, Trade, spreads_filled
 from spy32.domain.proposals import ProposalTerms
 from spy32.domain.results import CashFlow, CashFlowKind, Realization, ResultTotals, TradeResult
-from spy32.domain.spreads import CENT, MULTIPLIER
+from spy32.domain.spreads import CENT, MULTIPLIER, Leg
 from spy32.lifecycle import TradeState
 from spy32.sessions import market_date, week_start
 
 ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
+
+
+def split_by_day(
+    kind: CashFlowKind, fills: Sequence[Fill], legs: Sequence[Leg], *, fees: Decimal, mid: Decimal | None
+) -> Iterator[CashFlow]:
+    """Yield the cash flow of an order for each New York day on which it filled, since a resting one may take several.
+
+    `fills` are all of the order, in order of time; each contract bears the same part of the `fees`.
+    """
+    contracts, spreads = sum(fill.quantity for fill in fills), 0
+    seen: tuple[Fill, ...] = ()
+    for _, group in groupby(fills, key=lambda fill: market_date(fill.at)):
+        same = tuple(group)
+        seen += same
+        count = sum(fill.quantity for fill in same)
+        share = (fees * count / contracts).quantize(CENT, ROUND_HALF_EVEN) if count < contracts else fees
+        newly = spreads_filled(seen, tuple(legs)) - spreads
+        yield CashFlow(
+            kind=kind,
+            at=max(fill.at for fill in same),
+            amount=sum((fill.price * fill.action.sign * fill.quantity for fill in same), Decimal(0)) * MULTIPLIER,
+            fees=share,
+            spreads=newly,
+            mid=mid,
+        )
+        contracts, fees, spreads = contracts - count, fees - share, spreads + newly
 
 
 def trade_result(

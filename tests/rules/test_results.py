@@ -15,7 +15,7 @@ from spy32.domain.orders import Trade
 from spy32.domain.proposals import ExitReason
 from spy32.domain.results import CashFlow, CashFlowKind, TradeResult
 from spy32.lifecycle import TradeState
-from spy32.rules.results import realized_profit, result_totals, trade_result, unrealized_change
+from spy32.rules.results import realized_profit, result_totals, split_by_day, trade_result, unrealized_change
 from tests.support import builders as b
 from tests.support import run_views
 from tests.support.paths import ROOT
@@ -173,6 +173,21 @@ def test_realised_and_open_cash_are_always_all_the_cash(quantity: int, closes: l
     flows = [opening(quantity), *(closing(str(debit), n, fees=str(fees)) for n, debit, fees in closes)]
     found = computed(run_views.trade(quantity=quantity, closed_quantity=sum(n for n, _, _ in closes)), *flows)
     assert found.realized + found.open_cash == sum(flow.amount - flow.fees for flow in flows)
+
+
+def test_an_order_that_fills_over_days_is_a_flow_a_day() -> None:
+    legs = tuple(replace(leg, action=leg.action.closing) for leg in b.spread().legs)
+    short, long = b.fills(legs, 3, ("2.00", "1.70"), at=b.later(900))
+    days = [
+        (replace(short, quantity=1), replace(long, quantity=2)),
+        tuple(replace(fill, quantity=count, at=b.later(days=2)) for fill, count in ((short, 2), (long, 1))),
+    ]
+    found = list(split_by_day(CLOSING, (*days[0], *days[1]), legs, fees=D("0.77"), mid=None))
+    # 2 x 170 - 200, then 170 - 2 x 200; three contracts of six each bear 0.385 of the fees
+    assert [(flow.at, flow.amount, flow.fees, flow.spreads) for flow in found] == [
+        (b.later(900), D(140), D("0.38"), 1),
+        (b.later(days=2), D(-230), D("0.39"), 2),
+    ]
 
 
 # Totals. The builders' day is Monday, 2025-10-06.
