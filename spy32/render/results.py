@@ -29,5 +29,5 @@ def result_items(result: TradeResult) -> Iterator[Item]:
         costs.append(f"of them {format_dollars(result.settlement_fees)} for settlement")
     for slippage, what in ((result.opening_slippage, "to open"), (result.closing_slippage, "to close")):
         if slippage is not None:
-            costs.append(f"{format_dollars(slippage)} against the mid at the approval {what}")
+            costs.append(f"slippage {format_dollars(slippage)} {what}")
     yield pair("Costs", ", ".join(costs))
