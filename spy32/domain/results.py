@@ -32,7 +32,7 @@ class CashFlow:
     fees: Dollars
     """Commissions, exchange, clearing and regulatory fees, and those of exercise and assignment; positive."""
     spreads: int = 0
-    """Whole spreads that it opened or closed."""
+    """Whole spreads that it opened or closed; 0 while shares of them are held."""
     mid: Price | None = None
     """Mid of the spread when a person or the plan approved the order, credit per share; a debit is negative. None
     where nothing was decided at a mid: a resting target, a close by hand, a settlement."""

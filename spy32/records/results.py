@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
-from spy32.domain.orders import OrderKind, Trade, Transaction
+from spy32.domain.orders import OrderKind, Trade, Transaction, TransactionKind
 from spy32.domain.results import CashFlow, CashFlowKind, ResultTotals, TradeResult
 from spy32.lifecycle import TradeState
 from spy32.records.adoptions import Adoptions
@@ -99,13 +99,13 @@ class Results:
 
     def _adoption_flows(self, trade: Trade) -> Iterator[CashFlow]:
         for adoption in self._adoptions.select(trade.id):
-            is_close = adoption.state is TradeState.CLOSED
+            by_hand = all(line.kind is TransactionKind.TRADE for line in adoption.transactions)
             yield CashFlow(
-                kind=CashFlowKind.CLOSING if is_close else CashFlowKind.SETTLEMENT,
+                kind=CashFlowKind.CLOSING if by_hand else CashFlowKind.SETTLEMENT,
                 at=max(line.at for line in adoption.transactions),
                 amount=adoption.gross,
                 fees=adoption.fees,
-                spreads=adoption.spreads,
+                spreads=adoption.spreads if adoption.state is not TradeState.ASSIGNED else 0,
             )
 
     def _disposal_flows(self, trade: Trade) -> Iterator[CashFlow]:

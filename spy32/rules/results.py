@@ -118,12 +118,12 @@ def unrealized_change(trade: Trade, result: TradeResult, base: Mark | None) -> D
 def _realizations(trade: Trade, flows: Sequence[CashFlow]) -> Iterator[Realization]:
     """Yield each close with its share of the premium and of the fees to open, to the cent.
 
-    What is left is final when the trade ends: a settlement, fees that became known later, and the rest of a cent.
+    What is left is final when the trade ends: an assignment, fees that became known later, and the rest of a cent.
     """
     opened = _cash([flow for flow in flows if flow.kind is CashFlowKind.OPENING])
     realized = Decimal(0)
     for flow in flows:
-        if flow.kind is CashFlowKind.CLOSING and flow.spreads > 0:
+        if flow.kind is not CashFlowKind.OPENING and flow.spreads > 0:
             amount = opened * flow.spreads / trade.quantity + flow.amount - flow.fees
             realized += (rounded := amount.quantize(CENT, ROUND_HALF_EVEN))
             yield Realization(at=flow.at, amount=rounded)

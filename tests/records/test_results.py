@@ -88,6 +88,18 @@ def test_an_adopted_expiration_is_a_settlement_and_keeps_the_credit(store: Store
     assert (found.realized, found.credit_kept, found.settlement_fees, found.days_held) == (D("111.48"), 1.0, 0, 32)
 
 
+def test_a_settlement_in_cash_and_a_close_by_hand_are_told_apart(store: Store) -> None:
+    _, settled = filled(store)
+    lines = (line(1, SHORT, TransactionKind.ASSIGNMENT, fees=D(5), net_value=D(-1005)), line(2, LONG, OVER))
+    adopted(store, settled, TradeState.CLOSED, *lines)
+    found = store.results.get(settled.id)
+    assert (found.settlement_fees, found.closing_fees, found.realized) == (D(5), 0, D("-893.52"))
+    _, closed = filled(store)
+    adopted(store, closed, TradeState.CLOSED, line(3, SHORT, TransactionKind.TRADE, fees=D(5), net_value=D(-65)))
+    found = store.results.get(closed.id)
+    assert (found.settlement_fees, found.closing_fees, found.realized) == (0, D(5), D("46.48"))
+
+
 def test_what_became_of_shares_is_part_of_the_settlement(store: Store) -> None:
     _, trade = filled(store)
     assigned = (

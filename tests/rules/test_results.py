@@ -96,7 +96,7 @@ TABLE = {
     # assigned at 640, 200 shares sold at 638.50 a session later: 116.00 - 300.00 - 4.52 - 5.00
     "assigned and sold": (
         ended("-193.52", days=35),
-        (opening(), settlement("-128000.00", "5.00", spreads=2), settlement("127700.00", days=35)),
+        (opening(), settlement("-128000.00", "5.00"), settlement("127700.00", days=35)),
         {"realized": "-193.52", "closing_cost": "300.00", "settlement_fees": "5.00", "days_held": 35,
          "of_max_loss": 193.52 / 894.52},
     ),
@@ -134,7 +134,7 @@ def test_an_open_trade_has_earned_nothing_yet() -> None:
 
 def test_an_assigned_trade_stays_as_last_marked_until_its_shares_are_sold() -> None:
     trade = run_views.trade(state=TradeState.ASSIGNED, closed_quantity=2)
-    found = computed(trade, opening(), settlement("-128000.00", "5.00", spreads=2), mark=mark("-200.00"))
+    found = computed(trade, opening(), settlement("-128000.00", "5.00"), mark=mark("-200.00"))
     assert (found.realized, found.unrealized) == (0, D("-200.00"))
     assert (found.credit_kept, found.of_max_loss) == (None, None)
     assert found.open_cash == D("-127893.52")
