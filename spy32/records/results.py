@@ -1,5 +1,6 @@
 """What trades earned, computed from their orders, fills, adopted transactions and marks; nothing is stored twice."""
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -14,7 +15,7 @@ from spy32.records.orders import Orders
 from spy32.records.proposals import Proposals
 from spy32.records.trades import Trades
 from spy32.rules.results import result_totals, split_by_day, trade_result
-from spy32.sessions import week_start
+from spy32.sessions import market_date, week_start
 
 NOT_ENDED = (TradeState.OPEN, TradeState.CLOSING, TradeState.ASSIGNED)
 
@@ -45,6 +46,13 @@ class Results:
         """Return what each order and each entry of the broker's history moved, in order of time."""
         flows = [*self._order_flows(trade), *self._adoption_flows(trade), *self._disposal_flows(trade)]
         return tuple(sorted(flows, key=lambda flow: flow.at))
+
+    def adopted_lines(self, since: date) -> tuple[tuple[int, Transaction], ...]:
+        """Return each line of the broker's history that our book took over, of this New York day or later, by trade."""
+        lines = [(adoption.trade_id, line) for adoption in self._adoptions.select() for line in adoption.transactions]
+        for row in self._core.rows("select id, trade_id, body from disposal order by id"):
+            lines += [(row["trade_id"], line) for line in _disposal_lines(row)]
+        return tuple((trade_id, line) for trade_id, line in lines if market_date(line.at) >= since)
 
     def select_recent(self, first: date) -> tuple[Trade, ...]:
         """Return the trades that ended on this New York day or later, or have not ended; oldest first."""
@@ -110,10 +118,13 @@ class Results:
 
     def _disposal_flows(self, trade: Trade) -> Iterator[CashFlow]:
         for row in self._core.rows("select * from disposal where trade_id = ? order by id", trade.id):
-            lines = decode_items(Transaction, row["body"], f"disposal {row['id']}")
             yield CashFlow(
                 kind=CashFlowKind.SETTLEMENT,
-                at=max((line.at for line in lines), default=parse_instant(row["at"])),
+                at=max((line.at for line in _disposal_lines(row)), default=parse_instant(row["at"])),
                 amount=e4_to_dollars(row["gross_e4"]),
                 fees=e4_to_dollars(row["fees_e4"]),
             )
+
+
+def _disposal_lines(row: sqlite3.Row) -> tuple[Transaction, ...]:
+    return decode_items(Transaction, row["body"], f"disposal {row['id']}")

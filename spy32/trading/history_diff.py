@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 
-from spy32.domain.orders import Adoption, Fill, Order, Transaction, TransactionKind
+from spy32.domain.orders import Fill, Order, Transaction, TransactionKind
 from spy32.domain.spreads import CENT, MULTIPLIER, Mode
 from spy32.domain.value import value
 from spy32.sessions import market_date
@@ -37,13 +37,9 @@ def compare_history(context: TradingContext, since: date) -> tuple[HistoryDiff, 
         for order in context.store.orders.select_filled(since)
         if (fills := context.store.orders.fills(order.id))
     ]
-    adoptions = [
-        adoption
-        for adoption in context.store.adoptions.select()
-        if any(market_date(line.at) >= since for line in adoption.transactions)
-    ]
+    adopted = context.store.results.adopted_lines(since)
     is_paper = context.store.core.mode is Mode.PAPER
-    if not orders and not adoptions and not is_paper:
+    if not orders and not adopted and not is_paper:
         return ()
     lines = _paper_lines(context) if is_paper else context.account.transactions(since)
     differences: list[HistoryDiff] = []
@@ -55,9 +51,7 @@ def compare_history(context: TradingContext, since: date) -> tuple[HistoryDiff, 
     if is_paper:
         # What the paper broker did without orders is in the total of its cash.
         return (*differences, *_compare_paper_cash(context))
-    for adoption in adoptions:
-        differences += _compare_adoption(adoption, lines, since)
-    return tuple(differences)
+    return (*differences, *_compare_adopted(adopted, lines))
 
 
 def _compare_order(
@@ -82,17 +76,17 @@ def _compare_order(
         yield HistoryDiff(subject=order.reference, figure="fees", ours=booked, broker=fees)
 
 
-def _compare_adoption(adoption: Adoption, lines: Sequence[Transaction], since: date) -> Iterator[HistoryDiff]:
-    """Yield each adopted line that the broker shows no more, or whose amount has changed since."""
+def _compare_adopted(adopted: Sequence[tuple[int, Transaction]], lines: Sequence[Transaction]) -> Iterator[HistoryDiff]:
+    """Yield each line that our book took over and that the broker shows no more, or with another amount."""
     shown = {(line.id, line.symbol): line for line in lines}
-    for line in adoption.transactions:
+    for trade_id, line in adopted:
         found = shown.get((line.id, line.symbol))
-        is_part = found is not None and abs(found.quantity) != line.quantity
+        if found is not None and abs(found.quantity) != line.quantity:
+            # Our book took over a part of it; the rest is of another trade, or not ours.
+            continue
         broker = found.net_value if found is not None else Decimal(0)
-        if market_date(line.at) >= since and not is_part and (found is None or not _agree(line.net_value, broker)):
-            yield HistoryDiff(
-                subject=f"T{adoption.trade_id}", figure=f"line {line.id}", ours=line.net_value, broker=broker
-            )
+        if found is None or not _agree(line.net_value, broker):
+            yield HistoryDiff(subject=f"T{trade_id}", figure=f"line {line.id}", ours=line.net_value, broker=broker)
 
 
 def _compare_paper_cash(context: TradingContext) -> Iterator[HistoryDiff]:

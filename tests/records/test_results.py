@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from spy32.domain.codec import canonical_json
 from spy32.domain.marks import MarkFlag
 from spy32.domain.orders import Adoption, Order, OrderKind, Trade, Transaction, TransactionKind
 from spy32.domain.proposals import ExitReason, Proposal
@@ -107,15 +108,19 @@ def test_what_became_of_shares_is_part_of_the_settlement(store: Store) -> None:
         line(2, "SPY", TransactionKind.OTHER, quantity=D(200), net_value=D(-128_000)),
     )
     adopted(store, trade, TradeState.ASSIGNED, *assigned)
+    sale = line(3, "SPY", TransactionKind.TRADE, at=later(days=35), quantity=D(200), net_value=D("127699.87"))
     store.core.db.execute(
-        "insert into disposal (trade_id, at, gross_e4, fees_e4, body) values (1, ?, 1277000000, 1300, '[]')",
-        (later(days=35).isoformat(),),
+        "insert into disposal (trade_id, at, gross_e4, fees_e4, body) values (1, ?, 1277000000, 1300, ?)",
+        (later(days=36).isoformat(), canonical_json((sale,))),
     )
     flows = store.results.cash_flows(store.trades.get(trade.id))
     assert [(flow.kind, flow.amount, flow.fees) for flow in flows[1:]] == [
         (CashFlowKind.SETTLEMENT, D(-128_000), D(5)),
         (CashFlowKind.SETTLEMENT, D(127_700), D("0.13")),
     ]
+    assert flows[-1].at == sale.at
+    assert store.results.adopted_lines(date(2025, 11, 8)) == ((trade.id, sale),)
+    assert [found.id for _, found in store.results.adopted_lines(builders.TODAY)] == ["1", "2", "3"]
     assert store.results.get(trade.id).realized == 0
 
 
