@@ -112,6 +112,15 @@ def test_an_adopted_line_that_has_gone_or_changed_is_named(desk: TradingDesk, or
     ]
 
 
+def test_a_line_that_was_taken_over_in_part_is_no_difference(desk: TradingDesk, order: Order) -> None:
+    held(desk, short=-1, long=1)
+    lines(desk, order)
+    bought_back(desk)
+    (trade,) = adopt_trades(desk.trading_context, adoptable_contracts(compare_with_broker(desk.trading_context)))
+    assert trade.remaining == 1
+    assert compared(desk) == []
+
+
 def test_nothing_of_ours_in_the_time_asks_for_no_history(desk: TradingDesk, order: Order) -> None:
     desk.account.transactions = None  # type: ignore[assignment, method-assign]
     assert compare_history(desk.trading_context, date(2025, 10, 7)) == ()
