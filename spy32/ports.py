@@ -141,6 +141,12 @@ class AccountGateway(Protocol):
     def transactions(self, since: date) -> tuple[Transaction, ...]:
         """Return the transactions since that day."""
 
+    def unsettled(self) -> tuple[str, ...]:
+        """Return why contracts that have expired, or shares that they left, are still held; empty when none are.
+
+        Only the paper broker settles by itself and can tell; of a real account this is always empty.
+        """
+
     def clock_ahead(self) -> float | None:
         """Return how far the broker's clock is ahead of ours, seconds, by its last response; None without a clock."""
 

@@ -103,7 +103,7 @@ class Store:
     def risk(self) -> "Risk":
         from spy32.records.risk import Risk
 
-        return Risk(self.core, self.proposals, self.trades)
+        return Risk(self.core, self.proposals, self.trades, self.adoptions)
 
     @classmethod
     def create(

@@ -17,6 +17,7 @@ from spy32.domain.spreads import CENT, MULTIPLIER, Account, Action, Leg, Mode, P
 from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import FINAL, OrderState
 from spy32.ports import Clock, Market, PaperLedger
+from spy32.rules.margin import margin_requirement
 from spy32.rules.pricing import closing_costs, natural_and_mid, opening_costs
 from spy32.sessions import last_trading_day, market_date, session
 from spy32.settings import Settings
@@ -51,7 +52,7 @@ class PaperBroker:
             number=self._number,
             mode=Mode.PAPER,
             net_liquidation=cash + at_cost,
-            buying_power=cash - margin_requirement(positions) - self._reserved_buying_power(),
+            buying_power=cash - _required_margin(positions) - self._reserved_buying_power(),
             options_level="paper: defined risk",
             permits_spreads=True,
             positions=positions,
@@ -62,6 +63,9 @@ class PaperBroker:
 
     def transactions(self, since: date) -> tuple[Transaction, ...]:
         """Always empty: a paper account has orders and fills only."""
+        return ()
+
+    def unsettled(self) -> tuple[str, ...]:
         return ()
 
     def clock_ahead(self) -> float | None:
@@ -141,8 +145,8 @@ class PaperBroker:
         positions = self._ledger.positions()
         combined = (*positions, *(_leg_position(leg, order.quantity) for leg in order.legs))
         return (
-            margin_requirement(combined)
-            - margin_requirement(positions)
+            _required_margin(combined)
+            - _required_margin(positions)
             - order.limit * MULTIPLIER * order.quantity
             + self._fees(order)
         )
@@ -274,29 +278,9 @@ def _position_cost(position: Position) -> Decimal:
     return (position.average_price or Decimal(0)) * position.quantity * MULTIPLIER
 
 
-def margin_requirement(positions: Sequence[Position]) -> Decimal:
-    """Margin of what is held, dollars: the worst value at expiration of each expiration's options, added up.
-
-    The value of options at one expiration is piecewise linear in the underlying, so its worst is at zero, at a strike,
-    or beyond the last one, where a net short call would be unbounded and is refused.
-    """
-    total = Decimal(0)
-    net: dict[str, int] = {}
-    for position in positions:
-        net[position.symbol] = net.get(position.symbol, 0) + position.quantity
-    for expiration in {symbol[:12] for symbol in net}:
-        group = {symbol[12:]: count for symbol, count in net.items() if symbol[:12] == expiration and count}
-        if sum(count for symbol, count in group.items() if symbol[0] == "C") < 0:
-            raise BrokerRefused("uncovered_call: a short call without a long one is not defined risk")
-        strikes = [Decimal(0), *(Decimal(symbol[1:]) / 1000 for symbol in group)]
-        total += max(-min((_expiration_value(group, price) for price in strikes), default=Decimal(0)), Decimal(0))
-    return total
-
-
-def _expiration_value(group: dict[str, int], price: Decimal) -> Decimal:
-    value = Decimal(0)
-    for symbol, count in group.items():
-        strike = Decimal(symbol[1:]) / 1000
-        intrinsic = price - strike if symbol[0] == "C" else strike - price
-        value += max(intrinsic, Decimal(0)) * count * MULTIPLIER
-    return value
+def _required_margin(positions: Sequence[Position]) -> Decimal:
+    """Margin of what is held, dollars; `BrokerRefused` for an uncovered short call."""
+    margin = margin_requirement(positions)
+    if margin is None:
+        raise BrokerRefused("uncovered_call: a short call without a long one is not defined risk")
+    return margin

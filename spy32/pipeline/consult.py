@@ -67,7 +67,9 @@ def _blocking_ruling(context: RunContext, market: CheckedMarket, menu: Menu, acc
     """Return the risk decision on the first candidate when every candidate is refused; None when one is accepted."""
     now = context.clock()
     today = market_date(now)
-    exposure = context.store.risk.exposure(run_id=context.run_id, today=today, week_start=week_start(today))
+    exposure = context.store.risk.exposure(
+        run_id=context.run_id, today=today, week_start=week_start(today), account=account
+    )
     rulings = [
         assess_risk(candidate, market.snapshot, account, exposure, settings=context.settings, now=now)
         for candidate in menu.candidates

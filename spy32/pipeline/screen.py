@@ -53,7 +53,9 @@ def _account_refusals(context: RunContext, market: CheckedMarket, menu: Menu, ac
     """
     now = context.clock()
     today = market_date(now)
-    exposure = context.store.risk.exposure(run_id=context.run_id, today=today, week_start=week_start(today))
+    exposure = context.store.risk.exposure(
+        run_id=context.run_id, today=today, week_start=week_start(today), account=account
+    )
     refused: dict[str, Finding] = {}
     for candidate in menu.candidates:
         ruling = assess_risk(candidate, market.snapshot, account, exposure, settings=context.settings, now=now)

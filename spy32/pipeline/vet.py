@@ -35,10 +35,11 @@ def vet(
     now = context.clock()
     price_findings = requote(context, candidate, market.snapshot)
     today = market_date(now)
-    exposure = context.store.risk.exposure(run_id=context.run_id, today=today, week_start=week_start(today))
-    ruling = assess_risk(
-        candidate, market.snapshot, account_status.account, exposure, settings=context.settings, now=now
+    account = account_status.account
+    exposure = context.store.risk.exposure(
+        run_id=context.run_id, today=today, week_start=week_start(today), account=account
     )
+    ruling = assess_risk(candidate, market.snapshot, account, exposure, settings=context.settings, now=now)
     ruling = changed(ruling, findings=(*price_findings, *ruling.findings))
     context.store.decisions.save_ruling(context.run_id, ruling, now)
     if ruling.is_accepted:

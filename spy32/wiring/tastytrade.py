@@ -126,6 +126,9 @@ class TastytradeGateway:
     def transactions(self, since: date) -> tuple[Transaction, ...]:
         return self._broker.transactions(since)
 
+    def unsettled(self) -> tuple[str, ...]:
+        return self._broker.unsettled()
+
     def clock_ahead(self) -> float | None:
         return self._broker.clock_ahead()
 

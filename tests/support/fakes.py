@@ -246,6 +246,7 @@ class FakeAccount:
     account: Account = field(default_factory=builders.account)
     history: tuple[Transaction, ...] = ()
     ahead: float | None = 0.0
+    waiting: tuple[str, ...] = ()
 
     def facts(self) -> Account:
         return self.account
@@ -255,6 +256,9 @@ class FakeAccount:
 
     def transactions(self, since: date) -> tuple[Transaction, ...]:
         return self.history
+
+    def unsettled(self) -> tuple[str, ...]:
+        return self.waiting
 
     def clock_ahead(self) -> float | None:
         return self.ahead
