@@ -111,7 +111,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
     waiting = (
         *_pending_proposals(context, store),
         *_pending_orders(context, store),
-        *_assigned_trades(store),
+        *_assigned_trades(context, store),
         *_overdue_items(context, store),
         *_moved_home(context, store),
         *_unacknowledged_items(store),
@@ -307,9 +307,14 @@ def _order_problem(context: StatusContext, order: Order) -> str | None:
     )
 
 
-def _assigned_trades(store: "Store") -> Iterator[PendingItem]:
+def _assigned_trades(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
     for trade in store.trades.select(TradeState.ASSIGNED):
-        yield PendingItem(id=f"T{trade.id}", message=f"T{trade.id} was assigned", command=f"spy32 show T{trade.id}")
+        from spy32.rules.assignment import assignment_notes
+
+        position = store.adoptions.position(trade.id)
+        notes = assignment_notes(position, market_date(context.now)) if position.ticker else ()
+        message = "; ".join(notes) or f"T{trade.id} was assigned"
+        yield PendingItem(id=f"T{trade.id}", message=message, command=f"spy32 show T{trade.id}")
 
 
 def _overdue_items(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
