@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from spy32.domain.codec import canonical_json
@@ -32,6 +32,9 @@ from spy32.records.orders import Orders, fill_from_row
 from spy32.records.proposals import Proposals
 
 OPEN_STATES = (TradeState.OPEN, TradeState.CLOSING)
+LONGEST_CLOSURE = timedelta(days=7)
+"""Options dated on a closed day stop trading in the session before it; no closure since 1990 was longer (six days,
+September 2001)."""
 _ENTRIES = "proposal_id = ? and kind <> 'target'"
 _CLOSINGS = """proposal_id = ? and kind = 'target'
     or proposal_id in (select id from proposal where trade_id = ? and kind = 'close')"""
@@ -77,7 +80,7 @@ class Trades:
 
     def select_expired(self, now: datetime) -> tuple[Trade, ...]:
         """Return the trades in our book as open whose options have stopped trading, oldest first."""
-        latest = now.date()
+        latest = now.date() + LONGEST_CLOSURE
         open_trades = self.select(*OPEN_STATES)
         if not any(trade.expiration <= latest for trade in open_trades):
             # The calendar is not even loaded.

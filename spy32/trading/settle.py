@@ -121,6 +121,9 @@ class _Settlement:
         """Settle orders that may still close the trade; return whether none is left in flight or worked."""
         messages = settle_orders(self._context, trade)
         self._warnings[trade.id] += messages
+        after = self._context.store.trades.get(trade.id)
+        if after.state not in OPEN_STATES:
+            self._changed[trade.id] = after
         return not messages
 
     def _dispose(self, trade: Trade, unmatched: UnmatchedTransactions) -> None:
