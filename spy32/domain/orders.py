@@ -220,6 +220,48 @@ class Transaction:
 
 
 @value
+class PaperEvent:
+    """What the paper broker did without an order: one line of its transaction history. Amounts are dollars."""
+
+    at: datetime
+    kind: TransactionKind
+    """`other` for shares that an assignment or exercise delivers, `trade` for their sale or purchase afterwards."""
+    symbol: str
+    quantity: int
+    """Change of the position, contracts or shares: positive when a short one becomes smaller."""
+    price: Price
+    """Dollars per share: the strike, the price of the shares, or 0 for a contract that is removed without cash."""
+    cash: Dollars
+    """Before fees; a payment is negative."""
+    fees: Dollars
+    description: str
+
+    @property
+    def action(self) -> Action | None:
+        """The action of a line about shares. None for a contract, of which tastytrade tells none either."""
+        if self.kind is TransactionKind.OTHER:
+            return Action.BUY_TO_OPEN if self.quantity > 0 else Action.SELL_TO_OPEN
+        if self.kind is TransactionKind.TRADE:
+            return Action.BUY_TO_CLOSE if self.quantity > 0 else Action.SELL_TO_CLOSE
+        return None
+
+    def as_transaction(self, number: int) -> Transaction:
+        """The line of the account's history; `number` is its number among the events, from 1."""
+        return Transaction(
+            id=f"paper-event-{number}",
+            kind=self.kind,
+            at=self.at,
+            symbol=self.symbol,
+            action=self.action,
+            quantity=Decimal(abs(self.quantity)),
+            price=self.price,
+            net_value=self.cash - self.fees,
+            fees=self.fees,
+            description=self.description,
+        )
+
+
+@value
 class Trade:
     """A position opened by fills. Credits and debits are dollars per share; fees, loss and result are dollars for the
     whole quantity."""
