@@ -12,7 +12,7 @@ from dataclasses import field
 from spy32.domain.orders import Trade
 from spy32.domain.value import value
 from spy32.errors import Spy32Error, Unavailable
-from spy32.lifecycle import TradeState
+from spy32.lifecycle import ProposalState, TradeState
 from spy32.trading import order_state, profit_target
 from spy32.trading.context import TradingContext, proposal_lock_name
 from spy32.trading.position_diff import OPEN_STATES, compare_positions, history_start, missing_counts
@@ -185,6 +185,15 @@ def adopt_trades(context: TradingContext, chosen: Iterable[MissingContracts]) ->
             trade = context.store.adoptions.adopt(
                 contracts.adoption, was=contracts.trade.state, held=contracts.trade.remaining, at=context.clock()
             )
+            _lapse_close(context, trade)
         context.report(f"T{trade.id}: {contracts.trade.state} before, {trade.state} now")
         trades.append(trade)
     return tuple(trades)
+
+
+def _lapse_close(context: TradingContext, trade: Trade) -> None:
+    """Lapse the close that waits for a trade that has ended or whose quantity has changed."""
+    close = context.store.proposals.find_live_close(trade.id)
+    if close is not None and close.state is not ProposalState.SENT:
+        words = str(trade.state) if trade.state not in OPEN_STATES else f"{trade.remaining} of {trade.quantity} spreads"
+        context.store.proposals.lapse(close.id, at=context.clock(), reason=f"T{trade.id} is {words}")

@@ -1,27 +1,30 @@
 """What ends by itself is settled by the broker's history: fakes for each rule, the local broker for whole lives."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from spy32.domain.market import DailyBar
 from spy32.domain.orders import Adoption, Trade, TransactionKind
 from spy32.domain.proposals import ExitReason
 from spy32.domain.spreads import Action, Mode
 from spy32.errors import Unavailable
-from spy32.lifecycle import OrderState, TradeState
+from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.trading.context import TradingContext
 from spy32.trading.manage import manage
 from spy32.trading.profit_target import place_target
 from spy32.trading.reconcile import adopt_trades, adoptable_contracts, reconcile
 from spy32.trading.settle import SettledTrades, settle_ended
+from tests.contract.test_broker import paper
 from tests.support import builders
 from tests.support.broker_desk import AFTER_EXPIRATION, BrokerDesk, broker_desk
 from tests.support.open_trades import LONG, SHORT, D, bought_back, entered, held, line, live_desk
-from tests.support.trading import TradingDesk
+from tests.support.trading import TradingDesk, trading_desk
 
 ASSIGNMENT, EXERCISE, OVER = TransactionKind.ASSIGNMENT, TransactionKind.EXERCISE, TransactionKind.EXPIRATION
 MORNING = builders.later(days=33)
@@ -169,6 +172,22 @@ def test_a_death_between_two_trades_leaves_the_other_for_the_next_start(
     assert [trade.id for trade in settle(desk).trades] == [2]
     assert {trade.state for trade in desk.store.trades.select()} == {TradeState.EXPIRED}
     assert len(desk.store.adoptions.select()) == 2
+
+
+def test_a_close_that_waits_lapses_with_its_trade(at_broker: BrokerDesk) -> None:
+    trade = at_broker.entered(rests=False)
+    store = at_broker.desk.store
+    opening = store.proposals.get(trade.proposal_id)
+    close = store.proposals.add(
+        replace(builders.proposal_terms(), run_id=opening.run_id, mode=Mode.LIVE, kind="close", trade_id=trade.id),
+        body="{}",
+        at=at_broker.desk.clock(),
+    )
+    at_broker.go(builders.later(days=8))
+    at_broker.server.assign(SHORT)
+    settle_ended(at_broker.context_for, reads_positions=True)
+    assert store.proposals.get(close.id).state is ProposalState.LAPSED
+    assert store.proposals.find_live_close(trade.id) is None
 
 
 # Why an expired trade is still open.
@@ -439,6 +458,47 @@ def test_a_disposal_that_another_process_recorded_is_refused(at_broker: BrokerDe
     assert records.disposals() == (disposal,)
 
 
+@pytest.mark.parametrize("commits", range(4))
+def test_a_death_after_any_commit_changes_nothing_of_the_end(
+    at_broker: BrokerDesk, monkeypatch: pytest.MonkeyPatch, commits: int
+) -> None:
+    at_broker.entered(rests=False)
+    at_broker.go(AFTER_EXPIRATION)
+    at_broker.server.expire(builders.EXPIRATION, 637)
+    die_after(monkeypatch, at_broker.desk, commits)
+    for sold, day in ((-120, 35), (-80, 36)):
+        try_to_settle(at_broker)
+        at_broker.go(builders.later(days=day))
+        at_broker.server.trade_shares(sold, "636.00")
+        try_to_settle(at_broker)
+    monkeypatch.undo()
+    settle_ended(at_broker.context_for)
+    trade = finished(at_broker, TradeState.CLOSED, ExitReason.ASSIGNED)
+    assert trade.result == CREDIT - 800 - trade.fees
+    assert len(at_broker.desk.store.adoptions.select()) == 1
+
+
+def die_after(monkeypatch: pytest.MonkeyPatch, desk: TradingDesk, commits: int) -> None:
+    """The process dies once, before it notices that its transaction of this number was committed."""
+    left = [commits]
+    write_transaction = desk.store.core.write_transaction
+
+    @contextmanager
+    def dying(*words: Any, **over: Any) -> Iterator[Any]:
+        with write_transaction(*words, **over) as change:
+            yield change
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(desk.store.core, "write_transaction", dying)
+
+
+def try_to_settle(found: BrokerDesk) -> None:
+    with suppress(KeyboardInterrupt):
+        settle_ended(found.context_for)
+
+
 def test_a_dividend_is_no_line_of_the_trade(at_broker: BrokerDesk) -> None:
     at_broker.entered(rests=False)
     at_broker.go(builders.later(days=8))
@@ -448,3 +508,56 @@ def test_a_dividend_is_no_line_of_the_trade(at_broker: BrokerDesk) -> None:
     settle_fees(at_broker)
     assert at_broker.trade().state is TradeState.ASSIGNED
     assert at_broker.broker_cash - at_broker.cash == 390
+
+
+# On paper, where the paper broker makes the history.
+
+
+@pytest.fixture
+def on_paper(tmp_path: Path) -> Iterator[TradingDesk]:
+    """A paper desk with its own broker, whose bars a test sets through `account.days`."""
+    made = trading_desk(tmp_path)
+    days: dict[date, DailyBar] = {}
+    broker: Any = paper(
+        ledger=made.store.paper, market=made.market, clock=made.clock, find_bar=lambda _, day: days.get(day)
+    )
+    broker.days, broker.fill, broker.would_fill = days, lambda *_: None, lambda *_: True
+    made.orders = made.account = broker
+    yield made
+    made.store.close()
+
+
+def paper_cash(desk: TradingDesk, book: str) -> Any:
+    return desk.store.core.rows(
+        "select coalesce(sum(amount_e4), 0) from cash where book = ? and kind <> 'opening'", book
+    )[0][0]
+
+
+def test_on_paper_an_assigned_trade_is_sold_at_the_next_open_and_both_books_agree(on_paper: TradingDesk) -> None:
+    trade = entered(on_paper, rests=False)
+    days: dict[date, DailyBar] = on_paper.account.days  # type: ignore[attr-defined]
+    found = settle(on_paper)
+    assert "no source has the daily bar of SPY on 2025-11-07" in only_warning(found)
+    days[builders.EXPIRATION] = DailyBar(day=builders.EXPIRATION, close=637.12)
+    (assigned,) = settle(on_paper).trades
+    assert (assigned.state, assigned.exit_reason) == (TradeState.ASSIGNED, ExitReason.ASSIGNED)
+    monday = date(2025, 11, 10)
+    days[monday] = DailyBar(day=monday, close=640, open=636.5)
+    (closed,) = settle(on_paper, builders.later(days=35, hours=8)).trades
+    assert closed.state is TradeState.CLOSED
+    assert closed.result == trade.credit * 200 - 200 * 640 + 200 * D("636.50") - trade.fees - 5
+    assert paper_cash(on_paper, "account") == paper_cash(on_paper, "paper")
+    assert settle(on_paper, builders.later(days=36)) == SettledTrades()
+
+
+@pytest.mark.parametrize(
+    ("close", "state"), [(640.0, TradeState.EXPIRED), (635.0, TradeState.ASSIGNED), (634.99, TradeState.CLOSED)]
+)
+def test_on_paper_the_official_close_decides_at_the_strikes(
+    on_paper: TradingDesk, close: float, state: TradeState
+) -> None:
+    entered(on_paper, rests=False)
+    on_paper.account.days[builders.EXPIRATION] = DailyBar(day=builders.EXPIRATION, close=close)  # type: ignore[attr-defined]
+    (trade,) = settle(on_paper).trades
+    assert trade.state is state
+    assert paper_cash(on_paper, "account") == paper_cash(on_paper, "paper")
