@@ -322,12 +322,22 @@ def _take_contracts(
 
 
 def _take_deliveries(
-    trade: Trade, transactions: Sequence[Transaction], unmatched: UnmatchedTransactions
+    trade: Trade,
+    transactions: Sequence[Transaction],
+    unmatched: UnmatchedTransactions,
+    most: Mapping[bool, Decimal] | None = None,
 ) -> tuple[Transaction, ...]:
-    """Take the share transactions of these assignments and exercises: same day, same side, at the strike if told."""
-    shares = []
+    """Take the share transactions of these assignments and exercises: same day, same side, at the strike if told.
+
+    `most` bounds the shares that come in (True) and go out (False), where a part of them is on record.
+    """
+    shares: list[Transaction] = []
     for delivery in transactions:
+        comes_in = delivery.delivered > 0
         remaining = abs(delivery.delivered)
+        if most is not None:
+            taken = sum((line.quantity for line in shares if (line.bought > 0) is comes_in), Decimal(0))
+            remaining = min(remaining, most[comes_in] - taken)
         strike = next((leg.strike for leg in trade.legs if leg.symbol == delivery.symbol), None)
         for line in tuple(unmatched.matching(delivery.ticker, trade.opened_at)):
             is_delivery = (
@@ -352,7 +362,9 @@ def find_disposal(position: AssignedPosition, unmatched: UnmatchedTransactions) 
     """
     trade = position.trade
     taken = _take_contracts(trade, {leg.symbol: count for leg, count in position.legs}, unmatched)
-    deliveries = _take_deliveries(trade, (*position.awaited, *taken), unmatched)
+    missing = {True: Decimal(position.incoming), False: Decimal(position.outgoing)}
+    deliveries = _take_deliveries(trade, position.awaited, unmatched, missing)
+    deliveries += _take_deliveries(trade, taken, unmatched)
     shares = position.shares + sum((line.bought for line in deliveries), Decimal(0))
     sales = []
     for line in tuple(unmatched.matching(position.ticker, position.since)):
