@@ -93,11 +93,7 @@ class _Settlement:
 
     def settle(self, checked: Sequence[Trade], assigned: Sequence[Trade]) -> SettledTrades:
         shortfall = missing_counts(compare_positions(self._context))
-        suspects = [
-            trade
-            for trade in checked
-            if trade.id in self._expired or any(shortfall.get(leg.symbol) for leg in trade.legs)
-        ]
+        suspects = [trade for trade in checked if any(shortfall.get(leg.symbol) for leg in trade.legs)]
         without_orders = {trade.id for trade in suspects if self._settle_orders(trade)}
         if suspects:
             # A target may have filled meanwhile.
