@@ -110,7 +110,7 @@ class Store:
     def risk(self) -> "Risk":
         from spy32.records.risk import Risk
 
-        return Risk(self.core, self.proposals, self.trades, self.results)
+        return Risk(self.core, self.proposals, self.trades, self.adoptions, self.results)
 
     @classmethod
     def create(

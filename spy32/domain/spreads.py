@@ -324,3 +324,9 @@ class Exposure:
     submits_today: int = 0
     submits_of_run: int = 0
     open_symbols: frozenset[str] = frozenset()
+    assigned_trades: int = 0
+    """Trades of which shares or contracts are left after an assignment; they count as open."""
+    foreign_trades: int = 0
+    """Of the open trades: positions of the account that our book does not know, one an expiration."""
+    unmeasured: tuple[str, ...] = ()
+    """Such positions whose maximum loss cannot be computed, in words."""

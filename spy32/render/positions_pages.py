@@ -27,6 +27,8 @@ def reconciliation_lines(found: "ReconcileResult") -> Iterable[str]:
     for was, now in found.orders:
         why = f": {join_lines(now.reason)}" if now.reason else ""
         yield f"{now.reference}: {was.state} before, {now.state} now, {now.filled} of {now.quantity} filled{why}"
+    for trade in found.settled.trades:
+        yield f"T{trade.id} is {trade.state}"
     for holding in found.holdings:
         if not holding.agrees:
             yield f"DIFFERENT {holding.symbol}: {_counts(holding)}: {join_lines(holding.why)}"

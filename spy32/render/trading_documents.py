@@ -170,7 +170,7 @@ def reconciled_document(found: ReconcileResult, adopted: Sequence[Trade] = ()) -
         orders=tuple(Settled(was=was.state, order=now) for was, now in found.orders),
         troubles=tuple(error.message for error in found.troubles),
         view=found.view,
-        adopted=tuple(adopted),
+        adopted=(*found.settled.trades, *adopted),
     )
     return to_document(RECONCILED, settled)
 

@@ -178,8 +178,16 @@ def _check_entry_limits(legs: Sequence[Leg], account: Account, exposure: Exposur
         yield _violation(
             "restriction", f"the broker restricts the account: {restriction}", restriction, "no restriction"
         )
+    if exposure.assigned_trades:
+        held = f"{exposure.assigned_trades} of our trades hold shares or contracts of an assignment"
+        message = f"{held}; nothing is opened until they are gone"
+        yield _violation("assigned", message, f"{exposure.assigned_trades}", "0")
+    for words in exposure.unmeasured:
+        message = f"the account holds {words}, not of our book, and what it may lose cannot be computed"
+        yield _violation("foreign", message, words, "a known maximum loss")
+    not_ours = f", {exposure.foreign_trades} of them not of our book" if exposure.foreign_trades else ""
     for rule, description, count, maximum in (
-        ("open_trades", "trades are open", exposure.open_trades, limits.open_trades),
+        ("open_trades", f"trades are open{not_ours}", exposure.open_trades, limits.open_trades),
         ("submits_of_run", "opening orders of this run were sent", exposure.submits_of_run, limits.submits_per_run),
         ("submits_today", "opening orders were sent today", exposure.submits_today, limits.submits_per_day),
     ):

@@ -107,10 +107,10 @@ def compare_with_broker(context: TradingContext) -> AccountDiff:
     unmatched = UnmatchedTransactions([])
     if not all(diff.agrees for diff in diffs):
         try:
-            unmatched = transactions.load_unmatched(context, _history_start(context))
+            unmatched = transactions.load_unmatched(context, history_start(context))
             open_trades = context.store.trades.select(*OPEN_STATES)
             missing_contracts = transactions.find_missing_contracts(
-                open_trades, _missing_counts(diffs), UnmatchedTransactions(list(unmatched.transactions))
+                open_trades, missing_counts(diffs), UnmatchedTransactions(list(unmatched.transactions))
             )
         except Spy32Error as error:
             errors.append(error)
@@ -131,7 +131,7 @@ def add_history(context: TradingContext, view: AccountDiff) -> AccountDiff:
     A history that cannot be read is reported and not raised: what is held does not depend on it.
     """
     try:
-        return replace(view, history=compare_history(context, _history_start(context)))
+        return replace(view, history=compare_history(context, history_start(context)))
     except Spy32Error as error:
         context.report(f"our book was not compared with the broker's history: {error.message}")
         return view
@@ -169,13 +169,13 @@ def _find_targets(context: TradingContext) -> tuple[tuple[tuple[Trade, Order], .
     return tuple(targets), tuple(without_target)
 
 
-def _history_start(context: TradingContext) -> date:
+def history_start(context: TradingContext) -> date:
     """Return the first day whose transactions may explain a difference."""
     days = [market_date(trade.opened_at) for trade in context.store.trades.select(*OPEN_STATES, TradeState.ASSIGNED)]
     return min([*days, market_date(context.clock()) - timedelta(days=LOOK_BACK_DAYS)])
 
 
-def _missing_counts(diffs: tuple[PositionDiff, ...]) -> dict[str, int]:
+def missing_counts(diffs: tuple[PositionDiff, ...]) -> dict[str, int]:
     """Return the number of contracts by symbol that our book holds and the broker does not show; positive."""
     return {
         diff.symbol: max(abs(diff.ours) - (abs(diff.broker) if diff.ours * diff.broker > 0 else 0), 0)
