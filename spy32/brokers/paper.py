@@ -11,16 +11,22 @@ from dataclasses import replace as changed
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from spy32.brokers.paper_settlement import has_expired_contract, settle_account
+from spy32.brokers.paper_settlement import SettlementPrice, has_expired_contract, settle_account
 from spy32.domain.market import LegQuotes, has_other_root, underlying_for_root
 from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction, TransactionKind
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Action, Leg, Mode, Position
 from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import FINAL, OrderState
 from spy32.ports import Clock, DailyBarLookup, Market, PaperLedger
+from spy32.rules.margin import margin_requirement
 from spy32.rules.pricing import closing_costs, natural_and_mid, opening_costs
+from spy32.rules.settlement import exact_price
 from spy32.sessions import market_date
 from spy32.settings import Settings
+
+STAND_IN_DAYS = 10
+"""A recorded market brings quotes of single instants. The first ones that follow a session, at most so many days later,
+stand in for its prices: files are recorded weekly, and assigned shares are closed the session after."""
 
 
 class PaperBroker:
@@ -61,7 +67,7 @@ class PaperBroker:
             number=self._number,
             mode=Mode.PAPER,
             net_liquidation=cash + at_cost,
-            buying_power=cash - margin_requirement(positions) - self._reserved_buying_power(),
+            buying_power=cash - _required_margin(positions) - self._reserved_buying_power(),
             options_level="paper: defined risk",
             permits_spreads=True,
             positions=positions,
@@ -158,8 +164,8 @@ class PaperBroker:
         positions = self._ledger.positions()
         combined = (*positions, *(_leg_position(leg, order.quantity) for leg in order.legs))
         return (
-            margin_requirement(combined)
-            - margin_requirement(positions)
+            _required_margin(combined)
+            - _required_margin(positions)
             - order.limit * MULTIPLIER * order.quantity
             + self._fees(order)
         )
@@ -170,7 +176,27 @@ class PaperBroker:
 
     def _settle(self) -> tuple[str, ...]:
         """Settle what has expired; return why anything that has expired is still held."""
-        return settle_account(self._ledger, self._find_bar, self._clock(), is_recorded=self._is_recorded)
+        return settle_account(
+            self._ledger,
+            self._find_bar,
+            self._clock(),
+            is_recorded=self._is_recorded,
+            find_stand_in=self._find_stand_in,
+        )
+
+    def _find_stand_in(self, ticker: str, day: date) -> SettlementPrice | None:
+        """The spot of a recorded market a few days after a session that no bar is recorded of; None otherwise."""
+        if self._market is None or not self._is_recorded:
+            return None
+        now = self._clock()
+        if not 0 < (market_date(now) - day).days <= STAND_IN_DAYS:
+            return None
+        try:
+            price = exact_price(self._market.quotes(ticker, ()).spot)
+        except (Unavailable, Unusable):
+            return None
+        source = f"assumed: the spot of {self._market.name} on {market_date(now)}, which has no bar of {day}"
+        return SettlementPrice(price, source) if price is not None else None
 
     @property
     def _is_recorded(self) -> bool:
@@ -329,32 +355,13 @@ SHORT_SHARES_MARGIN = Decimal("1.5")
 """Of the value of shares sold short: their proceeds and half of it again (Regulation T, 12 CFR 220.12(c))."""
 
 
-def margin_requirement(positions: Sequence[Position]) -> Decimal:
-    """Margin of what is held, dollars: the worst value at expiration of each expiration's options, added up.
+def _required_margin(positions: Sequence[Position]) -> Decimal:
+    """Margin of what is held, dollars; `BrokerRefused` for an uncovered short call.
 
-    The value of options at one expiration is piecewise linear in the underlying, so its worst is at zero, at a strike,
-    or beyond the last one, where a net short call would be unbounded and is refused. Shares count at cost: long ones
-    are paid in cash, short ones need `SHORT_SHARES_MARGIN`.
+    Shares count at cost: long ones are paid in cash, short ones need `SHORT_SHARES_MARGIN`.
     """
-    shares = [position for position in positions if not position.is_option]
-    total = sum((max(-_position_cost(position), Decimal(0)) for position in shares), Decimal(0)) * SHORT_SHARES_MARGIN
-    net: dict[str, int] = {}
-    for position in positions:
-        if position.is_option:
-            net[position.symbol] = net.get(position.symbol, 0) + position.quantity
-    for expiration in {symbol[:12] for symbol in net}:
-        group = {symbol[12:]: count for symbol, count in net.items() if symbol[:12] == expiration and count}
-        if sum(count for symbol, count in group.items() if symbol[0] == "C") < 0:
-            raise BrokerRefused("uncovered_call: a short call without a long one is not defined risk")
-        strikes = [Decimal(0), *(Decimal(symbol[1:]) / 1000 for symbol in group)]
-        total += max(-min((_expiration_value(group, price) for price in strikes), default=Decimal(0)), Decimal(0))
-    return total
-
-
-def _expiration_value(group: dict[str, int], price: Decimal) -> Decimal:
-    value = Decimal(0)
-    for symbol, count in group.items():
-        strike = Decimal(symbol[1:]) / 1000
-        intrinsic = price - strike if symbol[0] == "C" else strike - price
-        value += max(intrinsic, Decimal(0)) * count * MULTIPLIER
-    return value
+    options = margin_requirement(position for position in positions if position.is_option)
+    if options is None:
+        raise BrokerRefused("uncovered_call: a short call without a long one is not defined risk")
+    shares = (max(-_position_cost(position), Decimal(0)) for position in positions if not position.is_option)
+    return options + sum(shares, Decimal(0)) * SHORT_SHARES_MARGIN

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
 from spy32.domain.market import DailyBar
 from spy32.domain.orders import BrokerOrder, PaperEvent
 from spy32.errors import Unavailable, Unusable
 from spy32.ports import DailyBarLookup, PaperLedger
 from spy32.rules.settlement import (
-    AssignedShares,
     ExpiredPositions,
     closing_event,
-    exact_price,
+    opening_price,
     select_assigned_shares,
     select_expired,
     settlement_events,
@@ -28,14 +28,31 @@ READ_ONLY_NOTE = "the database was opened for reading"
 NO_PRICE_NOTE = "the daily bar lacks the price"
 
 
+class SettlementPrice(NamedTuple):
+    """A price that settles, and what it is when it is not the official one."""
+
+    price: Decimal
+    source: str = ""
+
+
+StandInLookup = Callable[[str, date], SettlementPrice | None]
+"""Returns the price that stands in for a session without a daily bar; None where none may."""
+
+
 def settle_account(
-    ledger: PaperLedger, find_bar: DailyBarLookup, now: datetime, *, is_recorded: bool
+    ledger: PaperLedger,
+    find_bar: DailyBarLookup,
+    now: datetime,
+    *,
+    is_recorded: bool,
+    find_stand_in: StandInLookup = lambda _ticker, _day: None,
 ) -> tuple[str, ...]:
     """End orders on expired contracts, settle what has expired, and close what an assignment left.
 
     Each session is one transaction. Returns why anything stays as it is. Contracts of a recorded market, whose clock
     stands still, are settled by that clock only, and all others by the real one.
     """
+    prices = _Prices(find_bar, find_stand_in, now)
     recorded = ledger.recorded_symbols()
     if not ledger.is_read_only:
         _expire_orders(ledger, now, lambda symbol: (symbol in recorded) is is_recorded)
@@ -44,12 +61,12 @@ def settle_account(
     positions = [position for position in ledger.positions() if (position.symbol in recorded) is is_recorded]
     notes = []
     for expired in select_expired(positions, now):
-        settled = _settle_expired(expired, find_bar, now) if not ledger.is_read_only else READ_ONLY_NOTE
+        settled = _settle_expired(expired, prices) if not ledger.is_read_only else READ_ONLY_NOTE
         if isinstance(settled, str):
             notes.append(f"{expired.root} options of {expired.day} are not settled: {settled}")
         elif ledger.record_events(settled, now, known=known):
             known += len(settled)
-    return (*notes, *_close_shares(ledger, find_bar, now))
+    return (*notes, *_close_shares(ledger, prices))
 
 
 def has_expired_contract(order: BrokerOrder, now: datetime) -> bool:
@@ -63,44 +80,53 @@ def _expire_orders(ledger: PaperLedger, now: datetime, is_own: Callable[[str], b
             ledger.update_status(order.broker_id, was=order.status, status="Expired")
 
 
-def _close_shares(ledger: PaperLedger, find_bar: DailyBarLookup, now: datetime) -> tuple[str, ...]:
+def _close_shares(ledger: PaperLedger, prices: "_Prices") -> tuple[str, ...]:
     """Sell or buy back assigned shares whose next session is over; return why any are held."""
     notes, events = [], ledger.events()
     known = len(events)
     for shares in select_assigned_shares(events):
-        price = _find_opening(shares, find_bar, now) if not ledger.is_read_only else READ_ONLY_NOTE
+        price = (
+            prices.find(shares.ticker, shares.closing_day, opening_price) if not ledger.is_read_only else READ_ONLY_NOTE
+        )
         if isinstance(price, str):
             notes.append(f"{shares.quantity:+} {shares.ticker}, assigned {shares.delivered}: {price}")
-        elif ledger.record_events((closing_event(shares, price),), now, known=known):
+        elif ledger.record_events((closing_event(shares, price.price, source=price.source),), prices.now, known=known):
             known += 1
     return tuple(notes)
 
 
-def _settle_expired(expired: ExpiredPositions, find_bar: DailyBarLookup, now: datetime) -> Sequence[PaperEvent] | str:
+def _settle_expired(expired: ExpiredPositions, prices: "_Prices") -> Sequence[PaperEvent] | str:
     """Return the events of the settlement, or why it has to wait."""
-    if expired.terms is None:
+    terms = expired.terms
+    if terms is None:
         return "how contracts of this root are settled is not known"
-    bar = _find_final_bar(find_bar, expired.terms.underlying, expired.day, now)
-    if isinstance(bar, str):
-        return bar
-    price = settlement_price(expired.terms, bar)
-    return settlement_events(expired, price) if price is not None else NO_PRICE_NOTE
+    found = prices.find(terms.underlying, expired.day, lambda bar: settlement_price(terms, bar))
+    return found if isinstance(found, str) else settlement_events(expired, found.price, source=found.source)
 
 
-def _find_opening(shares: AssignedShares, find_bar: DailyBarLookup, now: datetime) -> Decimal | str:
-    """Return the opening price at which assigned shares are closed, or why it has to wait."""
-    bar = _find_final_bar(find_bar, shares.ticker, shares.closing_day, now)
-    return bar if isinstance(bar, str) else exact_price(bar.open) or NO_PRICE_NOTE
+class _Prices:
+    """Prices of sessions that are over: of their daily bars, or what stands in for them."""
 
+    def __init__(self, find_bar: DailyBarLookup, find_stand_in: StandInLookup, now: datetime) -> None:
+        self._find_bar = find_bar
+        self._find_stand_in = find_stand_in
+        self.now = now
 
-def _find_final_bar(find_bar: DailyBarLookup, ticker: str, day: date, now: datetime) -> DailyBar | str:
-    """Return the bar of a session that is over, or why there is none."""
-    hours = session(day)
-    assert hours is not None
-    if now < hours.close + BAR_DELAY:
-        return f"the prices of {day} are final at {new_york_time(hours.close + BAR_DELAY):%H:%M} New York"
-    try:
-        bar = find_bar(ticker, day)
-    except (Unavailable, Unusable) as error:
-        return f"no daily bar of {ticker} on {day}: {error.message}"
-    return bar if bar is not None else f"no source has the daily bar of {ticker} on {day}"
+    def find(self, ticker: str, day: date, price_of: Callable[[DailyBar], Decimal | None]) -> SettlementPrice | str:
+        """Return the price that `price_of` reads from the bar of a session that is over, or why there is none."""
+        bar = self._find_final_bar(ticker, day)
+        if isinstance(bar, str):
+            return self._find_stand_in(ticker, day) or bar
+        price = price_of(bar)
+        return SettlementPrice(price) if price is not None else NO_PRICE_NOTE
+
+    def _find_final_bar(self, ticker: str, day: date) -> DailyBar | str:
+        hours = session(day)
+        assert hours is not None
+        if self.now < hours.close + BAR_DELAY:
+            return f"the prices of {day} are final at {new_york_time(hours.close + BAR_DELAY):%H:%M} New York"
+        try:
+            bar = self._find_bar(ticker, day)
+        except (Unavailable, Unusable) as error:
+            return f"no daily bar of {ticker} on {day}: {error.message}"
+        return bar if bar is not None else f"no source has the daily bar of {ticker} on {day}"

@@ -144,9 +144,9 @@ def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "Ra
             from spy32.render.pages import trade_page
 
             assert view.trade is not None
-            trade_id = view.trade.id
-            life = replace(view, marks=store.trades.marks(trade_id), closes=store.proposals.select_closes(trade_id))
-            return trade_page(life, view.trade, now=app.clock())
+            number = view.trade.id
+            life = replace(view, marks=store.trades.marks(number), closes=store.proposals.select_closes(number))
+            return trade_page(life, view.trade, now=app.clock(), result=store.results.get(number))
         case "full":
             from spy32.render.full_page import full_page
 

@@ -27,6 +27,7 @@ from spy32.domain.value import value
 from spy32.render.encoder import Key, Part
 from spy32.render.formatting import mask_account
 from spy32.render.raw_texts import StoredAnswer
+from spy32.rules.results import days_held
 
 
 @value
@@ -184,8 +185,13 @@ Part(
 Part(
     TradeView,
     """id state quantity proposal_id run_id mode legs credit debit fees max_loss result opened_at closed_at assumption
-    exit=trade.exits remaining exit_reason mark""",
+    exit=trade.exits remaining exit_reason days_held mark""",
     inner="trade",
     id=Key(TradeId, "trade.id"),
+    days_held=Key(
+        int | None,
+        lambda view: days_held(view.trade),
+        "Calendar days in New York from the first fill to the end; null while open.",
+    ),
     legs=Key(tuple[Leg, ...], lambda view: whole_order(view.trade.legs, view.trade.quantity)),
 )

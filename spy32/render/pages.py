@@ -6,6 +6,7 @@ from datetime import datetime
 from spy32.domain.market import Gate, QualityReport, Verdict
 from spy32.domain.orders import Order, Trade
 from spy32.domain.proposals import Decision, Proposal, spread_description
+from spy32.domain.results import TradeResult
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause
 from spy32.domain.spreads import MULTIPLIER, Mode
@@ -48,6 +49,7 @@ from spy32.render.formatting import (
 from spy32.render.manage_pages import WAITING, close_command
 from spy32.render.marks import greek_words, result_words, strike_words
 from spy32.render.page import Item, MarkHistory, Page, Pairs, Part, Prose, pair
+from spy32.render.results import result_items
 from spy32.sessions import market_date
 
 REASONS, ORDERS, CLOSES = 2, 3, 3
@@ -72,18 +74,18 @@ def run_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -
     return _page(view, _heading(view), parts, following)
 
 
-def trade_page(view: RunView, trade: Trade, *, now: datetime) -> Page:
+def trade_page(view: RunView, trade: Trade, *, now: datetime, result: TradeResult | None = None) -> Page:
     """A trade on one screen: what is held, what it earned or may still lose, and when it ends."""
-    result = view.proposal
-    what = spread_description(result.underlying if result is not None else trade.legs[0].root, trade.legs)
+    opening = view.proposal
+    what = spread_description(opening.underlying if opening is not None else trade.legs[0].root, trade.legs)
     sentence = f"SOLD {trade.quantity} {what} @ {format_credit(trade.credit)}"
     parts: list[Part] = [
         Prose(title="", text=sentence, tone="strong"),
         # With marks to draw, the payoff has no lines of its own on a narrow screen.
         Pairs(items=tuple(_holding_items(trade, now)), payoff=(trade, view.market), below=not view.marks[1:]),
-        Pairs(items=tuple(_outlook_items(view, trade))),
+        Pairs(items=(*_outlook_items(view, trade), *(result_items(result) if result is not None else ()))),
     ]
-    exits = trade.exits or (result.exit if result is not None else None)
+    exits = trade.exits or (opening.exit if opening is not None else None)
     if view.marks and exits is not None:
         parts.append(MarkHistory(marks=view.marks, target=exits.profit_target, stop=exits.stop))
     heading = f"T{trade.id} of R{trade.run_id}: {trade.state}, opened {new_york_words(trade.opened_at)}"

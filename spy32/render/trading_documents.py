@@ -5,6 +5,7 @@ from typing import Annotated
 
 from spy32.domain.marks import Mark
 from spy32.domain.orders import DryRun, Order, Trade
+from spy32.domain.results import ResultTotals
 from spy32.domain.spreads import Account, Leg
 from spy32.domain.units import JsonText, Price, ProposalId, TradeId
 from spy32.domain.value import value
@@ -13,6 +14,7 @@ from spy32.render.document_parts import TradeView
 from spy32.render.encoder import Document, Key, Part, to_document
 from spy32.render.formatting import join_lines
 from spy32.trading.execute import ExecutionPreview
+from spy32.trading.history_diff import HistoryDiff
 from spy32.trading.position_diff import AccountDiff, ForeignOrder, PositionDiff
 from spy32.trading.reconcile import ReconcileResult
 from spy32.trading.transactions import MissingContracts
@@ -25,6 +27,8 @@ class Positions:
     account: Account
     view: AccountDiff
     trades: tuple[TradeView, ...]
+    totals: ResultTotals
+    """What the trades earned."""
 
 
 @value
@@ -108,6 +112,8 @@ Part(
     why=Key(str, lambda gone: join_lines(gone.explanation)),
     spreads=Key(int, lambda gone: 0 if gone.adoption is None else gone.adoption.spreads),
 )
+Part(ResultTotals)
+Part(HistoryDiff)
 BOTH: Mapping[str, Key] = {
     "agrees": Key(bool, lambda both: not both.view.differs),
     "targets": Key(
@@ -122,6 +128,9 @@ BOTH: Mapping[str, Key] = {
         tuple[ForeignOrder, ...], "view.foreign_orders", "Orders at the broker that our book does not account for."
     ),
     "gone": Key(tuple[MissingContracts, ...], "view.gone", "Trades with contracts that the broker no longer shows."),
+    "history": Key(
+        tuple[HistoryDiff, ...], "view.history", "Where our fills, cash and fees differ from the broker's transactions."
+    ),
 }
 HELD = Part(
     TradeView,
@@ -133,7 +142,7 @@ HELD = Part(
 POSITIONS = Part(
     Positions,
     """mode account net_liquidation buying_power positions=view.holdings trades agrees targets without_target
-    foreign_orders gone troubles""",
+    foreign_orders gone troubles totals history""",
     called="spy32.positions",
     inner="account",
     account=Key(str, "account.masked_number"),
@@ -149,7 +158,7 @@ Part(Settled, "reference was now=order.state filled", inner="order")
 ENDED = Part(Trade, "id state", called="AdoptedTrade", id=Key(TradeId))
 RECONCILED = Part(
     Reconciliation,
-    "orders troubles holdings agrees targets without_target foreign_orders gone adopted",
+    "orders troubles holdings agrees targets without_target foreign_orders gone adopted history",
     called="spy32.reconciled",
     inner="view",
     adopted=Key(tuple[Annotated[Trade, ENDED], ...]),
@@ -158,11 +167,11 @@ RECONCILED = Part(
 
 
 def positions_document(
-    view: AccountDiff, trades: Sequence[Trade], account: Account, marks: Mapping[int, Mark | None]
+    view: AccountDiff, trades: Sequence[Trade], account: Account, totals: ResultTotals, marks: Mapping[int, Mark | None]
 ) -> Document:
     """`marks` has the newest mark of a trade by its id."""
     held = tuple(TradeView(trade=trade, mark=marks.get(trade.id)) for trade in trades)
-    return to_document(POSITIONS, Positions(account=account, view=view, trades=held))
+    return to_document(POSITIONS, Positions(account=account, view=view, trades=held, totals=totals))
 
 
 def reconciled_document(found: ReconcileResult, adopted: Sequence[Trade] = ()) -> Document:
@@ -170,7 +179,7 @@ def reconciled_document(found: ReconcileResult, adopted: Sequence[Trade] = ()) -
         orders=tuple(Settled(was=was.state, order=now) for was, now in found.orders),
         troubles=tuple(error.message for error in found.troubles),
         view=found.view,
-        adopted=tuple(adopted),
+        adopted=(*found.settled.trades, *adopted),
     )
     return to_document(RECONCILED, settled)
 

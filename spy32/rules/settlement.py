@@ -99,6 +99,11 @@ def settlement_price(terms: SettlementTerms, bar: DailyBar) -> Decimal | None:
     return exact_price(bar.open if terms.settles_at_open else bar.close)
 
 
+def opening_price(bar: DailyBar) -> Decimal | None:
+    """Return the opening price of a bar, dollars to the cent; None when it lacks one."""
+    return exact_price(bar.open)
+
+
 def exact_price(number: float | None) -> Decimal | None:
     """Return a price of a daily bar in cents, in which shares and indexes are published; None when it is none."""
     if number is None or not is_price(number):
@@ -106,8 +111,9 @@ def exact_price(number: float | None) -> Decimal | None:
     return Decimal(str(number)).quantize(CENT, ROUND_HALF_UP)
 
 
-def settlement_events(expired: ExpiredPositions, price: Decimal) -> tuple[PaperEvent, ...]:
-    """Return what happens to the positions at the settlement price, dollars.
+def settlement_events(expired: ExpiredPositions, price: Decimal, *, source: str = "") -> tuple[PaperEvent, ...]:
+    """Return what happens to the positions at the settlement price, dollars; `source` says which price it is when it is
+    not the official one.
 
     Out of the money they expire. In the money, short ones are assigned and long ones exercised: shares change hands at
     the strike, 100 a contract, or the intrinsic value is paid in cash. Raises ValueError for unknown terms.
@@ -116,7 +122,8 @@ def settlement_events(expired: ExpiredPositions, price: Decimal) -> tuple[PaperE
     if terms is None or hours is None:
         raise ValueError(f"the settlement of {expired.root} options on {expired.day} is not known")
     at = hours.open if terms.settles_at_open else hours.option_close
-    moment = f"{price}, the {'opening' if terms.settles_at_open else 'close'} of {expired.day}"
+    official = f"the {'opening' if terms.settles_at_open else 'close'} of {expired.day}"
+    moment = f"{price}, {source or official}"
     return tuple(
         event for position in expired.positions for event in _settle_position(position, terms, price, at, moment)
     )
@@ -225,8 +232,9 @@ def select_assigned_shares(events: Sequence[PaperEvent]) -> tuple[AssignedShares
     return tuple(each for each in shares if each.quantity)
 
 
-def closing_event(shares: AssignedShares, price: Decimal) -> PaperEvent:
-    """Return the sale or purchase of assigned shares at the open of the next session, dollars per share.
+def closing_event(shares: AssignedShares, price: Decimal, *, source: str = "") -> PaperEvent:
+    """Return the sale or purchase of assigned shares at the open of the next session, dollars per share; `source` says
+    which price it is when it is not that one.
 
     It is a rule of the paper account, where nobody decides. Commission on shares is 0 (tastytrade's price list); the
     regulatory fees of a sale, less than a cent a share, and a dividend in between are not booked.
@@ -240,5 +248,5 @@ def closing_event(shares: AssignedShares, price: Decimal) -> PaperEvent:
         price=price,
         cash=price * shares.quantity,
         fees=Decimal(0),
-        description=f"{verb} by the paper rule: at the open of the session after {shares.delivered}",
+        description=f"{verb} by the paper rule: at {source or f'the open of the session after {shares.delivered}'}",
     )

@@ -186,7 +186,7 @@ def _check_account(context: TradingContext, proposal: Proposal) -> tuple[Finding
     now = context.clock()
     today = market_date(now)
     exposure = context.store.risk.exposure(
-        run_id=proposal.run_id, today=today, week_start=week_start(today), but=proposal.id
+        run_id=proposal.run_id, today=today, week_start=week_start(today), but=proposal.id, account=account
     )
     return (
         *limits.check_proposal(proposal, account, exposure, context.settings, now),

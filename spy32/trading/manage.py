@@ -19,12 +19,13 @@ from spy32.domain.value import value
 from spy32.errors import NotPermitted, Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState, TradeState
 from spy32.rules import exercise, plan, references
+from spy32.rules.assignment import assignment_notes
 from spy32.rules.closing import closing_proposal, is_outdated, trade_exits
 from spy32.rules.exits import ExitCheck, ExitInput, check_exits, due_exit
 from spy32.rules.marks import mark_trade
 from spy32.sessions import days_to_expiration, is_option_session, market_date
-from spy32.trading import order_state, profit_target, settle
-from spy32.trading.context import TradingContext, proposal_lock_name
+from spy32.trading import settle
+from spy32.trading.context import TradingContext
 from spy32.trading.execute import execute
 from spy32.trading.order_book import load_order_book
 
@@ -33,6 +34,8 @@ LOCK_SECONDS = 20.0
 """A start waits so long for another one, which marks in a second or two but may work an order for minutes."""
 MARKS_READ = 100
 """Newest marks that the exits are judged by: more than three sessions at one a quarter of an hour."""
+DIFFERENCE = "difference"
+"""Kind of the attention item for contracts that are gone at the broker and that only a person can explain."""
 ContextFor = Callable[[int | None], TradingContext]
 """Makes the context of a proposal, since a recorded one keeps its own market and clock; of none, a general one."""
 
@@ -97,7 +100,8 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
     base = context_for(None)
     with base.locks.hold(MANAGE_LOCK, wait_seconds=LOCK_SECONDS):
         states = {trade.id: trade.state for trade in base.store.trades.select()}
-        ended = settle.settle_ended(context_for)
+        ended = settle.settle_ended(context_for, reads_positions=True)
+        _raise_differences(base, ended)
         chosen = (
             [base.store.trades.get(trade_id)]
             if trade_id is not None
@@ -110,6 +114,14 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
         )
 
 
+def _raise_differences(context: TradingContext, ended: settle.SettledTrades) -> None:
+    """Raise an attention item, once a trade, for contracts that are gone and that only a person can explain."""
+    attention = context.store.attention
+    for number, message in ended.for_person.items():
+        if not attention.was_raised(f"T{number}", DIFFERENCE):
+            attention.raise_item(f"T{number}", DIFFERENCE, message, context.clock())
+
+
 def _manage_trade(context_for: ContextFor, trade_id: int, notes: tuple[str, ...]) -> ManagedTrade:
     store = context_for(None).store
     trade = store.trades.get(trade_id)
@@ -117,7 +129,7 @@ def _manage_trade(context_for: ContextFor, trade_id: int, notes: tuple[str, ...]
     warnings = list(notes)
     state = ManagedTrade(trade=trade, opening=store.proposals.get(trade.proposal_id), at=context.clock())
     try:
-        warnings += _settle_orders(context, trade)
+        warnings += settle.settle_orders(context, trade)
         state = _judge(context, trade_id)
         warnings += state.warnings
         state = _act(context, state)
@@ -126,29 +138,14 @@ def _manage_trade(context_for: ContextFor, trade_id: int, notes: tuple[str, ...]
     return replace(state, warnings=tuple(dict.fromkeys((*warnings, *state.warnings))))
 
 
-def _settle_orders(context: TradingContext, trade: Trade) -> list[str]:
-    """Read the resting target and the orders of a close that no process works; return what could not be settled."""
-    close = context.store.proposals.find_live_close(trade.id)
-    messages: list[str] = []
-    for proposal_id in [trade.proposal_id, *([close.id] if close is not None else [])]:
-        try:
-            with context.locks.hold(proposal_lock_name(proposal_id)):
-                errors = [
-                    *order_state.recover_orders(context, proposal_id),
-                    *profit_target.refresh_targets(context, proposal_id),
-                ]
-        except Unavailable as busy:
-            errors = [busy]
-        messages += [error.message for error in errors]
-    return messages
-
-
 def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
     """Mark a trade and judge its exits without writing anything."""
     trade = context.store.trades.get(trade_id)
     opening = context.store.proposals.get(trade.proposal_id)
     close = context.store.proposals.find_live_close(trade_id)
     state = ManagedTrade(trade=trade, opening=opening, at=context.clock(), proposal=close)
+    if trade.state is TradeState.ASSIGNED:
+        return replace(state, warnings=_assignment_notes(context, trade, opening))
     if trade.state not in (TradeState.OPEN, TradeState.CLOSING):
         return state
     quotes, warnings = _fetch_quotes(context, trade, opening)
@@ -168,6 +165,13 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
     )
     checks = check_exits(given if mark is not None else replace(given, marks=()))
     return replace(state, mark=mark, checks=checks, warnings=(*warnings, *exercise_notes, *_mark_warnings(mark)))
+
+
+def _assignment_notes(context: TradingContext, trade: Trade, opening: Proposal) -> tuple[str, ...]:
+    """Return what an assigned trade holds and risks, and the ticket that ends it."""
+    position = context.store.adoptions.position(trade.id)
+    dividends = context.dividends(opening.underlying) if position.shares_held < 0 else None
+    return assignment_notes(position, market_date(context.clock()), dividends)
 
 
 def _judge(context: TradingContext, trade_id: int) -> ManagedTrade:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, Unusable
+from spy32.errors import BadSettings, Spy32Error, Unusable
 from spy32.settings import Settings
 from spy32.wiring.base import PAPER_ACCOUNT, AppBase
 from spy32.wiring.clockwork import Clockwork
@@ -19,6 +19,7 @@ from spy32.wiring.registry import find_registered
 if TYPE_CHECKING:
     from spy32.brokers.paper import PaperBroker
     from spy32.brokers.tastytrade import TastytradeBroker
+    from spy32.domain.orders import Trade
     from spy32.domain.proposals import Proposal, Recommendation
     from spy32.domain.runs import Run
     from spy32.markets.recorded import MarkMarket, RecordedMarket, SnapshotMarket
@@ -240,6 +241,9 @@ class App(AppBase):
             set_up_at=self.set_up_at,
             clock=self.clock,
             load_sources=lambda: self.load_sources(market),
+            settle_ended=lambda store, sources: self.settle_ended(
+                store, sources.chain[0] if sources.is_recorded else None
+            ),
             is_recorded=self.is_recorded(market),
             build_run_context=lambda store, sources, run: self.run_context(
                 store, sources=sources, analyst=name, settings=settings, run=run
@@ -318,6 +322,49 @@ class App(AppBase):
             dividends=partial(self.market_registry.find_dividends, market),
         )
 
+    def settle_ended(self, store: "Store", market: "Market | None" = None) -> None:
+        """Settle trades that have expired, and what became of assigned ones; warn of what cannot be settled yet.
+
+        Nothing is read of a broker while no trade can have ended. `market` serves the closes of a recorded one.
+        """
+        from spy32.lifecycle import TradeState
+
+        if store.trades.select_expired(self.clock()) or store.trades.select(TradeState.ASSIGNED):
+            from spy32.trading.settle import settle_ended
+
+            try:
+                settled = settle_ended(lambda _: self._build_trading_context(store, market, "default", None))
+            except Spy32Error as error:
+                self.warn(f"trades that have ended are not settled: {error.message}")
+                return
+            for message in (message for messages in settled.warnings.values() for message in messages):
+                self.warn(message)
+
+    def open_for_reading(self, *, lapses: bool = True) -> "Store":
+        """The database, opened for reading; what has expired is settled first, as what waits from a session lapses."""
+        store = super().open_for_reading(lapses=lapses)
+        # A recorded market's clock is not the day on which a person looks.
+        is_asked = lapses and self.clockwork is self.process_clock
+        return self._keep_open(self._open_read_only()) if is_asked and self._settle_expired(store) else store
+
+    def _settle_expired(self, read_store: "Store") -> bool:
+        """Whether trades that have expired were settled, in an opening of its own; a store that only reads cannot."""
+        from spy32.store import Store
+
+        expired: tuple[Trade, ...] = ()
+        try:
+            expired = read_store.trades.select_expired(self.clock())
+            if expired:
+                mode, path = self.settings.mode, self.database
+                with self.locks.enter_home(), Store.open(path, mode=mode, account=None, at=self.clock()) as store:
+                    self.settle_ended(store)
+        except Spy32Error as error:
+            # Rows that cannot be read are for the command itself.
+            for trade in expired:
+                self.warn(f"T{trade.id} expired on {trade.expiration} and cannot be settled here: {error.message}")
+            return False
+        return bool(expired)
+
     def load_proposal_market(
         self, store: "Store", proposal: "Proposal | None", later: "RecordedMarket | None" = None
     ) -> "Market | None":
@@ -327,7 +374,7 @@ class App(AppBase):
         from spy32.wiring.markets import can_manage, find_marked_market
 
         if proposal is None:
-            return None
+            return self._use_recorded_market(later) if later is not None else None
         if proposal.is_recorded:
             is_later = later is not None and can_manage(later, proposal)
             marked = later if is_later else find_marked_market(store, proposal)

@@ -25,7 +25,7 @@ from spy32.store import Store
 from spy32.trading.context import TradingContext
 from spy32.trading.manage import MANAGE_LOCK
 from tests.support import builders
-from tests.support.open_trades import entered, live_desk
+from tests.support.open_trades import entered, held, live_desk
 from tests.support.reader import shown
 from tests.support.recorded_trades import LAST, LATER, NEXT, OPENED, document, open_trade, run
 from tests.support.schemas import check
@@ -229,6 +229,7 @@ def paper(tmp_path: Path) -> Iterator[TradingDesk]:
     """A desk with T1 open, opened at 0.58 with a target of 0.29."""
     desk = live_desk(tmp_path, Mode.PAPER)
     entered(desk, rests=False)
+    held(desk, short=-2, long=2)
     yield desk
     desk.store.close()
 
