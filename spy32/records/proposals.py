@@ -165,14 +165,16 @@ class Proposals:
                     self.require_state(proposal.id, ProposalState.PROPOSED)
                     self._lapse(change, proposal.id, "its session is over")
 
-    def lapse(self, proposal_id: int, *, at: datetime, reason: str) -> None:
-        """Lapse one waiting or approved proposal, such as a close that another one replaces."""
+    def lapse(self, proposal_id: int, *, was: ProposalState, at: datetime, reason: str) -> None:
+        """Lapse one waiting or approved proposal, such as a close that another one replaces.
+
+        `Refused` when it is no longer `was`: a person may have approved it meanwhile.
+        """
         with self._core.write_transaction(at, "proposal lapsed", f"P{proposal_id}") as change:
-            row = self.get_row(proposal_id)
-            if row["state"] == ProposalState.APPROVED:
-                change.update("proposal", proposal_id, state=ProposalState.PROPOSED, changed_at=change.at)
-            elif row["state"] != ProposalState.PROPOSED:
-                raise Refused(f"P{proposal_id} is already {self._state_text(row)}")
+            self.require_state(proposal_id, was)
+            if was is not ProposalState.PROPOSED:
+                advance(PROPOSAL_TRANSITIONS, was, ProposalState.PROPOSED)
+            advance(PROPOSAL_TRANSITIONS, ProposalState.PROPOSED, ProposalState.LAPSED)
             self._lapse(change, proposal_id, reason)
 
     def _lapse(self, change: WriteTransaction, proposal_id: int, reason: str) -> None:

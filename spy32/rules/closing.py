@@ -73,10 +73,13 @@ def trade_exits(opening: Proposal, trade: Trade) -> ExitPlan:
     return trade.exits or opening.exit
 
 
-def is_outdated(close: ProposalTerms, made: ProposalTerms) -> bool:
-    """Return whether a waiting close no longer fits: another reason or quantity, or its ceiling has become too low."""
+def is_outdated(close: ProposalTerms, made: ProposalTerms, natural: Decimal) -> bool:
+    """Return whether a waiting close no longer fits beside the one that is made now: another reason or quantity, its
+    ceiling has become too low to fill, or its first limit is above the natural debit, which the price collar refuses.
+    """
     is_other = (close.reason, close.quantity) != (made.reason, made.quantity)
-    return is_other or close.floor_price > made.limit_price
+    is_high = -close.limit_price > max(natural, close.plan.tick)
+    return is_other or is_high or close.floor_price > made.limit_price
 
 
 def _price_plan(trade: Trade, mark: Mark, settings: Settings, price: Decimal | None, most: Decimal) -> PricePlan:

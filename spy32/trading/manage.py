@@ -16,13 +16,14 @@ from spy32.domain.orders import OrderKind, Trade
 from spy32.domain.proposals import Approval, ExitPlan, ExitReason, Proposal, ProposalTerms
 from spy32.domain.spreads import ExitAuthority
 from spy32.domain.value import value
-from spy32.errors import NotPermitted, Refused, Spy32Error, Unavailable
+from spy32.errors import Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState, TradeState
 from spy32.rules import exercise, plan, references
 from spy32.rules.closing import closing_proposal, is_outdated, trade_exits
 from spy32.rules.exits import ExitCheck, ExitInput, check_exits, due_exit
 from spy32.rules.marks import mark_trade
 from spy32.sessions import market_date, session
+from spy32.store import Store
 from spy32.trading import order_state, profit_target, settle
 from spy32.trading.context import TradingContext, proposal_lock_name
 from spy32.trading.execute import execute
@@ -33,6 +34,8 @@ LOCK_SECONDS = 20.0
 """A start waits so long for another one, which marks in a second or two but may work an order for minutes."""
 MARKS_READ = 100
 """Newest marks that the exits are judged by: more than three sessions at one a quarter of an hour."""
+PLAN = "the plan"
+"""Who approves a close that the approval of its opening covers."""
 ContextFor = Callable[[int | None], TradingContext]
 """Makes the context of a proposal, since a recorded one keeps its own market and clock; of none, a general one."""
 
@@ -68,24 +71,27 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
     Raises `Unavailable` while another start holds the lock. What stops one trade is in its result and stops no other.
     """
     base = context_for(None)
+    store = base.store
     with base.locks.hold(MANAGE_LOCK, wait_seconds=LOCK_SECONDS):
         ended = settle.settle_ended(context_for)
-        chosen = (
-            [base.store.trades.get(trade_id)]
-            if trade_id is not None
-            else [*ended.trades, *base.store.trades.select(TradeState.OPEN, TradeState.CLOSING, TradeState.ASSIGNED)]
-        )
-        numbers = dict.fromkeys(trade.id for trade in chosen)
-        return tuple(_manage_trade(context_for, number, ended.warnings.get(number, ())) for number in numbers)
+        store.proposals.lapse_overdue(base.clock())
+        if trade_id is not None:
+            numbers = [trade_id]
+        else:
+            going = store.trades.select(TradeState.OPEN, TradeState.CLOSING, TradeState.ASSIGNED)
+            # The trade of a waiting close may have ended in another command, by its target or at the broker.
+            waiting = store.proposals.select(ProposalState.PROPOSED, ProposalState.APPROVED)
+            closed = [close.trade_id for close in waiting if close.trade_id is not None]
+            numbers = list(dict.fromkeys([*(trade.id for trade in (*ended.trades, *going)), *closed]))
+        return tuple(_manage_trade(context_for, store, number, ended.warnings.get(number, ())) for number in numbers)
 
 
-def _manage_trade(context_for: ContextFor, trade_id: int, notes: tuple[str, ...]) -> ManagedTrade:
-    store = context_for(None).store
+def _manage_trade(context_for: ContextFor, store: Store, trade_id: int, notes: tuple[str, ...]) -> ManagedTrade:
     trade = store.trades.get(trade_id)
-    context = context_for(trade.proposal_id)
     warnings = list(notes)
     state = ManagedTrade(trade=trade, opening=store.proposals.get(trade.proposal_id))
     try:
+        context = context_for(trade.proposal_id)
         warnings += _settle_orders(context, trade)
         state = _judge(context, trade_id)
         warnings += state.warnings
@@ -179,7 +185,10 @@ def _check_exercise(
     notes = [note for leg in shorts if (note := exercise.put_exercise_note(leg, quotes, rate, now)) is not None]
     if not any(exercise.is_call(leg) for leg in shorts):
         return None, tuple(notes)
-    dividends = context.dividends(opening.underlying)
+    try:
+        dividends = context.dividends(opening.underlying)
+    except Spy32Error as error:
+        return None, (*notes, f"early exercise of the short call is not judged: {error.message}")
     if dividends is None:
         return None, (*notes, "no source tells the ex-dates, so early exercise of the short call is not judged")
     dividend = exercise.next_ex_date(dividends, trade.expiration, market_date(now))
@@ -204,9 +213,16 @@ def _mark_warnings(mark: Mark | None) -> tuple[str, ...]:
 
 def _act(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
     """Make the close that is due, and send it when the approval of the opening covers it."""
-    due = state.due
-    if due is None:
-        return state
+    if state.trade.state not in (TradeState.OPEN, TradeState.CLOSING):
+        return _lapse_idle_close(context, state)
+    live = state.proposal
+    if live is not None and live.state is ProposalState.SENT:
+        # Its order works at the broker although the start that sent it has ended.
+        return _send_by_plan(context, state, live) if _is_of_plan(context, live) else state
+    return _make_close(context, state, state.due) if state.due is not None else state
+
+
+def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) -> ManagedTrade:
     try:
         close = _propose(context, state, due.reason)
     except (Refused, Unavailable) as error:
@@ -215,16 +231,23 @@ def _act(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
         note = f"{due.message}: a person declined this close today; it is proposed again with the next session"
         return replace(state, warnings=(*state.warnings, note))
     state = replace(state, proposal=close)
-    is_waiting = close.state is ProposalState.PROPOSED
-    if state.mark is None or not is_waiting or not is_covered(context, state.opening, close, state.trade.width):
+    is_by_person = close.state is ProposalState.APPROVED and not _is_of_plan(context, close)
+    if is_by_person or not is_covered(context, state.opening, close, state.trade.width):
         return state
-    try:
-        _approve_by_plan(context, state.opening, close, state.mark, note=due.message)
-        execute(context, close.id)
-    except Spy32Error as error:
-        state = replace(state, error=error)
-    trade = context.store.trades.get(state.trade.id)
-    return replace(state, trade=trade, proposal=context.store.proposals.get(close.id))
+    if not context.settings.enable_automation or context.store.flags.get("paused") is not None:
+        note = f"paused: P{close.id} waits for a person, or until `spy32 resume`"
+        return replace(state, warnings=(*state.warnings, note))
+    return _send_by_plan(context, state, close, note=due.message)
+
+
+def _lapse_idle_close(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
+    """Lapse a close that waits although its trade has ended."""
+    close = state.proposal
+    if close is None or close.state is ProposalState.SENT:
+        return state
+    reason = f"T{state.trade.id} is {state.trade.state}"
+    context.store.proposals.lapse(close.id, was=close.state, at=context.clock(), reason=reason)
+    return replace(state, proposal=context.store.proposals.get(close.id))
 
 
 def propose_close(context: TradingContext, trade_id: int, price: Decimal | None = None) -> ManagedTrade:
@@ -256,8 +279,10 @@ def _propose(context: TradingContext, state: ManagedTrade, reason: ExitReason) -
         return None
     if state.mark is None:
         raise Unavailable("there are no quotes to price a close by")
+    if live is not None and live.reason is ExitReason.PERSON:
+        return live
     made = closing_proposal(state.opening, state.trade, reason, state.mark, context.settings)
-    if live is not None and (live.reason is ExitReason.PERSON or not is_outdated(live, made)):
+    if live is not None and state.mark.natural is not None and not is_outdated(live, made, state.mark.natural):
         return live
     return _store_close(context, made, live)
 
@@ -266,7 +291,7 @@ URGENT = (ExitReason.LAST_EXIT, ExitReason.EX_DIVIDEND)
 """Closes that are proposed again at the next start when they are declined: the last session does not come back."""
 
 
-def _was_declined(context: TradingContext, trade_id: int, reason: ExitReason) -> bool:
+def _was_declined(context: TradingContext, trade_id: int, reason: ExitReason | None) -> bool:
     """Return whether a person declined a close for this reason in today's session."""
     today = market_date(context.clock())
     return any(
@@ -279,29 +304,51 @@ def _store_close(context: TradingContext, made: ProposalTerms, live: Proposal | 
     """Store a close, in place of the one that waits if there is one, and return it."""
     now = context.clock()
     if live is not None:
-        context.store.proposals.lapse(live.id, at=now, reason=f"another close of T{made.trade_id} takes its place")
+        reason = f"another close of T{made.trade_id} takes its place"
+        context.store.proposals.lapse(live.id, was=live.state, at=now, reason=reason)
     reference = references.draft_reference(made.run_id)
     body = plan.order_body(made.legs, made.quantity, made.limit_price, reference, kind=OrderKind.EXIT)
     return context.store.proposals.add(made, body=body, at=now)
 
 
 def is_covered(context: TradingContext, opening: Proposal, close: ProposalTerms, width: Decimal) -> bool:
-    """Return whether the approval of the opening covers this close: its plan says so, and the price is in bounds."""
+    """Return whether the approval of the opening covers this close: its plan and the present settings say so, no person
+    declined such a close today, and the price is in bounds."""
     approval = context.store.proposals.latest_approval(opening.id)
     return (
-        close.exit.authority is ExitAuthority.PLAN
-        and close.reason is not ExitReason.PERSON
+        opening.exit.authority is plan.exit_authority(context.settings) is ExitAuthority.PLAN
+        and close.reason not in (None, ExitReason.PERSON)
         and approval is not None
         and approval.hash == opening.hash == plan.proposal_digest(opening)
+        and close.trade_id is not None
+        and not _was_declined(context, close.trade_id, close.reason)
         and -close.floor_price <= width
     )
 
 
-def _approve_by_plan(context: TradingContext, opening: Proposal, close: Proposal, mark: Mark, *, note: str) -> None:
-    """Approve a close in the name of the opening's approval; a halt refuses it first."""
-    reason = context.halt_reason()
-    if reason is not None:
-        raise NotPermitted(f"halted: {reason}; the close of T{close.trade_id} waits; `spy32 resume` lifts it")
+def _send_by_plan(context: TradingContext, state: ManagedTrade, close: Proposal, *, note: str = "") -> ManagedTrade:
+    """Approve a close in the name of the opening's approval, and send it; return how the trade stands then.
+
+    One that is approved or sent already, by a start that died, is taken up. A halt refuses it first.
+    """
+    try:
+        if close.state is ProposalState.PROPOSED and state.mark is not None:
+            context.stop_if_halted()
+            _approve_by_plan(context, close, state.mark, note=note)
+        execute(context, close.id)
+    except Spy32Error as error:
+        state = replace(state, error=error)
+    trade = context.store.trades.get(state.trade.id)
+    return replace(state, trade=trade, proposal=context.store.proposals.get(close.id))
+
+
+def _is_of_plan(context: TradingContext, close: Proposal) -> bool:
+    """Return whether the newest approval of a close was given by the plan and not by a person."""
+    approval = context.store.proposals.latest_approval(close.id)
+    return approval is not None and approval.by == PLAN
+
+
+def _approve_by_plan(context: TradingContext, close: Proposal, mark: Mark, *, note: str) -> None:
     assert mark.mid is not None and mark.natural is not None
     now = context.clock()
     context.store.proposals.approve(
@@ -309,7 +356,7 @@ def _approve_by_plan(context: TradingContext, opening: Proposal, close: Proposal
             id=None,
             proposal_id=close.id,
             hash=close.hash,
-            by=f"the plan of P{opening.id}",
+            by=PLAN,
             at=now,
             until=now + timedelta(minutes=context.settings.execution.approval_minutes),
             spot=mark.spot,
