@@ -94,9 +94,11 @@ def _price_plan(trade: Trade, mark: Mark, settings: Settings, price: Decimal | N
         flags = ", ".join(flag.replace("_", "-") for flag in mark.flags)
         raise Unavailable(f"T{trade.id} cannot be priced: the quotes of {mark.source} are {flags}; try again")
     natural = ((mark.natural + ABOVE_NATURAL) / tick).to_integral_value(ROUND_CEILING) * tick
-    ceiling = max(price if price is not None else min(natural, most), tick)
-    # The mid is rounded to our advantage, down; an order needs a price of one tick at least.
-    start = max(min((mark.mid / tick).to_integral_value(ROUND_FLOOR) * tick, ceiling), tick)
+    # An order needs a price of one tick at least; a target below it, of an older tick, is a price too.
+    least = min(tick, most)
+    ceiling = max(price if price is not None else min(natural, most), least)
+    # The mid is rounded to our advantage, down.
+    start = max(min((mark.mid / tick).to_integral_value(ROUND_FLOOR) * tick, ceiling), least)
     return PricePlan(
         start=-start,
         limit=-ceiling,

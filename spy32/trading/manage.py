@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from math import isfinite
 
 from spy32.domain.market import LegQuotes
 from spy32.domain.marks import Mark
@@ -169,9 +170,12 @@ def _fetch_quotes(context: TradingContext, trade: Trade, opening: Proposal) -> t
         return None, ("the market is closed, so there is no mark",)
     parity = [exercise.parity_leg(leg) for leg in trade.legs if leg.action.sign > 0]
     try:
-        return context.market.quotes(opening.underlying, (*trade.legs, *parity)), ()
+        quotes = context.market.quotes(opening.underlying, (*trade.legs, *parity))
     except Spy32Error as error:
         return None, (f"T{trade.id} was not marked: {error.message}",)
+    if not isfinite(quotes.spot):
+        return None, (f"T{trade.id} was not marked: {quotes.source} gives no price of {opening.underlying}",)
+    return quotes, ()
 
 
 def _check_exercise(
