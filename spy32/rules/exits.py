@@ -86,7 +86,7 @@ def _check_last_exit(given: ExitInput) -> ExitCheck:
 def _check_ex_dividend(given: ExitInput) -> ExitCheck:
     check = given.exercise
     if check is None:
-        has_call = any(is_call(leg) for leg in given.trade.legs if leg.action.sign > 0)
+        has_call = any(is_call(leg) for leg in given.trade.legs)
         is_unknown = has_call and not given.marks
         message = "there are no quotes to judge early exercise by" if is_unknown else NO_EX_DATE
         return ExitCheck(reason=ExitReason.EX_DIVIDEND, is_due=False, message=message)
