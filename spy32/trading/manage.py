@@ -94,6 +94,7 @@ def _manage_trade(context_for: ContextFor, store: Store, trade_id: int, notes: t
     try:
         context = context_for(trade.proposal_id)
         warnings += _settle_orders(context, trade)
+        _revoke_ended_approval(context, trade_id)
         state = _judge(context, trade_id)
         warnings += state.warnings
         state = _act(context, state)
@@ -117,6 +118,18 @@ def _settle_orders(context: TradingContext, trade: Trade) -> list[str]:
             errors = [busy]
         messages += [error.message for error in errors]
     return messages
+
+
+def _revoke_ended_approval(context: TradingContext, trade_id: int) -> None:
+    """Let a close whose approval has ended wait again, so that another one may take its place."""
+    close = context.store.proposals.find_live_close(trade_id)
+    approval = context.store.proposals.latest_approval(close.id) if close is not None else None
+    now = context.clock()
+    if close is None or approval is None or close.state is not ProposalState.APPROVED:
+        return
+    if objection := approval.invalid_reason(now):
+        reason = f"the approval {objection}"
+        context.store.proposals.move(close.id, was=close.state, now=ProposalState.PROPOSED, at=now, reason=reason)
 
 
 def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
