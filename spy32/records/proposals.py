@@ -177,6 +177,18 @@ class Proposals:
             advance(PROPOSAL_TRANSITIONS, ProposalState.PROPOSED, ProposalState.LAPSED)
             self._lapse(change, proposal_id, reason)
 
+    def lapse_waiting_close(self, change: WriteTransaction, found_id: int) -> None:
+        """Lapse the close that waits beside this one, whose order was found at the broker and comes first."""
+        row = self._core.row(
+            """select other.id from proposal other join proposal found on found.trade_id = other.trade_id
+                where found.id = ? and other.id <> found.id and other.kind = 'close' and other.state in (?, ?)""",
+            found_id,
+            ProposalState.PROPOSED,
+            ProposalState.APPROVED,
+        )
+        if row is not None:
+            self._lapse(change, row["id"], f"an order of P{found_id} was found at the broker")
+
     def _lapse(self, change: WriteTransaction, proposal_id: int, reason: str) -> None:
         """Lapse a proposal. If its session is over and nobody looked at it, raise an attention item.
 
@@ -273,9 +285,13 @@ class Proposals:
             change.update("trade", row["id"], state=TradeState.OPEN, changed_at=change.at)
 
     def find_live_close(self, trade_id: int) -> Proposal | None:
-        """Return the close of a trade that waits, is approved or is sent; there is at most one."""
+        """Return the close of a trade that waits, is approved or is sent.
+
+        There is one at the most, but for a sent one whose order was found after another close had taken its place.
+        """
         row = self._core.row(
-            "select * from proposal where trade_id = ? and kind = 'close' and state in (?, ?, ?)",
+            """select * from proposal where trade_id = ? and kind = 'close' and state in (?, ?, ?)
+                order by state = 'sent' desc, id""",
             trade_id,
             *LIVE_STATES,
         )
