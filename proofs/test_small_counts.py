@@ -16,6 +16,7 @@ from proofs import (
     live_kill,
     lost_answers,
     machine,
+    manage_kill,
     one_order,
     restores,
     slots,
@@ -71,6 +72,13 @@ def test_a_kill_at_any_commit_of_a_live_execute_doubles_loses_and_leaves_nothing
     assert tally.faults == []
 
 
+def test_a_kill_at_any_third_commit_of_a_live_manage_closes_once_and_loses_nothing() -> None:
+    tally = manage_kill.prove(1, every=3)
+    assert tally.points >= 5
+    assert tally.killed == tally.rounds == tally.points * 2
+    assert (tally.beyond, tally.over, tally.lost) == ([], [], [])
+
+
 @pytest.mark.parametrize("name", lost_answers.LOSSES)
 def test_an_order_whose_answer_is_lost_is_never_doubled_and_settled_by_reading(name: str) -> None:
     rounds = len(lost_answers.LOSSES[name].kinds) * len(lost_answers.LOSSES[name].after)
@@ -109,6 +117,7 @@ def test_whatever_happens_in_whatever_order_nothing_is_doubled_and_nothing_is_lo
     """Several short runs, since the examples of one resemble each other."""
     counted = sum((machine.run_machine(10, 25, seed) for seed in range(4)), start=Counter[str]())
     assert counted["executes: returned"] and counted["execute: died"] and counted["quiet: settled"]
+    assert counted["manage: died"] and counted["managed: closed"]
 
 
 def test_an_execute_that_dies_at_any_place_is_taken_up_by_the_next_one() -> None:

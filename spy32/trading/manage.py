@@ -80,10 +80,11 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
             numbers = [trade_id]
         else:
             going = store.trades.select(TradeState.OPEN, TradeState.CLOSING, TradeState.ASSIGNED)
-            # The trade of a waiting close may have ended in another command, by its target or at the broker.
-            waiting = store.proposals.select(ProposalState.PROPOSED, ProposalState.APPROVED)
-            closed = [close.trade_id for close in waiting if close.trade_id is not None]
-            numbers = list(dict.fromkeys([*(trade.id for trade in (*ended.trades, *going)), *closed]))
+            # The trade of a close may have ended in another command, by its target or at the broker, or in a start that
+            # died after the fill.
+            live = store.proposals.select(ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.SENT)
+            closing = [close.trade_id for close in live if close.trade_id is not None]
+            numbers = list(dict.fromkeys([*(trade.id for trade in (*ended.trades, *going)), *closing]))
         return tuple(_manage_trade(context_for, store, number, ended.warnings.get(number, ())) for number in numbers)
 
 

@@ -15,13 +15,16 @@ from spy32.errors import NotFilled, NotPermitted, Refused, StoreError, Unavailab
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.rules import plan
 from spy32.trading import manage as module
+from spy32.trading import order_state
 from spy32.trading.approve import decline
 from spy32.trading.context import proposal_lock_name
 from spy32.trading.execute import execute
 from spy32.trading.manage import PLAN, is_covered, propose_close
+from spy32.trading.reconcile import reconcile
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.managed import ManagedDesk, managed_desk, opened, planned_desk
+from tests.support.open_trades import held
 from tests.support.simulated_broker import Crash
 
 D = Decimal
@@ -493,6 +496,51 @@ def test_an_order_that_a_dead_start_left_working_is_worked_to_its_end(desk: Mana
     assert desk.orders.book["480002"].state is OrderState.CANCELLED
     desk.orders.fills_at = D("9")
     assert desk.start().trade.state is TradeState.CLOSED
+
+
+def test_a_close_that_filled_as_its_start_died_is_concluded(desk: ManagedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its trade is closed by then, so nothing else would look at it."""
+    opened(desk, **LAST)
+    desk.orders.fills_at = D("9")
+
+    conclude = order_state.conclude_proposal
+
+    def die(context: Any, proposal_id: int, **more: Any) -> int:
+        if desk.state(proposal_id) is P.SENT:
+            raise Crash
+        return conclude(context, proposal_id, **more)
+
+    with monkeypatch.context() as patched, pytest.raises(Crash):
+        patched.setattr(order_state, "conclude_proposal", die)
+        desk.start()
+    (close,) = desk.closes()
+    assert (close.state, desk.trade().state) == (P.SENT, TradeState.CLOSED)
+    found = desk.start()
+    assert (found.trade.state, found.error, desk.state(close.id)) == (TradeState.CLOSED, None, P.DONE)
+    assert desk.manage() == ()
+
+
+def test_the_order_of_a_lapsed_close_that_is_found_later_comes_first(desk: ManagedDesk) -> None:
+    """It was lost on its way and called absent; another close had taken its place by the time it arrived."""
+    opened(desk, **LAST)
+    held(desk, short=-2, long=2)
+    desk.orders.faults = [("before", TIMED_OUT)]
+    found = desk.start()
+    assert isinstance(found.error, NotFilled)
+    (lost,) = desk.store.orders.select(OrderState.ABSENT)
+    desk.halt = "wait"
+    desk.quoted.close_costs("0.90")
+    desk.start()
+    assert [close.state for close in desk.closes()] == [P.LAPSED, P.PROPOSED]
+    desk.orders.submit(lost.body)
+    reconcile(desk.context_for)
+    assert [close.state for close in desk.closes()] == [P.SENT, P.LAPSED]
+    waiting = desk.closes()[1]
+    assert desk.store.proposals.get_row(waiting.id)["reason"] == "an order of P2 was found at the broker"
+    desk.orders.fill("480002")
+    desk.halt = None
+    assert desk.start().trade.state is TradeState.CLOSED
+    assert desk.state(2) is P.DONE
 
 
 def test_an_order_of_the_plan_that_a_person_works_is_left_to_them(desk: ManagedDesk) -> None:

@@ -481,10 +481,15 @@ def test_a_sent_close_of_a_trade_that_has_ended_is_for_its_order_to_end(desk: Ma
     desk.approve_close(close, "0.57")
     execute(desk.trading_context, close.id, wait=False)
     desk.store.trades.move(1, was=TradeState.CLOSING, now=TradeState.EXPIRED, at=desk.clock())
-    (found,) = desk.manage(1)
+    (found,) = desk.manage()
     assert found.proposal is not None
     assert found.proposal.state is P.SENT
     assert found.error is None
+    desk.orders.cancel("480002")
+    (found,) = desk.manage()
+    assert found.proposal is not None
+    assert found.proposal.state is P.LAPSED
+    assert desk.manage() == ()
 
 
 def test_of_a_trade_made_below_its_floor_the_new_plan_decides(desk: ManagedDesk) -> None:
