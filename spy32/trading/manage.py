@@ -7,15 +7,13 @@ unless the approval of the opening covers its exits. Nothing here can open a tra
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
 from math import isfinite
 
 from spy32.domain.market import LegQuotes
 from spy32.domain.marks import Mark
 from spy32.domain.orders import OrderKind, Trade
-from spy32.domain.proposals import Approval, ExitPlan, ExitReason, Proposal, ProposalTerms
-from spy32.domain.spreads import ExitAuthority
+from spy32.domain.proposals import ExitPlan, ExitReason, Proposal, ProposalTerms
 from spy32.domain.value import value
 from spy32.errors import Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState, TradeState
@@ -25,7 +23,7 @@ from spy32.rules.exits import ExitCheck, ExitInput, check_exits, due_exit
 from spy32.rules.marks import mark_trade
 from spy32.sessions import market_date, session
 from spy32.store import Store
-from spy32.trading import order_state, profit_target, settle
+from spy32.trading import order_state, plan_approval, profit_target, settle
 from spy32.trading.context import TradingContext, proposal_lock_name
 from spy32.trading.execute import execute
 from spy32.trading.order_book import load_order_book
@@ -35,8 +33,6 @@ LOCK_SECONDS = 20.0
 """A start waits so long for another one, which marks in a second or two but may work an order for minutes."""
 MARKS_READ = 100
 """Newest marks that the exits are judged by: more than three sessions at one a quarter of an hour."""
-PLAN = "the plan"
-"""Who approves a close that the approval of its opening covers."""
 ContextFor = Callable[[int | None], TradingContext]
 """Makes the context of a proposal, since a recorded one keeps its own market and clock; of none, a general one."""
 
@@ -126,11 +122,10 @@ def _revoke_ended_approval(context: TradingContext, trade_id: int) -> None:
     close = context.store.proposals.find_live_close(trade_id)
     approval = context.store.proposals.latest_approval(close.id) if close is not None else None
     now = context.clock()
-    if close is None or approval is None or close.state is not ProposalState.APPROVED:
+    if close is None or approval is None or close.state is not ProposalState.APPROVED or approval.is_valid(now):
         return
-    if objection := approval.invalid_reason(now):
-        reason = f"the approval {objection}"
-        context.store.proposals.move(close.id, was=close.state, now=ProposalState.PROPOSED, at=now, reason=reason)
+    reason = f"the approval {approval.invalidity_text(now)}"
+    context.store.proposals.move(close.id, was=close.state, now=ProposalState.PROPOSED, at=now, reason=reason)
 
 
 def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
@@ -236,7 +231,7 @@ def _act(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
     live = state.proposal
     if live is not None and live.state is ProposalState.SENT:
         # Its order works at the broker although the start that sent it has ended.
-        return _send_by_plan(context, state, live) if _is_of_plan(context, live) else state
+        return _send_by_plan(context, state, live) if plan_approval.is_by_plan(context, state.opening, live) else state
     return _make_close(context, state, state.due) if state.due is not None else state
 
 
@@ -249,8 +244,8 @@ def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) ->
         note = f"{due.message}: a person declined this close today; it is proposed again with the next session"
         return replace(state, warnings=(*state.warnings, note))
     state = replace(state, proposal=close)
-    is_by_person = close.state is ProposalState.APPROVED and not _is_of_plan(context, close)
-    if is_by_person or not is_covered(context, state.opening, close, state.trade.width):
+    is_by_person = close.state is ProposalState.APPROVED and not plan_approval.is_by_plan(context, state.opening, close)
+    if is_by_person or not plan_approval.is_covered(context, state.opening, close, state.trade.width):
         return state
     if not context.settings.enable_automation or context.store.flags.get("paused") is not None:
         note = f"paused: P{close.id} waits for a person, or until `spy32 resume`"
@@ -293,7 +288,7 @@ def _propose(context: TradingContext, state: ManagedTrade, reason: ExitReason) -
     live = state.proposal
     if live is not None and live.state is not ProposalState.PROPOSED:
         return live
-    if live is None and reason not in URGENT and _was_declined(context, state.trade.id, reason):
+    if live is None and reason not in URGENT and plan_approval.was_declined(context, state.trade.id, reason):
         return None
     if state.mark is None:
         raise Unavailable("there are no quotes to price a close by")
@@ -309,15 +304,6 @@ URGENT = (ExitReason.LAST_EXIT, ExitReason.EX_DIVIDEND)
 """Closes that are proposed again at the next start when they are declined: the last session does not come back."""
 
 
-def _was_declined(context: TradingContext, trade_id: int, reason: ExitReason | None) -> bool:
-    """Return whether a person declined a close for this reason in today's session."""
-    today = market_date(context.clock())
-    return any(
-        close.state is ProposalState.DECLINED and close.reason is reason and market_date(close.lapses_at) == today
-        for close in context.store.proposals.select_closes(trade_id)
-    )
-
-
 def _store_close(context: TradingContext, made: ProposalTerms, live: Proposal | None) -> Proposal:
     """Store a close, in place of the one that waits if there is one, and return it."""
     now = context.clock()
@@ -329,21 +315,6 @@ def _store_close(context: TradingContext, made: ProposalTerms, live: Proposal | 
     return context.store.proposals.add(made, body=body, at=now)
 
 
-def is_covered(context: TradingContext, opening: Proposal, close: ProposalTerms, width: Decimal) -> bool:
-    """Return whether the approval of the opening covers this close: its plan and the present settings say so, no person
-    declined such a close today, and the price is in bounds."""
-    approval = context.store.proposals.latest_approval(opening.id)
-    return (
-        opening.exit.authority is plan.exit_authority(context.settings) is ExitAuthority.PLAN
-        and close.reason not in (None, ExitReason.PERSON)
-        and approval is not None
-        and approval.hash == opening.hash == plan.proposal_digest(opening)
-        and close.trade_id is not None
-        and not _was_declined(context, close.trade_id, close.reason)
-        and -close.floor_price <= width
-    )
-
-
 def _send_by_plan(context: TradingContext, state: ManagedTrade, close: Proposal, *, note: str = "") -> ManagedTrade:
     """Approve a close in the name of the opening's approval, and send it; return how the trade stands then.
 
@@ -352,35 +323,9 @@ def _send_by_plan(context: TradingContext, state: ManagedTrade, close: Proposal,
     try:
         if close.state is ProposalState.PROPOSED and state.mark is not None:
             context.stop_if_halted()
-            _approve_by_plan(context, close, state.mark, note=note)
+            plan_approval.approve_by_plan(context, state.opening, close, state.mark, note=note)
         execute(context, close.id)
     except Spy32Error as error:
         state = replace(state, error=error)
     trade = context.store.trades.get(state.trade.id)
     return replace(state, trade=trade, proposal=context.store.proposals.get(close.id))
-
-
-def _is_of_plan(context: TradingContext, close: Proposal) -> bool:
-    """Return whether the newest approval of a close was given by the plan and not by a person."""
-    approval = context.store.proposals.latest_approval(close.id)
-    return approval is not None and approval.by == PLAN
-
-
-def _approve_by_plan(context: TradingContext, close: Proposal, mark: Mark, *, note: str) -> None:
-    assert mark.mid is not None and mark.natural is not None
-    now = context.clock()
-    context.store.proposals.approve(
-        Approval(
-            id=None,
-            proposal_id=close.id,
-            hash=close.hash,
-            by=PLAN,
-            at=now,
-            until=now + timedelta(minutes=context.settings.execution.approval_minutes),
-            spot=mark.spot,
-            mid=-mark.mid,
-            natural=-mark.natural,
-            short_delta=max((abs(leg.delta) for leg in mark.legs if leg.delta is not None), default=0.0),
-            note=note,
-        )
-    )

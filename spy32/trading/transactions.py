@@ -324,7 +324,3 @@ def _signed_quantity(transaction: Transaction) -> Decimal:
         if transaction.action is not None and transaction.action.sign < 0
         else -transaction.quantity
     )
-
-
-def _trade_id(trade: Trade) -> int:
-    return trade.id

@@ -2,6 +2,7 @@
 
 import math
 import os
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +18,7 @@ from spy32.wiring.registry import find_registered
 
 if TYPE_CHECKING:
     from spy32.brokers.paper import PaperBroker
+    from spy32.brokers.tastytrade import TastytradeBroker
     from spy32.domain.proposals import Proposal, Recommendation
     from spy32.domain.runs import Run
     from spy32.pipeline.context import RunContext
@@ -29,9 +31,9 @@ if TYPE_CHECKING:
     from spy32.store import Store
     from spy32.trading.context import TradingContext
     from spy32.wiring.markets import MarketRegistry
-    from spy32.wiring.tastytrade import TastytradeConnection, TastytradeGateway
+    from spy32.wiring.tastytrade import TastytradeConnection
 
-    Broker = PaperBroker | TastytradeGateway
+    Broker = PaperBroker | TastytradeBroker
 
 __all__ = ["PAPER_ACCOUNT", "App", "Clockwork", "log_traceback"]
 
@@ -68,11 +70,12 @@ class App(AppBase):
 
     def load_sources(self, requested: str | None) -> "Sources":
         """The sources of market data; a recorded market also sets the process clock to the time of its quotes."""
+        from spy32.domain.market import is_recorded_source
         from spy32.pipeline.sources import Sources
-        from spy32.wiring.markets import is_recorded, load_recorded_market
+        from spy32.wiring.markets import load_recorded_market
 
         name = requested or self.settings.market.chain[0]
-        if not is_recorded(name):
+        if not is_recorded_source(name):
             return self.market_registry.sources(requested)
         if self.settings.mode is not Mode.PAPER:
             raise BadSettings(f"a recorded market goes with mode paper only, not with mode {self.settings.mode}")
@@ -117,24 +120,40 @@ class App(AppBase):
         seed: int,
         until: float = math.inf,
     ) -> "Analyst":
-        """Grok with one prompt version, its attempts written down under `run_id`."""
+        """Grok with one prompt version, its attempts written down under `run_id`.
+
+        `BadSettings` for a missing key or an effort that the model refuses.
+        """
+        from spy32.analysts.answer import parse_answer
+        from spy32.analysts.grok import GrokAnalyst
+        from spy32.clients.http import HttpClient
+        from spy32.clients.xai import XaiClient
+        from spy32.clients.xai_models import check_effort
         from spy32.records.model_spending import SpendingJournal
         from spy32.settings.addresses import foreign_xai
-        from spy32.wiring.analysts import build_grok_analyst
+        from spy32.settings.checks import xai_key
+        from spy32.wiring.analysts import build_renderer
 
         warning = foreign_xai(settings)
         if warning is not None and not self._has_warned_xai:
             self._has_warned_xai = True
             self.warn(warning)
         databases = {mode: self.locations.database(mode) for mode in Mode}
-        return build_grok_analyst(
-            settings,
-            version=version,
-            role=role,
+        key, xai = xai_key(settings), settings.xai
+        check_effort(xai.model, xai.effort, xai.accepts)
+        http = HttpClient(service="xAI", base=xai.url, clock=self.clock, sleep=time.sleep, monotonic=self.monotonic)
+        return GrokAnalyst(
+            client=XaiClient(http, key),
+            render=build_renderer(version, settings),
+            judge=parse_answer,
+            xai=xai,
+            knobs=settings.analyst,
             journal=SpendingJournal(store.core, store.model_calls, databases),
             run_id=run_id,
+            role=role,
             seed=seed,
             clock=self.clock,
+            sleep=time.sleep,
             monotonic=self.monotonic,
             until=until,
             tell=self.report,
@@ -183,9 +202,9 @@ class App(AppBase):
 
     def is_recorded(self, requested: str | None) -> bool:
         """Whether the chain comes from a recorded market, also where its file cannot be read."""
-        from spy32.wiring.markets import is_recorded
+        from spy32.domain.market import is_recorded_source
 
-        return is_recorded(requested or self.settings.market.chain[0])
+        return is_recorded_source(requested or self.settings.market.chain[0])
 
     def start_context(self, settings: Settings, *, market: str | None, analyst: str | None) -> "StartContext":
         """Everything that a start of `analyze` needs of the world; `settings` are those of its profile."""
@@ -311,11 +330,20 @@ def _build_paper(app: App, store: "Store", market: "Market | None") -> "Broker":
 
 
 def _build_tastytrade(app: App, store: "Store", _market: "Market | None") -> "Broker":
+    """The account of the setting, else the one that the database is stamped with, else the only open one.
+
+    A database of another account refuses it; a new one is stamped.
+    """
     from spy32.settings.checks import broker_secrets
-    from spy32.wiring.tastytrade import TastytradeGateway
 
     broker_secrets(app.settings)  # says at once what is missing
-    return TastytradeGateway(app.tastytrade, store)
+
+    def find_number() -> str:
+        number = app.tastytrade.account(app.settings.tastytrade.account or store.core.account)
+        store.bind_account(number, app.clock())
+        return number
+
+    return app.tastytrade.broker(find_number)
 
 
 ANALYSTS: "Mapping[str, Callable[[App, Settings, Store, int, int, float], Analyst]]" = {

@@ -59,13 +59,13 @@ class AppBase:
 
     @cached_property
     def resolved_settings(self) -> "Resolved":
-        from spy32.settings.resolve import TomlText, resolve
+        from spy32.settings.resolve import SettingsFile, resolve
         from spy32.wiring.markets import check_source_names
 
         toml = read_text(self.locations.config)
         dotenv = load_dotenv(self.locations.dotenv) if self.locations.dotenv.exists() else None
         resolution = resolve(
-            self.flags, self.env, dotenv, TomlText(text=toml, path=str(self.locations.config)) if toml else None
+            self.flags, self.env, dotenv, SettingsFile(text=toml, path=str(self.locations.config)) if toml else None
         )
         check_source_names(resolution.settings, resolution.sources)
         self._check_permissions(resolution)
@@ -119,7 +119,16 @@ class AppBase:
 
     @property
     def user(self) -> str:
-        return self.env.get("LOGNAME") or self.env.get("USER") or "unknown"
+        """Who decides: the name in the environment, or else the login's own; `unknown` where the machine has none."""
+        name = self.env.get("LOGNAME") or self.env.get("USER")
+        if name:
+            return name
+        import pwd
+
+        try:
+            return pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            return "unknown"
 
     @cached_property
     def out(self) -> "AnyConsole":

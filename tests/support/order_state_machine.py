@@ -37,7 +37,8 @@ from spy32.settings import Settings
 from spy32.store import Store
 from spy32.trading.context import TradingContext
 from spy32.trading.execute import execute
-from spy32.trading.manage import PLAN, manage, propose_close
+from spy32.trading.manage import manage, propose_close
+from spy32.trading.plan_approval import plan_name
 from spy32.trading.reconcile import ReconcileResult, cancel_proposal, reconcile
 from tests.support import builders
 from tests.support.fakes import FakeLocks, FakeMarket, ManualClock
@@ -463,10 +464,8 @@ class OrderMachine(RuleBasedStateMachine):
     def the_plan_sends_what_it_covers(self) -> None:
         for close in self.proposals():
             approval = self.store.proposals.latest_approval(close.id)
-            if approval is not None and approval.by == PLAN:
-                assert close.kind == "close"
-                assert close.trade_id is not None
-                trade = self.store.trades.get(close.trade_id)
+            trade = self.store.trades.get(close.trade_id) if close.trade_id is not None else None
+            if approval is not None and trade is not None and approval.by == plan_name(trade.proposal_id):
                 opening = self.store.proposals.get(trade.proposal_id)
                 assert opening.exit.authority is ExitAuthority.PLAN
                 assert close.reason is not ExitReason.PERSON

@@ -19,7 +19,8 @@ from spy32.trading import order_state
 from spy32.trading.approve import decline
 from spy32.trading.context import proposal_lock_name
 from spy32.trading.execute import execute
-from spy32.trading.manage import PLAN, is_covered, propose_close
+from spy32.trading.manage import propose_close
+from spy32.trading.plan_approval import is_covered, plan_name
 from spy32.trading.reconcile import reconcile
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
@@ -63,7 +64,11 @@ def test_a_due_close_is_approved_by_the_plan_and_sent(tmp_path: Path, mode: Mode
     assert found.proposal.state is P.DONE
     approval = desk.store.proposals.latest_approval(found.proposal.id)
     assert approval is not None
-    assert (approval.by, approval.hash, approval.note) == (PLAN, found.proposal.hash, "the last exit is on 2025-10-06")
+    assert (approval.by, approval.hash, approval.note) == (
+        plan_name(1),
+        found.proposal.hash,
+        "the last exit is on 2025-10-06",
+    )
     assert (approval.mid, approval.natural, approval.spot) == (D("-0.57"), D("-0.61"), 670.0)
     assert approval.short_delta > 0
     assert approval.until - approval.at == timedelta(minutes=60)
