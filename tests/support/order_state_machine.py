@@ -136,11 +136,14 @@ class OrderMachine(RuleBasedStateMachine):
         self.build_error: list[str] = []
         self.bodies: Counter[str] = Counter()
         self.by_hand: set[str] = set()
+        self.ended_with: tuple[Trade, ...] = ()
+        """Trades that are held at the end."""
 
     def teardown(self) -> None:
         try:
             if not self.build_error:
                 self.quiet()
+            self.ended_with = self.held()
         finally:
             self.store.close()
             shutil.rmtree(self.folder)
@@ -268,10 +271,14 @@ class OrderMachine(RuleBasedStateMachine):
         rests=st.booleans(),
         naming=st.sampled_from(["new", "old", "none"]),
         exits=exit_plans,
+        is_filled=st.booleans(),
     )
-    def begins(self, quantity: int, rests: bool, naming: str, exits: dict[str, Any]) -> None:
+    def begins(self, quantity: int, rests: bool, naming: str, exits: dict[str, Any], is_filled: bool) -> None:
+        """One opening, and in half of the examples its trade."""
         self.broker.naming = naming
         self.opening(quantity, rests, exits)
+        if is_filled:
+            self.executes(which=0, wait=True, dies=None, replies=[], ahead=[("fill all", 0)])
 
     @rule(quantity=st.integers(1, 3), rests=st.booleans(), exits=exit_plans)
     @precondition(lambda self: self.openings() < len(STRIKES))
@@ -561,13 +568,34 @@ def run_crash(place: int) -> Counter[str]:
     seen.clear()
     machine = OrderMachine()
     try:
-        machine.begins(quantity=2, rests=True, naming="new", exits={})
+        machine.begins(quantity=2, rests=True, naming="new", exits={}, is_filled=False)
         for dies in ((place, Crash), None):
             machine.executes(which=0, wait=True, dies=dies, replies=[], ahead=[("nothing", 0), ("fill all", 0)])
             for invariant in machine.invariants:
                 invariant.function(machine)
     finally:
         machine.teardown()
+    return Counter(seen)
+
+
+def run_manage_crash(place: int) -> Counter[str]:
+    """One trade whose last exit has come: the `manage` that closes it by its plan dies at a given place, and later ones
+    go on. Every invariant is checked after each, and both books are compared at the end. Places are counted from 1.
+    """
+    seen.clear()
+    machine = OrderMachine()
+    by_plan = {"authority": ExitAuthority.PLAN, "last_exit": builders.TODAY}
+    try:
+        machine.begins(quantity=2, rests=True, naming="new", exits=by_plan, is_filled=True)
+        for dies in ((place, Crash), None, None, None):
+            if machine.held() or machine.proposals(P.SENT):
+                machine.manages(dies=dies, replies=[], ahead=[("nothing", 0), ("nothing", 0), ("fill all", 0)])
+            machine.time_passes(600)
+            for invariant in machine.invariants:
+                invariant.function(machine)
+    finally:
+        machine.teardown()
+    seen["trades held"] = len(machine.ended_with)
     return Counter(seen)
 
 
