@@ -77,7 +77,7 @@ def is_outdated(close: ProposalTerms, made: ProposalTerms, natural: Decimal) -> 
     """Return whether a waiting close no longer fits beside the one that is made now: another reason or quantity, its
     ceiling has become too low to fill, or its first limit is above the natural debit, which the price collar refuses.
     """
-    is_other = (close.reason, close.quantity) != (made.reason, made.quantity)
+    is_other = close.reason is not made.reason or close.quantity != made.quantity
     is_high = -close.limit_price > max(natural, close.plan.tick)
     return is_other or is_high or close.floor_price > made.limit_price
 

@@ -23,7 +23,8 @@ def is_covered(context: TradingContext, opening: Proposal, close: ProposalTerms,
     approval = context.store.proposals.latest_approval(opening.id)
     return (
         opening.exit.authority is plan.exit_authority(context.settings) is ExitAuthority.PLAN
-        and close.reason not in (None, ExitReason.PERSON)
+        and close.reason is not None
+        and close.reason is not ExitReason.PERSON
         and approval is not None
         and approval.hash == opening.hash == plan.proposal_digest(opening)
         and close.trade_id is not None
