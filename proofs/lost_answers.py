@@ -79,8 +79,8 @@ class Impatient(TastytradeBroker):
     """Gives up a write after `seconds`, and a read late."""
 
     def __init__(self, rig: Rig, seconds: float) -> None:
-        self._writing = TastytradeBroker(rig.rest, number=NUMBER, mode=Mode.LIVE, clock=rig.clock, seconds=seconds)
-        super().__init__(rig.rest, number=NUMBER, mode=Mode.LIVE, clock=rig.clock, seconds=SECONDS)
+        self._writing = TastytradeBroker(lambda: (rig.rest, NUMBER), mode=Mode.LIVE, clock=rig.clock, seconds=seconds)
+        super().__init__(lambda: (rig.rest, NUMBER), mode=Mode.LIVE, clock=rig.clock, seconds=SECONDS)
 
     def submit(self, body: str) -> BrokerOrder:
         return self._writing.submit(body)

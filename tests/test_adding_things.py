@@ -289,11 +289,13 @@ def test_the_document_names_the_places_of_the_toy_and_no_other(thing: str) -> No
 def test_a_market_is_asked(copy: Copy) -> None:
     assert len(copy.document("expirations", "--market", "flat")["expirations"]) == 1
     assert "flat" in copy.spy32("config", "show", SPY32_MARKET_CHAIN="flat,cboe")
+    assert "yahoo, flat" in copy.spy32("analyze", "--help")
 
 
 @pytest.mark.slow
 def test_an_analyst_chooses(copy: Copy) -> None:
     assert copy.document("show", "R2")["recommendation"]["analyst"] == "first"
+    assert "or first" in copy.spy32("analyze", "--help")
 
 
 @pytest.mark.slow

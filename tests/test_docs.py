@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from spy32.cli import app
 from spy32.schema import migrate
-from spy32.settings.resolve import TomlText, resolve
+from spy32.settings.resolve import SettingsFile, resolve
 from tests.support.paths import ROOT
 from tests.support.terminal import ESCAPES, Terminal, plain
 
@@ -65,6 +65,7 @@ def readme_session() -> list[str]:
     return [line.removeprefix("$ ") for line in block[1].splitlines() if line.startswith("$ spy32")]
 
 
+@pytest.mark.slow
 def test_the_monday_of_the_readme_runs_as_it_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPY32_HOME", str(tmp_path))
     for line in readme_session():
@@ -84,10 +85,11 @@ def test_the_screen_of_the_readme_is_the_real_one(tmp_path: Path) -> None:
 def test_the_settings_of_the_readme_are_taken() -> None:
     blocks = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert len(blocks) == 2
-    settings = resolve({}, {}, None, TomlText(text="\n".join(blocks), path="config.toml")).settings
+    settings = resolve({}, {}, None, SettingsFile(text="\n".join(blocks), path="config.toml")).settings
     assert (settings.choice.rule_delta, settings.profiles["qqq"].underlying) == (0.16, "QQQ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--keep",)], ids=["", "--keep"])
 def test_the_demo_ends_with_the_filled_trade_in_sixty_lines_and_leaves_a_home_only_when_asked(
     tmp_path: Path, options: tuple[str, ...]

@@ -4,6 +4,8 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import ROOT
 
 PACKAGE = ROOT / "spy32"
@@ -35,6 +37,7 @@ def test_the_tests_mirror_the_rooms() -> None:
     assert folders - rooms == {"support", "servers", "contract"}
 
 
+@pytest.mark.slow
 def test_every_module_is_within_reach_of_a_test_that_is_not_slow() -> None:
     known = modules()
     quick = [

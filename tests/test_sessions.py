@@ -98,6 +98,7 @@ def test_every_early_close_of_the_table_and_no_other_day_closes_at_13() -> None:
     assert {new_york_time(one.close).time() for one in early.values()} == {time(13)}
 
 
+@pytest.mark.slow
 def test_a_second_calendar_agrees_on_every_session_from_1993_to_2034() -> None:
     ours = {day for day in every_day(date(1993, 1, 29), date(2034, 12, 29)) if closure_reason(day) is None}
     assert ours == set(second_calendar())

@@ -151,7 +151,7 @@ def _check_echoes(answer: AnswerV1, rendered: RenderedPrompt) -> None:
 
 
 def _check_decision(answer: AnswerV1) -> None:
-    trades, names = answer.decision == "trade", answer.candidate_id is not None
+    trades, names = Decision(answer.decision) is Decision.TRADE, answer.candidate_id is not None
     if trades != names:
         raise _CheckFailed("contradiction", f"it says {answer.decision} and names {'a' if names else 'no'} candidate")
     if trades and answer.abstain_reason is not None:
@@ -246,7 +246,7 @@ def _marks_and_vetoes(
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Marks for the reviewer and vetoes that refuse the choice; an abstention has marks only.
 
-    `claimed` counts the unmatched numbers in sentences that assert something.
+    `claimed_count` counts the unmatched numbers in sentences that assert something.
     """
     marks, vetoes = [], []
     if candidate is not None and stated is not None:

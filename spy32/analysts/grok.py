@@ -53,7 +53,7 @@ class _ChoiceUsage:
     def add(self, response: model_calls.ModelResponse) -> None:
         self.ticks += response.cost_ticks
         self.is_estimate = self.is_estimate or response.is_estimate
-        if response.outcome == "answered":
+        if response.is_answered:
             self.models.append(response.model)
             self.fingerprints += [response.fingerprint] if response.fingerprint is not None else []
 

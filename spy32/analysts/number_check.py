@@ -163,8 +163,9 @@ class _PromptNumbers:
         for path, prompt_field in rendered.fields.items():
             if self._is_relevant(path):
                 yield from _field_values(prompt_field)
-        yield from (KnownValue(DAYS, float(size)) for size in self._period_lengths())
-        yield from (KnownValue(DAYS, float(size)) for size in self._days_ahead())
+        figures = (path for path in rendered.fields if path.startswith("market."))
+        periods = (size for path in figures for size in re.findall(r"[0-9]{1,3}", path))
+        yield from (KnownValue(DAYS, float(size)) for size in (*periods, *self._days_ahead()))
         if stated is not None:
             yield from (KnownValue(SHARE, stated), KnownValue(SHARE, 1 - stated))
 
@@ -185,11 +186,6 @@ class _PromptNumbers:
             and (day.year == item.year or None in (day.year, item.year))
             for item in self._days
         )
-
-    def _period_lengths(self) -> Iterator[int]:
-        for path in self._grounds.rendered.fields:
-            if path.startswith("market."):
-                yield from map(int, re.findall(r"[0-9]{1,3}", path))
 
     def _days_ahead(self) -> Iterator[int]:
         known = [found for day in self._days if (found := _full_date(day)) is not None]

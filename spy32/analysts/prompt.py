@@ -114,7 +114,11 @@ def read_template(version: str) -> Template:
     layout = LAYOUTS.get(version)
     if layout is None:
         raise BadSettings(f"there is no prompt {version!r}; known are {', '.join(versions())}")
-    system, user, schema = (_read_file(version, name) for name in ("system.txt", "user.txt", "schema.json"))
+    folder = PROMPTS_FOLDER / version
+    # Read as text: the ends of lines are the same whatever a checkout made of them.
+    system, user, schema = (
+        (folder / name).read_text(encoding="utf-8") for name in ("system.txt", "user.txt", "schema.json")
+    )
     # The schema goes in as text: canonical JSON sorts keys, and the order of its properties is the order of the answer.
     hashed = {
         "system": system,
@@ -131,11 +135,6 @@ def read_template(version: str) -> Template:
         schema=json.loads(schema),
         hash=digest(hashed),
     )
-
-
-def _read_file(version: str, name: str) -> str:
-    """A file of the package, line ends as `\\n` whatever a checkout made of them."""
-    return (PROMPTS_FOLDER / version / name).read_text(encoding="utf-8")
 
 
 def resolve_version(knob: str, environment: Environment) -> str:

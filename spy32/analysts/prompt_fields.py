@@ -55,6 +55,15 @@ class FieldCollector:
         self.add(field)
         return DIVIDER.join((field.path, field.text, *filter(None, more)))
 
+    def add_figure(self, path: str, text: str, unit: str) -> str:
+        """The line of a number, with its unit."""
+        return self.add_line(PromptField(path=path, text=text, value=float(text), unit=unit), unit)
+
+    def add_missing(self, path: str, reason: str) -> str:
+        """The line of a datum that is missing, with the reason."""
+        field = PromptField(path=path, text=NULL, note=plain_note(reason), is_missing=True)
+        return self.add_line(field, quote_text(reason))
+
     def unused_path(self, path: str) -> str:
         """`path`, with a running number behind it when it is taken."""
         count, found = 1, path
@@ -151,9 +160,7 @@ def write_plan_section(sheet: FieldCollector, briefing: Briefing, settings: Sett
         ),
     )
     lines = [sheet.add_line(PromptField(path=path, text=text, unit=unit), unit) for path, text, unit in dates]
-    for path, text, unit in figures:
-        lines.append(sheet.add_line(PromptField(path=path, text=text, value=float(text), unit=unit), unit))
-    return lines
+    return [*lines, *(sheet.add_figure(*figure) for figure in figures)]
 
 
 def write_checks_section(sheet: FieldCollector, settings: Settings) -> list[str]:
@@ -183,8 +190,7 @@ def write_checks_section(sheet: FieldCollector, settings: Settings) -> list[str]
     lines = []
     for name, limit, meaning in figures:
         text = f"{limit.normalize():f}" if isinstance(limit, Decimal) else format_number(limit, 4) or NULL
-        field = PromptField(path=f"checks.{name}", text=text, value=float(text), unit=meaning)
-        lines.append(sheet.add_line(field, meaning))
+        lines.append(sheet.add_figure(f"checks.{name}", text, meaning))
     return [
         *lines,
         *(sheet.add_line(PromptField(path=f"checks.{name}", text="yes", unit=rule), rule) for name, rule in words),
@@ -192,10 +198,7 @@ def write_checks_section(sheet: FieldCollector, settings: Settings) -> list[str]
 
 
 def write_bars_section(sheet: FieldCollector, briefing: Briefing) -> list[str]:
-    lines = []
-    for bar in briefing.bars[-MAX_BARS:]:
-        lines.append(sheet.add_line(_bar_field(bar)))
-    return lines or ["none"]
+    return [sheet.add_line(_bar_field(bar)) for bar in briefing.bars[-MAX_BARS:]] or ["none"]
 
 
 def _bar_field(bar: DailyBar) -> PromptField:
@@ -215,9 +218,7 @@ def write_events_section(sheet: FieldCollector, briefing: Briefing) -> list[str]
     lines = [_write_event(sheet, event, today) for event in briefing.events[:MAX_LINES]]
     lines += _omitted_line(briefing.events)
     for kind, why in briefing.unknown_events.items():
-        path = sheet.unused_path(f"events.{_path_word(kind)}.unknown")
-        field = PromptField(path=path, text=NULL, note=plain_note(why), is_missing=True)
-        lines.append(sheet.add_line(field, quote_text(why)))
+        lines.append(sheet.add_missing(sheet.unused_path(f"events.{_path_word(kind)}.unknown"), why))
     if not lines:
         lines = [f"none from {today} to {briefing.target}"]
     return [*lines, *_write_dividends(sheet, briefing, today)]
@@ -242,12 +243,7 @@ def _write_event(sheet: FieldCollector, event: ScheduledEvent, today: date) -> s
 
 def _write_dividends(sheet: FieldCollector, briefing: Briefing, today: date) -> list[str]:
     if briefing.dividends is None:
-        why = "no source has the ex-dates"
-        return [
-            sheet.add_line(
-                PromptField(path="events.ex_dividend", text=NULL, note=why, is_missing=True), quote_text(why)
-            )
-        ]
+        return [sheet.add_missing("events.ex_dividend", "no source has the ex-dates")]
     if not briefing.dividends:
         period = f"up to {briefing.target}"
         return [sheet.add_line(PromptField(path="events.ex_dividend", text="none", note=period), period)]
@@ -262,28 +258,15 @@ def _write_dividends(sheet: FieldCollector, briefing: Briefing, today: date) -> 
 
 def write_portfolio_section(sheet: FieldCollector, briefing: Briefing) -> list[str]:
     """Open spreads and what they risk, as shares of the account: no dollars of it, no number of it."""
-    net_liquidation = briefing.net_liquidation
     lines = [
         _write_holding(sheet, f"portfolio.{place}", holding, briefing)
         for place, holding in enumerate(briefing.held[:MAX_LINES], start=1)
     ]
-    lines += _omitted_line(briefing.held)
-    if not lines:
-        lines = ["no spread is open"]
-    unit = "of the account: most that all open spreads can lose"
-    share = _account_share(briefing.open_risk, net_liquidation)
+    lines = [*lines, *_omitted_line(briefing.held)] or ["no spread is open"]
+    path, share = "portfolio.open_risk", _account_share(briefing.open_risk, briefing.net_liquidation)
     if share is None:
-        why = "the value of the account is not known"
-        return [
-            *lines,
-            sheet.add_line(
-                PromptField(path="portfolio.open_risk", text=NULL, note=why, is_missing=True), quote_text(why)
-            ),
-        ]
-    return [
-        *lines,
-        sheet.add_line(PromptField(path="portfolio.open_risk", text=share, value=float(share), unit=unit), unit),
-    ]
+        return [*lines, sheet.add_missing(path, "the value of the account is not known")]
+    return [*lines, sheet.add_figure(path, share, "of the account: most that all open spreads can lose")]
 
 
 def _write_holding(sheet: FieldCollector, path: str, holding: OpenSpread, briefing: Briefing) -> str:

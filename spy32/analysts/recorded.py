@@ -19,7 +19,10 @@ FAILURES_WITHOUT_REQUEST = frozenset({"budget", "effort"})
 
 
 class RecordedModel:
-    """Returns the stored answers in order; `differences` names each request that is not the recorded one."""
+    """Model and request log of a replay, which sends, stores and costs nothing.
+
+    The stored answers come in order; `differences` names each request and check that is not the recorded one.
+    """
 
     def __init__(self, calls: Sequence[ModelCall]) -> None:
         self._asked = list(calls)
@@ -39,7 +42,19 @@ class RecordedModel:
         response = call.heard or ModelResponse(outcome="unreachable", detail="it was never answered")
         return ModelReply(response=response, wait=0.0)
 
-    def compare(self, checked: ResponseCheck) -> None:
+    def begin(self, run_id: int, attempt: ModelRequest, at: datetime) -> int:
+        return 0
+
+    def end(self, attempt_id: int, response: ModelResponse, at: datetime) -> None:
+        """Does nothing."""
+
+    def ticks_since(self, since: datetime) -> int:
+        return 0
+
+    def run_ticks(self, run_id: int) -> int:
+        return 0
+
+    def record_check(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None:
         """Compares the verdict on the last answer with the recorded one, if there is one."""
         earlier = self._last.checked if self._last is not None else None
         if self._last is not None and earlier not in (None, checked):
@@ -53,28 +68,6 @@ def _describe_check(checked: ResponseCheck | None) -> str:
     at = f"at {checked.check}" if checked.check else ""
     parts = (checked.decision, checked.candidate_id, at, f"(parser {checked.parser})", *checked.vetoes, *checked.marks)
     return " ".join(part for part in parts if part)
-
-
-class NullJournal:
-    """A request log that stores nothing, since a replay sends and costs nothing."""
-
-    def __init__(self, model: RecordedModel) -> None:
-        self._model = model
-
-    def begin(self, run_id: int, attempt: ModelRequest, at: datetime) -> int:
-        return 0
-
-    def end(self, attempt_id: int, response: ModelResponse, at: datetime) -> None:
-        """Does nothing."""
-
-    def record_check(self, attempt_id: int, checked: ResponseCheck, at: datetime) -> None:
-        self._model.compare(checked)
-
-    def ticks_since(self, since: datetime) -> int:
-        return 0
-
-    def run_ticks(self, run_id: int) -> int:
-        return 0
 
 
 def build_replay_analyst(  # noqa: PLR0913 - the parts of an analyst
@@ -106,7 +99,7 @@ def build_replay_analyst(  # noqa: PLR0913 - the parts of an analyst
         judge=parse_answer,
         xai=replace(xai, run_budget=xai.run_budget * BUDGET_FACTOR, month_budget=xai.month_budget * BUDGET_FACTOR),
         knobs=settings.analyst,
-        journal=NullJournal(model),
+        journal=model,
         run_id=0,
         role=first.role,
         seed=seed,

@@ -63,11 +63,16 @@ class TrendFigures:
         return None
 
     @property
-    def caution(self) -> str:
-        """Why the short strike is placed farther out; empty when it is not."""
+    def is_cautious(self) -> bool:
+        """Whether the short strike is placed farther out."""
+        return self.vix >= HIGH_VIX or self.rank < LOW_RANK
+
+    @property
+    def caution_text(self) -> str:
+        """Why the short strike is placed farther out; only when it is."""
         if self.vix >= HIGH_VIX:
             return f"the VIX of {self.vix:.1f} is not below {HIGH_VIX:.0f}"
-        return f"the IV rank of {self.rank:.2f} is below {LOW_RANK:.2f}" if self.rank < LOW_RANK else ""
+        return f"the IV rank of {self.rank:.2f} is below {LOW_RANK:.2f}"
 
 
 class TrendAnalyst:
@@ -82,7 +87,8 @@ class TrendAnalyst:
         known = _usable_figures(briefing.figures)
         missing = [path for path in REQUIRED_FIGURES if path not in known]
         if missing:
-            why = _missing_reason(briefing.figures, missing[0])
+            metric = briefing.figures.get(missing[0])
+            why = "not collected" if metric is None else metric.missing or "what came is no number"
             others = f" ({', '.join(missing[1:])} too)" if missing[1:] else ""
             return self._abstention(f"{missing[0]} is missing: {why}{others}", briefing, tuple(known))
         figures = TrendFigures(**{field: known[path] for field, path in FIELDS.items()})
@@ -106,13 +112,13 @@ class TrendAnalyst:
         return self._recommend(chosen, figures, briefing)
 
     def _target_delta(self, figures: TrendFigures) -> float:
-        return min(self._choice.rule_delta, CAREFUL_DELTA) if figures.caution else self._choice.rule_delta
+        return min(self._choice.rule_delta, CAREFUL_DELTA) if figures.is_cautious else self._choice.rule_delta
 
     def _recommend(self, chosen: Candidate, figures: TrendFigures, briefing: Briefing) -> Recommendation:
         spread, side = chosen.spread, SIDES[chosen.spread.strategy]
         direction = "above" if side == "put" else "below"
         target_text = f"aimed at {self._target_delta(figures):.2f}" + (
-            f" since {figures.caution}" if figures.caution else ""
+            f" since {figures.caution_text}" if figures.is_cautious else ""
         )
         return Recommendation(
             analyst=self.name,
@@ -149,11 +155,6 @@ def _usable_figures(figures: Mapping[str, Metric]) -> dict[str, float]:
             in_percent = path == RANK and metric.unit.startswith("percent")
             known[path] = metric.value / 100 if in_percent else metric.value
     return known
-
-
-def _missing_reason(figures: Mapping[str, Metric], path: str) -> str:
-    metric = figures.get(path)
-    return "not collected" if metric is None else metric.missing or "what came is no number"
 
 
 def _cite_figures(briefing: Briefing, paths: tuple[str, ...]) -> tuple[Citation, ...]:

@@ -45,8 +45,7 @@ def winner(votes: Mapping[str, int], menu: Menu, quorum: float) -> str | None:
     total = sum(votes.values())
 
     def reaches(count: int) -> bool:
-        # Shares such as 3 of 5 must reach 0.6, whatever their last binary digit.
-        return count / total >= quorum - 1e-9
+        return _reaches(count, total, quorum)
 
     voted = {candidate: votes[candidate.id] for candidate in menu.candidates if votes.get(candidate.id, 0) > 0}
     trades, abstentions = sum(voted.values()), votes.get(ABSTAIN, 0)
@@ -64,6 +63,11 @@ def winner(votes: Mapping[str, int], menu: Menu, quorum: float) -> str | None:
     return (
         nearest.id if reaches(sum(count for item, count in side_votes.items() if _short_strike(item) in near)) else None
     )
+
+
+def _reaches(count: int, total: int, quorum: float) -> bool:
+    """Shares such as 3 of 5 must reach 0.6, whatever their last binary digit."""
+    return count / total >= quorum - 1e-9
 
 
 def _winning_side(voted: Mapping[Candidate, int]) -> Strategy | None:
@@ -138,7 +142,7 @@ def combine_samples(samples: Sequence[Recommendation], menu: Menu, quorum: float
 def _quorum_votes(chosen: str, votes: Mapping[str, int], menu: Menu, quorum: float) -> frozenset[str]:
     """The votes that made up the quorum: those for the winner, and its neighbours' where they were needed."""
     winning = menu.find(chosen)
-    if winning is None or votes[chosen] / sum(votes.values()) >= quorum - 1e-9:
+    if winning is None or _reaches(votes[chosen], sum(votes.values()), quorum):
         return frozenset({chosen})
     near, side = _neighbour_strikes(winning, menu), winning.spread.strategy
     return frozenset(candidate.id for candidate in menu.side(side) if _short_strike(candidate) in near)
@@ -165,7 +169,7 @@ def _disagreement(
     """The result without a winner: a failure when too few samples answered to reach the quorum, else an abstention."""
     answered = [sample for sample in samples if _vote(sample, menu) != FAILED]
     total = len(samples)
-    if len(answered) / total < quorum - 1e-9:
+    if not _reaches(len(answered), total, quorum):
         first = next(sample for sample in samples if _vote(sample, menu) == FAILED)
         reason = (
             f"{total - len(answered)} of {total} samples gave no answer that can be used; the first: {first.reason}"

@@ -5,10 +5,11 @@ refused (`BrokerRefused`), not sent at all (`Unavailable`), or not known (`Unres
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date
 from email.utils import parsedate_to_datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import quote
 
@@ -38,24 +39,38 @@ ACCOUNTS_PATH = "customers/me/accounts"
 
 
 class TastytradeBroker:
-    """One account. `seconds` is the longest time for one question."""
+    """One account, connected at the first question. `seconds` is the longest time for one.
+
+    `connect` gives the service behind the log-in and the number of the account.
+    """
 
     is_shared = True
     assumption = ""
     """Nothing is assumed: the fills are the broker's."""
 
-    def __init__(self, rest: RestClient, *, number: str, mode: Mode, clock: Clock, seconds: float) -> None:
-        self._rest = rest
-        self._number = number
+    def __init__(
+        self, connect: Callable[[], tuple[RestClient, str]], *, mode: Mode, clock: Clock, seconds: float
+    ) -> None:
+        self._connect = connect
         self._mode = mode
         self._clock = clock
         self._seconds = seconds
         self._ahead: float | None = None
+
+    @cached_property
+    def _connection(self) -> tuple[RestClient, str]:
+        rest, number = self._connect()
         rest.listener = self._measure_clock_ahead
         rest.session.add_mask(number, _masked_number(number))
+        return rest, number
 
-    def __repr__(self) -> str:
-        return f"TastytradeBroker({self._mode}, {_masked_number(self._number)})"
+    @property
+    def _rest(self) -> RestClient:
+        return self._connection[0]
+
+    @property
+    def _number(self) -> str:
+        return self._connection[1]
 
     # AccountGateway
 
@@ -255,10 +270,11 @@ class TastytradeBroker:
     @contextmanager
     def _mask_errors(self) -> Iterator[None]:
         """Removes the account number, which is part of addresses, from errors."""
+        number = self._number  # an error of connecting is no error of the account
         try:
             yield
         except Spy32Error as error:
-            error.message = error.message.replace(self._number, _masked_number(self._number))
+            error.message = error.message.replace(number, _masked_number(number))
             error.args = (error.message,)
             raise error from None
 

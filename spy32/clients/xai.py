@@ -8,15 +8,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from spy32.clients.http import HttpClient, HttpFailure, HttpResponse, parse_strict_json
-from spy32.clients.xai_models import (
-    MODEL_DEFAULT_EFFORT,
-    CostEstimate,
-    billed_usage,
-)
-from spy32.domain.model_calls import ModelResponse
+from spy32.clients.xai_models import MODEL_DEFAULT_EFFORT, CostEstimate, billed_usage
+from spy32.domain.model_calls import ANSWERED, ModelResponse
 from spy32.domain.sanitize import cap_text, one_line
 from spy32.domain.value import value
 from spy32.errors import ExitCode
@@ -30,7 +26,7 @@ MAX_MESSAGE_LENGTH = 240
 
 OUTCOME_CODES: Mapping[str, tuple[int, bool]] = MappingProxyType(
     {
-        "answered": (ExitCode.OK, False),
+        ANSWERED: (ExitCode.OK, False),
         # The service is there, its answer is of no use.
         "cut": (ExitCode.UNUSABLE, True),
         "filtered": (ExitCode.UNUSABLE, True),
@@ -119,14 +115,13 @@ class ModelReply:
     wait: float | None = None
 
 
-@value
-class _ResponseVerdict:
+class _ResponseVerdict(NamedTuple):
     """The verdict on an answer. `document` is its JSON object, if it is one."""
 
     outcome: str
     detail: str = ""
     text: str | None = None
-    document: Mapping[str, Any] | None = None
+    document: Mapping[str, Any] = MappingProxyType({})
 
 
 class XaiClient:
@@ -174,7 +169,7 @@ class XaiClient:
 
     def _build_response(self, estimate: CostEstimate, answer: HttpResponse, ms: int) -> ModelResponse:
         verdict = self._classify(estimate, answer)
-        document = verdict.document or {}
+        document = verdict.document
         metadata = document.get("metadata")
         fingerprint = metadata.get("system_fingerprint") if isinstance(metadata, dict) else None
         key = self._key.reveal()
@@ -183,7 +178,7 @@ class XaiClient:
             outcome=verdict.outcome,
             detail=verdict.detail,
             status=answer.status,
-            response=_remove_key(key, response) if verdict.outcome == "answered" else _redact_key(key, response),
+            response=_remove_key(key, response) if verdict.outcome == ANSWERED else _redact_key(key, response),
             text=None if verdict.text is None else _remove_key(key, verdict.text),
             model=self._short_name(document.get("model")),
             fingerprint=self._short_name(fingerprint),
@@ -208,14 +203,15 @@ class XaiClient:
         try:
             document = parse_strict_json(answer.body)
         except ValueError as error:
-            return _ResponseVerdict(outcome="damaged", detail=self._safe_line(f"xAI's answer cannot be read: {error}"))
+            return _ResponseVerdict("damaged", self._safe_line(f"xAI's answer cannot be read: {error}"))
         if not isinstance(document, dict):
-            return _ResponseVerdict(outcome="damaged", detail="xAI's answer is no JSON object")
+            return _ResponseVerdict("damaged", "xAI's answer is no JSON object")
         if document.get("error") is not None:
             message, _ = self._error_message(answer)
             outcome = _classify_message(message) or "failed"
-            return _ResponseVerdict(outcome=outcome, detail=f"xAI answers with an error: {message}", document=document)
-        return self._check_completeness(document) or self._parse_answer(document)
+            return _ResponseVerdict(outcome, f"xAI answers with an error: {message}", document=document)
+        verdict = self._check_completeness(document) or self._parse_answer(document)
+        return verdict._replace(document=document)
 
     def _check_completeness(self, document: dict[str, Any]) -> _ResponseVerdict | None:
         """None when the service says that it finished: a cut text is never used, even if it happens to parse."""
@@ -224,16 +220,12 @@ class XaiClient:
             reason = details.get("reason") if isinstance(details, dict) else None
             why = self._safe_line(str(reason or "no reason given"))
             if "filter" in why:
-                return _ResponseVerdict(
-                    outcome="filtered", detail=f"xAI held the answer back ({why})", document=document
-                )
+                return _ResponseVerdict("filtered", f"xAI held the answer back ({why})")
             hint = "; xai.max_output_tokens allows more" if reason == "max_output_tokens" else ""
-            return _ResponseVerdict(outcome="cut", detail=f"the answer was cut short ({why}){hint}", document=document)
+            return _ResponseVerdict("cut", f"the answer was cut short ({why}){hint}")
         if status != "completed":
             state = self._safe_line(str(status))
-            return _ResponseVerdict(
-                outcome="failed", detail=f"xAI did not complete the answer (status {state})", document=document
-            )
+            return _ResponseVerdict("failed", f"xAI did not complete the answer (status {state})")
         return None
 
     def _parse_answer(self, document: dict[str, Any]) -> _ResponseVerdict:
@@ -243,15 +235,15 @@ class XaiClient:
         refusals = [str(part.get("refusal")) for part in parts if part.get("type") == "refusal"]
         if refusals:
             detail = f"the model refused to answer: {self._safe_line(' '.join(refusals))}"
-            return _ResponseVerdict(outcome="refused", detail=detail, document=document)
+            return _ResponseVerdict("refused", detail)
         if any(message.get("status") not in (None, "completed") for message in messages):
-            return _ResponseVerdict(outcome="cut", detail="the answer's message was not completed", document=document)
+            return _ResponseVerdict("cut", "the answer's message was not completed")
         texts = [part.get("text") for part in parts if part.get("type") == "output_text"]
         text = "".join(piece for piece in texts if isinstance(piece, str))
         if not text.strip():
-            return _ResponseVerdict(outcome="empty", detail="xAI's answer holds no words", document=document)
+            return _ResponseVerdict("empty", "xAI's answer holds no words")
         # A lone surrogate, which JSON can spell and no file can hold, becomes a question mark.
-        return _ResponseVerdict(outcome="answered", text=text.encode("utf-8", "replace").decode(), document=document)
+        return _ResponseVerdict(ANSWERED, text=text.encode("utf-8", "replace").decode())
 
     # Answers with a status that is none of success: by status first, then by words, never by the code alone.
 
@@ -271,7 +263,7 @@ class XaiClient:
             "malformed": f"xAI does not take this request; a newer version of spy32 may have to ask otherwise {suffix}",
             "bad_request": f"{_describe_bad_request(message, parameter)} {suffix}",
         }[outcome]
-        return _ResponseVerdict(outcome=outcome, detail=detail)
+        return _ResponseVerdict(outcome, detail)
 
     def _error_message(self, answer: HttpResponse) -> tuple[str, str]:
         """The message of an error and the parameter that it names, from any of the envelopes, a page or plain text."""

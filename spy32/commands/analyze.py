@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, MarketOption, ProfileOption, check_known, get_app
+from spy32.commands.common import Json, ProfileOption, get_app
+from spy32.commands.providers import AnalystOption, MarketOption, check_analyst, check_market
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def analyze(
     profile: ProfileOption = "default",
     dte: Annotated[int | None, typer.Option(help="Days to expiration to aim at.")] = None,
     market: MarketOption = None,
-    analyst: Annotated[str | None, typer.Option(help="Who chooses: grok or rules.")] = None,
+    analyst: AnalystOption = None,
     prompt_only: Annotated[
         bool, typer.Option("--prompt-only", help="Print exactly what would be sent to the model; no run, nothing sent.")
     ] = False,
@@ -55,15 +56,12 @@ def analyze(
 
 def _check_options(*, scheduled: bool, force: bool, prompt_only: bool, market: str | None, analyst: str | None) -> None:
     """`BadUsage` for options that exclude each other, and for a market or an analyst that is not known."""
-    from spy32.settings.services import ANALYSTS
-    from spy32.wiring.markets import chain_source_names
-
     if scheduled and force:
         raise BadUsage("--scheduled and --force exclude each other")
     if prompt_only and (scheduled or force):
         raise BadUsage("--prompt-only makes no run, so neither --scheduled nor --force goes with it")
-    check_known("--market", market, chain_source_names())
-    check_known("--analyst", analyst, ANALYSTS)
+    check_market(market)
+    check_analyst(analyst)
 
 
 def _load_settings(app: "App", profile: str, dte: int | None, market: str | None) -> "Settings":

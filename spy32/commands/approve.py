@@ -96,8 +96,10 @@ def _select(app: "App", store: "Store", typed: str | None, *, will_ask: bool) ->
 
 
 def _no_proposal_hint(store: "Store") -> str:
+    from spy32.domain.runs import Cause
+
     run = store.runs.latest()
-    if run is not None and run.cause == "abstained":
+    if run is not None and run.cause == Cause.ABSTAINED:
         return f"R{run.id} abstained, and `spy32 approve R{run.id}` on a terminal chooses from its menu"
     return "`spy32 analyze` makes one, `spy32 show` says what came of the last run"
 

@@ -84,11 +84,12 @@ def _check_environment(app: "App") -> None:
 
 
 def _print_instructions(app: "App") -> None:
+    from spy32.domain.spreads import Mode
     from spy32.render.explain import MODES
     from spy32.render.output import write_text
     from spy32.settings.addresses import tastytrade_address
 
-    site, menu_path = PLACES["sandbox" if app.settings.mode == "sandbox" else "live"]
+    site, menu_path = PLACES["sandbox" if app.settings.mode is Mode.SANDBOX else "live"]
     host = tastytrade_address(app.settings)
     write_text(app.out, f"{MODES[app.settings.mode]}\n")
     write_text(app.out, GRANT.format(site=site, way=menu_path, host=host, path=app.locations.dotenv))

@@ -15,22 +15,12 @@ if TYPE_CHECKING:
     from spy32.wiring import App
 
 Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout instead of text.")]
-MarketOption = Annotated[
-    str | None,
-    typer.Option("--market", help="Source of the chain: tastytrade, cboe, yahoo, recorded or recorded:FILE."),
-]
 ProfileOption = Annotated[str, typer.Option(help="Settings profile.")]
 
 
 def get_app(ctx: typer.Context) -> "App":
     """The App that the root callback made."""
     return cast("App", ctx.find_root().obj)
-
-
-def check_known(option: str, typed: str | None, names: tuple[str, ...]) -> None:
-    """`BadUsage` for a word that names nothing; `name:FILE` is judged by its name."""
-    if typed is not None and typed.partition(":")[0] not in names:
-        raise BadUsage(f"{option} {typed} is not known; it takes {', '.join(names)}")
 
 
 def parse_id(typed: str, letter: str, noun: str) -> int:

@@ -2,24 +2,17 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from spy32.commands.common import Json, get_app
 from spy32.errors import BadSettings
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from rich.table import Table
-
-    from spy32.settings.describe import Row
-
 
 def show(ctx: typer.Context, json: Json = False) -> None:
     """Every setting, its value and where it came from; secrets are stars."""
-    from spy32.render.output import is_full_terminal, write_text
+    from spy32.render.output import is_full_terminal, print_page, write_text
     from spy32.settings.describe import rows
 
     app = get_app(ctx)
@@ -29,7 +22,10 @@ def show(ctx: typer.Context, json: Json = False) -> None:
 
         emit(app.out, config_document(rows(app.resolved_settings)))
     elif is_full_terminal(app.out):
-        app.out.print(_build_table(rows(app.resolved_settings)))
+        from spy32.render.page import Page, noun_grid
+
+        columns = {"key": "key", "value~": "display", "from~": "origin"}
+        print_page(app.out, Page(parts=(noun_grid("setting", "Settings", rows(app.resolved_settings), columns),)))
     else:
         write_text(
             app.out, "".join(f"{row.key} = {row.display}  ({row.origin})\n" for row in rows(app.resolved_settings))
@@ -48,18 +44,6 @@ def init(
     with suppress(BadSettings):  # of the environment, which is no reason to write no file
         app.mark_set_up()
     write_text(app.out, f"wrote {app.locations.config}\n")
-
-
-def _build_table(rows: "Sequence[Row]") -> "Table":
-    """Cells fold on a narrow terminal, so nothing is ever cut."""
-    from rich.table import Table
-
-    table = Table("key", "value", "from", pad_edge=False)
-    for column in table.columns:
-        column.overflow = "fold"
-    for row in rows:
-        table.add_row(row.key, row.display, row.origin)
-    return table
 
 
 def _write_config(path: Path, text: str, *, force: bool) -> None:

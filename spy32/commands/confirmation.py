@@ -98,7 +98,7 @@ def confirmation_lines(proposal: "Proposal") -> tuple[str, ...]:
         f"{leg.action} {leg.quantity * proposal.quantity} {leg.strike.normalize():f} {leg.right} {leg.expiration}"
         for leg in proposal.legs
     )
-    max_loss = f"maximum loss ${proposal.max_loss:,.2f}"
+    max_loss = f"max loss ${proposal.max_loss:,.2f}"
     return (
         f"LIVE: real money, account …{account_ending}",
         f"P{proposal.id}, hash {proposal.hash[:8]}: {proposal.quantity} x {proposal.underlying}: {legs}",
@@ -107,7 +107,13 @@ def confirmation_lines(proposal: "Proposal") -> tuple[str, ...]:
 
 
 def prompt_line(prompt: str) -> str:
-    """The line that was typed; empty at the end of input. Asked on stderr, so that stdout holds only the answer."""
+    """The line that was typed after the question; empty at the end of input.
+
+    Asked on stderr, so that stdout holds only the answer.
+    """
+    from spy32.commands.terminal_input import forget_typed_ahead
+
+    forget_typed_ahead()
     sys.stderr.write(prompt)
     sys.stderr.flush()
     line = sys.stdin.readline()

@@ -8,7 +8,7 @@ from spy32.commands.screen import Screen
 from spy32.commands.terminal_input import InputClosed, WindowResized
 from spy32.domain.spreads import Candidate, Mode
 from spy32.errors import BadUsage, Refused, Spy32Error
-from spy32.render.figures import sorted_menu
+from spy32.render.candidates import sorted_menu
 from spy32.render.formatting import single_line
 from spy32.render.page import Page
 from spy32.render.review import (
@@ -54,7 +54,6 @@ class ApprovalDialogue:
         """What is on the screen: the base, or another candidate that is only looked at."""
         self._place = ""
         self._message = ""
-        self._digits = ""
         self.decided_id: int | None = None
         """The id of the proposal that was approved or declined."""
 
@@ -69,11 +68,11 @@ class ApprovalDialogue:
             self._draw()
             self._message = ""
             try:
-                word, rest = self._screen.answer()
-                word = WORDS.get(word, word)
-                if word == "esc" and not self._place:
+                key, rest = self._screen.answer()
+                key = WORDS.get(key, key)
+                if key == "esc" and not self._place:
                     return
-                self._act(word, rest)
+                self._act(key, rest)
             except WindowResized:
                 continue
             except InputClosed:
@@ -82,7 +81,9 @@ class ApprovalDialogue:
                 self._show_refusal(error)
 
     def _draw(self) -> None:
-        self._screen.draw(self._pages, self._choice_prompt(), self._message, scrolls=self._place in ("w", "r", "x"))
+        choices, scrolls = self._choice_prompt(), self._place in ("w", "r", "x")
+        rows = len(self._entries) if "rows" in choices else 0
+        self._screen.draw(self._pages, choices, self._message, scrolls=scrolls, rows=rows)
         number = self._base.proposal_id
         # Once a proposal: that a person has had it on the screen, so that it does not lapse unseen.
         if number is not None and not self._context.store.proposals.was_viewed(number):
@@ -95,6 +96,7 @@ class ApprovalDialogue:
         yield decision_page(self._shown)
         for rows in range(HANDFUL, 2, -1):
             yield decision_page(self._shown, rows=rows, compact=True)
+        yield decision_page(self._shown, rows=HANDFUL - 2, compact=True, scrolls=True)
 
     # What may be answered.
 
@@ -109,35 +111,27 @@ class ApprovalDialogue:
         labels = {**LABELS, "rows": f"1-{len(self._entries)}", "esc": "[Esc] back" if self._place else "[Esc]"}
         return {key: labels[key] for key in [*keys, "esc"]}
 
-    def _act(self, word: str, rest: str) -> None:
+    def _act(self, key: str, rest: str) -> None:
         allowed = self._choice_prompt()
-        digits, self._digits = self._digits, ""
-        if word.isascii() and word.isdigit() and "m" in allowed:
-            self._pick(self._number(digits, word))
-        elif word in ("up", "down") and word in allowed:
-            self._step(1 if word == "down" else -1)
-        elif word == "esc" or (word in PAGES and word == self._place):
+        if key.isascii() and key.isdigit() and "m" in allowed:
+            self._pick(int(key[:4]))
+        elif key in ("up", "down") and key in allowed:
+            self._step(1 if key == "down" else -1)
+        elif key == "esc" or (key in PAGES and key == self._place):
             self._place = ""
-        elif word in allowed and word in PAGES:
-            self._place = word
-        elif word in allowed:
+        elif key in allowed and key in PAGES:
+            self._place = key
+        elif key in allowed:
             acts = {"a": self._approve, "d": self._decline, "q": self._change_quantity, "f": self._change_floor}
-            acts[word](rest)
-        elif word:
-            self._message = f"{single_line(word)!r} is none of the answers; nothing was done"
+            acts[key](rest)
+        elif key:
+            self._message = f"{single_line(key)!r} is none of the answers; nothing was done"
 
     # Candidates.
 
     @property
     def _entries(self) -> tuple[Candidate, ...]:
         return sorted_menu(self._shown.menu.candidates)
-
-    def _number(self, digits: str, word: str) -> int:
-        """The row number: a digit continues the one before where the menu has such a row."""
-        joined = int(f"{digits}{word}") if len(digits) < 3 else 0
-        number = joined if 1 <= joined <= len(self._entries) else int(word[:4])
-        self._digits = f"{number}"
-        return number
 
     def _step(self, step: int) -> None:
         result = self._shown.proposal
@@ -179,7 +173,8 @@ class ApprovalDialogue:
         words = approval_words(review)
         if proposal.mode is Mode.LIVE:
             digits = proposal.hash[:HASH_DIGITS]
-            is_yes = self._screen.ask(f"LIVE: {words}. Type {digits} to approve").lower() == digits
+            typed = self._screen.ask(f"LIVE: {words}. Type {digits} to approve", forgets=True)
+            is_yes = typed.lower() == digits
         else:
             is_yes = self._screen.confirm(f"Approve: {words}, on {proposal.mode}?")
         if not is_yes:

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from spy32.commands.common import Json, MarketOption, ProfileOption, check_known, get_app
+from spy32.commands.common import Json, ProfileOption, get_app
+from spy32.commands.providers import MarketOption, check_market
 from spy32.errors import Spy32Error
 
 if TYPE_CHECKING:
@@ -74,9 +75,8 @@ def expirations(
 def _load_sources(app: "App", market: str | None, profile: str) -> "tuple[Sources, Settings]":
     """The sources and settings of what was typed."""
     from spy32.settings.profiles import for_profile
-    from spy32.wiring.markets import chain_source_names
 
-    check_known("--market", market, chain_source_names())
+    check_market(market)
     settings = for_profile(app.settings, profile)
     return app.load_sources(market), settings
 

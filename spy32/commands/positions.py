@@ -10,7 +10,6 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
 
     Reads only. Ends 0 whatever differs; 75 when the broker's positions cannot be read.
     """
-    from spy32.render import desk_pages
     from spy32.trading.position_diff import compare_with_broker
 
     app = get_app(ctx)
@@ -18,9 +17,12 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
     context = app.trading_context(store, None)
     diff, trades, account = compare_with_broker(context), store.trades.select(), context.account.facts()
     if json:
-        from spy32.render.desk_documents import positions_document
         from spy32.render.documents import emit
+        from spy32.render.trading_documents import positions_document
 
         emit(app.out, positions_document(diff, trades, account))
     else:
-        desk_pages.print_positions(app.out, diff, trades, account)
+        from spy32.render.output import print_lines
+        from spy32.render.positions_pages import positions_lines
+
+        print_lines(app.out, positions_lines(diff, trades, account))

@@ -31,8 +31,8 @@ def reconcile(
     """
     app = get_app(ctx)
     _check_options(app, asks=adopt or settle is not None, approval=approval, json=json)
-    from spy32.render import desk_pages
     from spy32.render.output import print_lines
+    from spy32.render.positions_pages import reconciliation_lines
     from spy32.trading.reconcile import adopt_trades as take_over
     from spy32.trading.reconcile import adoptable_contracts
     from spy32.trading.reconcile import reconcile as settle_all
@@ -44,7 +44,7 @@ def reconcile(
         lambda number: app.trading_context(store, store.proposals.get(number) if number is not None else None)
     )
     if not json:
-        desk_pages.print_reconciliation(app.out, result)
+        print_lines(app.out, reconciliation_lines(result))
     chosen = [
         contracts
         for contracts in adoptable_contracts(result.view)
@@ -52,8 +52,8 @@ def reconcile(
     ]
     adopted = take_over(app.trading_context(store, None), chosen)
     if json:
-        from spy32.render.desk_documents import reconciled_document
         from spy32.render.documents import emit
+        from spy32.render.trading_documents import reconciled_document
 
         emit(app.out, reconciled_document(result, adopted))
     elif adopt:
@@ -81,27 +81,23 @@ def _settle_proposal(app: "App", typed: str, *, approval: bool) -> None:
     print_lines(
         app.out, [f"P{proposal_number}: you say that you have looked at the broker, and nothing of it is alive there"]
     )
-    if not approval and not _confirm_by_typing(f"P{proposal_number}", app):
+    if not approval and not _confirm_by_typing(f"P{proposal_number}"):
         raise BadUsage("nothing was settled")
     proposal = settle_by_person(context, proposal_number, app.user)
     print_lines(app.out, [f"P{proposal_number} is {proposal.state}"])
 
 
-def _confirm_by_typing(name: str, app: "App") -> bool:
-    """Whether exactly this name is typed; the end of input is a no."""
-    from spy32.render.output import print_lines
-
-    print_lines(app.out, [f"type {name} to say so, anything else leaves it:"])
-    try:
-        return input().strip() == name
-    except EOFError:
-        return False
-
-
 def _confirm_adoption(app: "App", contracts: "MissingContracts") -> bool:
     """Whether the trade's id is typed; the end of input is a no."""
-    from spy32.render.desk_pages import adoption_text
     from spy32.render.output import print_lines
+    from spy32.render.positions_pages import adoption_text
 
     print_lines(app.out, [adoption_text(contracts)])
-    return _confirm_by_typing(f"T{contracts.trade.id}", app)
+    return _confirm_by_typing(f"T{contracts.trade.id}")
+
+
+def _confirm_by_typing(name: str) -> bool:
+    """Whether exactly this name is typed; the end of input is a no."""
+    from spy32.commands.confirmation import prompt_line
+
+    return prompt_line(f"spy32: type {name} to say so, anything else leaves it: ") == name

@@ -78,9 +78,6 @@ def _ask_again(app: "App", run_id: int, version: str, *, approval: bool, json: b
 
 def _confirm_cost(app: "App") -> bool:
     """Whether `yes` is typed on a terminal; anything else, and no terminal at all, is a no."""
-    if not app.is_interactive:
-        return False
-    try:
-        return input("ask? type yes: ").strip() == "yes"
-    except EOFError:
-        return False
+    from spy32.commands.confirmation import prompt_line
+
+    return app.is_interactive and prompt_line("ask? type yes: ") == "yes"

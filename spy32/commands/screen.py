@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from spy32.commands.terminal_input import Keyboard, TerminalInput, WindowResized
+from spy32.commands.terminal_input import DIGIT_SECONDS, Keyboard, TerminalInput, WindowResized
 from spy32.console import PlainConsole
 from spy32.errors import StoreError, TerminationSignal
 from spy32.render import output
@@ -21,35 +21,27 @@ Pages = Callable[[], Iterator[Page]]
 """The same screen at decreasing heights; the first that fits is shown."""
 
 
-class Screen(Protocol):
-    """Shows pages to a person and reads the answers."""
-
-    def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool) -> None:
-        """Show a page, what may be answered (key -> label), and how the last answer went."""
-
-    def answer(self) -> tuple[str, str]:
-        """The next answer, a key or a word, and what was typed after it."""
-
-    def ask(self, question: str) -> str:
-        """Ask for a line of text; empty for none."""
-
-    def confirm(self, question: str) -> bool:
-        """Whether the answer is a yes; no by default, and nothing that was typed before the question counts."""
-
-    def say(self, words: str) -> None:
-        """Show what is going on while the person waits."""
-
-
 class WordScreen:
-    """Pages one below the other, each answer a line with Enter: for pipes, dumb terminals, and the demo."""
+    """Pages one below the other, each answer a line with Enter: for pipes, dumb terminals, and the demo.
 
-    def __init__(self, console: "Console | PlainConsole", read: Callable[[], str], *, echoes: bool = False) -> None:
-        self._console, self._read, self._echoes = console, read, echoes
+    Its methods are those of `KeyScreen`.
+    """
+
+    def __init__(
+        self,
+        console: "Console | PlainConsole",
+        read: Callable[[], str],
+        *,
+        echoes: bool = False,
+        forget: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`forget` drops what was typed ahead, before a question that decides."""
+        self._console, self._read, self._echoes, self._forget = console, read, echoes, forget
         self._drawn: object = None
         self._prompt = ""
         self.answers = 0
 
-    def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool) -> None:
+    def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool, rows: int = 0) -> None:
         if text:
             self.say(text)
         # The compact page is complete as well: nothing is cut off here.
@@ -65,10 +57,13 @@ class WordScreen:
         word, _, rest = self._line(self._prompt).partition(" ")
         return word.lower() or "l", rest.strip()
 
-    def ask(self, question: str) -> str:
+    def ask(self, question: str, *, forgets: bool = False) -> str:
+        if forgets:
+            self._forget()
         return self._line(f"{question}: ")
 
     def confirm(self, question: str) -> bool:
+        self._forget()
         return self._line(f"{question} [y/N]: ").lower() in ("y", "yes")
 
     def say(self, words: str) -> None:
@@ -102,15 +97,29 @@ class KeyScreen:
         self._message = ""
         self._scrolls = False
         self._offset = 0
+        self._rows = 0
+        self._digits = ""
+        """The number typed so far, while a further digit may continue it."""
 
-    def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool) -> None:
+    def draw(self, pages: Pages, choices: Mapping[str, str], text: str, *, scrolls: bool, rows: int = 0) -> None:
+        """Show a page, what may be answered (key -> label), and how the last answer went.
+
+        `rows` is the highest number that may be answered.
+        """
         self._pages, self._choices, self._message, self._scrolls = pages, choices, text, scrolls
-        self._offset = 0
+        self._offset, self._rows = 0, rows
         self._frame(self._keys(), text)
 
     def answer(self) -> tuple[str, str]:
+        """The next answer, a key or a word, and what was typed after it."""
         while True:
+            if self._digits and not self._keyboard.has_key(DIGIT_SECONDS):
+                self._digits = ""
+                self._frame(self._keys(), self._message)
             key = self._keyboard.key()
+            if key.isascii() and key.isdigit():
+                return self._continue_number(key), ""
+            self._digits = ""
             key = {"k": "up", "j": "down"}.get(key, key)
             step = {"space": 10, "on": 10, "back": -10}.get(key, 0)
             if self._scrolls:
@@ -120,10 +129,19 @@ class KeyScreen:
             self._offset = max(0, self._offset + step)
             self._frame(self._keys())
 
-    def ask(self, question: str) -> str:
+    def _continue_number(self, digit: str) -> str:
+        """The row number: a digit continues the one shown as `row 1_` where there is such a row, else begins one."""
+        joined = f"{self._digits}{digit}"
+        number = joined if int(joined) <= self._rows else digit
+        self._digits = number if 0 < int(number) * 10 <= self._rows else ""
+        return number
+
+    def ask(self, question: str, *, forgets: bool = False) -> str:
+        """Ask for a line of text; empty for none. With `forgets`, nothing that was typed before counts."""
         typed = ""
         while True:
-            self._frame(f"{question}: {typed}_")
+            self._frame(f"{question}: {typed}_", forgets=forgets)
+            forgets = False
             match self._keyboard.key():
                 case "enter":
                     return typed.strip()
@@ -137,14 +155,17 @@ class KeyScreen:
                     typed += " " if key == "space" else key if len(key) == 1 else ""
 
     def confirm(self, question: str) -> bool:
+        """Whether the answer is a yes; no by default, and nothing that was typed before the question counts."""
         self._frame(f"{question} [y/N]", forgets=True)
         return self._keyboard.key() in ("y", "Y")
 
     def say(self, words: str) -> None:
+        """Show what is going on while the person waits."""
         self._frame(words)
 
     def _keys(self) -> str:
-        return " ".join(label for label in self._choices.values() if label)
+        pending = {"rows": f"row {self._digits}_"} if self._digits else {}
+        return " ".join(label for label in {**self._choices, **pending}.values() if label)
 
     def _frame(self, foot: str, message: str = "", *, forgets: bool = False) -> None:
         text, self._offset = output.frame(self._console, self._pages(), message=message, foot=foot, offset=self._offset)
@@ -157,8 +178,12 @@ class KeyScreen:
             raise TerminationSignal(signal.SIGHUP) from None  # the window was closed while it was drawn
 
 
-def screen_of(console: "Console | PlainConsole", window: TerminalInput) -> "KeyScreen | WordScreen":
+Screen = KeyScreen | WordScreen
+"""Shows pages to a person and reads the answers."""
+
+
+def screen_of(console: "Console | PlainConsole", window: TerminalInput) -> Screen:
     if isinstance(window, Keyboard):
         assert not isinstance(console, PlainConsole)
         return KeyScreen(console, window)
-    return WordScreen(console, window.read_line, echoes=not sys.stdin.isatty())
+    return WordScreen(console, window.read_line, echoes=not sys.stdin.isatty(), forget=window.forget_typed)

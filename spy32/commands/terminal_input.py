@@ -8,14 +8,20 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from spy32.errors import StoreError, TerminationSignal
+
+Answer = TypeVar("Answer")
 
 MAX_LINE = 4096
 """A longer line is no answer to any of our questions."""
 ESCAPE_SECONDS = 0.1
 """How long the rest of a key's sequence may take; over a slow ssh it comes in pieces."""
+DIGIT_SECONDS = 1.5
+"""How long a second digit of a number may take. Chosen: slower than anyone types a number, faster than one reads a
+screen and picks the next row.
+"""
 
 SEQUENCE = re.compile(rb"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.)")
 NAMED = {
@@ -47,6 +53,14 @@ def can_be_asked() -> bool:
     return sys.stdin.isatty() or not stat.S_ISCHR(mode)
 
 
+def forget_typed_ahead() -> None:
+    """Drop what was typed at the terminal before a question; nothing where standard input is none."""
+    import termios
+
+    with suppress(OSError, ValueError, termios.error):
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
+
 class TerminalInput:
     """Reads lines while it is entered, and watches the size all the time, also while nobody is asked."""
 
@@ -70,7 +84,7 @@ class TerminalInput:
             raise InputClosed
         return raw.decode(errors="replace")
 
-    def _read(self, read: Callable[[], bytes]) -> bytes:
+    def _read(self, read: Callable[[], Answer]) -> Answer:
         self._is_reading = True
         try:
             if self._has_changed:
@@ -94,10 +108,7 @@ class TerminalInput:
 
     def forget_typed(self) -> None:
         """Drop what was typed ahead."""
-        import termios
-
-        with suppress(OSError, termios.error):
-            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+        forget_typed_ahead()
 
 
 class Keyboard(TerminalInput):
@@ -153,6 +164,12 @@ class Keyboard(TerminalInput):
         taken, self._typed = self._typed[:size], self._typed[size:]
         text = taken.decode(errors="replace")
         return NAMED.get(taken, text if text.isprintable() else "")
+
+    def has_key(self, seconds: float) -> bool:
+        """Whether a key comes within so many seconds."""
+        import select
+
+        return bool(self._typed or self._read(lambda: select.select([sys.stdin.fileno()], [], [], seconds)[0]))
 
     def forget_typed(self) -> None:
         self._typed = b""

@@ -12,6 +12,14 @@ from spy32.domain.events import EventCalendar
 from spy32.domain.units import Price, QuotedPrice
 from spy32.domain.value import value
 
+RECORDED = "recorded"
+"""Name of the shipped recorded market, and what the name of every other one starts with: `recorded:FILE`."""
+
+
+def is_recorded_source(name: str) -> bool:
+    """Whether a source of this name is a recorded market."""
+    return name.partition(":")[0] == RECORDED
+
 
 class Right(StrEnum):
     """Call or put, as OCC symbols and JSON write it."""

@@ -5,6 +5,9 @@ from datetime import datetime
 from spy32.domain.units import RunId
 from spy32.domain.value import value
 
+ANSWERED = "answered"
+"""Outcome of a request that the service completed; every other outcome is a failure code."""
+
 
 @value
 class ModelRequest:
@@ -57,6 +60,10 @@ class ModelResponse:
     cost_ticks: int = 0
     is_estimate: bool = False
     """True when the service reported no cost; `cost_ticks` is then our own estimate."""
+
+    @property
+    def is_answered(self) -> bool:
+        return self.outcome == ANSWERED
 
 
 @value

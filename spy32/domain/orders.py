@@ -26,7 +26,7 @@ class OrderTicket:
     """An order as it will be sent, not yet stored. `Orders.begin` stores it as an `Order`, which has an id."""
 
     proposal_id: ProposalId
-    approval_id: int | None
+    approval_id: int
     reference: str
     """Our identifier, which the broker gives back."""
     kind: OrderKind
@@ -112,14 +112,18 @@ class BrokerOrder:
     placed_at: datetime | None = None
     unlisted_quantity: int = 0
     """Contracts that are filled by the legs' remaining quantities but not yet listed as fills."""
-    unread: str = ""
-    """Why the order's terms cannot be parsed. When set, limit, quantity and fills are unknown, and the legs too if
-    `legs` is empty."""
+    unread: str | None = None
+    """Why the order's terms cannot be parsed, for people; None when they could be."""
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether limit, quantity and fills are unknown; the legs are too if `legs` is empty."""
+        return self.unread is not None
 
     @property
     def whole_legs(self) -> tuple[Leg, ...]:
         """The legs with the contracts of all spreads; of an order that cannot be parsed, as they are."""
-        return whole_order(self.legs, 1 if self.unread else self.quantity)
+        return whole_order(self.legs, 1 if self.is_unread else self.quantity)
 
 
 def spreads_filled(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> int:

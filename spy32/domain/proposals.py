@@ -5,7 +5,7 @@ from dataclasses import field, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from spy32.domain.market import Right
+from spy32.domain.market import Right, is_recorded_source
 from spy32.domain.spreads import Account, ExitAuthority, Exposure, Leg, Mode, Strategy
 from spy32.domain.units import Dollars, Price, ProposalId, QuotedPrice, RunId, TradeId
 from spy32.domain.value import value
@@ -280,7 +280,7 @@ class ProposalTerms:
     @property
     def is_recorded(self) -> bool:
         """Whether it was made on a recorded market."""
-        return self.market.startswith("recorded")
+        return is_recorded_source(self.market)
 
     @property
     def trade_text(self) -> str:
@@ -321,10 +321,9 @@ class Draft:
 
 
 @value
-class Approval:
-    """A person's approval of one proposal hash, with the quotes shown at the time and an end time."""
+class ApprovalTerms:
+    """An approval that a person gives now; it is not stored yet."""
 
-    id: int | None
     proposal_id: int
     hash: str
     by: str
@@ -337,10 +336,19 @@ class Approval:
     short_delta: float
     note: str = ""
 
-    def invalid_reason(self, now: datetime) -> str:
-        """Return why the approval is not valid at `now`, as the end of a sentence; empty when it is valid."""
-        if not now <= self.until:
+
+@value
+class Approval(ApprovalTerms):
+    """A person's approval of one proposal hash, with the quotes shown at the time and an end time."""
+
+    id: int
+
+    def is_valid(self, now: datetime) -> bool:
+        """Whether the approval has begun and has not ended."""
+        return self.at - CLOCK_TOLERANCE <= now <= self.until
+
+    def invalidity_text(self, now: datetime) -> str:
+        """Why the approval is not valid at `now`, as the end of a sentence; only for one that is not."""
+        if now > self.until:
             return f"ended at {self.until:%H:%M} UTC"
-        if not self.at - CLOCK_TOLERANCE <= now:
-            return f"was given at {self.at:%H:%M} UTC, and it is {now:%H:%M} UTC: a clock was or is wrong"
-        return ""
+        return f"was given at {self.at:%H:%M} UTC, and it is {now:%H:%M} UTC: a clock was or is wrong"

@@ -27,6 +27,38 @@ class Outcome(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class Cause(StrEnum):
+    """Why a run ended without a proposal. The value is stored and appears in JSON."""
+
+    ABSTAINED = "abstained"
+    """The analyst saw the menu and chose to stay out."""
+    VETOED = "vetoed"
+    """Our own checks refused the analyst's choice."""
+    CONDITION = "condition"
+    """The state of the market forbids an entry."""
+    LIMITS = "limits"
+    """The account's limits leave no room."""
+    EMPTY_MENU = "empty_menu"
+    """No spread passed the rules."""
+    BROKER = "broker"
+    """The broker's dry run refused the order."""
+    ANALYST_FAILED = "analyst_failed"
+    DATA = "data"
+    ACCOUNT = "account"
+    """The account's facts could not be had."""
+    SETTINGS = "settings"
+    DEADLINE = "deadline"
+    """The run took too long."""
+    HOLIDAY = "holiday"
+    CLOSED = "closed"
+    """A weekend, or after the close of an early one."""
+    PAUSED = "paused"
+    MISSED = "missed"
+    """No run finished in the slot and its grace."""
+    STOPPED = "stopped"
+    """A signal ended the run."""
+
+
 class StepState(StrEnum):
     """How a step ended. The value is stored and appears in JSON."""
 
@@ -67,6 +99,7 @@ class Run:
     outcome: Outcome | None = None
     cause: str | None = None
     """Why there is no proposal, in one word; an open list."""
+    # A `Cause`, or the word of another version of the program, which is shown as it is.
     reasons: tuple[str, ...] = ()
     """Every reason, in words."""
     forced_from: RunId | None = None

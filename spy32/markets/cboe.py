@@ -86,7 +86,7 @@ class CboeMarket(BaseMarket):
         """The VIX family; an index that fails is missing with its reason, and an error when all of them do."""
         levels = self._fetch_levels(tuple(VIX_TICKERS.values()), "current_price")
         found = {
-            name: _build_metric(levels[ticker], ticker, "percent", _valid_vix) for name, ticker in VIX_TICKERS.items()
+            name: _build_metric(levels[ticker], ticker, "percent", 0, MAX_VIX) for name, ticker in VIX_TICKERS.items()
         }
         if all(metric.value is None for metric in found.values()):
             errors = [level for level in levels.values() if isinstance(level, Spy32Error)]
@@ -103,7 +103,9 @@ class CboeMarket(BaseMarket):
     def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
         """The change since the close before, of each ticker; one that fails is missing with its reason."""
         levels = self._fetch_levels(tickers, "price_change_percent")
-        return {ticker: _build_metric(level, ticker, "fraction", _valid_move) for ticker, level in levels.items()}
+        return {
+            ticker: _build_metric(level, ticker, "fraction", -1, MAX_DAILY_MOVE) for ticker, level in levels.items()
+        }
 
     def _fetch_chain(self, underlying: str, oldest: float, deadline: float) -> Chain:
         """The option document, fetched unless the one at hand is younger than `oldest` seconds."""
@@ -151,21 +153,12 @@ def _standard_expirations(chain: Chain) -> tuple[date, ...]:
     return tuple(sorted({quote.expiration for quote in chain.quotes if quote.root in roots}))
 
 
-def _valid_vix(value: float) -> float | None:
-    return value if 0 < value < MAX_VIX else None
-
-
-def _valid_move(value: float) -> float | None:
-    share = value / 100
-    return share if -1 < share < MAX_DAILY_MOVE else None
-
-
-def _build_metric(
-    level: QuotedValue | Spy32Error, ticker: str, unit: str, use: Callable[[float], float | None]
-) -> Metric:
+def _build_metric(level: QuotedValue | Spy32Error, ticker: str, unit: str, low: float, high: float) -> Metric:
+    """A figure that was sent in percent, as a metric in `unit`; missing unless it lies between `low` and `high`."""
     source = f"{SOURCE} {document_name(ticker).removesuffix('.json')}"
     if isinstance(level, Spy32Error):
         return Metric(value=None, unit=unit, source=source, missing=level.message)
-    value = use(level.value)
-    missing = None if value is not None else f"{level.value:g} is no figure for {ticker}"
-    return Metric(value=value, unit=unit, source=source, as_of=level.as_of, missing=missing)
+    value = level.value / 100 if unit == "fraction" else level.value
+    is_valid = low < value < high
+    missing = None if is_valid else f"{level.value:g} is no figure for {ticker}"
+    return Metric(value=value if is_valid else None, unit=unit, source=source, as_of=level.as_of, missing=missing)

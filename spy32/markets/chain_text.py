@@ -61,7 +61,7 @@ def _open_chain_file(path: Path) -> Iterator[BinaryIO]:
         raise Unusable(f"no such chain file: {path}")
     if not path.is_file():
         raise Unusable(f"{path} is not a file")
-    with open(path, "rb", opener=_open_nonblocking) as file:
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
         size = os.fstat(file.fileno()).st_size
         if size > MAX_FILE_BYTES:
             raise _size_error(path.name, f"{size / MEGABYTE:,.1f} MB")
@@ -72,10 +72,6 @@ def _open_chain_file(path: Path) -> Iterator[BinaryIO]:
                 yield cast(BinaryIO, unpacked)
         else:
             yield file
-
-
-def _open_nonblocking(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _read_bounded(file: BinaryIO, name: str) -> bytes:

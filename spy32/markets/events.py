@@ -52,7 +52,7 @@ def load_event_book(
     wanted_kinds = tuple(kind for kind in kinds if kind != EventKind.EARNINGS or underlying not in FUNDS)
     user_file_events = _EventsFile.load(user_file)
     events = {(event.day, event.kind): event for event in _shipped_events() if event.kind.value in wanted_kinds}
-    known_until = {kind: end for kind, end in _last_known_days().items() if kind in wanted_kinds}
+    known_until = {kind.value: day for day, kind in events}  # the last day of each kind in the shipped table
     if EventKind.EARNINGS.value in wanted_kinds and earnings:
         events |= {(event.day, event.kind): event for event in earnings}
         known_until[EventKind.EARNINGS.value] = max(event.day for event in earnings)
@@ -81,11 +81,6 @@ def _shipped_events() -> tuple[ScheduledEvent, ...]:
             )
             for row in csv.DictReader(file)
         )
-
-
-def _last_known_days() -> dict[str, date]:
-    """The last day of each kind in the shipped table; later events may be missing."""
-    return {event.kind.value: event.day for event in _shipped_events()}
 
 
 # The user's file.

@@ -1,20 +1,12 @@
 """Recorded markets: the chain of a file, or the snapshot of a stored run, with the quotes' instant as the clock."""
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spy32.domain.market import (
-    Chain,
-    DailyBar,
-    Dividend,
-    LegQuotes,
-    MarketSnapshot,
-    Metric,
-    option_roots,
-)
+from spy32.domain.market import RECORDED, Chain, DailyBar, Dividend, LegQuotes, MarketSnapshot, Metric, option_roots
 from spy32.domain.spreads import Leg
 from spy32.errors import Unusable
 from spy32.markets import bundled_history
@@ -38,29 +30,23 @@ class RecordedMarket(BaseMarket):
     def __init__(self, file: "ChainFile", name: str) -> None:
         self._file = file
         self.name = name
+        self.underlying = file.underlying
+        self.as_of = file.as_of
+        """The instant of the quotes, UTC: the clock of everything that works on this market."""
 
     @classmethod
     def load(cls, path: Path) -> "RecordedMarket":
         """The market in a chain file; `Unusable` when there is none."""
         from spy32.markets.chain_file import read_chain_file  # a stored snapshot needs no file
 
-        return cls(read_chain_file(path), f"recorded:{path.name}")
+        return cls(read_chain_file(path), f"{RECORDED}:{path.name}")
 
     @classmethod
     def load_shipped(cls) -> "RecordedMarket":
         """The market that comes with the package: SPY at the close of 2025-08-29."""
         from spy32.markets.chain_file import read_chain_file
 
-        return cls(read_chain_file(SHIPPED_CHAIN), "recorded")
-
-    @property
-    def as_of(self) -> datetime:
-        """The instant of the quotes, UTC: the clock of everything that works on this market."""
-        return self._file.as_of
-
-    @property
-    def underlying(self) -> str:
-        return self._file.underlying
+        return cls(read_chain_file(SHIPPED_CHAIN), RECORDED)
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """Every expiration of a standard contract that is not past at the time of the quotes."""
@@ -70,8 +56,8 @@ class RecordedMarket(BaseMarket):
 
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         """The quotes of these expirations, as the file has them."""
-        absent = [day.isoformat() for day in expirations if day not in self._file.expirations]
         chain = self._chain(underlying, expirations)
+        absent = [day.isoformat() for day in expirations if day not in self._file.expirations]
         if absent:
             raise Unusable(f"{self._file.name} has no expiration {', '.join(absent)}", gate="expiration")
         return chain
@@ -130,15 +116,8 @@ class SnapshotMarket(BaseMarket):
     def __init__(self, snapshot: MarketSnapshot) -> None:
         self._snapshot = snapshot
         self.name = snapshot.source
-
-    @property
-    def as_of(self) -> datetime:
-        """The instant of the quotes, UTC."""
-        return self._snapshot.as_of
-
-    @property
-    def underlying(self) -> str:
-        return self._snapshot.underlying
+        self.underlying = snapshot.underlying
+        self.as_of = snapshot.as_of
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """The target expiration and the neighbours that the run kept."""

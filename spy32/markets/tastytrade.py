@@ -70,20 +70,11 @@ class TastytradeMarket(BaseMarket):
         """The quotes around the money; of three expirations the outer two only as far as parity needs."""
         deadline = self._deadline()
         listing = self._require_expirations(underlying, expirations, deadline)
-        spot = _underlying_quote(
-            self._fetch_quotes(underlying, (), deadline, name=f"spot-{underlying}"), underlying
-        ).price
-        assert spot is not None
+        spot, _ = _underlying_quote(self._fetch_quotes(underlying, (), deadline, name=f"spot-{underlying}"), underlying)
         wanted = _select_contracts(listing, sorted(set(expirations)), spot)
         if len(wanted) > MAX_CONTRACTS:
             raise Unusable(f"tastytrade: {len(wanted)} contracts in one question, at most {MAX_CONTRACTS}")
-        calls = [
-            _QuoteBatch(
-                quotes=self._fetch_quotes(underlying, part, deadline, name=f"quotes-{underlying}-{place}"),
-                underlying=underlying,
-            )
-            for place, part in enumerate(_split_batches(list(wanted)), 1)
-        ]
+        calls = self._fetch_batches("quotes", underlying, list(wanted), deadline)
         first, last = calls[0], calls[-1]
         if not abs(last.spot / first.spot - 1) <= MAX_SPOT_MOVE:
             words = f"{underlying} moved from {first.spot:.2f} to {last.spot:.2f} while its options were read"
@@ -106,18 +97,12 @@ class TastytradeMarket(BaseMarket):
         """The legs' quotes of now; one that is halted or not quoted is left out. `as_of` is the oldest of them all."""
         deadline = self._deadline()
         contracts = {leg.symbol: parse_occ_symbol(leg.symbol) for leg in legs}
-        calls = [
-            _QuoteBatch(
-                quotes=self._fetch_quotes(underlying, part, deadline, name=f"legs-{underlying}-{place}"),
-                underlying=underlying,
-            )
-            for place, part in enumerate(_split_batches(list(contracts)) or [[]], 1)
-        ]
+        calls = self._fetch_batches("legs", underlying, list(contracts), deadline)
         rows = [row for call in calls for row in call.options if not row.is_halted]
         found = select_leg_quotes((_build_option_quote(contracts[row.symbol], row, row.at) for row in rows), legs)
         return LegQuotes(
             spot=calls[0].spot,
-            as_of=min(row.at for row in (*rows, *(call.shares for call in calls))),
+            as_of=min([*(row.at for row in rows), *(call.quoted_at for call in calls)]),
             source=self.name,
             quotes=found,
         )
@@ -224,6 +209,21 @@ class TastytradeMarket(BaseMarket):
                 return listing
         raise Unusable(f"tastytrade lists no expiration {', '.join(absent)} of {underlying}", gate="expiration")
 
+    def _fetch_batches(
+        self, name: str, underlying: str, symbols: Sequence[str], deadline: float
+    ) -> list["_QuoteBatch"]:
+        """The quotes of these contracts, in as few calls as take them beside the underlying; at least one call."""
+        size = wire.MAX_SYMBOLS_PER_CALL - 1
+        return [
+            _QuoteBatch(
+                self._fetch_quotes(
+                    underlying, symbols[start : start + size], deadline, name=f"{name}-{underlying}-{place}"
+                ),
+                underlying,
+            )
+            for place, start in enumerate(range(0, max(len(symbols), 1), size), 1)
+        ]
+
     def _fetch_quotes(
         self, underlying: str, symbols: Sequence[str], deadline: float, *, name: str
     ) -> tuple[Quote, ...]:
@@ -278,28 +278,18 @@ class _QuoteBatch:
     """One answer: the shares or the index, and the contracts of the same moment."""
 
     def __init__(self, quotes: tuple[Quote, ...], underlying: str) -> None:
-        self.shares = _underlying_quote(quotes, underlying)
+        self.spot, self.quoted_at = _underlying_quote(quotes, underlying)
         self.options = tuple(row for row in quotes if row.symbol != underlying)
 
-    @property
-    def spot(self) -> float:
-        price = self.shares.price
-        assert price is not None
-        return price
 
-    @property
-    def quoted_at(self) -> datetime:
-        return self.shares.at
-
-
-def _underlying_quote(quotes: Iterable[Quote], underlying: str) -> Quote:
-    """The underlying's own quote, which has a price and is not halted."""
+def _underlying_quote(quotes: Iterable[Quote], underlying: str) -> tuple[float, datetime]:
+    """Price and instant of the underlying's own quote, which is not halted."""
     found = next((row for row in quotes if row.symbol == underlying), None)
     if found is None or found.price is None:
         raise Unusable(f"tastytrade has no price of {underlying}", gate="underlying")
     if found.is_halted:
         raise Unusable(f"tastytrade: trading in {underlying} is halted", gate="underlying")
-    return found
+    return found.price, found.at
 
 
 def _select_contracts(listing: NestedChain, days: Sequence[date], spot: float) -> dict[str, Contract]:
@@ -324,12 +314,6 @@ def _is_wanted(contract: Contract, moneyness: float, *, is_full: bool) -> bool:
         if contract.right is Right.PUT
         else -BOTH_SIDES_RANGE <= moneyness <= CALL_RANGE
     )
-
-
-def _split_batches(symbols: Sequence[str]) -> list[Sequence[str]]:
-    """Pieces that fit into one call beside the underlying."""
-    size = wire.MAX_SYMBOLS_PER_CALL - 1
-    return [symbols[start : start + size] for start in range(0, len(symbols), size)]
 
 
 def _build_option_quote(contract: Contract, row: Quote, now: datetime) -> OptionQuote:

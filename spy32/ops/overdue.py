@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from spy32.domain.runs import Outcome, Run
+from spy32.domain.runs import Cause, Outcome, Run
 from spy32.domain.value import value
 from spy32.lifecycle import TradeState
 from spy32.sessions import market_date, previous_session, session
 
 if TYPE_CHECKING:
-    from datetime import date
-
     from spy32.store import Store
 
 REPEATS = 3
@@ -19,7 +17,7 @@ REPEATS = 3
 behind the rule needs a look."""
 RECENT_RUNS = 20
 """Number of newest runs that are searched for profiles in use."""
-REPEATABLE_CAUSES = frozenset({"abstained", "condition"})
+REPEATABLE_CAUSES = frozenset({Cause.ABSTAINED, Cause.CONDITION})
 """Causes that may repeat without a report: the analyst or the market conditions declined, which is normal."""
 
 
@@ -54,7 +52,8 @@ def _late_trades(store: "Store", now: datetime) -> Iterator[OverdueItem]:
     for trade in store.trades.select(TradeState.OPEN, TradeState.CLOSING):
         plan = trade.exits or store.proposals.get(trade.proposal_id).exit
         expiration = trade.legs[0].expiration
-        if now >= _trading_end(expiration):
+        # Options of a closed day stopped trading with the session before.
+        if now >= (session(expiration) or previous_session(expiration)).option_close:
             yield _late_trade_item(trade.id, "expired", f"expired on {expiration}")
         elif today >= plan.last_exit:
             yield _late_trade_item(
@@ -68,11 +67,6 @@ def _late_trades(store: "Store", now: datetime) -> Iterator[OverdueItem]:
 
 def _late_trade_item(trade_id: int | None, kind: str, message: str) -> OverdueItem:
     return OverdueItem(subject=f"T{trade_id}", kind=kind, message=f"T{trade_id} is still open and {message}")
-
-
-def _trading_end(expiration: "date") -> datetime:
-    """Return when options of that expiration stop trading; for a closed day, the end of the session before."""
-    return (session(expiration) or previous_session(expiration)).option_close
 
 
 def _repeated_refusals(store: "Store", profile: str) -> Iterator[OverdueItem]:

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.orders import Order, OrderKind
 from spy32.domain.proposals import Proposal, spread_description
-from spy32.domain.runs import Outcome, Run, RunSummary
+from spy32.domain.runs import Cause, Outcome, Run, RunSummary
 from spy32.domain.spreads import Mode
 from spy32.domain.units import Dollars, Price
 from spy32.domain.value import value
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
 from spy32.ops.overdue import RECENT_RUNS, find_overdue
 from spy32.ports import Locks
-from spy32.rules.schedule import FINISHED_OUTCOMES, LATE_AFTER, MISSED, RUN_LOCK
+from spy32.rules.schedule import FINISHED_OUTCOMES, LATE_AFTER, RUN_LOCK
 from spy32.sessions import NEW_YORK, WEEKDAYS, Slot, last_slot, market_date, next_slot, slot_obstacle
 from spy32.settings.model import Settings
 
@@ -111,10 +111,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
     waiting = (
         *_pending_proposals(context, store),
         *_pending_orders(context, store),
-        *_assigned_trades(context, store),
-        *_overdue_items(context, store),
-        *_moved_home(context, store),
-        *_unacknowledged_items(store),
+        *_other_items(context, store),
     )
     last_run = store.runs.latest()
     return Status(
@@ -203,7 +200,7 @@ def _unstarted_problem(context: StatusContext, slot: Slot, since: datetime | Non
 def _finished_problem(run: Run, now: datetime) -> str | None:
     """Return the problem of a finished run. A late run is a problem on its day, a missed one until the next slot."""
     if run.outcome is Outcome.SKIPPED:
-        return f"was missed (R{run.id})" if run.cause == MISSED else None
+        return f"was missed (R{run.id})" if run.cause == Cause.MISSED else None
     if run.late and market_date(run.started_at) == market_date(now):
         return f"came late: R{run.id} started at {run.started_at.astimezone(NEW_YORK):%H:%M} New York"
     return None
@@ -307,7 +304,8 @@ def _order_problem(context: StatusContext, order: Order) -> str | None:
     )
 
 
-def _assigned_trades(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
+def _other_items(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
+    """Yield assigned and overdue trades, a live home that was copied or moved, and what nobody has acknowledged."""
     for trade in store.trades.select(TradeState.ASSIGNED):
         from spy32.rules.assignment import assignment_notes
 
@@ -315,24 +313,14 @@ def _assigned_trades(context: StatusContext, store: "Store") -> Iterator[Pending
         notes = assignment_notes(position, market_date(context.now)) if position.ticker else ()
         message = "; ".join(notes) or f"T{trade.id} was assigned"
         yield PendingItem(id=f"T{trade.id}", message=message, command=f"spy32 show T{trade.id}")
-
-
-def _overdue_items(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
     for item in find_overdue(store, context.now):
         yield PendingItem(id=item.subject, message=item.message, command=f"spy32 show {item.subject}")
-
-
-def _moved_home(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
-    """Yield an item for a live home that was copied or moved: it sends nothing until a person adopts it."""
     former = store.location.former_place() if context.settings.mode is Mode.LIVE else None
     if former is not None:
         message = f"this home was at {former}; live orders are not sent from here until it is adopted"
         yield PendingItem(id="home", message=message, command="spy32 db adopt")
-
-
-def _unacknowledged_items(store: "Store") -> Iterator[PendingItem]:
-    for item in store.attention.open_items():
-        yield PendingItem(id=item.subject, message=item.message, command=f"spy32 status --ack {item.subject}")
+    for raised in store.attention.open_items():
+        yield PendingItem(id=raised.subject, message=raised.message, command=f"spy32 status --ack {raised.subject}")
 
 
 def _open_trades(context: StatusContext, store: "Store") -> Iterator[OpenTrade]:

@@ -6,24 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from spy32.errors import CannotCreate, StoreError
+
+if TYPE_CHECKING:
+    from spy32.records.flags import Flags
 
 PAUSED = "paused"
 MAX_REASON_BYTES = 4096
 """Bytes of a halt file that are read as its reason: more than a note needs, and a huge file must not fill memory."""
 
 
-class FlagStore(Protocol):
-    """The store's methods for flags. `halt` does not use them, because it must work without a store."""
-
-    def get(self, name: str) -> tuple[str, datetime] | None: ...
-    def set(self, name: str, value: str, at: datetime) -> None: ...
-    def clear(self, name: str, at: datetime) -> None: ...
-
-
-def pause(flags: FlagStore, reason: str, at: datetime, home: Path) -> str:
+def pause(flags: "Flags", reason: str, at: datetime, home: Path) -> str:
     """Pause scheduled runs until `resume` and return the message. A second pause keeps the first one's values."""
     current = flags.get(PAUSED)
     if current is None:
@@ -35,7 +30,7 @@ def pause(flags: FlagStore, reason: str, at: datetime, home: Path) -> str:
     )
 
 
-def lift_pause(flags: FlagStore, at: datetime) -> bool:
+def lift_pause(flags: "Flags", at: datetime) -> bool:
     """Lift the pause. Returns whether there was one."""
     if flags.get(PAUSED) is None:
         return False

@@ -15,7 +15,7 @@ from spy32.errors import Spy32Error, Unusable
 from spy32.lifecycle import TradeState
 from spy32.options import surface
 from spy32.pipeline.context import CheckedMarket, RunContext, StepResult
-from spy32.pipeline.gather import RATE_SETTING, CollectRequest, SourceAnswers, add_second_chain, ask_sources
+from spy32.pipeline.gather import RATE_SETTING, CollectRequest, SourceAnswers
 from spy32.pipeline.sources import Sources
 from spy32.ports import Market
 from spy32.quality import checks
@@ -90,7 +90,7 @@ def collect_market(sources: Sources, request: CollectRequest, report: Callable[[
     A source whose chain a gate stops counts as failed, and the next source is asked. Raises the sources' error when
     none has a chain.
     """
-    gathered = ask_sources(sources, request, report)
+    gathered = SourceAnswers(sources, request, report)
     inspected: list[tuple[Market, CollectedMarket]] = []
     new_chains = gathered.new_chains()
     while new_chains:
@@ -99,25 +99,28 @@ def collect_market(sources: Sources, request: CollectRequest, report: Callable[[
             inspected.append((source, CollectedMarket(snapshot, *_inspect_chain(snapshot, request.settings))))
         new_chains = gathered.request_chains(_missing_chain_count(inspected, gathered))
     rejected = [(source, collected) for source, collected in inspected if collected.checked is None]
-    attempts = (*gathered.attempts, *(_gated_attempt(collected) for _, collected in rejected))
+    attempts = [*gathered.attempts]
+    attempts += [_unused_chain(collected.snapshot, gate_error(collected.quality).message) for _, collected in rejected]
     record = _market_of_record(inspected, gathered)
     if record is None or record.checked is None:
         # Return the first chain that a gate stopped, with the other sources' errors as attempts.
         first = next((collected for source, collected in rejected if gathered.may_trade(source)), None)
         if first is None:
             raise gathered.error
-        return CollectedMarket(replace(first.snapshot, tried=attempts), None, first.quality)
+        return CollectedMarket(replace(first.snapshot, tried=tuple(attempts)), None, first.quality)
     others = [
         collected.snapshot for _, collected in inspected if collected.checked is not None and collected is not record
     ]
-    attempts = (
-        *attempts,
-        *(_other_expiration_attempt(other, record) for other in others if other.target != record.snapshot.target),
-    )
-    snapshot = replace(record.snapshot, tried=attempts)
-    second = next((other for other in others if other.target == snapshot.target), None)
+    target = record.snapshot.target
+    attempts += [
+        _unused_chain(other, f"the nearest expiration there is {other.target}, not {target}")
+        for other in others
+        if other.target != target
+    ]
+    snapshot = replace(record.snapshot, tried=tuple(attempts))
+    second = next((other for other in others if other.target == target), None)
     if second is not None:
-        snapshot = add_second_chain(snapshot, second.chain)
+        snapshot = replace(snapshot, second=second.chain.select_expirations(snapshot.target))
     return CollectedMarket(snapshot, *_compare_sources(replace(record.checked, snapshot=snapshot), request.settings))
 
 
@@ -140,15 +143,8 @@ def _missing_chain_count(inspected: list[tuple[Market, CollectedMarket]], gather
     return gathered.chains_needed - sum(collected.snapshot.target == record.snapshot.target for collected in healthy)
 
 
-def _other_expiration_attempt(snapshot: MarketSnapshot, record: CollectedMarket) -> SourceAttempt:
-    detail = f"the nearest expiration there is {snapshot.target}, not {record.snapshot.target}"
+def _unused_chain(snapshot: MarketSnapshot, detail: str) -> SourceAttempt:
     return SourceAttempt(datum="chain", source=snapshot.source, ok=False, detail=detail)
-
-
-def _gated_attempt(collected: CollectedMarket) -> SourceAttempt:
-    return SourceAttempt(
-        datum="chain", source=collected.snapshot.source, ok=False, detail=gate_error(collected.quality).message
-    )
 
 
 def gate_error(report: QualityReport) -> Spy32Error:

@@ -1,16 +1,11 @@
 """The consult step: the analyst chooses a candidate of the menu or abstains. Shadow analysts answer for the record."""
 
-from spy32.domain.proposals import Decision, Recommendation, RiskDecision
-from spy32.domain.runs import Outcome, StepState
+from spy32.domain.proposals import Decision, Recommendation
+from spy32.domain.runs import Cause, Outcome, StepState
 from spy32.domain.spreads import Account, Menu
 from spy32.errors import HOPELESS, ExitCode
-from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
+from spy32.pipeline.context import RULE_ANALYSTS, CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.pipeline.vet import refusal_cause
-from spy32.rules.limits import assess_risk
-from spy32.sessions import market_date, week_start
-
-FREE_ANALYSTS = frozenset({"rules", "trend"})
-"""Analysts that cost nothing to ask."""
 
 
 def consult(
@@ -23,18 +18,19 @@ def consult(
     assert market.briefing is not None
     # First, so that they are stored even if the run ends while the model works.
     shadows = _ask_shadow_rules(context, market, menu)
-    if context.analyst.name not in FREE_ANALYSTS and account is not None:
-        refusal = _blocking_ruling(context, market, menu, account)
-        if refusal is not None:
+    if context.analyst.name not in RULE_ANALYSTS and account is not None:
+        rulings = context.assess_risk(menu.candidates, market.snapshot, account, context.clock())
+        if not any(ruling.is_accepted for ruling in rulings):
+            refusal = rulings[0]
             context.store.decisions.save_ruling(context.run_id, refusal, context.clock())
-            reasons = (*refusal.reasons, f"so {context.analyst.name} was not asked")
-            return RunEnd(outcome=Outcome.NO_TRADE, cause=refusal_cause(refusal), reasons=reasons)
+            unasked = f"so {context.analyst.name} was not asked"
+            return RunEnd.no_trade(refusal_cause(refusal), *refusal.reasons, unasked)
     chosen = context.analyst.choose(market.snapshot, menu, market.briefing)
     context.store.decisions.save_answer(context.run_id, chosen, role="chosen", at=context.clock())
     if chosen.decision is Decision.FAILED:
         return _handle_failed_answer(context, chosen, shadows)
     if chosen.decision is Decision.ABSTAIN:
-        return RunEnd(outcome=Outcome.NO_TRADE, cause="abstained", reasons=(f"{chosen.analyst}: {chosen.reason}",))
+        return RunEnd.no_trade(Cause.ABSTAINED, f"{chosen.analyst}: {chosen.reason}")
     return StepResult(value=chosen, detail=f"{chosen.analyst} chose {chosen.candidate_id}: {chosen.reason}")
 
 
@@ -45,7 +41,7 @@ def ask_shadow_models(context: RunContext, market: CheckedMarket, menu: Menu) ->
     if not chosen or chosen[-1].exit_code in HOPELESS:
         return
     for shadow in context.shadows:
-        if shadow.name not in FREE_ANALYSTS:
+        if shadow.name not in RULE_ANALYSTS:
             answer = shadow.choose(market.snapshot, menu, market.briefing)
             context.store.decisions.save_answer(context.run_id, answer, role="shadow", at=context.clock())
 
@@ -56,25 +52,11 @@ def _ask_shadow_rules(context: RunContext, market: CheckedMarket, menu: Menu) ->
     answers = [
         shadow.choose(market.snapshot, menu, market.briefing)
         for shadow in context.shadows
-        if shadow.name in FREE_ANALYSTS
+        if shadow.name in RULE_ANALYSTS
     ]
     for answer in answers:
         context.store.decisions.save_answer(context.run_id, answer, role="shadow", at=context.clock())
     return answers
-
-
-def _blocking_ruling(context: RunContext, market: CheckedMarket, menu: Menu, account: Account) -> RiskDecision | None:
-    """Return the risk decision on the first candidate when every candidate is refused; None when one is accepted."""
-    now = context.clock()
-    today = market_date(now)
-    exposure = context.store.risk.exposure(
-        run_id=context.run_id, today=today, week_start=week_start(today), account=account
-    )
-    rulings = [
-        assess_risk(candidate, market.snapshot, account, exposure, settings=context.settings, now=now)
-        for candidate in menu.candidates
-    ]
-    return None if any(ruling.is_accepted for ruling in rulings) else rulings[0]
 
 
 def _handle_failed_answer(
@@ -88,6 +70,6 @@ def _handle_failed_answer(
             value=rule, detail=f"{reason}; the fixed rule's pick is taken instead", state=StepState.DEGRADED
         )
     if context.settings.analyst.on_failure == "no_trade":
-        return RunEnd(outcome=Outcome.NO_TRADE, cause="analyst_failed", reasons=(reason,))
+        return RunEnd.no_trade(Cause.ANALYST_FAILED, reason)
     code = failed.exit_code or ExitCode.UNUSABLE
-    return RunEnd(outcome=Outcome.FAILED, cause="analyst_failed", reasons=(reason,), code=code)
+    return RunEnd(outcome=Outcome.FAILED, cause=Cause.ANALYST_FAILED, reasons=(reason,), code=code)

@@ -1,21 +1,29 @@
 """The context of a run, and the result types of its steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from spy32.domain.briefing import Briefing
 from spy32.domain.events import EventCalendar, ScheduledEvent
 from spy32.domain.market import Chain, MarketSnapshot, QualityReport, RawDocument
-from spy32.domain.runs import Outcome, StepState
+from spy32.domain.proposals import RiskDecision
+from spy32.domain.runs import Cause, Outcome, StepState
+from spy32.domain.spreads import Account, Candidate
 from spy32.domain.value import value
 from spy32.errors import ExitCode
 from spy32.options.surface import Smile
 from spy32.pipeline.sources import Sources
 from spy32.ports import AccountGateway, Analyst, Clock, Market, Monotonic, OrderGateway
+from spy32.rules.limits import assess_risk
+from spy32.sessions import market_date, week_start
 from spy32.settings import Settings
 from spy32.store import Store
 
 T = TypeVar("T")
+
+RULE_ANALYSTS = frozenset({"rules", "trend"})
+"""The fixed rules: they cost nothing to ask, and a replay computes their answers again."""
 
 
 @value
@@ -58,6 +66,19 @@ class RunContext:
         """The ticker of the profile."""
         return self.settings.profiles[self.profile].underlying
 
+    def assess_risk(
+        self, candidates: Sequence[Candidate], snapshot: MarketSnapshot, account: Account, now: datetime
+    ) -> tuple[RiskDecision, ...]:
+        """The risk decision on each candidate, beside what our own book and the account have open."""
+        today = market_date(now)
+        exposure = self.store.risk.exposure(
+            run_id=self.run_id, today=today, week_start=week_start(today), account=account
+        )
+        return tuple(
+            assess_risk(candidate, snapshot, account, exposure, settings=self.settings, now=now)
+            for candidate in candidates
+        )
+
 
 @value
 class StepResult(Generic[T]):
@@ -73,10 +94,14 @@ class RunEnd:
     """The end of a run without a trade."""
 
     outcome: Outcome
-    cause: str
+    cause: Cause
     reasons: tuple[str, ...]
     code: int = ExitCode.OK
     """What the run ends with; set only when it failed."""
+
+    @classmethod
+    def no_trade(cls, cause: Cause, *reasons: str) -> "RunEnd":
+        return cls(outcome=Outcome.NO_TRADE, cause=cause, reasons=reasons)
 
 
 @value

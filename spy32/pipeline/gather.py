@@ -1,10 +1,8 @@
 """Collects everything that the sources offer around the expiration nearest the target, at one time."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import TypeVar
 
 from spy32.domain.events import EventCalendar, ScheduledEvent
 from spy32.domain.market import Chain, Dividend, MarketSnapshot, Metric, SourceAttempt
@@ -14,8 +12,6 @@ from spy32.pipeline.sources import Inquiry, InquiryRound, Sources
 from spy32.ports import Market, Monotonic
 from spy32.sessions import days_to_expiration, market_date, nearest_expiration
 from spy32.settings import Settings
-
-T = TypeVar("T")
 
 HISTORY_SPAN = timedelta(days=380)
 """A year of daily bars (setting `dte.data` at 32 DTE); 252 returns need 253 sessions, a few days more than a year."""
@@ -56,33 +52,93 @@ class CollectRequest:
 
 
 class SourceAnswers:
-    """The sources' answers: everything of a snapshot except the chain, and the chains in the order of their sources."""
+    """The sources' answers to all questions, asked side by side: chains in the order of their sources, and the rest."""
 
-    def __init__(self, sources: Sources, request: CollectRequest, inquiry_round: InquiryRound) -> None:
-        self._sources, self._request, self._round = sources, request, inquiry_round
-        self._inquiries = _Inquiries.create(sources, request)
-        inquiry_round.run(self._inquiries.inquiries)
+    def __init__(self, sources: Sources, request: CollectRequest, report: Callable[[str], None]) -> None:
+        self._sources, self._request = sources, request
+        self._round = InquiryRound(request.seconds, request.monotonic, report)
         self._served_count = 0
-        self.chains_needed = self._inquiries.chain.answers_needed
+        knobs, name, since = request.settings.market, request.underlying, request.today - HISTORY_SPAN
+        chains = _unique_sources((*sources.chain, *sources.checks))
+        self.chains_needed = 2 if knobs.cross_check and len(chains) > 1 else 1
         """Number of usable chains wanted: one, or two with a cross-check."""
+        self._chain = Inquiry(
+            datum="chain",
+            sources=chains,
+            ask=lambda source: _load_chain(source, request),
+            answers_needed=self.chains_needed,
+        )
+        self._history = Inquiry(
+            datum="history", sources=sources.history, ask=lambda source: source.history(name, since) or None
+        )
+        self._levels: dict[str, Metric] = {}
+        """The VIX family. A later source fills in what an earlier one lacked."""
+        self._vix = Inquiry(
+            datum="vix",
+            sources=sources.vix,
+            ask=lambda source: _load_volatility_levels(source, self._levels, request.today),
+        )
+        self._vix_year = Inquiry(
+            datum="vix year", sources=sources.vix, ask=lambda source: source.volatility_history(since) or None
+        )
+        # One source has past ex-dates, a table has coming ones; both are merged.
+        self._dividends = [
+            Inquiry(datum="dividends", sources=(dividend_source,), ask=lambda source: source.dividends(name))
+            for dividend_source in sources.dividends
+        ]
+        self._rate = Inquiry(datum="rate", sources=sources.rate, ask=lambda source: _load_rate(source, request.now))
+        self._moves = Inquiry(
+            datum="moves",
+            sources=sources.vix if knobs.related else (),
+            ask=lambda source: _load_moves(source, related_tickers(request), request.today),
+        )
+        self._metrics = Inquiry(
+            datum="metrics", sources=sources.broker, ask=lambda source: source.metrics(name) or None
+        )
+        self._earnings = Inquiry(datum="earnings", sources=sources.broker, ask=lambda source: source.earnings(name))
+        first = (self._chain, self._history, self._vix, self._vix_year)
+        self._round.run([*first, *self._dividends, self._rate, self._moves, self._metrics, self._earnings])
 
     def new_chains(self) -> tuple[tuple[Market, SourceChain], ...]:
         """Return the chains that arrived since the last call."""
-        answers = sorted(self._inquiries.chain.answers.items())[self._served_count :]
+        answers = sorted(self._chain.answers.items())[self._served_count :]
         self._served_count += len(answers)
-        return tuple((self._inquiries.chain.sources[place], chain) for place, chain in answers)
+        return tuple((self._chain.sources[place], chain) for place, chain in answers)
 
     def request_chains(self, count: int) -> tuple[tuple[Market, SourceChain], ...]:
         """Request `count` more chains from sources that were not asked yet, while there are any and time is left."""
         if count <= 0:
             return ()
-        self._inquiries.chain.answers_needed = count
-        self._round.run([self._inquiries.chain])
+        self._chain.answers_needed = count
+        self._round.run([self._chain])
         return self.new_chains()
 
-    def snapshot(self, chain: SourceChain) -> MarketSnapshot:
+    def snapshot(self, source_chain: SourceChain) -> MarketSnapshot:
         """Return the snapshot with this chain."""
-        return _build_snapshot(self._inquiries, self._sources, self._request, chain, self.attempts)
+        chain, request = source_chain.chain, self._request
+        rate = self._rate.answer
+        if rate is None:
+            rate = Metric(value=request.settings.market.rate, unit="fraction", source=RATE_SETTING)
+        is_recorded = self._sources.is_recorded
+        return MarketSnapshot(
+            underlying=request.underlying,
+            as_of=chain.as_of,
+            source=chain.source,
+            is_recorded=is_recorded,
+            chain=chain,
+            target=source_chain.target,
+            dte=days_to_expiration(source_chain.target, request.today),
+            history=self._history.answer or (),
+            volatility=self._levels or _missing_data(INDICES, self._vix, "percent"),
+            volatility_history=self._vix_year.answer or (),
+            rate=rate,
+            dividends=_merge_dividends(self._dividends, request.today),
+            collected_at=None if is_recorded else request.now,
+            moves=self._moves.answer or _missing_data(related_tickers(request), self._moves, "fraction"),
+            metrics=self._metrics.answer or {},
+            events=request.events(self._earnings.answer),
+            tried=self.attempts,
+        )
 
     def may_trade(self, source: Market) -> bool:
         """Return False for a source that is only used for the cross-check."""
@@ -94,115 +150,18 @@ class SourceAnswers:
 
     @property
     def error(self) -> Spy32Error:
-        """The error when no source that may be traded on has a usable chain."""
-        return _no_chain_error(self._inquiries.chain, self._sources)
+        """The error when no source that may be traded on has a usable chain.
 
-
-def ask_sources(sources: Sources, request: CollectRequest, report: Callable[[str], None]) -> SourceAnswers:
-    """All questions side by side."""
-    return SourceAnswers(sources, request, InquiryRound(request.seconds, request.monotonic, report))
-
-
-@value
-class _Inquiries:
-    chain: Inquiry[SourceChain]
-    history: Inquiry[tuple[object, ...]]
-    volatility: Inquiry[dict[str, Metric]]
-    levels: dict[str, Metric]
-    """The VIX family. A later source fills in what an earlier one lacked."""
-    vix_history: Inquiry[tuple[tuple[date, float], ...]]
-    dividends: tuple[Inquiry[tuple[Dividend, ...]], ...]
-    rate: Inquiry[Metric]
-    moves: Inquiry[dict[str, Metric]]
-    metrics: Inquiry[dict[str, Metric]]
-    earnings: Inquiry[tuple[ScheduledEvent, ...]]
-
-    @classmethod
-    def create(cls, sources: Sources, request: CollectRequest) -> "_Inquiries":
-        name, market_settings, since = request.underlying, request.settings.market, request.today - HISTORY_SPAN
-        chains = _unique_sources((*sources.chain, *sources.checks))
-        levels: dict[str, Metric] = {}
-        has_check = market_settings.cross_check and len(chains) > 1
-        return cls(
-            chain=Inquiry(
-                datum="chain",
-                sources=chains,
-                ask=lambda source: _load_chain(source, request),
-                answers_needed=2 if has_check else 1,
-            ),
-            history=Inquiry(
-                datum="history", sources=sources.history, ask=lambda source: source.history(name, since) or None
-            ),
-            volatility=Inquiry(
-                datum="vix",
-                sources=sources.vix,
-                ask=lambda source: _load_volatility_levels(source, levels, request.today),
-            ),
-            levels=levels,
-            vix_history=Inquiry(
-                datum="vix year", sources=sources.vix, ask=lambda source: source.volatility_history(since) or None
-            ),
-            # One source has past ex-dates, a table has coming ones; both are merged.
-            dividends=tuple(
-                Inquiry(datum="dividends", sources=(dividend_source,), ask=lambda source: source.dividends(name))
-                for dividend_source in sources.dividends
-            ),
-            rate=Inquiry(datum="rate", sources=sources.rate, ask=lambda source: _load_rate(source, request.now)),
-            moves=Inquiry(
-                datum="moves",
-                sources=sources.vix if market_settings.related else (),
-                ask=lambda source: _load_moves(source, related_tickers(request), request.today),
-            ),
-            metrics=Inquiry(datum="metrics", sources=sources.broker, ask=lambda source: source.metrics(name) or None),
-            earnings=Inquiry(datum="earnings", sources=sources.broker, ask=lambda source: source.earnings(name)),
-        )
-
-    @property
-    def inquiries(self) -> list[Inquiry[object]]:
-        values: tuple[object, ...] = (
-            self.chain,
-            self.history,
-            self.volatility,
-            self.vix_history,
-            *self.dividends,
-            self.rate,
-            self.moves,
-            self.metrics,
-            self.earnings,
-        )
-        return [inquiry for inquiry in values if isinstance(inquiry, Inquiry)]
-
-
-def _build_snapshot(
-    inquiries: _Inquiries,
-    sources: Sources,
-    request: CollectRequest,
-    source_chain: SourceChain,
-    attempts: tuple[SourceAttempt, ...],
-) -> MarketSnapshot:
-    chain, settings = source_chain.chain, request.settings
-    rate = inquiries.rate.answer
-    if rate is None:
-        rate = Metric(value=settings.market.rate, unit="fraction", source=RATE_SETTING)
-    return MarketSnapshot(
-        underlying=request.underlying,
-        as_of=chain.as_of,
-        source=chain.source,
-        is_recorded=sources.is_recorded,
-        chain=chain,
-        target=source_chain.target,
-        dte=days_to_expiration(source_chain.target, request.today),
-        history=inquiries.history.answer or (),  # type: ignore[arg-type]
-        volatility=inquiries.levels or _missing_data(INDICES, inquiries.volatility, "percent"),
-        volatility_history=inquiries.vix_history.answer or (),
-        rate=rate,
-        dividends=_merge_dividends(inquiries.dividends, request.today),
-        collected_at=None if sources.is_recorded else request.now,
-        moves=inquiries.moves.answer or _missing_data(related_tickers(request), inquiries.moves, "fraction"),
-        metrics=inquiries.metrics.answer or {},
-        events=request.events(inquiries.earnings.answer),
-        tried=attempts,
-    )
+        With several sources it is `Unavailable` (try later) if any error is, because that source may come back.
+        """
+        errors, unavailable = self._chain.errors, self._sources.unavailable
+        if len(errors) == 1 and not unavailable:
+            return errors[0]
+        details = [error.message for error in errors] + [f"{each.source}: {each.detail}" for each in unavailable]
+        message = "no source has a usable chain: " + "; ".join(details)
+        if any(isinstance(error, Unavailable) for error in errors):
+            return Unavailable(message)
+        return Unusable(message, gate=getattr(errors[0], "gate", None) if errors else None)
 
 
 def related_tickers(request: CollectRequest) -> tuple[str, ...]:
@@ -210,18 +169,12 @@ def related_tickers(request: CollectRequest) -> tuple[str, ...]:
     return tuple(ticker for ticker in request.settings.market.related if ticker != request.underlying)
 
 
-def add_second_chain(snapshot: MarketSnapshot, chain: Chain) -> MarketSnapshot:
-    """Return the snapshot with the second source's quotes of the target expiration."""
-    return replace(snapshot, second=chain.select_expirations(snapshot.target))
-
-
 def _unique_sources(sources: Sequence[Market]) -> tuple[Market, ...]:
     """Return each source once, at its first position."""
-    return tuple({source.name: source for source in reversed(sources)}[name] for name in _source_names(sources))
-
-
-def _source_names(sources: Sequence[Market]) -> Iterator[str]:
-    yield from dict.fromkeys(source.name for source in sources)
+    firsts: dict[str, Market] = {}
+    for source in sources:
+        firsts.setdefault(source.name, source)
+    return tuple(firsts.values())
 
 
 def _load_chain(source: Market, request: CollectRequest) -> SourceChain:
@@ -340,18 +293,3 @@ def _expected_dividends(known: Sequence[Dividend], today: date) -> tuple[Dividen
     while (day := day + step) <= today + DIVIDEND_HORIZON and step.days > 0:
         expected.append(Dividend(ex_date=day, amount=known[-1].amount, is_expected=True))
     return tuple(dividend for dividend in expected if dividend.ex_date > today)
-
-
-def _no_chain_error(inquiry: Inquiry[SourceChain], sources: Sources) -> Spy32Error:
-    """Return the error of a run without a chain. With several sources it is `Unavailable` (try later) if any error is,
-    because that source may come back."""
-    errors = inquiry.errors
-    if len(errors) == 1 and not sources.unavailable:
-        return errors[0]
-    details = [error.message for error in errors] + [
-        f"{attempt.source}: {attempt.detail}" for attempt in sources.unavailable
-    ]
-    message = "no source has a usable chain: " + "; ".join(details)
-    if any(isinstance(error, Unavailable) for error in errors):
-        return Unavailable(message)
-    return Unusable(message, gate=getattr(errors[0], "gate", None) if errors else None)

@@ -1,12 +1,11 @@
 """The prepare step: price plan, exit plan, the exact order, and the broker's dry run of it."""
 
-from collections.abc import Iterator
 from dataclasses import replace as changed
 
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import OrderKind
 from spy32.domain.proposals import Finding, Proposal, ProposalTerms, Recommendation, RiskDecision
-from spy32.domain.runs import Outcome, Run
+from spy32.domain.runs import Cause, Run
 from spy32.domain.spreads import Candidate
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.pipeline.notify import headline
@@ -24,23 +23,18 @@ def prepare(
     dry_run = context.orders.dry_run(body)
     if not dry_run.accepted:
         reasons = tuple(f"the broker refused the dry run: {error}" for error in dry_run.errors)
-        return RunEnd(outcome=Outcome.NO_TRADE, cause="broker", reasons=reasons)
-    findings = (*check_dry_run(proposal, dry_run, context.settings), *warning_findings(dry_run.warnings))
+        return RunEnd.no_trade(Cause.BROKER, *reasons)
+    notes = [Finding(rule="broker", message=f"the broker warns: {words}", blocks=False) for words in dry_run.warnings]
+    findings = (*check_dry_run(proposal, dry_run, context.settings), *notes)
     if findings:
         ruling = changed(ruling, findings=(*ruling.findings, *findings))
         context.store.decisions.save_ruling(context.run_id, ruling, context.clock())
     reasons = tuple(finding.message for finding in findings if finding.blocks)
     if reasons:
-        return RunEnd(outcome=Outcome.NO_TRADE, cause="broker", reasons=reasons)
+        return RunEnd.no_trade(Cause.BROKER, *reasons)
     stored = context.store.proposals.add(proposal, body=body, at=context.clock())
-    detail = f"P{stored.id}: {headline(stored)}, floor {stored.floor_price}, maximum loss {stored.max_loss:,.2f}"
+    detail = f"P{stored.id}: {headline(stored)}, floor {stored.floor_price}, max loss {stored.max_loss:,.2f}"
     return StepResult(value=stored, detail="; ".join((detail, *(finding.message for finding in findings))))
-
-
-def warning_findings(warnings: tuple[str, ...]) -> Iterator[Finding]:
-    """Yield the warnings of an accepted dry run as notes for the reviewer."""
-    for warning in warnings:
-        yield Finding(rule="broker", message=f"the broker warns: {warning}", blocks=False)
 
 
 def build_proposal(

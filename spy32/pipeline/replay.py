@@ -12,6 +12,7 @@ from spy32.domain.spreads import Account, Menu
 from spy32.domain.value import value
 from spy32.errors import BadUsage
 from spy32.pipeline.collect import build_briefing, inspect_snapshot
+from spy32.pipeline.context import RULE_ANALYSTS
 from spy32.pipeline.prepare import build_proposal
 from spy32.pipeline.screen import CANDIDATE_RULES, build_menu
 from spy32.ports import Analyst
@@ -27,8 +28,6 @@ RecordedAnalystLookup = Callable[[str, Recommendation, Settings, int], "tuple[An
 from the recorded ones; None when no model was asked."""
 ROUNDING_TOLERANCE = 1e-9
 """Relative and absolute: float sums differ in the last digits between processors."""
-RULE_ANALYSTS = ("rules", "trend")
-"""Deterministic analysts; a replay computes their answers again."""
 
 
 @value

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from spy32.domain.proposals import Proposal
-from spy32.domain.runs import STEPS, Outcome, Run, Step, StepState
+from spy32.domain.runs import STEPS, Cause, Outcome, Run, Step, StepState
 from spy32.domain.spreads import Menu
 from spy32.errors import TERMINATIONS, ExitCode, Spy32Error
 from spy32.pipeline.authenticate import authenticate
@@ -59,7 +59,7 @@ class StepRunner:
             return None
         most = self.run_context.settings.schedule.run_deadline_seconds
         words = f"the run took longer than {most} s (schedule.run_deadline_seconds); it ended before {name}"
-        return RunEnd(outcome=Outcome.FAILED, cause="deadline", reasons=(words,), code=ExitCode.UNAVAILABLE)
+        return RunEnd(outcome=Outcome.FAILED, cause=Cause.DEADLINE, reasons=(words,), code=ExitCode.UNAVAILABLE)
 
     def skip_to(self, name: str) -> None:
         """Commit the remaining steps before `name` as skipped."""
@@ -89,7 +89,7 @@ def run(context: RunContext) -> Run:
     except TERMINATIONS:
         _finish_run(
             context,
-            RunEnd(outcome=Outcome.INTERRUPTED, cause="stopped", reasons=("stopped by a signal",)),
+            RunEnd(outcome=Outcome.INTERRUPTED, cause=Cause.STOPPED, reasons=("stopped by a signal",)),
             ExitCode.INTERRUPTED,
         )
         raise
@@ -108,7 +108,7 @@ def _run_steps(runner: StepRunner) -> tuple[Proposal | RunEnd, int]:
         # The code is 0 for no trade; it is not 0 when the analyst failed.
         return end.run_end, end.run_end.code
     except Spy32Error as error:
-        cause = "data" if runner.steps_done > 1 else "account"
+        cause = Cause.DATA if runner.steps_done > 1 else Cause.ACCOUNT
         return RunEnd(outcome=Outcome.FAILED, cause=cause, reasons=(error.message,)), error.code
 
 

@@ -3,13 +3,12 @@
 import random
 
 from spy32.domain.proposals import Finding
-from spy32.domain.runs import Outcome
+from spy32.domain.runs import Cause
 from spy32.domain.spreads import Account, Menu, Strategy
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.rules import conditions
 from spy32.rules import menu as menu_rules
-from spy32.rules.limits import assess_risk
-from spy32.sessions import market_date, week_start
+from spy32.sessions import market_date
 from spy32.settings import Settings
 
 
@@ -21,9 +20,7 @@ def screen(context: RunContext, market: CheckedMarket, account: Account | None) 
     context.store.decisions.save_menu(context.run_id, menu, context.clock())
     counts = ", ".join(f"{rule} {count}" for rule, count in menu.counts.items())
     if not menu.candidates:
-        return RunEnd(
-            outcome=Outcome.NO_TRADE, cause="empty_menu", reasons=(f"no spread passed the rules; dropped: {counts}",)
-        )
+        return RunEnd.no_trade(Cause.EMPTY_MENU, f"no spread passed the rules; dropped: {counts}")
     sides = ", ".join(f"{len(menu.side(side))} {side.value.replace('_', ' ')}s" for side in Strategy if menu.side(side))
     return StepResult(value=menu, detail=f"{sides}; {len(menu.dropped)} dropped ({counts})")
 
@@ -51,14 +48,9 @@ def _account_refusals(context: RunContext, market: CheckedMarket, menu: Menu, ac
 
     When every candidate is refused, the result is empty: the menu stays, and consult ends the run with the reasons.
     """
-    now = context.clock()
-    today = market_date(now)
-    exposure = context.store.risk.exposure(
-        run_id=context.run_id, today=today, week_start=week_start(today), account=account
-    )
     refused: dict[str, Finding] = {}
-    for candidate in menu.candidates:
-        ruling = assess_risk(candidate, market.snapshot, account, exposure, settings=context.settings, now=now)
+    rulings = context.assess_risk(menu.candidates, market.snapshot, account, context.clock())
+    for candidate, ruling in zip(menu.candidates, rulings, strict=True):
         blocking = [finding for finding in ruling.findings if finding.blocks]
         if blocking and all(finding.rule in CANDIDATE_RULES for finding in blocking):
             refused[candidate.id] = blocking[0]

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from spy32.domain.runs import Outcome, Trigger
+from spy32.domain.runs import Cause, Outcome, Trigger
 from spy32.domain.value import value
 from spy32.errors import BadSettings, Spy32Error
 from spy32.rules.schedule import (
@@ -205,7 +205,7 @@ def _run_steps(
         return store.runs.finish(
             new_run.id,
             outcome=Outcome.FAILED,
-            cause="settings" if isinstance(error, BadSettings) else "data",
+            cause=Cause.SETTINGS if isinstance(error, BadSettings) else Cause.DATA,
             reasons=(error.message,),
             exit_code=error.code,
             at=context.clock(),

@@ -5,15 +5,14 @@ from dataclasses import replace as changed
 
 from spy32.domain.market import LegQuotes, MarketSnapshot
 from spy32.domain.proposals import Finding, Recommendation, RiskDecision
-from spy32.domain.runs import Outcome
+from spy32.domain.runs import Cause
 from spy32.domain.spreads import Candidate, Leg, Menu
 from spy32.errors import Spy32Error, Unavailable, Unusable
 from spy32.pipeline.authenticate import AccountStatus
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.ports import Market
 from spy32.rules import conditions, pricing
-from spy32.rules.limits import assess_risk, ineligible_prompt_reason
-from spy32.sessions import market_date, week_start
+from spy32.rules.limits import ineligible_prompt_reason
 
 
 def vet(
@@ -22,30 +21,23 @@ def vet(
     """Return the risk decision on the chosen candidate, stored. A refusal ends the run with all reasons."""
     candidate = menu.find(chosen.candidate_id)
     if candidate is None:
-        return RunEnd(
-            outcome=Outcome.NO_TRADE, cause="vetoed", reasons=(f"{chosen.candidate_id!r} is not on this menu",)
-        )
+        return RunEnd.no_trade(Cause.VETOED, f"{chosen.candidate_id!r} is not on this menu")
     if chosen.vetoes:
-        return RunEnd(outcome=Outcome.NO_TRADE, cause="vetoed", reasons=chosen.vetoes)
+        return RunEnd.no_trade(Cause.VETOED, *chosen.vetoes)
     unfit = ineligible_prompt_reason(chosen.prompt, context.settings)
     if unfit is not None:
-        return RunEnd(outcome=Outcome.NO_TRADE, cause="vetoed", reasons=(unfit,))
+        return RunEnd.no_trade(Cause.VETOED, unfit)
     if account_status.account is None or account_status.errors:
-        return RunEnd(outcome=Outcome.NO_TRADE, cause="account", reasons=account_status.errors)
+        return RunEnd.no_trade(Cause.ACCOUNT, *account_status.errors)
     now = context.clock()
     price_findings = requote(context, candidate, market.snapshot)
-    today = market_date(now)
-    account = account_status.account
-    exposure = context.store.risk.exposure(
-        run_id=context.run_id, today=today, week_start=week_start(today), account=account
-    )
-    ruling = assess_risk(candidate, market.snapshot, account, exposure, settings=context.settings, now=now)
+    (ruling,) = context.assess_risk((candidate,), market.snapshot, account_status.account, now)
     ruling = changed(ruling, findings=(*price_findings, *ruling.findings))
     context.store.decisions.save_ruling(context.run_id, ruling, now)
     if ruling.is_accepted:
         notes = [finding.message for finding in ruling.findings]
         return StepResult(value=ruling, detail="; ".join((f"{ruling.quantity} contracts", *notes)))
-    return RunEnd(outcome=Outcome.NO_TRADE, cause=refusal_cause(ruling), reasons=ruling.reasons)
+    return RunEnd.no_trade(refusal_cause(ruling), *ruling.reasons)
 
 
 def requote(context: RunContext, candidate: Candidate, snapshot: MarketSnapshot) -> tuple[Finding, ...]:
@@ -70,9 +62,9 @@ def _fetch_quotes(sources: Sequence[Market], underlying: str, legs: Sequence[Leg
     raise errors[0]
 
 
-def refusal_cause(ruling: RiskDecision) -> str:
+def refusal_cause(ruling: RiskDecision) -> Cause:
     """Return the cause of a refusal: `vetoed` for a moved quote, else `condition` for the market, else `limits`."""
     rules = [finding.rule for finding in ruling.findings if finding.blocks]
     if any(rule in pricing.PRICE_RULES for rule in rules):
-        return "vetoed"
-    return "condition" if any(rule in conditions.RULES for rule in rules) else "limits"
+        return Cause.VETOED
+    return Cause.CONDITION if any(rule in conditions.RULES for rule in rules) else Cause.LIMITS

@@ -16,7 +16,6 @@ from spy32.quality.common import (
     GateResult,
     PutCallPair,
     Quotes,
-    filter_result,
     half_spread,
     median,
     mid,
@@ -68,14 +67,11 @@ def check_bounds(quotes: Quotes, context: GateContext) -> GateResult:
     limit = f"intrinsic value − ${SLACK * context.scale:.2f} to the whole underlying or strike"
     line = forward_line(put_call_pairs(quotes), context)
     if line is None:
-        return GateResult(gate=skipped_gate("bounds", limit, "no forward from parity"), quotes=quotes)
-    remaining = [quote for quote in quotes if _is_within_bounds(quote, line.forward, context)]
+        return skipped_gate("bounds", limit, "no forward from parity"), quotes
+    remaining = tuple(quote for quote in quotes if _is_within_bounds(quote, line.forward, context))
     count = len(quotes) - len(remaining)
-    return filter_result(
-        passed_gate("bounds", f"{pluralise(count, 'quote')} outside", limit, "dropped" if count else ""),
-        quotes,
-        remaining,
-    )
+    figure = f"{pluralise(count, 'quote')} outside"
+    return passed_gate("bounds", figure, limit, "dropped" if count else ""), remaining
 
 
 def _is_within_bounds(quote: OptionQuote, forward: float, context: GateContext) -> bool:
@@ -113,7 +109,7 @@ def check_shape(quotes: Quotes, context: GateContext) -> GateResult:
     limit = f"at most {MAX_OUT_OF_ORDER} within {percent(BAND)} of the spot; each is dropped"
     gate = (passed_gate if near <= MAX_OUT_OF_ORDER and not is_endless else stopped_gate)("shape", figure, limit)
     dropped_ids = {id(point.quote) for point in out_of_order}
-    return filter_result(gate, quotes, (quote for quote in quotes if id(quote) not in dropped_ids))
+    return gate, tuple(quote for quote in quotes if id(quote) not in dropped_ids)
 
 
 def _curve_points(quotes: Quotes, right: Right, spot: float) -> list[_CurvePoint]:
@@ -223,8 +219,7 @@ def check_parity(quotes: Quotes, context: GateContext) -> GateResult:
     )
     line = forward_line(put_call_pairs(quotes), context)
     if line is None:
-        gate = stopped_gate("parity", f"fewer than {MIN_PAIRS} pairs near the spot", limit)
-        return GateResult(gate=gate, quotes=quotes)
+        return stopped_gate("parity", f"fewer than {MIN_PAIRS} pairs near the spot", limit), quotes
     count = len(line.residuals)
     outliers = sum(not abs(off) <= half + slack for off, half in zip(line.residuals, line.half_spreads, strict=True))
     max_range = MAX_FORWARD_RANGE + line.half_spread
@@ -233,10 +228,8 @@ def check_parity(quotes: Quotes, context: GateContext) -> GateResult:
         f"{percent(max_range, 3)}"
     )
     if not (outliers <= MAX_SHARE_OFF * count and line.range_share <= max_range):
-        return GateResult(
-            gate=stopped_gate("parity", figure, limit, "calls and puts contradict each other"), quotes=quotes
-        )
-    return GateResult(gate=(warned_gate if outliers else passed_gate)("parity", figure, limit), quotes=quotes)
+        return stopped_gate("parity", figure, limit, "calls and puts contradict each other"), quotes
+    return (warned_gate if outliers else passed_gate)("parity", figure, limit), quotes
 
 
 # Spot.
@@ -254,11 +247,9 @@ def check_spot(quotes: Quotes, context: GateContext) -> GateResult:
     tolerance = SPOT_TOLERANCE_AFTER_CLOSE if is_after_share_close else SPOT_TOLERANCE
     limit = f"±{percent(tolerance, 2)} of {context.spot:.2f}"
     if not spots:
-        return GateResult(gate=skipped_gate("spot", limit, "no forward from parity"), quotes=quotes)
-    return GateResult(
-        gate=_spot_gate(max(spots, key=lambda parity_spot: abs(parity_spot.gap)), limit, tolerance, context),
-        quotes=quotes,
-    )
+        return skipped_gate("spot", limit, "no forward from parity"), quotes
+    worst = max(spots, key=lambda parity_spot: abs(parity_spot.gap))
+    return _spot_gate(worst, limit, tolerance, context), quotes
 
 
 @value

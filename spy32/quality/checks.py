@@ -52,16 +52,16 @@ def check_chain(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> tupl
     if first.verdict is not Verdict.PASS:
         return replace(snapshot.chain, quotes=()), QualityReport(gates=(first,))
     context = _build_context(snapshot, now, choice)
-    gates = [first, *(gate(context) for gate in CLOCK_GATES)]
+    gates = [first, *(check(context) for check in CLOCK_GATES)]
     usable_quotes = quotes.sort_quotes(quote for quote in snapshot.chain.quotes if quote.expiration == snapshot.target)
     dropped: dict[str, int] = {}
     for quote_filter in QUOTE_FILTERS:
-        result = quote_filter(usable_quotes, context)
-        usable_quotes = result.quotes
-        gates.append(result.gate)
-        if result.dropped:
-            dropped[result.gate.name] = result.dropped
-    gates += [gate(context) for gate in CONTEXT_GATES]
+        before = len(usable_quotes)
+        gate, usable_quotes = quote_filter(usable_quotes, context)
+        gates.append(gate)
+        if len(usable_quotes) < before:
+            dropped[gate.name] = before - len(usable_quotes)
+    gates += [check(context) for check in CONTEXT_GATES]
     return replace(snapshot.chain, quotes=usable_quotes), QualityReport(gates=tuple(gates), dropped=dropped)
 
 
@@ -99,6 +99,7 @@ def _underlying_gate(snapshot: MarketSnapshot) -> Gate:
 def _build_context(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> GateContext:
     years = years_to_expiration(now, snapshot.target)
     rate = snapshot.rate.value if snapshot.rate.value is not None else 0.0
+    target_quotes = (quote for quote in snapshot.chain.quotes if quote.expiration == snapshot.target)
     return GateContext(
         snapshot=snapshot,
         now=now,
@@ -106,11 +107,5 @@ def _build_context(snapshot: MarketSnapshot, now: datetime, choice: Choice) -> G
         years=years,
         discount=math.exp(-rate * years),
         choice=choice,
-        step=_relative_strike_step(snapshot),
+        step=strike_step(target_quotes, snapshot.spot) / snapshot.spot,
     )
-
-
-def _relative_strike_step(snapshot: MarketSnapshot) -> float:
-    """Return the target expiration's strike step near the money, a fraction of the spot."""
-    target_quotes = (quote for quote in snapshot.chain.quotes if quote.expiration == snapshot.target)
-    return strike_step(target_quotes, snapshot.spot) / snapshot.spot

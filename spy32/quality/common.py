@@ -6,6 +6,7 @@ option returns (Constantinides, Jackwerth and Savov 2013), or our own choice, to
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from functools import partial
 from itertools import pairwise
 
 from spy32.domain.market import Gate, MarketSnapshot, OptionQuote, Right, Verdict
@@ -24,6 +25,8 @@ GRID_STRIKES = 9
 side."""
 
 Quotes = tuple[OptionQuote, ...]
+GateResult = tuple[Gate, Quotes]
+"""A gate, and the quotes that pass it."""
 
 
 @value
@@ -56,15 +59,6 @@ class GateContext:
 
 
 @value
-class GateResult:
-    """A gate's verdict, and the quotes that pass it."""
-
-    gate: Gate
-    quotes: Quotes
-    dropped: int = 0
-
-
-@value
 class PutCallPair:
     """A call and a put of one strike, both with two-sided quotes."""
 
@@ -83,30 +77,18 @@ class PutCallPair:
         return half_spread(self.call) + half_spread(self.put)
 
 
-def passed_gate(name: str, figure: str, limit: str, note: str = "") -> Gate:
-    """Return a gate with verdict `pass`."""
-    return Gate(name=name, figure=figure, limit=limit, verdict=Verdict.PASS, note=note)
+def _build_gate(verdict: Verdict, name: str, figure: str, limit: str, note: str = "") -> Gate:
+    return Gate(name=name, figure=figure, limit=limit, verdict=verdict, note=note)
 
 
-def warned_gate(name: str, figure: str, limit: str, note: str = "") -> Gate:
-    """Return a gate with verdict `warn`."""
-    return Gate(name=name, figure=figure, limit=limit, verdict=Verdict.WARN, note=note)
-
-
-def stopped_gate(name: str, figure: str, limit: str, note: str = "") -> Gate:
-    """Return a gate with verdict `stop`."""
-    return Gate(name=name, figure=figure, limit=limit, verdict=Verdict.STOP, note=note)
+passed_gate = partial(_build_gate, Verdict.PASS)
+warned_gate = partial(_build_gate, Verdict.WARN)
+stopped_gate = partial(_build_gate, Verdict.STOP)
 
 
 def skipped_gate(name: str, limit: str, reason: str) -> Gate:
     """Return a gate that could not be judged, with the reason."""
-    return Gate(name=name, figure="not judged", limit=limit, verdict=Verdict.SKIPPED, note=reason)
-
-
-def filter_result(gate: Gate, before: Quotes, after: Iterable[OptionQuote]) -> GateResult:
-    """Return the result of a gate that drops the quotes of `before` that are not in `after`."""
-    remaining = tuple(after)
-    return GateResult(gate=gate, quotes=remaining, dropped=len(before) - len(remaining))
+    return _build_gate(Verdict.SKIPPED, name, "not judged", limit, reason)
 
 
 def is_two_sided(quote: OptionQuote) -> bool:

@@ -9,7 +9,6 @@ from spy32.quality.common import (
     GateContext,
     GateResult,
     Quotes,
-    filter_result,
     passed_gate,
     pluralise,
     skipped_gate,
@@ -71,11 +70,7 @@ def check_quote_age(context: GateContext) -> Gate:
         return skipped_gate("quote_age", limit, "recorded: the clock is the time of the quotes")
     age = context.now - context.snapshot.chain.as_of
     figure = f"{age.total_seconds() / 60:.1f} min"
-    return (
-        passed_gate("quote_age", figure, limit)
-        if -MAX_CLOCK_AHEAD <= age <= MAX_QUOTE_AGE
-        else stopped_gate("quote_age", figure, limit)
-    )
+    return (passed_gate if -MAX_CLOCK_AHEAD <= age <= MAX_QUOTE_AGE else stopped_gate)("quote_age", figure, limit)
 
 
 def check_same_day_trades(quotes: Quotes, context: GateContext) -> GateResult:
@@ -86,13 +81,12 @@ def check_same_day_trades(quotes: Quotes, context: GateContext) -> GateResult:
     ]
     times = [quote.traded_at for quote in quotes if quote.strike in near and quote.traded_at is not None]
     if not times:
-        gate = skipped_gate("same_day_trades", limit, "the quotes come without times of trades")
-        return GateResult(gate=gate, quotes=quotes)
+        return skipped_gate("same_day_trades", limit, "the quotes come without times of trades"), quotes
     newest = max(times)
     figure = f"newest {new_york_time(newest):%Y-%m-%d %H:%M} New York"
     age = context.now - newest
     is_fresh = market_date(newest) == context.today and -MAX_CLOCK_AHEAD <= age <= MAX_TRADE_AGE
-    return GateResult(gate=(passed_gate if is_fresh else stopped_gate)("same_day_trades", figure, limit), quotes=quotes)
+    return (passed_gate if is_fresh else stopped_gate)("same_day_trades", figure, limit), quotes
 
 
 def check_expiration(quotes: Quotes, context: GateContext) -> GateResult:
@@ -100,10 +94,8 @@ def check_expiration(quotes: Quotes, context: GateContext) -> GateResult:
     target = context.snapshot.target
     days = days_to_expiration(target, context.today)
     figure = f"{target}, {pluralise(days, 'day')}, {pluralise(len(quotes), 'quote')}"
-    limit = "listed and not past"
     is_valid = bool(quotes) and days >= 0 and days == context.snapshot.dte
-    gate = passed_gate("expiration", figure, limit) if is_valid else stopped_gate("expiration", figure, limit)
-    return GateResult(gate=gate, quotes=quotes)
+    return (passed_gate if is_valid else stopped_gate)("expiration", figure, "listed and not past"), quotes
 
 
 def check_root(quotes: Quotes, context: GateContext) -> GateResult:
@@ -116,13 +108,11 @@ def check_root(quotes: Quotes, context: GateContext) -> GateResult:
     figure = ", ".join(f"{name}: {count}" for name, count in sorted(counts.items())) or "no quotes"
     limit = " or ".join(standard_roots)
     if chosen_root is None:
-        return filter_result(
-            stopped_gate("root", figure, limit, "mini or adjusted contracts are not traded"), quotes, ()
-        )
+        return stopped_gate("root", figure, limit, "mini or adjusted contracts are not traded"), ()
     unknown_roots = sorted(counts.keys() - set(standard_roots))
     note = f"dropped: {', '.join(sorted(counts.keys() - {chosen_root}))}" if len(counts) > 1 else ""
     gate = (warned_gate if unknown_roots else passed_gate)("root", figure, limit, note)
-    return filter_result(gate, quotes, (quote for quote in quotes if quote.root == chosen_root))
+    return gate, tuple(quote for quote in quotes if quote.root == chosen_root)
 
 
 def check_ex_dividend(context: GateContext) -> Gate:

@@ -100,11 +100,9 @@ def _feed_iv_gate(smile: Smile, usable: Bools) -> Gate:
         return skipped_gate("feed_iv", limit, "the feed has no volatilities there")
     median_difference = median(differences)
     figure = f"ours {median_difference * 100:+.2f} points over {pluralise(len(differences), 'quote')}"
-    return (
-        passed_gate("feed_iv", figure, limit)
-        if abs(median_difference) <= FEED_TOLERANCE
-        else warned_gate("feed_iv", figure, limit, "ignored")
-    )
+    if abs(median_difference) <= FEED_TOLERANCE:
+        return passed_gate("feed_iv", figure, limit)
+    return warned_gate("feed_iv", figure, limit, "ignored")
 
 
 def _smile_gate(smile: Smile, usable: Bools) -> tuple[Gate, Bools]:

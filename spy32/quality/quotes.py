@@ -10,7 +10,6 @@ from spy32.quality.common import (
     GateContext,
     GateResult,
     Quotes,
-    filter_result,
     is_two_sided,
     passed_gate,
     percent,
@@ -83,7 +82,7 @@ def check_duplicates(quotes: Quotes, context: GateContext) -> GateResult:
         f", {conflicting} with different prices" if conflicting else ""
     )
     make_gate = warned_gate if conflicting else passed_gate
-    return filter_result(make_gate("duplicates", figure, "identical: one is kept; different: none"), quotes, remaining)
+    return make_gate("duplicates", figure, "identical: one is kept; different: none"), tuple(remaining)
 
 
 def check_dead_feed(quotes: Quotes, context: GateContext) -> GateResult:
@@ -92,25 +91,19 @@ def check_dead_feed(quotes: Quotes, context: GateContext) -> GateResult:
     without = sum(not is_two_sided(quote) for quote in near)
     limit = f"at most {percent(MAX_SHARE_WITHOUT_BID)} without a bid within {percent(BAND)} of the spot"
     if not near:
-        return GateResult(gate=stopped_gate("dead_feed", "no quotes there", limit), quotes=quotes)
+        return stopped_gate("dead_feed", "no quotes there", limit), quotes
     figure = f"{without} of {len(near)} ({percent(without / len(near))})"
-    gate = (
-        passed_gate("dead_feed", figure, limit)
-        if without <= MAX_SHARE_WITHOUT_BID * len(near)
-        else stopped_gate("dead_feed", figure, limit)
-    )
-    return GateResult(gate=gate, quotes=quotes)
+    is_alive = without <= MAX_SHARE_WITHOUT_BID * len(near)
+    return (passed_gate if is_alive else stopped_gate)("dead_feed", figure, limit), quotes
 
 
 def check_zero_bids(quotes: Quotes, context: GateContext) -> GateResult:
     """Drop quotes without a bid or ask, and on each side all beyond two such strikes in a row."""
     without_bid = sum(not is_two_sided(quote) for quote in quotes)
     past_zero_bids = _quotes_past_zero_bids(quotes, context.spot)
-    remaining = [quote for quote in quotes if is_two_sided(quote) and id(quote) not in past_zero_bids]
+    remaining = tuple(quote for quote in quotes if is_two_sided(quote) and id(quote) not in past_zero_bids)
     figure = f"{without_bid} without a bid or ask, {len(quotes) - without_bid - len(remaining)} beyond them"
-    return filter_result(
-        passed_gate("zero_bid", figure, f"dropped, and all beyond {ZERO_BIDS_IN_ROW} in a row"), quotes, remaining
-    )
+    return passed_gate("zero_bid", figure, f"dropped, and all beyond {ZERO_BIDS_IN_ROW} in a row"), remaining
 
 
 def _quotes_past_zero_bids(quotes: Quotes, spot: float) -> set[int]:
@@ -135,7 +128,7 @@ def check_crossed(quotes: Quotes, context: GateContext) -> GateResult:
     figure = f"{len(crossed_quotes)} crossed or locked, {crossed_near} of {len(near)} near the money"
     limit = f"at most {percent(MAX_SHARE_CROSSED)} within {percent(BAND)} of the spot"
     gate = (passed_gate if crossed_near <= MAX_SHARE_CROSSED * len(near) else stopped_gate)("crossed", figure, limit)
-    return filter_result(gate, quotes, (quote for quote in quotes if _is_uncrossed(quote)))
+    return gate, tuple(quote for quote in quotes if _is_uncrossed(quote))
 
 
 def _is_uncrossed(quote: OptionQuote) -> bool:
@@ -184,8 +177,9 @@ def check_coverage(quotes: Quotes, context: GateContext) -> GateResult:
     two_sided_strikes, strikes = len(put_call_pairs(near)), len({quote.strike for quote in near})
     distances = _otm_distances(near, context.spot)
     if not distances:
-        gate = stopped_gate("coverage", f"no quotes within {percent(target.band)} of the spot", target.limit_text)
-        return GateResult(gate=gate, quotes=quotes)
+        return stopped_gate(
+            "coverage", f"no quotes within {percent(target.band)} of the spot", target.limit_text
+        ), quotes
     share = two_sided_strikes / strikes
     gap = max((high - low for low, high in pairwise(distances)), default=2 * target.band)
     figure = (
@@ -196,12 +190,9 @@ def check_coverage(quotes: Quotes, context: GateContext) -> GateResult:
     if not (
         two_sided_strikes >= target.strikes and gap <= target.stop_gap and share >= STOP_SHARE_BOTH_SIDES and reaches
     ):
-        gate = stopped_gate("coverage", figure, target.limit_text, "the chain is truncated or full of holes")
-    else:
-        gate = (passed_gate if gap <= target.gap and share >= WARN_SHARE_BOTH_SIDES else warned_gate)(
-            "coverage", figure, target.limit_text
-        )
-    return GateResult(gate=gate, quotes=quotes)
+        return stopped_gate("coverage", figure, target.limit_text, "the chain is truncated or full of holes"), quotes
+    is_dense = gap <= target.gap and share >= WARN_SHARE_BOTH_SIDES
+    return (passed_gate if is_dense else warned_gate)("coverage", figure, target.limit_text), quotes
 
 
 def _otm_distances(quotes: Iterable[OptionQuote], spot: float) -> list[float]:
@@ -217,4 +208,4 @@ def check_liquidity(quotes: Quotes, context: GateContext) -> GateResult:
     figure = f"{with_interest} of {len(quotes)} with open interest"
     note = "open interest is missing; the rule on it cannot be applied"
     gate = passed_gate("liquidity", figure, limit) if with_interest else warned_gate("liquidity", figure, limit, note)
-    return GateResult(gate=gate, quotes=quotes)
+    return gate, quotes

@@ -155,8 +155,8 @@ class Orders:
         approval = self._proposals.latest_approval(order.proposal_id)
         if approval is None or approval.id != order.approval_id or approval.hash != row["hash"]:
             raise Refused(f"order {order.reference} does not belong to the approval of P{order.proposal_id} that holds")
-        if objection := approval.invalid_reason(at):
-            raise Refused(f"the approval of P{order.proposal_id} {objection}; approve it again")
+        if not approval.is_valid(at):
+            raise Refused(f"the approval of P{order.proposal_id} {approval.invalidity_text(at)}; approve it again")
         return row
 
     def _check_replacement(self, order: OrderTicket, old_id: int) -> sqlite3.Row:

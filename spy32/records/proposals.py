@@ -2,10 +2,10 @@
 
 import sqlite3
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
 
-from spy32.domain.proposals import Approval, Draft, Proposal, ProposalTerms
+from spy32.domain.proposals import Approval, ApprovalTerms, Draft, Proposal, ProposalTerms
 from spy32.errors import BadUsage, Refused
 from spy32.lifecycle import IN_FLIGHT, PROPOSAL_TRANSITIONS, ProposalState, TradeState, advance
 from spy32.records.attention import add_attention
@@ -79,12 +79,8 @@ class Proposals:
 
     def latest_approval(self, proposal_id: int) -> Approval | None:
         """Return the newest approval of a proposal, valid or not; None if there is none."""
-        row = self._core.row("select * from approval where proposal_id = ? order by id desc limit 1", proposal_id)
-        return (
-            decode_body(Approval, row["body"], f"an approval of P{proposal_id}", id=row["id"])
-            if row is not None
-            else None
-        )
+        row = self._core.row("select id from approval where proposal_id = ? order by id desc limit 1", proposal_id)
+        return self.find_approval(row["id"]) if row is not None else None
 
     def find_approval(self, approval_id: int) -> Approval | None:
         """Return the approval with this id, valid or not; None if there is none."""
@@ -190,28 +186,28 @@ class Proposals:
             message = f"P{proposal_id} lapsed and nobody had looked at it: {proposal.trade_text}; {consequence}"
             add_attention(self._core, change, f"P{proposal_id}", ATTENTION_LAPSED, message)
 
-    def approve(self, approval: Approval, *, draft: Draft | None = None) -> Approval:
-        """Store an approval and return it with its ids. The proposal must wait for one and have exactly its hash.
+    def approve(self, terms: ApprovalTerms, *, draft: Draft | None = None) -> Approval:
+        """Store an approval and return it. The proposal must wait for one and have exactly its hash.
 
         A draft replaces the proposal in the same transaction, or is added if the run has none.
         """
-        with self._core.write_transaction(approval.at, f"approved by {approval.by}") as change:
+        with self._core.write_transaction(terms.at, f"approved by {terms.by}") as change:
             if draft is not None and not isinstance(draft.proposal, Proposal):
                 number = self._override_abstention(change, draft)
             else:
-                number = approval.proposal_id
-                self._approve(change, number, approval.hash, draft)
-            approval = replace(approval, proposal_id=number)
+                number = terms.proposal_id
+                self._approve(change, number, terms.hash, draft)
+            terms = replace(terms, proposal_id=number)
             approval_id = change.insert(
                 "approval",
                 proposal_id=number,
-                hash=approval.hash,
-                approved_by=approval.by,
+                hash=terms.hash,
+                approved_by=terms.by,
                 at=change.at,
-                until=format_instant(approval.until),
-                body=json_body(approval, "id"),
+                until=format_instant(terms.until),
+                body=json_body(terms, "id"),
             )
-        return replace(approval, id=approval_id)
+        return Approval(id=approval_id, **{item.name: getattr(terms, item.name) for item in fields(ApprovalTerms)})
 
     def _override_abstention(self, change: WriteTransaction, draft: Draft) -> int:
         """Add the proposal that a person makes after an abstention; return its id."""

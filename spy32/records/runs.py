@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, datetime
 
 from spy32.domain.codec import canonical_json
-from spy32.domain.runs import Outcome, Run, Step, StepState, Trigger
+from spy32.domain.runs import Cause, Outcome, Run, Step, StepState, Trigger
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage, ExitCode, Refused
 from spy32.records.base import Database, WriteTransaction
@@ -124,7 +124,7 @@ class Runs:
         *,
         outcome: Outcome,
         at: datetime,
-        cause: str | None = None,
+        cause: Cause | None = None,
         reasons: Sequence[str] = (),
         exit_code: int = ExitCode.OK,
     ) -> Run:
@@ -141,7 +141,7 @@ class Runs:
         profile: str,
         at: datetime,
         slot: date | None,
-        cause: str,
+        cause: Cause,
         reasons: Sequence[str],
         is_recorded: bool = False,
     ) -> Run:
@@ -187,7 +187,7 @@ class Runs:
 
 
 def _end_run(
-    change: WriteTransaction, run_id: int, outcome: Outcome, cause: str | None, reasons: Sequence[str], exit_code: int
+    change: WriteTransaction, run_id: int, outcome: Outcome, cause: Cause | None, reasons: Sequence[str], exit_code: int
 ) -> None:
     change.update(
         "run",

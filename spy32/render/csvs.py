@@ -63,9 +63,9 @@ def _table(part: Part, rows: Iterable[Any]) -> str:
 def _format_cell(found: Any, *, is_number: bool) -> str:
     if found is None:
         return ""
-    words = str(found)
+    text = str(found)
     if is_number:
-        return words
+        return text
     # Looked at before and after cleaning: a stripped character must not uncover a formula.
-    safe = single_line(words)
-    return f"'{safe}" if safe.startswith(FORMULA_STARTS) or words.startswith(FORMULA_STARTS) else safe
+    safe = single_line(text)
+    return f"'{safe}" if safe.startswith(FORMULA_STARTS) or text.startswith(FORMULA_STARTS) else safe

@@ -63,7 +63,7 @@ class Part:
     @cached_property
     def keys(self) -> Mapping[str, Key]:
         """Looked up when the part is used: a start makes many parts and writes few."""
-        listed = [word.partition("=") for word in (self._listed or " ".join(hints(self.noun))).split()]
+        listed = [entry.partition("=") for entry in (self._listed or " ".join(hints(self.noun))).split()]
         unlisted = self._special.keys() - {key for key, _, _ in listed}
         if unlisted:
             raise TypeError(f"{self.name} lists no {', '.join(sorted(unlisted))}")

@@ -1,17 +1,17 @@
 """Outcomes, causes and states in words, and what to type next."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from spy32.domain.runs import Outcome
+from spy32.domain.runs import Cause, Outcome
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState, TradeState
-from spy32.render.formatting import humanise
+from spy32.render.formatting import humanise, new_york_words, single_line
 from spy32.sessions import NEW_YORK
 
 if TYPE_CHECKING:
-    from spy32.domain.proposals import Proposal
+    from spy32.domain.proposals import Proposal, Recommendation
     from spy32.domain.run_view import MarketSummary, RunView
     from spy32.domain.runs import Run
 
@@ -25,37 +25,34 @@ OUTCOMES: Mapping[Outcome, str] = {
 
 # Three different ways to no trade must not be mistaken for each other: the analyst stayed out, our rules refused its
 # choice, or there was no usable answer.
-CAUSES: Mapping[tuple[Outcome, str], str] = {
-    (Outcome.NO_TRADE, "abstained"): "Abstained: the analyst saw the menu and chose to stay out.",
-    (Outcome.NO_TRADE, "vetoed"): "Vetoed: the analyst chose a spread, and spy32's own checks refused it.",
-    (
-        Outcome.NO_TRADE,
-        "condition",
-    ): "Market conditions: the analyst chose a spread, and the state of the market forbids an entry.",
-    (Outcome.NO_TRADE, "limits"): "Limits: the analyst chose a spread, and the account's limits leave no room for it.",
-    (Outcome.NO_TRADE, "empty_menu"): "Empty menu: no spread passed the rules, so the analyst was not asked.",
-    (
-        Outcome.NO_TRADE,
-        "account",
-    ): "Account: a choice was made and stored, but the account's facts could not be had, so there is no order.",
-    (Outcome.NO_TRADE, "broker"): "Refused by the broker: its dry run of the order said no.",
-    (
-        Outcome.NO_TRADE,
-        "analyst_failed",
-    ): "No answer: the analyst failed, and the setting analyst.on_failure makes that "
-    "no trade. This is not an abstention.",
-    (
-        Outcome.FAILED,
-        "analyst_failed",
-    ): "Failed at the analyst: there was no answer that can be used. This is neither an abstention nor a veto.",
-    (Outcome.FAILED, "data"): "Failed at the data: missing, stale or contradictory; nothing was filled in.",
-    (Outcome.FAILED, "account"): "Failed at the account: the broker's facts could not be had.",
-    (Outcome.FAILED, "deadline"): "Out of time: the run took longer than the setting schedule.run_deadline_seconds.",
-    (Outcome.SKIPPED, "holiday"): "The exchange was closed.",
-    (Outcome.SKIPPED, "closed"): "The exchange had closed for the day, or the day was no trading day.",
-    (Outcome.SKIPPED, "paused"): "Scheduled runs were paused.",
-    (Outcome.SKIPPED, "missed"): "Missed: no run finished in the slot and its grace. cron never catches up by itself.",
-    (Outcome.INTERRUPTED, "stopped"): "It was stopped by a signal.",
+CAUSES: Mapping[Outcome, Mapping[str, str]] = {
+    Outcome.NO_TRADE: {
+        Cause.ABSTAINED: "Abstained: the analyst saw the menu and chose to stay out.",
+        Cause.VETOED: "Vetoed: the analyst chose a spread, and spy32's own checks refused it.",
+        Cause.CONDITION: "Market conditions: the analyst chose a spread, and the state of the market forbids an entry.",
+        Cause.LIMITS: "Limits: the analyst chose a spread, and the account's limits leave no room for it.",
+        Cause.EMPTY_MENU: "Empty menu: no spread passed the rules, so the analyst was not asked.",
+        Cause.ACCOUNT: "Account: a choice was made and stored, but the account's facts could not be had, so there "
+        "is no order.",
+        Cause.BROKER: "Refused by the broker: its dry run of the order said no.",
+        Cause.ANALYST_FAILED: "No answer: the analyst failed, and the setting analyst.on_failure makes that no trade. "
+        "This is not an abstention.",
+    },
+    Outcome.FAILED: {
+        Cause.ANALYST_FAILED: "Failed at the analyst: there was no answer that can be used. This is neither an "
+        "abstention nor a veto.",
+        Cause.DATA: "Failed at the data: missing, stale or contradictory; nothing was filled in.",
+        Cause.ACCOUNT: "Failed at the account: the broker's facts could not be had.",
+        Cause.SETTINGS: "Failed at the settings: something that the run needs is missing or wrong there.",
+        Cause.DEADLINE: "Out of time: the run took longer than the setting schedule.run_deadline_seconds.",
+    },
+    Outcome.SKIPPED: {
+        Cause.HOLIDAY: "The exchange was closed.",
+        Cause.CLOSED: "The exchange had closed for the day, or the day was no trading day.",
+        Cause.PAUSED: "Scheduled runs were paused.",
+        Cause.MISSED: "Missed: no run finished in the slot and its grace. cron never catches up by itself.",
+    },
+    Outcome.INTERRUPTED: {Cause.STOPPED: "It was stopped by a signal."},
 }
 
 PROPOSAL_STATES: Mapping[ProposalState, str] = {
@@ -90,6 +87,15 @@ def format_outcome(run: "Run") -> str:
     return f"{humanise(run.outcome.value)}{cause}"
 
 
+RUN_COLUMNS: Mapping[str, Callable[[Any], str]] = {
+    "run": lambda row: f"R{row.id}",
+    "started (New York)": lambda row: new_york_words(row.started_at).removesuffix(" New York"),
+    "outcome": lambda row: "unfinished" if row.outcome is None else humanise(row.outcome.value),
+    "cause:1": lambda row: humanise(row.cause or ""),
+}
+"""What every list of runs shows of one."""
+
+
 def outcome_tone(outcome: Outcome | None) -> str:
     return {Outcome.PROPOSED: "good", Outcome.FAILED: "bad", Outcome.INTERRUPTED: "bad"}.get(
         outcome or Outcome.SKIPPED, ""
@@ -102,8 +108,19 @@ def explain_outcome(run: "Run") -> str:
         return "The run has not ended: it is at work, or was cut off and the next start will say so."
     sentences = [OUTCOMES[run.outcome]]
     if run.cause is not None:
-        sentences.append(CAUSES.get((run.outcome, run.cause), f"Cause: {humanise(run.cause)}."))
+        sentences.append(CAUSES.get(run.outcome, {}).get(run.cause, f"Cause: {humanise(run.cause)}."))
     return " ".join(sentences)
+
+
+def analyst_name(recommendation: "Recommendation") -> str:
+    """`grok, grok-4.3, v1-comprehensive`: the analyst, the model that answered, and the prompt."""
+    parts = (recommendation.analyst, recommendation.model, recommendation.prompt)
+    return ", ".join(single_line(part) for part in parts if part)
+
+
+def approver(by: str) -> str:
+    """` by anna`; nothing where the machine did not know who it was."""
+    return "" if by in ("", "unknown") else f" by {single_line(by)}"
 
 
 def view_badges(view: "RunView") -> tuple[str, ...]:
@@ -155,17 +172,14 @@ def _proposal_commands(proposal: "Proposal", view: "RunView", now: datetime) -> 
     name, live = f"P{proposal.id}", " --live" if proposal.mode is Mode.LIVE else ""
     if is_proposal_expired(proposal, now):
         return RUN_AGAIN
-    match proposal.state:
-        case ProposalState.PROPOSED:
-            return (f"spy32 approve {name}",)
-        case ProposalState.APPROVED:
-            return (f"spy32 execute {name}{live}",)
-        case ProposalState.SENT:
-            return (f"spy32 reconcile, or spy32 cancel {name}",)
-        case ProposalState.LAPSED | ProposalState.DECLINED:
-            return RUN_AGAIN
-        case _:
-            return _trade_commands(view)
+    commands = {
+        ProposalState.PROPOSED: (f"spy32 approve {name}",),
+        ProposalState.APPROVED: (f"spy32 execute {name}{live}",),
+        ProposalState.SENT: (f"spy32 reconcile, or spy32 cancel {name}",),
+        ProposalState.LAPSED: RUN_AGAIN,
+        ProposalState.DECLINED: RUN_AGAIN,
+    }
+    return commands.get(proposal.state) or _trade_commands(view)
 
 
 def _trade_commands(view: "RunView") -> tuple[str, ...]:
@@ -183,12 +197,13 @@ def _run_commands(run: "Run") -> tuple[str, ...]:
     if run.outcome is None:
         return ("spy32 status",)
     if run.outcome is Outcome.NO_TRADE:
-        more = {
-            "abstained": ("spy32 approve (a person may override an abstention)",),
-            "analyst_failed": (_raw_command(name),),
-        }.get(run.cause or "", ())
-        return (f"spy32 show {name} --{'rejected' if run.cause == 'empty_menu' else 'candidates'}", *more)
+        hints: dict[str | None, tuple[str, ...]] = {
+            Cause.ABSTAINED: ("spy32 approve (a person may override an abstention)",),
+            Cause.ANALYST_FAILED: (_raw_command(name),),
+        }
+        menu = "rejected" if run.cause == Cause.EMPTY_MENU else "candidates"
+        return (f"spy32 show {name} --{menu}", *hints.get(run.cause, ()))
     if run.outcome in (Outcome.FAILED, Outcome.INTERRUPTED):
-        look = {"data": (f"spy32 show {name} --quality",), "analyst_failed": (_raw_command(name),)}
-        return (*look.get(run.cause or "", ()), "spy32 analyze")
+        hints = {Cause.DATA: (f"spy32 show {name} --quality",), Cause.ANALYST_FAILED: (_raw_command(name),)}
+        return (*hints.get(run.cause, ()), "spy32 analyze")
     return ()

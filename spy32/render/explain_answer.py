@@ -4,21 +4,19 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from spy32.domain.proposals import Decision, Recommendation
-from spy32.render.figures import spread_words
+from spy32.domain.proposals import Decision, Finding, Recommendation
+from spy32.render.candidates import CANDIDATE_FACTS, name_spreads, spread_words
+from spy32.render.explain import analyst_name
 from spy32.render.formatting import (
     clean,
     format_count,
-    format_dollars,
-    format_legs,
     format_milliseconds,
     format_percent,
-    format_price,
     format_ticks,
     humanise,
     single_line,
 )
-from spy32.render.page import Grid, Item, Pairs, Part, grid_columns, pair
+from spy32.render.page import Cell, Grid, Item, Pairs, Part, grid_columns, noun_grid, pair
 
 if TYPE_CHECKING:
     from spy32.domain.model_calls import ModelResponse, UsageSummary
@@ -29,6 +27,14 @@ RULE_NAMES: dict[str, str] = {"rules": "fixed rule", "trend": "trend rule"}
 """Names for people of the analysts that are rules."""
 
 
+def finding_item(finding: Finding) -> Item:
+    """What a check found, with its figure and limit; refusals in red."""
+    limit = f", limit {single_line(finding.limit)}" if finding.limit else ""
+    figures = f" ({single_line(finding.figure)}{limit})" if finding.figure or finding.limit else ""
+    label, tone = ("refused by", "bad") if finding.blocks else ("note", "warn")
+    return pair(label, f"{humanise(finding.rule)}: {single_line(finding.message)}{figures}", tone)
+
+
 def answer_parts(view: "RunView") -> list[Part]:
     """The recommendation that counts, its evidence, what others would have taken, and what asking cost."""
     parts: list[Part] = []
@@ -36,7 +42,7 @@ def answer_parts(view: "RunView") -> list[Part]:
     if recommendation is not None:
         parts.append(_recommendation_part(recommendation, view))
         if recommendation.cited:
-            parts.append(cited_grid(recommendation))
+            parts.append(cited_grid(recommendation, view.menu))
     if view.shadows:
         parts.append(shadows_grid(view))
     if view.attempts_summary:
@@ -46,28 +52,22 @@ def answer_parts(view: "RunView") -> list[Part]:
 
 def _recommendation_part(recommendation: Recommendation, view: "RunView") -> Pairs:
     entry = view.menu.find(recommendation.candidate_id) if view.menu is not None else None
-    items = [
-        pair(
-            "decision",
-            describe_decision(recommendation),
-            "bad" if recommendation.vetoes or recommendation.failure else "strong",
-        )
-    ]
-    items.append(pair("reason", clean(recommendation.reason)))
-    if recommendation.failure:
-        items.append(pair("failed at", humanise(recommendation.failure), "bad"))
-    if entry is not None:
-        items.append(pair("choice", f"{humanise(entry.spread.strategy)} {format_legs(entry.spread.legs)}"))
-    items += probability_items(recommendation, entry)
-    items += answer_items(recommendation)
-    if recommendation.evidence and not recommendation.cited:
-        items.append(pair("evidence", ", ".join(_evidence(path, view) for path in recommendation.evidence)))
-    items += _model_items(recommendation)
-    return Pairs(name="analyst", title="Recommendation", items=tuple(items))
+    is_refused = bool(recommendation.vetoes or recommendation.failure)
+    uncited = () if recommendation.cited else recommendation.evidence
+    items = (
+        pair("decision", describe_decision(recommendation, entry), "bad" if is_refused else "strong"),
+        pair("reason", name_spreads(clean(recommendation.reason), view.menu)),
+        pair("failed at", humanise(recommendation.failure), "bad"),
+        *probability_items(recommendation, entry),
+        *answer_items(recommendation, view.menu),
+        pair("evidence", ", ".join(_evidence(path, view) for path in uncited)),
+        *_model_items(recommendation),
+    )
+    return Pairs(name="analyst", title="Recommendation", items=items)
 
 
 def _evidence(path: str, view: "RunView") -> str:
-    """`menu.N2Y7.short_delta = 0.201`: a path that was cited, with what the menu or the market line holds there."""
+    """`put 621/616 short delta = 0.201`: what was cited, with what the menu or the market line holds there."""
     place: object = None
     match path.split("."):
         case ["menu", entry, *names] if names and view.menu is not None:
@@ -81,13 +81,14 @@ def _evidence(path: str, view: "RunView") -> str:
     for name in names:
         place = None if name.startswith("_") else getattr(place, name, None)
     figure = f"{place:.4g}" if isinstance(place, float) else f"{place:f}" if isinstance(place, Decimal) else place
-    return f"{single_line(path)} = {figure}" if isinstance(figure, str | int) else single_line(path)
+    name = name_spreads(single_line(path), view.menu)
+    return f"{name} = {figure}" if isinstance(figure, str | int) else name
 
 
-def describe_decision(recommendation: Recommendation) -> str:
+def describe_decision(recommendation: Recommendation, entry: "Candidate | None") -> str:
     """Chosen, chosen and refused, abstained, or failed: four different things in words."""
     choice = {
-        Decision.TRADE: f"chose {single_line(recommendation.candidate_id or '')}",
+        Decision.TRADE: f"chose {_spread_or_id(recommendation, entry)}",
         Decision.ABSTAIN: "abstained",
         Decision.FAILED: "failed to answer",
     }[recommendation.decision]
@@ -95,10 +96,9 @@ def describe_decision(recommendation: Recommendation) -> str:
     return f"{choice}{refused} ({analyst_name(recommendation)})"
 
 
-def analyst_name(recommendation: Recommendation) -> str:
-    return ", ".join(
-        single_line(part) for part in (recommendation.analyst, recommendation.model, recommendation.prompt) if part
-    )
+def _spread_or_id(recommendation: Recommendation, entry: "Candidate | None") -> str:
+    """The spread in words; the id that was answered where the menu has no such spread."""
+    return single_line(recommendation.candidate_id or "") if entry is None else spread_words(entry)
 
 
 def probability_items(recommendation: Recommendation, entry: "Candidate | None") -> list[Item]:
@@ -114,31 +114,26 @@ def probability_items(recommendation: Recommendation, entry: "Candidate | None")
     return items
 
 
-def answer_items(recommendation: Recommendation) -> list[Item]:
+def answer_items(recommendation: Recommendation, menu: "Menu | None") -> list[Item]:
     """The words of an answer and what the checks say of them; nothing that is empty."""
-    items = [pair("vetoed", single_line(veto), "bad") for veto in recommendation.vetoes]
-    items += [pair("look at", single_line(mark), "warn") for mark in recommendation.marks]
-    items += [
-        pair(label, clean(text))
-        for label, text in (
-            ("market bias", humanise(recommendation.market_bias)),
-            ("analysis", recommendation.analysis),
-            ("bull case", recommendation.bull_case),
-            ("bear case", recommendation.bear_case),
-            ("would change it", recommendation.would_change_my_mind),
-        )
-        if text
+    total = sum(recommendation.votes.values())
+    votes = ", ".join(f"{single_line(choice)} {count}" for choice, count in recommendation.votes.items())
+    texts = {
+        "market bias": humanise(recommendation.market_bias),
+        "analysis": recommendation.analysis,
+        "bull case": recommendation.bull_case,
+        "bear case": recommendation.bear_case,
+        "would change it": recommendation.would_change_my_mind,
+    }
+    doubts = ", ".join(single_line(path) for path in recommendation.data_problems)
+    return [
+        *(pair("vetoed", single_line(veto), "bad") for veto in recommendation.vetoes),
+        *(pair("look at", single_line(mark), "warn") for mark in recommendation.marks),
+        *(pair(label, name_spreads(clean(text), menu)) for label, text in texts.items()),
+        pair("doubts the data", name_spreads(doubts, menu), "warn"),
+        *_number_check_items(recommendation),
+        pair("votes", f"{name_spreads(votes, menu)} (of {format_count(total, 'sample')})" if votes else ""),
     ]
-    if recommendation.data_problems:
-        items.append(
-            pair("doubts the data", ", ".join(single_line(path) for path in recommendation.data_problems), "warn")
-        )
-    items += _number_check_items(recommendation)
-    if recommendation.votes:
-        total = sum(recommendation.votes.values())
-        votes_text = ", ".join(f"{single_line(choice)} {votes}" for choice, votes in recommendation.votes.items())
-        items.append(pair("votes", f"{votes_text} (of {format_count(total, 'sample')})"))
-    return items
 
 
 def _number_check_items(recommendation: Recommendation) -> list[Item]:
@@ -147,39 +142,41 @@ def _number_check_items(recommendation: Recommendation) -> list[Item]:
         return []
     unmatched = recommendation.numbers.unmatched
     summary = f"{format_count(recommendation.numbers.matched, 'number')} of the words found in what was sent"
-    items = [pair("number check", f"{summary}, {len(unmatched)} not", "" if unmatched else "good")]
-    if unmatched:
-        listed = ", ".join(f"✗ {single_line(number)}" for number in unmatched)
-        items.append(pair("not in the data", listed, "bad"))
-    return items
+    return [
+        pair("number check", f"{summary}, {len(unmatched)} not", "" if unmatched else "good"),
+        pair("not in the data", ", ".join(f"✗ {single_line(number)}" for number in unmatched), "bad"),
+    ]
 
 
 def _model_items(recommendation: Recommendation) -> list[Item]:
-    items: list[Item] = []
-    if recommendation.model_asked is not None:
-        answered = single_line(recommendation.model) if recommendation.model is not None else "nobody"
-        other = recommendation.model is not None and recommendation.model != recommendation.model_asked
-        summary = f"asked {single_line(recommendation.model_asked)}, answered by {answered}"
-        items.append(pair("model", f"{summary}: another name" if other else summary, "warn" if other else ""))
-    if recommendation.prompt is not None:
-        items.append(pair("prompt", single_line(recommendation.prompt)))
+    asked, answered, tone, cost = recommendation.model_asked, recommendation.model, "", ""
+    models = ""
+    if asked is not None:
+        is_other = answered not in (None, asked)
+        models = f"asked {single_line(asked)}, answered by {single_line(answered or 'nobody')}"
+        models, tone = (f"{models}: another name", "warn") if is_other else (models, "")
     if recommendation.cost_ticks:
-        items.append(pair("cost", format_ticks(recommendation.cost_ticks)))
-    return items
+        cost = format_ticks(recommendation.cost_ticks)
+    return [
+        pair("model", models, tone),
+        pair("prompt", single_line(recommendation.prompt or "")),
+        pair("cost", cost),
+    ]
 
 
 # Evidence.
 
 
-def cited_grid(recommendation: Recommendation) -> Grid:
+def cited_grid(recommendation: Recommendation, menu: "Menu | None") -> Grid:
     """Each field that the answer relied on, with the value as it was sent."""
-    columns = grid_columns("field~", "value>1", "unit~1", "note~1")
-    rows = tuple(
-        (single_line(item.path), single_line(item.value), single_line(item.unit), single_line(item.note))
-        for item in recommendation.cited
-    )
-    title = "Fields that the answer cites, as sent"
-    return Grid(name="cited", title=title, columns=columns, rows=rows, continues=True)
+    columns: dict[str, Cell] = {
+        "field~": lambda item: name_spreads(single_line(item.path), menu),
+        "value>1": "value",
+        "unit~1": "unit",
+        "note~1": "note",
+    }
+    grid = noun_grid("cited", "Fields that the answer cites, as sent", recommendation.cited, columns)
+    return grid._replace(continues=True)
 
 
 # What others would have taken.
@@ -187,7 +184,7 @@ def cited_grid(recommendation: Recommendation) -> Grid:
 
 def shadows_grid(view: "RunView") -> Grid:
     """The fixed rule and the other shadows on the same menu."""
-    columns = grid_columns("who~", "would take:1", "it is:1", "spread:1", "mid>1", "max loss>1", "reason~1")
+    columns = grid_columns("who~", "would take:1", "it is:1", "mid>1", "max loss>1", "reason~1")
     rows = tuple(_shadow_row(recommendation, view.recommendation, view.menu) for recommendation in view.shadows)
     title = "What others would have taken of this menu"
     return Grid(name="beside", title=title, columns=columns, rows=rows, continues=True)
@@ -196,16 +193,13 @@ def shadows_grid(view: "RunView") -> Grid:
 def _shadow_row(recommendation: Recommendation, chosen: Recommendation | None, menu: "Menu | None") -> tuple[str, ...]:
     entry = menu.find(recommendation.candidate_id) if menu is not None else None
     nothing = {Decision.ABSTAIN: "nothing", Decision.FAILED: "no answer"}
-    choice = nothing.get(recommendation.decision, single_line(recommendation.candidate_id or ""))
-    figures = ("", "", "")
-    if entry is not None:
-        figures = (spread_words(entry), format_price(entry.mid), format_dollars(entry.max_loss))
+    figures = ("", "") if entry is None else tuple(CANDIDATE_FACTS[label](entry) for label in ("mid", "max loss"))
     return (
         analyst_label(recommendation),
-        choice,
+        nothing.get(recommendation.decision, _spread_or_id(recommendation, entry)),
         _compare_choice(recommendation, chosen),
         *figures,
-        single_line(recommendation.reason),
+        name_spreads(single_line(recommendation.reason), menu),
     )
 
 
@@ -229,20 +223,17 @@ def analyst_label(recommendation: Recommendation) -> str:
 def _requests_part(tallies: "Iterable[UsageSummary]") -> Pairs:
     items: list[Item] = []
     for tally in tallies:
-        models = f"asked {_join_names(tally.asked)}, answered by {_join_names(tally.answered) or 'nobody'}"
-        items.append(
-            pair(
-                humanise(tally.role),
-                f"{single_line(tally.prompt)}: {_describe_attempts(tally)}, {format_milliseconds(tally.ms)}",
-            )
-        )
-        items.append(pair("models", models))
-        items.append(pair("tokens", format_tokens(tally)))
-        if tally.asked_before:
-            runs = ", ".join(f"R{number}" for number in tally.asked_before)
-            items.append(pair("asked before", f"the same question, to the letter, in {runs}: a re-run", "warn"))
+        asked, answered = _join_names(tally.asked), _join_names(tally.answered) or "nobody"
+        attempts = f"{_describe_attempts(tally)}, {format_milliseconds(tally.ms)}"
+        runs = ", ".join(f"R{number}" for number in tally.asked_before)
         estimated = " (partly our estimate)" if tally.is_estimate else ""
-        items.append(pair("cost", f"{format_ticks(tally.cost_ticks)}{estimated}"))
+        items += [
+            pair(humanise(tally.role), f"{single_line(tally.prompt)}: {attempts}"),
+            pair("models", f"asked {asked}, answered by {answered}"),
+            pair("tokens", format_tokens(tally)),
+            pair("asked before", f"the same question, to the letter, in {runs}: a re-run" if runs else "", "warn"),
+            pair("cost", f"{format_ticks(tally.cost_ticks)}{estimated}"),
+        ]
     return Pairs(name="request", title="Requests to models (`show --raw` has their words)", items=tuple(items))
 
 

@@ -7,20 +7,16 @@ volatility, momentum, volume, and the conditions of an entry.
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from spy32.domain.spreads import MULTIPLIER
+from spy32.render.candidates import CANDIDATE_FACTS
 from spy32.render.explain import chosen_candidate_id
-from spy32.render.figures import pop_words, spread_words
 from spy32.render.formatting import (
     format_count,
     format_dollars,
-    format_float_price,
-    format_gain,
-    format_percent,
     format_price,
     humanise,
-    signed_delta,
     single_line,
 )
+from spy32.render.market_pages import FIGURE_GROUPS, format_value
 from spy32.render.page import Item, Pairs, Part, pair
 
 if TYPE_CHECKING:
@@ -29,31 +25,9 @@ if TYPE_CHECKING:
     from spy32.domain.run_view import RunView
     from spy32.domain.spreads import Candidate
 
-FIGURE_GROUPS: Mapping[str, tuple[str, ...]] = {
-    "support": ("low_20d", "low_180d", "bollinger_low"),
-    "resistance": ("high_20d", "high_180d", "bollinger_high"),
-    "volatility": (
-        "atm_iv", "iv_rank", "iv_percentile", "rv_20d", "iv_less_rv_20d", "vix", "vix_over_vix3m", "skew_25d",
-    ),
-    "range": ("expected_move", "atr_14"),
-    "momentum": ("rsi_14", "momentum_20d", "return_1d", "return_5d", "return_20d"),
-    "trend": ("sma_20", "sma_50", "ema_10", "ema_20", "from_sma_20", "from_sma_50"),
-    "volume": ("volume_ratio_20d", "put_call_volume", "put_call_open_interest"),
-}  # fmt: skip
-"""Figures by the line that they stand on; paths lead with `market.`."""
-
-FIGURE_NAMES: Mapping[str, str] = {
-    "low_20d": "20-day low", "low_180d": "180-day low", "high_20d": "20-day high", "high_180d": "180-day high",
-    "bollinger_low": "lower Bollinger band", "bollinger_high": "upper Bollinger band", "atm_iv": "at the money",
-    "iv_rank": "rank", "iv_percentile": "percentile", "rv_20d": "realised 20 days",
-    "iv_less_rv_20d": "implied less realised",
-    "vix": "VIX", "vix_over_vix3m": "VIX over VIX3M", "skew_25d": "25-delta skew", "expected_move": "expected move",
-    "atr_14": "ATR 14", "rsi_14": "RSI 14", "momentum_20d": "20-day momentum", "return_1d": "1 day",
-    "return_5d": "5 days", "return_20d": "20 days", "sma_20": "SMA 20", "sma_50": "SMA 50", "ema_10": "EMA 10",
-    "ema_20": "EMA 20", "from_sma_20": "from SMA 20", "from_sma_50": "from SMA 50",
-    "volume_ratio_20d": "ratio to 20 days", "put_call_volume": "put/call volume",
-    "put_call_open_interest": "put/call open interest",
-}  # fmt: skip
+OF_A_PROPOSAL = ("worthless", "EV market", "EV market plan", "EV history", "EV history plan", "vega", "costs",
+                 "costs both ways")  # fmt: skip
+"""What the screen of a proposal does not say of its candidate."""
 
 
 def choice_parts(view: "RunView") -> list[Part]:
@@ -71,33 +45,10 @@ def choice_parts(view: "RunView") -> list[Part]:
 
 
 def setup_part(entry: "Candidate", *, short: bool = False) -> Pairs:
-    """The chosen spread, one contract; `short` leaves out what the screen of a proposal says."""
-    ev, items = entry.ev, []
-    if not short:
-        most = entry.mid * MULTIPLIER - entry.costs
-        items += [
-            pair("spread", f"{spread_words(entry)}, expiring {entry.spread.expiration}"),
-            pair("credit", f"{format_price(entry.mid)} mid, {format_price(entry.natural)} natural"),
-            pair("max profit", f"{format_dollars(most)} at the mid", "good"),
-            pair("max loss", f"{format_dollars(entry.max_loss)} at the floor", "bad"),
-            pair("breakeven", " and ".join(format_price(point) for point in entry.breakevens) or "none"),
-            pair("return on risk", format_percent(float(most / entry.max_loss)) if entry.max_loss > 0 else "n/a"),
-            pair("POP", pop_words(entry)),
-            pair("delta", f"short {signed_delta(entry)}, position {entry.greeks.delta * MULTIPLIER:+.1f} shares"),
-            pair("theta", f"{format_gain(entry.greeks.theta * MULTIPLIER)} a day"),
-        ]
-    if entry.worthless_market is not None:
-        items.append(pair("worthless", f"{format_percent(entry.worthless_market)} that it expires so, by the market"))
-    text = (
-        ("EV market", ev.market_expiry), ("EV market plan", ev.market_plan),
-        ("EV history", ev.history_expiry), ("EV history plan", ev.history_plan),
-    )  # fmt: skip
-    items += [pair(label, format_gain(value)) for label, value in text if value is not None]
-    items += [
-        pair("vega", f"{format_gain(entry.greeks.vega * MULTIPLIER)} a volatility point"),
-        pair("costs", f"{format_dollars(entry.costs)} to open, {format_dollars(entry.costs_round_trip)} both ways"),
-    ]
-    return Pairs(name="setup", title="Setup of the choice, one contract", items=tuple(items))
+    """Every fact of the chosen spread, one contract; `short` leaves out what the screen of a proposal says."""
+    facts = ((label, CANDIDATE_FACTS[label](entry)) for label in (OF_A_PROPOSAL if short else CANDIDATE_FACTS))
+    items = tuple(pair(label, text) for label, text in facts if text)
+    return Pairs(name="setup", title="Setup of the choice, one contract", items=items)
 
 
 # Conditions of an entry.
@@ -142,57 +93,38 @@ def _read_number(section: Mapping[str, object], name: str) -> float | None:
 def figures_part(briefing: "Briefing") -> Pairs:
     """The market as it was put before the analyst, a line a subject; what is missing says why."""
     items = [
-        pair(label, _figure_line(briefing.figures, tuple(f"market.{name}" for name in names)))
-        for label, names in FIGURE_GROUPS.items()
-        if any(f"market.{name}" in briefing.figures for name in names)
+        pair(title.lower(), _figure_line(briefing.figures, {f"market.{name}": text for name, text in labels.items()}))
+        for title, labels in FIGURE_GROUPS
+        if any(f"market.{name}" in briefing.figures for name in labels)
     ]
-    related = tuple(path for path in briefing.figures if path.startswith("related."))
+    related = [path for path in briefing.figures if path.startswith("related.")]
     if related:
-        items.append(pair("related", _figure_line(briefing.figures, related)))
+        labels = {path: single_line(path.removeprefix("related.")) for path in related}
+        items.append(pair("related", _figure_line(briefing.figures, labels)))
     items += _event_items(briefing)
-    if briefing.held:
-        items.append(
-            pair(
-                "held", f"{format_count(len(briefing.held), 'spread')}, open risk {format_dollars(briefing.open_risk)}"
-            )
-        )
+    held = f"{format_count(len(briefing.held), 'spread')}, open risk {format_dollars(briefing.open_risk)}"
+    items.append(pair("held", held if briefing.held else ""))
     items += [pair("flag", single_line(flag), "warn") for flag in briefing.flags]
     return Pairs(name="figure", title="Figures put before the analyst", items=tuple(items))
 
 
-def _figure_line(known: "Mapping[str, Metric]", paths: tuple[str, ...]) -> str:
-    present = [path for path in paths if path in known]
-    values = [f"{_figure_name(path)} {format_figure(known[path])}" for path in present if known[path].value is not None]
+def _figure_line(known: "Mapping[str, Metric]", labels: Mapping[str, str]) -> str:
+    present = {label: known[path] for path, label in labels.items() if path in known}
+    values = [f"{label} {format_value(metric)}" for label, metric in present.items() if metric.value is not None]
     missing = [
-        f"{_figure_name(path)} missing: {single_line(known[path].missing or '')}"
-        for path in present
-        if known[path].value is None
+        f"{label} missing: {single_line(metric.missing or '')}"
+        for label, metric in present.items()
+        if metric.value is None
     ]
     return "; ".join((*([", ".join(values)] if values else []), *missing))
 
 
-def _figure_name(path: str) -> str:
-    last = path.partition(".")[2]
-    return FIGURE_NAMES.get(last, single_line(last))
-
-
-def format_figure(metric: "Metric") -> str:
-    """A figure with its unit: dollars to the cent, fractions as per cent, anything else with two decimals."""
-    value, unit = metric.value, single_line(metric.unit)
-    assert value is not None
-    if unit in ("dollars", "USD"):
-        return format_float_price(round(value, 2))
-    if unit.startswith("fraction"):
-        return format_percent(value)
-    return f"{value:.2f}" if unit in ("", "ratio", "points", "percent points") else f"{value:.2f} {unit}"
-
-
-def _event_items(briefing: "Briefing") -> Iterator[Item]:
-    if briefing.events:
-        listed = ", ".join(f"{event.kind.upper()} {event.day}" for event in briefing.events)
-        yield pair("events", f"{listed} up to the expiration")
-    if briefing.dividends:
-        yield pair("dividends", ", ".join(f"{item.ex_date} {format_price(item.amount)}" for item in briefing.dividends))
-    if briefing.unknown_events:
-        listed = ", ".join(f"{humanise(kind)} {single_line(why)}" for kind, why in briefing.unknown_events.items())
-        yield pair("not known", listed, "warn")
+def _event_items(briefing: "Briefing") -> list[Item]:
+    events = ", ".join(f"{event.kind.upper()} {event.day}" for event in briefing.events)
+    dividends = ", ".join(f"{item.ex_date} {format_price(item.amount)}" for item in briefing.dividends or ())
+    unknown = ", ".join(f"{humanise(kind)} {single_line(why)}" for kind, why in briefing.unknown_events.items())
+    return [
+        pair("events", f"{events} up to the expiration" if events else ""),
+        pair("dividends", dividends),
+        pair("not known", unknown, "warn"),
+    ]

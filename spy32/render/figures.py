@@ -1,12 +1,14 @@
 """The figures of a proposal as a trader reads them, a line a subject: the same on `approve`, `show` and `demo`."""
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.events import EventKind
 from spy32.domain.proposals import ExitPlan, ProposalTerms, spread_description
-from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Strategy
+from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Leg
+from spy32.render.candidates import pop_words
 from spy32.render.formatting import (
     calendar_day,
     format_count,
@@ -21,7 +23,6 @@ from spy32.render.formatting import (
     signed_delta,
 )
 from spy32.render.page import Item, Pairs, pair
-from spy32.render.payoff import proposal_payoff
 
 if TYPE_CHECKING:
     from spy32.domain.briefing import Briefing
@@ -41,9 +42,11 @@ class Surroundings(NamedTuple):
     net_liquidation: Decimal | None = None
     open_trades: int | None = None
     open_risk: Decimal | None = None
-    """Maximum loss of everything else that is open."""
+    """Max loss of everything else that is open."""
     open_limit: Decimal | None = None
-    """Most maximum loss of all open trades."""
+    """Most max loss of all open trades."""
+    is_past: bool = False
+    """A trade was opened since: what was open then is not what is open now."""
 
 
 def run_surroundings(view: "RunView") -> Surroundings:
@@ -51,15 +54,16 @@ def run_surroundings(view: "RunView") -> Surroundings:
     ruling, kept = view.ruling, (view.decided_by or {}).get("limits", {}).get("open_risk")
     account = ruling.account if ruling is not None else None
     exposure = ruling.exposure if ruling is not None else None
-    worth = account.net_liquidation if account is not None else None
+    net_liquidation = account.net_liquidation if account is not None else None
     return Surroundings(
         market=view.market,
         briefing=view.briefing,
         spot=view.market.spot if view.market is not None else None,
-        net_liquidation=worth,
+        net_liquidation=net_liquidation,
         open_trades=exposure.open_trades if exposure is not None else None,
         open_risk=exposure.open_risk if exposure is not None else None,
-        open_limit=Decimal(kept) * worth if isinstance(kept, str) and worth is not None else None,
+        open_limit=Decimal(kept) * net_liquidation if isinstance(kept, str) and net_liquidation is not None else None,
+        is_past=view.trade is not None,
     )
 
 
@@ -70,9 +74,9 @@ def trade_sentence(result: ProposalTerms) -> str:
     else:
         verb = "BUY TO CLOSE" if result.limit_price < 0 else "SELL TO CLOSE"
     last = "floor" if result.kind == "open" else "ceiling"
-    words = spread_description(result.underlying, result.legs)
+    spread = spread_description(result.underlying, result.legs)
     return (
-        f"{verb} {result.quantity} {words} @ {format_credit(result.limit_price)} ({last} "
+        f"{verb} {result.quantity} {spread} @ {format_credit(result.limit_price)} ({last} "
         f"{format_price(abs(result.floor_price))})"
     )
 
@@ -96,13 +100,13 @@ def opening_facts(
             f"{format_dollars(result.max_loss)} · {account_share(result.max_loss, around)} of account",
             "bad",
         ),
-        pair("Breakeven", _breakevens(result, around)),
+        pair("Breakeven", breakeven_words(result, around)),
         pair("Delta", _delta(result, entry)),
         pair("BP effect", f"{format_dollars(result.max_loss)} · theta {_theta(result, entry)}"),
-        pair("POP", pop_words(entry)),
+        pair("POP", UNKNOWN if entry is None else pop_words(entry)),
         pair("EV", _expected_value(entry)),
     )
-    return Pairs(items=items, payoff=proposal_payoff(result, around.market), below=below)
+    return Pairs(items=items, payoff=(result, around.market), below=below)
 
 
 def _credit(result: ProposalTerms) -> str:
@@ -120,22 +124,23 @@ def _return_on_risk(result: ProposalTerms) -> str:
 
 def account_share(amount: Decimal, around: Surroundings) -> str:
     """In per cent of net liquidation, never rounded down to look smaller than it is."""
-    worth = around.net_liquidation
-    if worth is None:
+    total = around.net_liquidation
+    if total is None:
         return UNKNOWN
-    share = amount / worth * 100 if worth > 0 else Decimal(100)
+    share = amount / total * 100 if total > 0 else Decimal(100)
     return f"{share.quantize(CENT, ROUND_CEILING)}%"
 
 
-def _breakevens(result: ProposalTerms, around: Surroundings) -> str:
+def breakeven_words(result: ProposalTerms, around: Surroundings) -> str:
+    """Each with its distance in per cent and in expected moves."""
     move = around.market.expected_move if around.market is not None else None
     text = []
     for point in result.breakevens:
-        away = move_away = UNKNOWN
+        percent = moves = UNKNOWN
         if around.spot:
-            away = f"{float(point) / around.spot - 1:+.1%}"
-            move_away = f"{abs(float(point) - around.spot) / move:.2f}" if move else UNKNOWN
-        text.append(f"{format_price(point)} · {away}, {move_away} exp. moves")
+            percent = f"{float(point) / around.spot - 1:+.1%}"
+            moves = f"{abs(float(point) - around.spot) / move:.2f}" if move else UNKNOWN
+        text.append(f"{format_price(point)} · {percent}, {moves} exp. moves")
     return " and ".join(text) or "none"
 
 
@@ -154,15 +159,6 @@ def _expected_value(entry: Candidate | None) -> str:
     """By the market's own odds the costs make it negative; a seller must expect better odds than those."""
     ev = None if entry is None else entry.ev.market_expiry
     return UNKNOWN if ev is None else f"{format_gain(ev)} a contract at expiration, by the market's odds"
-
-
-def pop_words(entry: Candidate | None) -> str:
-    """Why it is not 1 - delta: delta knows one strike only, and neither the credit nor the shape of the smile."""
-    if entry is None:
-        return UNKNOWN
-    history = "" if entry.pop_history is None else f" · {format_percent(entry.pop_history)} by history"
-    by_delta = format_percent(1 - entry.short_delta)
-    return f"{format_percent(entry.pop_market)}{history} (1 - delta = {by_delta} ignores credit and skew)"
 
 
 def closing_facts(result: ProposalTerms, trade: "Trade | None", around: Surroundings) -> Pairs:
@@ -245,10 +241,10 @@ def event_name(kind: str) -> str:
 def book_words(around: Surroundings) -> str:
     trades = UNKNOWN if around.open_trades is None else format_count(around.open_trades, "trade")
     risk = UNKNOWN if around.open_risk is None else format_dollars(around.open_risk)
-    room = UNKNOWN
+    remaining = UNKNOWN
     if around.open_limit is not None and around.open_risk is not None:
-        room = format_dollars(max(around.open_limit - around.open_risk, Decimal(0)))
-    return f"{trades} open, {risk} at risk · room for {room}"
+        remaining = format_dollars(max(around.open_limit - around.open_risk, Decimal(0)))
+    return f"{'before this trade: ' * around.is_past}{trades} open, {risk} at risk · room for {remaining}"
 
 
 def exit_words(plan: ExitPlan) -> str:
@@ -259,21 +255,11 @@ def exit_words(plan: ExitPlan) -> str:
     return f"{how} at {format_price(plan.profit_target)}{timed}{last} · stop by hand at {format_price(plan.stop)}"
 
 
-# The menu.
-
-SIDES = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
-
-
-def sorted_menu(entries: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-    """By side and strike, puts first: never in the shuffled order that a model saw. Row n is the nth of these."""
-    return tuple(
-        sorted(
-            entries, key=lambda entry: (entry.spread.right.value != "P", entry.spread.short.strike, entry.spread.width)
-        )
-    )
-
-
-def spread_words(entry: Candidate) -> str:
-    """`put 621/616`."""
-    spread = entry.spread
-    return f"{SIDES[spread.strategy]} {format_strike(spread.short.strike)}/{format_strike(spread.long.strike)}"
+def legs_words(legs: Sequence[Leg], quantity: int) -> str:
+    """`Sell to Open 2 x 621 put · Buy to Open 2 x 616 put · 2025-09-30`."""
+    kinds = {"P": "put", "C": "call"}
+    text = [
+        f"{leg.action.value} {leg.quantity * quantity} x {format_strike(leg.strike)} {kinds[leg.right.value]}"
+        for leg in legs
+    ]
+    return " · ".join([*text, f"{legs[0].expiration}"])

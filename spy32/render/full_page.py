@@ -5,11 +5,11 @@ from datetime import datetime
 
 from spy32.domain.market import QualityReport
 from spy32.domain.orders import Order
-from spy32.domain.proposals import Approval, Finding, Proposal, RiskDecision
+from spy32.domain.proposals import Approval, Proposal, RiskDecision, Sizing
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run
 from spy32.render.explain import explain_outcome, format_outcome, outcome_tone
-from spy32.render.explain_answer import answer_parts
+from spy32.render.explain_answer import answer_parts, finding_item
 from spy32.render.explain_choice import choice_parts
 from spy32.render.formatting import (
     clean,
@@ -24,7 +24,7 @@ from spy32.render.formatting import (
     single_line,
 )
 from spy32.render.order_parts import exit_pairs, order_pairs
-from spy32.render.page import Grid, Page, Pairs, Part, grid_columns, pair
+from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, noun_grid, pair
 from spy32.render.pages import loud_gates, run_page, trade_page
 
 
@@ -63,41 +63,39 @@ def _evidence_parts(view: RunView) -> list[Part]:
 
 
 def _run(run: Run) -> Pairs:
-    items = [pair("outcome", format_outcome(run), outcome_tone(run.outcome)), pair("meaning", explain_outcome(run))]
-    items += [pair("reason", clean(reason)) for reason in run.reasons]
-    started = format_both_zones(run.started_at) + (", LATE" if run.late else "")
     slot = f", for the slot of {run.slot}" if run.slot is not None else ""
-    items.append(pair("started", started, "warn" if run.late else ""))
-    items.append(pair("trigger", f"{run.trigger}{slot}, profile {single_line(run.profile)}"))
-    items += [pair("forced from", f"R{run.forced_from}")] if run.forced_from is not None else []
-    items += [pair("exit code", str(run.exit_code))] if run.exit_code else []
-    return Pairs(items=tuple(items))
+    late, tone = (", LATE", "warn") if run.late else ("", "")
+    items = (
+        pair("outcome", format_outcome(run), outcome_tone(run.outcome)),
+        pair("meaning", explain_outcome(run)),
+        *(pair("reason", clean(reason)) for reason in run.reasons),
+        pair("started", f"{format_both_zones(run.started_at)}{late}", tone),
+        pair("trigger", f"{run.trigger}{slot}, profile {single_line(run.profile)}"),
+        pair("forced from", f"R{run.forced_from}" if run.forced_from is not None else ""),
+        pair("exit code", str(run.exit_code or "")),
+    )
+    return Pairs(items=items)
 
 
 def _steps(run: Run) -> Grid:
-    columns = grid_columns("step", "state", "took>", "detail~1")
-    rows = tuple(
-        (step.name, step.state.value, format_milliseconds(step.ms), single_line(step.detail)) for step in run.steps
-    )
-    return Grid(name="step", title="Steps", columns=columns, rows=rows)
+    columns: dict[str, Cell] = {
+        "step": "name", "state": "state", "took>": lambda step: format_milliseconds(step.ms), "detail~1": "detail",
+    }  # fmt: skip
+    return noun_grid("step", "Steps", run.steps, columns)
 
 
 # What became of it.
 
 
 def _approval(approval: Approval) -> Pairs:
-    items = [
+    prices = (format_float_price(approval.spot), format_price(approval.mid), format_price(approval.natural))
+    items = (
         pair("by", f"{single_line(approval.by)}, {format_both_zones(approval.at)}"),
         pair("until", format_both_zones(approval.until)),
-        pair(
-            "quotes",
-            f"spot {format_float_price(approval.spot)}, mid {format_price(approval.mid)}, natural "
-            f"{format_price(approval.natural)}",
-        ),
-    ]
-    if approval.note:
-        items.append(pair("note", single_line(approval.note)))
-    return Pairs(name="approval", title="Approval", items=tuple(items))
+        pair("quotes", "spot {}, mid {}, natural {}".format(*prices)),
+        pair("note", single_line(approval.note)),
+    )
+    return Pairs(name="approval", title="Approval", items=items)
 
 
 def _orders(orders: Iterable[Order]) -> Pairs:
@@ -117,21 +115,14 @@ def _orders(orders: Iterable[Order]) -> Pairs:
 
 
 def _market(line: MarketSummary, quality: QualityReport | None) -> Pairs:
-    items = [
-        pair("underlying", f"{line.underlying} {format_float_price(line.spot)}"),
+    """What the line of the market on the one screen does not say."""
+    items = (
         pair("as of", f"{format_both_zones(line.as_of)}, from {single_line(line.source)}"),
         pair("expiration", f"{line.expiration}, {format_count(line.dte, 'day')}"),
-    ]
-    if line.atm_iv is not None:
-        items.append(pair("at-the-money IV", format_percent(line.atm_iv)))
-    if line.expected_move is not None:
-        items.append(
-            pair("expected move", f"±{format_float_price(round(line.expected_move, 2))} to expiration (one sigma)")
-        )
-    items.append(pair("VIX", "missing" if line.vix is None else f"{line.vix:.2f}"))
-    if quality is not None:
-        items.append(_quality_line(quality))
-    return Pairs(name="market", title="Market", items=tuple(items))
+        pair("at-the-money IV", "" if line.atm_iv is None else format_percent(line.atm_iv)),
+        *([] if quality is None else [_quality_line(quality)]),
+    )
+    return Pairs(name="market", title="Market", items=items)
 
 
 def _quality_line(report: QualityReport) -> tuple[str, str, str]:
@@ -148,30 +139,18 @@ def _quality_line(report: QualityReport) -> tuple[str, str, str]:
 def _ruling(ruling: RiskDecision) -> Pairs:
     verdict = f"accepted, {format_count(ruling.quantity, 'contract')}" if ruling.is_accepted else "refused"
     items = [pair("verdict", verdict, "good" if ruling.is_accepted else "bad")]
-    items += [_finding(finding) for finding in ruling.findings]
-    size = ruling.sizing
-    if size is not None:
-        bounds = ", ".join(f"{humanise(name)} {bound}" for name, bound in size.bounds.items())
-        items.append(pair("size allowed by", f"{bounds}; {humanise(size.binding)} binds"))
-        if size.halved:
-            items.append(pair("halved", "the budget was halved before dividing", "warn"))
-        swing = (
-            f"one-sigma day costs {format_dollars(size.swing_loss)} a contract, budget "
-            f"{format_dollars(size.swing_budget)}"
-        )
-        items.append(pair("daily swing", swing))
-        if size.account_needed is not None:
-            items.append(pair("account needed", f"{format_dollars(size.account_needed)} for one contract"))
+    items += [finding_item(finding) for finding in ruling.findings]
+    items += [] if ruling.sizing is None else _sizing_items(ruling.sizing)
     return Pairs(name="check", title="Checks", items=tuple(items))
 
 
-def _finding(finding: Finding) -> tuple[str, str, str]:
-    figures = (
-        f" ({single_line(finding.figure)}, limit {single_line(finding.limit)})"
-        if finding.figure or finding.limit
-        else ""
-    )
-    label = "refused by" if finding.blocks else "note"
-    return pair(
-        label, f"{humanise(finding.rule)}: {single_line(finding.message)}{figures}", "bad" if finding.blocks else ""
-    )
+def _sizing_items(size: Sizing) -> list[Item]:
+    bounds = ", ".join(f"{humanise(name)} {bound}" for name, bound in size.bounds.items())
+    loss, budget = format_dollars(size.swing_loss), format_dollars(size.swing_budget)
+    needed = size.account_needed
+    return [
+        pair("size allowed by", f"{bounds}; {humanise(size.binding)} binds"),
+        pair("halved", "the budget was halved before dividing" if size.halved else "", "warn"),
+        pair("daily swing", f"one-sigma day costs {loss} a contract, budget {budget}"),
+        pair("account needed", "" if needed is None else f"{format_dollars(needed)} for one contract"),
+    ]

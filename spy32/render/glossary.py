@@ -21,7 +21,8 @@ TERMS: Mapping[str, str] = {
     "DTE": "calendar days to expiration",
     "mid, natural": "half-way between bid and ask of both legs (the mark); selling at the bid and buying at the ask",
     "GTC": "good till cancelled: the closing order is left with the broker",
-    "picture": "| strikes and breakeven, ^ the underlying, ( ) one expected move each way, at expiration after costs",
+    "picture": "at expiration after costs, profit at our price and loss at the floor: | strikes and breakeven, ^ spot, "
+    "( ) one expected move each way",
     "room": "what the limit on all open trades leaves for another max loss",
     "EV": "expected profit, dollars a contract after costs",
 }

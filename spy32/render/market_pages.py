@@ -18,7 +18,7 @@ from spy32.render.formatting import (
 )
 from spy32.render.market_charts import NARROW
 from spy32.render.output import is_ascii_console, is_full_terminal, print_page
-from spy32.render.page import Grid, Page, Pairs, Part, Prose, grid_columns, pair
+from spy32.render.page import Cell, Grid, Page, Pairs, Part, Prose, grid_columns, noun_grid, pair
 from spy32.rules.expirations import Expirations
 from spy32.sessions import market_date
 
@@ -155,18 +155,13 @@ def _figure_row(label: str, name: str, figure: Metric, now: datetime) -> tuple[s
 def format_value(figure: Metric, *, signed: bool = False) -> str:
     """A figure that is there, as a person reads its unit; the document has all digits."""
     assert figure.value is not None
-    sign = "+" if signed else ""
-    match figure.unit:
-        case "dollars":
-            return f"{figure.value:{sign}.2f}"
-        case "fraction":
-            return f"{figure.value * 100:{sign}.2f} %"
-        case "points":
-            return f"{figure.value:.1f}"
-        case "ratio":
-            return f"{figure.value:.3f}"
-        case _:
-            return f"{figure.value:.2f}"
+    sign, unit = "+" if signed else "", single_line(figure.unit)
+    if unit.startswith("fraction"):
+        return f"{figure.value + 0:{sign}.2%}"
+    if unit in ("dollars", "USD", "percent", ""):
+        return f"{figure.value:{sign}.2f}"
+    decimals = {"points": 1, "percent points": 2, "ratio": 3}
+    return f"{figure.value:.{decimals[unit]}f}" if unit in decimals else f"{figure.value:.2f} {unit}"
 
 
 def _spot_text(figure: Metric | None) -> str:
@@ -220,25 +215,21 @@ def _draw_charts(
 
 
 def _event_parts(briefing: Briefing) -> list[Part]:
-    columns = grid_columns("day", "event", "New York:1", "in:1", "state:2", "note~3", "source~4")
     today = market_date(briefing.as_of)
-    rows = tuple(
-        (
-            f"{event.day:%a %Y-%m-%d}",
-            EVENT_NAMES[event.kind.value],
-            event.time or "",
-            "today" if event.day == today else format_count((event.day - today).days, "day"),
-            "confirmed" if event.is_confirmed else "tentative",
-            single_line(event.note),
-            single_line(event.source),
-        )
-        for event in briefing.events
-    )
+    columns: dict[str, Cell] = {
+        "day": lambda event: f"{event.day:%a %Y-%m-%d}",
+        "event": lambda event: EVENT_NAMES[event.kind.value],
+        "New York:1": lambda event: event.time or "",
+        "in:1": lambda event: "today" if event.day == today else format_count((event.day - today).days, "day"),
+        "state:2": lambda event: "confirmed" if event.is_confirmed else "tentative",
+        "note~3": "note",
+        "source~4": "source",
+    }
     items = [
-        pair(EVENT_NAMES.get(kind, kind), single_line(words), "warn") for kind, words in briefing.unknown_events.items()
+        pair(EVENT_NAMES.get(kind, kind), single_line(why), "warn") for kind, why in briefing.unknown_events.items()
     ]
     items += _ex_date_items(briefing)
-    events = Grid(name="event", title=f"Events to {briefing.target}", columns=columns, rows=rows)
+    events = noun_grid("event", f"Events to {briefing.target}", briefing.events, columns)
     return [events, Pairs(name="calendar", title="", items=tuple(items))]
 
 
@@ -250,18 +241,14 @@ def _ex_date_items(briefing: Briefing) -> list[tuple[str, str, str]]:
 
 
 def _sources_grid(sources: Iterable[SourceAttempt]) -> Grid:
-    columns = grid_columns("asked for", "source", "result", "took>2", "detail~1")
-    rows = tuple(
-        (
-            single_line(each.datum),
-            single_line(each.source),
-            "served" if each.ok else "failed",
-            format_milliseconds(each.ms),
-            single_line(each.detail),
-        )
-        for each in sources
-    )
-    return Grid(name="asked for", title="Sources", columns=columns, rows=rows)
+    columns: dict[str, Cell] = {
+        "asked for": "datum",
+        "source": "source",
+        "result": lambda each: "served" if each.ok else "failed",
+        "took>2": lambda each: format_milliseconds(each.ms),
+        "detail~1": "detail",
+    }
+    return noun_grid("asked for", "Sources", sources, columns)
 
 
 # Expirations.
@@ -277,12 +264,13 @@ def build_expirations_page(found: Expirations) -> Page:
         if place is None
         else f"{rows[place].day} is taken, {format_count(rows[place].dte, 'day')}"
     )
-    columns = grid_columns("expiration", "days>", "off>", f"within {tolerance}:2", "note~1")
-    cells = tuple(
-        (f"{row.day:%a %Y-%m-%d}", str(row.dte), f"{row.distance:+d}" if row.distance else "0",
-         "yes" if row.is_near else "no", row.note)
-        for row in rows
-    )  # fmt: skip
+    columns: dict[str, Cell] = {
+        "expiration": lambda row: f"{row.day:%a %Y-%m-%d}",
+        "days>": "dte",
+        "off>": lambda row: f"{row.distance:+d}" if row.distance else "0",
+        f"within {tolerance}:2": lambda row: "yes" if row.is_near else "no",
+        "note~1": "note",
+    }
     items = [
         pair("target", f"{target_dte} days, at most {tolerance} off"),
         pair("listed", format_count(len(rows), "expiration")),
@@ -291,7 +279,7 @@ def build_expirations_page(found: Expirations) -> Page:
     # On a narrow screen the column of notes goes; the choice is explained here in any case.
     items += [pair("why", nearest.note)] if nearest is not None else []
     items += [pair("source", single_line(found.source))] if found.source else []
-    grid = Grid(name="expiration", title="Expirations", columns=columns, rows=cells, marked=place)
+    grid = noun_grid("expiration", "Expirations", rows, columns)._replace(marked=place)
     return Page(
         heading=f"{single_line(found.underlying)}: {summary}",
         tone="warn" if place is None else "strong",

@@ -2,25 +2,14 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from spy32.domain.market import Gate, Verdict
+from spy32.domain.market import Verdict
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import RunSummary
-from spy32.domain.spreads import Candidate, RejectedSpread
-from spy32.render.explain import chosen_candidate_id, format_outcome, view_badges
-from spy32.render.figures import SIDES, sorted_menu, spread_words
-from spy32.render.formatting import (
-    DAYS,
-    format_both_zones,
-    format_dollars,
-    format_gain,
-    format_percent,
-    format_price,
-    format_strike,
-    humanise,
-    signed_delta,
-    single_line,
-)
-from spy32.render.page import Grid, Page, Pairs, Part, Prose, grid_columns, pair
+from spy32.domain.spreads import Candidate
+from spy32.render.candidates import SIDES, candidate_grid, sorted_menu
+from spy32.render.explain import RUN_COLUMNS, chosen_candidate_id, format_outcome, view_badges
+from spy32.render.formatting import format_both_zones, format_strike, humanise
+from spy32.render.page import Cell, Grid, Page, Pairs, Part, Prose, grid_columns, noun_grid, pair
 from spy32.sessions import NEW_YORK
 
 COLUMNS = grid_columns(
@@ -35,7 +24,7 @@ def candidates_page(view: RunView) -> Page:
     """The menu side by side, whole at any width; the choice is marked."""
     entries = sorted_menu(view.menu.candidates) if view.menu is not None else ()
     chosen = chosen_candidate_id(view)
-    grid = candidate_grid(entries, chosen, lambda entry: "chosen" if entry.id == chosen else "")
+    grid = whole_menu_grid(entries, chosen, lambda entry: "chosen" if entry.id == chosen else "")
     text = (
         "Credits a share; max loss, EV and costs in dollars a contract. POP: probability of any profit. "
         "The delta is the short option's, as an option chain shows it: negative for a put."
@@ -45,40 +34,10 @@ def candidates_page(view: RunView) -> Page:
     )
 
 
-def candidate_grid(entries: Sequence[Candidate], marked: str | None, who: Callable[[Candidate], str]) -> Grid:
-    """Every candidate by row number; a column that is empty in every row is left out."""
-    rows = [_candidate(number, entry, who(entry)) for number, entry in enumerate(entries, 1)]
-    filled = [at for at in range(len(COLUMNS)) if any(row[at] for row in rows)]
-    return Grid(
-        name="candidate",
-        title=f"Candidates, expiration {entries[0].spread.expiration}" if entries else "Candidates",
-        columns=tuple(COLUMNS[at] for at in filled),
-        rows=tuple(tuple(row[at] for at in filled) for row in rows),
-        marked=next((row for row, entry in enumerate(entries) if entry.id == marked), None),
-        continues=True,
-    )
-
-
-def _candidate(number: int, entry: Candidate, who: str) -> tuple[str, ...]:
-    ev = entry.ev
-    values = (ev.market_expiry, ev.market_plan, ev.history_expiry, ev.history_plan)
-    return (
-        str(number),
-        spread_words(entry),
-        who,
-        format_price(entry.start),
-        format_price(entry.floor),
-        format_percent(entry.pop_market),
-        signed_delta(entry),
-        format_dollars(entry.max_loss),
-        " ".join(format_price(point) for point in entry.breakevens),
-        "" if entry.pop_history is None else format_percent(entry.pop_history),
-        format_price(entry.mid),
-        format_price(entry.natural),
-        *("" if value is None else format_gain(value) for value in values),
-        format_dollars(entry.costs),
-        entry.id,
-    )
+def whole_menu_grid(entries: Sequence[Candidate], marked: str | None, who: Callable[[Candidate], str]) -> Grid:
+    """Every candidate with every column."""
+    title = f"Candidates, expiration {entries[0].spread.expiration}" if entries else "Candidates"
+    return candidate_grid(entries, COLUMNS, range(len(entries)), marked=marked, who=who)._replace(title=title)
 
 
 def rejected_page(view: RunView) -> Page:
@@ -90,16 +49,16 @@ def rejected_page(view: RunView) -> Page:
         title="Dropped, by the first rule that did it",
         items=tuple(pair(humanise(rule), str(number)) for rule, number in counts.items()) or (pair("any rule", "0"),),
     )
-    columns = grid_columns("spread", "rule~", "figure>", "limit>")
-    grid = Grid(
-        name="rejected", title="Dropped spreads", columns=columns, rows=tuple(_rejected_cells(item) for item in dropped)
-    )
+    columns: dict[str, Cell] = {
+        "spread": lambda item: (
+            f"{SIDES[item.strategy]} {format_strike(item.short_strike)}/{format_strike(item.long_strike)}"
+        ),
+        "rule~": lambda item: humanise(item.rule),
+        "figure>": "figure",
+        "limit>": "limit",
+    }
+    grid = noun_grid("rejected", "Dropped spreads", dropped, columns)
     return Page(heading=heading_of(view, "rejected"), badges=view_badges(view), parts=(tally, grid))
-
-
-def _rejected_cells(item: RejectedSpread) -> tuple[str, ...]:
-    spread = f"{SIDES[item.strategy]} {format_strike(item.short_strike)}/{format_strike(item.long_strike)}"
-    return (spread, humanise(item.rule), single_line(item.figure), single_line(item.limit))
 
 
 VERDICTS = {Verdict.PASS: "✓ pass", Verdict.WARN: "! warn", Verdict.STOP: "✗ stop", Verdict.SKIPPED: "- skipped"}
@@ -107,9 +66,14 @@ VERDICTS = {Verdict.PASS: "✓ pass", Verdict.WARN: "! warn", Verdict.STOP: "✗
 
 def quality_page(view: RunView) -> Page:
     """Each quality gate with what was measured, what is allowed, and the verdict."""
-    columns = grid_columns("gate", "verdict", "figure~", "limit~", "note~1")
-    gates = view.quality.gates if view.quality is not None else ()
-    grid = Grid(name="gate", title="Quality gates", columns=columns, rows=tuple(_gate(gate) for gate in gates))
+    columns: dict[str, Cell] = {
+        "gate": lambda gate: humanise(gate.name),
+        "verdict": lambda gate: VERDICTS[gate.verdict],
+        "figure~": "figure",
+        "limit~": "limit",
+        "note~1": "note",
+    }
+    grid = noun_grid("gate", "Quality gates", view.quality.gates if view.quality is not None else (), columns)
     dropped = view.quality.dropped if view.quality is not None else {}
     parts: tuple[Part, ...] = (grid,)
     if dropped:
@@ -118,38 +82,18 @@ def quality_page(view: RunView) -> Page:
     return Page(heading=heading_of(view, "quality"), badges=view_badges(view), parts=parts)
 
 
-def _gate(gate: Gate) -> tuple[str, ...]:
-    return (
-        humanise(gate.name),
-        VERDICTS[gate.verdict],
-        single_line(gate.figure),
-        single_line(gate.limit),
-        single_line(gate.note),
-    )
-
-
 def history_page(rows: Iterable[RunSummary]) -> Page:
     """Runs, newest first, one a line."""
     rows = tuple(rows)
-    columns = grid_columns(
-        "run", "started (New York)", "outcome", "cause:1", "proposal:2", "trade:3", "what came of it~4", "profile:5"
-    )
-    grid = Grid(name="run", title="Runs, newest first", columns=columns, rows=tuple(_history(row) for row in rows))
+    columns: dict[str, Cell] = {
+        **RUN_COLUMNS,
+        "proposal:2": lambda row: "" if row.proposal_id is None else f"P{row.proposal_id}",
+        "trade:3": lambda row: "" if row.trade_id is None else f"T{row.trade_id}",
+        "what came of it~4": "headline",
+        "profile:5": "profile",
+    }
+    grid = noun_grid("run", "Runs, newest first", rows, columns)
     return Page(parts=(grid,), following=(f"spy32 show R{rows[0].id}",) if rows else ())
-
-
-def _history(row: RunSummary) -> tuple[str, ...]:
-    started = row.started_at.astimezone(NEW_YORK)
-    return (
-        f"R{row.id}",
-        f"{DAYS[started.weekday()]} {started:%Y-%m-%d %H:%M}",
-        "unfinished" if row.outcome is None else humanise(row.outcome.value),
-        humanise(row.cause or ""),
-        "" if row.proposal_id is None else f"P{row.proposal_id}",
-        "" if row.trade_id is None else f"T{row.trade_id}",
-        single_line(row.headline),
-        single_line(row.profile),
-    )
 
 
 def heading_of(view: RunView, what: str) -> str:

@@ -42,18 +42,15 @@ def _price_plan(result: ProposalTerms) -> str:
 
 
 def exit_pairs(plan: ExitPlan) -> Pairs:
-    items = [
-        pair(
-            "profit target",
-            f"{format_price(plan.profit_target)} debit or less{', GTC at the broker' * plan.rests_target}",
-        ),
+    rests = ", GTC at the broker" * plan.rests_target
+    items = (
+        pair("profit target", f"{format_price(plan.profit_target)} debit or less{rests}"),
         pair("time exit", _day(plan.time_exit) if plan.time_exit is not None else "none"),
         pair("last exit", f"{_day(plan.last_exit)}, whatever the price"),
-        pair("stop", f"{format_price(plan.stop)} debit or more raises the alarm"),
-    ]
-    if plan.note:
-        items.append(pair("in words", single_line(plan.note)))
-    return Pairs(name="exit", title="Exit plan", items=tuple(items))
+        pair("stop", f"{format_price(plan.stop)} debit or more raises an alert"),
+        pair("in words", single_line(plan.note)),
+    )
+    return Pairs(name="exit", title="Exit plan", items=items)
 
 
 def _day(day: date) -> str:

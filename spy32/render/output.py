@@ -58,17 +58,17 @@ def frame(console: "Console", pages: Iterator["Page"], *, message: str, foot: st
     rows = console.size.height
     message_part = (Prose(title="", text=message, tone="warn"),) if message else ()
     below = draw_page(console, Page(parts=(*message_part, Prose(title="", text=foot, tone="strong")))).splitlines()
-    room = max(rows - len(below), 1)
+    height = max(rows - len(below), 1)
     body: list[str] = []
     for page in pages:
         body = draw_page(console, page).splitlines()
-        if len(body) <= room:
+        if len(body) <= height:
             break
-    offset = max(0, min(offset, len(body) - room + 1)) if len(body) > room else 0
-    shown = body[offset : offset + room]
-    if len(body) > room:
-        left = len(body) - offset - room + 1
-        shown = [*body[offset : offset + room - 1], f"-- {left} more lines: space --" if left > 1 else "-- end --"]
-    lines = [*shown, *[""] * (room - len(shown)), *below]
+    offset = max(0, min(offset, len(body) - height + 1)) if len(body) > height else 0
+    shown = body[offset : offset + height]
+    if len(body) > height:
+        left = len(body) - offset - height + 1
+        shown = [*body[offset : offset + height - 1], f"-- {left} more lines: space --" if left > 1 else "-- end --"]
+    lines = [*shown, *[""] * (height - len(shown)), *below]
     text = "\n".join(f"\x1b[2K{line}" for line in lines[-rows:])
     return f"\x1b[H{text}\x1b[J", offset

@@ -3,10 +3,15 @@
 Named tuples, since `show` pays for every class at every start, and a dataclass takes six times as long to make.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from spy32.render.formatting import single_line
 
 if TYPE_CHECKING:
-    from spy32.render.payoff import Payoff
+    from spy32.domain.orders import Trade
+    from spy32.domain.proposals import ProposalTerms
+    from spy32.domain.run_view import MarketSummary
 
 Tone = str
 """`good`, `bad`, `warn`, `strong`, `dim` or nothing. Colour only repeats what word, sign or symbol say."""
@@ -15,7 +20,7 @@ Item = tuple[str, str, Tone]
 
 
 class Pairs(NamedTuple):
-    """Labelled values, a line each. `name` leads each label in plain lines, where no title says it.
+    """Labelled values, a line each; one without a value is not shown. `name` leads each label in plain lines.
 
     A small payoff stands beside the first ones where there is room, and under them if it is wanted `below`.
     """
@@ -23,7 +28,8 @@ class Pairs(NamedTuple):
     items: tuple[Item, ...]
     name: str = ""
     title: str = ""
-    payoff: "Payoff | None" = None
+    payoff: "tuple[ProposalTerms | Trade, MarketSummary | None] | None" = None
+    """What it is drawn of; plain lines never draw it."""
     below: bool = False
 
 
@@ -60,6 +66,23 @@ class Grid(NamedTuple):
     """The row that was chosen; it is marked by a symbol, too."""
     continues: bool = False
     framed: bool = True
+
+
+Cell = str | Callable[[Any], str]
+"""What a column shows of a noun: the attribute of this name, or what computes the text."""
+
+
+def noun_grid(name: str, title: str, nouns: Iterable[Any], columns: Mapping[str, Cell]) -> Grid:
+    """A row a noun. `columns` has what each column shows by its head, as `grid_columns` reads it."""
+    rows = tuple(tuple(_cell_text(noun, cell) for cell in columns.values()) for noun in nouns)
+    return Grid(name=name, title=title, columns=grid_columns(*columns), rows=rows)
+
+
+def _cell_text(noun: Any, cell: Cell) -> str:
+    if callable(cell):
+        return cell(noun)
+    found = getattr(noun, cell)
+    return "" if found is None else single_line(str(found))
 
 
 class Prose(NamedTuple):

@@ -7,10 +7,14 @@ from spy32.domain.market import Gate, QualityReport, Verdict
 from spy32.domain.orders import Order, Trade
 from spy32.domain.proposals import Decision, Proposal, spread_description
 from spy32.domain.run_view import RunView
-from spy32.domain.spreads import MULTIPLIER, Leg, Mode
+from spy32.domain.runs import Cause
+from spy32.domain.spreads import MULTIPLIER, Mode
 from spy32.lifecycle import TradeState
+from spy32.render.candidates import name_spreads, spread_words
 from spy32.render.explain import (
     PROPOSAL_STATES,
+    analyst_name,
+    approver,
     banner_of,
     explain_outcome,
     format_outcome,
@@ -18,16 +22,15 @@ from spy32.render.explain import (
     next_commands,
     outcome_tone,
 )
-from spy32.render.explain_answer import analyst_name
 from spy32.render.figures import (
     UNKNOWN,
     closing_facts,
     days_left,
     exit_words,
+    legs_words,
     market_words,
     opening_facts,
     run_surroundings,
-    spread_words,
     surrounding_items,
     trade_sentence,
 )
@@ -38,13 +41,11 @@ from spy32.render.formatting import (
     format_gain,
     format_legs,
     format_price,
-    format_strike,
     humanise,
     new_york_words,
     single_line,
 )
 from spy32.render.page import Item, Page, Pairs, Part, Prose, pair
-from spy32.render.payoff import breakeven, trade_payoff
 from spy32.sessions import market_date
 
 REASONS, ORDERS = 2, 3
@@ -76,7 +77,7 @@ def trade_page(view: RunView, trade: Trade, *, now: datetime) -> Page:
     sentence = f"SOLD {trade.quantity} {what} @ {format_credit(trade.credit)}"
     parts: list[Part] = [
         Prose(title="", text=sentence, tone="strong"),
-        Pairs(items=tuple(_holding_items(trade, now)), payoff=trade_payoff(trade, view.market), below=True),
+        Pairs(items=tuple(_holding_items(trade, now)), payoff=(trade, view.market), below=True),
         Pairs(items=tuple(_outlook_items(view, trade))),
     ]
     heading = f"T{trade.id} of R{trade.run_id}: {trade.state}, opened {new_york_words(trade.opened_at)}"
@@ -84,6 +85,8 @@ def trade_page(view: RunView, trade: Trade, *, now: datetime) -> Page:
 
 
 def _holding_items(trade: Trade, now: datetime) -> Iterator[Item]:
+    from spy32.render.payoff import breakeven  # the page of a run does not need it
+
     is_over = trade.state in (TradeState.CLOSED, TradeState.EXPIRED)
     left = (trade.legs[0].expiration - market_date(now)).days
     amount = trade.credit * MULTIPLIER * trade.quantity
@@ -97,8 +100,8 @@ def _holding_items(trade: Trade, now: datetime) -> Iterator[Item]:
     if trade.result is None:
         yield pair("Result", "open" if not is_over else UNKNOWN)
     else:
-        word = "loss" if trade.result < 0 else "profit"
-        yield pair("Result", f"{format_gain(trade.result)} {word} after fees", "bad" if trade.result < 0 else "good")
+        kind, tone = ("loss", "bad") if trade.result < 0 else ("profit", "good")
+        yield pair("Result", f"{format_gain(trade.result)} {kind} after fees", tone)
 
 
 def _outlook_items(view: RunView, trade: Trade) -> Iterator[Item]:
@@ -140,55 +143,48 @@ def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]
     if is_proposal_expired(result, now):
         state = f"P{result.id} {result.state}, but its session is over"
     today, legs = market_date(view.run.started_at), pair("Legs", legs_words(result.legs, result.quantity))
+    filled: list[Part] = []
     if result.kind == "open":
         facts = opening_facts(result, entry, around, below=True)
+        if view.trade is not None:
+            filled.append(Pairs(items=(pair("Filled", _trade_words(view.trade), "strong"),)))
     else:
         facts = closing_facts(result, view.trade, around)
     return [
         Prose(title="", text=f"{trade_sentence(result)} · {days_left(result, today)}", tone="strong"),
+        *filled,
         facts,
         Pairs(items=(*surrounding_items(result, around), legs, pair("State", state, "strong"))),
     ]
 
 
-def legs_words(legs: Sequence[Leg], quantity: int) -> str:
-    """`Sell to Open 2 x 621 put · Buy to Open 2 x 616 put · 2025-09-30`."""
-    kinds = {"P": "put", "C": "call"}
-    text = [
-        f"{leg.action.value} {leg.quantity * quantity} x {format_strike(leg.strike)} {kinds[leg.right.value]}"
-        for leg in legs
-    ]
-    return " · ".join([*text, f"{legs[0].expiration}"])
-
-
 def _summary(view: RunView) -> Iterator[Item]:
     """The outcome of the run and its reasons, in a line or two each."""
-    run, proposal = view.run, view.proposal
-    if proposal is None:
+    run, is_opening = view.run, view.proposal is not None and view.proposal.kind == "open"
+    if view.proposal is None:
         yield pair("Meaning", explain_outcome(run))
     for reason in run.reasons[:REASONS]:
         yield pair("Reason", shorten(reason))
     if len(run.reasons) > REASONS:
         yield pair("", f"and {format_count(len(run.reasons) - REASONS, 'more reason')} (--full)")
-    if run.late:
-        yield pair("Started", "LATE", "warn")
+    yield pair("Started", "LATE" if run.late else "", "warn")
     yield from _choice(view)
-    if proposal is None and view.market is not None:
-        yield pair("Market", market_words(run_surroundings(view)))
-    if proposal is None and view.menu is not None:
-        yield pair("Menu", format_count(len(view.menu.candidates), "candidate"))
+    if view.proposal is None:
+        yield pair("Market", "" if view.market is None else market_words(run_surroundings(view)))
+        yield pair("Menu", "" if view.menu is None else format_count(len(view.menu.candidates), "candidate"))
     if view.quality is not None and (loud := loud_gates(view.quality)):
-        words = ", ".join(f"{gate.verdict} {humanise(gate.name)}" for gate in loud)
-        yield pair("Data", f"{words} (--quality)", "warn")
+        verdicts = ", ".join(f"{gate.verdict} {humanise(gate.name)}" for gate in loud)
+        yield pair("Data", f"{verdicts} (--quality)", "warn")
     if view.approval is not None:
-        yield pair("Approved", f"by {single_line(view.approval.by)}, {new_york_words(view.approval.at)}")
+        yield pair("Approved", f"{new_york_words(view.approval.at)}{approver(view.approval.by)}")
     yield from _order_items(view.orders)
-    if view.trade is not None:
-        trade = view.trade
-        result = f", result {format_gain(trade.result)} after fees" if trade.result is not None else ""
-        yield pair(
-            "Trade", f"T{trade.id} {trade.state}: {trade.quantity} at {format_credit(trade.credit)}{result}", "strong"
-        )
+    yield pair("Trade", "" if view.trade is None or is_opening else _trade_words(view.trade), "strong")
+
+
+def _trade_words(trade: Trade) -> str:
+    """`T1 open: 2 at 0.55 cr`, and what it earned once that is known."""
+    result = f", result {format_gain(trade.result)} after fees" if trade.result is not None else ""
+    return f"T{trade.id} {trade.state}: {trade.quantity} at {format_credit(trade.credit)}{result}"
 
 
 def _choice(view: RunView) -> Iterator[Item]:
@@ -203,8 +199,8 @@ def _choice(view: RunView) -> Iterator[Item]:
     result = view.proposal
     if result is not None and result.kind == "open" and result.chosen_by == "person":
         yield pair("Taken", f"{format_legs(result.legs)}, by a person", "strong")
-    if len(answer.reason) > 0 and view.run.cause != "abstained":  # an abstention is the reason of its run
-        yield pair("Why", shorten(answer.reason))
+    if len(answer.reason) > 0 and view.run.cause != Cause.ABSTAINED:  # an abstention is the reason of its run
+        yield pair("Why", shorten(name_spreads(answer.reason, view.menu)))
     for veto in answer.vetoes[:1]:
         yield pair("Vetoed", shorten(veto), "bad")
     for mark in answer.marks[:1]:
@@ -219,11 +215,11 @@ def _choice(view: RunView) -> Iterator[Item]:
 
 def shorten(text: str) -> str:
     """Foreign text within two lines of a narrow screen; a cut is marked, and `--full` has the rest."""
-    words = single_line(text)
-    if len(words) <= TWO_LINES:
-        return words
+    line = single_line(text)
+    if len(line) <= TWO_LINES:
+        return line
     more = " ... (--full has all)"
-    return f"{words[: TWO_LINES - len(more)].rpartition(' ')[0]}{more}"
+    return f"{line[: TWO_LINES - len(more)].rpartition(' ')[0]}{more}"
 
 
 def _order_items(orders: Sequence[Order]) -> Iterator[Item]:
@@ -231,8 +227,9 @@ def _order_items(orders: Sequence[Order]) -> Iterator[Item]:
     for order in orders[-ORDERS:]:
         why = f": {order.reason}" if order.reason else ""
         filled = f"{order.filled} of {order.quantity} filled"
-        words = f"O{order.id} {order.kind} {order.state} at {format_credit(order.limit)}, {filled}{why}"
-        yield pair("Order", shorten(words))
+        yield pair(
+            "Order", shorten(f"O{order.id} {order.kind} {order.state} at {format_credit(order.limit)}, {filled}{why}")
+        )
 
 
 def loud_gates(report: QualityReport) -> tuple[Gate, ...]:

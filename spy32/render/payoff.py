@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import ProposalTerms
 from spy32.domain.run_view import MarketSummary
 from spy32.domain.spreads import MULTIPLIER, Leg
-from spy32.render.canvas import Canvas, ChartFrame
 from spy32.render.formatting import ascii_only, format_gain, format_price, format_strike
+
+if TYPE_CHECKING:
+    from spy32.render.canvas import ChartFrame
 
 SIDE_MARGIN = Decimal("0.06")
 """Room left of the first mark and right of the last, of the span of all marks."""
@@ -33,6 +35,8 @@ class Payoff(NamedTuple):
     quantity: int
     credit: Decimal
     """Per share; a debit is negative."""
+    floor: Decimal
+    """Per share, the lowest credit. A loss is shown at it, as max loss is; a profit at `credit`, as max profit is."""
     costs: Decimal
     """To open, dollars for the whole quantity."""
     marks: tuple[AxisMark, ...]
@@ -40,7 +44,10 @@ class Payoff(NamedTuple):
     def profit(self, at: Decimal) -> Decimal:
         """Profit when the underlying ends at `at`."""
         owed = sum((leg.action.sign * leg.quantity * _intrinsic(leg, at) for leg in self.legs), Decimal(0))
-        return (self.credit - owed) * MULTIPLIER * self.quantity - self.costs
+        at_credit, at_floor = (
+            (price - owed) * MULTIPLIER * self.quantity - self.costs for price in (self.credit, self.floor)
+        )
+        return at_credit if at_credit >= 0 else at_floor
 
     @property
     def span(self) -> tuple[Decimal, Decimal]:
@@ -70,13 +77,18 @@ def _intrinsic(leg: Leg, at: Decimal) -> Decimal:
     return max(itm_amount, Decimal(0))
 
 
+def build_payoff(noun: ProposalTerms | Trade, market: MarketSummary | None) -> Payoff:
+    return trade_payoff(noun, market) if isinstance(noun, Trade) else proposal_payoff(noun, market)
+
+
 def proposal_payoff(proposal: ProposalTerms, market: MarketSummary | None) -> Payoff:
-    """The payoff of a proposal at its limit price. `max_profit` already includes the costs."""
+    """The payoff of a proposal. `max_profit` already includes the costs."""
     gross = proposal.limit_price * MULTIPLIER * proposal.quantity
     return Payoff(
         legs=proposal.legs,
         quantity=proposal.quantity,
         credit=proposal.limit_price,
+        floor=proposal.floor_price,
         costs=gross - proposal.max_profit,
         marks=_axis_marks(proposal.legs, proposal.breakevens, market),
     )
@@ -88,6 +100,7 @@ def trade_payoff(trade: Trade, market: MarketSummary | None) -> Payoff:
         legs=trade.legs,
         quantity=trade.quantity,
         credit=trade.credit,
+        floor=trade.credit,
         costs=trade.fees,
         marks=_axis_marks(trade.legs, (breakeven(trade),), market),
     )
@@ -119,6 +132,8 @@ def _axis_marks(
 
 def payoff_chart(payoff: Payoff, *, width: int, rows: int, plain: bool = False) -> list[str]:
     """The picture in `rows` lines: the curve, and under it the axis with strikes, spot and expected move."""
+    from spy32.render.canvas import Canvas  # plain lines draw nothing
+
     gutter = max(len(format_gain(payoff.best)), len(format_gain(payoff.worst)))
     frame = fit_frame(payoff, columns=width - gutter - 2, rows=rows - 2)
     canvas = Canvas(frame, plain=plain)
@@ -132,7 +147,7 @@ def payoff_chart(payoff: Payoff, *, width: int, rows: int, plain: bool = False) 
     return [ascii_only(line) for line in lines] if plain else lines
 
 
-def _labelled_axis(marks: Sequence[AxisMark], frame: ChartFrame) -> list[str]:
+def _labelled_axis(marks: Sequence[AxisMark], frame: "ChartFrame") -> list[str]:
     """A tick at each mark, and below it the prices that find room: the short strike and the spot come first."""
     ticks, labels = [" "] * frame.columns, [" "] * frame.columns
     for mark in marks:
@@ -146,8 +161,10 @@ def _labelled_axis(marks: Sequence[AxisMark], frame: ChartFrame) -> list[str]:
     return ["".join(ticks).rstrip(), "".join(labels).rstrip()]
 
 
-def fit_frame(payoff: Payoff, *, columns: int, rows: int) -> ChartFrame:
+def fit_frame(payoff: Payoff, *, columns: int, rows: int) -> "ChartFrame":
     """A frame that holds every mark, and the curve with a little air above and below."""
+    from spy32.render.canvas import ChartFrame
+
     low, high = payoff.span
     margin = (payoff.best - payoff.worst) / 20 or Decimal(1)
     top, bottom = max(payoff.best, Decimal(0)) + margin, min(payoff.worst, Decimal(0)) - margin

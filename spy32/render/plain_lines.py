@@ -17,7 +17,7 @@ def format_page(page: Page) -> str:
 def _part_lines(part: Part) -> list[str]:
     match part:
         case Pairs():
-            return [_pair_lines(part.name, label, value) for label, value, _ in part.items]
+            return [_pair_lines(part.name, label, value) for label, value, _ in part.items if value]
         case Grid():
             return [_format_row(part, number, row) for number, row in enumerate(part.rows)] or [f"{part.name}: none"]
         case Prose():

@@ -6,7 +6,7 @@ from difflib import unified_diff
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from spy32.render.formatting import clean
-from spy32.render.page import Grid, Page, grid_columns
+from spy32.render.page import Cell, Page, noun_grid
 
 if TYPE_CHECKING:
     from spy32.analysts.prompt import Template
@@ -29,18 +29,14 @@ class PromptRow(NamedTuple):
 
 
 def prompt_list_page(rows: tuple[PromptRow, ...]) -> Page:
-    columns = grid_columns("version", "variant:2", "hash:1", "tokens, about>3", "used")
-    cells = tuple(
-        (
-            row.version,
-            row.variant,
-            row.hash[:HASH_LENGTH],
-            f"{row.tokens}",
-            "by these settings" if row.is_used else "no",
-        )
-        for row in rows
-    )
-    grid = Grid(name="prompt", title="Prompts", columns=columns, rows=cells)
+    columns: dict[str, Cell] = {
+        "version": "version",
+        "variant:2": "variant",
+        "hash:1": lambda row: row.hash[:HASH_LENGTH],
+        "tokens, about>3": "tokens",
+        "used": lambda row: "by these settings" if row.is_used else "no",
+    }
+    grid = noun_grid("prompt", "Prompts", rows, columns)
     return Page(parts=(grid,), following=("spy32 prompts show VERSION",))
 
 

@@ -10,7 +10,7 @@ from spy32.render.explain import view_badges
 from spy32.render.explain_answer import format_tokens
 from spy32.render.formatting import clean, format_both_zones, format_milliseconds, format_ticks, humanise, single_line
 from spy32.render.menu_pages import heading_of
-from spy32.render.page import Grid, Page, Pairs, Part, Prose, grid_columns, pair
+from spy32.render.page import Cell, Grid, Page, Pairs, Part, Prose, noun_grid, pair
 from spy32.render.raw_texts import RawTexts
 from spy32.sessions import NEW_YORK
 
@@ -101,17 +101,13 @@ def _check_items(checked: "ResponseCheck") -> list[tuple[str, str, str]]:
 
 
 def _documents_grid(lines: "Iterable[DocumentSummary]") -> Grid:
-    columns = grid_columns("source", "name~", "bytes>", "at (UTC):1")
-    rows = tuple(
-        (
-            single_line(line.source),
-            single_line(line.name),
-            str(line.size),
-            f"{line.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
-        )
-        for line in lines
-    )
-    return Grid(name="document", title="Documents as the sources sent them", columns=columns, rows=rows)
+    columns: dict[str, Cell] = {
+        "source": "source",
+        "name~": "name",
+        "bytes>": "size",
+        "at (UTC):1": lambda line: f"{line.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
+    }
+    return noun_grid("document", "Documents as the sources sent them", lines, columns)
 
 
 def _order_body_part(order: Order) -> Prose:

@@ -4,19 +4,19 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from spy32.domain.proposals import Finding
 from spy32.domain.spreads import Candidate, Mode
 from spy32.lifecycle import ProposalState
-from spy32.render.explain import BANNERS, market_badge
-from spy32.render.explain_answer import answer_parts
+from spy32.render.candidates import candidate_grid, sorted_menu, spread_words
+from spy32.render.explain import BANNERS, approver, market_badge
+from spy32.render.explain_answer import answer_parts, finding_item
 from spy32.render.figures import (
     Surroundings,
     account_share,
+    breakeven_words,
     closing_facts,
     days_left,
+    legs_words,
     opening_facts,
-    sorted_menu,
-    spread_words,
     surrounding_items,
     trade_sentence,
 )
@@ -28,14 +28,11 @@ from spy32.render.formatting import (
     format_float_price,
     format_gain,
     format_legs,
-    format_percent,
     format_price,
-    humanise,
     mask_account,
-    signed_delta,
     single_line,
 )
-from spy32.render.menu_pages import candidate_grid
+from spy32.render.menu_pages import whole_menu_grid
 from spy32.render.order_parts import exit_pairs, order_pairs
 from spy32.render.page import Grid, Item, Page, Pairs, Part, Prose, grid_columns, pair
 from spy32.sessions import NEW_YORK, market_date
@@ -49,6 +46,8 @@ HANDFUL = 5
 """Candidates on the first screen."""
 WARNINGS = 2
 """Warnings on the first screen; the rest is one key away."""
+DECISIVE = 6
+"""Figures of the trade that stay on the first of several screens, from the credit to the buying power effect."""
 LINE = 68
 """Characters beside a label on 80 columns."""
 
@@ -58,16 +57,15 @@ COLUMNS = grid_columns(
 """The rank says which goes first when the screen is narrow; no cell is ever cut."""
 
 
-def decision_page(review: "Review", *, rows: int = HANDFUL, compact: bool = False) -> Page:
-    """Everything that decides, on 24 lines of 80 columns."""
+def decision_page(review: "Review", *, rows: int = HANDFUL, compact: bool = False, scrolls: bool = False) -> Page:
+    """Everything that decides, on 24 lines of 80 columns; where it `scrolls`, the exit and the warnings go first."""
     result = review.proposal
     parts: list[Part] = []
     entries = sorted_menu(review.menu.candidates)
     if entries and (result is None or result.kind == "open"):
         parts += [nearby_rows(review, entries, rows), *([] if compact else [Prose(title="", text="")])]
-    if result is not None:
-        parts += _facts(review, result)
-    parts.append(Pairs(items=warnings(review)))
+    alerts = Pairs(items=warnings(review))
+    parts += [alerts] if result is None else _facts(review, result, alerts, scrolls=scrolls)
     return Page(
         banner=banner(review),
         alarm=review.run.mode is Mode.LIVE,
@@ -105,12 +103,16 @@ def review_surroundings(review: "Review") -> Surroundings:
     )
 
 
-def _facts(review: "Review", result: "ProposalTerms") -> list[Part]:
+def _facts(review: "Review", result: "ProposalTerms", alerts: Pairs, *, scrolls: bool) -> list[Part]:
     where = review_surroundings(review)
     is_open = result.kind == "open"
     first = opening_facts(result, review.candidate, where) if is_open else closing_facts(result, review.trade, where)
-    items = [*surrounding_items(result, where), pair("Since run", change_words(review))]
-    return [first, Pairs(items=tuple(items))]
+    *around, exits = surrounding_items(result, where)
+    change = pair("Since run", change_words(review))
+    if not scrolls:
+        return [first, Pairs(items=(*around, exits, change)), alerts]
+    decisive, others = first.items[:DECISIVE], first.items[DECISIVE:]
+    return [first._replace(items=(*decisive, exits)), alerts, Pairs(items=(*others, *around, change))]
 
 
 def change_words(review: "Review") -> str:
@@ -145,8 +147,8 @@ def warnings(review: "Review") -> tuple[Item, ...]:
 
 
 def _one_line(text: str, more: str) -> str:
-    room = LINE - len(more)
-    return f"{text if len(text) <= room else text[: room - 8].rpartition(' ')[0] + ' ... (w)'}{more}"
+    width = LINE - len(more)
+    return f"{text if len(text) <= width else text[: width - 8].rpartition(' ')[0] + ' ... (w)'}{more}"
 
 
 # The menu.
@@ -157,37 +159,15 @@ def nearby_rows(review: "Review", entries: Sequence[Candidate], rows: int) -> Gr
     selected, chosen, rule = _selected_id(review), _chosen_id(review), _rule_id(review)
     at = next((place for place, entry in enumerate(entries) if entry.id == selected), 0)
     wanted = {place for place, entry in enumerate(entries) if entry.id in (selected, chosen, rule)}
-    for place in sorted(range(len(entries)), key=lambda place: abs(place - at)):
-        if len(wanted) >= rows:
-            break
-        wanted.add(place)
-    places = sorted(wanted)
-    return Grid(
-        name="candidate",
-        title="",
-        columns=COLUMNS,
-        rows=tuple(_row(place + 1, entries[place], _who(entries[place], chosen, rule)) for place in places),
-        marked=next((row for row, place in enumerate(places) if entries[place].id == selected), None),
-        framed=False,
-    )
-
-
-def _row(number: int, entry: Candidate, who: str) -> tuple[str, ...]:
-    return (
-        f"{number:2d}",
-        spread_words(entry),
-        format_price(entry.start),
-        format_percent(float(entry.start / entry.spread.width)),
-        format_dollars(entry.max_loss),
-        format_percent(entry.pop_market),
-        signed_delta(entry),
-        " ".join(format_price(point) for point in entry.breakevens),
-        who,
+    nearest = sorted(set(range(len(entries))) - wanted, key=lambda place: (abs(place - at), place))
+    places = sorted({*wanted, *nearest[: max(rows - len(wanted), 0)]})
+    return candidate_grid(
+        entries, COLUMNS, places, marked=selected, who=lambda entry: _who(entry, chosen, rule), is_small=True
     )
 
 
 def _who(entry: Candidate, chosen: str | None, rule: str | None) -> str:
-    return ", ".join(word for word, marked in (("chosen", chosen), ("rule", rule)) if entry.id == marked)
+    return ", ".join(name for name, marked in (("chosen", chosen), ("rule", rule)) if entry.id == marked)
 
 
 def _selected_id(review: "Review") -> str | None:
@@ -206,9 +186,8 @@ def _rule_id(review: "Review") -> str | None:
 def menu_page(review: "Review") -> Page:
     """Every candidate with every column; the selected one is marked."""
     entries = sorted_menu(review.menu.candidates)
-    grid = candidate_grid(
-        entries, _selected_id(review), lambda entry: _who(entry, _chosen_id(review), _rule_id(review))
-    )
+    chosen, rule = _chosen_id(review), _rule_id(review)
+    grid = whole_menu_grid(entries, _selected_id(review), lambda entry: _who(entry, chosen, rule))
     text = "Max loss, EV and costs are dollars a contract. A number or the arrows select."
     return _page(review, "menu", [grid, Prose(title="", text=text, tone="dim")])
 
@@ -224,7 +203,10 @@ def why_page(review: "Review") -> Page:
             Pairs(name="choice", title="The choice", items=(pair("chosen by", _chooser(review, review.proposal)),))
         )
     parts += answer_parts(review.view)
-    parts += _checks(review.findings)
+    if review.findings:
+        refusals_first = sorted(review.findings, key=lambda finding: not finding.blocks)
+        items = tuple(finding_item(finding) for finding in refusals_first)
+        parts.append(Pairs(name="check", title="Checks now", items=items))
     return _page(review, "why", parts)
 
 
@@ -238,32 +220,21 @@ def _chooser(review: "Review", result: "ProposalTerms") -> str:
     return f"a person{entry}, {reason}"
 
 
-def _checks(findings: Sequence[Finding]) -> list[Part]:
-    if not findings:
-        return []
-    items = tuple(
-        pair(
-            "refused by" if finding.blocks else "note",
-            f"{humanise(finding.rule)}: {single_line(finding.message)}",
-            "bad" if finding.blocks else "warn",
-        )
-        for finding in sorted(findings, key=lambda finding: not finding.blocks)
-    )
-    return [Pairs(name="check", title="Checks now", items=items)]
-
-
 def risk_page(review: "Review") -> Page:
     """Profit and loss at expiration after a move, and the book before and after."""
     result = review.proposal
     parts: list[Part] = []
-    if result is not None and result.kind == "open":
-        parts += _scenario_parts(review, result)
     if result is not None:
+        items = [pair("spread", legs_words(result.legs, result.quantity))]
+        if result.kind == "open":
+            items.append(pair("breakeven", breakeven_words(result, review_surroundings(review))))
+        parts.append(Pairs(name="risk", items=tuple(items)))
+        parts += [_scenario_grid(review, result)] if result.kind == "open" else []
         parts.append(_book(review, result))
     return _page(review, "risk", parts)
 
 
-def _scenario_parts(review: "Review", result: "ProposalTerms") -> list[Part]:
+def _scenario_grid(review: "Review", result: "ProposalTerms") -> Grid:
     rows = tuple(
         (
             "unmoved" if each.percent == 0 else f"{each.percent:+d}%",
@@ -274,8 +245,9 @@ def _scenario_parts(review: "Review", result: "ProposalTerms") -> list[Part]:
         for each in review.scenarios
     )
     columns = grid_columns("move", f"{result.underlying} at>", "result>", "loss of account>")
-    title = f"At expiration, {format_count(result.quantity, 'contract')} at our price, after costs to open"
-    return [Grid(name="at", title=title, columns=columns, rows=rows)]
+    price, floor = format_price(abs(result.limit_price)), format_price(abs(result.floor_price))
+    title = f"At expiration after costs: profit at our price {price}, loss at the floor {floor}"
+    return Grid(name="at", title=title, columns=columns, rows=rows)
 
 
 def _book(review: "Review", result: "ProposalTerms") -> Grid:
@@ -303,24 +275,12 @@ def order_page(review: "Review") -> Page:
     result = review.proposal
     if result is None:
         return _page(review, "order and exits", [])
-    allowed = review.max_quantity
-    size = (
-        [pair("quantity", f"the limits allow up to {allowed}")] if allowed is not None and result.kind == "open" else []
-    )
-    quotes = (
-        []
-        if review.current_quote is None
-        else [
-            pair(
-                "quotes",
-                f"natural {format_credit(review.current_quote.natural)}, mid {format_credit(review.current_quote.mid)}",
-            )
-        ]
-    )
-    parts: list[Part] = [
-        exit_pairs(result.exit),
-        order_pairs(result, more=(*size, *quotes)),
-    ]
+    items, allowed, quote = [], review.max_quantity, review.current_quote
+    if allowed is not None and result.kind == "open":
+        items.append(pair("quantity", f"the limits allow up to {allowed}"))
+    if quote is not None:
+        items.append(pair("quotes", f"natural {format_credit(quote.natural)}, mid {format_credit(quote.mid)}"))
+    parts: list[Part] = [exit_pairs(result.exit), order_pairs(result, more=items)]
     return _page(review, "order and exits", parts)
 
 
@@ -367,7 +327,7 @@ def decided_lines(view: "RunView", result: "Proposal") -> tuple[str, ...]:
     live = " --live" if result.mode is Mode.LIVE else ""
     until = approval.until.astimezone(NEW_YORK)
     return (
-        f"P{result.id} approved by {single_line(approval.by)}, hash {result.hash[:8]}, until {until:%H:%M} "
+        f"P{result.id} approved{approver(approval.by)}, hash {result.hash[:8]}, until {until:%H:%M} "
         f"New York{simulated}",
         f"  {trade_sentence(result)}; max loss {format_dollars(result.max_loss)}",
         f"next: spy32 execute P{result.id}{live}",

@@ -2,18 +2,9 @@
 
 from spy32.domain.runs import Run
 from spy32.ops.status import PendingItem, Status
-from spy32.render.explain import MODES, format_outcome, outcome_tone
-from spy32.render.formatting import (
-    DAYS,
-    format_age,
-    format_both_zones,
-    format_count,
-    format_dollars,
-    humanise,
-    single_line,
-)
-from spy32.render.page import Grid, Page, Pairs, Part, grid_columns, pair
-from spy32.sessions import NEW_YORK
+from spy32.render.explain import MODES, RUN_COLUMNS, format_outcome, outcome_tone
+from spy32.render.formatting import format_age, format_both_zones, format_count, format_dollars, humanise, single_line
+from spy32.render.page import Cell, Grid, Page, Pairs, Part, noun_grid, pair
 
 
 def status_page(status: Status) -> Page:
@@ -47,25 +38,24 @@ def _next_commands(status: Status) -> tuple[str, ...]:
 
 
 def _overview_part(status: Status) -> Pairs:
-    scene = status.context
-    items = [
-        pair("mode", f"{scene.settings.mode}, {scene.settings.environment}"),
-        pair("home", single_line(scene.home)),
+    context, running, paused = status.context, status.running, status.paused
+    reason = "" if paused is None else single_line(paused.reason) or "no reason given"
+    held = "" if paused is None else f"since {format_both_zones(paused.since)}: {reason}"
+    halted = "" if context.halted is None else f"{single_line(context.halted)} (nothing is sent in any mode)"
+    automation = "" if context.settings.enable_automation else "off (ENABLE_AUTOMATION): scheduled runs are skipped"
+    unsent = status.unsent_notices
+    items = (
+        pair("mode", f"{context.settings.mode}, {context.settings.environment}"),
+        pair("home", single_line(context.home)),
+        pair("at work", "" if running is None else _running_text(running, status)),
         pair("last run", *_last_run_text(status)),
         pair("next slot", format_both_zones(status.next_slot.opens)),
-    ]
-    if status.running is not None:
-        items.insert(2, pair("at work", _running_text(status.running, status)))
-    if not scene.settings.enable_automation:
-        items.append(pair("automation", "off (ENABLE_AUTOMATION): scheduled runs are skipped", "warn"))
-    if status.paused is not None:
-        since, reason = format_both_zones(status.paused.since), single_line(status.paused.reason)
-        items.append(pair("paused", f"since {since}: {reason or 'no reason given'}", "warn"))
-    if scene.halted is not None:
-        items.append(pair("halted", f"{single_line(scene.halted)} (nothing is sent in any mode)", "bad"))
-    if status.unsent_notices:
-        items.append(pair("notices", f"{status.unsent_notices} in the outbox; this version sends none"))
-    return Pairs(title="Status", items=tuple(items))
+        pair("automation", automation, "warn"),
+        pair("paused", held, "warn"),
+        pair("halted", halted, "bad"),
+        pair("notices", f"{unsent} in the outbox; this version sends none" if unsent else ""),
+    )
+    return Pairs(title="Status", items=items)
 
 
 def _last_run_text(status: Status) -> tuple[str, str]:
@@ -87,28 +77,23 @@ def _running_text(run: Run, status: Status) -> str:
 
 
 def _waiting_grid(status: Status) -> Grid:
-    columns = grid_columns("id", "what~", "until~", "type:1")
-    rows = tuple(
-        (item.id, single_line(item.message), _deadline_text(item, status), item.command) for item in status.waiting
-    )
-    return Grid(name="waiting", title="Waiting for a person", columns=columns, rows=rows)
+    columns: dict[str, Cell] = {
+        "id": "id", "what~": "message", "until~": lambda item: _deadline_text(item, status), "type:1": "command",
+    }  # fmt: skip
+    return noun_grid("waiting", "Waiting for a person", status.waiting, columns)
 
 
 def _trades_grid(status: Status) -> Grid:
-    columns = grid_columns("id", "trade~", "credit>", "max loss>", "DTE>", "out by:1", "state:2")
-    rows = tuple(
-        (
-            item.id,
-            item.words,
-            f"{item.credit}",
-            format_dollars(item.max_loss),
-            str(item.dte),
-            f"{item.next_exit}",
-            item.state.value,
-        )
-        for item in status.trades
-    )
-    return Grid(name="trade", title="Open trades", columns=columns, rows=rows)
+    columns: dict[str, Cell] = {
+        "id": "id",
+        "trade~": "words",
+        "credit>": "credit",
+        "max loss>": lambda item: format_dollars(item.max_loss),
+        "DTE>": "dte",
+        "out by:1": "next_exit",
+        "state:2": "state",
+    }
+    return noun_grid("trade", "Open trades", status.trades, columns)
 
 
 def _deadline_text(item: PendingItem, status: Status) -> str:
@@ -120,11 +105,4 @@ def _deadline_text(item: PendingItem, status: Status) -> str:
 
 
 def _failures_grid(status: Status) -> Grid:
-    columns = grid_columns("run", "started (New York)", "outcome", "cause:1", "what came of it~2")
-    rows = []
-    for row in status.failures:
-        at = row.started_at.astimezone(NEW_YORK)
-        outcome = "unfinished" if row.outcome is None else humanise(row.outcome.value)
-        started = f"{DAYS[at.weekday()]} {at:%Y-%m-%d %H:%M}"
-        rows.append((f"R{row.id}", started, outcome, humanise(row.cause or ""), single_line(row.headline)))
-    return Grid(name="failure", title="Recent failures", columns=columns, rows=tuple(rows))
+    return noun_grid("failure", "Recent failures", status.failures, {**RUN_COLUMNS, "what came of it~2": "headline"})

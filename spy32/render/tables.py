@@ -71,7 +71,7 @@ def _page_parts(builder: RichBuilder, page: Page) -> "list[RenderableType]":
 def _part_renderables(builder: RichBuilder, part: Part) -> "list[RenderableType]":
     match part:
         case Pairs():
-            return _pairs_table(builder, part) if part.items else []
+            return _pairs_table(builder, part) if any(value for _, value, _ in part.items) else []
         case Grid():
             return _grid_renderables(builder, part)
         case Prose():
@@ -79,11 +79,11 @@ def _part_renderables(builder: RichBuilder, part: Part) -> "list[RenderableType]
 
 
 def _banner(pen: RichBuilder, left: str, right: str, *, tone: Tone) -> "list[RenderableType]":
-    room = pen.width - cell_len(left) - cell_len(right) - 2
-    if room < 1:
+    gap = pen.width - cell_len(left) - cell_len(right) - 2
+    if gap < 1:
         lines = wrap_text(f"{left} · {right}" if right else left, pen.width - 2)
         return [pen.text(f" {line:<{pen.width - 1}}", tone) for line in lines]
-    return [pen.text(f" {left}{' ' * room}{right} ", tone)]
+    return [pen.text(f" {left}{' ' * gap}{right} ", tone)]
 
 
 def _pairs_table(builder: RichBuilder, pairs: Pairs) -> "list[RenderableType]":
@@ -91,13 +91,13 @@ def _pairs_table(builder: RichBuilder, pairs: Pairs) -> "list[RenderableType]":
     title: list[RenderableType] = [builder.text(pairs.title, "strong")] if pairs.title else []
     if pairs.payoff is None:
         return [*title, *lines]
-    from spy32.render.payoff import payoff_chart
+    from spy32.render.payoff import build_payoff, payoff_chart
 
     # The lines that stand beside the picture decide where it begins; the longer ones come after them.
     left = max(line.cell_len for line in lines[:ROWS]) + GAP
     beside = builder.width - left >= PICTURE[0] and len(lines) >= ROWS
     width = min(PICTURE[1], builder.width - left if beside else builder.width)
-    drawn = payoff_chart(pairs.payoff, width=width, rows=ROWS, plain=builder.ascii)
+    drawn = payoff_chart(build_payoff(*pairs.payoff), width=width, rows=ROWS, plain=builder.ascii)
     if not beside:
         return [*title, *lines, *(builder.text(row, "dim") for row in drawn if pairs.below)]
     for line, row in zip(lines, drawn, strict=False):
@@ -109,11 +109,12 @@ def _pairs_table(builder: RichBuilder, pairs: Pairs) -> "list[RenderableType]":
 def _pair_lines(pen: RichBuilder, items: tuple[tuple[str, str, Tone], ...]) -> list[Text]:
     """Label and value; a value goes on under itself, so that no foreign line can stand at the edge as one of ours."""
     lines: list[Text] = []
-    room = max(NAME, max(cell_len(label) for label, _, _ in items) + GAP)
+    items = tuple(item for item in items if item[1])
+    indent = max(NAME, max((cell_len(label) for label, _, _ in items), default=0) + GAP)
     for label, value, tone in items:
-        for number, row in enumerate(wrap_text(value, max(pen.width - room, 1))):
+        for number, row in enumerate(wrap_text(value, max(pen.width - indent, 1))):
             line = Text(overflow="fold")
-            line.append(f"{label if number == 0 else '':<{room}}", style=pen.style("dim"))
+            line.append(f"{label if number == 0 else '':<{indent}}", style=pen.style("dim"))
             lines.append(line.append(row, style=pen.style(tone)))
     return lines
 
@@ -122,21 +123,21 @@ def wrap_text(text: str, width: int) -> list[str]:
     """Lines of at most `width` cells, broken at blanks; a longer word is broken where it must."""
     lines = []
     for part in text.split("\n"):
-        line, words = "", part.split(" ")[::-1]
-        while words:
-            word = words.pop()
-            joined = f"{line} {word}" if line else word
+        line, tokens = "", part.split(" ")[::-1]
+        while tokens:
+            token = tokens.pop()
+            joined = f"{line} {token}" if line else token
             if cell_len(joined) <= width:
                 line = joined
             elif line:
                 lines.append(line)
                 line = ""
-                words.append(word)
+                tokens.append(token)
             else:
                 # At two cells a character at most, this many always fit.
-                head = width if word.isascii() else max(width // 2, 1)
-                lines.append(word[:head])
-                words.append(word[head:])
+                head = width if token.isascii() else max(width // 2, 1)
+                lines.append(token[:head])
+                tokens.append(token[head:])
         lines.append(line)
     return lines
 

@@ -1,4 +1,4 @@
-"""What the desk commands answer, in short plain lines: a run, an execution, a rehearsal, a replay."""
+"""What the trading commands answer, in short plain lines: a run, an execution, a rehearsal, a replay."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -9,6 +9,8 @@ from spy32.domain.run_view import RunView
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import ProposalState
 from spy32.render.documents import emit, print_document, run_document
+from spy32.render.figures import trade_sentence
+from spy32.render.formatting import format_dollars
 from spy32.render.output import print_lines
 
 if TYPE_CHECKING:
@@ -25,14 +27,11 @@ def print_run(out: "AnyConsole", view: RunView) -> None:
     print_lines(out, [f"R{run.id} {run.outcome}{cause}{late}", *(f"  {reason}" for reason in run.reasons)])
     if proposal is not None:
         recorded = ", recorded market: simulated" if proposal.is_recorded else ""
-        strikes = "/".join(f"{leg.strike.normalize():f}" for leg in proposal.legs)
-        kind = proposal.strategy.value.replace("_", " ")
         print_lines(
             out,
             [
-                f"P{proposal.id} [{proposal.mode}{recorded}]: {proposal.quantity} x {proposal.underlying}"
-                f" {proposal.expiration} {strikes} {kind}",
-                f"  limit {proposal.limit_price}, floor {proposal.floor_price}, maximum loss ${proposal.max_loss:,.2f}",
+                f"P{proposal.id} [{proposal.mode}{recorded}]: {trade_sentence(proposal)}",
+                f"  max loss {format_dollars(proposal.max_loss)}, expiring {proposal.expiration}",
                 f"next: spy32 approve P{proposal.id}",
             ],
         )
@@ -59,10 +58,10 @@ def _execution_lines(view: RunView, proposal: Proposal) -> Iterable[str]:
     if trade is not None:
         opened = f"{trade.quantity} x {proposal.underlying} opened for {trade.credit} credit"
         yield f"T{trade.id}: {opened}, fees {format_fees(trade)}"
-        yield f"  maximum loss ${trade.max_loss:,.2f}" + (f"; {trade.assumption}" if trade.assumption else "")
+        yield f"  max loss ${trade.max_loss:,.2f}" + (f"; {trade.assumption}" if trade.assumption else "")
         exits = trade.exits or proposal.exit
         target, stop = exits.profit_target, exits.stop
-        yield f"  out at {target} or better; stop alarm at {stop}; {_format_exit_days(proposal)}"
+        yield f"  out at {target} or better; stop alert at {stop}; {_format_exit_days(proposal)}"
     if proposal.state is ProposalState.SENT:
         yield f"next: spy32 execute P{proposal.id} goes on working it, spy32 cancel P{proposal.id} cancels it"
     elif trade is not None:
@@ -83,7 +82,7 @@ def _format_exit_days(proposal: Proposal) -> str:
 def print_rehearsal(out: "AnyConsole", result: "ExecutionPreview", *, json: bool) -> None:
     """Exactly what `execute` would send now, and what its checks say."""
     if json:
-        from spy32.render.desk_documents import REHEARSAL
+        from spy32.render.trading_documents import REHEARSAL
 
         print_document(out, REHEARSAL, result)
         return

@@ -45,7 +45,7 @@ def check_entry(
     candidate: Candidate, account: Account, exposure: Exposure, settings: Settings, now: datetime
 ) -> tuple[Finding, ...]:
     """Return every violated limit on opening this spread at all. `sizing` decides the number of contracts."""
-    unknown = tuple(_check_known_figures(account, exposure, {"the maximum loss": candidate.max_loss}))
+    unknown = tuple(_check_known_figures(account, exposure, {"the max loss": candidate.max_loss}))
     return unknown or tuple(_check_entry_limits(candidate.spread.legs, account, exposure, settings.limits))
 
 
@@ -59,7 +59,7 @@ def check_proposal(
     findings = [*check_time(proposal, settings, now), *_check_account(proposal, account, settings)]
     if proposal.kind != "open":
         return tuple(findings)
-    unknown = tuple(_check_known_figures(account, exposure, {"the maximum loss": proposal.max_loss}))
+    unknown = tuple(_check_known_figures(account, exposure, {"the max loss": proposal.max_loss}))
     if unknown:
         return (*findings, *unknown)
     findings += _check_entry_limits(proposal.legs, account, exposure, settings.limits)
@@ -79,7 +79,7 @@ def check_orders_on_legs(proposal: ProposalTerms, orders: Sequence[BrokerOrder])
     for order in orders:
         if order.state in FINAL:
             continue
-        if order.unread and not order.legs:
+        if order.is_unread and not order.legs:
             message = f"order {order.broker_id} at the broker ({order.status}) may have the same legs: {order.unread}"
             yield _violation("duplicate", message, order.broker_id, "no leg twice")
         symbols = {leg.symbol for leg in order.legs}
@@ -230,8 +230,8 @@ def _check_quantity_limits(
         yield _violation("contracts", f"{count} contracts; {maximum} is the most", f"{count}", f"{maximum}")
     together, used = loss + exposure.open_risk, loss + buying_power_used(account)
     for rule, description, figure, allowed in (
-        ("max_loss", "the maximum loss", loss, min(limits.max_loss, HARD_CAP) * net_liquidation),
-        ("open_risk", "the maximum loss of all open spreads with it", together, limits.open_risk * net_liquidation),
+        ("max_loss", "the max loss", loss, min(limits.max_loss, HARD_CAP) * net_liquidation),
+        ("open_risk", "the max loss of all open spreads with it", together, limits.open_risk * net_liquidation),
         ("buying_power", "the buying power in use with it", used, limits.buying_power * net_liquidation),
         ("buying_power", "the buying power that it needs", loss, account.buying_power),
     ):

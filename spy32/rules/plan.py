@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from spy32.domain.codec import digest
-from spy32.domain.market import MarketSnapshot, Right
+from spy32.domain.market import RECORDED, MarketSnapshot, Right, is_recorded_source
 from spy32.domain.orders import OrderKind
 from spy32.domain.proposals import ExitPlan, PricePlan, ProposalTerms, RiskDecision
 from spy32.domain.runs import Run
@@ -180,9 +180,9 @@ def build_proposal(
 
 
 def market_name(snapshot: MarketSnapshot) -> str:
-    """Return the name of the quotes' source; a recorded market always starts with `recorded`."""
-    is_named = not snapshot.is_recorded or snapshot.source.startswith("recorded")
-    return snapshot.source if is_named else f"recorded:{snapshot.source}"
+    """Return the name of the quotes' source; for a recorded snapshot always that of a recorded market."""
+    is_named = not snapshot.is_recorded or is_recorded_source(snapshot.source)
+    return snapshot.source if is_named else f"{RECORDED}:{snapshot.source}"
 
 
 def complete_proposal(proposal: ProposalTerms, settings: Settings) -> ProposalTerms:

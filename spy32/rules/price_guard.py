@@ -56,8 +56,9 @@ def check(
 
 def _check_approval(approval: Approval, now: datetime) -> Iterator[Finding]:
     """Check that the approval is still valid; it may end while the broker answers."""
-    if reason := approval.invalid_reason(now):
-        message, limit = f"the approval {reason}", f"{approval.at:%H:%M} to {approval.until:%H:%M}"
+    if not approval.is_valid(now):
+        message = f"the approval {approval.invalidity_text(now)}"
+        limit = f"{approval.at:%H:%M} to {approval.until:%H:%M}"
         yield Finding(rule="approval", message=message, figure=f"{now:%H:%M}", limit=limit)
 
 

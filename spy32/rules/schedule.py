@@ -7,7 +7,7 @@ without a finished run gets one `skipped` row.
 
 from datetime import UTC, date, datetime, timedelta
 
-from spy32.domain.runs import Outcome, Run, Trigger
+from spy32.domain.runs import Cause, Outcome, Run, Trigger
 from spy32.domain.value import value
 from spy32.sessions import (
     WEEKDAYS,
@@ -30,8 +30,6 @@ FINISHED_OUTCOMES = frozenset({Outcome.PROPOSED, Outcome.NO_TRADE, Outcome.SKIPP
 
 RUN_LOCK = "analyze"
 """The kernel lock that one start holds while it decides and runs."""
-
-HOLIDAY, CLOSED, PAUSED, MISSED = "holiday", "closed", "paused", "missed"
 
 
 @value
@@ -70,7 +68,7 @@ class SkipSlot:
     """Write one `skipped` row, print `message` to stderr, exit 0."""
 
     slot: Slot | None
-    cause: str
+    cause: Cause
     message: str
 
 
@@ -189,7 +187,7 @@ def _closed_window_decision(inputs: ScheduleInput, slot: Slot, runs: tuple[Run, 
     if _is_paused(inputs, since=slot.closes):
         return SkipSlot(
             slot=slot,
-            cause=PAUSED,
+            cause=Cause.PAUSED,
             message=f"{_format_slot(slot)} was skipped: {_pause_message(inputs)}; {_next_slot_message(inputs)}",
         )
     attempts = _unfinished_runs(runs)
@@ -199,7 +197,9 @@ def _closed_window_decision(inputs: ScheduleInput, slot: Slot, runs: tuple[Run, 
         else f"nothing was started by {_format_time(slot.closes)}"
     )
     return SkipSlot(
-        slot=slot, cause=MISSED, message=f"{_format_slot(slot)} was missed: {reason}; {_next_slot_message(inputs)}"
+        slot=slot,
+        cause=Cause.MISSED,
+        message=f"{_format_slot(slot)} was missed: {reason}; {_next_slot_message(inputs)}",
     )
 
 
@@ -228,7 +228,7 @@ def _skip_closed_day(inputs: ScheduleInput, slot: Slot | None) -> SkipSlot:
     if slot is not None and reason is None:
         return SkipSlot(
             slot=slot,
-            cause=CLOSED,
+            cause=Cause.CLOSED,
             message=f"{_format_slot(slot)} opens after {slot_obstacle(slot)}; {_next_slot_message(inputs)}",
         )
     next_day = next_session(day).day
@@ -238,7 +238,7 @@ def _skip_closed_day(inputs: ScheduleInput, slot: Slot | None) -> SkipSlot:
         f"the exchange is closed on {_day_name(day)} {day}{suffix}; "
         f"the next session is {_day_name(next_day)} {next_day}; {_next_slot_message(inputs)}"
     )
-    return SkipSlot(slot=slot, cause=CLOSED if is_weekend else HOLIDAY, message=message)
+    return SkipSlot(slot=slot, cause=Cause.CLOSED if is_weekend else Cause.HOLIDAY, message=message)
 
 
 def _next_slot_message(inputs: ScheduleInput) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from spy32.domain.value import value
 from spy32.settings.model import Profile, Secret, Settings
+from spy32.settings.services import CHAIN
 
 PREFIX = "SPY32_"
 HOME = "SPY32_HOME"
@@ -45,7 +46,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "word": ("a name without blanks", "[!-~]{1,100}"),
     "ticker": ("a ticker in capital letters", r"[A-Z]{1,5}(\.[A-Z])?"),
     "source": (
-        "a source of market data (tastytrade, cboe, yahoo, …), or recorded:FILE",
+        f"a source of market data ({', '.join(CHAIN)}, …), or recorded:FILE",
         r"[a-z][a-z0-9_]*|recorded:[^\x00-\x1f\x7f]+",
     ),
 }

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from spy32.domain.value import value
@@ -34,26 +35,16 @@ FLAGS: Mapping[str, str] = {
 
 
 @value
-class TomlText:
-    """The text of a `config.toml`, and where it was read. It may hold a secret, so it does not show itself."""
+class SettingsFile:
+    """The text of a `config.toml` or `.env`, and where it was read. It may hold a secret, so it stays hidden."""
 
     text: str
     path: str
+    values: Mapping[str, str | None] = MappingProxyType({})
+    """What python-dotenv made of a `.env`."""
 
     def __repr__(self) -> str:
-        return f"TomlText({self.path})"
-
-
-@value
-class DotenvText:
-    """What python-dotenv made of a `.env`, its text (for line numbers), and where it was read. Hidden too."""
-
-    values: Mapping[str, str | None]
-    text: str
-    path: str
-
-    def __repr__(self) -> str:
-        return f"DotenvText({self.path})"
+        return f"SettingsFile({self.path})"
 
 
 @value
@@ -94,7 +85,7 @@ def read_environment(env: Mapping[str, str]) -> Iterator[SetValue]:
     yield from _variables(env, "environment", lambda name: name)
 
 
-def read_dotenv(dotenv: DotenvText) -> Iterator[SetValue]:
+def read_dotenv(dotenv: SettingsFile) -> Iterator[SetValue]:
     lines = dotenv_lines(dotenv.text)
 
     def place(name: str) -> str:
@@ -164,7 +155,7 @@ _SAFE_WORDS = (
 _AT = r"\(at line (\d+), column (\d+)\)$"
 
 
-def read_toml(toml: TomlText) -> Iterator[SetValue]:
+def read_toml(toml: SettingsFile) -> Iterator[SetValue]:
     text = toml.text.removeprefix("\ufeff")
     lines = toml_lines(text)
 

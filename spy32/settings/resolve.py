@@ -9,10 +9,9 @@ from spy32.domain.value import value
 from spy32.settings.checks import check
 from spy32.settings.keys import KEYS, SECTIONS
 from spy32.settings.layers import (
-    DotenvText,
+    SettingsFile,
     SetValue,
     Source,
-    TomlText,
     read_dotenv,
     read_environment,
     read_flags,
@@ -20,7 +19,7 @@ from spy32.settings.layers import (
 )
 from spy32.settings.model import Profile, Settings
 
-__all__ = ["DotenvText", "Resolved", "Source", "TomlText", "resolve"]
+__all__ = ["Resolved", "SettingsFile", "Source", "resolve"]
 
 _DEFAULT = Source(kind="default", where="default")
 _UNTOUCHED: Mapping[str, Source] = dict.fromkeys([*KEYS, "profile.default.underlying"], _DEFAULT)
@@ -36,7 +35,7 @@ class Resolved:
 
 
 def resolve(
-    flags: Mapping[str, str], env: Mapping[str, str], dotenv: DotenvText | None, toml: TomlText | None
+    flags: Mapping[str, str], env: Mapping[str, str], dotenv: SettingsFile | None, toml: SettingsFile | None
 ) -> Resolved:
     """The checked settings; `BadSettings` names the key, where it stood and what it takes."""
     layers = [(*read_flags(flags),), (*read_environment(env),)]

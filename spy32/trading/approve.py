@@ -9,8 +9,17 @@ from decimal import Decimal
 
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import OrderKind
-from spy32.domain.proposals import Approval, Draft, Finding, Proposal, ProposalTerms, RiskDecision, spread_description
-from spy32.domain.runs import Outcome, Run
+from spy32.domain.proposals import (
+    Approval,
+    ApprovalTerms,
+    Draft,
+    Finding,
+    Proposal,
+    ProposalTerms,
+    RiskDecision,
+    spread_description,
+)
+from spy32.domain.runs import Cause, Outcome, Run
 from spy32.domain.spreads import MULTIPLIER, Account, Candidate
 from spy32.errors import BadUsage, Refused, Unavailable
 from spy32.lifecycle import ProposalState
@@ -30,10 +39,9 @@ def load_pending_proposal(context: TradingContext, proposal_id: int) -> Proposal
     now = context.clock()
     if proposal.state is ProposalState.APPROVED:
         approval = context.store.proposals.latest_approval(proposal_id)
-        objection = approval.invalid_reason(now) if approval is not None else ""
-        if not objection:
+        if approval is None or approval.is_valid(now):
             raise Refused(_already_approved_message(proposal_id, approval))
-        _change_state(context, proposal, ProposalState.PROPOSED, f"the approval {objection}")
+        _change_state(context, proposal, ProposalState.PROPOSED, f"the approval {approval.invalidity_text(now)}")
         proposal = context.store.proposals.get(proposal_id)
     if proposal.state is not ProposalState.PROPOSED:
         raise Refused(f"P{proposal_id} waits for no decision: it is {context.store.proposals.status_text(proposal_id)}")
@@ -65,8 +73,7 @@ def approve(context: TradingContext, review: Review, *, by: str, note: str = "")
     _refuse_if_blocked(check_limits(context, proposal, context.account.facts(), now), message)
     if draft is not None:
         _vet_change(context, review, proposal, message)
-    approval = Approval(
-        id=None,
+    terms = ApprovalTerms(
         proposal_id=review.proposal_id or 0,  # the store sets the id of a proposal that it adds
         hash=proposal.hash,
         by=by,
@@ -79,7 +86,7 @@ def approve(context: TradingContext, review: Review, *, by: str, note: str = "")
         note=note,
     )
     try:
-        return context.store.proposals.approve(approval, draft=draft)
+        return context.store.proposals.approve(terms, draft=draft)
     except Refused:
         _proposal_to_decide(context, review)  # raises with who was first
         raise
@@ -172,7 +179,7 @@ def refresh_review(context: TradingContext, current_review: Review) -> Review:
 
 def check_overridable(context: TradingContext, run: Run) -> None:
     """Raise `Refused` unless the analyst abstained, the run has no proposal, and no newer proposal would be lapsed."""
-    if run.outcome is not Outcome.NO_TRADE or run.cause != "abstained":
+    if run.outcome is not Outcome.NO_TRADE or run.cause != Cause.ABSTAINED:
         ending = run.cause or run.outcome or "unfinished"
         raise Refused(f"R{run.id} ended {ending}: only an abstention of the analyst can be overridden")
     proposal = context.store.proposals.find_by_run(run.id)

@@ -45,20 +45,12 @@ def check_duplicates(context: TradingContext, order: Order) -> Order:
     order_adoption.adopt_orders(context, chains, locked_proposal_id=order.proposal_id)
     _cancel_if_younger(context, order, chains)
     order = context.store.orders.get(order.id)
-    if was_working and order.state is OrderState.CANCELLED and not order.filled and _unreviewed_message(context, order):
+    unreviewed = order_adoption.find_unreviewed_error(context, order.proposal_id)
+    if was_working and order.state is OrderState.CANCELLED and not order.filled and unreviewed is not None:
         with suppress(Spy32Error):
             order_state.conclude_proposal(context, order.proposal_id, reason="the younger of two orders was cancelled")
-        raise DuplicateCancelled(_unreviewed_message(context, order))
+        raise DuplicateCancelled(unreviewed.message)
     return order
-
-
-def _unreviewed_message(context: TradingContext, order: Order) -> str:
-    """Return why a person must look at the proposal; empty when nothing is open."""
-    try:
-        order_adoption.stop_if_unreviewed(context, order.proposal_id)
-    except Unresolved as error:
-        return error.message
-    return ""
 
 
 def _cancel_if_younger(context: TradingContext, order: Order, chains: tuple[OrderChain, ...]) -> None:

@@ -129,8 +129,9 @@ def _require_approval(context: TradingContext, proposal: Proposal) -> Approval:
     approval = context.store.proposals.latest_approval(proposal.id)
     if approval is None:
         raise Refused(f"{name} has no approval on record")
-    if objection := approval.invalid_reason(context.clock()):
-        raise Refused(f"the approval of {name} {objection}; approve it again")
+    now = context.clock()
+    if not approval.is_valid(now):
+        raise Refused(f"the approval of {name} {approval.invalidity_text(now)}; approve it again")
     if not plan.proposal_digest(proposal) == proposal.hash == approval.hash:
         raise Refused(f"{name} is not what was approved (hash {approval.hash[:8]}); approve it again")
     return approval
@@ -140,9 +141,11 @@ def _revoke_if_expired(context: TradingContext, proposal_id: int) -> None:
     """Set the proposal back to `proposed` and raise `Refused` if its approval is not valid now."""
     approval = context.store.proposals.latest_approval(proposal_id)
     is_approved = context.store.proposals.get(proposal_id).state is ProposalState.APPROVED
-    if is_approved and approval is not None and (objection := approval.invalid_reason(context.clock())):
-        _revoke_approval(context, proposal_id, f"the approval {objection}")
-        raise Refused(f"the approval of P{proposal_id} {objection}; approve it again")
+    now = context.clock()
+    if is_approved and approval is not None and not approval.is_valid(now):
+        invalidity = approval.invalidity_text(now)
+        _revoke_approval(context, proposal_id, f"the approval {invalidity}")
+        raise Refused(f"the approval of P{proposal_id} {invalidity}; approve it again")
 
 
 def _revoke_approval(context: TradingContext, proposal_id: int, reason: str) -> None:

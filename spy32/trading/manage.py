@@ -13,7 +13,7 @@ from decimal import Decimal
 from spy32.domain.market import LegQuotes
 from spy32.domain.marks import Mark
 from spy32.domain.orders import OrderKind, Trade
-from spy32.domain.proposals import Approval, ExitPlan, ExitReason, Proposal, ProposalTerms
+from spy32.domain.proposals import ApprovalTerms, ExitPlan, ExitReason, Proposal, ProposalTerms
 from spy32.domain.spreads import ExitAuthority
 from spy32.domain.value import value
 from spy32.errors import NotPermitted, Refused, Spy32Error, Unavailable
@@ -309,8 +309,7 @@ def _approve_by_plan(context: TradingContext, opening: Proposal, close: Proposal
     assert mark.mid is not None and mark.natural is not None
     now = context.clock()
     context.store.proposals.approve(
-        Approval(
-            id=None,
+        ApprovalTerms(
             proposal_id=close.id,
             hash=close.hash,
             by=f"the plan of P{opening.id}",

@@ -130,24 +130,24 @@ def _claims_by_reference(context: TradingContext, chain: OrderChain) -> Iterator
             return
         if order is not None and order.state in NEVER_AT_BROKER:
             yield _late_claim(chain, order)
-        approval_id = order.approval_id if order is not None else _find_approval_id(context, broker_order.reference)
-        if approval_id is not None:
-            yield _new_order_claim(context, chain, broker_order.reference, approval_id, order)
+        approval = _find_approval(context, broker_order.reference, order)
+        if approval is not None:
+            yield _new_order_claim(context, chain, broker_order.reference, approval, order)
 
 
-def _find_approval_id(context: TradingContext, reference: str) -> int | None:
-    """Return the id of our approval with this reference. The hash in the reference must be the approval's own."""
+def _find_approval(context: TradingContext, reference: str, order: Order | None) -> Approval | None:
+    """Return the approval of our order, else the one whose own hash is in the reference; None if there is none."""
+    if order is not None:
+        return context.store.proposals.find_approval(order.approval_id)
     name = parse_reference(reference)
     approval = context.store.proposals.find_approval(name.approval_id) if name is not None else None
-    return approval.id if approval is not None and name is not None and reference_stem(approval) == name.stem else None
+    return approval if approval is not None and name is not None and reference_stem(approval) == name.stem else None
 
 
 def _new_order_claim(
-    context: TradingContext, chain: OrderChain, reference: str, approval_id: int, stored: Order | None
+    context: TradingContext, chain: OrderChain, reference: str, approval: Approval, stored: Order | None
 ) -> OrderClaim:
     """Return the claim on a chain that our book has no order for."""
-    approval = context.store.proposals.find_approval(approval_id)
-    assert approval is not None
     kind = stored.kind if stored is not None else _order_kind(context, approval, reference)
     others = [other for other in context.store.orders.select_by_proposal(approval.proposal_id) if (other.kind is kind)]
     is_second = stored is not None or any(other.state in IN_FLIGHT or other.filled for other in others)
@@ -232,7 +232,7 @@ def _adopt_for_proposal(context: TradingContext, chains: tuple[OrderChain, ...],
                 except Spy32Error as error:
                     errors.append(error)
                 if claim.attention.kind in BLOCKING_KINDS:
-                    errors.append(Unresolved(unreviewed_message(proposal_id, claim.attention.message)))
+                    errors.append(_unreviewed_error(proposal_id, claim.attention.message))
         if orders and not is_target:
             try:
                 cancel_excess(context, proposal_id, chains)
@@ -244,7 +244,7 @@ def _adopt_for_proposal(context: TradingContext, chains: tuple[OrderChain, ...],
 
 
 def _adopt_order(context: TradingContext, claim: OrderClaim) -> tuple[Order, Order]:
-    unreadable = next((broker_order for broker_order in claim.chain.orders if broker_order.unread), None)
+    unreadable = next((broker_order for broker_order in claim.chain.orders if broker_order.is_unread), None)
     if unreadable is not None:
         raise Unusable(
             f"order {unreadable.broker_id} is {claim.order.reference} and cannot be read: {unreadable.unread}"
@@ -369,10 +369,18 @@ def _raise_other_book_order(context: TradingContext, chain: OrderChain) -> None:
 
 def stop_if_unreviewed(context: TradingContext, proposal_id: int) -> None:
     """Raise `Unresolved` while a blocking attention item of this proposal is open."""
+    error = find_unreviewed_error(context, proposal_id)
+    if error is not None:
+        raise error
+
+
+def find_unreviewed_error(context: TradingContext, proposal_id: int) -> Unresolved | None:
+    """Return the error to raise while a blocking attention item of this proposal is open; None otherwise."""
     for item in context.store.attention.open_items():
         if item.subject == f"P{proposal_id}" and item.kind in BLOCKING_KINDS:
-            raise Unresolved(unreviewed_message(proposal_id, item.message))
+            return _unreviewed_error(proposal_id, item.message)
+    return None
 
 
-def unreviewed_message(proposal_id: int, message: str) -> str:
-    return f"P{proposal_id}: {message}; then `spy32 status --ack P{proposal_id}`"
+def _unreviewed_error(proposal_id: int, message: str) -> Unresolved:
+    return Unresolved(f"P{proposal_id}: {message}; then `spy32 status --ack P{proposal_id}`")

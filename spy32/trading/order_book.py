@@ -52,23 +52,20 @@ class OrderBook:
         return spreads_filled(self.fills, self.proposal.legs)
 
     @property
-    def uneven_fill(self) -> str:
-        """The filled contracts of each leg when they do not make whole spreads; empty when they do."""
-        return uneven_fill_message(self.fills, self.proposal.legs)
+    def is_uneven(self) -> bool:
+        """Whether what is filled does not make whole spreads."""
+        return is_uneven_fill(self.fills, self.proposal.legs)
 
     def remaining(self, *, excluding: int | None = None) -> int:
         """Spreads that may still be sent: approved, less filled (by the fullest leg), less alive.
 
         `excluding` is the id of the order that is about to be replaced.
         """
-        filled = max(
-            -(-sum(fill.quantity for fill in self.fills if fill.symbol == leg.symbol) // leg.quantity)
-            for leg in self.proposal.legs
-        )
+        filled = max(-(-_filled_contracts(self.fills, leg) // leg.quantity) for leg in self.proposal.legs)
         alive = sum(order.quantity - order.filled for order in self.live_orders if order.id != excluding)
         return self.proposal.quantity - filled - alive
 
-    def deadline(self, approval_id: int | None) -> datetime:
+    def deadline(self, approval_id: int) -> datetime:
         """When the price plan of an approval ends, counted from its first order."""
         first_order = next(order for order in self.orders if order.approval_id == approval_id)
         return first_order.created_at + timedelta(seconds=self.proposal.plan.deadline_seconds)
@@ -104,7 +101,7 @@ class OrderBook:
         return self._ticket(entry.approval_id, reference, OrderKind.TARGET, limit, trade.remaining, at)
 
     def _ticket(
-        self, approval_id: int | None, reference: str, kind: OrderKind, limit: Decimal, quantity: int, at: datetime
+        self, approval_id: int, reference: str, kind: OrderKind, limit: Decimal, quantity: int, at: datetime
     ) -> OrderTicket:
         proposal = self.proposal
         body = plan.order_body(order_legs(proposal, kind), quantity, limit, reference, kind=kind)
@@ -135,11 +132,17 @@ def order_legs(proposal: Proposal, kind: OrderKind) -> tuple[Leg, ...]:
     return proposal.legs
 
 
-def uneven_fill_message(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> str:
-    """The filled contracts of each leg when they do not make whole spreads; empty when they do."""
-    counts = {leg.symbol: sum(fill.quantity for fill in fills if fill.symbol == leg.symbol) for leg in legs}
+def is_uneven_fill(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> bool:
+    """Whether the fills do not make whole spreads."""
     spreads = spreads_filled(fills, legs)
-    if all(counts[leg.symbol] == spreads * leg.quantity for leg in legs):
-        return ""
-    parts = ", ".join(f"{counts[leg.symbol]} x {leg.action} {leg.symbol}" for leg in legs)
-    return f"uneven fill: {parts}; {spreads} whole spreads of it"
+    return any(_filled_contracts(fills, leg) != spreads * leg.quantity for leg in legs)
+
+
+def uneven_fill_text(fills: tuple[Fill, ...], legs: tuple[Leg, ...]) -> str:
+    """The filled contracts of each leg, and how many whole spreads they make."""
+    parts = ", ".join(f"{_filled_contracts(fills, leg)} x {leg.action} {leg.symbol}" for leg in legs)
+    return f"uneven fill: {parts}; {spreads_filled(fills, legs)} whole spreads of it"
+
+
+def _filled_contracts(fills: tuple[Fill, ...], leg: Leg) -> int:
+    return sum(fill.quantity for fill in fills if fill.symbol == leg.symbol)

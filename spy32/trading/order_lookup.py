@@ -158,7 +158,7 @@ def find_order(context: TradingContext, order: Order) -> BrokerOrder | None:
     for listing in (context.orders.todays_orders, lambda: context.orders.search(market_date(order.created_at))):
         matches = _matching_orders(context, order, listing())
         for broker_order in matches:
-            if broker_order.unread:
+            if broker_order.is_unread:
                 raise Unusable(
                     f"order {broker_order.broker_id} looks like {order.reference} and cannot be read: "
                     f"{broker_order.unread}"
@@ -223,17 +223,17 @@ def find_traces(context: TradingContext, order: Order) -> tuple[str, ...]:
 def _lookalike_orders(context: TradingContext, order: Order, legs: tuple[Leg, ...]) -> Iterator[str]:
     sides = {(leg.symbol, leg.action) for leg in legs}
     for broker_order in context.orders.search(market_date(order.created_at)):
-        is_alive = broker_order.state not in FINAL or bool(broker_order.fills or broker_order.unread)
+        is_alive = broker_order.state not in FINAL or bool(broker_order.fills) or broker_order.is_unread
         is_later = broker_order.placed_at is None or broker_order.placed_at >= order.created_at - CLOCK_TOLERANCE
         may_match = {(leg.symbol, leg.action) for leg in broker_order.legs} == sides or (
-            bool(broker_order.unread) and not broker_order.legs
+            broker_order.is_unread and not broker_order.legs
         )
         if not (is_alive and is_later and may_match):
             continue
         if context.store.orders.find(broker_order.broker_id, broker_order.reference) is None:
             verb, terms = (
                 ("may have", broker_order.unread)
-                if broker_order.unread
+                if broker_order.is_unread
                 else ("has", f"{broker_order.quantity} at {broker_order.limit}")
             )
             yield f"order {broker_order.broker_id} {verb} the same legs ({broker_order.status}, {terms})"

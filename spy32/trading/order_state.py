@@ -15,7 +15,7 @@ from spy32.rules import plan
 from spy32.store import ATTENTION_PRICE
 from spy32.trading import order_lookup
 from spy32.trading.context import TradingContext
-from spy32.trading.order_book import OrderBook, load_order_book, order_legs, uneven_fill_message
+from spy32.trading.order_book import OrderBook, is_uneven_fill, load_order_book, order_legs, uneven_fill_text
 from spy32.trading.order_lookup import READ_ERRORS
 
 ABSENCE_READS = 3
@@ -78,7 +78,8 @@ def apply_broker_order(context: TradingContext, order: Order, broker_order: Brok
             f"{broker_order.quantity} so far"
         )
         broker_order = replace(broker_order, is_unclear=True, reason=words)
-    elif state in FINAL and (unevenness := uneven_fill_message(context.store.orders.fills(order.id), legs)):
+    elif state in FINAL and is_uneven_fill(fills := context.store.orders.fills(order.id), legs):
+        unevenness = uneven_fill_text(fills, legs)
         broker_order = replace(broker_order, reason=unevenness)
         context.report(f"LOOK AT THIS: {order.reference} is {broker_order.status} with an {unevenness}")
     if order.matches(broker_order, state):
@@ -171,7 +172,7 @@ def _is_incomplete(context: TradingContext, order: Order, broker_order: BrokerOr
     """Return whether the order has ended and fills are missing, of the order or of one leg."""
     legs = order_legs(context.store.proposals.get(order.proposal_id), order.kind)
     return order_lookup.has_unlisted_fills(broker_order, legs) or (
-        broker_order.state in FINAL and bool(uneven_fill_message(broker_order.fills, legs))
+        broker_order.state in FINAL and is_uneven_fill(broker_order.fills, legs)
     )
 
 
@@ -306,10 +307,11 @@ def conclude_proposal(context: TradingContext, proposal_id: int, *, reason: str 
     book = load_order_book(context, proposal_id)
     if book.proposal.state is not ProposalState.SENT or book.live_orders:
         return book.filled
-    if book.uneven_fill:
+    if book.is_uneven:
         raise Unresolved(
-            f"P{proposal_id} has an {book.uneven_fill}; the rest is a position without its other side, which only "
-            "a person can settle at the broker; nothing more is sent for it"
+            f"P{proposal_id} has an {uneven_fill_text(book.fills, book.proposal.legs)}; "
+            "the rest is a position without its other side, which only a person can settle at the broker; "
+            "nothing more is sent for it"
         )
     reason = report_overfill(context, book) or reason
     state = ProposalState.DONE if book.filled > 0 else ProposalState.PROPOSED

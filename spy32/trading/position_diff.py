@@ -37,11 +37,6 @@ class PositionDiff:
     def agrees(self) -> bool:
         return self.ours == self.broker
 
-    @property
-    def is_foreign(self) -> bool:
-        """Only the broker shows it; our book holds none of it."""
-        return self.ours == 0 and self.broker != 0
-
 
 @value
 class ForeignOrder:
@@ -77,11 +72,6 @@ class AccountDiff:
     @property
     def differs(self) -> bool:
         return not all(holding.agrees for holding in self.holdings)
-
-    @property
-    def has_own_difference(self) -> bool:
-        """Return whether a contract of our book differs at the broker; foreign contracts alone do not count."""
-        return not all(holding.agrees or holding.is_foreign for holding in self.holdings)
 
 
 def compare_positions(context: TradingContext) -> tuple[PositionDiff, ...]:
@@ -148,7 +138,7 @@ def find_foreign_orders(context: TradingContext) -> tuple[ForeignOrder, ...]:
                 has_spy32_reference=order_adoption.has_spy32_reference(chain),
             )
             for broker_order in chain.orders
-            if broker_order.state not in FINAL or broker_order.fills or broker_order.unread
+            if broker_order.state not in FINAL or broker_order.fills or broker_order.is_unread
         ]
     return tuple(results)
 

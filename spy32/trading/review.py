@@ -98,14 +98,6 @@ class Review:
         return _stored_id(self.proposal)
 
     @property
-    def max_loss_percent(self) -> Decimal:
-        """Maximum loss in per cent of net liquidation."""
-        assert self.proposal is not None
-        if self.account.net_liquidation <= 0:
-            return Decimal(100)
-        return self.proposal.max_loss / self.account.net_liquidation * 100
-
-    @property
     def rule_pick(self) -> Recommendation | None:
         """The fixed rule's choice from the same menu."""
         chosen = self.view.recommendation
@@ -273,7 +265,10 @@ def _run_quote(view: RunView, candidate: Candidate | None) -> SpreadQuote | None
 
 
 def expiration_scenarios(proposal: ProposalTerms, spot: float) -> tuple[PriceScenario, ...]:
-    """Return profit or loss at expiration, dollars, whole quantity, opened at the limit, after costs to open."""
+    """Return profit or loss at expiration, dollars, whole quantity, after costs to open.
+
+    A profit is the one at the limit, as max profit is; a loss the one at the floor, as max loss is.
+    """
     from spy32.options.spreads import exact_payoff
 
     if proposal.kind != "open":
@@ -285,6 +280,8 @@ def expiration_scenarios(proposal: ProposalTerms, spot: float) -> tuple[PriceSce
         price = (spot_price * (100 + move) / 100).quantize(CENT, ROUND_HALF_UP)
         # `max_profit` is the credit less the costs; add what the legs are worth at expiration (zero or less).
         profit = proposal.max_profit + exact_payoff(spread, price) * shares
+        if profit < 0:
+            profit -= (proposal.limit_price - proposal.floor_price) * shares
         scenarios.append(PriceScenario(percent=move, price=price, profit=profit))
     return tuple(scenarios)
 

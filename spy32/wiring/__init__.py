@@ -2,13 +2,14 @@
 
 import math
 import os
+import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, Spy32Error, Unusable
+from spy32.errors import BadSettings, Unusable
 from spy32.settings import Settings
 from spy32.wiring.base import PAPER_ACCOUNT, AppBase
 from spy32.wiring.clockwork import Clockwork
@@ -17,7 +18,7 @@ from spy32.wiring.registry import find_registered
 
 if TYPE_CHECKING:
     from spy32.brokers.paper import PaperBroker
-    from spy32.domain.orders import Trade
+    from spy32.brokers.tastytrade import TastytradeBroker
     from spy32.domain.proposals import Proposal, Recommendation
     from spy32.domain.runs import Run
     from spy32.pipeline.context import RunContext
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
     from spy32.store import Store
     from spy32.trading.context import TradingContext
     from spy32.wiring.markets import MarketRegistry
-    from spy32.wiring.tastytrade import TastytradeConnection, TastytradeGateway
+    from spy32.wiring.tastytrade import TastytradeConnection
 
-    Broker = PaperBroker | TastytradeGateway
+    Broker = PaperBroker | TastytradeBroker
 
 __all__ = ["PAPER_ACCOUNT", "App", "Clockwork", "log_traceback"]
 
@@ -69,11 +70,12 @@ class App(AppBase):
 
     def load_sources(self, requested: str | None) -> "Sources":
         """The sources of market data; a recorded market also sets the process clock to the time of its quotes."""
+        from spy32.domain.market import is_recorded_source
         from spy32.pipeline.sources import Sources
-        from spy32.wiring.markets import is_recorded, load_recorded_market
+        from spy32.wiring.markets import load_recorded_market
 
         name = requested or self.settings.market.chain[0]
-        if not is_recorded(name):
+        if not is_recorded_source(name):
             return self.market_registry.sources(requested)
         if self.settings.mode is not Mode.PAPER:
             raise BadSettings(f"a recorded market goes with mode paper only, not with mode {self.settings.mode}")
@@ -118,24 +120,40 @@ class App(AppBase):
         seed: int,
         until: float = math.inf,
     ) -> "Analyst":
-        """Grok with one prompt version, its attempts written down under `run_id`."""
+        """Grok with one prompt version, its attempts written down under `run_id`.
+
+        `BadSettings` for a missing key or an effort that the model refuses.
+        """
+        from spy32.analysts.answer import parse_answer
+        from spy32.analysts.grok import GrokAnalyst
+        from spy32.clients.http import HttpClient
+        from spy32.clients.xai import XaiClient
+        from spy32.clients.xai_models import check_effort
         from spy32.records.model_spending import SpendingJournal
         from spy32.settings.addresses import foreign_xai
-        from spy32.wiring.analysts import build_grok_analyst
+        from spy32.settings.checks import xai_key
+        from spy32.wiring.analysts import build_renderer
 
         warning = foreign_xai(settings)
         if warning is not None and not self._has_warned_xai:
             self._has_warned_xai = True
             self.warn(warning)
         databases = {mode: self.locations.database(mode) for mode in Mode}
-        return build_grok_analyst(
-            settings,
-            version=version,
-            role=role,
+        key, xai = xai_key(settings), settings.xai
+        check_effort(xai.model, xai.effort, xai.accepts)
+        http = HttpClient(service="xAI", base=xai.url, clock=self.clock, sleep=time.sleep, monotonic=self.monotonic)
+        return GrokAnalyst(
+            client=XaiClient(http, key),
+            render=build_renderer(version, settings),
+            judge=parse_answer,
+            xai=xai,
+            knobs=settings.analyst,
             journal=SpendingJournal(store.core, store.model_calls, databases),
             run_id=run_id,
+            role=role,
             seed=seed,
             clock=self.clock,
+            sleep=time.sleep,
             monotonic=self.monotonic,
             until=until,
             tell=self.report,
@@ -204,9 +222,9 @@ class App(AppBase):
 
     def is_recorded(self, requested: str | None) -> bool:
         """Whether the chain comes from a recorded market, also where its file cannot be read."""
-        from spy32.wiring.markets import is_recorded
+        from spy32.domain.market import is_recorded_source
 
-        return is_recorded(requested or self.settings.market.chain[0])
+        return is_recorded_source(requested or self.settings.market.chain[0])
 
     def start_context(self, settings: Settings, *, market: str | None, analyst: str | None) -> "StartContext":
         """Everything that a start of `analyze` needs of the world; `settings` are those of its profile."""
@@ -297,47 +315,15 @@ class App(AppBase):
         )
 
     def settle_ended(self, store: "Store", market: "Market | None" = None) -> None:
-        """Settle trades that have expired, and what became of assigned ones; warn of what cannot be settled yet.
+        """Settle what has ended, and warn of what cannot be settled yet; `market` has the closes of a recorded one."""
+        from spy32.wiring.settling import settle_ended
 
-        Nothing is read of a broker while no trade can have ended. `market` serves the closes of a recorded one.
-        """
-        from spy32.lifecycle import TradeState
+        settle_ended(self, store, lambda: self._build_trading_context(store, market, "default", None))
 
-        if store.trades.select_expired(self.clock()) or store.trades.select(TradeState.ASSIGNED):
-            from spy32.trading.settle import settle_ended
+    def settle_expired(self, read_store: "Store") -> bool:
+        from spy32.wiring.settling import settle_expired
 
-            try:
-                settled = settle_ended(lambda _: self._build_trading_context(store, market, "default", None))
-            except Spy32Error as error:
-                self.warn(f"trades that have ended are not settled: {error.message}")
-                return
-            for message in (message for messages in settled.warnings.values() for message in messages):
-                self.warn(message)
-
-    def open_for_reading(self, *, lapses: bool = True) -> "Store":
-        """The database, opened for reading; what has expired is settled first, as what waits from a session lapses."""
-        store = super().open_for_reading(lapses=lapses)
-        # A recorded market's clock is not the day on which a person looks.
-        is_asked = lapses and self.clockwork is self.process_clock
-        return self._keep_open(self._open_read_only()) if is_asked and self._settle_expired(store) else store
-
-    def _settle_expired(self, read_store: "Store") -> bool:
-        """Whether trades that have expired were settled, in an opening of its own; a store that only reads cannot."""
-        from spy32.store import Store
-
-        expired: tuple[Trade, ...] = ()
-        try:
-            expired = read_store.trades.select_expired(self.clock())
-            if expired:
-                mode, path = self.settings.mode, self.database
-                with self.locks.enter_home(), Store.open(path, mode=mode, account=None, at=self.clock()) as store:
-                    self.settle_ended(store)
-        except Spy32Error as error:
-            # Rows that cannot be read are for the command itself.
-            for trade in expired:
-                self.warn(f"T{trade.id} expired on {trade.expiration} and cannot be settled here: {error.message}")
-            return False
-        return bool(expired)
+        return settle_expired(self, read_store)
 
     def load_proposal_market(self, store: "Store", proposal: "Proposal | None") -> "Market | None":
         """The market of a proposal: a recorded one is its stored snapshot, with that instant as the clock."""
@@ -383,11 +369,20 @@ def _build_paper(app: App, store: "Store", market: "Market | None") -> "Broker":
 
 
 def _build_tastytrade(app: App, store: "Store", _market: "Market | None") -> "Broker":
+    """The account of the setting, else the one that the database is stamped with, else the only open one.
+
+    A database of another account refuses it; a new one is stamped.
+    """
     from spy32.settings.checks import broker_secrets
-    from spy32.wiring.tastytrade import TastytradeGateway
 
     broker_secrets(app.settings)  # says at once what is missing
-    return TastytradeGateway(app.tastytrade, store)
+
+    def find_number() -> str:
+        number = app.tastytrade.account(app.settings.tastytrade.account or store.core.account)
+        store.bind_account(number, app.clock())
+        return number
+
+    return app.tastytrade.broker(find_number)
 
 
 ANALYSTS: "Mapping[str, Callable[[App, Settings, Store, int, int, float], Analyst]]" = {

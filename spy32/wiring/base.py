@@ -59,13 +59,13 @@ class AppBase:
 
     @cached_property
     def resolved_settings(self) -> "Resolved":
-        from spy32.settings.resolve import TomlText, resolve
+        from spy32.settings.resolve import SettingsFile, resolve
         from spy32.wiring.markets import check_source_names
 
         toml = read_text(self.locations.config)
         dotenv = load_dotenv(self.locations.dotenv) if self.locations.dotenv.exists() else None
         resolution = resolve(
-            self.flags, self.env, dotenv, TomlText(text=toml, path=str(self.locations.config)) if toml else None
+            self.flags, self.env, dotenv, SettingsFile(text=toml, path=str(self.locations.config)) if toml else None
         )
         check_source_names(resolution.settings, resolution.sources)
         self._check_permissions(resolution)
@@ -119,7 +119,16 @@ class AppBase:
 
     @property
     def user(self) -> str:
-        return self.env.get("LOGNAME") or self.env.get("USER") or "unknown"
+        """Who decides: the name in the environment, or else the login's own; `unknown` where the machine has none."""
+        name = self.env.get("LOGNAME") or self.env.get("USER")
+        if name:
+            return name
+        import pwd
+
+        try:
+            return pwd.getpwuid(os.getuid()).pw_name
+        except KeyError:
+            return "unknown"
 
     @cached_property
     def out(self) -> "AnyConsole":
@@ -223,15 +232,22 @@ class AppBase:
     def open_for_reading(self, *, lapses: bool = True) -> "Store":
         """The database, opened for reading only; `BadUsage` when there is none yet.
 
-        What waits from a session that is over lapses first, unless `lapses` is False; where nothing can be written that
-        is said.
+        What waits from a session that is over lapses first and trades that have expired are settled, unless `lapses` is
+        False; where nothing can be written that is said.
         """
 
         self.check_store_exists()
         store = self._keep_open(self._open_read_only())
-        if lapses and self._lapse_proposals(store):
-            store = self._keep_open(self._open_read_only())
+        if lapses:
+            has_lapsed = self._lapse_proposals(store)
+            # A recorded market's clock is not the day on which a person looks.
+            has_settled = self.clockwork is self.process_clock and self.settle_expired(store)
+            store = self._keep_open(self._open_read_only()) if has_lapsed or has_settled else store
         return store
+
+    def settle_expired(self, read_store: "Store") -> bool:
+        """Whether trades that have expired were settled. Only an `App` has brokers to ask."""
+        return False
 
     def _open_read_only(self) -> "Store":
         from spy32.store import Store

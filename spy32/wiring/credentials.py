@@ -59,7 +59,7 @@ def load_auth_status(app: "App") -> AuthStatus:
     try:
         app.tastytrade.session.get_token(app.tastytrade.seconds)
         has_token = True
-        broker = app.tastytrade.broker(app.tastytrade.account(broker_settings.account))
+        broker = app.tastytrade.broker(lambda: app.tastytrade.account(broker_settings.account))
         account = broker.facts()
     except Spy32Error as error:
         return replace(known, has_token=has_token, error=error)

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spy32.domain.market import RawDocument, SourceAttempt
+from spy32.domain.market import RECORDED, RawDocument, SourceAttempt, is_recorded_source
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage
 from spy32.settings import Locations, Settings
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from spy32.settings.resolve import Source
     from spy32.wiring.tastytrade import TastytradeConnection
 
-RECORDED = "recorded"
 NO_SANDBOX_QUOTES = "tastytrade's sandbox has no market data; name other sources in market.chain, or --market"
 
 
@@ -33,10 +33,6 @@ def load_recorded_market(name: str) -> "RecordedMarket":
     if name.endswith(":"):
         raise BadUsage("recorded: needs the name of a file; the shipped market is `recorded`")
     return RecordedMarket.load(Path(file).expanduser()) if file else RecordedMarket.load_shipped()
-
-
-def is_recorded(name: str) -> bool:
-    return name.partition(":")[0] == RECORDED
 
 
 class MarketRegistry:
@@ -89,7 +85,7 @@ class MarketRegistry:
 
         if self.settings.mode is Mode.LIVE:
             return self.get_market("tastytrade")
-        names = [name for name in dict.fromkeys((first, *self.settings.market.chain)) if not is_recorded(name)]
+        names = [name for name in dict.fromkeys((first, *self.settings.market.chain)) if not is_recorded_source(name)]
         return FallbackMarket(
             [self.get_market(name) for name in names if self._unavailable_source(name) is None]
             or [self.get_market(first)]
@@ -103,7 +99,7 @@ class MarketRegistry:
 
     def _get_markets(self, kind: str, names: Sequence[str]) -> "tuple[Market, ...]":
         for name in names:
-            if is_recorded(name):
+            if is_recorded_source(name):
                 raise BadSettings(f"market.{kind} holds {name} beside live sources; a recorded market stands alone")
         return tuple(self.get_market(name) for name in names if self._unavailable_source(name) is None)
 
@@ -201,7 +197,7 @@ def check_source_names(settings: Settings, sources: "Mapping[str, Source]") -> N
     for kind in ("chain", "history", "vix", "dividends"):
         allowed = (*known, *NO_CHAIN) if kind == "dividends" else known
         for name in getattr(settings.market, kind):
-            if name not in allowed and not is_recorded(name):
+            if name not in allowed and not is_recorded_source(name):
                 raise BadSettings(
                     f"{sources[f'market.{kind}'].where}: market.{kind} takes a list, each entry one of "
                     f"{', '.join(allowed)}, recorded:FILE; {name!r} is none of them"
@@ -215,8 +211,4 @@ def event_calendar(
     from spy32.markets.events import load_event_book
 
     file = locations.config.parent / "events.toml"
-
-    def build_book(earnings: "tuple[ScheduledEvent, ...] | None") -> "EventCalendar":
-        return load_event_book(("fomc", "cpi", "jobs", "earnings"), file, earnings, underlying)
-
-    return build_book
+    return partial(load_event_book, ("fomc", "cpi", "jobs", "earnings"), file, underlying=underlying)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from spy32.console import PlainConsole
     from spy32.settings.paths import Access
-    from spy32.settings.resolve import DotenvText
+    from spy32.settings.resolve import SettingsFile
 
 
 def absolute_home(home: str | None) -> str | None:
@@ -37,18 +37,18 @@ def read_text(path: Path) -> str | None:
         raise BadSettings(f"{path} is not UTF-8 text") from None
 
 
-def load_dotenv(path: Path) -> "DotenvText":
+def load_dotenv(path: Path) -> "SettingsFile":
     import logging
     from io import StringIO
 
     from dotenv import dotenv_values
 
-    from spy32.settings.resolve import DotenvText
+    from spy32.settings.resolve import SettingsFile
 
     # It would warn about a line by itself; `resolve` refuses such a line with its number.
     logging.getLogger("dotenv").setLevel(logging.CRITICAL)
     text = read_text(path) or ""
-    return DotenvText(values=dict(dotenv_values(stream=StringIO(text), interpolate=False)), text=text, path=str(path))
+    return SettingsFile(values=dict(dotenv_values(stream=StringIO(text), interpolate=False)), text=text, path=str(path))
 
 
 def mode_bits(path: Path) -> int | None:
@@ -66,19 +66,14 @@ def path_access(paths: Iterable[Path]) -> "dict[Path, Access]":
     for path in paths:
         with suppress(OSError):
             status = path.stat()
-            accesses[path] = Access(
-                bits=stat.S_IMODE(status.st_mode), owner=status.st_uid, is_sticky=_is_sticky(status)
-            )
+            is_sticky = stat.S_ISDIR(status.st_mode) and bool(status.st_mode & stat.S_ISVTX)
+            accesses[path] = Access(bits=stat.S_IMODE(status.st_mode), owner=status.st_uid, is_sticky=is_sticky)
     return accesses
 
 
 def parent_folders(paths: Iterable[Path]) -> set[Path]:
     """Every folder above these paths, and above what they lead to where they are links."""
     return {folder for path in paths for real in (path, path.resolve()) for folder in real.parents}
-
-
-def _is_sticky(status: os.stat_result) -> bool:
-    return stat.S_ISDIR(status.st_mode) and bool(status.st_mode & stat.S_ISVTX)
 
 
 def build_console(stream: TextIO, env: Mapping[str, str]) -> "Console | PlainConsole":

@@ -1,15 +1,14 @@
-"""tastytrade in this process: one log-in for market data and orders, and the broker of sandbox and live mode."""
+"""tastytrade in this process: one log-in for market data and orders."""
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spy32.domain.orders import BrokerOrder, DryRun, Transaction
-from spy32.domain.spreads import Account, Mode, Position
+from spy32.domain.spreads import Mode
 from spy32.settings import Settings
 from spy32.settings.knob import Secret
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from spy32.clients.http import HttpClient
     from spy32.clients.tastytrade.oauth_session import OAuthSession
     from spy32.clients.tastytrade.rest import RestClient
-    from spy32.store import Store
 
 DocumentSink = Callable[[str, bytes], None]
 
@@ -73,11 +71,15 @@ class TastytradeConnection:
 
         return choose_account(self.account_rest, number, self.seconds)
 
-    def broker(self, number: str) -> "TastytradeBroker":
+    def broker(self, find_number: Callable[[], str]) -> "TastytradeBroker":
+        """The broker of the account that `find_number` names at the first question."""
         from spy32.brokers.tastytrade import TastytradeBroker
 
         return TastytradeBroker(
-            self.account_rest, number=number, mode=self.settings.mode, clock=self.clock, seconds=self.seconds
+            lambda: (self.account_rest, find_number()),
+            mode=self.settings.mode,
+            clock=self.clock,
+            seconds=self.seconds,
         )
 
     def _http(self, keep: DocumentSink | None) -> "HttpClient":
@@ -92,65 +94,3 @@ class TastytradeConnection:
             monotonic=time.monotonic,
             keep=keep,
         )
-
-
-class TastytradeGateway:
-    """The `OrderGateway` and `AccountGateway` of sandbox and live mode, connected at the first question.
-
-    Connecting chooses the account (the setting's, else the one that the database is stamped with, else the only open
-    one) and holds it against the database: one of another account is refused, and a new one is stamped.
-    """
-
-    is_shared = True
-    assumption = ""
-
-    def __init__(self, connection: TastytradeConnection, store: "Store") -> None:
-        self._connection = connection
-        self._store = store
-
-    @cached_property
-    def _broker(self) -> "TastytradeBroker":
-        wanted = self._connection.settings.tastytrade.account or self._store.core.account
-        number = self._connection.account(wanted)
-        self._store.bind_account(number, self._connection.clock())
-        return self._connection.broker(number)
-
-    # AccountGateway
-
-    def facts(self) -> Account:
-        return self._broker.facts()
-
-    def positions(self) -> tuple[Position, ...]:
-        return self._broker.positions()
-
-    def transactions(self, since: date) -> tuple[Transaction, ...]:
-        return self._broker.transactions(since)
-
-    def unsettled(self) -> tuple[str, ...]:
-        return self._broker.unsettled()
-
-    def clock_ahead(self) -> float | None:
-        return self._broker.clock_ahead()
-
-    # OrderGateway
-
-    def dry_run(self, body: str) -> DryRun:
-        return self._broker.dry_run(body)
-
-    def submit(self, body: str) -> BrokerOrder:
-        return self._broker.submit(body)
-
-    def order(self, broker_id: str) -> BrokerOrder:
-        return self._broker.order(broker_id)
-
-    def todays_orders(self) -> tuple[BrokerOrder, ...]:
-        return self._broker.todays_orders()
-
-    def search(self, since: date) -> tuple[BrokerOrder, ...]:
-        return self._broker.search(since)
-
-    def replace(self, broker_id: str, body: str) -> BrokerOrder:
-        return self._broker.replace(broker_id, body)
-
-    def cancel(self, broker_id: str) -> BrokerOrder:
-        return self._broker.cancel(broker_id)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spy32.analysts.recorded import NullJournal, RecordedModel
+from spy32.analysts.recorded import RecordedModel
 from spy32.domain.model_calls import ModelCall, ResponseCheck
 from tests.support import stores
 from tests.support.builders import NOW
@@ -15,7 +15,7 @@ def heard_again(then: ResponseCheck | None, now: ResponseCheck) -> list[str]:
     attempt = stores.asking()
     model = RecordedModel([ModelCall(id=7, at=NOW, attempt=attempt, heard=stores.heard(), checked=then)])
     model.ask_model(attempt.request, 1.0)
-    NullJournal(model).record_check(0, now, NOW)
+    model.record_check(0, now, NOW)
     return model.differences
 
 

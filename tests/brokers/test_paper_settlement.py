@@ -70,14 +70,19 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def hold(
-    store: Store, *, short: str = "640", long: str = "635", expiration: date = FRIDAY, quantity: int = 2
+    store: Store,
+    *,
+    short: str = "640",
+    long: str = "635",
+    expiration: date = FRIDAY,
+    quantity: int = 2,
+    fees: Decimal = FEES,
 ) -> BrokerOrder:
-    """A spread that was sold at `CREDIT` for `FEES`."""
-    legs = builders.spread(short, long, expiration).legs
-    return sell(store, legs, quantity)
+    """A spread that was sold at `CREDIT`."""
+    return sell(store, builders.spread(short, long, expiration).legs, quantity, fees)
 
 
-def sell(store: Store, legs: tuple[Leg, ...], quantity: int) -> BrokerOrder:
+def sell(store: Store, legs: tuple[Leg, ...], quantity: int, fees: Decimal = FEES) -> BrokerOrder:
     reference = f"spy32-{len(store.paper.orders()) + 1}"
     body = plan.order_body(legs, quantity, CREDIT, reference, kind=OrderKind.ENTRY)
     order = store.paper.place(parse_order_body(body), at=NOW)
@@ -92,7 +97,7 @@ def sell(store: Store, legs: tuple[Leg, ...], quantity: int) -> BrokerOrder:
         )
         for number, (leg, price) in enumerate(zip(legs, (CREDIT + 1, D(1)), strict=True), 1)
     )
-    store.paper.fill(order.broker_id, fills, CREDIT * MULTIPLIER * quantity, FEES)
+    store.paper.fill(order.broker_id, fills, CREDIT * MULTIPLIER * quantity, fees)
     return order
 
 
@@ -293,6 +298,15 @@ def test_one_expiration_without_its_bar_holds_up_no_other(store: Store) -> None:
     assert set(held(account)) == {SHORT, LONG}
 
 
+def test_one_read_settles_every_expiration_that_is_due(store: Store) -> None:
+    week = date(2025, 11, 14)
+    hold(store)
+    hold(store, expiration=week)
+    account = broker(store, Bars(bar(close=700.0), bar(week, close=700.0)), final(week))
+    assert account.facts().positions == ()
+    assert len(store.paper.events()) == 4
+
+
 # Again and again.
 
 
@@ -354,15 +368,33 @@ def test_a_book_opened_for_reading_is_only_read(tmp_path: Path) -> None:
 # Orders and recorded markets.
 
 
-def test_a_resting_order_on_expired_contracts_ends_with_them(store: Store) -> None:
-    hold(store)
+def rest(store: Store, *, is_recorded: bool = False) -> str:
+    """A profit target that rests on the default spread; returns its id."""
     legs = tuple(replace(leg, action=leg.action.closing) for leg in builders.spread().legs)
     target = parse_order_body(plan.order_body(legs, 2, D("-0.05"), "target", kind=OrderKind.TARGET))
-    resting = store.paper.place(target, NOW)
-    account = broker(store, Bars(), final(FRIDAY))
-    account.positions()
-    (order,) = (each for each in store.paper.orders() if each.broker_id == resting.broker_id)
-    assert (order.state, order.status) == (OrderState.EXPIRED, "Expired")
+    return store.paper.place(target, NOW, is_recorded=is_recorded).broker_id
+
+
+def state(store: Store, broker_id: str) -> OrderState:
+    return next(order.state for order in store.paper.orders() if order.broker_id == broker_id)
+
+
+def test_a_resting_order_ends_when_its_contracts_stop_trading(store: Store) -> None:
+    hold(store)
+    resting = rest(store)
+    option_close = final(FRIDAY) - timedelta(minutes=15)
+    broker(store, Bars(), option_close - timedelta(seconds=1)).positions()
+    assert state(store, resting) is OrderState.WORKING
+    broker(store, Bars(), option_close).positions()
+    assert state(store, resting) is OrderState.EXPIRED
+
+
+def test_a_resting_order_of_a_recorded_market_lives_by_its_clock(store: Store) -> None:
+    resting = rest(store, is_recorded=True)
+    broker(store, Bars(), final(FRIDAY), market=None).positions()
+    assert state(store, resting) is OrderState.WORKING
+    broker(store, Bars(), final(FRIDAY), market=FakeMarket(is_recorded=True)).positions()
+    assert state(store, resting) is OrderState.EXPIRED
 
 
 def test_contracts_of_a_recorded_market_are_not_settled_by_the_real_clock(store: Store) -> None:
@@ -391,6 +423,11 @@ def test_each_fill_is_a_line_with_its_part_of_the_fees(store: Store) -> None:
     )
     assert (sold.net_value, sold.fees) == (D("410") - D("2.26"), D("2.26"))
     assert (bought.symbol, bought.net_value, bought.is_final) == (LONG, D("-200") - D("2.26"), True)
+
+
+def test_fees_that_do_not_divide_leave_their_rest_with_the_first_fill(store: Store) -> None:
+    hold(store, fees=D("4.53"))
+    assert [line.fees for line in broker(store, Bars(), NOW).transactions(builders.TODAY)] == [D("2.26"), D("2.27")]
 
 
 def test_the_history_begins_with_the_day_that_is_asked_for(store: Store) -> None:

@@ -235,6 +235,7 @@ def test_an_exchange_ends_when_its_time_is_over(server: Echo, fault: Fault) -> N
     assert (found.kind, found.was_sent) == ("timeout", True)
 
 
+@pytest.mark.slow
 def test_all_tries_together_take_the_time_of_one(server: Echo) -> None:
     server.always["/x"] = hang
     begun = time.monotonic()
@@ -277,6 +278,7 @@ def test_an_answer_that_is_too_large_is_cut_off(server: Echo, body: bytes) -> No
     assert http_to(server.url).send_request("GET", "/y", seconds=5, cap=4000).status == 200
 
 
+@pytest.mark.slow
 def test_an_answer_that_stops_in_the_middle_is_a_timeout(server: Echo, monkeypatch: pytest.MonkeyPatch) -> None:
     """`requests` may see the silence before our own clock does, and calls it a broken connection."""
 
@@ -352,6 +354,7 @@ def test_a_header_beyond_latin_1_was_not_sent(server: Echo) -> None:
 # Secrets.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     [hang, drip, drip_head, reset, cut, bad_gzip, html, *[status(code) for code in (302, 400, 401, 403, 404, 429, 500)],

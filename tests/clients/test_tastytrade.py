@@ -173,6 +173,7 @@ TROUBLE: list[tuple[str, web.Fault, type[Spy32Error], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fault", "kind", "words"), [row[1:] for row in TROUBLE], ids=[row[0] for row in TROUBLE])
 def test_a_token_service_in_trouble_is_left_alone_for_a_minute(
     server: TastytradeServer, rig: Rig, fault: web.Fault, kind: type[Spy32Error], words: str
@@ -237,6 +238,7 @@ def test_threads_share_one_log_in_and_one_renewal(server: TastytradeServer, rig:
     assert server.log_ins == 2
 
 
+@pytest.mark.slow
 def test_a_thread_waits_for_another_ones_log_in_only_as_long_as_it_may(server: TastytradeServer, rig: Rig) -> None:
     server.faults["/oauth/token"] = [web.late(0.6)]
     first = threading.Thread(target=lambda: read(rig))
@@ -480,6 +482,7 @@ def test_what_is_sent_is_sent_once_and_its_answer_handed_over(server: Tastytrade
     assert server.requests[-1].body == b'{"a": 1}'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [web.reset, web.cut, web.hang], ids=["reset", "cut", "hang"])
 def test_a_lost_answer_is_told_and_not_repeated(server: TastytradeServer, rig: Rig, fault: web.Fault) -> None:
     server.always["/accounts"] = fault

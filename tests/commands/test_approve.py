@@ -3,13 +3,12 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import typer
@@ -17,13 +16,14 @@ from typer.testing import CliRunner
 
 from spy32.commands import approve as command
 from spy32.commands.dialogue import ApprovalDialogue, parse_price
-from spy32.commands.screen import WordScreen
+from spy32.commands.screen import KeyScreen, WordScreen
 from spy32.commands.terminal_input import InputClosed, Keyboard, TerminalInput, WindowResized
 from spy32.console import PlainConsole
 from spy32.domain.proposals import Proposal
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage, Refused, Spy32Error, TerminationSignal
 from spy32.lifecycle import ProposalState
+from spy32.render.page import Page
 from spy32.settings import Settings
 from spy32.store import Store
 from spy32.trading import approve as deciding
@@ -404,17 +404,30 @@ def test_a_row_that_is_looked_at_is_judged_by_the_market_before_the_question(des
     assert (made.candidate_id, made.chosen_by) == (b.menu().candidates[1].id, "person")
 
 
-def test_digits_go_on_to_a_longer_number_where_there_is_such_a_row(desk: ApprovalDesk) -> None:
-    desk.proposed()
-    first = review_proposal(desk.trading_context, 1)
-    menu = replace(b.menu(), candidates=tuple(replace(b.candidate(), id=f"C{at}") for at in range(16)))
-    many = replace(first, view=replace(first.view, menu=menu))
-    dialogue = ApprovalDialogue(
-        context=desk.trading_context, screen=WordScreen(screen(100), Answers()), by="anna", review=many
-    )
-    for word, meant in (("1", 1), ("2", 12), ("3", 3), ("1", 1), ("9", 9)):
-        digits, dialogue._digits = dialogue._digits, ""
-        assert dialogue._number(digits, word) == meant
+class TimedKeys:
+    """A keyboard on which each key comes some seconds after the one before."""
+
+    def __init__(self, *keys: tuple[float, str]) -> None:
+        self._keys = list(keys)
+
+    def has_key(self, seconds: float) -> bool:
+        return self._keys[0][0] <= seconds
+
+    def key(self) -> str:
+        return self._keys.pop(0)[1]
+
+
+def test_a_digit_continues_the_number_only_at_once_and_while_the_screen_shows_it() -> None:
+    typed = ((0.0, "1"), (0.2, "2"), (0.2, "3"), (9.0, "1"), (9.0, "0"), (0.2, "1"), (0.2, "m"), (0.2, "2"))
+    console = screen(100)
+    keys = KeyScreen(console, cast("Keyboard", TimedKeys(*typed)))
+    answers = []
+    for _ in typed:
+        keys.draw(lambda: iter((Page(),)), {"rows": "1-16"}, "", scrolls=False, rows=16)
+        answers.append(keys.answer()[0])
+    assert answers == ["1", "12", "3", "1", "0", "1", "m", "2"]
+    with_pending = [part for part in console.file.getvalue().split("\x1b[H") if "row 1_" in part]  # type: ignore[attr-defined]
+    assert len(with_pending) == 3  # after each 1 that began a number
 
 
 @pytest.mark.parametrize("typed", ["", "nan", "inf", "-inf", "0,57", "1e", "x", "9" * 40, "0.5.7"])

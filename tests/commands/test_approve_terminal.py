@@ -134,6 +134,13 @@ def test_numpy_is_not_imported_before_the_first_screen(home: Path) -> None:
     assert imported & {"_hashlib", "rich.table"} == set()
 
 
+@pytest.mark.parametrize(("columns", "rows"), [(60, 24), (60, 30), (72, 20)])
+def test_the_exit_is_on_the_first_screen_where_that_scrolls(home: Path, columns: int, rows: int) -> None:
+    with asked(home, columns=columns, rows=rows) as terminal:
+        assert any(line.startswith("Exit") for line in terminal.frame)
+        assert len(terminal.frame) == rows
+
+
 # Looking.
 
 

@@ -49,6 +49,7 @@ def answered(terminal: Terminal, *answers: tuple[str, str]) -> int:
 BOTH = ((CLIENT_SECRET, "refresh token: "), (REFRESH_TOKEN, ""))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["paper", "sandbox", "live"])
 def test_a_good_log_in_is_stored_for_its_owner_alone(home: LiveHome, server: AccountServer, mode: str) -> None:
     server.is_sandbox = mode == "sandbox"
@@ -69,6 +70,7 @@ def test_a_good_log_in_is_stored_for_its_owner_alone(home: LiveHome, server: Acc
     assert home.spy32("auth", "status", mode=mode).returncode == 0
 
 
+@pytest.mark.slow
 def test_a_refused_log_in_stores_nothing_and_is_not_repeated(home: LiveHome, server: AccountServer) -> None:
     with log_in(home) as terminal:
         assert answered(terminal, (CLIENT_SECRET, "refresh token: "), ("another-token", "")) == 77
@@ -78,6 +80,7 @@ def test_a_refused_log_in_stores_nothing_and_is_not_repeated(home: LiveHome, ser
     assert server.log_ins == 1
 
 
+@pytest.mark.slow
 def test_a_service_out_of_reach_stores_nothing(home: LiveHome, server: AccountServer) -> None:
     server.always["/oauth/token"] = status(503)
     with log_in(home) as terminal:
@@ -86,6 +89,7 @@ def test_a_service_out_of_reach_stores_nothing(home: LiveHome, server: AccountSe
     assert server.calls("/oauth/token") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("typed", ["\n", CTRL_D, "two words\n", '"quoted"\n'])
 def test_nothing_usable_typed_stores_nothing(home: LiveHome, server: AccountServer, typed: str | bytes) -> None:
     with log_in(home) as terminal:
@@ -98,6 +102,7 @@ def test_nothing_usable_typed_stores_nothing(home: LiveHome, server: AccountServ
     assert not (home.home / ".env").exists()
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_the_terminal_as_it_was(home: LiveHome, server: AccountServer) -> None:
     with log_in(home) as terminal:
         terminal.type(CTRL_C)
@@ -106,6 +111,7 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(home: LiveHome, server: AccountSer
     assert server.requests == []
 
 
+@pytest.mark.slow
 def test_of_several_accounts_one_is_asked_for_and_none_is_guessed(home: LiveHome, server: AccountServer) -> None:
     server.accounts = ["5WX05678", NUMBER]
     with log_in(home) as terminal:
@@ -119,6 +125,7 @@ def test_of_several_accounts_one_is_asked_for_and_none_is_guessed(home: LiveHome
     assert server.log_ins == 1
 
 
+@pytest.mark.slow
 def test_the_account_may_be_left_for_later(home: LiveHome, server: AccountServer) -> None:
     server.accounts = ["5WX05678", NUMBER]
     with log_in(home) as terminal:
@@ -207,6 +214,7 @@ def test_status_without_credentials_asks_nobody(home: LiveHome, server: AccountS
     assert server.requests == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "code"), [(status(400, {"error": "invalid_grant"}), 77), (status(503), 75), (html, 65)]
 )

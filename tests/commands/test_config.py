@@ -13,7 +13,7 @@ from spy32.commands import config
 from spy32.errors import CannotCreate, Refused
 from spy32.settings import Settings
 from spy32.settings.paths import locations
-from spy32.settings.resolve import TomlText, resolve
+from spy32.settings.resolve import SettingsFile, resolve
 
 ENV = {
     "XAI_API_KEY": "PLANTEDmarker",
@@ -94,7 +94,7 @@ def test_init_writes_a_private_config_that_changes_nothing(tmp_path):
     assert made.stat().st_mode & 0o777 == 0o600
     assert made.parent.stat().st_mode & 0o777 == 0o700
     assert desk.said == f"wrote {made}\n"
-    assert resolve({}, {}, None, TomlText(text=made.read_text(), path=str(made))).settings == Settings()
+    assert resolve({}, {}, None, SettingsFile(text=made.read_text(), path=str(made))).settings == Settings()
     assert [file.name for file in home.iterdir()] == ["config.toml"]
 
 

@@ -194,6 +194,18 @@ def test_on_a_terminal_anything_but_the_ending_and_the_ticker_is_no(
     assert server.requests == []
 
 
+def test_what_was_typed_before_the_question_is_no_answer_to_it(home: LiveHome, server: StandIn) -> None:
+    home.approved()
+    with asked(home) as terminal:
+        terminal.type("1234 SPY\n")
+        terminal.wait_for("anything else to leave: ")
+        terminal.settle(0.5)
+        assert terminal.process.poll() is None
+        terminal.type("\n")
+        assert terminal.code() == 2
+    assert server.requests == []
+
+
 def test_ctrl_c_at_the_question_sends_nothing(home: LiveHome, server: StandIn) -> None:
     home.approved()
     with asked(home) as terminal:

@@ -31,6 +31,7 @@ def test_a_look_at_a_recorded_market_makes_no_run(tmp_path: Path, words: tuple[s
     assert not (tmp_path / "paper.db").exists()
 
 
+@pytest.mark.slow
 def test_the_demo_plays_the_whole_cycle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -94,7 +94,7 @@ def test_positions_shows_both_views_the_target_and_the_fees(desk: TradingDesk) -
     place_target(desk.trading_context, trade.proposal_id)
     text = run(desk, "positions")
     assert "  SPY   251107P00635000  ours +2  broker +2  agree\n" in text
-    assert "T1 open: 2 opened for 0.58, maximum loss $888.52, fees $4.52 (an estimate)\n" in text
+    assert "T1 open: 2 opened for 0.58, max loss $888.52, fees $4.52 (an estimate)\n" in text
     assert "T1: target spy32-P1-A1-abcdef-t1 working at 0.29 for 2\n" in text
     assert "DIFFERENT" not in text
 
@@ -119,7 +119,7 @@ def test_positions_tells_what_was_not_seen_and_of_a_part_what_is_left(desk: Trad
     run(desk, "reconcile", "--adopt", "--yes")
     desk.orders.unreadable = True
     text = run(desk, "positions")
-    assert "maximum loss $888.52, 1 left, fees" in text
+    assert "max loss $888.52, 1 left, fees" in text
     assert "NOT SEEN: the fake broker does not answer\n" in text
 
 

@@ -152,16 +152,19 @@ class TestShippedMarket(MarketContract):
         return RecordedMarket.load_shipped()
 
 
+@pytest.mark.slow
 class TestMarketOfAFile(MarketContract):
     def make(self) -> Market:
         return recorded("SPY_2025-09-25")
 
 
+@pytest.mark.slow
 class TestMarketInTheMorning(MarketContract):
     def make(self) -> Market:
         return recorded("SPY_2025-05-02")
 
 
+@pytest.mark.slow
 class TestMarketOfAnIndex(MarketContract):
     underlying = "SPX"
 

@@ -52,6 +52,7 @@ def first_quote(market: RecordedMarket) -> OptionQuote:
 # Reading.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [SHIPPED_CHAIN, *sorted(CHAINS.glob("*.gz"))], ids=lambda path: path.name)
 def test_every_row_is_read_as_the_csv_module_reads_it(name: Path) -> None:
     with gzip.open(name, "rt", newline="") as file:
@@ -200,6 +201,7 @@ def heading_and(lines: int) -> bytes:
     return (",".join(chain_text.REQUIRED_COLUMNS) + "\n" + LINE * lines).encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "data", "figure"),
     [

@@ -73,7 +73,7 @@ def test_a_target_rests_on_the_approval_of_a_done_opening_even_when_that_is_over
         ({"rests_target": True}, {"limit": D("-0.28")}, "not the profit target that was approved"),
         ({"rests_target": True}, {"limit": D("0.29")}, "not the profit target that was approved"),
         ({"rests_target": True}, {"approval_id": 99}, "does not belong to the approval"),
-        ({"rests_target": True}, {"approval_id": None}, "does not belong to the approval"),
+        ({"rests_target": True}, {"approval_id": 0}, "does not belong to the approval"),
         ({"rests_target": True}, {"replaces": 1}, "does not belong to the approval"),
         ({"rests_target": True}, {"quantity": 3}, "only 2 may still be sent"),
     ],

@@ -272,8 +272,8 @@ def test_an_order_of_what_is_not_approved_is_refused(store: Store) -> None:
     assert store.orders.select(*OrderState) == ()
 
 
-@pytest.mark.parametrize("approval_id", [None, 99])
-def test_an_order_of_another_approval_is_refused(store: Store, approval_id: int | None) -> None:
+@pytest.mark.parametrize("approval_id", [0, 99])
+def test_an_order_of_another_approval_is_refused(store: Store, approval_id: int) -> None:
     made, yes = approved(store)
     with pytest.raises(Refused, match="approval"):
         store.orders.begin(builders.order(made, yes, approval_id=approval_id), at=later(360))

@@ -14,8 +14,8 @@ from spy32.domain.run_view import RunView
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.render import menu_pages
 from spy32.render.documents import run_document
-from spy32.render.explain_choice import format_figure
 from spy32.render.formatting import format_ticks
+from spy32.render.market_pages import format_value
 from spy32.render.raw_page import raw_page
 from spy32.render.raw_texts import RawTexts
 from tests.support import builders as b
@@ -41,8 +41,7 @@ def joined(text: str) -> str:
 @pytest.mark.parametrize(
     "line",
     [
-        "analyst decision: chose P6405 (grok, grok-4.3-0401, v1-comprehensive)",
-        "analyst choice: put credit spread 640/635",
+        "analyst decision: chose put 640/635 (grok, grok-4.3-0401, v1-comprehensive)",
         "analyst stated chance: 80.0% that it expires worthless",
         # 1 - |short delta| of the builders' candidate, and its probability of any profit.
         "analyst market's chance: 79.5% by the short delta; 79.0% for any profit",
@@ -55,12 +54,12 @@ def joined(text: str) -> str:
         "analyst number check: 4 numbers of the words found in what was sent, 2 not",
         "analyst not in the data: ✗ 181.30, ✗ 42 %",
         "analyst look at: 2 of its numbers match nothing that was sent",
-        "analyst votes: P6405 3, abstain 1, failed 1 (of 5 samples)",
+        "analyst votes: put 640/635 3, abstain 1, failed 1 (of 5 samples)",
         "analyst model: asked grok-4.3, answered by grok-4.3-0401: another name",
         "analyst prompt: v1-comprehensive",
         "analyst cost: $0.02 (241500000 ticks)",
         "cited market.rsi_14: value 61.37; unit points; note 12 min, daily bars, n=260",
-        "cited menu.P6405.short_delta: value 0.192",
+        "cited put 640/635 short delta: value 0.192",
         "request chosen: v1-comprehensive: 2 attempts, 17.2 s",
         "request tokens: 6100 in (1000 cached), 900 out (600 reasoning)",
         "request cost: less than $0.01 (50000000 ticks)",
@@ -73,7 +72,7 @@ def test_the_page_of_a_choice_says(line: str) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_every_cited_field_has_value_unit_and_note_at_any_width(width: int) -> None:
     text = joined(rendered(page(run_views.asked()), width))
-    for said in ("market.rsi_14", "61.37", "points", "12 min, daily", "menu.P6405.short_delta", "0.192"):
+    for said in ("market.rsi_14", "61.37", "points", "12 min, daily", "put 640/635 short delta", "0.192"):
         assert said in text
     assert "left out" not in text.partition("Fields that")[2].partition("Checks")[0]
 
@@ -81,7 +80,7 @@ def test_every_cited_field_has_value_unit_and_note_at_any_width(width: int) -> N
 @pytest.mark.parametrize("width", WIDTHS)
 def test_what_others_would_have_taken_stands_beside_it(width: int) -> None:
     text = joined(rendered(page(run_views.asked()), width))
-    for said in ("fixed rule", "P6355", "another", "put 635/630", "0.475", "$457.26", "trend rule", "the same"):
+    for said in ("fixed rule", "another", "put 635/630", "0.475", "$457.26", "trend rule", "the same"):
         assert said in text
     assert "grok v1-simplified" in text
 
@@ -111,7 +110,7 @@ def test_a_rule_has_no_empty_lines_and_states_no_chance_of_its_own() -> None:
     )  # fmt: skip
     said = [line for line in plain(run_views.proposed(recommendation=rule)).splitlines() if line.startswith("analyst ")]
     assert [line.split(":")[0] for line in said] == [
-        "analyst decision", "analyst reason", "analyst choice", "analyst evidence",
+        "analyst decision", "analyst reason", "analyst evidence",
     ]  # fmt: skip
 
 
@@ -187,19 +186,22 @@ OLD = {
     "strategy_type": "put 640/635",
     "confidence": "80.0%",
     "market_bias": "bullish",
-    "support_level": "20-day low 651.25, lower Bollinger band 648.90",
-    "resistance_level": "20-day high 672.10, upper Bollinger band 675.40",
-    "volatility_factor": "at the money 15.4%, rank 32.0%",
+    "support_level": "low 20 d 651.25",
+    "support_band": "Bollinger low 648.90",
+    "resistance_level": "high 20 d 672.10",
+    "resistance_band": "Bollinger high 675.40",
+    "volatility_factor": "ATM IV 15.43%",
+    "volatility_rank": "IV rank (VIX) 32.00%",
     "time_decay_impact": "+$2.00 a day",
-    "price_momentum": "RSI 14 61.37, 20-day momentum 2.1%",
-    "volume_pattern": "ratio to 20 days 1.24",
-    "credit_received": "0.575 mid",
+    "price_momentum": "RSI 14 61.4",
+    "volume_pattern": "volume / 20 d 1.240",
+    "credit_received": "0.575",
     "expiration": "2025-11-07",
     "max_profit": "$55.24",
     "max_loss": "$447.26",
     "probability_of_profit": "79.0% · 86.0% by history (1 - delta = 79.5% ignores credit and skew)",
     "reward_risk_ratio": "12.4%",
-    "delta": "position +2.5 shares",
+    "delta": "+2.5 shares",
     "expected_profit": "-$6.50",
     "entry_price_range": "0.58 first, never below 0.55",
     "volatility_condition": "from 40 no entry",
@@ -247,7 +249,7 @@ def test_return_on_risk_is_that_of_the_mid_less_costs_over_the_loss() -> None:
 
 def test_a_missing_figure_says_why_and_an_unknown_event_is_no_absence() -> None:
     text = plain(run_views.asked())
-    assert "180-day low missing: 90 closes, 180 are needed" in text
+    assert "low 180 d missing: 90 closes, 180 are needed" in text
     assert "figure not known: jobs unknown after 2025-10-31\n" in text
     assert "figure events: FOMC 2025-10-29 up to the expiration\n" in text
 
@@ -275,16 +277,16 @@ def test_settings_of_another_shape_leave_lines_out_and_break_nothing(kept: dict[
     ("value", "unit", "told"),
     [
         (671.456, "dollars", "671.46"),
-        (0.1543, "fraction", "15.4%"),
-        (-0.004, "fraction a year", "-0.4%"),
-        (-0.0004, "fraction", "0.0%"),
+        (0.1543, "fraction", "15.43%"),
+        (-0.004, "fraction a year", "-0.40%"),
+        (-0.0004, "fraction", "-0.04%"),
         (16.5, "percent points", "16.50"),
-        (0.9, "ratio", "0.90"),
+        (0.9, "ratio", "0.900"),
         (3.0, "contracts", "3.00 contracts"),
     ],
 )
 def test_a_figure_is_written_by_its_unit(value: float, unit: str, told: str) -> None:
-    assert format_figure(b.datum(value, unit=unit)) == told
+    assert format_value(b.datum(value, unit=unit)) == told
 
 
 # Foreign text.

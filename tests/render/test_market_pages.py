@@ -310,10 +310,10 @@ METRICS = {"iv_rank": iv(0.31), "iv_2025-11-07": iv(0.1616), "iv_2025-10-13": iv
 @pytest.mark.parametrize("width", [PLAIN, *WIDTHS])
 def test_the_broker_s_term_structure_is_shown_in_order_and_no_further_than_of_use(width: int) -> None:
     text = market(width, snapshot=replace(SNAPSHOT, metrics=METRICS))
-    assert re.search(r"2025-10-13\D+7\D+14\.20 %", text)
-    assert re.search(r"2025-11-07\D+32\D+16\.16 %", text)
-    assert text.index("14.20 %") < text.index("16.16 %")
-    assert "19.00 %" not in text
+    assert re.search(r"2025-10-13\D+7\D+14\.20%", text)
+    assert re.search(r"2025-11-07\D+32\D+16\.16%", text)
+    assert text.index("14.20%") < text.index("16.16%")
+    assert "19.00%" not in text
     assert width == PLAIN or [line for line in text.splitlines() if cell_len(line) > width] == []
     assert "Term structure at the broker" not in market(width)
 

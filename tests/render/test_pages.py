@@ -12,12 +12,12 @@ from rich.cells import cell_len
 
 from spy32.console import PlainConsole
 from spy32.domain.run_view import RunView
-from spy32.domain.runs import Outcome, RunSummary
+from spy32.domain.runs import Cause, Outcome, RunSummary
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState
 from spy32.render import menu_pages, output
 from spy32.render.documents import run_document
-from spy32.render.explain import chosen_candidate_id
+from spy32.render.explain import CAUSES, chosen_candidate_id
 from spy32.render.page import Column, Grid, Page
 from spy32.render.pages import run_page, trade_page
 from spy32.render.raw_page import raw_page
@@ -173,14 +173,6 @@ def test_markup_in_foreign_text_is_shown_and_not_obeyed() -> None:
 
 # One screen.
 
-CAUSES = (
-    *((Outcome.NO_TRADE, cause) for cause in ("abstained", "vetoed", "condition", "limits", "empty_menu", "account")),
-    *((Outcome.NO_TRADE, cause) for cause in ("broker", "analyst_failed")),
-    *((Outcome.FAILED, cause) for cause in ("analyst_failed", "data", "account")),
-    *((Outcome.SKIPPED, cause) for cause in ("holiday", "closed", "paused", "missed")),
-    (Outcome.INTERRUPTED, "stopped"),
-)
-
 
 @pytest.mark.parametrize("width", (PLAIN, 80))
 @pytest.mark.parametrize("name", [name for name in PAGES if "one screen" in name or "trade" in name])
@@ -188,7 +180,16 @@ def test_a_run_and_a_trade_fit_forty_lines(name: str, width: int) -> None:
     assert len(rendered(PAGES[name](), width).splitlines()) <= 40
 
 
-@pytest.mark.parametrize(("outcome", "cause"), CAUSES)
+def test_after_the_fill_the_run_says_at_what_price_and_that_a_trade_is_open() -> None:
+    text = rendered(run_page(run_views.filled(), now=b.NOW), PLAIN)
+    assert "\nFilled: T5 open: 2 at 0.58 cr\n" in text
+    assert "\nBook: before this trade: " in text
+    assert "Filled" not in rendered(run_page(run_views.approved(), now=b.NOW), PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause"), [(outcome, cause) for outcome, causes in CAUSES.items() for cause in causes]
+)
 def test_every_ending_fits_forty_lines_however_much_was_said(outcome: Outcome, cause: str) -> None:
     run = b.run(outcome=outcome, cause=cause, reasons=("because " * 90,) * 7, late=True)
     word = run_views.word(reason="since " * 90, vetoes=("no " * 200,) * 5, marks=("look " * 90,) * 5)
@@ -214,6 +215,10 @@ def test_the_three_ways_to_no_trade_are_told_apart() -> None:
     ]
     assert [word in text for word, text in zip(("Abstained:", "Vetoed:", "Failed at"), said, strict=True)] == [True] * 3
     assert len({text.split("meaning: ")[1].splitlines()[0] for text in said}) == 3
+
+
+def test_every_cause_is_explained() -> None:
+    assert {cause for causes in CAUSES.values() for cause in causes} == {*Cause}
 
 
 def test_a_cause_that_is_not_known_is_shown_as_it_is() -> None:

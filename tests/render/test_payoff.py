@@ -74,13 +74,13 @@ def test_a_picture_fits_its_room_and_names_strike_and_extremes(
 
 def test_the_curve_is_the_profit_of_the_spread() -> None:
     payoff = p.proposal_payoff(run_views.proposal(), None)
-    # Two contracts of 640/635 sold at 0.58, 4.52 dollars to open.
+    # Two contracts of 640/635 sold at 0.58, at the floor of 0.55 where they lose; 4.52 dollars to open.
     assert payoff.profit(Decimal(700)) == Decimal("111.48")
     assert payoff.profit(Decimal(640)) == Decimal("111.48")
-    assert payoff.profit(Decimal(635)) == Decimal("-888.52")
-    assert payoff.profit(Decimal(500)) == Decimal("-888.52")
-    assert payoff.profit(Decimal("637.5")) == Decimal("-388.52")
-    assert (payoff.best, payoff.worst) == (Decimal("111.48"), Decimal("-888.52"))
+    assert payoff.profit(Decimal(635)) == Decimal("-894.52")
+    assert payoff.profit(Decimal(500)) == Decimal("-894.52")
+    assert payoff.profit(Decimal("637.5")) == Decimal("-394.52")
+    assert (payoff.best, payoff.worst) == (run_views.proposal().max_profit, -run_views.proposal().max_loss)
 
 
 def test_a_call_spread_loses_above() -> None:

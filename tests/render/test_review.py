@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from spy32.domain.proposals import Decision, Finding, Recommendation
+from spy32.domain.proposals import Citation, Decision, Finding, Recommendation
 from spy32.domain.spreads import Mode
+from spy32.render.candidates import sorted_menu, spread_words
 from spy32.render.documents import approval_document, run_document
-from spy32.render.figures import sorted_menu, spread_words
 from spy32.render.output import print_page
 from spy32.render.page import Page
 from spy32.render.review import (
@@ -226,8 +226,40 @@ def test_the_whole_menu_has_every_figure_at_any_width(desk: ApprovalDesk) -> Non
 def test_the_reasons_name_who_chose_the_evidence_and_the_others(desk: ApprovalDesk) -> None:
     text = " ".join(drawn(seen(desk), 100, "w").split())
     assert "chosen by grok: put 640/635" in text
-    assert f"evidence menu.{b.candidate().id}.mid = 0.575, volatility.vix = 16.5" in text
+    assert "evidence put 640/635 mid = 0.575, volatility.vix = 16.5" in text
     assert "fixed rule" in text
+
+
+def test_the_spreads_stand_in_words_and_no_id_of_the_menu_is_shown(desk: ApprovalDesk) -> None:
+    first, second = (entry.id for entry in b.menu().candidates[:2])
+    answer = b.recommendation(
+        reason=f"{first} beats {second}.",
+        votes={first: 2},
+        cited=(Citation(path=f"menu.{first}.short_delta", value="0.2"),),
+    )
+    text = words(drawn(told_by(seen(desk), recommendation=answer), 200, "w"))
+    assert {first, second} & set(text) == set()
+    assert "put 640/635 beats put 635/630." in " ".join(text)
+    assert "put 640/635 short delta" in " ".join(text)
+
+
+def test_the_risk_page_names_the_spread_its_breakeven_and_the_basis_of_its_losses(desk: ApprovalDesk) -> None:
+    what = seen(desk)
+    assert what.proposal is not None
+    text = " ".join(drawn(what, 200, "r").split())
+    assert "Sell to Open 2 x 640 put · Buy to Open 2 x 635 put" in text
+    assert f"breakeven {what.proposal.breakevens[0]:.2f}" in text
+    assert f"profit at our price {what.proposal.limit_price}, loss at the floor {what.proposal.floor_price}" in text
+    assert f"-${what.proposal.max_loss:,.2f}" in text
+
+
+def test_where_the_first_screen_scrolls_the_exit_and_the_warnings_are_on_it(desk: ApprovalDesk) -> None:
+    warned = replace(seen(desk), findings=(Finding(rule="drift", message="moved away", blocks=True),))
+    first = page_drawn(decision_page(warned, rows=3, compact=True, scrolls=True), 60).splitlines()[:20]
+    assert any(line.startswith("Exit") for line in first)
+    assert any(line.startswith("Refused") for line in first)
+    every = page_drawn(decision_page(warned, rows=3, compact=True), 60).split()
+    assert sorted(page_drawn(decision_page(warned, rows=3, compact=True, scrolls=True), 60).split()) == sorted(every)
 
 
 @pytest.mark.parametrize(
@@ -235,8 +267,8 @@ def test_the_reasons_name_who_chose_the_evidence_and_the_others(desk: ApprovalDe
 )
 def test_evidence_that_points_nowhere_has_no_value(desk: ApprovalDesk, path: str) -> None:
     what = told_by(seen(desk), recommendation=b.recommendation(evidence=(path,)))
-    (line,) = [line for line in drawn(what, 100, "w").splitlines() if line.startswith("evidence")]
-    assert line.removeprefix("evidence").strip() == path
+    lines = [line for line in drawn(what, 100, "w").splitlines() if line.startswith("evidence")]
+    assert [line.removeprefix("evidence").strip() for line in lines] == ([path] if path else [])
 
 
 def test_a_move_has_its_price_result_and_share_of_the_account(desk: ApprovalDesk) -> None:

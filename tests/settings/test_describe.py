@@ -11,13 +11,13 @@ from spy32.settings import Settings
 from spy32.settings.addresses import CERTIFICATION, PRODUCTION, tastytrade_address
 from spy32.settings.describe import config_text, rows, title
 from spy32.settings.keys import KEYS, PROFILE_KEYS, SECTIONS, VENDOR
-from spy32.settings.resolve import DotenvText, TomlText, resolve
+from spy32.settings.resolve import SettingsFile, resolve
 from tests.support.make_settings_page import BEGIN, END, PAGE, settings_tables
 from tests.support.paths import ROOT
 
 
-def config(text: str) -> TomlText:
-    return TomlText(text=text, path="config.toml")
+def config(text: str) -> SettingsFile:
+    return SettingsFile(text=text, path="config.toml")
 
 
 def uncommented() -> str:
@@ -77,8 +77,8 @@ def test_the_reference_names_every_key_and_variable():
     assert all(f"`{name}`" in text for name in VENDOR)
 
 
-def sample(text: str) -> DotenvText:
-    return DotenvText(values=dotenv_values(stream=StringIO(text), interpolate=False), text=text, path=".env")
+def sample(text: str) -> SettingsFile:
+    return SettingsFile(values=dotenv_values(stream=StringIO(text), interpolate=False), text=text, path=".env")
 
 
 def test_the_sample_dotenv_loads_and_is_the_defaults():

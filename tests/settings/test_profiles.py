@@ -14,11 +14,11 @@ from spy32.settings import Profile, Settings
 from spy32.settings.keys import KEYS, PROFILE_KEYS
 from spy32.settings.model import Dte, Limits
 from spy32.settings.profiles import for_profile, multiplier
-from spy32.settings.resolve import Resolved, TomlText, resolve
+from spy32.settings.resolve import Resolved, SettingsFile, resolve
 
 
 def of(text: str) -> Resolved:
-    return resolve({}, {}, None, TomlText(text=text, path="config.toml"))
+    return resolve({}, {}, None, SettingsFile(text=text, path="config.toml"))
 
 
 def refusal(text: str) -> str:

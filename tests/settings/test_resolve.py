@@ -17,17 +17,17 @@ from spy32.errors import BadSettings
 from spy32.settings import Environment, Settings
 from spy32.settings.keys import ENVIRONMENT, KEYS, VENDOR
 from spy32.settings.lines import toml_lines
-from spy32.settings.resolve import DotenvText, Resolved, TomlText, resolve
+from spy32.settings.resolve import Resolved, SettingsFile, resolve
 
 LOCAL = "http://127.0.0.1:8080"
 
 
-def toml(text: str) -> TomlText:
-    return TomlText(text=text, path="config.toml")
+def toml(text: str) -> SettingsFile:
+    return SettingsFile(text=text, path="config.toml")
 
 
-def dotenv(text: str) -> DotenvText:
-    return DotenvText(values=dotenv_values(stream=StringIO(text), interpolate=False), text=text, path=".env")
+def dotenv(text: str) -> SettingsFile:
+    return SettingsFile(values=dotenv_values(stream=StringIO(text), interpolate=False), text=text, path=".env")
 
 
 def of(

@@ -18,7 +18,7 @@ from spy32.settings import Secret, Settings
 from spy32.settings.checks import broker_secrets, xai_key
 from spy32.settings.describe import rows
 from spy32.settings.keys import KEYS, VENDOR
-from spy32.settings.resolve import DotenvText, Resolved, TomlText, resolve
+from spy32.settings.resolve import Resolved, SettingsFile, resolve
 
 MARK = "PLANTEDmarker0123456789"
 SECRETS = tuple(name for name, key in KEYS.items() if key.is_secret)
@@ -48,12 +48,12 @@ def everything_of(found: Resolved) -> str:
     return "\n".join([repr(found), str(found.settings), repr(rows(found)), json.dumps(config_document(rows(found)))])
 
 
-def dotenv(text: str) -> DotenvText:
-    return DotenvText(values=dotenv_values(stream=StringIO(text), interpolate=False), text=text, path=".env")
+def dotenv(text: str) -> SettingsFile:
+    return SettingsFile(values=dotenv_values(stream=StringIO(text), interpolate=False), text=text, path=".env")
 
 
-def toml(text: str) -> TomlText:
-    return TomlText(text=text, path="config.toml")
+def toml(text: str) -> SettingsFile:
+    return SettingsFile(text=text, path="config.toml")
 
 
 def as_toml(key: str, literal: str) -> str:

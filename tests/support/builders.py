@@ -510,7 +510,7 @@ def approval(made: Proposal, **over: Any) -> Approval:
     """A yes of anna to this proposal (which has its id), five minutes in, for an hour."""
     chosen = candidate()
     base: dict[str, Any] = {
-        "id": None,
+        "id": 1,
         "proposal_id": made.id,
         "hash": made.hash,
         "by": "anna",
@@ -543,7 +543,7 @@ def order(made: Proposal, yes: Approval | None, **over: Any) -> OrderTicket:
     body = over.get("body", order_body(made, limit, reference))
     base: dict[str, Any] = {
         "proposal_id": made.id,
-        "approval_id": yes.id if yes else None,
+        "approval_id": yes.id if yes else 0,
         "reference": reference,
         "kind": OrderKind.ENTRY if made.kind == "open" else OrderKind.EXIT,
         "mode": made.mode,

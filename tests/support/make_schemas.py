@@ -11,7 +11,6 @@ from typing import Any, get_args
 
 import spy32
 from spy32.render import (
-    desk_documents,
     document_parts,
     documents,
     home_documents,
@@ -19,12 +18,13 @@ from spy32.render import (
     prompt_documents,
     replay_documents,
     run_documents,
+    trading_documents,
 )
 from spy32.render.encoder import VERSION, Part, attribute_type
 
 FOLDER = Path(spy32.__file__).parent / "data" / "schemas"
 MODULES = (
-    desk_documents, document_parts, documents, home_documents, market_documents, prompt_documents, replay_documents,
+    trading_documents, document_parts, documents, home_documents, market_documents, prompt_documents, replay_documents,
     run_documents,
 )  # fmt: skip
 FOUND = {

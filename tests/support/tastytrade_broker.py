@@ -193,7 +193,7 @@ class Scripted(TastytradeServer):
 
 
 def made(rig: Rig, seconds: float = 5) -> TastytradeBroker:
-    return TastytradeBroker(rig.rest, number=NUMBER, mode=Mode.SANDBOX, clock=rig.clock, seconds=seconds)
+    return TastytradeBroker(lambda: (rig.rest, NUMBER), mode=Mode.SANDBOX, clock=rig.clock, seconds=seconds)
 
 
 def failed(act: Callable[[], object]) -> Spy32Error:

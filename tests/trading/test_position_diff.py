@@ -51,8 +51,7 @@ def test_both_views_of_an_untouched_account_agree(desk: TradingDesk, trade: Trad
         (LONG, 2, 2, ""),
         (SHORT, -2, -2, ""),
     ]
-    assert (found.differs, found.has_own_difference, found.foreign_orders, found.gone, found.troubles) == (
-        False,
+    assert (found.differs, found.foreign_orders, found.gone, found.troubles) == (
         False,
         (),
         (),
@@ -92,14 +91,15 @@ def test_a_contract_that_is_only_the_broker_s_is_no_difference_of_ours(desk: Tra
     positions = (*desk.account.account.positions, Position(symbol=OTHER, quantity=1))
     desk.account.account = replace(desk.account.account, positions=positions)
     found = compare_with_broker(desk.trading_context)
-    assert (found.differs, found.has_own_difference) == (True, False)
-    (foreign,) = [each for each in found.holdings if each.is_foreign]
+    assert found.differs
+    assert all(each.agrees or not each.ours for each in found.holdings)
+    (foreign,) = [each for each in found.holdings if not each.ours]
     assert foreign.why == "nothing in the broker's orders and transactions explains it"
     desk.account.history = (
         line(5, OTHER, TransactionKind.TRADE, at=builders.NOW),
         line(6, OTHER, TransactionKind.OTHER, at=builders.NOW),
     )
-    (foreign,) = [each for each in compare_with_broker(desk.trading_context).holdings if each.is_foreign]
+    (foreign,) = [each for each in compare_with_broker(desk.trading_context).holdings if not each.ours]
     assert foreign.why == "traded by hand 2025-10-06"
 
 
@@ -110,7 +110,8 @@ def test_shares_and_a_leg_that_an_assignment_left_are_explained_by_it(desk: Trad
     assert after.state is TradeState.ASSIGNED
     found = compare_with_broker(desk.trading_context)
     assert {each.symbol: each.why for each in found.holdings} == {LONG: "assigned: T1", "SPY": "assigned: T1"}
-    assert (found.gone, found.has_own_difference) == ((), False)
+    assert found.gone == ()
+    assert all(each.agrees or not each.ours for each in found.holdings)
 
 
 def test_a_target_that_works_is_shown_and_one_that_is_missing_too(desk: TradingDesk, trade: Trade) -> None:
@@ -136,7 +137,7 @@ def test_what_cannot_be_read_is_a_trouble_of_the_view(desk: TradingDesk, trade: 
     held(desk)
     found = compare_with_broker(desk.trading_context)
     assert [trouble.message for trouble in found.troubles] == ["the fake broker does not answer", "the history is down"]
-    assert (found.gone, found.foreign_orders, found.has_own_difference) == ((), (), True)
+    assert (found.gone, found.foreign_orders, found.differs) == ((), (), True)
 
 
 def test_history_is_read_back_to_the_oldest_open_trade_and_a_week_at_least(desk: TradingDesk) -> None:

@@ -8,11 +8,12 @@ from typer.testing import CliRunner
 from spy32.cli import app as spy32_app
 from spy32.domain.spreads import Mode
 from spy32.errors import Spy32Error
+from spy32.pipeline.context import RULE_ANALYSTS
 from spy32.settings import Settings
 from spy32.settings.services import ANALYSTS as NAMED_ANALYSTS
 from spy32.wiring import ANALYSTS, BROKERS, App
 from spy32.wiring.analysts import RULES
-from spy32.wiring.markets import MARKETS
+from spy32.wiring.markets import MARKETS, chain_source_names
 from spy32.wiring.registry import find_registered
 
 
@@ -24,6 +25,20 @@ def app(tmp_path: Path) -> App:
 def test_the_settings_name_what_is_registered() -> None:
     assert {*ANALYSTS} == {*NAMED_ANALYSTS}
     assert {*BROKERS} == {*Mode}
+    assert {*RULES} == RULE_ANALYSTS
+    market = Settings().market
+    assert {*market.chain, *market.history, *market.vix, *market.dividends} <= {*MARKETS}
+
+
+@pytest.mark.parametrize("command", ["analyze", "market", "expirations"])
+def test_the_help_names_every_source_that_has_a_chain(command: str) -> None:
+    text = " ".join(CliRunner().invoke(spy32_app, [command, "--help"]).output.split())
+    assert f"Source of the chain: {', '.join(chain_source_names())} or recorded:FILE." in text
+
+
+def test_the_help_names_every_analyst() -> None:
+    text = " ".join(CliRunner().invoke(spy32_app, ["analyze", "--help"]).output.split())
+    assert f"Who chooses: {' or '.join(ANALYSTS)}." in text
 
 
 @pytest.mark.parametrize("name", ["nasdaq", "", "Cboe", "recorded"])

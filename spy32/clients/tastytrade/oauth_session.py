@@ -152,17 +152,13 @@ class OAuthSession:
                 "POST", TOKEN_PATH, seconds=seconds, headers=headers, data=json.dumps(body).encode()
             )
         except HttpFailure as failure:
-            raise self._remember_error(
-                Unavailable(f"tastytrade log-in: {failure.words}"), RETRY_PAUSE_SECONDS
-            ) from None
+            raise self._remember_error(Unavailable(f"tastytrade log-in: {failure.words}")) from None
         if not 200 <= answer.status < 300:
             raise self._classify_refusal(answer)
         try:
             return parse_strict_json(answer.body)
         except ValueError as error:
-            raise self._remember_error(
-                Unusable(f"tastytrade log-in: the answer is no document: {error}"), RETRY_PAUSE_SECONDS
-            ) from None
+            raise self._remember_error(Unusable(f"tastytrade log-in: the answer is no document: {error}")) from None
 
     def _classify_refusal(self, answer: HttpResponse) -> Spy32Error:
         words = f"tastytrade log-in: HTTP {answer.status}"
@@ -171,13 +167,13 @@ class OAuthSession:
         message = "; ".join(self.error_lines(answer))
         words += f": {message}" if message else ""
         if answer.status in TRANSIENT_STATUSES:
-            return self._remember_error(Unavailable(words), RETRY_PAUSE_SECONDS)
+            return self._remember_error(Unavailable(words))
         if 400 <= answer.status < 500:
             if self._refusals is not None:
                 self._refusals.add(words)
             hint = "check TASTYTRADE_CLIENT_SECRET and TASTYTRADE_REFRESH_TOKEN; it is not tried again"
             return self._remember_error(NotPermitted(f"{words}; {hint}"))
-        return self._remember_error(Unusable(words), RETRY_PAUSE_SECONDS)
+        return self._remember_error(Unusable(words))
 
     def _parse_token(self, document: Any) -> tuple[Secret, float]:
         """The access token and the seconds it lives."""
@@ -188,21 +184,18 @@ class OAuthSession:
                 self._hidden.append(Secret(fields[name]))
         # It goes into a header, where a line end would start another one.
         if not isinstance(token, str) or not 0 < len(token) <= MAX_TOKEN_LENGTH or not _is_printable_ascii(token):
-            raise self._remember_error(
-                Unusable("tastytrade log-in: access_token is missing or no token"), RETRY_PAUSE_SECONDS
-            )
+            raise self._remember_error(Unusable("tastytrade log-in: access_token is missing or no token"))
         if isinstance(life, bool) or not isinstance(life, int | float) or not 1 <= life <= MAX_TOKEN_SECONDS:
-            raise self._remember_error(
-                Unusable("tastytrade log-in: expires_in is missing or no number of seconds"), RETRY_PAUSE_SECONDS
-            )
+            raise self._remember_error(Unusable("tastytrade log-in: expires_in is missing or no number of seconds"))
         rotated = fields.get("refresh_token")
         if rotated is not None and rotated != self._refresh_token.reveal() and self._warn is not None:
             self._warn("tastytrade sent another refresh token: the stored one may be dead; make a new grant")
         return Secret(token), float(life)
 
-    def _remember_error(self, error: E, pause: float | None = None) -> E:
-        """Keep the error as the answer to requests for a token within `pause` seconds, or for good; returns it."""
-        self._trouble = (error, None if pause is None else self._http.monotonic() + pause)
+    def _remember_error(self, error: E) -> E:
+        """Keep the error as the answer to requests for a token, a refusal for good, others a minute; returns it."""
+        is_refusal = isinstance(error, NotPermitted)
+        self._trouble = (error, None if is_refusal else self._http.monotonic() + RETRY_PAUSE_SECONDS)
         return error
 
     def _redact_secrets(self, text: str) -> str:

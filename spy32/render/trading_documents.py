@@ -1,4 +1,4 @@
-"""The documents of the desk: positions, reconciliation and a rehearsal."""
+"""The documents of trading: positions, reconciliation and a rehearsal."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -87,17 +87,14 @@ Part(
     our_state=Key(
         OrderState | None, "ours.state", "Of our own order with this reference, when our book has it as never placed."
     ),
-    quantity=Key(int | None, lambda other: None if other.order.unread else other.order.quantity),
-    limit=Key(Price | None, lambda other: None if other.order.unread else other.order.limit),
+    quantity=Key(int | None, lambda other: None if other.order.is_unread else other.order.quantity),
+    limit=Key(Price | None, lambda other: None if other.order.is_unread else other.order.limit),
     unread=Key(
         str | None,
-        lambda other: join_lines(other.order.unread) or None,
+        lambda other: join_lines(other.order.unread) if other.order.unread is not None else None,
         "Why its terms cannot be read; quantity and limit are null then.",
     ),
-    legs=Key(
-        tuple[Annotated[Leg, ORDERED], ...],
-        lambda other: other.order.whole_legs,
-    ),
+    legs=Key(tuple[Annotated[Leg, ORDERED], ...], lambda other: other.order.whole_legs),
 )
 Part(Contracts)
 Part(
@@ -105,8 +102,7 @@ Part(
     "trade_id missing why would_be=adoption.state spreads",
     trade_id=Key(TradeId, "trade.id"),
     missing=Key(
-        tuple[Contracts, ...],
-        lambda gone: [Contracts(symbol=symbol, quantity=count) for symbol, count in gone.missing],
+        tuple[Contracts, ...], lambda gone: [Contracts(symbol=symbol, quantity=count) for symbol, count in gone.missing]
     ),
     why=Key(str, lambda gone: join_lines(gone.explanation)),
     spreads=Key(int, lambda gone: 0 if gone.adoption is None else gone.adoption.spreads),
@@ -114,8 +110,7 @@ Part(
 BOTH: Mapping[str, Key] = {
     "agrees": Key(bool, lambda both: not both.view.differs),
     "targets": Key(
-        tuple[Target, ...],
-        lambda both: [Target(trade=trade, order=order) for trade, order in both.view.targets],
+        tuple[Target, ...], lambda both: [Target(trade=trade, order=order) for trade, order in both.view.targets]
     ),
     "without_target": Key(
         tuple[TradeId, ...],

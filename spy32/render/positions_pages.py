@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 from spy32.domain.orders import Trade
 from spy32.domain.spreads import Account, Mode
 from spy32.lifecycle import TradeState
-from spy32.render.formatting import join_lines
-from spy32.render.output import print_lines
+from spy32.render.formatting import format_dollars, join_lines
 from spy32.render.trading import format_fees
 
 if TYPE_CHECKING:
-    from spy32.console import AnyConsole
     from spy32.trading.position_diff import AccountDiff, ForeignOrder, PositionDiff
     from spy32.trading.reconcile import ReconcileResult
     from spy32.trading.transactions import MissingContracts
@@ -21,12 +19,8 @@ ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
 # Reconcile.
 
 
-def print_reconciliation(out: "AnyConsole", found: "ReconcileResult") -> None:
-    """Print what was in flight, how it stands now, and where our book and the broker differ."""
-    print_lines(out, _reconciliation(found))
-
-
-def _reconciliation(found: "ReconcileResult") -> Iterable[str]:
+def reconciliation_lines(found: "ReconcileResult") -> Iterable[str]:
+    """What was in flight, how it stands now, and where our book and the broker differ."""
     if not found.orders:
         yield "nothing was in flight"
     for was, now in found.orders:
@@ -58,23 +52,18 @@ def adoption_text(gone: "MissingContracts") -> str:
 # Positions.
 
 
-def print_positions(out: "AnyConsole", view: "AccountDiff", trades: Sequence[Trade], account: Account) -> None:
-    """Print every contract that our book or the broker holds, then the trades that they make up."""
-    print_lines(out, _positions(view, trades, account))
-
-
-def _positions(view: "AccountDiff", trades: Sequence[Trade], account: Account) -> Iterable[str]:
-    worth, power = f"${account.net_liquidation:,.2f}", f"${account.buying_power:,.2f}"
-    yield f"{account.mode} account {account.masked_number}: net liquidation {worth}, buying power {power}"
-    for word in account.restrictions:
-        yield f"  the broker says: {join_lines(word)}"
+def positions_lines(view: "AccountDiff", trades: Sequence[Trade], account: Account) -> Iterable[str]:
+    """Every contract that our book or the broker holds, then the trades that they make up."""
+    total, power = format_dollars(account.net_liquidation), format_dollars(account.buying_power)
+    yield f"{account.mode} account {account.masked_number}: net liquidation {total}, buying power {power}"
+    for restriction in account.restrictions:
+        yield f"  the broker says: {join_lines(restriction)}"
     for each in view.holdings:
         agrees = "agree" if each.agrees else f"DIFFERENT: {join_lines(each.why)}"
         yield f"  {each.symbol}  {_counts(each)}  {agrees}"
     for trade in trades:
         if trade.state not in ENDED:
-            loss = f"${trade.max_loss:,.2f}"
-            opened = f"{trade.quantity} opened for {trade.credit}, maximum loss {loss}"
+            opened = f"{trade.quantity} opened for {trade.credit}, max loss {format_dollars(trade.max_loss)}"
             left = f", {trade.remaining} left" if 0 < trade.remaining < trade.quantity else ""
             fees = f", fees {format_fees(trade)}" if trade.mode is not Mode.PAPER else ""
             yield f"T{trade.id} {trade.state}: {opened}{left}{fees}"
@@ -108,7 +97,7 @@ def _remarks(view: "AccountDiff") -> Iterator[str]:
 def _foreign_words(other: "ForeignOrder") -> str:
     order = other.order
     parts = [join_lines(order.status), *(f"{leg.action} {leg.quantity} x {leg.symbol}" for leg in order.whole_legs)]
-    if order.unread:
+    if order.unread is not None:
         parts.append(f"cannot be read: {join_lines(order.unread)}")
     return f"order {join_lines(order.broker_id)} at the broker, {_whose(other)}: {', '.join(parts)}"
 
