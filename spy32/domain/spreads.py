@@ -318,7 +318,9 @@ class Exposure:
     """Open trades, plus the unfilled part of approved proposals and working orders."""
     open_trades: int = 0
     week_loss: Decimal = Decimal(0)
-    """Realised loss since Monday, New York time; positive for a loss."""
+    """Loss since Monday, New York time: realised, and by the marks of open trades; positive for a loss, else 0."""
+    week_unrealized: Decimal = Decimal(0)
+    """What the marks of open trades add to it: how their unrealised result changed since before Monday."""
     submits_today: int = 0
     submits_of_run: int = 0
     open_symbols: frozenset[str] = frozenset()

@@ -11,9 +11,11 @@ from spy32.records.adoptions import Adoptions
 from spy32.records.base import Database
 from spy32.records.encoding import ceiling_e4, e4_to_dollars
 from spy32.records.proposals import Proposals
+from spy32.records.results import Results
 from spy32.records.trades import OPEN_STATES, Trades
 from spy32.rules.assignment import AssignedPosition, worst_loss
 from spy32.rules.margin import ForeignRisk, foreign_risk
+from spy32.rules.results import realized_profit, unrealized_change
 
 _LIVE_ENTRIES = """proposal_id = proposal.id and kind = 'entry' and state in ('submitting', 'working', 'unknown')
     and id not in (select replaces from broker_order where replaces is not null
@@ -24,11 +26,14 @@ PENDING_STATES = (ProposalState.APPROVED, ProposalState.SENT)
 class Risk:
     """Exposure counts fills and what may still fill, not states."""
 
-    def __init__(self, core: Database, proposals: Proposals, trades: Trades, adoptions: Adoptions) -> None:
+    def __init__(
+        self, core: Database, proposals: Proposals, trades: Trades, adoptions: Adoptions, results: Results
+    ) -> None:
         self._core = core
         self._proposals = proposals
         self._trades = trades
         self._adoptions = adoptions
+        self._results = results
 
     def exposure(
         self,
@@ -80,10 +85,12 @@ class Risk:
                 *(leg for trade in open_trades for leg in trade.legs),
                 *(leg for proposal in sent_proposals for leg in proposal.legs),
             ]
+            realized, marked = self._week_profit(week_start, today)
             return Exposure(
                 open_risk=risk,
                 open_trades=len(open_trades) + len(assigned) + pending_trades + foreign.trades,
-                week_loss=self._realised_loss(week_start, today),
+                week_loss=max(-(realized + marked), Decimal(0)),
+                week_unrealized=marked,
                 submits_today=self._submit_count("market_day = ?", today.isoformat()),
                 submits_of_run=self._submit_count("proposal_id in (select id from proposal where run_id = ?)", run_id),
                 open_symbols=frozenset(leg.symbol for leg in legs),
@@ -92,12 +99,18 @@ class Risk:
                 unmeasured=foreign.unmeasured,
             )
 
-    def _realised_loss(self, first: date, last: date) -> Decimal:
-        """Return the realised loss of the trades that ended in these days, dollars; 0 if they won in total."""
-        row = self._core.row(
-            "select sum(result_e4) from trade where closed_day between ? and ?", first.isoformat(), last.isoformat()
+    def _week_profit(self, first: date, last: date) -> tuple[Decimal, Decimal]:
+        """Return what was realised in these days, and the change of the unrealised result of what is held, dollars."""
+        trades = self._results.select_recent(first)
+        results = [self._results.compute(trade) for trade in trades]
+        marked = sum(
+            (
+                unrealized_change(trade, result, self._trades.latest_usable_mark(trade.id, before=first))
+                for trade, result in zip(trades, results, strict=True)
+            ),
+            Decimal(0),
         )
-        return max(-e4_to_dollars(row[0] or 0 if row is not None else 0), Decimal(0))
+        return realized_profit(results, first, last), marked
 
     def _submit_count(self, which: str, value: object) -> int:
         """Return the number of opening orders that were or may have been sent. Price steps do not count, nor do refused

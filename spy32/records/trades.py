@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from spy32.domain.codec import canonical_json
@@ -20,6 +20,7 @@ from spy32.records.encoding import (
     decode_body,
     dollars_to_e4,
     e4_to_dollars,
+    format_day_start,
     format_instant,
     nearest_e4,
     parse_instant,
@@ -112,6 +113,17 @@ class Trades:
     def latest_mark(self, trade_id: int) -> Mark | None:
         """Return the newest mark of a trade; None before the first one."""
         return next(iter(self.marks(trade_id, newest=1)), None)
+
+    def latest_usable_mark(self, trade_id: int, *, before: date | None = None) -> Mark | None:
+        """Return the newest mark of a trade that may decide, or the newest before a New York day; None without one."""
+        row = self._core.row(
+            """select body from mark where trade_id = ? and (? is null or at < ?)
+                and json_array_length(body, '$.flags') = 0 and json_extract(body, '$.mid') is not null
+                order by id desc limit 1""",
+            trade_id,
+            *([None if before is None else format_day_start(before)] * 2),
+        )
+        return decode_body(Mark, row["body"], f"a mark of T{trade_id}") if row is not None else None
 
     # Writing
 

@@ -196,8 +196,10 @@ def _check_entry_limits(legs: Sequence[Leg], account: Account, exposure: Exposur
     stop = limits.week_loss * account.net_liquidation
     if not exposure.week_loss < stop:
         lost_text = f"{exposure.week_loss:,.2f}"
+        marked = -exposure.week_unrealized
         message = (
-            f"this week lost {lost_text}; from {stop:,.2f} ({limits.week_loss:.1%} of the account) on nothing is opened"
+            f"this week lost {lost_text} ({exposure.week_loss - marked:,.2f} realised, {marked:,.2f} by the marks of "
+            f"open trades); from {stop:,.2f} ({limits.week_loss:.1%} of the account) on nothing is opened"
         )
         yield _violation("week_loss", message, lost_text, f"{stop:,.2f}")
     yield from _check_duplicates(legs, account, exposure)

@@ -11,7 +11,7 @@ from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
 from spy32.trading import order_adoption, order_state, profit_target
 from spy32.trading.context import TradingContext, proposal_lock_name
 from spy32.trading.order_book import load_order_book
-from spy32.trading.position_diff import AccountDiff, PositionDiff, compare_positions, compare_with_broker
+from spy32.trading.position_diff import AccountDiff, PositionDiff, add_history, compare_positions, compare_with_broker
 from spy32.trading.settle import SettledTrades, adopt_trades, settle_ended
 from spy32.trading.transactions import MissingContracts, settle_fees
 
@@ -80,7 +80,7 @@ def reconcile(context_for: Callable[[int | None], TradingContext]) -> ReconcileR
     base_context = context_for(None)
     after = tuple((order, base_context.store.orders.get(order.id)) for order in before)
     try:
-        view = compare_with_broker(base_context)
+        view = add_history(base_context, compare_with_broker(base_context))
     except Spy32Error as error:
         view = AccountDiff(holdings=(), troubles=(error,))
     unique_errors = {error.message: error for error in (*errors, *adopted.errors, *view.troubles)}
