@@ -1,18 +1,13 @@
 """`manage`: marks, due exits, closes, and what is sent by an approved plan."""
 
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from spy32.domain.orders import Trade
-from spy32.domain.proposals import ExitReason
 from spy32.domain.spreads import Mode
-from spy32.lifecycle import ProposalState, TradeState
 from spy32.trading.context import TradingContext
 from spy32.trading.manage import ManagedTrade, manage
-from tests.support import builders
 from tests.support.open_trades import entered, live_desk
 from tests.support.trading import TradingDesk
 
