@@ -16,6 +16,7 @@ from proofs import (
     restores,
     slots,
     store_kill,
+    year,
 )
 
 if __name__ == "__main__":
@@ -32,6 +33,7 @@ if __name__ == "__main__":
         fuzz_chains.main(),
         fuzz_answers.main(),
         machine.main(),
+        year.main(),
         mutants.main(),
     ]
     sys.exit(0 if all(good) else 1)
