@@ -17,6 +17,7 @@ from proofs import (
     restores,
     slots,
     store_kill,
+    year,
 )
 
 if __name__ == "__main__":
@@ -34,6 +35,7 @@ if __name__ == "__main__":
         fuzz_chains.main(),
         fuzz_answers.main(),
         machine.main(),
+        year.main(),
         mutants.main(),
     ]
     sys.exit(0 if all(good) else 1)

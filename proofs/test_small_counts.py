@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,7 @@ from proofs import (
     one_order,
     restores,
     slots,
+    year,
 )
 from spy32.ops.cron import parse_job
 from tests.support.order_state_machine import run_crash, run_manage_crash
@@ -184,3 +186,14 @@ def test_a_line_that_starts_at_one_hour_is_seen_to_fail_in_one_of_the_seasons() 
     job = parse_job("0 14 * * 1 spy32 analyze --scheduled")
     figures = slots.simulate("UTC", date(2026, 1, 1), date(2027, 1, 1), job)
     assert 15 < sum("not exactly one no_trade" in fault for fault in figures.faults) < 22
+
+
+# A trade to its end.
+
+
+def test_four_weeks_of_trades_end_and_their_cash_is_that_of_their_results(tmp_path: Path) -> None:
+    report = year.prove(tmp_path, date(2022, 8, 15), 4)
+    assert report.faults == []
+    assert report.starts > 4 * 5 * 27
+    assert len(report.trades) == 4
+    assert len(report.exits) >= 2

@@ -19,7 +19,6 @@ from spy32.wiring.registry import find_registered
 if TYPE_CHECKING:
     from spy32.brokers.paper import PaperBroker
     from spy32.brokers.tastytrade import TastytradeBroker
-    from spy32.domain.orders import Trade
     from spy32.domain.proposals import Proposal, Recommendation
     from spy32.domain.runs import Run
     from spy32.pipeline.context import RunContext
