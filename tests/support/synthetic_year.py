@@ -26,6 +26,7 @@ from spy32.pipeline.start import StartContext, StartRequest, start_run
 from spy32.sessions import Session, session, week_start
 from spy32.settings import Settings
 from spy32.store import Store
+from spy32.trading import settle
 from spy32.trading.approve import approve
 from spy32.trading.context import TradingContext
 from spy32.trading.execute import execute
@@ -143,8 +144,12 @@ class SyntheticYear:
             load_sources=lambda: Sources.single_source(self.market),
             is_recorded=False,
             build_run_context=self._run_context,
+            settle_ended=lambda _store, _sources: self._settle(),
             warn=self.said.append,
         )
+
+    def _settle(self) -> None:
+        settle.settle_ended(self.trading_context)
 
     # Time.
 
