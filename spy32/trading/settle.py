@@ -182,4 +182,4 @@ def _lapse_close(context: TradingContext, trade: Trade) -> None:
     close = context.store.proposals.find_live_close(trade.id)
     if close is not None and close.state is not ProposalState.SENT:
         words = str(trade.state) if trade.state not in OPEN_STATES else f"{trade.remaining} of {trade.quantity} spreads"
-        context.store.proposals.lapse(close.id, at=context.clock(), reason=f"T{trade.id} is {words}")
+        context.store.proposals.lapse(close.id, was=close.state, at=context.clock(), reason=f"T{trade.id} is {words}")
