@@ -105,7 +105,6 @@ def _manage_trade(context_for: ContextFor, store: Store, trade_id: int, notes: t
         warnings += settle.settle_orders(context, trade)
         _revoke_ended_approval(context, trade_id)
         state = _judge(context, trade_id)
-        warnings += state.warnings
         state = _act(context, state)
     except Spy32Error as error:
         state = replace(state, trade=store.trades.get(trade_id), error=error)
