@@ -425,8 +425,8 @@ TABLES_6 = (
 )
 
 INDEXES_6 = (
-    # One close of a trade at a time.
+    # One close of a trade waits at a time. A sent one is not counted: the order of a lapsed close may be found later.
     """create unique index close_of_trade on proposal (trade_id)
-        where kind = 'close' and state in ('proposed', 'approved', 'sent')""",
+        where kind = 'close' and state in ('proposed', 'approved')""",
     "create index disposal_of_trade on disposal (trade_id)",
 )

@@ -1,6 +1,5 @@
 """What trades earned, computed from their orders, fills, adopted transactions and marks; nothing is stored twice."""
 
-import sqlite3
 from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
@@ -10,7 +9,7 @@ from spy32.domain.results import CashFlow, CashFlowKind, ResultTotals, TradeResu
 from spy32.lifecycle import TradeState
 from spy32.records.adoptions import Adoptions
 from spy32.records.base import Database
-from spy32.records.encoding import decode_items, e4_to_dollars, parse_instant
+from spy32.records.encoding import e4_to_dollars
 from spy32.records.orders import Orders
 from spy32.records.proposals import Proposals
 from spy32.records.trades import Trades
@@ -49,9 +48,8 @@ class Results:
 
     def adopted_lines(self, since: date) -> tuple[tuple[int, Transaction], ...]:
         """Return each line of the broker's history that our book took over, of this New York day or later, by trade."""
-        lines = [(adoption.trade_id, line) for adoption in self._adoptions.select() for line in adoption.transactions]
-        for row in self._core.rows("select id, trade_id, body from disposal order by id"):
-            lines += [(row["trade_id"], line) for line in _disposal_lines(row)]
+        parts = (*self._adoptions.select(), *self._adoptions.disposals())
+        lines = ((part.trade_id, line) for part in parts for line in part.transactions)
         return tuple((trade_id, line) for trade_id, line in lines if market_date(line.at) >= since)
 
     def select_recent(self, first: date) -> tuple[Trade, ...]:
@@ -117,14 +115,10 @@ class Results:
             )
 
     def _disposal_flows(self, trade: Trade) -> Iterator[CashFlow]:
-        for row in self._core.rows("select * from disposal where trade_id = ? order by id", trade.id):
+        for disposal in self._adoptions.disposals(trade.id):
             yield CashFlow(
                 kind=CashFlowKind.SETTLEMENT,
-                at=max((line.at for line in _disposal_lines(row)), default=parse_instant(row["at"])),
-                amount=e4_to_dollars(row["gross_e4"]),
-                fees=e4_to_dollars(row["fees_e4"]),
+                at=max(line.at for line in disposal.transactions),
+                amount=disposal.gross,
+                fees=disposal.fees,
             )
-
-
-def _disposal_lines(row: sqlite3.Row) -> tuple[Transaction, ...]:
-    return decode_items(Transaction, row["body"], f"disposal {row['id']}")

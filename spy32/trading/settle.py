@@ -39,16 +39,6 @@ class SettledTrades:
     for_person: Mapping[int, str] = field(default_factory=dict)
     """Of the warnings, contracts that are gone and that only a person can take over or explain, by trade."""
 
-    @property
-    def messages(self) -> tuple[str, ...]:
-        """What was settled and what was noticed, a line each."""
-        changed = tuple(f"T{trade.id} is {trade.state}{_result_text(trade)}" for trade in self.trades)
-        return (*changed, *(message for messages in self.warnings.values() for message in messages))
-
-
-def _result_text(trade: Trade) -> str:
-    return f", result ${trade.result:,.2f}" if trade.result is not None else ""
-
 
 def settle_ended(
     context_for: Callable[[int | None], TradingContext], *, reads_positions: bool = False
@@ -198,4 +188,4 @@ def _lapse_close(context: TradingContext, trade: Trade) -> None:
     close = context.store.proposals.find_live_close(trade.id)
     if close is not None and close.state is not ProposalState.SENT:
         words = str(trade.state) if trade.state not in OPEN_STATES else f"{trade.remaining} of {trade.quantity} spreads"
-        context.store.proposals.lapse(close.id, at=context.clock(), reason=f"T{trade.id} is {words}")
+        context.store.proposals.lapse(close.id, was=close.state, at=context.clock(), reason=f"T{trade.id} is {words}")

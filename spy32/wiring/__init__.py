@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, Spy32Error, Unusable
+from spy32.errors import BadSettings, Unusable
 from spy32.settings import Settings
 from spy32.wiring.base import PAPER_ACCOUNT, AppBase
 from spy32.wiring.clockwork import Clockwork
@@ -19,7 +19,6 @@ from spy32.wiring.registry import find_registered
 if TYPE_CHECKING:
     from spy32.brokers.paper import PaperBroker
     from spy32.brokers.tastytrade import TastytradeBroker
-    from spy32.domain.orders import Trade
     from spy32.domain.proposals import Proposal, Recommendation
     from spy32.domain.runs import Run
     from spy32.markets.recorded import MarkMarket, RecordedMarket, SnapshotMarket
@@ -323,47 +322,15 @@ class App(AppBase):
         )
 
     def settle_ended(self, store: "Store", market: "Market | None" = None) -> None:
-        """Settle trades that have expired, and what became of assigned ones; warn of what cannot be settled yet.
+        """Settle what has ended, and warn of what cannot be settled yet; `market` has the closes of a recorded one."""
+        from spy32.wiring.settling import settle_ended
 
-        Nothing is read of a broker while no trade can have ended. `market` serves the closes of a recorded one.
-        """
-        from spy32.lifecycle import TradeState
+        settle_ended(self, store, lambda: self._build_trading_context(store, market, "default", None))
 
-        if store.trades.select_expired(self.clock()) or store.trades.select(TradeState.ASSIGNED):
-            from spy32.trading.settle import settle_ended
+    def settle_expired(self, read_store: "Store") -> bool:
+        from spy32.wiring.settling import settle_expired
 
-            try:
-                settled = settle_ended(lambda _: self._build_trading_context(store, market, "default", None))
-            except Spy32Error as error:
-                self.warn(f"trades that have ended are not settled: {error.message}")
-                return
-            for message in (message for messages in settled.warnings.values() for message in messages):
-                self.warn(message)
-
-    def open_for_reading(self, *, lapses: bool = True) -> "Store":
-        """The database, opened for reading; what has expired is settled first, as what waits from a session lapses."""
-        store = super().open_for_reading(lapses=lapses)
-        # A recorded market's clock is not the day on which a person looks.
-        is_asked = lapses and self.clockwork is self.process_clock
-        return self._keep_open(self._open_read_only()) if is_asked and self._settle_expired(store) else store
-
-    def _settle_expired(self, read_store: "Store") -> bool:
-        """Whether trades that have expired were settled, in an opening of its own; a store that only reads cannot."""
-        from spy32.store import Store
-
-        expired: tuple[Trade, ...] = ()
-        try:
-            expired = read_store.trades.select_expired(self.clock())
-            if expired:
-                mode, path = self.settings.mode, self.database
-                with self.locks.enter_home(), Store.open(path, mode=mode, account=None, at=self.clock()) as store:
-                    self.settle_ended(store)
-        except Spy32Error as error:
-            # Rows that cannot be read are for the command itself.
-            for trade in expired:
-                self.warn(f"T{trade.id} expired on {trade.expiration} and cannot be settled here: {error.message}")
-            return False
-        return bool(expired)
+        return settle_expired(self, read_store)
 
     def load_proposal_market(
         self, store: "Store", proposal: "Proposal | None", later: "RecordedMarket | None" = None

@@ -12,9 +12,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from spy32.domain.codec import canonical_json
 from spy32.domain.marks import MarkFlag
-from spy32.domain.orders import Adoption, Order, OrderKind, Trade, Transaction, TransactionKind
+from spy32.domain.orders import Adoption, Disposal, Order, OrderKind, Trade, Transaction, TransactionKind
 from spy32.domain.proposals import ExitReason, Proposal
 from spy32.domain.results import CashFlowKind
 from spy32.domain.spreads import Action
@@ -109,10 +108,8 @@ def test_what_became_of_shares_is_part_of_the_settlement(store: Store) -> None:
     )
     adopted(store, trade, TradeState.ASSIGNED, *assigned)
     sale = line(3, "SPY", TransactionKind.TRADE, at=later(days=35), quantity=D(200), net_value=D("127699.87"))
-    store.core.db.execute(
-        "insert into disposal (trade_id, at, gross_e4, fees_e4, body) values (1, ?, 1277000000, 1300, ?)",
-        (later(days=36).isoformat(), canonical_json((sale,))),
-    )
+    sale = replace(sale, fees=D("0.13"))
+    store.adoptions.dispose(Disposal(trade_id=trade.id, transactions=(sale,)), known=0, at=later(days=36))
     flows = store.results.cash_flows(store.trades.get(trade.id))
     assert [(flow.kind, flow.amount, flow.fees) for flow in flows[1:]] == [
         (CashFlowKind.SETTLEMENT, D(-128_000), D(5)),

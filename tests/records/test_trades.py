@@ -288,7 +288,7 @@ def test_a_part_bought_back_leaves_the_rest(store: Store) -> None:
         closing(store, trade)
     refused = store.proposals.find_live_close(trade.id)
     assert refused is not None
-    store.proposals.lapse(refused.id, at=later(minutes=22), reason="too many contracts")
+    store.proposals.lapse(refused.id, was=ProposalState.APPROVED, at=later(minutes=22), reason="too many contracts")
     _, rest = closing(store, trade, quantity=1)
     ended = store.trades.record_fills(number(rest), back(quantity=1, prefix="Z"), fees=D("0.26"), at=later(minutes=30))
     assert ended is not None
