@@ -228,7 +228,7 @@ def test_a_trade_without_a_credit_kept_nothing_of_it(credit: str) -> None:
 
 
 def test_a_credit_of_a_cent_can_be_kept() -> None:
-    assert check(TARGET, mark("0.00"), of=trade(credit=D("0.01"))).message.endswith(", 100% of the credit kept")
+    assert check(TARGET, mark("0.00"), of=trade(credit=D("0.01"))).message.endswith(", 100.0% of the credit kept")
 
 
 # Marks that decide nothing.
