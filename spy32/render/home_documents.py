@@ -110,6 +110,8 @@ class CrontabLines:
 
     line: str
     """The line of the weekly run."""
+    manage: str
+    """The line of `manage`."""
     crontab: str
     """The line with the settings it needs, ready to be put at the end of a crontab."""
     zone: str
@@ -142,6 +144,10 @@ class NextStarts:
     """Zone of this machine's clock."""
     starts: tuple[Start, ...]
     """The next ten slots on session days."""
+    manage_line: str | None
+    """The line that starts `manage`; null when the crontab has none."""
+    manage_starts: tuple[datetime, ...]
+    """Its starts in the next session, while options trade."""
     warnings: tuple[str, ...]
 
 
