@@ -41,8 +41,14 @@ class CrontabEdit:
     @property
     def diff(self) -> str:
         """A unified diff for people, without control characters. Bytes that are not UTF-8 are escaped."""
-        before, after = (_decode(text).split("\n") for text in (self.before, self.after))
+        before, after = _diff_lines(self.before), _diff_lines(self.after)
         return "".join(f"{line}\n" for line in unified_diff(before, after, "crontab", "crontab (new)", lineterm=""))
+
+
+def _diff_lines(crontab: bytes) -> list[str]:
+    lines = _decode(crontab).split("\n")
+    last = lines.pop()
+    return [*lines, f"{last}\n\\ No newline at end of file"] if last else lines
 
 
 def install_edit(crontab: bytes, lines: Sequence[str]) -> CrontabEdit:
@@ -84,7 +90,9 @@ def _find_block(rows: list[bytes]) -> tuple[int, int] | None:
         return None
     if len(begins) != 1 or len(ends) != 1 or begins > ends:
         numbers = ", ".join(str(number + 1) for number in sorted(begins + ends))
-        raise Refused(f"the marks of spy32 in the crontab are not one pair (lines {numbers}); mend it with `crontab -e`")
+        raise Refused(
+            f"the marks of spy32 in the crontab are not one pair (lines {numbers}); mend it with `crontab -e`"
+        )
     return begins[0], ends[0] + 1
 
 
@@ -169,9 +177,7 @@ def _write_crontab(program: str, crontab: bytes) -> "subprocess.CompletedProcess
         return _run_crontab(program, "-", stdin=file.fileno())
 
 
-def _run_crontab(
-    program: str, argument: str, stdin: int = subprocess.DEVNULL
-) -> "subprocess.CompletedProcess[bytes]":
+def _run_crontab(program: str, argument: str, stdin: int = subprocess.DEVNULL) -> "subprocess.CompletedProcess[bytes]":
     try:
         return subprocess.run(  # noqa: S603 - no shell
             [program, argument],

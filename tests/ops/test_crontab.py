@@ -62,7 +62,9 @@ rows = st.binary(max_size=40).filter(lambda row: row.strip() not in {BEGIN, END}
 
 
 @given(st.lists(rows, max_size=6), st.booleans(), st.lists(rows, max_size=3))
-def test_any_crontab_comes_back_whatever_was_added_below(above: list[bytes], is_ended: bool, below: list[bytes]) -> None:
+def test_any_crontab_comes_back_whatever_was_added_below(
+    above: list[bytes], is_ended: bool, below: list[bytes]
+) -> None:
     crontab = b"\n".join(above) + (b"\n" if is_ended else b"")
     once = installed(crontab)
     assert removal_edit(installed(once)).after == crontab
@@ -119,7 +121,13 @@ def test_a_line_that_only_mentions_spy32_may_stay(line: str) -> None:
 
 @pytest.mark.parametrize(
     ("marks", "numbers"),
-    [([BEGIN], "1"), ([END], "1"), ([END, BEGIN], "1, 2"), ([BEGIN, BEGIN, END], "1, 2, 3"), ([BEGIN, END] * 2, "1, 2")],
+    [
+        ([BEGIN], "1"),
+        ([END], "1"),
+        ([END, BEGIN], "1, 2"),
+        ([BEGIN, BEGIN, END], "1, 2, 3"),
+        ([BEGIN, END] * 2, "1, 2"),
+    ],
 )
 def test_marks_that_do_not_pair_are_left_to_a_person(marks: list[bytes], numbers: str) -> None:
     crontab = b"\n".join(marks) + b"\n"
@@ -134,6 +142,7 @@ def test_the_difference_shows_foreign_bytes_without_their_controls() -> None:
     assert f"+{LINES[0]}\n" in diff
     assert " # \\xff [2J\n" in diff
     assert CrontabEdit(before=b"x", after=b"x").diff == ""
+    assert CrontabEdit(before=b"x", after=b"x\n").diff.endswith("-x\n\\ No newline at end of file\n+x\n")
 
 
 # The program.
