@@ -36,7 +36,7 @@ WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", 
 FRIDAY = 4
 DAY = timedelta(days=1)
 LONGEST_GAP_DAYS = 14
-"""At least the days from one weekly slot to the next. The longest since 1990 has 13: in September 2001 a slot of Tuesday
+"""At least the days from one weekly slot to the next. The most since 1990 are 13: in September 2001 a slot of Tuesday
 would have moved to the Monday after."""
 YEAR = timedelta(days=365)
 

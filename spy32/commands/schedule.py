@@ -1,4 +1,4 @@
-"""`schedule`: the crontab lines for this machine, the next starts, and the block in the crontab that has these lines."""
+"""`schedule`: the crontab lines for this machine, the next starts, and the block in the crontab."""
 
 from typing import TYPE_CHECKING, Annotated
 

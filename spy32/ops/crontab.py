@@ -23,6 +23,8 @@ BEGIN, END = b"# >>> spy32 (do not edit) >>>", b"# <<< spy32 <<<"
 NO_LINE_END = b"# The line above this block had no line end, and gets none again when the block goes."
 PROGRAM = re.compile(r"""(?:^|[\s/'"=;&|(])spy32(?=$|[\s'";&|)])""")
 """A word of a command that is spy32, with or without a folder or `python -m`; a folder of that name is none."""
+OTHER_PROFILE = re.compile(r"--profile[ =](?!default(?:\s|$))")
+"""A line of its own for another profile starts nothing twice."""
 TIMEOUT_SECONDS = 10
 """`crontab` answers at once; one on a hanging network disk must not hold a person."""
 
@@ -69,7 +71,7 @@ def install_edit(crontab: bytes, lines: Sequence[str]) -> CrontabEdit:
 
 
 def removal_edit(crontab: bytes) -> CrontabEdit:
-    """Return the edit that takes our block out; no change without one. Raises `Refused` for markers that do not pair."""
+    """Return the edit that takes our block out, if there is one. Raises `Refused` for markers that do not pair."""
     rows = _split_lines(crontab)
     start, end = _find_block(rows) or (len(rows), len(rows))
     above, block, below = (b"".join(part) for part in (rows[:start], rows[start:end], rows[end:]))
@@ -97,11 +99,12 @@ def _find_block(rows: list[bytes]) -> tuple[int, int] | None:
 
 
 def _refuse_foreign_starts(rows: list[bytes], start: int, end: int) -> None:
-    """Raise `Refused` for a line outside the block that runs spy32: it would start everything twice."""
+    """Raise `Refused` for a line outside the block that runs spy32 for the default profile: it would start it twice."""
     for number, row in enumerate(rows):
         text = _decode(row).strip()
-        is_job = text and not text.startswith("#") and VARIABLE.fullmatch(text) is None
-        if is_job and not start <= number < end and PROGRAM.search(text) is not None:
+        if start <= number < end or text.startswith("#") or VARIABLE.fullmatch(text) is not None:
+            continue
+        if PROGRAM.search(text) is not None and OTHER_PROFILE.search(text) is None:
             raise Refused(
                 f"line {number + 1} of the crontab runs spy32 outside the block of `schedule install`: {text}; "
                 "take it out with `crontab -e`, or keep your own lines"

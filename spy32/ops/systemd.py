@@ -68,7 +68,7 @@ WantedBy=timers.target
 
 
 def _unit_word(word: str) -> str:
-    """Return a word as ExecStart= takes it: quoted where needed, % and $ doubled (systemd.service(5), COMMAND LINES)."""
+    """Return a word as ExecStart= takes it: quoted where needed, % and $ doubled (systemd.service(5))."""
     if PLAIN_WORD.fullmatch(word) is not None:
         return word
     escaped = word.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")

@@ -95,6 +95,7 @@ def test_the_block_sets_no_variable_for_the_lines_below_it() -> None:
         "0 10 * * 1 python3 -m spy32 analyze",
         "@hourly spy32 status --check",
         "20 * * * * spy32;true",
+        "*/15 * * * * spy32 analyze --scheduled --profile default",
     ],
 )
 def test_a_line_outside_the_block_that_runs_spy32_is_named(line: str) -> None:
@@ -113,6 +114,7 @@ def test_a_line_outside_the_block_that_runs_spy32_is_named(line: str) -> None:
         "0 1 * * * tar cf /b.tar /home/spy32/data",
         "0 1 * * * x > /var/log/spy32.log",
         "0 1 * * * myspy32 x",
+        "*/15 * * * * spy32 analyze --scheduled -q --profile qqq",
     ],
 )
 def test_a_line_that_only_mentions_spy32_may_stay(line: str) -> None:

@@ -1,16 +1,19 @@
 """systemd user units that start what the crontab starts."""
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from spy32.cli import app as spy32_app
-from spy32.ops.systemd import user_units, units_text
+from spy32.ops.systemd import units_text, user_units
 from spy32.settings.model import Schedule
+from tests.support.paths import ROOT
 
 ODD = ("/opt/my tools/spy32", "--home", '/a "b"\\c/100%/$x', "analyze", "--scheduled", "-q")
 
@@ -75,3 +78,17 @@ def test_show_prints_the_units_of_this_home(tmp_path: Path) -> None:
     for words in ("analyze --scheduled -q", "manage --scheduled -q", "status --check"):
         assert f'--home "{tmp_path / "my home"}" {words}\n' in shown.stdout
     assert "*/15 * * * *" not in shown.stdout
+
+
+def test_the_documented_line_writes_every_unit_to_its_file(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "scheduling.md").read_text()
+    block = re.search(r"<!-- units -->\n```\n(.*?)```", text, re.DOTALL)
+    assert block is not None
+    program = tmp_path / "spy32"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m spy32 "$@"\n')
+    program.chmod(0o755)
+    bare = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    subprocess.run(["sh", "-c", block[1]], env=bare, cwd=tmp_path, check=True)
+    folder = tmp_path / ".config" / "systemd" / "user"
+    assert sorted(path.name for path in folder.iterdir()) == sorted(units())
+    assert (folder / "spy32-check.timer").read_text().rstrip().endswith(units()["spy32-check.timer"].rstrip())

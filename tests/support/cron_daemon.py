@@ -22,7 +22,7 @@ from tests.support.timeouts import PATIENCE
 
 FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
 SPEED = 1500
-"""Seconds of the daemon's clock in a real one: a quarter of an hour is 0.6 s, in which two starts of the program end."""
+"""Seconds of the daemon's clock in a real one: a quarter of an hour is 0.6 s, enough for two starts of the program."""
 QUARTER = 15 * 60
 
 NAMESPACE = """\
@@ -37,7 +37,7 @@ exec cron -f
 """
 JOB = """\
 #!/bin/sh
-# Cron starts a job within a moment of its minute, which this fast clock stretches: the quarter of an hour is what counts.
+# Cron starts a job a moment after its minute, and this fast clock makes much of a moment: only the quarter counts.
 passed=$(( ($(date +%s%N) - $(cat {folder}/began)) * {speed} / 1000000000 ))
 now=$(( ({start} + passed) / {quarter} * {quarter} ))
 echo "$now $*" >> {folder}/starts
