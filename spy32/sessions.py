@@ -225,7 +225,11 @@ def slot_of_day(day: date, schedule: SlotRule, environment: str) -> Slot | None:
     if day.weekday() > FRIDAY or not (daily or _has_weekly_slot(day, schedule)):
         return None
     opens = new_york_instant(day, clock_time(schedule.development_time if daily else schedule.time))
-    return Slot(day=day, opens=opens, closes=opens + timedelta(minutes=schedule.grace_minutes))
+    closes, hours = opens + timedelta(minutes=schedule.grace_minutes), session(day)
+    if hours is not None and hours.is_early and opens < hours.close:
+        # A run after the close of a half day would fail for want of fresh quotes.
+        closes = min(closes, hours.close)
+    return Slot(day=day, opens=opens, closes=closes)
 
 
 def _has_weekly_slot(day: date, schedule: SlotRule) -> bool:

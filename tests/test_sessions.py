@@ -327,6 +327,16 @@ def test_the_window_holds_its_opening_and_not_its_end() -> None:
     assert open_slot(ny("2026-11-23T13:00"), RULES, PRODUCTION) is None
 
 
+def test_a_window_ends_with_the_session_of_a_half_day() -> None:
+    at_noon = replace(RULES, development_time="12:00")
+    for day, end in ((date(2026, 11, 27), time(13)), (date(2026, 11, 30), time(15))):
+        slot = slot_of_day(day, at_noon, DEVELOPMENT)
+        assert slot is not None
+        assert new_york_time(slot.closes).time() == end
+    after_close = slot_of_day(date(2026, 11, 27), RULES, DEVELOPMENT)
+    assert after_close is not None and after_close.closes - after_close.opens == timedelta(hours=3)
+
+
 def test_a_window_may_reach_past_midnight() -> None:
     late = Schedule(time="22:00", grace_minutes=360)
     slot = open_slot(ny("2026-11-24T03:59"), late, PRODUCTION)

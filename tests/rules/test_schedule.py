@@ -241,6 +241,15 @@ def test_development_runs_daily_at_two() -> None:
     assert "the next slot is Monday 2026-11-30 14:00 New York" in thanksgiving.message
 
 
+def test_a_start_after_the_close_of_a_half_day_makes_no_run_that_would_fail() -> None:
+    at_noon = replace(RULES, development_time="12:00")
+    for clock, kind in (("12:59", StartRun), ("13:00", SkipSlot), ("14:30", SkipSlot)):
+        decision = scheduled_decision(case(ny(f"2026-11-27T{clock}"), schedule=at_noon, environment=DEVELOPMENT), ())
+        assert isinstance(decision, kind)
+    assert isinstance(decision, SkipSlot)
+    assert "nothing was started by 13:00 New York" in decision.message
+
+
 def test_a_slot_that_opens_after_an_early_close_is_skipped() -> None:
     black_friday = case(ny("2026-11-27T14:00"), environment=DEVELOPMENT)
     for decision in (scheduled_decision(black_friday, ()), manual_decision(black_friday, ())):
