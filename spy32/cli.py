@@ -190,7 +190,7 @@ COMMANDS: Mapping[str, str] = {
 """Command -> the module of `commands` that holds its function, in the order of the help."""
 
 GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "schedule": ("The crontab line and the next starts.", ("show", "check")),
+    "schedule": ("The crontab lines and the next starts.", ("show", "check", "install", "remove")),
     "auth": ("The log-in at tastytrade.", ("login", "status")),
     "config": ("Every setting and where it came from.", ("show", "init")),
     "db": ("Check, back up, restore and adopt the database.", ("check", "backup", "restore", "adopt")),

@@ -35,6 +35,9 @@ FIRST_YEAR, LAST_YEAR = min(CLOSED), max(CLOSED)
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 FRIDAY = 4
 DAY = timedelta(days=1)
+LONGEST_GAP_DAYS = 14
+"""At least the days from one weekly slot to the next. The most since 1990 are 13: in September 2001 a slot of Tuesday
+would have moved to the Monday after."""
 YEAR = timedelta(days=365)
 
 
@@ -202,6 +205,8 @@ class SlotRule(Protocol):
     def development_time(self) -> str: ...
     @property
     def grace_minutes(self) -> int: ...
+    @property
+    def on_holiday(self) -> str: ...
 
 
 @value
@@ -218,12 +223,33 @@ class Slot:
 
 
 def slot_of_day(day: date, schedule: SlotRule, environment: str) -> Slot | None:
-    """Return the slot that opens on `day`, or None on a day without one. A holiday has its slot too."""
+    """Return the slot that opens on `day`, or None on a day without one.
+
+    A holiday has its slot too, unless `schedule.on_holiday` moves the weekly slot to the next session.
+    """
     daily = environment == "development"
-    if day.weekday() > FRIDAY or not (daily or WEEKDAYS[day.weekday()].lower() == schedule.weekday):
+    if day.weekday() > FRIDAY or not (daily or _has_weekly_slot(day, schedule)):
         return None
     opens = new_york_instant(day, clock_time(schedule.development_time if daily else schedule.time))
-    return Slot(day=day, opens=opens, closes=opens + timedelta(minutes=schedule.grace_minutes))
+    closes, hours = opens + timedelta(minutes=schedule.grace_minutes), session(day)
+    if hours is not None and hours.is_early and opens < hours.close:
+        # A run after the close of a half day would fail for want of fresh quotes.
+        closes = min(closes, hours.close)
+    return Slot(day=day, opens=opens, closes=closes)
+
+
+def _has_weekly_slot(day: date, schedule: SlotRule) -> bool:
+    if schedule.on_holiday == "skip":
+        return _is_weekday(day, schedule)
+    if closure_reason(day) is not None:
+        return False
+    # A session has its own slot, and that of any closed day since the session before.
+    closed_days = (day - DAY * back for back in range(1, (day - previous_session(day).day).days))
+    return _is_weekday(day, schedule) or any(_is_weekday(each, schedule) for each in closed_days)
+
+
+def _is_weekday(day: date, schedule: SlotRule) -> bool:
+    return WEEKDAYS[day.weekday()].lower() == schedule.weekday
 
 
 def open_slot(now: datetime, schedule: SlotRule, environment: str) -> Slot | None:
@@ -234,7 +260,7 @@ def open_slot(now: datetime, schedule: SlotRule, environment: str) -> Slot | Non
 
 def last_slot(now: datetime, schedule: SlotRule, environment: str) -> Slot:
     """Return the newest slot that has opened by `now`; its window may still be open."""
-    back = (market_date(now) - DAY * step for step in range(9))
+    back = (market_date(now) - DAY * step for step in range(LONGEST_GAP_DAYS + 1))
     slots = (slot_of_day(day, schedule, environment) for day in back)
     return next(slot for slot in slots if slot is not None and slot.opens <= now)
 

@@ -52,6 +52,7 @@ schedules = st.builds(
     weekday=st.sampled_from([name.lower() for name in WEEKDAYS[:5]]),
     time=st.times().map(lambda clock: f"{clock:%H:%M}"),
     grace_minutes=st.integers(1, 360),
+    on_holiday=st.sampled_from(["skip", "next_session"]),
 )
 
 
@@ -344,6 +345,16 @@ def test_the_window_holds_its_opening_and_not_its_end() -> None:
     assert open_slot(ny("2026-11-23T13:00"), RULES, PRODUCTION) is None
 
 
+def test_a_window_ends_with_the_session_of_a_half_day() -> None:
+    at_noon = replace(RULES, development_time="12:00")
+    for day, end in ((date(2026, 11, 27), time(13)), (date(2026, 11, 30), time(15))):
+        slot = slot_of_day(day, at_noon, DEVELOPMENT)
+        assert slot is not None
+        assert new_york_time(slot.closes).time() == end
+    after_close = slot_of_day(date(2026, 11, 27), RULES, DEVELOPMENT)
+    assert after_close is not None and after_close.closes - after_close.opens == timedelta(hours=3)
+
+
 def test_a_window_may_reach_past_midnight() -> None:
     late = Schedule(time="22:00", grace_minutes=360)
     slot = open_slot(ny("2026-11-24T03:59"), late, PRODUCTION)
@@ -363,6 +374,52 @@ def test_the_next_slot_leaves_a_holiday_and_an_early_close_out() -> None:
     assert next_slot(ny("2026-11-25T14:00"), RULES, DEVELOPMENT).day == date(2026, 11, 30)
     at_noon = replace(RULES, development_time="12:00")
     assert next_slot(ny("2026-11-25T14:00"), at_noon, DEVELOPMENT).day == date(2026, 11, 27)
+
+
+MOVED = Schedule(on_holiday="next_session")
+
+
+@pytest.mark.parametrize(
+    ("weekday", "holiday", "day"),
+    [
+        ("monday", date(2026, 9, 7), date(2026, 9, 8)),  # Labor Day
+        ("monday", date(2012, 10, 29), date(2012, 10, 31)),  # two days of a hurricane
+        ("friday", date(2027, 3, 26), date(2027, 3, 29)),  # Good Friday, and a weekend
+        ("thursday", date(2026, 11, 26), date(2026, 11, 27)),  # Thanksgiving, and a session until 13:00
+        ("tuesday", date(2001, 9, 11), date(2001, 9, 17)),
+    ],
+)
+def test_a_weekly_slot_on_a_holiday_moves_to_the_next_session_when_that_is_set(
+    weekday: str, holiday: date, day: date
+) -> None:
+    moved = replace(MOVED, weekday=weekday)
+    assert slot_of_day(holiday, moved, PRODUCTION) is None
+    slot = slot_of_day(day, moved, PRODUCTION)
+    assert slot is not None and new_york_time(slot.opens).time() == time(10)
+    assert next_slot(slot.opens - timedelta(minutes=1), moved, PRODUCTION) == slot
+    assert last_slot(slot.closes, moved, PRODUCTION) == slot
+    before, after = (
+        last_slot(slot.opens - timedelta(minutes=1), moved, PRODUCTION),
+        next_slot(slot.opens, moved, PRODUCTION),
+    )
+    assert before.day == holiday - timedelta(days=7)
+    assert after.day == holiday + timedelta(days=7)
+    assert slot_of_day(holiday, replace(moved, on_holiday="skip"), PRODUCTION) is not None
+
+
+def test_the_daily_slots_of_development_move_nowhere() -> None:
+    labor_day = date(2026, 9, 7)
+    assert slot_of_day(labor_day, MOVED, DEVELOPMENT) == slot_of_day(labor_day, RULES, DEVELOPMENT)
+
+
+def test_every_week_of_the_calendar_has_one_slot_whether_it_moves_or_not() -> None:
+    every = list(every_day(date(2001, 1, 1), date(2040, 12, 31)))
+    for name in WEEKDAYS[:5]:
+        rules = replace(MOVED, weekday=name.lower())
+        moved = [day for day in every if slot_of_day(day, rules, PRODUCTION) is not None]
+        own = [day for day in every if WEEKDAYS[day.weekday()] == name]
+        sessions = [day if closure_reason(day) is None else next_session(day).day for day in own]
+        assert moved == [day for day in sessions if day <= every[-1]]
 
 
 @given(instants, schedules, environments)

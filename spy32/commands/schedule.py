@@ -1,4 +1,4 @@
-"""`schedule show` prints the crontab lines for this machine, `schedule check` the next starts."""
+"""`schedule`: the crontab lines for this machine, the next starts, and the block in the crontab."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,29 +10,114 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from spy32.ops.cron import Crontab, MachineZone, ManageStarts, SlotStart
+    from spy32.ops.crontab import CrontabEdit
     from spy32.wiring import App
 
+Yes = Annotated[bool, typer.Option("--yes", help="Change the crontab without asking, for scripts.")]
 
-def show(ctx: typer.Context, json: Json = False) -> None:
-    """The crontab lines for this machine. They are printed, never installed."""
-    from spy32.ops.cron import check_line, crontab_text, job_line, manage_line
+
+def show(
+    ctx: typer.Context,
+    systemd: Annotated[
+        bool, typer.Option("--systemd", help="User units with timers for systemd instead of crontab lines.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """The crontab lines for this machine. They are printed only; `schedule install` puts them into the crontab."""
+    from spy32.ops.cron import crontab_text
+    from spy32.ops.systemd import units_text
     from spy32.render.output import write_text
 
     app = get_app(ctx)
-    line, manage, zone = _crontab_line(app, job_line), _crontab_line(app, manage_line), _machine_zone(app)
+    lines, units, zone = _crontab_lines(app), _systemd_units(app), _machine_zone(app)
     user = app.user if app.user != "unknown" else "root"
-    text = crontab_text(line, manage, _crontab_line(app, check_line), zone=zone.name, user=user)
+    text = crontab_text(*lines, zone=zone.name, user=user)
     warnings = [*_environment_warnings(app), *([zone.warning] if zone.warning is not None else [])]
     if json:
         from spy32.render.documents import print_document
-        from spy32.render.home_documents import SCHEDULE, CrontabLines
+        from spy32.render.home_documents import SCHEDULE, CrontabLines, SystemdUnit
 
-        lines = CrontabLines(line=line, manage=manage, crontab=text, zone=zone.name, warnings=tuple(warnings))
-        print_document(app.out, SCHEDULE, lines)
+        document = CrontabLines(
+            line=lines[0],
+            manage=lines[1],
+            crontab=text,
+            units=tuple(SystemdUnit(name=name, text=unit) for name, unit in units.items()),
+            zone=zone.name,
+            warnings=tuple(warnings),
+        )
+        print_document(app.out, SCHEDULE, document)
         return
-    write_text(app.out, text)
+    write_text(app.out, units_text(units, user) if systemd else text)
     for warning in warnings:
         app.warn(warning)
+
+
+def install(ctx: typer.Context, yes: Yes = False, json: Json = False) -> None:
+    """Put the lines of `schedule show` into your crontab, in a block of their own; shows the difference and asks."""
+    from spy32.ops.crontab import find_crontab_program, install_edit, read_crontab
+
+    app, program = get_app(ctx), find_crontab_program()
+    edit = install_edit(read_crontab(program), _crontab_lines(app))
+    _edit_crontab(app, program, edit, action="install", yes=yes, json=json)
+
+
+def remove(ctx: typer.Context, yes: Yes = False, json: Json = False) -> None:
+    """Take the block of `schedule install` out of your crontab; every other line stays as it is."""
+    from spy32.ops.crontab import find_crontab_program, read_crontab, removal_edit
+
+    app, program = get_app(ctx), find_crontab_program()
+    _edit_crontab(app, program, removal_edit(read_crontab(program)), action="remove", yes=yes, json=json)
+
+
+def _edit_crontab(app: "App", program: str, edit: "CrontabEdit", *, action: str, yes: bool, json: bool) -> None:
+    """Show the difference, ask, write, and say what was done."""
+    from spy32.ops.cron import parse_crontab
+    from spy32.ops.crontab import replace_crontab
+    from spy32.render.output import print_lines, write_text
+
+    if not json:
+        write_text(app.out, edit.diff)
+    elif not yes:
+        app.warn(f"the crontab would change like this:\n{edit.diff}")
+    backup = None
+    if edit.is_change:
+        _confirm_edit(app, action, yes=yes)
+        backup = replace_crontab(program, edit, app.locations.state, app.clock())
+    is_install = action == "install"
+    traps = parse_crontab(edit.after.decode(errors="replace")).warnings if is_install else ()
+    warnings = [*traps, *(_environment_warnings(app) if is_install else [])]
+    if json:
+        from spy32.render.documents import print_document
+        from spy32.render.home_documents import CRONTAB_EDIT, CrontabChange
+
+        change = CrontabChange(
+            action=action,
+            changed=edit.is_change,
+            diff=edit.diff,
+            backup=str(backup) if backup is not None else None,
+            warnings=tuple(warnings),
+        )
+        print_document(app.out, CRONTAB_EDIT, change)
+        return
+    if backup is None:
+        print_lines(app.out, ["the crontab has these lines already" if is_install else "the crontab has no such block"])
+    else:
+        done = "the crontab has the lines of spy32 now" if is_install else "the lines of spy32 are out of the crontab"
+        print_lines(app.out, [f"{done}; the one before: {backup}"])
+    for warning in warnings:
+        app.warn(warning)
+
+
+def _confirm_edit(app: "App", action: str, *, yes: bool) -> None:
+    """`BadUsage` unless a yes was given as an option, or typed."""
+    from spy32.commands.confirmation import prompt_line
+    from spy32.errors import BadUsage
+
+    if yes:
+        return
+    answer = prompt_line(f"spy32: change the crontab of {app.user} like this? type yes, anything else to leave: ")
+    if answer.lower() not in {"y", "yes"}:
+        raise BadUsage(f"no yes, so nothing was changed; without a terminal `schedule {action}` needs --yes")
 
 
 def check(
@@ -99,19 +184,35 @@ def _machine_zone(app: "App") -> "MachineZone":
     return machine_zone(app.env.get("TZ"))
 
 
-def _installed_crontab() -> str:
-    """This user's crontab; empty when there is none, or no cron."""
-    import shutil
-    import subprocess
+def _crontab_lines(app: "App") -> tuple[str, str, str]:
+    """The lines of the weekly run, of `manage` and of the check."""
+    from spy32.ops.cron import check_line, job_line, manage_line
 
-    program = shutil.which("crontab")
-    if program is None:
-        return ""
+    return _crontab_line(app, job_line), _crontab_line(app, manage_line), _crontab_line(app, check_line)
+
+
+def _systemd_units(app: "App") -> "dict[str, str]":
+    import shutil
+    import sys
+
+    from spy32.ops.cron import CHECK_WORDS, MANAGE_WORDS, RUN_WORDS, global_options, program_arguments
+    from spy32.ops.systemd import user_units
+
+    program = program_arguments(sys.argv[0], sys.executable, shutil.which)
+    start = (*program, *global_options(app.locations.home, app.flags.get("mode")))
+    words = {"analyze": RUN_WORDS, "manage": MANAGE_WORDS, "check": CHECK_WORDS}
+    return user_units({name: (*start, *command) for name, command in words.items()}, app.settings.schedule)
+
+
+def _installed_crontab() -> str:
+    """This user's crontab; empty when there is none, no cron, or none that answers."""
+    from spy32.errors import ServiceGone, StoreError
+    from spy32.ops.crontab import find_crontab_program, read_crontab
+
     try:
-        result = subprocess.run([program, "-l"], capture_output=True, timeout=5, check=False)  # noqa: S603 - no shell
-    except (OSError, subprocess.TimeoutExpired):
+        return read_crontab(find_crontab_program()).decode(errors="replace")
+    except (ServiceGone, StoreError):
         return ""
-    return result.stdout.decode(errors="replace") if result.returncode == 0 else ""
 
 
 def _environment_warnings(app: "App") -> list[str]:

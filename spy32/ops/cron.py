@@ -29,6 +29,10 @@ trade exits silently."""
 CHECK_FIELDS = "20 */3 * * *"
 """Every three hours. A proposal of Monday 10:00 lapses at 16:00 New York, so a check always falls between."""
 
+RUN_WORDS = ("analyze", "--scheduled", "-q")
+MANAGE_WORDS = ("manage", "--scheduled", "-q")
+CHECK_WORDS = ("status", "--check")
+
 SHORTHANDS = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -302,35 +306,41 @@ def _system_zone(localtime: Path) -> tuple[str, tzinfo]:
     return name or "local time", zone
 
 
-def program_command(argv0: str, executable: str, which: Callable[[str], str | None]) -> str:
-    """Return the shell command that starts this program from any folder, with an absolute path."""
+def program_arguments(argv0: str, executable: str, which: Callable[[str], str | None]) -> tuple[str, ...]:
+    """Return the words that start this program from any folder, with an absolute path."""
     if Path(argv0).name == "__main__.py":
-        return f"{shlex.quote(executable)} -m spy32"
-    return shlex.quote(which(argv0) or str(Path(argv0).absolute()))
+        return (executable, "-m", "spy32")
+    return (which(argv0) or str(Path(argv0).absolute()),)
+
+
+def program_command(argv0: str, executable: str, which: Callable[[str], str | None]) -> str:
+    """Return `program_arguments` as a shell command."""
+    return shlex.join(program_arguments(argv0, executable, which))
 
 
 def job_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
     """Return the crontab line of the weekly run. With -q, later starts in the same window send no mail."""
-    return _crontab_line(RUN_FIELDS, [start, *_global_options(home, mode), "analyze", "--scheduled", "-q"])
+    return _crontab_line(RUN_FIELDS, start, (*global_options(home, mode), *RUN_WORDS))
 
 
 def manage_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
     """Return the crontab line of `manage`. It prints what a person must know: a close that waits, an end, an error."""
-    return _crontab_line(MANAGE_FIELDS, [start, *_global_options(home, mode), "manage", "--scheduled", "-q"])
+    return _crontab_line(MANAGE_FIELDS, start, (*global_options(home, mode), *MANAGE_WORDS))
 
 
 def check_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
     """Return the crontab line of `status --check`. It prints only what needs a person, and cron mails that."""
-    return _crontab_line(CHECK_FIELDS, [start, *_global_options(home, mode), "status", "--check"])
+    return _crontab_line(CHECK_FIELDS, start, (*global_options(home, mode), *CHECK_WORDS))
 
 
-def _global_options(home: Path | None, mode: str | None) -> list[str]:
-    options = ["--home", shlex.quote(str(home))] if home is not None else []
-    return [*options, "--mode", shlex.quote(mode)] if mode is not None else options
+def global_options(home: Path | None, mode: str | None) -> tuple[str, ...]:
+    """Return the options that name this home and mode."""
+    options = ("--home", str(home)) if home is not None else ()
+    return (*options, "--mode", mode) if mode is not None else options
 
 
-def _crontab_line(fields: str, arguments: Sequence[str]) -> str:
-    return f"{fields} {' '.join(arguments)}".replace("%", "\\%")
+def _crontab_line(fields: str, start: str, words: Sequence[str]) -> str:
+    return f"{fields} {start} {shlex.join(words)}".replace("%", "\\%")
 
 
 def crontab_text(line: str, manage: str, check: str, *, zone: str, user: str) -> str:

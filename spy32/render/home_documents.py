@@ -113,6 +113,14 @@ def config_document(rows: Iterable[Row]) -> Document:
 
 
 @value
+class SystemdUnit:
+    """A unit file of systemd."""
+
+    name: str
+    text: str
+
+
+@value
 class CrontabLines:
     """The crontab line for this machine."""
 
@@ -122,6 +130,8 @@ class CrontabLines:
     """The line of `manage`."""
     crontab: str
     """The line with the settings it needs, ready to be put at the end of a crontab."""
+    units: tuple[SystemdUnit, ...]
+    """The same starts as user units with timers."""
     zone: str
     """Zone of this machine's clock."""
     warnings: tuple[str, ...]
@@ -159,7 +169,23 @@ class NextStarts:
     warnings: tuple[str, ...]
 
 
+@value
+class CrontabChange:
+    """What `schedule install` or `schedule remove` did."""
+
+    action: str
+    """`install` or `remove`."""
+    changed: bool
+    diff: str
+    """The unified diff of the crontab; empty without a change."""
+    backup: str | None
+    """The file with the crontab before; null without a change."""
+    warnings: tuple[str, ...]
+
+
 Part(Start)
+Part(SystemdUnit)
+CRONTAB_EDIT = Part(CrontabChange, called="spy32.crontab")
 SCHEDULE = Part(CrontabLines, called="spy32.schedule")
 STARTS = Part(NextStarts, called="spy32.schedule_check")
 

@@ -40,6 +40,9 @@ class Schedule:
     time: str = knob("10:00", "New York time of the weekly slot, HH:MM", form="time")
     development_time: str = knob("14:00", "New York time of the daily slot in development, HH:MM", form="time")
     grace_minutes: int = knob(180, "How long after the slot a late start still counts", 1, 360)
+    on_holiday: str = knob(
+        "skip", "A weekly slot on a holiday: left out, or moved to the next session", choices=("skip", "next_session")
+    )
     attempts: int = knob(3, "How often a failed or interrupted run may be tried again in the grace", 1, 10)
     lock_wait_seconds: int = knob(30, "How long a start waits for another one at work", 0, 600)
     run_deadline_seconds: int = knob(600, "Longest time for a whole run, which then fails with 75", 10, 3600)

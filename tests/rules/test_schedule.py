@@ -107,6 +107,30 @@ def test_a_holiday_is_skipped_at_once_and_says_what_comes_next() -> None:
     assert "the next slot is Monday 2026-09-14 10:00 New York" in decision.message
 
 
+def test_a_monday_holiday_runs_on_tuesday_when_that_is_set() -> None:
+    moved = replace(RULES, on_holiday="next_session")
+    assert scheduled_decision(case(ny("2026-09-07T10:00"), schedule=moved), ran(NO_TRADE, slot=date(2026, 8, 31))) == (
+        NoAction()
+    )
+    tuesday = slot_of_day(date(2026, 9, 8), moved, PRODUCTION)
+    decision = scheduled_decision(case(ny("2026-09-08T10:00"), schedule=moved), ())
+    assert decision == StartRun(slot=tuesday, late=False, trigger=Trigger.CRON)
+    missed = scheduled_decision(case(ny("2026-09-08T13:00"), schedule=moved), ())
+    assert isinstance(missed, SkipSlot)
+    assert (missed.cause, missed.slot) == ("missed", tuesday)
+    by_hand = manual_decision(case(ny("2026-09-07T11:00"), schedule=moved), ())
+    assert isinstance(by_hand, SkipSlot)
+    assert (by_hand.cause, by_hand.slot) == ("holiday", None)
+    assert "the next slot is Tuesday 2026-09-08 10:00 New York" in by_hand.message
+
+
+def test_a_slot_that_moves_to_a_half_day_and_opens_after_its_close_is_skipped() -> None:
+    thursday = replace(RULES, weekday="thursday", time="14:00", on_holiday="next_session")
+    decision = scheduled_decision(case(ny("2026-11-27T14:00"), schedule=thursday), ())
+    assert isinstance(decision, SkipSlot)
+    assert (decision.cause, decision.slot and decision.slot.day) == ("closed", date(2026, 11, 27))
+
+
 def test_a_second_start_on_a_holiday_writes_nothing() -> None:
     assert isinstance(scheduled_decision(case(ny("2026-09-07T10:15")), ran(SKIPPED, slot=HOLIDAY)), AlreadyRun)
 
@@ -215,6 +239,15 @@ def test_development_runs_daily_at_two() -> None:
     thanksgiving = scheduled_decision(case(ny("2026-11-26T14:00"), environment=DEVELOPMENT), ())
     assert isinstance(thanksgiving, SkipSlot)
     assert "the next slot is Monday 2026-11-30 14:00 New York" in thanksgiving.message
+
+
+def test_a_start_after_the_close_of_a_half_day_makes_no_run_that_would_fail() -> None:
+    at_noon = replace(RULES, development_time="12:00")
+    for clock, kind in (("12:59", StartRun), ("13:00", SkipSlot), ("14:30", SkipSlot)):
+        decision = scheduled_decision(case(ny(f"2026-11-27T{clock}"), schedule=at_noon, environment=DEVELOPMENT), ())
+        assert isinstance(decision, kind)
+    assert isinstance(decision, SkipSlot)
+    assert "nothing was started by 13:00 New York" in decision.message
 
 
 def test_a_slot_that_opens_after_an_early_close_is_skipped() -> None:
