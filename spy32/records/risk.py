@@ -1,8 +1,9 @@
-"""The exposure of our book, for sizing and limits."""
+"""Our book: its exposure, for sizing and limits, and its positions, to be valued again."""
 
 from datetime import date
 from decimal import Decimal
 
+from spy32.domain.book import BookPosition, trade_position
 from spy32.domain.orders import OrderKind
 from spy32.domain.spreads import Exposure
 from spy32.lifecycle import OrderState, ProposalState
@@ -64,6 +65,16 @@ class Risk:
                 submits_today=self._submit_count("market_day = ?", today.isoformat()),
                 submits_of_run=self._submit_count("proposal_id in (select id from proposal where run_id = ?)", run_id),
                 open_symbols=frozenset(leg.symbol for leg in legs),
+            )
+
+    def positions(self) -> tuple[BookPosition, ...]:
+        """Return what is held, oldest trade first, each with its newest mark."""
+        with self._core.read_transaction():
+            return tuple(
+                trade_position(
+                    trade, self._proposals.get(trade.proposal_id).underlying, self._trades.latest_mark(trade.id)
+                )
+                for trade in self._trades.select(*OPEN_STATES)
             )
 
     def _realised_loss(self, first: date, last: date) -> Decimal:

@@ -17,6 +17,7 @@ from spy32.render import (
     market_documents,
     prompt_documents,
     replay_documents,
+    risk_documents,
     run_documents,
     trading_documents,
 )
@@ -25,7 +26,7 @@ from spy32.render.encoder import VERSION, Part, attribute_type
 FOLDER = Path(spy32.__file__).parent / "data" / "schemas"
 MODULES = (
     trading_documents, document_parts, documents, home_documents, market_documents, prompt_documents, replay_documents,
-    run_documents,
+    risk_documents, run_documents,
 )  # fmt: skip
 FOUND = {
     *Part.by_noun.values(),
