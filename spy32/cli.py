@@ -185,7 +185,7 @@ COMMANDS: Mapping[str, str] = {
     "analyze": "analyze", "demo": "demo", "show": "show", "status": "status", "approve": "approve",
     "execute": "execute", "cancel": "execute", "reconcile": "reconcile", "positions": "positions", "replay": "replay",
     "risk": "risk", "market": "market", "expirations": "market", "pause": "switches", "resume": "switches",
-    "halt": "switches",
+    "halt": "switches", "doctor": "doctor",
 }  # fmt: skip
 """Command -> the module of `commands` that holds its function, in the order of the help."""
 
