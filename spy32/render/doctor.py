@@ -57,8 +57,9 @@ def _group_items(title: str, results: Sequence[CheckResult]) -> list[Item]:
         return [item for result in told for item in _result_items(result, as_lines=False)]
     done = sum(each.diagnosis.status is CheckStatus.PASS for each in results)
     symbol, tone = SYMBOLS[CheckStatus.PASS if done else CheckStatus.SKIP]
-    left_out = f", {len(results) - done} left out" if len(results) > done else ""
-    return [pair(f"{symbol} {title}".ljust(LABEL), f"{done} well{left_out}", tone)]
+    counts = {"pass": done, "left out": len(results) - done}
+    text = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return [pair(f"{symbol} {title}".ljust(LABEL), text, tone)]
 
 
 def _result_items(result: CheckResult, *, as_lines: bool) -> list[Item]:

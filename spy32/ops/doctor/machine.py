@@ -67,7 +67,7 @@ def check_settings(context: DoctorContext) -> Diagnosis:
     if error is not None:
         return failed(error.message, f'"${{EDITOR:-vi}}" {context.locations.config}')
     given = sum(source.kind != "default" for source in context.sources.values())
-    return passed(f"mode {context.mode}, {context.settings.environment}; {given} settings are not at their defaults")
+    return passed(f"mode {context.mode}, {context.settings.environment}; settings away from their defaults: {given}")
 
 
 def check_environment(context: DoctorContext) -> Diagnosis:
