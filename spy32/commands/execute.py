@@ -41,7 +41,9 @@ def execute(
 
     store = app.store()
     confirmation.check_unchanged(store, chosen)
-    result = send(app.trading_context(store, chosen), chosen.id, wait=not no_wait)
+    context = app.trading_context(store, chosen)
+    app.settle_ended(store, context.market)
+    result = send(context, chosen.id, wait=not no_wait)
     _print_proposal(app, result, json=json)
 
 

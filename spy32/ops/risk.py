@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from spy32.domain.book import book_max_loss, proposed_position
 from spy32.domain.proposals import Proposal
 from spy32.domain.spreads import CENT, Account, Mode
+from spy32.domain.units import Dollars
 from spy32.domain.value import value
 from spy32.lifecycle import ProposalState
 from spy32.rules.book_risk import BookRisk, add_position, assess_book
@@ -37,8 +38,11 @@ class RiskReport:
     account_note: str
     """Where the account's figures come from when the broker did not tell them now; empty when it did."""
     book: BookRisk
-    pending: Decimal
-    """Part of the open maximum loss that is approved or working and not held, dollars."""
+    not_held: Dollars
+    """Part of the open maximum loss that no spread of the book holds: what is approved or working, the shares of an
+    assignment, and foreign positions; dollars."""
+    unmeasured: tuple[str, ...]
+    """Foreign positions whose maximum loss cannot be computed, in words."""
     oldest_mark: datetime | None
     """Time of the oldest mark that a position is valued by; None when there is none."""
     new_trade: NewTrade | None
@@ -50,7 +54,7 @@ def load_risk(
     """Return the risk of the book. The limits are the global ones; a profile may only tighten them."""
     today, limits, rate = market_date(now), settings.limits, settings.market.rate
     positions = store.risk.positions()
-    exposure = store.risk.exposure(run_id=None, today=today, week_start=week_start(today))
+    exposure = store.risk.exposure(run_id=None, today=today, week_start=week_start(today), account=account)
     book = assess_book(positions, exposure, account, limits, rate=rate, now=now)
     new_trade = None
     proposal = _waiting_opening(store, now)
@@ -66,7 +70,8 @@ def load_risk(
         account=account,
         account_note=account_note,
         book=book,
-        pending=max(exposure.open_risk - book_max_loss(book.positions), Decimal(0)).quantize(CENT, ROUND_FLOOR),
+        not_held=max(exposure.open_risk - book_max_loss(book.positions), Decimal(0)).quantize(CENT, ROUND_FLOOR),
+        unmeasured=exposure.unmeasured,
         oldest_mark=min((item.market.at for item in book.positions if item.market is not None), default=None),
         new_trade=new_trade,
     )

@@ -188,8 +188,9 @@ def _notes(report: RiskReport) -> list[str]:
     notes = [room if report.oldest_mark is None else f"{room} · marks of {new_york_words(report.oldest_mark)}"]
     if book.unmarked:
         notes.append(f"no mark gives the vols of {', '.join(book.unmarked)}: not in greeks and gaps")
-    if report.pending:
-        notes.append(f"{format_dollars(report.pending)} of the max loss is approved or working, not held")
+    if report.not_held:
+        notes.append(f"{format_dollars(report.not_held)} of the max loss is approved, assigned or foreign")
+    notes += [f"not measured: {single_line(words)}" for words in report.unmeasured]
     if report.account_note:
         notes.append(single_line(report.account_note))
     return notes

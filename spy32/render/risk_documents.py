@@ -20,7 +20,7 @@ _ACCOUNT = Part(Account, "number=masked_number net_liquidation buying_power", ca
 Part(NewTrade, f"id trade=words open_max_loss=book.max_loss {_BOOK}", inner="book")
 RISK = Part(
     RiskReport,
-    f"mode at account account_note oldest_mark open_max_loss=book.max_loss pending {_BOOK} new_trade",
+    f"mode at account account_note oldest_mark open_max_loss=book.max_loss not_held unmeasured {_BOOK} new_trade",
     inner="book",
     called="spy32.risk",
     account=Key(Annotated[Account, _ACCOUNT]),

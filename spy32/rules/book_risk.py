@@ -134,7 +134,8 @@ class BookRisk:
 
     positions: tuple[BookPosition, ...]
     max_loss: Dollars
-    """Open maximum loss: of what is held, and of what is approved or working and may still fill."""
+    """Open maximum loss: of the spreads held, of what is approved or working and may still fill, of assigned shares and
+    of foreign positions."""
     limits: tuple[LimitUse, ...]
     trade_room: Dollars
     """Most maximum loss that the limits leave to one new trade; 0 when they leave no trade."""
@@ -166,7 +167,7 @@ def assess_book(
         positions=tuple(held),
         max_loss=exposure.open_risk,
         limits=uses,
-        trade_room=_trade_room(uses, account, limits),
+        trade_room=_trade_room(uses, account, limits) if not exposure.unmeasured else Decimal(0),
         rungs=_rungs(held, now),
         largest=_largest_expiration(held),
         greeks=_book_greeks(marked, rate),

@@ -30,7 +30,7 @@ def test_a_ladder_is_five_rungs(store: Store) -> None:
     found = load(store)
     assert [rung.expiration for rung in found.book.rungs] == list(books.FRIDAYS)
     assert found.book.max_loss == sum(trade.max_loss for trade in trades)
-    assert (found.pending, found.new_trade, found.book.unmarked) == (0, None, ())
+    assert (found.not_held, found.new_trade, found.book.unmarked) == (0, None, ())
     assert found.oldest_mark == builders.later(900)
 
 
@@ -38,7 +38,7 @@ def test_what_is_approved_counts_before_it_is_held(store: Store) -> None:
     books.rung(store, books.FRIDAYS[0])
     _, approved = stores.approved(store, quantity=2), builders.proposal_terms(quantity=2).max_loss
     found = load(store)
-    assert found.pending == approved
+    assert found.not_held == approved
     assert len(found.book.positions) == 1
 
 

@@ -96,7 +96,7 @@ def test_what_is_not_in_the_figures_is_said(store: Store) -> None:
     stores.approved(store)
     text = format_page(risk_page(load(store)))
     assert "no mark gives the vols of T1" in text
-    assert "$894.52 of the max loss is approved or working, not held" in text
+    assert "$894.52 of the max loss is approved, assigned or foreign" in text
 
 
 def test_the_document_is_one_of_its_schema(report: RiskReport, store: Store) -> None:

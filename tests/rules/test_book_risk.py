@@ -125,6 +125,7 @@ def test_each_limit_has_its_room() -> None:
         (Exposure(open_trades=5), "0"),
         (Exposure(submits_today=2), "0"),
         (Exposure(week_loss=D(3000)), "0"),
+        (Exposure(unmeasured=("a naked call",)), "0"),
     ],
 )
 def test_the_room_of_a_new_trade_is_the_least_that_a_limit_leaves(exposure: Exposure, room: str) -> None:
