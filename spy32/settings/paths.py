@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from shlex import quote
 from typing import NamedTuple
 
 from spy32.domain.spreads import Mode
@@ -50,6 +49,8 @@ def open_secrets(path: Path, mode_bits: int | None, has_secrets: bool) -> Access
     """
     if mode_bits is None or not has_secrets or mode_bits & _OTHERS == 0:
         return None
+    from shlex import quote
+
     problem = f"{path} holds secrets and is open to others (mode {mode_bits & 0o777:03o})"
     return AccessFault(problem, f"chmod 600 {quote(str(path))}")
 
@@ -80,6 +81,8 @@ def others_access(places: Mapping[Path, Access], parents: Mapping[Path, Access],
     Whoever can write there decides what is traded. So does who can put another folder in the place of a parent, which
     a sticky parent prevents. `user` is our user id; what root owns is root's to change anyway.
     """
+    from shlex import quote
+
     for path, access in (*places.items(), *parents.items()):
         if access.owner not in (user, 0):
             problem = f"{path} belongs to another user (id {access.owner})"
