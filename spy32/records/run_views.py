@@ -87,6 +87,7 @@ class RunViews:
                 orders=orders,
                 fills=fills,
                 trade=trade,
+                marks=self._trades.marks(trade.id, newest=1) if trade is not None else (),
                 briefing=parse_briefing(snapshot_row["briefing"], run_id) if snapshot_row is not None else None,
                 attempts_summary=self._model_calls.usage_summaries(run_id),
                 decided_by=_decided_settings(snapshot_row["deciding"]) if snapshot_row is not None else None,

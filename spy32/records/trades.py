@@ -104,11 +104,11 @@ class Trades:
     def marks(self, trade_id: int, *, newest: int | None = None) -> tuple[Mark, ...]:
         """Return the marks of a trade, oldest first: all, or only so many of the newest."""
         rows = self._core.rows(
-            "select body from mark where trade_id = ? order by id desc limit ?",
+            "select at, body from mark where trade_id = ? order by id desc limit ?",
             trade_id,
             -1 if newest is None else newest,
         )
-        return tuple(decode_body(Mark, row["body"], f"a mark of T{trade_id}") for row in reversed(rows))
+        return tuple(_mark(row, trade_id) for row in reversed(rows))
 
     def latest_mark(self, trade_id: int) -> Mark | None:
         """Return the newest mark of a trade; None before the first one."""
@@ -410,6 +410,13 @@ def _trade(row: sqlite3.Row) -> Trade:
         exits=decode_body(ExitPlan, row["exits"], f"the exits of T{row['id']}") if row["exits"] is not None else None,
         exit_reason=ExitReason(row["exit_reason"]) if row["exit_reason"] is not None else None,
     )
+
+
+def _mark(row: sqlite3.Row, trade_id: int) -> Mark:
+    """Before layout 6 a mark had neither time nor source of its quotes; its own time is taken for theirs."""
+    body = row["body"]
+    missing = {} if '"as_of":' in body else {"as_of": row["at"], "source": ""}
+    return decode_body(Mark, body, f"a mark of T{trade_id}", **missing)
 
 
 def _average_per_share(total: int, count: int) -> Decimal:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spy32.domain.book import BookPosition, proposed_position
 from spy32.domain.orders import Trade
@@ -18,6 +18,9 @@ from spy32.sessions import market_date, week_start
 from spy32.settings import Settings
 from spy32.settings.model import Drift
 from spy32.trading.context import TradingContext
+
+if TYPE_CHECKING:
+    from spy32.trading.manage import ManagedTrade
 
 MOVES = (-10, -5, -3, 0, 3, 5, 10)
 """Moves of the underlying by expiration, per cent."""
@@ -75,6 +78,8 @@ class Review:
     """The bounds of the quantity, when this candidate has been sized."""
     trade: Trade | None = None
     """The trade that a `close` proposal would close."""
+    managed: "ManagedTrade | None" = None
+    """That trade with its mark of now and its exits."""
     book: tuple[BookPosition, ...] = ()
     """What is held now, each position with its newest mark."""
     settings: Settings
@@ -182,6 +187,7 @@ def _build_review(context: TradingContext, proposal: ProposalTerms, sizing: Sizi
     )
     quote = current_quote or run_quote
     account = context.account.facts()
+    trade = context.store.trades.get(proposal.trade_id) if proposal.trade_id is not None else None
     return _assemble_review(
         context,
         view,
@@ -199,8 +205,18 @@ def _build_review(context: TradingContext, proposal: ProposalTerms, sizing: Sizi
             *_run_notes(view, candidate),
         ),
         sizing=sizing or _run_sizing(view, candidate),
-        trade=context.store.trades.get(proposal.trade_id) if proposal.trade_id is not None else None,
+        trade=trade,
+        managed=_judge_closing(context, trade),
     )
+
+
+def _judge_closing(context: TradingContext, trade: Trade | None) -> "ManagedTrade | None":
+    """Return the trade that would be closed with its mark and exits; an opening pays for none of it."""
+    if trade is None:
+        return None
+    from spy32.trading.manage import judge_trade
+
+    return judge_trade(context, trade.id)
 
 
 def review_run(context: TradingContext, run_id: int) -> Review:

@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from spy32.brokers.tastytrade import TastytradeBroker
     from spy32.domain.proposals import Proposal, Recommendation
     from spy32.domain.runs import Run
+    from spy32.markets.recorded import MarkMarket, RecordedMarket, SnapshotMarket
     from spy32.pipeline.context import RunContext
     from spy32.pipeline.gather import CollectRequest
     from spy32.pipeline.replay import RecordedAnalystLookup
@@ -279,11 +280,16 @@ class App(AppBase):
         )
 
     def trading_context(
-        self, store: "Store", proposal: "Proposal | None", *, tell: Callable[[str], None] | None = None
+        self,
+        store: "Store",
+        proposal: "Proposal | None",
+        *,
+        tell: Callable[[str], None] | None = None,
+        later: "RecordedMarket | None" = None,
     ) -> "TradingContext":
-        """Everything that a command needs to act on `proposal`, with the market that it was made on."""
+        """Everything to act on `proposal`, with the market that it was made on or a `later` recorded one."""
         profile = proposal.profile if proposal is not None else "default"
-        return self._build_trading_context(store, self.load_proposal_market(store, proposal), profile, tell)
+        return self._build_trading_context(store, self.load_proposal_market(store, proposal, later), profile, tell)
 
     def build_run_trading_context(self, store: "Store", run_id: int) -> "TradingContext":
         """Everything to act on a run that made no proposal, on the market that it saw."""
@@ -312,6 +318,7 @@ class App(AppBase):
             halt_reason=self.halt_reason,
             report=tell or self.report,
             show_progress=self.show_progress,
+            dividends=partial(self.market_registry.find_dividends, market),
         )
 
     def settle_ended(self, store: "Store", market: "Market | None" = None) -> None:
@@ -325,23 +332,34 @@ class App(AppBase):
 
         return settle_expired(self, read_store)
 
-    def load_proposal_market(self, store: "Store", proposal: "Proposal | None") -> "Market | None":
-        """The market of a proposal: a recorded one is its stored snapshot, with that instant as the clock."""
+    def load_proposal_market(
+        self, store: "Store", proposal: "Proposal | None", later: "RecordedMarket | None" = None
+    ) -> "Market | None":
+        """The market of a proposal. A recorded one is a `later` one, the newest mark of its trade, or what its run saw;
+        its time is the clock.
+        """
+        from spy32.wiring.markets import can_manage, find_marked_market
+
         if proposal is None:
-            return None
+            return self._use_recorded_market(later) if later is not None else None
         if proposal.is_recorded:
-            return self._load_recorded_market(store, proposal.run_id)
+            is_later = later is not None and can_manage(later, proposal)
+            marked = later if is_later else find_marked_market(store, proposal)
+            return self._use_recorded_market(marked) if marked else self._load_recorded_market(store, proposal.run_id)
         self.clockwork = self.process_clock
         return self.market_registry.quote_market(proposal.market)
 
     def _load_recorded_market(self, store: "Store", run_id: int) -> "Market":
         from spy32.markets.recorded import SnapshotMarket
 
+        return self._use_recorded_market(SnapshotMarket(store.decisions.snapshot(run_id)))
+
+    def _use_recorded_market(self, market: "RecordedMarket | SnapshotMarket | MarkMarket") -> "Market":
+        """The market, with the time of its quotes as the clock of this process; on paper only."""
         if self.settings.mode is not Mode.PAPER:
             raise Unusable("a proposal made on a recorded market can only be executed on paper")
-        snapshot = store.decisions.snapshot(run_id)
-        self.clockwork = Clockwork(snapshot.as_of, frozen=True)
-        return SnapshotMarket(snapshot)
+        self.clockwork = Clockwork(market.as_of, frozen=True)
+        return market
 
 
 def _build_grok(app: App, settings: Settings, store: "Store", run_id: int, seed: int, until: float) -> "Analyst":

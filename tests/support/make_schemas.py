@@ -15,6 +15,7 @@ from spy32.render import (
     document_parts,
     documents,
     home_documents,
+    manage_documents,
     market_documents,
     prompt_documents,
     replay_documents,
@@ -26,8 +27,8 @@ from spy32.render.encoder import VERSION, Part, attribute_type
 
 FOLDER = Path(spy32.__file__).parent / "data" / "schemas"
 MODULES = (
-    doctor, trading_documents, document_parts, documents, home_documents, market_documents, prompt_documents,
-    replay_documents, risk_documents, run_documents,
+    doctor, trading_documents, document_parts, documents, home_documents, manage_documents, market_documents,
+    prompt_documents, replay_documents, risk_documents, run_documents,
 )  # fmt: skip
 FOUND = {
     *Part.by_noun.values(),

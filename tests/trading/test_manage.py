@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import inf, nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from spy32.domain.proposals import ExitReason
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage, Refused, Unavailable, Unusable
 from spy32.lifecycle import OrderState, ProposalState, TradeState
+from spy32.ops.locks import FileLocks
 from spy32.rules.exercise import parity_leg
 from spy32.trading import settle
 from spy32.trading.context import TradingContext, proposal_lock_name
@@ -335,6 +337,36 @@ def test_a_second_start_waits_for_the_lock_and_says_who_has_it(desk: ManagedDesk
         desk.manage()
     assert desk.store.trades.marks(1) == ()
     assert LOCK_SECONDS == 20
+
+
+def test_of_two_starts_at_once_the_kernel_lets_one_through(desk: ManagedDesk, tmp_path: Path) -> None:
+    """The second one begins while the first has the market, waits its twenty seconds, and changes nothing."""
+    opened(desk, last_exit=builders.TODAY)
+    waited: list[float] = []
+
+    def locks() -> FileLocks:
+        return FileLocks(
+            tmp_path / "locks", home=tmp_path, clock=desk.clock, sleep=waited.append, monotonic=lambda: sum(waited)
+        )
+
+    first, second = locks(), locks()
+    outcomes: list[str] = []
+    quotes = desk.quoted.quotes
+
+    def second_start(*args: Any) -> Any:
+        if not outcomes:
+            outcomes.append("began")
+            with pytest.raises(Unavailable) as error:
+                manage(lambda _: replace(desk.trading_context, locks=second))
+            outcomes.append(error.value.message)
+        return quotes(*args)
+
+    desk.quoted.quotes = second_start  # type: ignore[method-assign]
+    desk.clock.at += timedelta(minutes=15)
+    (found,) = manage(lambda _: replace(desk.trading_context, locks=first))
+    assert "is at work on manage" in outcomes[1]
+    assert sum(waited) == pytest.approx(LOCK_SECONDS)
+    assert (found.error, len(desk.store.trades.marks(1)), len(desk.store.proposals.select_closes(1))) == (None, 1, 1)
 
 
 def test_the_lock_is_held_while_it_works_and_free_afterwards(desk: ManagedDesk) -> None:
