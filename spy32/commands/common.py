@@ -75,5 +75,5 @@ def view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") ->
         orders=orders,
         fills=tuple(fill for order in orders for fill in store.orders.fills(order.id)),
         trade=trade,
-        marks=trades.marks(trade.id, newest=1) if trade is not None else (),
+        marks=store.marks.select(trade.id, newest=1) if trade is not None else (),
     )

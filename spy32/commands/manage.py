@@ -104,7 +104,7 @@ def exits(ctx: typer.Context, trade: TradeArgument, json: Json = False) -> None:
     number = parse_id(trade, "T", "trade")
     store = app.open_for_reading()
     found = judge_trade(_load_context(app, store, number), number)
-    newest = found.mark or store.trades.latest_mark(number)
+    newest = found.mark or store.marks.latest(number)
     if json:
         from spy32.render.documents import print_document
         from spy32.render.manage_documents import EXITS, explained_exits

@@ -23,7 +23,7 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
         from spy32.render.documents import emit
         from spy32.render.trading_documents import positions_document
 
-        marks = {trade.id: store.trades.latest_mark(trade.id) for trade in trades}
+        marks = {trade.id: store.marks.latest(trade.id) for trade in trades}
         emit(app.out, positions_document(diff, trades, account, totals, marks))
     else:
         from spy32.ops.open_trades import load_open_trades

@@ -145,7 +145,7 @@ def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "Ra
 
             assert view.trade is not None
             number = view.trade.id
-            life = replace(view, marks=store.trades.marks(number), closes=store.proposals.select_closes(number))
+            life = replace(view, marks=store.marks.select(number), closes=store.proposals.select_closes(number))
             return trade_page(life, view.trade, now=app.clock(), result=store.results.get(number))
         case "full":
             from spy32.render.full_page import full_page
@@ -190,7 +190,7 @@ def _load_view(store: "Store", typed: str | None, *, rejected: bool) -> "RunView
     view = store.history.view(trade.run_id, rejected=rejected)
     if view.trade is not None and view.trade.id == number:
         return view
-    return replace(view, trade=trade, marks=store.trades.marks(number, newest=1))
+    return replace(view, trade=trade, marks=store.marks.select(number, newest=1))
 
 
 def _parse_id(typed: str) -> tuple[str, int]:

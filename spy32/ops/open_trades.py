@@ -67,6 +67,6 @@ def load_open_trades(store: "Store", now: datetime) -> Iterator[OpenTrade]:
             next_exit=plan.time_exit if plan.time_exit is not None and is_timed else plan.last_exit,
             next_reason=ExitReason.TIME if is_timed else ExitReason.LAST_EXIT,
             today=today,
-            mark=store.trades.latest_mark(trade.id),
+            mark=store.marks.latest(trade.id),
             close=store.proposals.find_live_close(trade.id),
         )

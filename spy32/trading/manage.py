@@ -174,7 +174,7 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
     given = ExitInput(
         trade=trade,
         plan=trade_exits(opening, trade),
-        marks=(*context.store.trades.marks(trade_id, newest=MARKS_READ), *([mark] if mark is not None else [])),
+        marks=(*context.store.marks.select(trade_id, newest=MARKS_READ), *([mark] if mark is not None else [])),
         now=context.clock(),
         exercise=check,
         has_resting_target=load_order_book(context, opening.id).live_target is not None,
@@ -194,14 +194,14 @@ def _judge(context: TradingContext, trade_id: int) -> ManagedTrade:
     """Judge a trade and store its mark."""
     state = judge_trade(context, trade_id)
     if state.mark is not None:
-        newest = context.store.trades.latest_mark(trade_id)
+        newest = context.store.marks.latest(trade_id)
         if newest is not None and state.mark.at < newest.at:
             raise Refused(
                 f"T{trade_id} was marked at {newest.at:%Y-%m-%d %H:%M} UTC, and it is {state.mark.at:%Y-%m-%d %H:%M}: "
                 "a clock was or is wrong; nothing is judged"
             )
         if state.mark != newest or not state.opening.is_recorded:  # a recorded market gives the same one again
-            context.store.trades.add_mark(state.mark)
+            context.store.marks.add(state.mark)
     return state
 
 

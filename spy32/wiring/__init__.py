@@ -19,12 +19,11 @@ from spy32.wiring.registry import find_registered
 if TYPE_CHECKING:
     from spy32.brokers.paper import PaperBroker
     from spy32.brokers.tastytrade import TastytradeBroker
-    from spy32.domain.proposals import Proposal, Recommendation
+    from spy32.domain.proposals import Proposal
     from spy32.domain.runs import Run
     from spy32.markets.recorded import MarkMarket, RecordedMarket, SnapshotMarket
     from spy32.pipeline.context import RunContext
     from spy32.pipeline.gather import CollectRequest
-    from spy32.pipeline.replay import RecordedAnalystLookup
     from spy32.pipeline.sources import Sources
     from spy32.pipeline.start import StartContext
     from spy32.ports import Analyst, DailyBarLookup, Market
@@ -159,27 +158,6 @@ class App(AppBase):
             until=until,
             tell=self.report,
         )
-
-    def build_recorded_lookup(self, store: "Store", run_id: int) -> "RecordedAnalystLookup":
-        """How a replay gets the model as this run heard it: role, answer, settings and seed -> analyst, differences."""
-        from spy32.analysts.recorded import FAILURES_WITHOUT_REQUEST, build_replay_analyst
-        from spy32.wiring.analysts import build_renderer
-
-        attempts = store.model_calls.select_by_run(run_id)
-
-        def find_analyst(
-            role: str, answer: "Recommendation", settings: Settings, seed: int
-        ) -> "tuple[Analyst, list[str]] | None":
-            asked = [each for each in attempts if each.attempt.role == role and each.attempt.prompt == answer.prompt]
-            if not asked or answer.failure in FAILURES_WITHOUT_REQUEST:
-                return None
-            render = build_renderer(asked[0].attempt.prompt, settings)
-            analyst, model = build_replay_analyst(
-                answer, asked, render, settings, seed=seed, at=self.clock(), monotonic=self.monotonic
-            )
-            return analyst, model.differences
-
-        return find_analyst
 
     def _build_shadows(
         self, name: str, settings: Settings, store: "Store", run_id: int, seed: int
@@ -330,7 +308,7 @@ class App(AppBase):
     def settle_expired(self, read_store: "Store") -> bool:
         from spy32.wiring.settling import settle_expired
 
-        return settle_expired(self, read_store)
+        return settle_expired(self, read_store, self.settle_ended)
 
     def load_proposal_market(
         self, store: "Store", proposal: "Proposal | None", later: "RecordedMarket | None" = None

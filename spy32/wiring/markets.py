@@ -60,7 +60,7 @@ def find_marked_market(store: "Store", proposal: "Proposal") -> "MarkMarket | No
     from spy32.markets.recorded import MarkMarket
 
     trade = store.trades.find_by_proposal(proposal.id)
-    mark = store.trades.latest_mark(trade.id) if trade is not None else None
+    mark = store.marks.latest(trade.id) if trade is not None else None
     if trade is None or mark is None or mark.as_of <= store.proposals.get(trade.proposal_id).quoted_at:
         return None
     return MarkMarket(mark)

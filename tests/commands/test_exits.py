@@ -77,7 +77,7 @@ def test_without_a_market_it_says_so_and_goes_by_the_newest_mark(
     desk = live_desk(tmp_path, Mode.PAPER)
     trade = entered(desk, rests=False)
     found = judge_trade(desk.trading_context, trade.id)
-    assert found.mark is not None and desk.store.trades.marks(trade.id) == ()
+    assert found.mark is not None and desk.store.marks.select(trade.id) == ()
     desk.market.trouble, desk.clock.at = trouble, builders.later(hours=hours, minutes=7)
     blind = judge_trade(desk.trading_context, trade.id)
     text = format_page(exits_page(blind, replace(found.mark, at=builders.later(minutes=7))))
