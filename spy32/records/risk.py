@@ -107,7 +107,7 @@ class Risk:
         with self._core.read_transaction():
             return tuple(
                 trade_position(
-                    trade, self._proposals.get(trade.proposal_id).underlying, self._trades.latest_usable_mark(trade.id)
+                    trade, self._proposals.get(trade.proposal_id).underlying, self._marks.latest_usable(trade.id)
                 )
                 for trade in self._trades.select(*OPEN_STATES)
             )

@@ -26,7 +26,7 @@ def rung(store: Store, expiration: date, *, quantity: int = 1, iv: float | None 
     trade = store.trades.record_fills(order.id, fills, fees=Decimal("2.26") * quantity, at=builders.later(minutes=7))
     assert trade is not None
     if iv is not None:
-        store.trades.add_mark(builders.mark(trade.id, quantity=quantity, legs=leg_marks(legs, iv), spot=SPOT))
+        store.marks.add(builders.mark(trade.id, quantity=quantity, legs=leg_marks(legs, iv), spot=SPOT))
     return trade
 
 
