@@ -319,6 +319,11 @@ def test_a_run_at_work_and_an_order_that_is_followed_are_well(store: Store) -> N
     assert diagnose("state.orders", given).status is PASS
 
 
+def test_a_trade_on_a_recorded_market_is_not_judged_by_the_calendar(store: Store) -> None:
+    stores.filled(store, market="recorded:demo")
+    assert diagnose("state.trades", context(store, now=builders.later(days=400))).status is PASS
+
+
 def test_an_order_with_a_row_is_no_stranger(store: Store) -> None:
     unknown_order(store)
     (order,) = store.orders.select(OrderState.SUBMITTING)

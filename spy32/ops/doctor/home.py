@@ -119,7 +119,7 @@ def check_orders(context: DoctorContext) -> Diagnosis:
 
 
 def check_trades(context: DoctorContext) -> Diagnosis:
-    """No trade is over, assigned, or about to end."""
+    """No trade is over, assigned, or about to end; one on a recorded market has a clock of its own."""
     store = context.home.sound
     if store is None:
         return skipped(NO_STORE)
@@ -128,16 +128,17 @@ def check_trades(context: DoctorContext) -> Diagnosis:
     left = {
         trade.id: (last_trading_day(trade.expiration), trade.expiration)
         for trade in store.trades.select(TradeState.OPEN, TradeState.CLOSING)
+        if not store.proposals.get(trade.proposal_id).is_recorded
     }
     over = [number for number, (last, _) in left.items() if last < today]
     if over or assigned:
         texts = [f"T{number} is still open and its expiration is over" for number in over]
         texts += [f"T{number} was assigned" for number in assigned]
-        return failed("; ".join(texts), f"spy32 show T{(over + assigned)[0]}")
+        return failed("; ".join(texts), f"spy32 manage T{(over + assigned)[0]}")
     soon = {number: end for number, (last, end) in left.items() if sessions_between(today, last) <= SOON_SESSIONS}
     if soon:
         listed = ", ".join(f"T{number} on {end}" for number, end in soon.items())
-        return warned(f"within {SOON_SESSIONS} sessions expires {listed}", f"spy32 show T{next(iter(soon))}")
+        return warned(f"within {SOON_SESSIONS} sessions expires {listed}", f"spy32 exits T{next(iter(soon))}")
     return passed(f"none of {len(left)} open trades expires within {SOON_SESSIONS} sessions")
 
 
