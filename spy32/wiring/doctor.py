@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from spy32.domain.market import is_recorded_source
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, Spy32Error, StoreError, Unavailable
-from spy32.ops.cron import check_line, job_line, machine_zone, program_command
+from spy32.ops.cron import check_line, job_line, machine_zone, manage_line, program_command
 from spy32.ops.doctor.base import Answers, BrokerAnswer, DoctorContext, HomeStore, Machine, Package
 from spy32.sessions import NEW_YORK
 from spy32.settings import Settings
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 ONLINE_SECONDS = 3
 """Longest wait for all services together. With the imports of their libraries `doctor` then ends within 5 seconds."""
-CRON_LINES = (job_line, check_line)
+CRON_LINES = (job_line, manage_line, check_line)
 """What `schedule show` prints."""
 CRON_PROGRAMS = frozenset({"cron", "crond"})
 PROCESSES = Path("/proc")

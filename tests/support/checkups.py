@@ -21,6 +21,7 @@ from tests.support.reader import HeldLocks
 PROGRAM = Path("/bin/sh")
 """Any program that is there."""
 LINE = f"*/15 * * * * {PROGRAM} spy32 analyze --scheduled -q"
+MANAGE_LINE = f"*/15 * * * * {PROGRAM} spy32 manage --scheduled -q"
 CHECK_LINE = f"20 */3 * * * {PROGRAM} spy32 status --check"
 FAR = date(2026, 6, 1)
 MODELS = frozenset({"grok-4.7", "grok-4.3"})
@@ -43,8 +44,8 @@ def machine(**over: Any) -> Machine:
         "file_system": "ext4",
         "zone": MachineZone(name="UTC", zone=UTC),
         "clock_changes": (date(2025, 3, 9), date(2025, 11, 2)),
-        "crontab": f"{LINE}\n{CHECK_LINE}\n",
-        "cron_lines": (LINE, CHECK_LINE),
+        "crontab": f"{LINE}\n{MANAGE_LINE}\n{CHECK_LINE}\n",
+        "cron_lines": (LINE, MANAGE_LINE, CHECK_LINE),
         "program": PROGRAM,
         "is_cron_running": True,
         "timers": ("spy32-analyze.timer",),

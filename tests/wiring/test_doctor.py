@@ -53,7 +53,7 @@ def test_the_facts_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert machine.timers == ("spy32-analyze.timer",)
     assert machine.free_bytes
     assert [day.isoweekday() for day in machine.clock_changes] == [7, 7]
-    assert [line.split()[-1] for line in machine.cron_lines] == ["-q", "--check"]
+    assert [line.split()[-1] for line in machine.cron_lines] == ["-q", "-q", "--check"]
     assert machine.program.is_absolute()
     assert context.answers.reason
 
