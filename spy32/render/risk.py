@@ -1,6 +1,7 @@
 """The risk of the book on one screen: its limits, its greeks, what a gap would cost, and the ladder."""
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from spy32.domain.spreads import Mode
@@ -18,10 +19,13 @@ from spy32.render.formatting import (
 )
 from spy32.render.page import Grid, Page, Pairs, Part, grid_columns, pair
 from spy32.rules.book_risk import BookRisk, LimitName, Shock, ShockKind, ShockResult
+from spy32.sessions import NEW_YORK
 
 FIXED_LINES = 18
 """Lines of the compact page on 80 columns without rungs and notes, with the prompt below."""
-LEAST_RUNGS = 3
+NOTE_CELLS = 68
+"""Characters of a note that stand on one line of 80 columns."""
+LEAST_RUNGS = 2
 TALL = 34
 """Lines of a terminal from which each shock has a line of its own."""
 GAPS = (ShockKind.GAP, ShockKind.VOL)
@@ -36,7 +40,8 @@ def risk_page(report: RiskReport, *, height: int | None = None) -> Page:
         parts.append(_paired_shocks(book.shocks) if is_compact else shocks_grid(book, then))
     notes = _notes(report)
     rungs = len(book.rungs)
-    if is_compact and height is not None and rungs > (room := max(height - FIXED_LINES - len(notes), LEAST_RUNGS)):
+    lines = sum(-(-len(text) // NOTE_CELLS) for text in notes)
+    if is_compact and height is not None and rungs > (room := max(height - FIXED_LINES - lines, LEAST_RUNGS)):
         notes.append(f"{rungs - room + 1} more rungs on a taller screen, and with --json")
         rungs = room - 1
     if book.rungs:
@@ -185,7 +190,7 @@ def _rungs_grid(book: BookRisk, most: int) -> Grid:
 
 def _notes(report: RiskReport) -> list[str]:
     book, room = report.book, f"a new trade may lose {format_dollars(report.book.trade_room)}"
-    notes = [room if report.oldest_mark is None else f"{room} · marks of {new_york_words(report.oldest_mark)}"]
+    notes = [room if report.oldest_mark is None else f"{room} · marks of {_new_york_minute(report.oldest_mark)}"]
     if book.unmarked:
         notes.append(f"no mark gives the vols of {', '.join(book.unmarked)}: not in greeks and gaps")
     if report.not_held:
@@ -194,3 +199,8 @@ def _notes(report: RiskReport) -> list[str]:
     if report.account_note:
         notes.append(single_line(report.account_note))
     return notes
+
+
+def _new_york_minute(at: datetime) -> str:
+    """Without the weekday, so that the first note stands on one line."""
+    return f"{at.astimezone(NEW_YORK):%Y-%m-%d %H:%M} New York"

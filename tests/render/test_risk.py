@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,14 @@ def test_a_whole_ladder_fits_a_screen_with_the_prompt_below(report: RiskReport) 
     text = "\n".join(lines)
     assert all(day.isoformat() in text for day in books.FRIDAYS)
     assert all(each in text for each in ("-3%, vols +9", "-10%, vols +34", "-20%", "+15%", "room", "with P6"))
+
+
+def test_it_fits_with_notes_and_a_large_room_too(report: RiskReport) -> None:
+    roomy = replace(report, book=replace(report.book, trade_room=Decimal(10_000)))
+    assert len(drawn(roomy, 80, 24)) == 23
+    noted = replace(roomy, account_note="the account is that of an earlier run: " + 10 * "no answer came ")
+    assert len(drawn(noted, 80, 24)) == 23
+    assert "more rungs" in "\n".join(drawn(noted, 80, 24))
 
 
 @pytest.mark.parametrize("width", [60, 100, 200])
