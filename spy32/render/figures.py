@@ -251,12 +251,11 @@ def book_words(around: Surroundings) -> str:
 
 
 def exit_words(plan: ExitPlan) -> str:
-    """`GTC` only where an order is left with the broker; a stop is never one, and `by hand` unless the plan closes."""
+    """`GTC` only where an order is left with the broker; a stop is never one: `manage` watches it."""
     how = "GTC" if plan.rests_target else "buy back"
-    by_hand = "" if plan.authority is ExitAuthority.PLAN else " by hand"
     timed = f" · close {calendar_day(plan.time_exit)}" if plan.time_exit is not None else ""
     last = f"{',' if timed else ' ·'} last {calendar_day(plan.last_exit)}"
-    return f"{how} at {format_price(plan.profit_target)}{timed}{last} · stop{by_hand} at {format_price(plan.stop)}"
+    return f"{how} at {format_price(plan.profit_target)}{timed}{last} · stop at {format_price(plan.stop)}"
 
 
 def legs_words(legs: Sequence[Leg], quantity: int) -> str:

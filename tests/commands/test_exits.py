@@ -23,7 +23,7 @@ def test_every_rule_says_when_it_fires_and_how_far_away_that_is(trade_home: Path
         "exit Last exit: the last exit is on 2025-05-29 · 22 days away",
         "exit Ex-dividend: no short call is held into an ex-date tonight",
         "exit Stop: at 2.16 or more · mid 0.46 below 2.16 · 1.70 away",
-        "exit Profit target: at 0.36 or less · mid 0.46 above 0.36, 34.29% of the credit kept · 0.10 away",
+        "exit Profit target: at 0.36 or less · mid 0.46 above 0.36, 34.3% of the credit kept · 0.10 away",
         "exit Time exit: the time exit is on 2025-05-09 · 2 days away",
         "Approval: a person approves each close",
     ):

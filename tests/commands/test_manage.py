@@ -57,7 +57,7 @@ def test_a_mark_that_is_there_is_not_stored_again(trade_home: Path) -> None:
 
 def test_the_close_that_is_due_is_proposed_once_approved_sent_and_settled(trade_home: Path) -> None:
     text = run(trade_home, "manage", "--market", LAST)
-    assert "T1 due: profit target: mid 0.01 at or below 0.36, 98.57% of the credit kept\n" in text
+    assert "T1 due: profit target: mid 0.01 at or below 0.36, 98.6% of the credit kept\n" in text
     assert (
         "T1 close: P2 waits for approval: BUY TO CLOSE 2 SPY 30 May 525/520 put spread @ 0.01 db (ceiling 0.04)\n"
         in text

@@ -14,7 +14,7 @@ from spy32.domain.spreads import ExitAuthority
 from spy32.lifecycle import ProposalState, TradeState
 from spy32.ops.open_trades import OpenTrade
 from spy32.render import output
-from spy32.render.figures import exit_words, run_surroundings, surrounding_items
+from spy32.render.figures import run_surroundings, surrounding_items
 from spy32.render.marks import flag_words, mark_lines, marks_chart, price_words, result_words, strike_words
 from spy32.render.open_trades import held_words, open_trade_items, standing_words
 from spy32.render.page import Page, Pairs
@@ -177,8 +177,7 @@ def test_open_trades_cut_no_number_on_any_width(width: int) -> None:
 
 
 def test_an_opening_whose_plan_closes_says_that_the_approval_covers_it() -> None:
-    asked, planned = b.exit_plan(), b.exit_plan(authority=ExitAuthority.PLAN)
-    assert exit_words(asked).endswith("stop by hand at 1.74") and exit_words(planned).endswith("stop at 1.74")
+    planned = b.exit_plan(authority=ExitAuthority.PLAN)
     view = run_views.proposed()
     labels = [label for label, _, _ in surrounding_items(b.proposal(exit=planned), run_surroundings(view))]
     assert "Covers" in labels
