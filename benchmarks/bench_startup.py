@@ -81,6 +81,8 @@ ROWS = (
     Cold(name="status", words=("status",), peer="rich", goal=1.3),
     Cold(name="positions", words=("positions",), peer="rich", goal=1.3),
     Cold(name="approve to its first screen", words=("approve",), peer="rich", goal=1.3, leaves_at=FIRST_SCREEN),
+    Cold(name="doctor --offline", words=("doctor", "--offline"), peer="rich", goal=2.5),
+    Cold(name="risk", words=("risk",), peer="rich", goal=2.5),
     Cold(name="analyze on the recorded market", words=ANALYZE, peer="rich", goal=3.0),
     Cold(
         name="analyze --scheduled with nothing to do",

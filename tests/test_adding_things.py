@@ -135,6 +135,11 @@ def hello(ctx: typer.Context) -> None:
     "Says hello."
     get_app(ctx).out.print("hello")
 """
+CHECK = """
+
+def check_moon(context: DoctorContext) -> Diagnosis:
+    return warned("the moon is full", "wait")
+"""
 TOYS: Mapping[str, tuple[Edit, ...]] = {
     "a market": (
         Edit("markets/flat.py", MARKET),
@@ -174,6 +179,14 @@ TOYS: Mapping[str, tuple[Edit, ...]] = {
     "a column": (
         Edit("schema.py", MIGRATION, above="MIGRATIONS"),
         Edit("schema.py", "version_with_weather", entry_of="MIGRATIONS"),
+    ),
+    "a check": (
+        Edit("ops/doctor/machine.py", CHECK, entry_of="module"),
+        Edit(
+            "ops/doctor/__init__.py",
+            'Check(id="install.moon", run=machine.check_moon)',
+            entry_of="CHECKS",
+        ),
     ),
     "a command": (
         Edit("commands/hello.py", COMMAND),
@@ -340,6 +353,12 @@ def test_a_column_comes_to_an_older_database_and_its_history_holds(copy: Copy) -
         assert db.execute("select id, weather from run").fetchall() == [(1, None), (2, None)]
     copy.spy32("db", "check")
     copy.spy32("audit", "verify")
+
+
+@pytest.mark.slow
+def test_a_check_is_told(copy: Copy) -> None:
+    (check,) = copy.document("doctor", "--offline", "--only", "install.moon")["checks"]
+    assert (check["status"], check["fix"]) == ("warn", "wait")
 
 
 @pytest.mark.slow

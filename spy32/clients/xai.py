@@ -10,15 +10,17 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from spy32.clients.http import HttpClient, HttpFailure, HttpResponse, parse_strict_json
+from spy32.clients.http import TRANSIENT_STATUSES, HttpClient, HttpFailure, HttpResponse, parse_strict_json
 from spy32.clients.xai_models import MODEL_DEFAULT_EFFORT, CostEstimate, billed_usage
 from spy32.domain.model_calls import ANSWERED, ModelResponse
 from spy32.domain.sanitize import cap_text, one_line
 from spy32.domain.value import value
-from spy32.errors import ExitCode
+from spy32.errors import ExitCode, NotPermitted, Unavailable, Unusable
 from spy32.settings.knob import Secret
 
 RESPONSES_PATH = "/responses"
+MODELS_PATH = "/language-models"
+"""Costs nothing, and names the aliases too, which `/models` leaves out."""
 MAX_BODY_BYTES = 2 * 1024 * 1024
 """Bytes of an answer; a real one has some thirty thousand."""
 MAX_MESSAGE_LENGTH = 240
@@ -153,6 +155,32 @@ class XaiClient:
             response=self._build_response(estimate, answer, self._elapsed_ms(begun)),
             wait=answer.retry_after(self._http.clock),
         )
+
+    def list_models(self, seconds: float) -> frozenset[str]:
+        """The names and aliases of the models on offer. Costs nothing.
+
+        `NotPermitted` when the key is refused, `Unavailable` without an answer, `Unusable` when it is no such list.
+        """
+        headers = {"Authorization": f"Bearer {self._key.reveal()}"}
+        try:
+            answer = self._http.send_request("GET", MODELS_PATH, seconds=seconds, headers=headers)
+        except HttpFailure as failure:
+            raise Unavailable(self._safe_line(failure.words)) from None
+        if not 200 <= answer.status < 300:
+            message, _ = self._error_message(answer)
+            words = self._safe_line(f"xAI (HTTP {answer.status}): {message}")
+            if _classify_status(answer.status, message) in ("key", "forbidden"):
+                raise NotPermitted(words)
+            raise Unavailable(words) if answer.status in TRANSIENT_STATUSES else Unusable(words)
+        try:
+            document = parse_strict_json(answer.body)
+        except ValueError:
+            document = None
+        models = _dict_items(document.get("models")) if isinstance(document, dict) else []
+        if not models:
+            raise Unusable("xAI lists no models")
+        names = [name for model in models for name in (model.get("id"), *_texts(model.get("aliases")))]
+        return frozenset(name for name in names if isinstance(name, str))
 
     def _elapsed_ms(self, begun: float) -> int:
         return round((self._http.monotonic() - begun) * 1000)
@@ -321,6 +349,10 @@ def _describe_bad_request(message: str, parameter: str) -> str:
 
 def _dict_items(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def _remove_key(key: str, text: str) -> str:

@@ -1,9 +1,10 @@
-"""The exposure of our book, for sizing and limits."""
+"""Our book: its exposure, for sizing and limits, and its positions, to be valued again."""
 
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
+from spy32.domain.book import BookPosition, trade_position
 from spy32.domain.orders import OrderKind, Trade
 from spy32.domain.spreads import Account, Exposure, Mode
 from spy32.lifecycle import OrderState, ProposalState, TradeState
@@ -99,6 +100,16 @@ class Risk:
                 assigned_trades=len(assigned),
                 foreign_trades=foreign.trades,
                 unmeasured=foreign.unmeasured,
+            )
+
+    def positions(self) -> tuple[BookPosition, ...]:
+        """Return the spreads held, oldest trade first, each with its newest usable mark."""
+        with self._core.read_transaction():
+            return tuple(
+                trade_position(
+                    trade, self._proposals.get(trade.proposal_id).underlying, self._marks.latest_usable(trade.id)
+                )
+                for trade in self._trades.select(*OPEN_STATES)
             )
 
     def _week_profit(self, first: date, last: date) -> tuple[Decimal, Decimal]:

@@ -1,7 +1,6 @@
 """The screens of `approve`: one to decide from, and one key away the menu, the reasons, the risk and the order."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spy32.domain.spreads import Candidate, ExitAuthority, Mode
@@ -258,23 +257,43 @@ def _scenario_grid(review: "Review", result: "ProposalTerms") -> Grid:
 
 
 def _book(review: "Review", result: "ProposalTerms") -> Grid:
-    """Open risk, trades and buying power without this trade and with it."""
-    more = result.max_loss if result.kind == "open" else Decimal(0)
-    risk, account = review.exposure.open_risk, review.account
-    trades, where = review.exposure.open_trades, review_surroundings(review)
-    rows = (
-        ("open trades", str(trades), str(trades + (result.kind == "open")), ""),
-        ("open risk", format_dollars(risk), format_dollars(risk + more), format_dollars(review.open_limit)),
+    """Open risk, trades, buying power, greeks and gaps without this trade and with it."""
+    from spy32.render.risk import gap_rows, greek_rows
+    from spy32.rules.book_risk import add_position, assess_book
+
+    exposure, account, where, added = (
+        review.exposure,
+        review.account,
+        review_surroundings(review),
+        review.added_position,
+    )
+    limits, rate = review.settings.limits, review.settings.market.rate
+    before = assess_book(review.book, exposure, account, limits, rate=rate, now=review.at)
+    after = before
+    if added is not None:
+        later, left = add_position(exposure, account, added)
+        after = assess_book((*review.book, added), later, left, limits, rate=rate, now=review.at)
+        account = left
+    rows = [
+        ("open trades", str(exposure.open_trades), str(exposure.open_trades + (added is not None)), ""),
+        (
+            "open risk", format_dollars(before.max_loss), format_dollars(after.max_loss),
+            format_dollars(review.open_limit),
+        ),
         (
             "of account",
-            account_share(risk, where),
-            account_share(risk + more, where),
+            account_share(before.max_loss, where),
+            account_share(after.max_loss, where),
             account_share(review.open_limit, where),
         ),
-        ("buying power", format_dollars(account.buying_power), format_dollars(account.buying_power - more), ""),
-    )
+        ("buying power", format_dollars(review.account.buying_power), format_dollars(account.buying_power), ""),
+        *((*row, "") for row in greek_rows(before, after)),
+        *((*row, "") for row in gap_rows(before, after)),
+    ]  # fmt: skip
     columns = grid_columns("book", "before>", "after>", "limit>")
-    return Grid(name="book", title="The book, at worst", columns=columns, rows=rows)
+    left_out = f"; without {', '.join(after.unmarked)}: no vols" if after.unmarked else ""
+    title = f"The book, at worst; greeks and gaps by the newest marks{left_out}"
+    return Grid(name="book", title=title, columns=columns, rows=tuple(rows))
 
 
 def order_page(review: "Review") -> Page:

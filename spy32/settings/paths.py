@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
@@ -31,8 +32,18 @@ def locations(env: Mapping[str, str], home_flag: str | None) -> Locations:
     )
 
 
-def loose_permissions(path: Path, mode_bits: int | None, has_secrets: bool, mode: Mode) -> str | None:
-    """A warning about a file of secrets that others may read; `BadSettings` in live mode. None when all is well.
+class AccessFault(NamedTuple):
+    """A path that others may read or change, and the command that mends it."""
+
+    problem: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.problem}; {self.remedy}"
+
+
+def open_secrets(path: Path, mode_bits: int | None, has_secrets: bool) -> AccessFault | None:
+    """What is wrong with a file of secrets that others may read; None when all is well.
 
     `mode_bits` are the permission bits of the file, None when there is none or the system has no such bits.
     """
@@ -40,10 +51,16 @@ def loose_permissions(path: Path, mode_bits: int | None, has_secrets: bool, mode
         return None
     from shlex import quote
 
-    line = f"{path} holds secrets and is open to others (mode {mode_bits & 0o777:03o}); chmod 600 {quote(str(path))}"
-    if mode is Mode.LIVE:
-        raise BadSettings(line)
-    return line
+    problem = f"{path} holds secrets and is open to others (mode {mode_bits & 0o777:03o})"
+    return AccessFault(problem, f"chmod 600 {quote(str(path))}")
+
+
+def loose_permissions(path: Path, mode_bits: int | None, has_secrets: bool, mode: Mode) -> str | None:
+    """`open_secrets` as a warning; `BadSettings` in live mode."""
+    fault = open_secrets(path, mode_bits, has_secrets)
+    if fault is not None and mode is Mode.LIVE:
+        raise BadSettings(str(fault))
+    return None if fault is None else str(fault)
 
 
 @value
@@ -58,7 +75,7 @@ class Access:
     is_sticky: bool = False
 
 
-def others_access(places: Mapping[Path, Access], parents: Mapping[Path, Access], user: int) -> str | None:
+def others_access(places: Mapping[Path, Access], parents: Mapping[Path, Access], user: int) -> AccessFault | None:
     """What is wrong with the first place that others may change, and the command that mends it; None when all is well.
 
     Whoever can write there decides what is traded. So does who can put another folder in the place of a parent, which
@@ -68,10 +85,12 @@ def others_access(places: Mapping[Path, Access], parents: Mapping[Path, Access],
 
     for path, access in (*places.items(), *parents.items()):
         if access.owner not in (user, 0):
-            return f"{path} belongs to another user (id {access.owner}); sudo chown {user} {quote(str(path))}"
+            problem = f"{path} belongs to another user (id {access.owner})"
+            return AccessFault(problem, f"sudo chown {user} {quote(str(path))}")
         is_kept = access.is_sticky and path not in places
         if access.bits & _WRITES and not is_kept:
-            return f"{path} can be written by others (mode {access.bits & 0o777:03o}); chmod go-w {quote(str(path))}"
+            problem = f"{path} can be written by others (mode {access.bits & 0o777:03o})"
+            return AccessFault(problem, f"chmod go-w {quote(str(path))}")
     return None
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Any
 
+from spy32.domain.book import BookPosition, proposed_position
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import Draft, Finding, Proposal, ProposalTerms, Recommendation, RiskDecision, Sizing
 from spy32.domain.run_view import MarketSummary, RunView
@@ -14,6 +15,7 @@ from spy32.domain.spreads import CENT, MULTIPLIER, Account, Candidate, Exposure,
 from spy32.domain.value import value
 from spy32.errors import BadUsage, Unavailable, Unusable
 from spy32.sessions import market_date, week_start
+from spy32.settings import Settings
 from spy32.settings.model import Drift
 from spy32.trading.context import TradingContext
 
@@ -78,6 +80,17 @@ class Review:
     """The trade that a `close` proposal would close."""
     managed: "ManagedTrade | None" = None
     """That trade with its mark of now and its exits."""
+    book: tuple[BookPosition, ...] = ()
+    """What is held now, each position with its newest mark."""
+    settings: Settings
+    """Of the profile, for the limits and the rate that the book is valued by."""
+
+    @property
+    def added_position(self) -> BookPosition | None:
+        """What an opening would add to the book."""
+        if self.proposal is None or self.proposal.kind != "open":
+            return None
+        return proposed_position(self.name, self.proposal, self.candidate, self.market)
 
     @property
     def run(self) -> Run:
@@ -231,6 +244,8 @@ def _assemble_review(
         at=at,
         exposure=account_exposure(context, account, view.run.id, at, excluding=_stored_id(proposal)),
         open_limit=context.settings.limits.open_risk * account.net_liquidation,
+        book=context.store.risk.positions(),
+        settings=context.settings,
         proposal=proposal,
         **fields,
     )

@@ -44,7 +44,7 @@ class App(AppBase):
     _has_warned_xai: bool = False
 
     @property
-    def _refusal_path(self) -> Path:
+    def refusal_path(self) -> Path:
         return self.locations.state / f"tastytrade-refused-{self.settings.mode}.json"
 
     @cached_property
@@ -58,14 +58,14 @@ class App(AppBase):
         """The one log-in at tastytrade of this process."""
         from spy32.wiring.tastytrade import TastytradeConnection
 
-        return TastytradeConnection(self.settings, self.clock, self.warn, refused=self._refusal_path)
+        return TastytradeConnection(self.settings, self.clock, self.warn, refused=self.refusal_path)
 
     def connect_tastytrade(self, secret: "Secret", token: "Secret") -> "TastytradeConnection":
         """A log-in with credentials that are not in the settings yet."""
         from spy32.wiring.tastytrade import TastytradeConnection
 
         return TastytradeConnection(
-            self.settings, self.clock, self.warn, secrets=(secret, token), refused=self._refusal_path
+            self.settings, self.clock, self.warn, secrets=(secret, token), refused=self.refusal_path
         )
 
     def load_sources(self, requested: str | None) -> "Sources":

@@ -59,6 +59,12 @@ class AppBase:
 
     @cached_property
     def resolved_settings(self) -> "Resolved":
+        resolution = self.load_settings()
+        self._check_permissions(resolution)
+        return resolution
+
+    def load_settings(self) -> "Resolved":
+        """The checked settings, whoever else may read or change their files."""
         from spy32.settings.resolve import SettingsFile, resolve
         from spy32.wiring.markets import check_source_names
 
@@ -68,17 +74,14 @@ class AppBase:
             self.flags, self.env, dotenv, SettingsFile(text=toml, path=str(self.locations.config)) if toml else None
         )
         check_source_names(resolution.settings, resolution.sources)
-        self._check_permissions(resolution)
         return resolution
 
     def _check_permissions(self, resolution: "Resolved") -> None:
         from spy32.settings.paths import loose_permissions, others_access
 
-        mode, places = resolution.settings.mode, self.locations
+        mode = resolution.settings.mode
         if mode is Mode.LIVE:
-            files = (places.config, places.dotenv, places.database(mode))
-            folders = (places.config.parent, places.data, places.state, places.locks)
-            own_paths = (*folders, *files)
+            own_paths = self.own_paths(mode)
             problem = others_access(
                 path_access(own_paths), path_access(sorted(parent_folders(own_paths) - set(own_paths))), os.getuid()
             )
@@ -89,6 +92,12 @@ class AppBase:
             warning = loose_permissions(path, mode_bits(path), has_secrets, mode)
             if warning is not None:
                 self.warn(warning)
+
+    def own_paths(self, mode: Mode) -> tuple[Path, ...]:
+        """The folders and files that decide what is traded."""
+        places = self.locations
+        files = (places.config, places.dotenv, places.database(mode))
+        return (places.config.parent, places.data, places.state, places.locks, *files)
 
     @property
     def settings(self) -> Settings:

@@ -13,6 +13,7 @@ from spy32.clients.http import HttpClient
 from spy32.clients.xai import OUTCOME_CODES, XaiClient, build_request_body
 from spy32.clients.xai_models import estimate_ticks, max_ticks
 from spy32.domain.model_calls import ModelResponse
+from spy32.errors import NotPermitted, Spy32Error, Unavailable, Unusable
 from spy32.settings.knob import Secret
 from tests.servers import web
 from tests.servers import xai as wire
@@ -431,3 +432,41 @@ def test_a_message_is_one_short_line_that_a_terminal_only_shows(server: XaiServe
 
 def test_nothing_is_shown_of_the_key_by_the_client_itself(server: XaiServer) -> None:
     assert KEY not in repr(client(server).__dict__)
+
+
+# The models on offer.
+
+
+def test_models_are_listed_with_their_aliases_and_nothing_is_asked(server: XaiServer) -> None:
+    assert {"grok-4.7", "grok-4.3", "grok-latest"} <= client(server).list_models(5)
+    assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        (web.status(400, wire.wrong_key(f"{KEY[:6]}***").body), NotPermitted),
+        (web.status(401), NotPermitted),
+        (web.status(403, {"error": "no"}), NotPermitted),
+        (web.status(503), Unavailable),
+        (web.reset, Unavailable),
+        (web.hang, Unavailable),
+        (web.html, Unusable),
+        (web.status(200, {"models": []}), Unusable),
+        (web.status(200, [1]), Unusable),
+        (web.status(302), Unusable),
+    ],
+)
+def test_a_list_that_cannot_be_had_is_an_error_without_the_key(
+    server: XaiServer, fault: web.Fault, error: type[Spy32Error]
+) -> None:
+    server.always["/language-models"] = fault
+    with pytest.raises(error) as caught:
+        client(server).list_models(0.5)
+    assert KEY[:6] not in caught.value.message
+
+
+def test_a_wrong_key_may_not_list(server: XaiServer) -> None:
+    with pytest.raises(NotPermitted) as caught:
+        client(server, key="xai-other-key-0123456789").list_models(5)
+    assert "other" not in caught.value.message

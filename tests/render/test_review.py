@@ -285,6 +285,11 @@ def test_the_book_is_shown_before_and_after(desk: ApprovalDesk) -> None:
     assert words(lines["open risk"])[2:] == ["$0.00", "$894.52", "$5,000.00"]
     assert words(lines["open trades"])[2:] == ["0", "1"]
     assert words(lines["buying power"])[2:] == ["$100,000.00", "$99,105.48"]
+    cells = {label: [cell.strip() for cell in line.split("│")[2:4]] for label, line in lines.items()}
+    assert cells["delta, shares"][0] == "+0.0"
+    assert float(cells["delta, shares"][1]) > 0
+    gaps = [cells[gap] for gap in ("-3%, vols +9", "-5%, vols +16", "-10%, vols +34", "+3%")]
+    assert [(before, after[:2]) for before, after in gaps] == [("+$0.00", sign) for sign in ("-$", "-$", "-$", "+$")]
 
 
 def test_the_order_is_shown_in_full(desk: ApprovalDesk) -> None:

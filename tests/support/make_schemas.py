@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import spy32
 from spy32.render import (
+    doctor,
     document_parts,
     documents,
     home_documents,
@@ -18,6 +19,7 @@ from spy32.render import (
     market_documents,
     prompt_documents,
     replay_documents,
+    risk_documents,
     run_documents,
     trading_documents,
 )
@@ -25,8 +27,8 @@ from spy32.render.encoder import VERSION, Part, attribute_type
 
 FOLDER = Path(spy32.__file__).parent / "data" / "schemas"
 MODULES = (
-    trading_documents, document_parts, documents, home_documents, manage_documents, market_documents,
-    prompt_documents, replay_documents, run_documents,
+    doctor, trading_documents, document_parts, documents, home_documents, manage_documents, market_documents,
+    prompt_documents, replay_documents, risk_documents, run_documents,
 )  # fmt: skip
 FOUND = {
     *Part.by_noun.values(),

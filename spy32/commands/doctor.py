@@ -1,0 +1,42 @@
+"""`doctor`: what is broken, and the command that mends it."""
+
+from typing import Annotated
+
+import typer
+
+from spy32.commands.common import Json, get_app
+
+
+def doctor(
+    ctx: typer.Context,
+    offline: Annotated[bool, typer.Option("--offline", help="Ask no service; those checks are left out.")] = False,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="ID", help="Only this check or group; may be repeated.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check installation, settings, files, database, schedule and services; changes nothing.
+
+    Ends 0 when nothing failed (a warning may be harmless), else 78. With -v every check is listed.
+    """
+    from spy32.errors import ExitCode
+    from spy32.ops.doctor import ONLINE_GROUPS, run_checks, select_checks
+    from spy32.wiring.doctor import doctor_context
+
+    app, checks = get_app(ctx), select_checks(only or ())
+    is_online = not offline and any(check.group in ONLINE_GROUPS for check in checks)
+    with doctor_context(app, is_online=is_online) as context:
+        examination = run_checks(checks, context)
+    from spy32.render.doctor import DOCTOR, doctor_page
+
+    if json:
+        from spy32.render.documents import print_document
+
+        print_document(app.out, DOCTOR, examination)
+    else:
+        from spy32.render.output import is_full_terminal, print_page
+
+        every = app.verbosity > 0 or bool(only)
+        print_page(app.out, doctor_page(examination, every=every, as_lines=not is_full_terminal(app.out)))
+    if not examination.is_ok:
+        raise typer.Exit(ExitCode.BAD_SETTINGS)

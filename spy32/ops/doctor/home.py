@@ -1,0 +1,153 @@
+"""Checks of the database and of what it says: backups, place, halt and pause, runs, orders, trades, notices."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from spy32.domain.runs import Outcome
+from spy32.domain.spreads import Mode
+from spy32.errors import StoreError
+from spy32.lifecycle import OrderState, TradeState
+from spy32.ops.doctor.base import UPGRADE, Diagnosis, DoctorContext, failed, passed, skipped, warned
+from spy32.ops.switches import PAUSED
+from spy32.records.errors import backup_folder
+from spy32.records.maintenance import last_good_backup
+from spy32.rules.schedule import RUN_LOCK
+from spy32.sessions import last_trading_day, market_date, sessions_between
+
+BACKUP_DAYS = 35
+"""Days after which a backup is old: five weekly runs."""
+NEW_HOME_DAYS = 7
+"""A home this young has one run at most, and needs no backup yet."""
+SOON_SESSIONS = 2
+"""Sessions before the last trading day from which a trade is told."""
+NO_STORE = "there is no sound database to look into"
+
+
+def check_database(context: DoctorContext) -> Diagnosis:
+    home = context.home
+    if home.error is not None:
+        if isinstance(home.error, StoreError):
+            return failed(home.error.message, _restore_command(home.path))
+        return failed(home.error.message, UPGRADE)
+    return skipped(f"{home.path} comes with the first run") if home.store is None else passed(f"{home.path} opens")
+
+
+def check_integrity(context: DoctorContext) -> Diagnosis:
+    home = context.home
+    if home.store is None:
+        return skipped(NO_STORE)
+    if home.fault is not None:
+        return failed(home.fault, _restore_command(home.path))
+    return passed("the pages and the newest events are as they were written; `spy32 db check` looks at all")
+
+
+def _restore_command(path: Path) -> str:
+    """With the newest backup that can be restored; opens backups until one is found."""
+    backup = last_good_backup(path)
+    return f"spy32 db restore {backup if backup is not None else 'FILE'}"
+
+
+def check_backup(context: DoctorContext) -> Diagnosis:
+    store = context.home.sound
+    if store is None:
+        return skipped(NO_STORE)
+    files = list(backup_folder(context.home.path).glob(f"{context.home.path.stem}-*.db"))
+    made = max((datetime.fromtimestamp(file.stat().st_mtime, UTC) for file in files), default=None)
+    if made is None:
+        if context.now - store.location.created_at() < timedelta(days=NEW_HOME_DAYS):
+            return passed("no backup yet of a home that is new")
+        return warned("there is no backup", "spy32 db backup")
+    text = f"the newest backup is of {made:%Y-%m-%d}"
+    return warned(text, "spy32 db backup") if context.now - made > timedelta(days=BACKUP_DAYS) else passed(text)
+
+
+def check_place(context: DoctorContext) -> Diagnosis:
+    store = context.home.sound
+    if store is None:
+        return skipped(NO_STORE)
+    former = store.location.former_place()
+    if former is None:
+        return passed("the home is where it was")
+    text = f"this home was at {former}"
+    return failed(f"{text}; no live order is sent", "spy32 db adopt") if context.mode is Mode.LIVE else passed(text)
+
+
+def check_halt(context: DoctorContext) -> Diagnosis:
+    if context.halted is not None:
+        return warned(f"halted: {context.halted}; nothing is sent", "spy32 resume")
+    return passed("not halted")
+
+
+def check_pause(context: DoctorContext) -> Diagnosis:
+    store = context.home.sound
+    if store is None:
+        return skipped(NO_STORE)
+    paused = store.flags.get(PAUSED)
+    if paused is not None:
+        return warned(f"paused since {paused[1]:%Y-%m-%d}: scheduled runs are skipped", "spy32 resume")
+    return passed("not paused")
+
+
+def check_runs(context: DoctorContext) -> Diagnosis:
+    """The newest run has an end, and a good one."""
+    store = context.home.sound
+    run = store.runs.latest() if store is not None else None
+    if run is None:
+        return skipped("there is no run yet")
+    is_dead = run.outcome is None and context.locks.is_free(RUN_LOCK)
+    if is_dead or run.outcome is Outcome.INTERRUPTED:
+        return warned(f"R{run.id} was interrupted; the next start goes on", "spy32 analyze")
+    if run.outcome is Outcome.FAILED:
+        return warned(f"R{run.id} failed", f"spy32 show R{run.id}")
+    return passed(f"R{run.id} is {run.outcome or 'at work'}")
+
+
+def check_orders(context: DoctorContext) -> Diagnosis:
+    """No order of ours is without a known outcome."""
+    store = context.home.sound
+    if store is None:
+        return skipped(NO_STORE)
+    lost = [
+        order
+        for order in store.orders.select(OrderState.UNKNOWN, OrderState.SUBMITTING)
+        if context.locks.is_free(f"proposal-{order.proposal_id}")
+    ]
+    if lost:
+        names = ", ".join(f"{order.reference} ({order.state})" for order in lost)
+        return failed(f"the outcome of {names} is not known", "spy32 reconcile")
+    return passed("the outcome of every order is known")
+
+
+def check_trades(context: DoctorContext) -> Diagnosis:
+    """No trade is over, assigned, or about to end; one on a recorded market has a clock of its own."""
+    store = context.home.sound
+    if store is None:
+        return skipped(NO_STORE)
+    today = market_date(context.now)
+    assigned = [trade.id for trade in store.trades.select(TradeState.ASSIGNED)]
+    left = {
+        trade.id: (last_trading_day(trade.expiration), trade.expiration)
+        for trade in store.trades.select(TradeState.OPEN, TradeState.CLOSING)
+        if not store.proposals.get(trade.proposal_id).is_recorded
+    }
+    over = [number for number, (last, _) in left.items() if last < today]
+    if over or assigned:
+        texts = [f"T{number} is still open and its expiration is over" for number in over]
+        texts += [f"T{number} was assigned" for number in assigned]
+        return failed("; ".join(texts), f"spy32 manage T{(over + assigned)[0]}")
+    soon = {number: end for number, (last, end) in left.items() if sessions_between(today, last) <= SOON_SESSIONS}
+    if soon:
+        listed = ", ".join(f"T{number} on {end}" for number, end in soon.items())
+        return warned(f"within {SOON_SESSIONS} sessions expires {listed}", f"spy32 exits T{next(iter(soon))}")
+    return passed(f"none of {len(left)} open trades expires within {SOON_SESSIONS} sessions")
+
+
+def check_notices(context: DoctorContext) -> Diagnosis:
+    store = context.home.sound
+    if store is None:
+        return skipped(NO_STORE)
+    pending = store.notices.select_pending()
+    unsent = [notice for notice in pending if notice.error]
+    if unsent:
+        return warned(f"{len(unsent)} notices could not be sent", "spy32 status")
+    return passed(f"{len(pending)} notices wait in the outbox" if pending else "the outbox is empty")

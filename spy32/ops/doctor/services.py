@@ -1,0 +1,132 @@
+"""Checks of the services, by what they said to read-only questions."""
+
+from collections.abc import Callable
+
+from spy32.domain.proposals import CLOCK_TOLERANCE
+from spy32.domain.spreads import Mode
+from spy32.errors import NotPermitted, Spy32Error
+from spy32.lifecycle import FINAL
+from spy32.ops.doctor.base import (
+    BrokerAnswer,
+    Diagnosis,
+    DoctorContext,
+    failed,
+    passed,
+    skipped,
+    warned,
+)
+
+CLOCK_WARN_SECONDS = 10.0
+"""Difference of the clocks that is told: the broker's header has whole seconds, and an answer takes some."""
+SET_CLOCK = "sudo timedatectl set-ntp true"
+
+
+def check_login(context: DoctorContext) -> Diagnosis:
+    """A token is given, and the account can be read with it."""
+    broker = context.answers.broker
+    if isinstance(broker, NotPermitted):
+        return failed(broker.message, "spy32 auth login")
+    if isinstance(broker, Spy32Error):
+        return failed(broker.message, "spy32 auth status")
+    return _with_broker(context, lambda answer: passed(f"the log-in works, account {answer.account.masked_number}"))
+
+
+def check_level(context: DoctorContext) -> Diagnosis:
+    """The options level carries spreads, and nothing restricts the account."""
+
+    def judge(answer: BrokerAnswer) -> Diagnosis:
+        account, fix = answer.account, "spy32 auth status"
+        if account.permits_spreads is False:
+            return failed(f"the options level is {account.options_level}: it carries no spread", fix)
+        if account.restrictions:
+            return failed(f"the broker restricts the account: {', '.join(account.restrictions)}", fix)
+        if account.permits_spreads is None:
+            return warned("the broker tells no options level", fix)
+        return passed(f"options level {account.options_level}")
+
+    return _with_broker(context, judge)
+
+
+def check_clock(context: DoctorContext) -> Diagnosis:
+    """By the broker's clock, as `execute` judges it."""
+
+    def judge(answer: BrokerAnswer) -> Diagnosis:
+        ahead = answer.clock_ahead
+        if ahead is None:
+            return warned("the broker told no time", SET_CLOCK)
+        text = f"the broker's clock is {ahead:+.0f} s ahead of ours"
+        if not abs(ahead) <= CLOCK_TOLERANCE.seconds:
+            return failed(f"{text}; beyond {CLOCK_TOLERANCE.seconds} s nothing is sent", SET_CLOCK)
+        return warned(text, SET_CLOCK) if abs(ahead) > CLOCK_WARN_SECONDS else passed(text)
+
+    return _with_broker(context, judge)
+
+
+def check_broker_orders(context: DoctorContext) -> Diagnosis:
+    """Every living order at the broker, a resting target too, has its row."""
+
+    def judge(answer: BrokerAnswer) -> Diagnosis:
+        store = context.home.sound
+        if context.mode is Mode.PAPER:
+            return skipped("on paper the broker's orders are no concern of this home")
+        unknown = [
+            order.broker_id
+            for order in answer.orders
+            if order.state not in FINAL
+            and (store is None or store.orders.find(order.broker_id, order.reference) is None)
+        ]
+        if unknown:
+            return warned(f"orders at the broker without a row here: {', '.join(unknown)}", "spy32 positions")
+        return passed("every living order at the broker has its row")
+
+    return _with_broker(context, judge)
+
+
+def _with_broker(context: DoctorContext, judge: Callable[[BrokerAnswer], Diagnosis]) -> Diagnosis:
+    broker = context.answers.broker
+    if isinstance(broker, BrokerAnswer):
+        return judge(broker)
+    if isinstance(broker, Spy32Error):
+        return skipped("the broker did not answer (broker.login)")
+    return skipped(context.answers.reason or "there is no grant at tastytrade, and mode paper needs none")
+
+
+def check_model_service(context: DoctorContext) -> Diagnosis:
+    models = context.answers.models
+    if isinstance(models, NotPermitted):
+        return failed(models.message, f"echo 'XAI_API_KEY=...' >> {context.locations.dotenv}")
+    if isinstance(models, Spy32Error):
+        return failed(models.message, "spy32 doctor --only service.xai")
+    if models is None:
+        return _no_model(context)
+    return passed(f"xAI takes the key and offers {len(models)} names of models")
+
+
+def check_model(context: DoctorContext) -> Diagnosis:
+    """The list may lack a name that still works, so this never fails (docs.x.ai, Models)."""
+    models, name = context.answers.models, context.settings.xai.model
+    if isinstance(models, Spy32Error):
+        return skipped("xAI did not answer (service.xai)")
+    if models is None:
+        return _no_model(context)
+    if name not in models:
+        offered = ", ".join(sorted(models))
+        return warned(f"xAI does not list {name}; it offers {offered}", f"export SPY32_XAI_MODEL={min(models)}")
+    return passed(f"{name} is offered")
+
+
+def _no_model(context: DoctorContext) -> Diagnosis:
+    return skipped(context.answers.reason or "no model is asked, or its key is not set")
+
+
+def market_check(name: str) -> Callable[[DoctorContext], Diagnosis]:
+    """The check of a source of market data."""
+
+    def check_market(context: DoctorContext) -> Diagnosis:
+        answers = context.answers.markets
+        if answers is None or name not in answers:
+            return skipped(context.answers.reason or f"{name} is no source of this home, or is not set up")
+        error = answers[name]
+        return passed(f"{name} answers") if error is None else failed(error.message, f"spy32 market --market {name}")
+
+    return check_market

@@ -1,0 +1,99 @@
+"""The risk of the book now, and what the proposal that waits would change. It reads; no limit hangs on it."""
+
+from datetime import datetime
+from decimal import ROUND_FLOOR, Decimal
+from typing import TYPE_CHECKING
+
+from spy32.domain.book import book_max_loss, proposed_position
+from spy32.domain.proposals import Proposal
+from spy32.domain.spreads import CENT, Account, Mode
+from spy32.domain.units import Dollars
+from spy32.domain.value import value
+from spy32.lifecycle import ProposalState
+from spy32.rules.book_risk import BookRisk, add_position, assess_book
+from spy32.sessions import market_date, week_start
+from spy32.settings import Settings
+
+if TYPE_CHECKING:
+    from spy32.store import Store
+
+
+@value
+class NewTrade:
+    """The newest opening that waits for approval, and the book as it would be with it."""
+
+    id: str
+    words: str
+    """`sell 2 SPY 30 Sep 621/616 put spread for 0.56`."""
+    book: BookRisk
+
+
+@value
+class RiskReport:
+    """Everything that `spy32 risk` shows."""
+
+    mode: Mode
+    at: datetime
+    account: Account
+    account_note: str
+    """Where the account's figures come from when the broker did not tell them now; empty when it did."""
+    book: BookRisk
+    not_held: Dollars
+    """Part of the open maximum loss that no spread of the book holds: what is approved or working, the shares of an
+    assignment, and foreign positions; dollars."""
+    unmeasured: tuple[str, ...]
+    """Foreign positions whose maximum loss cannot be computed, in words."""
+    oldest_mark: datetime | None
+    """Time of the oldest mark that a position is valued by; None when there is none."""
+    new_trade: NewTrade | None
+
+
+def load_risk(
+    store: "Store", account: Account, settings: Settings, now: datetime, *, account_note: str = ""
+) -> RiskReport:
+    """Return the risk of the book. The limits are the global ones; a profile may only tighten them."""
+    today, limits, rate = market_date(now), settings.limits, settings.market.rate
+    positions = store.risk.positions()
+    exposure = store.risk.exposure(run_id=None, today=today, week_start=week_start(today), account=account)
+    book = assess_book(positions, exposure, account, limits, rate=rate, now=now)
+    new_trade = None
+    proposal = _waiting_opening(store, now)
+    if proposal is not None:
+        view = store.history.view(proposal.run_id)
+        candidate = view.menu.find(proposal.candidate_id) if view.menu is not None else None
+        added = proposed_position(f"P{proposal.id}", proposal, candidate, view.market)
+        after = assess_book((*positions, added), *add_position(exposure, account, added), limits, rate=rate, now=now)
+        new_trade = NewTrade(id=added.id, words=proposal.trade_text, book=after)
+    return RiskReport(
+        mode=settings.mode,
+        at=now,
+        account=account,
+        account_note=account_note,
+        book=book,
+        not_held=max(exposure.open_risk - book_max_loss(book.positions), Decimal(0)).quantize(CENT, ROUND_FLOOR),
+        unmeasured=exposure.unmeasured,
+        oldest_mark=min((item.market.at for item in book.positions if item.market is not None), default=None),
+        new_trade=new_trade,
+    )
+
+
+RECENT_RUNS = 20
+"""Newest runs that are searched for one with an account on record."""
+
+
+def last_known_account(store: "Store") -> tuple[Account, datetime] | None:
+    """Return the account of the newest run that sized a trade, and when that was; None without one."""
+    for summary in store.history.summaries(limit=RECENT_RUNS):
+        ruling = store.decisions.ruling(summary.id)
+        if ruling is not None and ruling.account is not None:
+            return ruling.account, ruling.at or summary.started_at
+    return None
+
+
+def _waiting_opening(store: "Store", now: datetime) -> Proposal | None:
+    waiting = [
+        proposal
+        for proposal in store.proposals.select(ProposalState.PROPOSED)
+        if proposal.kind == "open" and not proposal.is_over(now)
+    ]
+    return waiting[-1] if waiting else None
