@@ -291,6 +291,17 @@ class Trades:
             if ends is not TradeState.ASSIGNED:
                 columns |= _closing_columns(ended_at or max(fill.at for fill in fills))
         change.update("trade", trade_id, **columns)
+        if "state" in columns:
+            self._queue_ended_notice(change, trade_id)
+
+    def _queue_ended_notice(self, change: WriteTransaction, trade_id: int) -> None:
+        """Queue the notice of a trade that has just ended, to be committed with its end."""
+        from spy32.records.notices import add_notice
+        from spy32.rules.notices import ended_notice
+
+        trade = self.get(trade_id)
+        underlying = self._proposals.get(trade.proposal_id).underlying
+        add_notice(self._core, change, ended_notice(trade, underlying), run_id=trade.run_id)
 
     def _are_fees_final(self, orders: str, *values: object) -> int | None:
         """Return 1 when the fees of every filled order are final, None before."""

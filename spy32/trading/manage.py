@@ -18,7 +18,7 @@ from spy32.domain.spreads import ExitAuthority
 from spy32.domain.value import value
 from spy32.errors import NotPermitted, Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState, TradeState
-from spy32.rules import exercise, plan, references
+from spy32.rules import exercise, notices, plan, references
 from spy32.rules.closing import closing_proposal, is_outdated, trade_exits
 from spy32.rules.exits import ExitCheck, ExitInput, check_exits, due_exit
 from spy32.rules.marks import mark_trade
@@ -214,9 +214,12 @@ def _act(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
     if close is None:
         note = f"{due.message}: a person declined this close today; it is proposed again with the next session"
         return replace(state, warnings=(*state.warnings, note))
-    state = replace(state, proposal=close)
+    known, state = state.proposal, replace(state, proposal=close)
     is_waiting = close.state is ProposalState.PROPOSED
     if state.mark is None or not is_waiting or not is_covered(context, state.opening, close, state.trade.width):
+        if is_waiting and (known is None or known.reason is not close.reason):
+            text = notices.exit_due_notice(state.trade, close, due.message)
+            context.store.notices.add(text, context.clock(), run_id=close.run_id)
         return state
     try:
         _approve_by_plan(context, state.opening, close, state.mark, note=due.message)

@@ -213,6 +213,7 @@ class AppBase:
                 opening_cash=self.settings.paper.account if self.settings.mode is Mode.PAPER else None,
             )
         )
+        opened.core.process_clock = self.process_clock.now
         with suppress(Spy32Error):  # what is wrong with a row is for the command that needs it
             opened.proposals.lapse_overdue(self.process_clock.now())
         return opened
