@@ -64,7 +64,7 @@ _last = threading.local()
 
 
 def _keep_status(record: logging.LogRecord) -> bool:
-    """Drop what apprise logs, since it holds parts of the address; keep the HTTP status, which it tells nowhere else."""
+    """Drop what apprise logs, since it holds parts of the address; keep the HTTP status, told nowhere else."""
     found = re.search(r"\berror=([1-5][0-9]{2})\b", record.getMessage())
     if found is not None:
         _last.status = found[1]

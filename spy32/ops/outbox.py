@@ -132,9 +132,9 @@ def send_all(
 ) -> dict[str, str]:
     """Send to all addresses at a time; return by label why an address failed.
 
-    `record` gets each notice that an address took at once, on this thread, and None at its end. After its first failure
-    an address is left alone. One that is too slow is left behind with its daemon thread, and may still deliver: a later copy bears the
-    same id.
+    `record` gets each notice that an address took at once, on this thread, and None at its end. After its first
+    failure an address is left alone. One that is too slow is left behind with its daemon thread, and may still deliver:
+    a later copy bears the same id.
     """
     results: SimpleQueue[tuple[str, Notice | None, str]] = SimpleQueue()
     failures: dict[str, str] = {}

@@ -4,6 +4,7 @@ import sqlite3
 from datetime import datetime
 
 from spy32.domain.notices import NOTICE_LIFE, Notice, NoticeKind, NoticeText
+from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage
 from spy32.records.base import Database, WriteTransaction
 from spy32.records.encoding import format_instant, parse_instant, parse_optional_instant, row_decoder
@@ -93,8 +94,10 @@ def add_notice(store: Database, change: WriteTransaction, text: NoticeText, *, r
     It is as old as the process says, since a recorded market stops the clock of its run in the past.
     """
 
+    is_secret = store.mode is not Mode.PAPER and store.account
+
     def masked(words: str) -> str:
-        return words.replace(store.account, MASK) if store.account else words
+        return words.replace(store.account, MASK) if is_secret else words
 
     created_at = format_instant(store.process_clock()) if store.process_clock is not None else change.at
     return change.insert(

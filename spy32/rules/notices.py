@@ -1,8 +1,8 @@
 """The texts of notices: plain functions from what happened to what a person is told.
 
 The subject begins with the mode. The one-line form has everything that decides; the long form adds the figures, why,
-the payoff as text and what to type. Foreign words (a model's, a broker's) are one line without addresses, so that no text
-holds a link. Amounts are dollars for the whole quantity, prices dollars per share.
+the payoff as text and what to type. Foreign words (a model's, a broker's) are one line without addresses, so that no
+text holds a link. Amounts are dollars for the whole quantity, prices dollars per share.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ from spy32.sessions import new_york_time
 
 BAR = 24
 """Characters of the longest bar of a payoff: with its figures a line fits the screen of a phone."""
-LABEL = 12
+LABEL = 14
 """Columns of a label."""
 Facts = Iterable[tuple[str, str]]
 """Label and value of the lines of a long form; one without a value is left out."""
@@ -47,7 +47,7 @@ def _compose(  # noqa: PLR0913 - the parts of a notice
 
 def proposal_notice(proposal: Proposal, candidate: Candidate | None, choice: Recommendation | None) -> NoticeText:
     """A proposal waits for a person."""
-    until = "" if proposal.is_recorded else _clock_text(proposal.lapses_at)
+    until = _deadline(proposal)
     command = f"spy32 approve P{proposal.id}"
     pop = f"{candidate.pop_market:.0%}" if candidate is not None else ""
     facts = (
@@ -56,18 +56,15 @@ def proposal_notice(proposal: Proposal, candidate: Candidate | None, choice: Rec
         ("max loss", _rounded_up(proposal.max_loss)),
         ("POP", pop),
         ("why", f"{choice.analyst}: {plain_note(choice.reason)}" if choice is not None else ""),
-        ("until", until or "no end: it was made on a recorded market"),
+        ("until", until.removeprefix(", until ") or "no end: it was made on a recorded market"),
         ("to decide", command),
     )
-    more = (
-        f", max loss {_rounded_up(proposal.max_loss)}{f', POP {pop}' if pop else ''}"
-        f"{f', until {until}' if until else ''}: {command}"
-    )
+    figures = f", max loss {_rounded_up(proposal.max_loss)}{f', POP {pop}' if pop else ''}"
     return _compose(
         NoticeKind.PROPOSED,
         proposal.mode,
-        f"P{proposal.id}: {proposal.trade_text}",
-        more,
+        f"P{proposal.id}: {proposal.trade_text}{until}",
+        f"{figures}: {command}",
         facts=facts,
         after=proposal_payoff_text(proposal),
         about=f"P{proposal.id}",
@@ -121,13 +118,17 @@ def ping_notice(kind: NoticeKind, run: Run) -> NoticeText:
 
 def lapsing_notice(proposal: Proposal, until: datetime, *, is_approved: bool) -> NoticeText:
     """A proposal that waits, or an approval that was not used, is about to lapse."""
-    what = "the approval of" if is_approved else "nobody has decided on"
+    head = (
+        f"the approval of P{proposal.id} ends at {_clock_text(until)}"
+        if is_approved
+        else f"P{proposal.id} lapses at {_clock_text(until)}, and nobody has decided"
+    )
     command = f"spy32 {'execute' if is_approved else 'approve'} P{proposal.id}"
     return _compose(
         NoticeKind.LAPSING,
         proposal.mode,
-        f"{what} P{proposal.id} ends at {_clock_text(until)}" if is_approved else f"{what} P{proposal.id}",
-        f": {command}" if is_approved else f", it lapses at {_clock_text(until)}: {command}",
+        head,
+        f": {command}",
         facts=(("trade", proposal.trade_text), ("until", _clock_text(until)), ("to act", command)),
         about=lapsing_key(proposal.id, is_approved=is_approved),
     )
@@ -180,18 +181,18 @@ def exit_due_notice(trade: Trade, close: Proposal, message: str) -> NoticeText:
     """An exit is due, and its close waits for a person."""
     assert close.reason is not None
     command = f"spy32 approve P{close.id}"
-    until = "" if close.is_recorded else _clock_text(close.lapses_at)
+    until = _deadline(close)
     facts = (
         ("why", plain_note(message)),
         ("close", close.trade_text),
         ("at most", f"{abs(close.floor_price)}"),
-        ("until", until),
+        ("until", until.removeprefix(", until ")),
         ("to decide", command),
     )
     return _compose(
         NoticeKind.EXIT_DUE,
         trade.mode,
-        f"T{trade.id} is due to close ({close.reason.replace('_', ' ')})",
+        f"T{trade.id} is due to close ({close.reason.replace('_', ' ')}){until}",
         f": {close.trade_text}, at most {abs(close.floor_price)}: {command}",
         facts=facts,
         about=f"P{close.id}",
@@ -201,7 +202,8 @@ def exit_due_notice(trade: Trade, close: Proposal, message: str) -> NoticeText:
 def ended_notice(trade: Trade, underlying: str) -> NoticeText:
     """A trade was closed, expired or was assigned; it may have no result yet."""
     kind = NoticeKind(trade.state)
-    why = f" ({trade.exit_reason.replace('_', ' ')})" if trade.exit_reason is not None else ""
+    reason = trade.exit_reason if trade.exit_reason is not None and trade.exit_reason != kind else ""
+    why = f" ({reason})".replace("_", " ") if reason else ""
     result = f"{_gain(trade.result)} after fees" if trade.result is not None else "no result yet"
     spread = f"{trade.quantity} {spread_description(underlying, trade.legs)}"
     facts = (
@@ -239,7 +241,7 @@ def week_loss_notice(mode: Mode, monday: date, loss: Decimal, limit: Decimal) ->
         NoticeKind.LIMIT,
         mode,
         f"the week has lost {_dollars(loss)}",
-        f", the limit is {_dollars(limit)}: nothing is opened before {monday}'s week is over",
+        f", and its limit is {_dollars(limit)}: nothing more is opened this week",
         facts=(
             ("limit", f"{_dollars(limit)} (limits.week_loss)"),
             ("so", "no entry is sent in the week that began on " + monday.isoformat()),
@@ -335,6 +337,11 @@ def _owed(legs: Iterable[Leg], price: Decimal) -> Decimal:
         ),
         Decimal(0),
     )
+
+
+def _deadline(proposal: Proposal) -> str:
+    """Until when it waits, to be put behind it; nothing on a recorded market, which has no end of its own."""
+    return "" if proposal.is_recorded else f", until {_clock_text(proposal.lapses_at)}"
 
 
 def _clock_text(instant: datetime) -> str:

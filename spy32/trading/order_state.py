@@ -321,7 +321,7 @@ def conclude_proposal(context: TradingContext, proposal_id: int, *, reason: str 
 
 
 def _queue_notice(context: TradingContext, proposal: Proposal, reason: str, *, is_filled: bool) -> None:
-    """Queue the notice of an opening that was filled, or of an order without a fill. A close tells when a trade ends."""
+    """Queue the notice of a filled opening, or of an order without a fill. The end of a trade tells of a close."""
     from spy32.rules import notices
 
     trade = context.store.trades.find_by_proposal(proposal.id)

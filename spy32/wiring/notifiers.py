@@ -66,10 +66,11 @@ def build_notifier(address: NotifyAddress) -> "Notifier":
 def build_ping(settings: "Settings") -> "PingNotifier":
     from spy32.notifiers.ping import PingNotifier
 
-    return PingNotifier(settings.ping, _build_client)
+    return PingNotifier(settings.ping, build_client)
 
 
-def _build_client(base: str) -> "HttpClient":
+def build_client(base: str) -> "HttpClient":
+    """The client of the monitor at `base`; each request has a limit of its own."""
     from spy32.clients.http import HttpClient
 
     return HttpClient(
