@@ -87,7 +87,8 @@ def notices(ctx: typer.Context, json: Json = False) -> None:
     from spy32.wiring.notifiers import build_targets
 
     app = get_app(ctx)
-    rows = app.open_for_reading().notices.select_newest(LISTED) if app.has_store else ()
+    outbox = app.open_for_reading().notices if app.has_store else None
+    rows = [(row, outbox.labels_served(row.id)) for row in outbox.select_newest(LISTED)] if outbox is not None else []
     listed = notice_list([target.address for target in build_targets(app.settings)], rows, app.process_clock.now())
     if json:
         print_document(app.out, NOTICES, listed)

@@ -98,7 +98,7 @@ class Notice(NoticeText):
     run_id: int | None
     created_at: datetime
     sent_at: datetime | None = None
-    """When the last of its addresses took it."""
+    """When the last of its addresses took it, or when it was put away since no address wants it."""
     tries: int = 0
     """Failed and successful ones."""
     error: str = ""

@@ -22,7 +22,7 @@ OUTBOX_LOCK = "notices"
 ADDRESS_SECONDS = 5.0
 """An address has so long for everything that waits for it. All are served at a time, so that together with the wait for
 another process they take at most 10 s."""
-LOCK_SECONDS = 4.0
+LOCK_SECONDS = 3.0
 """A start waits so long for another one that sends."""
 TOO_SLOW = f"no answer within {ADDRESS_SECONDS:.0f} s"
 
@@ -89,12 +89,12 @@ class Outbox:
         return "" if label in self.notices.labels_served(notice.id) else failures.get(label, "")
 
     def _conclude(self, notice: Notice, failures: Mapping[str, str]) -> None:
-        """Mark a notice as sent once every address that wants it has it; else record who has not, and why."""
+        """Mark a notice as done once every address that wants it has it; else record who has not, and why."""
         wanted = [target.label for target in self.targets if target.address.wants(notice.event_class)]
         errors = [f"{label}: {error}" for label in wanted if (error := self._error(label, notice, failures))]
         if errors:
             self.notices.record_failure(notice.id, "; ".join(errors), self.clock())
-        elif wanted:
+        else:
             self.notices.mark_sent(notice.id, self.clock())
 
 

@@ -28,8 +28,10 @@ class ListedNotice:
     """A notice of the outbox and how it stands."""
 
     notice: Notice
+    sent_to: tuple[str, ...]
+    """Labels of the addresses that have taken it."""
     state: str
-    """`sent`, `waiting` or `given_up`."""
+    """`sent`, `unwanted` (no address asks for it), `waiting` or `given_up`."""
 
 
 @value
@@ -59,7 +61,7 @@ Part(ListedAddress)
 Part(AddressTest)
 Part(
     ListedNotice,
-    "id at kind subject text state sent_at tries error",
+    "id at kind subject text state sent_at sent_to tries error",
     inner="notice",
     id=Key(str, lambda row: f"N{row.notice.id}", "As the text of the notice has it."),
     at=Key(datetime, "notice.created_at"),
@@ -73,17 +75,22 @@ TESTED = Part(Tested, called="spy32.notify_test")
 FLUSHED = Part(Flushed, called="spy32.notify_flush")
 
 
-def notice_list(addresses: Sequence[NotifyAddress], rows: Sequence[Notice], now: datetime) -> NoticeList:
-    """What `notify list` shows."""
+def notice_list(
+    addresses: Sequence[NotifyAddress], rows: Sequence[tuple[Notice, frozenset[str]]], now: datetime
+) -> NoticeList:
+    """What `notify list` shows; each notice with the labels of the addresses that have taken it."""
     return NoticeList(
         addresses=tuple(ListedAddress(label=each.label, events=tuple(sorted(each.classes))) for each in addresses),
-        notices=tuple(ListedNotice(notice=row, state=_state(row, now)) for row in rows),
+        notices=tuple(
+            ListedNotice(notice=row, sent_to=tuple(sorted(served)), state=_state(row, served, now))
+            for row, served in rows
+        ),
     )
 
 
-def _state(notice: Notice, now: datetime) -> str:
+def _state(notice: Notice, served: frozenset[str], now: datetime) -> str:
     if notice.sent_at is not None:
-        return "sent"
+        return "sent" if served else "unwanted"
     return "given_up" if notice.is_given_up(now) else "waiting"
 
 
@@ -94,7 +101,7 @@ def notices_page(listed: NoticeList) -> Page:
         "queued~": lambda row: new_york_words(row.notice.created_at),
         "state": lambda row: humanise(row.state),
         "subject~": lambda row: single_line(row.notice.subject),
-        "tries>1": lambda row: f"{row.notice.tries}",
+        "sent to~": lambda row: ", ".join(row.sent_to),
         "failed at~1": lambda row: single_line(row.notice.error),
     }
     waiting = sum(row.state == "waiting" for row in listed.notices)

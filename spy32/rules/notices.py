@@ -202,7 +202,7 @@ def exit_due_notice(trade: Trade, close: Proposal, message: str) -> NoticeText:
 def ended_notice(trade: Trade, underlying: str) -> NoticeText:
     """A trade was closed, expired or was assigned; it may have no result yet."""
     kind = NoticeKind(trade.state)
-    reason = trade.exit_reason if trade.exit_reason is not None and trade.exit_reason != kind else ""
+    reason = trade.exit_reason if trade.exit_reason is not None and trade.exit_reason.value != kind.value else ""
     why = f" ({reason})".replace("_", " ") if reason else ""
     result = f"{_gain(trade.result)} after fees" if trade.result is not None else "no result yet"
     spread = f"{trade.quantity} {spread_description(underlying, trade.legs)}"

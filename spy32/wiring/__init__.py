@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     Broker = PaperBroker | TastytradeBroker
 
-START_PING_SECONDS = 1.0
+START_PING_SECONDS = 2.0
 """A command waits so long for the ping of its start."""
 
 __all__ = ["PAPER_ACCOUNT", "App", "Clockwork", "log_traceback"]

@@ -177,6 +177,13 @@ def test_after_a_day_nothing_is_sent_any_more(desk: Desk) -> None:
     assert desk.outbox(mail).flush() == () and mail.got == []
 
 
+def test_what_no_address_wants_is_put_away(desk: Desk) -> None:
+    phone = FakeNotifier(classes=(EventClass.TROUBLE,))
+    (number,) = desk.queue("nothing this week")
+    assert desk.outbox(phone).flush() == () and phone.got == [] and desk.waiting() == []
+    assert desk.store.notices.labels_served(number) == frozenset()
+
+
 def test_without_an_address_everything_stays_as_it_is(desk: Desk) -> None:
     desk.queue("first")
     assert desk.outbox().flush() == () and desk.waiting() == ["first"] and desk.locks.held == []

@@ -15,7 +15,7 @@ from spy32.settings import Settings
 from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, later
-from tests.support.stores import approved, begun, filled, opened, proposed, sent, whole_run
+from tests.support.stores import approved, begun, filled, opened, proposed, whole_run
 
 CLOSE = datetime(2025, 10, 6, 20, 0, tzinfo=UTC)
 """Until when the proposals of the builders wait."""
@@ -57,9 +57,10 @@ def test_an_approval_is_told_of_before_it_ends_also_when_its_proposal_was(store:
 
 
 def test_an_unknown_order_is_told_of_every_hour_until_it_is_settled(store: Store) -> None:
-    _, _, order = sent(store)
+    made, approval = approved(store)
+    order = store.orders.begin(builders.order(made, approval), at=later(minutes=6))
     assert queued(store, later(minutes=7)) == []
-    store.orders.move(order.id, was=OrderState.WORKING, now=OrderState.UNKNOWN, at=later(minutes=8))
+    store.orders.move(order.id, was=OrderState.SUBMITTING, now=OrderState.UNKNOWN, at=later(minutes=8))
     assert queued(store, later(minutes=9)) == [NoticeKind.UNKNOWN_ORDER]
     assert queued(store, later(minutes=60)) == []
     assert queued(store, later(minutes=69)) == [NoticeKind.UNKNOWN_ORDER]
