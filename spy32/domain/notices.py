@@ -50,6 +50,16 @@ class NoticeKind(StrEnum):
     PING_FAIL = "ping_fail"
 
 
+class NoticeState(StrEnum):
+    """How a notice of the outbox stands. The value appears in JSON."""
+
+    SENT = "sent"
+    UNWANTED = "unwanted"
+    """No address asks for it."""
+    WAITING = "waiting"
+    GIVEN_UP = "given_up"
+
+
 _BY_CLASS: Mapping[EventClass, tuple[NoticeKind, ...]] = {
     EventClass.TRADE: (
         NoticeKind.PROPOSED,
@@ -131,8 +141,8 @@ class Delivery:
 
     notice_id: int
     label: str
-    error: str = ""
-    """Why it did not take it; empty when it did."""
+    error: str | None = None
+    """Why it did not take it; None when it did."""
 
 
 @value

@@ -85,13 +85,14 @@ class Outbox:
             if target.address.wants(notice.event_class) and target.label not in self.notices.labels_served(notice.id)
         ]
 
-    def _error(self, label: str, notice: Notice, failures: Mapping[str, str]) -> str:
-        return "" if label in self.notices.labels_served(notice.id) else failures.get(label, "")
+    def _error(self, label: str, notice: Notice, failures: Mapping[str, str]) -> str | None:
+        return None if label in self.notices.labels_served(notice.id) else failures.get(label)
 
     def _conclude(self, notice: Notice, failures: Mapping[str, str]) -> None:
         """Mark a notice as done once every address that wants it has it; else record who has not, and why."""
         wanted = [target.label for target in self.targets if target.address.wants(notice.event_class)]
-        errors = [f"{label}: {error}" for label in wanted if (error := self._error(label, notice, failures))]
+        reasons = {label: self._error(label, notice, failures) for label in wanted}
+        errors = [f"{label}: {reason}" for label, reason in reasons.items() if reason is not None]
         if errors:
             self.notices.record_failure(notice.id, "; ".join(errors), self.clock())
         else:

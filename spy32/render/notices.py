@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from spy32.domain.notices import AddressTest, Delivery, Notice, NoticeKind
+from spy32.domain.notices import AddressTest, Delivery, Notice, NoticeKind, NoticeState
 from spy32.domain.value import value
 from spy32.render.encoder import Key, Part
 from spy32.render.formatting import format_count, format_milliseconds, humanise, new_york_words, single_line
@@ -30,8 +30,7 @@ class ListedNotice:
     notice: Notice
     sent_to: tuple[str, ...]
     """Labels of the addresses that have taken it."""
-    state: str
-    """`sent`, `unwanted` (no address asks for it), `waiting` or `given_up`."""
+    state: NoticeState
 
 
 @value
@@ -88,10 +87,10 @@ def notice_list(
     )
 
 
-def _state(notice: Notice, served: frozenset[str], now: datetime) -> str:
+def _state(notice: Notice, served: frozenset[str], now: datetime) -> NoticeState:
     if notice.sent_at is not None:
-        return "sent" if served else "unwanted"
-    return "given_up" if notice.is_given_up(now) else "waiting"
+        return NoticeState.SENT if served else NoticeState.UNWANTED
+    return NoticeState.GIVEN_UP if notice.is_given_up(now) else NoticeState.WAITING
 
 
 def notices_page(listed: NoticeList) -> Page:
@@ -104,7 +103,7 @@ def notices_page(listed: NoticeList) -> Page:
         "sent to~": lambda row: ", ".join(row.sent_to),
         "failed at~1": lambda row: single_line(row.notice.error),
     }
-    waiting = sum(row.state == "waiting" for row in listed.notices)
+    waiting = sum(row.state is NoticeState.WAITING for row in listed.notices)
     return Page(
         heading=f"{format_count(waiting, 'notice')} unsent" if waiting else "nothing waits to be sent",
         tone="warn" if waiting else "good",

@@ -84,7 +84,7 @@ def test_what_waits_is_sent_once_and_in_order(desk: Desk) -> None:
     desk.queue("first", "second")
     deliveries = desk.outbox(mail).flush()
     assert mail.got == ["first", "second"] and desk.waiting() == []
-    assert [(delivery.label, delivery.error) for delivery in deliveries] == [("mail", "")] * 2
+    assert [(delivery.label, delivery.error) for delivery in deliveries] == [("mail", None)] * 2
     assert desk.outbox(mail).flush() == () and len(mail.got) == 2
 
 
