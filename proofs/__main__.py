@@ -11,11 +11,13 @@ from proofs import (
     live_kill,
     lost_answers,
     machine,
+    manage_kill,
     mutants,
     one_order,
     restores,
     slots,
     store_kill,
+    year,
 )
 
 if __name__ == "__main__":
@@ -25,6 +27,7 @@ if __name__ == "__main__":
         flips.main(),
         kill.main(),
         live_kill.main(),
+        manage_kill.main(),
         lost_answers.main(),
         restores.main(),
         crowd.main(),
@@ -32,6 +35,7 @@ if __name__ == "__main__":
         fuzz_chains.main(),
         fuzz_answers.main(),
         machine.main(),
+        year.main(),
         mutants.main(),
     ]
     sys.exit(0 if all(good) else 1)

@@ -50,10 +50,11 @@ def start(
     die_at: int | None = None,
     die_before: bool = False,
     before: Callable[[], None] | None = None,
+    act: Callable[[Path], int] | None = None,
 ) -> tuple[int, int]:
     """A child that runs `spy32 WORDS`: its process id, and the descriptor on which it reports its commits.
 
-    `before` is called in the child, first of all.
+    `before` is called in the child, first of all; `act` takes the place of the words and returns the exit code.
     """
     reading, writing = os.pipe()
     sys.stdout.flush()
@@ -66,7 +67,8 @@ def start(
     try:
         if before is not None:
             before()
-        code = _run(words, home, die_at, die_before)
+        count_commits(die_at, die_before=die_before)
+        code = act(home) if act is not None else _run(words, home)
     finally:
         os.write(writing, str(DyingConnection.steps_done).encode())
         os._exit(code)
@@ -81,7 +83,8 @@ def wait(started: tuple[int, int]) -> tuple[int, int]:
     return os.waitstatus_to_exitcode(status), int(commits or 0)
 
 
-def _run(words: Sequence[str], home: Path, die_at: int | None, die_before: bool) -> int:
+def count_commits(die_at: int | None, *, die_before: bool) -> None:
+    """In a child: nothing is printed, and each connection counts its commits and may die at one."""
     quiet = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(quiet, stream)
@@ -94,6 +97,9 @@ def _run(words: Sequence[str], home: Path, die_at: int | None, die_before: bool)
         return connect(*args, **kwargs)
 
     sqlite3.connect = counted  # type: ignore[assignment]
+
+
+def _run(words: Sequence[str], home: Path) -> int:
     try:
         cli.app(["--home", str(home), *words])
     except SystemExit as ended:

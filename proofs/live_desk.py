@@ -173,14 +173,18 @@ class LiveDesk:
         first: Callable[[], None] | None = None,
     ) -> tuple[int, int]:
         """A child under way; `first` is called in it before anything else."""
+        return children.start(words, home=self.home, die_at=die_at, die_before=die_before, before=self.before(first))
+
+    def before(self, first: Callable[[], None] | None = None) -> Callable[[], None]:
+        """What a child does before the program starts."""
         around = self.around()
 
-        def before() -> None:
+        def act() -> None:
             if first is not None:
                 first()
             _as_live(around)
 
-        return children.start(words, home=self.home, die_at=die_at, die_before=die_before, before=before)
+        return act
 
     def execute(self, **how: Any) -> tuple[int, int]:
         return self.run(*self.words_to_execute, **how)
@@ -236,12 +240,15 @@ class Template:
             shutil.rmtree(trial)
 
 
-def template(folder: Path, *, approved: bool = True) -> Template:
-    """Made by the real program in processes of its own; market and broker of the making are gone afterwards."""
+def template(folder: Path, *, approved: bool = True, more: Mapping[str, str] | None = None) -> Template:
+    """Made by the real program in processes of its own; market and broker of the making are gone afterwards.
+
+    `more` is settings besides `SETTINGS`.
+    """
     server = TastytradeBrokerServer(MONDAY)
     with live_monday(folder / "home") as monday, server.running():
         env = SETTINGS | {"SPY32_CBOE_URL": monday.cboe.url, "SPY32_YAHOO_URL": monday.yahoo.url}
-        env["SPY32_CLOCK"] = f"{MONDAY:%Y-%m-%dT%H:%M:%SZ}"
+        env |= {"SPY32_CLOCK": f"{MONDAY:%Y-%m-%dT%H:%M:%SZ}", **(more or {})}
         monday.home.mkdir(parents=True)
         home = LiveHome(home=monday.home, url=server.url, env=env)
         made = _document(home, "analyze")["proposal"]

@@ -15,7 +15,7 @@ AT_REST = ("no row in flight that has ended", "fills equal", "cash equal", "posi
 def main(examples: int = 1500, steps: int = 50, seed: int = 32) -> bool:
     """Always True: a broken invariant is an exception."""
     seen = run_machine(examples, steps, seed)
-    commands = ("execute", "execute again", "cancel", "reconcile")
+    commands = ("execute", "execute again", "cancel", "reconcile", "manage", "close")
     started = ", ".join(f"{seen[f'{name}: started']} {name}" for name in commands)
     dead = sum(number for word, number in seen.items() if word.startswith("Crash "))
     stopped = sum(number for word, number in seen.items() if word.startswith("KeyboardInterrupt "))

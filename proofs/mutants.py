@@ -1,4 +1,5 @@
-"""Mutation score of the code that may never send twice: every small change of it must fail a test.
+"""Mutation score of the code that may never send twice, nor end a trade wrongly: every small change of it must fail a
+test.
 
 `python -m proofs.mutants [COUNT] [SEED] [WORKERS] [FILE ...]`; 0 is all of them. Works on copies of the tree in a
 temporary folder, never in place. A mutant whose tests do not end in time counts as killed.
@@ -32,6 +33,12 @@ TESTS = {
         "trading/test_execute_details", "trading/test_order_state", "trading/test_reconcile",
         "trading/test_position_diff", "trading/test_profit_target", "trading/test_transactions",
     ),
+    "spy32/trading/manage.py": ("trading/test_manage", "trading/test_manage_closes", "trading/test_manage_by_plan"),
+    "spy32/rules/exits.py": ("rules/test_exits",),
+    "spy32/rules/exercise.py": ("rules/test_exercise",),
+    "spy32/rules/closing.py": ("rules/test_closing",),
+    "spy32/rules/marks.py": ("rules/test_marks",),
+    "spy32/rules/leg_greeks.py": ("rules/test_leg_greeks", "rules/test_marks"),
     "spy32/lifecycle.py": (
         "trading/test_execute_details", "records/test_orders", "records/test_trades", "trading/test_execute",
         "trading/test_last_checks",

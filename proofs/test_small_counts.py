@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import Counter
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -16,12 +17,14 @@ from proofs import (
     live_kill,
     lost_answers,
     machine,
+    manage_kill,
     one_order,
     restores,
     slots,
+    year,
 )
 from spy32.ops.cron import parse_job
-from tests.support.order_state_machine import run_crash
+from tests.support.order_state_machine import run_crash, run_manage_crash
 from tests.support.paths import ROOT
 from tests.support.timeouts import PATIENCE
 
@@ -71,6 +74,13 @@ def test_a_kill_at_any_commit_of_a_live_execute_doubles_loses_and_leaves_nothing
     assert tally.faults == []
 
 
+def test_a_kill_at_any_third_commit_of_a_live_manage_closes_once_and_loses_nothing() -> None:
+    tally = manage_kill.prove(1, every=3)
+    assert tally.points >= 5
+    assert tally.killed == tally.rounds == tally.points * 2
+    assert (tally.beyond, tally.over, tally.lost) == ([], [], [])
+
+
 @pytest.mark.parametrize("name", lost_answers.LOSSES)
 def test_an_order_whose_answer_is_lost_is_never_doubled_and_settled_by_reading(name: str) -> None:
     rounds = len(lost_answers.LOSSES[name].kinds) * len(lost_answers.LOSSES[name].after)
@@ -109,6 +119,7 @@ def test_whatever_happens_in_whatever_order_nothing_is_doubled_and_nothing_is_lo
     """Several short runs, since the examples of one resemble each other."""
     counted = sum((machine.run_machine(10, 25, seed) for seed in range(4)), start=Counter[str]())
     assert counted["executes: returned"] and counted["execute: died"] and counted["quiet: settled"]
+    assert counted["manage: died"] and counted["managed: open"] and counted["close: started"]
 
 
 def test_an_execute_that_dies_at_any_place_is_taken_up_by_the_next_one() -> None:
@@ -118,6 +129,14 @@ def test_an_execute_that_dies_at_any_place_is_taken_up_by_the_next_one() -> None
     assert [each["execute: died"] for each in counted] == [1] * 13
     assert [each["executes: returned"] for each in counted] == [1, 0, 0] + [1] * 10
     assert [each["quiet: settled"] for each in counted] == [1] * 13
+
+
+def test_a_manage_that_dies_at_any_place_is_taken_up_by_the_next_one_and_closes_its_trade_once() -> None:
+    """Both sides of each commit and of each request, and the pauses of the price walk."""
+    counted = [run_manage_crash(place) for place in range(1, 34)]
+    assert [each["manage: died"] for each in counted] == [1] * 33
+    assert [each["trades held"] for each in counted] == [0] * 33
+    assert [each["quiet: settled"] for each in counted] == [1] * 33
 
 
 # Damage and dirt.
@@ -167,3 +186,14 @@ def test_a_line_that_starts_at_one_hour_is_seen_to_fail_in_one_of_the_seasons() 
     job = parse_job("0 14 * * 1 spy32 analyze --scheduled")
     figures = slots.simulate("UTC", date(2026, 1, 1), date(2027, 1, 1), job)
     assert 15 < sum("not exactly one no_trade" in fault for fault in figures.faults) < 22
+
+
+# A trade to its end.
+
+
+def test_four_weeks_of_trades_end_and_their_cash_is_that_of_their_results(tmp_path: Path) -> None:
+    report = year.prove(tmp_path, date(2022, 8, 15), 4)
+    assert report.faults == []
+    assert report.starts > 4 * 5 * 27
+    assert len(report.trades) == 4
+    assert len(report.exits) >= 2

@@ -11,12 +11,14 @@ from spy32.domain.events import ScheduledEvent
 from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, MarketSnapshot, Metric
 from spy32.domain.model_calls import ModelRequest, ModelResponse, ResponseCheck
 from spy32.domain.notices import Notice
-from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction
+from spy32.domain.orders import BrokerOrder, DryRun, Fill, PaperEvent, Transaction
 from spy32.domain.proposals import Recommendation
 from spy32.domain.spreads import Account, Leg, Menu, Position
 
 Clock = Callable[[], datetime]
 """The present instant, aware, UTC."""
+DailyBarLookup = Callable[[str, date], DailyBar | None]
+"""Returns the daily bar of a ticker's session, None while no source has it. Raises `Unavailable` or `Unusable`."""
 Monotonic = Callable[[], float]
 """Seconds that only go forward, for durations and deadlines."""
 Sleep = Callable[[float], None]
@@ -142,6 +144,12 @@ class AccountGateway(Protocol):
     def transactions(self, since: date) -> tuple[Transaction, ...]:
         """Return the transactions since that day."""
 
+    def unsettled(self) -> tuple[str, ...]:
+        """Return why contracts that have expired, or shares that they left, are still held; empty when none are.
+
+        Only the paper broker settles by itself and can tell; of a real account this is always empty.
+        """
+
     def clock_ahead(self) -> float | None:
         """Return how far the broker's clock is ahead of ours, seconds, by its last response; None without a clock."""
 
@@ -149,11 +157,23 @@ class AccountGateway(Protocol):
 class PaperLedger(Protocol):
     """The paper broker's storage. Each call is one transaction."""
 
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing can be written."""
+
     def orders(self) -> tuple[BrokerOrder, ...]:
         """Return all paper orders."""
 
-    def place(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
-        """Store a new paper order, which may replace another one."""
+    def working_orders(self) -> tuple[BrokerOrder, ...]:
+        """Return the paper orders that have not ended."""
+
+    def place(
+        self, order: BrokerOrder, at: datetime, *, replacing: str | None = None, is_recorded: bool = False
+    ) -> BrokerOrder:
+        """Store a new paper order, which may replace another one, and whether its market is a recorded one."""
+
+    def recorded_symbols(self) -> frozenset[str]:
+        """Return the contracts of orders that were placed on a recorded market."""
 
     def update_status(self, broker_id: str, *, was: str, status: str) -> bool:
         """Change a status if it is `was`; return whether it was."""
@@ -161,11 +181,17 @@ class PaperLedger(Protocol):
     def fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool:
         """Store fills, cash and fees (dollars); return whether the order was open."""
 
+    def events(self) -> tuple[PaperEvent, ...]:
+        """Return what the broker did without an order, in the order of its records."""
+
+    def record_events(self, events: Sequence[PaperEvent], at: datetime, *, known: int) -> bool:
+        """Store events with their cash and fees; return False, and store nothing, unless `known` events are stored."""
+
     def cash(self) -> Decimal:
         """Return the cash of the paper account, dollars."""
 
     def positions(self) -> tuple[Position, ...]:
-        """Return the open paper positions."""
+        """Return the open paper positions: contracts, and shares at the price at which they were delivered."""
 
 
 class Notifier(Protocol):

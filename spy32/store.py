@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from spy32.records.found_orders import FoundOrders
     from spy32.records.notices import Notices
     from spy32.records.paper_account import PaperAccount
+    from spy32.records.results import Results
     from spy32.records.risk import Risk
 
 __all__ = ["ATTENTION_PRICE", "AuditReport", "RawAnswer", "Store", "backup_path", "damage_with_remedy", "is_sound"]
@@ -100,10 +101,16 @@ class Store:
         return PaperAccount(self.core)
 
     @cached_property
+    def results(self) -> "Results":
+        from spy32.records.results import Results
+
+        return Results(self.core, self.proposals, self.orders, self.trades, self.adoptions)
+
+    @cached_property
     def risk(self) -> "Risk":
         from spy32.records.risk import Risk
 
-        return Risk(self.core, self.proposals, self.trades)
+        return Risk(self.core, self.proposals, self.trades, self.adoptions, self.results)
 
     @classmethod
     def create(

@@ -408,6 +408,7 @@ TABLES_6 = (
         body text not null
     ) strict""",
     # What the paper broker did by itself: expirations, assignments, exercises, cash settlements, sales of shares.
+    # `quantity` is the change of the position; `cash_e4` is before fees.
     """create table paper_event (
         id integer primary key,
         at text not null,
@@ -417,10 +418,10 @@ TABLES_6 = (
         price_e4 integer,
         cash_e4 integer not null,
         fees_e4 integer not null,
-        description text not null,
-        unique (at, kind, symbol)
+        description text not null
     ) strict""",
     "alter table cash add column paper_event_id integer references paper_event",
+    "alter table paper_order add column recorded integer",  # 1 on a recorded market, whose clock stands still
     # What a notice says in one line, and what it is about. Rows of older layouts have null.
     "alter table notice add column kind text",
     "alter table notice add column short text",
@@ -436,9 +437,9 @@ TABLES_6 = (
 )
 
 INDEXES_6 = (
-    # One close of a trade at a time.
+    # One close of a trade waits at a time. A sent one is not counted: the order of a lapsed close may be found later.
     """create unique index close_of_trade on proposal (trade_id)
-        where kind = 'close' and state in ('proposed', 'approved', 'sent')""",
+        where kind = 'close' and state in ('proposed', 'approved')""",
     "create index disposal_of_trade on disposal (trade_id)",
     "create index notice_about on notice (about, kind) where about is not null",
 )

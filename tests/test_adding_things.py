@@ -92,7 +92,12 @@ def _build_rich(app, store, market):
     from spy32.brokers.rich import RichBroker
 
     return RichBroker(
-        ledger=store.paper, market=market, clock=app.clock, settings=app.settings, number=app.account_number
+        ledger=store.paper,
+        market=market,
+        find_bar=app.daily_bar_lookup(market),
+        clock=app.clock,
+        settings=app.settings,
+        number=app.account_number,
     )
 
 

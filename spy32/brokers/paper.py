@@ -1,8 +1,8 @@
 """A broker of our own that trades on paper, by one stated fill rule, against a real or recorded market.
 
-It behaves as a broker does: an order is taken or refused, works, is replaced, cancelled or filled, and is read
-back by id. Its book is kept through the `PaperLedger` port, apart from our own records, so that a lost answer can be
-settled by reading here as well.
+It behaves as a broker does: an order is taken or refused, works, is replaced, cancelled or filled, and is read back by
+id; what has expired is settled when the account is read. There is no early assignment. Its book is kept through the
+`PaperLedger` port, apart from our own records, so that a lost answer can be settled by reading here as well.
 """
 
 import json
@@ -11,15 +11,22 @@ from dataclasses import replace as changed
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
+from spy32.brokers.paper_settlement import SettlementPrice, has_expired_contract, settle_account
 from spy32.domain.market import LegQuotes, has_other_root, underlying_for_root
-from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction
+from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction, TransactionKind
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Action, Leg, Mode, Position
 from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import FINAL, OrderState
-from spy32.ports import Clock, Market, PaperLedger
+from spy32.ports import Clock, DailyBarLookup, Market, PaperLedger
+from spy32.rules.margin import margin_requirement
 from spy32.rules.pricing import closing_costs, natural_and_mid, opening_costs
-from spy32.sessions import last_trading_day, market_date, session
+from spy32.rules.settlement import exact_price
+from spy32.sessions import market_date
 from spy32.settings import Settings
+
+STAND_IN_DAYS = 10
+"""A recorded market brings quotes of single instants. The first ones that follow a session, at most so many days later,
+stand in for its prices: files are recorded weekly, and assigned shares are closed the session after."""
 
 
 class PaperBroker:
@@ -29,10 +36,18 @@ class PaperBroker:
     """The book is our own database, which accepts no reference twice."""
 
     def __init__(
-        self, *, ledger: PaperLedger, market: Market | None, clock: Clock, settings: Settings, number: str
+        self,
+        *,
+        ledger: PaperLedger,
+        market: Market | None,
+        find_bar: DailyBarLookup,
+        clock: Clock,
+        settings: Settings,
+        number: str,
     ) -> None:
         self._ledger = ledger
         self._market = market
+        self._find_bar = find_bar
         self._clock = clock
         self._settings = settings
         self._number = number
@@ -44,6 +59,7 @@ class PaperBroker:
 
         Buying power is what the worst expiration leaves of the cash, less what working orders would use up.
         """
+        self._settle()
         cash = self._ledger.cash()
         positions = self._ledger.positions()
         at_cost = sum((_position_cost(position) for position in positions), Decimal(0))
@@ -51,18 +67,27 @@ class PaperBroker:
             number=self._number,
             mode=Mode.PAPER,
             net_liquidation=cash + at_cost,
-            buying_power=cash - margin_requirement(positions) - self._reserved_buying_power(),
+            buying_power=cash - _required_margin(positions) - self._reserved_buying_power(),
             options_level="paper: defined risk",
             permits_spreads=True,
             positions=positions,
         )
 
     def positions(self) -> tuple[Position, ...]:
+        self._settle()
         return self._ledger.positions()
 
     def transactions(self, since: date) -> tuple[Transaction, ...]:
-        """Always empty: a paper account has orders and fills only."""
-        return ()
+        """One line a fill, and one a settled contract, delivery and sale of shares, oldest first."""
+        self._settle()
+        fills = [line for order in self._ledger.orders() for line in _fill_transactions(order)]
+        events = [event.as_transaction(number) for number, event in enumerate(self._ledger.events(), 1)]
+        return tuple(
+            sorted((line for line in (*fills, *events) if market_date(line.at) >= since), key=lambda line: line.at)
+        )
+
+    def unsettled(self) -> tuple[str, ...]:
+        return self._settle()
 
     def clock_ahead(self) -> float | None:
         return None
@@ -87,12 +112,10 @@ class PaperBroker:
         )
 
     def submit(self, body: str) -> BrokerOrder:
-        order = parse_order_body(body)
-        errors = self._preflight(order)
+        errors = self._preflight(parse_order_body(body))
         if errors:
             raise BrokerRefused("; ".join(errors))
-        placed = self._ledger.place(order, self._clock())
-        return self._try_fill(placed)
+        return self._try_fill(self._place(body))
 
     def order(self, broker_id: str) -> BrokerOrder:
         return self._try_fill(self._find_order(broker_id))
@@ -108,8 +131,7 @@ class PaperBroker:
         was = self.order(broker_id)
         if was.state in FINAL:
             raise BrokerRefused(f"cannot_update_order: the paper order {broker_id} is {was.status}")
-        placed = self._ledger.place(parse_order_body(body), self._clock(), replacing=broker_id)
-        return self._try_fill(placed)
+        return self._try_fill(self._place(body, broker_id))
 
     def cancel(self, broker_id: str) -> BrokerOrder:
         was = self.order(broker_id)
@@ -133,7 +155,8 @@ class PaperBroker:
 
     def _reserved_buying_power(self) -> Decimal:
         """Buying power that working orders would use up, each by itself; one that frees some reserves nothing."""
-        working = (order for order in self._list_orders() if order.state not in FINAL and not self._is_expired(order))
+        orders = map(_cancel_other_roots, self._ledger.working_orders())
+        working = (order for order in orders if order.state not in FINAL and not self._is_expired(order))
         return sum((max(self._buying_power_change(order), Decimal(0)) for order in working), Decimal(0))
 
     def _buying_power_change(self, order: BrokerOrder) -> Decimal:
@@ -141,8 +164,8 @@ class PaperBroker:
         positions = self._ledger.positions()
         combined = (*positions, *(_leg_position(leg, order.quantity) for leg in order.legs))
         return (
-            margin_requirement(combined)
-            - margin_requirement(positions)
+            _required_margin(combined)
+            - _required_margin(positions)
             - order.limit * MULTIPLIER * order.quantity
             + self._fees(order)
         )
@@ -150,6 +173,38 @@ class PaperBroker:
     def _fees(self, order: BrokerOrder) -> Decimal:
         each = opening_costs if order.legs[0].action.opens else closing_costs
         return each(order.quantity, self._settings.costs) * order.quantity
+
+    def _settle(self) -> tuple[str, ...]:
+        """Settle what has expired; return why anything that has expired is still held."""
+        return settle_account(
+            self._ledger,
+            self._find_bar,
+            self._clock(),
+            is_recorded=self._is_recorded,
+            find_stand_in=self._find_stand_in,
+        )
+
+    def _find_stand_in(self, ticker: str, day: date) -> SettlementPrice | None:
+        """The spot of a recorded market a few days after a session that no bar is recorded of; None otherwise."""
+        if self._market is None or not self._is_recorded:
+            return None
+        now = self._clock()
+        if not 0 < (market_date(now) - day).days <= STAND_IN_DAYS:
+            return None
+        try:
+            price = exact_price(self._market.quotes(ticker, ()).spot)
+        except (Unavailable, Unusable):
+            return None
+        source = f"assumed: the spot of {self._market.name} on {market_date(now)}, which has no bar of {day}"
+        return SettlementPrice(price, source) if price is not None else None
+
+    @property
+    def _is_recorded(self) -> bool:
+        return self._market is not None and self._market.is_recorded
+
+    def _place(self, body: str, replacing: str | None = None) -> BrokerOrder:
+        order = parse_order_body(body)
+        return self._ledger.place(order, self._clock(), replacing=replacing, is_recorded=self._is_recorded)
 
     def _try_fill(self, order: BrokerOrder) -> BrokerOrder:
         """The order after the fill rule and its time in force have been applied."""
@@ -182,9 +237,7 @@ class PaperBroker:
         now = self._clock()
         if json.loads(order.body)["time-in-force"] == "Day":
             return order.placed_at is not None and market_date(order.placed_at) < market_date(now)
-        last = session(last_trading_day(min(leg.expiration for leg in order.legs)))
-        assert last is not None
-        return now >= last.option_close
+        return has_expired_contract(order, now)
 
     def _fetch_quotes(self, legs: Sequence[Leg]) -> LegQuotes | None:
         assert self._market is not None
@@ -266,37 +319,49 @@ def _build_fills(order: BrokerOrder, quotes: LegQuotes, clock: Clock) -> tuple[F
     )
 
 
+def _fill_transactions(order: BrokerOrder) -> tuple[Transaction, ...]:
+    """One line a fill. The order's fees are divided by contracts; the first line takes the rest of the rounding."""
+    contracts, fees = sum(fill.quantity for fill in order.fills), order.fees or Decimal(0)
+    shares = [(fees * fill.quantity / contracts).quantize(CENT, ROUND_HALF_UP) for fill in order.fills]
+    shares[:1] = [fees - sum(shares[1:], Decimal(0))]
+    return tuple(
+        Transaction(
+            id=fill.fill_id,
+            kind=TransactionKind.TRADE,
+            at=fill.at,
+            symbol=fill.symbol,
+            action=fill.action,
+            quantity=Decimal(fill.quantity),
+            price=fill.price,
+            net_value=fill.action.sign * fill.price * fill.quantity * MULTIPLIER - charge,
+            fees=charge,
+            order_id=order.broker_id,
+            description=f"{fill.action} {fill.quantity} {fill.symbol} @ {fill.price}",
+        )
+        for fill, charge in zip(order.fills, shares, strict=False)
+    )
+
+
 def _leg_position(leg: Leg, quantity: int) -> Position:
     return Position(symbol=leg.symbol, quantity=-leg.action.sign * leg.quantity * quantity)
 
 
 def _position_cost(position: Position) -> Decimal:
-    return (position.average_price or Decimal(0)) * position.quantity * MULTIPLIER
+    units = position.quantity * (MULTIPLIER if position.is_option else 1)
+    return (position.average_price or Decimal(0)) * units
 
 
-def margin_requirement(positions: Sequence[Position]) -> Decimal:
-    """Margin of what is held, dollars: the worst value at expiration of each expiration's options, added up.
+SHORT_SHARES_MARGIN = Decimal("1.5")
+"""Of the value of shares sold short: their proceeds and half of it again (Regulation T, 12 CFR 220.12(c))."""
 
-    The value of options at one expiration is piecewise linear in the underlying, so its worst is at zero, at a strike,
-    or beyond the last one, where a net short call would be unbounded and is refused.
+
+def _required_margin(positions: Sequence[Position]) -> Decimal:
+    """Margin of what is held, dollars; `BrokerRefused` for an uncovered short call.
+
+    Shares count at cost: long ones are paid in cash, short ones need `SHORT_SHARES_MARGIN`.
     """
-    total = Decimal(0)
-    net: dict[str, int] = {}
-    for position in positions:
-        net[position.symbol] = net.get(position.symbol, 0) + position.quantity
-    for expiration in {symbol[:12] for symbol in net}:
-        group = {symbol[12:]: count for symbol, count in net.items() if symbol[:12] == expiration and count}
-        if sum(count for symbol, count in group.items() if symbol[0] == "C") < 0:
-            raise BrokerRefused("uncovered_call: a short call without a long one is not defined risk")
-        strikes = [Decimal(0), *(Decimal(symbol[1:]) / 1000 for symbol in group)]
-        total += max(-min((_expiration_value(group, price) for price in strikes), default=Decimal(0)), Decimal(0))
-    return total
-
-
-def _expiration_value(group: dict[str, int], price: Decimal) -> Decimal:
-    value = Decimal(0)
-    for symbol, count in group.items():
-        strike = Decimal(symbol[1:]) / 1000
-        intrinsic = price - strike if symbol[0] == "C" else strike - price
-        value += max(intrinsic, Decimal(0)) * count * MULTIPLIER
-    return value
+    options = margin_requirement(position for position in positions if position.is_option)
+    if options is None:
+        raise BrokerRefused("uncovered_call: a short call without a long one is not defined risk")
+    shares = (max(-_position_cost(position), Decimal(0)) for position in positions if not position.is_option)
+    return options + sum(shares, Decimal(0)) * SHORT_SHARES_MARGIN

@@ -110,6 +110,10 @@ class TastytradeBroker:
             found = [transactions.parse_transaction(item, self._number, self._clean) for item in listed]
             return tuple({line.id: line for line in found}.values())
 
+    def unsettled(self) -> tuple[str, ...]:
+        """Always empty: what has expired is in the history on the next morning."""
+        return ()
+
     def clock_ahead(self) -> float | None:
         """By the `Date` header of the last answer that had one, which is whole seconds; None before the first."""
         return self._ahead

@@ -41,8 +41,10 @@ def execute(
 
     store = app.store()
     confirmation.check_unchanged(store, chosen)
+    context = app.trading_context(store, chosen)
     with notices_sent(app):
-        result = send(app.trading_context(store, chosen), chosen.id, wait=not no_wait)
+        app.settle_ended(store, context.market)
+        result = send(context, chosen.id, wait=not no_wait)
         _print_proposal(app, result, json=json)
 
 

@@ -10,19 +10,22 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
 
     Reads only. Ends 0 whatever differs; 75 when the broker's positions cannot be read.
     """
-    from spy32.trading.position_diff import compare_with_broker
+    from spy32.sessions import market_date
+    from spy32.trading.position_diff import add_history, compare_with_broker
 
     app = get_app(ctx)
     store = app.open_for_reading()
     context = app.trading_context(store, None)
-    diff, trades, account = compare_with_broker(context), store.trades.select(), context.account.facts()
+    diff = add_history(context, compare_with_broker(context))
+    trades, account = store.trades.select(), context.account.facts()
+    totals = store.results.totals(market_date(context.clock()))
     if json:
         from spy32.render.documents import emit
         from spy32.render.trading_documents import positions_document
 
-        emit(app.out, positions_document(diff, trades, account))
+        emit(app.out, positions_document(diff, trades, account, totals))
     else:
         from spy32.render.output import print_lines
         from spy32.render.positions_pages import positions_lines
 
-        print_lines(app.out, positions_lines(diff, trades, account))
+        print_lines(app.out, positions_lines(diff, trades, account, totals))

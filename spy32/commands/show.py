@@ -144,7 +144,7 @@ def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "Ra
             from spy32.render.pages import trade_page
 
             assert view.trade is not None
-            return trade_page(view, view.trade, now=app.clock())
+            return trade_page(view, view.trade, now=app.clock(), result=store.results.get(view.trade.id))
         case "full":
             from spy32.render.full_page import full_page
 

@@ -87,6 +87,8 @@ def occ_symbol(root: str, expiration: date, right: Right, strike: Decimal) -> st
     return f"{root:<6}{expiration:%y%m%d}{right}{int(strike * 1000):08d}"
 
 
+OCC_LENGTH = 21
+"""Length of an OCC option symbol. The symbol of a position or transaction that is shorter is the ticker of shares."""
 OCC = re.compile(r"([A-Z0-9./]{1,6}) *([0-9]{6})([CP])([0-9]{8})")
 """Read from the right: a root may hold digits. Some sources leave the blanks out."""
 

@@ -18,7 +18,8 @@ class MarkFlag(StrEnum):
     STALE = "stale"
     """The quotes are too old, or from the future."""
     IMPOSSIBLE = "impossible"
-    """The mid is below zero or above the width, which arbitrage forbids."""
+    """All prices between the natural ones are below zero or above the width, which arbitrage forbids, or the spot is no
+    price. A mid that is a little outside is a deep spread with wide quotes."""
 
 
 @value

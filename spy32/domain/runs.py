@@ -3,8 +3,9 @@
 from datetime import date, datetime
 from enum import StrEnum
 
+from spy32.domain.proposals import ExitReason
 from spy32.domain.spreads import Mode
-from spy32.domain.units import ProposalId, RunId, TradeId
+from spy32.domain.units import Dollars, ProposalId, RunId, TradeId
 from spy32.domain.value import value
 from spy32.errors import ExitCode
 
@@ -126,6 +127,10 @@ class RunSummary:
     trade_id: TradeId | None
     headline: str = ""
     """The result in one line."""
+    result: Dollars | None = None
+    """Profit or loss of the trade after fees; None while it is open, and without a trade."""
+    exit_reason: ExitReason | None = None
+    """Why the trade was closed, or how it ended."""
 
 
 @value

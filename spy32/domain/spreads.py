@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from spy32.domain.market import OptionQuote, Right, occ_symbol, parse_occ_symbol
+from spy32.domain.market import OCC_LENGTH, OptionQuote, Right, occ_symbol, parse_occ_symbol
 from spy32.domain.units import Dollars, ModelDollars, Points, Price
 from spy32.domain.value import value
 
@@ -275,11 +275,17 @@ class Menu:
 
 @value
 class Position:
-    """One contract held in an account. `quantity` is negative for a short position."""
+    """One contract, or the shares of one ticker, held in an account. `quantity` is negative for a short position."""
 
     symbol: str
     quantity: int
     average_price: Decimal | None = None
+    """Dollars per share."""
+
+    @property
+    def is_option(self) -> bool:
+        """Whether the symbol is an OCC symbol; otherwise it is the ticker of shares."""
+        return len(self.symbol) == OCC_LENGTH
 
 
 @value
@@ -312,7 +318,15 @@ class Exposure:
     """Open trades, plus the unfilled part of approved proposals and working orders."""
     open_trades: int = 0
     week_loss: Decimal = Decimal(0)
-    """Realised loss since Monday, New York time; positive for a loss."""
+    """Loss since Monday, New York time: realised, and by the marks of open trades; positive for a loss, else 0."""
+    week_unrealized: Decimal = Decimal(0)
+    """What the marks of open trades add to it: how their unrealised result changed since before Monday."""
     submits_today: int = 0
     submits_of_run: int = 0
     open_symbols: frozenset[str] = frozenset()
+    assigned_trades: int = 0
+    """Trades of which shares or contracts are left after an assignment; they count as open."""
+    foreign_trades: int = 0
+    """Of the open trades: positions of the account that our book does not know, one an expiration."""
+    unmeasured: tuple[str, ...] = ()
+    """Such positions whose maximum loss cannot be computed, in words."""

@@ -307,7 +307,12 @@ def _order_problem(context: StatusContext, order: Order) -> str | None:
 def _other_items(context: StatusContext, store: "Store") -> Iterator[PendingItem]:
     """Yield assigned and overdue trades, a live home that was copied or moved, and what nobody has acknowledged."""
     for trade in store.trades.select(TradeState.ASSIGNED):
-        yield PendingItem(id=f"T{trade.id}", message=f"T{trade.id} was assigned", command=f"spy32 show T{trade.id}")
+        from spy32.rules.assignment import assignment_notes
+
+        position = store.adoptions.position(trade.id)
+        notes = assignment_notes(position, market_date(context.now)) if position.ticker else ()
+        message = "; ".join(notes) or f"T{trade.id} was assigned"
+        yield PendingItem(id=f"T{trade.id}", message=message, command=f"spy32 show T{trade.id}")
     for item in find_overdue(store, context.now):
         command = "spy32 notify list" if item.kind == UNDELIVERED else f"spy32 show {item.subject}"
         yield PendingItem(id=item.subject, message=item.message, command=command)

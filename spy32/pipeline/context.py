@@ -69,9 +69,11 @@ class RunContext:
     def assess_risk(
         self, candidates: Sequence[Candidate], snapshot: MarketSnapshot, account: Account, now: datetime
     ) -> tuple[RiskDecision, ...]:
-        """The risk decision on each candidate, beside what our own book has open."""
+        """The risk decision on each candidate, beside what our own book and the account have open."""
         today = market_date(now)
-        exposure = self.store.risk.exposure(run_id=self.run_id, today=today, week_start=week_start(today))
+        exposure = self.store.risk.exposure(
+            run_id=self.run_id, today=today, week_start=week_start(today), account=account
+        )
         return tuple(
             assess_risk(candidate, snapshot, account, exposure, settings=self.settings, now=now)
             for candidate in candidates

@@ -69,6 +69,8 @@ class StartContext:
     clock: "Clock"
     load_sources: "Callable[[], Sources]"
     """Returns the sources of market data. A recorded one sets `clock` to the time of its quotes."""
+    settle_ended: "Callable[[Store, Sources], None]"
+    """Settles trades that have ended, so that they do not count in the limits of a new run."""
     is_recorded: bool
     """Whether the chain is a recorded one, also where its file cannot be read."""
     build_run_context: "Callable[[Store, Sources, Run], RunContext]"
@@ -216,6 +218,8 @@ def _run_steps(
     from spy32.pipeline.run import run
 
     store.integrity.refuse_damage()
+    if not isinstance(sources, Spy32Error):
+        context.settle_ended(store, sources)
     new_run = store.runs.begin(
         trigger=start.trigger,
         mode=context.settings.mode,

@@ -6,16 +6,15 @@ from datetime import datetime
 from decimal import Decimal
 
 from spy32.domain.codec import canonical_json, encode
-from spy32.domain.orders import Adoption, Order, Trade, Transaction
+from spy32.domain.orders import Adoption, Disposal, Order, Trade, Transaction
 from spy32.errors import Refused
 from spy32.lifecycle import IN_FLIGHT, TRADE_TRANSITIONS, TradeState, advance
 from spy32.records.base import Database, WriteTransaction
 from spy32.records.encoding import decode_items, e4_to_dollars, nearest_e4, row_decoder
 from spy32.records.orders import Orders
 from spy32.records.trades import OPEN_STATES, Trades
+from spy32.rules.assignment import AssignedPosition, assigned_position
 
-OPTION_SYMBOL_LENGTH = 21
-"""Length of an OCC option symbol; a transaction of any other symbol is about shares."""
 OTHER_ACTIONS: Mapping[str, str | None] = {"": None, "Buy": None, "Sell": None}
 
 
@@ -51,6 +50,15 @@ class Adoptions:
         """Return the adoptions of one trade, or of all, oldest first."""
         rows = self._core.rows("select * from adoption where ? is null or trade_id = ? order by id", trade_id, trade_id)
         return tuple(_adoption(row) for row in rows)
+
+    def disposals(self, trade_id: int | None = None) -> tuple[Disposal, ...]:
+        """Return what was disposed of after the assignment of one trade, or of all, oldest first."""
+        rows = self._core.rows("select * from disposal where ? is null or trade_id = ? order by id", trade_id, trade_id)
+        return tuple(_disposal(row) for row in rows)
+
+    def position(self, trade_id: int) -> AssignedPosition:
+        """Return what an assigned trade still holds."""
+        return assigned_position(self._trades.get(trade_id), self.select(trade_id), self.disposals(trade_id))
 
     # Writing
 
@@ -97,7 +105,38 @@ class Adoptions:
             )
             self._move_cash(change, adoption)
             last = max(line.at for line in adoption.transactions)
-            self._trades.update_totals(change, number, ends=adoption.state, ended_at=last, reason=adoption.reason)
+            self._trades.update_totals(
+                change,
+                number,
+                ends=adoption.state,
+                ended_at=last,
+                reason=adoption.reason,
+                exit_reason=adoption.exit_reason,
+            )
+        return self._trades.get(number)
+
+    def dispose(self, disposal: Disposal, *, known: int, at: datetime) -> Trade:
+        """Record what became of an assigned trade's shares and contracts, and return the trade.
+
+        It closes with its result once nothing of it is left. Compare-and-set on the number of disposals `known`.
+        """
+        number = disposal.trade_id
+        with self._core.write_transaction(at, "disposed of", f"T{number}") as change:
+            trade = self._trades.get(number)
+            if trade.state is not TradeState.ASSIGNED or len(self.disposals(number)) != known:
+                raise Refused(f"T{number} is {trade.state}, and more of it was disposed of; look at it again")
+            change.insert(
+                "disposal",
+                trade_id=number,
+                at=change.at,
+                gross_e4=nearest_e4(disposal.gross),
+                fees_e4=nearest_e4(disposal.fees),
+                body=canonical_json(disposal.transactions),
+            )
+            self._move_cash(change, disposal)
+            is_over = self.position(number).is_over
+            last = max(line.at for line in disposal.transactions)
+            self._trades.update_totals(change, number, ended_at=last if is_over else None)
         return self._trades.get(number)
 
     def _check_adoption(self, adoption: Adoption, was: TradeState, held: int) -> None:
@@ -120,13 +159,13 @@ class Adoptions:
         if live_order is not None:
             raise Refused(f"order {live_order['reference']} is {live_order['state']} and may still close T{trade.id}")
 
-    def _move_cash(self, change: WriteTransaction, adoption: Adoption) -> None:
-        for line in adoption.transactions:
-            kind = "premium" if len(line.symbol) == OPTION_SYMBOL_LENGTH else "shares"
-            for name, amount in ((kind, nearest_e4(line.net_value + line.fees)), ("fees", -nearest_e4(line.fees))):
+    def _move_cash(self, change: WriteTransaction, part: Disposal) -> None:
+        for line in part.transactions:
+            kind = "premium" if line.is_option else "shares"
+            for name, amount in ((kind, nearest_e4(line.gross)), ("fees", -nearest_e4(line.fees))):
                 if amount:
                     change.insert(
-                        "cash", book="account", kind=name, amount_e4=amount, at=change.at, trade_id=adoption.trade_id
+                        "cash", book="account", kind=name, amount_e4=amount, at=change.at, trade_id=part.trade_id
                     )
 
 
@@ -139,4 +178,11 @@ def _adoption(row: sqlite3.Row) -> Adoption:
         # Until layout 4 the action was stored as text, empty if there was none.
         transactions=decode_items(Transaction, row["body"], f"adoption {row['id']}", action=OTHER_ACTIONS),
         reason=row["reason"],
+    )
+
+
+@row_decoder("disposal")
+def _disposal(row: sqlite3.Row) -> Disposal:
+    return Disposal(
+        trade_id=row["trade_id"], transactions=decode_items(Transaction, row["body"], f"disposal {row['id']}")
     )

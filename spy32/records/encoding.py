@@ -3,7 +3,7 @@
 import json
 import zlib
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -55,6 +55,15 @@ def format_instant(at: datetime) -> str:
     if at.tzinfo is None:
         raise ValueError("a naive datetime cannot be stored")
     return at.astimezone(UTC).isoformat()
+
+
+def format_day_start(day: date) -> str:
+    """Return the instant at which a New York day begins, or the instant itself if it is one, as columns hold it."""
+    if isinstance(day, datetime):
+        return format_instant(day)
+    from spy32.sessions import NEW_YORK
+
+    return format_instant(datetime.combine(day, time(), NEW_YORK))
 
 
 def parse_instant(text: str) -> datetime:

@@ -93,6 +93,7 @@ class FoundOrders:
         state = ProposalState(self._proposals.get_row(proposal_id)["state"])
         if state in STATES_WITHOUT_ORDER:
             advance(PROPOSAL_TRANSITIONS, state, ProposalState.SENT)
+            self._proposals.lapse_waiting_close(change, proposal_id)
             change.update(
                 "proposal", proposal_id, state=ProposalState.SENT, changed_at=change.at, reason="its order was found"
             )

@@ -2,12 +2,17 @@
 
 import sqlite3
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from spy32.domain.notices import NOTICE_LIFE, Notice, NoticeKind, NoticeText
+from spy32.domain.orders import Trade
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage
 from spy32.records.base import Database, WriteTransaction
 from spy32.records.encoding import format_instant, parse_instant, parse_optional_instant, row_decoder
+
+if TYPE_CHECKING:
+    from spy32.records.proposals import Proposals
 
 MASK = "****"
 """What stands in a notice where somebody's message named the account."""
@@ -110,6 +115,14 @@ def add_notice(store: Database, change: WriteTransaction, text: NoticeText, *, r
         short=masked(text.short),
         about=text.about or None,
     )
+
+
+def add_end_notice(store: Database, change: WriteTransaction, trade: Trade, proposals: "Proposals") -> None:
+    """Add the notice of a trade that has just ended, inside the transaction of its end."""
+    from spy32.rules.notices import ended_notice
+
+    underlying = proposals.get(trade.proposal_id).underlying
+    add_notice(store, change, ended_notice(trade, underlying), run_id=trade.run_id)
 
 
 @row_decoder("notice")

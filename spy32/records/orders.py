@@ -1,7 +1,8 @@
 """Orders: begun once per approval, replaced one at a time, and changed by compare-and-set."""
 
 import sqlite3
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 
 from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, OrderTicket
 from spy32.domain.proposals import ExitPlan
@@ -9,7 +10,15 @@ from spy32.domain.spreads import Action, Mode
 from spy32.errors import BadUsage, Refused
 from spy32.lifecycle import IN_FLIGHT, ORDER_TRANSITIONS, EndedBy, OrderState, ProposalState, TradeState, advance
 from spy32.records.base import Database, WriteTransaction
-from spy32.records.encoding import decode_body, dollars_to_e4, e4_to_dollars, format_instant, parse_instant, row_decoder
+from spy32.records.encoding import (
+    decode_body,
+    dollars_to_e4,
+    e4_to_dollars,
+    format_day_start,
+    format_instant,
+    parse_instant,
+    row_decoder,
+)
 from spy32.records.home_location import HomeLocation
 from spy32.records.proposals import Proposals
 
@@ -66,6 +75,20 @@ class Orders:
         return tuple(
             fill_from_row(row) for row in self._core.rows("select * from fill where order_id = ? order by id", order_id)
         )
+
+    def select_filled(self, since: date) -> tuple[Order, ...]:
+        """Return the orders whose fills are all of this New York day or later, oldest first."""
+        rows = self._core.rows(
+            """select * from broker_order where id in (select order_id from fill group by order_id having min(at) >= ?)
+                order by id""",
+            format_day_start(since),
+        )
+        return tuple(order_from_row(row) for row in rows)
+
+    def fees(self, order_id: int) -> tuple[Decimal, bool]:
+        """Return all fees of an order so far, dollars, and whether they are final."""
+        row = self.get_row(order_id)
+        return e4_to_dollars(row["fees_e4"]), row["fees_final"] is not None
 
     # Writing
 

@@ -1,11 +1,13 @@
 """The paper broker's own book, apart from our records; it implements `ports.PaperLedger`."""
 
 import sqlite3
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from spy32.domain.codec import canonical_json
-from spy32.domain.orders import BrokerOrder, Fill
+from spy32.domain.market import OCC_LENGTH
+from spy32.domain.orders import BrokerOrder, Fill, PaperEvent, TransactionKind
 from spy32.domain.spreads import Leg, Position
 from spy32.errors import BadUsage, BrokerRefused
 from spy32.lifecycle import OrderState
@@ -15,6 +17,7 @@ from spy32.records.encoding import (
     decode_items,
     dollars_to_e4,
     e4_to_dollars,
+    format_instant,
     nearest_e4,
     parse_instant,
     row_decoder,
@@ -32,16 +35,30 @@ FINAL_STATES = {
 
 
 class PaperAccount:
-    """Orders, cash and positions of the paper account. Each call is one transaction."""
+    """Orders, events, cash and positions of the paper account. Each call is one transaction."""
 
     def __init__(self, core: Database) -> None:
         self._core = core
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether the database was opened for reading."""
+        row = self._core.row("pragma query_only")
+        return row is not None and bool(row[0])
 
     def orders(self) -> tuple[BrokerOrder, ...]:
         """Return all paper orders, oldest first."""
         return tuple(_paper_order(row) for row in self._core.rows("select * from paper_order order by id"))
 
-    def place(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
+    def working_orders(self) -> tuple[BrokerOrder, ...]:
+        """Return the paper orders that have not ended, oldest first."""
+        marks = ", ".join("?" * len(FINAL_STATES))
+        query = f"select * from paper_order where status not in ({marks}) order by id"
+        return tuple(_paper_order(row) for row in self._core.rows(query, *FINAL_STATES))
+
+    def place(
+        self, order: BrokerOrder, at: datetime, *, replacing: str | None = None, is_recorded: bool = False
+    ) -> BrokerOrder:
         """Store an order and return it with its id. `BrokerRefused` if `replacing` does not work any more."""
         with self._core.write_transaction(at, "paper order placed", order.reference) as change:
             if self._core.row("select 1 from paper_order where reference = ?", order.reference) is not None:
@@ -63,10 +80,16 @@ class PaperAccount:
                 reason=order.reason,
                 legs=canonical_json(order.legs),
                 body=order.body,
+                recorded=1 if is_recorded else None,
             )
         row = self._core.row("select * from paper_order where id = ?", number)
         assert row is not None
         return _paper_order(row)
+
+    def recorded_symbols(self) -> frozenset[str]:
+        """Return the contracts of orders that were placed on a recorded market."""
+        rows = self._core.rows("select * from paper_order where recorded = 1")
+        return frozenset(leg.symbol for row in rows for leg in _paper_order(row).legs)
 
     def update_status(self, broker_id: str, *, was: str, status: str, at: datetime | None = None) -> bool:
         """Change the broker status by compare-and-set; return False if it has changed already."""
@@ -86,7 +109,39 @@ class PaperAccount:
             fees_e4 = nearest_e4(fees)
             change.update("paper_order", row["id"], status="Filled", fills=canonical_json(fills), fees_e4=fees_e4)
             for kind, amount in (("premium", dollars_to_e4(cash)), ("fees", -fees_e4)):
-                _insert_cash(change, row["id"], kind, amount)
+                _insert_cash(change, kind, amount, paper_order_id=row["id"])
+        return True
+
+    def events(self) -> tuple[PaperEvent, ...]:
+        """Return what the broker did without an order, in the order of its records."""
+        return tuple(_paper_event(row) for row in self._core.rows("select * from paper_event order by id"))
+
+    def record_events(self, events: Sequence[PaperEvent], at: datetime, *, known: int) -> bool:
+        """Store events with their cash and fees; False, and nothing stored, unless `known` events are stored.
+
+        A settlement is computed from what is on record, so that the same one can be computed by two processes at once:
+        the count lets only the first of them through.
+        """
+        with self._core.write_transaction(at, "paper positions settled", events[0].symbol) as change:
+            count = self._core.row("select count(*) from paper_event")
+            if count is None or count[0] != known:
+                return False
+            for event in events:
+                cash_e4, fees_e4 = dollars_to_e4(event.cash), dollars_to_e4(event.fees)
+                number = change.insert(
+                    "paper_event",
+                    at=format_instant(event.at),
+                    kind=event.kind,
+                    symbol=event.symbol,
+                    quantity=event.quantity,
+                    price_e4=dollars_to_e4(event.price),
+                    cash_e4=cash_e4,
+                    fees_e4=fees_e4,
+                    description=event.description,
+                )
+                kind = "premium" if len(event.symbol) == OCC_LENGTH else "shares"
+                for name, amount in ((kind, cash_e4), ("fees", -fees_e4)):
+                    _insert_cash(change, name, amount, paper_event_id=number)
         return True
 
     def cash(self) -> Decimal:
@@ -95,11 +150,14 @@ class PaperAccount:
         return e4_to_dollars(row[0] or 0) if row is not None else Decimal(0)
 
     def positions(self) -> tuple[Position, ...]:
-        """Return the positions with their average opening price."""
+        """Return the positions, contracts and shares, with their average opening price."""
         positions: dict[str, tuple[int, Decimal]] = {}
-        for order in self.orders():
-            for fill in order.fills:
-                positions[fill.symbol] = _updated_position(*positions.get(fill.symbol, (0, Decimal(0))), fill)
+        rows = self._core.rows("select broker_id, fills from paper_order where fills <> '[]' order by id")
+        fills = (fill for row in rows for fill in decode_items(Fill, row["fills"], f"paper order {row['broker_id']}"))
+        changes = [(fill.symbol, -fill.action.sign * fill.quantity, fill.price) for fill in fills]
+        changes += [(event.symbol, event.quantity, event.price) for event in self.events()]
+        for symbol, change, price in changes:
+            positions[symbol] = _updated_position(*positions.get(symbol, (0, Decimal(0))), change, price)
         return tuple(
             Position(symbol=symbol, quantity=count, average_price=price)
             for symbol, (count, price) in sorted(positions.items())
@@ -125,20 +183,19 @@ class PaperAccount:
         return parse_instant(row["at"])
 
 
-def _insert_cash(change: WriteTransaction, paper_order_id: int, kind: str, amount: int) -> None:
+def _insert_cash(change: WriteTransaction, kind: str, amount: int, **source: int) -> None:
     if amount:
-        change.insert("cash", book="paper", kind=kind, amount_e4=amount, at=change.at, paper_order_id=paper_order_id)
+        change.insert("cash", book="paper", kind=kind, amount_e4=amount, at=change.at, **source)
 
 
-def _updated_position(count: int, price: Decimal, fill: Fill) -> tuple[int, Decimal]:
-    """Return quantity and average opening price after one more fill."""
-    change = -fill.action.sign * fill.quantity
+def _updated_position(count: int, average: Decimal, change: int, price: Decimal) -> tuple[int, Decimal]:
+    """Return quantity and average opening price after a change of the quantity at a price."""
     new_count = count + change
     if count * change >= 0:
-        total = price * abs(count) + fill.price * abs(change)
+        total = average * abs(count) + price * abs(change)
         return new_count, (total / abs(new_count)).quantize(E4_UNIT)
     # Closing keeps the average; a quantity that passes zero starts a new one.
-    return new_count, price if count * new_count > 0 else fill.price
+    return new_count, average if count * new_count > 0 else price
 
 
 def _order_state(status: str) -> OrderState:
@@ -163,4 +220,18 @@ def _paper_order(row: sqlite3.Row) -> BrokerOrder:
         fees=e4_to_dollars(row["fees_e4"]) if row["fees_e4"] is not None else None,
         body=row["body"],
         placed_at=parse_instant(row["placed_at"]),
+    )
+
+
+@row_decoder("paper event")
+def _paper_event(row: sqlite3.Row) -> PaperEvent:
+    return PaperEvent(
+        at=parse_instant(row["at"]),
+        kind=TransactionKind(row["kind"]),
+        symbol=row["symbol"],
+        quantity=row["quantity"],
+        price=e4_to_dollars(row["price_e4"]),
+        cash=e4_to_dollars(row["cash_e4"]),
+        fees=e4_to_dollars(row["fees_e4"]),
+        description=row["description"],
     )

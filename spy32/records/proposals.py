@@ -161,15 +161,29 @@ class Proposals:
                     self.require_state(proposal.id, ProposalState.PROPOSED)
                     self._lapse(change, proposal.id, "its session is over")
 
-    def lapse(self, proposal_id: int, *, at: datetime, reason: str) -> None:
-        """Lapse one waiting or approved proposal, such as a close that another one replaces."""
+    def lapse(self, proposal_id: int, *, was: ProposalState, at: datetime, reason: str) -> None:
+        """Lapse one waiting or approved proposal, such as a close that another one replaces.
+
+        `Refused` when it is no longer `was`: a person may have approved it meanwhile.
+        """
         with self._core.write_transaction(at, "proposal lapsed", f"P{proposal_id}") as change:
-            row = self.get_row(proposal_id)
-            if row["state"] == ProposalState.APPROVED:
-                change.update("proposal", proposal_id, state=ProposalState.PROPOSED, changed_at=change.at)
-            elif row["state"] != ProposalState.PROPOSED:
-                raise Refused(f"P{proposal_id} is already {self._state_text(row)}")
+            self.require_state(proposal_id, was)
+            if was is not ProposalState.PROPOSED:
+                advance(PROPOSAL_TRANSITIONS, was, ProposalState.PROPOSED)
+            advance(PROPOSAL_TRANSITIONS, ProposalState.PROPOSED, ProposalState.LAPSED)
             self._lapse(change, proposal_id, reason)
+
+    def lapse_waiting_close(self, change: WriteTransaction, found_id: int) -> None:
+        """Lapse the close that waits beside this one, whose order was found at the broker and comes first."""
+        row = self._core.row(
+            """select other.id from proposal other join proposal found on found.trade_id = other.trade_id
+                where found.id = ? and other.id <> found.id and other.kind = 'close' and other.state in (?, ?)""",
+            found_id,
+            ProposalState.PROPOSED,
+            ProposalState.APPROVED,
+        )
+        if row is not None:
+            self._lapse(change, row["id"], f"an order of P{found_id} was found at the broker")
 
     def _lapse(self, change: WriteTransaction, proposal_id: int, reason: str) -> None:
         """Lapse a proposal. If its session is over and nobody looked at it, raise an attention item.
@@ -267,9 +281,13 @@ class Proposals:
             change.update("trade", row["id"], state=TradeState.OPEN, changed_at=change.at)
 
     def find_live_close(self, trade_id: int) -> Proposal | None:
-        """Return the close of a trade that waits, is approved or is sent; there is at most one."""
+        """Return the close of a trade that waits, is approved or is sent.
+
+        There is one at the most, but for a sent one whose order was found after another close had taken its place.
+        """
         row = self._core.row(
-            "select * from proposal where trade_id = ? and kind = 'close' and state in (?, ?, ?)",
+            """select * from proposal where trade_id = ? and kind = 'close' and state in (?, ?, ?)
+                order by state = 'sent' desc, id""",
             trade_id,
             *LIVE_STATES,
         )

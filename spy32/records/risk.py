@@ -1,15 +1,21 @@
 """The exposure of our book, for sizing and limits."""
 
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
-from spy32.domain.orders import OrderKind
-from spy32.domain.spreads import Exposure
-from spy32.lifecycle import OrderState, ProposalState
+from spy32.domain.orders import OrderKind, Trade
+from spy32.domain.spreads import Account, Exposure, Mode
+from spy32.lifecycle import OrderState, ProposalState, TradeState
+from spy32.records.adoptions import Adoptions
 from spy32.records.base import Database
 from spy32.records.encoding import ceiling_e4, e4_to_dollars
 from spy32.records.proposals import Proposals
+from spy32.records.results import Results
 from spy32.records.trades import OPEN_STATES, Trades
+from spy32.rules.assignment import AssignedPosition, worst_loss
+from spy32.rules.margin import ForeignRisk, foreign_risk
+from spy32.rules.results import realized_profit, unrealized_change
 
 _LIVE_ENTRIES = """proposal_id = proposal.id and kind = 'entry' and state in ('submitting', 'working', 'unknown')
     and id not in (select replaces from broker_order where replaces is not null
@@ -20,19 +26,41 @@ PENDING_STATES = (ProposalState.APPROVED, ProposalState.SENT)
 class Risk:
     """Exposure counts fills and what may still fill, not states."""
 
-    def __init__(self, core: Database, proposals: Proposals, trades: Trades) -> None:
+    def __init__(
+        self, core: Database, proposals: Proposals, trades: Trades, adoptions: Adoptions, results: Results
+    ) -> None:
         self._core = core
         self._proposals = proposals
         self._trades = trades
+        self._adoptions = adoptions
+        self._results = results
 
-    def exposure(self, *, run_id: int | None, today: date, week_start: date, but: int | None = None) -> Exposure:
-        """Return the exposure on a New York day. `but` leaves out the unfilled part of the proposal that is checked."""
+    def exposure(
+        self,
+        *,
+        run_id: int | None,
+        today: date,
+        week_start: date,
+        but: int | None = None,
+        account: Account | None = None,
+    ) -> Exposure:
+        """Return the exposure on a New York day. `but` leaves out the unfilled part of the proposal that is checked.
+
+        Positions of a broker's `account` that our book does not know count as well; a paper account has none.
+        """
         with self._core.read_transaction():
             open_trades = self._trades.select(*OPEN_STATES)
-            risk = sum(
+            assigned = [self._adoptions.position(trade.id) for trade in self._trades.select(TradeState.ASSIGNED)]
+            foreign = (
+                foreign_risk(account, _own_positions(open_trades, assigned))
+                if account is not None and account.mode is not Mode.PAPER
+                else ForeignRisk()
+            )
+            risk = foreign.risk + sum(
                 (_proportional_risk(trade.max_loss, trade.remaining, trade.quantity) for trade in open_trades),
                 Decimal(0),
             )
+            risk += sum((_assigned_risk(position) for position in assigned), Decimal(0))
             rows = self._core.rows(
                 f"""select id, state, quantity, max_loss_e4,
                     (select sum(filled) from broker_order where proposal_id = proposal.id) as filled,
@@ -57,21 +85,32 @@ class Risk:
                 *(leg for trade in open_trades for leg in trade.legs),
                 *(leg for proposal in sent_proposals for leg in proposal.legs),
             ]
+            realized, marked = self._week_profit(week_start, today)
             return Exposure(
                 open_risk=risk,
-                open_trades=len(open_trades) + pending_trades,
-                week_loss=self._realised_loss(week_start, today),
+                open_trades=len(open_trades) + len(assigned) + pending_trades + foreign.trades,
+                week_loss=max(-(realized + marked), Decimal(0)),
+                week_unrealized=marked,
                 submits_today=self._submit_count("market_day = ?", today.isoformat()),
                 submits_of_run=self._submit_count("proposal_id in (select id from proposal where run_id = ?)", run_id),
                 open_symbols=frozenset(leg.symbol for leg in legs),
+                assigned_trades=len(assigned),
+                foreign_trades=foreign.trades,
+                unmeasured=foreign.unmeasured,
             )
 
-    def _realised_loss(self, first: date, last: date) -> Decimal:
-        """Return the realised loss of the trades that ended in these days, dollars; 0 if they won in total."""
-        row = self._core.row(
-            "select sum(result_e4) from trade where closed_day between ? and ?", first.isoformat(), last.isoformat()
+    def _week_profit(self, first: date, last: date) -> tuple[Decimal, Decimal]:
+        """Return what was realised in these days, and the change of the unrealised result of what is held, dollars."""
+        trades = self._results.select_recent(first)
+        results = [self._results.compute(trade) for trade in trades]
+        marked = sum(
+            (
+                unrealized_change(trade, result, self._trades.latest_usable_mark(trade.id, before=first))
+                for trade, result in zip(trades, results, strict=True)
+            ),
+            Decimal(0),
         )
-        return max(-e4_to_dollars(row[0] or 0 if row is not None else 0), Decimal(0))
+        return realized_profit(results, first, last), marked
 
     def _submit_count(self, which: str, value: object) -> int:
         """Return the number of opening orders that were or may have been sent. Price steps do not count, nor do refused
@@ -85,6 +124,24 @@ class Risk:
             value,
         )
         return int(row[0]) if row is not None else 0
+
+
+def _own_positions(open_trades: Iterable[Trade], assigned: Iterable[AssignedPosition]) -> dict[str, int]:
+    """Return what our book holds, contracts or shares by symbol, negative when short."""
+    held: dict[str, int] = {}
+    for trade in open_trades:
+        for leg in trade.legs:
+            held[leg.symbol] = held.get(leg.symbol, 0) - leg.action.sign * leg.quantity * trade.remaining
+    for position in (each for trade in assigned for each in trade.positions):
+        held[position.symbol] = held.get(position.symbol, 0) + position.quantity
+    return held
+
+
+def _assigned_risk(position: AssignedPosition) -> Decimal:
+    """Return the risk of an assigned trade, dollars; its maximum loss where nothing bounds it: it blocks entries then
+    as well."""
+    loss = worst_loss(position)
+    return loss if loss is not None and position.ticker else position.trade.max_loss
 
 
 def _proportional_risk(amount: Decimal, count: int, whole: int) -> Decimal:

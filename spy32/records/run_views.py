@@ -3,16 +3,23 @@
 import json
 import sqlite3
 from collections.abc import Mapping
-from datetime import UTC, date, datetime, time
+from datetime import date
 
 from spy32.domain.market import QualityReport
 from spy32.domain.orders import Fill, Order, Trade
-from spy32.domain.proposals import Approval, Proposal
+from spy32.domain.proposals import Approval, ExitReason, Proposal
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import RunSummary
 from spy32.records.base import Database
 from spy32.records.decisions import Decisions, parse_briefing
-from spy32.records.encoding import decode_body, format_instant, parse_instant, row_decoder, unreadable_error
+from spy32.records.encoding import (
+    decode_body,
+    e4_to_dollars,
+    format_day_start,
+    parse_instant,
+    row_decoder,
+    unreadable_error,
+)
 from spy32.records.model_calls import ModelCalls
 from spy32.records.orders import Orders
 from spy32.records.proposals import Proposals
@@ -20,7 +27,7 @@ from spy32.records.runs import Runs, parse_outcome
 from spy32.records.trades import Trades
 
 _RUN_SUMMARIES = """select run.id, run.started_at, run.outcome, run.cause, run.profile, run.reasons,
-    proposal.id as proposal_id, proposal.state, proposal.body, trade.id as trade_id
+    proposal.id as proposal_id, proposal.state, proposal.body, trade.id as trade_id, trade.result_e4, trade.exit_reason
     from run
     left join proposal on proposal.id = (select max(id) from proposal where run_id = run.id and kind = 'open')
     left join trade on trade.proposal_id = proposal.id"""
@@ -98,7 +105,7 @@ class RunViews:
         """Return the newest runs, newest first; `since` is a New York date or an instant."""
         if since is None:
             return tuple(_run_summary(row) for row in self._core.rows(NEWEST_RUNS, limit))
-        return tuple(_run_summary(row) for row in self._core.rows(RUNS_SINCE, _since_instant(since), limit))
+        return tuple(_run_summary(row) for row in self._core.rows(RUNS_SINCE, format_day_start(since), limit))
 
     def failures(self, limit: int) -> tuple[RunSummary, ...]:
         """Return the newest failed and interrupted runs, newest first."""
@@ -116,14 +123,6 @@ def _decided_settings(text: str | None) -> Mapping[str, Mapping[str, object]] | 
     return settings
 
 
-def _since_instant(since: date) -> str:
-    if isinstance(since, datetime):
-        return format_instant(since)
-    from spy32.sessions import NEW_YORK
-
-    return format_instant(datetime.combine(since, time(), NEW_YORK).astimezone(UTC))
-
-
 @row_decoder("run")
 def _run_summary(row: sqlite3.Row) -> RunSummary:
     return RunSummary(
@@ -135,6 +134,8 @@ def _run_summary(row: sqlite3.Row) -> RunSummary:
         proposal_id=row["proposal_id"],
         trade_id=row["trade_id"],
         headline=_headline(row),
+        result=e4_to_dollars(row["result_e4"]) if row["result_e4"] is not None else None,
+        exit_reason=ExitReason(row["exit_reason"]) if row["exit_reason"] is not None else None,
     )
 
 

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from spy32.domain.codec import canonical_json
@@ -20,6 +20,7 @@ from spy32.records.encoding import (
     decode_body,
     dollars_to_e4,
     e4_to_dollars,
+    format_day_start,
     format_instant,
     nearest_e4,
     parse_instant,
@@ -28,10 +29,14 @@ from spy32.records.encoding import (
 )
 from spy32.records.fill_price_check import ExitsByCredit, FillPriceCheck
 from spy32.records.fill_totals import max_settlement_cost_e4, premium_e4
+from spy32.records.notices import add_end_notice
 from spy32.records.orders import Orders, fill_from_row
 from spy32.records.proposals import Proposals
 
 OPEN_STATES = (TradeState.OPEN, TradeState.CLOSING)
+LONGEST_CLOSURE = timedelta(days=7)
+"""Options dated on a closed day stop trading in the session before it; no closure since 1990 was longer (six days,
+September 2001)."""
 _ENTRIES = "proposal_id = ? and kind <> 'target'"
 _CLOSINGS = """proposal_id = ? and kind = 'target'
     or proposal_id in (select id from proposal where trade_id = ? and kind = 'close')"""
@@ -75,6 +80,20 @@ class Trades:
             _trade(row) for row in self._core.rows(f"select * from trade where state in ({marks}) order by id", *states)
         )
 
+    def select_expired(self, now: datetime) -> tuple[Trade, ...]:
+        """Return the trades in our book as open whose options have stopped trading, oldest first."""
+        latest = now.date() + LONGEST_CLOSURE
+        open_trades = self.select(*OPEN_STATES)
+        if not any(trade.expiration <= latest for trade in open_trades):
+            # The calendar is not even loaded.
+            return ()
+        from spy32.sessions import last_trading_day, session
+
+        hours = {trade.id: session(last_trading_day(trade.expiration)) for trade in open_trades}
+        return tuple(
+            trade for trade in open_trades if (last := hours[trade.id]) is not None and now >= last.option_close
+        )
+
     def find_by_proposal(self, proposal_id: int) -> Trade | None:
         """Return the trade that an opening opened or a closing closes; None if there is none."""
         proposal = self._proposals.get_row(proposal_id)
@@ -95,6 +114,17 @@ class Trades:
     def latest_mark(self, trade_id: int) -> Mark | None:
         """Return the newest mark of a trade; None before the first one."""
         return next(iter(self.marks(trade_id, newest=1)), None)
+
+    def latest_usable_mark(self, trade_id: int, *, before: date | None = None) -> Mark | None:
+        """Return the newest mark of a trade that may decide, or the newest before a New York day; None without one."""
+        row = self._core.row(
+            """select body from mark where trade_id = ? and (? is null or at < ?)
+                and json_array_length(body, '$.flags') = 0 and json_extract(body, '$.mid') is not null
+                order by id desc limit 1""",
+            trade_id,
+            *([None if before is None else format_day_start(before)] * 2),
+        )
+        return decode_body(Mark, row["body"], f"a mark of T{trade_id}") if row is not None else None
 
     # Writing
 
@@ -259,49 +289,57 @@ class Trades:
     ) -> None:
         """Update closed quantity, fees and result of a trade, from our orders and adopted transactions.
 
-        The last spread ends it as `ends`; an assigned trade has no result until its shares are sold.
+        The last spread ends it as `ends`. An assigned trade has no result until `ended_at` says when the last of its
+        shares and contracts went.
         """
         row = self.get_row(trade_id)
         closing = _closing_legs(_trade(row).legs)
         fills = self._fills_where(f"select id from broker_order where {_CLOSINGS}", row["proposal_id"], trade_id)
         closed_by_orders = spreads_filled(fills, closing)
         paid_e4 = -premium_e4(fills, closing, closed_by_orders) if closed_by_orders else 0
-        adopted = self._core.row(
-            """select coalesce(sum(spreads), 0) as spreads, coalesce(sum(gross_e4), 0) as gross,
-                coalesce(sum(fees_e4), 0) as fees, coalesce(max(state = 'assigned'), 0) as assigned
-                from adoption where trade_id = ?""",
-            trade_id,
-        )
-        assert adopted is not None
+        adopted = self._adopted_totals(trade_id)
         order_filter = "proposal_id = ? or proposal_id in (select id from proposal where trade_id = ?)"
         fees = self._fees_where(order_filter, row["proposal_id"], trade_id) + adopted["fees"]
         closed = closed_by_orders + adopted["spreads"]
-        columns: dict[str, object] = {
+        is_over = closed >= row["quantity"]
+        columns: dict[str, object] = {}
+        if is_over and row["state"] in OPEN_STATES:
+            columns = {"state": ends, "reason": reason, "exit_reason": exit_reason}
+            if ends is not TradeState.ASSIGNED:
+                columns |= _closing_columns(ended_at or max(fill.at for fill in fills))
+        elif row["state"] == TradeState.ASSIGNED and ended_at is not None:
+            advance(TRADE_TRANSITIONS, TradeState.ASSIGNED, ends)
+            columns = {"state": ends, **_closing_columns(ended_at)}
+        # Before, its shares are paid for and not sold.
+        is_counted = not adopted["assigned"] or (
+            adopted["disposed"] and columns.get("state", row["state"]) == TradeState.CLOSED
+        )
+        columns |= {
             "closed_quantity": closed,
-            "paid_e4": paid_e4 if adopted["assigned"] else paid_e4 - round(adopted["gross"] / MULTIPLIER),
+            "paid_e4": paid_e4 - round(adopted["gross"] / MULTIPLIER) if is_counted else paid_e4,
             "fees_e4": fees,
             "fees_final": self._are_fees_final(order_filter, row["proposal_id"], trade_id),
             "changed_at": change.at,
         }
-        is_over = closed >= row["quantity"]
-        if (is_over or row["state"] == TradeState.EXPIRED) and not adopted["assigned"]:
+        if (is_over or row["state"] == TradeState.EXPIRED) and is_counted:
             columns["result_e4"] = (row["premium_e4"] - paid_e4) * MULTIPLIER + adopted["gross"] - fees
-        if is_over and row["state"] in OPEN_STATES:
-            columns |= {"state": ends, "reason": reason, "exit_reason": exit_reason}
-            if ends is not TradeState.ASSIGNED:
-                columns |= _closing_columns(ended_at or max(fill.at for fill in fills))
         change.update("trade", trade_id, **columns)
         if "state" in columns:
-            self._queue_ended_notice(change, trade_id)
+            add_end_notice(self._core, change, self.get(trade_id), self._proposals)
 
-    def _queue_ended_notice(self, change: WriteTransaction, trade_id: int) -> None:
-        """Queue the notice of a trade that has just ended, to be committed with its end."""
-        from spy32.records.notices import add_notice
-        from spy32.rules.notices import ended_notice
-
-        trade = self.get(trade_id)
-        underlying = self._proposals.get(trade.proposal_id).underlying
-        add_notice(self._core, change, ended_notice(trade, underlying), run_id=trade.run_id)
+    def _adopted_totals(self, trade_id: int) -> sqlite3.Row:
+        """Return spreads, cash and fees of what was adopted and disposed of, and whether a part was assigned."""
+        row = self._core.row(
+            """select coalesce(sum(spreads), 0) as spreads, coalesce(sum(gross_e4), 0) as gross,
+                coalesce(sum(fees_e4), 0) as fees, coalesce(max(state = 'assigned'), 0) as assigned,
+                coalesce(max(state is null), 0) as disposed
+                from (select spreads, gross_e4, fees_e4, state from adoption where trade_id = ?
+                    union all select 0, gross_e4, fees_e4, null from disposal where trade_id = ?)""",
+            trade_id,
+            trade_id,
+        )
+        assert row is not None
+        return row
 
     def _are_fees_final(self, orders: str, *values: object) -> int | None:
         """Return 1 when the fees of every filled order are final, None before."""

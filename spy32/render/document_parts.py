@@ -26,6 +26,7 @@ from spy32.domain.value import value
 from spy32.render.encoder import Key, Part
 from spy32.render.formatting import mask_account
 from spy32.render.raw_texts import StoredAnswer
+from spy32.rules.results import days_held
 
 
 @value
@@ -168,7 +169,8 @@ Part(
 Part(
     Trade,
     """id state quantity proposal_id run_id mode legs credit debit fees max_loss result opened_at closed_at assumption
-    exit=exits""",
+    exit=exits exit_reason days_held""",
     id=Key(TradeId),
+    days_held=Key(int | None, days_held, "Calendar days in New York from the first fill to the end; null while open."),
     legs=Key(tuple[Leg, ...], lambda trade: whole_order(trade.legs, trade.quantity)),
 )

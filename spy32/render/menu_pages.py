@@ -1,6 +1,6 @@
 """Pages around the menu: the candidates side by side, what was dropped and why, the quality gates, the history."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from spy32.domain.market import Verdict
 from spy32.domain.run_view import RunView
@@ -8,7 +8,7 @@ from spy32.domain.runs import RunSummary
 from spy32.domain.spreads import Candidate
 from spy32.render.candidates import SIDES, candidate_grid, sorted_menu
 from spy32.render.explain import RUN_COLUMNS, chosen_candidate_id, format_outcome, view_badges
-from spy32.render.formatting import format_both_zones, format_strike, humanise
+from spy32.render.formatting import format_both_zones, format_gain, format_strike, humanise
 from spy32.render.page import Cell, Grid, Page, Pairs, Part, Prose, grid_columns, noun_grid, pair
 from spy32.sessions import NEW_YORK
 
@@ -82,15 +82,22 @@ def quality_page(view: RunView) -> Page:
     return Page(heading=heading_of(view, "quality"), badges=view_badges(view), parts=parts)
 
 
+RESULT_COLUMNS: Mapping[str, Cell] = {
+    "result>4": lambda row: "" if row.result is None else format_gain(row.result),
+    "exit:5": lambda row: "" if row.exit_reason is None else humanise(row.exit_reason),
+}
+
+
 def history_page(rows: Iterable[RunSummary]) -> Page:
-    """Runs, newest first, one a line."""
+    """Runs, newest first, one a line; without results while no trade of them has ended."""
     rows = tuple(rows)
     columns: dict[str, Cell] = {
         **RUN_COLUMNS,
         "proposal:2": lambda row: "" if row.proposal_id is None else f"P{row.proposal_id}",
         "trade:3": lambda row: "" if row.trade_id is None else f"T{row.trade_id}",
-        "what came of it~4": "headline",
-        "profile:5": "profile",
+        **(RESULT_COLUMNS if any(row.result is not None for row in rows) else {}),
+        "what came of it~6": "headline",
+        "profile:7": "profile",
     }
     grid = noun_grid("run", "Runs, newest first", rows, columns)
     return Page(parts=(grid,), following=(f"spy32 show R{rows[0].id}",) if rows else ())

@@ -6,6 +6,7 @@ from datetime import datetime
 from spy32.domain.market import Gate, QualityReport, Verdict
 from spy32.domain.orders import Order, Trade
 from spy32.domain.proposals import Decision, Proposal, spread_description
+from spy32.domain.results import TradeResult
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause
 from spy32.domain.spreads import MULTIPLIER, Mode
@@ -46,6 +47,7 @@ from spy32.render.formatting import (
     single_line,
 )
 from spy32.render.page import Item, Page, Pairs, Part, Prose, pair
+from spy32.render.results import result_items
 from spy32.sessions import market_date
 
 REASONS, ORDERS = 2, 3
@@ -70,15 +72,15 @@ def run_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -
     return _page(view, _heading(view), parts, following)
 
 
-def trade_page(view: RunView, trade: Trade, *, now: datetime) -> Page:
+def trade_page(view: RunView, trade: Trade, *, now: datetime, result: TradeResult | None = None) -> Page:
     """A trade on one screen: what is held, what it earned or may still lose, and when it ends."""
-    result = view.proposal
-    what = spread_description(result.underlying if result is not None else trade.legs[0].root, trade.legs)
+    opening = view.proposal
+    what = spread_description(opening.underlying if opening is not None else trade.legs[0].root, trade.legs)
     sentence = f"SOLD {trade.quantity} {what} @ {format_credit(trade.credit)}"
     parts: list[Part] = [
         Prose(title="", text=sentence, tone="strong"),
         Pairs(items=tuple(_holding_items(trade, now)), payoff=(trade, view.market), below=True),
-        Pairs(items=tuple(_outlook_items(view, trade))),
+        Pairs(items=(*_outlook_items(view, trade), *(result_items(result) if result is not None else ()))),
     ]
     heading = f"T{trade.id} of R{trade.run_id}: {trade.state}, opened {new_york_words(trade.opened_at)}"
     return _page(view, heading, parts, next_commands(view, now=now))

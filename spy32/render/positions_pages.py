@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 from spy32.domain.orders import Trade
 from spy32.domain.spreads import Account, Mode
 from spy32.lifecycle import TradeState
-from spy32.render.formatting import format_dollars, join_lines
+from spy32.render.formatting import format_dollars, format_gain, join_lines
 from spy32.render.trading import format_fees
 
 if TYPE_CHECKING:
+    from spy32.domain.results import ResultTotals
     from spy32.trading.position_diff import AccountDiff, ForeignOrder, PositionDiff
     from spy32.trading.reconcile import ReconcileResult
     from spy32.trading.transactions import MissingContracts
@@ -26,6 +27,8 @@ def reconciliation_lines(found: "ReconcileResult") -> Iterable[str]:
     for was, now in found.orders:
         why = f": {join_lines(now.reason)}" if now.reason else ""
         yield f"{now.reference}: {was.state} before, {now.state} now, {now.filled} of {now.quantity} filled{why}"
+    for trade in found.settled.trades:
+        yield f"T{trade.id} is {trade.state}"
     for holding in found.holdings:
         if not holding.agrees:
             yield f"DIFFERENT {holding.symbol}: {_counts(holding)}: {join_lines(holding.why)}"
@@ -50,8 +53,10 @@ def adoption_text(gone: "MissingContracts") -> str:
 # Positions.
 
 
-def positions_lines(view: "AccountDiff", trades: Sequence[Trade], account: Account) -> Iterable[str]:
-    """Every contract that our book or the broker holds, then the trades that they make up."""
+def positions_lines(
+    view: "AccountDiff", trades: Sequence[Trade], account: Account, totals: "ResultTotals"
+) -> Iterable[str]:
+    """Every contract that our book or the broker holds, the trades that they make up, and what trades earned."""
     total, power = format_dollars(account.net_liquidation), format_dollars(account.buying_power)
     yield f"{account.mode} account {account.masked_number}: net liquidation {total}, buying power {power}"
     for restriction in account.restrictions:
@@ -65,11 +70,20 @@ def positions_lines(view: "AccountDiff", trades: Sequence[Trade], account: Accou
             left = f", {trade.remaining} left" if 0 < trade.remaining < trade.quantity else ""
             fees = f", fees {format_fees(trade)}" if trade.mode is not Mode.PAPER else ""
             yield f"T{trade.id} {trade.state}: {opened}{left}{fees}"
+    if trades:
+        yield from _totals(totals)
     yield from _remarks(view)
     for error in view.troubles:
         yield f"NOT SEEN: {join_lines(error.message)}"
     if not view.holdings:
         yield "no positions"
+
+
+def _totals(totals: "ResultTotals") -> Iterator[str]:
+    unmarked = f"; {', '.join(f'T{number}' for number in totals.unmarked)} without a mark" if totals.unmarked else ""
+    yield f"open trades: {format_gain(totals.unrealized)} unrealised, by their newest usable marks{unmarked}"
+    week, month, total = map(format_gain, (totals.week, totals.month, totals.total))
+    yield f"realised: {week} this week, {month} this month, {total} in all"
 
 
 # Parts of both.
@@ -87,6 +101,8 @@ def _remarks(view: "AccountDiff") -> Iterator[str]:
         yield f"T{trade.id}: no target works, though its exit plan leaves one with the broker"
     for other in view.foreign_orders:
         yield _foreign_words(other)
+    for difference in view.history:
+        yield f"DIFFERENT {join_lines(difference.text)}"
     for gone in view.gone:
         can = "`spy32 reconcile --adopt` takes it over" if gone.adoption is not None else "nothing can be taken over"
         yield f"{join_lines(gone.explanation)}: {can}"

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from spy32.domain.orders import DryRun, Order, Trade
+from spy32.domain.results import ResultTotals
 from spy32.domain.spreads import Account, Leg
 from spy32.domain.units import JsonText, Price, ProposalId, TradeId
 from spy32.domain.value import value
@@ -12,6 +13,7 @@ from spy32.render import document_parts  # noqa: F401 - the parts of findings an
 from spy32.render.encoder import Document, Key, Part, to_document
 from spy32.render.formatting import join_lines
 from spy32.trading.execute import ExecutionPreview
+from spy32.trading.history_diff import HistoryDiff
 from spy32.trading.position_diff import AccountDiff, ForeignOrder, PositionDiff
 from spy32.trading.reconcile import ReconcileResult
 from spy32.trading.transactions import MissingContracts
@@ -24,6 +26,8 @@ class Positions:
     account: Account
     view: AccountDiff
     trades: tuple[Trade, ...]
+    totals: ResultTotals
+    """What the trades earned."""
 
 
 @value
@@ -107,6 +111,8 @@ Part(
     why=Key(str, lambda gone: join_lines(gone.explanation)),
     spreads=Key(int, lambda gone: 0 if gone.adoption is None else gone.adoption.spreads),
 )
+Part(ResultTotals)
+Part(HistoryDiff)
 BOTH: Mapping[str, Key] = {
     "agrees": Key(bool, lambda both: not both.view.differs),
     "targets": Key(
@@ -121,6 +127,9 @@ BOTH: Mapping[str, Key] = {
         tuple[ForeignOrder, ...], "view.foreign_orders", "Orders at the broker that our book does not account for."
     ),
     "gone": Key(tuple[MissingContracts, ...], "view.gone", "Trades with contracts that the broker no longer shows."),
+    "history": Key(
+        tuple[HistoryDiff, ...], "view.history", "Where our fills, cash and fees differ from the broker's transactions."
+    ),
 }
 HELD = Part(
     Trade, "id state quantity remaining credit fees fees_final max_loss opened_at", called="HeldTrade", id=Key(TradeId)
@@ -128,7 +137,7 @@ HELD = Part(
 POSITIONS = Part(
     Positions,
     """mode account net_liquidation buying_power positions=view.holdings trades agrees targets without_target
-    foreign_orders gone troubles""",
+    foreign_orders gone troubles totals history""",
     called="spy32.positions",
     inner="account",
     account=Key(str, "account.masked_number"),
@@ -144,7 +153,7 @@ Part(Settled, "reference was now=order.state filled", inner="order")
 ENDED = Part(Trade, "id state", called="AdoptedTrade", id=Key(TradeId))
 RECONCILED = Part(
     Reconciliation,
-    "orders troubles holdings agrees targets without_target foreign_orders gone adopted",
+    "orders troubles holdings agrees targets without_target foreign_orders gone adopted history",
     called="spy32.reconciled",
     inner="view",
     adopted=Key(tuple[Annotated[Trade, ENDED], ...]),
@@ -152,8 +161,8 @@ RECONCILED = Part(
 )
 
 
-def positions_document(view: AccountDiff, trades: Sequence[Trade], account: Account) -> Document:
-    return to_document(POSITIONS, Positions(account=account, view=view, trades=tuple(trades)))
+def positions_document(view: AccountDiff, trades: Sequence[Trade], account: Account, totals: ResultTotals) -> Document:
+    return to_document(POSITIONS, Positions(account=account, view=view, trades=tuple(trades), totals=totals))
 
 
 def reconciled_document(found: ReconcileResult, adopted: Sequence[Trade] = ()) -> Document:
@@ -161,7 +170,7 @@ def reconciled_document(found: ReconcileResult, adopted: Sequence[Trade] = ()) -
         orders=tuple(Settled(was=was.state, order=now) for was, now in found.orders),
         troubles=tuple(error.message for error in found.troubles),
         view=found.view,
-        adopted=tuple(adopted),
+        adopted=(*found.settled.trades, *adopted),
     )
     return to_document(RECONCILED, settled)
 

@@ -73,10 +73,13 @@ def trade_exits(opening: Proposal, trade: Trade) -> ExitPlan:
     return trade.exits or opening.exit
 
 
-def is_outdated(close: ProposalTerms, made: ProposalTerms) -> bool:
-    """Return whether a waiting close no longer fits: another reason or quantity, or its ceiling has become too low."""
-    is_other = (close.reason, close.quantity) != (made.reason, made.quantity)
-    return is_other or close.floor_price > made.limit_price
+def is_outdated(close: ProposalTerms, made: ProposalTerms, natural: Decimal) -> bool:
+    """Return whether a waiting close no longer fits beside the one that is made now: another reason or quantity, its
+    ceiling has become too low to fill, or its first limit is above the natural debit, which the price collar refuses.
+    """
+    is_other = close.reason is not made.reason or close.quantity != made.quantity
+    is_high = -close.limit_price > max(natural, close.plan.tick)
+    return is_other or is_high or close.floor_price > made.limit_price
 
 
 def _price_plan(trade: Trade, mark: Mark, settings: Settings, price: Decimal | None, most: Decimal) -> PricePlan:
@@ -91,9 +94,11 @@ def _price_plan(trade: Trade, mark: Mark, settings: Settings, price: Decimal | N
         flags = ", ".join(flag.replace("_", "-") for flag in mark.flags)
         raise Unavailable(f"T{trade.id} cannot be priced: the quotes of {mark.source} are {flags}; try again")
     natural = ((mark.natural + ABOVE_NATURAL) / tick).to_integral_value(ROUND_CEILING) * tick
-    ceiling = max(price if price is not None else min(natural, most), tick)
-    # The mid is rounded to our advantage, down; an order needs a price of one tick at least.
-    start = max(min((mark.mid / tick).to_integral_value(ROUND_FLOOR) * tick, ceiling), tick)
+    # An order needs a price of one tick at least; a target below it, of an older tick, is a price too.
+    least = min(tick, most)
+    ceiling = max(price if price is not None else min(natural, most), least)
+    # The mid is rounded to our advantage, down.
+    start = max(min((mark.mid / tick).to_integral_value(ROUND_FLOOR) * tick, ceiling), least)
     return PricePlan(
         start=-start,
         limit=-ceiling,

@@ -178,8 +178,16 @@ def _check_entry_limits(legs: Sequence[Leg], account: Account, exposure: Exposur
         yield _violation(
             "restriction", f"the broker restricts the account: {restriction}", restriction, "no restriction"
         )
+    if exposure.assigned_trades:
+        held = f"{exposure.assigned_trades} of our trades hold shares or contracts of an assignment"
+        message = f"{held}; nothing is opened until they are gone"
+        yield _violation("assigned", message, f"{exposure.assigned_trades}", "0")
+    for words in exposure.unmeasured:
+        message = f"the account holds {words}, not of our book, and what it may lose cannot be computed"
+        yield _violation("foreign", message, words, "a known maximum loss")
+    not_ours = f", {exposure.foreign_trades} of them not of our book" if exposure.foreign_trades else ""
     for rule, description, count, maximum in (
-        ("open_trades", "trades are open", exposure.open_trades, limits.open_trades),
+        ("open_trades", f"trades are open{not_ours}", exposure.open_trades, limits.open_trades),
         ("submits_of_run", "opening orders of this run were sent", exposure.submits_of_run, limits.submits_per_run),
         ("submits_today", "opening orders were sent today", exposure.submits_today, limits.submits_per_day),
     ):
@@ -188,8 +196,10 @@ def _check_entry_limits(legs: Sequence[Leg], account: Account, exposure: Exposur
     stop = limits.week_loss * account.net_liquidation
     if not exposure.week_loss < stop:
         lost_text = f"{exposure.week_loss:,.2f}"
+        marked = -exposure.week_unrealized
         message = (
-            f"this week lost {lost_text}; from {stop:,.2f} ({limits.week_loss:.1%} of the account) on nothing is opened"
+            f"this week lost {lost_text} ({exposure.week_loss - marked:,.2f} realised, {marked:,.2f} by the marks of "
+            f"open trades); from {stop:,.2f} ({limits.week_loss:.1%} of the account) on nothing is opened"
         )
         yield _violation("week_loss", message, lost_text, f"{stop:,.2f}")
     yield from _check_duplicates(legs, account, exposure)

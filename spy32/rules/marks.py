@@ -31,7 +31,7 @@ def mark_trade(
     natural, mid = (-prices[0], -prices[1]) if prices is not None else (None, None)
     values = [leg_greeks(leg, quotes, settings.market.rate, now) for leg in trade.legs]
     unrealized = _unrealized(trade, mid, settings) if mid is not None else None
-    max_profit = trade.credit * MULTIPLIER * trade.remaining - _fees_so_far(trade)
+    max_profit = (trade.credit * MULTIPLIER - trade.fees / trade.quantity) * trade.remaining
     distance = _short_distance(trade.legs, quotes.spot)
     return Mark(
         trade_id=trade.id,
@@ -44,7 +44,7 @@ def mark_trade(
         legs=tuple(
             _leg_mark(leg, quotes.quotes.get(leg.symbol), found) for leg, found in zip(trade.legs, values, strict=True)
         ),
-        flags=_flags(trade, quotes, mid, settings, now, is_recorded=is_recorded),
+        flags=_flags(trade, quotes, settings, now, is_recorded=is_recorded),
         quantity=trade.remaining,
         dte=days_to_expiration(trade.expiration, market_date(now)),
         unrealized=unrealized,
@@ -58,7 +58,7 @@ def mark_trade(
 def closing_result(trade: Trade, debit: Decimal, quantity: int, settings: Settings) -> Decimal:
     """Return the profit of closing so many spreads at this debit, dollars, after their share of the fees so far."""
     costs = closing_costs(quantity, settings.costs, len(trade.legs)) * quantity
-    fees = trade.fees * quantity / (trade.quantity or 1)
+    fees = trade.fees * quantity / trade.quantity
     return ((trade.credit - debit) * MULTIPLIER * quantity - fees - costs).quantize(CENT, ROUND_HALF_EVEN)
 
 
@@ -66,12 +66,8 @@ def _unrealized(trade: Trade, mid: Decimal, settings: Settings) -> Decimal:
     return closing_result(trade, mid, trade.remaining, settings) if trade.remaining > 0 else Decimal(0)
 
 
-def _fees_so_far(trade: Trade) -> Decimal:
-    return trade.fees * trade.remaining / trade.quantity
-
-
 def _flags(
-    trade: Trade, quotes: LegQuotes, mid: Decimal | None, settings: Settings, now: datetime, *, is_recorded: bool
+    trade: Trade, quotes: LegQuotes, settings: Settings, now: datetime, *, is_recorded: bool
 ) -> tuple[MarkFlag, ...]:
     age = (now - quotes.as_of).total_seconds()
     is_fresh = is_recorded or -FUTURE_SECONDS <= age <= max_quote_age(trade.mode, settings)
@@ -80,10 +76,20 @@ def _flags(
         MarkFlag.ONE_SIDED: any(_is_one_sided(quote) for quote in sides),
         MarkFlag.CROSSED: any(_is_crossed(quote) for quote in sides),
         MarkFlag.STALE: not is_fresh,
-        MarkFlag.IMPOSSIBLE: not (isfinite(quotes.spot) and quotes.spot > 0)
-        or (mid is not None and not 0 <= mid <= trade.width),
+        MarkFlag.IMPOSSIBLE: not _is_price(quotes.spot) or not _is_possible(trade, quotes),
     }
     return tuple(flag for flag, is_set in checks.items() if is_set)
+
+
+def _is_possible(trade: Trade, quotes: LegQuotes) -> bool:
+    """Return whether some price between the natural ones is possible: closing costs 0 to the width."""
+    bought = natural_and_mid(trade.closing_legs, quotes.quotes)
+    sold = natural_and_mid(trade.legs, quotes.quotes)
+    return bought is None or sold is None or (-bought[0] >= 0 and sold[0] <= trade.width)
+
+
+def _is_price(spot: float) -> bool:
+    return isfinite(spot) and spot > 0
 
 
 def _is_one_sided(quote: OptionQuote | None) -> bool:
@@ -113,7 +119,7 @@ def _finite(number: float | None) -> float | None:
 
 def _short_distance(legs: Sequence[Leg], spot: float) -> float | None:
     """Return how far the nearest short strike is out of the money, dollars; negative in the money."""
-    if not isfinite(spot):
+    if not _is_price(spot):
         return None
     return min(
         spot - float(leg.strike) if leg.right is Right.PUT else float(leg.strike) - spot

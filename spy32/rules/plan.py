@@ -57,12 +57,12 @@ def exit_plan(candidate: Candidate, opened: date, settings: Settings) -> ExitPla
         last_exit=last_exit(candidate.spread.expiration, opened),
         note="",
         rests_target=settings.exit.rest_target,
-        authority=_exit_authority(settings),
+        authority=exit_authority(settings),
     )
     return reprice_exits(unpriced, candidate.spread, candidate.start, settings)
 
 
-def _exit_authority(settings: Settings) -> ExitAuthority:
+def exit_authority(settings: Settings) -> ExitAuthority:
     """Return who approves the closing orders; in live mode the plan does only when a second setting says so."""
     is_allowed = settings.mode is not Mode.LIVE or settings.exit.authorise_live
     return settings.exit.authorise if is_allowed else ExitAuthority.ASK

@@ -166,7 +166,8 @@ def check_credit_fall(was: Decimal, mid: Decimal, drift: Drift) -> Iterator[Find
 def check_price_collar(limit: Decimal, natural: Decimal, mid: Decimal, drift: Drift) -> Iterator[Finding]:
     """Refuse a limit outside the price collar: below the natural price less `drift.below_natural` (it would give the
     spread away), or above the mid by more than `drift.above_mid` (it would not fill)."""
-    low, high = natural - drift.below_natural, mid + Decimal(str(drift.above_mid)) * abs(mid)
+    # A limit is the mid rounded to the tick, which of a mid of a few cents is more than its share.
+    low, high = natural - drift.below_natural, mid + max(Decimal(str(drift.above_mid)) * abs(mid), CENT)
     if not low <= limit <= high:
         yield Finding(
             rule="limit_price",

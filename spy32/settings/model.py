@@ -122,7 +122,9 @@ class Limits:
     open_trades: int = knob(5, "Most trades open at once", 1, 50)
     submits_per_run: int = knob(1, "Most opening orders of a run (a price step is not a new one)", 1, 10)
     submits_per_day: int = knob(2, "Most opening orders of a day", 1, 20)
-    week_loss: Decimal = knob(D("0.03"), "Loss of the week, of net liquidation, that blocks entries", 0, 1)
+    week_loss: Decimal = knob(
+        D("0.03"), "Loss of the week, realised and marked, of net liquidation, that blocks entries", 0, 1
+    )
     daily_swing: Decimal = knob(
         D("0.0003"),
         "Base of the one-sigma daily swing, of net liquidation, times the DTE multiplier",

@@ -25,7 +25,7 @@ from spy32.errors import BadUsage, Refused, Unavailable
 from spy32.lifecycle import ProposalState
 from spy32.sessions import market_date, new_york_time
 from spy32.trading.context import TradingContext
-from spy32.trading.review import Review, book_exposure, check_limits, review_draft, review_preview, review_proposal
+from spy32.trading.review import Review, account_exposure, check_limits, review_draft, review_preview, review_proposal
 
 PERSON = "person"
 
@@ -215,7 +215,7 @@ def _ruling_now(
         raise Refused(
             f"the session of R{shown.run.id} ({market_date(snapshot.as_of)}) is over; a new run makes a new menu"
         )
-    exposure = book_exposure(context, shown.run.id, now, excluding=shown.proposal_id)
+    exposure = account_exposure(context, account, shown.run.id, now, excluding=shown.proposal_id)
     return assess_risk(candidate, snapshot, account, exposure, settings=context.settings, now=now), snapshot
 
 

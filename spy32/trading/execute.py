@@ -186,7 +186,7 @@ def _check_account(context: TradingContext, proposal: Proposal) -> tuple[Finding
     now = context.clock()
     today = market_date(now)
     exposure = context.store.risk.exposure(
-        run_id=proposal.run_id, today=today, week_start=week_start(today), but=proposal.id
+        run_id=proposal.run_id, today=today, week_start=week_start(today), but=proposal.id, account=account
     )
     return (
         *limits.check_proposal(proposal, account, exposure, context.settings, now),
@@ -251,7 +251,7 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
         held = _cancel_target(context, proposal.trade_id)
         if held == 0:
             reason = f"T{proposal.trade_id} holds nothing any more"
-            context.store.proposals.lapse(proposal_id, at=context.clock(), reason=reason)
+            context.store.proposals.lapse(proposal_id, was=proposal.state, at=context.clock(), reason=reason)
             raise Refused(f"P{proposal_id} was not sent: {reason}; `spy32 show T{proposal.trade_id}` says why")
     ticket = OrderBook(context, proposal).first_ticket(approval, context.clock(), held=held)
     dry_run = context.orders.dry_run(ticket.body)

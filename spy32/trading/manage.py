@@ -7,24 +7,25 @@ unless the approval of the opening covers its exits. Nothing here can open a tra
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
+from math import isfinite
 
 from spy32.domain.market import LegQuotes
 from spy32.domain.marks import Mark
 from spy32.domain.orders import OrderKind, Trade
-from spy32.domain.proposals import ApprovalTerms, ExitPlan, ExitReason, Proposal, ProposalTerms
-from spy32.domain.spreads import ExitAuthority
+from spy32.domain.proposals import ExitPlan, ExitReason, Proposal, ProposalTerms
 from spy32.domain.value import value
-from spy32.errors import NotPermitted, Refused, Spy32Error, Unavailable
+from spy32.errors import Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState, TradeState
 from spy32.rules import exercise, notices, plan, references
+from spy32.rules.assignment import assignment_notes
 from spy32.rules.closing import closing_proposal, is_outdated, trade_exits
 from spy32.rules.exits import ExitCheck, ExitInput, check_exits, due_exit
 from spy32.rules.marks import mark_trade
 from spy32.sessions import market_date, session
-from spy32.trading import order_state, profit_target, settle
-from spy32.trading.context import TradingContext, proposal_lock_name
+from spy32.store import Store
+from spy32.trading import plan_approval, settle
+from spy32.trading.context import TradingContext
 from spy32.trading.execute import execute
 from spy32.trading.order_book import load_order_book
 
@@ -33,6 +34,8 @@ LOCK_SECONDS = 20.0
 """A start waits so long for another one, which marks in a second or two but may work an order for minutes."""
 MARKS_READ = 100
 """Newest marks that the exits are judged by: more than three sessions at one a quarter of an hour."""
+DIFFERENCE = "difference"
+"""Kind of the attention item for contracts that are gone at the broker and that only a person can explain."""
 ContextFor = Callable[[int | None], TradingContext]
 """Makes the context of a proposal, since a recorded one keeps its own market and clock; of none, a general one."""
 
@@ -68,48 +71,55 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
     Raises `Unavailable` while another start holds the lock. What stops one trade is in its result and stops no other.
     """
     base = context_for(None)
+    store = base.store
     with base.locks.hold(MANAGE_LOCK, wait_seconds=LOCK_SECONDS):
-        ended = settle.settle_ended(context_for)
-        chosen = (
-            [base.store.trades.get(trade_id)]
-            if trade_id is not None
-            else [*ended.trades, *base.store.trades.select(TradeState.OPEN, TradeState.CLOSING, TradeState.ASSIGNED)]
-        )
-        numbers = dict.fromkeys(trade.id for trade in chosen)
-        return tuple(_manage_trade(context_for, number, ended.warnings.get(number, ())) for number in numbers)
+        ended = settle.settle_ended(context_for, reads_positions=True)
+        _raise_differences(base, ended)
+        store.proposals.lapse_overdue(base.clock())
+        if trade_id is not None:
+            numbers = [trade_id]
+        else:
+            going = store.trades.select(TradeState.OPEN, TradeState.CLOSING, TradeState.ASSIGNED)
+            # The trade of a close may have ended in another command, by its target or at the broker, or in a start that
+            # died after the fill.
+            live = store.proposals.select(ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.SENT)
+            closing = [close.trade_id for close in live if close.trade_id is not None]
+            numbers = list(dict.fromkeys([*(trade.id for trade in (*ended.trades, *going)), *closing]))
+        return tuple(_manage_trade(context_for, store, number, ended.warnings.get(number, ())) for number in numbers)
 
 
-def _manage_trade(context_for: ContextFor, trade_id: int, notes: tuple[str, ...]) -> ManagedTrade:
-    store = context_for(None).store
+def _raise_differences(context: TradingContext, ended: settle.SettledTrades) -> None:
+    """Raise an attention item, once a trade, for contracts that are gone and that only a person can explain."""
+    attention = context.store.attention
+    for number, message in ended.for_person.items():
+        if not attention.was_raised(f"T{number}", DIFFERENCE):
+            attention.raise_item(f"T{number}", DIFFERENCE, message, context.clock())
+
+
+def _manage_trade(context_for: ContextFor, store: Store, trade_id: int, notes: tuple[str, ...]) -> ManagedTrade:
     trade = store.trades.get(trade_id)
-    context = context_for(trade.proposal_id)
     warnings = list(notes)
     state = ManagedTrade(trade=trade, opening=store.proposals.get(trade.proposal_id))
     try:
-        warnings += _settle_orders(context, trade)
+        context = context_for(trade.proposal_id)
+        warnings += settle.settle_orders(context, trade)
+        _revoke_ended_approval(context, trade_id)
         state = _judge(context, trade_id)
-        warnings += state.warnings
         state = _act(context, state)
     except Spy32Error as error:
         state = replace(state, trade=store.trades.get(trade_id), error=error)
     return replace(state, warnings=tuple(dict.fromkeys((*warnings, *state.warnings))))
 
 
-def _settle_orders(context: TradingContext, trade: Trade) -> list[str]:
-    """Read the resting target and the orders of a close that no process works; return what could not be settled."""
-    close = context.store.proposals.find_live_close(trade.id)
-    messages: list[str] = []
-    for proposal_id in [trade.proposal_id, *([close.id] if close is not None else [])]:
-        try:
-            with context.locks.hold(proposal_lock_name(proposal_id)):
-                errors = [
-                    *order_state.recover_orders(context, proposal_id),
-                    *profit_target.refresh_targets(context, proposal_id),
-                ]
-        except Unavailable as busy:
-            errors = [busy]
-        messages += [error.message for error in errors]
-    return messages
+def _revoke_ended_approval(context: TradingContext, trade_id: int) -> None:
+    """Let a close whose approval has ended wait again, so that another one may take its place."""
+    close = context.store.proposals.find_live_close(trade_id)
+    approval = context.store.proposals.latest_approval(close.id) if close is not None else None
+    now = context.clock()
+    if close is None or approval is None or close.state is not ProposalState.APPROVED or approval.is_valid(now):
+        return
+    reason = f"the approval {approval.invalidity_text(now)}"
+    context.store.proposals.move(close.id, was=close.state, now=ProposalState.PROPOSED, at=now, reason=reason)
 
 
 def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
@@ -118,6 +128,8 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
     opening = context.store.proposals.get(trade.proposal_id)
     close = context.store.proposals.find_live_close(trade_id)
     state = ManagedTrade(trade=trade, opening=opening, proposal=close)
+    if trade.state is TradeState.ASSIGNED:
+        return replace(state, warnings=_assignment_notes(context, trade, opening))
     if trade.state not in (TradeState.OPEN, TradeState.CLOSING):
         return state
     quotes, warnings = _fetch_quotes(context, trade, opening)
@@ -137,6 +149,13 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
     )
     checks = check_exits(given if mark is not None else replace(given, marks=()))
     return replace(state, mark=mark, checks=checks, warnings=(*warnings, *exercise_notes, *_mark_warnings(mark)))
+
+
+def _assignment_notes(context: TradingContext, trade: Trade, opening: Proposal) -> tuple[str, ...]:
+    """Return what an assigned trade holds and risks, and the ticket that ends it."""
+    position = context.store.adoptions.position(trade.id)
+    dividends = context.dividends(opening.underlying) if position.shares_held < 0 else None
+    return assignment_notes(position, market_date(context.clock()), dividends)
 
 
 def _judge(context: TradingContext, trade_id: int) -> ManagedTrade:
@@ -163,9 +182,12 @@ def _fetch_quotes(context: TradingContext, trade: Trade, opening: Proposal) -> t
         return None, ("the market is closed, so there is no mark",)
     parity = [exercise.parity_leg(leg) for leg in trade.legs if leg.action.sign > 0]
     try:
-        return context.market.quotes(opening.underlying, (*trade.legs, *parity)), ()
+        quotes = context.market.quotes(opening.underlying, (*trade.legs, *parity))
     except Spy32Error as error:
         return None, (f"T{trade.id} was not marked: {error.message}",)
+    if not isfinite(quotes.spot):
+        return None, (f"T{trade.id} was not marked: {quotes.source} gives no price of {opening.underlying}",)
+    return quotes, ()
 
 
 def _check_exercise(
@@ -179,7 +201,10 @@ def _check_exercise(
     notes = [note for leg in shorts if (note := exercise.put_exercise_note(leg, quotes, rate, now)) is not None]
     if not any(exercise.is_call(leg) for leg in shorts):
         return None, tuple(notes)
-    dividends = context.dividends(opening.underlying)
+    try:
+        dividends = context.dividends(opening.underlying)
+    except Spy32Error as error:
+        return None, (*notes, f"early exercise of the short call is not judged: {error.message}")
     if dividends is None:
         return None, (*notes, "no source tells the ex-dates, so early exercise of the short call is not judged")
     dividend = exercise.next_ex_date(dividends, trade.expiration, market_date(now))
@@ -204,9 +229,16 @@ def _mark_warnings(mark: Mark | None) -> tuple[str, ...]:
 
 def _act(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
     """Make the close that is due, and send it when the approval of the opening covers it."""
-    due = state.due
-    if due is None:
-        return state
+    if state.trade.state not in (TradeState.OPEN, TradeState.CLOSING):
+        return _lapse_idle_close(context, state)
+    live = state.proposal
+    if live is not None and live.state is ProposalState.SENT:
+        # Its order works at the broker although the start that sent it has ended.
+        return _send_by_plan(context, state, live) if plan_approval.is_by_plan(context, state.opening, live) else state
+    return _make_close(context, state, state.due) if state.due is not None else state
+
+
+def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) -> ManagedTrade:
     try:
         close = _propose(context, state, due.reason)
     except (Refused, Unavailable) as error:
@@ -215,19 +247,34 @@ def _act(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
         note = f"{due.message}: a person declined this close today; it is proposed again with the next session"
         return replace(state, warnings=(*state.warnings, note))
     known, state = state.proposal, replace(state, proposal=close)
-    is_waiting = close.state is ProposalState.PROPOSED
-    if state.mark is None or not is_waiting or not is_covered(context, state.opening, close, state.trade.width):
-        if is_waiting and (known is None or known.reason is not close.reason):
-            text = notices.exit_due_notice(state.trade, close, due.message)
-            context.store.notices.add(text, context.clock(), run_id=close.run_id)
+    is_by_person = close.state is ProposalState.APPROVED and not plan_approval.is_by_plan(context, state.opening, close)
+    if is_by_person or not plan_approval.is_covered(context, state.opening, close, state.trade.width):
+        if not is_by_person:
+            _queue_notice(context, state, known, due.message)
         return state
-    try:
-        _approve_by_plan(context, state.opening, close, state.mark, note=due.message)
-        execute(context, close.id)
-    except Spy32Error as error:
-        state = replace(state, error=error)
-    trade = context.store.trades.get(state.trade.id)
-    return replace(state, trade=trade, proposal=context.store.proposals.get(close.id))
+    if not context.settings.enable_automation or context.store.flags.get("paused") is not None:
+        _queue_notice(context, state, known, due.message)
+        note = f"paused: P{close.id} waits for a person, or until `spy32 resume`"
+        return replace(state, warnings=(*state.warnings, note))
+    return _send_by_plan(context, state, close, note=due.message)
+
+
+def _queue_notice(context: TradingContext, state: ManagedTrade, known: Proposal | None, message: str) -> None:
+    """Queue the notice of a close that waits for a person, unless one for the same reason was `known` before."""
+    close = state.proposal
+    if close is not None and (known is None or known.reason is not close.reason):
+        text = notices.exit_due_notice(state.trade, close, message)
+        context.store.notices.add(text, context.clock(), run_id=close.run_id)
+
+
+def _lapse_idle_close(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
+    """Lapse a close that waits although its trade has ended."""
+    close = state.proposal
+    if close is None or close.state is ProposalState.SENT:
+        return state
+    reason = f"T{state.trade.id} is {state.trade.state}"
+    context.store.proposals.lapse(close.id, was=close.state, at=context.clock(), reason=reason)
+    return replace(state, proposal=context.store.proposals.get(close.id))
 
 
 def propose_close(context: TradingContext, trade_id: int, price: Decimal | None = None) -> ManagedTrade:
@@ -255,12 +302,14 @@ def _propose(context: TradingContext, state: ManagedTrade, reason: ExitReason) -
     live = state.proposal
     if live is not None and live.state is not ProposalState.PROPOSED:
         return live
-    if live is None and reason not in URGENT and _was_declined(context, state.trade.id, reason):
+    if live is None and reason not in URGENT and plan_approval.was_declined(context, state.trade.id, reason):
         return None
     if state.mark is None:
         raise Unavailable("there are no quotes to price a close by")
+    if live is not None and live.reason is ExitReason.PERSON:
+        return live
     made = closing_proposal(state.opening, state.trade, reason, state.mark, context.settings)
-    if live is not None and (live.reason is ExitReason.PERSON or not is_outdated(live, made)):
+    if live is not None and state.mark.natural is not None and not is_outdated(live, made, state.mark.natural):
         return live
     return _store_close(context, made, live)
 
@@ -269,55 +318,28 @@ URGENT = (ExitReason.LAST_EXIT, ExitReason.EX_DIVIDEND)
 """Closes that are proposed again at the next start when they are declined: the last session does not come back."""
 
 
-def _was_declined(context: TradingContext, trade_id: int, reason: ExitReason) -> bool:
-    """Return whether a person declined a close for this reason in today's session."""
-    today = market_date(context.clock())
-    return any(
-        close.state is ProposalState.DECLINED and close.reason is reason and market_date(close.lapses_at) == today
-        for close in context.store.proposals.select_closes(trade_id)
-    )
-
-
 def _store_close(context: TradingContext, made: ProposalTerms, live: Proposal | None) -> Proposal:
     """Store a close, in place of the one that waits if there is one, and return it."""
     now = context.clock()
     if live is not None:
-        context.store.proposals.lapse(live.id, at=now, reason=f"another close of T{made.trade_id} takes its place")
+        reason = f"another close of T{made.trade_id} takes its place"
+        context.store.proposals.lapse(live.id, was=live.state, at=now, reason=reason)
     reference = references.draft_reference(made.run_id)
     body = plan.order_body(made.legs, made.quantity, made.limit_price, reference, kind=OrderKind.EXIT)
     return context.store.proposals.add(made, body=body, at=now)
 
 
-def is_covered(context: TradingContext, opening: Proposal, close: ProposalTerms, width: Decimal) -> bool:
-    """Return whether the approval of the opening covers this close: its plan says so, and the price is in bounds."""
-    approval = context.store.proposals.latest_approval(opening.id)
-    return (
-        close.exit.authority is ExitAuthority.PLAN
-        and close.reason is not ExitReason.PERSON
-        and approval is not None
-        and approval.hash == opening.hash == plan.proposal_digest(opening)
-        and -close.floor_price <= width
-    )
+def _send_by_plan(context: TradingContext, state: ManagedTrade, close: Proposal, *, note: str = "") -> ManagedTrade:
+    """Approve a close in the name of the opening's approval, and send it; return how the trade stands then.
 
-
-def _approve_by_plan(context: TradingContext, opening: Proposal, close: Proposal, mark: Mark, *, note: str) -> None:
-    """Approve a close in the name of the opening's approval; a halt refuses it first."""
-    reason = context.halt_reason()
-    if reason is not None:
-        raise NotPermitted(f"halted: {reason}; the close of T{close.trade_id} waits; `spy32 resume` lifts it")
-    assert mark.mid is not None and mark.natural is not None
-    now = context.clock()
-    context.store.proposals.approve(
-        ApprovalTerms(
-            proposal_id=close.id,
-            hash=close.hash,
-            by=f"the plan of P{opening.id}",
-            at=now,
-            until=now + timedelta(minutes=context.settings.execution.approval_minutes),
-            spot=mark.spot,
-            mid=-mark.mid,
-            natural=-mark.natural,
-            short_delta=max((abs(leg.delta) for leg in mark.legs if leg.delta is not None), default=0.0),
-            note=note,
-        )
-    )
+    One that is approved or sent already, by a start that died, is taken up. A halt refuses it first.
+    """
+    try:
+        if close.state is ProposalState.PROPOSED and state.mark is not None:
+            context.stop_if_halted()
+            plan_approval.approve_by_plan(context, state.opening, close, state.mark, note=note)
+        execute(context, close.id)
+    except Spy32Error as error:
+        state = replace(state, error=error)
+    trade = context.store.trades.get(state.trade.id)
+    return replace(state, trade=trade, proposal=context.store.proposals.get(close.id))

@@ -11,6 +11,7 @@ from spy32.lifecycle import FINAL, TradeState
 from spy32.sessions import market_date, new_york_time
 from spy32.trading import order_adoption, transactions
 from spy32.trading.context import TradingContext
+from spy32.trading.history_diff import HistoryDiff, compare_history
 from spy32.trading.order_book import load_order_book
 from spy32.trading.order_chains import build_order_chains
 from spy32.trading.transactions import MissingContracts, UnmatchedTransactions
@@ -67,6 +68,8 @@ class AccountDiff:
     without_target: tuple[Trade, ...] = ()
     """Trades whose exit plan has a resting profit target, and that have none."""
     gone: tuple[MissingContracts, ...] = ()
+    history: tuple[HistoryDiff, ...] = ()
+    """Where our fills, cash and fees differ from the broker's transactions."""
     troubles: tuple[Spy32Error, ...] = ()
 
     @property
@@ -104,10 +107,10 @@ def compare_with_broker(context: TradingContext) -> AccountDiff:
     unmatched = UnmatchedTransactions([])
     if not all(diff.agrees for diff in diffs):
         try:
-            unmatched = transactions.load_unmatched(context, _history_start(context))
+            unmatched = transactions.load_unmatched(context, history_start(context))
             open_trades = context.store.trades.select(*OPEN_STATES)
             missing_contracts = transactions.find_missing_contracts(
-                open_trades, _missing_counts(diffs), UnmatchedTransactions(list(unmatched.transactions))
+                open_trades, missing_counts(diffs), UnmatchedTransactions(list(unmatched.transactions))
             )
         except Spy32Error as error:
             errors.append(error)
@@ -120,6 +123,18 @@ def compare_with_broker(context: TradingContext) -> AccountDiff:
         gone=missing_contracts,
         troubles=tuple(errors),
     )
+
+
+def add_history(context: TradingContext, view: AccountDiff) -> AccountDiff:
+    """Return the view with where our fills, cash and fees differ from the broker's transactions, line by line.
+
+    A history that cannot be read is reported and not raised: what is held does not depend on it.
+    """
+    try:
+        return replace(view, history=compare_history(context, history_start(context)))
+    except Spy32Error as error:
+        context.report(f"our book was not compared with the broker's history: {error.message}")
+        return view
 
 
 def find_foreign_orders(context: TradingContext) -> tuple[ForeignOrder, ...]:
@@ -154,13 +169,13 @@ def _find_targets(context: TradingContext) -> tuple[tuple[tuple[Trade, Order], .
     return tuple(targets), tuple(without_target)
 
 
-def _history_start(context: TradingContext) -> date:
+def history_start(context: TradingContext) -> date:
     """Return the first day whose transactions may explain a difference."""
     days = [market_date(trade.opened_at) for trade in context.store.trades.select(*OPEN_STATES, TradeState.ASSIGNED)]
     return min([*days, market_date(context.clock()) - timedelta(days=LOOK_BACK_DAYS)])
 
 
-def _missing_counts(diffs: tuple[PositionDiff, ...]) -> dict[str, int]:
+def missing_counts(diffs: tuple[PositionDiff, ...]) -> dict[str, int]:
     """Return the number of contracts by symbol that our book holds and the broker does not show; positive."""
     return {
         diff.symbol: max(abs(diff.ours) - (abs(diff.broker) if diff.ours * diff.broker > 0 else 0), 0)

@@ -1,8 +1,8 @@
 """Settle orders in flight, cancel working ones, and adopt what the broker's history says when a person asks."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from spy32.domain.orders import Order, Trade
+from spy32.domain.orders import Order
 from spy32.domain.proposals import Proposal
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
@@ -11,7 +11,8 @@ from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState
 from spy32.trading import order_adoption, order_state, profit_target
 from spy32.trading.context import TradingContext, proposal_lock_name
 from spy32.trading.order_book import load_order_book
-from spy32.trading.position_diff import AccountDiff, PositionDiff, compare_positions, compare_with_broker
+from spy32.trading.position_diff import AccountDiff, PositionDiff, add_history, compare_positions, compare_with_broker
+from spy32.trading.settle import SettledTrades, adopt_trades, settle_ended
 from spy32.trading.transactions import MissingContracts, settle_fees
 
 __all__ = [
@@ -32,6 +33,8 @@ class ReconcileResult:
     orders: tuple[tuple[Order, Order], ...]
     troubles: tuple[Spy32Error, ...]
     view: AccountDiff
+    settled: SettledTrades = SettledTrades()
+    """Trades that ended by themselves."""
 
     @property
     def holdings(self) -> tuple[PositionDiff, ...]:
@@ -51,7 +54,8 @@ class ReconcileResult:
 def reconcile(context_for: Callable[[int | None], TradingContext]) -> ReconcileResult:
     """Settle every order in flight by reading at the broker, proposal by proposal; never sends an order.
 
-    Orders of ours that our book lacks are adopted with their trades; one beyond its approval is cancelled.
+    Orders of ours that our book lacks are adopted with their trades; one beyond its approval is cancelled. Trades that
+    expired or were assigned are settled.
     `context_for` makes the context of a proposal, since a recorded one keeps its own market and clock.
     """
     base_context = context_for(None)
@@ -69,17 +73,20 @@ def reconcile(context_for: Callable[[int | None], TradingContext]) -> ReconcileR
         except Unavailable as busy:
             errors.append(busy)
     adopted = order_adoption.adopt_missing(context_for(None))
+    settled = settle_ended(context_for, reads_positions=True)
     for trade in base_context.store.adoptions.trades_with_estimated_fees():
         if trade.mode is not Mode.PAPER:
             settle_fees(context_for(trade.proposal_id), trade.proposal_id)
     base_context = context_for(None)
     after = tuple((order, base_context.store.orders.get(order.id)) for order in before)
     try:
-        view = compare_with_broker(base_context)
+        view = add_history(base_context, compare_with_broker(base_context))
     except Spy32Error as error:
         view = AccountDiff(holdings=(), troubles=(error,))
     unique_errors = {error.message: error for error in (*errors, *adopted.errors, *view.troubles)}
-    return ReconcileResult(orders=(*after, *adopted.orders), troubles=tuple(unique_errors.values()), view=view)
+    return ReconcileResult(
+        orders=(*after, *adopted.orders), troubles=tuple(unique_errors.values()), view=view, settled=settled
+    )
 
 
 def _settle_proposal(context: TradingContext, proposal_id: int) -> list[Spy32Error]:
@@ -90,23 +97,6 @@ def _settle_proposal(context: TradingContext, proposal_id: int) -> list[Spy32Err
 def adoptable_contracts(diff: AccountDiff) -> tuple[MissingContracts, ...]:
     """Return the missing contracts that the broker's history explains and a person may adopt."""
     return tuple(contracts for contracts in diff.gone if contracts.adoption is not None)
-
-
-def adopt_trades(context: TradingContext, chosen: Iterable[MissingContracts]) -> tuple[Trade, ...]:
-    """Adopt what the broker's transactions say of these trades and return them.
-
-    `Refused` for a trade that has changed since it was shown, or that an order of ours may still close.
-    """
-    trades = []
-    for contracts in chosen:
-        assert contracts.adoption is not None
-        with context.locks.hold(proposal_lock_name(contracts.trade.proposal_id)):
-            trade = context.store.adoptions.adopt(
-                contracts.adoption, was=contracts.trade.state, held=contracts.trade.remaining, at=context.clock()
-            )
-        context.report(f"T{trade.id}: {contracts.trade.state} before, {trade.state} now")
-        trades.append(trade)
-    return tuple(trades)
 
 
 def cancel_proposal(context: TradingContext, proposal_id: int) -> int:

@@ -213,7 +213,7 @@ def _assemble_review(
         view=view,
         account=account,
         at=at,
-        exposure=book_exposure(context, view.run.id, at, excluding=_stored_id(proposal)),
+        exposure=account_exposure(context, account, view.run.id, at, excluding=_stored_id(proposal)),
         open_limit=context.settings.limits.open_risk * account.net_liquidation,
         proposal=proposal,
         **fields,
@@ -289,10 +289,14 @@ def expiration_scenarios(proposal: ProposalTerms, spot: float) -> tuple[PriceSce
 # Limits.
 
 
-def book_exposure(context: TradingContext, run_id: int, now: datetime, *, excluding: int | None = None) -> Exposure:
-    """Return the exposure of our book without the proposal `excluding`."""
+def account_exposure(
+    context: TradingContext, account: Account, run_id: int, now: datetime, *, excluding: int | None = None
+) -> Exposure:
+    """Return the exposure of our book and of what else the account holds, without the proposal `excluding`."""
     today = market_date(now)
-    return context.store.risk.exposure(run_id=run_id, today=today, week_start=week_start(today), but=excluding)
+    return context.store.risk.exposure(
+        run_id=run_id, today=today, week_start=week_start(today), but=excluding, account=account
+    )
 
 
 def check_limits(
@@ -303,7 +307,7 @@ def check_limits(
     Read the account first: its answer carries the broker's time."""
     from spy32.rules import limits
 
-    exposure = book_exposure(context, proposal.run_id, now, excluding=_stored_id(proposal))
+    exposure = account_exposure(context, account, proposal.run_id, now, excluding=_stored_id(proposal))
     findings = (
         *limits.check_proposal(proposal, account, exposure, context.settings, now),
         *limits.check_clock(context.account.clock_ahead(), proposal.mode),

@@ -1,16 +1,17 @@
 """Read the broker's transactions: final fees, and what became of contracts that are gone."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 
-from spy32.domain.market import underlying_for_root
-from spy32.domain.orders import Adoption, Trade, Transaction, TransactionKind
-from spy32.domain.spreads import MULTIPLIER, Leg, Mode
+from spy32.domain.orders import Adoption, Disposal, Trade, Transaction, TransactionKind
+from spy32.domain.spreads import Leg, Mode
 from spy32.domain.value import value
 from spy32.errors import Spy32Error
 from spy32.lifecycle import TradeState
+from spy32.rules.assignment import AssignedPosition, assigned_position, undelivered_shares
 from spy32.sessions import market_date, new_york_time
 from spy32.trading.context import TradingContext
 
@@ -121,6 +122,20 @@ class MissingContracts:
     def explanation(self) -> str:
         return f"T{self.trade.id}: " + "; ".join(words for _, words in self.reasons)
 
+    @property
+    def is_self_explained(self) -> bool:
+        """Whether expirations, assignments, exercises, settlements and their shares explain the whole difference.
+
+        Then nobody traded, and no person has to be asked.
+        """
+        if self.adoption is None or not self.adoption.is_lifecycle:
+            return False
+        explained = Counter[str]()
+        for line in self.adoption.transactions:
+            explained[line.symbol] += int(line.quantity)
+        is_delivered = undelivered_shares(self.adoption.transactions) == (0, 0)
+        return is_delivered and all(explained[symbol] == count for symbol, count in self.missing)
+
 
 @dataclass(slots=True)
 class UnmatchedTransactions:
@@ -162,13 +177,12 @@ def _partial_transaction(transaction: Transaction, quantity: Decimal) -> Transac
 
 
 def load_unmatched(context: TradingContext, since: date) -> UnmatchedTransactions:
-    """Return the transactions since a day without those of our orders and adopted ones, oldest first."""
-    adopted: dict[tuple[str, str], Decimal] = {}
-    for adoption in context.store.adoptions.select():
-        for transaction in adoption.transactions:
-            adopted[transaction.id, transaction.symbol] = (
-                adopted.get((transaction.id, transaction.symbol), Decimal(0)) + transaction.quantity
-            )
+    """Return the transactions since a day without those of our orders and those on record, oldest first."""
+    adopted = Counter[tuple[str, str]]()
+    records = context.store.adoptions
+    for part in (*records.select(), *records.disposals()):
+        for transaction in part.transactions:
+            adopted[transaction.id, transaction.symbol] += int(transaction.quantity)
     unmatched = []
     for transaction in sorted(
         context.account.transactions(since), key=lambda transaction: (transaction.at, transaction.id)
@@ -176,7 +190,7 @@ def load_unmatched(context: TradingContext, since: date) -> UnmatchedTransaction
         if transaction.order_id is not None and context.store.orders.find(transaction.order_id) is not None:
             continue
         unsigned = replace(transaction, quantity=abs(transaction.quantity))
-        remaining = unsigned.quantity - adopted.get((transaction.id, transaction.symbol), Decimal(0))
+        remaining = unsigned.quantity - adopted[transaction.id, transaction.symbol]
         if remaining > 0:
             unmatched.append(_partial_transaction(unsigned, remaining))
     return UnmatchedTransactions(unmatched)
@@ -207,8 +221,7 @@ def _explain_missing(trade: Trade, missing: dict[str, int], unmatched: Unmatched
         leg.symbol: tuple(_closing_transactions(leg, trade, unmatched)) for leg in trade.legs if leg.symbol in missing
     }
     counts = {
-        leg.symbol: min(_contract_count(closings.get(leg.symbol, ())), missing.get(leg.symbol, 0)) // leg.quantity
-        for leg in trade.legs
+        leg.symbol: min(_contract_count(closings.get(leg.symbol, ())), missing.get(leg.symbol, 0)) for leg in trade.legs
     }
     reasons = tuple((symbol, _describe_closing(symbol, count, closings[symbol])) for symbol, count in missing.items())
     adoption = _decide_adoption(trade, counts, unmatched, "; ".join(reason for _, reason in reasons))
@@ -246,51 +259,61 @@ def _describe_closing(symbol: str, missing: int, transactions: Sequence[Transact
 def _decide_adoption(
     trade: Trade, counts: dict[str, int], unmatched: UnmatchedTransactions, reason: str
 ) -> Adoption | None:
-    """Return the adoption of the whole spreads that are gone and explained; None if there is none.
+    """Return the adoption of what is gone and explained, `counts` contracts by symbol; None if there is none.
 
-    A trade whose short legs were all assigned is assigned as a whole.
+    Where shares were delivered and anything is left, the trade is assigned as a whole. Otherwise whole spreads are
+    adopted.
     """
-    short_legs = [leg for leg in trade.legs if leg.action.sign > 0]
-    spreads = min(counts.values())
-    is_assigned = any(
-        transaction.kind is TransactionKind.ASSIGNMENT
-        for leg in short_legs
+    spreads = min(counts[leg.symbol] // leg.quantity for leg in trade.legs)
+    delivered = any(
+        transaction.delivered
+        for leg in trade.legs
+        if counts[leg.symbol]
         for transaction in _closing_transactions(leg, trade, unmatched)
     )
-    if is_assigned:
-        # The long leg may still be held: the spread has become shares and one leg.
-        if min(counts[leg.symbol] for leg in short_legs) < trade.remaining:
-            return None
-        transactions = _take_spreads(
-            trade, {symbol: min(count, trade.remaining) for symbol, count in counts.items()}, unmatched
-        )
-        shares = _take_shares(trade, transactions, unmatched)
-        has_remainder = (
-            spreads < trade.remaining or not shares or sum(_signed_quantity(transaction) for transaction in shares) != 0
-        )
-        state = TradeState.ASSIGNED if has_remainder else TradeState.CLOSED
-        return _create_adoption(trade, state, trade.remaining, (*transactions, *shares), reason)
+    if delivered:
+        return _decide_assignment(trade, counts, unmatched, reason)
     if spreads == 0:
         return None
-    transactions = _take_spreads(trade, dict.fromkeys(counts, spreads), unmatched)
+    taken = {leg.symbol: spreads * leg.quantity for leg in trade.legs}
+    transactions = _take_contracts(trade, taken, unmatched)
     has_expired = all(transaction.kind is TransactionKind.EXPIRATION for transaction in transactions)
     if has_expired and spreads < trade.remaining:
         return None
     state = TradeState.EXPIRED if has_expired else TradeState.CLOSED
-    return _create_adoption(trade, state, spreads, transactions, reason)
-
-
-def _create_adoption(
-    trade: Trade, state: TradeState, spreads: int, transactions: tuple[Transaction, ...], reason: str
-) -> Adoption:
     return Adoption(trade_id=trade.id, state=state, spreads=spreads, transactions=transactions, reason=reason)
 
 
-def _take_spreads(trade: Trade, spreads: dict[str, int], unmatched: UnmatchedTransactions) -> tuple[Transaction, ...]:
-    """Take the transactions for the legs of this many spreads."""
+def _decide_assignment(
+    trade: Trade, counts: dict[str, int], unmatched: UnmatchedTransactions, reason: str
+) -> Adoption | None:
+    """Return the adoption of a trade of which shares were delivered: it ends where nothing of it is left.
+
+    A part is not adopted before its shares are on record.
+    """
+    transactions = _take_contracts(trade, counts, unmatched)
+    transactions += _take_deliveries(trade, transactions, unmatched)
+    adoption = Adoption(
+        trade_id=trade.id,
+        state=TradeState.ASSIGNED,
+        spreads=trade.remaining,
+        transactions=transactions,
+        reason=reason,
+    )
+    position = assigned_position(trade, (adoption,))
+    if position.is_over:
+        return replace(adoption, state=TradeState.CLOSED)
+    is_part = any(leg.action.sign > 0 for leg, _ in position.legs)
+    return None if is_part and (position.incoming or position.outgoing) else adoption
+
+
+def _take_contracts(
+    trade: Trade, counts: Mapping[str, int], unmatched: UnmatchedTransactions
+) -> tuple[Transaction, ...]:
+    """Take the transactions that removed so many contracts by symbol, oldest first."""
     parts = []
     for leg in trade.legs:
-        remaining = Decimal(spreads[leg.symbol] * leg.quantity)
+        remaining = Decimal(counts.get(leg.symbol, 0))
         for transaction in tuple(_closing_transactions(leg, trade, unmatched)):
             if remaining > 0:
                 parts.append(unmatched.take(transaction, min(remaining, transaction.quantity)))
@@ -298,29 +321,55 @@ def _take_spreads(trade: Trade, spreads: dict[str, int], unmatched: UnmatchedTra
     return tuple(parts)
 
 
-def _take_shares(
-    trade: Trade, transactions: Sequence[Transaction], unmatched: UnmatchedTransactions
+def _take_deliveries(
+    trade: Trade,
+    transactions: Sequence[Transaction],
+    unmatched: UnmatchedTransactions,
+    most: Mapping[bool, Decimal] | None = None,
 ) -> tuple[Transaction, ...]:
-    """Take the share transactions of these assignments and exercises, on the same days."""
-    ticker = underlying_for_root(trade.legs[0].root.strip())
-    deliveries = [
-        transaction
-        for transaction in transactions
-        if transaction.kind in (TransactionKind.ASSIGNMENT, TransactionKind.EXERCISE)
-    ]
-    remaining = sum((transaction.quantity for transaction in deliveries), Decimal(0)) * MULTIPLIER
-    days = {market_date(transaction.at) for transaction in deliveries}
-    shares = []
-    for transaction in tuple(unmatched.matching(ticker, trade.opened_at)):
-        if transaction.kind is not TransactionKind.TRADE and market_date(transaction.at) in days and remaining > 0:
-            shares.append(unmatched.take(transaction, min(remaining, transaction.quantity)))
-            remaining -= shares[-1].quantity
+    """Take the share transactions of these assignments and exercises: same day, same side, at the strike if told.
+
+    `most` bounds the shares that come in (True) and go out (False), where a part of them is on record.
+    """
+    shares: list[Transaction] = []
+    for delivery in transactions:
+        comes_in = delivery.delivered > 0
+        remaining = abs(delivery.delivered)
+        if most is not None:
+            taken = sum((line.quantity for line in shares if (line.bought > 0) is comes_in), Decimal(0))
+            remaining = min(remaining, most[comes_in] - taken)
+        strike = next((leg.strike for leg in trade.legs if leg.symbol == delivery.symbol), None)
+        for line in tuple(unmatched.matching(delivery.ticker, trade.opened_at)):
+            is_delivery = (
+                line.kind is not TransactionKind.TRADE
+                and market_date(line.at) == market_date(delivery.at)
+                and line.bought * delivery.delivered > 0
+                and line.price in (None, strike)
+            )
+            if is_delivery and remaining > 0:
+                shares.append(unmatched.take(line, min(remaining, line.quantity)))
+                remaining -= shares[-1].quantity
     return tuple(shares)
 
 
-def _signed_quantity(transaction: Transaction) -> Decimal:
-    return (
-        transaction.quantity
-        if transaction.action is not None and transaction.action.sign < 0
-        else -transaction.quantity
-    )
+# Assigned trades.
+
+
+def find_disposal(position: AssignedPosition, unmatched: UnmatchedTransactions) -> Disposal | None:
+    """Return what became of an assigned trade's shares and contracts since: expired, exercised, sold, in part or whole.
+
+    Sales and purchases of shares count up to what the trade holds, oldest first. None without any.
+    """
+    trade = position.trade
+    taken = _take_contracts(trade, {leg.symbol: count for leg, count in position.legs}, unmatched)
+    missing = {True: Decimal(position.incoming), False: Decimal(position.outgoing)}
+    deliveries = _take_deliveries(trade, position.awaited, unmatched, missing)
+    deliveries += _take_deliveries(trade, taken, unmatched)
+    shares = position.shares + sum((line.bought for line in deliveries), Decimal(0))
+    sales = []
+    for line in tuple(unmatched.matching(position.ticker, position.since)):
+        if line.kind is TransactionKind.TRADE and line.bought * shares < 0:
+            sales.append(unmatched.take(line, min(abs(shares), line.quantity)))
+            shares += sales[-1].bought
+    lines = (*taken, *deliveries, *sales)
+    return Disposal(trade_id=trade.id, transactions=lines) if lines else None

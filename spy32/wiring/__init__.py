@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from spy32.pipeline.replay import RecordedAnalystLookup
     from spy32.pipeline.sources import Sources
     from spy32.pipeline.start import StartContext
-    from spy32.ports import Analyst, Market
+    from spy32.ports import Analyst, DailyBarLookup, Market
     from spy32.settings.knob import Secret
     from spy32.store import Store
     from spy32.trading.context import TradingContext
@@ -206,6 +206,26 @@ class App(AppBase):
         """The broker of this mode: our own on paper, else tastytrade at the address of the mode."""
         return find_registered(BROKERS, self.settings.mode, "broker")(self, store, market)
 
+    def daily_bar_lookup(self, market: "Market | None") -> "DailyBarLookup":
+        """Official daily bars: of a recorded market its own history, else of the history sources of the settings."""
+        from spy32.wiring.daily_bars import DailyBarMemo
+
+        if market is not None and market.is_recorded:
+            return DailyBarMemo(market.history, self.clock)
+        return self._daily_bars
+
+    @cached_property
+    def _daily_bars(self) -> "DailyBarLookup":
+        from spy32.wiring.daily_bars import DailyBarMemo, request_history
+
+        return DailyBarMemo(lambda ticker, since: request_history(self._history_sources(), ticker, since), self.clock)
+
+    def _history_sources(self) -> "tuple[Market, ...]":
+        from spy32.wiring.markets import load_recorded_market
+
+        name = self.settings.market.chain[0]
+        return (load_recorded_market(name),) if self.is_recorded(None) else self.market_registry.history_sources
+
     def is_recorded(self, requested: str | None) -> bool:
         """Whether the chain comes from a recorded market, also where its file cannot be read."""
         from spy32.domain.market import is_recorded_source
@@ -225,6 +245,9 @@ class App(AppBase):
             set_up_at=self.set_up_at,
             clock=self.clock,
             load_sources=lambda: self.load_sources(market),
+            settle_ended=lambda store, sources: self.settle_ended(
+                store, sources.chain[0] if sources.is_recorded else None
+            ),
             is_recorded=self.is_recorded(market),
             build_run_context=lambda store, sources, run: self.run_context(
                 store, sources=sources, analyst=name, settings=settings, run=run
@@ -347,6 +370,17 @@ class App(AppBase):
             show_progress=self.show_progress,
         )
 
+    def settle_ended(self, store: "Store", market: "Market | None" = None) -> None:
+        """Settle what has ended, and warn of what cannot be settled yet; `market` has the closes of a recorded one."""
+        from spy32.wiring.settling import settle_ended
+
+        settle_ended(self, store, lambda: self._build_trading_context(store, market, "default", None))
+
+    def settle_expired(self, read_store: "Store") -> bool:
+        from spy32.wiring.settling import settle_expired
+
+        return settle_expired(self, read_store)
+
     def load_proposal_market(self, store: "Store", proposal: "Proposal | None") -> "Market | None":
         """The market of a proposal: a recorded one is its stored snapshot, with that instant as the clock."""
         if proposal is None:
@@ -381,7 +415,12 @@ def _build_paper(app: App, store: "Store", market: "Market | None") -> "Broker":
     from spy32.brokers.paper import PaperBroker
 
     return PaperBroker(
-        ledger=store.paper, market=market, clock=app.clock, settings=app.settings, number=app.account_number
+        ledger=store.paper,
+        market=market,
+        find_bar=app.daily_bar_lookup(market),
+        clock=app.clock,
+        settings=app.settings,
+        number=app.account_number,
     )
 
 

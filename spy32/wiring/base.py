@@ -233,15 +233,22 @@ class AppBase:
     def open_for_reading(self, *, lapses: bool = True) -> "Store":
         """The database, opened for reading only; `BadUsage` when there is none yet.
 
-        What waits from a session that is over lapses first, unless `lapses` is False; where nothing can be written that
-        is said.
+        What waits from a session that is over lapses first and trades that have expired are settled, unless `lapses` is
+        False; where nothing can be written that is said.
         """
 
         self.check_store_exists()
         store = self._keep_open(self._open_read_only())
-        if lapses and self._lapse_proposals(store):
-            store = self._keep_open(self._open_read_only())
+        if lapses:
+            has_lapsed = self._lapse_proposals(store)
+            # A recorded market's clock is not the day on which a person looks.
+            has_settled = self.clockwork is self.process_clock and self.settle_expired(store)
+            store = self._keep_open(self._open_read_only()) if has_lapsed or has_settled else store
         return store
+
+    def settle_expired(self, read_store: "Store") -> bool:
+        """Whether trades that have expired were settled. Only an `App` has brokers to ask."""
+        return False
 
     def _open_read_only(self) -> "Store":
         from spy32.store import Store

@@ -61,13 +61,18 @@ class MarketRegistry:
         return Sources(
             chain=(self.get_market(requested),) if requested is not None else chain,
             checks=chain,
-            history=self._get_markets("history", order.history),
+            history=self.history_sources,
             vix=self._get_markets("vix", order.vix),
             dividends=self._get_markets("dividends", order.dividends),
-            rate=self._get_markets("history", order.history),
+            rate=self.history_sources,
             broker=broker,
             unavailable=unavailable if requested is None else (),
         )
+
+    @property
+    def history_sources(self) -> "tuple[Market, ...]":
+        """The sources of daily bars, in the order of the settings."""
+        return self._get_markets("history", self.settings.market.history)
 
     def quote_market(self, first: str) -> "Market":
         """The market that quotes what is approved and sent: the broker in live mode, else the proposal's source, then

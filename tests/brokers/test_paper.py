@@ -1,20 +1,20 @@
 """The paper broker's buying power beside working orders, and how long an order lives."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from spy32.brokers.paper import PaperBroker
-from spy32.domain.orders import OrderKind
-from spy32.errors import BrokerRefused
+from spy32.domain.orders import OrderKind, TransactionKind
+from spy32.errors import BrokerRefused, Unavailable
 from spy32.lifecycle import OrderState
 from spy32.rules import plan
 from spy32.settings import Settings
 from tests.contract.test_broker import FAR, NEAR, body, paper
 from tests.support import builders
-from tests.support.fakes import FakeLedger, ManualClock
+from tests.support.fakes import FakeLedger, FakeMarket, ManualClock
 
 D = Decimal
 LAST = datetime(2025, 11, 7, 21, 15, tzinfo=UTC)
@@ -121,3 +121,32 @@ def test_a_target_fills_when_the_market_comes_to_it_and_frees_the_margin() -> No
     assert broker.positions() == ()
     facts = broker.facts()
     assert facts.buying_power == facts.net_liquidation
+
+
+def recorded(days: int, **over: object) -> PaperBroker:
+    """A paper account of a recorded market without bars, so many days after the expiration of what it holds."""
+    ledger = FakeLedger()
+    market = FakeMarket(is_recorded=True)
+    clock = ManualClock()
+    holding(ledger=ledger, market=market, clock=clock)
+    clock.at = LAST + timedelta(days=days)
+    for name, value in over.items():
+        setattr(market, name, value)
+    return paper(ledger=ledger, market=market, clock=clock)
+
+
+def test_the_first_recorded_quotes_after_an_expiration_without_a_bar_settle_it_as_an_assumption() -> None:
+    account = recorded(3)
+    assert (account.positions(), account.unsettled()) == ((), ())
+    lines = [line for line in account.transactions(builders.EXPIRATION) if line.kind is TransactionKind.EXPIRATION]
+    assert len(lines) == 2
+    assert "assumed: the spot of cboe on 2025-11-10, which has no bar of 2025-11-07" in lines[0].description
+
+
+@pytest.mark.parametrize(
+    ("days", "over"),
+    [(0, {}), (11, {}), (3, {"is_recorded": False}), (3, {"trouble": Unavailable("the market is down")})],
+    ids=["same day", "too late", "not recorded", "no quotes"],
+)
+def test_no_other_spot_stands_in_for_a_close(days: int, over: dict[str, object]) -> None:
+    assert len(recorded(days, **over).positions()) == 2

@@ -139,6 +139,39 @@ def test_a_trade_that_ended_is_in_the_document_only(desk: TradingDesk) -> None:
     assert (found["id"], found["state"], found["quantity"]) == ("T1", "expired", 2)
 
 
+def test_positions_sums_up_what_trades_earned(desk: TradingDesk) -> None:
+    for result, days in (("-500.00", -1), ("120.00", -4), ("33.00", -40)):
+        over = entered(desk, rests=False)
+        at = builders.later(days=days)
+        desk.store.trades.move(over.id, was=TradeState.OPEN, now=TradeState.CLOSED, at=at, result=D(result))
+    marked, unmarked = entered(desk, rests=False), entered(desk, rests=False)
+    desk.store.trades.add_mark(builders.mark(marked.id, unrealized=D("-12.34")))
+    desk.clock.at = builders.later(days=-1, hours=1)
+    text = run(desk, "positions")
+    assert f"open trades: -$12.34 unrealised, by their newest usable marks; T{unmarked.id} without a mark\n" in text
+    assert "realised: -$380.00 this week, -$380.00 this month, -$347.00 in all\n" in text
+    totals = document(desk, "positions")["totals"]
+    assert totals == {
+        "unrealized": "-12.34", "unmarked": [f"T{unmarked.id}"], "week": "-380.00", "month": "-380.00",
+        "total": "-347.00", "week_start": "2025-09-29", "month_start": "2025-10-01",
+    }  # fmt: skip
+
+
+def test_positions_names_where_the_broker_s_history_differs(desk: TradingDesk) -> None:
+    entered(desk)
+    held(desk, short=-2, long=2)
+    desk.clock.at = builders.later(days=1)
+    difference = "DIFFERENT spy32-P1-A1-abcdef-1, cash: ours 116.00, the broker's 0\n"
+    assert difference in run(desk, "positions")
+    found = document(desk, "positions")
+    assert found["agrees"] is True
+    assert found["history"][-1] == {
+        "subject": "spy32-P1-A1-abcdef-1", "figure": "cash", "ours": "116.00", "broker": "0",
+    }  # fmt: skip
+    assert difference in run(desk, "reconcile")
+    assert document(desk, "reconcile")["history"] == found["history"]
+
+
 def test_the_document_of_positions_keeps_its_keys_and_fits_its_schema(desk: TradingDesk) -> None:
     trade = entered(desk)
     place_target(desk.trading_context, trade.proposal_id)

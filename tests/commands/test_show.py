@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import jsonschema
 import pytest
 
 from spy32.domain.market import RawDocument
-from spy32.domain.proposals import Decision
+from spy32.domain.proposals import Decision, ExitReason
 from spy32.domain.runs import Outcome, Trigger
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage
@@ -333,3 +335,40 @@ def test_pages_and_documents_import_neither_arrays_nor_calendar() -> None:
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert ended.stdout == "[]\n"
+
+
+# Results.
+
+
+@pytest.fixture
+def ended(tmp_path: Path) -> Path:
+    """R1's trade was bought back for 0.30 a quarter of an hour later, when the mid at the approval was 0.29."""
+    with stores.opened(tmp_path / "paper.db") as store:
+        run = stores.whole_run(store)
+        _, trade = stores.filled(store, run_id=run.id)
+        store.runs.finish(run.id, outcome=Outcome.PROPOSED, at=b.later(minutes=1))
+        made = b.close_proposal(trade.id, run_id=run.id, reason=ExitReason.TARGET)
+        made = store.proposals.add(made, body="{}", at=b.later(minutes=10))
+        yes = store.proposals.approve(b.approval(made, at=b.later(minutes=11), mid=Decimal("-0.29")))
+        order = store.orders.begin(b.order(made, yes), at=b.later(minutes=12))
+        legs = tuple(replace(leg, action=leg.action.closing) for leg in b.spread().legs)
+        back = b.fills(legs, 2, ("2.00", "1.70"), at=b.later(minutes=22))
+        store.trades.record_fills(order.id, back, fees=Decimal("0.52"), at=b.later(minutes=22))
+    return tmp_path
+
+
+def test_the_history_carries_result_and_exit_reason_in_every_form(ended: Path) -> None:
+    assert "result +$50.96; exit target" in ask(ReadingApp(ended), "show", "--history")
+    (row,) = json.loads(ask(ReadingApp(ended), "show", "--history", "--json"))["runs"]
+    assert (row["result"], row["exit_reason"]) == ("50.96", "target")
+    header, line = ask(ReadingApp(ended), "show", "--history", "--csv").splitlines()
+    assert header.endswith(",headline,result,exit_reason")
+    assert line.endswith(",50.96,target")
+
+
+def test_an_ended_trade_says_what_it_earned_and_cost(ended: Path) -> None:
+    text = ask(ReadingApp(ended), "show", "T1")
+    assert (
+        "Realised: +$50.96 by target, held 0 days, 48.3% of the credit kept, 45.7% of the approved max profit" in text
+    )
+    assert "fees $5.04, slippage -$1.00 to open, slippage $2.00 to close" in text

@@ -89,6 +89,7 @@ def paper(**over: object) -> PaperBroker:
     parts: dict[str, object] = {
         "ledger": FakeLedger(),
         "market": FakeMarket(),
+        "find_bar": lambda ticker, day: None,
         "clock": ManualClock(),
         "settings": Settings(),
         "number": builders.ACCOUNT,

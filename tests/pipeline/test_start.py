@@ -45,6 +45,7 @@ class Home:
             settings=self.monday.settings,
             set_up_at=lambda: SETTING_UP,
             clock=self.monday.clock,
+            settle_ended=lambda store, sources: None,
             load_sources=self._load_sources,
             is_recorded=self.is_recorded,
             build_run_context=self._build_run_context,

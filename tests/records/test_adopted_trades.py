@@ -352,6 +352,19 @@ def test_an_assigned_trade_has_no_result_while_its_shares_are_held(store: Store)
     assert later_fees.result is None
 
 
+def test_the_result_that_a_person_gave_an_assigned_trade_stays(store: Store) -> None:
+    _, trade = filled(store)
+    lines = (line(8, SHORT, TransactionKind.ASSIGNMENT), line(9, "SPY", TransactionKind.OTHER, net_value=D(-128_000)))
+    adoption = expired(trade, state=TradeState.ASSIGNED, transactions=lines)
+    store.adoptions.adopt(adoption, was=TradeState.OPEN, held=2, at=later(days=33))
+    store.trades.move(
+        number(trade), was=TradeState.ASSIGNED, now=TradeState.CLOSED, at=later(days=34), result=D("-500.00")
+    )
+    after = store.adoptions.settle_fees(1, D("4.60"), is_final=True, at=later(days=35))
+    assert after is not None
+    assert after.result == D("-500.00")
+
+
 @pytest.mark.parametrize(
     ("over", "was", "held", "words"),
     [

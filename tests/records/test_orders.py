@@ -491,7 +491,7 @@ def test_two_closings_of_a_trade_never_live_at_once(store: Store) -> None:
     store.proposals.finish(number(first), now=P.PROPOSED, at=later(901))
     with pytest.raises(Refused, match="closes T1 already"):
         closing(store, trade)
-    store.proposals.lapse(first.id, at=later(902), reason="another takes its place")
+    store.proposals.lapse(first.id, was=ProposalState.PROPOSED, at=later(902), reason="another takes its place")
     closing(store, trade)
 
 

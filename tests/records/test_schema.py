@@ -109,6 +109,7 @@ def _one_of_everything(store: Store) -> None:
     gone = Adoption(trade_id=trade.id, state=TradeState.CLOSED, spreads=1, transactions=(line,), reason="by hand")
     store.adoptions.adopt(gone, was=TradeState.OPEN, held=2, at=later(900))
     store.trades.add_mark(builders.mark(trade.id, at=later(900)))
+    store.paper.record_events((builders.paper_event(),), later(900), known=0)
 
 
 def test_an_older_database_ends_equal_to_a_fresh_one() -> None:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spy32.domain.market import Right
-from spy32.domain.orders import Fill
-from spy32.domain.spreads import Action, Exposure, Position
+from spy32.domain.orders import Adoption, Fill, TransactionKind
+from spy32.domain.spreads import Action, Exposure, Mode, Position
 from spy32.errors import BadUsage, BrokerRefused, Refused, Unusable
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.records.encoding import dollars_to_e4, e4_to_dollars
@@ -20,6 +20,7 @@ from spy32.records.fill_totals import max_settlement_cost_e4, premium_e4
 from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, TODAY, broker_order, fills, later
+from tests.support.open_trades import line
 from tests.support.stores import FEES, approved, closing, filled, opened, proposed, sent
 
 D = Decimal
@@ -287,7 +288,7 @@ def test_a_part_bought_back_leaves_the_rest(store: Store) -> None:
         closing(store, trade)
     refused = store.proposals.find_live_close(trade.id)
     assert refused is not None
-    store.proposals.lapse(refused.id, at=later(minutes=22), reason="too many contracts")
+    store.proposals.lapse(refused.id, was=ProposalState.APPROVED, at=later(minutes=22), reason="too many contracts")
     _, rest = closing(store, trade, quantity=1)
     ended = store.trades.record_fills(number(rest), back(quantity=1, prefix="Z"), fees=D("0.26"), at=later(minutes=30))
     assert ended is not None
@@ -460,6 +461,40 @@ def test_losses_of_the_week_add_up_and_gains_count_against_them(store: Store) ->
     assert exposure(store).open_trades == 0
     ended(store, "1000.00", later(hours=3))
     assert exposure(store).week_loss == 0
+
+
+def test_an_assigned_trade_counts_as_open_with_what_it_may_lose(store: Store) -> None:
+    _, trade = filled(store)
+    shares = line(2, "SPY", TransactionKind.OTHER, quantity=D(200), net_value=D(-128_000))
+    lines = (line(1, trade.legs[0].symbol, TransactionKind.ASSIGNMENT), shares)
+    adoption = Adoption(trade_id=trade.id, state=TradeState.ASSIGNED, spreads=2, transactions=lines, reason="")
+    store.adoptions.adopt(adoption, was=TradeState.OPEN, held=2, at=later(days=3))
+    found = exposure(store)
+    assert (found.open_trades, found.assigned_trades, found.open_risk) == (1, 1, trade.max_loss)
+    long_leg = Position(symbol=trade.legs[1].symbol, quantity=2, average_price=D(2))
+    held = builders.account(mode=Mode.LIVE, positions=(long_leg, Position(symbol="SPY", quantity=200)))
+    assert exposure(store, account=held) == found
+
+
+def test_an_assigned_trade_of_which_nothing_is_on_record_counts_with_its_maximum_loss(store: Store) -> None:
+    _, trade = filled(store)
+    store.trades.move(trade.id, was=TradeState.OPEN, now=TradeState.ASSIGNED, at=later(hours=1))
+    assert exposure(store).open_risk == trade.max_loss
+
+
+def test_positions_of_the_account_beyond_our_book_count_in_live_mode_only(store: Store) -> None:
+    _, trade = filled(store)
+    ours = [Position(symbol=leg.symbol, quantity=-2 * leg.action.sign, average_price=D(2)) for leg in trade.legs]
+    other = builders.spread("650", "645").legs
+    theirs = [Position(symbol=leg.symbol, quantity=-leg.action.sign, average_price=D(2)) for leg in other]
+    short_call = Position(symbol="SPY   251107C00700000", quantity=-1, average_price=D(1))
+    account = builders.account(mode=Mode.LIVE, positions=(*ours, *theirs))
+    found = exposure(store, account=account)
+    assert (found.open_trades, found.foreign_trades, found.open_risk) == (2, 1, trade.max_loss + 500)
+    assert exposure(store, account=replace(account, mode=Mode.SANDBOX)) == found
+    assert exposure(store, account=replace(account, mode=Mode.PAPER)) == exposure(store)
+    naked = exposure(store, account=replace(account, positions=(*ours, short_call)))
+    assert naked.unmeasured == (f"-1 x {short_call.symbol}",)
 
 
 # The paper broker's book.

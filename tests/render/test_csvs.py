@@ -1,12 +1,14 @@
 """CSV: numbers stay numbers, and no cell is a formula."""
 
 import csv
+from dataclasses import replace
 from decimal import Decimal
 from io import StringIO
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spy32.domain.proposals import ExitReason
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.render.csvs import FORMULA_STARTS, candidates_csv, history_csv, rejected_csv
 from spy32.render.documents import run_document
@@ -57,6 +59,16 @@ def test_the_menu_keeps_every_candidate_and_marks_the_choice() -> None:
 def test_what_is_not_there_is_an_empty_cell() -> None:
     cells = parsed(history_csv([row("x")]))[0]
     assert (cells["proposal_id"], cells["trade_id"]) == ("", "")
+
+
+def test_the_history_has_the_result_as_a_number_and_the_exit_reason() -> None:
+    ended = replace(row("x"), trade_id=4, result=Decimal("-237.04"), exit_reason=ExitReason.STOP)
+    first, second = parsed(history_csv([ended, row("y")]))
+    assert (first["result"], first["exit_reason"]) == ("-237.04", "stop")
+    assert (second["result"], second["exit_reason"]) == ("", "")
+    assert list(first)[:8] == [
+        "id", "started_at", "outcome", "cause", "profile", "proposal_id", "trade_id", "headline",
+    ]  # fmt: skip
 
 
 def test_rejected_spreads_have_rule_figure_and_limit() -> None:

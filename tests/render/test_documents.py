@@ -2,6 +2,8 @@
 
 import json
 import os
+from dataclasses import replace
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -9,6 +11,7 @@ import jsonschema
 import pytest
 
 from spy32.console import PlainConsole
+from spy32.domain.proposals import ExitReason
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import ExpectedValue
 from spy32.render.documents import emit, error_document, history_document, run_document
@@ -117,6 +120,27 @@ def test_the_history_fits_its_schema() -> None:
     check(document)
     assert [row["id"] for row in document["runs"]] == ["R2", "R1"]
     assert (document["runs"][1]["proposal_id"], document["runs"][1]["trade_id"]) == ("P3", "T4")
+
+
+def test_the_history_has_result_and_exit_reason() -> None:
+    row = RunSummary(
+        id=1, started_at=b.NOW, outcome=Outcome.PROPOSED, cause=None, profile="x", proposal_id=3, trade_id=4,
+        result=Decimal("52.96"), exit_reason=ExitReason.TARGET,
+    )  # fmt: skip
+    document = history_document([row])
+    check(document)
+    assert (document["runs"][0]["result"], document["runs"][0]["exit_reason"]) == ("52.96", "target")
+
+
+def test_a_trade_that_ended_says_why_and_how_long_it_was_held() -> None:
+    ended = replace(run_views.closed().trade or run_views.trade(), exit_reason=ExitReason.TIME)
+    trade = run_document(replace(run_views.closed(), trade=ended))["trade"]
+    assert {key: trade[key] for key in ("credit", "debit", "fees", "result", "exit_reason", "days_held")} == {
+        "credit": "0.58", "debit": "0.30", "fees": "4.52", "result": "-5.04", "exit_reason": "time", "days_held": 3,
+    }  # fmt: skip
+    assert (trade["opened_at"], trade["closed_at"]) == ("2025-10-06T14:07:00Z", "2025-10-09T14:00:00Z")
+    still_open = run_document(run_views.filled())["trade"]
+    assert (still_open["result"], still_open["exit_reason"], still_open["days_held"]) == (None, None, None)
 
 
 def test_an_error_fits_its_schema() -> None:

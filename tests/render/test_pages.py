@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from spy32.console import PlainConsole
+from spy32.domain.proposals import ExitReason
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause, Outcome, RunSummary
 from spy32.domain.spreads import Mode
@@ -26,6 +28,7 @@ from spy32.render.tables import _table_width, fit_columns
 from tests.support import builders as b
 from tests.support import run_views
 from tests.support.reader import screen, shown
+from tests.support.results import result
 from tests.support.run_pages import HOSTILE, PLAIN, one_screen, page, rendered
 
 WIDTHS = (60, 80, 100, 200)
@@ -54,6 +57,9 @@ PAGES: dict[str, Callable[[], Page]] = {
     "trade": lambda: trade_page(run_views.filled(), run_views.trade(), now=b.later(days=1)),
     "closed trade": lambda: trade_page(
         run_views.closed(), run_views.closed().trade or run_views.trade(), now=b.later(days=4)
+    ),
+    "closed trade, what it earned": lambda: trade_page(
+        run_views.closed(), run_views.trade(), now=b.later(days=4), result=result()
     ),
     "candidates": lambda: menu_pages.candidates_page(run_views.proposed()),
     "rejected": lambda: menu_pages.rejected_page(run_views.proposed()),
@@ -326,6 +332,19 @@ def test_the_stored_texts_are_shown_whole() -> None:
 
 
 # The layout.
+
+
+def test_the_history_has_results_and_exits_where_a_trade_has_ended() -> None:
+    row = RunSummary(
+        id=1, started_at=b.NOW, outcome=Outcome.PROPOSED, cause=None, profile="default", proposal_id=1, trade_id=1,
+        result=Decimal("-237.04"), exit_reason=ExitReason.EX_DIVIDEND,
+    )  # fmt: skip
+    text = rendered(menu_pages.history_page([row, replace(row, id=2, result=None, exit_reason=None)]), PLAIN)
+    first, second = (next(line for line in text.splitlines() if f"R{at}" in line) for at in (1, 2))
+    assert "result -$237.04" in first
+    assert "exit ex dividend" in first
+    assert "result" not in second
+    assert "left out" not in rendered(menu_pages.history_page([row]), 132)
 
 
 def test_a_narrow_history_drops_columns_by_rank_and_says_which() -> None:

@@ -50,6 +50,8 @@ def test_a_quiet_account_may_open() -> None:
         ("submits_of_run", {"submits_of_run": 1}, {"submits_of_run": 0}),
         ("submits_today", {"submits_today": 2}, {"submits_today": 1}),
         ("week_loss", {"week_loss": D("3000")}, {"week_loss": D("2999.99")}),
+        ("assigned", {"assigned_trades": 1}, {"assigned_trades": 0}),
+        ("foreign", {"unmeasured": ("100 SPY short",)}, {"foreign_trades": 4, "open_trades": 4}),
         ("duplicate", {"open_symbols": frozenset({builders.leg("640").symbol})}, {"open_symbols": frozenset({"SPY"})}),
         ("duplicate", {"open_symbols": frozenset({builders.leg("635").symbol})}, {}),
     ],
@@ -58,6 +60,16 @@ def test_a_limit_blocks_exactly_from_its_figure_on(rule: str, book: dict[str, An
     for found in (checked(**book), sent(**book)):
         assert rules(found) == [rule]
     assert checked(**still) == sent(**still) == ()
+
+
+def test_the_limit_on_trades_says_how_many_are_not_ours() -> None:
+    (found,) = checked(open_trades=5, foreign_trades=2)
+    assert found.message == "5 trades are open, 2 of them not of our book; 5 is the most"
+
+
+def test_an_assigned_trade_and_an_unknown_risk_stop_no_close() -> None:
+    close = builders.proposal(kind="close", trade_id=1)
+    assert sent(close, assigned_trades=1, unmeasured=("100 SPY short",)) == ()
 
 
 def test_a_contract_that_the_account_holds_is_a_duplicate_too() -> None:

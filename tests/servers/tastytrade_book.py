@@ -6,7 +6,7 @@ is left to happen (`instant`), one state at each read of it (`read`), or when `B
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import count
 from typing import Literal
@@ -39,9 +39,7 @@ from tests.servers.tastytrade_state import (
     margin,
     sign,
     signed,
-    strike,
     text,
-    worth,
     zulu,
 )
 
@@ -131,7 +129,7 @@ class Book:
 
     def cancel(self, ticket: Ticket) -> None:
         if ticket.status in (RECEIVED, CONTINGENT):
-            self._end(ticket, CANCELLED)
+            self.end(ticket, CANCELLED)
             return
         ticket.race = self.races.pop(0) if self.races else None
         self._move(ticket, CANCEL_REQUESTED)
@@ -171,7 +169,7 @@ class Book:
         """One state further; False when nothing is to happen."""
         if ticket.rejects is not None and ticket.status == ticket.rejects[0]:
             ticket.reason = ticket.rejects[1]
-            self._end(ticket, REJECTED)
+            self.end(ticket, REJECTED)
             return True
         if ticket.status == RECEIVED and self.is_open():
             self._move(ticket, ROUTED)
@@ -221,18 +219,18 @@ class Book:
         ticket.updated_at = self.now()
         if all(leg.remaining == 0 for leg in ticket.legs):
             ticket.late = self.policy.late_fills
-            self._end(ticket, FILLED)
+            self.end(ticket, FILLED)
             self._abort(ticket)
 
     def expire_orders(self) -> None:
         """The session is over: what is good for the day ends, with the fills that it has."""
         for ticket in self.orders.values():
             if not ticket.is_terminal and ticket.force == "Day":
-                self._end(ticket, EXPIRED)
+                self.end(ticket, EXPIRED)
 
     def reject(self, ticket: Ticket, reason: str) -> None:
         ticket.reason = reason
-        self._end(ticket, REJECTED)
+        self.end(ticket, REJECTED)
 
     def _match(self, ticket: Ticket) -> bool:
         most = ticket.size if self.policy.fill_size is None else min(self.policy.fill_size, ticket.size)
@@ -241,7 +239,7 @@ class Book:
             self.fill(ticket, many)
             return True
         if ticket.force == "IOC":
-            self._end(ticket, CANCELLED)
+            self.end(ticket, CANCELLED)
             return True
         return False
 
@@ -259,7 +257,7 @@ class Book:
             self.fill(ticket, ticket.race)
             ticket.race = None
         if not ticket.is_terminal:
-            self._end(ticket, CANCELLED)
+            self.end(ticket, CANCELLED)
 
     def _end_replace(self, old: Ticket) -> None:
         if old.race:
@@ -273,7 +271,7 @@ class Book:
             return
         new = self.orders[old.pending or 0]
         old.replacing, old.pending = new.id, None
-        self._end(old, CANCELLED)
+        self.end(old, CANCELLED)
         if new.status == CONTINGENT:
             self._move(new, RECEIVED)
             self.step(new)
@@ -284,12 +282,12 @@ class Book:
         old.pending = None
         if new is not None and not new.is_terminal:
             new.reason = "Original order was filled"
-            self._end(new, self.policy.aborted_as)
+            self.end(new, self.policy.aborted_as)
 
     def _move(self, ticket: Ticket, status: str) -> None:
         ticket.status, ticket.updated_at = status, self.now()
 
-    def _end(self, ticket: Ticket, status: str) -> None:
+    def end(self, ticket: Ticket, status: str) -> None:
         self._move(ticket, status)
         ticket.terminal_at = self.now()
         if status == CANCELLED:
@@ -351,34 +349,3 @@ class Book:
             row |= signed(name, -amount)
         account.transactions.append(row)
         return row
-
-    def deliver(self, account: BrokerAccount, symbol: str, quantity: int, kind: str) -> None:
-        """So many contracts leave by assignment, exercise or expiration; shares change hands at the strike."""
-        holding = account.holdings[symbol]
-        held = holding.quantity
-        account.take(symbol, -quantity if held > 0 else quantity, holding.average, self.now())
-        self.record(account, "Receive Deliver", kind, symbol, quantity)
-        if kind == "Expiration":
-            return
-        # Who is short a call or holds a put gives shares away.
-        gives = (symbol[12] == "C") == (held < 0)
-        shares, level = quantity * SHARES, strike(symbol)
-        action = "Sell to Open" if gives else "Buy to Open"
-        cash = level * shares * (1 if gives else -1)
-        ticker = symbol[:6].rstrip()
-        account.take(ticker, -shares if gives else shares, level, self.now())
-        row = self.record(account, "Receive Deliver", action, ticker, shares, price=level, cash=cash)
-        row["action"] = action
-
-    def expire(self, day: date, spot: Decimal) -> None:
-        """What expires on `day` is assigned, exercised or worthless at `spot`; working orders on it are cancelled."""
-        mark = f"{day:%y%m%d}"
-        for account in self.accounts.values():
-            for symbol, quantity in list(account.held.items()):
-                if is_option(symbol) and symbol[6:12] == mark:
-                    is_in = worth(symbol[12], strike(symbol), spot) > 0
-                    kind = "Expiration" if not is_in else "Assignment" if quantity < 0 else "Exercise"
-                    self.deliver(account, symbol, abs(quantity), kind)
-        for ticket in self.orders.values():
-            if not ticket.is_terminal and any(leg.symbol[6:12] == mark for leg in ticket.legs):
-                self._end(ticket, CANCELLED)

@@ -22,7 +22,8 @@ In process, a test sets what happens before the request that it is about:
     server.arrive(server.submits[0])             a request whose answer was lost before it was taken is taken now
     server.meeting = Barrier(2)                  two new orders wait for each other before the first one is taken
     server.by_hand_place(...), by_hand_cancel(order_id), by_hand_replace(order_id, credit)
-    server.assign(symbol), server.expire(day, spot), server.expire_orders(), server.reset()
+    server.assign(symbol), server.exercise(symbol), server.expire(day, spot), server.expire_orders(), server.reset()
+    server.trade_shares(-200, "664.10"), server.pay_dividend("1.95"), server.lifecycle.fee = Decimal(5)
     server.date_ahead = 300                      the Date header is five minutes ahead of `at`
 
 It never de-duplicates: `orders_with(reference)` has every order that exists, `submits` every write request that came in
@@ -46,6 +47,7 @@ from tests.servers.tastytrade_book import Book, Policy
 from tests.servers.tastytrade_checks import new_order
 from tests.servers.tastytrade_desk import OrderDesk
 from tests.servers.tastytrade_faults import LATE_READS, Kind, Plan, pretended
+from tests.servers.tastytrade_lifecycle import Lifecycle
 from tests.servers.tastytrade_rows import state_of
 from tests.servers.tastytrade_state import CENT, BrokerAccount, LegState, Row, Ticket, text
 from tests.servers.web import Fault, Handler, Reply, Request
@@ -90,6 +92,7 @@ class TastytradeBrokerServer(TastytradeServer):
         self.gate = RLock()
         self.book = Book(lambda: self.at, self.mid)
         self.book.is_open = lambda: self.session_state == "Open"
+        self.lifecycle = Lifecycle(self.book)
         self.marks: dict[str, Decimal] = {}
         """Mids that are not those of the quotes, by symbol."""
         self.knows_every_symbol = False
@@ -197,11 +200,27 @@ class TastytradeBrokerServer(TastytradeServer):
         """Early assignment of short contracts (default: all of them); shares change hands at the strike."""
         with self.gate:
             owner = self.account(account)
-            self.book.deliver(owner, symbol, quantity or abs(owner.holdings[symbol].quantity), "Assignment")
+            self.lifecycle.remove(owner, symbol, quantity or abs(owner.holdings[symbol].quantity), "Assignment")
+
+    def exercise(self, symbol: str, quantity: int | None = None, account: str = ACCOUNT) -> None:
+        """The person exercises long contracts (default: all of them)."""
+        with self.gate:
+            owner = self.account(account)
+            self.lifecycle.remove(owner, symbol, quantity or owner.holdings[symbol].quantity, "Exercise")
+
+    def trade_shares(self, quantity: int, price: str, ticker: str = "SPY", account: str = ACCOUNT) -> None:
+        """The person sells (negative) or buys shares."""
+        with self.gate:
+            self.lifecycle.trade_shares(self.account(account), ticker, quantity, Decimal(price))
+
+    def pay_dividend(self, amount: str, ticker: str = "SPY", account: str = ACCOUNT) -> None:
+        """Dollars a share held; short shares owe it."""
+        with self.gate:
+            self.lifecycle.pay_dividend(self.account(account), ticker, Decimal(amount))
 
     def expire(self, day: date, spot: Decimal | float | None = None) -> None:
         with self.gate:
-            self.book.expire(day, Decimal(str(self.spot if spot is None else spot)))
+            self.lifecycle.expire(day, Decimal(str(self.spot if spot is None else spot)))
 
     def finish_fees(self) -> None:
         """Fees of the history stop being estimates, as overnight."""

@@ -32,7 +32,7 @@ from spy32.domain.market import (
 )
 from spy32.domain.marks import Mark
 from spy32.domain.notices import NoticeKind, NoticeText
-from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, OrderTicket
+from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, OrderTicket, PaperEvent, TransactionKind
 from spy32.domain.proposals import (
     Approval,
     Decision,
@@ -576,6 +576,21 @@ def fills(
         )
         for i, (part, price) in enumerate(zip(parts, prices, strict=True), 1)
     )
+
+
+def paper_event(**over: Any) -> PaperEvent:
+    """Two short puts of the default spread that expired."""
+    base: dict[str, Any] = {
+        "at": later(days=32),
+        "kind": TransactionKind.EXPIRATION,
+        "symbol": spread().legs[0].symbol,
+        "quantity": 2,
+        "price": Decimal(0),
+        "cash": Decimal(0),
+        "fees": Decimal(0),
+        "description": "expiration at 650.00, the close of 2025-11-07",
+    }
+    return PaperEvent(**{**base, **over})
 
 
 def broker_order(of: Order, **over: Any) -> BrokerOrder:

@@ -11,7 +11,7 @@ from spy32.brokers.paper import parse_order_body
 from spy32.domain.briefing import Briefing
 from spy32.domain.events import ScheduledEvent
 from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, MarketSnapshot, Metric
-from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction
+from spy32.domain.orders import BrokerOrder, DryRun, Fill, PaperEvent, Transaction
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Account, Action, Leg, Menu, Position
 from spy32.errors import BrokerRefused, Unavailable, Unresolved
@@ -246,6 +246,7 @@ class FakeAccount:
     account: Account = field(default_factory=builders.account)
     history: tuple[Transaction, ...] = ()
     ahead: float | None = 0.0
+    waiting: tuple[str, ...] = ()
 
     def facts(self) -> Account:
         return self.account
@@ -255,6 +256,9 @@ class FakeAccount:
 
     def transactions(self, since: date) -> tuple[Transaction, ...]:
         return self.history
+
+    def unsettled(self) -> tuple[str, ...]:
+        return self.waiting
 
     def clock_ahead(self) -> float | None:
         return self.ahead
@@ -267,13 +271,26 @@ class FakeLedger:
     balance: Decimal = Decimal(100_000)
     book: dict[str, BrokerOrder] = field(default_factory=dict)
     held: dict[str, Position] = field(default_factory=dict)
+    happened: list[PaperEvent] = field(default_factory=list)
+    is_read_only: bool = False
+    recorded: set[str] = field(default_factory=set)
+
+    def recorded_symbols(self) -> frozenset[str]:
+        return frozenset(self.recorded)
 
     def orders(self) -> tuple[BrokerOrder, ...]:
         return tuple(self.book.values())
 
-    def place(self, order: BrokerOrder, at: datetime, *, replacing: str | None = None) -> BrokerOrder:
+    def working_orders(self) -> tuple[BrokerOrder, ...]:
+        return tuple(order for order in self.book.values() if order.state not in FINAL)
+
+    def place(
+        self, order: BrokerOrder, at: datetime, *, replacing: str | None = None, is_recorded: bool = False
+    ) -> BrokerOrder:
         placed = replace(order, broker_id=str(len(self.book) + 1), placed_at=at, replaces=replacing)
         self.book[placed.broker_id] = placed
+        if is_recorded:
+            self.recorded |= {leg.symbol for leg in order.legs}
         if replacing is not None:
             self.update_status(replacing, was="Live", status="Replaced")
         return placed
@@ -291,9 +308,24 @@ class FakeLedger:
         self.book[broker_id] = replace(self.book[broker_id], fills=fills, fees=fees)
         self.balance += cash - fees
         for fill in fills:
-            was = self.held.get(fill.symbol)
-            count = (was.quantity if was is not None else 0) - fill.action.sign * fill.quantity
-            self.held[fill.symbol] = Position(symbol=fill.symbol, quantity=count, average_price=fill.price)
+            self._change_position(fill.symbol, -fill.action.sign * fill.quantity, fill.price)
+        return True
+
+    def _change_position(self, symbol: str, change: int, price: Decimal) -> None:
+        was = self.held.get(symbol)
+        count = (was.quantity if was is not None else 0) + change
+        self.held[symbol] = Position(symbol=symbol, quantity=count, average_price=price)
+
+    def events(self) -> tuple[PaperEvent, ...]:
+        return tuple(self.happened)
+
+    def record_events(self, events: Sequence[PaperEvent], at: datetime, *, known: int) -> bool:
+        if known != len(self.happened):
+            return False
+        self.happened += events
+        for event in events:
+            self.balance += event.cash - event.fees
+            self._change_position(event.symbol, event.quantity, event.price)
         return True
 
     def cash(self) -> Decimal:

@@ -6,7 +6,7 @@ The machine runs in process on a real store; `proofs.machine` runs it.
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -25,17 +25,20 @@ from hypothesis.stateful import (
 )
 
 from spy32.brokers.paper import parse_order_body
-from spy32.domain.market import Chain
-from spy32.domain.orders import Order, OrderKind, spreads_filled
-from spy32.domain.proposals import PricePlan, Proposal
-from spy32.domain.spreads import MULTIPLIER, Candidate, Mode
+from spy32.domain.market import Chain, LegQuotes, OptionQuote, Right
+from spy32.domain.orders import Order, OrderKind, Trade, spreads_filled
+from spy32.domain.proposals import ExitReason, Proposal
+from spy32.domain.spreads import MULTIPLIER, Candidate, ExitAuthority, Leg, Mode
 from spy32.errors import Spy32Error
 from spy32.lifecycle import FINAL, IN_FLIGHT, OrderState, ProposalState, TradeState
 from spy32.rules import plan
+from spy32.rules.pricing import natural_and_mid
 from spy32.settings import Settings
 from spy32.store import Store
 from spy32.trading.context import TradingContext
 from spy32.trading.execute import execute
+from spy32.trading.manage import manage, propose_close
+from spy32.trading.plan_approval import plan_name
 from spy32.trading.reconcile import ReconcileResult, cancel_proposal, reconcile
 from tests.support import builders
 from tests.support.fakes import FakeLocks, FakeMarket, ManualClock
@@ -49,8 +52,18 @@ ROOMY = replace(
     limits=replace(
         Settings().limits, max_loss=D("0.02"), open_risk=D(1), buying_power=D(1), submits_per_run=10, submits_per_day=20
     ),
+    exit=replace(Settings().exit, authorise=ExitAuthority.PLAN),
+    execution=replace(Settings().execution, step_seconds=10, deadline_seconds=45),
 )
-"""So that it is not our own limits that keep orders from being sent."""
+"""So that it is not our own limits that keep orders from being sent; each plan says who approves its closes."""
+exit_plans = st.fixed_dictionaries(
+    {
+        "authority": st.sampled_from([ExitAuthority.PLAN, ExitAuthority.PLAN, ExitAuthority.ASK]),
+        "last_exit": st.sampled_from([builders.TODAY, builders.exit_plan().last_exit]),
+        "profit_target": st.sampled_from([D("0.29"), D("0.29"), D("0.70")]),
+    }
+)
+"""Half of the trades are to be closed today, and others at the next mark."""
 
 answers = st.builds(
     Answer,
@@ -81,12 +94,25 @@ seen: Counter[str] = Counter()
 
 
 class SteadyMarket(FakeMarket):
-    """Quotes that are always of now."""
+    """Quotes that are always of now. What is sold at first costs so many cents more than at the opening."""
 
     clock: ManualClock
+    cents: int = 0
 
     def _serve(self) -> Chain:
         return replace(super()._serve(), as_of=self.clock())
+
+    def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
+        seen_now = super().quotes(underlying, legs)
+        moved = {symbol: self._move(quote) for symbol, quote in seen_now.quotes.items()}
+        return replace(seen_now, quotes=moved)
+
+    def _move(self, quote: OptionQuote) -> OptionQuote:
+        """The short puts of `STRIKES` are at multiples of ten."""
+        if quote.right is Right.CALL or quote.strike % 10 or quote.bid is None or quote.ask is None:
+            return quote
+        bid, ask = (round(side + self.cents / 100, 2) for side in (quote.bid, quote.ask))
+        return replace(quote, bid=bid, ask=ask)
 
 
 class OrderMachine(RuleBasedStateMachine):
@@ -110,11 +136,14 @@ class OrderMachine(RuleBasedStateMachine):
         self.build_error: list[str] = []
         self.bodies: Counter[str] = Counter()
         self.by_hand: set[str] = set()
+        self.ended_with: tuple[Trade, ...] = ()
+        """Trades that are held at the end."""
 
     def teardown(self) -> None:
         try:
             if not self.build_error:
                 self.quiet()
+            self.ended_with = self.held()
         finally:
             self.store.close()
             shutil.rmtree(self.folder)
@@ -237,36 +266,57 @@ class OrderMachine(RuleBasedStateMachine):
 
     # Rules.
 
-    @initialize(quantity=st.integers(1, 3), rests=st.booleans(), naming=st.sampled_from(["new", "old", "none"]))
-    def begins(self, quantity: int, rests: bool, naming: str) -> None:
+    @initialize(
+        quantity=st.integers(1, 3),
+        rests=st.booleans(),
+        naming=st.sampled_from(["new", "old", "none"]),
+        exits=exit_plans,
+        is_filled=st.booleans(),
+    )
+    def begins(self, quantity: int, rests: bool, naming: str, exits: dict[str, Any], is_filled: bool) -> None:
+        """One opening, and in half of the examples its trade."""
         self.broker.naming = naming
-        self.opening(quantity, rests)
+        self.opening(quantity, rests, exits)
+        if is_filled:
+            self.executes(which=0, wait=True, dies=None, replies=[], ahead=[("fill all", 0)])
 
-    @rule(quantity=st.integers(1, 3), rests=st.booleans())
+    @rule(quantity=st.integers(1, 3), rests=st.booleans(), exits=exit_plans)
     @precondition(lambda self: self.openings() < len(STRIKES))
-    def opening(self, quantity: int, rests: bool) -> None:
+    def opening(self, quantity: int, rests: bool, exits: dict[str, Any]) -> None:
         chosen = builders.candidate(*STRIKES[self.openings()])
-        steps = builders.price_plan(
-            start=chosen.start, limit=chosen.start - D("0.03"), step_seconds=10, deadline_seconds=45
-        )
+        limit = chosen.start - D("0.03")
+        steps = builders.price_plan(start=chosen.start, limit=limit, step_seconds=10, deadline_seconds=45)
         self.add(
-            legs=chosen.spread.legs, quantity=quantity, plan=steps, exit=builders.exit_plan(rests_target=rests),
+            legs=chosen.spread.legs, quantity=quantity, plan=steps,
+            exit=builders.exit_plan(rests_target=rests, **exits),
             max_loss=(D(500) - steps.limit * 100 + builders.COSTS_OPEN) * quantity,
         )  # fmt: skip
 
     @rule(which=st.integers(0, 3))
-    @precondition(lambda self: self.store.trades.select(TradeState.OPEN) and len(self.proposals()) < 7)
+    @precondition(lambda self: self.held())
     def closing(self, which: int) -> None:
-        trades = self.store.trades.select(TradeState.OPEN)
+        """A person asks for a close; it takes the place of one that waits."""
+        trades = self.held()
         trade = trades[which % len(trades)]
-        chosen = self.candidate_of(trade.legs[0].strike)
-        steps = self.steps_from(-chosen.start)
-        legs = tuple(replace(leg, action=leg.action.closing) for leg in trade.legs)
-        self.add(kind="close", legs=legs, quantity=trade.remaining, plan=steps, trade_id=trade.id, candidate_id=None)
+        self.command("close", lambda: propose_close(self.trading_context, trade.id))
 
-    @staticmethod
-    def steps_from(start: Decimal) -> PricePlan:
-        return builders.price_plan(start=start, limit=start - D("0.03"), step_seconds=10, deadline_seconds=45)
+    def held(self) -> tuple[Trade, ...]:
+        return self.store.trades.select(TradeState.OPEN, TradeState.CLOSING)
+
+    @rule(dies=deaths, replies=st.lists(answers, max_size=4), ahead=st.lists(events, max_size=8))
+    @precondition(lambda self: self.held())
+    def manages(
+        self, dies: tuple[int, type[BaseException]] | None, replies: list[Answer], ahead: list[tuple[str, int]]
+    ) -> None:
+        self.broker.answers, self.ahead = replies, ahead
+        for found in self.command("manage", lambda: manage(lambda number: self.trading_context), dies) or ():
+            seen[f"managed: {type(found.error).__name__ if found.error is not None else found.trade.state}"] += 1
+
+    @rule(which=st.integers(0, 3))
+    @precondition(lambda self: self.held())
+    def moves_the_market(self, which: int) -> None:
+        """Closing costs so many cents more than it did at the opening."""
+        self.market.cents = (0, 0, 25, -20)[which]
 
     def openings(self) -> int:
         return sum(made.kind == "open" for made in self.proposals())
@@ -287,10 +337,12 @@ class OrderMachine(RuleBasedStateMachine):
 
     def yes_to(self, made: Proposal) -> None:
         """Anna approves it at the quotes of now, for half an hour."""
-        chosen, sign = self.candidate_of(made.legs[0].strike), 1 if made.kind == "open" else -1
-        natural = chosen.natural if sign > 0 else -chosen.mid - D("0.04")
+        quotes = self.market.quotes("SPY", made.legs)
+        prices = natural_and_mid(made.legs, quotes.quotes)
+        assert prices is not None
+        delta = self.candidate_of(made.legs[0].strike).short_delta
         times = {"at": self.clock(), "until": self.clock() + timedelta(minutes=30)}
-        yes = builders.approval(made, mid=sign * chosen.mid, natural=natural, short_delta=chosen.short_delta, **times)
+        yes = builders.approval(made, natural=prices[0], mid=prices[1], short_delta=delta, **times)
         self.store.proposals.approve(yes)
 
     @rule(
@@ -384,6 +436,50 @@ class OrderMachine(RuleBasedStateMachine):
                 assert done <= made.quantity * leg.quantity, f"P{made.id}: {done} of {made.quantity}"
 
     @invariant()
+    def nothing_is_closed_beyond_what_is_held(self) -> None:
+        """Neither filled nor, with what is alive, possible: of one trade one order at a time may close."""
+        for trade in self.store.trades.select():
+            closing = [(row, ticket) for row, ticket in self.lines() if self.closes_trade(row, trade)]
+            alive = [ticket for _, ticket in closing if ticket.status in MAY_FILL]
+            assert len(alive) <= 1, f"T{trade.id} may be closed by {alive}"
+            for leg in trade.legs:
+                opened = self.filled(leg.symbol, lambda row, of=trade: row.proposal_id == of.proposal_id and row.kind is OrderKind.ENTRY)  # fmt: skip # noqa: E501
+                closed = self.filled(leg.symbol, lambda row, of=trade: self.closes_trade(row, of))
+                possible = sum(ticket.quantity - ticket.steps_done(leg) for ticket in alive)
+                assert closed + possible <= opened, f"T{trade.id}: {closed} + {possible} of {opened} {leg.symbol}"
+
+    def filled(self, symbol: str, is_of: Callable[[Order], bool]) -> int:
+        """Contracts filled at the broker in these orders of ours."""
+        fills = [fill for row, ticket in self.lines() if is_of(row) for fill in ticket.fills]
+        return sum(fill.quantity for fill in fills if fill.symbol == symbol)
+
+    def closes_trade(self, row: Order, trade: Trade) -> bool:
+        """Whether it is the trade's profit target, or an order of one of its closes."""
+        if row.proposal_id == trade.proposal_id:
+            return row.kind is OrderKind.TARGET
+        return self.store.proposals.get(row.proposal_id).trade_id == trade.id
+
+    @invariant()
+    def one_close_waits_for_a_trade_and_a_closing_trade_has_a_sent_one(self) -> None:
+        for trade in self.store.trades.select():
+            closes = self.store.proposals.select_closes(trade.id)
+            states = Counter(close.state for close in closes)
+            assert states[P.PROPOSED] + states[P.APPROVED] + states[P.SENT] <= 1, states
+            assert trade.state is not TradeState.CLOSING or states[P.SENT] == 1, f"T{trade.id} is closing by {states}"
+
+    @invariant()
+    def the_plan_sends_what_it_covers(self) -> None:
+        for close in self.proposals():
+            approval = self.store.proposals.latest_approval(close.id)
+            trade = self.store.trades.get(close.trade_id) if close.trade_id is not None else None
+            if approval is not None and trade is not None and approval.by == plan_name(trade.proposal_id):
+                opening = self.store.proposals.get(trade.proposal_id)
+                assert opening.exit.authority is ExitAuthority.PLAN
+                assert close.reason is not ExitReason.PERSON
+                assert -close.floor_price <= trade.width
+                assert close.reason is not ExitReason.TARGET or -close.floor_price <= opening.exit.profit_target
+
+    @invariant()
     def nothing_below_the_floor(self) -> None:
         for row in self.rows():
             made = self.store.proposals.get(row.proposal_id)
@@ -472,13 +568,34 @@ def run_crash(place: int) -> Counter[str]:
     seen.clear()
     machine = OrderMachine()
     try:
-        machine.begins(quantity=2, rests=True, naming="new")
+        machine.begins(quantity=2, rests=True, naming="new", exits={}, is_filled=False)
         for dies in ((place, Crash), None):
             machine.executes(which=0, wait=True, dies=dies, replies=[], ahead=[("nothing", 0), ("fill all", 0)])
             for invariant in machine.invariants:
                 invariant.function(machine)
     finally:
         machine.teardown()
+    return Counter(seen)
+
+
+def run_manage_crash(place: int) -> Counter[str]:
+    """One trade whose last exit has come: the `manage` that closes it by its plan dies at a given place, and later ones
+    go on. Every invariant is checked after each, and both books are compared at the end. Places are counted from 1.
+    """
+    seen.clear()
+    machine = OrderMachine()
+    by_plan = {"authority": ExitAuthority.PLAN, "last_exit": builders.TODAY}
+    try:
+        machine.begins(quantity=2, rests=True, naming="new", exits=by_plan, is_filled=True)
+        for dies in ((place, Crash), None, None, None):
+            if machine.held() or machine.proposals(P.SENT):
+                machine.manages(dies=dies, replies=[], ahead=[("nothing", 0), ("nothing", 0), ("fill all", 0)])
+            machine.time_passes(600)
+            for invariant in machine.invariants:
+                invariant.function(machine)
+    finally:
+        machine.teardown()
+    seen["trades held"] = len(machine.ended_with)
     return Counter(seen)
 
 

@@ -155,6 +155,9 @@ class Broker:
         self._read()
         return ()
 
+    def unsettled(self) -> tuple[str, ...]:
+        return ()
+
     def clock_ahead(self) -> float | None:
         return 0.0
 

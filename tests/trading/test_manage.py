@@ -1,36 +1,473 @@
-"""`manage`: marks, due exits, closes, and what is sent by an approved plan."""
+"""`manage`: one start at a time, marks, what is judged, and what stops one trade and no other."""
 
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from math import inf, nan
 from pathlib import Path
 
 import pytest
 
+from spy32.domain.market import Dividend
+from spy32.domain.marks import MarkFlag
+from spy32.domain.proposals import ExitReason
 from spy32.domain.spreads import Mode
-from spy32.trading.context import TradingContext
-from spy32.trading.manage import ManagedTrade, manage
-from tests.support.open_trades import entered, live_desk
-from tests.support.trading import TradingDesk
+from spy32.errors import BadUsage, Refused, Unavailable, Unusable
+from spy32.lifecycle import OrderState, ProposalState, TradeState
+from spy32.rules.exercise import parity_leg
+from spy32.trading import settle
+from spy32.trading.context import TradingContext, proposal_lock_name
+from spy32.trading.manage import LOCK_SECONDS, MANAGE_LOCK, MARKS_READ, judge_trade, manage
+from spy32.trading.profit_target import place_target
+from tests.support import builders
+from tests.support.fakes import TIMED_OUT
+from tests.support.managed import CALLS, PUTS, ManagedDesk, managed_desk, opened
+from tests.support.trades import Sides
 
 D = Decimal
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> TradingDesk:
-    return live_desk(tmp_path, Mode.PAPER)
+def desk(tmp_path: Path) -> Iterator[ManagedDesk]:
+    made = managed_desk(tmp_path)
+    yield made
+    made.store.close()
 
 
-def run(desk: TradingDesk) -> ManagedTrade:
+# Marks.
+
+
+def test_a_trade_is_marked_and_nothing_is_due(desk: ManagedDesk) -> None:
+    trade = opened(desk)
+    found = desk.start()
+    assert (found.error, found.due, found.proposal, found.warnings) == (None, None, None, ())
+    assert found.mark is not None
+    assert found.mark.is_usable
+    assert (found.mark.mid, found.mark.at) == (D("0.57"), desk.clock())
+    assert desk.store.trades.marks(trade.id) == (found.mark,)
+    assert [check.reason for check in found.checks] == [
+        ExitReason.LAST_EXIT, ExitReason.EX_DIVIDEND, ExitReason.STOP, ExitReason.TARGET, ExitReason.TIME,
+    ]  # fmt: skip
+    assert (found.exits, found.opening.id) == (builders.exit_plan(), trade.proposal_id)
+
+
+def test_every_start_adds_a_mark_and_nothing_else(desk: ManagedDesk) -> None:
+    trade = opened(desk)
+    before = desk.trade()
+    for number in range(1, 4):
+        desk.start()
+        assert len(desk.store.trades.marks(trade.id)) == number
+    assert desk.trade() == before
+    assert desk.closes() == []
+    assert desk.orders.requests == ["submit"]
+
+
+def test_the_other_right_at_the_short_strike_is_quoted_too(desk: ManagedDesk) -> None:
+    opened(desk)
+    desk.quoted.asked.clear()
+    desk.start()
+    assert desk.quoted.asked == [*(leg.symbol for leg in PUTS), parity_leg(PUTS[0]).symbol]
+
+
+def test_a_flagged_mark_is_kept_and_told(desk: ManagedDesk) -> None:
+    trade = opened(desk, profit_target=D("0.60"))
+    desk.quoted.sides[PUTS[1].symbol] = (None, 2.02)
+    found = desk.start()
+    assert found.mark is not None
+    assert desk.store.trades.marks(trade.id)[-1].flags == (MarkFlag.ONE_SIDED,)
+    assert found.warnings == ("the mark is one-sided: kept, and no price decides by it",)
+    assert (found.due, found.proposal) == (None, None)
+    desk.quoted.age = 1300
+    assert desk.start().warnings == ("the mark is one-sided, stale: kept, and no price decides by it",)
+
+
+def test_a_leg_without_a_quote_as_after_a_split_is_one_sided(desk: ManagedDesk) -> None:
+    """The contracts have another root then, and the old symbols are quoted no more."""
+    opened(desk, profit_target=D("0.60"))
+    desk.quoted.missing = {leg.symbol for leg in PUTS}
+    found = desk.start()
+    assert found.mark is not None
+    assert found.mark.flags == (MarkFlag.ONE_SIDED,)
+    assert (found.due, found.error) == (None, None)
+
+
+def test_a_week_of_one_sided_quotes_decides_nothing_until_the_calendar_does(desk: ManagedDesk) -> None:
+    trade = opened(desk)
+    desk.quoted.close_costs("3.00")
+    desk.quoted.sides[PUTS[1].symbol] = (None, 2.02)
+    for _ in range(7):
+        found = desk.start(minutes=24 * 60)
+        assert found.error is None
+        assert found.due is None
+    assert len(desk.store.trades.marks(trade.id)) == 5  # two days were a weekend
+    desk.clock.at = datetime(2025, 10, 17, 14, 0, tzinfo=UTC)
+    found = desk.start()
+    assert found.due is not None
+    assert found.due.reason is ExitReason.TIME
+    assert found.proposal is None
+    assert found.warnings[-1] == (
+        "the time exit is on 2025-10-17, and T1 cannot be priced: the quotes of cboe are one-sided; try again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("at", "is_marked"),
+    [
+        (datetime(2025, 10, 7, 13, 29, 59, tzinfo=UTC), False),
+        (datetime(2025, 10, 7, 13, 30, tzinfo=UTC), True),
+        (datetime(2025, 10, 7, 20, 15, tzinfo=UTC), True),  # options trade a quarter of an hour longer
+        (datetime(2025, 10, 7, 20, 15, 1, tzinfo=UTC), False),
+        (datetime(2025, 10, 11, 15, 0, tzinfo=UTC), False),  # Saturday
+        (datetime(2025, 11, 27, 15, 0, tzinfo=UTC), False),  # Thanksgiving
+        (datetime(2025, 11, 28, 18, 15, tzinfo=UTC), True),  # the half day after it
+        (datetime(2025, 11, 28, 18, 16, tzinfo=UTC), False),
+    ],
+)
+def test_a_mark_is_made_while_options_trade(desk: ManagedDesk, at: datetime, is_marked: bool) -> None:
+    opened(desk, last_exit=date(2026, 1, 15), time_exit=None)
+    desk.clock.at = at
+    (found,) = desk.manage()
+    assert (found.mark is not None) is is_marked
+    if not is_marked:
+        assert found.warnings[-1] == "the market is closed, so there is no mark"
+        assert (found.error, found.due, desk.store.trades.marks(1)) == (None, None, ())
+
+
+def test_a_recorded_market_is_marked_at_its_own_time_whatever_the_day(desk: ManagedDesk) -> None:
+    desk.clock.at = datetime(2025, 10, 11, 15, 0, tzinfo=UTC)
+    trade = opened(desk)
+    row = replace(desk.store.proposals.get(trade.proposal_id), market="recorded:cboe")
+    desk.store.core.db.execute("update proposal set body = replace(body, '\"cboe\"', '\"recorded:cboe\"')")
+    assert desk.store.proposals.get(trade.proposal_id).market == row.market
+    desk.clock.at = datetime(2025, 10, 11, 15, 0, tzinfo=UTC)
+    desk.quoted.age = 9999
+    (found,) = desk.manage()
+    assert found.mark is not None
+    assert found.mark.is_usable
+
+
+@pytest.mark.parametrize("spot", [nan, inf])
+def test_quotes_without_a_spot_make_no_mark(desk: ManagedDesk, spot: float) -> None:
+    opened(desk)
+    desk.quoted.spot = spot
+    found = desk.start()
+    assert (found.mark, found.error) == (None, None)
+    assert found.warnings == ("T1 was not marked: cboe gives no price of SPY",)
+    assert desk.store.trades.marks(1) == ()
+
+
+def test_without_quotes_there_is_no_mark_and_the_reason_is_told(desk: ManagedDesk) -> None:
+    opened(desk, profit_target=D("0.60"), last_exit=builders.TODAY)
+    desk.market.trouble = Unavailable("cboe does not answer")
+    found = desk.start()
+    assert (found.mark, found.error, found.proposal) == (None, None, None)
+    assert found.due is not None
+    assert found.warnings == (
+        "T1 was not marked: cboe does not answer",
+        "the last exit is on 2025-10-06, and there are no quotes to price a close by",
+    )
+    assert next(check for check in found.checks if check.reason is ExitReason.STOP).message == (
+        "there is no mark to judge by"
+    )
+
+
+def test_an_old_mark_does_not_stand_in_for_one_of_now(desk: ManagedDesk) -> None:
+    opened(desk)
+    desk.quoted.close_costs("0.20")
+    assert desk.start().due is not None
+    desk.market.trouble = Unavailable("cboe does not answer")
+    assert desk.start().due is None
+
+
+def test_without_a_market_it_says_so(desk: ManagedDesk) -> None:
+    opened(desk)
+
     def context_for(_: int | None) -> TradingContext:
-        return desk.trading_context
+        return replace(desk.trading_context, market=None)
 
     (found,) = manage(context_for)
-    return found
+    assert found.warnings == ("T1 has no market to be marked by",)
 
 
-def test_a_trade_is_marked_and_nothing_is_due(desk: TradingDesk) -> None:
-    trade = entered(desk, rests=False)
-    found = run(desk)
+def test_a_clock_before_the_last_mark_judges_nothing(desk: ManagedDesk) -> None:
+    trade = opened(desk, profit_target=D("0.60"))
+    desk.quoted.close_costs("0.80")
+    desk.start(minutes=60)
+    desk.quoted.close_costs("0.20")
+    found = desk.start(minutes=-30)
+    assert isinstance(found.error, Refused)
+    assert found.error.message == (
+        "T1 was marked at 2025-10-06 15:06 UTC, and it is 2025-10-06 14:36: a clock was or is wrong; nothing is judged"
+    )
+    assert (found.mark, found.proposal, found.checks) == (None, None, ())
+    assert len(desk.store.trades.marks(trade.id)) == 1
+    assert desk.closes() == []
+    assert desk.start(minutes=30).error is None  # at the same instant as the mark
+
+
+# The stop, over starts.
+
+
+@pytest.mark.parametrize(
+    ("mids", "is_due"),
+    [(("1.80",), False), (("1.80", "1.80"), True), (("1.80", "1.00", "1.80"), False)],
+)
+def test_the_stop_is_due_by_the_marks_of_two_starts(desk: ManagedDesk, mids: tuple[str, ...], is_due: bool) -> None:
+    opened(desk)
+    for mid in mids:
+        desk.quoted.close_costs(mid)
+        found = desk.start()
+    assert (found.due is not None) is is_due
+    if found.due is not None:
+        assert found.due.reason is ExitReason.STOP
+
+
+def test_a_reading_of_the_stop_counts_as_long_as_marks_are_read(desk: ManagedDesk) -> None:
+    opened(desk)
+    desk.quoted.close_costs("1.80")
+    desk.start()
+    desk.quoted.age = 1300  # stale from now on, so it neither decides nor resets
+    for _ in range(MARKS_READ - 1):
+        desk.start(minutes=0.1)
+    desk.quoted.age = 0
+    desk.clock.at += timedelta(minutes=5)
+    assert judge_trade(desk.trading_context, 1).due is not None
+    desk.quoted.age = 1300
+    desk.start(minutes=0.1)
+    desk.quoted.age = 0
+    assert judge_trade(desk.trading_context, 1).due is None
+
+
+# Early exercise.
+
+EVE = datetime(2025, 10, 16, 15, 0, tzinfo=UTC)
+EX_DATE = date(2025, 10, 17)
+PAYS: Sides = (0.01, 0.02)
+
+
+def call_desk(desk: ManagedDesk, dividends: object) -> None:
+    """A short call spread in the money on the eve of an ex-date."""
+    opened(desk, legs=CALLS, time_exit=None)
+    desk.clock.at = EVE
+    desk.quoted.spot = 697.0
+    desk.quoted.sides[parity_leg(CALLS[0]).symbol] = PAYS
+    desk.quoted.close_costs("3.00", legs=CALLS)
+    desk.dividends = dividends
+
+
+def test_a_short_call_is_closed_on_the_eve_of_an_ex_date(desk: ManagedDesk) -> None:
+    call_desk(desk, (Dividend(ex_date=EX_DATE, amount=D("1.95")),))
+    (found,) = desk.manage()
+    assert found.due is not None
+    assert (found.due.reason, found.due.day) == (ExitReason.EX_DIVIDEND, date(2025, 10, 16))
+    assert found.proposal is not None
+    assert found.proposal.reason is ExitReason.EX_DIVIDEND
+
+
+@pytest.mark.parametrize("amount", ["1.95"])
+def test_a_dividend_that_has_moved_is_judged_by_its_new_day(desk: ManagedDesk, amount: str) -> None:
+    call_desk(desk, (Dividend(ex_date=date(2025, 10, 20), amount=D(amount)),))
+    assert desk.manage()[0].due is None
+    desk.dividends = (Dividend(ex_date=EX_DATE, amount=D(amount)),)
+    desk.clock.at += timedelta(minutes=15)
+    assert desk.manage()[0].due is not None
+
+
+@pytest.mark.parametrize(
+    ("dividends", "warning"),
+    [
+        (None, "no source tells the ex-dates, so early exercise of the short call is not judged"),
+        (Unavailable("yahoo is down"), "early exercise of the short call is not judged: yahoo is down"),
+    ],
+)
+def test_unknown_dividends_are_told_and_stop_nothing(desk: ManagedDesk, dividends: object, warning: str) -> None:
+    call_desk(desk, dividends)
+    (found,) = desk.manage()
+    assert found.warnings == (warning,)
+    assert (found.due, found.error) == (None, None)
+    assert found.mark is not None
+
+
+def test_no_dividend_before_the_expiration_says_nothing(desk: ManagedDesk) -> None:
+    call_desk(desk, ())
+    assert desk.manage()[0].warnings == ()
+
+
+def test_a_put_spread_asks_for_no_dividends(desk: ManagedDesk) -> None:
+    opened(desk)
+    desk.dividends = RuntimeError("nobody asks")
+    assert desk.start().warnings == ()
+
+
+def test_a_put_that_pays_to_exercise_is_told_and_closes_nothing(desk: ManagedDesk) -> None:
+    opened(desk)
+    desk.quoted.spot, desk.quoted.sides[parity_leg(PUTS[0]).symbol] = 600.0, (0.0, 0.05)
+    found = desk.start()
+    assert [note.partition(" pays")[0] for note in found.warnings] == ["early exercise of the 640 put"]
+    assert found.due is None
+
+
+def test_a_note_about_a_put_is_kept_beside_a_call_whose_dividends_are_unknown(desk: ManagedDesk) -> None:
+    condor = (*PUTS, *CALLS)
+    trade = opened(desk)
+    both = replace(desk.store.trades.get(trade.id), legs=condor)
+    desk.quoted.spot, desk.quoted.sides[parity_leg(PUTS[0]).symbol] = 600.0, (0.0, 0.05)
+    from spy32.trading import manage as module
+
+    quotes, _ = module._fetch_quotes(desk.trading_context, both, desk.store.proposals.get(trade.proposal_id))
+    for dividends, count in ((None, 2), (Unavailable("no"), 2), ((), 1)):
+        desk.dividends = dividends
+        check, notes = module._check_exercise(
+            desk.trading_context, both, desk.store.proposals.get(trade.proposal_id), quotes
+        )
+        assert (check, len(notes)) == (None, count)
+        assert notes[0].startswith("early exercise of the 640 put pays")
+
+
+# Several trades, and starts at once.
+
+
+def test_a_second_start_waits_for_the_lock_and_says_who_has_it(desk: ManagedDesk) -> None:
+    opened(desk)
+    desk.locks.busy = {MANAGE_LOCK}
+    with pytest.raises(Unavailable, match="manage is held by process 4242"):
+        desk.manage()
+    assert desk.store.trades.marks(1) == ()
+    assert LOCK_SECONDS == 20
+
+
+def test_the_lock_is_held_while_it_works_and_free_afterwards(desk: ManagedDesk) -> None:
+    opened(desk)
+    seen: list[bool] = []
+    quotes = desk.quoted.quotes
+    desk.quoted.quotes = lambda *a: (seen.append(desk.locks.is_free(MANAGE_LOCK)), quotes(*a))[1]  # type: ignore[method-assign]
+    desk.start()
+    assert seen == [False]
+    assert desk.locks.is_free(MANAGE_LOCK)
+
+
+def test_what_stops_one_trade_stops_no_other(desk: ManagedDesk) -> None:
+    opened(desk)
+    opened(desk, legs=builders.spread("630", "625").legs, last_exit=builders.TODAY)
+    desk.clock.at += timedelta(minutes=15)
+
+    def context_for(proposal_id: int | None) -> TradingContext:
+        if proposal_id == 1:
+            raise Unusable("the recorded market of R1 is gone")
+        return desk.trading_context
+
+    first, second = manage(context_for)
+    assert first.error is not None
+    assert first.error.message == "the recorded market of R1 is gone"
+    assert (first.trade.id, first.mark) == (1, None)
+    assert (second.trade.id, second.error) == (2, None)
+    assert second.proposal is not None
+
+
+def test_one_trade_may_be_managed_alone_and_an_unknown_one_is_told(desk: ManagedDesk) -> None:
+    opened(desk)
+    opened(desk, legs=builders.spread("630", "625").legs)
+    desk.clock.at += timedelta(minutes=15)
+    (found,) = desk.manage(2)
+    assert found.trade.id == 2
+    assert desk.store.trades.marks(1) == ()
+    with pytest.raises(BadUsage, match="there is no trade T9"):
+        desk.manage(9)
+    assert desk.locks.is_free(MANAGE_LOCK)
+
+
+def test_trades_that_have_ended_are_left_alone(desk: ManagedDesk) -> None:
+    opened(desk)
+    desk.store.trades.move(1, was=TradeState.OPEN, now=TradeState.EXPIRED, at=desk.clock())
+    assert desk.manage() == ()
+    (found,) = desk.manage(1)
+    assert (found.trade.state, found.mark, found.checks, found.warnings) == (TradeState.EXPIRED, None, (), ())
+
+
+def test_an_assigned_trade_is_shown_and_not_marked(desk: ManagedDesk) -> None:
+    opened(desk)
+    desk.store.trades.move(1, was=TradeState.OPEN, now=TradeState.ASSIGNED, at=desk.clock())
+    found = desk.start()
+    assert (found.trade.state, found.mark, found.checks) == (TradeState.ASSIGNED, None, ())
+
+
+def test_what_has_just_been_settled_is_managed_with_its_notes(
+    desk: ManagedDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened(desk)
+    opened(desk, legs=builders.spread("630", "625").legs)
+    expired = desk.store.trades.move(1, was=TradeState.OPEN, now=TradeState.EXPIRED, at=desk.clock())
+    settled = settle.SettledTrades(trades=(expired,), warnings={1: ("settled at 700",), 2: ("look here",)})
+    monkeypatch.setattr(settle, "settle_ended", lambda context_for, *, reads_positions: settled)
+    first, second = desk.manage()
+    assert (first.trade, first.warnings) == (expired, ("settled at 700",))
+    assert (second.trade.id, second.warnings) == (2, ("look here",))
+
+
+# Orders in flight.
+
+
+def test_a_resting_target_is_read_first_and_a_filled_one_ends_the_trade(desk: ManagedDesk) -> None:
+    trade = opened(desk, rests_target=True)
+    (target,) = [order for order in desk.orders.book.values() if order.state is OrderState.WORKING]
+    desk.quoted.close_costs("0.20")
+    found = desk.start()
+    assert found.due is None  # the order at the broker does it
+    desk.orders.fill(target.broker_id)
+    found = desk.start()
+    assert (found.trade.state, found.mark) == (TradeState.CLOSED, None)
+    assert found.trade.exit_reason is ExitReason.TARGET
+    assert desk.store.trades.get(trade.id).debit == D("0.29")
+    assert desk.manage() == ()
+
+
+def test_what_cannot_be_read_of_an_order_is_told_and_the_trade_is_marked(desk: ManagedDesk) -> None:
+    opened(desk, rests_target=True)
+    desk.orders.unreadable = True
+    found = desk.start()
+    assert found.warnings == ("the fake broker does not answer",)
+    assert found.mark is not None
     assert found.error is None
-    assert found.mark is not None and found.mark.is_usable
-    assert found.due is None and found.proposal is None
-    assert desk.store.trades.marks(trade.id) == (found.mark,)
+
+
+def test_an_order_that_another_process_works_is_left_to_it(desk: ManagedDesk) -> None:
+    opened(desk, rests_target=True)
+    desk.locks.busy = {proposal_lock_name(1)}
+    found = desk.start()
+    assert found.warnings == ("proposal-1 is held by process 4242",)
+    assert found.mark is not None
+
+
+def test_an_order_left_by_a_dead_start_is_settled_before_anything_is_judged(desk: ManagedDesk) -> None:
+    trade = opened(desk, rests_target=True)
+    desk.orders.faults = [("after", TIMED_OUT)]
+    desk.orders.cancel("480002")
+    desk.start()
+    assert desk.store.orders.select_by_proposal(trade.proposal_id)[-1].state is OrderState.CANCELLED
+    place_target(desk.trading_context, trade.proposal_id)
+    assert desk.state(trade.proposal_id) is ProposalState.DONE
+
+
+# Without writing.
+
+
+def test_judging_writes_nothing(desk: ManagedDesk) -> None:
+    opened(desk, last_exit=builders.TODAY)
+    found = judge_trade(desk.trading_context, 1)
+    assert found.due is not None
+    assert found.mark is not None
+    assert (desk.store.trades.marks(1), desk.closes()) == ((), [])
+
+
+def test_it_works_in_live_mode_too(tmp_path: Path) -> None:
+    desk = managed_desk(tmp_path, Mode.LIVE)
+    opened(desk)
+    found = desk.start()
+    assert found.mark is not None
+    assert found.mark.is_usable
+    desk.quoted.age = 11
+    found = desk.start()
+    assert found.mark is not None
+    assert found.mark.flags == (MarkFlag.STALE,)
+    desk.store.close()

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.orders import Trade, Transaction, TransactionKind
+from spy32.domain.orders import Adoption, Trade, Transaction, TransactionKind
 from spy32.domain.spreads import Action, Mode
 from spy32.errors import Unavailable
 from spy32.lifecycle import TradeState
+from spy32.rules.assignment import assigned_position
 from spy32.trading import transactions
 from spy32.trading.position_diff import compare_with_broker
 from spy32.trading.transactions import MissingContracts, load_order_fees, settle_fees
@@ -335,3 +336,91 @@ def test_what_was_adopted_explains_nothing_else(desk: TradingDesk, trade: Trade)
 def test_a_position_the_other_way_round_is_gone_as_a_whole(desk: TradingDesk, trade: Trade) -> None:
     held(desk, short=3, long=2)
     assert only(desk).missing == ((SHORT, 2),)
+
+
+# Assigned trades.
+
+
+def assigned_lines(trade: Trade, count: int = 2) -> tuple[Transaction, Transaction]:
+    """Short puts that were assigned, and their shares."""
+    strike = trade.legs[0].strike
+    shares = {"quantity": D(100 * count), "action": Action.BUY_TO_OPEN, "price": strike}
+    return (
+        line(1, SHORT, ASSIGNED, quantity=D(count)),
+        line(2, "SPY", TransactionKind.OTHER, **shares, net_value=-strike * 100 * count),
+    )
+
+
+def test_an_assignment_of_a_part_with_its_shares_explains_itself(desk: TradingDesk, trade: Trade) -> None:
+    held(desk, short=-1, long=2, SPY=100)
+    desk.account.history = assigned_lines(trade, 1)
+    found = only(desk)
+    assert found.adoption is not None
+    assert (found.adoption.state, found.adoption.spreads, found.is_self_explained) == (TradeState.ASSIGNED, 2, True)
+
+
+def test_more_that_is_gone_than_was_assigned_is_not_explained(desk: TradingDesk, trade: Trade) -> None:
+    held(desk, long=2, SPY=100)
+    desk.account.history = assigned_lines(trade, 1)
+    assert not only(desk).is_self_explained
+
+
+def test_shares_at_another_strike_belong_to_another_assignment(desk: TradingDesk, trade: Trade) -> None:
+    held(desk, long=2, SPY=200)
+    contracts, shares = assigned_lines(trade)
+    other = replace(shares, id="3", price=D(650), net_value=D(-130_000))
+    desk.account.history = (contracts, other)
+    assert not only(desk).is_self_explained
+    desk.account.history = (contracts, other, replace(shares, id="4"))
+    found = only(desk)
+    assert found.adoption is not None and found.is_self_explained
+    assert [each.id for each in found.adoption.transactions] == ["1", "4"]
+
+
+def test_shares_on_the_other_side_are_not_those_of_an_assigned_put(desk: TradingDesk, trade: Trade) -> None:
+    held(desk, long=2, SPY=200)
+    contracts, shares = assigned_lines(trade)
+    desk.account.history = (contracts, replace(shares, action=Action.SELL_TO_OPEN))
+    assert not only(desk).is_self_explained
+
+
+def test_short_shares_are_bought_back_and_what_is_sold_meanwhile_is_not_theirs(trade: Trade) -> None:
+    calls = replace(trade, legs=builders.spread("700", "710").legs, state=TradeState.ASSIGNED)
+    short, long_call = (leg.symbol for leg in calls.legs)
+    sold = {"quantity": D(200), "action": Action.SELL_TO_OPEN, "price": D(700), "net_value": D(140_000)}
+    lines = (line(1, short, ASSIGNED), line(2, "SPY", TransactionKind.OTHER, **sold))
+    adoption = Adoption(trade_id=1, state=TradeState.ASSIGNED, spreads=2, transactions=lines, reason="")
+    position = assigned_position(calls, (adoption,))
+    assert position.shares == -200
+    more = replace(lines[1], id="3", kind=TransactionKind.TRADE)
+    bought = replace(more, id="4", action=Action.BUY_TO_CLOSE, quantity=D(250), net_value=D(-175_000))
+    history = transactions.UnmatchedTransactions([more, bought, line(5, long_call, OVER)])
+    disposal = transactions.find_disposal(position, history)
+    assert disposal is not None
+    assert [(each.id, each.quantity) for each in disposal.transactions] == [("5", 2), ("4", 200)]
+    assert assigned_position(calls, (adoption,), (disposal,)).is_over
+    assert transactions.find_disposal(position, transactions.UnmatchedTransactions([more])) is None
+
+
+def test_shares_that_come_later_than_a_person_s_adoption_complete_it(trade: Trade) -> None:
+    contracts, shares = assigned_lines(trade)
+    adoption = Adoption(
+        trade_id=1, state=TradeState.ASSIGNED, spreads=2, transactions=(contracts, line(3, LONG, OVER)), reason=""
+    )
+    held_now = replace(trade, state=TradeState.ASSIGNED)
+    position = assigned_position(held_now, (adoption,))
+    assert (position.shares, position.incoming, position.is_over) == (0, 200, False)
+    disposal = transactions.find_disposal(position, transactions.UnmatchedTransactions([shares]))
+    assert disposal is not None
+    after = assigned_position(held_now, (adoption,), (disposal,))
+    assert (after.shares, after.incoming) == (200, 0)
+
+
+def test_of_a_delivery_that_is_partly_on_record_only_the_rest_is_taken(trade: Trade) -> None:
+    contracts, shares = assigned_lines(trade)
+    half = replace(shares, quantity=D(100), net_value=D(-64_000))
+    adoption = Adoption(trade_id=1, state=TradeState.ASSIGNED, spreads=2, transactions=(contracts, half), reason="")
+    position = assigned_position(trade, (adoption,))
+    disposal = transactions.find_disposal(position, transactions.UnmatchedTransactions([replace(shares, id="9")]))
+    assert disposal is not None
+    assert [(each.id, each.quantity) for each in disposal.transactions] == [("9", 100)]

@@ -1,0 +1,144 @@
+"""The worst that a set of positions can be worth at expiration: margin, and the risk of positions that are not ours.
+
+The value of options at one expiration is piecewise linear in the underlying, so its worst is at zero, at a strike, or
+beyond the last one, where a net short call is unbounded.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
+
+from spy32.domain.market import underlying_for_root
+from spy32.domain.spreads import MULTIPLIER, Account, Position
+from spy32.domain.value import value
+
+EXPIRATION_PART = 12
+"""Characters of an OCC symbol with root and expiration; right and strike follow."""
+
+
+def margin_requirement(positions: Iterable[Position]) -> Decimal | None:
+    """Return the margin of the options held, dollars: the worst value of each expiration, added up.
+
+    None when a short call is not covered. Shares are left out.
+    """
+    total = Decimal(0)
+    for group in _expirations(positions).values():
+        loss = _worst_value(group)
+        if loss is None:
+            return None
+        total += max(-loss, Decimal(0))
+    return total
+
+
+def expiration_value(positions: Iterable[Position], price: Decimal) -> Decimal:
+    """Return what options and shares are worth when the underlying stands at `price` at expiration, dollars."""
+    total = Decimal(0)
+    for position in positions:
+        if not position.is_option:
+            total += price * position.quantity
+            continue
+        strike = Decimal(position.symbol[EXPIRATION_PART + 1 :]) / 1000
+        intrinsic = price - strike if position.symbol[EXPIRATION_PART] == "C" else strike - price
+        total += max(intrinsic, Decimal(0)) * position.quantity * MULTIPLIER
+    return total
+
+
+def has_uncovered_calls(positions: Iterable[Position]) -> bool:
+    """Return whether these positions lose without bound when the underlying rises."""
+    upside = Decimal(0)
+    for position in positions:
+        if not position.is_option:
+            upside += position.quantity
+        elif position.symbol[EXPIRATION_PART] == "C":
+            upside += position.quantity * MULTIPLIER
+    return upside < 0
+
+
+def _worst_value(group: Sequence[Position]) -> Decimal | None:
+    """Return the worst value at expiration of positions of one underlying, dollars; None when it is unbounded."""
+    if has_uncovered_calls(group):
+        return None
+    strikes = (Decimal(each.symbol[EXPIRATION_PART + 1 :]) / 1000 for each in group if each.is_option)
+    return min(expiration_value(group, price) for price in (Decimal(0), *strikes))
+
+
+def _expirations(positions: Iterable[Position]) -> dict[str, list[Position]]:
+    """Return the options by root and expiration, those of one contract added up, without what cancels out."""
+    net: dict[str, int] = {}
+    for position in positions:
+        if position.is_option:
+            net[position.symbol] = net.get(position.symbol, 0) + position.quantity
+    groups: dict[str, list[Position]] = {}
+    for symbol, count in net.items():
+        if count:
+            groups.setdefault(symbol[:EXPIRATION_PART], []).append(Position(symbol=symbol, quantity=count))
+    return groups
+
+
+# Positions that our book does not know.
+
+
+@value
+class ForeignRisk:
+    """What positions of an account that our book does not know add to its limits."""
+
+    trades: int = 0
+    """Expirations with options that are not ours; each counts as one open trade."""
+    risk: Decimal = Decimal(0)
+    """Their maximum loss, dollars."""
+    unmeasured: tuple[str, ...] = ()
+    """Positions whose maximum loss cannot be computed, in words."""
+
+
+def foreign_risk(account: Account, own: Mapping[str, int]) -> ForeignRisk:
+    """Return what the account holds beyond `own` (contracts or shares by symbol, negative when short).
+
+    Options count at their worst value at expiration and what was paid for them; a credit that the broker does not tell
+    counts as none. Long shares are fully paid and no spread, so they count only as cover of short calls.
+    """
+    foreign = tuple(_foreign_positions(account.positions, own))
+    shares = {each.symbol: each.quantity for each in foreign if not each.is_option}
+    unmeasured = [f"{-count} {symbol} short" for symbol, count in shares.items() if count < 0]
+    # Futures and options on them begin with a slash; what they may lose is not known here.
+    unmeasured += [f"{count} {symbol}" for symbol, count in shares.items() if count > 0 and "/" in symbol[:2]]
+    groups = _expirations(foreign)
+    risk = Decimal(0)
+    for key, group in groups.items():
+        ticker = underlying_for_root(key[:6].strip())
+        covering = _covering_shares(group, shares, ticker)
+        worst = _worst_value((*group, Position(symbol=ticker, quantity=covering)))
+        paid = _premium_paid(foreign, key)
+        if worst is None or paid is None:
+            unmeasured.append(f"{', '.join(f'{each.quantity:+d} x {each.symbol}' for each in group)}")
+        else:
+            risk += max(paid - worst, Decimal(0))
+    return ForeignRisk(trades=len(groups), risk=risk, unmeasured=tuple(unmeasured))
+
+
+def _foreign_positions(held: Iterable[Position], own: Mapping[str, int]) -> Iterator[Position]:
+    """Yield what is held beyond our own; what is missing of ours is for `reconcile`."""
+    for position in held:
+        ours = own.get(position.symbol, 0)
+        count = position.quantity - (ours if ours * position.quantity > 0 else 0)
+        if count * position.quantity > 0:
+            yield Position(symbol=position.symbol, quantity=count, average_price=position.average_price)
+
+
+def _covering_shares(group: Sequence[Position], shares: dict[str, int], ticker: str) -> int:
+    """Take the long shares that cover short calls of this expiration from `shares`, and return their number."""
+    calls = sum(each.quantity for each in group if each.symbol[EXPIRATION_PART] == "C")
+    count = min(max(-calls * MULTIPLIER, 0), max(shares.get(ticker, 0), 0))
+    shares[ticker] = shares.get(ticker, 0) - count
+    return count
+
+
+def _premium_paid(positions: Iterable[Position], key: str) -> Decimal | None:
+    """Return what was paid for the options of one expiration less what was received, dollars; None when not told."""
+    paid = Decimal(0)
+    for position in positions:
+        if not position.is_option or position.symbol[:EXPIRATION_PART] != key:
+            continue
+        if position.average_price is not None:
+            paid += position.average_price * position.quantity * MULTIPLIER
+        elif position.quantity > 0:
+            return None
+    return paid

@@ -1,0 +1,252 @@
+"""What becomes of options at their expiration: worthless, shares at the strike, or cash.
+
+Options on shares and funds are American and deliver shares at the official close of their last session, whatever is
+traded after it. The index options here are European and settle in cash, most at the close (PM); those of the roots with
+`settles_at_open` (AM) stop trading the session before and settle at the opening of the expiration day (product
+specifications of cboe.com for SPX, SPXW, XSP, RUT, RUTW, of nasdaq.com for NDX, NDXP).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+
+from spy32.domain.market import CASH_SETTLED, Contract, DailyBar, Right, parse_occ_symbol
+from spy32.domain.orders import PaperEvent, TransactionKind
+from spy32.domain.spreads import CENT, MULTIPLIER, Position
+from spy32.domain.value import value
+from spy32.rules.indicators import is_price
+from spy32.sessions import last_trading_day, market_date, next_session, previous_session, session
+
+EXERCISE_THRESHOLD = CENT
+"""Dollars in the money from which the OCC exercises by itself ("exercise by exception", OCC Rule 805)."""
+EXERCISE_FEE = Decimal(5)
+"""Dollars for the exercise or assignment of a leg, whatever its quantity, in shares or cash (tastytrade help, "What
+Happens to Equity/ETF Spreads at Expiration?")."""
+
+
+@value
+class SettlementTerms:
+    """How the options of one root are settled."""
+
+    underlying: str
+    """Ticker whose price decides."""
+    settles_in_cash: bool = False
+    """European and in cash; otherwise American and in shares."""
+    settles_at_open: bool = False
+    """AM settlement: by the opening of the expiration day, with the session before as the last one."""
+
+
+INDEX_TERMS: Mapping[str, SettlementTerms] = {
+    "SPX": SettlementTerms(underlying="SPX", settles_in_cash=True, settles_at_open=True),
+    "SPXW": SettlementTerms(underlying="SPX", settles_in_cash=True),
+    "XSP": SettlementTerms(underlying="XSP", settles_in_cash=True),
+    "NDX": SettlementTerms(underlying="NDX", settles_in_cash=True, settles_at_open=True),
+    "NDXP": SettlementTerms(underlying="NDX", settles_in_cash=True),
+    "RUT": SettlementTerms(underlying="RUT", settles_in_cash=True, settles_at_open=True),
+    "RUTW": SettlementTerms(underlying="RUT", settles_in_cash=True),
+}
+
+
+def settlement_terms(root: str) -> SettlementTerms | None:
+    """Return how the options of a root are settled; None for an index that is not listed here and for adjusted
+    contracts, whose root ends with a digit and whose deliverable is not 100 shares (OCC)."""
+    if root in INDEX_TERMS:
+        return INDEX_TERMS[root]
+    return None if root in CASH_SETTLED or root[-1:].isdigit() else SettlementTerms(underlying=root)
+
+
+def trading_end(root: str, expiration: date) -> datetime:
+    """Return the instant at which contracts stop trading: the option close of their last session."""
+    terms, day = INDEX_TERMS.get(root), last_trading_day(expiration)
+    hours = previous_session(day) if terms is not None and terms.settles_at_open else session(day)
+    assert hours is not None
+    return hours.option_close
+
+
+@value
+class ExpiredPositions:
+    """Positions in contracts of one root that have stopped trading and are settled by the prices of one session."""
+
+    root: str
+    day: date
+    """The session whose price decides: the expiration, or the session before when that is a closed day."""
+    positions: tuple[Position, ...]
+
+    @property
+    def terms(self) -> SettlementTerms | None:
+        return settlement_terms(self.root)
+
+
+def select_expired(positions: Iterable[Position], now: datetime) -> tuple[ExpiredPositions, ...]:
+    """Return the positions whose contracts have stopped trading, by session and root, oldest first."""
+    groups: dict[tuple[date, str], list[Position]] = {}
+    for position in positions:
+        if position.is_option:
+            contract = parse_occ_symbol(position.symbol)
+            if trading_end(contract.root, contract.expiration) <= now:
+                groups.setdefault((last_trading_day(contract.expiration), contract.root), []).append(position)
+    return tuple(
+        ExpiredPositions(root=root, day=day, positions=tuple(group)) for (day, root), group in sorted(groups.items())
+    )
+
+
+def settlement_price(terms: SettlementTerms, bar: DailyBar) -> Decimal | None:
+    """Return the price that decides, dollars to the cent; None when the bar lacks it.
+
+    The opening settlement value of an AM index is computed from the openings of its members (cboe.com, "SOQ") and
+    is in no daily bar; the opening of the index stands in for it.
+    """
+    return exact_price(bar.open if terms.settles_at_open else bar.close)
+
+
+def opening_price(bar: DailyBar) -> Decimal | None:
+    """Return the opening price of a bar, dollars to the cent; None when it lacks one."""
+    return exact_price(bar.open)
+
+
+def exact_price(number: float | None) -> Decimal | None:
+    """Return a price of a daily bar in cents, in which shares and indexes are published; None when it is none."""
+    if number is None or not is_price(number):
+        return None
+    return Decimal(str(number)).quantize(CENT, ROUND_HALF_UP)
+
+
+def settlement_events(expired: ExpiredPositions, price: Decimal, *, source: str = "") -> tuple[PaperEvent, ...]:
+    """Return what happens to the positions at the settlement price, dollars; `source` says which price it is when it is
+    not the official one.
+
+    Out of the money they expire. In the money, short ones are assigned and long ones exercised: shares change hands at
+    the strike, 100 a contract, or the intrinsic value is paid in cash. Raises ValueError for unknown terms.
+    """
+    terms, hours = expired.terms, session(expired.day)
+    if terms is None or hours is None:
+        raise ValueError(f"the settlement of {expired.root} options on {expired.day} is not known")
+    at = hours.open if terms.settles_at_open else hours.option_close
+    official = f"the {'opening' if terms.settles_at_open else 'close'} of {expired.day}"
+    moment = f"{price}, {source or official}"
+    return tuple(
+        event for position in expired.positions for event in _settle_position(position, terms, price, at, moment)
+    )
+
+
+def _settle_position(
+    position: Position, terms: SettlementTerms, price: Decimal, at: datetime, moment: str
+) -> tuple[PaperEvent, ...]:
+    contract, held = parse_occ_symbol(position.symbol), position.quantity
+    in_the_money = intrinsic_value(contract, price)
+    is_exercised = in_the_money >= EXERCISE_THRESHOLD
+    kind = (
+        TransactionKind.EXPIRATION
+        if not is_exercised
+        else TransactionKind.ASSIGNMENT
+        if held < 0
+        else TransactionKind.EXERCISE
+    )
+    pays_cash = is_exercised and terms.settles_in_cash
+    removal = PaperEvent(
+        at=at,
+        kind=kind,
+        symbol=position.symbol,
+        quantity=-held,
+        # As tastytrade writes them: a cash settlement has the strike as its price, a plain removal has none.
+        price=contract.strike if pays_cash else Decimal(0),
+        cash=in_the_money * MULTIPLIER * held if pays_cash else Decimal(0),
+        fees=EXERCISE_FEE if pays_cash else Decimal(0),
+        description=f"{kind} at {moment}",
+    )
+    if not is_exercised or terms.settles_in_cash:
+        return (removal,)
+    shares = _delivered_shares(contract, -held)
+    delivery = PaperEvent(
+        at=at,
+        kind=TransactionKind.OTHER,
+        symbol=terms.underlying,
+        quantity=shares,
+        price=contract.strike,
+        cash=-contract.strike * shares,
+        # The fee stands on the line of the shares at tastytrade (recorded response of its transactions).
+        fees=EXERCISE_FEE,
+        description=f"shares of the {kind} of {position.symbol}",
+    )
+    return removal, delivery
+
+
+def intrinsic_value(contract: Contract, price: Decimal) -> Decimal:
+    """Return what exercising is worth at a price of the underlying, dollars per share; 0 out of the money."""
+    gain = price - contract.strike if contract.right is Right.CALL else contract.strike - price
+    return max(gain, Decimal(0))
+
+
+def _delivered_shares(contract: Contract, removed: int) -> int:
+    """Return the change in shares when an exercise changes the position in the contract by `removed`.
+
+    The short side of a put and the long side of a call receive shares.
+    """
+    return MULTIPLIER * removed * (1 if contract.right is Right.PUT else -1)
+
+
+@value
+class AssignedShares:
+    """Shares that one session's assignments and exercises left, until they are sold or bought back."""
+
+    ticker: str
+    quantity: int
+    """Negative when short."""
+    delivered: date
+    """The session whose close delivered them."""
+
+    @property
+    def closing_day(self) -> date:
+        return next_session(self.delivered).day
+
+
+def select_assigned_shares(events: Sequence[PaperEvent]) -> tuple[AssignedShares, ...]:
+    """Return the shares that wait for their sale or purchase, oldest first.
+
+    What puts and what calls left is closed apart, long and short: each assigned spread then finds its own closing.
+    """
+    nets: dict[tuple[date, str, Right], int] = {}
+    closed: dict[tuple[date, str, bool], int] = {}
+    for event in events:
+        day = market_date(event.at)
+        if event.kind is TransactionKind.TRADE:
+            key = day, event.symbol, event.quantity < 0
+            closed[key] = closed.get(key, 0) + event.quantity
+        elif event.kind in (TransactionKind.ASSIGNMENT, TransactionKind.EXERCISE):
+            contract = parse_occ_symbol(event.symbol)
+            terms = settlement_terms(contract.root)
+            if terms is not None and not terms.settles_in_cash:
+                group = day, terms.underlying, contract.right
+                nets[group] = nets.get(group, 0) + _delivered_shares(contract, event.quantity)
+    held: dict[tuple[date, str, bool], int] = {}
+    for (day, ticker, _), quantity in nets.items():
+        held[day, ticker, quantity > 0] = held.get((day, ticker, quantity > 0), 0) + quantity
+    shares = (
+        AssignedShares(
+            ticker=ticker,
+            quantity=quantity + closed.get((next_session(day).day, ticker, is_long), 0),
+            delivered=day,
+        )
+        for (day, ticker, is_long), quantity in sorted(held.items())
+    )
+    return tuple(each for each in shares if each.quantity)
+
+
+def closing_event(shares: AssignedShares, price: Decimal, *, source: str = "") -> PaperEvent:
+    """Return the sale or purchase of assigned shares at the open of the next session, dollars per share; `source` says
+    which price it is when it is not that one.
+
+    It is a rule of the paper account, where nobody decides. Commission on shares is 0 (tastytrade's price list); the
+    regulatory fees of a sale, less than a cent a share, and a dividend in between are not booked.
+    """
+    verb = "sold" if shares.quantity > 0 else "bought back"
+    return PaperEvent(
+        at=next_session(shares.delivered).open,
+        kind=TransactionKind.TRADE,
+        symbol=shares.ticker,
+        quantity=-shares.quantity,
+        price=price,
+        cash=price * shares.quantity,
+        fees=Decimal(0),
+        description=f"{verb} by the paper rule: at {source or f'the open of the session after {shares.delivered}'}",
+    )

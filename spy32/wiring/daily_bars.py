@@ -1,0 +1,76 @@
+"""Official daily bars for the paper broker, at one request a ticker."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import NamedTuple
+
+from spy32.domain.market import DailyBar
+from spy32.errors import Spy32Error, Unavailable
+from spy32.ports import Clock, Market
+
+RETRY_AFTER = timedelta(minutes=15)
+"""A missing bar is asked for again after this long, in a process that lives so long."""
+
+BarRequest = Callable[[str, date], Sequence[DailyBar]]
+"""Returns the daily bars of a ticker since a day, which it may lack."""
+
+
+class _Answer(NamedTuple):
+    """What the sources said about one ticker."""
+
+    since: date
+    at: datetime
+    bars: Mapping[date, DailyBar]
+    error: Spy32Error | None
+
+
+class DailyBarMemo:
+    """Finds daily bars and remembers what was served; it is a `ports.DailyBarLookup`."""
+
+    def __init__(self, request_bars: BarRequest, clock: Clock) -> None:
+        self._request_bars = request_bars
+        self._clock = clock
+        self._answers: dict[str, _Answer] = {}
+
+    def __call__(self, ticker: str, day: date) -> DailyBar | None:
+        """Return the bar of the session; None while no source has it. Raises the error of the last request."""
+        answer = self._answers.get(ticker)
+        if answer is None or not self._covers(answer, day):
+            answer = self._answers[ticker] = self._ask(ticker, min(day, answer.since) if answer is not None else day)
+        bar = answer.bars.get(day)
+        if bar is None and answer.error is not None:
+            raise answer.error
+        return bar
+
+    def _covers(self, answer: _Answer, day: date) -> bool:
+        return day in answer.bars or (answer.since <= day and self._clock() < answer.at + RETRY_AFTER)
+
+    def _ask(self, ticker: str, since: date) -> _Answer:
+        bars: Sequence[DailyBar] = ()
+        error: Spy32Error | None = None
+        try:
+            bars = self._request_bars(ticker, since)
+        except Spy32Error as raised:
+            error = raised
+        return _Answer(since, self._clock(), {bar.day: bar for bar in bars}, error)
+
+
+def request_history(sources: Iterable[Market], ticker: str, since: date) -> tuple[DailyBar, ...]:
+    """Return the bars of the first source that has the day, completed by those that were asked before it.
+
+    Raises `Unavailable` when no source answers.
+    """
+    found: dict[date, DailyBar] = {}
+    errors: list[str] = []
+    for source in sources:
+        try:
+            bars = source.history(ticker, since)
+        except Spy32Error as error:
+            errors.append(error.message)
+            continue
+        found = {bar.day: bar for bar in bars} | found
+        if since in found:
+            break
+    if not found and errors:
+        raise Unavailable("; ".join(errors))
+    return tuple(found.values())

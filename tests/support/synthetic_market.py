@@ -1,0 +1,207 @@
+"""A synthetic market: the real daily path of SPY and VIX with made option prices that no arbitrage can profit from.
+
+Days, opens, closes, VIX and ex-dates are those of the shipped history. Between open and close the price follows a
+seeded bridge. Options are European on the forward with cash dividends, by Black 76 on a smile that depends on standard
+deviations only, so puts and calls of one strike agree and prices are convex in the strike
+(`tests/support/test_synthetic_market.py` checks both). Quotes are rounded outwards to cents.
+"""
+
+import math
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from spy32.domain.events import ScheduledEvent
+from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, Metric, OptionQuote, Right
+from spy32.domain.spreads import Leg
+from spy32.markets import bundled_history
+from spy32.options.european import build_contracts, price
+from spy32.ports import Clock
+from spy32.sessions import closure_reason, market_date, next_session, session, years_to_expiration
+
+SOURCE = "synthetic"
+RATE = 0.02
+"""Continuous, a fraction a year."""
+ATM_SHARE = 0.85
+"""At-the-money vol of a month as a share of VIX, which also holds the wings."""
+SKEW, CURVATURE, WINGS = -0.09, 0.012, 3.0
+"""Change of the vol a standard deviation, its change, and the distance at which the smile flattens."""
+HALF_SPREAD, HALF_SPREAD_SHARE = 0.005, 0.01
+"""Half of the quoted spread: dollars, and a share of the price, before rounding outwards to the cent."""
+DAYS_LISTED = 50
+REACH = 0.25
+"""Strikes are listed within this share of the spot, a dollar apart."""
+STEP_MINUTES = 15
+SEED = 32
+
+
+class SyntheticMarket:
+    """Implements `ports.Market`. Its time is the clock's."""
+
+    name = SOURCE
+    is_recorded = False
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def spot(self) -> float:
+        """The price of the underlying now, dollars."""
+        now = self._clock()
+        day = market_date(now)
+        hours = session(day)
+        if hours is None or now < hours.open:
+            return _last_bar(day - timedelta(days=1)).close
+        step = min(int((now - hours.open).total_seconds() // (60 * STEP_MINUTES)), _steps(day))
+        return float(_bridge(day)[step])
+
+    def expirations(self, underlying: str) -> tuple[date, ...]:
+        """Mondays, Wednesdays and Fridays that are sessions, and the Thursday before a Friday that is none."""
+        today = market_date(self._clock())
+        days = [today + timedelta(days=number) for number in range(DAYS_LISTED)]
+        return tuple(day for day in days if closure_reason(day) is None and _is_listed(day))
+
+    def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
+        spot, now = self.spot(), self._clock()
+        strikes = np.arange(math.ceil(spot * (1 - REACH)), math.floor(spot * (1 + REACH)) + 1, dtype=np.float64)
+        quotes = [
+            quote
+            for expiration in expirations
+            for right in Right
+            for quote in self._quotes(expiration, right, strikes, spot, now)
+        ]
+        return Chain(underlying=underlying, spot=spot, as_of=now, source=SOURCE, quotes=tuple(quotes))
+
+    def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
+        spot, now = self.spot(), self._clock()
+        found = {
+            leg.symbol: self._quotes(leg.expiration, leg.right, np.array([float(leg.strike)]), spot, now)[0]
+            for leg in legs
+        }
+        return LegQuotes(spot=spot, as_of=now, source=SOURCE, quotes=found)
+
+    def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
+        return bundled_history.daily_bars(self._clock(), since)
+
+    def volatility(self) -> dict[str, Metric]:
+        return bundled_history.volatility(self._clock())
+
+    def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
+        return bundled_history.volatility_history(self._clock(), since)
+
+    def rate(self) -> Metric:
+        return Metric(value=RATE, unit="fraction", source=SOURCE, as_of=self._clock())
+
+    def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
+        return bundled_history.dividends(self._clock())
+
+    def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
+        return {}
+
+    def metrics(self, underlying: str) -> dict[str, Metric]:
+        return {}
+
+    def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
+        return ()
+
+    def mids(self, expiration: date, right: Right, strikes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The prices before they are rounded to quotes, dollars per share, shape of `strikes`."""
+        return self._prices(expiration, right, strikes, self.spot(), self._clock())
+
+    def _quotes(
+        self, expiration: date, right: Right, strikes: NDArray[np.float64], spot: float, now: datetime
+    ) -> list[OptionQuote]:
+        prices = self._prices(expiration, right, strikes, spot, now)
+        half = HALF_SPREAD + HALF_SPREAD_SHARE * prices
+        bids, asks = np.floor((prices - half) * 100) / 100, np.ceil((prices + half) * 100) / 100
+        return [
+            OptionQuote(
+                root="SPY",
+                expiration=expiration,
+                strike=Decimal(int(strike)),
+                right=right,
+                bid=max(float(bid), 0.0),
+                ask=max(float(ask), 0.01),
+                volume=500,
+                open_interest=1000,
+            )
+            for strike, bid, ask in zip(strikes, bids, asks, strict=True)
+        ]
+
+    def _prices(
+        self, expiration: date, right: Right, strikes: NDArray[np.float64], spot: float, now: datetime
+    ) -> NDArray[np.float64]:
+        years = max(years_to_expiration(now, expiration), 1e-6)
+        forward = (spot - _dividends_between(market_date(now), expiration)) * math.exp(RATE * years)
+        contracts = build_contracts(
+            is_call=right is Right.CALL, strike=strikes, forward=forward, years=years, discount=math.exp(-RATE * years)
+        )
+        return np.asarray(price(contracts, _smile(strikes, forward, years, market_date(now))), dtype=np.float64)
+
+
+def _smile(strikes: NDArray[np.float64], forward: float, years: float, day: date) -> NDArray[np.float64]:
+    atm = ATM_SHARE * _vix_before(day) / 100
+    # Flattens smoothly: a corner in the smile would be a price that is not convex.
+    deviations = WINGS * np.tanh(np.log(strikes / forward) / (atm * math.sqrt(years)) / WINGS)
+    return np.asarray(atm * (1 + SKEW * deviations + CURVATURE * deviations**2), dtype=np.float64)
+
+
+def _is_listed(day: date) -> bool:
+    weekday = day.weekday()
+    return weekday in (0, 2, 4) or (weekday == 3 and closure_reason(day + timedelta(days=1)) is not None)
+
+
+@cache
+def _all_bars() -> dict[date, DailyBar]:
+    end = datetime.fromisoformat("2026-08-01T00:00:00+00:00")
+    return {bar.day: bar for bar in bundled_history.daily_bars(end, date(2014, 1, 2))}
+
+
+@cache
+def _last_bar(day: date) -> DailyBar:
+    bars = _all_bars()
+    while day not in bars:
+        day -= timedelta(days=1)
+    return bars[day]
+
+
+@cache
+def _vix_before(day: date) -> float:
+    """The VIX close of the session before: what a quote of the day can know."""
+    history = dict(bundled_history.volatility_history(datetime.fromisoformat("2026-08-01T00:00:00+00:00"), day.min))
+    day -= timedelta(days=1)
+    while day not in history:
+        day -= timedelta(days=1)
+    return history[day]
+
+
+@cache
+def _dividends_between(today: date, expiration: date) -> float:
+    known = bundled_history.dividends(datetime.fromisoformat("2014-01-02T00:00:00+00:00"))
+    return float(sum((each.amount for each in known if today < each.ex_date <= expiration), Decimal(0)))
+
+
+def _steps(day: date) -> int:
+    hours = session(day)
+    assert hours is not None
+    return int((hours.close - hours.open).total_seconds() // (60 * STEP_MINUTES))
+
+
+@cache
+def _bridge(day: date) -> NDArray[np.float64]:
+    """The price at every quarter of an hour, from the day's open to its close."""
+    bar, steps = _all_bars()[day], _steps(day)
+    first = bar.open if bar.open is not None else bar.close
+    daily = _vix_before(day) / 100 / math.sqrt(252) / 2
+    noise = np.random.default_rng([SEED, day.toordinal()]).normal(0, daily / math.sqrt(steps), steps)
+    walk = np.concatenate(([0.0], np.cumsum(noise)))
+    share = np.linspace(0.0, 1.0, steps + 1)
+    return np.asarray(np.exp(np.log(first) + share * math.log(bar.close / first) + walk - share * walk[-1]))
+
+
+def first_session(day: date) -> date:
+    """The day itself if it is a session, else the next one."""
+    return day if closure_reason(day) is None else next_session(day).day
