@@ -106,7 +106,7 @@ def flush(ctx: typer.Context, json: Json = False) -> None:
     app = get_app(ctx)
     app.check_store_exists()
     store = app.store()
-    outbox = app.build_outbox(store)
+    outbox = app.notice_sender.build_outbox(store)
     if outbox.targets:
         queue_reminders(store, app.settings, app.process_clock.now())
     deliveries = outbox.flush()

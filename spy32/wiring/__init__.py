@@ -2,7 +2,6 @@
 
 import math
 import os
-import threading
 import time
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, Spy32Error, Unusable
+from spy32.errors import BadSettings, Unusable
 from spy32.settings import Settings
 from spy32.wiring.base import PAPER_ACCOUNT, AppBase
 from spy32.wiring.clockwork import Clockwork
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from spy32.brokers.tastytrade import TastytradeBroker
     from spy32.domain.proposals import Proposal, Recommendation
     from spy32.domain.runs import Run
-    from spy32.ops.outbox import Outbox
     from spy32.pipeline.context import RunContext
     from spy32.pipeline.gather import CollectRequest
     from spy32.pipeline.replay import RecordedAnalystLookup
@@ -37,9 +35,6 @@ if TYPE_CHECKING:
 
     Broker = PaperBroker | TastytradeBroker
 
-START_PING_SECONDS = 2.0
-"""A command waits so long for the ping of its start."""
-
 __all__ = ["PAPER_ACCOUNT", "App", "Clockwork", "log_traceback"]
 
 
@@ -47,7 +42,6 @@ class App(AppBase):
     """What a command gets: settings, places, consoles, and builders of everything that acts."""
 
     _has_warned_xai: bool = False
-    _starting_ping: threading.Thread | None = None
 
     @property
     def _refusal_path(self) -> Path:
@@ -253,57 +247,8 @@ class App(AppBase):
                 store, sources=sources, analyst=name, settings=settings, run=run
             ),
             warn=self.warn,
-            ping_start=self._ping_start,
+            ping_start=self.notice_sender.ping_start,
         )
-
-    def _ping_start(self, rid: str) -> None:
-        """Ping on a thread of its own, since a run waits for no monitor."""
-        from spy32.wiring.notifiers import build_ping
-
-        def ping() -> None:
-            try:
-                build_ping(self.settings).start(rid)
-            except Spy32Error as error:
-                self.report(f"the start was not pinged: {error.message}")
-
-        if self.settings.ping.url is not None or self.settings.ping.start is not None:
-            self._starting_ping = threading.Thread(target=ping, daemon=True, name="ping start")
-            self._starting_ping.start()
-
-    def build_outbox(self, store: "Store") -> "Outbox":
-        """What sends the notices of a store."""
-        from spy32.ops.outbox import Outbox
-        from spy32.wiring.notifiers import build_targets
-
-        return Outbox(
-            notices=store.notices,
-            targets=build_targets(self.settings),
-            locks=self.locks,
-            clock=self.process_clock.now,
-            monotonic=self.monotonic,
-        )
-
-    def send_notices(self) -> None:
-        """Queue the reminders that are due and send what waits; nothing where no address is set.
-
-        It never raises: what a command has done stands, and its exit code too.
-        """
-        try:
-            if not (self.settings.notify.addresses or self.settings.ping.is_set) or not self.database.exists():
-                return
-            from spy32.ops.reminders import queue_reminders
-
-            if self._starting_ping is not None:
-                # So that the monitor hears of the start before the end.
-                self._starting_ping.join(START_PING_SECONDS)
-            store = self.store()
-            queue_reminders(store, self.settings, self.process_clock.now())
-            for delivery in self.build_outbox(store).flush():
-                error = f"was not sent: {delivery.error}" if delivery.error else "was sent"
-                self.report(f"notice N{delivery.notice_id} to {delivery.label} {error}")
-        except Exception as error:  # noqa: BLE001 - a notice never changes what came of a command
-            message = error.message if isinstance(error, Spy32Error) else f"a defect ({type(error).__name__})"
-            self.warn(f"notices were not sent: {message}; `spy32 notify list` shows them")
 
     def run_context(
         self, store: "Store", *, sources: "Sources", analyst: str, settings: Settings, run: "Run"

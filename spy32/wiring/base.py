@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spy32.ops.locks import FileLocks
     from spy32.settings.resolve import Resolved, Source
     from spy32.store import Store
+    from spy32.wiring.notifiers import NoticeSender
 
 PAPER_ACCOUNT = "PAPER0001"
 CLEAR_LINE = "\r\x1b[K"
@@ -177,6 +178,26 @@ class AppBase:
             sleep=time.sleep,
             monotonic=time.monotonic,
         )
+
+    @cached_property
+    def notice_sender(self) -> "NoticeSender":
+        """What sends the notices of this home."""
+        from spy32.wiring.notifiers import NoticeSender
+
+        return NoticeSender(
+            settings=self.settings,
+            locks=self.locks,
+            clock=self.process_clock.now,
+            monotonic=self.monotonic,
+            open_store=lambda: self.store() if self.database.exists() else None,
+            report=self.report,
+            warn=self.warn,
+        )
+
+    def send_notices(self) -> None:
+        """Send what waits in the outbox; it never raises."""
+        with suppress(Spy32Error):  # settings that are wrong have been told
+            self.notice_sender.send()
 
     @property
     def database(self) -> Path:
