@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from spy32.domain.notices import Notice, NoticeKind
+from spy32.domain.proposals import ExitReason
 from spy32.errors import NotFilled
-from spy32.lifecycle import ProposalState
 from spy32.trading.execute import execute
 from tests.support.managed import ManagedDesk, managed_desk, opened, planned_desk
 from tests.support.trading import TradingDesk
@@ -66,15 +66,10 @@ def test_an_exit_that_is_due_is_told_once_for_each_reason(managed: ManagedDesk) 
     assert kinds(managed) == [NoticeKind.FILLED, NoticeKind.EXIT_DUE]
 
 
-def test_an_exit_that_the_plan_sends_is_told_when_it_has_closed_the_trade(tmp_path: Path) -> None:
+def test_an_exit_that_the_plan_sends_asks_nobody(tmp_path: Path) -> None:
     managed = planned_desk(tmp_path / "planned")
-    trade = opened(managed, profit_target=D("0.60"))
-    before = len(managed.orders.book)
+    opened(managed, profit_target=D("0.60"))
     managed.start()
-    close = managed.closes()[-1]
-    if close.state is not ProposalState.DONE:
-        managed.orders.fill(str(480001 + before))
-        managed.start()
+    assert [close.reason for close in managed.closes()] == [ExitReason.TARGET]
     assert NoticeKind.EXIT_DUE not in kinds(managed)
     managed.store.close()
-    assert trade.id == 1
