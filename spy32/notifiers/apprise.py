@@ -33,7 +33,7 @@ class AppriseNotifier:
         self._service: Any = apprise.Apprise.instantiate(_bounded(url.reveal()), asset=asset)
         if self._service is None:
             raise BadSettings(
-                "apprise cannot use this address; its form is on the page of the service in apprise's wiki"
+                "apprise cannot use this address (notify.addresses); apprise's wiki has the form of each service"
             )
         # Apprise would wait 5.5 s between two notices to one service; a handful a week offends nobody.
         self._service.request_rate_per_sec = 0

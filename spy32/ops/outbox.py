@@ -20,9 +20,9 @@ from spy32.settings.notifiers import NotifyAddress
 
 OUTBOX_LOCK = "notices"
 ADDRESS_SECONDS = 5.0
-"""An address has so long for everything that waits for it. All are served at a time, so that together with the wait for
-another process they take at most 10 s."""
-LOCK_SECONDS = 3.0
+"""An address has so long for everything that waits for it. All are served at a time, so that together with the ping of
+the start, the wait for another process and the loading of apprise they take at most 10 s."""
+LOCK_SECONDS = 2.0
 """A start waits so long for another one that sends."""
 TOO_SLOW = f"no answer within {ADDRESS_SECONDS:.0f} s"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.notices import EventClass
 from spy32.domain.value import value
-from spy32.errors import BadSettings, Spy32Error
+from spy32.errors import Spy32Error
 from spy32.ports import Clock, Monotonic
 from spy32.settings.knob import Secret
 from spy32.settings.notifiers import PING_LABEL, NotifyAddress, notify_addresses
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from spy32.store import Store
 
 
-START_PING_SECONDS = 2.0
+START_PING_SECONDS = 1.5
 """A command waits so long for the ping of its start."""
 
 
@@ -64,12 +64,8 @@ def _build_target(address: NotifyAddress, build: "Callable[[], Notifier]") -> "T
 
 
 def build_notifier(address: NotifyAddress) -> "Notifier":
-    """What sends to an address; `BadSettings` that names its label when it cannot be used."""
-    build = NOTIFIERS.get(address.scheme, NOTIFIERS["apprise"])
-    try:
-        return build(address.url)
-    except BadSettings as error:
-        raise BadSettings(f"notify.addresses: {address.label}: {error.message}") from None
+    """What sends to an address; `BadSettings` when it cannot be used."""
+    return NOTIFIERS.get(address.scheme, NOTIFIERS["apprise"])(address.url)
 
 
 def build_ping(settings: "Settings") -> "PingNotifier":

@@ -17,7 +17,7 @@ import pytest
 
 from tests.servers.mail import MailServer, free_port, silent_port
 from tests.servers.push import PushServer
-from tests.servers.web import Handler, Reply, hang, status
+from tests.servers.web import Handler, Reply, drip_head, hang, status
 from tests.support.program import ANALYZE, one_line, spy32
 from tests.support.timeouts import PATIENCE, SOON
 
@@ -92,7 +92,7 @@ class Faults:
             return self.mail.address
         if name == "wrong address":
             return "nosuchservice://somewhere/x"
-        self.push.always["/"] = {"429": status(429), "500": status(500), "hanging": hang}[name]
+        self.push.always["/"] = {"429": status(429), "500": status(500), "hanging": hang, "dripping": drip_head}[name]
         return self.push.ntfy if name == "429" else self.push.webhook
 
     def mend(self, name: str, address: str) -> str:
@@ -108,7 +108,7 @@ class Faults:
         return len(self.mail.mails) + len(self.push.requests)
 
 
-FAULTS = ("dead", "silent mail", "refusing", "wrong address", "429", "500", "hanging")
+FAULTS = ("dead", "silent mail", "refusing", "wrong address", "429", "500", "hanging", "dripping")
 
 
 @pytest.mark.parametrize("name", FAULTS)
@@ -133,7 +133,10 @@ def test_a_broken_address_changes_no_run_and_gets_its_notice_later(tmp_path: Pat
 
 def test_what_no_address_asks_for_is_put_away_and_not_waited_for(tmp_path: Path, push: PushServer) -> None:
     env = {ADDRESSES: f"hook/weekly={push.webhook}"}
-    spy32(tmp_path, *ANALYZE, env=env)
+    spy32(tmp_path, *ANALYZE)
+    assert "notices: 1 unsent; no address is set (notify.addresses)" in spy32(tmp_path, "status").stdout
+    assert "nothing is sent" in spy32(tmp_path, "notify", "flush").stdout
+    spy32(tmp_path, *ANALYZE, "--scheduled", env=env)
     assert [row["state"] for row in listed(tmp_path, env)] == ["unwanted"] and push.requests == []
     assert spy32(tmp_path, "notify", "flush", env=env).returncode == 0
 
@@ -144,7 +147,8 @@ def test_two_processes_send_each_notice_once(tmp_path: Path, push: PushServer) -
     env = {**os.environ, "SPY32_HOME": str(tmp_path), ADDRESSES: f"hook={push.webhook}"}
     command = [sys.executable, "-m", "spy32", "notify", "flush"]
     crowd = [subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL) for _ in range(4)]
-    assert [each.wait(PATIENCE) for each in crowd] == [0] * 4
+    # 75 says that another one was still sending.
+    assert {each.wait(PATIENCE) for each in crowd} <= {0, 75}
     assert len(push.titles()) == len(set(map(message_id, push.requests))) == 3
 
 
