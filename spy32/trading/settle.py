@@ -50,7 +50,7 @@ def settle_ended(
     """
     context = context_for(None)
     trades = context.store.trades
-    expired = trades.select_expired(context.clock())
+    expired = tuple(trade for trade in trades.select_expired(context.clock()) if _is_of_clock(context, trade))
     checked = trades.select(*OPEN_STATES) if reads_positions else expired
     assigned = trades.select(TradeState.ASSIGNED)
     if not checked and not assigned:
@@ -65,6 +65,12 @@ def settle_ended(
                 for trade in (*expired, *assigned)
             }
         )
+
+
+def _is_of_clock(context: TradingContext, trade: Trade) -> bool:
+    """Return whether the clock is the trade's: one of a recorded market expires by such a market's clock only."""
+    is_recorded = context.market is not None and context.market.is_recorded
+    return is_recorded or not context.store.proposals.get(trade.proposal_id).is_recorded
 
 
 def _due_text(trade: Trade) -> str:
