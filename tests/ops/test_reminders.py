@@ -41,6 +41,11 @@ def test_a_proposal_that_nobody_decides_on_is_told_of_once_in_its_last_hour(stor
     assert queued(store, CLOSE) == []
 
 
+def test_what_has_lapsed_already_is_not_told_of(store: Store) -> None:
+    proposed(store)
+    assert queued(store, CLOSE + timedelta(minutes=1)) == []
+
+
 def test_a_recorded_proposal_has_no_last_hour(store: Store) -> None:
     proposed(store, market="recorded")
     assert queued(store, CLOSE - timedelta(minutes=30)) == []

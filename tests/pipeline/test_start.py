@@ -267,6 +267,13 @@ def test_only_a_slot_that_begins_is_finished_or_lost_is_pinged(
         assert home.started == [pings[0].about]
 
 
+def test_a_run_that_fails_on_its_way_pings_no_end(home: Home) -> None:
+    home.monday.settings = replace(home.monday.settings, ping=Ping(url=Secret("https://monitor.example/5f0c")))
+    home.monday.market.trouble = Unavailable("the source is down")
+    home.start_scheduled(builders.NOW)
+    assert len(home.started) == 1 and told(home) == [(NoticeKind.FAILED, 1)]
+
+
 def test_a_start_by_hand_outside_the_slot_pings_nobody(home: Home) -> None:
     home.monday.settings = replace(home.monday.settings, ping=Ping(url=Secret("https://monitor.example/5f0c")))
     home.monday.clock.at = builders.NOW + timedelta(hours=5)
