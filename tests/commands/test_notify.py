@@ -24,8 +24,6 @@ from tests.support.timeouts import PATIENCE, SOON
 pytestmark = pytest.mark.slow
 
 ADDRESSES = "SPY32_NOTIFY_ADDRESSES"
-SECONDS = 10.0
-"""All addresses together, by the wall clock."""
 MONDAY, TUESDAY = "2025-10-06T14:05:00Z", "2025-10-07T18:00:00Z"
 MARK = "PLANTEDmarker0123456789"
 
