@@ -45,11 +45,11 @@ settings: .venv/developed
 
 .venv/installed: pyproject.toml | .venv/bin/python
 	@echo "installing spy32 and what it needs (numpy, pandas, yfinance, typer, ...): a minute or two, once ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[notify]'
 	@touch $@
 
 .venv/developed: pyproject.toml | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,notify]'
 	@touch .venv/installed $@
 
 clean:

@@ -23,7 +23,7 @@ from spy32.schema import AUDITED_TABLES
 from spy32.store import Store
 from spy32.wiring import PAPER_ACCOUNT
 from tests.support import stores
-from tests.support.builders import NOW
+from tests.support.builders import NOW, notice_text
 from tests.support.forked import Ending, import_everything, run_forked
 
 ANALYZE = ("analyze", "--market", "recorded", "--analyst", "rules", "--force")
@@ -60,7 +60,7 @@ def template(folder: Path) -> Path:
         # Its strikes are not those of the shipped chain, so that a second proposal is made.
         stores.filled(store)
         stores.asked(store, 1)
-        store.notices.add(1, "a notice", "its body", NOW)
+        store.notices.add(notice_text(), NOW, run_id=1)
         store.flags.set("note", "a flag", NOW)
         store.attention.raise_item("R1", "note", "look at this", NOW)
         store.attention.acknowledge("R1", "anna", NOW)

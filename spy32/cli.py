@@ -196,9 +196,14 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "config": ("Every setting and where it came from.", ("show", "init")),
     "db": ("Check, back up, restore and adopt the database.", ("check", "backup", "restore", "adopt")),
     "prompts": ("The prompts that the model may be asked with.", ("list", "show", "compare")),
+    "notify": ("What a person is told by mail, push or SMS.", ("test", "list", "flush")),
     "audit": ("The hash-chained history.", ("verify",)),
 }
 """Group -> its meaning and its commands; the module has the group's name."""
+
+
+COMMAND_FUNCTIONS: Mapping[tuple[str, str], str] = {("prompts", "list"): "versions", ("notify", "list"): "notices"}
+"""The function of a command that cannot be called as the built-in is."""
 
 
 def build_app(only: str | None = None) -> typer.Typer:
@@ -226,8 +231,7 @@ def _build_group(name: str, doc: str, commands: Sequence[str]) -> typer.Typer:
     module = import_module(f"spy32.commands.{name}")
     group = typer.Typer(help=doc, no_args_is_help=True, rich_markup_mode=None)
     for command in commands:
-        # A function cannot be called as the built-in is, so `list` has another name.
-        group.command(command)(getattr(module, "versions" if command == "list" else command))
+        group.command(command)(getattr(module, COMMAND_FUNCTIONS.get((name, command), command)))
     return group
 
 

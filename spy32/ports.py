@@ -10,6 +10,7 @@ from spy32.domain.briefing import Briefing
 from spy32.domain.events import ScheduledEvent
 from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, MarketSnapshot, Metric
 from spy32.domain.model_calls import ModelRequest, ModelResponse, ResponseCheck
+from spy32.domain.notices import Notice
 from spy32.domain.orders import BrokerOrder, DryRun, Fill, PaperEvent, Transaction
 from spy32.domain.proposals import Recommendation
 from spy32.domain.spreads import Account, Leg, Menu, Position
@@ -194,14 +195,13 @@ class PaperLedger(Protocol):
 
 
 class Notifier(Protocol):
-    """Sends one notice. Raises `Unavailable` when it cannot be sent."""
+    """Sends notices to one address.
 
-    @property
-    def name(self) -> str:
-        """The name of the notifier in settings and records."""
+    What it raises tells nothing secret of the address. It may be left behind on a thread when its time is over.
+    """
 
-    def send(self, subject: str, body: str) -> None:
-        """Send one message."""
+    def send(self, notice: Notice) -> None:
+        """Send one notice; `Unavailable` when the service does not take it."""
 
 
 class Locks(Protocol):

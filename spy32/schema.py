@@ -22,7 +22,7 @@ Migration = Callable[[sqlite3.Connection], None]
 _APPEND_ONLY_1 = ("event", "step", "snapshot", "menu", "candidate", "answer", "approval", "fill", "mark", "cash")
 _NO_DELETE_1 = ("stamp", "run", "proposal", "broker_order", "trade", "paper_order", "notice", "flag")
 
-APPEND_ONLY = (*_APPEND_ONLY_1, "document", "adoption", "verdict", "viewing", "disposal", "paper_event")
+APPEND_ONLY = (*_APPEND_ONLY_1, "document", "adoption", "verdict", "viewing", "disposal", "paper_event", "delivery")
 NO_DELETE = (*_NO_DELETE_1, "attempt", "attention", "last_event")
 """Rows that live: they may change, but never go. An attempt changes once, when it is answered."""
 EVENT_TABLES = ("event", "last_event")
@@ -83,10 +83,11 @@ def version_5(db: sqlite3.Connection) -> None:
 
 
 def version_6(db: sqlite3.Connection) -> None:
-    """The end of a trade: one close at a time, its reason, assigned shares, and what the paper broker does itself."""
+    """The end of a trade (one close at a time, its reason, assigned shares, what the paper broker does itself), and
+    which address took which notice."""
     for statement in (*TABLES_6, *INDEXES_6):
         db.execute(statement)
-    for table in ("disposal", "paper_event"):
+    for table in ("disposal", "paper_event", "delivery"):
         db.execute(_guard_trigger(table, "update", "is never changed"))
         db.execute(_guard_trigger(table, "delete", "is never deleted from"))
 

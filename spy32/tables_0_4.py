@@ -82,6 +82,18 @@ TABLES_6 = (
     ) strict""",
     "alter table cash add column paper_event_id integer references paper_event",
     "alter table paper_order add column recorded integer",  # 1 on a recorded market, whose clock stands still
+    # What a notice says in one line, and what it is about. Rows of older layouts have null.
+    "alter table notice add column kind text",
+    "alter table notice add column short text",
+    "alter table notice add column about text",
+    # An address took a notice, so that a later try goes to the others only.
+    """create table delivery (
+        id integer primary key,
+        notice_id integer not null references notice,
+        label text not null,
+        at text not null,
+        unique (notice_id, label)
+    ) strict""",
 )
 
 INDEXES_6 = (
@@ -89,4 +101,5 @@ INDEXES_6 = (
     """create unique index close_of_trade on proposal (trade_id)
         where kind = 'close' and state in ('proposed', 'approved')""",
     "create index disposal_of_trade on disposal (trade_id)",
+    "create index notice_about on notice (about, kind) where about is not null",
 )

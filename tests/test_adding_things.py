@@ -140,6 +140,27 @@ CHECK = """
 def check_moon(context: DoctorContext) -> Diagnosis:
     return warned("the moon is full", "wait")
 """
+NOTIFIER = """
+from pathlib import Path
+
+from spy32.settings.knob import Secret
+
+
+class DrawerNotifier:
+    def __init__(self, url: Secret):
+        self._path = Path(url.reveal().removeprefix("drawer://"))
+
+    def send(self, notice):
+        self._path.write_text(notice.subject)
+"""
+NOTIFIER_BUILDER = """
+def _build_drawer(url):
+    from spy32.notifiers.drawer import DrawerNotifier
+
+    return DrawerNotifier(url)
+
+
+"""
 TOYS: Mapping[str, tuple[Edit, ...]] = {
     "a market": (
         Edit("markets/flat.py", MARKET),
@@ -155,6 +176,11 @@ TOYS: Mapping[str, tuple[Edit, ...]] = {
         Edit("brokers/rich.py", BROKER),
         Edit("wiring/__init__.py", BROKER_BUILDER, above="BROKERS"),
         Edit("wiring/__init__.py", "Mode.PAPER: _build_rich", entry_of="BROKERS"),
+    ),
+    "a notifier": (
+        Edit("notifiers/drawer.py", NOTIFIER),
+        Edit("wiring/notifiers.py", NOTIFIER_BUILDER, above="NOTIFIERS"),
+        Edit("wiring/notifiers.py", '"drawer": _build_drawer', entry_of="NOTIFIERS"),
     ),
     "a condition": (
         Edit("rules/conditions.py", CONDITION, above="CONDITIONS"),
@@ -193,8 +219,8 @@ TOYS: Mapping[str, tuple[Edit, ...]] = {
         Edit("cli.py", '"hello": "hello"', entry_of="COMMANDS"),
     ),
 }  # fmt: skip
-NOT_HERE = {"a prompt", "a notifier"}
-"""A prompt is data (`tests/analysts/test_prompt.py`); a notifier cannot be added yet."""
+NOT_HERE = {"a prompt"}
+"""A prompt is data (`tests/analysts/test_prompt.py`)."""
 
 
 def documented_rows() -> dict[str, str]:
@@ -314,6 +340,13 @@ def test_an_analyst_chooses(copy: Copy) -> None:
 @pytest.mark.slow
 def test_a_broker_says_what_the_account_holds(copy: Copy) -> None:
     assert copy.document("positions")["net_liquidation"] == "765432.00"
+
+
+@pytest.mark.slow
+def test_a_notifier_tells(copy: Copy) -> None:
+    drawer = copy.folder / "drawer.txt"
+    copy.spy32("notify", "test", SPY32_NOTIFY_ADDRESSES=f"me=drawer://{drawer}")
+    assert drawer.read_text() == "[PAPER] spy32 can reach me"
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, ProfileOption, get_app
+from spy32.commands.common import Json, ProfileOption, get_app, notices_sent
 from spy32.commands.providers import AnalystOption, MarketOption, check_analyst, check_market
 from spy32.errors import BadUsage
 
@@ -46,12 +46,13 @@ def analyze(
 
     app.mark_set_up()
     request = StartRequest(profile=profile, is_scheduled=scheduled, is_forced=force)
-    result = start_run(request, app.start_context(settings, market=market, analyst=analyst))
-    if result.message is not None and app.verbosity >= 0:
-        # Nothing happened, so cron's -q has nothing to mail.
-        app.warn(result.message)
-    if result.run is not None and (result.is_new or json):
-        _print_result(app, result.run, json=json, scheduled=scheduled, is_new=result.is_new)
+    with notices_sent(app):
+        result = start_run(request, app.start_context(settings, market=market, analyst=analyst))
+        if result.message is not None and app.verbosity >= 0:
+            # Nothing happened, so cron's -q has nothing to mail.
+            app.warn(result.message)
+        if result.run is not None and (result.is_new or json):
+            _print_result(app, result.run, json=json, scheduled=scheduled, is_new=result.is_new)
 
 
 def _check_options(*, scheduled: bool, force: bool, prompt_only: bool, market: str | None, analyst: str | None) -> None:

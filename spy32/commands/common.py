@@ -1,15 +1,18 @@
 """What commands share: their App, options that several take, and ids as people type them."""
 
 import re
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from spy32.errors import BadUsage
+from spy32.errors import TERMINATIONS, BadUsage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from spy32.domain.proposals import Proposal
     from spy32.domain.run_view import RunView
     from spy32.store import Store
@@ -22,6 +25,20 @@ ProfileOption = Annotated[str, typer.Option(help="Settings profile.")]
 def get_app(ctx: typer.Context) -> "App":
     """The App that the root callback made."""
     return cast("App", ctx.find_root().obj)
+
+
+@contextmanager
+def notices_sent(app: "App") -> "Iterator[None]":
+    """Send notices once the block is over, however it ended; a signal that ends the command is not kept waiting."""
+    try:
+        yield
+    except TERMINATIONS:
+        raise
+    except Exception:
+        app.send_notices()
+        raise
+    else:
+        app.send_notices()
 
 
 def parse_id(typed: str, letter: str, noun: str) -> int:

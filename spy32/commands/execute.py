@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, get_app, parse_proposal_id, view_with_proposal
+from spy32.commands.common import Json, get_app, notices_sent, parse_proposal_id, view_with_proposal
 
 if TYPE_CHECKING:
     from spy32.domain.proposals import Proposal
@@ -42,9 +42,10 @@ def execute(
     store = app.store()
     confirmation.check_unchanged(store, chosen)
     context = app.trading_context(store, chosen)
-    app.settle_ended(store, context.market)
-    result = send(context, chosen.id, wait=not no_wait)
-    _print_proposal(app, result, json=json)
+    with notices_sent(app):
+        app.settle_ended(store, context.market)
+        result = send(context, chosen.id, wait=not no_wait)
+        _print_proposal(app, result, json=json)
 
 
 def cancel(ctx: typer.Context, proposal: Annotated[str, typer.Argument(metavar="P")], json: Json = False) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, get_app, parse_id, parse_price
+from spy32.commands.common import Json, get_app, notices_sent, parse_id, parse_price
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,13 +54,14 @@ def manage(
         proposal = store.proposals.get(proposal_id) if proposal_id is not None else None
         return app.trading_context(store, proposal, later=later)
 
-    try:
-        found = manage_trades(context_for, number)
-    except LockHeld:
-        if not scheduled:
-            raise
-        return
-    _print_managed(app, found, scheduled=scheduled, json=json)
+    with notices_sent(app):
+        try:
+            found = manage_trades(context_for, number)
+        except LockHeld:
+            if not scheduled:
+                raise
+            return
+        _print_managed(app, found, scheduled=scheduled, json=json)
 
 
 def close(

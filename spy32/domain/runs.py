@@ -1,4 +1,4 @@
-"""Runs, their steps and outcomes, and the records that follow from them: audit events, notices, attention items."""
+"""Runs, their steps and outcomes, and the records that follow from them: audit events, attention items."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -146,21 +146,6 @@ class AuditEvent:
     """Canonical JSON, including the hashes of the rows that the event concerns."""
     previous: str
     hash: str
-
-
-@value
-class Notice:
-    """A message in the outbox. It is pending while `sent_at` is None."""
-
-    id: int
-    run_id: int | None
-    subject: str
-    body: str
-    created_at: datetime
-    sent_at: datetime | None = None
-    tries: int = 0
-    error: str = ""
-    """Error text of the last failed try."""
 
 
 @value

@@ -17,6 +17,8 @@ REPEATS = 3
 behind the rule needs a look."""
 RECENT_RUNS = 20
 """Number of newest runs that are searched for profiles in use."""
+UNDELIVERED = "undelivered"
+"""Kind of the item of a notice that was given up."""
 REPEATABLE_CAUSES = frozenset({Cause.ABSTAINED, Cause.CONDITION})
 """Causes that may repeat without a report: the analyst or the market conditions declined, which is normal."""
 
@@ -34,7 +36,7 @@ def find_overdue(store: "Store", now: datetime) -> tuple[OverdueItem, ...]:
     """Return every overdue item that nobody has acknowledged."""
     profiles = {row.profile for row in store.history.summaries(limit=RECENT_RUNS)}
     refused = (items for profile in sorted(profiles) for items in _repeated_refusals(store, profile))
-    items = (*_late_trades(store, now), *refused)
+    items = (*_late_trades(store, now), *refused, *_undelivered_notice(store, now))
     return tuple(item for item in items if not store.attention.was_raised(item.subject, item.kind))
 
 
@@ -44,6 +46,14 @@ def acknowledge(store: "Store", subject: str, by: str, now: datetime) -> int:
         if item.subject == subject:
             store.attention.raise_item(item.subject, item.kind, item.message, now)
     return store.attention.acknowledge(subject, by, now)
+
+
+def _undelivered_notice(store: "Store", now: datetime) -> Iterator[OverdueItem]:
+    """Yield the newest notice that was given up: one line, however many there are."""
+    notice = store.notices.find_given_up(now)
+    if notice is not None:
+        message = f"N{notice.id} was given up after a day: {notice.subject}; not taken by {notice.error}"
+        yield OverdueItem(subject=f"N{notice.id}", kind=UNDELIVERED, message=message)
 
 
 def _late_trades(store: "Store", now: datetime) -> Iterator[OverdueItem]:

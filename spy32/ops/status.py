@@ -12,7 +12,7 @@ from spy32.domain.spreads import Mode
 from spy32.domain.value import value
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
 from spy32.ops.open_trades import OpenTrade, load_open_trades
-from spy32.ops.overdue import RECENT_RUNS, find_overdue
+from spy32.ops.overdue import RECENT_RUNS, UNDELIVERED, find_overdue
 from spy32.ports import Locks
 from spy32.rules.schedule import FINISHED_OUTCOMES, LATE_AFTER, RUN_LOCK
 from spy32.sessions import NEW_YORK, WEEKDAYS, Slot, last_slot, market_date, next_slot, slot_obstacle
@@ -106,7 +106,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
         waiting=waiting,
         trades=tuple(load_open_trades(store, context.now)),
         failures=store.history.failures(MAX_FAILURES),
-        unsent_notices=len(store.notices.select_pending()),
+        unsent_notices=len(store.notices.select_pending(context.now)),
         alarms=(*halt_message, *_damage_message(store), *_slot_problems(context, store)),
     )
 
@@ -299,7 +299,8 @@ def _other_items(context: StatusContext, store: "Store") -> Iterator[PendingItem
         message = "; ".join(notes) or f"T{trade.id} was assigned"
         yield PendingItem(id=f"T{trade.id}", message=message, command=f"spy32 show T{trade.id}")
     for item in find_overdue(store, context.now):
-        yield PendingItem(id=item.subject, message=item.message, command=f"spy32 show {item.subject}")
+        command = "spy32 notify list" if item.kind == UNDELIVERED else f"spy32 show {item.subject}"
+        yield PendingItem(id=item.subject, message=item.message, command=command)
     former = store.location.former_place() if context.settings.mode is Mode.LIVE else None
     if former is not None:
         message = f"this home was at {former}; live orders are not sent from here until it is adopted"

@@ -1,23 +1,31 @@
 """The notify step: queues one notice per run for the notifiers. It never changes the outcome."""
 
+from spy32.domain.notices import NoticeKind, NoticeText
 from spy32.domain.proposals import Proposal
+from spy32.domain.runs import Cause, Outcome
 from spy32.pipeline.context import RunContext, RunEnd, StepResult
+from spy32.rules.notices import ending_notice, proposal_notice
 
 
 def notify(context: RunContext, ending: Proposal | RunEnd) -> StepResult[int]:
-    """Queue a notice of the run's result: state, figures and ids. It never contains an account number or a link that
-    approves. Returns the notice's id."""
-    if isinstance(ending, RunEnd):
-        subject = f"spy32: {ending.outcome.replace('_', ' ')} ({ending.cause})"
-        body = "\n".join((*ending.reasons, "See: spy32 show"))
-    else:
-        subject = f"spy32: order prepared: {headline(ending)}"
-        body = f"{headline(ending)}\nReview and decide with: spy32 approve P{ending.id}"
-    return StepResult(value=context.store.notices.add(context.run_id, subject, body, context.clock()), detail="queued")
+    """Queue a notice of the run's result, and return its id. It is sent once the run is committed."""
+    text = _run_end_notice(context, ending) if isinstance(ending, RunEnd) else _proposal_notice(context, ending)
+    notice_id = context.store.notices.add(text, context.clock(), run_id=context.run_id)
+    return StepResult(value=notice_id, detail="queued")
 
 
-def headline(proposal: Proposal) -> str:
-    """Return the proposal in one line, for a subject."""
-    strikes = "/".join(f"{leg.strike.normalize():f}" for leg in proposal.legs)
-    kind = proposal.strategy.value.replace("_", " ")
-    return f"{proposal.underlying} {strikes} {kind} {proposal.limit_price} x{proposal.quantity}"
+def _run_end_notice(context: RunContext, end: RunEnd) -> NoticeText:
+    return ending_notice(ending_kind(end), context.run_id, context.settings.mode, end.outcome, end.cause, end.reasons)
+
+
+def ending_kind(end: RunEnd) -> NoticeKind:
+    """Whether a run without a proposal is trouble, a limit of the book, or simply a week without a trade."""
+    if end.outcome is not Outcome.NO_TRADE:
+        return NoticeKind.FAILED
+    return NoticeKind.LIMIT if end.cause is Cause.LIMITS else NoticeKind.NO_TRADE
+
+
+def _proposal_notice(context: RunContext, proposal: Proposal) -> NoticeText:
+    menu = context.store.decisions.menu(context.run_id)
+    candidate = menu.find(proposal.candidate_id) if menu is not None else None
+    return proposal_notice(proposal, candidate, context.store.decisions.recommendation(context.run_id))

@@ -8,7 +8,6 @@ from spy32.domain.proposals import Finding, Proposal, ProposalTerms, Recommendat
 from spy32.domain.runs import Cause, Run
 from spy32.domain.spreads import Candidate
 from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
-from spy32.pipeline.notify import headline
 from spy32.rules import plan, references
 from spy32.rules.dry_run_check import check_dry_run
 from spy32.settings import Settings
@@ -33,7 +32,7 @@ def prepare(
     if reasons:
         return RunEnd.no_trade(Cause.BROKER, *reasons)
     stored = context.store.proposals.add(proposal, body=body, at=context.clock())
-    detail = f"P{stored.id}: {headline(stored)}, floor {stored.floor_price}, max loss {stored.max_loss:,.2f}"
+    detail = f"P{stored.id}: {stored.trade_text}, floor {stored.floor_price}, max loss {stored.max_loss:,.2f}"
     return StepResult(value=stored, detail="; ".join((detail, *(finding.message for finding in findings))))
 
 

@@ -87,11 +87,9 @@ def run(context: RunContext) -> Run:
         runner.skip_to("notify")
         runner.run_step("notify", lambda: notify(context, ending))
     except TERMINATIONS:
-        _finish_run(
-            context,
-            RunEnd(outcome=Outcome.INTERRUPTED, cause=Cause.STOPPED, reasons=("stopped by a signal",)),
-            ExitCode.INTERRUPTED,
-        )
+        end = RunEnd(outcome=Outcome.INTERRUPTED, cause=Cause.STOPPED, reasons=("stopped by a signal",))
+        _finish_run(context, end, ExitCode.INTERRUPTED)
+        notify(context, end)
         raise
     finished = _finish_run(context, ending, code)
     if runner.question is not None:

@@ -3,10 +3,12 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from spy32.domain.notices import NoticeKind
 from spy32.domain.runs import Cause, Outcome, Trigger
 from spy32.domain.value import value
 from spy32.errors import BadSettings, Spy32Error
 from spy32.rules.schedule import (
+    FINISHED_OUTCOMES,
     RUN_LOCK,
     AlreadyRun,
     NoAction,
@@ -48,6 +50,10 @@ class StartRequest:
     """Make a new run, linked to the finished one."""
 
 
+def _ignore_start(_rid: str) -> None:
+    """Without a monitor nobody is told that a run begins."""
+
+
 @value
 class StartContext:
     """Everything that a start needs from outside."""
@@ -69,6 +75,8 @@ class StartContext:
     """Whether the chain is a recorded one, also where its file cannot be read."""
     build_run_context: "Callable[[Store, Sources, Run], RunContext]"
     warn: "Callable[[str], None]"
+    ping_start: "Callable[[str], None]" = _ignore_start
+    """Tells the monitor, with the `rid` of the run, that a run of the slot has begun; it never waits or raises."""
 
 
 @value
@@ -93,7 +101,8 @@ def start_run(request: StartRequest, context: StartContext) -> StartResult:
         return StartResult()
     with context.locks.hold(RUN_LOCK, wait_seconds=schedule.lock_wait_seconds):
         store = context.open_store()
-        store.runs.interrupt_unfinished(context.clock())
+        for run_id in store.runs.interrupt_unfinished(context.clock()):
+            _queue_failure(context, store, store.runs.get(run_id))
         sources = None if request.is_scheduled else _load_sources(context)
         if request.is_scheduled:
             _skip_missed_slots(request, context, store)
@@ -135,7 +144,7 @@ def _skip_missed_slots(request: StartRequest, context: StartContext, store: "Sto
 def _skip_slot(request: StartRequest, context: StartContext, store: "Store", skip: SkipSlot) -> "Run":
     """Write the row of a slot, or of a closed day, on which nothing was started."""
     context.warn(skip.message)
-    return store.runs.skip(
+    run = store.runs.skip(
         trigger=Trigger.CRON if request.is_scheduled else Trigger.MANUAL,
         mode=context.settings.mode,
         profile=request.profile,
@@ -145,6 +154,30 @@ def _skip_slot(request: StartRequest, context: StartContext, store: "Store", ski
         reasons=(skip.message,),
         is_recorded=context.is_recorded,
     )
+    if skip.cause is Cause.MISSED:
+        from spy32.rules.notices import missed_notice
+
+        store.notices.add(missed_notice(run, skip.message), context.clock(), run_id=run.id)
+    _queue_ping(context, store, run)
+    return run
+
+
+def _queue_failure(context: StartContext, store: "Store", run: "Run") -> None:
+    """Queue the notice of a run that came to no notify step of its own."""
+    from spy32.rules.notices import ending_notice
+
+    text = ending_notice(NoticeKind.FAILED, run.id, run.mode, run.outcome or "", run.cause or "", run.reasons)
+    store.notices.add(text, context.clock(), run_id=run.id)
+
+
+def _queue_ping(context: StartContext, store: "Store", run: "Run") -> None:
+    """Queue the ping of a slot that has its run or is lost; a failed run may still be repeated, so it has none."""
+    if run.slot is None or run.outcome not in FINISHED_OUTCOMES or not context.settings.ping.is_set:
+        return
+    from spy32.rules.notices import ping_notice
+
+    kind = NoticeKind.PING_FAIL if run.cause == Cause.MISSED else NoticeKind.PING_OK
+    store.notices.add(ping_notice(kind, run), context.clock(), run_id=run.id)
 
 
 def _schedule_input(context: StartContext, store: "Store", now: "datetime") -> ScheduleInput:
@@ -197,12 +230,16 @@ def _run_steps(
         forced_from=start.forced_from,
         is_recorded=context.is_recorded,
     )
+    if new_run.slot is not None:
+        from spy32.rules.notices import ping_id
+
+        context.ping_start(ping_id(new_run))
     try:
         if isinstance(sources, Spy32Error):
             raise sources
         run_context = context.build_run_context(store, sources, new_run)
     except Spy32Error as error:
-        return store.runs.finish(
+        failed = store.runs.finish(
             new_run.id,
             outcome=Outcome.FAILED,
             cause=Cause.SETTINGS if isinstance(error, BadSettings) else Cause.DATA,
@@ -210,4 +247,8 @@ def _run_steps(
             exit_code=error.code,
             at=context.clock(),
         )
-    return run(run_context)
+        _queue_failure(context, store, failed)
+        return failed
+    finished = run(run_context)
+    _queue_ping(context, store, finished)
+    return finished

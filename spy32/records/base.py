@@ -11,6 +11,7 @@ from spy32.domain.codec import canonical_json
 from spy32.domain.hash_chain import GENESIS, event_hash
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings
+from spy32.ports import Clock
 from spy32.records.encoding import format_instant
 from spy32.records.errors import store_errors
 from spy32.records.row_digests import changed_row_error, check_row, current_digest, row_key
@@ -88,6 +89,8 @@ class Database:
         self.path = path
         self.mode = mode
         self.account = account
+        self.process_clock: Clock | None = None
+        """The clock of the process, whatever market it works on; None where that is the clock of every write."""
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         with store_errors(self.path):

@@ -27,6 +27,7 @@ from spy32.records.encoding import (
 )
 from spy32.records.fill_price_check import ExitsByCredit, FillPriceCheck
 from spy32.records.fill_totals import max_settlement_cost_e4, premium_e4
+from spy32.records.notices import add_end_notice
 from spy32.records.orders import Orders, fill_from_row
 from spy32.records.proposals import Proposals
 
@@ -292,6 +293,8 @@ class Trades:
         if (is_over or row["state"] == TradeState.EXPIRED) and is_counted:
             columns["result_e4"] = (row["premium_e4"] - paid_e4) * MULTIPLIER + adopted["gross"] - fees
         change.update("trade", trade_id, **columns)
+        if "state" in columns:
+            add_end_notice(self._core, change, self.get(trade_id), self._proposals)
 
     def _adopted_totals(self, trade_id: int) -> sqlite3.Row:
         """Return spreads, cash and fees of what was adopted and disposed of, and whether a part was assigned."""

@@ -46,6 +46,9 @@ def _overview_part(status: Status) -> Pairs:
     halted = "" if context.halted is None else f"{single_line(context.halted)} (nothing is sent in any mode)"
     automation = "" if context.settings.enable_automation else "off (ENABLE_AUTOMATION): scheduled runs are skipped"
     unsent = status.unsent_notices
+    hint = (
+        "`spy32 notify list` says why" if context.settings.notify.addresses else "no address is set (notify.addresses)"
+    )
     items = (
         pair("mode", f"{context.settings.mode}, {context.settings.environment}"),
         pair("home", single_line(context.home)),
@@ -55,7 +58,7 @@ def _overview_part(status: Status) -> Pairs:
         pair("automation", automation, "warn"),
         pair("paused", held, "warn"),
         pair("halted", halted, "bad"),
-        pair("notices", f"{unsent} in the outbox; this version sends none" if unsent else ""),
+        pair("notices", f"{unsent} unsent; {hint}" if unsent else ""),
     )
     return Pairs(title="Status", items=items)
 

@@ -7,6 +7,7 @@ from spy32.errors import BadSettings
 from spy32.settings.addresses import addresses_in_use, is_loopback, other_modes_host
 from spy32.settings.layers import Source
 from spy32.settings.model import Secret, Settings
+from spy32.settings.notifiers import PING_LABEL, notify_addresses
 from spy32.settings.profiles import for_profile, loosened_limits
 
 Place = Callable[[str], str]
@@ -21,7 +22,7 @@ def check(settings: Settings, sources: Mapping[str, Source]) -> None:
     def place(key: str) -> str:
         return f"{key} by default" if sources[key].kind == "default" else sources[key].where
 
-    for rule in (_bands, _days, _profiles, _clock, _hosts):
+    for rule in (_bands, _days, _profiles, _clock, _hosts, _labels):
         for key, problem in rule(settings, place):
             raise BadSettings(f"{place(key)}: {problem}")
 
@@ -90,3 +91,12 @@ def _hosts(settings: Settings, place: Place) -> Problems:
     if host is not None:
         mode = f"mode {settings.mode} ({place('mode')})"
         yield "tastytrade.url", f"{host} is not a host of {mode}; remove tastytrade.url to take the mode's own"
+
+
+def _labels(settings: Settings, _: Place) -> Problems:
+    labels = [address.label for address in notify_addresses(settings.notify.addresses)]
+    for label in sorted(set(labels)):
+        if labels.count(label) > 1:
+            yield "notify.addresses", f"two addresses are called {label}; a label names one of them"
+        if label == PING_LABEL:
+            yield "notify.addresses", f"{PING_LABEL} is the label of the [ping] addresses; take another one"

@@ -85,7 +85,7 @@ def _entry(key: Key, raw: Any) -> Any:
     elif re.fullmatch(KINDS[key.kind][1], raw) is None:
         dressed = "it holds a blank, a quote, a line end or a letter outside ASCII"
         hint = dressed if raw.strip() else "it is empty; remove it or fill it in"
-        raise InvalidValue(hint if key.is_secret else "")
+        raise InvalidValue(hint if key.kind == "secret" else "")
     return Secret(raw) if key.is_secret else raw
 
 

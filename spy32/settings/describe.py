@@ -9,6 +9,7 @@ from typing import Any
 from spy32.domain.value import value
 from spy32.settings.keys import KEYS, PROFILE_KEYS, SECTIONS, Key, describe_allowed, profile_key
 from spy32.settings.model import Secret
+from spy32.settings.notifiers import notify_addresses
 from spy32.settings.resolve import Resolved, Source
 
 
@@ -46,6 +47,8 @@ def rows(resolved: Resolved) -> tuple[Row, ...]:
 
 def masked_text(key: Key, value: Any) -> str | None:
     """The value as text; stars for a secret, stars and the last four signs for an account number; None for none."""
+    if key.form == "notifier":
+        return ", ".join(f"{address.label} ****" for address in notify_addresses(value))
     if isinstance(value, Secret):
         return "****"
     if key.form == "account" and value:
@@ -111,16 +114,13 @@ _PROFILE_HEAD = """\
 def _block(key: Key) -> str:
     lines = [f"# {key.doc}.", f"# Takes {describe_allowed(key)}."]
     if key.is_secret:
-        lines += [
-            "# Without a default. A file that holds it must be readable by you alone; .env beside this file does too."
-        ]
-    elif key.shape == "table":
+        without = "Without a default. " if key.default is None else ""
+        lines += [f"# {without}A file that holds it must be readable by you alone; .env beside this file does too."]
+    if key.shape == "table":
         lines += ["# A day that is not set here keeps its default.", f"[{key.name}]"]
         lines += [f"#{day} = {toml_of(entry)}" for day, entry in key.default.items()]
-    elif key.default is None:
-        lines += ["# Without a default."]
-    else:
+    elif key.default is not None:
         lines += [f"#{key.field} = {toml_of(key.default)}"]
-    if key.default is None:
-        lines += [f"# {key.field} = ..."]
+    else:
+        lines += [*([] if key.is_secret else ["# Without a default."]), f"# {key.field} = ..."]
     return "\n".join(lines) + "\n"

@@ -34,13 +34,24 @@ _TYPES: Mapping[type, str] = {
     Secret: "secret",
 }
 _ADDRESS = "an address with https, or with http on a loopback host, without user or password"
+_SIGNS = "[!#-&(-_a-~]"
+"""Letters, digits and signs of ASCII without blanks, quotes and backticks."""
+_CLASSES = "(trade|trouble|weekly|always)"
 KINDS: Mapping[str, tuple[str, str]] = {
     "switch": ("true or false", ""),
     "instant": ("an instant with its offset from UTC, such as 2025-10-06T14:00:00Z", ""),
     "address": (_ADDRESS, ""),
     "host": (f"{_ADDRESS}; or nothing", ""),
     "text": ("text", ""),
-    "secret": ("one line of letters, digits and signs, without blanks or quotes", "[!#-&(-_a-~]+"),
+    "secret": ("one line of letters, digits and signs, without blanks or quotes", f"{_SIGNS}+"),
+    "notifier": (
+        "LABEL=ADDRESS, or LABEL/CLASSES=ADDRESS with trade, trouble, weekly joined by +",
+        rf"[a-z0-9][a-z0-9_-]{{0,31}}(/{_CLASSES}(\+{_CLASSES})*)?=[a-z][a-z0-9+.-]*://{_SIGNS}+",
+    ),
+    "ping": (
+        "an address with https, or with http on a loopback host",
+        rf"(https://|http://(127(\.[0-9]{{1,3}}){{3}}|localhost|\[::1\])(?=[:/])){_SIGNS}+",
+    ),
     "time": ("a time of day, HH:MM, from 00:00 to 23:59", "([01][0-9]|2[0-3]):[0-5][0-9]"),
     "account": ("an account number (letters, digits and dashes), or nothing", "([A-Za-z0-9][A-Za-z0-9-]{2,31})?"),
     "word": ("a name without blanks", "[!-~]{1,100}"),
@@ -83,7 +94,7 @@ class Key:
     @property
     def kind(self) -> str:
         """Of one entry: `choice`, `number`, or one of `KINDS`."""
-        return "choice" if self.choices else _TYPES.get(self.type) or self.form or "text"
+        return "choice" if self.choices else self.form or _TYPES.get(self.type) or "text"
 
     @property
     def is_secret(self) -> bool:
@@ -97,7 +108,7 @@ class Key:
     @property
     def is_private(self) -> bool:
         """A wrong value of this key is never repeated in a message: it may be, or may hold, a secret."""
-        return self.kind in ("secret", "account", "address", "host")
+        return self.is_secret or self.kind in ("account", "address", "host")
 
 
 def _section_keys(section: str, owner: type) -> tuple[Key, ...]:

@@ -14,9 +14,9 @@ from pathlib import Path
 from spy32.domain.spreads import ExitAuthority, Mode, Strategy
 from spy32.domain.value import value
 from spy32.settings.knob import Secret, knob
-from spy32.settings.services import AnalystKnobs, Cboe, MarketSources, Tastytrade, Xai, Yahoo
+from spy32.settings.services import AnalystKnobs, Cboe, MarketSources, Notify, Ping, Tastytrade, Xai, Yahoo
 
-__all__ = ["AnalystKnobs", "Cboe", "MarketSources", "Secret", "Tastytrade", "Xai", "Yahoo", "knob"]
+__all__ = ["AnalystKnobs", "Cboe", "MarketSources", "Notify", "Ping", "Secret", "Tastytrade", "Xai", "Yahoo", "knob"]
 
 
 class Environment(StrEnum):
@@ -281,6 +281,8 @@ class Settings:
     tastytrade: Tastytrade = field(default_factory=Tastytrade)
     cboe: Cboe = field(default_factory=Cboe)
     yahoo: Yahoo = field(default_factory=Yahoo)
+    notify: Notify = field(default_factory=Notify)
+    ping: Ping = field(default_factory=Ping)
     market: MarketSources = field(default_factory=MarketSources)
     analyst: AnalystKnobs = field(default_factory=AnalystKnobs)
     schedule: Schedule = field(default_factory=Schedule)

@@ -66,6 +66,37 @@ class Yahoo:
 
 
 @value
+class Notify:
+    """Who is told what happened while nobody sat at the terminal.
+
+    Each address has a label, by which everything else names it, and after a slash the classes of events that it wants:
+    trade, trouble, weekly, joined by +. Without classes, or with always, it gets everything.
+    """
+
+    addresses: tuple[Secret, ...] = knob(
+        (), "Addresses in the form of apprise, such as phone/trade+trouble=ntfys://ntfy.sh/topic", form="notifier"
+    )
+
+
+@value
+class Ping:
+    """A monitor that is told when the weekly slot has its run: what it does not hear of, it alarms about.
+
+    A base address in the shape of healthchecks.io stands for all three; else each event has an address of its own.
+    """
+
+    url: Secret | None = knob(None, "Base address; /start and /fail are put behind it", form="ping")
+    start: Secret | None = knob(None, "Called when a run of the slot begins", form="ping")
+    ok: Secret | None = knob(None, "Called when the slot has its run", form="ping")
+    fail: Secret | None = knob(None, "Called when the slot is lost", form="ping")
+
+    @property
+    def is_set(self) -> bool:
+        """Whether a monitor is told how the slot ended."""
+        return self.url is not None or self.ok is not None or self.fail is not None
+
+
+@value
 class MarketSources:
     """Which sources are asked, in order; the next one is asked when one fails.
 

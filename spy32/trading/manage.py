@@ -18,7 +18,7 @@ from spy32.domain.proposals import CLOCK_TOLERANCE, ExitPlan, ExitReason, Propos
 from spy32.domain.value import value
 from spy32.errors import Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState, TradeState
-from spy32.rules import exercise, plan, references
+from spy32.rules import exercise, notices, plan, references
 from spy32.rules.assignment import assignment_notes
 from spy32.rules.closing import closing_proposal, is_outdated, trade_exits
 from spy32.rules.exits import ExitCheck, ExitInput, check_exits, due_exit
@@ -277,15 +277,27 @@ def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) ->
     if close is None:
         note = f"{due.message}: a person declined this close today; it is proposed again with the next session"
         return replace(state, warnings=(*state.warnings, note))
+    known = state.proposal
     is_new = state.proposal is None or state.proposal.id != close.id
     state = replace(state, proposal=close, is_new_close=is_new)
     is_by_person = close.state is ProposalState.APPROVED and not plan_approval.is_by_plan(context, state.opening, close)
     if is_by_person or not plan_approval.is_covered(context, state.opening, close, state.trade.width):
+        if not is_by_person:
+            _queue_notice(context, state, known, due.message)
         return state
     if not context.settings.enable_automation or context.store.flags.get("paused") is not None:
+        _queue_notice(context, state, known, due.message)
         note = f"paused: P{close.id} waits for a person, or until `spy32 resume`"
         return replace(state, warnings=(*state.warnings, note))
     return _send_by_plan(context, state, close, note=due.message)
+
+
+def _queue_notice(context: TradingContext, state: ManagedTrade, known: Proposal | None, message: str) -> None:
+    """Queue the notice of a close that waits for a person, unless one for the same reason was `known` before."""
+    close = state.proposal
+    if close is not None and (known is None or known.reason is not close.reason):
+        text = notices.exit_due_notice(state.trade, close, message)
+        context.store.notices.add(text, context.clock(), run_id=close.run_id)
 
 
 def _lapse_idle_close(context: TradingContext, state: ManagedTrade) -> ManagedTrade:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from spy32.domain.orders import BrokerOrder, Order, OrderKind, spreads_filled
-from spy32.domain.proposals import ExitPlan
+from spy32.domain.proposals import ExitPlan, Proposal
 from spy32.domain.spreads import Mode
 from spy32.errors import BrokerRefused, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import FINAL, IN_FLIGHT, ORDER_TRANSITIONS, EndedBy, OrderState, ProposalState
@@ -316,7 +316,22 @@ def conclude_proposal(context: TradingContext, proposal_id: int, *, reason: str 
     reason = report_overfill(context, book) or reason
     state = ProposalState.DONE if book.filled > 0 else ProposalState.PROPOSED
     context.store.proposals.finish(proposal_id, now=state, at=context.clock(), reason=reason)
+    _queue_notice(context, book.proposal, reason, is_filled=state is ProposalState.DONE)
     return book.filled
+
+
+def _queue_notice(context: TradingContext, proposal: Proposal, reason: str, *, is_filled: bool) -> None:
+    """Queue the notice of a filled opening, or of an order without a fill. The end of a trade tells of a close."""
+    from spy32.rules import notices
+
+    trade = context.store.trades.find_by_proposal(proposal.id)
+    if not is_filled:
+        text = notices.not_filled_notice(proposal, reason)
+    elif proposal.kind == "open" and trade is not None:
+        text = notices.filled_notice(trade, proposal, trade.exits or proposal.exit)
+    else:
+        return
+    context.store.notices.add(text, context.clock(), run_id=proposal.run_id)
 
 
 def report_overfill(context: TradingContext, book: OrderBook) -> str:

@@ -226,6 +226,7 @@ class App(AppBase):
                 store, sources=sources, analyst=name, settings=settings, run=run
             ),
             warn=self.warn,
+            ping_start=self.notice_sender.ping_start,
         )
 
     def run_context(

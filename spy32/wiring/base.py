@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from spy32.ops.locks import FileLocks
     from spy32.settings.resolve import Resolved, Source
     from spy32.store import Store
+    from spy32.wiring.notifiers import NoticeSender
 
 PAPER_ACCOUNT = "PAPER0001"
 CLEAR_LINE = "\r\x1b[K"
@@ -187,6 +188,26 @@ class AppBase:
             monotonic=time.monotonic,
         )
 
+    @cached_property
+    def notice_sender(self) -> "NoticeSender":
+        """What sends the notices of this home."""
+        from spy32.wiring.notifiers import NoticeSender
+
+        return NoticeSender(
+            settings=self.settings,
+            locks=self.locks,
+            clock=self.process_clock.now,
+            monotonic=self.monotonic,
+            open_store=lambda: self.store() if self.database.exists() else None,
+            report=self.report,
+            warn=self.warn,
+        )
+
+    def send_notices(self) -> None:
+        """Send what waits in the outbox; it never raises."""
+        with suppress(Spy32Error):  # settings that are wrong have been told
+            self.notice_sender.send()
+
     @property
     def database(self) -> Path:
         return self.locations.database(self.settings.mode)
@@ -222,6 +243,7 @@ class AppBase:
                 opening_cash=self.settings.paper.account if self.settings.mode is Mode.PAPER else None,
             )
         )
+        opened.core.process_clock = self.process_clock.now
         with suppress(Spy32Error):  # what is wrong with a row is for the command that needs it
             opened.proposals.lapse_overdue(self.process_clock.now())
         return opened

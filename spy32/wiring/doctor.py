@@ -67,6 +67,7 @@ def doctor_context(app: "App", *, is_online: bool) -> "Iterator[DoctorContext]":
             halted=halt_reason(app.locations.halt),
             calendar=_load_calendar(app, settings),
             last_dividend=bundled_history.dividends(now)[-1].ex_date,
+            notifiers=_check_addresses(settings),
             answers=_ask_services(app) if is_online else Answers(reason="left out by --offline"),
         )
     finally:
@@ -109,6 +110,22 @@ def _load_calendar(app: "App", settings: Settings) -> "EventCalendar | Spy32Erro
         return event_calendar(app.locations, settings.profiles["default"].underlying)(None)
     except BadSettings as error:
         return error
+
+
+def _check_addresses(settings: Settings) -> "dict[str, Spy32Error | None]":
+    """Label of each address -> why it cannot be used; nothing is sent."""
+    from spy32.settings.notifiers import notify_addresses
+    from spy32.wiring.notifiers import build_notifier
+
+    found: dict[str, Spy32Error | None] = {}
+    for address in notify_addresses(settings.notify.addresses):
+        try:
+            build_notifier(address)
+        except Spy32Error as error:
+            found[address.label] = error
+        else:
+            found[address.label] = None
+    return found
 
 
 # The machine.

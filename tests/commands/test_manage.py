@@ -205,6 +205,8 @@ class FakeApp:
     desk: TradingDesk
     has_store: bool = True
     warned: list[str] = field(default_factory=list)
+    sends: int = 0
+    """How often the notices were sent."""
     out: PlainConsole = field(default_factory=lambda: PlainConsole(StringIO()))
 
     def clock(self) -> datetime:
@@ -218,6 +220,9 @@ class FakeApp:
 
     def warn(self, line: str) -> None:
         self.warned.append(line)
+
+    def send_notices(self) -> None:
+        self.sends += 1
 
     def trading_context(self, _store: Store, _proposal: Proposal | None, *, later: None) -> TradingContext:
         assert later is None
@@ -259,6 +264,16 @@ def test_cron_is_told_of_a_close_once_and_by_hand_it_is_told_always(paper: Tradi
     assert warned == []
     assert told(paper, "--scheduled") == ("", [])
     assert "T1 next: spy32 approve P2\n" in told(paper)[0]
+
+
+@pytest.mark.parametrize(("after", "sends"), [({"minutes": 30}, 1), ({"hours": 8}, 0)], ids=["open", "closed"])
+def test_notices_are_sent_after_a_start_that_looked_and_by_no_idle_one(
+    paper: TradingDesk, after: dict[str, float], sends: int
+) -> None:
+    paper.clock.at = builders.later(**after)
+    app = FakeApp(paper)
+    CliRunner().invoke(program, ["--scheduled"], obj=app)
+    assert app.sends == sends
 
 
 def test_cron_is_told_that_a_trade_has_ended_and_once_only(paper: TradingDesk) -> None:

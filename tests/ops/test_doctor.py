@@ -13,6 +13,7 @@ import pytest
 from spy32.cli import COMMANDS
 from spy32.cli import GROUPS as COMMAND_GROUPS
 from spy32.domain.events import EventCalendar
+from spy32.domain.notices import NoticeKind, NoticeText
 from spy32.domain.runs import Outcome
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, BadUsage, NotPermitted, StoreDamaged, Unavailable
@@ -24,6 +25,7 @@ from spy32.ops.switches import pause
 from spy32.rules.schedule import RUN_LOCK
 from spy32.settings.layers import Source
 from spy32.settings.model import Environment
+from spy32.settings.notifiers import PING_LABEL
 from spy32.settings.paths import AccessFault
 from spy32.store import Store
 from tests.support import builders, checkups, stores
@@ -40,6 +42,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
     """The database of a home of last Friday, with a run; it is of mode paper, and the context says live."""
     with stores.opened(tmp_path / "paper.db", at=builders.later(days=-3)) as opened:
         run = stores.begun(opened)
+        number = opened.notices.add(
+            NoticeText(kind=NoticeKind.PING_OK, subject="ping", short="ping", body=""), builders.later(days=-1)
+        )
+        opened.notices.record_delivery(number, PING_LABEL, builders.NOW)
+        opened.notices.mark_sent(number, builders.NOW)
         opened.runs.finish(run.id, outcome=Outcome.NO_TRADE, cause="abstained", reasons=("no",), at=builders.NOW)
         yield opened
 
@@ -127,10 +134,15 @@ def trade(days: int, state: TradeState | None = None) -> Change:
     return change
 
 
-def unsent(store: Store) -> dict[str, Any]:
-    number = store.notices.add(None, "subject", "body", builders.NOW)
-    store.notices.record_failure(number, "refused", builders.NOW)
-    return {}
+def notice(kind: NoticeKind, *, at: datetime = builders.NOW, error: str = "refused") -> Change:
+    """A notice that was tried, and that nobody has taken."""
+
+    def change(store: Store) -> dict[str, Any]:
+        number = store.notices.add(NoticeText(kind=kind, subject="subject", short="short", body="body"), at)
+        store.notices.record_failure(number, error, at)
+        return {}
+
+    return change
 
 
 def stranger(store: Store) -> dict[str, Any]:
@@ -193,7 +205,15 @@ FAULTS: dict[str, list[tuple[CheckStatus, Change]]] = {
     "state.runs": [(WARN, run_ended(None)), (WARN, run_ended(Outcome.FAILED))],
     "state.orders": [(FAIL, unknown_order)],
     "state.trades": [(WARN, trade(0)), (WARN, trade(2)), (FAIL, trade(-1)), (FAIL, trade(9, TradeState.ASSIGNED))],
-    "state.notices": [(WARN, unsent)],
+    "notify.addresses": [
+        (FAIL, set_to(notifiers={"phone": None, "mail": BadSettings("notify.addresses: mail: no such form")})),
+        (FAIL, set_to(notifiers={"mail": Unavailable("apprise is not installed")})),
+    ],
+    "notify.ping": [(WARN, notice(NoticeKind.PING_OK))],
+    "notify.outbox": [
+        (WARN, notice(NoticeKind.FAILED)),
+        (WARN, notice(NoticeKind.FAILED, at=builders.later(days=-2))),
+    ],
     "cron.line": [
         (WARN, on_machine(crontab="", timers=())),
         (WARN, on_machine(crontab=None, timers=())),

@@ -342,7 +342,7 @@ Prepare = Callable[[Store], Any]
         lambda store: stores.filled(store, run_id=run(store, Outcome.PROPOSED)),
         lambda store: stores.sent(store, run_id=run(store, Outcome.PROPOSED)),
         lambda store: store.flags.set("paused", "", b.NOW),
-        lambda store: store.notices.add(None, "subject", "body", b.NOW),
+        lambda store: store.notices.add(b.notice_text(), b.NOW),
     ],
     ids=["failed", "filled", "working", "paused", "notice"],
 )

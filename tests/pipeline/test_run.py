@@ -46,7 +46,7 @@ def test_a_good_monday_ends_proposed_with_every_step_on_record(monday: Monday) -
     assert all(step.state in (StepState.OK, StepState.DEGRADED) for step in done.steps)
     proposal = monday.store.proposals.find_by_run(done.id)
     assert proposal is not None and proposal.state is ProposalState.PROPOSED
-    assert len(monday.store.notices.select_pending()) == 1
+    assert len(monday.store.notices.select_pending(monday.clock())) == 1
 
 
 def test_a_chain_is_judged_once(monday: Monday, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,7 +261,7 @@ def test_a_run_that_passes_its_deadline_fails_before_the_next_step_and_names_it(
     states = {step.name: step.state for step in done.steps}
     assert states[before] in (StepState.OK, StepState.DEGRADED) and states[late] is StepState.FAILED
     assert set(list(states.values())[STEPS.index(late) + 1 : -1]) <= {StepState.SKIPPED}
-    assert states["notify"] is StepState.OK and len(monday.store.notices.select_pending()) == 1
+    assert states["notify"] is StepState.OK and len(monday.store.notices.select_pending(monday.clock())) == 1
     assert monday.store.proposals.find_by_run(done.id) is None
 
 

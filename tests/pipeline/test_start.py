@@ -1,12 +1,13 @@
 """What a start of `analyze` makes of a slot: a run, a row that says why there is none, or nothing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from spy32.domain.notices import EventClass, NoticeKind
 from spy32.domain.runs import Outcome, Run, Trigger
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, ExitCode, Spy32Error, Unavailable
@@ -14,6 +15,8 @@ from spy32.pipeline.context import RunContext
 from spy32.pipeline.sources import Sources
 from spy32.pipeline.start import MAX_MISSED_SLOTS, StartContext, StartRequest, StartResult, start_run
 from spy32.rules.schedule import RUN_LOCK
+from spy32.settings.knob import Secret
+from spy32.settings.services import Ping
 from spy32.store import Store
 from tests.support import builders
 from tests.support.fakes import FakeLocks, FakeMarket
@@ -36,6 +39,8 @@ class Home:
     problem: Spy32Error | None = None
     """Why there are no sources."""
     warnings: list[str] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
+    """The `rid` of each start that was pinged."""
 
     def start(self, **request: bool) -> StartResult:
         context = StartContext(
@@ -50,6 +55,7 @@ class Home:
             is_recorded=self.is_recorded,
             build_run_context=self._build_run_context,
             warn=self.warnings.append,
+            ping_start=self.started.append,
         )
         return start_run(StartRequest(**request), context)
 
@@ -213,3 +219,63 @@ def test_two_starts_at_once_make_one_run(home: Home) -> None:
     with pytest.raises(Unavailable, match="analyze is held"):
         home.start(is_scheduled=True)
     assert not home.is_open and home.runs() == []
+
+
+def told(home: Home) -> list[tuple[NoticeKind, int | None]]:
+    """Kind and run of every notice, oldest first."""
+    return [(notice.kind, notice.run_id) for notice in reversed(home.monday.store.notices.select_newest(99))]
+
+
+def test_every_missed_slot_is_told_of(home: Home) -> None:
+    home.start_scheduled(builders.NOW + 2 * WEEK)
+    assert told(home)[:2] == [(NoticeKind.MISSED, 1), (NoticeKind.MISSED, 2)]
+
+
+def test_a_run_that_found_no_market_and_one_that_was_cut_off_are_told_of(home: Home) -> None:
+    home.problem = Unavailable("the source is down")
+    home.start()
+    home.monday.store.runs.begin(trigger=Trigger.CRON, mode=Mode.PAPER, profile="default", at=builders.NOW)
+    home.problem = None
+    home.start()
+    assert told(home) == [(NoticeKind.FAILED, 1), (NoticeKind.FAILED, 2), (NoticeKind.PROPOSED, 3)]
+
+
+def test_a_holiday_tells_nobody(home: Home) -> None:
+    home.start_scheduled(datetime(2025, 9, 1, 14, 30, tzinfo=UTC))
+    assert told(home) == []
+
+
+@pytest.mark.parametrize(
+    ("at", "problem", "expected"),
+    [
+        (builders.NOW, None, ["start", NoticeKind.PING_OK]),
+        (builders.NOW, Unavailable("the source is down"), ["start"]),
+        (builders.NOW + timedelta(hours=8), None, [NoticeKind.PING_FAIL]),
+        (builders.NOW - timedelta(minutes=15), None, []),
+    ],
+    ids=["finished", "failed, may be repeated", "lost", "nothing to do"],
+)
+def test_only_a_slot_that_begins_is_finished_or_lost_is_pinged(
+    home: Home, at: datetime, problem: Spy32Error | None, expected: list[str]
+) -> None:
+    home.monday.settings = replace(home.monday.settings, ping=Ping(url=Secret("https://monitor.example/5f0c")))
+    home.problem = problem
+    home.start_scheduled(at)
+    pings = [notice for notice in home.monday.store.notices.select_newest(99) if notice.event_class is EventClass.PING]
+    assert ["start"] * len(home.started) + [notice.kind for notice in pings] == expected
+    if home.started and pings:
+        assert home.started == [pings[0].about]
+
+
+def test_a_run_that_fails_on_its_way_pings_no_end(home: Home) -> None:
+    home.monday.settings = replace(home.monday.settings, ping=Ping(url=Secret("https://monitor.example/5f0c")))
+    home.monday.market.trouble = Unavailable("the source is down")
+    home.start_scheduled(builders.NOW)
+    assert len(home.started) == 1 and told(home) == [(NoticeKind.FAILED, 1)]
+
+
+def test_a_start_by_hand_outside_the_slot_pings_nobody(home: Home) -> None:
+    home.monday.settings = replace(home.monday.settings, ping=Ping(url=Secret("https://monitor.example/5f0c")))
+    home.monday.clock.at = builders.NOW + timedelta(hours=5)
+    home.start()
+    assert home.started == [] and NoticeKind.PING_OK not in [kind for kind, _ in told(home)]

@@ -13,7 +13,7 @@ from spy32.domain.hash_chain import GENESIS, event_hash, row_digest
 from spy32.errors import StoreError
 from spy32.schema import AUDITED_TABLES
 from spy32.store import Store
-from tests.support.builders import NOW
+from tests.support.builders import NOW, notice_text
 from tests.support.stores import begun, filled, opened, whole_run
 
 
@@ -134,7 +134,7 @@ def test_a_row_put_in_by_hand_is_named(store: Store) -> None:
 
 @pytest.mark.parametrize("table", ["step", "fill", "candidate", "notice"])
 def test_a_deleted_row_is_named(store: Store, table: str) -> None:
-    store.notices.add(None, "s", "b", NOW)
+    store.notices.add(notice_text(), NOW)
     unguarded(store)
     store.core.db.execute(f"delete from {table}")
     assert broken(store) == f"row 1 of {table} was deleted by hand"

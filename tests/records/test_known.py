@@ -17,7 +17,7 @@ from spy32.records.row_digests import current_digest
 from spy32.schema import NO_DELETE
 from spy32.store import Store
 from tests.support import builders
-from tests.support.builders import NOW, later
+from tests.support.builders import NOW, later, notice_text
 from tests.support.stores import V1, asking, begun, filled, heard, opened, proposed, sent
 
 Write = Callable[[Store], object]
@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         proposed(found, profile="other")
         found.model_calls.begin(1, asking(), NOW)
         found.paper.place(paper_order(), NOW)
-        found.notices.add(1, "subject", "body", NOW)
+        found.notices.add(notice_text(), NOW, run_id=1)
         found.flags.set("paused", "yes", NOW)
         found.attention.raise_item("T1", "note", "look", NOW)
         yield found

@@ -25,7 +25,7 @@ from spy32.schema import (
 )
 from spy32.store import Store
 from tests.support import builders
-from tests.support.builders import NOW, broker_order, later, order
+from tests.support.builders import NOW, broker_order, later, notice_text, order
 from tests.support.stores import asking, filled, heard, opened, sent, whole_run
 
 
@@ -100,7 +100,7 @@ def _one_of_everything(store: Store) -> None:
     store.attention.raise_item("T1", "below_floor", "look", NOW)
     store.paper.place(broker_order(order(made, yes)), NOW)
     store.flags.set("paused", "yes", NOW)
-    store.notices.add(None, "subject", "body", NOW)
+    store.notices.add(notice_text(), NOW)
     number = store.model_calls.begin(1, asking(), NOW)
     store.model_calls.end(number, heard(), NOW)
     store.model_calls.record_check(number, ResponseCheck(parser=1, decision="abstain"), NOW)

@@ -1,8 +1,8 @@
-"""Fills and what they open, close, earn and risk; the paper broker's book; notices and flags."""
+"""Fills and what they open, close, earn and risk; the paper broker's book; flags."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from spy32.store import Store
 from tests.support import builders
 from tests.support.builders import NOW, TODAY, broker_order, fills, later
 from tests.support.open_trades import line
-from tests.support.stores import FEES, approved, begun, closing, filled, opened, proposed, sent
+from tests.support.stores import FEES, approved, closing, filled, opened, proposed, sent
 
 D = Decimal
 MONDAY = TODAY
@@ -601,7 +601,7 @@ def test_an_unknown_paper_order_is_2(store: Store) -> None:
         store.paper.update_status("99", was="Live", status="Cancelled")
 
 
-# Notices and flags.
+# Flags.
 
 
 def test_a_flag_is_set_changed_and_taken_down(store: Store) -> None:
@@ -615,22 +615,3 @@ def test_a_flag_is_set_changed_and_taken_down(store: Store) -> None:
     store.flags.clear("other", later(7))
     assert store.flags.get("paused") is None
     assert store.audit.head() == head
-
-
-def test_a_notice_waits_until_it_is_sent(store: Store) -> None:
-    run = begun(store)
-    first = store.notices.add(run.id, "subject", "body", NOW)
-    second = store.notices.add(None, "other", "", NOW + timedelta(seconds=1))
-    store.notices.record_failure(first, "time-out", later(5))
-    waiting = store.notices.select_pending()
-    assert [notice.id for notice in waiting] == [first, second]
-    assert (waiting[0].subject, waiting[0].body, waiting[0].tries, waiting[0].error) == (
-        "subject",
-        "body",
-        1,
-        "time-out",
-    )
-    store.notices.mark_sent(first, later(6))
-    assert [notice.id for notice in store.notices.select_pending()] == [second]
-    with pytest.raises(BadUsage):
-        store.notices.mark_sent(99, NOW)

@@ -43,7 +43,7 @@ def drawn(examination: Examination, width: int, *, every: bool = False, encoding
 def test_a_screen_tells_what_is_broken_and_counts_the_rest(examination: Examination) -> None:
     lines = drawn(examination, 80)
     assert len(lines) <= 23
-    assert lines[0].startswith("1 of 38 checks failed; 2 warnings, which may be harmless; ")
+    assert lines[0].startswith("1 of 40 checks failed; 2 warnings, which may be harmless; ")
     text = "\n".join(lines)
     assert "✗ cron.daemon" in text
     assert "  fix                 sudo systemctl enable --now cron" in text

@@ -31,6 +31,7 @@ from spy32.domain.market import (
     Verdict,
 )
 from spy32.domain.marks import Mark
+from spy32.domain.notices import NoticeKind, NoticeText
 from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, OrderTicket, PaperEvent, TransactionKind
 from spy32.domain.proposals import (
     Approval,
@@ -620,6 +621,12 @@ def run(**over: Any) -> Run:
         "started_at": NOW,
     }
     return Run(**{**base, **over})
+
+
+def notice_text(subject: str = "subject", **over: Any) -> NoticeText:
+    """What a notice says; a week without a trade unless another kind is given."""
+    defaults: dict[str, Any] = {"kind": NoticeKind.NO_TRADE, "short": f"{subject} in short", "body": "body"}
+    return NoticeText(subject=subject, **{**defaults, **over})
 
 
 def cents(amount: str | float) -> Decimal:

@@ -14,6 +14,7 @@ from spy32.settings import Settings
 from spy32.settings.knob import Secret
 from spy32.settings.model import AnalystKnobs, Tastytrade, Xai
 from spy32.settings.paths import locations
+from spy32.settings.services import Ping
 from spy32.store import Store
 from tests.support import builders
 from tests.support.reader import HeldLocks
@@ -29,6 +30,7 @@ SETTINGS = Settings(
     xai=Xai(api_key=Secret("xai-key")),
     tastytrade=Tastytrade(client_secret=Secret("secret"), refresh_token=Secret("token")),
     analyst=AnalystKnobs(name="grok"),
+    ping=Ping(url=Secret("https://hc-ping.com/planted")),
 )
 
 
@@ -76,6 +78,7 @@ def context(store: Store, **over: Any) -> DoctorContext:
         "halted": None,
         "calendar": EventCalendar(known_to={"fomc": FAR, "cpi": FAR}, asked=("fomc", "cpi")),
         "last_dividend": date(2025, 9, 19),
+        "notifiers": {"phone": None},
         "answers": answers(),
     }
     return DoctorContext(**{**base, **over})

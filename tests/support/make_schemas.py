@@ -17,6 +17,7 @@ from spy32.render import (
     home_documents,
     manage_documents,
     market_documents,
+    notices,
     prompt_documents,
     replay_documents,
     risk_documents,
@@ -27,7 +28,7 @@ from spy32.render.encoder import VERSION, Part, attribute_type
 
 FOLDER = Path(spy32.__file__).parent / "data" / "schemas"
 MODULES = (
-    doctor, trading_documents, document_parts, documents, home_documents, manage_documents, market_documents,
+    doctor, trading_documents, document_parts, documents, home_documents, manage_documents, market_documents, notices,
     prompt_documents, replay_documents, risk_documents, run_documents,
 )  # fmt: skip
 FOUND = {

@@ -6,7 +6,7 @@ from datetime import datetime
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
 from spy32.errors import BadUsage, Spy32Error
-from spy32.ops.doctor import home, machine, schedule, services
+from spy32.ops.doctor import home, machine, notices, schedule, services
 from spy32.ops.doctor.base import Check, CheckResult, CheckStatus, Diagnosis, DoctorContext, failed
 
 GROUPS: Mapping[str, str] = {
@@ -16,6 +16,7 @@ GROUPS: Mapping[str, str] = {
     "tables": "Tables",
     "db": "Database",
     "state": "State",
+    "notify": "Notices",
     "cron": "Schedule",
     "broker": "Broker",
     "service": "Services",
@@ -44,7 +45,9 @@ CHECKS = (
     Check(id="state.runs", run=home.check_runs),
     Check(id="state.orders", run=home.check_orders),
     Check(id="state.trades", run=home.check_trades),
-    Check(id="state.notices", run=home.check_notices),
+    Check(id="notify.addresses", run=notices.check_addresses),
+    Check(id="notify.ping", run=notices.check_ping),
+    Check(id="notify.outbox", run=notices.check_outbox),
     Check(id="cron.line", run=schedule.check_line),
     Check(id="cron.starts", run=schedule.check_starts),
     Check(id="cron.program", run=schedule.check_program),

@@ -161,6 +161,8 @@ class DoctorContext:
     """The events of the shipped table and the user's own file."""
     last_dividend: date
     """The last ex-date that the shipped table knows."""
+    notifiers: Mapping[str, Spy32Error | None]
+    """Label of each address that is told -> why it cannot be used; None when it can."""
     answers: Answers
 
 

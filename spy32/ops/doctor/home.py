@@ -140,14 +140,3 @@ def check_trades(context: DoctorContext) -> Diagnosis:
         listed = ", ".join(f"T{number} on {end}" for number, end in soon.items())
         return warned(f"within {SOON_SESSIONS} sessions expires {listed}", f"spy32 exits T{next(iter(soon))}")
     return passed(f"none of {len(left)} open trades expires within {SOON_SESSIONS} sessions")
-
-
-def check_notices(context: DoctorContext) -> Diagnosis:
-    store = context.home.sound
-    if store is None:
-        return skipped(NO_STORE)
-    pending = store.notices.select_pending()
-    unsent = [notice for notice in pending if notice.error]
-    if unsent:
-        return warned(f"{len(unsent)} notices could not be sent", "spy32 status")
-    return passed(f"{len(pending)} notices wait in the outbox" if pending else "the outbox is empty")

@@ -7,8 +7,7 @@ from spy32.errors import BadSettings
 from spy32.ops.cron import CronJob, next_starts, parse_crontab
 from spy32.ops.doctor.base import Diagnosis, DoctorContext, failed, passed, skipped, warned
 
-INSTALL = "spy32 schedule show"
-"""The lines to put into the crontab."""
+INSTALL = "spy32 schedule install"
 NO_LINE = "no crontab line starts the weekly run"
 
 

@@ -1,0 +1,1 @@
+"""Who can be told: one module a way of sending notices."""

@@ -1,0 +1,180 @@
+"""Sends the notices that wait in the outbox: each once to each address that wants it, in bounded time.
+
+A notice is sent at least once, never by two processes at a time: one kernel lock covers reading, sending and marking.
+What fails here is on record, and neither a run nor a command ends otherwise for it.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from queue import Empty, SimpleQueue
+
+from spy32.domain.notices import AddressTest, Delivery, Notice
+from spy32.domain.spreads import Mode
+from spy32.domain.value import value
+from spy32.errors import Spy32Error, Unavailable
+from spy32.ports import Clock, Locks, Monotonic, Notifier
+from spy32.records.notices import Notices
+from spy32.rules.notices import sample_notice
+from spy32.settings.notifiers import NotifyAddress
+
+OUTBOX_LOCK = "notices"
+ADDRESS_SECONDS = 5.0
+"""An address has so long for everything that waits for it. All are served at a time, so that together with the ping of
+the start, the wait for another process and the loading of apprise they take at most 10 s."""
+LOCK_SECONDS = 2.0
+"""A start waits so long for another one that sends."""
+TOO_SLOW = f"no answer within {ADDRESS_SECONDS:.0f} s"
+
+
+@value
+class Target:
+    """An address and what sends to it, which is built only when there is something to send."""
+
+    address: NotifyAddress
+    build: Callable[[], Notifier]
+    """`Spy32Error` when the address cannot be used."""
+
+    @property
+    def label(self) -> str:
+        return self.address.label
+
+
+@value
+class Outbox:
+    """What sending needs."""
+
+    notices: Notices
+    targets: Sequence[Target]
+    locks: Locks
+    clock: Clock
+    """The clock of the process."""
+    monotonic: Monotonic
+
+    def flush(self) -> tuple[Delivery, ...]:
+        """Send what waits, and return how each address took each notice; empty when another process is sending."""
+        if not self.targets or not self.notices.select_pending(self.clock()):
+            return ()
+        try:
+            with self.locks.hold(OUTBOX_LOCK, wait_seconds=LOCK_SECONDS):
+                return self._send_pending()
+        except Unavailable:
+            return ()
+
+    def _send_pending(self) -> tuple[Delivery, ...]:
+        pending = self.notices.select_pending(self.clock())
+        jobs = [(target, due) for target in self.targets if (due := self._due(target, pending))]
+        failures = send_all(jobs, self.monotonic, self._record_delivery)
+        for notice in pending:
+            self._conclude(notice, failures)
+        return tuple(
+            Delivery(notice_id=notice.id, label=target.label, error=self._error(target.label, notice, failures))
+            for target, due in jobs
+            for notice in due
+        )
+
+    def _record_delivery(self, label: str, notice: Notice | None) -> None:
+        if notice is not None:
+            self.notices.record_delivery(notice.id, label, self.clock())
+
+    def _due(self, target: Target, pending: Sequence[Notice]) -> list[Notice]:
+        """What an address wants and has not taken yet."""
+        return [
+            notice
+            for notice in pending
+            if target.address.wants(notice.event_class) and target.label not in self.notices.labels_served(notice.id)
+        ]
+
+    def _error(self, label: str, notice: Notice, failures: Mapping[str, str]) -> str | None:
+        return None if label in self.notices.labels_served(notice.id) else failures.get(label)
+
+    def _conclude(self, notice: Notice, failures: Mapping[str, str]) -> None:
+        """Mark a notice as done once every address that wants it has it; else record who has not, and why."""
+        wanted = [target.label for target in self.targets if target.address.wants(notice.event_class)]
+        reasons = {label: self._error(label, notice, failures) for label in wanted}
+        errors = [f"{label}: {reason}" for label, reason in reasons.items() if reason is not None]
+        if errors:
+            self.notices.record_failure(notice.id, "; ".join(errors), self.clock())
+        else:
+            self.notices.mark_sent(notice.id, self.clock())
+
+
+def try_targets(targets: Sequence[Target], mode: Mode, now: datetime, monotonic: Monotonic) -> tuple[AddressTest, ...]:
+    """Send a test notice to each address, past the outbox, and return how each took it."""
+    began = monotonic()
+    took: dict[str, float] = {}
+
+    def sample(label: str) -> Notice:
+        text = sample_notice(mode, label)
+        return Notice(
+            id=0, run_id=None, created_at=now, kind=text.kind, subject=text.subject, short=text.short, body=text.body
+        )
+
+    failures = send_all(
+        [(target, [sample(target.label)]) for target in targets],
+        monotonic,
+        lambda label, _notice: took.update({label: monotonic() - began}),
+    )
+    elapsed = monotonic() - began
+    return tuple(
+        AddressTest(
+            label=target.label,
+            ms=round(took.get(target.label, elapsed) * 1000),
+            error=failures.get(target.label),
+        )
+        for target in targets
+    )
+
+
+def send_all(
+    jobs: Sequence[tuple[Target, Sequence[Notice]]],
+    monotonic: Monotonic,
+    record: Callable[[str, Notice | None], None],
+) -> dict[str, str]:
+    """Send to all addresses at a time; return by label why an address failed.
+
+    `record` gets each notice that an address took at once, on this thread, and None at its end. After its first
+    failure an address is left alone. One that is too slow is left behind with its daemon thread, and may still deliver:
+    a later copy bears the same id.
+    """
+    results: SimpleQueue[tuple[str, Notice | None, str]] = SimpleQueue()
+    failures: dict[str, str] = {}
+    waiting: set[str] = set()
+    for target, due in jobs:
+        try:
+            arguments = (target.label, target.build(), due, results)
+        except Spy32Error as error:
+            failures[target.label] = error.message
+            continue
+        waiting.add(target.label)
+        threading.Thread(target=_serve, args=arguments, daemon=True, name=f"notify {target.label}").start()
+    until = monotonic() + ADDRESS_SECONDS
+    while waiting:
+        try:
+            label, taken, reason = results.get(timeout=max(until - monotonic(), 0.0))
+        except Empty:
+            break
+        record(label, taken)
+        if taken is None:
+            waiting.discard(label)
+        if reason:
+            failures[label] = reason
+    return failures | dict.fromkeys(waiting, TOO_SLOW)
+
+
+def _serve(
+    label: str, notifier: Notifier, due: Sequence[Notice], results: "SimpleQueue[tuple[str, Notice | None, str]]"
+) -> None:
+    """Send to one address until it fails. Each notice that it took is a result, and so is its end, with the reason."""
+    reason = ""
+    for notice in due:
+        try:
+            notifier.send(notice)
+        except Spy32Error as failure:
+            reason = failure.message
+        except Exception as bug:  # noqa: BLE001 - a notifier never changes what came of a run
+            reason = f"the notifier stumbled ({type(bug).__name__})"
+        if reason:
+            break
+        results.put((label, notice, ""))
+    results.put((label, None, reason))
