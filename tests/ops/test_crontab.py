@@ -2,6 +2,7 @@
 
 import json
 import stat
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -201,6 +202,7 @@ def invoke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any
     """`spy32 schedule WORDS` in a fresh home, with the crontab program of the test."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("LOGNAME", "someone")
+    monkeypatch.setattr(sys, "argv", ["/usr/local/bin/spy32"])
     for name in ("SPY32_HOME", "SPY32_CLOCK", "TZ"):
         monkeypatch.delenv(name, raising=False)
     words = ["--home", str(tmp_path / "home"), "schedule"]
