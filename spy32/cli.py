@@ -41,6 +41,15 @@ class ErrorBoundary(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
+            result = self._invoke_command(ctx)
+        except BaseException as stop:
+            log_end(ctx, stop)
+            raise
+        log_end(ctx, None)
+        return result
+
+    def _invoke_command(self, ctx: Any) -> Any:
+        try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             raise Interrupted from stop
@@ -52,6 +61,28 @@ class ErrorBoundary(TyperGroup):
             if damage is None:
                 raise
             raise damage from error
+
+
+def log_end(ctx: Any, stop: BaseException | None) -> None:
+    """Write into the log how the command ended; nothing where its words or its home were off."""
+    app = ctx.find_root().obj
+    if app is not None:
+        code = ExitCode.OK if stop is None else exit_code(stop)
+        message = stop.message if isinstance(stop, Spy32Error) else ""
+        app.log_end(code, type(stop).__name__ if code == ExitCode.BUG else message)
+
+
+def exit_code(stop: BaseException) -> int:
+    """What the program ends with when `stop` leaves it."""
+    if isinstance(stop, BrokenPipeError):
+        return ExitCode.OK
+    if isinstance(stop, typer.Exit):
+        return stop.exit_code
+    if isinstance(stop, UsageError):
+        return ExitCode.USAGE
+    if isinstance(stop, Interrupted | KeyboardInterrupt | typer.Abort):
+        return ExitCode.INTERRUPTED
+    return stop.code if isinstance(stop, Spy32Error | TerminationSignal) else ExitCode.BUG
 
 
 def move_global_options_first(arguments: list[str]) -> list[str]:
@@ -93,7 +124,7 @@ def run_command(command: Callable[[], Any], arguments: Sequence[str]) -> int:  #
         # The terminal has just echoed ^C, so the line begins anew.
         prefix = "\n" if sys.stderr.isatty() else ""
         return print_error(
-            getattr(stop, "code", ExitCode.INTERRUPTED),
+            exit_code(stop),
             "stopped; what was committed is kept",
             wants_json=wants_json,
             prefix=prefix,
@@ -139,7 +170,7 @@ def print_error(code: int, message: str, *, wants_json: bool, prefix: str = "") 
 
 def print_bug_report(bug: Exception, arguments: Sequence[str]) -> int:
     """A defect of spy32 itself: one line with a report id; the traceback goes to the log."""
-    from spy32.wiring import log_traceback
+    from spy32.wiring.process import log_traceback
 
     home = arguments[arguments.index("--home") + 1] if "--home" in arguments[:-1] else None
     report_path = log_traceback(bug, home)
@@ -176,6 +207,7 @@ def root(
     if verbose and quiet:
         raise BadUsage("--verbose and --quiet exclude each other")
     ctx.obj = App.create(home=home, mode=mode, verbosity=1 if verbose else -1 if quiet else 0)
+    ctx.obj.log.command = ctx.invoked_subcommand or ""
     ctx.call_on_close(ctx.obj.close)
 
 
@@ -185,6 +217,7 @@ COMMANDS: Mapping[str, str] = {
     "analyze": "analyze", "demo": "demo", "show": "show", "status": "status", "approve": "approve",
     "execute": "execute", "cancel": "execute", "reconcile": "reconcile", "positions": "positions", "replay": "replay",
     "market": "market", "expirations": "market", "pause": "switches", "resume": "switches", "halt": "switches",
+    "logs": "logs",
 }  # fmt: skip
 """Command -> the module of `commands` that holds its function, in the order of the help."""
 
@@ -240,6 +273,19 @@ def find_command(arguments: Sequence[str]) -> str | None:
     return None
 
 
+def completion_words(env: Mapping[str, str]) -> list[str]:
+    """The words before the one that a shell asks to complete, as Typer's scripts hand them over; none without one.
+
+    bash gives all words of the line and the number of that one, zsh and fish the line up to it.
+    """
+    if "_SPY32_COMPLETE" not in env:
+        return []
+    if "COMP_WORDS" in env:
+        return env["COMP_WORDS"].split()[1 : int(env.get("COMP_CWORD", "0"))]
+    line = env.get("_TYPER_COMPLETE_ARGS", "")
+    return line.split()[1:] if line.endswith(" ") else line.split()[1:-1]
+
+
 def __getattr__(name: str) -> Any:
     """`app`, the whole of it, for whoever imports it; a start of the program builds what it needs."""
     if name != "app":
@@ -267,6 +313,6 @@ def main() -> None:
 
     def start() -> None:
         # Inside the boundary, since a signal may come while the command is still being put together.
-        build_app(find_command(arguments))()
+        build_app(find_command(completion_words(os.environ) or arguments))()
 
     sys.exit(run_command(start, arguments))

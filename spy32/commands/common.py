@@ -9,6 +9,8 @@ import typer
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from spy32.domain.proposals import Proposal
     from spy32.domain.run_view import RunView
     from spy32.store import Store
@@ -29,6 +31,16 @@ def parse_id(typed: str, letter: str, noun: str) -> int:
     if match is None:
         raise BadUsage(f"{typed!r} is not the id of a {noun}; such ids look like {letter}31")
     return int(match[1])
+
+
+def parse_since(typed: str | None) -> "date | None":
+    """The date of `--since`; `BadUsage` for anything else."""
+    from datetime import date
+
+    try:
+        return None if typed is None else date.fromisoformat(typed)
+    except ValueError:
+        raise BadUsage(f"--since {typed!r} is not a date; write it as YYYY-MM-DD") from None
 
 
 def parse_run_id(typed: str) -> int:

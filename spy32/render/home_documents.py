@@ -5,6 +5,7 @@ from datetime import date, datetime, tzinfo
 
 from spy32.domain.value import value
 from spy32.ops.cron import SlotStart
+from spy32.ops.logs import LogEntry
 from spy32.ops.status import OpenTrade, PauseFlag, PendingItem, Status
 from spy32.records.audit import AuditReport
 from spy32.render import document_parts  # noqa: F401 - the parts of runs
@@ -89,6 +90,15 @@ class Database:
     """The id of the home after `adopt`."""
 
 
+@value
+class Log:
+    """What commands did, oldest first."""
+
+    entries: tuple[LogEntry, ...]
+
+
+Part(LogEntry)
+LOGS = Part(Log, called="spy32.logs")
 SWITCHES = Part(Switches, called="spy32.switches")
 Part(Row, "key value source=source.kind where=source.where")
 CONFIG = Part(Settings, called="spy32.config")

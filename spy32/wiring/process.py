@@ -92,13 +92,12 @@ def log_traceback(bug: BaseException, home: str | None) -> str:
     """Keep the traceback where it can be found; says where, or that it could not."""
     import traceback
 
+    from spy32.ops.logs import hide_secrets, write_report
+    from spy32.settings.describe import secret_texts
     from spy32.settings.paths import locations
 
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
-    text = "".join(traceback.format_exception(bug))
+    text = hide_secrets("".join(traceback.format_exception(bug)), secret_texts(os.environ, None))
     with suppress(Exception):
-        folder = locations(os.environ, absolute_home(home)).logs
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / f"bug-{stamp}.txt").write_text(text)
-        return f"report {folder / f'bug-{stamp}.txt'}"
+        return f"report {write_report(locations(os.environ, absolute_home(home)).logs, stamp, text)}"
     return "the report could not be written"
