@@ -186,20 +186,36 @@ def discard_buffered_output() -> None:
         discard_output(stream)
 
 
-def _print_version(is_wanted: bool) -> None:
-    if is_wanted:
-        print(f"spy32 {__version__}")  # noqa: T201
-        raise typer.Exit
+def _print_version(ctx: typer.Context, is_wanted: bool) -> None:
+    """Print the version; with -v also those of what it runs on."""
+    if not is_wanted:
+        return
+    lines = [f"spy32 {__version__}"]
+    if ctx.params.get("verbose"):
+        from spy32.wiring.versions import describe_versions
+
+        lines += describe_versions(ctx.params.get("home"), ctx.params.get("mode"))
+    print("\n".join(lines))  # noqa: T201
+    raise typer.Exit
 
 
 def root(
     ctx: typer.Context,
-    home: Annotated[str | None, typer.Option(help="Folder for config, databases, locks and logs.")] = None,
-    mode: Annotated[str | None, typer.Option(help="paper, sandbox or live.")] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
+    home: Annotated[
+        str | None, typer.Option(is_eager=True, help="Folder for config, databases, locks and logs.")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(is_eager=True, help="paper, sandbox or live.")] = None,
+    # Eager as well, so that they are known when the version is printed.
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", is_eager=True, help="Say more on stderr.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong on stderr.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version (-v: of all that matters) and exit.",
+        ),
     ] = False,
 ) -> None:
     from spy32.wiring import App

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import typer
 
-Completion = Callable[[typer.Context, str], list[tuple[str, str]]]
+Completion = Callable[[typer.Context], list[tuple[str, str]]]
+"""Gives values and their meaning; Typer leaves out those that do not begin with what was typed."""
 
 
 def complete_ids(letters: str, *states: str) -> Completion:
     """Completes ids of these letters, in `states` where some are given, from the home and mode that were typed."""
 
-    def complete(ctx: typer.Context, incomplete: str) -> list[tuple[str, str]]:
+    def complete(ctx: typer.Context) -> list[tuple[str, str]]:
         from spy32.errors import Spy32Error
         from spy32.records.recent_ids import recent_ids
         from spy32.wiring.base import AppBase
@@ -20,7 +21,6 @@ def complete_ids(letters: str, *states: str) -> Completion:
             database = AppBase.create(home=typed.get("home"), mode=typed.get("mode"), verbosity=-1).database
         except Spy32Error:  # settings that are wrong: the command itself will say so
             return []
-        found = recent_ids(database, letters, states)
-        return [(name, state) for name, state in found if name.startswith(incomplete.upper())]
+        return list(recent_ids(database, letters, states))
 
     return complete
