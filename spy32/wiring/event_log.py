@@ -59,8 +59,8 @@ class EventLog:
         self._write("warning", "warning", line)
 
     def write_end(self, code: int, message: str, *, has_changed_store: bool) -> None:
-        """The end of the command. A start that did nothing, and a look that went well, leave no line."""
-        if code == ExitCode.OK and not self._has_entries and not has_changed_store:
+        """The end of the command. A start that did nothing, a look that went well, and a mistyped one leave no line."""
+        if code in (ExitCode.OK, ExitCode.USAGE) and not self._has_entries and not has_changed_store:
             return
         is_mild = code in MILD_CODES or code > SIGNALLED
         level = "info" if code == ExitCode.OK else "warning" if is_mild else "error"

@@ -42,15 +42,17 @@ def test_a_run_leaves_a_line_a_step_and_its_end(tmp_path: Path) -> None:
 
 def test_logs_shows_them_for_a_run_since_a_day_and_as_a_document(tmp_path: Path) -> None:
     spy32(tmp_path, *ANALYZE, env={"SPY32_CLOCK": "2026-11-24T20:00:00Z"})
-    one_line(spy32(tmp_path, "show", "R9", env={"SPY32_CLOCK": "2026-11-25T20:00:00Z"}), 2)
+    one_line(spy32(tmp_path, "execute", "P1", env={"SPY32_CLOCK": "2026-11-25T20:00:00Z"}), 10)
     shown = spy32(tmp_path, "logs").stdout.splitlines()
     assert shown[0].startswith("2026-11-24 15:00:0") and "R1" in shown[0]
-    assert "show  ended  code 2" in shown[-1] and "there is no run R9" in shown[-1]
+    assert "execute" in shown[-1] and "ended  code 10" in shown[-1] and "P1" in shown[-1]
     assert all("R1" in line for line in spy32(tmp_path, "logs", "--run", "r1").stdout.splitlines())
     assert len(spy32(tmp_path, "logs", "--limit", "2").stdout.splitlines()) == 2
     document = json.loads(spy32(tmp_path, "logs", "--since", "2026-11-25", "--json").stdout)
     check(document)
-    assert [(entry["command"], entry["code"], entry["run"]) for entry in document["entries"]] == [("show", 2, None)]
+    assert [(entry["command"], entry["code"], entry["run"]) for entry in document["entries"]][-1:] == [
+        ("execute", 10, "R1"),
+    ]
     one_line(spy32(tmp_path, "logs", "--since", "monday"), 2, "YYYY-MM-DD")
     one_line(spy32(tmp_path, "logs", "--run", "T1"), 2, "R31")
 

@@ -21,7 +21,7 @@ def written(tmp_path: Path) -> tuple[LogEntry, ...]:
 @pytest.mark.parametrize(
     ("code", "level"),
     [
-        (2, "warning"), (10, "warning"), (11, "error"), (12, "warning"), (13, "warning"), (20, "warning"),
+        (10, "warning"), (11, "error"), (12, "warning"), (13, "warning"), (20, "warning"),
         (65, "error"), (69, "error"), (70, "error"), (74, "error"), (75, "warning"), (77, "error"), (78, "error"),
         (130, "warning"), (143, "warning"),
     ],
@@ -33,8 +33,9 @@ def test_an_end_that_is_not_well_is_always_written(log: EventLog, tmp_path: Path
     assert entry.ms is not None and entry.mode is None
 
 
-def test_a_look_that_goes_well_leaves_nothing(log: EventLog, tmp_path: Path) -> None:
-    log.write_end(0, "", has_changed_store=False)
+@pytest.mark.parametrize("code", [0, 2])
+def test_a_look_that_goes_well_and_a_mistyped_command_leave_nothing(log: EventLog, tmp_path: Path, code: int) -> None:
+    log.write_end(code, "", has_changed_store=False)
     assert not (tmp_path / "logs").exists()
 
 
