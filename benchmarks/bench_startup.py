@@ -90,6 +90,14 @@ ROWS = (
         on_terminal=False,
         clock="2026-11-24T20:00:00Z",
     ),
+    Cold(
+        name="manage --scheduled with nothing to do",
+        words=("manage", "--scheduled"),
+        peer="idle",
+        goal=1.25,
+        on_terminal=False,
+        clock="2026-11-26T17:00:00Z",  # Thanksgiving
+    ),
     Cold(name="show | cat", words=("show",), peer="plain", goal=1.25, on_terminal=False),
     Cold(name="status | cat", words=("status",), peer="plain", goal=1.25, on_terminal=False),
 )

@@ -231,7 +231,8 @@ DOC = "Sells defined-risk option spreads once a week: analysed by cron, approved
 
 COMMANDS: Mapping[str, str] = {
     "analyze": "analyze", "demo": "demo", "show": "show", "status": "status", "approve": "approve",
-    "execute": "execute", "cancel": "execute", "reconcile": "reconcile", "positions": "positions", "replay": "replay",
+    "execute": "execute", "cancel": "execute", "manage": "manage", "close": "manage", "exits": "manage",
+    "reconcile": "reconcile", "positions": "positions", "replay": "replay",
     "market": "market", "expirations": "market", "pause": "switches", "resume": "switches", "halt": "switches",
     "logs": "logs",
 }  # fmt: skip

@@ -12,7 +12,8 @@
       CannotCreate       73   a file or folder cannot be made
       StoreError         74   input or output failed, a damaged store, an edited history
         StoreDamaged     74   something in the store cannot be read; the boundary adds the way back
-      Unavailable        75   try later; also: another process is at work on it
+      Unavailable        75   try later
+        LockHeld         75   another process is at work on it
       NotPermitted       77   credentials, or the halt file
       BadSettings        78   fix the configuration, or the program is older than the store
 
@@ -23,6 +24,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -146,9 +148,18 @@ class Unavailable(Spy32Error):
     code = ExitCode.UNAVAILABLE
 
 
+class LockHeld(Unavailable):
+    """Another process works on the same thing and has its lock."""
+
+
 class NotPermitted(Spy32Error):
     code = ExitCode.NOT_PERMITTED
 
 
 class BadSettings(Spy32Error):
     code = ExitCode.BAD_SETTINGS
+
+
+def worst_error(errors: "Sequence[Spy32Error]") -> Spy32Error:
+    """The error that a command over several things ends with: an unknown order outcome, else the lowest code."""
+    return min(errors, key=lambda error: (error.code is not ExitCode.UNRESOLVED, error.code))

@@ -11,19 +11,8 @@ from spy32.domain.codec import canonical_json
 from spy32.domain.hash_chain import event_hash, row_digest
 from spy32.errors import StoreError
 from spy32.lifecycle import EndedBy, OrderState
-from spy32.tables import (
-    INDEXES_1,
-    INDEXES_2,
-    INDEXES_3,
-    INDEXES_5,
-    INDEXES_6,
-    TABLES_1,
-    TABLES_2,
-    TABLES_3,
-    TABLES_4,
-    TABLES_5,
-    TABLES_6,
-)
+from spy32.tables import INDEXES_1, INDEXES_2, INDEXES_3, TABLES_1, TABLES_2, TABLES_3, TABLES_4
+from spy32.tables_0_4 import INDEXES_5, INDEXES_6, TABLES_5, TABLES_6
 
 APPLICATION_ID = 0x53503332
 """`SP32` in the file's header, so that `file` and we can tell whose database it is."""

@@ -99,6 +99,12 @@ def session(day: date) -> Session | None:
     )
 
 
+def is_option_session(now: datetime) -> bool:
+    """Return whether options trade at `now`: from the open to a quarter of an hour after the close, both inclusive."""
+    hours = session(market_date(now))
+    return hours is not None and hours.open <= now <= hours.option_close
+
+
 def next_session(after: date) -> Session:
     """Return the first session later than `after`."""
     return _first_session(after, DAY)

@@ -26,6 +26,7 @@ from spy32.records.fill_price_check import ATTENTION_PRICE
 from spy32.records.flags import Flags
 from spy32.records.home_location import HomeLocation
 from spy32.records.maintenance import Backups, Integrity, backup_path, damage_with_remedy, is_sound
+from spy32.records.marks import Marks
 from spy32.records.model_calls import ModelCalls
 from spy32.records.orders import Orders
 from spy32.records.proposals import Proposals
@@ -64,8 +65,9 @@ class Store:
         self.proposals = Proposals(core)
         self.orders = Orders(core, self.proposals, self.location)
         self.trades = Trades(core, self.proposals, self.orders)
+        self.marks = Marks(core, self.trades)
         self.history = RunViews(
-            core, self.runs, self.decisions, self.proposals, self.orders, self.trades, self.model_calls
+            core, self.runs, self.decisions, self.proposals, self.orders, self.trades, self.marks, self.model_calls
         )
 
     # These are loaded on use: looking at a run needs none of them.
@@ -104,13 +106,13 @@ class Store:
     def results(self) -> "Results":
         from spy32.records.results import Results
 
-        return Results(self.core, self.proposals, self.orders, self.trades, self.adoptions)
+        return Results(self.core, self.proposals, self.orders, self.trades, self.adoptions, self.marks)
 
     @cached_property
     def risk(self) -> "Risk":
         from spy32.records.risk import Risk
 
-        return Risk(self.core, self.proposals, self.trades, self.adoptions, self.results)
+        return Risk(self.core, self.proposals, self.trades, self.adoptions, self.marks, self.results)
 
     @classmethod
     def create(

@@ -73,6 +73,27 @@ def test_the_monday_of_the_readme_runs_as_it_is_shown(tmp_path: Path, monkeypatc
         assert result.exit_code == 0, f"{line}: {result.output}"
 
 
+def managing_session() -> list[tuple[str, str]]:
+    """The commands of the walk in managing.md, each with the answer that stands under it."""
+    block = re.search(r"<!-- session -->\n```\n(.*?)```", (ROOT / "docs" / "managing.md").read_text(), re.DOTALL)
+    assert block is not None
+    commands = re.split(r"^\$ ", block[1], flags=re.MULTILINE)[1:]
+    return [(line, answer) for line, _, answer in (command.partition("\n") for command in commands)]
+
+
+def test_the_trade_of_the_managing_page_runs_and_answers_as_it_is_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPY32_HOME", str(tmp_path))
+    monkeypatch.chdir(ROOT)
+    session = managing_session()
+    assert len(session) == 8
+    for line, answer in session:
+        result = CliRunner().invoke(app, shlex.split(line)[1:])
+        assert result.exit_code == 0, f"{line}: {result.output}"
+        assert answer in result.stdout, f"{line}: {result.stdout}"
+
+
 def test_the_screen_of_the_readme_is_the_real_one(tmp_path: Path) -> None:
     block = re.search(r"<!-- screen -->\n```\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL)
     assert block is not None

@@ -19,6 +19,7 @@ from spy32.sessions import (
     clock_time,
     closure_reason,
     days_to_expiration,
+    is_option_session,
     last_slot,
     last_trading_day,
     market_date,
@@ -146,6 +147,23 @@ def test_options_trade_until_a_quarter_past_one_on_the_day_after_thanksgiving() 
     assert found is not None
     assert found.is_early
     assert new_york_time(found.option_close).time() == time(13, 15)
+
+
+@pytest.mark.parametrize(
+    ("at", "is_open"),
+    [
+        ("2026-11-23T14:29:59", False),
+        ("2026-11-23T14:30:00", True),
+        ("2026-11-23T21:15:00", True),
+        ("2026-11-23T21:15:01", False),
+        ("2026-11-26T17:00:00", False),
+        ("2026-11-27T18:15:00", True),
+        ("2026-11-27T18:15:01", False),
+        ("2026-11-28T17:00:00", False),
+    ],
+)
+def test_an_option_session_is_from_the_open_to_a_quarter_past_the_close(at: str, is_open: bool) -> None:
+    assert is_option_session(datetime.fromisoformat(at).replace(tzinfo=UTC)) is is_open
 
 
 def test_a_year_outside_the_calendar_is_refused_by_name() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
@@ -43,6 +44,17 @@ def parse_since(typed: str | None) -> "date | None":
         raise BadUsage(f"--since {typed!r} is not a date; write it as YYYY-MM-DD") from None
 
 
+def parse_price(typed: str) -> Decimal:
+    """A price as a person types it; `BadUsage` for what is none."""
+    try:
+        price = Decimal(typed) if len(typed) <= 12 else Decimal("nan")
+    except InvalidOperation:
+        price = Decimal("nan")
+    if not price.is_finite():
+        raise BadUsage(f"{typed!r} is not a price; write it as 0.57")
+    return price
+
+
 def parse_run_id(typed: str) -> int:
     return parse_id(typed, "R", "run")
 
@@ -66,6 +78,7 @@ def parse_proposal_id(store: "Store", typed: str | None, *states: str) -> int:
 def view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") -> "RunView":
     """The view of a run with this one of its proposals: the exit of its trade, a changed or an earlier opening."""
     orders, trades = store.orders.select_by_proposal(proposal.id), store.trades
+    trade = trades.find_by_proposal(proposal.id)
     return replace(
         view,
         proposal=proposal,
@@ -73,5 +86,6 @@ def view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") ->
         approval=store.proposals.latest_approval(proposal.id),
         orders=orders,
         fills=tuple(fill for order in orders for fill in store.orders.fills(order.id)),
-        trade=trades.get(proposal.trade_id) if proposal.trade_id is not None else trades.find_by_proposal(proposal.id),
+        trade=trade,
+        marks=store.marks.select(trade.id, newest=1) if trade is not None else (),
     )

@@ -98,11 +98,15 @@ def confirmation_lines(proposal: "Proposal") -> tuple[str, ...]:
         f"{leg.action} {leg.quantity * proposal.quantity} {leg.strike.normalize():f} {leg.right} {leg.expiration}"
         for leg in proposal.legs
     )
-    max_loss = f"max loss ${proposal.max_loss:,.2f}"
+    band = f"from {proposal.limit_price} down to {proposal.floor_price} a share"
+    outcome = f"max loss ${proposal.max_loss:,.2f}"
+    if proposal.kind == "close":
+        band = f"to close T{proposal.trade_id}, from {-proposal.limit_price} up to {-proposal.floor_price} a share"
+        outcome = f"result {proposal.max_profit:+,.2f} dollars at {-proposal.limit_price}"
     return (
         f"LIVE: real money, account …{account_ending}",
         f"P{proposal.id}, hash {proposal.hash[:8]}: {proposal.quantity} x {proposal.underlying}: {legs}",
-        f"from {proposal.limit_price} down to {proposal.floor_price} a share; {max_loss}",
+        f"{band}; {outcome}",
     )
 
 

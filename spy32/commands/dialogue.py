@@ -1,9 +1,9 @@
 """What a person may do in `approve`. Looking changes nothing: only a yes to the last question approves."""
 
 from collections.abc import Callable, Iterator, Mapping
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING
 
+from spy32.commands.common import parse_price
 from spy32.commands.screen import Screen
 from spy32.commands.terminal_input import InputClosed, WindowResized
 from spy32.domain.spreads import Candidate, Mode
@@ -107,7 +107,8 @@ class ApprovalDialogue:
         if is_open and self._entries:
             keys = ["up", "down", "rows", "m", "w"]
         if result is not None:
-            keys += ["r", "x", *("qf" if is_open else ""), "a", *("d" if self._shown.proposal_id is not None else "")]
+            keys += ["r", "x", "q", "f", "a"] if is_open else ["x", "a"]
+            keys += ["d"] if self._shown.proposal_id is not None else []
         labels = {**LABELS, "rows": f"1-{len(self._entries)}", "esc": "[Esc] back" if self._place else "[Esc]"}
         return {key: labels[key] for key in [*keys, "esc"]}
 
@@ -226,14 +227,3 @@ class ApprovalDialogue:
             lost = self.draft_loss
             self._base = self._shown = after
         self._message = f"not done: {error.message}{lost}"
-
-
-def parse_price(typed: str) -> Decimal:
-    """A price as a person types it; `BadUsage` for what is none."""
-    try:
-        price = Decimal(typed) if len(typed) <= 12 else Decimal("nan")
-    except InvalidOperation:
-        price = Decimal("nan")
-    if not price.is_finite():
-        raise BadUsage(f"{typed!r} is not a price; write it as 0.57")
-    return price

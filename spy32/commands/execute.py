@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, get_app, parse_proposal_id
+from spy32.commands.common import Json, get_app, parse_proposal_id, view_with_proposal
 from spy32.commands.completion import complete_ids
 
 if TYPE_CHECKING:
@@ -93,7 +93,8 @@ def _print_proposal(app: "App", proposal: "Proposal", *, json: bool) -> None:
 
     if not json:
         _print_mode(app)
-    print_execution(app.out, app.open_for_reading().history.view(proposal.run_id), json=json)
+    store = app.open_for_reading()
+    print_execution(app.out, view_with_proposal(store, store.history.view(proposal.run_id), proposal), json=json)
 
 
 def _print_mode(app: "App") -> None:

@@ -23,9 +23,12 @@ def positions(ctx: typer.Context, json: Json = False) -> None:
         from spy32.render.documents import emit
         from spy32.render.trading_documents import positions_document
 
-        emit(app.out, positions_document(diff, trades, account, totals))
+        marks = {trade.id: store.marks.latest(trade.id) for trade in trades}
+        emit(app.out, positions_document(diff, trades, account, totals, marks))
     else:
+        from spy32.ops.open_trades import load_open_trades
         from spy32.render.output import print_lines
         from spy32.render.positions_pages import positions_lines
 
-        print_lines(app.out, positions_lines(diff, trades, account, totals))
+        open_trades = tuple(load_open_trades(store, context.clock()))
+        print_lines(app.out, positions_lines(diff, trades, account, totals, open_trades))

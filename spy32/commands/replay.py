@@ -33,13 +33,14 @@ def replay(
     from spy32.errors import StoreError
     from spy32.pipeline.replay import replay as again
     from spy32.render.trading import print_replay
+    from spy32.wiring.analysts import build_recorded_lookup
 
     store = app.open_for_reading()
     result = again(
         store,
         run_number,
         build_rule_analyst=app.rule,
-        find_recorded_analyst=app.build_recorded_lookup(store, run_number),
+        find_recorded_analyst=build_recorded_lookup(store, run_number, app.clock, app.monotonic),
     )
     print_replay(app.out, result, json=json)
     if result.differences:

@@ -140,7 +140,9 @@ def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "Ra
             from spy32.render.pages import trade_page
 
             assert view.trade is not None
-            return trade_page(view, view.trade, now=app.clock(), result=store.results.get(view.trade.id))
+            number = view.trade.id
+            life = replace(view, marks=store.marks.select(number), closes=store.proposals.select_closes(number))
+            return trade_page(life, view.trade, now=app.clock(), result=store.results.get(number))
         case "full":
             from spy32.render.full_page import full_page
 
@@ -182,7 +184,9 @@ def _load_view(store: "Store", typed: str | None, *, rejected: bool) -> "RunView
         return view if is_shown else view_with_proposal(store, view, proposal)
     trade = store.trades.get(number)
     view = store.history.view(trade.run_id, rejected=rejected)
-    return view if view.trade is not None and view.trade.id == number else replace(view, trade=trade)
+    if view.trade is not None and view.trade.id == number:
+        return view
+    return replace(view, trade=trade, marks=store.marks.select(number, newest=1))
 
 
 def _parse_id(typed: str) -> tuple[str, int]:

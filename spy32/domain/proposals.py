@@ -196,6 +196,21 @@ class ExitReason(StrEnum):
     BY_HAND = "by_hand"
     """Closed at the broker by a person."""
 
+    @property
+    def words(self) -> str:
+        """As a trader says it."""
+        return EXIT_WORDS.get(self, self.value.replace("_", " "))
+
+
+EXIT_WORDS: Mapping[ExitReason, str] = {
+    ExitReason.EX_DIVIDEND: "ex-dividend",
+    ExitReason.TARGET: "profit target",
+    ExitReason.TIME: "time exit",
+    ExitReason.PERSON: "asked for by a person",
+    ExitReason.CASH_SETTLED: "settled in cash",
+    ExitReason.BY_HAND: "closed by hand at the broker",
+}
+
 
 @value
 class ExitPlan:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from spy32.domain.market import QualityReport
+from spy32.domain.marks import Mark
 from spy32.domain.orders import Fill, Order, Trade
 from spy32.domain.proposals import Approval, Proposal, Recommendation, RiskDecision
 from spy32.domain.runs import Run
@@ -57,6 +58,10 @@ class RunView:
     orders: tuple[Order, ...] = ()
     fills: tuple[Fill, ...] = field(default=())
     trade: Trade | None = None
+    marks: tuple[Mark, ...] = ()
+    """Of the trade, oldest first: only the newest unless all were asked for."""
+    closes: tuple[Proposal, ...] = ()
+    """Of the trade, oldest first, when its life was asked for."""
     briefing: "Briefing | None" = None
     """The figures that were sent to the analyst."""
     attempts_summary: "tuple[UsageSummary, ...]" = ()

@@ -1,12 +1,22 @@
 """Recorded markets: the chain of a file, or the snapshot of a stored run, with the quotes' instant as the clock."""
 
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spy32.domain.market import RECORDED, Chain, DailyBar, Dividend, LegQuotes, MarketSnapshot, Metric, option_roots
+from spy32.domain.market import (
+    RECORDED,
+    Chain,
+    DailyBar,
+    Dividend,
+    LegQuotes,
+    MarketSnapshot,
+    Metric,
+    OptionQuote,
+    option_roots,
+)
 from spy32.domain.spreads import Leg
 from spy32.errors import Unusable
 from spy32.markets import bundled_history
@@ -14,6 +24,7 @@ from spy32.markets.base import BaseMarket, leg_quotes
 from spy32.sessions import market_date
 
 if TYPE_CHECKING:
+    from spy32.domain.marks import Mark
     from spy32.markets.chain_file import ChainFile
 
 SHIPPED_CHAIN = bundled_history.DATA_FOLDER / "SPY_2025-08-29.csv.gz"
@@ -106,6 +117,42 @@ class RecordedMarket(BaseMarket):
                 f"{self._file.name} has no contract of root {' or '.join(roots)}; its roots are {strange}", gate="root"
             )
         return tuple(sorted(listed))
+
+
+class MarkMarket(BaseMarket):
+    """Serves the quotes of a mark, for a trade that is managed on a later recorded market than it was opened on."""
+
+    is_recorded = True
+
+    def __init__(self, mark: "Mark") -> None:
+        self._quotes = {leg.symbol: leg for leg in mark.legs}
+        self._mark = mark
+        self.name = mark.source
+
+    @property
+    def as_of(self) -> datetime:
+        """When the mark was made, UTC: the time of its quotes on a recorded market."""
+        return self._mark.at
+
+    def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
+        """The quotes of these legs that the mark holds: those of its trade."""
+        return LegQuotes(
+            spot=self._mark.spot,
+            as_of=self._mark.as_of,
+            source=self._mark.source,
+            quotes={
+                leg.symbol: OptionQuote(
+                    root=leg.root,
+                    expiration=leg.expiration,
+                    strike=leg.strike,
+                    right=leg.right,
+                    bid=quote.bid,
+                    ask=quote.ask,
+                )
+                for leg in legs
+                if (quote := self._quotes.get(leg.symbol)) is not None
+            },
+        )
 
 
 class SnapshotMarket(BaseMarket):

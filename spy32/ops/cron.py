@@ -15,12 +15,16 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from spy32.domain.value import value
 from spy32.errors import BadSettings
 from spy32.rules.schedule import LATE_AFTER
-from spy32.sessions import Slot, slots_after
+from spy32.sessions import Session, Slot, market_date, next_session, session, slots_after
 from spy32.settings.model import Environment, Schedule
 
 RUN_FIELDS = "*/15 * * * *"
 """Every 15 minutes of every day. Monday morning in New York is Monday night or Tuesday elsewhere, and its hour shifts
 against zones that change their clocks on other dates or never. A start outside the window exits silently."""
+
+MANAGE_FIELDS = "*/15 * * * *"
+"""Every 15 minutes: a stop needs two readings in two starts, so it takes a quarter of an hour. A start while no options
+trade exits silently."""
 
 CHECK_FIELDS = "20 */3 * * *"
 """Every three hours. A proposal of Monday 10:00 lapses at 16:00 New York, so a check always falls between."""
@@ -72,6 +76,11 @@ class CronJob:
         """Whether the job runs `spy32 analyze`."""
         return "spy32" in self.command and re.search(r"\banalyze\b", self.command) is not None
 
+    @property
+    def is_manage_job(self) -> bool:
+        """Whether the job runs `spy32 manage`; a folder of that name is no command."""
+        return "spy32" in self.command and re.search(r"(?<=\s)manage(?=\s|$)", self.command) is not None
+
 
 @value
 class Crontab:
@@ -86,6 +95,11 @@ class Crontab:
     def weekly_jobs(self) -> tuple[CronJob, ...]:
         """The jobs that run `spy32 analyze`."""
         return tuple(job for job in self.jobs if job.is_weekly_run)
+
+    @property
+    def manage_jobs(self) -> tuple[CronJob, ...]:
+        """The jobs that run `spy32 manage`."""
+        return tuple(job for job in self.jobs if job.is_manage_job)
 
 
 def parse_job(text: str) -> CronJob:
@@ -178,6 +192,8 @@ def _job_warnings(job: CronJob) -> tuple[str, ...]:
         warnings.append("an unescaped % ends the command there; write \\%")
     if job.is_weekly_run and "--scheduled" not in job.command:
         warnings.append("`analyze` without --scheduled makes a run at every start outside the slot; add --scheduled")
+    if job.is_manage_job and "--scheduled" not in job.command:
+        warnings.append("`manage` without --scheduled prints every trade at every start; add --scheduled")
     return tuple(warnings)
 
 
@@ -232,6 +248,24 @@ def _first_start(jobs: Sequence[CronJob], zone: tzinfo, slot: Slot) -> datetime 
     return min((start for start in firsts if start is not None), default=None)
 
 
+@value
+class ManageStarts:
+    """The starts of `manage` in the next session."""
+
+    session: Session
+    starts: tuple[datetime, ...]
+    """While options trade, UTC; empty when no job starts then."""
+
+
+def next_manage_starts(jobs: Sequence[CronJob], zone: tzinfo, now: datetime) -> ManageStarts:
+    """Return when `jobs` start in the next session, or in the rest of the present one."""
+    today = session(market_date(now))
+    hours = today if today is not None and now <= today.option_close else next_session(market_date(now))
+    first, until = max(now, hours.open), hours.option_close
+    starts = {start for job in jobs for start in start_times(job, zone, first, until)}
+    return ManageStarts(session=hours, starts=tuple(sorted(starts)))
+
+
 # The machine.
 
 
@@ -280,6 +314,11 @@ def job_line(start: str, *, home: Path | None = None, mode: str | None = None) -
     return _crontab_line(RUN_FIELDS, [start, *_global_options(home, mode), "analyze", "--scheduled", "-q"])
 
 
+def manage_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
+    """Return the crontab line of `manage`. It prints what a person must know: a close that waits, an end, an error."""
+    return _crontab_line(MANAGE_FIELDS, [start, *_global_options(home, mode), "manage", "--scheduled", "-q"])
+
+
 def check_line(start: str, *, home: Path | None = None, mode: str | None = None) -> str:
     """Return the crontab line of `status --check`. It prints only what needs a person, and cron mails that."""
     return _crontab_line(CHECK_FIELDS, [start, *_global_options(home, mode), "status", "--check"])
@@ -294,7 +333,7 @@ def _crontab_line(fields: str, arguments: Sequence[str]) -> str:
     return f"{fields} {' '.join(arguments)}".replace("%", "\\%")
 
 
-def crontab_text(line: str, check: str, *, zone: str, user: str) -> str:
+def crontab_text(line: str, manage: str, check: str, *, zone: str, user: str) -> str:
     """Return a complete section to append to an existing crontab."""
     return f"""\
 # spy32, for a machine whose clock is on {zone}; the line is right in every other zone too. The program decides
@@ -303,6 +342,8 @@ PATH=/usr/local/bin:/usr/bin:/bin
 # Cron mails what is printed, and that is only what went wrong. A machine without a mail program drops it.
 MAILTO={user}
 {line}
+# Marks the open trades while options trade, and proposes the closes that are due; mails those, and what went wrong.
+{manage}
 # Mails what needs a person, every three hours for as long as it does; silent otherwise.
 {check}
 """

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from spy32.domain.sha256 import sha256_hex
 from spy32.domain.value import value
-from spy32.errors import CannotCreate, StoreError, Unavailable
+from spy32.errors import CannotCreate, LockHeld, StoreError, Unavailable
 from spy32.ports import Clock, Sleep
 
 POLL_SECONDS = 0.1
@@ -224,7 +224,7 @@ class FileLocks:
     def _acquire(self, name: str, wait_seconds: float) -> int:
         handle = self._poll(lambda: self._try_lock(name), wait_seconds)
         if handle is None:
-            raise Unavailable(_busy_message(name, _read_holder(self._note_path(name)), wait_seconds))
+            raise LockHeld(_busy_message(name, _read_holder(self._note_path(name)), wait_seconds))
         return handle
 
     def _try_lock(self, name: str) -> int | None:

@@ -1,17 +1,17 @@
 """The status of a home: last run, next slot, what waits for a person, and what has gone wrong."""
 
 from collections.abc import Iterator
-from datetime import date, datetime
+from datetime import datetime
 from decimal import ROUND_CEILING
 from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.orders import Order, OrderKind
-from spy32.domain.proposals import Proposal, spread_description
+from spy32.domain.proposals import Proposal
 from spy32.domain.runs import Cause, Outcome, Run, RunSummary
 from spy32.domain.spreads import Mode
-from spy32.domain.units import Dollars, Price
 from spy32.domain.value import value
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
+from spy32.ops.open_trades import OpenTrade, load_open_trades
 from spy32.ops.overdue import RECENT_RUNS, find_overdue
 from spy32.ports import Locks
 from spy32.rules.schedule import FINISHED_OUTCOMES, LATE_AFTER, RUN_LOCK
@@ -55,24 +55,6 @@ class PendingItem:
     message: str
     command: str
     until: datetime | None = None
-
-
-@value
-class OpenTrade:
-    """An open trade, with the dates of its exit plan."""
-
-    id: str
-    state: TradeState
-    words: str
-    """`2 SPY 30 Sep 621/616 put spread`."""
-    credit: Price
-    """Credit per share."""
-    max_loss: Dollars
-    """Dollars for the whole quantity."""
-    dte: int
-    """Calendar days from today, New York, to the expiration; negative once it has passed."""
-    next_exit: date
-    """The next planned exit day: the time exit, or the last exit once the time exit has passed."""
 
 
 @value
@@ -122,7 +104,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
         running=last_run if last_run is not None and _is_running(context, last_run) else None,
         paused=PauseFlag(*flag) if (flag := store.flags.get("paused")) is not None else None,
         waiting=waiting,
-        trades=tuple(_open_trades(context, store)),
+        trades=tuple(load_open_trades(store, context.now)),
         failures=store.history.failures(MAX_FAILURES),
         unsent_notices=len(store.notices.select_pending()),
         alarms=(*halt_message, *_damage_message(store), *_slot_problems(context, store)),
@@ -248,7 +230,10 @@ def _pending_review(proposal: Proposal) -> PendingItem:
 
 
 def _terms(proposal: Proposal) -> str:
-    """Return the trade and its maximum loss, rounded up to the dollar."""
+    """Return the trade and its maximum loss, rounded up to the dollar; of a close its ceiling and its reason."""
+    if proposal.kind == "close":
+        reason = f" ({proposal.reason.words})" if proposal.reason is not None else ""
+        return f"{proposal.trade_text}, {abs(proposal.floor_price)} at most, to close T{proposal.trade_id}{reason}"
     return f"{proposal.trade_text}, max loss ${proposal.max_loss.to_integral_value(ROUND_CEILING):,}"
 
 
@@ -321,24 +306,3 @@ def _other_items(context: StatusContext, store: "Store") -> Iterator[PendingItem
         yield PendingItem(id="home", message=message, command="spy32 db adopt")
     for raised in store.attention.open_items():
         yield PendingItem(id=raised.subject, message=raised.message, command=f"spy32 status --ack {raised.subject}")
-
-
-def _open_trades(context: StatusContext, store: "Store") -> Iterator[OpenTrade]:
-    today = market_date(context.now)
-    for trade in store.trades.select(TradeState.OPEN, TradeState.CLOSING):
-        proposal = store.proposals.get(trade.proposal_id)
-        exit_plan = trade.exits or proposal.exit
-        exit_day = (
-            exit_plan.time_exit
-            if exit_plan.time_exit is not None and today <= exit_plan.time_exit
-            else exit_plan.last_exit
-        )
-        yield OpenTrade(
-            id=f"T{trade.id}",
-            state=trade.state,
-            words=f"{trade.remaining} {spread_description(proposal.underlying, trade.legs)}",
-            credit=trade.credit,
-            max_loss=trade.max_loss,
-            dte=(proposal.expiration - today).days,
-            next_exit=exit_day,
-        )

@@ -1,6 +1,6 @@
 """Collects everything that the sources offer around the expiration nearest the target, at one time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
@@ -132,7 +132,7 @@ class SourceAnswers:
             volatility=self._levels or _missing_data(INDICES, self._vix, "percent"),
             volatility_history=self._vix_year.answer or (),
             rate=rate,
-            dividends=_merge_dividends(self._dividends, request.today),
+            dividends=merge_dividends([inquiry.answer for inquiry in self._dividends], request.today),
             collected_at=None if is_recorded else request.now,
             moves=self._moves.answer or _missing_data(related_tickers(request), self._moves, "fraction"),
             metrics=self._metrics.answer or {},
@@ -265,12 +265,12 @@ def _missing_data(names: Sequence[str], inquiry: Inquiry[dict[str, Metric]], uni
     return {name: Metric(value=None, unit=unit, source="", missing=reason) for name in names if inquiry.sources}
 
 
-def _merge_dividends(inquiries: Sequence[Inquiry[tuple[Dividend, ...]]], today: date) -> tuple[Dividend, ...] | None:
+def merge_dividends(found: Iterable[tuple[Dividend, ...] | None], today: date) -> tuple[Dividend, ...] | None:
     """Return the ex-dates of all sources from the last past one onwards; None when no source answered.
 
-    For one ex-date the first source's amount counts.
+    `found` has one answer a source, None where it gave none. For one ex-date the first source's amount counts.
     """
-    answers = [inquiry.answer for inquiry in inquiries if inquiry.answer is not None]
+    answers = [answer for answer in found if answer is not None]
     if not answers:
         return None
     dividends: dict[date, Dividend] = {}

@@ -10,6 +10,7 @@ from spy32.lifecycle import TradeState
 from spy32.records.adoptions import Adoptions
 from spy32.records.base import Database
 from spy32.records.encoding import e4_to_dollars
+from spy32.records.marks import Marks
 from spy32.records.orders import Orders
 from spy32.records.proposals import Proposals
 from spy32.records.trades import Trades
@@ -23,13 +24,14 @@ class Results:
     """Results of trades."""
 
     def __init__(
-        self, core: Database, proposals: Proposals, orders: Orders, trades: Trades, adoptions: Adoptions
+        self, core: Database, proposals: Proposals, orders: Orders, trades: Trades, adoptions: Adoptions, marks: Marks
     ) -> None:
         self._core = core
         self._proposals = proposals
         self._orders = orders
         self._trades = trades
         self._adoptions = adoptions
+        self._marks = marks
 
     def get(self, trade_id: int) -> TradeResult:
         """Return what a trade earned so far."""
@@ -38,7 +40,7 @@ class Results:
 
     def compute(self, trade: Trade) -> TradeResult:
         """Return the same of a trade that is read already."""
-        mark = self._trades.latest_usable_mark(trade.id) if trade.state in NOT_ENDED else None
+        mark = self._marks.latest_usable(trade.id) if trade.state in NOT_ENDED else None
         return trade_result(trade, self._proposals.get(trade.proposal_id), self.cash_flows(trade), mark)
 
     def cash_flows(self, trade: Trade) -> tuple[CashFlow, ...]:

@@ -10,6 +10,7 @@ from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.records.adoptions import Adoptions
 from spy32.records.base import Database
 from spy32.records.encoding import ceiling_e4, e4_to_dollars
+from spy32.records.marks import Marks
 from spy32.records.proposals import Proposals
 from spy32.records.results import Results
 from spy32.records.trades import OPEN_STATES, Trades
@@ -27,12 +28,13 @@ class Risk:
     """Exposure counts fills and what may still fill, not states."""
 
     def __init__(
-        self, core: Database, proposals: Proposals, trades: Trades, adoptions: Adoptions, results: Results
+        self, core: Database, proposals: Proposals, trades: Trades, adoptions: Adoptions, marks: Marks, results: Results
     ) -> None:
         self._core = core
         self._proposals = proposals
         self._trades = trades
         self._adoptions = adoptions
+        self._marks = marks
         self._results = results
 
     def exposure(
@@ -105,7 +107,7 @@ class Risk:
         results = [self._results.compute(trade) for trade in trades]
         marked = sum(
             (
-                unrealized_change(trade, result, self._trades.latest_usable_mark(trade.id, before=first))
+                unrealized_change(trade, result, self._marks.latest_usable(trade.id, before=first))
                 for trade, result in zip(trades, results, strict=True)
             ),
             Decimal(0),

@@ -20,6 +20,7 @@ from spy32.records.encoding import (
     row_decoder,
     unreadable_error,
 )
+from spy32.records.marks import Marks
 from spy32.records.model_calls import ModelCalls
 from spy32.records.orders import Orders
 from spy32.records.proposals import Proposals
@@ -48,6 +49,7 @@ class RunViews:
         proposals: Proposals,
         orders: Orders,
         trades: Trades,
+        marks: Marks,
         model_calls: ModelCalls,
     ) -> None:
         self._core = core
@@ -56,6 +58,7 @@ class RunViews:
         self._proposals = proposals
         self._orders = orders
         self._trades = trades
+        self._marks = marks
         self._model_calls = model_calls
 
     def view(self, run_id: int, *, rejected: bool = False) -> RunView:
@@ -87,6 +90,7 @@ class RunViews:
                 orders=orders,
                 fills=fills,
                 trade=trade,
+                marks=self._marks.select(trade.id, newest=1) if trade is not None else (),
                 briefing=parse_briefing(snapshot_row["briefing"], run_id) if snapshot_row is not None else None,
                 attempts_summary=self._model_calls.usage_summaries(run_id),
                 decided_by=_decided_settings(snapshot_row["deciding"]) if snapshot_row is not None else None,

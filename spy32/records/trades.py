@@ -3,11 +3,10 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from spy32.domain.codec import canonical_json
-from spy32.domain.marks import Mark
 from spy32.domain.orders import Fill, OrderKind, Trade, spreads_filled
 from spy32.domain.proposals import ExitPlan, ExitReason
 from spy32.domain.spreads import MULTIPLIER, Leg, Mode
@@ -20,7 +19,6 @@ from spy32.records.encoding import (
     decode_body,
     dollars_to_e4,
     e4_to_dollars,
-    format_day_start,
     format_instant,
     nearest_e4,
     parse_instant,
@@ -51,7 +49,7 @@ class _TradeBody:
 
 
 class Trades:
-    """Trades with their fills and marks."""
+    """Trades with their fills."""
 
     def __init__(self, core: Database, proposals: Proposals, orders: Orders) -> None:
         self._core = core
@@ -100,30 +98,6 @@ class Trades:
             return self.get(proposal["trade_id"])
         row = self._core.row("select * from trade where proposal_id = ?", proposal_id)
         return _trade(row) if row is not None else None
-
-    def marks(self, trade_id: int, *, newest: int | None = None) -> tuple[Mark, ...]:
-        """Return the marks of a trade, oldest first: all, or only so many of the newest."""
-        rows = self._core.rows(
-            "select body from mark where trade_id = ? order by id desc limit ?",
-            trade_id,
-            -1 if newest is None else newest,
-        )
-        return tuple(decode_body(Mark, row["body"], f"a mark of T{trade_id}") for row in reversed(rows))
-
-    def latest_mark(self, trade_id: int) -> Mark | None:
-        """Return the newest mark of a trade; None before the first one."""
-        return next(iter(self.marks(trade_id, newest=1)), None)
-
-    def latest_usable_mark(self, trade_id: int, *, before: date | None = None) -> Mark | None:
-        """Return the newest mark of a trade that may decide, or the newest before a New York day; None without one."""
-        row = self._core.row(
-            """select body from mark where trade_id = ? and (? is null or at < ?)
-                and json_array_length(body, '$.flags') = 0 and json_extract(body, '$.mid') is not null
-                order by id desc limit 1""",
-            trade_id,
-            *([None if before is None else format_day_start(before)] * 2),
-        )
-        return decode_body(Mark, row["body"], f"a mark of T{trade_id}") if row is not None else None
 
     # Writing
 
@@ -180,11 +154,6 @@ class Trades:
                 closing_columns["result_e4"] = dollars_to_e4(result)
             change.update("trade", trade_id, state=now, changed_at=change.at, reason=reason, **closing_columns)
         return self.get(trade_id)
-
-    def add_mark(self, mark: Mark) -> None:
-        with self._core.write_transaction(mark.at, "marked", f"T{mark.trade_id}") as change:
-            self.get_row(mark.trade_id)
-            change.insert("mark", trade_id=mark.trade_id, at=change.at, body=canonical_json(mark))
 
     # Parts of record_fills, inside its transaction
 

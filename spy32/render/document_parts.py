@@ -4,6 +4,7 @@ from typing import Annotated
 
 from spy32.domain.documents import DocumentSummary
 from spy32.domain.market import Gate, Metric, QualityReport
+from spy32.domain.marks import LegMark, Mark
 from spy32.domain.model_calls import ModelCall, ModelResponse, ResponseCheck, UsageSummary
 from spy32.domain.orders import Fill, Order, Trade
 from spy32.domain.proposals import (
@@ -55,6 +56,15 @@ class ProposalView:
     """The order body as it was prepared and stored."""
     orders: tuple[Order, ...]
     fills: tuple[Fill, ...]
+
+
+@value
+class TradeView:
+    """A trade with its newest mark."""
+
+    trade: Trade
+    mark: Mark | None
+    """The newest; null before the first."""
 
 
 def proposal_view(view: RunView, proposal: Proposal) -> ProposalView:
@@ -146,7 +156,7 @@ Part(RiskDecision, "accepted=is_accepted quantity findings sizing")
 # The proposal and what came of it.
 
 Part(PricePlan, "start limit tick step_seconds deadline_seconds prices")
-Part(ExitPlan, "profit_target stop time_exit last_exit note")
+Part(ExitPlan, "profit_target stop time_exit last_exit note authority")
 Part(Approval, "by at until hash spot mid natural short_delta note")
 Part(
     Order,
@@ -159,18 +169,29 @@ Part(
     ProposalView,
     """id run_id kind state mode account profile underlying strategy expiration quantity limit_price floor_price
     max_loss max_profit breakevens assignment_value hash candidate_id chosen_by market recorded quoted_at lapses_at
-    trade_id legs plan exit approval order_body orders fills""",
+    trade_id reason legs plan exit approval order_body orders fills""",
     inner="proposal",
     id=Key(ProposalId, "proposal.id"),
     account=Key(str, lambda view: mask_account(view.proposal.account), "Masked."),
     recorded=Key(bool, "proposal.is_recorded", "Made on a recorded market: a simulation."),
     legs=Key(tuple[Leg, ...], lambda view: whole_order(view.proposal.legs, view.proposal.quantity)),
 )
+Part(LegMark)
 Part(
-    Trade,
+    Mark,
+    """at as_of source spot mid natural two_sided flags quantity dte unrealized of_max_profit distance_percent
+    distance_moves legs greeks""",
+)
+Part(
+    TradeView,
     """id state quantity proposal_id run_id mode legs credit debit fees max_loss result opened_at closed_at assumption
-    exit=exits exit_reason days_held""",
-    id=Key(TradeId),
-    days_held=Key(int | None, days_held, "Calendar days in New York from the first fill to the end; null while open."),
-    legs=Key(tuple[Leg, ...], lambda trade: whole_order(trade.legs, trade.quantity)),
+    exit=trade.exits remaining exit_reason days_held mark""",
+    inner="trade",
+    id=Key(TradeId, "trade.id"),
+    days_held=Key(
+        int | None,
+        lambda view: days_held(view.trade),
+        "Calendar days in New York from the first fill to the end; null while open.",
+    ),
+    legs=Key(tuple[Leg, ...], lambda view: whole_order(view.trade.legs, view.trade.quantity)),
 )

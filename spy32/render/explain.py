@@ -170,14 +170,15 @@ def next_commands(view: "RunView", *, now: datetime) -> tuple[str, ...]:
 
 def _proposal_commands(proposal: "Proposal", view: "RunView", now: datetime) -> tuple[str, ...]:
     name, live = f"P{proposal.id}", " --live" if proposal.mode is Mode.LIVE else ""
+    again = RUN_AGAIN if proposal.kind == "open" else (f"spy32 manage T{proposal.trade_id} (judges its exits again)",)
     if is_proposal_expired(proposal, now):
-        return RUN_AGAIN
+        return again
     commands = {
         ProposalState.PROPOSED: (f"spy32 approve {name}",),
         ProposalState.APPROVED: (f"spy32 execute {name}{live}",),
         ProposalState.SENT: (f"spy32 reconcile, or spy32 cancel {name}",),
-        ProposalState.LAPSED: RUN_AGAIN,
-        ProposalState.DECLINED: RUN_AGAIN,
+        ProposalState.LAPSED: again,
+        ProposalState.DECLINED: again,
     }
     return commands.get(proposal.state) or _trade_commands(view)
 

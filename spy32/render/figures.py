@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.events import EventKind
 from spy32.domain.proposals import ExitPlan, ProposalTerms, spread_description
-from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Leg
+from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, ExitAuthority, Leg
 from spy32.render.candidates import pop_words
 from spy32.render.formatting import (
     calendar_day,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from spy32.domain.run_view import MarketSummary, RunView
 
 UNKNOWN = "n/a"
+COVERS_EXITS = "this approval covers its closes too; `manage` sends them when due"
 
 
 class Surroundings(NamedTuple):
@@ -161,8 +162,8 @@ def _expected_value(entry: Candidate | None) -> str:
     return UNKNOWN if ev is None else f"{format_gain(ev)} a contract at expiration, by the market's odds"
 
 
-def closing_facts(result: ProposalTerms, trade: "Trade | None", around: Surroundings) -> Pairs:
-    """What a closing pays, and what it would leave of the trade before the costs of closing."""
+def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
+    """What a closing pays, why, and what it would leave of the trade before the costs of closing."""
     items = [
         pair(
             "Debit",
@@ -171,19 +172,15 @@ def closing_facts(result: ProposalTerms, trade: "Trade | None", around: Surround
         )
     ]
     if trade is not None:
+        fees = trade.fees * result.quantity / trade.quantity
         kept = [
-            format_gain((trade.credit + paid) * MULTIPLIER * result.quantity - trade.fees)
+            format_gain((trade.credit + paid) * MULTIPLIER * result.quantity - fees)
             for paid in (result.limit_price, result.floor_price)
         ]
         items.append(pair("Closes", f"T{trade.id}, opened for {format_credit(trade.credit)}"))
+        if result.reason is not None:
+            items.append(pair("Reason", result.reason.words))
         items.append(pair("Result", f"{kept[0]} at our price, {kept[1]} at the ceiling, before closing costs"))
-    items.append(
-        pair(
-            "Max loss",
-            f"{format_dollars(result.max_loss)} · {account_share(result.max_loss, around)} of account",
-            "bad",
-        )
-    )
     return Pairs(items=tuple(items))
 
 
@@ -196,8 +193,14 @@ def surrounding_items(result: ProposalTerms, around: Surroundings) -> list[Item]
     if result.kind == "open":
         items.append(pair("Events", _events(result, around.briefing)))
         items.append(pair("Book", book_words(around)))
-    items.append(pair("Exit", exit_words(result.exit)))
-    return items
+    return [*items, *plan_items(result)]
+
+
+def plan_items(result: ProposalTerms) -> list[Item]:
+    """The exit plan, and that the approval of an opening covers its closes when it does."""
+    is_covering = result.kind == "open" and result.exit.authority is ExitAuthority.PLAN
+    covers = [pair("Covers", COVERS_EXITS, "warn")] if is_covering else []
+    return [pair("Exit", exit_words(result.exit)), *covers]
 
 
 def market_words(around: Surroundings) -> str:
@@ -248,11 +251,11 @@ def book_words(around: Surroundings) -> str:
 
 
 def exit_words(plan: ExitPlan) -> str:
-    """`GTC` only where an order is left with the broker; a stop is never one."""
+    """`GTC` only where an order is left with the broker; a stop is never one: `manage` watches it."""
     how = "GTC" if plan.rests_target else "buy back"
     timed = f" · close {calendar_day(plan.time_exit)}" if plan.time_exit is not None else ""
     last = f"{',' if timed else ' ·'} last {calendar_day(plan.last_exit)}"
-    return f"{how} at {format_price(plan.profit_target)}{timed}{last} · stop by hand at {format_price(plan.stop)}"
+    return f"{how} at {format_price(plan.profit_target)}{timed}{last} · stop at {format_price(plan.stop)}"
 
 
 def legs_words(legs: Sequence[Leg], quantity: int) -> str:

@@ -3,13 +3,16 @@
 from collections.abc import Iterable
 from datetime import date, datetime, tzinfo
 
+from spy32.domain.proposals import ExitReason
+from spy32.domain.units import ProposalId
 from spy32.domain.value import value
 from spy32.ops.cron import SlotStart
 from spy32.ops.logs import LogEntry
-from spy32.ops.status import OpenTrade, PauseFlag, PendingItem, Status
+from spy32.ops.open_trades import OpenTrade
+from spy32.ops.status import PauseFlag, PendingItem, Status
 from spy32.records.audit import AuditReport
 from spy32.render import document_parts  # noqa: F401 - the parts of runs
-from spy32.render.encoder import Document, Part, to_document
+from spy32.render.encoder import Document, Key, Part, to_document
 from spy32.sessions import NEW_YORK, Slot
 from spy32.settings.describe import Row
 
@@ -18,7 +21,12 @@ from spy32.settings.describe import Row
 Part(Slot, "day opens closes")
 Part(PauseFlag)
 Part(PendingItem)
-Part(OpenTrade, "id state trade=words credit max_loss dte next_exit")
+Part(
+    OpenTrade,
+    "id state trade=words credit max_loss dte next_exit mark proposal_id reason",
+    proposal_id=Key(ProposalId | None, "close.id", "Of the close that waits, is approved or is sent."),
+    reason=Key(ExitReason | None, "close.reason", "Of that close."),
+)
 STATUS = Part(
     Status,
     """mode=context.settings.mode environment=context.settings.environment home=context.home database=context.database
@@ -120,6 +128,8 @@ class CrontabLines:
 
     line: str
     """The line of the weekly run."""
+    manage: str
+    """The line of `manage`."""
     crontab: str
     """The line with the settings it needs, ready to be put at the end of a crontab."""
     zone: str
@@ -152,6 +162,10 @@ class NextStarts:
     """Zone of this machine's clock."""
     starts: tuple[Start, ...]
     """The next ten slots on session days."""
+    manage_line: str | None
+    """The line that starts `manage`; null when the crontab has none."""
+    manage_starts: tuple[datetime, ...]
+    """Its starts in the next session, while options trade."""
     warnings: tuple[str, ...]
 
 

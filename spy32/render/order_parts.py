@@ -22,7 +22,7 @@ def order_pairs(result: ProposalTerms, *, more: Iterable[Item] = ()) -> Pairs:
         *legs,
         *more,
         pair("price plan", _price_plan(result)),
-        pair("if assigned", describe_assignment(result)),
+        *([pair("if assigned", describe_assignment(result))] if result.kind == "open" else []),
         pair("account", f"{mask_account(result.account)}, {result.mode}"),
         pair("chosen by", f"{single_line(result.chosen_by)} from quotes of {format_both_zones(result.quoted_at)}"),
         pair("lapses", format_both_zones(result.lapses_at)),

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from spy32.render.formatting import single_line
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from spy32.domain.marks import Mark
     from spy32.domain.orders import Trade
     from spy32.domain.proposals import ProposalTerms
     from spy32.domain.run_view import MarketSummary
@@ -93,7 +96,17 @@ class Prose(NamedTuple):
     tone: Tone = ""
 
 
-Part = Pairs | Grid | Prose
+class MarkHistory(NamedTuple):
+    """The marks of a trade's life, oldest first: a chart on a terminal, a line a mark elsewhere."""
+
+    marks: "tuple[Mark, ...]"
+    target: "Decimal"
+    """The debit of the profit target, dollars per share."""
+    stop: "Decimal"
+    title: str = "Marks: the debit to close"
+
+
+Part = Pairs | Grid | Prose | MarkHistory
 
 
 class Page(NamedTuple):

@@ -46,12 +46,14 @@ from spy32.render.formatting import (
     new_york_words,
     single_line,
 )
-from spy32.render.page import Item, Page, Pairs, Part, Prose, pair
+from spy32.render.manage_pages import WAITING, close_command
+from spy32.render.marks import greek_words, result_words, strike_words
+from spy32.render.page import Item, MarkHistory, Page, Pairs, Part, Prose, pair
 from spy32.render.results import result_items
 from spy32.sessions import market_date
 
-REASONS, ORDERS = 2, 3
-"""Most reasons of a run, and most orders, on one screen."""
+REASONS, ORDERS, CLOSES = 2, 3, 3
+"""Most reasons of a run, most orders and most closes on one screen."""
 VERBS = {Decision.TRADE: "chose", Decision.ABSTAIN: "abstained", Decision.FAILED: "failed to answer"}
 TWO_LINES = 132
 """Characters on two lines of 80 columns, beside the labels."""
@@ -79,11 +81,24 @@ def trade_page(view: RunView, trade: Trade, *, now: datetime, result: TradeResul
     sentence = f"SOLD {trade.quantity} {what} @ {format_credit(trade.credit)}"
     parts: list[Part] = [
         Prose(title="", text=sentence, tone="strong"),
-        Pairs(items=tuple(_holding_items(trade, now)), payoff=(trade, view.market), below=True),
+        # With marks to draw, the payoff has no lines of its own on a narrow screen.
+        Pairs(items=tuple(_holding_items(trade, now)), payoff=(trade, view.market), below=not view.marks[1:]),
         Pairs(items=(*_outlook_items(view, trade), *(result_items(result) if result is not None else ()))),
     ]
+    exits = trade.exits or (opening.exit if opening is not None else None)
+    if view.marks and exits is not None:
+        parts.append(MarkHistory(marks=view.marks, target=exits.profit_target, stop=exits.stop))
     heading = f"T{trade.id} of R{trade.run_id}: {trade.state}, opened {new_york_words(trade.opened_at)}"
-    return _page(view, heading, parts, next_commands(view, now=now))
+    return _page(view, heading, parts, (*_close_commands(view), *next_commands(view, now=now)))
+
+
+def _close_commands(view: RunView) -> tuple[str, ...]:
+    """What the close needs that waits, or where the exits are explained."""
+    trade = view.trade
+    if trade is None or trade.state not in (TradeState.OPEN, TradeState.CLOSING):
+        return ()
+    waiting = tuple(command for close in view.closes if (command := close_command(close)) is not None)
+    return waiting or ((f"spy32 exits T{trade.id}",) if view.marks else ())
 
 
 def _holding_items(trade: Trade, now: datetime) -> Iterator[Item]:
@@ -111,13 +126,22 @@ def _outlook_items(view: RunView, trade: Trade) -> Iterator[Item]:
         yield pair("Left", f"{trade.remaining} of {trade.quantity}")
     if trade.closed_at is not None:
         paid = f" for {format_credit(-trade.debit)}" if trade.debit is not None else ""
-        yield pair("Closed", f"{new_york_words(trade.closed_at)}{paid}")
+        why = f" ({trade.exit_reason.words})" if trade.exit_reason is not None else ""
+        yield pair("Closed", f"{new_york_words(trade.closed_at)}{paid}{why}")
+    elif view.marks:
+        mark = view.marks[-1]
+        yield pair("Now", f"{result_words(mark)} · {strike_words(mark)}", "good" if (mark.unrealized or 0) > 0 else "")
+        yield pair("Greeks", greek_words(mark))
     exits = trade.exits or (view.proposal.exit if view.proposal is not None else None)
     if exits is not None:
         below = " (opened below its floor)" if trade.exits is not None else ""
         yield pair("Exit", f"{exit_words(exits)}{below}", "warn" if below else "")
     yield pair("Legs", legs_words(trade.legs, trade.quantity))
     yield from _order_items(view.orders)
+    for close in view.closes[-CLOSES:]:
+        why = f" ({close.reason.words})" if close.reason is not None else ""
+        words = f"P{close.id} {WAITING[close.state]}{why}: {close.quantity} at {format_credit(close.limit_price)}"
+        yield pair("Close", f"{words}, ceiling {format_price(-close.floor_price)}")
     if trade.assumption:
         yield pair("Simulated", single_line(trade.assumption), "warn")
 
@@ -151,7 +175,7 @@ def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]
         if view.trade is not None:
             filled.append(Pairs(items=(pair("Filled", _trade_words(view.trade), "strong"),)))
     else:
-        facts = closing_facts(result, view.trade, around)
+        facts = closing_facts(result, view.trade)
     return [
         Prose(title="", text=f"{trade_sentence(result)} · {days_left(result, today)}", tone="strong"),
         *filled,

@@ -1,6 +1,6 @@
 """A page as plain lines for files, pipes and cron's mail: `key: value`, one row a line, nothing wrapped or cut."""
 
-from spy32.render.page import Grid, Page, Pairs, Part, Prose
+from spy32.render.page import Grid, MarkHistory, Page, Pairs, Part, Prose
 
 
 def format_page(page: Page) -> str:
@@ -22,6 +22,10 @@ def _part_lines(part: Part) -> list[str]:
             return [_format_row(part, number, row) for number, row in enumerate(part.rows)] or [f"{part.name}: none"]
         case Prose():
             return _prose_lines(part)
+        case MarkHistory():
+            from spy32.render.marks import mark_lines
+
+            return [f"mark {line}" for line in mark_lines(part.marks)]
 
 
 def _pair_lines(name: str, label: str, value: str) -> str:

@@ -7,10 +7,12 @@ from spy32.domain.orders import Trade
 from spy32.domain.spreads import Account, Mode
 from spy32.lifecycle import TradeState
 from spy32.render.formatting import format_dollars, format_gain, join_lines
+from spy32.render.open_trades import held_words, standing_words
 from spy32.render.trading import format_fees
 
 if TYPE_CHECKING:
     from spy32.domain.results import ResultTotals
+    from spy32.ops.open_trades import OpenTrade
     from spy32.trading.position_diff import AccountDiff, ForeignOrder, PositionDiff
     from spy32.trading.reconcile import ReconcileResult
     from spy32.trading.transactions import MissingContracts
@@ -54,9 +56,15 @@ def adoption_text(gone: "MissingContracts") -> str:
 
 
 def positions_lines(
-    view: "AccountDiff", trades: Sequence[Trade], account: Account, totals: "ResultTotals"
+    view: "AccountDiff",
+    trades: Sequence[Trade],
+    account: Account,
+    totals: "ResultTotals",
+    marked: "Sequence[OpenTrade]" = (),
 ) -> Iterable[str]:
-    """Every contract that our book or the broker holds, the trades that they make up, and what trades earned."""
+    """Every contract that our book or the broker holds, the trades that they make up with their marks, and what trades
+    earned."""
+    open_trades = {item.trade.id: item for item in marked}
     total, power = format_dollars(account.net_liquidation), format_dollars(account.buying_power)
     yield f"{account.mode} account {account.masked_number}: net liquidation {total}, buying power {power}"
     for restriction in account.restrictions:
@@ -70,6 +78,9 @@ def positions_lines(
             left = f", {trade.remaining} left" if 0 < trade.remaining < trade.quantity else ""
             fees = f", fees {format_fees(trade)}" if trade.mode is not Mode.PAPER else ""
             yield f"T{trade.id} {trade.state}: {opened}{left}{fees}"
+            if trade.id in open_trades:
+                item = open_trades[trade.id]
+                yield from (f"  {words}" for words in (held_words(item), *standing_words(item)))
     if trades:
         yield from _totals(totals)
     yield from _remarks(view)

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from spy32.domain.spreads import Candidate, Mode
+from spy32.domain.spreads import Candidate, ExitAuthority, Mode
 from spy32.lifecycle import ProposalState
 from spy32.render.candidates import candidate_grid, sorted_menu, spread_words
+from spy32.render.closing_review import closing_items, closing_result_words, exit_parts
 from spy32.render.explain import BANNERS, approver, market_badge
 from spy32.render.explain_answer import answer_parts, finding_item
 from spy32.render.figures import (
@@ -17,6 +18,7 @@ from spy32.render.figures import (
     days_left,
     legs_words,
     opening_facts,
+    plan_items,
     surrounding_items,
     trade_sentence,
 )
@@ -106,13 +108,16 @@ def review_surroundings(review: "Review") -> Surroundings:
 def _facts(review: "Review", result: "ProposalTerms", alerts: Pairs, *, scrolls: bool) -> list[Part]:
     where = review_surroundings(review)
     is_open = result.kind == "open"
-    first = opening_facts(result, review.candidate, where) if is_open else closing_facts(result, review.trade, where)
-    *around, exits = surrounding_items(result, where)
+    if not is_open:
+        return [closing_facts(result, review.trade), Pairs(items=tuple(closing_items(review, result))), alerts]
+    first = opening_facts(result, review.candidate, where)
+    exits = plan_items(result)
+    around = surrounding_items(result, where)[: -len(exits)]
     change = pair("Since run", change_words(review))
     if not scrolls:
-        return [first, Pairs(items=(*around, exits, change)), alerts]
+        return [first, Pairs(items=(*around, *exits, change)), alerts]
     decisive, others = first.items[:DECISIVE], first.items[DECISIVE:]
-    return [first._replace(items=(*decisive, exits)), alerts, Pairs(items=(*others, *around, change))]
+    return [first._replace(items=(*decisive, *exits)), alerts, Pairs(items=(*others, *around, change))]
 
 
 def change_words(review: "Review") -> str:
@@ -198,11 +203,13 @@ def menu_page(review: "Review") -> Page:
 def why_page(review: "Review") -> Page:
     """Who chose, the reasons and the evidence, what others would have taken, and what today's checks say."""
     parts: list[Part] = []
-    if review.proposal is not None:
+    if review.managed is not None:
+        parts += exit_parts(review.managed)
+    elif review.proposal is not None:
         parts.append(
             Pairs(name="choice", title="The choice", items=(pair("chosen by", _chooser(review, review.proposal)),))
         )
-    parts += answer_parts(review.view)
+    parts += answer_parts(review.view) if review.managed is None else []
     if review.findings:
         refusals_first = sorted(review.findings, key=lambda finding: not finding.blocks)
         items = tuple(finding_item(finding) for finding in refusals_first)
@@ -304,7 +311,10 @@ def approval_words(review: "Review") -> str:
     else:
         band = f"{format_credit(result.limit_price)} up to {format_price(abs(result.floor_price))}"
     verb = trade_sentence(result).partition(" @ ")[0]
-    return f"{verb}, expiring {result.expiration}, {band}, max loss {format_dollars(result.max_loss)}"
+    if result.kind != "open":
+        return f"{verb}, expiring {result.expiration}, {band}; {closing_result_words(result)}"
+    covers = "; its closes too, when due" if result.exit.authority is ExitAuthority.PLAN else ""
+    return f"{verb}, expiring {result.expiration}, {band}, max loss {format_dollars(result.max_loss)}{covers}"
 
 
 def drop_words(review: "Review") -> str:
@@ -326,9 +336,11 @@ def decided_lines(view: "RunView", result: "Proposal") -> tuple[str, ...]:
         return (f"P{result.id} is {result.state}{simulated}",)
     live = " --live" if result.mode is Mode.LIVE else ""
     until = approval.until.astimezone(NEW_YORK)
+    is_open = result.kind == "open"
+    outcome = f"max loss {format_dollars(result.max_loss)}" if is_open else closing_result_words(result)
     return (
         f"P{result.id} approved{approver(approval.by)}, hash {result.hash[:8]}, until {until:%H:%M} "
         f"New York{simulated}",
-        f"  {trade_sentence(result)}; max loss {format_dollars(result.max_loss)}",
+        f"  {trade_sentence(result)}; {outcome}",
         f"next: spy32 execute P{result.id}{live}",
     )

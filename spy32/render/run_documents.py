@@ -5,13 +5,12 @@ from typing import TYPE_CHECKING
 from spy32.domain.documents import DocumentSummary
 from spy32.domain.market import QualityReport
 from spy32.domain.model_calls import ModelCall
-from spy32.domain.orders import Trade
 from spy32.domain.proposals import Approval, Recommendation, RiskDecision
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run, RunSummary
 from spy32.domain.spreads import Candidate, Menu
 from spy32.domain.value import value
-from spy32.render.document_parts import Choice, Figure, ProposalView, proposal_view
+from spy32.render.document_parts import Choice, Figure, ProposalView, TradeView, proposal_view
 from spy32.render.encoder import Part
 from spy32.render.raw_texts import StoredAnswer
 
@@ -39,7 +38,7 @@ class FullRun:
     ruling: RiskDecision | None
     """The checks of the choice."""
     proposal: ProposalView | None
-    trade: Trade | None
+    trade: TradeView | None
     figures: tuple[Figure, ...]
     """What was put before the analyst, in the order shown."""
     answers: tuple[StoredAnswer, ...] | None
@@ -84,7 +83,7 @@ def whole_run(view: RunView, *, raw: "RawTexts | None", rejected: bool) -> FullR
         shadows=tuple(_choice(view, "shadow", shadow) for shadow in view.shadows),
         ruling=view.ruling,
         proposal=None if view.proposal is None else proposal_view(view, view.proposal),
-        trade=view.trade,
+        trade=None if view.trade is None else TradeView(trade=view.trade, mark=view.marks[-1] if view.marks else None),
         figures=()
         if view.briefing is None
         else tuple(Figure(path=path, datum=metric) for path, metric in view.briefing.figures.items()),

@@ -3,7 +3,8 @@
 from spy32.domain.runs import Run
 from spy32.ops.status import PendingItem, Status
 from spy32.render.explain import MODES, RUN_COLUMNS, format_outcome, outcome_tone
-from spy32.render.formatting import format_age, format_both_zones, format_count, format_dollars, humanise, single_line
+from spy32.render.formatting import format_age, format_both_zones, format_count, humanise, single_line
+from spy32.render.open_trades import open_trade_items
 from spy32.render.page import Cell, Grid, Page, Pairs, Part, noun_grid, pair
 
 
@@ -19,7 +20,8 @@ def status_page(status: Status) -> Page:
     if status.waiting:
         parts.append(_waiting_grid(status))
     if status.trades:
-        parts.append(_trades_grid(status))
+        items = tuple(item for trade in status.trades for item in open_trade_items(trade))
+        parts.append(Pairs(name="trade", title="Open trades", items=items))
     if status.failures:
         parts.append(_failures_grid(status))
     return Page(
@@ -81,19 +83,6 @@ def _waiting_grid(status: Status) -> Grid:
         "id": "id", "what~": "message", "until~": lambda item: _deadline_text(item, status), "type:1": "command",
     }  # fmt: skip
     return noun_grid("waiting", "Waiting for a person", status.waiting, columns)
-
-
-def _trades_grid(status: Status) -> Grid:
-    columns: dict[str, Cell] = {
-        "id": "id",
-        "trade~": "words",
-        "credit>": "credit",
-        "max loss>": lambda item: format_dollars(item.max_loss),
-        "DTE>": "dte",
-        "out by:1": "next_exit",
-        "state:2": "state",
-    }
-    return noun_grid("trade", "Open trades", status.trades, columns)
 
 
 def _deadline_text(item: PendingItem, status: Status) -> str:

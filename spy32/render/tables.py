@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len
 from rich.text import Text
 
-from spy32.render.page import Column, Grid, Page, Pairs, Part, Prose, Tone
+from spy32.render.page import Column, Grid, MarkHistory, Page, Pairs, Part, Prose, Tone
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -76,6 +76,15 @@ def _part_renderables(builder: RichBuilder, part: Part) -> "list[RenderableType]
             return _grid_renderables(builder, part)
         case Prose():
             return _prose_renderables(builder, part)
+        case MarkHistory():
+            return _mark_renderables(builder, part)
+
+
+def _mark_renderables(builder: RichBuilder, part: MarkHistory) -> "list[RenderableType]":
+    from spy32.render.marks import mark_lines, marks_chart
+
+    drawn = marks_chart(part.marks, target=part.target, stop=part.stop, width=builder.width, plain=builder.ascii)
+    return [builder.text(part.title, "strong"), *(builder.text(line) for line in drawn or mark_lines(part.marks))]
 
 
 def _banner(pen: RichBuilder, left: str, right: str, *, tone: Tone) -> "list[RenderableType]":

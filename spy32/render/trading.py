@@ -10,7 +10,7 @@ from spy32.domain.spreads import Mode
 from spy32.lifecycle import ProposalState
 from spy32.render.documents import emit, print_document, run_document
 from spy32.render.figures import trade_sentence
-from spy32.render.formatting import format_dollars
+from spy32.render.formatting import format_credit, format_dollars, format_gain, format_percent
 from spy32.render.output import print_lines
 
 if TYPE_CHECKING:
@@ -55,7 +55,9 @@ def _execution_lines(view: RunView, proposal: Proposal) -> Iterable[str]:
         why = f": {order.reason}" if order.reason else ""
         yield f"  {order.reference}  {order.state}  at {order.limit}  {order.filled} of {order.quantity} filled{why}"
     trade = view.trade
-    if trade is not None:
+    if trade is not None and proposal.kind == "close":
+        yield from _closing_lines(trade, proposal)
+    elif trade is not None:
         opened = f"{trade.quantity} x {proposal.underlying} opened for {trade.credit} credit"
         yield f"T{trade.id}: {opened}, fees {format_fees(trade)}"
         yield f"  max loss ${trade.max_loss:,.2f}" + (f"; {trade.assumption}" if trade.assumption else "")
@@ -66,6 +68,18 @@ def _execution_lines(view: RunView, proposal: Proposal) -> Iterable[str]:
         yield f"next: spy32 execute P{proposal.id} goes on working it, spy32 cancel P{proposal.id} cancels it"
     elif trade is not None:
         yield f"next: spy32 show T{trade.id}; spy32 positions"
+
+
+def _closing_lines(trade: Trade, proposal: Proposal) -> Iterable[str]:
+    """What a close has bought back, and what the trade has earned when nothing is left of it."""
+    paid = f" for {format_credit(-trade.debit)}" if trade.debit is not None else ""
+    yield f"T{trade.id} {trade.state}: {trade.closed_quantity} of {trade.quantity} x {proposal.underlying} closed{paid}"
+    if trade.result is not None:
+        kept = (trade.credit - (trade.debit or 0)) / trade.credit if trade.credit > 0 else None
+        share = f", {format_percent(float(kept))} of the credit kept" if kept is not None else ""
+        yield f"  result {format_gain(trade.result)} after fees of {format_fees(trade)}{share}"
+        if trade.assumption:
+            yield f"  {trade.assumption}"
 
 
 def format_fees(trade: Trade) -> str:
@@ -93,7 +107,8 @@ def _rehearsal_lines(result: "ExecutionPreview") -> Iterable[str]:
     yield f"P{result.proposal.id}, hash {result.proposal.hash[:8]}: this would be sent now, and nothing was"
     yield result.body
     plan = result.proposal.plan
-    yield f"then worked down to {plan.limit}, {plan.tick} every {plan.step_seconds} s"
+    direction = "up" if result.proposal.kind == "close" else "down"
+    yield f"then worked {direction} to {abs(plan.limit)}, {plan.tick} every {plan.step_seconds} s"
     for finding in result.findings:
         yield f"{'REFUSED' if finding.blocks else 'note'}: {finding.message}"
     for error in result.dry_run.errors:

@@ -3,13 +3,14 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
+from spy32.domain.marks import Mark
 from spy32.domain.orders import DryRun, Order, Trade
 from spy32.domain.results import ResultTotals
 from spy32.domain.spreads import Account, Leg
 from spy32.domain.units import JsonText, Price, ProposalId, TradeId
 from spy32.domain.value import value
 from spy32.lifecycle import OrderState
-from spy32.render import document_parts  # noqa: F401 - the parts of findings and legs
+from spy32.render.document_parts import TradeView
 from spy32.render.encoder import Document, Key, Part, to_document
 from spy32.render.formatting import join_lines
 from spy32.trading.execute import ExecutionPreview
@@ -25,7 +26,7 @@ class Positions:
 
     account: Account
     view: AccountDiff
-    trades: tuple[Trade, ...]
+    trades: tuple[TradeView, ...]
     totals: ResultTotals
     """What the trades earned."""
 
@@ -132,7 +133,11 @@ BOTH: Mapping[str, Key] = {
     ),
 }
 HELD = Part(
-    Trade, "id state quantity remaining credit fees fees_final max_loss opened_at", called="HeldTrade", id=Key(TradeId)
+    TradeView,
+    "id state quantity remaining credit fees fees_final max_loss opened_at mark",
+    called="HeldTrade",
+    inner="trade",
+    id=Key(TradeId, "trade.id"),
 )
 POSITIONS = Part(
     Positions,
@@ -141,7 +146,7 @@ POSITIONS = Part(
     called="spy32.positions",
     inner="account",
     account=Key(str, "account.masked_number"),
-    trades=Key(tuple[Annotated[Trade, HELD], ...]),
+    trades=Key(tuple[Annotated[TradeView, HELD], ...]),
     troubles=Key(
         tuple[str, ...],
         lambda both: [error.message for error in both.view.troubles],
@@ -161,8 +166,12 @@ RECONCILED = Part(
 )
 
 
-def positions_document(view: AccountDiff, trades: Sequence[Trade], account: Account, totals: ResultTotals) -> Document:
-    return to_document(POSITIONS, Positions(account=account, view=view, trades=tuple(trades), totals=totals))
+def positions_document(
+    view: AccountDiff, trades: Sequence[Trade], account: Account, totals: ResultTotals, marks: Mapping[int, Mark | None]
+) -> Document:
+    """`marks` has the newest mark of a trade by its id."""
+    held = tuple(TradeView(trade=trade, mark=marks.get(trade.id)) for trade in trades)
+    return to_document(POSITIONS, Positions(account=account, view=view, trades=held, totals=totals))
 
 
 def reconciled_document(found: ReconcileResult, adopted: Sequence[Trade] = ()) -> Document:

@@ -13,7 +13,6 @@ from spy32.domain.orders import Trade
 from spy32.domain.proposals import ExitPlan, ExitReason
 from spy32.domain.value import value
 from spy32.rules.exercise import ExerciseCheck, is_call
-from spy32.rules.pricing import percent
 from spy32.sessions import market_date
 
 STOP_INTERVAL = timedelta(minutes=5)
@@ -132,7 +131,7 @@ def _check_target(given: ExitInput) -> ExitCheck:
         return ExitCheck(reason=ExitReason.TARGET, is_due=False, message=_no_mark_text(given), price=target)
     kept = 1 - mark.mid / given.trade.credit if given.trade.credit > 0 else Decimal(0)
     is_due = mark.mid <= target
-    message = f"mid {mark.mid} {'at or below' if is_due else 'above'} {target}, {percent(kept)} of the credit kept"
+    message = f"mid {mark.mid} {'at or below' if is_due else 'above'} {target}, {kept:.1%} of the credit kept"
     return ExitCheck(reason=ExitReason.TARGET, is_due=is_due, message=message, price=target)
 
 

@@ -31,7 +31,7 @@ def leg_greeks(leg: Leg, quotes: LegQuotes, rate: float, now: datetime) -> LegGr
     from spy32.options.european import build_contracts, greeks, implied_vol
 
     sides, years = bid_and_ask(quotes.quotes.get(leg.symbol)), years_to_expiration(now, leg.expiration)
-    if sides is None or not years > 0:
+    if sides is None:
         return None
     contract = build_contracts(
         is_call=leg.right is Right.CALL,
@@ -41,10 +41,10 @@ def leg_greeks(leg: Leg, quotes: LegQuotes, rate: float, now: datetime) -> LegGr
         discount=exp(-rate * years),
     )
     vol = implied_vol(contract, float(sum(sides) / 2))
-    if isnan(vol[0]):
+    if isnan(vol.item()):
         return None
     columns = greeks(contract, vol)
     return LegGreeks(
-        iv=float(vol[0]),
-        greeks=Greeks(**{name: float(getattr(columns, name)[0]) for name in ("delta", "gamma", "theta", "vega")}),
+        iv=vol.item(),
+        greeks=Greeks(**{name: getattr(columns, name).item() for name in ("delta", "gamma", "theta", "vega")}),
     )

@@ -28,7 +28,7 @@ def mark_trade(
     """
     closing = trade.closing_legs
     prices = natural_and_mid(closing, quotes.quotes)
-    natural, mid = (-prices[0], -prices[1]) if prices is not None else (None, None)
+    natural, mid = (_in_cents(-prices[0]), _in_cents(-prices[1])) if prices is not None else (None, None)
     values = [leg_greeks(leg, quotes, settings.market.rate, now) for leg in trade.legs]
     unrealized = _unrealized(trade, mid, settings) if mid is not None else None
     max_profit = (trade.credit * MULTIPLIER - trade.fees / trade.quantity) * trade.remaining
@@ -53,6 +53,11 @@ def mark_trade(
         distance_moves=_moves(distance, trade, values, quotes.spot, now),
         greeks=_position_greeks(trade, values),
     )
+
+
+def _in_cents(price: Decimal) -> Decimal:
+    """Return the price with two decimals when it has no more: halves of ticks have three."""
+    return price.quantize(CENT) if price == price.quantize(CENT) else price
 
 
 def closing_result(trade: Trade, debit: Decimal, quantity: int, settings: Settings) -> Decimal:

@@ -7,6 +7,7 @@ unless the approval of the opening covers its exits. Nothing here can open a tra
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from math import isfinite
 
@@ -22,8 +23,7 @@ from spy32.rules.assignment import assignment_notes
 from spy32.rules.closing import closing_proposal, is_outdated, trade_exits
 from spy32.rules.exits import ExitCheck, ExitInput, check_exits, due_exit
 from spy32.rules.marks import mark_trade
-from spy32.sessions import market_date, session
-from spy32.store import Store
+from spy32.sessions import days_to_expiration, is_option_session, market_date
 from spy32.trading import plan_approval, settle
 from spy32.trading.context import TradingContext
 from spy32.trading.execute import execute
@@ -46,12 +46,18 @@ class ManagedTrade:
 
     trade: Trade
     opening: Proposal
+    at: datetime
+    """When it was looked at."""
+    was: TradeState | None = None
+    """The trade's state before this start; None when the start only looks."""
     mark: Mark | None = None
     """The mark of this start; None when the market gave no quotes, or the trade has ended."""
     checks: tuple[ExitCheck, ...] = ()
     """The exits, most urgent first."""
     proposal: Proposal | None = None
     """The close that waits, is approved or was sent."""
+    is_new_close: bool = False
+    """This start made the close."""
     warnings: tuple[str, ...] = ()
     error: Spy32Error | None = None
     """Why this trade could not be managed to the end."""
@@ -61,6 +67,27 @@ class ManagedTrade:
         return due_exit(self.checks)
 
     @property
+    def reason(self) -> ExitReason | None:
+        """Why the trade is to be closed: the due exit, or the reason of the close that there is."""
+        if self.due is not None:
+            return self.due.reason
+        return self.proposal.reason if self.proposal is not None else None
+
+    @property
+    def dte(self) -> int:
+        return days_to_expiration(self.trade.expiration, market_date(self.at))
+
+    @property
+    def is_news(self) -> bool:
+        """Whether a person must hear of it: a new close, another state of the trade, an error, an urgent close that
+        cannot be made, or a trade that is held past its last exit."""
+        reason = self.due.reason if self.due is not None else None
+        is_urgent = reason in URGENT and self.proposal is None
+        is_late = reason is ExitReason.LAST_EXIT and market_date(self.at) > self.exits.last_exit
+        is_moved = self.was is not None and self.trade.state is not self.was
+        return self.is_new_close or self.error is not None or is_moved or is_urgent or is_late
+
+    @property
     def exits(self) -> ExitPlan:
         return trade_exits(self.opening, self.trade)
 
@@ -68,11 +95,12 @@ class ManagedTrade:
 def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[ManagedTrade, ...]:
     """Manage one trade, or every trade that has not ended, and return how each stands.
 
-    Raises `Unavailable` while another start holds the lock. What stops one trade is in its result and stops no other.
+    Raises `LockHeld` while another start holds the lock. What stops one trade is in its result and stops no other.
     """
     base = context_for(None)
     store = base.store
     with base.locks.hold(MANAGE_LOCK, wait_seconds=LOCK_SECONDS):
+        states = {trade.id: trade.state for trade in base.store.trades.select()}
         ended = settle.settle_ended(context_for, reads_positions=True)
         _raise_differences(base, ended)
         store.proposals.lapse_overdue(base.clock())
@@ -85,7 +113,10 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
             live = store.proposals.select(ProposalState.PROPOSED, ProposalState.APPROVED, ProposalState.SENT)
             closing = [close.trade_id for close in live if close.trade_id is not None]
             numbers = list(dict.fromkeys([*(trade.id for trade in (*ended.trades, *going)), *closing]))
-        return tuple(_manage_trade(context_for, store, number, ended.warnings.get(number, ())) for number in numbers)
+        return tuple(
+            replace(_manage_trade(context_for, base, number, ended.warnings.get(number, ())), was=states.get(number))
+            for number in numbers
+        )
 
 
 def _raise_differences(context: TradingContext, ended: settle.SettledTrades) -> None:
@@ -96,16 +127,16 @@ def _raise_differences(context: TradingContext, ended: settle.SettledTrades) -> 
             attention.raise_item(f"T{number}", DIFFERENCE, message, context.clock())
 
 
-def _manage_trade(context_for: ContextFor, store: Store, trade_id: int, notes: tuple[str, ...]) -> ManagedTrade:
+def _manage_trade(context_for: ContextFor, base: TradingContext, trade_id: int, notes: tuple[str, ...]) -> ManagedTrade:
+    store = base.store
     trade = store.trades.get(trade_id)
     warnings = list(notes)
-    state = ManagedTrade(trade=trade, opening=store.proposals.get(trade.proposal_id))
+    state = ManagedTrade(trade=trade, opening=store.proposals.get(trade.proposal_id), at=base.clock())
     try:
         context = context_for(trade.proposal_id)
         warnings += settle.settle_orders(context, trade)
         _revoke_ended_approval(context, trade_id)
         state = _judge(context, trade_id)
-        warnings += state.warnings
         state = _act(context, state)
     except Spy32Error as error:
         state = replace(state, trade=store.trades.get(trade_id), error=error)
@@ -128,7 +159,7 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
     trade = context.store.trades.get(trade_id)
     opening = context.store.proposals.get(trade.proposal_id)
     close = context.store.proposals.find_live_close(trade_id)
-    state = ManagedTrade(trade=trade, opening=opening, proposal=close)
+    state = ManagedTrade(trade=trade, opening=opening, at=context.clock(), proposal=close)
     if trade.state is TradeState.ASSIGNED:
         return replace(state, warnings=_assignment_notes(context, trade, opening))
     if trade.state not in (TradeState.OPEN, TradeState.CLOSING):
@@ -143,7 +174,7 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
     given = ExitInput(
         trade=trade,
         plan=trade_exits(opening, trade),
-        marks=(*context.store.trades.marks(trade_id, newest=MARKS_READ), *([mark] if mark is not None else [])),
+        marks=(*context.store.marks.select(trade_id, newest=MARKS_READ), *([mark] if mark is not None else [])),
         now=context.clock(),
         exercise=check,
         has_resting_target=load_order_book(context, opening.id).live_target is not None,
@@ -163,13 +194,14 @@ def _judge(context: TradingContext, trade_id: int) -> ManagedTrade:
     """Judge a trade and store its mark."""
     state = judge_trade(context, trade_id)
     if state.mark is not None:
-        newest = context.store.trades.latest_mark(trade_id)
+        newest = context.store.marks.latest(trade_id)
         if newest is not None and state.mark.at < newest.at:
             raise Refused(
                 f"T{trade_id} was marked at {newest.at:%Y-%m-%d %H:%M} UTC, and it is {state.mark.at:%Y-%m-%d %H:%M}: "
                 "a clock was or is wrong; nothing is judged"
             )
-        context.store.trades.add_mark(state.mark)
+        if state.mark != newest or not state.opening.is_recorded:  # a recorded market gives the same one again
+            context.store.marks.add(state.mark)
     return state
 
 
@@ -177,9 +209,7 @@ def _fetch_quotes(context: TradingContext, trade: Trade, opening: Proposal) -> t
     """Return quotes of the legs, and of the other right at the short strikes; None, and why, when there are none."""
     if context.market is None:
         return None, (f"T{trade.id} has no market to be marked by",)
-    now = context.clock()
-    hours = session(market_date(now))
-    if not opening.is_recorded and (hours is None or not hours.open <= now <= hours.option_close):
+    if not opening.is_recorded and not is_option_session(context.clock()):
         return None, ("the market is closed, so there is no mark",)
     parity = [exercise.parity_leg(leg) for leg in trade.legs if leg.action.sign > 0]
     try:
@@ -247,7 +277,8 @@ def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) ->
     if close is None:
         note = f"{due.message}: a person declined this close today; it is proposed again with the next session"
         return replace(state, warnings=(*state.warnings, note))
-    state = replace(state, proposal=close)
+    is_new = state.proposal is None or state.proposal.id != close.id
+    state = replace(state, proposal=close, is_new_close=is_new)
     is_by_person = close.state is ProposalState.APPROVED and not plan_approval.is_by_plan(context, state.opening, close)
     if is_by_person or not plan_approval.is_covered(context, state.opening, close, state.trade.width):
         return state
@@ -284,7 +315,7 @@ def propose_close(context: TradingContext, trade_id: int, price: Decimal | None 
         made = closing_proposal(
             state.opening, state.trade, ExitReason.PERSON, state.mark, context.settings, price=price
         )
-        return replace(state, proposal=_store_close(context, made, live))
+        return replace(state, proposal=_store_close(context, made, live), is_new_close=True)
 
 
 def _propose(context: TradingContext, state: ManagedTrade, reason: ExitReason) -> Proposal | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import Draft, Finding, Proposal, ProposalTerms, Recommendation, RiskDecision, Sizing
@@ -16,6 +16,9 @@ from spy32.errors import BadUsage, Unavailable, Unusable
 from spy32.sessions import market_date, week_start
 from spy32.settings.model import Drift
 from spy32.trading.context import TradingContext
+
+if TYPE_CHECKING:
+    from spy32.trading.manage import ManagedTrade
 
 MOVES = (-10, -5, -3, 0, 3, 5, 10)
 """Moves of the underlying by expiration, per cent."""
@@ -73,6 +76,8 @@ class Review:
     """The bounds of the quantity, when this candidate has been sized."""
     trade: Trade | None = None
     """The trade that a `close` proposal would close."""
+    managed: "ManagedTrade | None" = None
+    """That trade with its mark of now and its exits."""
 
     @property
     def run(self) -> Run:
@@ -169,6 +174,7 @@ def _build_review(context: TradingContext, proposal: ProposalTerms, sizing: Sizi
     )
     quote = current_quote or run_quote
     account = context.account.facts()
+    trade = context.store.trades.get(proposal.trade_id) if proposal.trade_id is not None else None
     return _assemble_review(
         context,
         view,
@@ -186,8 +192,18 @@ def _build_review(context: TradingContext, proposal: ProposalTerms, sizing: Sizi
             *_run_notes(view, candidate),
         ),
         sizing=sizing or _run_sizing(view, candidate),
-        trade=context.store.trades.get(proposal.trade_id) if proposal.trade_id is not None else None,
+        trade=trade,
+        managed=_judge_closing(context, trade),
     )
+
+
+def _judge_closing(context: TradingContext, trade: Trade | None) -> "ManagedTrade | None":
+    """Return the trade that would be closed with its mark and exits; an opening pays for none of it."""
+    if trade is None:
+        return None
+    from spy32.trading.manage import judge_trade
+
+    return judge_trade(context, trade.id)
 
 
 def review_run(context: TradingContext, run_id: int) -> Review:

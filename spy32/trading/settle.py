@@ -39,16 +39,6 @@ class SettledTrades:
     for_person: Mapping[int, str] = field(default_factory=dict)
     """Of the warnings, contracts that are gone and that only a person can take over or explain, by trade."""
 
-    @property
-    def messages(self) -> tuple[str, ...]:
-        """What was settled and what was noticed, a line each."""
-        changed = tuple(f"T{trade.id} is {trade.state}{_result_text(trade)}" for trade in self.trades)
-        return (*changed, *(message for messages in self.warnings.values() for message in messages))
-
-
-def _result_text(trade: Trade) -> str:
-    return f", result ${trade.result:,.2f}" if trade.result is not None else ""
-
 
 def settle_ended(
     context_for: Callable[[int | None], TradingContext], *, reads_positions: bool = False
@@ -60,7 +50,7 @@ def settle_ended(
     """
     context = context_for(None)
     trades = context.store.trades
-    expired = trades.select_expired(context.clock())
+    expired = tuple(trade for trade in trades.select_expired(context.clock()) if _is_of_clock(context, trade))
     checked = trades.select(*OPEN_STATES) if reads_positions else expired
     assigned = trades.select(TradeState.ASSIGNED)
     if not checked and not assigned:
@@ -75,6 +65,12 @@ def settle_ended(
                 for trade in (*expired, *assigned)
             }
         )
+
+
+def _is_of_clock(context: TradingContext, trade: Trade) -> bool:
+    """Return whether the clock is the trade's: one of a recorded market expires by such a market's clock only."""
+    is_recorded = context.market is not None and context.market.is_recorded
+    return is_recorded or not context.store.proposals.get(trade.proposal_id).is_recorded
 
 
 def _due_text(trade: Trade) -> str:

@@ -4,7 +4,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +18,11 @@ from spy32.wiring.registry import find_registered
 if TYPE_CHECKING:
     from spy32.brokers.paper import PaperBroker
     from spy32.brokers.tastytrade import TastytradeBroker
-    from spy32.domain.proposals import Proposal, Recommendation
+    from spy32.domain.proposals import Proposal
     from spy32.domain.runs import Run
+    from spy32.markets.recorded import MarkMarket, RecordedMarket, SnapshotMarket
     from spy32.pipeline.context import RunContext
     from spy32.pipeline.gather import CollectRequest
-    from spy32.pipeline.replay import RecordedAnalystLookup
     from spy32.pipeline.sources import Sources
     from spy32.pipeline.start import StartContext
     from spy32.ports import Analyst, DailyBarLookup, Market
@@ -158,27 +158,6 @@ class App(AppBase):
             tell=self.report,
         )
 
-    def build_recorded_lookup(self, store: "Store", run_id: int) -> "RecordedAnalystLookup":
-        """How a replay gets the model as this run heard it: role, answer, settings and seed -> analyst, differences."""
-        from spy32.analysts.recorded import FAILURES_WITHOUT_REQUEST, build_replay_analyst
-        from spy32.wiring.analysts import build_renderer
-
-        attempts = store.model_calls.select_by_run(run_id)
-
-        def find_analyst(
-            role: str, answer: "Recommendation", settings: Settings, seed: int
-        ) -> "tuple[Analyst, list[str]] | None":
-            asked = [each for each in attempts if each.attempt.role == role and each.attempt.prompt == answer.prompt]
-            if not asked or answer.failure in FAILURES_WITHOUT_REQUEST:
-                return None
-            render = build_renderer(asked[0].attempt.prompt, settings)
-            analyst, model = build_replay_analyst(
-                answer, asked, render, settings, seed=seed, at=self.clock(), monotonic=self.monotonic
-            )
-            return analyst, model.differences
-
-        return find_analyst
-
     def _build_shadows(
         self, name: str, settings: Settings, store: "Store", run_id: int, seed: int
     ) -> "tuple[Analyst, ...]":
@@ -280,12 +259,17 @@ class App(AppBase):
         )
 
     def trading_context(
-        self, store: "Store", proposal: "Proposal | None", *, tell: Callable[[str], None] | None = None
+        self,
+        store: "Store",
+        proposal: "Proposal | None",
+        *,
+        tell: Callable[[str], None] | None = None,
+        later: "RecordedMarket | None" = None,
     ) -> "TradingContext":
-        """Everything that a command needs to act on `proposal`, with the market that it was made on."""
+        """Everything to act on `proposal`, with the market that it was made on or a `later` recorded one."""
         profile = proposal.profile if proposal is not None else "default"
         self.log.run_id = proposal.run_id if proposal is not None else None
-        return self._build_trading_context(store, self.load_proposal_market(store, proposal), profile, tell)
+        return self._build_trading_context(store, self.load_proposal_market(store, proposal, later), profile, tell)
 
     def build_run_trading_context(self, store: "Store", run_id: int) -> "TradingContext":
         """Everything to act on a run that made no proposal, on the market that it saw."""
@@ -314,6 +298,7 @@ class App(AppBase):
             halt_reason=self.halt_reason,
             report=tell or self.report,
             show_progress=self.show_progress,
+            dividends=partial(self.market_registry.find_dividends, market),
         )
 
     def settle_ended(self, store: "Store", market: "Market | None" = None) -> None:
@@ -325,25 +310,36 @@ class App(AppBase):
     def settle_expired(self, read_store: "Store") -> bool:
         from spy32.wiring.settling import settle_expired
 
-        return settle_expired(self, read_store)
+        return settle_expired(self, read_store, self.settle_ended)
 
-    def load_proposal_market(self, store: "Store", proposal: "Proposal | None") -> "Market | None":
-        """The market of a proposal: a recorded one is its stored snapshot, with that instant as the clock."""
+    def load_proposal_market(
+        self, store: "Store", proposal: "Proposal | None", later: "RecordedMarket | None" = None
+    ) -> "Market | None":
+        """The market of a proposal. A recorded one is a `later` one, the newest mark of its trade, or what its run saw;
+        its time is the clock.
+        """
+        from spy32.wiring.markets import can_manage, find_marked_market
+
         if proposal is None:
-            return None
+            return self._use_recorded_market(later) if later is not None else None
         if proposal.is_recorded:
-            return self._load_recorded_market(store, proposal.run_id)
+            is_later = later is not None and can_manage(later, proposal)
+            marked = later if is_later else find_marked_market(store, proposal)
+            return self._use_recorded_market(marked) if marked else self._load_recorded_market(store, proposal.run_id)
         self.clockwork = self.process_clock
         return self.market_registry.quote_market(proposal.market)
 
     def _load_recorded_market(self, store: "Store", run_id: int) -> "Market":
         from spy32.markets.recorded import SnapshotMarket
 
+        return self._use_recorded_market(SnapshotMarket(store.decisions.snapshot(run_id)))
+
+    def _use_recorded_market(self, market: "RecordedMarket | SnapshotMarket | MarkMarket") -> "Market":
+        """The market, with the time of its quotes as the clock of this process; on paper only."""
         if self.settings.mode is not Mode.PAPER:
             raise Unusable("a proposal made on a recorded market can only be executed on paper")
-        snapshot = store.decisions.snapshot(run_id)
-        self.clockwork = Clockwork(snapshot.as_of, frozen=True)
-        return SnapshotMarket(snapshot)
+        self.clockwork = Clockwork(market.as_of, frozen=True)
+        return market
 
 
 def _build_grok(app: App, settings: Settings, store: "Store", run_id: int, seed: int, until: float) -> "Analyst":

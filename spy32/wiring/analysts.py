@@ -8,8 +8,11 @@ from spy32.settings import Settings
 if TYPE_CHECKING:
     from spy32.analysts.rendered_prompt import RenderedPrompt
     from spy32.domain.briefing import Briefing
+    from spy32.domain.proposals import Recommendation
     from spy32.domain.spreads import Menu
-    from spy32.ports import Analyst
+    from spy32.pipeline.replay import RecordedAnalystLookup
+    from spy32.ports import Analyst, Clock, Monotonic
+    from spy32.store import Store
 
 
 def build_rules_analyst(settings: Settings) -> "Analyst":
@@ -45,3 +48,26 @@ def prompt_version(settings: Settings) -> str:
     from spy32.analysts.prompt import resolve_version
 
     return resolve_version(settings.analyst.prompt, settings.environment)
+
+
+def build_recorded_lookup(
+    store: "Store", run_id: int, clock: "Clock", monotonic: "Monotonic"
+) -> "RecordedAnalystLookup":
+    """How a replay gets the model as this run heard it: role, answer, settings and seed -> analyst, differences."""
+    from spy32.analysts.recorded import FAILURES_WITHOUT_REQUEST, build_replay_analyst
+
+    attempts = store.model_calls.select_by_run(run_id)
+
+    def find_analyst(
+        role: str, answer: "Recommendation", settings: Settings, seed: int
+    ) -> "tuple[Analyst, list[str]] | None":
+        asked = [each for each in attempts if each.attempt.role == role and each.attempt.prompt == answer.prompt]
+        if not asked or answer.failure in FAILURES_WITHOUT_REQUEST:
+            return None
+        render = build_renderer(asked[0].attempt.prompt, settings)
+        analyst, model = build_replay_analyst(
+            answer, asked, render, settings, seed=seed, at=clock(), monotonic=monotonic
+        )
+        return analyst, model.differences
+
+    return find_analyst

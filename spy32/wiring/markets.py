@@ -1,7 +1,8 @@
 """Which sources of market data there are, built from the settings on use."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from importlib import import_module
@@ -10,16 +11,20 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.market import RECORDED, RawDocument, SourceAttempt, is_recorded_source
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, BadUsage
+from spy32.errors import BadSettings, BadUsage, Unavailable, Unusable
+from spy32.sessions import market_date
 from spy32.settings import Locations, Settings
 from spy32.wiring.registry import find_registered
 
 if TYPE_CHECKING:
     from spy32.domain.events import EventCalendar, ScheduledEvent
-    from spy32.markets.recorded import RecordedMarket
+    from spy32.domain.market import Dividend
+    from spy32.domain.proposals import Proposal
+    from spy32.markets.recorded import MarkMarket, RecordedMarket
     from spy32.pipeline.sources import Sources
     from spy32.ports import Market
     from spy32.settings.resolve import Source
+    from spy32.store import Store
     from spy32.wiring.tastytrade import TastytradeConnection
 
 NO_SANDBOX_QUOTES = "tastytrade's sandbox has no market data; name other sources in market.chain, or --market"
@@ -33,6 +38,37 @@ def load_recorded_market(name: str) -> "RecordedMarket":
     if name.endswith(":"):
         raise BadUsage("recorded: needs the name of a file; the shipped market is `recorded`")
     return RecordedMarket.load(Path(file).expanduser()) if file else RecordedMarket.load_shipped()
+
+
+def load_later_market(name: str, mode: Mode, proposals: "Iterable[Proposal]") -> "RecordedMarket":
+    """The recorded market on which trades made on an earlier one are managed.
+
+    Raises `BadUsage` for a name that is no recorded market, or whose market can manage none of the `proposals`.
+    """
+    if not is_recorded_source(name):
+        raise BadUsage(f"--market {name}: a trade is marked by its own source; only recorded:FILE may be named")
+    if mode is not Mode.PAPER:
+        raise BadSettings(f"a recorded market goes with mode paper only, not with mode {mode}")
+    market = load_recorded_market(name)
+    if not any(can_manage(market, proposal) for proposal in proposals):
+        raise BadUsage(f"{name} holds {market.underlying}, and no such open trade was made on a recorded market")
+    return market
+
+
+def find_marked_market(store: "Store", proposal: "Proposal") -> "MarkMarket | None":
+    """The newest mark of the proposal's trade as a market, when the trade was marked by a later recorded market."""
+    from spy32.markets.recorded import MarkMarket
+
+    trade = store.trades.find_by_proposal(proposal.id)
+    mark = store.marks.latest(trade.id) if trade is not None else None
+    if trade is None or mark is None or mark.as_of <= store.proposals.get(trade.proposal_id).quoted_at:
+        return None
+    return MarkMarket(mark)
+
+
+def can_manage(market: "RecordedMarket", proposal: "Proposal") -> bool:
+    """Whether a trade of this proposal may be managed on another recorded market."""
+    return proposal.is_recorded and proposal.underlying == market.underlying
 
 
 class MarketRegistry:
@@ -90,6 +126,19 @@ class MarketRegistry:
             [self.get_market(name) for name in names if self._unavailable_source(name) is None]
             or [self.get_market(first)]
         )
+
+    def find_dividends(self, market: "Market | None", ticker: str) -> "tuple[Dividend, ...] | None":
+        """Past and coming ex-dates: a recorded market's own, else by all sources of the settings; None if unknown."""
+        if market is not None and market.is_recorded:
+            return market.dividends(ticker)
+        from spy32.pipeline.gather import merge_dividends
+
+        found = []
+        for source in self._get_markets("dividends", self.settings.market.dividends):
+            # What one source lacks another may have; where ex-dates are judged it is said when none has it.
+            with suppress(Unavailable, Unusable):
+                found.append(source.dividends(ticker))
+        return merge_dividends(found, market_date(self.clock()))
 
     def get_market(self, name: str) -> "Market":
         """The source `name`; `BadSettings` when it cannot be asked at all."""

@@ -10,10 +10,10 @@ from spy32.store import Store
 if TYPE_CHECKING:
     from spy32.domain.orders import Trade
     from spy32.trading.context import TradingContext
-    from spy32.wiring import App
+    from spy32.wiring.base import AppBase
 
 
-def settle_ended(app: "App", store: Store, build_context: "Callable[[], TradingContext]") -> None:
+def settle_ended(app: "AppBase", store: Store, build_context: "Callable[[], TradingContext]") -> None:
     """Settle trades that have expired, and what became of assigned ones; warn of what cannot be settled yet."""
     if not store.trades.select_expired(app.clock()) and not store.trades.select(TradeState.ASSIGNED):
         return
@@ -28,7 +28,7 @@ def settle_ended(app: "App", store: Store, build_context: "Callable[[], TradingC
         app.warn(message)
 
 
-def settle_expired(app: "App", read_store: Store) -> bool:
+def settle_expired(app: "AppBase", read_store: Store, settle: "Callable[[Store], None]") -> bool:
     """Whether trades that have expired were settled, in an opening of its own; a store that only reads cannot."""
     expired: tuple[Trade, ...] = ()
     try:
@@ -36,7 +36,7 @@ def settle_expired(app: "App", read_store: Store) -> bool:
         if expired:
             mode, path = app.settings.mode, app.database
             with app.locks.enter_home(), Store.open(path, mode=mode, account=None, at=app.clock()) as store:
-                app.settle_ended(store)
+                settle(store)
     except Spy32Error as error:
         # Rows that cannot be read are for the command itself.
         for trade in expired:

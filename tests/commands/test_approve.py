@@ -15,7 +15,8 @@ import typer
 from typer.testing import CliRunner
 
 from spy32.commands import approve as command
-from spy32.commands.dialogue import ApprovalDialogue, parse_price
+from spy32.commands.common import parse_price
+from spy32.commands.dialogue import ApprovalDialogue
 from spy32.commands.screen import KeyScreen, WordScreen
 from spy32.commands.terminal_input import InputClosed, Keyboard, TerminalInput, WindowResized
 from spy32.console import PlainConsole

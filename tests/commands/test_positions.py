@@ -145,7 +145,7 @@ def test_positions_sums_up_what_trades_earned(desk: TradingDesk) -> None:
         at = builders.later(days=days)
         desk.store.trades.move(over.id, was=TradeState.OPEN, now=TradeState.CLOSED, at=at, result=D(result))
     marked, unmarked = entered(desk, rests=False), entered(desk, rests=False)
-    desk.store.trades.add_mark(builders.mark(marked.id, unrealized=D("-12.34")))
+    desk.store.marks.add(builders.mark(marked.id, unrealized=D("-12.34")))
     desk.clock.at = builders.later(days=-1, hours=1)
     text = run(desk, "positions")
     assert f"open trades: -$12.34 unrealised, by their newest usable marks; T{unmarked.id} without a mark\n" in text

@@ -17,11 +17,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spy32.domain.market import OptionQuote, Right
+from spy32.domain.marks import LegMark
 from spy32.domain.spreads import Action, Leg
-from spy32.errors import Unusable
+from spy32.errors import Unavailable, Unusable
 from spy32.markets import bundled_history, chain_file, chain_text
-from spy32.markets.recorded import SHIPPED_CHAIN, RecordedMarket
+from spy32.markets.recorded import SHIPPED_CHAIN, MarkMarket, RecordedMarket
 from spy32.sessions import market_date, session
+from tests.support import builders as b
 from tests.support.broken_chains import UNREADABLE, Dirt, Row, clean, text_of, with_all, with_one
 from tests.support.paths import DATA, ROOT
 
@@ -441,3 +443,19 @@ def test_reading_a_chain_imports_neither_numpy_nor_pandas() -> None:
         "sys.exit(bool({'numpy', 'pandas'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+# The quotes of a mark.
+
+
+def test_a_mark_serves_the_quotes_of_its_legs_and_nothing_else() -> None:
+    legs = b.spread().legs
+    sides = (LegMark(symbol=legs[0].symbol, bid=2.1, ask=None, iv=None, delta=None),)
+    market = MarkMarket(b.mark(1, legs=sides, source="recorded:later.csv"))
+    found = market.quotes("SPY", legs)
+    assert (found.spot, found.as_of, found.source) == (671.0, b.later(900), "recorded:later.csv")
+    (quote,) = found.quotes.values()
+    assert (quote.symbol, quote.bid, quote.ask) == (legs[0].symbol, 2.1, None)
+    assert market.is_recorded and market.dividends("SPY") is None
+    with pytest.raises(Unavailable):
+        market.expirations("SPY")

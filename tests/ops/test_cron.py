@@ -25,6 +25,7 @@ from spy32.ops.cron import (
     crontab_text,
     job_line,
     machine_zone,
+    manage_line,
     next_starts,
     parse_crontab,
     parse_job,
@@ -59,16 +60,18 @@ def times(fields: str, zone: tzinfo, first: datetime, **span: float) -> list[dat
 
 
 def test_the_example_holds_the_scheduled_run_and_the_check_that_cron_mails() -> None:
-    run, check = parse_crontab(EXAMPLE).jobs
-    assert run.is_weekly_run
+    run, manage, check = parse_crontab(EXAMPLE).jobs
+    assert run.is_weekly_run and not run.is_manage_job
+    assert manage.is_manage_job and not manage.is_weekly_run
+    assert manage.command == 'PATH="$HOME/.local/bin:$PATH" spy32 manage --scheduled -q'
     assert run.command == 'PATH="$HOME/.local/bin:$PATH" spy32 analyze --scheduled -q'
-    assert not check.is_weekly_run
+    assert not check.is_weekly_run and not check.is_manage_job
     assert check.command == 'PATH="$HOME/.local/bin:$PATH" spy32 status --check'
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "Australia/Sydney", "UTC"])
 def test_a_check_always_falls_between_the_run_and_the_end_of_its_session(zone: str) -> None:
-    _, check = parse_crontab(EXAMPLE).jobs
+    *_, check = parse_crontab(EXAMPLE).jobs
     for monday in ("2026-03-09", "2026-07-06", "2026-11-30"):
         opened = datetime.fromisoformat(f"{monday}T10:15").replace(tzinfo=ZoneInfo("America/New_York"))
         assert any(start_times(check, ZoneInfo(zone), opened, opened + timedelta(hours=5, minutes=30)))
@@ -319,10 +322,12 @@ def test_the_line_keeps_home_and_mode_and_escapes_what_cron_would_eat() -> None:
 
 
 def test_the_printed_piece_is_a_whole_crontab() -> None:
-    table = parse_crontab(crontab_text(job_line("/bin/spy32"), check_line("/bin/spy32"), zone="UTC", user="someone"))
+    lines = [make("/bin/spy32") for make in (job_line, manage_line, check_line)]
+    table = parse_crontab(crontab_text(*lines, zone="UTC", user="someone"))
     assert table.warnings == ()
     assert table.variables["MAILTO"] == "someone"
     assert [job.text for job in table.weekly_jobs] == ["*/15 * * * * /bin/spy32 analyze --scheduled -q"]
+    assert [job.text for job in table.manage_jobs] == ["*/15 * * * * /bin/spy32 manage --scheduled -q"]
 
 
 # The commands.
@@ -414,11 +419,29 @@ def test_check_as_a_document(invoke: Any, tmp_path: Path) -> None:
 
 def test_check_reads_the_installed_crontab(invoke: Any, tmp_path: Path) -> None:
     fake = tmp_path / "crontab"
-    fake.write_text("#!/bin/sh\necho '*/15 * * * * spy32 analyze --scheduled'\n")
+    lines = ("*/15 * * * * spy32 analyze --scheduled", "*/15 * * * * spy32 manage --scheduled")
+    fake.write_text("#!/bin/sh\n" + "".join(f"echo '{line}'\n" for line in lines))
     fake.chmod(0o755)
     said = invoke("schedule", "check").stdout
     assert "line: */15 * * * * spy32 analyze --scheduled" in said
+    assert "manage: 16 starts on Mon 2026-11-23, 12:15 to 16:00 New York" in said
     assert "WARNING" not in said
+
+
+@pytest.mark.parametrize(
+    ("line", "warning"),
+    [
+        ("", "no crontab line starts `spy32 manage`"),
+        ("0 22 * * * spy32 manage --scheduled\n", "is not started while options trade on 2026-11-23"),
+        ("*/15 * * * * spy32 manage\n", "`manage` without --scheduled prints every trade"),
+        ("*/15 * * * * spy32 --home /desk/manage status\n", "no crontab line starts `spy32 manage`"),
+    ],
+)
+def test_check_warns_when_open_trades_are_not_managed(invoke: Any, line: str, warning: str) -> None:
+    text = f"*/15 * * * * spy32 analyze --scheduled\n{line}"
+    done = invoke("schedule", "check", "--crontab", "-", input=text)
+    assert done.exit_code == 0
+    assert warning in done.stdout
 
 
 def test_a_crontab_program_that_fails_is_no_crontab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from spy32.errors import CannotCreate, StoreError, Unavailable
+from spy32.errors import CannotCreate, LockHeld, StoreError, Unavailable
 from spy32.ops import locks as module
 from spy32.ops.locks import FileLocks
 from spy32.ports import Locks
@@ -71,7 +71,7 @@ def test_looking_at_a_lock_makes_no_file(tmp_path: Path) -> None:
 
 def test_a_second_holder_of_the_same_process_is_refused_too(tmp_path: Path) -> None:
     locks = locks_in(tmp_path)
-    with locks.hold("run"), pytest.raises(Unavailable), locks.hold("run"):
+    with locks.hold("run"), pytest.raises(LockHeld), locks.hold("run"):
         pass
 
 

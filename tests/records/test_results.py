@@ -126,13 +126,13 @@ def test_unrealised_is_by_the_newest_mark_that_may_decide(store: Store) -> None:
     assert store.results.get(trade.id).unrealized is None
     for minutes, unrealized, flags in ((15, "-5.00", ()), (30, "7.00", ()), (45, "99.00", (MarkFlag.STALE,))):
         at = later(minutes=minutes)
-        store.trades.add_mark(builders.mark(trade.id, at=at, unrealized=D(unrealized), flags=flags))
-    store.trades.add_mark(builders.mark(trade.id, at=later(hours=1), mid=None, unrealized=None))
+        store.marks.add(builders.mark(trade.id, at=at, unrealized=D(unrealized), flags=flags))
+    store.marks.add(builders.mark(trade.id, at=later(hours=1), mid=None, unrealized=None))
     found = store.results.get(trade.id)
     assert (found.unrealized, found.marked_at) == (D("7.00"), later(minutes=30))
-    first = store.trades.latest_usable_mark(trade.id, before=date(2025, 10, 7))
+    first = store.marks.latest_usable(trade.id, before=date(2025, 10, 7))
     assert first is not None and first.unrealized == D("7.00")
-    assert store.trades.latest_usable_mark(trade.id, before=builders.TODAY) is None
+    assert store.marks.latest_usable(trade.id, before=builders.TODAY) is None
 
 
 def test_totals_read_recent_trades_and_add_up_the_earlier_ones(store: Store) -> None:

@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def marked(store: Store, trade: Trade, unrealized: str, *, days: float, **over: object) -> None:
     made = builders.mark(trade.id, at=later(days=days), unrealized=D(unrealized), **over)
-    store.trades.add_mark(made)
+    store.marks.add(made)
 
 
 def exposure(store: Store, week_start: date = NEXT_MONDAY, today: date = date(2025, 10, 15)) -> Exposure:
@@ -62,8 +62,8 @@ def test_of_an_older_trade_the_change_since_the_last_usable_mark_before_monday_c
 def test_the_night_to_monday_in_new_york_parts_the_weeks(store: Store) -> None:
     _, trade = filled(store)
     # Monday 10:00 and 13 hours 59 minutes less six days: Sunday 23:59, and a minute later
-    store.trades.add_mark(builders.mark(trade.id, at=later(days=7, minutes=-601), unrealized=D(-50)))
-    store.trades.add_mark(builders.mark(trade.id, at=later(days=7, minutes=-600), unrealized=D(-60)))
+    store.marks.add(builders.mark(trade.id, at=later(days=7, minutes=-601), unrealized=D(-50)))
+    store.marks.add(builders.mark(trade.id, at=later(days=7, minutes=-600), unrealized=D(-60)))
     assert exposure(store).week_unrealized == D(-10)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from spy32.domain.market import RawDocument
 from spy32.domain.model_calls import ResponseCheck
-from spy32.domain.orders import Adoption, Transaction, TransactionKind
+from spy32.domain.orders import Adoption, Disposal, Transaction, TransactionKind
 from spy32.errors import StoreError
 from spy32.lifecycle import TradeState
 from spy32.schema import (
@@ -108,8 +108,14 @@ def _one_of_everything(store: Store) -> None:
     line = Transaction(id="1", kind=TransactionKind.TRADE, at=later(900), symbol=trade.legs[0].symbol)
     gone = Adoption(trade_id=trade.id, state=TradeState.CLOSED, spreads=1, transactions=(line,), reason="by hand")
     store.adoptions.adopt(gone, was=TradeState.OPEN, held=2, at=later(900))
-    store.trades.add_mark(builders.mark(trade.id, at=later(900)))
+    store.marks.add(builders.mark(trade.id, at=later(900)))
     store.paper.record_events((builders.paper_event(),), later(900), known=0)
+    _, other = filled(store)
+    assigned = Adoption(
+        trade_id=other.id, state=TradeState.ASSIGNED, spreads=2, transactions=(line,), reason="assigned"
+    )
+    store.adoptions.adopt(assigned, was=TradeState.OPEN, held=2, at=later(900))
+    store.adoptions.dispose(Disposal(trade_id=other.id, transactions=(line,)), known=0, at=later(901))
 
 
 def test_an_older_database_ends_equal_to_a_fresh_one() -> None:

@@ -357,11 +357,11 @@ def test_marks_are_kept_in_order(store: Store) -> None:
         builders.mark(number(trade), at=later(minutes=30 + 5 * i), spot=668.0 - i, mid=D("0.575")) for i in range(2)
     )
     for mark in marks:
-        store.trades.add_mark(mark)
-    assert store.trades.marks(number(trade)) == marks
-    assert store.trades.latest_mark(number(trade)) == marks[-1]
+        store.marks.add(mark)
+    assert store.marks.select(number(trade)) == marks
+    assert store.marks.latest(number(trade)) == marks[-1]
     with pytest.raises(BadUsage):
-        store.trades.add_mark(replace(marks[0], trade_id=99))
+        store.marks.add(replace(marks[0], trade_id=99))
 
 
 # Exposure.

@@ -204,10 +204,10 @@ def test_a_stop_at_the_width_or_beyond_is_out_of_reach(stop: str, is_reachable: 
 @pytest.mark.parametrize(
     ("mid", "is_due", "message"),
     [
-        ("0.30", False, "mid 0.30 above 0.29, 48.28% of the credit kept"),
-        ("0.29", True, "mid 0.29 at or below 0.29, 50% of the credit kept"),
-        ("0.00", True, "mid 0.00 at or below 0.29, 100% of the credit kept"),
-        ("0.80", False, "mid 0.80 above 0.29, -37.93% of the credit kept"),
+        ("0.30", False, "mid 0.30 above 0.29, 48.3% of the credit kept"),
+        ("0.29", True, "mid 0.29 at or below 0.29, 50.0% of the credit kept"),
+        ("0.00", True, "mid 0.00 at or below 0.29, 100.0% of the credit kept"),
+        ("0.80", False, "mid 0.80 above 0.29, -37.9% of the credit kept"),
     ],
 )
 def test_the_target_is_due_at_its_price(mid: str, is_due: bool, message: str) -> None:
@@ -224,11 +224,11 @@ def test_a_target_that_rests_with_the_broker_makes_no_other_order() -> None:
 
 @pytest.mark.parametrize("credit", ["0", "-0.10"])
 def test_a_trade_without_a_credit_kept_nothing_of_it(credit: str) -> None:
-    assert check(TARGET, mark("0.10"), of=trade(credit=D(credit))).message.endswith(", 0% of the credit kept")
+    assert check(TARGET, mark("0.10"), of=trade(credit=D(credit))).message.endswith(", 0.0% of the credit kept")
 
 
 def test_a_credit_of_a_cent_can_be_kept() -> None:
-    assert check(TARGET, mark("0.00"), of=trade(credit=D("0.01"))).message.endswith(", 100% of the credit kept")
+    assert check(TARGET, mark("0.00"), of=trade(credit=D("0.01"))).message.endswith(", 100.0% of the credit kept")
 
 
 # Marks that decide nothing.

@@ -59,6 +59,7 @@ def test_a_mark_is_what_a_hand_computes() -> None:
         ({"closed_quantity": 1}, "-1.52", -1.52 / 55.74),  # half of the fees so far belongs to what is left
         ({"fees": D("0")}, "1.48", 1.48 / 116),
         ({"credit": D("0.02")}, "-115.04", None),  # it can earn nothing
+        ({"credit": D("0.03"), "quantity": 1, "fees": D("2.26")}, "-56.52", -56.52 / 0.74),
         ({"closed_quantity": 2}, "0", None),
     ],
 )

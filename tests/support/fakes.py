@@ -14,7 +14,7 @@ from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, MarketSnap
 from spy32.domain.orders import BrokerOrder, DryRun, Fill, PaperEvent, Transaction
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Account, Action, Leg, Menu, Position
-from spy32.errors import BrokerRefused, Unavailable, Unresolved
+from spy32.errors import BrokerRefused, LockHeld, Unavailable, Unresolved
 from spy32.lifecycle import FINAL, OrderState
 from spy32.records.paper_account import FINAL_STATES
 from tests.support import builders
@@ -359,7 +359,7 @@ class FakeLocks:
     @contextmanager
     def hold(self, name: str, *, wait_seconds: float = 0) -> Iterator[None]:
         if name in self.busy or name in self.held:
-            raise Unavailable(f"{name} is held by process 4242")
+            raise LockHeld(f"{name} is held by process 4242")
         self.held.append(name)
         try:
             yield

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import inf, nan
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from spy32.domain.proposals import ExitReason
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage, Refused, Unavailable, Unusable
 from spy32.lifecycle import OrderState, ProposalState, TradeState
+from spy32.ops.locks import FileLocks
 from spy32.rules.exercise import parity_leg
 from spy32.trading import settle
 from spy32.trading.context import TradingContext, proposal_lock_name
@@ -45,7 +47,7 @@ def test_a_trade_is_marked_and_nothing_is_due(desk: ManagedDesk) -> None:
     assert found.mark is not None
     assert found.mark.is_usable
     assert (found.mark.mid, found.mark.at) == (D("0.57"), desk.clock())
-    assert desk.store.trades.marks(trade.id) == (found.mark,)
+    assert desk.store.marks.select(trade.id) == (found.mark,)
     assert [check.reason for check in found.checks] == [
         ExitReason.LAST_EXIT, ExitReason.EX_DIVIDEND, ExitReason.STOP, ExitReason.TARGET, ExitReason.TIME,
     ]  # fmt: skip
@@ -57,7 +59,7 @@ def test_every_start_adds_a_mark_and_nothing_else(desk: ManagedDesk) -> None:
     before = desk.trade()
     for number in range(1, 4):
         desk.start()
-        assert len(desk.store.trades.marks(trade.id)) == number
+        assert len(desk.store.marks.select(trade.id)) == number
     assert desk.trade() == before
     assert desk.closes() == []
     assert desk.orders.requests == ["submit"]
@@ -75,7 +77,7 @@ def test_a_flagged_mark_is_kept_and_told(desk: ManagedDesk) -> None:
     desk.quoted.sides[PUTS[1].symbol] = (None, 2.02)
     found = desk.start()
     assert found.mark is not None
-    assert desk.store.trades.marks(trade.id)[-1].flags == (MarkFlag.ONE_SIDED,)
+    assert desk.store.marks.select(trade.id)[-1].flags == (MarkFlag.ONE_SIDED,)
     assert found.warnings == ("the mark is one-sided: kept, and no price decides by it",)
     assert (found.due, found.proposal) == (None, None)
     desk.quoted.age = 1300
@@ -100,7 +102,7 @@ def test_a_week_of_one_sided_quotes_decides_nothing_until_the_calendar_does(desk
         found = desk.start(minutes=24 * 60)
         assert found.error is None
         assert found.due is None
-    assert len(desk.store.trades.marks(trade.id)) == 5  # two days were a weekend
+    assert len(desk.store.marks.select(trade.id)) == 5  # two days were a weekend
     desk.clock.at = datetime(2025, 10, 17, 14, 0, tzinfo=UTC)
     found = desk.start()
     assert found.due is not None
@@ -131,7 +133,7 @@ def test_a_mark_is_made_while_options_trade(desk: ManagedDesk, at: datetime, is_
     assert (found.mark is not None) is is_marked
     if not is_marked:
         assert found.warnings[-1] == "the market is closed, so there is no mark"
-        assert (found.error, found.due, desk.store.trades.marks(1)) == (None, None, ())
+        assert (found.error, found.due, desk.store.marks.select(1)) == (None, None, ())
 
 
 def test_a_recorded_market_is_marked_at_its_own_time_whatever_the_day(desk: ManagedDesk) -> None:
@@ -154,7 +156,7 @@ def test_quotes_without_a_spot_make_no_mark(desk: ManagedDesk, spot: float) -> N
     found = desk.start()
     assert (found.mark, found.error) == (None, None)
     assert found.warnings == ("T1 was not marked: cboe gives no price of SPY",)
-    assert desk.store.trades.marks(1) == ()
+    assert desk.store.marks.select(1) == ()
 
 
 def test_without_quotes_there_is_no_mark_and_the_reason_is_told(desk: ManagedDesk) -> None:
@@ -201,7 +203,7 @@ def test_a_clock_before_the_last_mark_judges_nothing(desk: ManagedDesk) -> None:
         "T1 was marked at 2025-10-06 15:06 UTC, and it is 2025-10-06 14:36: a clock was or is wrong; nothing is judged"
     )
     assert (found.mark, found.proposal, found.checks) == (None, None, ())
-    assert len(desk.store.trades.marks(trade.id)) == 1
+    assert len(desk.store.marks.select(trade.id)) == 1
     assert desk.closes() == []
     assert desk.start(minutes=30).error is None  # at the same instant as the mark
 
@@ -333,8 +335,38 @@ def test_a_second_start_waits_for_the_lock_and_says_who_has_it(desk: ManagedDesk
     desk.locks.busy = {MANAGE_LOCK}
     with pytest.raises(Unavailable, match="manage is held by process 4242"):
         desk.manage()
-    assert desk.store.trades.marks(1) == ()
+    assert desk.store.marks.select(1) == ()
     assert LOCK_SECONDS == 20
+
+
+def test_of_two_starts_at_once_the_kernel_lets_one_through(desk: ManagedDesk, tmp_path: Path) -> None:
+    """The second one begins while the first has the market, waits its twenty seconds, and changes nothing."""
+    opened(desk, last_exit=builders.TODAY)
+    waited: list[float] = []
+
+    def locks() -> FileLocks:
+        return FileLocks(
+            tmp_path / "locks", home=tmp_path, clock=desk.clock, sleep=waited.append, monotonic=lambda: sum(waited)
+        )
+
+    first, second = locks(), locks()
+    outcomes: list[str] = []
+    quotes = desk.quoted.quotes
+
+    def second_start(*args: Any) -> Any:
+        if not outcomes:
+            outcomes.append("began")
+            with pytest.raises(Unavailable) as error:
+                manage(lambda _: replace(desk.trading_context, locks=second))
+            outcomes.append(error.value.message)
+        return quotes(*args)
+
+    desk.quoted.quotes = second_start  # type: ignore[method-assign]
+    desk.clock.at += timedelta(minutes=15)
+    (found,) = manage(lambda _: replace(desk.trading_context, locks=first))
+    assert "is at work on manage" in outcomes[1]
+    assert sum(waited) == pytest.approx(LOCK_SECONDS)
+    assert (found.error, len(desk.store.marks.select(1)), len(desk.store.proposals.select_closes(1))) == (None, 1, 1)
 
 
 def test_the_lock_is_held_while_it_works_and_free_afterwards(desk: ManagedDesk) -> None:
@@ -371,7 +403,7 @@ def test_one_trade_may_be_managed_alone_and_an_unknown_one_is_told(desk: Managed
     desk.clock.at += timedelta(minutes=15)
     (found,) = desk.manage(2)
     assert found.trade.id == 2
-    assert desk.store.trades.marks(1) == ()
+    assert desk.store.marks.select(1) == ()
     with pytest.raises(BadUsage, match="there is no trade T9"):
         desk.manage(9)
     assert desk.locks.is_free(MANAGE_LOCK)
@@ -457,7 +489,7 @@ def test_judging_writes_nothing(desk: ManagedDesk) -> None:
     found = judge_trade(desk.trading_context, 1)
     assert found.due is not None
     assert found.mark is not None
-    assert (desk.store.trades.marks(1), desk.closes()) == ((), [])
+    assert (desk.store.marks.select(1), desk.closes()) == ((), [])
 
 
 def test_it_works_in_live_mode_too(tmp_path: Path) -> None:

@@ -344,7 +344,7 @@ def test_a_halt_stops_sending_and_not_marking(desk: ManagedDesk) -> None:
     assert isinstance(found.error, NotPermitted)
     assert found.error.message == "halted: a storm; `spy32 resume` lifts it"
     assert found.mark is not None
-    assert len(desk.store.trades.marks(1)) == 1
+    assert len(desk.store.marks.select(1)) == 1
     assert found.proposal is not None
     assert (found.proposal.state, sent(desk)) == (P.PROPOSED, 0)
     assert desk.store.proposals.latest_approval(found.proposal.id) is None

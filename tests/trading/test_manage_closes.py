@@ -286,7 +286,7 @@ def test_a_person_s_close_takes_the_place_of_the_one_that_waits(desk: ManagedDes
     again = propose_close(desk.trading_context, 1, D("0.70"))
     assert again.proposal is not None
     assert (desk.state(found.proposal.id), again.proposal.floor_price) == (P.LAPSED, D("-0.70"))
-    assert len(desk.store.trades.marks(1)) == 3  # each of them saw the market
+    assert len(desk.store.marks.select(1)) == 3  # each of them saw the market
 
 
 def test_a_person_s_close_waits_for_nothing_else(desk: ManagedDesk) -> None:

@@ -1,13 +1,17 @@
 """Every name that a person may type is in a registry, and any other one is refused or a defect."""
 
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from spy32.cli import app as spy32_app
+from spy32.domain.market import Dividend
 from spy32.domain.spreads import Mode
-from spy32.errors import Spy32Error
+from spy32.errors import Spy32Error, Unavailable
+from spy32.markets.base import BaseMarket
 from spy32.pipeline.context import RULE_ANALYSTS
 from spy32.settings import Settings
 from spy32.settings.services import ANALYSTS as NAMED_ANALYSTS
@@ -88,3 +92,36 @@ def test_an_unknown_name_is_a_defect_and_not_a_wrong_word() -> None:
     with pytest.raises(LookupError) as caught:
         find_registered({"a": 1}, "b", "thing")
     assert not isinstance(caught.value, Spy32Error)
+
+
+# Ex-dates for `manage`.
+
+
+def test_ex_dates_come_from_the_sources_of_the_settings_in_their_order(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPY32_CLOCK", "2026-11-30T15:00:00Z")
+    registry = App.create(home=str(app.locations.home), mode="paper", verbosity=0).market_registry
+    asked: list[str] = []
+
+    class Source(BaseMarket):
+        def __init__(self, name: str, answer: "tuple[Dividend, ...] | Exception | None") -> None:
+            self.name, self.answer = name, answer
+
+        def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
+            asked.append(f"{self.name} {underlying}")
+            if isinstance(self.answer, Exception):
+                raise self.answer
+            return self.answer
+
+    coming = Dividend(ex_date=date(2026, 12, 18), amount=Decimal("1.99"))
+    sources = (Source("a", Unavailable("no answer")), Source("b", None), Source("c", (coming,)))
+    monkeypatch.setattr(registry, "_get_markets", lambda kind, names: sources)
+    assert registry.find_dividends(None, "SPY") == (coming,)
+    assert asked == ["a SPY", "b SPY", "c SPY"]
+    monkeypatch.setattr(registry, "_get_markets", lambda kind, names: sources[:2])
+    assert registry.find_dividends(None, "SPY") is None
+    recorded = Source("recorded", (coming,))
+    recorded.is_recorded = True
+    assert registry.find_dividends(recorded, "SPY") == (coming,)
+    assert asked[-1] == "recorded SPY"

@@ -1,0 +1,72 @@
+"""Open trades as `status` and `positions` list them: what is held, the newest mark, and what comes next."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from spy32.domain.marks import Mark
+from spy32.domain.orders import Trade
+from spy32.domain.proposals import ExitReason, Proposal, spread_description
+from spy32.domain.units import Dollars, Price
+from spy32.domain.value import value
+from spy32.lifecycle import TradeState
+from spy32.sessions import market_date
+
+if TYPE_CHECKING:
+    from spy32.store import Store
+
+
+@value
+class OpenTrade:
+    """An open trade, with its newest mark and the next exit of its plan."""
+
+    trade: Trade
+    words: str
+    """`2 SPY 30 Sep 621/616 put spread`."""
+    dte: int
+    """Calendar days from today, New York, to the expiration; negative once it has passed."""
+    next_exit: date
+    """The next planned exit day: the time exit, or the last exit once the time exit has passed."""
+    next_reason: ExitReason
+    today: date
+    mark: Mark | None = None
+    """The newest; null before the first."""
+    close: Proposal | None = None
+    """The close that waits, is approved or is sent."""
+
+    @property
+    def id(self) -> str:
+        return f"T{self.trade.id}"
+
+    @property
+    def state(self) -> TradeState:
+        return self.trade.state
+
+    @property
+    def credit(self) -> Price:
+        """Credit per share."""
+        return self.trade.credit
+
+    @property
+    def max_loss(self) -> Dollars:
+        """Dollars for the whole quantity."""
+        return self.trade.max_loss
+
+
+def load_open_trades(store: "Store", now: datetime) -> Iterator[OpenTrade]:
+    """Yield every trade that is open or closing, oldest first."""
+    today = market_date(now)
+    for trade in store.trades.select(TradeState.OPEN, TradeState.CLOSING):
+        proposal = store.proposals.get(trade.proposal_id)
+        plan = trade.exits or proposal.exit
+        is_timed = plan.time_exit is not None and today <= plan.time_exit
+        yield OpenTrade(
+            trade=trade,
+            words=f"{trade.remaining} {spread_description(proposal.underlying, trade.legs)}",
+            dte=(proposal.expiration - today).days,
+            next_exit=plan.time_exit if plan.time_exit is not None and is_timed else plan.last_exit,
+            next_reason=ExitReason.TIME if is_timed else ExitReason.LAST_EXIT,
+            today=today,
+            mark=store.marks.latest(trade.id),
+            close=store.proposals.find_live_close(trade.id),
+        )

@@ -1,0 +1,55 @@
+"""Marks of open trades."""
+
+import sqlite3
+from datetime import date
+
+from spy32.domain.codec import canonical_json
+from spy32.domain.marks import Mark
+from spy32.records.base import Database
+from spy32.records.encoding import decode_body, format_day_start
+from spy32.records.trades import Trades
+
+
+class Marks:
+    """What closing each trade would have cost, by every start of `manage`."""
+
+    def __init__(self, core: Database, trades: Trades) -> None:
+        self._core = core
+        self._trades = trades
+
+    def select(self, trade_id: int, *, newest: int | None = None) -> tuple[Mark, ...]:
+        """Return the marks of a trade, oldest first: all, or only so many of the newest."""
+        rows = self._core.rows(
+            "select at, body from mark where trade_id = ? order by id desc limit ?",
+            trade_id,
+            -1 if newest is None else newest,
+        )
+        return tuple(_mark(row, trade_id) for row in reversed(rows))
+
+    def latest(self, trade_id: int) -> Mark | None:
+        """Return the newest mark of a trade; None before the first one."""
+        return next(iter(self.select(trade_id, newest=1)), None)
+
+    def latest_usable(self, trade_id: int, *, before: date | None = None) -> Mark | None:
+        """Return the newest mark of a trade that may decide, or the newest before a New York day; None without one."""
+        row = self._core.row(
+            """select at, body from mark where trade_id = ? and (? is null or at < ?)
+                and json_array_length(body, '$.flags') = 0 and json_extract(body, '$.mid') is not null
+                order by id desc limit 1""",
+            trade_id,
+            *([None if before is None else format_day_start(before)] * 2),
+        )
+        return _mark(row, trade_id) if row is not None else None
+
+    def add(self, mark: Mark) -> None:
+        """Store a mark. Raises `BadUsage` for a trade that there is not."""
+        with self._core.write_transaction(mark.at, "marked", f"T{mark.trade_id}") as change:
+            self._trades.get_row(mark.trade_id)
+            change.insert("mark", trade_id=mark.trade_id, at=change.at, body=canonical_json(mark))
+
+
+def _mark(row: sqlite3.Row, trade_id: int) -> Mark:
+    """Before layout 6 a mark had neither time nor source of its quotes; its own time is taken for theirs."""
+    body = row["body"]
+    missing = {} if '"as_of":' in body else {"as_of": row["at"], "source": ""}
+    return decode_body(Mark, body, f"a mark of T{trade_id}", **missing)

@@ -1,0 +1,77 @@
+"""`close`: a person's own close, its price, its next command, and its screen in `approve`."""
+
+from pathlib import Path
+
+import pytest
+
+from spy32.commands.confirmation import confirmation_lines
+from tests.support import builders
+from tests.support.recorded_trades import LATER, document, run
+from tests.support.terminal import plain
+
+
+def test_a_close_by_hand_is_proposed_with_its_next_command(trade_home: Path) -> None:
+    run(trade_home, "manage", "--market", LATER)
+    text = run(trade_home, "close", "T1")
+    assert "P2 waits for approval: BUY TO CLOSE 2 SPY 30 May 525/520 put spread @ 0.46 db (ceiling 0.52)\n" in text
+    assert text.endswith("T1 next: spy32 approve P2\n")
+
+
+def test_an_own_ceiling_is_taken_and_replaces_the_close_that_waits(trade_home: Path) -> None:
+    run(trade_home, "close", "t1")
+    made = document(trade_home, "close", "T1", "--at", "0.80")
+    assert (made["schema"], made["proposal"]["id"], made["proposal"]["reason"]) == ("spy32.approval", "P3", "person")
+    assert (made["proposal"]["trade_id"], made["proposal"]["floor_price"]) == ("T1", "-0.80")
+    assert document(trade_home, "show", "P2")["proposal"]["state"] == "lapsed"
+    assert made["approval"] is None
+
+
+def test_a_close_is_approved_by_its_hash_and_fills(trade_home: Path) -> None:
+    run(trade_home, "manage", "--market", LATER)
+    proposal = document(trade_home, "close", "T1")["proposal"]
+    run(trade_home, "approve", "P2", "--yes", "--confirm", proposal["hash"][:8])
+    assert "asked for by a person" in run(trade_home, "show", "T1")
+    assert document(trade_home, "execute", "P2")["trade"]["exit_reason"] == "person"
+    text = run(trade_home, "show", "T1")
+    assert "Closed: Wed 2025-05-07 16:15 New York for 0.47 db (asked for by a person)\n" in text
+    assert "nothing to close" in run(trade_home, "close", "T1", code=10)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("T9",), 2, "there is no trade T9"),
+        (("R1",), 2, "is not the id of a trade"),
+        (("T1", "--at", "dear"), 2, "is not a price"),
+        (("T1", "--at", "5.01"), 10, "the width 5"),
+        (("T1", "--at", "0"), 10, "a price of 0"),
+        (("T1", "--at", "0.333"), 10, "multiple of 0.01"),
+    ],
+)
+def test_a_bad_close_proposes_nothing(trade_home: Path, words: tuple[str, ...], code: int, message: str) -> None:
+    assert message in run(trade_home, "close", *words, code=code)
+    assert "there is no proposal P2" in run(trade_home, "show", "P2", code=2)
+
+
+def test_the_screen_of_a_close_has_what_decides(trade_home: Path) -> None:
+    run(trade_home, "manage", "--market", LATER)
+    run(trade_home, "close", "T1")
+    text = plain(trade_home, "approve", "P2", typed="w\nx\nl\nl\n").stdout
+    for line in (
+        "BUY TO CLOSE 2 SPY 30 May 525/520 put spread @ 0.46 db (ceiling 0.52) · 23 DTE",
+        "Reason: asked for by a person",
+        "Result: +$43.48 at our price, +$31.48 at the ceiling, before closing costs",
+        "Due: nothing is, by the plan",
+        "Mark: 0.46 mid, 0.50 natural · spot 561.15",
+        "Now: +$42.96 = 31.7% of max · strike 6.4% away, 0.98 exp. moves",
+        "Leg: Buy to Close 2 x 525 put · bid 2.70, ask 2.74 · delta -0.14",
+        "Quotes: Wed 2025-05-07 16:15 New York, from recorded:SPY_2025-05-07.csv.gz",
+        "exit Stop: at 2.16 or more · mid 0.46 below 2.16 · 1.70 away",
+        "[w]hy e[x]its [a]pprove [d]ecline [l]eave: w",
+    ):
+        assert line in text, f"{line}\n{text}"
+
+
+def test_the_confirmation_of_a_live_close_says_what_it_closes_and_what_it_leaves() -> None:
+    close = builders.close_proposal(7, max_profit=builders.Decimal("51.48"))
+    assert confirmation_lines(close)[-1] == "to close T7, from 0.30 up to 0.34 a share; result +51.48 dollars at 0.30"
