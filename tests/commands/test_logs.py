@@ -1,7 +1,10 @@
 """`spy32 logs`, and what the real program leaves in the log under cron."""
 
 import json
+import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from spy32.cli import app
 from spy32.wiring import App
 from tests.support.program import ANALYZE, one_line, spy32
 from tests.support.schemas import check
+from tests.support.timeouts import PATIENCE
 
 MARK = "PLANTEDmarker0123456789"
 SECRETS = {"XAI_API_KEY": f"xai-{MARK}", "TASTYTRADE_CLIENT_SECRET": f"tt-{MARK}", "TASTYTRADE_REFRESH_TOKEN": MARK}
@@ -99,12 +103,56 @@ def test_a_log_that_cannot_be_written_changes_no_outcome(tmp_path: Path) -> None
     assert (tmp_path / "logs").read_text() == "not a folder"
 
 
+def in_mount(home: Path, mount: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """The program where `mount` has been mounted, which needs a kernel that lets a user have mounts of his own."""
+    script = f'{mount} || exit 99; exec "$0" -m spy32 "$@"'
+    command = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script, sys.executable, *words]
+    if shutil.which("unshare") is None:
+        pytest.skip("there is no unshare")
+    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(home), "SPY32_HOME": str(home)}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE)
+    if done.returncode in (1, 99) and "spy32" not in done.stderr:
+        pytest.skip(f"no mounts here: {done.stderr}")
+    return done
+
+
+@pytest.mark.slow
+def test_a_full_disk_under_the_log_changes_no_outcome(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    fill = f"mount -t tmpfs -o size=64k tmpfs {logs} && {{ head -c 1M /dev/zero > {logs}/fill 2> /dev/null; true; }}"
+    done = in_mount(tmp_path, fill, *ANALYZE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "R1 proposed" in done.stdout
+    assert list(logs.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_read_only_home_is_shown_as_ever_and_fails_as_ever(tmp_path: Path) -> None:
+    spy32(tmp_path, *ANALYZE)
+    read_only = f"mount --bind {tmp_path} {tmp_path} && mount -o remount,ro,bind {tmp_path}"
+    before = lines(tmp_path)
+    shown = in_mount(tmp_path, read_only, "show")
+    assert (shown.returncode, "R1" in shown.stdout) == (0, True)
+    one_line(in_mount(tmp_path, read_only, "approve", "--yes"), 74, "read-only")
+    assert lines(tmp_path) == before
+
+
+def test_a_halt_and_a_backup_are_in_the_log(tmp_path: Path) -> None:
+    spy32(tmp_path, *ANALYZE)
+    for words in (("halt",), ("resume",), ("db", "backup"), ("db", "check"), ("status",)):
+        assert spy32(tmp_path, *words).returncode == 0
+    found = [line for line in lines(tmp_path) if line["command"] != "analyze"]
+    assert [line["command"] for line in found] == ["halt", "halt", "resume", "resume", "db", "db"]
+    assert "halted" in found[0]["message"] and "backup: " in found[4]["message"]
+
+
 def test_a_log_that_cannot_be_read_ends_74(tmp_path: Path) -> None:
     (tmp_path / "logs" / "spy32-2026-11.jsonl").mkdir(parents=True)
     one_line(spy32(tmp_path, "logs"), 74, "cannot be read")
 
 
-@pytest.mark.parametrize("place", ["environment", ".env"])
+@pytest.mark.parametrize("place", ["environment", ".env", "config.toml"])
 def test_planted_secrets_are_in_no_line(tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where a message holds one, which none of ours does: the log hides what the settings know."""
     secrets = SECRETS | {"TASTYTRADE_ACCOUNT": "5WX98765"}
@@ -112,6 +160,11 @@ def test_planted_secrets_are_in_no_line(tmp_path: Path, place: str, monkeypatch:
     if place == ".env":
         (tmp_path / ".env").write_text("".join(f"{name}={text}\n" for name, text in secrets.items()))
         (tmp_path / ".env").chmod(0o600)
+    if place == "config.toml":
+        keys = [("xai", "api_key"), ("tastytrade", "client_secret"), ("tastytrade", "refresh_token")]
+        tables = [f'{section}.{key} = "{text}"' for (section, key), text in zip(keys, SECRETS.values(), strict=True)]
+        (tmp_path / "config.toml").write_text("\n".join([*tables, 'tastytrade.account = "5WX98765"', ""]))
+        (tmp_path / "config.toml").chmod(0o600)
     for name, text in secrets.items():
         monkeypatch.setenv(name, text) if place == "environment" else monkeypatch.delenv(name, raising=False)
     told = " ".join(secrets.values())
@@ -120,7 +173,7 @@ def test_planted_secrets_are_in_no_line(tmp_path: Path, place: str, monkeypatch:
         assert app.settings.tastytrade.account
         app.warn(told)
         app.report(told)
-        raise ZeroDivisionError
+        raise ZeroDivisionError(told)
 
     monkeypatch.setattr("spy32.commands.status._load_status", fail)
     assert CliRunner().invoke(app, ["status"]).exit_code == 70
