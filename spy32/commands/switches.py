@@ -62,7 +62,6 @@ def _print_message(app: "App", message: str, *, paused: str | None = None, json:
     from spy32.render.home_documents import SWITCHES, Switches
     from spy32.render.output import write_text
 
-    app.log.write_progress(message)
     if not json:
         write_text(app.out, f"{message}\n")
         return

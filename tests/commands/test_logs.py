@@ -138,13 +138,13 @@ def test_a_read_only_home_is_shown_as_ever_and_fails_as_ever(tmp_path: Path) -> 
     assert lines(tmp_path) == before
 
 
-def test_a_halt_and_a_backup_are_in_the_log(tmp_path: Path) -> None:
+def test_a_pause_and_a_backup_are_in_the_log(tmp_path: Path) -> None:
     spy32(tmp_path, *ANALYZE)
-    for words in (("halt",), ("resume",), ("db", "backup"), ("db", "check"), ("status",)):
+    for words in (("pause",), ("resume",), ("db", "backup"), ("db", "check"), ("status",)):
         assert spy32(tmp_path, *words).returncode == 0
     found = [line for line in lines(tmp_path) if line["command"] != "analyze"]
-    assert [line["command"] for line in found] == ["halt", "halt", "resume", "resume", "db", "db"]
-    assert "halted" in found[0]["message"] and "backup: " in found[4]["message"]
+    assert [line["command"] for line in found] == ["pause", "resume", "db", "db"]
+    assert "backup: " in found[2]["message"]
 
 
 def test_a_log_that_cannot_be_read_ends_74(tmp_path: Path) -> None:
