@@ -9,17 +9,19 @@ from typing import Any
 
 import pytest
 
+from spy32.domain.market import Dividend
 from spy32.domain.orders import OrderKind
 from spy32.domain.proposals import ExitReason
 from spy32.errors import BrokerRefused, NotFilled, Refused, Unavailable, Unresolved
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.rules import plan
+from spy32.rules.exercise import parity_leg
 from spy32.trading.approve import decline
 from spy32.trading.execute import execute
 from spy32.trading.manage import MANAGE_LOCK, propose_close
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
-from tests.support.managed import ManagedDesk, managed_desk, opened
+from tests.support.managed import CALLS, ManagedDesk, managed_desk, opened
 
 D = Decimal
 LAST = {"last_exit": builders.TODAY}
@@ -260,6 +262,19 @@ def test_what_was_declined_today_is_proposed_again_with_the_next_session_unless_
     assert desk.manage()[0].proposal is not None
 
 
+def test_a_declined_close_before_an_ex_date_is_proposed_again(desk: ManagedDesk) -> None:
+    opened(desk, legs=CALLS, time_exit=None)
+    desk.clock.at = datetime(2025, 10, 16, 15, 0, tzinfo=UTC)
+    desk.quoted.spot, desk.quoted.sides[parity_leg(CALLS[0]).symbol] = 697.0, (0.01, 0.02)
+    desk.dividends = (Dividend(ex_date=date(2025, 10, 17), amount=D("1.95")),)
+    close = desk.start().proposal
+    assert close is not None
+    decline(desk.trading_context, close.id, by="anna")
+    found = desk.start()
+    assert found.proposal is not None
+    assert (found.proposal.id, found.proposal.reason) == (close.id + 1, ExitReason.EX_DIVIDEND)
+
+
 def test_declining_one_reason_does_not_decline_another(desk: ManagedDesk) -> None:
     opened(desk, time_exit=builders.TODAY)
     close = desk.start().proposal
@@ -295,6 +310,9 @@ def test_a_person_s_close_waits_for_nothing_else(desk: ManagedDesk) -> None:
     assert close is not None
     desk.approve_close(close, "0.57")
     with pytest.raises(Refused, match=f"P{close.id}, which closes T1, is approved by anna"):
+        propose_close(desk.trading_context, 1)
+    execute(desk.trading_context, close.id, wait=False)
+    with pytest.raises(Refused, match=f"P{close.id}, which closes T1, is sent since"):
         propose_close(desk.trading_context, 1)
     desk.locks.busy = {MANAGE_LOCK}
     with pytest.raises(Unavailable, match="manage is held"):
