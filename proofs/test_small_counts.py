@@ -195,5 +195,5 @@ def test_four_weeks_of_trades_end_and_their_cash_is_that_of_their_results(tmp_pa
     report = year.prove(tmp_path, date(2022, 8, 15), 4)
     assert report.faults == []
     assert report.starts > 4 * 5 * 27
-    assert len(report.trades) == 4
+    assert len(report.trades) == 3  # the fourth Monday is a holiday
     assert len(report.exits) >= 2

@@ -14,7 +14,7 @@ from math import isfinite
 from spy32.domain.market import LegQuotes
 from spy32.domain.marks import Mark
 from spy32.domain.orders import OrderKind, Trade
-from spy32.domain.proposals import ExitPlan, ExitReason, Proposal, ProposalTerms
+from spy32.domain.proposals import CLOCK_TOLERANCE, ExitPlan, ExitReason, Proposal, ProposalTerms
 from spy32.domain.value import value
 from spy32.errors import Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState, TradeState
@@ -195,7 +195,7 @@ def _judge(context: TradingContext, trade_id: int) -> ManagedTrade:
     state = judge_trade(context, trade_id)
     if state.mark is not None:
         newest = context.store.marks.latest(trade_id)
-        if newest is not None and state.mark.at < newest.at:
+        if newest is not None and state.mark.at < newest.at - CLOCK_TOLERANCE:
             raise Refused(
                 f"T{trade_id} was marked at {newest.at:%Y-%m-%d %H:%M} UTC, and it is {state.mark.at:%Y-%m-%d %H:%M}: "
                 "a clock was or is wrong; nothing is judged"
