@@ -41,6 +41,15 @@ class ErrorBoundary(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
+            result = self._invoke_command(ctx)
+        except BaseException as stop:
+            log_end(ctx, stop)
+            raise
+        log_end(ctx, None)
+        return result
+
+    def _invoke_command(self, ctx: Any) -> Any:
+        try:
             return super().invoke(ctx)
         except KeyboardInterrupt as stop:
             raise Interrupted from stop
@@ -52,6 +61,28 @@ class ErrorBoundary(TyperGroup):
             if damage is None:
                 raise
             raise damage from error
+
+
+def log_end(ctx: Any, stop: BaseException | None) -> None:
+    """Write into the log how the command ended; nothing where its words or its home were off."""
+    app = ctx.find_root().obj
+    if app is not None:
+        code = ExitCode.OK if stop is None else exit_code(stop)
+        message = stop.message if isinstance(stop, Spy32Error) else ""
+        app.log_end(code, type(stop).__name__ if code == ExitCode.BUG else message)
+
+
+def exit_code(stop: BaseException) -> int:
+    """What the program ends with when `stop` leaves it."""
+    if isinstance(stop, BrokenPipeError):
+        return ExitCode.OK
+    if isinstance(stop, typer.Exit):
+        return stop.exit_code
+    if isinstance(stop, UsageError):
+        return ExitCode.USAGE
+    if isinstance(stop, Interrupted | KeyboardInterrupt | typer.Abort):
+        return ExitCode.INTERRUPTED
+    return stop.code if isinstance(stop, Spy32Error | TerminationSignal) else ExitCode.BUG
 
 
 def move_global_options_first(arguments: list[str]) -> list[str]:
@@ -93,7 +124,7 @@ def run_command(command: Callable[[], Any], arguments: Sequence[str]) -> int:  #
         # The terminal has just echoed ^C, so the line begins anew.
         prefix = "\n" if sys.stderr.isatty() else ""
         return print_error(
-            getattr(stop, "code", ExitCode.INTERRUPTED),
+            exit_code(stop),
             "stopped; what was committed is kept",
             wants_json=wants_json,
             prefix=prefix,
@@ -139,7 +170,7 @@ def print_error(code: int, message: str, *, wants_json: bool, prefix: str = "") 
 
 def print_bug_report(bug: Exception, arguments: Sequence[str]) -> int:
     """A defect of spy32 itself: one line with a report id; the traceback goes to the log."""
-    from spy32.wiring import log_traceback
+    from spy32.wiring.process import log_traceback
 
     home = arguments[arguments.index("--home") + 1] if "--home" in arguments[:-1] else None
     report_path = log_traceback(bug, home)
@@ -155,20 +186,36 @@ def discard_buffered_output() -> None:
         discard_output(stream)
 
 
-def _print_version(is_wanted: bool) -> None:
-    if is_wanted:
-        print(f"spy32 {__version__}")  # noqa: T201
-        raise typer.Exit
+def _print_version(ctx: typer.Context, is_wanted: bool) -> None:
+    """Print the version; with -v also those of what it runs on."""
+    if not is_wanted:
+        return
+    lines = [f"spy32 {__version__}"]
+    if ctx.params.get("verbose"):
+        from spy32.wiring.versions import describe_versions
+
+        lines += describe_versions(ctx.params.get("home"), ctx.params.get("mode"))
+    print("\n".join(lines))  # noqa: T201
+    raise typer.Exit
 
 
 def root(
     ctx: typer.Context,
-    home: Annotated[str | None, typer.Option(help="Folder for config, databases, locks and logs.")] = None,
-    mode: Annotated[str | None, typer.Option(help="paper, sandbox or live.")] = None,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Say more on stderr.")] = False,
+    home: Annotated[
+        str | None, typer.Option(is_eager=True, help="Folder for config, databases, locks and logs.")
+    ] = None,
+    mode: Annotated[str | None, typer.Option(is_eager=True, help="paper, sandbox or live.")] = None,
+    # Eager as well, so that they are known when the version is printed.
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", is_eager=True, help="Say more on stderr.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong on stderr.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version (-v: of all that matters) and exit.",
+        ),
     ] = False,
 ) -> None:
     from spy32.wiring import App
@@ -176,6 +223,7 @@ def root(
     if verbose and quiet:
         raise BadUsage("--verbose and --quiet exclude each other")
     ctx.obj = App.create(home=home, mode=mode, verbosity=1 if verbose else -1 if quiet else 0)
+    ctx.obj.log.command = ctx.invoked_subcommand or ""
     ctx.call_on_close(ctx.obj.close)
 
 
@@ -186,7 +234,7 @@ COMMANDS: Mapping[str, str] = {
     "execute": "execute", "cancel": "execute", "manage": "manage", "close": "manage", "exits": "manage",
     "reconcile": "reconcile", "positions": "positions", "replay": "replay", "risk": "risk",
     "market": "market", "expirations": "market", "pause": "switches", "resume": "switches", "halt": "switches",
-    "doctor": "doctor",
+    "doctor": "doctor", "logs": "logs",
 }  # fmt: skip
 """Command -> the module of `commands` that holds its function, in the order of the help."""
 
@@ -246,6 +294,19 @@ def find_command(arguments: Sequence[str]) -> str | None:
     return None
 
 
+def completion_words(env: Mapping[str, str]) -> list[str]:
+    """The words before the one that a shell asks to complete, as Typer's scripts hand them over; none without one.
+
+    bash gives all words of the line and the number of that one, zsh and fish the line up to it.
+    """
+    if "_SPY32_COMPLETE" not in env:
+        return []
+    if "COMP_WORDS" in env:
+        return env["COMP_WORDS"].split()[1 : int(env.get("COMP_CWORD", "0"))]
+    line = env.get("_TYPER_COMPLETE_ARGS", "")
+    return line.split()[1:] if line.endswith(" ") else line.split()[1:-1]
+
+
 def __getattr__(name: str) -> Any:
     """`app`, the whole of it, for whoever imports it; a start of the program builds what it needs."""
     if name != "app":
@@ -273,6 +334,6 @@ def main() -> None:
 
     def start() -> None:
         # Inside the boundary, since a signal may come while the command is still being put together.
-        build_app(find_command(arguments))()
+        build_app(find_command(completion_words(os.environ) or arguments))()
 
     sys.exit(run_command(start, arguments))

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spy32.commands.common import Json, get_app, parse_id, parse_proposal_id, view_with_proposal
+from spy32.commands.completion import complete_ids
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ def approve(
     ctx: typer.Context,
     proposal: Annotated[
         str | None,
-        typer.Argument(metavar="[P]", help="P31, or R31 of a run that abstained; the newest that waits by default."),
+        typer.Argument(
+            metavar="[P]",
+            help="P31, or R31 of a run that abstained; the newest that waits by default.",
+            autocompletion=complete_ids("P", "proposed"),
+        ),
     ] = None,
     approval: Annotated[bool, typer.Option("--yes", help="Approve without asking.")] = False,
     decline: Annotated[bool, typer.Option("--decline", help="Decline without asking.")] = False,

@@ -12,6 +12,7 @@ from spy32.errors import TERMINATIONS, BadUsage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import date
 
     from spy32.domain.proposals import Proposal
     from spy32.domain.run_view import RunView
@@ -47,6 +48,16 @@ def parse_id(typed: str, letter: str, noun: str) -> int:
     if match is None:
         raise BadUsage(f"{typed!r} is not the id of a {noun}; such ids look like {letter}31")
     return int(match[1])
+
+
+def parse_since(typed: str | None) -> "date | None":
+    """The date of `--since`; `BadUsage` for anything else."""
+    from datetime import date
+
+    try:
+        return None if typed is None else date.fromisoformat(typed)
+    except ValueError:
+        raise BadUsage(f"--since {typed!r} is not a date; write it as YYYY-MM-DD") from None
 
 
 def parse_price(typed: str) -> Decimal:

@@ -96,13 +96,15 @@ def _confirm_adoption(app: "App", confirm: str | None) -> None:
         raise BadUsage(f"the word is {ADOPT_WORD}; nothing was changed")
 
 
-def _print_answer(app: "App", lines: list[str], json: bool, **facts: Any) -> None:
+def _print_answer(app: "App", lines: list[str], json: bool, *, action: str, **facts: Any) -> None:
     from spy32.render.output import print_lines
 
+    if action != "check":
+        app.log.write_progress("; ".join(lines))
     if json:
         from spy32.render.documents import print_document
         from spy32.render.home_documents import DATABASE, Database
 
-        print_document(app.out, DATABASE, Database(database=str(app.database), **facts))
+        print_document(app.out, DATABASE, Database(database=str(app.database), action=action, **facts))
     else:
         print_lines(app.out, lines)

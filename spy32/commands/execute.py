@@ -5,13 +5,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spy32.commands.common import Json, get_app, notices_sent, parse_proposal_id, view_with_proposal
+from spy32.commands.completion import complete_ids
 
 if TYPE_CHECKING:
     from spy32.domain.proposals import Proposal
     from spy32.wiring import App
 
 ProposalArgument = Annotated[
-    str | None, typer.Argument(metavar="[P]", help="Proposal, such as P31; the newest approved one by default.")
+    str | None,
+    typer.Argument(
+        metavar="[P]",
+        help="Proposal, such as P31; the newest approved one by default.",
+        autocompletion=complete_ids("P", "approved", "sent"),
+    ),
 ]
 
 
@@ -48,7 +54,11 @@ def execute(
         _print_proposal(app, result, json=json)
 
 
-def cancel(ctx: typer.Context, proposal: Annotated[str, typer.Argument(metavar="P")], json: Json = False) -> None:
+def cancel(
+    ctx: typer.Context,
+    proposal: Annotated[str, typer.Argument(metavar="P", autocompletion=complete_ids("P", "sent", "done"))],
+    json: Json = False,
+) -> None:
     """Cancel what of a proposal works at the broker, and confirm it."""
     from spy32.trading.reconcile import cancel_proposal as stop
 

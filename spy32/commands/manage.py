@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spy32.commands.common import Json, get_app, notices_sent, parse_id, parse_price
+from spy32.commands.completion import complete_ids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,13 +16,17 @@ if TYPE_CHECKING:
     from spy32.trading.manage import ManagedTrade
     from spy32.wiring import App
 
-TradeArgument = Annotated[str, typer.Argument(metavar="T", help="Trade, such as T1.")]
+complete_trades = complete_ids("T", "open", "closing")
+TradeArgument = Annotated[str, typer.Argument(metavar="T", help="Trade, such as T1.", autocompletion=complete_trades)]
 
 
 def manage(
     ctx: typer.Context,
     trade: Annotated[
-        str | None, typer.Argument(metavar="[T]", help="Trade, such as T1; every open one by default.")
+        str | None,
+        typer.Argument(
+            metavar="[T]", help="Trade, such as T1; every open one by default.", autocompletion=complete_trades
+        ),
     ] = None,
     scheduled: Annotated[
         bool, typer.Option("--scheduled", help="Started by cron: silent unless a person must know; idle when closed.")

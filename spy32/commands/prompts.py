@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from spy32.commands.common import Json, get_app, parse_run_id
+from spy32.commands.completion import complete_ids
 from spy32.errors import BadSettings, BadUsage
 
 if TYPE_CHECKING:
@@ -17,7 +18,13 @@ VersionArgument = Annotated[
 FirstVersion = Annotated[str, typer.Argument(metavar="A", help="A version.", show_default=False)]
 SecondVersion = Annotated[str, typer.Argument(metavar="B", help="Another one.", show_default=False)]
 RunOption = Annotated[
-    str | None, typer.Option("--run", metavar="R31", help="What was sent for this run, exactly as it was sent.")
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="R31",
+        help="What was sent for this run, exactly as it was sent.",
+        autocompletion=complete_ids("R"),
+    ),
 ]
 
 

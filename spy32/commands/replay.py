@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spy32.commands.common import Json, get_app, parse_run_id
+from spy32.commands.completion import complete_ids
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 def replay(
     ctx: typer.Context,
-    run: Annotated[str, typer.Argument(metavar="R", help="Run, such as R31.")],
+    run: Annotated[str, typer.Argument(metavar="R", help="Run, such as R31.", autocompletion=complete_ids("R"))],
     prompt: Annotated[
         str | None, typer.Option(help="Ask the model again on the stored snapshot, with this prompt version.")
     ] = None,

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, get_app, view_with_proposal
+from spy32.commands.common import Json, get_app, parse_since, view_with_proposal
+from spy32.commands.completion import complete_ids
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ def show(
     ctx: typer.Context,
     which: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="R31 a run, P31 a proposal, T31 a trade; the latest by default."),
+        typer.Argument(
+            metavar="[ID]",
+            help="R31 a run, P31 a proposal, T31 a trade; the latest by default.",
+            autocompletion=complete_ids("RPT"),
+        ),
     ] = None,
     history: Annotated[bool, typer.Option("--history", help="The runs, newest first.")] = False,
     limit: Annotated[
@@ -59,7 +64,7 @@ def show(
     form = "csv" if csv else "json" if json else ""
     if history:
         _check_history_options(which, lists)
-        _print_history(app, limit=limit or DEFAULT_LIMIT, since=_parse_date(since), form=form)
+        _print_history(app, limit=limit or DEFAULT_LIMIT, since=parse_since(since), form=form)
         return
     _check_run_options(lists, csv=csv, for_history=limit is not None or since is not None)
     store = app.open_for_reading()
@@ -80,15 +85,6 @@ def _check_run_options(lists: tuple[str, ...], *, csv: bool, for_history: bool) 
         raise BadUsage("--limit and --since go with --history")
     if csv and lists not in (("candidates",), ("rejected",)):
         raise BadUsage("--csv goes with one of --history, --candidates, --rejected")
-
-
-def _parse_date(text: str | None) -> "date | None":
-    from datetime import date
-
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError:
-        raise BadUsage(f"--since {text!r} is not a date; write it as YYYY-MM-DD") from None
 
 
 def _print_history(app: "App", *, limit: int, since: "date | None", form: str) -> None:

@@ -8,7 +8,7 @@ from spy32.domain.briefing import Briefing
 from spy32.domain.events import EventCalendar, ScheduledEvent
 from spy32.domain.market import Chain, MarketSnapshot, QualityReport, RawDocument
 from spy32.domain.proposals import RiskDecision
-from spy32.domain.runs import Cause, Outcome, StepState
+from spy32.domain.runs import Cause, Outcome, Step, StepState
 from spy32.domain.spreads import Account, Candidate
 from spy32.domain.value import value
 from spy32.errors import ExitCode
@@ -51,6 +51,7 @@ class RunContext:
     seed: int
     """Seeds menu ids and their order; stored with the menu."""
     report: Callable[[str], None]
+    report_step: Callable[[Step], None]
 
     def source(self, name: str) -> Market:
         """Return the source of the chain of record, to re-quote its legs."""

@@ -68,12 +68,11 @@ class StepRunner:
 
     def _commit(self, name: str, state: StepState, started: float, detail: str) -> None:
         ms = round((self.run_context.monotonic() - started) * 1000)
-        self.run_context.store.runs.end_step(
-            self.run_context.run_id, Step(name=name, state=state, ms=ms, detail=detail), self.run_context.clock()
-        )
+        step = Step(name=name, state=state, ms=ms, detail=detail)
+        self.run_context.store.runs.end_step(self.run_context.run_id, step, self.run_context.clock())
         self.steps_done = STEPS.index(name) + 1
         if state is not StepState.SKIPPED:
-            self.run_context.report(f"{name:<12} {state:<8} {ms:>5} ms  {detail}")
+            self.run_context.report_step(step)
 
 
 def run(context: RunContext) -> Run:

@@ -7,6 +7,7 @@ from spy32.domain.proposals import ExitReason
 from spy32.domain.units import ProposalId
 from spy32.domain.value import value
 from spy32.ops.cron import SlotStart
+from spy32.ops.logs import LogEntry
 from spy32.ops.open_trades import OpenTrade
 from spy32.ops.status import PauseFlag, PendingItem, Status
 from spy32.records.audit import AuditReport
@@ -97,6 +98,15 @@ class Database:
     """The id of the home after `adopt`."""
 
 
+@value
+class Log:
+    """What commands did, oldest first."""
+
+    entries: tuple[LogEntry, ...]
+
+
+Part(LogEntry)
+LOGS = Part(Log, called="spy32.logs")
 SWITCHES = Part(Switches, called="spy32.switches")
 Part(Row, "key value source=source.kind where=source.where")
 CONFIG = Part(Settings, called="spy32.config")

@@ -1,14 +1,15 @@
 """The settings in words: the rows of `config show`, and a commented `config.toml`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from spy32.domain.value import value
-from spy32.settings.keys import KEYS, PROFILE_KEYS, SECTIONS, Key, describe_allowed, profile_key
-from spy32.settings.model import Secret
+from spy32.settings.keys import ENVIRONMENT, KEYS, PROFILE_KEYS, SECTIONS, Key, describe_allowed, profile_key
+from spy32.settings.model import Secret, Settings
 from spy32.settings.notifiers import notify_addresses
 from spy32.settings.resolve import Resolved, Source
 
@@ -54,6 +55,25 @@ def masked_text(key: Key, value: Any) -> str | None:
     if key.form == "account" and value:
         return f"****{value[-4:]}" if len(value) > 4 else "****"
     return None if value is None else text_of(value)
+
+
+def secret_texts(env: Mapping[str, str], settings: Settings | None) -> frozenset[str]:
+    """Every secret and account number of the environment and of `settings`: what no log may hold."""
+    names = [name for name, key in ENVIRONMENT.items() if KEYS[key].is_secret or KEYS[key].form == "account"]
+    account = settings.tastytrade.account if settings is not None else ""
+    return frozenset((*(env[name] for name in names if name in env), *_find_secrets(settings), account))
+
+
+def _find_secrets(value: Any) -> Iterator[str]:
+    """The secrets in a value, whatever it is made of."""
+    if isinstance(value, Secret):
+        yield value.reveal()
+    elif isinstance(value, tuple):
+        for entry in value:
+            yield from _find_secrets(entry)
+    elif is_dataclass(value):
+        for part in fields(value):
+            yield from _find_secrets(getattr(value, part.name))
 
 
 def text_of(value: Any) -> str:

@@ -13,7 +13,6 @@ from spy32.errors import BadSettings, Unusable
 from spy32.settings import Settings
 from spy32.wiring.base import PAPER_ACCOUNT, AppBase
 from spy32.wiring.clockwork import Clockwork
-from spy32.wiring.process import log_traceback
 from spy32.wiring.registry import find_registered
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 
     Broker = PaperBroker | TastytradeBroker
 
-__all__ = ["PAPER_ACCOUNT", "App", "Clockwork", "log_traceback"]
+__all__ = ["PAPER_ACCOUNT", "App", "Clockwork"]
 
 
 class App(AppBase):
@@ -237,6 +236,7 @@ class App(AppBase):
         from spy32.wiring.markets import event_calendar
 
         broker = self.broker(store, sources.chain[0])
+        self.log.begin_run(run.id)
         seed = int.from_bytes(os.urandom(4), "big")
         until = self.monotonic() + settings.schedule.run_deadline_seconds
         return RunContext(
@@ -256,6 +256,7 @@ class App(AppBase):
             until=until,
             seed=seed,
             report=self.report,
+            report_step=self.report_step,
         )
 
     def trading_context(
@@ -268,6 +269,7 @@ class App(AppBase):
     ) -> "TradingContext":
         """Everything to act on `proposal`, with the market that it was made on or a `later` recorded one."""
         profile = proposal.profile if proposal is not None else "default"
+        self.log.run_id = proposal.run_id if proposal is not None else None
         return self._build_trading_context(store, self.load_proposal_market(store, proposal, later), profile, tell)
 
     def build_run_trading_context(self, store: "Store", run_id: int) -> "TradingContext":

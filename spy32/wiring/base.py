@@ -15,6 +15,7 @@ from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage, NotPermitted, Spy32Error, StoreDamaged, StoreError
 from spy32.settings import Locations, Settings
 from spy32.wiring.clockwork import Clockwork
+from spy32.wiring.event_log import EventLog
 from spy32.wiring.process import (
     absolute_home,
     build_console,
@@ -28,6 +29,7 @@ from spy32.wiring.process import (
 if TYPE_CHECKING:
     from spy32.console import AnyConsole
     from spy32.domain.proposals import Proposal
+    from spy32.domain.runs import Step
     from spy32.ops.locks import FileLocks
     from spy32.settings.resolve import Resolved, Source
     from spy32.store import Store
@@ -44,6 +46,7 @@ class AppBase:
         self, *, flags: Mapping[str, str], env: Mapping[str, str], locations: Locations, verbosity: int = 0
     ) -> None:
         self.flags, self.env, self.locations, self.verbosity = flags, env, locations, verbosity
+        self.log = EventLog(locations.logs, env, self._read_settings)
         self._open: list[Store] = []
         self._home_presence = ExitStack()
         self._has_status_line = False
@@ -104,6 +107,10 @@ class AppBase:
     def settings(self) -> Settings:
         return self.resolved_settings.settings
 
+    def _read_settings(self) -> tuple[Settings, Clockwork] | None:
+        """Settings and clock, once they have been read without a fault."""
+        return (self.settings, self.process_clock) if "resolved_settings" in vars(self) else None
+
     @property
     def sources(self) -> Mapping[str, "Source"]:
         return self.resolved_settings.sources
@@ -155,9 +162,19 @@ class AppBase:
 
     def warn(self, line: str) -> None:
         self._write_stderr(f"spy32: {line}\n")
+        self.log.write_warning(line)
 
     def report(self, line: str) -> None:
-        """A line of progress: shown on a terminal or with -v, never under cron."""
+        """A line of progress: shown on a terminal or with -v, never under cron; always in the log."""
+        self._print_progress(line)
+        self.log.write_progress(line)
+
+    def report_step(self, step: "Step") -> None:
+        """How a step of a run ended, as a line of progress."""
+        self._print_progress(f"{step.name:<12} {step.state:<8} {step.ms:>5} ms  {step.detail}")
+        self.log.write_step(step)
+
+    def _print_progress(self, line: str) -> None:
         is_shown = self.verbosity > 0 or (self.verbosity == 0 and sys.stderr.isatty())
         self._write_stderr(f"{line}\n" if is_shown else "")
 
@@ -328,6 +345,11 @@ class AppBase:
     def _keep_open(self, store: "Store") -> "Store":
         self._open.append(store)
         return store
+
+    def log_end(self, code: int, message: str) -> None:
+        """Write the end of the command into the log, before the stores are closed."""
+        has_changed_store = any(store.core.db.total_changes for store in self._open)
+        self.log.write_end(code, message, has_changed_store=has_changed_store)
 
     def close(self) -> None:
         self._write_stderr("")

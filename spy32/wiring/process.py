@@ -8,12 +8,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from spy32.errors import BadSettings, BadUsage
+from spy32.errors import BadSettings, BadUsage, Spy32Error
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from spy32.console import PlainConsole
+    from spy32.settings import Locations, Settings
     from spy32.settings.paths import Access
     from spy32.settings.resolve import SettingsFile
 
@@ -92,13 +93,25 @@ def log_traceback(bug: BaseException, home: str | None) -> str:
     """Keep the traceback where it can be found; says where, or that it could not."""
     import traceback
 
+    from spy32.ops.logs import hide_secrets, write_report
+    from spy32.settings.describe import secret_texts
     from spy32.settings.paths import locations
 
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.getpid()}"
-    text = "".join(traceback.format_exception(bug))
     with suppress(Exception):
-        folder = locations(os.environ, absolute_home(home)).logs
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / f"bug-{stamp}.txt").write_text(text)
-        return f"report {folder / f'bug-{stamp}.txt'}"
+        places = locations(os.environ, absolute_home(home))
+        secrets = secret_texts(os.environ, _settings_or_none(places))
+        text = hide_secrets("".join(traceback.format_exception(bug)), secrets)
+        return f"report {write_report(places.logs, stamp, text)}"
     return "the report could not be written"
+
+
+def _settings_or_none(places: "Locations") -> "Settings | None":
+    """The settings of the environment and the files there, without a warning; None where they are wrong."""
+    from spy32.settings.resolve import SettingsFile, resolve
+
+    try:
+        toml = SettingsFile(text=read_text(places.config) or "", path=str(places.config))
+        return resolve({}, os.environ, load_dotenv(places.dotenv), toml).settings
+    except Spy32Error:
+        return None

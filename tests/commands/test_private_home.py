@@ -58,7 +58,7 @@ def test_the_report_of_a_defect_is_for_its_user_alone(tmp_path: Path) -> None:
     home = tmp_path / "home"
     done = run(home, "import spy32.commands.status as s\ns._load_status = None\n", "status")
     assert done.returncode == 70
-    (report,) = (home / "logs").iterdir()
+    (report,) = (home / "logs").glob("bug-*")
     assert "TypeError" in report.read_text()
     assert open_to_others(home) == []
 

@@ -50,6 +50,7 @@ class Monday:
             until=self.seconds + self.settings.schedule.run_deadline_seconds,
             seed=7,
             report=self.said.append,
+            report_step=lambda step: self.said.append(step.detail),
         )
 
     def run(self) -> Run:

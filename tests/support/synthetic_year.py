@@ -131,6 +131,7 @@ class SyntheticYear:
             until=1000.0,
             seed=run.id,
             report=self.said.append,
+            report_step=lambda step: self.said.append(step.detail),
         )
 
     def _start_context(self) -> StartContext:
