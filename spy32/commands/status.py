@@ -52,7 +52,7 @@ def _watch(app: "App", *, alone: bool) -> None:
 
     if not alone:
         raise BadUsage("--watch excludes --check, --ack and --json")
-    watch_status(app)
+    watch_status(app, lambda: _read_only_status(app))
 
 
 def print_brief(app: "App") -> None:
@@ -83,10 +83,21 @@ def _acknowledge(app: "App", subject: str) -> int:
 
 def _load_status(app: "App") -> "Status":
     """What has ended is settled and lapses first."""
-    return read_status(app, app.open_for_reading)
+    return _read_status(app, app.open_for_reading)
 
 
-def read_status(app: "App", open_store: "Callable[[], Store]") -> "Status":
+def _read_only_status(app: "App") -> "Status":
+    """Only read: nothing lapses or is settled, and nobody is asked.
+
+    The database is open only meanwhile, so that a watch holds up no restore.
+    """
+    try:
+        return _read_status(app, lambda: app.open_for_reading(lapses=False))
+    finally:
+        app.close()
+
+
+def _read_status(app: "App", open_store: "Callable[[], Store]") -> "Status":
     """The status as the store that is opened has it."""
     from spy32.domain.spreads import Mode
     from spy32.ops.status import StatusContext, load_status

@@ -1,12 +1,10 @@
 """`status --watch`: the status on a screen of its own, read again every two seconds; single keys act."""
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import TYPE_CHECKING
 
 from spy32.commands.screen import KeyScreen, build_input, screen_of
 from spy32.commands.show import latest_run_page
-from spy32.commands.status import read_status
 from spy32.commands.switches import hold_runs, lift_switches
 from spy32.commands.terminal_input import InputClosed, WindowResized
 from spy32.errors import BadUsage, Spy32Error
@@ -21,32 +19,21 @@ REFRESH_SECONDS = 2.0
 """Chosen: soon enough to follow the steps of a run, and a read takes a few milliseconds."""
 
 
-def watch_status(app: "App") -> None:
-    """Show the status until the person leaves. `BadUsage` where no screen can be drawn or no key be pressed."""
-    first = _read(app)  # settings that are wrong and a damaged store end the command before there is a screen
+def watch_status(app: "App", read: "Callable[[], Status]") -> None:
+    """Show what `read` gives until the person leaves. `BadUsage` where no screen can be drawn or no key be pressed."""
+    first = read()  # settings that are wrong and a damaged store end the command before there is a screen
     with build_input(app.out) as terminal:
         screen = screen_of(app.out, terminal)
         if not isinstance(screen, KeyScreen):
             raise BadUsage("--watch needs a terminal that can place text; `spy32 status` prints the same once")
-        StatusWatch(app, screen, first).run()
-
-
-def _read(app: "App") -> "Status":
-    """The status of this moment, only read: nothing lapses or is settled, and nobody is asked.
-
-    The database is open only meanwhile, so that a watch holds up no restore.
-    """
-    try:
-        return read_status(app, partial(app.open_for_reading, lapses=False))
-    finally:
-        app.close()
+        StatusWatch(app, screen, read, first).run()
 
 
 class StatusWatch:
     """Draws the status, or the latest run, and acts on keys."""
 
-    def __init__(self, app: "App", screen: KeyScreen, status: "Status") -> None:
-        self._app, self._screen = app, screen
+    def __init__(self, app: "App", screen: KeyScreen, read: "Callable[[], Status]", status: "Status") -> None:
+        self._app, self._screen, self._read = app, screen, read
         self._status: Status | None = status
         self._failure = ""
         """Why the database cannot be read now."""
@@ -74,7 +61,7 @@ class StatusWatch:
 
     def _refresh(self) -> None:
         try:
-            self._status, self._failure = _read(self._app), ""
+            self._status, self._failure = self._read(), ""
         except Spy32Error as error:
             self._status, self._failure = None, error.message
         self._screen.update(self._pages, self._choices(), self._message)
@@ -105,7 +92,7 @@ class StatusWatch:
             return
         try:
             self._message = acts[key]()
-            self._status = _read(self._app)
+            self._status = self._read()
         except Spy32Error as error:
             self._message = error.message
         finally:

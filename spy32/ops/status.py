@@ -103,7 +103,7 @@ class Status:
     unknown_orders: tuple[str, ...] = ()
     """References of the orders whose outcome is unknown; with one `status --check` ends 11."""
     results: ResultTotals | None = None
-    """What all trades earned; None while there is no database."""
+    """What all trades earned; None before the first."""
     model_spending: ModelSpending | None = None
     """None while there is no database, and when the sum cannot be read, which is an alarm."""
     alarms: tuple[str, ...] = ()
@@ -143,7 +143,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
         missed=store.history.missed(context.now - MISSED_SPAN),
         unsent_notices=len(store.notices.select_pending()),
         unknown_orders=tuple(order.reference for order in store.orders.select(OrderState.UNKNOWN)),
-        results=store.results.totals(market_date(context.now)),
+        results=store.results.totals(market_date(context.now)) if store.trades.has_any() else None,
         model_spending=spending,
         alarms=(*halt_message, *_damage_message(store), *spending_problem, *_slot_problems(context, store)),
     )
