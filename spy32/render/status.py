@@ -18,7 +18,6 @@ from spy32.render.formatting import (
 )
 from spy32.render.open_trades import held_words, open_trade_items, result_of
 from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, noun_grid, pair
-from spy32.render.results import total_words
 from spy32.sessions import market_date
 
 LISTED = 3
@@ -132,7 +131,10 @@ def _run_items(status: Status, *, home: bool) -> Iterator[Item]:
 
 def _account_items(status: Status) -> Iterator[Item]:
     unsent = status.unsent_notices
-    yield pair("results", total_words(status.results) if status.results is not None else "")
+    if status.results is not None:
+        from spy32.render.results import total_words  # a home without trades does not pay for it
+
+        yield pair("results", total_words(status.results))
     yield pair("model", *_spending_text(status))
     yield pair("unknown", ", ".join(map(single_line, status.unknown_orders)), "bad")
     yield pair("missed", _missed_text(status), "warn")
