@@ -23,6 +23,8 @@ EXPECTED_ERRORS = (typer.Exit, typer.Abort, UsageError, OSError)
 
 VALUE_OPTIONS = ("--home", "--mode")
 FLAG_OPTIONS = ("-v", "--verbose", "-q", "--quiet")
+OTHER_WORDS = ("-h", "--help", "--version", "--json", "--")
+"""Words that ask the program itself for something else than its short status."""
 
 
 class Interrupted(Exception):
@@ -225,6 +227,10 @@ def root(
     ctx.obj = App.create(home=home, mode=mode, verbosity=1 if verbose else -1 if quiet else 0)
     ctx.obj.log.command = ctx.invoked_subcommand or ""
     ctx.call_on_close(ctx.obj.close)
+    if ctx.invoked_subcommand is None:
+        from spy32.commands.status import print_brief
+
+        print_brief(ctx.obj)
 
 
 DOC = "Sells defined-risk option spreads once a week: analysed by cron, approved by a person, sent exactly once."
@@ -254,17 +260,20 @@ COMMAND_FUNCTIONS: Mapping[tuple[str, str], str] = {("prompts", "list"): "versio
 """The function of a command that cannot be called as the built-in is."""
 
 
-def build_app(only: str | None = None) -> typer.Typer:
-    """The app: of one command or group when `only` names it, so that a start pays for no other; else of all."""
+def build_app(only: str | None = None, *, may_be_bare: bool = False) -> typer.Typer:
+    """The app: of one command or group when `only` names it, so that a start pays for no other; else of all.
+
+    One that `may_be_bare` shows a short status when no command is typed, instead of the help.
+    """
     app = typer.Typer(
         cls=ErrorBoundary,
         help=DOC,
-        no_args_is_help=True,
+        no_args_is_help=not may_be_bare,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback()(root)
+    app.callback(invoke_without_command=may_be_bare)(root)
     is_known = only in COMMANDS or only in GROUPS
     for name, module in COMMANDS.items():
         if not is_known or name == only:
@@ -307,6 +316,12 @@ def completion_words(env: Mapping[str, str]) -> list[str]:
     return line.split()[1:] if line.endswith(" ") else line.split()[1:-1]
 
 
+def is_bare(arguments: Sequence[str]) -> bool:
+    """Whether nothing but global options was typed, by a person at a terminal."""
+    has_words = find_command(arguments) is not None or any(word in OTHER_WORDS for word in arguments)
+    return not has_words and sys.stdin.isatty() and sys.stdout.isatty()
+
+
 def __getattr__(name: str) -> Any:
     """`app`, the whole of it, for whoever imports it; a start of the program builds what it needs."""
     if name != "app":
@@ -334,6 +349,8 @@ def main() -> None:
 
     def start() -> None:
         # Inside the boundary, since a signal may come while the command is still being put together.
-        build_app(find_command(completion_words(os.environ) or arguments))()
+        bare = is_bare(arguments)
+        command = find_command(completion_words(os.environ) or arguments)
+        build_app("status" if bare else command, may_be_bare=bare)()
 
     sys.exit(run_command(start, arguments))

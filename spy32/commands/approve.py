@@ -9,8 +9,6 @@ from spy32.commands.completion import complete_ids
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
-    from spy32.commands.terminal_input import TerminalInput
-    from spy32.console import AnyConsole
     from spy32.domain.proposals import Proposal
     from spy32.store import Store
     from spy32.trading.context import TradingContext
@@ -137,12 +135,12 @@ def _decline(app: "App", selection: Selection, *, note: str, json: bool) -> None
 def _run_dialogue(app: "App", selection: Selection, *, note: str, json: bool) -> None:
     """Draw, ask and act until there is a decision or the person leaves, which changes nothing."""
     from spy32.commands.dialogue import ApprovalDialogue
-    from spy32.commands.screen import WordScreen, screen_of
+    from spy32.commands.screen import WordScreen, build_input, screen_of
     from spy32.render.output import write_text
 
     console = app.err if json else app.out
     first = _first_review(selection)
-    with _window(console) as terminal:
+    with build_input(console) as terminal:
         screen = screen_of(console, terminal)
         dialogue = ApprovalDialogue(
             context=selection.trading_context, screen=screen, by=app.user, review=first, note=note
@@ -155,18 +153,6 @@ def _run_dialogue(app: "App", selection: Selection, *, note: str, json: bool) ->
     decided_id = dialogue.decided_id or (selection.proposal_id if json and selection.proposal is not None else None)
     if decided_id is not None:
         _print_decision(app, selection.trading_context, decided_id, json=json)
-
-
-def _window(console: "AnyConsole") -> "TerminalInput":
-    """Single keys where a person sits at a terminal that can place text; whole lines anywhere else."""
-    import sys
-
-    from spy32.commands.terminal_input import Keyboard, TerminalInput
-    from spy32.render.output import is_full_terminal, write_text
-
-    if is_full_terminal(console) and console.file.isatty() and sys.stdin.isatty():
-        return Keyboard(lambda text: write_text(console, text))
-    return TerminalInput()
 
 
 def _first_review(selection: Selection) -> "Review":

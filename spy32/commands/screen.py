@@ -24,7 +24,7 @@ Pages = Callable[[], Iterator[Page]]
 class WordScreen:
     """Pages one below the other, each answer a line with Enter: for pipes, dumb terminals, and the demo.
 
-    Its methods are those of `KeyScreen`.
+    Its methods are those of `KeyScreen` that a dialogue needs.
     """
 
     def __init__(
@@ -110,24 +110,40 @@ class KeyScreen:
         self._offset, self._rows = 0, rows
         self._frame(self._keys(), text)
 
+    def update(self, pages: Pages, choices: Mapping[str, str], text: str) -> None:
+        """Show the newer content of a page that is on the screen, from the line on to which it was scrolled."""
+        self._pages, self._choices, self._message = pages, choices, text
+        self._frame(self._keys(), text)
+
     def answer(self) -> tuple[str, str]:
         """The next answer, a key or a word, and what was typed after it."""
         while True:
-            if self._digits and not self._keyboard.has_key(DIGIT_SECONDS):
-                self._digits = ""
-                self._frame(self._keys(), self._message)
-            key = self._keyboard.key()
-            if key.isascii() and key.isdigit():
-                return self._continue_number(key), ""
-            self._digits = ""
-            key = {"k": "up", "j": "down"}.get(key, key)
-            step = {"space": 10, "on": 10, "back": -10}.get(key, 0)
-            if self._scrolls:
-                step = {"up": -1, "down": 1}.get(key, step)
-            if not step:
+            key = self._next_key()
+            if key is not None:
                 return key, ""
-            self._offset = max(0, self._offset + step)
-            self._frame(self._keys())
+
+    def answer_within(self, seconds: float) -> str | None:
+        """The key of an answer; None when none came in time, or only one that scrolls."""
+        return self._next_key() if self._keyboard.has_key(seconds) else None
+
+    def _next_key(self) -> str | None:
+        """The next key or the number it belongs to; None for one that scrolled."""
+        if self._digits and not self._keyboard.has_key(DIGIT_SECONDS):
+            self._digits = ""
+            self._frame(self._keys(), self._message)
+        key = self._keyboard.key()
+        if key.isascii() and key.isdigit():
+            return self._continue_number(key)
+        self._digits = ""
+        key = {"k": "up", "j": "down"}.get(key, key)
+        step = {"space": 10, "on": 10, "back": -10}.get(key, 0)
+        if self._scrolls:
+            step = {"up": -1, "down": 1}.get(key, step)
+        if not step:
+            return key
+        self._offset = max(0, self._offset + step)
+        self._frame(self._keys())
+        return None
 
     def _continue_number(self, digit: str) -> str:
         """The row number: a digit continues the one shown as `row 1_` where there is such a row, else begins one."""
@@ -180,6 +196,13 @@ class KeyScreen:
 
 Screen = KeyScreen | WordScreen
 """Shows pages to a person and reads the answers."""
+
+
+def build_input(console: "Console | PlainConsole") -> TerminalInput:
+    """Single keys where a person sits at a terminal that can place text; whole lines anywhere else."""
+    if output.is_full_terminal(console) and console.file.isatty() and sys.stdin.isatty():
+        return Keyboard(lambda text: output.write_text(console, text))
+    return TerminalInput()
 
 
 def screen_of(console: "Console | PlainConsole", window: TerminalInput) -> Screen:

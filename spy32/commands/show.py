@@ -123,6 +123,11 @@ def _print_run(
             output.print_page(app.out, _named_page(name, app, store, view, raw))
 
 
+def latest_run_page(app: "App", store: "Store") -> "Page":
+    """The screen of the latest run; `BadUsage` when there is none."""
+    return _named_page("run", app, store, _load_view(store, None, rejected=False), None)
+
+
 def _csv_text(view: "RunView", name: str) -> str:
     from spy32.render.csvs import candidates_csv, rejected_csv
     from spy32.render.explain import chosen_candidate_id

@@ -18,13 +18,18 @@ Reason = Annotated[str, typer.Option(help="Why; shown by `status`.")]
 def pause(ctx: typer.Context, reason: Reason = "", json: Json = False) -> None:
     """Hold scheduled runs until `resume`."""
     from spy32.ops.switches import PAUSED
-    from spy32.ops.switches import pause as hold
 
     app = get_app(ctx)
-    store = app.store()
-    message = hold(store.flags, reason, app.clock(), app.locations.home or app.locations.data)
-    flag = store.flags.get(PAUSED)
+    message = hold_runs(app, reason)
+    flag = app.store().flags.get(PAUSED)
     _print_message(app, message, paused=flag[0] if flag is not None else None, json=json)
+
+
+def hold_runs(app: "App", reason: str) -> str:
+    """Hold scheduled runs and return the message."""
+    from spy32.ops.switches import pause as hold
+
+    return hold(app.store().flags, reason, app.clock(), app.locations.home or app.locations.data)
 
 
 def halt(ctx: typer.Context, reason: Reason = "", json: Json = False) -> None:
@@ -37,17 +42,20 @@ def halt(ctx: typer.Context, reason: Reason = "", json: Json = False) -> None:
 
 def resume(ctx: typer.Context, json: Json = False) -> None:
     """Lift the pause and the halt."""
+    app = get_app(ctx)
+    _print_message(app, lift_switches(app), json=json)
+
+
+def lift_switches(app: "App") -> str:
+    """Lift the pause and the halt and return the message."""
     from spy32.ops.switches import lift_halt, lift_pause
 
-    app = get_app(ctx)
     # The halt goes last: a store that cannot be written leaves the stricter switch on.
     pause_was_on = app.database.exists() and lift_pause(app.store().flags, app.clock())
     halt_was_on = lift_halt(app.locations.halt)
     lifted = [name for name, was_on in (("the pause", pause_was_on), ("the halt", halt_was_on)) if was_on]
     home = app.locations.home or app.locations.data
-    _print_message(
-        app, f"lifted {' and '.join(lifted)} of {home}" if lifted else f"nothing was held in {home}", json=json
-    )
+    return f"lifted {' and '.join(lifted)} of {home}" if lifted else f"nothing was held in {home}"
 
 
 def _clock_or_none(app: "App") -> "datetime | None":

@@ -1,15 +1,20 @@
-"""The status of a home: last run, next slot, what waits for a person, and what has gone wrong."""
+"""The status of a home: last run, next slot, results, what waits for a person, and what has gone wrong."""
 
-from collections.abc import Iterator
-from datetime import datetime
-from decimal import ROUND_CEILING
+from collections.abc import Iterator, Mapping
+from dataclasses import field
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.orders import Order, OrderKind
 from spy32.domain.proposals import Proposal
+from spy32.domain.results import ResultTotals
 from spy32.domain.runs import Cause, Outcome, Run, RunSummary
 from spy32.domain.spreads import Mode
+from spy32.domain.units import Dollars, Usd
 from spy32.domain.value import value
+from spy32.errors import StoreError
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
 from spy32.ops.open_trades import OpenTrade, load_open_trades
 from spy32.ops.overdue import RECENT_RUNS, UNDELIVERED, find_overdue
@@ -23,6 +28,8 @@ if TYPE_CHECKING:
 
 MAX_FAILURES = 3
 """Failed runs that are listed, so that `status` fits one screen."""
+MISSED_SPAN = timedelta(days=35)
+"""How long a missed slot is listed: five weekly slots, about as long as the trade that it would have made."""
 
 
 class PauseFlag(NamedTuple):
@@ -45,6 +52,24 @@ class StatusContext:
     set_up_at: datetime | None
     """When the home was set up, according to `ops.setup`; None when only the database knows."""
     now: datetime
+    databases: Mapping[Mode, Path] = field(default_factory=dict)
+    """The databases of all modes, since model costs are those of the home."""
+
+
+@value
+class ModelSpending:
+    """What answers of models cost in a New York month, in all modes of the home."""
+
+    month: str
+    """`2025-10`."""
+    spent: Usd
+    """US dollars; a request without a bill counts with its estimate."""
+    budget: Dollars
+    """US dollars, `xai.month_budget`."""
+
+    @property
+    def is_used_up(self) -> bool:
+        return Decimal(self.spent).scaleb(-10) >= self.budget
 
 
 @value
@@ -72,7 +97,15 @@ class Status:
     waiting: tuple[PendingItem, ...] = ()
     trades: tuple[OpenTrade, ...] = ()
     failures: tuple[RunSummary, ...] = ()
+    missed: tuple[RunSummary, ...] = ()
+    """Slots of the last five weeks that were missed, newest first."""
     unsent_notices: int = 0
+    unknown_orders: tuple[str, ...] = ()
+    """References of the orders whose outcome is unknown; with one `status --check` ends 11."""
+    results: ResultTotals | None = None
+    """What all trades earned; None before the first."""
+    model_spending: ModelSpending | None = None
+    """None while there is no database, and when the sum cannot be read, which is an alarm."""
     alarms: tuple[str, ...] = ()
     """What a person must look at beside what waits."""
 
@@ -96,6 +129,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
         *_other_items(context, store),
     )
     last_run = store.runs.latest()
+    spending, spending_problem = _model_spending(context, store)
     return Status(
         context=context,
         is_new=False,
@@ -106,9 +140,26 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
         waiting=waiting,
         trades=tuple(load_open_trades(store, context.now)),
         failures=store.history.failures(MAX_FAILURES),
+        missed=store.history.missed(context.now - MISSED_SPAN),
         unsent_notices=len(store.notices.select_pending(context.now)),
-        alarms=(*halt_message, *_damage_message(store), *_slot_problems(context, store)),
+        unknown_orders=tuple(order.reference for order in store.orders.select(OrderState.UNKNOWN)),
+        results=store.results.totals(market_date(context.now)) if store.trades.has_any() else None,
+        model_spending=spending,
+        alarms=(*halt_message, *_damage_message(store), *spending_problem, *_slot_problems(context, store)),
     )
+
+
+def _model_spending(context: StatusContext, store: "Store") -> tuple[ModelSpending | None, tuple[str, ...]]:
+    """Return the model costs of this month, or why they cannot be read: then no model is asked either."""
+    from spy32.records.model_spending import SpendingJournal, month_start
+
+    start = month_start(context.now)
+    try:
+        spent = SpendingJournal(store.core, store.model_calls, context.databases).ticks_since(start)
+    except StoreError as error:
+        return None, (error.message,)
+    month = f"{market_date(start):%Y-%m}"
+    return ModelSpending(month=month, spent=spent, budget=context.settings.xai.month_budget), ()
 
 
 def _damage_message(store: "Store") -> tuple[str, ...]:

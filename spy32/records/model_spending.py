@@ -43,7 +43,7 @@ class SpendingJournal:
     def begin(self, run_id: int, attempt: "ModelRequest", at: datetime) -> int:
         """Add the estimate to the file, then store the request."""
         month, estimate = _month_key(at), clamp_count(attempt.estimate_ticks)
-        self._add_ticks(month, estimate, known=self._database_ticks(_month_start(at)))
+        self._add_ticks(month, estimate, known=self._database_ticks(month_start(at)))
         number = self._model_calls.begin(run_id, attempt, at)
         self._asked[number] = (month, estimate)
         return number
@@ -112,7 +112,7 @@ def _database_spending(path: Path, since: datetime) -> int:
         return 0
 
 
-def _month_start(at: datetime) -> datetime:
+def month_start(at: datetime) -> datetime:
     """Return when the New York month of an instant began."""
     from spy32.sessions import market_date, new_york_instant
 

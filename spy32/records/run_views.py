@@ -3,7 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 
 from spy32.domain.market import QualityReport
 from spy32.domain.orders import Fill, Order, Trade
@@ -16,6 +16,7 @@ from spy32.records.encoding import (
     decode_body,
     e4_to_dollars,
     format_day_start,
+    format_instant,
     parse_instant,
     row_decoder,
     unreadable_error,
@@ -35,6 +36,8 @@ _RUN_SUMMARIES = """select run.id, run.started_at, run.outcome, run.cause, run.p
 RUNS_SINCE = f"""{_RUN_SUMMARIES} where run.id in (
     select id from run where started_at >= ? order by started_at desc, id desc limit ?) order by run.id desc"""
 NEWEST_RUNS = f"{_RUN_SUMMARIES} order by run.id desc limit ?"
+MISSED_RUNS = f"""{_RUN_SUMMARIES} where run.started_at >= ? and run.outcome = 'skipped' and run.cause = 'missed'
+    order by run.id desc"""
 FAILED_RUNS = f"{_RUN_SUMMARIES} where run.outcome in ('failed', 'interrupted') order by run.id desc limit ?"
 
 
@@ -114,6 +117,10 @@ class RunViews:
     def failures(self, limit: int) -> tuple[RunSummary, ...]:
         """Return the newest failed and interrupted runs, newest first."""
         return tuple(_run_summary(row) for row in self._core.rows(FAILED_RUNS, limit))
+
+    def missed(self, since: datetime) -> tuple[RunSummary, ...]:
+        """Return the rows of slots that were found to be missed since then, newest first."""
+        return tuple(_run_summary(row) for row in self._core.rows(MISSED_RUNS, format_instant(since)))
 
 
 def _decided_settings(text: str | None) -> Mapping[str, Mapping[str, object]] | None:

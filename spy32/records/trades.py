@@ -78,6 +78,9 @@ class Trades:
             _trade(row) for row in self._core.rows(f"select * from trade where state in ({marks}) order by id", *states)
         )
 
+    def has_any(self) -> bool:
+        return self._core.row("select 1 from trade limit 1") is not None
+
     def select_expired(self, now: datetime) -> tuple[Trade, ...]:
         """Return the trades in our book as open whose options have stopped trading, oldest first."""
         latest = now.date() + LONGEST_CLOSURE

@@ -19,6 +19,7 @@ from spy32.domain.proposals import (
     RiskDecision,
     Sizing,
 )
+from spy32.domain.results import ResultTotals
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run, RunSummary, Step
 from spy32.domain.spreads import Candidate, ExpectedValue, Greeks, Leg, Menu, RejectedSpread, whole_order
@@ -82,6 +83,7 @@ Part(
     step_running""",
 )
 Part(RunSummary)
+Part(ResultTotals)
 Part(MarketSummary, "underlying spot as_of source recorded=is_recorded expiration dte atm_iv expected_move vix")
 Part(Metric, "value unit source as_of count missing")
 Part(Figure, "path value unit source as_of count missing", inner="datum")

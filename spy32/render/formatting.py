@@ -93,11 +93,15 @@ def describe_assignment(proposal: ProposalTerms) -> str:
     return f"{format_dollars(proposal.assignment_value)} of stock"
 
 
+def ticks_as_dollars(ticks: int) -> str:
+    """`$0.02`, to the nearest cent."""
+    amount = Decimal(ticks).scaleb(-10)
+    return format_dollars(amount.quantize(CENT, ROUND_HALF_UP)) if not 0 < amount < CENT else "less than $0.01"
+
+
 def format_ticks(ticks: int) -> str:
     """`$0.02 (241500000 ticks)`: to the nearest cent for people, exact behind it."""
-    amount = Decimal(ticks).scaleb(-10)
-    text = format_dollars(amount.quantize(CENT, ROUND_HALF_UP)) if not 0 < amount < CENT else "less than $0.01"
-    return f"{text} ({ticks} ticks)"
+    return f"{ticks_as_dollars(ticks)} ({ticks} ticks)"
 
 
 def format_legs(legs: Iterable[Leg]) -> str:

@@ -9,7 +9,7 @@ from spy32.domain.value import value
 from spy32.ops.cron import SlotStart
 from spy32.ops.logs import LogEntry
 from spy32.ops.open_trades import OpenTrade
-from spy32.ops.status import PauseFlag, PendingItem, Status
+from spy32.ops.status import ModelSpending, PauseFlag, PendingItem, Status
 from spy32.records.audit import AuditReport
 from spy32.render import document_parts  # noqa: F401 - the parts of runs
 from spy32.render.encoder import Document, Key, Part, to_document
@@ -21,6 +21,7 @@ from spy32.settings.describe import Row
 Part(Slot, "day opens closes")
 Part(PauseFlag)
 Part(PendingItem)
+Part(ModelSpending, "month spent budget used_up=is_used_up")
 Part(
     OpenTrade,
     "id state trade=words credit max_loss dte next_exit mark proposal_id reason",
@@ -31,7 +32,8 @@ STATUS = Part(
     Status,
     """mode=context.settings.mode environment=context.settings.environment home=context.home database=context.database
     new=is_new now=context.now attention last_run running next_slot automation=context.settings.enable_automation paused
-    halted=context.halted waiting open_trades=trades failures unsent_notices""",
+    halted=context.halted waiting open_trades=trades failures missed unsent_notices unknown_orders results
+    model_spending""",
     called="spy32.status",
 )
 """For a monitor: an empty `attention` means that all is well."""

@@ -27,6 +27,11 @@ def held_words(item: "OpenTrade") -> str:
     return f"{item.words} @ {format_credit(item.credit)} · {left}"
 
 
+def result_of(item: "OpenTrade") -> str:
+    """What closing at the newest mark would earn, in the fewest words."""
+    return UNMARKED if item.mark is None else result_words(item.mark)
+
+
 def standing_words(item: "OpenTrade") -> tuple[str, ...]:
     """The newest mark, and the next exit or the close that there is."""
     return (*_mark_words(item), _next_words(item))

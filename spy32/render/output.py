@@ -46,6 +46,22 @@ def print_page(console: "AnyConsole", page: "Page") -> None:
         write_text(console, format_page(page))
 
 
+def print_fitting_page(console: "Console", pages: Iterator["Page"]) -> None:
+    """The first of `pages` that leaves a line of this terminal for the shell's prompt, else the last of them."""
+    write_text(console, "".join(f"{line}\n" for line in _fitting_body(console, pages, console.size.height - 1)))
+
+
+def _fitting_body(console: "Console", pages: Iterator["Page"], height: int) -> list[str]:
+    from spy32.render.tables import draw_page
+
+    body: list[str] = []
+    for page in pages:
+        body = draw_page(console, page).splitlines()
+        if len(body) <= height:
+            break
+    return body
+
+
 def frame(console: "Console", pages: Iterator["Page"], *, message: str, foot: str, offset: int) -> tuple[str, int]:
     """The first of `pages` that fits this terminal above `message` and `foot`, and the offset that it is drawn from.
 
@@ -59,11 +75,7 @@ def frame(console: "Console", pages: Iterator["Page"], *, message: str, foot: st
     message_part = (Prose(title="", text=message, tone="warn"),) if message else ()
     below = draw_page(console, Page(parts=(*message_part, Prose(title="", text=foot, tone="strong")))).splitlines()
     height = max(rows - len(below), 1)
-    body: list[str] = []
-    for page in pages:
-        body = draw_page(console, page).splitlines()
-        if len(body) <= height:
-            break
+    body = _fitting_body(console, pages, height)
     offset = max(0, min(offset, len(body) - height + 1)) if len(body) > height else 0
     shown = body[offset : offset + height]
     if len(body) > height:

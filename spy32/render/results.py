@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from spy32.domain.results import TradeResult
+from spy32.domain.results import ResultTotals, TradeResult
 from spy32.render.formatting import format_count, format_dollars, format_gain, format_percent, humanise
 from spy32.render.page import Item, pair
 
@@ -31,3 +31,10 @@ def result_items(result: TradeResult) -> Iterator[Item]:
         if slippage is not None:
             costs.append(f"slippage {format_dollars(slippage)} {what}")
     yield pair("Costs", ", ".join(costs))
+
+
+def total_words(totals: ResultTotals) -> str:
+    """Unrealised and realised in one line; trades without a usable mark are named."""
+    missing = f" (without {', '.join(f'T{number}' for number in totals.unmarked)})" if totals.unmarked else ""
+    realized = f"{format_gain(totals.week)} this week, {format_gain(totals.month)} this month"
+    return f"{format_gain(totals.unrealized)} unrealised{missing} · realised {realized}"

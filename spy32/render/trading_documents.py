@@ -112,7 +112,6 @@ Part(
     why=Key(str, lambda gone: join_lines(gone.explanation)),
     spreads=Key(int, lambda gone: 0 if gone.adoption is None else gone.adoption.spreads),
 )
-Part(ResultTotals)
 Part(HistoryDiff)
 BOTH: Mapping[str, Key] = {
     "agrees": Key(bool, lambda both: not both.view.differs),

@@ -57,9 +57,11 @@ def desk(store: Store, **over: Any) -> ReadingApp:
 
 def reasons(store: Store, **over: Any) -> list[str]:
     """What a monitor is told; code and document agree."""
-    found: list[str] = json.loads(_document(store, **over))["attention"]
-    assert code(desk(store, **over), "status", "--check") == (20 if found else 0)
-    assert code(desk(store, **over), "status", "--check", "--json") == (20 if found else 0)
+    document = json.loads(_document(store, **over))
+    found: list[str] = document["attention"]
+    expected = 11 if document["unknown_orders"] else 20 if found else 0
+    assert code(desk(store, **over), "status", "--check") == expected
+    assert code(desk(store, **over), "status", "--check", "--json") == expected
     return found
 
 
@@ -227,6 +229,7 @@ def test_an_unknown_order_always_needs_a_person(store: Store) -> None:
     store.orders.move(order.id, was=OrderState.SUBMITTING, now=OrderState.UNKNOWN, at=b.later(minutes=7))
     found = reasons(store, held=("proposal-1",))
     assert found == [f"the outcome of order {order.reference} of P1 is unknown"]
+    assert code(desk(store), "status", "--check") == 11
     assert "next: spy32 reconcile\n" in ask(desk(store), "status")
 
 
