@@ -50,7 +50,8 @@ def preview_execution(context: TradingContext, proposal_id: int) -> ExecutionPre
     account_findings = _check_account(context, proposal)
     dry_run = context.orders.dry_run(ticket.body)
     check = _start_pre_trade_check(context, proposal, approval)
-    findings, quotes = (*check.findings(), *account_findings), check.quotes
+    held_findings = limits.check_held_contracts(proposal, context.account.positions())
+    findings, quotes = (*check.findings(), *account_findings, *held_findings), check.quotes
     if dry_run.accepted:
         findings = (*findings, *dry_run_check.check_dry_run(proposal, dry_run, context.settings))
     return ExecutionPreview(proposal=proposal, body=ticket.body, quotes=quotes, findings=findings, dry_run=dry_run)
@@ -254,6 +255,11 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
             context.store.proposals.lapse(proposal_id, was=proposal.state, at=context.clock(), reason=reason)
             raise Refused(f"P{proposal_id} was not sent: {reason}; `spy32 show T{proposal.trade_id}` says why")
     ticket = OrderBook(context, proposal).first_ticket(approval, context.clock(), held=held)
+    as_sent = replace(proposal, quantity=ticket.quantity)
+    if proposal.trade_id is not None:
+        # After the cancel, since what the target filled before it is not held any more.
+        found = limits.check_held_contracts(as_sent, context.account.positions())
+        _refuse_if_blocked(context, proposal_id, tuple(found))
     dry_run = context.orders.dry_run(ticket.body)
     for warning in dry_run.warnings:
         context.report(f"the broker warns: {warning}")
@@ -261,7 +267,6 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
         reason = "; ".join(dry_run.errors) or "without a reason"
         _revoke_approval(context, proposal_id, f"refused by the broker's dry run: {reason}")
         raise BrokerRefused(f"the broker refused P{proposal_id} in its dry run: {reason}")
-    as_sent = replace(proposal, quantity=ticket.quantity)
     _refuse_if_blocked(context, proposal_id, dry_run_check.check_dry_run(as_sent, dry_run, context.settings))
     remaining = OrderBook(context, proposal).remaining()
     if not ticket.quantity <= remaining:

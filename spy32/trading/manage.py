@@ -59,6 +59,8 @@ class ManagedTrade:
     is_new_close: bool = False
     """This start made the close."""
     warnings: tuple[str, ...] = ()
+    needs_person: bool = False
+    """One of the warnings is for a person to look at now."""
     error: Spy32Error | None = None
     """Why this trade could not be managed to the end."""
 
@@ -79,13 +81,14 @@ class ManagedTrade:
 
     @property
     def is_news(self) -> bool:
-        """Whether a person must hear of it: a new close, another state of the trade, an error, an urgent close that
-        cannot be made, or a trade that is held past its last exit."""
+        """Whether a person must hear of it: a new close, another state of the trade, an error, a warning that needs a
+        person, an urgent close that cannot be made, or a trade that is held past its last exit."""
         reason = self.due.reason if self.due is not None else None
         is_urgent = reason in URGENT and self.proposal is None
         is_late = reason is ExitReason.LAST_EXIT and market_date(self.at) > self.exits.last_exit
         is_moved = self.was is not None and self.trade.state is not self.was
-        return self.is_new_close or self.error is not None or is_moved or is_urgent or is_late
+        is_told = self.is_new_close or self.needs_person or self.error is not None
+        return is_told or is_moved or is_urgent or is_late
 
     @property
     def exits(self) -> ExitPlan:
@@ -114,8 +117,7 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
             closing = [close.trade_id for close in live if close.trade_id is not None]
             numbers = list(dict.fromkeys([*(trade.id for trade in (*ended.trades, *going)), *closing]))
         return tuple(
-            replace(_manage_trade(context_for, base, number, ended.warnings.get(number, ())), was=states.get(number))
-            for number in numbers
+            replace(_manage_trade(context_for, base, number, ended), was=states.get(number)) for number in numbers
         )
 
 
@@ -127,17 +129,21 @@ def _raise_differences(context: TradingContext, ended: settle.SettledTrades) -> 
             attention.raise_item(f"T{number}", DIFFERENCE, message, context.clock())
 
 
-def _manage_trade(context_for: ContextFor, base: TradingContext, trade_id: int, notes: tuple[str, ...]) -> ManagedTrade:
+def _manage_trade(
+    context_for: ContextFor, base: TradingContext, trade_id: int, ended: settle.SettledTrades
+) -> ManagedTrade:
     store = base.store
     trade = store.trades.get(trade_id)
-    warnings = list(notes)
+    warnings = list(ended.warnings.get(trade_id, ()))
+    is_gone = trade_id in ended.for_person
     state = ManagedTrade(trade=trade, opening=store.proposals.get(trade.proposal_id), at=base.clock())
     try:
         context = context_for(trade.proposal_id)
         warnings += settle.settle_orders(context, trade)
         _revoke_ended_approval(context, trade_id)
         state = _judge(context, trade_id)
-        state = _act(context, state)
+        # Our book is not what the broker holds, and what closes the one may open or reverse the other.
+        state = _act(context, state) if not is_gone else replace(state, needs_person=True)
     except Spy32Error as error:
         state = replace(state, trade=store.trades.get(trade_id), error=error)
     return replace(state, warnings=tuple(dict.fromkeys((*warnings, *state.warnings))))

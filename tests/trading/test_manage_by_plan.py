@@ -47,6 +47,39 @@ def sent(desk: ManagedDesk) -> int:
     return sum(request in ("submit", "replace") for request in desk.orders.requests) - 1
 
 
+# What is gone at the broker.
+
+
+@pytest.mark.parametrize("mode", [Mode.SANDBOX, Mode.LIVE])
+@pytest.mark.parametrize("holds", [{"short": -2}, {"short": -1, "long": 1}, {}])
+def test_nothing_is_sent_for_a_trade_whose_contracts_are_gone_by_hand(
+    tmp_path: Path, mode: Mode, holds: dict[str, int]
+) -> None:
+    desk = planned_desk(tmp_path, mode)
+    opened(desk, **LAST)
+    desk.orders.fills_at = FILLS
+    desk.holds(**holds)
+    for _ in range(2):
+        found = desk.start()
+        assert (found.trade.state, found.proposal, found.is_news) == (TradeState.OPEN, None, True)
+        assert any("gone" in warning for warning in found.warnings)
+        assert found.due is not None
+    assert (desk.closes(), sent(desk)) == ([], 0)
+    desk.store.close()
+
+
+def test_a_close_that_a_person_approved_is_not_sent_when_a_leg_is_gone(desk: ManagedDesk) -> None:
+    opened(desk, rests_target=True)
+    close = propose_close(desk.trading_context, 1).proposal
+    assert close is not None
+    desk.approve_close(close, "0.57")
+    desk.holds(short=-2)
+    before = len(desk.orders.book)
+    with pytest.raises(Refused, match="the account holds 0 of 635 P of 2025-11-07, and the close needs 2"):
+        execute(desk.trading_context, close.id)
+    assert len(desk.orders.book) == before
+
+
 # Sent without a person.
 
 
