@@ -116,7 +116,7 @@ def check_option_root(proposal: ProposalTerms, *, blocks: bool = True) -> Iterat
 
 
 def check_absent_orders(absent: Sequence[Order], mode: Mode) -> Iterator[Finding]:
-    """Refuse while an entry order of today was not found at the broker, in live mode.
+    """Refuse while an order of today, an entry or a close of the same trade, was not found at the broker, in live mode.
 
     The order may still arrive, so a person must confirm that it is not alive before another one is sent.
     """

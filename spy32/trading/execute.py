@@ -1,6 +1,7 @@
 """Send an approved order exactly once: quote again, check again, commit, send, work the price, report."""
 
 from dataclasses import replace
+from datetime import date
 
 from spy32.domain.market import LegQuotes
 from spy32.domain.orders import BrokerOrder, DryRun, Order
@@ -193,10 +194,16 @@ def _check_account(context: TradingContext, proposal: Proposal) -> tuple[Finding
         *limits.check_proposal(proposal, account, exposure, context.settings, now),
         *limits.check_option_root(proposal),
         *limits.check_orders_on_legs(proposal, _other_orders(context, proposal)),
-        *limits.check_absent_orders(
-            context.store.found_orders.absent_entries(today) if proposal.kind == "open" else (), proposal.mode
-        ),
+        *limits.check_absent_orders(_absent_orders(context, proposal, today), proposal.mode),
     )
+
+
+def _absent_orders(context: TradingContext, proposal: Proposal, day: date) -> tuple[Order, ...]:
+    """Return the orders of a day that were not found at the broker and may double this one when they arrive."""
+    found = context.store.found_orders
+    if proposal.trade_id is None:
+        return found.absent_entries(day)
+    return found.absent_exits(day, proposal.trade_id)
 
 
 def _other_orders(context: TradingContext, proposal: Proposal) -> tuple[BrokerOrder, ...]:

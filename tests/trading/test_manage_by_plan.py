@@ -21,7 +21,7 @@ from spy32.trading.context import proposal_lock_name
 from spy32.trading.execute import execute
 from spy32.trading.manage import propose_close
 from spy32.trading.plan_approval import is_covered, plan_name
-from spy32.trading.reconcile import reconcile
+from spy32.trading.reconcile import reconcile, settle_by_person
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.managed import ManagedDesk, managed_desk, opened, planned_desk
@@ -444,6 +444,46 @@ def test_an_unknown_outcome_is_settled_by_reading_and_not_sent_again(desk: Manag
     desk.orders.fills_at = D("9")
     found = desk.start()
     assert (found.error, found.trade.state, sent(desk)) == (None, TradeState.CLOSED, 1)
+
+
+def test_a_lost_live_close_is_not_sent_again_without_a_person_s_word(tmp_path: Path) -> None:
+    desk = planned_desk(tmp_path, Mode.LIVE)
+    opened(desk, **LAST)
+    desk.orders.fills_at = D("9")
+    desk.orders.faults = [("before", TIMED_OUT)]
+    found = desk.start()
+    assert isinstance(found.error, Unresolved)
+    assert "may still be on its way" in found.error.message
+    assert (found.trade.state, sent(desk)) == (TradeState.CLOSING, 1)
+    for _ in range(2):
+        found = desk.start()
+        assert found.proposal is not None
+        assert (found.trade.state, found.proposal.state) == (TradeState.OPEN, P.PROPOSED)
+        assert (found.is_news, found.error, sent(desk)) == (True, None, 1)
+        assert f"`spy32 reconcile --settle P{found.proposal.id}` says" in found.warnings[-1]
+    desk.approve_close(found.proposal, "0.57")
+    with pytest.raises(Refused, match="could still arrive"):
+        execute(desk.trading_context, found.proposal.id)
+    settle_by_person(desk.trading_context, found.proposal.id, "anna")
+    assert execute(desk.trading_context, found.proposal.id).state is P.DONE
+    desk.store.close()
+
+
+def test_a_lost_close_of_one_trade_stops_no_close_of_another_and_a_lost_step_none(tmp_path: Path) -> None:
+    desk = planned_desk(tmp_path, Mode.LIVE)
+    opened(desk, **LAST)
+    other = opened(desk, legs=builders.spread("630", "625").legs, **LAST)
+    desk.orders.faults = [("before", TIMED_OUT)]
+    desk.manage(1)
+    desk.clock.at += timedelta(minutes=15)
+    desk.orders.fills_at = D("9")
+    assert desk.manage(1)[0].trade.state is TradeState.OPEN
+    assert desk.manage(other.id)[0].trade.state is TradeState.CLOSED
+    (lost,) = desk.store.found_orders.absent_exits(builders.TODAY, 1)
+    assert desk.store.found_orders.absent_exits(builders.TODAY, other.id) == ()
+    desk.store.core.db.execute("update broker_order set replaces = 1 where id = ?", (lost.id,))
+    assert desk.store.found_orders.absent_exits(builders.TODAY, 1) == ()
+    desk.store.close()
 
 
 def test_while_the_outcome_cannot_be_read_the_trade_is_closing_and_nothing_more_is_sent(desk: ManagedDesk) -> None:
