@@ -276,6 +276,7 @@ def _act(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
 
 
 def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) -> ManagedTrade:
+    waiting = state.proposal
     try:
         close = _propose(context, state, due.reason)
     except (Refused, Unavailable) as error:
@@ -285,6 +286,9 @@ def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) ->
         return replace(state, warnings=(*state.warnings, note))
     is_new = state.proposal is None or state.proposal.id != close.id
     state = replace(state, proposal=close, is_new_close=is_new)
+    if waiting is not None and is_new and waiting.reason is ExitReason.PERSON:
+        note = f"P{waiting.id}, a person's draft, gave way: {due.message}"
+        state = replace(state, warnings=(*state.warnings, note))
     is_by_person = close.state is ProposalState.APPROVED and not plan_approval.is_by_plan(context, state.opening, close)
     if is_by_person or not plan_approval.is_covered(context, state.opening, close, state.trade.width):
         return state
@@ -331,27 +335,33 @@ def _propose(context: TradingContext, state: ManagedTrade, reason: ExitReason) -
     live = state.proposal
     if live is not None and live.state is not ProposalState.PROPOSED:
         return live
-    if live is None and reason not in URGENT and plan_approval.was_declined(context, state.trade.id, reason):
+    is_declined = plan_approval.was_declined(context, state.trade.id, reason)
+    if live is None and reason not in URGENT and is_declined:
         return None
     if state.mark is None:
         raise Unavailable("there are no quotes to price a close by")
-    if live is not None and live.reason is ExitReason.PERSON:
+    is_draft = live is not None and live.reason is ExitReason.PERSON
+    if is_draft and (reason not in PROTECTIVE or is_declined):
         return live
     made = closing_proposal(state.opening, state.trade, reason, state.mark, context.settings)
     if live is not None and state.mark.natural is not None and not is_outdated(live, made, state.mark.natural):
         return live
-    return _store_close(context, made, live)
+    why = f"it gives way to a close by the plan: {reason.words}" if is_draft else ""
+    return _store_close(context, made, live, why=why)
 
 
 URGENT = (ExitReason.LAST_EXIT, ExitReason.EX_DIVIDEND)
 """Closes that are proposed again at the next start when they are declined: the last session does not come back."""
 
+PROTECTIVE = (*URGENT, ExitReason.STOP)
+"""Closes that the draft of a person, which nobody has approved, must not hold up: each limits a loss."""
 
-def _store_close(context: TradingContext, made: ProposalTerms, live: Proposal | None) -> Proposal:
-    """Store a close, in place of the one that waits if there is one, and return it."""
+
+def _store_close(context: TradingContext, made: ProposalTerms, live: Proposal | None, *, why: str = "") -> Proposal:
+    """Store a close, in place of the one that waits if there is one, and return it. `why` says why that one lapses."""
     now = context.clock()
     if live is not None:
-        reason = f"another close of T{made.trade_id} takes its place"
+        reason = why or f"another close of T{made.trade_id} takes its place"
         context.store.proposals.lapse(live.id, was=live.state, at=now, reason=reason)
     reference = references.draft_reference(made.run_id)
     body = plan.order_body(made.legs, made.quantity, made.limit_price, reference, kind=OrderKind.EXIT)

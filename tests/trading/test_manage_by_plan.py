@@ -327,12 +327,44 @@ def test_a_close_of_a_person_an_opening_and_a_ceiling_beyond_the_width_are_not_c
 
 
 def test_a_close_of_a_person_waits_for_its_person(desk: ManagedDesk) -> None:
-    opened(desk, **LAST)
+    opened(desk, time_exit=builders.TODAY)
     own = propose_close(desk.trading_context, 1).proposal
     found = desk.start()
     assert own is not None
     assert found.proposal == own
     assert sent(desk) == 0
+
+
+@pytest.mark.parametrize(
+    ("exits", "words"),
+    [({"last_exit": builders.TODAY}, "last exit"), ({"stop": D("0.90")}, "stop")],
+)
+def test_a_draft_of_a_person_does_not_hold_up_what_limits_a_loss(
+    desk: ManagedDesk, exits: dict[str, Any], words: str
+) -> None:
+    opened(desk, **exits)
+    own = propose_close(desk.trading_context, 1, D("0.10")).proposal
+    assert own is not None
+    desk.quoted.close_costs("1.50")
+    desk.orders.fills_at = D("9")
+    if words == "stop":
+        assert desk.start().proposal == own
+    found = desk.start()
+    assert (found.trade.state, found.is_news, sent(desk)) == (TradeState.CLOSED, True, 1)
+    assert found.warnings[-1].startswith(f"P{own.id}, a person's draft, gave way: ")
+    row = desk.store.proposals.get_row(own.id)
+    assert row["state"] == P.LAPSED
+    assert row["reason"].lower() == f"it gives way to a close by the plan: {words}"
+
+
+def test_a_draft_of_a_person_that_was_approved_is_left_alone(desk: ManagedDesk) -> None:
+    opened(desk, **LAST)
+    own = propose_close(desk.trading_context, 1, D("0.70")).proposal
+    assert own is not None
+    desk.approve_close(own, "0.57")
+    found = desk.start()
+    assert found.proposal is not None
+    assert (found.proposal.id, found.proposal.state, sent(desk)) == (own.id, P.APPROVED, 0)
 
 
 def test_a_close_that_a_person_approved_is_sent_by_the_person(desk: ManagedDesk) -> None:

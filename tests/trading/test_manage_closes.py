@@ -170,7 +170,7 @@ def test_a_deep_spread_with_wide_quotes_is_closed_at_the_width(desk: ManagedDesk
 
 
 def test_a_close_of_a_person_is_kept(desk: ManagedDesk) -> None:
-    opened(desk, **LAST)
+    opened(desk, time_exit=builders.TODAY)
     own = propose_close(desk.trading_context, 1, D("0.50")).proposal
     found = desk.start()
     assert own is not None
@@ -178,6 +178,19 @@ def test_a_close_of_a_person_is_kept(desk: ManagedDesk) -> None:
     assert found.proposal == own
     desk.quoted.close_costs("0.90")
     assert desk.start().proposal == own
+    desk.quoted.close_costs("0.20")
+    found = desk.start()
+    assert (found.proposal, found.warnings) == (own, ())
+
+
+def test_a_draft_of_a_person_stays_when_the_close_by_the_plan_was_declined_today(desk: ManagedDesk) -> None:
+    opened(desk, **LAST)
+    close = desk.start().proposal
+    assert close is not None
+    decline(desk.trading_context, close.id, by="anna")
+    own = propose_close(desk.trading_context, 1, D("0.50")).proposal
+    found = desk.start()
+    assert (found.proposal, found.due is not None) == (own, True)
 
 
 @pytest.mark.parametrize("decided", ["approved", "sent"])
