@@ -112,11 +112,27 @@ def _execute(context: TradingContext, proposal_id: int, *, wait: bool) -> Propos
     return _conclude(context, proposal_id, last)
 
 
-def _stop_if_past_deadline(context: TradingContext, proposal_id: int) -> None:
-    """Cancel everything that works once the price plan's deadline has passed, although other orders are unsettled."""
+def _stop_if_past_deadline(context: TradingContext, proposal_id: int) -> bool:
+    """Cancel everything that works once the price plan's deadline has passed, although other orders are unsettled;
+    return whether it has."""
     book = load_order_book(context, proposal_id)
-    if book.orders and context.clock() >= book.deadline(book.orders[-1].approval_id):
+    is_past = bool(book.orders) and context.clock() >= book.deadline(book.orders[-1].approval_id)
+    if is_past:
         order_state.try_cancel_working(context, proposal_id)
+    return is_past
+
+
+def end_abandoned(context: TradingContext, proposal_id: int) -> bool:
+    """End a sent proposal whose process has ended, once its price plan's deadline has passed; return whether it has.
+
+    Raises `LockHeld` while a process works it, `Unresolved` when its legs filled unevenly.
+    """
+    with context.locks.hold(proposal_lock_name(proposal_id)):
+        is_past = _stop_if_past_deadline(context, proposal_id)
+        if is_past:
+            reason = "no process worked it, and the deadline of its price plan had passed"
+            order_state.conclude_proposal(context, proposal_id, reason=reason)
+        return is_past
 
 
 def _require_approval(context: TradingContext, proposal: Proposal) -> Approval:

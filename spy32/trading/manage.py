@@ -16,7 +16,7 @@ from spy32.domain.marks import Mark
 from spy32.domain.orders import OrderKind, Trade
 from spy32.domain.proposals import ExitPlan, ExitReason, Proposal, ProposalTerms
 from spy32.domain.value import value
-from spy32.errors import Refused, Spy32Error, Unavailable
+from spy32.errors import LockHeld, Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState, TradeState
 from spy32.rules import exercise, plan, references
 from spy32.rules.assignment import assignment_notes
@@ -26,7 +26,7 @@ from spy32.rules.marks import mark_trade
 from spy32.sessions import days_to_expiration, is_option_session, market_date
 from spy32.trading import plan_approval, settle
 from spy32.trading.context import TradingContext
-from spy32.trading.execute import execute
+from spy32.trading.execute import end_abandoned, execute
 from spy32.trading.order_book import load_order_book
 
 MANAGE_LOCK = "manage"
@@ -143,7 +143,7 @@ def _manage_trade(
         _revoke_ended_approval(context, trade_id)
         state = _judge(context, trade_id)
         # Our book is not what the broker holds, and what closes the one may open or reverse the other.
-        state = _act(context, state) if not is_gone else replace(state, needs_person=True)
+        state = _act(context, state) if not is_gone else _only_tell(context, state)
     except Spy32Error as error:
         state = replace(state, trade=store.trades.get(trade_id), error=error)
     return replace(state, warnings=tuple(dict.fromkeys((*warnings, *state.warnings))))
@@ -271,8 +271,32 @@ def _act(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
     live = state.proposal
     if live is not None and live.state is ProposalState.SENT:
         # Its order works at the broker although the start that sent it has ended.
-        return _send_by_plan(context, state, live) if plan_approval.is_by_plan(context, state.opening, live) else state
+        is_by_plan = plan_approval.is_by_plan(context, state.opening, live)
+        return _send_by_plan(context, state, live) if is_by_plan else _end_abandoned(context, state, live)
     return _make_close(context, state, state.due) if state.due is not None else state
+
+
+def _only_tell(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
+    """Send nothing, and end a sent close that no process works."""
+    state, live = replace(state, needs_person=True), state.proposal
+    return _end_abandoned(context, state, live) if live is not None and live.state is ProposalState.SENT else state
+
+
+def _end_abandoned(context: TradingContext, state: ManagedTrade, close: Proposal) -> ManagedTrade:
+    """Tell of a sent close that no process works, and end it past its deadline, so that another one may be made."""
+    try:
+        is_ended = end_abandoned(context, close.id)
+    except LockHeld:  # it is worked; settling its orders has said so
+        return state
+    name = f"P{close.id}, whose process has ended,"
+    note = f"{name} is past its deadline: what worked of it is cancelled" if is_ended else f"{name} works without steps"
+    return replace(
+        state,
+        trade=context.store.trades.get(state.trade.id),
+        proposal=context.store.proposals.get(close.id),
+        warnings=(*state.warnings, note),
+        needs_person=True,
+    )
 
 
 def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) -> ManagedTrade:
