@@ -26,6 +26,7 @@ from spy32.rules.marks import mark_trade
 from spy32.sessions import days_to_expiration, is_option_session, market_date
 from spy32.trading import plan_approval, settle
 from spy32.trading.context import TradingContext
+from spy32.trading.early_exercise import check_early_exercise
 from spy32.trading.execute import end_abandoned, execute
 from spy32.trading.order_book import load_order_book
 
@@ -34,8 +35,6 @@ LOCK_SECONDS = 20.0
 """A start waits so long for another one, which marks in a second or two but may work an order for minutes."""
 MARKS_READ = 100
 """Newest marks that the exits are judged by: more than three sessions at one a quarter of an hour."""
-DIFFERENCE = "difference"
-"""Kind of the attention item for contracts that are gone at the broker and that only a person can explain."""
 ContextFor = Callable[[int | None], TradingContext]
 """Makes the context of a proposal, since a recorded one keeps its own market and clock; of none, a general one."""
 
@@ -105,7 +104,7 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
     with base.locks.hold(MANAGE_LOCK, wait_seconds=LOCK_SECONDS):
         states = {trade.id: trade.state for trade in base.store.trades.select()}
         ended = settle.settle_ended(context_for, reads_positions=True)
-        _raise_differences(base, ended)
+        settle.raise_differences(base, ended)
         store.proposals.lapse_overdue(base.clock())
         if trade_id is not None:
             numbers = [trade_id]
@@ -119,14 +118,6 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
         return tuple(
             replace(_manage_trade(context_for, base, number, ended), was=states.get(number)) for number in numbers
         )
-
-
-def _raise_differences(context: TradingContext, ended: settle.SettledTrades) -> None:
-    """Raise an attention item, once a trade, for contracts that are gone and that only a person can explain."""
-    attention = context.store.attention
-    for number, message in ended.for_person.items():
-        if not attention.was_raised(f"T{number}", DIFFERENCE):
-            attention.raise_item(f"T{number}", DIFFERENCE, message, context.clock())
 
 
 def _manage_trade(
@@ -176,7 +167,7 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
         if quotes is not None
         else None
     )
-    check, exercise_notes = _check_exercise(context, trade, opening, quotes)
+    check, exercise_notes = check_early_exercise(context, trade, opening, quotes)
     given = ExitInput(
         trade=trade,
         plan=trade_exits(opening, trade),
@@ -225,33 +216,6 @@ def _fetch_quotes(context: TradingContext, trade: Trade, opening: Proposal) -> t
     if not isfinite(quotes.spot):
         return None, (f"T{trade.id} was not marked: {quotes.source} gives no price of {opening.underlying}",)
     return quotes, ()
-
-
-def _check_exercise(
-    context: TradingContext, trade: Trade, opening: Proposal, quotes: LegQuotes | None
-) -> tuple[exercise.ExerciseCheck | None, tuple[str, ...]]:
-    """Return the judgement of the short call on the eve of an ex-date, and notes on early exercise."""
-    if quotes is None:
-        return None, ()
-    now, rate = context.clock(), context.settings.market.rate
-    shorts = [leg for leg in trade.legs if leg.action.sign > 0]
-    notes = [note for leg in shorts if (note := exercise.put_exercise_note(leg, quotes, rate, now)) is not None]
-    if not any(exercise.is_call(leg) for leg in shorts):
-        return None, tuple(notes)
-    try:
-        dividends = context.dividends(opening.underlying)
-    except Spy32Error as error:
-        return None, (*notes, f"early exercise of the short call is not judged: {error.message}")
-    if dividends is None:
-        return None, (*notes, "no source tells the ex-dates, so early exercise of the short call is not judged")
-    dividend = exercise.next_ex_date(dividends, trade.expiration, market_date(now))
-    checks = [
-        check
-        for leg in shorts
-        if dividend is not None
-        and (check := exercise.check_call_exercise(leg, quotes, dividend, rate, now)) is not None
-    ]
-    return max(checks, key=lambda check: check.is_worthwhile, default=None), tuple(notes)
 
 
 def _mark_warnings(mark: Mark | None) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from spy32.ops.locks import FileLocks
 from spy32.rules.exercise import parity_leg
 from spy32.trading import settle
 from spy32.trading.context import TradingContext, proposal_lock_name
+from spy32.trading.early_exercise import check_early_exercise
 from spy32.trading.manage import LOCK_SECONDS, MANAGE_LOCK, MARKS_READ, judge_trade, manage
 from spy32.trading.profit_target import place_target
 from tests.support import builders
@@ -320,7 +321,7 @@ def test_a_note_about_a_put_is_kept_beside_a_call_whose_dividends_are_unknown(de
     quotes, _ = module._fetch_quotes(desk.trading_context, both, desk.store.proposals.get(trade.proposal_id))
     for dividends, count in ((None, 2), (Unavailable("no"), 2), ((), 1)):
         desk.dividends = dividends
-        check, notes = module._check_exercise(
+        check, notes = check_early_exercise(
             desk.trading_context, both, desk.store.proposals.get(trade.proposal_id), quotes
         )
         assert (check, len(notes)) == (None, count)
@@ -435,6 +436,24 @@ def test_what_has_just_been_settled_is_managed_with_its_notes(
     first, second = desk.manage()
     assert (first.trade, first.warnings) == (expired, ("settled at 700",))
     assert (second.trade.id, second.warnings) == (2, ("look here",))
+
+
+def test_another_difference_of_an_acknowledged_one_is_raised_again(tmp_path: Path) -> None:
+    desk = managed_desk(tmp_path, Mode.LIVE)
+    opened(desk)
+    attention = desk.store.attention
+    desk.holds(short=-2, long=1)
+    for _ in range(2):
+        desk.start()
+        assert len(attention.open_items()) == 1
+    attention.acknowledge("T1", "anna", desk.clock())
+    desk.start()
+    assert attention.open_items() == ()
+    desk.holds(short=-2)
+    desk.start()
+    (item,) = attention.open_items()
+    assert item.message.startswith("T1: 2 x SPY   251107P00635000 gone")
+    desk.store.close()
 
 
 # Orders in flight.
