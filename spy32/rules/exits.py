@@ -12,7 +12,7 @@ from spy32.domain.marks import Mark
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import ExitPlan, ExitReason
 from spy32.domain.value import value
-from spy32.rules.exercise import ExerciseCheck, is_call
+from spy32.rules.exercise import ExerciseCheck, is_american_call
 from spy32.sessions import market_date
 
 STOP_INTERVAL = timedelta(minutes=5)
@@ -85,7 +85,7 @@ def _check_last_exit(given: ExitInput) -> ExitCheck:
 def _check_ex_dividend(given: ExitInput) -> ExitCheck:
     check = given.exercise
     if check is None:
-        has_call = any(is_call(leg) for leg in given.trade.legs)
+        has_call = any(is_american_call(leg) for leg in given.trade.legs)
         is_unknown = has_call and not given.marks
         message = "there are no quotes to judge early exercise by" if is_unknown else NO_EX_DATE
         return ExitCheck(reason=ExitReason.EX_DIVIDEND, is_due=False, message=message)

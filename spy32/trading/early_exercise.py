@@ -18,7 +18,7 @@ def check_early_exercise(
     now, rate = context.clock(), context.settings.market.rate
     shorts = [leg for leg in trade.legs if leg.action.sign > 0]
     notes = [note for leg in shorts if (note := exercise.put_exercise_note(leg, quotes, rate, now)) is not None]
-    if not any(exercise.is_call(leg) for leg in shorts):
+    if not any(exercise.is_american_call(leg) for leg in shorts):
         return None, tuple(notes)
     try:
         dividends = context.dividends(opening.underlying)
