@@ -25,9 +25,10 @@ class ExerciseCheck:
     """Whether early exercise of a short leg pays tonight. Amounts are dollars per share."""
 
     leg: Leg
-    eve: date
-    """The last session before the ex-date."""
-    is_worthwhile: bool
+    eve: date | None
+    """The last session before the ex-date; None while the ex-dates are unknown."""
+    is_worthwhile: bool | None
+    """None when it cannot be judged."""
     message: str
 
 
@@ -66,7 +67,7 @@ def check_call_exercise(
     `quotes` holds the put of `parity_leg`. In the money without its ask, exercise counts as worthwhile: what cannot be
     ruled out overnight is closed.
     """
-    eve = previous_session(dividend.ex_date).day
+    eve = exercise_eve(dividend)
     if not is_american_call(leg) or market_date(now) != eve:
         return None
     strike, spot, paid = float(leg.strike), quotes.spot, float(dividend.amount)
@@ -87,6 +88,11 @@ def check_call_exercise(
         f"{'pays' if cost < paid else 'does not pay'}"
     )
     return ExerciseCheck(leg=leg, eve=eve, is_worthwhile=cost < paid, message=message)
+
+
+def exercise_eve(dividend: Dividend) -> date:
+    """Return the last session before an ex-date, on whose evening calls are exercised."""
+    return previous_session(dividend.ex_date).day
 
 
 def put_exercise_note(leg: Leg, quotes: LegQuotes, rate: float, now: datetime) -> str | None:

@@ -177,7 +177,9 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
         has_resting_target=load_order_book(context, opening.id).live_target is not None,
     )
     checks = check_exits(given if mark is not None else replace(given, marks=()))
-    return replace(state, mark=mark, checks=checks, warnings=(*warnings, *exercise_notes, *_mark_warnings(mark)))
+    unjudged = [check.message for check in checks if check.is_unknown and check.day is not None]
+    notes = (*warnings, *exercise_notes, *_mark_warnings(mark), *unjudged)
+    return replace(state, mark=mark, checks=checks, warnings=notes, needs_person=bool(unjudged))
 
 
 def _assignment_notes(context: TradingContext, trade: Trade, opening: Proposal) -> tuple[str, ...]:

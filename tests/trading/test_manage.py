@@ -280,16 +280,43 @@ def test_a_dividend_that_has_moved_is_judged_by_its_new_day(desk: ManagedDesk, a
 @pytest.mark.parametrize(
     ("dividends", "warning"),
     [
-        (None, "no source tells the ex-dates, so early exercise of the short call is not judged"),
-        (Unavailable("yahoo is down"), "early exercise of the short call is not judged: yahoo is down"),
+        (None, "NOT JUDGED: ex-dates unknown; early assignment possible (no source tells them)"),
+        (Unavailable("yahoo is down"), "NOT JUDGED: ex-dates unknown; early assignment possible (yahoo is down)"),
     ],
 )
 def test_unknown_dividends_are_told_and_stop_nothing(desk: ManagedDesk, dividends: object, warning: str) -> None:
     call_desk(desk, dividends)
     (found,) = desk.manage()
     assert found.warnings == (warning,)
-    assert (found.due, found.error) == (None, None)
+    assert (found.due, found.error, found.is_news) == (None, None, False)
     assert found.mark is not None
+    (check,) = [check for check in found.checks if check.reason is ExitReason.EX_DIVIDEND]
+    assert check.message == "NOT JUDGED: ex-dates unknown; early assignment possible"
+
+
+@pytest.mark.parametrize(("age", "spot"), [(3 * 3600, 694.0), (0, 694.0)])
+def test_old_quotes_on_the_eve_of_an_ex_date_rule_nothing_out(desk: ManagedDesk, age: float, spot: float) -> None:
+    call_desk(desk, (Dividend(ex_date=EX_DATE, amount=D("1.95")),))
+    desk.quoted.age, desk.quoted.spot = age, spot
+    (found,) = desk.manage()
+    (check,) = [check for check in found.checks if check.reason is ExitReason.EX_DIVIDEND]
+    assert (found.due, check.is_unknown, found.is_news) == (None, age > 0, age > 0)
+    if age:
+        assert found.warnings[-1] == check.message
+        assert check.message == (
+            "NOT JUDGED on the eve of an ex-date: the mark is stale, so no price decides; early assignment possible"
+        )
+        assert found.is_news
+    else:
+        assert found.warnings == ()
+
+
+def test_no_quotes_on_the_eve_of_an_ex_date_are_told(desk: ManagedDesk) -> None:
+    call_desk(desk, (Dividend(ex_date=EX_DATE, amount=D("1.95")),))
+    desk.market.trouble = Unavailable("cboe is down")
+    (found,) = desk.manage()
+    assert found.warnings[-1] == "NOT JUDGED: ex-date 2025-10-17 and no quotes; early assignment possible"
+    assert found.is_news
 
 
 def test_no_dividend_before_the_expiration_says_nothing(desk: ManagedDesk) -> None:
@@ -324,7 +351,7 @@ def test_a_note_about_a_put_is_kept_beside_a_call_whose_dividends_are_unknown(de
         check, notes = check_early_exercise(
             desk.trading_context, both, desk.store.proposals.get(trade.proposal_id), quotes
         )
-        assert (check, len(notes)) == (None, count)
+        assert (check is None, len(notes)) == (dividends == (), count)
         assert notes[0].startswith("early exercise of the 640 put pays")
 
 
