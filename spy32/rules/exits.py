@@ -120,11 +120,12 @@ def _check_stop(given: ExitInput) -> ExitCheck:
 
 
 def _first_reading(marks: Sequence[Mark], mark: Mark, stop: Decimal) -> Mark | None:
-    """Return a reading at or above the stop that is old enough, with no usable one below it since; None without one."""
+    """Return a reading of this session at or above the stop that is old enough, with no usable one below it since; None
+    without one."""
     for earlier in reversed(marks[:-1]):
         if not earlier.is_usable or earlier.mid is None:
             continue
-        if earlier.mid < stop:
+        if earlier.mid < stop or market_date(earlier.at) != market_date(mark.at):
             return None
         # The times of the quotes count, since two starts may read the same ones.
         if mark.as_of - earlier.as_of >= STOP_INTERVAL and mark.at - earlier.at >= STOP_INTERVAL:

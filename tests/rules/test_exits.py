@@ -165,6 +165,12 @@ def test_what_cannot_be_ruled_out_before_an_ex_date_is_unknown() -> None:
 # The stop.
 
 
+def test_both_readings_of_the_stop_are_of_one_session() -> None:
+    overnight = (mark("1.80", later(days=-1)), mark("1.80", later()))
+    assert not check(STOP, *overnight).is_due
+    assert check(STOP, *overnight, mark("1.80", later(minutes=5))).is_due
+
+
 @pytest.mark.parametrize(
     ("mids", "minutes", "is_due"),
     [
