@@ -61,12 +61,13 @@ def settle_ended(
         with context.locks.hold(SETTLE_LOCK, wait_seconds=LOCK_SECONDS):
             return _Settlement(context, expired).settle(checked, assigned)
     except Spy32Error as error:
-        return SettledTrades(
-            warnings={
-                trade.id: (f"T{trade.id} {_due_text(trade)} is not settled yet: {error.message}",)
-                for trade in (*expired, *assigned)
-            }
-        )
+        warnings = {
+            trade.id: (f"T{trade.id} was not compared with the broker's positions: {error.message}",)
+            for trade in checked
+        }
+        for trade in (*expired, *assigned):
+            warnings[trade.id] = (f"T{trade.id} {_due_text(trade)} is not settled yet: {error.message}",)
+        return SettledTrades(warnings=warnings)
 
 
 def _is_of_clock(context: TradingContext, trade: Trade) -> bool:

@@ -483,6 +483,20 @@ def test_another_difference_of_an_acknowledged_one_is_raised_again(tmp_path: Pat
     desk.store.close()
 
 
+def test_positions_that_cannot_be_read_are_told_of_every_trade(tmp_path: Path) -> None:
+    desk = managed_desk(tmp_path, Mode.LIVE)
+    opened(desk)
+
+    def unreadable() -> Any:
+        raise Unavailable("the broker does not answer")
+
+    desk.account.positions = unreadable  # type: ignore[method-assign]
+    found = desk.start()
+    assert found.warnings == ("T1 was not compared with the broker's positions: the broker does not answer",)
+    assert found.mark is not None
+    desk.store.close()
+
+
 # Orders in flight.
 
 
