@@ -23,7 +23,7 @@ from spy32.rules.assignment import assignment_notes
 from spy32.rules.closing import closing_proposal, is_outdated, trade_exits
 from spy32.rules.exits import ExitCheck, ExitInput, check_exits, due_exit
 from spy32.rules.marks import mark_trade
-from spy32.sessions import days_to_expiration, is_option_session, market_date
+from spy32.sessions import days_to_expiration, is_option_session, market_date, next_session
 from spy32.trading import plan_approval, settle
 from spy32.trading.context import TradingContext
 from spy32.trading.early_exercise import check_early_exercise
@@ -35,6 +35,8 @@ LOCK_SECONDS = 20.0
 """A start waits so long for another one, which marks in a second or two but may work an order for minutes."""
 MARKS_READ = 100
 """Newest marks that the exits are judged by: more than three sessions at one a quarter of an hour."""
+UNMARKED = "unmarked"
+"""Kind of the attention item for a trade that has had no usable mark for a whole session."""
 ContextFor = Callable[[int | None], TradingContext]
 """Makes the context of a proposal, since a recorded one keeps its own market and clock; of none, a general one."""
 
@@ -132,7 +134,7 @@ def _manage_trade(
         context = context_for(trade.proposal_id)
         warnings += settle.settle_orders(context, trade)
         _revoke_ended_approval(context, trade_id)
-        state = _judge(context, trade_id)
+        state = _tell_unmarked(context, _judge(context, trade_id))
         # Our book is not what the broker holds, and what closes the one may open or reverse the other.
         state = _act(context, state) if not is_gone else _only_tell(context, state)
     except Spy32Error as error:
@@ -202,6 +204,21 @@ def _judge(context: TradingContext, trade_id: int) -> ManagedTrade:
         if state.mark != newest or not state.opening.is_recorded:  # a recorded market gives the same one again
             context.store.marks.add(state.mark)
     return state
+
+
+def _tell_unmarked(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
+    """Raise an attention item once a whole session has passed without a usable mark, by which no price could decide."""
+    is_marked = state.mark is not None and state.mark.is_usable
+    is_open = state.trade.state in (TradeState.OPEN, TradeState.CLOSING)
+    if is_marked or not is_open or not is_option_session(context.clock()):
+        return state
+    last = context.store.marks.latest_usable(state.trade.id)
+    since = market_date(last.at if last is not None else state.trade.opened_at)
+    if market_date(context.clock()) <= next_session(since).day:
+        return state
+    message = f"T{state.trade.id} has had no usable mark since {since}, so no price decides its exits"
+    is_new = context.store.attention.raise_change(f"T{state.trade.id}", UNMARKED, message, context.clock())
+    return replace(state, warnings=(*state.warnings, message), needs_person=state.needs_person or is_new)
 
 
 def _fetch_quotes(context: TradingContext, trade: Trade, opening: Proposal) -> tuple[LegQuotes | None, tuple[str, ...]]:

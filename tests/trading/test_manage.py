@@ -21,11 +21,12 @@ from spy32.rules.exercise import parity_leg
 from spy32.trading import settle
 from spy32.trading.context import TradingContext, proposal_lock_name
 from spy32.trading.early_exercise import check_early_exercise
-from spy32.trading.manage import LOCK_SECONDS, MANAGE_LOCK, MARKS_READ, judge_trade, manage
+from spy32.trading.manage import LOCK_SECONDS, MANAGE_LOCK, MARKS_READ, UNMARKED, judge_trade, manage
 from spy32.trading.profit_target import place_target
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.managed import CALLS, PUTS, ManagedDesk, managed_desk, opened
+from tests.support.open_trades import LONG
 from tests.support.trades import Sides
 
 D = Decimal
@@ -212,6 +213,31 @@ def test_a_clock_before_the_last_mark_judges_nothing(desk: ManagedDesk) -> None:
 # The stop, over starts.
 
 
+def test_a_whole_session_without_a_usable_mark_is_told_once_until_it_comes_again(desk: ManagedDesk) -> None:
+    opened(desk)
+    desk.start()
+    desk.quoted.missing = {LONG}
+    desk.start()
+    told, told_early = [], []
+    for day in (7, 8, 9, 10):
+        desk.clock.at = datetime(2025, 10, day, 12, 0, tzinfo=UTC)
+        told_early.append(desk.start().is_news)
+        desk.clock.at = datetime(2025, 10, day, 15, 30, tzinfo=UTC)
+        told.append(desk.start().is_news)
+    assert (told, told_early) == ([False, True, False, False], [False] * 4)
+    (item,) = desk.store.attention.open_items()
+    assert (item.subject, item.kind) == ("T1", UNMARKED)
+    assert item.message == "T1 has had no usable mark since 2025-10-06, so no price decides its exits"
+    desk.store.attention.acknowledge("T1", "anna", desk.clock())
+    assert item.message in desk.start().warnings
+    assert desk.store.attention.open_items() == ()
+    desk.quoted.missing = set()
+    assert desk.start().warnings == ()
+    desk.quoted.missing = {LONG}
+    desk.clock.at = datetime(2025, 10, 14, 15, 30, tzinfo=UTC)
+    assert desk.start().is_news
+
+
 @pytest.mark.parametrize(
     ("mids", "is_due"),
     [(("1.80",), False), (("1.80", "1.80"), True), (("1.80", "1.00", "1.80"), False)],
@@ -302,7 +328,7 @@ def test_old_quotes_on_the_eve_of_an_ex_date_rule_nothing_out(desk: ManagedDesk,
     (check,) = [check for check in found.checks if check.reason is ExitReason.EX_DIVIDEND]
     assert (found.due, check.is_unknown, found.is_news) == (None, age > 0, age > 0)
     if age:
-        assert found.warnings[-1] == check.message
+        assert check.message in found.warnings
         assert check.message == (
             "NOT JUDGED on the eve of an ex-date: the mark is stale, so no price decides; early assignment possible"
         )
@@ -315,7 +341,7 @@ def test_no_quotes_on_the_eve_of_an_ex_date_are_told(desk: ManagedDesk) -> None:
     call_desk(desk, (Dividend(ex_date=EX_DATE, amount=D("1.95")),))
     desk.market.trouble = Unavailable("cboe is down")
     (found,) = desk.manage()
-    assert found.warnings[-1] == "NOT JUDGED: ex-date 2025-10-17 and no quotes; early assignment possible"
+    assert "NOT JUDGED: ex-date 2025-10-17 and no quotes; early assignment possible" in found.warnings
     assert found.is_news
 
 
