@@ -143,7 +143,7 @@ def _exit_item(check: "ExitCheck", newest: Mark | None, today: "date") -> Item:
     words = [*_when_words(check), single_line(check.message), *_away_words(check, newest, today)]
     text = " · ".join(words)
     label = check.reason.words.capitalize()
-    return pair(label, f"DUE · {text}" if check.is_due else text, "warn" if check.is_due else "")
+    return pair(label, f"DUE · {text}" if check.is_due else text, "warn" if check.is_due or check.is_unknown else "")
 
 
 def _when_words(check: "ExitCheck") -> Iterable[str]:

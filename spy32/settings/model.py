@@ -86,7 +86,7 @@ class Execution:
     deadline_seconds: int = knob(600, "Then the order is cancelled", 1, 7200)
     floor_share: Decimal = knob(D("0.5"), "Share of mid less natural given up at the most", 0, 1)
     approval_minutes: int = knob(60, "How long an approval holds", 1, 480)
-    absent_minutes: int = knob(10, "In live mode an entry that the broker lacks is absent only after this long", 1, 240)
+    absent_minutes: int = knob(10, "In live mode an order that the broker lacks is absent only after this long", 1, 240)
     no_entry_after: str = knob("15:45", "No entry after this New York time; not on recorded markets", form="time")
 
 

@@ -7,7 +7,7 @@ from spy32.domain.marks import Mark
 from spy32.domain.proposals import ApprovalTerms, ExitReason, Proposal, ProposalTerms
 from spy32.domain.spreads import ExitAuthority
 from spy32.lifecycle import ProposalState
-from spy32.rules import plan
+from spy32.rules import limits, plan
 from spy32.sessions import market_date
 from spy32.trading.context import TradingContext
 
@@ -46,6 +46,13 @@ def was_declined(context: TradingContext, trade_id: int, reason: ExitReason | No
         close.state is ProposalState.DECLINED and close.reason is reason and market_date(close.lapses_at) == today
         for close in context.store.proposals.select_closes(trade_id)
     )
+
+
+def absence_text(context: TradingContext, close: Proposal) -> str:
+    """Return why no plan sends this close: one of today was not found at the broker. Empty when there is none."""
+    assert close.trade_id is not None
+    absent = context.store.found_orders.absent_exits(market_date(context.clock()), close.trade_id)
+    return "; ".join(finding.message for finding in limits.check_absent_orders(absent, close.mode))
 
 
 def approve_by_plan(context: TradingContext, opening: Proposal, close: Proposal, mark: Mark, *, note: str) -> None:
