@@ -68,6 +68,12 @@ def settle_account(
     return (*notes, *_close_shares(ledger, prices, is_recorded=is_recorded))
 
 
+def is_final(day: date, now: datetime) -> bool:
+    """Return whether the daily bar of a session counts; that of a closed day always does."""
+    hours = session(day)
+    return hours is None or now >= hours.close + BAR_DELAY
+
+
 def has_expired_contract(order: BrokerOrder, now: datetime) -> bool:
     """Return whether a contract of the order has stopped trading."""
     return any(trading_end(leg.root.strip(), leg.expiration) <= now for leg in order.legs)
@@ -126,9 +132,9 @@ class _Prices:
         return price if price is not None else NO_PRICE_NOTE
 
     def _find_final_bar(self, ticker: str, day: date) -> DailyBar | str:
-        hours = session(day)
-        assert hours is not None
-        if self.now < hours.close + BAR_DELAY:
+        if not is_final(day, self.now):
+            hours = session(day)
+            assert hours is not None
             return f"the prices of {day} are final at {new_york_time(hours.close + BAR_DELAY):%H:%M} New York"
         try:
             bar = self._find_bar(ticker, day)
