@@ -107,7 +107,7 @@ class Risk:
         results = [self._results.compute(trade) for trade in trades]
         marked = sum(
             (
-                unrealized_change(trade, result, self._marks.latest_usable(trade.id, before=first))
+                unrealized_change(trade, result, self._marks.latest_usable(trade.id, before=first), first)
                 for trade, result in zip(trades, results, strict=True)
             ),
             Decimal(0),
