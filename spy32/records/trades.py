@@ -84,12 +84,9 @@ class Trades:
         if not any(trade.expiration <= latest for trade in open_trades):
             # The calendar is not even loaded.
             return ()
-        from spy32.sessions import last_trading_day, session
+        from spy32.rules.settlement import trading_end
 
-        hours = {trade.id: session(last_trading_day(trade.expiration)) for trade in open_trades}
-        return tuple(
-            trade for trade in open_trades if (last := hours[trade.id]) is not None and now >= last.option_close
-        )
+        return tuple(trade for trade in open_trades if now >= trading_end(trade.legs[0].root, trade.expiration))
 
     def find_by_proposal(self, proposal_id: int) -> Trade | None:
         """Return the trade that an opening opened or a closing closes; None if there is none."""
