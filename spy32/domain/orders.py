@@ -280,7 +280,9 @@ class Trade:
     credit: Price
     """Per share, average of the fills."""
     fees: Dollars
-    """So far, dollars."""
+    """So far, dollars: of the opening, of what is closed, and of assignments."""
+    opening_fees: Dollars
+    """Of the opening alone, whole quantity, dollars."""
     max_loss: Dollars
     """Whole quantity, dollars."""
     opened_at: datetime

@@ -172,7 +172,7 @@ def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
         )
     ]
     if trade is not None:
-        fees = trade.fees * result.quantity / trade.quantity
+        fees = trade.opening_fees * result.quantity / trade.quantity
         kept = [
             format_gain((trade.credit + paid) * MULTIPLIER * result.quantity - fees)
             for paid in (result.limit_price, result.floor_price)

@@ -105,14 +105,18 @@ def realized_profit(results: Sequence[TradeResult], first: date, last: date) -> 
     )
 
 
-def unrealized_change(trade: Trade, result: TradeResult, base: Mark | None) -> Decimal:
-    """Return the change of the unrealised result of the spreads still held since the usable mark `base`, dollars.
+def unrealized_change(trade: Trade, result: TradeResult, base: Mark | None, first: date) -> Decimal:
+    """Return the change of the unrealised result of the spreads still held since the New York day `first`, dollars.
 
-    Without `base`, as for a trade opened since, all of it is change; without a newer mark nothing is.
+    `base` is the last usable mark before that day. Without it all is change of a trade that was opened since; of an
+    older one a loss is, and a gain may be older. Without a newer mark nothing has changed.
     """
     if result.unrealized is None:
         return Decimal(0)
-    return result.unrealized - (_unrealized(trade, base) or Decimal(0))
+    before = _unrealized(trade, base)
+    if before is None and market_date(trade.opened_at) < first:
+        return min(result.unrealized, Decimal(0))
+    return result.unrealized - (before or Decimal(0))
 
 
 def _realizations(trade: Trade, flows: Sequence[CashFlow]) -> Iterator[Realization]:

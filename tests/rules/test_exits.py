@@ -87,7 +87,7 @@ def test_nothing_is_due_in_the_middle_of_the_plan() -> None:
 def test_the_last_exit_is_due_from_the_session_before_the_last_trading_day(
     expiration: date, opened: date, eve: date
 ) -> None:
-    assert plan.last_exit(expiration, opened) == eve
+    assert plan.last_exit("SPY", expiration, opened) == eve
     before = session(eve - timedelta(days=1)) or session(eve - timedelta(days=3))
     for day, is_due in ((before.day if before else opened, False), (eve, True), (expiration, True)):
         now = new_york_instant(day, datetime.strptime("09:31", "%H:%M").time())

@@ -218,19 +218,33 @@ def test_open_trades_are_summed_up_by_their_marks_and_missing_ones_are_named() -
 
 # The weekly loss.
 
+MONDAY = date(2025, 10, 6)
+
 
 def test_the_change_of_a_mark_counts_for_what_is_still_held() -> None:
     held = run_views.trade(closed_quantity=1)
     found = computed(held, opening(), closing("0.30", 1), mark=mark("-30.00", 1))
-    assert unrealized_change(held, found, mark("-40.00", 2)) == D("-10.00")
-    assert unrealized_change(held, found, None) == D("-30.00")
+    assert unrealized_change(held, found, mark("-40.00", 2), MONDAY) == D("-10.00")
+    assert unrealized_change(held, found, None, MONDAY) == D("-30.00")
+
+
+@pytest.mark.parametrize(
+    ("opened", "unrealized", "change"),
+    [(0, "900.00", 900), (-7, "900.00", 0), (-7, "-900.00", -900), (0, "-900.00", -900)],
+)
+def test_without_a_mark_of_last_week_an_older_gain_is_none_of_this_week(
+    opened: int, unrealized: str, change: int
+) -> None:
+    held = run_views.trade(opened_at=b.later(days=opened))
+    found = computed(held, opening(), mark=mark(unrealized))
+    assert unrealized_change(held, found, None, MONDAY) == change
 
 
 def test_without_a_mark_nothing_has_changed() -> None:
     trade = run_views.trade()
-    assert unrealized_change(trade, computed(trade, opening()), mark("5.00")) == 0
+    assert unrealized_change(trade, computed(trade, opening()), mark("5.00"), MONDAY) == 0
     over = ended("52.96")
-    assert unrealized_change(over, computed(over, opening(), mark=mark("5.00")), None) == 0
+    assert unrealized_change(over, computed(over, opening(), mark=mark("5.00")), None, MONDAY) == 0
 
 
 # The worked example of the documents.

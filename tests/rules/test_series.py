@@ -1,4 +1,4 @@
-"""Two spreads of January 2018 on recorded quotes, from the opening to the last day, against a hand-computed table.
+"""Two spreads of January 2018 on recorded quotes, from the opening to the settlement, against a hand-computed table.
 
 The index rose from 2696 to 2873 in a calm month and ended at 2824: a put spread 2640/2615 sold at 2.40 reached its
 target on the fourth session; a call spread 2735/2760 sold at 3.20 was overrun, and cost its whole width in the end.
@@ -8,22 +8,23 @@ Where quotes are wide the mid of a deep spread goes beyond the width, as on the 
 import csv
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
 
 import pytest
 
-from spy32.domain.market import LegQuotes
+from spy32.domain.market import DailyBar, LegQuotes
 from spy32.domain.marks import Mark
-from spy32.domain.orders import Trade
+from spy32.domain.orders import Trade, TransactionKind
 from spy32.domain.proposals import ExitPlan, ExitReason
-from spy32.domain.spreads import Action, Leg, Spread, Strategy
+from spy32.domain.spreads import Action, Leg, Position, Spread, Strategy
 from spy32.rules import plan
 from spy32.rules.closing import closing_proposal
 from spy32.rules.exits import ExitInput, check_exits, due_exit
 from spy32.rules.marks import mark_trade
+from spy32.rules.settlement import select_expired, settlement_events, settlement_price, settlement_terms
 from spy32.settings import Settings
 from tests.support import builders
 from tests.support.paths import ROOT
@@ -75,6 +76,15 @@ TABLE: Sequence[tuple[str, tuple[str, str, str, Any], tuple[str, str, str, Any],
     ("2018-01-29", ("0.025", "0.10", "234.98", TARGET), ("24.90", "30.20", "-2172.52", STOP), 2),
     ("2018-01-30", ("0.05", "0.15", "232.48", LAST), ("25.65", "30.10", "-2247.52", LAST), 1),
     ("2018-01-31", ("0.00", "0.05", "237.48", LAST), ("25.10", "33.80", "-2192.52", LAST), 0),
+)
+
+# What becomes of each leg, sold and bought, at the official close of 2823.81: the kind of the event, its cash and fees;
+# what the spread has earned in the end, after 2.26 to open. By hand: 2823.81 - 2735 = 88.81, 2823.81 - 2760 = 63.81;
+# 240 - 2.26 = 237.74; 320 - 2.26 - 8881 + 6381 - 10 = -2192.26.
+CLOSE = DailyBar(day=EXPIRATION, close=2823.81)
+SETTLED = (
+    ((TransactionKind.EXPIRATION, "0", "0"), (TransactionKind.EXPIRATION, "0", "0"), "237.74"),
+    ((TransactionKind.ASSIGNMENT, "-8881", "5"), (TransactionKind.EXERCISE, "6381", "5"), "-2192.26"),
 )
 
 
@@ -168,6 +178,25 @@ def test_a_close_is_priced_by_the_mark_of_its_day(
     opening = builders.proposal(legs=spread.legs, exit=exits, underlying="SPX")
     made = closing_proposal(opening, own, reason, mark, SETTINGS)
     assert (made.plan.start, made.plan.limit) == (-D(start), -D(ceiling))
+
+
+@pytest.mark.parametrize(("spread", "credit", "side"), SPREADS)
+def test_what_is_held_to_the_end_is_settled_in_cash_as_in_the_table(spread: Spread, credit: str, side: int) -> None:
+    held = [Position(symbol=each.symbol, quantity=-each.action.sign) for each in spread.legs]
+    end = datetime(2018, 1, 31, 21, 15, tzinfo=UTC)
+    assert select_expired(held, end - timedelta(seconds=1)) == ()
+    (expired,) = select_expired(held, end)
+    assert (expired.day, expired.terms) == (EXPIRATION, settlement_terms("SPXW"))
+    assert expired.terms is not None
+    price = settlement_price(expired.terms, CLOSE)
+    assert price == D("2823.81")
+    events = settlement_events(expired, price)
+    *legs, earned = SETTLED[side]
+    assert [(event.symbol, event.kind, event.cash, event.fees) for event in events] == [
+        (each.symbol, kind, D(cash), D(fees)) for each, (kind, cash, fees) in zip(spread.legs, legs, strict=True)
+    ]
+    own, _ = sold(spread, credit)
+    assert own.credit * 100 - own.fees + sum(event.cash - event.fees for event in events) == D(earned)
 
 
 @pytest.mark.parametrize(("spread", "credit", "side"), SPREADS)
