@@ -23,7 +23,7 @@ def closing_items(review: "Review", result: "ProposalTerms") -> Iterator[Item]:
         why = f"{due.reason.words}: {single_line(due.message)}" if due is not None else "nothing is, by the plan"
         yield pair("Due", why)
         if managed.mark is not None:
-            yield from mark_items(managed.mark, result.legs)
+            yield from mark_items(managed.mark, managed.trade, result.legs)
     if quote is None or (review.stale_reason is not None and not result.is_recorded):
         yield pair("Quotes", single_line(review.stale_reason or UNKNOWN), "warn")
     else:

@@ -49,7 +49,7 @@ def _managed_items(state: "ManagedTrade") -> Iterator[Item]:
     yield pair(name, f"{state.trade.state}: {_held_words(state)}", "strong")
     if state.mark is not None:
         yield pair(f"{name} mark", price_words(state.mark))
-        yield pair(f"{name} now", f"{result_words(state.mark)} · {strike_words(state.mark)}")
+        yield pair(f"{name} now", f"{result_words(state.mark, state.trade)} · {strike_words(state.mark)}")
     if due is not None:
         yield pair(f"{name} due", f"{due.reason.words}: {single_line(due.message)}", "warn")
     for warning in state.warnings:
@@ -127,7 +127,7 @@ def _mark_items(state: "ManagedTrade", newest: Mark | None) -> Iterator[Item]:
     yield pair(
         "Mark", price_words(newest) if state.mark is not None else f"the last one is of {when}: {price_words(newest)}"
     )
-    yield pair("Result", f"{result_words(newest)} · {strike_words(newest)}")
+    yield pair("Result", f"{result_words(newest, state.trade)} · {strike_words(newest)}")
     if newest.flags:
         yield pair("Flags", flag_words(newest), "warn")
     if state.mark is not None:

@@ -87,7 +87,7 @@ def trade_page(view: RunView, trade: Trade, *, now: datetime, result: TradeResul
     ]
     exits = trade.exits or (opening.exit if opening is not None else None)
     if view.marks and exits is not None:
-        parts.append(MarkHistory(marks=view.marks, target=exits.profit_target, stop=exits.stop))
+        parts.append(MarkHistory(trade=trade, marks=view.marks, target=exits.profit_target, stop=exits.stop))
     heading = f"T{trade.id} of R{trade.run_id}: {trade.state}, opened {new_york_words(trade.opened_at)}"
     return _page(view, heading, parts, (*_close_commands(view), *next_commands(view, now=now)))
 
@@ -130,7 +130,7 @@ def _outlook_items(view: RunView, trade: Trade) -> Iterator[Item]:
         yield pair("Closed", f"{new_york_words(trade.closed_at)}{paid}{why}")
     elif view.marks:
         mark = view.marks[-1]
-        yield pair("Now", f"{result_words(mark)} · {strike_words(mark)}", "good" if (mark.unrealized or 0) > 0 else "")
+        yield pair("Now", f"{result_words(mark, trade)} · {strike_words(mark)}", "good" if (mark.unrealized or 0) > 0 else "")
         yield pair("Greeks", greek_words(mark))
     exits = trade.exits or (view.proposal.exit if view.proposal is not None else None)
     if exits is not None:

@@ -63,7 +63,7 @@ def test_the_screen_of_a_close_has_what_decides(trade_home: Path) -> None:
         "Result: +$43.48 at our price, +$31.48 at the ceiling, before closing costs",
         "Due: nothing is, by the plan",
         "Mark: 0.46 mid, 0.50 natural · spot 561.15",
-        "Now: +$42.96 = 31.7% of max · strike 6.4% away, 0.98 exp. moves",
+        "Now: +$42.96 = 31.7% of max profit · strike 6.4% away, 0.98 exp. moves",
         "Leg: Buy to Close 2 x 525 put · bid 2.70, ask 2.74 · delta -0.14",
         "Quotes: Wed 2025-05-07 16:15 New York, from recorded:SPY_2025-05-07.csv.gz",
         "exit Stop: at 2.16 or more · mid 0.46 below 2.16 · 1.70 away",

@@ -41,7 +41,7 @@ KEYS = [
 
 
 def test_a_trade_is_marked_on_its_own_market_and_then_on_later_ones(trade_home: Path) -> None:
-    assert "T1 now: -$9.04 = -6.7% of max · strike 5.3% away, 0.72 exp. moves\n" in run(trade_home, "manage")
+    assert "T1 now: -$9.04 = 1.0% of max loss · strike 5.3% away, 0.72 exp. moves\n" in run(trade_home, "manage")
     assert "T1 mark: 0.47 mid, 0.50 natural · spot 565.615\n" in run(trade_home, "manage", "--market", NEXT)
     assert "T1: open: 2 SPY 30 May 525/520 put spread @ 0.70 cr · 23 DTE\n" in run(
         trade_home, "manage", "T1", "--market", LATER
@@ -128,11 +128,11 @@ def test_positions_and_status_show_the_mark_and_the_close(trade_home: Path) -> N
     assert "  not marked yet\n" in run(trade_home, "positions")
     run(trade_home, "manage", "--market", LAST)
     held = run(trade_home, "positions")
-    assert "  +$132.96 = 98.1% of max (Fri 16 May 16:15)\n  strike 11.6% away, 2.11 exp. moves\n" in held
+    assert "  +$132.96 = 98.1% of max profit (Fri 16 May 16:15)\n  strike 11.6% away, 2.11 exp. moves\n" in held
     assert "  close P2 waits (profit target)\n" in held
     text = run(trade_home, "status")
     assert "buy back 2 SPY 30 May 525/520 put spread for 0.01, 0.04 at most, to close T1 (profit target)" in text
-    assert "trade T1 now: +$132.96 = 98.1% of max" in text
+    assert "trade T1 now: +$132.96 = 98.1% of max profit" in text
     (listed,) = document(trade_home, "status")["open_trades"]
     assert (listed["mark"]["unrealized"], listed["proposal_id"], listed["reason"]) == ("132.96", "P2", "target")
     (position,) = document(trade_home, "positions")["trades"]
