@@ -130,7 +130,9 @@ def _outlook_items(view: RunView, trade: Trade) -> Iterator[Item]:
         yield pair("Closed", f"{new_york_words(trade.closed_at)}{paid}{why}")
     elif view.marks:
         mark = view.marks[-1]
-        yield pair("Now", f"{result_words(mark, trade)} · {strike_words(mark)}", "good" if (mark.unrealized or 0) > 0 else "")
+        yield pair(
+            "Now", f"{result_words(mark, trade)} · {strike_words(mark)}", "good" if (mark.unrealized or 0) > 0 else ""
+        )
         yield pair("Greeks", greek_words(mark))
     exits = trade.exits or (view.proposal.exit if view.proposal is not None else None)
     if exits is not None:

@@ -53,7 +53,8 @@ def _execution_lines(view: RunView, proposal: Proposal) -> Iterable[str]:
     yield f"P{proposal.id} is {proposal.state}{simulated}"
     for order in view.orders:
         why = f": {order.reason}" if order.reason else ""
-        yield f"  {order.reference}  {order.state}  at {order.limit}  {order.filled} of {order.quantity} filled{why}"
+        filled = f"{order.filled} of {order.quantity} filled{why}"
+        yield f"  {order.reference}  {order.state}  at {format_credit(order.limit)}  {filled}"
     trade = view.trade
     if trade is not None and proposal.kind == "close":
         yield from _closing_lines(trade, proposal)
