@@ -163,7 +163,7 @@ def _expected_value(entry: Candidate | None) -> str:
 
 
 def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
-    """What a closing pays, why, and what it would leave of the trade before the costs of closing."""
+    """What a closing pays, why, what it would leave of the trade, and the buying power that it releases."""
     items = [
         pair(
             "Debit",
@@ -172,16 +172,20 @@ def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
         )
     ]
     if trade is not None:
-        fees = trade.fees * result.quantity / trade.quantity
-        kept = [
-            format_gain((trade.credit + paid) * MULTIPLIER * result.quantity - fees)
-            for paid in (result.limit_price, result.floor_price)
-        ]
+        released = format_dollars(trade.max_loss * result.quantity / trade.quantity)
         items.append(pair("Closes", f"T{trade.id}, opened for {format_credit(trade.credit)}"))
         if result.reason is not None:
             items.append(pair("Reason", result.reason.words))
-        items.append(pair("Result", f"{kept[0]} at our price, {kept[1]} at the ceiling, before closing costs"))
+        items.append(pair("Result", closing_result_words(result)))
+        items.append(pair("BP effect", f"{released} released"))
     return Pairs(items=tuple(items))
+
+
+def closing_result_words(result: ProposalTerms) -> str:
+    """`+$42.96 at 0.46, +$30.96 at the ceiling 0.52, after fees`: of the spreads that the close buys back."""
+    worst = result.max_profit + (result.floor_price - result.limit_price) * MULTIPLIER * result.quantity
+    first, last = format_price(abs(result.limit_price)), format_price(abs(result.floor_price))
+    return f"{format_gain(result.max_profit)} at {first}, {format_gain(worst)} at the ceiling {last}, after fees"
 
 
 # What surrounds it.

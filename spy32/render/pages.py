@@ -1,6 +1,7 @@
 """A run and a trade, each on one screen: what came of it and why, the figures, and what to type next."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from spy32.domain.market import Gate, QualityReport, Verdict
@@ -31,6 +32,7 @@ from spy32.render.figures import (
     legs_words,
     market_words,
     opening_facts,
+    plan_items,
     run_surroundings,
     surrounding_items,
     trade_sentence,
@@ -39,6 +41,7 @@ from spy32.render.formatting import (
     format_count,
     format_credit,
     format_dollars,
+    format_float_price,
     format_gain,
     format_legs,
     format_price,
@@ -65,6 +68,8 @@ def run_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -
     `also` are proposals of other runs that wait.
     """
     result = view.proposal
+    if result is not None and result.kind == "close":
+        view = _at_close(view, result)
     parts: list[Part] = []
     if result is not None:
         parts += trade_parts(result, view, now=now)
@@ -72,6 +77,14 @@ def run_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -
     following = next_commands(view, now=now)
     following += tuple(f"spy32 show P{other.id} (another proposal: {PROPOSAL_STATES[other.state]})" for other in also)
     return _page(view, _heading(view), parts, following)
+
+
+def _at_close(view: RunView, close: Proposal) -> RunView:
+    """The view of a close: at its own quotes, and without the reasons, the choice and the data of the opening run."""
+    market = replace(view.market, as_of=close.quoted_at) if view.market is not None else None
+    return replace(
+        view, run=replace(view.run, reasons=()), market=market, quality=None, recommendation=None, shadows=()
+    )
 
 
 def trade_page(view: RunView, trade: Trade, *, now: datetime, result: TradeResult | None = None) -> Page:
@@ -160,6 +173,9 @@ def _page(view: RunView, heading: str, parts: Iterable[Part], following: tuple[s
 
 
 def _heading(view: RunView) -> str:
+    close = view.proposal
+    if close is not None and close.kind == "close":
+        return f"P{close.id} closes T{close.trade_id} of R{view.run.id}: proposed, {new_york_words(close.quoted_at)}"
     return f"R{view.run.id}: {format_outcome(view.run)}, {new_york_words(view.run.started_at)}"
 
 
@@ -170,20 +186,32 @@ def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]
     state = f"P{result.id} {result.state}: {PROPOSAL_STATES[result.state]}"
     if is_proposal_expired(result, now):
         state = f"P{result.id} {result.state}, but its session is over"
-    today, legs = market_date(view.run.started_at), pair("Legs", legs_words(result.legs, result.quantity))
+    is_open = result.kind == "open"
+    today, legs = (
+        market_date(view.run.started_at if is_open else result.quoted_at),
+        pair("Legs", legs_words(result.legs, result.quantity)),
+    )
     filled: list[Part] = []
-    if result.kind == "open":
+    if is_open:
         facts = opening_facts(result, entry, around, below=True)
         if view.trade is not None:
             filled.append(Pairs(items=(pair("Filled", _trade_words(view.trade), "strong"),)))
     else:
         facts = closing_facts(result, view.trade)
+    surroundings = surrounding_items(result, around) if is_open else _closing_surroundings(result, view)
     return [
         Prose(title="", text=f"{trade_sentence(result)} · {days_left(result, today)}", tone="strong"),
         *filled,
         facts,
-        Pairs(items=(*surrounding_items(result, around), legs, pair("State", state, "strong"))),
+        Pairs(items=(*surroundings, legs, pair("State", state, "strong"))),
     ]
+
+
+def _closing_surroundings(close: Proposal, view: RunView) -> list[Item]:
+    """The market by the mark that the close was priced by, and the exit plan."""
+    mark = next((mark for mark in reversed(view.marks) if mark.as_of <= close.quoted_at), None)
+    words = f"{close.underlying} {format_float_price(mark.spot)} · {strike_words(mark)}" if mark is not None else ""
+    return [pair("Market", words), *plan_items(close)]
 
 
 def _summary(view: RunView) -> Iterator[Item]:
