@@ -16,7 +16,7 @@ from spy32.render.formatting import (
     new_york_words,
     single_line,
 )
-from spy32.render.marks import UNMARKED, flag_words, price_words, result_words, strike_words
+from spy32.render.marks import UNMARKED, flag_words, price_words, result_words, short_time, strike_words
 from spy32.render.page import Item, Page, Pairs, pair
 from spy32.sessions import market_date
 
@@ -48,7 +48,7 @@ def _managed_items(state: "ManagedTrade") -> Iterator[Item]:
     name, due, close = f"T{state.trade.id}", state.due, state.proposal
     yield pair(name, f"{state.trade.state}: {_held_words(state)}", "strong")
     if state.mark is not None:
-        yield pair(f"{name} mark", price_words(state.mark))
+        yield pair(f"{name} mark", f"{price_words(state.mark)} · as of {short_time(state.mark.as_of)}")
         yield pair(f"{name} now", f"{result_words(state.mark, state.trade)} · {strike_words(state.mark)}")
     if due is not None:
         yield pair(f"{name} due", f"{due.reason.words}: {single_line(due.message)}", "warn")

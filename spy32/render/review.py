@@ -344,7 +344,11 @@ def decided_lines(view: "RunView", result: "Proposal") -> tuple[str, ...]:
     live = " --live" if result.mode is Mode.LIVE else ""
     until = approval.until.astimezone(NEW_YORK)
     is_open = result.kind == "open"
-    outcome = f"max loss {format_dollars(result.max_loss)}" if is_open else f"result {closing_result_words(result)}"
+    outcome = (
+        f"max loss {format_dollars(result.max_loss)}"
+        if is_open
+        else f"result of T{result.trade_id} {closing_result_words(result)}"
+    )
     return (
         f"P{result.id} approved{approver(approval.by)}, hash {result.hash[:8]}, until {until:%H:%M} "
         f"New York{simulated}",

@@ -79,7 +79,7 @@ def test_the_question_and_the_answer_have_both_results_after_fees(trade_home: Pa
     run(trade_home, "close", "T1")
     results = "result of T1 +$42.96 at 0.46, +$30.96 at the ceiling 0.52, after fees"
     assert results in plain(trade_home, "approve", "P2", typed="a\nn\nl\n").stdout
-    assert results.replace(" of T1", "") in run(trade_home, "approve", "P2", "--yes")
+    assert results in run(trade_home, "approve", "P2", "--yes")
 
 
 def test_a_close_is_shown_at_its_own_time_and_market_not_those_of_the_opening(trade_home: Path) -> None:

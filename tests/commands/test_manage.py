@@ -1,5 +1,6 @@
 """`manage`: marks and closes on recorded chains, what cron is told, documents and exit codes."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -42,10 +43,21 @@ KEYS = [
 
 def test_a_trade_is_marked_on_its_own_market_and_then_on_later_ones(trade_home: Path) -> None:
     assert "T1 now: -$9.04 = 1.0% of max loss · strike 5.3% away, 0.72 exp. moves\n" in run(trade_home, "manage")
-    assert "T1 mark: 0.47 mid, 0.50 natural · spot 565.615\n" in run(trade_home, "manage", "--market", NEXT)
+    assert "T1 mark: 0.47 mid, 0.50 natural · spot 565.615 · as of Fri 2 May 10:30\n" in run(
+        trade_home, "manage", "--market", NEXT
+    )
     assert "T1: open: 2 SPY 30 May 525/520 put spread @ 0.70 cr · 23 DTE\n" in run(
         trade_home, "manage", "T1", "--market", LATER
     )
+
+
+def test_a_file_without_the_expiration_of_the_trade_says_so(trade_home: Path, tmp_path: Path) -> None:
+    lines = gzip.decompress(Path(LATER.removeprefix("recorded:")).read_bytes()).decode().splitlines()
+    other = tmp_path / "other.csv.gz"
+    other.write_bytes(gzip.compress("\n".join(line for line in lines if ",2025-05-30," not in line).encode()))
+    text = run(trade_home, "manage", "--market", f"recorded:{other}")
+    assert "T1 note: T1 was not marked: 30 May is not in other.csv.gz\n" in text
+    assert "one-sided" not in text and "T1 mark" not in text
 
 
 def test_a_mark_that_is_there_is_not_stored_again(trade_home: Path) -> None:
@@ -65,7 +77,7 @@ def test_the_close_that_is_due_is_proposed_once_approved_sent_and_settled(trade_
     assert text.endswith("T1 next: spy32 approve P2\n")
     assert run(trade_home, "manage", "--market", LAST) == text
     approved = run(trade_home, "approve", "P2", "--yes")
-    assert "; result of T1 +$132.96 at 0.01\n" in approved
+    assert "; result of T1 +$132.96 at 0.01, +$126.96 at the ceiling 0.04, after fees\n" in approved
     assert "T1 close: P2 is approved, not sent" in run(trade_home, "manage")
     sent = run(trade_home, "execute", "P2")
     assert "T1 closed: 2 of 2 x SPY closed for 0.02 db\n" in sent
