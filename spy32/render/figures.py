@@ -255,11 +255,20 @@ def book_words(around: Surroundings) -> str:
 
 
 def exit_words(plan: ExitPlan) -> str:
-    """`GTC` only where an order is left with the broker; a stop is never one: `manage` watches it."""
-    how = "GTC" if plan.rests_target else "buy back"
-    timed = f" · close {calendar_day(plan.time_exit)}" if plan.time_exit is not None else ""
-    last = f"{',' if timed else ' ·'} last {calendar_day(plan.last_exit)}"
-    return f"{how} at {format_price(plan.profit_target)}{timed}{last} · stop at {format_price(plan.stop)}"
+    """`manage: buy back at 0.28 · close 9 Sep, last 29 Sep · stop at 1.68`: `manage` does what follows its name.
+
+    `GTC` only where an order is left with the broker; a stop is never one.
+    """
+    target = format_price(plan.profit_target)
+    first = f"GTC at {target} · manage:" if plan.rests_target else f"manage: buy back at {target} ·"
+    timed = f"close {calendar_day(plan.time_exit)}, " if plan.time_exit is not None else ""
+    return f"{first} {timed}last {calendar_day(plan.last_exit)} · stop at {format_price(plan.stop)}"
+
+
+def watch_words(plan: ExitPlan) -> str:
+    """Who watches the exits, since most of them are no orders at the broker."""
+    rests = "only the target rests with the broker" if plan.rests_target else "nothing rests with the broker"
+    return f"by `spy32 manage`, {rests}"
 
 
 def legs_words(legs: Sequence[Leg], quantity: int) -> str:

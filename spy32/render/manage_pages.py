@@ -7,7 +7,7 @@ from spy32.domain.marks import Mark
 from spy32.domain.proposals import ExitReason, Proposal, spread_description
 from spy32.domain.spreads import ExitAuthority, Mode
 from spy32.lifecycle import ProposalState, TradeState
-from spy32.render.figures import trade_sentence
+from spy32.render.figures import trade_sentence, watch_words
 from spy32.render.formatting import (
     format_count,
     format_credit,
@@ -169,6 +169,7 @@ def _closing_items(state: "ManagedTrade") -> Iterator[Item]:
     is_planned = plan.authority is ExitAuthority.PLAN
     covers = "the approval of the opening covers its closes" if is_planned else "a person approves each close"
     yield pair("Approval", covers)
+    yield pair("Watched", watch_words(plan))
     if close is not None:
         reason = f" ({close.reason.words})" if close.reason is not None else ""
         yield pair("Close", f"{close_words(close)}{reason}", "strong")

@@ -26,6 +26,7 @@ def test_every_rule_says_when_it_fires_and_how_far_away_that_is(trade_home: Path
         "exit Profit target: at 0.36 or less · mid 0.46 above 0.36, 34.3% of the credit kept · 0.10 away",
         "exit Time exit: the time exit is on 2025-05-09 · 2 days away",
         "Approval: a person approves each close",
+        "Watched: by `spy32 manage`, nothing rests with the broker",
     ):
         assert f"{line}\n" in text
 

@@ -41,6 +41,16 @@ KEYS = [
 # On recorded chains.
 
 
+def test_an_opening_that_filled_says_who_watches_its_exits_and_what_to_type(trade_home: Path) -> None:
+    text = run(trade_home, "execute", "P1")
+    assert "  close due at 0.36 or less; stop at 2.16 or more; time exit 2025-05-09, last exit 2025-05-29\n" in text
+    assert "  exits watched by `spy32 manage`, nothing rests with the broker\n" in text
+    assert text.endswith("next: spy32 manage; spy32 show T1; spy32 positions\n")
+    shown_exits = run(trade_home, "show", "T1", "--full")
+    assert "Exit: manage: buy back at 0.36 · close 9 May, last 29 May · stop at 2.16\n" in shown_exits
+    assert "exit stop: 2.16 debit or more proposes a close\n" in shown_exits
+
+
 def test_a_trade_is_marked_on_its_own_market_and_then_on_later_ones(trade_home: Path) -> None:
     assert "T1 now: -$9.04 = 1.0% of max loss · strike 5.3% away, 0.72 exp. moves\n" in run(trade_home, "manage")
     assert "T1 mark: 0.47 mid, 0.50 natural · spot 565.615 · as of Fri 2 May 10:30\n" in run(
