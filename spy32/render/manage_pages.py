@@ -103,10 +103,12 @@ def exits_page(state: "ManagedTrade", newest: Mark | None) -> Page:
     title = f"{due.reason.words} is due" if due is not None else "nothing is due"
     if not state.checks:
         title = f"it is {state.trade.state}, so no exit is judged"
-    parts = [Pairs(items=tuple(_mark_items(state, newest)))]
+    is_over = state.trade.state in ENDED
+    ended = (pair("Ended", _ending_words(state), "strong"),)
+    parts = [Pairs(items=ended if is_over else tuple(_mark_items(state, newest)))]
     if state.checks:
         parts.append(Pairs(name="exit", title="Exits, the most urgent first", items=exit_items(state, newest)))
-    parts.append(Pairs(items=tuple(_closing_items(state))))
+    parts += [] if is_over else [Pairs(items=tuple(_closing_items(state)))]
     command = close_command(close) if close is not None else None
     following = (command,) if command is not None else (f"spy32 manage T{state.trade.id}",) if due is not None else ()
     return Page(

@@ -58,7 +58,11 @@ def test_a_trade_that_is_over_has_no_exits_to_judge(trade_home: Path) -> None:
     run(trade_home, "manage", "--market", LAST)
     run(trade_home, "approve", "--yes")
     run(trade_home, "execute", "P2")
-    assert "it is closed, so no exit is judged" in run(trade_home, "exits", "T1")
+    text = run(trade_home, "exits", "T1")
+    assert "it is closed, so no exit is judged\n" in text
+    # What it earned, not what closing at the last mark would have.
+    assert text.endswith("\nEnded: profit target, closed for 0.02 db, result +$130.96 after fees\n")
+    assert "Mark:" not in text and "$132.96" not in text
     assert document(trade_home, "exits", "T1")["exits"] == []
 
 
