@@ -95,10 +95,10 @@ def opening_facts(
     """Price, loss, breakeven and greeks of an opening, with the payoff; `below` draws that on narrow screens too."""
     items = (
         pair("Credit", _credit(result), "strong"),
-        pair("Max profit", f"{format_dollars(result.max_profit)} · {_return_on_risk(result)} return on risk", "good"),
+        pair("Max profit", f"{max_profit_words(result)} · {_return_on_risk(result)} return on risk", "good"),
         pair(
             "Max loss",
-            f"{format_dollars(result.max_loss)} · {account_share(result.max_loss, around)} of account",
+            f"{max_loss_words(result)} · {account_share(result.max_loss, around)} of account",
             "bad",
         ),
         pair("Breakeven", breakeven_words(result, around)),
@@ -108,6 +108,15 @@ def opening_facts(
         pair("EV", _expected_value(entry)),
     )
     return Pairs(items=items, payoff=(result, around.market), below=below)
+
+
+def max_profit_words(result: ProposalTerms) -> str:
+    return f"{format_dollars(result.max_profit)} at {format_price(abs(result.limit_price))}"
+
+
+def max_loss_words(result: ProposalTerms) -> str:
+    """`$894.52 at floor 0.55`: the profit is that of the first limit, the loss that of the last."""
+    return f"{format_dollars(result.max_loss)} at floor {format_price(abs(result.floor_price))}"
 
 
 def _credit(result: ProposalTerms) -> str:

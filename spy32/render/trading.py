@@ -9,8 +9,8 @@ from spy32.domain.run_view import RunView
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import ProposalState
 from spy32.render.documents import emit, print_document, run_document
-from spy32.render.figures import trade_sentence, watch_words
-from spy32.render.formatting import format_credit, format_dollars, format_gain, format_percent
+from spy32.render.figures import max_loss_words, trade_sentence, watch_words
+from spy32.render.formatting import format_credit, format_gain, format_percent
 from spy32.render.output import print_lines
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def print_run(out: "AnyConsole", view: RunView) -> None:
             out,
             [
                 f"P{proposal.id} [{proposal.mode}{recorded}]: {trade_sentence(proposal)}",
-                f"  max loss {format_dollars(proposal.max_loss)}, expiring {proposal.expiration}",
+                f"  max loss {max_loss_words(proposal)}, expiring {proposal.expiration}",
                 f"next: spy32 approve P{proposal.id}",
             ],
         )
