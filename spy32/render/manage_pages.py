@@ -60,6 +60,10 @@ def _managed_items(state: "ManagedTrade") -> Iterator[Item]:
         yield pair(f"{name} close", close_words(close))
         if (command := close_command(close)) is not None:
             yield pair(f"{name} next", command, "strong")
+    elif due is not None and state.mark is not None and state.error is None:
+        # It was declined today, or the quotes of now cannot price it.
+        words = f"spy32 close {name} (by hand)" if state.mark.is_usable else f"spy32 manage {name} (with other quotes)"
+        yield pair(f"{name} next", words, "strong")
     if state.trade.state in ENDED:
         yield pair(f"{name} ended", _ending_words(state), "strong")
 

@@ -11,7 +11,7 @@ from spy32.domain.results import TradeResult
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause
 from spy32.domain.spreads import MULTIPLIER, Mode
-from spy32.lifecycle import TradeState
+from spy32.lifecycle import ProposalState, TradeState
 from spy32.render.candidates import name_spreads, spread_words
 from spy32.render.explain import (
     PROPOSAL_STATES,
@@ -74,9 +74,17 @@ def run_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -
     if result is not None:
         parts += trade_parts(result, view, now=now)
     parts.append(Pairs(items=tuple(_summary(view))))
-    following = next_commands(view, now=now)
+    following = _successor_commands(result, also) or next_commands(view, now=now)
     following += tuple(f"spy32 show P{other.id} (another proposal: {PROPOSAL_STATES[other.state]})" for other in also)
     return _page(view, _heading(view), parts, following)
+
+
+def _successor_commands(result: Proposal | None, also: tuple[Proposal, ...]) -> tuple[str, ...]:
+    """What the close needs that took the place of this one, which has ended."""
+    if result is None or result.kind != "close" or result.state not in (ProposalState.LAPSED, ProposalState.DECLINED):
+        return ()
+    live = (close_command(other) for other in also if other.trade_id == result.trade_id)
+    return tuple(f"{command} (in its place)" for command in live if command is not None)
 
 
 def _at_close(view: RunView, close: Proposal) -> RunView:
@@ -238,9 +246,11 @@ def _summary(view: RunView) -> Iterator[Item]:
 
 
 def _trade_words(trade: Trade) -> str:
-    """`T1 open: 2 at 0.55 cr`, and what it earned once that is known."""
+    """`T1 open: 2 at 0.55 cr`, or `2 opened 0.55 cr, closed 0.56 db` with what it earned, once that is known."""
+    part = f"{trade.closed_quantity} " if 0 < trade.closed_quantity < trade.quantity else ""
+    verb, closed = ("at", "") if trade.debit is None else ("opened", f", {part}closed {format_credit(-trade.debit)}")
     result = f", result {format_gain(trade.result)} after fees" if trade.result is not None else ""
-    return f"T{trade.id} {trade.state}: {trade.quantity} at {format_credit(trade.credit)}{result}"
+    return f"T{trade.id} {trade.state}: {trade.quantity} {verb} {format_credit(trade.credit)}{closed}{result}"
 
 
 def _choice(view: RunView) -> Iterator[Item]:

@@ -32,6 +32,7 @@ def test_a_close_is_approved_by_its_hash_and_fills(trade_home: Path) -> None:
     run(trade_home, "approve", "P2", "--yes", "--confirm", proposal["hash"][:8])
     assert "asked for by a person" in run(trade_home, "show", "T1")
     assert document(trade_home, "execute", "P2")["trade"]["exit_reason"] == "person"
+    assert "T1 closed: 2 opened 0.70 cr, closed 0.47 db, result +$40.96 after fees\n" in run(trade_home, "show")
     text = run(trade_home, "show", "T1")
     assert "Closed: Wed 2025-05-07 16:15 New York for 0.47 db (asked for by a person)\n" in text
     assert "nothing to close" in run(trade_home, "close", "T1", code=10)
@@ -96,6 +97,18 @@ def test_a_close_is_shown_at_its_own_time_and_market_not_those_of_the_opening(tr
     ):
         assert f"{line}\n" in text, f"{line}\n{text}"
     assert not {"Choice:", "Why:", "Data:", "Fixed rule:"} & set(text.split())
+
+
+def test_a_close_that_was_superseded_names_the_one_in_its_place(trade_home: Path) -> None:
+    run(trade_home, "manage", "--market", LATER)
+    run(trade_home, "close", "T1")
+    assert "T1 note: P3 takes the place of P2\n" in run(trade_home, "close", "T1")
+    assert "next: spy32 approve P3 (in its place)\n" in run(trade_home, "show", "P2")
+    assert "`spy32 approve P3` decides about the close in its place" in run(
+        trade_home, "approve", "P2", "--yes", code=10
+    )
+    run(trade_home, "approve", "P3", "--decline")
+    assert "in its place" not in run(trade_home, "approve", "P2", "--yes", code=10)
 
 
 def test_the_confirmation_of_a_live_close_says_what_it_closes_and_what_it_leaves() -> None:

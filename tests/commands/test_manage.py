@@ -130,6 +130,7 @@ def test_a_lapsed_close_is_judged_again_by_manage(trade_home: Path) -> None:
     assert "next: spy32 manage T1 (judges its exits again)\n" in run(trade_home, "show", "P2")
     text = run(trade_home, "manage", "--market", LAST)
     assert "a person declined this close today; it is proposed again with the next session" in text
+    assert text.endswith("T1 next: spy32 close T1 (by hand)\n")
 
 
 def test_the_document_has_the_keys_that_scripts_rely_on(trade_home: Path) -> None:

@@ -280,7 +280,9 @@ def test_paper_recorded_and_simulated_things_say_so(width: int) -> None:
 
 def test_a_loss_is_a_word_and_a_sign() -> None:
     assert "Result: -$5.04 loss after fees" in rendered(page(run_views.closed()), PLAIN)
-    assert "T5 closed: 2 at 0.58 cr, result -$5.04 after fees" in rendered(one_screen(run_views.closed()), PLAIN)
+    assert "T5 closed: 2 opened 0.58 cr, closed 0.30 db, result -$5.04 after fees" in rendered(
+        one_screen(run_views.closed()), PLAIN
+    )
 
 
 def test_another_proposal_that_waits_is_not_hidden_by_a_newer_run() -> None:
