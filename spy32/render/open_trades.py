@@ -37,7 +37,7 @@ def _mark_words(item: "OpenTrade") -> Iterator[str]:
     if mark is None:
         yield UNMARKED
         return
-    yield f"{result_words(mark)} ({short_time(mark.at)})"
+    yield f"{result_words(mark, item.trade)} ({short_time(mark.at)})"
     yield strike_words(mark)
     if mark.flags:
         yield flag_words(mark)

@@ -1,6 +1,7 @@
 """A run and a trade, each on one screen: what came of it and why, the figures, and what to type next."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from spy32.domain.market import Gate, QualityReport, Verdict
@@ -10,7 +11,7 @@ from spy32.domain.results import TradeResult
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause
 from spy32.domain.spreads import MULTIPLIER, Mode
-from spy32.lifecycle import TradeState
+from spy32.lifecycle import ProposalState, TradeState
 from spy32.render.candidates import name_spreads, spread_words
 from spy32.render.explain import (
     PROPOSAL_STATES,
@@ -31,6 +32,7 @@ from spy32.render.figures import (
     legs_words,
     market_words,
     opening_facts,
+    plan_items,
     run_surroundings,
     surrounding_items,
     trade_sentence,
@@ -39,6 +41,7 @@ from spy32.render.formatting import (
     format_count,
     format_credit,
     format_dollars,
+    format_float_price,
     format_gain,
     format_legs,
     format_price,
@@ -65,13 +68,31 @@ def run_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -
     `also` are proposals of other runs that wait.
     """
     result = view.proposal
+    if result is not None and result.kind == "close":
+        view = _at_close(view, result)
     parts: list[Part] = []
     if result is not None:
         parts += trade_parts(result, view, now=now)
     parts.append(Pairs(items=tuple(_summary(view))))
-    following = next_commands(view, now=now)
+    following = _successor_commands(result, also) or next_commands(view, now=now)
     following += tuple(f"spy32 show P{other.id} (another proposal: {PROPOSAL_STATES[other.state]})" for other in also)
     return _page(view, _heading(view), parts, following)
+
+
+def _successor_commands(result: Proposal | None, also: tuple[Proposal, ...]) -> tuple[str, ...]:
+    """What the close needs that took the place of this one, which has ended."""
+    if result is None or result.kind != "close" or result.state not in (ProposalState.LAPSED, ProposalState.DECLINED):
+        return ()
+    live = (close_command(other) for other in also if other.trade_id == result.trade_id)
+    return tuple(f"{command} (in its place)" for command in live if command is not None)
+
+
+def _at_close(view: RunView, close: Proposal) -> RunView:
+    """The view of a close: at its own quotes, and without the reasons, the choice and the data of the opening run."""
+    market = replace(view.market, as_of=close.quoted_at) if view.market is not None else None
+    return replace(
+        view, run=replace(view.run, reasons=()), market=market, quality=None, recommendation=None, shadows=()
+    )
 
 
 def trade_page(view: RunView, trade: Trade, *, now: datetime, result: TradeResult | None = None) -> Page:
@@ -87,7 +108,7 @@ def trade_page(view: RunView, trade: Trade, *, now: datetime, result: TradeResul
     ]
     exits = trade.exits or (opening.exit if opening is not None else None)
     if view.marks and exits is not None:
-        parts.append(MarkHistory(marks=view.marks, target=exits.profit_target, stop=exits.stop))
+        parts.append(MarkHistory(trade=trade, marks=view.marks, target=exits.profit_target, stop=exits.stop))
     heading = f"T{trade.id} of R{trade.run_id}: {trade.state}, opened {new_york_words(trade.opened_at)}"
     return _page(view, heading, parts, (*_close_commands(view), *next_commands(view, now=now)))
 
@@ -130,7 +151,9 @@ def _outlook_items(view: RunView, trade: Trade) -> Iterator[Item]:
         yield pair("Closed", f"{new_york_words(trade.closed_at)}{paid}{why}")
     elif view.marks:
         mark = view.marks[-1]
-        yield pair("Now", f"{result_words(mark)} · {strike_words(mark)}", "good" if (mark.unrealized or 0) > 0 else "")
+        yield pair(
+            "Now", f"{result_words(mark, trade)} · {strike_words(mark)}", "good" if (mark.unrealized or 0) > 0 else ""
+        )
         yield pair("Greeks", greek_words(mark))
     exits = trade.exits or (view.proposal.exit if view.proposal is not None else None)
     if exits is not None:
@@ -158,6 +181,9 @@ def _page(view: RunView, heading: str, parts: Iterable[Part], following: tuple[s
 
 
 def _heading(view: RunView) -> str:
+    close = view.proposal
+    if close is not None and close.kind == "close":
+        return f"P{close.id} closes T{close.trade_id} of R{view.run.id}: proposed, {new_york_words(close.quoted_at)}"
     return f"R{view.run.id}: {format_outcome(view.run)}, {new_york_words(view.run.started_at)}"
 
 
@@ -168,20 +194,32 @@ def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]
     state = f"P{result.id} {result.state}: {PROPOSAL_STATES[result.state]}"
     if is_proposal_expired(result, now):
         state = f"P{result.id} {result.state}, but its session is over"
-    today, legs = market_date(view.run.started_at), pair("Legs", legs_words(result.legs, result.quantity))
+    is_open = result.kind == "open"
+    today, legs = (
+        market_date(view.run.started_at if is_open else result.quoted_at),
+        pair("Legs", legs_words(result.legs, result.quantity)),
+    )
     filled: list[Part] = []
-    if result.kind == "open":
+    if is_open:
         facts = opening_facts(result, entry, around, below=True)
         if view.trade is not None:
             filled.append(Pairs(items=(pair("Filled", _trade_words(view.trade), "strong"),)))
     else:
         facts = closing_facts(result, view.trade)
+    surroundings = surrounding_items(result, around) if is_open else _closing_surroundings(result, view)
     return [
         Prose(title="", text=f"{trade_sentence(result)} · {days_left(result, today)}", tone="strong"),
         *filled,
         facts,
-        Pairs(items=(*surrounding_items(result, around), legs, pair("State", state, "strong"))),
+        Pairs(items=(*surroundings, legs, pair("State", state, "strong"))),
     ]
+
+
+def _closing_surroundings(close: Proposal, view: RunView) -> list[Item]:
+    """The market by the mark that the close was priced by, and the exit plan."""
+    mark = next((mark for mark in reversed(view.marks) if mark.as_of <= close.quoted_at), None)
+    words = f"{close.underlying} {format_float_price(mark.spot)} · {strike_words(mark)}" if mark is not None else ""
+    return [pair("Market", words), *plan_items(close)]
 
 
 def _summary(view: RunView) -> Iterator[Item]:
@@ -208,9 +246,11 @@ def _summary(view: RunView) -> Iterator[Item]:
 
 
 def _trade_words(trade: Trade) -> str:
-    """`T1 open: 2 at 0.55 cr`, and what it earned once that is known."""
+    """`T1 open: 2 at 0.55 cr`, or `2 opened 0.55 cr, closed 0.56 db` with what it earned, once that is known."""
+    part = f"{trade.closed_quantity} " if 0 < trade.closed_quantity < trade.quantity else ""
+    verb, closed = ("at", "") if trade.debit is None else ("opened", f", {part}closed {format_credit(-trade.debit)}")
     result = f", result {format_gain(trade.result)} after fees" if trade.result is not None else ""
-    return f"T{trade.id} {trade.state}: {trade.quantity} at {format_credit(trade.credit)}{result}"
+    return f"T{trade.id} {trade.state}: {trade.quantity} {verb} {format_credit(trade.credit)}{closed}{result}"
 
 
 def _choice(view: RunView) -> Iterator[Item]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 from spy32.domain.market import LegQuotes
-from spy32.domain.orders import BrokerOrder, DryRun, Order
+from spy32.domain.orders import BrokerOrder, DryRun, Order, limit_text
 from spy32.domain.proposals import Approval, Finding, Proposal
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
@@ -244,7 +244,7 @@ def _submit_first_order(context: TradingContext, proposal_id: int) -> Order:
     with context.locks.hold(SUBMIT_LOCK, wait_seconds=SUBMIT_LOCK_SECONDS):
         committed, check = _commit_first_order(context, proposal, approval)
     order = order_state.send_order(context, committed, lambda: _submit_if_current(committed, check))
-    context.report(f"{order.reference}: {order.state} at {order.limit}")
+    context.report(f"{order.reference}: {order.state} at {limit_text(order.limit)}")
     if order.state is OrderState.UNKNOWN:
         order = order_state.resolve_unknown(context, order)
     return order
@@ -299,7 +299,7 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
     context.stop_if_halted()
     _refuse_if_blocked(context, proposal_id, check.findings())
     committed = context.store.orders.begin(ticket, at=context.clock())
-    context.report(f"{committed.reference}: submitting at {committed.limit}")
+    context.report(f"{committed.reference}: submitting at {limit_text(committed.limit)}")
     return committed, check
 
 
@@ -372,4 +372,4 @@ def _not_filled_error(proposal_id: int, last: Order) -> Spy32Error:
         return BrokerRefused(f"the broker said no to {last.reference}: {last.reason}; {hint}")
     if last.state is OrderState.ABSENT:
         return NotFilled(f"order {last.reference} is not at the broker; {hint}")
-    return NotFilled(f"not filled at {last.limit} and {last.state}; {hint}")
+    return NotFilled(f"not filled at {limit_text(last.limit)} and {last.state}; {hint}")

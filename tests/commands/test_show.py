@@ -368,7 +368,5 @@ def test_the_history_carries_result_and_exit_reason_in_every_form(ended: Path) -
 
 def test_an_ended_trade_says_what_it_earned_and_cost(ended: Path) -> None:
     text = ask(ReadingApp(ended), "show", "T1")
-    assert (
-        "Realised: +$50.96 by target, held 0 days, 48.3% of the credit kept, 45.7% of the approved max profit" in text
-    )
+    assert "Realised: +$50.96 by target, held 0 days, 48.3% of the credit kept, 45.7% of max profit" in text
     assert "fees $5.04, slippage -$1.00 to open, slippage $2.00 to close" in text
