@@ -302,8 +302,10 @@ def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) ->
     if not context.settings.enable_automation or context.store.flags.get("paused") is not None:
         note = f"paused: P{close.id} waits for a person, or until `spy32 resume`"
         return replace(state, warnings=(*state.warnings, note))
-    if absence := plan_approval.absence_text(context, close):
-        return replace(state, warnings=(*state.warnings, absence), needs_person=True)
+    absences = plan_approval.check_absent_closes(context, close)
+    if absences:
+        messages = (finding.message for finding in absences)
+        return replace(state, warnings=(*state.warnings, *messages), needs_person=True)
     return _send_by_plan(context, state, close, note=due.message)
 
 

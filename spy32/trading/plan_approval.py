@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from spy32.domain.marks import Mark
-from spy32.domain.proposals import ApprovalTerms, ExitReason, Proposal, ProposalTerms
+from spy32.domain.proposals import ApprovalTerms, ExitReason, Finding, Proposal, ProposalTerms
 from spy32.domain.spreads import ExitAuthority
 from spy32.lifecycle import ProposalState
 from spy32.rules import limits, plan
@@ -48,11 +48,11 @@ def was_declined(context: TradingContext, trade_id: int, reason: ExitReason | No
     )
 
 
-def absence_text(context: TradingContext, close: Proposal) -> str:
-    """Return why no plan sends this close: one of today was not found at the broker. Empty when there is none."""
+def check_absent_closes(context: TradingContext, close: Proposal) -> tuple[Finding, ...]:
+    """Return why no plan sends this close: another one of today was not found at the broker."""
     assert close.trade_id is not None
     absent = context.store.found_orders.absent_exits(market_date(context.clock()), close.trade_id)
-    return "; ".join(finding.message for finding in limits.check_absent_orders(absent, close.mode))
+    return tuple(limits.check_absent_orders(absent, close.mode))
 
 
 def approve_by_plan(context: TradingContext, opening: Proposal, close: Proposal, mark: Mark, *, note: str) -> None:
