@@ -51,6 +51,7 @@ from spy32.render.formatting import (
 )
 from spy32.render.manage_pages import WAITING, close_command
 from spy32.render.marks import greek_words, result_words, strike_words
+from spy32.render.open_trades import days_words, planned_exit_words
 from spy32.render.page import Item, MarkHistory, Page, Pairs, Part, Prose, pair
 from spy32.render.results import result_items
 from spy32.sessions import market_date
@@ -104,7 +105,8 @@ def trade_page(view: RunView, trade: Trade, *, now: datetime, result: TradeResul
         Prose(title="", text=sentence, tone="strong"),
         # With marks to draw, the payoff has no lines of its own on a narrow screen.
         Pairs(items=tuple(_holding_items(trade, now)), payoff=(trade, view.market), below=not view.marks[1:]),
-        Pairs(items=(*_outlook_items(view, trade), *(result_items(result) if result is not None else ()))),
+        Pairs(items=(*_outlook_items(view, trade, now), *(result_items(result) if result is not None else ()))),
+        Pairs(items=tuple(_detail_items(view, trade))),
     ]
     exits = trade.exits or (opening.exit if opening is not None else None)
     if view.marks and exits is not None:
@@ -132,9 +134,7 @@ def _holding_items(trade: Trade, now: datetime) -> Iterator[Item]:
     yield pair("Fees", format_dollars(trade.fees))
     yield pair("Max loss", "none, it is over" if is_over else format_dollars(trade.max_loss), "" if is_over else "bad")
     yield pair("Breakeven", format_price(breakeven(trade)))
-    yield pair(
-        "Expiration", f"{trade.legs[0].expiration}" + ("" if is_over else f" · {left} DTE" if left >= 0 else ", past")
-    )
+    yield pair("Expiration", f"{trade.legs[0].expiration}" + ("" if is_over else f" · {days_words(left)}"))
     if trade.result is None:
         yield pair("Result", "open" if not is_over else UNKNOWN)
     else:
@@ -142,7 +142,8 @@ def _holding_items(trade: Trade, now: datetime) -> Iterator[Item]:
         yield pair("Result", f"{format_gain(trade.result)} {kind} after fees", tone)
 
 
-def _outlook_items(view: RunView, trade: Trade) -> Iterator[Item]:
+def _outlook_items(view: RunView, trade: Trade, now: datetime) -> Iterator[Item]:
+    """How it stands, what is due and which closes there are: what decides comes before the details."""
     if 0 < trade.remaining < trade.quantity:
         yield pair("Left", f"{trade.remaining} of {trade.quantity}")
     if trade.closed_at is not None:
@@ -154,17 +155,24 @@ def _outlook_items(view: RunView, trade: Trade) -> Iterator[Item]:
         yield pair(
             "Now", f"{result_words(mark, trade)} · {strike_words(mark)}", "good" if (mark.unrealized or 0) > 0 else ""
         )
-        yield pair("Greeks", greek_words(mark))
     exits = trade.exits or (view.proposal.exit if view.proposal is not None else None)
     if exits is not None:
         below = " (opened below its floor)" if trade.exits is not None else ""
+        today = market_date(now)
+        if trade.state in (TradeState.OPEN, TradeState.CLOSING):
+            yield pair("Due", planned_exit_words(*exits.planned_exit(today), today))
         yield pair("Exit", f"{exit_words(exits)}{below}", "warn" if below else "")
-    yield pair("Legs", legs_words(trade.legs, trade.quantity))
-    yield from _order_items(view.orders)
     for close in view.closes[-CLOSES:]:
         why = f" ({close.reason.words})" if close.reason is not None else ""
         words = f"P{close.id} {WAITING[close.state]}{why}: {close.quantity} at {format_credit(close.limit_price)}"
         yield pair("Close", f"{words}, ceiling {format_price(-close.floor_price)}")
+
+
+def _detail_items(view: RunView, trade: Trade) -> Iterator[Item]:
+    if trade.closed_at is None and view.marks:
+        yield pair("Greeks", greek_words(view.marks[-1]))
+    yield pair("Legs", legs_words(trade.legs, trade.quantity))
+    yield from _order_items(view.orders)
     if trade.assumption:
         yield pair("Simulated", single_line(trade.assumption), "warn")
 

@@ -30,6 +30,7 @@ from tests.support.open_trades import entered, held, live_desk
 from tests.support.reader import shown
 from tests.support.recorded_trades import LAST, LATER, NEXT, OPENED, document, open_trade, run
 from tests.support.schemas import check
+from tests.support.terminal import Terminal
 from tests.support.trading import TradingDesk
 
 D = Decimal
@@ -351,3 +352,12 @@ def test_a_trade_without_a_mark_fits_the_schema(paper: TradingDesk) -> None:
     (trade,) = found["trades"]
     assert (trade["mark"], trade["unrealized"], trade["due"], trade["reason"]) == (None, None, False, None)
     assert ExitReason.LAST_EXIT.words == "last exit"
+
+
+def test_a_narrow_terminal_breaks_no_word_of_the_positions(trade_home: Path) -> None:
+    run(trade_home, "manage", "--market", LATER)
+    words = " ".join(run(trade_home, "positions").split())
+    assert "net liquidation $99,995.48 (open trades at cost, not at the marks), buying power" in words
+    with Terminal(trade_home, "positions", columns=60, rows=50) as terminal:
+        assert terminal.code() == 0
+        assert words == " ".join(" ".join(terminal.frame).split())

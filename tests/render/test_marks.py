@@ -158,7 +158,7 @@ def test_an_open_trade_says_what_is_held_how_it_stands_and_what_comes_next() -> 
         "+$71.00 = 65.5% of max profit (Mon 13 Oct 10:00)", "strike 4.5% away, 0.93 exp. moves", "time exit on 17 Oct",
     )  # fmt: skip
     assert standing_words(open_trade(mark=None))[0] == "not marked yet"
-    assert held_words(open_trade(dte=-3)).endswith(" · over")
+    assert held_words(open_trade(dte=-3)).endswith(" · EXPIRED, not settled")
 
 
 def test_what_is_due_and_the_close_that_there_is_come_first() -> None:
