@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO, TYPE_CHECKING, Any, TextIO, TypeAlias
 
@@ -33,6 +34,22 @@ def discard_output(stream: IO[str]) -> None:
     null_descriptor = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null_descriptor, descriptor)
     os.close(null_descriptor)
+
+
+def terminal_columns(stream: IO[str]) -> int:
+    """Columns of the terminal behind a stream; 80 where nothing tells them."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80
+
+
+def fit_line(parts: Sequence[str], columns: int) -> str:
+    """The parts on one line of at most so many characters: first the first part is left out, then the last ones."""
+    kept = list(parts)
+    while len(kept) > 1 and len(", ".join(kept)) > columns:
+        del kept[0 if len(kept) == len(parts) else -1]
+    return ", ".join(kept)[:columns]
 
 
 def write_output(stream: IO[str], text: str) -> None:

@@ -164,16 +164,16 @@ class PaperLedger(Protocol):
     def orders(self) -> tuple[BrokerOrder, ...]:
         """Return all paper orders."""
 
-    def working_orders(self) -> tuple[BrokerOrder, ...]:
-        """Return the paper orders that have not ended."""
+    def working_orders(self, *, is_recorded: bool | None = None) -> tuple[BrokerOrder, ...]:
+        """Return the paper orders that have not ended; only those of recorded, or of other, markets when told."""
 
     def place(
         self, order: BrokerOrder, at: datetime, *, replacing: str | None = None, is_recorded: bool = False
     ) -> BrokerOrder:
         """Store a new paper order, which may replace another one, and whether its market is a recorded one."""
 
-    def recorded_symbols(self) -> frozenset[str]:
-        """Return the contracts of orders that were placed on a recorded market."""
+    def lots(self, *, is_recorded: bool) -> tuple[Position, ...]:
+        """Return what is held by orders on recorded, or on other, markets, without prices."""
 
     def update_status(self, broker_id: str, *, was: str, status: str) -> bool:
         """Change a status if it is `was`; return whether it was."""
@@ -181,10 +181,13 @@ class PaperLedger(Protocol):
     def fill(self, broker_id: str, fills: tuple[Fill, ...], cash: Decimal, fees: Decimal) -> bool:
         """Store fills, cash and fees (dollars); return whether the order was open."""
 
-    def events(self) -> tuple[PaperEvent, ...]:
-        """Return what the broker did without an order, in the order of its records."""
+    def events(self, *, is_recorded: bool | None = None) -> tuple[PaperEvent, ...]:
+        """Return what the broker did without an order, in the order of its records; by the clock of recorded, or of
+        other, markets when told."""
 
-    def record_events(self, events: Sequence[PaperEvent], at: datetime, *, known: int) -> bool:
+    def record_events(
+        self, events: Sequence[PaperEvent], at: datetime, *, known: int, is_recorded: bool = False
+    ) -> bool:
         """Store events with their cash and fees; return False, and store nothing, unless `known` events are stored."""
 
     def cash(self) -> Decimal:

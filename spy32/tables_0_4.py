@@ -78,7 +78,8 @@ TABLES_6 = (
         price_e4 integer,
         cash_e4 integer not null,
         fees_e4 integer not null,
-        description text not null
+        description text not null,
+        recorded integer  -- as in paper_order
     ) strict""",
     "alter table cash add column paper_event_id integer references paper_event",
     "alter table paper_order add column recorded integer",  # 1 on a recorded market, whose clock stands still

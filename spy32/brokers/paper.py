@@ -11,7 +11,7 @@ from dataclasses import replace as changed
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
-from spy32.brokers.paper_settlement import SettlementPrice, has_expired_contract, settle_account
+from spy32.brokers.paper_settlement import StandIn, has_expired_contract, settle_account
 from spy32.domain.market import LegQuotes, has_other_root, underlying_for_root
 from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction, TransactionKind
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Action, Leg, Mode, Position
@@ -21,12 +21,8 @@ from spy32.ports import Clock, DailyBarLookup, Market, PaperLedger
 from spy32.rules.margin import margin_requirement
 from spy32.rules.pricing import closing_costs, natural_and_mid, opening_costs
 from spy32.rules.settlement import exact_price
-from spy32.sessions import market_date
+from spy32.sessions import market_date, next_session
 from spy32.settings import Settings
-
-STAND_IN_DAYS = 10
-"""A recorded market brings quotes of single instants. The first ones that follow a session, at most so many days later,
-stand in for its prices: files are recorded weekly, and assigned shares are closed the session after."""
 
 
 class PaperBroker:
@@ -184,19 +180,20 @@ class PaperBroker:
             find_stand_in=self._find_stand_in,
         )
 
-    def _find_stand_in(self, ticker: str, day: date) -> SettlementPrice | None:
-        """The spot of a recorded market a few days after a session that no bar is recorded of; None otherwise."""
-        if self._market is None or not self._is_recorded:
-            return None
-        now = self._clock()
-        if not 0 < (market_date(now) - day).days <= STAND_IN_DAYS:
+    def _find_stand_in(self, ticker: str, day: date) -> StandIn | None:
+        """The spot of a recorded market in the session after one that no bar is recorded of; None otherwise.
+
+        A recorded market brings quotes of single instants, so that the bar may be missing for ever.
+        """
+        today = market_date(self._clock())
+        if self._market is None or not self._is_recorded or today != next_session(day).day:
             return None
         try:
             price = exact_price(self._market.quotes(ticker, ()).spot)
         except (Unavailable, Unusable):
             return None
-        source = f"assumed: the spot of {self._market.name} on {market_date(now)}, which has no bar of {day}"
-        return SettlementPrice(price, source) if price is not None else None
+        source = f"assumed: the spot of {self._market.name} on {today}, which has no bar of {day}"
+        return StandIn(price, source) if price is not None else None
 
     @property
     def _is_recorded(self) -> bool:

@@ -103,5 +103,6 @@ def view_with_proposal(store: "Store", view: "RunView", proposal: "Proposal") ->
         orders=orders,
         fills=tuple(fill for order in orders for fill in store.orders.fills(order.id)),
         trade=trade,
-        marks=store.marks.select(trade.id, newest=1) if trade is not None else (),
+        # A close shows the mark that it was priced by, not only the newest.
+        marks=store.marks.select(trade.id, newest=None if proposal.kind == "close" else 1) if trade is not None else (),
     )

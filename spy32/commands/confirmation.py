@@ -93,6 +93,8 @@ def check_unchanged(store: "Store", confirmed: "Proposal") -> None:
 
 def confirmation_lines(proposal: "Proposal") -> tuple[str, ...]:
     """What is about to be sent, in full."""
+    from spy32.render.figures import closing_result_words
+
     account_ending = proposal.account[-4:]
     legs = ", ".join(
         f"{leg.action} {leg.quantity * proposal.quantity} {leg.strike.normalize():f} {leg.right} {leg.expiration}"
@@ -102,7 +104,7 @@ def confirmation_lines(proposal: "Proposal") -> tuple[str, ...]:
     outcome = f"max loss ${proposal.max_loss:,.2f}"
     if proposal.kind == "close":
         band = f"to close T{proposal.trade_id}, from {-proposal.limit_price} up to {-proposal.floor_price} a share"
-        outcome = f"result {proposal.max_profit:+,.2f} dollars at {-proposal.limit_price}"
+        outcome = f"result {closing_result_words(proposal)}"
     return (
         f"LIVE: real money, account …{account_ending}",
         f"P{proposal.id}, hash {proposal.hash[:8]}: {proposal.quantity} x {proposal.underlying}: {legs}",

@@ -1,5 +1,6 @@
 """`manage` marks open trades and makes the closes that are due, `close` proposes one, `exits` explains the plan."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -84,6 +85,7 @@ def close(
     number, price = parse_id(trade, "T", "trade"), parse_price(at) if at is not None else None
     app.check_store_exists()
     store = app.store()
+    earlier = store.proposals.find_live_close(number)
     found = propose_close(_load_context(app, store, number), number, price)
     assert found.proposal is not None
     if json:
@@ -96,6 +98,8 @@ def close(
     from spy32.render.manage_pages import managed_page
     from spy32.render.output import print_page
 
+    if earlier is not None:
+        found = replace(found, warnings=(*found.warnings, f"P{found.proposal.id} takes the place of P{earlier.id}"))
     print_page(app.out, managed_page([found]))
 
 

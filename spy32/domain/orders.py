@@ -21,6 +21,11 @@ class OrderKind(StrEnum):
     TARGET = "target"
 
 
+def limit_text(limit: Decimal) -> str:
+    """`0.58 cr` or `0.30 db`: a limit as people read it, since a debit is negative only in our sums."""
+    return f"{abs(limit)} {'db' if limit < 0 else 'cr'}"
+
+
 @value
 class OrderTicket:
     """An order as it will be sent, not yet stored. `Orders.begin` stores it as an `Order`, which has an id."""
@@ -280,7 +285,9 @@ class Trade:
     credit: Price
     """Per share, average of the fills."""
     fees: Dollars
-    """So far, dollars."""
+    """So far, dollars: of the opening, of what is closed, and of assignments."""
+    opening_fees: Dollars
+    """Of the opening alone, whole quantity, dollars."""
     max_loss: Dollars
     """Whole quantity, dollars."""
     opened_at: datetime

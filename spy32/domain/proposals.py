@@ -219,7 +219,7 @@ class ExitPlan:
     profit_target: Price
     """Enough profit."""
     stop: Price
-    """Alarm."""
+    """Too much loss: a close is proposed."""
     time_exit: date | None
     last_exit: date
     """The session before the last trading day. The trade is closed by its end at the latest."""
@@ -228,6 +228,12 @@ class ExitPlan:
     """True to leave a GTC closing order at the profit target with the broker once the trade is open."""
     authority: ExitAuthority = ExitAuthority.ASK
     """Who approves the closing orders."""
+
+    def planned_exit(self, today: date) -> tuple[ExitReason, date]:
+        """The next exit by the calendar: the time exit, or the last exit once the time exit has passed."""
+        if self.time_exit is not None and today <= self.time_exit:
+            return ExitReason.TIME, self.time_exit
+        return ExitReason.LAST_EXIT, self.last_exit
 
 
 def spread_description(underlying: str, legs: tuple[Leg, ...]) -> str:

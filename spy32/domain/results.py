@@ -78,9 +78,9 @@ class TradeResult:
     credit_kept: float | None
     """Share of the credit of the closed spreads that was kept, before fees; None before any is closed."""
     of_max_profit: float | None
-    """Realised profit as a share of the maximum profit that was approved; None for a loss."""
+    """Realised profit as a share of the maximum profit by what was filled; None for a loss."""
     of_max_loss: float | None
-    """Realised loss as a share of the maximum loss that was approved; None for a profit."""
+    """Realised loss as a share of the maximum loss by what was filled; None for a profit."""
 
     @property
     def realized(self) -> Dollars:

@@ -74,7 +74,13 @@ class RecordedMarket(BaseMarket):
         return chain
 
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
-        """The legs' quotes; one that the file does not have, or has with different prices, is left out."""
+        """The legs' quotes; one that the file does not have, or has with different prices, is left out.
+
+        Raises `Unusable` when the file has none of their expirations, which is no market without quotes.
+        """
+        days = sorted({leg.expiration for leg in legs})
+        if days and not any(day in self._file.expirations for day in days):
+            raise Unusable(f"{', '.join(f'{day.day} {day:%b}' for day in days)} is not in {self._file.name}")
         return leg_quotes(self._chain(underlying, {leg.expiration for leg in legs}), legs)
 
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:

@@ -59,13 +59,13 @@ def load_open_trades(store: "Store", now: datetime) -> Iterator[OpenTrade]:
     for trade in store.trades.select(TradeState.OPEN, TradeState.CLOSING):
         proposal = store.proposals.get(trade.proposal_id)
         plan = trade.exits or proposal.exit
-        is_timed = plan.time_exit is not None and today <= plan.time_exit
+        reason, day = plan.planned_exit(today)
         yield OpenTrade(
             trade=trade,
             words=f"{trade.remaining} {spread_description(proposal.underlying, trade.legs)}",
             dte=(proposal.expiration - today).days,
-            next_exit=plan.time_exit if plan.time_exit is not None and is_timed else plan.last_exit,
-            next_reason=ExitReason.TIME if is_timed else ExitReason.LAST_EXIT,
+            next_exit=day,
+            next_reason=reason,
             today=today,
             mark=store.marks.latest(trade.id),
             close=store.proposals.find_live_close(trade.id),

@@ -19,6 +19,19 @@ class AttentionList:
         with self._core.write_transaction(at, "attention raised", subject) as change:
             add_attention(self._core, change, subject, kind, message)
 
+    def raise_change(self, subject: str, kind: str, message: str, at: datetime) -> bool:
+        """Record an item unless the newest of its subject and kind is open or says the same; return whether it was
+        recorded."""
+        newest = self._core.row(
+            "select message, acknowledged_at from attention where subject = ? and kind = ? order by id desc limit 1",
+            subject,
+            kind,
+        )
+        if newest is not None and (newest["acknowledged_at"] is None or newest["message"] == message):
+            return False
+        self.raise_item(subject, kind, message, at)
+        return True
+
     def was_raised(self, subject: str, kind: str) -> bool:
         """Return whether such an item was ever recorded, acknowledged or not."""
         return self._core.row("select 1 from attention where subject = ? and kind = ?", subject, kind) is not None

@@ -51,6 +51,22 @@ class FoundOrders:
         )
         return tuple(order_from_row(row) for row in rows)
 
+    def absent_exits(self, day: date, trade_id: int) -> tuple[Order, ...]:
+        """Return the `absent` closes of a trade of a New York day that no person has confirmed.
+
+        Without replacements: one that arrives after the order before it has ended has no effect.
+        """
+        rows = self._core.rows(
+            """select sent.* from broker_order sent join proposal on proposal.id = sent.proposal_id
+                where sent.kind = ? and sent.state = ? and sent.settled_by is null and sent.replaces is null
+                and sent.market_day = ? and proposal.trade_id = ? order by sent.id""",
+            OrderKind.EXIT,
+            OrderState.ABSENT,
+            day.isoformat(),
+            trade_id,
+        )
+        return tuple(order_from_row(row) for row in rows)
+
     # Writing
 
     def adopt(self, order: OrderTicket, broker_order: BrokerOrder, alert: OrderAlert, *, at: datetime) -> Order:

@@ -1,7 +1,8 @@
 """The paper broker's own book, apart from our records; it implements `ports.PaperLedger`."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -32,6 +33,8 @@ FINAL_STATES = {
     "Replaced": OrderState.REPLACED,
 }
 """Broker statuses of an order that has ended; with any other status it works."""
+_OF_MARKET = "coalesce(recorded, 0) is coalesce(?, recorded, 0)"
+"""SQL condition: orders or events of recorded markets (1), of other ones (0), or of both (null)."""
 
 
 class PaperAccount:
@@ -50,11 +53,11 @@ class PaperAccount:
         """Return all paper orders, oldest first."""
         return tuple(_paper_order(row) for row in self._core.rows("select * from paper_order order by id"))
 
-    def working_orders(self) -> tuple[BrokerOrder, ...]:
-        """Return the paper orders that have not ended, oldest first."""
+    def working_orders(self, *, is_recorded: bool | None = None) -> tuple[BrokerOrder, ...]:
+        """Return the paper orders that have not ended, oldest first; of one kind of market when told."""
         marks = ", ".join("?" * len(FINAL_STATES))
-        query = f"select * from paper_order where status not in ({marks}) order by id"
-        return tuple(_paper_order(row) for row in self._core.rows(query, *FINAL_STATES))
+        query = f"select * from paper_order where status not in ({marks}) and {_OF_MARKET} order by id"
+        return tuple(_paper_order(row) for row in self._core.rows(query, *FINAL_STATES, is_recorded))
 
     def place(
         self, order: BrokerOrder, at: datetime, *, replacing: str | None = None, is_recorded: bool = False
@@ -86,11 +89,6 @@ class PaperAccount:
         assert row is not None
         return _paper_order(row)
 
-    def recorded_symbols(self) -> frozenset[str]:
-        """Return the contracts of orders that were placed on a recorded market."""
-        rows = self._core.rows("select * from paper_order where recorded = 1")
-        return frozenset(leg.symbol for row in rows for leg in _paper_order(row).legs)
-
     def update_status(self, broker_id: str, *, was: str, status: str, at: datetime | None = None) -> bool:
         """Change the broker status by compare-and-set; return False if it has changed already."""
         with self._core.write_transaction(at or self._last_event_time(), f"paper order {status}", broker_id) as change:
@@ -112,11 +110,14 @@ class PaperAccount:
                 _insert_cash(change, kind, amount, paper_order_id=row["id"])
         return True
 
-    def events(self) -> tuple[PaperEvent, ...]:
-        """Return what the broker did without an order, in the order of its records."""
-        return tuple(_paper_event(row) for row in self._core.rows("select * from paper_event order by id"))
+    def events(self, *, is_recorded: bool | None = None) -> tuple[PaperEvent, ...]:
+        """Return what the broker did without an order, in the order of its records; by one kind of clock when told."""
+        rows = self._core.rows(f"select * from paper_event where {_OF_MARKET} order by id", is_recorded)
+        return tuple(_paper_event(row) for row in rows)
 
-    def record_events(self, events: Sequence[PaperEvent], at: datetime, *, known: int) -> bool:
+    def record_events(
+        self, events: Sequence[PaperEvent], at: datetime, *, known: int, is_recorded: bool = False
+    ) -> bool:
         """Store events with their cash and fees; False, and nothing stored, unless `known` events are stored.
 
         A settlement is computed from what is on record, so that the same one can be computed by two processes at once:
@@ -138,6 +139,7 @@ class PaperAccount:
                     cash_e4=cash_e4,
                     fees_e4=fees_e4,
                     description=event.description,
+                    recorded=1 if is_recorded else None,
                 )
                 kind = "premium" if len(event.symbol) == OCC_LENGTH else "shares"
                 for name, amount in ((kind, cash_e4), ("fees", -fees_e4)):
@@ -152,9 +154,7 @@ class PaperAccount:
     def positions(self) -> tuple[Position, ...]:
         """Return the positions, contracts and shares, with their average opening price."""
         positions: dict[str, tuple[int, Decimal]] = {}
-        rows = self._core.rows("select broker_id, fills from paper_order where fills <> '[]' order by id")
-        fills = (fill for row in rows for fill in decode_items(Fill, row["fills"], f"paper order {row['broker_id']}"))
-        changes = [(fill.symbol, -fill.action.sign * fill.quantity, fill.price) for fill in fills]
+        changes = [(fill.symbol, -fill.action.sign * fill.quantity, fill.price) for fill, _ in self._fills()]
         changes += [(event.symbol, event.quantity, event.price) for event in self.events()]
         for symbol, change, price in changes:
             positions[symbol] = _updated_position(*positions.get(symbol, (0, Decimal(0))), change, price)
@@ -163,6 +163,35 @@ class PaperAccount:
             for symbol, (count, price) in sorted(positions.items())
             if count
         )
+
+    def lots(self, *, is_recorded: bool) -> tuple[Position, ...]:
+        """Return what is held by orders on recorded, or on other, markets, without prices.
+
+        The same contract may be held on both. A closing fill takes from its own kind of market first.
+        """
+        counts: Counter[tuple[str, bool]] = Counter()
+        for fill, recorded in self._fills():
+            change = -fill.action.sign * fill.quantity
+            own, other = (fill.symbol, recorded), (fill.symbol, not recorded)
+            beyond = change - _closing_part(counts[own], change)
+            elsewhere = 0 if fill.action.opens else _closing_part(counts[other], beyond)
+            counts[other] += elsewhere
+            counts[own] += change - elsewhere
+        for event in self.events(is_recorded=is_recorded):
+            counts[event.symbol, is_recorded] += event.quantity
+        return tuple(
+            Position(symbol=symbol, quantity=count)
+            for (symbol, recorded), count in sorted(counts.items())
+            if recorded is is_recorded and count
+        )
+
+    def _fills(self) -> Iterator[tuple[Fill, bool]]:
+        """Yield each fill, and whether its order was placed on a recorded market."""
+        for row in self._core.rows(
+            "select broker_id, fills, recorded from paper_order where fills <> '[]' order by id"
+        ):
+            for fill in decode_items(Fill, row["fills"], f"paper order {row['broker_id']}"):
+                yield fill, bool(row["recorded"])
 
     def _require_replaceable(self, broker_id: str) -> sqlite3.Row:
         row = self._paper_row(broker_id)
@@ -196,6 +225,11 @@ def _updated_position(count: int, average: Decimal, change: int, price: Decimal)
         return new_count, (total / abs(new_count)).quantize(E4_UNIT)
     # Closing keeps the average; a quantity that passes zero starts a new one.
     return new_count, average if count * new_count > 0 else price
+
+
+def _closing_part(count: int, change: int) -> int:
+    """Return the part of a change that brings a count nearer to zero."""
+    return max(min(change, -count), 0) if change > 0 else min(max(change, -count), 0)
 
 
 def _order_state(status: str) -> OrderState:

@@ -1,5 +1,6 @@
 """Our book: its exposure, for sizing and limits, and its positions, to be valued again."""
 
+import sqlite3
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
@@ -59,38 +60,24 @@ class Risk:
                 if account is not None and account.mode is not Mode.PAPER
                 else ForeignRisk()
             )
-            risk = foreign.risk + sum(
-                (_proportional_risk(trade.max_loss, trade.remaining, trade.quantity) for trade in open_trades),
-                Decimal(0),
+            openings = self._select_openings(but)
+            risks = (
+                foreign.risk,
+                *(_proportional_risk(trade.max_loss, trade.remaining, trade.quantity) for trade in open_trades),
+                *(_assigned_risk(position) for position in assigned),
+                *(_unfilled_risk(row) for row in openings),
             )
-            risk += sum((_assigned_risk(position) for position in assigned), Decimal(0))
-            rows = self._core.rows(
-                f"""select id, state, quantity, max_loss_e4,
-                    (select sum(filled) from broker_order where proposal_id = proposal.id) as filled,
-                    (select sum(quantity - filled) from broker_order where {_LIVE_ENTRIES}) as alive,
-                    exists (select 1 from trade where trade.proposal_id = proposal.id) as is_trade
-                    from proposal where kind = 'open' and id is not ?
-                    and (state in (?, ?) or exists (select 1 from broker_order where {_LIVE_ENTRIES}))""",
-                but,
-                *PENDING_STATES,
-            )
-            for row in rows:
-                is_pending = row["state"] in PENDING_STATES
-                unfilled = max(row["quantity"] - (row["filled"] or 0), 0) if is_pending else 0
-                # An order found at the broker may exceed what was approved; a replacement does not.
-                risk += _proportional_risk(
-                    e4_to_dollars(row["max_loss_e4"]), max(unfilled, row["alive"] or 0), row["quantity"]
-                )
-            sent_proposals = [self._proposals.get(row["id"]) for row in rows if row["state"] == ProposalState.SENT]
+            sent_rows = [row for row in openings if row["state"] == ProposalState.SENT]
+            sent_proposals = [self._proposals.get(row["id"]) for row in sent_rows]
             # A working entry without fills may become a trade at any moment.
-            pending_trades = sum(not row["is_trade"] for row in rows if row["state"] == ProposalState.SENT)
+            pending_trades = sum(not row["is_trade"] for row in sent_rows)
             legs = [
                 *(leg for trade in open_trades for leg in trade.legs),
                 *(leg for proposal in sent_proposals for leg in proposal.legs),
             ]
             realized, marked = self._week_profit(week_start, today)
             return Exposure(
-                open_risk=risk,
+                open_risk=sum(risks, Decimal(0)),
                 open_trades=len(open_trades) + len(assigned) + pending_trades + foreign.trades,
                 week_loss=max(-(realized + marked), Decimal(0)),
                 week_unrealized=marked,
@@ -112,13 +99,26 @@ class Risk:
                 for trade in self._trades.select(*OPEN_STATES)
             )
 
+    def _select_openings(self, but: int | None) -> list[sqlite3.Row]:
+        """Return the openings that may still fill, but one, with the spreads that are filled and alive."""
+        return self._core.rows(
+            f"""select id, state, quantity, max_loss_e4,
+                (select sum(filled) from broker_order where proposal_id = proposal.id) as filled,
+                (select sum(quantity - filled) from broker_order where {_LIVE_ENTRIES}) as alive,
+                exists (select 1 from trade where trade.proposal_id = proposal.id) as is_trade
+                from proposal where kind = 'open' and id is not ?
+                and (state in (?, ?) or exists (select 1 from broker_order where {_LIVE_ENTRIES}))""",
+            but,
+            *PENDING_STATES,
+        )
+
     def _week_profit(self, first: date, last: date) -> tuple[Decimal, Decimal]:
         """Return what was realised in these days, and the change of the unrealised result of what is held, dollars."""
         trades = self._results.select_recent(first)
         results = [self._results.compute(trade) for trade in trades]
         marked = sum(
             (
-                unrealized_change(trade, result, self._marks.latest_usable(trade.id, before=first))
+                unrealized_change(trade, result, self._marks.latest_usable(trade.id, before=first), first)
                 for trade, result in zip(trades, results, strict=True)
             ),
             Decimal(0),
@@ -155,6 +155,14 @@ def _assigned_risk(position: AssignedPosition) -> Decimal:
     as well."""
     loss = worst_loss(position)
     return loss if loss is not None and position.ticker else position.trade.max_loss
+
+
+def _unfilled_risk(row: sqlite3.Row) -> Decimal:
+    """Return the risk of what may still fill of an opening, dollars."""
+    is_pending = row["state"] in PENDING_STATES
+    unfilled = max(row["quantity"] - (row["filled"] or 0), 0) if is_pending else 0
+    # An order found at the broker may exceed what was approved; a replacement does not.
+    return _proportional_risk(e4_to_dollars(row["max_loss_e4"]), max(unfilled, row["alive"] or 0), row["quantity"])
 
 
 def _proportional_risk(amount: Decimal, count: int, whole: int) -> Decimal:

@@ -88,12 +88,9 @@ class Trades:
         if not any(trade.expiration <= latest for trade in open_trades):
             # The calendar is not even loaded.
             return ()
-        from spy32.sessions import last_trading_day, session
+        from spy32.rules.settlement import trading_end
 
-        hours = {trade.id: session(last_trading_day(trade.expiration)) for trade in open_trades}
-        return tuple(
-            trade for trade in open_trades if (last := hours[trade.id]) is not None and now >= last.option_close
-        )
+        return tuple(trade for trade in open_trades if now >= trading_end(trade.legs[0].root, trade.expiration))
 
     def find_by_proposal(self, proposal_id: int) -> Trade | None:
         """Return the trade that an opening opened or a closing closes; None if there is none."""
@@ -231,7 +228,7 @@ class Trades:
             "quantity": quantity,
             "premium_e4": premium,
             "fees_e4": fees,
-            "max_loss_e4": max_settlement_cost_e4(proposal.legs) * MULTIPLIER * quantity - premium * MULTIPLIER + fees,
+            "max_loss_e4": _max_loss_e4(proposal.legs, quantity, premium) + fees,
             "changed_at": change.at,
         }
         row = self._core.row("select id from trade where proposal_id = ?", proposal_id)
@@ -354,6 +351,11 @@ def _net_result(premium: int, closing_cost: int, fees: int) -> int:
     return (premium - closing_cost) * MULTIPLIER - fees
 
 
+def _max_loss_e4(legs: Sequence[Leg], quantity: int, premium: int) -> int:
+    """Return the maximum loss before the fees of the opening, in ten-thousandths of a dollar."""
+    return (max_settlement_cost_e4(legs) * quantity - premium) * MULTIPLIER
+
+
 def _closing_columns(at: datetime) -> dict[str, object]:
     from spy32.sessions import market_date
 
@@ -374,6 +376,7 @@ def _trade(row: sqlite3.Row) -> Trade:
         quantity=row["quantity"],
         credit=_average_per_share(row["premium_e4"], row["quantity"]),
         fees=e4_to_dollars(row["fees_e4"]),
+        opening_fees=e4_to_dollars(row["max_loss_e4"] - _max_loss_e4(body.legs, row["quantity"], row["premium_e4"])),
         max_loss=e4_to_dollars(row["max_loss_e4"]),
         opened_at=parse_instant(row["opened_at"]),
         closed_at=parse_optional_instant(row["closed_at"]),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from spy32.render.figures import UNKNOWN, exit_words
-from spy32.render.formatting import format_age, format_gain, format_price, new_york_words, single_line
+from spy32.render.formatting import format_age, new_york_words, single_line
 from spy32.render.manage_pages import exit_items
 from spy32.render.marks import mark_items
 from spy32.render.page import Item, Pairs, Part, pair
@@ -23,19 +23,13 @@ def closing_items(review: "Review", result: "ProposalTerms") -> Iterator[Item]:
         why = f"{due.reason.words}: {single_line(due.message)}" if due is not None else "nothing is, by the plan"
         yield pair("Due", why)
         if managed.mark is not None:
-            yield from mark_items(managed.mark, result.legs)
+            yield from mark_items(managed.mark, managed.trade, result.legs)
     if quote is None or (review.stale_reason is not None and not result.is_recorded):
         yield pair("Quotes", single_line(review.stale_reason or UNKNOWN), "warn")
     else:
         age = new_york_words(quote.as_of) if result.is_recorded else f"{format_age(review.at - quote.as_of)} old"
         yield pair("Quotes", f"{age}, from {single_line(quote.source)}")
     yield pair("Exit", exit_words(result.exit))
-
-
-def closing_result_words(result: "ProposalTerms") -> str:
-    """What the trade has earned when the close fills at its first limit."""
-    name = f" of T{result.trade_id}" if result.trade_id is not None else ""
-    return f"result{name} {format_gain(result.max_profit)} at {format_price(-result.limit_price)}"
 
 
 def exit_parts(managed: "ManagedTrade") -> list[Part]:

@@ -95,10 +95,10 @@ def opening_facts(
     """Price, loss, breakeven and greeks of an opening, with the payoff; `below` draws that on narrow screens too."""
     items = (
         pair("Credit", _credit(result), "strong"),
-        pair("Max profit", f"{format_dollars(result.max_profit)} · {_return_on_risk(result)} return on risk", "good"),
+        pair("Max profit", f"{max_profit_words(result)} · {_return_on_risk(result)} return on risk", "good"),
         pair(
             "Max loss",
-            f"{format_dollars(result.max_loss)} · {account_share(result.max_loss, around)} of account",
+            f"{max_loss_words(result)} · {account_share(result.max_loss, around)} of account",
             "bad",
         ),
         pair("Breakeven", breakeven_words(result, around)),
@@ -108,6 +108,15 @@ def opening_facts(
         pair("EV", _expected_value(entry)),
     )
     return Pairs(items=items, payoff=(result, around.market), below=below)
+
+
+def max_profit_words(result: ProposalTerms) -> str:
+    return f"{format_dollars(result.max_profit)} at {format_price(abs(result.limit_price))}"
+
+
+def max_loss_words(result: ProposalTerms) -> str:
+    """`$894.52 at floor 0.55`: the profit is that of the first limit, the loss that of the last."""
+    return f"{format_dollars(result.max_loss)} at floor {format_price(abs(result.floor_price))}"
 
 
 def _credit(result: ProposalTerms) -> str:
@@ -163,7 +172,7 @@ def _expected_value(entry: Candidate | None) -> str:
 
 
 def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
-    """What a closing pays, why, and what it would leave of the trade before the costs of closing."""
+    """What a closing pays, why, what it would leave of the trade, and the buying power that it releases."""
     items = [
         pair(
             "Debit",
@@ -172,16 +181,20 @@ def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
         )
     ]
     if trade is not None:
-        fees = trade.fees * result.quantity / trade.quantity
-        kept = [
-            format_gain((trade.credit + paid) * MULTIPLIER * result.quantity - fees)
-            for paid in (result.limit_price, result.floor_price)
-        ]
+        released = format_dollars(trade.max_loss * result.quantity / trade.quantity)
         items.append(pair("Closes", f"T{trade.id}, opened for {format_credit(trade.credit)}"))
         if result.reason is not None:
             items.append(pair("Reason", result.reason.words))
-        items.append(pair("Result", f"{kept[0]} at our price, {kept[1]} at the ceiling, before closing costs"))
+        items.append(pair("Result", closing_result_words(result)))
+        items.append(pair("BP effect", f"{released} released"))
     return Pairs(items=tuple(items))
+
+
+def closing_result_words(result: ProposalTerms) -> str:
+    """`+$42.96 at 0.46, +$30.96 at the ceiling 0.52, after fees`: of the spreads that the close buys back."""
+    worst = result.max_profit + (result.floor_price - result.limit_price) * MULTIPLIER * result.quantity
+    first, last = format_price(abs(result.limit_price)), format_price(abs(result.floor_price))
+    return f"{format_gain(result.max_profit)} at {first}, {format_gain(worst)} at the ceiling {last}, after fees"
 
 
 # What surrounds it.
@@ -251,11 +264,20 @@ def book_words(around: Surroundings) -> str:
 
 
 def exit_words(plan: ExitPlan) -> str:
-    """`GTC` only where an order is left with the broker; a stop is never one: `manage` watches it."""
-    how = "GTC" if plan.rests_target else "buy back"
-    timed = f" · close {calendar_day(plan.time_exit)}" if plan.time_exit is not None else ""
-    last = f"{',' if timed else ' ·'} last {calendar_day(plan.last_exit)}"
-    return f"{how} at {format_price(plan.profit_target)}{timed}{last} · stop at {format_price(plan.stop)}"
+    """`manage: buy back at 0.28 · close 9 Sep, last 29 Sep · stop at 1.68`: `manage` does what follows its name.
+
+    `GTC` only where an order is left with the broker; a stop is never one.
+    """
+    target = format_price(plan.profit_target)
+    first = f"GTC at {target} · manage:" if plan.rests_target else f"manage: buy back at {target} ·"
+    timed = f"close {calendar_day(plan.time_exit)}, " if plan.time_exit is not None else ""
+    return f"{first} {timed}last {calendar_day(plan.last_exit)} · stop at {format_price(plan.stop)}"
+
+
+def watch_words(plan: ExitPlan) -> str:
+    """Who watches the exits, since most of them are no orders at the broker."""
+    rests = "only the target rests with the broker" if plan.rests_target else "nothing rests with the broker"
+    return f"by `spy32 manage`, {rests}"
 
 
 def legs_words(legs: Sequence[Leg], quantity: int) -> str:

@@ -7,7 +7,7 @@ from spy32.domain.marks import Mark
 from spy32.domain.proposals import ExitReason, Proposal, spread_description
 from spy32.domain.spreads import ExitAuthority, Mode
 from spy32.lifecycle import ProposalState, TradeState
-from spy32.render.figures import trade_sentence
+from spy32.render.figures import trade_sentence, watch_words
 from spy32.render.formatting import (
     format_count,
     format_credit,
@@ -16,7 +16,7 @@ from spy32.render.formatting import (
     new_york_words,
     single_line,
 )
-from spy32.render.marks import UNMARKED, flag_words, price_words, result_words, strike_words
+from spy32.render.marks import UNMARKED, flag_words, price_words, result_words, short_time, strike_words
 from spy32.render.page import Item, Page, Pairs, pair
 from spy32.sessions import market_date
 
@@ -48,8 +48,8 @@ def _managed_items(state: "ManagedTrade") -> Iterator[Item]:
     name, due, close = f"T{state.trade.id}", state.due, state.proposal
     yield pair(name, f"{state.trade.state}: {_held_words(state)}", "strong")
     if state.mark is not None:
-        yield pair(f"{name} mark", price_words(state.mark))
-        yield pair(f"{name} now", f"{result_words(state.mark)} · {strike_words(state.mark)}")
+        yield pair(f"{name} mark", f"{price_words(state.mark)} · as of {short_time(state.mark.as_of)}")
+        yield pair(f"{name} now", f"{result_words(state.mark, state.trade)} · {strike_words(state.mark)}")
     if due is not None:
         yield pair(f"{name} due", f"{due.reason.words}: {single_line(due.message)}", "warn")
     for warning in state.warnings:
@@ -60,6 +60,10 @@ def _managed_items(state: "ManagedTrade") -> Iterator[Item]:
         yield pair(f"{name} close", close_words(close))
         if (command := close_command(close)) is not None:
             yield pair(f"{name} next", command, "strong")
+    elif due is not None and state.mark is not None and state.error is None:
+        # It was declined today, or the quotes of now cannot price it.
+        words = f"spy32 close {name} (by hand)" if state.mark.is_usable else f"spy32 manage {name} (with other quotes)"
+        yield pair(f"{name} next", words, "strong")
     if state.trade.state in ENDED:
         yield pair(f"{name} ended", _ending_words(state), "strong")
 
@@ -103,10 +107,12 @@ def exits_page(state: "ManagedTrade", newest: Mark | None) -> Page:
     title = f"{due.reason.words} is due" if due is not None else "nothing is due"
     if not state.checks:
         title = f"it is {state.trade.state}, so no exit is judged"
-    parts = [Pairs(items=tuple(_mark_items(state, newest)))]
+    is_over = state.trade.state in ENDED
+    ended = (pair("Ended", _ending_words(state), "strong"),)
+    parts = [Pairs(items=ended if is_over else tuple(_mark_items(state, newest)))]
     if state.checks:
         parts.append(Pairs(name="exit", title="Exits, the most urgent first", items=exit_items(state, newest)))
-    parts.append(Pairs(items=tuple(_closing_items(state))))
+    parts += [] if is_over else [Pairs(items=tuple(_closing_items(state)))]
     command = close_command(close) if close is not None else None
     following = (command,) if command is not None else (f"spy32 manage T{state.trade.id}",) if due is not None else ()
     return Page(
@@ -127,7 +133,7 @@ def _mark_items(state: "ManagedTrade", newest: Mark | None) -> Iterator[Item]:
     yield pair(
         "Mark", price_words(newest) if state.mark is not None else f"the last one is of {when}: {price_words(newest)}"
     )
-    yield pair("Result", f"{result_words(newest)} · {strike_words(newest)}")
+    yield pair("Result", f"{result_words(newest, state.trade)} · {strike_words(newest)}")
     if newest.flags:
         yield pair("Flags", flag_words(newest), "warn")
     if state.mark is not None:
@@ -143,7 +149,7 @@ def _exit_item(check: "ExitCheck", newest: Mark | None, today: "date") -> Item:
     words = [*_when_words(check), single_line(check.message), *_away_words(check, newest, today)]
     text = " · ".join(words)
     label = check.reason.words.capitalize()
-    return pair(label, f"DUE · {text}" if check.is_due else text, "warn" if check.is_due else "")
+    return pair(label, f"DUE · {text}" if check.is_due else text, "warn" if check.is_due or check.is_unknown else "")
 
 
 def _when_words(check: "ExitCheck") -> Iterable[str]:
@@ -169,6 +175,7 @@ def _closing_items(state: "ManagedTrade") -> Iterator[Item]:
     is_planned = plan.authority is ExitAuthority.PLAN
     covers = "the approval of the opening covers its closes" if is_planned else "a person approves each close"
     yield pair("Approval", covers)
+    yield pair("Watched", watch_words(plan))
     if close is not None:
         reason = f" ({close.reason.words})" if close.reason is not None else ""
         yield pair("Close", f"{close_words(close)}{reason}", "strong")

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from spy32.domain.market import Right
 from spy32.domain.marks import LegMark, Mark
+from spy32.domain.orders import Trade
 from spy32.domain.spreads import Leg
 from spy32.render.formatting import (
     ascii_only,
@@ -33,12 +34,17 @@ def price_words(mark: Mark) -> str:
     return f"{mid} mid, {natural} natural · spot {format_float_price(mark.spot)}"
 
 
-def result_words(mark: Mark) -> str:
-    """`+$70.48 = 52.0% of max`: what closing at the mid would earn; of what cannot be told, that."""
+def result_words(mark: Mark, trade: Trade) -> str:
+    """`+$70.48 = 52.0% of max profit` or `-$91.20 = 10.2% of max loss`: what closing at the mid would earn; of what
+    cannot be told, that."""
     if mark.unrealized is None:
         return "no mid"
-    share = f" = {format_percent(mark.of_max_profit)} of max" if mark.of_max_profit is not None else ""
-    return f"{format_gain(mark.unrealized)}{share}"
+    share, most = mark.of_max_profit, "max profit"
+    if mark.unrealized < 0:
+        # A mark may have been made when more was held.
+        max_loss = trade.max_loss * (mark.quantity or trade.remaining) / trade.quantity
+        share, most = float(-mark.unrealized / max_loss) if max_loss > 0 else None, "max loss"
+    return format_gain(mark.unrealized) + (f" = {format_percent(share)} of {most}" if share is not None else "")
 
 
 def strike_words(mark: Mark) -> str:
@@ -66,10 +72,10 @@ def greek_words(mark: Mark) -> str:
     )
 
 
-def mark_items(mark: Mark, legs: Sequence[Leg]) -> Iterator[Item]:
+def mark_items(mark: Mark, trade: Trade, legs: Sequence[Leg]) -> Iterator[Item]:
     """The mark of a trade, and each leg as its order would trade it, with its quote."""
     yield pair("Mark", price_words(mark))
-    yield pair("Now", f"{result_words(mark)} · {strike_words(mark)}")
+    yield pair("Now", f"{result_words(mark, trade)} · {strike_words(mark)}")
     if mark.flags:
         yield pair("Flags", flag_words(mark), "warn")
     quotes = {quote.symbol: quote for quote in mark.legs}
@@ -96,7 +102,7 @@ def short_time(at: datetime) -> str:
 # A trade's life.
 
 
-def mark_lines(marks: Sequence[Mark]) -> list[str]:
+def mark_lines(marks: Sequence[Mark], trade: Trade) -> list[str]:
     """The first mark and the newest ones, a line each; what is left out is counted."""
     listed = marks if len(marks) <= MARKS_LISTED else (marks[0], *marks[1 - MARKS_LISTED :])
     lines = []
@@ -104,7 +110,7 @@ def mark_lines(marks: Sequence[Mark]) -> list[str]:
         if place == 1 and len(listed) < len(marks):
             lines.append(f"({len(marks) - len(listed)} more marks)")
         flags = f" · {flag_words(mark)}" if mark.flags else ""
-        lines.append(f"{new_york_words(mark.at)}: {price_words(mark)} · {result_words(mark)}{flags}")
+        lines.append(f"{new_york_words(mark.at)}: {price_words(mark)} · {result_words(mark, trade)}{flags}")
     return lines
 
 

@@ -7,8 +7,8 @@ from spy32.domain.run_view import RunView
 from spy32.domain.runs import RunSummary
 from spy32.domain.spreads import Candidate
 from spy32.render.candidates import SIDES, candidate_grid, sorted_menu
-from spy32.render.explain import RUN_COLUMNS, chosen_candidate_id, format_outcome, view_badges
-from spy32.render.formatting import format_both_zones, format_gain, format_strike, humanise
+from spy32.render.explain import chosen_candidate_id, format_outcome, view_badges
+from spy32.render.formatting import format_both_zones, format_gain, format_strike, humanise, single_line
 from spy32.render.page import Cell, Grid, Page, Pairs, Part, Prose, grid_columns, noun_grid, pair
 from spy32.sessions import NEW_YORK
 
@@ -82,22 +82,26 @@ def quality_page(view: RunView) -> Page:
     return Page(heading=heading_of(view, "quality"), badges=view_badges(view), parts=parts)
 
 
-RESULT_COLUMNS: Mapping[str, Cell] = {
-    "result>4": lambda row: "" if row.result is None else format_gain(row.result),
-    "exit:5": lambda row: "" if row.exit_reason is None else humanise(row.exit_reason),
+HISTORY_COLUMNS: Mapping[str, Callable[[RunSummary], str]] = {
+    "run": lambda row: f"R{row.id}",
+    "started (NY)": lambda row: f"{row.started_at.astimezone(NEW_YORK):%Y-%m-%d %H:%M}",
+    "outcome:4": lambda row: "unfinished" if row.outcome is None else humanise(row.outcome.value),
+    "cause:6": lambda row: humanise(row.cause or ""),
+    "proposal:5": lambda row: "" if row.proposal_id is None else f"P{row.proposal_id}",
+    "trade:1": lambda row: "" if row.trade_id is None else f"T{row.trade_id}",
+    "result>2": lambda row: "" if row.result is None else format_gain(row.result),
+    "exit:3": lambda row: "" if row.exit_reason is None else humanise(row.exit_reason),
+    "what came of it~7": lambda row: single_line(row.headline),
+    "profile:8": lambda row: single_line(row.profile),
 }
+"""On 60 columns trade, result and exit stay."""
 
 
 def history_page(rows: Iterable[RunSummary]) -> Page:
-    """Runs, newest first, one a line; without results while no trade of them has ended."""
+    """Runs, newest first, one a line; without the columns that are empty in all of them."""
     rows = tuple(rows)
     columns: dict[str, Cell] = {
-        **RUN_COLUMNS,
-        "proposal:2": lambda row: "" if row.proposal_id is None else f"P{row.proposal_id}",
-        "trade:3": lambda row: "" if row.trade_id is None else f"T{row.trade_id}",
-        **(RESULT_COLUMNS if any(row.result is not None for row in rows) else {}),
-        "what came of it~6": "headline",
-        "profile:7": "profile",
+        head: cell for head, cell in HISTORY_COLUMNS.items() if not rows or any(map(cell, rows))
     }
     grid = noun_grid("run", "Runs, newest first", rows, columns)
     return Page(parts=(grid,), following=(f"spy32 show R{rows[0].id}",) if rows else ())

@@ -1,8 +1,10 @@
 """An open trade in two lines: what is held, and how it stands with what comes next."""
 
 from collections.abc import Iterator
+from datetime import date
 from typing import TYPE_CHECKING
 
+from spy32.domain.proposals import ExitReason
 from spy32.lifecycle import ProposalState, TradeState
 from spy32.render.formatting import calendar_day, format_credit, format_dollars
 from spy32.render.marks import UNMARKED, flag_words, result_words, short_time, strike_words
@@ -23,13 +25,17 @@ def open_trade_items(item: "OpenTrade") -> Iterator[Item]:
 
 def held_words(item: "OpenTrade") -> str:
     """`2 SPY 30 Sep 621/616 put spread @ 0.56 cr · 32 DTE`."""
-    left = f"{item.dte} DTE" if item.dte >= 0 else "over"
-    return f"{item.words} @ {format_credit(item.credit)} · {left}"
+    return f"{item.words} @ {format_credit(item.credit)} · {days_words(item.dte)}"
+
+
+def days_words(dte: int) -> str:
+    """`32 DTE`; of an open trade whose expiration is past, that it has not been settled."""
+    return f"{dte} DTE" if dte >= 0 else "EXPIRED, not settled"
 
 
 def result_of(item: "OpenTrade") -> str:
     """What closing at the newest mark would earn, in the fewest words."""
-    return UNMARKED if item.mark is None else result_words(item.mark)
+    return UNMARKED if item.mark is None else result_words(item.mark, item.trade)
 
 
 def standing_words(item: "OpenTrade") -> tuple[str, ...]:
@@ -42,19 +48,24 @@ def _mark_words(item: "OpenTrade") -> Iterator[str]:
     if mark is None:
         yield UNMARKED
         return
-    yield f"{result_words(mark)} ({short_time(mark.at)})"
+    yield f"{result_words(mark, item.trade)} ({short_time(mark.at)})"
     yield strike_words(mark)
     if mark.flags:
         yield flag_words(mark)
 
 
 def _next_words(item: "OpenTrade") -> str:
-    close, day = item.close, item.next_exit
+    close = item.close
     if close is not None:
         reason = f" ({close.reason.words})" if close.reason is not None else ""
         return f"close P{close.id} {CLOSES[close.state]}{reason}"
-    when = "due since" if day < item.today else "due today," if day == item.today else "on"
-    return f"{item.next_reason.words} {when} {calendar_day(day)}"
+    return planned_exit_words(item.next_reason, item.next_exit, item.today)
+
+
+def planned_exit_words(reason: ExitReason, day: date, today: date) -> str:
+    """`time exit on 9 Sep`, or since when it is due."""
+    when = "due since" if day < today else "due today," if day == today else "on"
+    return f"{reason.words} {when} {calendar_day(day)}"
 
 
 def _tone(item: "OpenTrade") -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import date
 
 from spy32.domain.proposals import ExitPlan, Proposal, ProposalTerms
+from spy32.render.figures import watch_words
 from spy32.render.formatting import (
     DAYS,
     describe_assignment,
@@ -47,7 +48,8 @@ def exit_pairs(plan: ExitPlan) -> Pairs:
         pair("profit target", f"{format_price(plan.profit_target)} debit or less{rests}"),
         pair("time exit", _day(plan.time_exit) if plan.time_exit is not None else "none"),
         pair("last exit", f"{_day(plan.last_exit)}, whatever the price"),
-        pair("stop", f"{format_price(plan.stop)} debit or more raises an alert"),
+        pair("stop", f"{format_price(plan.stop)} debit or more proposes a close"),
+        pair("watched", watch_words(plan)),
         pair("in words", single_line(plan.note)),
     )
     return Pairs(name="exit", title="Exit plan", items=items)

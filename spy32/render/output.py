@@ -33,6 +33,19 @@ def print_lines(console: "AnyConsole", lines: Iterable[str]) -> None:
     write_text(console, "".join(f"{line}\n" for line in lines))
 
 
+def print_wrapped(console: "AnyConsole", lines: Iterable[str]) -> None:
+    """Lines that a terminal shows folded at blanks, what is folded further in; elsewhere they are as they are."""
+    if not is_full_terminal(console):
+        print_lines(console, lines)
+        return
+    from spy32.render.tables import wrap_text
+
+    for line in lines:
+        indent = " " * (len(line) - len(line.lstrip()))
+        first, *rest = wrap_text(line.lstrip(), max(console.width - len(indent) - 4, 20))
+        print_lines(console, [f"{indent}{first}", *(f"{indent}    {more}" for more in rest)])
+
+
 def print_page(console: "AnyConsole", page: "Page") -> None:
     """A page as tables on a terminal, and as `key: value` lines for a file, a pipe or cron's mail."""
     if is_full_terminal(console):

@@ -99,6 +99,7 @@ class Prose(NamedTuple):
 class MarkHistory(NamedTuple):
     """The marks of a trade's life, oldest first: a chart on a terminal, a line a mark elsewhere."""
 
+    trade: "Trade"
     marks: "tuple[Mark, ...]"
     target: "Decimal"
     """The debit of the profit target, dollars per share."""

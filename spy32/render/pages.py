@@ -1,6 +1,7 @@
 """A run and a trade, each on one screen: what came of it and why, the figures, and what to type next."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from spy32.domain.market import Gate, QualityReport, Verdict
@@ -10,7 +11,7 @@ from spy32.domain.results import TradeResult
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause
 from spy32.domain.spreads import MULTIPLIER, Mode
-from spy32.lifecycle import TradeState
+from spy32.lifecycle import ProposalState, TradeState
 from spy32.render.candidates import name_spreads, spread_words
 from spy32.render.explain import (
     PROPOSAL_STATES,
@@ -31,6 +32,7 @@ from spy32.render.figures import (
     legs_words,
     market_words,
     opening_facts,
+    plan_items,
     run_surroundings,
     surrounding_items,
     trade_sentence,
@@ -39,6 +41,7 @@ from spy32.render.formatting import (
     format_count,
     format_credit,
     format_dollars,
+    format_float_price,
     format_gain,
     format_legs,
     format_price,
@@ -48,6 +51,7 @@ from spy32.render.formatting import (
 )
 from spy32.render.manage_pages import WAITING, close_command
 from spy32.render.marks import greek_words, result_words, strike_words
+from spy32.render.open_trades import days_words, planned_exit_words
 from spy32.render.page import Item, MarkHistory, Page, Pairs, Part, Prose, pair
 from spy32.render.results import result_items
 from spy32.sessions import market_date
@@ -65,13 +69,31 @@ def run_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -
     `also` are proposals of other runs that wait.
     """
     result = view.proposal
+    if result is not None and result.kind == "close":
+        view = _at_close(view, result)
     parts: list[Part] = []
     if result is not None:
         parts += trade_parts(result, view, now=now)
     parts.append(Pairs(items=tuple(_summary(view))))
-    following = next_commands(view, now=now)
+    following = _successor_commands(result, also) or next_commands(view, now=now)
     following += tuple(f"spy32 show P{other.id} (another proposal: {PROPOSAL_STATES[other.state]})" for other in also)
     return _page(view, _heading(view), parts, following)
+
+
+def _successor_commands(result: Proposal | None, also: tuple[Proposal, ...]) -> tuple[str, ...]:
+    """What the close needs that took the place of this one, which has ended."""
+    if result is None or result.kind != "close" or result.state not in (ProposalState.LAPSED, ProposalState.DECLINED):
+        return ()
+    live = (close_command(other) for other in also if other.trade_id == result.trade_id)
+    return tuple(f"{command} (in its place)" for command in live if command is not None)
+
+
+def _at_close(view: RunView, close: Proposal) -> RunView:
+    """The view of a close: at its own quotes, and without the reasons, the choice and the data of the opening run."""
+    market = replace(view.market, as_of=close.quoted_at) if view.market is not None else None
+    return replace(
+        view, run=replace(view.run, reasons=()), market=market, quality=None, recommendation=None, shadows=()
+    )
 
 
 def trade_page(view: RunView, trade: Trade, *, now: datetime, result: TradeResult | None = None) -> Page:
@@ -83,11 +105,12 @@ def trade_page(view: RunView, trade: Trade, *, now: datetime, result: TradeResul
         Prose(title="", text=sentence, tone="strong"),
         # With marks to draw, the payoff has no lines of its own on a narrow screen.
         Pairs(items=tuple(_holding_items(trade, now)), payoff=(trade, view.market), below=not view.marks[1:]),
-        Pairs(items=(*_outlook_items(view, trade), *(result_items(result) if result is not None else ()))),
+        Pairs(items=(*_outlook_items(view, trade, now), *(result_items(result) if result is not None else ()))),
+        Pairs(items=tuple(_detail_items(view, trade))),
     ]
     exits = trade.exits or (opening.exit if opening is not None else None)
     if view.marks and exits is not None:
-        parts.append(MarkHistory(marks=view.marks, target=exits.profit_target, stop=exits.stop))
+        parts.append(MarkHistory(trade=trade, marks=view.marks, target=exits.profit_target, stop=exits.stop))
     heading = f"T{trade.id} of R{trade.run_id}: {trade.state}, opened {new_york_words(trade.opened_at)}"
     return _page(view, heading, parts, (*_close_commands(view), *next_commands(view, now=now)))
 
@@ -111,9 +134,7 @@ def _holding_items(trade: Trade, now: datetime) -> Iterator[Item]:
     yield pair("Fees", format_dollars(trade.fees))
     yield pair("Max loss", "none, it is over" if is_over else format_dollars(trade.max_loss), "" if is_over else "bad")
     yield pair("Breakeven", format_price(breakeven(trade)))
-    yield pair(
-        "Expiration", f"{trade.legs[0].expiration}" + ("" if is_over else f" · {left} DTE" if left >= 0 else ", past")
-    )
+    yield pair("Expiration", f"{trade.legs[0].expiration}" + ("" if is_over else f" · {days_words(left)}"))
     if trade.result is None:
         yield pair("Result", "open" if not is_over else UNKNOWN)
     else:
@@ -121,7 +142,8 @@ def _holding_items(trade: Trade, now: datetime) -> Iterator[Item]:
         yield pair("Result", f"{format_gain(trade.result)} {kind} after fees", tone)
 
 
-def _outlook_items(view: RunView, trade: Trade) -> Iterator[Item]:
+def _outlook_items(view: RunView, trade: Trade, now: datetime) -> Iterator[Item]:
+    """How it stands, what is due and which closes there are: what decides comes before the details."""
     if 0 < trade.remaining < trade.quantity:
         yield pair("Left", f"{trade.remaining} of {trade.quantity}")
     if trade.closed_at is not None:
@@ -130,18 +152,27 @@ def _outlook_items(view: RunView, trade: Trade) -> Iterator[Item]:
         yield pair("Closed", f"{new_york_words(trade.closed_at)}{paid}{why}")
     elif view.marks:
         mark = view.marks[-1]
-        yield pair("Now", f"{result_words(mark)} · {strike_words(mark)}", "good" if (mark.unrealized or 0) > 0 else "")
-        yield pair("Greeks", greek_words(mark))
+        yield pair(
+            "Now", f"{result_words(mark, trade)} · {strike_words(mark)}", "good" if (mark.unrealized or 0) > 0 else ""
+        )
     exits = trade.exits or (view.proposal.exit if view.proposal is not None else None)
     if exits is not None:
         below = " (opened below its floor)" if trade.exits is not None else ""
+        today = market_date(now)
+        if trade.state in (TradeState.OPEN, TradeState.CLOSING):
+            yield pair("Due", planned_exit_words(*exits.planned_exit(today), today))
         yield pair("Exit", f"{exit_words(exits)}{below}", "warn" if below else "")
-    yield pair("Legs", legs_words(trade.legs, trade.quantity))
-    yield from _order_items(view.orders)
     for close in view.closes[-CLOSES:]:
         why = f" ({close.reason.words})" if close.reason is not None else ""
         words = f"P{close.id} {WAITING[close.state]}{why}: {close.quantity} at {format_credit(close.limit_price)}"
         yield pair("Close", f"{words}, ceiling {format_price(-close.floor_price)}")
+
+
+def _detail_items(view: RunView, trade: Trade) -> Iterator[Item]:
+    if trade.closed_at is None and view.marks:
+        yield pair("Greeks", greek_words(view.marks[-1]))
+    yield pair("Legs", legs_words(trade.legs, trade.quantity))
+    yield from _order_items(view.orders)
     if trade.assumption:
         yield pair("Simulated", single_line(trade.assumption), "warn")
 
@@ -158,6 +189,9 @@ def _page(view: RunView, heading: str, parts: Iterable[Part], following: tuple[s
 
 
 def _heading(view: RunView) -> str:
+    close = view.proposal
+    if close is not None and close.kind == "close":
+        return f"P{close.id} closes T{close.trade_id} of R{view.run.id}: proposed, {new_york_words(close.quoted_at)}"
     return f"R{view.run.id}: {format_outcome(view.run)}, {new_york_words(view.run.started_at)}"
 
 
@@ -168,20 +202,32 @@ def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]
     state = f"P{result.id} {result.state}: {PROPOSAL_STATES[result.state]}"
     if is_proposal_expired(result, now):
         state = f"P{result.id} {result.state}, but its session is over"
-    today, legs = market_date(view.run.started_at), pair("Legs", legs_words(result.legs, result.quantity))
+    is_open = result.kind == "open"
+    today, legs = (
+        market_date(view.run.started_at if is_open else result.quoted_at),
+        pair("Legs", legs_words(result.legs, result.quantity)),
+    )
     filled: list[Part] = []
-    if result.kind == "open":
+    if is_open:
         facts = opening_facts(result, entry, around, below=True)
         if view.trade is not None:
             filled.append(Pairs(items=(pair("Filled", _trade_words(view.trade), "strong"),)))
     else:
         facts = closing_facts(result, view.trade)
+    surroundings = surrounding_items(result, around) if is_open else _closing_surroundings(result, view)
     return [
         Prose(title="", text=f"{trade_sentence(result)} · {days_left(result, today)}", tone="strong"),
         *filled,
         facts,
-        Pairs(items=(*surrounding_items(result, around), legs, pair("State", state, "strong"))),
+        Pairs(items=(*surroundings, legs, pair("State", state, "strong"))),
     ]
+
+
+def _closing_surroundings(close: Proposal, view: RunView) -> list[Item]:
+    """The market by the mark that the close was priced by, and the exit plan."""
+    mark = next((mark for mark in reversed(view.marks) if mark.as_of <= close.quoted_at), None)
+    words = f"{close.underlying} {format_float_price(mark.spot)} · {strike_words(mark)}" if mark is not None else ""
+    return [pair("Market", words), *plan_items(close)]
 
 
 def _summary(view: RunView) -> Iterator[Item]:
@@ -208,9 +254,11 @@ def _summary(view: RunView) -> Iterator[Item]:
 
 
 def _trade_words(trade: Trade) -> str:
-    """`T1 open: 2 at 0.55 cr`, and what it earned once that is known."""
+    """`T1 open: 2 at 0.55 cr`, or `2 opened 0.55 cr, closed 0.56 db` with what it earned, once that is known."""
+    part = f"{trade.closed_quantity} " if 0 < trade.closed_quantity < trade.quantity else ""
+    verb, closed = ("at", "") if trade.debit is None else ("opened", f", {part}closed {format_credit(-trade.debit)}")
     result = f", result {format_gain(trade.result)} after fees" if trade.result is not None else ""
-    return f"T{trade.id} {trade.state}: {trade.quantity} at {format_credit(trade.credit)}{result}"
+    return f"T{trade.id} {trade.state}: {trade.quantity} {verb} {format_credit(trade.credit)}{closed}{result}"
 
 
 def _choice(view: RunView) -> Iterator[Item]:

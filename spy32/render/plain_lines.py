@@ -25,7 +25,7 @@ def _part_lines(part: Part) -> list[str]:
         case MarkHistory():
             from spy32.render.marks import mark_lines
 
-            return [f"mark {line}" for line in mark_lines(part.marks)]
+            return [f"mark {line}" for line in mark_lines(part.marks, part.trade)]
 
 
 def _pair_lines(name: str, label: str, value: str) -> str:

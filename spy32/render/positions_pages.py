@@ -66,7 +66,9 @@ def positions_lines(
     earned."""
     open_trades = {item.trade.id: item for item in marked}
     total, power = format_dollars(account.net_liquidation), format_dollars(account.buying_power)
-    yield f"{account.mode} account {account.masked_number}: net liquidation {total}, buying power {power}"
+    # The paper broker values positions at what they were opened for; a real one at the market.
+    basis = " (open trades at cost, not at the marks)" if account.mode is Mode.PAPER and view.holdings else ""
+    yield f"{account.mode} account {account.masked_number}: net liquidation {total}{basis}, buying power {power}"
     for restriction in account.restrictions:
         yield f"  the broker says: {join_lines(restriction)}"
     for each in view.holdings:

@@ -8,13 +8,13 @@ from spy32.render.page import Item, pair
 
 
 def result_items(result: TradeResult) -> Iterator[Item]:
-    """The realised result against what was approved, the costs of it, and what is not realised yet."""
+    """The realised result against what was filled, the costs of it, and what is not realised yet."""
     shares = [
         f"{format_percent(share)} of {what}"
         for share, what in (
             (result.credit_kept, "the credit kept"),
-            (result.of_max_profit, "the approved max profit"),
-            (result.of_max_loss, "the approved max loss"),
+            (result.of_max_profit, "max profit"),
+            (result.of_max_loss, "max loss"),
         )
         if share is not None
     ]

@@ -1,12 +1,13 @@
 """The screens of `approve`: one to decide from, and one key away the menu, the reasons, the risk and the order."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from spy32.domain.spreads import Candidate, ExitAuthority, Mode
 from spy32.lifecycle import ProposalState
 from spy32.render.candidates import candidate_grid, sorted_menu, spread_words
-from spy32.render.closing_review import closing_items, closing_result_words, exit_parts
+from spy32.render.closing_review import closing_items, exit_parts
 from spy32.render.explain import BANNERS, approver, market_badge
 from spy32.render.explain_answer import answer_parts, finding_item
 from spy32.render.figures import (
@@ -14,6 +15,7 @@ from spy32.render.figures import (
     account_share,
     breakeven_words,
     closing_facts,
+    closing_result_words,
     days_left,
     legs_words,
     opening_facts,
@@ -78,7 +80,10 @@ def decision_page(review: "Review", *, rows: int = HANDFUL, compact: bool = Fals
 
 def banner(review: "Review") -> tuple[str, str]:
     """Mode, account and market on the left; what is decided on, on the right."""
-    text = [BANNERS[review.run.mode], f"acct {mask_account(review.account.number)}", *market_badge(review.market)]
+    market, quote, is_close = review.market, review.current_quote, review.trade is not None
+    if is_close and quote is not None:
+        market = replace(market, as_of=quote.as_of)
+    text = [BANNERS[review.run.mode], f"acct {mask_account(review.account.number)}", *market_badge(market)]
     if review.stale_reason is not None and not review.market.is_recorded:
         text.append("STORED QUOTES")
     return " · ".join(text), f"{review.name} draft" if review.draft is not None else review.name
@@ -331,7 +336,9 @@ def approval_words(review: "Review") -> str:
         band = f"{format_credit(result.limit_price)} up to {format_price(abs(result.floor_price))}"
     verb = trade_sentence(result).partition(" @ ")[0]
     if result.kind != "open":
-        return f"{verb}, expiring {result.expiration}, {band}; {closing_result_words(result)}"
+        return (
+            f"{verb}, expiring {result.expiration}, {band}; result of T{result.trade_id} {closing_result_words(result)}"
+        )
     covers = "; its closes too, when due" if result.exit.authority is ExitAuthority.PLAN else ""
     return f"{verb}, expiring {result.expiration}, {band}, max loss {format_dollars(result.max_loss)}{covers}"
 
@@ -356,7 +363,11 @@ def decided_lines(view: "RunView", result: "Proposal") -> tuple[str, ...]:
     live = " --live" if result.mode is Mode.LIVE else ""
     until = approval.until.astimezone(NEW_YORK)
     is_open = result.kind == "open"
-    outcome = f"max loss {format_dollars(result.max_loss)}" if is_open else closing_result_words(result)
+    outcome = (
+        f"max loss {format_dollars(result.max_loss)}"
+        if is_open
+        else f"result of T{result.trade_id} {closing_result_words(result)}"
+    )
     return (
         f"P{result.id} approved{approver(approval.by)}, hash {result.hash[:8]}, until {until:%H:%M} "
         f"New York{simulated}",

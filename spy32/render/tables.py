@@ -84,7 +84,10 @@ def _mark_renderables(builder: RichBuilder, part: MarkHistory) -> "list[Renderab
     from spy32.render.marks import mark_lines, marks_chart
 
     drawn = marks_chart(part.marks, target=part.target, stop=part.stop, width=builder.width, plain=builder.ascii)
-    return [builder.text(part.title, "strong"), *(builder.text(line) for line in drawn or mark_lines(part.marks))]
+    return [
+        builder.text(part.title, "strong"),
+        *(builder.text(line) for line in drawn or mark_lines(part.marks, part.trade)),
+    ]
 
 
 def _banner(pen: RichBuilder, left: str, right: str, *, tone: Tone) -> "list[RenderableType]":

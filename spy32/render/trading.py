@@ -9,8 +9,8 @@ from spy32.domain.run_view import RunView
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import ProposalState
 from spy32.render.documents import emit, print_document, run_document
-from spy32.render.figures import trade_sentence
-from spy32.render.formatting import format_credit, format_dollars, format_gain, format_percent
+from spy32.render.figures import max_loss_words, trade_sentence, watch_words
+from spy32.render.formatting import format_credit, format_gain, format_percent
 from spy32.render.output import print_lines
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def print_run(out: "AnyConsole", view: RunView) -> None:
             out,
             [
                 f"P{proposal.id} [{proposal.mode}{recorded}]: {trade_sentence(proposal)}",
-                f"  max loss {format_dollars(proposal.max_loss)}, expiring {proposal.expiration}",
+                f"  max loss {max_loss_words(proposal)}, expiring {proposal.expiration}",
                 f"next: spy32 approve P{proposal.id}",
             ],
         )
@@ -53,7 +53,8 @@ def _execution_lines(view: RunView, proposal: Proposal) -> Iterable[str]:
     yield f"P{proposal.id} is {proposal.state}{simulated}"
     for order in view.orders:
         why = f": {order.reason}" if order.reason else ""
-        yield f"  {order.reference}  {order.state}  at {order.limit}  {order.filled} of {order.quantity} filled{why}"
+        filled = f"{order.filled} of {order.quantity} filled{why}"
+        yield f"  {order.reference}  {order.state}  at {format_credit(order.limit)}  {filled}"
     trade = view.trade
     if trade is not None and proposal.kind == "close":
         yield from _closing_lines(trade, proposal)
@@ -63,11 +64,12 @@ def _execution_lines(view: RunView, proposal: Proposal) -> Iterable[str]:
         yield f"  max loss ${trade.max_loss:,.2f}" + (f"; {trade.assumption}" if trade.assumption else "")
         exits = trade.exits or proposal.exit
         target, stop = exits.profit_target, exits.stop
-        yield f"  out at {target} or better; stop alert at {stop}; {_format_exit_days(proposal)}"
+        yield f"  close due at {target} or less; stop at {stop} or more; {_format_exit_days(proposal)}"
+        yield f"  exits watched {watch_words(exits)}"
     if proposal.state is ProposalState.SENT:
         yield f"next: spy32 execute P{proposal.id} goes on working it, spy32 cancel P{proposal.id} cancels it"
     elif trade is not None:
-        yield f"next: spy32 show T{trade.id}; spy32 positions"
+        yield f"next: {'spy32 manage; ' * (proposal.kind == 'open')}spy32 show T{trade.id}; spy32 positions"
 
 
 def _closing_lines(trade: Trade, proposal: Proposal) -> Iterable[str]:
@@ -90,7 +92,7 @@ def format_fees(trade: Trade) -> str:
 
 def _format_exit_days(proposal: Proposal) -> str:
     time_exit = f"time exit {proposal.exit.time_exit}, " if proposal.exit.time_exit is not None else ""
-    return f"{time_exit}always out by {proposal.exit.last_exit}"
+    return f"{time_exit}last exit {proposal.exit.last_exit}"
 
 
 def print_rehearsal(out: "AnyConsole", result: "ExecutionPreview", *, json: bool) -> None:

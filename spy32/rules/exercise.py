@@ -12,10 +12,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from math import exp
 
-from spy32.domain.market import Dividend, LegQuotes, Right
+from spy32.domain.market import CASH_SETTLED, Dividend, LegQuotes, Right
 from spy32.domain.spreads import Leg
 from spy32.domain.value import value
 from spy32.rules.pricing import bid_and_ask
+from spy32.rules.settlement import settlement_terms
 from spy32.sessions import market_date, previous_session, years_to_expiration
 
 
@@ -24,9 +25,10 @@ class ExerciseCheck:
     """Whether early exercise of a short leg pays tonight. Amounts are dollars per share."""
 
     leg: Leg
-    eve: date
-    """The last session before the ex-date."""
-    is_worthwhile: bool
+    eve: date | None
+    """The last session before the ex-date; None while the ex-dates are unknown."""
+    is_worthwhile: bool | None
+    """None when it cannot be judged."""
     message: str
 
 
@@ -36,9 +38,16 @@ def parity_leg(leg: Leg) -> Leg:
     return Leg(root=leg.root, expiration=leg.expiration, strike=leg.strike, right=other, action=leg.action)
 
 
-def is_call(leg: Leg) -> bool:
-    """Return whether the leg is a call."""
-    return leg.right is Right.CALL
+def is_american(leg: Leg) -> bool:
+    """Return whether the leg may be exercised early; the index options that settle in cash are European."""
+    root = leg.root.strip()
+    terms = settlement_terms(root)
+    return root not in CASH_SETTLED and not (terms is not None and terms.settles_in_cash)
+
+
+def is_american_call(leg: Leg) -> bool:
+    """Return whether the leg is a call that may be exercised early, before an ex-date."""
+    return leg.right is Right.CALL and is_american(leg)
 
 
 def next_ex_date(dividends: Iterable[Dividend] | None, expiration: date, today: date) -> Dividend | None:
@@ -58,8 +67,8 @@ def check_call_exercise(
     `quotes` holds the put of `parity_leg`. In the money without its ask, exercise counts as worthwhile: what cannot be
     ruled out overnight is closed.
     """
-    eve = previous_session(dividend.ex_date).day
-    if leg.right is not Right.CALL or market_date(now) != eve:
+    eve = exercise_eve(dividend)
+    if not is_american_call(leg) or market_date(now) != eve:
         return None
     strike, spot, paid = float(leg.strike), quotes.spot, float(dividend.amount)
     strike_text = f"{leg.strike.normalize():f} call"
@@ -81,6 +90,11 @@ def check_call_exercise(
     return ExerciseCheck(leg=leg, eve=eve, is_worthwhile=cost < paid, message=message)
 
 
+def exercise_eve(dividend: Dividend) -> date:
+    """Return the last session before an ex-date, on whose evening calls are exercised."""
+    return previous_session(dividend.ex_date).day
+
+
 def put_exercise_note(leg: Leg, quotes: LegQuotes, rate: float, now: datetime) -> str | None:
     """Return a note when early exercise of a short put pays: the interest on its strike exceeds the call. None if not.
 
@@ -88,7 +102,7 @@ def put_exercise_note(leg: Leg, quotes: LegQuotes, rate: float, now: datetime) -
     """
     strike = float(leg.strike)
     sides = bid_and_ask(quotes.quotes.get(parity_leg(leg).symbol))
-    if leg.right is not Right.PUT or not quotes.spot < strike or sides is None:
+    if leg.right is not Right.PUT or not is_american(leg) or not quotes.spot < strike or sides is None:
         return None
     interest = strike * (1 - exp(-rate * years_to_expiration(now, leg.expiration)))
     call = sum(sides, Decimal(0)) / 2

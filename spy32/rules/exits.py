@@ -12,7 +12,7 @@ from spy32.domain.marks import Mark
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import ExitPlan, ExitReason
 from spy32.domain.value import value
-from spy32.rules.exercise import ExerciseCheck, is_call
+from spy32.rules.exercise import ExerciseCheck, is_american_call
 from spy32.sessions import market_date
 
 STOP_INTERVAL = timedelta(minutes=5)
@@ -33,6 +33,8 @@ class ExitCheck:
     """The debit at which it fires, dollars per share; None where the calendar decides."""
     day: date | None = None
     """The day on which it fires; None where the price decides."""
+    is_unknown: bool = False
+    """It could not be judged although it may be due."""
 
 
 @value
@@ -45,7 +47,7 @@ class ExitInput:
     """All marks of the trade, oldest first, the one of now last."""
     now: datetime
     exercise: ExerciseCheck | None = None
-    """Of the short call on the eve of an ex-date; None when tonight is no such eve."""
+    """Of the short call on the eve of an ex-date, or with unknown ex-dates; None when tonight is no such eve."""
     has_resting_target: bool = False
     """An order at the profit target works at the broker, so nothing else buys back for that reason."""
 
@@ -85,11 +87,19 @@ def _check_last_exit(given: ExitInput) -> ExitCheck:
 def _check_ex_dividend(given: ExitInput) -> ExitCheck:
     check = given.exercise
     if check is None:
-        has_call = any(is_call(leg) for leg in given.trade.legs)
+        has_call = any(is_american_call(leg) for leg in given.trade.legs)
         is_unknown = has_call and not given.marks
         message = "there are no quotes to judge early exercise by" if is_unknown else NO_EX_DATE
         return ExitCheck(reason=ExitReason.EX_DIVIDEND, is_due=False, message=message)
-    return ExitCheck(reason=ExitReason.EX_DIVIDEND, is_due=check.is_worthwhile, message=check.message, day=check.eve)
+    is_due, message = check.is_worthwhile is True, check.message
+    is_unusable = check.is_worthwhile is False and given.mark is None
+    if is_unusable:
+        # Quotes that decide nothing rule nothing out either.
+        message = f"NOT JUDGED on the eve of an ex-date: {_no_mark_text(given)}; early assignment possible"
+    is_unknown = is_unusable or check.is_worthwhile is None
+    return ExitCheck(
+        reason=ExitReason.EX_DIVIDEND, is_due=is_due, message=message, day=check.eve, is_unknown=is_unknown
+    )
 
 
 def _check_stop(given: ExitInput) -> ExitCheck:
@@ -110,11 +120,12 @@ def _check_stop(given: ExitInput) -> ExitCheck:
 
 
 def _first_reading(marks: Sequence[Mark], mark: Mark, stop: Decimal) -> Mark | None:
-    """Return a reading at or above the stop that is old enough, with no usable one below it since; None without one."""
+    """Return a reading of this session at or above the stop that is old enough, with no usable one below it since; None
+    without one."""
     for earlier in reversed(marks[:-1]):
         if not earlier.is_usable or earlier.mid is None:
             continue
-        if earlier.mid < stop:
+        if earlier.mid < stop or market_date(earlier.at) != market_date(mark.at):
             return None
         # The times of the quotes count, since two starts may read the same ones.
         if mark.as_of - earlier.as_of >= STOP_INTERVAL and mark.at - earlier.at >= STOP_INTERVAL:

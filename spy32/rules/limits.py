@@ -3,6 +3,7 @@
 Each violation is a finding with figure and limit; an unknown figure is one too.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -11,7 +12,7 @@ from math import isnan
 from spy32.domain.market import MarketSnapshot, has_other_root
 from spy32.domain.orders import BrokerOrder, Order
 from spy32.domain.proposals import CLOCK_TOLERANCE, Finding, ProposalTerms, Recommendation, RiskDecision
-from spy32.domain.spreads import Account, Candidate, Exposure, Leg, Mode
+from spy32.domain.spreads import Account, Candidate, Exposure, Leg, Mode, Position
 from spy32.lifecycle import FINAL
 from spy32.rules import conditions
 from spy32.rules.sizing import HARD_CAP, buying_power_used, size_position, sizing_findings
@@ -89,6 +90,20 @@ def check_orders_on_legs(proposal: ProposalTerms, orders: Sequence[BrokerOrder])
                 yield _violation("duplicate", message, leg.symbol, "no leg twice")
 
 
+def check_held_contracts(proposal: ProposalTerms, positions: Sequence[Position]) -> Iterator[Finding]:
+    """Yield a finding for each leg of a close of which the account holds too little.
+
+    The order would open or reverse a position. For an opening there is none.
+    """
+    held = Counter({position.symbol: position.quantity for position in positions})
+    for leg in proposal.legs if proposal.kind == "close" else ():
+        # Buying to close has the sign -1 and needs a short position.
+        needed = leg.action.sign * leg.quantity * proposal.quantity
+        if not held[leg.symbol] * leg.action.sign >= abs(needed):
+            message = f"the account holds {held[leg.symbol]} of {_leg_text(leg)}, and the close needs {needed}"
+            yield _violation("held", message, f"{held[leg.symbol]}", f"{needed}")
+
+
 def check_option_root(proposal: ProposalTerms, *, blocks: bool = True) -> Iterator[Finding]:
     """Refuse contracts whose option root differs from the ticker: their ticks and settlement are not supported.
 
@@ -101,7 +116,7 @@ def check_option_root(proposal: ProposalTerms, *, blocks: bool = True) -> Iterat
 
 
 def check_absent_orders(absent: Sequence[Order], mode: Mode) -> Iterator[Finding]:
-    """Refuse while an entry order of today was not found at the broker, in live mode.
+    """Refuse while an order of today, an entry or a close of the same trade, was not found at the broker, in live mode.
 
     The order may still arrive, so a person must confirm that it is not alive before another one is sent.
     """

@@ -31,7 +31,7 @@ def mark_trade(
     natural, mid = (_in_cents(-prices[0]), _in_cents(-prices[1])) if prices is not None else (None, None)
     values = [leg_greeks(leg, quotes, settings.market.rate, now) for leg in trade.legs]
     unrealized = _unrealized(trade, mid, settings) if mid is not None else None
-    max_profit = (trade.credit * MULTIPLIER - trade.fees / trade.quantity) * trade.remaining
+    max_profit = (trade.credit * MULTIPLIER - trade.opening_fees / trade.quantity) * trade.remaining
     distance = _short_distance(trade.legs, quotes.spot)
     return Mark(
         trade_id=trade.id,
@@ -61,9 +61,9 @@ def _in_cents(price: Decimal) -> Decimal:
 
 
 def closing_result(trade: Trade, debit: Decimal, quantity: int, settings: Settings) -> Decimal:
-    """Return the profit of closing so many spreads at this debit, dollars, after their share of the fees so far."""
+    """Return the profit of closing so many spreads at this debit, dollars, after their share of the fees to open."""
     costs = closing_costs(quantity, settings.costs, len(trade.legs)) * quantity
-    fees = trade.fees * quantity / trade.quantity
+    fees = trade.opening_fees * quantity / trade.quantity
     return ((trade.credit - debit) * MULTIPLIER * quantity - fees - costs).quantize(CENT, ROUND_HALF_EVEN)
 
 

@@ -16,6 +16,7 @@ from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, ExitAuthority, Leg
 from spy32.errors import Refused
 from spy32.options.spreads import breakevens, max_loss
 from spy32.rules.pricing import check_credit, is_on_tick, opening_costs, percent, round_trip_costs
+from spy32.rules.settlement import trading_end
 from spy32.sessions import (
     closure_reason,
     days_to_expiration,
@@ -50,11 +51,12 @@ def price_plan(candidate: Candidate, settings: Settings) -> PricePlan:
 
 def exit_plan(candidate: Candidate, opened: date, settings: Settings) -> ExitPlan:
     """Return the exit plan of a trade that is opened on `opened` at the first limit."""
+    root, expiration = candidate.spread.short.root, candidate.spread.expiration
     unpriced = ExitPlan(
         profit_target=Decimal(0),
         stop=Decimal(0),
-        time_exit=time_exit(candidate.spread.expiration, opened, settings),
-        last_exit=last_exit(candidate.spread.expiration, opened),
+        time_exit=time_exit(root, expiration, opened, settings),
+        last_exit=last_exit(root, expiration, opened),
         note="",
         rests_target=settings.exit.rest_target,
         authority=exit_authority(settings),
@@ -83,12 +85,12 @@ def _round_to_tick(price: Decimal, tick: Decimal, rounding: str) -> Decimal:
     return (price / tick).to_integral_value(rounding) * tick
 
 
-def last_exit(expiration: date, opened: date) -> date:
-    """Return the session before the last trading day, or `opened` if the trade is opened later than that."""
-    return max(previous_session(last_trading_day(expiration)).day, opened)
+def last_exit(root: str, expiration: date, opened: date) -> date:
+    """Return the session before the last one in which the options of a root trade, or `opened` if that is later."""
+    return max(previous_session(market_date(trading_end(root, expiration))).day, opened)
 
 
-def time_exit(expiration: date, opened: date, settings: Settings) -> date | None:
+def time_exit(root: str, expiration: date, opened: date, settings: Settings) -> date | None:
     """Return the day of the time exit; None when the last exit is not later.
 
     It is the day with `exit.time_exit_dte` days to expiration if the trade is opened with at least `LONG_DTE`, else
@@ -106,13 +108,13 @@ def time_exit(expiration: date, opened: date, settings: Settings) -> date | None
         day = previous_session(day).day
     if day <= opened:
         day = next_session(opened).day
-    return day if day < last_exit(expiration, opened) else None
+    return day if day < last_exit(root, expiration, opened) else None
 
 
 def planned_exit(candidate: Candidate, opened: date, settings: Settings) -> date:
     """Return the latest planned exit day of a trade that is opened on `opened`."""
-    expiration = candidate.spread.expiration
-    return time_exit(expiration, opened, settings) or last_exit(expiration, opened)
+    root, expiration = candidate.spread.short.root, candidate.spread.expiration
+    return time_exit(root, expiration, opened, settings) or last_exit(root, expiration, opened)
 
 
 def _exit_note(exits: ExitPlan, spread: Spread, settings: Settings) -> str:

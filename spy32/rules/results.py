@@ -51,6 +51,7 @@ def trade_result(
     closed = trade.quantity if trade.state in ENDED else trade.closed_quantity
     premium = _amount(flows, CashFlowKind.OPENING)
     closing_cost = -_amount(flows, CashFlowKind.CLOSING, CashFlowKind.SETTLEMENT)
+    opening_fees = _fees(flows, CashFlowKind.OPENING)
     credit = premium * closed / trade.quantity
     is_known = closed > 0 and trade.state is not TradeState.ASSIGNED
     return TradeResult(
@@ -59,7 +60,7 @@ def trade_result(
         exit_reason=trade.exit_reason,
         premium=premium,
         closing_cost=closing_cost,
-        opening_fees=_fees(flows, CashFlowKind.OPENING),
+        opening_fees=opening_fees,
         closing_fees=_fees(flows, CashFlowKind.CLOSING),
         settlement_fees=_fees(flows, CashFlowKind.SETTLEMENT),
         opening_slippage=_slippage(flows, CashFlowKind.OPENING),
@@ -70,8 +71,8 @@ def trade_result(
         marked_at=mark.as_of if mark is not None and trade.state not in ENDED else None,
         days_held=days_held(trade),
         credit_kept=float(1 - closing_cost / credit) if is_known and credit > 0 else None,
-        of_max_profit=_share(realized, opening.max_profit, closed, opening.quantity) if is_known else None,
-        of_max_loss=_share(-realized, opening.max_loss, closed, opening.quantity) if is_known else None,
+        of_max_profit=_share(realized, premium - opening_fees, closed, trade) if is_known else None,
+        of_max_loss=_share(-realized, trade.max_loss, closed, trade) if is_known else None,
     )
 
 
@@ -105,14 +106,18 @@ def realized_profit(results: Sequence[TradeResult], first: date, last: date) -> 
     )
 
 
-def unrealized_change(trade: Trade, result: TradeResult, base: Mark | None) -> Decimal:
-    """Return the change of the unrealised result of the spreads still held since the usable mark `base`, dollars.
+def unrealized_change(trade: Trade, result: TradeResult, base: Mark | None, first: date) -> Decimal:
+    """Return the change of the unrealised result of the spreads still held since the New York day `first`, dollars.
 
-    Without `base`, as for a trade opened since, all of it is change; without a newer mark nothing is.
+    `base` is the last usable mark before that day. Without it all is change of a trade that was opened since; of an
+    older one a loss is, and a gain may be older. Without a newer mark nothing has changed.
     """
     if result.unrealized is None:
         return Decimal(0)
-    return result.unrealized - (_unrealized(trade, base) or Decimal(0))
+    before = _unrealized(trade, base)
+    if before is None and market_date(trade.opened_at) < first:
+        return min(result.unrealized, Decimal(0))
+    return result.unrealized - (before or Decimal(0))
 
 
 def _realizations(trade: Trade, flows: Sequence[CashFlow]) -> Iterator[Realization]:
@@ -162,7 +167,7 @@ def _unrealized(trade: Trade, mark: Mark | None) -> Decimal | None:
     return (mark.unrealized * trade.remaining / mark.quantity).quantize(CENT, ROUND_HALF_EVEN)
 
 
-def _share(amount: Decimal, most: Decimal, closed: int, approved: int) -> float | None:
-    """Return an amount as a share of the most that was approved for so many spreads; None when it is below zero."""
-    bound = most * closed / approved
+def _share(amount: Decimal, most: Decimal, closed: int, trade: Trade) -> float | None:
+    """Return an amount as a share of the most that the closed spreads could bring; None when it is below zero."""
+    bound = most * closed / trade.quantity
     return float(amount / bound) if amount >= 0 and bound > 0 else None

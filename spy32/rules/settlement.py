@@ -19,6 +19,9 @@ from spy32.sessions import last_trading_day, market_date, next_session, previous
 
 EXERCISE_THRESHOLD = CENT
 """Dollars in the money from which the OCC exercises by itself ("exercise by exception", OCC Rule 805)."""
+STAND_IN_RANGE = Decimal("0.02")
+"""How far the official close may have been, as a share of the price, from one of the next session that stands in for
+it. It is twice the usual move of SPY in a day."""
 EXERCISE_FEE = Decimal(5)
 """Dollars for the exercise or assignment of a leg, whatever its quantity, in shares or cash (tastytrade help, "What
 Happens to Equity/ETF Spreads at Expiration?")."""
@@ -129,6 +132,18 @@ def settlement_events(expired: ExpiredPositions, price: Decimal, *, source: str 
     )
 
 
+def depends_on_price(expired: ExpiredPositions, price: Decimal) -> bool:
+    """Return whether a price within `STAND_IN_RANGE` of this one could have settled the positions otherwise.
+
+    It could when a strike lies there, or between strikes, where the price decides what they are worth.
+    """
+    held = [(parse_occ_symbol(position.symbol), position.quantity) for position in expired.positions]
+    low, high = price * (1 - STAND_IN_RANGE), price * (1 + STAND_IN_RANGE)
+    is_near = any(low <= contract.strike <= high for contract, _ in held)
+    worths = {sum(count * intrinsic_value(contract, at) for contract, count in held) for at in (low, high)}
+    return is_near or len(worths) > 1
+
+
 def _settle_position(
     position: Position, terms: SettlementTerms, price: Decimal, at: datetime, moment: str
 ) -> tuple[PaperEvent, ...]:
@@ -232,9 +247,8 @@ def select_assigned_shares(events: Sequence[PaperEvent]) -> tuple[AssignedShares
     return tuple(each for each in shares if each.quantity)
 
 
-def closing_event(shares: AssignedShares, price: Decimal, *, source: str = "") -> PaperEvent:
-    """Return the sale or purchase of assigned shares at the open of the next session, dollars per share; `source` says
-    which price it is when it is not that one.
+def closing_event(shares: AssignedShares, price: Decimal) -> PaperEvent:
+    """Return the sale or purchase of assigned shares at the open of the next session, dollars per share.
 
     It is a rule of the paper account, where nobody decides. Commission on shares is 0 (tastytrade's price list); the
     regulatory fees of a sale, less than a cent a share, and a dividend in between are not booked.
@@ -248,5 +262,5 @@ def closing_event(shares: AssignedShares, price: Decimal, *, source: str = "") -
         price=price,
         cash=price * shares.quantity,
         fees=Decimal(0),
-        description=f"{verb} by the paper rule: at {source or f'the open of the session after {shares.delivered}'}",
+        description=f"{verb} by the paper rule: at the open of the session after {shares.delivered}",
     )

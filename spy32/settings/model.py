@@ -89,7 +89,7 @@ class Execution:
     deadline_seconds: int = knob(600, "Then the order is cancelled", 1, 7200)
     floor_share: Decimal = knob(D("0.5"), "Share of mid less natural given up at the most", 0, 1)
     approval_minutes: int = knob(60, "How long an approval holds", 1, 480)
-    absent_minutes: int = knob(10, "In live mode an entry that the broker lacks is absent only after this long", 1, 240)
+    absent_minutes: int = knob(10, "In live mode an order that the broker lacks is absent only after this long", 1, 240)
     no_entry_after: str = knob("15:45", "No entry after this New York time; not on recorded markets", form="time")
 
 
@@ -156,12 +156,14 @@ class Exit:
 
     Half of the credit: tastytrade, "A Reason To Manage" (2015). 21 days: "Visualizing Tail Risk" (2018), which removed
     two thirds of the large losses of strangles opened at 45 days; no study covers verticals opened at 32. A stop on a
-    defined risk is disputed, so it only raises the alarm.
+    defined risk is disputed, so it only proposes a close.
     """
 
     profit_target: Decimal = knob(D("0.50"), "Share of the credit that is enough", D("0.05"), D("0.95"))
     time_exit_dte: int = knob(21, "Days to expiration at which a trade opened at 28 or more is left", 0, 40)
-    stop_multiple: Decimal = knob(D(3), "Closing costs over the credit that raise the alarm", D("1.1"), 20)
+    stop_multiple: Decimal = knob(
+        D(3), "Closing costs over the credit at which the stop proposes a close", D("1.1"), 20
+    )
     rest_target: bool = knob(False, "Leave an order at the profit target with the broker once a trade is open")
     authorise: ExitAuthority = knob(
         ExitAuthority.ASK, "Who approves closing orders: a person each one, or the approved plan of the opening"

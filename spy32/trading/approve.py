@@ -44,13 +44,21 @@ def load_pending_proposal(context: TradingContext, proposal_id: int) -> Proposal
         _change_state(context, proposal, ProposalState.PROPOSED, f"the approval {approval.invalidity_text(now)}")
         proposal = context.store.proposals.get(proposal_id)
     if proposal.state is not ProposalState.PROPOSED:
-        raise Refused(f"P{proposal_id} waits for no decision: it is {context.store.proposals.status_text(proposal_id)}")
+        status = context.store.proposals.status_text(proposal_id)
+        raise Refused(f"P{proposal_id} waits for no decision: it is {status}{_successor_hint(context, proposal)}")
     if proposal.is_over(now):
         context.store.proposals.lapse_overdue(now)
         raise Refused(
             f"P{proposal_id} lapsed with its session at {_format_time(proposal.lapses_at)}; a new run makes a new one"
         )
     return proposal
+
+
+def _successor_hint(context: TradingContext, ended: Proposal) -> str:
+    """Return which close waits in the place of one that has ended; nothing for an opening."""
+    live = context.store.proposals.find_live_close(ended.trade_id) if ended.trade_id is not None else None
+    is_waiting = live is not None and live.state is ProposalState.PROPOSED
+    return f"; `spy32 approve P{live.id}` decides about the close in its place" if live and is_waiting else ""
 
 
 def approve(context: TradingContext, review: Review, *, by: str, note: str = "") -> Approval:

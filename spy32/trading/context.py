@@ -30,8 +30,8 @@ class TradingContext:
     """The reason in the halt file, or None."""
     report: Callable[[str], None]
     """Prints a line for the person."""
-    show_progress: Callable[[str], None]
-    """Shows a progress line, which the next one replaces on a terminal."""
+    show_progress: Callable[[tuple[str, ...]], None]
+    """Shows the parts of a progress line, which the next one replaces on a terminal; the first part may be left out."""
     dividends: Callable[[str], tuple[Dividend, ...] | None] = _no_dividends
     """Returns past and coming ex-dates of a ticker; None when no source serves them."""
 

@@ -1,9 +1,10 @@
 """Send an approved order exactly once: quote again, check again, commit, send, work the price, report."""
 
 from dataclasses import replace
+from datetime import date
 
 from spy32.domain.market import LegQuotes
-from spy32.domain.orders import BrokerOrder, DryRun, Order
+from spy32.domain.orders import BrokerOrder, DryRun, Order, limit_text
 from spy32.domain.proposals import Approval, Finding, Proposal
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
@@ -50,7 +51,8 @@ def preview_execution(context: TradingContext, proposal_id: int) -> ExecutionPre
     account_findings = _check_account(context, proposal)
     dry_run = context.orders.dry_run(ticket.body)
     check = _start_pre_trade_check(context, proposal, approval)
-    findings, quotes = (*check.findings(), *account_findings), check.quotes
+    held_findings = limits.check_held_contracts(proposal, context.account.positions())
+    findings, quotes = (*check.findings(), *account_findings, *held_findings), check.quotes
     if dry_run.accepted:
         findings = (*findings, *dry_run_check.check_dry_run(proposal, dry_run, context.settings))
     return ExecutionPreview(proposal=proposal, body=ticket.body, quotes=quotes, findings=findings, dry_run=dry_run)
@@ -110,11 +112,27 @@ def _execute(context: TradingContext, proposal_id: int, *, wait: bool) -> Propos
     return _conclude(context, proposal_id, last)
 
 
-def _stop_if_past_deadline(context: TradingContext, proposal_id: int) -> None:
-    """Cancel everything that works once the price plan's deadline has passed, although other orders are unsettled."""
+def _stop_if_past_deadline(context: TradingContext, proposal_id: int) -> bool:
+    """Cancel everything that works once the price plan's deadline has passed, although other orders are unsettled;
+    return whether it has."""
     book = load_order_book(context, proposal_id)
-    if book.orders and context.clock() >= book.deadline(book.orders[-1].approval_id):
+    is_past = bool(book.orders) and context.clock() >= book.deadline(book.orders[-1].approval_id)
+    if is_past:
         order_state.try_cancel_working(context, proposal_id)
+    return is_past
+
+
+def end_abandoned(context: TradingContext, proposal_id: int) -> bool:
+    """End a sent proposal whose process has ended, once its price plan's deadline has passed; return whether it has.
+
+    Raises `LockHeld` while a process works it, `Unresolved` when its legs filled unevenly.
+    """
+    with context.locks.hold(proposal_lock_name(proposal_id)):
+        is_past = _stop_if_past_deadline(context, proposal_id)
+        if is_past:
+            reason = "no process worked it, and the deadline of its price plan had passed"
+            order_state.conclude_proposal(context, proposal_id, reason=reason)
+        return is_past
 
 
 def _require_approval(context: TradingContext, proposal: Proposal) -> Approval:
@@ -192,10 +210,16 @@ def _check_account(context: TradingContext, proposal: Proposal) -> tuple[Finding
         *limits.check_proposal(proposal, account, exposure, context.settings, now),
         *limits.check_option_root(proposal),
         *limits.check_orders_on_legs(proposal, _other_orders(context, proposal)),
-        *limits.check_absent_orders(
-            context.store.found_orders.absent_entries(today) if proposal.kind == "open" else (), proposal.mode
-        ),
+        *limits.check_absent_orders(_absent_orders(context, proposal, today), proposal.mode),
     )
+
+
+def _absent_orders(context: TradingContext, proposal: Proposal, day: date) -> tuple[Order, ...]:
+    """Return the orders of a day that were not found at the broker and may double this one when they arrive."""
+    found = context.store.found_orders
+    if proposal.trade_id is None:
+        return found.absent_entries(day)
+    return found.absent_exits(day, proposal.trade_id)
 
 
 def _other_orders(context: TradingContext, proposal: Proposal) -> tuple[BrokerOrder, ...]:
@@ -220,7 +244,7 @@ def _submit_first_order(context: TradingContext, proposal_id: int) -> Order:
     with context.locks.hold(SUBMIT_LOCK, wait_seconds=SUBMIT_LOCK_SECONDS):
         committed, check = _commit_first_order(context, proposal, approval)
     order = order_state.send_order(context, committed, lambda: _submit_if_current(committed, check))
-    context.report(f"{order.reference}: {order.state} at {order.limit}")
+    context.report(f"{order.reference}: {order.state} at {limit_text(order.limit)}")
     if order.state is OrderState.UNKNOWN:
         order = order_state.resolve_unknown(context, order)
     return order
@@ -254,6 +278,11 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
             context.store.proposals.lapse(proposal_id, was=proposal.state, at=context.clock(), reason=reason)
             raise Refused(f"P{proposal_id} was not sent: {reason}; `spy32 show T{proposal.trade_id}` says why")
     ticket = OrderBook(context, proposal).first_ticket(approval, context.clock(), held=held)
+    as_sent = replace(proposal, quantity=ticket.quantity)
+    if proposal.trade_id is not None:
+        # After the cancel, since what the target filled before it is not held any more.
+        found = limits.check_held_contracts(as_sent, context.account.positions())
+        _refuse_if_blocked(context, proposal_id, tuple(found))
     dry_run = context.orders.dry_run(ticket.body)
     for warning in dry_run.warnings:
         context.report(f"the broker warns: {warning}")
@@ -261,7 +290,6 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
         reason = "; ".join(dry_run.errors) or "without a reason"
         _revoke_approval(context, proposal_id, f"refused by the broker's dry run: {reason}")
         raise BrokerRefused(f"the broker refused P{proposal_id} in its dry run: {reason}")
-    as_sent = replace(proposal, quantity=ticket.quantity)
     _refuse_if_blocked(context, proposal_id, dry_run_check.check_dry_run(as_sent, dry_run, context.settings))
     remaining = OrderBook(context, proposal).remaining()
     if not ticket.quantity <= remaining:
@@ -271,7 +299,7 @@ def _commit_first_order(context: TradingContext, proposal: Proposal, approval: A
     context.stop_if_halted()
     _refuse_if_blocked(context, proposal_id, check.findings())
     committed = context.store.orders.begin(ticket, at=context.clock())
-    context.report(f"{committed.reference}: submitting at {committed.limit}")
+    context.report(f"{committed.reference}: submitting at {limit_text(committed.limit)}")
     return committed, check
 
 
@@ -344,4 +372,4 @@ def _not_filled_error(proposal_id: int, last: Order) -> Spy32Error:
         return BrokerRefused(f"the broker said no to {last.reference}: {last.reason}; {hint}")
     if last.state is OrderState.ABSENT:
         return NotFilled(f"order {last.reference} is not at the broker; {hint}")
-    return NotFilled(f"not filled at {last.limit} and {last.state}; {hint}")
+    return NotFilled(f"not filled at {limit_text(last.limit)} and {last.state}; {hint}")

@@ -41,17 +41,17 @@ def compare_history(context: TradingContext, since: date) -> tuple[HistoryDiff, 
     is_paper = context.store.core.mode is Mode.PAPER
     if not orders and not adopted and not is_paper:
         return ()
-    lines = _paper_lines(context) if is_paper else context.account.transactions(since)
+    lines = context.account.transactions(since)
     differences: list[HistoryDiff] = []
     for order, fills in orders:
         own = [line for line in lines if line.kind is TransactionKind.TRADE and line.order_id == order.broker_id]
         is_today = market_date(max(fill.at for fill in fills)) >= market_date(context.clock())
         if own or not is_today:
             differences += _compare_order(context, order, fills, own)
+    differences += _compare_adopted(adopted, lines)
     if is_paper:
-        # What the paper broker did without orders is in the total of its cash.
-        return (*differences, *_compare_paper_cash(context))
-    return (*differences, *_compare_adopted(adopted, lines))
+        differences += _compare_paper_cash(context)
+    return tuple(differences)
 
 
 def _compare_order(
@@ -95,27 +95,6 @@ def _compare_paper_cash(context: TradingContext) -> Iterator[HistoryDiff]:
     theirs = context.store.paper.cash()
     if not _agree(ours, theirs):
         yield HistoryDiff(subject="paper account", figure="cash", ours=ours, broker=theirs)
-
-
-def _paper_lines(context: TradingContext) -> tuple[Transaction, ...]:
-    """The paper broker's fills as lines of a history; the first one of an order has its fees."""
-    return tuple(
-        Transaction(
-            id=fill.fill_id,
-            kind=TransactionKind.TRADE,
-            at=fill.at,
-            symbol=fill.symbol,
-            action=fill.action,
-            quantity=Decimal(fill.quantity),
-            price=fill.price,
-            net_value=fill.price * fill.action.sign * fill.quantity * MULTIPLIER - fees,
-            fees=fees,
-            order_id=order.broker_id,
-        )
-        for order in context.store.paper.orders()
-        for number, fill in enumerate(order.fills)
-        for fees in [(order.fees or Decimal(0)) if number == 0 else Decimal(0)]
-    )
 
 
 def _signed_quantity(line: Transaction) -> Decimal:

@@ -16,17 +16,18 @@ from spy32.domain.marks import Mark
 from spy32.domain.orders import OrderKind, Trade
 from spy32.domain.proposals import CLOCK_TOLERANCE, ExitPlan, ExitReason, Proposal, ProposalTerms
 from spy32.domain.value import value
-from spy32.errors import Refused, Spy32Error, Unavailable
+from spy32.errors import LockHeld, Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState, TradeState
 from spy32.rules import exercise, notices, plan, references
 from spy32.rules.assignment import assignment_notes
 from spy32.rules.closing import closing_proposal, is_outdated, trade_exits
 from spy32.rules.exits import ExitCheck, ExitInput, check_exits, due_exit
 from spy32.rules.marks import mark_trade
-from spy32.sessions import days_to_expiration, is_option_session, market_date
+from spy32.sessions import days_to_expiration, is_option_session, market_date, next_session
 from spy32.trading import plan_approval, settle
 from spy32.trading.context import TradingContext
-from spy32.trading.execute import execute
+from spy32.trading.early_exercise import check_early_exercise
+from spy32.trading.execute import end_abandoned, execute
 from spy32.trading.order_book import load_order_book
 
 MANAGE_LOCK = "manage"
@@ -34,8 +35,8 @@ LOCK_SECONDS = 20.0
 """A start waits so long for another one, which marks in a second or two but may work an order for minutes."""
 MARKS_READ = 100
 """Newest marks that the exits are judged by: more than three sessions at one a quarter of an hour."""
-DIFFERENCE = "difference"
-"""Kind of the attention item for contracts that are gone at the broker and that only a person can explain."""
+UNMARKED = "unmarked"
+"""Kind of the attention item for a trade that has had no usable mark for a whole session."""
 ContextFor = Callable[[int | None], TradingContext]
 """Makes the context of a proposal, since a recorded one keeps its own market and clock; of none, a general one."""
 
@@ -59,6 +60,8 @@ class ManagedTrade:
     is_new_close: bool = False
     """This start made the close."""
     warnings: tuple[str, ...] = ()
+    needs_person: bool = False
+    """One of the warnings is for a person to look at now."""
     error: Spy32Error | None = None
     """Why this trade could not be managed to the end."""
 
@@ -79,13 +82,14 @@ class ManagedTrade:
 
     @property
     def is_news(self) -> bool:
-        """Whether a person must hear of it: a new close, another state of the trade, an error, an urgent close that
-        cannot be made, or a trade that is held past its last exit."""
+        """Whether a person must hear of it: a new close, another state of the trade, an error, a warning that needs a
+        person, an urgent close that cannot be made, or a trade that is held past its last exit."""
         reason = self.due.reason if self.due is not None else None
         is_urgent = reason in URGENT and self.proposal is None
         is_late = reason is ExitReason.LAST_EXIT and market_date(self.at) > self.exits.last_exit
         is_moved = self.was is not None and self.trade.state is not self.was
-        return self.is_new_close or self.error is not None or is_moved or is_urgent or is_late
+        is_told = self.is_new_close or self.needs_person or self.error is not None
+        return is_told or is_moved or is_urgent or is_late
 
     @property
     def exits(self) -> ExitPlan:
@@ -102,7 +106,7 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
     with base.locks.hold(MANAGE_LOCK, wait_seconds=LOCK_SECONDS):
         states = {trade.id: trade.state for trade in base.store.trades.select()}
         ended = settle.settle_ended(context_for, reads_positions=True)
-        _raise_differences(base, ended)
+        settle.raise_differences(base, ended)
         store.proposals.lapse_overdue(base.clock())
         if trade_id is not None:
             numbers = [trade_id]
@@ -114,30 +118,25 @@ def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[Manage
             closing = [close.trade_id for close in live if close.trade_id is not None]
             numbers = list(dict.fromkeys([*(trade.id for trade in (*ended.trades, *going)), *closing]))
         return tuple(
-            replace(_manage_trade(context_for, base, number, ended.warnings.get(number, ())), was=states.get(number))
-            for number in numbers
+            replace(_manage_trade(context_for, base, number, ended), was=states.get(number)) for number in numbers
         )
 
 
-def _raise_differences(context: TradingContext, ended: settle.SettledTrades) -> None:
-    """Raise an attention item, once a trade, for contracts that are gone and that only a person can explain."""
-    attention = context.store.attention
-    for number, message in ended.for_person.items():
-        if not attention.was_raised(f"T{number}", DIFFERENCE):
-            attention.raise_item(f"T{number}", DIFFERENCE, message, context.clock())
-
-
-def _manage_trade(context_for: ContextFor, base: TradingContext, trade_id: int, notes: tuple[str, ...]) -> ManagedTrade:
+def _manage_trade(
+    context_for: ContextFor, base: TradingContext, trade_id: int, ended: settle.SettledTrades
+) -> ManagedTrade:
     store = base.store
     trade = store.trades.get(trade_id)
-    warnings = list(notes)
+    warnings = list(ended.warnings.get(trade_id, ()))
+    is_gone = trade_id in ended.for_person
     state = ManagedTrade(trade=trade, opening=store.proposals.get(trade.proposal_id), at=base.clock())
     try:
         context = context_for(trade.proposal_id)
         warnings += settle.settle_orders(context, trade)
         _revoke_ended_approval(context, trade_id)
-        state = _judge(context, trade_id)
-        state = _act(context, state)
+        state = _tell_unmarked(context, _judge(context, trade_id))
+        # Our book is not what the broker holds, and what closes the one may open or reverse the other.
+        state = _act(context, state) if not is_gone else _only_tell(context, state)
     except Spy32Error as error:
         state = replace(state, trade=store.trades.get(trade_id), error=error)
     return replace(state, warnings=tuple(dict.fromkeys((*warnings, *state.warnings))))
@@ -170,7 +169,7 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
         if quotes is not None
         else None
     )
-    check, exercise_notes = _check_exercise(context, trade, opening, quotes)
+    check, exercise_notes = check_early_exercise(context, trade, opening, quotes)
     given = ExitInput(
         trade=trade,
         plan=trade_exits(opening, trade),
@@ -180,7 +179,9 @@ def judge_trade(context: TradingContext, trade_id: int) -> ManagedTrade:
         has_resting_target=load_order_book(context, opening.id).live_target is not None,
     )
     checks = check_exits(given if mark is not None else replace(given, marks=()))
-    return replace(state, mark=mark, checks=checks, warnings=(*warnings, *exercise_notes, *_mark_warnings(mark)))
+    unjudged = [check.message for check in checks if check.is_unknown and check.day is not None]
+    notes = (*warnings, *exercise_notes, *_mark_warnings(mark), *unjudged)
+    return replace(state, mark=mark, checks=checks, warnings=notes, needs_person=bool(unjudged))
 
 
 def _assignment_notes(context: TradingContext, trade: Trade, opening: Proposal) -> tuple[str, ...]:
@@ -205,6 +206,21 @@ def _judge(context: TradingContext, trade_id: int) -> ManagedTrade:
     return state
 
 
+def _tell_unmarked(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
+    """Raise an attention item once a whole session has passed without a usable mark, by which no price could decide."""
+    is_marked = state.mark is not None and state.mark.is_usable
+    is_open = state.trade.state in (TradeState.OPEN, TradeState.CLOSING)
+    if is_marked or not is_open or not is_option_session(context.clock()):
+        return state
+    last = context.store.marks.latest_usable(state.trade.id)
+    since = market_date(last.at if last is not None else state.trade.opened_at)
+    if market_date(context.clock()) <= next_session(since).day:
+        return state
+    message = f"T{state.trade.id} has had no usable mark since {since}, so no price decides its exits"
+    is_new = context.store.attention.raise_change(f"T{state.trade.id}", UNMARKED, message, context.clock())
+    return replace(state, warnings=(*state.warnings, message), needs_person=state.needs_person or is_new)
+
+
 def _fetch_quotes(context: TradingContext, trade: Trade, opening: Proposal) -> tuple[LegQuotes | None, tuple[str, ...]]:
     """Return quotes of the legs, and of the other right at the short strikes; None, and why, when there are none."""
     if context.market is None:
@@ -219,33 +235,6 @@ def _fetch_quotes(context: TradingContext, trade: Trade, opening: Proposal) -> t
     if not isfinite(quotes.spot):
         return None, (f"T{trade.id} was not marked: {quotes.source} gives no price of {opening.underlying}",)
     return quotes, ()
-
-
-def _check_exercise(
-    context: TradingContext, trade: Trade, opening: Proposal, quotes: LegQuotes | None
-) -> tuple[exercise.ExerciseCheck | None, tuple[str, ...]]:
-    """Return the judgement of the short call on the eve of an ex-date, and notes on early exercise."""
-    if quotes is None:
-        return None, ()
-    now, rate = context.clock(), context.settings.market.rate
-    shorts = [leg for leg in trade.legs if leg.action.sign > 0]
-    notes = [note for leg in shorts if (note := exercise.put_exercise_note(leg, quotes, rate, now)) is not None]
-    if not any(exercise.is_call(leg) for leg in shorts):
-        return None, tuple(notes)
-    try:
-        dividends = context.dividends(opening.underlying)
-    except Spy32Error as error:
-        return None, (*notes, f"early exercise of the short call is not judged: {error.message}")
-    if dividends is None:
-        return None, (*notes, "no source tells the ex-dates, so early exercise of the short call is not judged")
-    dividend = exercise.next_ex_date(dividends, trade.expiration, market_date(now))
-    checks = [
-        check
-        for leg in shorts
-        if dividend is not None
-        and (check := exercise.check_call_exercise(leg, quotes, dividend, rate, now)) is not None
-    ]
-    return max(checks, key=lambda check: check.is_worthwhile, default=None), tuple(notes)
 
 
 def _mark_warnings(mark: Mark | None) -> tuple[str, ...]:
@@ -265,11 +254,36 @@ def _act(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
     live = state.proposal
     if live is not None and live.state is ProposalState.SENT:
         # Its order works at the broker although the start that sent it has ended.
-        return _send_by_plan(context, state, live) if plan_approval.is_by_plan(context, state.opening, live) else state
+        is_by_plan = plan_approval.is_by_plan(context, state.opening, live)
+        return _send_by_plan(context, state, live) if is_by_plan else _end_abandoned(context, state, live)
     return _make_close(context, state, state.due) if state.due is not None else state
 
 
+def _only_tell(context: TradingContext, state: ManagedTrade) -> ManagedTrade:
+    """Send nothing, and end a sent close that no process works."""
+    state, live = replace(state, needs_person=True), state.proposal
+    return _end_abandoned(context, state, live) if live is not None and live.state is ProposalState.SENT else state
+
+
+def _end_abandoned(context: TradingContext, state: ManagedTrade, close: Proposal) -> ManagedTrade:
+    """Tell of a sent close that no process works, and end it past its deadline, so that another one may be made."""
+    try:
+        is_ended = end_abandoned(context, close.id)
+    except LockHeld:  # it is worked; settling its orders has said so
+        return state
+    name = f"P{close.id}, whose process has ended,"
+    note = f"{name} is past its deadline: what worked of it is cancelled" if is_ended else f"{name} works without steps"
+    return replace(
+        state,
+        trade=context.store.trades.get(state.trade.id),
+        proposal=context.store.proposals.get(close.id),
+        warnings=(*state.warnings, note),
+        needs_person=True,
+    )
+
+
 def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) -> ManagedTrade:
+    waiting = state.proposal
     try:
         close = _propose(context, state, due.reason)
     except (Refused, Unavailable) as error:
@@ -280,6 +294,9 @@ def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) ->
     known = state.proposal
     is_new = state.proposal is None or state.proposal.id != close.id
     state = replace(state, proposal=close, is_new_close=is_new)
+    if waiting is not None and is_new and waiting.reason is ExitReason.PERSON:
+        note = f"P{waiting.id}, a person's draft, gave way: {due.message}"
+        state = replace(state, warnings=(*state.warnings, note))
     is_by_person = close.state is ProposalState.APPROVED and not plan_approval.is_by_plan(context, state.opening, close)
     if is_by_person or not plan_approval.is_covered(context, state.opening, close, state.trade.width):
         if not is_by_person:
@@ -289,6 +306,10 @@ def _make_close(context: TradingContext, state: ManagedTrade, due: ExitCheck) ->
         _queue_notice(context, state, known, due.message)
         note = f"paused: P{close.id} waits for a person, or until `spy32 resume`"
         return replace(state, warnings=(*state.warnings, note))
+    absences = plan_approval.check_absent_closes(context, close)
+    if absences:
+        messages = (finding.message for finding in absences)
+        return replace(state, warnings=(*state.warnings, *messages), needs_person=True)
     return _send_by_plan(context, state, close, note=due.message)
 
 
@@ -335,27 +356,33 @@ def _propose(context: TradingContext, state: ManagedTrade, reason: ExitReason) -
     live = state.proposal
     if live is not None and live.state is not ProposalState.PROPOSED:
         return live
-    if live is None and reason not in URGENT and plan_approval.was_declined(context, state.trade.id, reason):
+    is_declined = plan_approval.was_declined(context, state.trade.id, reason)
+    if live is None and reason not in URGENT and is_declined:
         return None
     if state.mark is None:
         raise Unavailable("there are no quotes to price a close by")
-    if live is not None and live.reason is ExitReason.PERSON:
+    is_draft = live is not None and live.reason is ExitReason.PERSON
+    if is_draft and (reason not in PROTECTIVE or is_declined):
         return live
     made = closing_proposal(state.opening, state.trade, reason, state.mark, context.settings)
     if live is not None and state.mark.natural is not None and not is_outdated(live, made, state.mark.natural):
         return live
-    return _store_close(context, made, live)
+    why = f"it gives way to a close by the plan: {reason.words}" if is_draft else ""
+    return _store_close(context, made, live, why=why)
 
 
 URGENT = (ExitReason.LAST_EXIT, ExitReason.EX_DIVIDEND)
 """Closes that are proposed again at the next start when they are declined: the last session does not come back."""
 
+PROTECTIVE = (*URGENT, ExitReason.STOP)
+"""Closes that the draft of a person, which nobody has approved, must not hold up: each limits a loss."""
 
-def _store_close(context: TradingContext, made: ProposalTerms, live: Proposal | None) -> Proposal:
-    """Store a close, in place of the one that waits if there is one, and return it."""
+
+def _store_close(context: TradingContext, made: ProposalTerms, live: Proposal | None, *, why: str = "") -> Proposal:
+    """Store a close, in place of the one that waits if there is one, and return it. `why` says why that one lapses."""
     now = context.clock()
     if live is not None:
-        reason = f"another close of T{made.trade_id} takes its place"
+        reason = why or f"another close of T{made.trade_id} takes its place"
         context.store.proposals.lapse(live.id, was=live.state, at=now, reason=reason)
     reference = references.draft_reference(made.run_id)
     body = plan.order_body(made.legs, made.quantity, made.limit_price, reference, kind=OrderKind.EXIT)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from spy32.domain.orders import BrokerOrder, Fill, Order, spreads_filled
+from spy32.domain.orders import BrokerOrder, Fill, Order, limit_text, spreads_filled
 from spy32.domain.proposals import CLOCK_TOLERANCE
 from spy32.domain.spreads import Leg
 from spy32.errors import BrokerRefused, NotPermitted, ServiceGone, Unavailable, Unresolved, Unusable
@@ -132,7 +132,7 @@ def _merge_chain(chain: list[BrokerOrder], legs: tuple[Leg, ...]) -> BrokerOrder
         fees=sum(fees[1:], fees[0]) if fees else None,
         is_replaced_by_hand=True,
         reason=_words_by_hand(
-            f"{chain[0].broker_id} gave way to {last.broker_id}, for {last.quantity} at {last.limit}"
+            f"{chain[0].broker_id} gave way to {last.broker_id}, for {last.quantity} at {limit_text(last.limit)}"
         ),
     )
 
@@ -185,7 +185,9 @@ def _mark_manual_edit(order: Order, broker_order: BrokerOrder) -> BrokerOrder:
         or broker_order.is_replaced_by_hand
     ):
         return broker_order
-    words = _words_by_hand(f"{broker_order.broker_id} stands at {broker_order.limit}, not at {order.limit}")
+    words = _words_by_hand(
+        f"{broker_order.broker_id} stands at {limit_text(broker_order.limit)}, not at {limit_text(order.limit)}"
+    )
     return replace(broker_order, is_replaced_by_hand=True, reason=words)
 
 
@@ -234,7 +236,7 @@ def _lookalike_orders(context: TradingContext, order: Order, legs: tuple[Leg, ..
             verb, terms = (
                 ("may have", broker_order.unread)
                 if broker_order.is_unread
-                else ("has", f"{broker_order.quantity} at {broker_order.limit}")
+                else ("has", f"{broker_order.quantity} at {limit_text(broker_order.limit)}")
             )
             yield f"order {broker_order.broker_id} {verb} the same legs ({broker_order.status}, {terms})"
 

@@ -246,12 +246,12 @@ def _mark_absent(context: TradingContext, order: Order) -> Order:
 
 
 def _check_absence_delay(context: TradingContext, order: Order, original: Order | None) -> None:
-    """Raise `Unresolved` while a live entry may still arrive: `absent_minutes` exceeds the broker's time-outs.
+    """Raise `Unresolved` while a live entry or close may still arrive: `absent_minutes` exceeds the broker's time-outs.
 
     A replacement of an order that still works need not wait: it has no effect once that order has ended.
     """
     is_edit = original is not None and original.state not in FINAL
-    if order.mode is not Mode.LIVE or order.kind is not OrderKind.ENTRY or is_edit:
+    if order.mode is not Mode.LIVE or order.kind is OrderKind.TARGET or is_edit:
         return
     earliest = order.created_at + timedelta(minutes=context.settings.execution.absent_minutes)
     if not context.clock() >= earliest:

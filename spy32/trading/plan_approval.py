@@ -4,10 +4,10 @@ from datetime import timedelta
 from decimal import Decimal
 
 from spy32.domain.marks import Mark
-from spy32.domain.proposals import ApprovalTerms, ExitReason, Proposal, ProposalTerms
+from spy32.domain.proposals import ApprovalTerms, ExitReason, Finding, Proposal, ProposalTerms
 from spy32.domain.spreads import ExitAuthority
 from spy32.lifecycle import ProposalState
-from spy32.rules import plan
+from spy32.rules import limits, plan
 from spy32.sessions import market_date
 from spy32.trading.context import TradingContext
 
@@ -46,6 +46,13 @@ def was_declined(context: TradingContext, trade_id: int, reason: ExitReason | No
         close.state is ProposalState.DECLINED and close.reason is reason and market_date(close.lapses_at) == today
         for close in context.store.proposals.select_closes(trade_id)
     )
+
+
+def check_absent_closes(context: TradingContext, close: Proposal) -> tuple[Finding, ...]:
+    """Return why no plan sends this close: another one of today was not found at the broker."""
+    assert close.trade_id is not None
+    absent = context.store.found_orders.absent_exits(market_date(context.clock()), close.trade_id)
+    return tuple(limits.check_absent_orders(absent, close.mode))
 
 
 def approve_by_plan(context: TradingContext, opening: Proposal, close: Proposal, mark: Mark, *, note: str) -> None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from spy32.domain.orders import BrokerOrder, Order
+from spy32.domain.orders import BrokerOrder, Order, limit_text
 from spy32.domain.proposals import Proposal
+from spy32.domain.spreads import Mode
 from spy32.errors import Refused, Spy32Error, Unresolved
 from spy32.lifecycle import FINAL, EndedBy, OrderState
 from spy32.trading import order_state
@@ -135,7 +136,7 @@ def _watch_order(
     while True:
         order = order_state.try_refresh_order(context, order)
         seconds_left = max(min((step_end - context.clock()).total_seconds(), seconds, timer.remaining_seconds), 0)
-        context.show_progress(_progress_line(order, seconds_left, timer.remaining_seconds, next_price))
+        context.show_progress(_progress_parts(order, seconds_left, timer.remaining_seconds, next_price))
         if order.state in FINAL or seconds_left <= 0 or timer.is_over:
             return order
         pause = min(POLL_SECONDS, seconds_left)
@@ -143,13 +144,18 @@ def _watch_order(
         seconds -= pause
 
 
-def _progress_line(order: Order, seconds_left: float, deadline_seconds: float, next_price: Decimal | None) -> str:
-    step = f"{next_price} in {_format_duration(seconds_left)}" if next_price is not None else "last price"
-    filled = f"{order.filled} of {order.quantity} filled"
-    status = order.broker_status or f"{order.state}"
+def _progress_parts(
+    order: Order, seconds_left: float, deadline_seconds: float, next_price: Decimal | None
+) -> tuple[str, ...]:
+    """Return how the order stands: first its reference, last what a narrow terminal can do without."""
+    is_paper = order.mode is Mode.PAPER
     return (
-        f"{order.reference} | {status} | {order.limit} | {filled} | {step} | ends in "
-        f"{_format_duration(deadline_seconds)}"
+        order.reference,
+        f"PAPER · {order.state}" if is_paper else order.broker_status or f"{order.state}",
+        limit_text(order.limit),
+        f"{order.filled} of {order.quantity} filled",
+        f"next {abs(next_price)} in {_format_duration(seconds_left)}" if next_price is not None else "last price",
+        f"ends in {_format_duration(deadline_seconds)}",
     )
 
 
@@ -210,5 +216,5 @@ def _submit_successor(
     successor = order_state.send_order(context, committed, lambda: request(committed.body))
     if successor.state is OrderState.UNKNOWN:
         successor = order_state.resolve_unknown(context, successor)
-    context.report(f"{successor.reference}: {successor.state} at {successor.limit}")
+    context.report(f"{successor.reference}: {successor.state} at {limit_text(successor.limit)}")
     return successor

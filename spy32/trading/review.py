@@ -341,6 +341,7 @@ def check_limits(
     exposure = account_exposure(context, account, proposal.run_id, now, excluding=_stored_id(proposal))
     findings = (
         *limits.check_proposal(proposal, account, exposure, context.settings, now),
+        *limits.check_held_contracts(proposal, account.positions),
         *limits.check_clock(context.account.clock_ahead(), proposal.mode),
         *limits.check_option_root(proposal, blocks=False),
     )

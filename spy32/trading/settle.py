@@ -26,6 +26,8 @@ from spy32.trading.transactions import (
 
 SETTLE_LOCK = "settle"
 """One process at a time decides which trade a line of the history belongs to."""
+DIFFERENCE = "difference"
+"""Kind of the attention item for contracts that are gone at the broker and that only a person can explain."""
 LOCK_SECONDS = 20.0
 """Settling reads positions and history once: seconds."""
 
@@ -59,12 +61,13 @@ def settle_ended(
         with context.locks.hold(SETTLE_LOCK, wait_seconds=LOCK_SECONDS):
             return _Settlement(context, expired).settle(checked, assigned)
     except Spy32Error as error:
-        return SettledTrades(
-            warnings={
-                trade.id: (f"T{trade.id} {_due_text(trade)} is not settled yet: {error.message}",)
-                for trade in (*expired, *assigned)
-            }
-        )
+        warnings = {
+            trade.id: (f"T{trade.id} was not compared with the broker's positions: {error.message}",)
+            for trade in checked
+        }
+        for trade in (*expired, *assigned):
+            warnings[trade.id] = (f"T{trade.id} {_due_text(trade)} is not settled yet: {error.message}",)
+        return SettledTrades(warnings=warnings)
 
 
 def _is_of_clock(context: TradingContext, trade: Trade) -> bool:
@@ -146,6 +149,13 @@ class _Settlement:
             if trade.id in self._expired and trade.id not in self._changed and not self._warnings[trade.id]:
                 reasons = "; ".join(self._context.account.unsettled()) or "the broker still shows its contracts"
                 self._warnings[trade.id].append(f"T{trade.id} {_due_text(trade)} is not settled yet: {reasons}")
+
+
+def raise_differences(context: TradingContext, ended: SettledTrades) -> None:
+    """Raise an attention item for contracts that are gone and that only a person can explain; another one when it was
+    acknowledged and something else is gone since."""
+    for number, message in ended.for_person.items():
+        context.store.attention.raise_change(f"T{number}", DIFFERENCE, message, context.clock())
 
 
 def settle_orders(context: TradingContext, trade: Trade) -> list[str]:

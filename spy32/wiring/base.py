@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from spy32.console import discard_output
+from spy32.console import discard_output, fit_line, terminal_columns
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage, NotPermitted, Spy32Error, StoreDamaged, StoreError
 from spy32.settings import Locations, Settings
@@ -178,10 +178,12 @@ class AppBase:
         is_shown = self.verbosity > 0 or (self.verbosity == 0 and sys.stderr.isatty())
         self._write_stderr(f"{line}\n" if is_shown else "")
 
-    def show_progress(self, line: str) -> None:
-        """A line that the next one replaces; only where a terminal can."""
+    def show_progress(self, parts: tuple[str, ...]) -> None:
+        """A line that the next one replaces; only where a terminal can, and never wider than that."""
         if self.verbosity >= 0 and sys.stderr.isatty() and self.env.get("TERM") != "dumb":
-            self._write_stderr(line, is_status_line=True)
+            line = fit_line(parts, terminal_columns(sys.stderr) - 1)
+            is_wide = (sys.stderr.encoding or "").lower().startswith("utf")
+            self._write_stderr(line if is_wide else line.replace("·", "-"), is_status_line=True)
 
     def _write_stderr(self, text: str, *, is_status_line: bool = False) -> None:
         """Write to stderr; a failure is ignored, since an order may be working while the reader or the disk is gone."""

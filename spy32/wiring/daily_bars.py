@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
+from spy32.brokers.paper_settlement import is_final
 from spy32.domain.market import DailyBar
 from spy32.errors import Spy32Error, Unavailable
 from spy32.ports import Clock, Market
@@ -25,7 +26,10 @@ class _Answer(NamedTuple):
 
 
 class DailyBarMemo:
-    """Finds daily bars and remembers what was served; it is a `ports.DailyBarLookup`."""
+    """Finds daily bars and remembers what was served; it is a `ports.DailyBarLookup`.
+
+    A bar that was served before it was final is no bar: it is asked for again.
+    """
 
     def __init__(self, request_bars: BarRequest, clock: Clock) -> None:
         self._request_bars = request_bars
@@ -48,11 +52,12 @@ class DailyBarMemo:
     def _ask(self, ticker: str, since: date) -> _Answer:
         bars: Sequence[DailyBar] = ()
         error: Spy32Error | None = None
+        at = self._clock()
         try:
             bars = self._request_bars(ticker, since)
         except Spy32Error as raised:
             error = raised
-        return _Answer(since, self._clock(), {bar.day: bar for bar in bars}, error)
+        return _Answer(since, at, {bar.day: bar for bar in bars if is_final(bar.day, at)}, error)
 
 
 def request_history(sources: Iterable[Market], ticker: str, since: date) -> tuple[DailyBar, ...]:

@@ -135,7 +135,7 @@ def recorded(days: int, **over: object) -> PaperBroker:
     return paper(ledger=ledger, market=market, clock=clock)
 
 
-def test_the_first_recorded_quotes_after_an_expiration_without_a_bar_settle_it_as_an_assumption() -> None:
+def test_recorded_quotes_of_the_next_session_settle_an_expiration_without_a_bar_as_an_assumption() -> None:
     account = recorded(3)
     assert (account.positions(), account.unsettled()) == ((), ())
     lines = [line for line in account.transactions(builders.EXPIRATION) if line.kind is TransactionKind.EXPIRATION]
@@ -145,8 +145,23 @@ def test_the_first_recorded_quotes_after_an_expiration_without_a_bar_settle_it_a
 
 @pytest.mark.parametrize(
     ("days", "over"),
-    [(0, {}), (11, {}), (3, {"is_recorded": False}), (3, {"trouble": Unavailable("the market is down")})],
-    ids=["same day", "too late", "not recorded", "no quotes"],
+    [(0, {}), (4, {}), (3, {"is_recorded": False}), (3, {"trouble": Unavailable("the market is down")})],
+    ids=["same day", "a session later", "not recorded", "no quotes"],
 )
 def test_no_other_spot_stands_in_for_a_close(days: int, over: dict[str, object]) -> None:
     assert len(recorded(days, **over).positions()) == 2
+
+
+@pytest.mark.parametrize(
+    ("spot", "removed"),
+    [(653.07, 2), (653.05, 0), (637.5, 0), (622.56, 0), (622.54, 2)],
+    ids=["out", "strike within 2 %", "between", "long strike within 2 %", "all in the money"],
+)
+def test_a_spot_stands_in_only_where_no_price_near_it_settles_otherwise(spot: float, removed: int) -> None:
+    """Strikes 640 and 635: 653.06 is 640 / 0.98, 622.55 is 635 / 1.02."""
+    account = recorded(3, chain_now=replace(builders.chain(), spot=spot))
+    assert len(account.positions()) == 2 - removed
+    if not removed:
+        assert account.unsettled() == (
+            "SPY options of 2025-11-07 are not settled: no source has the daily bar of SPY on 2025-11-07",
+        )

@@ -408,6 +408,29 @@ def test_contracts_of_a_recorded_market_are_not_settled_by_the_real_clock(store:
     assert held(broker(store, bars, final(FRIDAY), market=market)) == {}
 
 
+def test_a_contract_that_was_once_traded_on_a_recorded_market_is_settled_by_the_real_clock_too(store: Store) -> None:
+    market = FakeMarket(is_recorded=True)
+    body = plan.order_body(builders.spread().legs, 3, D("0.05"), "A", kind=OrderKind.ENTRY)
+    assert paper(ledger=store.paper, market=market).submit(body).state is OrderState.FILLED
+    hold(store)
+    bars = Bars(bar(close=700.0))
+    assert held(broker(store, bars, final(FRIDAY), market=None)) == {SHORT: -3, LONG: 3}
+    assert held(broker(store, bars, final(FRIDAY), market=market)) == {}
+
+
+def test_shares_of_a_recorded_market_are_not_sold_at_a_price_of_the_real_clock(store: Store) -> None:
+    market, monday = FakeMarket(is_recorded=True), next_session(FRIDAY).day
+    body = plan.order_body(builders.spread().legs, 2, D("0.05"), "A", kind=OrderKind.ENTRY)
+    assert paper(ledger=store.paper, market=market).submit(body).state is OrderState.FILLED
+    assert held(broker(store, Bars(bar()), final(FRIDAY), market=market)) == {"SPY": 200}
+    real = broker(store, Bars(bar(monday, opening=700.0)), final(monday), market=None)
+    assert held(real) == {"SPY": 200}
+    assert real.unsettled() == ()
+    account = broker(store, Bars(bar(monday, opening=638.0)), final(monday), market=market)
+    assert held(account) == {}
+    assert kinds(account)[-1] == (TRADE, "SPY", 200, 127_600)
+
+
 # The history.
 
 

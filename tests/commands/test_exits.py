@@ -26,6 +26,7 @@ def test_every_rule_says_when_it_fires_and_how_far_away_that_is(trade_home: Path
         "exit Profit target: at 0.36 or less · mid 0.46 above 0.36, 34.3% of the credit kept · 0.10 away",
         "exit Time exit: the time exit is on 2025-05-09 · 2 days away",
         "Approval: a person approves each close",
+        "Watched: by `spy32 manage`, nothing rests with the broker",
     ):
         assert f"{line}\n" in text
 
@@ -57,7 +58,11 @@ def test_a_trade_that_is_over_has_no_exits_to_judge(trade_home: Path) -> None:
     run(trade_home, "manage", "--market", LAST)
     run(trade_home, "approve", "--yes")
     run(trade_home, "execute", "P2")
-    assert "it is closed, so no exit is judged" in run(trade_home, "exits", "T1")
+    text = run(trade_home, "exits", "T1")
+    assert "it is closed, so no exit is judged\n" in text
+    # What it earned, not what closing at the last mark would have.
+    assert text.endswith("\nEnded: profit target, closed for 0.02 db, result +$130.96 after fees\n")
+    assert "Mark:" not in text and "$132.96" not in text
     assert document(trade_home, "exits", "T1")["exits"] == []
 
 

@@ -1,5 +1,6 @@
 """`manage`: marks and closes on recorded chains, what cron is told, documents and exit codes."""
 
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -29,6 +30,7 @@ from tests.support.open_trades import entered, held, live_desk
 from tests.support.reader import shown
 from tests.support.recorded_trades import LAST, LATER, NEXT, OPENED, document, open_trade, run
 from tests.support.schemas import check
+from tests.support.terminal import Terminal
 from tests.support.trading import TradingDesk
 
 D = Decimal
@@ -40,12 +42,33 @@ KEYS = [
 # On recorded chains.
 
 
+def test_an_opening_that_filled_says_who_watches_its_exits_and_what_to_type(trade_home: Path) -> None:
+    text = run(trade_home, "execute", "P1")
+    assert "  close due at 0.36 or less; stop at 2.16 or more; time exit 2025-05-09, last exit 2025-05-29\n" in text
+    assert "  exits watched by `spy32 manage`, nothing rests with the broker\n" in text
+    assert text.endswith("next: spy32 manage; spy32 show T1; spy32 positions\n")
+    shown_exits = run(trade_home, "show", "T1", "--full")
+    assert "Exit: manage: buy back at 0.36 · close 9 May, last 29 May · stop at 2.16\n" in shown_exits
+    assert "exit stop: 2.16 debit or more proposes a close\n" in shown_exits
+
+
 def test_a_trade_is_marked_on_its_own_market_and_then_on_later_ones(trade_home: Path) -> None:
-    assert "T1 now: -$9.04 = -6.7% of max · strike 5.3% away, 0.72 exp. moves\n" in run(trade_home, "manage")
-    assert "T1 mark: 0.47 mid, 0.50 natural · spot 565.615\n" in run(trade_home, "manage", "--market", NEXT)
+    assert "T1 now: -$9.04 = 1.0% of max loss · strike 5.3% away, 0.72 exp. moves\n" in run(trade_home, "manage")
+    assert "T1 mark: 0.47 mid, 0.50 natural · spot 565.615 · as of Fri 2 May 10:30\n" in run(
+        trade_home, "manage", "--market", NEXT
+    )
     assert "T1: open: 2 SPY 30 May 525/520 put spread @ 0.70 cr · 23 DTE\n" in run(
         trade_home, "manage", "T1", "--market", LATER
     )
+
+
+def test_a_file_without_the_expiration_of_the_trade_says_so(trade_home: Path, tmp_path: Path) -> None:
+    lines = gzip.decompress(Path(LATER.removeprefix("recorded:")).read_bytes()).decode().splitlines()
+    other = tmp_path / "other.csv.gz"
+    other.write_bytes(gzip.compress("\n".join(line for line in lines if ",2025-05-30," not in line).encode()))
+    text = run(trade_home, "manage", "--market", f"recorded:{other}")
+    assert "T1 note: T1 was not marked: 30 May is not in other.csv.gz\n" in text
+    assert "one-sided" not in text and "T1 mark" not in text
 
 
 def test_a_mark_that_is_there_is_not_stored_again(trade_home: Path) -> None:
@@ -65,7 +88,7 @@ def test_the_close_that_is_due_is_proposed_once_approved_sent_and_settled(trade_
     assert text.endswith("T1 next: spy32 approve P2\n")
     assert run(trade_home, "manage", "--market", LAST) == text
     approved = run(trade_home, "approve", "P2", "--yes")
-    assert "; result of T1 +$132.96 at 0.01\n" in approved
+    assert "; result of T1 +$132.96 at 0.01, +$126.96 at the ceiling 0.04, after fees\n" in approved
     assert "T1 close: P2 is approved, not sent" in run(trade_home, "manage")
     sent = run(trade_home, "execute", "P2")
     assert "T1 closed: 2 of 2 x SPY closed for 0.02 db\n" in sent
@@ -108,6 +131,7 @@ def test_a_lapsed_close_is_judged_again_by_manage(trade_home: Path) -> None:
     assert "next: spy32 manage T1 (judges its exits again)\n" in run(trade_home, "show", "P2")
     text = run(trade_home, "manage", "--market", LAST)
     assert "a person declined this close today; it is proposed again with the next session" in text
+    assert text.endswith("T1 next: spy32 close T1 (by hand)\n")
 
 
 def test_the_document_has_the_keys_that_scripts_rely_on(trade_home: Path) -> None:
@@ -128,11 +152,11 @@ def test_positions_and_status_show_the_mark_and_the_close(trade_home: Path) -> N
     assert "  not marked yet\n" in run(trade_home, "positions")
     run(trade_home, "manage", "--market", LAST)
     held = run(trade_home, "positions")
-    assert "  +$132.96 = 98.1% of max (Fri 16 May 16:15)\n  strike 11.6% away, 2.11 exp. moves\n" in held
+    assert "  +$132.96 = 98.1% of max profit (Fri 16 May 16:15)\n  strike 11.6% away, 2.11 exp. moves\n" in held
     assert "  close P2 waits (profit target)\n" in held
     text = run(trade_home, "status")
     assert "buy back 2 SPY 30 May 525/520 put spread for 0.01, 0.04 at most, to close T1 (profit target)" in text
-    assert "trade T1 now: +$132.96 = 98.1% of max" in text
+    assert "trade T1 now: +$132.96 = 98.1% of max profit" in text
     (listed,) = document(trade_home, "status")["open_trades"]
     assert (listed["mark"]["unrealized"], listed["proposal_id"], listed["reason"]) == ("132.96", "P2", "target")
     (position,) = document(trade_home, "positions")["trades"]
@@ -343,3 +367,12 @@ def test_a_trade_without_a_mark_fits_the_schema(paper: TradingDesk) -> None:
     (trade,) = found["trades"]
     assert (trade["mark"], trade["unrealized"], trade["due"], trade["reason"]) == (None, None, False, None)
     assert ExitReason.LAST_EXIT.words == "last exit"
+
+
+def test_a_narrow_terminal_breaks_no_word_of_the_positions(trade_home: Path) -> None:
+    run(trade_home, "manage", "--market", LATER)
+    words = " ".join(run(trade_home, "positions").split())
+    assert "net liquidation $99,995.48 (open trades at cost, not at the marks), buying power" in words
+    with Terminal(trade_home, "positions", columns=60, rows=50) as terminal:
+        assert terminal.code() == 0
+        assert words == " ".join(" ".join(terminal.frame).split())

@@ -22,7 +22,9 @@ from spy32.settings.deciding import decision_settings
 from tests.support import builders as b
 from tests.support import run_views, stores
 from tests.support.reader import ReadingApp, ask, code
+from tests.support.recorded_trades import LATER, NEXT, run
 from tests.support.schemas import schema
+from tests.support.terminal import Terminal
 
 
 @pytest.fixture
@@ -337,6 +339,25 @@ def test_pages_and_documents_import_neither_arrays_nor_calendar() -> None:
     assert ended.stdout == "[]\n"
 
 
+# The life of a trade.
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_what_decides_about_a_trade_is_within_the_first_screen(trade_home: Path, columns: int) -> None:
+    run(trade_home, "manage", "--market", NEXT)
+    run(trade_home, "manage", "--market", LATER)
+    with Terminal(trade_home, "show", "T1", columns=columns, rows=60) as terminal:
+        assert terminal.code() == 0
+        first = "\n".join(terminal.frame[:24])
+    for words in (
+        "T1 of R1: open",
+        "Credit      0.70 cr",
+        "Now         +$42.96",
+        "Due         last exit due since 29 May",
+    ):
+        assert words in first, first
+
+
 # Results.
 
 
@@ -368,7 +389,5 @@ def test_the_history_carries_result_and_exit_reason_in_every_form(ended: Path) -
 
 def test_an_ended_trade_says_what_it_earned_and_cost(ended: Path) -> None:
     text = ask(ReadingApp(ended), "show", "T1")
-    assert (
-        "Realised: +$50.96 by target, held 0 days, 48.3% of the credit kept, 45.7% of the approved max profit" in text
-    )
+    assert "Realised: +$50.96 by target, held 0 days, 48.3% of the credit kept, 45.7% of max profit" in text
     assert "fees $5.04, slippage -$1.00 to open, slippage $2.00 to close" in text

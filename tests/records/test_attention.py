@@ -34,6 +34,21 @@ def test_the_same_item_is_open_once_and_may_come_back(store: Store) -> None:
     assert [item.message for item in store.attention.open_items()] == ["again"]
 
 
+def test_an_item_comes_back_once_acknowledged_only_when_it_says_something_else(store: Store) -> None:
+    def raised(message: str) -> bool:
+        return store.attention.raise_change("T1", "difference", message, NOW)
+
+    assert raised("one is gone")
+    assert not raised("one is gone")
+    assert not raised("two are gone")
+    store.attention.acknowledge("T1", "anna", later(minutes=1))
+    assert not raised("one is gone")
+    assert raised("two are gone")
+    store.attention.acknowledge("T1", "anna", later(minutes=2))
+    assert raised("one is gone")
+    assert [item.message for item in store.attention.open_items()] == ["one is gone"]
+
+
 def test_acknowledging_what_has_no_item_changes_nothing(store: Store) -> None:
     before = store.audit.head()
     assert (store.attention.acknowledge("T9", "anna", NOW), store.audit.head()) == (0, before)

@@ -71,6 +71,7 @@ def test_a_gain_of_open_trades_counts_against_what_was_realised(store: Store) ->
     _, lost = filled(store)
     store.trades.move(lost.id, was=TradeState.OPEN, now=TradeState.CLOSED, at=later(days=8), result=D("-500.00"))
     _, held = filled(store)
+    marked(store, held, "0.00", days=4)
     marked(store, held, "120.00", days=8)
     found = exposure(store)
     assert (found.week_loss, found.week_unrealized) == (D("380.00"), D("120.00"))

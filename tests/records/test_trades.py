@@ -119,6 +119,7 @@ def test_a_trade_grows_with_more_fills(store: Store) -> None:
     assert two is not None
     assert (one.id, one.quantity, one.credit) == (two.id, 1, D("0.58"))
     assert (two.quantity, two.credit, two.fees) == (2, D("0.565"), FEES)
+    assert (one.opening_fees, two.opening_fees) == (D("2.26"), FEES)
     assert two.max_loss == 2 * 500 - D("113.00") + FEES
     assert cash_of(store) == D("113.00") - FEES
 
@@ -258,6 +259,7 @@ def test_the_last_fill_of_a_closing_closes_the_trade_with_its_result(store: Stor
     assert store.trades.get(trade.id).state is TradeState.CLOSING
     ended = store.trades.record_fills(number(order), back(), fees=D("0.52"), at=later(minutes=20))
     assert ended is not None
+    assert (ended.fees, ended.opening_fees) == (FEES + D("0.52"), FEES)
     assert (ended.state, ended.closed_at, ended.debit) == (TradeState.CLOSED, later(minutes=20), D("0.30"))
     assert ended.result == (D("0.58") - D("0.30")) * 200 - FEES - D("0.52")
     assert ended.fees == FEES + D("0.52")

@@ -38,19 +38,27 @@ MARKS = tuple(
     for day, mid in enumerate(("0.60", "0.72", "0.55", "0.41", "0.335", "0.30", "0.28", "0.2"))
 )
 MARK = MARKS[-1]
+TRADE = run_views.trade()
 CHART = {"target": D("0.29"), "stop": D("1.74")}
 
 
 def test_a_mark_in_words() -> None:
     assert price_words(MARK) == "0.20 mid, 0.25 natural · spot 671.00"
-    assert result_words(MARK) == "+$71.00 = 65.5% of max"
+    assert result_words(MARK, TRADE) == "+$71.00 = 65.5% of max profit"
     assert strike_words(MARK) == "strike 4.5% away, 0.93 exp. moves"
     assert flag_words(MARK) == ""
 
 
+def test_a_loss_is_a_share_of_the_most_that_what_was_held_can_lose() -> None:
+    lost = replace(MARK, unrealized=D("-444.26"), of_max_profit=-4.12)
+    assert result_words(replace(lost, quantity=TRADE.quantity), TRADE) == "-$444.26 = 50.0% of max loss"
+    assert result_words(replace(lost, quantity=1), TRADE) == "-$444.26 = 100.0% of max loss"
+    assert result_words(replace(lost, quantity=0), replace(TRADE, max_loss=D(0))) == "-$444.26"
+
+
 def test_a_mark_without_a_mid_or_with_a_passed_strike_says_so() -> None:
     blind = replace(MARK, mid=None, natural=None, unrealized=None, of_max_profit=None, flags=(MarkFlag.ONE_SIDED,))
-    assert (price_words(blind), result_words(blind)) == ("no mid, no natural · spot 671.00", "no mid")
+    assert (price_words(blind), result_words(blind, TRADE)) == ("no mid, no natural · spot 671.00", "no mid")
     assert flag_words(replace(blind, flags=(MarkFlag.ONE_SIDED, MarkFlag.STALE))) == "ONE-SIDED, STALE: decides nothing"
     passed = replace(MARK, distance_percent=-1.25, distance_moves=-0.31)
     assert strike_words(passed) == "strike in the money by 1.2%, 0.31 exp. moves"
@@ -58,12 +66,12 @@ def test_a_mark_without_a_mid_or_with_a_passed_strike_says_so() -> None:
 
 
 def test_the_plain_lines_keep_the_first_and_the_newest_marks_and_count_the_others() -> None:
-    lines = mark_lines(MARKS)
+    lines = mark_lines(MARKS, TRADE)
     assert len(lines) == 7
     assert lines[0].startswith("Mon 2025-10-06 10:00 New York: 0.60 mid, 0.65 natural")
     assert lines[1] == "(2 more marks)"
     assert lines[-1].startswith("Mon 2025-10-13 10:00 New York: 0.20 mid")
-    assert mark_lines(MARKS[:3])[2].startswith("Wed 2025-10-08")
+    assert mark_lines(MARKS[:3], TRADE)[2].startswith("Wed 2025-10-08")
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
@@ -147,10 +155,10 @@ def open_trade(**over: object) -> OpenTrade:
 def test_an_open_trade_says_what_is_held_how_it_stands_and_what_comes_next() -> None:
     assert held_words(open_trade()) == "2 SPY 7 Nov 640/635 put spread @ 0.58 cr · 25 DTE"
     assert standing_words(open_trade()) == (
-        "+$71.00 = 65.5% of max (Mon 13 Oct 10:00)", "strike 4.5% away, 0.93 exp. moves", "time exit on 17 Oct",
+        "+$71.00 = 65.5% of max profit (Mon 13 Oct 10:00)", "strike 4.5% away, 0.93 exp. moves", "time exit on 17 Oct",
     )  # fmt: skip
     assert standing_words(open_trade(mark=None))[0] == "not marked yet"
-    assert held_words(open_trade(dte=-3)).endswith(" · over")
+    assert held_words(open_trade(dte=-3)).endswith(" · EXPIRED, not settled")
 
 
 def test_what_is_due_and_the_close_that_there_is_come_first() -> None:

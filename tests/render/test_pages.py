@@ -280,7 +280,9 @@ def test_paper_recorded_and_simulated_things_say_so(width: int) -> None:
 
 def test_a_loss_is_a_word_and_a_sign() -> None:
     assert "Result: -$5.04 loss after fees" in rendered(page(run_views.closed()), PLAIN)
-    assert "T5 closed: 2 at 0.58 cr, result -$5.04 after fees" in rendered(one_screen(run_views.closed()), PLAIN)
+    assert "T5 closed: 2 opened 0.58 cr, closed 0.30 db, result -$5.04 after fees" in rendered(
+        one_screen(run_views.closed()), PLAIN
+    )
 
 
 def test_another_proposal_that_waits_is_not_hidden_by_a_newer_run() -> None:
@@ -347,10 +349,21 @@ def test_the_history_has_results_and_exits_where_a_trade_has_ended() -> None:
     assert "left out" not in rendered(menu_pages.history_page([row]), 132)
 
 
+def test_sixty_columns_keep_trade_result_and_exit_of_the_history() -> None:
+    row = RunSummary(
+        id=12, started_at=b.NOW, outcome=Outcome.PROPOSED, cause=None, profile="default", proposal_id=1, trade_id=4,
+        result=Decimal("-237.04"), exit_reason=ExitReason.EX_DIVIDEND, headline="SPY",
+    )  # fmt: skip
+    text = rendered(menu_pages.history_page([row]), 60)
+    assert all(words in text for words in ("T4", "-$237.04", "ex dividend", "2025-10-06 10:00"))
+    assert "cause" not in text  # an empty column has no place
+    assert max(map(cell_len, text.splitlines())) <= 60
+
+
 def test_a_narrow_history_drops_columns_by_rank_and_says_which() -> None:
     wide, narrow = rendered(history(), 200), rendered(history(), 60)
     assert "left out" not in wide
-    assert "left out at this width: trade, what came of it, profile" in narrow.replace("\n", " ")
+    assert "left out at this width: what came of it, profile" in narrow.replace("\n", " ")
     assert "R1" in narrow
     assert "proposed" in narrow
 

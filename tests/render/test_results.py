@@ -16,9 +16,9 @@ def words(found: TradeResult) -> list[str]:
     return [f"{label}: {text}" for label, text, *_ in result_items(found)]
 
 
-def test_an_ended_trade_says_how_much_why_and_against_what_was_approved() -> None:
+def test_an_ended_trade_says_how_much_why_and_of_how_much() -> None:
     assert words(result()) == [
-        "Realised: -$237.04 by stop, held 3 days, -200.0% of the credit kept, 26.5% of the approved max loss",
+        "Realised: -$237.04 by stop, held 3 days, -200.0% of the credit kept, 26.5% of max loss",
         "Costs: fees $5.04, slippage $1.00 to open, slippage -$4.00 to close",
     ]
 

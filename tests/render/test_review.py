@@ -381,7 +381,7 @@ def test_a_dumb_terminal_gets_plain_lines_with_every_figure(desk: ApprovalDesk) 
     text = drawn(what, 60, TERM="dumb")
     assert not re.search("[│\u2800-\u28ff]", text)
     assert what.proposal is not None
-    assert f"Max loss: ${what.proposal.max_loss:.2f} · 0.90% of account\n" in text
+    assert f"Max loss: ${what.proposal.max_loss:.2f} at floor 0.55 · 0.90% of account\n" in text
     assert "candidate  2 (selected): spread put 640/635; credit 0.58; " in text
 
 
@@ -404,12 +404,13 @@ def test_another_choice_names_what_the_analyst_had_chosen(desk: ApprovalDesk) ->
 
 
 def test_a_closing_shows_what_it_would_leave_of_the_trade(desk: ApprovalDesk) -> None:
-    made = replace(b.close_proposal(5), id=32)
+    made = replace(b.close_proposal(5), id=32, max_profit=Decimal("50.96"))
     closing = replace(seen(desk), proposal=made, candidate=None, scenarios=(), run_quote=None, trade=run_views.trade())
     text = drawn(closing, 100)
     assert "BUY TO CLOSE 2 SPY 7 Nov 640/635 put spread @ 0.30 db (ceiling 0.34)" in text
-    # (0.58 - 0.30) x 100 x 2 - 4.52 of fees, and with 0.34.
-    assert "+$51.48 at our price, +$43.48 at the ceiling" in text
+    # (0.58 - 0.30) x 100 x 2 - 4.52 - 0.52 of fees, and with 0.34.
+    assert "+$50.96 at 0.30, +$42.96 at the ceiling 0.34, after fees" in text
+    assert "$888.52 released" in text
     assert "put 635/630" not in text
     assert "0.30 db up to 0.34" in approval_words(closing)
 

@@ -29,7 +29,8 @@ TODAY = date(2025, 10, 20)
 def trade(legs: Any = PUTS, quantity: int = 2) -> Trade:
     return Trade(
         id=1, proposal_id=1, run_id=1, mode=Mode.LIVE, state=TradeState.ASSIGNED, legs=legs, quantity=quantity,
-        credit=D("0.58"), fees=D("4.52"), max_loss=D("888.52"), opened_at=builders.NOW, closed_quantity=quantity,
+        credit=D("0.58"), fees=D("4.52"), opening_fees=D("4.52"), max_loss=D("888.52"), opened_at=builders.NOW,
+        closed_quantity=quantity,
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from spy32.domain.spreads import Leg
 from spy32.rules.exercise import (
     ExerciseCheck,
     check_call_exercise,
-    is_call,
+    is_american_call,
     next_ex_date,
     parity_leg,
     put_exercise_note,
@@ -185,7 +185,7 @@ def test_unknown_dividends_are_none() -> None:
 def test_the_parity_leg_is_the_other_right_at_the_same_strike() -> None:
     assert parity_leg(CALL_660) == replace(CALL_660, right=PUT)
     assert parity_leg(parity_leg(CALL_660)) == CALL_660
-    assert (is_call(CALL_660), is_call(parity_leg(CALL_660))) == (True, False)
+    assert (is_american_call(CALL_660), is_american_call(parity_leg(CALL_660))) == (True, False)
 
 
 # Puts.
@@ -227,3 +227,15 @@ def test_there_is_no_note_of_a_call_and_none_without_interest() -> None:
     assert note((0.0, 0.05), leg=builders.leg("560", right=CALL)) is None
     assert note((0.0, 0.05), rate=0.0) is None
     assert note((0.0, 0.05), leg=builders.leg("700", right=CALL), spot=600.0) is None
+
+
+@pytest.mark.parametrize(
+    ("root", "is_early"), [("SPY", True), ("QQQ", True), ("XSP", False), ("SPXW", False), ("VIX", False)]
+)
+def test_a_european_option_is_not_exercised_early(root: str, is_early: bool) -> None:
+    call = replace(CALL_660, root=root.ljust(6))
+    assert is_american_call(call) is is_early
+    assert (checked((0.01, 0.02), leg=call) is not None) is is_early
+    put = replace(builders.leg("900", right=PUT, expiration=EX_DATE), root=root.ljust(6))
+    quotes = with_quote(LegQuotes(spot=600.0, as_of=EVE, source="cboe", quotes={}), parity_leg(put), (0.0, 0.02))
+    assert (put_exercise_note(put, quotes, 0.04, EVE) is not None) is is_early

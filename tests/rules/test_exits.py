@@ -1,5 +1,6 @@
 """Exits by the approved plan: urgency, the stop's two readings, the calendar, and marks that decide nothing."""
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -86,7 +87,7 @@ def test_nothing_is_due_in_the_middle_of_the_plan() -> None:
 def test_the_last_exit_is_due_from_the_session_before_the_last_trading_day(
     expiration: date, opened: date, eve: date
 ) -> None:
-    assert plan.last_exit(expiration, opened) == eve
+    assert plan.last_exit("SPY", expiration, opened) == eve
     before = session(eve - timedelta(days=1)) or session(eve - timedelta(days=3))
     for day, is_due in ((before.day if before else opened, False), (eve, True), (expiration, True)):
         now = new_york_instant(day, datetime.strptime("09:31", "%H:%M").time())
@@ -148,7 +149,26 @@ def test_without_an_ex_date_it_says_so_and_without_quotes_that_it_cannot_tell() 
     assert check(EX).day is None
 
 
+def test_what_cannot_be_ruled_out_before_an_ex_date_is_unknown() -> None:
+    out = ExerciseCheck(leg=EX_TONIGHT.leg, eve=builders.TODAY, is_worthwhile=False, message="out of the money")
+    unknown = replace(out, is_worthwhile=None, eve=None, message="ex-dates unknown")
+    stale = mark(flags=(MarkFlag.STALE,))
+    assert not check(EX, mark(), exercise=out).is_unknown
+    found = check(EX, stale, exercise=out)
+    assert (found.is_due, found.is_unknown, found.day) == (False, True, builders.TODAY)
+    assert found.message.startswith("NOT JUDGED on the eve of an ex-date: the mark is stale")
+    found = check(EX, mark(), exercise=unknown)
+    assert (found.is_due, found.is_unknown, found.day, found.message) == (False, True, None, "ex-dates unknown")
+    assert check(EX, stale, exercise=EX_TONIGHT).is_due
+
+
 # The stop.
+
+
+def test_both_readings_of_the_stop_are_of_one_session() -> None:
+    overnight = (mark("1.80", later(days=-1)), mark("1.80", later()))
+    assert not check(STOP, *overnight).is_due
+    assert check(STOP, *overnight, mark("1.80", later(minutes=5))).is_due
 
 
 @pytest.mark.parametrize(

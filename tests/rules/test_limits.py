@@ -72,6 +72,28 @@ def test_an_assigned_trade_and_an_unknown_risk_stop_no_close() -> None:
     assert sent(close, assigned_trades=1, unmeasured=("100 SPY short",)) == ()
 
 
+@pytest.mark.parametrize(
+    ("short", "long", "refused"),
+    [
+        (-2, 2, []),
+        (-3, 3, []),
+        (-1, 2, ["the account holds -1 of 640 P of 2025-11-07, and the close needs -2"]),
+        (-2, 0, ["the account holds 0 of 635 P of 2025-11-07, and the close needs 2"]),
+        (2, -2, [
+            "the account holds 2 of 640 P of 2025-11-07, and the close needs -2",
+            "the account holds -2 of 635 P of 2025-11-07, and the close needs 2",
+        ]),
+    ],
+)  # fmt: skip
+def test_a_close_needs_what_the_account_holds_leg_by_leg(short: int, long: int, refused: list[str]) -> None:
+    close = builders.proposal(kind="close", trade_id=1, legs=builders.close_proposal(1).legs, quantity=2)
+    held = [Position(symbol=leg.symbol, quantity=count) for leg, count in zip(close.legs, (short, long), strict=True)]
+    found = tuple(limits.check_held_contracts(close, held))
+    assert [finding.message for finding in found] == refused
+    assert set(rules(found)) <= {"held"}
+    assert tuple(limits.check_held_contracts(builders.proposal(), ())) == ()
+
+
 def test_a_contract_that_the_account_holds_is_a_duplicate_too() -> None:
     held = builders.account(positions=(Position(symbol=builders.leg("635").symbol, quantity=-1),))
     assert rules(checked(account=held)) == rules(sent(account=held)) == ["duplicate"]

@@ -229,6 +229,14 @@ def test_the_result_of_a_close_is_after_its_share_of_the_fees_and_its_own_costs(
     assert closing_result(trade(), D(debit), quantity, SETTINGS) == D(result)
 
 
+def test_what_closing_a_part_cost_is_no_cost_of_what_remains() -> None:
+    """At a mid of 0.57: 0.58 x 100 - 57 - 4.52 / 2 - 0.26 = -1.52."""
+    half = trade(fees=D("6.78"), opening_fees=D("4.52"), closed_quantity=1)
+    found = marked(of=half)
+    assert (found.mid, found.unrealized) == (D("0.57"), D("-1.52"))
+    assert found.of_max_profit == pytest.approx(-1.52 / 55.74)
+
+
 PRICES = st.decimals(min_value=0, max_value=5, places=2)
 
 

@@ -47,7 +47,7 @@ def test_the_price_plan_goes_from_the_first_limit_to_the_floor_one_tick_a_step()
 
 
 def dated(opened: date, expiration: date) -> date | None:
-    return plan.time_exit(expiration, opened, SETTINGS)
+    return plan.time_exit("SPY", expiration, opened, SETTINGS)
 
 
 def test_the_profit_target_is_half_the_credit_rounded_down_and_the_stop_three_times_it_rounded_up() -> None:
@@ -103,19 +103,32 @@ def test_a_time_exit_on_a_closed_day_gives_way_to_the_session_before() -> None:
 
 
 def test_the_last_exit_is_the_session_before_expiration() -> None:
-    assert plan.last_exit(date(2025, 11, 7), builders.TODAY) == date(2025, 11, 6)
-    assert plan.last_exit(date(2025, 11, 10), builders.TODAY) == date(2025, 11, 7)
-    assert plan.last_exit(date(2025, 11, 28), builders.TODAY) == date(2025, 11, 26)  # Thanksgiving between
+    assert plan.last_exit("SPY", date(2025, 11, 7), builders.TODAY) == date(2025, 11, 6)
+    assert plan.last_exit("SPY", date(2025, 11, 10), builders.TODAY) == date(2025, 11, 7)
+    assert plan.last_exit("SPY", date(2025, 11, 28), builders.TODAY) == date(2025, 11, 26)  # Thanksgiving between
+
+
+def test_options_that_settle_at_the_open_are_left_a_session_earlier() -> None:
+    """RUT of Friday 2026-01-16 trades to Thursday; RUTW of the same day, which settles at the close, to Friday."""
+    friday, opened = date(2026, 1, 16), date(2025, 12, 15)
+    assert plan.last_exit("RUT", friday, opened) == date(2026, 1, 14)
+    assert plan.last_exit("RUTW", friday, opened) == date(2026, 1, 15)
+    spread = replace(
+        builders.spread(), legs=tuple(replace(leg, root="RUT") for leg in builders.spread("640", "635", friday).legs)
+    )
+    assert plan.exit_plan(replace(builders.candidate(), spread=spread), opened, SETTINGS).last_exit == date(2026, 1, 14)
 
 
 def test_an_expiration_dated_on_a_closed_day_is_planned_by_its_last_trading_day() -> None:
     # Good Friday 2027-03-26: the options stop trading on Thursday 25.
     good_friday, opened = date(2027, 3, 26), date(2027, 2, 22)
-    assert plan.last_exit(good_friday, opened) == date(2027, 3, 24)
-    assert plan.time_exit(good_friday, opened, SETTINGS) == plan.time_exit(date(2027, 3, 25), opened, SETTINGS)
+    assert plan.last_exit("SPY", good_friday, opened) == date(2027, 3, 24)
+    assert plan.time_exit("SPY", good_friday, opened, SETTINGS) == plan.time_exit(
+        "SPY", date(2027, 3, 25), opened, SETTINGS
+    )
     # Juneteenth 2026 is a Friday; a Saturday is what monthly options were dated on until 2015.
-    assert plan.last_exit(date(2026, 6, 19), date(2026, 5, 18)) == date(2026, 6, 17)
-    assert plan.last_exit(date(2014, 11, 22), date(2014, 10, 20)) == date(2014, 11, 20)
+    assert plan.last_exit("SPY", date(2026, 6, 19), date(2026, 5, 18)) == date(2026, 6, 17)
+    assert plan.last_exit("SPY", date(2014, 11, 22), date(2014, 10, 20)) == date(2014, 11, 20)
 
 
 @given(st.dates(date(2025, 1, 2), date(2026, 10, 1)), st.integers(0, 45))
@@ -126,7 +139,7 @@ def test_a_time_exit_is_a_session_after_the_opening_and_before_the_last_exit(ope
     found = dated(opened, expiration)
     if found is not None:
         assert closure_reason(found) is None
-        assert opened < found < plan.last_exit(expiration, opened)
+        assert opened < found < plan.last_exit("SPY", expiration, opened)
 
 
 def test_the_note_says_when_the_alarm_can_never_ring() -> None:

@@ -61,7 +61,8 @@ def mark(unrealized: str, quantity: int = 2, **over: Any) -> Mark:
     return b.mark(5, unrealized=D(unrealized), quantity=quantity, **over)
 
 
-# One trade. The stated maximum profit is (58 - 2.26) x 2 = 111.48, the maximum loss (500 - 55 + 2.26) x 2 = 894.52.
+# One trade. By its fills the maximum profit is (58 - 2.26) x 2 = 111.48, the maximum loss
+# (500 - 58 + 2.26) x 2 = 888.52.
 
 TABLE = {
     # 116.00 - 58.00 - 4.52 - 0.52; the mid was 0.29, so nothing was lost to the market when closing
@@ -77,7 +78,7 @@ TABLE = {
         ended("-237.04"),
         (opening(), closing("1.74", mid="1.72")),
         {"realized": "-237.04", "closing_cost": "348.00", "closing_slippage": "4.00", "credit_kept": 1 - 348 / 116,
-         "of_max_profit": None, "of_max_loss": 237.04 / 894.52},
+         "of_max_profit": None, "of_max_loss": 237.04 / 888.52},
     ),
     # nothing to pay, nothing to close
     "expired": (
@@ -91,14 +92,14 @@ TABLE = {
         ended("-898.52", days=32),
         (opening(), settlement("-1000.00", "10.00", spreads=2)),
         {"realized": "-898.52", "settlement_fees": "10.00", "fees": "14.52", "credit_kept": 1 - 1000 / 116,
-         "of_max_loss": 898.52 / 894.52},
+         "of_max_loss": 898.52 / 888.52},
     ),
     # assigned at 640, 200 shares sold at 638.50 a session later: 116.00 - 300.00 - 4.52 - 5.00
     "assigned and sold": (
         ended("-193.52", days=35),
         (opening(), settlement("-128000.00", "5.00"), settlement("127700.00", days=35)),
         {"realized": "-193.52", "closing_cost": "300.00", "settlement_fees": "5.00", "days_held": 35,
-         "of_max_loss": 193.52 / 894.52},
+         "of_max_loss": 193.52 / 888.52},
     ),
 }  # fmt: skip
 
@@ -123,6 +124,15 @@ def test_a_part_that_is_closed_has_its_share_and_the_rest_is_open() -> None:
     assert found.credit_kept == pytest.approx(28 / 58)
     assert found.of_max_profit == pytest.approx(25.48 / 55.74)
     assert (found.days_held, found.exit_reason) == (None, None)
+
+
+def test_shares_of_the_maximum_are_of_what_was_filled_not_of_the_approved_limit() -> None:
+    # Opened at 0.55, where 0.58 was approved: at most (55 - 2.26) x 2 = 105.48 is kept or (500 - 55 + 2.26) x 2 lost.
+    filled = {"credit": D("0.55"), "max_loss": D("894.52")}
+    target = computed(ended("46.96", **filled), opening(credit="0.55"), closing("0.29"))
+    assert target.of_max_profit == pytest.approx(46.96 / 105.48)
+    stop = computed(ended("-237.04", **filled), opening(credit="0.55"), closing("1.71"))
+    assert stop.of_max_loss == pytest.approx(237.04 / 894.52)
 
 
 def test_an_open_trade_has_earned_nothing_yet() -> None:
@@ -218,19 +228,33 @@ def test_open_trades_are_summed_up_by_their_marks_and_missing_ones_are_named() -
 
 # The weekly loss.
 
+MONDAY = date(2025, 10, 6)
+
 
 def test_the_change_of_a_mark_counts_for_what_is_still_held() -> None:
     held = run_views.trade(closed_quantity=1)
     found = computed(held, opening(), closing("0.30", 1), mark=mark("-30.00", 1))
-    assert unrealized_change(held, found, mark("-40.00", 2)) == D("-10.00")
-    assert unrealized_change(held, found, None) == D("-30.00")
+    assert unrealized_change(held, found, mark("-40.00", 2), MONDAY) == D("-10.00")
+    assert unrealized_change(held, found, None, MONDAY) == D("-30.00")
+
+
+@pytest.mark.parametrize(
+    ("opened", "unrealized", "change"),
+    [(0, "900.00", 900), (-7, "900.00", 0), (-7, "-900.00", -900), (0, "-900.00", -900)],
+)
+def test_without_a_mark_of_last_week_an_older_gain_is_none_of_this_week(
+    opened: int, unrealized: str, change: int
+) -> None:
+    held = run_views.trade(opened_at=b.later(days=opened))
+    found = computed(held, opening(), mark=mark(unrealized))
+    assert unrealized_change(held, found, None, MONDAY) == change
 
 
 def test_without_a_mark_nothing_has_changed() -> None:
     trade = run_views.trade()
-    assert unrealized_change(trade, computed(trade, opening()), mark("5.00")) == 0
+    assert unrealized_change(trade, computed(trade, opening()), mark("5.00"), MONDAY) == 0
     over = ended("52.96")
-    assert unrealized_change(over, computed(over, opening(), mark=mark("5.00")), None) == 0
+    assert unrealized_change(over, computed(over, opening(), mark=mark("5.00")), None, MONDAY) == 0
 
 
 # The worked example of the documents.

@@ -1,5 +1,6 @@
 """One fake per port, written by hand: each does what the port says, and fails on demand."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -274,15 +275,21 @@ class FakeLedger:
     happened: list[PaperEvent] = field(default_factory=list)
     is_read_only: bool = False
     recorded: set[str] = field(default_factory=set)
+    """Orders of recorded markets, by id."""
+    counts: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    """What is held by symbol, and whether on a recorded market."""
+    recorded_events: list[PaperEvent] = field(default_factory=list)
 
-    def recorded_symbols(self) -> frozenset[str]:
-        return frozenset(self.recorded)
+    def lots(self, *, is_recorded: bool) -> tuple[Position, ...]:
+        items = [(symbol, count) for (symbol, recorded), count in self.counts.items() if recorded is is_recorded]
+        return tuple(Position(symbol=symbol, quantity=count) for symbol, count in items if count)
 
     def orders(self) -> tuple[BrokerOrder, ...]:
         return tuple(self.book.values())
 
-    def working_orders(self) -> tuple[BrokerOrder, ...]:
-        return tuple(order for order in self.book.values() if order.state not in FINAL)
+    def working_orders(self, *, is_recorded: bool | None = None) -> tuple[BrokerOrder, ...]:
+        working = (order for order in self.book.values() if order.state not in FINAL)
+        return tuple(order for order in working if is_recorded in (None, order.broker_id in self.recorded))
 
     def place(
         self, order: BrokerOrder, at: datetime, *, replacing: str | None = None, is_recorded: bool = False
@@ -290,7 +297,7 @@ class FakeLedger:
         placed = replace(order, broker_id=str(len(self.book) + 1), placed_at=at, replaces=replacing)
         self.book[placed.broker_id] = placed
         if is_recorded:
-            self.recorded |= {leg.symbol for leg in order.legs}
+            self.recorded.add(placed.broker_id)
         if replacing is not None:
             self.update_status(replacing, was="Live", status="Replaced")
         return placed
@@ -308,24 +315,30 @@ class FakeLedger:
         self.book[broker_id] = replace(self.book[broker_id], fills=fills, fees=fees)
         self.balance += cash - fees
         for fill in fills:
-            self._change_position(fill.symbol, -fill.action.sign * fill.quantity, fill.price)
+            self._change_position(
+                fill.symbol, -fill.action.sign * fill.quantity, fill.price, broker_id in self.recorded
+            )
         return True
 
-    def _change_position(self, symbol: str, change: int, price: Decimal) -> None:
+    def _change_position(self, symbol: str, change: int, price: Decimal, is_recorded: bool) -> None:
+        self.counts[symbol, is_recorded] += change
         was = self.held.get(symbol)
         count = (was.quantity if was is not None else 0) + change
         self.held[symbol] = Position(symbol=symbol, quantity=count, average_price=price)
 
-    def events(self) -> tuple[PaperEvent, ...]:
-        return tuple(self.happened)
+    def events(self, *, is_recorded: bool | None = None) -> tuple[PaperEvent, ...]:
+        return tuple(each for each in self.happened if is_recorded in (None, each in self.recorded_events))
 
-    def record_events(self, events: Sequence[PaperEvent], at: datetime, *, known: int) -> bool:
+    def record_events(
+        self, events: Sequence[PaperEvent], at: datetime, *, known: int, is_recorded: bool = False
+    ) -> bool:
         if known != len(self.happened):
             return False
         self.happened += events
+        self.recorded_events += events if is_recorded else ()
         for event in events:
             self.balance += event.cash - event.fees
-            self._change_position(event.symbol, event.quantity, event.price)
+            self._change_position(event.symbol, event.quantity, event.price, is_recorded)
         return True
 
     def cash(self) -> Decimal:

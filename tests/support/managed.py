@@ -18,7 +18,7 @@ from spy32.trading.execute import execute
 from spy32.trading.manage import ManagedTrade, manage
 from tests.support import builders
 from tests.support.fakes import FakeMarket, ManualClock
-from tests.support.open_trades import live_desk
+from tests.support.open_trades import held, live_desk
 from tests.support.trades import Sides, quote
 from tests.support.trading import TradingDesk
 
@@ -70,6 +70,12 @@ class ManagedDesk(TradingDesk):
     def trading_context(self) -> TradingContext:
         self.account.account = replace(self.account.account, positions=self._positions())
         return replace(super().trading_context, dividends=self._dividends)
+
+    def holds(self, **counts: int) -> None:
+        """From now on the broker shows these positions, as `held` has them, whatever was filled."""
+        held(self, **counts)
+        shown = self.account.account.positions
+        self._positions = lambda: shown  # type: ignore[method-assign]
 
     def _positions(self) -> tuple[Position, ...]:
         """What the fills at the broker have left."""

@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from spy32.trading.execute import execute
 from spy32.trading.manage import manage, propose_close
 from spy32.trading.plan_approval import plan_name
 from spy32.trading.reconcile import ReconcileResult, cancel_proposal, reconcile
+from spy32.trading.settle import settle_ended
 from tests.support import builders
 from tests.support.fakes import FakeLocks, FakeMarket, ManualClock
 from tests.support.simulated_broker import LIVE, MAY_FILL, Answer, Broker, Crash, Ticket, body_by_hand, watched
@@ -144,6 +145,8 @@ class OrderMachine(RuleBasedStateMachine):
             if not self.build_error:
                 self.quiet()
             self.ended_with = self.held()
+            if not self.build_error:
+                self.expires()
         finally:
             self.store.close()
             shutil.rmtree(self.folder)
@@ -527,6 +530,36 @@ class OrderMachine(RuleBasedStateMachine):
         self.positions_are_equal(found, told)
         assert not self.store.integrity.check()
         return found
+
+    def expires(self) -> None:
+        """The contracts expire out of the money: each trade ends by itself, no cash moves, and nothing waits for it.
+
+        Where one leg of an order filled further than the other, a person is told instead. The first process may die.
+        """
+        held = self.held()
+        self.clock.at = datetime(2025, 11, 7, 21, 45, tzinfo=UTC)
+        self.broker.expire()
+        for dies in ((len(self.bodies) % 4 + 1, Crash), None):
+            settled = self.command("settle", lambda: settle_ended(lambda number: self.trading_context), dies)
+        assert settled is not None
+        # A process that died in between left the close of an ended trade to the end of its session.
+        self.store.proposals.lapse_overdue(self.clock())
+        told = [*settled.warnings.values(), *settled.for_person.values()]
+        book = self.broker.book.values()
+        is_uneven = any(len({ticket.steps_done(leg) for leg in ticket.legs}) > 1 for ticket in book)
+        seen["expired: told" if told else "expired: settled"] += 1
+        assert not told or is_uneven, told
+        assert told or not self.held(), f"{self.held()} are held, and nothing is told"
+        for before in held:
+            trade = self.store.trades.get(before.id)
+            seen[f"expired: {trade.state}"] += 1
+            if trade.state is TradeState.EXPIRED:
+                closes = self.store.proposals.select_closes(trade.id)
+                assert not any(close.state in (P.PROPOSED, P.APPROVED) for close in closes)
+            assert told or self.store.results.get(trade.id).realized == trade.result
+        if not told:
+            self.cash_is_equal()
+        assert not self.store.integrity.check()
 
     def cash_is_equal(self) -> None:
         booked = self.store.core.row("select coalesce(sum(amount_e4), 0) from cash where kind in ('premium', 'fees')")

@@ -6,6 +6,7 @@ from typing import Any
 from spy32.trading.execute import execute
 from spy32.trading.order_book import load_order_book
 from tests.support import builders
+from tests.support.open_trades import held
 from tests.support.trading import TradingDesk
 
 D = Decimal
@@ -24,6 +25,9 @@ def opened(desk: TradingDesk) -> int:
 
 
 def closing(desk: TradingDesk, trade: int, **over: Any) -> int:
+    """The approved close of a trade that the account holds."""
+    remaining = desk.store.trades.get(trade).remaining
+    held(desk, short=-remaining, long=remaining)
     plan = builders.price_plan(start=D("-0.58"), limit=D("-0.62"))
     proposal = desk.proposed(
         kind="close", legs=builders.close_proposal(trade).legs, plan=plan, trade_id=trade, candidate_id=None, **over

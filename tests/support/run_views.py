@@ -63,6 +63,7 @@ def trade(**over: Any) -> Trade:
         "quantity": 2,
         "credit": Decimal("0.58"),
         "fees": Decimal("4.52"),
+        "opening_fees": Decimal("4.52"),
         "max_loss": Decimal("888.52"),
         "opened_at": b.later(minutes=7),
         "assumption": "filled whole: the limit gave up a quarter of the half-spread",

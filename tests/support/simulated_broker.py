@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import count
 
 from spy32.brokers.paper import parse_order_body
-from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction
+from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction, TransactionKind
 from spy32.domain.spreads import Account, Leg, Position
 from spy32.errors import BrokerRefused, Unavailable, Unresolved
 from spy32.lifecycle import OrderState
@@ -95,6 +95,8 @@ class Broker:
     naming: str = "new"
     """The name that a replacement bears: the new one, that of the old order, or none."""
     ids: Iterator[int] = field(default_factory=lambda: count(480001))
+    removals: list[Transaction] = field(default_factory=list)
+    """Its history when everything has expired out of the money."""
     is_shared: bool = True
     assumption: str = ""
 
@@ -148,12 +150,12 @@ class Broker:
 
     def positions(self) -> tuple[Position, ...]:
         self._read()
-        held = self.held(self.book.values())
+        held = {} if self.removals else self.held(self.book.values())
         return tuple(Position(symbol=symbol, quantity=number) for symbol, number in held.items() if number)
 
     def transactions(self, since: date) -> tuple[Transaction, ...]:
         self._read()
-        return ()
+        return tuple(self.removals)
 
     def unsettled(self) -> tuple[str, ...]:
         return ()
@@ -199,6 +201,26 @@ class Broker:
 
     def by_hand_place(self, body: str) -> None:
         self._placed(body).reference = ""
+
+    def expire(self) -> None:
+        """The contracts have stopped trading: what works ends, and what is held is removed, worthless."""
+        for ticket in self.book.values():
+            if not ticket.is_over:
+                ticket.status = CANCELLED
+        self.removals = [
+            Transaction(
+                id=f"E{number}",
+                kind=TransactionKind.EXPIRATION,
+                at=self.clock(),
+                symbol=symbol,
+                quantity=Decimal(abs(count)),
+                price=Decimal(0),
+                net_value=Decimal(0),
+                fees=Decimal(0),
+            )
+            for number, (symbol, count) in enumerate(self.held(self.book.values()).items())
+            if count
+        ]
 
     def tick(self) -> None:
         """Time has passed: what was asked for is confirmed."""

@@ -32,6 +32,7 @@ def trade(**over: Any) -> Trade:
         "quantity": 2,
         "credit": D("0.58"),
         "fees": D("4.52"),
+        "opening_fees": over.get("fees", D("4.52")),
         "max_loss": D("888.52"),
         "opened_at": builders.later(minutes=7),
     }

@@ -33,6 +33,7 @@ from spy32.trading.execute import execute
 from spy32.trading.review import MOVES, Review, expiration_scenarios, review_proposal, review_run
 from tests.support import builders as b
 from tests.support.approvals import ApprovalDesk, abstained
+from tests.support.open_trades import held
 
 P = ProposalState
 
@@ -622,6 +623,7 @@ def test_a_closing_is_neither_resized_nor_refloored_nor_exchanged(desk: Approval
     execute(desk.trading_context, number(opening))
     trade = desk.store.trades.find_by_proposal(number(opening))
     assert trade is not None
+    held(desk.trading_desk, short=-2, long=2)
     closing = b.close_proposal(trade.id, run_id=opening.run_id)
     closing = desk.store.proposals.add(replace(closing, hash=plan.proposal_digest(closing)), body="{}", at=b.NOW)
     shown = review_proposal(desk.trading_context, number(closing))

@@ -134,7 +134,7 @@ def test_the_story_names_the_commit_and_what_came_of_it(desk: TradingDesk) -> No
     desk.orders.fills_at = D(9)
     execute(desk.trading_context, proposal)
     reference = desk.last_order(proposal).reference
-    assert desk.said[:2] == [f"{reference}: submitting at 0.58", f"{reference}: filled at 0.58"]
+    assert desk.said[:2] == [f"{reference}: submitting at 0.58 cr", f"{reference}: filled at 0.58 cr"]
     desk.said.clear()
     execute(desk.trading_context, proposal)
     assert f"P{proposal} is done already; nothing was sent" in desk.said
@@ -203,7 +203,7 @@ def test_how_it_ended_while_nobody_watched_is_said_of_the_newest_order(desk: Tra
     old, newest = desk.store.orders.select_by_proposal(proposal)
     desk.orders.shows(str(old.broker_id), state=O.REPLACED, status="Replaced")
     desk.orders.cancel(str(newest.broker_id))
-    with pytest.raises(NotFilled, match=f"not filled at {newest.limit} and cancelled"):
+    with pytest.raises(NotFilled, match=f"not filled at {newest.limit} cr and cancelled"):
         execute(desk.trading_context, proposal)
 
 

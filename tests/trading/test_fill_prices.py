@@ -12,6 +12,7 @@ from spy32.settings import Settings
 from spy32.trading.execute import execute
 from spy32.trading.reconcile import cancel_proposal, reconcile
 from tests.support import builders
+from tests.support.open_trades import held
 from tests.support.stores import profit_targets
 from tests.support.trading import TradingDesk
 
@@ -175,6 +176,7 @@ def test_a_closing_above_its_ceiling_is_said_too(desk: TradingDesk) -> None:
     mid = builders.candidate().mid
     desk.store.proposals.approve(builders.approval(closing, mid=-mid, natural=-mid - D("0.04")))
     desk.orders.slips = D("0.32")
+    held(desk, short=-2, long=2)
     with pytest.raises(Unresolved, match=r"T1 was closed at 0\.90 a share, above the approved ceiling of 0\.62"):
         execute(desk.trading_context, closing.id)
     trade = desk.store.trades.get(1)

@@ -10,17 +10,20 @@ from typing import Any
 import pytest
 
 from spy32.brokers.paper import PaperBroker
+from spy32.domain.market import DailyBar
 from spy32.domain.orders import Order, Transaction, TransactionKind
 from spy32.domain.spreads import Mode
 from spy32.errors import Unavailable
+from spy32.lifecycle import TradeState
 from spy32.store import Store
 from spy32.trading import order_state
 from spy32.trading.context import TradingContext
 from spy32.trading.history_diff import HistoryDiff, compare_history
 from spy32.trading.position_diff import add_history, compare_with_broker
 from spy32.trading.reconcile import adopt_trades, adoptable_contracts, reconcile
+from spy32.trading.settle import settle_ended
 from tests.support import builders
-from tests.support.fakes import FakeMarket
+from tests.support.fakes import FakeMarket, ManualClock
 from tests.support.open_trades import LONG, SHORT, bought_back, entered, held, live_desk
 from tests.support.trading import TradingDesk, trading_desk
 
@@ -200,3 +203,24 @@ def test_on_paper_a_fill_that_only_the_broker_has_is_named(paper: tuple[TradingC
     store.core.db.execute("update paper_order set fills = ?", (fills.replace('"quantity":2', '"quantity":3'),))
     figures = [found.figure for found in compare_history(context, SINCE)]
     assert figures == [f"contracts of {SHORT}", f"contracts of {LONG}", "cash"]
+
+
+def test_on_paper_what_was_settled_is_compared_line_by_line(paper: tuple[TradingContext, Store]) -> None:
+    """The spread expires far out of the money; one of its lines is another one later."""
+    context, store = paper
+    bar = DailyBar(day=builders.EXPIRATION, close=700.0)
+    account = PaperBroker(
+        ledger=store.paper, market=context.market, find_bar=lambda *_: bar, clock=context.clock,
+        settings=context.settings, number=builders.ACCOUNT,
+    )  # fmt: skip
+    context = replace(context, orders=account, account=account)
+    assert isinstance(context.clock, ManualClock)
+    context.clock.at = builders.later(days=33)
+    (trade,) = settle_ended(lambda _: context).trades
+    assert trade.state is TradeState.EXPIRED
+    assert compare_history(context, SINCE) == ()
+    told = account.transactions(SINCE)
+    changed = tuple(replace(line, net_value=D("1.23")) if line.id == "paper-event-1" else line for line in told)
+    account.transactions = lambda since: changed  # type: ignore[method-assign]
+    (found,) = compare_history(context, SINCE)
+    assert found.text == "T1, line paper-event-1: ours 0.00, the broker's 1.23"

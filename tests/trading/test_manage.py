@@ -20,11 +20,13 @@ from spy32.ops.locks import FileLocks
 from spy32.rules.exercise import parity_leg
 from spy32.trading import settle
 from spy32.trading.context import TradingContext, proposal_lock_name
-from spy32.trading.manage import LOCK_SECONDS, MANAGE_LOCK, MARKS_READ, judge_trade, manage
+from spy32.trading.early_exercise import check_early_exercise
+from spy32.trading.manage import LOCK_SECONDS, MANAGE_LOCK, MARKS_READ, UNMARKED, judge_trade, manage
 from spy32.trading.profit_target import place_target
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.managed import CALLS, PUTS, ManagedDesk, managed_desk, opened
+from tests.support.open_trades import LONG
 from tests.support.trades import Sides
 
 D = Decimal
@@ -211,6 +213,31 @@ def test_a_clock_before_the_last_mark_judges_nothing(desk: ManagedDesk) -> None:
 # The stop, over starts.
 
 
+def test_a_whole_session_without_a_usable_mark_is_told_once_until_it_comes_again(desk: ManagedDesk) -> None:
+    opened(desk)
+    desk.start()
+    desk.quoted.missing = {LONG}
+    desk.start()
+    told, told_early = [], []
+    for day in (7, 8, 9, 10):
+        desk.clock.at = datetime(2025, 10, day, 12, 0, tzinfo=UTC)
+        told_early.append(desk.start().is_news)
+        desk.clock.at = datetime(2025, 10, day, 15, 30, tzinfo=UTC)
+        told.append(desk.start().is_news)
+    assert (told, told_early) == ([False, True, False, False], [False] * 4)
+    (item,) = desk.store.attention.open_items()
+    assert (item.subject, item.kind) == ("T1", UNMARKED)
+    assert item.message == "T1 has had no usable mark since 2025-10-06, so no price decides its exits"
+    desk.store.attention.acknowledge("T1", "anna", desk.clock())
+    assert item.message in desk.start().warnings
+    assert desk.store.attention.open_items() == ()
+    desk.quoted.missing = set()
+    assert desk.start().warnings == ()
+    desk.quoted.missing = {LONG}
+    desk.clock.at = datetime(2025, 10, 14, 15, 30, tzinfo=UTC)
+    assert desk.start().is_news
+
+
 @pytest.mark.parametrize(
     ("mids", "is_due"),
     [(("1.80",), False), (("1.80", "1.80"), True), (("1.80", "1.00", "1.80"), False)],
@@ -279,16 +306,43 @@ def test_a_dividend_that_has_moved_is_judged_by_its_new_day(desk: ManagedDesk, a
 @pytest.mark.parametrize(
     ("dividends", "warning"),
     [
-        (None, "no source tells the ex-dates, so early exercise of the short call is not judged"),
-        (Unavailable("yahoo is down"), "early exercise of the short call is not judged: yahoo is down"),
+        (None, "NOT JUDGED: ex-dates unknown; early assignment possible (no source tells them)"),
+        (Unavailable("yahoo is down"), "NOT JUDGED: ex-dates unknown; early assignment possible (yahoo is down)"),
     ],
 )
 def test_unknown_dividends_are_told_and_stop_nothing(desk: ManagedDesk, dividends: object, warning: str) -> None:
     call_desk(desk, dividends)
     (found,) = desk.manage()
     assert found.warnings == (warning,)
-    assert (found.due, found.error) == (None, None)
+    assert (found.due, found.error, found.is_news) == (None, None, False)
     assert found.mark is not None
+    (check,) = [check for check in found.checks if check.reason is ExitReason.EX_DIVIDEND]
+    assert check.message == "NOT JUDGED: ex-dates unknown; early assignment possible"
+
+
+@pytest.mark.parametrize(("age", "spot"), [(3 * 3600, 694.0), (0, 694.0)])
+def test_old_quotes_on_the_eve_of_an_ex_date_rule_nothing_out(desk: ManagedDesk, age: float, spot: float) -> None:
+    call_desk(desk, (Dividend(ex_date=EX_DATE, amount=D("1.95")),))
+    desk.quoted.age, desk.quoted.spot = age, spot
+    (found,) = desk.manage()
+    (check,) = [check for check in found.checks if check.reason is ExitReason.EX_DIVIDEND]
+    assert (found.due, check.is_unknown, found.is_news) == (None, age > 0, age > 0)
+    if age:
+        assert check.message in found.warnings
+        assert check.message == (
+            "NOT JUDGED on the eve of an ex-date: the mark is stale, so no price decides; early assignment possible"
+        )
+        assert found.is_news
+    else:
+        assert found.warnings == ()
+
+
+def test_no_quotes_on_the_eve_of_an_ex_date_are_told(desk: ManagedDesk) -> None:
+    call_desk(desk, (Dividend(ex_date=EX_DATE, amount=D("1.95")),))
+    desk.market.trouble = Unavailable("cboe is down")
+    (found,) = desk.manage()
+    assert "NOT JUDGED: ex-date 2025-10-17 and no quotes; early assignment possible" in found.warnings
+    assert found.is_news
 
 
 def test_no_dividend_before_the_expiration_says_nothing(desk: ManagedDesk) -> None:
@@ -320,10 +374,10 @@ def test_a_note_about_a_put_is_kept_beside_a_call_whose_dividends_are_unknown(de
     quotes, _ = module._fetch_quotes(desk.trading_context, both, desk.store.proposals.get(trade.proposal_id))
     for dividends, count in ((None, 2), (Unavailable("no"), 2), ((), 1)):
         desk.dividends = dividends
-        check, notes = module._check_exercise(
+        check, notes = check_early_exercise(
             desk.trading_context, both, desk.store.proposals.get(trade.proposal_id), quotes
         )
-        assert (check, len(notes)) == (None, count)
+        assert (check is None, len(notes)) == (dividends == (), count)
         assert notes[0].startswith("early exercise of the 640 put pays")
 
 
@@ -435,6 +489,38 @@ def test_what_has_just_been_settled_is_managed_with_its_notes(
     first, second = desk.manage()
     assert (first.trade, first.warnings) == (expired, ("settled at 700",))
     assert (second.trade.id, second.warnings) == (2, ("look here",))
+
+
+def test_another_difference_of_an_acknowledged_one_is_raised_again(tmp_path: Path) -> None:
+    desk = managed_desk(tmp_path, Mode.LIVE)
+    opened(desk)
+    attention = desk.store.attention
+    desk.holds(short=-2, long=1)
+    for _ in range(2):
+        desk.start()
+        assert len(attention.open_items()) == 1
+    attention.acknowledge("T1", "anna", desk.clock())
+    desk.start()
+    assert attention.open_items() == ()
+    desk.holds(short=-2)
+    desk.start()
+    (item,) = attention.open_items()
+    assert item.message.startswith("T1: 2 x SPY   251107P00635000 gone")
+    desk.store.close()
+
+
+def test_positions_that_cannot_be_read_are_told_of_every_trade(tmp_path: Path) -> None:
+    desk = managed_desk(tmp_path, Mode.LIVE)
+    opened(desk)
+
+    def unreadable() -> Any:
+        raise Unavailable("the broker does not answer")
+
+    desk.account.positions = unreadable  # type: ignore[method-assign]
+    found = desk.start()
+    assert found.warnings == ("T1 was not compared with the broker's positions: the broker does not answer",)
+    assert found.mark is not None
+    desk.store.close()
 
 
 # Orders in flight.

@@ -21,7 +21,7 @@ from spy32.trading.context import proposal_lock_name
 from spy32.trading.execute import execute
 from spy32.trading.manage import propose_close
 from spy32.trading.plan_approval import is_covered, plan_name
-from spy32.trading.reconcile import reconcile
+from spy32.trading.reconcile import reconcile, settle_by_person
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.managed import ManagedDesk, managed_desk, opened, planned_desk
@@ -45,6 +45,39 @@ def desk(tmp_path: Path) -> Iterator[ManagedDesk]:
 def sent(desk: ManagedDesk) -> int:
     """Requests for orders after that of the opening."""
     return sum(request in ("submit", "replace") for request in desk.orders.requests) - 1
+
+
+# What is gone at the broker.
+
+
+@pytest.mark.parametrize("mode", [Mode.SANDBOX, Mode.LIVE])
+@pytest.mark.parametrize("holds", [{"short": -2}, {"short": -1, "long": 1}, {}])
+def test_nothing_is_sent_for_a_trade_whose_contracts_are_gone_by_hand(
+    tmp_path: Path, mode: Mode, holds: dict[str, int]
+) -> None:
+    desk = planned_desk(tmp_path, mode)
+    opened(desk, **LAST)
+    desk.orders.fills_at = FILLS
+    desk.holds(**holds)
+    for _ in range(2):
+        found = desk.start()
+        assert (found.trade.state, found.proposal, found.is_news) == (TradeState.OPEN, None, True)
+        assert any("gone" in warning for warning in found.warnings)
+        assert found.due is not None
+    assert (desk.closes(), sent(desk)) == ([], 0)
+    desk.store.close()
+
+
+def test_a_close_that_a_person_approved_is_not_sent_when_a_leg_is_gone(desk: ManagedDesk) -> None:
+    opened(desk, rests_target=True)
+    close = propose_close(desk.trading_context, 1).proposal
+    assert close is not None
+    desk.approve_close(close, "0.57")
+    desk.holds(short=-2)
+    before = len(desk.orders.book)
+    with pytest.raises(Refused, match="the account holds 0 of 635 P of 2025-11-07, and the close needs 2"):
+        execute(desk.trading_context, close.id)
+    assert len(desk.orders.book) == before
 
 
 # Sent without a person.
@@ -294,12 +327,44 @@ def test_a_close_of_a_person_an_opening_and_a_ceiling_beyond_the_width_are_not_c
 
 
 def test_a_close_of_a_person_waits_for_its_person(desk: ManagedDesk) -> None:
-    opened(desk, **LAST)
+    opened(desk, time_exit=builders.TODAY)
     own = propose_close(desk.trading_context, 1).proposal
     found = desk.start()
     assert own is not None
     assert found.proposal == own
     assert sent(desk) == 0
+
+
+@pytest.mark.parametrize(
+    ("exits", "words"),
+    [({"last_exit": builders.TODAY}, "last exit"), ({"stop": D("0.90")}, "stop")],
+)
+def test_a_draft_of_a_person_does_not_hold_up_what_limits_a_loss(
+    desk: ManagedDesk, exits: dict[str, Any], words: str
+) -> None:
+    opened(desk, **exits)
+    own = propose_close(desk.trading_context, 1, D("0.10")).proposal
+    assert own is not None
+    desk.quoted.close_costs("1.50")
+    desk.orders.fills_at = D("9")
+    if words == "stop":
+        assert desk.start().proposal == own
+    found = desk.start()
+    assert (found.trade.state, found.is_news, sent(desk)) == (TradeState.CLOSED, True, 1)
+    assert found.warnings[-1].startswith(f"P{own.id}, a person's draft, gave way: ")
+    row = desk.store.proposals.get_row(own.id)
+    assert row["state"] == P.LAPSED
+    assert row["reason"].lower() == f"it gives way to a close by the plan: {words}"
+
+
+def test_a_draft_of_a_person_that_was_approved_is_left_alone(desk: ManagedDesk) -> None:
+    opened(desk, **LAST)
+    own = propose_close(desk.trading_context, 1, D("0.70")).proposal
+    assert own is not None
+    desk.approve_close(own, "0.57")
+    found = desk.start()
+    assert found.proposal is not None
+    assert (found.proposal.id, found.proposal.state, sent(desk)) == (own.id, P.APPROVED, 0)
 
 
 def test_a_close_that_a_person_approved_is_sent_by_the_person(desk: ManagedDesk) -> None:
@@ -411,6 +476,46 @@ def test_an_unknown_outcome_is_settled_by_reading_and_not_sent_again(desk: Manag
     desk.orders.fills_at = D("9")
     found = desk.start()
     assert (found.error, found.trade.state, sent(desk)) == (None, TradeState.CLOSED, 1)
+
+
+def test_a_lost_live_close_is_not_sent_again_without_a_person_s_word(tmp_path: Path) -> None:
+    desk = planned_desk(tmp_path, Mode.LIVE)
+    opened(desk, **LAST)
+    desk.orders.fills_at = D("9")
+    desk.orders.faults = [("before", TIMED_OUT)]
+    found = desk.start()
+    assert isinstance(found.error, Unresolved)
+    assert "may still be on its way" in found.error.message
+    assert (found.trade.state, sent(desk)) == (TradeState.CLOSING, 1)
+    for _ in range(2):
+        found = desk.start()
+        assert found.proposal is not None
+        assert (found.trade.state, found.proposal.state) == (TradeState.OPEN, P.PROPOSED)
+        assert (found.is_news, found.error, sent(desk)) == (True, None, 1)
+        assert f"`spy32 reconcile --settle P{found.proposal.id}` says" in found.warnings[-1]
+    desk.approve_close(found.proposal, "0.57")
+    with pytest.raises(Refused, match="could still arrive"):
+        execute(desk.trading_context, found.proposal.id)
+    settle_by_person(desk.trading_context, found.proposal.id, "anna")
+    assert execute(desk.trading_context, found.proposal.id).state is P.DONE
+    desk.store.close()
+
+
+def test_a_lost_close_of_one_trade_stops_no_close_of_another_and_a_lost_step_none(tmp_path: Path) -> None:
+    desk = planned_desk(tmp_path, Mode.LIVE)
+    opened(desk, **LAST)
+    other = opened(desk, legs=builders.spread("630", "625").legs, **LAST)
+    desk.orders.faults = [("before", TIMED_OUT)]
+    desk.manage(1)
+    desk.clock.at += timedelta(minutes=15)
+    desk.orders.fills_at = D("9")
+    assert desk.manage(1)[0].trade.state is TradeState.OPEN
+    assert desk.manage(other.id)[0].trade.state is TradeState.CLOSED
+    (lost,) = desk.store.found_orders.absent_exits(builders.TODAY, 1)
+    assert desk.store.found_orders.absent_exits(builders.TODAY, other.id) == ()
+    desk.store.core.db.execute("update broker_order set replaces = 1 where id = ?", (lost.id,))
+    assert desk.store.found_orders.absent_exits(builders.TODAY, 1) == ()
+    desk.store.close()
 
 
 def test_while_the_outcome_cannot_be_read_the_trade_is_closing_and_nothing_more_is_sent(desk: ManagedDesk) -> None:

@@ -17,6 +17,7 @@ from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.rules import plan
 from spy32.rules.exercise import parity_leg
 from spy32.trading.approve import decline
+from spy32.trading.context import proposal_lock_name
 from spy32.trading.execute import execute
 from spy32.trading.manage import MANAGE_LOCK, propose_close
 from tests.support import builders
@@ -170,7 +171,7 @@ def test_a_deep_spread_with_wide_quotes_is_closed_at_the_width(desk: ManagedDesk
 
 
 def test_a_close_of_a_person_is_kept(desk: ManagedDesk) -> None:
-    opened(desk, **LAST)
+    opened(desk, time_exit=builders.TODAY)
     own = propose_close(desk.trading_context, 1, D("0.50")).proposal
     found = desk.start()
     assert own is not None
@@ -178,6 +179,19 @@ def test_a_close_of_a_person_is_kept(desk: ManagedDesk) -> None:
     assert found.proposal == own
     desk.quoted.close_costs("0.90")
     assert desk.start().proposal == own
+    desk.quoted.close_costs("0.20")
+    found = desk.start()
+    assert (found.proposal, found.warnings) == (own, ())
+
+
+def test_a_draft_of_a_person_stays_when_the_close_by_the_plan_was_declined_today(desk: ManagedDesk) -> None:
+    opened(desk, **LAST)
+    close = desk.start().proposal
+    assert close is not None
+    decline(desk.trading_context, close.id, by="anna")
+    own = propose_close(desk.trading_context, 1, D("0.50")).proposal
+    found = desk.start()
+    assert (found.proposal, found.due is not None) == (own, True)
 
 
 @pytest.mark.parametrize("decided", ["approved", "sent"])
@@ -190,14 +204,60 @@ def test_a_close_that_is_approved_or_sent_is_left_alone(desk: ManagedDesk, decid
         execute(desk.trading_context, close.id, wait=False)
     before = list(desk.orders.requests)
     desk.quoted.close_costs("0.90")
-    desk.start(minutes=6)
-    found = desk.start(minutes=6)
+    desk.start(minutes=4)
+    found = desk.start(minutes=5)
     assert found.due is not None
     assert found.due.reason is ExitReason.STOP
     assert found.proposal is not None
     assert (found.proposal.id, found.proposal.state) == (close.id, P(decided))
     assert len(desk.closes()) == 1
     assert desk.orders.requests == before
+
+
+def test_a_sent_close_that_no_process_works_is_told_and_ends_with_its_deadline(desk: ManagedDesk) -> None:
+    opened(desk, **LAST)
+    close = propose_close(desk.trading_context, 1, D("0.60")).proposal
+    assert close is not None
+    desk.approve_close(close, "0.57")
+    execute(desk.trading_context, close.id, wait=False)
+    desk.quoted.close_costs("1.50")
+    found = desk.start(minutes=9)
+    assert found.proposal is not None
+    assert (found.proposal.state, found.is_news, found.error) == (P.SENT, True, None)
+    assert found.warnings == (f"P{close.id}, whose process has ended, works without steps",)
+    found = desk.start(minutes=1)
+    assert found.proposal is not None
+    assert (found.proposal.state, found.trade.state, found.is_news) == (P.PROPOSED, TradeState.OPEN, True)
+    assert found.warnings == (
+        f"P{close.id}, whose process has ended, is past its deadline: what worked of it is cancelled",
+    )
+    assert desk.orders.book["480002"].state is OrderState.CANCELLED
+    found = desk.start()
+    assert found.proposal is not None
+    assert (found.proposal.reason, found.proposal.id) == (ExitReason.LAST_EXIT, close.id + 1)
+
+
+def test_a_sent_close_that_a_process_works_is_left_to_it_past_its_deadline(desk: ManagedDesk) -> None:
+    opened(desk, **LAST)
+    close = propose_close(desk.trading_context, 1).proposal
+    assert close is not None
+    desk.approve_close(close, "0.57")
+    execute(desk.trading_context, close.id, wait=False)
+    desk.locks.busy = {proposal_lock_name(close.id)}
+    found = desk.start(minutes=11)
+    assert found.warnings == (f"{proposal_lock_name(close.id)} is held by process 4242",)
+    assert (desk.state(close.id), desk.orders.book["480002"].state) == (P.SENT, OrderState.WORKING)
+
+
+def test_a_sent_close_ends_with_its_deadline_when_contracts_are_gone_too(desk: ManagedDesk) -> None:
+    opened(desk, **LAST)
+    close = propose_close(desk.trading_context, 1).proposal
+    assert close is not None
+    desk.approve_close(close, "0.57")
+    execute(desk.trading_context, close.id, wait=False)
+    desk.holds(short=-2)
+    found = desk.start(minutes=11)
+    assert (found.is_news, desk.orders.book["480002"].state) == (True, OrderState.CANCELLED)
 
 
 def test_a_close_whose_approval_has_ended_waits_again_and_may_be_replaced(desk: ManagedDesk) -> None:

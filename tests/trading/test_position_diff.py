@@ -213,12 +213,14 @@ def test_reconcile_settles_the_fees_of_what_is_filled(desk: TradingDesk, trade: 
     assert (after.fees, after.fees_final) == (D("4.60"), True)
 
 
-def test_reconcile_on_paper_reads_no_history(tmp_path: Path) -> None:
+def test_reconcile_on_paper_reads_the_history_of_the_paper_account(tmp_path: Path) -> None:
     paper = live_desk(tmp_path, Mode.PAPER)
     entered(paper)
     held(paper, short=-2, long=2)
-    paper.account.transactions = None  # type: ignore[assignment, method-assign]
+    asked: list[date] = []
+    paper.account.transactions = lambda since: (asked.append(since), ())[1]  # type: ignore[method-assign, func-returns-value]
     assert reconcile(lambda _: paper.trading_context).worst_error is None
+    assert asked
     paper.store.close()
 
 

@@ -8,11 +8,13 @@ from decimal import Decimal
 import pytest
 
 from spy32.domain.orders import BrokerOrder, Order
+from spy32.domain.spreads import Mode
 from spy32.errors import BrokerRefused, NotFilled, NotPermitted, Unavailable, Unresolved
 from spy32.lifecycle import OrderState, ProposalState
 from spy32.records.orders import Orders
 from spy32.trading.execute import execute
 from spy32.trading.order_book import OrderBook
+from spy32.trading.price_walk import _progress_parts
 from tests.support import builders
 from tests.support.fakes import TIMED_OUT
 from tests.support.trading import TradingDesk
@@ -302,24 +304,34 @@ def test_reads_that_hang_do_not_lengthen_the_plan(desk: TradingDesk) -> None:
 
 def test_the_line_says_state_price_fills_and_the_time_to_the_step_and_to_the_end(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    lines: list[str] = []
+    lines: list[tuple[str, ...]] = []
     with pytest.raises(NotFilled):
         execute(replace(desk.trading_context, show_progress=lines.append), proposal)
     plan = desk.store.proposals.get(proposal).plan
     first = desk.store.orders.select_by_proposal(proposal)[0]
     assert lines[0] == (
-        f"{first.reference} | Live | {plan.start} | 0 of 2 filled | {plan.prices[1]} in 0:30 | ends in 10:00"
+        first.reference, "PAPER · working", f"{plan.start} cr", "0 of 2 filled", f"next {plan.prices[1]} in 0:30",
+        "ends in 10:00",
+    )  # fmt: skip
+    assert lines[1][-2].endswith("in 0:25") and lines[1][-1] == "ends in 9:55"
+    assert any(line[-2] == "last price" for line in lines)
+
+
+def test_the_line_of_a_close_has_no_negative_price() -> None:
+    order = builders.stored_order(
+        builders.close_proposal(7), None, limit=D("-0.02"), state=O.WORKING, broker_status="Live", approval_id=1
     )
-    assert lines[1].endswith("in 0:25 | ends in 9:55")
-    assert any("| last price | ends in" in line for line in lines)
+    parts = _progress_parts(order, 30, 600, D("-0.03"))
+    assert parts[1:] == ("PAPER · working", "0.02 db", "0 of 2 filled", "next 0.03 in 0:30", "ends in 10:00")
+    assert _progress_parts(replace(order, mode=Mode.LIVE), 30, 600, None)[1] == "Live"
 
 
 def test_the_line_counts_what_is_filled(desk: TradingDesk) -> None:
     proposal = desk.approved()
-    lines: list[str] = []
+    lines: list[tuple[str, ...]] = []
     sleep = then(desk, lambda: desk.orders.fill("480001", 1))
     execute(replace(desk.trading_context, show_progress=lines.append, sleep=sleep), proposal)
-    assert any("| 1 of 2 filled |" in line for line in lines)
+    assert any("1 of 2 filled" in line for line in lines)
 
 
 # Interrupted.

@@ -113,6 +113,19 @@ def test_a_dated_session_before_a_closed_day_ends_the_trade(desk: TradingDesk) -
     assert [each.id for each in desk.store.trades.select_expired(thursday)] == [trade.id]
 
 
+def test_options_that_settle_at_the_open_have_ended_with_the_session_before(desk: TradingDesk) -> None:
+    """The RUT options of Friday 2026-01-16 stop trading on Thursday."""
+    trade = entered(desk)
+    thursday = datetime.fromisoformat("2026-01-15T21:15:00+00:00")
+    renamed = (
+        """update trade set body = replace(replace(body, '2025-11-07', '2026-01-16'), '"SPY"', '"RUT"') where id = ?"""
+    )
+    desk.store.core.db.execute(renamed, (trade.id,))
+    assert desk.store.trades.get(trade.id).legs[0].root == "RUT"
+    assert desk.store.trades.select_expired(thursday.replace(minute=14)) == ()
+    assert [each.id for each in desk.store.trades.select_expired(thursday)] == [trade.id]
+
+
 @pytest.mark.parametrize(
     "lines",
     [
@@ -246,8 +259,8 @@ def test_manage_raises_one_attention_item_for_it(desk: TradingDesk) -> None:
     for _ in range(2):
         (managed,) = manage(lambda _: desk.trading_context)
         assert any("takes it over" in warning for warning in managed.warnings)
-    (item,) = desk.store.attention.open_items()
-    assert (item.subject, item.kind) == ("T1", "difference")
+    items = [(item.subject, item.kind) for item in desk.store.attention.open_items()]
+    assert sorted(items) == [("T1", "difference"), ("T1", "unmarked")]
 
 
 def test_one_leg_or_more_than_held_by_hand_is_told(desk: TradingDesk) -> None:

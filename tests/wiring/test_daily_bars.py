@@ -21,6 +21,7 @@ from tests.support import builders
 from tests.support.fakes import FakeMarket, ManualClock
 
 DAYS = tuple(date(2025, 11, day) for day in (6, 7, 10, 11))
+AFTER = datetime(2025, 12, 1, tzinfo=UTC)
 BARS = tuple(DailyBar(day=day, close=600.0 + day.day, open=600.0) for day in DAYS)
 
 
@@ -41,21 +42,21 @@ class Source:
 
 def test_all_later_days_cost_one_request() -> None:
     source = Source()
-    find = DailyBarMemo(source, ManualClock())
+    find = DailyBarMemo(source, ManualClock(AFTER))
     assert [find("SPY", day) for day in DAYS] == list(BARS)
     assert source.requests == [("SPY", DAYS[0])]
 
 
 def test_an_earlier_day_and_another_ticker_are_asked_for() -> None:
     source = Source()
-    find = DailyBarMemo(source, ManualClock())
+    find = DailyBarMemo(source, ManualClock(AFTER))
     for ticker, day in (("SPY", DAYS[1]), ("SPY", DAYS[0]), ("SPY", DAYS[2]), ("QQQ", DAYS[0])):
         assert find(ticker, day) is not None
     assert source.requests == [("SPY", DAYS[1]), ("SPY", DAYS[0]), ("QQQ", DAYS[0])]
 
 
 def test_a_missing_bar_is_asked_for_again_after_a_while() -> None:
-    source, clock = Source(until=DAYS[0]), ManualClock()
+    source, clock = Source(until=DAYS[0]), ManualClock(AFTER)
     find = DailyBarMemo(source, clock)
     assert find("SPY", DAYS[1]) is None
     source.until = DAYS[-1]
@@ -65,8 +66,20 @@ def test_a_missing_bar_is_asked_for_again_after_a_while() -> None:
     assert len(source.requests) == 2
 
 
+def test_a_bar_that_was_served_during_its_session_is_asked_for_again() -> None:
+    """Bars count half an hour after the close, which is at 21:00 UTC."""
+    source, clock = Source(), ManualClock(datetime(2025, 11, 7, 20, 0, tzinfo=UTC))
+    find = DailyBarMemo(source, clock)
+    assert find("SPY", DAYS[0]) == BARS[0]
+    clock.at = datetime(2025, 11, 7, 21, 29, tzinfo=UTC)
+    assert find("SPY", DAYS[1]) is None
+    clock.at = datetime(2025, 11, 7, 21, 45, tzinfo=UTC)
+    assert find("SPY", DAYS[1]) == BARS[1]
+    assert len(source.requests) == 3
+
+
 def test_a_failure_is_kept_as_long_as_a_missing_bar() -> None:
-    source, clock = Source(), ManualClock()
+    source, clock = Source(), ManualClock(AFTER)
     source.error = Unavailable("yahoo is down")
     find = DailyBarMemo(source, clock)
     for _ in range(2):
@@ -117,8 +130,6 @@ def test_sources_without_any_bar_are_no_error() -> None:
 
 
 # The sources of a process.
-
-AFTER = datetime(2025, 12, 1, tzinfo=UTC)
 
 
 def app(home: Path, lines: str = "") -> App:

@@ -1,0 +1,56 @@
+"""Judges with the market of now whether the short legs of a trade may be exercised early."""
+
+from collections.abc import Sequence
+
+from spy32.domain.market import Dividend, LegQuotes
+from spy32.domain.orders import Trade
+from spy32.domain.proposals import Proposal
+from spy32.domain.spreads import Leg
+from spy32.errors import Spy32Error
+from spy32.rules import exercise
+from spy32.sessions import market_date
+from spy32.trading.context import TradingContext
+
+UNKNOWN = "NOT JUDGED: ex-dates unknown; early assignment possible"
+
+
+def check_early_exercise(
+    context: TradingContext, trade: Trade, opening: Proposal, quotes: LegQuotes | None
+) -> tuple[exercise.ExerciseCheck | None, tuple[str, ...]]:
+    """Return the judgement of the short call and notes on early exercise.
+
+    The judgement is None when no call is held into an ex-date tonight, and `quotes` when the market gives none.
+    """
+    now, rate = context.clock(), context.settings.market.rate
+    shorts = [leg for leg in trade.legs if leg.action.sign > 0]
+    found = [exercise.put_exercise_note(leg, quotes, rate, now) for leg in shorts if quotes is not None]
+    notes = [note for note in found if note is not None]
+    calls = [leg for leg in shorts if exercise.is_american_call(leg)]
+    if not calls:
+        return None, tuple(notes)
+    try:
+        dividends = context.dividends(opening.underlying)
+        why = "no source tells them"
+    except Spy32Error as error:
+        dividends, why = None, error.message
+    if dividends is None:
+        unknown = exercise.ExerciseCheck(leg=calls[0], eve=None, is_worthwhile=None, message=UNKNOWN)
+        return unknown, (*notes, f"{UNKNOWN} ({why})")
+    dividend = exercise.next_ex_date(dividends, trade.expiration, market_date(now))
+    check = _check_calls(context, calls, dividend, quotes) if dividend is not None else None
+    return check, tuple(notes)
+
+
+def _check_calls(
+    context: TradingContext, calls: Sequence[Leg], dividend: Dividend, quotes: LegQuotes | None
+) -> exercise.ExerciseCheck | None:
+    """Return the judgement of the call whose exercise pays, if one does; None unless this is the eve of the ex-date."""
+    now, eve = context.clock(), exercise.exercise_eve(dividend)
+    if market_date(now) != eve:
+        return None
+    if quotes is None:
+        message = f"NOT JUDGED: ex-date {dividend.ex_date} and no quotes; early assignment possible"
+        return exercise.ExerciseCheck(leg=calls[0], eve=eve, is_worthwhile=None, message=message)
+    rate = context.settings.market.rate
+    found = [exercise.check_call_exercise(leg, quotes, dividend, rate, now) for leg in calls]
+    return max((check for check in found if check is not None), key=lambda check: bool(check.is_worthwhile))
