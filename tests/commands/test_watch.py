@@ -15,7 +15,7 @@ from spy32.domain.spreads import Mode
 from spy32.store import Store
 from tests.support import builders as b
 from tests.support import stores
-from tests.support.terminal import CTRL_C, CTRL_D, ESC, Terminal, plain
+from tests.support.terminal import CTRL_C, CTRL_D, ESC, HOME, Terminal, plain
 from tests.support.timeouts import PATIENCE
 from tests.support.tmux import TMUX, Tmux
 
@@ -76,6 +76,13 @@ def wait_for_frame(terminal: Terminal, text: str) -> str:
     raise AssertionError(f"{text!r} is not on the screen:\n" + "\n".join(terminal.frame))
 
 
+def wait_for_refresh(terminal: Terminal) -> None:
+    """Until the screen was drawn again by itself."""
+    here = len(terminal.checked)
+    terminal.wait_for(HOME, after=here)
+    terminal.settle(0.2)
+
+
 # The screen.
 
 
@@ -132,7 +139,7 @@ def test_it_changes_nothing_and_asks_nobody(home: Path) -> None:
     before = (home / "paper.db").read_bytes()
     with Terminal(home, "status", "--watch", SPY32_CLOCK=evening) as terminal:
         terminal.wait_for(KEYS)
-        terminal.settle(3)
+        wait_for_refresh(terminal)
         terminal.type("q")
         assert terminal.code() == 0
     assert (home / "paper.db").read_bytes() == before
@@ -173,11 +180,12 @@ def test_resume_lifts_a_halt_too(home: Path, watch: Terminal) -> None:
 
 def test_s_shows_the_latest_run_and_any_size_of_it_scrolls(watch: Terminal) -> None:
     watch.resize(80, 12)
+    wait_for_frame(watch, "more lines")
     watch.ask("s", "[Esc] back")
     assert "R4: proposed" in wait_for_frame(watch, "more lines")
     watch.type(" ")
-    scrolled = wait_for_frame(watch, "State")
-    watch.settle(3)
+    scrolled = wait_for_frame(watch, "-- end --")
+    wait_for_refresh(watch)
     assert "\n".join(watch.frame) == scrolled
     watch.ask(ESC, KEYS)
     watch.type("q")
