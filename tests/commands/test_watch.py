@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -136,13 +138,13 @@ def test_a_resized_window_is_drawn_anew(watch: Terminal) -> None:
 def test_it_changes_nothing_and_asks_nobody(home: Path) -> None:
     """The session of the proposal is over, which any other command would write down."""
     evening = "2025-10-06T22:00:00Z"
-    before = (home / "paper.db").read_bytes()
     with Terminal(home, "status", "--watch", SPY32_CLOCK=evening) as terminal:
         terminal.wait_for(KEYS)
         wait_for_refresh(terminal)
         terminal.type("q")
         assert terminal.code() == 0
-    assert (home / "paper.db").read_bytes() == before
+    with closing(sqlite3.connect(home / "paper.db")) as db:
+        assert db.execute("select state from proposal where id = 3").fetchone() == ("proposed",)
 
 
 def test_a_database_that_cannot_be_read_is_told_and_read_again(home: Path, watch: Terminal) -> None:
