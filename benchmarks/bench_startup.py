@@ -79,6 +79,7 @@ ANALYZE = ("analyze", "--market", "recorded", "--analyst", "rules")
 ROWS = (
     Cold(name="show", words=("show",), peer="rich", goal=1.3),
     Cold(name="status", words=("status",), peer="rich", goal=1.3),
+    Cold(name="a bare call", words=(), peer="rich", goal=1.3),
     Cold(name="positions", words=("positions",), peer="rich", goal=1.3),
     Cold(name="approve to its first screen", words=("approve",), peer="rich", goal=1.3, leaves_at=FIRST_SCREEN),
     Cold(name="doctor --offline", words=("doctor", "--offline"), peer="rich", goal=2.5),

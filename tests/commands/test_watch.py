@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from spy32.domain.spreads import Mode
 from spy32.store import Store
 from tests.support import builders as b
 from tests.support import stores
-from tests.support.terminal import CTRL_C, CTRL_D, ESC, Terminal, plain
+from tests.support.terminal import CTRL_C, CTRL_D, ESC, HOME, Terminal, plain
 from tests.support.timeouts import PATIENCE
 from tests.support.tmux import TMUX, Tmux
 
@@ -76,6 +78,13 @@ def wait_for_frame(terminal: Terminal, text: str) -> str:
     raise AssertionError(f"{text!r} is not on the screen:\n" + "\n".join(terminal.frame))
 
 
+def wait_for_refresh(terminal: Terminal) -> None:
+    """Until the screen was drawn again by itself."""
+    here = len(terminal.checked)
+    terminal.wait_for(HOME, after=here)
+    terminal.settle(0.2)
+
+
 # The screen.
 
 
@@ -129,13 +138,13 @@ def test_a_resized_window_is_drawn_anew(watch: Terminal) -> None:
 def test_it_changes_nothing_and_asks_nobody(home: Path) -> None:
     """The session of the proposal is over, which any other command would write down."""
     evening = "2025-10-06T22:00:00Z"
-    before = (home / "paper.db").read_bytes()
     with Terminal(home, "status", "--watch", SPY32_CLOCK=evening) as terminal:
         terminal.wait_for(KEYS)
-        terminal.settle(3)
+        wait_for_refresh(terminal)
         terminal.type("q")
         assert terminal.code() == 0
-    assert (home / "paper.db").read_bytes() == before
+    with closing(sqlite3.connect(home / "paper.db")) as db:
+        assert db.execute("select state from proposal where id = 3").fetchone() == ("proposed",)
 
 
 def test_a_database_that_cannot_be_read_is_told_and_read_again(home: Path, watch: Terminal) -> None:
@@ -173,11 +182,12 @@ def test_resume_lifts_a_halt_too(home: Path, watch: Terminal) -> None:
 
 def test_s_shows_the_latest_run_and_any_size_of_it_scrolls(watch: Terminal) -> None:
     watch.resize(80, 12)
+    wait_for_frame(watch, "more lines")
     watch.ask("s", "[Esc] back")
     assert "R4: proposed" in wait_for_frame(watch, "more lines")
     watch.type(" ")
-    scrolled = wait_for_frame(watch, "State")
-    watch.settle(3)
+    scrolled = wait_for_frame(watch, "-- end --")
+    wait_for_refresh(watch)
     assert "\n".join(watch.frame) == scrolled
     watch.ask(ESC, KEYS)
     watch.type("q")

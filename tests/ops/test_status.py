@@ -4,11 +4,13 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from spy32.commands.status import print_brief
 from spy32.domain.runs import Outcome, Trigger
 from spy32.domain.spreads import Mode
 from spy32.errors import AttentionRequired, StoreError
@@ -372,3 +374,103 @@ def test_open_trades_are_listed_in_words_with_the_day_on_which_they_are_taken_of
     assert (one["id"], one["credit"], one["dte"]) == ("T1", str(trade.credit), 32)
     assert one["next_exit"] == str(leave)
     assert reasons(store) == []
+
+
+# The dashboard.
+
+
+def test_a_run_at_work_says_how_far_it_is(store: Store) -> None:
+    number = run(store, None)
+    store.runs.start_step(number, "authenticate", OPENS)
+    store.runs.end_step(number, b.step("authenticate"), OPENS)
+    store.runs.start_step(number, "collect", OPENS)
+    text = ask(desk(store, held=("analyze",), now=b.later(minutes=3)), "status")
+    assert "at work: R1, step collect, for 3 min, 1 of 7 steps done\n" in text
+
+
+def test_the_next_slot_is_counted_down(store: Store) -> None:
+    text = ask(desk(store, now=b.later(days=6, hours=22)), "status")
+    assert "next slot: Mon 2025-10-13 10:00 New York" in text
+    assert ", in 2 h 00 min\n" in text
+
+
+def test_missed_slots_of_five_weeks_are_counted(store: Store) -> None:
+    for weeks in (6, 2, 1):
+        day = MONDAY - timedelta(weeks=weeks)
+        run(store, Outcome.SKIPPED, "missed", slot=day, at=b.later(days=-7 * weeks, hours=3))
+    run(store, Outcome.NO_TRADE, "abstained")
+    assert "missed: 2 slots in five weeks, the last by R3 on 29 Sep\n" in ask(desk(store), "status")
+    assert [row["id"] for row in json.loads(_document(store))["missed"]] == ["R3", "R2"]
+
+
+def test_unknown_orders_are_named(store: Store) -> None:
+    made, yes = stores.approved(store, run_id=run(store, Outcome.PROPOSED))
+    order = store.orders.begin(b.order(made, yes), at=b.later(minutes=6))
+    store.orders.move(order.id, was=OrderState.SUBMITTING, now=OrderState.UNKNOWN, at=b.later(minutes=7))
+    assert f"unknown: {order.reference}\n" in ask(desk(store), "status")
+    assert json.loads(_document(store))["unknown_orders"] == [order.reference]
+
+
+def test_results_are_shown_from_the_first_trade_on(store: Store) -> None:
+    assert json.loads(_document(store))["results"] is None
+    _, trade = stores.filled(store, run_id=run(store, Outcome.PROPOSED))
+    assert "results: +$0.00 unrealised (without T1) · realised +$0.00 this week" in ask(desk(store), "status")
+    store.marks.add(b.mark(trade.id, unrealized=Decimal("7.48")))
+    assert "results: +$7.48 unrealised · realised +$0.00 this week, +$0.00 this month\n" in ask(desk(store), "status")
+    assert json.loads(_document(store))["results"]["unrealized"] == "7.48"
+
+
+def test_the_model_costs_of_the_month_stand_beside_their_budget(store: Store) -> None:
+    stores.asked(store, run(store, Outcome.NO_TRADE, "abstained"), stores.heard(cost_ticks=12_345_678_901))
+    assert "model: $1.23 of $10.00 in 2025-10\n" in ask(desk(store), "status")
+    spending = json.loads(_document(store))["model_spending"]
+    assert spending == {"month": "2025-10", "spent": "1.2345678901", "budget": "10.00", "used_up": False}
+    assert "model: $0.00 of $10.00 in 2025-11\n" in ask(desk(store, now=b.later(days=30)), "status")
+
+
+def test_model_costs_that_cannot_be_read_need_a_person(store: Store) -> None:
+    run(store, Outcome.NO_TRADE, "abstained")
+    store.core.path.with_name("model-spending.txt").write_text("a good deal\n")
+    (reason,) = reasons(store)
+    assert reason.startswith("line 1 of ") and "is not a month" in reason
+    assert json.loads(_document(store))["model_spending"] is None
+
+
+@pytest.mark.parametrize("trades", [0, 1, 5])
+def test_a_busy_desk_fits_80_columns_and_24_rows_with_the_prompt(store: Store, trades: int) -> None:
+    for _ in range(trades):
+        stores.filled(store, run_id=run(store, Outcome.PROPOSED, at=b.later(days=-2)))
+    for _ in range(3):
+        run(store, Outcome.FAILED, "data", reasons=("no quotes of the leg 640 for an hour, neither here nor there",))
+    stores.proposed(store, run_id=run(store, Outcome.PROPOSED, at=b.later(minutes=45), late=True))
+    store.flags.set("paused", "away", b.NOW)
+    store.notices.add(None, "subject", "body", b.NOW)
+    lines = ask(desk(store, width=80), "status").splitlines()
+    assert len(lines) <= 23 and max(map(len, lines)) <= 80
+    assert sum(line.startswith("T") and "put spread" in line for line in lines) == trades
+    assert lines[-1] == f"next: spy32 approve P{trades + 1}"
+
+
+# A bare call.
+
+
+@pytest.mark.parametrize(
+    ("prepare", "expected"),
+    [
+        (lambda _: None, ["show", "--help"]),
+        (stores.proposed, ["approve P1", "show", "--help"]),
+        (lambda store: store.flags.set("paused", "", b.NOW), ["resume", "show", "--help"]),
+        (stores.filled, ["positions", "show", "--help"]),
+    ],
+    ids=["quiet", "proposed", "paused", "trade"],
+)
+def test_a_bare_call_names_the_commands_that_make_sense_now(
+    store: Store, prepare: Prepare, expected: list[str]
+) -> None:
+    run(store, Outcome.NO_TRADE, "abstained")
+    prepare(store)
+    asked: Any = desk(store)
+    print_brief(asked)
+    asked.close()
+    following = [line.removeprefix("next: spy32 ") for line in asked.said.splitlines() if line.startswith("next: ")]
+    assert [line.partition(" (")[0] for line in following] == expected
