@@ -310,7 +310,8 @@ def program_arguments(argv0: str, executable: str, which: Callable[[str], str | 
     """Return the words that start this program from any folder, with an absolute path."""
     if Path(argv0).name == "__main__.py":
         return (executable, "-m", "spy32")
-    return (which(argv0) or str(Path(argv0).absolute()),)
+    # For an argument with a folder, and a relative folder in PATH, `which` gives a relative path.
+    return (str(Path(which(argv0) or argv0).absolute()),)
 
 
 def program_command(argv0: str, executable: str, which: Callable[[str], str | None]) -> str:

@@ -1,6 +1,7 @@
 """The shipped crontab, the reader of crontab lines, and `schedule show` and `check`."""
 
 import json
+import shlex
 import subprocess
 import sys
 from contextlib import suppress
@@ -312,6 +313,8 @@ def test_the_program_is_named_by_an_absolute_path() -> None:
     assert program_command("spy32", "/py", {"spy32": "/opt/bin/spy32"}.get) == "/opt/bin/spy32"
     assert program_command("/x y/spy32", "/py", lambda _: None) == "'/x y/spy32'"
     assert program_command("spy32", "/py", lambda _: None).startswith("/")
+    relative = ".venv/bin/spy32"
+    assert program_command(relative, "/py", {relative: relative}.get) == shlex.join([str(Path.cwd() / relative)])
     assert program_command("/lib/spy32/__main__.py", "/py/bin/python", lambda _: None) == "/py/bin/python -m spy32"
 
 
