@@ -226,7 +226,9 @@ FAULTS: dict[str, list[tuple[CheckStatus, Change]]] = {
     ],
     "cron.program": [
         (FAIL, on_machine(crontab="*/15 * * * * /gone/spy32 analyze --scheduled")),
-        (WARN, on_machine(crontab="*/15 * * * * /bin/ls spy32 analyze --scheduled")),
+        (FAIL, on_machine(crontab="*/15 * * * * flock -n /tmp /gone/spy32 analyze --scheduled")),
+        (FAIL, on_machine(crontab="*/15 * * * * cd /;/gone/python -I -m spy32 -v analyze --scheduled")),
+        (WARN, on_machine(crontab="*/15 * * * * /bin/ls -m spy32 analyze --scheduled")),
         (WARN, on_machine(crontab="*/15 * * * * spy32 analyze --scheduled")),
     ],
     "cron.traps": [
@@ -349,6 +351,20 @@ def test_an_order_with_a_row_is_no_stranger(store: Store) -> None:
     (order,) = store.orders.select(OrderState.SUBMITTING)
     seen = builders.broker_order(order, state=OrderState.WORKING)
     assert diagnose("broker.orders", context(store, **by_broker(orders=(seen,))(store))).status is PASS
+
+
+@pytest.mark.parametrize(
+    ("command", "program"),
+    [
+        ("flock -n /tmp/l /gone/spy32 --home /srv/spy32 --mode live -q analyze --scheduled", "/gone/spy32"),
+        ("flock -n /run/spy32 /gone/spy32 analyze --scheduled", "/gone/spy32"),
+        ("cd /srv/spy32&&'/my tools/spy32' --home=/srv/spy32 analyze", "/my tools/spy32"),
+        ("PYTHONPATH=/srv/spy32 /gone/python -I -m spy32 analyze", "/gone/python"),
+    ],
+)
+def test_the_program_of_a_line_is_found_among_its_words(store: Store, command: str, program: str) -> None:
+    found = diagnose("cron.program", context(store, machine=machine(crontab=f"*/15 * * * * {command}\n")))
+    assert (found.status, found.detail) == (FAIL, f"{program} of the crontab is not there")
 
 
 def test_a_check_that_stops_fails_alone(store: Store) -> None:

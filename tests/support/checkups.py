@@ -21,9 +21,9 @@ from tests.support.reader import HeldLocks
 
 PROGRAM = Path("/bin/sh")
 """Any program that is there."""
-LINE = f"*/15 * * * * {PROGRAM} spy32 analyze --scheduled -q"
-MANAGE_LINE = f"*/15 * * * * {PROGRAM} spy32 manage --scheduled -q"
-CHECK_LINE = f"20 */3 * * * {PROGRAM} spy32 status --check"
+LINE = f"*/15 * * * * {PROGRAM} -m spy32 analyze --scheduled -q"
+MANAGE_LINE = f"*/15 * * * * {PROGRAM} -m spy32 manage --scheduled -q"
+CHECK_LINE = f"20 */3 * * * {PROGRAM} -m spy32 status --check"
 FAR = date(2026, 6, 1)
 MODELS = frozenset({"grok-4.7", "grok-4.3"})
 SETTINGS = Settings(

@@ -102,9 +102,26 @@ def _normal(line: str) -> str:
 
 
 def _program(job: CronJob) -> Path | None:
-    """The first absolute path of the command; None where cron has to search."""
+    """The program before the options and `analyze`: spy32, or the interpreter of `-m spy32`. None where cron searches.
+
+    Words of a program in front, such as `flock -n FILE`, and the folder of `--home` are none, also when called spy32.
+    """
+    lexer = shlex.shlex(job.command.replace("\\%", "%"), posix=True, punctuation_chars=True)
+    lexer.whitespace_split, lexer.commenters = True, ""
     try:
-        words = shlex.split(job.command.replace("\\%", "%"))
+        words = list(lexer)
     except ValueError:
         raise BadSettings(f"the command of the crontab has an open quote: {job.command}") from None
-    return next((Path(word) for word in words if word.startswith("/")), None)
+    words = words[: words.index("analyze")] if "analyze" in words else []
+    before = ["", *words]
+    named = [
+        number
+        for number, word in enumerate(words)
+        if Path(word).name == "spy32" and not word.startswith("-") and before[number] != "--home"
+    ]
+    if not named:
+        return None
+    program = words[named[-1]]
+    if before[named[-1]] == "-m":
+        program = next((word for word in reversed(words[: named[-1]]) if not word.startswith("-")), "")
+    return Path(program) if program.startswith("/") else None
