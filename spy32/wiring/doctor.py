@@ -4,7 +4,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from spy32.domain.market import is_recorded_source
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, Spy32Error, StoreError, Unavailable
+from spy32.errors import BadSettings, ServiceGone, Spy32Error, StoreError, Unavailable
 from spy32.ops.cron import check_line, job_line, machine_zone, manage_line, program_command
 from spy32.ops.doctor.base import Answers, BrokerAnswer, DoctorContext, HomeStore, Machine, Package
 from spy32.sessions import NEW_YORK
@@ -220,16 +219,16 @@ def _clock_changes(year: int) -> tuple[date, ...]:
     return tuple(day for day, before, now in zip(days[1:], noons, noons[1:], strict=False) if before != now)
 
 
-def _read_crontab() -> str | None:
-    """This user's crontab, empty when there is none; None without cron."""
-    program = shutil.which("crontab")
-    if program is None:
-        return None
+def _read_crontab() -> str | StoreError | None:
+    """This user's crontab, empty when there is none; why it cannot be read; None without cron."""
+    from spy32.ops.crontab import find_crontab_program, read_crontab
+
     try:
-        result = subprocess.run([program, "-l"], capture_output=True, timeout=2, check=False)  # noqa: S603 - no shell
-    except (OSError, subprocess.TimeoutExpired):
+        return read_crontab(find_crontab_program()).decode(errors="replace")
+    except ServiceGone:
         return None
-    return result.stdout.decode(errors="replace") if result.returncode == 0 else ""
+    except StoreError as error:
+        return error
 
 
 def _is_cron_running() -> bool | None:

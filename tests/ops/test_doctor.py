@@ -16,7 +16,7 @@ from spy32.domain.events import EventCalendar
 from spy32.domain.notices import NoticeKind, NoticeText
 from spy32.domain.runs import Outcome
 from spy32.domain.spreads import Mode
-from spy32.errors import BadSettings, BadUsage, NotPermitted, StoreDamaged, Unavailable
+from spy32.errors import BadSettings, BadUsage, NotPermitted, StoreDamaged, StoreError, Unavailable
 from spy32.lifecycle import OrderState, TradeState
 from spy32.ops.cron import MachineZone
 from spy32.ops.doctor import CHECKS, GROUPS, ONLINE_GROUPS, run_checks, select_checks
@@ -217,6 +217,7 @@ FAULTS: dict[str, list[tuple[CheckStatus, Change]]] = {
     "cron.line": [
         (WARN, on_machine(crontab="", timers=())),
         (WARN, on_machine(crontab=None, timers=())),
+        (FAIL, on_machine(crontab=StoreError("the crontab cannot be read: you are not allowed"))),
         (WARN, on_machine(crontab=f"{LINE}\n")),
         (WARN, on_machine(crontab=f"{LINE} --profile qqq\n{CHECK_LINE}\n")),
     ],
@@ -331,6 +332,14 @@ def test_timers_stand_in_for_cron(store: Store) -> None:
     given = context(store, machine=machine(crontab=None))
     assert diagnose("cron.line", given).status is PASS
     assert diagnose("cron.starts", given).status is SKIP
+
+
+def test_a_crontab_that_cannot_be_read_fails_once_and_is_named(store: Store) -> None:
+    given = context(store, machine=machine(crontab=StoreError("the crontab cannot be read: you are not allowed")))
+    found = {result.check.id: result.diagnosis for result in run_checks(select_checks(["cron"]), given).results}
+    assert found.pop("cron.line").detail == "the crontab cannot be read: you are not allowed"
+    assert found.pop("cron.linger").status is PASS
+    assert {(one.status, one.detail) for one in found.values()} == {(SKIP, "the crontab cannot be read")}
 
 
 def test_a_run_at_work_and_an_order_that_is_followed_are_well(store: Store) -> None:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from spy32.errors import NotPermitted, Spy32Error, Unavailable
+from spy32.errors import NotPermitted, Spy32Error, StoreError, Unavailable
 from spy32.wiring import App, doctor
 from spy32.wiring.doctor import ask_all, doctor_context
+from tests.support.crontab_program import fake_crontab
 from tests.support.timeouts import NEVER
 
 
@@ -67,6 +68,14 @@ def test_a_crontab_is_read_and_none_is_empty(tmp_path: Path, monkeypatch: pytest
         assert doctor._read_crontab() == text
     monkeypatch.setenv("PATH", "/nonexistent")
     assert doctor._read_crontab() is None
+
+
+def test_a_crontab_that_is_refused_is_not_an_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake_crontab(tmp_path, before_list="echo 'You (anna) are not allowed to use this program' >&2; exit 1")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    refused = doctor._read_crontab()
+    assert isinstance(refused, StoreError)
+    assert "You (anna) are not allowed" in refused.message
 
 
 def test_the_mount_with_the_longest_name_tells_the_file_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from spy32.domain.events import EventCalendar
 from spy32.domain.orders import BrokerOrder
 from spy32.domain.spreads import Account, Mode
 from spy32.domain.value import value
-from spy32.errors import Spy32Error
+from spy32.errors import Spy32Error, StoreError
 from spy32.ops.cron import MachineZone
 from spy32.ports import Locks
 from spy32.settings import Locations, Settings
@@ -88,8 +88,8 @@ class Machine:
     zone: MachineZone
     clock_changes: tuple[date, ...]
     """The days of this year on which New York's clock changes, by the zone data."""
-    crontab: str | None
-    """This user's crontab; None on a machine without cron."""
+    crontab: str | StoreError | None
+    """This user's crontab, or why it cannot be read; None on a machine without cron."""
     cron_lines: tuple[str, ...]
     """The jobs that `schedule show` prints."""
     program: Path

@@ -3,8 +3,8 @@
 import shlex
 from pathlib import Path
 
-from spy32.errors import BadSettings
-from spy32.ops.cron import CronJob, next_starts, parse_crontab
+from spy32.errors import BadSettings, StoreError
+from spy32.ops.cron import CronJob, Crontab, next_starts, parse_crontab
 from spy32.ops.doctor.base import Diagnosis, DoctorContext, failed, passed, skipped, warned
 
 INSTALL = "spy32 schedule install"
@@ -14,9 +14,11 @@ NO_LINE = "no crontab line starts the weekly run"
 def check_line(context: DoctorContext) -> Diagnosis:
     """The weekly run is started, by the lines that `schedule show` prints."""
     machine = context.machine
+    if isinstance(machine.crontab, StoreError):
+        return failed(machine.crontab.message, "crontab -l")
     if machine.crontab is None and not machine.timers:
         return warned("this machine has neither cron nor a timer of spy32: nothing starts the weekly run", INSTALL)
-    installed = {_normal(job.text) for job in _jobs(context)}
+    installed = {_normal(job.text) for job in _crontab(context).jobs}
     if not _weekly_jobs(context):
         return passed(f"{', '.join(machine.timers)} starts it") if machine.timers else warned(NO_LINE, INSTALL)
     missing = [line for line in machine.cron_lines if _normal(line) not in installed]
@@ -29,7 +31,7 @@ def check_starts(context: DoctorContext) -> Diagnosis:
     """Each of the next ten slots has a start."""
     jobs = _weekly_jobs(context)
     if not jobs:
-        return skipped(NO_LINE)
+        return skipped(_why_no_line(context))
     settings, zone = context.settings, context.machine.zone.zone
     starts = next_starts(jobs, zone, context.now, settings.schedule, settings.environment)
     missed = [start.slot.day for start in starts if start.start is None]
@@ -45,7 +47,7 @@ def check_program(context: DoctorContext) -> Diagnosis:
     """The program of the line exists, and is the one that runs now."""
     jobs = _weekly_jobs(context)
     if not jobs:
-        return skipped(NO_LINE)
+        return skipped(_why_no_line(context))
     for job in jobs:
         program = _program(job)
         if program is None:
@@ -61,6 +63,8 @@ def check_traps(context: DoctorContext) -> Diagnosis:
     """Lines that do not do what they seem to do, and a zone in which this shell differs from cron."""
     if context.machine.crontab is None:
         return skipped("this machine has no cron")
+    if isinstance(context.machine.crontab, StoreError):
+        return skipped(_why_no_line(context))
     traps = [*parse_crontab(context.machine.crontab).warnings]
     if context.machine.zone.warning is not None and _weekly_jobs(context):
         traps.append(context.machine.zone.warning)
@@ -69,7 +73,7 @@ def check_traps(context: DoctorContext) -> Diagnosis:
 
 def check_daemon(context: DoctorContext) -> Diagnosis:
     if not _weekly_jobs(context):
-        return skipped(NO_LINE)
+        return skipped(_why_no_line(context))
     if context.machine.is_cron_running is None:
         return skipped("the processes of this machine cannot be listed")
     if not context.machine.is_cron_running:
@@ -88,12 +92,18 @@ def check_linger(context: DoctorContext) -> Diagnosis:
     return passed("the timers run while nobody is logged in")
 
 
-def _jobs(context: DoctorContext) -> tuple[CronJob, ...]:
-    return parse_crontab(context.machine.crontab or "").jobs
+def _why_no_line(context: DoctorContext) -> str:
+    return "the crontab cannot be read" if isinstance(context.machine.crontab, StoreError) else NO_LINE
+
+
+def _crontab(context: DoctorContext) -> Crontab:
+    """The crontab, as far as there is one that can be read."""
+    crontab = context.machine.crontab
+    return parse_crontab(crontab if isinstance(crontab, str) else "")
 
 
 def _weekly_jobs(context: DoctorContext) -> tuple[CronJob, ...]:
-    return parse_crontab(context.machine.crontab or "").weekly_jobs
+    return _crontab(context).weekly_jobs
 
 
 def _normal(line: str) -> str:
