@@ -1,6 +1,7 @@
 """The settings in words: the rows of `config show`, and a commented `config.toml`."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -12,6 +13,11 @@ from spy32.settings.keys import ENVIRONMENT, KEYS, PROFILE_KEYS, SECTIONS, Key, 
 from spy32.settings.model import Secret, Settings
 from spy32.settings.notifiers import notify_addresses
 from spy32.settings.resolve import Resolved, Source
+
+LABEL = re.compile(r"[^:=]*=(?=[^:]+://)")
+"""What stands before an address of `notify.addresses`."""
+TOKEN_LENGTH = 8
+"""Characters from which a part of an address may be a token; shorter ones are words such as `api` and chat numbers."""
 
 
 @value
@@ -58,10 +64,37 @@ def masked_text(key: Key, value: Any) -> str | None:
 
 
 def secret_texts(env: Mapping[str, str], settings: Settings | None) -> frozenset[str]:
-    """Every secret and account number of the environment and of `settings`: what no log may hold."""
+    """Every secret and account number of the environment and of `settings`: what no log may hold.
+
+    An address is in it whole, without its label, and in its secret parts.
+    """
     names = [name for name, key in ENVIRONMENT.items() if KEYS[key].is_secret or KEYS[key].form == "account"]
     account = settings.tastytrade.account if settings is not None else ""
-    return frozenset((*(env[name] for name in names if name in env), *_find_secrets(settings), account))
+    texts = (*(env[name] for name in names if name in env), *_find_secrets(settings), account)
+    return frozenset((*texts, *(part for text in texts for part in _address_parts(text))))
+
+
+def _address_parts(text: str) -> Iterator[str]:
+    """The addresses in a text without their labels; of each the password, and what is long enough to be a token.
+
+    The name of a host is none, since a log may say which one cannot be reached. Some services have a token there.
+    """
+    from urllib.parse import unquote
+
+    for entry in text.split(","):
+        address = LABEL.sub("", entry.strip())
+        _, mark, rest = address.partition("://")
+        if not mark:
+            continue
+        yield address
+        place = re.split("[/?#]", rest, maxsplit=1)[0]
+        user, _, host = place.rpartition("@")
+        name, _, port = host.partition(":")
+        password = user.partition(":")[2]
+        words = (user, "" if "." in name or name == "localhost" else name, rest[len(place) :])
+        tokens = (token for word in words for token in re.split("[/:?&=#@;]", word) if len(token) >= TOKEN_LENGTH)
+        for part in (password, "" if port.isdecimal() else port, *tokens):
+            yield from (part, unquote(part))
 
 
 def _find_secrets(value: Any) -> Iterator[str]:

@@ -7,9 +7,10 @@ from io import StringIO
 import pytest
 from dotenv import dotenv_values
 
+from spy32.ops.logs import hide_secrets
 from spy32.settings import Settings
 from spy32.settings.addresses import CERTIFICATION, PRODUCTION, tastytrade_address
-from spy32.settings.describe import config_text, rows, title
+from spy32.settings.describe import config_text, rows, secret_texts, title
 from spy32.settings.keys import KEYS, PROFILE_KEYS, SECTIONS, VENDOR
 from spy32.settings.resolve import SettingsFile, resolve
 from tests.support.make_settings_page import BEGIN, END, PAGE, settings_tables
@@ -112,3 +113,28 @@ def test_an_empty_tastytrade_address_takes_the_modes_own_host(mode, host):
 def test_a_set_tastytrade_address_is_kept():
     found = resolve({}, {"SPY32_TASTYTRADE_URL": "http://[::1]:8/"}, None, None)
     assert tastytrade_address(found.settings) == "http://[::1]:8"
+
+
+ADDRESSES = "mail=mailtos://me:p%40ss@h.example:465/?to=someone@desk.example,tg/trouble=tgram://123:TOKEN/99"
+WEBHOOK = "https://discord.example/api/hooks/a-long-token?key=another-token"
+
+
+@pytest.mark.parametrize("is_valid", [True, False])
+def test_of_an_address_every_secret_part_is_hidden(is_valid):
+    env = {
+        "SPY32_NOTIFY_ADDRESSES": ADDRESSES,
+        "SPY32_PING_URL": WEBHOOK,
+        "SPY32_PING_OK": "https://h.example/planted-id",
+    }
+    hidden = secret_texts(env, resolve({}, env, None, None).settings if is_valid else None)
+    mail, telegram = (entry.partition("=")[2] for entry in ADDRESSES.split(","))
+    assert hidden >= {mail, telegram, WEBHOOK, "p%40ss", "p@ss", "TOKEN", "a-long-token", "another-token", "planted-id"}
+    assert not hidden & {"h.example", "h.example:465", "465", "99", "me", "api", "discord.example", "mailtos", "to"}
+    told = hide_secrets("https://discord.example/x/a-long-token, me:p@ss, bot123:TOKEN at h.example", hidden)
+    assert told == "https://discord.example/x/****, me:****, bot123:**** at h.example"
+
+
+def test_a_token_in_the_place_of_a_host_is_hidden_in_settings_of_a_file():
+    file = config('[notify]\naddresses = ["push=pover://userkey123@tokentoken", "n=ntfys://a-topic-of-mine"]')
+    hidden = secret_texts({}, resolve({}, {}, None, file).settings)
+    assert hidden >= {"pover://userkey123@tokentoken", "userkey123", "tokentoken", "a-topic-of-mine"}
