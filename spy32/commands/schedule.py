@@ -66,7 +66,8 @@ def remove(ctx: typer.Context, yes: Yes = False, json: Json = False) -> None:
     from spy32.ops.crontab import find_crontab_program, read_crontab, removal_edit
 
     app, program = get_app(ctx), find_crontab_program()
-    _edit_crontab(app, program, removal_edit(read_crontab(program)), action="remove", yes=yes, json=json)
+    edit = removal_edit(read_crontab(program), _crontab_lines(app))
+    _edit_crontab(app, program, edit, action="remove", yes=yes, json=json)
 
 
 def _edit_crontab(app: "App", program: str, edit: "CrontabEdit", *, action: str, yes: bool, json: bool) -> None:

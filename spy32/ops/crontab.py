@@ -6,18 +6,20 @@ A crontab is bytes here, because the lines of others may be in any encoding.
 import io
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from difflib import unified_diff
+from itertools import pairwise
 from pathlib import Path
 
 from spy32.domain.sanitize import strip_controls
 from spy32.domain.value import value
 from spy32.errors import CannotCreate, Refused, ServiceGone, StoreError, Unavailable
-from spy32.ops.cron import VARIABLE
+from spy32.ops.cron import VARIABLE, global_options
 
 BEGIN, END = b"# >>> spy32 (do not edit) >>>", b"# <<< spy32 <<<"
 NO_LINE_END = b"# The line above this block had no line end, and gets none again when the block goes."
@@ -56,11 +58,13 @@ def _diff_lines(crontab: bytes) -> list[str]:
 def install_edit(crontab: bytes, lines: Sequence[str]) -> CrontabEdit:
     """Return the edit that makes `lines` our block: in the place of the block that is there, else at the end.
 
-    Raises `Refused` when a line outside the block runs spy32, or when the markers do not pair.
+    Raises `Refused` when a line outside the block runs spy32, when the block is of another home or mode, or when the
+    markers do not pair.
     """
     rows = _split_lines(crontab)
     start, end = _find_block(rows) or (len(rows), len(rows))
     _refuse_foreign_starts(rows, start, end)
+    _refuse_foreign_block(rows[start:end], lines)
     above, block, below = (b"".join(part) for part in (rows[:start], rows[start:end], rows[end:]))
     lacks_line_end = NO_LINE_END in block or (not block and bool(above) and not above.endswith(b"\n"))
     if lacks_line_end and not block:
@@ -70,10 +74,14 @@ def install_edit(crontab: bytes, lines: Sequence[str]) -> CrontabEdit:
     return CrontabEdit(before=crontab, after=above + new + below)
 
 
-def removal_edit(crontab: bytes) -> CrontabEdit:
-    """Return the edit that takes our block out, if there is one. Raises `Refused` for markers that do not pair."""
+def removal_edit(crontab: bytes, lines: Sequence[str]) -> CrontabEdit:
+    """Return the edit that takes our block out, if there is one.
+
+    Raises `Refused` for a block of another home or mode than `lines`, and for markers that do not pair.
+    """
     rows = _split_lines(crontab)
     start, end = _find_block(rows) or (len(rows), len(rows))
+    _refuse_foreign_block(rows[start:end], lines)
     above, block, below = (b"".join(part) for part in (rows[:start], rows[start:end], rows[end:]))
     if NO_LINE_END in block and not below:
         above = above.removesuffix(b"\n")
@@ -109,6 +117,30 @@ def _refuse_foreign_starts(rows: list[bytes], start: int, end: int) -> None:
                 f"line {number + 1} of the crontab runs spy32 outside the block of `schedule install`: {text}; "
                 "take it out with `crontab -e`, or keep your own lines"
             )
+
+
+def _refuse_foreign_block(block: list[bytes], lines: Sequence[str]) -> None:
+    """Raise `Refused` when a line of the block starts spy32 for a home or mode that none of `lines` is for."""
+    ours = {_home_options(line) for line in lines}
+    for row in block:
+        text = _decode(row).strip()
+        if text.startswith("#") or PROGRAM.search(text) is None or (options := _home_options(text)) in ours:
+            continue
+        named = shlex.join(options)
+        owner = f"of `{named}`" if named else "of the default home, with neither --home nor --mode"
+        command = " ".join(["spy32", *([named] if named else []), "schedule remove"])
+        raise Refused(f"the block of spy32 in the crontab is {owner}; `{command}` takes it out")
+
+
+def _home_options(line: str) -> tuple[str, ...]:
+    """Return the options of a crontab line that name its home and mode, as `global_options` does."""
+    try:
+        words = shlex.split(line.replace("\\%", "%"))
+    except ValueError:  # an open quote of an edit by hand
+        words = line.split()
+    given = {option: word for option, word in pairwise(words) if option in {"--home", "--mode"}}
+    home = given.get("--home")
+    return global_options(Path(home) if home is not None else None, given.get("--mode"))
 
 
 def _decode(text: bytes) -> str:

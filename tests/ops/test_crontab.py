@@ -29,7 +29,7 @@ from tests.support.crontab_program import fake_crontab
 from tests.support.schemas import check as fits_schema
 
 LINES = ("*/15 * * * * /bin/spy32 analyze --scheduled -q", "20 */3 * * * /bin/spy32 status --check")
-OTHERS = ("*/10 * * * * /bin/spy32 --home /other analyze --scheduled -q",)
+OTHERS = ("*/10 * * * * /opt/other/spy32 analyze --scheduled -q",)
 FOREIGN = [
     b"",
     b"# mine\nMAILTO=me\n@daily backup\n",
@@ -55,8 +55,8 @@ def test_install_install_remove_gives_every_byte_back(crontab: bytes) -> None:
     assert once.startswith(crontab)
     assert installed(once) == once
     assert not install_edit(once, LINES).is_change
-    assert removal_edit(once).after == crontab
-    assert removal_edit(installed(once, OTHERS)).after == crontab
+    assert removal_edit(once, LINES).after == crontab
+    assert removal_edit(installed(once, OTHERS), LINES).after == crontab
 
 
 rows = st.binary(max_size=40).filter(lambda row: row.strip() not in {BEGIN, END} and b"spy32" not in row)
@@ -68,9 +68,9 @@ def test_any_crontab_comes_back_whatever_was_added_below(
 ) -> None:
     crontab = b"\n".join(above) + (b"\n" if is_ended else b"")
     once = installed(crontab)
-    assert removal_edit(installed(once)).after == crontab
+    assert removal_edit(installed(once), LINES).after == crontab
     added = b"".join(row + b"\n" for row in below)
-    taken_out = removal_edit(installed(once + added, OTHERS)).after
+    taken_out = removal_edit(installed(once + added, OTHERS), LINES).after
     assert taken_out == (crontab if not added or crontab.endswith(b"\n") or not crontab else crontab + b"\n") + added
 
 
@@ -119,7 +119,7 @@ def test_a_line_outside_the_block_that_runs_spy32_is_named(line: str) -> None:
     ],
 )
 def test_a_line_that_only_mentions_spy32_may_stay(line: str) -> None:
-    assert removal_edit(installed(f"{line}\n".encode())).after == f"{line}\n".encode()
+    assert removal_edit(installed(f"{line}\n".encode()), LINES).after == f"{line}\n".encode()
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,26 @@ def test_a_line_that_only_mentions_spy32_may_stay(line: str) -> None:
 )
 def test_marks_that_do_not_pair_are_left_to_a_person(marks: list[bytes], numbers: str) -> None:
     crontab = b"\n".join(marks) + b"\n"
-    for edit in (lambda: install_edit(crontab, LINES), lambda: removal_edit(crontab)):
+    for edit in (lambda: install_edit(crontab, LINES), lambda: removal_edit(crontab, LINES)):
         with pytest.raises(Refused, match=f"not one pair \\(lines {numbers}"):
             edit()
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["", "--home /desk", "--home /desk --mode live", "--mode sandbox", "--home '/my homes/100\\%'"],
+)
+def test_a_block_of_another_home_or_mode_is_refused_and_named(options: str) -> None:
+    def lines_of(words: str) -> tuple[str, ...]:
+        return tuple(line.replace("/bin/spy32", f"/bin/spy32 {words}".strip()) for line in LINES)
+
+    crontab, named = installed(b"# mine\n", lines_of(options)), options.replace("\\%", "%")
+    assert removal_edit(crontab, lines_of(options)).after == b"# mine\n"
+    for edit in (install_edit, removal_edit):
+        with pytest.raises(Refused) as refusal:
+            edit(crontab, lines_of("--home /other --mode live"))
+        assert (f"is of `{named}`;" if named else "is of the default home") in refusal.value.message
+        assert f"`{f'spy32 {named}'.strip()} schedule remove`" in refusal.value.message
 
 
 def test_the_difference_shows_foreign_bytes_without_their_controls() -> None:
@@ -182,7 +199,7 @@ def test_where_a_last_line_needs_its_end_it_keeps_the_one_that_it_got(tmp_path: 
     refuse = f'/bin/cat > {kept}; if [ -n "$(/usr/bin/tail -c 1 {kept})" ]; then exit 1; fi; exec < {kept}'
     crontab = installed(b"0 1 * * * x")
     file = fake_crontab(tmp_path, crontab, before_write=refuse)
-    edit = removal_edit(crontab)
+    edit = removal_edit(crontab, LINES)
     assert edit.after == b"0 1 * * * x"
     replace_crontab(str(tmp_path / "crontab"), edit, tmp_path / "state", NOW)
     assert file.read_bytes() == b"0 1 * * * x\n"
@@ -253,6 +270,17 @@ def test_a_line_of_ones_own_is_refused_with_10(invoke: Any, tmp_path: Path) -> N
     done = invoke("install", "--yes")
     assert (done.exit_code, file.read_bytes()) == (10, b"0 10 * * 1 spy32 analyze --scheduled\n")
     assert "line 1 of the crontab" in done.stderr
+
+
+def test_the_block_of_another_home_is_refused_with_10_and_stays(invoke: Any, tmp_path: Path) -> None:
+    file = fake_crontab(tmp_path)
+    assert invoke("install", "--yes", "--home", str(tmp_path / "other")).exit_code == 0
+    before = file.read_bytes()
+    for command in ("install", "remove"):
+        done = invoke(command, "--yes")
+        assert (done.exit_code, file.read_bytes()) == (10, before)
+        assert f"is of `--home {tmp_path / 'other'}`" in done.stderr
+    assert invoke("remove", "--yes", "--home", str(tmp_path / "other")).exit_code == 0
 
 
 def test_a_machine_without_crontab_ends_69_and_names_the_other_way(invoke: Any) -> None:
