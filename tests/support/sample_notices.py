@@ -35,6 +35,7 @@ def trade(**over: object) -> Trade:
         "quantity": 2,
         "credit": D("0.58"),
         "fees": D("4.52"),
+        "opening_fees": D("4.52"),
         "max_loss": D("888.52"),
         "opened_at": builders.NOW,
     }
