@@ -144,8 +144,8 @@ class BookRisk:
     largest: ExpirationRisk | None
     """The expiration with the most maximum loss; None while nothing is held."""
     greeks: Greeks | None
-    """Of all revalued spreads: delta in shares, theta dollars a calendar day, vega dollars a volatility point. None when
-    something is held and none of it has vols."""
+    """Of all revalued spreads: delta in shares, theta dollars a calendar day, vega dollars a volatility point. None
+    when something is held and none of it has vols."""
     shocks: tuple[ShockResult, ...]
     unmarked: tuple[str, ...]
     """Held, and in neither greeks nor shocks, since neither a mark nor the run of the opening gives their vols."""
