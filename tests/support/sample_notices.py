@@ -87,7 +87,9 @@ def _samples() -> Mapping[str, NoticeText]:
             NoticeKind.FAILED, 7, Mode.SANDBOX, "failed", "data", ("cboe: HTTP 503", "yahoo gave no chain")
         ),
         "interrupted": notices.ending_notice(NoticeKind.FAILED, 7, Mode.PAPER, "interrupted", "", ()),
-        "missed": notices.missed_notice(missed, "the slot of monday 2025-10-06 was missed: nothing was started"),
+        "missed": notices.missed_notice(
+            [replace(missed, reasons=("the slot of monday 2025-10-06 was missed: nothing was started",))]
+        ),
         "lapsing-proposal": notices.lapsing_notice(waiting, waiting.lapses_at, is_approved=False),
         "lapsing-approval": notices.lapsing_notice(waiting, builders.later(minutes=60), is_approved=True),
         "filled": notices.filled_notice(trade(), waiting, waiting.exit),
