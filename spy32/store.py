@@ -112,7 +112,7 @@ class Store:
     def risk(self) -> "Risk":
         from spy32.records.risk import Risk
 
-        return Risk(self.core, self.proposals, self.trades, self.adoptions, self.marks, self.results)
+        return Risk(self.core, self.proposals, self.trades, self.adoptions, self.marks, self.results, self.history)
 
     @classmethod
     def create(

@@ -36,10 +36,18 @@ def notices_sent(app: "App") -> "Iterator[None]":
     except TERMINATIONS:
         raise
     except Exception:
-        app.send_notices()
+        _send_notices(app)
         raise
     else:
+        _send_notices(app)
+
+
+def _send_notices(app: "App") -> None:
+    """What the command has done stands, and its exit code too: a signal ends only the sending."""
+    try:
         app.send_notices()
+    except TERMINATIONS:
+        app.warn("stopped while notices were being sent; the next command sends the rest")
 
 
 def parse_id(typed: str, letter: str, noun: str) -> int:

@@ -38,7 +38,7 @@ class BookPosition:
     max_loss: Dollars
     """Of the spreads still held, dollars."""
     market: LegVols | None = None
-    """None when no mark gives the vols; it is then counted and not revalued."""
+    """None when neither a mark nor the run of the opening gives the vols; it is then counted and not revalued."""
 
     @property
     def expiration(self) -> date:
@@ -51,15 +51,15 @@ class BookPosition:
         return "both" if len(rights) > 1 else "put" if Right.PUT in rights else "call"
 
 
-def trade_position(trade: Trade, underlying: str, mark: Mark | None) -> BookPosition:
-    """Return the position of a trade, valued by its newest mark."""
+def trade_position(trade: Trade, underlying: str, mark: Mark | None, opening: LegVols | None = None) -> BookPosition:
+    """Return the position of a trade, valued by its newest mark; before that by the vols at its `opening`."""
     return BookPosition(
         id=f"T{trade.id}",
         underlying=underlying,
         legs=trade.legs,
         quantity=trade.remaining,
         max_loss=trade.max_loss * trade.remaining / trade.quantity,
-        market=_mark_vols(trade.legs, mark) if mark is not None else None,
+        market=(_mark_vols(trade.legs, mark) if mark is not None else None) or opening,
     )
 
 
@@ -67,18 +67,22 @@ def proposed_position(
     name: str, terms: ProposalTerms, candidate: Candidate | None, market: MarketSummary | None
 ) -> BookPosition:
     """Return the position that a proposal would open, valued at the quotes of its run."""
-    views = (
-        {} if candidate is None else {candidate.spread.short: candidate.short, candidate.spread.long: candidate.long}
-    )
-    vols = [views[leg].iv if leg in views else None for leg in terms.legs]
     return BookPosition(
         id=name,
         underlying=terms.underlying,
         legs=terms.legs,
         quantity=terms.quantity,
         max_loss=terms.max_loss,
-        market=_leg_vols(market.as_of, market.spot, vols) if market is not None else None,
+        market=opening_vols(terms.legs, candidate, market),
     )
+
+
+def opening_vols(legs: Sequence[Leg], candidate: Candidate | None, market: MarketSummary | None) -> LegVols | None:
+    """Return the vols of a candidate's legs at the quotes of its run; None without them."""
+    if candidate is None or market is None:
+        return None
+    views = {candidate.spread.short: candidate.short, candidate.spread.long: candidate.long}
+    return _leg_vols(market.as_of, market.spot, [views[leg].iv if leg in views else None for leg in legs])
 
 
 def book_max_loss(positions: Sequence[BookPosition]) -> Decimal:

@@ -39,18 +39,19 @@ WEEK_RUNS = 50
 def queue_reminders(store: "Store", settings: Settings, now: datetime) -> tuple[NoticeText, ...]:
     """Queue what is due now, and return it."""
     due = (*_lapsing(store, now), *_unknown_orders(store), *_week_loss(store, settings, now), *_week(store, now))
-    queued = tuple(text for text in due if _is_news(store, text, now))
-    for text in queued:
-        store.notices.add(text, now)
-    return queued
+    return tuple(text for text in due if _queue_news(store, text, now))
 
 
-def _is_news(store: "Store", text: NoticeText, now: datetime) -> bool:
-    """Whether the same was not said before, or long enough ago."""
+def _queue_news(store: "Store", text: NoticeText, now: datetime) -> bool:
+    """Queue what was not said before, or long enough ago; return whether it was queued.
+
+    What was just said is left out without a write; the write looks again, as other processes remind as well.
+    """
+    repeat_after = UNKNOWN_INTERVAL if text.kind is NoticeKind.UNKNOWN_ORDER else None
     latest = store.notices.find_latest(text.kind, text.about)
-    if latest is None:
-        return True
-    return text.kind is NoticeKind.UNKNOWN_ORDER and now - latest.created_at >= UNKNOWN_INTERVAL
+    if latest is not None and (repeat_after is None or now - latest.created_at < repeat_after):
+        return False
+    return store.notices.add_reminder(text, now, repeat_after=repeat_after)
 
 
 def _lapsing(store: "Store", now: datetime) -> Iterator[NoticeText]:

@@ -44,7 +44,7 @@ class RiskReport:
     unmeasured: tuple[str, ...]
     """Foreign positions whose maximum loss cannot be computed, in words."""
     oldest_mark: datetime | None
-    """Time of the oldest mark that a position is valued by; None when there is none."""
+    """Time of the oldest mark, or quotes of an opening, that a position is valued by; None when there is none."""
     new_trade: NewTrade | None
 
 

@@ -24,7 +24,7 @@ from spy32.rules.schedule import (
 from spy32.sessions import last_slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from spy32.domain.runs import Run
@@ -104,15 +104,17 @@ def start_run(request: StartRequest, context: StartContext) -> StartResult:
         for run_id in store.runs.interrupt_unfinished(context.clock()):
             _queue_failure(context, store, store.runs.get(run_id))
         sources = None if request.is_scheduled else _load_sources(context)
-        if request.is_scheduled:
-            _skip_missed_slots(request, context, store)
+        skipped = _skip_missed_slots(request, context, store) if request.is_scheduled else []
         decision = _decide(request, context, store, sources)
+        if isinstance(decision, SkipSlot):
+            skipped.append(_skip_slot(request, context, store, decision))
+        _queue_skipped(context, store, skipped)
         if isinstance(decision, NoAction):
             return StartResult(message=decision.message)
         if isinstance(decision, AlreadyRun):
             return StartResult(run=store.runs.get(decision.run_id), message=decision.message)
         if isinstance(decision, SkipSlot):
-            return StartResult(run=_skip_slot(request, context, store, decision), is_new=True)
+            return StartResult(run=skipped[-1], is_new=True)
         run = _run_steps(request, context, store, decision, sources or _load_sources(context))
         return StartResult(run=run, is_new=True)
 
@@ -125,8 +127,10 @@ def _load_sources(context: StartContext) -> "Sources | Spy32Error":
         return error
 
 
-def _skip_missed_slots(request: StartRequest, context: StartContext, store: "Store") -> None:
-    """Write a skipped row for each older slot without a run: the machine may have been off for weeks."""
+def _skip_missed_slots(request: StartRequest, context: StartContext, store: "Store") -> "list[Run]":
+    """Write a skipped row for each older slot without a run: the machine may have been off for weeks. Returns
+    them, oldest first.
+    """
     schedule, environment = context.settings.schedule, context.settings.environment
     slot = due_slot(context.clock(), schedule, environment)
     missed: list[SkipSlot] = []
@@ -137,14 +141,13 @@ def _skip_missed_slots(request: StartRequest, context: StartContext, store: "Sto
         if runs or not isinstance(decision, SkipSlot):
             break
         missed.append(decision)
-    for skip in reversed(missed):
-        _skip_slot(request, context, store, skip)
+    return [_skip_slot(request, context, store, skip) for skip in reversed(missed)]
 
 
 def _skip_slot(request: StartRequest, context: StartContext, store: "Store", skip: SkipSlot) -> "Run":
     """Write the row of a slot, or of a closed day, on which nothing was started."""
     context.warn(skip.message)
-    run = store.runs.skip(
+    return store.runs.skip(
         trigger=Trigger.CRON if request.is_scheduled else Trigger.MANUAL,
         mode=context.settings.mode,
         profile=request.profile,
@@ -154,12 +157,18 @@ def _skip_slot(request: StartRequest, context: StartContext, store: "Store", ski
         reasons=(skip.message,),
         is_recorded=context.is_recorded,
     )
-    if skip.cause is Cause.MISSED:
+
+
+def _queue_skipped(context: StartContext, store: "Store", skipped: "Sequence[Run]") -> None:
+    """Queue one notice of all slots that were missed, and the ping of the newest row: a long downtime is told once."""
+    missed = [run for run in skipped if run.cause == Cause.MISSED]
+    if missed:
         from spy32.rules.notices import missed_notice
 
-        store.notices.add(missed_notice(run, skip.message), context.clock(), run_id=run.id)
-    _queue_ping(context, store, run)
-    return run
+        store.notices.add(missed_notice(missed), context.clock(), run_id=missed[-1].id)
+    of_slots = [run for run in skipped if run.slot is not None]
+    if of_slots:
+        _queue_ping(context, store, of_slots[-1])
 
 
 def _queue_failure(context: StartContext, store: "Store", run: "Run") -> None:

@@ -1,7 +1,7 @@
 """The outbox of notices."""
 
 import sqlite3
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from spy32.domain.notices import NOTICE_LIFE, Notice, NoticeKind, NoticeText
@@ -68,6 +68,19 @@ class Notices:
         """Add a notice and return its id."""
         with self._core.write_transaction(at, "notice queued", f"R{run_id}" if run_id is not None else "") as change:
             return add_notice(self._core, change, text, run_id=run_id)
+
+    def add_reminder(self, text: NoticeText, at: datetime, *, repeat_after: timedelta | None = None) -> bool:
+        """Add a notice unless one of its kind about the same is there already, or is younger than `repeat_after`.
+
+        Checked and added in one transaction, since several processes may remind of the same; return whether it was
+        added.
+        """
+        with self._core.write_transaction(at, "notice queued") as change:
+            latest = self.find_latest(text.kind, text.about)
+            if latest is not None and (repeat_after is None or at - latest.created_at < repeat_after):
+                return False
+            add_notice(self._core, change, text)
+        return True
 
     def record_delivery(self, notice_id: int, label: str, at: datetime) -> None:
         """Record that an address has taken a notice; a second time changes nothing."""

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
-from spy32.domain.book import BookPosition, trade_position
+from spy32.domain.book import BookPosition, opening_vols, trade_position
 from spy32.domain.orders import OrderKind, Trade
 from spy32.domain.spreads import Account, Exposure, Mode
 from spy32.lifecycle import OrderState, ProposalState, TradeState
@@ -15,6 +15,7 @@ from spy32.records.encoding import ceiling_e4, e4_to_dollars
 from spy32.records.marks import Marks
 from spy32.records.proposals import Proposals
 from spy32.records.results import Results
+from spy32.records.run_views import RunViews
 from spy32.records.trades import OPEN_STATES, Trades
 from spy32.rules.assignment import AssignedPosition, worst_loss
 from spy32.rules.margin import ForeignRisk, foreign_risk
@@ -29,8 +30,15 @@ PENDING_STATES = (ProposalState.APPROVED, ProposalState.SENT)
 class Risk:
     """Exposure counts fills and what may still fill, not states."""
 
-    def __init__(
-        self, core: Database, proposals: Proposals, trades: Trades, adoptions: Adoptions, marks: Marks, results: Results
+    def __init__(  # noqa: PLR0913 - the records that the exposure is computed from
+        self,
+        core: Database,
+        proposals: Proposals,
+        trades: Trades,
+        adoptions: Adoptions,
+        marks: Marks,
+        results: Results,
+        history: RunViews,
     ) -> None:
         self._core = core
         self._proposals = proposals
@@ -38,6 +46,7 @@ class Risk:
         self._adoptions = adoptions
         self._marks = marks
         self._results = results
+        self._history = history
 
     def exposure(
         self,
@@ -90,14 +99,18 @@ class Risk:
             )
 
     def positions(self) -> tuple[BookPosition, ...]:
-        """Return the spreads held, oldest trade first, each with its newest usable mark."""
+        """Return the spreads held, oldest trade first, each with its newest usable mark, or the vols of its run."""
         with self._core.read_transaction():
-            return tuple(
-                trade_position(
-                    trade, self._proposals.get(trade.proposal_id).underlying, self._marks.latest_usable(trade.id)
-                )
-                for trade in self._trades.select(*OPEN_STATES)
-            )
+            return tuple(self._position(trade) for trade in self._trades.select(*OPEN_STATES))
+
+    def _position(self, trade: Trade) -> BookPosition:
+        proposal, mark = self._proposals.get(trade.proposal_id), self._marks.latest_usable(trade.id)
+        opening = None
+        if mark is None or all(leg.iv is None for leg in mark.legs):
+            view = self._history.view(proposal.run_id)
+            candidate = view.menu.find(proposal.candidate_id) if view.menu is not None else None
+            opening = opening_vols(trade.legs, candidate, view.market)
+        return trade_position(trade, proposal.underlying, mark, opening)
 
     def _select_openings(self, but: int | None) -> list[sqlite3.Row]:
         """Return the openings that may still fill, but one, with the spreads that are filled and alive."""

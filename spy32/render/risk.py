@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from spy32.domain.spreads import Mode
+from spy32.domain.spreads import Greeks, Mode
 from spy32.ops.risk import RiskReport
 from spy32.render.explain import BANNERS
 from spy32.render.formatting import (
@@ -28,6 +28,8 @@ NOTE_CELLS = 68
 LEAST_RUNGS = 2
 TALL = 34
 """Lines of a terminal from which each shock has a line of its own."""
+UNKNOWN = "unknown"
+"""In the place of a figure of a book without vols, which zero would pass for safety."""
 GAPS = (ShockKind.GAP, ShockKind.VOL)
 
 
@@ -105,18 +107,22 @@ def _uses(book: BookRisk) -> dict[LimitName, Decimal]:
 
 def greek_rows(book: BookRisk, after: BookRisk | None) -> list[tuple[str, str, str]]:
     """Delta, theta and vega of the whole book, before and after."""
-    forms: dict[str, Callable[[BookRisk], str]] = {
-        "delta, shares": lambda each: f"{each.greeks.delta:+.1f}",
-        "theta, a day": lambda each: format_gain(each.greeks.theta),
-        "vega, a point": lambda each: format_gain(each.greeks.vega),
+    forms: dict[str, Callable[[Greeks], str]] = {
+        "delta, shares": lambda each: f"{each.delta:+.1f}",
+        "theta, a day": lambda each: format_gain(each.theta),
+        "vega, a point": lambda each: format_gain(each.vega),
     }
-    return [(label, form(book), form(after) if after is not None else "") for label, form in forms.items()]
+
+    def text(form: Callable[[Greeks], str], found: BookRisk) -> str:
+        return form(found.greeks) if found.greeks is not None else UNKNOWN
+
+    return [(label, text(form, book), text(form, after) if after is not None else "") for label, form in forms.items()]
 
 
 def gap_rows(book: BookRisk, after: BookRisk) -> list[tuple[str, str, str]]:
     """What each gap would cost at once, before and after."""
     return [
-        (shock_words(each.shock), format_gain(each.result), format_gain(then.result))
+        (shock_words(each.shock), _gain(each.result), _gain(then.result))
         for each, then in zip(book.shocks, after.shocks, strict=True)
         if each.shock.kind is ShockKind.GAP
     ]
@@ -137,10 +143,10 @@ def shocks_grid(book: BookRisk, after: BookRisk | None) -> Grid:
     rows = tuple(
         (
             f"{shock_words(each.shock)}{' (slide)' if each.shock.kind is ShockKind.SLIDE else ''}",
-            format_gain(each.result),
+            _gain(each.result),
             _percent(each.of_max_loss),
             _percent(each.of_account),
-            format_gain(after.shocks[place].result) if after is not None else "",
+            _gain(after.shocks[place].result) if after is not None else "",
         )
         for place, each in enumerate(book.shocks)
     )
@@ -161,7 +167,11 @@ def _paired_shocks(shocks: Sequence[ShockResult]) -> Grid:
 
 
 def _shock_cells(each: ShockResult) -> tuple[str, str, str]:
-    return shock_words(each.shock), format_gain(each.result), _percent(each.of_max_loss)
+    return shock_words(each.shock), _gain(each.result), _percent(each.of_max_loss)
+
+
+def _gain(result: Decimal | None) -> str:
+    return format_gain(result) if result is not None else UNKNOWN
 
 
 def _percent(share: float | None) -> str:

@@ -120,8 +120,8 @@ class ShockResult:
     """What the revalued spreads would gain or lose at once."""
 
     shock: Shock
-    result: Dollars
-    """Dollars; a loss is negative."""
+    result: Dollars | None
+    """Dollars; a loss is negative. None when something is held and none of it has vols."""
     of_max_loss: float | None
     """The loss as a share of their maximum loss; None of a gain."""
     of_account: float | None
@@ -143,11 +143,12 @@ class BookRisk:
     """By expiration, then side."""
     largest: ExpirationRisk | None
     """The expiration with the most maximum loss; None while nothing is held."""
-    greeks: Greeks
-    """Of all revalued spreads: delta in shares, theta dollars a calendar day, vega dollars a volatility point."""
+    greeks: Greeks | None
+    """Of all revalued spreads: delta in shares, theta dollars a calendar day, vega dollars a volatility point. None
+    when something is held and none of it has vols."""
     shocks: tuple[ShockResult, ...]
     unmarked: tuple[str, ...]
-    """Held, and in neither greeks nor shocks, since no mark gives their vols."""
+    """Held, and in neither greeks nor shocks, since neither a mark nor the run of the opening gives their vols."""
 
 
 def assess_book(
@@ -162,6 +163,7 @@ def assess_book(
     """Return the risk of the book. `rate` is the continuous interest rate, a fraction a year."""
     held = [position for position in positions if position.quantity > 0]
     marked = [position for position in held if position.market is not None]
+    is_known = bool(marked) or not held
     uses = _limit_uses(exposure, account, limits)
     return BookRisk(
         positions=tuple(held),
@@ -170,8 +172,13 @@ def assess_book(
         trade_room=_trade_room(uses, account, limits) if not exposure.unmeasured else Decimal(0),
         rungs=_rungs(held, now),
         largest=_largest_expiration(held),
-        greeks=_book_greeks(marked, rate),
-        shocks=tuple(_shock_result(marked, shock, account, rate) for shock in SHOCKS),
+        greeks=_book_greeks(marked, rate) if is_known else None,
+        shocks=tuple(
+            _shock_result(marked, shock, account, rate)
+            if is_known
+            else ShockResult(shock=shock, result=None, of_max_loss=None, of_account=None)
+            for shock in SHOCKS
+        ),
         unmarked=tuple(position.id for position in held if position.market is None),
     )
 

@@ -87,14 +87,24 @@ def ending_notice(
     )
 
 
-def missed_notice(run: Run, message: str) -> NoticeText:
-    """A slot has gone by without a finished run."""
+def missed_notice(missed: Sequence[Run]) -> NoticeText:
+    """One slot or several have gone by without a finished run; their rows, oldest first."""
+    run, first = missed[-1], missed[0]
+    note = plain_note(run.reasons[0])
+    is_single = len(missed) == 1
+    head = "the weekly run was missed" if is_single else f"{len(missed)} weekly runs were missed"
+    facts = (
+        ("why", note),
+        ("slots", "" if is_single else f"{first.slot} to {run.slot} (R{first.id} to R{run.id})"),
+        ("to look", "spy32 status"),
+        ("by hand", "spy32 analyze"),
+    )
     return _compose(
         NoticeKind.MISSED,
         run.mode,
-        f"R{run.id}: the weekly run was missed",
-        f": {plain_note(message)}",
-        facts=(("why", plain_note(message)), ("to look", "spy32 status"), ("by hand", "spy32 analyze")),
+        f"R{run.id}: {head}",
+        f": {note}" if is_single else f", the last: {note}",
+        facts=facts,
         about=f"R{run.id}",
     )
 

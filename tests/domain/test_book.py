@@ -20,8 +20,8 @@ LEGS = builders.spread().legs
 def trade(**over: Any) -> Trade:
     base: dict[str, Any] = {
         "id": 3, "proposal_id": 1, "run_id": 1, "mode": Mode.PAPER, "state": TradeState.OPEN, "legs": LEGS,
-        "quantity": 4, "credit": Decimal("0.58"), "fees": Decimal(0), "max_loss": Decimal(1000),
-        "opened_at": builders.NOW,
+        "quantity": 4, "credit": Decimal("0.58"), "fees": Decimal(0), "opening_fees": Decimal(0),
+        "max_loss": Decimal(1000), "opened_at": builders.NOW,
     }  # fmt: skip
     return Trade(**{**base, **over})
 

@@ -109,3 +109,19 @@ def test_a_home_that_began_after_the_week_sums_up_nothing(tmp_path: Path) -> Non
     saturday = FRIDAY + timedelta(hours=12)
     with opened(tmp_path / "new.db", at=saturday) as store:
         assert queued(store, saturday + timedelta(hours=1)) == []
+
+
+def test_what_another_process_has_just_told_is_not_told_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    proposed(store)
+    now, find = CLOSE - timedelta(minutes=30), store.notices.find_latest
+    with opened(store.core.path) as other:
+
+        def found_before_the_other(kind: NoticeKind, about: str) -> object:
+            monkeypatch.undo()
+            latest = find(kind, about)
+            assert queued(other, now) == [NoticeKind.LAPSING]
+            return latest
+
+        monkeypatch.setattr(store.notices, "find_latest", found_before_the_other)
+        assert queued(store, now) == []
+    assert len(store.notices.select_pending(now)) == 1

@@ -34,6 +34,23 @@ def test_a_ladder_is_five_rungs(store: Store) -> None:
     assert found.oldest_mark == builders.later(900)
 
 
+def test_right_after_a_fill_the_vols_are_those_of_the_opening(store: Store) -> None:
+    run = stores.whole_run(store)
+    stores.filled(store, run_id=run.id)
+    book = load(store).book
+    view = builders.candidate()
+    assert book.unmarked == () and book.positions[0].market is not None
+    assert book.positions[0].market.vols == (view.short.iv, view.long.iv)
+    gap = book.shocks[1].result
+    assert gap is not None and gap < 0
+
+
+def test_without_a_menu_nothing_is_known(store: Store) -> None:
+    stores.filled(store)
+    book = load(store).book
+    assert (book.unmarked, book.greeks, book.shocks[0].result) == (("T1",), None, None)
+
+
 def test_what_is_approved_counts_before_it_is_held(store: Store) -> None:
     books.rung(store, books.FRIDAYS[0])
     _, approved = stores.approved(store, quantity=2), builders.proposal_terms(quantity=2).max_loss
@@ -51,8 +68,10 @@ def test_the_opening_that_waits_is_added_to_the_book(store: Store) -> None:
     assert new is not None
     assert (new.id, new.words) == (f"P{made.id}", made.trade_text)
     assert new.book.max_loss == found.book.max_loss + made.max_loss
-    assert new.book.greeks.delta > found.book.greeks.delta
-    assert new.book.shocks[1].result < found.book.shocks[1].result
+    then, now = new.book, found.book
+    assert then.greeks is not None and now.greeks is not None and then.greeks.delta > now.greeks.delta
+    gaps = then.shocks[1].result, now.shocks[1].result
+    assert gaps[0] is not None and gaps[1] is not None and gaps[0] < gaps[1]
     used = [
         next(use.used for use in each.limits if use.name is LimitName.OPEN_TRADES) for each in (found.book, new.book)
     ]

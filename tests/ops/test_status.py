@@ -444,7 +444,7 @@ def test_a_busy_desk_fits_80_columns_and_24_rows_with_the_prompt(store: Store, t
         run(store, Outcome.FAILED, "data", reasons=("no quotes of the leg 640 for an hour, neither here nor there",))
     stores.proposed(store, run_id=run(store, Outcome.PROPOSED, at=b.later(minutes=45), late=True))
     store.flags.set("paused", "away", b.NOW)
-    store.notices.add(None, "subject", "body", b.NOW)
+    store.notices.add(b.notice_text(), b.NOW)
     lines = ask(desk(store, width=80), "status").splitlines()
     assert len(lines) <= 23 and max(map(len, lines)) <= 80
     assert sum(line.startswith("T") and "put spread" in line for line in lines) == trades

@@ -226,9 +226,20 @@ def told(home: Home) -> list[tuple[NoticeKind, int | None]]:
     return [(notice.kind, notice.run_id) for notice in reversed(home.monday.store.notices.select_newest(99))]
 
 
-def test_every_missed_slot_is_told_of(home: Home) -> None:
-    home.start_scheduled(builders.NOW + 2 * WEEK)
-    assert told(home)[:2] == [(NoticeKind.MISSED, 1), (NoticeKind.MISSED, 2)]
+@pytest.mark.parametrize("weeks", [1, 2, 45])
+def test_the_slots_of_a_long_downtime_are_told_of_in_one_notice_and_one_ping(home: Home, weeks: int) -> None:
+    home.monday.settings = replace(home.monday.settings, ping=Ping(url=Secret("https://monitor.example/5f0c")))
+    home.start_scheduled(builders.NOW + weeks * WEEK)
+    lost = [(kind, run) for kind, run in told(home) if run is not None and run <= weeks]
+    assert lost == [(NoticeKind.MISSED, weeks), (NoticeKind.PING_FAIL, weeks)]
+    missed = sum(run.cause == "missed" for run in home.runs())
+    subject = home.monday.store.notices.get(1).subject
+    assert subject.endswith("the weekly run was missed" if missed == 1 else f"{missed} weekly runs were missed")
+
+
+def test_the_present_slot_is_among_those_that_were_missed(home: Home) -> None:
+    home.start_scheduled(builders.NOW + 2 * WEEK + timedelta(hours=8))
+    assert told(home) == [(NoticeKind.MISSED, 3)]
 
 
 def test_a_run_that_found_no_market_and_one_that_was_cut_off_are_told_of(home: Home) -> None:

@@ -15,6 +15,7 @@ from spy32.render.plain_lines import format_page
 from spy32.render.risk import risk_page
 from spy32.render.risk_documents import RISK
 from spy32.render.tables import draw_page
+from spy32.rules.book_risk import SHOCKS
 from spy32.settings import Settings
 from spy32.store import Store
 from tests.support import books, builders, stores
@@ -106,6 +107,7 @@ def test_what_is_not_in_the_figures_is_said(store: Store) -> None:
     stores.approved(store)
     text = format_page(risk_page(load(store)))
     assert "no mark gives the vols of T1" in text
+    assert text.count("unknown") == 3 + len(SHOCKS) and "+$0.00" not in text
     assert "$894.52 of the max loss is approved, assigned or foreign" in text
 
 

@@ -91,6 +91,13 @@ def test_a_trade_without_a_mark_is_counted_and_not_revalued() -> None:
     assert found.rungs[0].trades == ("T1", "T2")
 
 
+def test_a_book_without_any_mark_has_no_figures_instead_of_zeros() -> None:
+    found = assess(position(market=None))
+    assert found.greeks is None and {each.result for each in found.shocks} == {None}
+    nothing = assess()
+    assert nothing.greeks is not None and nothing.shocks[0].result == 0
+
+
 def test_a_rung_is_an_expiration_and_a_side() -> None:
     near = date(2025, 10, 17)
     calls = tuple(

@@ -35,6 +35,7 @@ def trade(**over: object) -> Trade:
         "quantity": 2,
         "credit": D("0.58"),
         "fees": D("4.52"),
+        "opening_fees": D("4.52"),
         "max_loss": D("888.52"),
         "opened_at": builders.NOW,
     }
@@ -86,7 +87,9 @@ def _samples() -> Mapping[str, NoticeText]:
             NoticeKind.FAILED, 7, Mode.SANDBOX, "failed", "data", ("cboe: HTTP 503", "yahoo gave no chain")
         ),
         "interrupted": notices.ending_notice(NoticeKind.FAILED, 7, Mode.PAPER, "interrupted", "", ()),
-        "missed": notices.missed_notice(missed, "the slot of monday 2025-10-06 was missed: nothing was started"),
+        "missed": notices.missed_notice(
+            [replace(missed, reasons=("the slot of monday 2025-10-06 was missed: nothing was started",))]
+        ),
         "lapsing-proposal": notices.lapsing_notice(waiting, waiting.lapses_at, is_approved=False),
         "lapsing-approval": notices.lapsing_notice(waiting, builders.later(minutes=60), is_approved=True),
         "filled": notices.filled_notice(trade(), waiting, waiting.exit),
