@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from spy32.markets.recorded import RecordedMarket
     from spy32.store import Store
     from spy32.trading.context import TradingContext
-    from spy32.trading.manage import ManagedTrade
+    from spy32.trading.managed_trade import ManagedTrade
     from spy32.wiring import App
 
 complete_trades = complete_ids("T", "open", "closing")

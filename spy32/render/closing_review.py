@@ -11,7 +11,7 @@ from spy32.render.page import Item, Pairs, Part, pair
 
 if TYPE_CHECKING:
     from spy32.domain.proposals import ProposalTerms
-    from spy32.trading.manage import ManagedTrade
+    from spy32.trading.managed_trade import ManagedTrade
     from spy32.trading.review import Review
 
 

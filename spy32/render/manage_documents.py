@@ -11,7 +11,7 @@ from spy32.render.encoder import Key, Part
 from spy32.render.manage_pages import days_until, price_distance
 from spy32.rules.exits import ExitCheck
 from spy32.sessions import market_date
-from spy32.trading.manage import ManagedTrade
+from spy32.trading.managed_trade import ManagedTrade
 
 
 @value

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from spy32.rules.exits import ExitCheck
-    from spy32.trading.manage import ManagedTrade
+    from spy32.trading.managed_trade import ManagedTrade
 
 ENDED = (TradeState.CLOSED, TradeState.EXPIRED)
 WAITING = {

@@ -7,27 +7,26 @@ unless the approval of the opening covers its exits. Nothing here can open a tra
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 from math import isfinite
 
 from spy32.domain.market import LegQuotes
 from spy32.domain.marks import Mark
 from spy32.domain.orders import OrderKind, Trade
-from spy32.domain.proposals import CLOCK_TOLERANCE, ExitPlan, ExitReason, Proposal, ProposalTerms
-from spy32.domain.value import value
+from spy32.domain.proposals import CLOCK_TOLERANCE, ExitReason, Proposal, ProposalTerms
 from spy32.errors import LockHeld, Refused, Spy32Error, Unavailable
 from spy32.lifecycle import ProposalState, TradeState
 from spy32.rules import exercise, notices, plan, references
 from spy32.rules.assignment import assignment_notes
 from spy32.rules.closing import closing_proposal, is_outdated, trade_exits
-from spy32.rules.exits import ExitCheck, ExitInput, check_exits, due_exit
+from spy32.rules.exits import ExitCheck, ExitInput, check_exits
 from spy32.rules.marks import mark_trade
-from spy32.sessions import days_to_expiration, is_option_session, market_date, next_session
+from spy32.sessions import is_option_session, market_date, next_session
 from spy32.trading import plan_approval, settle
 from spy32.trading.context import TradingContext
 from spy32.trading.early_exercise import check_early_exercise
 from spy32.trading.execute import end_abandoned, execute
+from spy32.trading.managed_trade import URGENT, ManagedTrade
 from spy32.trading.order_book import load_order_book
 
 MANAGE_LOCK = "manage"
@@ -39,61 +38,6 @@ UNMARKED = "unmarked"
 """Kind of the attention item for a trade that has had no usable mark for a whole session."""
 ContextFor = Callable[[int | None], TradingContext]
 """Makes the context of a proposal, since a recorded one keeps its own market and clock; of none, a general one."""
-
-
-@value
-class ManagedTrade:
-    """One trade after a start of `manage`."""
-
-    trade: Trade
-    opening: Proposal
-    at: datetime
-    """When it was looked at."""
-    was: TradeState | None = None
-    """The trade's state before this start; None when the start only looks."""
-    mark: Mark | None = None
-    """The mark of this start; None when the market gave no quotes, or the trade has ended."""
-    checks: tuple[ExitCheck, ...] = ()
-    """The exits, most urgent first."""
-    proposal: Proposal | None = None
-    """The close that waits, is approved or was sent."""
-    is_new_close: bool = False
-    """This start made the close."""
-    warnings: tuple[str, ...] = ()
-    needs_person: bool = False
-    """One of the warnings is for a person to look at now."""
-    error: Spy32Error | None = None
-    """Why this trade could not be managed to the end."""
-
-    @property
-    def due(self) -> ExitCheck | None:
-        return due_exit(self.checks)
-
-    @property
-    def reason(self) -> ExitReason | None:
-        """Why the trade is to be closed: the due exit, or the reason of the close that there is."""
-        if self.due is not None:
-            return self.due.reason
-        return self.proposal.reason if self.proposal is not None else None
-
-    @property
-    def dte(self) -> int:
-        return days_to_expiration(self.trade.expiration, market_date(self.at))
-
-    @property
-    def is_news(self) -> bool:
-        """Whether a person must hear of it: a new close, another state of the trade, an error, a warning that needs a
-        person, an urgent close that cannot be made, or a trade that is held past its last exit."""
-        reason = self.due.reason if self.due is not None else None
-        is_urgent = reason in URGENT and self.proposal is None
-        is_late = reason is ExitReason.LAST_EXIT and market_date(self.at) > self.exits.last_exit
-        is_moved = self.was is not None and self.trade.state is not self.was
-        is_told = self.is_new_close or self.needs_person or self.error is not None
-        return is_told or is_moved or is_urgent or is_late
-
-    @property
-    def exits(self) -> ExitPlan:
-        return trade_exits(self.opening, self.trade)
 
 
 def manage(context_for: ContextFor, trade_id: int | None = None) -> tuple[ManagedTrade, ...]:
@@ -370,9 +314,6 @@ def _propose(context: TradingContext, state: ManagedTrade, reason: ExitReason) -
     why = f"it gives way to a close by the plan: {reason.words}" if is_draft else ""
     return _store_close(context, made, live, why=why)
 
-
-URGENT = (ExitReason.LAST_EXIT, ExitReason.EX_DIVIDEND)
-"""Closes that are proposed again at the next start when they are declined: the last session does not come back."""
 
 PROTECTIVE = (*URGENT, ExitReason.STOP)
 """Closes that the draft of a person, which nobody has approved, must not hold up: each limits a loss."""

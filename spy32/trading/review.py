@@ -20,7 +20,7 @@ from spy32.settings.model import Drift
 from spy32.trading.context import TradingContext
 
 if TYPE_CHECKING:
-    from spy32.trading.manage import ManagedTrade
+    from spy32.trading.managed_trade import ManagedTrade
 
 MOVES = (-10, -5, -3, 0, 3, 5, 10)
 """Moves of the underlying by expiration, per cent."""

@@ -15,7 +15,8 @@ from spy32.domain.spreads import ExitAuthority, Leg, Mode, Position
 from spy32.settings import Settings
 from spy32.trading.context import TradingContext
 from spy32.trading.execute import execute
-from spy32.trading.manage import ManagedTrade, manage
+from spy32.trading.manage import manage
+from spy32.trading.managed_trade import ManagedTrade
 from tests.support import builders
 from tests.support.fakes import FakeMarket, ManualClock
 from tests.support.open_trades import held, live_desk
