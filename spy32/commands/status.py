@@ -110,6 +110,7 @@ def _read_status(app: "App", open_store: "Callable[[], Store]") -> "Status":
         halted=app.halt_reason(),
         set_up_at=app.set_up_at(),
         now=app.clock(),
+        logs=app.locations.logs,
         databases={mode: app.locations.database(mode) for mode in Mode},
     )
     try:

@@ -30,7 +30,7 @@ PENDING_STATES = (ProposalState.APPROVED, ProposalState.SENT)
 class Risk:
     """Exposure counts fills and what may still fill, not states."""
 
-    def __init__(  # noqa: PLR0913 - the records that the exposure is computed from
+    def __init__(  # noqa: PLR0913, PLR0917 - the records that the exposure is computed from
         self,
         core: Database,
         proposals: Proposals,
