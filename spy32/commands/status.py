@@ -24,7 +24,7 @@ def status(
         ),
     ] = False,
     ack: Annotated[
-        str | None, typer.Option("--ack", help="You have looked at it: P31, T31 or R31 is no longer listed.")
+        str | None, typer.Option("--ack", help="You have looked at it: P31, T31, R31 or N31 is no longer listed.")
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="On a screen of its own, read again every 2 seconds; keys act.")

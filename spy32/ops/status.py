@@ -367,8 +367,9 @@ def _other_items(context: StatusContext, store: "Store") -> Iterator[PendingItem
         notes = assignment_notes(position, market_date(context.now)) if position.ticker else ()
         message = "; ".join(notes) or f"T{trade.id} was assigned"
         yield PendingItem(id=f"T{trade.id}", message=message, command=f"spy32 show T{trade.id}")
-    for item in find_overdue(store, context.now):
-        command = "spy32 notify list" if item.kind == UNDELIVERED else f"spy32 show {item.subject}"
+    has_address = bool(context.settings.notify.addresses) or context.settings.ping.is_set
+    for item in find_overdue(store, context.now, has_address=has_address):
+        command = f"spy32 status --ack {item.subject}" if item.kind == UNDELIVERED else f"spy32 show {item.subject}"
         yield PendingItem(id=item.subject, message=item.message, command=command)
     former = store.location.former_place() if context.settings.mode is Mode.LIVE else None
     if former is not None:

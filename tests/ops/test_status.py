@@ -17,6 +17,8 @@ from spy32.domain.spreads import Mode
 from spy32.errors import AttentionRequired, StoreError
 from spy32.lifecycle import OrderState, ProposalState, TradeState
 from spy32.ops.logs import LogEntry, append_entry
+from spy32.settings.knob import Secret
+from spy32.settings.services import Notify
 from spy32.store import Store
 from tests.support import builders as b
 from tests.support import stores
@@ -478,6 +480,20 @@ def test_the_newest_entries_of_the_log_are_shown_while_the_height_allows(store: 
     console.height = 24
     lines = ask(app, "status").splitlines()
     assert len(lines) <= 23 and sum(line.startswith("T") and "put spread" in line for line in lines) == 5
+
+
+@pytest.mark.parametrize("has_address", [True, False])
+def test_a_notice_that_no_command_tried_to_send_is_told_of_where_there_is_an_address(
+    store: Store, has_address: bool
+) -> None:
+    run(store, Outcome.NO_TRADE, "abstained")
+    store.notices.add(b.notice_text(), b.NOW)
+    app = desk(store, now=b.later(days=2))
+    if has_address:
+        app.settings = replace(app.settings, notify=Notify(addresses=(Secret("phone=ntfy://desk.example/topic"),)))
+    text = ask(app, "status")
+    assert ("N1 was given up after a day" in text) is has_address
+    assert ("next: spy32 status --ack N1" in text) is has_address
 
 
 # A bare call.
