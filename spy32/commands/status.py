@@ -24,7 +24,7 @@ def status(
         ),
     ] = False,
     ack: Annotated[
-        str | None, typer.Option("--ack", help="You have looked at it: P31, T31 or R31 is no longer listed.")
+        str | None, typer.Option("--ack", help="You have looked at it: P31, T31, R31 or N31 is no longer listed.")
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="On a screen of its own, read again every 2 seconds; keys act.")
@@ -110,6 +110,7 @@ def _read_status(app: "App", open_store: "Callable[[], Store]") -> "Status":
         halted=app.halt_reason(),
         set_up_at=app.set_up_at(),
         now=app.clock(),
+        logs=app.locations.logs,
         databases={mode: app.locations.database(mode) for mode in Mode},
     )
     try:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -124,10 +125,11 @@ def load_entries(folder: Path, wanted: LogFilter, limit: int) -> tuple[LogEntry,
     found: list[LogEntry] = []
     for path in sorted(folder.glob(MONTH_FILES), reverse=True):
         lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-        found += [entry for entry in _parse_lines(reversed(lines)) if wanted.matches(entry)]
+        matching = (entry for entry in _parse_lines(reversed(lines)) if wanted.matches(entry))
+        found += islice(matching, limit - len(found))
         if len(found) >= limit:
             break
-    return tuple(reversed(found[:limit]))
+    return tuple(reversed(found))
 
 
 def hide_secrets(text: str, secrets: Iterable[str]) -> str:

@@ -32,11 +32,11 @@ class OverdueItem:
     message: str
 
 
-def find_overdue(store: "Store", now: datetime) -> tuple[OverdueItem, ...]:
-    """Return every overdue item that nobody has acknowledged."""
+def find_overdue(store: "Store", now: datetime, *, has_address: bool = True) -> tuple[OverdueItem, ...]:
+    """Return every overdue item that nobody has acknowledged; without an address no notice that was never tried."""
     profiles = {row.profile for row in store.history.summaries(limit=RECENT_RUNS)}
     refused = (items for profile in sorted(profiles) for items in _repeated_refusals(store, profile))
-    items = (*_late_trades(store, now), *refused, *_undelivered_notice(store, now))
+    items = (*_late_trades(store, now), *refused, *_undelivered_notice(store, now, has_address=has_address))
     return tuple(item for item in items if not store.attention.was_raised(item.subject, item.kind))
 
 
@@ -48,11 +48,12 @@ def acknowledge(store: "Store", subject: str, by: str, now: datetime) -> int:
     return store.attention.acknowledge(subject, by, now)
 
 
-def _undelivered_notice(store: "Store", now: datetime) -> Iterator[OverdueItem]:
+def _undelivered_notice(store: "Store", now: datetime, *, has_address: bool) -> Iterator[OverdueItem]:
     """Yield the newest notice that was given up: one line, however many there are."""
-    notice = store.notices.find_given_up(now)
+    notice = store.notices.find_given_up(now, tried_only=not has_address)
     if notice is not None:
-        message = f"N{notice.id} was given up after a day: {notice.subject}; not taken by {notice.error}"
+        why = f"not taken by {notice.error}" if notice.error else "no command tried to send it"
+        message = f"N{notice.id} was given up after a day: {notice.subject}; {why}"
         yield OverdueItem(subject=f"N{notice.id}", kind=UNDELIVERED, message=message)
 
 

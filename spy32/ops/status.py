@@ -16,6 +16,7 @@ from spy32.domain.units import Dollars, Usd
 from spy32.domain.value import value
 from spy32.errors import StoreError
 from spy32.lifecycle import IN_FLIGHT, OrderState, ProposalState, TradeState
+from spy32.ops.logs import LogEntry, LogFilter, load_entries
 from spy32.ops.open_trades import OpenTrade, load_open_trades
 from spy32.ops.overdue import RECENT_RUNS, UNDELIVERED, find_overdue
 from spy32.ports import Locks
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_FAILURES = 3
 """Failed runs that are listed, so that `status` fits one screen."""
+MAX_LOG_ENTRIES = 3
+"""Newest entries of the log that are shown where there is room."""
 MISSED_SPAN = timedelta(days=35)
 """How long a missed slot is listed: five weekly slots, about as long as the trade that it would have made."""
 
@@ -54,6 +57,8 @@ class StatusContext:
     now: datetime
     databases: Mapping[Mode, Path] = field(default_factory=dict)
     """The databases of all modes, since model costs are those of the home."""
+    logs: Path | None = None
+    """The folder of the log; None where none is kept."""
 
 
 @value
@@ -106,6 +111,8 @@ class Status:
     """What all trades earned; None before the first."""
     model_spending: ModelSpending | None = None
     """None while there is no database, and when the sum cannot be read, which is an alarm."""
+    recent_log: tuple[LogEntry, ...] = ()
+    """The newest entries, oldest first."""
     alarms: tuple[str, ...] = ()
     """What a person must look at beside what waits."""
 
@@ -145,6 +152,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
         unknown_orders=tuple(order.reference for order in store.orders.select(OrderState.UNKNOWN)),
         results=store.results.totals(market_date(context.now)) if store.trades.has_any() else None,
         model_spending=spending,
+        recent_log=_recent_log(context),
         alarms=(*halt_message, *_damage_message(store), *spending_problem, *_slot_problems(context, store)),
     )
 
@@ -160,6 +168,16 @@ def _model_spending(context: StatusContext, store: "Store") -> tuple[ModelSpendi
         return None, (error.message,)
     month = f"{market_date(start):%Y-%m}"
     return ModelSpending(month=month, spent=spent, budget=context.settings.xai.month_budget), ()
+
+
+def _recent_log(context: StatusContext) -> tuple[LogEntry, ...]:
+    """Return the newest entries; of a log that cannot be read none, since `spy32 logs` says why."""
+    if context.logs is None:
+        return ()
+    try:
+        return load_entries(context.logs, LogFilter(), MAX_LOG_ENTRIES)
+    except OSError:
+        return ()
 
 
 def _damage_message(store: "Store") -> tuple[str, ...]:
@@ -349,8 +367,9 @@ def _other_items(context: StatusContext, store: "Store") -> Iterator[PendingItem
         notes = assignment_notes(position, market_date(context.now)) if position.ticker else ()
         message = "; ".join(notes) or f"T{trade.id} was assigned"
         yield PendingItem(id=f"T{trade.id}", message=message, command=f"spy32 show T{trade.id}")
-    for item in find_overdue(store, context.now):
-        command = "spy32 notify list" if item.kind == UNDELIVERED else f"spy32 show {item.subject}"
+    has_address = bool(context.settings.notify.addresses) or context.settings.ping.is_set
+    for item in find_overdue(store, context.now, has_address=has_address):
+        command = f"spy32 status --ack {item.subject}" if item.kind == UNDELIVERED else f"spy32 show {item.subject}"
         yield PendingItem(id=item.subject, message=item.message, command=command)
     former = store.location.former_place() if context.settings.mode is Mode.LIVE else None
     if former is not None:

@@ -41,10 +41,14 @@ class Notices:
         """Return the newest notices, sent or not, newest first."""
         return tuple(_notice(row) for row in self._core.rows("select * from notice order by id desc limit ?", count))
 
-    def find_given_up(self, now: datetime) -> Notice | None:
-        """Return the newest notice that was tried in vain until it was too old; None if there is none."""
+    def find_given_up(self, now: datetime, *, tried_only: bool = False) -> Notice | None:
+        """Return the newest notice that was not sent until it was too old, tried or not; None if there is none.
+
+        `tried_only` leaves out those that were never tried, as where there is no address.
+        """
         row = self._core.row(
-            "select * from notice where sent_at is null and tries > 0 and created_at < ? order by id desc limit 1",
+            "select * from notice where sent_at is null and tries >= ? and created_at < ? order by id desc limit 1",
+            int(tried_only),
             format_instant(now - NOTICE_LIFE),
         )
         return _notice(row) if row is not None else None

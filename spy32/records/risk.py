@@ -64,18 +64,8 @@ class Risk:
         with self._core.read_transaction():
             open_trades = self._trades.select(*OPEN_STATES)
             assigned = [self._adoptions.position(trade.id) for trade in self._trades.select(TradeState.ASSIGNED)]
-            foreign = (
-                foreign_risk(account, _own_positions(open_trades, assigned))
-                if account is not None and account.mode is not Mode.PAPER
-                else ForeignRisk()
-            )
+            foreign = _foreign_risk(account, open_trades, assigned)
             openings = self._select_openings(but)
-            risks = (
-                foreign.risk,
-                *(_proportional_risk(trade.max_loss, trade.remaining, trade.quantity) for trade in open_trades),
-                *(_assigned_risk(position) for position in assigned),
-                *(_unfilled_risk(row) for row in openings),
-            )
             sent_rows = [row for row in openings if row["state"] == ProposalState.SENT]
             sent_proposals = [self._proposals.get(row["id"]) for row in sent_rows]
             # A working entry without fills may become a trade at any moment.
@@ -86,7 +76,7 @@ class Risk:
             ]
             realized, marked = self._week_profit(week_start, today)
             return Exposure(
-                open_risk=sum(risks, Decimal(0)),
+                open_risk=foreign.risk + _book_risk(open_trades, assigned, openings),
                 open_trades=len(open_trades) + len(assigned) + pending_trades + foreign.trades,
                 week_loss=max(-(realized + marked), Decimal(0)),
                 week_unrealized=marked,
@@ -150,6 +140,27 @@ class Risk:
             value,
         )
         return int(row[0]) if row is not None else 0
+
+
+def _book_risk(
+    open_trades: Iterable[Trade], assigned: Iterable[AssignedPosition], openings: Iterable[sqlite3.Row]
+) -> Decimal:
+    """Return the risk of what our book holds and of what may still fill, dollars."""
+    risks = (
+        *(_proportional_risk(trade.max_loss, trade.remaining, trade.quantity) for trade in open_trades),
+        *(_assigned_risk(position) for position in assigned),
+        *(_unfilled_risk(row) for row in openings),
+    )
+    return sum(risks, Decimal(0))
+
+
+def _foreign_risk(
+    account: Account | None, open_trades: Iterable[Trade], assigned: Iterable[AssignedPosition]
+) -> ForeignRisk:
+    """Return the risk of positions that our book does not know; a paper account has none."""
+    if account is None or account.mode is Mode.PAPER:
+        return ForeignRisk()
+    return foreign_risk(account, _own_positions(open_trades, assigned))
 
 
 def _own_positions(open_trades: Iterable[Trade], assigned: Iterable[AssignedPosition]) -> dict[str, int]:

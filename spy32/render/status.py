@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from spy32.domain.runs import STEPS, Run, RunSummary
+from spy32.ops.logs import Level, LogEntry
 from spy32.ops.status import PendingItem, Status
 from spy32.render.explain import MODES, RUN_COLUMNS, format_outcome, outcome_tone
 from spy32.render.formatting import (
@@ -18,7 +19,7 @@ from spy32.render.formatting import (
 )
 from spy32.render.open_trades import held_words, open_trade_items, result_of
 from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, noun_grid, pair
-from spy32.sessions import market_date
+from spy32.sessions import NEW_YORK, market_date
 
 LISTED = 3
 """Entries of a list on the smallest screen; the rest is counted. Two lists of three leave room for five open trades."""
@@ -35,19 +36,25 @@ def status_page(status: Status) -> Page:
         parts.append(_trades_part(status))
     if status.failures:
         parts.append(_failures_grid(status))
+    parts.append(_log_part(status, len(status.recent_log)))
     return _page(status, parts, _next_commands(status))
 
 
 def dashboard_pages(status: Status) -> Iterator[Page]:
-    """One screen, at decreasing heights."""
+    """One screen, at decreasing heights: the log goes before anything else is shortened."""
     needs_person = [_alarms_part(status, len(status.alarms)), _waiting_part(status, len(status.waiting))]
     failures = Pairs(title="Recent failures", items=tuple(_failure_item(row) for row in status.failures))
     trades = _trades_part(status)
     following = _next_commands(status)
-    yield _page(status, [_overview_part(status, home=True), *needs_person, trades, failures], following)
-    yield _page(status, [_overview_part(status, home=True), *needs_person, trades], following)
     short = [_alarms_part(status, LISTED), _waiting_part(status, LISTED), _short_trades_part(status)]
-    yield _page(status, [_overview_part(status), *short], following[:LISTED])
+    layouts = (
+        ([_overview_part(status, home=True), *needs_person, trades, failures], following),
+        ([_overview_part(status, home=True), *needs_person, trades], following),
+        ([_overview_part(status), *short], following[:LISTED]),
+    )
+    for parts, commands in layouts:
+        for entries in range(len(status.recent_log), -1, -1):
+            yield _page(status, [*parts, _log_part(status, entries)], commands)
 
 
 def brief_page(status: Status) -> Page:
@@ -238,3 +245,21 @@ def _failure_item(row: RunSummary) -> Item:
     outcome = humanise(row.outcome.value) if row.outcome is not None else "unfinished"
     headline = f": {single_line(row.headline)}" if row.headline else ""
     return pair(f"R{row.id}", f"{new_york_words(row.started_at)} {outcome}{cause}{headline}", "dim")
+
+
+def _log_part(status: Status, count: int) -> Pairs:
+    """The newest `count` entries of the log."""
+    newest = status.recent_log[len(status.recent_log) - count :]
+    return Pairs(name="log", title="Recent log", items=tuple(_log_item(entry) for entry in newest))
+
+
+def _log_item(entry: LogEntry) -> Item:
+    words = (
+        entry.command,
+        "" if entry.run is None else f"R{entry.run}",
+        entry.step or "",
+        "" if entry.code is None else f"code {entry.code}",
+        entry.message,
+    )
+    text = "  ".join(single_line(word) for word in words if word)
+    return pair(f"{entry.ts.astimezone(NEW_YORK):%m-%d %H:%M}", text, "dim" if entry.level == Level.INFO else "warn")

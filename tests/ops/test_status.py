@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from spy32.commands.status import print_brief
 from spy32.domain.runs import Outcome, Trigger
 from spy32.domain.spreads import Mode
 from spy32.errors import AttentionRequired, StoreError
 from spy32.lifecycle import OrderState, ProposalState, TradeState
+from spy32.ops.logs import LogEntry, append_entry
+from spy32.settings.knob import Secret
+from spy32.settings.services import Notify
 from spy32.store import Store
 from tests.support import builders as b
 from tests.support import stores
@@ -449,6 +453,47 @@ def test_a_busy_desk_fits_80_columns_and_24_rows_with_the_prompt(store: Store, t
     assert len(lines) <= 23 and max(map(len, lines)) <= 80
     assert sum(line.startswith("T") and "put spread" in line for line in lines) == trades
     assert lines[-1] == f"next: spy32 approve P{trades + 1}"
+
+
+def log_entry(message: str, minutes: int) -> LogEntry:
+    return LogEntry(
+        ts=b.later(minutes=minutes), level="info", event="ended", mode="paper", command="analyze", pid=1, run=1,
+        step=None, ms=149, code=0, message=message,
+    )  # fmt: skip
+
+
+def test_the_newest_entries_of_the_log_are_shown_while_the_height_allows(store: Store) -> None:
+    run(store, Outcome.NO_TRADE, "abstained")
+    folder = desk(store).locations.logs
+    for number in range(5):
+        append_entry(folder, log_entry(f"entry {number}", number))
+    shown = ask(desk(store, width=80), "status")
+    assert [number for number in range(5) if f"entry {number}" in shown] == [2, 3, 4]
+    assert "entry 4" in ask(desk(store), "status")
+    for _ in range(5):
+        stores.filled(store, run_id=run(store, Outcome.PROPOSED, at=b.later(days=-2)))
+    for _ in range(3):
+        run(store, Outcome.FAILED, "data", reasons=("no quotes of the leg 640 for an hour, neither here nor there",))
+    store.flags.set("paused", "away", b.NOW)
+    console = (app := desk(store, width=80)).out
+    assert isinstance(console, Console)
+    console.height = 24
+    lines = ask(app, "status").splitlines()
+    assert len(lines) <= 23 and sum(line.startswith("T") and "put spread" in line for line in lines) == 5
+
+
+@pytest.mark.parametrize("has_address", [True, False])
+def test_a_notice_that_no_command_tried_to_send_is_told_of_where_there_is_an_address(
+    store: Store, has_address: bool
+) -> None:
+    run(store, Outcome.NO_TRADE, "abstained")
+    store.notices.add(b.notice_text(), b.NOW)
+    app = desk(store, now=b.later(days=2))
+    if has_address:
+        app.settings = replace(app.settings, notify=Notify(addresses=(Secret("phone=ntfy://desk.example/topic"),)))
+    text = ask(app, "status")
+    assert ("N1 was given up after a day" in text) is has_address
+    assert ("next: spy32 status --ack N1" in text) is has_address
 
 
 # A bare call.

@@ -47,15 +47,16 @@ def test_an_address_takes_a_notice_once(store: Store) -> None:
     assert store.audit.verify().broken is None
 
 
-def test_after_a_day_a_notice_is_given_up_and_only_one_that_was_tried_is_told_of(store: Store) -> None:
+def test_after_a_day_a_notice_is_given_up_whether_it_was_tried_or_not(store: Store) -> None:
     tried = store.notices.add(notice_text(), NOW)
     store.notices.record_failure(tried, "mail: no answer", NOW)
-    store.notices.add(notice_text("never tried"), NOW)
+    untried = store.notices.add(notice_text("never tried"), NOW)
     last, after = NOW + NOTICE_LIFE, NOW + NOTICE_LIFE + timedelta(seconds=1)
     assert len(store.notices.select_pending(last)) == 2 and store.notices.find_given_up(last) is None
     assert store.notices.select_pending(after) == ()
-    given_up = store.notices.find_given_up(after)
-    assert given_up is not None and given_up.id == tried and given_up.is_given_up(after)
+    newest, newest_tried = store.notices.find_given_up(after), store.notices.find_given_up(after, tried_only=True)
+    assert newest is not None and newest.id == untried and newest.is_given_up(after)
+    assert newest_tried is not None and newest_tried.id == tried
 
 
 def test_a_notice_is_as_old_as_the_process_says_and_not_its_market(store: Store) -> None:

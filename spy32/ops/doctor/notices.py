@@ -43,9 +43,10 @@ def check_outbox(context: DoctorContext) -> Diagnosis:
     store = context.home.sound
     if store is None:
         return skipped(NO_STORE)
-    lost = store.notices.find_given_up(context.now)
+    has_address = bool(context.settings.notify.addresses) or context.settings.ping.is_set
+    lost = store.notices.find_given_up(context.now, tried_only=not has_address)
     if lost is not None:
-        return warned(f"N{lost.id} was given up: {lost.error}", "spy32 notify list")
+        return warned(f"N{lost.id} was given up: {lost.error or 'no command tried to send it'}", "spy32 notify list")
     pending = store.notices.select_pending(context.now)
     unsent = [notice for notice in pending if notice.error]
     if unsent:
