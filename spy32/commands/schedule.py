@@ -165,7 +165,7 @@ def check(
         return
     if json:  # the document is the answer, and has said it
         raise typer.Exit(ExitCode.ATTENTION)
-    raise AttentionRequired("nothing starts the weekly run: add the lines of `spy32 schedule show` with `crontab -e`")
+    raise AttentionRequired("nothing starts the weekly run: `spy32 schedule install` adds the lines")
 
 
 def _crontab_line(app: "App", build: "Callable[..., str]") -> str:

@@ -389,7 +389,7 @@ def test_check_without_a_line_that_starts_the_run_ends_20(invoke: Any) -> None:
     for text in ("", "20 * * * * spy32 status --check\n", "0 10 * * 2 spy32 analyze --scheduled\n"):
         done = invoke("schedule", "check", "--crontab", "-", input=text)
         assert done.exit_code == 20
-        assert "`spy32 schedule show`" in done.stderr
+        assert "`spy32 schedule install`" in done.stderr
         assert invoke("schedule", "check", "--crontab", "-", "--json", input=text).exit_code == 20
     kept = invoke("schedule", "check", "--crontab", "-", input="*/15 * * * * spy32 analyze --scheduled\n")
     assert kept.exit_code == 0

@@ -139,4 +139,4 @@ def check_trades(context: DoctorContext) -> Diagnosis:
     if soon:
         listed = ", ".join(f"T{number} on {end}" for number, end in soon.items())
         return warned(f"within {SOON_SESSIONS} sessions expires {listed}", f"spy32 exits T{next(iter(soon))}")
-    return passed(f"none of {len(left)} open trades expires within {SOON_SESSIONS} sessions")
+    return passed(f"none of {len(left)} open trades on a live market expires within {SOON_SESSIONS} sessions")
