@@ -142,12 +142,14 @@ def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "Ra
 
             return run_page(view, now=app.clock(), also=_other_open_proposals(store, view))
         case "trade":
+            from spy32.ops.open_trades import trade_time
             from spy32.render.pages import trade_page
 
             assert view.trade is not None
             number = view.trade.id
             life = replace(view, marks=store.marks.select(number), closes=store.proposals.select_closes(number))
-            return trade_page(life, view.trade, now=app.clock(), result=store.results.get(number))
+            at = trade_time(store, view.trade, app.clock())
+            return trade_page(life, view.trade, now=at, result=store.results.get(number))
         case "full":
             from spy32.render.full_page import full_page
 

@@ -53,12 +53,20 @@ class OpenTrade:
         return self.trade.max_loss
 
 
+def trade_time(store: "Store", trade: Trade, now: datetime) -> datetime:
+    """Return the time that a trade lives by: `now`, or on a recorded market that of its newest mark or its opening."""
+    if not store.proposals.get(trade.proposal_id).is_recorded:
+        return now
+    mark = store.marks.latest(trade.id)
+    return trade.opened_at if mark is None else mark.at
+
+
 def load_open_trades(store: "Store", now: datetime) -> Iterator[OpenTrade]:
     """Yield every trade that is open or closing, oldest first."""
-    today = market_date(now)
     for trade in store.trades.select(TradeState.OPEN, TradeState.CLOSING):
         proposal = store.proposals.get(trade.proposal_id)
         plan = trade.exits or proposal.exit
+        today = market_date(trade_time(store, trade, now))
         reason, day = plan.planned_exit(today)
         yield OpenTrade(
             trade=trade,

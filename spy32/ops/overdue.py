@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from spy32.domain.runs import Cause, Outcome, Run
 from spy32.domain.value import value
 from spy32.lifecycle import TradeState
+from spy32.ops.open_trades import trade_time
 from spy32.sessions import market_date, previous_session, session
 
 if TYPE_CHECKING:
@@ -59,12 +60,13 @@ def _undelivered_notice(store: "Store", now: datetime, *, has_address: bool) -> 
 
 def _late_trades(store: "Store", now: datetime) -> Iterator[OverdueItem]:
     """Yield one item per trade that should be closed by its exit plan, for the latest date that has passed."""
-    today = market_date(now)
     for trade in store.trades.select(TradeState.OPEN, TradeState.CLOSING):
+        at = trade_time(store, trade, now)
+        today = market_date(at)
         plan = trade.exits or store.proposals.get(trade.proposal_id).exit
         expiration = trade.legs[0].expiration
         # Options of a closed day stopped trading with the session before.
-        if now >= (session(expiration) or previous_session(expiration)).option_close:
+        if at >= (session(expiration) or previous_session(expiration)).option_close:
             yield _late_trade_item(trade.id, "expired", f"expired on {expiration}")
         elif today >= plan.last_exit:
             yield _late_trade_item(

@@ -353,7 +353,7 @@ def test_what_decides_about_a_trade_is_within_the_first_screen(trade_home: Path,
         "T1 of R1: open",
         "Credit      0.70 cr",
         "Now         +$42.96",
-        "Due         last exit due since 29 May",
+        "Due         time exit on 9 May",
     ):
         assert words in first, first
 

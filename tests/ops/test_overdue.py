@@ -69,6 +69,14 @@ def test_a_trade_past_a_date_of_its_plan_needs_a_person(store: Store, now: str, 
     assert told(store, new_york(now)) == expected
 
 
+def test_a_trade_on_a_recorded_market_lives_by_its_own_time(store: Store) -> None:
+    _, trade = stores.filled(store, market="recorded")
+    later = new_york("2026-11-07T12:00")
+    assert told(store, later) == []
+    store.marks.add(b.mark(trade.id, at=new_york("2025-10-20T12:00")))
+    assert told(store, later) == [TIME_EXIT]
+
+
 def test_a_plan_without_a_time_exit_begins_with_its_last_exit(store: Store) -> None:
     stores.filled(store, exit=b.exit_plan(time_exit=None))
     assert told(store, new_york("2025-11-05T12:00")) == []
