@@ -28,7 +28,7 @@ from tests.support.forked import Ending, import_everything, run_forked
 
 ANALYZE = ("analyze", "--market", "recorded", "--analyst", "rules", "--force")
 CHECKS = (("db", "check"), ("audit", "verify"))
-VIEWS = (("show",), ("show", "--history"), ("show", "R1"), ("status",))
+VIEWS = (("show",), ("show", "--history"), ("show", "R1"), ("status", "--json"))
 ACT = ("execute", "P2")
 CASH = Decimal(100_000)
 
@@ -145,7 +145,7 @@ def _judge(home: Path, where: str, sound: dict[tuple[str, ...], Ending], tally: 
             tally.defects.append(f"{where}: `{' '.join(words)}` ended {ending.code}: {ending.err.strip()[-300:]}")
     is_seen = any(now[words].code for words in CHECKS)
     tally.checked += is_seen
-    tally.by_status += is_seen and now["status",] != sound["status",]
+    tally.by_status += is_seen and now["status", "--json"] != sound["status", "--json"]
     if not is_seen and content(home / "paper.db") != tally.content:
         tally.silent.append(f"{where}: the rows are others")
     others = [" ".join(words) for words in (*VIEWS, ACT) if now[words] != sound[words]]
