@@ -144,7 +144,7 @@ class AccountGateway(Protocol):
     def transactions(self, since: date) -> tuple[Transaction, ...]:
         """Return the transactions since that day."""
 
-    def unsettled(self) -> tuple[str, ...]:
+    def unsettled_notes(self) -> tuple[str, ...]:
         """Return why contracts that have expired, or shares that they left, are still held; empty when none are.
 
         Only the paper broker settles by itself and can tell; of a real account this is always empty.

@@ -82,7 +82,7 @@ class PaperBroker:
             sorted((line for line in (*fills, *events) if market_date(line.at) >= since), key=lambda line: line.at)
         )
 
-    def unsettled(self) -> tuple[str, ...]:
+    def unsettled_notes(self) -> tuple[str, ...]:
         return self._settle()
 
     def clock_ahead(self) -> float | None:

@@ -110,7 +110,7 @@ class TastytradeBroker:
             found = [transactions.parse_transaction(item, self._number, self._clean) for item in listed]
             return tuple({line.id: line for line in found}.values())
 
-    def unsettled(self) -> tuple[str, ...]:
+    def unsettled_notes(self) -> tuple[str, ...]:
         """Always empty: what has expired is in the history on the next morning."""
         return ()
 

@@ -213,14 +213,14 @@ class Transaction:
         return underlying_for_root(self.symbol[:6].strip()) if self.is_option else self.symbol
 
     @property
-    def bought(self) -> Decimal:
+    def signed_quantity(self) -> Decimal:
         """Quantity that came into the account, positive; what left it is negative. Where the broker tells no action,
         the cash decides."""
         comes_in = self.action.sign < 0 if self.action is not None else self.gross < 0
         return self.quantity if comes_in else -self.quantity
 
     @property
-    def delivered(self) -> Decimal:
+    def delivered_shares(self) -> Decimal:
         """Shares that this assignment or exercise brings into the account; negative when it takes them out."""
         if not self.is_option or self.kind not in DELIVERIES or self.settles_in_cash:
             return Decimal(0)

@@ -30,7 +30,7 @@ class AppriseNotifier:
             raise Unavailable("apprise is not installed; pip install 'spy32[notify]'") from None
         logging.getLogger("apprise").addFilter(_keep_status)
         asset = apprise.AppriseAsset(async_mode=False, app_id="spy32", image_url_mask="")
-        self._service: Any = apprise.Apprise.instantiate(_bounded(url.reveal()), asset=asset)
+        self._service: Any = apprise.Apprise.instantiate(_add_time_limits(url.reveal()), asset=asset)
         if self._service is None:
             raise BadSettings(
                 "apprise cannot use this address (notify.addresses); apprise's wiki has the form of each service"
@@ -54,7 +54,7 @@ class AppriseNotifier:
             raise Unavailable(f"the service answered with status {status}" if status is not None else NOT_TAKEN)
 
 
-def _bounded(url: str) -> str:
+def _add_time_limits(url: str) -> str:
     """The address with our limits of time, and plain text that is cut where the service takes no more."""
     joint = "&" if "?" in url else "?"
     chosen = "" if "format=" in url else "&format=text"

@@ -147,7 +147,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
         waiting=waiting,
         trades=tuple(load_open_trades(store, context.now)),
         failures=store.history.failures(MAX_FAILURES),
-        missed=store.history.missed(context.now - MISSED_SPAN),
+        missed=store.history.select_missed(context.now - MISSED_SPAN),
         unsent_notices=len(store.notices.select_pending(context.now)),
         unknown_orders=tuple(order.reference for order in store.orders.select(OrderState.UNKNOWN)),
         results=store.results.totals(market_date(context.now)) if store.trades.has_any() else None,

@@ -118,18 +118,18 @@ def add_notice(store: Database, change: WriteTransaction, text: NoticeText, *, r
 
     is_secret = store.mode is not Mode.PAPER and store.account
 
-    def masked(words: str) -> str:
+    def mask_account(words: str) -> str:
         return words.replace(store.account, MASK) if is_secret else words
 
     created_at = format_instant(store.process_clock()) if store.process_clock is not None else change.at
     return change.insert(
         "notice",
         run_id=run_id,
-        subject=masked(text.subject),
-        body=masked(text.body),
+        subject=mask_account(text.subject),
+        body=mask_account(text.body),
         created_at=created_at,
         kind=text.kind.value,
-        short=masked(text.short),
+        short=mask_account(text.short),
         about=text.about or None,
     )
 

@@ -118,7 +118,7 @@ class RunViews:
         """Return the newest failed and interrupted runs, newest first."""
         return tuple(_run_summary(row) for row in self._core.rows(FAILED_RUNS, limit))
 
-    def missed(self, since: datetime) -> tuple[RunSummary, ...]:
+    def select_missed(self, since: datetime) -> tuple[RunSummary, ...]:
         """Return the rows of slots that were found to be missed since then, newest first."""
         return tuple(_run_summary(row) for row in self._core.rows(MISSED_RUNS, format_instant(since)))
 

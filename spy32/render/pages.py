@@ -70,7 +70,7 @@ def run_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -
     """
     result = view.proposal
     if result is not None and result.kind == "close":
-        view = _at_close(view, result)
+        view = _view_of_close(view, result)
     parts: list[Part] = []
     if result is not None:
         parts += trade_parts(result, view, now=now)
@@ -88,7 +88,7 @@ def _successor_commands(result: Proposal | None, also: tuple[Proposal, ...]) -> 
     return tuple(f"{command} (in its place)" for command in live if command is not None)
 
 
-def _at_close(view: RunView, close: Proposal) -> RunView:
+def _view_of_close(view: RunView, close: Proposal) -> RunView:
     """The view of a close: at its own quotes, and without the reasons, the choice and the data of the opening run."""
     market = replace(view.market, as_of=close.quoted_at) if view.market is not None else None
     return replace(

@@ -190,15 +190,15 @@ def _missed_text(status: Status) -> str:
 
 def _alarms_part(status: Status, most: int) -> Pairs:
     items = [pair(str(number), single_line(reason), "warn") for number, reason in enumerate(status.alarms, 1)]
-    return Pairs(name="attention", title="Needs a person", items=_listed(items, most))
+    return Pairs(name="attention", title="Needs a person", items=_first_items(items, most))
 
 
 def _waiting_part(status: Status, most: int) -> Pairs:
     items = [pair(item.id, _waiting_text(item, status)) for item in status.waiting]
-    return Pairs(title="Waiting for a person", items=_listed(items, most))
+    return Pairs(title="Waiting for a person", items=_first_items(items, most))
 
 
-def _listed(items: list[Item], most: int) -> tuple[Item, ...]:
+def _first_items(items: list[Item], most: int) -> tuple[Item, ...]:
     more = len(items) - most
     return (*items[:most], pair("and", f"{more} more: spy32 status | more")) if more > 0 else tuple(items)
 

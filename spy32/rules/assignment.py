@@ -75,21 +75,23 @@ def assigned_position(
     return AssignedPosition(
         trade=trade,
         ticker=ticker,
-        shares=int(sum((line.bought for line in shares), Decimal(0))),
+        shares=int(sum((line.signed_quantity for line in shares), Decimal(0))),
         legs=tuple((leg, count) for leg, count in counts if count),
         cash=premium + earlier + sum((line.gross for line in lines), Decimal(0)),
         incoming=incoming,
         outgoing=outgoing,
         since=min((line.at for line in lines), default=trade.opened_at),
-        awaited=tuple(line for line in lines if line.delivered) if incoming or outgoing else (),
+        awaited=tuple(line for line in lines if line.delivered_shares) if incoming or outgoing else (),
     )
 
 
 def undelivered_shares(lines: Sequence[Transaction]) -> tuple[int, int]:
     """Return the shares that assignments and exercises of these lines bring in and take out, both positive, as far as
     no line shows the shares themselves."""
-    delivered = [line.bought for line in lines if not line.is_option and line.kind is not TransactionKind.TRADE]
-    moves = [line.delivered for line in lines]
+    delivered = [
+        line.signed_quantity for line in lines if not line.is_option and line.kind is not TransactionKind.TRADE
+    ]
+    moves = [line.delivered_shares for line in lines]
     incoming = sum(move for move in moves if move > 0) - sum(move for move in delivered if move > 0)
     outgoing = sum(move for move in delivered if move < 0) - sum(move for move in moves if move < 0)
     return int(incoming), int(outgoing)

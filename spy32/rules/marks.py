@@ -28,9 +28,9 @@ def mark_trade(
     """
     closing = trade.closing_legs
     prices = natural_and_mid(closing, quotes.quotes)
-    natural, mid = (_in_cents(-prices[0]), _in_cents(-prices[1])) if prices is not None else (None, None)
+    natural, mid = (_round_to_cents(-prices[0]), _round_to_cents(-prices[1])) if prices is not None else (None, None)
     values = [leg_greeks(leg, quotes, settings.market.rate, now) for leg in trade.legs]
-    unrealized = _unrealized(trade, mid, settings) if mid is not None else None
+    unrealized = _unrealized_profit(trade, mid, settings) if mid is not None else None
     max_profit = (trade.credit * MULTIPLIER - trade.opening_fees / trade.quantity) * trade.remaining
     distance = _short_distance(trade.legs, quotes.spot)
     return Mark(
@@ -55,7 +55,7 @@ def mark_trade(
     )
 
 
-def _in_cents(price: Decimal) -> Decimal:
+def _round_to_cents(price: Decimal) -> Decimal:
     """Return the price with two decimals when it has no more: halves of ticks have three."""
     return price.quantize(CENT) if price == price.quantize(CENT) else price
 
@@ -67,7 +67,7 @@ def closing_result(trade: Trade, debit: Decimal, quantity: int, settings: Settin
     return ((trade.credit - debit) * MULTIPLIER * quantity - fees - costs).quantize(CENT, ROUND_HALF_EVEN)
 
 
-def _unrealized(trade: Trade, mid: Decimal, settings: Settings) -> Decimal:
+def _unrealized_profit(trade: Trade, mid: Decimal, settings: Settings) -> Decimal:
     return closing_result(trade, mid, trade.remaining, settings) if trade.remaining > 0 else Decimal(0)
 
 

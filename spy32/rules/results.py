@@ -67,7 +67,7 @@ def trade_result(
         closing_slippage=_slippage(flows, CashFlowKind.CLOSING),
         realizations=realizations,
         open_cash=_cash(flows) - realized,
-        unrealized=_unrealized(trade, mark),
+        unrealized=_unrealized_profit(trade, mark),
         marked_at=mark.as_of if mark is not None and trade.state not in ENDED else None,
         days_held=days_held(trade),
         credit_kept=float(1 - closing_cost / credit) if is_known and credit > 0 else None,
@@ -114,7 +114,7 @@ def unrealized_change(trade: Trade, result: TradeResult, base: Mark | None, firs
     """
     if result.unrealized is None:
         return Decimal(0)
-    before = _unrealized(trade, base)
+    before = _unrealized_profit(trade, base)
     if before is None and market_date(trade.opened_at) < first:
         return min(result.unrealized, Decimal(0))
     return result.unrealized - (before or Decimal(0))
@@ -157,7 +157,7 @@ def _slippage(flows: Sequence[CashFlow], kind: CashFlowKind) -> Decimal | None:
     return sum(losses, Decimal(0)) if losses else None
 
 
-def _unrealized(trade: Trade, mark: Mark | None) -> Decimal | None:
+def _unrealized_profit(trade: Trade, mark: Mark | None) -> Decimal | None:
     """Return the unrealised result of what is held, by a mark that may have been made when more was held."""
     if mark is None or mark.unrealized is None or trade.state in ENDED:
         return None

@@ -147,7 +147,7 @@ class _Settlement:
         """Add why an expired trade is still open."""
         for trade in self._context.store.trades.select(*OPEN_STATES):
             if trade.id in self._expired and trade.id not in self._changed and not self._warnings[trade.id]:
-                reasons = "; ".join(self._context.account.unsettled()) or "the broker still shows its contracts"
+                reasons = "; ".join(self._context.account.unsettled_notes()) or "the broker still shows its contracts"
                 self._warnings[trade.id].append(f"T{trade.id} {_due_text(trade)} is not settled yet: {reasons}")
 
 

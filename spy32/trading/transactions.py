@@ -266,7 +266,7 @@ def _decide_adoption(
     """
     spreads = min(counts[leg.symbol] // leg.quantity for leg in trade.legs)
     delivered = any(
-        transaction.delivered
+        transaction.delivered_shares
         for leg in trade.legs
         if counts[leg.symbol]
         for transaction in _closing_transactions(leg, trade, unmatched)
@@ -333,17 +333,17 @@ def _take_deliveries(
     """
     shares: list[Transaction] = []
     for delivery in transactions:
-        comes_in = delivery.delivered > 0
-        remaining = abs(delivery.delivered)
+        comes_in = delivery.delivered_shares > 0
+        remaining = abs(delivery.delivered_shares)
         if most is not None:
-            taken = sum((line.quantity for line in shares if (line.bought > 0) is comes_in), Decimal(0))
+            taken = sum((line.quantity for line in shares if (line.signed_quantity > 0) is comes_in), Decimal(0))
             remaining = min(remaining, most[comes_in] - taken)
         strike = next((leg.strike for leg in trade.legs if leg.symbol == delivery.symbol), None)
         for line in tuple(unmatched.matching(delivery.ticker, trade.opened_at)):
             is_delivery = (
                 line.kind is not TransactionKind.TRADE
                 and market_date(line.at) == market_date(delivery.at)
-                and line.bought * delivery.delivered > 0
+                and line.signed_quantity * delivery.delivered_shares > 0
                 and line.price in (None, strike)
             )
             if is_delivery and remaining > 0:
@@ -365,11 +365,11 @@ def find_disposal(position: AssignedPosition, unmatched: UnmatchedTransactions) 
     missing = {True: Decimal(position.incoming), False: Decimal(position.outgoing)}
     deliveries = _take_deliveries(trade, position.awaited, unmatched, missing)
     deliveries += _take_deliveries(trade, taken, unmatched)
-    shares = position.shares + sum((line.bought for line in deliveries), Decimal(0))
+    shares = position.shares + sum((line.signed_quantity for line in deliveries), Decimal(0))
     sales = []
     for line in tuple(unmatched.matching(position.ticker, position.since)):
-        if line.kind is TransactionKind.TRADE and line.bought * shares < 0:
+        if line.kind is TransactionKind.TRADE and line.signed_quantity * shares < 0:
             sales.append(unmatched.take(line, min(abs(shares), line.quantity)))
-            shares += sales[-1].bought
+            shares += sales[-1].signed_quantity
     lines = (*taken, *deliveries, *sales)
     return Disposal(trade_id=trade.id, transactions=lines) if lines else None

@@ -137,7 +137,7 @@ def recorded(days: int, **over: object) -> PaperBroker:
 
 def test_recorded_quotes_of_the_next_session_settle_an_expiration_without_a_bar_as_an_assumption() -> None:
     account = recorded(3)
-    assert (account.positions(), account.unsettled()) == ((), ())
+    assert (account.positions(), account.unsettled_notes()) == ((), ())
     lines = [line for line in account.transactions(builders.EXPIRATION) if line.kind is TransactionKind.EXPIRATION]
     assert len(lines) == 2
     assert "assumed: the spot of cboe on 2025-11-10, which has no bar of 2025-11-07" in lines[0].description
@@ -162,6 +162,6 @@ def test_a_spot_stands_in_only_where_no_price_near_it_settles_otherwise(spot: fl
     account = recorded(3, chain_now=replace(builders.chain(), spot=spot))
     assert len(account.positions()) == 2 - removed
     if not removed:
-        assert account.unsettled() == (
+        assert account.unsettled_notes() == (
             "SPY options of 2025-11-07 are not settled: no source has the daily bar of SPY on 2025-11-07",
         )

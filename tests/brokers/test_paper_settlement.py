@@ -139,7 +139,7 @@ def test_out_of_the_money_the_contracts_are_gone_and_the_credit_stays(store: Sto
     assert held(account) == {}
     assert kinds(account) == [(EXPIRED, LONG, 2, 0), (EXPIRED, SHORT, 2, 0)]
     assert store.paper.cash() == CASH + 210 - FEES
-    assert account.unsettled() == ()
+    assert account.unsettled_notes() == ()
     facts = account.facts()
     assert facts.net_liquidation == facts.buying_power == store.paper.cash()
     check_books(store, account)
@@ -156,7 +156,7 @@ def test_all_in_the_money_costs_the_maximum_loss_and_five_dollars_a_leg(store: S
         (SHARES, "SPY", 200, -128_005),
     ]
     assert store.paper.cash() == CASH - (5 - CREDIT) * 200 - FEES - 10
-    assert account.unsettled() == ()
+    assert account.unsettled_notes() == ()
     check_books(store, account)
 
 
@@ -169,7 +169,7 @@ def test_between_the_strikes_shares_are_held_over_the_weekend_at_cost_and_sold_a
     assert account.positions() == (Position(symbol="SPY", quantity=200, average_price=D(640)),)
     facts = account.facts()
     assert (facts.net_liquidation, facts.buying_power) == (before, before - 128_000)
-    assert account.unsettled() == (
+    assert account.unsettled_notes() == (
         "+200 SPY, assigned 2025-11-07: the prices of 2025-11-10 are final at 16:30 New York",
     )
     check_books(store, account)
@@ -181,7 +181,7 @@ def test_between_the_strikes_shares_are_held_over_the_weekend_at_cost_and_sold_a
     assert held(account) == {}
     assert kinds(account)[-1] == (TRADE, "SPY", 200, 127_300)
     assert store.paper.cash() == before - 700
-    assert account.unsettled() == ()
+    assert account.unsettled_notes() == ()
     check_books(store, account)
 
 
@@ -241,11 +241,11 @@ def test_without_a_daily_bar_it_stays_open_and_says_so(store: Store) -> None:
     bars = Bars()
     account = broker(store, bars, final(FRIDAY))
     assert len(held(account)) == 2
-    assert account.unsettled() == (
+    assert account.unsettled_notes() == (
         "SPY options of 2025-11-07 are not settled: no source has the daily bar of SPY on 2025-11-07",
     )
     bars.days[FRIDAY] = bar(close=700.0)
-    assert account.unsettled() == ()
+    assert account.unsettled_notes() == ()
     assert held(account) == {}
 
 
@@ -253,7 +253,7 @@ def test_a_source_that_fails_is_named(store: Store) -> None:
     hold(store)
     bars = Bars()
     bars.error = Unavailable("yahoo cannot be reached")
-    (note,) = broker(store, bars, final(FRIDAY)).unsettled()
+    (note,) = broker(store, bars, final(FRIDAY)).unsettled_notes()
     assert note.endswith("no daily bar of SPY on 2025-11-07: yahoo cannot be reached")
 
 
@@ -262,7 +262,7 @@ def test_a_bar_whose_close_is_no_price_settles_nothing(store: Store, close: floa
     hold(store)
     account = broker(store, Bars(bar(close=close)), final(FRIDAY))
     assert len(held(account)) == 2
-    assert account.unsettled() == ("SPY options of 2025-11-07 are not settled: the daily bar lacks the price",)
+    assert account.unsettled_notes() == ("SPY options of 2025-11-07 are not settled: the daily bar lacks the price",)
 
 
 def test_a_missing_opening_keeps_the_shares(store: Store) -> None:
@@ -270,14 +270,14 @@ def test_a_missing_opening_keeps_the_shares(store: Store) -> None:
     monday = next_session(FRIDAY).day
     account = broker(store, Bars(bar(close=637.0), bar(monday, opening=None)), final(monday))
     assert held(account) == {"SPY": 200}
-    assert account.unsettled() == ("+200 SPY, assigned 2025-11-07: the daily bar lacks the price",)
+    assert account.unsettled_notes() == ("+200 SPY, assigned 2025-11-07: the daily bar lacks the price",)
 
 
 def test_before_the_bar_counts_no_source_is_asked(store: Store) -> None:
     hold(store)
     bars = Bars(bar())
     account = broker(store, bars, final(FRIDAY) - timedelta(seconds=1))
-    assert account.unsettled() == (
+    assert account.unsettled_notes() == (
         "SPY options of 2025-11-07 are not settled: the prices of 2025-11-07 are final at 16:30 New York",
     )
     assert bars.asked == []
@@ -286,7 +286,7 @@ def test_before_the_bar_counts_no_source_is_asked(store: Store) -> None:
 def test_an_index_whose_settlement_is_not_known_stays_open(store: Store) -> None:
     legs = tuple(replace(leg, root="VIX") for leg in builders.spread().legs)
     sell(store, legs, 1)
-    (note,) = broker(store, Bars(bar()), final(FRIDAY)).unsettled()
+    (note,) = broker(store, Bars(bar()), final(FRIDAY)).unsettled_notes()
     assert note == "VIX options of 2025-11-07 are not settled: how contracts of this root are settled is not known"
 
 
@@ -360,7 +360,7 @@ def test_a_book_opened_for_reading_is_only_read(tmp_path: Path) -> None:
     with closing(reader):
         account = broker(reader, Bars(bar()), final(FRIDAY))
         assert len(held(account)) == 2
-        assert account.unsettled() == (
+        assert account.unsettled_notes() == (
             "SPY options of 2025-11-07 are not settled: the database was opened for reading",
         )
 
@@ -425,7 +425,7 @@ def test_shares_of_a_recorded_market_are_not_sold_at_a_price_of_the_real_clock(s
     assert held(broker(store, Bars(bar()), final(FRIDAY), market=market)) == {"SPY": 200}
     real = broker(store, Bars(bar(monday, opening=700.0)), final(monday), market=None)
     assert held(real) == {"SPY": 200}
-    assert real.unsettled() == ()
+    assert real.unsettled_notes() == ()
     account = broker(store, Bars(bar(monday, opening=638.0)), final(monday), market=market)
     assert held(account) == {}
     assert kinds(account)[-1] == (TRADE, "SPY", 200, 127_600)
@@ -481,4 +481,4 @@ def test_cash_and_positions_agree_with_the_history_whatever_is_held(
             account = broker(store, bars, final(day))
             check_books(store, account)
         assert held(account) == {}
-        assert account.unsettled() == ()
+        assert account.unsettled_notes() == ()

@@ -169,4 +169,4 @@ def test_a_leg_alone_and_shares_alone_have_plain_tickets() -> None:
 def test_an_assignment_or_exercise_moves_shares_by_side_and_right(
     symbol: str, kind: TransactionKind, delivered: int
 ) -> None:
-    assert line(1, symbol, kind).delivered == delivered
+    assert line(1, symbol, kind).delivered_shares == delivered

@@ -258,7 +258,7 @@ class FakeAccount:
     def transactions(self, since: date) -> tuple[Transaction, ...]:
         return self.history
 
-    def unsettled(self) -> tuple[str, ...]:
+    def unsettled_notes(self) -> tuple[str, ...]:
         return self.waiting
 
     def clock_ahead(self) -> float | None:

@@ -157,7 +157,7 @@ class Broker:
         self._read()
         return tuple(self.removals)
 
-    def unsettled(self) -> tuple[str, ...]:
+    def unsettled_notes(self) -> tuple[str, ...]:
         return ()
 
     def clock_ahead(self) -> float | None:

@@ -176,5 +176,5 @@ def test_the_paper_broker_of_a_process_settles_by_these_bars(tmp_path: Path, mon
         store.paper.fill(order.broker_id, builders.fills(legs, 1), Decimal(58), Decimal(2))
         broker = process.broker(store, None)
         assert broker.positions() == ()
-        assert broker.unsettled() == ()
+        assert broker.unsettled_notes() == ()
         assert store.paper.cash() == 100_000 + 58 - 2 - 500 - 10

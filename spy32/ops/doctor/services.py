@@ -28,7 +28,7 @@ def check_login(context: DoctorContext) -> Diagnosis:
         return failed(broker.message, "spy32 auth login")
     if isinstance(broker, Spy32Error):
         return failed(broker.message, "spy32 auth status")
-    return _with_broker(context, lambda answer: passed(f"the log-in works, account {answer.account.masked_number}"))
+    return _judge_broker(context, lambda answer: passed(f"the log-in works, account {answer.account.masked_number}"))
 
 
 def check_level(context: DoctorContext) -> Diagnosis:
@@ -44,7 +44,7 @@ def check_level(context: DoctorContext) -> Diagnosis:
             return warned("the broker tells no options level", fix)
         return passed(f"options level {account.options_level}")
 
-    return _with_broker(context, judge)
+    return _judge_broker(context, judge)
 
 
 def check_clock(context: DoctorContext) -> Diagnosis:
@@ -59,7 +59,7 @@ def check_clock(context: DoctorContext) -> Diagnosis:
             return failed(f"{text}; beyond {CLOCK_TOLERANCE.seconds} s nothing is sent", SET_CLOCK)
         return warned(text, SET_CLOCK) if abs(ahead) > CLOCK_WARN_SECONDS else passed(text)
 
-    return _with_broker(context, judge)
+    return _judge_broker(context, judge)
 
 
 def check_broker_orders(context: DoctorContext) -> Diagnosis:
@@ -79,10 +79,10 @@ def check_broker_orders(context: DoctorContext) -> Diagnosis:
             return warned(f"orders at the broker without a row here: {', '.join(unknown)}", "spy32 positions")
         return passed("every living order at the broker has its row")
 
-    return _with_broker(context, judge)
+    return _judge_broker(context, judge)
 
 
-def _with_broker(context: DoctorContext, judge: Callable[[BrokerAnswer], Diagnosis]) -> Diagnosis:
+def _judge_broker(context: DoctorContext, judge: Callable[[BrokerAnswer], Diagnosis]) -> Diagnosis:
     broker = context.answers.broker
     if isinstance(broker, BrokerAnswer):
         return judge(broker)
