@@ -75,7 +75,12 @@ def log_end(ctx: Any, stop: BaseException | None) -> None:
 
 
 def exit_code(stop: BaseException) -> int:
-    """What the program ends with when `stop` leaves it."""
+    """What the program ends with when `stop` leaves it.
+
+    Python 3.11 turns a signal that comes while a class is being made into a RuntimeError that has it as its cause.
+    """
+    if isinstance(stop.__cause__, TERMINATIONS):
+        return exit_code(stop.__cause__)
     if isinstance(stop, BrokenPipeError):
         return ExitCode.OK
     if isinstance(stop, typer.Exit):
@@ -123,17 +128,19 @@ def run_command(command: Callable[[], Any], arguments: Sequence[str]) -> int:  #
         discard_buffered_output()
         return ExitCode.OK
     except (Interrupted, *TERMINATIONS, typer.Abort) as stop:
-        # The terminal has just echoed ^C, so the line begins anew.
-        prefix = "\n" if sys.stderr.isatty() else ""
-        return print_error(
-            exit_code(stop),
-            "stopped; what was committed is kept",
-            wants_json=wants_json,
-            prefix=prefix,
-        )
+        return print_stopped(stop, wants_json=wants_json)
     except Exception as bug:  # noqa: BLE001 - the outermost frame records what it cannot know
+        if isinstance(bug.__cause__, TERMINATIONS):
+            return print_stopped(bug.__cause__, wants_json=wants_json)
         return print_bug_report(bug, arguments)
     return result if isinstance(result, int) else ExitCode.OK
+
+
+def print_stopped(stop: BaseException, *, wants_json: bool) -> int:
+    """One line about a signal or an answered Ctrl-C, and the code that a shell counts for it."""
+    # The terminal has just echoed ^C, so the line begins anew.
+    prefix = "\n" if sys.stderr.isatty() else ""
+    return print_error(exit_code(stop), "stopped; what was committed is kept", wants_json=wants_json, prefix=prefix)
 
 
 def print_usage_error(error: Exception, *, wants_json: bool) -> int:

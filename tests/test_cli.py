@@ -96,6 +96,20 @@ def test_a_termination_while_the_words_are_read_ends_143(monkeypatch: pytest.Mon
     assert CliRunner().invoke(cli.app, ["status"]).exit_code == 143
 
 
+def test_a_termination_while_a_class_is_made_ends_143(capsys: pytest.CaptureFixture[str]) -> None:
+    """Python 3.11 raises a RuntimeError from whatever `__set_name__` raised; imports make classes all the time."""
+
+    class Stopping:
+        def __set_name__(self, owner: type, name: str) -> None:
+            raise cli.TerminationSignal(signal.SIGTERM)
+
+    def import_late() -> None:
+        type("Late", (), {"field": Stopping()})
+
+    assert run_command(import_late, []) == 143
+    assert capsys.readouterr().err == "spy32: stopped; what was committed is kept\n"
+
+
 def test_an_exit_code_of_a_command_is_kept() -> None:
     def leave() -> None:
         raise typer.Exit(20)
