@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from spy32.domain.market import OCC_LENGTH, OptionQuote, Right, occ_symbol, parse_occ_symbol
+from spy32.domain.outlook import Outlook
 from spy32.domain.units import Dollars, ModelDollars, Points, Price
 from spy32.domain.value import value
 
@@ -37,6 +38,9 @@ class Strategy(StrEnum):
 
     PUT_CREDIT = "put_credit_spread"
     CALL_CREDIT = "call_credit_spread"
+    IRON_CONDOR = "iron_condor"
+    PUT_DEBIT = "put_debit_spread"
+    CALL_DEBIT = "call_debit_spread"
 
 
 class Action(StrEnum):
@@ -212,6 +216,8 @@ class Candidate:
     worthless_market: float | None = None
     """Probability that the short strike ends out of the money, under the density that the chain implies. None in runs
     before 0.4."""
+    outlook: Outlook | None = None
+    """Probabilities and expected values with their laws. None in runs before 0.4."""
 
     @property
     def p_worthless(self) -> float:

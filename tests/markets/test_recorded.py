@@ -393,7 +393,7 @@ def test_where_the_month_rate_ends_the_bill_takes_over() -> None:
 
 
 def test_beyond_the_shipped_history_all_is_missing_with_a_reason() -> None:
-    for now in (datetime(2026, 11, 24, 15, 0, tzinfo=UTC), datetime(2012, 5, 4, 15, 0, tzinfo=UTC)):
+    for now in (datetime(2026, 11, 24, 15, 0, tzinfo=UTC), datetime(1993, 1, 28, 15, 0, tzinfo=UTC)):
         for level in bundled_history.volatility(now).values():
             assert level.value is None
             assert level.missing is not None

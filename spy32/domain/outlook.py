@@ -1,0 +1,105 @@
+"""What a candidate is worth and how it may end: probabilities and expected values, each with its law and horizon."""
+
+from datetime import date
+from enum import StrEnum
+
+from spy32.domain.units import Dollars, ModelDollars
+from spy32.domain.value import value
+
+
+class Law(StrEnum):
+    """The distribution of the underlying's returns that a number is computed under."""
+
+    MARKET = "market"
+    """The density that the option prices imply. It holds a premium for risk, so it is a price and no forecast."""
+    HISTORY = "history"
+    """SPY's returns since 1993, scaled by the VIX of today over the VIX of then, with their drift."""
+    NO_DRIFT = "history_without_drift"
+    """The same, tilted to a mean return of zero over the forward."""
+
+
+@value
+class Estimate:
+    """A mean, dollars per contract after costs, with its 90 % interval from a moving-block bootstrap."""
+
+    mean: ModelDollars
+    low: ModelDollars
+    high: ModelDollars
+
+
+@value
+class Probabilities:
+    """Probabilities of a candidate's endings, 0 to 1. None where the law does not tell."""
+
+    worthless: float
+    """No short strike is reached at the end, so every leg expires worthless or is bought back above it."""
+    profit: float
+    """Any profit, after costs."""
+    max_profit: float
+    """To expiration, the largest possible profit; under the exit plan, the profit target is reached."""
+    max_loss: float
+    """The largest possible loss: the underlying ends at or beyond a long strike."""
+    touch: float | None = None
+    """A short strike is reached at any time before the end."""
+
+
+@value
+class Forecast:
+    """A candidate under one law, to expiration or under the exit plan."""
+
+    probabilities: Probabilities
+    ev: Estimate | None = None
+    """Expected profit. None under the market's law, whose expected value is the cost of trading and no judgement."""
+    shortfall: Estimate | None = None
+    """Expected shortfall at 5 %: the mean profit of the worst twentieth, negative for a loss. None as above."""
+
+
+@value
+class Forecasts:
+    """A candidate under every law over one horizon; history is None where the underlying has none."""
+
+    market: Forecast
+    history: Forecast | None = None
+    no_drift: Forecast | None = None
+
+
+@value
+class TradingCost:
+    """The market's expected value of a candidate held to expiration, split; it needs no density.
+
+    Dollars per contract, each zero or negative for a credit spread at fair quotes.
+    """
+
+    interest: ModelDollars
+    """-(e^(rT) - 1) x mid x 100: the premium is valued at expiration."""
+    slippage: ModelDollars
+    commissions: Dollars
+    fees: Dollars
+    """Clearing and regulatory."""
+
+    @property
+    def total(self) -> float:
+        return self.interest + self.slippage + float(self.commissions + self.fees)
+
+
+@value
+class Outlook:
+    """All such numbers of one candidate."""
+
+    expiry: Forecasts
+    """Held to expiration."""
+    plan: Forecasts | None
+    """Under the exit plan: profit target, stop, time exit, last exit, as `rules/exits.py` judges them."""
+    cost: TradingCost
+    premium_per_day: ModelDollars
+    """Credit at the mid, dollars per contract and calendar day to expiration."""
+    return_on_risk: float
+    """Largest profit at the mid over the maximum loss."""
+    score: float | None = None
+    """Lower end of the history's expected value under the plan, over the maximum loss. Shown, never binding."""
+    sessions: int = 0
+    """Start days of the past windows that the history's numbers rest on."""
+    history_until: date | None = None
+    """The last day of that history."""
+    missing: str | None = None
+    """Why the history's numbers are not there."""
