@@ -23,7 +23,7 @@ _APPEND_ONLY_1 = ("event", "step", "snapshot", "menu", "candidate", "answer", "a
 _NO_DELETE_1 = ("stamp", "run", "proposal", "broker_order", "trade", "paper_order", "notice", "flag")
 
 APPEND_ONLY = (*_APPEND_ONLY_1, "document", "adoption", "verdict", "viewing", "disposal", "paper_event", "delivery")
-NO_DELETE = (*_NO_DELETE_1, "attempt", "attention", "last_event")
+NO_DELETE = (*_NO_DELETE_1, "attempt", "attention", "last_event", "daily_close", "outcome", "experiment")
 """Rows that live: they may change, but never go. An attempt changes once, when it is answered."""
 EVENT_TABLES = ("event", "last_event")
 AUDITED_TABLES = tuple(table for table in (*APPEND_ONLY, *NO_DELETE) if table not in EVENT_TABLES)
@@ -83,12 +83,14 @@ def version_5(db: sqlite3.Connection) -> None:
 
 
 def version_6(db: sqlite3.Connection) -> None:
-    """The end of a trade (one close at a time, its reason, assigned shares, what the paper broker does itself), and
-    which address took which notice."""
+    """The end of a trade (one close at a time, its reason, assigned shares, what the paper broker does itself), which
+    address took which notice, and what came of each decision."""
     for statement in (*TABLES_6, *INDEXES_6):
         db.execute(statement)
     for table in ("disposal", "paper_event", "delivery"):
         db.execute(_guard_trigger(table, "update", "is never changed"))
+        db.execute(_guard_trigger(table, "delete", "is never deleted from"))
+    for table in ("daily_close", "outcome", "experiment"):
         db.execute(_guard_trigger(table, "delete", "is never deleted from"))
 
 

@@ -95,6 +95,30 @@ TABLES_6 = (
         at text not null,
         unique (notice_id, label)
     ) strict""",
+    # Closes of the underlying, which outcomes are computed from.
+    """create table daily_close (
+        id integer primary key,
+        ticker text not null,
+        day text not null,
+        body text not null,
+        unique (ticker, day)
+    ) strict""",
+    # What came of each candidate of a menu. `known` is 1 when nothing can change any more.
+    """create table outcome (
+        id integer primary key,
+        run_id integer not null references run,
+        candidate_id text not null,
+        known integer not null check (known in (0, 1)),
+        body text not null,
+        unique (run_id, candidate_id)
+    ) strict""",
+    # A comparison of two choosers, registered before its first outcome.
+    """create table experiment (
+        id integer primary key,
+        at text not null,
+        body text not null,
+        ended_at text
+    ) strict""",
 )
 
 INDEXES_6 = (
@@ -103,4 +127,5 @@ INDEXES_6 = (
         where kind = 'close' and state in ('proposed', 'approved')""",
     "create index disposal_of_trade on disposal (trade_id)",
     "create index notice_about on notice (about, kind) where about is not null",
+    "create index outcome_open on outcome (run_id) where known = 0",
 )

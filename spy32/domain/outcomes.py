@@ -1,0 +1,92 @@
+"""What came of a candidate: settled at expiration, and under the exit plan."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from spy32.domain.proposals import ExitReason
+from spy32.domain.spreads import Strategy
+from spy32.domain.units import Dollars, Price, RunId
+from spy32.domain.value import value
+
+
+class Who(StrEnum):
+    """Whose choice an outcome is of. A prompt's choice is named by its analyst and prompt instead."""
+
+    RULES = "rules"
+    TREND = "trend"
+    TRADED = "traded"
+    """What was really traded."""
+
+
+@value
+class DailyClose:
+    """One session of the underlying, as far as outcomes need it. Dollars per share, unadjusted; VIX in percent."""
+
+    ticker: str
+    day: date
+    close: Price
+    source: str
+    low: Price | None = None
+    high: Price | None = None
+    vix: float | None = None
+
+
+@value
+class PlanOutcome:
+    """The end of a candidate under its exit plan, dollars per contract after fees and slippage."""
+
+    day: date
+    reason: ExitReason | None
+    """None when it was held to expiration."""
+    result: Dollars
+    is_modelled: bool
+    """Quotes were missing, so that marks were computed from the close, the VIX and the smile of the run."""
+
+
+@value
+class Outcome:
+    """What came of one candidate of a run's menu. Amounts are dollars per contract after fees and slippage."""
+
+    run_id: RunId
+    candidate_id: str
+    strategy: Strategy
+    expiration: date
+    max_loss: Dollars
+    settlement: Price | None = None
+    """The official close at expiration; None while it is not known."""
+    expiry: Dollars | None = None
+    """Held to expiration. None while the settlement is not known."""
+    plan: PlanOutcome | None = None
+    """Under the exit plan; None while it is open."""
+    pending: str | None = None
+    """Why something is not known yet: the expiration is ahead, or a close is missing."""
+
+    @property
+    def expiry_share(self) -> float | None:
+        """The result at expiration as a share of the maximum loss."""
+        return float(self.expiry / self.max_loss) if self.expiry is not None and self.max_loss > 0 else None
+
+    @property
+    def plan_share(self) -> float | None:
+        """The same under the exit plan."""
+        return float(self.plan.result / self.max_loss) if self.plan is not None and self.max_loss > 0 else None
+
+
+@value
+class MenuChoice:
+    """One choice on a run's menu with its outcome."""
+
+    run_id: RunId
+    at: datetime
+    chooser: str
+    """A `Who`, or analyst and prompt, such as `grok v2-comprehensive`."""
+    candidate_id: str | None
+    """None for no trade, whose outcome is zero."""
+    outcome: Outcome | None
+    stated: float | None = None
+    """Probability of expiring worthless that the chooser stated, 0 to 1."""
+
+
+NO_TRADE = Decimal(0)
+"""The outcome of an abstention."""

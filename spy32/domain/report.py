@@ -1,0 +1,212 @@
+"""The report: what came of trades and decisions. Every figure of its screens and its HTML page is a field here."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+
+from spy32.domain.results import ResultTotals
+from spy32.domain.spreads import Mode
+from spy32.domain.units import Dollars, ModelDollars, Price, RunId, TradeId
+from spy32.domain.value import value
+
+
+@value
+class Bounds:
+    """A share or a mean with its 90 % interval for overlapping trades; None without enough outcomes."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    count: int
+
+
+@value
+class ReportTrade:
+    """One trade of the report. Dollars are for all its spreads, after fees."""
+
+    id: TradeId
+    run_id: RunId | None
+    strategy: str
+    opened: date
+    closed: date | None
+    quantity: int
+    credit: Price
+    max_loss: Dollars
+    result: Dollars | None
+    """None while it is open."""
+    unrealized: Dollars | None
+    days_held: int | None
+    credit_kept: float | None
+    slippage: Dollars | None
+    """Against the mid at the decision, both ways; negative when the fills were better."""
+    exit_reason: str | None
+    stated: float | None
+    """Probability of profit under the plan by history, when it was decided."""
+    holding: Dollars | None
+    """What holding it to expiration would have brought; None before its expiration has closed."""
+
+
+@value
+class EquityPoint:
+    """The account's result at the end of one session, dollars since the start of the report."""
+
+    day: date
+    realized: Dollars
+    unrealized: Dollars
+    drawdown: Dollars
+    """Below the highest total so far, zero or negative; by daily marks, since closings hide open losses."""
+
+
+@value
+class GroupResult:
+    """Trades that share one property, such as their exit reason."""
+
+    name: str
+    count: int
+    wins: int
+    result: Dollars
+    mean: Dollars | None
+    """None with fewer than `MIN_GROUP` trades."""
+    share: Bounds | None
+    """Share of wins."""
+
+
+MIN_GROUP = 10
+"""Fewest trades of a group for which a share or a mean is shown; below, the page says "too few"."""
+
+
+@value
+class ReliabilityPoint:
+    """A step of the CORP reliability line: what came true where this probability was stated."""
+
+    stated: float
+    came_true: float
+    low: float
+    high: float
+    count: int
+
+
+@value
+class Reliability:
+    """How good one source's probabilities were: Brier score = miscalibration - discrimination + uncertainty."""
+
+    source: str
+    """`market`, `history`, or the model's prompt."""
+    event: str
+    """Which event the probability is of."""
+    count: int
+    """Known outcomes."""
+    weeks: int
+    """Mondays they come from, by which they are clustered."""
+    brier: float
+    miscalibration: float
+    discrimination: float
+    uncertainty: float
+    stated: float
+    """Mean probability stated."""
+    came_true: Bounds
+    points: tuple[ReliabilityPoint, ...]
+
+
+@value
+class Attribution:
+    """The parts of a trade's change of mark over one interval, dollars; they sum to the change exactly."""
+
+    trade_id: TradeId
+    start: date
+    end: date
+    time: Dollars
+    spot: Dollars
+    vol: Dollars
+    smile: Dollars
+    rest: Dollars
+    """Quotes that differ from the smile."""
+    fees: Dollars
+    """Fees and slippage of fills."""
+    total: Dollars
+
+
+@value
+class ModelUse:
+    """How one model and prompt behaved."""
+
+    name: str
+    asked: int
+    traded: int
+    abstained: int
+    failed: int
+    vetoed: int
+    agreed: int
+    """Times that its choice was the fixed rule's."""
+    unmatched: int
+    """Numbers in its words that match nothing it was sent."""
+    latency_seconds: float | None
+    """Median of an answer."""
+    tokens: int
+    cost: ModelDollars
+    """All its questions together."""
+
+
+@value
+class ExperimentState:
+    """A registered comparison as it stands."""
+
+    id: int
+    champion: str
+    challenger: str
+    metric: str
+    registered: datetime
+    known: int
+    """Pairs whose outcomes are both known."""
+    pending: int
+    needed: int
+    """About how many show an effect of 0.3 standard deviations."""
+    streams: int
+    evidence: float | None
+    """e-value that the challenger is better; None below the least number of outcomes."""
+    evidence_against: float | None
+    """e-value that the champion is better."""
+    interval: Bounds | None
+    """Mean paired difference, challenger less champion, shares of the maximum loss."""
+    words: str
+    """The state in words: collecting, evidence for one of the two, or no difference of note."""
+
+
+@value
+class Report:
+    """The whole of it."""
+
+    mode: Mode
+    is_synthetic: bool
+    """Made by `demo --year`: no real market."""
+    since: date | None
+    until: datetime
+    runs: int
+    outcomes: Mapping[str, int]
+    """Menu candidates by state: `known`, `open`, `missing`."""
+    totals: ResultTotals
+    trades: tuple[ReportTrade, ...]
+    equity: tuple[EquityPoint, ...]
+    groups: Mapping[str, tuple[GroupResult, ...]]
+    """By property: exit, side, delta, vix, dte, analyst, prompt, profile, weekday."""
+    win_rate: Bounds | None
+    """Share of ended trades with a profit."""
+    stated_profit: float | None
+    """Mean of the probabilities of profit under the plan that these trades were decided on."""
+    per_session: Dollars | None
+    """Result per session in the market; None with too few trades."""
+    best: TradeId | None
+    worst: TradeId | None
+    win_streak: int
+    loss_streak: int
+    slippage: Dollars
+    exit_less_holding: Bounds | None
+    """Mean of a trade's result less what holding would have brought, dollars."""
+    reliability: tuple[Reliability, ...]
+    attribution: tuple[Attribution, ...]
+    models: tuple[ModelUse, ...]
+    selection: Bounds | None
+    """Mean of the pick's result at expiration less the mean of its menu, shares of the maximum loss."""
+    experiments: tuple[ExperimentState, ...]
+    deletions: tuple[str, ...] = ()
+    """What the hash chain says is missing or edited; the figures above leave it out."""
+    notes: tuple[str, ...] = ()
