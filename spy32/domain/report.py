@@ -147,6 +147,18 @@ class ModelUse:
 
 
 @value
+class ExperimentPoint:
+    """An experiment as it stood when one more pair was known."""
+
+    day: date
+    difference: float
+    """Of this pair: challenger less champion, a share of the maximum loss."""
+    evidence: float
+    low: float
+    high: float
+
+
+@value
 class ExperimentState:
     """A registered comparison as it stands."""
 
@@ -169,6 +181,7 @@ class ExperimentState:
     """Mean paired difference, challenger less champion, shares of the maximum loss."""
     words: str
     """The state in words: collecting, evidence for one of the two, or no difference of note."""
+    path: tuple[ExperimentPoint, ...] = ()
 
 
 @value

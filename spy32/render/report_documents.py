@@ -1,0 +1,24 @@
+"""The document of `spy32 report`, which its HTML page is made of too."""
+
+from spy32.domain.report import (
+    Attribution,
+    Bounds,
+    EquityPoint,
+    ExperimentPoint,
+    ExperimentState,
+    GroupResult,
+    ModelUse,
+    Reliability,
+    ReliabilityPoint,
+    Report,
+    ReportTrade,
+)
+from spy32.render import document_parts  # noqa: F401 - the part of the totals
+from spy32.render.encoder import Part
+
+for noun in (
+    Bounds, ReportTrade, EquityPoint, GroupResult, ReliabilityPoint, Reliability, Attribution, ModelUse,
+    ExperimentPoint, ExperimentState,
+):  # fmt: skip
+    Part(noun)
+REPORT = Part(Report, called="spy32.report")
