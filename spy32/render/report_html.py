@@ -33,6 +33,7 @@ figure{margin:1rem 0}svg{display:block;width:100%;height:auto;font-size:11px}svg
 th,td{text-align:right;padding:.2rem .5rem;border-bottom:1px solid var(--rule);white-space:nowrap}
 th:first-child,td:first-child{text-align:left}
 .note{border:2px solid var(--loss);border-radius:.4rem;padding:.5rem .8rem}
+@media(max-width:40rem){svg{font-size:19px}}
 @media print{body{max-width:none;padding:0;font-size:11px}details{display:none}figure,.facts{break-inside:avoid}
 :root{color-scheme:light}}
 """

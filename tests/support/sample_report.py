@@ -1,0 +1,140 @@
+"""A made-up report with everything that a page can show. No market stands behind it."""
+
+import random
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import accumulate
+
+from spy32.domain.report import (
+    Attribution,
+    Bounds,
+    EquityPoint,
+    ExperimentPoint,
+    ExperimentState,
+    GroupResult,
+    ModelUse,
+    Reliability,
+    ReliabilityPoint,
+    Report,
+    ReportTrade,
+)
+from spy32.domain.results import ResultTotals
+from spy32.domain.spreads import Mode
+
+START = date(2025, 1, 6)
+EXITS = ("target", "time", "expired", "stop")
+
+
+def cents(amount: float) -> Decimal:
+    return Decimal(str(round(amount, 2)))
+
+
+def sample_report(trades: int = 52) -> Report:
+    """A report of so many trades, one a week; the same number gives the same report."""
+    rng = random.Random(7)
+    results = [cents(rng.choice((60, 45, 30, -40, -250)) + rng.random()) for _ in range(trades)]
+    total = sum(results, Decimal(0))
+    points = tuple(
+        ReliabilityPoint(stated=x, came_true=y, low=y - 0.1, high=min(y + 0.08, 1.0), count=40)
+        for x, y in ((0.7, 0.72), (0.8, 0.85), (0.9, 0.93))
+    )
+    return Report(
+        mode=Mode.PAPER,
+        is_synthetic=True,
+        since=None,
+        until=datetime(2026, 1, 5, 21, tzinfo=UTC),
+        runs=trades,
+        outcomes={"known": 12 * trades, "open": 48, "missing": 0},
+        totals=ResultTotals(
+            unrealized=Decimal("12.50"), unmarked=(), week=Decimal(0), month=Decimal("33.00"), total=total,
+            week_start=date(2026, 1, 5), month_start=date(2026, 1, 1),
+        ),
+        trades=tuple(_trade(number, result, rng) for number, result in enumerate(results)),
+        equity=_equity(results),
+        groups={
+            "exit": tuple(_group(name, results[place::4]) for place, name in enumerate(EXITS)),
+            "side": (_group("put", results[::2]), _group("call", results[1::2])),
+        },
+        win_rate=Bounds(mean=0.83, low=0.70, high=0.92, count=trades),
+        stated_profit=0.79,
+        per_session=Decimal("0.85"),
+        best=1,
+        worst=5,
+        win_streak=9,
+        loss_streak=2,
+        slippage=Decimal("123.00"),
+        exit_less_holding=Bounds(mean=-4.2, low=-20.5, high=11.0, count=trades),
+        reliability=(
+            Reliability(
+                source="market", event="expires worthless", count=600, weeks=trades, brier=0.11, miscalibration=0.008,
+                discrimination=0.02, uncertainty=0.122, stated=0.80,
+                came_true=Bounds(mean=0.84, low=0.74, high=0.91, count=600), points=points,
+            ),
+        ),
+        attribution=tuple(_attribution(number) for number in range(trades)),
+        models=(
+            ModelUse(
+                name="grok-4 v3-comprehensive", asked=trades, traded=trades - 6, abstained=6, failed=0, vetoed=1,
+                agreed=30, unmatched=4, latency_seconds=21.4, tokens=700_000, cost=1.23,
+            ),
+        ),
+        selection=Bounds(mean=0.004, low=-0.05, high=0.06, count=trades),
+        experiments=(_experiment(trades),),
+    )  # fmt: skip
+
+
+def _trade(number: int, result: Decimal, rng: random.Random) -> ReportTrade:
+    opened = START + timedelta(weeks=number)
+    return ReportTrade(
+        id=number + 1, run_id=number + 1, strategy="put_credit_spread", opened=opened,
+        closed=opened + timedelta(days=11), quantity=2, credit=Decimal("0.70"), max_loss=Decimal("864.52"),
+        result=result, unrealized=None, days_held=rng.randint(4, 31), credit_kept=float(result) / 140,
+        slippage=cents(rng.uniform(-4, 12)), exit_reason=EXITS[number % 4], stated=0.79,
+        holding=cents(rng.uniform(-300, 140)),
+    )  # fmt: skip
+
+
+def _equity(results: list[Decimal]) -> tuple[EquityPoint, ...]:
+    sums = list(accumulate(results))
+    peaks = list(accumulate(sums, max, initial=Decimal(0)))[1:]
+    return tuple(
+        EquityPoint(day=START + timedelta(weeks=number), realized=at, unrealized=Decimal(0), drawdown=at - peak)
+        for number, (at, peak) in enumerate(zip(sums, peaks, strict=True))
+    )
+
+
+def _group(name: str, results: list[Decimal]) -> GroupResult:
+    wins, total = sum(result > 0 for result in results), sum(results, Decimal(0))
+    is_enough = len(results) >= 10
+    return GroupResult(
+        name=name, count=len(results), wins=wins, result=total,
+        mean=cents(float(total) / len(results)) if is_enough else None,
+        share=Bounds(mean=wins / len(results), low=0.6, high=0.95, count=len(results)) if is_enough else None,
+    )  # fmt: skip
+
+
+def _attribution(number: int) -> Attribution:
+    parts = {
+        "time": Decimal("21.10"), "spot": Decimal("-9.05"), "vol": Decimal("4.00"), "smile": Decimal("-0.75"),
+        "rest": Decimal("0.40"), "fees": Decimal("-2.26"),
+    }  # fmt: skip
+    start = START + timedelta(weeks=number)
+    return Attribution(
+        trade_id=number + 1, start=start, end=start + timedelta(days=1), total=sum(parts.values(), Decimal(0)), **parts
+    )
+
+
+def _experiment(pairs: int) -> ExperimentState:
+    path = tuple(
+        ExperimentPoint(
+            day=START + timedelta(weeks=5 + number), difference=(-1) ** number * 0.2, evidence=1 + number / 20,
+            low=-0.9 / (1 + number / 10), high=0.9 / (1 + number / 10),
+        )
+        for number in range(pairs)
+    )  # fmt: skip
+    return ExperimentState(
+        id=1, champion="rules", challenger="grok v3-comprehensive", metric="result at expiration",
+        registered=datetime(2025, 1, 6, 15, tzinfo=UTC), known=pairs, pending=4, needed=445, streams=5, evidence=3.5,
+        evidence_against=0.4, interval=Bounds(mean=0.01, low=-0.15, high=0.15, count=pairs),
+        words=f"collecting: {pairs} outcomes of about 445 needed for 0.3 SD", path=path,
+    )  # fmt: skip
