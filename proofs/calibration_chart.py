@@ -61,17 +61,17 @@ def chart(
 ) -> str:
     """Return the picture: by side the bars above, and below the reliability curves (stated, came true) by law."""
     lines = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 700 590" role="img" aria-labelledby="title desc">',
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 700 560" role="img" aria-labelledby="title desc">',
         f'<title id="title">{title}</title>',
         f'<desc id="desc">{description}</desc>',
         f"<style>{STYLE}</style>",
-        '<rect width="700" height="590" style="fill: var(--paper)"/>',
+        '<rect width="700" height="560" style="fill: var(--paper)"/>',
         *_legend(),
     ]
     for left, (side, rows) in zip(LEFTS, bars.items(), strict=True):
         lines += _bars(Panel(left, TOPS[0], 0.5), side, rows)
     for left, (side, by_law) in zip(LEFTS, curves.items(), strict=True):
-        lines += _curves(Panel(left, TOPS[1], 0.4), side, by_law)
+        lines += _curves(Panel(left, TOPS[1], 0.5), side, by_law)
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 
@@ -83,8 +83,8 @@ def _bars(panel: Panel, side: str, rows: Sequence[Bar]) -> list[str]:
         lines.append(f'<path class="ink" stroke-width="2" d="M{middle:.1f} {low:.1f}V{high:.1f}"/>')
         lines.append(f'<circle class="ink" cx="{middle:.1f}" cy="{mean:.1f}" r="4"/>')
         lines += [
-            _mark(law, middle + 14 * (place - 0.5) - 14 * (place < 1), panel.y(bar.stated[law]))
-            for place, law in enumerate(MARKS)
+            _mark(law, middle + distance, panel.y(bar.stated[law]))
+            for law, distance in zip(MARKS, (-14, 14, 26), strict=True)
         ]
         lines.append(_text(middle, panel.top + PANEL_HEIGHT + 16, bar.name, "small middle"))
     return lines
@@ -92,13 +92,14 @@ def _bars(panel: Panel, side: str, rows: Sequence[Bar]) -> list[str]:
 
 def _curves(panel: Panel, side: str, by_law: Mapping[str, Sequence[tuple[float, float]]]) -> list[str]:
     lines = panel.frame(f"{side}: came true, by what was stated")
-    lines.append(f'<path class="delta" stroke-dasharray="4 3" d="M{_point(panel, 0.4, 0.4)}L{_point(panel, 1, 1)}"/>')
+    ends = "L".join(_point(panel, each, each) for each in (panel.low, 1.0))
+    lines.append(f'<path class="delta" stroke-dasharray="4 3" d="M{ends}"/>')
     for law, points in by_law.items():
         corners = "L".join(_point(panel, *each) for each in points)
         dash = ' stroke-dasharray="7 2"' if law == "history" else ""
         lines.append(f'<path class="{law} line"{dash} d="M{corners}"/>')
     bottom = panel.top + PANEL_HEIGHT + 16
-    return lines + [_text(panel.x(each / 10), bottom, f"{10 * each} %", "small middle") for each in range(4, 11, 2)]
+    return lines + [_text(panel.x(each / 10), bottom, f"{10 * each} %", "small middle") for each in range(5, 11)]
 
 
 def _point(panel: Panel, stated: float, came_true: float) -> str:

@@ -23,6 +23,8 @@ DTE = 32
 YEARS = DTE / 365
 WIDTH = 5 / 600
 """Of the spot: 5 dollars at 600."""
+START = datetime(1993, 1, 29, 16, tzinfo=NEW_YORK)
+"""SPY's first close."""
 FIRST = date(1998, 1, 1)
 """Five years after the first bar, so that the history's numbers rest on some 1,250 windows from the start."""
 DELTAS = (0.10, 0.16, 0.20, 0.30)
@@ -41,17 +43,14 @@ LAWS = ("delta", "lognormal VIX", "market", "history", "no drift", "base")
 
 @dataclass(frozen=True)
 class History:
-    """SPY's sessions as columns of shape (n,): day (ordinal), close (dollars), VIX (percent), and the row of the last
-    session within `DTE` days, -1 where it had not come yet."""
+    """SPY's sessions as columns of shape (n,): day (ordinal), close (dollars), VIX (percent), logarithm of the
+    total-return index, and the row of the last session within `DTE` days, -1 where it had not come yet."""
 
     day: np.ndarray
     close: Floats
     vix: Floats
+    growth: Floats
     end: np.ndarray
-
-    def until(self, last: date) -> "History":
-        """Return the history as it was known after the close of `last`."""
-        return build_history(*(column[self.day <= last.toordinal()] for column in (self.day, self.close, self.vix)))
 
 
 @dataclass(frozen=True)
@@ -81,17 +80,20 @@ class Cell:
 
 
 def build_history(day: np.ndarray, close: Floats, vix: Floats) -> History:
-    """Return the history with the end of each window."""
+    """Return the history with SPY's dividends and the end of each expiration."""
     end = np.searchsorted(day, day + DTE, side="right") - 1
-    return History(day=day, close=close, vix=vix, end=np.where(day + DTE <= day[-1], end, -1))
+    paid = {each.ex_date.toordinal(): float(each.amount) for each in bundled_history.dividends(START)}
+    dividends = np.array([paid.get(int(each), 0.0) for each in day])
+    growth = np.concatenate(([0.0], np.cumsum(np.log((close[1:] + dividends[1:]) / close[:-1]))))
+    return History(day=day, close=close, vix=vix, growth=growth, end=np.where(day + DTE <= day[-1], end, -1))
 
 
 @cache
 def read_history() -> History:
     """Return the shipped bars that have a VIX close."""
-    now, since = datetime(2099, 1, 1, tzinfo=UTC), date(1993, 1, 1)
-    vix = dict(bundled_history.volatility_history(now, since))
-    bars = [bar for bar in bundled_history.daily_bars(now, since) if bar.day in vix]
+    now = datetime(2099, 1, 1, tzinfo=UTC)
+    vix = dict(bundled_history.volatility_history(now, START.date()))
+    bars = [bar for bar in bundled_history.daily_bars(now, START.date()) if bar.day in vix]
     return build_history(
         np.array([bar.day.toordinal() for bar in bars]),
         np.array([bar.close for bar in bars]),
@@ -136,7 +138,7 @@ def walk_forward(history: History, skew: float = 1.0) -> list[Cell]:
     years = np.array([date.fromordinal(int(day)).year for day in history.day[mondays.row][is_used]])
     smile = SyntheticSmile(mondays, skew)
     spreads = [Spread(smile, right, delta) for right in RATIOS for delta in DELTAS]
-    past = _past_frequencies(history, mondays, [each.breakeven / mondays.spot for each in spreads], is_used)
+    past = _past_frequencies(history, mondays, [each.breakeven / mondays.forward for each in spreads], is_used)
     cells = []
     for spread, (hist, no_drift) in zip(spreads, past, strict=True):
         stated = {
@@ -225,13 +227,14 @@ class Spread:
         self._sign = 1.0 if right is Right.PUT else -1.0
         width = WIDTH * mondays.spot
         short = smile.strike(right, delta)
-        credit = self._price(short) - self._price(short - self._sign * width)
+        credit = self.price(short) - self.price(short - self._sign * width)
         self.breakeven = short - self._sign * credit
         loss = np.clip(self._sign * (short - mondays.settlement), 0.0, width)
         self.profit = (credit - loss) / width
         self.outcomes = (self.profit > 0.0).astype(np.float64)
 
-    def _price(self, strike: Floats) -> Floats:
+    def price(self, strike: Floats) -> Floats:
+        """Return the mids of the side's contracts at these strikes, dollars per share."""
         mondays = self._smile.mondays
         contracts = build_contracts(
             is_call=self.right is Right.CALL,
@@ -273,38 +276,39 @@ def _past_frequencies(
 ) -> list[tuple[Floats, Floats]]:
     """Return, for each cell, how often past windows ended in profit, as they were and without drift.
 
-    A window is any session and the last session within `DTE` days of it; its log return is scaled by the VIX of the
-    Monday over that of its own start. Without drift the windows are weighted so that the mean price is the forward.
-    `breakevens` are over the spot.
+    A window is as many sessions as the Monday has to expiration, and ended before it. Its log total return is scaled
+    by the VIX of the Monday over that of its start; less the interest it moves the forward. Without drift the windows
+    are weighted so that the mean price is the forward. `breakevens` are over the forward.
     """
-    start = np.flatnonzero(history.end >= 0)
-    returns = np.log(history.close[history.end[start]] / history.close[start]) / (history.vix[start] / 100)
-    known = np.searchsorted(history.end[start], mondays.row)
-    limits = np.log(np.array(breakevens))
+    limits = np.array(breakevens)
     used = np.flatnonzero(is_used)
     plain, tilted = (np.zeros((len(breakevens), len(used))) for _ in range(2))
     for column, monday in enumerate(used):
-        scaled = np.sort(returns[: known[monday]] * mondays.vix[monday])
-        below = np.searchsorted(scaled, limits[:, monday])
-        carry = mondays.forward[monday] / mondays.spot[monday]
-        weights = np.concatenate(([0.0], np.cumsum(_driftless_weights(scaled, carry))))
-        plain[:, column], tilted[:, column] = below / len(scaled), weights[below]
+        row = mondays.row[monday]
+        sessions = history.end[row] - row
+        returns = history.growth[sessions:row] - history.growth[: row - sessions]
+        scaled = returns * (history.vix[row] / history.vix[: row - sessions])
+        growth = np.sort(np.exp(scaled) * mondays.discount[monday])
+        below = np.searchsorted(growth, limits[:, monday])
+        weights = np.concatenate(([0.0], np.cumsum(driftless_weights(growth))))
+        plain[:, column], tilted[:, column] = below / len(growth), weights[below]
     is_call = np.arange(len(breakevens)) >= len(DELTAS)
     for shares in (plain, tilted):
         shares[~is_call] = 1.0 - shares[~is_call]
     return list(zip(plain, tilted, strict=True))
 
 
-def _driftless_weights(returns: Floats, carry: float) -> Floats:
-    """Return weights proportional to exp(t x log return) that sum to 1, with the t under which the mean growth is
-    `carry`, forward over spot (Esscher transform, solved by Newton's method)."""
-    growth = np.exp(returns)
+def driftless_weights(growth: Floats) -> Floats:
+    """Return weights proportional to exp(t x growth) that sum to 1, with the t under which the mean growth is 1.
+
+    Growth is the price at expiration over the forward (Esscher transform, solved by Newton's method).
+    """
     tilt = 0.0
     for _ in range(50):
-        weights = np.exp(tilt * returns)
+        weights = np.exp(tilt * (growth - 1.0))
         weights /= weights.sum()
-        miss = float(weights @ growth) - carry
-        if abs(miss) < 1e-12:
+        mean = float(weights @ growth)
+        if abs(mean - 1.0) < 1e-12:
             return np.asarray(weights)
-        tilt -= miss / float(weights @ (growth * (returns - weights @ returns)))
+        tilt -= (mean - 1.0) / float(weights @ (growth - mean) ** 2)
     raise AssertionError("the tilt did not converge")
