@@ -3,6 +3,7 @@
 import sys
 
 from proofs import (
+    calibration,
     crowd,
     flips,
     fuzz_answers,
@@ -22,6 +23,7 @@ from proofs import (
 
 if __name__ == "__main__":
     good = [
+        calibration.main(),
         slots.main(),
         store_kill.main(),
         flips.main(),
