@@ -67,11 +67,9 @@ def _check_options(*, scheduled: bool, force: bool, prompt_only: bool, market: s
 
 def _load_settings(app: "App", profile: str, dte: int | None, market: str | None) -> "Settings":
     """The settings of the profile, with `--dte` on top."""
-    from spy32.settings.profiles import check_root, for_profile
+    from spy32.settings.profiles import for_profile
 
     settings = for_profile(app.settings, profile)
-    if not app.is_recorded(market):
-        check_root(settings, profile)
     if dte is None:
         return settings
     if dte not in settings.dte.available:

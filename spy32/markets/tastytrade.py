@@ -14,6 +14,7 @@ from spy32.clients.tastytrade.market import NestedChain, Quote
 from spy32.clients.tastytrade.rest import RestClient
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Chain, Contract, Dividend, LegQuotes, Metric, OptionQuote, Right, parse_occ_symbol
+from spy32.domain.option_class import INDEX_TICKERS
 from spy32.domain.spreads import Leg
 from spy32.errors import Unavailable, Unusable
 from spy32.markets.base import BaseMarket, select_leg_quotes
@@ -119,7 +120,7 @@ class TastytradeMarket(BaseMarket):
             return {}
         params: dict[str, str | list[str]] = {}
         for kind in ("equity", "index"):
-            of_kind = [ticker for ticker in dict.fromkeys(tickers) if (ticker in wire.INDICES) == (kind == "index")]
+            of_kind = [ticker for ticker in dict.fromkeys(tickers) if (ticker in INDEX_TICKERS) == (kind == "index")]
             params |= {kind: of_kind} if of_kind else {}
         rows = {row.symbol: row for row in self._fetch_by_type(params, self._deadline(), "moves")}
         return {ticker: self._move_metric(rows.get(ticker), ticker) for ticker in tickers}
@@ -150,7 +151,7 @@ class TastytradeMarket(BaseMarket):
 
     def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         """The next report; () when it is a fund or an index, None when no coming date is known."""
-        if underlying in wire.INDICES:
+        if underlying in INDEX_TICKERS:
             return ()
         row = self._get_metrics(underlying)
         block = None if row is None else row.get("earnings")
@@ -228,19 +229,19 @@ class TastytradeMarket(BaseMarket):
         self, underlying: str, symbols: Sequence[str], deadline: float, *, name: str
     ) -> tuple[Quote, ...]:
         """The underlying and these contracts in one call, so that they share a moment."""
-        kind = "index" if underlying in wire.INDICES else "equity"
+        kind = "index" if underlying in INDEX_TICKERS else "equity"
         params: dict[str, str | list[str]] = {kind: [underlying]}
         return self._fetch_by_type(params | ({"equity-option": list(symbols)} if symbols else {}), deadline, name)
 
     def _fetch_by_type(self, params: dict[str, str | list[str]], deadline: float, name: str) -> tuple[Quote, ...]:
-        data = self._rest.get("/market-data/by-type", params, seconds=self._remaining_seconds(deadline), name=name)
+        written = {kind: [wire.write_ticker(symbol) for symbol in symbols] for kind, symbols in params.items()}
+        data = self._rest.get("/market-data/by-type", written, seconds=self._remaining_seconds(deadline), name=name)
         return wire.parse_quotes(data, [symbol for symbols in params.values() for symbol in symbols])
 
     def _get_metrics(self, underlying: str) -> wire.Fields | None:
         def ask() -> wire.Fields | None:
-            data = self._rest.get(
-                "/market-metrics", {"symbols": underlying}, seconds=self._seconds, name=f"metrics-{underlying}"
-            )
+            params, name = {"symbols": wire.write_ticker(underlying)}, f"metrics-{underlying}"
+            data = self._rest.get("/market-metrics", params, seconds=self._seconds, name=name)
             return wire.parse_metrics(data, underlying)
 
         return self._metrics.get(underlying, ask, oldest=CACHE_SECONDS, seconds=self._seconds)
@@ -248,7 +249,7 @@ class TastytradeMarket(BaseMarket):
     def _is_fund(self, underlying: str) -> bool:
         path, name = f"/instruments/equities/{_quote_path(underlying)}", f"instrument-{underlying}"
         fields = wire.require_fields(self._rest.get(path, seconds=self._seconds, name=name), "instruments")
-        if wire.require_text(fields, "symbol") != underlying:
+        if wire.read_ticker(wire.require_text(fields, "symbol")) != underlying:
             raise Unusable(f"tastytrade: asked for the instrument {underlying}, another one came")
         return wire.parse_optional_flag(fields, "is-etf") is True
 
@@ -336,4 +337,4 @@ def _parse_timestamp(row: wire.Fields, key: str) -> datetime | None:
 
 
 def _quote_path(symbol: str) -> str:
-    return quote(symbol, safe="")
+    return quote(wire.write_ticker(symbol), safe="")

@@ -12,11 +12,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from math import exp
 
-from spy32.domain.market import CASH_SETTLED, Dividend, LegQuotes, Right
+from spy32.domain.market import Dividend, LegQuotes, Right
+from spy32.domain.option_class import settles_in_cash
 from spy32.domain.spreads import Leg
 from spy32.domain.value import value
 from spy32.rules.pricing import bid_and_ask
-from spy32.rules.settlement import settlement_terms
 from spy32.sessions import market_date, previous_session, years_to_expiration
 
 
@@ -40,9 +40,7 @@ def parity_leg(leg: Leg) -> Leg:
 
 def is_american(leg: Leg) -> bool:
     """Return whether the leg may be exercised early; the index options that settle in cash are European."""
-    root = leg.root.strip()
-    terms = settlement_terms(root)
-    return root not in CASH_SETTLED and not (terms is not None and terms.settles_in_cash)
+    return not settles_in_cash(leg.root)
 
 
 def is_american_call(leg: Leg) -> bool:
