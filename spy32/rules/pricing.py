@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, Decimal
 from math import isfinite
 
 from spy32.domain.market import LegQuotes, OptionQuote
-from spy32.domain.option_class import class_of_root
+from spy32.domain.option_class import NICKEL, class_of_root
 from spy32.domain.proposals import Finding
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Leg
 from spy32.settings import Settings
@@ -134,9 +134,12 @@ def check_two_sided(legs: Sequence[Leg], quotes: LegQuotes) -> Iterator[Finding]
 
 
 def max_leg_width(mid: Decimal, spot: float, choice: Choice) -> Decimal:
-    """Return the widest bid-ask spread at which a leg's mid is still a usable price, dollars per share."""
+    """Return the widest bid-ask spread at which a leg's mid is still a usable price, dollars per share.
+
+    On cheap shares too it is a nickel, the narrowest market of a class that quotes in nickels.
+    """
     scale = Decimal(str(spot)) / REFERENCE_SPOT if isfinite(spot) else Decimal(1)
-    return max(choice.leg_width * scale, choice.leg_width_of_mid * mid)
+    return max(choice.leg_width * scale, min(choice.leg_width, NICKEL), choice.leg_width_of_mid * mid)
 
 
 def check_leg_widths(legs: Sequence[Leg], quotes: LegQuotes, choice: Choice) -> Iterator[Finding]:
