@@ -19,6 +19,9 @@ from spy32.domain.spreads import Leg
 from spy32.errors import Unavailable, Unusable
 from spy32.markets.base import BaseMarket, select_leg_quotes
 from spy32.markets.memo import Memo
+from spy32.quality.arbitrage import PARITY_BAND_STEPS
+from spy32.quality.common import strike_step
+from spy32.quality.quotes import BAND_STEPS
 from spy32.sessions import market_date
 
 NEIGHBOUR_RANGE = 0.03
@@ -28,6 +31,8 @@ BOTH_SIDES_RANGE = 0.05
 PUT_RANGE, CALL_RANGE = 0.20, 0.12
 """Share of the spot down to which puts, and up to which calls are asked for: at a volatility of 40 % the 0.16-delta
 strikes of 32 days and the legs beyond them still lie inside."""
+COARSE_STRIKES = 40
+"""Strikes out of the money that are asked for at least: shares with a coarse grid are also the volatile ones."""
 MAX_CONTRACTS = 1980
 MAX_QUOTE_LAG = timedelta(minutes=15)
 """How far a quote may lie behind the underlying's own time; an older one is dropped."""
@@ -296,25 +301,26 @@ def _underlying_quote(quotes: Iterable[Quote], underlying: str) -> tuple[float, 
 def _select_contracts(listing: NestedChain, days: Sequence[date], spot: float) -> dict[str, Contract]:
     """The contracts to ask for by symbol, those of full days first, nearest the money first."""
     full = {days[1]} if len(days) == 3 else set(days)
+    listed = {day: listing.contracts(day) for day in days}
+    step = strike_step((contract for day in full for contract in listed[day]), spot) / spot
     found = [
         contract
         for day in days
-        for contract in listing.contracts(day)
-        if _is_wanted(contract, float(contract.strike) / spot - 1, is_full=day in full)
+        for contract in listed[day]
+        if _is_wanted(contract, float(contract.strike) / spot - 1, step, is_full=day in full)
     ]
     found.sort(key=lambda contract: (contract.expiration not in full, abs(float(contract.strike) - spot)))
     return {contract.symbol: contract for contract in found}
 
 
-def _is_wanted(contract: Contract, moneyness: float, *, is_full: bool) -> bool:
-    """`moneyness` is the signed distance of the strike from the spot, a fraction of the spot."""
+def _is_wanted(contract: Contract, moneyness: float, step: float, *, is_full: bool) -> bool:
+    """`moneyness` is the signed distance of the strike from the spot, `step` that between strikes, both fractions of
+    the spot."""
     if not is_full:
-        return abs(moneyness) <= NEIGHBOUR_RANGE
-    return (
-        -PUT_RANGE <= moneyness <= BOTH_SIDES_RANGE
-        if contract.right is Right.PUT
-        else -BOTH_SIDES_RANGE <= moneyness <= CALL_RANGE
-    )
+        return abs(moneyness) <= max(NEIGHBOUR_RANGE, PARITY_BAND_STEPS * step)
+    both_sides = max(BOTH_SIDES_RANGE, BAND_STEPS * step)
+    puts, calls = max(PUT_RANGE, COARSE_STRIKES * step), max(CALL_RANGE, COARSE_STRIKES * step)
+    return -puts <= moneyness <= both_sides if contract.right is Right.PUT else -both_sides <= moneyness <= calls
 
 
 def _build_option_quote(contract: Contract, row: Quote, now: datetime) -> OptionQuote:
