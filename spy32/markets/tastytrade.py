@@ -316,9 +316,10 @@ def _select_contracts(listing: NestedChain, days: Sequence[date], spot: float) -
 def _is_wanted(contract: Contract, moneyness: float, step: float, *, is_full: bool) -> bool:
     """`moneyness` is the signed distance of the strike from the spot, `step` that between strikes, both fractions of
     the spot."""
+    # A strike more than the gates look at, because the spot moves between the calls.
     if not is_full:
-        return abs(moneyness) <= max(NEIGHBOUR_RANGE, PARITY_BAND_STEPS * step)
-    both_sides = max(BOTH_SIDES_RANGE, BAND_STEPS * step)
+        return abs(moneyness) <= max(NEIGHBOUR_RANGE, (PARITY_BAND_STEPS + 1) * step)
+    both_sides = max(BOTH_SIDES_RANGE, (BAND_STEPS + 1) * step)
     puts, calls = max(PUT_RANGE, COARSE_STRIKES * step), max(CALL_RANGE, COARSE_STRIKES * step)
     return -puts <= moneyness <= both_sides if contract.right is Right.PUT else -both_sides <= moneyness <= calls
 
