@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from spy32.domain.option_class import (
     INDEX_CLASSES,
     INDEX_TICKERS,
+    SHARE_CLASSES,
     class_of_root,
     option_roots,
     settles_in_cash,
@@ -35,9 +36,10 @@ def test_the_roots_of_an_underlying_begin_with_the_one_that_settles_at_the_close
     assert [underlying_for_root(root) for root in roots] == [ticker] * len(roots)
 
 
-@given(
-    st.from_regex(r"[A-Z]{1,5}", fullmatch=True).filter(lambda ticker: ticker not in INDEX_TICKERS | {*INDEX_CLASSES})
-)
+TICKERS = st.from_regex(r"[A-Z]{1,5}", fullmatch=True)
+
+
+@given(TICKERS.filter(lambda ticker: ticker not in INDEX_TICKERS | {*INDEX_CLASSES, *SHARE_CLASSES}))
 def test_shares_and_funds_have_one_root_which_leads_back_to_them(ticker: str) -> None:
     (root,) = option_roots(ticker)
     found = class_of_root(root.ljust(6))
