@@ -17,7 +17,7 @@ ANALYZE = ("analyze", "--analyst", "rules", "--profile", "other", "--market")
 each = pytest.mark.parametrize("underlying", UNDERLYINGS, ids=str)
 
 
-def opened(underlying: Underlying, home: Path) -> dict[str, Any]:
+def open_trade(underlying: Underlying, home: Path) -> dict[str, Any]:
     """The document of a trade on paper that was analyzed, approved and executed."""
     underlying.write_config(home)
     run(home, *ANALYZE, underlying.write_chain(home, FIRST))
@@ -28,7 +28,7 @@ def opened(underlying: Underlying, home: Path) -> dict[str, Any]:
 
 @each
 def test_it_is_opened_on_its_own_root_ticks_and_costs(underlying: Underlying, tmp_path: Path) -> None:
-    found = opened(underlying, tmp_path)
+    found = open_trade(underlying, tmp_path)
     proposal, trade = found["proposal"], found["trade"]
     assert (proposal["underlying"], proposal["state"], trade["state"]) == (underlying.ticker, "done", "open")
     assert {leg["symbol"][:6].rstrip() for leg in proposal["legs"]} == {underlying.root}
@@ -44,7 +44,7 @@ def test_it_is_opened_on_its_own_root_ticks_and_costs(underlying: Underlying, tm
 
 @each
 def test_the_time_exit_closes_it(underlying: Underlying, tmp_path: Path) -> None:
-    opened(underlying, tmp_path)
+    open_trade(underlying, tmp_path)
     run(tmp_path, "manage", "--market", underlying.write_chain(tmp_path, SECOND))
     run(tmp_path, "approve", "P2", "--yes")
     run(tmp_path, "execute", "P2")
@@ -56,7 +56,7 @@ def test_the_time_exit_closes_it(underlying: Underlying, tmp_path: Path) -> None
 @each
 @pytest.mark.parametrize("share", [1.01, 0.70], ids=["worthless", "whole loss"])
 def test_expiration_settles_it(underlying: Underlying, share: float, tmp_path: Path) -> None:
-    trade = opened(underlying, tmp_path)["trade"]
+    trade = open_trade(underlying, tmp_path)["trade"]
     run(tmp_path, "manage", "--market", underlying.write_chain(tmp_path, AFTER, share=share))
     ended = document(tmp_path, "show", "T1")["trade"]
     reason = "expired" if share > 1 else "cash_settled" if underlying.settles_in_cash else "assigned"

@@ -19,7 +19,7 @@ AT = "2026-12-07T15:00:05Z"
 AFTER = datetime(2027, 1, 11, 15, tzinfo=UTC)
 
 
-def executed(underlying: Underlying, folder: Path) -> tuple[LiveHome, ChainBrokerServer]:
+def prepare_home(underlying: Underlying, folder: Path) -> tuple[LiveHome, ChainBrokerServer]:
     """A home in live mode, and its broker, which does not run yet."""
     underlying.write_config(folder / "home")
     broker = ChainBrokerServer(Path(underlying.write_chain(folder, FIRST).removeprefix("recorded:")))
@@ -35,7 +35,7 @@ def executed(underlying: Underlying, folder: Path) -> tuple[LiveHome, ChainBroke
 def test_its_order_has_the_symbols_and_ticks_of_its_class_and_ends_in_the_brokers_history(
     underlying: Underlying, tmp_path: Path
 ) -> None:
-    home, broker = executed(underlying, tmp_path)
+    home, broker = prepare_home(underlying, tmp_path)
     with broker.running():
         home.url = broker.url
         assert home.spy32("analyze", "--profile", "other").returncode == 0
@@ -49,10 +49,10 @@ def test_its_order_has_the_symbols_and_ticks_of_its_class_and_ends_in_the_broker
         assert {leg["instrument-type"] for leg in entry["legs"]} == {"Equity Option"}
         assert all(underlying.is_on_tick(write.body["price"]) for write in broker.submits)
         assert home.spy32("positions").stdout.count("agree") == 2
-        ended(underlying, home, broker)
+        check_end(underlying, home, broker)
 
 
-def ended(underlying: Underlying, home: LiveHome, broker: ChainBrokerServer) -> None:
+def check_end(underlying: Underlying, home: LiveHome, broker: ChainBrokerServer) -> None:
     """Expire the trade with a whole loss, and let the account's history close it."""
     broker.at = AFTER
     broker.expire(datetime(2027, 1, 8).date(), underlying.spot * 0.7)
