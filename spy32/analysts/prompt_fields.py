@@ -144,7 +144,7 @@ def describe_session(now: datetime) -> str:
 def write_plan_section(sheet: FieldCollector, briefing: Briefing, settings: Settings) -> list[str]:
     """Expiration and the exits that are planned."""
     today = market_date(briefing.as_of)
-    root = option_roots(briefing.underlying)[0]
+    root = next(iter(option_roots(briefing.underlying)), briefing.underlying)
     leave = time_exit(root, briefing.target, today, settings)
     dates = (
         ("plan.expiration", briefing.target.isoformat(), "the options settle"),
