@@ -65,8 +65,9 @@ def cancel(
     app = get_app(ctx)
     store = app.store()
     chosen = store.proposals.get(parse_proposal_id(store, proposal))
-    stop(app.trading_context(store, chosen), chosen.id)
-    _print_proposal(app, store.proposals.get(chosen.id), json=json)
+    with notices_sent(app):
+        stop(app.trading_context(store, chosen), chosen.id)
+        _print_proposal(app, store.proposals.get(chosen.id), json=json)
 
 
 def _preview(app: "App", proposal: "Proposal", *, json: bool) -> None:

@@ -11,6 +11,7 @@ from spy32.commands.completion import complete_ids
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spy32.domain.proposals import Proposal
     from spy32.markets.recorded import RecordedMarket
     from spy32.store import Store
     from spy32.trading.context import TradingContext
@@ -86,7 +87,13 @@ def close(
     app.check_store_exists()
     store = app.store()
     earlier = store.proposals.find_live_close(number)
-    found = propose_close(_load_context(app, store, number), number, price)
+    with notices_sent(app):
+        found = propose_close(_load_context(app, store, number), number, price)
+        _print_close(app, store, found, earlier, json=json)
+
+
+def _print_close(app: "App", store: "Store", found: "ManagedTrade", earlier: "Proposal | None", *, json: bool) -> None:
+    """The close that was proposed, and which earlier one it takes the place of."""
     assert found.proposal is not None
     if json:
         from spy32.commands.common import view_with_proposal
