@@ -42,8 +42,8 @@ def approve(
     app = get_app(ctx)
     _check_options(app, approval=approval, decline=decline, confirm=confirm)
     app.check_store_exists()
-    store = app.store()
     with notices_sent(app):
+        store = app.store()
         selection = _select(app, store, proposal, will_ask=not (approval or decline))
         if approval:
             _approve(app, selection, confirm=confirm, note=note, json=json)

@@ -8,8 +8,8 @@ from spy32.commands.common import Json, get_app, notices_sent
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
-    from spy32.trading.transactions import MissingContracts
     from spy32.store import Store
+    from spy32.trading.transactions import MissingContracts
     from spy32.wiring import App
 
 
@@ -32,8 +32,8 @@ def reconcile(
     """
     app = get_app(ctx)
     _check_options(app, asks=adopt or settle is not None, approval=approval, json=json)
-    store = app.store()
     with notices_sent(app):
+        store = app.store()
         if settle is not None:
             _settle_proposal(app, settle, approval=approval)
         _settle_all(app, store, adopt=adopt, approval=approval, json=json)

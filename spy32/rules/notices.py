@@ -123,6 +123,22 @@ def ping_notice(kind: NoticeKind, run: Run) -> NoticeText:
     return NoticeText(kind=kind, subject=f"ping: {body}", short=body, body=body, about=ping_id(run))
 
 
+def store_trouble_notices(mode: Mode, message: str, code: int) -> tuple[NoticeText, NoticeText]:
+    """The database cannot be opened or written: for people, and for the monitor, which gets the code only."""
+    note = plain_note(message)
+    body = f"store, code {code}"
+    return (
+        _compose(
+            NoticeKind.FAILED,
+            mode,
+            "the database cannot be used",
+            f": {note}; spy32 doctor",
+            facts=(("why", note), ("so", "nothing runs until it is mended"), ("to look", "spy32 doctor")),
+        ),
+        NoticeText(kind=NoticeKind.PING_FAIL, subject=f"ping: {body}", short=body, body=body),
+    )
+
+
 # Proposals, orders and trades.
 
 
