@@ -56,7 +56,7 @@ def proposal_notice(proposal: Proposal, candidate: Candidate | None, choice: Rec
         ("max loss", _rounded_up(proposal.max_loss)),
         ("POP", pop),
         ("why", f"{choice.analyst}: {plain_note(choice.reason)}" if choice is not None else ""),
-        ("until", until.removeprefix(", until ") or "no end: it was made on a recorded market"),
+        ("until", until.removeprefix(", until ") or "you decide: it was made on a recorded market"),
         ("to decide", command),
     )
     figures = f", max loss {_rounded_up(proposal.max_loss)}{f', POP {pop}' if pop else ''}"
