@@ -203,6 +203,26 @@ def not_filled_notice(proposal: Proposal, reason: str) -> NoticeText:
     )
 
 
+def part_closed_notice(trade: Trade, close: Proposal) -> NoticeText:
+    """A close filled in part: the rest of its trade is still held, and nothing works for it any more."""
+    command = f"spy32 close T{trade.id}"
+    price = f"{trade.debit}" if trade.debit is not None else ""
+    facts = (
+        ("close", f"P{close.id}: {close.trade_text}"),
+        ("closed at", price),
+        ("to close", command),
+    )
+    return _compose(
+        NoticeKind.NOT_FILLED,
+        trade.mode,
+        f"T{trade.id}: {trade.closed_quantity} of {trade.quantity} closed{f' at {price}' if price else ''}, "
+        f"{trade.remaining} still open",
+        f": {command}",
+        facts=facts,
+        about=f"P{close.id}",
+    )
+
+
 def exit_due_notice(trade: Trade, close: Proposal, message: str) -> NoticeText:
     """An exit is due, and its close waits for a person."""
     assert close.reason is not None
