@@ -39,9 +39,7 @@ def american_differences(count: int, seed: int, *, pays_dividends: bool) -> np.n
 
 def main(european: int = 10_000, american: int = 1000) -> bool:
     apart = np.abs(european_differences(european, 12)).max()
-    plain, paying = (
-        np.abs(american_differences(american, 12, pays_dividends=pays)).max() for pays in (False, True)
-    )
+    plain, paying = (np.abs(american_differences(american, 12, pays_dividends=pays)).max() for pays in (False, True))
     print(
         f"{european} European prices within {apart:.1e} dollars of QuantLib, {american} American ones within "
         f"{plain:.4f}, {american} with up to two dividends within {paying:.4f}"

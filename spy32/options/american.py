@@ -21,11 +21,11 @@ from spy32.domain.value import value
 from spy32.options import european
 from spy32.options.normal import Floats
 
-_STEPS = 64
-"""Steps of the coarse pass; the fine one has twice as many. Within 0.2 cents of QuantLib (docs/numbers.md)."""
-_POINTS_A_STEP = 2.0
-_GRADING = 1.5
-"""Grid points in a standard deviation of a step: kinks cost O(1/points^2)."""
+_STEPS, _GRADING = 64, 1.75
+"""Step k of the coarse pass ends at years (k/64)^1.75; the fine pass halves its steps. Measured over 1,500 contracts:
+grading 1, 1.5, 1.75 and 2 leave at most 4.8, 0.9, 0.7 and 0.7 cents on a spot of 600."""
+_POINTS_A_STEP = 3.0
+"""Grid points in a standard deviation of a step of average length."""
 _DEVIATIONS = 7.0
 """Half-width of the grid, and of the density, in standard deviations: 1e-12 of the probability is outside."""
 _VOL_BOUNDS = (1e-4, 5.0)
@@ -92,8 +92,8 @@ def price_american(contract: AmericanContract, vol: float) -> AmericanValue:
     exact_delta = float(european.greeks(black, vol, base).delta[0])
     (coarse, coarse_slope), (fine, fine_slope) = (_premium(contract, base, vol, factor) for factor in (1, 2))
     price = exact + max(2.0 * fine - coarse, 0.0)
-    if contract.first_exercise <= 0.0:
-        price = max(price, contract.intrinsic)
+    if contract.first_exercise <= 0.0 and price <= contract.intrinsic:
+        return AmericanValue(price=contract.intrinsic, european=exact, delta=1.0 if contract.is_call else -1.0)
     return AmericanValue(price=price, european=exact, delta=exact_delta + 2.0 * fine_slope - coarse_slope)
 
 
@@ -141,7 +141,7 @@ def _step_ends(contract: AmericanContract) -> list[float]:
 
 
 def _premium(contract: AmericanContract, base: float, vol: float, factor: int) -> tuple[float, float]:
-    """Return the early-exercise premium now and its slope in the spot, with exercise at the ends of steps."""
+    """Return the premium for exercise at the ends of steps, not now, and its slope in the spot."""
     ends = _step_ends(contract)
     if factor == 2:
         ends = sorted([*ends, *(0.5 * (start + end) for start, end in itertools.pairwise(ends))])
@@ -154,20 +154,18 @@ def _premium(contract: AmericanContract, base: float, vol: float, factor: int) -
     def exercise_value(at: float) -> Floats:
         # On an ex-date a call is exercised before the dividend is paid, a put after it.
         spot = base * exp(drift * at) * growth + contract.escrow(at, include_now=contract.is_call)
-        return sign * (spot - contract.strike)
+        gain: Floats = sign * (spot - contract.strike)
+        return gain
 
     last = ends[-2]
-    held = european.price(
-        _black_contract(contract, base * exp(drift * last), growth, contract.years - last), vol
-    )
+    held = european.price(_black_contract(contract, base * exp(drift * last), growth, contract.years - last), vol)
     american = held
-    for at, start in zip(ends[-2::-1], [*ends[-3::-1], None], strict=True):
-        if at >= contract.first_exercise and start is not None:
+    for at, start in zip(ends[-2:0:-1], ends[-3::-1], strict=True):
+        if at >= contract.first_exercise:
             american = _larger(american, exercise_value(at))
-        if start is not None:
-            weights = exp(-contract.rate * (at - start)) * _density(vol * sqrt(at - start), spacing)
-            held = np.convolve(held, weights, mode="same")
-            american = np.convolve(american, weights, mode="same")
+        weights = exp(-contract.rate * (at - start)) * _density(vol * sqrt(at - start), spacing)
+        held = np.convolve(held, weights, mode="same")
+        american = np.convolve(american, weights, mode="same")
     excess = (american - held)[half - 2 : half + 3]
     slope = float(excess[0] - 8.0 * excess[1] + 8.0 * excess[3] - excess[4]) / (12.0 * spacing)
     return float(excess[2]), slope / base
@@ -196,5 +194,6 @@ def _density(deviation: float, spacing: float) -> Floats:
     if ratio < 1.0:
         return np.array([0.5 * ratio * ratio, 1.0 - ratio * ratio, 0.5 * ratio * ratio])
     reach = ceil(_DEVIATIONS * ratio)
-    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / ratio) ** 2)
-    return weights / weights.sum()
+    weights: Floats = np.exp(-0.5 * (np.arange(-reach, reach + 1) / ratio) ** 2)
+    weights /= weights.sum()
+    return weights

@@ -110,9 +110,7 @@ VOLS = st.floats(0.05, 0.8)
 
 @settings(max_examples=40, deadline=None)
 @given(CONTRACTS, VOLS)
-def test_it_is_worth_no_less_than_the_european_option_and_than_exercise(
-    contract: AmericanContract, vol: float
-) -> None:
+def test_it_is_worth_no_less_than_the_european_option_and_than_exercise(contract: AmericanContract, vol: float) -> None:
     found = price_american(contract, vol)
     assert found.price >= max(found.european, contract.intrinsic)
     bound = contract.spot if contract.is_call else contract.strike

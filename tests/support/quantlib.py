@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import QuantLib as ql
+import QuantLib
 
 from spy32.options.american import AmericanContract
 
-START = ql.Date(3, 11, 2025)
+START = QuantLib.Date(3, 11, 2025)
 YEAR = 365.0
 
 
@@ -71,23 +71,27 @@ def quantlib_price(contract: RandomContract, *, is_american: bool, grid: tuple[i
 
     `grid` holds the time steps and the points of the finite differences.
     """
-    ql.Settings.instance().evaluationDate = START
-    day_count, end = ql.Actual365Fixed(), START + contract.days
-    rates = ql.YieldTermStructureHandle(ql.FlatForward(START, contract.rate, day_count))
-    none = ql.YieldTermStructureHandle(ql.FlatForward(START, 0.0, day_count))
-    vols = ql.BlackVolTermStructureHandle(ql.BlackConstantVol(START, ql.NullCalendar(), contract.vol, day_count))
-    process = ql.BlackScholesMertonProcess(ql.QuoteHandle(ql.SimpleQuote(contract.spot)), none, rates, vols)
-    exercise = ql.AmericanExercise(START, end) if is_american else ql.EuropeanExercise(end)
-    right = ql.Option.Call if contract.is_call else ql.Option.Put
-    option = ql.VanillaOption(ql.PlainVanillaPayoff(right, contract.strike), exercise)
+    QuantLib.Settings.instance().evaluationDate = START
+    day_count, end = QuantLib.Actual365Fixed(), START + contract.days
+    rates = QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(START, contract.rate, day_count))
+    none = QuantLib.YieldTermStructureHandle(QuantLib.FlatForward(START, 0.0, day_count))
+    vols = QuantLib.BlackVolTermStructureHandle(
+        QuantLib.BlackConstantVol(START, QuantLib.NullCalendar(), contract.vol, day_count)
+    )
+    process = QuantLib.BlackScholesMertonProcess(
+        QuantLib.QuoteHandle(QuantLib.SimpleQuote(contract.spot)), none, rates, vols
+    )
+    exercise = QuantLib.AmericanExercise(START, end) if is_american else QuantLib.EuropeanExercise(end)
+    right = QuantLib.Option.Call if contract.is_call else QuantLib.Option.Put
+    option = QuantLib.VanillaOption(QuantLib.PlainVanillaPayoff(right, contract.strike), exercise)
     if contract.dividends:
         days, amounts = zip(*contract.dividends, strict=True)
-        paid = ql.DividendVector([START + day for day in days], list(amounts))
-        scheme, model = ql.FdmSchemeDesc.Douglas(), ql.FdBlackScholesVanillaEngine.Escrowed
-        engine = ql.FdBlackScholesVanillaEngine(process, paid, *grid, 0, scheme, False, -1.0, model)
+        paid = QuantLib.DividendVector([START + day for day in days], list(amounts))
+        scheme, model = QuantLib.FdmSchemeDesc.Douglas(), QuantLib.FdBlackScholesVanillaEngine.Escrowed
+        engine = QuantLib.FdBlackScholesVanillaEngine(process, paid, *grid, 0, scheme, False, -1.0, model)
     elif is_american:
-        engine = ql.QdFpAmericanEngine(process, ql.QdFpAmericanEngine.highPrecisionScheme())
+        engine = QuantLib.QdFpAmericanEngine(process, QuantLib.QdFpAmericanEngine.highPrecisionScheme())
     else:
-        engine = ql.AnalyticEuropeanEngine(process)
+        engine = QuantLib.AnalyticEuropeanEngine(process)
     option.setPricingEngine(engine)
     return float(option.NPV())
