@@ -28,7 +28,7 @@ _POINTS_A_STEP = 3.0
 """Grid points in a standard deviation of a step of average length."""
 _DEVIATIONS = 7.0
 """Half-width of the grid, and of the density, in standard deviations: 1e-12 of the probability is outside."""
-_VOL_BOUNDS = (1e-4, 5.0)
+_LEAST_VOL = 1e-4
 _VOL_ERROR = 1e-7
 
 
@@ -98,11 +98,21 @@ def price_american(contract: AmericanContract, vol: float) -> AmericanValue:
 
 
 def implied_american_vol(contract: AmericanContract, price: float) -> float | None:
-    """Return the vol at which the option has this price; None when there is none, as at or below intrinsic value."""
-    low, high = _VOL_BOUNDS
-    gap_low, gap_high = (price_american(contract, vol).price - price for vol in (low, high))
-    if not gap_low < 0.0 < gap_high:
+    """Return the vol at which the option has this price; None when there is none, as at or below intrinsic value.
+
+    The European vol of the price is an upper bound, and a near one.
+    """
+    base = contract.spot - contract.escrow(0.0)
+    black = _black_contract(contract, base, np.array([1.0]), contract.years)
+    high = float(european.implied_vol(black, price)[0])
+    if not (price > contract.intrinsic and isfinite(high)):
         return None
+    high *= 1.0 + _VOL_ERROR
+    low, gap_high = 0.9 * high, price_american(contract, high).price - price
+    while (gap_low := price_american(contract, low).price - price) > 0.0:
+        if low < _LEAST_VOL:
+            return None
+        high, gap_high, low = low, gap_low, 0.5 * low
     side = 0
     while high - low > _VOL_ERROR:
         # False position with the Illinois rule: an end that stays twice counts half.
