@@ -22,7 +22,7 @@ from spy32.sessions import YEAR, market_date, new_york_instant, years_to_expirat
 from spy32.settings.model import Choice
 from tests.support.snapshots import snapshot_of
 
-PICK = 0.20
+PICK, MENU_DELTA = 0.20, 0.35
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def compare(path: Path) -> ChainDifference:
     )
     spot = smile.forward * smile.discount + sum(amount * np.exp(-rate * when) for when, amount in paid)
     chosen = np.flatnonzero(smile.is_otm & (np.abs(smile.delta) >= 0.03) & (np.abs(smile.delta) <= 0.5))
-    assert chosen.size, "no two-sided out-of-the-money quotes in that range"
+    assert np.any(np.abs(smile.delta[chosen]) <= MENU_DELTA), "no out-of-the-money quotes of the menu's deltas"
     vols, deltas = np.full(chosen.size, np.nan), np.full(chosen.size, np.nan)
     for place, row in enumerate(chosen):
         contract = AmericanContract(
@@ -90,7 +90,7 @@ def compare(path: Path) -> ChainDifference:
         has_ex_date=bool(paid),
         contracts=int(np.isfinite(vols).sum()),
         vol=(float(np.nanmin(points)), float(np.nanmax(points))),
-        delta=float(np.nanmax(np.abs(apart[old <= 0.35]))),
+        delta=float(np.nanmax(np.abs(apart[old <= MENU_DELTA]))),
         delta_at_the_money=float(np.nanmax(np.abs(apart))),
         same_picks=picks[:2] == picks[2:],
     )
