@@ -7,34 +7,7 @@ import sys
 
 import numpy as np
 
-from spy32.options.american import price_american
-from spy32.options.european import build_contracts, price
-from tests.support.quantlib import quantlib_american, quantlib_price, random_contracts
-
-HALF_A_CENT = 0.005
-
-
-def european_differences(count: int, seed: int) -> np.ndarray:
-    """Our price less QuantLib's, dollars on a spot of 600, shape (count,)."""
-    chosen = random_contracts(count, seed, pays_dividends=False)
-    rate, years = (np.array(column) for column in zip(*((c.rate, c.days / 365) for c in chosen), strict=True))
-    ours = price(
-        build_contracts(
-            is_call=[c.is_call for c in chosen],
-            strike=[c.strike for c in chosen],
-            forward=600.0 * np.exp(rate * years),
-            years=years,
-            discount=np.exp(-rate * years),
-        ),
-        [c.vol for c in chosen],
-    )
-    return ours - np.array([quantlib_price(c, is_american=False) for c in chosen])
-
-
-def american_differences(count: int, seed: int, *, pays_dividends: bool) -> np.ndarray:
-    """Our price less QuantLib's, dollars on a spot of 600, shape (count,)."""
-    chosen = random_contracts(count, seed, pays_dividends=pays_dividends)
-    return np.array([price_american(c.american, c.vol).price - quantlib_american(c) for c in chosen])
+from tests.support.quantlib import HALF_A_CENT, american_differences, european_differences
 
 
 def main(european: int = 10_000, american: int = 1000) -> bool:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proofs.option_prices import HALF_A_CENT, american_differences, european_differences
 from spy32.options.american import AmericanContract, implied_american_vol, price_american
 from tests.support.paths import DATA
+from tests.support.quantlib import HALF_A_CENT, american_differences, european_differences
 
 SPY = AmericanContract(is_call=False, spot=600.0, strike=600.0, years=32 / 365, rate=0.04)
 

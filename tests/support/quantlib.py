@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import QuantLib
 
-from spy32.options.american import AmericanContract
+from spy32.options.american import AmericanContract, price_american
+from spy32.options.european import build_contracts, price
 
 START = QuantLib.Date(3, 11, 2025)
 YEAR = 365.0
+HALF_A_CENT = 0.005
 
 
 @dataclass(frozen=True)
@@ -95,3 +97,26 @@ def quantlib_price(contract: RandomContract, *, is_american: bool, grid: tuple[i
         engine = QuantLib.AnalyticEuropeanEngine(process)
     option.setPricingEngine(engine)
     return float(option.NPV())
+
+
+def european_differences(count: int, seed: int) -> np.ndarray:
+    """Our price less QuantLib's, dollars on a spot of 600, shape (count,)."""
+    chosen = random_contracts(count, seed, pays_dividends=False)
+    rate, years = (np.array(column) for column in zip(*((c.rate, c.days / YEAR) for c in chosen), strict=True))
+    ours = price(
+        build_contracts(
+            is_call=[c.is_call for c in chosen],
+            strike=[c.strike for c in chosen],
+            forward=600.0 * np.exp(rate * years),
+            years=years,
+            discount=np.exp(-rate * years),
+        ),
+        [c.vol for c in chosen],
+    )
+    return ours - np.array([quantlib_price(c, is_american=False) for c in chosen])
+
+
+def american_differences(count: int, seed: int, *, pays_dividends: bool) -> np.ndarray:
+    """Our price less QuantLib's, dollars on a spot of 600, shape (count,)."""
+    chosen = random_contracts(count, seed, pays_dividends=pays_dividends)
+    return np.array([price_american(c.american, c.vol).price - quantlib_american(c) for c in chosen])
