@@ -32,6 +32,8 @@ BOUND_WEIGHT = 1e7
 """Weight of a squared shortfall of the density factor: 0.01 costs as much as a miss of 30 half-spreads."""
 CALENDAR_WEIGHT = 1e10
 """Weight of a squared shortfall in vol: 0.001 points cost one half-spread. An at-the-money quote weighs 1e8."""
+CALENDAR_MARGIN = 1e-5
+"""Vol above the floor that the penalty aims at, 0.001 points, because it holds a bound only nearly."""
 TINY = 1e-300
 """Keeps a division by zero away where its result is not used."""
 MAX_STEPS = 30
@@ -208,12 +210,18 @@ def stretched_grid(low: float, high: float, points: int) -> Floats:
 
 
 def _vol_floor(moneyness: Floats, years: float, earlier: SmileCurve | None) -> Floats:
-    """Return the vol with the total variance of `earlier` at each ln(K/F); minus infinity where it has no quote."""
+    """Return the vol with the total variance of `earlier` at each rising ln(K/F); minus infinity beyond its quotes.
+
+    One point to each side of the quotes is bounded too, so that the curve is bounded up to the last quote.
+    """
+    floor = np.full(len(moneyness), -np.inf)
     if earlier is None:
-        return np.full(len(moneyness), -np.inf)
-    x = moneyness / earlier.scale
-    vols = earlier.vol(earlier.forward * np.exp(moneyness))
-    return np.where((x >= earlier.low) & (x <= earlier.high), vols * sqrt(earlier.years / years), -np.inf)
+        return floor
+    first, last = np.searchsorted(moneyness, np.array((earlier.low, earlier.high)) * earlier.scale)
+    bounded = slice(max(int(first) - 1, 0), int(last) + 1)
+    strikes = earlier.forward * np.exp(moneyness[bounded])
+    floor[bounded] = earlier.vol(strikes) * sqrt(earlier.years / years) + CALENDAR_MARGIN
+    return floor
 
 
 def _curve_rows(x: Floats, low: float, high: float) -> tuple[Floats, Floats, Floats]:
