@@ -20,9 +20,12 @@ INTERVALS = 80
 """Spline intervals between the outermost strikes. Fewer than a chain has strikes, so that one quote makes no bump."""
 STRETCH = 2.0
 """Standard deviations within which the knots are equally spaced in x. Beyond, they spread as the strikes do."""
-ROUGHNESS = 1.0
-"""Weight of the squared third derivative against a squared miss of one half-spread. Chosen on recorded chains: they are
-followed inside their bid-ask, and half a tick of noise leaves the ranking of a menu as it is (`docs/numbers.md`)."""
+ROUGHNESS_LADDER = (1.0, 1e2, 1e4, 1e6)
+"""Weight of the squared third derivative against a squared miss of one half-spread. The first was chosen on recorded
+chains: they are followed inside their bid-ask, and half a tick of noise leaves the ranking of a menu as it is
+(`docs/numbers.md`). None of them needs the others, which end at a curve without bends."""
+LOWEST_VOL = 0.5
+"""Lowest vol of the curve, a fraction of the lowest quoted one."""
 MIN_HALF_SPREAD = 0.005
 """Half of the narrowest possible bid-ask spread, dollars: no quote gets more weight than that spread gives."""
 MIN_DENSITY = 0.02
@@ -105,9 +108,21 @@ class SmileCurve:
 
 
 def fit_curve(quoted: QuotedVols, forward: float, years: float, earlier: SmileCurve | None = None) -> SmileCurve:
-    """Return the curve nearest to the quotes; `earlier` is that of an earlier expiration, a floor for the variance."""
-    atm = float(np.interp(forward, quoted.strike, quoted.vol))
-    problem = _Problem(quoted, forward, years, atm * sqrt(years), earlier)
+    """Return the curve nearest to the quotes; `earlier` is that of an earlier expiration, a floor for the variance.
+
+    Where noise is so strong that the search ends with a negative density, it is repeated with more smoothing.
+    """
+    scale = float(np.interp(forward, quoted.strike, quoted.vol)) * sqrt(years)
+    for roughness in ROUGHNESS_LADDER:
+        problem = _Problem(quoted, forward, years, scale, earlier, roughness)
+        best = _search(problem)
+        if problem.density_factor(best)[0].min() > 0.0:
+            break
+    return SmileCurve(forward=forward, years=years, scale=scale, low=problem.low, high=problem.high, coefficients=best)
+
+
+def _search(problem: "_Problem") -> Floats:
+    """Return the coefficients of least cost, by Gauss-Newton steps that are halved until the cost falls."""
     best = problem.first_guess()
     cost = problem.cost(best)
     for _ in range(MAX_STEPS):
@@ -117,16 +132,20 @@ def fit_curve(quoted: QuotedVols, forward: float, years: float, earlier: SmileCu
         if not new_cost <= cost * (1 - MIN_GAIN):
             break
         best, cost = best + share * step, new_cost
-    return SmileCurve(
-        forward=forward, years=years, scale=problem.scale, low=problem.low, high=problem.high, coefficients=best
-    )
+    return best
 
 
 class _Problem:
     """The cost of a curve's coefficients c, and the Gauss-Newton step that lowers it."""
 
     def __init__(
-        self, quoted: QuotedVols, forward: float, years: float, scale: float, earlier: SmileCurve | None
+        self,
+        quoted: QuotedVols,
+        forward: float,
+        years: float,
+        scale: float,
+        earlier: SmileCurve | None,
+        roughness: float,
     ) -> None:
         x = np.log(quoted.strike / forward) / scale
         self.years, self.scale, self.low, self.high = years, scale, float(x[0]), float(x[-1])
@@ -137,8 +156,8 @@ class _Problem:
         self.rows = _curve_rows(self.x, self.low, self.high)
         step = (np.arcsinh(self.high / STRETCH) - np.arcsinh(self.low / STRETCH)) / INTERVALS
         rough = np.diff(np.eye(INTERVALS + 3), 3, axis=0) / step**2.5
-        self.penalty = ROUGHNESS * rough.T @ rough
-        self.floor = _vol_floor(self.x * scale, years, earlier)
+        self.penalty = roughness * rough.T @ rough
+        self.floor = np.maximum(_vol_floor(self.x * scale, years, earlier), LOWEST_VOL * quoted.vol.min())
 
     def first_guess(self) -> Floats:
         """Return the coefficients of the fit without robust weights and bounds."""
@@ -151,7 +170,7 @@ class _Problem:
         """Return the penalised sum of squares."""
         miss = np.abs(self._misses(c))
         robust = np.where(miss < 1, miss * miss, 2 * miss - 1)
-        factor = self._density_factor(c)[0]
+        factor = self.density_factor(c)[0]
         return float(
             robust.sum()
             + c @ self.penalty @ c
@@ -164,7 +183,7 @@ class _Problem:
         miss = self._misses(c)
         robust = 1 / np.maximum(np.abs(miss), 1.0)
         weighted = self.data * self.quoted.weight[:, None]
-        factor, factor_rows = self._density_factor(c)
+        factor, factor_rows = self.density_factor(c)
         thin, gap = factor < MIN_DENSITY, self.floor - self.rows[0] @ c
         bound, floor = factor_rows[thin], self.rows[0][gap > 0]
         matrix = (
@@ -184,7 +203,7 @@ class _Problem:
     def _misses(self, c: Floats) -> Floats:
         return np.asarray(self.quoted.weight * (self.data @ c - self.quoted.vol))
 
-    def _density_factor(self, c: Floats) -> tuple[Floats, Floats]:
+    def density_factor(self, c: Floats) -> tuple[Floats, Floats]:
         """Return the density at each point over the lognormal one, and its derivatives in c.
 
         With the total vol s(k) it is (1 - k s'/s)^2 - (s s'/2)^2 + s s'' (Gatheral and Jacquier, "Arbitrage-free SVI
