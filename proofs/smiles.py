@@ -52,9 +52,9 @@ def judge_smiles(market: RecordedMarket) -> tuple[list[str], int]:
     for day in market.expirations(market.underlying):
         if (day - market_date(market.as_of)).days not in DAYS:
             continue
-        begun = time.perf_counter()
+        begun = time.thread_time()
         smile = smile_of(market, day, earlier)
-        times.append(time.perf_counter() - begun)
+        times.append(time.thread_time() - begun)
         if smile.curve is None:
             continue
         missed = misses(smile)
