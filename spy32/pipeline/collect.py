@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from spy32.domain.briefing import Briefing, OpenSpread
@@ -14,6 +15,7 @@ from spy32.domain.spreads import Account
 from spy32.errors import Spy32Error, Unusable
 from spy32.lifecycle import TradeState
 from spy32.options import surface
+from spy32.options.smile_fit import SmileCurve
 from spy32.pipeline.context import CheckedMarket, RunContext, StepResult
 from spy32.pipeline.gather import RATE_SETTING, CollectRequest, SourceAnswers
 from spy32.pipeline.sources import Sources
@@ -192,14 +194,22 @@ def _inspect_chain(snapshot: MarketSnapshot, settings: Settings) -> tuple[Checke
 
 
 def implied_smile(chain: Chain, snapshot: MarketSnapshot) -> surface.Smile:
-    """Return the smile of the target expiration of `chain`, with implied vols and greeks."""
+    """Return the smile of the target expiration of `chain`, without calendar arbitrage to the earlier ones there."""
     assert snapshot.rate.value is not None
+    rate, earlier = snapshot.rate.value, None
+    for day in sorted({quote.expiration for quote in chain.quotes if quote.expiration < snapshot.target}):
+        # An earlier expiration that has no smile, such as one of today or with few quotes, sets no floor.
+        with suppress(Unusable):
+            earlier = _expiration_smile(chain, snapshot, day, rate, earlier).curve or earlier
+    return _expiration_smile(chain, snapshot, snapshot.target, rate, earlier)
+
+
+def _expiration_smile(
+    chain: Chain, snapshot: MarketSnapshot, day: date, rate: float, earlier: SmileCurve | None
+) -> surface.Smile:
+    years = years_to_expiration(snapshot.as_of, day)
     return surface.build_smile(
-        chain.quotes,
-        spot=snapshot.spot,
-        years=years_to_expiration(snapshot.as_of, snapshot.target),
-        rate=snapshot.rate.value,
-        expiration=snapshot.target,
+        chain.quotes, spot=snapshot.spot, years=years, rate=rate, expiration=day, earlier=earlier
     )
 
 
