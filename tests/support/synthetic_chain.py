@@ -1,12 +1,15 @@
 """A chain file made of one skewed Black-Scholes surface in cents, on any grid of strikes."""
 
 import math
+from collections.abc import Mapping
 from datetime import date, datetime, time
 from pathlib import Path
 
 from spy32.markets.chain_text import REQUIRED_COLUMNS
 from spy32.sessions import NEW_YORK
 
+Holes = Mapping[str, tuple[float, ...]]
+"""Expiration -> the strikes that it lacks."""
 RATE = 0.04
 REACH = 2.6
 
@@ -37,6 +40,16 @@ def write(
         for price in [_price(spot, strike, years, vol, right)]
     ]
     path.write_text("\n".join([",".join((*REQUIRED_COLUMNS, "open_interest")), *rows]) + "\n")
+    return path
+
+
+def write_days(path: Path, ticker: str, spot: float, step: float, *, vol: float, now: str, days: Holes) -> Path:
+    """Several expirations in one file, each less the strikes that it lacks."""
+    tables = []
+    for expiration, without in days.items():
+        write(path, ticker, spot, step, vol=vol, now=now, expiration=expiration, without=without)
+        tables.append(path.read_text().splitlines())
+    path.write_text("\n".join([tables[0][0], *(row for table in tables for row in table[1:])]) + "\n")
     return path
 
 
