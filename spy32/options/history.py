@@ -20,16 +20,6 @@ from spy32.options.normal import Floats
 
 Ints = NDArray[np.int64]
 
-BLOCK_SESSIONS = 40
-"""Sessions in a block of the bootstrap: 8 weeks, longer than the windows overlap at 32 days. Blocks of 5, 13 and 26
-weeks gave the same intervals for probabilities of 1998 to 2026."""
-RESAMPLES = 500
-"""Bootstrap samples: the standard error of a 5 % quantile of a normal is 0.09 deviations."""
-INTERVAL_TAIL = 0.05
-"""Probability beyond each end of an interval, which thus holds 90 %."""
-SHORTFALL_SHARE = 0.05
-"""Expected shortfall is the mean of the worst twentieth."""
-
 
 @value
 class DailyHistory:
@@ -201,54 +191,3 @@ def matched_weights(prices: Floats, cdf: Callable[[Floats], Floats]) -> Floats:
     weights = np.empty(len(prices))
     weights[order] = np.maximum(np.diff(below), 0.0)
     return np.asarray(weights / weights.sum())
-
-
-def shortfall_values(profits: Floats, weights: Floats) -> Floats:
-    """Return columns whose weighted means are the expected shortfalls of the profits, shape (windows, candidates).
-
-    Rockafellar and Uryasev (2000): the shortfall is q - E[(q - profit)+] / 5 % at the 5 % quantile q. To first order
-    its sampling error is that of this mean, since the derivative in q is zero there.
-    """
-    order = np.argsort(profits, axis=0, kind="stable")
-    ordered = np.take_along_axis(profits, order, axis=0)
-    reached = np.cumsum(weights[order], axis=0) >= SHORTFALL_SHARE
-    quantile = np.take_along_axis(ordered, np.argmax(reached, axis=0)[None, :], axis=0)
-    return np.asarray(quantile - np.maximum(quantile - profits, 0.0) / SHORTFALL_SHARE)
-
-
-def remove_drift_error(values: Floats, weights: Floats, growth: Floats) -> Floats:
-    """Return the columns less their weighted regression on the growth, which has a known weighted mean of 1.
-
-    The means stay. Their spread in a bootstrap becomes that of samples that are each tilted to the forward again: a
-    law without drift has no uncertainty of the drift.
-    """
-    distance = growth - 1.0
-    variance = float(weights @ distance**2)
-    slope = (weights * distance) @ (values - weights @ values) / variance if variance > 0.0 else 0.0
-    return np.asarray(values - distance[:, None] * slope)
-
-
-def bootstrap_intervals(values: Floats, weights: Floats, *, block: int, seed: int) -> tuple[Floats, Floats]:
-    """Return the ends of the 90 % intervals of the columns' weighted means, shape (columns,) each.
-
-    Moving blocks (Kunsch (1989), "The jackknife and the bootstrap for general stationary observations"): rows are in
-    the order of time, and blocks of `block` rows are drawn with replacement. Only their sums are needed. The
-    resampled means are centred on the estimate, since blocks reach the first and last rows less often.
-    """
-    rows = len(values)
-    block = min(block, rows)
-    columns = np.column_stack((values * weights[:, None], weights))
-    totals = np.concatenate((np.zeros((1, columns.shape[1])), np.cumsum(columns, axis=0)))
-    # Blocks start on every fifth of their length, which changes no interval and saves most of the work.
-    step = max(block // 5, 1)
-    begins = np.arange(0, rows - block + 1, step)
-    sums = totals[begins + block] - totals[begins]
-    draws = max(round(rows / block), 1)
-    picks = (random_shares(RESAMPLES * draws, seed) * len(begins)).astype(np.int64)
-    places = picks + np.repeat(np.arange(RESAMPLES) * len(begins), draws)
-    counts = np.bincount(places, minlength=RESAMPLES * len(begins)).reshape(RESAMPLES, len(begins))
-    resampled = counts.astype(np.float64) @ sums
-    means = resampled[:, :-1] / resampled[:, -1:]
-    means = np.sort(means - means.mean(axis=0) + weights @ values / weights.sum(), axis=0)
-    cut = round(RESAMPLES * INTERVAL_TAIL)
-    return means[cut - 1], means[-cut]
