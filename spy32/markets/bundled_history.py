@@ -73,13 +73,13 @@ def _load_total_returns() -> "DailyHistory":
 
     from spy32.options.history import build_history
 
-    heading = _read_lines()[0].split(",")
-    cells = np.array([line.split(",") for line in _read_lines()[1:]]).T
-    days = cells[0].astype("datetime64[D]")
-    columns = np.where(cells == "", "nan", cells)
-    open_, high, low, close, vix = (
-        columns[heading.index(name)].astype(np.float64) for name in ("open", "high", "low", "close", "vix")
-    )
+    heading, *lines = _read_lines()
+    days = np.array([line[:10] for line in lines], dtype="datetime64[D]")
+    # One text of all numbers is read ten times faster than a cell at a time; an empty cell lies between two commas.
+    text = ",".join(line[11:] for line in lines).replace(",,", ",nan,").replace(",,", ",nan,")
+    cells = np.fromstring(text + "nan" * text.endswith(","), sep=",").reshape(len(lines), -1).T
+    names = heading.split(",")[1:]
+    open_, high, low, close, vix = (cells[names.index(name)] for name in ("open", "high", "low", "close", "vix"))
     paid = np.zeros(len(days))
     for dividend in _read_dividends():
         paid[days == np.datetime64(dividend.ex_date)] = float(dividend.amount)
