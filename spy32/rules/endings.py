@@ -25,7 +25,7 @@ from spy32.options.plan_paths import (
 )
 from spy32.options.spreads import breakevens, exact_payoff, payoff
 from spy32.options.surface import Smile
-from spy32.rules.plan import exit_plan, reprice_exits
+from spy32.rules.plan import exit_plan
 from spy32.sessions import market_date
 from spy32.settings import Settings
 
@@ -203,8 +203,11 @@ def plan_endings(
 
 
 def plan_terms(candidate: Candidate, position: Position, settings: Settings, today: date) -> tuple[PlanTerms, date]:
-    """Return the exit plan of a position as numbers, and the day on whose close it is left at the latest."""
-    exits = reprice_exits(exit_plan(candidate, today, settings), candidate.spread, position.fill, settings)
+    """Return the exit plan of a position as numbers, and the day on whose close it is left at the latest.
+
+    The plan is that of the approval, which is priced at the first limit.
+    """
+    exits = exit_plan(candidate, today, settings)
     ceiling = -position.worst
     terms = PlanTerms(
         credit=float(position.fill),
