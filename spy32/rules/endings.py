@@ -55,8 +55,8 @@ class MarketModel:
 
 
 @value
-class Position:
-    """A candidate that has been opened at the price that is expected of it."""
+class SimulatedTrade:
+    """A candidate as a trade that is opened at the price expected of it."""
 
     spread: Spread
     fill: Decimal
@@ -68,8 +68,8 @@ class Position:
     """The least and the largest payoff at expiration, dollars per share."""
 
     @classmethod
-    def open(cls, candidate: Candidate, settings: Settings) -> "Position":
-        """Return the position of a candidate."""
+    def open(cls, candidate: Candidate, settings: Settings) -> "SimulatedTrade":
+        """Return the trade of a candidate."""
         strikes = sorted({leg.strike for leg in candidate.spread.legs})
         payoffs = [exact_payoff(candidate.spread, price) for price in (Decimal(0), *strikes, 2 * strikes[-1])]
         return cls(
@@ -124,39 +124,39 @@ def stack_endings(parts: Sequence[Endings]) -> Endings:
     return Endings(**{name.name: np.stack([getattr(part, name.name) for part in parts]) for name in fields(Endings)})
 
 
-def density_probabilities(position: Position, density: Density) -> Probabilities:
+def density_probabilities(trade: SimulatedTrade, density: Density) -> Probabilities:
     """Return the market's probabilities at expiration, summed over the stretches between strikes and breakevens."""
-    net = position.fill - position.costs / MULTIPLIER
-    spread = position.spread
+    net = trade.fill - trade.costs / MULTIPLIER
+    spread = trade.spread
     corners = sorted({float(leg.strike) for leg in spread.legs} | {float(price) for price in breakevens(spread, net)})
     middles = np.array([corners[0] / 2, *((low + high) / 2 for low, high in pairwise(corners)), corners[-1] * 2])
     masses = np.diff(np.concatenate(([0.0], density.cdf(np.array(corners)), [1.0])))
     payoffs = payoff(spread, middles)
     return Probabilities(
-        worthless=float(masses @ position.is_worthless(np.log(middles))),
+        worthless=float(masses @ trade.is_worthless(np.log(middles))),
         profit=float(masses @ (payoffs + float(net) > 0.0)),
-        max_profit=float(masses @ position.is_max_profit(payoffs)),
-        max_loss=float(masses @ position.is_max_loss(payoffs)),
+        max_profit=float(masses @ trade.is_max_profit(payoffs)),
+        max_loss=float(masses @ trade.is_max_loss(payoffs)),
     )
 
 
-def expiry_endings(positions: Sequence[Position], scenarios: Scenarios, model: MarketModel) -> Endings:
-    """Return the ends of positions that are held to expiration."""
+def expiry_endings(trades: Sequence[SimulatedTrade], scenarios: Scenarios, model: MarketModel) -> Endings:
+    """Return the ends of trades that are held to expiration."""
     log_final = model.log_spots(scenarios.close)[:, -1]
     lows, highs = model.log_spots(scenarios.low).min(axis=1), model.log_spots(scenarios.high).max(axis=1)
     final = np.exp(log_final)
-    return stack_endings([_end_at_expiry(position, final, log_final, lows, highs) for position in positions])
+    return stack_endings([_end_at_expiry(trade, final, log_final, lows, highs) for trade in trades])
 
 
-def _end_at_expiry(position: Position, final: Floats, log_final: Floats, lows: Floats, highs: Floats) -> Endings:
-    payoffs = payoff(position.spread, final)
-    profits = (payoffs + float(position.fill)) * MULTIPLIER - float(position.costs)
+def _end_at_expiry(trade: SimulatedTrade, final: Floats, log_final: Floats, lows: Floats, highs: Floats) -> Endings:
+    payoffs = payoff(trade.spread, final)
+    profits = (payoffs + float(trade.fill)) * MULTIPLIER - float(trade.costs)
     return Endings(
-        worthless=position.is_worthless(log_final),
+        worthless=trade.is_worthless(log_final),
         profit=profits > 0.0,
-        max_profit=position.is_max_profit(payoffs),
-        max_loss=position.is_max_loss(payoffs),
-        touch=position.is_touched(lows, highs),
+        max_profit=trade.is_max_profit(payoffs),
+        max_loss=trade.is_max_loss(payoffs),
+        touch=trade.is_touched(lows, highs),
         profits=profits,
     )
 
@@ -173,44 +173,41 @@ def plan_endings(
     The exit before an ex-date never comes first: the rule `ex_dividend` keeps short calls off the menu whose planned
     exit is on or after an ex-date.
     """
-    positions = [Position.open(candidate, settings) for candidate in candidates]
-    plans = [
-        plan_terms(candidate, position, settings, today)
-        for candidate, position in zip(candidates, positions, strict=True)
-    ]
+    trades = [SimulatedTrade.open(candidate, settings) for candidate in candidates]
+    plans = [plan_terms(candidate, trade, settings, today) for candidate, trade in zip(candidates, trades, strict=True)]
     counts = [sum(market_date(close) < day for close in model.closes[:-1]) + 1 for _, day in plans]
     reached = scenarios.first_sessions(max(counts))
     spots, lows, highs = (model.log_spots(moves).T for moves in (reached.close, reached.low, reached.high))
     lows, highs = np.minimum.accumulate(lows, axis=0), np.maximum.accumulate(highs, axis=0)
-    contracts = {(leg.right, float(leg.strike)): model.vol(leg) for each in positions for leg in each.spread.legs}
+    contracts = {(leg.right, float(leg.strike)): model.vol(leg) for each in trades for leg in each.spread.legs}
     marks = mark_contracts(contracts, reached, model.horizon, model.shape)
     at = np.arange(len(scenarios.starts))
     parts = []
-    for position, (terms, _), count in zip(positions, plans, counts, strict=True):
-        result = simulate_plan(closing_debits(position.spread, marks)[:count], terms)
+    for trade, (terms, _), count in zip(trades, plans, counts, strict=True):
+        result = simulate_plan(closing_debits(trade.spread, marks)[:count], terms)
         end = spots[result.session, at]
         parts.append(
             Endings(
-                worthless=position.is_worthless(end),
+                worthless=trade.is_worthless(end),
                 profit=result.profit > 0.0,
                 max_profit=result.mark <= terms.target,
-                max_loss=position.is_max_loss(payoff(position.spread, np.exp(end))),
-                touch=position.is_touched(lows[result.session, at], highs[result.session, at]),
+                max_loss=trade.is_max_loss(payoff(trade.spread, np.exp(end))),
+                touch=trade.is_touched(lows[result.session, at], highs[result.session, at]),
                 profits=result.profit,
             )
         )
     return stack_endings(parts)
 
 
-def plan_terms(candidate: Candidate, position: Position, settings: Settings, today: date) -> tuple[PlanTerms, date]:
-    """Return the exit plan of a position as numbers, and the day on whose close it is left at the latest.
+def plan_terms(candidate: Candidate, trade: SimulatedTrade, settings: Settings, today: date) -> tuple[PlanTerms, date]:
+    """Return the exit plan of a trade as numbers, and the day on whose close it is left at the latest.
 
     The plan is that of the approval, which is priced at the first limit.
     """
     exits = exit_plan(candidate, today, settings)
-    ceiling = -position.worst
+    ceiling = -trade.worst
     terms = PlanTerms(
-        credit=float(position.fill),
+        credit=float(trade.fill),
         target=float(exits.profit_target),
         stop=float(exits.stop) if exits.stop < ceiling else None,
         ceiling=float(ceiling),

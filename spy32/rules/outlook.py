@@ -24,7 +24,14 @@ from spy32.options.history import (
 from spy32.options.normal import Floats
 from spy32.options.plan_paths import SmileShape
 from spy32.options.surface import Smile
-from spy32.rules.endings import Endings, MarketModel, Position, density_probabilities, expiry_endings, plan_endings
+from spy32.rules.endings import (
+    Endings,
+    MarketModel,
+    SimulatedTrade,
+    density_probabilities,
+    expiry_endings,
+    plan_endings,
+)
 from spy32.sessions import Session, last_trading_day, market_date, next_session, session, years_to_expiration
 from spy32.settings import Settings
 
@@ -115,11 +122,11 @@ def remaining_sessions(now: datetime, expiration: date) -> tuple[Session, ...]:
 
 def _market_outlook(candidate: Candidate, model: MarketModel, settings: Settings, missing: str | None) -> Outlook:
     """Return the part of the outlook that needs no history."""
-    position = Position.open(candidate, settings)
-    largest_profit = float((candidate.mid + position.best) * MULTIPLIER - candidate.costs)
+    trade = SimulatedTrade.open(candidate, settings)
+    largest_profit = float((candidate.mid + trade.best) * MULTIPLIER - candidate.costs)
     days = max(round(model.horizon.years * 365), 1)
     return Outlook(
-        expiry=Forecasts(market=Forecast(probabilities=density_probabilities(position, model.density))),
+        expiry=Forecasts(market=Forecast(probabilities=density_probabilities(trade, model.density))),
         plan=None,
         cost=trading_cost(candidate, model.shape.discount, settings),
         premium_per_day=float(candidate.mid) * MULTIPLIER / days,
@@ -153,8 +160,8 @@ def _add_history(  # noqa: PLR0913, PLR0917 - the market, the past, and the cand
     scenarios = build_scenarios(history, model.horizon, vix=vix, starts=np.arange(windows))
     sampled = scenarios.select(stratified_starts(windows, PLAN_PATHS, SEED))
     block = max(BLOCK_SESSIONS, model.horizon.sessions)
-    positions = [Position.open(candidate, settings) for candidate in candidates]
-    held = _forecasts(expiry_endings(positions, scenarios, model), scenarios, model, block)
+    trades = [SimulatedTrade.open(candidate, settings) for candidate in candidates]
+    held = _forecasts(expiry_endings(trades, scenarios, model), scenarios, model, block)
     sampled_block = -(-block * len(sampled.starts) // windows)
     plans = _forecasts(plan_endings(candidates, sampled, model, settings, today), sampled, model, sampled_block)
     return [

@@ -17,7 +17,14 @@ from spy32.domain.spreads import Action, Candidate, Leg, Spread, Strategy
 from spy32.markets.bundled_history import total_returns
 from spy32.options.history import DailyHistory, Scenarios, build_scenarios, count_windows
 from spy32.options.spreads import exact_payoff
-from spy32.rules.endings import MarketModel, Position, density_probabilities, expiry_endings, plan_endings, plan_terms
+from spy32.rules.endings import (
+    MarketModel,
+    SimulatedTrade,
+    density_probabilities,
+    expiry_endings,
+    plan_endings,
+    plan_terms,
+)
 from spy32.rules.exits import ExitInput, check_exits, due_exit
 from spy32.rules.outlook import build_market_model
 from spy32.rules.plan import exit_plan
@@ -84,7 +91,7 @@ def candidate(spread: Spread | None = None, mid: str = "1.10") -> Candidate:
 )  # fmt: skip
 def test_ends_at_expiration_are_those_of_a_direct_loop(held: Candidate) -> None:
     _, model, _ = market()
-    found = expiry_endings([Position.open(held, SETTINGS)], scenarios(), model)
+    found = expiry_endings([SimulatedTrade.open(held, SETTINGS)], scenarios(), model)
     finals = np.exp(model.log_spots(scenarios().close))[:, -1]
     lows, highs = (np.exp(model.log_spots(moves)) for moves in (scenarios().low, scenarios().high))
     sold = float(held.mid) - 0.25 * float(held.mid - held.natural)
@@ -110,10 +117,10 @@ def test_ends_at_expiration_are_those_of_a_direct_loop(held: Candidate) -> None:
 @pytest.mark.parametrize("held", [candidate(), candidate(CONDOR), candidate(DEBIT, "-3.20")])
 def test_the_density_s_probabilities_are_sums_of_its_mass(held: Candidate) -> None:
     _, model, _ = market()
-    position = Position.open(held, SETTINGS)
-    found = density_probabilities(position, model.density)
+    simulated = SimulatedTrade.open(held, SETTINGS)
+    found = density_probabilities(simulated, model.density)
     prices, mass = model.density.prices, model.density.mass
-    net = float(position.fill) - float(held.costs) / 100
+    net = float(simulated.fill) - float(held.costs) / 100
     worth = np.array([float(exact_payoff(held.spread, Decimal(price))) for price in prices])
     cell = float(mass.max())
     assert found.profit == pytest.approx(mass[worth + net > 0].sum(), abs=2 * cell)
@@ -166,8 +173,8 @@ def readings(debit: float, close: datetime) -> list[Mark]:
 
 def live_through(held: Candidate, plan: ExitPlan, model: MarketModel, row: int) -> tuple[int, float, ExitReason]:
     """Session, debit and reason of the first exit that `rules/exits.py` calls due."""
-    position = Position.open(held, SETTINGS)
-    opened = trade(legs=held.spread.legs, credit=position.fill)
+    simulated = SimulatedTrade.open(held, SETTINGS)
+    opened = trade(legs=held.spread.legs, credit=simulated.fill)
     marks: list[Mark] = []
     for session, close in enumerate(model.closes):
         debit = debit_at(held, model, row, session)
@@ -217,7 +224,7 @@ def test_a_simulated_plan_is_what_the_exits_of_manage_do_on_the_same_marks(held:
 def test_a_stop_that_is_out_of_reach_never_closes() -> None:
     """As `rules/exits.py` says of a stop at the width or above; without it a trade would be left at the width."""
     held, far = candidate(), replace(SETTINGS, exit=replace(SETTINGS.exit, stop_multiple=Decimal(20)))
-    terms, _ = plan_terms(held, Position.open(held, far), far, builders.TODAY)
+    terms, _ = plan_terms(held, SimulatedTrade.open(held, far), far, builders.TODAY)
     assert exit_plan(held, builders.TODAY, far).stop >= held.spread.width
     assert terms.stop is None
 
