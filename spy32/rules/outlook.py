@@ -9,7 +9,7 @@ import numpy as np
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.outlook import Estimate, Forecast, Forecasts, Outlook, Probabilities, TradingCost
 from spy32.domain.spreads import MULTIPLIER, Candidate, Menu
-from spy32.options.bootstrap import BLOCK_SESSIONS, Resamples, remove_drift_error, shortfall_values
+from spy32.options.bootstrap import BLOCK_SESSIONS, Resamples, remove_drift_error, shortfall_values, worst_first
 from spy32.options.density import implied_density, smooth_smile
 from spy32.options.history import (
     DailyHistory,
@@ -195,7 +195,8 @@ def _forecasts(endings: Endings, scenarios: Scenarios, model: MarketModel, block
     equal, tilted = np.full(len(growth), 1.0 / len(growth)), tilt_weights(growth)
     market = matched_weights(growth * model.shape.forward, model.density.cdf)
     by_market, by_history, without_drift = _probabilities(endings, np.stack((market, equal, tilted)))
-    profits, order = endings.profits, np.argsort(endings.profits, axis=1)
+    profits = endings.profits
+    order = worst_first(profits, np.stack((equal, tilted)))
     resamples = Resamples.draw(len(growth), block, SEED)
     results = np.concatenate((profits, shortfall_values(profits, order, equal)))
     history = _estimates(resamples, results, equal)
