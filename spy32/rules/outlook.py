@@ -7,7 +7,7 @@ from datetime import date, datetime
 import numpy as np
 
 from spy32.domain.market import MarketSnapshot
-from spy32.domain.outlook import Estimate, Forecast, Forecasts, Outlook, Probabilities, TradingCost
+from spy32.domain.outlook import Estimate, Forecast, Forecasts, Outlook, Probabilities
 from spy32.domain.spreads import MULTIPLIER, Candidate, Menu
 from spy32.options.bootstrap import BLOCK_SESSIONS, Resamples, remove_drift_error, shortfall_values, worst_first
 from spy32.options.density import implied_density, smooth_smile
@@ -24,6 +24,7 @@ from spy32.options.history import (
 from spy32.options.normal import Floats
 from spy32.options.plan_paths import SmileShape
 from spy32.options.surface import Smile
+from spy32.rules.candidates import trading_cost
 from spy32.rules.endings import (
     Endings,
     MarketModel,
@@ -70,7 +71,6 @@ def _with_outlook(candidate: Candidate, outlook: Outlook) -> Candidate:
     expiry, plan = outlook.expiry.history, outlook.plan.history if outlook.plan is not None else None
     ev = replace(
         candidate.ev,
-        market_expiry=outlook.cost.total,
         history_expiry=expiry.ev.mean if expiry is not None and expiry.ev is not None else None,
         history_plan=plan.ev.mean if plan is not None and plan.ev is not None else None,
     )
@@ -132,18 +132,6 @@ def _market_outlook(candidate: Candidate, model: MarketModel, settings: Settings
         premium_per_day=float(candidate.mid) * MULTIPLIER / days,
         return_on_risk=largest_profit / float(candidate.max_loss),
         missing=missing,
-    )
-
-
-def trading_cost(candidate: Candidate, discount: float, settings: Settings) -> TradingCost:
-    """Return the market's expected value of a spread that is held to expiration; it needs no density."""
-    mid, costs, legs = float(candidate.mid), settings.costs, len(candidate.spread.legs)
-    commissions = legs * min(costs.commission, costs.commission_cap)
-    return TradingCost(
-        interest=-(1 / discount - 1) * mid * MULTIPLIER,
-        slippage=-float(costs.slippage * (candidate.mid - candidate.natural)) * MULTIPLIER,
-        commissions=-commissions,
-        fees=commissions - candidate.costs,
     )
 
 

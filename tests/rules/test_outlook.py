@@ -15,7 +15,8 @@ from spy32.domain.spreads import Candidate, Menu
 from spy32.markets import bundled_history
 from spy32.options.history import DailyHistory
 from spy32.options.surface import Smile
-from spy32.rules.outlook import MIN_WINDOWS, fill_outlooks, remaining_sessions, trading_cost
+from spy32.rules.candidates import trading_cost
+from spy32.rules.outlook import MIN_WINDOWS, fill_outlooks, remaining_sessions
 from spy32.settings import Settings
 from tests.support import builders
 from tests.support.shipped_menu import smile_of
@@ -121,7 +122,6 @@ def test_the_score_is_the_lower_end_under_the_plan_over_the_maximum_loss() -> No
         assert found.plan.history.ev is not None
         assert found.score == pytest.approx(found.plan.history.ev.low / float(candidate.max_loss))
         assert candidate.ev.history_plan == found.plan.history.ev.mean
-        assert candidate.ev.market_expiry == found.cost.total
         assert found.expiry.history is not None
         assert candidate.pop_history == found.expiry.history.probabilities.profit
 
@@ -190,7 +190,6 @@ def test_without_vix_the_market_s_numbers_stay(over: dict[str, object], reason: 
         assert reason in str(found.missing)
         assert found.plan is found.expiry.history is found.score is candidate.pop_history is None
         assert found.expiry.market.probabilities.touch is None
-        assert candidate.ev.market_expiry == found.cost.total
         assert candidate.ev.history_plan is None
 
 
