@@ -21,6 +21,7 @@ from spy32.domain.spreads import Menu, Mode, Position, Strategy
 from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import ProposalState
 from spy32.markets.bundled_history import total_returns
+from spy32.options.history import DailyHistory
 from spy32.pipeline.replay import diff_values, replay
 from spy32.pipeline.run import run
 from spy32.quality import checks
@@ -205,6 +206,28 @@ def test_calls_over_an_ex_date_are_dropped_with_that_rule_and_never_offered(mond
         find_history=total_returns,
         build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
     )
+    assert again.differences == ()
+
+
+def test_a_replay_uses_the_history_that_the_run_knew(monday: Monday) -> None:
+    """The package of that day shipped sessions up to the last of May only; the one that replays ships more."""
+    until = date(2025, 5, 30)
+
+    def find_less(underlying: str, at: datetime) -> DailyHistory | None:
+        history = total_returns(underlying, at)
+        return history.until(until) if history is not None else None
+
+    done = run(replace(monday.run_context(), find_history=find_less))
+    outlook = monday.menu(done).candidates[0].outlook
+    assert outlook is not None
+    assert outlook.history_until == until
+    again = replay(
+        monday.store,
+        done.id,
+        find_history=total_returns,
+        build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
+    )
+    assert "menu" in again.checked
     assert again.differences == ()
 
 
