@@ -16,7 +16,7 @@ from spy32.markets import bundled_history
 from spy32.options.history import DailyHistory
 from spy32.options.surface import Smile
 from spy32.rules.candidates import trading_cost
-from spy32.rules.outlook import MIN_WINDOWS, fill_outlooks, remaining_sessions
+from spy32.rules.outlook import MIN_WINDOWS, _with_touch, fill_outlooks, remaining_sessions
 from spy32.settings import Settings
 from tests.support import builders
 from tests.support.shipped_menu import smile_of
@@ -74,6 +74,15 @@ def test_probabilities_agree_with_each_other(place: int) -> None:
         if name.startswith("expiry"):
             assert p.max_profit == pytest.approx(p.worthless, abs=1e-12)
             assert p.worthless <= p.profit + 1e-12
+
+
+def test_the_market_s_touch_is_its_own_end_in_the_money_and_the_scenarios_returns_from_there() -> None:
+    """Where density and weights differ by the coarse tail of the past, a touch stays likelier than the end."""
+    base = {"profit": 0.7, "max_profit": 0.7, "max_loss": 0.1}
+    density = Forecast(probabilities=Probabilities(worthless=0.70, **base))
+    weighted = Forecast(probabilities=Probabilities(worthless=0.80, touch=0.25, **base))
+    touch = _with_touch(density, weighted).probabilities.touch
+    assert touch == pytest.approx(0.30 + 0.05)
 
 
 @pytest.mark.parametrize("place", range(len(PAIRS)))
