@@ -20,6 +20,7 @@ from spy32.rules.pricing import (
     opening_costs,
     round_trip_costs,
     round_up_to_tick,
+    spread_tick,
 )
 from spy32.settings import Settings
 
@@ -73,28 +74,31 @@ class MenuTerms:
     spot: float
     grid: Decimal
     """Distance between strikes near the money, dollars."""
+    tick: Decimal
+    """Price step of a spread, dollars per share."""
     has_open_interest: bool
     opening_costs: Decimal
     costs_round_trip: Decimal
 
     @classmethod
     def derive(cls, chain: Chain, settings: Settings) -> "MenuTerms":
-        """Return the terms for this chain."""
+        """Return the terms for this chain, whose contracts are of one root."""
+        root = next((quote.root for quote in chain.quotes), chain.underlying)
         return cls(
             settings=settings,
             scale=Decimal(str(chain.spot)) / REFERENCE_SPOT,
             spot=chain.spot,
             grid=max(MIN_GRID, Decimal(str(strike_step(chain.quotes, chain.spot)))),
+            tick=spread_tick(root, settings.execution),
             # A source without open interest sends zeros, so all zeros means missing, not illiquid.
             has_open_interest=any(quote.open_interest for quote in chain.quotes if quote.open_interest is not None),
-            opening_costs=opening_costs(1, settings.costs),
-            costs_round_trip=round_trip_costs(1, settings.costs),
+            opening_costs=opening_costs(1, settings.costs, root),
+            costs_round_trip=round_trip_costs(1, settings.costs, root),
         )
 
     def pair(self, strategy: Strategy, short: TradableLeg, long: TradableLeg) -> Vertical:
         """Return the vertical of two legs, with natural price, mid and floor."""
         natural, mid = short.bid - long.ask, short.mid - long.mid
-        execution = self.settings.execution
         return Vertical(
             strategy=strategy,
             short=short,
@@ -102,7 +106,7 @@ class MenuTerms:
             width=abs(short.strike - long.strike),
             natural=natural,
             mid=mid,
-            floor=floor_credit(natural, mid, execution.floor_share, execution.tick),
+            floor=floor_credit(natural, mid, self.settings.execution.floor_share, self.tick),
         )
 
 
@@ -159,7 +163,7 @@ def _credit_rule(rule: str) -> "MenuRule":
 
 
 def _check_credit_below_width(pair: Vertical, terms: MenuTerms) -> Violation:
-    start = round_up_to_tick(pair.mid, terms.settings.execution.tick)
+    start = round_up_to_tick(pair.mid, terms.tick)
     return None if start < pair.width else (f"{start}", f"below {pair.width}")
 
 
@@ -219,7 +223,7 @@ def build_candidate(
         long=pair.long.view,
         natural=pair.natural,
         mid=pair.mid,
-        start=round_up_to_tick(pair.mid, terms.settings.execution.tick),
+        start=round_up_to_tick(pair.mid, terms.tick),
         floor=pair.floor,
         max_loss=max_loss(spread, pair.floor, terms.opening_costs),
         breakevens=mid_breakevens,
