@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 
 from spy32.errors import Unusable
+from spy32.markets.bundled_history import total_returns
 from spy32.markets.recorded import RecordedMarket
 from spy32.options.smile_fit import SmileCurve
 from spy32.options.surface import Smile, build_smile
@@ -76,7 +77,7 @@ def judge_ranking(market: RecordedMarket) -> dict[str, float]:
     if isinstance(snapshot, str):
         return {}
     seen, _ = inspect_snapshot(snapshot, Settings())
-    candidates = build_menu(seen, Settings(), seed=1).candidates if seen is not None else ()
+    candidates = build_menu(seen, Settings(), seed=1, find_history=total_returns).candidates if seen is not None else ()
     if seen is None or len(candidates) < 4:
         return {}
     before = shown_numbers(seen.smile, candidates)

@@ -37,9 +37,13 @@ class Density:
     mass: Floats
     """Shape (n,)."""
 
+    def cdf(self, prices: Floats) -> Floats:
+        """Return the probabilities that the underlying ends below `prices` (dollars), elementwise."""
+        return np.asarray(np.interp(prices, self.edges, np.cumsum(self.mass)[:-1], left=0.0, right=1.0))
+
     def probability_below(self, x: float) -> float:
         """Return the probability that the underlying ends below `x` dollars."""
-        return float(np.interp(x, self.edges, np.cumsum(self.mass)[:-1], left=0.0, right=1.0))
+        return float(self.cdf(np.array([x]))[0])
 
     def probability_above(self, x: float) -> float:
         """Return the probability that the underlying ends above `x` dollars."""

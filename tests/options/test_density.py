@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 
+from spy32.markets.bundled_history import total_returns
 from spy32.markets.recorded import RecordedMarket
 from spy32.options.density import implied_density
 from spy32.options.spreads import payoff
@@ -43,7 +44,7 @@ def test_the_density_prices_the_verticals_of_a_real_menu_within_their_quotes(nam
     assert not isinstance(snapshot, str)
     seen, _ = inspect_snapshot(snapshot, Settings())
     assert seen is not None
-    found, menu = implied_density(seen.smile), build_menu(seen, Settings(), seed=1)
+    found, menu = implied_density(seen.smile), build_menu(seen, Settings(), seed=1, find_history=total_returns)
     assert len(menu.candidates) >= 10
     for candidate in menu.candidates:
         worth = -found.expect(lambda prices, at=candidate.spread: payoff(at, prices)) * seen.smile.discount
@@ -75,7 +76,7 @@ def test_the_ranking_of_a_menu_survives_half_a_tick() -> None:
     assert not isinstance(snapshot, str)
     seen, _ = inspect_snapshot(snapshot, Settings())
     assert seen is not None
-    candidates = build_menu(seen, Settings(), seed=1).candidates
+    candidates = build_menu(seen, Settings(), seed=1, find_history=total_returns).candidates
     before = shown_numbers(seen.smile, candidates)
     for seed in range(6):
         moved = move_quotes(seen.chain, random.Random(seed), together=bool(seed % 2))
