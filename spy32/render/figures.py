@@ -21,7 +21,7 @@ from spy32.render.formatting import (
     humanise,
     signed_delta,
 )
-from spy32.render.outlook import ev_words, market_odds_words, profit_words
+from spy32.render.outlook import ev_words, has_plan, market_odds_words, profit_words
 from spy32.render.page import Item, Pairs, pair
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ def opening_facts(
     odds = [
         pair("P(profit)", UNKNOWN if entry is None else profit_words(entry), "strong"),
         pair("EV plan", UNKNOWN if entry is None else ev_words(entry, result.quantity), "strong"),
-        pair("POP", market_odds_words(entry) if below and entry is not None else ""),
+        pair("POP", market_odds_words(entry) if below and entry is not None and has_plan(entry) else ""),
     ]
     items = (
         pair("Credit", _credit(result), "strong"),

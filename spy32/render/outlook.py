@@ -23,6 +23,11 @@ def missing_reason(entry: Candidate) -> str:
     return f"n/a: {entry.outlook.missing}" if entry.outlook.missing else "n/a"
 
 
+def has_plan(entry: Candidate) -> bool:
+    """Whether the history says what the exit plan is worth."""
+    return entry.outlook is not None and entry.outlook.chosen_plan is not None
+
+
 # The numbers that decide.
 
 
@@ -31,7 +36,7 @@ def profit_words(entry: Candidate) -> str:
     outlook = entry.outlook
     planned = outlook.chosen_plan if outlook is not None else None
     if outlook is None or planned is None:
-        return f"{format_percent(entry.pop_market)} by option prices, at expiration · plan {missing_reason(entry)}"
+        return market_odds_words(entry)
     held = outlook.expiry.history
     at_expiration = f" · held to expiration {format_percent(held.probabilities.profit)}" if held is not None else ""
     return f"{format_percent(planned.probabilities.profit)} under the plan, by history{at_expiration}"
@@ -211,9 +216,9 @@ def explained_numbers(entry: Candidate | None) -> list[Pairs]:
     """The laws, and one line of meaning for each number, behind its value where a candidate has it."""
     outlook = entry.outlook if entry is not None else None
     lines = []
-    for label, (words, meaning) in NUMBERS.items():
-        found = words(outlook) if outlook is not None else ""
-        lines.append(pair(label, f"{found}: {meaning}" if found else meaning))
+    for label, (describe, meaning) in NUMBERS.items():
+        values = [describe(outlook)] if outlook is not None else []
+        lines.append(pair(label, ": ".join(filter(None, (*values, meaning)))))
     record = side_record_words()
     laws = [pair(label, text) for label, text in LAWS.items()]
     return [

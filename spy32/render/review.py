@@ -37,7 +37,7 @@ from spy32.render.formatting import (
 )
 from spy32.render.menu_pages import menu_note, whole_menu_grid
 from spy32.render.order_parts import exit_pairs, order_pairs
-from spy32.render.outlook import number_items
+from spy32.render.outlook import has_plan, number_items
 from spy32.render.page import Grid, Item, Page, Pairs, Part, Prose, grid_columns, pair
 from spy32.sessions import NEW_YORK, market_date
 
@@ -175,8 +175,7 @@ def nearby_rows(review: "Review", entries: Sequence[Candidate], rows: int) -> Gr
     wanted = {place for place, entry in enumerate(entries) if entry.id in (selected, chosen, rule)}
     nearest = sorted(set(range(len(entries))) - wanted, key=lambda place: (abs(place - at), place))
     places = sorted({*wanted, *nearest[: max(rows - len(wanted), 0)]})
-    is_planned = any(entry.outlook is not None and entry.outlook.chosen_plan is not None for entry in entries)
-    columns = COLUMNS if is_planned else MARKET_COLUMNS
+    columns = COLUMNS if any(map(has_plan, entries)) else MARKET_COLUMNS
     return candidate_grid(
         entries, columns, places, marked=selected, who=lambda entry: _who(entry, chosen, rule), is_small=True
     )

@@ -235,7 +235,7 @@ def test_without_history_the_market_stands_in_and_is_named(
     assert re.search(r"#  spread .* POP", text)
     assert "EV plan  " not in text.partition("Credit")[0]
     told = " ".join(text.split())
-    assert "79.0% by option prices, at expiration · plan n/a" in told
+    assert "P(profit) 79.0% market, at expiration, by option prices" in told
     assert f"EV plan n/a: {why}" in told
     assert ("cost of trading -$8.42" in told) == (found is not None)
 
