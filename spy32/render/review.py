@@ -50,8 +50,8 @@ HANDFUL = 5
 """Candidates on the first screen."""
 WARNINGS = 2
 """Warnings on the first screen; the rest is one key away."""
-DECISIVE = 6
-"""Figures of the trade that stay on the first of several screens, from the credit to the buying power effect."""
+DECISIVE = frozenset({"Credit", "Max profit", "Max loss", "Breakeven", "P(profit)", "EV plan"})
+"""Figures of the trade that stay on the first of several screens."""
 LINE = 68
 """Characters beside a label on 80 columns."""
 
@@ -125,7 +125,8 @@ def _facts(review: "Review", result: "ProposalTerms", alerts: Pairs, *, scrolls:
     change = pair("Since run", change_words(review))
     if not scrolls:
         return [first, Pairs(items=(*around, *exits, change)), alerts]
-    decisive, others = first.items[:DECISIVE], first.items[DECISIVE:]
+    decisive = [item for item in first.items if item[0] in DECISIVE]
+    others = [item for item in first.items if item[0] not in DECISIVE]
     return [first._replace(items=(*decisive, *exits)), alerts, Pairs(items=(*others, *around, change))]
 
 

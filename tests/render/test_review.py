@@ -293,6 +293,8 @@ def test_where_the_first_screen_scrolls_the_exit_and_the_warnings_are_on_it(desk
     first = page_drawn(decision_page(warned, rows=3, compact=True, scrolls=True), 60).splitlines()[:20]
     assert any(line.startswith("Exit") for line in first)
     assert any(line.startswith("Refused") for line in first)
+    assert any(line.startswith("P(profit)") for line in first)
+    assert any(line.startswith("EV plan") for line in first)
     every = page_drawn(decision_page(warned, rows=3, compact=True), 60).split()
     assert sorted(page_drawn(decision_page(warned, rows=3, compact=True, scrolls=True), 60).split()) == sorted(every)
 
