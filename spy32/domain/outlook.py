@@ -127,7 +127,7 @@ class Reliability:
     """came_true - stated."""
     low: float
     high: float
-    """The interval of the difference."""
+    """The 95 % interval of the difference."""
 
 
 @value

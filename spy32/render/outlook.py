@@ -70,16 +70,18 @@ def market_odds_words(entry: Candidate) -> str:
 
 
 def record_words(entry: Candidate, *, short: bool = False) -> str:
-    """`puts like this came true 3.4 points more often than stated (0.7 to 5.6), up to 2026-06`; empty without a
-    record. `short` leaves the interval out."""
+    """`puts like this came true 3.4 points more often than stated (95%: 0.7 to 5.6), up to 2026-06-30`; empty without a
+    record. `short` leaves interval and day out."""
     record, side = read_track_record(), SIDES.get(entry.spread.strategy)
     row = record.nearest(entry.spread.right, entry.short_delta) if record is not None and side is not None else None
     if record is None or row is None:
         return ""
     difference = f"{abs(row.difference) * 100:.1f} points {'more' if row.difference > 0 else 'less'}"
     if short:
-        return f"{side} like this came true {difference} (to {record.until})"
-    return f"{side} like this came true {difference} often than stated ({_interval_words(row)}), up to {record.until}"
+        return f"{side} like this came true {difference} (to {record.until[:7]})"
+    return (
+        f"{side} like this came true {difference} often than stated (95%: {_interval_words(row)}), up to {record.until}"
+    )
 
 
 def _interval_words(row: "Reliability") -> str:

@@ -469,8 +469,8 @@ def test_the_prompt_says_what_is_negative_by_construction_and_what_a_law_has_bee
     assert "cost_of_trading is the market's own expected value" in made.system
     assert "negative by construction, for every candidate in every week" in made.system
     assert "a price and no forecast" in made.system
-    assert "\nrecord.put_20 | 0.034 | 0.009 | 0.058 | up to 2026-06\n" in made.user
-    assert (made.fields["record.call_20"].value, made.fields["record.call_20"].note) == (-0.066, "up to 2026-06")
+    assert "\nrecord.put_20 | 0.034 | 0.009 | 0.058 | up to 2026-06-30\n" in made.user
+    assert (made.fields["record.call_20"].value, made.fields["record.call_20"].note) == (-0.066, "up to 2026-06-30")
 
 
 def test_without_a_record_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:

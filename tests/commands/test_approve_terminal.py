@@ -91,7 +91,8 @@ def test_the_first_screen_fits_and_holds_each_figure(home: Path, columns: int) -
     entry = next(each for each in seen["menu"] if each["id"] == made["candidate_id"])
     figures = [made["limit_price"], made["floor_price"], f"${made['max_loss']}", f"${made['max_profit']}"]
     figures += [*made["breakevens"], made["exit"]["profit_target"], made["exit"]["stop"], strikes(made)]
-    figures += [f"{entry['pop']['market']:.1%}", f"{1 - entry['short_delta']:.1%}", f"-{entry['short_delta']:.2f}"]
+    planned = entry["p_profit"]["plan"]
+    figures += [f"{entry['pop']['market'] if planned is None else planned:.1%}", f"-{entry['short_delta']:.2f}"]
     figures += [seen["market"]["spot"], f"{seen['market']['vix']:.2f}", f"±{seen['market']['expected_move']}"]
     figures += ["32", "11.2%", "12.0%", "0.90%", "-3.8%", "1.09", "6.5%"]
     assert [figure for figure in figures if figure not in told] == []

@@ -28,9 +28,12 @@ CALL = b.candidate("695", "700")
 @pytest.mark.parametrize(
     ("entry", "told"),
     [
-        (b.candidate(), "puts like this came true 3.4 points more often than stated (0.9 to 5.8), up to 2026-06"),
+        (
+            b.candidate(),
+            "puts like this came true 3.4 points more often than stated (95%: 0.9 to 5.8), up to 2026-06-30",
+        ),
         # A negative difference of -6.6 with an interval from -9.1 to -4.2.
-        (CALL, "calls like this came true 6.6 points less often than stated (4.2 to 9.1), up to 2026-06"),
+        (CALL, "calls like this came true 6.6 points less often than stated (95%: 4.2 to 9.1), up to 2026-06-30"),
     ],
 )
 def test_a_market_number_has_its_record_beside_it(entry: Candidate, told: str) -> None:
@@ -51,7 +54,7 @@ def test_the_row_nearest_the_delta_speaks(record: TrackRecord) -> None:
 def test_a_menu_has_the_range_of_both_sides() -> None:
     assert outlook.side_record_words() == (
         "Against the market's probability puts came true 3.3 to 3.4 points more often, calls came true 6.6 points less "
-        "often (outcomes up to 2026-06)."
+        "often (outcomes up to 2026-06-30)."
     )
 
 

@@ -16,7 +16,7 @@ from spy32.domain.outlook import (
     TradingCost,
 )
 
-UNTIL = "2026-06"
+UNTIL = "2026-06-30"
 NO_HISTORY = "QQQ has no daily history here"
 
 
