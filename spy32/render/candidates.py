@@ -143,4 +143,5 @@ def candidate_grid(
         marked=next((row for row, place in enumerate(places) if entries[place].id == marked), None),
         continues=not is_small,
         framed=not is_small,
+        names_omitted=not is_small,
     )

@@ -289,7 +289,7 @@ def test_a_candidate_quantity_and_floor_are_approved_as_they_stand_on_the_screen
         terminal.type(str(number))
         terminal.ask(b"q", "How many contracts")
         terminal.ask(b"22\x7f\x7f1\r", "SELL 1 SPY")
-        low = re.search(r"Which floor \((\S+) to", terminal.ask(b"f", "to "))
+        low = re.search(r"Which floor \((\S+) to", terminal.ask(b"f", "Which floor ("))
         assert low is not None
         terminal.ask(f"{low[1]}\r", f"(floor {low[1]})")
         assert "P1 draft" in "\n".join(terminal.frame)
