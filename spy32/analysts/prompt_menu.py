@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from spy32.analysts.prompt_fields import NOT_SENT, RIGHT_NAMES, FieldCollector
 from spy32.analysts.prompt_format import (
@@ -13,6 +14,7 @@ from spy32.analysts.prompt_format import (
 )
 from spy32.analysts.rendered_prompt import PromptField
 from spy32.domain.briefing import Briefing
+from spy32.domain.sanitize import plain_note
 from spy32.domain.spreads import MULTIPLIER, Candidate, Strategy
 from spy32.domain.value import value
 
@@ -42,6 +44,20 @@ def _money_cell(value: Decimal) -> Cell:
 
 def _number_cell(value: float | None, digits: int, why: str = NOT_SENT) -> Cell:
     return Cell(text=None if value is None else format_number(value, digits), note=why)
+
+
+def _outlook_cell(path: str, digits: int) -> CellReader:
+    """The figure at a path of attributes of the outlook; missing with the reason that the outlook gives."""
+    names = path.split(".")
+
+    def read(candidate: Candidate, _inputs: ColumnInputs) -> Cell:
+        found: Any = candidate.outlook
+        for name in names:
+            found = None if found is None else getattr(found, name)
+        why = candidate.outlook.missing if candidate.outlook is not None else None
+        return _number_cell(found, digits, plain_note(why or "not computed"))
+
+    return read
 
 
 def _count_cell(value: int | None) -> Cell:
@@ -93,7 +109,15 @@ COLUMNS: Mapping[str, tuple[str, CellReader]] = {
     "theta": ("dollars a share and day", lambda c, _: _number_cell(c.greeks.theta, 4)),
     "vega": ("dollars a share and volatility point", lambda c, _: _number_cell(c.greeks.vega, 3)),
     "p_profit": ("probability", lambda c, _: _number_cell(c.pop_market, 3)),
-    "p_worthless": ("probability", lambda c, _: _number_cell(c.p_worthless, 3)),
+    "p_worthless_market": ("probability", lambda c, _: _number_cell(c.p_worthless, 3)),
+    "p_worthless_history": ("probability", _outlook_cell("expiry.history.probabilities.worthless", 3)),
+    "p_profit_market": ("probability", lambda c, _: _number_cell(c.pop_market, 3)),
+    "p_profit_plan": ("probability", _outlook_cell("chosen_plan.probabilities.profit", 3)),
+    "ev_plan": ("dollars a contract", _outlook_cell("chosen_plan.ev.mean", 2)),
+    "ev_plan_low": ("dollars a contract", _outlook_cell("chosen_plan.ev.low", 2)),
+    "ev_plan_high": ("dollars a contract", _outlook_cell("chosen_plan.ev.high", 2)),
+    "ev_plan_no_drift": ("dollars a contract", _outlook_cell("plan.no_drift.ev.mean", 2)),
+    "cost_of_trading": ("dollars a contract", _outlook_cell("cost.total", 2)),
     "ev": ("dollars a contract", lambda c, _: _number_cell(c.ev.market_expiry, 2, "not computed")),
     "short_oi": ("contracts", lambda c, _: _count_cell(c.short.quote.open_interest)),
     "long_oi": ("contracts", lambda c, _: _count_cell(c.long.quote.open_interest)),

@@ -3,6 +3,7 @@
 from datetime import date
 from enum import StrEnum
 
+from spy32.domain.market import Right
 from spy32.domain.units import Dollars, ModelDollars
 from spy32.domain.value import value
 
@@ -79,7 +80,7 @@ class TradingCost:
     """Clearing and regulatory."""
 
     @property
-    def total(self) -> float:
+    def total(self) -> ModelDollars:
         return self.interest + self.slippage + float(self.commissions + self.fees)
 
 
@@ -104,3 +105,44 @@ class Outlook:
     """The last day of that history."""
     missing: str | None = None
     """Why the history's numbers are not there."""
+
+    @property
+    def chosen_plan(self) -> Forecast | None:
+        """The forecast that a decision rests on: the history's, under the exit plan."""
+        return self.plan.history if self.plan is not None else None
+
+
+@value
+class Reliability:
+    """What the market's probability of profit was worth in the past, for spreads of one right and short delta.
+
+    Fractions, walk-forward over past Mondays.
+    """
+
+    right: Right
+    delta: float
+    stated: float
+    """By the market's density."""
+    came_true: float
+    difference: float
+    """came_true - stated."""
+    low: float
+    high: float
+    """The 95 % interval of the difference."""
+
+
+@value
+class TrackRecord:
+    """The shipped table of how often the market's probabilities came true."""
+
+    rows: tuple[Reliability, ...]
+    until: str
+    """The last month or day of the outcomes, as the table writes it."""
+
+    def side(self, right: Right) -> tuple[Reliability, ...]:
+        """The rows of one right, by delta."""
+        return tuple(sorted((row for row in self.rows if row.right is right), key=lambda row: row.delta))
+
+    def nearest(self, right: Right, delta: float) -> Reliability | None:
+        """The row nearest an absolute short delta; None when the table has none of this right."""
+        return min(self.side(right), key=lambda row: abs(row.delta - delta), default=None)

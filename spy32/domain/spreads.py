@@ -221,11 +221,13 @@ class Candidate:
 
     @property
     def p_worthless(self) -> float:
-        """The market's probability that the spread expires worthless, 0 to 1.
+        """The market's probability that the spread expires worthless, 0 to 1, by the density of the run.
 
         Runs before 0.4 did not store it; for them it is 1 - |short delta|, which is 2 to 10 points too low for puts
         and too high for calls.
         """
+        if self.outlook is not None:
+            return self.outlook.expiry.market.probabilities.worthless
         return self.worthless_market if self.worthless_market is not None else 1.0 - self.short_delta
 
     @property

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from spy32.domain.events import EventKind
 from spy32.domain.proposals import ExitPlan, ProposalTerms, spread_description
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, ExitAuthority, Leg
-from spy32.render.candidates import pop_words
 from spy32.render.formatting import (
     calendar_day,
     format_count,
@@ -22,6 +21,7 @@ from spy32.render.formatting import (
     humanise,
     signed_delta,
 )
+from spy32.render.outlook import ev_words, has_plan, market_odds_words, profit_words
 from spy32.render.page import Item, Pairs, pair
 
 if TYPE_CHECKING:
@@ -92,7 +92,13 @@ def days_left(result: ProposalTerms, today: date) -> str:
 def opening_facts(
     result: ProposalTerms, entry: Candidate | None, around: Surroundings, *, below: bool = False
 ) -> Pairs:
-    """Price, loss, breakeven and greeks of an opening, with the payoff; `below` draws that on narrow screens too."""
+    """Price, loss, odds and greeks of an opening, with the payoff; `below` has the market's odds, and draws that on
+    narrow screens too."""
+    odds = [
+        pair("P(profit)", UNKNOWN if entry is None else profit_words(entry), "strong"),
+        pair("EV plan", UNKNOWN if entry is None else ev_words(entry, result.quantity), "strong"),
+        pair("POP", market_odds_words(entry) if below and entry is not None and has_plan(entry) else ""),
+    ]
     items = (
         pair("Credit", _credit(result), "strong"),
         pair("Max profit", f"{max_profit_words(result)} · {_return_on_risk(result)} return on risk", "good"),
@@ -104,8 +110,7 @@ def opening_facts(
         pair("Breakeven", breakeven_words(result, around)),
         pair("Delta", _delta(result, entry)),
         pair("BP effect", f"{format_dollars(result.max_loss)} · theta {_theta(result, entry)}"),
-        pair("POP", UNKNOWN if entry is None else pop_words(entry)),
-        pair("EV", _expected_value(entry)),
+        *odds,
     )
     return Pairs(items=items, payoff=(result, around.market), below=below)
 
@@ -163,12 +168,6 @@ def _delta(result: ProposalTerms, entry: Candidate | None) -> str:
 
 def _theta(result: ProposalTerms, entry: Candidate | None) -> str:
     return UNKNOWN if entry is None else f"{format_gain(entry.greeks.theta * MULTIPLIER * result.quantity)} a day"
-
-
-def _expected_value(entry: Candidate | None) -> str:
-    """By the market's own odds the costs make it negative; a seller must expect better odds than those."""
-    ev = None if entry is None else entry.ev.market_expiry
-    return UNKNOWN if ev is None else f"{format_gain(ev)} a contract at expiration, by the market's odds"
 
 
 def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:

@@ -69,8 +69,8 @@ class Grid(NamedTuple):
     """The row that was chosen; it is marked by a symbol, too."""
     continues: bool = False
     framed: bool = True
-    names_omitted: bool = False
-    """Whether it says which columns do not fit even without a frame, in a line that a full screen may not have."""
+    names_omitted: bool = True
+    """False where a key shows the columns that do not fit."""
 
 
 Cell = str | Callable[[Any], str]

@@ -192,7 +192,8 @@ def _heading(view: RunView) -> str:
     close = view.proposal
     if close is not None and close.kind == "close":
         return f"P{close.id} closes T{close.trade_id} of R{view.run.id}: proposed, {new_york_words(close.quoted_at)}"
-    return f"R{view.run.id}: {format_outcome(view.run)}, {new_york_words(view.run.started_at)}"
+    late = " · started LATE" if view.run.late else ""
+    return f"R{view.run.id}: {format_outcome(view.run)}, {new_york_words(view.run.started_at)}{late}"
 
 
 def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]:
@@ -239,7 +240,6 @@ def _summary(view: RunView) -> Iterator[Item]:
         yield pair("Reason", shorten(reason))
     if len(run.reasons) > REASONS:
         yield pair("", f"and {format_count(len(run.reasons) - REASONS, 'more reason')} (--full)")
-    yield pair("Started", "LATE" if run.late else "", "warn")
     yield from _choice(view)
     if view.proposal is None:
         yield pair("Market", "" if view.market is None else market_words(run_surroundings(view)))

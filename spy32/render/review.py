@@ -35,8 +35,9 @@ from spy32.render.formatting import (
     mask_account,
     single_line,
 )
-from spy32.render.menu_pages import whole_menu_grid
+from spy32.render.menu_pages import menu_note, whole_menu_grid
 from spy32.render.order_parts import exit_pairs, order_pairs
+from spy32.render.outlook import has_plan, number_items
 from spy32.render.page import Grid, Item, Page, Pairs, Part, Prose, grid_columns, pair
 from spy32.sessions import NEW_YORK, market_date
 
@@ -49,15 +50,19 @@ HANDFUL = 5
 """Candidates on the first screen."""
 WARNINGS = 2
 """Warnings on the first screen; the rest is one key away."""
-DECISIVE = 6
-"""Figures of the trade that stay on the first of several screens, from the credit to the buying power effect."""
+DECISIVE = frozenset({"Credit", "Max profit", "Max loss", "Breakeven", "P(profit)", "EV plan"})
+"""Figures of the trade that stay on the first of several screens."""
 LINE = 68
 """Characters beside a label on 80 columns."""
 
 COLUMNS = grid_columns(
+    " #>", "spread", "credit>1", "loss each>2", "P(profit)>3", "EV plan>4", "delta>5", "of width>7", "breakeven>8",
+    "who:6",
+)  # fmt: skip
+MARKET_COLUMNS = grid_columns(
     " #>", "spread", "credit>1", "of width>6", "loss each>2", "POP>4", "delta>3", "breakeven>7", "who:5"
 )
-"""The rank says which goes first when the screen is narrow; no cell is ever cut."""
+"""Without a history. The rank says which goes first when the screen is narrow; no cell is ever cut."""
 
 
 def decision_page(review: "Review", *, rows: int = HANDFUL, compact: bool = False, scrolls: bool = False) -> Page:
@@ -120,7 +125,8 @@ def _facts(review: "Review", result: "ProposalTerms", alerts: Pairs, *, scrolls:
     change = pair("Since run", change_words(review))
     if not scrolls:
         return [first, Pairs(items=(*around, *exits, change)), alerts]
-    decisive, others = first.items[:DECISIVE], first.items[DECISIVE:]
+    decisive = [item for item in first.items if item[0] in DECISIVE]
+    others = [item for item in first.items if item[0] not in DECISIVE]
     return [first._replace(items=(*decisive, *exits)), alerts, Pairs(items=(*others, *around, change))]
 
 
@@ -170,8 +176,9 @@ def nearby_rows(review: "Review", entries: Sequence[Candidate], rows: int) -> Gr
     wanted = {place for place, entry in enumerate(entries) if entry.id in (selected, chosen, rule)}
     nearest = sorted(set(range(len(entries))) - wanted, key=lambda place: (abs(place - at), place))
     places = sorted({*wanted, *nearest[: max(rows - len(wanted), 0)]})
+    columns = COLUMNS if any(map(has_plan, entries)) else MARKET_COLUMNS
     return candidate_grid(
-        entries, COLUMNS, places, marked=selected, who=lambda entry: _who(entry, chosen, rule), is_small=True
+        entries, columns, places, marked=selected, who=lambda entry: _who(entry, chosen, rule), is_small=True
     )
 
 
@@ -197,7 +204,7 @@ def menu_page(review: "Review") -> Page:
     entries = sorted_menu(review.menu.candidates)
     chosen, rule = _chosen_id(review), _rule_id(review)
     grid = whole_menu_grid(entries, _selected_id(review), lambda entry: _who(entry, chosen, rule))
-    text = "Max loss, EV and costs are dollars a contract. A number or the arrows select."
+    text = f"{menu_note()} A number or the arrows select."
     return _page(review, "menu", [grid, Prose(title="", text=text, tone="dim")])
 
 
@@ -241,6 +248,8 @@ def risk_page(review: "Review") -> Page:
             items.append(pair("breakeven", breakeven_words(result, review_surroundings(review))))
         parts.append(Pairs(name="risk", items=tuple(items)))
         parts += [_scenario_grid(review, result)] if result.kind == "open" else []
+        if result.kind == "open" and review.candidate is not None:
+            parts.append(Pairs(name="number", title="The odds, one contract", items=number_items(review.candidate)))
         parts.append(_book(review, result))
     return _page(review, "risk", parts)
 

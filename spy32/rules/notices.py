@@ -49,17 +49,18 @@ def proposal_notice(proposal: Proposal, candidate: Candidate | None, choice: Rec
     """A proposal waits for a person."""
     until = _deadline(proposal)
     command = f"spy32 approve P{proposal.id}"
-    pop = f"{candidate.pop_market:.0%}" if candidate is not None else ""
+    odds = _odds(candidate, proposal.quantity) if candidate is not None else ()
+    first = f", {' '.join(odds[0])}" if odds else ""
     facts = (
         ("credit", f"{proposal.limit_price}, never below {proposal.floor_price}"),
         ("max profit", _dollars(proposal.max_profit)),
         ("max loss", _rounded_up(proposal.max_loss)),
-        ("POP", pop),
+        *odds,
         ("why", f"{choice.analyst}: {plain_note(choice.reason)}" if choice is not None else ""),
         ("until", until.removeprefix(", until ") or "you decide: it was made on a recorded market"),
         ("to decide", command),
     )
-    figures = f", max loss {_rounded_up(proposal.max_loss)}{f', POP {pop}' if pop else ''}"
+    figures = f", max loss {_rounded_up(proposal.max_loss)}{first}"
     return _compose(
         NoticeKind.PROPOSED,
         proposal.mode,
@@ -69,6 +70,18 @@ def proposal_notice(proposal: Proposal, candidate: Candidate | None, choice: Rec
         after=proposal_payoff_text(proposal),
         about=f"P{proposal.id}",
     )
+
+
+def _odds(candidate: Candidate, quantity: int) -> tuple[tuple[str, str], ...]:
+    """Probability of profit and expected value under the exit plan by history; without one, the market's POP."""
+    planned = candidate.outlook.chosen_plan if candidate.outlook is not None else None
+    if planned is None:
+        return (("POP", f"{candidate.pop_market:.0%}"),)
+    profit = ("P(profit)", f"{planned.probabilities.profit:.0%}")
+    if planned.ev is None:
+        return (profit,)
+    mean, low, high = (f"{amount * quantity:+.0f}" for amount in (planned.ev.mean, planned.ev.low, planned.ev.high))
+    return profit, ("EV plan", f"{mean} dollars by history (90%: {low} to {high})")
 
 
 def ending_notice(

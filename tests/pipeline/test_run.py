@@ -256,6 +256,25 @@ def test_what_refuses_every_candidate_drops_none_and_says_why(monday: Monday) ->
     assert "duplicate" not in monday.menu(done).counts
 
 
+@pytest.mark.parametrize(("vix", "asked"), [(45.0, 0), (16.5, 1)])
+def test_a_condition_that_refuses_all_ends_before_a_model_is_asked_whatever_the_account_says(
+    monday: Monday, vix: float, asked: int
+) -> None:
+    questions: list[Menu] = []
+
+    def pick(menu: Menu) -> str:
+        questions.append(menu)
+        return menu.candidates[0].id
+
+    monday.account.account = builders.account(restrictions=("closing only",))
+    monday.market.snapshot = builders.snapshot(volatility={"vix": builders.datum(vix)})
+    monday.analyst = FakeAnalyst(pick=pick)
+    done = monday.run()
+    assert len(questions) == asked
+    assert (done.outcome, done.cause) == (Outcome.NO_TRADE, "account" if asked else "condition")
+    assert asked or done.reasons[-1] == "so fake was not asked"
+
+
 def test_a_newer_proposal_lapses_an_older_unapproved_one(monday: Monday) -> None:
     first, second = monday.run(), monday.run()
     older, newer = monday.store.proposals.find_by_run(first.id), monday.store.proposals.find_by_run(second.id)
