@@ -185,7 +185,8 @@ class SourceAttempt:
     """One request to a data source: the datum, the source, whether it succeeded, and the error text if not."""
 
     datum: str
-    """`chain`, `history`, `vix`, `dividends`, `rate`, `moves`, `metrics` or `earnings`."""
+    """`chain`, `expiration` (beside the nearest one, or the choice among them), `history`, `vix`, `dividends`, `rate`,
+    `moves`, `metrics` or `earnings`."""
     source: str
     ok: bool
     detail: str = ""

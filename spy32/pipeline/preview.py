@@ -7,9 +7,10 @@ from spy32.domain.market import MarketSnapshot, QualityReport
 from spy32.domain.spreads import Account, Menu
 from spy32.domain.value import value
 from spy32.errors import Unusable
-from spy32.pipeline.collect import build_briefing, collect_market, gate_error
+from spy32.pipeline.collect import build_briefing, collect_market
 from spy32.pipeline.context import CheckedMarket, HistoryLookup
 from spy32.pipeline.gather import CollectRequest
+from spy32.pipeline.offers import gate_error
 from spy32.pipeline.screen import build_menu
 from spy32.pipeline.sources import Sources
 

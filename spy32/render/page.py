@@ -69,6 +69,8 @@ class Grid(NamedTuple):
     """The row that was chosen; it is marked by a symbol, too."""
     continues: bool = False
     framed: bool = True
+    names_omitted: bool = False
+    """Whether it says which columns do not fit even without a frame, in a line that a full screen may not have."""
 
 
 Cell = str | Callable[[Any], str]

@@ -99,7 +99,7 @@ def _limits_grid(report: RiskReport) -> Grid:
     heads = ["book", "now>", *([f"with {after.id}>2"] if after is not None else []), "most>3", "room>1"]
     if after is None:
         rows = [(row[0], row[1], *row[3:]) for row in rows]
-    return Grid(name="book", title="", columns=grid_columns(*heads), rows=tuple(rows), framed=False)
+    return Grid(name="book", title="", columns=grid_columns(*heads), rows=tuple(rows), framed=False, names_omitted=True)
 
 
 def _uses(book: BookRisk) -> dict[LimitName, Decimal]:
@@ -152,7 +152,7 @@ def shocks_grid(book: BookRisk, after: BookRisk | None) -> Grid:
         for place, each in enumerate(book.shocks)
     )
     columns = grid_columns("at once", "result>", "of max loss>1", "of account>2", "with the new trade>3")
-    return Grid(name="at", title="", columns=columns, rows=rows, framed=False)
+    return Grid(name="at", title="", columns=columns, rows=rows, framed=False, names_omitted=True)
 
 
 def _paired_shocks(shocks: Sequence[ShockResult]) -> Grid:
@@ -164,7 +164,7 @@ def _paired_shocks(shocks: Sequence[ShockResult]) -> Grid:
         for place, gap in enumerate(gaps)
     )
     columns = grid_columns("gap", "result>", "of max>1", "slide", "result>", "of max>2")
-    return Grid(name="at", title="", columns=columns, rows=rows, framed=False)
+    return Grid(name="at", title="", columns=columns, rows=rows, framed=False, names_omitted=True)
 
 
 def _shock_cells(each: ShockResult) -> tuple[str, str, str]:
@@ -196,7 +196,7 @@ def _rungs_grid(book: BookRisk, most: int) -> Grid:
         for rung in book.rungs[:most]
     )
     columns = grid_columns("rung", "DTE>", "side", "contracts>1", "max loss>", "of book>2", "trades~3")
-    return Grid(name="rung", title="", columns=columns, rows=rows, framed=False)
+    return Grid(name="rung", title="", columns=columns, rows=rows, framed=False, names_omitted=True)
 
 
 def _notes(report: RiskReport) -> list[str]:

@@ -10,7 +10,7 @@ from spy32.domain.market import MarketSnapshot
 from spy32.domain.outlook import Estimate, Forecast, Forecasts, Outlook, Probabilities
 from spy32.domain.spreads import MULTIPLIER, Candidate, Menu
 from spy32.options.bootstrap import BLOCK_SESSIONS, Resamples, remove_drift_error, shortfall_values, worst_first
-from spy32.options.density import implied_density, smooth_smile
+from spy32.options.density import implied_density
 from spy32.options.history import (
     DailyHistory,
     Horizon,
@@ -94,18 +94,19 @@ def _missing_history(
 
 def build_market_model(snapshot: MarketSnapshot, smile: Smile) -> MarketModel:
     """Return the market that the scenarios start from."""
-    vol_at, _ = smooth_smile(smile)
     sessions = remaining_sessions(snapshot.as_of, smile.expiration)
     first = sessions[0]
     share = (first.close - snapshot.as_of) / (first.close - first.open) if first.open < snapshot.as_of else None
     left = [years_to_expiration(hours.close, smile.expiration) for hours in sessions]
+    density = implied_density(smile)
+    assert smile.curve is not None, "a smile with a density has a curve"
     return MarketModel(
         spot=snapshot.spot,
         horizon=Horizon(years=smile.years, left=np.array(left), share=share),
         closes=tuple(hours.close for hours in sessions),
         smile=smile,
-        shape=SmileShape.tabulate(vol_at, forward=smile.forward, discount=smile.discount, years=smile.years),
-        density=implied_density(smile),
+        shape=SmileShape.tabulate(smile.curve.vol, forward=smile.forward, discount=smile.discount, years=smile.years),
+        density=density,
     )
 
 

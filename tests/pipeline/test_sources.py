@@ -64,12 +64,17 @@ def everything(markets: Sequence[Source], checks: Sequence[Source] = ()) -> Sour
 
 
 def seen(
-    sources: Sources, tell: Callable[[str], None] = lambda line: None, *, seconds: int = 20, **knobs: object
+    sources: Sources,
+    tell: Callable[[str], None] = lambda line: None,
+    *,
+    seconds: int = 20,
+    settings: Settings | None = None,
+    **knobs: object,
 ) -> CollectedMarket:
     market = replace(MarketSources(), **{"deadline_seconds": seconds, "related": (), **knobs})  # type: ignore[arg-type]
     wanted = CollectRequest(
         underlying="SPY",
-        settings=replace(Settings(), market=market),
+        settings=replace(settings or Settings(), market=market),
         now=builders.NOW,
         events=lambda earnings: EventCalendar(),
         monotonic=time.monotonic,

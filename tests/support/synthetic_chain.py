@@ -1,13 +1,15 @@
 """A chain file made of one skewed Black-Scholes surface, on any grid of strikes and any price steps."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from pathlib import Path
 
 from spy32.markets.chain_text import REQUIRED_COLUMNS
 from spy32.sessions import NEW_YORK
 
+Holes = Mapping[str, tuple[float, ...]]
+"""Expiration -> the strikes that it lacks."""
 RATE = 0.04
 REACH = 2.6
 
@@ -51,6 +53,16 @@ def write(
 def _on_tick(price: float, ticks: tuple[float, float], rounding: Callable[[float], int]) -> float:
     tick = ticks[0] if price < 3 else ticks[1]
     return rounding(round(price / tick, 6)) * tick
+
+
+def write_days(path: Path, ticker: str, spot: float, step: float, *, vol: float, now: str, days: Holes) -> Path:
+    """Several expirations in one file, each less the strikes that it lacks."""
+    tables = []
+    for expiration, without in days.items():
+        write(path, ticker, spot, step, vol=vol, now=now, expiration=expiration, without=without)
+        tables.append(path.read_text().splitlines())
+    path.write_text("\n".join([tables[0][0], *(row for table in tables for row in table[1:])]) + "\n")
+    return path
 
 
 def _price(spot: float, strike: float, years: float, vol: float, right: str) -> float:
