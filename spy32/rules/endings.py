@@ -46,8 +46,8 @@ class MarketModel:
     density: Density
 
     def vol(self, leg: Leg) -> float:
-        """Return the implied vol of a listed contract."""
-        return float(self.smile.iv[self.smile.rows[leg.right, leg.strike]])
+        """Return the vol of a listed contract's own mid."""
+        return float(self.smile.quote_iv[self.smile.rows[leg.right, leg.strike]])
 
     def log_spots(self, moves: Floats) -> Floats:
         """Return the log of the underlying's price along log total-return moves since now, shape of `moves`."""

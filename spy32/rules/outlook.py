@@ -93,13 +93,13 @@ def _missing_history(
 
 
 def build_market_model(snapshot: MarketSnapshot, smile: Smile) -> MarketModel:
-    """Return the market that the scenarios start from; `Unusable` when the smile has no curve."""
-    density = implied_density(smile)
-    assert smile.curve is not None
+    """Return the market that the scenarios start from."""
     sessions = remaining_sessions(snapshot.as_of, smile.expiration)
     first = sessions[0]
     share = (first.close - snapshot.as_of) / (first.close - first.open) if first.open < snapshot.as_of else None
     left = [years_to_expiration(hours.close, smile.expiration) for hours in sessions]
+    density = implied_density(smile)
+    assert smile.curve is not None, "a smile with a density has a curve"
     return MarketModel(
         spot=snapshot.spot,
         horizon=Horizon(years=smile.years, left=np.array(left), share=share),

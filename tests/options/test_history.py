@@ -136,7 +136,7 @@ def test_without_windows_on_both_sides_of_the_forward_weights_stay_equal() -> No
     assert tilt_weights(np.array([1.1, 1.2])).tolist() == [0.5, 0.5]
 
 
-@given(st.lists(st.floats(300, 900), min_size=2, max_size=50, unique=True))
+@given(st.lists(st.integers(300, 900).map(float), min_size=2, max_size=50, unique=True))
 def test_matched_weights_have_the_distribution_between_any_two_windows(values: list[float]) -> None:
     prices = np.array(values)
 

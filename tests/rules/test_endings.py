@@ -156,7 +156,7 @@ def debit_at(held: Candidate, model: MarketModel, row: int, session: int) -> flo
     atm, total = model.shape.atm, 0.0
     for part in held.spread.legs:
         strike = float(part.strike)
-        own = float(model.smile.iv[model.smile.rows[part.right, part.strike]])
+        own = float(model.smile.quote_iv[model.smile.rows[part.right, part.strike]])
         now = shape_ratio(model, math.log(strike / model.shape.forward) / (atm * math.sqrt(years)))
         deviation = atm * float(scenarios().vix[row, session]) * math.sqrt(left)
         spread_vol = deviation * shape_ratio(model, math.log(strike / forward) / deviation) * own / (now * atm)
