@@ -168,7 +168,7 @@ class PaperBroker:
 
     def _fees(self, order: BrokerOrder) -> Decimal:
         each = opening_costs if order.legs[0].action.opens else closing_costs
-        return each(order.quantity, self._settings.costs) * order.quantity
+        return each(order.quantity, self._settings.costs, len(order.legs)) * order.quantity
 
     def _settle(self) -> tuple[str, ...]:
         """Settle what has expired; return why anything that has expired is still held."""

@@ -82,14 +82,13 @@ def build_payoff(noun: ProposalTerms | Trade, market: MarketSummary | None) -> P
 
 
 def proposal_payoff(proposal: ProposalTerms, market: MarketSummary | None) -> Payoff:
-    """The payoff of a proposal. `max_profit` already includes the costs."""
-    gross = proposal.limit_price * MULTIPLIER * proposal.quantity
+    """The payoff of a proposal."""
     return Payoff(
         legs=proposal.legs,
         quantity=proposal.quantity,
         credit=proposal.limit_price,
         floor=proposal.floor_price,
-        costs=gross - proposal.max_profit,
+        costs=proposal.opening_costs,
         marks=_axis_marks(proposal.legs, proposal.breakevens, market),
     )
 

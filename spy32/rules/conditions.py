@@ -100,7 +100,7 @@ def check_ex_dates(
 
     A call in the money may be assigned on the evening before the ex-date, because its holder wants the dividend.
     """
-    if candidate.spread.right is not Right.CALL:
+    if all(leg.right is not Right.CALL for leg in candidate.spread.shorts):
         return
     exit_day = plan.planned_exit(candidate, today, settings)
     if snapshot.dividends is None:

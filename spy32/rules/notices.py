@@ -317,8 +317,8 @@ def sample_notice(mode: Mode, label: str) -> NoticeText:
 
 def proposal_payoff_text(proposal: ProposalTerms) -> str:
     """The result of a proposal at expiration, a bar a price."""
-    costs = proposal.limit_price * MULTIPLIER * proposal.quantity - proposal.max_profit
-    return _payoff_text(proposal.underlying, proposal.legs, proposal.quantity, proposal.limit_price, costs)
+    terms = proposal.underlying, proposal.legs, proposal.quantity, proposal.limit_price
+    return _payoff_text(*terms, proposal.opening_costs)
 
 
 def _payoff_text(underlying: str, legs: Sequence[Leg], quantity: int, credit: Decimal, costs: Decimal) -> str:
