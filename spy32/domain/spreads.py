@@ -103,11 +103,10 @@ def whole_order(legs: Iterable[Leg], quantity: int) -> tuple[Leg, ...]:
 
 
 def price_effect(legs: Sequence[Leg]) -> int:
-    """Return +1 when the legs must receive a credit, -1 when they must pay a debit, whatever the quotes say.
+    """Return +1 when the legs must receive a credit, -1 when they must pay a debit, whatever the quotes say: by no
+    arbitrage the put with the higher strike, or the call with the lower one, costs at least as much.
 
-    By no arbitrage the put with the higher strike, or the call with the lower one, costs at least as much, so the
-    sides of a vertical decide. Raises ValueError when the legs are not verticals or do not agree.
-    """
+    Raises ValueError when the legs are not verticals or do not agree."""
     signs = {sign for sign, _ in _verticals(legs)}
     if len(signs) != 1:
         raise ValueError("the legs do not agree on a credit or a debit")
@@ -185,7 +184,6 @@ class Spread:
 
     @property
     def shorts(self) -> tuple[Leg, ...]:
-        """The sold legs: two of an iron condor."""
         return tuple(leg for leg in self.legs if leg.action.sign > 0)
 
     @property
@@ -235,8 +233,7 @@ class ExpectedValue:
 
 @value
 class Candidate:
-    """A priced and checked spread. Prices are credits, dollars per share, a debit is negative; dollar amounts are per
-    contract (spread)."""
+    """A priced and checked spread. Prices are credits a share, a debit is negative; dollar amounts are per contract."""
 
     id: str
     spread: Spread
@@ -287,6 +284,11 @@ class Candidate:
         and too high for calls.
         """
         return self.worthless_market if self.worthless_market is not None else 1.0 - self.short_delta
+
+    @property
+    def p_max_profit(self) -> float:
+        """The market's probability of the largest profit: a debit spread has it in the money."""
+        return 1.0 - self.p_worthless if self.spread.strategy.is_debit else self.p_worthless
 
     @property
     def short_delta(self) -> float:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import ProposalTerms
 from spy32.domain.run_view import MarketSummary
-from spy32.domain.spreads import MULTIPLIER, Leg
+from spy32.domain.spreads import MULTIPLIER, Leg, price_effect
 from spy32.render.formatting import ascii_only, format_gain, format_price, format_strike
 
 if TYPE_CHECKING:
@@ -94,21 +94,23 @@ def proposal_payoff(proposal: ProposalTerms, market: MarketSummary | None) -> Pa
 
 
 def trade_payoff(trade: Trade, market: MarketSummary | None) -> Payoff:
-    """The payoff of an opened vertical, at the credit received."""
+    """The payoff of an opened trade, at the credit received or the debit paid."""
     return Payoff(
         legs=trade.legs,
         quantity=trade.quantity,
         credit=trade.credit,
         floor=trade.credit,
         costs=trade.fees,
-        marks=_axis_marks(trade.legs, (breakeven(trade),), market),
+        marks=_axis_marks(trade.legs, trade_breakevens(trade), market),
     )
 
 
-def breakeven(trade: Trade) -> Decimal:
-    """The price at expiration at which a vertical gives its credit back."""
-    short = next(leg for leg in trade.legs if leg.action.sign > 0)
-    return short.strike - trade.credit if short.right.value == "P" else short.strike + trade.credit
+def trade_breakevens(trade: Trade) -> tuple[Decimal, ...]:
+    """The prices at expiration at which a credit is given back, or a debit earned: its distance from the short strikes
+    of a credit spread, from the long one of a debit spread."""
+    sign = price_effect(trade.legs)
+    strikes = [(leg.strike, -1 if leg.right.value == "P" else 1) for leg in trade.legs if leg.action.sign == sign]
+    return tuple(sorted(strike + way * sign * trade.credit for strike, way in strikes))
 
 
 def _axis_marks(

@@ -147,6 +147,8 @@ def _check_target(given: ExitInput) -> ExitCheck:
     kept = (trade.credit - mark.mid) / trade.max_profit if trade.max_profit > 0 else Decimal(0)
     what = "of the credit kept" if trade.closing_bounds[1] > 0 else "of the largest profit"
     message = f"mid {mark.mid} {'at or below' if is_due else 'above'} {target}, {kept:.1%} {what}"
+    if target < 0:
+        message = f"mid {-mark.mid} credit {'at or above' if is_due else 'below'} {-target}, {kept:.1%} {what}"
     return ExitCheck(reason=ExitReason.TARGET, is_due=is_due, message=message, price=target)
 
 

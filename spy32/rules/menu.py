@@ -91,7 +91,7 @@ def exclude_candidates(menu: Menu, refused: Mapping[str, Finding]) -> Menu:
             short_strike=candidate.spread.short.strike,
             long_strike=candidate.spread.long.strike,
             rule=refused[candidate.id].rule,
-            figure=refused[candidate.id].figure + _calls_text([leg.quote.strike for leg in candidate.calls]),
+            figure=_add_calls(refused[candidate.id].figure, [leg.quote.strike for leg in candidate.calls]),
             limit=refused[candidate.id].limit,
         )
         for candidate in menu.candidates
@@ -226,9 +226,10 @@ def _strikes(pair: Vertical) -> tuple[Decimal, ...]:
     return tuple(leg.strike for side in pair.verticals for leg in (side.short, side.long))
 
 
-def _calls_text(strikes: Sequence[Decimal]) -> str:
-    """Return the call strikes of a rejected iron condor, to be put behind its figure; nothing of a vertical."""
-    return f" with calls {'/'.join(f'{strike.normalize():f}' for strike in strikes)}" if strikes else ""
+def _add_calls(figure: str, strikes: Sequence[Decimal]) -> str:
+    """Return the figure of a rejected spread with the call strikes of an iron condor, which are named nowhere else."""
+    text = f" with calls {'/'.join(f'{strike.normalize():f}' for strike in strikes)}" if strikes else ""
+    return figure.removesuffix(text) + text
 
 
 def _rule_distance(pair: Vertical, terms: MenuTerms) -> float:
@@ -253,7 +254,7 @@ def _rejected_spread(pair: Vertical, rule: str, figure: str, limit: str) -> Reje
         short_strike=pair.short.strike,
         long_strike=pair.long.strike,
         rule=rule,
-        figure=figure + _calls_text(_strikes(pair)[2:]),
+        figure=_add_calls(figure, _strikes(pair)[2:]),
         limit=limit,
     )
 

@@ -51,7 +51,11 @@ def proposal_notice(proposal: Proposal, candidate: Candidate | None, choice: Rec
     command = f"spy32 approve P{proposal.id}"
     pop = f"{candidate.pop_market:.0%}" if candidate is not None else ""
     facts = (
-        ("credit", f"{proposal.limit_price}, never below {proposal.floor_price}"),
+        (
+            ("credit", f"{proposal.limit_price}, never below {proposal.floor_price}")
+            if proposal.limit_price > 0
+            else ("debit", f"{-proposal.limit_price}, never above {-proposal.floor_price}")
+        ),
         ("max profit", _dollars(proposal.max_profit)),
         ("max loss", _rounded_up(proposal.max_loss)),
         ("POP", pop),
@@ -153,11 +157,12 @@ def filled_notice(trade: Trade, proposal: Proposal, exits: ExitPlan) -> NoticeTe
     """An opening was filled, wholly or in part."""
     text = spread_description(proposal.underlying, trade.legs)
     verb, price = ("sold", trade.credit) if trade.credit > 0 else ("bought", -trade.credit)
+    is_credit = exits.profit_target > 0
     facts = (
-        ("price", f"{price}; approved down to {abs(proposal.floor_price)}"),
+        ("price", f"{price}; approved {'down' if is_credit else 'up'} to {abs(proposal.floor_price)}"),
         ("max loss", _rounded_up(trade.max_loss)),
-        ("target", f"buy back at {exits.profit_target}"),
-        ("stop", f"{exits.stop}"),
+        ("target", f"{'buy back' if is_credit else 'sell'} at {abs(exits.profit_target)}"),
+        ("stop", f"{exits.stop}" if is_credit else ""),
         ("time exit", f"{exits.time_exit}" if exits.time_exit is not None else ""),
         ("last exit", f"{exits.last_exit}"),
         ("to look", f"spy32 show T{trade.id}"),
@@ -191,11 +196,11 @@ def exit_due_notice(trade: Trade, close: Proposal, message: str) -> NoticeText:
     """An exit is due, and its close waits for a person."""
     assert close.reason is not None
     command = f"spy32 approve P{close.id}"
-    until = _deadline(close)
+    until, bound = _deadline(close), "at most" if close.floor_price < 0 else "at least"
     facts = (
         ("why", plain_note(message)),
         ("close", close.trade_text),
-        ("at most", f"{abs(close.floor_price)}"),
+        (bound, f"{abs(close.floor_price)}"),
         ("until", until.removeprefix(", until ")),
         ("to decide", command),
     )
@@ -203,7 +208,7 @@ def exit_due_notice(trade: Trade, close: Proposal, message: str) -> NoticeText:
         NoticeKind.EXIT_DUE,
         trade.mode,
         f"T{trade.id} is due to close ({close.reason.replace('_', ' ')}){until}",
-        f": {close.trade_text}, at most {abs(close.floor_price)}: {command}",
+        f": {close.trade_text}, {bound} {abs(close.floor_price)}: {command}",
         facts=facts,
         about=f"P{close.id}",
     )

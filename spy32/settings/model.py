@@ -73,7 +73,7 @@ class Choice:
     debit_to_width: Decimal = knob(D("0.50"), "Most debit at the floor, of the width", 0, 1)
     costs_to_credit: Decimal = knob(
         D("0.15"),
-        "Most costs to open and close, of the credit at the floor, or of a debit spread's largest profit",
+        "Most costs to open and close, of the largest profit at the floor",
         0,
         1,
     )
@@ -166,12 +166,12 @@ class Exit:
     """
 
     profit_target: Decimal = knob(
-        D("0.50"), "Share of the largest profit that is enough; of a credit spread the credit", D("0.05"), D("0.95")
+        D("0.50"), "Share of the largest profit (of a credit spread the credit) that is enough", D("0.05"), D("0.95")
     )
     time_exit_dte: int = knob(21, "Days to expiration at which a trade opened at 28 or more is left", 0, 40)
     stop_multiple: Decimal = knob(
         D(3),
-        "Closing costs over the credit at which the stop proposes a close; a debit spread has no stop",
+        "Closing costs over the credit at which the stop proposes a close",
         D("1.1"),
         20,
     )
