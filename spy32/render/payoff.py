@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import ProposalTerms
 from spy32.domain.run_view import MarketSummary
-from spy32.domain.spreads import MULTIPLIER, Leg, price_effect
+from spy32.domain.spreads import MULTIPLIER, Leg, max_width, price_effect
 from spy32.render.formatting import ascii_only, format_gain, format_price, format_strike
 
 if TYPE_CHECKING:
@@ -107,10 +107,14 @@ def trade_payoff(trade: Trade, market: MarketSummary | None) -> Payoff:
 
 def trade_breakevens(trade: Trade) -> tuple[Decimal, ...]:
     """The prices at expiration at which a credit is given back, or a debit earned: its distance from the short strikes
-    of a credit spread, from the long one of a debit spread."""
-    sign = price_effect(trade.legs)
-    strikes = [(leg.strike, -1 if leg.right.value == "P" else 1) for leg in trade.legs if leg.action.sign == sign]
-    return tuple(sorted(strike + way * sign * trade.credit for strike, way in strikes))
+    of a credit spread, from the long one of a debit spread. A side that is narrower than the credit has none."""
+    sign, distance = price_effect(trade.legs), abs(trade.credit)
+    points = [
+        leg.strike - distance if leg.right.value == "P" else leg.strike + distance
+        for leg in trade.legs
+        if leg.action.sign == sign and distance < max_width([each for each in trade.legs if each.right is leg.right])
+    ]
+    return tuple(sorted(points))
 
 
 def _axis_marks(

@@ -279,15 +279,12 @@ Range = tuple[Decimal | None, Decimal | None]
 
 
 def _profit_range(spread: Spread, breakevens: Sequence[Decimal]) -> Range:
-    """Return the prices at expiration that profit: between both breakevens of an iron condor, or on one side of one.
-
-    A spread sells the side that it profits away from, so a credit spread of puts and a debit spread of calls profit
-    above.
-    """
-    if len(breakevens) == 2:
-        return breakevens[0], breakevens[1]
-    is_above = (spread.right is Right.PUT) is not spread.strategy.is_debit
-    return (breakevens[0], None) if is_above else (None, breakevens[0])
+    """Return the prices at expiration that profit: between both breakevens of an iron condor, or of a single one the
+    side with the short strike, where a credit spread keeps its credit and a debit spread earns the most."""
+    low, high = breakevens[0], breakevens[-1]
+    if low < high:
+        return low, high
+    return (low, None) if low < spread.short.strike else (None, low)
 
 
 def _untouched_range(spread: Spread) -> Range:
