@@ -60,8 +60,13 @@ def name_spreads(text: str, menu: "Menu | None") -> str:
 
 
 def pop_words(entry: Candidate) -> str:
-    """Why it is not 1 - delta: delta knows one strike only, and neither the credit nor the shape of the smile."""
+    """Why it is not 1 - delta: delta knows one strike only, and neither the credit nor the shape of the smile.
+
+    Of an iron condor or a debit spread 1 - delta is no probability of profit at all.
+    """
     history = "" if entry.pop_history is None else f" · {format_percent(entry.pop_history)} by history"
+    if entry.calls or entry.spread.strategy.is_debit:
+        return f"{format_percent(entry.pop_market)}{history}"
     by_delta = format_percent(1 - entry.short_delta)
     return f"{format_percent(entry.pop_market)}{history} (1 - delta = {by_delta} ignores credit and skew)"
 

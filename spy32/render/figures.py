@@ -146,16 +146,18 @@ def account_share(amount: Decimal, around: Surroundings) -> str:
 
 
 def breakeven_words(result: ProposalTerms, around: Surroundings) -> str:
-    """Each with its distance in per cent and in expected moves."""
+    """With the distance in per cent and in expected moves; of two in moves only, so that the payoff has its room."""
     move = around.market.expected_move if around.market is not None else None
-    text = []
+    points, moves = [], []
+    percent = f"{UNKNOWN}, "
     for point in result.breakevens:
-        percent = moves = UNKNOWN
+        points.append(format_price(point))
+        moves.append(f"{abs(float(point) - around.spot) / move:.2f}" if around.spot and move else UNKNOWN)
         if around.spot:
-            percent = f"{float(point) / around.spot - 1:+.1%}"
-            moves = f"{abs(float(point) - around.spot) / move:.2f}" if move else UNKNOWN
-        text.append(f"{format_price(point)} · {percent}, {moves} exp. moves")
-    return " and ".join(text) or "none"
+            percent = f"{float(point) / around.spot - 1:+.1%}, "
+    if not points:
+        return "none"
+    return f"{'/'.join(points)} · {percent if len(points) == 1 else ''}{'/'.join(moves)} exp. moves"
 
 
 def _delta(result: ProposalTerms, entry: Candidate | None) -> str:
