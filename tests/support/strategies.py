@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from spy32.analysts.rules import RulesAnalyst
+from spy32.brokers.paper import PaperBroker
 from spy32.domain.market import DailyBar
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import ProposalTerms
@@ -19,7 +20,6 @@ from spy32.rules import menu as rules
 from spy32.rules import plan
 from spy32.settings import Settings
 from spy32.trading.execute import execute
-from tests.contract.test_broker import paper
 from tests.support import builders
 from tests.support.managed import QuotedMarket
 from tests.support.shipped_menu import real, smile_of
@@ -119,11 +119,12 @@ def paper_life(folder: Path) -> Iterator[PaperLife]:
     quoted = QuotedMarket(clock=made.clock)
     settings = replace(settings_for(*Strategy, authorise=ExitAuthority.PLAN), mode=Mode.PAPER)
     life = PaperLife(desk=made, quoted=quoted)
-    broker: Any = paper(
+    broker: Any = PaperBroker(
         ledger=made.store.paper,
         market=quoted,
         clock=made.clock,
         settings=settings,
+        number=builders.ACCOUNT,
         find_bar=lambda _, day: life.bars.get(day),
     )
     made.market, made.settings = quoted, settings
