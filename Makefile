@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo check test lint bench proofs days calendar settings schemas clean
+.PHONY: demo check test lint bench proofs days calibration calendar settings schemas clean
 
 demo: .venv/installed
 	@$(BIN)/spy32 demo
@@ -28,6 +28,9 @@ proofs: .venv/developed
 
 days: .venv/developed
 	$(BIN)/python -m tests.support.days
+
+calibration: .venv/developed
+	$(BIN)/python -m proofs.calibration
 
 schemas: .venv/developed
 	$(BIN)/python -m tests.support.make_schemas

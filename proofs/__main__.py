@@ -3,6 +3,7 @@
 import sys
 
 from proofs import (
+    calibration,
     crowd,
     flips,
     fuzz_answers,
@@ -14,6 +15,7 @@ from proofs import (
     manage_kill,
     mutants,
     one_order,
+    option_prices,
     restores,
     slots,
     store_kill,
@@ -22,6 +24,7 @@ from proofs import (
 
 if __name__ == "__main__":
     good = [
+        calibration.main(),
         slots.main(),
         store_kill.main(),
         flips.main(),
@@ -35,6 +38,7 @@ if __name__ == "__main__":
         fuzz_chains.main(),
         fuzz_answers.main(),
         machine.main(),
+        option_prices.main(),
         year.main(),
         mutants.main(),
     ]

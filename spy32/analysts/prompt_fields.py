@@ -20,7 +20,8 @@ from spy32.analysts.prompt_format import (
 from spy32.analysts.rendered_prompt import PromptField
 from spy32.domain.briefing import Briefing, OpenSpread
 from spy32.domain.events import ScheduledEvent
-from spy32.domain.market import DailyBar, Metric, option_roots
+from spy32.domain.market import DailyBar, Metric
+from spy32.domain.option_class import option_roots
 from spy32.domain.sanitize import plain_note
 from spy32.domain.spreads import Strategy
 from spy32.rules.plan import last_exit, time_exit
@@ -149,7 +150,7 @@ def describe_session(now: datetime) -> str:
 def write_plan_section(sheet: FieldCollector, briefing: Briefing, settings: Settings) -> list[str]:
     """Expiration and the exits that are planned."""
     today = market_date(briefing.as_of)
-    root = option_roots(briefing.underlying)[0]
+    root = next(iter(option_roots(briefing.underlying)), briefing.underlying)
     leave = time_exit(root, briefing.target, today, settings)
     dates = (
         ("plan.expiration", briefing.target.isoformat(), "the options settle"),

@@ -5,7 +5,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from spy32.domain.market import CASH_SETTLED, OCC_LENGTH, Right, underlying_for_root
+from spy32.domain.market import OCC_LENGTH, Right
+from spy32.domain.option_class import settles_in_cash, underlying_for_root
 from spy32.domain.proposals import ExitPlan, ExitReason
 from spy32.domain.spreads import MULTIPLIER, Action, Leg, Mode, max_width, value_bounds, whole_order
 from spy32.domain.units import Dollars, JsonText, OrderId, Price, ProposalId, RunId, TradeId
@@ -205,12 +206,12 @@ class Transaction:
     @property
     def settles_in_cash(self) -> bool:
         """Whether an assignment or exercise was settled in cash: it moves money itself, and delivers no shares."""
-        return self.is_option and self.kind in DELIVERIES and (self.gross != 0 or self.ticker in CASH_SETTLED)
+        return self.is_option and self.kind in DELIVERIES and (self.gross != 0 or settles_in_cash(self.ticker))
 
     @property
     def ticker(self) -> str:
         """The underlying of contracts; the symbol of shares."""
-        return underlying_for_root(self.symbol[:6].strip()) if self.is_option else self.symbol
+        return underlying_for_root(self.symbol[:6]) if self.is_option else self.symbol
 
     @property
     def signed_quantity(self) -> Decimal:

@@ -7,6 +7,7 @@ from dataclasses import field
 import numpy as np
 
 from spy32.domain.market import Gate, MarketSnapshot
+from spy32.domain.option_class import VIX_UNDERLYINGS
 from spy32.domain.value import value
 from spy32.options.normal import Bools, Floats
 from spy32.options.surface import Smile
@@ -36,8 +37,6 @@ VIX_RATIO_LOW, VIX_RATIO_HIGH = 0.60, 1.15
 """Allowed at-the-money vol over VIX (our choice). The VIX is usually higher, because it includes the skew."""
 ROUNDING_SLACK = 1e-9
 """Dollars. Widths are differences of floats, which cannot represent cents exactly."""
-VIX_UNDERLYINGS = frozenset({"SPY", "SPX", "XSP"})
-"""Underlyings whose volatility the VIX measures."""
 MAD_TO_DEVIATION = 1.4826
 """Median absolute deviation to standard deviation, for a normal distribution."""
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 
-from spy32.domain.market import CASH_SETTLED
+from spy32.domain.option_class import settles_in_cash
 from spy32.domain.proposals import ProposalTerms
 from spy32.domain.sanitize import one_line, strip_controls
 from spy32.domain.spreads import CENT, Candidate, Leg
@@ -93,7 +93,7 @@ def ticks_as_usd(ticks: int) -> str:
 
 def describe_assignment(proposal: ProposalTerms) -> str:
     """What an assignment of the short legs would bring into the account."""
-    if proposal.underlying in CASH_SETTLED:
+    if settles_in_cash(proposal.underlying):
         return "cash for what they are in the money; no stock"
     return f"{format_dollars(proposal.assignment_value)} of stock"
 

@@ -18,6 +18,7 @@ from spy32.rules.pricing import (
     opening_costs,
     round_trip_costs,
     round_up_to_tick,
+    spread_tick,
 )
 from spy32.settings import Settings
 
@@ -78,16 +79,20 @@ class MenuTerms:
     spot: float
     grid: Decimal
     """Distance between strikes near the money, dollars."""
+    tick: Decimal
+    """Price step of a spread, dollars per share."""
     has_open_interest: bool
 
     @classmethod
     def derive(cls, chain: Chain, settings: Settings) -> "MenuTerms":
-        """Return the terms for this chain."""
+        """Return the terms for this chain, whose contracts are of one root."""
+        root = next((quote.root for quote in chain.quotes), chain.underlying)
         return cls(
             settings=settings,
             scale=Decimal(str(chain.spot)) / REFERENCE_SPOT,
             spot=chain.spot,
             grid=max(MIN_GRID, Decimal(str(strike_step(chain.quotes, chain.spot)))),
+            tick=spread_tick(root, settings.execution),
             # A source without open interest sends zeros, so all zeros means missing, not illiquid.
             has_open_interest=any(quote.open_interest for quote in chain.quotes if quote.open_interest is not None),
         )
@@ -120,13 +125,12 @@ class MenuTerms:
         )
 
     def _floor(self, natural: Decimal, mid: Decimal) -> Decimal:
-        execution = self.settings.execution
-        return floor_credit(natural, mid, execution.floor_share, execution.tick)
+        return floor_credit(natural, mid, self.settings.execution.floor_share, self.tick)
 
     def costs(self, pair: Vertical) -> tuple[Decimal, Decimal]:
         """Return the costs to open, and to open and close, dollars per contract."""
-        legs, costs = 2 * len(pair.verticals), self.settings.costs
-        return opening_costs(1, costs, legs), round_trip_costs(1, costs, legs)
+        legs, costs, root = 2 * len(pair.verticals), self.settings.costs, pair.short.view.quote.root
+        return opening_costs(1, costs, root, legs), round_trip_costs(1, costs, root, legs)
 
 
 Violation = tuple[str, str] | None
@@ -186,13 +190,13 @@ def _premium_rule(rule: str) -> "MenuRule":
 
 
 def _check_credit_below_width(pair: Vertical, terms: MenuTerms) -> Violation:
-    start = round_up_to_tick(pair.mid, terms.settings.execution.tick)
+    start = round_up_to_tick(pair.mid, terms.tick)
     return None if start < pair.width else (f"{start}", f"below {pair.width}")
 
 
 def _check_debit_above_zero(pair: Vertical, terms: MenuTerms) -> Violation:
     """A debit that rounds to nothing at the mid is no price that an order can have."""
-    start = round_up_to_tick(pair.mid, terms.settings.execution.tick)
+    start = round_up_to_tick(pair.mid, terms.tick)
     return (f"{-start}", "above 0") if pair.strategy.is_debit and not start < 0 else None
 
 
@@ -259,7 +263,7 @@ def build_candidate(
         long=pair.long.view,
         natural=pair.natural,
         mid=pair.mid,
-        start=round_up_to_tick(pair.mid, terms.settings.execution.tick),
+        start=round_up_to_tick(pair.mid, terms.tick),
         floor=pair.floor,
         max_loss=max_loss(spread, pair.floor, costs),
         breakevens=mid_breakevens,

@@ -10,7 +10,7 @@ from spy32.domain.spreads import CENT
 from spy32.errors import Refused, Unavailable
 from spy32.rules.marks import closing_result
 from spy32.rules.plan import proposal_digest
-from spy32.rules.pricing import is_on_tick
+from spy32.rules.pricing import is_on_tick, spread_tick
 from spy32.sessions import closure_reason, market_date, session
 from spy32.settings import Settings
 
@@ -87,7 +87,7 @@ def is_outdated(close: ProposalTerms, made: ProposalTerms, natural: Decimal) -> 
 
 def _price_plan(trade: Trade, mark: Mark, settings: Settings, price: Decimal | None, most: Decimal) -> PricePlan:
     """Return the walk from the mid to the ceiling: `price`, or a little above the natural, but `most` at the most."""
-    execution, tick = settings.execution, settings.execution.tick
+    execution, tick = settings.execution, spread_tick(trade.legs[0].root, settings.execution)
     if price is not None and not (0 < price <= trade.width and is_on_tick(price, tick)):
         raise Refused(
             f"a price of {price} is not a multiple of {tick} between 0 and the width {trade.width:f}, the most that "

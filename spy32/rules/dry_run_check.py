@@ -78,7 +78,8 @@ def _check_warnings(dry: DryRun) -> Iterator[Finding]:
 
 def _check_fees(proposal: ProposalTerms, dry: DryRun, settings: Settings) -> Iterator[Finding]:
     costs_per_contract = opening_costs if proposal.kind == "open" else closing_costs
-    ours = costs_per_contract(proposal.quantity, settings.costs, len(proposal.legs)) * proposal.quantity
+    quantity, legs = proposal.quantity, proposal.legs
+    ours = costs_per_contract(quantity, settings.costs, legs[0].root, len(legs)) * quantity
     yield from _check_amount("echo_fees", "fees", dry.fees, ours, max(ROUNDING_TOLERANCE, FEES_TOLERANCE * ours))
 
 

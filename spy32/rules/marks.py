@@ -62,7 +62,7 @@ def _round_to_cents(price: Decimal) -> Decimal:
 
 def closing_result(trade: Trade, debit: Decimal, quantity: int, settings: Settings) -> Decimal:
     """Return the profit of closing so many spreads at this debit, dollars, after their share of the fees to open."""
-    costs = closing_costs(quantity, settings.costs, len(trade.legs)) * quantity
+    costs = closing_costs(quantity, settings.costs, trade.legs[0].root, len(trade.legs)) * quantity
     fees = trade.opening_fees * quantity / trade.quantity
     return ((trade.credit - debit) * MULTIPLIER * quantity - fees - costs).quantize(CENT, ROUND_HALF_EVEN)
 

@@ -60,7 +60,7 @@ def proposal_notice(proposal: Proposal, candidate: Candidate | None, choice: Rec
         ("max loss", _rounded_up(proposal.max_loss)),
         ("POP", pop),
         ("why", f"{choice.analyst}: {plain_note(choice.reason)}" if choice is not None else ""),
-        ("until", until.removeprefix(", until ") or "no end: it was made on a recorded market"),
+        ("until", until.removeprefix(", until ") or "you decide: it was made on a recorded market"),
         ("to decide", command),
     )
     figures = f", max loss {_rounded_up(proposal.max_loss)}{f', POP {pop}' if pop else ''}"
@@ -127,6 +127,22 @@ def ping_notice(kind: NoticeKind, run: Run) -> NoticeText:
     return NoticeText(kind=kind, subject=f"ping: {body}", short=body, body=body, about=ping_id(run))
 
 
+def store_trouble_notices(mode: Mode, message: str, code: int) -> tuple[NoticeText, NoticeText]:
+    """The database cannot be opened or written: for people, and for the monitor, which gets the code only."""
+    note = plain_note(message)
+    body = f"store, code {code}"
+    return (
+        _compose(
+            NoticeKind.FAILED,
+            mode,
+            "the database cannot be used",
+            f": {note}; spy32 doctor",
+            facts=(("why", note), ("so", "nothing runs until it is mended"), ("to look", "spy32 doctor")),
+        ),
+        NoticeText(kind=NoticeKind.PING_FAIL, subject=f"ping: {body}", short=body, body=body),
+    )
+
+
 # Proposals, orders and trades.
 
 
@@ -189,6 +205,26 @@ def not_filled_notice(proposal: Proposal, reason: str) -> NoticeText:
         f"{f': {note}' if note else ''}; {command}",
         facts=(("trade", proposal.trade_text), ("why", note), ("to try again", command)),
         about=f"P{proposal.id}",
+    )
+
+
+def part_closed_notice(trade: Trade, close: Proposal) -> NoticeText:
+    """A close filled in part: the rest of its trade is still held, and nothing works for it any more."""
+    command = f"spy32 close T{trade.id}"
+    price = f"{trade.debit}" if trade.debit is not None else ""
+    facts = (
+        ("close", f"P{close.id}: {close.trade_text}"),
+        ("closed at", price),
+        ("to close", command),
+    )
+    return _compose(
+        NoticeKind.NOT_FILLED,
+        trade.mode,
+        f"T{trade.id}: {trade.closed_quantity} of {trade.quantity} closed{f' at {price}' if price else ''}, "
+        f"{trade.remaining} still open",
+        f": {command}",
+        facts=facts,
+        about=f"P{close.id}",
     )
 
 

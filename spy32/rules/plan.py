@@ -13,7 +13,6 @@ from spy32.domain.orders import OrderKind
 from spy32.domain.proposals import ExitPlan, PricePlan, ProposalTerms, RiskDecision
 from spy32.domain.runs import Run
 from spy32.domain.spreads import (
-    CENT,
     MULTIPLIER,
     Candidate,
     ExitAuthority,
@@ -26,7 +25,15 @@ from spy32.domain.spreads import (
 )
 from spy32.errors import Refused
 from spy32.options.spreads import breakevens, max_loss
-from spy32.rules.pricing import check_premium, is_on_tick, opening_costs, percent, round_trip_costs
+from spy32.rules.pricing import (
+    check_premium,
+    is_on_tick,
+    least_tick,
+    opening_costs,
+    percent,
+    round_trip_costs,
+    spread_tick,
+)
 from spy32.rules.settlement import trading_end
 from spy32.sessions import (
     closure_reason,
@@ -54,7 +61,7 @@ def price_plan(candidate: Candidate, settings: Settings) -> PricePlan:
     return PricePlan(
         start=candidate.start,
         limit=candidate.floor,
-        tick=execution.tick,
+        tick=spread_tick(candidate.spread.short.root, execution),
         step_seconds=execution.step_seconds,
         deadline_seconds=execution.deadline_seconds,
     )
@@ -87,7 +94,7 @@ def reprice_exits(exits: ExitPlan, spread: Spread, credit: Decimal, settings: Se
     The target keeps a share of the largest profit, which for a credit spread is the credit. A debit spread has no stop:
     it loses its debit at the most, and a multiple of a credit says nothing of it.
     """
-    tick = settings.execution.tick
+    tick = spread_tick(spread.legs[0].root, settings.execution)
     # Round the target down, so that closing never costs more, or brings less, than planned. Round the stop up, so that
     # its alarm never comes before the set multiple.
     low, high = value_bounds(spread.legs)
@@ -215,7 +222,7 @@ def complete_proposal(proposal: ProposalTerms, settings: Settings) -> ProposalTe
     """Return an opening with all figures derived from legs, quantity and price plan, and with its hash."""
     spread = proposal_spread(proposal)
     quantity, plan = proposal.quantity, proposal.plan
-    costs_per_contract = opening_costs(quantity, settings.costs, len(spread.legs))
+    costs_per_contract = opening_costs(quantity, settings.costs, proposal.legs[0].root, len(spread.legs))
     changed = replace(
         proposal,
         max_loss=max_loss(spread, plan.limit, costs_per_contract) * quantity,
@@ -254,7 +261,7 @@ def change_floor(proposal: ProposalTerms, floor: Decimal, settings: Settings) ->
         raise Refused(f"a floor of {floor} is not between {worst:f} and the first limit {plan.start}")
     if not is_on_tick(floor, plan.tick):
         raise Refused(f"a floor of {floor} is not a multiple of the tick {plan.tick}")
-    round_trip = round_trip_costs(proposal.quantity, settings.costs, len(spread.legs))
+    round_trip = round_trip_costs(proposal.quantity, settings.costs, proposal.legs[0].root, len(spread.legs))
     findings = tuple(check_premium(floor, spread.width, round_trip, settings.choice))
     if findings:
         raise Refused(findings[0].message, tuple(finding.message for finding in findings))
@@ -311,7 +318,7 @@ def order_body(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: st
 
     `limit` is a credit, dollars per share, a debit negative; the body has the absolute price and the price effect.
     A profit target is GTC, every other order a day order. Raises ValueError for an order that must never be sent: a
-    limit of zero, off the cent or beyond the width, a credit spread at a debit or the reverse, or legs that do not
+    limit of zero, off the tick or beyond the width, a credit spread at a debit or the reverse, or legs that do not
     open (close) as `kind` says.
     """
     _check_order(legs, quantity, limit, reference, kind)
@@ -343,8 +350,9 @@ def _check_order(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: 
         raise ValueError(f"an order of {quantity} contracts")
     if not 0 < len(reference) <= MAX_REFERENCE_LENGTH:
         raise ValueError(f"the reference {reference!r} is not 1 to {MAX_REFERENCE_LENGTH} characters long")
-    if not limit.is_finite() or limit == 0 or not is_on_tick(limit, CENT):
-        raise ValueError(f"a limit of {limit} is not a positive number of cents on either side")
+    tick = least_tick(legs[0].root)
+    if not limit.is_finite() or limit == 0 or not is_on_tick(limit, tick):
+        raise ValueError(f"a limit of {limit} is not a positive multiple of {tick} on either side")
     opens = {leg.action.opens for leg in legs}
     if opens != {kind is OrderKind.ENTRY}:
         raise ValueError(f"an {kind} order with legs that {'open' if True in opens else 'close'}")

@@ -7,7 +7,6 @@ from itertools import groupby
 
 from spy32.domain.marks import Mark
 from spy32.domain.orders import Fill, Trade, spreads_filled
-from spy32.domain.proposals import ProposalTerms
 from spy32.domain.results import CashFlow, CashFlowKind, Realization, ResultTotals, TradeResult
 from spy32.domain.spreads import CENT, MULTIPLIER, Leg, value_bounds
 from spy32.lifecycle import TradeState
@@ -42,10 +41,8 @@ def split_by_day(
         contracts, fees, spreads = contracts - count, fees - share, spreads + newly
 
 
-def trade_result(
-    trade: Trade, opening: ProposalTerms, flows: Sequence[CashFlow], mark: Mark | None = None
-) -> TradeResult:
-    """Return what a trade earned. `opening` is the proposal that was approved, `mark` the newest usable mark."""
+def trade_result(trade: Trade, flows: Sequence[CashFlow], mark: Mark | None = None) -> TradeResult:
+    """Return what a trade earned. `mark` is the newest usable one."""
     realizations = tuple(_realizations(trade, flows))
     realized = sum((part.amount for part in realizations), Decimal(0))
     closed = trade.quantity if trade.state in ENDED else trade.closed_quantity

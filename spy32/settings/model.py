@@ -90,7 +90,7 @@ class Execution:
     given up at most. An entry after 15:45 would hardly have the ten minutes of its deadline before the close.
     """
 
-    tick: Decimal = knob(D("0.01"), "Smallest price step of a spread, dollars", D("0.01"), 1)
+    tick: Decimal = knob(D("0.01"), "Price step of a spread, dollars; of SPX, NDX and RUT at least 0.05", D("0.01"), 1)
     step_seconds: int = knob(30, "Rest at a limit before the next step", 1, 600)
     deadline_seconds: int = knob(600, "Then the order is cancelled", 1, 7200)
     floor_share: Decimal = knob(D("0.5"), "Share of mid less natural given up at the most", 0, 1)
@@ -104,7 +104,8 @@ class Costs:
     """What trading costs; a broker's dry run outdoes it.
 
     tastytrade's price list for equity options: $1.00 to open, at most $10 a leg, nothing to close; clearing $0.10;
-    regulatory fees about $0.03.
+    regulatory fees about $0.03. Index options pay the fee of their only exchange on top (SPX $0.65, NDX $0.25, RUT
+    $0.18, XSP $0.07 from ten contracts on), and have no cap of the commission.
     """
 
     commission: Decimal = knob(D("1.00"), "Commission a contract and leg to open, dollars", 0, 1000)
@@ -112,6 +113,9 @@ class Costs:
     commission_close: Decimal = knob(D(0), "Commission a contract and leg to close, dollars", 0, 1000)
     clearing: Decimal = knob(D("0.10"), "Clearing fee a contract and leg, dollars", 0, 1000)
     regulatory: Decimal = knob(D("0.03"), "Regulatory fees a contract and leg, dollars", 0, 1000)
+    exchange: Decimal | None = knob(
+        None, "Exchange fee of index options a contract and leg, dollars; else the table's", 0, 1000
+    )
     slippage: Decimal = knob(D("0.25"), "Expected slippage each way, of mid less natural", 0, 1)
 
 

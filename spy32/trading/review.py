@@ -342,7 +342,7 @@ def check_limits(
         *limits.check_proposal(proposal, account, exposure, context.settings, now),
         *limits.check_held_contracts(proposal, account.positions),
         *limits.check_clock(context.account.clock_ahead(), proposal.mode),
-        *limits.check_option_root(proposal, blocks=False),
+        *limits.check_price_step(proposal),
     )
     objection = limits.ineligible_proposal_reason(
         proposal, context.store.decisions.recommendation(proposal.run_id), context.settings
@@ -362,7 +362,7 @@ def changes_since_run(
     if run_quote is not None:
         findings += pricing.check_underlying_move(run_quote.spot, quote.spot, drift)
         findings += pricing.check_credit_fall(run_quote.mid, quote.mid, drift)
-    findings += pricing.check_price_collar(proposal.limit_price, quote.natural, quote.mid, drift)
+    findings += pricing.check_price_collar(proposal.limit_price, quote.natural, quote.mid, proposal.plan.tick, drift)
     for finding in findings:
         message = finding.message
         if finding.rule == "limit_price":

@@ -1,0 +1,1 @@
+"""Looking back: how well what was stated came true."""
