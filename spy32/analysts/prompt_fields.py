@@ -35,7 +35,13 @@ MAX_BARS = 32
 MAX_LINES = 40
 """Most lines of one list; how many more there are is stated."""
 NOT_SENT = "not sent by the source"
-RIGHT_NAMES: Mapping[str, str] = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
+TYPE_NAMES: Mapping[str, str] = {
+    Strategy.PUT_CREDIT: "put",
+    Strategy.CALL_CREDIT: "call",
+    Strategy.IRON_CONDOR: "iron condor",
+    Strategy.PUT_DEBIT: "put debit",
+    Strategy.CALL_DEBIT: "call debit",
+}
 
 
 class FieldCollector:
@@ -273,9 +279,8 @@ def write_portfolio_section(sheet: FieldCollector, briefing: Briefing) -> list[s
 
 
 def _write_holding(sheet: FieldCollector, path: str, holding: OpenSpread, briefing: Briefing) -> str:
-    right = RIGHT_NAMES.get(holding.strategy, "spread")
     name = (
-        f"{format_ticker(holding.underlying)} {right} "
+        f"{format_ticker(holding.underlying)} {TYPE_NAMES.get(holding.strategy, 'spread')} "
         f"{format_strike(holding.short_strike)}/{format_strike(holding.long_strike)}"
     )
     days = f"{days_to_expiration(holding.expiration, market_date(briefing.as_of))} days left"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from spy32.analysts.prompt_fields import NOT_SENT, RIGHT_NAMES, FieldCollector
+from spy32.analysts.prompt_fields import NOT_SENT, TYPE_NAMES, FieldCollector
 from spy32.analysts.prompt_format import (
     DIVIDER,
     NULL,
@@ -14,8 +14,9 @@ from spy32.analysts.prompt_format import (
 )
 from spy32.analysts.rendered_prompt import PromptField
 from spy32.domain.briefing import Briefing
+from spy32.domain.market import Right
 from spy32.domain.sanitize import plain_note
-from spy32.domain.spreads import MULTIPLIER, Candidate, Strategy
+from spy32.domain.spreads import MULTIPLIER, Candidate, value_bounds
 from spy32.domain.value import value
 
 
@@ -65,17 +66,40 @@ def _count_cell(value: int | None) -> Cell:
 
 
 def _ask_cell(candidate: Candidate, _inputs: ColumnInputs) -> Cell:
-    """What buying the spread back costs at once: the short leg's ask less the long leg's bid."""
-    ask, bid = candidate.short.quote.ask, candidate.long.quote.bid
-    return _number_cell(None if ask is None or bid is None else ask - bid, 2)
+    """What buying the spread back costs at once: the short legs' ask less the long legs' bid."""
+    sold = [view.quote.ask for view in (candidate.short, *candidate.calls[:1])]
+    bought = [view.quote.bid for view in (candidate.long, *candidate.calls[1:])]
+    asks, bids = ([price for price in side if price is not None] for side in (sold, bought))
+    is_whole = len(asks) + len(bids) == len(candidate.spread.legs)
+    return _number_cell(sum(asks) - sum(bids) if is_whole else None, 2)
+
+
+def _strikes_cell(candidate: Candidate, sign: int) -> Cell:
+    """The strike of the sold (+1) or bought (-1) leg; of an iron condor `621p/650c`."""
+    legs = [leg for leg in candidate.spread.legs if leg.action.sign == sign]
+    rights = [leg.right.value.lower() if len(legs) > 1 else "" for leg in legs]
+    return Cell(text="/".join(f"{format_strike(leg.strike)}{right}" for leg, right in zip(legs, rights, strict=True)))
+
+
+def _breakeven_cell(candidate: Candidate) -> Cell:
+    """One price; of an iron condor `620.10p/650.90c`."""
+    low, *high = map(format_amount, candidate.breakevens)
+    return Cell(text=f"{low}p/{high[0]}c" if high else low)
+
+
+def _least_count_cell(candidate: Candidate, place: int, name: str) -> Cell:
+    """The lower count of an iron condor's two sides; `place` is 0 for the sold leg, 1 for the bought one."""
+    views = (candidate.short, candidate.long, *candidate.calls)[place::2]
+    counts = [getattr(view.quote, name) for view in views]
+    return _count_cell(None if None in counts else min(counts))
 
 
 def _otm_points(candidate: Candidate, inputs: ColumnInputs) -> float | None:
-    """Points from the spot to the short strike, positive when it is out of the money."""
+    """Points from the spot to the nearest short strike, positive when it is out of the money."""
     if inputs.spot is None:
         return None
-    points = float(candidate.spread.short.strike) - inputs.spot
-    return -points if candidate.spread.strategy is Strategy.PUT_CREDIT else points
+    gaps = ((float(leg.strike) - inputs.spot, leg.right) for leg in candidate.spread.shorts)
+    return min(-points if right is Right.PUT else points for points, right in gaps)
 
 
 def _otm_distance_cell(candidate: Candidate, inputs: ColumnInputs) -> Cell:
@@ -91,18 +115,21 @@ def _otm_moves_cell(candidate: Candidate, inputs: ColumnInputs) -> Cell:
 
 
 COLUMNS: Mapping[str, tuple[str, CellReader]] = {
-    "type": ("", lambda c, _: Cell(text=RIGHT_NAMES[c.spread.strategy])),
-    "short": ("dollars", lambda c, _: Cell(text=format_strike(c.spread.short.strike))),
-    "long": ("dollars", lambda c, _: Cell(text=format_strike(c.spread.long.strike))),
+    "type": ("", lambda c, _: Cell(text=TYPE_NAMES[c.spread.strategy])),
+    "short": ("dollars", lambda c, _: _strikes_cell(c, 1)),
+    "long": ("dollars", lambda c, _: _strikes_cell(c, -1)),
     "width": ("points", lambda c, _: Cell(text=format_strike(c.spread.width))),
     "bid": ("dollars a share", lambda c, _: _money_cell(c.natural)),
     "mid": ("dollars a share", lambda c, _: _money_cell(c.mid)),
     "ask": ("dollars a share", _ask_cell),
     "least": ("dollars a share", lambda c, _: _money_cell(c.floor)),
     "credit_to_width": ("fraction", lambda c, _: Cell(text=format_amount(c.mid / c.spread.width, 3))),
-    "max_profit": ("dollars a contract", lambda c, _: _money_cell(c.mid * MULTIPLIER - c.costs)),
+    "max_profit": (
+        "dollars a contract",
+        lambda c, _: _money_cell((c.mid + value_bounds(c.spread.legs)[1]) * MULTIPLIER - c.costs),
+    ),
     "max_loss": ("dollars a contract", lambda c, _: _money_cell(c.max_loss)),
-    "breakeven": ("dollars", lambda c, _: _money_cell(c.breakevens[0])),
+    "breakeven": ("dollars", lambda c, _: _breakeven_cell(c)),
     "distance": ("fraction", _otm_distance_cell),
     "distance_moves": ("expected moves", _otm_moves_cell),
     "short_delta": ("", lambda c, _: _number_cell(c.short_delta, 3)),
@@ -119,10 +146,10 @@ COLUMNS: Mapping[str, tuple[str, CellReader]] = {
     "ev_plan_no_drift": ("dollars a contract", _outlook_cell("plan.no_drift.ev.mean", 2)),
     "cost_of_trading": ("dollars a contract", _outlook_cell("cost.total", 2)),
     "ev": ("dollars a contract", lambda c, _: _number_cell(c.ev.market_expiry, 2, "not computed")),
-    "short_oi": ("contracts", lambda c, _: _count_cell(c.short.quote.open_interest)),
-    "long_oi": ("contracts", lambda c, _: _count_cell(c.long.quote.open_interest)),
-    "short_volume": ("contracts", lambda c, _: _count_cell(c.short.quote.volume)),
-    "long_volume": ("contracts", lambda c, _: _count_cell(c.long.quote.volume)),
+    "short_oi": ("contracts", lambda c, _: _least_count_cell(c, 0, "open_interest")),
+    "long_oi": ("contracts", lambda c, _: _least_count_cell(c, 1, "open_interest")),
+    "short_volume": ("contracts", lambda c, _: _least_count_cell(c, 0, "volume")),
+    "long_volume": ("contracts", lambda c, _: _least_count_cell(c, 1, "volume")),
     "fees": ("dollars a contract", lambda c, _: _money_cell(c.costs)),
 }
 """Unit and figure of each column that a version may show."""

@@ -137,12 +137,13 @@ def drop_account_refusals(recomputed: Menu, recorded: Menu) -> Menu:
     """
     ids = {candidate.id for candidate in recorded.candidates}
     account_drops = [spread for spread in recorded.dropped if spread.rule in CANDIDATE_RULES]
-    drops_by_strikes = {(spread.short_strike, spread.long_strike): spread for spread in account_drops}
+    drops_by_strikes = {(drop.strategy, drop.short_strike, drop.long_strike): drop for drop in account_drops}
     refused = {
         candidate.id: Finding(rule=dropped.rule, message="", figure=dropped.figure, limit=dropped.limit)
         for candidate in recomputed.candidates
         if candidate.id not in ids
-        if (dropped := drops_by_strikes.get((candidate.spread.short.strike, candidate.spread.long.strike))) is not None
+        if (spread := candidate.spread)
+        and (dropped := drops_by_strikes.get((spread.strategy, spread.short.strike, spread.long.strike))) is not None
     }
     recomputed = exclude_candidates(recomputed, refused)
     if any(candidate.outlook is not None for candidate in recorded.candidates):

@@ -122,7 +122,7 @@ def check_ex_dividend(context: GateContext) -> Gate:
         return passed_gate(name, "European, settled in cash", limit)
     if dividends is None:
         return warned_gate(name, "unknown", limit, "the source has no ex-dates")
-    if Strategy.CALL_CREDIT not in context.choice.strategies:
+    if not set(context.choice.strategies) - {Strategy.PUT_CREDIT, Strategy.PUT_DEBIT}:
         return passed_gate(name, "no calls are sold", limit)
     inside = [dividend for dividend in dividends if context.today < dividend.ex_date <= target]
     if inside:

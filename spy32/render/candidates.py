@@ -4,13 +4,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from spy32.domain.spreads import MULTIPLIER, Candidate, Strategy
+from spy32.domain.spreads import MULTIPLIER, Candidate, Strategy, value_bounds
 from spy32.render.formatting import (
     format_dollars,
     format_gain,
+    format_legs,
     format_percent,
     format_price,
-    format_strike,
     humanise,
     signed_delta,
 )
@@ -21,23 +21,30 @@ if TYPE_CHECKING:
 
     from spy32.domain.spreads import Menu
 
-SIDES = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
+SIDES = {
+    Strategy.PUT_CREDIT: "put",
+    Strategy.CALL_CREDIT: "call",
+    Strategy.IRON_CONDOR: "condor",
+    Strategy.PUT_DEBIT: "put debit",
+    Strategy.CALL_DEBIT: "call debit",
+}
 CANDIDATE_PATH, WORD = r"menu\.(\w+)\.([a-z][\w.]*)", r"(?<![\w.])\w+"
 
 
 def sorted_menu(entries: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-    """By side and strike, puts first: never in the shuffled order that a model saw. Row n is the nth of these."""
+    """By strategy and strike, puts first: never in the shuffled order that a model saw. Row n is the nth of these."""
+    order = tuple(Strategy).index
     return tuple(
         sorted(
-            entries, key=lambda entry: (entry.spread.right.value != "P", entry.spread.short.strike, entry.spread.width)
+            entries,
+            key=lambda entry: (order(entry.spread.strategy), entry.spread.short.strike, entry.spread.width),
         )
     )
 
 
 def spread_words(entry: Candidate) -> str:
-    """`put 621/616`."""
-    spread = entry.spread
-    return f"{SIDES[spread.strategy]} {format_strike(spread.short.strike)}/{format_strike(spread.long.strike)}"
+    """`put 621/616`, `condor 621/616/650/655`."""
+    return f"{SIDES[entry.spread.strategy]} {format_legs(entry.spread.legs)}"
 
 
 def name_spreads(text: str, menu: "Menu | None") -> str:
@@ -53,7 +60,7 @@ def name_spreads(text: str, menu: "Menu | None") -> str:
 
 
 def _profit_at_mid(entry: Candidate) -> "Decimal":
-    return entry.mid * MULTIPLIER - entry.costs
+    return (entry.mid + value_bounds(entry.spread.legs)[1]) * MULTIPLIER - entry.costs
 
 
 def _outlook_fact(path: str, words: Callable[[Any], str]) -> Callable[[Candidate], str]:
@@ -88,7 +95,7 @@ CANDIDATE_FACTS: Mapping[str, Callable[[Candidate], str]] = {
     "spread": spread_words,
     "expiration": lambda entry: f"{entry.spread.expiration}",
     "credit": lambda entry: format_price(entry.start),
-    "of width": lambda entry: format_percent(float(entry.start / entry.spread.width)),
+    "of width": lambda entry: format_percent(abs(float(entry.start / entry.spread.width))),
     "floor": lambda entry: format_price(entry.floor),
     "mid": lambda entry: format_price(entry.mid),
     "natural": lambda entry: format_price(entry.natural),

@@ -21,7 +21,7 @@ TERMS: Mapping[str, str] = {
     "BP effect": "buying power that the trade takes: of a defined-risk spread its max loss",
     "IV rank": "where today's implied volatility lies between the lowest and the highest of the past year",
     "DTE": "calendar days to expiration",
-    "mid, natural": "half-way between bid and ask of both legs (the mark); selling at the bid and buying at the ask",
+    "mid, natural": "half-way between bid and ask of all legs (the mark); selling at the bid and buying at the ask",
     "GTC": "good till cancelled: the closing order is left with the broker",
     "picture": "at expiration after costs, profit at our price and loss at the floor: | strikes and breakeven, ^ spot, "
     "( ) one expected move each way",

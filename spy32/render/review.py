@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.spreads import Candidate, ExitAuthority, Mode
 from spy32.lifecycle import ProposalState
-from spy32.render.candidates import candidate_grid, sorted_menu, spread_words
+from spy32.render.candidates import SIDES, candidate_grid, sorted_menu, spread_words
 from spy32.render.closing_review import closing_items, exit_parts
 from spy32.render.explain import BANNERS, approver, market_badge
 from spy32.render.explain_answer import answer_parts, finding_item
 from spy32.render.figures import (
     Surroundings,
     account_share,
+    bound_word,
     breakeven_words,
     closing_facts,
     closing_result_words,
@@ -265,8 +266,8 @@ def _scenario_grid(review: "Review", result: "ProposalTerms") -> Grid:
         for each in review.scenarios
     )
     columns = grid_columns("move", f"{result.underlying} at>", "result>", "loss of account>")
-    price, floor = format_price(abs(result.limit_price)), format_price(abs(result.floor_price))
-    title = f"At expiration after costs: profit at our price {price}, loss at the floor {floor}"
+    price, last = format_price(abs(result.limit_price)), format_price(abs(result.floor_price))
+    title = f"At expiration after costs: profit at our price {price}, loss at the {bound_word(result)} {last}"
     return Grid(name="at", title=title, columns=columns, rows=rows)
 
 
@@ -339,10 +340,8 @@ def approval_words(review: "Review") -> str:
     """The trade in full, for the question that approves it."""
     result = review.proposal
     assert result is not None
-    if result.kind == "open":
-        band = f"{format_credit(result.limit_price)} down to {format_price(result.floor_price)}"
-    else:
-        band = f"{format_credit(result.limit_price)} up to {format_price(abs(result.floor_price))}"
+    way = "down" if result.limit_price > 0 else "up"
+    band = f"{format_credit(result.limit_price)} {way} to {format_price(abs(result.floor_price))}"
     verb = trade_sentence(result).partition(" @ ")[0]
     if result.kind != "open":
         return (
@@ -357,10 +356,9 @@ def drop_words(review: "Review") -> str:
     if review.draft is None or review.is_preview:
         return ""
     result = review.draft.proposal
-    spread = f"{'put' if result.legs[0].right.value == 'P' else 'call'} {format_legs(result.legs)}"
-    return (
-        f"; your draft is dropped ({spread}, {format_count(result.quantity, 'contract')}, floor {result.floor_price})"
-    )
+    spread = f"{SIDES[result.strategy]} {format_legs(result.legs)}"
+    bound = f"{bound_word(result)} {abs(result.floor_price)}"
+    return f"; your draft is dropped ({spread}, {format_count(result.quantity, 'contract')}, {bound})"
 
 
 def decided_lines(view: "RunView", result: "Proposal") -> tuple[str, ...]:

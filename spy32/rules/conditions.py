@@ -101,7 +101,8 @@ def check_ex_dates(
 
     A call in the money may be assigned on the evening before the ex-date, because its holder wants the dividend.
     """
-    if candidate.spread.right is not Right.CALL or settles_in_cash(candidate.spread.underlying):
+    has_call = any(leg.right is Right.CALL for leg in candidate.spread.shorts)
+    if not has_call or settles_in_cash(candidate.spread.underlying):
         return
     exit_day = plan.planned_exit(candidate, today, settings)
     if snapshot.dividends is None:

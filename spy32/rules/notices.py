@@ -52,7 +52,11 @@ def proposal_notice(proposal: Proposal, candidate: Candidate | None, choice: Rec
     odds = _odds(candidate, proposal.quantity) if candidate is not None else ()
     first = f", {' '.join(odds[0])}" if odds else ""
     facts = (
-        ("credit", f"{proposal.limit_price}, never below {proposal.floor_price}"),
+        (
+            ("credit", f"{proposal.limit_price}, never below {proposal.floor_price}")
+            if proposal.limit_price > 0
+            else ("debit", f"{-proposal.limit_price}, never above {-proposal.floor_price}")
+        ),
         ("max profit", _dollars(proposal.max_profit)),
         ("max loss", _rounded_up(proposal.max_loss)),
         *odds,
@@ -182,11 +186,12 @@ def filled_notice(trade: Trade, proposal: Proposal, exits: ExitPlan) -> NoticeTe
     """An opening was filled, wholly or in part."""
     text = spread_description(proposal.underlying, trade.legs)
     verb, price = ("sold", trade.credit) if trade.credit > 0 else ("bought", -trade.credit)
+    is_credit = exits.profit_target > 0
     facts = (
-        ("price", f"{price}; approved down to {abs(proposal.floor_price)}"),
+        ("price", f"{price}; approved {'down' if is_credit else 'up'} to {abs(proposal.floor_price)}"),
         ("max loss", _rounded_up(trade.max_loss)),
-        ("target", f"buy back at {exits.profit_target}"),
-        ("stop", f"{exits.stop}"),
+        ("target", f"{'buy back' if is_credit else 'sell'} at {abs(exits.profit_target)}"),
+        ("stop", f"{exits.stop}" if is_credit else ""),
         ("time exit", f"{exits.time_exit}" if exits.time_exit is not None else ""),
         ("last exit", f"{exits.last_exit}"),
         ("to look", f"spy32 show T{trade.id}"),
@@ -240,11 +245,11 @@ def exit_due_notice(trade: Trade, close: Proposal, message: str) -> NoticeText:
     """An exit is due, and its close waits for a person."""
     assert close.reason is not None
     command = f"spy32 approve P{close.id}"
-    until = _deadline(close)
+    until, bound = _deadline(close), "at most" if close.floor_price < 0 else "at least"
     facts = (
         ("why", plain_note(message)),
         ("close", close.trade_text),
-        ("at most", f"{abs(close.floor_price)}"),
+        (bound, f"{abs(close.floor_price)}"),
         ("until", until.removeprefix(", until ")),
         ("to decide", command),
     )
@@ -252,7 +257,7 @@ def exit_due_notice(trade: Trade, close: Proposal, message: str) -> NoticeText:
         NoticeKind.EXIT_DUE,
         trade.mode,
         f"T{trade.id} is due to close ({close.reason.replace('_', ' ')}){until}",
-        f": {close.trade_text}, at most {abs(close.floor_price)}: {command}",
+        f": {close.trade_text}, {bound} {abs(close.floor_price)}: {command}",
         facts=facts,
         about=f"P{close.id}",
     )
@@ -366,8 +371,8 @@ def sample_notice(mode: Mode, label: str) -> NoticeText:
 
 def proposal_payoff_text(proposal: ProposalTerms) -> str:
     """The result of a proposal at expiration, a bar a price."""
-    costs = proposal.limit_price * MULTIPLIER * proposal.quantity - proposal.max_profit
-    return _payoff_text(proposal.underlying, proposal.legs, proposal.quantity, proposal.limit_price, costs)
+    terms = proposal.underlying, proposal.legs, proposal.quantity, proposal.limit_price
+    return _payoff_text(*terms, proposal.opening_costs)
 
 
 def _payoff_text(underlying: str, legs: Sequence[Leg], quantity: int, credit: Decimal, costs: Decimal) -> str:

@@ -74,15 +74,21 @@ def percent(share: Decimal | float) -> str:
 
 
 def floor_credit(natural: Decimal, mid: Decimal, share: Decimal, tick: Decimal) -> Decimal:
-    """Return the least acceptable credit: the mid less `share` of (mid - natural), rounded up to the tick."""
+    """Return the least acceptable credit: the mid less `share` of (mid - natural), rounded up to the tick. A debit is
+    negative, so that of it is the most acceptable one."""
     return round_up_to_tick(mid - share * (mid - natural), tick)
 
 
-def check_credit(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Choice) -> Iterator[Finding]:
-    """Check a credit at the floor: it must be a large enough share of the width, and costs a small share of it.
+def check_premium(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Choice) -> Iterator[Finding]:
+    """Check a premium at the floor: a credit must be a large enough share of the width, a debit a small enough one, and
+    costs a small share of the largest profit, which for a credit is the credit.
 
-    `floor` and `width` are dollars per share; `round_trip` is costs to open and close, dollars per contract.
+    `floor` (a debit is negative) and `width` are dollars per share; `round_trip` is costs to open and close, dollars
+    per contract.
     """
+    if floor < 0:
+        yield from _check_debit(floor, width, round_trip, choice)
+        return
     min_credit = choice.credit_to_width * width
     if not floor >= min_credit:
         yield Finding(
@@ -100,6 +106,26 @@ def check_credit(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Ch
             ),
             figure=f"{round_trip}",
             limit=f"{max_costs:.2f} ({percent(choice.costs_to_credit)} of the credit at the floor)",
+        )
+
+
+def _check_debit(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Choice) -> Iterator[Finding]:
+    debit, max_debit = -floor, choice.debit_to_width * width
+    if not debit <= max_debit:
+        yield Finding(
+            rule="debit_to_width",
+            message=f"a debit of {debit} is over {max_debit:.2f}, {percent(choice.debit_to_width)} of the width",
+            figure=f"{debit} ({debit / width:.1%} of width)",
+            limit=f"{max_debit:.2f} ({percent(choice.debit_to_width)} of width)",
+        )
+    max_costs = choice.costs_to_credit * (width - debit) * MULTIPLIER
+    if not round_trip <= max_costs:
+        share = percent(choice.costs_to_credit)
+        yield Finding(
+            rule="costs_to_profit",
+            message=f"costs of {round_trip} are over {max_costs:.2f}, {share} of the largest profit at the floor",
+            figure=f"{round_trip}",
+            limit=f"{max_costs:.2f} ({share} of the largest profit at the floor)",
         )
 
 

@@ -309,8 +309,7 @@ def expiration_scenarios(proposal: ProposalTerms, spot: float) -> tuple[PriceSce
     scenarios = []
     for move in MOVES:
         price = (spot_price * (100 + move) / 100).quantize(CENT, ROUND_HALF_UP)
-        # `max_profit` is the credit less the costs; add what the legs are worth at expiration (zero or less).
-        profit = proposal.max_profit + exact_payoff(spread, price) * shares
+        profit = (proposal.limit_price + exact_payoff(spread, price)) * shares - proposal.opening_costs
         if profit < 0:
             profit -= (proposal.limit_price - proposal.floor_price) * shares
         scenarios.append(PriceScenario(percent=move, price=price, profit=profit))
