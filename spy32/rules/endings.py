@@ -10,7 +10,7 @@ import numpy as np
 
 from spy32.domain.market import Right
 from spy32.domain.outlook import Probabilities
-from spy32.domain.spreads import MULTIPLIER, Candidate, Leg, Spread
+from spy32.domain.spreads import MULTIPLIER, Candidate, Leg, Spread, value_bounds
 from spy32.domain.value import value
 from spy32.options.density import Density
 from spy32.options.history import Horizon, Scenarios
@@ -23,7 +23,7 @@ from spy32.options.plan_paths import (
     mark_contracts,
     simulate_plan,
 )
-from spy32.options.spreads import breakevens, exact_payoff, payoff
+from spy32.options.spreads import breakevens, payoff
 from spy32.options.surface import Smile
 from spy32.rules.plan import exit_plan
 from spy32.sessions import market_date
@@ -70,14 +70,13 @@ class SimulatedTrade:
     @classmethod
     def open(cls, candidate: Candidate, settings: Settings) -> "SimulatedTrade":
         """Return the trade of a candidate."""
-        strikes = sorted({leg.strike for leg in candidate.spread.legs})
-        payoffs = [exact_payoff(candidate.spread, price) for price in (Decimal(0), *strikes, 2 * strikes[-1])]
+        worst, best = value_bounds(candidate.spread.legs)
         return cls(
             spread=candidate.spread,
             fill=candidate.mid - settings.costs.slippage * (candidate.mid - candidate.natural),
             costs=candidate.costs,
-            worst=min(payoffs),
-            best=max(payoffs),
+            worst=worst,
+            best=best,
         )
 
     def is_worthless(self, log_prices: Floats) -> Bools:

@@ -86,7 +86,7 @@ def candidate(spread: Spread | None = None, mid: str = "1.10") -> Candidate:
 
 
 @pytest.mark.parametrize(
-    "held", [candidate(), builders.candidate("695", "700"), candidate(CONDOR), candidate(DEBIT, "-3.20")],
+    "held", [candidate(), builders.candidate("695", "700"), candidate(CONDOR, "2.440"), candidate(DEBIT, "-3.20")],
     ids=["put", "call", "condor", "debit"],
 )  # fmt: skip
 def test_ends_at_expiration_are_those_of_a_direct_loop(held: Candidate) -> None:
@@ -114,7 +114,7 @@ def test_ends_at_expiration_are_those_of_a_direct_loop(held: Candidate) -> None:
         )
 
 
-@pytest.mark.parametrize("held", [candidate(), candidate(CONDOR), candidate(DEBIT, "-3.20")])
+@pytest.mark.parametrize("held", [candidate(), candidate(CONDOR, "2.440"), candidate(DEBIT, "-3.20")])
 def test_the_density_s_probabilities_are_sums_of_its_mass(held: Candidate) -> None:
     _, model, _ = market()
     simulated = SimulatedTrade.open(held, SETTINGS)
@@ -193,7 +193,11 @@ PLANS = {
 
 
 @pytest.mark.parametrize("settings", PLANS.values(), ids=PLANS)
-@pytest.mark.parametrize("held", [candidate(), builders.candidate("695", "700")], ids=["put", "call"])
+@pytest.mark.parametrize(
+    "held",
+    [candidate(), builders.candidate("695", "700"), candidate(CONDOR, "2.440"), candidate(DEBIT, "-3.20")],
+    ids=["put", "call", "condor", "debit"],
+)
 def test_a_simulated_plan_is_what_the_exits_of_manage_do_on_the_same_marks(held: Candidate, settings: Settings) -> None:
     _, model, _ = market()
     plan = exit_plan(held, builders.TODAY, settings)
@@ -203,22 +207,26 @@ def test_a_simulated_plan_is_what_the_exits_of_manage_do_on_the_same_marks(held:
         np.exp(model.log_spots(moves)) for moves in (scenarios().close, scenarios().low, scenarios().high)
     )
     reasons: set[ExitReason] = set()
+    most = float(trade(legs=held.spread.legs).closing_bounds[1])
+    shorts = [leg for leg in held.spread.legs if leg.action is SELL]
     for row in range(len(scenarios().starts)):
         session, debit, reason = live_through(held, plan, model, row)
         reasons.add(reason)
-        paid = min(debit + slippage, float(held.spread.width))
+        paid = min(debit + slippage, most)
         profit = (float(held.mid) - slippage - paid) * 100 - float(held.costs_round_trip)
         assert found.profits[0, row] == pytest.approx(profit, abs=1e-9)
         assert found.profit[0, row] == (profit > 0)
         assert found.max_profit[0, row] == (debit <= plan.profit_target)
-        end, short = spots[row, session], float(held.spread.short.strike)
-        is_put = held.spread.right is Right.PUT
-        assert found.worthless[0, row] == (end > short if is_put else end < short)
-        reached = lows[row, : session + 1].min() <= short if is_put else highs[row, : session + 1].max() >= short
-        assert found.touch[0, row] == reached
+        end, low, high = spots[row, session], lows[row, : session + 1].min(), highs[row, : session + 1].max()
+        assert found.worthless[0, row] == all(
+            end > leg.strike if leg.right is Right.PUT else end < leg.strike for leg in held.spread.legs
+        )
+        assert found.touch[0, row] == any(
+            low <= leg.strike if leg.right is Right.PUT else high >= leg.strike for leg in shorts
+        )
     assert ExitReason.TARGET in reasons
     assert reasons & {ExitReason.TIME, ExitReason.LAST_EXIT}
-    assert ExitReason.STOP in reasons or settings is not PLANS["a near stop"]
+    assert ExitReason.STOP in reasons or settings is not PLANS["a near stop"] or held.mid < 0
 
 
 def test_a_stop_that_is_out_of_reach_never_closes() -> None:
@@ -231,7 +239,7 @@ def test_a_stop_that_is_out_of_reach_never_closes() -> None:
 
 def test_the_exits_of_four_legs_stay_within_the_payoff() -> None:
     _, model, _ = market()
-    held = candidate(CONDOR)
+    held = candidate(CONDOR, "2.440")
     found = plan_endings([held], scenarios(), model, SETTINGS, builders.TODAY)
     assert (found.profits >= -(10 - float(held.mid)) * 100 - 20).all()
     assert (found.profits <= float(held.mid) * 100).all()
