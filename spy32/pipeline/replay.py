@@ -7,10 +7,11 @@ from functools import partial
 from math import isclose
 from typing import Any
 
+from spy32.domain.briefing import Briefing
 from spy32.domain.codec import encode
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.proposals import Decision, Finding, Proposal, Recommendation, RiskDecision
-from spy32.domain.spreads import Account, Candidate, ExpectedValue, Menu
+from spy32.domain.spreads import Account, ExpectedValue, Greeks, Menu
 from spy32.domain.value import value
 from spy32.errors import BadUsage
 from spy32.options.history import DailyHistory
@@ -91,9 +92,16 @@ def _compare_steps(  # noqa: PLR0913, PLR0917 - what a run consists of
     recomputed_menu = build_menu(
         market, settings, seed=menu.seed, find_history=partial(_history_of_run, menu, find_history)
     )
-    yield "menu", menu, drop_account_refusals(recomputed_menu, menu)
+    recomputed_menu = drop_account_refusals(recomputed_menu, menu)
     recorded_briefing = store.decisions.briefing(run_id)
     briefing = build_briefing(snapshot, market, quality)
+    is_old = bool(menu.candidates) and all(candidate.outlook is None for candidate in menu.candidates)
+    if is_old:
+        yield "menu without figures of its smile", _model_free(menu), _model_free(recomputed_menu)
+        if recorded_briefing is not None:
+            briefing = _with_smile_figures(briefing, recorded_briefing)
+    else:
+        yield "menu", menu, recomputed_menu
     if recorded_briefing is not None:
         # Positions and account of that day are recorded only in the briefing, so take them from there.
         briefing = replace(
@@ -132,8 +140,7 @@ def _history_of_run(menu: Menu, find_history: HistoryLookup, underlying: str, at
 def drop_account_refusals(recomputed: Menu, recorded: Menu) -> Menu:
     """Return the recomputed menu without the candidates that the account of that day refused.
 
-    Those refusals are recorded only in the menu. Runs before 0.4 stored no probability of expiring worthless and no
-    outlook, and their expected value came from the density; none of this is compared for them.
+    Those refusals are recorded only in the menu.
     """
     ids = {candidate.id for candidate in recorded.candidates}
     account_drops = [spread for spread in recorded.dropped if spread.rule in CANDIDATE_RULES]
@@ -145,17 +152,41 @@ def drop_account_refusals(recomputed: Menu, recorded: Menu) -> Menu:
         if (spread := candidate.spread)
         and (dropped := drops_by_strikes.get((spread.strategy, spread.short.strike, spread.long.strike))) is not None
     }
-    recomputed = exclude_candidates(recomputed, refused)
-    if any(candidate.outlook is not None for candidate in recorded.candidates):
-        return recomputed
-    return replace(recomputed, candidates=tuple(_as_stored_before(each, recorded) for each in recomputed.candidates))
+    return exclude_candidates(recomputed, refused)
 
 
-def _as_stored_before(candidate: Candidate, recorded: Menu) -> Candidate:
-    """Return the candidate as runs before 0.4 stored it."""
-    stored = recorded.find(candidate.id)
-    ev = stored.ev if stored is not None else ExpectedValue()
-    return replace(candidate, worthless_market=None, outlook=None, pop_history=None, ev=ev)
+SMILE_FIGURES = ("atm_iv", "iv_less_rv_20d", "skew_25d", "expected_move", "expected_move_share")
+"""Market figures that are read from the smile."""
+DELTA_RULES = frozenset({"delta", "not_nearest", "menu_full"})
+"""Rules of the menu whose figure is a delta."""
+
+
+def _model_free(menu: Menu) -> Menu:
+    """Return the menu without what rests on the smile: runs before 0.4 took each vol from its own quote."""
+    nothing = Greeks(delta=0.0, gamma=0.0, theta=0.0, vega=0.0)
+    candidates = (
+        replace(
+            each,
+            short=replace(each.short, iv=0.0, delta=0.0),
+            long=replace(each.long, iv=0.0, delta=0.0),
+            greeks=nothing,
+            pop_market=0.0,
+            pop_history=None,
+            worthless_market=None,
+            outlook=None,
+            ev=ExpectedValue(),
+        )
+        for each in menu.candidates
+    )
+    dropped = (replace(each, figure="") if each.rule in DELTA_RULES else each for each in menu.dropped)
+    return replace(menu, candidates=tuple(candidates), dropped=tuple(dropped))
+
+
+def _with_smile_figures(briefing: Briefing, recorded: Briefing) -> Briefing:
+    """Return the briefing with the recorded figures of the smile; its order stays."""
+    kept = {f"market.{name}" for name in SMILE_FIGURES} & recorded.figures.keys()
+    figures = {path: recorded.figures[path] if path in kept else metric for path, metric in briefing.figures.items()}
+    return replace(briefing, figures=figures)
 
 
 def _account_then(account: Account, ruling: RiskDecision) -> Account:

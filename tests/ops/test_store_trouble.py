@@ -8,8 +8,8 @@ from spy32.domain.notices import EventClass
 from spy32.domain.spreads import Mode
 from spy32.errors import Unavailable
 from spy32.ops.store_trouble import TroubleMarker, send_store_trouble
-from tests.ops.test_outbox import FakeNotifier
 from tests.support.builders import NOW
+from tests.support.fake_notifier import FakeNotifier
 
 
 def tell(folder: Path, *notifiers: FakeNotifier, hours: float = 0) -> dict[str, str | None]:

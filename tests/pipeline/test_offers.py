@@ -13,8 +13,8 @@ from spy32.pipeline.collect import CollectedMarket
 from spy32.pipeline.gather import MAX_OTHERS
 from spy32.settings import Settings
 from spy32.settings.model import Choice
-from tests.pipeline.test_sources import Source, everything, seen
 from tests.support import builders as b
+from tests.support.sources import Source, everything, seen
 
 FRIDAY = b.EXPIRATION
 WEDNESDAY, MONDAY = FRIDAY - timedelta(days=2), FRIDAY + timedelta(days=3)
