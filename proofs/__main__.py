@@ -15,6 +15,7 @@ from proofs import (
     manage_kill,
     mutants,
     one_order,
+    option_prices,
     restores,
     slots,
     store_kill,
@@ -37,6 +38,7 @@ if __name__ == "__main__":
         fuzz_chains.main(),
         fuzz_answers.main(),
         machine.main(),
+        option_prices.main(),
         year.main(),
         mutants.main(),
     ]
