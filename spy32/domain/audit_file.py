@@ -9,12 +9,11 @@ from spy32.domain.value import value
 
 @value
 class AuditFile:
-    """The record of a run, a trade or a period: rows as the database holds them, and the events that prove them."""
+    """The record of a run, a trade (that of its run) or a period: rows as the database holds them, and the events that
+    prove them. A period has every row that one of its events speaks of."""
 
     selection: str
     """`R31`, `T31`, `since 2026-11-02`, or `all`."""
-    subjects: tuple[str, ...]
-    """What belongs to the run (`R31`, `P31`, `O31`, `T31`); empty when every row that an event speaks of is here."""
     made_at: datetime
     program: str
     """The version of spy32 that wrote the file."""

@@ -66,22 +66,20 @@ class AuditExport:
             raise BadUsage(f"there is no run R{run_id}; `spy32 show --history` lists them")
         with self._core.read_transaction():
             row_ids = self._dependents({("run", run_id)})
-            subjects = tuple(
-                f"{SUBJECT_LETTERS[table]}{each}" for table, each in sorted(row_ids) if table in SUBJECT_LETTERS
-            )
+            owned = {row_id for row_id in row_ids if row_id[0] in SUBJECT_LETTERS}
             row_ids |= {("daily_close", row["id"]) for row in self._core.rows(CLOSES, run_id)}
             for table, column in MENTIONS:
-                row_ids |= self._select(table, column, subjects)
+                row_ids |= self._select(table, column, [*_subjects(owned)])
             row_ids = self._dependents(row_ids)
             events = self._events(1)
-            row_ids |= {row_id for event in events if _concerns(event, subjects) for row_id in _spoken_rows(event)}
-            rows = self._load(row_ids)
+            concerning = [event for event in events if _concerns(event, owned)]
+            row_ids |= {row_id for event in concerning for row_id in _spoken_rows(event)}
+            rows = self._load(row_ids, with_owners=True)
             newest = {row_id: event["id"] for event in events for row_id in _spoken_rows(event)}
             first = min(
-                *(newest[row_id] for row_id in rows if row_id in newest),
-                *(event["id"] for event in events if _concerns(event, subjects)),
+                *(newest[row_id] for row_id in rows if row_id in newest), *(event["id"] for event in concerning)
             )
-            return self._file(selection or f"R{run_id}", subjects, rows, events[first - 1 :])
+            return self._file(selection or f"R{run_id}", rows, events[first - 1 :])
 
     def export_period(self, since: date | None) -> AuditFile:
         """Return the file of all that was written since a New York day; None: of the whole history."""
@@ -93,16 +91,13 @@ class AuditExport:
                     raise BadUsage(f"nothing was written since {since}")
                 first = row["id"]
             events = self._events(first)
-            rows = self._load({row_id for event in events for row_id in _spoken_rows(event)})
-            return self._file("all" if since is None else f"since {since}", (), rows, events)
+            rows = self._load({row_id for event in events for row_id in _spoken_rows(event)}, with_owners=False)
+            return self._file("all" if since is None else f"since {since}", rows, events)
 
-    def _file(
-        self, selection: str, subjects: tuple[str, ...], rows: Mapping[RowId, dict[str, Any]], events: list[Event]
-    ) -> AuditFile:
+    def _file(self, selection: str, rows: Mapping[RowId, dict[str, Any]], events: list[Event]) -> AuditFile:
         tables = {table: [rows[row_id] for row_id in sorted(rows) if row_id[0] == table] for table in AUDITED_TABLES}
         file = AuditFile(
             selection=selection,
-            subjects=subjects,
             made_at=self._at.astimezone(UTC),
             program=self._program,
             mode=self._core.mode,
@@ -137,8 +132,8 @@ class AuditExport:
                     found |= self._select(table, column, ids[REFERENCES[column]])
         return found
 
-    def _load(self, row_ids: set[RowId]) -> dict[RowId, dict[str, Any]]:
-        """Return rows and the rows that they belong to."""
+    def _load(self, row_ids: set[RowId], *, with_owners: bool) -> dict[RowId, dict[str, Any]]:
+        """Return rows, and the rows that they belong to if `with_owners`."""
         rows: dict[RowId, dict[str, Any]] = {}
         waiting = set(row_ids)
         while waiting:
@@ -146,7 +141,7 @@ class AuditExport:
             row = self._core.row(f"select * from {table} where id = ?", number)
             if row is not None:
                 rows[table, number] = dict(row)
-                waiting |= set(_owners(dict(row))) - rows.keys()
+                waiting |= set(_owners(dict(row))) - rows.keys() if with_owners else set()
         return rows
 
 
@@ -193,26 +188,43 @@ def _row_faults(file: AuditFile, last_digests: Mapping[str, LastDigest]) -> Iter
 
 
 def _missing_rows(file: AuditFile) -> Iterator[str]:
-    """Rows that belong into the file: of every event of a period; of a run those that its subjects, their events and
-    the rows themselves name."""
+    """Rows that belong into the file: of a period those of every event; of a run those that its own events and the rows
+    themselves name."""
     held = {(table, row["id"]) for table, rows in file.rows.items() for row in rows}
-    tables = {letter: table for table, letter in SUBJECT_LETTERS.items()}
-    is_period = file.selection == "all" or file.selection.startswith("since ")
-    needed = {
-        row_id
-        for event in file.events
-        if is_period or _concerns(event, file.subjects)
-        for row_id in _spoken_rows(event)
-    }
-    if not is_period:
-        needed |= {(tables[each[0]], int(each[1:])) for each in (file.selection, *file.subjects)}
-        needed |= {owner for rows in file.rows.values() for row in rows for owner in _owners(row)}
+    needed: set[RowId] = set()
+    owned: set[RowId] | None = None
+    if file.selection != "all" and not file.selection.startswith("since "):
+        letter, number = file.selection[:1], int(file.selection[1:])
+        needed.add(({"R": "run", "T": "trade"}[letter], number))
+        owned = _owned_rows(file, number if letter == "R" else _run_of_trade(file, number))
+        needed |= owned | {owner for rows in file.rows.values() for row in rows for owner in _owners(row)}
+    for event in file.events:
+        if owned is None or _concerns(event, owned):
+            needed |= set(_spoken_rows(event))
     for table, number in sorted(needed - held):
         yield f"row {number} of {table} is missing"
 
 
-def _concerns(event: Event, subjects: tuple[str, ...]) -> bool:
-    return not {*event["subject"].split(",")}.isdisjoint(subjects)
+def _run_of_trade(file: AuditFile, number: int) -> int | None:
+    return next((row["run_id"] for row in file.rows.get("trade", ()) if row["id"] == number), None)
+
+
+def _owned_rows(file: AuditFile, run_id: int | None) -> set[RowId]:
+    """Return the run and its proposals, orders and trades, as far as the file holds them."""
+    parts = {table: file.rows.get(table, ()) for table in SUBJECT_LETTERS}
+    found = {(table, row["id"]) for table in ("proposal", "trade") for row in parts[table] if row["run_id"] == run_id}
+    found |= {("broker_order", row["id"]) for row in parts["broker_order"] if ("proposal", row["proposal_id"]) in found}
+    return found | ({("run", run_id)} if run_id is not None else set())
+
+
+def _subjects(row_ids: set[RowId]) -> set[str]:
+    return {f"{SUBJECT_LETTERS[table]}{number}" for table, number in row_ids}
+
+
+def _concerns(event: Event, owned: set[RowId]) -> bool:
+    """Whether an event is about one of these rows, or touched one."""
+    names = {*event["subject"].split(",")}
+    return not (names.isdisjoint(_subjects(owned)) and owned.isdisjoint(_spoken_rows(event)))
 
 
 def _spoken_rows(event: Event) -> Iterator[RowId]:
