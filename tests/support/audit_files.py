@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from spy32.domain.audit_file import AuditFile
-from spy32.domain.codec import decode, digest
+from spy32.domain.codec import decode
 from spy32.domain.orders import Trade
 from spy32.domain.runs import Outcome
-from spy32.records.audit_files import AuditExport
+from spy32.records.audit_files import AuditExport, file_digest
 from spy32.render.audit_files import AUDIT_FILE
 from spy32.render.encoder import to_document
 from spy32.store import Store
@@ -76,4 +76,4 @@ def forged(document: Document, edit: Callable[[Document], object]) -> AuditFile:
     edited = deepcopy(document)
     edit(edited)
     file = file_of(edited)
-    return replace(file, digest=digest(replace(file, digest="")))
+    return replace(file, digest=file_digest(file))
