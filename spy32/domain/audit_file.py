@@ -25,8 +25,8 @@ class AuditFile:
     head: str
     """The hash of the newest event."""
     digest: str
-    """SHA-256 of the canonical JSON of all other keys but schema and version. It shows damage: who edits the file can
-    compute it anew."""
+    """SHA-256 of all other keys but schema and version, as JSON with sorted keys and without spaces. It shows damage:
+    who edits the file can compute it anew."""
 
 
 @value

@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import os
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, replace
@@ -13,6 +14,7 @@ from typing import Any
 from spy32.domain.audit_file import AuditFile, AuditFileReport
 from spy32.domain.codec import decode
 from spy32.domain.hash_chain import row_digest
+from spy32.domain.sanitize import quote_value
 from spy32.domain.sha256 import sha256_hex
 from spy32.errors import BadSettings, BadUsage, CannotCreate, StoreDamaged, StoreError
 from spy32.records.audit import LastDigest, follow_chain
@@ -273,7 +275,7 @@ def _digest_of_plain(row: Mapping[str, Any]) -> str:
 def write_audit_document(path: Path, document: Mapping[str, Any]) -> None:
     """Write a new private file, compressed if its name ends in `.gz`; `CannotCreate` where there is one already."""
     text = (json.dumps(document, indent=1, allow_nan=False) + "\n").encode()
-    if path.exists():
+    if os.path.lexists(path):
         raise CannotCreate(f"{path} is there already; an export never overwrites")
     draft = create_draft(path)
     try:
@@ -300,7 +302,7 @@ def read_audit_file(path: Path, *, schema: str, version: int) -> AuditFile:
         if isinstance(written, int) and written > version:
             raise BadSettings(f"{path} was written by a newer spy32 (version {written}, this one reads {version})")
         if written != version:
-            raise StoreError(f"{path} is damaged: version {written!r}")
+            raise StoreError(f"{path} is damaged: its version is {quote_value(written)}")
         return decode(AuditFile, document)
     except FileNotFoundError:
         raise BadUsage(f"there is no file {path}") from None
@@ -313,6 +315,10 @@ def read_audit_file(path: Path, *, schema: str, version: int) -> AuditFile:
 def verify_audit_file(path: Path, file: AuditFile, head: str | None = None) -> AuditFileReport:
     """Return what a file holds and what is wrong with it; `StoreError` where it is not made as ours are."""
     try:
+        first, last = file.events[0]["id"], file.events[-1]["id"]
+        words = (file.selection, file.program, file.mode, file.head)
+        if not all(isinstance(each, str) for each in words) or not all(isinstance(each, int) for each in (first, last)):
+            raise TypeError("a word or a number of it is of another type")
         return AuditFileReport(
             file=str(path),
             selection=file.selection,
@@ -320,8 +326,8 @@ def verify_audit_file(path: Path, file: AuditFile, head: str | None = None) -> A
             program=file.program,
             mode=file.mode,
             rows=sum(map(len, file.rows.values())),
-            first_event=file.events[0]["id"],
-            last_event=file.events[-1]["id"],
+            first_event=first,
+            last_event=last,
             head=file.head,
             faults=file_faults(file, head),
         )
@@ -330,7 +336,7 @@ def verify_audit_file(path: Path, file: AuditFile, head: str | None = None) -> A
 
 
 def _damaged_file_error(path: Path, error: Exception) -> StoreError:
-    return StoreError(f"{path} is damaged: it cannot be read ({error!r})")
+    return StoreError(f"{path} is damaged: it cannot be read ({quote_value(error, 120)})")
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,19 +6,28 @@ import json
 import os
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from spy32.domain.audit_file import AuditFile
 from spy32.domain.hash_chain import GENESIS
 from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreDamaged, StoreError
-from spy32.records.audit_files import file_faults, read_audit_file, verify_audit_file, write_audit_document
+from spy32.records.audit_files import (
+    file_digest,
+    file_faults,
+    read_audit_file,
+    verify_audit_file,
+    write_audit_document,
+)
 from spy32.records.encoding import DECODE_ERRORS
+from spy32.render.audit_files import AUDIT_FILE_REPORT, file_lines, verdict_lines
+from spy32.render.encoder import to_document
 from spy32.schema import AUDITED_TABLES
 from spy32.store import Store
 from tests.support.audit_files import Document, document_of, exporter, file_of, forged, lived_history
@@ -303,7 +312,7 @@ def test_no_file_is_overwritten_and_none_is_made_where_none_can_be(tmp_path: Pat
         (b"[]", BadSettings, "is no file of"),
         (b'{"schema": "spy32.run", "version": 1}', BadSettings, "is no file of"),
         (b'{"schema": "spy32.audit_export", "version": 2}', BadSettings, "newer spy32"),
-        (b'{"schema": "spy32.audit_export", "version": "1"}', StoreError, "version '1'"),
+        (b'{"schema": "spy32.audit_export", "version": "1"}', StoreError, "its version is '1'"),
         (b'{"schema": "spy32.audit_export", "version": 1}', StoreError, "cannot be read"),
         (b'{"schema": "x", "schema": "spy32.audit_export", "version": 1}', StoreError, "stands twice"),
         (b"[" * 100_000, StoreError, "cannot be read"),
@@ -350,26 +359,31 @@ def test_any_changed_byte_and_any_cut_is_found(
 
 
 @given(
-    path=st.lists(st.integers(0, 50), max_size=4), value=st.recursive(st.none() | st.text() | st.integers(), st.lists)
+    path=st.lists(st.integers(0, 50), min_size=1, max_size=4),
+    value=st.recursive(st.none() | st.text() | st.integers(), st.lists),
+    mends=st.booleans(),
 )
-def test_nonsense_in_any_place_is_a_fault_and_never_a_defect(path: list[int], value: Any, lost: Document) -> None:
+def test_nonsense_in_any_place_is_a_fault_and_never_a_defect(
+    path: list[int], value: Any, mends: bool, lost: Document
+) -> None:
     document: Any = json.loads(json.dumps({key: item for key, item in lost.items() if key not in SCHEMA}))
     place = document
     for step in path[:-1]:
-        parts = [
-            part for part in (place.values() if isinstance(place, dict) else place) if isinstance(part, dict | list)
-        ]
+        items = place.values() if isinstance(place, dict) else place
+        parts = [part for part in items if isinstance(part, dict | list)]
         place = parts[step % len(parts)] if parts else place
     keys = [*place] if isinstance(place, dict) else [*range(len(place))]
-    key = keys[(path or [0])[-1] % len(keys)]
-    if place[key] == value or value in ("", []):
-        return
+    key = keys[path[-1] % len(keys)]
+    assume(place[key] != value)
     place[key] = value
     try:
         file = file_of(document)
-    except DECODE_ERRORS:
+        report = verify_audit_file(Path("x"), replace(file, digest=file_digest(file)) if mends else file)
+    except (StoreError, *DECODE_ERRORS):
         return
-    assert faults(file) != ()
+    assert report.faults != () or mends
+    assert to_document(AUDIT_FILE_REPORT, report)
+    assert all(line.isprintable() for line in [*file_lines(report), *verdict_lines(report)])
 
 
 def test_a_day_of_new_york_begins_a_period(store: Store) -> None:
