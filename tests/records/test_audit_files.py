@@ -16,7 +16,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from spy32.domain.audit_file import AuditFile
-from spy32.domain.hash_chain import GENESIS
+from spy32.domain.codec import canonical_json
+from spy32.domain.hash_chain import GENESIS, event_hash, row_digest
 from spy32.errors import BadSettings, BadUsage, CannotCreate, Spy32Error, StoreDamaged, StoreError
 from spy32.records.audit_files import (
     file_digest,
@@ -31,9 +32,9 @@ from spy32.render.encoder import to_document
 from spy32.schema import AUDITED_TABLES
 from spy32.store import Store
 from tests.support.audit_files import Document, document_of, exporter, file_of, forged, lived_history
-from tests.support.builders import TODAY, later
+from tests.support.builders import NOW, TODAY, later, notice_text
 from tests.support.schemas import check
-from tests.support.stores import V1, opened
+from tests.support.stores import V1, opened, proposed
 
 SCHEMA = {"schema": "spy32.audit_export", "version": 1}
 
@@ -103,6 +104,34 @@ def test_the_whole_history_has_every_row_of_every_table(store: Store) -> None:
     rows = exporter(store).export_period(None).rows
     for table in AUDITED_TABLES:
         assert len(rows.get(table, ())) == store.core.db.execute(f"select count(*) from {table}").fetchone()[0], table
+
+
+def test_a_proposal_that_another_run_ended_stands_beside_that_run(store: Store) -> None:
+    """One event lapses the older proposal and adds the newer one: each file shows both, with the run of the other."""
+    older = proposed(store)
+    newer = proposed(store)
+    for proposal in (older, newer):
+        file = document_of(exporter(store).export_run(proposal.run_id))
+        assert (ids(file)["proposal"], ids(file)["run"]) == ([older.id, newer.id], [older.run_id, newer.run_id])
+        assert faults(file_of(file)) == ()
+
+
+def test_notices_about_what_came_of_the_run_are_in_its_file(store: Store) -> None:
+    number = store.notices.add(notice_text(about="T2"), NOW)
+    store.notices.record_delivery(number, "mail", NOW)
+    rows = ids(document_of(exporter(store).export_trade(2)))
+    assert number in rows["notice"] and rows["delivery"] == [1]
+    assert number not in ids(document_of(exporter(store).export_trade(1)))["notice"]
+
+
+def test_an_event_that_covers_up_an_edit_is_named(whole: Document) -> None:
+    event = {
+        "id": 1, "at": "now", "kind": "made", "subject": "", "previous": GENESIS,
+        "data": canonical_json({"before": {"flag:1": "0" * 64}, "rows": {"flag:1": row_digest({"id": 1})}}),
+    }  # fmt: skip
+    link = event_hash(GENESIS, event)
+    edited = {**whole, "rows": {"flag": [{"id": 1}]}, "events": [{**event, "hash": link}], "head": link}
+    assert faults(forged(edited, dict)) == ("event 1 found flag:1 changed by hand, and covered it up",)
 
 
 def test_a_period_has_every_row_that_was_written_in_it(store: Store) -> None:
@@ -293,7 +322,7 @@ def test_no_file_is_overwritten_and_none_is_made_where_none_can_be(tmp_path: Pat
     precious = tmp_path / "precious"
     precious.write_text("mine")
     (tmp_path / "file").write_text("")
-    for path in (precious, tmp_path / "file" / "t.json", tmp_path):
+    for path in (precious, tmp_path / "file" / "t.json", tmp_path, Path()):
         with pytest.raises(CannotCreate):
             write_audit_document(path, lost)
     assert precious.read_text() == "mine"
