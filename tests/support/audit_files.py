@@ -11,7 +11,8 @@ from spy32.domain.audit_file import AuditFile
 from spy32.domain.codec import decode
 from spy32.domain.orders import Trade
 from spy32.domain.runs import Outcome
-from spy32.records.audit_files import AuditExport, file_digest
+from spy32.errors import StoreError
+from spy32.records.audit_files import AuditExport, file_digest, verify_audit_file
 from spy32.render.audit_files import AUDIT_FILE
 from spy32.render.encoder import to_document
 from spy32.store import Store
@@ -20,6 +21,7 @@ from tests.support.builders import NOW, later, notice_text
 from tests.support.stores import asked, closing, filled, opened, whole_run
 
 Document = dict[str, Any]
+SCHEMA = {"schema": "spy32.audit_export", "version": 1}
 BACK = tuple(replace(leg, action=leg.action.closing) for leg in builders.spread().legs)
 
 
@@ -68,7 +70,7 @@ def document_of(file: AuditFile) -> Document:
 
 
 def file_of(document: Document) -> AuditFile:
-    return decode(AuditFile, {key: item for key, item in document.items() if key not in ("schema", "version")})
+    return decode(AuditFile, {key: item for key, item in document.items() if key not in SCHEMA})
 
 
 def forged(document: Document, edit: Callable[[Document], object]) -> AuditFile:
@@ -77,3 +79,11 @@ def forged(document: Document, edit: Callable[[Document], object]) -> AuditFile:
     edit(edited)
     file = file_of(edited)
     return replace(file, digest=file_digest(file))
+
+
+def faults(file: AuditFile) -> tuple[str, ...]:
+    """What is found in a file that can still be read; what cannot be is damage."""
+    try:
+        return verify_audit_file(Path("x"), file).faults
+    except StoreError as damage:
+        return (damage.message,)
