@@ -102,5 +102,6 @@ def _week(store: "Store", now: datetime) -> Iterator[NoticeText]:
             ],
             open_trades=len(open_now),
             open_risk=sum((trade.max_loss for trade in open_now), Decimal(0)),
+            head=store.audit.head(),
         ),
     )

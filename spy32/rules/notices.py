@@ -329,6 +329,8 @@ class Week:
     open_trades: int
     open_risk: Decimal
     """Maximum loss of what is open now."""
+    head: str
+    """The hash of the newest event of the history, so that it is noted outside the machine."""
 
     @property
     def realised(self) -> Decimal:
@@ -347,6 +349,7 @@ def week_notice(mode: Mode, week: Week) -> NoticeText:
         ("realised", _gain(week.realised)),
         ("open now", f"{week.open_trades}, max loss {_rounded_up(week.open_risk)}"),
         ("to look", "spy32 show --history"),
+        ("history", week.head),
     )
     counts = f", {week.opened} opened, {len(week.ended)} ended, {week.open_trades} open"
     return _compose(

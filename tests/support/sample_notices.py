@@ -71,6 +71,7 @@ def _samples() -> Mapping[str, NoticeText]:
         ended=[closed],
         open_trades=3,
         open_risk=D("1330.10"),
+        head="5c" * 32,
     )
     return {
         "proposed": notices.proposal_notice(waiting, builders.candidate(), builders.recommendation()),
