@@ -6,6 +6,9 @@ from datetime import datetime
 from spy32.records.base import Database
 from spy32.records.encoding import parse_instant, row_decoder
 
+SYNTHETIC = "synthetic"
+"""Set in the database of a simulated year; its value says what was simulated."""
+
 
 class Flags:
     """A flag has a value and the time at which it was set."""
