@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spy32.domain.events import ScheduledEvent
-from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, Metric, OptionQuote, Right
+from spy32.domain.market import SYNTHETIC, Chain, DailyBar, Dividend, LegQuotes, Metric, OptionQuote, Right
 from spy32.domain.spreads import Leg
 from spy32.errors import Unusable
 from spy32.markets import bundled_history
@@ -25,7 +25,6 @@ from spy32.options.european import build_contracts, price
 from spy32.ports import Clock
 from spy32.sessions import closure_reason, market_date, session, years_to_expiration
 
-SOURCE = "synthetic"
 RATE = 0.02
 """Continuous, a fraction a year."""
 ATM_SHARE = 0.85
@@ -46,7 +45,7 @@ FIRST_DAY, LAST_INSTANT = date(2014, 1, 2), datetime.fromisoformat("2026-08-01T0
 class SyntheticMarket(BaseMarket):
     """Implements `ports.Market`. Its time is the clock's."""
 
-    name = SOURCE
+    name = SYNTHETIC
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -71,7 +70,7 @@ class SyntheticMarket(BaseMarket):
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
         unlisted = set(expirations) - set(self.expirations(underlying))
         if unlisted:
-            raise Unusable(f"{SOURCE} lists no {underlying} options of {min(unlisted)}")
+            raise Unusable(f"{SYNTHETIC} lists no {underlying} options of {min(unlisted)}")
         spot, now = self.spot(), self._clock()
         strikes = np.arange(math.ceil(spot * (1 - REACH)), math.floor(spot * (1 + REACH)) + 1, dtype=np.float64)
         quotes = [
@@ -80,7 +79,7 @@ class SyntheticMarket(BaseMarket):
             for right in Right
             for quote in self._quotes(expiration, right, strikes, spot, now)
         ]
-        return Chain(underlying=underlying, spot=spot, as_of=now, source=SOURCE, quotes=tuple(quotes))
+        return Chain(underlying=underlying, spot=spot, as_of=now, source=SYNTHETIC, quotes=tuple(quotes))
 
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
         """Quotes of whole strikes, however far from the spot."""
@@ -91,7 +90,7 @@ class SyntheticMarket(BaseMarket):
             for leg in legs
             if leg.strike == leg.strike.to_integral_value()
         }
-        return LegQuotes(spot=spot, as_of=now, source=SOURCE, quotes=found)
+        return LegQuotes(spot=spot, as_of=now, source=SYNTHETIC, quotes=found)
 
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
         return bundled_history.daily_bars(self._clock(), since)
@@ -103,7 +102,7 @@ class SyntheticMarket(BaseMarket):
         return bundled_history.volatility_history(self._clock(), since)
 
     def rate(self) -> Metric:
-        return Metric(value=RATE, unit="fraction", source=SOURCE, as_of=self._clock())
+        return Metric(value=RATE, unit="fraction", source=SYNTHETIC, as_of=self._clock())
 
     def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
         return bundled_history.dividends(self._clock())
@@ -148,7 +147,7 @@ class SyntheticMarket(BaseMarket):
 
 def _check_underlying(underlying: str) -> None:
     if underlying != bundled_history.UNDERLYING:
-        raise Unusable(f"{SOURCE} has no {underlying}")
+        raise Unusable(f"{SYNTHETIC} has no {underlying}")
 
 
 def _smile(strikes: NDArray[np.float64], forward: float, years: float, day: date) -> NDArray[np.float64]:

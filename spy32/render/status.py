@@ -78,7 +78,10 @@ def _page(status: Status, parts: Sequence[Part], following: tuple[str, ...]) -> 
     return Page(
         heading=f"{format_count(needed, 'thing')} to look at" if needed else "nothing needs a person",
         tone="warn" if needed else "good",
-        badges=(MODES[status.context.settings.mode],),
+        badges=(
+            MODES[status.context.settings.mode],
+            *(("SYNTHETIC: made by spy32 demo --year",) if status.is_synthetic else ()),
+        ),
         parts=tuple(parts),
         following=following,
     )

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from spy32.wiring.notifiers import NoticeSender
 
 PAPER_ACCOUNT = "PAPER0001"
+SYNTHETIC_HOME = "everything here is SYNTHETIC (`spy32 demo --year`): option prices are made, nothing was traded"
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -50,6 +51,7 @@ class AppBase:
         self._open: list[Store] = []
         self._home_presence = ExitStack()
         self._has_status_line = False
+        self._has_said_synthetic = False
 
     @classmethod
     def create(cls, *, home: str | None, mode: str | None, verbosity: int) -> "Self":
@@ -351,7 +353,12 @@ class AppBase:
         return damage_with_remedy(self.database, problems[0]) if problems else None
 
     def _keep_open(self, store: "Store") -> "Store":
+        """Remember to close it, and say once when it is a synthetic one."""
         self._open.append(store)
+        with suppress(StoreError):  # what is damaged is for the command itself
+            if not self._has_said_synthetic and store.flags.is_synthetic:
+                self._has_said_synthetic = True
+                self.warn(SYNTHETIC_HOME)
         return store
 
     def log_end(self, code: int, message: str) -> None:

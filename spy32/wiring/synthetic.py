@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from spy32.domain.market import SYNTHETIC
 from spy32.domain.runs import Run
 from spy32.domain.spreads import Mode
 from spy32.errors import NotFilled, Refused
@@ -14,7 +15,6 @@ from spy32.lifecycle import TradeState
 from spy32.markets.synthetic import SyntheticMarket
 from spy32.pipeline.sources import Sources
 from spy32.pipeline.start import StartRequest, start_run
-from spy32.records.flags import SYNTHETIC
 from spy32.sessions import Session, market_date, session, week_start
 from spy32.settings.paths import locations
 from spy32.store import Store
@@ -87,7 +87,7 @@ class SyntheticApp(App):
         store = super().store()
         # It need not outlive a power cut, and waiting for the disk would take half of the time.
         store.core.db.execute("pragma synchronous = off")
-        store.flags.set(SYNTHETIC, f"SPY and VIX from {self._first} on, with made option prices", self.clock())
+        store.flags.set(SYNTHETIC, f"days, SPY and VIX from {self._first} on; option prices are made", self.clock())
         return store
 
     def _write_stderr(self, text: str, *, is_status_line: bool = False) -> None:

@@ -1,0 +1,41 @@
+"""The home of `demo --year`: 52 Mondays of 2022 in simulated time, with a registered experiment and their outcomes."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from spy32.sessions import Session, week_start
+from spy32.wiring.synthetic import SyntheticApp, SyntheticYear
+
+FIRST = date(2022, 1, 3)
+"""A year with falls, calm and a VIX between 19 and 37, so that trades end in every way."""
+WEEKS = 52
+SETTINGS = """[analyst]
+name = "rules"
+[exit]
+authorise = "plan"
+"""
+"""The fixed rule chooses, since the demo has no model; the approval of an opening covers its exits."""
+AFTER_OPEN, BEFORE_CLOSE = timedelta(minutes=30), timedelta(minutes=45)
+"""The weekly slot at 10:00, and `manage` once a day while a close can still be worked."""
+
+
+def make_demo_year(home: Path, show_progress: Callable[[tuple[str, ...]], None]) -> None:
+    """Fill the home, and leave its clock at the end of the year. `show_progress` is told each month."""
+    config = home / "config.toml"
+    config.write_text(SETTINGS, encoding="utf-8")
+    app = SyntheticApp(home, FIRST)
+    try:
+        year = SyntheticYear(app, start_times)
+        year.run(WEEKS, lambda day: show_progress((f"synthetic year: {day:%B %Y}",)))
+        now = app.clock().astimezone(UTC)
+    finally:
+        app.close()
+    config.write_text(f"clock = {now:%Y-%m-%dT%H:%M:%SZ}\n{SETTINGS}", encoding="utf-8")
+
+
+def start_times(hours: Session) -> Iterator[datetime]:
+    """When the programs start in a session."""
+    if hours.day == week_start(hours.day):
+        yield hours.open + AFTER_OPEN
+    yield hours.option_close - BEFORE_CLOSE
