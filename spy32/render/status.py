@@ -23,6 +23,7 @@ from spy32.sessions import NEW_YORK, market_date
 
 LISTED = 3
 """Entries of a list on the smallest screen; the rest is counted. Two lists of three leave room for five open trades."""
+SYNTHETIC_BADGE = "SYNTHETIC: made by spy32 demo --year"
 
 
 def status_page(status: Status) -> Page:
@@ -78,10 +79,7 @@ def _page(status: Status, parts: Sequence[Part], following: tuple[str, ...]) -> 
     return Page(
         heading=f"{format_count(needed, 'thing')} to look at" if needed else "nothing needs a person",
         tone="warn" if needed else "good",
-        badges=(
-            MODES[status.context.settings.mode],
-            *(("SYNTHETIC: made by spy32 demo --year",) if status.is_synthetic else ()),
-        ),
+        badges=(MODES[status.context.settings.mode], *((SYNTHETIC_BADGE,) if status.is_synthetic else ())),
         parts=tuple(parts),
         following=following,
     )

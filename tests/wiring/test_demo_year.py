@@ -1,0 +1,55 @@
+"""The home that `demo --year` makes says what it is, to whatever opens it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from spy32.cli import app
+from spy32.wiring import demo_year
+from spy32.wiring.base import SYNTHETIC_HOME
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A demo year of three weeks."""
+    folder = tmp_path_factory.mktemp("year")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(demo_year, "WEEKS", 3)
+        months: list[tuple[str, ...]] = []
+        demo_year.make_demo_year(folder, months.append)
+    assert months[0] == ("synthetic year: January 2022",)
+    return folder
+
+
+def test_every_command_says_so_on_stderr_and_the_screens_above_all(home: Path) -> None:
+    for words, mark in (
+        (("status",), "note: SYNTHETIC: made by spy32 demo --year"),
+        (("show", "R1"), "SYNTHETIC MARKET"),
+        (("show", "--history"), ""),
+        (("audit", "verify"), ""),
+    ):
+        result = CliRunner().invoke(app, ["--home", str(home), *words])
+        assert result.exit_code == 0, result.output
+        assert f"spy32: {SYNTHETIC_HOME}\n" in result.stderr, words
+        assert mark in result.stdout
+
+
+def test_the_documents_say_so(home: Path) -> None:
+    document = json.loads(CliRunner().invoke(app, ["--home", str(home), "status", "--json"]).stdout)
+    assert document["synthetic"] is True
+
+
+def test_the_clock_of_the_home_stays_at_the_end_of_its_year(home: Path) -> None:
+    document = json.loads(CliRunner().invoke(app, ["--home", str(home), "status", "--json"]).stdout)
+    assert document["now"].startswith("2022-0")
+    assert document["attention"] == []
+    assert document["open_trades"] == []
+
+
+def test_another_home_is_not_synthetic(tmp_path: Path) -> None:
+    words = ["--home", str(tmp_path), "analyze", "--market", "recorded", "--analyst", "rules"]
+    assert "SYNTHETIC" not in CliRunner().invoke(app, words).output
+    result = CliRunner().invoke(app, ["--home", str(tmp_path), "status", "--json"])
+    assert (json.loads(result.stdout)["synthetic"], "SYNTHETIC" in result.output) == (False, False)
