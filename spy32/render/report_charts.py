@@ -13,6 +13,8 @@ Rows = Sequence[Sequence[str]]
 
 PARTS = ("time", "spot", "vol", "smile", "rest", "fees")
 """Of the attribution, in the order of the waterfall."""
+FEWEST_TRADES = 5
+"""Of a picture of single trades: of fewer the table says all."""
 MAX_DATE_LABELS = 4
 SLIPPAGE_STEP = 5.0
 """Dollars of a bar: half a cent a share of ten contracts."""
@@ -51,8 +53,13 @@ def figures(report: Document) -> list[Figure]:
 
 
 def dollars(amount: float | str) -> str:
-    """With its sign, to the dollar: the space beside an axis is small."""
+    """With its sign, to the dollar."""
     return _signed(f"{abs(float(amount)):,.0f}", float(amount))
+
+
+def axis_dollars(amount: float) -> str:
+    """A round amount beside an axis, where five digits have no room."""
+    return _signed(f"{abs(amount) / 1000:,g}k" if abs(amount) >= 10_000 else f"{abs(amount):,g}", amount)
 
 
 def money(amount: float | str | Decimal) -> str:
@@ -119,7 +126,7 @@ def drawdown_figure(points: Sequence[Document]) -> Figure | None:
 def _day_plot(points: Sequence[Document], values: Sequence[float]) -> Plot:
     """Dollars by day."""
     plot = Plot((0, len(points) - 1), nice_range(values, with_zero=True))
-    plot.draw_y_axis([(value, dollars(value)) for value in ticks(plot.y.low, plot.y.high)])
+    plot.draw_y_axis([(value, axis_dollars(value)) for value in ticks(plot.y.low, plot.y.high)])
     plot.draw_x_axis(_date_labels([point["day"] for point in points]))
     return plot
 
@@ -134,16 +141,14 @@ def _date_labels(days: Sequence[str]) -> list[tuple[float, str]]:
 
 
 def exits_figure(groups: Sequence[Document]) -> Figure | None:
-    if not groups:
+    if len(groups) < 2:
         return None
     results = [float(group["result"]) for group in groups]
     plot = _row_plot(results)
     for row, (group, result) in enumerate(zip(groups, results, strict=True)):
         plot.draw_row(row, _plain(group["name"]), 0.0, result, _sign_class(result), dollars(result))
     best, worst = (choose(groups, key=lambda group: float(group["result"])) for choose in (max, min))
-    caption = f"All trades ended by {_exit_words(best)}."
-    if best is not worst:
-        caption = f"The most came from {_exit_words(best)}; the least from {_exit_words(worst)}."
+    caption = f"The most came from {_exit_words(best)}; the least from {_exit_words(worst)}."
     rows = [
         [_plain(group["name"]), str(group["count"]), str(group["wins"]), money(group["result"])] for group in groups
     ]
@@ -155,7 +160,7 @@ def _row_plot(values: Sequence[float]) -> Plot:
     """One row of dollars a value."""
     plot = Plot(nice_range(values, with_zero=True), (0, 1), rows=len(values))
     marks = ticks(plot.x.low, plot.x.high, 4)
-    plot.draw_x_axis([(value, dollars(value)) for value in marks], with_lines=True)
+    plot.draw_x_axis([(value, axis_dollars(value)) for value in marks], with_lines=True)
     return plot
 
 
@@ -177,7 +182,7 @@ def _sign_class(amount: float) -> str:
 
 def credit_figure(trades: Sequence[Document]) -> Figure | None:
     ended = [trade for trade in trades if trade["credit_kept"] is not None and trade["days_held"] is not None]
-    if not ended:
+    if len(ended) < FEWEST_TRADES:
         return None
     kept = [trade["credit_kept"] for trade in ended]
     plot = Plot(nice_range([trade["days_held"] for trade in ended], with_zero=True), nice_range(kept, with_zero=True))
@@ -196,7 +201,7 @@ def credit_figure(trades: Sequence[Document]) -> Figure | None:
 
 def slippage_figure(trades: Sequence[Document]) -> Figure | None:
     lost = [float(trade["slippage"]) for trade in trades if trade["slippage"] is not None]
-    if not lost:
+    if len(lost) < FEWEST_TRADES:
         return None
     counts = Counter(int(amount // SLIPPAGE_STEP) for amount in lost)
     first, last = min(counts), max(counts)
@@ -205,7 +210,7 @@ def slippage_figure(trades: Sequence[Document]) -> Figure | None:
     for place, count in sorted(counts.items()):
         plot.draw_bar(place + 0.05, place + 0.95, count, "bar", _count(count, "trade"))
     edges = [value for value in ticks(first, last + 1) if value == int(value)]
-    plot.draw_x_axis([(edge, dollars(edge * SLIPPAGE_STEP)) for edge in edges])
+    plot.draw_x_axis([(edge, axis_dollars(edge * SLIPPAGE_STEP)) for edge in edges])
     rows = [
         [dollars(place * SLIPPAGE_STEP), dollars((place + 1) * SLIPPAGE_STEP), str(count)]
         for place, count in sorted(counts.items())
@@ -282,7 +287,7 @@ def experiment_figures(experiment: Document) -> list[Figure]:
 
 
 def _differences_figure(experiment: Document, path: Sequence[Document]) -> Figure:
-    plot = _path_plot(path, (-1, 1), [(value, signed(value, 1)) for value in ticks(-1, 1)])
+    plot = _path_plot(path, (-1, 1), [(value, signed(value, 1) if value else "0") for value in ticks(-1, 1)])
     ups, downs = ([(place, point[side]) for place, point in enumerate(path)] for side in ("high", "low"))
     plot.draw_area([*ups, *reversed(downs)], "band")
     for place, point in enumerate(path):

@@ -27,10 +27,10 @@ p{margin:.4rem 0;max-width:46rem}.lead{font-size:1.1rem}.soft,figcaption,summary
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.2rem,1fr));gap:.6rem;margin:1rem 0}
 .facts div{background:var(--tint);border-radius:.4rem;padding:.5rem .7rem}
 .facts dt,.facts .soft{font-size:.82rem}.facts dd{margin:0;font-size:1.3rem;font-variant-numeric:tabular-nums}
-.pictures{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,25rem),1fr));gap:1.6rem 2rem;margin:1.2rem 0}
+.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,25rem),1fr));gap:1.6rem 2rem;margin:1.2rem 0}
 figure{margin:0;min-width:0}svg{display:block;width:100%;height:auto;font-size:12px}
 svg text{fill:var(--soft)}svg .name,svg .value{fill:var(--ink)}
-figcaption,summary{font-size:.85rem}summary{cursor:pointer}
+figcaption,summary{font-size:.85rem;margin-top:.25rem}summary{cursor:pointer}
 .grid{stroke:var(--rule)}.zero{stroke:var(--soft)}.reference{stroke:var(--soft);fill:none;stroke-dasharray:4 3}
 .line{stroke:var(--line);fill:none;stroke-width:2}.band{fill:var(--band)}
 .fall{fill:var(--loss);fill-opacity:.3;stroke:var(--loss)}
@@ -39,9 +39,9 @@ figcaption,summary{font-size:.85rem}summary{cursor:pointer}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.87rem}
 th,td{text-align:right;padding:.22rem .5rem;border-bottom:1px solid var(--rule);white-space:nowrap}
 th{font-weight:600;vertical-align:bottom}th:first-child,td:first-child{text-align:left;padding-left:0}
-.even{table-layout:fixed}.even th,.even td{white-space:normal}
+.tall{width:auto;min-width:min(100%,28rem)}.even{table-layout:fixed}.even th,.even td:last-child{white-space:normal}
 .note{border-left:4px solid var(--loss);background:var(--tint);padding:.5rem .8rem}
-@media(max-width:40rem){svg{font-size:15px}th,td{padding:.22rem .35rem}.facts dd{font-size:1.15rem}}
+@media(max-width:40rem){.even{table-layout:auto}svg{font-size:15px}th,td{padding:.22rem .35rem}.facts dd{font-size:1.15rem}}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--paper:#fff;--tint:#f4f6f8;--rule:#bbb;--line:#0b68cb;
 --gain:#1a7f37;--loss:#c4342b;--band:#0b68cb33}body{max-width:none;padding:0;font-size:11px}details{display:none}
 figure,.facts,tr{break-inside:avoid}h2,h3{break-after:avoid}.pictures{grid-template-columns:1fr 1fr}
@@ -253,7 +253,7 @@ def _reliability_words(report: Document) -> list[str]:
         *([name, *(f"{source[key]:.4f}" for source in sources)] for key, name in RELIABILITY_ROWS.items()),
     ]
     note = "Brier score = miscalibration − discrimination + uncertainty; lower is better. Outcomes of one week move together."
-    return [*words, table(("source", *(source["source"] for source in sources)), rows), _paragraph(note)]
+    return [*words, table(("source", *(source["source"] for source in sources)), rows, "tall"), _paragraph(note)]
 
 
 def _attribution_words(report: Document) -> list[str]:
@@ -273,7 +273,7 @@ def _model_words(report: Document) -> list[str]:
         ["tokens", *(f"{model['tokens']:,}" for model in models)],
         ["cost", *(f"${model['cost']}" for model in models)],
     ]
-    words = [table(("model", *(model["name"] for model in models)), rows)]
+    words = [table(("model", *(model["name"] for model in models)), rows, "tall")]
     if (selection := report["selection"]) is not None:
         words.append(
             _paragraph(

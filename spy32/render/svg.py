@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 WIDTH, HEIGHT = 480, 220
 """A picture is about 440 pixels wide on a desk and 358 on a telephone: its text stays legible on both."""
-LEFT, RIGHT, TOP, BOTTOM = 64, 16, 12, 28
+LEFT, RIGHT, TOP, BOTTOM = 70, 16, 12, 28
 """Margins: the labels of the vertical axis stand in the left one."""
 ROW_LEFT, ROW_RIGHT, ROW_HEIGHT = 104, 80, 28
 """Of a picture of rows: the names stand in the left margin, the values in the right one."""
@@ -35,7 +35,10 @@ def nice_range(values: Sequence[float], *, with_zero: bool = False) -> tuple[flo
     """The range of the values, never empty; about a twentieth wider at both ends."""
     seen = [*values, *([0.0] if with_zero else [])] or [0.0]
     low, high = min(seen), max(seen)
-    margin = (high - low) / 20 or abs(high) / 20 or 1.0
+    if high - low <= max(abs(high), abs(low)) * 1e-9:
+        margin = abs(high) / 20 or 1.0
+        return low - margin, high + margin
+    margin = (high - low) / 20
     return (low if with_zero and low == 0 else low - margin), (high if with_zero and high == 0 else high + margin)
 
 
