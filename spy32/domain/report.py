@@ -182,6 +182,8 @@ class ExperimentState:
     words: str
     """The state in words: collecting, evidence for one of the two, or no difference of note."""
     path: tuple[ExperimentPoint, ...] = ()
+    evidence_needed: float = 20.0
+    """e-value that allows a claim: 1 over the level of the experiment, whose default is 5 %."""
 
 
 @value
