@@ -182,6 +182,12 @@ class ExperimentState:
     words: str
     """The state in words: collecting, evidence for one of the two, or no difference of note."""
     path: tuple[ExperimentPoint, ...] = ()
+    """Empty below the least number of outcomes."""
+    same: int = 0
+    """Pairs, known or not, in which both took the same."""
+    deviation: float | None = None
+    """Standard deviation of the paired differences; null below the least number of outcomes."""
+    ended: datetime | None = None
 
 
 @value

@@ -100,6 +100,11 @@ class Decisions:
         candidates = tuple(decode_body(Candidate, each["body"], where) for each in rows)
         return Menu(candidates=candidates, dropped=rejected_spreads, seed=menu.seed, notes=menu.notes)
 
+    def candidate(self, run_id: int, candidate_id: str) -> Candidate | None:
+        """Return one candidate of the run's menu; None if it is not on it."""
+        row = self._core.row("select body from candidate where run_id = ? and candidate_id = ?", run_id, candidate_id)
+        return decode_body(Candidate, row["body"], f"the menu of R{run_id}") if row is not None else None
+
     def answers(self, run_id: int) -> tuple[tuple[str, Recommendation], ...]:
         """Return every answer with its role, oldest first."""
         self._runs.get_row(run_id)
