@@ -36,7 +36,9 @@ class Experiments:
             running = (each for each in self.select() if each.is_running(at))
             same = next((each for each in running if _pair(each.terms) == _pair(terms)), None)
             if same is not None:
-                raise Refused(f"{same.name} compares {terms.champion} and {terms.challenger} since {same.at:%Y-%m-%d}")
+                raise Refused(
+                    f"{same.name} compares {same.terms.champion} and {same.terms.challenger} since {same.at:%Y-%m-%d}"
+                )
             number = _insert(change, terms)
         return self.get(number)
 

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from spy32.domain.spreads import Candidate
     from spy32.store import Store
 
-MAX_NEEDED = 520
-"""Outcomes, ten years of weeks. What would need more is not to be told by results."""
+MAX_NEEDED = 800
+"""Outcomes, some fifteen years of weeks. What would need more is not to be told by results."""
 VIRTUAL = frozenset(Reference)
 
 
