@@ -166,13 +166,22 @@ def fixed_comparison(name: str, weeks: np.ndarray) -> Comparison:
     if second is not ABSTAIN:
         results = results - menu.results[ending][:, _place(second)]
         loss = np.maximum(loss, menu.max_loss[:, _place(second)])
-    shares = np.clip(results / loss, -1.0, 1.0)
+    shares = _centre(np.clip(results / loss, -1.0, 1.0))
     return Comparison(
         name=name,
         streams=STREAMS[ending],
-        differences=(shares - shares.mean())[weeks],
+        differences=shares[weeks],
         deviation=float(shares.std()),
     )
+
+
+def _centre(shares: Floats) -> Floats:
+    """Return the shares moved so that their mean is 0 within the bounds, which cut the largest."""
+    centred = shares
+    for _ in range(100):
+        shares = shares - centred.mean()
+        centred = np.clip(shares, -1.0, 1.0)
+    return centred
 
 
 def shuffled_comparisons(weeks: np.ndarray, rng: np.random.Generator) -> Iterator[Comparison]:
