@@ -63,8 +63,7 @@ def register(
         fingerprint=lambda chooser: chooser_fingerprint(chooser, settings),
     )
     store = app.store()
-    registered = store.experiments.register(terms, app.clock())
-    app.report(f"{registered.name} registered: {terms.challenger} against {terms.champion}")
+    store.experiments.register(terms, app.clock())
     for chooser in terms.fingerprints:
         if chooser not in _choosers_asked(settings):
             app.warn(f"{chooser} is not asked by these settings; the setting analyst.challenger names another prompt")
