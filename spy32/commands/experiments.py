@@ -43,20 +43,20 @@ def register(
 ) -> None:
     """Lay down a comparison before its first outcome: only runs after that count. By default the prompt of
     `analyst.challenger` against the one in use, or else the analyst against the fixed rule."""
-    from spy32.domain.experiments import Metric
+    from spy32.domain.experiments import PairMetric
     from spy32.review.registration import build_terms
     from spy32.settings.profiles import for_profile
     from spy32.wiring.analysts import chooser_fingerprint
 
-    if metric not in tuple(Metric):
-        raise BadUsage(f"--metric {metric!r} is none; there are {', '.join(Metric)}")
+    if metric not in tuple(PairMetric):
+        raise BadUsage(f"--metric {metric!r} is none; there are {', '.join(PairMetric)}")
     app = get_app(ctx)
     settings = for_profile(app.settings, profile)
     usual_champion, usual_challenger = _usual_pair(settings)
     terms = build_terms(
         champion or usual_champion,
         challenger or usual_challenger,
-        Metric(metric),
+        PairMetric(metric),
         weeks=weeks,
         profile=profile,
         settings=settings,

@@ -7,7 +7,7 @@ from enum import StrEnum
 from spy32.domain.value import value
 
 
-class Metric(StrEnum):
+class PairMetric(StrEnum):
     """What a pair of choices is compared by. The value is stored and appears in JSON."""
 
     EXPIRY = "expiry"
@@ -20,9 +20,9 @@ class Metric(StrEnum):
     @property
     def words(self) -> str:
         return {
-            Metric.EXPIRY: "result at expiration, of the maximum loss",
-            Metric.PLAN: "result under the exit plan, of the maximum loss",
-            Metric.SCORE: "squared error of the stated probability",
+            PairMetric.EXPIRY: "result at expiration, of the maximum loss",
+            PairMetric.PLAN: "result under the exit plan, of the maximum loss",
+            PairMetric.SCORE: "squared error of the stated probability",
         }[self]
 
 
@@ -51,7 +51,7 @@ class ExperimentTerms:
     """A chooser: `rules`, `trend`, analyst and prompt such as `grok v2-comprehensive`, or a `Reference`."""
     challenger: str
     """A chooser, or `no_trade`."""
-    metric: Metric
+    metric: PairMetric
     profile: str
     weeks: int
     """Horizon; later runs do not count."""

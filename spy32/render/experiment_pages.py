@@ -1,6 +1,6 @@
 """Registered experiments as a page: how each stands, in words."""
 
-from spy32.domain.experiments import Metric, Reference
+from spy32.domain.experiments import PairMetric, Reference
 from spy32.domain.report import ExperimentState
 from spy32.render.formatting import format_count, single_line
 from spy32.render.page import Item, Page, Pairs, pair
@@ -41,7 +41,10 @@ def _items(report: ExperimentReport) -> list[Item]:
     return [
         pair("compares", _compared(report)),
         pair("state", state.words, "strong"),
-        pair("judged by", f"{Metric(terms.metric).words}; trades overlap in {format_count(terms.streams, 'stream')}"),
+        pair(
+            "judged by",
+            f"{PairMetric(terms.metric).words}; trades overlap in {format_count(terms.streams, 'stream')}",
+        ),
         pair("pairs", _pair_words(state)),
         pair("mean difference", _difference_words(state)),
         pair("registered", since if terms.profile == "default" else f"{since}; profile {single_line(terms.profile)}"),

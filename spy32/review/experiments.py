@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from spy32.domain.experiments import PROBABILITY_SOURCES, Experiment, ExperimentTerms, Metric, Reference
+from spy32.domain.experiments import PROBABILITY_SOURCES, Experiment, ExperimentTerms, PairMetric, Reference
 from spy32.domain.market import Right
 from spy32.domain.outcomes import MenuChoice, Outcome
 from spy32.domain.report import Bounds, ExperimentPoint, ExperimentState
@@ -108,9 +108,9 @@ def _pair(terms: ExperimentTerms, week: int, choices: Mapping[str, MenuChoice], 
     challenger, champion = choices[terms.challenger], choices.get(terms.champion)
     pick, other = challenger.candidate_id, champion.candidate_id if champion is not None else None
     is_of_pick = terms.champion in (Reference.MENU, *PROBABILITY_SOURCES)
-    if is_of_pick and (pick is None or (terms.metric is Metric.SCORE and challenger.stated is None)):
+    if is_of_pick and (pick is None or (terms.metric is PairMetric.SCORE and challenger.stated is None)):
         return None
-    if terms.metric is Metric.SCORE:
+    if terms.metric is PairMetric.SCORE:
         difference = _score_difference(terms, challenger, facts)
     elif terms.champion == Reference.MENU:
         difference = _selection(terms, pick, facts)
@@ -127,11 +127,11 @@ def _pair(terms: ExperimentTerms, week: int, choices: Mapping[str, MenuChoice], 
 
 
 def _known_day(terms: ExperimentTerms, outcome: Outcome) -> date:
-    return outcome.plan.day if terms.metric is Metric.PLAN and outcome.plan is not None else outcome.expiration
+    return outcome.plan.day if terms.metric is PairMetric.PLAN and outcome.plan is not None else outcome.expiration
 
 
 def _result(terms: ExperimentTerms, outcome: Outcome) -> Decimal | None:
-    if terms.metric is Metric.PLAN:
+    if terms.metric is PairMetric.PLAN:
         return outcome.plan.result if outcome.plan is not None else None
     return outcome.expiry
 
@@ -152,7 +152,7 @@ def _result_difference(terms: ExperimentTerms, pick: str | None, other: str | No
 def _selection(terms: ExperimentTerms, pick: str | None, facts: RunFacts) -> float | None:
     """Return the pick's share of its maximum loss less the mean of the menu's."""
     shares = {
-        each.candidate_id: each.plan_share if terms.metric is Metric.PLAN else each.expiry_share
+        each.candidate_id: each.plan_share if terms.metric is PairMetric.PLAN else each.expiry_share
         for each in facts.outcomes.values()
     }
     known = [share for share in shares.values() if share is not None]
@@ -183,9 +183,12 @@ def reference_probability(candidate: "Candidate", source: str) -> float | None:
 
 
 def expired_worthless(candidate: "Candidate", settlement: Decimal) -> bool:
-    """Return whether the short strike ended at or out of the money."""
-    short = candidate.spread.short
-    return settlement >= short.strike if short.right is Right.PUT else settlement <= short.strike
+    """Return whether every short strike ended at or out of the money."""
+    return all(
+        settlement >= leg.strike if leg.right is Right.PUT else settlement <= leg.strike
+        for leg in candidate.spread.legs
+        if leg.action.sign > 0
+    )
 
 
 # States.
@@ -323,7 +326,7 @@ def _small_difference(tally: _Tally) -> str:
         if needed <= MAX_NEEDED:
             return ""
     same = sum(each.is_same for each in tally.pairs)
-    unit = "" if terms.metric is Metric.SCORE else " of the maximum loss"
+    unit = "" if terms.metric is PairMetric.SCORE else " of the maximum loss"
     return (
         f"too alike for results to tell: {known} outcomes differ by {deviation:.2f}{unit}; "
         f"the same choice in {same} of {len(tally.pairs)}; compare agreement, scores and cost"

@@ -5,7 +5,7 @@ from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING
 
-from spy32.domain.experiments import PROBABILITY_SOURCES, Experiment, ExperimentTerms, Metric, Reference
+from spy32.domain.experiments import PROBABILITY_SOURCES, Experiment, ExperimentTerms, PairMetric, Reference
 from spy32.errors import BadUsage
 from spy32.review import betting
 from spy32.rules.plan import time_exit_dte
@@ -21,7 +21,7 @@ Fingerprint = Callable[[str], str]
 def build_terms(  # noqa: PLR0913 - what is laid down
     champion: str,
     challenger: str,
-    metric: Metric,
+    metric: PairMetric,
     *,
     weeks: int,
     profile: str,
@@ -33,12 +33,12 @@ def build_terms(  # noqa: PLR0913 - what is laid down
         raise BadUsage(f"{champion} cannot be compared with itself")
     if challenger in tuple(Reference):
         raise BadUsage(f"{challenger} chooses nothing; it can be the champion only")
-    if (metric is Metric.SCORE) != (champion in PROBABILITY_SOURCES):
+    if (metric is PairMetric.SCORE) != (champion in PROBABILITY_SOURCES):
         raise BadUsage("a probability is scored against market or history, with --metric score, and a result is not")
-    if metric is Metric.SCORE and not challenger.startswith("grok "):
+    if metric is PairMetric.SCORE and not challenger.startswith("grok "):
         raise BadUsage(f"{challenger} states no probability of its own")
     dte = settings.dte.default
-    days = dte - time_exit_dte(dte, settings) if metric is Metric.PLAN else dte
+    days = dte - time_exit_dte(dte, settings) if metric is PairMetric.PLAN else dte
     return ExperimentTerms(
         champion=champion,
         challenger=challenger,

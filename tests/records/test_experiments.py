@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.experiments import Metric
+from spy32.domain.experiments import PairMetric
 from spy32.domain.proposals import Decision
 from spy32.errors import Refused
 from spy32.store import Store
@@ -40,7 +40,7 @@ def test_a_second_one_of_the_same_pair_is_refused_while_the_first_runs(store: St
     store.experiments.register(experiment_terms(**over), NOW + timedelta(weeks=260))
 
 
-@pytest.mark.parametrize("over", [{"metric": Metric.PLAN}, {"profile": "other"}, {"challenger": "trend"}])
+@pytest.mark.parametrize("over", [{"metric": PairMetric.PLAN}, {"profile": "other"}, {"challenger": "trend"}])
 def test_another_pair_metric_or_profile_is_another_experiment(store: Store, over: dict[str, object]) -> None:
     store.experiments.register(experiment_terms(), NOW)
     assert store.experiments.register(experiment_terms(**over), NOW).id == 2

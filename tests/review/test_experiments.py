@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spy32.domain.experiments import Experiment, Metric
+from spy32.domain.experiments import Experiment, PairMetric
 from spy32.domain.market import Right
 from spy32.domain.outcomes import MenuChoice, Outcome
 from spy32.domain.report import ExperimentState
@@ -78,7 +78,7 @@ def test_no_trade_brings_nothing_and_costs_nothing() -> None:
 
 
 def test_under_the_exit_plan_its_result_counts_and_an_open_one_is_pending() -> None:
-    planned = experiment(terms=experiment_terms(metric=Metric.PLAN))
+    planned = experiment(terms=experiment_terms(metric=PairMetric.PLAN))
     (found,) = paired(planned, [choice("rules", None), choice(GROK, PUT)], WON)
     assert WON.plan is not None
     assert (found.difference, found.known) == (pytest.approx(0.1), WON.plan.day)
@@ -104,7 +104,7 @@ def test_selection_is_the_pick_less_the_mean_of_a_menu_that_is_known_whole() -> 
 
 @pytest.mark.parametrize(("settlement", "came_true"), [("640.00", 1.0), ("639.99", 0.0)])
 def test_a_score_is_the_market_s_squared_error_less_the_stated_one(settlement: str, came_true: float) -> None:
-    scored = experiment(terms=experiment_terms(champion="market", metric=Metric.SCORE))
+    scored = experiment(terms=experiment_terms(champion="market", metric=PairMetric.SCORE))
     (found,) = paired(scored, [choice(GROK, PUT, stated=0.7)], outcome(settlement=Decimal(settlement)))
     assert found.difference == pytest.approx((PUT.p_worthless - came_true) ** 2 - (0.7 - came_true) ** 2)
     assert paired(scored, [choice(GROK, PUT, stated=None)], WON) == []
@@ -113,7 +113,7 @@ def test_a_score_is_the_market_s_squared_error_less_the_stated_one(settlement: s
 
 
 def test_history_is_no_reference_for_a_run_that_did_not_know_it() -> None:
-    scored = experiment(terms=experiment_terms(champion="history", metric=Metric.SCORE))
+    scored = experiment(terms=experiment_terms(champion="history", metric=PairMetric.SCORE))
     (found,) = paired(scored, [choice(GROK, PUT)], WON)
     assert (reference_probability(PUT, "history"), found.difference) == (None, None)
 
@@ -242,7 +242,7 @@ def test_several_challengers_of_one_champion_are_judged_together() -> None:
     assert alone.evidence is not None and first.evidence is not None and second.evidence is not None
     assert first.evidence == pytest.approx((alone.evidence + second.evidence) / 2)
     assert first.words == f"evidence for {GROK}, of 2 compared, e = {first.evidence:.0f} (registered 2025-10-06)"
-    elsewhere = experiment(id=2, terms=experiment_terms(challenger="trend", metric=Metric.PLAN))
+    elsewhere = experiment(id=2, terms=experiment_terms(challenger="trend", metric=PairMetric.PLAN))
     assert states([(experiment(), good), (elsewhere, flat)])[0] == alone
     ended = experiment(id=2, terms=other.terms, ended_at=NOW)
     assert states([(experiment(), good), (ended, flat)])[0] == alone

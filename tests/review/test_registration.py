@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.experiments import ExperimentTerms, Metric
+from spy32.domain.experiments import ExperimentTerms, PairMetric
 from spy32.errors import BadUsage
 from spy32.review.registration import build_terms, renew_changed
 from spy32.settings import Settings
@@ -22,7 +22,7 @@ SETTINGS = Settings()
 def terms(
     champion: str = "rules",
     challenger: str = f"grok {FULL}",
-    metric: Metric = Metric.EXPIRY,
+    metric: PairMetric = PairMetric.EXPIRY,
     settings: Settings = SETTINGS,
 ) -> ExperimentTerms:
     return build_terms(
@@ -49,11 +49,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.mark.parametrize(
     ("dte", "metric", "streams"),
     [
-        (32, Metric.EXPIRY, 5), (32, Metric.PLAN, 2), (28, Metric.EXPIRY, 4), (14, Metric.PLAN, 1),
-        (7, Metric.EXPIRY, 1), (0, Metric.EXPIRY, 1), (0, Metric.PLAN, 1), (40, Metric.PLAN, 3),
+        (32, PairMetric.EXPIRY, 5), (32, PairMetric.PLAN, 2), (28, PairMetric.EXPIRY, 4), (14, PairMetric.PLAN, 1),
+        (7, PairMetric.EXPIRY, 1), (0, PairMetric.EXPIRY, 1), (0, PairMetric.PLAN, 1), (40, PairMetric.PLAN, 3),
     ],
 )  # fmt: skip
-def test_there_are_as_many_streams_as_a_trade_lasts_weeks(dte: int, metric: Metric, streams: int) -> None:
+def test_there_are_as_many_streams_as_a_trade_lasts_weeks(dte: int, metric: PairMetric, streams: int) -> None:
     assert terms(metric=metric, settings=aimed_at(dte)).streams == streams
 
 
@@ -70,8 +70,11 @@ def test_the_fingerprints_name_model_prompt_checks_and_rule() -> None:
         ({"champion": "trend", "challenger": "trend"}, "cannot be compared with itself"),
         ({"challenger": "no_trade"}, "can be the champion only"),
         ({"champion": "market"}, "with --metric score"),
-        ({"metric": Metric.SCORE}, "scored against market or history"),
-        ({"champion": "market", "challenger": "trend", "metric": Metric.SCORE}, "states no probability of its own"),
+        ({"metric": PairMetric.SCORE}, "scored against market or history"),
+        (
+            {"champion": "market", "challenger": "trend", "metric": PairMetric.SCORE},
+            "states no probability of its own",
+        ),
         ({"challenger": "grok v9"}, "nobody is called 'grok v9'; known are rules, trend, 'grok v1-comprehensive'"),
         ({"champion": "oracle"}, "nobody is called 'oracle'"),
     ],

@@ -17,8 +17,7 @@ from typing import Any
 from spy32.domain.briefing import Briefing
 from spy32.domain.codec import canonical_json, digest
 from spy32.domain.events import EventKind, ScheduledEvent
-from spy32.domain.experiments import Experiment, ExperimentTerms
-from spy32.domain.experiments import Metric as ExperimentMetric
+from spy32.domain.experiments import Experiment, ExperimentTerms, PairMetric
 from spy32.domain.market import (
     Chain,
     DailyBar,
@@ -641,7 +640,7 @@ def experiment_terms(**over: Any) -> ExperimentTerms:
     base: dict[str, Any] = {
         "champion": "rules",
         "challenger": "grok comprehensive",
-        "metric": ExperimentMetric.EXPIRY,
+        "metric": PairMetric.EXPIRY,
         "profile": "default",
         "weeks": 260,
         "streams": 5,
