@@ -256,6 +256,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "auth": ("The log-in at tastytrade.", ("login", "status")),
     "config": ("Every setting and where it came from.", ("show", "init")),
     "db": ("Check, back up, restore and adopt the database.", ("check", "backup", "restore", "adopt")),
+    "experiments": ("Registered comparisons of who chooses, and how they stand.", ("register",)),
     "prompts": ("The prompts that the model may be asked with.", ("list", "show", "compare")),
     "notify": ("What a person is told by mail, push or SMS.", ("test", "list", "flush")),
     "audit": ("The hash-chained history.", ("verify", "export")),
@@ -293,7 +294,11 @@ def build_app(only: str | None = None, *, may_be_bare: bool = False) -> typer.Ty
 
 def _build_group(name: str, doc: str, commands: Sequence[str]) -> typer.Typer:
     module = import_module(f"spy32.commands.{name}")
-    group = typer.Typer(help=doc, no_args_is_help=True, rich_markup_mode=None)
+    own = getattr(module, name, None)
+    group = typer.Typer(help=doc, no_args_is_help=own is None, rich_markup_mode=None)
+    if own is not None:
+        # The group is a command by itself too.
+        group.callback(invoke_without_command=True)(own)
     for command in commands:
         group.command(command)(getattr(module, COMMAND_FUNCTIONS.get((name, command), command)))
     return group

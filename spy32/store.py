@@ -39,8 +39,10 @@ from spy32.schema import VERSION, schema_version
 if TYPE_CHECKING:
     from spy32.records.adoptions import Adoptions
     from spy32.records.documents import Documents
+    from spy32.records.experiments import Experiments
     from spy32.records.found_orders import FoundOrders
     from spy32.records.notices import Notices
+    from spy32.records.outcomes import Outcomes
     from spy32.records.paper_account import PaperAccount
     from spy32.records.results import Results
     from spy32.records.risk import Risk
@@ -85,6 +87,12 @@ class Store:
         return Documents(self.core, self.runs)
 
     @cached_property
+    def experiments(self) -> "Experiments":
+        from spy32.records.experiments import Experiments
+
+        return Experiments(self.core)
+
+    @cached_property
     def found_orders(self) -> "FoundOrders":
         from spy32.records.found_orders import FoundOrders
 
@@ -95,6 +103,12 @@ class Store:
         from spy32.records.notices import Notices
 
         return Notices(self.core)
+
+    @cached_property
+    def outcomes(self) -> "Outcomes":
+        from spy32.records.outcomes import Outcomes
+
+        return Outcomes(self.core)
 
     @cached_property
     def paper(self) -> "PaperAccount":

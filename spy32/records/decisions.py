@@ -100,11 +100,29 @@ class Decisions:
         candidates = tuple(decode_body(Candidate, each["body"], where) for each in rows)
         return Menu(candidates=candidates, dropped=rejected_spreads, seed=menu.seed, notes=menu.notes)
 
+    def candidate(self, run_id: int, candidate_id: str) -> Candidate | None:
+        """Return one candidate of the run's menu; None if it is not on it."""
+        row = self._core.row("select body from candidate where run_id = ? and candidate_id = ?", run_id, candidate_id)
+        return decode_body(Candidate, row["body"], f"the menu of R{run_id}") if row is not None else None
+
     def answers(self, run_id: int) -> tuple[tuple[str, Recommendation], ...]:
         """Return every answer with its role, oldest first."""
         self._runs.get_row(run_id)
         rows = self._core.rows("select role, body from answer where run_id = ? order by id", run_id)
         return tuple((row["role"], decode_body(Recommendation, row["body"], f"an answer of R{run_id}")) for row in rows)
+
+    def answers_of_prompts(self, versions: tuple[str, ...]) -> tuple[tuple[int, Recommendation], ...]:
+        """Return every answer to these prompt versions with its run, oldest first; without those of runs whose
+        proposal nobody has decided on yet."""
+        marks = ", ".join("?" * len(versions))
+        rows = self._core.rows(
+            f"""select run_id, body from answer where json_extract(body, '$.prompt') in ({marks}) and run_id not in
+                (select run_id from proposal where kind = 'open' and state = 'proposed') order by id""",
+            *versions,
+        )
+        return tuple(
+            (row["run_id"], decode_body(Recommendation, row["body"], f"an answer of R{row['run_id']}")) for row in rows
+        )
 
     def recommendation(self, run_id: int) -> Recommendation | None:
         """The run's choice: the newest answer of role `chosen`."""

@@ -41,6 +41,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         found.notices.add(notice_text(), NOW, run_id=1)
         found.flags.set("paused", "yes", NOW)
         found.attention.raise_item("T1", "note", "look", NOW)
+        found.experiments.register(builders.experiment_terms(), NOW)
         yield found
 
 
@@ -72,6 +73,11 @@ WRITES: dict[str, tuple[str, int, Write]] = {
     "notice": ("body = 'mine'", 1, lambda store: store.notices.mark_sent(1, NOW)),
     "flag": ("value = 'mine'", 1, lambda store: store.flags.clear("paused", NOW)),
     "attempt": ("detail = 'mine'", 1, lambda store: store.model_calls.end(1, heard(), later(9))),
+    "experiment": (
+        "body = '{}'",
+        1,
+        lambda store: store.experiments.renew(builders.experiment(), builders.experiment_terms(weeks=52), later(9)),
+    ),
     "attention": ("message = 'mine'", 1, lambda store: store.attention.acknowledge("T1", "anna", NOW)),
 }
 
