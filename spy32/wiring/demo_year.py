@@ -4,12 +4,17 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from spy32.domain.experiments import PairMetric
+from spy32.review.registration import build_terms
 from spy32.sessions import Session, week_start
+from spy32.wiring.analysts import chooser_fingerprint
 from spy32.wiring.synthetic import SyntheticApp, SyntheticYear
 
 FIRST = date(2022, 1, 3)
 """A year with falls, calm and a VIX between 19 and 37, so that trades end in every way."""
 WEEKS = 52
+HORIZON = 260
+"""Weeks of the experiment, as `experiments register` has them."""
 SETTINGS = """[analyst]
 name = "rules"
 [exit]
@@ -26,12 +31,27 @@ def make_demo_year(home: Path, show_progress: Callable[[tuple[str, ...]], None])
     config.write_text(SETTINGS, encoding="utf-8")
     app = SyntheticApp(home, FIRST)
     try:
-        year = SyntheticYear(app, start_times)
-        year.run(WEEKS, lambda day: show_progress((f"synthetic year: {day:%B %Y}",)))
+        _register_experiment(app)
+        SyntheticYear(app, start_times).run(WEEKS, lambda day: show_progress((f"synthetic year: {day:%B %Y}",)))
         now = app.clock().astimezone(UTC)
     finally:
         app.close()
     config.write_text(f"clock = {now:%Y-%m-%dT%H:%M:%SZ}\n{SETTINGS}", encoding="utf-8")
+
+
+def _register_experiment(app: SyntheticApp) -> None:
+    """The trend rule against the fixed rule: the demo has no model to ask, and both are asked at every run."""
+    settings = app.settings
+    terms = build_terms(
+        "rules",
+        "trend",
+        PairMetric.EXPIRY,
+        weeks=HORIZON,
+        profile="default",
+        settings=settings,
+        fingerprint=lambda chooser: chooser_fingerprint(chooser, settings),
+    )
+    app.store().experiments.register(terms, app.clock())
 
 
 def start_times(hours: Session) -> Iterator[datetime]:
