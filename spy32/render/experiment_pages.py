@@ -43,7 +43,7 @@ def _items(report: ExperimentReport) -> list[Item]:
         pair("state", state.words, "strong"),
         pair(
             "judged by",
-            f"{PairMetric(terms.metric).words}; trades overlap in {format_count(terms.streams, 'stream')}",
+            f"{PairMetric(terms.metric).words}; {format_count(terms.streams, 'stream')}",
         ),
         pair("pairs", _pair_words(state)),
         pair("mean difference", _difference_words(state)),

@@ -1,6 +1,7 @@
 """The pairs of an experiment, and the one sentence that is said of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from spy32.domain.experiments import Experiment, PairMetric
 from spy32.domain.market import Right
 from spy32.domain.outcomes import MenuChoice, Outcome
+from spy32.domain.outlook import Forecast, Forecasts, Outlook, Probabilities, TradingCost
 from spy32.domain.report import ExperimentState
 from spy32.domain.spreads import Candidate
 from spy32.review import betting
@@ -116,6 +118,19 @@ def test_history_is_no_reference_for_a_run_that_did_not_know_it() -> None:
     scored = experiment(terms=experiment_terms(champion="history", metric=PairMetric.SCORE))
     (found,) = paired(scored, [choice(GROK, PUT)], WON)
     assert (reference_probability(PUT, "history"), found.difference) == (None, None)
+
+
+def test_a_run_that_knew_its_history_is_scored_against_it() -> None:
+    endings = Probabilities(worthless=0.85, profit=0.8, max_profit=0.8, max_loss=0.1)
+    forecast = Forecast(probabilities=endings)
+    outlook = Outlook(
+        expiry=Forecasts(market=forecast, history=forecast),
+        plan=None,
+        cost=TradingCost(interest=0.0, slippage=0.0, commissions=Decimal(0), fees=Decimal(0)),
+        premium_per_day=0.02,
+        return_on_risk=0.1,
+    )
+    assert reference_probability(replace(PUT, outlook=outlook), "history") == 0.85
 
 
 def test_a_call_spread_is_worthless_at_or_below_its_short_strike() -> None:
