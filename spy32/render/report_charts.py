@@ -6,7 +6,7 @@ from decimal import Decimal
 from math import ceil, floor, log10
 from typing import Any, NamedTuple
 
-from spy32.render.svg import LEFT, MAX_TICKS, Plot, nice_range, ticks
+from spy32.render.svg import LEFT, MAX_TICKS, Plot, nice_range, outline, ticks
 
 Document = Mapping[str, Any]
 Rows = Sequence[Sequence[str]]
@@ -16,6 +16,10 @@ PARTS = ("time", "spot", "vol", "smile", "rest", "fees")
 FEWEST_TRADES = 5
 """Of a picture of single trades: of fewer the table says all."""
 MAX_DATE_LABELS = 4
+MAX_DOTS = 260
+"""The newest: five years of weekly trades."""
+MAX_EXPERIMENTS = 2
+"""Drawn, the newest ones; each is told in words."""
 SLIPPAGE_STEP = 5.0
 """Dollars of a bar: half a cent a share of ten contracts."""
 SMALLEST_EVIDENCE = 1e-6
@@ -47,7 +51,11 @@ def figures(report: Document) -> list[Figure]:
         slippage_figure(report["trades"]),
         *(reliability_figure(place, source) for place, source in enumerate(report["reliability"])),
         attribution_figure(report["attribution"]),
-        *(figure for experiment in report["experiments"] for figure in experiment_figures(experiment)),
+        *(
+            figure
+            for experiment in report["experiments"][-MAX_EXPERIMENTS:]
+            for figure in experiment_figures(experiment)
+        ),
     ]
     return [figure for figure in drawn if figure is not None]
 
@@ -91,7 +99,7 @@ def equity_figure(points: Sequence[Document]) -> Figure | None:
         return None
     totals = [float(equity_total(point)) for point in points]
     plot = _day_plot(points, totals)
-    plot.draw_line(list(enumerate(totals)), "line")
+    plot.draw_line(outline(totals), "line")
     caption = (
         f"From {points[0]['day']} to {points[-1]['day']} the result, open marks included, came to"
         f" {dollars(totals[-1])}; it was {dollars(max(totals))} at its highest and {dollars(min(totals))} at its"
@@ -111,7 +119,7 @@ def drawdown_figure(points: Sequence[Document]) -> Figure | None:
         return None
     falls = [float(point["drawdown"]) for point in points]
     plot = _day_plot(points, falls)
-    plot.draw_area([(0.0, 0.0), *enumerate(falls), (len(points) - 1.0, 0.0)], "fall")
+    plot.draw_area([(0.0, 0.0), *outline(falls), (len(points) - 1.0, 0.0)], "fall")
     worst = min(range(len(points)), key=falls.__getitem__)
     caption = "The result has never been below an earlier high."
     if falls[worst] < 0:
@@ -184,6 +192,8 @@ def credit_figure(trades: Sequence[Document]) -> Figure | None:
     ended = [trade for trade in trades if trade["credit_kept"] is not None and trade["days_held"] is not None]
     if len(ended) < FEWEST_TRADES:
         return None
+    noun = "trade" if len(ended) <= MAX_DOTS else "newest trade"
+    ended = ended[-MAX_DOTS:]
     kept = [trade["credit_kept"] for trade in ended]
     plot = Plot(nice_range([trade["days_held"] for trade in ended], with_zero=True), nice_range(kept, with_zero=True))
     plot.draw_y_axis([(value, percent(value)) for value in ticks(plot.y.low, plot.y.high)])
@@ -192,7 +202,7 @@ def credit_figure(trades: Sequence[Document]) -> Figure | None:
         label = f"{trade['id']}: {percent(trade['credit_kept'])}, {trade['days_held']} d"
         plot.draw_dot(trade["days_held"], trade["credit_kept"], _sign_class(trade["credit_kept"]), label)
     positive = sum(share > 0 for share in kept)
-    caption = f"{positive} of {_count(len(ended), 'trade')} kept a part of the credit; below 0% more than it was lost."
+    caption = f"{positive} of {_count(len(ended), noun)} kept a part of the credit; below 0% more than it was lost."
     return make_figure(
         "credit", "Share of the credit kept, by days held", plot, caption, ("trade", "days", "credit kept"),
         [[trade["id"], str(trade["days_held"]), percent(trade["credit_kept"])] for trade in ended],
@@ -288,10 +298,10 @@ def experiment_figures(experiment: Document) -> list[Figure]:
 
 def _differences_figure(experiment: Document, path: Sequence[Document]) -> Figure:
     plot = _path_plot(path, (-1, 1), [(value, signed(value, 1) if value else "0") for value in ticks(-1, 1)])
-    ups, downs = ([(place, point[side]) for place, point in enumerate(path)] for side in ("high", "low"))
+    ups, downs = (outline([point[side] for point in path]) for side in ("high", "low"))
     plot.draw_area([*ups, *reversed(downs)], "band")
-    for place, point in enumerate(path):
-        plot.draw_dot(place, point["difference"], _sign_class(point["difference"]), point["day"])
+    for place, point in list(enumerate(path))[-MAX_DOTS:]:
+        plot.draw_dot(place, point["difference"], _sign_class(point["difference"]))
     name = f"differences-{experiment['id']}"
     title = f"Paired differences: {experiment['challenger']} less {experiment['champion']}"
     last = path[-1]
@@ -312,7 +322,7 @@ def _evidence_figure(experiment: Document, path: Sequence[Document]) -> Figure:
     plot = _path_plot(path, (low, high), [(power, f"{10.0**power:g}") for power in tens])
     plot.draw_line([(0, log10(needed)), (len(path) - 1, log10(needed))], "reference")
     plot.draw_text(LEFT + 4, plot.y.place(log10(needed)) - 5, f"{needed:g}: enough for a claim", "start", "value")
-    plot.draw_line(list(enumerate(powers)), "line")
+    plot.draw_line(outline(powers), "line")
     title = f"Evidence that {experiment['challenger']} is better than {experiment['champion']}"
     caption = f"After {_count(len(path), 'pair')} it is {path[-1]['evidence']:.3g}; {needed:g} allows a claim."
     rows = [[point["day"], f"{point['evidence']:.3f}"] for point in path]

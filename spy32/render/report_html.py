@@ -27,7 +27,8 @@ p{margin:.4rem 0;max-width:46rem}.lead{font-size:1.1rem}.soft,figcaption,summary
 .facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.2rem,1fr));gap:.6rem;margin:1rem 0}
 .facts div{background:var(--tint);border-radius:.4rem;padding:.5rem .7rem}
 .facts dt,.facts .soft{font-size:.82rem}.facts dd{margin:0;font-size:1.3rem;font-variant-numeric:tabular-nums}
-.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,25rem),1fr));gap:1.6rem 2rem;margin:1.2rem 0}
+.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,25rem),1fr));gap:1.6rem 2rem;
+margin:1.2rem 0}
 figure{margin:0;min-width:0}svg{display:block;width:100%;height:auto;font-size:12px}
 svg text{fill:var(--soft)}svg .name,svg .value{fill:var(--ink)}
 figcaption,summary{font-size:.85rem;margin-top:.25rem}summary{cursor:pointer}
@@ -39,7 +40,8 @@ figcaption,summary{font-size:.85rem;margin-top:.25rem}summary{cursor:pointer}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.87rem}
 th,td{text-align:right;padding:.22rem .5rem;border-bottom:1px solid var(--rule);white-space:nowrap}
 th{font-weight:600;vertical-align:bottom}th:first-child,td:first-child{text-align:left;padding-left:0}
-.tall{width:auto;min-width:min(100%,28rem)}.even{table-layout:fixed}.even th,.even td:last-child{white-space:normal}
+.tall{width:auto;min-width:min(100%,28rem)}
+.even{table-layout:fixed}.even th,.even td:last-child{white-space:normal}
 .note{border-left:4px solid var(--loss);background:var(--tint);padding:.5rem .8rem}
 @media(max-width:40rem){.even{table-layout:auto}svg{font-size:15px}th,td{padding:.22rem .35rem}.facts dd{font-size:1.15rem}}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--paper:#fff;--tint:#f4f6f8;--rule:#bbb;--line:#0b68cb;
@@ -174,10 +176,12 @@ def _section(title: str, words: Sequence[str], pictures: Mapping[str, Figure], *
 
 
 def _figure(figure: Figure) -> str:
-    data = table(figure.heading, figure.rows)
+    data = table(figure.heading, figure.rows[-TRADES_ON_PAGE:])
+    left = len(figure.rows) - TRADES_ON_PAGE
+    summary = "Data" if left <= 0 else f"Data: the newest {TRADES_ON_PAGE} rows; the JSON document has all"
     return (
         f"<figure><h3>{escape(figure.title)}</h3>{figure.svg}<figcaption>{escape(figure.caption)}</figcaption>"
-        f"<details><summary>Data</summary>{data}</details></figure>"
+        f"<details><summary>{summary}</summary>{data}</details></figure>"
     )
 
 
@@ -252,7 +256,10 @@ def _reliability_words(report: Document) -> list[str]:
         ["came true", *(share_words(source["came_true"]) for source in sources)],
         *([name, *(f"{source[key]:.4f}" for source in sources)] for key, name in RELIABILITY_ROWS.items()),
     ]
-    note = "Brier score = miscalibration − discrimination + uncertainty; lower is better. Outcomes of one week move together."
+    note = (
+        "Brier score = miscalibration − discrimination + uncertainty; lower is better. Outcomes of one week move"
+        " together."
+    )
     return [*words, table(("source", *(source["source"] for source in sources)), rows, "tall"), _paragraph(note)]
 
 

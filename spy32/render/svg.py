@@ -10,13 +10,15 @@ from typing import NamedTuple
 
 WIDTH, HEIGHT = 480, 220
 """A picture is about 440 pixels wide on a desk and 358 on a telephone: its text stays legible on both."""
-LEFT, RIGHT, TOP, BOTTOM = 70, 16, 12, 28
+LEFT, RIGHT, TOP, BOTTOM = 78, 16, 12, 28
 """Margins: the labels of the vertical axis stand in the left one."""
-ROW_LEFT, ROW_RIGHT, ROW_HEIGHT = 104, 80, 28
+ROW_LEFT, ROW_RIGHT, ROW_HEIGHT = 120, 96, 28
 """Of a picture of rows: the names stand in the left margin, the values in the right one."""
 HALF_LABEL = 30
 """Half the width of `2026-01` in the largest text."""
 MAX_TICKS = 5
+MAX_POINTS = 400
+"""Of a line: about one a pixel."""
 
 
 class Scale(NamedTuple):
@@ -48,6 +50,18 @@ def ticks(low: float, high: float, most: int = MAX_TICKS) -> list[float]:
     power = 10.0 ** floor(log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * (1 - 1e-9))
     return [round(number * step, 10) + 0.0 for number in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)]
+
+
+def outline(values: Sequence[float]) -> list[tuple[float, float]]:
+    """The values by place. Of more than `MAX_POINTS` the lowest and the highest of each stretch stay, so that a picture
+    shows every extreme.
+    """
+    size = max(1, ceil(2 * len(values) / MAX_POINTS)) if len(values) > MAX_POINTS else 1
+    kept: set[int] = {0, len(values) - 1} if values else set()
+    for start in range(0, len(values), size):
+        stretch = range(start, min(start + size, len(values)))
+        kept |= {min(stretch, key=values.__getitem__), max(stretch, key=values.__getitem__)}
+    return [(place, values[place]) for place in sorted(kept)]
 
 
 class Plot:
@@ -89,9 +103,10 @@ class Plot:
     def draw_area(self, points: Sequence[tuple[float, float]], kind: str) -> None:
         self.parts.append(f'<polygon class="{kind}" points="{self._pixels(points)}"/>')
 
-    def draw_dot(self, x: float, y: float, kind: str, label: str) -> None:
+    def draw_dot(self, x: float, y: float, kind: str, label: str = "") -> None:
         at = f'cx="{self.x.place(x):.1f}" cy="{self.y.place(y):.1f}"'
-        self.parts.append(f'<circle class="{kind}" {at} r="3"><title>{escape(label)}</title></circle>')
+        title = f"<title>{escape(label)}</title>" if label else ""
+        self.parts.append(f'<circle class="{kind}" {at} r="3">{title}</circle>')
 
     def draw_bar(self, left: float, right: float, value: float, kind: str, label: str) -> None:
         """A bar from zero to `value` between two places of the horizontal axis."""

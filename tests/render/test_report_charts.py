@@ -2,6 +2,7 @@
 
 from collections import Counter
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 
@@ -136,7 +137,7 @@ def test_attribution_adds_up_to_the_cent_and_each_bar_starts_where_the_last_ende
     assert [row[1] for row in figure.rows] == [money(sums[part]) for part in (*PARTS, "total")]
     bars = [child for child in ElementTree.fromstring(figure.svg) if child.tag == "rect"]
     ends = [{float(bar.attrib["x"]), float(bar.attrib["x"]) + float(bar.attrib["width"])} for bar in bars]
-    for one, other in zip(ends, ends[1:], strict=False):
+    for one, other in pairwise(ends):
         assert min(abs(a - b) for a in one for b in other) < 0.25
 
 

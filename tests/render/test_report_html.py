@@ -32,15 +32,25 @@ def test_the_same_report_gives_the_same_bytes() -> None:
     assert sample_page(sample_report()) == sample_page(sample_report())
 
 
-@pytest.mark.parametrize(("trades", "most"), [(0, 8_000), (52, 60_000), (260, 160_000), (10_000, 1_200_000)])
+@pytest.mark.parametrize(("trades", "most"), [(0, 8_000), (52, 60_000), (260, 160_000), (10_000, 200_000)])
 def test_the_page_is_small(trades: int, most: int) -> None:
     report = sample_report(trades) if trades else empty_report()
     assert len(sample_page(report).encode()) < most
 
 
+def test_a_page_of_five_years_of_sessions_and_several_experiments_is_small_enough_for_a_mail() -> None:
+    report = sample_report(260)
+    days = tuple(point for point in report.equity for _ in range(5))
+    experiments = tuple(replace(report.experiments[0], id=number) for number in range(1, 6))
+    page = sample_page(replace(report, equity=days, experiments=experiments))
+    assert len(page.encode()) < 200_000 and "differences-5" in page and "differences-3" not in page
+    assert page.count("collecting: 260 outcomes") == 10
+
+
 def test_older_trades_are_left_out_and_said_so() -> None:
     page = words(sample_report(TRADES_ON_PAGE + 5))
     assert "5 older trades are in the JSON document." in page
+    assert "Data: the newest 260 rows; the JSON document has all" in page and "of 260 newest trades kept" in page
 
 
 # Every figure is in the JSON document.
@@ -163,7 +173,8 @@ def test_an_empty_report_says_so_in_sentences() -> None:
     text = " ".join(page.stated)
     assert not {"svg", "table", "figure"} & set(page.tags)
     for sentence in (
-        "There is no run yet", "No trade has ended yet.", "No probability can be scored yet", "No model has been asked.",
+        "There is no run yet", "No trade has ended yet.", "No probability can be scored yet",
+        "No model has been asked.",
         "No trade has two marks yet.", "No experiment is registered", "There is no trade yet.", "too few", "not known",
     ):  # fmt: skip
         assert sentence in text

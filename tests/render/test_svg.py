@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spy32.render.svg import HEIGHT, MAX_TICKS, ROW_HEIGHT, WIDTH, Plot, Scale, nice_range, ticks
+from spy32.render.svg import HEIGHT, MAX_POINTS, MAX_TICKS, ROW_HEIGHT, WIDTH, Plot, Scale, nice_range, outline, ticks
 
 AMOUNTS = st.floats(-1e7, 1e7, allow_subnormal=False)
 
@@ -74,3 +74,15 @@ def test_a_line_of_five_years_is_small() -> None:
     plot = Plot((0, 259), (0, 259))
     plot.draw_line([(place, place) for place in range(260)], "line")
     assert len(plot.svg("n", "t", "d")) < 3500 and not re.search(r"\d\.\d\d", plot.parts[0])
+
+
+@given(values=st.lists(AMOUNTS, max_size=3 * MAX_POINTS))
+def test_an_outline_is_short_and_keeps_ends_and_extremes(values: list[float]) -> None:
+    kept = outline(values)
+    assert kept == sorted(kept) and len(kept) <= MAX_POINTS + 2
+    assert all(values[int(place)] == value for place, value in kept)
+    if values:
+        seen = [value for _, value in kept]
+        assert (min(seen), max(seen), seen[0], seen[-1]) == (min(values), max(values), values[0], values[-1])
+    if len(values) <= MAX_POINTS:
+        assert [value for _, value in kept] == values

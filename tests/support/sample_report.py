@@ -58,7 +58,7 @@ def sample_report(trades: int = 52) -> Report:
             "exit": tuple(_group(name, results[place::4]) for place, name in enumerate(EXITS[:trades])),
             "side": (_group("put", results[::2]), *([_group("call", results[1::2])] if trades > 1 else [])),
         },
-        win_rate=Bounds(mean=wins / trades, low=max(wins / trades - 0.13, 0), high=min(wins / trades + 0.09, 1), count=trades),
+        win_rate=Bounds(mean=wins / trades, low=wins / trades * 0.85, high=min(wins / trades + 0.09, 1), count=trades),
         stated_profit=0.79,
         per_session=Decimal("0.85"),
         best=1,
