@@ -7,7 +7,8 @@ import numpy as np
 
 from spy32.domain.report import MIN_GROUP, Bounds
 from spy32.options.bootstrap import Resamples
-from spy32.options.normal import Floats, Ints
+from spy32.options.history import Ints
+from spy32.options.normal import Floats
 
 BLOCK_WEEKS = 8
 """Trades of 32 days overlap in four or five Mondays; volatility lasts longer. As in `proofs/calibration.py`."""

@@ -70,4 +70,3 @@ def brier_parts(stated: Floats, outcomes: Floats) -> BrierParts:
         discrimination=uncertainty - recalibrated,
         uncertainty=uncertainty,
     )
-

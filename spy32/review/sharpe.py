@@ -7,13 +7,13 @@ plain one; with excess kurtosis the same formula would be wrong by 3/4 of the sq
 from math import ceil, sqrt
 from statistics import NormalDist
 
-import numpy as np
-
 from spy32.domain.report import MIN_GROUP, SharpeRatio
 from spy32.options.normal import Floats
 
 CONFIDENCE = 0.95
 """Of the minimum track record length, as in the paper."""
+LEAST_VARIANCE = 1e-9
+"""The variance is never negative, and zero only of results that take two values."""
 
 
 def sharpe_ratio(results: Floats) -> SharpeRatio | None:
@@ -47,4 +47,4 @@ def needed_trades(ratio: float, skew: float, kurtosis: float) -> int:
 
 def _ratio_variance(ratio: float, skew: float, kurtosis: float) -> float:
     """Variance of the estimated ratio, times n - 1."""
-    return 1.0 - skew * ratio + (kurtosis - 1.0) / 4.0 * ratio**2
+    return max(1.0 - skew * ratio + (kurtosis - 1.0) / 4.0 * ratio**2, LEAST_VARIANCE)

@@ -54,4 +54,3 @@ def test_a_constant_forecast_discriminates_nothing_and_is_miscalibrated_by_its_s
 def test_a_log_score_is_that_of_what_happened_and_never_infinite() -> None:
     scores = log_scores(np.array([0.8, 0.8, 0.0, 1.0]), np.array([1.0, 0.0, 1.0, 0.0]))
     np.testing.assert_allclose(scores, -np.log([0.8, 0.2, 0.001, 0.001]))
-
