@@ -108,7 +108,7 @@ class Store:
     def outcomes(self) -> "Outcomes":
         from spy32.records.outcomes import Outcomes
 
-        return Outcomes(self.core)
+        return Outcomes(self.core, self.flags)
 
     @cached_property
     def paper(self) -> "PaperAccount":
