@@ -29,18 +29,19 @@ class Estimate:
 
 @value
 class Probabilities:
-    """Probabilities of a candidate's endings, 0 to 1. None where the law does not tell."""
+    """Probabilities of a candidate's endings, 0 to 1. The end is expiration, or the close at which the plan leaves."""
 
     worthless: float
-    """No short strike is reached at the end, so every leg expires worthless or is bought back above it."""
+    """Every leg is out of the money at the end; of a credit spread: no short strike is reached there."""
     profit: float
-    """Any profit, after costs."""
+    """Any profit after slippage and costs, sold at the mid less slippage."""
     max_profit: float
-    """To expiration, the largest possible profit; under the exit plan, the profit target is reached."""
+    """To expiration, the largest possible payoff; under the exit plan, a close at the profit target or better."""
     max_loss: float
-    """The largest possible loss: the underlying ends at or beyond a long strike."""
+    """The least possible payoff: the underlying is at or beyond a long strike at the end. Under the exit plan the loss
+    is smaller then, since time value is left."""
     touch: float | None = None
-    """A short strike is reached at any time before the end."""
+    """A short strike is reached at any time before the end, by highs and lows. None where the law does not tell."""
 
 
 @value

@@ -37,11 +37,15 @@ class Density:
     prices: Floats
     mass: Floats
 
-    def probability_below(self, x: float) -> float:
-        """Return the probability that the underlying ends below `x` dollars."""
+    def cdf(self, prices: Floats) -> Floats:
+        """Return the probabilities that the underlying ends below `prices` (dollars), elementwise."""
         edges = (self.prices[1:] + self.prices[:-1]) / 2
         total = np.concatenate(([0.0], np.cumsum(self.mass)))
-        return float(np.interp(x, np.concatenate(([self.prices[0]], edges, [self.prices[-1]])), total))
+        return np.asarray(np.interp(prices, np.concatenate(([self.prices[0]], edges, [self.prices[-1]])), total))
+
+    def probability_below(self, x: float) -> float:
+        """Return the probability that the underlying ends below `x` dollars."""
+        return float(self.cdf(np.array([x]))[0])
 
     def probability_above(self, x: float) -> float:
         """Return the probability that the underlying ends above `x` dollars."""

@@ -2,17 +2,20 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from math import isclose
 from typing import Any
 
 from spy32.domain.codec import encode
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.proposals import Decision, Finding, Proposal, Recommendation, RiskDecision
-from spy32.domain.spreads import Account, Menu
+from spy32.domain.spreads import Account, Candidate, ExpectedValue, Menu
 from spy32.domain.value import value
 from spy32.errors import BadUsage
+from spy32.options.history import DailyHistory
 from spy32.pipeline.collect import build_briefing, inspect_snapshot
-from spy32.pipeline.context import RULE_ANALYSTS
+from spy32.pipeline.context import RULE_ANALYSTS, HistoryLookup
 from spy32.pipeline.prepare import build_proposal
 from spy32.pipeline.screen import CANDIDATE_RULES, build_menu
 from spy32.ports import Analyst
@@ -48,6 +51,7 @@ def replay(
     store: Store,
     run_id: int,
     *,
+    find_history: HistoryLookup,
     build_rule_analyst: Callable[[str, Settings], Analyst],
     find_recorded_analyst: RecordedAnalystLookup | None = None,
 ) -> ReplayResult:
@@ -63,18 +67,19 @@ def replay(
     checked: list[str] = []
     differences: list[str] = []
     for name, recorded, recomputed in _compare_steps(
-        store, run_id, snapshot, settings, build_rule_analyst, find_recorded_analyst
+        store, run_id, snapshot, settings, find_history, build_rule_analyst, find_recorded_analyst
     ):
         checked.append(name)
         differences += [f"{name}: {difference}" for difference in diff_values(encode(recorded), encode(recomputed))]
     return ReplayResult(run_id=run_id, checked=tuple(checked), differences=tuple(differences))
 
 
-def _compare_steps(
+def _compare_steps(  # noqa: PLR0913, PLR0917 - what a run consists of
     store: Store,
     run_id: int,
     snapshot: MarketSnapshot,
     settings: Settings,
+    find_history: HistoryLookup,
     build_rule_analyst: Callable[[str, Settings], Analyst],
     find_recorded_analyst: RecordedAnalystLookup | None,
 ) -> Iterator[tuple[str, Any, Any]]:
@@ -83,7 +88,10 @@ def _compare_steps(
     menu = store.decisions.menu(run_id)
     if menu is None or market is None:
         return
-    yield "menu", menu, drop_account_refusals(build_menu(market, settings, seed=menu.seed), menu)
+    recomputed_menu = build_menu(
+        market, settings, seed=menu.seed, find_history=partial(_history_of_run, menu, find_history)
+    )
+    yield "menu", menu, drop_account_refusals(recomputed_menu, menu)
     recorded_briefing = store.decisions.briefing(run_id)
     briefing = build_briefing(snapshot, market, quality)
     if recorded_briefing is not None:
@@ -113,11 +121,19 @@ def _compare_steps(
     yield from _compare_decision(store, run_id, snapshot, settings, menu, chosen, ruling, proposal)
 
 
+def _history_of_run(menu: Menu, find_history: HistoryLookup, underlying: str, at: datetime) -> DailyHistory | None:
+    """Return the daily history as far as it reached for the run's menu; a later version may ship more of it."""
+    history = find_history(underlying, at)
+    ends = [each.outlook.history_until for each in menu.candidates if each.outlook is not None]
+    last = next((day for day in ends if day is not None), None)
+    return history.until(last) if history is not None and last is not None else history
+
+
 def drop_account_refusals(recomputed: Menu, recorded: Menu) -> Menu:
     """Return the recomputed menu without the candidates that the account of that day refused.
 
-    Those refusals are recorded only in the menu. Runs before 0.4 did not store the probability of expiring worthless,
-    so it is removed for them.
+    Those refusals are recorded only in the menu. Runs before 0.4 stored no probability of expiring worthless and no
+    outlook, and their expected value came from the density; none of this is compared for them.
     """
     ids = {candidate.id for candidate in recorded.candidates}
     account_drops = [spread for spread in recorded.dropped if spread.rule in CANDIDATE_RULES]
@@ -129,9 +145,16 @@ def drop_account_refusals(recomputed: Menu, recorded: Menu) -> Menu:
         if (dropped := drops_by_strikes.get((candidate.spread.short.strike, candidate.spread.long.strike))) is not None
     }
     recomputed = exclude_candidates(recomputed, refused)
-    if any(candidate.worthless_market is not None for candidate in recorded.candidates):
+    if any(candidate.outlook is not None for candidate in recorded.candidates):
         return recomputed
-    return replace(recomputed, candidates=tuple(replace(each, worthless_market=None) for each in recomputed.candidates))
+    return replace(recomputed, candidates=tuple(_as_stored_before(each, recorded) for each in recomputed.candidates))
+
+
+def _as_stored_before(candidate: Candidate, recorded: Menu) -> Candidate:
+    """Return the candidate as runs before 0.4 stored it."""
+    stored = recorded.find(candidate.id)
+    ev = stored.ev if stored is not None else ExpectedValue()
+    return replace(candidate, worthless_market=None, outlook=None, pop_history=None, ev=ev)
 
 
 def _account_then(account: Account, ruling: RiskDecision) -> Account:

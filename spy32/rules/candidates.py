@@ -1,14 +1,16 @@
 """The menu rules, applied to one spread in a fixed order, and the candidate built from a spread that passes."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spy32.domain.market import Chain
+from spy32.domain.outlook import TradingCost
 from spy32.domain.proposals import Finding
-from spy32.domain.spreads import Action, Candidate, ExpectedValue, Leg, LegView, Spread, Strategy
+from spy32.domain.spreads import MULTIPLIER, Action, Candidate, ExpectedValue, Leg, LegView, Spread, Strategy
 from spy32.domain.value import value
-from spy32.options.spreads import breakevens, max_loss, profit
+from spy32.options.spreads import breakevens, max_loss
 from spy32.quality.common import strike_step
 from spy32.rules.pricing import (
     REFERENCE_SPOT,
@@ -210,7 +212,7 @@ def build_candidate(
     spread = build_spread(pair, underlying)
     mid_breakevens = breakevens(spread, pair.mid)
     probability = density.probability_above if pair.strategy is Strategy.PUT_CREDIT else density.probability_below
-    return Candidate(
+    candidate = Candidate(
         id=name,
         spread=spread,
         short=pair.short.view,
@@ -224,14 +226,22 @@ def build_candidate(
         greeks=smile.spread_greeks(spread),
         pop_market=float(probability(float(mid_breakevens[0]))),
         pop_history=None,
-        ev=ExpectedValue(market_expiry=_expected_value(pair, spread, density, terms)),
+        ev=ExpectedValue(),
         costs=terms.opening_costs,
         costs_round_trip=terms.costs_round_trip,
         worthless_market=float(probability(float(pair.short.strike))),
     )
+    cost = trading_cost(candidate, smile.discount, terms.settings)
+    return replace(candidate, ev=ExpectedValue(market_expiry=cost.total))
 
 
-def _expected_value(pair: Vertical, spread: Spread, density: "Density", terms: MenuTerms) -> float:
-    """Expected profit held to expiration, dollars per contract: sold at the mid less slippage, less costs to open."""
-    credit = pair.mid - terms.settings.costs.slippage * (pair.mid - pair.natural)
-    return float(density.expect(lambda prices: profit(spread, credit, prices))) - float(terms.opening_costs)
+def trading_cost(candidate: Candidate, discount: float, settings: Settings) -> TradingCost:
+    """Return the market's expected value of a spread that is held to expiration; it needs no density."""
+    mid, costs, legs = float(candidate.mid), settings.costs, len(candidate.spread.legs)
+    commissions = legs * min(costs.commission, costs.commission_cap)
+    return TradingCost(
+        interest=-(1 / discount - 1) * mid * MULTIPLIER,
+        slippage=-float(costs.slippage * (candidate.mid - candidate.natural)) * MULTIPLIER,
+        commissions=-commissions,
+        fees=commissions - candidate.costs,
+    )

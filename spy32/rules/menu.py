@@ -113,18 +113,16 @@ def _exclusion_notes(excluded: Sequence[RejectedSpread], remaining: Sequence[Can
 def build_ladder(chain: Chain, smile: "Smile", strategy: Strategy) -> Ladder:
     """Return the side's contracts of the smile's expiration that have a two-sided quote and an implied vol."""
     right = Right.PUT if strategy is Strategy.PUT_CREDIT else Right.CALL
-    iv_and_delta = {
-        quote.symbol: (float(iv), float(delta))
-        for quote, iv, delta in zip(smile.quotes, smile.iv, smile.delta, strict=True)
-        if quote.right is right
-    }
     legs: dict[Decimal, TradableLeg] = {}
     for quote in chain.quotes:
         if quote.right is not right or quote.expiration != smile.expiration:
             continue
-        iv, delta = iv_and_delta.get(quote.symbol, (float("nan"), float("nan")))
+        row = smile.rows.get((right, quote.strike))
         quote_sides = bid_and_ask(quote)
-        if quote_sides is None or not quote_sides[0] > 0 or not (isfinite(iv) and isfinite(delta)):
+        if row is None or quote_sides is None or not quote_sides[0] > 0:
+            continue
+        iv, delta = float(smile.iv[row]), float(smile.delta[row])
+        if not (isfinite(iv) and isfinite(delta)):
             continue
         view = LegView(quote=quote, iv=iv, delta=delta)
         legs[quote.strike] = TradableLeg(

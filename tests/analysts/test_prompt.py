@@ -17,6 +17,7 @@ from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import DailyBar, Dividend, Metric
 from spy32.domain.spreads import ExpectedValue, Strategy
 from spy32.errors import BadSettings
+from spy32.markets.bundled_history import total_returns
 from spy32.settings import Environment, Settings
 from tests.support import builders as b
 from tests.support import prompt_inputs as w
@@ -406,7 +407,7 @@ def test_typical_sizes_are_those_of_the_shipped_market() -> None:
     assert not isinstance(snapshot, str)
     seen, _ = inspect_snapshot(snapshot, Settings())
     assert seen is not None
-    menu = build_menu(seen, Settings(), seed=1)
+    menu = build_menu(seen, Settings(), seed=1, find_history=total_returns)
     told = Briefing(
         underlying="SPY",
         as_of=snapshot.as_of,

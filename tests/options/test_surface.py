@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spy32.errors import Unusable
+from spy32.markets.bundled_history import total_returns
 from spy32.markets.recorded import RecordedMarket
 from spy32.options.density import implied_density
 from spy32.options.european import build_contracts, greeks, implied_vol, price
@@ -246,7 +247,7 @@ def test_the_density_prices_the_verticals_of_a_real_menu_within_their_quotes(nam
     assert not isinstance(snapshot, str)
     seen, _ = inspect_snapshot(snapshot, Settings())
     assert seen is not None
-    found, menu = implied_density(seen.smile), build_menu(seen, Settings(), seed=1)
+    found, menu = implied_density(seen.smile), build_menu(seen, Settings(), seed=1, find_history=total_returns)
     assert len(menu.candidates) >= 10
     for candidate in menu.candidates:
         worth = -found.expect(lambda prices, at=candidate.spread: payoff(at, prices)) * seen.smile.discount
