@@ -67,6 +67,7 @@ def manage(
             if not scheduled:
                 raise
             return
+        app.refresh_outcomes(store)
         _print_managed(app, found, scheduled=scheduled, json=json)
 
 

@@ -171,7 +171,7 @@ def nearby_rows(review: "Review", entries: Sequence[Candidate], rows: int) -> Gr
     nearest = sorted(set(range(len(entries))) - wanted, key=lambda place: (abs(place - at), place))
     places = sorted({*wanted, *nearest[: max(rows - len(wanted), 0)]})
     return candidate_grid(
-        entries, COLUMNS, places, marked=selected, who=lambda entry: _who(entry, chosen, rule), is_small=True
+        entries, COLUMNS, places, marked=selected, own={"who": lambda entry: _who(entry, chosen, rule)}, is_small=True
     )
 
 
@@ -196,7 +196,7 @@ def menu_page(review: "Review") -> Page:
     """Every candidate with every column; the selected one is marked."""
     entries = sorted_menu(review.menu.candidates)
     chosen, rule = _chosen_id(review), _rule_id(review)
-    grid = whole_menu_grid(entries, _selected_id(review), lambda entry: _who(entry, chosen, rule))
+    grid = whole_menu_grid(entries, _selected_id(review), {"who": lambda entry: _who(entry, chosen, rule)})
     text = "Max loss, EV and costs are dollars a contract. A number or the arrows select."
     return _page(review, "menu", [grid, Prose(title="", text=text, tone="dim")])
 

@@ -18,6 +18,7 @@ from spy32.render import (
     manage_documents,
     market_documents,
     notices,
+    outcome_pages,
     prompt_documents,
     replay_documents,
     risk_documents,
@@ -29,7 +30,7 @@ from spy32.render.encoder import VERSION, Part, attribute_type
 FOLDER = Path(spy32.__file__).parent / "data" / "schemas"
 MODULES = (
     doctor, trading_documents, document_parts, documents, home_documents, manage_documents, market_documents, notices,
-    prompt_documents, replay_documents, risk_documents, run_documents,
+    outcome_pages, prompt_documents, replay_documents, risk_documents, run_documents,
 )  # fmt: skip
 FOUND = {
     *Part.by_noun.values(),
