@@ -28,7 +28,7 @@ class MenuEntry:
     """Null before the first refresh."""
 
 
-Part(PlanOutcome)
+Part(PlanOutcome, "day reason result modelled=is_modelled")
 Part(Outcome, "settlement expiry plan pending final=is_final")
 Part(MenuEntry, "*candidate outcome")
 
