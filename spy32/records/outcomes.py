@@ -133,14 +133,15 @@ class Outcomes:
         )
 
     def with_last_session(self, runs: Sequence[OpenRun], now: datetime) -> Iterator[tuple[OpenRun, date]]:
-        """Yield each run with its last session that has closed."""
+        """Yield each run with its last session that has closed; of a recorded one, whose closes ship and are never
+        late, at once."""
         if not runs:
             return
-        from spy32.rules.settlement import last_final_session  # the calendar is not loaded without runs
+        from spy32.rules.settlement import BAR_DELAY, last_final_session  # the calendar is not loaded without runs
 
         recorded = self.recorded_time() if any(run.is_recorded for run in runs) else None
         for run in runs:
-            yield run, last_final_session(recorded if run.is_recorded and recorded is not None else now)
+            yield run, last_final_session(recorded + BAR_DELAY if run.is_recorded and recorded is not None else now)
 
     def _is_due(self, run: OpenRun, last: date) -> bool:
         flag = self._flags.get(FLAGS[run.is_recorded])

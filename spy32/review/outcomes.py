@@ -15,7 +15,7 @@ from spy32.domain.outcomes import DailyClose, Outcome, PlanOutcome
 from spy32.domain.spreads import Candidate
 from spy32.domain.units import RunId
 from spy32.domain.value import value
-from spy32.errors import Spy32Error, Unavailable, Unusable
+from spy32.errors import BadUsage, Spy32Error, Unavailable, Unusable
 from spy32.options.surface import Smile
 from spy32.ports import Clock, DailyBarLookup
 from spy32.records.outcomes import OpenRun
@@ -94,7 +94,6 @@ def refresh_outcomes(context: OutcomeContext, *, since: date | None = None, is_f
             changed += [run.id] if outcomes.save(results, now) else []
         except Spy32Error as error:
             errors.append(OpenReason(run_id=run.id, reason=error.message))
-            is_complete[run.is_recorded] = False
             continue
         is_complete[run.is_recorded] &= not found.is_late
         reason = next((each.pending for each in results if not each.is_final), None)
@@ -131,7 +130,7 @@ class _RunOutcomes:
         if stored and all(each.plan is not None for each in stored.values()) and not self._is_over:
             return tuple(stored.values())
         snapshot = decisions.snapshot(self._run.id)
-        settings = restore_settings(decisions.settings(self._run.id))
+        settings = self._settings()
         self._split = find_split(snapshot.spot, [self._closes[day] for day in self._due if day in self._closes])
         modelled = self._model_marks(menu.candidates, snapshot, settings)
         trades = self._store.outcomes.trades(self._run.id)
@@ -145,16 +144,23 @@ class _RunOutcomes:
             results.append(self._settle(candidate, plan, settings, has_marks=marks is not None))
         return tuple(results)
 
+    def _settings(self) -> Settings:
+        """Return the settings of the run; the defaults for one of the first version, which kept none."""
+        try:
+            return restore_settings(self._store.decisions.settings(self._run.id))
+        except BadUsage:
+            return Settings()
+
     def _model_marks(
         self, candidates: Sequence[Candidate], snapshot: MarketSnapshot, settings: Settings
     ) -> dict[str, tuple[Mark, ...]]:
         """Return the marks at closes by candidate id, without what the run saw too little of."""
-        smile, vix = self._context.find_smile(snapshot, settings), snapshot.volatility.get("vix")
-        if smile is None or vix is None or vix.value is None:
+        smile, vix = self._context.find_smile(snapshot, settings), _vix_level(snapshot)
+        if smile is None or vix is None:
             return {}
         listed = [each for each in candidates if all(smile.view(leg.right, leg.strike) for leg in each.spread.legs)]
         path = [self._closes[day] for day in self._path()]
-        marks = modelled_marks(listed, build_market_model(snapshot, smile), path, vix.value)
+        marks = modelled_marks(listed, build_market_model(snapshot, smile), path, vix)
         return {each.id: found for each, found in zip(listed, marks, strict=True)}
 
     def _settle(
@@ -230,6 +236,14 @@ class _RunOutcomes:
             if found:
                 outcomes.closes.save(found, self._context.clock())
         return None
+
+
+def _vix_level(snapshot: MarketSnapshot) -> float | None:
+    """Return the VIX that a run saw, percent, or its newest close before; None without either."""
+    level = snapshot.volatility.get("vix")
+    if level is not None and level.value is not None:
+        return level.value
+    return snapshot.volatility_history[-1][1] if snapshot.volatility_history else None
 
 
 def _daily_close(ticker: str, bar: DailyBar | None, source: str) -> DailyClose | None:
