@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from spy32.commands.common import Json, get_app, parse_since
+from spy32.errors import ExitCode
 
 
 def refresh(
@@ -14,7 +15,10 @@ def refresh(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Compute what came of the candidates of every open run; `manage` does it by itself once a session has closed."""
+    """Compute what came of the candidates of every open run; `manage` does it by itself once a session has closed.
+
+    Ends 74 naming each run whose records cannot be read.
+    """
     from spy32.review.outcomes import refresh_outcomes
     from spy32.wiring.outcomes import build_outcome_context
 
@@ -33,3 +37,5 @@ def refresh(
         print_page(app.out, refresh_page(found))
     for run in found.errors:
         app.warn(f"R{run.run_id}: {run.reason}")
+    if found.errors:
+        raise typer.Exit(ExitCode.STORE_TROUBLE)

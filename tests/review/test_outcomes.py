@@ -186,7 +186,7 @@ def test_a_real_trade_that_is_open_has_no_end_by_closes(desk: OutcomeDesk) -> No
     """Nobody but `manage` says when it is over."""
     candidate = builders.menu().candidates[0]
     made = stores.proposed(desk.store, run_id=1, candidate_id=candidate.id)
-    stores.filled(desk.store, made)
+    stores.filled(desk.store, made=made)
     refreshed(desk, "2025-10-20")
     real, *shadows = kept(desk)
     assert real.plan is None and all(outcome.plan is not None for outcome in shadows)
