@@ -74,6 +74,7 @@ def _manage(app: "App", number: int | None, market: str | None, *, scheduled: bo
         if not scheduled:
             raise
         return
+    app.refresh_outcomes(store)
     _print_managed(app, found, scheduled=scheduled, json=json)
 
 

@@ -24,7 +24,9 @@ COMMAND = re.compile(r"^\$ spy32 (?P<words>.+?)(?: \| head -(?P<lines>\d+))?$", 
 
 def fill_answers(page: str, home: Path) -> str:
     """The page with the answers that the program gives in this home."""
-    return BLOCK.sub(lambda block: "".join(_typed_and_answered(found, home) for found in COMMAND.finditer(block[1])), page)
+    return BLOCK.sub(
+        lambda block: "".join(_typed_and_answered(found, home) for found in COMMAND.finditer(block[1])), page
+    )
 
 
 def _typed_and_answered(command: re.Match[str], home: Path) -> str:
