@@ -8,6 +8,7 @@ deviations only, so puts and calls of one strike agree and prices are convex in 
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
@@ -96,7 +97,12 @@ class SyntheticMarket(BaseMarket):
         return bundled_history.daily_bars(self._clock(), since)
 
     def volatility(self) -> dict[str, Metric]:
-        return bundled_history.volatility(self._clock())
+        """The levels of the last close that was known, now: option prices are made of them all day."""
+        now = self._clock()
+        return {
+            name: level if level.value is None else replace(level, as_of=now)
+            for name, level in bundled_history.volatility(now).items()
+        }
 
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
         return bundled_history.volatility_history(self._clock(), since)
