@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from spy32.domain.market import SYNTHETIC_NOTE
 from spy32.render.report_charts import Figure, dollars, figures, money, percent, signed
 
 Document = Mapping[str, Any]
@@ -49,7 +50,6 @@ th{font-weight:600;vertical-align:bottom}th:first-child,td:first-child{text-alig
 figure,.facts,tr{break-inside:avoid}h2,h3{break-after:avoid}.pictures{grid-template-columns:1fr 1fr}
 *{print-color-adjust:exact}}
 """
-SYNTHETIC = "Synthetic: made by spy32 demo --year from simulated markets. Nothing on this page happened."
 TRADES_ON_PAGE = 260
 """Five years of weekly trades; the JSON document has them all."""
 TOO_FEW = "too few"
@@ -99,7 +99,7 @@ def _head(report: Document, title: str) -> Iterator[str]:
     yield f"<h1>{escape(title)}</h1>"
     yield f'<p class="soft">{escape(report["mode"])} account, {start}; {_count(report["runs"], "run")}.</p>'
     if report["is_synthetic"]:
-        yield f'<p class="note">{SYNTHETIC}</p>'
+        yield f'<p class="note">{SYNTHETIC_NOTE}</p>'
     for line in (*report["deletions"], *report["notes"]):
         yield f'<p class="note">{escape(line)}</p>'
     yield f'<p class="lead">{escape(_lead(report))}</p>'

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from spy32.console import discard_output, fit_line, terminal_columns
+from spy32.domain.market import SYNTHETIC_NOTE
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage, NotPermitted, Spy32Error, StoreDamaged, StoreError
 from spy32.settings import Locations, Settings
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from spy32.wiring.notifiers import NoticeSender
 
 PAPER_ACCOUNT = "PAPER0001"
-SYNTHETIC_HOME = "everything here is SYNTHETIC (`spy32 demo --year`): option prices are made, nothing was traded"
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -358,7 +358,7 @@ class AppBase:
         with suppress(StoreError):  # what is damaged is for the command itself
             if not self._has_said_synthetic and store.flags.is_synthetic:
                 self._has_said_synthetic = True
-                self.warn(SYNTHETIC_HOME)
+                self.warn(SYNTHETIC_NOTE)
         return store
 
     def log_end(self, code: int, message: str) -> None:

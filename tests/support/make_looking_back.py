@@ -1,6 +1,7 @@
-"""Writes what the program says about the demo's year into docs/looking-back.md, and docs/report.png: `make looking-back`.
+"""Writes the program's answers about the demo's year into docs/looking-back.md, and docs/report.png.
 
-The page has its commands in blocks that follow a `<!-- session -->`; `| head -5` keeps the first lines of an answer.
+`make looking-back`. The page has its commands in blocks that follow a `<!-- session -->`; `| head -5` keeps the first
+lines of an answer.
 """
 
 import re

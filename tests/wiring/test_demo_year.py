@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from spy32.cli import app
+from spy32.domain.market import SYNTHETIC_NOTE
 from spy32.wiring import demo_year
-from spy32.wiring.base import SYNTHETIC_HOME
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +25,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_command_says_so_on_stderr_and_the_screens_above_all(home: Path) -> None:
     for words, mark in (
-        (("status",), "note: SYNTHETIC: made by spy32 demo --year"),
+        (("status",), f"note: {SYNTHETIC_NOTE}"),
         (("show", "R1"), "SYNTHETIC MARKET"),
         (("show", "--history"), ""),
         (("audit", "verify"), ""),
     ):
         result = CliRunner().invoke(app, ["--home", str(home), *words])
         assert result.exit_code == 0, result.output
-        assert f"spy32: {SYNTHETIC_HOME}\n" in result.stderr, words
+        assert f"spy32: {SYNTHETIC_NOTE}\n" in result.stderr, words
         assert mark in result.stdout
 
 
