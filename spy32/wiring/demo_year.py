@@ -1,16 +1,13 @@
 """The home of `demo --year`: 52 Mondays of 2022 in simulated time, with a registered experiment and their outcomes."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from spy32.domain.experiments import PairMetric
-from spy32.review.outcomes import refresh_outcomes
 from spy32.review.registration import build_terms
 from spy32.sessions import Session, week_start
 from spy32.wiring.analysts import chooser_fingerprint
-from spy32.wiring.outcomes import build_outcome_context
 from spy32.wiring.synthetic import SyntheticApp, SyntheticYear
 
 FIRST = date(2022, 1, 3)
@@ -36,7 +33,7 @@ def make_demo_year(home: Path, show_progress: Callable[[tuple[str, ...]], None])
     try:
         _register_experiment(app)
         SyntheticYear(app, start_times).run(WEEKS, lambda day: show_progress((f"synthetic year: {day:%B %Y}",)))
-        _compute_outcomes(app)
+        app.compute_outcomes()
         now = app.clock().astimezone(UTC)
     finally:
         app.close()
@@ -56,12 +53,6 @@ def _register_experiment(app: SyntheticApp) -> None:
         fingerprint=lambda chooser: chooser_fingerprint(chooser, settings),
     )
     app.store().experiments.register(terms, app.clock())
-
-
-def _compute_outcomes(app: SyntheticApp) -> None:
-    """Once at the end, since a refresh after each session takes minutes; by the closes that ship, as in the market."""
-    context = build_outcome_context(app, app.store())
-    refresh_outcomes(replace(context, sources=lambda _is_recorded: context.sources(True)), is_forced=True)
 
 
 def start_times(hours: Session) -> Iterator[datetime]:

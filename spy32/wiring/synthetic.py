@@ -15,6 +15,7 @@ from spy32.lifecycle import TradeState
 from spy32.markets.synthetic import SyntheticMarket
 from spy32.pipeline.sources import Sources
 from spy32.pipeline.start import StartRequest, start_run
+from spy32.review.outcomes import refresh_outcomes
 from spy32.sessions import Session, market_date, session, week_start
 from spy32.settings.paths import locations
 from spy32.store import Store
@@ -25,6 +26,7 @@ from spy32.trading.review import review_proposal
 from spy32.wiring import App
 from spy32.wiring.clockwork import Clockwork
 from spy32.wiring.markets import MarketRegistry
+from spy32.wiring.outcomes import build_outcome_context
 
 if TYPE_CHECKING:
     from spy32.domain.proposals import Proposal
@@ -89,6 +91,14 @@ class SyntheticApp(App):
         store.core.db.execute("pragma synchronous = off")
         store.flags.set(SYNTHETIC, f"days, SPY and VIX from {self._first} on; option prices are made", self.clock())
         return store
+
+    def compute_outcomes(self) -> None:
+        """Compute what came of every run, by the closes that ship, which the market has too.
+
+        Once at the end: a refresh after every session takes minutes.
+        """
+        context = build_outcome_context(self, self.store())
+        refresh_outcomes(replace(context, sources=lambda _is_recorded: context.sources(True)), is_forced=True)
 
     def _write_stderr(self, text: str, *, is_status_line: bool = False) -> None:
         """Write nothing: the log of the home has it."""

@@ -209,7 +209,7 @@ def test_what_is_missing_from_the_records_stands_before_the_figures() -> None:
 
 
 def test_a_report_of_a_real_market_is_not_called_synthetic() -> None:
-    assert "Synthetic" in words(sample_report(2)) and "Synthetic" not in words(empty_report())
+    assert "SYNTHETIC" in words(sample_report(2)) and "SYNTHETIC" not in words(empty_report())
 
 
 def test_bounds_without_an_interval_are_told_without_one() -> None:
