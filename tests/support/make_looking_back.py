@@ -1,7 +1,7 @@
 """Writes the program's answers about the demo's year into docs/looking-back.md, and docs/report.png.
 
-`make looking-back`. The page has its commands in blocks that follow a `<!-- session -->`; `| head -5` keeps the first
-lines of an answer.
+`make looking-back`. The page has its commands in blocks that follow a `<!-- session -->`; `| grep groups` keeps the
+lines of an answer that have the word.
 """
 
 import re
@@ -17,14 +17,14 @@ from tests.support.browser import take_screenshot
 from tests.support.paths import ROOT
 
 PAGE, PICTURE = ROOT / "docs" / "looking-back.md", ROOT / "docs" / "report.png"
-WIDTH, HEIGHT = 1000, 900
+WIDTH, HEIGHT = 1000, 865
 """Of the picture, pixels."""
 BLOCK = re.compile(r"(?<=<!-- session -->\n```\n)(.*?)(?=```)", re.DOTALL)
-COMMAND = re.compile(r"^\$ spy32 (?P<words>.+?)(?: \| head -(?P<lines>\d+))?$", re.MULTILINE)
+COMMAND = re.compile(r"^\$ spy32 (?P<words>.+?)(?: \| grep (?P<word>\w+))?$", re.MULTILINE)
 
 
 def fill_answers(page: str, home: Path) -> str:
-    """The page with the answers that the program gives in this home."""
+    """Return the page with the answers that the program gives in this home."""
     return BLOCK.sub(
         lambda block: "".join(_typed_and_answered(found, home) for found in COMMAND.finditer(block[1])), page
     )
@@ -32,11 +32,11 @@ def fill_answers(page: str, home: Path) -> str:
 
 def _typed_and_answered(command: re.Match[str], home: Path) -> str:
     said = run(home, *shlex.split(command["words"])).splitlines(keepends=True)
-    return f"{command[0]}\n{''.join(said[: int(command['lines'] or len(said))])}"
+    return f"{command[0]}\n" + "".join(line for line in said if (command["word"] or "") in line)
 
 
 def run(home: Path, *words: str) -> str:
-    """What the program prints."""
+    """Return what the program prints."""
     result = CliRunner().invoke(app, ["--home", str(home), *words])
     assert result.exit_code == 0, f"{words}: {result.output}"
     return result.stdout
