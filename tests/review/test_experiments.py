@@ -141,7 +141,8 @@ def test_a_call_spread_is_worthless_at_or_below_its_short_strike() -> None:
 def test_only_runs_after_the_registration_until_the_end_and_within_the_horizon_count() -> None:
     terms = experiment_terms(weeks=3)
     weeks = [choice(who, PUT, week=week) for week in range(5) for who in ("rules", GROK)]
-    before = [choice(who, PUT, run_id=90, at=NOW) for who in ("rules", GROK)]
+    before = [choice(who, PUT, run_id=0, at=NOW) for who in ("rules", GROK)]
+    assert paired(experiment(terms=terms), before, WON) == []
     assert [each.week for each in paired(experiment(terms=terms), [*before, *weeks], WON)] == [0, 1, 2]
     ended = experiment(terms=terms, ended_at=NOW + timedelta(weeks=2))
     assert [each.week for each in paired(ended, weeks, WON)] == [0, 1]
@@ -193,12 +194,15 @@ def test_at_thirty_outcomes_nothing_is_claimed_whatever_they_are(differences: li
 @pytest.mark.parametrize(("sign", "better"), [(1, GROK), (-1, "rules")])
 def test_evidence_names_the_better_one_its_e_value_and_the_registration(sign: int, better: str) -> None:
     rng = np.random.default_rng(5)
-    found = state([sign * float(each) for each in np.clip(rng.normal(0.4, 0.2, 100), -1, 1)])
+    differences = sign * np.clip(rng.normal(0.4, 0.2, 100), -1, 1)
+    found = state(differences.tolist())
     value = found.evidence if sign > 0 else found.evidence_against
     assert value is not None and value >= 20
     assert found.words == f"evidence for {better}, e = {value:.0f} (registered 2025-10-06)"
     assert found.interval is not None and found.interval.low is not None and found.interval.high is not None
     assert (found.interval.low > 0) == (sign > 0) and (found.interval.high < 0) == (sign < 0)
+    ends = betting.confidence_interval(differences, 5, 0.10)
+    assert (found.interval.low, found.interval.high) == (ends.low, ends.high)
 
 
 def test_no_difference_of_note_gives_its_interval() -> None:
