@@ -102,6 +102,9 @@ def test_selection_is_the_pick_less_the_mean_of_a_menu_that_is_known_whole() -> 
     (pending,) = paired(of_menu, [choice(GROK, PUT)], WON, outcome("695", "700", expiry=None))
     assert pending.difference is None
     assert paired(of_menu, [choice(GROK, None)], WON, LOST) == []
+    planned = experiment(terms=experiment_terms(champion="menu", metric=PairMetric.PLAN))
+    (alone,) = paired(planned, [choice(GROK, PUT)], WON, LOST)  # the call has expired without an end of its plan
+    assert alone.difference == 0.0
 
 
 @pytest.mark.parametrize(("settlement", "came_true"), [("640.00", 1.0), ("639.99", 0.0)])
@@ -231,6 +234,7 @@ def test_one_that_has_ended_or_used_its_weeks_up_is_undecided() -> None:
     assert state([0.1, -0.1], of=short, weeks_later=3).words.startswith("collecting")
     assert state([0.1, None], of=short, weeks_later=4).words.startswith("collecting")
     assert state([0.1, -0.1], of=short, weeks_later=4).words == "ended undecided, 2 outcomes"
+    assert state([0.1, None], of=short, weeks_later=10).words == "ended undecided, 1 outcome"
 
 
 def test_the_path_has_each_outcome_in_the_order_in_which_it_became_known_and_ends_where_it_stands() -> None:
