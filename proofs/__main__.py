@@ -16,6 +16,7 @@ from proofs import (
     mutants,
     null_histories,
     one_order,
+    option_prices,
     restores,
     slots,
     store_kill,
@@ -39,6 +40,7 @@ if __name__ == "__main__":
         fuzz_chains.main(),
         fuzz_answers.main(),
         machine.main(),
+        option_prices.main(),
         year.main(),
         mutants.main(),
     ]

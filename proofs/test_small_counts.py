@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from proofs import (
+    american_chains,
     crowd,
     flips,
     fuzz_answers,
@@ -20,10 +21,12 @@ from proofs import (
     manage_kill,
     null_histories,
     one_order,
+    option_prices,
     restores,
     slots,
     year,
 )
+from spy32.markets.recorded import SHIPPED_CHAIN
 from spy32.ops.cron import parse_job
 from tests.support.order_state_machine import run_crash, run_manage_crash
 from tests.support.paths import ROOT
@@ -212,3 +215,17 @@ def test_four_weeks_of_trades_end_and_their_cash_is_that_of_their_results(tmp_pa
     assert report.starts > 4 * 5 * 27
     assert len(report.trades) == 3  # the fourth Monday is a holiday
     assert len(report.exits) >= 2
+
+
+# Option prices.
+
+
+def test_the_second_engine_agrees_on_random_contracts() -> None:
+    assert option_prices.main(300, 10)
+
+
+def test_the_european_engine_picks_what_the_american_one_would_on_the_shipped_chain() -> None:
+    found = american_chains.compare(SHIPPED_CHAIN)
+    assert (found.has_ex_date, found.same_picks) == (True, True)
+    assert 0.0 < found.delta < 0.01
+    assert -0.5 < found.vol[0] <= found.vol[1] < 0.01

@@ -259,7 +259,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "experiments": ("Registered comparisons of who chooses, and how they stand.", ("register",)),
     "prompts": ("The prompts that the model may be asked with.", ("list", "show", "compare")),
     "notify": ("What a person is told by mail, push or SMS.", ("test", "list", "flush")),
-    "audit": ("The hash-chained history.", ("verify",)),
+    "audit": ("The hash-chained history.", ("verify", "export")),
 }
 """Group -> its meaning and its commands; the module has the group's name."""
 

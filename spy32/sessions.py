@@ -164,14 +164,19 @@ def days_to_expiration(expiration: date, today: date) -> int:
 
 
 def nearest_expiration(listed: Iterable[date], today: date, target_dte: int, tolerance: int) -> date | None:
-    """Return the listed expiration whose DTE is nearest `target_dte`, at most `tolerance` days off; None without one.
+    """Return the first of `near_expirations`; None without one."""
+    return next(iter(near_expirations(listed, today, target_dte, tolerance)), None)
 
-    Of two equally near, the earlier is returned. Past expirations are ignored.
+
+def near_expirations(listed: Iterable[date], today: date, target_dte: int, tolerance: int) -> tuple[date, ...]:
+    """Return the listed expirations whose DTE is at most `tolerance` days off `target_dte`, nearest first.
+
+    Of two equally near, the earlier is first. Past expirations are ignored.
     """
     days_left = {day: days_to_expiration(day, today) for day in listed}
     distances = {day: abs(days - target_dte) for day, days in days_left.items() if days >= 0}
-    near = [day for day, days in distances.items() if days <= tolerance]
-    return min(near, key=lambda day: (distances[day], day), default=None)
+    near = (day for day, days in distances.items() if days <= tolerance)
+    return tuple(sorted(near, key=lambda day: (distances[day], day)))
 
 
 def years_to_expiration(now: datetime, expiration: date) -> float:

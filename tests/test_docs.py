@@ -4,6 +4,8 @@ import ast
 import re
 import shlex
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -12,8 +14,10 @@ import pytest
 from typer.testing import CliRunner
 
 from spy32.cli import app
+from spy32.records.audit_files import write_audit_document
 from spy32.schema import migrate
 from spy32.settings.resolve import SettingsFile, resolve
+from tests.support.audit_files import document_of, exporter, lived_history
 from tests.support.paths import ROOT
 from tests.support.terminal import ESCAPES, Terminal, plain
 
@@ -139,6 +143,21 @@ def test_every_guarantee_names_tests_that_exist() -> None:
     for path, test in named:
         source = (ROOT / path).read_text()
         assert not test or f"def {test}(" in source, f"{path} has no {test}"
+
+
+def test_the_program_of_the_audit_files_page_verifies_a_file_and_finds_an_edit(tmp_path: Path) -> None:
+    block = re.search(
+        r"<!-- verify -->\n```python\n(.*?)```", (ROOT / "docs" / "audit-files.md").read_text(), re.DOTALL
+    )
+    assert block is not None
+    with lived_history(tmp_path / "paper.db") as store:
+        document, head = document_of(exporter(store).export_trade(1)), store.audit.head()
+    for name, code in (("t.json", 0), ("t.json.gz", 0), ("edited.json", 1)):
+        if code:
+            document["rows"]["trade"][0]["result_e4"] = 1
+        write_audit_document(tmp_path / name, document)
+        done = subprocess.run([sys.executable, "-c", block[1], str(tmp_path / name)], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (code, "" if code else f"{head}\n"), done.stderr
 
 
 def test_make_targets_in_the_documents_exist() -> None:

@@ -234,10 +234,12 @@ def _reason_text(answer: AnswerV1, candidate: Candidate | None) -> str:
         text = f"{why}: {' '.join(answer.analysis.split())}"
         return _clean(text, MAX_REASON_LENGTH).rstrip(": ")
     spread = candidate.spread
-    side = spread.strategy.value.replace("_credit_spread", "")
+    side = spread.strategy.value.replace("_credit", "").replace("_", " ").removesuffix(" spread")
+    strikes = "/".join(f"{leg.strike}" for leg in spread.legs)
+    ending = "ends with the largest profit" if spread.strategy.is_debit else "expires worthless"
     return (
-        f"the {spread.short.strike}/{spread.long.strike} {side} spread: {answer.market_bias} on the market, a "
-        f"{answer.p_max_profit:.0%} chance that it expires worthless ({candidate.p_worthless:.0%} by the option prices)"
+        f"the {strikes} {side} spread: {answer.market_bias} on the market, a "
+        f"{answer.p_max_profit:.0%} chance that it {ending} ({candidate.p_max_profit:.0%} by the option prices)"
     )
 
 
@@ -250,7 +252,7 @@ def _marks_and_vetoes(
     """
     marks, vetoes = [], []
     if candidate is not None and stated is not None:
-        market = candidate.p_worthless
+        market = candidate.p_max_profit
         gap = round(abs(stated - market), 9)  # 0.95 - 0.80 is a little more than 0.15
         comparison = f"it states a probability of {stated:.2f}, the market's is {market:.2f}"
         # Written as what is accepted, so that a NaN is not.

@@ -64,18 +64,21 @@ LAYOUTS: Mapping[str, Layout] = {
     "v2-comprehensive": Layout(
         variant=COMPREHENSIVE,
         renderer=1,
-        sections=("moment", "plan", "checks", "market", "bars", "events", "portfolio", "flags"),
+        sections=("moment", "plan", "checks", "market", "bars", "events", "portfolio", "record", "flags"),
         columns=(
             "type", "short", "long", "width", "bid", "mid", "ask", "least", "credit_to_width", "max_profit", "max_loss",
-            "breakeven", "distance", "distance_moves", "short_delta", "theta", "vega", "p_profit", "p_worthless",
-            "ev", "short_oi", "long_oi", "short_volume", "long_volume", "fees",
+            "breakeven", "distance", "distance_moves", "short_delta", "theta", "vega", "p_worthless_market",
+            "p_worthless_history", "p_profit_market", "p_profit_plan", "ev_plan", "ev_plan_low", "ev_plan_high",
+            "ev_plan_no_drift", "cost_of_trading", "short_oi", "long_oi", "fees",
         ),
     ),
     "v2-simplified": Layout(
         variant=SIMPLIFIED,
         renderer=1,
         sections=("moment", "spot", "plan", "checks", "flags"),
-        columns=("type", "short", "long", "mid", "max_loss", "short_delta", "p_worthless"),
+        columns=(
+            "type", "short", "long", "mid", "max_loss", "short_delta", "p_worthless_market", "p_profit_plan", "ev_plan",
+        ),
         per_side=3,
     ),
 }  # fmt: skip
@@ -85,8 +88,8 @@ LAYOUTS: Mapping[str, Layout] = {
 TYPICAL_TOKENS: Mapping[str, int] = {
     "v1-comprehensive": 12_700,
     "v1-simplified": 2_700,
-    "v2-comprehensive": 13_400,
-    "v2-simplified": 3_200,
+    "v2-comprehensive": 15_400,
+    "v2-simplified": 3_600,
 }
 """Tokens of input for the shipped market, about; the schema of the answer, which may or may not be billed, included."""
 
@@ -235,6 +238,7 @@ def _render_sections(
         "bars": lambda: fields.write_bars_section(sheet, briefing),
         "events": lambda: fields.write_events_section(sheet, briefing),
         "portfolio": lambda: fields.write_portfolio_section(sheet, briefing),
+        "record": lambda: fields.write_record_section(sheet),
         "flags": lambda: fields.write_flags_section(sheet, (*briefing.flags, *menu.notes)),
     }
     return {name: "\n".join(writers[name]()) for name in layout.sections}

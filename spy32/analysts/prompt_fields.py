@@ -20,12 +20,14 @@ from spy32.analysts.prompt_format import (
 from spy32.analysts.rendered_prompt import PromptField
 from spy32.domain.briefing import Briefing, OpenSpread
 from spy32.domain.events import ScheduledEvent
-from spy32.domain.market import DailyBar, Metric, option_roots
+from spy32.domain.market import DailyBar, Metric, Right
+from spy32.domain.option_class import option_roots
 from spy32.domain.sanitize import plain_note
 from spy32.domain.spreads import Strategy
 from spy32.rules.plan import last_exit, time_exit
 from spy32.sessions import closure_reason, days_to_expiration, market_date, new_york_time, session
 from spy32.settings import Settings
+from spy32.track_record import read_track_record
 
 PATH_PATTERN = re.compile(r"[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_^-]+)+")
 TIME_PATTERN = re.compile(r"\d\d:\d\d")
@@ -33,7 +35,13 @@ MAX_BARS = 32
 MAX_LINES = 40
 """Most lines of one list; how many more there are is stated."""
 NOT_SENT = "not sent by the source"
-RIGHT_NAMES: Mapping[str, str] = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
+TYPE_NAMES: Mapping[str, str] = {
+    Strategy.PUT_CREDIT: "put",
+    Strategy.CALL_CREDIT: "call",
+    Strategy.IRON_CONDOR: "iron condor",
+    Strategy.PUT_DEBIT: "put debit",
+    Strategy.CALL_DEBIT: "call debit",
+}
 
 
 class FieldCollector:
@@ -143,7 +151,7 @@ def describe_session(now: datetime) -> str:
 def write_plan_section(sheet: FieldCollector, briefing: Briefing, settings: Settings) -> list[str]:
     """Expiration and the exits that are planned."""
     today = market_date(briefing.as_of)
-    root = option_roots(briefing.underlying)[0]
+    root = next(iter(option_roots(briefing.underlying)), briefing.underlying)
     leave = time_exit(root, briefing.target, today, settings)
     dates = (
         ("plan.expiration", briefing.target.isoformat(), "the options settle"),
@@ -168,7 +176,7 @@ def write_checks_section(sheet: FieldCollector, settings: Settings) -> list[str]
     """Every rule that can still refuse a choice from the menu, with its limit."""
     knobs, drift, choice = settings.analyst, settings.drift, settings.choice
     figures = (
-        ("probability", knobs.probability_veto, "p_max_profit is farther from p_worthless"),
+        ("probability", knobs.probability_veto, "p_max_profit is farther from p_worthless_market"),
         (
             "numbers",
             Decimal(knobs.unmatched_veto),
@@ -271,9 +279,8 @@ def write_portfolio_section(sheet: FieldCollector, briefing: Briefing) -> list[s
 
 
 def _write_holding(sheet: FieldCollector, path: str, holding: OpenSpread, briefing: Briefing) -> str:
-    right = RIGHT_NAMES.get(holding.strategy, "spread")
     name = (
-        f"{format_ticker(holding.underlying)} {right} "
+        f"{format_ticker(holding.underlying)} {TYPE_NAMES.get(holding.strategy, 'spread')} "
         f"{format_strike(holding.short_strike)}/{format_strike(holding.long_strike)}"
     )
     days = f"{days_to_expiration(holding.expiration, market_date(briefing.as_of))} days left"
@@ -290,6 +297,23 @@ def _write_holding(sheet: FieldCollector, path: str, holding: OpenSpread, briefi
 def _account_share(dollars: Decimal, net_liquidation: Decimal | None) -> str | None:
     """Four decimals; None without an account's value."""
     return format_amount(dollars / net_liquidation, 4) if net_liquidation is not None and net_liquidation > 0 else None
+
+
+def write_record_section(sheet: FieldCollector) -> list[str]:
+    """By how much the market's probability of profit was wrong in the past, by side and short delta."""
+    record = read_track_record()
+    if record is None:
+        return ["none"]
+    lines = []
+    for row in record.rows:
+        name = {Right.PUT: "put", Right.CALL: "call"}[row.right]
+        texts = [format_number(figure, 3) or NULL for figure in (row.difference, row.low, row.high)]
+        path = f"record.{name}_{row.delta * 100:.0f}"
+        field = PromptField(
+            path=path, text=texts[0], value=float(texts[0]), unit="fraction", note=f"up to {record.until}"
+        )
+        lines.append(sheet.add_line(field, *texts[1:], field.note))
+    return lines
 
 
 def write_flags_section(sheet: FieldCollector, texts: Sequence[str]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from spy32.domain.briefing import Briefing
-from spy32.domain.market import MarketSnapshot
+from spy32.domain.market import MarketSnapshot, Right
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.domain.spreads import Candidate, Menu, Strategy
 from spy32.rules.pricing import REFERENCE_SPOT
@@ -23,7 +23,7 @@ def nearest_candidate(candidates: Sequence[Candidate], delta: float, width: Deci
             item.short_delta,
             abs(item.spread.width - width),
             item.spread.width,
-            item.spread.short.strike * (1 if item.spread.strategy is Strategy.PUT_CREDIT else -1),
+            item.spread.short.strike * (1 if item.spread.right is Right.PUT else -1),
         ),
     )
 
@@ -34,18 +34,25 @@ def scaled_width(width: Decimal, spot: float) -> Decimal:
 
 
 class RulesAnalyst:
-    """Put side, short delta nearest the set one, then width nearest the set one; without a put it abstains."""
+    """Put side, short delta nearest the set one, then width nearest the set one; without a put it abstains.
+
+    Where the settings offer no put credit spread it takes their first strategy in the same way.
+    """
 
     name = "rules"
 
     def __init__(self, settings: Settings) -> None:
         self._choice = settings.choice
+        offered = settings.choice.strategies
+        self._strategy = offered[0] if offered and Strategy.PUT_CREDIT not in offered else Strategy.PUT_CREDIT
 
     def choose(self, snapshot: MarketSnapshot, menu: Menu, briefing: Briefing) -> Recommendation:
-        puts = menu.side(Strategy.PUT_CREDIT)
+        puts = menu.side(self._strategy)
         if not puts:
-            calls = len(menu.candidates)
-            reason = f"the rule takes puts only, and none is on the menu ({calls} call spreads are)"
+            others = len(menu.candidates)
+            reason = f"the rule takes puts only, and none is on the menu ({others} call spreads are)"
+            if self._strategy is not Strategy.PUT_CREDIT:
+                reason = f"no {self._name} is on the menu, which the rule takes here"
             return Recommendation(analyst=self.name, decision=Decision.ABSTAIN, candidate_id=None, reason=reason)
         width = scaled_width(self._choice.rule_width, snapshot.spot)
         chosen = nearest_candidate(puts, self._choice.rule_delta, width)
@@ -64,15 +71,22 @@ class RulesAnalyst:
     def _reason(self, chosen: Candidate) -> str:
         spread = chosen.spread
         return (
-            f"the {spread.short.strike}/{spread.long.strike} put spread has the short delta nearest "
+            f"the {'/'.join(f'{leg.strike}' for leg in spread.legs)} {self._name} has the short delta nearest "
             f"{self._choice.rule_delta:.2f} ({chosen.short_delta:.3f}) and then the width nearest "
             f"{self._choice.rule_width} dollars at a spot of {REFERENCE_SPOT} ({spread.width})"
         )
 
+    @property
+    def _name(self) -> str:
+        return self._strategy.value.replace("_credit", "").replace("_", " ")
+
     def _analysis(self, chosen: Candidate, puts: tuple[Candidate, ...], width: Decimal) -> str:
+        premium = f"Credit {chosen.mid} at the mid, {chosen.floor} at the least"
+        if self._strategy.is_debit:
+            premium = f"Debit {-chosen.mid} at the mid, {-chosen.floor} at the most"
         return (
-            f"One of {len(puts)} put spreads. Width {chosen.spread.width} against {width:.2f} aimed at. Credit "
-            f"{chosen.mid} at the mid, {chosen.floor} at the least: {chosen.credit_to_width:.1%} of the width. Maximum "
+            f"One of {len(puts)} {self._name}s. Width {chosen.spread.width} against {width:.2f} aimed at. {premium}: "
+            f"{abs(chosen.credit_to_width):.1%} of the width. Maximum "
             f"loss {chosen.max_loss:.2f} a contract. The options imply a {chosen.pop_market:.0%} chance of any profit "
             "at expiration. The rule looks at nothing else: no volatility, trend or event changes its pick."
         )

@@ -12,7 +12,8 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 from spy32.brokers.paper_settlement import StandIn, has_expired_contract, settle_account
-from spy32.domain.market import LegQuotes, has_other_root, underlying_for_root
+from spy32.domain.market import LegQuotes
+from spy32.domain.option_class import underlying_for_root
 from spy32.domain.orders import BrokerOrder, DryRun, Fill, Transaction, TransactionKind
 from spy32.domain.spreads import CENT, MULTIPLIER, Account, Action, Leg, Mode, Position
 from spy32.errors import BrokerRefused, Unavailable, Unusable
@@ -151,8 +152,7 @@ class PaperBroker:
 
     def _reserved_buying_power(self) -> Decimal:
         """Buying power that working orders would use up, each by itself; one that frees some reserves nothing."""
-        orders = map(_cancel_other_roots, self._ledger.working_orders())
-        working = (order for order in orders if order.state not in FINAL and not self._is_expired(order))
+        working = (order for order in self._ledger.working_orders() if not self._is_expired(order))
         return sum((max(self._buying_power_change(order), Decimal(0)) for order in working), Decimal(0))
 
     def _buying_power_change(self, order: BrokerOrder) -> Decimal:
@@ -168,7 +168,7 @@ class PaperBroker:
 
     def _fees(self, order: BrokerOrder) -> Decimal:
         each = opening_costs if order.legs[0].action.opens else closing_costs
-        return each(order.quantity, self._settings.costs) * order.quantity
+        return each(order.quantity, self._settings.costs, order.legs[0].root, len(order.legs)) * order.quantity
 
     def _settle(self) -> tuple[str, ...]:
         """Settle what has expired; return why anything that has expired is still held."""
@@ -227,7 +227,7 @@ class PaperBroker:
         return found
 
     def _list_orders(self) -> tuple[BrokerOrder, ...]:
-        return tuple(map(_cancel_other_roots, self._ledger.orders()))
+        return self._ledger.orders()
 
     def _is_expired(self, order: BrokerOrder) -> bool:
         """Whether the order is over: a Day order with its New York day, any other when its contracts stop trading."""
@@ -239,7 +239,7 @@ class PaperBroker:
     def _fetch_quotes(self, legs: Sequence[Leg]) -> LegQuotes | None:
         assert self._market is not None
         try:
-            return self._market.quotes(underlying_for_root(legs[0].root.strip()), legs)
+            return self._market.quotes(underlying_for_root(legs[0].root), legs)
         except (Unavailable, Unusable):
             # Without a quote there is no trade; the order rests and the next read tries again.
             return None
@@ -261,16 +261,6 @@ class PaperBroker:
         """The fill rule in words, kept with every paper trade."""
         share = self._settings.paper.fill_share
         return f"paper fill, whole and at our limit, once it is at or below mid less {share} of half of (mid - natural)"
-
-
-def _cancel_other_roots(order: BrokerOrder) -> BrokerOrder:
-    """The order; one of contracts that go by another root than their ticker ends as cancelled.
-
-    0.3.0 took such orders and could neither fill nor cancel them.
-    """
-    if order.state in FINAL or not any(has_other_root(underlying_for_root(leg.root.strip())) for leg in order.legs):
-        return order
-    return changed(order, status="Cancelled", state=OrderState.CANCELLED, reason="contracts of another root")
 
 
 def parse_order_body(body: str) -> BrokerOrder:

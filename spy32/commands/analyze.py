@@ -36,7 +36,7 @@ def analyze(
     """The weekly run: collect, screen, choose, check and prepare an order. It never sends one."""
     _check_options(scheduled=scheduled, force=force, prompt_only=prompt_only, market=market, analyst=analyst)
     app = get_app(ctx)
-    settings = _load_settings(app, profile, dte, market)
+    settings = _load_settings(app, profile, dte)
     if prompt_only:
         from spy32.commands.prompt_only import print_prompt
 
@@ -65,13 +65,11 @@ def _check_options(*, scheduled: bool, force: bool, prompt_only: bool, market: s
     check_analyst(analyst)
 
 
-def _load_settings(app: "App", profile: str, dte: int | None, market: str | None) -> "Settings":
+def _load_settings(app: "App", profile: str, dte: int | None) -> "Settings":
     """The settings of the profile, with `--dte` on top."""
-    from spy32.settings.profiles import check_root, for_profile
+    from spy32.settings.profiles import for_profile
 
     settings = for_profile(app.settings, profile)
-    if not app.is_recorded(market):
-        check_root(settings, profile)
     if dte is None:
         return settings
     if dte not in settings.dte.available:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, get_app, parse_id, parse_proposal_id, view_with_proposal
+from spy32.commands.common import Json, get_app, notices_sent, parse_id, parse_proposal_id, view_with_proposal
 from spy32.commands.completion import complete_ids
 from spy32.errors import BadUsage
 
@@ -42,14 +42,15 @@ def approve(
     app = get_app(ctx)
     _check_options(app, approval=approval, decline=decline, confirm=confirm)
     app.check_store_exists()
-    store = app.store()
-    selection = _select(app, store, proposal, will_ask=not (approval or decline))
-    if approval:
-        _approve(app, selection, confirm=confirm, note=note, json=json)
-    elif decline:
-        _decline(app, selection, note=note, json=json)
-    else:
-        _run_dialogue(app, selection, note=note, json=json)
+    with notices_sent(app):
+        store = app.store()
+        selection = _select(app, store, proposal, will_ask=not (approval or decline))
+        if approval:
+            _approve(app, selection, confirm=confirm, note=note, json=json)
+        elif decline:
+            _decline(app, selection, note=note, json=json)
+        else:
+            _run_dialogue(app, selection, note=note, json=json)
 
 
 def _check_options(app: "App", *, approval: bool, decline: bool, confirm: str | None) -> None:

@@ -4,14 +4,15 @@ import re
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from spy32.errors import TERMINATIONS, BadUsage
+from spy32.errors import TERMINATIONS, BadUsage, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from datetime import date
 
     from spy32.domain.proposals import Proposal
@@ -30,22 +31,28 @@ def get_app(ctx: typer.Context) -> "App":
 
 @contextmanager
 def notices_sent(app: "App") -> "Iterator[None]":
-    """Send notices once the block is over, however it ended; a signal that ends the command is not kept waiting."""
+    """Send notices once the block is over, however it ended; a signal that ends the command is not kept waiting.
+
+    A database that cannot be used holds no outbox to send from: that is told straight to the addresses.
+    """
     try:
         yield
     except TERMINATIONS:
         raise
+    except StoreError as trouble:
+        _send(app, partial(app.send_store_trouble, trouble))
+        raise
     except Exception:
-        _send_notices(app)
+        _send(app, app.send_notices)
         raise
     else:
-        _send_notices(app)
+        _send(app, app.send_notices)
 
 
-def _send_notices(app: "App") -> None:
+def _send(app: "App", send: "Callable[[], None]") -> None:
     """What the command has done stands, and its exit code too: a signal ends only the sending."""
     try:
-        app.send_notices()
+        send()
     except TERMINATIONS:
         app.warn("stopped while notices were being sent; the next command sends the rest")
 

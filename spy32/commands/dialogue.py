@@ -210,11 +210,14 @@ class ApprovalDialogue:
     def _change_floor(self, argument: str) -> None:
         review = self._judge_shown()
         low, high = review.floor_range
-        typed = argument or self._screen.ask(f"Which floor ({low} to {high})")
+        is_debit = high < 0
+        question = f"Which ceiling ({-high} to {-low})" if is_debit else f"Which floor ({low} to {high})"
+        typed = argument or self._screen.ask(question)
         if not typed:
             self._message = "nothing was changed"
             return
-        self._base = self._shown = desk.change_floor(self._context, review, parse_price(typed))
+        price = parse_price(typed)
+        self._base = self._shown = desk.change_floor(self._context, review, -price if is_debit else price)
 
     def _show_refusal(self, error: Spy32Error) -> None:
         """Show why it was refused, and the proposal as another window left it; `Refused` when that one decided."""

@@ -35,23 +35,31 @@ def execute(
 
     app = get_app(ctx)
     confirmation.check_options(app, live=live, confirm=confirm, dry_run=dry_run)
-    store = app.open_for_reading()
-    chosen = store.proposals.get(parse_proposal_id(store, proposal, "approved", "sent", "done"))
-    confirmation.check_origin(app, store, chosen)
     if dry_run:
-        _preview(app, chosen, json=json)
+        _preview(app, _choose_proposal(app, proposal), json=json)
         return
-    confirmation.check_place(app, store)
-    confirmation.confirm_live(app, chosen, confirm)
-    from spy32.trading.execute import execute as send
-
-    store = app.store()
-    confirmation.check_unchanged(store, chosen)
-    context = app.trading_context(store, chosen)
     with notices_sent(app):
+        chosen = _choose_proposal(app, proposal)
+        confirmation.check_place(app, app.open_for_reading())
+        confirmation.confirm_live(app, chosen, confirm)
+        from spy32.trading.execute import execute as send
+
+        store = app.store()
+        confirmation.check_unchanged(store, chosen)
+        context = app.trading_context(store, chosen)
         app.settle_ended(store, context.market)
         result = send(context, chosen.id, wait=not no_wait)
         _print_proposal(app, result, json=json)
+
+
+def _choose_proposal(app: "App", typed: str | None) -> "Proposal":
+    """The proposal that was meant, of the market that this home trades on."""
+    from spy32.commands import confirmation
+
+    store = app.open_for_reading()
+    chosen = store.proposals.get(parse_proposal_id(store, typed, "approved", "sent", "done"))
+    confirmation.check_origin(app, store, chosen)
+    return chosen
 
 
 def cancel(
@@ -63,10 +71,11 @@ def cancel(
     from spy32.trading.reconcile import cancel_proposal as stop
 
     app = get_app(ctx)
-    store = app.store()
-    chosen = store.proposals.get(parse_proposal_id(store, proposal))
-    stop(app.trading_context(store, chosen), chosen.id)
-    _print_proposal(app, store.proposals.get(chosen.id), json=json)
+    with notices_sent(app):
+        store = app.store()
+        chosen = store.proposals.get(parse_proposal_id(store, proposal))
+        stop(app.trading_context(store, chosen), chosen.id)
+        _print_proposal(app, store.proposals.get(chosen.id), json=json)
 
 
 def _preview(app: "App", proposal: "Proposal", *, json: bool) -> None:

@@ -11,6 +11,7 @@ from spy32.commands.completion import complete_ids
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from spy32.domain.proposals import Proposal
     from spy32.markets.recorded import RecordedMarket
     from spy32.store import Store
     from spy32.trading.context import TradingContext
@@ -42,7 +43,7 @@ def manage(
 
     Ends 0 when all is done or nothing is to do, else with the worst code of a trade.
     """
-    from spy32.errors import BadUsage, LockHeld
+    from spy32.errors import BadUsage
 
     app = get_app(ctx)
     if scheduled and market is not None:
@@ -51,6 +52,13 @@ def manage(
     if scheduled and _is_idle(app):
         return
     app.check_store_exists()
+    with notices_sent(app):
+        _manage(app, number, market, scheduled=scheduled, json=json)
+
+
+def _manage(app: "App", number: int | None, market: str | None, *, scheduled: bool, json: bool) -> None:
+    """Manage the trades and print them; a scheduled start beside another one that manages does nothing."""
+    from spy32.errors import LockHeld
     from spy32.trading.manage import manage as manage_trades
 
     store = app.store()
@@ -60,14 +68,13 @@ def manage(
         proposal = store.proposals.get(proposal_id) if proposal_id is not None else None
         return app.trading_context(store, proposal, later=later)
 
-    with notices_sent(app):
-        try:
-            found = manage_trades(context_for, number)
-        except LockHeld:
-            if not scheduled:
-                raise
-            return
-        _print_managed(app, found, scheduled=scheduled, json=json)
+    try:
+        found = manage_trades(context_for, number)
+    except LockHeld:
+        if not scheduled:
+            raise
+        return
+    _print_managed(app, found, scheduled=scheduled, json=json)
 
 
 def close(
@@ -84,9 +91,15 @@ def close(
     app = get_app(ctx)
     number, price = parse_id(trade, "T", "trade"), parse_price(at) if at is not None else None
     app.check_store_exists()
-    store = app.store()
-    earlier = store.proposals.find_live_close(number)
-    found = propose_close(_load_context(app, store, number), number, price)
+    with notices_sent(app):
+        store = app.store()
+        earlier = store.proposals.find_live_close(number)
+        found = propose_close(_load_context(app, store, number), number, price)
+        _print_close(app, store, found, earlier, json=json)
+
+
+def _print_close(app: "App", store: "Store", found: "ManagedTrade", earlier: "Proposal | None", *, json: bool) -> None:
+    """The close that was proposed, and which earlier one it takes the place of."""
     assert found.proposal is not None
     if json:
         from spy32.commands.common import view_with_proposal

@@ -21,7 +21,7 @@ def market(
 ) -> None:
     """The market as a run would see it now: figures with source and age, events, pictures."""
     from spy32.commands.prompt_only import load_open_spreads
-    from spy32.pipeline.collect import gate_error
+    from spy32.pipeline.offers import gate_error
     from spy32.pipeline.preview import preview_market
     from spy32.render.market_pages import print_market_page
 
@@ -45,7 +45,8 @@ def market(
 def expirations(
     ctx: typer.Context, market: MarketOption = None, profile: ProfileOption = "default", json: Json = False
 ) -> None:
-    """The listed expirations, the one that a run would take, and why it is that one."""
+    """The listed expirations, the one that a run would take by its quotes now, and why it is that one."""
+    from spy32.pipeline.collect import collect_market
     from spy32.render.market_pages import build_expirations_page
     from spy32.render.output import print_page
     from spy32.rules.expirations import list_expirations
@@ -55,6 +56,11 @@ def expirations(
     sources, settings = _load_sources(app, market, profile)
     underlying = settings.profiles[profile].underlying
     source, listed_days = _list_expirations(sources, underlying)
+    try:
+        judged = collect_market(sources, app.build_collect_request(settings, profile), app.report).judged
+    except Spy32Error as error:
+        app.warn(f"no quotes were judged, so the nearest is named: {error.message}")
+        judged = ()
     found = list_expirations(
         listed_days,
         underlying=underlying,
@@ -62,6 +68,7 @@ def expirations(
         today=market_date(app.clock()),
         target_dte=settings.dte.default,
         tolerance=settings.choice.dte_tolerance,
+        judged=judged,
     )
     if json:
         from spy32.render.documents import print_document

@@ -21,6 +21,7 @@ def print_prompt(app: "App", settings: "Settings", *, profile: str, market: str 
     from spy32.pipeline.preview import preview_market, preview_menu
     from spy32.render.output import print_lines
     from spy32.wiring import analysts
+    from spy32.wiring.markets import find_history
 
     sources = app.load_sources(market)
     request = app.build_collect_request(settings, profile)
@@ -28,7 +29,7 @@ def print_prompt(app: "App", settings: "Settings", *, profile: str, market: str 
         sources, request, app.report, held=load_open_spreads(app), account=load_paper_account(app)
     )
     seed = int.from_bytes(os.urandom(4), "big")
-    menu = preview_menu(market_preview, request, seed)
+    menu = preview_menu(market_preview, request, seed, find_history)
     version = analysts.prompt_version(settings)
     rendered = analysts.build_renderer(version, settings)(menu, market_preview.briefing, seed + FIRST_SAMPLE)
     body = build_request(rendered, settings.xai)

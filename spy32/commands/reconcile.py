@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from spy32.commands.common import Json, get_app
+from spy32.commands.common import Json, get_app, notices_sent
 from spy32.errors import BadUsage
 
 if TYPE_CHECKING:
+    from spy32.store import Store
     from spy32.trading.transactions import MissingContracts
     from spy32.wiring import App
 
@@ -31,15 +32,21 @@ def reconcile(
     """
     app = get_app(ctx)
     _check_options(app, asks=adopt or settle is not None, approval=approval, json=json)
+    with notices_sent(app):
+        store = app.store()
+        if settle is not None:
+            _settle_proposal(app, settle, approval=approval)
+        _settle_all(app, store, adopt=adopt, approval=approval, json=json)
+
+
+def _settle_all(app: "App", store: "Store", *, adopt: bool, approval: bool, json: bool) -> None:
+    """Settle every unknown order, print what differs, and take over what a person wants to."""
     from spy32.render.output import print_lines
     from spy32.render.positions_pages import reconciliation_lines
     from spy32.trading.reconcile import adopt_trades as take_over
     from spy32.trading.reconcile import adoptable_contracts
     from spy32.trading.reconcile import reconcile as settle_all
 
-    store = app.store()
-    if settle is not None:
-        _settle_proposal(app, settle, approval=approval)
     result = settle_all(
         lambda number: app.trading_context(store, store.proposals.get(number) if number is not None else None)
     )

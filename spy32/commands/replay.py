@@ -34,11 +34,13 @@ def replay(
     from spy32.pipeline.replay import replay as again
     from spy32.render.trading import print_replay
     from spy32.wiring.analysts import build_recorded_lookup
+    from spy32.wiring.markets import find_history
 
     store = app.open_for_reading()
     result = again(
         store,
         run_number,
+        find_history=find_history,
         build_rule_analyst=app.rule,
         find_recorded_analyst=build_recorded_lookup(store, run_number, app.clock, app.monotonic),
     )

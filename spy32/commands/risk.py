@@ -40,7 +40,7 @@ def risk(ctx: typer.Context, json: Json = False) -> None:
 def _load_account(app: "App", store: "Store") -> "tuple[Account, str]":
     """The account as the broker states it now, or else that of the newest run, and a line that says so."""
     from spy32.errors import Spy32Error
-    from spy32.ops.risk import last_known_account
+    from spy32.ops.last_account import last_known_account
 
     try:
         return app.broker(store, None).facts(), ""

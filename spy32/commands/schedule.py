@@ -139,11 +139,12 @@ def check(
     from spy32.render.output import print_lines
 
     app = get_app(ctx)
-    zone, parsed = _machine_zone(app), parse_crontab(crontab.read() if crontab is not None else _installed_crontab())
+    text, unread = (crontab.read(), None) if crontab is not None else _installed_crontab()
+    zone, parsed = _machine_zone(app), parse_crontab(text)
     jobs = parsed.weekly_jobs or (parse_job(_crontab_line(app, job_line)),)
     slot_starts = next_starts(jobs, zone.zone, app.clock(), app.settings.schedule, app.settings.environment)
     managing = next_manage_starts(parsed.manage_jobs, zone.zone, app.clock())
-    warnings = list(_crontab_warnings(parsed, zone, slot_starts, managing))
+    warnings = list(_crontab_warnings(parsed, zone, slot_starts, managing, unread))
     if json:
         from spy32.render.documents import print_document
         from spy32.render.home_documents import STARTS, NextStarts, start_of
@@ -165,7 +166,7 @@ def check(
         return
     if json:  # the document is the answer, and has said it
         raise typer.Exit(ExitCode.ATTENTION)
-    raise AttentionRequired("nothing starts the weekly run: `spy32 schedule install` adds the lines")
+    raise AttentionRequired(unread or "nothing starts the weekly run: `spy32 schedule install` adds the lines")
 
 
 def _crontab_line(app: "App", build: "Callable[..., str]") -> str:
@@ -205,15 +206,17 @@ def _systemd_units(app: "App") -> "dict[str, str]":
     return user_units({name: (*start, *command) for name, command in words.items()}, app.settings.schedule)
 
 
-def _installed_crontab() -> str:
-    """This user's crontab; empty when there is none, no cron, or none that answers."""
+def _installed_crontab() -> tuple[str, str | None]:
+    """This user's crontab, empty when there is none or no cron; and why it cannot be read, if so."""
     from spy32.errors import ServiceGone, StoreError
     from spy32.ops.crontab import find_crontab_program, read_crontab
 
     try:
-        return read_crontab(find_crontab_program()).decode(errors="replace")
-    except (ServiceGone, StoreError):
-        return ""
+        return read_crontab(find_crontab_program()).decode(errors="replace"), None
+    except ServiceGone:
+        return "", None
+    except StoreError as error:
+        return "", error.message
 
 
 def _environment_warnings(app: "App") -> list[str]:
@@ -226,13 +229,19 @@ def _environment_warnings(app: "App") -> list[str]:
 
 
 def _crontab_warnings(
-    crontab: "Crontab", zone: "MachineZone", slot_starts: "Iterable[SlotStart]", managing: "ManageStarts"
+    crontab: "Crontab",
+    zone: "MachineZone",
+    slot_starts: "Iterable[SlotStart]",
+    managing: "ManageStarts",
+    unread: str | None,
 ) -> "Iterable[str]":
-    if not crontab.weekly_jobs:
+    if unread is not None:
+        yield f"{unread}; these times are those of the line that `schedule show` prints"
+    elif not crontab.weekly_jobs:
         yield "no crontab line starts `spy32 analyze`; these times are those of the line that `schedule show` prints"
-    if not crontab.manage_jobs:
+    if not crontab.manage_jobs and unread is None:
         yield "no crontab line starts `spy32 manage`: open trades are marked, and their closes proposed, by hand only"
-    elif not managing.starts:
+    elif crontab.manage_jobs and not managing.starts:
         yield f"`spy32 manage` is not started while options trade on {managing.session.day}"
     yield from crontab.warnings
     if zone.warning is not None:

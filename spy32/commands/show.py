@@ -48,7 +48,7 @@ def show(
         bool, typer.Option("--raw", help="Requests to models, answers and order bodies, as stored.")
     ] = False,
     full: Annotated[bool, typer.Option("--full", help="Everything on record, not only the one screen.")] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="The words on the screen, a line each.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Every number and word, a line of meaning each.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Comma-separated: --history, --candidates or --rejected.")] = False,
     json: Json = False,
 ) -> None:
@@ -155,9 +155,10 @@ def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "Ra
 
             return full_page(view, now=app.clock(), also=_other_open_proposals(store, view))
         case "explain":
+            from spy32.render.explain import chosen_candidate_id
             from spy32.render.glossary import glossary_page
 
-            return glossary_page()
+            return glossary_page(view.menu.find(chosen_candidate_id(view)) if view.menu is not None else None)
         case "raw":
             from spy32.render.raw_page import raw_page
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from spy32.commands.common import Json, get_app
+from spy32.commands.completion import complete_ids
 from spy32.errors import AttentionRequired, BadUsage, Spy32Error, StoreDamaged, StoreError, Unresolved
 
 if TYPE_CHECKING:
@@ -24,7 +25,12 @@ def status(
         ),
     ] = False,
     ack: Annotated[
-        str | None, typer.Option("--ack", help="You have looked at it: P31, T31, R31 or N31 is no longer listed.")
+        str | None,
+        typer.Option(
+            "--ack",
+            help="You have looked at it: P31, T31, R31 or N31 is no longer listed.",
+            autocompletion=complete_ids("TPRN"),
+        ),
     ] = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="On a screen of its own, read again every 2 seconds; keys act.")

@@ -81,8 +81,9 @@ def opening_vols(legs: Sequence[Leg], candidate: Candidate | None, market: Marke
     """Return the vols of a candidate's legs at the quotes of its run; None without them."""
     if candidate is None or market is None:
         return None
-    views = {candidate.spread.short: candidate.short, candidate.spread.long: candidate.long}
-    return _leg_vols(market.as_of, market.spot, [views[leg].iv if leg in views else None for leg in legs])
+    views = candidate.views
+    vols = [views[leg.symbol].iv if leg.symbol in views else None for leg in legs]
+    return _leg_vols(market.as_of, market.spot, vols)
 
 
 def book_max_loss(positions: Sequence[BookPosition]) -> Decimal:

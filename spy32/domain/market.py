@@ -121,29 +121,6 @@ def plain_strike(strike: Decimal) -> Decimal:
     return strike.quantize(Decimal(1)) if strike == strike.to_integral_value() else strike.normalize()
 
 
-def option_roots(underlying: str) -> tuple[str, ...]:
-    """Return the option roots of the standard contracts, in order of preference.
-
-    SPXW comes before SPX because it settles at the close (PM), as SPY does; SPX settles at the open (AM). Any other
-    root, such as SPY7, is a mini or adjusted contract with a different deliverable.
-    """
-    return ("SPXW", "SPX") if underlying == "SPX" else (underlying,)
-
-
-def underlying_for_root(root: str) -> str:
-    """Return the ticker under which sources list the options of this root."""
-    return "SPX" if root in option_roots("SPX") else root
-
-
-CASH_SETTLED = frozenset({"DJX", "MRUT", "NDX", "OEX", "RUT", "SPX", "VIX", "XEO", "XND", "XSP"})
-"""Index options that settle in cash instead of delivering shares (cboe.com product pages)."""
-
-
-def has_other_root(underlying: str) -> bool:
-    """Return whether the option root differs from the ticker. Orders and settlement do not support that yet."""
-    return option_roots(underlying) != (underlying,)
-
-
 @value
 class Chain:
     """Option quotes of one underlying at one time, for any number of expirations. `spot` is dollars."""
@@ -208,7 +185,8 @@ class SourceAttempt:
     """One request to a data source: the datum, the source, whether it succeeded, and the error text if not."""
 
     datum: str
-    """`chain`, `history`, `vix`, `dividends`, `rate`, `moves`, `metrics` or `earnings`."""
+    """`chain`, `expiration` (beside the nearest one, or the choice among them), `history`, `vix`, `dividends`, `rate`,
+    `moves`, `metrics` or `earnings`."""
     source: str
     ok: bool
     detail: str = ""

@@ -5,9 +5,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from spy32.domain.market import CASH_SETTLED, OCC_LENGTH, Right, underlying_for_root
+from spy32.domain.market import OCC_LENGTH, Right
+from spy32.domain.option_class import settles_in_cash, underlying_for_root
 from spy32.domain.proposals import ExitPlan, ExitReason
-from spy32.domain.spreads import MULTIPLIER, Action, Leg, Mode, whole_order
+from spy32.domain.spreads import MULTIPLIER, Action, Leg, Mode, max_width, value_bounds, whole_order
 from spy32.domain.units import Dollars, JsonText, OrderId, Price, ProposalId, RunId, TradeId
 from spy32.domain.value import value
 from spy32.lifecycle import EndedBy, OrderState, TradeState
@@ -205,12 +206,12 @@ class Transaction:
     @property
     def settles_in_cash(self) -> bool:
         """Whether an assignment or exercise was settled in cash: it moves money itself, and delivers no shares."""
-        return self.is_option and self.kind in DELIVERIES and (self.gross != 0 or self.ticker in CASH_SETTLED)
+        return self.is_option and self.kind in DELIVERIES and (self.gross != 0 or settles_in_cash(self.ticker))
 
     @property
     def ticker(self) -> str:
         """The underlying of contracts; the symbol of shares."""
-        return underlying_for_root(self.symbol[:6].strip()) if self.is_option else self.symbol
+        return underlying_for_root(self.symbol[:6]) if self.is_option else self.symbol
 
     @property
     def signed_quantity(self) -> Decimal:
@@ -283,7 +284,7 @@ class Trade:
     legs: tuple[Leg, ...]
     quantity: int
     credit: Price
-    """Per share, average of the fills."""
+    """Per share, average of the fills; a debit is negative."""
     fees: Dollars
     """So far, dollars: of the opening, of what is closed, and of assignments."""
     opening_fees: Dollars
@@ -293,7 +294,7 @@ class Trade:
     opened_at: datetime
     closed_at: datetime | None = None
     debit: Price | None = None
-    """Per share, to close."""
+    """Per share, to close; negative when closing received a credit."""
     result: Dollars | None = None
     """After fees, dollars; None while open."""
     assumption: str = ""
@@ -313,12 +314,20 @@ class Trade:
 
     @property
     def width(self) -> Decimal:
-        """Points between the strikes of the widest vertical: the most that closing can be worth."""
-        return max(
-            max(leg.strike for leg in side) - min(leg.strike for leg in side)
-            for right in {leg.right for leg in self.legs}
-            if (side := [leg for leg in self.legs if leg.right is right])
-        )
+        """Points between the strikes of the widest vertical."""
+        return max_width(self.legs)
+
+    @property
+    def closing_bounds(self) -> tuple[Decimal, Decimal]:
+        """The least and the most that closing can cost, dollars per share: 0 to the width for a credit spread, -width
+        to 0 for a debit spread, whose closing receives a credit."""
+        low, high = value_bounds(self.legs)
+        return Decimal(0) - high, Decimal(0) - low
+
+    @property
+    def max_profit(self) -> Decimal:
+        """The most that it can earn per share before costs: the credit, or the width less the debit."""
+        return self.credit + value_bounds(self.legs)[1]
 
     @property
     def closing_legs(self) -> tuple[Leg, ...]:

@@ -3,6 +3,7 @@
 from datetime import date
 from enum import StrEnum
 
+from spy32.domain.market import Right
 from spy32.domain.units import Dollars, ModelDollars
 from spy32.domain.value import value
 
@@ -29,18 +30,19 @@ class Estimate:
 
 @value
 class Probabilities:
-    """Probabilities of a candidate's endings, 0 to 1. None where the law does not tell."""
+    """Probabilities of a candidate's endings, 0 to 1. The end is expiration, or the close at which the plan leaves."""
 
     worthless: float
-    """No short strike is reached at the end, so every leg expires worthless or is bought back above it."""
+    """Every leg is out of the money at the end; of a credit spread: no short strike is reached there."""
     profit: float
-    """Any profit, after costs."""
+    """Any profit after slippage and costs, sold at the mid less slippage."""
     max_profit: float
-    """To expiration, the largest possible profit; under the exit plan, the profit target is reached."""
+    """To expiration, the largest possible payoff; under the exit plan, a close at the profit target or better."""
     max_loss: float
-    """The largest possible loss: the underlying ends at or beyond a long strike."""
+    """The least possible payoff: the underlying is at or beyond a long strike at the end. Under the exit plan the loss
+    is smaller then, since time value is left."""
     touch: float | None = None
-    """A short strike is reached at any time before the end."""
+    """A short strike is reached at any time before the end, by highs and lows. None where the law does not tell."""
 
 
 @value
@@ -78,7 +80,7 @@ class TradingCost:
     """Clearing and regulatory."""
 
     @property
-    def total(self) -> float:
+    def total(self) -> ModelDollars:
         return self.interest + self.slippage + float(self.commissions + self.fees)
 
 
@@ -103,3 +105,44 @@ class Outlook:
     """The last day of that history."""
     missing: str | None = None
     """Why the history's numbers are not there."""
+
+    @property
+    def chosen_plan(self) -> Forecast | None:
+        """The forecast that a decision rests on: the history's, under the exit plan."""
+        return self.plan.history if self.plan is not None else None
+
+
+@value
+class Reliability:
+    """What the market's probability of profit was worth in the past, for spreads of one right and short delta.
+
+    Fractions, walk-forward over past Mondays.
+    """
+
+    right: Right
+    delta: float
+    stated: float
+    """By the market's density."""
+    came_true: float
+    difference: float
+    """came_true - stated."""
+    low: float
+    high: float
+    """The 95 % interval of the difference."""
+
+
+@value
+class TrackRecord:
+    """The shipped table of how often the market's probabilities came true."""
+
+    rows: tuple[Reliability, ...]
+    until: str
+    """The last month or day of the outcomes, as the table writes it."""
+
+    def side(self, right: Right) -> tuple[Reliability, ...]:
+        """The rows of one right, by delta."""
+        return tuple(sorted((row for row in self.rows if row.right is right), key=lambda row: row.delta))
+
+    def nearest(self, right: Right, delta: float) -> Reliability | None:
+        """The row nearest an absolute short delta; None when the table has none of this right."""
+        return min(self.side(right), key=lambda row: abs(row.delta - delta), default=None)

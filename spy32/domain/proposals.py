@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from spy32.domain.market import Right, is_recorded_source
-from spy32.domain.spreads import Account, ExitAuthority, Exposure, Leg, Mode, Strategy
+from spy32.domain.spreads import MULTIPLIER, Account, ExitAuthority, Exposure, Leg, Mode, Strategy, value_bounds
 from spy32.domain.units import Dollars, Price, ProposalId, QuotedPrice, RunId, TradeId
 from spy32.domain.value import value
 from spy32.errors import ExitCode
@@ -157,7 +157,7 @@ class RiskDecision:
 
 @value
 class PricePlan:
-    """The price walk of an order. Prices are credits, dollars per share; a closing order uses negative credits."""
+    """The price walk of an order. Prices are credits, dollars per share; an order that pays has negative ones."""
 
     start: Price
     """First limit."""
@@ -219,12 +219,13 @@ EXIT_WORDS: Mapping[ExitReason, str] = {
 
 @value
 class ExitPlan:
-    """When and at what price to close the trade. Prices are debits, dollars per share, positive."""
+    """When and at what price to close the trade. Prices are debits, dollars per share; that of a debit spread, whose
+    closing receives a credit, is negative."""
 
     profit_target: Price
     """Enough profit."""
     stop: Price
-    """Too much loss: a close is proposed."""
+    """Too much loss: a close is proposed. 0 for a debit spread, which has none."""
     time_exit: date | None
     last_exit: date
     """The session before the last trading day. The trade is closed by its end at the latest."""
@@ -268,13 +269,13 @@ class ProposalTerms:
     plan: PricePlan
     exit: ExitPlan
     max_loss: Dollars
-    """Whole quantity, dollars: ((width - floor) x 100 + costs) x quantity."""
+    """Whole quantity, dollars: ((width - floor) x 100 + costs) x quantity, of a debit spread the debit and costs."""
     max_profit: Dollars
     """Whole quantity, at the limit, after costs to open."""
     breakevens: tuple[Price, ...]
     """At the limit price."""
     assignment_value: Dollars
-    """Dollars of stock that the short legs would move on assignment."""
+    """Dollars of stock that assignment would move: of an iron condor one side, that with the higher strike."""
     candidate_id: str | None
     """Entry of the menu."""
     chosen_by: str
@@ -307,6 +308,12 @@ class ProposalTerms:
     def is_recorded(self) -> bool:
         """Whether it was made on a recorded market."""
         return is_recorded_source(self.market)
+
+    @property
+    def opening_costs(self) -> Dollars:
+        """Costs to open of an opening, whole quantity: what `max_profit` lacks of the profit at the first limit."""
+        best = self.plan.start + value_bounds(self.legs)[1]
+        return best * MULTIPLIER * self.quantity - self.max_profit
 
     @property
     def trade_text(self) -> str:

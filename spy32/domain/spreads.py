@@ -1,6 +1,6 @@
 """Legs, spreads, candidates and the menu; the account and its exposure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import date
 from decimal import Decimal
@@ -41,6 +41,11 @@ class Strategy(StrEnum):
     IRON_CONDOR = "iron_condor"
     PUT_DEBIT = "put_debit_spread"
     CALL_DEBIT = "call_debit_spread"
+
+    @property
+    def is_debit(self) -> bool:
+        """Whether opening it pays premium."""
+        return self in (Strategy.PUT_DEBIT, Strategy.CALL_DEBIT)
 
 
 class Action(StrEnum):
@@ -97,6 +102,45 @@ def whole_order(legs: Iterable[Leg], quantity: int) -> tuple[Leg, ...]:
     return tuple(replace(leg, quantity=leg.quantity * quantity) for leg in legs)
 
 
+def price_effect(legs: Sequence[Leg]) -> int:
+    """Return +1 when the legs must receive a credit, -1 when they must pay a debit, whatever the quotes say: by no
+    arbitrage the put with the higher strike, or the call with the lower one, costs at least as much.
+
+    Raises ValueError when the legs are not verticals or do not agree."""
+    signs = {sign for sign, _ in _verticals(legs)}
+    if len(signs) != 1:
+        raise ValueError("the legs do not agree on a credit or a debit")
+    return signs.pop()
+
+
+def max_width(legs: Sequence[Leg]) -> Points:
+    """Return the points between the strikes of the widest vertical. Raises ValueError as `price_effect` does."""
+    return max(width for _, width in _verticals(legs))
+
+
+def value_bounds(legs: Sequence[Leg]) -> tuple[Points, Points]:
+    """Return the least and the most that the legs are worth at expiration, dollars per share: -width to 0 for a credit,
+    of the widest vertical since only one side of an iron condor ends in the money; 0 to width for a debit."""
+    width = max_width(legs)
+    return (-width, Decimal(0)) if price_effect(legs) > 0 else (Decimal(0), width)
+
+
+def _verticals(legs: Sequence[Leg]) -> list[tuple[int, Decimal]]:
+    """Return the sign of the premium and the width (dollars) of the vertical of each right."""
+    return [_sign_and_width([leg for leg in legs if leg.right is right]) for right in {leg.right for leg in legs}]
+
+
+def _sign_and_width(legs: Sequence[Leg]) -> tuple[int, Decimal]:
+    if sorted(leg.action.sign for leg in legs) != [-1, 1]:
+        raise ValueError("not a vertical: it needs one leg sold and one bought of each right")
+    long, short = sorted(legs, key=lambda leg: leg.action.sign)
+    is_same_series = (short.root, short.expiration, short.quantity) == (long.root, long.expiration, long.quantity)
+    if not is_same_series or short.strike == long.strike:
+        raise ValueError("not a vertical: the legs differ in more than the strike, or not in the strike")
+    strike_difference = short.strike - long.strike if short.right is Right.PUT else long.strike - short.strike
+    return (1 if strike_difference > 0 else -1), abs(strike_difference)
+
+
 @value
 class Spread:
     """Two to four legs of one expiration with defined risk: every short leg has a long one.
@@ -126,7 +170,7 @@ class Spread:
     @property
     def short(self) -> Leg:
         """The first sold leg."""
-        return next(leg for leg in self.legs if leg.action.sign > 0)
+        return self.shorts[0]
 
     @property
     def long(self) -> Leg:
@@ -139,9 +183,13 @@ class Spread:
         return self.short.right
 
     @property
+    def shorts(self) -> tuple[Leg, ...]:
+        return tuple(leg for leg in self.legs if leg.action.sign > 0)
+
+    @property
     def width(self) -> Points:
-        """Points between the strikes of a vertical."""
-        return abs(self.short.strike - self.long.strike)
+        """Points between the strikes of a vertical, the widest of an iron condor."""
+        return max_width(self.legs)
 
 
 @value
@@ -185,12 +233,14 @@ class ExpectedValue:
 
 @value
 class Candidate:
-    """A priced and checked spread. Prices are credits, dollars per share; dollar amounts are per contract (spread)."""
+    """A priced and checked spread. Prices are credits a share, a debit is negative; dollar amounts are per contract."""
 
     id: str
     spread: Spread
     short: LegView
+    """Of the sold leg; of an iron condor the put."""
     long: LegView
+    """Of the bought leg; of an iron condor the put."""
     natural: Price
     """Sell at the bid, buy at the ask."""
     mid: Price
@@ -200,7 +250,7 @@ class Candidate:
     floor: Price
     """Never below it."""
     max_loss: Dollars
-    """(width - floor) x 100 + costs to open."""
+    """(width - floor) x 100 + costs to open, by the widest wing; of a debit spread the debit at the floor with them."""
     breakevens: tuple[Price, ...]
     """At the mid."""
     greeks: Greeks
@@ -218,24 +268,38 @@ class Candidate:
     before 0.4."""
     outlook: Outlook | None = None
     """Probabilities and expected values with their laws. None in runs before 0.4."""
+    calls: tuple[LegView, ...] = ()
+    """The sold and the bought call of an iron condor; empty for a vertical."""
+
+    @property
+    def views(self) -> Mapping[str, LegView]:
+        """The legs by their OCC symbols."""
+        return {view.quote.symbol: view for view in (self.short, self.long, *self.calls)}
 
     @property
     def p_worthless(self) -> float:
-        """The market's probability that the spread expires worthless, 0 to 1.
+        """The market's probability that the spread expires worthless, 0 to 1, by the density of the run.
 
         Runs before 0.4 did not store it; for them it is 1 - |short delta|, which is 2 to 10 points too low for puts
         and too high for calls.
         """
+        if self.outlook is not None:
+            return self.outlook.expiry.market.probabilities.worthless
         return self.worthless_market if self.worthless_market is not None else 1.0 - self.short_delta
 
     @property
+    def p_max_profit(self) -> float:
+        """The market's probability of the largest profit: a debit spread has it in the money."""
+        return 1.0 - self.p_worthless if self.spread.strategy.is_debit else self.p_worthless
+
+    @property
     def short_delta(self) -> float:
-        """Absolute delta of the short leg, 0 to 1."""
-        return abs(self.short.delta)
+        """Absolute delta of the short leg, 0 to 1; of an iron condor the larger one."""
+        return max(abs(view.delta) for view in (self.short, *self.calls[:1]))
 
     @property
     def credit_to_width(self) -> float:
-        """Credit at the floor as a share of the width."""
+        """Credit at the floor as a share of the width; negative for a debit."""
         return float(self.floor / self.spread.width)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from urllib.parse import quote
 
 from spy32.clients.http import HttpClient
-from spy32.domain.market import Chain, DailyBar, LegQuotes, Metric, option_roots
+from spy32.domain.market import Chain, DailyBar, LegQuotes, Metric
+from spy32.domain.option_class import option_roots
 from spy32.domain.spreads import Leg
 from spy32.errors import NotPermitted, ServiceGone, Spy32Error, Unavailable, Unusable
 from spy32.markets.base import BaseMarket, leg_quotes

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from spy32.domain.market import Chain, Contract, DailyBar, OptionQuote, parse_occ_symbol
+from spy32.domain.option_class import INDEX_TICKERS
 from spy32.domain.sanitize import quote_value
 from spy32.domain.value import value
 from spy32.errors import Unusable
@@ -18,8 +19,6 @@ SOURCE = "cboe"
 QUOTE_DELAY = timedelta(minutes=15)
 MAX_CLOCK_SKEW = timedelta(minutes=2)
 """How far a time in a document may lie ahead of our clock."""
-INDEXES = frozenset({"SPX", "VIX", "XSP", "RUT", "NDX", "VIX9D", "VIX3M"})
-"""Tickers that Cboe writes with a leading underscore."""
 MAX_NUMBER = 1e9
 """Dollars or contracts: anything above is no figure of a market."""
 MAX_UNREADABLE_SHARE = 0.01
@@ -40,8 +39,8 @@ class QuotedValue:
 
 
 def document_name(ticker: str) -> str:
-    """The name by which Cboe's documents go: `SPY.json`, `_VIX.json`."""
-    return f"_{ticker}.json" if ticker in INDEXES else f"{ticker}.json"
+    """The name by which Cboe's documents go: `SPY.json`, and of an index `_VIX.json`."""
+    return f"_{ticker}.json" if ticker in INDEX_TICKERS else f"{ticker}.json"
 
 
 # Option documents.

@@ -94,7 +94,8 @@ def parse_chain_file(text: str, name: str) -> ChainFile:
         check.single_value(column) for column in ("quote_datetime", "underlying", "underlying_price")
     )
     as_of = _parse_timestamp(stamp, name)
-    if not _is_upper_alphanumeric(underlying):
+    # A class of shares stands behind a dot, as in BRK.B.
+    if not _is_upper_alphanumeric(underlying.replace(".", "", 1)):
         raise Unusable(f"{name}: underlying {quote_cell(underlying)} is not a ticker")
     check.check_all()
     check.check_numbers("underlying_price", needed=True)

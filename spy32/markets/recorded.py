@@ -15,8 +15,8 @@ from spy32.domain.market import (
     MarketSnapshot,
     Metric,
     OptionQuote,
-    option_roots,
 )
+from spy32.domain.option_class import option_roots
 from spy32.domain.spreads import Leg
 from spy32.errors import Unusable
 from spy32.markets import bundled_history

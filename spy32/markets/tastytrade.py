@@ -14,10 +14,14 @@ from spy32.clients.tastytrade.market import NestedChain, Quote
 from spy32.clients.tastytrade.rest import RestClient
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Chain, Contract, Dividend, LegQuotes, Metric, OptionQuote, Right, parse_occ_symbol
+from spy32.domain.option_class import INDEX_TICKERS
 from spy32.domain.spreads import Leg
 from spy32.errors import Unavailable, Unusable
 from spy32.markets.base import BaseMarket, select_leg_quotes
 from spy32.markets.memo import Memo
+from spy32.quality.arbitrage import PARITY_BAND_STEPS
+from spy32.quality.common import strike_step
+from spy32.quality.quotes import BAND_STEPS
 from spy32.sessions import market_date
 
 NEIGHBOUR_RANGE = 0.03
@@ -27,6 +31,8 @@ BOTH_SIDES_RANGE = 0.05
 PUT_RANGE, CALL_RANGE = 0.20, 0.12
 """Share of the spot down to which puts, and up to which calls are asked for: at a volatility of 40 % the 0.16-delta
 strikes of 32 days and the legs beyond them still lie inside."""
+COARSE_STRIKES = 40
+"""Strikes out of the money that are asked for at least: shares with a coarse grid are also the volatile ones."""
 MAX_CONTRACTS = 1980
 MAX_QUOTE_LAG = timedelta(minutes=15)
 """How far a quote may lie behind the underlying's own time; an older one is dropped."""
@@ -119,7 +125,7 @@ class TastytradeMarket(BaseMarket):
             return {}
         params: dict[str, str | list[str]] = {}
         for kind in ("equity", "index"):
-            of_kind = [ticker for ticker in dict.fromkeys(tickers) if (ticker in wire.INDICES) == (kind == "index")]
+            of_kind = [ticker for ticker in dict.fromkeys(tickers) if (ticker in INDEX_TICKERS) == (kind == "index")]
             params |= {kind: of_kind} if of_kind else {}
         rows = {row.symbol: row for row in self._fetch_by_type(params, self._deadline(), "moves")}
         return {ticker: self._move_metric(rows.get(ticker), ticker) for ticker in tickers}
@@ -150,7 +156,7 @@ class TastytradeMarket(BaseMarket):
 
     def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         """The next report; () when it is a fund or an index, None when no coming date is known."""
-        if underlying in wire.INDICES:
+        if underlying in INDEX_TICKERS:
             return ()
         row = self._get_metrics(underlying)
         block = None if row is None else row.get("earnings")
@@ -228,19 +234,19 @@ class TastytradeMarket(BaseMarket):
         self, underlying: str, symbols: Sequence[str], deadline: float, *, name: str
     ) -> tuple[Quote, ...]:
         """The underlying and these contracts in one call, so that they share a moment."""
-        kind = "index" if underlying in wire.INDICES else "equity"
+        kind = "index" if underlying in INDEX_TICKERS else "equity"
         params: dict[str, str | list[str]] = {kind: [underlying]}
         return self._fetch_by_type(params | ({"equity-option": list(symbols)} if symbols else {}), deadline, name)
 
     def _fetch_by_type(self, params: dict[str, str | list[str]], deadline: float, name: str) -> tuple[Quote, ...]:
-        data = self._rest.get("/market-data/by-type", params, seconds=self._remaining_seconds(deadline), name=name)
+        written = {kind: [wire.write_ticker(symbol) for symbol in symbols] for kind, symbols in params.items()}
+        data = self._rest.get("/market-data/by-type", written, seconds=self._remaining_seconds(deadline), name=name)
         return wire.parse_quotes(data, [symbol for symbols in params.values() for symbol in symbols])
 
     def _get_metrics(self, underlying: str) -> wire.Fields | None:
         def ask() -> wire.Fields | None:
-            data = self._rest.get(
-                "/market-metrics", {"symbols": underlying}, seconds=self._seconds, name=f"metrics-{underlying}"
-            )
+            params, name = {"symbols": wire.write_ticker(underlying)}, f"metrics-{underlying}"
+            data = self._rest.get("/market-metrics", params, seconds=self._seconds, name=name)
             return wire.parse_metrics(data, underlying)
 
         return self._metrics.get(underlying, ask, oldest=CACHE_SECONDS, seconds=self._seconds)
@@ -248,7 +254,7 @@ class TastytradeMarket(BaseMarket):
     def _is_fund(self, underlying: str) -> bool:
         path, name = f"/instruments/equities/{_quote_path(underlying)}", f"instrument-{underlying}"
         fields = wire.require_fields(self._rest.get(path, seconds=self._seconds, name=name), "instruments")
-        if wire.require_text(fields, "symbol") != underlying:
+        if wire.read_ticker(wire.require_text(fields, "symbol")) != underlying:
             raise Unusable(f"tastytrade: asked for the instrument {underlying}, another one came")
         return wire.parse_optional_flag(fields, "is-etf") is True
 
@@ -295,25 +301,27 @@ def _underlying_quote(quotes: Iterable[Quote], underlying: str) -> tuple[float, 
 def _select_contracts(listing: NestedChain, days: Sequence[date], spot: float) -> dict[str, Contract]:
     """The contracts to ask for by symbol, those of full days first, nearest the money first."""
     full = {days[1]} if len(days) == 3 else set(days)
+    listed = {day: listing.contracts(day) for day in days}
+    step = strike_step((contract for day in full for contract in listed[day]), spot) / spot
     found = [
         contract
         for day in days
-        for contract in listing.contracts(day)
-        if _is_wanted(contract, float(contract.strike) / spot - 1, is_full=day in full)
+        for contract in listed[day]
+        if _is_wanted(contract, float(contract.strike) / spot - 1, step, is_full=day in full)
     ]
     found.sort(key=lambda contract: (contract.expiration not in full, abs(float(contract.strike) - spot)))
     return {contract.symbol: contract for contract in found}
 
 
-def _is_wanted(contract: Contract, moneyness: float, *, is_full: bool) -> bool:
-    """`moneyness` is the signed distance of the strike from the spot, a fraction of the spot."""
+def _is_wanted(contract: Contract, moneyness: float, step: float, *, is_full: bool) -> bool:
+    """`moneyness` is the signed distance of the strike from the spot, `step` that between strikes, both fractions of
+    the spot."""
+    # A strike more than the gates look at, because the spot moves between the calls.
     if not is_full:
-        return abs(moneyness) <= NEIGHBOUR_RANGE
-    return (
-        -PUT_RANGE <= moneyness <= BOTH_SIDES_RANGE
-        if contract.right is Right.PUT
-        else -BOTH_SIDES_RANGE <= moneyness <= CALL_RANGE
-    )
+        return abs(moneyness) <= max(NEIGHBOUR_RANGE, (PARITY_BAND_STEPS + 1) * step)
+    both_sides = max(BOTH_SIDES_RANGE, (BAND_STEPS + 1) * step)
+    puts, calls = max(PUT_RANGE, COARSE_STRIKES * step), max(CALL_RANGE, COARSE_STRIKES * step)
+    return -puts <= moneyness <= both_sides if contract.right is Right.PUT else -both_sides <= moneyness <= calls
 
 
 def _build_option_quote(contract: Contract, row: Quote, now: datetime) -> OptionQuote:
@@ -336,4 +344,4 @@ def _parse_timestamp(row: wire.Fields, key: str) -> datetime | None:
 
 
 def _quote_path(symbol: str) -> str:
-    return quote(symbol, safe="")
+    return quote(wire.write_ticker(symbol), safe="")

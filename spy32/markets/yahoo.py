@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import Chain, DailyBar, Dividend, Metric, Right
+from spy32.domain.option_class import INDEX_TICKERS
 from spy32.domain.sanitize import quote_value
 from spy32.errors import Unavailable, Unusable
 from spy32.markets import yahoo_frames
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from spy32.markets.yahoo_session import YahooClient
 
 DELAY_SECONDS = 900
-INDICES = {"SPX": "^SPX", "XSP": "^XSP", "NDX": "^NDX", "RUT": "^RUT", "VIX": "^VIX"}
-"""Yahoo writes an index with a caret, and a class of shares with a dash."""
 VIX_SYMBOLS = {"vix": "^VIX", "vix9d": "^VIX9D", "vix3m": "^VIX3M"}
 BILL_SYMBOL = "^IRX"
 COMPANY_TYPE = "EQUITY"
@@ -249,7 +248,8 @@ class YahooMarket(BaseMarket):
 
 
 def _yahoo_symbol(underlying: str) -> str:
-    return INDICES.get(underlying, underlying.replace(".", "-"))
+    """Yahoo writes an index with a caret, and a class of shares with a dash."""
+    return f"^{underlying}" if underlying in INDEX_TICKERS else underlying.replace(".", "-")
 
 
 def _kind(message: Mapping[str, Any], underlying: str, field: str) -> str:

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from spy32.domain.market import Contract, DailyBar, Dividend, OptionQuote, Right, option_roots, parse_occ_symbol
+from spy32.domain.market import Contract, DailyBar, Dividend, OptionQuote, Right, parse_occ_symbol
+from spy32.domain.option_class import option_roots
 from spy32.domain.sanitize import quote_value
 from spy32.errors import Unusable
 

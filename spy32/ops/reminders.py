@@ -10,9 +10,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from spy32.domain.notices import NoticeKind, NoticeText
-from spy32.domain.spreads import Account
 from spy32.lifecycle import OrderState, ProposalState
-from spy32.ops.overdue import RECENT_RUNS
+from spy32.ops.last_account import last_known_account
 from spy32.records.trades import OPEN_STATES
 from spy32.rules import notices
 from spy32.sessions import market_date, previous_session, week_start
@@ -74,15 +73,9 @@ def _week_loss(store: "Store", settings: Settings, now: datetime) -> Iterator[No
     """The loss of this week, once it has reached its limit by the account as it was last seen."""
     today = market_date(now)
     loss = store.risk.exposure(run_id=None, today=today, week_start=week_start(today)).week_loss
-    account = _last_account(store) if loss > 0 else None
-    if account is not None and not loss < (limit := settings.limits.week_loss * account.net_liquidation):
+    known = last_known_account(store) if loss > 0 else None
+    if known is not None and not loss < (limit := settings.limits.week_loss * known[0].net_liquidation):
         yield notices.week_loss_notice(settings.mode, week_start(today), loss, limit)
-
-
-def _last_account(store: "Store") -> Account | None:
-    """The account as the newest run that was vetted saw it."""
-    rulings = (store.decisions.ruling(run.id) for run in store.history.summaries(limit=RECENT_RUNS))
-    return next((ruling.account for ruling in rulings if ruling is not None and ruling.account is not None), None)
 
 
 def _week(store: "Store", now: datetime) -> Iterator[NoticeText]:
@@ -109,5 +102,6 @@ def _week(store: "Store", now: datetime) -> Iterator[NoticeText]:
             ],
             open_trades=len(open_now),
             open_risk=sum((trade.max_loss for trade in open_now), Decimal(0)),
+            head=store.audit.head(),
         ),
     )

@@ -1,4 +1,4 @@
-"""The smile of one expiration: the forward from put-call parity, then each contract's implied vol and greeks."""
+"""The smile of one expiration: the forward from parity, one curve of vols, each contract's greeks on the curve."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
@@ -13,8 +13,9 @@ from spy32.domain.spreads import Greeks, LegView, Spread
 from spy32.domain.value import value
 from spy32.errors import Unusable
 from spy32.options.chain import QuoteColumns, quote_columns
-from spy32.options.european import GreekColumns, build_contracts, greeks, implied_vol
+from spy32.options.european import POINT, Contracts, build_contracts, greeks, implied_vol
 from spy32.options.normal import Bools, Floats
+from spy32.options.smile_fit import MIN_HALF_SPREAD, QuotedVols, SmileCurve, fit_curve
 
 PARITY_BAND = 0.02
 """Fraction of the spot: strikes this near give the forward. Farther out, American prices stick to intrinsic value."""
@@ -22,13 +23,15 @@ PARITY_REACH = 0.10
 """Fraction of the spot: the limit for the nearest strikes of a coarse grid, such as 2.50 dollars on a share at 40."""
 MIN_PAIRS = 3
 """Fewest pairs: the median of three ignores one bad quote."""
+MIN_STRIKES = 8
+"""Fewest out-of-the-money strikes for a curve; fewer do not determine the shape of a smile."""
 
 
 @value
 class Smile:
     """One expiration as columns of shape (n,), parallel to `quotes`.
 
-    Prices are dollars per share, `iv` fractions a year, greeks as in `GreekColumns`. `iv` and greeks are NaN where the
+    Prices are dollars per share, vols fractions a year, greeks as in `GreekColumns`. Vols and greeks are NaN where the
     mid has no vol.
     """
 
@@ -42,11 +45,16 @@ class Smile:
     bid: Floats
     ask: Floats
     mid: Floats
+    quote_iv: Floats
+    """Vol of the quote's own mid."""
     iv: Floats
+    """Vol of the curve at the strike, from which the greeks are; without a curve, `quote_iv`."""
     delta: Floats
     gamma: Floats
     theta: Floats
     vega: Floats
+    curve: SmileCurve | None
+    """None with fewer than `MIN_STRIKES` out-of-the-money quotes."""
     rows: Mapping[tuple[Right, Decimal], int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -63,15 +71,19 @@ class Smile:
     @property
     def is_otm(self) -> Bools:
         """True for two-sided out-of-the-money quotes with a vol: puts below the forward, calls at or above it."""
-        on_its_side = np.where(self.is_call, self.strike >= self.forward, self.strike < self.forward)
-        return on_its_side & (self.bid > 0.0) & np.isfinite(self.iv)
+        return _is_otm(self.strike, self.is_call, self.bid, self.quote_iv, self.forward)
 
     def atm_iv(self) -> float:
-        """Return the vol at the forward, linear in the strike between its out-of-the-money neighbours; NaN without
-        both."""
+        """Return the vol at the forward; NaN without out-of-the-money quotes to both sides of it.
+
+        It is the curve's, and without one linear in the strike between the neighbours.
+        """
         used = np.flatnonzero(self.is_otm)
         order = used[np.argsort(self.strike[used], kind="stable")]
-        return float(np.interp(self.forward, self.strike[order], self.iv[order], left=np.nan, right=np.nan))
+        linear = float(np.interp(self.forward, self.strike[order], self.iv[order], left=np.nan, right=np.nan))
+        if self.curve is None or not isfinite(linear):
+            return linear
+        return float(self.curve.vol(np.array([self.forward]))[0])
 
     def spread_greeks(self, spread: Spread) -> Greeks:
         """Return the greeks of one spread, per share, from our side: a sold leg counts negative.
@@ -90,10 +102,19 @@ class Smile:
         return Greeks(delta=delta, gamma=gamma, theta=theta, vega=vega)
 
 
-def build_smile(quotes: Sequence[OptionQuote], *, spot: float, years: float, rate: float, expiration: date) -> Smile:
+def build_smile(
+    quotes: Sequence[OptionQuote],
+    *,
+    spot: float,
+    years: float,
+    rate: float,
+    expiration: date,
+    earlier: SmileCurve | None = None,
+) -> Smile:
     """Return the smile of one expiration. `rate` is continuous, a fraction a year; `years` is time to expiration.
 
-    Raises `Unusable` when no time is left, an input is not usable, or parity gives no forward.
+    `earlier` is the curve of an earlier expiration, below whose total variance the curve does not fall. Raises
+    `Unusable` when no time is left, an input is not usable, or parity gives no forward.
     """
     if not (isfinite(rate) and years > 0.0 and spot > 0.0 and isfinite(years * spot)):
         raise Unusable(
@@ -104,7 +125,14 @@ def build_smile(quotes: Sequence[OptionQuote], *, spot: float, years: float, rat
     columns = quote_columns(listed)
     discount = exp(-rate * years)
     forward = parity_forward(columns, spot=spot, discount=discount, expiration=expiration)
-    iv, greek = _vols_and_greeks(columns, forward, years, discount)
+    contracts = build_contracts(
+        is_call=columns.is_call, strike=columns.strike, forward=forward, years=years, discount=discount
+    )
+    quote_iv = implied_vol(contracts, columns.mid)
+    curve = _fit_quotes(columns, contracts, quote_iv, earlier)
+    iv = quote_iv if curve is None else np.where(np.isfinite(quote_iv), curve.vol(columns.strike), np.nan)
+    # By the European model: early exercise is ignored.
+    greek = greeks(contracts, iv)
     return Smile(
         expiration=expiration,
         years=years,
@@ -116,12 +144,33 @@ def build_smile(quotes: Sequence[OptionQuote], *, spot: float, years: float, rat
         bid=columns.bid,
         ask=columns.ask,
         mid=columns.mid,
+        quote_iv=quote_iv,
         iv=iv,
         delta=greek.delta,
         gamma=greek.gamma,
         theta=greek.theta,
         vega=greek.vega,
+        curve=curve,
     )
+
+
+def _fit_quotes(
+    columns: QuoteColumns, contracts: Contracts, quote_iv: Floats, earlier: SmileCurve | None
+) -> SmileCurve | None:
+    """Return the curve through the two-sided out-of-the-money quotes; None with fewer than `MIN_STRIKES`."""
+    forward, years = float(contracts.forward[0]), float(contracts.years[0])
+    is_otm = _is_otm(columns.strike, columns.is_call, columns.bid, quote_iv, forward)
+    if np.unique(columns.strike[is_otm]).size < MIN_STRIKES:
+        return None
+    half = np.maximum((columns.ask - columns.bid)[is_otm] / 2, MIN_HALF_SPREAD)
+    vega = greeks(contracts.where(is_otm), quote_iv[is_otm]).vega / POINT
+    order = np.argsort(columns.strike[is_otm], kind="stable")
+    strike, vol, weight = (column[order] for column in (columns.strike[is_otm], quote_iv[is_otm], vega / half))
+    return fit_curve(QuotedVols(strike=strike, vol=vol, weight=weight), forward, years, earlier)
+
+
+def _is_otm(strike: Floats, is_call: Bools, bid: Floats, quote_iv: Floats, forward: float) -> Bools:
+    return np.asarray((is_call == (strike >= forward)) & (bid > 0.0) & np.isfinite(quote_iv))
 
 
 def parity_forward(columns: QuoteColumns, *, spot: float, discount: float, expiration: date) -> float:
@@ -145,14 +194,3 @@ def parity_forward(columns: QuoteColumns, *, spot: float, discount: float, expir
     # `np.median` would load masked arrays, which takes longer than the whole smile.
     ordered = np.sort(forwards[used])
     return float(ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
-
-
-def _vols_and_greeks(
-    columns: QuoteColumns, forward: float, years: float, discount: float
-) -> tuple[Floats, GreekColumns]:
-    """Return vol and greeks of every contract from its own mid, by the European model (early exercise is ignored)."""
-    contracts = build_contracts(
-        is_call=columns.is_call, strike=columns.strike, forward=forward, years=years, discount=discount
-    )
-    iv = implied_vol(contracts, columns.mid)
-    return iv, greeks(contracts, iv)

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from spy32.domain.briefing import Briefing, OpenSpread
@@ -14,10 +15,11 @@ from spy32.domain.spreads import Account
 from spy32.errors import Spy32Error, Unusable
 from spy32.lifecycle import TradeState
 from spy32.options import surface
+from spy32.options.smile_fit import SmileCurve
 from spy32.pipeline.context import CheckedMarket, RunContext, StepResult
 from spy32.pipeline.gather import RATE_SETTING, CollectRequest, SourceAnswers
+from spy32.pipeline.offers import CollectedMarket, SourceOffer, gate_error
 from spy32.pipeline.sources import Sources
-from spy32.ports import Market
 from spy32.quality import checks
 from spy32.rules.daily_bars import finished_sessions
 from spy32.rules.market_metrics import compute_metrics
@@ -67,92 +69,80 @@ def collect(context: RunContext, account: Account | None) -> StepResult[CheckedM
     market = replace(collected.checked, briefing=briefing)
     snapshot = collected.snapshot
     state = StepState.DEGRADED if collected.quality.is_degraded else StepState.OK
-    expiration = f"{snapshot.target} ({snapshot.dte} days)"
     summary = (
-        f"{snapshot.underlying} {snapshot.spot:.2f}, {expiration}, {len(market.chain.quotes)} quotes, from "
-        f"{snapshot.source}"
+        f"{snapshot.underlying} {snapshot.spot:.2f}, {_expiration_words(collected)}, {len(market.chain.quotes)} "
+        f"quotes, from {snapshot.source}"
     )
     return StepResult(value=market, detail=summary, state=state)
 
 
-class CollectedMarket:
-    """A snapshot with its quality report. `checked` is the usable part, None when a gate stopped it."""
-
-    def __init__(self, snapshot: MarketSnapshot, checked: CheckedMarket | None, quality: QualityReport) -> None:
-        self.snapshot = snapshot
-        self.checked = checked
-        self.quality = quality
+def _expiration_words(collected: CollectedMarket) -> str:
+    """The expiration that is taken; where it is not the nearest, why not that one."""
+    taken, nearest = collected.snapshot, next(iter(collected.judged), None)
+    words = f"{taken.target} ({taken.dte} days)"
+    if nearest is None or nearest.day == taken.target:
+        return words
+    return f"{words} and not {nearest.day} ({nearest.dte} days; {nearest.words})"
 
 
 def collect_market(sources: Sources, request: CollectRequest, report: Callable[[str], None]) -> CollectedMarket:
-    """Return the market of record: the first chain whose gates pass, cross-checked by the next such chain.
+    """Return the market of record, cross-checked by the next source that has a usable chain of its expiration.
 
-    A source whose chain a gate stops counts as failed, and the next source is asked. Raises the sources' error when
-    none has a chain.
+    It is of the first source with a usable chain, and of the expiration that can be traded best there. A source whose
+    chains gates stop counts as failed, and the next source is asked. Raises the sources' error when none has a chain.
     """
-    gathered = SourceAnswers(sources, request, report)
-    inspected: list[tuple[Market, CollectedMarket]] = []
+    gathered, settings = SourceAnswers(sources, request, report), request.settings
+    offers: list[SourceOffer] = []
     new_chains = gathered.new_chains()
     while new_chains:
-        for source, chain in new_chains:
-            snapshot = gathered.snapshot(chain)
-            inspected.append((source, CollectedMarket(snapshot, *_inspect_chain(snapshot, request.settings))))
-        new_chains = gathered.request_chains(_missing_chain_count(inspected, gathered))
-    rejected = [(source, collected) for source, collected in inspected if collected.checked is None]
-    attempts = [*gathered.attempts]
-    attempts += [_unused_chain(collected.snapshot, gate_error(collected.quality).message) for _, collected in rejected]
-    record = _market_of_record(inspected, gathered)
-    if record is None or record.checked is None:
+        offers += [
+            SourceOffer(source, chain, gathered, lambda snapshot: _inspect_chain(snapshot, settings), settings)
+            for source, chain in new_chains
+        ]
+        new_chains = gathered.request_chains(_missing_chain_count(offers, gathered))
+    offer = _offer_of_record(offers, gathered)
+    record = offer.best if offer is not None else None
+    if offer is None or record is None or record.checked is None:
         # Return the first chain that a gate stopped, with the other sources' errors as attempts.
-        first = next((collected for source, collected in rejected if gathered.may_trade(source)), None)
+        first = next((each for each in offers if gathered.may_trade(each.source)), None)
         if first is None:
             raise gathered.error
-        return CollectedMarket(replace(first.snapshot, tried=tuple(attempts)), None, first.quality)
-    others = [
-        collected.snapshot for _, collected in inspected if collected.checked is not None and collected is not record
-    ]
+        rejections = [_rejection(each) for each in offers if each.nearest.checked is None]
+        tried = (*gathered.attempts, *first.choice_attempts, *rejections)
+        return CollectedMarket(replace(first.nearest.snapshot, tried=tried), None, first.nearest.quality, first.judged)
     target = record.snapshot.target
-    attempts += [
-        _unused_chain(other, f"the nearest expiration there is {other.target}, not {target}")
-        for other in others
-        if other.target != target
-    ]
-    snapshot = replace(record.snapshot, tried=tuple(attempts))
-    second = next((other for other in others if other.target == target), None)
+    others = {each: each.find_usable(target) for each in offers if each is not offer}
+    rejections = [_rejection(each, target) for each, market in others.items() if market is None]
+    snapshot = replace(record.snapshot, tried=(*gathered.attempts, *offer.choice_attempts, *rejections))
+    second = next((market for market in others.values() if market is not None), None)
     if second is not None:
-        snapshot = replace(snapshot, second=second.chain.select_expirations(snapshot.target))
-    return CollectedMarket(snapshot, *_compare_sources(replace(record.checked, snapshot=snapshot), request.settings))
+        snapshot = replace(snapshot, second=second.snapshot.chain.select_expirations(target))
+    market, quality = _compare_sources(replace(record.checked, snapshot=snapshot), settings)
+    return CollectedMarket(snapshot, market, quality, offer.judged)
 
 
-def _market_of_record(
-    inspected: list[tuple[Market, CollectedMarket]], gathered: SourceAnswers
-) -> CollectedMarket | None:
-    """Return the first chain that passed its gates, from a source that may be traded on."""
-    return next(
-        (collected for source, collected in inspected if collected.checked is not None and gathered.may_trade(source)),
-        None,
-    )
+def _offer_of_record(offers: list[SourceOffer], gathered: SourceAnswers) -> SourceOffer | None:
+    """Return the first offer with a usable chain, from a source that may be traded on."""
+    return next((each for each in offers if gathered.may_trade(each.source) and each.best is not None), None)
 
 
-def _missing_chain_count(inspected: list[tuple[Market, CollectedMarket]], gathered: SourceAnswers) -> int:
+def _missing_chain_count(offers: list[SourceOffer], gathered: SourceAnswers) -> int:
     """Return how many more chains to request from other sources."""
-    record = _market_of_record(inspected, gathered)
-    healthy = [collected for _, collected in inspected if collected.checked is not None]
-    if record is None:
-        return max(gathered.chains_needed - len(healthy), 1)
-    return gathered.chains_needed - sum(collected.snapshot.target == record.snapshot.target for collected in healthy)
+    record = _offer_of_record(offers, gathered)
+    if record is None or record.best is None:
+        # Then only sources that check others can have a usable chain.
+        return max(gathered.chains_needed - sum(each.nearest.checked is not None for each in offers), 1)
+    target = record.best.snapshot.target
+    return gathered.chains_needed - sum(each.find_usable(target) is not None for each in offers)
 
 
-def _unused_chain(snapshot: MarketSnapshot, detail: str) -> SourceAttempt:
-    return SourceAttempt(datum="chain", source=snapshot.source, ok=False, detail=detail)
-
-
-def gate_error(report: QualityReport) -> Spy32Error:
-    """Return the error of the gate that stopped a chain. The report must have one."""
-    gate = report.stopped_by
-    assert gate is not None
-    note = f"; {gate.note}" if gate.note else ""
-    return Unusable(f"gate {gate.name}: {gate.figure}, allowed {gate.limit}{note}", gate=gate.name)
+def _rejection(offer: SourceOffer, target: date | None = None) -> SourceAttempt:
+    """Return why a source's chain is not used: the gate that stopped it, or that it has none of the `target`."""
+    nearest = offer.nearest
+    detail = f"it has no usable chain of {target}, which is taken"
+    if nearest.checked is None:
+        detail = gate_error(nearest.quality).message
+    return SourceAttempt(datum="chain", source=nearest.snapshot.source, ok=False, detail=detail)
 
 
 def inspect_snapshot(snapshot: MarketSnapshot, settings: Settings) -> tuple[CheckedMarket | None, QualityReport]:
@@ -192,14 +182,22 @@ def _inspect_chain(snapshot: MarketSnapshot, settings: Settings) -> tuple[Checke
 
 
 def implied_smile(chain: Chain, snapshot: MarketSnapshot) -> surface.Smile:
-    """Return the smile of the target expiration of `chain`, with implied vols and greeks."""
+    """Return the smile of the target expiration of `chain`, without calendar arbitrage to the earlier ones there."""
     assert snapshot.rate.value is not None
+    rate, earlier = snapshot.rate.value, None
+    for day in sorted({quote.expiration for quote in chain.quotes if quote.expiration < snapshot.target}):
+        # An earlier expiration that has no smile, such as one of today or with few quotes, sets no floor.
+        with suppress(Unusable):
+            earlier = _expiration_smile(chain, snapshot, day, rate, earlier).curve or earlier
+    return _expiration_smile(chain, snapshot, snapshot.target, rate, earlier)
+
+
+def _expiration_smile(
+    chain: Chain, snapshot: MarketSnapshot, day: date, rate: float, earlier: SmileCurve | None
+) -> surface.Smile:
+    years = years_to_expiration(snapshot.as_of, day)
     return surface.build_smile(
-        chain.quotes,
-        spot=snapshot.spot,
-        years=years_to_expiration(snapshot.as_of, snapshot.target),
-        rate=snapshot.rate.value,
-        expiration=snapshot.target,
+        chain.quotes, spot=snapshot.spot, years=years, rate=rate, expiration=day, earlier=earlier
     )
 
 

@@ -1,11 +1,12 @@
 """The consult step: the analyst chooses a candidate of the menu or abstains. Shadow analysts answer for the record."""
 
-from spy32.domain.proposals import Decision, Recommendation
+from spy32.domain.proposals import Decision, Recommendation, RiskDecision
 from spy32.domain.runs import Cause, Outcome, StepState
 from spy32.domain.spreads import Account, Menu
 from spy32.errors import HOPELESS, ExitCode
 from spy32.pipeline.context import RULE_ANALYSTS, CheckedMarket, RunContext, RunEnd, StepResult
 from spy32.pipeline.vet import refusal_cause
+from spy32.rules.conditions import check_conditions
 
 
 def consult(
@@ -18,11 +19,9 @@ def consult(
     assert market.briefing is not None
     # First, so that they are stored even if the run ends while the model works.
     shadows = _ask_shadow_rules(context, market, menu)
-    if context.analyst.name not in RULE_ANALYSTS and account is not None:
-        rulings = context.assess_risk(menu.candidates, market.snapshot, account, context.clock())
-        if not any(ruling.is_accepted for ruling in rulings):
-            refusal = rulings[0]
-            context.store.decisions.save_ruling(context.run_id, refusal, context.clock())
+    if context.analyst.name not in RULE_ANALYSTS:
+        refusal = _refusal_of_all(context, market, menu, account)
+        if refusal is not None:
             unasked = f"so {context.analyst.name} was not asked"
             return RunEnd.no_trade(refusal_cause(refusal), *refusal.reasons, unasked)
     chosen = context.analyst.choose(market.snapshot, menu, market.briefing)
@@ -32,6 +31,28 @@ def consult(
     if chosen.decision is Decision.ABSTAIN:
         return RunEnd.no_trade(Cause.ABSTAINED, f"{chosen.analyst}: {chosen.reason}")
     return StepResult(value=chosen, detail=f"{chosen.analyst} chose {chosen.candidate_id}: {chosen.reason}")
+
+
+def _refusal_of_all(
+    context: RunContext, market: CheckedMarket, menu: Menu, account: Account | None
+) -> RiskDecision | None:
+    """Return the refusal of the first candidate when conditions and limits refuse them all, else None.
+
+    Without an account only the conditions are known; with one the refusal is stored.
+    """
+    now = context.clock()
+    if account is None:
+        conditions = [
+            check_conditions(market.snapshot, candidate, context.settings, now)[0] for candidate in menu.candidates
+        ]
+        if not all(any(finding.blocks for finding in findings) for findings in conditions):
+            return None
+        return RiskDecision(quantity=0, findings=conditions[0], sizing=None)
+    rulings = context.assess_risk(menu.candidates, market.snapshot, account, now)
+    if any(ruling.is_accepted for ruling in rulings):
+        return None
+    context.store.decisions.save_ruling(context.run_id, rulings[0], now)
+    return rulings[0]
 
 
 def ask_shadow_models(context: RunContext, market: CheckedMarket, menu: Menu) -> None:

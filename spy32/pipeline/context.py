@@ -12,6 +12,7 @@ from spy32.domain.runs import Cause, Outcome, Step, StepState
 from spy32.domain.spreads import Account, Candidate
 from spy32.domain.value import value
 from spy32.errors import ExitCode
+from spy32.options.history import DailyHistory
 from spy32.options.surface import Smile
 from spy32.pipeline.sources import Sources
 from spy32.ports import AccountGateway, Analyst, Clock, Market, Monotonic, OrderGateway
@@ -22,6 +23,8 @@ from spy32.store import Store
 
 T = TypeVar("T")
 
+HistoryLookup = Callable[[str, datetime], DailyHistory | None]
+"""Underlying and instant -> its long daily history until then; None where there is none."""
 RULE_ANALYSTS = frozenset({"rules", "trend"})
 """The fixed rules: they cost nothing to ask, and a replay computes their answers again."""
 
@@ -36,6 +39,7 @@ class RunContext:
     """Returns the event calendar of the underlying, given a company's earnings if they are known."""
     documents: Callable[[], tuple[RawDocument, ...]]
     """Returns the raw documents that the sources have sent so far."""
+    find_history: HistoryLookup
     analyst: Analyst
     shadows: tuple[Analyst, ...]
     account: AccountGateway

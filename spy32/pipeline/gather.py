@@ -1,4 +1,4 @@
-"""Collects everything that the sources offer around the expiration nearest the target, at one time."""
+"""Collects everything that the sources offer around the expirations near the target, at one time."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
@@ -10,7 +10,7 @@ from spy32.domain.value import value
 from spy32.errors import Spy32Error, Unavailable, Unusable
 from spy32.pipeline.sources import Inquiry, InquiryRound, Sources
 from spy32.ports import Market, Monotonic
-from spy32.sessions import days_to_expiration, market_date, nearest_expiration
+from spy32.sessions import days_to_expiration, market_date, near_expirations
 from spy32.settings import Settings
 
 HISTORY_SPAN = timedelta(days=380)
@@ -25,12 +25,19 @@ DIVIDEND_HORIZON = timedelta(days=60)
 """How far ahead ex-dates are extrapolated: beyond the longest DTE of the settings (40 days)."""
 
 
+MAX_OTHERS = 5
+"""Most expirations beside the nearest that a source is asked for: within the three days of the settings there are never
+more, and a tolerance of ten days must not ask a source for a month of dailies."""
+
+
 @value
 class SourceChain:
-    """A source's chain: the expiration nearest the target, with its neighbours."""
+    """A source's chain of one expiration, with its neighbours."""
 
     chain: Chain
     target: date
+    others: tuple[date, ...] = ()
+    """The other expirations within the tolerance, nearest the target of the settings first."""
 
 
 @value
@@ -113,6 +120,22 @@ class SourceAnswers:
         self._round.run([self._chain])
         return self.new_chains()
 
+    def load_expiration(self, source: Market, day: date) -> SourceChain | None:
+        """Return the source's chain of another expiration, with its neighbours; None when it cannot be had in time."""
+        name = self._request.underlying
+
+        def ask(source: Market) -> SourceChain:
+            days = _neighbours(source.expirations(name), day)
+            return SourceChain(chain=_load_chain_days(source, name, days, day), target=day)
+
+        inquiry = Inquiry(datum="expiration", sources=(source,), ask=ask)
+        self._round.run([inquiry])
+        return inquiry.answer
+
+    def days_left(self, day: date) -> int:
+        """Return the days to an expiration."""
+        return days_to_expiration(day, self._request.today)
+
     def snapshot(self, source_chain: SourceChain) -> MarketSnapshot:
         """Return the snapshot with this chain."""
         chain, request = source_chain.chain, self._request
@@ -146,7 +169,9 @@ class SourceAnswers:
 
     @property
     def attempts(self) -> tuple[SourceAttempt, ...]:
-        return (*self._sources.unavailable, *self._round.attempts)
+        """What was asked for. Of further expirations only failures: the offer tells what came of the rest."""
+        asked = (attempt for attempt in self._round.attempts if attempt.datum != "expiration" or not attempt.ok)
+        return (*self._sources.unavailable, *asked)
 
     @property
     def error(self) -> Spy32Error:
@@ -180,11 +205,11 @@ def _unique_sources(sources: Sequence[Market]) -> tuple[Market, ...]:
 def _load_chain(source: Market, request: CollectRequest) -> SourceChain:
     """Return the source's chain around the expiration nearest the target. Raises `Unusable` without one."""
     expirations = source.expirations(request.underlying)
-    target = _target_expiration(expirations, request.today, request.settings)
+    target, *others = _near_expirations(expirations, request.today, request.settings)
     chain = _load_chain_days(source, request.underlying, _neighbours(expirations, target), target)
     if chain.underlying != request.underlying:
         raise Unusable(f"asked for {request.underlying}, the source {source.name} answered {chain.underlying}")
-    return SourceChain(chain=chain, target=target)
+    return SourceChain(chain=chain, target=target, others=tuple(others[:MAX_OTHERS]))
 
 
 def _load_chain_days(source: Market, underlying: str, days: tuple[date, ...], target: date) -> Chain:
@@ -197,11 +222,12 @@ def _load_chain_days(source: Market, underlying: str, days: tuple[date, ...], ta
         return source.chain(underlying, (target,))
 
 
-def _target_expiration(expirations: tuple[date, ...], today: date, settings: Settings) -> date:
+def _near_expirations(expirations: tuple[date, ...], today: date, settings: Settings) -> tuple[date, ...]:
+    """Return the expirations within the tolerance, nearest first. Raises `Unusable` without one."""
     target_dte, tolerance = settings.dte.default, settings.choice.dte_tolerance
-    nearest_day = nearest_expiration(expirations, today, target_dte, tolerance)
-    if nearest_day is not None:
-        return nearest_day
+    near = near_expirations(expirations, today, target_dte, tolerance)
+    if near:
+        return near
     distances = sorted((days_to_expiration(day, today) for day in expirations), key=lambda days: abs(days - target_dte))
     hint = f"the nearest is {distances[0]} days away" if distances else "none is listed"
     raise Unusable(f"no expiration within {tolerance} days of {target_dte} days: {hint}", gate="expiration")

@@ -7,9 +7,10 @@ from spy32.domain.market import MarketSnapshot, QualityReport
 from spy32.domain.spreads import Account, Menu
 from spy32.domain.value import value
 from spy32.errors import Unusable
-from spy32.pipeline.collect import build_briefing, collect_market, gate_error
-from spy32.pipeline.context import CheckedMarket
+from spy32.pipeline.collect import build_briefing, collect_market
+from spy32.pipeline.context import CheckedMarket, HistoryLookup
 from spy32.pipeline.gather import CollectRequest
+from spy32.pipeline.offers import gate_error
 from spy32.pipeline.screen import build_menu
 from spy32.pipeline.sources import Sources
 
@@ -39,11 +40,11 @@ def preview_market(
     )
 
 
-def preview_menu(preview: MarketPreview, request: CollectRequest, seed: int) -> Menu:
+def preview_menu(preview: MarketPreview, request: CollectRequest, seed: int, find_history: HistoryLookup) -> Menu:
     """Return the menu that a run with this seed would make. Raises `Unusable` when it would be empty."""
     if preview.checked is None:
         raise gate_error(preview.quality)
-    menu = build_menu(preview.checked, request.settings, seed=seed)
+    menu = build_menu(preview.checked, request.settings, seed=seed, find_history=find_history)
     if not menu.candidates:
         counts = ", ".join(f"{rule} {count}" for rule, count in menu.counts.items())
         raise Unusable(f"the menu is empty, so there is nothing to ask; dropped: {counts}")

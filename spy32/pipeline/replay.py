@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
+from functools import partial
 from math import isclose
 from typing import Any
 
+from spy32.domain.briefing import Briefing
 from spy32.domain.codec import encode
 from spy32.domain.market import MarketSnapshot
 from spy32.domain.proposals import Decision, Finding, Proposal, Recommendation, RiskDecision
-from spy32.domain.spreads import Account, Menu
+from spy32.domain.spreads import Account, ExpectedValue, Greeks, Menu
 from spy32.domain.value import value
 from spy32.errors import BadUsage
+from spy32.options.history import DailyHistory
 from spy32.pipeline.collect import build_briefing, inspect_snapshot
-from spy32.pipeline.context import RULE_ANALYSTS
+from spy32.pipeline.context import RULE_ANALYSTS, HistoryLookup
 from spy32.pipeline.prepare import build_proposal
 from spy32.pipeline.screen import CANDIDATE_RULES, build_menu
 from spy32.ports import Analyst
@@ -48,6 +52,7 @@ def replay(
     store: Store,
     run_id: int,
     *,
+    find_history: HistoryLookup,
     build_rule_analyst: Callable[[str, Settings], Analyst],
     find_recorded_analyst: RecordedAnalystLookup | None = None,
 ) -> ReplayResult:
@@ -63,18 +68,19 @@ def replay(
     checked: list[str] = []
     differences: list[str] = []
     for name, recorded, recomputed in _compare_steps(
-        store, run_id, snapshot, settings, build_rule_analyst, find_recorded_analyst
+        store, run_id, snapshot, settings, find_history, build_rule_analyst, find_recorded_analyst
     ):
         checked.append(name)
         differences += [f"{name}: {difference}" for difference in diff_values(encode(recorded), encode(recomputed))]
     return ReplayResult(run_id=run_id, checked=tuple(checked), differences=tuple(differences))
 
 
-def _compare_steps(
+def _compare_steps(  # noqa: PLR0913, PLR0917 - what a run consists of
     store: Store,
     run_id: int,
     snapshot: MarketSnapshot,
     settings: Settings,
+    find_history: HistoryLookup,
     build_rule_analyst: Callable[[str, Settings], Analyst],
     find_recorded_analyst: RecordedAnalystLookup | None,
 ) -> Iterator[tuple[str, Any, Any]]:
@@ -83,9 +89,19 @@ def _compare_steps(
     menu = store.decisions.menu(run_id)
     if menu is None or market is None:
         return
-    yield "menu", menu, drop_account_refusals(build_menu(market, settings, seed=menu.seed), menu)
+    recomputed_menu = build_menu(
+        market, settings, seed=menu.seed, find_history=partial(_history_of_run, menu, find_history)
+    )
+    recomputed_menu = drop_account_refusals(recomputed_menu, menu)
     recorded_briefing = store.decisions.briefing(run_id)
     briefing = build_briefing(snapshot, market, quality)
+    is_old = bool(menu.candidates) and all(candidate.outlook is None for candidate in menu.candidates)
+    if is_old:
+        yield "menu without figures of its smile", _model_free(menu), _model_free(recomputed_menu)
+        if recorded_briefing is not None:
+            briefing = _with_smile_figures(briefing, recorded_briefing)
+    else:
+        yield "menu", menu, recomputed_menu
     if recorded_briefing is not None:
         # Positions and account of that day are recorded only in the briefing, so take them from there.
         briefing = replace(
@@ -113,25 +129,64 @@ def _compare_steps(
     yield from _compare_decision(store, run_id, snapshot, settings, menu, chosen, ruling, proposal)
 
 
+def _history_of_run(menu: Menu, find_history: HistoryLookup, underlying: str, at: datetime) -> DailyHistory | None:
+    """Return the daily history as far as it reached for the run's menu; a later version may ship more of it."""
+    history = find_history(underlying, at)
+    ends = [each.outlook.history_until for each in menu.candidates if each.outlook is not None]
+    last = next((day for day in ends if day is not None), None)
+    return history.until(last) if history is not None and last is not None else history
+
+
 def drop_account_refusals(recomputed: Menu, recorded: Menu) -> Menu:
     """Return the recomputed menu without the candidates that the account of that day refused.
 
-    Those refusals are recorded only in the menu. Runs before 0.4 did not store the probability of expiring worthless,
-    so it is removed for them.
+    Those refusals are recorded only in the menu.
     """
     ids = {candidate.id for candidate in recorded.candidates}
     account_drops = [spread for spread in recorded.dropped if spread.rule in CANDIDATE_RULES]
-    drops_by_strikes = {(spread.short_strike, spread.long_strike): spread for spread in account_drops}
+    drops_by_strikes = {(drop.strategy, drop.short_strike, drop.long_strike): drop for drop in account_drops}
     refused = {
         candidate.id: Finding(rule=dropped.rule, message="", figure=dropped.figure, limit=dropped.limit)
         for candidate in recomputed.candidates
         if candidate.id not in ids
-        if (dropped := drops_by_strikes.get((candidate.spread.short.strike, candidate.spread.long.strike))) is not None
+        if (spread := candidate.spread)
+        and (dropped := drops_by_strikes.get((spread.strategy, spread.short.strike, spread.long.strike))) is not None
     }
-    recomputed = exclude_candidates(recomputed, refused)
-    if any(candidate.worthless_market is not None for candidate in recorded.candidates):
-        return recomputed
-    return replace(recomputed, candidates=tuple(replace(each, worthless_market=None) for each in recomputed.candidates))
+    return exclude_candidates(recomputed, refused)
+
+
+SMILE_FIGURES = ("atm_iv", "iv_less_rv_20d", "skew_25d", "expected_move", "expected_move_share")
+"""Market figures that are read from the smile."""
+DELTA_RULES = frozenset({"delta", "not_nearest", "menu_full"})
+"""Rules of the menu whose figure is a delta."""
+
+
+def _model_free(menu: Menu) -> Menu:
+    """Return the menu without what rests on the smile: runs before 0.4 took each vol from its own quote."""
+    nothing = Greeks(delta=0.0, gamma=0.0, theta=0.0, vega=0.0)
+    candidates = (
+        replace(
+            each,
+            short=replace(each.short, iv=0.0, delta=0.0),
+            long=replace(each.long, iv=0.0, delta=0.0),
+            greeks=nothing,
+            pop_market=0.0,
+            pop_history=None,
+            worthless_market=None,
+            outlook=None,
+            ev=ExpectedValue(),
+        )
+        for each in menu.candidates
+    )
+    dropped = (replace(each, figure="") if each.rule in DELTA_RULES else each for each in menu.dropped)
+    return replace(menu, candidates=tuple(candidates), dropped=tuple(dropped))
+
+
+def _with_smile_figures(briefing: Briefing, recorded: Briefing) -> Briefing:
+    """Return the briefing with the recorded figures of the smile; its order stays."""
+    kept = {f"market.{name}" for name in SMILE_FIGURES} & recorded.figures.keys()
+    figures = {path: recorded.figures[path] if path in kept else metric for path, metric in briefing.figures.items()}
+    return replace(briefing, figures=figures)
 
 
 def _account_then(account: Account, ruling: RiskDecision) -> Account:

@@ -5,16 +5,17 @@ import random
 from spy32.domain.proposals import Finding
 from spy32.domain.runs import Cause
 from spy32.domain.spreads import Account, Menu, Strategy
-from spy32.pipeline.context import CheckedMarket, RunContext, RunEnd, StepResult
+from spy32.pipeline.context import CheckedMarket, HistoryLookup, RunContext, RunEnd, StepResult
 from spy32.rules import conditions
 from spy32.rules import menu as menu_rules
+from spy32.rules.outlook import fill_outlooks
 from spy32.sessions import market_date
 from spy32.settings import Settings
 
 
 def screen(context: RunContext, market: CheckedMarket, account: Account | None) -> StepResult[Menu] | RunEnd:
     """Return the menu, stored with every rejected spread. An empty menu ends the run with the counts by rule."""
-    menu = build_menu(market, context.settings, seed=context.seed)
+    menu = build_menu(market, context.settings, seed=context.seed, find_history=context.find_history)
     if account is not None:
         menu = menu_rules.exclude_candidates(menu, _account_refusals(context, market, menu, account))
     context.store.decisions.save_menu(context.run_id, menu, context.clock())
@@ -25,8 +26,11 @@ def screen(context: RunContext, market: CheckedMarket, account: Account | None) 
     return StepResult(value=menu, detail=f"{sides}; {len(menu.dropped)} dropped ({counts})")
 
 
-def build_menu(market: CheckedMarket, settings: Settings, *, seed: int) -> Menu:
-    """Return the menu of the market; the same seed gives the same ids and order again."""
+def build_menu(market: CheckedMarket, settings: Settings, *, seed: int, find_history: HistoryLookup) -> Menu:
+    """Return the menu of the market; the same seed gives the same ids and order again.
+
+    The numbers of the past rest on sessions that had closed before the quotes.
+    """
     rng = random.Random(seed)  # noqa: S311 - ids and order need to be repeatable, not secret
     menu = menu_rules.build_menu(market.chain, market.smile, settings, rng=rng, seed=seed)
     today = market_date(market.snapshot.evaluated_at)
@@ -36,7 +40,9 @@ def build_menu(market: CheckedMarket, settings: Settings, *, seed: int) -> Menu:
         for finding in conditions.check_ex_dates(market.snapshot, candidate, settings, today)
         if finding.blocks
     }
-    return menu_rules.exclude_candidates(menu, refused)
+    snapshot = market.snapshot
+    history = find_history(snapshot.underlying, snapshot.as_of)
+    return fill_outlooks(menu_rules.exclude_candidates(menu, refused), snapshot, market.smile, settings, history)
 
 
 CANDIDATE_RULES = frozenset({"duplicate", "size"})

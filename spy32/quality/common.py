@@ -9,7 +9,7 @@ from datetime import date, datetime
 from functools import partial
 from itertools import pairwise
 
-from spy32.domain.market import Gate, MarketSnapshot, OptionQuote, Right, Verdict
+from spy32.domain.market import Contract, Gate, MarketSnapshot, OptionQuote, Right, Verdict
 from spy32.domain.value import value
 from spy32.settings.model import Choice
 
@@ -123,7 +123,7 @@ def put_call_pairs(quotes: Iterable[OptionQuote]) -> list[PutCallPair]:
     ]
 
 
-def strike_step(quotes: Iterable[OptionQuote], spot: float) -> float:
+def strike_step(quotes: Iterable[OptionQuote | Contract], spot: float) -> float:
     """Return the median distance between strikes near the money, dollars; 0 with fewer than two strikes."""
     strikes = {float(quote.strike) for quote in quotes}
     near = sorted(sorted(strikes, key=lambda strike: abs(strike - spot))[:GRID_STRIKES])

@@ -3,7 +3,8 @@
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
-from spy32.domain.market import DailyBar, Dividend, Gate, option_roots
+from spy32.domain.market import DailyBar, Dividend, Gate
+from spy32.domain.option_class import option_roots, settles_in_cash
 from spy32.domain.spreads import Strategy
 from spy32.quality.common import (
     GateContext,
@@ -37,8 +38,6 @@ NEAREST_STRIKES = 10
 MAX_TRADE_AGE = timedelta(minutes=60)
 """Longest time without a trade near the money. After it, even a feed that is 15 minutes late is dead, or the contracts
 are not traded."""
-EUROPEAN = frozenset({"SPX", "XSP"})
-"""Index options with European exercise and cash settlement: no early assignment."""
 MIN_DIVIDEND_INTERVAL = timedelta(days=80)
 """Ex-dates are about 91 days apart, so a table that ends less than this before the expiration misses none."""
 MIN_CLOSES = 200
@@ -119,11 +118,11 @@ def check_ex_dividend(context: GateContext) -> Gate:
     """Warn of an ex-date up to the expiration: a short call in the money may be assigned on the evening before it."""
     name, limit = "ex_dividend", "no short call over an ex-date"
     dividends, target = context.snapshot.dividends, context.snapshot.target
-    if context.snapshot.underlying in EUROPEAN:
+    if settles_in_cash(context.snapshot.underlying):
         return passed_gate(name, "European, settled in cash", limit)
     if dividends is None:
         return warned_gate(name, "unknown", limit, "the source has no ex-dates")
-    if Strategy.CALL_CREDIT not in context.choice.strategies:
+    if not set(context.choice.strategies) - {Strategy.PUT_CREDIT, Strategy.PUT_DEBIT}:
         return passed_gate(name, "no calls are sold", limit)
     inside = [dividend for dividend in dividends if context.today < dividend.ex_date <= target]
     if inside:

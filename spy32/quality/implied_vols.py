@@ -7,6 +7,7 @@ from dataclasses import field
 import numpy as np
 
 from spy32.domain.market import Gate, MarketSnapshot
+from spy32.domain.option_class import VIX_UNDERLYINGS
 from spy32.domain.value import value
 from spy32.options.normal import Bools, Floats
 from spy32.options.surface import Smile
@@ -36,8 +37,6 @@ VIX_RATIO_LOW, VIX_RATIO_HIGH = 0.60, 1.15
 """Allowed at-the-money vol over VIX (our choice). The VIX is usually higher, because it includes the skew."""
 ROUNDING_SLACK = 1e-9
 """Dollars. Widths are differences of floats, which cannot represent cents exactly."""
-VIX_UNDERLYINGS = frozenset({"SPY", "SPX", "XSP"})
-"""Underlyings whose volatility the VIX measures."""
 MAD_TO_DEVIATION = 1.4826
 """Median absolute deviation to standard deviation, for a normal distribution."""
 
@@ -52,7 +51,7 @@ class DroppedQuotes:
 
 def check_vols(smile: Smile, snapshot: MarketSnapshot, choice: Choice) -> tuple[DroppedQuotes, tuple[Gate, ...]]:
     """Return the contracts whose vol cannot be used, and the gates on implied vols."""
-    out_of_range = ~((smile.iv >= IV_LOW) & (smile.iv <= IV_HIGH))
+    out_of_range = ~((smile.quote_iv >= IV_LOW) & (smile.quote_iv <= IV_HIGH))
     smile_gate, outliers = _smile_gate(smile, ~out_of_range)
     gates = (
         _iv_gate(smile, out_of_range),
@@ -92,7 +91,7 @@ def _feed_iv_gate(smile: Smile, usable: Bools) -> Gate:
     judged = usable & _is_otm(smile) & (delta >= FEED_DELTAS[0]) & (delta <= FEED_DELTAS[1])
     differences = [
         float(iv) - quote.feed_iv
-        for quote, iv, is_judged in zip(smile.quotes, smile.iv, judged, strict=True)
+        for quote, iv, is_judged in zip(smile.quotes, smile.quote_iv, judged, strict=True)
         # Feeds write 0 or 0.00001 for a missing vol.
         if is_judged and quote.feed_iv is not None and quote.feed_iv > 0.001
     ]
@@ -113,7 +112,7 @@ def _smile_gate(smile: Smile, usable: Bools) -> tuple[Gate, Bools]:
     if int(judged.sum()) < MIN_FIT_STRIKES:
         return skipped_gate("smile", limit, f"fewer than {MIN_FIT_STRIKES} strikes with a volatility"), outliers
     for _ in range(MAX_OUTLIERS):
-        residuals = _curve_residuals(np.log(smile.strike[judged] / smile.forward), smile.iv[judged])
+        residuals = _curve_residuals(np.log(smile.strike[judged] / smile.forward), smile.quote_iv[judged])
         worst = int(np.argmax(np.abs(residuals)))
         cutoff = max(MIN_OUTLIER, OUTLIER_DEVIATIONS * MAD_TO_DEVIATION * median(np.abs(residuals).tolist()))
         if abs(residuals[worst]) <= cutoff or int(judged.sum()) <= MIN_FIT_STRIKES:

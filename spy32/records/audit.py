@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -29,7 +29,7 @@ class AuditReport:
     """The first fault found; None when there is none."""
 
 
-class _LastDigest(NamedTuple):
+class LastDigest(NamedTuple):
     """The newest digest of a row in the history, and the event that holds it."""
 
     digest: str
@@ -64,7 +64,7 @@ class Audit:
 
     def _audit(self, head: str | None, tables: Sequence[str]) -> AuditReport:
         with self._core.read_transaction(), _lenient_text(self._core.db):
-            last_digests: dict[str, _LastDigest] = {}
+            last_digests: dict[str, LastDigest] = {}
             report = self._follow_chain(last_digests)
             broken: str | None
             if report.broken is None and head is not None and not self._has_event(head):
@@ -78,7 +78,7 @@ class Audit:
     def first_recent_fault(self, events: int) -> str | None:
         """Return the first fault among so many of the newest events and their rows; None if there is none."""
         with self._core.read_transaction(), _lenient_text(self._core.db):
-            last_digests: dict[str, _LastDigest] = {}
+            last_digests: dict[str, LastDigest] = {}
             return self._follow_chain(last_digests, newest=events).broken or self._first_changed_known_row(last_digests)
 
     def events(self) -> Iterator[AuditEvent]:
@@ -107,28 +107,15 @@ class Audit:
     def _has_event(self, head: str) -> bool:
         return head == GENESIS or self._core.row("select 1 from event where hash = ?", head) is not None
 
-    def _follow_chain(self, last_digests: dict[str, _LastDigest], *, newest: int | None = None) -> AuditReport:
+    def _follow_chain(self, last_digests: dict[str, LastDigest], *, newest: int | None = None) -> AuditReport:
         """Follow the chain, or its newest events, and collect the newest digest of each row in `last_digests`."""
-        previous, count = GENESIS, 0
         first = self._core.row("select max(id) - ? from event", newest) if newest is not None else None
-        for row in self._core.db.execute(
+        events = self._core.db.execute(
             f"{EVENT_QUERY} where id > ? order by id", (first[0] or 0 if first is not None else 0,)
-        ):
-            fields = dict(row)
-            link = fields.pop("hash")
-            if count == 0 and newest is not None and fields["id"] > 1:
-                previous, count = fields["previous"], fields["id"] - 1
-            if fields["id"] != count + 1 or fields["previous"] != previous or event_hash(previous, fields) != link:
-                return AuditReport(
-                    head=previous, events=count, broken=f"event {fields['id']} was changed or is out of place"
-                )
-            fault = _record_digests(last_digests, fields, is_whole=newest is None)
-            if fault is not None:
-                return AuditReport(head=previous, events=count, broken=fault)
-            previous, count = link, count + 1
-        return AuditReport(head=previous, events=count, broken=None if count else "there is no history")
+        )
+        return follow_chain(map(dict, events), last_digests, is_whole=newest is None)
 
-    def _first_stale_entry(self, last_digests: dict[str, _LastDigest]) -> str | None:
+    def _first_stale_entry(self, last_digests: dict[str, LastDigest]) -> str | None:
         """Return a row whose entry in `last_event` is not its newest event; None if there is none."""
         pointers = {
             row["row"]: row["event_id"] for row in self._core.db.execute("select row, event_id from last_event")
@@ -138,7 +125,7 @@ class Audit:
                 return f"the entry of {key} in last_event was changed by hand"
         return f"the entry of {min(pointers)} in last_event was put in by hand" if pointers else None
 
-    def _first_changed_row(self, last_digests: dict[str, _LastDigest], tables: Sequence[str]) -> str | None:
+    def _first_changed_row(self, last_digests: dict[str, LastDigest], tables: Sequence[str]) -> str | None:
         for table in tables:
             for row in self._core.db.execute(f"select * from {table} order by id"):
                 last = last_digests.pop(f"{table}:{row['id']}", None)
@@ -148,7 +135,7 @@ class Audit:
                     return f"row {row['id']} of {table} was changed by hand"
         return _first_deleted({key: each for key, each in last_digests.items() if _split_key(key)[0] in tables})
 
-    def _first_changed_known_row(self, last_digests: dict[str, _LastDigest]) -> str | None:
+    def _first_changed_known_row(self, last_digests: dict[str, LastDigest]) -> str | None:
         for key in sorted(last_digests, key=_split_key):
             table, number = _split_key(key)
             row = self._core.db.execute(f"select * from {table} where id = ?", (number,)).fetchone()
@@ -162,7 +149,31 @@ class Audit:
         return None
 
 
-def _record_digests(last_digests: dict[str, _LastDigest], fields: dict[str, Any], *, is_whole: bool) -> str | None:
+def follow_chain(
+    events: Iterable[dict[str, Any]], last_digests: dict[str, LastDigest], *, is_whole: bool
+) -> AuditReport:
+    """Follow events in their order and collect the newest digest of each row in `last_digests`.
+
+    Unless the history `is_whole`, it may begin at any event, which is taken to follow on what it names as `previous`.
+    """
+    previous, count = GENESIS, 0
+    for event in events:
+        fields = dict(event)
+        link = fields.pop("hash")
+        if count == 0 and not is_whole and fields["id"] > 1:
+            previous, count = fields["previous"], fields["id"] - 1
+        if fields["id"] != count + 1 or fields["previous"] != previous or event_hash(previous, fields) != link:
+            return AuditReport(
+                head=previous, events=count, broken=f"event {fields['id']} was changed or is out of place"
+            )
+        fault = _record_digests(last_digests, fields, is_whole=is_whole)
+        if fault is not None:
+            return AuditReport(head=previous, events=count, broken=fault)
+        previous, count = link, count + 1
+    return AuditReport(head=previous, events=count, broken=None if count else "there is no history")
+
+
+def _record_digests(last_digests: dict[str, LastDigest], fields: dict[str, Any], *, is_whole: bool) -> str | None:
     """Store the digests of an event; return a fault if a row was not as the event before had left it.
 
     Events from before layout 5 do not have the digest before the change.
@@ -173,11 +184,11 @@ def _record_digests(last_digests: dict[str, _LastDigest], fields: dict[str, Any]
         last = last_digests.get(key)
         if before is not None and (last is not None or is_whole) and before.get(key) != (last and last.digest):
             return f"event {fields['id']} found {key} changed by hand, and covered it up"
-        last_digests[key] = _LastDigest(digest, fields["id"])
+        last_digests[key] = LastDigest(digest, fields["id"])
     return None
 
 
-def _first_deleted(last_digests: dict[str, _LastDigest]) -> str | None:
+def _first_deleted(last_digests: dict[str, LastDigest]) -> str | None:
     if not last_digests:
         return None
     table, number = _split_key(min(last_digests, key=_split_key))

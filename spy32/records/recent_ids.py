@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-COLUMNS = {"R": ("run", "outcome"), "P": ("proposal", "state"), "T": ("trade", "state")}
+COLUMNS = {"R": ("run", "outcome"), "P": ("proposal", "state"), "T": ("trade", "state"), "N": ("notice", "kind")}
 """Letter of an id -> its table, and the column that says how it stands."""
 
 

@@ -41,7 +41,7 @@ class Results:
     def compute(self, trade: Trade) -> TradeResult:
         """Return the same of a trade that is read already."""
         mark = self._marks.latest_usable(trade.id) if trade.state in NOT_ENDED else None
-        return trade_result(trade, self._proposals.get(trade.proposal_id), self.cash_flows(trade), mark)
+        return trade_result(trade, self.cash_flows(trade), mark)
 
     def cash_flows(self, trade: Trade) -> tuple[CashFlow, ...]:
         """Return what each order and each entry of the broker's history moved, in order of time."""

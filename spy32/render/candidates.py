@@ -2,15 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from spy32.domain.spreads import MULTIPLIER, Candidate, Strategy
+from spy32.domain.spreads import MULTIPLIER, Candidate, Strategy, value_bounds
 from spy32.render.formatting import (
     format_dollars,
     format_gain,
+    format_legs,
     format_percent,
     format_price,
-    format_strike,
     humanise,
     signed_delta,
 )
@@ -21,23 +21,30 @@ if TYPE_CHECKING:
 
     from spy32.domain.spreads import Menu
 
-SIDES = {Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call"}
+SIDES = {
+    Strategy.PUT_CREDIT: "put",
+    Strategy.CALL_CREDIT: "call",
+    Strategy.IRON_CONDOR: "condor",
+    Strategy.PUT_DEBIT: "put debit",
+    Strategy.CALL_DEBIT: "call debit",
+}
 CANDIDATE_PATH, WORD = r"menu\.(\w+)\.([a-z][\w.]*)", r"(?<![\w.])\w+"
 
 
 def sorted_menu(entries: tuple[Candidate, ...]) -> tuple[Candidate, ...]:
-    """By side and strike, puts first: never in the shuffled order that a model saw. Row n is the nth of these."""
+    """By strategy and strike, puts first: never in the shuffled order that a model saw. Row n is the nth of these."""
+    order = tuple(Strategy).index
     return tuple(
         sorted(
-            entries, key=lambda entry: (entry.spread.right.value != "P", entry.spread.short.strike, entry.spread.width)
+            entries,
+            key=lambda entry: (order(entry.spread.strategy), entry.spread.short.strike, entry.spread.width),
         )
     )
 
 
 def spread_words(entry: Candidate) -> str:
-    """`put 621/616`."""
-    spread = entry.spread
-    return f"{SIDES[spread.strategy]} {format_strike(spread.short.strike)}/{format_strike(spread.long.strike)}"
+    """`put 621/616`, `condor 621/616/650/655`."""
+    return f"{SIDES[entry.spread.strategy]} {format_legs(entry.spread.legs)}"
 
 
 def name_spreads(text: str, menu: "Menu | None") -> str:
@@ -52,26 +59,43 @@ def name_spreads(text: str, menu: "Menu | None") -> str:
     return re.sub(WORD, lambda match: names.get(match[0], match[0]), re.sub(CANDIDATE_PATH, name_field, text))
 
 
-def pop_words(entry: Candidate) -> str:
-    """Why it is not 1 - delta: delta knows one strike only, and neither the credit nor the shape of the smile."""
-    history = "" if entry.pop_history is None else f" · {format_percent(entry.pop_history)} by history"
-    by_delta = format_percent(1 - entry.short_delta)
-    return f"{format_percent(entry.pop_market)}{history} (1 - delta = {by_delta} ignores credit and skew)"
-
-
 def _profit_at_mid(entry: Candidate) -> "Decimal":
-    return entry.mid * MULTIPLIER - entry.costs
+    return (entry.mid + value_bounds(entry.spread.legs)[1]) * MULTIPLIER - entry.costs
 
 
-def _gain(amount: float | None) -> str:
-    return "" if amount is None else format_gain(amount)
+def _outlook_fact(path: str, words: Callable[[Any], str]) -> Callable[[Candidate], str]:
+    """What is at a path of attributes of the outlook, in words; empty where one of them is not there."""
+    names = path.split(".")
+
+    def read(entry: Candidate) -> str:
+        found: Any = entry.outlook
+        for name in names:
+            found = None if found is None else getattr(found, name)
+        return "" if found is None else words(found)
+
+    return read
 
 
+OUTLOOK_FACTS: Mapping[str, Callable[[Candidate], str]] = {
+    "P(profit)": _outlook_fact("chosen_plan.probabilities.profit", format_percent),
+    "EV plan": _outlook_fact("chosen_plan.ev.mean", format_gain),
+    "EV low": _outlook_fact("chosen_plan.ev.low", format_gain),
+    "EV high": _outlook_fact("chosen_plan.ev.high", format_gain),
+    "POP history": _outlook_fact("expiry.history.probabilities.profit", format_percent),
+    "P(max loss)": _outlook_fact("expiry.history.probabilities.max_loss", format_percent),
+    "P(touch)": _outlook_fact("expiry.history.probabilities.touch", format_percent),
+    "EV expiration": _outlook_fact("expiry.history.ev.mean", format_gain),
+    "shortfall": _outlook_fact("chosen_plan.shortfall.mean", format_gain),
+    "cost of trading": _outlook_fact("cost.total", format_gain),
+    "premium a day": _outlook_fact("premium_per_day", format_gain),
+    "score": _outlook_fact("score", "{:+.3f}".format),
+}
+"""By history under the exit plan, unless the column says another."""
 CANDIDATE_FACTS: Mapping[str, Callable[[Candidate], str]] = {
     "spread": spread_words,
     "expiration": lambda entry: f"{entry.spread.expiration}",
     "credit": lambda entry: format_price(entry.start),
-    "of width": lambda entry: format_percent(float(entry.start / entry.spread.width)),
+    "of width": lambda entry: format_percent(abs(float(entry.start / entry.spread.width))),
     "floor": lambda entry: format_price(entry.floor),
     "mid": lambda entry: format_price(entry.mid),
     "natural": lambda entry: format_price(entry.natural),
@@ -80,20 +104,14 @@ CANDIDATE_FACTS: Mapping[str, Callable[[Candidate], str]] = {
     "return on risk": lambda entry: format_percent(float(_profit_at_mid(entry) / entry.max_loss)),
     "breakeven": lambda entry: " ".join(format_price(point) for point in entry.breakevens),
     "POP": lambda entry: format_percent(entry.pop_market),
-    "POP history": lambda entry: "" if entry.pop_history is None else format_percent(entry.pop_history),
-    "POP and delta": pop_words,
     "delta": signed_delta,
     "position": lambda entry: f"{entry.greeks.delta * MULTIPLIER:+.1f} shares",
     "theta": lambda entry: f"{format_gain(entry.greeks.theta * MULTIPLIER)} a day",
     "vega": lambda entry: f"{format_gain(entry.greeks.vega * MULTIPLIER)} a volatility point",
-    "worthless": lambda entry: "" if entry.worthless_market is None else format_percent(entry.worthless_market),
-    "EV market": lambda entry: _gain(entry.ev.market_expiry),
-    "EV market plan": lambda entry: _gain(entry.ev.market_plan),
-    "EV history": lambda entry: _gain(entry.ev.history_expiry),
-    "EV history plan": lambda entry: _gain(entry.ev.history_plan),
     "costs": lambda entry: format_dollars(entry.costs),
     "costs both ways": lambda entry: format_dollars(entry.costs_round_trip),
     "id": lambda entry: entry.id,
+    **OUTLOOK_FACTS,
 }
 """What a screen says of one candidate, one contract, by its label. Empty where it is not known."""
 
@@ -132,4 +150,5 @@ def candidate_grid(
         marked=next((row for row, place in enumerate(places) if entries[place].id == marked), None),
         continues=not is_small,
         framed=not is_small,
+        names_omitted=not is_small,
     )

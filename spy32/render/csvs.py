@@ -8,12 +8,16 @@ from typing import Any
 from spy32.domain.runs import RunSummary
 from spy32.domain.spreads import Candidate, Menu, RejectedSpread
 from spy32.domain.value import value
-from spy32.render import document_parts  # noqa: F401 - the parts of history and menu
+from spy32.render.document_parts import published
 from spy32.render.encoder import Key, Part
 from spy32.render.formatting import format_price, single_line
 
 # OWASP, "CSV Injection": these characters make a spreadsheet read a cell as a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+EVENTS = ("worthless", "profit", "max_profit", "max_loss", "touch")
+FORECASTS = {"market": "expiry.market", "history": "expiry.history", "plan": "plan.history"}
 
 
 @value
@@ -28,7 +32,17 @@ CANDIDATE = Part(
     short_strike=candidate.spread.short.strike long_strike=candidate.spread.long.strike natural mid floor max_loss
     breakeven short_delta pop_market pop_history ev_market_expiry=candidate.ev.market_expiry
     ev_market_plan=candidate.ev.market_plan ev_history_expiry=candidate.ev.history_expiry
-    ev_history_plan=candidate.ev.history_plan costs""",
+    ev_history_plan=candidate.ev.history_plan costs"""
+    + "".join(
+        f" p_{name}_{column}=candidate.outlook.{path}.probabilities.{name}"
+        for name in EVENTS
+        for column, path in FORECASTS.items()
+    )
+    + """
+    ev_plan_low=candidate.outlook.chosen_plan.ev.low ev_plan_high=candidate.outlook.chosen_plan.ev.high
+    shortfall_plan=candidate.outlook.chosen_plan.shortfall.mean cost_of_trading=candidate.outlook.cost.total
+    premium_per_day=candidate.outlook.premium_per_day return_on_risk=candidate.outlook.return_on_risk
+    score=candidate.outlook.score""",
     called="MenuRow",
     inner="candidate",
     chosen=Key(str, lambda row: "yes" if row.is_chosen else "no"),
@@ -46,7 +60,7 @@ def rejected_csv(menu: Menu | None) -> str:
 
 def candidates_csv(menu: Menu | None, chosen: str | None) -> str:
     entries = () if menu is None else menu.candidates
-    return _table(CANDIDATE, (MenuRow(candidate=entry, is_chosen=entry.id == chosen) for entry in entries))
+    return _table(CANDIDATE, (MenuRow(candidate=published(entry), is_chosen=entry.id == chosen) for entry in entries))
 
 
 def _table(part: Part, rows: Iterable[Any]) -> str:

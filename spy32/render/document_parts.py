@@ -1,5 +1,7 @@
 """What JSON documents show of the nouns of a run, its proposal, orders and trade."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated
 
 from spy32.domain.documents import DocumentSummary
@@ -7,6 +9,7 @@ from spy32.domain.market import Gate, Metric, QualityReport
 from spy32.domain.marks import LegMark, Mark
 from spy32.domain.model_calls import ModelCall, ModelResponse, ResponseCheck, UsageSummary
 from spy32.domain.orders import Fill, Order, Trade
+from spy32.domain.outlook import Estimate, Forecast, TradingCost
 from spy32.domain.proposals import (
     Approval,
     Citation,
@@ -95,13 +98,99 @@ Part(QualityReport, "degraded=is_degraded stopped_by=stopped_by.name gates dropp
 Part(Leg, "action symbol option_type=right strike expiration quantity")
 Part(Greeks)
 Part(ExpectedValue)
+Part(Estimate)
+Part(TradingCost, "interest slippage commissions fees total")
 POP = Part(Candidate, "market=pop_market history=pop_history", called="Probability")
+
+
+@value
+class LawProbabilities:
+    """One event's probability by law, fraction; null where the law does not tell."""
+
+    market: float | None
+    """By option prices, to expiration."""
+    history: float | None
+    """By the underlying's past, to expiration."""
+    history_without_drift: float | None
+    plan: float | None
+    """By the past, under the exit plan."""
+    plan_without_drift: float | None
+    plan_market: float | None
+
+
+@value
+class HistoryEstimates:
+    """An expected value by the underlying's past, dollars a contract after costs, each with its 90 % interval."""
+
+    expiry: Estimate | None
+    plan: Estimate | None
+    expiry_without_drift: Estimate | None
+    plan_without_drift: Estimate | None
+
+
+Part(LawProbabilities)
+Part(HistoryEstimates)
+
+
+def _forecasts(entry: Candidate) -> Iterator[Forecast | None]:
+    """By market, history and history without drift, to expiration and then under the plan."""
+    outlook = entry.outlook
+    for forecasts in (outlook.expiry, outlook.plan) if outlook is not None else (None, None):
+        yield from (None,) * 3 if forecasts is None else (forecasts.market, forecasts.history, forecasts.no_drift)
+
+
+def _by_law(entry: Candidate, name: str) -> LawProbabilities:
+    found = [None if forecast is None else getattr(forecast.probabilities, name) for forecast in _forecasts(entry)]
+    market, history, no_drift, plan_market, plan, plan_no_drift = found
+    return LawProbabilities(
+        market=market, history=history, history_without_drift=no_drift, plan=plan, plan_without_drift=plan_no_drift,
+        plan_market=plan_market,
+    )  # fmt: skip
+
+
+def _by_history(entry: Candidate, name: str) -> HistoryEstimates:
+    found = [None if forecast is None else getattr(forecast, name) for forecast in _forecasts(entry)]
+    _, history, no_drift, _, plan, plan_no_drift = found
+    return HistoryEstimates(expiry=history, plan=plan, expiry_without_drift=no_drift, plan_without_drift=plan_no_drift)
+
+
+def published(entry: Candidate) -> Candidate:
+    """The candidate with its outlook under the keys of 0.3.0. The market's expected value is no judgement: it is null,
+    and `cost_of_trading` has what it said."""
+    if entry.outlook is None:
+        return entry
+    found = _by_history(entry, "ev")
+    ev = ExpectedValue(
+        history_expiry=None if found.expiry is None else found.expiry.mean,
+        history_plan=None if found.plan is None else found.plan.mean,
+    )
+    return replace(entry, pop_history=_by_law(entry, "profit").history, ev=ev)
+
+
+def _probability(name: str, what: str) -> Key:
+    return Key(LawProbabilities, lambda entry: _by_law(entry, name), f"Probability that {what}.")
+
+
 Part(
     Candidate,
     """id strategy expiration width legs natural mid start floor max_loss breakevens short_delta greeks pop ev costs
-    costs_round_trip""",
+    costs_round_trip p_worthless p_profit p_max_profit p_max_loss p_touch ev_history shortfall
+    cost_of_trading=outlook.cost premium_per_day=outlook.premium_per_day return_on_risk=outlook.return_on_risk
+    score=outlook.score history_until=outlook.history_until history_missing=outlook.missing""",
     inner="spread",
-    pop=Key(Annotated[Candidate, POP], lambda entry: entry, "Probability of any profit at expiration, fraction."),
+    pop=Key(Annotated[Candidate, POP], published, "Probability of any profit at expiration, fraction."),
+    ev=Key(ExpectedValue, lambda entry: published(entry).ev, "market_* is null since 0.4: see cost_of_trading."),
+    p_worthless=_probability("worthless", "no short strike is reached at the end"),
+    p_profit=_probability("profit", "any profit is left after costs"),
+    p_max_profit=_probability("max_profit", "the largest profit is made; under the plan, the profit target"),
+    p_max_loss=_probability("max_loss", "the underlying ends at or beyond a long strike"),
+    p_touch=_probability("touch", "a short strike is reached before the end"),
+    ev_history=Key(HistoryEstimates, lambda entry: _by_history(entry, "ev")),
+    shortfall=Key(
+        HistoryEstimates,
+        lambda entry: _by_history(entry, "shortfall"),
+        "Mean profit of the worst twentieth, negative for a loss.",
+    ),
 )
 Part(RejectedSpread)
 Part(Menu, "counts spreads=dropped")

@@ -16,6 +16,7 @@ from spy32.render.formatting import (
     humanise,
     single_line,
 )
+from spy32.render.outlook import record_words
 from spy32.render.page import Cell, Grid, Item, Pairs, Part, grid_columns, noun_grid, pair
 
 if TYPE_CHECKING:
@@ -110,9 +111,11 @@ def probability_items(recommendation: Recommendation, entry: "Candidate | None")
         return []
     items = [pair("stated chance", f"{format_percent(recommendation.probability)} that it expires worthless")]
     if entry is not None:
-        source = "by the option prices" if entry.worthless_market is not None else "by the short delta"
+        is_implied = entry.outlook is not None or entry.worthless_market is not None
+        source = "by the option prices" if is_implied else "by the short delta"
+        record = record_words(entry)
         market_text = f"{format_percent(entry.p_worthless)} {source}; {format_percent(entry.pop_market)} for any profit"
-        items.append(pair("market's chance", market_text))
+        items.append(pair("market's chance", f"{market_text}{f'; {record}' if record else ''}"))
     return items
 
 

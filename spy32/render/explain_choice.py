@@ -7,7 +7,7 @@ volatility, momentum, volume, and the conditions of an entry.
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from spy32.render.candidates import CANDIDATE_FACTS
+from spy32.render.candidates import CANDIDATE_FACTS, OUTLOOK_FACTS
 from spy32.render.explain import chosen_candidate_id
 from spy32.render.formatting import (
     format_count,
@@ -17,6 +17,7 @@ from spy32.render.formatting import (
     single_line,
 )
 from spy32.render.market_pages import FIGURE_GROUPS, format_value
+from spy32.render.outlook import NUMBERS, number_items
 from spy32.render.page import Item, Pairs, Part, pair
 
 if TYPE_CHECKING:
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
     from spy32.domain.run_view import RunView
     from spy32.domain.spreads import Candidate
 
-OF_A_PROPOSAL = ("worthless", "EV market", "EV market plan", "EV history", "EV history plan", "vega", "costs",
-                 "costs both ways")  # fmt: skip
+OF_A_PROPOSAL = ("vega", "costs", "costs both ways")
 """What the screen of a proposal does not say of its candidate."""
 
 
@@ -46,8 +46,10 @@ def choice_parts(view: "RunView") -> list[Part]:
 
 def setup_part(entry: "Candidate", *, short: bool = False) -> Pairs:
     """Every fact of the chosen spread, one contract; `short` leaves out what the screen of a proposal says."""
-    facts = ((label, CANDIDATE_FACTS[label](entry)) for label in (OF_A_PROPOSAL if short else CANDIDATE_FACTS))
-    items = tuple(pair(label, text) for label, text in facts if text)
+    told = {*OUTLOOK_FACTS, *(NUMBERS if entry.outlook is not None else ())}  # by the numbers that follow
+    labels = OF_A_PROPOSAL if short else [label for label in CANDIDATE_FACTS if label not in told]
+    facts = {label: CANDIDATE_FACTS[label](entry) for label in labels}
+    items = (*(pair(label, text) for label, text in facts.items() if text), *number_items(entry))
     return Pairs(name="setup", title="Setup of the choice, one contract", items=items)
 
 

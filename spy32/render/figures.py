@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from spy32.domain.events import EventKind
 from spy32.domain.proposals import ExitPlan, ProposalTerms, spread_description
-from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, ExitAuthority, Leg
-from spy32.render.candidates import pop_words
+from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, ExitAuthority, Leg, max_width
 from spy32.render.formatting import (
     calendar_day,
     format_count,
@@ -22,6 +21,7 @@ from spy32.render.formatting import (
     humanise,
     signed_delta,
 )
+from spy32.render.outlook import ev_words, has_plan, market_odds_words, profit_words
 from spy32.render.page import Item, Pairs, pair
 
 if TYPE_CHECKING:
@@ -74,12 +74,16 @@ def trade_sentence(result: ProposalTerms) -> str:
         verb = "SELL" if result.limit_price > 0 else "BUY"
     else:
         verb = "BUY TO CLOSE" if result.limit_price < 0 else "SELL TO CLOSE"
-    last = "floor" if result.kind == "open" else "ceiling"
     spread = spread_description(result.underlying, result.legs)
     return (
-        f"{verb} {result.quantity} {spread} @ {format_credit(result.limit_price)} ({last} "
+        f"{verb} {result.quantity} {spread} @ {format_credit(result.limit_price)} ({bound_word(result)} "
         f"{format_price(abs(result.floor_price))})"
     )
+
+
+def bound_word(result: ProposalTerms) -> str:
+    """What the last price of the walk is: the lowest credit to take, or the highest debit to pay."""
+    return "floor" if result.limit_price > 0 else "ceiling"
 
 
 def days_left(result: ProposalTerms, today: date) -> str:
@@ -92,9 +96,15 @@ def days_left(result: ProposalTerms, today: date) -> str:
 def opening_facts(
     result: ProposalTerms, entry: Candidate | None, around: Surroundings, *, below: bool = False
 ) -> Pairs:
-    """Price, loss, breakeven and greeks of an opening, with the payoff; `below` draws that on narrow screens too."""
+    """Price, loss, odds and greeks of an opening, with the payoff; `below` has the market's odds, and draws that on
+    narrow screens too."""
+    odds = [
+        pair("P(profit)", UNKNOWN if entry is None else profit_words(entry), "strong"),
+        pair("EV plan", UNKNOWN if entry is None else ev_words(entry, result.quantity), "strong"),
+        pair("POP", market_odds_words(entry) if below and entry is not None and has_plan(entry) else ""),
+    ]
     items = (
-        pair("Credit", _credit(result), "strong"),
+        pair("Credit" if result.limit_price > 0 else "Debit", _credit(result), "strong"),
         pair("Max profit", f"{max_profit_words(result)} · {_return_on_risk(result)} return on risk", "good"),
         pair(
             "Max loss",
@@ -104,8 +114,7 @@ def opening_facts(
         pair("Breakeven", breakeven_words(result, around)),
         pair("Delta", _delta(result, entry)),
         pair("BP effect", f"{format_dollars(result.max_loss)} · theta {_theta(result, entry)}"),
-        pair("POP", UNKNOWN if entry is None else pop_words(entry)),
-        pair("EV", _expected_value(entry)),
+        *odds,
     )
     return Pairs(items=items, payoff=(result, around.market), below=below)
 
@@ -116,15 +125,15 @@ def max_profit_words(result: ProposalTerms) -> str:
 
 def max_loss_words(result: ProposalTerms) -> str:
     """`$894.52 at floor 0.55`: the profit is that of the first limit, the loss that of the last."""
-    return f"{format_dollars(result.max_loss)} at floor {format_price(abs(result.floor_price))}"
+    return f"{format_dollars(result.max_loss)} at {bound_word(result)} {format_price(abs(result.floor_price))}"
 
 
 def _credit(result: ProposalTerms) -> str:
-    width = abs(result.legs[0].strike - result.legs[1].strike)
-    amount = result.limit_price * MULTIPLIER * result.quantity
+    price, width = abs(result.limit_price), max_width(result.legs)
+    amount = price * MULTIPLIER * result.quantity
     return (
         f"{format_credit(result.limit_price)} = {format_dollars(amount)} · "
-        f"{format_percent(float(result.limit_price / width))} of width"
+        f"{format_percent(float(price / width))} of width"
     )
 
 
@@ -142,16 +151,18 @@ def account_share(amount: Decimal, around: Surroundings) -> str:
 
 
 def breakeven_words(result: ProposalTerms, around: Surroundings) -> str:
-    """Each with its distance in per cent and in expected moves."""
+    """With the distance in per cent and in expected moves; of two in moves only, so that the payoff has its room."""
     move = around.market.expected_move if around.market is not None else None
-    text = []
+    points, moves = [], []
+    percent = f"{UNKNOWN}, "
     for point in result.breakevens:
-        percent = moves = UNKNOWN
+        points.append(format_price(point))
+        moves.append(f"{abs(float(point) - around.spot) / move:.2f}" if around.spot and move else UNKNOWN)
         if around.spot:
-            percent = f"{float(point) / around.spot - 1:+.1%}"
-            moves = f"{abs(float(point) - around.spot) / move:.2f}" if move else UNKNOWN
-        text.append(f"{format_price(point)} · {percent}, {moves} exp. moves")
-    return " and ".join(text) or "none"
+            percent = f"{float(point) / around.spot - 1:+.1%}, "
+    if not points:
+        return "none"
+    return f"{'/'.join(points)} · {percent if len(points) == 1 else ''}{'/'.join(moves)} exp. moves"
 
 
 def _delta(result: ProposalTerms, entry: Candidate | None) -> str:
@@ -165,21 +176,11 @@ def _theta(result: ProposalTerms, entry: Candidate | None) -> str:
     return UNKNOWN if entry is None else f"{format_gain(entry.greeks.theta * MULTIPLIER * result.quantity)} a day"
 
 
-def _expected_value(entry: Candidate | None) -> str:
-    """By the market's own odds the costs make it negative; a seller must expect better odds than those."""
-    ev = None if entry is None else entry.ev.market_expiry
-    return UNKNOWN if ev is None else f"{format_gain(ev)} a contract at expiration, by the market's odds"
-
-
 def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
     """What a closing pays, why, what it would leave of the trade, and the buying power that it releases."""
-    items = [
-        pair(
-            "Debit",
-            f"{format_credit(result.limit_price)}, never above {format_price(abs(result.floor_price))}",
-            "strong",
-        )
-    ]
+    name, beyond = ("Debit", "above") if result.limit_price < 0 else ("Credit", "below")
+    price, last = format_credit(result.limit_price), format_price(abs(result.floor_price))
+    items = [pair(name, f"{price}, never {beyond} {last}", "strong")]
     if trade is not None:
         released = format_dollars(trade.max_loss * result.quantity / trade.quantity)
         items.append(pair("Closes", f"T{trade.id}, opened for {format_credit(trade.credit)}"))
@@ -191,10 +192,11 @@ def closing_facts(result: ProposalTerms, trade: "Trade | None") -> Pairs:
 
 
 def closing_result_words(result: ProposalTerms) -> str:
-    """`+$42.96 at 0.46, +$30.96 at the ceiling 0.52, after fees`: of the spreads that the close buys back."""
+    """`+$42.96 at 0.46, +$30.96 at the ceiling 0.52, after fees`: of the spreads that are closed."""
     worst = result.max_profit + (result.floor_price - result.limit_price) * MULTIPLIER * result.quantity
     first, last = format_price(abs(result.limit_price)), format_price(abs(result.floor_price))
-    return f"{format_gain(result.max_profit)} at {first}, {format_gain(worst)} at the ceiling {last}, after fees"
+    bound = bound_word(result)
+    return f"{format_gain(result.max_profit)} at {first}, {format_gain(worst)} at the {bound} {last}, after fees"
 
 
 # What surrounds it.
@@ -268,10 +270,12 @@ def exit_words(plan: ExitPlan) -> str:
 
     `GTC` only where an order is left with the broker; a stop is never one.
     """
-    target = format_price(plan.profit_target)
-    first = f"GTC at {target} · manage:" if plan.rests_target else f"manage: buy back at {target} ·"
+    is_credit = plan.profit_target > 0
+    target, stop = format_price(abs(plan.profit_target)), f"stop at {format_price(plan.stop)}"
+    verb = "buy back" if is_credit else "sell"
+    first = f"GTC at {target} · manage:" if plan.rests_target else f"manage: {verb} at {target} ·"
     timed = f"close {calendar_day(plan.time_exit)}, " if plan.time_exit is not None else ""
-    return f"{first} {timed}last {calendar_day(plan.last_exit)} · stop at {format_price(plan.stop)}"
+    return f"{first} {timed}last {calendar_day(plan.last_exit)} · {stop if is_credit else 'no stop'}"
 
 
 def watch_words(plan: ExitPlan) -> str:

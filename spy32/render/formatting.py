@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 
-from spy32.domain.market import CASH_SETTLED
+from spy32.domain.option_class import settles_in_cash
 from spy32.domain.proposals import ProposalTerms
 from spy32.domain.sanitize import one_line, strip_controls
 from spy32.domain.spreads import CENT, Candidate, Leg
@@ -81,6 +81,11 @@ def format_credit(amount: Decimal) -> str:
     return f"{format_price(abs(amount))} {'db' if amount < 0 else 'cr'}"
 
 
+def format_debit(debit: Decimal) -> str:
+    """`0.28`, a debit per share; `1.86 cr` where closing receives a credit."""
+    return format_price(debit) if debit >= 0 else format_credit(-debit)
+
+
 def ticks_as_usd(ticks: int) -> str:
     """Dollars of xAI's own unit, of which 10^10 make one (docs.x.ai, usage.cost_in_usd_ticks); exact."""
     return format(Decimal(ticks).scaleb(-10), "f")
@@ -88,7 +93,7 @@ def ticks_as_usd(ticks: int) -> str:
 
 def describe_assignment(proposal: ProposalTerms) -> str:
     """What an assignment of the short legs would bring into the account."""
-    if proposal.underlying in CASH_SETTLED:
+    if settles_in_cash(proposal.underlying):
         return "cash for what they are in the money; no stock"
     return f"{format_dollars(proposal.assignment_value)} of stock"
 
@@ -105,9 +110,8 @@ def format_ticks(ticks: int) -> str:
 
 
 def format_legs(legs: Iterable[Leg]) -> str:
-    """`640/635`, the short leg first."""
-    ordered = sorted(legs, key=lambda leg: -leg.action.sign if leg.action.opens else leg.action.sign)
-    return "/".join(format_strike(leg.strike) for leg in ordered)
+    """`640/635`, in the order of the legs: the short one first, of a debit spread the long one."""
+    return "/".join(format_strike(leg.strike) for leg in legs)
 
 
 def mask_account(account: str) -> str:
@@ -120,8 +124,8 @@ def format_percent(fraction: float) -> str:
 
 
 def signed_delta(entry: Candidate) -> str:
-    """Delta of the short option as an option chain shows it: `-0.20` of a put, `+0.20` of a call."""
-    return f"{entry.short.delta:+.2f}"
+    """Delta of the short option as an option chain shows it: `-0.20` of a put, `+0.20` of a call, and both."""
+    return "/".join(f"{view.delta:+.2f}" for view in (entry.short, *entry.calls[:1]))
 
 
 def calendar_day(day: date) -> str:

@@ -11,6 +11,7 @@ from spy32.render.figures import trade_sentence, watch_words
 from spy32.render.formatting import (
     format_count,
     format_credit,
+    format_debit,
     format_gain,
     format_price,
     new_york_words,
@@ -154,8 +155,8 @@ def _exit_item(check: "ExitCheck", newest: Mark | None, today: "date") -> Item:
 
 def _when_words(check: "ExitCheck") -> Iterable[str]:
     if check.price is not None:
-        bound = "more" if check.reason is ExitReason.STOP else "less"
-        yield f"at {format_price(check.price)} or {bound}"
+        bound = "more" if (check.reason is ExitReason.STOP) is (check.price >= 0) else "less"
+        yield f"at {format_debit(check.price)} or {bound}"
 
 
 def _away_words(check: "ExitCheck", newest: Mark | None, today: "date") -> Iterable[str]:

@@ -275,9 +275,9 @@ def build_expirations_page(found: Expirations) -> Page:
         pair("target", f"{target_dte} days, at most {tolerance} off"),
         pair("listed", format_count(len(rows), "expiration")),
     ]
-    nearest = min(rows, key=lambda row: (not row.is_chosen, abs(row.distance), row.day), default=None)
+    taken = min(rows, key=lambda row: (not row.is_chosen, abs(row.distance), row.day), default=None)
     # On a narrow screen the column of notes goes; the choice is explained here in any case.
-    items += [pair("why", nearest.note)] if nearest is not None else []
+    items += [pair("why", taken.note)] if taken is not None else []
     items += [pair("source", single_line(found.source))] if found.source else []
     grid = noun_grid("expiration", "Expirations", rows, columns)._replace(marked=place)
     return Page(

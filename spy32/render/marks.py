@@ -10,10 +10,10 @@ from spy32.domain.orders import Trade
 from spy32.domain.spreads import Leg
 from spy32.render.formatting import (
     ascii_only,
+    format_debit,
     format_float_price,
     format_gain,
     format_percent,
-    format_price,
     format_strike,
     new_york_words,
 )
@@ -29,8 +29,8 @@ MARKS_LISTED = 6
 
 def price_words(mark: Mark) -> str:
     """`0.33 mid, 0.36 natural · SPY 594.20`, without the underlying's name."""
-    mid = format_price(mark.mid) if mark.mid is not None else "no"
-    natural = format_price(mark.natural) if mark.natural is not None else "no"
+    mid = format_debit(mark.mid) if mark.mid is not None else "no"
+    natural = format_debit(mark.natural) if mark.natural is not None else "no"
     return f"{mid} mid, {natural} natural · spot {format_float_price(mark.spot)}"
 
 

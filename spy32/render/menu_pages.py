@@ -9,15 +9,29 @@ from spy32.domain.spreads import Candidate
 from spy32.render.candidates import SIDES, candidate_grid, sorted_menu
 from spy32.render.explain import chosen_candidate_id, format_outcome, view_badges
 from spy32.render.formatting import format_both_zones, format_gain, format_strike, humanise, single_line
+from spy32.render.outlook import side_record_words
 from spy32.render.page import Cell, Grid, Page, Pairs, Part, Prose, grid_columns, noun_grid, pair
 from spy32.sessions import NEW_YORK
 
 COLUMNS = grid_columns(
-    "#>", "spread", "who:1", "credit>1", "floor>1", "POP>1", "delta>1", "max loss>1", "breakeven>1",
-    "POP history>1", "mid>1", "natural>1", "EV market>1", "EV market plan>1", "EV history>1", "EV history plan>1",
+    "#>", "spread", "who:1", "credit>1", "P(profit)>1", "max loss>1", "EV plan>1", "EV low>1", "EV high>1", "delta>1",
+    "breakeven>1", "floor>1", "POP>1", "POP history>1", "P(max loss)>1", "P(touch)>1", "EV expiration>1",
+    "shortfall>1", "cost of trading>1", "premium a day>1", "return on risk>1", "score>1", "mid>1", "natural>1",
     "costs>1", "id:1",
 )  # fmt: skip
 """What decides comes first: a narrow screen continues with the rest in a further table."""
+
+
+MENU_NOTE = (
+    "Credits a share, the rest dollars a contract. P(profit), EV plan with its 90% interval and shortfall: by history, "
+    "under the exit plan; POP history, P(max loss), P(touch) and EV expiration: by history, held to expiration; POP: "
+    "by option prices. Cost of trading is negative by construction; score decides nothing (`show --explain`)."
+)
+
+
+def menu_note() -> str:
+    """What the columns mean, and what the market's probabilities have been worth."""
+    return " ".join(filter(None, (MENU_NOTE, side_record_words())))
 
 
 def candidates_page(view: RunView) -> Page:
@@ -25,10 +39,7 @@ def candidates_page(view: RunView) -> Page:
     entries = sorted_menu(view.menu.candidates) if view.menu is not None else ()
     chosen = chosen_candidate_id(view)
     grid = whole_menu_grid(entries, chosen, lambda entry: "chosen" if entry.id == chosen else "")
-    text = (
-        "Credits a share; max loss, EV and costs in dollars a contract. POP: probability of any profit. "
-        "The delta is the short option's, as an option chain shows it: negative for a put."
-    )
+    text = f"{menu_note()} The delta is the short option's, as an option chain shows it: negative for a put."
     return Page(
         heading=heading_of(view, "candidates"), badges=view_badges(view), parts=(grid, Prose(title="", text=text))
     )

@@ -94,7 +94,7 @@ def _state(notice: Notice, served: frozenset[str], now: datetime) -> NoticeState
 
 
 def notices_page(listed: NoticeList) -> Page:
-    """The addresses, and a row a notice."""
+    """The addresses, and a row a notice; without an address, what sets one."""
     columns: dict[str, Cell] = {
         "id": lambda row: f"N{row.notice.id}",
         "queued~": lambda row: new_york_words(row.notice.created_at),
@@ -104,14 +104,15 @@ def notices_page(listed: NoticeList) -> Page:
         "failed at~1": lambda row: single_line(row.notice.error),
     }
     waiting = sum(row.state is NoticeState.WAITING for row in listed.notices)
+    heading = f"{format_count(waiting, 'notice')} unsent" if waiting else "nothing waits to be sent"
     return Page(
-        heading=f"{format_count(waiting, 'notice')} unsent" if waiting else "nothing waits to be sent",
+        heading=heading if listed.addresses else f"{heading}; set an address (notify.addresses) to be told",
         tone="warn" if waiting else "good",
         parts=(
             noun_grid("address", "Addresses", listed.addresses, {"label": "label", "gets~": _events_text}),
             noun_grid("notice", "Newest notices", listed.notices, columns),
         ),
-        following=("spy32 notify flush",) if waiting else (),
+        following=("spy32 notify flush",) if waiting and listed.addresses else (),
     )
 
 

@@ -44,11 +44,15 @@ def _price_plan(result: ProposalTerms) -> str:
 
 def exit_pairs(plan: ExitPlan) -> Pairs:
     rests = ", GTC at the broker" * plan.rests_target
+    target, stop = f"{format_price(abs(plan.profit_target))} credit or more", "none: it loses its debit at the most"
+    if plan.profit_target > 0:
+        target = f"{format_price(plan.profit_target)} debit or less"
+        stop = f"{format_price(plan.stop)} debit or more proposes a close"
     items = (
-        pair("profit target", f"{format_price(plan.profit_target)} debit or less{rests}"),
+        pair("profit target", f"{target}{rests}"),
         pair("time exit", _day(plan.time_exit) if plan.time_exit is not None else "none"),
         pair("last exit", f"{_day(plan.last_exit)}, whatever the price"),
-        pair("stop", f"{format_price(plan.stop)} debit or more proposes a close"),
+        pair("stop", stop),
         pair("watched", watch_words(plan)),
         pair("in words", single_line(plan.note)),
     )

@@ -69,6 +69,8 @@ class Grid(NamedTuple):
     """The row that was chosen; it is marked by a symbol, too."""
     continues: bool = False
     framed: bool = True
+    names_omitted: bool = True
+    """False where a key shows the columns that do not fit."""
 
 
 Cell = str | Callable[[Any], str]

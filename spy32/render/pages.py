@@ -26,6 +26,7 @@ from spy32.render.explain import (
 )
 from spy32.render.figures import (
     UNKNOWN,
+    bound_word,
     closing_facts,
     days_left,
     exit_words,
@@ -100,7 +101,7 @@ def trade_page(view: RunView, trade: Trade, *, now: datetime, result: TradeResul
     """A trade on one screen: what is held, what it earned or may still lose, and when it ends."""
     opening = view.proposal
     what = spread_description(opening.underlying if opening is not None else trade.legs[0].root, trade.legs)
-    sentence = f"SOLD {trade.quantity} {what} @ {format_credit(trade.credit)}"
+    sentence = f"{'SOLD' if trade.credit > 0 else 'BOUGHT'} {trade.quantity} {what} @ {format_credit(trade.credit)}"
     parts: list[Part] = [
         Prose(title="", text=sentence, tone="strong"),
         # With marks to draw, the payoff has no lines of its own on a narrow screen.
@@ -125,15 +126,17 @@ def _close_commands(view: RunView) -> tuple[str, ...]:
 
 
 def _holding_items(trade: Trade, now: datetime) -> Iterator[Item]:
-    from spy32.render.payoff import breakeven  # the page of a run does not need it
+    from spy32.render.payoff import trade_breakevens  # the page of a run does not need it
 
     is_over = trade.state in (TradeState.CLOSED, TradeState.EXPIRED)
     left = (trade.legs[0].expiration - market_date(now)).days
-    amount = trade.credit * MULTIPLIER * trade.quantity
-    yield pair("Credit", f"{format_credit(trade.credit)} = {format_dollars(amount)}", "strong")
+    amount = abs(trade.credit) * MULTIPLIER * trade.quantity
+    yield pair(
+        "Credit" if trade.credit > 0 else "Debit", f"{format_credit(trade.credit)} = {format_dollars(amount)}", "strong"
+    )
     yield pair("Fees", format_dollars(trade.fees))
     yield pair("Max loss", "none, it is over" if is_over else format_dollars(trade.max_loss), "" if is_over else "bad")
-    yield pair("Breakeven", format_price(breakeven(trade)))
+    yield pair("Breakeven", " and ".join(format_price(point) for point in trade_breakevens(trade)))
     yield pair("Expiration", f"{trade.legs[0].expiration}" + ("" if is_over else f" · {days_words(left)}"))
     if trade.result is None:
         yield pair("Result", "open" if not is_over else UNKNOWN)
@@ -165,7 +168,7 @@ def _outlook_items(view: RunView, trade: Trade, now: datetime) -> Iterator[Item]
     for close in view.closes[-CLOSES:]:
         why = f" ({close.reason.words})" if close.reason is not None else ""
         words = f"P{close.id} {WAITING[close.state]}{why}: {close.quantity} at {format_credit(close.limit_price)}"
-        yield pair("Close", f"{words}, ceiling {format_price(-close.floor_price)}")
+        yield pair("Close", f"{words}, {bound_word(close)} {format_price(abs(close.floor_price))}")
 
 
 def _detail_items(view: RunView, trade: Trade) -> Iterator[Item]:
@@ -192,7 +195,8 @@ def _heading(view: RunView) -> str:
     close = view.proposal
     if close is not None and close.kind == "close":
         return f"P{close.id} closes T{close.trade_id} of R{view.run.id}: proposed, {new_york_words(close.quoted_at)}"
-    return f"R{view.run.id}: {format_outcome(view.run)}, {new_york_words(view.run.started_at)}"
+    late = " · started LATE" if view.run.late else ""
+    return f"R{view.run.id}: {format_outcome(view.run)}, {new_york_words(view.run.started_at)}{late}"
 
 
 def trade_parts(result: Proposal, view: RunView, *, now: datetime) -> list[Part]:
@@ -239,7 +243,6 @@ def _summary(view: RunView) -> Iterator[Item]:
         yield pair("Reason", shorten(reason))
     if len(run.reasons) > REASONS:
         yield pair("", f"and {format_count(len(run.reasons) - REASONS, 'more reason')} (--full)")
-    yield pair("Started", "LATE" if run.late else "", "warn")
     yield from _choice(view)
     if view.proposal is None:
         yield pair("Market", "" if view.market is None else market_words(run_surroundings(view)))

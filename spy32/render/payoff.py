@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from spy32.domain.orders import Trade
 from spy32.domain.proposals import ProposalTerms
 from spy32.domain.run_view import MarketSummary
-from spy32.domain.spreads import MULTIPLIER, Leg
+from spy32.domain.spreads import MULTIPLIER, Leg, max_width, price_effect
 from spy32.render.formatting import ascii_only, format_gain, format_price, format_strike
 
 if TYPE_CHECKING:
@@ -82,34 +82,39 @@ def build_payoff(noun: ProposalTerms | Trade, market: MarketSummary | None) -> P
 
 
 def proposal_payoff(proposal: ProposalTerms, market: MarketSummary | None) -> Payoff:
-    """The payoff of a proposal. `max_profit` already includes the costs."""
-    gross = proposal.limit_price * MULTIPLIER * proposal.quantity
+    """The payoff of a proposal."""
     return Payoff(
         legs=proposal.legs,
         quantity=proposal.quantity,
         credit=proposal.limit_price,
         floor=proposal.floor_price,
-        costs=gross - proposal.max_profit,
+        costs=proposal.opening_costs,
         marks=_axis_marks(proposal.legs, proposal.breakevens, market),
     )
 
 
 def trade_payoff(trade: Trade, market: MarketSummary | None) -> Payoff:
-    """The payoff of an opened vertical, at the credit received."""
+    """The payoff of an opened trade, at the credit received or the debit paid."""
     return Payoff(
         legs=trade.legs,
         quantity=trade.quantity,
         credit=trade.credit,
         floor=trade.credit,
         costs=trade.fees,
-        marks=_axis_marks(trade.legs, (breakeven(trade),), market),
+        marks=_axis_marks(trade.legs, trade_breakevens(trade), market),
     )
 
 
-def breakeven(trade: Trade) -> Decimal:
-    """The price at expiration at which a vertical gives its credit back."""
-    short = next(leg for leg in trade.legs if leg.action.sign > 0)
-    return short.strike - trade.credit if short.right.value == "P" else short.strike + trade.credit
+def trade_breakevens(trade: Trade) -> tuple[Decimal, ...]:
+    """The prices at expiration at which a credit is given back, or a debit earned: its distance from the short strikes
+    of a credit spread, from the long one of a debit spread. A side that is narrower than the credit has none."""
+    sign, distance = price_effect(trade.legs), abs(trade.credit)
+    points = [
+        leg.strike - distance if leg.right.value == "P" else leg.strike + distance
+        for leg in trade.legs
+        if leg.action.sign == sign and distance < max_width([each for each in trade.legs if each.right is leg.right])
+    ]
+    return tuple(sorted(points))
 
 
 def _axis_marks(

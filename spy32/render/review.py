@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 from spy32.domain.spreads import Candidate, ExitAuthority, Mode
 from spy32.lifecycle import ProposalState
-from spy32.render.candidates import candidate_grid, sorted_menu, spread_words
+from spy32.render.candidates import SIDES, candidate_grid, sorted_menu, spread_words
 from spy32.render.closing_review import closing_items, exit_parts
 from spy32.render.explain import BANNERS, approver, market_badge
 from spy32.render.explain_answer import answer_parts, finding_item
 from spy32.render.figures import (
     Surroundings,
     account_share,
+    bound_word,
     breakeven_words,
     closing_facts,
     closing_result_words,
@@ -35,8 +36,9 @@ from spy32.render.formatting import (
     mask_account,
     single_line,
 )
-from spy32.render.menu_pages import whole_menu_grid
+from spy32.render.menu_pages import menu_note, whole_menu_grid
 from spy32.render.order_parts import exit_pairs, order_pairs
+from spy32.render.outlook import has_plan, number_items
 from spy32.render.page import Grid, Item, Page, Pairs, Part, Prose, grid_columns, pair
 from spy32.sessions import NEW_YORK, market_date
 
@@ -49,15 +51,19 @@ HANDFUL = 5
 """Candidates on the first screen."""
 WARNINGS = 2
 """Warnings on the first screen; the rest is one key away."""
-DECISIVE = 6
-"""Figures of the trade that stay on the first of several screens, from the credit to the buying power effect."""
+DECISIVE = frozenset({"Credit", "Max profit", "Max loss", "Breakeven", "P(profit)", "EV plan"})
+"""Figures of the trade that stay on the first of several screens."""
 LINE = 68
 """Characters beside a label on 80 columns."""
 
 COLUMNS = grid_columns(
+    " #>", "spread", "credit>1", "loss each>2", "P(profit)>3", "EV plan>4", "delta>5", "of width>7", "breakeven>8",
+    "who:6",
+)  # fmt: skip
+MARKET_COLUMNS = grid_columns(
     " #>", "spread", "credit>1", "of width>6", "loss each>2", "POP>4", "delta>3", "breakeven>7", "who:5"
 )
-"""The rank says which goes first when the screen is narrow; no cell is ever cut."""
+"""Without a history. The rank says which goes first when the screen is narrow; no cell is ever cut."""
 
 
 def decision_page(review: "Review", *, rows: int = HANDFUL, compact: bool = False, scrolls: bool = False) -> Page:
@@ -120,7 +126,8 @@ def _facts(review: "Review", result: "ProposalTerms", alerts: Pairs, *, scrolls:
     change = pair("Since run", change_words(review))
     if not scrolls:
         return [first, Pairs(items=(*around, *exits, change)), alerts]
-    decisive, others = first.items[:DECISIVE], first.items[DECISIVE:]
+    decisive = [item for item in first.items if item[0] in DECISIVE]
+    others = [item for item in first.items if item[0] not in DECISIVE]
     return [first._replace(items=(*decisive, *exits)), alerts, Pairs(items=(*others, *around, change))]
 
 
@@ -170,8 +177,9 @@ def nearby_rows(review: "Review", entries: Sequence[Candidate], rows: int) -> Gr
     wanted = {place for place, entry in enumerate(entries) if entry.id in (selected, chosen, rule)}
     nearest = sorted(set(range(len(entries))) - wanted, key=lambda place: (abs(place - at), place))
     places = sorted({*wanted, *nearest[: max(rows - len(wanted), 0)]})
+    columns = COLUMNS if any(map(has_plan, entries)) else MARKET_COLUMNS
     return candidate_grid(
-        entries, COLUMNS, places, marked=selected, who=lambda entry: _who(entry, chosen, rule), is_small=True
+        entries, columns, places, marked=selected, who=lambda entry: _who(entry, chosen, rule), is_small=True
     )
 
 
@@ -197,7 +205,7 @@ def menu_page(review: "Review") -> Page:
     entries = sorted_menu(review.menu.candidates)
     chosen, rule = _chosen_id(review), _rule_id(review)
     grid = whole_menu_grid(entries, _selected_id(review), lambda entry: _who(entry, chosen, rule))
-    text = "Max loss, EV and costs are dollars a contract. A number or the arrows select."
+    text = f"{menu_note()} A number or the arrows select."
     return _page(review, "menu", [grid, Prose(title="", text=text, tone="dim")])
 
 
@@ -241,6 +249,8 @@ def risk_page(review: "Review") -> Page:
             items.append(pair("breakeven", breakeven_words(result, review_surroundings(review))))
         parts.append(Pairs(name="risk", items=tuple(items)))
         parts += [_scenario_grid(review, result)] if result.kind == "open" else []
+        if result.kind == "open" and review.candidate is not None:
+            parts.append(Pairs(name="number", title="The odds, one contract", items=number_items(review.candidate)))
         parts.append(_book(review, result))
     return _page(review, "risk", parts)
 
@@ -256,8 +266,8 @@ def _scenario_grid(review: "Review", result: "ProposalTerms") -> Grid:
         for each in review.scenarios
     )
     columns = grid_columns("move", f"{result.underlying} at>", "result>", "loss of account>")
-    price, floor = format_price(abs(result.limit_price)), format_price(abs(result.floor_price))
-    title = f"At expiration after costs: profit at our price {price}, loss at the floor {floor}"
+    price, last = format_price(abs(result.limit_price)), format_price(abs(result.floor_price))
+    title = f"At expiration after costs: profit at our price {price}, loss at the {bound_word(result)} {last}"
     return Grid(name="at", title=title, columns=columns, rows=rows)
 
 
@@ -330,10 +340,8 @@ def approval_words(review: "Review") -> str:
     """The trade in full, for the question that approves it."""
     result = review.proposal
     assert result is not None
-    if result.kind == "open":
-        band = f"{format_credit(result.limit_price)} down to {format_price(result.floor_price)}"
-    else:
-        band = f"{format_credit(result.limit_price)} up to {format_price(abs(result.floor_price))}"
+    way = "down" if result.limit_price > 0 else "up"
+    band = f"{format_credit(result.limit_price)} {way} to {format_price(abs(result.floor_price))}"
     verb = trade_sentence(result).partition(" @ ")[0]
     if result.kind != "open":
         return (
@@ -348,10 +356,9 @@ def drop_words(review: "Review") -> str:
     if review.draft is None or review.is_preview:
         return ""
     result = review.draft.proposal
-    spread = f"{'put' if result.legs[0].right.value == 'P' else 'call'} {format_legs(result.legs)}"
-    return (
-        f"; your draft is dropped ({spread}, {format_count(result.quantity, 'contract')}, floor {result.floor_price})"
-    )
+    spread = f"{SIDES[result.strategy]} {format_legs(result.legs)}"
+    bound = f"{bound_word(result)} {abs(result.floor_price)}"
+    return f"; your draft is dropped ({spread}, {format_count(result.quantity, 'contract')}, {bound})"
 
 
 def decided_lines(view: "RunView", result: "Proposal") -> tuple[str, ...]:

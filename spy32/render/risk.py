@@ -96,9 +96,10 @@ def _limits_grid(report: RiskReport) -> Grid:
     ]
     rows.append(("trades / sent today", *(count_text(found) for found in columns)))
     rows += [(*row, "", "") for row in greek_rows(book, then)]
-    joined = f"with {after.id}" if after is not None else "with a new one"
-    heads = grid_columns("book", "now>", f"{joined}>2", "most>3", "room>1")
-    return Grid(name="book", title="", columns=heads, rows=tuple(rows), framed=False)
+    heads = ["book", "now>", *([f"with {after.id}>2"] if after is not None else []), "most>3", "room>1"]
+    if after is None:
+        rows = [(row[0], row[1], *row[3:]) for row in rows]
+    return Grid(name="book", title="", columns=grid_columns(*heads), rows=tuple(rows), framed=False)
 
 
 def _uses(book: BookRisk) -> dict[LimitName, Decimal]:

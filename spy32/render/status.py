@@ -217,7 +217,7 @@ def _waiting_grid(status: Status) -> Grid:
 
 def _deadline_text(item: PendingItem, status: Status) -> str:
     if item.until is None:
-        return "no end"
+        return "you decide"
     remaining = format_age(item.until - status.context.now)
     is_over = item.until <= status.context.now
     return format_both_zones(item.until) + (", over" if is_over else f", {remaining} left")

@@ -183,7 +183,7 @@ def _grid_renderables(builder: RichBuilder, grid: Grid) -> "list[RenderableType]
             renderables += _column_lines(builder, grid, rows, columns)
     kept = {at for columns in layout for at in columns}
     omitted = [column.name for at, column in enumerate(grid.columns) if at not in kept]
-    if omitted and grid.framed:
+    if omitted and grid.names_omitted:
         renderables.append(builder.text(f"left out at this width: {', '.join(omitted)}; --json has all", "dim"))
     return renderables
 

@@ -59,12 +59,15 @@ def _execution_lines(view: RunView, proposal: Proposal) -> Iterable[str]:
     if trade is not None and proposal.kind == "close":
         yield from _closing_lines(trade, proposal)
     elif trade is not None:
-        opened = f"{trade.quantity} x {proposal.underlying} opened for {trade.credit} credit"
+        price = f"{abs(trade.credit)} {'credit' if trade.credit > 0 else 'debit'}"
+        opened = f"{trade.quantity} x {proposal.underlying} opened for {price}"
         yield f"T{trade.id}: {opened}, fees {format_fees(trade)}"
         yield f"  max loss ${trade.max_loss:,.2f}" + (f"; {trade.assumption}" if trade.assumption else "")
         exits = trade.exits or proposal.exit
-        target, stop = exits.profit_target, exits.stop
-        yield f"  close due at {target} or less; stop at {stop} or more; {_format_exit_days(proposal)}"
+        prices = f"{exits.profit_target} or less; stop at {exits.stop} or more"
+        if exits.profit_target < 0:
+            prices = f"a credit of {-exits.profit_target} or more; no stop"
+        yield f"  close due at {prices}; {_format_exit_days(proposal)}"
         yield f"  exits watched {watch_words(exits)}"
     if proposal.state is ProposalState.SENT:
         yield f"next: spy32 execute P{proposal.id} goes on working it, spy32 cancel P{proposal.id} cancels it"
@@ -109,7 +112,7 @@ def _rehearsal_lines(result: "ExecutionPreview") -> Iterable[str]:
     yield f"P{result.proposal.id}, hash {result.proposal.hash[:8]}: this would be sent now, and nothing was"
     yield result.body
     plan = result.proposal.plan
-    direction = "up" if result.proposal.kind == "close" else "down"
+    direction = "up" if plan.start < 0 else "down"
     yield f"then worked {direction} to {abs(plan.limit)}, {plan.tick} every {plan.step_seconds} s"
     for finding in result.findings:
         yield f"{'REFUSED' if finding.blocks else 'note'}: {finding.message}"

@@ -117,8 +117,12 @@ def worst_loss(position: AssignedPosition) -> Decimal | None:
 
 
 def _undelivered_cost(position: AssignedPosition) -> Decimal:
-    """Return what shares on their way cost at most, dollars: the highest strike; what they bring is at the lowest."""
-    strikes = [leg.strike for leg in position.trade.legs]
+    """Return what shares on their way cost at most, dollars: the highest strike that delivers them.
+
+    What they bring is at the lowest.
+    """
+    delivering = {line.symbol for line in position.awaited}
+    strikes = [leg.strike for leg in position.trade.legs if leg.symbol in delivering] or [Decimal(0)]
     return max(strikes) * position.incoming - min(strikes) * position.outgoing
 
 

@@ -123,7 +123,8 @@ class ShockResult:
     result: Dollars | None
     """Dollars; a loss is negative. None when something is held and none of it has vols."""
     of_max_loss: float | None
-    """The loss as a share of their maximum loss; None of a gain."""
+    """The loss as a share of their maximum loss, at most 1; None of a gain. From now on more can go than since the
+    opening, less its fees: what the spreads have earned on paper is no part of their maximum loss."""
     of_account: float | None
     """The same as a share of net liquidation."""
 
@@ -295,7 +296,7 @@ def _shock_result(marked: Sequence[BookPosition], shock: Shock, account: Account
     return ShockResult(
         shock=shock,
         result=change.quantize(CENT, ROUND_HALF_EVEN),
-        of_max_loss=_share(loss, book_max_loss(marked)) if loss > 0 else None,
+        of_max_loss=min(_share(loss, book_max_loss(marked)) or 0.0, 1.0) if loss > 0 else None,
         of_account=_share(loss, account.net_liquidation) if loss > 0 else None,
     )
 

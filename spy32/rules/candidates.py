@@ -1,23 +1,26 @@
 """The menu rules, applied to one spread in a fixed order, and the candidate built from a spread that passes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from spy32.domain.market import Chain
+from spy32.domain.market import Chain, Right
+from spy32.domain.outlook import TradingCost
 from spy32.domain.proposals import Finding
-from spy32.domain.spreads import Action, Candidate, ExpectedValue, Leg, LegView, Spread, Strategy
+from spy32.domain.spreads import MULTIPLIER, Action, Candidate, ExpectedValue, Leg, LegView, Spread, Strategy
 from spy32.domain.value import value
-from spy32.options.spreads import breakevens, max_loss, profit
+from spy32.options.spreads import breakevens, max_loss
 from spy32.quality.common import strike_step
 from spy32.rules.pricing import (
     REFERENCE_SPOT,
-    check_credit,
+    check_premium,
     floor_credit,
     max_leg_width,
     opening_costs,
     round_trip_costs,
     round_up_to_tick,
+    spread_tick,
 )
 from spy32.settings import Settings
 
@@ -50,7 +53,8 @@ class TradableLeg:
 
 @value
 class Vertical:
-    """A vertical that is not a candidate yet. Prices are credits, dollars per share; `width` is dollars."""
+    """A vertical or iron condor that is not a candidate yet. Prices are credits, dollars per share, a debit is
+    negative; `width` is dollars, of an iron condor that of its widest wing."""
 
     strategy: Strategy
     short: TradableLeg
@@ -59,6 +63,12 @@ class Vertical:
     natural: Decimal
     mid: Decimal
     floor: Decimal
+    sides: "tuple[Vertical, ...]" = ()
+    """Put and call side of an iron condor, whose put is `short` and `long`; empty for a vertical."""
+
+    @property
+    def verticals(self) -> "tuple[Vertical, ...]":
+        return self.sides or (self,)
 
 
 @value
@@ -71,28 +81,27 @@ class MenuTerms:
     spot: float
     grid: Decimal
     """Distance between strikes near the money, dollars."""
+    tick: Decimal
+    """Price step of a spread, dollars per share."""
     has_open_interest: bool
-    opening_costs: Decimal
-    costs_round_trip: Decimal
 
     @classmethod
     def derive(cls, chain: Chain, settings: Settings) -> "MenuTerms":
-        """Return the terms for this chain."""
+        """Return the terms for this chain, whose contracts are of one root."""
+        root = next((quote.root for quote in chain.quotes), chain.underlying)
         return cls(
             settings=settings,
             scale=Decimal(str(chain.spot)) / REFERENCE_SPOT,
             spot=chain.spot,
             grid=max(MIN_GRID, Decimal(str(strike_step(chain.quotes, chain.spot)))),
+            tick=spread_tick(root, settings.execution),
             # A source without open interest sends zeros, so all zeros means missing, not illiquid.
             has_open_interest=any(quote.open_interest for quote in chain.quotes if quote.open_interest is not None),
-            opening_costs=opening_costs(1, settings.costs),
-            costs_round_trip=round_trip_costs(1, settings.costs),
         )
 
     def pair(self, strategy: Strategy, short: TradableLeg, long: TradableLeg) -> Vertical:
         """Return the vertical of two legs, with natural price, mid and floor."""
         natural, mid = short.bid - long.ask, short.mid - long.mid
-        execution = self.settings.execution
         return Vertical(
             strategy=strategy,
             short=short,
@@ -100,8 +109,30 @@ class MenuTerms:
             width=abs(short.strike - long.strike),
             natural=natural,
             mid=mid,
-            floor=floor_credit(natural, mid, execution.floor_share, execution.tick),
+            floor=self._floor(natural, mid),
         )
+
+    def condor(self, puts: Vertical, calls: Vertical) -> Vertical:
+        """Return the iron condor of a put and a call side. Its floor is of the whole price, as one order has it."""
+        natural, mid = puts.natural + calls.natural, puts.mid + calls.mid
+        return Vertical(
+            strategy=Strategy.IRON_CONDOR,
+            short=puts.short,
+            long=puts.long,
+            width=max(puts.width, calls.width),
+            natural=natural,
+            mid=mid,
+            floor=self._floor(natural, mid),
+            sides=(puts, calls),
+        )
+
+    def _floor(self, natural: Decimal, mid: Decimal) -> Decimal:
+        return floor_credit(natural, mid, self.settings.execution.floor_share, self.tick)
+
+    def costs(self, pair: Vertical) -> tuple[Decimal, Decimal]:
+        """Return the costs to open, and to open and close, dollars per contract."""
+        legs, costs, root = 2 * len(pair.verticals), self.settings.costs, pair.short.view.quote.root
+        return opening_costs(1, costs, root, legs), round_trip_costs(1, costs, root, legs)
 
 
 Violation = tuple[str, str] | None
@@ -110,19 +141,21 @@ Violation = tuple[str, str] | None
 
 def _check_delta(pair: Vertical, terms: MenuTerms) -> Violation:
     low, high = terms.settings.choice.delta_low, terms.settings.choice.delta_high
-    return None if low <= pair.short.delta <= high else (f"{pair.short.delta:.4f}", f"{low:.2f} to {high:.2f}")
+    deltas = (side.short.delta for side in pair.verticals)
+    return next(((f"{delta:.4f}", f"{low:.2f} to {high:.2f}") for delta in deltas if not low <= delta <= high), None)
 
 
 def _check_width(pair: Vertical, terms: MenuTerms) -> Violation:
     choice = terms.settings.choice
     low, high = choice.width_low * terms.scale, choice.width_high * terms.scale
-    if low - terms.grid / 2 <= pair.width <= high + terms.grid / 2:
-        return None
-    return f"{pair.width}", f"{low:.2f} to {high:.2f}, to the nearest listed strike"
+    for side in pair.verticals:
+        if not low - terms.grid / 2 <= side.width <= high + terms.grid / 2:
+            return f"{side.width}", f"{low:.2f} to {high:.2f}, to the nearest listed strike"
+    return None
 
 
 def _check_leg_quotes(pair: Vertical, terms: MenuTerms) -> Violation:
-    for leg in (pair.short, pair.long):
+    for leg in (leg for side in pair.verticals for leg in (side.short, side.long)):
         allowed = max_leg_width(leg.mid, terms.spot, terms.settings.choice)
         if not leg.ask - leg.bid <= allowed:
             return f"{leg.strike} is {leg.ask - leg.bid} wide", f"{allowed:.2f}"
@@ -132,23 +165,25 @@ def _check_leg_quotes(pair: Vertical, terms: MenuTerms) -> Violation:
 def _check_open_interest(pair: Vertical, terms: MenuTerms) -> Violation:
     if not terms.has_open_interest:
         return None
-    open_interest, minimum = pair.short.view.quote.open_interest, terms.settings.choice.open_interest
-    return (
-        None
-        if open_interest is not None and open_interest >= minimum
-        else ("missing" if open_interest is None else f"{open_interest}", f"{minimum}")
-    )
+    minimum = terms.settings.choice.open_interest
+    for side in pair.verticals:
+        open_interest = side.short.view.quote.open_interest
+        if open_interest is None or open_interest < minimum:
+            return "missing" if open_interest is None else f"{open_interest}", f"{minimum}"
+    return None
 
 
 def _check_natural_credit(pair: Vertical, terms: MenuTerms) -> Violation:
-    return None if pair.natural > 0 else (f"{pair.natural}", "above 0")
+    if pair.strategy.is_debit:
+        return None
+    return next(((f"{side.natural}", "above 0") for side in pair.verticals if not side.natural > 0), None)
 
 
-def _credit_rule(rule: str) -> "MenuRule":
+def _premium_rule(rule: str) -> "MenuRule":
     def judge(pair: Vertical, terms: MenuTerms) -> Violation:
         findings: list[Finding] = [
             finding
-            for finding in check_credit(pair.floor, pair.width, terms.costs_round_trip, terms.settings.choice)
+            for finding in check_premium(pair.floor, pair.width, terms.costs(pair)[1], terms.settings.choice)
             if finding.rule == rule
         ]
         return (findings[0].figure, findings[0].limit) if findings else None
@@ -157,8 +192,14 @@ def _credit_rule(rule: str) -> "MenuRule":
 
 
 def _check_credit_below_width(pair: Vertical, terms: MenuTerms) -> Violation:
-    start = round_up_to_tick(pair.mid, terms.settings.execution.tick)
+    start = round_up_to_tick(pair.mid, terms.tick)
     return None if start < pair.width else (f"{start}", f"below {pair.width}")
+
+
+def _check_debit_above_zero(pair: Vertical, terms: MenuTerms) -> Violation:
+    """A debit that rounds to nothing at the mid is no price that an order can have."""
+    start = round_up_to_tick(pair.mid, terms.tick)
+    return (f"{-start}", "above 0") if pair.strategy.is_debit and not start < 0 else None
 
 
 MenuRule = Callable[[Vertical, MenuTerms], Violation]
@@ -169,9 +210,12 @@ MENU_RULES: tuple[tuple[str, MenuRule], ...] = (
     ("leg_quotes", _check_leg_quotes),
     ("open_interest", _check_open_interest),
     ("natural_credit", _check_natural_credit),
-    ("credit_to_width", _credit_rule("credit_to_width")),
-    ("costs_to_credit", _credit_rule("costs_to_credit")),
+    ("debit_above_zero", _check_debit_above_zero),
+    ("credit_to_width", _premium_rule("credit_to_width")),
+    ("costs_to_credit", _premium_rule("costs_to_credit")),
     ("credit_below_width", _check_credit_below_width),
+    ("debit_to_width", _premium_rule("debit_to_width")),
+    ("costs_to_profit", _premium_rule("costs_to_profit")),
 )
 
 
@@ -185,8 +229,12 @@ def first_violation(pair: Vertical, terms: MenuTerms) -> tuple[str, str, str] | 
 
 
 def build_spread(pair: Vertical, underlying: str) -> Spread:
-    """Return the opening spread: sell the short leg, buy the long one."""
-    parts = ((pair.short, Action.SELL_TO_OPEN), (pair.long, Action.BUY_TO_OPEN))
+    """Return the opening spread: sell the short legs, buy the long ones. A debit spread names the bought leg first."""
+    parts = [
+        part for side in pair.verticals for part in ((side.short, Action.SELL_TO_OPEN), (side.long, Action.BUY_TO_OPEN))
+    ]
+    if pair.strategy.is_debit:
+        parts.reverse()
     legs = tuple(
         Leg(
             root=leg.view.quote.root,
@@ -209,29 +257,65 @@ def build_candidate(
     """
     spread = build_spread(pair, underlying)
     mid_breakevens = breakevens(spread, pair.mid)
-    probability = density.probability_above if pair.strategy is Strategy.PUT_CREDIT else density.probability_below
-    return Candidate(
+    costs, costs_round_trip = terms.costs(pair)
+    candidate = Candidate(
         id=name,
         spread=spread,
         short=pair.short.view,
         long=pair.long.view,
         natural=pair.natural,
         mid=pair.mid,
-        start=round_up_to_tick(pair.mid, terms.settings.execution.tick),
+        start=round_up_to_tick(pair.mid, terms.tick),
         floor=pair.floor,
-        max_loss=max_loss(spread, pair.floor, terms.opening_costs),
+        max_loss=max_loss(spread, pair.floor, costs),
         breakevens=mid_breakevens,
         greeks=smile.spread_greeks(spread),
-        pop_market=float(probability(float(mid_breakevens[0]))),
+        pop_market=_probability_between(_profit_range(spread, mid_breakevens), density),
         pop_history=None,
-        ev=ExpectedValue(market_expiry=_expected_value(pair, spread, density, terms)),
-        costs=terms.opening_costs,
-        costs_round_trip=terms.costs_round_trip,
-        worthless_market=float(probability(float(pair.short.strike))),
+        ev=ExpectedValue(),
+        costs=costs,
+        costs_round_trip=costs_round_trip,
+        worthless_market=_probability_between(_untouched_range(spread), density),
+        calls=tuple(leg.view for side in pair.sides[1:] for leg in (side.short, side.long)),
+    )
+    cost = trading_cost(candidate, smile.discount, terms.settings)
+    return replace(candidate, ev=ExpectedValue(market_expiry=cost.total))
+
+
+def trading_cost(candidate: Candidate, discount: float, settings: Settings) -> TradingCost:
+    """Return the market's expected value of a spread that is held to expiration; it needs no density."""
+    mid, costs, legs = float(candidate.mid), settings.costs, len(candidate.spread.legs)
+    commissions = legs * min(costs.commission, costs.commission_cap)
+    return TradingCost(
+        interest=-(1 / discount - 1) * mid * MULTIPLIER,
+        slippage=-float(costs.slippage * (candidate.mid - candidate.natural)) * MULTIPLIER,
+        commissions=-commissions,
+        fees=commissions - candidate.costs,
     )
 
 
-def _expected_value(pair: Vertical, spread: Spread, density: "Density", terms: MenuTerms) -> float:
-    """Expected profit held to expiration, dollars per contract: sold at the mid less slippage, less costs to open."""
-    credit = pair.mid - terms.settings.costs.slippage * (pair.mid - pair.natural)
-    return float(density.expect(lambda prices: profit(spread, credit, prices))) - float(terms.opening_costs)
+Range = tuple[Decimal | None, Decimal | None]
+"""Lower and upper price of the underlying; None is open."""
+
+
+def _profit_range(spread: Spread, breakevens: Sequence[Decimal]) -> Range:
+    """Return the prices at expiration that profit: between both breakevens of an iron condor, or of a single one the
+    side with the short strike, where a credit spread keeps its credit and a debit spread earns the most."""
+    low, high = breakevens[0], breakevens[-1]
+    if low < high:
+        return low, high
+    return (low, None) if low < spread.short.strike else (None, low)
+
+
+def _untouched_range(spread: Spread) -> Range:
+    """Return the prices at expiration at which no short strike is in the money."""
+    strikes = {leg.right: leg.strike for leg in spread.shorts}
+    return strikes.get(Right.PUT), strikes.get(Right.CALL)
+
+
+def _probability_between(bounds: Range, density: "Density") -> float:
+    low, high = bounds
+    if high is None:
+        return float(density.probability_above(float(low or 0)))
+    below = float(density.probability_below(float(high)))
+    return below if low is None else below - float(density.probability_below(float(low)))

@@ -10,7 +10,7 @@ from spy32.domain.spreads import CENT
 from spy32.errors import Refused, Unavailable
 from spy32.rules.marks import closing_result
 from spy32.rules.plan import proposal_digest
-from spy32.rules.pricing import is_on_tick
+from spy32.rules.pricing import is_on_tick, spread_tick
 from spy32.sessions import closure_reason, market_date, session
 from spy32.settings import Settings
 
@@ -29,8 +29,9 @@ def closing_proposal(
 ) -> ProposalTerms:
     """Return the proposal that closes what the trade still holds, with its hash.
 
-    `price` is a person's own ceiling, a debit in dollars per share. Prices of the plan are negative credits. `max_loss`
-    and `max_profit` are the trade's result when it closes at the ceiling and at the first limit.
+    `price` is a person's own ceiling, dollars per share and positive: the most to pay, or for a debit spread the least
+    to receive. Prices of the plan are credits, negative where closing pays. `max_loss` and `max_profit` are the trade's
+    result when it closes at the ceiling and at the first limit.
     Raises `Unavailable` when the mark cannot price an order, `Refused` for an impossible price and on a closed day.
     """
     now = mark.at
@@ -38,8 +39,9 @@ def closing_proposal(
     if hours is None:
         raise Refused(f"{market_date(now)} is no session ({closure_reason(market_date(now))}); nothing can be closed")
     exits = trade_exits(opening, trade)
-    target = exits.profit_target if reason is ExitReason.TARGET else trade.width
-    plan = _price_plan(trade, mark, settings, price, min(target, trade.width))
+    highest = trade.closing_bounds[1]
+    target = exits.profit_target if reason is ExitReason.TARGET else highest
+    plan = _price_plan(trade, mark, settings, price, min(target, highest))
     worst = closing_result(trade, -plan.limit, trade.remaining, settings)
     terms = ProposalTerms(
         run_id=opening.run_id,
@@ -78,13 +80,14 @@ def is_outdated(close: ProposalTerms, made: ProposalTerms, natural: Decimal) -> 
     ceiling has become too low to fill, or its first limit is above the natural debit, which the price collar refuses.
     """
     is_other = close.reason is not made.reason or close.quantity != made.quantity
-    is_high = -close.limit_price > max(natural, close.plan.tick)
+    least = close.plan.tick if close.limit_price < 0 else natural
+    is_high = -close.limit_price > max(natural, least)
     return is_other or is_high or close.floor_price > made.limit_price
 
 
 def _price_plan(trade: Trade, mark: Mark, settings: Settings, price: Decimal | None, most: Decimal) -> PricePlan:
     """Return the walk from the mid to the ceiling: `price`, or a little above the natural, but `most` at the most."""
-    execution, tick = settings.execution, settings.execution.tick
+    execution, tick = settings.execution, spread_tick(trade.legs[0].root, settings.execution)
     if price is not None and not (0 < price <= trade.width and is_on_tick(price, tick)):
         raise Refused(
             f"a price of {price} is not a multiple of {tick} between 0 and the width {trade.width:f}, the most that "
@@ -95,7 +98,10 @@ def _price_plan(trade: Trade, mark: Mark, settings: Settings, price: Decimal | N
         raise Unavailable(f"T{trade.id} cannot be priced: the quotes of {mark.source} are {flags}; try again")
     natural = ((mark.natural + ABOVE_NATURAL) / tick).to_integral_value(ROUND_CEILING) * tick
     # An order needs a price of one tick at least; a target below it, of an older tick, is a price too.
-    least = min(tick, most)
+    pays = trade.closing_bounds[0] == 0
+    least, most = (min(tick, most), most) if pays else (trade.closing_bounds[0], min(-tick, most))
+    if price is not None:
+        price = price if pays else -price
     ceiling = max(price if price is not None else min(natural, most), least)
     # The mid is rounded to our advantage, down.
     start = max(min((mark.mid / tick).to_integral_value(ROUND_FLOOR) * tick, ceiling), least)

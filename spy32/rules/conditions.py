@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
 
 from spy32.domain.market import MarketSnapshot, Right
+from spy32.domain.option_class import settles_in_cash
 from spy32.domain.proposals import Finding
 from spy32.domain.spreads import Candidate
 from spy32.domain.value import value
@@ -100,7 +101,8 @@ def check_ex_dates(
 
     A call in the money may be assigned on the evening before the ex-date, because its holder wants the dividend.
     """
-    if candidate.spread.right is not Right.CALL:
+    has_call = any(leg.right is Right.CALL for leg in candidate.spread.shorts)
+    if not has_call or settles_in_cash(candidate.spread.underlying):
         return
     exit_day = plan.planned_exit(candidate, today, settings)
     if snapshot.dividends is None:

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from spy32.domain.market import Right
 from spy32.domain.orders import DryRun
 from spy32.domain.proposals import Finding, ProposalTerms
-from spy32.domain.spreads import CENT, MULTIPLIER, Leg, Mode
+from spy32.domain.spreads import CENT, MULTIPLIER, Leg, Mode, value_bounds
 from spy32.rules.pricing import closing_costs, opening_costs
 from spy32.settings import Settings
 
@@ -79,33 +78,33 @@ def _check_warnings(dry: DryRun) -> Iterator[Finding]:
 
 def _check_fees(proposal: ProposalTerms, dry: DryRun, settings: Settings) -> Iterator[Finding]:
     costs_per_contract = opening_costs if proposal.kind == "open" else closing_costs
-    ours = costs_per_contract(proposal.quantity, settings.costs, len(proposal.legs)) * proposal.quantity
+    quantity, legs = proposal.quantity, proposal.legs
+    ours = costs_per_contract(quantity, settings.costs, legs[0].root, len(legs)) * quantity
     yield from _check_amount("echo_fees", "fees", dry.fees, ours, max(ROUNDING_TOLERANCE, FEES_TOLERANCE * ours))
 
 
 def _check_margin(proposal: ProposalTerms, dry: DryRun) -> Iterator[Finding]:
-    """The margin of a vertical is its width. The paper broker reports no margin, only the buying power effect."""
+    """The margin of a credit spread is its width, of a debit spread none. The paper broker reports no margin, only the
+    buying power effect."""
     if dry.margin is None and proposal.mode is Mode.PAPER:
         return
-    yield from _check_amount("echo_margin", "margin", dry.margin, _total_width(proposal), CENT)
+    yield from _check_amount("echo_margin", "margin", dry.margin, _margin(proposal), CENT)
 
 
 def _check_buying_power(proposal: ProposalTerms, dry: DryRun) -> Iterator[Finding]:
     """The buying power effect is margin less credit at the first limit plus fees: the maximum loss as sent."""
     if dry.fees is None or not dry.fees.is_finite():
         return  # _check_fees has reported it.
-    ours = _total_width(proposal) - proposal.limit_price * MULTIPLIER * proposal.quantity + dry.fees
+    ours = _margin(proposal) - proposal.limit_price * MULTIPLIER * proposal.quantity + dry.fees
     if proposal.mode is Mode.PAPER and dry.buying_power_change is not None and dry.buying_power_change <= ours:
         return  # The paper broker nets open positions of the same expiration, which needs less.
     tolerance = max(ROUNDING_TOLERANCE, LOSS_TOLERANCE * abs(ours))
     yield from _check_amount("echo_buying_power", "use of buying power", dry.buying_power_change, ours, tolerance)
 
 
-def _total_width(proposal: ProposalTerms) -> Decimal:
-    """Width of the widest vertical, dollars for the whole quantity."""
-    strikes = {right: [leg.strike for leg in proposal.legs if leg.right is right] for right in Right}
-    widest = max(max(side) - min(side) for side in strikes.values() if side)
-    return widest * MULTIPLIER * proposal.quantity
+def _margin(proposal: ProposalTerms) -> Decimal:
+    """The most that the legs can owe at expiration, dollars for the whole quantity: of an iron condor one side."""
+    return -value_bounds(proposal.legs)[0] * MULTIPLIER * proposal.quantity
 
 
 def _check_amount(rule: str, name: str, theirs: Decimal | None, ours: Decimal, tolerance: Decimal) -> Iterator[Finding]:

@@ -104,8 +104,11 @@ def _check_ex_dividend(given: ExitInput) -> ExitCheck:
 
 def _check_stop(given: ExitInput) -> ExitCheck:
     stop, mark = given.plan.stop, given.mark
-    if stop >= given.trade.width:
-        message = f"the stop at {stop} is out of reach, since closing costs at most the width {given.trade.width}"
+    highest = given.trade.closing_bounds[1]
+    if stop >= highest:
+        message = f"the stop at {stop} is out of reach, since closing costs at most the width {highest}"
+        if highest == 0:
+            message = "a debit spread has no stop, since no more than its debit can be lost"
         return ExitCheck(reason=ExitReason.STOP, is_due=False, message=message, price=stop)
     if mark is None or mark.mid is None:
         return ExitCheck(reason=ExitReason.STOP, is_due=False, message=_no_mark_text(given), price=stop)
@@ -140,9 +143,12 @@ def _check_target(given: ExitInput) -> ExitCheck:
         return ExitCheck(reason=ExitReason.TARGET, is_due=False, message=message, price=target)
     if mark is None or mark.mid is None:
         return ExitCheck(reason=ExitReason.TARGET, is_due=False, message=_no_mark_text(given), price=target)
-    kept = 1 - mark.mid / given.trade.credit if given.trade.credit > 0 else Decimal(0)
-    is_due = mark.mid <= target
-    message = f"mid {mark.mid} {'at or below' if is_due else 'above'} {target}, {kept:.1%} of the credit kept"
+    trade, is_due = given.trade, mark.mid <= target
+    kept = (trade.credit - mark.mid) / trade.max_profit if trade.max_profit > 0 else Decimal(0)
+    what = "of the credit kept" if trade.closing_bounds[1] > 0 else "of the largest profit"
+    message = f"mid {mark.mid} {'at or below' if is_due else 'above'} {target}, {kept:.1%} {what}"
+    if target < 0:
+        message = f"mid {-mark.mid} credit {'at or above' if is_due else 'below'} {-target}, {kept:.1%} {what}"
     return ExitCheck(reason=ExitReason.TARGET, is_due=is_due, message=message, price=target)
 
 

@@ -9,12 +9,13 @@ from datetime import datetime
 from decimal import Decimal
 from math import isnan
 
-from spy32.domain.market import MarketSnapshot, has_other_root
+from spy32.domain.market import MarketSnapshot
 from spy32.domain.orders import BrokerOrder, Order
 from spy32.domain.proposals import CLOCK_TOLERANCE, Finding, ProposalTerms, Recommendation, RiskDecision
 from spy32.domain.spreads import Account, Candidate, Exposure, Leg, Mode, Position
 from spy32.lifecycle import FINAL
 from spy32.rules import conditions
+from spy32.rules.pricing import is_on_tick, least_tick
 from spy32.rules.sizing import HARD_CAP, buying_power_used, size_position, sizing_findings
 from spy32.settings import Settings
 from spy32.settings.model import Limits
@@ -104,15 +105,13 @@ def check_held_contracts(proposal: ProposalTerms, positions: Sequence[Position])
             yield _violation("held", message, f"{held[leg.symbol]}", f"{needed}")
 
 
-def check_option_root(proposal: ProposalTerms, *, blocks: bool = True) -> Iterator[Finding]:
-    """Refuse contracts whose option root differs from the ticker: their ticks and settlement are not supported.
-
-    `approve` reports it as a note and `execute` refuses, so such an order is never sent.
-    """
-    if proposal.kind == "open" and has_other_root(proposal.underlying):
-        root = proposal.legs[0].root.strip()
-        message = f"options of {proposal.underlying} have the root {root}; spy32 can analyse them but not send them"
-        yield Finding(rule="root", message=message, figure=root, limit=proposal.underlying, blocks=blocks)
+def check_price_step(proposal: ProposalTerms) -> Iterator[Finding]:
+    """Refuse prices that the exchange would not take; 0.3.0 proposed SPX in cents."""
+    tick = least_tick(proposal.legs[0].root)
+    for price in (proposal.limit_price, proposal.floor_price):
+        if not is_on_tick(price, tick):
+            message = f"{abs(price)} is not a multiple of {tick}, the price step of {proposal.underlying} spreads"
+            yield _violation("tick", message, f"{price}", f"{tick}")
 
 
 def check_absent_orders(absent: Sequence[Order], mode: Mode) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ beyond the last one, where a net short call is unbounded.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from spy32.domain.market import underlying_for_root
+from spy32.domain.option_class import underlying_for_root
 from spy32.domain.spreads import MULTIPLIER, Account, Position
 from spy32.domain.value import value
 
@@ -103,7 +103,7 @@ def foreign_risk(account: Account, own: Mapping[str, int]) -> ForeignRisk:
     groups = _expirations(foreign)
     risk = Decimal(0)
     for key, group in groups.items():
-        ticker = underlying_for_root(key[:6].strip())
+        ticker = underlying_for_root(key[:6])
         covering = _covering_shares(group, shares, ticker)
         worst = _worst_value((*group, Position(symbol=ticker, quantity=covering)))
         paid = _premium_paid(foreign, key)

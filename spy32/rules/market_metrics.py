@@ -11,7 +11,8 @@ from functools import partial
 from itertools import pairwise
 from math import isfinite, sqrt
 
-from spy32.domain.market import MarketSnapshot, Metric, OptionQuote, Right, option_roots
+from spy32.domain.market import MarketSnapshot, Metric, OptionQuote, Right
+from spy32.domain.option_class import VIX_UNDERLYINGS, option_roots
 from spy32.options.surface import Smile
 from spy32.quality.common import pluralise
 from spy32.rules import indicators
@@ -19,7 +20,6 @@ from spy32.rules.daily_bars import MAX_GAP, DailyHistory, finished_sessions, sou
 from spy32.rules.indicators import Reading, SessionRange, is_price
 from spy32.sessions import market_date, previous_session, session
 
-VIX_UNDERLYINGS = frozenset({"SPY", "SPX", "XSP"})
 """Underlyings whose volatility the VIX measures. No other underlying has a volatility history here."""
 VIX_SESSIONS, MIN_VIX_SESSIONS = 252, 200
 """Sessions of a year, and the fewest that IV rank and percentile accept as a year (as the gate on history does)."""

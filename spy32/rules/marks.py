@@ -31,7 +31,7 @@ def mark_trade(
     natural, mid = (_round_to_cents(-prices[0]), _round_to_cents(-prices[1])) if prices is not None else (None, None)
     values = [leg_greeks(leg, quotes, settings.market.rate, now) for leg in trade.legs]
     unrealized = _unrealized_profit(trade, mid, settings) if mid is not None else None
-    max_profit = (trade.credit * MULTIPLIER - trade.opening_fees / trade.quantity) * trade.remaining
+    max_profit = (trade.max_profit * MULTIPLIER - trade.opening_fees / trade.quantity) * trade.remaining
     distance = _short_distance(trade.legs, quotes.spot)
     return Mark(
         trade_id=trade.id,
@@ -62,7 +62,7 @@ def _round_to_cents(price: Decimal) -> Decimal:
 
 def closing_result(trade: Trade, debit: Decimal, quantity: int, settings: Settings) -> Decimal:
     """Return the profit of closing so many spreads at this debit, dollars, after their share of the fees to open."""
-    costs = closing_costs(quantity, settings.costs, len(trade.legs)) * quantity
+    costs = closing_costs(quantity, settings.costs, trade.legs[0].root, len(trade.legs)) * quantity
     fees = trade.opening_fees * quantity / trade.quantity
     return ((trade.credit - debit) * MULTIPLIER * quantity - fees - costs).quantize(CENT, ROUND_HALF_EVEN)
 
@@ -87,10 +87,11 @@ def _flags(
 
 
 def _is_possible(trade: Trade, quotes: LegQuotes) -> bool:
-    """Return whether some price between the natural ones is possible: closing costs 0 to the width."""
+    """Return whether some price between the natural ones is possible: `closing_bounds` has the possible ones."""
+    low, high = trade.closing_bounds
     bought = natural_and_mid(trade.closing_legs, quotes.quotes)
     sold = natural_and_mid(trade.legs, quotes.quotes)
-    return bought is None or sold is None or (-bought[0] >= 0 and sold[0] <= trade.width)
+    return bought is None or sold is None or (-bought[0] >= low and sold[0] <= high)
 
 
 def _is_price(spot: float) -> bool:

@@ -23,6 +23,11 @@ GRID_DELTAS = (0.05, 0.45)
 MAX_GRID_VERTICALS = 180
 """Most spreads of a side that are judged beside the targeted ones, nearest the rule's delta first. Chosen to bound the
 record of a chain with many strikes."""
+SIDES: Mapping[Strategy, tuple[Strategy, ...]] = {
+    **{strategy: (strategy,) for strategy in Strategy},
+    Strategy.IRON_CONDOR: (Strategy.PUT_CREDIT, Strategy.CALL_CREDIT),
+}
+"""The verticals that a strategy is made of."""
 LETTERS, DIGITS = "ABCDEFGHJKMNPQRSTUVWXYZ", "23456789"
 """Characters of ids, without I, L, O, 0 and 1, which are mistaken for each other."""
 
@@ -45,7 +50,7 @@ class Ladder:
     def protective_leg(self, short: TradableLeg, width: Decimal) -> TradableLeg | None:
         """Return the long leg whose distance from `short` is nearest `width` dollars; of two the nearer. None without
         one."""
-        direction = -1 if self.strategy is Strategy.PUT_CREDIT else 1
+        direction = -1 if _long_leg_is_below(self.strategy) else 1
         index = bisect_left(self.strikes, short.strike + direction * width)
         near = (self.legs[strike] for strike in self.strikes[max(index - 1, 0) : index + 1])
         otm_legs = [leg for leg in near if (leg.strike - short.strike) * direction > 0]
@@ -62,8 +67,7 @@ def build_menu(chain: Chain, smile: "Smile", settings: Settings, *, rng: RandomS
     chosen: list[Vertical] = []
     rejected_spreads: list[RejectedSpread] = []
     for strategy in settings.choice.strategies:
-        ladder = build_ladder(chain, smile, strategy)
-        accepted, rejected = _select_side(ladder, terms)
+        accepted, rejected = _select_side([build_ladder(chain, smile, side) for side in SIDES[strategy]], terms)
         chosen += accepted
         rejected_spreads += rejected
     candidates = _build_candidates(chosen, chain, smile, terms, rng)
@@ -87,7 +91,7 @@ def exclude_candidates(menu: Menu, refused: Mapping[str, Finding]) -> Menu:
             short_strike=candidate.spread.short.strike,
             long_strike=candidate.spread.long.strike,
             rule=refused[candidate.id].rule,
-            figure=refused[candidate.id].figure,
+            figure=_add_calls(refused[candidate.id].figure, [leg.quote.strike for leg in candidate.calls]),
             limit=refused[candidate.id].limit,
         )
         for candidate in menu.candidates
@@ -112,19 +116,17 @@ def _exclusion_notes(excluded: Sequence[RejectedSpread], remaining: Sequence[Can
 
 def build_ladder(chain: Chain, smile: "Smile", strategy: Strategy) -> Ladder:
     """Return the side's contracts of the smile's expiration that have a two-sided quote and an implied vol."""
-    right = Right.PUT if strategy is Strategy.PUT_CREDIT else Right.CALL
-    iv_and_delta = {
-        quote.symbol: (float(iv), float(delta))
-        for quote, iv, delta in zip(smile.quotes, smile.iv, smile.delta, strict=True)
-        if quote.right is right
-    }
+    right = Right.PUT if strategy in (Strategy.PUT_CREDIT, Strategy.PUT_DEBIT) else Right.CALL
     legs: dict[Decimal, TradableLeg] = {}
     for quote in chain.quotes:
         if quote.right is not right or quote.expiration != smile.expiration:
             continue
-        iv, delta = iv_and_delta.get(quote.symbol, (float("nan"), float("nan")))
+        row = smile.rows.get((right, quote.strike))
         quote_sides = bid_and_ask(quote)
-        if quote_sides is None or not quote_sides[0] > 0 or not (isfinite(iv) and isfinite(delta)):
+        if row is None or quote_sides is None or not quote_sides[0] > 0:
+            continue
+        iv, delta = float(smile.iv[row]), float(smile.delta[row])
+        if not (isfinite(iv) and isfinite(delta)):
             continue
         view = LegView(quote=quote, iv=iv, delta=delta)
         legs[quote.strike] = TradableLeg(
@@ -133,16 +135,27 @@ def build_ladder(chain: Chain, smile: "Smile", strategy: Strategy) -> Ladder:
     return Ladder(strategy=strategy, strikes=tuple(sorted(legs)), legs=legs)
 
 
-def _select_side(ladder: Ladder, terms: MenuTerms) -> tuple[list[Vertical], list[RejectedSpread]]:
-    """Return one side's spreads for the menu, nearest the fixed rule first, and the rejected ones."""
-    targeted = _verticals(_target_shorts(ladder, terms), ladder, terms)
-    grid = _verticals(_grid_shorts(ladder, terms), ladder, terms)
+def _long_leg_is_below(strategy: Strategy) -> bool:
+    """Return whether the long leg is the lower one: farther out for a credit of puts, nearer for a debit of calls."""
+    return strategy in (Strategy.PUT_CREDIT, Strategy.CALL_DEBIT)
+
+
+def _select_side(ladders: Sequence[Ladder], terms: MenuTerms) -> tuple[list[Vertical], list[RejectedSpread]]:
+    """Return one strategy's spreads for the menu, nearest the fixed rule first, and the rejected ones.
+
+    An iron condor has two ladders, and only those of the targeted strikes are judged.
+    """
+    if len(ladders) > 1:
+        targeted, grid = _condors(ladders[0], ladders[1], terms), {}
+    else:
+        targeted = _verticals(_target_shorts(ladders[0], terms), ladders[0], terms)
+        grid = _verticals(_grid_shorts(ladders[0], terms), ladders[0], terms)
     others = [pair for strikes, pair in grid.items() if strikes not in targeted][:MAX_GRID_VERTICALS]
     accepted: list[Vertical] = []
     dropped: list[RejectedSpread] = []
     for pair in (*targeted.values(), *others):
         violation = first_violation(pair, terms)
-        if violation is None and (pair.short.strike, pair.long.strike) not in targeted:
+        if violation is None and _strikes(pair) not in targeted:
             violation = _not_nearest_violation(pair, terms)
         if violation is None:
             accepted.append(pair)
@@ -178,17 +191,43 @@ def _grid_shorts(ladder: Ladder, terms: MenuTerms) -> list[TradableLeg]:
     return sorted(inside, key=lambda leg: (abs(leg.delta - terms.settings.choice.rule_delta), leg.strike))
 
 
-def _verticals(
-    shorts: Sequence[TradableLeg], ladder: Ladder, terms: MenuTerms
-) -> dict[tuple[Decimal, Decimal], Vertical]:
+def _verticals(shorts: Sequence[TradableLeg], ladder: Ladder, terms: MenuTerms) -> dict[tuple[Decimal, ...], Vertical]:
     """Return the verticals of each short leg and the long legs nearest the target widths, by (short, long) strike."""
-    verticals: dict[tuple[Decimal, Decimal], Vertical] = {}
+    verticals: dict[tuple[Decimal, ...], Vertical] = {}
     for short in shorts:
         for width in terms.settings.choice.widths:
             long = ladder.protective_leg(short, width * terms.scale)
             if long is not None and (short.strike, long.strike) not in verticals:
                 verticals[short.strike, long.strike] = terms.pair(ladder.strategy, short, long)
     return verticals
+
+
+def _condors(puts: Ladder, calls: Ladder, terms: MenuTerms) -> dict[tuple[Decimal, ...], Vertical]:
+    """Return, for each target delta and width, the iron condor of the put and the call side nearest them."""
+    condors: dict[tuple[Decimal, ...], Vertical] = {}
+    for delta in terms.settings.choice.deltas if puts.legs and calls.legs else ():
+        shorts = [_nearest_delta_leg(ladder, delta) for ladder in (puts, calls)]
+        for width in terms.settings.choice.widths:
+            longs = [
+                ladder.protective_leg(short, width * terms.scale)
+                for ladder, short in zip((puts, calls), shorts, strict=True)
+            ]
+            if longs[0] is not None and longs[1] is not None:
+                condor = terms.condor(
+                    terms.pair(puts.strategy, shorts[0], longs[0]), terms.pair(calls.strategy, shorts[1], longs[1])
+                )
+                condors.setdefault(_strikes(condor), condor)
+    return condors
+
+
+def _strikes(pair: Vertical) -> tuple[Decimal, ...]:
+    return tuple(leg.strike for side in pair.verticals for leg in (side.short, side.long))
+
+
+def _add_calls(figure: str, strikes: Sequence[Decimal]) -> str:
+    """Return the figure of a rejected spread with the call strikes of an iron condor, which are named nowhere else."""
+    text = f" with calls {'/'.join(f'{strike.normalize():f}' for strike in strikes)}" if strikes else ""
+    return figure.removesuffix(text) + text
 
 
 def _rule_distance(pair: Vertical, terms: MenuTerms) -> float:
@@ -213,7 +252,7 @@ def _rejected_spread(pair: Vertical, rule: str, figure: str, limit: str) -> Reje
         short_strike=pair.short.strike,
         long_strike=pair.long.strike,
         rule=rule,
-        figure=figure,
+        figure=_add_calls(figure, _strikes(pair)[2:]),
         limit=limit,
     )
 

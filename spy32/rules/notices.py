@@ -49,17 +49,22 @@ def proposal_notice(proposal: Proposal, candidate: Candidate | None, choice: Rec
     """A proposal waits for a person."""
     until = _deadline(proposal)
     command = f"spy32 approve P{proposal.id}"
-    pop = f"{candidate.pop_market:.0%}" if candidate is not None else ""
+    odds = _odds(candidate, proposal.quantity) if candidate is not None else ()
+    first = f", {' '.join(odds[0])}" if odds else ""
     facts = (
-        ("credit", f"{proposal.limit_price}, never below {proposal.floor_price}"),
+        (
+            ("credit", f"{proposal.limit_price}, never below {proposal.floor_price}")
+            if proposal.limit_price > 0
+            else ("debit", f"{-proposal.limit_price}, never above {-proposal.floor_price}")
+        ),
         ("max profit", _dollars(proposal.max_profit)),
         ("max loss", _rounded_up(proposal.max_loss)),
-        ("POP", pop),
+        *odds,
         ("why", f"{choice.analyst}: {plain_note(choice.reason)}" if choice is not None else ""),
-        ("until", until.removeprefix(", until ") or "no end: it was made on a recorded market"),
+        ("until", until.removeprefix(", until ") or "you decide: it was made on a recorded market"),
         ("to decide", command),
     )
-    figures = f", max loss {_rounded_up(proposal.max_loss)}{f', POP {pop}' if pop else ''}"
+    figures = f", max loss {_rounded_up(proposal.max_loss)}{first}"
     return _compose(
         NoticeKind.PROPOSED,
         proposal.mode,
@@ -69,6 +74,18 @@ def proposal_notice(proposal: Proposal, candidate: Candidate | None, choice: Rec
         after=proposal_payoff_text(proposal),
         about=f"P{proposal.id}",
     )
+
+
+def _odds(candidate: Candidate, quantity: int) -> tuple[tuple[str, str], ...]:
+    """Probability of profit and expected value under the exit plan by history; without one, the market's POP."""
+    planned = candidate.outlook.chosen_plan if candidate.outlook is not None else None
+    if planned is None:
+        return (("POP", f"{candidate.pop_market:.0%}"),)
+    profit = ("P(profit)", f"{planned.probabilities.profit:.0%}")
+    if planned.ev is None:
+        return (profit,)
+    mean, low, high = (f"{amount * quantity:+.0f}" for amount in (planned.ev.mean, planned.ev.low, planned.ev.high))
+    return profit, ("EV plan", f"{mean} dollars by history (90%: {low} to {high})")
 
 
 def ending_notice(
@@ -123,6 +140,22 @@ def ping_notice(kind: NoticeKind, run: Run) -> NoticeText:
     return NoticeText(kind=kind, subject=f"ping: {body}", short=body, body=body, about=ping_id(run))
 
 
+def store_trouble_notices(mode: Mode, message: str, code: int) -> tuple[NoticeText, NoticeText]:
+    """The database cannot be opened or written: for people, and for the monitor, which gets the code only."""
+    note = plain_note(message)
+    body = f"store, code {code}"
+    return (
+        _compose(
+            NoticeKind.FAILED,
+            mode,
+            "the database cannot be used",
+            f": {note}; spy32 doctor",
+            facts=(("why", note), ("so", "nothing runs until it is mended"), ("to look", "spy32 doctor")),
+        ),
+        NoticeText(kind=NoticeKind.PING_FAIL, subject=f"ping: {body}", short=body, body=body),
+    )
+
+
 # Proposals, orders and trades.
 
 
@@ -153,11 +186,12 @@ def filled_notice(trade: Trade, proposal: Proposal, exits: ExitPlan) -> NoticeTe
     """An opening was filled, wholly or in part."""
     text = spread_description(proposal.underlying, trade.legs)
     verb, price = ("sold", trade.credit) if trade.credit > 0 else ("bought", -trade.credit)
+    is_credit = exits.profit_target > 0
     facts = (
-        ("price", f"{price}; approved down to {abs(proposal.floor_price)}"),
+        ("price", f"{price}; approved {'down' if is_credit else 'up'} to {abs(proposal.floor_price)}"),
         ("max loss", _rounded_up(trade.max_loss)),
-        ("target", f"buy back at {exits.profit_target}"),
-        ("stop", f"{exits.stop}"),
+        ("target", f"{'buy back' if is_credit else 'sell'} at {abs(exits.profit_target)}"),
+        ("stop", f"{exits.stop}" if is_credit else ""),
         ("time exit", f"{exits.time_exit}" if exits.time_exit is not None else ""),
         ("last exit", f"{exits.last_exit}"),
         ("to look", f"spy32 show T{trade.id}"),
@@ -187,15 +221,35 @@ def not_filled_notice(proposal: Proposal, reason: str) -> NoticeText:
     )
 
 
+def part_closed_notice(trade: Trade, close: Proposal) -> NoticeText:
+    """A close filled in part: the rest of its trade is still held, and nothing works for it any more."""
+    command = f"spy32 close T{trade.id}"
+    price = f"{trade.debit}" if trade.debit is not None else ""
+    facts = (
+        ("close", f"P{close.id}: {close.trade_text}"),
+        ("closed at", price),
+        ("to close", command),
+    )
+    return _compose(
+        NoticeKind.NOT_FILLED,
+        trade.mode,
+        f"T{trade.id}: {trade.closed_quantity} of {trade.quantity} closed{f' at {price}' if price else ''}, "
+        f"{trade.remaining} still open",
+        f": {command}",
+        facts=facts,
+        about=f"P{close.id}",
+    )
+
+
 def exit_due_notice(trade: Trade, close: Proposal, message: str) -> NoticeText:
     """An exit is due, and its close waits for a person."""
     assert close.reason is not None
     command = f"spy32 approve P{close.id}"
-    until = _deadline(close)
+    until, bound = _deadline(close), "at most" if close.floor_price < 0 else "at least"
     facts = (
         ("why", plain_note(message)),
         ("close", close.trade_text),
-        ("at most", f"{abs(close.floor_price)}"),
+        (bound, f"{abs(close.floor_price)}"),
         ("until", until.removeprefix(", until ")),
         ("to decide", command),
     )
@@ -203,7 +257,7 @@ def exit_due_notice(trade: Trade, close: Proposal, message: str) -> NoticeText:
         NoticeKind.EXIT_DUE,
         trade.mode,
         f"T{trade.id} is due to close ({close.reason.replace('_', ' ')}){until}",
-        f": {close.trade_text}, at most {abs(close.floor_price)}: {command}",
+        f": {close.trade_text}, {bound} {abs(close.floor_price)}: {command}",
         facts=facts,
         about=f"P{close.id}",
     )
@@ -275,6 +329,8 @@ class Week:
     open_trades: int
     open_risk: Decimal
     """Maximum loss of what is open now."""
+    head: str
+    """The hash of the newest event of the history, so that it is noted outside the machine."""
 
     @property
     def realised(self) -> Decimal:
@@ -293,6 +349,7 @@ def week_notice(mode: Mode, week: Week) -> NoticeText:
         ("realised", _gain(week.realised)),
         ("open now", f"{week.open_trades}, max loss {_rounded_up(week.open_risk)}"),
         ("to look", "spy32 show --history"),
+        ("history", week.head),
     )
     counts = f", {week.opened} opened, {len(week.ended)} ended, {week.open_trades} open"
     return _compose(
@@ -317,8 +374,8 @@ def sample_notice(mode: Mode, label: str) -> NoticeText:
 
 def proposal_payoff_text(proposal: ProposalTerms) -> str:
     """The result of a proposal at expiration, a bar a price."""
-    costs = proposal.limit_price * MULTIPLIER * proposal.quantity - proposal.max_profit
-    return _payoff_text(proposal.underlying, proposal.legs, proposal.quantity, proposal.limit_price, costs)
+    terms = proposal.underlying, proposal.legs, proposal.quantity, proposal.limit_price
+    return _payoff_text(*terms, proposal.opening_costs)
 
 
 def _payoff_text(underlying: str, legs: Sequence[Leg], quantity: int, credit: Decimal, costs: Decimal) -> str:

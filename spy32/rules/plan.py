@@ -8,14 +8,32 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from spy32.domain.codec import digest
-from spy32.domain.market import RECORDED, MarketSnapshot, Right, is_recorded_source
+from spy32.domain.market import RECORDED, MarketSnapshot, is_recorded_source
 from spy32.domain.orders import OrderKind
 from spy32.domain.proposals import ExitPlan, PricePlan, ProposalTerms, RiskDecision
 from spy32.domain.runs import Run
-from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, ExitAuthority, Leg, Mode, Spread
+from spy32.domain.spreads import (
+    MULTIPLIER,
+    Candidate,
+    ExitAuthority,
+    Leg,
+    Mode,
+    Spread,
+    max_width,
+    price_effect,
+    value_bounds,
+)
 from spy32.errors import Refused
 from spy32.options.spreads import breakevens, max_loss
-from spy32.rules.pricing import check_credit, is_on_tick, opening_costs, percent, round_trip_costs
+from spy32.rules.pricing import (
+    check_premium,
+    is_on_tick,
+    least_tick,
+    opening_costs,
+    percent,
+    round_trip_costs,
+    spread_tick,
+)
 from spy32.rules.settlement import trading_end
 from spy32.sessions import (
     closure_reason,
@@ -43,7 +61,7 @@ def price_plan(candidate: Candidate, settings: Settings) -> PricePlan:
     return PricePlan(
         start=candidate.start,
         limit=candidate.floor,
-        tick=execution.tick,
+        tick=spread_tick(candidate.spread.short.root, execution),
         step_seconds=execution.step_seconds,
         deadline_seconds=execution.deadline_seconds,
     )
@@ -71,12 +89,18 @@ def exit_authority(settings: Settings) -> ExitAuthority:
 
 
 def reprice_exits(exits: ExitPlan, spread: Spread, credit: Decimal, settings: Settings) -> ExitPlan:
-    """Return the exit plan with the same days and the prices for this credit (dollars per share)."""
-    tick = settings.execution.tick
-    # Round the target down, so that buying back never costs more than planned. Round the stop up, so that its alarm
-    # never comes before the set multiple.
-    target = max(_round_to_tick(credit * (1 - settings.exit.profit_target), tick, ROUND_FLOOR), tick)
-    stop = max(_round_to_tick(credit * settings.exit.stop_multiple, tick, ROUND_CEILING), tick)
+    """Return the exit plan with the same days and the prices for this credit (dollars per share, a debit is negative).
+
+    The target keeps a share of the largest profit, which for a credit spread is the credit. A debit spread has no stop:
+    it loses its debit at the most, and a multiple of a credit says nothing of it.
+    """
+    tick = spread_tick(spread.legs[0].root, settings.execution)
+    # Round the target down, so that closing never costs more, or brings less, than planned. Round the stop up, so that
+    # its alarm never comes before the set multiple.
+    low, high = value_bounds(spread.legs)
+    target = credit - settings.exit.profit_target * (credit + high)
+    target = max(_round_to_tick(target, tick, ROUND_FLOOR), tick if high == 0 else -high)
+    stop = max(_round_to_tick(credit * settings.exit.stop_multiple, tick, ROUND_CEILING), tick) if low else Decimal(0)
     priced = replace(exits, profit_target=target, stop=stop)
     return replace(priced, note=_exit_note(priced, spread, settings))
 
@@ -123,17 +147,24 @@ def planned_exit(candidate: Candidate, opened: date, settings: Settings) -> date
 
 def _exit_note(exits: ExitPlan, spread: Spread, settings: Settings) -> str:
     exit_day, stop = exits.time_exit, exits.stop
-    parts = [f"close at {exits.profit_target} or less ({percent(settings.exit.profit_target)} of the credit kept)"]
+    share, is_debit = percent(settings.exit.profit_target), spread.strategy.is_debit
+    if is_debit:
+        parts = [f"close for a credit of {-exits.profit_target} or more ({share} of the largest profit)"]
+    else:
+        parts = [f"close at {exits.profit_target} or less ({share} of the credit kept)"]
     if exit_day is not None:
         days = days_to_expiration(spread.expiration, exit_day)
         parts.append(f"on {exit_day}, {days} days before expiration, at any rate")
     parts.append(f"never held past {exits.last_exit}")
-    if stop < spread.width:
+    if is_debit:
+        parts.append("no stop, since no more than the debit can be lost")
+    elif stop < spread.width:
         parts.append(f"alarm when closing costs {stop} or more")
     else:
         parts.append(f"the alarm at {stop} is out of reach, since closing costs at most the width")
     if exits.authority is ExitAuthority.PLAN:
-        parts.append("this approval covers the closing orders too, at the width at most")
+        worst = "down to a credit of one tick" if is_debit else "at the width at most"
+        parts.append(f"this approval covers the closing orders too, {worst}")
     return "; ".join(parts)
 
 
@@ -195,13 +226,13 @@ def complete_proposal(proposal: ProposalTerms, settings: Settings) -> ProposalTe
     """Return an opening with all figures derived from legs, quantity and price plan, and with its hash."""
     spread = proposal_spread(proposal)
     quantity, plan = proposal.quantity, proposal.plan
-    costs_per_contract = opening_costs(quantity, settings.costs)
+    costs_per_contract = opening_costs(quantity, settings.costs, proposal.legs[0].root, len(spread.legs))
     changed = replace(
         proposal,
         max_loss=max_loss(spread, plan.limit, costs_per_contract) * quantity,
-        max_profit=(plan.start * MULTIPLIER - costs_per_contract) * quantity,
+        max_profit=((plan.start + value_bounds(spread.legs)[1]) * MULTIPLIER - costs_per_contract) * quantity,
         breakevens=breakevens(spread, plan.start),
-        assignment_value=spread.short.strike * MULTIPLIER * quantity,
+        assignment_value=max(leg.strike for leg in spread.shorts) * MULTIPLIER * quantity,
     )
     return replace(changed, hash=proposal_digest(changed))
 
@@ -223,18 +254,19 @@ def change_quantity(proposal: ProposalTerms, quantity: int, settings: Settings) 
 
 
 def change_floor(proposal: ProposalTerms, floor: Decimal, settings: Settings) -> ProposalTerms:
-    """Return the opening with another floor (credit, dollars per share).
+    """Return the opening with another floor (credit, dollars per share, a debit is negative).
 
-    Raises `Refused` when the floor is off the tick, above the first limit, or too small for the width or the costs.
+    Raises `Refused` when the floor is off the tick, above the first limit, or unfit for the width or the costs.
     """
     _require_opening(proposal)
-    plan = proposal.plan
-    if not 0 < floor <= plan.start:
-        raise Refused(f"a floor of {floor} is not between 0 and the first limit {plan.start}")
+    plan, spread = proposal.plan, proposal_spread(proposal)
+    worst = -spread.width if spread.strategy.is_debit else Decimal(0)
+    if not worst < floor <= plan.start:
+        raise Refused(f"a floor of {floor} is not between {worst:f} and the first limit {plan.start}")
     if not is_on_tick(floor, plan.tick):
         raise Refused(f"a floor of {floor} is not a multiple of the tick {plan.tick}")
-    round_trip = round_trip_costs(proposal.quantity, settings.costs)
-    findings = tuple(check_credit(floor, proposal_spread(proposal).width, round_trip, settings.choice))
+    round_trip = round_trip_costs(proposal.quantity, settings.costs, proposal.legs[0].root, len(spread.legs))
+    findings = tuple(check_premium(floor, spread.width, round_trip, settings.choice))
     if findings:
         raise Refused(findings[0].message, tuple(finding.message for finding in findings))
     return complete_proposal(replace(proposal, plan=replace(plan, limit=floor)), settings)
@@ -290,7 +322,7 @@ def order_body(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: st
 
     `limit` is a credit, dollars per share, a debit negative; the body has the absolute price and the price effect.
     A profit target is GTC, every other order a day order. Raises ValueError for an order that must never be sent: a
-    limit of zero, off the cent or beyond the width, a credit spread at a debit or the reverse, or legs that do not
+    limit of zero, off the tick or beyond the width, a credit spread at a debit or the reverse, or legs that do not
     open (close) as `kind` says.
     """
     _check_order(legs, quantity, limit, reference, kind)
@@ -322,8 +354,9 @@ def _check_order(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: 
         raise ValueError(f"an order of {quantity} contracts")
     if not 0 < len(reference) <= MAX_REFERENCE_LENGTH:
         raise ValueError(f"the reference {reference!r} is not 1 to {MAX_REFERENCE_LENGTH} characters long")
-    if not limit.is_finite() or limit == 0 or not is_on_tick(limit, CENT):
-        raise ValueError(f"a limit of {limit} is not a positive number of cents on either side")
+    tick = least_tick(legs[0].root)
+    if not limit.is_finite() or limit == 0 or not is_on_tick(limit, tick):
+        raise ValueError(f"a limit of {limit} is not a positive multiple of {tick} on either side")
     opens = {leg.action.opens for leg in legs}
     if opens != {kind is OrderKind.ENTRY}:
         raise ValueError(f"an {kind} order with legs that {'open' if True in opens else 'close'}")
@@ -331,40 +364,5 @@ def _check_order(legs: Sequence[Leg], quantity: int, limit: Decimal, reference: 
         raise ValueError(
             f"legs that {'receive' if price_effect(legs) > 0 else 'pay'} premium cannot have the limit {limit}"
         )
-    if not abs(limit) <= _max_width(legs):
-        raise ValueError(f"a limit of {limit} is beyond the width {_max_width(legs)}")
-
-
-def price_effect(legs: Sequence[Leg]) -> int:
-    """Return +1 when the legs must receive a credit, -1 when they must pay a debit, whatever the quotes say.
-
-    By no arbitrage the put with the higher strike, or the call with the lower one, costs at least as much, so the
-    sides of a vertical decide. Raises ValueError when the legs are not verticals or do not agree.
-    """
-    signs = {
-        _sign_and_width(tuple(leg for leg in legs if leg.right is right))[0] for right in {leg.right for leg in legs}
-    }
-    if len(signs) != 1:
-        raise ValueError("the legs do not agree on a credit or a debit")
-    return signs.pop()
-
-
-def _max_width(legs: Sequence[Leg]) -> Decimal:
-    """Return the width of the widest vertical among the legs, dollars."""
-    return max(
-        _sign_and_width(tuple(leg for leg in legs if leg.right is right))[1] for right in {leg.right for leg in legs}
-    )
-
-
-def _sign_and_width(legs: Sequence[Leg]) -> tuple[int, Decimal]:
-    """Return the sign of the premium and the width (dollars) of two legs of one right."""
-    sold = [leg for leg in legs if leg.action.sign > 0]
-    bought = [leg for leg in legs if leg.action.sign < 0]
-    if len(sold) != 1 or len(bought) != 1:
-        raise ValueError("not a vertical: it needs one leg sold and one bought of each right")
-    short, long = sold[0], bought[0]
-    is_same_series = (short.root, short.expiration, short.quantity) == (long.root, long.expiration, long.quantity)
-    if not is_same_series or short.strike == long.strike:
-        raise ValueError("not a vertical: the legs differ in more than the strike, or not in the strike")
-    strike_difference = short.strike - long.strike if short.right is Right.PUT else long.strike - short.strike
-    return (1 if strike_difference > 0 else -1), abs(strike_difference)
+    if not abs(limit) <= max_width(legs):
+        raise ValueError(f"a limit of {limit} is beyond the width {max_width(legs)}")

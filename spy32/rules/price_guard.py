@@ -43,7 +43,7 @@ def check(
     findings += [replace(finding, blocks=False) for finding in wide]
     natural, mid = prices
     findings += pricing.check_credit_fall(approval.mid, mid, drift)
-    findings += pricing.check_price_collar(proposal.limit_price, natural, mid, drift)
+    findings += pricing.check_price_collar(proposal.limit_price, natural, mid, proposal.plan.tick, drift)
     if not proposal.floor_price <= mid:
         message = f"the floor {proposal.floor_price} is above the mid {mid}: it fills only if the market comes back"
         findings.append(

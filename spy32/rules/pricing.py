@@ -8,10 +8,11 @@ from decimal import ROUND_CEILING, Decimal
 from math import isfinite
 
 from spy32.domain.market import LegQuotes, OptionQuote
+from spy32.domain.option_class import NICKEL, class_of_root
 from spy32.domain.proposals import Finding
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Leg
 from spy32.settings import Settings
-from spy32.settings.model import Choice, Costs, Drift
+from spy32.settings.model import Choice, Costs, Drift, Execution
 
 PRICE_RULES = frozenset({"two_sided", "leg_width", "underlying", "credit_fall", "limit_price"})
 """Names of the rules that compare fresh quotes with the displayed prices."""
@@ -45,6 +46,18 @@ def natural_and_mid(legs: Sequence[Leg], quotes: Mapping[str, OptionQuote]) -> t
     return natural, mid
 
 
+def least_tick(root: str) -> Decimal:
+    """Return the smallest price step that the exchange takes of a spread, dollars per share; a cent without a class."""
+    found = class_of_root(root)
+    return found.spread_tick if found is not None else CENT
+
+
+def spread_tick(root: str, execution: Execution) -> Decimal:
+    """Return the price step of a spread, dollars per share: the set one, or the class's where that is no multiple."""
+    least = least_tick(root)
+    return execution.tick if execution.tick % least == 0 else least
+
+
 def round_up_to_tick(price: Decimal, tick: Decimal) -> Decimal:
     """Return the lowest multiple of the tick that is not below `price`: more credit, or less debit."""
     return (price / tick).to_integral_value(ROUND_CEILING) * tick
@@ -61,15 +74,21 @@ def percent(share: Decimal | float) -> str:
 
 
 def floor_credit(natural: Decimal, mid: Decimal, share: Decimal, tick: Decimal) -> Decimal:
-    """Return the least acceptable credit: the mid less `share` of (mid - natural), rounded up to the tick."""
+    """Return the least acceptable credit: the mid less `share` of (mid - natural), rounded up to the tick. A debit is
+    negative, so that of it is the most acceptable one."""
     return round_up_to_tick(mid - share * (mid - natural), tick)
 
 
-def check_credit(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Choice) -> Iterator[Finding]:
-    """Check a credit at the floor: it must be a large enough share of the width, and costs a small share of it.
+def check_premium(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Choice) -> Iterator[Finding]:
+    """Check a premium at the floor: a credit must be a large enough share of the width, a debit a small enough one, and
+    costs a small share of the largest profit, which for a credit is the credit.
 
-    `floor` and `width` are dollars per share; `round_trip` is costs to open and close, dollars per contract.
+    `floor` (a debit is negative) and `width` are dollars per share; `round_trip` is costs to open and close, dollars
+    per contract.
     """
+    if floor < 0:
+        yield from _check_debit(floor, width, round_trip, choice)
+        return
     min_credit = choice.credit_to_width * width
     if not floor >= min_credit:
         yield Finding(
@@ -90,6 +109,26 @@ def check_credit(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Ch
         )
 
 
+def _check_debit(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Choice) -> Iterator[Finding]:
+    debit, max_debit = -floor, choice.debit_to_width * width
+    if not debit <= max_debit:
+        yield Finding(
+            rule="debit_to_width",
+            message=f"a debit of {debit} is over {max_debit:.2f}, {percent(choice.debit_to_width)} of the width",
+            figure=f"{debit} ({debit / width:.1%} of width)",
+            limit=f"{max_debit:.2f} ({percent(choice.debit_to_width)} of width)",
+        )
+    max_costs = choice.costs_to_credit * (width - debit) * MULTIPLIER
+    if not round_trip <= max_costs:
+        share = percent(choice.costs_to_credit)
+        yield Finding(
+            rule="costs_to_profit",
+            message=f"costs of {round_trip} are over {max_costs:.2f}, {share} of the largest profit at the floor",
+            figure=f"{round_trip}",
+            limit=f"{max_costs:.2f} ({share} of the largest profit at the floor)",
+        )
+
+
 def check_prices(candidate: Candidate, spot: float, quotes: LegQuotes, settings: Settings) -> tuple[Finding, ...]:
     """Return a finding for each limit by which fresh quotes differ too much from the menu. `spot` is the menu's."""
     drift, legs = settings.drift, candidate.spread.legs
@@ -101,7 +140,8 @@ def check_prices(candidate: Candidate, spot: float, quotes: LegQuotes, settings:
         return (*findings, *wide)
     natural, mid = prices
     findings += check_credit_fall(candidate.mid, mid, drift)
-    findings += check_price_collar(candidate.start, natural, mid, drift)
+    tick = spread_tick(legs[0].root, settings.execution)
+    findings += check_price_collar(candidate.start, natural, mid, tick, drift)
     return tuple(findings)
 
 
@@ -120,9 +160,12 @@ def check_two_sided(legs: Sequence[Leg], quotes: LegQuotes) -> Iterator[Finding]
 
 
 def max_leg_width(mid: Decimal, spot: float, choice: Choice) -> Decimal:
-    """Return the widest bid-ask spread at which a leg's mid is still a usable price, dollars per share."""
+    """Return the widest bid-ask spread at which a leg's mid is still a usable price, dollars per share.
+
+    On cheap shares too it is a nickel, the narrowest market of a class that quotes in nickels.
+    """
     scale = Decimal(str(spot)) / REFERENCE_SPOT if isfinite(spot) else Decimal(1)
-    return max(choice.leg_width * scale, choice.leg_width_of_mid * mid)
+    return max(choice.leg_width * scale, min(choice.leg_width, NICKEL), choice.leg_width_of_mid * mid)
 
 
 def check_leg_widths(legs: Sequence[Leg], quotes: LegQuotes, choice: Choice) -> Iterator[Finding]:
@@ -163,11 +206,13 @@ def check_credit_fall(was: Decimal, mid: Decimal, drift: Drift) -> Iterator[Find
         )
 
 
-def check_price_collar(limit: Decimal, natural: Decimal, mid: Decimal, drift: Drift) -> Iterator[Finding]:
+def check_price_collar(
+    limit: Decimal, natural: Decimal, mid: Decimal, tick: Decimal, drift: Drift
+) -> Iterator[Finding]:
     """Refuse a limit outside the price collar: below the natural price less `drift.below_natural` (it would give the
     spread away), or above the mid by more than `drift.above_mid` (it would not fill)."""
     # A limit is the mid rounded to the tick, which of a mid of a few cents is more than its share.
-    low, high = natural - drift.below_natural, mid + max(Decimal(str(drift.above_mid)) * abs(mid), CENT)
+    low, high = natural - drift.below_natural, mid + max(Decimal(str(drift.above_mid)) * abs(mid), tick)
     if not low <= limit <= high:
         yield Finding(
             rule="limit_price",
@@ -177,27 +222,33 @@ def check_price_collar(limit: Decimal, natural: Decimal, mid: Decimal, drift: Dr
         )
 
 
-def opening_costs(quantity: int, costs: Costs, legs: int = LEGS_PER_SPREAD) -> Decimal:
-    """Return commission, clearing and regulatory fees to open, dollars per contract of an order of `quantity`.
+def opening_costs(quantity: int, costs: Costs, root: str, legs: int = LEGS_PER_SPREAD) -> Decimal:
+    """Return commission and fees to open, dollars per contract of an order of `quantity`; `root` is that of its legs.
 
     Raises ValueError for a quantity below 1.
     """
-    return _costs_per_contract(quantity, costs.commission, costs, legs)
+    return _costs_per_contract(quantity, costs.commission, costs, root, legs)
 
 
-def closing_costs(quantity: int, costs: Costs, legs: int = LEGS_PER_SPREAD) -> Decimal:
+def closing_costs(quantity: int, costs: Costs, root: str, legs: int = LEGS_PER_SPREAD) -> Decimal:
     """Return the same to close by an order. Expiring worthless costs nothing."""
-    return _costs_per_contract(quantity, costs.commission_close, costs, legs)
+    return _costs_per_contract(quantity, costs.commission_close, costs, root, legs)
 
 
-def round_trip_costs(quantity: int, costs: Costs, legs: int = LEGS_PER_SPREAD) -> Decimal:
+def round_trip_costs(quantity: int, costs: Costs, root: str, legs: int = LEGS_PER_SPREAD) -> Decimal:
     """Return the costs to open and to close by an order, dollars per contract."""
-    return opening_costs(quantity, costs, legs) + closing_costs(quantity, costs, legs)
+    return opening_costs(quantity, costs, root, legs) + closing_costs(quantity, costs, root, legs)
 
 
-def _costs_per_contract(quantity: int, commission: Decimal, costs: Costs, legs: int) -> Decimal:
+def _costs_per_contract(quantity: int, commission: Decimal, costs: Costs, root: str, legs: int) -> Decimal:
     if quantity < 1:
         raise ValueError(f"{quantity} contracts have no cost a contract")
-    # The commission cap applies to a whole leg of an order, so a contract of a large order costs less.
-    capped = min(commission * quantity, costs.commission_cap) / quantity
-    return (legs * (capped + costs.clearing + costs.regulatory)).quantize(CENT, ROUND_CEILING)
+    found = class_of_root(root)
+    exchange = Decimal(0)
+    if found is None or not found.settles_in_cash:
+        # The cap applies to a whole leg of an order, so a contract of a large order costs less.
+        commission = min(commission * quantity, costs.commission_cap) / quantity
+    elif quantity > found.fee_free_contracts:
+        # tastytrade's price list excludes index options from the cap.
+        exchange = found.exchange_fee if costs.exchange is None else costs.exchange
+    return (legs * (commission + costs.clearing + costs.regulatory + exchange)).quantize(CENT, ROUND_CEILING)

@@ -7,9 +7,8 @@ from itertools import groupby
 
 from spy32.domain.marks import Mark
 from spy32.domain.orders import Fill, Trade, spreads_filled
-from spy32.domain.proposals import ProposalTerms
 from spy32.domain.results import CashFlow, CashFlowKind, Realization, ResultTotals, TradeResult
-from spy32.domain.spreads import CENT, MULTIPLIER, Leg
+from spy32.domain.spreads import CENT, MULTIPLIER, Leg, value_bounds
 from spy32.lifecycle import TradeState
 from spy32.sessions import market_date, week_start
 
@@ -42,10 +41,8 @@ def split_by_day(
         contracts, fees, spreads = contracts - count, fees - share, spreads + newly
 
 
-def trade_result(
-    trade: Trade, opening: ProposalTerms, flows: Sequence[CashFlow], mark: Mark | None = None
-) -> TradeResult:
-    """Return what a trade earned. `opening` is the proposal that was approved, `mark` the newest usable mark."""
+def trade_result(trade: Trade, flows: Sequence[CashFlow], mark: Mark | None = None) -> TradeResult:
+    """Return what a trade earned. `mark` is the newest usable one."""
     realizations = tuple(_realizations(trade, flows))
     realized = sum((part.amount for part in realizations), Decimal(0))
     closed = trade.quantity if trade.state in ENDED else trade.closed_quantity
@@ -53,6 +50,7 @@ def trade_result(
     closing_cost = -_amount(flows, CashFlowKind.CLOSING, CashFlowKind.SETTLEMENT)
     opening_fees = _fees(flows, CashFlowKind.OPENING)
     credit = premium * closed / trade.quantity
+    best = value_bounds(trade.legs)[1] * MULTIPLIER * trade.quantity
     is_known = closed > 0 and trade.state is not TradeState.ASSIGNED
     return TradeResult(
         trade_id=trade.id,
@@ -71,7 +69,7 @@ def trade_result(
         marked_at=mark.as_of if mark is not None and trade.state not in ENDED else None,
         days_held=days_held(trade),
         credit_kept=float(1 - closing_cost / credit) if is_known and credit > 0 else None,
-        of_max_profit=_share(realized, premium - opening_fees, closed, trade) if is_known else None,
+        of_max_profit=_share(realized, premium + best - opening_fees, closed, trade) if is_known else None,
         of_max_loss=_share(-realized, trade.max_loss, closed, trade) if is_known else None,
     )
 

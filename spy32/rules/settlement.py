@@ -1,16 +1,16 @@
 """What becomes of options at their expiration: worthless, shares at the strike, or cash.
 
-Options on shares and funds are American and deliver shares at the official close of their last session, whatever is
-traded after it. The index options here are European and settle in cash, most at the close (PM); those of the roots with
-`settles_at_open` (AM) stop trading the session before and settle at the opening of the expiration day (product
-specifications of cboe.com for SPX, SPXW, XSP, RUT, RUTW, of nasdaq.com for NDX, NDXP).
+Options on shares and funds deliver shares at the official close of their last session, whatever is traded after it.
+Index options settle in cash, most at the close (PM); those of the classes with `settles_at_open` (AM) stop trading the
+session before and settle at the opening of the expiration day.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from spy32.domain.market import CASH_SETTLED, Contract, DailyBar, Right, parse_occ_symbol
+from spy32.domain.market import Contract, DailyBar, Right, parse_occ_symbol
+from spy32.domain.option_class import OptionClass, class_of_root
 from spy32.domain.orders import PaperEvent, TransactionKind
 from spy32.domain.spreads import CENT, MULTIPLIER, Position
 from spy32.domain.value import value
@@ -27,40 +27,9 @@ EXERCISE_FEE = Decimal(5)
 Happens to Equity/ETF Spreads at Expiration?")."""
 
 
-@value
-class SettlementTerms:
-    """How the options of one root are settled."""
-
-    underlying: str
-    """Ticker whose price decides."""
-    settles_in_cash: bool = False
-    """European and in cash; otherwise American and in shares."""
-    settles_at_open: bool = False
-    """AM settlement: by the opening of the expiration day, with the session before as the last one."""
-
-
-INDEX_TERMS: Mapping[str, SettlementTerms] = {
-    "SPX": SettlementTerms(underlying="SPX", settles_in_cash=True, settles_at_open=True),
-    "SPXW": SettlementTerms(underlying="SPX", settles_in_cash=True),
-    "XSP": SettlementTerms(underlying="XSP", settles_in_cash=True),
-    "NDX": SettlementTerms(underlying="NDX", settles_in_cash=True, settles_at_open=True),
-    "NDXP": SettlementTerms(underlying="NDX", settles_in_cash=True),
-    "RUT": SettlementTerms(underlying="RUT", settles_in_cash=True, settles_at_open=True),
-    "RUTW": SettlementTerms(underlying="RUT", settles_in_cash=True),
-}
-
-
-def settlement_terms(root: str) -> SettlementTerms | None:
-    """Return how the options of a root are settled; None for an index that is not listed here and for adjusted
-    contracts, whose root ends with a digit and whose deliverable is not 100 shares (OCC)."""
-    if root in INDEX_TERMS:
-        return INDEX_TERMS[root]
-    return None if root in CASH_SETTLED or root[-1:].isdigit() else SettlementTerms(underlying=root)
-
-
 def trading_end(root: str, expiration: date) -> datetime:
     """Return the instant at which contracts stop trading: the option close of their last session."""
-    terms, day = INDEX_TERMS.get(root), last_trading_day(expiration)
+    terms, day = class_of_root(root), last_trading_day(expiration)
     hours = previous_session(day) if terms is not None and terms.settles_at_open else session(day)
     assert hours is not None
     return hours.option_close
@@ -76,8 +45,8 @@ class ExpiredPositions:
     positions: tuple[Position, ...]
 
     @property
-    def terms(self) -> SettlementTerms | None:
-        return settlement_terms(self.root)
+    def terms(self) -> OptionClass | None:
+        return class_of_root(self.root)
 
 
 def select_expired(positions: Iterable[Position], now: datetime) -> tuple[ExpiredPositions, ...]:
@@ -93,7 +62,7 @@ def select_expired(positions: Iterable[Position], now: datetime) -> tuple[Expire
     )
 
 
-def settlement_price(terms: SettlementTerms, bar: DailyBar) -> Decimal | None:
+def settlement_price(terms: OptionClass, bar: DailyBar) -> Decimal | None:
     """Return the price that decides, dollars to the cent; None when the bar lacks it.
 
     The opening settlement value of an AM index is computed from the openings of its members (cboe.com, "SOQ") and
@@ -145,7 +114,7 @@ def depends_on_price(expired: ExpiredPositions, price: Decimal) -> bool:
 
 
 def _settle_position(
-    position: Position, terms: SettlementTerms, price: Decimal, at: datetime, moment: str
+    position: Position, terms: OptionClass, price: Decimal, at: datetime, moment: str
 ) -> tuple[PaperEvent, ...]:
     contract, held = parse_occ_symbol(position.symbol), position.quantity
     in_the_money = intrinsic_value(contract, price)
@@ -229,7 +198,7 @@ def select_assigned_shares(events: Sequence[PaperEvent]) -> tuple[AssignedShares
             closed[key] = closed.get(key, 0) + event.quantity
         elif event.kind in (TransactionKind.ASSIGNMENT, TransactionKind.EXERCISE):
             contract = parse_occ_symbol(event.symbol)
-            terms = settlement_terms(contract.root)
+            terms = class_of_root(contract.root)
             if terms is not None and not terms.settles_in_cash:
                 group = day, terms.underlying, contract.right
                 nets[group] = nets.get(group, 0) + _delivered_shares(contract, event.quantity)

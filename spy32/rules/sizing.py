@@ -104,10 +104,11 @@ def one_sigma_loss(candidate: Candidate, spot: float) -> Decimal:
     """Return the loss of one contract when the underlying moves against it by one daily standard deviation, dollars.
 
     To second order it is (|delta| h + |gamma| h^2 / 2) x 100, with h = spot x iv / sqrt(252) and the short leg's
-    implied vol (Hull, Options, Futures, and Other Derivatives, section 19.7, without the day's theta). Both terms count
-    as losses. The result is at least a cent and at most the maximum loss.
+    implied vol, of two the higher (Hull, Options, Futures, and Other Derivatives, section 19.7, without the day's
+    theta). Both terms count as losses. The result is at least a cent and at most the maximum loss.
     """
-    step = spot * candidate.short.iv / sqrt(SESSIONS_A_YEAR)
+    vol = max(view.iv for view in (candidate.short, *candidate.calls[:1]))
+    step = spot * vol / sqrt(SESSIONS_A_YEAR)
     loss = (abs(candidate.greeks.delta) * step + abs(candidate.greeks.gamma) * step * step / 2) * MULTIPLIER
     if not isfinite(loss):
         return candidate.max_loss

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
+from spy32.domain.option_class import INDEX_CLASSES, SHARE_CLASSES, option_roots
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings
 from spy32.settings.addresses import addresses_in_use, is_loopback, other_modes_host
@@ -69,6 +70,11 @@ def _days(settings: Settings, _: Place) -> Problems:
 
 def _profiles(settings: Settings, place: Place) -> Problems:
     for name, profile in settings.profiles.items():
+        if not option_roots(profile.underlying):
+            indexes = ", ".join(dict.fromkeys(each.underlying for each in INDEX_CLASSES.values()))
+            known = f"of indexes {indexes} are, of classes of shares {', '.join(SHARE_CLASSES.values())}"
+            problem = f"the settlement and price steps of {profile.underlying} options are not known; {known}"
+            yield f"profile.{name}.underlying", problem
         for field, mine, cap in loosened_limits(profile, settings.limits):
             key, limit = f"profile.{name}.{field}", f"limits.{field}"
             yield key, f"{key} is {mine}, but {limit} is {cap} ({place(limit)}); a profile may only tighten it"

@@ -145,7 +145,7 @@ def config_text() -> str:
         # Tables of days last: what follows the head of a table belongs to it.
         keys = sorted((key for key in KEYS.values() if key.section == section), key=lambda key: key.shape == "table")
         blocks += [f"\n# {title(section)}\n[{section}]\n", *map(_block, keys)]
-    fields = (f"# {key.field}: {key.doc}. Takes {describe_allowed(key)}.\n" for key in PROFILE_KEYS.values())
+    fields = (f"# {key.field}: {key.doc}.\n#   Takes {describe_allowed(key)}.\n" for key in PROFILE_KEYS.values())
     return "\n".join(blocks) + _PROFILE_HEAD + "".join(fields)
 
 

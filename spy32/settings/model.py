@@ -67,10 +67,16 @@ class Choice:
     width_high: Decimal = knob(D(10), "Largest width, dollars at a spot of 600", D("0.5"), 100)
     rule_delta: float = knob(0.20, "Short delta that the fixed rule takes", 0.01, 0.5)
     rule_width: Decimal = knob(D(5), "Width that the fixed rule takes, dollars at a spot of 600", D("0.5"), 100)
-    per_side: int = knob(10, "Most candidates of a side", 1, 20)
+    per_side: int = knob(10, "Most candidates of a strategy", 1, 20)
     few: int = knob(6, "A menu with fewer candidates says so", 0, 20)
     credit_to_width: Decimal = knob(D("0.10"), "Least credit at the floor, of the width", 0, 1)
-    costs_to_credit: Decimal = knob(D("0.15"), "Most costs to open and close, of the credit at the floor", 0, 1)
+    debit_to_width: Decimal = knob(D("0.50"), "Most debit at the floor, of the width", 0, 1)
+    costs_to_credit: Decimal = knob(
+        D("0.15"),
+        "Most costs to open and close, of the largest profit at the floor",
+        0,
+        1,
+    )
     leg_width: Decimal = knob(D("0.10"), "A leg's bid-ask width that is always allowed, dollars", D("0.01"), 10)
     leg_width_of_mid: Decimal = knob(D("0.15"), "A leg's bid-ask width allowed, of its mid", 0, 1)
     open_interest: int = knob(100, "Least open interest of the short leg", 0, 1_000_000)
@@ -84,7 +90,7 @@ class Execution:
     given up at most. An entry after 15:45 would hardly have the ten minutes of its deadline before the close.
     """
 
-    tick: Decimal = knob(D("0.01"), "Smallest price step of a spread, dollars", D("0.01"), 1)
+    tick: Decimal = knob(D("0.01"), "Price step of a spread, dollars; of SPX, NDX and RUT at least 0.05", D("0.01"), 1)
     step_seconds: int = knob(30, "Rest at a limit before the next step", 1, 600)
     deadline_seconds: int = knob(600, "Then the order is cancelled", 1, 7200)
     floor_share: Decimal = knob(D("0.5"), "Share of mid less natural given up at the most", 0, 1)
@@ -98,7 +104,8 @@ class Costs:
     """What trading costs; a broker's dry run outdoes it.
 
     tastytrade's price list for equity options: $1.00 to open, at most $10 a leg, nothing to close; clearing $0.10;
-    regulatory fees about $0.03.
+    regulatory fees about $0.03. Index options pay the fee of their only exchange on top (SPX $0.65, NDX $0.25, RUT
+    $0.18, XSP $0.07 from ten contracts on), and have no cap of the commission.
     """
 
     commission: Decimal = knob(D("1.00"), "Commission a contract and leg to open, dollars", 0, 1000)
@@ -106,6 +113,9 @@ class Costs:
     commission_close: Decimal = knob(D(0), "Commission a contract and leg to close, dollars", 0, 1000)
     clearing: Decimal = knob(D("0.10"), "Clearing fee a contract and leg, dollars", 0, 1000)
     regulatory: Decimal = knob(D("0.03"), "Regulatory fees a contract and leg, dollars", 0, 1000)
+    exchange: Decimal | None = knob(
+        None, "Exchange fee of index options a contract and leg, dollars; else the table's", 0, 1000
+    )
     slippage: Decimal = knob(D("0.25"), "Expected slippage each way, of mid less natural", 0, 1)
 
 
@@ -159,10 +169,15 @@ class Exit:
     defined risk is disputed, so it only proposes a close.
     """
 
-    profit_target: Decimal = knob(D("0.50"), "Share of the credit that is enough", D("0.05"), D("0.95"))
+    profit_target: Decimal = knob(
+        D("0.50"), "Share of the largest profit (of a credit spread the credit) that is enough", D("0.05"), D("0.95")
+    )
     time_exit_dte: int = knob(21, "Days to expiration at which a trade opened at 28 or more is left", 0, 40)
     stop_multiple: Decimal = knob(
-        D(3), "Closing costs over the credit at which the stop proposes a close", D("1.1"), 20
+        D(3),
+        "Closing costs over the credit at which the stop proposes a close",
+        D("1.1"),
+        20,
     )
     rest_target: bool = knob(False, "Leave an order at the profit target with the broker once a trade is open")
     authorise: ExitAuthority = knob(

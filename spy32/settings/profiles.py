@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import fields, replace
 from typing import Any
 
-from spy32.domain.market import has_other_root, option_roots
 from spy32.errors import BadSettings
 from spy32.settings.keys import nearest_name
 from spy32.settings.model import Choice, Dte, Limits, Profile, Settings
@@ -27,16 +26,6 @@ def for_profile(settings: Settings, name: str) -> Settings:
         limits=replace(settings.limits, **_overrides(profile, Limits)),
         dte=settings.dte if profile.dte is None else replace(settings.dte, default=profile.dte),
     )
-
-
-def check_root(settings: Settings, name: str) -> None:
-    """`BadSettings` for a profile whose options go by another root than its ticker: its trades could not be sent."""
-    ticker = settings.profiles[name].underlying
-    if has_other_root(ticker):
-        raise BadSettings(
-            f"profile.{name}.underlying is {ticker}, whose options go by the root {option_roots(ticker)[0]}: spy32 "
-            "can look at a recorded chain of them, and not trade them yet"
-        )
 
 
 def loosened_limits(profile: Profile, limits: Limits) -> Iterator[tuple[str, Any, Any]]:

@@ -20,7 +20,7 @@ from spy32.domain.proposals import (
     spread_description,
 )
 from spy32.domain.runs import Cause, Outcome, Run
-from spy32.domain.spreads import MULTIPLIER, Account, Candidate
+from spy32.domain.spreads import MULTIPLIER, Account, Candidate, value_bounds
 from spy32.errors import BadUsage, Refused, Unavailable
 from spy32.lifecycle import ProposalState
 from spy32.sessions import market_date, new_york_time
@@ -278,7 +278,7 @@ def _build_draft_review(
 
 
 def _candidate_at_floor(candidate: Candidate, floor: Decimal) -> Candidate:
-    max_loss = (candidate.spread.width - floor) * MULTIPLIER + candidate.costs
+    max_loss = (-value_bounds(candidate.spread.legs)[0] - floor) * MULTIPLIER + candidate.costs
     return replace(candidate, floor=floor, max_loss=max_loss)
 
 

@@ -1,6 +1,7 @@
 """Judges with the market of now whether the short legs of a trade may be exercised early."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from spy32.domain.market import Dividend, LegQuotes
 from spy32.domain.orders import Trade
@@ -23,34 +24,41 @@ def check_early_exercise(
     """
     now, rate = context.clock(), context.settings.market.rate
     shorts = [leg for leg in trade.legs if leg.action.sign > 0]
-    found = [exercise.put_exercise_note(leg, quotes, rate, now) for leg in shorts if quotes is not None]
-    notes = [note for note in found if note is not None]
+    # What is known of the quotes alone spares puts that nobody exercises the search for dividends.
+    puts = [leg for leg in shorts if quotes and exercise.put_exercise_note(leg, quotes, rate, now) is not None]
     calls = [leg for leg in shorts if exercise.is_american_call(leg)]
-    if not calls:
-        return None, tuple(notes)
+    if not (puts or calls):
+        return None, ()
     try:
         dividends = context.dividends(opening.underlying)
         why = "no source tells them"
     except Spy32Error as error:
         dividends, why = None, error.message
+    found = [exercise.put_exercise_note(leg, quotes, rate, now, dividends) for leg in puts if quotes]
+    notes = tuple(note for note in found if note is not None)
+    if not calls:
+        return None, notes
     if dividends is None:
         unknown = exercise.ExerciseCheck(leg=calls[0], eve=None, is_worthwhile=None, message=UNKNOWN)
         return unknown, (*notes, f"{UNKNOWN} ({why})")
-    dividend = exercise.next_ex_date(dividends, trade.expiration, market_date(now))
-    check = _check_calls(context, calls, dividend, quotes) if dividend is not None else None
-    return check, tuple(notes)
+    return _check_calls(context, calls, trade.expiration, dividends, quotes), notes
 
 
 def _check_calls(
-    context: TradingContext, calls: Sequence[Leg], dividend: Dividend, quotes: LegQuotes | None
+    context: TradingContext,
+    calls: Sequence[Leg],
+    expiration: date,
+    dividends: Sequence[Dividend],
+    quotes: LegQuotes | None,
 ) -> exercise.ExerciseCheck | None:
-    """Return the judgement of the call whose exercise pays, if one does; None unless this is the eve of the ex-date."""
-    now, eve = context.clock(), exercise.exercise_eve(dividend)
-    if market_date(now) != eve:
+    """Return the judgement of the call whose exercise pays, if one does; None unless this is the eve of an ex-date."""
+    now, rate = context.clock(), context.settings.market.rate
+    dividend = exercise.next_ex_date(dividends, expiration, market_date(now))
+    eve = exercise.exercise_eve(dividend) if dividend is not None else None
+    if dividend is None or market_date(now) != eve:
         return None
     if quotes is None:
         message = f"NOT JUDGED: ex-date {dividend.ex_date} and no quotes; early assignment possible"
         return exercise.ExerciseCheck(leg=calls[0], eve=eve, is_worthwhile=None, message=message)
-    rate = context.settings.market.rate
-    found = [exercise.check_call_exercise(leg, quotes, dividend, rate, now) for leg in calls]
+    found = [exercise.check_call_exercise(leg, quotes, dividend, rate, now, dividends=dividends) for leg in calls]
     return max((check for check in found if check is not None), key=lambda check: bool(check.is_worthwhile))

@@ -208,7 +208,7 @@ def _check_account(context: TradingContext, proposal: Proposal) -> tuple[Finding
     )
     return (
         *limits.check_proposal(proposal, account, exposure, context.settings, now),
-        *limits.check_option_root(proposal),
+        *limits.check_price_step(proposal),
         *limits.check_orders_on_legs(proposal, _other_orders(context, proposal)),
         *limits.check_absent_orders(_absent_orders(context, proposal, today), proposal.mode),
     )

@@ -11,6 +11,7 @@ from spy32.domain.proposals import ExitPlan, Proposal
 from spy32.domain.spreads import Mode
 from spy32.errors import BrokerRefused, Refused, Spy32Error, Unavailable, Unresolved
 from spy32.lifecycle import FINAL, IN_FLIGHT, ORDER_TRANSITIONS, EndedBy, OrderState, ProposalState
+from spy32.records.trades import OPEN_STATES
 from spy32.rules import plan
 from spy32.store import ATTENTION_PRICE
 from spy32.trading import order_lookup
@@ -321,14 +322,20 @@ def conclude_proposal(context: TradingContext, proposal_id: int, *, reason: str 
 
 
 def _queue_notice(context: TradingContext, proposal: Proposal, reason: str, *, is_filled: bool) -> None:
-    """Queue the notice of a filled opening, or of an order without a fill. The end of a trade tells of a close."""
+    """Queue the notice of a filled opening, of an order without a fill, or of a close that left spreads open.
+
+    The end of a trade tells of a whole close.
+    """
     from spy32.rules import notices
 
-    trade = context.store.trades.find_by_proposal(proposal.id)
+    trades = context.store.trades
+    trade = trades.get(proposal.trade_id) if proposal.trade_id is not None else trades.find_by_proposal(proposal.id)
     if not is_filled:
         text = notices.not_filled_notice(proposal, reason)
     elif proposal.kind == "open" and trade is not None:
         text = notices.filled_notice(trade, proposal, trade.exits or proposal.exit)
+    elif trade is not None and trade.state in OPEN_STATES:
+        text = notices.part_closed_notice(trade, proposal)
     else:
         return
     context.store.notices.add(text, context.clock(), run_id=proposal.run_id)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from spy32.domain.market import underlying_for_root
+from spy32.domain.option_class import underlying_for_root
 from spy32.domain.orders import BrokerOrder, Order, Trade, TransactionKind
 from spy32.domain.value import value
 from spy32.errors import Spy32Error
@@ -222,9 +222,7 @@ def _explain_diff(
 
 def _belongs_to_trade(trade: Trade, diff: PositionDiff) -> bool:
     """Return whether the symbol is a contract of an assigned trade, or the shares that came of it."""
-    return diff.symbol in {leg.symbol for leg in trade.legs} | {
-        underlying_for_root(leg.root.strip()) for leg in trade.legs
-    }
+    return diff.symbol in {leg.symbol for leg in trade.legs} | {underlying_for_root(leg.root) for leg in trade.legs}
 
 
 def _order_reason(foreign_order: ForeignOrder) -> str:

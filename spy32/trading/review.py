@@ -311,8 +311,7 @@ def expiration_scenarios(proposal: ProposalTerms, spot: float) -> tuple[PriceSce
     scenarios = []
     for move in MOVES:
         price = (spot_price * (100 + move) / 100).quantize(CENT, ROUND_HALF_UP)
-        # `max_profit` is the credit less the costs; add what the legs are worth at expiration (zero or less).
-        profit = proposal.max_profit + exact_payoff(spread, price) * shares
+        profit = (proposal.limit_price + exact_payoff(spread, price)) * shares - proposal.opening_costs
         if profit < 0:
             profit -= (proposal.limit_price - proposal.floor_price) * shares
         scenarios.append(PriceScenario(percent=move, price=price, profit=profit))
@@ -345,7 +344,7 @@ def check_limits(
         *limits.check_proposal(proposal, account, exposure, context.settings, now),
         *limits.check_held_contracts(proposal, account.positions),
         *limits.check_clock(context.account.clock_ahead(), proposal.mode),
-        *limits.check_option_root(proposal, blocks=False),
+        *limits.check_price_step(proposal),
     )
     objection = limits.ineligible_proposal_reason(
         proposal, context.store.decisions.recommendation(proposal.run_id), context.settings
@@ -365,7 +364,7 @@ def changes_since_run(
     if run_quote is not None:
         findings += pricing.check_underlying_move(run_quote.spot, quote.spot, drift)
         findings += pricing.check_credit_fall(run_quote.mid, quote.mid, drift)
-    findings += pricing.check_price_collar(proposal.limit_price, quote.natural, quote.mid, drift)
+    findings += pricing.check_price_collar(proposal.limit_price, quote.natural, quote.mid, proposal.plan.tick, drift)
     for finding in findings:
         message = finding.message
         if finding.rule == "limit_price":

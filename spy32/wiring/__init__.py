@@ -252,7 +252,7 @@ class App(AppBase):
     ) -> "RunContext":
         """Everything that one weekly run needs of the world."""
         from spy32.pipeline.context import RunContext
-        from spy32.wiring.markets import event_calendar
+        from spy32.wiring.markets import event_calendar, find_history
 
         broker = self.broker(store, sources.chain[0])
         self.log.begin_run(run.id)
@@ -264,6 +264,7 @@ class App(AppBase):
             sources=sources,
             events=event_calendar(self.locations, settings.profiles[run.profile].underlying),
             documents=lambda: tuple(self.market_registry.documents) if not sources.is_recorded else (),
+            find_history=find_history,
             analyst=self.analyst(analyst, settings, store, run.id, seed, until),
             shadows=self._build_shadows(analyst, settings, store, run.id, seed),
             account=broker,

@@ -218,6 +218,7 @@ class AppBase:
             clock=self.process_clock.now,
             monotonic=self.monotonic,
             open_store=lambda: self.store() if self.database.exists() else None,
+            state=self.locations.state,
             report=self.report,
             warn=self.warn,
         )
@@ -226,6 +227,11 @@ class AppBase:
         """Send what waits in the outbox; it never raises."""
         with suppress(Spy32Error):  # settings that are wrong have been told
             self.notice_sender.send()
+
+    def send_store_trouble(self, trouble: StoreError) -> None:
+        """Tell of a database that cannot be used, once a day; it never raises."""
+        with suppress(Spy32Error):  # as above
+            self.notice_sender.send_store_trouble(trouble)
 
     @property
     def database(self) -> Path:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from spy32.domain.market import Dividend
     from spy32.domain.proposals import Proposal
     from spy32.markets.recorded import MarkMarket, RecordedMarket
+    from spy32.options.history import DailyHistory
     from spy32.pipeline.sources import Sources
     from spy32.ports import Market
     from spy32.settings.resolve import Source
@@ -251,6 +252,13 @@ def check_source_names(settings: Settings, sources: "Mapping[str, Source]") -> N
                     f"{sources[f'market.{kind}'].where}: market.{kind} takes a list, each entry one of "
                     f"{', '.join(allowed)}, recorded:FILE; {name!r} is none of them"
                 )
+
+
+def find_history(underlying: str, now: datetime) -> "DailyHistory | None":
+    """The long daily history of an underlying until `now`, which ships; None where none ships."""
+    from spy32.markets.bundled_history import total_returns
+
+    return total_returns(underlying, now)
 
 
 def event_calendar(

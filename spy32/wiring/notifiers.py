@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from spy32.domain.notices import EventClass
 from spy32.domain.value import value
-from spy32.errors import Spy32Error
+from spy32.errors import Spy32Error, StoreError
 from spy32.ports import Clock, Monotonic
 from spy32.settings.knob import Secret
 from spy32.settings.notifiers import PING_LABEL, NotifyAddress, notify_addresses
@@ -98,6 +99,8 @@ class NoticeSender:
     monotonic: Monotonic
     open_store: "Callable[[], Store | None]"
     """Opens the database for writing; None when there is none yet."""
+    state: Path
+    """The folder that remembers what was told past the outbox."""
     report: Callable[[str], None]
     warn: Callable[[str], None]
     _threads: list[threading.Thread] = field(default_factory=list)
@@ -138,9 +141,29 @@ class NoticeSender:
             store = self.open_store()
             if store is not None:
                 self._send_pending(store)
+        except StoreError as trouble:
+            self.warn(f"notices were not sent: {trouble.message}")
+            self.send_store_trouble(trouble)
         except Exception as error:  # noqa: BLE001 - a notice never changes what came of a command
             message = error.message if isinstance(error, Spy32Error) else f"a defect ({type(error).__name__})"
             self.warn(f"notices were not sent: {message}; `spy32 notify list` shows them")
+
+    def send_store_trouble(self, trouble: StoreError) -> None:
+        """Tell of a database that cannot be used, at most once a day, straight to the addresses and the monitor."""
+        from spy32.ops.logs import hide_secrets
+        from spy32.ops.store_trouble import TroubleMarker, send_store_trouble
+        from spy32.settings.describe import secret_texts
+
+        try:
+            message = hide_secrets(trouble.message, secret_texts({}, self.settings))
+            marker = TroubleMarker(folder=self.state, mode=self.settings.mode, day=self.clock())
+            found = send_store_trouble(message, build_targets(self.settings), marker, self.monotonic)
+        except Exception as error:  # noqa: BLE001 - what stopped the command is what a person must read
+            self.report(f"nobody was told of the database ({type(error).__name__})")
+            return
+        for label, failure in found.items():
+            outcome = "was told of the database" if failure is None else f"was not told of the database: {failure}"
+            self.report(f"{label} {outcome}")
 
     def _send_pending(self, store: "Store") -> None:
         from spy32.ops.reminders import queue_reminders

@@ -19,7 +19,7 @@ from spy32.analysts.answer import RejectedAnswer
 from spy32.domain.codec import canonical_json
 from spy32.domain.proposals import Decision, Recommendation
 from spy32.errors import Unusable
-from tests.support import good_answers
+from tests.support import good_answers, outlooks
 from tests.support.good_answers import (
     HOSTILE,
     IDS,
@@ -222,10 +222,13 @@ def test_a_probability_far_from_the_markets_is_marked_then_vetoed(apart: float, 
 
 
 def test_the_market_s_probability_is_that_of_its_density_and_not_of_the_delta() -> None:
-    first = menu().candidates[0]
-    assert first.worthless_market is None
-    assert first.p_worthless == 1 - first.short_delta  # of a run that kept no density
-    now = replace(first, worthless_market=0.55)
+    old = replace(menu().candidates[0], outlook=None)
+    assert old.p_worthless == 1 - old.short_delta  # of a run that kept no density
+    assert replace(old, worthless_market=0.6).p_worthless == 0.6
+    made = outlooks.outlook()
+    likely = replace(made.expiry.market.probabilities, worthless=0.55)
+    market = replace(made.expiry, market=replace(made.expiry.market, probabilities=likely))
+    now = replace(old, worthless_market=0.6, outlook=replace(made, expiry=market))
     found = answer.parse_answer(text(good(p_max_profit=0.80)), rendered(), replace(menu(), candidates=(now,)), KNOBS)
     assert isinstance(found, Recommendation)
     assert "the market's is 0.55: more than 0.15 apart" in found.marks[0]
@@ -234,7 +237,7 @@ def test_the_market_s_probability_is_that_of_its_density_and_not_of_the_delta() 
 
 def test_a_delta_that_is_no_number_is_a_veto() -> None:
     first = menu().candidates[0]
-    broken = replace(first, short=replace(first.short, delta=math.nan))
+    broken = replace(first, short=replace(first.short, delta=math.nan), outlook=None)
     found = answer.parse_answer(text(good()), rendered(), replace(menu(), candidates=(broken,)), KNOBS)
     assert isinstance(found, Recommendation)
     assert "probability" in found.vetoes[0]

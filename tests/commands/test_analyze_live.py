@@ -1,5 +1,8 @@
 """The weekly run of live and sandbox mode through the real program: whose quotes and account, and what is refused."""
 
+import base64
+import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -119,3 +122,16 @@ def test_no_secret_and_no_whole_account_number_is_written(monday: LiveMonday, br
         if path.is_file():
             body = path.read_bytes()
             assert not any(marker.encode() in body for marker in (CLIENT_SECRET, REFRESH_TOKEN, TOKEN)), path
+
+
+def test_no_secret_is_in_an_exported_file(monday: LiveMonday, broker: AccountServer) -> None:
+    broker.status = {"options-level": "No Restrictions", "is-closing-only": True}
+    ran(monday, "live")
+    file = monday.home / "all.json"
+    assert monday.spy32("audit", "export", str(file), SPY32_MODE="live").returncode == 0
+    values = [item for rows in json.loads(file.read_text())["rows"].values() for row in rows for item in row.values()]
+    streams = [zlib.decompress(base64.b64decode(item["base64"])) for item in values if isinstance(item, dict)]
+    assert streams
+    body = b"".join([file.read_bytes(), *streams])
+    assert NUMBER.encode() in body
+    assert not any(marker.encode() in body for marker in (CLIENT_SECRET, REFRESH_TOKEN, TOKEN))

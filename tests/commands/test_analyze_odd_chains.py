@@ -86,3 +86,22 @@ def test_what_is_no_chain_file_is_refused_on_every_day(tmp_path: Path, clock: st
             tmp_path, "analyze", "--analyst", "rules", "--market", f"recorded:{file}", env={"SPY32_CLOCK": clock}
         )
         one_line(done, 65, "is not a file")
+
+
+def test_a_daily_with_holes_does_not_win_over_the_friday_beside_it(tmp_path: Path) -> None:
+    holes = tuple(float(strike) for strike in range(560, 660) if strike % 10)
+    days = {"2027-01-04": (), "2027-01-08": (), "2027-01-11": holes, "2027-01-19": ()}
+    file = synthetic_chain.write_days(
+        tmp_path / "chain.csv", "SPY", 680.0, 1.0, vol=0.16, now="2026-12-10T10:00:00-05:00", days=days
+    )
+    listed = json.loads(spy32(tmp_path, "expirations", "--market", f"recorded:{file}", "--json").stdout)
+    notes = {row["expiration"]: row["note"] for row in listed["expirations"]}
+    assert listed["chosen"] == "2027-01-08"
+    assert notes["2027-01-11"].startswith("the nearest; ") and "of 24 spreads well quoted" in notes["2027-01-11"]
+    assert notes["2027-01-08"].startswith("can be traded best; ")
+    code, out, err = analyzed(tmp_path, file)
+    assert code == 0, err
+    run = json.loads(out)
+    assert run["market"]["expiration"] == "2027-01-08"
+    assert "2027-01-08 (29 days) and not 2027-01-11 (32 days; " in spy32(tmp_path, "show", "R1", "--full").stdout
+    assert "no difference from the record" in spy32(tmp_path, "replay", "R1").stdout

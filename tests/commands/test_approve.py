@@ -49,6 +49,9 @@ class FakeApp:
     def check_store_exists(self) -> None:
         """There is one."""
 
+    def send_notices(self) -> None:
+        """Nobody is to be told."""
+
     def open_for_reading(self) -> Store:
         return self.desk.store
 

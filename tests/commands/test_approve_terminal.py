@@ -91,7 +91,8 @@ def test_the_first_screen_fits_and_holds_each_figure(home: Path, columns: int) -
     entry = next(each for each in seen["menu"] if each["id"] == made["candidate_id"])
     figures = [made["limit_price"], made["floor_price"], f"${made['max_loss']}", f"${made['max_profit']}"]
     figures += [*made["breakevens"], made["exit"]["profit_target"], made["exit"]["stop"], strikes(made)]
-    figures += [f"{entry['pop']['market']:.1%}", f"{1 - entry['short_delta']:.1%}", f"-{entry['short_delta']:.2f}"]
+    planned = entry["p_profit"]["plan"]
+    figures += [f"{entry['pop']['market'] if planned is None else planned:.1%}", f"-{entry['short_delta']:.2f}"]
     figures += [seen["market"]["spot"], f"{seen['market']['vix']:.2f}", f"±{seen['market']['expected_move']}"]
     figures += ["32", "11.2%", "12.0%", "0.90%", "-3.8%", "1.09", "6.5%"]
     assert [figure for figure in figures if figure not in told] == []
@@ -288,7 +289,7 @@ def test_a_candidate_quantity_and_floor_are_approved_as_they_stand_on_the_screen
         terminal.type(str(number))
         terminal.ask(b"q", "How many contracts")
         terminal.ask(b"22\x7f\x7f1\r", "SELL 1 SPY")
-        low = re.search(r"Which floor \((\S+) to", terminal.ask(b"f", "to "))
+        low = re.search(r"Which floor \((\S+) to", terminal.ask(b"f", "Which floor ("))
         assert low is not None
         terminal.ask(f"{low[1]}\r", f"(floor {low[1]})")
         assert "P1 draft" in "\n".join(terminal.frame)

@@ -5,7 +5,7 @@ from typing import cast
 import pytest
 
 from spy32.commands.common import notices_sent
-from spy32.errors import NotFilled, TerminationSignal
+from spy32.errors import NotFilled, StoreError, TerminationSignal
 from spy32.wiring import App
 
 
@@ -18,6 +18,9 @@ class StoppedApp:
 
     def send_notices(self) -> None:
         raise self.stop
+
+    def send_store_trouble(self, trouble: StoreError) -> None:
+        self.warnings.append(f"told: {trouble.message}")
 
     def warn(self, message: str) -> None:
         self.warnings.append(message)
@@ -37,3 +40,10 @@ def test_a_signal_that_ends_the_command_ends_it() -> None:
     app = StoppedApp(AssertionError("notices were sent"))
     with pytest.raises(KeyboardInterrupt), notices_sent(cast("App", app)):
         raise KeyboardInterrupt
+
+
+def test_a_database_that_cannot_be_used_is_told_past_its_outbox_and_stays_the_error() -> None:
+    app = StoppedApp(AssertionError("the outbox was opened"))
+    with pytest.raises(StoreError, match="is full"), notices_sent(cast("App", app)):
+        raise StoreError("the disk is full")
+    assert app.warnings == ["told: the disk is full"]

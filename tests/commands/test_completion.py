@@ -56,6 +56,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("spy32 cancel ", []),
         ("spy32 replay ", ["R1"]),
         ("spy32 logs --run ", ["R1"]),
+        ("spy32 status --ack ", ["P1", "R1", "N1"]),
         ("spy32 prompts show --run ", ["R1"]),
         ("spy32 --mode live show ", []),
         ("spy32 --mode nonsense show ", []),

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers.push import PushServer
+from tests.servers.web import status
 from tests.support.forked import run_forked
 from tests.support.program import ANALYZE, one_line, spy32
 
@@ -109,6 +111,39 @@ def test_an_emptied_database_beside_a_damaged_backup_alone_is_74(home: Path, wor
     (home / GOOD).unlink()
     (home / "paper.db").write_bytes(b"")
     one_line(spy32(home, *words), 74, "the file is empty", "there is no good backup")
+
+
+@pytest.mark.parametrize(
+    "words", [("analyze", "--scheduled", "-q"), ("manage", "--scheduled", "-q"), ("execute",)], ids=" ".join
+)
+def test_a_database_that_cannot_be_opened_is_told_once_a_day_past_the_outbox(
+    home: Path, words: tuple[str, ...]
+) -> None:
+    push = PushServer()
+    secret = "PLANTEDmarker0123456789"
+    with push.running():
+        env = {"SPY32_NOTIFY_ADDRESSES": f"a={push.webhook}?+X-Key={secret},b/trade={push.webhook}"}
+        env |= {"SPY32_PING_URL": push.ping}
+        database = home / "paper.db"
+        database.write_bytes(b"no database at all" * 1000)
+        for moment in ("2025-10-06T14:05:00Z", "2025-10-06T14:20:00Z", "2025-10-07T14:05:00Z"):
+            one_line(spy32(home, *words, env=env | {"SPY32_CLOCK": moment}), 74, "damaged")
+    assert push.titles() == ["[PAPER] the database cannot be used"] * 2
+    assert [request.path for request in push.requests].count("/ping/5f0c/fail") == 2
+    assert not any(secret in request.body.decode() for request in push.requests)
+
+
+def test_an_address_that_does_not_take_the_trouble_gets_it_with_the_next_start(home: Path) -> None:
+    push = PushServer()
+    (home / "paper.db").write_bytes(b"no database at all" * 1000)
+    with push.running():
+        env = {"SPY32_NOTIFY_ADDRESSES": f"a={push.webhook}", "SPY32_CLOCK": "2025-10-06T14:05:00Z"}
+        push.always["/"] = status(500)
+        one_line(spy32(home, "manage", "--scheduled", "-q", env=env), 74, "damaged")
+        push.always.clear()
+        one_line(spy32(home, "manage", "--scheduled", "-q", env=env), 74, "damaged")
+        one_line(spy32(home, "manage", "--scheduled", "-q", env=env), 74, "damaged")
+    assert push.titles() == ["[PAPER] the database cannot be used"] * 2
 
 
 def test_a_damaged_backup_is_not_restored_and_says_why(home: Path) -> None:

@@ -60,12 +60,31 @@ def test_a_proposal_is_told_by_mail_and_webhook_and_the_fill_follows(
     assert spy32(tmp_path, *ANALYZE, env=env).returncode == 0
     (message,) = mail.mails
     assert message["Subject"].startswith("[PAPER] P1: sell 2 SPY 30 Sep 621/616 put spread for 0.56")
-    assert "spy32 approve P1" in mail.texts[0] and "Notice N1" in mail.texts[0] and "POP" in mail.texts[0]
+    assert "spy32 approve P1" in mail.texts[0] and "Notice N1" in mail.texts[0]
+    assert re.search(r"POP|P\(profit\)", mail.texts[0])
     assert spy32(tmp_path, "approve", "--yes", env=env).returncode == 0
     assert spy32(tmp_path, "execute", env=env).returncode == 0
     assert push.titles() == [str(each["Subject"]) for each in mail.mails]
     assert push.titles()[1].startswith("[PAPER] T1: sold 2 of 2 SPY 30 Sep 621/616 put spread at 0.")
     assert [row["state"] for row in listed(tmp_path, env)] == ["sent", "sent"]
+
+
+@pytest.mark.parametrize(
+    "words", [("close", "T1"), ("cancel", "P1"), ("reconcile",), ("approve", "P1", "--decline")], ids=" ".join
+)
+def test_every_command_that_trades_sends_what_waits_however_it_ends(
+    trade_home: Path, push: PushServer, words: tuple[str, ...]
+) -> None:
+    spy32(trade_home, *words, env={ADDRESSES: f"hook={push.webhook}"})
+    assert any("T1: sold" in title for title in push.titles())
+
+
+def test_without_an_address_the_list_says_what_sets_one_and_points_at_no_flush(tmp_path: Path) -> None:
+    assert spy32(tmp_path, *ANALYZE).returncode == 0
+    said = spy32(tmp_path, "notify", "list").stdout
+    assert "1 notice unsent; set an address (notify.addresses) to be told" in said
+    assert "notify flush" not in said
+    assert "spy32 notify flush" in spy32(tmp_path, "notify", "list", env={ADDRESSES: "me=nosuch://x/y"}).stdout
 
 
 class Faults:

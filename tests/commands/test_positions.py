@@ -51,6 +51,9 @@ class FakeApp:
     def store(self) -> Store:
         return self.desk.store
 
+    def send_notices(self) -> None:
+        """Nobody is to be told."""
+
     def trading_context(self, _store: Store, _proposal: Proposal | None) -> TradingContext:
         return self.desk.trading_context
 

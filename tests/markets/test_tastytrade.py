@@ -18,7 +18,7 @@ from spy32.domain.market import MarketSnapshot, OptionQuote, Right
 from spy32.domain.spreads import Action, Leg
 from spy32.errors import Spy32Error, Unavailable, Unusable
 from spy32.markets.recorded import RecordedMarket
-from spy32.markets.tastytrade import TastytradeMarket
+from spy32.markets.tastytrade import TastytradeMarket, _select_contracts
 from spy32.quality import checks
 from spy32.settings.model import Choice
 from tests.servers import web
@@ -231,6 +231,31 @@ def test_weekly_and_monthly_contracts_of_an_index_are_both_standard(server: Tast
     listing = NestedChain({"items": [of_root("SPX"), of_root("SPXW"), of_root("SPXX")]}, "SPX")
     (day,) = listing.expirations
     assert [contract.root for contract in listing.contracts(day)] == ["SPX", "SPX", "SPXW", "SPXW"]
+
+
+def test_a_class_of_shares_is_written_with_a_slash() -> None:
+    for ticker, written in (("BRK.B", "BRK/B"), ("SPY", "SPY")):
+        assert (wire.write_ticker(ticker), wire.read_ticker(written)) == (written, ticker)
+    # A future is no share.
+    assert wire.read_ticker("/ESZ6") == "/ESZ6"
+
+
+def test_on_a_coarse_grid_of_strikes_more_of_the_price_range_is_asked_for() -> None:
+    def of_step(step: int) -> list[Row]:
+        strikes = [
+            {"strike-price": f"{strike}.0"}
+            | {side: f"XYZ   261224{side[0].upper()}{strike * 1000:08d}" for side in ("call", "put")}
+            for strike in range(20, 181, step)
+        ]
+        day = {"expiration-date": "2026-12-24", "strikes": strikes}
+        kind = {"option-chain-type": "Standard", "shares-per-contract": 100}
+        return [{"underlying-symbol": "XYZ", "root-symbol": "XYZ", "expirations": [day], **kind}]
+
+    for step, lowest_put, lowest_call in ((1, 60, 91), (2, 20, 84)):
+        listing = NestedChain({"items": of_step(step)}, "XYZ")
+        wanted = _select_contracts(listing, listing.expirations, 100.0).values()
+        puts, calls = ({c.strike for c in wanted if c.right is right} for right in (Right.PUT, Right.CALL))
+        assert (min(puts), min(calls)) == (lowest_put, lowest_call)
 
 
 def test_moves_since_the_close_before(server: TastytradeServer, market: TastytradeMarket) -> None:

@@ -36,6 +36,7 @@ from spy32.ops.cron import (
 from spy32.sessions import NEW_YORK, slot_of_day
 from spy32.settings.model import Environment, Schedule
 from tests.support import crontab
+from tests.support.crontab_program import fake_crontab
 from tests.support.schemas import check as fits_schema
 
 EXAMPLE = crontab.CRONTAB.read_text()
@@ -452,7 +453,19 @@ def test_a_crontab_program_that_fails_is_no_crontab(tmp_path: Path, monkeypatch:
     fake.write_text("#!/bin/sh\necho 'no crontab for someone' >&2\nexit 1\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert commands._installed_crontab() == ""
+    assert commands._installed_crontab() == ("", None)
+
+
+def test_a_crontab_that_is_refused_is_said_to_be_unread_not_to_be_empty(
+    invoke: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_crontab(tmp_path, before_list='echo "someone is not allowed to use this program" >&2; exit 1;')
+    monkeypatch.setenv("PATH", str(tmp_path))
+    done = invoke("schedule", "check")
+    said = done.stdout + done.stderr
+    assert done.exit_code == 20
+    assert "the crontab cannot be read: `crontab` ended 1, someone is not allowed to use this program" in said
+    assert "no crontab line" not in said and "nothing starts" not in said
 
 
 def test_a_crontab_file_that_is_missing_ends_2(invoke: Any) -> None:

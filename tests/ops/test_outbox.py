@@ -8,47 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from spy32.domain.notices import EventClass, Notice, NoticeKind
+from spy32.domain.notices import EventClass, NoticeKind
 from spy32.domain.spreads import Mode
 from spy32.errors import BadSettings, Unavailable
 from spy32.ops import outbox as module
-from spy32.ops.outbox import OUTBOX_LOCK, Outbox, Target, try_targets
-from spy32.ports import Notifier
-from spy32.settings.knob import Secret
-from spy32.settings.notifiers import NotifyAddress
+from spy32.ops.outbox import OUTBOX_LOCK, Outbox, try_targets
 from spy32.store import Store
 from tests.support.builders import NOW, later, notice_text
+from tests.support.fake_notifier import FakeNotifier
 from tests.support.fakes import FakeLocks, ManualClock
 from tests.support.stores import opened
-from tests.support.timeouts import NEVER
-
-
-@dataclass
-class FakeNotifier:
-    """Keeps what it is sent; `trouble` is raised instead, and `holds` waits first."""
-
-    label: str = "mail"
-    classes: tuple[EventClass, ...] = (EventClass.ALWAYS,)
-    trouble: Exception | None = None
-    unusable: BadSettings | None = None
-    holds: threading.Event | None = None
-    got: list[str] = field(default_factory=list)
-
-    def send(self, notice: Notice) -> None:
-        if self.holds is not None:
-            self.holds.wait(NEVER)
-        if self.trouble is not None:
-            raise self.trouble
-        self.got.append(notice.subject)
-
-    def target(self) -> Target:
-        def build() -> Notifier:
-            if self.unusable is not None:
-                raise self.unusable
-            return self
-
-        address = NotifyAddress(label=self.label, classes=frozenset(self.classes), url=Secret("json://nowhere"))
-        return Target(address=address, build=build)
 
 
 @dataclass

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from spy32.ops.risk import RiskReport, last_known_account, load_risk
+from spy32.ops.last_account import last_known_account
+from spy32.ops.risk import RiskReport, load_risk
 from spy32.rules.book_risk import LimitName
 from spy32.settings import Settings
 from spy32.store import Store

@@ -219,7 +219,7 @@ def test_an_unreviewed_proposal_waits_until_its_session_ends(store: Store) -> No
 def test_a_proposal_of_a_recorded_market_waits_without_an_end(store: Store) -> None:
     stores.proposed(store, run_id=run(store, Outcome.PROPOSED), market="recorded")
     assert reasons(store, now=b.later(days=2)) == [f"P1 waits for review: {TERMS}"]
-    assert "until no end" in ask(desk(store), "status")
+    assert "until you decide" in ask(desk(store), "status")
 
 
 def test_an_approval_waits_for_its_order_until_it_is_over(store: Store) -> None:

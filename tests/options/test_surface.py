@@ -11,18 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spy32.errors import Unusable
-from spy32.markets.recorded import RecordedMarket
 from spy32.options.density import implied_density
 from spy32.options.european import build_contracts, greeks, implied_vol, price
 from spy32.options.normal import normal_cdf
-from spy32.options.spreads import breakevens, exact_payoff, max_loss, payoff
+from spy32.options.spreads import breakevens, exact_payoff, max_loss
 from spy32.options.surface import Smile, build_smile
-from spy32.pipeline.collect import inspect_snapshot
-from spy32.pipeline.screen import build_menu
-from spy32.settings import Settings
 from tests.support import builders
 from tests.support.paths import DATA
-from tests.support.snapshots import snapshot_of
 
 GOLDEN = DATA / "golden"
 
@@ -230,35 +225,29 @@ def test_too_few_pairs_give_no_forward() -> None:
         build_smile(chain.quotes[:4], spot=chain.spot, years=0.09, rate=0.04, expiration=builders.EXPIRATION)
 
 
-def test_the_density_adds_up_and_its_mean_is_the_forward() -> None:
-    seen = valued()
-    found = implied_density(seen)
-    assert found.expect(np.ones_like) == pytest.approx(1.0, abs=1e-12)
-    assert found.expect(lambda prices: prices) == pytest.approx(seen.forward, rel=1e-9)
-    assert (found.mass >= 0).all()
+def test_the_greeks_and_the_vol_at_the_money_are_those_of_the_curve() -> None:
+    found = valued()
+    curve = found.curve
+    assert curve is not None
+    known = np.isfinite(found.quote_iv)
+    np.testing.assert_array_equal(np.isfinite(found.iv), known)
+    np.testing.assert_allclose(found.iv[known], curve.vol(found.strike[known]), rtol=1e-14)
+    assert found.atm_iv() == float(curve.vol(np.array([found.forward]))[0])
+    contracts = build_contracts(
+        is_call=found.is_call, strike=found.strike, forward=found.forward, years=found.years, discount=found.discount
+    )
+    np.testing.assert_allclose(found.delta, greeks(contracts, found.iv).delta, rtol=1e-14)
+    np.testing.assert_allclose(price(contracts, found.quote_iv)[known], found.mid[known], rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["", "SPY_2025-04-30", "SPY_2025-09-25"])
-def test_the_density_prices_the_verticals_of_a_real_menu_within_their_quotes(name: str) -> None:
-    """Mean payoff under the density, discounted, against the mid: off by less than (mid - natural) and a cent."""
-    path = DATA / "chains" / f"{name}.csv.gz"
-    snapshot = snapshot_of(RecordedMarket.load(path) if name else RecordedMarket.load_shipped())
-    assert not isinstance(snapshot, str)
-    seen, _ = inspect_snapshot(snapshot, Settings())
-    assert seen is not None
-    found, menu = implied_density(seen.smile), build_menu(seen, Settings(), seed=1)
-    assert len(menu.candidates) >= 10
-    for candidate in menu.candidates:
-        worth = -found.expect(lambda prices, at=candidate.spread: payoff(at, prices)) * seen.smile.discount
-        slack = float(candidate.mid - candidate.natural) + 0.01
-        assert worth == pytest.approx(float(candidate.mid), abs=slack)
-
-
-def test_probabilities_grow_with_the_price() -> None:
-    found = implied_density(valued())
-    chances = [found.probability_below(x) for x in (500, 620, 650, 670, 700, 900)]
-    assert chances == sorted(chances)
-    assert found.probability_below(670) + found.probability_above(670) == pytest.approx(1.0)
+def test_with_few_strikes_each_quote_keeps_its_own_vol() -> None:
+    chain = builders.chain()
+    quotes = [quote for quote in chain.quotes if quote.strike in {665, 668, 670, 672, 675}]
+    found = build_smile(quotes, spot=chain.spot, years=0.09, rate=0.04, expiration=builders.EXPIRATION)
+    assert found.curve is None
+    np.testing.assert_array_equal(found.iv, found.quote_iv)
+    with pytest.raises(Unusable):
+        implied_density(found)
 
 
 # Spreads.

@@ -1,5 +1,6 @@
 """Which notice a run leaves in the outbox, and which ping its slot."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +37,8 @@ def test_a_proposal_says_what_why_until_when_and_what_to_type(monday: Monday) ->
     assert proposal is not None and chosen is not None
     (notice,) = notices(monday)
     assert (notice.kind, notice.run_id, notice.about) == (NoticeKind.PROPOSED, done.id, f"P{proposal.id}")
-    for words in (proposal.trade_text, "POP", "max loss", "until 16:00 New York", f"spy32 approve P{proposal.id}"):
+    assert re.search(r"POP|P\(profit\)", notice.short)
+    for words in (proposal.trade_text, "max loss", "until 16:00 New York", f"spy32 approve P{proposal.id}"):
         assert words in notice.short, words
     assert f"{chosen.analyst}: {chosen.reason}" in notice.body and "at expiration" in notice.body
 

@@ -20,6 +20,8 @@ from spy32.domain.runs import STEPS, Outcome, Step, StepState
 from spy32.domain.spreads import Menu, Mode, Position, Strategy
 from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import ProposalState
+from spy32.markets.bundled_history import total_returns
+from spy32.options.history import DailyHistory
 from spy32.pipeline.replay import diff_values, replay
 from spy32.pipeline.run import run
 from spy32.quality import checks
@@ -198,7 +200,34 @@ def test_calls_over_an_ex_date_are_dropped_with_that_rule_and_never_offered(mond
     assert any(
         "call credit spreads left out by the rule ex_dividend, none is left" in note for note in offered[0].notes
     )
-    again = replay(monday.store, done.id, build_rule_analyst=lambda name, settings: RulesAnalyst(settings))
+    again = replay(
+        monday.store,
+        done.id,
+        find_history=total_returns,
+        build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
+    )
+    assert again.differences == ()
+
+
+def test_a_replay_uses_the_history_that_the_run_knew(monday: Monday) -> None:
+    """The package of that day shipped sessions up to the last of May only; the one that replays ships more."""
+    until = date(2025, 5, 30)
+
+    def find_less(underlying: str, at: datetime) -> DailyHistory | None:
+        history = total_returns(underlying, at)
+        return history.until(until) if history is not None else None
+
+    done = run(replace(monday.run_context(), find_history=find_less))
+    outlook = monday.menu(done).candidates[0].outlook
+    assert outlook is not None
+    assert outlook.history_until == until
+    again = replay(
+        monday.store,
+        done.id,
+        find_history=total_returns,
+        build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
+    )
+    assert "menu" in again.checked
     assert again.differences == ()
 
 
@@ -211,7 +240,12 @@ def test_a_candidate_whose_leg_is_held_is_dropped_and_the_others_are_offered(mon
     menu = monday.menu(done)
     assert len(menu.candidates) == len(before.candidates) - len(with_it)
     assert menu.counts["duplicate"] == len(with_it)
-    again = replay(monday.store, done.id, build_rule_analyst=lambda name, settings: RulesAnalyst(settings))
+    again = replay(
+        monday.store,
+        done.id,
+        find_history=total_returns,
+        build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
+    )
     assert again.differences == ()
 
 
@@ -220,6 +254,25 @@ def test_what_refuses_every_candidate_drops_none_and_says_why(monday: Monday) ->
     done = monday.run()
     assert (done.outcome, done.cause) == (Outcome.NO_TRADE, "condition")
     assert "duplicate" not in monday.menu(done).counts
+
+
+@pytest.mark.parametrize(("vix", "asked"), [(45.0, 0), (16.5, 1)])
+def test_a_condition_that_refuses_all_ends_before_a_model_is_asked_whatever_the_account_says(
+    monday: Monday, vix: float, asked: int
+) -> None:
+    questions: list[Menu] = []
+
+    def pick(menu: Menu) -> str:
+        questions.append(menu)
+        return menu.candidates[0].id
+
+    monday.account.account = builders.account(restrictions=("closing only",))
+    monday.market.snapshot = builders.snapshot(volatility={"vix": builders.datum(vix)})
+    monday.analyst = FakeAnalyst(pick=pick)
+    done = monday.run()
+    assert len(questions) == asked
+    assert (done.outcome, done.cause) == (Outcome.NO_TRADE, "account" if asked else "condition")
+    assert asked or done.reasons[-1] == "so fake was not asked"
 
 
 def test_a_newer_proposal_lapses_an_older_unapproved_one(monday: Monday) -> None:
@@ -310,7 +363,12 @@ def test_nothing_in_a_run_sends_an_order(monday: Monday) -> None:
 
 def test_a_run_replays_from_its_record_without_a_difference(monday: Monday) -> None:
     done = monday.run()
-    again = replay(monday.store, done.id, build_rule_analyst=lambda name, settings: RulesAnalyst(settings))
+    again = replay(
+        monday.store,
+        done.id,
+        find_history=total_returns,
+        build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
+    )
     assert again.differences == ()
     assert set(again.checked) >= {"gates", "menu", "shadow of the rule rules", "checks", "size", "proposal", "order"}
 
@@ -318,7 +376,12 @@ def test_a_run_replays_from_its_record_without_a_difference(monday: Monday) -> N
 def test_a_replay_uses_the_settings_of_the_run_not_those_of_today(monday: Monday) -> None:
     monday.settings = replace(monday.settings, choice=replace(monday.settings.choice, per_side=2))
     done = monday.run()
-    again = replay(monday.store, done.id, build_rule_analyst=lambda name, settings: RulesAnalyst(settings))
+    again = replay(
+        monday.store,
+        done.id,
+        find_history=total_returns,
+        build_rule_analyst=lambda name, settings: RulesAnalyst(settings),
+    )
     assert again.differences == ()
 
 

@@ -508,9 +508,9 @@ def test_a_volatility_off_the_curve_of_its_neighbours_is_dropped() -> None:
     smile = smile_of(builders.snapshot())
     quote = builders.quote(Right.PUT, "640")
     place = smile.quotes.index(quote)
-    iv = smile.iv.copy()
+    iv = smile.quote_iv.copy()
     iv[place] += 0.02
-    dropped, gates = checks.check_vols(replace(smile, iv=iv), builders.snapshot(), CHOICE)
+    dropped, gates = checks.check_vols(replace(smile, quote_iv=iv), builders.snapshot(), CHOICE)
     assert quote.symbol in dropped.symbols
     assert dropped.counts["smile"] == 1
     clean, _ = checks.check_vols(smile, builders.snapshot(), CHOICE)
@@ -522,9 +522,9 @@ def test_a_volatility_off_the_curve_of_its_neighbours_is_dropped() -> None:
 def test_a_volatility_that_no_market_has_is_dropped(vol: float) -> None:
     smile = smile_of(builders.snapshot())
     place = smile.quotes.index(builders.quote(Right.PUT, "640"))
-    iv = smile.iv.copy()
+    iv = smile.quote_iv.copy()
     iv[place] = vol
-    dropped, gates = checks.check_vols(replace(smile, iv=iv), builders.snapshot(), CHOICE)
+    dropped, gates = checks.check_vols(replace(smile, quote_iv=iv), builders.snapshot(), CHOICE)
     assert smile.quotes[place].symbol in dropped.symbols
     canonical_json(gates)
 

@@ -13,6 +13,7 @@ from spy32.domain.hash_chain import GENESIS, event_hash, row_digest
 from spy32.errors import StoreError
 from spy32.schema import AUDITED_TABLES
 from spy32.store import Store
+from tests.support.audit_files import lived_history
 from tests.support.builders import NOW, notice_text
 from tests.support.stores import begun, filled, opened, whole_run
 
@@ -138,6 +139,20 @@ def test_a_deleted_row_is_named(store: Store, table: str) -> None:
     unguarded(store)
     store.core.db.execute(f"delete from {table}")
     assert broken(store) == f"row 1 of {table} was deleted by hand"
+
+
+def test_a_losing_trade_deleted_with_all_that_names_it_is_named(tmp_path: Path) -> None:
+    with lived_history(tmp_path / "lost.db") as store:
+        unguarded(store)
+        for condition in ("mark where trade_id = 1", "cash where order_id in (1, 2)", "fill where order_id in (1, 2)",
+            "broker_order where id in (1, 2)", "approval where proposal_id in (1, 2)", "attention where subject = 'T1'",
+            "proposal where id in (1, 2)", "trade where id = 1"):  # fmt: skip
+            store.core.db.execute(f"delete from {condition}")
+        assert broken(store) == "row 1 of approval was deleted by hand"
+        with pytest.raises(StoreError, match="row 1 of approval was deleted by hand"):
+            store.audit.verify_order_basis()
+        store.core.db.execute("delete from last_event where row in ('trade:1', 'approval:1')")
+        assert "in last_event was changed by hand" in broken(store)
 
 
 @pytest.mark.parametrize("column", ["at", "kind", "subject", "data", "previous", "hash"])

@@ -44,7 +44,10 @@ def test_a_formula_is_disarmed_by_an_apostrophe() -> None:
 def test_negative_numbers_stay_numbers() -> None:
     document = run_document(run_views.proposed())
     first = parsed(candidates_csv(run_views.proposed().menu, None))[0]
-    assert Decimal(first["ev_market_expiry"]) == Decimal("-6.50")
+    assert Decimal(first["cost_of_trading"]) == Decimal("-4.21")
+    assert Decimal(first["ev_plan_low"]) == Decimal("-1.30")
+    assert first["ev_market_expiry"] == ""
+    assert (first["p_profit_market"], first["p_profit_history"], first["p_profit_plan"]) == ("0.802", "0.864", "0.853")
     assert first["max_loss"] == document["menu"][0]["max_loss"]
 
 

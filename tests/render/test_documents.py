@@ -17,7 +17,7 @@ from spy32.domain.spreads import ExpectedValue
 from spy32.render.documents import emit, error_document, history_document, run_document
 from spy32.render.raw_texts import RawTexts, StoredAnswer
 from tests.support import builders as b
-from tests.support import run_views
+from tests.support import outlooks, run_views
 from tests.support.reader import screen, shown
 from tests.support.schemas import check, schema
 
@@ -91,10 +91,45 @@ def test_legs_count_one_spread_on_a_menu_and_the_whole_order_in_a_proposal() -> 
 
 
 def test_mathematics_that_is_not_there_is_null() -> None:
-    menu = b.menu(candidates=(b.candidate(ev=ExpectedValue(), pop_history=None),))
+    menu = b.menu(candidates=(b.candidate(ev=ExpectedValue(), pop_history=None, outlook=None),))
     entry = run_document(run_views.proposed(menu=menu))["menu"][0]
+    laws = ("market", "history", "history_without_drift", "plan", "plan_without_drift", "plan_market")
+    for key in ("p_worthless", "p_profit", "p_max_profit", "p_max_loss", "p_touch"):
+        assert entry[key] == dict.fromkeys(laws)
+    assert set(entry["ev_history"].values()) == set(entry["shortfall"].values()) == {None}
+    assert {entry[key] for key in ("cost_of_trading", "premium_per_day", "return_on_risk", "score")} == {None}
     assert entry["ev"] == dict.fromkeys(("market_expiry", "market_plan", "history_expiry", "history_plan"))
     assert entry["pop"]["history"] is None
+
+
+def test_each_number_of_an_outlook_stands_under_its_law_and_horizon() -> None:
+    entry = run_document(run_views.proposed())["menu"][0]
+    assert entry["p_profit"] == {
+        "market": 0.802, "history": 0.864, "history_without_drift": 0.821, "plan": 0.853, "plan_without_drift": 0.812,
+        "plan_market": 0.774,
+    }  # fmt: skip
+    assert (entry["p_touch"]["market"], entry["p_touch"]["history"]) == (None, 0.41)
+    assert entry["ev_history"]["plan"] == {"mean": "7.70", "low": "-1.30", "high": "16.70"}
+    assert entry["ev_history"]["expiry_without_drift"]["mean"] == "2.20"
+    assert entry["shortfall"]["plan"] == {"mean": "-301.50", "low": "-341.75", "high": "-261.25"}
+    assert entry["cost_of_trading"] == {
+        "interest": "-0.20", "slippage": "-1.75", "commissions": "-2.00", "fees": "-0.26", "total": "-4.21",
+    }  # fmt: skip
+    assert (entry["premium_per_day"], entry["score"], entry["history_until"]) == ("1.80", -0.0029, "2025-10-03")
+
+
+def test_the_keys_of_before_carry_the_history_and_no_judgement_of_the_market() -> None:
+    entry = run_document(run_views.proposed())["menu"][0]
+    assert entry["pop"] == {"market": 0.79, "history": 0.864}
+    assert entry["ev"] == {"market_expiry": None, "market_plan": None, "history_expiry": "9.30", "history_plan": "7.70"}
+
+
+def test_without_history_its_keys_are_null_and_say_why() -> None:
+    menu = b.menu(candidates=(b.candidate(outlook=outlooks.without_history()),))
+    entry = run_document(run_views.proposed(menu=menu))["menu"][0]
+    assert (entry["p_profit"]["market"], entry["p_profit"]["history"], entry["p_profit"]["plan"]) == (0.802, None, None)
+    assert (entry["score"], entry["history_missing"]) == (None, outlooks.NO_HISTORY)
+    assert entry["cost_of_trading"]["total"] == "-4.21"
 
 
 def test_the_account_number_is_never_whole() -> None:

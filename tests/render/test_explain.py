@@ -12,7 +12,7 @@ from spy32.domain.model_calls import ModelCall
 from spy32.domain.proposals import Citation, Decision, NumberCheck, Recommendation
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Outcome, RunSummary
-from spy32.render import menu_pages
+from spy32.render import menu_pages, outlook
 from spy32.render.documents import run_document
 from spy32.render.formatting import format_ticks
 from spy32.render.market_pages import format_value
@@ -24,6 +24,12 @@ from tests.support.run_pages import HOSTILE, PLAIN, page, rendered
 from tests.support.schemas import check
 
 WIDTHS = (PLAIN, 60, 80, 200)
+
+
+@pytest.fixture(autouse=True)
+def _no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped table changes with every new year of outcomes."""
+    monkeypatch.setattr(outlook, "read_track_record", lambda: None)
 
 
 def plain(view: RunView) -> str:
@@ -43,8 +49,7 @@ def joined(text: str) -> str:
     [
         "analyst decision: chose put 640/635 (grok, grok-4.3-0401, v1-comprehensive)",
         "analyst stated chance: 80.0% that it expires worthless",
-        # 1 - |short delta| of the builders' candidate, and its probability of any profit.
-        "analyst market's chance: 79.5% by the short delta; 79.0% for any profit",
+        "analyst market's chance: 78.2% by the option prices; 79.0% for any profit",
         "analyst market bias: bullish",
         "analyst analysis:\n  The short strike stands below the 20-day low.\n  The trend is up.",
         "analyst bull case: Breadth is fine.",
@@ -101,6 +106,13 @@ def test_a_check_that_found_everything_lists_nothing() -> None:
 def test_the_same_model_under_its_own_name_is_no_news() -> None:
     text = plain(run_views.asked(recommendation=run_views.word(model="grok-4.3")))
     assert "analyst model: asked grok-4.3, answered by grok-4.3\n" in text
+
+
+def test_an_answer_of_a_run_without_a_density_was_judged_by_the_delta() -> None:
+    menu = b.menu(candidates=(b.candidate(outlook=None),))
+    assert "analyst market's chance: 79.5% by the short delta; 79.0% for any profit\n" in plain(
+        run_views.asked(menu=menu)
+    )
 
 
 def test_a_rule_has_no_empty_lines_and_states_no_chance_of_its_own() -> None:
@@ -199,10 +211,11 @@ OLD = {
     "expiration": "2025-11-07",
     "max_profit": "$55.24",
     "max_loss": "$447.26",
-    "probability_of_profit": "79.0% · 86.0% by history (1 - delta = 79.5% ignores credit and skew)",
+    "probability_of_profit": "market 80.2% · history 86.4% · no drift 82.1%",
     "reward_risk_ratio": "12.4%",
     "delta": "+2.5 shares",
-    "expected_profit": "-$6.50",
+    "expected_profit": "+$7.70 (90%: -$1.30 to +$16.70) · no drift +$1.40",
+    "costs": "-$4.21: interest -$0.20, slippage -$1.75, commissions -$2.00, fees -$0.26",
     "entry_price_range": "0.58 first, never below 0.55",
     "volatility_condition": "from 40 no entry",
     "volume_requirement": "open interest of the short leg at least 100",

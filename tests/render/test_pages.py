@@ -17,7 +17,7 @@ from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause, Outcome, RunSummary
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState
-from spy32.render import menu_pages, output
+from spy32.render import menu_pages, outlook, output
 from spy32.render.documents import run_document
 from spy32.render.explain import CAUSES, chosen_candidate_id
 from spy32.render.page import Column, Grid, Page
@@ -26,7 +26,7 @@ from spy32.render.raw_page import raw_page
 from spy32.render.raw_texts import RawTexts, StoredAnswer
 from spy32.render.tables import _table_width, fit_columns
 from tests.support import builders as b
-from tests.support import run_views
+from tests.support import outlooks, run_views
 from tests.support.reader import screen, shown
 from tests.support.results import result
 from tests.support.run_pages import HOSTILE, PLAIN, one_screen, page, rendered
@@ -93,7 +93,8 @@ def test_every_figure_of_the_menu_is_shown_uncut(width: int) -> None:
         for entry in run_document(view)["menu"]
         for figure in (
             entry["id"], entry["natural"], entry["mid"], entry["floor"], entry["max_loss"], entry["costs"],
-            *entry["breakevens"], *(value.lstrip("-") for value in entry["ev"].values()),
+            *entry["breakevens"], *(value.lstrip("-") for value in entry["ev_history"]["plan"].values()),
+            entry["cost_of_trading"]["total"].lstrip("-"), f"{entry['score']:+.3f}", entry["premium_per_day"],
             *("/".join(leg["strike"] for leg in entry["legs"]),),
         )
     ]  # fmt: skip
@@ -196,7 +197,10 @@ def test_after_the_fill_the_run_says_at_what_price_and_that_a_trade_is_open() ->
 @pytest.mark.parametrize(
     ("outcome", "cause"), [(outcome, cause) for outcome, causes in CAUSES.items() for cause in causes]
 )
-def test_every_ending_fits_forty_lines_however_much_was_said(outcome: Outcome, cause: str) -> None:
+def test_every_ending_fits_forty_lines_however_much_was_said(
+    outcome: Outcome, cause: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outlook, "read_track_record", outlooks.track_record)
     run = b.run(outcome=outcome, cause=cause, reasons=("because " * 90,) * 7, late=True)
     word = run_views.word(reason="since " * 90, vetoes=("no " * 200,) * 5, marks=("look " * 90,) * 5)
     orders = tuple(replace(order, reason="words " * 90) for order in run_views.sent().orders * 9)
@@ -295,11 +299,18 @@ def test_the_chosen_candidate_is_marked_by_a_symbol_and_a_word() -> None:
     marked = [
         line for line in rendered(menu_pages.candidates_page(run_views.proposed()), 200).splitlines() if "▶" in line
     ]
-    assert len(marked) == 1
-    assert chosen in marked[0]
-    assert "chosen" in marked[0]
+    assert len(marked) == 2  # the columns go on in a second table
+    assert all(chosen in line for line in marked)
+    assert "│ chosen │" in marked[0]
     lines = rendered(menu_pages.candidates_page(run_views.proposed()), PLAIN)
     assert f"candidate 2 (selected): spread {chosen}; who chosen" in lines
+
+
+def test_a_menu_of_a_run_without_outlooks_has_no_column_of_them() -> None:
+    menu = b.menu(candidates=tuple(replace(entry, outlook=None) for entry in b.menu().candidates))
+    text = rendered(menu_pages.candidates_page(run_views.proposed(menu=menu)), PLAIN)
+    assert "; POP 79.0%; " in text
+    assert "EV plan " not in text.partition("Credits a share")[0]
 
 
 def test_a_persons_other_choice_is_the_marked_one() -> None:

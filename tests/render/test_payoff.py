@@ -97,7 +97,7 @@ def test_the_curve_never_leaves_its_best_and_worst(short: int, width: int, put: 
 @pytest.mark.parametrize(("legs", "point"), [(("640", "635"), "639.42"), (("695", "700"), "695.58")])
 def test_a_trade_gives_its_credit_back_at_the_breakeven(legs: tuple[str, str], point: str) -> None:
     trade = run_views.trade(legs=b.spread(*legs).legs)
-    assert p.breakeven(trade) == Decimal(point)
+    assert p.trade_breakevens(trade) == (Decimal(point),)
     payoff = p.trade_payoff(trade, None)
     assert payoff.profit(Decimal(point)) == -trade.fees
     assert mark(payoff, "B").at == Decimal(point)

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from spy32.domain.outlook import Outlook
 from spy32.domain.proposals import Citation, Decision, Finding, Recommendation
-from spy32.domain.spreads import Mode
+from spy32.domain.spreads import Candidate, Mode
+from spy32.render import outlook
 from spy32.render.candidates import sorted_menu, spread_words
 from spy32.render.documents import approval_document, run_document
 from spy32.render.output import print_page
@@ -29,13 +31,19 @@ from spy32.render.review import (
 from spy32.trading.approve import choose_candidate, preview
 from spy32.trading.review import Review, review_proposal, review_run
 from tests.support import builders as b
-from tests.support import run_views
+from tests.support import outlooks, run_views
 from tests.support.approvals import ApprovalDesk, abstained
 from tests.support.reader import screen, shown
 from tests.support.schemas import check
 
 WIDTHS = [60, 61, 72, 80, 100, 140, 200]
 PAGES = {"first": decision_page, "m": menu_page, "w": why_page, "r": risk_page, "x": order_page}
+
+
+@pytest.fixture(autouse=True)
+def _no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shipped table changes with every new year of outcomes."""
+    monkeypatch.setattr(outlook, "read_track_record", lambda: None)
 
 
 @pytest.fixture
@@ -109,8 +117,12 @@ def test_every_figure_that_decides_is_whole_on_the_first_screen(desk: ApprovalDe
         "in expected moves": f"{(670 - float(made.breakevens[0])) / 31.70:.2f}",
         "short delta": f"{entry.short.delta:+.2f}",
         "theta a day": f"+${entry.greeks.theta * 200:.2f}",
-        "POP": f"{entry.pop_market:.1%}",
-        "why it is not 1 - delta": f"{1 - entry.short_delta:.1%}",
+        "P(profit) under the plan": "85.3%",
+        "P(profit) at expiration": "86.4%",
+        "EV under the plan, two contracts": "+$15.40",
+        "its low end": "-$2.60",
+        "its high end": "+$33.40",
+        "cost of trading": "-$8.42",
         "contracts": "2",
         "DTE": "32",
         "spot": "670.00",
@@ -129,7 +141,8 @@ def test_every_figure_that_decides_is_whole_on_the_first_screen(desk: ApprovalDe
 def test_what_is_not_known_is_said_and_not_invented(desk: ApprovalDesk) -> None:
     what = replace(seen(desk), candidate=None)
     text = drawn(what, 80)
-    assert re.search(r"^POP +n/a *$", text, re.MULTILINE)
+    assert re.search(r"^P\(profit\) +n/a *$", text, re.MULTILINE)
+    assert re.search(r"^EV plan +n/a *$", text, re.MULTILINE)
     assert re.search(r"^Delta +n/a", text, re.MULTILINE)
     assert re.search(r"^Events +n/a$", text, re.MULTILINE)
     assert "theta n/a" in text
@@ -180,7 +193,7 @@ def test_wider_screens_show_more_columns_and_narrow_ones_keep_what_decides(desk:
     headers = [next(line for line in drawn(what, width).splitlines() if "#  spread" in line) for width in WIDTHS]
     columns = [set(re.split(r"\s{2,}", line.strip())) for line in headers]
     assert all(less <= more for less, more in pairwise(columns))
-    assert {"spread", "credit", "loss each", "delta", "POP"} <= columns[0]
+    assert {"spread", "credit", "loss each", "P(profit)", "EV plan"} <= columns[0]
     assert {"of width", "breakeven", "who"} <= columns[-1]
 
 
@@ -206,10 +219,39 @@ def test_another_candidate_that_is_looked_at_changes_every_figure(desk: Approval
 
 
 def test_an_empty_column_is_not_printed(desk: ApprovalDesk) -> None:
-    entries = tuple(replace(entry, pop_history=None) for entry in b.menu().candidates)
-    what = told_by(seen(desk), menu=replace(b.menu(), candidates=entries))
-    assert "POP history" in drawn(seen(desk), 200, "m")
-    assert "POP history" not in drawn(what, 200, "m")
+    bare = outlooks.without_history()
+    what = told_by(seen(desk), menu=replace(b.menu(), candidates=_with_outlook(bare)))
+    assert "│ POP history │" in drawn(seen(desk), 200, "m")
+    assert "│ POP history │" not in drawn(what, 200, "m")
+
+
+def _with_outlook(found: Outlook | None) -> tuple[Candidate, ...]:
+    return tuple(replace(entry, outlook=found) for entry in b.menu().candidates)
+
+
+@pytest.mark.parametrize(
+    ("found", "why"), [(None, "runs before 0.4 did not compute it"), (outlooks.without_history(), outlooks.NO_HISTORY)]
+)
+@pytest.mark.parametrize("width", [60, 80])
+def test_without_history_the_market_stands_in_and_is_named(
+    desk: ApprovalDesk, found: Outlook | None, why: str, width: int
+) -> None:
+    entries = _with_outlook(found)
+    what = told_by(replace(seen(desk), candidate=entries[0]), menu=replace(b.menu(), candidates=entries))
+    text = drawn(what, width)
+    assert re.search(r"#  spread .* POP", text)
+    assert "EV plan  " not in text.partition("Credit")[0]
+    told = " ".join(text.split())
+    assert "P(profit) 79.0% market, at expiration, by option prices" in told
+    assert f"EV plan n/a: {why}" in told
+    assert ("cost of trading -$8.42" in told) == (found is not None)
+
+
+def test_the_risk_page_has_every_number_with_its_law(desk: ApprovalDesk) -> None:
+    told = " ".join(drawn(seen(desk), 200, "r").split())
+    assert "P(max loss) market 9.8% · history 3.6% · no drift 7.9% · plan market 12.6% · plan history 4.7%" in told
+    assert "cost of trading -$4.21: interest -$0.20" in told
+    assert "1344 start days up to 2025-10-03" in told
 
 
 def test_the_whole_menu_has_every_figure_at_any_width(desk: ApprovalDesk) -> None:
@@ -258,6 +300,8 @@ def test_where_the_first_screen_scrolls_the_exit_and_the_warnings_are_on_it(desk
     first = page_drawn(decision_page(warned, rows=3, compact=True, scrolls=True), 60).splitlines()[:20]
     assert any(line.startswith("Exit") for line in first)
     assert any(line.startswith("Refused") for line in first)
+    assert any(line.startswith("P(profit)") for line in first)
+    assert any(line.startswith("EV plan") for line in first)
     every = page_drawn(decision_page(warned, rows=3, compact=True), 60).split()
     assert sorted(page_drawn(decision_page(warned, rows=3, compact=True, scrolls=True), 60).split()) == sorted(every)
 

@@ -118,3 +118,18 @@ def test_the_document_is_one_of_its_schema(report: RiskReport, store: Store) -> 
     assert [each["move"] for each in document["shocks"]] == [-0.03, -0.05, -0.10, 0.03, 0.0, -0.15, 0.10, -0.20, 0.15]
     assert document["new_trade"]["open_max_loss"] == "3115.82"
     assert document["account"]["number"] == f"…{builders.ACCOUNT[-4:]}"
+
+
+def test_columns_that_do_not_fit_are_named_and_an_opening_that_is_not_there_has_none(store: Store) -> None:
+    books.ladder(store)
+    found = load(store)
+    assert "with a new one" not in "\n".join(drawn(found, 80, 24)) + format_page(risk_page(found))
+    wide, narrow = drawn(found, 80, 24), "\n".join(drawn(found, 60, 24))
+    assert len(wide) <= 23 and "left out" not in "\n".join(wide)
+    assert "left out at this width: of max; --json has all" in narrow
+
+
+def test_a_loss_is_never_more_than_the_whole_of_the_maximum(store: Store) -> None:
+    books.ladder(store)
+    slides = [each.of_max_loss for each in load(store).book.shocks if each.shock.move <= -0.15]
+    assert slides == [1.0, 1.0]

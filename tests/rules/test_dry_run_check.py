@@ -21,7 +21,7 @@ NAN = D("NaN")
 
 
 def dry(proposal: Proposal = LIVE, **over: Any) -> DryRun:
-    fees = pricing.opening_costs(proposal.quantity, SETTINGS.costs) * proposal.quantity
+    fees = pricing.opening_costs(proposal.quantity, SETTINGS.costs, "SPY") * proposal.quantity
     base: dict[str, Any] = {
         "accepted": True,
         "fees": fees,

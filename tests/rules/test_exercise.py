@@ -1,7 +1,7 @@
 """Early exercise: the call on the eve of an ex-date, and the note about a put."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from math import exp
 
@@ -14,6 +14,7 @@ from spy32.domain.spreads import Leg
 from spy32.rules.exercise import (
     ExerciseCheck,
     check_call_exercise,
+    exercise_values,
     is_american_call,
     next_ex_date,
     parity_leg,
@@ -64,17 +65,38 @@ def test_exercise_pays_when_the_put_and_the_carry_cost_less_than_the_dividend(pu
 
 
 def test_the_figures_are_told() -> None:
+    """Kept past the ex-date, with the put at its mid of 1.78: 670 - 1.95 - 660 + 0.08 + 1.78 = 9.91."""
     found = checked((1.70, 1.86))
     assert found is not None
     assert found.message == (
-        "ex-date 2025-12-19: put 1.86 + carry 0.08 = 1.94 is below the dividend 1.95: exercise of the 660 call pays"
+        "ex-date 2025-12-19: put 1.86 + carry 0.08 = 1.94 is below the dividend 1.95: exercise of the 660 call pays; "
+        "worth 10.00 exercised, 9.91 kept at best, 9.91 held to expiration (vol 33.2%)"
     )
-    other = checked((1.70, 1.88), dividend=replace(DIVIDEND, is_expected=True))
+    other = checked((1.82, 1.88), dividend=replace(DIVIDEND, is_expected=True))
     assert other is not None
     assert other.message == (
         "ex-date 2025-12-19: put 1.88 + carry 0.08 = 1.96 is not below the dividend 1.95 (expected): exercise of the "
-        "660 call does not pay"
+        "660 call does not pay; worth 10.00 exercised, 9.98 kept at best, 9.98 held to expiration (vol 33.8%)"
     )
+
+
+@pytest.mark.parametrize(("put", "pays"), [((0.05, 0.06), True), ((0.99, 1.00), False)])
+def test_with_a_second_dividend_before_expiration_the_engine_decides(put: Sides, pays: bool) -> None:
+    """Put and carry to March cost more than one dividend, 0.06 + 1.95; kept until the second, they cost less."""
+    leg = builders.leg("600", right=CALL, expiration=date(2026, 3, 27))
+    later = Dividend(ex_date=date(2026, 3, 20), amount=D("1.95"))
+    quotes = with_quote(LegQuotes(spot=670.0, as_of=EVE, source="cboe", quotes={}), parity_leg(leg), put)
+    alone, both = (
+        check_call_exercise(leg, quotes, DIVIDEND, 0.012, EVE, dividends=dividends)
+        for dividends in ((DIVIDEND,), (DIVIDEND, later))
+    )
+    values = exercise_values(leg, quotes, (DIVIDEND, later), 0.012, EVE)
+    assert alone is not None and both is not None and values is not None
+    assert (alone.is_worthwhile, both.is_worthwhile) == (False, pays)
+    assert (values.exercised > values.kept) is pays
+    assert values.exercised == 70.0
+    assert values.kept > values.held
+    assert ("so not yet" in both.message) is not pays
 
 
 def test_calls_with_less_time_value_than_the_dividend_may_rightly_stay_unexercised() -> None:
@@ -216,6 +238,24 @@ def test_a_put_of_640_earns_seventy_cents_of_interest_in_ten_days_at_four_per_ce
 def test_the_note_comes_when_the_interest_exceeds_the_call(call: Sides | None, is_told: bool) -> None:
     """The mid of the call decides: 0.695 and 0.72 against 0.7010."""
     assert (note(call) is not None) is is_told
+
+
+def test_with_known_dividends_the_note_tells_what_exercise_and_waiting_are_worth() -> None:
+    """A day of waiting costs 0.07 of interest; at expiration the put is 640 - 0.70 - 600 and the call."""
+    quotes = with_quote(
+        LegQuotes(spot=600.0, as_of=TEN_DAYS, source="cboe", quotes={}), parity_leg(PUT_640), (0.0, 0.05)
+    )
+    told = put_exercise_note(PUT_640, quotes, 0.04, TEN_DAYS, ())
+    assert told == (
+        "early exercise of the 640 put pays its holder: interest 0.70 until expiration against a call of 0.02; worth "
+        "40.00 exercised, 39.93 kept at best, 39.32 held to expiration (vol 14.9%)"
+    )
+    paid = Dividend(ex_date=TEN_DAYS.date() + timedelta(days=1), amount=D("0.60"))
+    waiting = put_exercise_note(PUT_640, quotes, 0.04, TEN_DAYS, (paid,))
+    assert waiting is not None
+    assert "and dividends of 0.60; worth 40.00 exercised" in waiting
+    assert waiting.endswith(", so not yet")
+    assert put_exercise_note(PUT_640, quotes, 0.04, TEN_DAYS, (replace(paid, amount=D("0.70")),)) is None
 
 
 @pytest.mark.parametrize(("spot", "is_told"), [(639.99, True), (640.0, False), (670.0, False), (float("nan"), False)])

@@ -277,3 +277,12 @@ def test_an_order_that_has_ended_is_none(state: OrderState) -> None:
 )
 def test_the_clocks_are_two_minutes_apart_at_most(ahead: float | None, mode: Mode, blocked: bool) -> None:
     assert rules(tuple(limits.check_clock(ahead, mode))) == (["clock"] if blocked else [])
+
+
+@pytest.mark.parametrize(("start", "limit", "blocked"), [("8.70", "8.55", []), ("8.72", "8.55", ["tick"])])
+def test_a_spread_of_spx_has_prices_in_nickels(start: str, limit: str, blocked: list[str]) -> None:
+    made = builders.proposal()
+    legs = tuple(replace(leg, root="SPXW") for leg in made.legs)
+    plan = replace(made.plan, start=Decimal(start), limit=Decimal(limit))
+    assert [found.rule for found in limits.check_price_step(replace(made, legs=legs, plan=plan))] == blocked
+    assert list(limits.check_price_step(replace(made, plan=plan))) == []

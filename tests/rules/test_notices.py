@@ -8,7 +8,7 @@ import pytest
 from spy32.domain.notices import EVENT_CLASSES, SHORT_LENGTH, EventClass, NoticeKind
 from spy32.domain.spreads import Mode
 from spy32.rules import notices
-from tests.support import builders
+from tests.support import builders, outlooks
 from tests.support.sample_notices import ACCOUNT, LONG, SAMPLES, golden_path, golden_text, stored
 
 
@@ -44,6 +44,16 @@ def test_words_that_are_too_long_are_cut_and_the_id_stays() -> None:
     short = stored(text).short_text
     assert len(short) == SHORT_LENGTH and short.endswith("… (N12)")
     assert len(text.body) < 1000
+
+
+def test_a_candidate_without_a_history_has_the_markets_probability() -> None:
+    for found in (None, outlooks.without_history()):
+        entry = builders.candidate(outlook=found)
+        text = notices.proposal_notice(builders.proposal(), entry, None)
+        assert ", POP 79%: spy32 approve P1" in text.short
+        assert "EV plan" not in text.body
+    text = notices.proposal_notice(builders.proposal(), builders.candidate(), None)
+    assert "EV plan       +15 dollars by history (90%: -3 to +33)\n" in text.body
 
 
 def test_foreign_words_move_no_cursor_and_begin_no_line() -> None:

@@ -54,7 +54,7 @@ def ended(result: str, *, days: int = 3, state: TradeState = TradeState.CLOSED, 
 
 
 def computed(trade: Trade, *flows: CashFlow, mark: Mark | None = None) -> TradeResult:
-    return trade_result(trade, run_views.proposal(), flows, mark)
+    return trade_result(trade, flows, mark)
 
 
 def mark(unrealized: str, quantity: int = 2, **over: Any) -> Mark:

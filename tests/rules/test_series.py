@@ -17,6 +17,7 @@ import pytest
 
 from spy32.domain.market import DailyBar, LegQuotes
 from spy32.domain.marks import Mark
+from spy32.domain.option_class import class_of_root
 from spy32.domain.orders import Trade, TransactionKind
 from spy32.domain.proposals import ExitPlan, ExitReason
 from spy32.domain.spreads import Action, Leg, Position, Spread, Strategy
@@ -24,7 +25,7 @@ from spy32.rules import plan
 from spy32.rules.closing import closing_proposal
 from spy32.rules.exits import ExitInput, check_exits, due_exit
 from spy32.rules.marks import mark_trade
-from spy32.rules.settlement import select_expired, settlement_events, settlement_price, settlement_terms
+from spy32.rules.settlement import select_expired, settlement_events, settlement_price
 from spy32.settings import Settings
 from tests.support import builders
 from tests.support.paths import ROOT
@@ -33,7 +34,12 @@ from tests.support.trades import CALL, PUT, quote, trade
 D = Decimal
 EXPIRATION = date(2018, 1, 31)
 OPENED = date(2018, 1, 2)
-SETTINGS = replace(Settings(), market=replace(Settings().market, rate=0.014))
+SETTINGS = replace(
+    Settings(),
+    market=replace(Settings().market, rate=0.014),
+    # The table is without the exchange's fee.
+    costs=replace(Settings().costs, exchange=D(0)),
+)
 TARGET, STOP, TIME, LAST = ExitReason.TARGET, ExitReason.STOP, ExitReason.TIME, ExitReason.LAST_EXIT
 
 
@@ -164,10 +170,10 @@ def test_the_time_exit_is_due_from_its_day_on(spread: Spread, credit: str, side:
 @pytest.mark.parametrize(
     ("spread", "credit", "day", "reason", "start", "ceiling"),
     [
-        (PUTS, "2.40", "2018-01-05", TARGET, "0.82", "1.02"),
-        (CALLS, "3.20", "2018-01-08", STOP, "13.85", "14.42"),
+        (PUTS, "2.40", "2018-01-05", TARGET, "0.80", "1.05"),
+        (CALLS, "3.20", "2018-01-08", STOP, "13.85", "14.45"),
         (CALLS, "3.20", "2018-01-30", LAST, "25.00", "25.00"),  # the mid of 25.65 is beyond the width
-        (PUTS, "2.40", "2018-01-30", LAST, "0.05", "0.17"),
+        (PUTS, "2.40", "2018-01-30", LAST, "0.05", "0.20"),
     ],
 )
 def test_a_close_is_priced_by_the_mark_of_its_day(
@@ -187,7 +193,7 @@ def test_what_is_held_to_the_end_is_settled_in_cash_as_in_the_table(spread: Spre
     end = datetime(2018, 1, 31, 21, 15, tzinfo=UTC)
     assert select_expired(held, end - timedelta(seconds=1)) == ()
     (expired,) = select_expired(held, end)
-    assert (expired.day, expired.terms) == (EXPIRATION, settlement_terms("SPXW"))
+    assert (expired.day, expired.terms) == (EXPIRATION, class_of_root("SPXW"))
     assert expired.terms is not None
     price = settlement_price(expired.terms, CLOSE)
     assert price == D("2823.81")

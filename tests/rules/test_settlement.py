@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spy32.domain.market import DailyBar, Right, occ_symbol, parse_occ_symbol
+from spy32.domain.option_class import class_of_root
 from spy32.domain.orders import PaperEvent, TransactionKind
 from spy32.domain.spreads import Action, Position
 from spy32.rules.settlement import (
@@ -21,7 +22,6 @@ from spy32.rules.settlement import (
     select_expired,
     settlement_events,
     settlement_price,
-    settlement_terms,
     trading_end,
 )
 from spy32.sessions import session
@@ -70,14 +70,14 @@ def total(events: tuple[PaperEvent, ...]) -> Decimal:
     ],
 )
 def test_each_root_has_its_settlement(root: str, underlying: str, in_cash: bool, at_open: bool) -> None:
-    terms = settlement_terms(root)
+    terms = class_of_root(root)
     assert terms is not None
     assert (terms.underlying, terms.settles_in_cash, terms.settles_at_open) == (underlying, in_cash, at_open)
 
 
 @pytest.mark.parametrize("root", ["VIX", "DJX", "SPY7", "AAPL1"])
 def test_the_settlement_of_another_index_and_of_adjusted_contracts_is_not_known(root: str) -> None:
-    assert settlement_terms(root) is None
+    assert class_of_root(root) is None
     with pytest.raises(ValueError, match=f"the settlement of {root} options on 2025-12-19 is not known"):
         settlement_events(held(("100", 1), root=root), D(90))
 
@@ -125,13 +125,13 @@ def test_a_date_on_a_closed_day_is_settled_with_the_session_before() -> None:
 
 def test_the_close_decides_and_for_am_roots_the_opening() -> None:
     for root, price in (("SPY", "637.12"), ("SPXW", "637.12"), ("SPX", "641.50"), ("RUT", "641.50")):
-        terms = settlement_terms(root)
+        terms = class_of_root(root)
         assert terms is not None
         assert settlement_price(terms, BAR) == D(price)
 
 
 def test_a_bar_without_the_price_settles_nothing() -> None:
-    terms = settlement_terms("SPX")
+    terms = class_of_root("SPX")
     assert terms is not None
     assert settlement_price(terms, DailyBar(day=FRIDAY, close=637.12)) is None
 

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
+from urllib.parse import unquote
 
 from spy32.clients.http import HttpClient
 from spy32.clients.tastytrade.oauth_session import OAuthSession
@@ -85,6 +86,9 @@ def strikes(shift: timedelta) -> str:
 class TastytradeServer(StandIn):
     """Production by default; `is_sandbox` is the certification host, which has no market data."""
 
+    ticker = "SPY"
+    """The one underlying, as the service writes it."""
+
     def __init__(self, at: datetime = datetime(2026, 11, 23, 15, 0, 1, 328000, tzinfo=UTC)) -> None:
         super().__init__()
         self.at = at
@@ -98,6 +102,7 @@ class TastytradeServer(StandIn):
         self.listing = self._get_nested_chain()
         self.metrics: Row = self._metrics()
         self.funds: dict[str, bool] = {"SPY": True}
+        self.levels: dict[str, float] = LEVELS
         self._fetch_quotes = shifted(self.shift)
 
     @property
@@ -165,7 +170,7 @@ class TastytradeServer(StandIn):
         return Reply(body={"access_token": token, "token_type": "Bearer", "expires_in": self.token_seconds})
 
     def _nested(self, request: Request, symbol: str) -> Reply:
-        if symbol != "SPY":
+        if unquote(symbol) != self.ticker:
             return refusal(404, "not_found", f"No option chain for {symbol}")
         return self.envelope(request, {"items": self.listing})
 
@@ -202,9 +207,9 @@ class TastytradeServer(StandIn):
 
     def _row(self, kind: str, symbol: str) -> Row | None:
         if kind == "equity":
-            return dict(self.shares) if symbol == "SPY" else None
+            return dict(self.shares) if symbol == self.ticker else None
         if kind == "index":
-            return self._index_row(symbol) if symbol in LEVELS else None
+            return self._index_row(symbol) if symbol in self.levels else None
         quote = self._fetch_quotes.get(symbol)
         return None if quote is None else self._option_row(symbol, quote)
 
@@ -224,7 +229,7 @@ class TastytradeServer(StandIn):
     def _shares_row(self) -> Row:
         spot = self.spot
         return {
-            **self._common("SPY", "Equity"),
+            **self._common(self.ticker, "Equity"),
             "bid": number(spot - 0.01),
             "bid-size": "400.0",
             "ask": number(spot + 0.01),
@@ -237,7 +242,7 @@ class TastytradeServer(StandIn):
         }
 
     def _index_row(self, symbol: str) -> Row:
-        level = number(LEVELS[symbol])
+        level = number(self.levels[symbol])
         return {**self._common(symbol, "Index"), "bid-size": "0.0", "ask-size": "0.0", "last": level, "mark": level}
 
     def _option_row(self, symbol: str, quote: OptionQuote) -> Row:
@@ -263,7 +268,10 @@ class TastytradeServer(StandIn):
             }
             for day, rows in sorted(json.loads(strikes(self.shift)).items())
         ]
-        return [_root("SPY", "Standard", 100, expirations), _root("SPY7", "Non-standard", 10, expirations[:1])]
+        return [
+            root_row("SPY", "SPY", "Standard", 100, expirations),
+            root_row("SPY", "SPY7", "Non-standard", 10, expirations[:1]),
+        ]
 
     def _metrics(self) -> Row:
         return {
@@ -295,14 +303,14 @@ class TastytradeServer(StandIn):
         }
 
 
-def _root(root: str, kind: str, shares: int, expirations: list[Row]) -> Row:
+def root_row(ticker: str, root: str, kind: str, shares: int, expirations: list[Row]) -> Row:
     return {
-        "underlying-symbol": "SPY",
+        "underlying-symbol": ticker,
         "root-symbol": root,
         "option-chain-type": kind,
         "shares-per-contract": shares,
         "tick-sizes": [{"value": "0.01"}],
-        "deliverables": [{"id": 313656, "amount": f"{shares}.0", "deliverable-type": "Shares", "symbol": "SPY"}],
+        "deliverables": [{"id": 313656, "amount": f"{shares}.0", "deliverable-type": "Shares", "symbol": ticker}],
         "expirations": expirations,
     }
 

@@ -301,7 +301,7 @@ class Book:
         leg.fills.append(fill)
         account = self.accounts[ticket.account]
         cash = sign(leg.action) * price * SHARES * quantity
-        fees = self.rates.fees(leg.action, quantity)
+        fees = self.rates.fees(leg.action, quantity, leg.symbol)
         account.take(leg.symbol, -sign(leg.action) * quantity, price, self.now())
         word = "Sold" if sign(leg.action) > 0 else "Bought"
         row = self.record(account, "Trade", leg.action, leg.symbol, quantity, price=price, cash=cash, fees=fees)

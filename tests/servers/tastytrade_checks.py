@@ -29,6 +29,9 @@ FORCES = ("Day", "GTC", "GTD", "IOC")
 ACTIONS = ("Sell to Open", "Buy to Open", "Buy to Close", "Sell to Close")
 EFFECTS = ("Credit", "Debit")
 MOST_LEGS = 4
+NICKEL = Decimal("0.05")
+NICKEL_ROOTS = ("SPX", "SPXW")
+"""Their spreads trade in nickels (help centre, "SPX Price Increments")."""
 NO_SPREADS = ("Covered And Cash Secured", "No Options")
 NEXT_SESSION = ("tif.next_valid_session", "Your order will begin working during next valid session.")
 
@@ -228,6 +231,8 @@ def _terms(book: Book, ticket: Ticket) -> list[Entry]:
     buys = [leg for leg in ticket.legs if sign(leg.action) < 0]
     if ticket.credit is not None and ticket.credit > 0 and len(buys) == len(ticket.legs):
         found.append(_entry("cant_buy_for_credit", "You cannot buy for a credit."))
+    if ticket.credit is not None and ticket.legs[0].symbol[:6].rstrip() in NICKEL_ROOTS and ticket.credit % NICKEL:
+        found.append(_entry("invalid_price_increment", "The price is not a multiple of 0.05."))  # made up
     if ticket.kind == "Market":
         if ticket.force != "Day":
             found.append(_entry("gtc_market_orders_not_supported", "Market orders must be good for the day."))

@@ -7,7 +7,8 @@ delivers are a second line at the strike, which bears the fee; index options tha
 from datetime import date
 from decimal import Decimal
 
-from spy32.domain.market import CASH_SETTLED
+from spy32.clients.tastytrade.market import write_ticker
+from spy32.domain.option_class import settles_in_cash, underlying_for_root
 from tests.servers.tastytrade_book import Book
 from tests.servers.tastytrade_state import CANCELLED, SHARES, ZERO, BrokerAccount, is_option, strike, worth
 
@@ -32,7 +33,7 @@ class Lifecycle:
         account.take(symbol, -quantity if held > 0 else quantity, holding.average, self.book.now())
         if kind == "Expiration":
             self.book.record(account, "Receive Deliver", kind, symbol, quantity)
-        elif ticker.rstrip("WP") in CASH_SETTLED:
+        elif settles_in_cash(ticker):
             assert spot is not None
             cash = worth(symbol[12], strike(symbol), spot) * SHARES * quantity * (1 if held > 0 else -1)
             kind = f"Cash Settled {kind}"
@@ -43,7 +44,8 @@ class Lifecycle:
 
     def _deliver(self, account: BrokerAccount, symbol: str, quantity: int, *, gives: bool) -> None:
         """Who is short a call or holds a put gives shares away."""
-        shares, level, ticker = quantity * SHARES, strike(symbol), symbol[:6].rstrip()
+        shares, level = quantity * SHARES, strike(symbol)
+        ticker = write_ticker(underlying_for_root(symbol[:6]))
         action = "Sell to Open" if gives else "Buy to Open"
         cash = level * shares * (1 if gives else -1)
         account.take(ticker, -shares if gives else shares, level, self.book.now())

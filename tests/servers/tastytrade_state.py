@@ -206,6 +206,10 @@ class BrokerAccount:
             del self.holdings[symbol]
 
 
+INDEX_FEES = {"SPX": Decimal("0.65"), "SPXW": Decimal("0.65"), "RUTW": Decimal("0.18"), "NDXP": Decimal("0.25")}
+"""Dollars a contract, whatever the action. XSP's begins with ten contracts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rates:
     """Dollars a contract."""
@@ -217,19 +221,19 @@ class Rates:
     selling: Decimal = Decimal("0.01")
     """On top of the regulatory fee, for what is sold."""
 
-    def fees(self, action: str, quantity: int) -> dict[str, Decimal]:
+    def fees(self, action: str, quantity: int, symbol: str = "") -> dict[str, Decimal]:
         sold = self.selling if sign(action) > 0 else ZERO
         return {
             "commission": self.commission * quantity if is_opening(action) else ZERO,
             "clearing-fees": self.clearing * quantity,
             "regulatory-fees": (self.regulatory + sold) * quantity,
-            "proprietary-index-option-fees": ZERO,
+            "proprietary-index-option-fees": INDEX_FEES.get(symbol[:6].rstrip(), ZERO) * quantity,
         }
 
     def of_legs(self, legs: Iterable[LegState]) -> dict[str, Decimal]:
         total: dict[str, Decimal] = defaultdict(Decimal)
         for leg in legs:
-            for name, amount in self.fees(leg.action, leg.remaining).items():
+            for name, amount in self.fees(leg.action, leg.remaining, leg.symbol).items():
                 total[name] += amount
         return dict(total)
 

@@ -66,6 +66,7 @@ from spy32.domain.spreads import (
     Strategy,
 )
 from spy32.lifecycle import OrderState, ProposalState
+from tests.support import outlooks
 
 NOW = datetime(2025, 10, 6, 14, 0, tzinfo=UTC)
 """10:00 in New York."""
@@ -325,6 +326,7 @@ def candidate(short: str = "640", long: str = "635", **over: Any) -> Candidate:
         "ev": ExpectedValue(market_expiry=-6.5, market_plan=-4.1, history_expiry=9.3, history_plan=7.7),
         "costs": COSTS_OPEN,
         "costs_round_trip": COSTS_ROUND_TRIP,
+        "outlook": outlooks.outlook(),
     }
     return Candidate(**{**base, **over})
 

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import spy32
 from spy32.render import (
+    audit_files,
     doctor,
     document_parts,
     documents,
@@ -29,8 +30,8 @@ from spy32.render.encoder import VERSION, Part, attribute_type
 
 FOLDER = Path(spy32.__file__).parent / "data" / "schemas"
 MODULES = (
-    doctor, trading_documents, document_parts, documents, experiment_documents, home_documents, manage_documents,
-    market_documents, notices, prompt_documents, replay_documents, risk_documents, run_documents,
+    audit_files, doctor, trading_documents, document_parts, documents, experiment_documents, home_documents,
+    manage_documents, market_documents, notices, prompt_documents, replay_documents, risk_documents, run_documents,
 )  # fmt: skip
 FOUND = {
     *Part.by_noun.values(),

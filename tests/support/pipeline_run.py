@@ -7,6 +7,7 @@ from spy32.analysts.rules import RulesAnalyst
 from spy32.domain.events import EventCalendar
 from spy32.domain.runs import Run, Trigger
 from spy32.domain.spreads import Menu
+from spy32.markets.bundled_history import total_returns
 from spy32.pipeline.context import RunContext
 from spy32.pipeline.run import run
 from spy32.pipeline.sources import Sources
@@ -38,6 +39,7 @@ class Monday:
             sources=Sources.single_source(self.market),
             events=lambda earnings: EventCalendar(),
             documents=lambda: (),
+            find_history=total_returns,
             analyst=self.analyst,
             shadows=(RulesAnalyst(self.settings),),
             account=self.account,

@@ -71,6 +71,7 @@ def _samples() -> Mapping[str, NoticeText]:
         ended=[closed],
         open_trades=3,
         open_risk=D("1330.10"),
+        head="5c" * 32,
     )
     return {
         "proposed": notices.proposal_notice(waiting, builders.candidate(), builders.recommendation()),
@@ -94,6 +95,9 @@ def _samples() -> Mapping[str, NoticeText]:
         "lapsing-approval": notices.lapsing_notice(waiting, builders.later(minutes=60), is_approved=True),
         "filled": notices.filled_notice(trade(), waiting, waiting.exit),
         "not-filled": notices.not_filled_notice(waiting, "cancelled at the deadline"),
+        "part-closed": notices.part_closed_notice(
+            trade(state=TradeState.CLOSING, closed_quantity=1, debit=D("0.28")), close
+        ),
         "exit-due": notices.exit_due_notice(trade(), close, "mid 1.80 at or above 1.74"),
         "closed": notices.ended_notice(closed, "SPY"),
         "expired": notices.ended_notice(ended(TradeState.EXPIRED, ExitReason.EXPIRED, result=D("111.48")), "SPY"),

@@ -20,6 +20,7 @@ from spy32.domain.runs import Outcome, Run
 from spy32.domain.spreads import MULTIPLIER, ExitAuthority, Mode
 from spy32.errors import Spy32Error
 from spy32.lifecycle import TradeState
+from spy32.markets.bundled_history import total_returns
 from spy32.pipeline.context import RunContext
 from spy32.pipeline.sources import Sources
 from spy32.pipeline.start import StartContext, StartRequest, start_run
@@ -119,6 +120,7 @@ class SyntheticYear:
             sources=sources,
             events=lambda earnings: EventCalendar(),
             documents=lambda: (),
+            find_history=total_returns,
             analyst=RulesAnalyst(self.settings),
             shadows=(),
             account=broker,

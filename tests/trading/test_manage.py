@@ -364,6 +364,16 @@ def test_a_put_that_pays_to_exercise_is_told_and_closes_nothing(desk: ManagedDes
     assert found.due is None
 
 
+@pytest.mark.parametrize(("amount", "is_told"), [(None, True), ("5.00", False)])
+def test_a_put_is_judged_with_the_dividends_before_its_expiration(
+    desk: ManagedDesk, amount: str | None, is_told: bool
+) -> None:
+    opened(desk)
+    desk.quoted.spot, desk.quoted.sides[parity_leg(PUTS[0]).symbol] = 600.0, (0.0, 0.05)
+    desk.dividends = (Dividend(ex_date=EX_DATE, amount=D(amount)),) if amount else ()
+    assert ["kept at best" in note for note in desk.start().warnings] == [True] * is_told
+
+
 def test_a_note_about_a_put_is_kept_beside_a_call_whose_dividends_are_unknown(desk: ManagedDesk) -> None:
     condor = (*PUTS, *CALLS)
     trade = opened(desk)

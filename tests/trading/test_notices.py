@@ -1,6 +1,7 @@
 """Which notices an order, a fill and an exit leave in the outbox."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from spy32.domain.notices import Notice, NoticeKind
 from spy32.domain.proposals import ExitReason
 from spy32.errors import NotFilled
 from spy32.trading.execute import execute
+from tests.support.builders import TODAY
 from tests.support.managed import ManagedDesk, managed_desk, opened, planned_desk
 from tests.support.trading import TradingDesk
 
@@ -64,6 +66,20 @@ def test_an_exit_that_is_due_is_told_once_for_each_reason(managed: ManagedDesk) 
     assert f"spy32 approve P{close.id}" in notice.short
     managed.start()
     assert kinds(managed) == [NoticeKind.FILLED, NoticeKind.EXIT_DUE]
+
+
+def test_a_close_that_fills_in_part_tells_of_the_rest(managed: ManagedDesk) -> None:
+    opened(managed, quantity=2, last_exit=TODAY)
+    close = managed.start().proposal
+    assert close is not None
+    managed.approve_close(close, "0.57")
+    execute(managed.trading_context, close.id, wait=False)
+    managed.orders.fill("480002", 1)
+    managed.clock.at += timedelta(minutes=11)
+    execute(managed.trading_context, close.id)
+    notice = notices(managed)[-1]
+    assert notice.kind is NoticeKind.NOT_FILLED and notice.about == f"P{close.id}"
+    assert "T1: 1 of 2 closed at 0.57, 1 still open: spy32 close T1" in notice.short
 
 
 def test_an_exit_that_the_plan_sends_asks_nobody(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
-from spy32.clients.tastytrade.market import Fields, parse_amount, parse_optional_flag, require_fields
+from spy32.clients.tastytrade.market import Fields, parse_amount, parse_optional_flag, read_ticker, require_fields
 from spy32.clients.tastytrade.wire import (
     Sanitiser,
     field_error,
@@ -132,7 +132,7 @@ def parse_positions(items: Sequence[Any], number: str) -> tuple[Position, ...]:
     found: list[Position] = []
     for item in items:
         fields = require_own_account(item, "a position", number)
-        symbol, quantity = parse_label(fields, "symbol"), require_amount(fields, "quantity")
+        symbol, quantity = read_ticker(parse_label(fields, "symbol")), require_amount(fields, "quantity")
         sign = DIRECTION_SIGNS.get(str(fields.get("quantity-direction")))
         if not symbol or quantity < 0 or sign is None or (sign == 0 and quantity != 0):
             raise field_error("quantity of a position", "a holding with its direction")

@@ -10,16 +10,17 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from spy32.domain.market import Contract, Right, option_roots, plain_strike
+from spy32.domain.market import Contract, Right, plain_strike
+from spy32.domain.option_class import option_roots
 from spy32.domain.sanitize import quote_value
 from spy32.domain.value import value
 from spy32.errors import Unusable
 
 MAX_SYMBOLS_PER_CALL = 100
 """A call to /market-data/by-type may ask for, over all its parameters."""
-INDICES = frozenset({"SPX", "XSP", "NDX", "RUT", "DJX", "VIX", "VIX9D", "VIX3M"})
 SHARES_PER_CONTRACT = 100
 
+_SHARE_CLASS = re.compile(r"[A-Z]{1,5}/[A-Z]")
 _NUMBER_PATTERN = re.compile(r"-?\d{1,12}(\.\d{1,18})?([eE][-+]?\d{1,2})?", re.ASCII)
 _MISSING_VALUES = ("", "nan", "null")
 _MAX_NUMBER = 1e12
@@ -50,6 +51,16 @@ class Quote:
         if self.bid is not None and self.ask is not None and 0 < self.bid <= self.ask <= self.bid * 1.005:
             return (self.bid + self.ask) / 2
         return self.last if self.last is not None and self.last > 0 else None
+
+
+def write_ticker(ticker: str) -> str:
+    """The ticker as the service writes it: the class of a share after a slash, `BRK/B`."""
+    return ticker.replace(".", "/")
+
+
+def read_ticker(symbol: str) -> str:
+    """The ticker of a symbol as the service writes it. Other symbols with slashes, such as futures, stay."""
+    return symbol.replace("/", ".") if _SHARE_CLASS.fullmatch(symbol) else symbol
 
 
 class NestedChain:
@@ -83,7 +94,7 @@ class NestedChain:
         return tuple(found.values())
 
     def _add_root(self, item: Fields) -> None:
-        if require_text(item, "underlying-symbol") != self._underlying:
+        if read_ticker(require_text(item, "underlying-symbol")) != self._underlying:
             raise Unusable(
                 f"tastytrade: asked for the chain of {self._underlying}, "
                 f"one of {quote_value(item.get('underlying-symbol'))} came"
@@ -106,7 +117,7 @@ def parse_quotes(data: Any, symbols: Collection[str]) -> tuple[Quote, ...]:
     rows = [require_fields(item, "market data") for item in require_items(data, "market data")]
     wanted = set(symbols)
     for row in rows:
-        if require_text(row, "symbol") not in wanted:
+        if read_ticker(require_text(row, "symbol")) not in wanted:
             raise Unusable(f"tastytrade: sent a quote of {quote_value(row.get('symbol'))}, which was not asked for")
     options = [row for row in rows if len(row["symbol"]) == 21]
     for key in ("bid", "ask") if options else ():
@@ -118,7 +129,7 @@ def parse_quotes(data: Any, symbols: Collection[str]) -> tuple[Quote, ...]:
 def _parse_quote(row: Fields) -> Quote:
     iv, last = parse_number(row, "volatility"), parse_number(row, "last")
     return Quote(
-        symbol=require_text(row, "symbol"),
+        symbol=read_ticker(require_text(row, "symbol")),
         at=parse_timestamp(row, "updated-at"),
         bid=parse_number(row, "bid"),
         ask=parse_number(row, "ask"),
@@ -136,7 +147,7 @@ def parse_metrics(data: Any, symbol: str) -> Fields | None:
     """The metrics of one symbol; None when the service has none."""
     rows = [require_fields(item, "market metrics") for item in require_items(data, "market metrics")]
     for row in rows:
-        if require_text(row, "symbol") != symbol:
+        if read_ticker(require_text(row, "symbol")) != symbol:
             raise Unusable(f"tastytrade: asked for metrics of {symbol}, those of {quote_value(row.get('symbol'))} came")
     return rows[0] if rows else None
 

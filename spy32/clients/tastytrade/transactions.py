@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from spy32.clients.tastytrade.market import Fields, parse_amount, parse_timestamp
+from spy32.clients.tastytrade.market import Fields, parse_amount, parse_timestamp, read_ticker
 from spy32.clients.tastytrade.wire import (
     Sanitiser,
     field_error,
@@ -45,7 +45,7 @@ def parse_transaction(item: Any, number: str, clean: Sanitiser) -> Transaction:
         id=found,
         kind=_parse_kind(fields),
         at=parse_timestamp(fields, "executed-at" if fields.get("executed-at") else "created-at"),
-        symbol=parse_label(fields, "symbol"),
+        symbol=read_ticker(parse_label(fields, "symbol")),
         action=ACTIONS.get(parse_label(fields, "action")),
         quantity=_parse_unsigned(fields, "quantity") or Decimal(0),
         price=_parse_unsigned(fields, "price"),
