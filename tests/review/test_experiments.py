@@ -119,8 +119,10 @@ def test_a_score_is_the_market_s_squared_error_less_the_stated_one(settlement: s
 
 def test_history_is_no_reference_for_a_run_that_did_not_know_it() -> None:
     scored = experiment(terms=experiment_terms(champion="history", metric=PairMetric.SCORE))
-    (found,) = paired(scored, [choice(GROK, PUT)], WON)
-    assert (reference_probability(PUT, "history"), found.difference) == (None, None)
+    old = replace(PUT, outlook=None)
+    known = RunFacts(outcomes={PUT.id: WON}, find_candidate={PUT.id: old}.get)
+    (found,) = pairs(scored, [choice(GROK, PUT)], lambda _: known)
+    assert (reference_probability(old, "history"), found.difference) == (None, None)
 
 
 def test_a_run_that_knew_its_history_is_scored_against_it() -> None:
