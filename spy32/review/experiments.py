@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_NEEDED = 800
 """Outcomes, some fifteen years of weeks. What would need more is not to be told by results."""
+LAG = 6
+"""Weeks after its last run in which an experiment still waits for outcomes; the longest trades last 40 days."""
 VIRTUAL = frozenset(Reference)
 
 
@@ -150,14 +152,20 @@ def _result_difference(terms: ExperimentTerms, pick: str | None, other: str | No
 
 
 def _selection(terms: ExperimentTerms, pick: str | None, facts: RunFacts) -> float | None:
-    """Return the pick's share of its maximum loss less the mean of the menu's."""
+    """Return the pick's share of its maximum loss less the mean of the menu's.
+
+    A candidate that has expired without a known end of its plan never gets one and is left out of the mean.
+    """
     shares = {
         each.candidate_id: each.plan_share if terms.metric is PairMetric.PLAN else each.expiry_share
         for each in facts.outcomes.values()
     }
     known = [share for share in shares.values() if share is not None]
+    is_complete = all(
+        shares[each.candidate_id] is not None or each.expiry is not None for each in facts.outcomes.values()
+    )
     own = shares.get(pick) if pick is not None else None
-    return own - sum(known) / len(known) if own is not None and len(known) == len(shares) else None
+    return own - sum(known) / len(known) if own is not None and is_complete else None
 
 
 def _score_difference(terms: ExperimentTerms, choice: MenuChoice, facts: RunFacts) -> float | None:
@@ -309,7 +317,8 @@ def _progress(tally: _Tally, interval: Bounds | None, now: datetime) -> str:
         return f"no difference of {betting.EFFECT} SD or more{bounds}"
     known = f"{count} outcome{'' if count == 1 else 's'}"
     weeks = (market_date(now) - _monday(tally.experiment.at)).days // 7
-    if tally.experiment.ended_at is not None or (weeks >= terms.weeks and count == len(tally.pairs)):
+    is_over = weeks >= terms.weeks + LAG or (weeks >= terms.weeks and count == len(tally.pairs))
+    if tally.experiment.ended_at is not None or is_over:
         return f"ended undecided, {known}{bounds}"
     needed = betting.needed_outcomes(betting.EFFECT, terms.streams, terms.level)
     return _small_difference(tally) or f"collecting: {known} of about {needed} needed for {betting.EFFECT} SD"

@@ -102,6 +102,9 @@ def test_selection_is_the_pick_less_the_mean_of_a_menu_that_is_known_whole() -> 
     (pending,) = paired(of_menu, [choice(GROK, PUT)], WON, outcome("695", "700", expiry=None))
     assert pending.difference is None
     assert paired(of_menu, [choice(GROK, None)], WON, LOST) == []
+    planned = experiment(terms=experiment_terms(champion="menu", metric=PairMetric.PLAN))
+    (alone,) = paired(planned, [choice(GROK, PUT)], WON, LOST)  # the call has expired without an end of its plan
+    assert alone.difference == 0.0
 
 
 @pytest.mark.parametrize(("settlement", "came_true"), [("640.00", 1.0), ("639.99", 0.0)])
@@ -116,8 +119,10 @@ def test_a_score_is_the_market_s_squared_error_less_the_stated_one(settlement: s
 
 def test_history_is_no_reference_for_a_run_that_did_not_know_it() -> None:
     scored = experiment(terms=experiment_terms(champion="history", metric=PairMetric.SCORE))
-    (found,) = paired(scored, [choice(GROK, PUT)], WON)
-    assert (reference_probability(PUT, "history"), found.difference) == (None, None)
+    old = replace(PUT, outlook=None)
+    known = RunFacts(outcomes={PUT.id: WON}, find_candidate={PUT.id: old}.get)
+    (found,) = pairs(scored, [choice(GROK, PUT)], lambda _: known)
+    assert (reference_probability(old, "history"), found.difference) == (None, None)
 
 
 def test_a_run_that_knew_its_history_is_scored_against_it() -> None:
@@ -141,7 +146,8 @@ def test_a_call_spread_is_worthless_at_or_below_its_short_strike() -> None:
 def test_only_runs_after_the_registration_until_the_end_and_within_the_horizon_count() -> None:
     terms = experiment_terms(weeks=3)
     weeks = [choice(who, PUT, week=week) for week in range(5) for who in ("rules", GROK)]
-    before = [choice(who, PUT, run_id=90, at=NOW) for who in ("rules", GROK)]
+    before = [choice(who, PUT, run_id=0, at=NOW) for who in ("rules", GROK)]
+    assert paired(experiment(terms=terms), before, WON) == []
     assert [each.week for each in paired(experiment(terms=terms), [*before, *weeks], WON)] == [0, 1, 2]
     ended = experiment(terms=terms, ended_at=NOW + timedelta(weeks=2))
     assert [each.week for each in paired(ended, weeks, WON)] == [0, 1]
@@ -193,12 +199,15 @@ def test_at_thirty_outcomes_nothing_is_claimed_whatever_they_are(differences: li
 @pytest.mark.parametrize(("sign", "better"), [(1, GROK), (-1, "rules")])
 def test_evidence_names_the_better_one_its_e_value_and_the_registration(sign: int, better: str) -> None:
     rng = np.random.default_rng(5)
-    found = state([sign * float(each) for each in np.clip(rng.normal(0.4, 0.2, 100), -1, 1)])
+    differences = sign * np.clip(rng.normal(0.4, 0.2, 100), -1, 1)
+    found = state(differences.tolist())
     value = found.evidence if sign > 0 else found.evidence_against
     assert value is not None and value >= 20
     assert found.words == f"evidence for {better}, e = {value:.0f} (registered 2025-10-06)"
     assert found.interval is not None and found.interval.low is not None and found.interval.high is not None
     assert (found.interval.low > 0) == (sign > 0) and (found.interval.high < 0) == (sign < 0)
+    ends = betting.confidence_interval(differences, 5, 0.10)
+    assert (found.interval.low, found.interval.high) == (ends.low, ends.high)
 
 
 def test_no_difference_of_note_gives_its_interval() -> None:
@@ -227,6 +236,7 @@ def test_one_that_has_ended_or_used_its_weeks_up_is_undecided() -> None:
     assert state([0.1, -0.1], of=short, weeks_later=3).words.startswith("collecting")
     assert state([0.1, None], of=short, weeks_later=4).words.startswith("collecting")
     assert state([0.1, -0.1], of=short, weeks_later=4).words == "ended undecided, 2 outcomes"
+    assert state([0.1, None], of=short, weeks_later=10).words == "ended undecided, 1 outcome"
 
 
 def test_the_path_has_each_outcome_in_the_order_in_which_it_became_known_and_ends_where_it_stands() -> None:
