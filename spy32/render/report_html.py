@@ -38,12 +38,13 @@ figcaption,summary{font-size:.85rem;margin-top:.25rem}summary{cursor:pointer}
 .bar{fill:var(--line)}.gain{fill:var(--gain)}.loss{fill:var(--loss)}
 .table{overflow-x:auto;margin:.6rem 0 1rem}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.87rem}
-th,td{text-align:right;padding:.22rem .5rem;border-bottom:1px solid var(--rule);white-space:nowrap}
+th,td{text-align:right;padding:.22rem .5rem;border-bottom:1px solid var(--rule);white-space:nowrap;overflow-wrap:normal}
 th{font-weight:600;vertical-align:bottom}th:first-child,td:first-child{text-align:left;padding-left:0}
 .tall{width:auto;min-width:min(100%,28rem)}
 .even{table-layout:fixed}.even th,.even td:last-child{white-space:normal}
 .note{border-left:4px solid var(--loss);background:var(--tint);padding:.5rem .8rem}
-@media(max-width:40rem){.even{table-layout:auto}svg{font-size:15px}th,td{padding:.22rem .35rem}.facts dd{font-size:1.15rem}}
+@media(max-width:40rem){.even{table-layout:auto}svg{font-size:15px}
+th,td{padding:.22rem .35rem}.facts dd{font-size:1.15rem}}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--paper:#fff;--tint:#f4f6f8;--rule:#bbb;--line:#0b68cb;
 --gain:#1a7f37;--loss:#c4342b;--band:#0b68cb33}body{max-width:none;padding:0;font-size:11px}details{display:none}
 figure,.facts,tr{break-inside:avoid}h2,h3{break-after:avoid}.pictures{grid-template-columns:1fr 1fr}
@@ -162,8 +163,9 @@ def share_words(bounds: Document | None) -> str:
     """A share with its interval, as `84% [70, 93]`."""
     if bounds is None:
         return TOO_FEW
-    interval = f" [{bounds['low'] * 100:.0f}, {bounds['high'] * 100:.0f}]" if bounds["low"] is not None else ""
-    return f"{percent(bounds['mean'])}{interval}"
+    if bounds["low"] is None:
+        return percent(bounds["mean"])
+    return f"{percent(bounds['mean'])} [{bounds['low'] * 100:.0f},\N{NO-BREAK SPACE}{bounds['high'] * 100:.0f}]"
 
 
 def _section(title: str, words: Sequence[str], pictures: Mapping[str, Figure], *names: str) -> Iterator[str]:
@@ -305,13 +307,13 @@ def _trade_words(report: Document) -> list[str]:
     trades = report["trades"][-TRADES_ON_PAGE:]
     if not trades:
         return [_paragraph("There is no trade yet.")]
-    heading = ("trade", "opened", "closed", "strategy", "spreads", "credit", "max loss", "result", "days", "exit")
+    heading = ("trade", "opened", "closed", "result", "exit", "days", "strategy", "spreads", "credit", "max loss")
     rows = [
         [
-            trade["id"], trade["opened"], trade["closed"] or "open", trade["strategy"].replace("_", " "),
-            str(trade["quantity"]), trade["credit"], trade["max_loss"], _trade_result(trade),
-            "" if trade["days_held"] is None else str(trade["days_held"]),
+            trade["id"], trade["opened"], trade["closed"] or "open", _trade_result(trade),
             (trade["exit_reason"] or "").replace("_", " "),
+            "" if trade["days_held"] is None else str(trade["days_held"]),
+            trade["strategy"].replace("_", " "), str(trade["quantity"]), trade["credit"], trade["max_loss"],
         ]
         for trade in reversed(trades)
     ]  # fmt: skip
