@@ -245,7 +245,7 @@ DOC = "Sells defined-risk option spreads once a week: analysed by cron, approved
 COMMANDS: Mapping[str, str] = {
     "analyze": "analyze", "demo": "demo", "show": "show", "status": "status", "approve": "approve",
     "execute": "execute", "cancel": "execute", "manage": "manage", "close": "manage", "exits": "manage",
-    "reconcile": "reconcile", "positions": "positions", "replay": "replay", "risk": "risk",
+    "reconcile": "reconcile", "positions": "positions", "replay": "replay", "risk": "risk", "report": "report",
     "market": "market", "expirations": "market", "pause": "switches", "resume": "switches", "halt": "switches",
     "doctor": "doctor", "logs": "logs",
 }  # fmt: skip

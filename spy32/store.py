@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from spy32.records.documents import Documents
     from spy32.records.found_orders import FoundOrders
     from spy32.records.notices import Notices
+    from spy32.records.outcomes import Outcomes
     from spy32.records.paper_account import PaperAccount
     from spy32.records.results import Results
     from spy32.records.risk import Risk
@@ -95,6 +96,12 @@ class Store:
         from spy32.records.notices import Notices
 
         return Notices(self.core)
+
+    @cached_property
+    def outcomes(self) -> "Outcomes":
+        from spy32.records.outcomes import Outcomes
+
+        return Outcomes(self.core, self.flags)
 
     @cached_property
     def paper(self) -> "PaperAccount":

@@ -103,13 +103,26 @@ TABLES_6 = (
         body text not null,
         unique (ticker, day)
     ) strict""",
-    # What came of each candidate of a menu. `known` is 1 when nothing can change any more.
+    # What came of each candidate of a menu, dollars a contract. `known` is 1 when nothing can change any more. Ten
+    # thousand menus are read at once, for which a body of JSON would take too long.
     """create table outcome (
         id integer primary key,
         run_id integer not null references run,
         candidate_id text not null,
         known integer not null check (known in (0, 1)),
-        body text not null,
+        strategy text not null,
+        expiration text not null,
+        max_loss_e4 integer not null,
+        settlement_e4 integer,
+        expiry_e4 integer,
+        plan_day text,
+        plan_reason text,
+        plan_e4 integer,
+        plan_modelled integer,
+        pending text,
+        worthless integer check (worthless in (0, 1)),
+        worthless_market real,
+        worthless_history real,
         unique (run_id, candidate_id)
     ) strict""",
     # A comparison of two choosers, registered before its first outcome.

@@ -27,9 +27,11 @@ class DailyClose:
     day: date
     close: Price
     source: str
+    open: Price | None = None
     low: Price | None = None
     high: Price | None = None
     vix: float | None = None
+    """At the close; None while it is not known."""
 
 
 @value
@@ -60,7 +62,15 @@ class Outcome:
     plan: PlanOutcome | None = None
     """Under the exit plan; None while it is open."""
     pending: str | None = None
-    """Why something is not known yet: the expiration is ahead, or a close is missing."""
+    """Why something is not known: the expiration is ahead, a close is missing, or the run saw too little for a plan."""
+    is_final: bool = False
+    """Nothing can change any more."""
+    is_worthless: bool | None = None
+    """Every leg expired worthless. None while the settlement is not known."""
+    worthless_market: float | None = None
+    """Probability of that when it was decided, by the density; None in runs before 0.4, which stored none."""
+    worthless_history: float | None = None
+    """The same by history, with its drift."""
 
     @property
     def expiry_share(self) -> float | None:
@@ -84,8 +94,19 @@ class MenuChoice:
     candidate_id: str | None
     """None for no trade, whose outcome is zero."""
     outcome: Outcome | None
+    """None for no trade, and before the first refresh."""
     stated: float | None = None
     """Probability of expiring worthless that the chooser stated, 0 to 1."""
+
+    @property
+    def expiry_share(self) -> float | None:
+        """The result at expiration as a share of the maximum loss; zero for no trade, None while it is not known."""
+        return 0.0 if self.candidate_id is None else self.outcome.expiry_share if self.outcome is not None else None
+
+    @property
+    def plan_share(self) -> float | None:
+        """The same under the exit plan."""
+        return 0.0 if self.candidate_id is None else self.outcome.plan_share if self.outcome is not None else None
 
 
 NO_TRADE = Decimal(0)

@@ -144,6 +144,46 @@ class ModelUse:
     tokens: int
     cost: ModelDollars
     """All its questions together."""
+    cost_per_decision: ModelDollars | None = None
+
+
+@value
+class Money:
+    """Where the result of the ended trades came from, dollars: premium - closing cost - fees = result."""
+
+    premium: Dollars
+    closing_cost: Dollars
+    fees: Dollars
+    result: Dollars
+
+
+@value
+class SharpeRatio:
+    """The Sharpe ratio of the ended trades' results, and how little it says. The trades overlap, so it says less still.
+
+    Bailey and Lopez de Prado, "The Sharpe Ratio Efficient Frontier" (2012).
+    """
+
+    count: int
+    ratio: float
+    """Per trade, not annualised: mean over standard deviation of the results as shares of the maximum loss."""
+    skew: float
+    kurtosis: float
+    """Plain: 3 of a normal distribution."""
+    probabilistic: float
+    """PSR: probability that the ratio of the long run is above zero, if the trades were independent."""
+    needed: int | None
+    """Minimum track record length: independent trades that show so with 95 %. None for a ratio of zero or below."""
+
+
+@value
+class OpenExpiration:
+    """What is open of one expiration: one step of the ladder."""
+
+    expiration: date
+    trades: int
+    contracts: int
+    max_loss: Dollars
 
 
 @value
@@ -197,7 +237,7 @@ class Report:
     until: datetime
     runs: int
     outcomes: Mapping[str, int]
-    """Menu candidates by state: `known`, `open`, `missing`."""
+    """Menu candidates by what is known of their expiration: `known`, `open` while it is ahead, `missing`."""
     totals: ResultTotals
     trades: tuple[ReportTrade, ...]
     equity: tuple[EquityPoint, ...]
@@ -208,7 +248,7 @@ class Report:
     stated_profit: float | None
     """Mean of the probabilities of profit under the plan that these trades were decided on."""
     per_session: Dollars | None
-    """Result per session in the market; None with too few trades."""
+    """Result of the ended trades per session that each was held; None with too few trades."""
     best: TradeId | None
     worst: TradeId | None
     win_streak: int
@@ -225,3 +265,8 @@ class Report:
     deletions: tuple[str, ...] = ()
     """What the hash chain says is missing or edited; the figures above leave it out."""
     notes: tuple[str, ...] = ()
+    money: Money | None = None
+    """None before a trade has ended."""
+    sharpe: SharpeRatio | None = None
+    """None with fewer than `MIN_GROUP` ended trades."""
+    ladder: tuple[OpenExpiration, ...] = ()

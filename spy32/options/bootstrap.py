@@ -34,18 +34,18 @@ class Resamples:
     """How often each block was drawn, shape (resamples, starts)."""
 
     @classmethod
-    def draw(cls, observations: int, block: int, seed: int) -> "Resamples":
+    def draw(cls, observations: int, block: int, seed: int, resamples: int = RESAMPLES) -> "Resamples":
         """Return resamples of so many observations, with blocks of at least `block` of them as far as they reach."""
         step = max(min(-(-block // BLOCK_STARTS), observations // BLOCK_STARTS), 1)
         starts = max(-(-observations // step) - BLOCK_STARTS + 1, 1)
         draws = max(round(observations / (step * BLOCK_STARTS)), 1)
-        picks = (random_shares(RESAMPLES * draws, seed) * starts).astype(np.int64)
-        places = picks + np.repeat(np.arange(RESAMPLES) * starts, draws)
-        counts = np.bincount(places, minlength=RESAMPLES * starts).reshape(RESAMPLES, starts)
+        picks = (random_shares(resamples * draws, seed) * starts).astype(np.int64)
+        places = picks + np.repeat(np.arange(resamples) * starts, draws)
+        counts = np.bincount(places, minlength=resamples * starts).reshape(resamples, starts)
         return cls(step=step, counts=counts.astype(np.float64))
 
-    def intervals(self, values: Floats, weights: Floats) -> tuple[Floats, Floats]:
-        """Return the ends of the 90 % intervals of the weighted means of rows, shape (rows,) each.
+    def intervals(self, values: Floats, weights: Floats, tail: float = INTERVAL_TAIL) -> tuple[Floats, Floats]:
+        """Return the ends of the intervals of the weighted means of rows, shape (rows,) each.
 
         `values` has the shape (rows, observations). The resampled means are centred on the estimate, since blocks
         reach the first and last observations less often.
@@ -57,7 +57,7 @@ class Resamples:
         means = resampled[:-1] / resampled[-1]
         means += (values @ weights / weights.sum() - means.mean(axis=1))[:, None]
         means.sort(axis=1)
-        cut = round(RESAMPLES * INTERVAL_TAIL)
+        cut = round(len(self.counts) * tail)
         return means[:, cut - 1], means[:, -cut]
 
 

@@ -44,7 +44,7 @@ MENTIONS = (("attention", "subject"), ("notice", "about"))
 CLOSES = """select id from daily_close
     where ticker = (select json_extract(line, '$.underlying') from snapshot where run_id = ?1)
     and day >= (select substr(started_at, 1, 10) from run where id = ?1)
-    and day <= (select max(json_extract(body, '$.expiration')) from outcome where run_id = ?1)"""
+    and day <= (select max(expiration) from outcome where run_id = ?1)"""
 """The closes that outcomes of a run were computed from."""
 
 

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from io import StringIO
 from typing import Any
 
+from spy32.domain.report import GroupResult, ReportTrade
 from spy32.domain.runs import RunSummary
 from spy32.domain.spreads import Candidate, Menu, RejectedSpread
 from spy32.domain.value import value
+from spy32.render import report_documents  # noqa: F401 - the part of a trade
 from spy32.render.document_parts import published
 from spy32.render.encoder import Key, Part
 from spy32.render.formatting import format_price, single_line
@@ -50,8 +52,23 @@ CANDIDATE = Part(
 )
 
 
+GROUP = Part(
+    GroupResult,
+    "name count wins result mean share=share.mean share_low=share.low share_high=share.high",
+    called="GroupRow",
+)
+
+
 def history_csv(rows: Iterable[RunSummary]) -> str:
     return _table(Part.by_noun[RunSummary], rows)
+
+
+def trades_csv(trades: Iterable[ReportTrade]) -> str:
+    return _table(Part.by_noun[ReportTrade], trades)
+
+
+def groups_csv(groups: Iterable[GroupResult]) -> str:
+    return _table(GROUP, groups)
 
 
 def rejected_csv(menu: Menu | None) -> str:

@@ -8,17 +8,20 @@ from spy32.domain.report import (
     ExperimentState,
     GroupResult,
     ModelUse,
+    Money,
+    OpenExpiration,
     Reliability,
     ReliabilityPoint,
     Report,
     ReportTrade,
+    SharpeRatio,
 )
 from spy32.render import document_parts  # noqa: F401 - the part of the totals
 from spy32.render.encoder import Part
 
 for noun in (
     Bounds, ReportTrade, EquityPoint, GroupResult, ReliabilityPoint, Reliability, Attribution, ModelUse,
-    ExperimentPoint, ExperimentState,
+    ExperimentPoint, ExperimentState, Money, SharpeRatio, OpenExpiration,
 ):  # fmt: skip
     Part(noun)
 REPORT = Part(Report, called="spy32.report")

@@ -1,4 +1,4 @@
-"""Scores of stated probabilities, and intervals for outcomes that overlap in time. Pure numpy.
+"""Scores of stated probabilities. Pure numpy.
 
 Probabilities and outcomes (1.0 came true, 0.0 did not) are parallel columns of shape (n,). A score is per forecast and
 negatively oriented: smaller is better.
@@ -12,9 +12,6 @@ from spy32.options.normal import Floats
 MIN_PROBABILITY = 0.001
 """The log score takes no probability as smaller. A frequency of a few thousand cases can be 0, whose log is infinite,
 and says no more than "less than one in a thousand"."""
-RESAMPLES = 2000
-"""The ends of a 95 % interval from so many resamples scatter by about 3 % of its half-width (Efron and Tibshirani 1993
-recommend 1,000 to 2,000)."""
 
 
 @value
@@ -73,29 +70,3 @@ def brier_parts(stated: Floats, outcomes: Floats) -> BrierParts:
         discrimination=uncertainty - recalibrated,
         uncertainty=uncertainty,
     )
-
-
-def resampled_means(columns: Floats, block: int, seed: int, resamples: int = RESAMPLES) -> Floats:
-    """Return the means of `resamples` resamples by moving blocks, shape (resamples, k), of columns of shape (n, k).
-
-    Kuensch (1989): blocks of `block` consecutive rows, any start equally likely, until n rows are drawn; the last block
-    is cut. A block as long as outcomes overlap keeps their dependence. All columns are resampled together, so that a
-    difference of two is paired. The same seed gives the same bytes. Raises ValueError unless 1 <= block <= n.
-    """
-    n = len(columns)
-    if not 1 <= block <= n:
-        raise ValueError(f"a block of {block} rows of {n}")
-    random = np.random.default_rng(seed)
-    whole, rest = divmod(n, block)
-    running = np.concatenate((np.zeros((1, columns.shape[1])), np.cumsum(columns, axis=0)))
-    totals = np.zeros((resamples, columns.shape[1]))
-    for length, count in ((block, whole), (rest, 1)):
-        starts = random.integers(0, n - length + 1, size=(resamples, count))
-        totals += (running[starts + length] - running[starts]).sum(axis=1)
-    return np.asarray(totals / n)
-
-
-def interval(resampled: Floats, level: float = 0.95) -> tuple[float, float]:
-    """Return the ends of the central interval of the resamples (percentile method)."""
-    low, high = np.quantile(resampled, ((1 - level) / 2, (1 + level) / 2))
-    return float(low), float(high)

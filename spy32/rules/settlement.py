@@ -9,10 +9,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
-from spy32.domain.market import Contract, DailyBar, Right, parse_occ_symbol
+from spy32.domain.market import OCC_LENGTH, Contract, DailyBar, Right, parse_occ_symbol
 from spy32.domain.option_class import OptionClass, class_of_root
 from spy32.domain.orders import PaperEvent, TransactionKind
-from spy32.domain.spreads import CENT, MULTIPLIER, Position
+from spy32.domain.spreads import CENT, MULTIPLIER, Leg, Position
 from spy32.domain.value import value
 from spy32.rules.indicators import is_price
 from spy32.sessions import last_trading_day, market_date, next_session, previous_session, session
@@ -233,3 +233,21 @@ def closing_event(shares: AssignedShares, price: Decimal) -> PaperEvent:
         fees=Decimal(0),
         description=f"{verb} by the paper rule: at the open of the session after {shares.delivered}",
     )
+
+
+def settled_amount(legs: Sequence[Leg], price: Decimal) -> Decimal:
+    """Return what the settlement of legs that were opened brings, dollars after fees; a payment is negative.
+
+    The legs have the contracts of the whole order. Delivered shares count at `price`. Raises ValueError for unknown
+    terms.
+    """
+    held = tuple(Position(symbol=leg.symbol, quantity=-leg.action.sign * leg.quantity) for leg in legs)
+    day = last_trading_day(legs[0].expiration)
+    events = settlement_events(ExpiredPositions(root=legs[0].root, day=day, positions=held), price)
+    shares = sum(event.quantity for event in events if len(event.symbol) != OCC_LENGTH)
+    return sum((event.cash - event.fees for event in events), Decimal(0)) + shares * price
+
+
+def expires_worthless(legs: Sequence[Leg], price: Decimal) -> bool:
+    """Return whether no leg is exercised at this settlement price."""
+    return all(intrinsic_value(parse_occ_symbol(leg.symbol), price) < EXERCISE_THRESHOLD for leg in legs)

@@ -59,8 +59,8 @@ def _record_outcome(store: Store, run_id: int) -> None:
     with store.core.write_transaction(later(days=33), "outcomes") as change:
         for day in (builders.TODAY, builders.EXPIRATION, builders.EXPIRATION.replace(year=2035)):
             change.insert("daily_close", ticker="SPY", day=day.isoformat(), body="{}")
-        body = json.dumps({"expiration": builders.EXPIRATION.isoformat()})
-        change.insert("outcome", run_id=run_id, candidate_id="a1", known=1, body=body)
+        columns = {"expiration": builders.EXPIRATION.isoformat(), "strategy": "put_credit_spread", "max_loss_e4": 1}
+        change.insert("outcome", run_id=run_id, candidate_id="a1", known=1, **columns)
 
 
 def document_of(file: AuditFile) -> Document:

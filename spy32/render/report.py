@@ -1,0 +1,258 @@
+"""The report on one screen, and everything behind `--more`."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from spy32.domain.report import (
+    Bounds,
+    ExperimentState,
+    GroupResult,
+    ModelUse,
+    Reliability,
+    Report,
+    ReportTrade,
+    SharpeRatio,
+)
+from spy32.domain.spreads import Mode
+from spy32.render.explain import BANNERS
+from spy32.render.formatting import (
+    calendar_day,
+    format_count,
+    format_dollars,
+    format_gain,
+    humanise,
+    new_york_words,
+    single_line,
+)
+from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, Prose, noun_grid, pair
+
+TOO_FEW = "too few"
+SYNTHETIC = "synthetic: made by `spy32 demo --year`; nothing here happened"
+DELETIONS_SHOWN = 3
+"""Lines; the JSON document has all."""
+
+
+def report_pages(report: Report, by: str) -> Iterator[Page]:
+    """The screen with less and less, for the first that fits."""
+    for grids in (("groups", "reliability"), ("groups",), ()):
+        yield report_page(report, by, grids=grids)
+
+
+def report_page(report: Report, by: str, *, grids: Sequence[str] = ("groups", "reliability")) -> Page:
+    """One screen of 80 by 24. `by` is the property of the groups."""
+    parts: list[Part] = [Pairs(name="report", items=tuple(_facts(report)))]
+    if "groups" in grids:
+        parts.append(_groups_grid(by, report.groups[by]))
+    if "reliability" in grids and report.reliability:
+        parts.append(_reliability_grid(report.reliability))
+    return Page(
+        banner=(f"{BANNERS[report.mode]} · {_start_words(report)}", new_york_words(report.until)),
+        alarm=report.mode is Mode.LIVE,
+        heading=_heading(report),
+        tone="strong",
+        badges=tuple(_badges(report)),
+        parts=tuple(parts),
+    )
+
+
+def _start_words(report: Report) -> str:
+    return f"since {report.since}" if report.since is not None else "since the first run"
+
+
+def _heading(report: Report) -> str:
+    if not report.trades:
+        return f"no trade yet in {format_count(report.runs, 'run')}"
+    last = report.equity[-1] if report.equity else None
+    realized, unrealized = (last.realized, last.unrealized) if last is not None else (Decimal(0), Decimal(0))
+    deepest = min((point.drawdown for point in report.equity), default=Decimal(0))
+    return (
+        f"{format_gain(realized)} realised, {format_gain(unrealized)} open by marks · deepest drawdown "
+        f"{format_dollars(deepest)}"
+    )
+
+
+def _badges(report: Report) -> Iterator[str]:
+    if report.is_synthetic:
+        yield SYNTHETIC
+    yield from (f"the history says: {single_line(text)}" for text in report.deletions[:DELETIONS_SHOWN])
+    if len(report.deletions) > DELETIONS_SHOWN:
+        yield f"and {len(report.deletions) - DELETIONS_SHOWN} more rows; --json and `audit verify` tell"
+    elif report.deletions:
+        yield "the figures leave out what is missing; `audit verify` tells more"
+
+
+def _facts(report: Report) -> Iterator[Item]:
+    ended = [trade for trade in report.trades if trade.result is not None]
+    yield pair("trades", _trade_words(report, len(ended)))
+    if ended:
+        yield pair("win rate", _win_words(report))
+        yield pair("best, worst", _extreme_words(report))
+        a_session = f"{format_gain(report.per_session)} a session held" if report.per_session is not None else TOO_FEW
+        yield pair("expectancy", f"{a_session} · slippage {format_dollars(report.slippage)} against the mid")
+        yield pair("planned exit", _holding_words(report.exit_less_holding))
+    counts = report.outcomes
+    outcomes = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("known", "open", "missing"))
+    yield pair("outcomes", f"{outcomes} of candidates, held to expiration")
+    if report.selection is not None:
+        words = f"{_bounds_words(report.selection, '{:+.3f}')} of max loss to its menu's mean at expiration"
+        yield pair("pick", words)
+    yield from (pair("model", _model_words(model)) for model in report.models)
+    yield from (pair("experiment", _experiment_words(each)) for each in report.experiments)
+    yield from (pair("note", single_line(text), "warn") for text in report.notes)
+
+
+def _trade_words(report: Report, ended: int) -> str:
+    open_trades = len(report.trades) - ended
+    at_risk = sum((each.max_loss for each in report.ladder), Decimal(0))
+    losing = (
+        f", {format_dollars(at_risk)} at most on {format_count(len(report.ladder), 'expiration')}" if at_risk else ""
+    )
+    return f"{ended} ended, {open_trades} open{losing} · {format_count(report.runs, 'run')}"
+
+
+def share_words(bounds: Bounds | None) -> str:
+    """`83% [70, 92] of 52`: a share with its interval and count."""
+    if bounds is None:
+        return TOO_FEW
+    interval = ""
+    if bounds.low is not None and bounds.high is not None:
+        interval = f" [{bounds.low * 100:.0f}, {bounds.high * 100:.0f}]"
+    return f"{bounds.mean * 100:.0f}%{interval} of {bounds.count}"
+
+
+def _bounds_words(bounds: Bounds, form: str) -> str:
+    interval = ""
+    if bounds.low is not None and bounds.high is not None:
+        interval = f" [{form.format(bounds.low)}, {form.format(bounds.high)}]"
+    return f"{form.format(bounds.mean)}{interval}"
+
+
+def _win_words(report: Report) -> str:
+    stated = f" · {report.stated_profit * 100:.0f}% was stated" if report.stated_profit is not None else ""
+    rate = report.win_rate
+    assert rate is not None
+    return f"{share_words(rate)}{stated} · at most {report.win_streak} won, {report.loss_streak} lost in a row"
+
+
+def _extreme_words(report: Report) -> str:
+    results = {trade.id: trade.result for trade in report.trades}
+    found = [(number, results[number]) for number in (report.best, report.worst) if number is not None]
+    return ", ".join(f"T{number} {format_gain(result)}" for number, result in found if result is not None)
+
+
+def _holding_words(bounds: Bounds | None) -> str:
+    if bounds is None:
+        return "no expiration of an ended trade has closed yet"
+    return f"{_bounds_words(bounds, '{:+.2f}')} dollars a trade to holding, {format_count(bounds.count, 'pair')}"
+
+
+def _model_words(model: ModelUse) -> str:
+    each = f", ${model.cost_per_decision:.3f} each" if model.cost_per_decision is not None else ""
+    return (
+        f"{single_line(model.name)}: {model.asked} asked, {model.traded} trades, {model.abstained} abstained, "
+        f"{model.vetoed} vetoed, {model.agreed} as the rule{each}"
+    )
+
+
+def _experiment_words(each: ExperimentState) -> str:
+    return f"{single_line(each.challenger)} to {single_line(each.champion)}: {single_line(each.words)}"
+
+
+def _groups_grid(by: str, groups: Sequence[GroupResult]) -> Grid:
+    columns: dict[str, Cell] = {
+        by: lambda group: humanise(group.name),
+        "trades>": lambda group: str(group.count),
+        "result>": lambda group: format_gain(group.result),
+        "mean>1": lambda group: format_gain(group.mean) if group.mean is not None else TOO_FEW,
+        "wins": lambda group: share_words(group.share),
+    }
+    return noun_grid("groups", "" if groups else f"by {by}", groups, columns)._replace(framed=False)
+
+
+def _reliability_grid(sources: Sequence[Reliability]) -> Grid:
+    columns: dict[str, Cell] = {
+        "expires worthless": lambda each: single_line(each.source),
+        "outcomes>": lambda each: str(each.count),
+        "stated>": lambda each: f"{each.stated * 100:.0f}%",
+        "came true": lambda each: share_words(each.came_true),
+        "Brier>": lambda each: f"{each.brier:.3f}",
+        "miscal.>2": lambda each: f"{each.miscalibration:.3f}",
+        "discr.>3": lambda each: f"{each.discrimination:.3f}",
+        "uncert.>4": lambda each: f"{each.uncertainty:.3f}",
+    }
+    grid = noun_grid("reliability", "", sources, columns)
+    return grid._replace(framed=False, names_omitted=False)
+
+
+# Behind --more.
+
+
+def more_page(report: Report) -> Page:
+    """What does not stand on the first screen: money, every group, models, the ladder, the Sharpe ratio, trades."""
+    parts: list[Part] = []
+    if (money := report.money) is not None:
+        words = (
+            f"premium {format_dollars(money.premium)} - closing {format_dollars(money.closing_cost)} - fees "
+            f"{format_dollars(money.fees)} = {format_gain(money.result)}"
+        )
+        parts.append(Pairs(name="money", items=(pair("ended trades", words),)))
+    parts += [_groups_grid(name, groups) for name, groups in report.groups.items() if groups]
+    parts += [_ladder_grid(report), _models_grid(report.models), _trades_grid(report.trades)]
+    parts.append(Prose(title="Sharpe ratio", text=sharpe_words(report.sharpe)))
+    return Page(parts=tuple(part for part in parts if not isinstance(part, Grid) or part.rows))
+
+
+def sharpe_words(sharpe: SharpeRatio | None) -> str:
+    """The ratio with everything that limits it. It is never annualised."""
+    if sharpe is None:
+        return f"{TOO_FEW} ended trades."
+    needed = f"{sharpe.needed} independent trades" if sharpe.needed is not None else "no number of trades like these"
+    return (
+        f"{sharpe.ratio:+.3f} a trade, n = {sharpe.count}, overlapping; skew {sharpe.skew:+.1f}, kurtosis "
+        f"{sharpe.kurtosis:.1f}. Probability that it is above zero in the long run (PSR): {sharpe.probabilistic:.2f}, "
+        f"if the trades were independent; they are overlapping, so it is less sure. To show it with 95%, {needed} "
+        "would be needed (minimum track record length)."
+    )
+
+
+def _ladder_grid(report: Report) -> Grid:
+    columns: dict[str, Cell] = {
+        "open, expiration": lambda step: f"{step.expiration}",
+        "trades>": lambda step: str(step.trades),
+        "contracts>": lambda step: str(step.contracts),
+        "max loss>": lambda step: format_dollars(step.max_loss),
+    }
+    return noun_grid("ladder", "", report.ladder, columns)._replace(framed=False)
+
+
+def _models_grid(models: Sequence[ModelUse]) -> Grid:
+    columns: dict[str, Cell] = {
+        "model": lambda each: single_line(each.name),
+        "asked>": lambda each: str(each.asked),
+        "failed>2": lambda each: str(each.failed),
+        "unmatched numbers>3": lambda each: str(each.unmatched),
+        "seconds>1": lambda each: f"{each.latency_seconds:.1f}" if each.latency_seconds is not None else "",
+        "tokens>2": lambda each: f"{each.tokens:,}",
+        "cost>": lambda each: f"${each.cost:.2f}",
+    }
+    return noun_grid("models", "", models, columns)._replace(framed=False)
+
+
+def _trades_grid(trades: Sequence[ReportTrade]) -> Grid:
+    columns: dict[str, Cell] = {
+        "trade": lambda trade: f"T{trade.id}",
+        "opened": lambda trade: f"{trade.opened:%y} {calendar_day(trade.opened)}",
+        "spread:3": lambda trade: humanise(trade.strategy),
+        "exit": lambda trade: humanise(trade.exit_reason or "open"),
+        "days>2": "days_held",
+        "kept>1": lambda trade: f"{trade.credit_kept * 100:.0f}%" if trade.credit_kept is not None else "",
+        "held to end>2": lambda trade: format_gain(trade.holding) if trade.holding is not None else "",
+        "result>": _result_words,
+    }
+    return noun_grid("trades", "", reversed(trades), columns)._replace(framed=False)
+
+
+def _result_words(trade: ReportTrade) -> str:
+    if trade.result is not None:
+        return format_gain(trade.result)
+    return f"{format_gain(trade.unrealized)} open" if trade.unrealized is not None else "open"

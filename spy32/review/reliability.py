@@ -1,0 +1,75 @@
+"""How good the stated probabilities of expiring worthless were, by source."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+
+import numpy as np
+
+from spy32.domain.report import MIN_GROUP, Reliability, ReliabilityPoint
+from spy32.options.history import Ints
+from spy32.options.normal import Floats
+from spy32.records.report import StatedAnswer, StatedCandidate
+from spy32.review.bounds import share_bounds, week_numbers
+from spy32.review.scores import brier_parts, isotonic_fit
+
+EVENT = "expires worthless"
+MAX_STEPS = 10
+"""Steps of the line: each holds at least so large a part of the outcomes, since CORP ends with steps of one or two."""
+
+Case = tuple[str, int, float]
+"""Day of the run, whether it came true, and its stated probability."""
+
+
+def source_reliability(
+    candidates: Sequence[StatedCandidate], answers: Sequence[StatedAnswer]
+) -> tuple[Reliability, ...]:
+    """Return the reliability of market and history over all candidates, and of each model over its own picks."""
+    cases: dict[str, list[Case]] = {
+        "market": [(each.day, each.worthless, each.market) for each in candidates if each.market is not None],
+        "history": [(each.day, each.worthless, each.history) for each in candidates if each.history is not None],
+    }
+    for each in answers:
+        if each.stated is not None and each.worthless is not None and each.prompt is not None:
+            cases.setdefault(f"{each.analyst} {each.prompt}", []).append((each.day, each.worthless, each.stated))
+    return tuple(_reliability(source, found) for source, found in cases.items() if found)
+
+
+def _reliability(source: str, cases: Sequence[Case]) -> Reliability:
+    days, came_true, stated = zip(*cases, strict=True)
+    numbers = {day: int(week_numbers([date.fromisoformat(day)])[0]) for day in set(days)}
+    weeks = np.array([numbers[day] for day in days])
+    outcomes, probabilities = np.array(came_true, dtype=np.float64), np.array(stated, dtype=np.float64)
+    parts, share = brier_parts(probabilities, outcomes), share_bounds(outcomes, weeks)
+    assert share is not None
+    return Reliability(
+        source=source,
+        event=EVENT,
+        count=len(cases),
+        weeks=len(set(weeks.tolist())),
+        brier=parts.brier,
+        miscalibration=parts.miscalibration,
+        discrimination=parts.discrimination,
+        uncertainty=parts.uncertainty,
+        stated=float(probabilities.mean()),
+        came_true=share,
+        points=tuple(_points(probabilities, outcomes, weeks)),
+    )
+
+
+def _points(stated: Floats, outcomes: Floats, weeks: Ints) -> Iterator[ReliabilityPoint]:
+    """Yield the steps of the CORP line, with the band that its weeks allow; none where that is unknown."""
+    order = np.argsort(stated, kind="stable")
+    fit = isotonic_fit(stated, outcomes)[order]
+    least = max(len(order) // MAX_STEPS, MIN_GROUP)
+    ends = np.flatnonzero(np.diff(fit, append=np.inf) > 0) + 1
+    start = 0
+    for end in ends.tolist():
+        if end - start < least or 0 < len(order) - end < least:
+            continue
+        step = order[start:end]
+        share = share_bounds(outcomes[step], weeks[step])
+        start = end
+        if share is not None and share.low is not None and share.high is not None:
+            yield ReliabilityPoint(
+                stated=float(stated[step].mean()), came_true=share.mean, low=share.low, high=share.high, count=len(step)
+            )

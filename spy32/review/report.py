@@ -1,0 +1,168 @@
+"""Builds the report from the store alone."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import groupby
+
+import numpy as np
+
+from spy32.domain.orders import Trade
+from spy32.domain.report import (
+    MIN_GROUP,
+    Attribution,
+    Bounds,
+    EquityPoint,
+    ExperimentState,
+    OpenExpiration,
+    Report,
+    ReportTrade,
+)
+from spy32.domain.spreads import CENT
+from spy32.records.report import ReportRows
+from spy32.review.bounds import mean_bounds, share_bounds, week_numbers
+from spy32.review.model_use import model_use
+from spy32.review.reliability import source_reliability
+from spy32.review.sharpe import sharpe_ratio
+from spy32.review.trade_results import TradeRow, equity, longest_streaks, money, trade_groups
+from spy32.rules.results import ENDED
+from spy32.sessions import market_date
+from spy32.store import Store
+
+AUDITED = ("trade", "fill", "adoption", "disposal")
+"""Tables whose rows are compared with the history: what a result is computed from."""
+
+
+def build_report(
+    store: Store,
+    now: datetime,
+    *,
+    since: date | None = None,
+    experiments: Sequence[ExperimentState] = (),
+    attribution: Sequence[Attribution] = (),
+    is_synthetic: bool = False,
+) -> Report:
+    """Return the report of the runs that started, and the trades that were opened, on a New York day or later."""
+    with store.core.read_transaction():
+        return _ReportBuilder(store, now, since).build(tuple(experiments), tuple(attribution), is_synthetic)
+
+
+class _ReportBuilder:
+    """Reads once what several parts of the report need."""
+
+    def __init__(self, store: Store, now: datetime, since: date | None) -> None:
+        self._store, self._now, self._since = store, now, since
+        self._rows = ReportRows(store.core, since)
+        self._marks = self._rows.daily_marks()
+        origins, slippages = self._rows.origins(), self._rows.slippages()
+        newest = {trade_id: amount for trade_id, _, amount in self._marks}
+        self._trades = [
+            TradeRow(trade, origins[trade.id], newest.get(trade.id), slippages.get(trade.id))
+            for trade in store.trades.select()
+            if trade.id in origins
+        ]
+        ended = [row for row in self._trades if row.trade.state in ENDED and row.trade.result is not None]
+        self._ended = sorted(ended, key=lambda row: (row.trade.closed_at or now, row.trade.id))
+        self._weeks = week_numbers([row.opened for row in self._ended])
+
+    def build(
+        self, experiments: tuple[ExperimentState, ...], attribution: tuple[Attribution, ...], is_synthetic: bool
+    ) -> Report:
+        today, rows = market_date(self._now), self._rows
+        outcomes, absent = rows.outcome_counts(today)
+        answers = rows.answers()
+        results = [row.trade.result or Decimal(0) for row in self._ended]
+        wins, losses = longest_streaks(results)
+        by_result = sorted(self._ended, key=lambda row: row.trade.result or Decimal(0))
+        stated = [row.origin.stated for row in self._ended if row.origin.stated is not None]
+        views = tuple(row.view() for row in self._trades)
+        return Report(
+            mode=self._store.core.mode,
+            is_synthetic=is_synthetic,
+            since=self._since,
+            until=self._now,
+            runs=rows.run_count(),
+            outcomes=outcomes,
+            totals=self._store.results.totals(today),
+            trades=views,
+            equity=self._equity(),
+            groups=trade_groups(self._ended),
+            win_rate=share_bounds(np.array([result > 0 for result in results], dtype=np.float64), self._weeks),
+            stated_profit=float(np.mean(stated)) if stated else None,
+            per_session=self._per_session(results),
+            best=by_result[-1].trade.id if by_result else None,
+            worst=by_result[0].trade.id if by_result else None,
+            win_streak=wins,
+            loss_streak=losses,
+            slippage=sum((row.slippage or Decimal(0) for row in self._trades), Decimal(0)),
+            exit_less_holding=self._exit_less_holding(views),
+            reliability=source_reliability(rows.stated(), answers),
+            attribution=attribution,
+            models=model_use(answers, rows.requests()),
+            selection=self._selection(),
+            experiments=experiments,
+            deletions=self._store.audit.row_faults(AUDITED),
+            notes=_notes(absent),
+            money=money([row.trade for row in self._ended]),
+            sharpe=sharpe_ratio(np.array([float((row.trade.result or 0) / row.trade.max_loss) for row in self._ended])),
+            ladder=_ladder([row.trade for row in self._trades if row.trade.state not in ENDED]),
+        )
+
+    def _equity(self) -> tuple[EquityPoint, ...]:
+        """The path of the trades of this report. A result that became final in parts counts on the day of each."""
+        in_parts, chosen = self._rows.partly_closed(), {row.trade.id for row in self._trades}
+        realized: dict[date, Decimal] = {}
+        for row in self._trades:
+            if row.trade.id in in_parts:
+                found = self._store.results.compute(row.trade).realizations
+                parts = [(market_date(part.at), part.amount) for part in found]
+            elif row.closed is not None and row.trade.result is not None:
+                parts = [(row.closed, row.trade.result)]
+            else:
+                parts = []
+            for day, amount in parts:
+                realized[day] = realized.get(day, Decimal(0)) + amount
+        marks = [mark for mark in self._marks if mark[0] in chosen]
+        return equity(realized, marks, {row.trade.id: row.closed for row in self._trades if row.closed is not None})
+
+    def _per_session(self, results: Sequence[Decimal]) -> Decimal | None:
+        if len(results) < MIN_GROUP:
+            return None
+        sessions = sum(row.sessions for row in self._ended)
+        return (sum(results, Decimal(0)) / sessions).quantize(CENT, ROUND_HALF_EVEN)
+
+    def _exit_less_holding(self, views: Sequence[ReportTrade]) -> Bounds | None:
+        """Of every ended trade whose expiration has closed; one that was held has a difference of zero or its fees."""
+        pairs = [
+            (float(view.result - view.holding), view.opened)
+            for view in views
+            if view.result is not None and view.holding is not None
+        ]
+        values = np.array([value for value, _ in pairs], dtype=np.float64)
+        return mean_bounds(values, week_numbers([day for _, day in pairs]))
+
+    def _selection(self) -> Bounds | None:
+        picks = self._rows.picks()
+        values = np.array([pick.result - pick.menu_mean for pick in picks], dtype=np.float64)
+        return mean_bounds(values, week_numbers([date.fromisoformat(pick.day) for pick in picks]))
+
+
+def _ladder(trades: Sequence[Trade]) -> tuple[OpenExpiration, ...]:
+    """Return what is open, by expiration."""
+    ordered = sorted(trades, key=lambda trade: trade.expiration)
+    groups = [(day, list(group)) for day, group in groupby(ordered, key=lambda trade: trade.expiration)]
+    return tuple(
+        OpenExpiration(
+            expiration=day,
+            trades=len(held),
+            contracts=sum(trade.remaining for trade in held),
+            max_loss=sum((trade.max_loss * trade.remaining / trade.quantity for trade in held), Decimal(0)),
+        )
+        for day, held in groups
+    )
+
+
+def _notes(absent: int) -> tuple[str, ...]:
+    if not absent:
+        return ()
+    return (f"{absent} candidates have no outcome yet; `outcomes refresh` computes what the closes tell",)

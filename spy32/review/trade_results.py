@@ -1,0 +1,193 @@
+"""Trades as the report shows them, the account's path by daily marks, and the groups of trades."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import groupby
+
+import numpy as np
+
+from spy32.domain.orders import Trade
+from spy32.domain.report import MIN_GROUP, EquityPoint, GroupResult, Money, ReportTrade
+from spy32.domain.spreads import CENT, MULTIPLIER, Strategy, whole_order
+from spy32.records.report import TradeOrigin
+from spy32.review.bounds import share_bounds, week_numbers
+from spy32.rules.results import days_held
+from spy32.rules.settlement import settled_amount
+from spy32.sessions import market_date, sessions_between
+
+UNKNOWN = "not known"
+DELTA_STEP = 0.05
+VIX_EDGES = (15, 20, 30)
+"""Percent: calm, usual (the median since 1990 is near 18), raised, and a crisis."""
+DTE_EDGES = (15, 29, 43)
+"""Days: two, four and six weeks."""
+SIDES = {
+    Strategy.PUT_CREDIT: "put", Strategy.CALL_CREDIT: "call", Strategy.IRON_CONDOR: "condor",
+    Strategy.PUT_DEBIT: "put debit", Strategy.CALL_DEBIT: "call debit",
+}  # fmt: skip
+
+
+class TradeRow:
+    """One trade with what it was decided on."""
+
+    def __init__(self, trade: Trade, origin: TradeOrigin, unrealized: Decimal | None, slippage: Decimal | None) -> None:
+        self.trade, self.origin = trade, origin
+        self.opened = market_date(trade.opened_at)
+        self.closed = market_date(trade.closed_at) if trade.closed_at is not None else None
+        self.unrealized = unrealized if trade.result is None else None
+        self.slippage = slippage
+
+    def view(self) -> ReportTrade:
+        """Return the trade as the report shows it."""
+        trade = self.trade
+        return ReportTrade(
+            id=trade.id,
+            run_id=trade.run_id,
+            strategy=self.origin.strategy,
+            opened=self.opened,
+            closed=self.closed,
+            quantity=trade.quantity,
+            credit=trade.credit,
+            max_loss=trade.max_loss,
+            result=trade.result,
+            unrealized=self.unrealized,
+            days_held=days_held(trade),
+            credit_kept=self._credit_kept(),
+            slippage=self.slippage,
+            exit_reason=trade.exit_reason,
+            stated=self.origin.stated,
+            holding=self._holding(),
+        )
+
+    @property
+    def sessions(self) -> int:
+        """Sessions in which an ended trade was held, at least one."""
+        assert self.closed is not None
+        return max(sessions_between(self.opened, self.closed), 1)
+
+    def _credit_kept(self) -> float | None:
+        trade = self.trade
+        if trade.result is None or trade.credit <= 0:
+            return None
+        return float(1 - (trade.debit or Decimal(0)) / trade.credit)
+
+    def _holding(self) -> Decimal | None:
+        """What holding it to expiration would have brought at its own fill, by the settlement that its menu has."""
+        trade, price = self.trade, self.origin.settlement
+        if price is None:
+            return None
+        received = trade.credit * MULTIPLIER * trade.quantity - trade.opening_fees
+        return (received + settled_amount(whole_order(trade.legs, trade.quantity), price)).quantize(
+            CENT, ROUND_HALF_EVEN
+        )
+
+
+# Groups.
+
+
+def _range_name(number: float | None, edges: Sequence[int]) -> str:
+    if number is None:
+        return UNKNOWN
+    low = max((edge for edge in edges if edge <= number), default=None)
+    high = min((edge for edge in edges if edge > number), default=None)
+    return f"below {high}" if low is None else f"{low} and more" if high is None else f"{low} to {high}"
+
+
+def _delta_name(delta: float | None) -> str:
+    if delta is None:
+        return UNKNOWN
+    step = int(delta / DELTA_STEP + 1e-9)
+    return f"{step * DELTA_STEP:.2f} to {(step + 1) * DELTA_STEP:.2f}"
+
+
+PROPERTIES: Mapping[str, Callable[[TradeRow], str]] = {
+    "exit": lambda row: row.trade.exit_reason or UNKNOWN,
+    "side": lambda row: SIDES[Strategy(row.origin.strategy)],
+    "delta": lambda row: _delta_name(row.origin.short_delta),
+    "vix": lambda row: _range_name(row.origin.vix, VIX_EDGES),
+    "dte": lambda row: _range_name(row.origin.dte, DTE_EDGES),
+    "analyst": lambda row: row.origin.analyst,
+    "prompt": lambda row: row.origin.prompt or "none",
+    "profile": lambda row: row.origin.profile,
+    "weekday": lambda row: f"{row.opened:%A}",
+}
+
+
+def trade_groups(rows: Sequence[TradeRow]) -> dict[str, tuple[GroupResult, ...]]:
+    """Return the ended trades by each property."""
+    return {name: tuple(_groups(rows, key)) for name, key in PROPERTIES.items()}
+
+
+def _groups(rows: Sequence[TradeRow], key: Callable[[TradeRow], str]) -> Iterator[GroupResult]:
+    named: dict[str, list[TradeRow]] = {}
+    for row in rows:
+        named.setdefault(key(row), []).append(row)
+    for name in sorted(named, key=lambda each: (each == UNKNOWN, -len(named[each]), each)):
+        yield _group(name, named[name])
+
+
+def _group(name: str, rows: Sequence[TradeRow]) -> GroupResult:
+    results = [row.trade.result or Decimal(0) for row in rows]
+    wins, total = [result > 0 for result in results], sum(results, Decimal(0))
+    is_enough = len(rows) >= MIN_GROUP
+    return GroupResult(
+        name=name,
+        count=len(rows),
+        wins=sum(wins),
+        result=total,
+        mean=(total / len(rows)).quantize(CENT, ROUND_HALF_EVEN) if is_enough else None,
+        share=share_bounds(np.array(wins, dtype=np.float64), week_numbers([row.opened for row in rows]))
+        if is_enough
+        else None,
+    )
+
+
+# Totals of the ended trades.
+
+
+def longest_streaks(results: Sequence[Decimal]) -> tuple[int, int]:
+    """Return the most wins and the most losses in a row, in the order in which the trades ended."""
+    longest = {True: 0, False: 0}
+    for is_win, group in groupby(result > 0 for result in results):
+        longest[is_win] = max(longest[is_win], len(list(group)))
+    return longest[True], longest[False]
+
+
+def money(trades: Sequence[Trade]) -> Money | None:
+    """Return where the result of the ended trades came from; None without any."""
+    if not trades:
+        return None
+    premium = sum((trade.credit * trade.quantity for trade in trades), Decimal(0)) * MULTIPLIER
+    result = sum((trade.result or Decimal(0) for trade in trades), Decimal(0))
+    fees = sum((trade.fees for trade in trades), Decimal(0))
+    return Money(premium=premium, closing_cost=premium - fees - result, fees=fees, result=result)
+
+
+# The account's path.
+
+
+def equity(
+    realized: Mapping[date, Decimal], marks: Sequence[tuple[int, date, Decimal]], ends: Mapping[int, date]
+) -> tuple[EquityPoint, ...]:
+    """Return the account at the end of each day on which something became final or was marked.
+
+    `marks` are trade id, day and unrealised result, by day; the last one of a trade stands until it `ends`.
+    """
+    marked: dict[date, list[tuple[int, Decimal]]] = {}
+    for trade_id, day, amount in marks:
+        marked.setdefault(day, []).append((trade_id, amount))
+    ended: dict[date, list[int]] = {}
+    for trade_id, day in ends.items():
+        ended.setdefault(day, []).append(trade_id)
+    total, peak, points = Decimal(0), Decimal(0), []
+    held: dict[int, Decimal] = {}
+    for day in sorted({*realized, *marked, *ended}):
+        total += realized.get(day, Decimal(0))
+        held |= {trade_id: amount for trade_id, amount in marked.get(day, ()) if ends.get(trade_id, day) >= day}
+        for trade_id in ended.get(day, ()):
+            held.pop(trade_id, None)
+        unrealized = sum(held.values(), Decimal(0))
+        peak = max(peak, total + unrealized)
+        points.append(EquityPoint(day=day, realized=total, unrealized=unrealized, drawdown=total + unrealized - peak))
+    return tuple(points)
