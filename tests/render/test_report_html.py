@@ -173,10 +173,17 @@ def test_an_empty_report_says_so_in_sentences() -> None:
     text = " ".join(page.stated)
     assert not {"svg", "table", "figure"} & set(page.tags)
     for sentence in (
-        "There is no run yet", "No trade has ended yet.", "No probability can be scored yet",
+        "There is no run yet",
+        "No trade has ended yet.",
+        "No trade is open.",
+        "No probability can be scored yet",
+        "No experiment is registered",
         "No model has been asked.",
-        "No trade has two marks yet.", "No experiment is registered", "There is no trade yet.", "too few", "not known",
-    ):  # fmt: skip
+        "No trade has two marks yet.",
+        "There is no trade yet.",
+        "too few",
+        "not known",
+    ):
         assert sentence in text
     assert "None" not in text and "nan" not in text
 
@@ -203,9 +210,20 @@ def test_an_open_trade_shows_its_mark_and_a_trade_without_one_nothing() -> None:
     assert "+$7.77" in text and "2 open trades, 1 without a mark" in text and "1 of 1 ended trade" in text
 
 
+def test_the_result_is_split_into_premium_closing_and_fees_and_the_book_has_its_ladder() -> None:
+    text = words(sample_report(1))
+    assert "Premium +$3,030.95, less $2,800.00 to close or settle and $200.00 of fees, makes +$30.95." in text
+    assert "2026-02-06 1 2 $864.52" in text
+
+
 def test_what_is_missing_from_the_records_stands_before_the_figures() -> None:
     text = words(replace(sample_report(3), deletions=("Events 7 to 9 are missing.",), notes=("T4 has no mark.",)))
     assert text.index("Events 7 to 9 are missing.") < text.index("T4 has no mark.") < text.index("Realised")
+
+
+def test_a_command_in_a_note_is_set_apart() -> None:
+    page = sample_page(replace(sample_report(3), notes=("`outcomes refresh` & more",)))
+    assert "<code>outcomes refresh</code> &amp; more" in page
 
 
 def test_a_report_of_a_real_market_is_not_called_synthetic() -> None:
