@@ -6,6 +6,7 @@ horizontal scrolling on a telephone.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from html import escape
 from typing import Any
 
@@ -126,8 +127,8 @@ def _count(number: int, noun: str) -> str:
 def _lead(report: Document) -> str:
     """What a reader in a hurry must know: what was earned, and whether the model is known to be worth its fee."""
     ended = _ended(report)
-    totals = report["totals"]
-    lead = f"{_count(len(ended), 'trade')} ended, together {money(totals['total'])} after fees." if ended else ""
+    result = sum((Decimal(trade["result"]) for trade in ended), Decimal(0))
+    lead = f"{_count(len(ended), 'trade')} ended, together {money(result)} after fees." if ended else ""
     if not ended:
         lead = f"{_count(report['runs'], 'run')} so far, and no trade has ended yet." if report["runs"] else (
             "There is no run yet: the report fills as runs are made."
@@ -145,7 +146,11 @@ def _facts(report: Document) -> Iterator[tuple[str, str, str]]:
     falls = [float(point["drawdown"]) for point in report["equity"]] or [0.0]
     open_count = len(report["trades"]) - len(_ended(report))
     unmarked = f", {len(totals['unmarked'])} without a mark" if totals["unmarked"] else ""
-    yield "Realised", dollars(totals["total"]), f"this month {dollars(totals['month'])}"
+    yield (
+        "Realised",
+        dollars(totals["total"]),
+        "whole account" if report["since"] else f"this month {dollars(totals['month'])}",
+    )
     yield "Open, by marks", dollars(totals["unrealized"]), f"{_count(open_count, 'open trade')}{unmarked}"
     yield "Deepest drawdown", dollars(min(falls)), f"now {dollars(falls[-1])}"
     yield (

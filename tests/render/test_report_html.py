@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any
@@ -82,6 +83,7 @@ def stated_sums(document: dict[str, Any]) -> Iterator[float]:
     ended = [trade for trade in trades if trade["result"] is not None]
     yield from (len(ended), len(trades) - len(ended), len(document["totals"]["unmarked"]))
     yield sum(float(trade["result"]) > 0 for trade in ended)
+    yield float(sum(Decimal(trade["result"]) for trade in ended))
     yield sum(trade["credit_kept"] is not None and trade["credit_kept"] > 0 for trade in trades)
     yield sum(trade["slippage"] is not None and float(trade["slippage"]) > 0 for trade in trades)
     yield from (len(experiment["path"]) for experiment in document["experiments"])
@@ -129,6 +131,22 @@ def test_headline_facts_come_first_and_are_those_of_the_document() -> None:
 
 
 # Words of others.
+
+
+def test_a_part_of_the_history_sums_up_its_own_trades_beside_the_whole_account() -> None:
+    report = sample_report(4)
+    trades = tuple(replace(trade, result=Decimal(10)) for trade in report.trades)
+    text = words(replace(report, since=date(2025, 2, 1), trades=trades))
+    assert "4 trades ended, together +$40.00 after fees." in text and "whole account" in text
+    assert "since 2025-02-01" in text
+
+
+def test_without_pairs_or_extremes_their_sentences_are_left_out() -> None:
+    few = replace(sample_report(12), best=None, worst=None, exit_less_holding=None, money=None, win_rate=None)
+    (source,) = few.reliability
+    few = replace(few, reliability=(replace(source, came_true=replace(source.came_true, low=None, high=None)),))
+    text = words(few)
+    assert "Best" not in text and "Leaving by the plan" not in text and "Premium" not in text and "too few" in text
 
 
 def test_hostile_words_stay_words() -> None:
