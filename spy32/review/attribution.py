@@ -22,6 +22,7 @@ from spy32.domain.units import Price
 from spy32.domain.value import value
 from spy32.options.attribution import LegColumns, MarketStates, change_parts
 from spy32.rules.leg_greeks import DIVIDEND_YIELD
+from spy32.rules.settlement import trading_end
 from spy32.sessions import market_date, years_to_expiration
 from spy32.settings.model import MarketSources
 from spy32.store import Store
@@ -70,8 +71,8 @@ def attributions(store: Store, *trades: Trade, closes: Iterable[DailyClose] = ()
 
     An interval reaches from one session's last usable mark to the next one's; it is longer where a session has none.
     The first begins with the opening, at the quotes of its run. The last one of an ended trade ends with its close, at
-    the mark of that day, or with its settlement at the official close of that day. Without such a mark, or that close
-    among `closes`, the spot is taken as unchanged, and the rest holds what it did.
+    the mark of that day, or with its settlement, at the official close of its last day. Without such a mark, or that
+    close among `closes`, the spot is taken as unchanged, and the rest holds what it did.
     """
     prices = {(close.ticker, close.day): float(close.close) for close in closes}
     with store.core.read_transaction():
@@ -82,13 +83,15 @@ def _read_intervals(store: Store, trade: Trade, prices: Mapping[tuple[str, date]
     proposal, rate = store.proposals.get(trade.proposal_id), store.decisions.rate(trade.run_id)
     market = store.decisions.market(trade.run_id)
     candidate = store.decisions.candidate(trade.run_id, proposal.candidate_id)
-    ended = trade.closed_at
+    flows, ended = store.results.cash_flows(trade), trade.closed_at
     return trade_intervals(
         trade,
-        store.results.cash_flows(trade),
+        flows,
         store.marks.select_sessions(trade.id),
         opening=_opening_point(trade, market, candidate),
-        close=prices.get((proposal.underlying, market_date(ended))) if ended is not None else None,
+        close=prices.get((proposal.underlying, market_date(_end_time(trade, flows, ended))))
+        if ended is not None
+        else None,
         rate=rate if rate is not None else MarketSources().rate,
     )
 
@@ -104,7 +107,7 @@ def trade_intervals(
 ) -> tuple[_Interval, ...]:
     """Return the intervals of one trade, from its cash flows and its last usable mark of each session.
 
-    `close` is the official close of the underlying on the day of its end, `rate` a fraction a year.
+    `close` is the official close of the underlying on its last day, `rate` a fraction a year.
     """
     levels = _levels(trade, flows, marks, opening, close)
     return tuple(_Interval(trade=trade, rate=rate, before=before, after=after) for before, after in pairwise(levels))
@@ -167,17 +170,28 @@ def _levels(
     """Return the opening, each mark, and the end if there was one. A mark on the day of the end is the end's."""
     levels = [_Level(day=market_date(trade.opened_at), point=opening)]
     symbols = [leg.symbol for leg in trade.legs]
-    points = [(_mark_point(mark, symbols), mark.mid) for mark in marks]
-    ended, marked = trade.closed_at, None
-    if ended is not None:
-        points = [pair for pair in points if market_date(pair[0].at) <= market_date(ended)]
-        marked = points.pop()[0] if points and market_date(points[-1][0].at) == market_date(ended) else None
+    # A recorded market may date a mark before the fill.
+    points = [(_mark_point(mark, symbols), mark.mid) for mark in marks if mark.at >= trade.opened_at]
+    if trade.closed_at is not None:
+        points = [pair for pair in points if market_date(pair[0].at) <= market_date(trade.closed_at)]
+        at = _end_time(trade, flows, trade.closed_at)
+        marked = points.pop()[0] if points and market_date(points[-1][0].at) == market_date(at) else None
     levels += [_level(point, [flow for flow in flows if flow.at <= point.at], mid) for point, mid in points]
-    if ended is not None:
-        end = _level(_end_point(ended, flows, marked, close), flows, None)
+    if trade.closed_at is not None:
+        end = _level(_end_point(at, marked, close, is_settled=_is_settled(flows)), flows, None)
         result = _to_cents(trade.result) if trade.result is not None else end.profit
-        levels.append(replace(end, day=market_date(ended), profit=result))
+        levels.append(replace(end, day=market_date(trade.closed_at), profit=result))
     return levels
+
+
+def _is_settled(flows: Sequence[CashFlow]) -> bool:
+    return bool(flows) and flows[-1].kind is CashFlowKind.SETTLEMENT
+
+
+def _end_time(trade: Trade, flows: Sequence[CashFlow], ended: datetime) -> datetime:
+    """Return when the trade last had a market: a broker may date a settlement to any hour, and on the day after."""
+    end = trading_end(trade.legs[0].root, trade.expiration)
+    return end if _is_settled(flows) and market_date(ended) >= market_date(end) else ended
 
 
 def _level(point: MarketPoint, flows: Sequence[CashFlow], mid: Price | None) -> _Level:
@@ -220,13 +234,11 @@ def _mids(symbols: Sequence[str], quotes: Mapping[str, OptionQuote | LegMark]) -
     )
 
 
-def _end_point(
-    ended: datetime, flows: Sequence[CashFlow], marked: MarketPoint | None, close: float | None
-) -> MarketPoint:
+def _end_point(at: datetime, marked: MarketPoint | None, close: float | None, *, is_settled: bool) -> MarketPoint:
     """Return the market of the end: of a close that of the mark of its day, of a settlement the official close."""
-    if flows and flows[-1].kind is CashFlowKind.SETTLEMENT:
-        return MarketPoint(at=ended, spot=close if close is not None else marked.spot if marked is not None else nan)
-    return marked if marked is not None else MarketPoint(at=ended)
+    if is_settled:
+        return MarketPoint(at=at, spot=close if close is not None else marked.spot if marked is not None else nan)
+    return marked if marked is not None else MarketPoint(at=at)
 
 
 def _to_cents(amount: Decimal) -> Decimal:
