@@ -103,6 +103,11 @@ def test_the_parts_sum_to_the_result_to_the_cent_whatever_happens(
     assert all(getattr(total, name) == sum(getattr(row, name) for row in rows) for name in SUMMED)
 
 
+def test_a_mark_that_is_dated_before_the_fill_is_no_mark_of_the_trade() -> None:
+    later_marks = (mark(0, 3.10, 2.48), mark(1, 2.50, 2.00, 673.0))
+    assert split(trade(), [OPENING], mark(-0.25, 3.0, 2.4), *later_marks) == split(trade(), [OPENING], *later_marks)
+
+
 def test_a_close_ends_at_the_mark_of_its_day() -> None:
     rows = split(ended("40.96", CLOSING.at), [OPENING, CLOSING], mark(1, 2.5, 2.0), mark(2.79, 2.1, 1.76, 675.0))
     last = rows[-1]
