@@ -95,7 +95,7 @@ class Audit:
                 if fields.pop("hash") != event_hash(fields["previous"], fields):
                     faults.append(f"event {fields['id']} was changed")
                     continue
-                fault = _record_digests(last_digests, fields, is_whole=True)
+                fault = _record_digests(last_digests, fields, is_whole=True, tables=tables)
                 faults += [fault] if fault is not None else []
             faults += self._changed_rows(last_digests, tables)
         return tuple(faults)
@@ -195,14 +195,23 @@ def follow_chain(
     return AuditReport(head=previous, events=count, broken=None if count else "there is no history")
 
 
-def _record_digests(last_digests: dict[str, LastDigest], fields: dict[str, Any], *, is_whole: bool) -> str | None:
-    """Store the digests of an event; return a fault if a row was not as the event before had left it.
+def _record_digests(
+    last_digests: dict[str, LastDigest],
+    fields: dict[str, Any],
+    *,
+    is_whole: bool,
+    tables: Sequence[str] | None = None,
+) -> str | None:
+    """Store the digests of an event for rows of these tables; return a fault if a row was not as the event before had
+    left it.
 
     Events from before layout 5 do not have the digest before the change.
     """
     data = json.loads(fields["data"])
     before = data.get("before")
     for key, digest in data["rows"].items():
+        if tables is not None and _split_key(key)[0] not in tables:
+            continue
         last = last_digests.get(key)
         if before is not None and (last is not None or is_whole) and before.get(key) != (last and last.digest):
             return f"event {fields['id']} found {key} changed by hand, and covered it up"
