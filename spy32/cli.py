@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from types import FrameType
 from typing import Annotated, Any
@@ -227,11 +228,13 @@ def root(
         ),
     ] = False,
 ) -> None:
+    from spy32.commands.common import make_report_page
     from spy32.wiring import App
 
     if verbose and quiet:
         raise BadUsage("--verbose and --quiet exclude each other")
     ctx.obj = App.create(home=home, mode=mode, verbosity=1 if verbose else -1 if quiet else 0)
+    ctx.obj.make_page = partial(make_report_page, ctx.obj)
     ctx.obj.log.command = ctx.invoked_subcommand or ""
     ctx.call_on_close(ctx.obj.close)
     if ctx.invoked_subcommand is None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from spy32.domain.proposals import Proposal
+    from spy32.domain.report import Attribution
     from spy32.domain.run_view import RunView
     from spy32.render.page import Page
     from spy32.render.raw_texts import RawTexts
@@ -153,7 +154,8 @@ def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "Ra
         case "full":
             from spy32.render.full_page import full_page
 
-            return full_page(view, now=app.clock(), also=_other_open_proposals(store, view))
+            also, rows = _other_open_proposals(store, view), _attributions(store, view)
+            return full_page(view, now=app.clock(), also=also, attribution=rows)
         case "explain":
             from spy32.render.explain import chosen_candidate_id
             from spy32.render.glossary import glossary_page
@@ -173,6 +175,16 @@ def _named_page(name: str, app: "App", store: "Store", view: "RunView", raw: "Ra
                 "quality": menu_pages.quality_page,
             }
             return pages[name](view)
+
+
+def _attributions(store: "Store", view: "RunView") -> "tuple[Attribution, ...]":
+    """Where the result of the view's trade came from, by session and in all."""
+    if view.trade is None:
+        return ()
+    from spy32.review.attribution import attribution_sum, attributions
+
+    rows = attributions(store, view.trade)
+    return (*rows, attribution_sum(rows)) if rows[1:] else rows
 
 
 def _load_view(store: "Store", typed: str | None, *, rejected: bool) -> "RunView":

@@ -200,7 +200,7 @@ def _record_digests(
     fields: dict[str, Any],
     *,
     is_whole: bool,
-    tables: Sequence[str] = AUDITED_TABLES,
+    tables: Sequence[str] | None = None,
 ) -> str | None:
     """Store the digests of an event for rows of these tables; return a fault if a row was not as the event before had
     left it.
@@ -210,7 +210,7 @@ def _record_digests(
     data = json.loads(fields["data"])
     before = data.get("before")
     for key, digest in data["rows"].items():
-        if _split_key(key)[0] not in tables:
+        if tables is not None and _split_key(key)[0] not in tables:
             continue
         last = last_digests.get(key)
         if before is not None and (last is not None or is_whole) and before.get(key) != (last and last.digest):

@@ -70,6 +70,13 @@ class Decisions:
 
         return decode_body(DecisionSettings, self._snapshot_column(run_id, "deciding"), f"the settings of R{run_id}")
 
+    def rate(self, run_id: int) -> float | None:
+        """Return the short rate of the run's settings, a fraction a year; None if none are stored."""
+        row = self._core.row(
+            "select json_extract(deciding, '$.market.rate') as rate from snapshot where run_id = ?", run_id
+        )
+        return row["rate"] if row is not None else None
+
     def briefing(self, run_id: int) -> "Briefing | None":
         """Return the figures that the analyst was given; None if none are stored."""
         self._runs.get_row(run_id)
@@ -100,10 +107,15 @@ class Decisions:
         candidates = tuple(decode_body(Candidate, each["body"], where) for each in rows)
         return Menu(candidates=candidates, dropped=rejected_spreads, seed=menu.seed, notes=menu.notes)
 
-    def candidate(self, run_id: int, candidate_id: str) -> Candidate | None:
-        """Return one candidate of the run's menu; None if it is not on it."""
+    def candidate(self, run_id: int, candidate_id: str | None) -> Candidate | None:
+        """Return one candidate of the run's menu without reading the others; None when it has no such one."""
         row = self._core.row("select body from candidate where run_id = ? and candidate_id = ?", run_id, candidate_id)
         return decode_body(Candidate, row["body"], f"the menu of R{run_id}") if row is not None else None
+
+    def market(self, run_id: int) -> MarketSummary | None:
+        """Return the market of the run in one line; None if it ended before it had one."""
+        row = self._core.row("select line from snapshot where run_id = ?", run_id)
+        return decode_body(MarketSummary, row["line"], f"the market of R{run_id}") if row is not None else None
 
     def answers(self, run_id: int) -> tuple[tuple[str, Recommendation], ...]:
         """Return every answer with its role, oldest first."""

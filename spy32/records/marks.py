@@ -9,6 +9,9 @@ from spy32.records.base import Database
 from spy32.records.encoding import decode_body, format_day_start
 from spy32.records.trades import Trades
 
+_USABLE = "json_array_length(body, '$.flags') = 0 and json_extract(body, '$.mid') is not null"
+"""SQL condition: `Mark.is_usable`."""
+
 
 class Marks:
     """What closing each trade would have cost, by every start of `manage`."""
@@ -33,13 +36,24 @@ class Marks:
     def latest_usable(self, trade_id: int, *, before: date | None = None) -> Mark | None:
         """Return the newest mark of a trade that may decide, or the newest before a New York day; None without one."""
         row = self._core.row(
-            """select at, body from mark where trade_id = ? and (? is null or at < ?)
-                and json_array_length(body, '$.flags') = 0 and json_extract(body, '$.mid') is not null
+            f"""select at, body from mark where trade_id = ? and (? is null or at < ?) and {_USABLE}
                 order by id desc limit 1""",
             trade_id,
             *([None if before is None else format_day_start(before)] * 2),
         )
         return _mark(row, trade_id) if row is not None else None
+
+    def select_sessions(self, trade_id: int) -> tuple[Mark, ...]:
+        """Return the newest usable mark of each session of a trade, oldest first.
+
+        A session begins and ends on one day of UTC.
+        """
+        rows = self._core.rows(
+            f"""select at, body from mark where id in (
+                select max(id) from mark where trade_id = ? and {_USABLE} group by substr(at, 1, 10)) order by id""",
+            trade_id,
+        )
+        return tuple(_mark(row, trade_id) for row in rows)
 
     def add(self, mark: Mark) -> None:
         """Store a mark. Raises `BadUsage` for a trade that there is not."""

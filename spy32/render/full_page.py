@@ -1,17 +1,19 @@
 """`show --full`: everything on record about one run, after its one screen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from spy32.domain.market import QualityReport
 from spy32.domain.orders import Order
 from spy32.domain.proposals import Approval, Proposal, RiskDecision, Sizing
+from spy32.domain.report import Attribution
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run
 from spy32.render.explain import explain_outcome, format_outcome, outcome_tone
 from spy32.render.explain_answer import answer_parts, finding_item
 from spy32.render.explain_choice import choice_parts
 from spy32.render.formatting import (
+    calendar_day,
     clean,
     format_both_zones,
     format_count,
@@ -28,8 +30,14 @@ from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, noun_grid, pa
 from spy32.render.pages import loud_gates, run_page, trade_page
 
 
-def full_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -> Page:
-    """Everything worth reading about one run, after its one screen."""
+def full_page(
+    view: RunView,
+    *,
+    now: datetime,
+    also: tuple[Proposal, ...] = (),
+    attribution: tuple[Attribution, ...] = (),
+) -> Page:
+    """Everything worth reading about one run, after its one screen; `attribution` is of its trade."""
     short = run_page(view, now=now, also=also)
     parts: list[Part] = [*short.parts, _run(view.run)]
     result = view.proposal
@@ -37,6 +45,8 @@ def full_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) 
         parts += [order_pairs(result), exit_pairs(result.exit)]
     if view.trade is not None:
         parts += trade_page(view, view.trade, now=now).parts
+    if attribution:
+        parts.append(_attribution(attribution))
     if view.orders:
         parts.append(_orders(view.orders))
     if view.approval is not None:
@@ -85,6 +95,24 @@ def _steps(run: Run) -> Grid:
 
 
 # What became of it.
+
+
+def _attribution(intervals: Sequence[Attribution]) -> Grid:
+    """A line a session; of several intervals the last one is their sum."""
+
+    def name(interval: Attribution) -> str:
+        if interval is intervals[-1] and intervals[1:]:
+            return "in all"
+        return f"{calendar_day(interval.start)} to {calendar_day(interval.end)}"
+
+    def dollars(part: str) -> Cell:
+        return lambda interval: f"{getattr(interval, part):+,.2f}"
+
+    columns: dict[str, Cell] = {
+        "interval": name, "time>": dollars("time"), "spot>": dollars("spot"), "vol>": dollars("vol"),
+        "smile>": dollars("smile"), "rest>": dollars("rest"), "fees>": dollars("fees"), "total>": dollars("total"),
+    }  # fmt: skip
+    return noun_grid("attribution", "Where the result came from, dollars", intervals, columns)
 
 
 def _approval(approval: Approval) -> Pairs:

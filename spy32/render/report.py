@@ -89,13 +89,13 @@ def _facts(report: Report) -> Iterator[Item]:
         yield pair("best, worst", _extreme_words(report))
         a_session = f"{format_gain(report.per_session)} a session held" if report.per_session is not None else TOO_FEW
         yield pair("expectancy", f"{a_session} · slippage {format_dollars(report.slippage)} against the mid")
-        yield pair("planned exit", _holding_words(report.exit_less_holding))
+        yield pair("exit-holding", _holding_words(report.exit_less_holding))
     counts = report.outcomes
     outcomes = ", ".join(f"{counts.get(name, 0)} {name}" for name in ("known", "open", "missing"))
     yield pair("outcomes", f"{outcomes} of candidates, held to expiration")
     if report.selection is not None:
-        words = f"{_bounds_words(report.selection, '{:+.3f}')} of max loss to its menu's mean at expiration"
-        yield pair("pick", words)
+        words = f"{_bounds_words(report.selection, '{:+.3f}')} of max loss at expiration"
+        yield pair("pick-menu", f"{words}, {format_count(report.selection.count, 'pick')}")
     yield from (pair("model", _model_words(model)) for model in report.models)
     yield from (pair("experiment", _experiment_words(each)) for each in report.experiments)
     yield from (pair("note", single_line(text), "warn") for text in report.notes)
@@ -131,7 +131,7 @@ def _win_words(report: Report) -> str:
     stated = f" · {report.stated_profit * 100:.0f}% was stated" if report.stated_profit is not None else ""
     rate = report.win_rate
     assert rate is not None
-    return f"{share_words(rate)}{stated} · at most {report.win_streak} won, {report.loss_streak} lost in a row"
+    return f"{share_words(rate)}{stated} · in a row {report.win_streak} won, {report.loss_streak} lost"
 
 
 def _extreme_words(report: Report) -> str:
@@ -143,14 +143,14 @@ def _extreme_words(report: Report) -> str:
 def _holding_words(bounds: Bounds | None) -> str:
     if bounds is None:
         return "no expiration of an ended trade has closed yet"
-    return f"{_bounds_words(bounds, '{:+.2f}')} dollars a trade to holding, {format_count(bounds.count, 'pair')}"
+    return f"{_bounds_words(bounds, '{:+.2f}')} dollars a trade, {format_count(bounds.count, 'pair')}"
 
 
 def _model_words(model: ModelUse) -> str:
     each = f", ${model.cost_per_decision:.3f} each" if model.cost_per_decision is not None else ""
     return (
-        f"{single_line(model.name)}: {model.asked} asked, {model.traded} trades, {model.abstained} abstained, "
-        f"{model.vetoed} vetoed, {model.agreed} as the rule{each}"
+        f"{single_line(model.name)}: {model.asked} asked, {model.abstained} abstained, {model.vetoed} vetoed, "
+        f"{model.agreed} as the rule{each}"
     )
 
 

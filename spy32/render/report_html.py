@@ -4,7 +4,9 @@ The same document gives the same bytes. The style follows the reader's light or 
 horizontal scrolling on a telephone.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from html import escape
 from typing import Any
 
@@ -25,7 +27,7 @@ h1{font-size:1.5rem;line-height:1.25;margin:.2rem 0}
 h2{font-size:1.15rem;margin:2.2rem 0 .5rem;border-top:1px solid var(--rule);padding-top:.9rem}
 h3{font-size:.95rem;line-height:1.3;margin:0 0 .3rem}
 p{margin:.4rem 0;max-width:46rem}.lead{font-size:1.1rem}.soft,figcaption,summary,th{color:var(--soft)}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.2rem,1fr));gap:.6rem;margin:1rem 0}
+.facts{display:grid;grid-template-columns:repeat(6,1fr);gap:.6rem;margin:1rem 0}
 .facts div{background:var(--tint);border-radius:.4rem;padding:.5rem .7rem}
 .facts dt,.facts .soft{font-size:.82rem}.facts dd{margin:0;font-size:1.3rem;font-variant-numeric:tabular-nums}
 .pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,25rem),1fr));gap:1.6rem 2rem;
@@ -39,20 +41,25 @@ figcaption,summary{font-size:.85rem;margin-top:.25rem}summary{cursor:pointer}
 .bar{fill:var(--line)}.gain{fill:var(--gain)}.loss{fill:var(--loss)}
 .table{overflow-x:auto;margin:.6rem 0 1rem}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.87rem}
-th,td{text-align:right;padding:.22rem .5rem;border-bottom:1px solid var(--rule);white-space:nowrap}
+th,td{text-align:right;padding:.22rem .5rem;border-bottom:1px solid var(--rule);white-space:nowrap;overflow-wrap:normal}
 th{font-weight:600;vertical-align:bottom}th:first-child,td:first-child{text-align:left;padding-left:0}
 .tall{width:auto;min-width:min(100%,28rem)}
 .even{table-layout:fixed}.even th,.even td:last-child{white-space:normal}
-.note{border-left:4px solid var(--loss);background:var(--tint);padding:.5rem .8rem}
-@media(max-width:40rem){.even{table-layout:auto}svg{font-size:15px}th,td{padding:.22rem .35rem}.facts dd{font-size:1.15rem}}
+.note,.remark{border-left:4px solid var(--loss);background:var(--tint);padding:.5rem .8rem}
+.remark{border-color:var(--line)}
+@media(max-width:60rem){.facts{grid-template-columns:repeat(3,1fr)}}
+@media(max-width:40rem){.facts{grid-template-columns:1fr 1fr}.even{table-layout:auto}
+svg{font-size:15px}
+th,td{padding:.22rem .35rem}.facts dd{font-size:1.15rem}}
 @media print{:root{color-scheme:light;--ink:#000;--soft:#444;--paper:#fff;--tint:#f4f6f8;--rule:#bbb;--line:#0b68cb;
 --gain:#1a7f37;--loss:#c4342b;--band:#0b68cb33}body{max-width:none;padding:0;font-size:11px}details{display:none}
 figure,.facts,tr{break-inside:avoid}h2,h3{break-after:avoid}.pictures{grid-template-columns:1fr 1fr}
-*{print-color-adjust:exact}}
+.facts{grid-template-columns:repeat(6,1fr)}*{print-color-adjust:exact}}
 """
 TRADES_ON_PAGE = 260
 """Five years of weekly trades; the JSON document has them all."""
 TOO_FEW = "too few"
+_CODE = re.compile(r"`([^`]+)`")
 GROUP_TITLES = {
     "exit": "By exit", "side": "By side", "delta": "By short delta", "vix": "By VIX at the decision",
     "dte": "By days to expiration", "analyst": "By analyst", "prompt": "By prompt", "profile": "By profile",
@@ -75,6 +82,7 @@ def html_page(report: Document) -> str:
         [
             *_head(report, title),
             *_section("Result", _result_words(report), pictures, *results),
+            *_section("Open trades", _book_words(report), {}),
             *_section("Probabilities", _reliability_words(report), pictures, *_names(pictures, "reliability")),
             *_section("Experiments", _experiment_words(report), pictures, *_names(pictures, "differences", "evidence")),
             *_section("The model", _model_words(report), {}),
@@ -100,8 +108,10 @@ def _head(report: Document, title: str) -> Iterator[str]:
     yield f'<p class="soft">{escape(report["mode"])} account, {start}; {_count(report["runs"], "run")}.</p>'
     if report["is_synthetic"]:
         yield f'<p class="note">{SYNTHETIC_NOTE}</p>'
-    for line in (*report["deletions"], *report["notes"]):
-        yield f'<p class="note">{escape(line)}</p>'
+    yield from (f'<p class="note">{escape(line)}</p>' for line in report["deletions"])
+    for line in report["notes"]:
+        words = _CODE.sub(r"<code>\1</code>", escape(line))
+        yield f'<p class="remark">{words}</p>'
     yield f'<p class="lead">{escape(_lead(report))}</p>'
     yield '<dl class="facts">'
     for name, text, remark in _facts(report):
@@ -117,8 +127,8 @@ def _count(number: int, noun: str) -> str:
 def _lead(report: Document) -> str:
     """What a reader in a hurry must know: what was earned, and whether the model is known to be worth its fee."""
     ended = _ended(report)
-    totals = report["totals"]
-    lead = f"{_count(len(ended), 'trade')} ended, together {money(totals['total'])} after fees." if ended else ""
+    result = sum((Decimal(trade["result"]) for trade in ended), Decimal(0))
+    lead = f"{_count(len(ended), 'trade')} ended, together {money(result)} after fees." if ended else ""
     if not ended:
         lead = f"{_count(report['runs'], 'run')} so far, and no trade has ended yet." if report["runs"] else (
             "There is no run yet: the report fills as runs are made."
@@ -136,7 +146,11 @@ def _facts(report: Document) -> Iterator[tuple[str, str, str]]:
     falls = [float(point["drawdown"]) for point in report["equity"]] or [0.0]
     open_count = len(report["trades"]) - len(_ended(report))
     unmarked = f", {len(totals['unmarked'])} without a mark" if totals["unmarked"] else ""
-    yield "Realised", dollars(totals["total"]), f"this month {dollars(totals['month'])}"
+    yield (
+        "Realised",
+        dollars(totals["total"]),
+        "whole account" if report["since"] else f"this month {dollars(totals['month'])}",
+    )
     yield "Open, by marks", dollars(totals["unrealized"]), f"{_count(open_count, 'open trade')}{unmarked}"
     yield "Deepest drawdown", dollars(min(falls)), f"now {dollars(falls[-1])}"
     yield (
@@ -162,8 +176,9 @@ def share_words(bounds: Document | None) -> str:
     """A share with its interval, as `84% [70, 93]`."""
     if bounds is None:
         return TOO_FEW
-    interval = f" [{bounds['low'] * 100:.0f}, {bounds['high'] * 100:.0f}]" if bounds["low"] is not None else ""
-    return f"{percent(bounds['mean'])}{interval}"
+    if bounds["low"] is None:
+        return percent(bounds["mean"])
+    return f"{percent(bounds['mean'])} [{bounds['low'] * 100:.0f},\N{NO-BREAK SPACE}{bounds['high'] * 100:.0f}]"
 
 
 def _section(title: str, words: Sequence[str], pictures: Mapping[str, Figure], *names: str) -> Iterator[str]:
@@ -206,6 +221,12 @@ def _result_words(report: Document) -> list[str]:
         f"{wins} of {_count(len(ended), 'ended trade')} made a profit. Slippage against the mid at the decision cost"
         f" {money(report['slippage']).lstrip('+')} in all."
     ]
+    if (parts := report["money"]) is not None:
+        premium, closing, fees, result = (money(parts[key]) for key in ("premium", "closing_cost", "fees", "result"))
+        words.append(
+            f"Premium {premium}, less {closing.lstrip('+')} to close or settle and {fees.lstrip('+')} of fees, makes"
+            f" {result}."
+        )
     if report["best"] is not None:
         words.append(
             f"Best {report['best']}, worst {report['worst']}; at most {_count(report['win_streak'], 'win')} and"
@@ -217,6 +238,17 @@ def _result_words(report: Document) -> list[str]:
             f" ({interval_words(held, money)}{_count(held['count'], 'pair')})."
         )
     return [_paragraph(line) for line in words]
+
+
+def _book_words(report: Document) -> list[str]:
+    """The ladder of open expirations."""
+    if not report["ladder"]:
+        return [_paragraph("No trade is open.")]
+    rows = [
+        [step["expiration"], str(step["trades"]), str(step["contracts"]), money(step["max_loss"]).lstrip("+")]
+        for step in report["ladder"]
+    ]
+    return [table(("expiration", "trades", "spreads", "max loss"), rows, "tall")]
 
 
 def _group_words(report: Document) -> list[str]:
@@ -278,7 +310,8 @@ def _model_words(report: Document) -> list[str]:
         *([name, *(str(model[key]) for model in models)] for key, name in MODEL_ROWS.items()),
         ["seconds, median", *("" if seconds is None else f"{seconds:.1f}" for seconds in latencies)],
         ["tokens", *(f"{model['tokens']:,}" for model in models)],
-        ["cost", *(f"${model['cost']}" for model in models)],
+        ["cost", *(_model_cost(model["cost"]) for model in models)],
+        ["cost of a decision", *(_model_cost(model["cost_per_decision"]) for model in models)],
     ]
     words = [table(("model", *(model["name"] for model in models)), rows, "tall")]
     if (selection := report["selection"]) is not None:
@@ -289,6 +322,10 @@ def _model_words(report: Document) -> list[str]:
             )
         )
     return words
+
+
+def _model_cost(amount: str | None) -> str:
+    return "" if amount is None else f"${amount}"
 
 
 def _experiment_line(experiment: Document) -> str:
@@ -305,13 +342,13 @@ def _trade_words(report: Document) -> list[str]:
     trades = report["trades"][-TRADES_ON_PAGE:]
     if not trades:
         return [_paragraph("There is no trade yet.")]
-    heading = ("trade", "opened", "closed", "strategy", "spreads", "credit", "max loss", "result", "days", "exit")
+    heading = ("trade", "opened", "closed", "result", "exit", "days", "strategy", "spreads", "credit", "max loss")
     rows = [
         [
-            trade["id"], trade["opened"], trade["closed"] or "open", trade["strategy"].replace("_", " "),
-            str(trade["quantity"]), trade["credit"], trade["max_loss"], _trade_result(trade),
-            "" if trade["days_held"] is None else str(trade["days_held"]),
+            trade["id"], trade["opened"], trade["closed"] or "open", _trade_result(trade),
             (trade["exit_reason"] or "").replace("_", " "),
+            "" if trade["days_held"] is None else str(trade["days_held"]),
+            trade["strategy"].replace("_", " "), str(trade["quantity"]), trade["credit"], trade["max_loss"],
         ]
         for trade in reversed(trades)
     ]  # fmt: skip

@@ -29,7 +29,7 @@ from spy32.rules.results import ENDED
 from spy32.sessions import market_date
 from spy32.store import Store
 
-AUDITED = ("trade", "fill", "adoption", "disposal")
+AUDITED = ("trade", "adoption", "disposal")
 """Tables whose rows are compared with the history: what a result is computed from."""
 
 

@@ -12,6 +12,8 @@ from spy32.options.normal import Floats
 
 CONFIDENCE = 0.95
 """Of the minimum track record length, as in the paper."""
+LEAST_DEVIATION = 1e-6
+"""Equal results differ by rounding alone; a cent of a maximum loss of $10,000 is 1e-6."""
 LEAST_VARIANCE = 1e-9
 """The variance is never negative, and zero only of results that take two values."""
 
@@ -19,7 +21,7 @@ LEAST_VARIANCE = 1e-9
 def sharpe_ratio(results: Floats) -> SharpeRatio | None:
     """Return the ratio of results of shape (n,), shares of the maximum loss; None of too few or of equal ones."""
     deviation = float(results.std(ddof=1)) if len(results) >= MIN_GROUP else 0.0
-    if not deviation > 0.0:
+    if not deviation > LEAST_DEVIATION:
         return None
     ratio, distances = float(results.mean()) / deviation, results - results.mean()
     spread = float((distances**2).mean())

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -42,6 +42,9 @@ CLEAR_LINE = "\r\x1b[K"
 
 class AppBase:
     """What a command gets before it acts: settings, places, consoles, clock and store."""
+
+    make_page: "Callable[[Store], str] | None" = None
+    """Makes the report's HTML page for the weekly notice; the root command sets it, since pages are made above here."""
 
     def __init__(
         self, *, flags: Mapping[str, str], env: Mapping[str, str], locations: Locations, verbosity: int = 0
@@ -223,6 +226,7 @@ class AppBase:
             state=self.locations.state,
             report=self.report,
             warn=self.warn,
+            make_page=self.make_page,
         )
 
     def send_notices(self) -> None:

@@ -62,6 +62,20 @@ def test_a_trade_is_marked_on_its_own_market_and_then_on_later_ones(trade_home: 
     )
 
 
+def test_everything_about_a_trade_says_where_its_result_came_from(trade_home: Path) -> None:
+    for market in (NEXT, LATER):
+        run(trade_home, "manage", "--market", market)
+    rows = [line for line in run(trade_home, "show", "T1", "--full").split("\n") if line.startswith("attribution ")]
+    assert [row.partition(": ")[0] for row in rows] == [
+        "attribution 30 Apr to 2 May",
+        "attribution 2 May to 7 May",
+        "attribution in all",
+    ]
+    assert "; fees -8.52; total +41.48" in rows[0]
+    # The mark's profit of +$42.96, before the fees of closing.
+    assert rows[-1].endswith("; total +43.48")
+
+
 def test_a_file_without_the_expiration_of_the_trade_says_so(trade_home: Path, tmp_path: Path) -> None:
     lines = gzip.decompress(Path(LATER.removeprefix("recorded:")).read_bytes()).decode().splitlines()
     other = tmp_path / "other.csv.gz"

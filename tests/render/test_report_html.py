@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from itertools import accumulate
 from typing import Any
@@ -82,6 +83,7 @@ def stated_sums(document: dict[str, Any]) -> Iterator[float]:
     ended = [trade for trade in trades if trade["result"] is not None]
     yield from (len(ended), len(trades) - len(ended), len(document["totals"]["unmarked"]))
     yield sum(float(trade["result"]) > 0 for trade in ended)
+    yield float(sum(Decimal(trade["result"]) for trade in ended))
     yield sum(trade["credit_kept"] is not None and trade["credit_kept"] > 0 for trade in trades)
     yield sum(trade["slippage"] is not None and float(trade["slippage"]) > 0 for trade in trades)
     yield from (len(experiment["path"]) for experiment in document["experiments"])
@@ -131,6 +133,22 @@ def test_headline_facts_come_first_and_are_those_of_the_document() -> None:
 # Words of others.
 
 
+def test_a_part_of_the_history_sums_up_its_own_trades_beside_the_whole_account() -> None:
+    report = sample_report(4)
+    trades = tuple(replace(trade, result=Decimal(10)) for trade in report.trades)
+    text = words(replace(report, since=date(2025, 2, 1), trades=trades))
+    assert "4 trades ended, together +$40.00 after fees." in text and "whole account" in text
+    assert "since 2025-02-01" in text
+
+
+def test_without_pairs_or_extremes_their_sentences_are_left_out() -> None:
+    few = replace(sample_report(12), best=None, worst=None, exit_less_holding=None, money=None, win_rate=None)
+    (source,) = few.reliability
+    few = replace(few, reliability=(replace(source, came_true=replace(source.came_true, low=None, high=None)),))
+    text = words(few)
+    assert "Best" not in text and "Leaving by the plan" not in text and "Premium" not in text and "too few" in text
+
+
 def test_hostile_words_stay_words() -> None:
     report = sample_report(12)
     model = replace(report.models[0], name=HOSTILE)
@@ -173,10 +191,17 @@ def test_an_empty_report_says_so_in_sentences() -> None:
     text = " ".join(page.stated)
     assert not {"svg", "table", "figure"} & set(page.tags)
     for sentence in (
-        "There is no run yet", "No trade has ended yet.", "No probability can be scored yet",
+        "There is no run yet",
+        "No trade has ended yet.",
+        "No trade is open.",
+        "No probability can be scored yet",
+        "No experiment is registered",
         "No model has been asked.",
-        "No trade has two marks yet.", "No experiment is registered", "There is no trade yet.", "too few", "not known",
-    ):  # fmt: skip
+        "No trade has two marks yet.",
+        "There is no trade yet.",
+        "too few",
+        "not known",
+    ):
         assert sentence in text
     assert "None" not in text and "nan" not in text
 
@@ -203,9 +228,20 @@ def test_an_open_trade_shows_its_mark_and_a_trade_without_one_nothing() -> None:
     assert "+$7.77" in text and "2 open trades, 1 without a mark" in text and "1 of 1 ended trade" in text
 
 
+def test_the_result_is_split_into_premium_closing_and_fees_and_the_book_has_its_ladder() -> None:
+    text = words(sample_report(1))
+    assert "Premium +$3,030.95, less $2,800.00 to close or settle and $200.00 of fees, makes +$30.95." in text
+    assert "2026-02-06 1 2 $864.52" in text
+
+
 def test_what_is_missing_from_the_records_stands_before_the_figures() -> None:
     text = words(replace(sample_report(3), deletions=("Events 7 to 9 are missing.",), notes=("T4 has no mark.",)))
     assert text.index("Events 7 to 9 are missing.") < text.index("T4 has no mark.") < text.index("Realised")
+
+
+def test_a_command_in_a_note_is_set_apart() -> None:
+    page = sample_page(replace(sample_report(3), notes=("`outcomes refresh` & more",)))
+    assert "<code>outcomes refresh</code> &amp; more" in page
 
 
 def test_a_report_of_a_real_market_is_not_called_synthetic() -> None:

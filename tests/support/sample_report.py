@@ -13,6 +13,8 @@ from spy32.domain.report import (
     ExperimentState,
     GroupResult,
     ModelUse,
+    Money,
+    OpenExpiration,
     Reliability,
     ReliabilityPoint,
     Report,
@@ -78,11 +80,13 @@ def sample_report(trades: int = 52) -> Report:
         models=(
             ModelUse(
                 name="grok-4 v3-comprehensive", asked=trades, traded=trades - 6, abstained=6, failed=0, vetoed=1,
-                agreed=30, unmatched=4, latency_seconds=21.4, tokens=700_000, cost=1.23,
+                agreed=30, unmatched=4, latency_seconds=21.4, tokens=700_000, cost=1.23, cost_per_decision=0.0237,
             ),
         ),
         selection=Bounds(mean=0.004, low=-0.05, high=0.06, count=trades),
         experiments=(_experiment(trades),),
+        money=Money(premium=total + 3000, closing_cost=Decimal(2800), fees=Decimal(200), result=total),
+        ladder=(OpenExpiration(expiration=date(2026, 2, 6), trades=1, contracts=2, max_loss=Decimal("864.52")),),
     )  # fmt: skip
 
 

@@ -1,0 +1,246 @@
+"""Where a trade's result came from, session by session: each change of its mark by cause, to the cent."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import pairwise
+from math import nan
+from typing import Any
+
+import numpy as np
+
+from spy32.domain.market import OptionQuote, Right
+from spy32.domain.marks import LegMark, Mark
+from spy32.domain.orders import Trade
+from spy32.domain.outcomes import DailyClose
+from spy32.domain.report import Attribution
+from spy32.domain.results import CashFlow, CashFlowKind
+from spy32.domain.run_view import MarketSummary
+from spy32.domain.spreads import CENT, MULTIPLIER, Candidate
+from spy32.domain.units import Price
+from spy32.domain.value import value
+from spy32.options.attribution import LegColumns, MarketStates, change_parts
+from spy32.rules.leg_greeks import DIVIDEND_YIELD
+from spy32.rules.settlement import trading_end
+from spy32.sessions import market_date, years_to_expiration
+from spy32.settings.model import MarketSources
+from spy32.store import Store
+
+PARTS = ("time", "spot", "vol", "smile")
+SUMMED = (*PARTS, "rest", "fees", "total")
+
+
+@value
+class MarketPoint:
+    """The market that a trade is valued at. NaN where something is not known."""
+
+    at: datetime
+    spot: float = nan
+    mids: tuple[float, ...] = ()
+    """Of the trade's legs in their order, dollars per share; empty when none is known."""
+
+
+@value
+class _Level:
+    """Where a trade stands at one time: its market, and the sums of all its cash until then, dollars."""
+
+    day: date
+    point: MarketPoint
+    profit: Decimal = Decimal(0)
+    """Cash after fees, less the cost of closing what is held at the mid, to the cent."""
+    costs: Decimal = Decimal(0)
+    """Fees and slippage, to the cent."""
+    opened: int = 0
+    """Spreads opened so far."""
+    held: int = 0
+
+
+@value
+class _Interval:
+    """What one row is computed from."""
+
+    trade: Trade
+    rate: float
+    before: _Level
+    after: _Level
+
+
+def attributions(store: Store, *trades: Trade, closes: Iterable[DailyClose] = ()) -> tuple[Attribution, ...]:
+    """Return the parts of the results of trades, by trade, oldest interval first; nothing before a usable mark.
+
+    An interval reaches from one session's last usable mark to the next one's; it is longer where a session has none.
+    The first begins with the opening, at the quotes of its run. The last one of an ended trade ends with its close, at
+    the mark of that day, or with its settlement, at the official close of its last day. Without such a mark, or that
+    close among `closes`, the spot is taken as unchanged, and the rest holds what it did.
+    """
+    prices = {(close.ticker, close.day): float(close.close) for close in closes}
+    with store.core.read_transaction():
+        return split_intervals([part for trade in trades for part in _read_intervals(store, trade, prices)])
+
+
+def _read_intervals(store: Store, trade: Trade, prices: Mapping[tuple[str, date], float]) -> tuple[_Interval, ...]:
+    proposal, rate = store.proposals.get(trade.proposal_id), store.decisions.rate(trade.run_id)
+    market = store.decisions.market(trade.run_id)
+    candidate = store.decisions.candidate(trade.run_id, proposal.candidate_id)
+    flows, ended = store.results.cash_flows(trade), trade.closed_at
+    return trade_intervals(
+        trade,
+        flows,
+        store.marks.select_sessions(trade.id),
+        opening=_opening_point(trade, market, candidate),
+        close=prices.get((proposal.underlying, market_date(_end_time(trade, flows, ended))))
+        if ended is not None
+        else None,
+        rate=rate if rate is not None else MarketSources().rate,
+    )
+
+
+def trade_intervals(
+    trade: Trade,
+    flows: Sequence[CashFlow],
+    marks: Sequence[Mark],
+    *,
+    opening: MarketPoint,
+    close: float | None = None,
+    rate: float,
+) -> tuple[_Interval, ...]:
+    """Return the intervals of one trade, from its cash flows and its last usable mark of each session.
+
+    `close` is the official close of the underlying on its last day, `rate` a fraction a year.
+    """
+    levels = _levels(trade, flows, marks, opening, close)
+    return tuple(_Interval(trade=trade, rate=rate, before=before, after=after) for before, after in pairwise(levels))
+
+
+def split_intervals(intervals: Sequence[_Interval]) -> tuple[Attribution, ...]:
+    """Return the parts of each interval, of any trades."""
+    found: dict[int, Attribution] = {}
+    for size in {len(each.trade.legs) for each in intervals}:
+        places = [place for place, each in enumerate(intervals) if len(each.trade.legs) == size]
+        same = [intervals[place] for place in places]
+        before, after = (_states([getattr(each, end) for each in same], same) for end in ("before", "after"))
+        parts = change_parts(_leg_columns(same), before, after, dividend_yield=DIVIDEND_YIELD)
+        changes = zip(*(getattr(parts, name).tolist() for name in PARTS), strict=True)
+        found |= {place: _attribution(intervals[place], each) for place, each in zip(places, changes, strict=True)}
+    return tuple(found[place] for place in range(len(intervals)))
+
+
+def _leg_columns(intervals: Sequence[_Interval]) -> LegColumns:
+    legs = [each.trade.legs for each in intervals]
+    return LegColumns(
+        is_call=np.array([[leg.right is Right.CALL for leg in row] for row in legs]),
+        strike=np.array([[float(leg.strike) for leg in row] for row in legs]),
+        weight=np.array([[-float(leg.action.sign * leg.quantity) for leg in row] for row in legs]),
+        rate=np.array([each.rate for each in intervals]),
+    )
+
+
+def _states(levels: Sequence[_Level], intervals: Sequence[_Interval]) -> MarketStates:
+    """Return the market at these levels, one of each interval."""
+    rows = [(level.point, each.trade) for level, each in zip(levels, intervals, strict=True)]
+    return MarketStates(
+        years=np.array([years_to_expiration(point.at, trade.expiration) for point, trade in rows]),
+        spot=np.array([point.spot for point, _ in rows]),
+        mids=np.array([point.mids or (nan,) * len(trade.legs) for point, trade in rows]),
+    )
+
+
+def attribution_sum(intervals: Sequence[Attribution]) -> Attribution:
+    """Return the sum over the successive intervals of one trade, at least one."""
+    sums: dict[str, Any] = {name: sum((getattr(each, name) for each in intervals), Decimal(0)) for name in SUMMED}
+    return replace(intervals[0], end=intervals[-1].end, **sums)
+
+
+def _attribution(interval: _Interval, changes: Sequence[float]) -> Attribution:
+    """Return one row. What was opened in the interval counts from its start, what was closed in it until its end."""
+    before, after = interval.before, interval.after
+    shares = (before.held + after.opened - before.opened) * MULTIPLIER
+    parts = {name: _to_cents(Decimal(change * shares)) for name, change in zip(PARTS, changes, strict=True)}
+    total, fees = after.profit - before.profit, before.costs - after.costs
+    rest = total - fees - sum(parts.values(), Decimal(0))
+    return Attribution(
+        trade_id=interval.trade.id, start=before.day, end=after.day, rest=rest, fees=fees, total=total, **parts
+    )
+
+
+def _levels(
+    trade: Trade, flows: Sequence[CashFlow], marks: Sequence[Mark], opening: MarketPoint, close: float | None
+) -> list[_Level]:
+    """Return the opening, each mark, and the end if there was one. A mark on the day of the end is the end's."""
+    levels = [_Level(day=market_date(trade.opened_at), point=opening)]
+    symbols = [leg.symbol for leg in trade.legs]
+    # A recorded market may date a mark before the fill.
+    points = [(_mark_point(mark, symbols), mark.mid) for mark in marks if mark.at >= trade.opened_at]
+    if trade.closed_at is not None:
+        points = [pair for pair in points if market_date(pair[0].at) <= market_date(trade.closed_at)]
+        at = _end_time(trade, flows, trade.closed_at)
+        marked = points.pop()[0] if points and market_date(points[-1][0].at) == market_date(at) else None
+    levels += [_level(point, [flow for flow in flows if flow.at <= point.at], mid) for point, mid in points]
+    if trade.closed_at is not None:
+        end = _level(_end_point(at, marked, close, is_settled=_is_settled(flows)), flows, None)
+        result = _to_cents(trade.result) if trade.result is not None else end.profit
+        levels.append(replace(end, day=market_date(trade.closed_at), profit=result))
+    return levels
+
+
+def _is_settled(flows: Sequence[CashFlow]) -> bool:
+    return bool(flows) and flows[-1].kind is CashFlowKind.SETTLEMENT
+
+
+def _end_time(trade: Trade, flows: Sequence[CashFlow], ended: datetime) -> datetime:
+    """Return when the trade last had a market: a broker may date a settlement to any hour, and on the day after."""
+    end = trading_end(trade.legs[0].root, trade.expiration)
+    return end if _is_settled(flows) and market_date(ended) >= market_date(end) else ended
+
+
+def _level(point: MarketPoint, flows: Sequence[CashFlow], mid: Price | None) -> _Level:
+    """Return the level after these cash flows; `mid` is None when nothing is held."""
+    opened = sum(flow.spreads for flow in flows if flow.kind is CashFlowKind.OPENING)
+    held = 2 * opened - sum(flow.spreads for flow in flows)
+    cash = sum((flow.amount - flow.fees for flow in flows), Decimal(0))
+    return _Level(
+        day=market_date(point.at),
+        point=point,
+        profit=_to_cents(cash - (mid * MULTIPLIER * held if mid is not None else 0)),
+        costs=_to_cents(sum((flow.fees + _slippage(flow) for flow in flows), Decimal(0))),
+        opened=opened,
+        held=held,
+    )
+
+
+def _slippage(flow: CashFlow) -> Decimal:
+    """Return the dollars lost against the mid at the approval; 0 where nothing was decided at a mid."""
+    return flow.mid * MULTIPLIER * flow.spreads - flow.amount if flow.mid is not None and flow.spreads else Decimal(0)
+
+
+def _opening_point(trade: Trade, market: MarketSummary | None, candidate: Candidate | None) -> MarketPoint:
+    """Return the quotes of the run that the trade was chosen from; of an unknown one only the time."""
+    if market is None or candidate is None:
+        return MarketPoint(at=trade.opened_at)
+    quotes = {symbol: view.quote for symbol, view in candidate.views.items()}
+    return MarketPoint(at=market.as_of, spot=market.spot, mids=_mids([leg.symbol for leg in trade.legs], quotes))
+
+
+def _mark_point(mark: Mark, symbols: Sequence[str]) -> MarketPoint:
+    return MarketPoint(at=mark.at, spot=mark.spot, mids=_mids(symbols, {leg.symbol: leg for leg in mark.legs}))
+
+
+def _mids(symbols: Sequence[str], quotes: Mapping[str, OptionQuote | LegMark]) -> tuple[float, ...]:
+    found = (quotes.get(symbol) for symbol in symbols)
+    return tuple(
+        (quote.bid + quote.ask) / 2 if quote is not None and quote.bid is not None and quote.ask is not None else nan
+        for quote in found
+    )
+
+
+def _end_point(at: datetime, marked: MarketPoint | None, close: float | None, *, is_settled: bool) -> MarketPoint:
+    """Return the market of the end: of a close that of the mark of its day, of a settlement the official close."""
+    if is_settled:
+        return MarketPoint(at=at, spot=close if close is not None else marked.spot if marked is not None else nan)
+    return marked if marked is not None else MarketPoint(at=at)
+
+
+def _to_cents(amount: Decimal) -> Decimal:
+    """Return the amount to the cent; never -0.00."""
+    return amount.quantize(CENT, ROUND_HALF_EVEN) + Decimal(0)
