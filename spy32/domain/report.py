@@ -264,6 +264,7 @@ class Report:
     """Mean of a trade's result less what holding would have brought, dollars."""
     reliability: tuple[Reliability, ...]
     attribution: tuple[Attribution, ...]
+    """Of the newest 52 trades."""
     models: tuple[ModelUse, ...]
     selection: Bounds | None
     """Mean of the pick's result at expiration less the mean of its menu, shares of the maximum loss."""

@@ -7,6 +7,7 @@ from itertools import groupby
 
 import numpy as np
 
+from spy32.domain.option_class import underlying_for_root
 from spy32.domain.orders import Trade
 from spy32.domain.report import (
     MIN_GROUP,
@@ -20,6 +21,7 @@ from spy32.domain.report import (
 )
 from spy32.domain.spreads import CENT
 from spy32.records.report import ReportRows
+from spy32.review.attribution import attributions
 from spy32.review.bounds import mean_bounds, share_bounds, week_numbers
 from spy32.review.model_use import model_use
 from spy32.review.reliability import source_reliability
@@ -32,6 +34,9 @@ from spy32.store import Store
 AUDITED = ("trade", "adoption", "disposal")
 """Tables whose rows are compared with the history: what a result is computed from."""
 
+ATTRIBUTED_TRADES = 52
+"""Newest trades whose results are attributed: a year of weeks. Every leg of every mark is valued again for it."""
+
 
 def build_report(
     store: Store,
@@ -39,12 +44,11 @@ def build_report(
     *,
     since: date | None = None,
     experiments: Sequence[ExperimentState] = (),
-    attribution: Sequence[Attribution] = (),
     is_synthetic: bool = False,
 ) -> Report:
     """Return the report of the runs that started, and the trades that were opened, on a New York day or later."""
     with store.core.read_transaction():
-        return _ReportBuilder(store, now, since).build(tuple(experiments), tuple(attribution), is_synthetic)
+        return _ReportBuilder(store, now, since).build(tuple(experiments), is_synthetic=is_synthetic)
 
 
 class _ReportBuilder:
@@ -65,9 +69,7 @@ class _ReportBuilder:
         self._ended = sorted(ended, key=lambda row: (row.trade.closed_at or now, row.trade.id))
         self._weeks = week_numbers([row.opened for row in self._ended])
 
-    def build(
-        self, experiments: tuple[ExperimentState, ...], attribution: tuple[Attribution, ...], is_synthetic: bool
-    ) -> Report:
+    def build(self, experiments: tuple[ExperimentState, ...], *, is_synthetic: bool) -> Report:
         today, rows = market_date(self._now), self._rows
         outcomes, absent = rows.outcome_counts(today)
         answers = rows.answers()
@@ -97,7 +99,7 @@ class _ReportBuilder:
             slippage=sum((row.slippage or Decimal(0) for row in self._trades), Decimal(0)),
             exit_less_holding=self._exit_less_holding(views),
             reliability=source_reliability(rows.stated(), answers),
-            attribution=attribution,
+            attribution=self._attribution(),
             models=model_use(answers, rows.requests()),
             selection=self._selection(),
             experiments=experiments,
@@ -140,6 +142,17 @@ class _ReportBuilder:
         ]
         values = np.array([value for value, _ in pairs], dtype=np.float64)
         return mean_bounds(values, week_numbers([day for _, day in pairs]))
+
+    def _attribution(self) -> tuple[Attribution, ...]:
+        trades = [row.trade for row in self._trades[-ATTRIBUTED_TRADES:]]
+        ends = [trade.expiration for trade in trades]
+        tickers = {underlying_for_root(trade.legs[0].root) for trade in trades}
+        closes = [
+            close
+            for ticker in sorted(tickers)
+            for close in self._store.outcomes.closes.select(ticker, min(ends), max(ends))
+        ]
+        return attributions(self._store, *trades, closes=closes)
 
     def _selection(self) -> Bounds | None:
         picks = self._rows.picks()

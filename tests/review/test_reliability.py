@@ -1,38 +1,23 @@
 """The reliability of each source against the scores that it is made of."""
 
-from datetime import date, timedelta
-
 import numpy as np
 import pytest
 
 from spy32.domain.report import Reliability
-from spy32.records.report import StatedAnswer, StatedCandidate
+from spy32.records.report import StatedCandidate
 from spy32.review.reliability import source_reliability
 from spy32.review.scores import brier_scores
-
-START = date(2024, 1, 1)
-
-
-def day(week: int) -> str:
-    return (START + timedelta(weeks=week)).isoformat()
+from tests.support.report_stores import stated_answer, week_day
 
 
 def menus(weeks: int, error: float = 0.0) -> list[StatedCandidate]:
     """Ten candidates a week whose probabilities come true; the history states `error` more."""
     rng = np.random.default_rng(5)
     return [
-        StatedCandidate(day=day(week), worthless=int(rng.random() < p), market=p, history=p + error)
+        StatedCandidate(day=week_day(week), worthless=int(rng.random() < p), market=p, history=p + error)
         for week in range(weeks)
         for p in np.linspace(0.6, 0.95, 10).tolist()
     ]
-
-
-def answer(week: int, **over: object) -> StatedAnswer:
-    base = {
-        "run_id": week, "day": day(week), "analyst": "grok", "decision": "trade", "prompt": "v2", "model": "grok-4",
-        "candidate_id": "a", "stated": 0.8, "vetoes": 0, "unmatched": 0, "worthless": 1,
-    }  # fmt: skip
-    return StatedAnswer(**{**base, **over})  # type: ignore[arg-type]
 
 
 def sources(found: tuple[Reliability, ...]) -> dict[str, Reliability]:
@@ -66,8 +51,12 @@ def test_the_steps_rise_hold_enough_and_cover_every_outcome() -> None:
 
 
 def test_a_model_is_judged_by_its_picks_alone_and_a_rule_states_nothing() -> None:
-    said = [answer(week) for week in range(3)]
-    said += [answer(3, worthless=None), answer(4, stated=None), answer(5, prompt=None, analyst="rules")]
+    said = [stated_answer(week) for week in range(3)]
+    said += [
+        stated_answer(3, worthless=None),
+        stated_answer(4, stated=None),
+        stated_answer(5, prompt=None, analyst="rules"),
+    ]
     found = sources(source_reliability((), said))
     assert list(found) == ["grok v2"]
     assert (found["grok v2"].count, found["grok v2"].points) == (3, ())
@@ -75,6 +64,6 @@ def test_a_model_is_judged_by_its_picks_alone_and_a_rule_states_nothing() -> Non
 
 
 def test_a_source_that_stated_nothing_is_left_out() -> None:
-    given = [StatedCandidate(day=day(0), worthless=1, market=0.9, history=None)]
+    given = [StatedCandidate(day=week_day(0), worthless=1, market=0.9, history=None)]
     assert [each.source for each in source_reliability(given, ())] == ["market"]
     assert source_reliability((), ()) == ()

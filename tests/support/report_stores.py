@@ -11,6 +11,7 @@ from spy32.domain.outcomes import Outcome as KeptOutcome
 from spy32.domain.proposals import ExitReason
 from spy32.domain.runs import Outcome, Run
 from spy32.domain.spreads import Candidate
+from spy32.records.report import StatedAnswer
 from spy32.store import Store
 from tests.support import builders, stores
 from tests.support.builders import NOW, later
@@ -27,10 +28,7 @@ FEES = Decimal("9.04")
 
 
 def lived_weeks(store: Store, weeks: int, *, per_week: int = 1) -> None:
-    """Fill a new store with so many runs, so many a week: each with answers, a menu with outcomes, and a closed trade.
-
-    The last trade of every five is a loss; that of the first run is a gain, too.
-    """
+    """Fill a new store with so many runs, so many a week: each with its answers, outcomes and closed trade."""
     _live_once(store)
     rows = {table: [dict(row) for row in store.core.rows(f"select * from {table} order by id")] for table in TABLES}
     for number in range(1, weeks):
@@ -113,3 +111,17 @@ def _shifted(name: str, item: Any, week: int) -> Any:
     if len(item) == 10:
         return (date.fromisoformat(item) + days).isoformat()
     return (datetime.fromisoformat(item) + days).isoformat() if len(item) > 10 and item[4] == "-" else item
+
+
+def week_day(week: int) -> str:
+    """The Monday of a week, as rows have it."""
+    return (date(2024, 1, 1) + timedelta(weeks=week)).isoformat()
+
+
+def stated_answer(week: int, **over: Any) -> StatedAnswer:
+    """An answer of grok whose choice expired worthless, as it was 80 % sure of."""
+    base = {
+        "run_id": week, "day": week_day(week), "analyst": "grok", "decision": "trade", "prompt": "v2",
+        "model": "grok-4", "candidate_id": "a", "stated": 0.8, "vetoes": 0, "unmatched": 0, "worthless": 1,
+    }  # fmt: skip
+    return StatedAnswer(**{**base, **over})

@@ -1,0 +1,73 @@
+"""The report's words: intervals, deletions, what is not known yet."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from spy32.domain.report import Bounds, OpenExpiration, SharpeRatio
+from spy32.domain.spreads import Mode
+from spy32.render.plain_lines import format_page
+from spy32.render.report import more_page, report_page, report_pages, share_words, sharpe_words
+from spy32.render.tables import draw_page
+from tests.support import builders
+from tests.support.reader import screen
+from tests.support.sample_report import sample_report
+
+REPORT = sample_report()
+
+
+def text(**over: object) -> str:
+    return format_page(report_page(replace(REPORT, **over), "exit"))  # type: ignore[arg-type]
+
+
+def test_a_share_has_its_count_and_its_interval_where_there_is_one() -> None:
+    assert share_words(Bounds(mean=0.834, low=0.7, high=0.92, count=52)) == "83% [70, 92] of 52"
+    assert share_words(Bounds(mean=0.5, low=None, high=None, count=4)) == "50% of 4"
+    assert share_words(None) == "too few"
+
+
+def test_what_the_history_misses_is_said_first() -> None:
+    lines = text(deletions=("row 3 of trade was deleted by hand",)).splitlines()
+    assert any("row 3 of trade was deleted by hand" in line for line in lines[:6])
+    assert any("the figures leave out what is missing" in line for line in lines[:6])
+    many = text(deletions=tuple(f"row {number} of trade was deleted by hand" for number in range(9)))
+    assert "row 2 of" in many
+    assert "row 3 of" not in many
+    assert "and 6 more rows" in many
+
+
+def test_a_made_up_year_says_so_and_a_live_one_is_an_alarm() -> None:
+    assert "nothing here happened" in text()
+    assert "nothing here happened" not in text(is_synthetic=False)
+    assert report_page(replace(REPORT, mode=Mode.LIVE), "exit").alarm
+
+
+def test_experiments_are_told_in_their_own_words() -> None:
+    assert "collecting: 52 outcomes of about 445 needed for 0.3 SD" in text()
+
+
+def test_what_is_open_is_told_by_expiration() -> None:
+    ladder = (OpenExpiration(expiration=builders.EXPIRATION, trades=2, contracts=3, max_loss=Decimal("1344.78")),)
+    assert "$1,344.78 at most on 1 expiration" in text(ladder=ladder)
+    assert "2025-11-07" in format_page(more_page(replace(REPORT, ladder=ladder)))
+
+
+def test_a_lower_terminal_leaves_out_the_grids() -> None:
+    lengths = [len(draw_page(screen(80), page).splitlines()) for page in report_pages(REPORT, "exit")]
+    assert lengths == sorted(lengths, reverse=True)
+    assert len(lengths) == 3
+    assert lengths[0] <= 23
+
+
+def test_a_ratio_is_never_without_its_count_and_the_overlap() -> None:
+    found = SharpeRatio(count=52, ratio=0.067, skew=-2.8, kurtosis=9.4, probabilistic=0.67, needed=727)
+    words = sharpe_words(found)
+    for part in ("n = 52", "overlapping", "0.67", "727 independent trades", "kurtosis 9.4"):
+        assert part in words
+    assert "no number of trades" in sharpe_words(replace(found, ratio=-0.1, needed=None))
+    assert sharpe_words(None) == "too few ended trades."
+
+
+def test_colour_repeats_what_the_words_say() -> None:
+    page = report_page(REPORT, "exit")
+    assert "\x1b[" in draw_page(screen(80, colour=True), page)
+    assert "\x1b[" not in draw_page(screen(80), page)
