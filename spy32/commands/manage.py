@@ -52,6 +52,7 @@ def manage(
         return
     app.check_store_exists()
     from spy32.trading.manage import manage as manage_trades
+    from spy32.wiring.outcomes import refresh_due_outcomes
 
     store = app.store()
     later = _load_later_market(app, store, market, number) if market is not None else None
@@ -67,7 +68,7 @@ def manage(
             if not scheduled:
                 raise
             return
-        app.refresh_outcomes(store)
+        refresh_due_outcomes(app, store, lambda: app.market_registry)
         _print_managed(app, found, scheduled=scheduled, json=json)
 
 
