@@ -24,7 +24,7 @@ def refresh(
 
     app, first = get_app(ctx), parse_since(since)
     app.check_store_exists()
-    found = refresh_outcomes(build_outcome_context(app, app.store()), since=first, is_forced=True)
+    found = refresh_outcomes(build_outcome_context(app, app.store(), app.market_registry), since=first, is_forced=True)
     if json:
         from spy32.render.documents import print_document
         from spy32.render.outcome_pages import OUTCOMES

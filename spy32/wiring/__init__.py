@@ -329,12 +329,6 @@ class App(AppBase):
 
         settle_ended(self, store, lambda: self._build_trading_context(store, market, "default", None))
 
-    def refresh_outcomes(self, store: "Store") -> None:
-        """Compute the outcomes that are due; whatever goes wrong, it does not raise."""
-        from spy32.wiring.outcomes import refresh_due_outcomes
-
-        refresh_due_outcomes(self, store)
-
     def settle_expired(self, read_store: "Store") -> bool:
         from spy32.wiring.settling import settle_expired
 

@@ -97,7 +97,7 @@ class SyntheticApp(App):
 
         Once at the end: a refresh after every session takes minutes.
         """
-        context = build_outcome_context(self, self.store())
+        context = build_outcome_context(self, self.store(), self.market_registry)
         refresh_outcomes(replace(context, sources=lambda _is_recorded: context.sources(True)), is_forced=True)
 
     def _write_stderr(self, text: str, *, is_status_line: bool = False) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from spy32.domain.market import Metric
+from spy32.domain.marks import MarkFlag
 from spy32.domain.outcomes import Outcome
 from spy32.domain.proposals import ExitReason
 from spy32.options.spreads import exact_payoff
@@ -204,3 +205,16 @@ def test_a_store_of_the_first_version_is_filled_by_the_first_refresh(tmp_path: P
         assert {outcome.is_final for outcome in kept(desk)} == {True}
         assert {plan.reason for outcome in kept(desk) if (plan := outcome.plan)} <= {*ExitReason}
         assert store.audit.verify().broken is None
+
+
+def test_a_traded_candidate_is_judged_by_its_marks_and_by_closes_only_after_them(desk: OutcomeDesk) -> None:
+    """Until the last mark nobody saw the closes."""
+    candidate = builders.menu().candidates[0]
+    made = stores.proposed(desk.store, run_id=1, candidate_id=candidate.id)
+    stores.filled(desk.store, made=made)
+    seen = at("2025-10-20", "15:00")
+    desk.store.marks.add(builders.mark(1, at=seen, mid=None, natural=None, flags=(MarkFlag.ONE_SIDED,)))
+    refreshed(desk, "2025-11-07")
+    (real, *shadows) = (outcome.plan for outcome in kept(desk))
+    assert {plan.day for plan in shadows if plan is not None} == {date(2025, 10, 17)}
+    assert real is not None and (real.day, real.reason) == (date(2025, 10, 21), ExitReason.TIME)

@@ -17,6 +17,7 @@ from spy32.options.history import Scenarios, build_scenarios, count_windows
 from spy32.options.plan_paths import closing_debits, mark_contracts, simulate_plan
 from spy32.options.spreads import exact_payoff
 from spy32.rules.endings import MarketModel, SimulatedTrade, plan_terms
+from spy32.rules.exits import STOP_INTERVAL
 from spy32.rules.outcomes import (
     MODELLED,
     PlanTrade,
@@ -154,6 +155,16 @@ def test_marks_and_exits_on_closes_are_those_of_the_simulated_plan() -> None:
             assert plan.result == (trade.trade.credit - paid) * 100 - candidate.costs_round_trip
             seen.add(plan.reason)
     assert seen == {ExitReason.TARGET, ExitReason.STOP, ExitReason.TIME}
+
+
+def test_a_modelled_mark_is_as_wide_as_the_menu_was_and_is_read_twice() -> None:
+    model, scenarios = market()
+    closes = closes_of(model, scenarios, 0)
+    for candidate, marks in zip(CANDIDATES, modelled_marks(CANDIDATES, model, closes, VIX), strict=True):
+        widths = {(mark.natural or D(0)) - (mark.mid or D(0)) for mark in marks}
+        assert widths == {candidate.mid - candidate.natural}
+        assert [mark.at for mark in marks[1::2]] == [*model.closes]
+        assert {later.at - first.at for first, later in zip(marks[::2], marks[1::2], strict=True)} == {STOP_INTERVAL}
 
 
 def test_without_closes_nothing_is_known() -> None:
