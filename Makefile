@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo check test lint bench proofs days calibration looking-back calendar settings schemas picture clean
+.PHONY: demo check test lint bench proofs days calibration lookback calendar settings schemas picture clean
 
 demo: .venv/installed
 	@$(BIN)/spy32 demo
@@ -33,8 +33,8 @@ calibration: .venv/developed
 	$(BIN)/python -m proofs.calibration
 
 # The answers on docs/looking-back.md and its picture, for which Chromium is needed.
-looking-back: .venv/developed
-	$(BIN)/python -m tests.support.make_looking_back
+lookback: .venv/developed
+	$(BIN)/python -m tests.support.make_lookback_page
 
 schemas: .venv/developed
 	$(BIN)/python -m tests.support.make_schemas

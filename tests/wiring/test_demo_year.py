@@ -1,6 +1,7 @@
 """The home that `demo --year` makes says what it is, to whatever opens it."""
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from typer.testing import CliRunner
 
 from spy32.cli import app
 from spy32.domain.market import SYNTHETIC_NOTE
+from spy32.errors import Spy32Error
 from spy32.wiring import demo_year
 
 
@@ -46,6 +48,30 @@ def test_the_clock_of_the_home_stays_at_the_end_of_its_year(home: Path) -> None:
     assert document["now"].startswith("2022-0")
     assert document["attention"] == []
     assert document["open_trades"] == []
+
+
+def test_the_demo_leaves_its_page_and_no_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(demo_year, "WEEKS", 1)
+    result = CliRunner().invoke(app, ["demo", "--year"])
+    assert result.exit_code == 0, result.output
+    (page,) = tmp_path.iterdir()
+    assert page.suffix == ".html" and SYNTHETIC_NOTE in page.read_text()
+    assert "collecting: 0 outcomes" in capfd.readouterr().out
+
+
+def test_what_goes_wrong_leaves_the_home_to_look_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(home: Path, **_: object) -> None:
+        raise Spy32Error("no year")
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(demo_year, "make_demo_year", fail)
+    assert CliRunner().invoke(app, ["demo", "--year"]).exit_code != 0
+    assert [path.is_dir() for path in tmp_path.iterdir()] == [True]
 
 
 def test_another_home_is_not_synthetic(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Writes the program's answers about the demo's year into docs/looking-back.md, and docs/report.png.
 
-`make looking-back`. The page has its commands in blocks that follow a `<!-- session -->`; `| grep groups` keeps the
+`make lookback`. The page has its commands in blocks that follow a `<!-- session -->`; `| grep groups` keeps the
 lines of an answer that have the word.
 """
 
