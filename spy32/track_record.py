@@ -30,6 +30,7 @@ def read_track_record(path: Path = TABLE) -> TrackRecord | None:
                 difference=float(row["difference"]),
                 low=float(row["low"]),
                 high=float(row["high"]),
+                history_difference=float(row["history_difference"]) if row.get("history_difference") else None,
             )
             for row in rows
         ),

@@ -32,17 +32,19 @@ class Estimate:
 class Probabilities:
     """Probabilities of a candidate's endings, 0 to 1. The end is expiration, or the close at which the plan leaves."""
 
-    worthless: float
-    """Every leg is out of the money at the end; of a credit spread: no short strike is reached there."""
     profit: float
     """Any profit after slippage and costs, sold at the mid less slippage."""
     max_profit: float
     """To expiration, the largest possible payoff; under the exit plan, a close at the profit target or better."""
-    max_loss: float
-    """The least possible payoff: the underlying is at or beyond a long strike at the end. Under the exit plan the loss
-    is smaller then, since time value is left."""
+    worthless: float | None = None
+    """Every leg expires out of the money; of a credit spread: no short strike is reached there. None under the exit
+    plan, which closes before expiration."""
+    max_loss: float | None = None
+    """The least possible payoff at expiration. None under the exit plan, where time value is left."""
     touch: float | None = None
     """A short strike is reached at any time before the end, by highs and lows. None where the law does not tell."""
+    stopped: float | None = None
+    """Closed at the plan's stop. What is left of 1 beside `max_profit` and this leaves by time. None to expiration."""
 
 
 @value
@@ -53,7 +55,12 @@ class Forecast:
     ev: Estimate | None = None
     """Expected profit. None under the market's law, whose expected value is the cost of trading and no judgement."""
     shortfall: Estimate | None = None
-    """Expected shortfall at 5 %: the mean profit of the worst twentieth, negative for a loss. None as above."""
+    """Expected shortfall at 5 %: the mean profit of the worst twentieth, negative for a loss. None as above. It may
+    exceed the maximum loss of the proposal, which is at the floor, by the cost of closing."""
+    average_win: ModelDollars | None = None
+    """Mean profit of the trades that make one, dollars per contract after costs; None when none does, or as above."""
+    average_loss: ModelDollars | None = None
+    """Mean result of all others, negative."""
 
 
 @value
@@ -129,6 +136,8 @@ class Reliability:
     low: float
     high: float
     """The 95 % interval of the difference."""
+    history_difference: float | None = None
+    """came_true less what the history's probability stated; None in a table that does not have it."""
 
 
 @value

@@ -283,8 +283,9 @@ class Candidate:
         Runs before 0.4 did not store it; for them it is 1 - |short delta|, which is 2 to 10 points too low for puts
         and too high for calls.
         """
-        if self.outlook is not None:
-            return self.outlook.expiry.market.probabilities.worthless
+        stated = self.outlook.expiry.market.probabilities.worthless if self.outlook is not None else None
+        if stated is not None:
+            return stated
         return self.worthless_market if self.worthless_market is not None else 1.0 - self.short_delta
 
     @property

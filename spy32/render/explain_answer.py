@@ -9,6 +9,7 @@ from spy32.render.candidates import CANDIDATE_FACTS, name_spreads, spread_words
 from spy32.render.explain import analyst_name
 from spy32.render.formatting import (
     clean,
+    format_chance,
     format_count,
     format_milliseconds,
     format_percent,
@@ -16,7 +17,7 @@ from spy32.render.formatting import (
     humanise,
     single_line,
 )
-from spy32.render.outlook import record_words
+from spy32.render.outlook import market_chance, record_words
 from spy32.render.page import Cell, Grid, Item, Pairs, Part, grid_columns, noun_grid, pair
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def probability_items(recommendation: Recommendation, entry: "Candidate | None")
         is_implied = entry.outlook is not None or entry.worthless_market is not None
         source = "by the option prices" if is_implied else "by the short delta"
         record = record_words(entry)
-        market_text = f"{format_percent(entry.p_worthless)} {source}; {format_percent(entry.pop_market)} for any profit"
+        profit = f"{format_chance(market_chance(entry))} for any profit"
+        market_text = f"{format_percent(entry.p_worthless)} {source}; {profit}"
         items.append(pair("market's chance", f"{market_text}{f'; {record}' if record else ''}"))
     return items
 

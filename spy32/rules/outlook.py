@@ -43,7 +43,6 @@ PLAN_PATHS = 2000
 SEED = 20_260_727
 """Of the scenarios' start days and of the bootstrap. It is fixed, so that one market has one set of numbers, whichever
 run looks at it."""
-COUNTED = ("worthless", "profit", "max_profit", "max_loss", "touch")
 
 
 def fill_outlooks(
@@ -173,8 +172,9 @@ def _with_touch(density: Forecast, weighted: Forecast) -> Forecast:
     less likely than an end in the money.
     """
     by_density, by_weights = density.probabilities, weighted.probabilities
-    returned = max((by_weights.touch or 0.0) - (1.0 - by_weights.worthless), 0.0)
-    touch = min(1.0 - by_density.worthless + returned, 1.0)
+    ended = 1.0 - (by_density.worthless or 0.0)
+    returned = max((by_weights.touch or 0.0) - (1.0 - (by_weights.worthless or 0.0)), 0.0)
+    touch = min(ended + returned, 1.0)
     return replace(density, probabilities=replace(by_density, touch=touch))
 
 
@@ -195,11 +195,22 @@ def _forecasts(endings: Endings, scenarios: Scenarios, model: MarketModel, block
     return [
         Forecasts(
             market=Forecast(probabilities=by_market[row]),
-            history=Forecast(probabilities=by_history[row], ev=history[row], shortfall=history[count + row]),
-            no_drift=Forecast(probabilities=without_drift[row], ev=no_drift[row], shortfall=no_drift[count + row]),
+            history=_forecast(by_history[row], history[row], history[count + row], profits[row], equal),
+            no_drift=_forecast(without_drift[row], no_drift[row], no_drift[count + row], profits[row], tilted),
         )
         for row in range(count)
     ]
+
+
+def _forecast(odds: Probabilities, ev: Estimate, shortfall: Estimate, profits: Floats, weights: Floats) -> Forecast:
+    win, loss = (_weighted_mean(profits, weights * chosen) for chosen in (profits > 0.0, profits <= 0.0))
+    return Forecast(probabilities=odds, ev=ev, shortfall=shortfall, average_win=win, average_loss=loss)
+
+
+def _weighted_mean(values: Floats, weights: Floats) -> float | None:
+    """Return None where nothing has a weight."""
+    total = float(weights.sum())
+    return float(values @ weights) / total if total > 0.0 else None
 
 
 def _estimates(resamples: Resamples, values: Floats, weights: Floats) -> list[Estimate]:
@@ -210,8 +221,9 @@ def _estimates(resamples: Resamples, values: Floats, weights: Floats) -> list[Es
 
 def _probabilities(endings: Endings, weights: Floats) -> list[list[Probabilities]]:
     """Return the probabilities of every candidate for each row of `weights`."""
-    shares = np.stack([np.clip(weights @ getattr(endings, name).T.astype(np.float64), 0.0, 1.0) for name in COUNTED])
+    columns = endings.events.values()
+    shares = np.stack([np.clip(weights @ column.T.astype(np.float64), 0.0, 1.0) for column in columns])
     return [
-        [Probabilities(**dict(zip(COUNTED, numbers, strict=True))) for numbers in shares[:, law].T.tolist()]
+        [Probabilities(**dict(zip(endings.events, numbers, strict=True))) for numbers in shares[:, law].T.tolist()]
         for law in range(len(weights))
     ]

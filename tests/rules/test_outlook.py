@@ -69,11 +69,32 @@ def test_probabilities_agree_with_each_other(place: int) -> None:
     for name, forecast in forecasts(found):
         p: Probabilities = forecast.probabilities
         assert p.touch is not None, name
-        assert 0 <= p.max_loss <= 1 - p.worthless + 1e-12, name
-        assert p.touch >= 1 - p.worthless - 1e-12, f"{name}: who ends in the money has touched the strike"
-        if name.startswith("expiry"):
+        if name.startswith("plan"):
+            assert p.worthless is p.max_loss is None, f"{name}: nothing is held to expiration"
+            assert p.stopped is not None
+            assert p.max_profit + p.stopped <= 1 + 1e-12, name
+        else:
+            assert p.worthless is not None
+            assert p.max_loss is not None
+            assert p.stopped is None
+            assert 0 <= p.max_loss <= 1 - p.worthless + 1e-12, name
+            assert p.touch >= 1 - p.worthless - 1e-12, f"{name}: who ends in the money has touched the strike"
             assert p.max_profit == pytest.approx(p.worthless, abs=1e-12)
             assert p.worthless <= p.profit + 1e-12
+
+
+def test_the_averages_of_wins_and_losses_make_the_mean() -> None:
+    for candidate in filled().candidates:
+        for horizon in (outlook(candidate).expiry, outlook(candidate).plan):
+            found = horizon.history if horizon is not None else None
+            assert found is not None
+            assert found.ev is not None
+            assert found.average_win is not None
+            assert found.average_loss is not None
+            assert found.average_win > 0 > found.average_loss
+            share = found.probabilities.profit
+            mean = share * found.average_win + (1 - share) * found.average_loss
+            assert mean == pytest.approx(found.ev.mean, abs=1e-9)
 
 
 def test_the_market_s_touch_is_its_own_end_in_the_money_and_the_scenarios_returns_from_there() -> None:
@@ -180,7 +201,7 @@ def test_a_market_that_is_twice_as_nervous_makes_the_past_wider() -> None:
         first, second = outlook(before).expiry.history, outlook(after).expiry.history
         assert first is not None
         assert second is not None
-        assert second.probabilities.worthless < first.probabilities.worthless
+        assert (second.probabilities.worthless or 0.0) < (first.probabilities.worthless or 0.0)
 
 
 # What is missing.
