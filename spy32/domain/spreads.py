@@ -277,6 +277,11 @@ class Candidate:
         return {view.quote.symbol: view for view in (self.short, self.long, *self.calls)}
 
     @property
+    def p_profit(self) -> float:
+        """The market's probability of any profit at expiration, 0 to 1: after costs, in older runs before them."""
+        return self.outlook.expiry.market.probabilities.profit if self.outlook is not None else self.pop_market
+
+    @property
     def p_worthless(self) -> float:
         """The market's probability that the spread expires worthless, 0 to 1, by the density of the run.
 

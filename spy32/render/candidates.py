@@ -18,7 +18,6 @@ from spy32.render.formatting import (
     humanise,
     signed_delta,
 )
-from spy32.render.outlook import market_chance
 from spy32.render.page import Column, Grid
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def _outlook_fact(path: str, words: Callable[[Any], str]) -> Callable[[Candidate
 
 OUTLOOK_FACTS: Mapping[str, Callable[[Candidate], str]] = {
     "win, exits": _outlook_fact("chosen_plan.probabilities.profit", format_chance),
-    "EV/contract": _outlook_fact("chosen_plan.ev.mean", format_whole),
+    "EV each": _outlook_fact("chosen_plan.ev.mean", format_whole),
     "EV low": _outlook_fact("chosen_plan.ev.low", format_whole),
     "EV high": _outlook_fact("chosen_plan.ev.high", format_whole),
     "win, held": _outlook_fact("expiry.history.probabilities.profit", format_chance),
@@ -105,7 +104,7 @@ CANDIDATE_FACTS: Mapping[str, Callable[[Candidate], str]] = {
     "max loss": lambda entry: format_dollars(entry.max_loss),
     "return on risk": lambda entry: format_percent(float(_profit_at_mid(entry) / entry.max_loss)),
     "breakeven": lambda entry: " ".join(format_price(point) for point in entry.breakevens),
-    "win, options": lambda entry: format_chance(market_chance(entry)),
+    "win, options": lambda entry: format_chance(entry.p_profit),
     "delta": signed_delta,
     "position": lambda entry: f"{entry.greeks.delta * MULTIPLIER:+.1f} shares",
     "theta": lambda entry: f"{format_gain(entry.greeks.theta * MULTIPLIER)} a day",

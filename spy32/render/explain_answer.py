@@ -17,7 +17,7 @@ from spy32.render.formatting import (
     humanise,
     single_line,
 )
-from spy32.render.outlook import market_chance, record_words
+from spy32.render.outlook import record_words
 from spy32.render.page import Cell, Grid, Item, Pairs, Part, grid_columns, noun_grid, pair
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def probability_items(recommendation: Recommendation, entry: "Candidate | None")
         is_implied = entry.outlook is not None or entry.worthless_market is not None
         source = "by the option prices" if is_implied else "by the short delta"
         record = record_words(entry)
-        profit = f"{format_chance(market_chance(entry))} for any profit"
+        profit = f"{format_chance(entry.p_profit)} for any profit"
         market_text = f"{format_percent(entry.p_worthless)} {source}; {profit}"
         items.append(pair("market's chance", f"{market_text}{f'; {record}' if record else ''}"))
     return items

@@ -206,7 +206,7 @@ def surrounding_items(result: ProposalTerms, around: Surroundings, entry: Candid
     items = [pair("Market", market_words(around))]
     if result.kind == "open":
         items.append(pair("Events", _events(result, around.briefing, around.now)))
-        items.append(pair("Book", f"BP effect {format_dollars(result.max_loss)} · {book_words(around)}"))
+        items.append(pair("Book", f"{book_words(around)} · BP effect {format_dollars(result.max_loss)}"))
     return [*items, *plan_items(result, entry)]
 
 

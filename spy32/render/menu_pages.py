@@ -14,7 +14,7 @@ from spy32.render.page import Cell, Grid, Page, Pairs, Part, Prose, grid_columns
 from spy32.sessions import NEW_YORK
 
 COLUMNS = grid_columns(
-    "#>", "spread", "who:1", "price>1", "win, exits>1", "max loss>1", "EV/contract>1", "EV low>1", "EV high>1",
+    "#>", "spread", "who:1", "price>1", "win, exits>1", "max loss>1", "EV each>1", "EV low>1", "EV high>1",
     "delta>1", "breakeven>1", "last price>1", "win, options>1", "win, held>1", "EV, held>1", "P(max loss)>1",
     "P(touch)>1", "worst 5%>1", "return on risk>1", "mid>1", "natural>1", "costs>1", "id:1",
 )  # fmt: skip

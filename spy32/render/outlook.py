@@ -57,7 +57,7 @@ def order_words(entry: Candidate, quantity: int) -> str:
 
 
 def worth_words(found: "Forecast | None", quantity: int) -> str:
-    """`68% win · average -$2, 90% sure -$5 to +$2: not told apart from 0`: whole dollars of the whole quantity."""
+    """`68% win · average -$2, 90% sure -$5 to +$2: could be 0`: whole dollars of the whole quantity."""
     if found is None or found.ev is None:
         return ""
     chance = format_chance(found.probabilities.profit)
@@ -74,12 +74,7 @@ def verdict(found: "Estimate") -> str:
     """What the interval of an average says of its sign."""
     if found.high < 0:
         return "loses by history"
-    return "gains by history" if found.low > 0 else "not told apart from 0"
-
-
-def market_chance(entry: Candidate) -> float:
-    """The market's probability of a profit at expiration: after costs, where the run has computed it."""
-    return entry.outlook.expiry.market.probabilities.profit if entry.outlook is not None else entry.pop_market
+    return "gains by history" if found.low > 0 else "could be 0"
 
 
 # What the market's numbers have been worth.
@@ -88,7 +83,7 @@ def market_chance(entry: Candidate) -> float:
 def market_odds_words(entry: Candidate) -> str:
     """The market's probability of profit with its record, on one line of a narrow screen."""
     row = _record_row(entry)
-    found = f"{format_chance(market_chance(entry))} win if held"
+    found = f"{format_chance(entry.p_profit)} win if held"
     if row is None:
         return f"{found}, by option prices"
     return f"{found} · backtest: {SIDES[entry.spread.strategy]} won {_points(row.difference)}"

@@ -57,7 +57,7 @@ LINE = 68
 """Characters beside a label on 80 columns."""
 
 COLUMNS = grid_columns(
-    " #>", "spread", "price>1", "loss each>2", "win, exits>3", "EV/contract>4", "delta>6", "of width>7",
+    " #>", "spread", "price>1", "loss each>2", "win, exits>3", "EV each>4", "delta>6", "of width>7",
     "breakeven>8", "who:5",
 )  # fmt: skip
 MARKET_COLUMNS = grid_columns(

@@ -80,7 +80,7 @@ def _odds(candidate: Candidate, quantity: int) -> tuple[tuple[str, str], ...]:
     """Probability of profit and expected value under the exit plan by history; without one, the market's POP."""
     planned = candidate.outlook.chosen_plan if candidate.outlook is not None else None
     if planned is None:
-        return (("win", f"{candidate.pop_market:.0%} if held, by option prices"),)
+        return (("win", f"{candidate.p_profit:.0%} if held, by option prices"),)
     profit = ("win", f"{planned.probabilities.profit:.0%} with exits, by history")
     if planned.ev is None:
         return (profit,)

@@ -93,8 +93,7 @@ def test_every_figure_of_the_menu_is_shown_uncut(width: int) -> None:
         for entry in run_document(view)["menu"]
         for figure in (
             entry["id"], entry["natural"], entry["mid"], entry["floor"], entry["max_loss"], entry["costs"],
-            *entry["breakevens"], *(value.lstrip("-") for value in entry["ev_history"]["plan"].values()),
-            entry["cost_of_trading"]["total"].lstrip("-"), f"{entry['score']:+.3f}", entry["premium_per_day"],
+            *entry["breakevens"], *(f"${abs(round(float(value)))}" for value in entry["ev_history"]["plan"].values()),
             *("/".join(leg["strike"] for leg in entry["legs"]),),
         )
     ]  # fmt: skip
@@ -309,8 +308,8 @@ def test_the_chosen_candidate_is_marked_by_a_symbol_and_a_word() -> None:
 def test_a_menu_of_a_run_without_outlooks_has_no_column_of_them() -> None:
     menu = b.menu(candidates=tuple(replace(entry, outlook=None) for entry in b.menu().candidates))
     text = rendered(menu_pages.candidates_page(run_views.proposed(menu=menu)), PLAIN)
-    assert "; POP 79.0%; " in text
-    assert "EV plan " not in text.partition("Credits a share")[0]
+    assert "; win, options 79%; " in text
+    assert "EV each " not in text.partition("Prices a share")[0]
 
 
 def test_a_persons_other_choice_is_the_marked_one() -> None:
