@@ -151,7 +151,8 @@ class ApprovalDialogue:
         before, self._shown = self._shown.proposal, base if is_base else desk.preview(self._context, base, entry)
         after = self._shown.proposal
         if before is not None and after is not None and before.quantity != after.quantity:
-            self._message = f"{format_count(after.quantity, 'contract')} now, {before.quantity} before: what the limits leave for this spread"
+            now = format_count(after.quantity, "contract")
+            self._message = f"{now} now, {before.quantity} before: what the limits leave for this spread"
 
     def _judge_shown(self) -> Review:
         """The review on the screen; a preview is first checked against new quotes, the dry run and all limits."""

@@ -274,28 +274,32 @@ def book_words(around: Surroundings) -> str:
 
 
 def exit_words(plan: ExitPlan, opening: "ProposalTerms | Trade | None" = None, costs: Decimal | None = None) -> str:
-    """`target 0.28 (+$51) · stop 1.68 (-$229, you approve) · close 9 Sep`: when `manage` proposes the close.
+    """`target 0.28 (+$51) · stop 1.68 (-$229) · close 9 Sep · you approve`: when `manage` proposes the close.
 
     `opening` gives the legs, `costs` (both ways, dollars a contract) the results of a proposal in whole dollars. `GTC`
     only where an order is left with the broker; a stop is never one, and has no effect at the width or beyond.
     """
 
-    def words(debit: Decimal, *more: str) -> str:
+    def words(debit: Decimal) -> str:
+        result = ""
         if isinstance(opening, ProposalTerms) and opening.kind == "open" and costs is not None:
-            result = ((opening.limit_price - debit) * MULTIPLIER - costs) * opening.quantity
-            more = (format_whole(result), *more)
-        notes = f" ({', '.join(more)})" if more else ""
-        return f"{format_price(abs(debit))}{notes}"
+            amount = ((opening.limit_price - debit) * MULTIPLIER - costs) * opening.quantity
+            result = f" ({format_whole(amount)})"
+        return f"{format_price(abs(debit))}{result}"
 
-    target = f"{'GTC target' if plan.rests_target else 'target'} {words(plan.profit_target)}"
-    asks = () if plan.authority is ExitAuthority.PLAN else ("you approve",)
-    stop = f"stop {words(plan.stop, *asks)}"
+    stop = f"stop {words(plan.stop)}"
     if plan.profit_target <= 0:
         stop = "no stop"
     elif opening is not None and plan.stop >= max_width(opening.legs):
-        stop = "no effective stop (> width)"
+        stop = "no effective stop"
     day, last = plan.time_exit, calendar_day(plan.last_exit)
-    return f"{target} · {stop} · {f'close {calendar_day(day)}' if day is not None else f'last exit {last}'}"
+    parts = (
+        f"{'GTC target' if plan.rests_target else 'target'} {words(plan.profit_target)}",
+        stop,
+        f"close {calendar_day(day)}" if day is not None else f"last exit {last}",
+        *(() if plan.authority is ExitAuthority.PLAN else ("you approve",)),
+    )
+    return " · ".join(parts)
 
 
 def watch_words(plan: ExitPlan) -> str:

@@ -52,7 +52,7 @@ def exit_pairs(result: ProposalTerms) -> Pairs:
         target = f"{format_price(plan.profit_target)} debit or less"
         stop = f"{format_price(plan.stop)} debit or more proposes a close"
         if plan.stop >= max_width(result.legs):
-            stop = f"no effective stop: {format_price(plan.stop)}, the set multiple of the credit, exceeds the width"
+            stop = "no effective stop: the set multiple of the credit exceeds the width"
     items = (
         pair("profit target", f"{target}{rests}"),
         pair("time exit", _day(plan.time_exit) if plan.time_exit is not None else "none"),

@@ -30,14 +30,14 @@ CALL = b.candidate("695", "700")
     [
         (
             b.candidate(),
-            "Backtest 1998-2026, synthetic prices: such puts won 3.4 points (0.9 to 5.8) more than the market's odds, 2.0 "
-            "fewer than history's",
+            "Backtest 1998-2026, synthetic prices: such puts won 3.4 points (0.9 to 5.8) more than the market's odds, "
+            "2.0 fewer than history's",
         ),
         # A negative difference of -6.6 with an interval from -9.1 to -4.2.
         (
             CALL,
-            "Backtest 1998-2026, synthetic prices: such calls won 6.6 points (4.2 to 9.1) fewer than the market's odds, "
-            "2.0 fewer than history's",
+            "Backtest 1998-2026, synthetic prices: such calls won 6.6 points (4.2 to 9.1) fewer than the market's "
+            "odds, 2.0 fewer than history's",
         ),
     ],
 )
@@ -58,8 +58,8 @@ def test_the_row_nearest_the_delta_speaks(record: TrackRecord) -> None:
 @pytest.mark.usefixtures("record")
 def test_a_menu_has_the_range_of_both_sides() -> None:
     assert outlook.side_record_words() == (
-        "Backtest 1998-2026, synthetic prices: against the market's odds puts won 3.3 to 3.4 points more, calls won 6.6 "
-        "points fewer."
+        "Backtest 1998-2026, synthetic prices: against the market's odds puts won 3.3 to 3.4 points more, calls won "
+        "6.6 points fewer."
     )
 
 

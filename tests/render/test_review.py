@@ -124,7 +124,7 @@ def test_every_figure_that_decides_is_whole_on_the_first_screen(desk: ApprovalDe
         "its high end": "+$33:",
         "average at expiration": "+$19,",
         "result at the target": "+$53",
-        "result at the stop": "-$237,",
+        "result at the stop": "-$237",
         "contracts": "2",
         "DTE": "32",
         "spot": "670.00",
