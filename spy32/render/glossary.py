@@ -8,10 +8,12 @@ from spy32.render.page import Page, Pairs, pair
 
 TERMS: Mapping[str, str] = {
     "cr, db": "credit and debit, dollars a share: one contract is 100 shares",
-    "floor": "lowest credit that an opening is ever sent at; of a closing the ceiling is the highest debit",
-    "max profit": "the credit at the first limit less the costs to open, whole quantity",
+    "floor": "lowest credit that an opening is ever sent at; of a closing and of a debit spread the ceiling is the "
+    "highest debit",
+    "max profit": "the most that is earned at the first limit, less the costs to open, whole quantity",
     "max loss": "(width - floor credit) x 100 and the costs to open, whole quantity; a debit spread's is its debit",
-    "BP effect": "buying power that the trade takes: its max loss; a broker counts it at the first limit",
+    "BP effect": "buying power that the trade takes: its max loss; a broker counts it at the fill, not at the floor, "
+    "and takes the fees from net liquidation as well",
     "return on risk": "max profit over max loss",
     "breakeven": "price at expiration at which the trade earns nothing; in exp. moves: its distance over one move",
     "expected move": "one standard deviation of the underlying to expiration, by the at-the-money implied volatility",

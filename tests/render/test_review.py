@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.outlook import Outlook
 from spy32.domain.proposals import Citation, Decision, Finding, Recommendation
-from spy32.domain.spreads import Candidate, Mode
+from spy32.domain.spreads import Candidate, ExitAuthority, Mode
 from spy32.render import outlook
 from spy32.render.candidates import sorted_menu, spread_words
 from spy32.render.documents import approval_document, run_document
@@ -157,6 +158,35 @@ def test_events_and_ex_dates_up_to_the_planned_exit_are_on_it(desk: ApprovalDesk
     later = replace(what.proposal.exit, time_exit=None) if what.proposal is not None else None
     held = replace(what, proposal=replace(what.proposal, exit=later))  # type: ignore[type-var]
     assert "FOMC 29 Oct, jobs n/a, ex-date 20 Oct by the exit on 6 Nov" in drawn(held, 100)
+
+
+@pytest.mark.parametrize(
+    ("minute", "known"), [("10:01", "jobs 6 Oct by the exit"), ("10:00", "none by the exit"), (None, "jobs 6 Oct by")]
+)
+def test_an_event_that_is_out_is_no_event_any_more(desk: ApprovalDesk, minute: str | None, known: str) -> None:
+    """The screen is of 10:00 New York on 6 October; without a time the day has to be over."""
+    event = ScheduledEvent(kind=EventKind.JOBS, day=b.TODAY, time=minute, source="test")
+    briefing = replace(run_views.briefing(), events=(event,), unknown_events={})
+    (line,) = [line for line in drawn(told_by(seen(desk), briefing=briefing), 100).splitlines() if "Events" in line]
+    assert line.split(maxsplit=1)[1].startswith(known)
+
+
+def test_a_stop_at_the_width_is_said_to_have_no_effect(desk: ApprovalDesk) -> None:
+    what = seen(desk)
+    assert what.proposal is not None
+    far = replace(what.proposal, exit=replace(what.proposal.exit, stop=Decimal("5.00")))
+    text = drawn(replace(what, proposal=far), 100)  # type: ignore[type-var]
+    assert "target 0.29 (+$53) · no effective stop · close 17 Oct · you approve" in text
+    full = drawn(replace(what, proposal=far), 100, "x")  # type: ignore[type-var]
+    assert "no effective stop: the set multiple of the credit exceeds the width" in full
+
+
+def test_a_plan_that_authorises_its_closes_asks_nobody(desk: ApprovalDesk) -> None:
+    what = seen(desk)
+    assert what.proposal is not None
+    exits = replace(what.proposal.exit, authority=ExitAuthority.PLAN)
+    told = replace(what, proposal=replace(what.proposal, exit=exits))  # type: ignore[type-var]
+    assert "you approve" not in drawn(told, 100)
 
 
 def test_fresh_quotes_are_held_against_those_of_the_run(desk: ApprovalDesk) -> None:
