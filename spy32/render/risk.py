@@ -44,7 +44,7 @@ def risk_page(report: RiskReport, *, height: int | None = None) -> Page:
     rungs = len(book.rungs)
     lines = sum(-(-len(text) // NOTE_CELLS) for text in notes)
     if is_compact and height is not None and rungs > (room := max(height - FIXED_LINES - lines, LEAST_RUNGS)):
-        notes.append(f"{rungs - room + 1} more expirations on a taller screen, and with --json")
+        notes.append(f"{rungs - room + 1} more lines on a taller screen, and with --json")
         rungs = room - 1
     if book.rungs:
         parts.append(_rungs_grid(book, rungs))

@@ -12,14 +12,16 @@ from spy32.domain.model_calls import ModelCall
 from spy32.domain.proposals import Citation, Decision, NumberCheck, Recommendation
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Outcome, RunSummary
+from spy32.domain.spreads import Strategy
 from spy32.render import menu_pages, outlook
 from spy32.render.documents import run_document
+from spy32.render.explain_choice import entry_conditions_part, setup_part
 from spy32.render.formatting import format_ticks
 from spy32.render.market_pages import format_value
 from spy32.render.raw_page import raw_page
 from spy32.render.raw_texts import RawTexts
 from tests.support import builders as b
-from tests.support import run_views, stores
+from tests.support import run_views, stores, strategies
 from tests.support.run_pages import HOSTILE, PLAIN, page, rendered
 from tests.support.schemas import check
 
@@ -395,3 +397,14 @@ def test_the_document_tells_veto_failure_and_abstention_apart() -> None:
 def test_a_document_from_before_has_the_same_keys() -> None:
     assert run_document(run_views.proposed()).keys() == run_document(run_views.asked(), raw=RawTexts()).keys()
     assert run_document(run_views.proposed())["figures"] == []
+
+
+@pytest.mark.parametrize("strategy", [Strategy.PUT_DEBIT, Strategy.CALL_DEBIT])
+def test_a_debit_spread_has_a_debit_and_a_ceiling(strategy: Strategy) -> None:
+    entry = strategies.chosen(strategy)
+    told = {label: text for label, text, _ in (*setup_part(entry).items, *entry_conditions_part(entry, None).items)}
+    debit, ceiling = f"{-entry.start:.2f}", f"{-entry.floor:.2f}"
+    assert (told["debit"], told["ceiling"]) == (f"{debit} db", f"{ceiling} db")
+    assert told["price"] == f"debit {debit} first, never above {ceiling}"
+    assert not {"credit", "floor"} & told.keys()
+    assert not any(text.startswith("-0.") for label, text in told.items() if label in ("mid", "natural"))
