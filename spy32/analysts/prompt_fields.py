@@ -176,7 +176,7 @@ def write_checks_section(sheet: FieldCollector, settings: Settings) -> list[str]
     """Every rule that can still refuse a choice from the menu, with its limit."""
     knobs, drift, choice = settings.analyst, settings.drift, settings.choice
     figures = (
-        ("probability", knobs.probability_veto, "p_max_profit is farther from p_worthless_market"),
+        ("probability", knobs.probability_veto, "p_max_profit is farther from p_max_profit_market"),
         (
             "numbers",
             Decimal(knobs.unmatched_veto),
