@@ -239,7 +239,7 @@ def _render_sections(
         "bars": lambda: fields.write_bars_section(sheet, briefing),
         "events": lambda: fields.write_events_section(sheet, briefing),
         "portfolio": lambda: fields.write_portfolio_section(sheet, briefing),
-        "record": lambda: fields.write_record_section(sheet),
+        "record": lambda: fields.write_record_section(sheet, briefing, menu),
         "flags": lambda: fields.write_flags_section(sheet, (*briefing.flags, *menu.notes)),
     }
     return {name: "\n".join(writers[name]()) for name in layout.sections}

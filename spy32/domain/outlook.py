@@ -99,6 +99,8 @@ class Outlook:
     """Largest profit at the mid over the maximum loss."""
     score: float | None = None
     """Lower end of the history's expected value under the plan, over the maximum loss. Shown, never binding."""
+    days: int | None = None
+    """Calendar days from the market's day to expiration. None where an older build did not store it."""
     sessions: int = 0
     """Start days of the past windows that the history's numbers rest on."""
     history_until: date | None = None
@@ -129,6 +131,8 @@ class Reliability:
     low: float
     high: float
     """The 95 % interval of the difference."""
+    until: str
+    """The last month or day of the outcomes, as the table writes it."""
 
 
 @value
@@ -142,7 +146,3 @@ class TrackRecord:
     def side(self, right: Right) -> tuple[Reliability, ...]:
         """The rows of one right, by delta."""
         return tuple(sorted((row for row in self.rows if row.right is right), key=lambda row: row.delta))
-
-    def nearest(self, right: Right, delta: float) -> Reliability | None:
-        """The row nearest an absolute short delta; None when the table has none of this right."""
-        return min(self.side(right), key=lambda row: abs(row.delta - delta), default=None)

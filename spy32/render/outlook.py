@@ -1,19 +1,21 @@
 """A candidate's probabilities and expected values: the few that decide, and each with its law, horizon and meaning."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from spy32.domain.spreads import Candidate, Strategy
+from spy32.domain.market import Right
+from spy32.domain.spreads import Candidate
 from spy32.render.formatting import format_gain, format_percent
 from spy32.render.page import Item, Pairs, pair
-from spy32.track_record import read_track_record
+from spy32.track_record import find_track_record, nearest_row
 
 if TYPE_CHECKING:
     from spy32.domain.outlook import Estimate, Forecasts, Outlook, Reliability
 
 NOT_STORED = "n/a: runs before 0.4 did not compute it"
-SIDES: "Mapping[Strategy, str]" = {Strategy.PUT_CREDIT: "puts", Strategy.CALL_CREDIT: "calls"}
-"""The strategies that the record of the market's probabilities speaks of."""
+SIDES: "Mapping[Right, str]" = {Right.PUT: "puts", Right.CALL: "calls"}
+"""The sides of the record of the market's probabilities."""
 
 
 def missing_reason(entry: Candidate) -> str:
@@ -72,16 +74,22 @@ def market_odds_words(entry: Candidate) -> str:
 def record_words(entry: Candidate, *, short: bool = False) -> str:
     """`puts like this came true 3.4 points more often than stated (95%: 0.7 to 5.6), up to 2026-06-30`; empty without a
     record. `short` leaves interval and day out."""
-    record, side = read_track_record(), SIDES.get(entry.spread.strategy)
-    row = record.nearest(entry.spread.right, entry.short_delta) if record is not None and side is not None else None
-    if record is None or row is None:
+    row = nearest_row(_record_rows(entry), entry.short_delta)
+    if row is None:
         return ""
+    side = SIDES[row.right]
     difference = f"{abs(row.difference) * 100:.1f} points {'more' if row.difference > 0 else 'less'}"
     if short:
-        return f"{side} like this came true {difference} (to {record.until[:7]})"
-    return (
-        f"{side} like this came true {difference} often than stated (95%: {_interval_words(row)}), up to {record.until}"
-    )
+        return f"{side} like this came true {difference} (to {row.until[:7]})"
+    return f"{side} like this came true {difference} often than stated (95%: {_interval_words(row)}), up to {row.until}"
+
+
+def _record_rows(entry: Candidate) -> "tuple[Reliability, ...]":
+    days, spread = entry.outlook.days if entry.outlook is not None else None, entry.spread
+    if days is None:
+        return ()
+    today = spread.expiration - timedelta(days=days)
+    return find_track_record(spread.underlying, spread.strategy, days=days, today=today)
 
 
 def _interval_words(row: "Reliability") -> str:
@@ -91,22 +99,19 @@ def _interval_words(row: "Reliability") -> str:
     return f"{low:.1f} to {high:.1f}"
 
 
-def side_record_words() -> str:
+def side_record_words(entries: "Iterable[Candidate]") -> str:
     """`Puts came true 2.1 to 3.4 points more often than the market's probability said, calls 3.3 to 6.8 points less
-    (outcomes up to 2026-06).`; empty without a record."""
-    from spy32.domain.market import Right
-
-    record = read_track_record()
-    if record is None:
+    (outcomes up to 2026-06).`, of the sides that the record speaks of; empty without one."""
+    sides = {rows[0].right: rows for entry in entries if (rows := _record_rows(entry))}
+    if not sides:
         return ""
-    sides = [_side_range(record.side(right), name) for right, name in ((Right.PUT, "puts"), (Right.CALL, "calls"))]
-    return f"Against the market's probability {', '.join(filter(None, sides))} (outcomes up to {record.until})."
+    told = ", ".join(_side_range(sides[right], name) for right, name in SIDES.items() if right in sides)
+    until = max(row.until for rows in sides.values() for row in rows)
+    return f"Against the market's probability {told} (outcomes up to {until})."
 
 
 def _side_range(rows: "tuple[Reliability, ...]", name: str) -> str:
     """The least and most difference of a side, in points."""
-    if not rows:
-        return ""
     points = sorted((row.difference * 100 for row in rows), key=abs)
     if len({point > 0 for point in points}) > 1:
         return f"{name} came true {points[0]:+.1f} to {points[-1]:+.1f} points off"
@@ -221,7 +226,7 @@ def explained_numbers(entry: Candidate | None) -> list[Pairs]:
     for label, (describe, meaning) in NUMBERS.items():
         values = [describe(outlook)] if outlook is not None else []
         lines.append(pair(label, ": ".join(filter(None, (*values, meaning)))))
-    record = side_record_words()
+    record = side_record_words(() if entry is None else (entry,))
     laws = [pair(label, text) for label, text in LAWS.items()]
     return [
         Pairs(name="law", title="The laws", items=(*laws, pair("record", record))),

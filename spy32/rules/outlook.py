@@ -33,7 +33,15 @@ from spy32.rules.endings import (
     expiry_endings,
     plan_endings,
 )
-from spy32.sessions import Session, last_trading_day, market_date, next_session, session, years_to_expiration
+from spy32.sessions import (
+    Session,
+    days_to_expiration,
+    last_trading_day,
+    market_date,
+    next_session,
+    session,
+    years_to_expiration,
+)
 from spy32.settings import Settings
 
 MIN_WINDOWS = 500
@@ -59,9 +67,9 @@ def fill_outlooks(
     vix = snapshot.volatility.get("vix")
     level = vix.value if vix is not None else None
     missing = _missing_history(snapshot.underlying, history, level, model)
-    outlooks = [_market_outlook(candidate, model, settings, missing) for candidate in menu.candidates]
+    today = market_date(snapshot.evaluated_at)
+    outlooks = [_market_outlook(candidate, model, settings, missing, today) for candidate in menu.candidates]
     if missing is None and history is not None and level is not None:
-        today = market_date(snapshot.evaluated_at)
         outlooks = _add_history(menu.candidates, outlooks, model, settings, history, level, today)
     filled = (_with_outlook(*pair) for pair in zip(menu.candidates, outlooks, strict=True))
     return replace(menu, candidates=tuple(filled))
@@ -121,7 +129,9 @@ def remaining_sessions(now: datetime, expiration: date) -> tuple[Session, ...]:
     return tuple(found)
 
 
-def _market_outlook(candidate: Candidate, model: MarketModel, settings: Settings, missing: str | None) -> Outlook:
+def _market_outlook(
+    candidate: Candidate, model: MarketModel, settings: Settings, missing: str | None, today: date
+) -> Outlook:
     """Return the part of the outlook that needs no history."""
     trade = SimulatedTrade.open(candidate, settings)
     largest_profit = float((candidate.mid + trade.best) * MULTIPLIER - candidate.costs)
@@ -132,6 +142,7 @@ def _market_outlook(candidate: Candidate, model: MarketModel, settings: Settings
         cost=trading_cost(candidate, model.shape.discount, settings),
         premium_per_day=float(candidate.mid) * MULTIPLIER / days,
         return_on_risk=largest_profit / float(candidate.max_loss),
+        days=days_to_expiration(candidate.spread.expiration, today),
         missing=missing,
     )
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from spy32.analysts import prompt, prompt_fields
+from spy32 import track_record
+from spy32.analysts import prompt
 from spy32.analysts.prompt_format import estimate_tokens
 from spy32.domain.briefing import Briefing
 from spy32.domain.events import EventKind, ScheduledEvent
@@ -42,7 +43,7 @@ GOLDEN = DATA / "prompts"
 @pytest.fixture(autouse=True)
 def _record(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shipped table changes with every new year of outcomes."""
-    monkeypatch.setattr(prompt_fields, "read_track_record", outlooks.track_record)
+    monkeypatch.setattr(track_record, "read_track_record", outlooks.track_record)
 
 
 # Versions and hashes.
@@ -152,8 +153,8 @@ def test_the_full_prompt_has_the_size_that_was_asked_for() -> None:
     assert 3000 <= words <= 7900
     assert words < made.tokens <= 18_000
     small = rendered(SHORT)
-    assert estimate_tokens(small.system) + estimate_tokens(small.user) < 1900
-    assert small.tokens < 3700
+    assert estimate_tokens(small.system) + estimate_tokens(small.user) < 2100
+    assert small.tokens < 3900
 
 
 def test_tokens_are_counted_by_words_digits_and_signs() -> None:
@@ -462,12 +463,23 @@ def test_the_prompt_says_what_is_negative_by_construction_and_what_a_law_has_bee
     assert "cost_of_trading is the market's own expected value" in made.system
     assert "negative by construction for every credit spread in every week" in made.system
     assert "a price and no forecast" in made.system
-    assert "\nrecord.put_20 | 0.034 | 0.009 | 0.058 | up to 2026-06-30\n" in made.user
-    assert (made.fields["record.call_20"].value, made.fields["record.call_20"].note) == (-0.066, "up to 2026-06-30")
+    assert "\nrecord.put_20 | 0.034 | 0.009 | 0.058 | up to 2025-06-30\n" in made.user
+    assert (made.fields["record.call_20"].value, made.fields["record.call_20"].note) == (-0.066, "up to 2025-06-30")
 
 
 def test_without_a_record_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prompt_fields, "read_track_record", lambda: None)
+    monkeypatch.setattr(track_record, "read_track_record", lambda: None)
     made = rendered()
     assert "\nnone\n\nMENU" in made.user
     assert not any(path.startswith("record.") for path in made.fields)
+
+
+@pytest.mark.parametrize("over", [{"underlying": "QQQ"}, {"dte": 7}, {"as_of": b.NOW - timedelta(days=120)}])
+def test_a_record_of_other_spreads_or_of_later_outcomes_is_not_sent(over: dict[str, Any]) -> None:
+    assert not any(path.startswith("record.") for path in rendered(**over).fields)
+
+
+def test_the_record_is_of_the_sides_on_the_menu() -> None:
+    puts = [row for row in w.candidates() if row.spread.strategy is Strategy.PUT_CREDIT]
+    made = rendered(of=w.menu(*puts))
+    assert {path for path in made.fields if path.startswith("record.")} == {"record.put_16", "record.put_20"}

@@ -88,6 +88,6 @@ def test_the_words_are_true_of_every_strategy(version: str) -> None:
     words = rendered(version).system
     assert "the underlying is then above the short strike of a put or a call debit" in words
     assert "Debit spreads have no stop" in words
-    assert "that of a debit spread is negative" in words
+    assert "that of a debit spread, which pays, is negative" in words
     assert "Every spread is a vertical" not in words
     assert "expires worthless" not in words

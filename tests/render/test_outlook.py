@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from spy32.domain.market import Right
+from spy32 import track_record
 from spy32.domain.outlook import TrackRecord
 from spy32.domain.spreads import Candidate
 from spy32.render import outlook
@@ -17,11 +17,12 @@ from tests.support.run_pages import PLAIN, rendered
 @pytest.fixture
 def record(monkeypatch: pytest.MonkeyPatch) -> TrackRecord:
     made = outlooks.track_record()
-    monkeypatch.setattr(outlook, "read_track_record", lambda: made)
+    monkeypatch.setattr(track_record, "read_track_record", lambda: made)
     return made
 
 
 CALL = b.candidate("695", "700")
+BOTH = (b.candidate(), b.candidate("640", "635"), CALL)
 
 
 @pytest.mark.usefixtures("record")
@@ -30,10 +31,10 @@ CALL = b.candidate("695", "700")
     [
         (
             b.candidate(),
-            "puts like this came true 3.4 points more often than stated (95%: 0.9 to 5.8), up to 2026-06-30",
+            "puts like this came true 3.4 points more often than stated (95%: 0.9 to 5.8), up to 2025-06-30",
         ),
         # A negative difference of -6.6 with an interval from -9.1 to -4.2.
-        (CALL, "calls like this came true 6.6 points less often than stated (95%: 4.2 to 9.1), up to 2026-06-30"),
+        (CALL, "calls like this came true 6.6 points less often than stated (95%: 4.2 to 9.1), up to 2025-06-30"),
     ],
 )
 def test_a_market_number_has_its_record_beside_it(entry: Candidate, told: str) -> None:
@@ -43,31 +44,26 @@ def test_a_market_number_has_its_record_beside_it(entry: Candidate, told: str) -
     assert len(short) <= 68  # beside a label, on 80 columns
 
 
-def test_the_row_nearest_the_delta_speaks(record: TrackRecord) -> None:
-    near = record.nearest(Right.PUT, 0.17)
-    assert near is not None
-    assert near.delta == 0.16
-    assert replace(record, rows=()).nearest(Right.PUT, 0.2) is None
-
-
 @pytest.mark.usefixtures("record")
 def test_a_menu_has_the_range_of_both_sides() -> None:
-    assert outlook.side_record_words() == (
+    assert outlook.side_record_words(BOTH[:1]).startswith("Against the market's probability puts came true 3.3 to 3.4")
+    assert "calls" not in outlook.side_record_words(BOTH[:1])
+    assert outlook.side_record_words(BOTH) == (
         "Against the market's probability puts came true 3.3 to 3.4 points more often, calls came true 6.6 points less "
-        "often (outcomes up to 2026-06-30)."
+        "often (outcomes up to 2025-06-30)."
     )
 
 
 def test_a_side_that_went_both_ways_has_signs(record: TrackRecord, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, call = record.rows
     mixed = replace(record, rows=(replace(first, difference=-0.004), second, call))
-    monkeypatch.setattr(outlook, "read_track_record", lambda: mixed)
-    assert "puts came true -0.4 to +3.4 points off," in outlook.side_record_words()
+    monkeypatch.setattr(track_record, "read_track_record", lambda: mixed)
+    assert "puts came true -0.4 to +3.4 points off," in outlook.side_record_words(BOTH)
 
 
 def test_without_a_record_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outlook, "read_track_record", lambda: None)
-    assert outlook.record_words(b.candidate()) == outlook.side_record_words() == ""
+    monkeypatch.setattr(track_record, "read_track_record", lambda: None)
+    assert outlook.record_words(b.candidate()) == outlook.side_record_words(BOTH) == ""
     assert outlook.market_odds_words(b.candidate()) == "79.0% market, at expiration, by option prices"
 
 
