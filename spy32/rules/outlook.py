@@ -167,7 +167,10 @@ def _add_history(  # noqa: PLR0913, PLR0917 - the market, the past, and the cand
     return [
         replace(
             outlook,
-            expiry=replace(expiry, market=_with_touch(outlook.expiry.market, expiry.market)),
+            expiry=replace(
+                expiry,
+                market=_with_touch(outlook.expiry.market, expiry.market, is_debit=candidate.spread.strategy.is_debit),
+            ),
             plan=plan,
             score=plan.history.ev.low / float(candidate.max_loss) if plan.history and plan.history.ev else None,
             sessions=windows,
@@ -177,16 +180,22 @@ def _add_history(  # noqa: PLR0913, PLR0917 - the market, the past, and the cand
     ]
 
 
-def _with_touch(density: Forecast, weighted: Forecast) -> Forecast:
+def _with_touch(density: Forecast, weighted: Forecast, *, is_debit: bool) -> Forecast:
     """Return the density's forecast with the touch of the weighted scenarios.
 
-    Only the probability that a strike is touched and yet not reached at the end is theirs, so that a touch is never
-    less likely than an end in the money.
+    Only the probability that a short strike is touched and yet not reached at the end is theirs, so that a touch is
+    never less likely than an end in the money.
     """
     by_density, by_weights = density.probabilities, weighted.probabilities
-    returned = max((by_weights.touch or 0.0) - (1.0 - by_weights.worthless), 0.0)
-    touch = min(1.0 - by_density.worthless + returned, 1.0)
+    returned = max((by_weights.touch or 0.0) - _reached(by_weights, is_debit=is_debit), 0.0)
+    touch = min(_reached(by_density, is_debit=is_debit) + returned, 1.0)
     return replace(density, probabilities=replace(by_density, touch=touch))
+
+
+def _reached(found: Probabilities, *, is_debit: bool) -> float:
+    """Return the probability that a short strike is in the money at the end: there a debit spread earns the most, while
+    a credit spread is worthless where none is."""
+    return found.max_profit if is_debit else 1.0 - found.worthless
 
 
 def _forecasts(endings: Endings, scenarios: Scenarios, model: MarketModel, block: int) -> list[Forecasts]:
