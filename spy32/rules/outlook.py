@@ -193,9 +193,9 @@ def _with_touch(density: Forecast, weighted: Forecast, *, is_debit: bool) -> For
 
 
 def _reached(found: Probabilities, *, is_debit: bool) -> float:
-    """Return the probability that a short strike is in the money at the end: there a debit spread earns the most, while
-    a credit spread is worthless where none is."""
-    return found.max_profit if is_debit else 1.0 - found.worthless
+    """Return the probability that a short strike is in the money at the end: there a debit spread earns the most, and a
+    credit spread does where none is."""
+    return found.max_profit if is_debit else 1.0 - found.max_profit
 
 
 def _forecasts(endings: Endings, scenarios: Scenarios, model: MarketModel, block: int) -> list[Forecasts]:

@@ -95,9 +95,9 @@ def _touches(entry: Candidate) -> list[float | None]:
 
 def test_the_market_s_touch_is_its_own_end_in_the_money_and_the_scenarios_returns_from_there() -> None:
     """Where density and weights differ by the coarse tail of the past, a touch stays likelier than the end."""
-    base = {"profit": 0.7, "max_profit": 0.7, "max_loss": 0.1}
-    density = Forecast(probabilities=Probabilities(worthless=0.70, **base))
-    weighted = Forecast(probabilities=Probabilities(worthless=0.80, touch=0.25, **base))
+    base = {"profit": 0.7, "max_loss": 0.1}
+    density = Forecast(probabilities=Probabilities(worthless=0.70, max_profit=0.70, **base))
+    weighted = Forecast(probabilities=Probabilities(worthless=0.80, max_profit=0.80, touch=0.25, **base))
     touch = _with_touch(density, weighted, is_debit=False).probabilities.touch
     assert touch == pytest.approx(0.30 + 0.05)
 
