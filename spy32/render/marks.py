@@ -128,7 +128,7 @@ def marks_chart(marks: Sequence[Mark], *, target: Decimal, stop: Decimal, width:
     mids = [mid for _, mid in points]
     levels = {"target": float(target), "stop": float(stop)}
     top = max(*mids, levels["target"])
-    if levels["stop"] > 2 * top:
+    if target < 0 or levels["stop"] > 2 * top:  # a debit spread has no stop
         del levels["stop"]
     top, bottom = max(top, *levels.values()), min(*mids, *levels.values())
     names = {amount: f"{name} {amount:.2f}" for name, amount in levels.items()}
