@@ -18,7 +18,6 @@ from spy32.options.history import (
     build_scenarios,
     count_windows,
     matched_weights,
-    stratified_starts,
     tilt_weights,
 )
 from spy32.options.normal import Floats
@@ -46,10 +45,8 @@ from spy32.settings import Settings
 
 MIN_WINDOWS = 500
 """Fewest past windows (two years) for numbers of the history."""
-PLAN_PATHS = 2000
-"""Scenarios that a plan is simulated on: about one in four of the 8,400 windows, which overlap and add little."""
 SEED = 20_260_727
-"""Of the scenarios' start days and of the bootstrap. It is fixed, so that one market has one set of numbers, whichever
+"""Of the bootstrap. It is fixed, so that one market has one set of numbers, whichever
 run looks at it."""
 COUNTED = ("worthless", "profit", "max_profit", "max_loss", "touch")
 
@@ -158,12 +155,11 @@ def _add_history(  # noqa: PLR0913, PLR0917 - the market, the past, and the cand
 ) -> list[Outlook]:
     windows = count_windows(history, model.horizon)
     scenarios = build_scenarios(history, model.horizon, vix=vix, starts=np.arange(windows))
-    sampled = scenarios.select(stratified_starts(windows, PLAN_PATHS, SEED))
     block = max(BLOCK_SESSIONS, model.horizon.sessions)
     trades = [SimulatedTrade.open(candidate, settings) for candidate in candidates]
     held = _forecasts(expiry_endings(trades, scenarios, model), scenarios, model, block)
-    sampled_block = -(-block * len(sampled.starts) // windows)
-    plans = _forecasts(plan_endings(candidates, sampled, model, settings, today), sampled, model, sampled_block)
+    # A sample of the windows would move the means by more than the candidates differ.
+    plans = _forecasts(plan_endings(candidates, scenarios, model, settings, today), scenarios, model, block)
     return [
         replace(
             outlook,

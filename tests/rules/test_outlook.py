@@ -13,10 +13,12 @@ from spy32.domain.market import MarketSnapshot
 from spy32.domain.outlook import Forecast, Forecasts, Outlook, Probabilities
 from spy32.domain.spreads import Candidate, Menu, Strategy
 from spy32.markets import bundled_history
-from spy32.options.history import DailyHistory
+from spy32.options.history import DailyHistory, build_scenarios, count_windows
 from spy32.options.surface import Smile
 from spy32.rules.candidates import trading_cost
-from spy32.rules.outlook import MIN_WINDOWS, _with_touch, fill_outlooks, remaining_sessions
+from spy32.rules.endings import plan_endings
+from spy32.rules.outlook import MIN_WINDOWS, _with_touch, build_market_model, fill_outlooks, remaining_sessions
+from spy32.sessions import market_date
 from spy32.settings import Settings
 from tests.support import builders
 from tests.support.shipped_menu import smile_of, whole_menu
@@ -74,6 +76,21 @@ def test_probabilities_agree_with_each_other(place: int) -> None:
         if name.startswith("expiry"):
             assert p.max_profit == pytest.approx(p.worthless, abs=1e-12)
             assert p.worthless <= p.profit + 1e-12
+
+
+def test_the_plan_is_simulated_on_every_window_of_the_past() -> None:
+    """2,000 of them moved the means by up to 5 dollars, more than the candidates of a menu differ."""
+    snapshot, smile, history = world()
+    model = build_market_model(snapshot, smile)
+    starts = np.arange(count_windows(history, model.horizon))
+    scenarios = build_scenarios(history, model.horizon, vix=snapshot.volatility["vix"].value or 0.0, starts=starts)
+    today = market_date(snapshot.evaluated_at)
+    profits = plan_endings(filled().candidates, scenarios, model, SETTINGS, today).profits
+    for candidate, mean in zip(filled().candidates, profits.mean(axis=1), strict=True):
+        planned = outlook(candidate).chosen_plan
+        assert planned is not None
+        assert planned.ev is not None
+        assert planned.ev.mean == pytest.approx(mean, abs=1e-9)
 
 
 @pytest.mark.parametrize(
