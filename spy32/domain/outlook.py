@@ -96,7 +96,7 @@ class Outlook:
     premium_per_day: ModelDollars
     """Credit at the mid, dollars per contract and calendar day to expiration."""
     return_on_risk: float
-    """Largest profit at the mid over the maximum loss."""
+    """Largest profit at the first limit over the maximum loss, as the order shows it."""
     score: float | None = None
     """Lower end of the history's expected value under the plan, over the maximum loss. Shown, never binding."""
     days: int | None = None

@@ -44,6 +44,8 @@ def result_words(mark: Mark, trade: Trade) -> str:
         # A mark may have been made when more was held.
         max_loss = trade.max_loss * (mark.quantity or trade.remaining) / trade.quantity
         share, most = float(-mark.unrealized / max_loss) if max_loss > 0 else None, "max loss"
+        if share is not None and share > 1:
+            return f"{format_gain(mark.unrealized)} = max loss and costs to close"
     return format_gain(mark.unrealized) + (f" = {format_percent(share)} of {most}" if share is not None else "")
 
 

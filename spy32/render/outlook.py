@@ -155,12 +155,11 @@ def _expected(name: str, horizon: str) -> "Callable[[Outlook], str]":
 
 
 def cost_words(outlook: "Outlook") -> str:
-    """The total and its parts, dollars a contract."""
+    """The total and its parts, dollars a contract; slippage is what rounding leaves, so that the parts sum."""
     cost = outlook.cost
-    parts = {
-        "interest": cost.interest, "slippage": cost.slippage, "commissions": float(cost.commissions),
-        "fees": float(cost.fees),
-    }  # fmt: skip
+    interest, commissions, fees = (round(float(part), 2) for part in (cost.interest, cost.commissions, cost.fees))
+    slippage = round(cost.total, 2) - interest - commissions - fees
+    parts = {"interest": interest, "slippage": slippage, "commissions": commissions, "fees": fees}
     return f"{format_gain(cost.total)}: {', '.join(f'{name} {format_gain(amount)}' for name, amount in parts.items())}"
 
 
@@ -188,7 +187,7 @@ NUMBERS: "Mapping[str, tuple[Callable[[Outlook], str], str]]" = {
     "premium a day": (
         lambda outlook: format_gain(outlook.premium_per_day), "credit at the mid over the calendar days to expiration",
     ),
-    "return on risk": (lambda outlook: format_percent(outlook.return_on_risk), "max profit at the mid over max loss"),
+    "return on risk": (lambda outlook: format_percent(outlook.return_on_risk), "max profit at the start over max loss"),
     "score": (
         lambda outlook: "" if outlook.score is None else f"{outlook.score:+.3f}",
         "low end of EV plan over max loss: mostly negative, since it is a low end; shown, it decides nothing",

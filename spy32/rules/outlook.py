@@ -131,7 +131,7 @@ def _market_outlook(
 ) -> Outlook:
     """Return the part of the outlook that needs no history."""
     trade = SimulatedTrade.open(candidate, settings)
-    largest_profit = float((candidate.mid + trade.best) * MULTIPLIER - candidate.costs)
+    largest_profit = float((candidate.start + trade.best) * MULTIPLIER - candidate.costs)
     days = max(round(model.horizon.years * 365), 1)
     return Outlook(
         expiry=Forecasts(market=Forecast(probabilities=density_probabilities(trade, model.density))),

@@ -1,11 +1,12 @@
 """Probabilities and expected values in words: each with its law, its horizon and what it has been worth."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from spy32 import track_record
-from spy32.domain.outlook import TrackRecord
+from spy32.domain.outlook import TrackRecord, TradingCost
 from spy32.domain.spreads import Candidate
 from spy32.render import outlook
 from spy32.render.glossary import glossary_page
@@ -102,3 +103,9 @@ def test_the_score_is_told_and_said_to_decide_nothing() -> None:
     assert words(outlooks.outlook()) == "-0.003"
     assert words(outlooks.without_history()) == ""
     assert "it decides nothing" in meaning
+
+
+def test_the_parts_of_a_cost_sum_to_its_total_as_they_are_shown() -> None:
+    cost = TradingCost(interest=-0.094, slippage=-0.744, commissions=Decimal("-2.00"), fees=Decimal("-0.26"))
+    found = outlook.cost_words(outlooks.outlook(cost=cost))
+    assert found == "-$3.10: interest -$0.09, slippage -$0.75, commissions -$2.00, fees -$0.26"
