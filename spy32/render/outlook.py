@@ -223,8 +223,9 @@ def explained_numbers(entry: Candidate | None) -> list[Pairs]:
     outlook = entry.outlook if entry is not None else None
     lines = []
     for label, (describe, meaning) in NUMBERS.items():
-        values = [describe(outlook)] if outlook is not None else []
-        lines.append(pair(label, ": ".join(filter(None, (*values, meaning)))))
+        found = describe(outlook) if outlook is not None else ""
+        if found or outlook is None:  # a number that this underlying does not have is left out
+            lines.append(pair(label, ": ".join(filter(None, (found, meaning)))))
     record = side_record_words(() if entry is None else (entry,))
     laws = [pair(label, text) for label, text in LAWS.items()]
     return [

@@ -109,3 +109,10 @@ def test_the_parts_of_a_cost_sum_to_its_total_as_they_are_shown() -> None:
     cost = TradingCost(interest=-0.094, slippage=-0.744, commissions=Decimal("-2.00"), fees=Decimal("-0.26"))
     found = outlook.cost_words(outlooks.outlook(cost=cost))
     assert found == "-$3.10: interest -$0.09, slippage -$0.75, commissions -$2.00, fees -$0.26"
+
+
+def test_a_number_that_an_underlying_does_not_have_is_not_explained() -> None:
+    text = rendered(glossary_page(b.candidate(outlook=outlooks.without_history())), PLAIN)
+    assert "\nnumber EV plan" not in text
+    assert "\nnumber score" not in text
+    assert "\nnumber cost of trading: -$4.21:" in text
