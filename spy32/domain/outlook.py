@@ -103,9 +103,11 @@ class Outlook:
     premium_per_day: ModelDollars
     """Credit at the mid, dollars per contract and calendar day to expiration."""
     return_on_risk: float
-    """Largest profit at the mid over the maximum loss."""
+    """Largest profit at the first limit over the maximum loss, as the order shows it."""
     score: float | None = None
     """Lower end of the history's expected value under the plan, over the maximum loss. Shown, never binding."""
+    days: int | None = None
+    """Calendar days from the market's day to expiration. None where an older build did not store it."""
     sessions: int = 0
     """Start days of the past windows that the history's numbers rest on."""
     history_until: date | None = None
@@ -136,6 +138,8 @@ class Reliability:
     low: float
     high: float
     """The 95 % interval of the difference."""
+    until: str
+    """The last month or day of the outcomes, as the table writes it."""
     history_difference: float | None = None
     """came_true less what the history's probability stated; None in a table that does not have it."""
 
@@ -151,7 +155,3 @@ class TrackRecord:
     def side(self, right: Right) -> tuple[Reliability, ...]:
         """The rows of one right, by delta."""
         return tuple(sorted((row for row in self.rows if row.right is right), key=lambda row: row.delta))
-
-    def nearest(self, right: Right, delta: float) -> Reliability | None:
-        """The row nearest an absolute short delta; None when the table has none of this right."""
-        return min(self.side(right), key=lambda row: abs(row.delta - delta), default=None)

@@ -295,7 +295,10 @@ class Candidate:
 
     @property
     def p_max_profit(self) -> float:
-        """The market's probability of the largest profit: a debit spread has it in the money."""
+        """The market's probability of the largest possible profit at expiration, 0 to 1. Without an outlook that of a
+        debit spread is the probability that its short strike ends in the money."""
+        if self.outlook is not None:
+            return self.outlook.expiry.market.probabilities.max_profit
         return 1.0 - self.p_worthless if self.spread.strategy.is_debit else self.p_worthless
 
     @property

@@ -63,8 +63,8 @@ def name_spreads(text: str, menu: "Menu | None") -> str:
     return re.sub(WORD, lambda match: names.get(match[0], match[0]), re.sub(CANDIDATE_PATH, name_field, text))
 
 
-def _profit_at_mid(entry: Candidate) -> "Decimal":
-    return (entry.mid + value_bounds(entry.spread.legs)[1]) * MULTIPLIER - entry.costs
+def _largest_profit(entry: Candidate, credit: "Decimal") -> "Decimal":
+    return (credit + value_bounds(entry.spread.legs)[1]) * MULTIPLIER - entry.costs
 
 
 def _outlook_fact(path: str, words: Callable[[Any], str]) -> Callable[[Candidate], str]:
@@ -100,9 +100,9 @@ CANDIDATE_FACTS: Mapping[str, Callable[[Candidate], str]] = {
     "last price": lambda entry: format_credit(entry.floor),
     "mid": lambda entry: format_signed_price(entry.mid),
     "natural": lambda entry: format_signed_price(entry.natural),
-    "max profit": lambda entry: f"{format_dollars(_profit_at_mid(entry))} at the mid",
+    "max profit": lambda entry: f"{format_dollars(_largest_profit(entry, entry.mid))} at the mid",
     "max loss": lambda entry: format_dollars(entry.max_loss),
-    "return on risk": lambda entry: format_percent(float(_profit_at_mid(entry) / entry.max_loss)),
+    "return on risk": lambda entry: format_percent(float(_largest_profit(entry, entry.start) / entry.max_loss)),
     "breakeven": lambda entry: " ".join(format_price(point) for point in entry.breakevens),
     "win, options": lambda entry: format_chance(entry.p_profit),
     "delta": signed_delta,

@@ -34,6 +34,8 @@ TERMS: Mapping[str, str] = {
     "GTC": "good till cancelled: the closing order is left with the broker",
     "picture": "at expiration after costs, profit at our price and loss at the floor: | strikes and breakeven, ^ spot, "
     "( ) one expected move each way",
+    "ranking": "return on risk, EV, P(profit) under the plan, the market's P(worthless) and the cost of trading change "
+    "their order when quotes move by half a tick: they rank no candidates, and nothing is sorted by them",
     "room": "what the limit on all open trades leaves for another max loss",
 }
 

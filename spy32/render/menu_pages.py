@@ -29,9 +29,9 @@ MENU_NOTE = (
 )
 
 
-def menu_note() -> str:
+def menu_note(entries: Iterable[Candidate]) -> str:
     """What the columns mean, and what the market's probabilities have been worth."""
-    return " ".join(filter(None, (MENU_NOTE, side_record_words())))
+    return " ".join(filter(None, (MENU_NOTE, side_record_words(entries))))
 
 
 def candidates_page(view: RunView) -> Page:
@@ -39,7 +39,7 @@ def candidates_page(view: RunView) -> Page:
     entries = sorted_menu(view.menu.candidates) if view.menu is not None else ()
     chosen = chosen_candidate_id(view)
     grid = whole_menu_grid(entries, chosen, lambda entry: "chosen" if entry.id == chosen else "")
-    text = f"{menu_note()} The delta is the short option's, as an option chain shows it: negative for a put."
+    text = f"{menu_note(entries)} The delta is the short option's, as an option chain shows it: negative for a put."
     return Page(
         heading=heading_of(view, "candidates"), badges=view_badges(view), parts=(grid, Prose(title="", text=text))
     )

@@ -1,19 +1,21 @@
 """A candidate's probabilities and expected values: the few that decide, and all with their meaning."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from spy32.domain.spreads import Candidate, Strategy
+from spy32.domain.market import Right
+from spy32.domain.spreads import Candidate
 from spy32.render.formatting import format_chance, format_gain, format_percent, format_whole
 from spy32.render.page import Item, Pairs, pair
-from spy32.track_record import read_track_record
+from spy32.track_record import find_track_record, nearest_row
 
 if TYPE_CHECKING:
     from spy32.domain.outlook import Estimate, Forecast, Forecasts, Outlook, Reliability
 
 NOT_STORED = "n/a: runs before 0.4 did not compute it"
-SIDES: "Mapping[Strategy, str]" = {Strategy.PUT_CREDIT: "puts", Strategy.CALL_CREDIT: "calls"}
-"""The strategies that the record of the market's probabilities speaks of."""
+SIDES: "Mapping[Right, str]" = {Right.PUT: "puts", Right.CALL: "calls"}
+"""The sides of the record of the market's probabilities."""
 
 
 def missing_reason(entry: Candidate) -> str:
@@ -86,7 +88,7 @@ def market_odds_words(entry: Candidate) -> str:
     found = f"{format_chance(entry.p_profit)} win if held"
     if row is None:
         return f"{found}, by option prices"
-    return f"{found} · backtest: {SIDES[entry.spread.strategy]} won {_points(row.difference)}"
+    return f"{found} · backtest: {SIDES[row.right]} won {_points(row.difference)}"
 
 
 def record_words(entry: Candidate) -> str:
@@ -95,8 +97,8 @@ def record_words(entry: Candidate) -> str:
     row = _record_row(entry)
     if row is None:
         return ""
-    first = f"such {SIDES[entry.spread.strategy]} won {abs(row.difference) * 100:.1f} points ({_interval_words(row)})"
-    found = f"{_backtest()}: {first} {_direction(row.difference)} than the market's odds"
+    first = f"such {SIDES[row.right]} won {abs(row.difference) * 100:.1f} points ({_interval_words(row)})"
+    found = f"{_backtest(row.until)}: {first} {_direction(row.difference)} than the market's odds"
     if row.history_difference is None:
         return found
     amount = abs(row.history_difference) * 100
@@ -104,15 +106,19 @@ def record_words(entry: Candidate) -> str:
 
 
 def _record_row(entry: Candidate) -> "Reliability | None":
-    record = read_track_record()
-    if record is None or entry.spread.strategy not in SIDES:
-        return None
-    return record.nearest(entry.spread.right, entry.short_delta)
+    return nearest_row(_record_rows(entry), entry.short_delta)
 
 
-def _backtest() -> str:
-    record = read_track_record()
-    return f"Backtest 1998-{record.until[:4]}, synthetic prices" if record is not None else ""
+def _record_rows(entry: Candidate) -> "tuple[Reliability, ...]":
+    days, spread = entry.outlook.days if entry.outlook is not None else None, entry.spread
+    if days is None:
+        return ()
+    today = spread.expiration - timedelta(days=days)
+    return find_track_record(spread.underlying, spread.strategy, days=days, today=today)
+
+
+def _backtest(until: str) -> str:
+    return f"Backtest 1998-{until[:4]}, synthetic prices"
 
 
 def _points(difference: float) -> str:
@@ -130,22 +136,19 @@ def _interval_words(row: "Reliability") -> str:
     return f"{low:.1f} to {high:.1f}"
 
 
-def side_record_words() -> str:
+def side_record_words(entries: "Iterable[Candidate]") -> str:
     """`Backtest 1998-2026, synthetic prices: against the market's odds puts won 2.0 to 3.6 points more, calls 2.5 to
-    6.6 points fewer.`; empty without a record."""
-    from spy32.domain.market import Right
-
-    record = read_track_record()
-    if record is None:
+    6.6 points fewer.`, of the sides that the record speaks of; empty without one."""
+    sides = {rows[0].right: rows for entry in entries if (rows := _record_rows(entry))}
+    if not sides:
         return ""
-    sides = [_side_range(record.side(right), name) for right, name in ((Right.PUT, "puts"), (Right.CALL, "calls"))]
-    return f"{_backtest()}: against the market's odds {', '.join(filter(None, sides))}."
+    told = ", ".join(_side_range(sides[right], name) for right, name in SIDES.items() if right in sides)
+    until = max(row.until for rows in sides.values() for row in rows)
+    return f"{_backtest(until)}: against the market's odds {told}."
 
 
 def _side_range(rows: "tuple[Reliability, ...]", name: str) -> str:
     """The least and most difference of a side, in points."""
-    if not rows:
-        return ""
     points = sorted((row.difference * 100 for row in rows), key=abs)
     if len({point > 0 for point in points}) > 1:
         return f"{name} won {points[0]:+.1f} to {points[-1]:+.1f} points"
@@ -208,12 +211,11 @@ def ending_words(outlook: "Outlook") -> str:
 
 
 def cost_words(outlook: "Outlook") -> str:
-    """The total and its parts, dollars a contract."""
+    """The total and its parts, dollars a contract; slippage is what rounding leaves, so that the parts sum."""
     cost = outlook.cost
-    parts = {
-        "interest": cost.interest, "slippage": cost.slippage, "commissions": float(cost.commissions),
-        "fees": float(cost.fees),
-    }  # fmt: skip
+    interest, commissions, fees = (round(float(part), 2) for part in (cost.interest, cost.commissions, cost.fees))
+    slippage = round(cost.total, 2) - interest - commissions - fees
+    parts = {"interest": interest, "slippage": slippage, "commissions": commissions, "fees": fees}
     return f"{format_gain(cost.total)}: {', '.join(f'{name} {format_gain(amount)}' for name, amount in parts.items())}"
 
 
@@ -259,7 +261,7 @@ NUMBERS: "Mapping[str, tuple[Callable[[Outlook], str], str]]" = {
         "average here is after them",
     ),
     "premium a day": (premium_words, "credit (of a debit what it pays) at the mid over the days to expiration"),
-    "return on risk": (lambda outlook: format_percent(outlook.return_on_risk), "max profit at the mid over max loss"),
+    "return on risk": (lambda outlook: format_percent(outlook.return_on_risk), "max profit at the start over max loss"),
     "score": (
         lambda outlook: "" if outlook.score is None else f"{outlook.score:+.3f}",
         "low end of EV with exits over max loss; it decides nothing",
@@ -297,12 +299,12 @@ def explained_numbers(entry: Candidate | None) -> list[Pairs]:
     outlook = entry.outlook if entry is not None else None
     lines = []
     for label, (describe, meaning) in NUMBERS.items():
-        values = [describe(outlook)] if outlook is not None else []
-        lines.append(pair(label, ": ".join(filter(None, (*values, meaning)))))
+        found = describe(outlook) if outlook is not None else ""
+        if found or outlook is None:  # a number that this underlying does not have is left out
+            lines.append(pair(label, ": ".join(filter(None, (found, meaning)))))
     sources = [pair(label, text) for label, text in MEANINGS.items()]
+    record = side_record_words(() if entry is None else (entry,))
     return [
-        Pairs(
-            name="source", title="Where the numbers come from", items=(*sources, pair("backtest", side_record_words()))
-        ),
+        Pairs(name="source", title="Where the numbers come from", items=(*sources, pair("backtest", record))),
         Pairs(name="number", title="The numbers, one contract", items=tuple(lines)),
     ]

@@ -206,7 +206,7 @@ def menu_page(review: "Review") -> Page:
     entries = sorted_menu(review.menu.candidates)
     chosen, rule = _chosen_id(review), _rule_id(review)
     grid = whole_menu_grid(entries, _selected_id(review), lambda entry: _who(entry, chosen, rule))
-    text = f"{menu_note()} A number or the arrows select."
+    text = f"{menu_note(entries)} A number or the arrows select."
     return _page(review, "menu", [grid, Prose(title="", text=text, tone="dim")])
 
 

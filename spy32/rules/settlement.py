@@ -12,7 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from spy32.domain.market import Contract, DailyBar, Right, parse_occ_symbol
 from spy32.domain.option_class import OptionClass, class_of_root
 from spy32.domain.orders import PaperEvent, TransactionKind
-from spy32.domain.spreads import CENT, MULTIPLIER, Position
+from spy32.domain.spreads import CENT, MULTIPLIER, Leg, Position
 from spy32.domain.value import value
 from spy32.rules.indicators import is_price
 from spy32.sessions import last_trading_day, market_date, next_session, previous_session, session
@@ -33,6 +33,11 @@ def trading_end(root: str, expiration: date) -> datetime:
     hours = previous_session(day) if terms is not None and terms.settles_at_open else session(day)
     assert hours is not None
     return hours.option_close
+
+
+def has_expired_leg(legs: Iterable[Leg], now: datetime) -> bool:
+    """Return whether a leg has stopped trading, so that no order can close it: it waits for its settlement."""
+    return any(trading_end(leg.root.strip(), leg.expiration) <= now for leg in legs)
 
 
 @value

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from spy32 import track_record
 from spy32.domain.documents import DocumentSummary
 from spy32.domain.model_calls import ModelCall
 from spy32.domain.proposals import Citation, Decision, NumberCheck, Recommendation
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Outcome, RunSummary
 from spy32.domain.spreads import Strategy
-from spy32.render import menu_pages, outlook
+from spy32.render import menu_pages
 from spy32.render.documents import run_document
 from spy32.render.explain_choice import entry_conditions_part, setup_part
 from spy32.render.formatting import format_ticks
@@ -31,7 +32,7 @@ WIDTHS = (PLAIN, 60, 80, 200)
 @pytest.fixture(autouse=True)
 def _no_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shipped table changes with every new year of outcomes."""
-    monkeypatch.setattr(outlook, "read_track_record", lambda: None)
+    monkeypatch.setattr(track_record, "read_track_record", lambda: None)
 
 
 def plain(view: RunView) -> str:

@@ -1,11 +1,12 @@
 """Probabilities and expected values in words: each with its law, its horizon and what it has been worth."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
-from spy32.domain.market import Right
-from spy32.domain.outlook import TrackRecord
+from spy32 import track_record
+from spy32.domain.outlook import TrackRecord, TradingCost
 from spy32.domain.spreads import Candidate
 from spy32.render import outlook
 from spy32.render.glossary import glossary_page
@@ -17,11 +18,12 @@ from tests.support.run_pages import PLAIN, rendered
 @pytest.fixture
 def record(monkeypatch: pytest.MonkeyPatch) -> TrackRecord:
     made = outlooks.track_record()
-    monkeypatch.setattr(outlook, "read_track_record", lambda: made)
+    monkeypatch.setattr(track_record, "read_track_record", lambda: made)
     return made
 
 
 CALL = b.candidate("695", "700")
+BOTH = (b.candidate(), b.candidate("640", "635"), CALL)
 
 
 @pytest.mark.usefixtures("record")
@@ -30,13 +32,13 @@ CALL = b.candidate("695", "700")
     [
         (
             b.candidate(),
-            "Backtest 1998-2026, synthetic prices: such puts won 3.4 points (0.9 to 5.8) more than the market's odds, "
+            "Backtest 1998-2025, synthetic prices: such puts won 3.4 points (0.9 to 5.8) more than the market's odds, "
             "2.0 fewer than history's",
         ),
         # A negative difference of -6.6 with an interval from -9.1 to -4.2.
         (
             CALL,
-            "Backtest 1998-2026, synthetic prices: such calls won 6.6 points (4.2 to 9.1) fewer than the market's "
+            "Backtest 1998-2025, synthetic prices: such calls won 6.6 points (4.2 to 9.1) fewer than the market's "
             "odds, 2.0 fewer than history's",
         ),
     ],
@@ -48,17 +50,11 @@ def test_a_market_number_has_its_record_beside_it(entry: Candidate, told: str) -
     assert len(short) <= 68  # beside a label, on 80 columns
 
 
-def test_the_row_nearest_the_delta_speaks(record: TrackRecord) -> None:
-    near = record.nearest(Right.PUT, 0.17)
-    assert near is not None
-    assert near.delta == 0.16
-    assert replace(record, rows=()).nearest(Right.PUT, 0.2) is None
-
-
 @pytest.mark.usefixtures("record")
 def test_a_menu_has_the_range_of_both_sides() -> None:
-    assert outlook.side_record_words() == (
-        "Backtest 1998-2026, synthetic prices: against the market's odds puts won 3.3 to 3.4 points more, calls won "
+    assert "calls" not in outlook.side_record_words(BOTH[:1])
+    assert outlook.side_record_words(BOTH) == (
+        "Backtest 1998-2025, synthetic prices: against the market's odds puts won 3.3 to 3.4 points more, calls won "
         "6.6 points fewer."
     )
 
@@ -66,13 +62,13 @@ def test_a_menu_has_the_range_of_both_sides() -> None:
 def test_a_side_that_went_both_ways_has_signs(record: TrackRecord, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second, call = record.rows
     mixed = replace(record, rows=(replace(first, difference=-0.004), second, call))
-    monkeypatch.setattr(outlook, "read_track_record", lambda: mixed)
-    assert "puts won -0.4 to +3.4 points," in outlook.side_record_words()
+    monkeypatch.setattr(track_record, "read_track_record", lambda: mixed)
+    assert "puts won -0.4 to +3.4 points," in outlook.side_record_words(BOTH)
 
 
 def test_without_a_record_nothing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outlook, "read_track_record", lambda: None)
-    assert outlook.record_words(b.candidate()) == outlook.side_record_words() == ""
+    monkeypatch.setattr(track_record, "read_track_record", lambda: None)
+    assert outlook.record_words(b.candidate()) == outlook.side_record_words(BOTH) == ""
     assert outlook.market_odds_words(b.candidate()) == "80% win if held, by option prices"
 
 
@@ -127,3 +123,16 @@ def test_an_average_has_its_verdict_and_fits_beside_a_label(mean: float, half: f
 
 def test_a_debit_pays_for_its_days() -> None:
     assert outlook.premium_words(outlooks.outlook(premium_per_day=-1.796875)) == "pays $1.80"
+
+
+def test_the_parts_of_a_cost_sum_to_its_total_as_they_are_shown() -> None:
+    cost = TradingCost(interest=-0.094, slippage=-0.744, commissions=Decimal("-2.00"), fees=Decimal("-0.26"))
+    found = outlook.cost_words(outlooks.outlook(cost=cost))
+    assert found == "-$3.10: interest -$0.09, slippage -$0.75, commissions -$2.00, fees -$0.26"
+
+
+def test_a_number_that_an_underlying_does_not_have_is_not_explained() -> None:
+    text = rendered(glossary_page(b.candidate(outlook=outlooks.without_history())), PLAIN)
+    assert "\nnumber EV with exits" not in text
+    assert "\nnumber score" not in text
+    assert "\nnumber cost of trading: -$4.21:" in text

@@ -11,13 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from spy32 import track_record
 from spy32.console import PlainConsole
 from spy32.domain.proposals import ExitReason
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause, Outcome, RunSummary
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState
-from spy32.render import menu_pages, outlook, output
+from spy32.render import menu_pages, output
 from spy32.render.documents import run_document
 from spy32.render.explain import CAUSES, chosen_candidate_id
 from spy32.render.page import Column, Grid, Page
@@ -199,7 +200,7 @@ def test_after_the_fill_the_run_says_at_what_price_and_that_a_trade_is_open() ->
 def test_every_ending_fits_forty_lines_however_much_was_said(
     outcome: Outcome, cause: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outlook, "read_track_record", outlooks.track_record)
+    monkeypatch.setattr(track_record, "read_track_record", outlooks.track_record)
     run = b.run(outcome=outcome, cause=cause, reasons=("because " * 90,) * 7, late=True)
     word = run_views.word(reason="since " * 90, vetoes=("no " * 200,) * 5, marks=("look " * 90,) * 5)
     orders = tuple(replace(order, reason="words " * 90) for order in run_views.sent().orders * 9)

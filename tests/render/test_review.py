@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from spy32 import track_record
 from spy32.domain.events import EventKind, ScheduledEvent
 from spy32.domain.outlook import Outlook
 from spy32.domain.proposals import Citation, Decision, Finding, Recommendation
 from spy32.domain.spreads import Candidate, ExitAuthority, Mode
-from spy32.render import outlook
 from spy32.render.candidates import sorted_menu, spread_words
 from spy32.render.documents import approval_document, run_document
 from spy32.render.output import print_page
@@ -44,7 +44,7 @@ PAGES = {"first": decision_page, "m": menu_page, "w": why_page, "r": risk_page, 
 @pytest.fixture(autouse=True)
 def _no_record(monkeypatch: pytest.MonkeyPatch) -> None:
     """The shipped table changes with every new year of outcomes."""
-    monkeypatch.setattr(outlook, "read_track_record", lambda: None)
+    monkeypatch.setattr(track_record, "read_track_record", lambda: None)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from spy32.domain.outlook import (
     TradingCost,
 )
 
-UNTIL = "2026-06-30"
+UNTIL = "2025-06-30"
 NO_HISTORY = "QQQ has no daily history here"
 
 
@@ -52,6 +52,7 @@ def outlook(**over: Any) -> Outlook:
         "premium_per_day": 1.796875,
         "return_on_risk": 0.12351,
         "score": -0.0029,
+        "days": 32,
         "sessions": 1344,
         "history_until": date(2025, 10, 3),
     }
@@ -78,7 +79,7 @@ def track_record() -> TrackRecord:
         rows=tuple(
             Reliability(
                 right=right, delta=delta, stated=stated, came_true=true, difference=true - stated,
-                low=true - stated - 0.025, high=true - stated + 0.024, history_difference=-0.02,
+                low=true - stated - 0.025, high=true - stated + 0.024, until=UNTIL, history_difference=-0.02,
             )
             for right, delta, stated, true in figures
         ),
