@@ -258,6 +258,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "db": ("Check, back up, restore and adopt the database.", ("check", "backup", "restore", "adopt")),
     "prompts": ("The prompts that the model may be asked with.", ("list", "show", "compare")),
     "notify": ("What a person is told by mail, push or SMS.", ("test", "list", "flush")),
+    "outcomes": ("What came of every candidate of every menu.", ("refresh",)),
     "audit": ("The hash-chained history.", ("verify", "export")),
 }
 """Group -> its meaning and its commands; the module has the group's name."""

@@ -52,7 +52,7 @@ def test_every_command_in_the_documents_exists_with_every_option_it_shows(docume
     plain = [word for word in words if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")]
     path = (
         plain[:2]
-        if plain[0] in {"auth", "config", "db", "audit", "schedule", "prompts", "notify"} and len(plain) > 1
+        if plain[0] in {"auth", "config", "db", "audit", "schedule", "prompts", "notify", "outcomes"} and len(plain) > 1
         else plain[:1]
     )
     result = CliRunner().invoke(app, [*path, "--help"])

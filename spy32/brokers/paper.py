@@ -20,7 +20,7 @@ from spy32.errors import BrokerRefused, Unavailable, Unusable
 from spy32.lifecycle import FINAL, OrderState
 from spy32.ports import Clock, DailyBarLookup, Market, PaperLedger
 from spy32.rules.margin import margin_requirement
-from spy32.rules.pricing import closing_costs, natural_and_mid, opening_costs
+from spy32.rules.pricing import closing_costs, natural_and_mid, opening_costs, paper_threshold
 from spy32.rules.settlement import exact_price
 from spy32.sessions import market_date, next_session
 from spy32.settings import Settings
@@ -245,16 +245,9 @@ class PaperBroker:
             return None
 
     def would_fill(self, order: BrokerOrder, quotes: LegQuotes) -> bool:
-        """The paper rule: our limit is at or below the mid less a share of half of (mid - natural).
-
-        That half is what a price plan gives up by default, before its floor is rounded up to the tick: a share of 0
-        fills at the mid, and 1 would need the whole of it.
-        """
+        """The paper rule: our limit is at or below `paper_threshold`."""
         prices = natural_and_mid(order.legs, quotes.quotes)
-        if prices is None:
-            return False
-        natural, mid = prices
-        return order.limit <= mid - self._settings.paper.fill_share * (mid - natural) / 2
+        return prices is not None and order.limit <= paper_threshold(*prices, self._settings.paper.fill_share)
 
     @property
     def assumption(self) -> str:

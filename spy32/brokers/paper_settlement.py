@@ -1,7 +1,7 @@
 """The paper account moves on by itself: what has expired is settled, and assigned shares are sold or bought back."""
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -10,9 +10,11 @@ from spy32.domain.orders import BrokerOrder, PaperEvent
 from spy32.errors import Unavailable, Unusable
 from spy32.ports import DailyBarLookup, PaperLedger
 from spy32.rules.settlement import (
+    BAR_DELAY,
     ExpiredPositions,
     closing_event,
     depends_on_price,
+    is_final,
     opening_price,
     select_assigned_shares,
     select_expired,
@@ -22,9 +24,6 @@ from spy32.rules.settlement import (
 )
 from spy32.sessions import new_york_time, session
 
-BAR_DELAY = timedelta(minutes=30)
-"""A daily bar counts so long after the close of its session. Closing auctions print within minutes of 16:00, and a feed
-may be a quarter of an hour late."""
 READ_ONLY_NOTE = "the database was opened for reading"
 NO_PRICE_NOTE = "the daily bar lacks the price"
 
@@ -66,12 +65,6 @@ def settle_account(
         elif ledger.record_events(settled, now, known=known, is_recorded=is_recorded):
             known += len(settled)
     return (*notes, *_close_shares(ledger, prices, is_recorded=is_recorded))
-
-
-def is_final(day: date, now: datetime) -> bool:
-    """Return whether the daily bar of a session counts; that of a closed day always does."""
-    hours = session(day)
-    return hours is None or now >= hours.close + BAR_DELAY
 
 
 def has_expired_contract(order: BrokerOrder, now: datetime) -> bool:

@@ -60,6 +60,7 @@ def _manage(app: "App", number: int | None, market: str | None, *, scheduled: bo
     """Manage the trades and print them; a scheduled start beside another one that manages does nothing."""
     from spy32.errors import LockHeld
     from spy32.trading.manage import manage as manage_trades
+    from spy32.wiring.outcomes import refresh_due_outcomes
 
     store = app.store()
     later = _load_later_market(app, store, market, number) if market is not None else None
@@ -74,6 +75,7 @@ def _manage(app: "App", number: int | None, market: str | None, *, scheduled: bo
         if not scheduled:
             raise
         return
+    refresh_due_outcomes(app, store, lambda: app.market_registry)
     _print_managed(app, found, scheduled=scheduled, json=json)
 
 

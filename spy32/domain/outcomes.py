@@ -1,7 +1,6 @@
 """What came of a candidate: settled at expiration, and under the exit plan."""
 
 from datetime import date, datetime
-from decimal import Decimal
 from enum import StrEnum
 
 from spy32.domain.proposals import ExitReason
@@ -109,5 +108,13 @@ class MenuChoice:
         return 0.0 if self.candidate_id is None else self.outcome.plan_share if self.outcome is not None else None
 
 
-NO_TRADE = Decimal(0)
-"""The outcome of an abstention."""
+@value
+class MenuMean:
+    """The mean result of a run's candidates, each as a share of its maximum loss: what a blind pick would have had."""
+
+    count: int
+    """Candidates whose outcomes are final."""
+    expiry_share: float
+    """Held to expiration."""
+    plan_share: float | None
+    """Under the exit plan; None when no plan could be followed."""

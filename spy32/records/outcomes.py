@@ -7,7 +7,7 @@ from decimal import Decimal
 from functools import cache
 
 from spy32.domain.codec import canonical_json
-from spy32.domain.outcomes import DailyClose, MenuChoice, Outcome, PlanOutcome, Who
+from spy32.domain.outcomes import DailyClose, MenuChoice, MenuMean, Outcome, PlanOutcome, Who
 from spy32.domain.proposals import ExitReason
 from spy32.domain.spreads import Strategy
 from spy32.domain.value import value
@@ -25,8 +25,11 @@ from spy32.records.flags import Flags
 
 FLAGS = {False: "outcomes", True: "outcomes_recorded"}
 """Flags that hold the last session by which every outcome was computed, of recorded and of other markets."""
-_OUTCOMES = """select run_id, candidate_id, strategy, expiration, max_loss_e4, settlement_e4, expiry_e4, plan_day,
-    plan_reason, plan_e4, plan_modelled, pending, known, worthless, worthless_market, worthless_history from outcome"""
+_COLUMNS = """outcome.run_id, outcome.candidate_id, outcome.strategy, outcome.expiration, outcome.max_loss_e4,
+    outcome.settlement_e4, outcome.expiry_e4, outcome.plan_day, outcome.plan_reason, outcome.plan_e4,
+    outcome.plan_modelled, outcome.pending, outcome.known, outcome.worthless, outcome.worthless_market,
+    outcome.worthless_history"""
+_OUTCOMES = f"select {_COLUMNS} from outcome"
 _OF_RUNS = "run_id in (select id from run where started_at >= ?)"
 _OPEN_RUNS = """select menu.run_id, json_extract(line, '$.underlying') as ticker,
     json_extract(line, '$.as_of') as as_of, json_extract(line, '$.is_recorded') as is_recorded,
@@ -37,16 +40,20 @@ _OPEN_RUNS = """select menu.run_id, json_extract(line, '$.underlying') as ticker
         select run_id from outcome where known = 0
         union all select run_id from menu where run_id not in (select run_id from outcome))
     order by menu.run_id"""
-_CHOICES = """select answer.run_id, run.started_at, answer.analyst, answer.decision,
-    json_extract(answer.body, '$.prompt') as prompt, json_extract(answer.body, '$.candidate_id') as candidate_id,
-    json_extract(answer.body, '$.probability') as stated
-    from answer join run on run.id = answer.run_id
+_CHOICES = f"""select run.started_at, answer.analyst, json_extract(answer.body, '$.prompt') as prompt,
+    json_extract(answer.body, '$.candidate_id') as picked, json_extract(answer.body, '$.probability') as stated,
+    answer.run_id as choosing_run, {_COLUMNS} from answer join run on run.id = answer.run_id
+    left join outcome on outcome.run_id = answer.run_id and outcome.candidate_id = picked
     where run.started_at >= ? and answer.role in ('chosen', 'shadow') and answer.decision in ('trade', 'abstain')
     order by answer.id"""
-_TRADED = """select proposal.run_id, run.started_at, trade.id as trade_id,
-    json_extract(proposal.body, '$.candidate_id') as candidate_id
+_TRADED = f"""select run.started_at, '{Who.TRADED}' as analyst, null as prompt, null as stated, trade.id as trade_id,
+    json_extract(proposal.body, '$.candidate_id') as picked, proposal.run_id as choosing_run, {_COLUMNS}
     from trade join proposal on proposal.id = trade.proposal_id join run on run.id = proposal.run_id
-    where run.started_at >= ? and json_extract(proposal.body, '$.candidate_id') is not null order by trade.id"""
+    left join outcome on outcome.run_id = proposal.run_id and outcome.candidate_id = picked
+    where run.started_at >= ? and picked is not null order by trade.id"""
+_MEANS = f"""select run_id, count(*) as count, avg(1.0 * expiry_e4 / max_loss_e4) as expiry_share,
+    avg(1.0 * plan_e4 / max_loss_e4) as plan_share from outcome
+    where known = 1 and max_loss_e4 > 0 and {_OF_RUNS} group by run_id"""
 _RECORDED_TIME = """select max(at) as at from (
     select max(json_extract(line, '$.as_of')) as at from snapshot where json_extract(line, '$.is_recorded')
     union all select max(mark.at) from mark join trade on trade.id = mark.trade_id
@@ -127,14 +134,15 @@ class Outcomes:
         )
 
     def with_last_session(self, runs: Sequence[OpenRun], now: datetime) -> Iterator[tuple[OpenRun, date]]:
-        """Yield each run with its last session that has closed."""
+        """Yield each run with its last session that has closed; of a recorded one, whose closes ship and are never
+        late, at once."""
         if not runs:
             return
-        from spy32.rules.settlement import last_final_session  # the calendar is not loaded without runs
+        from spy32.rules.settlement import BAR_DELAY, last_final_session  # the calendar is not loaded without runs
 
         recorded = self.recorded_time() if any(run.is_recorded for run in runs) else None
         for run in runs:
-            yield run, last_final_session(recorded if run.is_recorded and recorded is not None else now)
+            yield run, last_final_session(recorded + BAR_DELAY if run.is_recorded and recorded is not None else now)
 
     def _is_due(self, run: OpenRun, last: date) -> bool:
         flag = self._flags.get(FLAGS[run.is_recorded])
@@ -154,7 +162,7 @@ class Outcomes:
     def trades(self, run_id: int) -> Mapping[str, int]:
         """Return candidate id -> trade id of what was really traded of a run."""
         rows = self._core.rows(_TRADED.replace("run.started_at >= ?", "run.id = ?"), run_id)
-        return {row["candidate_id"]: row["trade_id"] for row in rows}
+        return {row["picked"]: row["trade_id"] for row in rows}
 
     def choices(self, since: date | None = None) -> tuple[MenuChoice, ...]:
         """Return what each analyst, each shadow and the desk chose of the menus, with what came of it, by run.
@@ -163,23 +171,13 @@ class Outcomes:
         """
         start = _start(since)
         with self._core.read_transaction():
-            outcomes = {(row[0], row[1]): row for row in self._core.rows(f"{_OUTCOMES} where {_OF_RUNS}", start)}
-            rows = [
-                *((_chooser(row), row, row["stated"]) for row in self._core.rows(_CHOICES, start)),
-                *((str(Who.TRADED), row, None) for row in self._core.rows(_TRADED, start)),
-            ]
-        found = {
-            (row["run_id"], chooser): MenuChoice(
-                run_id=row["run_id"],
-                at=parse_instant(row["started_at"]),
-                chooser=chooser,
-                candidate_id=row["candidate_id"],
-                outcome=_outcome(known) if (known := outcomes.get((row["run_id"], row["candidate_id"]))) else None,
-                stated=stated,
-            )
-            for chooser, row, stated in rows
-        }
+            rows = (*self._core.rows(_CHOICES, start), *self._core.rows(_TRADED, start))
+        found = {(choice.run_id, choice.chooser): choice for choice in map(_choice, rows)}
         return tuple(found[key] for key in sorted(found))
+
+    def menu_means(self, since: date | None = None) -> Mapping[int, MenuMean]:
+        """Return the means of the menus of which every outcome is final, by run."""
+        return {row["run_id"]: _menu_mean(row) for row in self._core.rows(_MEANS, _start(since))}
 
     # Writing
 
@@ -237,20 +235,9 @@ def _columns(outcome: Outcome) -> dict[str, object]:
 def _outcome(row: sqlite3.Row) -> Outcome:
     """By position: ten thousand menus are read at once."""
     (
-        run_id,
-        candidate_id,
-        strategy,
-        expiration,
-        max_loss,
-        settlement,
-        expiry,
-        *plan,
-        pending,
-        known,
-        worthless,
-        market,
-        history,
-    ) = row
+        run_id, candidate_id, strategy, expiration, max_loss, settlement, expiry, *plan, pending, known, worthless,
+        market, history,
+    ) = row[-16:]  # fmt: skip
     day, reason, result, is_modelled = plan
     return Outcome(
         run_id=run_id,
@@ -298,6 +285,19 @@ def _open_run(row: sqlite3.Row) -> OpenRun:
     )
 
 
-def _chooser(row: sqlite3.Row) -> str:
-    """The name of a rule, or analyst and prompt."""
-    return row["analyst"] if row["prompt"] is None else f"{row['analyst']} {row['prompt']}"
+@row_decoder("choice")
+def _choice(row: sqlite3.Row) -> MenuChoice:
+    """The chooser is the name of a rule, or analyst and prompt."""
+    return MenuChoice(
+        run_id=row["choosing_run"],
+        at=parse_instant(row["started_at"]),
+        chooser=row["analyst"] if row["prompt"] is None else f"{row['analyst']} {row['prompt']}",
+        candidate_id=row["picked"],
+        outcome=_outcome(row) if row["candidate_id"] is not None else None,
+        stated=row["stated"],
+    )
+
+
+@row_decoder("outcome")
+def _menu_mean(row: sqlite3.Row) -> MenuMean:
+    return MenuMean(count=row["count"], expiry_share=row["expiry_share"], plan_share=row["plan_share"])

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Mapping
 from datetime import date, datetime
+from typing import TYPE_CHECKING
 
 from spy32.domain.market import QualityReport
 from spy32.domain.orders import Fill, Order, Trade
@@ -27,6 +28,9 @@ from spy32.records.orders import Orders
 from spy32.records.proposals import Proposals
 from spy32.records.runs import Runs, parse_outcome
 from spy32.records.trades import Trades
+
+if TYPE_CHECKING:
+    from spy32.domain.outcomes import Outcome
 
 _RUN_SUMMARIES = """select run.id, run.started_at, run.outcome, run.cause, run.profile, run.reasons,
     proposal.id as proposal_id, proposal.state, proposal.body, trade.id as trade_id, trade.result_e4, trade.exit_reason
@@ -94,10 +98,19 @@ class RunViews:
                 fills=fills,
                 trade=trade,
                 marks=self._marks.select(trade.id, newest=1) if trade is not None else (),
+                outcomes=self._outcomes(run_id),
                 briefing=parse_briefing(snapshot_row["briefing"], run_id) if snapshot_row is not None else None,
                 attempts_summary=self._model_calls.usage_summaries(run_id),
                 decided_by=_decided_settings(snapshot_row["deciding"]) if snapshot_row is not None else None,
             )
+
+    def _outcomes(self, run_id: int) -> "Mapping[str, Outcome]":
+        """Return the outcomes by candidate; a run without any loads nothing of them."""
+        if self._core.row("select 1 from outcome where run_id = ? limit 1", run_id) is None:
+            return {}
+        from spy32.records.outcomes import select_outcomes
+
+        return {each.candidate_id: each for each in select_outcomes(self._core, run_id)}
 
     def _proposal_results(
         self, proposal: Proposal | None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from spy32.domain.spreads import MULTIPLIER, Candidate, Strategy, value_bounds
@@ -17,8 +18,7 @@ from spy32.render.formatting import (
 from spy32.render.page import Column, Grid
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
+    from spy32.domain.outcomes import Outcome
     from spy32.domain.spreads import Menu
 
 SIDES = {
@@ -59,7 +59,25 @@ def name_spreads(text: str, menu: "Menu | None") -> str:
     return re.sub(WORD, lambda match: names.get(match[0], match[0]), re.sub(CANDIDATE_PATH, name_field, text))
 
 
-def _profit_at_mid(entry: Candidate) -> "Decimal":
+def came_to_words(outcome: "Outcome | None") -> str:
+    """The result at expiration, or `open`; empty without an outcome."""
+    return "" if outcome is None else "open" if outcome.expiry is None else format_gain(outcome.expiry)
+
+
+def pick_words(outcomes: "Mapping[str, Outcome]", picked: str | None, *, is_over: bool) -> str:
+    """`+$52.11 held, +$20.83 by plan; menu's mean +$31.02 of 15`, dollars a contract, or why it is open; no trade came
+    to zero. Empty while nothing can be known; `is_over` says that the expiration has passed."""
+    known = [each.expiry for each in outcomes.values() if each.expiry is not None]
+    pick = outcomes.get(picked) if picked is not None else None
+    plan = f", {format_gain(pick.plan.result)} by plan" if pick is not None and pick.plan is not None else ""
+    if not known:
+        reason = next((each.pending for each in outcomes.values() if each.pending is not None), "")
+        return f"open{plan}: {reason}" if plan or (is_over and reason) else ""
+    held = f"{came_to_words(pick)} held" if pick is not None else "zero without a trade"
+    return f"{held}{plan}; menu's mean {format_gain(sum(known, Decimal(0)) / len(known))} of {len(known)}"
+
+
+def _profit_at_mid(entry: Candidate) -> Decimal:
     return (entry.mid + value_bounds(entry.spread.legs)[1]) * MULTIPLIER - entry.costs
 
 
@@ -116,30 +134,32 @@ CANDIDATE_FACTS: Mapping[str, Callable[[Candidate], str]] = {
 """What a screen says of one candidate, one contract, by its label. Empty where it is not known."""
 
 
+def _nothing(_entry: Candidate) -> str:
+    return ""
+
+
 def candidate_grid(
     entries: Sequence[Candidate],
     columns: Iterable[Column],
     places: Iterable[int],
     *,
     marked: str | None,
-    who: Callable[[Candidate], str],
+    own: Mapping[str, Callable[[Candidate], str]],
     is_small: bool = False,
 ) -> Grid:
     """The candidates at these places of the sorted menu, by row number; a column that is empty in every row is left
-    out. A small grid has no frame, and gives columns up on a narrow screen instead of going on in a further table.
+    out. `own` has what a page says of each beside its facts, by label. A small grid has no frame, and gives columns up
+    on a narrow screen instead of going on in a further table.
     """
     places = tuple(places)
-    own: Mapping[str, Callable[[int], str]] = {
-        "#": lambda place: f"{place + 1:{2 if is_small else 1}d}",
-        "who": lambda place: who(entries[place]),
-        "loss each": lambda place: format_dollars(entries[place].max_loss),
-    }
+    facts = {**CANDIDATE_FACTS, "loss each": lambda entry: format_dollars(entry.max_loss), **own}
     cells = {
         column: [
-            own[name](place) if (name := column.name.strip()) in own else CANDIDATE_FACTS[name](entries[place])
+            f"{place + 1:{2 if is_small else 1}d}" if name == "#" else facts.get(name, _nothing)(entries[place])
             for place in places
         ]
         for column in columns
+        for name in (column.name.strip(),)
     }
     filled = [column for column, texts in cells.items() if any(texts)]
     return Grid(

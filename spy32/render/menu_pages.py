@@ -6,7 +6,7 @@ from spy32.domain.market import Verdict
 from spy32.domain.run_view import RunView
 from spy32.domain.runs import RunSummary
 from spy32.domain.spreads import Candidate
-from spy32.render.candidates import SIDES, candidate_grid, sorted_menu
+from spy32.render.candidates import SIDES, came_to_words, candidate_grid, sorted_menu
 from spy32.render.explain import chosen_candidate_id, format_outcome, view_badges
 from spy32.render.formatting import format_both_zones, format_gain, format_strike, humanise, single_line
 from spy32.render.outlook import side_record_words
@@ -14,8 +14,8 @@ from spy32.render.page import Cell, Grid, Page, Pairs, Part, Prose, grid_columns
 from spy32.sessions import NEW_YORK
 
 COLUMNS = grid_columns(
-    "#>", "spread", "who:1", "credit>1", "P(profit)>1", "max loss>1", "EV plan>1", "EV low>1", "EV high>1", "delta>1",
-    "breakeven>1", "floor>1", "POP>1", "POP history>1", "P(max loss)>1", "P(touch)>1", "EV expiration>1",
+    "#>", "spread", "who:1", "credit>1", "P(profit)>1", "max loss>1", "came to>1", "EV plan>1", "EV low>1", "EV high>1",
+    "delta>1", "breakeven>1", "floor>1", "POP>1", "POP history>1", "P(max loss)>1", "P(touch)>1", "EV expiration>1",
     "shortfall>1", "cost of trading>1", "premium a day>1", "return on risk>1", "score>1", "mid>1", "natural>1",
     "costs>1", "id:1",
 )  # fmt: skip
@@ -38,17 +38,25 @@ def candidates_page(view: RunView) -> Page:
     """The menu side by side, whole at any width; the choice is marked."""
     entries = sorted_menu(view.menu.candidates) if view.menu is not None else ()
     chosen = chosen_candidate_id(view)
-    grid = whole_menu_grid(entries, chosen, lambda entry: "chosen" if entry.id == chosen else "")
+    own = {
+        "who": lambda entry: "chosen" if entry.id == chosen else "",
+        "came to": lambda entry: came_to_words(view.outcomes.get(entry.id)),
+    }
+    grid = whole_menu_grid(entries, chosen, own)
     text = f"{menu_note()} The delta is the short option's, as an option chain shows it: negative for a put."
+    if view.outcomes:
+        text += " Came to: the result of a contract held to its expiration, after costs."
     return Page(
         heading=heading_of(view, "candidates"), badges=view_badges(view), parts=(grid, Prose(title="", text=text))
     )
 
 
-def whole_menu_grid(entries: Sequence[Candidate], marked: str | None, who: Callable[[Candidate], str]) -> Grid:
-    """Every candidate with every column."""
+def whole_menu_grid(
+    entries: Sequence[Candidate], marked: str | None, own: Mapping[str, Callable[[Candidate], str]]
+) -> Grid:
+    """Every candidate with every column; `own` has those of the page, by label."""
     title = f"Candidates, expiration {entries[0].spread.expiration}" if entries else "Candidates"
-    return candidate_grid(entries, COLUMNS, range(len(entries)), marked=marked, who=who)._replace(title=title)
+    return candidate_grid(entries, COLUMNS, range(len(entries)), marked=marked, own=own)._replace(title=title)
 
 
 def rejected_page(view: RunView) -> Page:

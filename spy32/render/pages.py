@@ -12,12 +12,13 @@ from spy32.domain.run_view import RunView
 from spy32.domain.runs import Cause
 from spy32.domain.spreads import MULTIPLIER, Mode
 from spy32.lifecycle import ProposalState, TradeState
-from spy32.render.candidates import name_spreads, spread_words
+from spy32.render.candidates import name_spreads, pick_words, spread_words
 from spy32.render.explain import (
     PROPOSAL_STATES,
     analyst_name,
     approver,
     banner_of,
+    chosen_candidate_id,
     explain_outcome,
     format_outcome,
     is_proposal_expired,
@@ -75,7 +76,7 @@ def run_page(view: RunView, *, now: datetime, also: tuple[Proposal, ...] = ()) -
     parts: list[Part] = []
     if result is not None:
         parts += trade_parts(result, view, now=now)
-    parts.append(Pairs(items=tuple(_summary(view))))
+    parts.append(Pairs(items=tuple(_summary(view, now))))
     following = _successor_commands(result, also) or next_commands(view, now=now)
     following += tuple(f"spy32 show P{other.id} (another proposal: {PROPOSAL_STATES[other.state]})" for other in also)
     return _page(view, _heading(view), parts, following)
@@ -234,7 +235,7 @@ def _closing_surroundings(close: Proposal, view: RunView) -> list[Item]:
     return [pair("Market", words), *plan_items(close)]
 
 
-def _summary(view: RunView) -> Iterator[Item]:
+def _summary(view: RunView, now: datetime) -> Iterator[Item]:
     """The outcome of the run and its reasons, in a line or two each."""
     run, is_opening = view.run, view.proposal is not None and view.proposal.kind == "open"
     if view.proposal is None:
@@ -244,6 +245,9 @@ def _summary(view: RunView) -> Iterator[Item]:
     if len(run.reasons) > REASONS:
         yield pair("", f"and {format_count(len(run.reasons) - REASONS, 'more reason')} (--full)")
     yield from _choice(view)
+    if view.outcomes:
+        is_over = market_date(now) > max(each.expiration for each in view.outcomes.values())
+        yield pair("Came to", pick_words(view.outcomes, chosen_candidate_id(view), is_over=is_over))
     if view.proposal is None:
         yield pair("Market", "" if view.market is None else market_words(run_surroundings(view)))
         yield pair("Menu", "" if view.menu is None else format_count(len(view.menu.candidates), "candidate"))

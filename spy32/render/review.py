@@ -179,7 +179,7 @@ def nearby_rows(review: "Review", entries: Sequence[Candidate], rows: int) -> Gr
     places = sorted({*wanted, *nearest[: max(rows - len(wanted), 0)]})
     columns = COLUMNS if any(map(has_plan, entries)) else MARKET_COLUMNS
     return candidate_grid(
-        entries, columns, places, marked=selected, who=lambda entry: _who(entry, chosen, rule), is_small=True
+        entries, columns, places, marked=selected, own={"who": lambda entry: _who(entry, chosen, rule)}, is_small=True
     )
 
 
@@ -204,7 +204,7 @@ def menu_page(review: "Review") -> Page:
     """Every candidate with every column; the selected one is marked."""
     entries = sorted_menu(review.menu.candidates)
     chosen, rule = _chosen_id(review), _rule_id(review)
-    grid = whole_menu_grid(entries, _selected_id(review), lambda entry: _who(entry, chosen, rule))
+    grid = whole_menu_grid(entries, _selected_id(review), {"who": lambda entry: _who(entry, chosen, rule)})
     text = f"{menu_note()} A number or the arrows select."
     return _page(review, "menu", [grid, Prose(title="", text=text, tone="dim")])
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from spy32.domain.documents import DocumentSummary
 from spy32.domain.market import QualityReport
 from spy32.domain.model_calls import ModelCall
+from spy32.domain.outcomes import Outcome, PlanOutcome
 from spy32.domain.proposals import Approval, Recommendation, RiskDecision
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import Run, RunSummary
@@ -19,6 +20,20 @@ if TYPE_CHECKING:
 
 
 @value
+class MenuEntry:
+    """A candidate of the menu and what came of it."""
+
+    candidate: Candidate
+    outcome: Outcome | None
+    """Null before the first refresh."""
+
+
+Part(PlanOutcome, "day reason result modelled=is_modelled")
+Part(Outcome, "settlement expiry plan pending final=is_final")
+Part(MenuEntry, "*candidate outcome")
+
+
+@value
 class FullRun:
     """One run with all that came of it."""
 
@@ -27,7 +42,7 @@ class FullRun:
     """What the run saw, in one line."""
     quality: QualityReport | None
     """What the quality gates said."""
-    menu: tuple[Candidate, ...]
+    menu: tuple[MenuEntry, ...]
     """What the analyst chose from; empty when there was none."""
     menu_notes: tuple[str, ...]
     rejected: Menu | None
@@ -76,7 +91,9 @@ def whole_run(view: RunView, *, raw: "RawTexts | None", rejected: bool) -> FullR
         run=view.run,
         market=view.market,
         quality=view.quality,
-        menu=() if view.menu is None else view.menu.candidates,
+        menu=()
+        if view.menu is None
+        else tuple(MenuEntry(candidate=each, outcome=view.outcomes.get(each.id)) for each in view.menu.candidates),
         menu_notes=() if view.menu is None else view.menu.notes,
         rejected=view.menu if rejected else None,
         recommendation=None if view.recommendation is None else _choice(view, "chosen", view.recommendation),

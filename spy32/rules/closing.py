@@ -39,9 +39,7 @@ def closing_proposal(
     if hours is None:
         raise Refused(f"{market_date(now)} is no session ({closure_reason(market_date(now))}); nothing can be closed")
     exits = trade_exits(opening, trade)
-    highest = trade.closing_bounds[1]
-    target = exits.profit_target if reason is ExitReason.TARGET else highest
-    plan = _price_plan(trade, mark, settings, price, min(target, highest))
+    plan = closing_plan(trade, exits, reason, mark, settings, price=price)
     worst = closing_result(trade, -plan.limit, trade.remaining, settings)
     terms = ProposalTerms(
         run_id=opening.run_id,
@@ -85,9 +83,21 @@ def is_outdated(close: ProposalTerms, made: ProposalTerms, natural: Decimal) -> 
     return is_other or is_high or close.floor_price > made.limit_price
 
 
-def _price_plan(trade: Trade, mark: Mark, settings: Settings, price: Decimal | None, most: Decimal) -> PricePlan:
-    """Return the walk from the mid to the ceiling: `price`, or a little above the natural, but `most` at the most."""
+def closing_plan(
+    trade: Trade,
+    exits: ExitPlan,
+    reason: ExitReason,
+    mark: Mark,
+    settings: Settings,
+    *,
+    price: Decimal | None = None,
+) -> PricePlan:
+    """Return the walk from the mid to the ceiling: `price`, or a little above the natural, but the target or the most
+    that closing can cost. Raises `Unavailable` when the mark cannot price an order, `Refused` for an impossible price.
+    """
     execution, tick = settings.execution, spread_tick(trade.legs[0].root, settings.execution)
+    highest = trade.closing_bounds[1]
+    most = min(exits.profit_target if reason is ExitReason.TARGET else highest, highest)
     if price is not None and not (0 < price <= trade.width and is_on_tick(price, tick)):
         raise Refused(
             f"a price of {price} is not a multiple of {tick} between 0 and the width {trade.width:f}, the most that "

@@ -9,7 +9,7 @@ from math import isfinite
 
 from spy32.domain.market import LegQuotes, OptionQuote
 from spy32.domain.option_class import NICKEL, class_of_root
-from spy32.domain.proposals import Finding
+from spy32.domain.proposals import Finding, PricePlan
 from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Leg
 from spy32.settings import Settings
 from spy32.settings.model import Choice, Costs, Drift, Execution
@@ -77,6 +77,21 @@ def floor_credit(natural: Decimal, mid: Decimal, share: Decimal, tick: Decimal) 
     """Return the least acceptable credit: the mid less `share` of (mid - natural), rounded up to the tick. A debit is
     negative, so that of it is the most acceptable one."""
     return round_up_to_tick(mid - share * (mid - natural), tick)
+
+
+def paper_threshold(natural: Decimal, mid: Decimal, share: Decimal) -> Decimal:
+    """Return the highest limit that fills on paper, a credit: the mid less `share` of half of (mid - natural).
+
+    That half is what a price plan gives up by default, before its floor is rounded up to the tick: a share of 0 fills
+    at the mid, and 1 would need the whole of it.
+    """
+    return mid - share * (mid - natural) / 2
+
+
+def paper_fill(plan: PricePlan, natural: Decimal, mid: Decimal, share: Decimal) -> Decimal | None:
+    """Return the first limit of a price plan that fills on paper at these quotes, a credit; None when none does."""
+    threshold = paper_threshold(natural, mid, share)
+    return next((limit for limit in plan.prices if limit <= threshold), None)
 
 
 def check_premium(floor: Decimal, width: Decimal, round_trip: Decimal, choice: Choice) -> Iterator[Finding]:

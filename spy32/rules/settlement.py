@@ -6,7 +6,7 @@ session before and settle at the opening of the expiration day.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from spy32.domain.market import OCC_LENGTH, Contract, DailyBar, Right, parse_occ_symbol
@@ -25,6 +25,9 @@ it. It is twice the usual move of SPY in a day."""
 EXERCISE_FEE = Decimal(5)
 """Dollars for the exercise or assignment of a leg, whatever its quantity, in shares or cash (tastytrade help, "What
 Happens to Equity/ETF Spreads at Expiration?")."""
+BAR_DELAY = timedelta(minutes=30)
+"""A daily bar counts so long after the close of its session. Closing auctions print within minutes of 16:00, and a feed
+may be a quarter of an hour late."""
 
 
 def trading_end(root: str, expiration: date) -> datetime:
@@ -33,6 +36,18 @@ def trading_end(root: str, expiration: date) -> datetime:
     hours = previous_session(day) if terms is not None and terms.settles_at_open else session(day)
     assert hours is not None
     return hours.option_close
+
+
+def is_final(day: date, now: datetime) -> bool:
+    """Return whether the daily bar of a session counts; that of a closed day always does."""
+    hours = session(day)
+    return hours is None or now >= hours.close + BAR_DELAY
+
+
+def last_final_session(now: datetime) -> date:
+    """Return the newest session whose daily bar counts."""
+    today = market_date(now)
+    return today if session(today) is not None and is_final(today, now) else previous_session(today).day
 
 
 @value

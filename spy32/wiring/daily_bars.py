@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from spy32.brokers.paper_settlement import is_final
 from spy32.domain.market import DailyBar
 from spy32.errors import Spy32Error, Unavailable
 from spy32.ports import Clock, Market
+from spy32.rules.settlement import is_final
 
 RETRY_AFTER = timedelta(minutes=15)
 """A missing bar is asked for again after this long, in a process that lives so long."""
@@ -79,3 +79,23 @@ def request_history(sources: Iterable[Market], ticker: str, since: date) -> tupl
     if not found and errors:
         raise Unavailable("; ".join(errors))
     return tuple(found.values())
+
+
+def request_vix_closes(sources: Iterable[Market], since: date) -> dict[date, float]:
+    """Return the VIX closes since a day, percent, of the first source that answers, completed by further ones where it
+    lacks that day. Raises `Unavailable` when no source answers.
+    """
+    found: dict[date, float] = {}
+    errors: list[str] = []
+    for source in sources:
+        try:
+            closes = source.volatility_history(since)
+        except Spy32Error as error:
+            errors.append(error.message)
+            continue
+        found = dict(closes) | found
+        if since in found:
+            break
+    if not found and errors:
+        raise Unavailable("; ".join(errors))
+    return found

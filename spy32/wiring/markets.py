@@ -99,7 +99,7 @@ class MarketRegistry:
             chain=(self.get_market(requested),) if requested is not None else chain,
             checks=chain,
             history=self.history_sources,
-            vix=self._get_markets("vix", order.vix),
+            vix=self.vix_sources,
             dividends=self._get_markets("dividends", order.dividends),
             rate=self.history_sources,
             broker=broker,
@@ -110,6 +110,11 @@ class MarketRegistry:
     def history_sources(self) -> "tuple[Market, ...]":
         """The sources of daily bars, in the order of the settings."""
         return self._get_markets("history", self.settings.market.history)
+
+    @property
+    def vix_sources(self) -> "tuple[Market, ...]":
+        """The sources of the VIX, in the order of the settings."""
+        return self._get_markets("vix", self.settings.market.vix)
 
     def quote_market(self, first: str) -> "Market":
         """The market that quotes what is approved and sent: the broker in live mode, else the proposal's source, then

@@ -25,6 +25,7 @@ from spy32.render.manage_documents import MANAGED, Management
 from spy32.store import Store
 from spy32.trading.context import TradingContext
 from spy32.trading.manage import MANAGE_LOCK
+from spy32.wiring import Clockwork
 from tests.support import builders
 from tests.support.open_trades import entered, held, live_desk
 from tests.support.reader import shown
@@ -249,6 +250,10 @@ class FakeApp:
 
     def clock(self) -> datetime:
         return self.desk.clock()
+
+    @property
+    def process_clock(self) -> Clockwork:
+        return Clockwork(self.desk.clock())
 
     def check_store_exists(self) -> None:
         assert self.has_store

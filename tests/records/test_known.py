@@ -16,7 +16,7 @@ from spy32.records import base
 from spy32.records.row_digests import current_digest
 from spy32.schema import NO_DELETE
 from spy32.store import Store
-from tests.support import builders
+from tests.support import builders, outcomes
 from tests.support.builders import NOW, later, notice_text
 from tests.support.stores import V1, asking, begun, filled, heard, opened, proposed, sent
 
@@ -40,6 +40,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
         found.paper.place(paper_order(), NOW)
         found.notices.add(notice_text(), NOW, run_id=1)
         found.flags.set("paused", "yes", NOW)
+        found.outcomes.closes.save([outcomes.close()], NOW)
+        found.outcomes.save([outcomes.outcome(plan=None, pending="a close is missing", is_final=False)], NOW)
         found.attention.raise_item("T1", "note", "look", NOW)
         yield found
 
@@ -72,6 +74,16 @@ WRITES: dict[str, tuple[str, int, Write]] = {
     "notice": ("body = 'mine'", 1, lambda store: store.notices.mark_sent(1, NOW)),
     "flag": ("value = 'mine'", 1, lambda store: store.flags.clear("paused", NOW)),
     "attempt": ("detail = 'mine'", 1, lambda store: store.model_calls.end(1, heard(), later(9))),
+    "daily_close": (
+        "body = replace(body, '671.61', '600.00')",
+        1,
+        lambda store: store.outcomes.closes.save([outcomes.close(vix=16.4)], NOW),
+    ),
+    "outcome": (
+        "max_loss_e4 = 1",
+        1,
+        lambda store: store.outcomes.save([outcomes.outcome()], NOW),
+    ),
     "attention": ("message = 'mine'", 1, lambda store: store.attention.acknowledge("T1", "anna", NOW)),
 }
 

@@ -1,0 +1,20 @@
+"""The page and the document of a refresh of outcomes."""
+
+from spy32.render.encoder import Part
+from spy32.render.formatting import format_count, single_line
+from spy32.render.page import Page, Pairs, pair
+from spy32.review.outcomes import OpenReason, OutcomeRefresh
+
+Part(OpenReason)
+OUTCOMES = Part(OutcomeRefresh, called="spy32.outcomes")
+
+
+def refresh_page(found: OutcomeRefresh) -> Page:
+    """What became known, and what is still open and why."""
+    items = [pair("new", f"{format_count(len(found.changed), 'run')}{_names(found.changed)}")]
+    items += [pair(f"R{run.run_id}", f"open: {single_line(run.reason)}") for run in found.pending]
+    return Page(parts=(Pairs(items=tuple(items)),))
+
+
+def _names(runs: tuple[int, ...]) -> str:
+    return f": {', '.join(f'R{number}' for number in runs)}" if runs else ""
