@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo check test lint bench proofs days calibration calendar settings schemas clean
+.PHONY: demo check test lint bench proofs days calibration lookback calendar settings schemas picture clean
 
 demo: .venv/installed
 	@$(BIN)/spy32 demo
@@ -32,6 +32,10 @@ days: .venv/developed
 calibration: .venv/developed
 	$(BIN)/python -m proofs.calibration
 
+# The answers on docs/looking-back.md and its picture, for which Chromium is needed.
+lookback: .venv/developed
+	$(BIN)/python -m tests.support.make_lookback_page
+
 schemas: .venv/developed
 	$(BIN)/python -m tests.support.make_schemas
 
@@ -40,6 +44,10 @@ calendar: .venv/developed
 
 settings: .venv/developed
 	$(BIN)/python -m tests.support.make_settings_page
+
+# The picture of a report's page, by Chromium: make picture PAGE=report.html PICTURE=docs/report.png
+picture: .venv/developed
+	$(BIN)/python -m tests.support.browser $(PAGE) $(PICTURE)
 
 .venv/bin/python:
 	@echo "making a virtual environment in .venv ..."

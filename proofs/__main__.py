@@ -14,6 +14,7 @@ from proofs import (
     machine,
     manage_kill,
     mutants,
+    null_histories,
     one_order,
     option_prices,
     restores,
@@ -25,6 +26,7 @@ from proofs import (
 if __name__ == "__main__":
     good = [
         calibration.main(),
+        null_histories.main(),
         slots.main(),
         store_kill.main(),
         flips.main(),

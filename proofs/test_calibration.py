@@ -123,7 +123,7 @@ def test_the_market_law_is_that_of_the_programs_own_density_on_quotes_of_the_sam
 def quote(smile: SyntheticSmile, right: Right, strike: float, expiration: date) -> OptionQuote:
     """A contract at the smile's fair price, a cent to each side."""
     spread = Spread(smile, right, DELTAS[0])
-    fair = float(spread.price(np.array([strike]))[0])
+    fair = float(spread._smile.price(spread.right, np.array([strike]))[0])
     return OptionQuote(
         root="SPY", expiration=expiration, strike=Decimal(round(strike)), right=right, bid=fair - 0.01, ask=fair + 0.01
     )

@@ -19,6 +19,7 @@ from proofs import (
     lost_answers,
     machine,
     manage_kill,
+    null_histories,
     one_order,
     option_prices,
     restores,
@@ -172,6 +173,20 @@ def test_an_invented_number_seldom_passes_the_number_check() -> None:
     }  # fmt: skip
     shares = fuzz_answers.false_matches(30, limits)
     assert {name: share for name, share in shares.items() if share > limits[name]} == {}
+
+
+# Looking back.
+
+
+def test_sentences_about_experiments_are_seldom_false_and_a_large_effect_is_found() -> None:
+    """With the power table of 2,000 histories, whose shares these few must be near."""
+    tally = null_histories.prove(60)
+    assert tally.worst.any_share <= 0.05
+    assert tally.found >= 0.9
+    powers = {name: found[0.8, 260] for name, found in tally.powers.items()}
+    assert powers.pop("put 0.16 against put 0.20, exit plan") == 0.0
+    assert min(powers.values()) >= 0.9
+    assert tally.powers["put against call, to expiration, naive"][0.0, 260] >= 0.1  # overlap breaks the plain test
 
 
 # The schedule.

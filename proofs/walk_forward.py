@@ -168,9 +168,9 @@ class SyntheticSmile:
     The unit of moneyness is the VIX times the root of the time, that of vol is the VIX.
     """
 
-    def __init__(self, mondays: Mondays, skew: float) -> None:
-        self.mondays = mondays
-        self.scale = mondays.vix * np.sqrt(YEARS)
+    def __init__(self, mondays: Mondays, skew: float, years: float | Floats = YEARS) -> None:
+        self.mondays, self.years = mondays, years
+        self.scale = mondays.vix * np.sqrt(years)
         puts, calls = (np.array(RATIOS[right]) * skew for right in (Right.PUT, Right.CALL))
         self._levels = np.concatenate((puts, [ATM_RATIO * skew], calls[::-1]))
         quantiles = np.array([NormalDist().inv_cdf(delta) for delta in DELTAS])
@@ -185,6 +185,17 @@ class SyntheticSmile:
         place = DELTAS.index(delta)
         node = self._nodes[:, place if right is Right.PUT else 2 * len(DELTAS) - place]
         return np.asarray(self.mondays.forward * np.exp(node * self.scale))
+
+    def price(self, right: Right, strike: Floats) -> Floats:
+        """Return the mids of a side's contracts at these strikes, dollars per share."""
+        contracts = build_contracts(
+            is_call=right is Right.CALL,
+            strike=strike,
+            forward=self.mondays.forward,
+            years=self.years,
+            discount=self.mondays.discount,
+        )
+        return price(contracts, self.vol_and_slope(strike)[0])
 
     def vol_and_slope(self, strike: Floats) -> tuple[Floats, Floats]:
         """Return each Monday's vol at its strike, and the slope of vol in the strike, a dollar."""
@@ -226,24 +237,17 @@ class Spread:
         self.right, self.delta, self._smile = right, delta, smile
         self._sign = 1.0 if right is Right.PUT else -1.0
         width = WIDTH * mondays.spot
-        short = smile.strike(right, delta)
-        credit = self.price(short) - self.price(short - self._sign * width)
-        self.breakeven = short - self._sign * credit
-        loss = np.clip(self._sign * (short - mondays.settlement), 0.0, width)
-        self.profit = (credit - loss) / width
+        self.short = smile.strike(right, delta)
+        self.long = self.short - self._sign * width
+        self.credit = self.mid(smile)
+        self.breakeven = self.short - self._sign * self.credit
+        loss = np.clip(self._sign * (self.short - mondays.settlement), 0.0, width)
+        self.profit = (self.credit - loss) / width
         self.outcomes = (self.profit > 0.0).astype(np.float64)
 
-    def price(self, strike: Floats) -> Floats:
-        """Return the mids of the side's contracts at these strikes, dollars per share."""
-        mondays = self._smile.mondays
-        contracts = build_contracts(
-            is_call=self.right is Right.CALL,
-            strike=strike,
-            forward=mondays.forward,
-            years=YEARS,
-            discount=mondays.discount,
-        )
-        return price(contracts, self._smile.vol_and_slope(strike)[0])
+    def mid(self, smile: SyntheticSmile) -> Floats:
+        """Return what the spread costs on a smile of the same Mondays' trades, dollars per share."""
+        return smile.price(self.right, self.short) - smile.price(self.right, self.long)
 
     def lognormal(self, vol: Floats) -> Floats:
         """Return the probability of profit when the log-price at expiration is normal with this vol."""

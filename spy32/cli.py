@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from types import FrameType
 from typing import Annotated, Any
@@ -227,11 +228,13 @@ def root(
         ),
     ] = False,
 ) -> None:
+    from spy32.commands.common import make_report_page
     from spy32.wiring import App
 
     if verbose and quiet:
         raise BadUsage("--verbose and --quiet exclude each other")
     ctx.obj = App.create(home=home, mode=mode, verbosity=1 if verbose else -1 if quiet else 0)
+    ctx.obj.make_page = partial(make_report_page, ctx.obj)
     ctx.obj.log.command = ctx.invoked_subcommand or ""
     ctx.call_on_close(ctx.obj.close)
     if ctx.invoked_subcommand is None:
@@ -256,6 +259,7 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "auth": ("The log-in at tastytrade.", ("login", "status")),
     "config": ("Every setting and where it came from.", ("show", "init")),
     "db": ("Check, back up, restore and adopt the database.", ("check", "backup", "restore", "adopt")),
+    "experiments": ("Registered comparisons of who chooses, and how they stand.", ("register",)),
     "prompts": ("The prompts that the model may be asked with.", ("list", "show", "compare")),
     "notify": ("What a person is told by mail, push or SMS.", ("test", "list", "flush")),
     "outcomes": ("What came of every candidate of every menu.", ("refresh",)),
@@ -294,7 +298,11 @@ def build_app(only: str | None = None, *, may_be_bare: bool = False) -> typer.Ty
 
 def _build_group(name: str, doc: str, commands: Sequence[str]) -> typer.Typer:
     module = import_module(f"spy32.commands.{name}")
-    group = typer.Typer(help=doc, no_args_is_help=True, rich_markup_mode=None)
+    own = getattr(module, name, None)
+    group = typer.Typer(help=doc, no_args_is_help=own is None, rich_markup_mode=None)
+    if own is not None:
+        # The group is a command by itself too.
+        group.callback(invoke_without_command=True)(own)
     for command in commands:
         group.command(command)(getattr(module, COMMAND_FUNCTIONS.get((name, command), command)))
     return group

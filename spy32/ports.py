@@ -164,6 +164,9 @@ class PaperLedger(Protocol):
     def orders(self) -> tuple[BrokerOrder, ...]:
         """Return all paper orders."""
 
+    def find_order(self, broker_id: str) -> BrokerOrder | None:
+        """Return the paper order of this id; None without one."""
+
     def working_orders(self, *, is_recorded: bool | None = None) -> tuple[BrokerOrder, ...]:
         """Return the paper orders that have not ended; only those of recorded, or of other, markets when told."""
 

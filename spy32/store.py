@@ -39,6 +39,7 @@ from spy32.schema import VERSION, schema_version
 if TYPE_CHECKING:
     from spy32.records.adoptions import Adoptions
     from spy32.records.documents import Documents
+    from spy32.records.experiments import Experiments
     from spy32.records.found_orders import FoundOrders
     from spy32.records.notices import Notices
     from spy32.records.outcomes import Outcomes
@@ -84,6 +85,12 @@ class Store:
         from spy32.records.documents import Documents
 
         return Documents(self.core, self.runs)
+
+    @cached_property
+    def experiments(self) -> "Experiments":
+        from spy32.records.experiments import Experiments
+
+        return Experiments(self.core)
 
     @cached_property
     def found_orders(self) -> "FoundOrders":

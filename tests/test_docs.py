@@ -8,16 +8,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from html import escape
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from spy32.cli import app
+from spy32.domain.market import SYNTHETIC_NOTE
 from spy32.records.audit_files import write_audit_document
 from spy32.schema import migrate
 from spy32.settings.resolve import SettingsFile, resolve
 from tests.support.audit_files import document_of, exporter, lived_history
+from tests.support.make_lookback_page import fill_answers
 from tests.support.paths import ROOT
 from tests.support.terminal import ESCAPES, Terminal, plain
 
@@ -52,7 +55,8 @@ def test_every_command_in_the_documents_exists_with_every_option_it_shows(docume
     plain = [word for word in words if re.fullmatch(r"[a-z-]+", word) and not word.startswith("-")]
     path = (
         plain[:2]
-        if plain[0] in {"auth", "config", "db", "audit", "schedule", "prompts", "notify", "outcomes"} and len(plain) > 1
+        if plain[0] in {"auth", "config", "db", "audit", "schedule", "prompts", "notify", "experiments", "outcomes"}
+        and len(plain) > 1
         else plain[:1]
     )
     result = CliRunner().invoke(app, [*path, "--help"])
@@ -133,6 +137,32 @@ def test_the_demo_ends_with_the_filled_trade_in_sixty_lines_and_leaves_a_home_on
     assert len(homes) == len(options)
     if homes:
         assert f"--home {homes[0]} " in terminal.checked
+
+
+@pytest.mark.slow
+def test_the_year_of_the_demo_answers_as_the_page_about_looking_back_shows(tmp_path: Path) -> None:
+    said = plain(tmp_path, "demo", "--year", "--keep", TMPDIR=str(tmp_path))
+    assert said.returncode == 0, said.stderr
+    (home,) = tmp_path.glob("spy32-demo-*")
+    order = [
+        said.stdout.index(words) for words in ("A SYNTHETIC year", "E1 state: collecting", "report trades", "Three")
+    ]
+    assert order == sorted(order)
+    assert f"$ spy32 report --html {home}/report.html" in said.stdout
+    assert escape(SYNTHETIC_NOTE) in (home / "report.html").read_text()
+    page = (ROOT / "docs" / "looking-back.md").read_text()
+    assert page.count("\n$ spy32 ") >= 5
+    assert fill_answers(page, home) == page
+
+
+def test_the_pictures_of_the_documents_are_there_and_small() -> None:
+    named = [
+        (path.parent / name).resolve()
+        for path in DOCS
+        for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", path.read_text())
+    ]
+    assert (ROOT / "docs" / "report.png") in named
+    assert all(picture.stat().st_size < 150_000 for picture in named)
 
 
 def test_every_guarantee_names_tests_that_exist() -> None:

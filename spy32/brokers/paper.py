@@ -118,10 +118,10 @@ class PaperBroker:
         return self._try_fill(self._find_order(broker_id))
 
     def todays_orders(self) -> tuple[BrokerOrder, ...]:
-        return self._list_orders()
+        return self._ledger.orders()
 
     def search(self, since: date) -> tuple[BrokerOrder, ...]:
-        return self._list_orders()
+        return self._ledger.orders()
 
     def replace(self, broker_id: str, body: str) -> BrokerOrder:
         """Replaces a working order by a new one at another price; legs and unfilled quantity stay."""
@@ -221,13 +221,10 @@ class PaperBroker:
         return self._find_order(order.broker_id)
 
     def _find_order(self, broker_id: str) -> BrokerOrder:
-        found = next((order for order in self._list_orders() if order.broker_id == broker_id), None)
+        found = self._ledger.find_order(broker_id)
         if found is None:
             raise BrokerRefused(f"the paper broker knows no order {broker_id}")
         return found
-
-    def _list_orders(self) -> tuple[BrokerOrder, ...]:
-        return self._ledger.orders()
 
     def _is_expired(self, order: BrokerOrder) -> bool:
         """Whether the order is over: a Day order with its New York day, any other when its contracts stop trading."""

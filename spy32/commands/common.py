@@ -57,6 +57,16 @@ def _send(app: "App", send: "Callable[[], None]") -> None:
         app.warn("stopped while notices were being sent; the next command sends the rest")
 
 
+def make_report_page(app: "App", store: "Store") -> str:
+    """The report's HTML page as of now."""
+    from spy32.render.encoder import to_document
+    from spy32.render.report_documents import REPORT
+    from spy32.render.report_html import html_page
+    from spy32.review.report import build_report
+
+    return html_page(to_document(REPORT, build_report(store, app.clock())))
+
+
 def parse_id(typed: str, letter: str, noun: str) -> int:
     """31 of `P31`, `p31` or `31`; `BadUsage` for anything else."""
     match = re.fullmatch(rf"{letter}?(\d{{1,18}})", typed.strip(), re.IGNORECASE | re.ASCII)

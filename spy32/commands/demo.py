@@ -1,4 +1,4 @@
-"""`demo`: the whole cycle in a throw-away home."""
+"""`demo`: the whole cycle, or a synthetic year to look back at, in a throw-away home."""
 
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -11,10 +11,22 @@ if TYPE_CHECKING:
 
 
 def demo(
-    ctx: typer.Context, keep: Annotated[bool, typer.Option("--keep", help="Leave the home, and say where.")] = False
+    ctx: typer.Context,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the home, and say where.")] = False,
+    year: Annotated[
+        bool, typer.Option("--year", help="52 synthetic Mondays instead, with their report (half a minute).")
+    ] = False,
 ) -> None:
     """The whole cycle, offline, on a shipped real chain, in a throw-away home."""
-    from spy32.ops.demo import run_demo as play
+    from spy32.ops.demo import run_demo, run_year_demo
 
     app = get_app(ctx)
-    play(cast("Console", app.out), app.env, keep=keep)
+    out = cast("Console", app.out)
+    if not year:
+        run_demo(out, app.env, keep=keep)
+        return
+    from functools import partial
+
+    from spy32.wiring.demo_year import make_demo_year
+
+    run_year_demo(out, app.env, partial(make_demo_year, show_progress=app.show_progress), keep=keep)

@@ -1,4 +1,4 @@
-"""`prompts`: the versions there are, what one of them says or what was sent, and how two differ."""
+"""`prompts`: the versions there are, what one of them says or what was sent, how two differ, and what both said."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,6 +25,11 @@ RunOption = Annotated[
         help="What was sent for this run, exactly as it was sent.",
         autocompletion=complete_ids("R"),
     ),
+]
+
+ComparedRun = Annotated[
+    str | None,
+    typer.Option("--run", metavar="R31", help="What both said of this run only.", autocompletion=complete_ids("R")),
 ]
 
 
@@ -69,19 +74,29 @@ def show(ctx: typer.Context, version: VersionArgument = None, run: RunOption = N
         write_text(app.out, template_text(template))
 
 
-def compare(ctx: typer.Context, first: FirstVersion, second: SecondVersion, json: Json = False) -> None:
-    """How the templates of two versions differ, line by line."""
-    from spy32.render.output import write_text
-    from spy32.render.prompt_pages import diff_text
+def compare(
+    ctx: typer.Context, first: FirstVersion, second: SecondVersion, run: ComparedRun = None, json: Json = False
+) -> None:
+    """How the templates of two versions differ, line by line, and what both said of the same snapshots."""
+    from spy32.render.output import print_page, write_text
+    from spy32.render.prompt_pages import comparison_page, diff_text
 
     app = get_app(ctx)
     first_template, second_template = load_template(first), load_template(second)
+    said = None
+    if run is not None or app.has_store:
+        from spy32.review.prompt_comparison import compare_prompts
+
+        run_id = parse_run_id(run) if run is not None else None
+        said = compare_prompts(app.open_for_reading(), first, second, app.clock(), run_id=run_id)
     if json:
         from spy32.render.prompt_documents import comparison_of
 
-        _print_document(app, "compare", compared=comparison_of(first_template, second_template))
-    else:
-        write_text(app.out, diff_text(first_template, second_template))
+        _print_document(app, "compare", compared=comparison_of(first_template, second_template, said))
+        return
+    write_text(app.out, diff_text(first_template, second_template))
+    if said is not None:
+        print_page(app.out, comparison_page(said))
 
 
 def _print_requests(app: "App", run_id: int, version: str | None, *, json: bool) -> None:

@@ -48,10 +48,18 @@ def report(
     """
     if csv and json:
         raise BadUsage("--csv and --json exclude each other")
+    from spy32.review.experiments import load_experiments
     from spy32.review.report import build_report
 
     app = get_app(ctx)
-    found = build_report(app.open_for_reading(), app.clock(), since=parse_since(since))
+    store, now = app.open_for_reading(), app.clock()
+    found = build_report(
+        store,
+        now,
+        since=parse_since(since),
+        experiments=[each.state for each in load_experiments(store, now)],
+        is_synthetic=store.flags.is_synthetic,
+    )
     if html is not None:
         _write_page(app, found, html)
     if json:

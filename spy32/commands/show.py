@@ -72,7 +72,7 @@ def show(
     view = _load_view(store, which, rejected=rejected)
     if lists in ((), ("explain",)):
         lists = ("trade" if which is not None and which.strip()[:1] in ("T", "t") else "run", *lists)
-    _print_run(app, store, view, lists, _load_raw(store, view.run.id) if raw else None, form=form)
+    _print_run(app, store, view, lists, _load_raw(store, view) if raw else None, form=form)
 
 
 def _check_history_options(which: str | None, lists: tuple[str, ...]) -> None:
@@ -228,15 +228,21 @@ def _other_open_proposals(store: "Store", view: "RunView") -> "tuple[Proposal, .
     return tuple(proposal for proposal in open_proposals if proposal.id != shown_id)
 
 
-def _load_raw(store: "Store", run_id: int) -> "RawTexts":
+def _load_raw(store: "Store", view: "RunView") -> "RawTexts":
+    """The texts of a run, without those of other models while its proposal is not decided."""
     from spy32.render.raw_texts import RawTexts, StoredAnswer
 
+    run_id = view.run.id
     answers = tuple(
         StoredAnswer(
             role=answer.role, analyst=answer.recommendation.analyst, request=answer.request, response=answer.response
         )
         for answer in store.decisions.raw_answers(run_id)
+        if not (view.hides_models and answer.role == "shadow" and not answer.recommendation.is_of_rule)
     )
-    return RawTexts(
-        answers=answers, attempts=store.model_calls.select_by_run(run_id), documents=store.documents.summaries(run_id)
+    attempts = tuple(
+        call
+        for call in store.model_calls.select_by_run(run_id)
+        if not (view.hides_models and call.attempt.role == "shadow")
     )
+    return RawTexts(answers=answers, attempts=attempts, documents=store.documents.summaries(run_id))

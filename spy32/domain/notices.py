@@ -113,6 +113,8 @@ class Notice(NoticeText):
     """Failed and successful ones."""
     error: str = ""
     """Which addresses failed at the last try, and why."""
+    page: str = ""
+    """The report's HTML page, for an address that takes files. It is made when the notice is sent, not stored."""
 
     @property
     def event_class(self) -> EventClass:

@@ -93,6 +93,11 @@ class Recommendation:
     exit_code: int = ExitCode.OK
     """When it failed: the code that the run ends with."""
 
+    @property
+    def is_of_rule(self) -> bool:
+        """Whether a fixed rule made it, not a model."""
+        return self.analyst in ("rules", "trend")
+
     def __post_init__(self) -> None:
         if (self.decision is Decision.TRADE) != (self.candidate_id is not None):
             raise ValueError("a recommendation names a candidate exactly when it says trade")

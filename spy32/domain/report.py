@@ -222,6 +222,14 @@ class ExperimentState:
     words: str
     """The state in words: collecting, evidence for one of the two, or no difference of note."""
     path: tuple[ExperimentPoint, ...] = ()
+    """Empty below the least number of outcomes."""
+    evidence_needed: float = 20.0
+    """e-value that allows a claim: 1 over the level of the experiment, whose default is 5 %."""
+    same: int = 0
+    """Pairs, known or not, in which both took the same."""
+    deviation: float | None = None
+    """Standard deviation of the paired differences; null below the least number of outcomes."""
+    ended: datetime | None = None
 
 
 @value

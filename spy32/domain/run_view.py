@@ -51,6 +51,9 @@ class RunView:
     """Without the rejected spreads unless they were requested."""
     recommendation: Recommendation | None = None
     shadows: tuple[Recommendation, ...] = ()
+    """What others chose. Without other models while a person has not decided on the proposal."""
+    hides_models: bool = False
+    """Whether answers of other models would be left out, since nobody has decided yet."""
     ruling: RiskDecision | None = None
     proposal: Proposal | None = None
     body: str = ""

@@ -14,6 +14,10 @@ from spy32.settings.knob import Secret
 
 CONNECT_SECONDS, READ_SECONDS = 3, 4
 """Of each wait; apprise's own are up to 15 s for mail. Whoever calls bounds the whole."""
+MAIL_SCHEMES = frozenset(
+    {"mailto", "mailtos", "ses", "mailgun", "o365", "azure", "smtp2go", "sparkpost", "brevo", "resend", "sendgrid"}
+)
+"""Mail and the services that send it: text and file arrive as one message. A messenger would show two."""
 NOT_TAKEN = "the service cannot be reached, or did not take it"
 
 
@@ -39,19 +43,41 @@ class AppriseNotifier:
         self._service.request_rate_per_sec = 0
 
     def send(self, notice: Notice) -> None:
-        """Send one notice: one line to a service that takes no more than an SMS, the long form to any other."""
+        """Send one notice: one line to a service that takes no more than an SMS, the long form to any other.
+
+        A mail takes the notice's page along. When it is not taken with the page it is sent once more without.
+        """
         if self._service.body_maxlen <= SHORT_LENGTH:
-            title, body = "", notice.short_text
-        else:
-            title, body = notice.subject, notice.long_text
+            self._notify("", notice.short_text)
+            return
+        text = notice.long_text
+        if notice.page and self._service.schemas() & MAIL_SCHEMES:
+            try:
+                self._notify(notice.subject, text, attach=_attachment(notice))
+                return
+            except Unavailable as error:
+                text = f"{text}\nThe report's page could not be attached: {error.message}."
+        self._notify(notice.subject, text)
+
+    def _notify(self, title: str, body: str, **attachment: Any) -> None:
         _last.status = None
         try:
-            is_taken = bool(self._service.notify(title=title, body=body, body_format="text"))
+            is_taken = bool(self._service.notify(title=title, body=body, body_format="text", **attachment))
         except Exception as error:  # noqa: BLE001 - a service of apprise may raise anything, and its text names the address
             raise Unavailable(f"apprise stumbled ({type(error).__name__})") from None
         if not is_taken:
             status = getattr(_last, "status", None)
             raise Unavailable(f"the service answered with status {status}" if status is not None else NOT_TAKEN)
+
+
+def _attachment(notice: Notice) -> Any:
+    """The page as a file in memory, named by its day."""
+    from apprise import AppriseAttachment
+    from apprise.attachment import memory
+
+    make_file: Any = memory.AttachMemory
+    name = f"spy32-report-{notice.created_at:%Y-%m-%d}.html"
+    return AppriseAttachment(make_file(content=notice.page, name=name, mimetype="text/html"))
 
 
 def _add_time_limits(url: str) -> str:

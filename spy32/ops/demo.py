@@ -1,10 +1,11 @@
-"""The whole cycle on the shipped chain, typed for you: each step is the program itself, started as a person would."""
+"""Demonstrations in a throw-away home: each step is the program itself, started as a person would."""
 
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,20 +32,51 @@ STEPS = (
     Step(("execute", "-q"), "Sent to the paper broker, worked down from the mid, and filled.", is_shown=False),
     Step(("show", "T1")),
 )
-
 NEXT_STEPS = (
     ("analyze --market recorded --analyst rules", "the same run in a home of your own,"),
     ("approve", "and you decide: single keys, nothing is sent"),
     ("market", "today's market, free and without a key"),
 )
+YEAR = "A SYNTHETIC year: 52 Mondays of simulated trading. Days, SPY and VIX are those of 2022; option prices are made."
+YEAR_STEPS = (
+    Step(("experiments",), "Registered before the first Monday: the trend rule against the fixed rule."),
+    Step(("report",), "What came of the year."),
+)
+YEAR_NEXT_STEPS = (
+    ("show --history", "every Monday with what came of it"),
+    ("report --by exit", "trades by exit reason; also side, delta, vix, weekday"),
+    ("show R1", "one Monday: its menu, and what became of each candidate"),
+)
 
 
 def run_demo(out: "Console", env: Mapping[str, str], *, keep: bool = False) -> None:
-    """Play every step in a throw-away home; `Spy32Error` when one ends otherwise than well, and then it is kept."""
+    """Play one Monday; `Spy32Error` when a step ends otherwise than well, and then the home is kept."""
+    with _demo_home(keep=keep) as home:
+        _play(out, env, home, STEPS)
+    _print_next_steps(out, NEXT_STEPS, home if keep else None)
+
+
+def run_year_demo(
+    out: "Console", env: Mapping[str, str], make_year: Callable[[Path], None], *, keep: bool = False
+) -> None:
+    """Fill a home by `make_year` and look back at it. The page stays; the rest as `run_demo`."""
+    with _demo_home(keep=keep) as home:
+        out.print(f"## {YEAR}", style="bold")
+        make_year(home)
+        page = home / "report.html" if keep else home.with_suffix(".html")
+        step = Step(("report", "--html", str(page)), "The same as a page, to open in a browser; it stays here.")
+        _play(out, env, home, (*YEAR_STEPS, step))
+    if keep:
+        _print_next_steps(out, YEAR_NEXT_STEPS, home)
+
+
+@contextmanager
+def _demo_home(*, keep: bool) -> Iterator[Path]:
+    """A home that goes afterwards, unless it is to be kept or something has failed."""
     home = Path(tempfile.mkdtemp(prefix="spy32-demo-"))
     is_whole = False
     try:
-        _play(out, env, home)
+        yield home
         is_whole = True
     except KeyboardInterrupt:
         is_whole = True
@@ -52,22 +84,25 @@ def run_demo(out: "Console", env: Mapping[str, str], *, keep: bool = False) -> N
     finally:
         if is_whole and not keep:
             shutil.rmtree(home)
+
+
+def _print_next_steps(out: "Console", steps: Sequence[tuple[str, str]], home: Path | None) -> None:
     out.print("## Three things to try", style="bold")
-    at = f"--home {home} " if keep else ""
-    for words, purpose in NEXT_STEPS:
+    at = f"--home {home} " if home is not None else ""
+    for words, purpose in steps:
         out.print(f"spy32 {at}{words}  # {purpose}", soft_wrap=True)
 
 
-def _play(out: "Console", env: Mapping[str, str], home: Path) -> None:
+def _play(out: "Console", env: Mapping[str, str], home: Path, steps: Sequence[Step]) -> None:
     clean = {name: value for name, value in env.items() if not name.startswith(("SPY32_", "XAI_", "TASTYTRADE_"))}
     clean |= {"COLUMNS": str(out.width), "ENABLE_AUTOMATION": "true"}
     if out.is_terminal:
         # The steps print into this terminal; they keep its colours.
         clean["FORCE_COLOR"] = "1" if out.color_system is not None else ""
-    for step in STEPS:
+    for step in steps:
         if step.title:
             out.print(f"## {step.title}", style="bold")
-        out.print(f"$ spy32 {' '.join(step.words)}", style="dim")
+        out.print(f"$ spy32 {' '.join(step.words)}", style="dim", soft_wrap=True)
         ended = subprocess.run(  # noqa: S603
             [sys.executable, "-m", "spy32", "--home", str(home), *step.words],
             env=clean,

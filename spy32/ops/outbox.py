@@ -6,10 +6,11 @@ What fails here is on record, and neither a run nor a command ends otherwise for
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from queue import Empty, SimpleQueue
 
-from spy32.domain.notices import AddressTest, Delivery, Notice
+from spy32.domain.notices import AddressTest, Delivery, Notice, NoticeKind
 from spy32.domain.spreads import Mode
 from spy32.domain.value import value
 from spy32.errors import Spy32Error, Unavailable
@@ -50,6 +51,8 @@ class Outbox:
     clock: Clock
     """The clock of the process."""
     monotonic: Monotonic
+    make_page: Callable[[], str] | None = None
+    """Makes the report's HTML page, which the weekly summary takes along."""
 
     def flush(self) -> tuple[Delivery, ...]:
         """Send what waits, and return how each address took each notice; empty when another process is sending."""
@@ -62,7 +65,7 @@ class Outbox:
             return ()
 
     def _send_pending(self) -> tuple[Delivery, ...]:
-        pending = self.notices.select_pending(self.clock())
+        pending = [self._add_page(notice) for notice in self.notices.select_pending(self.clock())]
         jobs = [(target, due) for target in self.targets if (due := self._due(target, pending))]
         failures = send_all(jobs, self.monotonic, self._record_delivery)
         for notice in pending:
@@ -72,6 +75,16 @@ class Outbox:
             for target, due in jobs
             for notice in due
         )
+
+    def _add_page(self, notice: Notice) -> Notice:
+        """The notice; the weekly summary with the report's page, or with the reason why it goes without."""
+        if notice.kind is not NoticeKind.WEEK or self.make_page is None:
+            return notice
+        try:
+            return replace(notice, page=self.make_page())
+        except Exception as error:  # noqa: BLE001 - the summary is sent whatever its page comes to
+            reason = error.message if isinstance(error, Spy32Error) else f"a defect ({type(error).__name__})"
+            return replace(notice, body=f"{notice.body}\n\nThe report's page could not be made: {reason}.")
 
     def _record_delivery(self, label: str, notice: Notice | None) -> None:
         if notice is not None:

@@ -94,6 +94,8 @@ class Status:
     context: StatusContext
     is_new: bool
     """True while there is no database."""
+    is_synthetic: bool = False
+    """Whether everything in it was made by `demo --year`."""
     next_slot: Slot
     last_run: Run | None = None
     running: Run | None = None
@@ -140,6 +142,7 @@ def load_status(context: StatusContext, store: "Store | None") -> Status:
     return Status(
         context=context,
         is_new=False,
+        is_synthetic=store.flags.is_synthetic,
         next_slot=upcoming,
         last_run=last_run,
         running=last_run if last_run is not None and _is_running(context, last_run) else None,

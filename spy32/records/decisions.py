@@ -123,6 +123,19 @@ class Decisions:
         rows = self._core.rows("select role, body from answer where run_id = ? order by id", run_id)
         return tuple((row["role"], decode_body(Recommendation, row["body"], f"an answer of R{run_id}")) for row in rows)
 
+    def answers_of_prompts(self, versions: tuple[str, ...]) -> tuple[tuple[int, Recommendation], ...]:
+        """Return every answer to these prompt versions with its run, oldest first; without those of runs whose
+        proposal nobody has decided on yet."""
+        marks = ", ".join("?" * len(versions))
+        rows = self._core.rows(
+            f"""select run_id, body from answer where json_extract(body, '$.prompt') in ({marks}) and run_id not in
+                (select run_id from proposal where kind = 'open' and state = 'proposed') order by id""",
+            *versions,
+        )
+        return tuple(
+            (row["run_id"], decode_body(Recommendation, row["body"], f"an answer of R{row['run_id']}")) for row in rows
+        )
+
     def recommendation(self, run_id: int) -> Recommendation | None:
         """The run's choice: the newest answer of role `chosen`."""
         row = self._core.row(

@@ -3,6 +3,7 @@
 import sqlite3
 from datetime import datetime
 
+from spy32.domain.market import SYNTHETIC
 from spy32.records.base import Database
 from spy32.records.encoding import parse_instant, row_decoder
 
@@ -17,6 +18,11 @@ class Flags:
         """Return value and time of a flag; None if it is not set."""
         row = self._core.row("select id, value, at from flag where name = ?", name)
         return _flag(row) if row is not None and row["value"] is not None else None
+
+    @property
+    def is_synthetic(self) -> bool:
+        """Whether everything in this database comes from a simulated market."""
+        return self.get(SYNTHETIC) is not None
 
     def set(self, name: str, value: str, at: datetime) -> None:
         with self._core.write_transaction(at, "flag set", name) as change:

@@ -234,10 +234,8 @@ def _columns(outcome: Outcome) -> dict[str, object]:
 @row_decoder("outcome")
 def _outcome(row: sqlite3.Row) -> Outcome:
     """By position: ten thousand menus are read at once."""
-    (
-        run_id, candidate_id, strategy, expiration, max_loss, settlement, expiry, *plan, pending, known, worthless,
-        market, history,
-    ) = row[-16:]  # fmt: skip
+    run_id, candidate_id, strategy, expiration, max_loss, settlement, expiry, *rest = row[-16:]
+    *plan, pending, known, worthless, market, history = rest
     day, reason, result, is_modelled = plan
     return Outcome(
         run_id=run_id,

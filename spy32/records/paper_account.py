@@ -53,6 +53,11 @@ class PaperAccount:
         """Return all paper orders, oldest first."""
         return tuple(_paper_order(row) for row in self._core.rows("select * from paper_order order by id"))
 
+    def find_order(self, broker_id: str) -> BrokerOrder | None:
+        """Return the paper order of this id; None without one."""
+        row = self._core.row("select * from paper_order where broker_id = ?", broker_id)
+        return _paper_order(row) if row is not None else None
+
     def working_orders(self, *, is_recorded: bool | None = None) -> tuple[BrokerOrder, ...]:
         """Return the paper orders that have not ended, oldest first; of one kind of market when told."""
         marks = ", ".join("?" * len(FINAL_STATES))

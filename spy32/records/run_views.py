@@ -11,6 +11,7 @@ from spy32.domain.orders import Fill, Order, Trade
 from spy32.domain.proposals import Approval, ExitReason, Proposal
 from spy32.domain.run_view import MarketSummary, RunView
 from spy32.domain.runs import RunSummary
+from spy32.lifecycle import ProposalState
 from spy32.records.base import Database
 from spy32.records.decisions import Decisions, parse_briefing
 from spy32.records.encoding import (
@@ -79,6 +80,9 @@ class RunViews:
             chosen = [answer for role, answer in answers if role == "chosen"]
             proposal = self._proposals.find_by_run(run_id)
             approval, orders, fills, trade = self._proposal_results(proposal)
+            shadows = tuple(answer for role, answer in answers if role == "shadow")
+            rules = tuple(answer for answer in shadows if answer.is_of_rule)
+            is_decided = proposal is None or proposal.state is not ProposalState.PROPOSED
             return RunView(
                 run=run,
                 market=decode_body(MarketSummary, snapshot_row["line"], f"the market of R{run_id}")
@@ -89,7 +93,8 @@ class RunViews:
                 else None,
                 menu=self._decisions.menu(run_id, rejected=rejected),
                 recommendation=chosen[-1] if chosen else None,
-                shadows=tuple(answer for role, answer in answers if role == "shadow"),
+                shadows=shadows if is_decided else rules,
+                hides_models=not is_decided,
                 ruling=self._decisions.ruling(run_id),
                 proposal=proposal,
                 body=self._proposals.order_body(proposal.id) if proposal is not None else "",

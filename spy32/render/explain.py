@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from spy32.domain.market import SYNTHETIC
 from spy32.domain.runs import Cause, Outcome
 from spy32.domain.spreads import Mode
 from spy32.lifecycle import OrderState, ProposalState, TradeState
@@ -141,7 +142,9 @@ def _badges(view: "RunView") -> tuple[str, ...]:
 
 
 def market_badge(line: "MarketSummary | None") -> tuple[str, ...]:
-    """For a recorded market, the time of its quotes; nothing for a live one."""
+    """For a recorded market, the time of its quotes; that one is synthetic; nothing for a live one."""
+    if line is not None and line.source == SYNTHETIC:
+        return ("SYNTHETIC MARKET",)
     if line is None or not line.is_recorded:
         return ()
     return (f"RECORDED MARKET {line.as_of.astimezone(NEW_YORK):%Y-%m-%d %H:%M}",)

@@ -46,6 +46,8 @@ def answer_parts(view: "RunView") -> list[Part]:
             parts.append(cited_grid(recommendation, view.menu))
     if view.shadows:
         parts.append(shadows_grid(view))
+    if view.hides_models and any(tally.role == "shadow" for tally in view.attempts_summary):
+        parts.append(Pairs(items=(pair("other prompts", "their choices are shown once this proposal is decided"),)))
     if view.attempts_summary:
         parts.append(_requests_part(view.attempts_summary))
     return parts

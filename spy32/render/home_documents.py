@@ -31,9 +31,9 @@ Part(
 STATUS = Part(
     Status,
     """mode=context.settings.mode environment=context.settings.environment home=context.home database=context.database
-    new=is_new now=context.now attention last_run running next_slot automation=context.settings.enable_automation paused
-    halted=context.halted waiting open_trades=trades failures missed unsent_notices unknown_orders results
-    model_spending""",
+    new=is_new synthetic=is_synthetic now=context.now attention last_run running next_slot
+    automation=context.settings.enable_automation paused halted=context.halted waiting open_trades=trades failures
+    missed unsent_notices unknown_orders results model_spending""",
     called="spy32.status",
 )
 """For a monitor: an empty `attention` means that all is well."""

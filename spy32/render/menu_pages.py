@@ -14,8 +14,8 @@ from spy32.render.page import Cell, Grid, Page, Pairs, Part, Prose, grid_columns
 from spy32.sessions import NEW_YORK
 
 COLUMNS = grid_columns(
-    "#>", "spread", "who:1", "credit>1", "P(profit)>1", "max loss>1", "came to>1", "EV plan>1", "EV low>1", "EV high>1",
-    "delta>1", "breakeven>1", "floor>1", "POP>1", "POP history>1", "P(max loss)>1", "P(touch)>1", "EV expiration>1",
+    "#>", "spread", "who:1", "credit>1", "P(profit)>1", "max loss>1", "EV plan>1", "EV low>1", "EV high>1", "delta>1",
+    "came to>1", "breakeven>1", "floor>1", "POP>1", "POP history>1", "P(max loss)>1", "P(touch)>1", "EV expiration>1",
     "shortfall>1", "cost of trading>1", "premium a day>1", "return on risk>1", "score>1", "mid>1", "natural>1",
     "costs>1", "id:1",
 )  # fmt: skip

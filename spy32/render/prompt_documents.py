@@ -5,8 +5,10 @@ from typing import Annotated, Any
 from spy32.analysts.prompt import Template
 from spy32.domain.model_calls import ModelCall
 from spy32.domain.value import value
+from spy32.render import report_documents  # noqa: F401 - the part of an experiment's state
 from spy32.render.encoder import Key, Part
 from spy32.render.prompt_pages import PromptRow, template_diff
+from spy32.review.prompt_comparison import PromptChoice, PromptComparison, PromptRecord
 
 
 @value
@@ -29,6 +31,8 @@ class Compared:
     hashes: tuple[str, ...]
     difference: str
     """A unified difference; empty when they are alike."""
+    said: PromptComparison | None = None
+    """What both said of the same snapshots; null in a home without runs."""
 
 
 @value
@@ -53,6 +57,9 @@ SENT = Part(
 )
 Part(PromptRow, "version variant hash tokens used=is_used")
 Part(Template, "version variant hash system user schema", schema=Key(dict[str, Any], "schema", "Of the answer."))
+Part(PromptRecord)
+Part(PromptChoice)
+Part(PromptComparison, "runs agreement records choices experiment")
 Part(Compared)
 PROMPT = Part(PromptPreview, called="spy32.prompt")
 PROMPTS = Part(
@@ -63,9 +70,10 @@ PROMPTS = Part(
 )
 
 
-def comparison_of(first: Template, second: Template) -> Compared:
+def comparison_of(first: Template, second: Template, said: PromptComparison | None) -> Compared:
     return Compared(
         versions=(first.version, second.version),
         hashes=(first.hash, second.hash),
         difference=template_diff(first, second),
+        said=said,
     )

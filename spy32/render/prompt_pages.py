@@ -5,12 +5,15 @@ from collections.abc import Iterable, Mapping
 from difflib import unified_diff
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from spy32.render.formatting import clean
-from spy32.render.page import Cell, Page, noun_grid
+from spy32.render.candidates import name_spreads, spread_words
+from spy32.render.formatting import clean, format_count, single_line
+from spy32.render.page import Cell, Page, Pairs, noun_grid, pair
 
 if TYPE_CHECKING:
     from spy32.analysts.prompt import Template
     from spy32.domain.model_calls import ModelCall
+    from spy32.domain.spreads import Menu
+    from spy32.review.prompt_comparison import PromptChoice, PromptComparison
 
 HASH_LENGTH = 8
 
@@ -70,6 +73,53 @@ def template_diff(first: "Template", second: "Template") -> str:
 def diff_text(first: "Template", second: "Template") -> str:
     heads = "".join(f"{template.version}: hash {template.hash}\n" for template in (first, second))
     return heads + (template_diff(first, second) or "the templates are alike\n")
+
+
+def comparison_page(said: "PromptComparison") -> Page:
+    """What two prompts said of the same snapshots: agreement, what each did and cost, and their experiment."""
+    if not said.runs:
+        return Page(heading="no run was answered with both")
+    columns: dict[str, Cell] = {
+        "prompt": "version",
+        "traded>": "traded",
+        "abstained>": "abstained",
+        "failed>": "failed",
+        "vetoed>": "vetoed",
+        "numbers unmatched>1": "unmatched",
+        "cost>": lambda each: f"${each.cost:.4f}",
+        "score>": lambda each: _score(each.score, each.scored),
+        "market's score>": lambda each: _score(each.market_score, each.scored),
+    }
+    counts = tuple(pair(name, f"{count} of {len(said.runs)}") for name, count in said.agreement.items() if count)
+    state = (
+        pair("experiment", f"E{said.experiment.id}: {said.experiment.words}") if said.experiment is not None else None
+    )
+    choices = tuple(
+        pair(
+            single_line(each.version),
+            f"{_choice_words(each, said.menu)}: {name_spreads(single_line(each.reason), said.menu)}",
+        )
+        for each in said.choices
+    )
+    return Page(
+        heading=f"{format_count(len(said.runs), 'run')} answered with both",
+        tone="strong",
+        parts=(
+            Pairs(name="choice", title="What they chose", items=choices) if choices else Pairs(items=()),
+            Pairs(name="agreement", title="They take", items=counts),
+            noun_grid("record", "What each did", said.records, columns)._replace(continues=True),
+            Pairs(items=(state,) if state is not None else ()),
+        ),
+    )
+
+
+def _choice_words(choice: "PromptChoice", menu: "Menu | None") -> str:
+    entry = menu.find(choice.candidate_id) if menu is not None else None
+    return f"{choice.decision} {spread_words(entry)}" if entry is not None else str(choice.decision)
+
+
+def _score(value: float | None, count: int) -> str:
+    return "none yet" if value is None else f"{value:.3f} of {count}"
 
 
 def requests_text(calls: "Iterable[ModelCall]") -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
+from spy32.domain.market import SYNTHETIC_NOTE
 from spy32.domain.report import (
     Bounds,
     ExperimentState,
@@ -27,7 +28,6 @@ from spy32.render.formatting import (
 from spy32.render.page import Cell, Grid, Item, Page, Pairs, Part, Prose, noun_grid, pair
 
 TOO_FEW = "too few"
-SYNTHETIC = "synthetic: made by `spy32 demo --year`; nothing here happened"
 DELETIONS_SHOWN = 3
 """Lines; the JSON document has all."""
 
@@ -73,7 +73,7 @@ def _heading(report: Report) -> str:
 
 def _badges(report: Report) -> Iterator[str]:
     if report.is_synthetic:
-        yield SYNTHETIC
+        yield SYNTHETIC_NOTE
     yield from (f"the history says: {single_line(text)}" for text in report.deletions[:DELETIONS_SHOWN])
     if len(report.deletions) > DELETIONS_SHOWN:
         yield f"and {len(report.deletions) - DELETIONS_SHOWN} more rows; --json and `audit verify` tell"

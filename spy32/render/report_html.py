@@ -4,46 +4,72 @@ The same document gives the same bytes. The style follows the reader's light or 
 horizontal scrolling on a telephone.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from html import escape
 from typing import Any
 
-from spy32.render.report_charts import Figure, dollars, figures, percent
+from spy32.domain.market import SYNTHETIC_NOTE
+from spy32.render.report_charts import Figure, dollars, figures, money, percent, signed
 
 Document = Mapping[str, Any]
 
 STYLE = """
-:root{color-scheme:light dark;--ink:#1c2024;--soft:#60646c;--paper:#fff;--rule:#d9dce0;--line:#0b68cb;--gain:#1a7f37;
---loss:#c4342b;--band:#0b68cb33}
-@media(prefers-color-scheme:dark){:root{--ink:#edeef0;--soft:#a5abb3;--paper:#111315;--rule:#33373c;--line:#70b8ff;
---gain:#5bb98b;--loss:#ff9592;--band:#70b8ff33}}
+:root{color-scheme:light dark;--ink:#1c2024;--soft:#5b616a;--paper:#fff;--tint:#f4f6f8;--rule:#d9dce0;--line:#0b68cb;
+--gain:#1a7f37;--loss:#c4342b;--band:#0b68cb33}
+@media(prefers-color-scheme:dark){:root{--ink:#edeef0;--soft:#a5abb3;--paper:#111315;--tint:#1b1e21;--rule:#33373c;
+--line:#70b8ff;--gain:#5bb98b;--loss:#ff9592;--band:#70b8ff33}}
 *{box-sizing:border-box}
-body{margin:0 auto;max-width:60rem;padding:1rem;background:var(--paper);color:var(--ink);
+body{margin:0 auto;max-width:62rem;padding:1rem;background:var(--paper);color:var(--ink);
 font:15px/1.5 system-ui,sans-serif;overflow-wrap:anywhere}
-h1{font-size:1.4rem;margin:.2rem 0}h2{font-size:1.05rem;margin:2rem 0 .4rem;border-top:1px solid var(--rule);
-padding-top:.8rem}p{margin:.4rem 0;max-width:44rem}.soft,figcaption,summary{color:var(--soft)}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:.6rem;margin:1rem 0;padding:0}
-.facts div{border:1px solid var(--rule);border-radius:.4rem;padding:.5rem .7rem}
-.facts dt{color:var(--soft);font-size:.85rem}.facts dd{margin:0;font-size:1.15rem;font-variant-numeric:tabular-nums}
-figure{margin:1rem 0}svg{display:block;width:100%;height:auto;font-size:11px}svg text{fill:var(--soft)}
-.grid{stroke:var(--rule)}.zero{stroke:var(--soft);fill:none;stroke-dasharray:3 3}
-.line{stroke:var(--line);fill:none;stroke-width:2}.band{fill:var(--band)}.fall{fill:var(--loss);opacity:.35}
+h1{font-size:1.5rem;line-height:1.25;margin:.2rem 0}
+h2{font-size:1.15rem;margin:2.2rem 0 .5rem;border-top:1px solid var(--rule);padding-top:.9rem}
+h3{font-size:.95rem;line-height:1.3;margin:0 0 .3rem}
+p{margin:.4rem 0;max-width:46rem}.lead{font-size:1.1rem}.soft,figcaption,summary,th{color:var(--soft)}
+.facts{display:grid;grid-template-columns:repeat(6,1fr);gap:.6rem;margin:1rem 0}
+.facts div{background:var(--tint);border-radius:.4rem;padding:.5rem .7rem}
+.facts dt,.facts .soft{font-size:.82rem}.facts dd{margin:0;font-size:1.3rem;font-variant-numeric:tabular-nums}
+.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,25rem),1fr));gap:1.6rem 2rem;
+margin:1.2rem 0}
+figure{margin:0;min-width:0}svg{display:block;width:100%;height:auto;font-size:12px}
+svg text{fill:var(--soft)}svg .name,svg .value{fill:var(--ink)}
+figcaption,summary{font-size:.85rem;margin-top:.25rem}summary{cursor:pointer}
+.grid{stroke:var(--rule)}.zero{stroke:var(--soft)}.reference{stroke:var(--soft);fill:none;stroke-dasharray:4 3}
+.line{stroke:var(--line);fill:none;stroke-width:2}.band{fill:var(--band)}
+.fall{fill:var(--loss);fill-opacity:.3;stroke:var(--loss)}
 .bar{fill:var(--line)}.gain{fill:var(--gain)}.loss{fill:var(--loss)}
-.table{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.85rem}
-th,td{text-align:right;padding:.2rem .5rem;border-bottom:1px solid var(--rule);white-space:nowrap}
-th:first-child,td:first-child{text-align:left}
-.note{border:2px solid var(--loss);border-radius:.4rem;padding:.5rem .8rem}
-@media(max-width:40rem){svg{font-size:19px}}
-@media print{body{max-width:none;padding:0;font-size:11px}details{display:none}figure,.facts{break-inside:avoid}
-:root{color-scheme:light}}
+.table{overflow-x:auto;margin:.6rem 0 1rem}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums;font-size:.87rem}
+th,td{text-align:right;padding:.22rem .5rem;border-bottom:1px solid var(--rule);white-space:nowrap;overflow-wrap:normal}
+th{font-weight:600;vertical-align:bottom}th:first-child,td:first-child{text-align:left;padding-left:0}
+.tall{width:auto;min-width:min(100%,28rem)}
+.even{table-layout:fixed}.even th,.even td:last-child{white-space:normal}
+.note,.remark{border-left:4px solid var(--loss);background:var(--tint);padding:.5rem .8rem}
+.remark{border-color:var(--line)}
+@media(max-width:60rem){.facts{grid-template-columns:repeat(3,1fr)}}
+@media(max-width:40rem){.facts{grid-template-columns:1fr 1fr}.even{table-layout:auto}
+svg{font-size:15px}
+th,td{padding:.22rem .35rem}.facts dd{font-size:1.15rem}}
+@media print{:root{color-scheme:light;--ink:#000;--soft:#444;--paper:#fff;--tint:#f4f6f8;--rule:#bbb;--line:#0b68cb;
+--gain:#1a7f37;--loss:#c4342b;--band:#0b68cb33}body{max-width:none;padding:0;font-size:11px}details{display:none}
+figure,.facts,tr{break-inside:avoid}h2,h3{break-after:avoid}.pictures{grid-template-columns:1fr 1fr}
+.facts{grid-template-columns:repeat(6,1fr)}*{print-color-adjust:exact}}
 """
-SYNTHETIC = "Synthetic: made by spy32 demo --year from simulated markets. Nothing on this page happened."
 TRADES_ON_PAGE = 260
 """Five years of weekly trades; the JSON document has them all."""
+TOO_FEW = "too few"
+_CODE = re.compile(r"`([^`]+)`")
 GROUP_TITLES = {
     "exit": "By exit", "side": "By side", "delta": "By short delta", "vix": "By VIX at the decision",
     "dte": "By days to expiration", "analyst": "By analyst", "prompt": "By prompt", "profile": "By profile",
     "weekday": "By weekday",
+}  # fmt: skip
+RELIABILITY_ROWS = {"brier": "Brier score", "miscalibration": "miscalibration", "discrimination": "discrimination",
+                    "uncertainty": "uncertainty"}  # fmt: skip
+MODEL_ROWS = {
+    "asked": "asked", "traded": "chose a trade", "abstained": "abstained", "failed": "failed",
+    "vetoed": "vetoed by a limit", "agreed": "chose as the rule", "unmatched": "unmatched numbers",
 }  # fmt: skip
 
 
@@ -51,15 +77,17 @@ def html_page(report: Document) -> str:
     """Return the page of a `spy32.report` document."""
     title = f"spy32 report, {report['until'][:10]}"
     pictures = {figure.name: figure for figure in figures(report)}
+    results = ("equity", "drawdown", "exits", "credit", "slippage")
     body = "\n".join(
         [
             *_head(report, title),
-            *_section("Result", _result_words(report), pictures, "equity", "exits", "credit", "slippage"),
-            *_section("Groups", _group_words(report), {}),
+            *_section("Result", _result_words(report), pictures, *results),
+            *_section("Open trades", _book_words(report), {}),
             *_section("Probabilities", _reliability_words(report), pictures, *_names(pictures, "reliability")),
-            *_section("Where it came from", _attribution_words(report), pictures, "attribution"),
-            *_section("The model", _model_words(report), {}),
             *_section("Experiments", _experiment_words(report), pictures, *_names(pictures, "differences", "evidence")),
+            *_section("The model", _model_words(report), {}),
+            *_section("Where the result came from", _attribution_words(report), pictures, "attribution"),
+            *_section("Groups of trades", _group_words(report), {}),
             *_section("Trades", _trade_words(report), {}),
         ]
     )
@@ -77,60 +105,107 @@ def _names(pictures: Mapping[str, Figure], *starts: str) -> list[str]:
 def _head(report: Document, title: str) -> Iterator[str]:
     start = f"since {report['since']}" if report["since"] else "since the first run"
     yield f"<h1>{escape(title)}</h1>"
-    yield f'<p class="soft">{report["mode"]} account, {start}; {report["runs"]} runs.</p>'
+    yield f'<p class="soft">{escape(report["mode"])} account, {start}; {_count(report["runs"], "run")}.</p>'
     if report["is_synthetic"]:
-        yield f'<p class="note">{SYNTHETIC}</p>'
-    for line in (*report["deletions"], *report["notes"]):
-        yield f'<p class="note">{escape(line)}</p>'
-    totals = report["totals"]
-    facts = (
-        ("realised", dollars(totals["total"])),
-        ("open, by marks", dollars(totals["unrealized"])),
-        ("deepest drawdown", dollars(min((float(point["drawdown"]) for point in report["equity"]), default=0.0))),
-        ("win rate", share_words(report["win_rate"])),
-        ("stated at the decision", _optional_percent(report["stated_profit"])),
-        ("per session", _optional_dollars(report["per_session"])),
-    )
+        yield f'<p class="note">{SYNTHETIC_NOTE}</p>'
+    yield from (f'<p class="note">{escape(line)}</p>' for line in report["deletions"])
+    for line in report["notes"]:
+        words = _CODE.sub(r"<code>\1</code>", escape(line))
+        yield f'<p class="remark">{words}</p>'
+    yield f'<p class="lead">{escape(_lead(report))}</p>'
     yield '<dl class="facts">'
-    yield from (f"<div><dt>{name}</dt><dd>{escape(text)}</dd></div>" for name, text in facts)
+    for name, text, remark in _facts(report):
+        small = f'<dd class="soft">{escape(remark)}</dd>' if remark else ""
+        yield f"<div><dt>{name}</dt><dd>{escape(text)}</dd>{small}</div>"
     yield "</dl>"
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _lead(report: Document) -> str:
+    """What a reader in a hurry must know: what was earned, and whether the model is known to be worth its fee."""
+    ended = _ended(report)
+    result = sum((Decimal(trade["result"]) for trade in ended), Decimal(0))
+    lead = f"{_count(len(ended), 'trade')} ended, together {money(result)} after fees." if ended else ""
+    if not ended:
+        lead = f"{_count(report['runs'], 'run')} so far, and no trade has ended yet." if report["runs"] else (
+            "There is no run yet: the report fills as runs are made."
+        )  # fmt: skip
+    return " ".join([lead, *(f"{_experiment_line(experiment)}." for experiment in report["experiments"])])
+
+
+def _ended(report: Document) -> list[Document]:
+    return [trade for trade in report["trades"] if trade["result"] is not None]
+
+
+def _facts(report: Document) -> Iterator[tuple[str, str, str]]:
+    """Name, figure and remark of each headline fact."""
+    totals, rate = report["totals"], report["win_rate"]
+    falls = [float(point["drawdown"]) for point in report["equity"]] or [0.0]
+    open_count = len(report["trades"]) - len(_ended(report))
+    unmarked = f", {len(totals['unmarked'])} without a mark" if totals["unmarked"] else ""
+    yield (
+        "Realised",
+        dollars(totals["total"]),
+        "whole account" if report["since"] else f"this month {dollars(totals['month'])}",
+    )
+    yield "Open, by marks", dollars(totals["unrealized"]), f"{_count(open_count, 'open trade')}{unmarked}"
+    yield "Deepest drawdown", dollars(min(falls)), f"now {dollars(falls[-1])}"
+    yield (
+        "Win rate",
+        percent(rate["mean"]) if rate else TOO_FEW,
+        f"{interval_words(rate, percent)}of {_count(rate['count'], 'trade')}" if rate else "",
+    )
+    stated = report["stated_profit"]
+    yield "Stated before", percent(stated) if stated is not None else "not known", "probability of a profit"
+    yield (
+        "Per session",
+        money(report["per_session"]) if report["per_session"] is not None else TOO_FEW,
+        "result, in the market",
+    )
+
+
+def interval_words(bounds: Document, write: Any) -> str:
+    """The interval of a share or mean as `70% to 92%, `; nothing without one."""
+    return f"{write(bounds['low'])} to {write(bounds['high'])}, " if bounds["low"] is not None else ""
+
+
 def share_words(bounds: Document | None) -> str:
-    """A share with its interval and count, as `84 % [70, 93] of 43`."""
+    """A share with its interval, as `84% [70, 93]`."""
     if bounds is None:
-        return "too few"
-    interval = f" [{bounds['low'] * 100:.0f}, {bounds['high'] * 100:.0f}]" if bounds["low"] is not None else ""
-    return f"{percent(bounds['mean'])}{interval} of {bounds['count']}"
-
-
-def _optional_percent(share: float | None) -> str:
-    return percent(share) if share is not None else "not known"
-
-
-def _optional_dollars(amount: str | None) -> str:
-    return dollars(amount) if amount is not None else "too few"
+        return TOO_FEW
+    if bounds["low"] is None:
+        return percent(bounds["mean"])
+    return f"{percent(bounds['mean'])} [{bounds['low'] * 100:.0f},\N{NO-BREAK SPACE}{bounds['high'] * 100:.0f}]"
 
 
 def _section(title: str, words: Sequence[str], pictures: Mapping[str, Figure], *names: str) -> Iterator[str]:
     yield f"<h2>{escape(title)}</h2>"
     yield from words
-    for name in names:
-        if name in pictures:
-            yield _figure(pictures[name])
+    if shown := [_figure(pictures[name]) for name in names if name in pictures]:
+        yield '<div class="pictures">'
+        yield from shown
+        yield "</div>"
 
 
 def _figure(figure: Figure) -> str:
-    data = table(figure.heading, figure.rows)
-    caption = f"<figcaption>{escape(figure.title)}</figcaption>"
-    return f"<figure>{caption}{figure.svg}<details><summary>Data</summary>{data}</details></figure>"
+    data = table(figure.heading, figure.rows[-TRADES_ON_PAGE:])
+    left = len(figure.rows) - TRADES_ON_PAGE
+    summary = "Data" if left <= 0 else f"Data: the newest {TRADES_ON_PAGE} rows; the JSON document has all"
+    return (
+        f"<figure><h3>{escape(figure.title)}</h3>{figure.svg}<figcaption>{escape(figure.caption)}</figcaption>"
+        f"<details><summary>{summary}</summary>{data}</details></figure>"
+    )
 
 
-def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table that scrolls by itself where the page is narrow."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in heading)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+def table(heading: Sequence[str], rows: Sequence[Sequence[str]], kind: str = "") -> str:
+    """A table that scrolls by itself where the page is narrow. HTML needs no end tags of cells and rows."""
+    head = "".join(f'<th scope="col">{escape(name)}' for name in heading)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}" for cell in row) for row in rows)
+    mark = f' class="{kind}"' if kind else ""
+    return f'<div class="table"><table{mark}><thead><tr>{head}<tbody>{body}</table></div>'
 
 
 def _paragraph(text: str) -> str:
@@ -138,67 +213,86 @@ def _paragraph(text: str) -> str:
 
 
 def _result_words(report: Document) -> list[str]:
-    ended = [trade for trade in report["trades"] if trade["result"] is not None]
+    ended = _ended(report)
     if not ended:
         return [_paragraph("No trade has ended yet.")]
+    wins = sum(float(trade["result"]) > 0 for trade in ended)
     words = [
-        f"{len(ended)} trades ended, {len(report['trades']) - len(ended)} are open. Slippage against the mid at the"
-        f" decision cost {dollars(report['slippage'])}.",
+        f"{wins} of {_count(len(ended), 'ended trade')} made a profit. Slippage against the mid at the decision cost"
+        f" {money(report['slippage']).lstrip('+')} in all."
     ]
+    if (parts := report["money"]) is not None:
+        premium, closing, fees, result = (money(parts[key]) for key in ("premium", "closing_cost", "fees", "result"))
+        words.append(
+            f"Premium {premium}, less {closing.lstrip('+')} to close or settle and {fees.lstrip('+')} of fees, makes"
+            f" {result}."
+        )
     if report["best"] is not None:
         words.append(
-            f"Best {report['best']}, worst {report['worst']}; at most {report['win_streak']} wins and"
-            f" {report['loss_streak']} losses in a row."
+            f"Best {report['best']}, worst {report['worst']}; at most {_count(report['win_streak'], 'win')} and"
+            f" {report['loss_streak']} loss{'' if report['loss_streak'] == 1 else 'es'} in a row."
         )
     if (held := report["exit_less_holding"]) is not None:
         words.append(
-            f"Leaving by the plan instead of holding to expiration: {dollars(held['mean'])} a trade"
-            f"{_dollar_interval(held)}, {held['count']} pairs."
+            f"Leaving by the plan instead of holding to expiration: {money(held['mean'])} a trade"
+            f" ({interval_words(held, money)}{_count(held['count'], 'pair')})."
         )
     return [_paragraph(line) for line in words]
 
 
-def _dollar_interval(bounds: Document) -> str:
-    return f" [{dollars(bounds['low'])}, {dollars(bounds['high'])}]" if bounds["low"] is not None else ""
+def _book_words(report: Document) -> list[str]:
+    """The ladder of open expirations."""
+    if not report["ladder"]:
+        return [_paragraph("No trade is open.")]
+    rows = [
+        [step["expiration"], str(step["trades"]), str(step["contracts"]), money(step["max_loss"]).lstrip("+")]
+        for step in report["ladder"]
+    ]
+    return [table(("expiration", "trades", "spreads", "max loss"), rows, "tall")]
 
 
 def _group_words(report: Document) -> list[str]:
-    shown = []
-    for name, groups in report["groups"].items():
-        if groups:
-            rows = [
+    shown = [
+        table(
+            (GROUP_TITLES.get(name, name), "trades", "result", "mean", "wins"),
+            [
                 [
-                    group["name"],
-                    str(group["count"]),
-                    group["result"],
-                    group["mean"] or "too few",
-                    share_words(group["share"]),
+                    group["name"].replace("_", " "), str(group["count"]), money(group["result"]),
+                    money(group["mean"]) if group["mean"] is not None else TOO_FEW, share_words(group["share"]),
                 ]
                 for group in groups
-            ]
-            heading = (GROUP_TITLES.get(name, name), "trades", "result", "mean", "wins")
-            shown.append(table(heading, rows))
-    return shown or [_paragraph("No trade has ended yet.")]
+            ],
+            "even",
+        )
+        for name, groups in report["groups"].items()
+        if groups
+    ]  # fmt: skip
+    if not shown:
+        return [_paragraph("No trade has ended yet.")]
+    return [*shown, _paragraph("Wins: the share with a profit, and its interval for trades that overlap.")]
 
 
 def _reliability_words(report: Document) -> list[str]:
+    outcomes = report["outcomes"]
+    counted = ", ".join(f"{outcomes[state]} {state}" for state in ("known", "open", "missing") if state in outcomes)
+    words = [_paragraph(f"Outcomes of the candidates of all menus: {counted}.")] if counted else []
     sources = report["reliability"]
     if not sources:
-        return [_paragraph("No outcome is known yet: the first becomes known when its expiration has closed.")]
-    heading = (
-        "source", "event", "outcomes", "weeks", "stated", "came true", "Brier", "miscalibration", "discrimination",
-        "uncertainty",
-    )  # fmt: skip
+        waiting = "No probability can be scored yet: an outcome is known when its expiration has closed."
+        return [*words, _paragraph(waiting)]
     rows = [
-        [
-            source["source"], source["event"], str(source["count"]), str(source["weeks"]), percent(source["stated"]),
-            share_words(source["came_true"]),
-            *(f"{source[key]:.4f}" for key in ("brier", "miscalibration", "discrimination", "uncertainty")),
-        ]
-        for source in sources
-    ]  # fmt: skip
-    note = "Brier = miscalibration − discrimination + uncertainty; lower is better. Outcomes of one week move together."
-    return [table(heading, rows), _paragraph(note)]
+        ["event", *(source["event"] for source in sources)],
+        ["outcomes", *(str(source["count"]) for source in sources)],
+        ["weeks", *(str(source["weeks"]) for source in sources)],
+        ["stated", *(percent(source["stated"]) for source in sources)],
+        ["came true", *(share_words(source["came_true"]) for source in sources)],
+        *([name, *(f"{source[key]:.4f}" for source in sources)] for key, name in RELIABILITY_ROWS.items()),
+    ]
+    note = (
+        "Brier score = miscalibration − discrimination + uncertainty; lower is better. Outcomes of one week move"
+        " together."
+    )
+    return [*words, table(("source", *(source["source"] for source in sources)), rows, "tall"), _paragraph(note)]
 
 
 def _attribution_words(report: Document) -> list[str]:
@@ -208,55 +302,60 @@ def _attribution_words(report: Document) -> list[str]:
 
 
 def _model_words(report: Document) -> list[str]:
-    if not report["models"]:
+    models = report["models"]
+    if not models:
         return [_paragraph("No model has been asked.")]
-    heading = (
-        "model", "asked", "trades", "abstained", "failed", "vetoed", "as the rule", "unmatched numbers",
-        "seconds", "tokens", "cost",
-    )  # fmt: skip
+    latencies = (model["latency_seconds"] for model in models)
     rows = [
-        [
-            model["name"],
-            *(str(model[key]) for key in ("asked", "traded", "abstained", "failed", "vetoed", "agreed", "unmatched")),
-            f"{model['latency_seconds']:.1f}" if model["latency_seconds"] is not None else "",
-            str(model["tokens"]),
-            f"${model['cost']}",
-        ]
-        for model in report["models"]
+        *([name, *(str(model[key]) for model in models)] for key, name in MODEL_ROWS.items()),
+        ["seconds, median", *("" if seconds is None else f"{seconds:.1f}" for seconds in latencies)],
+        ["tokens", *(f"{model['tokens']:,}" for model in models)],
+        ["cost", *(_model_cost(model["cost"]) for model in models)],
+        ["cost of a decision", *(_model_cost(model["cost_per_decision"]) for model in models)],
     ]
-    words = [table(heading, rows)]
+    words = [table(("model", *(model["name"] for model in models)), rows, "tall")]
     if (selection := report["selection"]) is not None:
-        interval = f" [{selection['low']:+.3f}, {selection['high']:+.3f}]" if selection["low"] is not None else ""
         words.append(
             _paragraph(
-                f"The pick less the mean of its menu, at expiration: {selection['mean']:+.3f}{interval} of the maximum"
-                f" loss, {selection['count']} picks."
+                f"The pick less the mean of its menu, at expiration: {signed(selection['mean'])} of the maximum loss"
+                f" ({interval_words(selection, signed)}{_count(selection['count'], 'pick')})."
             )
         )
     return words
 
 
+def _model_cost(amount: str | None) -> str:
+    return "" if amount is None else f"${amount}"
+
+
+def _experiment_line(experiment: Document) -> str:
+    return f"{experiment['challenger']} against {experiment['champion']}, {experiment['metric']}: {experiment['words']}"
+
+
 def _experiment_words(report: Document) -> list[str]:
     if not report["experiments"]:
         return [_paragraph("No experiment is registered; spy32 experiments register opens one.")]
-    return [
-        _paragraph(f"{each['challenger']} against {each['champion']}, {each['metric']}: {each['words']}")
-        for each in report["experiments"]
-    ]
+    return [_paragraph(f"{_experiment_line(experiment)}.") for experiment in report["experiments"]]
 
 
 def _trade_words(report: Document) -> list[str]:
     trades = report["trades"][-TRADES_ON_PAGE:]
     if not trades:
         return [_paragraph("There is no trade yet.")]
-    heading = ("trade", "opened", "closed", "strategy", "contracts", "credit", "max loss", "result", "days", "exit")
+    heading = ("trade", "opened", "closed", "result", "exit", "days", "strategy", "spreads", "credit", "max loss")
     rows = [
         [
-            str(trade["id"]), trade["opened"], trade["closed"] or "open", trade["strategy"], str(trade["quantity"]),
-            trade["credit"], trade["max_loss"], trade["result"] or trade["unrealized"] or "",
-            "" if trade["days_held"] is None else str(trade["days_held"]), trade["exit_reason"] or "",
+            trade["id"], trade["opened"], trade["closed"] or "open", _trade_result(trade),
+            (trade["exit_reason"] or "").replace("_", " "),
+            "" if trade["days_held"] is None else str(trade["days_held"]),
+            trade["strategy"].replace("_", " "), str(trade["quantity"]), trade["credit"], trade["max_loss"],
         ]
         for trade in reversed(trades)
     ]  # fmt: skip
     left = len(report["trades"]) - len(trades)
     return [table(heading, rows), *([_paragraph(f"{left} older trades are in the JSON document.")] if left else [])]
+
+
+def _trade_result(trade: Document) -> str:
+    amount = trade["result"] if trade["result"] is not None else trade["unrealized"]
+    return money(amount) if amount is not None else ""

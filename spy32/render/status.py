@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from spy32.domain.market import SYNTHETIC_NOTE
 from spy32.domain.runs import STEPS, Run, RunSummary
 from spy32.ops.logs import Level, LogEntry
 from spy32.ops.status import PendingItem, Status
@@ -78,7 +79,7 @@ def _page(status: Status, parts: Sequence[Part], following: tuple[str, ...]) -> 
     return Page(
         heading=f"{format_count(needed, 'thing')} to look at" if needed else "nothing needs a person",
         tone="warn" if needed else "good",
-        badges=(MODES[status.context.settings.mode],),
+        badges=(MODES[status.context.settings.mode], *((SYNTHETIC_NOTE,) if status.is_synthetic else ())),
         parts=tuple(parts),
         following=following,
     )

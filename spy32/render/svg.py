@@ -8,10 +8,17 @@ from html import escape
 from math import ceil, floor, log10
 from typing import NamedTuple
 
-WIDTH, HEIGHT = 640, 240
-LEFT, RIGHT, TOP, BOTTOM = 64, 12, 12, 28
+WIDTH, HEIGHT = 480, 220
+"""A picture is about 440 pixels wide on a desk and 358 on a telephone: its text stays legible on both."""
+LEFT, RIGHT, TOP, BOTTOM = 78, 16, 12, 28
 """Margins: the labels of the vertical axis stand in the left one."""
+ROW_LEFT, ROW_RIGHT, ROW_HEIGHT = 120, 96, 28
+"""Of a picture of rows: the names stand in the left margin, the values in the right one."""
+HALF_LABEL = 30
+"""Half the width of `2026-01` in the largest text."""
 MAX_TICKS = 5
+MAX_POINTS = 400
+"""Of a line: about one a pixel."""
 
 
 class Scale(NamedTuple):
@@ -30,7 +37,10 @@ def nice_range(values: Sequence[float], *, with_zero: bool = False) -> tuple[flo
     """The range of the values, never empty; about a twentieth wider at both ends."""
     seen = [*values, *([0.0] if with_zero else [])] or [0.0]
     low, high = min(seen), max(seen)
-    margin = (high - low) / 20 or abs(high) / 20 or 1.0
+    if high - low <= max(abs(high), abs(low)) * 1e-9:
+        margin = abs(high) / 20 or 1.0
+        return low - margin, high + margin
+    margin = (high - low) / 20
     return (low if with_zero and low == 0 else low - margin), (high if with_zero and high == 0 else high + margin)
 
 
@@ -42,28 +52,50 @@ def ticks(low: float, high: float, most: int = MAX_TICKS) -> list[float]:
     return [round(number * step, 10) + 0.0 for number in range(ceil(low / step - 1e-9), floor(high / step + 1e-9) + 1)]
 
 
+def outline(values: Sequence[float]) -> list[tuple[float, float]]:
+    """The values by place. Of more than `MAX_POINTS` the lowest and the highest of each stretch stay, so that a picture
+    shows every extreme.
+    """
+    size = max(1, ceil(2 * len(values) / MAX_POINTS)) if len(values) > MAX_POINTS else 1
+    kept: set[int] = {0, len(values) - 1} if values else set()
+    for start in range(0, len(values), size):
+        stretch = range(start, min(start + size, len(values)))
+        kept |= {min(stretch, key=values.__getitem__), max(stretch, key=values.__getitem__)}
+    return [(place, values[place]) for place in sorted(kept)]
+
+
 class Plot:
     """One picture. Elements are drawn in the order of the calls."""
 
-    def __init__(self, x: tuple[float, float], y: tuple[float, float]) -> None:
-        self.x = Scale(*x, LEFT, WIDTH - RIGHT)
-        self.y = Scale(*y, HEIGHT - BOTTOM, TOP)
+    def __init__(self, x: tuple[float, float], y: tuple[float, float], *, rows: int = 0) -> None:
+        """Of so many rows with a horizontal bar each, or, without rows, of two axes."""
+        self.height = HEIGHT if not rows else TOP + rows * ROW_HEIGHT + BOTTOM
+        self.left, self.right = (ROW_LEFT, WIDTH - ROW_RIGHT) if rows else (LEFT, WIDTH - RIGHT)
+        self.x = Scale(*x, self.left, self.right)
+        self.y = Scale(*y, self.height - BOTTOM, TOP)
         self.parts: list[str] = []
 
     def draw_y_axis(self, labels: Sequence[tuple[float, str]]) -> None:
+        """Values with their labels, and a line through the picture at each."""
         for value, label in labels:
             at = self.y.place(value)
-            kind = "zero" if value == 0 else "grid"
-            self.parts.append(f'<line class="{kind}" x1="{LEFT}" y1="{at:.1f}" x2="{WIDTH - RIGHT}" y2="{at:.1f}"/>')
-            self.draw_text(LEFT - 6, at + 4, label, "end")
+            self._draw_axis_line(value, f'x1="{self.left}" y1="{at:.1f}" x2="{self.right}" y2="{at:.1f}"')
+            self.draw_text(self.left - 6, at + 4, label, "end")
 
-    def draw_x_axis(self, labels: Sequence[tuple[float, str]]) -> None:
+    def draw_x_axis(self, labels: Sequence[tuple[float, str]], *, with_lines: bool = False) -> None:
         for value, label in labels:
-            at = min(max(self.x.place(value), LEFT + 14), WIDTH - RIGHT - 14)
-            self.draw_text(at, HEIGHT - 8, label, "middle")
+            at = self.x.place(value)
+            if with_lines:
+                self._draw_axis_line(value, f'x1="{at:.1f}" y1="{TOP}" x2="{at:.1f}" y2="{self.height - BOTTOM}"')
+            self.draw_text(min(at, WIDTH - HALF_LABEL), self.height - 8, label, "middle")
 
-    def draw_text(self, x: float, y: float, text: str, anchor: str) -> None:
-        self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>')
+    def _draw_axis_line(self, value: float, ends: str) -> None:
+        self.parts.append(f'<line class="{"zero" if value == 0 else "grid"}" {ends}/>')
+
+    def draw_text(self, x: float, y: float, text: str, anchor: str, kind: str = "") -> None:
+        """A label of a scale, or, with a kind, a figure or a remark."""
+        mark = f' class="{kind}"' if kind else ""
+        self.parts.append(f'<text{mark} x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>')
 
     def draw_line(self, points: Sequence[tuple[float, float]], kind: str) -> None:
         self.parts.append(f'<polyline class="{kind}" points="{self._pixels(points)}"/>')
@@ -71,15 +103,27 @@ class Plot:
     def draw_area(self, points: Sequence[tuple[float, float]], kind: str) -> None:
         self.parts.append(f'<polygon class="{kind}" points="{self._pixels(points)}"/>')
 
-    def draw_dot(self, x: float, y: float, kind: str, label: str) -> None:
+    def draw_dot(self, x: float, y: float, kind: str, label: str = "") -> None:
         at = f'cx="{self.x.place(x):.1f}" cy="{self.y.place(y):.1f}"'
-        self.parts.append(f'<circle class="{kind}" {at} r="3"><title>{escape(label)}</title></circle>')
+        title = f"<title>{escape(label)}</title>" if label else ""
+        self.parts.append(f'<circle class="{kind}" {at} r="3">{title}</circle>')
 
-    def draw_bar(self, left: float, right: float, value: float, kind: str, label: str, *, base: float = 0.0) -> None:
-        """A bar from `base` to `value` between two places of the horizontal axis."""
-        x1, x2 = self.x.place(left), self.x.place(right)
-        y1, y2 = sorted((self.y.place(value), self.y.place(base)))
-        shape = f'x="{x1:.1f}" y="{y1:.1f}" width="{x2 - x1:.1f}" height="{max(y2 - y1, 1):.1f}"'
+    def draw_bar(self, left: float, right: float, value: float, kind: str, label: str) -> None:
+        """A bar from zero to `value` between two places of the horizontal axis."""
+        y1, y2 = sorted((self.y.place(value), self.y.place(0.0)))
+        self._draw_box(self.x.place(left), self.x.place(right), y1, y2, kind, label)
+
+    def draw_row(self, row: int, name: str, base: float, value: float, kind: str, text: str) -> None:
+        """A row's name, its bar from `base` to `value`, and its figure."""
+        top = TOP + row * ROW_HEIGHT
+        x1, x2 = sorted((self.x.place(base), self.x.place(value)))
+        self._draw_box(x1, x2, top + 4.0, top + ROW_HEIGHT - 4.0, kind, f"{name}: {text}")
+        middle = top + ROW_HEIGHT / 2 + 5
+        self.draw_text(self.left - 8, middle, name, "end", "name")
+        self.draw_text(WIDTH - 4, middle, text, "end", "value")
+
+    def _draw_box(self, x1: float, x2: float, y1: float, y2: float, kind: str, label: str) -> None:
+        shape = f'x="{x1:.1f}" y="{y1:.1f}" width="{max(x2 - x1, 1):.1f}" height="{max(y2 - y1, 1):.1f}"'
         self.parts.append(f'<rect class="{kind}" {shape}><title>{escape(label)}</title></rect>')
 
     def _pixels(self, points: Sequence[tuple[float, float]]) -> str:
@@ -88,7 +132,7 @@ class Plot:
     def svg(self, name: str, title: str, description: str) -> str:
         """The picture, with its title and a description for who does not see it."""
         head = (
-            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-labelledby="{name}-title {name}-desc">'
+            f'<svg viewBox="0 0 {WIDTH} {self.height}" role="img" aria-labelledby="{name}-title {name}-desc">'
             f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-desc">{escape(description)}</desc>'
         )
         return f"{head}{''.join(self.parts)}</svg>"

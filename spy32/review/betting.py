@@ -11,12 +11,13 @@ itself a supermartingale (Henzi and Ziegel, Biometrika 109 (2022), erratum); `pr
 it alarms falsely.
 """
 
+from collections.abc import Sequence
 from math import ceil, log
 
 import numpy as np
 
 from spy32.domain.value import value
-from spy32.options.normal import Floats
+from spy32.options.normal import Bools, Floats
 
 LEVEL = 0.05
 """A claim is false in at most this share of histories: evidence of 20."""
@@ -26,6 +27,8 @@ MIN_OUTCOMES = 31
 """Fewest known outcomes with which anything is claimed. A month's luck fills thirty weeks of overlapping trades."""
 MEAN_STEP = 0.002
 """Step of the confidence sequence's grid, as a share of the maximum loss."""
+EFFECT = 0.3
+"""Standard deviations. A smaller mean difference is of no note: weekly trades would need ten years to show it."""
 MIXTURE_COST = 1.0
 """Natural log of the wealth that betting at fixed shares costs against the best bet, about (measured at 0.3 to 0.8
 standard deviations)."""
@@ -39,22 +42,36 @@ class Interval:
     high: float
 
 
+@value
+class Claims:
+    """What may be said of h histories, columns of shape (h,); nothing below `MIN_OUTCOMES` known outcomes."""
+
+    is_better: Bools
+    """The mean is above 0."""
+    is_worse: Bools
+    """The mean is below 0."""
+    is_alike: Bools
+    """The mean is within `EFFECT` standard deviations of 0."""
+
+
 def evidence(differences: Floats, streams: int, mean: float = 0.0) -> float:
     """Return the e-value against "the mean difference is at most `mean`".
 
-    `differences` has shape (n,), oldest first, each in [-1, 1]; consecutive ones go to different streams. 1 without
-    any. Raises ValueError for a difference outside or fewer than one stream.
+    `differences` has shape (n,), one a week, oldest first, each in [-1, 1], NaN where the outcome is not known yet;
+    consecutive ones go to different streams. 1 without any. Raises ValueError for a difference outside or fewer than
+    one stream.
     """
     return float(evidence_paths(differences[None, :], streams, mean)[0])
 
 
-def evidence_paths(differences: Floats, streams: int, mean: float = 0.0) -> Floats:
-    """Return the e-value of each of h histories of shape (h, n), shape (h,)."""
+def evidence_paths(differences: Floats, streams: int, mean: float | Floats = 0.0) -> Floats:
+    """Return the e-value of each of h histories of shape (h, n), shape (h,); `mean` is one number or one a history."""
     if streams < 1:
         raise ValueError("there is at least one stream")
-    if not np.all(np.abs(differences) <= 1.0):
+    if np.any(np.abs(differences) > 1.0):
         raise ValueError("a difference lies between -1 and 1")
-    gains = (differences - mean) / (1.0 + mean) if mean > -1.0 else np.ones_like(differences)
+    means = np.maximum(np.reshape(mean, (-1, 1)), MEAN_STEP - 1.0)
+    gains = np.nan_to_num((differences - means) / (1.0 + means), nan=0.0)
     wealths = [_stream_wealth(gains[:, start::streams]) for start in range(streams)]
     return np.asarray(np.mean(wealths, axis=0))
 
@@ -64,35 +81,71 @@ def _stream_wealth(gains: Floats) -> Floats:
     return np.asarray(np.mean([np.prod(1.0 + bet * gains, axis=1) for bet in BETS], axis=0))
 
 
+def claims(differences: Floats, streams: int, level: float = LEVEL) -> Claims:
+    """Return what may be said of each of h histories of shape (h, n). Each claim is wrong in at most a share `level`
+    of histories, however often one looks."""
+    is_enough = np.isfinite(differences).sum(axis=1) >= MIN_OUTCOMES
+    threshold = 1.0 / level
+    margin = -EFFECT * deviations(differences)
+    sides = (differences, -differences)
+    better, worse = (is_enough & (evidence_paths(side, streams) >= threshold) for side in sides)
+    above, below = (evidence_paths(side, streams, margin) >= threshold for side in sides)
+    return Claims(is_better=better, is_worse=worse & ~better, is_alike=is_enough & above & below & ~better & ~worse)
+
+
+def deviations(differences: Floats) -> Floats:
+    """Return the standard deviation of each history's known differences, shape (h,); 0 without any."""
+    is_known = np.isfinite(differences)
+    counts = np.maximum(is_known.sum(axis=1), 1)
+    known = np.where(is_known, differences, 0.0)
+    variances = (known**2).sum(axis=1) / counts - (known.sum(axis=1) / counts) ** 2
+    return np.asarray(np.sqrt(np.maximum(variances, 0.0)))
+
+
 def confidence_interval(differences: Floats, streams: int, level: float = LEVEL) -> Interval:
-    """Return the interval of means that neither one-sided test at level/2 contradicts; it may be looked at any time."""
-    low = _lowest_mean(differences, streams, level / 2)
-    high = -_lowest_mean(-differences, streams, level / 2)
-    return Interval(low=low, high=high)
+    """Return the interval of means that neither one-sided test at `level`/2 contradicts; it may be looked at any
+    time."""
+    low, high = confidence_intervals(differences[None, :], streams, level)
+    return Interval(low=float(low[0]), high=float(high[0]))
 
 
-def _lowest_mean(differences: Floats, streams: int, level: float) -> float:
-    """Return the lowest mean that is not contradicted from below; bisection, since evidence falls as the mean grows."""
-    low, high = -1.0, 1.0
-    if not len(differences):
-        return low
-    while high - low > MEAN_STEP:
+def confidence_intervals(differences: Floats, streams: int, level: float = LEVEL) -> tuple[Floats, Floats]:
+    """Return the ends of the intervals of h histories of shape (h, n), each of shape (h,)."""
+    return _lowest_means(differences, streams, level / 2), -_lowest_means(-differences, streams, level / 2)
+
+
+def _lowest_means(differences: Floats, streams: int, level: float) -> Floats:
+    """Return the lowest means not contradicted from below; bisection, since evidence falls as the mean grows."""
+    low, high = np.full(len(differences), -1.0), np.full(len(differences), 1.0)
+    while np.any(high - low > MEAN_STEP):
         middle = (low + high) / 2
-        if evidence(differences, streams, middle) >= 1.0 / level:
-            low = middle
-        else:
-            high = middle
+        is_contradicted = evidence_paths(differences, streams, middle) >= 1.0 / level
+        low, high = np.where(is_contradicted, middle, low), np.where(is_contradicted, high, middle)
     return low
 
 
-def needed_outcomes(effect: float, streams: int, level: float = LEVEL) -> int:
+def needed_outcomes(effect: float, streams: int, level: float = LEVEL, deviation: float | None = None) -> int:
     """Return about how many outcomes show a mean of `effect` standard deviations.
 
-    Wealth grows by effect^2/2 an outcome at the best bet; the outcomes are shared by the streams.
+    Wealth grows by effect^2/2 an outcome at the best bet; the outcomes are shared by the streams. Where the standard
+    `deviation` of the differences is so small that the best bet would be more than the wealth, it grows more slowly.
     """
-    return ceil(streams * (log(1.0 / level) + MIXTURE_COST) / (effect**2 / 2))
+    growth = effect**2 / 2
+    if deviation is not None:
+        mean = effect * deviation
+        growth = max(bet * mean - bet**2 * (deviation**2 + mean**2) / 2 for bet in BETS.tolist())
+    return ceil(streams * (log(1.0 / level) + MIXTURE_COST) / growth)
 
 
-def average_evidence(values: list[float]) -> float:
-    """Return the evidence that one of several challengers is better: the average of theirs."""
-    return float(np.mean(values)) if values else 1.0
+def closed_evidence(values: Sequence[float]) -> list[float]:
+    """Return the evidence for each of several challengers that allows for their number.
+
+    The average of e-values tests "none of these is better" (Vovk and Wang 2021, Annals of Statistics 49(3)); a
+    challenger counts by the least average of any set that holds it, so that one false claim among all has the level.
+    """
+    least = []
+    for place, own in enumerate(values):
+        others = np.sort(np.delete(values, place))
+        sums = own + np.concatenate(([0.0], np.cumsum(others)))
+        least.append(float(np.min(sums / np.arange(1, len(sums) + 1))))
+    return least

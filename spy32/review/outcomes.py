@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import date
 from itertools import takewhile
 
+from spy32.domain.experiments import Reference
 from spy32.domain.market import DailyBar, MarketSnapshot
 from spy32.domain.marks import Mark
 from spy32.domain.outcomes import DailyClose, Outcome, PlanOutcome
@@ -19,6 +20,7 @@ from spy32.errors import BadUsage, Spy32Error, Unavailable, Unusable
 from spy32.options.surface import Smile
 from spy32.ports import Clock, DailyBarLookup
 from spy32.records.outcomes import OpenRun
+from spy32.review.experiments import reference_probability
 from spy32.rules.outcomes import (
     PlanTrade,
     expiry_result,
@@ -174,9 +176,9 @@ class _RunOutcomes:
             expiration=self._run.expiration,
             max_loss=candidate.max_loss,
             plan=plan,
+            worthless_market=reference_probability(candidate, Reference.MARKET),
+            worthless_history=reference_probability(candidate, Reference.HISTORY),
             pending=self._pending(),
-            worthless_market=market_probability(candidate),
-            worthless_history=history_probability(candidate),
         )
         close = self._closes.get(self._end)
         price = settlement_price(candidate.spread, close) if close is not None and self._split is None else None
@@ -188,9 +190,14 @@ class _RunOutcomes:
         is_final = plan is not None or not has_marks
         pending = None if plan is not None else outcome.pending if has_marks else NO_PLAN
         return replace(
-            outcome, settlement=price, expiry=expiry, plan=plan, pending=pending, is_final=is_final,
+            outcome,
+            settlement=price,
+            expiry=expiry,
+            plan=plan,
+            pending=pending,
+            is_final=is_final,
             is_worthless=expires_worthless(candidate.spread.legs, price),
-        )  # fmt: skip
+        )
 
     def _add_stored_marks(self, modelled: Sequence[Mark], trade_id: int | None) -> Sequence[Mark]:
         """Return the marks that a plan is judged by: those on record of a real trade, and then the closes once it has
@@ -265,14 +272,3 @@ def _daily_close(ticker: str, bar: DailyBar | None, source: str) -> DailyClose |
         low=exact_price(bar.low),
         high=exact_price(bar.high),
     )
-
-
-def market_probability(candidate: Candidate) -> float | None:
-    """Return the market's probability of expiring worthless; None where only the delta could stand for it."""
-    return candidate.p_worthless if (candidate.outlook or candidate.worthless_market) is not None else None
-
-
-def history_probability(candidate: Candidate) -> float | None:
-    """Return the history's probability of expiring worthless; None where it was not computed."""
-    history = candidate.outlook.expiry.history if candidate.outlook is not None else None
-    return history.probabilities.worthless if history is not None else None

@@ -53,7 +53,7 @@ def opening_fill(candidate: Candidate, settings: Settings) -> Price:
 
 def settlement_price(spread: Spread, close: DailyClose) -> Price | None:
     """Return the official price that settles a spread at its expiration; None where it is not known."""
-    terms = class_of_root(spread.short.root)
+    terms = class_of_root(spread.legs[0].root)
     if terms is None:
         return None
     return close.open if terms.settles_at_open else close.close

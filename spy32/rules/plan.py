@@ -125,14 +125,18 @@ def time_exit(root: str, expiration: date, opened: date, settings: Settings) -> 
     dte = (end - opened).days
     if dte <= SHORT_DTE:
         return None
-    exit_dte = settings.exit.time_exit_dte
-    days_left = exit_dte if dte >= LONG_DTE and exit_dte < dte else dte * 2 // 3
-    day = end - timedelta(days=days_left)
+    day = end - timedelta(days=time_exit_dte(dte, settings))
     if closure_reason(day) is not None:
         day = previous_session(day).day
     if day <= opened:
         day = next_session(opened).day
     return day if day < last_exit(root, expiration, opened) else None
+
+
+def time_exit_dte(dte: int, settings: Settings) -> int:
+    """Return the days to expiration at the time exit of a trade that is opened with so many."""
+    exit_dte = settings.exit.time_exit_dte
+    return exit_dte if dte >= LONG_DTE and exit_dte < dte else dte * 2 // 3
 
 
 def planned_exit(candidate: Candidate, opened: date, settings: Settings) -> date:

@@ -55,6 +55,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "time": ("a time of day, HH:MM, from 00:00 to 23:59", "([01][0-9]|2[0-3]):[0-5][0-9]"),
     "account": ("an account number (letters, digits and dashes), or nothing", "([A-Za-z0-9][A-Za-z0-9-]{2,31})?"),
     "word": ("a name without blanks", "[!-~]{1,100}"),
+    "prompt": ("a prompt version, or nothing", "[!-~]{0,100}"),
     "ticker": ("a ticker in capital letters", r"[A-Z]{1,5}(\.[A-Z])?"),
     "source": (
         f"a source of market data ({', '.join(CHAIN)}, …), or recorded:FILE",

@@ -127,6 +127,7 @@ class AnalystKnobs:
     live_simplified: bool = knob(False, "Let an answer to a simplified prompt make an order in live mode")
     shadow_trend: bool = knob(True, "Also record what the trend and volatility rule would take")
     shadow_prompt: bool = knob(False, "Also ask with the other prompt variant, for the record; costs one more answer")
+    challenger: str = knob("", "Prompt version that the model is asked with too, for the record", form="prompt")
     probability_mark: float = knob(0.15, "Stated probability further than this from the market's is marked", 0, 1)
     probability_veto: float = knob(
         0.30, "Stated probability further than this from the market's refuses the answer", 0, 1

@@ -221,7 +221,9 @@ def _judge_closing(context: TradingContext, trade: Trade | None) -> "ManagedTrad
 
 def review_run(context: TradingContext, run_id: int) -> Review:
     """Return the review of a run without a proposal: its menu, and why nothing was chosen."""
-    view = context.store.history.view(run_id)
+    found = context.store.history.view(run_id)
+    rules = tuple(answer for answer in found.shadows if answer.is_of_rule)
+    view = replace(found, shadows=rules, hides_models=True)
     if view.menu is None or not view.menu.candidates:
         raise BadUsage(f"R{run_id} has no menu to choose from; `spy32 show R{run_id}` says why")
     return _assemble_review(context, view, context.account.facts(), context.clock())

@@ -50,6 +50,34 @@ def prompt_version(settings: Settings) -> str:
     return resolve_version(settings.analyst.prompt, settings.environment)
 
 
+def shadow_versions(settings: Settings) -> tuple[str, ...]:
+    """The other prompt versions that the model is asked with, for the record; `BadSettings` for one not there."""
+    from spy32.analysts.prompt import other_variant, read_template
+
+    used = prompt_version(settings)
+    wanted = [read_template(settings.analyst.challenger).version] if settings.analyst.challenger else []
+    wanted += [other_variant(used)] if settings.analyst.shadow_prompt else []
+    return tuple(version for version in dict.fromkeys(wanted) if version != used)
+
+
+def chooser_fingerprint(chooser: str, settings: Settings) -> str:
+    """What the choices of an analyst depend on; `BadUsage` for one that there is not."""
+    if chooser in RULES:
+        return f"delta {settings.choice.rule_delta}, width {settings.choice.rule_width}"
+    from spy32.analysts.grok import PARSER_VERSION
+    from spy32.analysts.prompt import read_template, versions
+    from spy32.errors import BadUsage
+
+    name, _, version = chooser.partition(" ")
+    if name != "grok" or version not in versions():
+        known = ", ".join((*RULES, *(f"'grok {each}'" for each in versions())))
+        raise BadUsage(
+            f"nobody is called {chooser!r}; known are {known}, and as champion no_trade, menu, market, history"
+        )
+    model, effort = settings.xai.model, settings.xai.effort
+    return f"{model} at effort {effort}, prompt {read_template(version).hash}, checks {PARSER_VERSION}"
+
+
 def build_recorded_lookup(
     store: "Store", run_id: int, clock: "Clock", monotonic: "Monotonic"
 ) -> "RecordedAnalystLookup":

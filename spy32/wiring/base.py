@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from spy32.console import discard_output, fit_line, terminal_columns
+from spy32.domain.market import SYNTHETIC_NOTE
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage, NotPermitted, Spy32Error, StoreDamaged, StoreError
 from spy32.settings import Locations, Settings
@@ -42,6 +43,9 @@ CLEAR_LINE = "\r\x1b[K"
 class AppBase:
     """What a command gets before it acts: settings, places, consoles, clock and store."""
 
+    make_page: "Callable[[Store], str] | None" = None
+    """Makes the report's HTML page for the weekly notice; the root command sets it, since pages are made above here."""
+
     def __init__(
         self, *, flags: Mapping[str, str], env: Mapping[str, str], locations: Locations, verbosity: int = 0
     ) -> None:
@@ -50,6 +54,7 @@ class AppBase:
         self._open: list[Store] = []
         self._home_presence = ExitStack()
         self._has_status_line = False
+        self._has_said_synthetic = False
 
     @classmethod
     def create(cls, *, home: str | None, mode: str | None, verbosity: int) -> "Self":
@@ -221,6 +226,7 @@ class AppBase:
             state=self.locations.state,
             report=self.report,
             warn=self.warn,
+            make_page=self.make_page,
         )
 
     def send_notices(self) -> None:
@@ -351,7 +357,12 @@ class AppBase:
         return damage_with_remedy(self.database, problems[0]) if problems else None
 
     def _keep_open(self, store: "Store") -> "Store":
+        """Remember to close it, and say once when it is a synthetic one."""
         self._open.append(store)
+        with suppress(StoreError):  # what is damaged is for the command itself
+            if not self._has_said_synthetic and store.flags.is_synthetic:
+                self._has_said_synthetic = True
+                self.warn(SYNTHETIC_NOTE)
         return store
 
     def log_end(self, code: int, message: str) -> None:

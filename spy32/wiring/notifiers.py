@@ -103,6 +103,8 @@ class NoticeSender:
     """The folder that remembers what was told past the outbox."""
     report: Callable[[str], None]
     warn: Callable[[str], None]
+    make_page: "Callable[[Store], str] | None" = None
+    """Makes the report's HTML page for the weekly summary."""
     _threads: list[threading.Thread] = field(default_factory=list)
     """The ping of the start, while it is on its way."""
 
@@ -128,6 +130,7 @@ class NoticeSender:
             locks=self.locks,
             clock=self.clock,
             monotonic=self.monotonic,
+            make_page=partial(self.make_page, store) if self.make_page is not None else None,
         )
 
     def send(self) -> None:

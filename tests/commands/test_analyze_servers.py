@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -311,9 +312,26 @@ def test_the_rule_may_stand_in_for_the_model_when_that_is_set(monday: LiveMonday
 def test_the_shadows_of_a_run_are_on_record_and_change_nothing(monday: LiveMonday) -> None:
     code, run = monday.analyze(**CBOE_ONLY, SPY32_ANALYST_SHADOW_PROMPT="true")
     assert code == 0, run
-    shadows = {(shadow["analyst"], shadow.get("prompt")) for shadow in run["shadows"]}
-    assert shadows == {("rules", None), ("trend", None), ("grok", "v2-simplified")}
+    rules = {("rules", None), ("trend", None)}
+    assert shadows_of(run) == rules
     assert len(monday.xai.requests) == 2
+    assert monday.spy32("approve", "--decline").returncode == 0
+    decided = json.loads(monday.spy32("show", "--json").stdout)
+    assert shadows_of(decided) == rules | {("grok", "v2-simplified")}
+
+
+def test_the_challenger_is_asked_after_the_run(monday: LiveMonday) -> None:
+    code, run = monday.analyze(**CBOE_ONLY, SPY32_ANALYST_CHALLENGER="v1-comprehensive")
+    assert (code, run["run"]["outcome"]) == (0, "proposed")
+    assert len(monday.xai.requests) == 2
+    assert monday.spy32("approve", "--decline").returncode == 0
+    compared = monday.spy32("prompts", "compare", "v2-comprehensive", "v1-comprehensive", "--run", "R1")
+    assert compared.returncode == 0, compared.stderr
+    assert "1 run answered with both" in compared.stdout
+
+
+def shadows_of(run: dict[str, Any]) -> set[tuple[str, str | None]]:
+    return {(shadow["analyst"], shadow.get("prompt")) for shadow in run["shadows"]}
 
 
 def test_the_prompt_can_be_seen_without_a_run_and_without_a_request(monday: LiveMonday) -> None:

@@ -24,7 +24,7 @@ from tests.support.timeouts import PATIENCE, SOON
 pytestmark = pytest.mark.slow
 
 ADDRESSES = "SPY32_NOTIFY_ADDRESSES"
-MONDAY, TUESDAY = "2025-10-06T14:05:00Z", "2025-10-07T18:00:00Z"
+MONDAY, TUESDAY, FRIDAY = "2025-10-06T14:05:00Z", "2025-10-07T18:00:00Z", "2025-10-10T20:30:00Z"
 MARK = "PLANTEDmarker0123456789"
 
 
@@ -51,6 +51,21 @@ def outcome(done: subprocess.CompletedProcess[str]) -> tuple[int, str, str]:
     """Code, outcome and state of the proposal of an `analyze --json`."""
     document = json.loads(done.stdout)
     return done.returncode, document["run"]["outcome"], document["proposal"]["state"]
+
+
+def test_the_weekly_summary_brings_the_reports_page_by_mail(tmp_path: Path, mail: MailServer) -> None:
+    env = {ADDRESSES: f"mail/weekly={mail.address}"}
+    assert spy32(tmp_path, *ANALYZE, env={**env, "SPY32_CLOCK": MONDAY}).returncode == 0
+    assert mail.mails == []
+    friday = {**env, "SPY32_CLOCK": FRIDAY}
+    assert spy32(tmp_path, "notify", "flush", env=friday).returncode == 0
+    (weekly,) = mail.mails
+    (attachment,) = weekly.iter_attachments()
+    page = attachment.get_payload(decode=True)
+    assert isinstance(page, bytes) and attachment.get_filename() == "spy32-report-2025-10-10.html"
+    written = tmp_path / "report.html"
+    assert spy32(tmp_path, "report", "--html", str(written), env=friday).returncode == 0
+    assert written.read_bytes() == page and b"1 run so far, and no trade has ended yet." in page
 
 
 def test_a_proposal_is_told_by_mail_and_webhook_and_the_fill_follows(

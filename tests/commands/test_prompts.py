@@ -15,6 +15,7 @@ from spy32.domain.model_calls import ModelCall, ModelRequest
 from spy32.errors import BadSettings, BadUsage
 from spy32.settings import Environment, Settings
 from tests.support import builders as b
+from tests.support import stores
 from tests.support.reader import ReadingApp
 from tests.support.schemas import check as fits_schema
 
@@ -52,7 +53,7 @@ class PromptDesk(ReadingApp):
         return self.store
 
 
-def ask(desk: PromptDesk, *words: str) -> str:
+def ask(desk: ReadingApp, *words: str) -> str:
     result = CliRunner().invoke(GROUP, list(words), obj=desk)
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -60,7 +61,7 @@ def ask(desk: PromptDesk, *words: str) -> str:
     return desk.said
 
 
-def document(desk: PromptDesk, *words: str) -> dict[str, Any]:
+def document(desk: ReadingApp, *words: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(ask(desk, *words, "--json"))
     fits_schema(found)
     return found
@@ -215,6 +216,34 @@ def test_compare_is_a_unified_difference_with_both_hashes(tmp_path: Path) -> Non
 def test_a_version_is_like_itself(tmp_path: Path) -> None:
     assert "the templates are alike\n" in ask(PromptDesk(tmp_path), "compare", FULL, FULL)
     assert document(PromptDesk(tmp_path), "compare", FULL, FULL)["compared"]["difference"] == ""
+
+
+@pytest.mark.parametrize("width", [None, 80])
+def test_what_both_said_stands_below_the_difference(tmp_path: Path, width: int | None) -> None:
+    with stores.opened(tmp_path / "paper.db") as store:
+        run = stores.begun(store)
+        store.decisions.save_menu(run.id, b.menu(), b.NOW)
+        for version, role in ((FULL, "chosen"), (SHORT, "shadow")):
+            answer = b.recommendation(prompt=version, reason=f"because of {b.candidate().id}")
+            store.decisions.save_answer(run.id, answer, role=role, at=b.NOW)
+        terms = b.experiment_terms(champion=f"grok {FULL}", challenger=f"grok {SHORT}")
+        store.experiments.register(terms, b.later(60))
+    desk = ReadingApp(tmp_path, width=width)
+    said = ask(desk, "compare", FULL, SHORT, "--run", "R1")
+    desk.close()
+    assert f"--- {FULL}/user.txt\n+++ {SHORT}/user.txt\n" in said
+    words = " ".join(said.partition("1 run answered with both")[2].split())
+    assert "the same spread" in words and "1 of 1" in words
+    assert "trade put 640/635: because of put 640/635" in words
+    assert "E1: collecting: 0 outcomes of about 444 needed for 0.3 SD" in words
+    assert "none yet" in words
+    found = document(ReadingApp(tmp_path), "compare", FULL, SHORT)["compared"]["said"]
+    assert (found["runs"], found["agreement"]["the same spread"], found["choices"]) == (["R1"], 1, [])
+
+
+def test_two_that_no_run_was_answered_with_say_so(tmp_path: Path) -> None:
+    stores.opened(tmp_path / "paper.db").close()
+    assert ask(ReadingApp(tmp_path), "compare", FULL, SHORT).endswith("no run was answered with both\n")
 
 
 def test_compare_as_a_document(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from spy32.domain.proposals import Decision, ExitReason
 from spy32.domain.runs import Outcome, Trigger
 from spy32.domain.spreads import Mode
 from spy32.errors import BadUsage
+from spy32.lifecycle import ProposalState
 from spy32.settings import Settings
 from spy32.settings.deciding import decision_settings
 from tests.support import builders as b
@@ -162,6 +163,28 @@ def test_raw_shows_the_stored_words_and_bodies(home: Path) -> None:
     assert "body of order spy32-P1-1-1: {" in text
     answers = json.loads(ask(ReadingApp(home), "show", "R1", "--raw", "--json"))["answers"]
     assert [answer["role"] for answer in answers] == ["chosen", "shadow"]
+
+
+@pytest.mark.parametrize("state", [None, ProposalState.DECLINED, ProposalState.LAPSED])
+def test_what_another_model_chose_is_seen_nowhere_until_the_proposal_is_decided(
+    tmp_path: Path, state: ProposalState | None
+) -> None:
+    with stores.opened(tmp_path / "paper.db") as store:
+        run = stores.whole_run(store)
+        other = b.recommendation(prompt="v1-simplified", reason="MARK of the other prompt")
+        stores.asked(store, run.id, role="shadow", prompt="v1-simplified", request='{"input": "MARK asked"}')
+        store.decisions.save_answer(run.id, other, role="shadow", at=b.NOW, request="MARK", response="MARK")
+        made = stores.proposed(store, run_id=run.id)
+        store.runs.finish(run.id, outcome=Outcome.PROPOSED, at=b.later(minutes=1))
+        if state is not None:
+            store.proposals.move(made.id, was=ProposalState.PROPOSED, now=state, at=b.later(minutes=9))
+    is_decided = state is not None
+    for words in (("--full",), ("--json",), ("--raw",), ("--raw", "--json")):
+        assert ("MARK" in ask(ReadingApp(tmp_path), "show", "R1", *words)) == is_decided, words
+    document = json.loads(ask(ReadingApp(tmp_path), "show", "R1", "--json"))
+    assert [each["analyst"] for each in document["shadows"]] == ["rules", *(["grok"] if is_decided else [])]
+    full = ask(ReadingApp(tmp_path), "show", "R1", "--full")
+    assert ("their choices are shown once this proposal is decided" in full) != is_decided
 
 
 @pytest.fixture

@@ -26,13 +26,14 @@ class Desk:
     clock: ManualClock = field(default_factory=ManualClock)
     locks: FakeLocks = field(default_factory=FakeLocks)
 
-    def outbox(self, *notifiers: FakeNotifier) -> Outbox:
+    def outbox(self, *notifiers: FakeNotifier, make_page: Callable[[], str] | None = None) -> Outbox:
         return Outbox(
             notices=self.store.notices,
             targets=[each.target() for each in notifiers],
             locks=self.locks,
             clock=self.clock,
             monotonic=time.monotonic,
+            make_page=make_page,
         )
 
     def queue(self, *subjects: str, kind: NoticeKind = NoticeKind.NO_TRADE) -> list[int]:
@@ -55,6 +56,37 @@ def test_what_waits_is_sent_once_and_in_order(desk: Desk) -> None:
     assert mail.got == ["first", "second"] and desk.waiting() == []
     assert [(delivery.label, delivery.error) for delivery in deliveries] == [("mail", None)] * 2
     assert desk.outbox(mail).flush() == () and len(mail.got) == 2
+
+
+def test_the_weekly_summary_and_no_other_notice_takes_the_page_along(desk: Desk) -> None:
+    made: list[str] = []
+
+    def make_page() -> str:
+        made.append("<p>page</p>")
+        return made[-1]
+
+    mail = FakeNotifier()
+    desk.queue("no trade")
+    desk.outbox(mail, make_page=make_page).flush()
+    assert made == []
+    desk.queue("week", kind=NoticeKind.WEEK)
+    desk.outbox(mail, make_page=make_page).flush()
+    assert [(notice.subject, notice.page) for notice in mail.notices] == [("no trade", ""), ("week", "<p>page</p>")]
+    assert desk.store.notices.select_newest(1)[0].page == ""
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reason"), [(Unavailable("no close"), "no close."), (KeyError("x"), "a defect (KeyError).")]
+)
+def test_a_page_that_cannot_be_made_loses_no_notice(desk: Desk, trouble: Exception, reason: str) -> None:
+    def make_page() -> str:
+        raise trouble
+
+    mail = FakeNotifier()
+    desk.queue("week", kind=NoticeKind.WEEK)
+    desk.outbox(mail, make_page=make_page).flush()
+    assert desk.waiting() == [] and mail.notices[0].page == ""
+    assert mail.notices[0].body.endswith(f"The report's page could not be made: {reason}")
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         found.outcomes.closes.save([outcomes.close()], NOW)
         found.outcomes.save([outcomes.outcome(plan=None, pending="a close is missing", is_final=False)], NOW)
         found.attention.raise_item("T1", "note", "look", NOW)
+        found.experiments.register(builders.experiment_terms(), NOW)
         yield found
 
 
@@ -74,6 +75,11 @@ WRITES: dict[str, tuple[str, int, Write]] = {
     "notice": ("body = 'mine'", 1, lambda store: store.notices.mark_sent(1, NOW)),
     "flag": ("value = 'mine'", 1, lambda store: store.flags.clear("paused", NOW)),
     "attempt": ("detail = 'mine'", 1, lambda store: store.model_calls.end(1, heard(), later(9))),
+    "experiment": (
+        "body = '{}'",
+        1,
+        lambda store: store.experiments.renew(builders.experiment(), builders.experiment_terms(weeks=52), later(9)),
+    ),
     "daily_close": (
         "body = replace(body, '671.61', '600.00')",
         1,

@@ -94,6 +94,7 @@ def test_no_row_can_be_deleted(table: str, tmp_path: Path) -> None:
 def _one_of_everything(store: Store) -> None:
     """A row in every table."""
     whole_run(store)
+    store.experiments.register(builders.experiment_terms(), NOW)
     _, trade = filled(store)
     made, yes, _ = sent(store)
     store.proposals.record_viewing(made.id, "anna", NOW)

@@ -1,6 +1,6 @@
 """The betting test: valid under the null, powerful enough, and equal to a plain second computation."""
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -54,10 +54,67 @@ def test_without_outcomes_nothing_is_known() -> None:
     assert betting.confidence_interval(np.array([]), 2) == betting.Interval(low=-1.0, high=1.0)
 
 
-@pytest.mark.parametrize(("differences", "streams"), [([1.5], 1), ([float("nan")], 1), ([0.0], 0)])
+@pytest.mark.parametrize(("differences", "streams"), [([1.5], 1), ([float("-inf")], 1), ([0.0], 0)])
 def test_what_is_not_bounded_is_refused(differences: list[float], streams: int) -> None:
     with pytest.raises(ValueError, match=r"between -1 and 1|at least one stream"):
         betting.evidence(np.array(differences), streams)
+
+
+@given(differences=DIFFERENCES, streams=st.integers(1, 4), mean=st.floats(-0.9, 0.9), data=st.data())
+def test_what_is_not_known_yet_is_no_bet_and_moves_nothing_to_another_stream(
+    differences: np.ndarray, streams: int, mean: float, data: st.DataObject
+) -> None:
+    is_known = np.array([data.draw(st.booleans()) for _ in differences], dtype=bool)
+    gaps = np.where(is_known, differences, np.nan)
+    wealths = [
+        [np.prod(1 + bet * (stream - mean) / (1 + mean)) for bet in betting.BETS]
+        for start in range(streams)
+        for stream in [differences[start::streams][is_known[start::streams]]]
+    ]
+    assert betting.evidence(gaps, streams, mean) == pytest.approx(np.mean(wealths), rel=1e-9)
+
+
+@pytest.mark.parametrize("difference", [1.0, -1.0])
+def test_thirty_outcomes_claim_nothing_whatever_they_are(difference: float) -> None:
+    for count, is_claimed in ((30, False), (31, True)):
+        found = betting.claims(np.full((1, count), difference), 1)
+        assert (found.is_better[0] or found.is_worse[0]) == is_claimed
+        assert not found.is_alike[0]
+    gaps = np.full((1, 60), np.nan)
+    gaps[0, ::2] = difference
+    assert not betting.claims(gaps, 1).is_better[0]
+
+
+def test_a_claim_is_made_exactly_where_the_interval_leaves_zero_out() -> None:
+    rng = np.random.default_rng(3)
+    for effect in (-0.6, 0.0, 0.6):
+        differences = np.clip(rng.normal(effect * 0.3, 0.3, (40, 120)), -1, 1)
+        found = betting.claims(differences, 2)
+        low, high = betting.confidence_intervals(differences, 2, 2 * betting.LEVEL)
+        assert found.is_better.tolist() == (low > 0).tolist()
+        assert found.is_worse.tolist() == (high < 0).tolist()
+
+
+def test_two_that_are_alike_are_said_to_be_when_enough_is_known() -> None:
+    differences = np.random.default_rng(4).choice([-0.3, 0.3], (1, 1500))
+    assert betting.claims(differences, 2).is_alike[0]
+    assert not betting.claims(differences[:, :60], 2).is_alike[0]
+    assert not betting.claims(np.zeros((1, 100)), 2).is_alike[0]
+
+
+@given(st.lists(st.floats(0.01, 100), min_size=1, max_size=6))
+def test_the_evidence_for_one_of_several_is_the_least_average_of_the_sets_that_hold_it(values: list[float]) -> None:
+    places = range(len(values))
+    sets = [chosen for size in places for chosen in combinations(places, size + 1)]
+    expected = [min(np.mean([values[each] for each in chosen]) for chosen in sets if own in chosen) for own in places]
+    assert betting.closed_evidence(values) == pytest.approx(expected)
+
+
+def test_a_small_deviation_needs_more_outcomes() -> None:
+    needed = [betting.needed_outcomes(0.3, 2, deviation=deviation) for deviation in (0.3, 0.13, 0.03)]
+    assert needed[0] == pytest.approx(betting.needed_outcomes(0.3, 2), rel=0.1)
+    assert needed[1] < 400
+    assert needed[2] > 900
 
 
 def test_without_an_effect_few_histories_ever_reach_the_threshold() -> None:

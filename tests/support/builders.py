@@ -17,6 +17,7 @@ from typing import Any
 from spy32.domain.briefing import Briefing
 from spy32.domain.codec import canonical_json, digest
 from spy32.domain.events import EventKind, ScheduledEvent
+from spy32.domain.experiments import Experiment, ExperimentTerms, PairMetric
 from spy32.domain.market import (
     Chain,
     DailyBar,
@@ -33,10 +34,12 @@ from spy32.domain.market import (
 from spy32.domain.marks import Mark
 from spy32.domain.notices import NoticeKind, NoticeText
 from spy32.domain.orders import BrokerOrder, Fill, Order, OrderKind, OrderTicket, PaperEvent, TransactionKind
+from spy32.domain.outcomes import Outcome, PlanOutcome
 from spy32.domain.proposals import (
     Approval,
     Decision,
     ExitPlan,
+    ExitReason,
     Finding,
     PricePlan,
     Proposal,
@@ -629,6 +632,45 @@ def notice_text(subject: str = "subject", **over: Any) -> NoticeText:
     """What a notice says; a week without a trade unless another kind is given."""
     defaults: dict[str, Any] = {"kind": NoticeKind.NO_TRADE, "short": f"{subject} in short", "body": "body"}
     return NoticeText(subject=subject, **{**defaults, **over})
+
+
+# --- looking back ---------------------------------------------------------------------------------------------------
+
+
+def experiment_terms(**over: Any) -> ExperimentTerms:
+    """Grok with the prompt `comprehensive` against the fixed rule."""
+    base: dict[str, Any] = {
+        "champion": "rules",
+        "challenger": "grok comprehensive",
+        "metric": PairMetric.EXPIRY,
+        "profile": "default",
+        "weeks": 260,
+        "streams": 5,
+        "level": 0.05,
+        "bets": (0.1, 0.5),
+        "fingerprints": {"rules": "delta 0.2, width 5", "grok comprehensive": "grok-4.3, prompt a1, checks 3"},
+    }
+    return ExperimentTerms(**{**base, **over})
+
+
+def experiment(**over: Any) -> Experiment:
+    return Experiment(**{"id": 1, "at": NOW, "terms": experiment_terms(), **over})
+
+
+def outcome(short: str = "640", long: str = "635", **over: Any) -> Outcome:
+    """A known outcome of a candidate, which ended in profit under both endings."""
+    made = candidate(short, long)
+    base: dict[str, Any] = {
+        "run_id": 1,
+        "candidate_id": made.id,
+        "strategy": made.spread.strategy,
+        "expiration": EXPIRATION,
+        "max_loss": Decimal(400),
+        "settlement": Decimal(670),
+        "expiry": Decimal(80),
+        "plan": PlanOutcome(day=date(2025, 10, 17), reason=ExitReason.TARGET, result=Decimal(40), is_modelled=False),
+    }
+    return Outcome(**{**base, **over})
 
 
 def cents(amount: str | float) -> Decimal:

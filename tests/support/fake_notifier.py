@@ -22,6 +22,8 @@ class FakeNotifier:
     unusable: BadSettings | None = None
     holds: threading.Event | None = None
     got: list[str] = field(default_factory=list)
+    """Subjects."""
+    notices: list[Notice] = field(default_factory=list)
 
     def send(self, notice: Notice) -> None:
         if self.holds is not None:
@@ -29,6 +31,7 @@ class FakeNotifier:
         if self.trouble is not None:
             raise self.trouble
         self.got.append(notice.subject)
+        self.notices.append(notice)
 
     def target(self) -> Target:
         def build() -> Notifier:

@@ -287,6 +287,9 @@ class FakeLedger:
     def orders(self) -> tuple[BrokerOrder, ...]:
         return tuple(self.book.values())
 
+    def find_order(self, broker_id: str) -> BrokerOrder | None:
+        return next((order for order in self.orders() if order.broker_id == broker_id), None)
+
     def working_orders(self, *, is_recorded: bool | None = None) -> tuple[BrokerOrder, ...]:
         working = (order for order in self.book.values() if order.state not in FINAL)
         return tuple(order for order in working if is_recorded in (None, order.broker_id in self.recorded))

@@ -13,6 +13,8 @@ from spy32.domain.report import (
     ExperimentState,
     GroupResult,
     ModelUse,
+    Money,
+    OpenExpiration,
     Reliability,
     ReliabilityPoint,
     Report,
@@ -20,6 +22,9 @@ from spy32.domain.report import (
 )
 from spy32.domain.results import ResultTotals
 from spy32.domain.spreads import Mode
+from spy32.render.encoder import to_document
+from spy32.render.report_documents import REPORT
+from spy32.render.report_html import html_page
 
 START = date(2025, 1, 6)
 EXITS = ("target", "time", "expired", "stop")
@@ -33,7 +38,7 @@ def sample_report(trades: int = 52) -> Report:
     """A report of so many trades, one a week; the same number gives the same report."""
     rng = random.Random(7)
     results = [cents(rng.choice((60, 45, 30, -40, -250)) + rng.random()) for _ in range(trades)]
-    total = sum(results, Decimal(0))
+    total, wins = sum(results, Decimal(0)), sum(result > 0 for result in results)
     points = tuple(
         ReliabilityPoint(stated=x, came_true=y, low=y - 0.1, high=min(y + 0.08, 1.0), count=40)
         for x, y in ((0.7, 0.72), (0.8, 0.85), (0.9, 0.93))
@@ -52,10 +57,10 @@ def sample_report(trades: int = 52) -> Report:
         trades=tuple(_trade(number, result, rng) for number, result in enumerate(results)),
         equity=_equity(results),
         groups={
-            "exit": tuple(_group(name, results[place::4]) for place, name in enumerate(EXITS)),
-            "side": (_group("put", results[::2]), _group("call", results[1::2])),
+            "exit": tuple(_group(name, results[place::4]) for place, name in enumerate(EXITS[:trades])),
+            "side": (_group("put", results[::2]), *([_group("call", results[1::2])] if trades > 1 else [])),
         },
-        win_rate=Bounds(mean=0.83, low=0.70, high=0.92, count=trades),
+        win_rate=Bounds(mean=wins / trades, low=wins / trades * 0.85, high=min(wins / trades + 0.09, 1), count=trades),
         stated_profit=0.79,
         per_session=Decimal("0.85"),
         best=1,
@@ -75,11 +80,13 @@ def sample_report(trades: int = 52) -> Report:
         models=(
             ModelUse(
                 name="grok-4 v3-comprehensive", asked=trades, traded=trades - 6, abstained=6, failed=0, vetoed=1,
-                agreed=30, unmatched=4, latency_seconds=21.4, tokens=700_000, cost=1.23,
+                agreed=30, unmatched=4, latency_seconds=21.4, tokens=700_000, cost=1.23, cost_per_decision=0.0237,
             ),
         ),
         selection=Bounds(mean=0.004, low=-0.05, high=0.06, count=trades),
         experiments=(_experiment(trades),),
+        money=Money(premium=total + 3000, closing_cost=Decimal(2800), fees=Decimal(200), result=total),
+        ladder=(OpenExpiration(expiration=date(2026, 2, 6), trades=1, contracts=2, max_loss=Decimal("864.52")),),
     )  # fmt: skip
 
 
@@ -138,3 +145,23 @@ def _experiment(pairs: int) -> ExperimentState:
         evidence_against=0.4, interval=Bounds(mean=0.01, low=-0.15, high=0.15, count=pairs),
         words=f"collecting: {pairs} outcomes of about 445 needed for 0.3 SD", path=path,
     )  # fmt: skip
+
+
+def empty_report(runs: int = 0, *models: ModelUse) -> Report:
+    """A report of an account without a trade."""
+    return Report(
+        mode=Mode.PAPER, is_synthetic=False, since=None, until=datetime(2026, 1, 5, 21, tzinfo=UTC), runs=runs,
+        outcomes={},
+        totals=ResultTotals(
+            unrealized=Decimal(0), unmarked=(), week=Decimal(0), month=Decimal(0), total=Decimal(0),
+            week_start=date(2026, 1, 5), month_start=date(2026, 1, 1),
+        ),
+        trades=(), equity=(), groups={}, win_rate=None, stated_profit=None, per_session=None, best=None, worst=None,
+        win_streak=0, loss_streak=0, slippage=Decimal(0), exit_less_holding=None, reliability=(), attribution=(),
+        models=models, selection=None, experiments=(),
+    )  # fmt: skip
+
+
+def sample_page(report: Report) -> str:
+    """The HTML page of a report."""
+    return html_page(to_document(REPORT, report))

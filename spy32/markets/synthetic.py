@@ -3,12 +3,13 @@
 Days, opens, closes, VIX and ex-dates are those of the shipped history. Between open and close the price follows a
 seeded bridge. Options are European on the forward with cash dividends, by Black 76 on a smile that depends on standard
 deviations only, so puts and calls of one strike agree and prices are convex in the strike
-(`tests/support/test_synthetic_market.py` checks both). Quotes are rounded outwards to cents.
+(`tests/markets/test_synthetic.py` checks both). Quotes are rounded outwards to cents.
 """
 
 import math
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import cache
 
@@ -16,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from spy32.domain.events import ScheduledEvent
-from spy32.domain.market import Chain, DailyBar, Dividend, LegQuotes, Metric, OptionQuote, Right
+from spy32.domain.market import SYNTHETIC, Chain, DailyBar, Dividend, LegQuotes, Metric, OptionQuote, Right
 from spy32.domain.spreads import Leg
+from spy32.errors import Unusable
 from spy32.markets import bundled_history
+from spy32.markets.base import BaseMarket
 from spy32.options.european import build_contracts, price
 from spy32.ports import Clock
-from spy32.sessions import closure_reason, market_date, next_session, session, years_to_expiration
+from spy32.sessions import closure_reason, market_date, session, years_to_expiration
 
-SOURCE = "synthetic"
 RATE = 0.02
 """Continuous, a fraction a year."""
 ATM_SHARE = 0.85
@@ -37,13 +39,14 @@ REACH = 0.25
 """Strikes are listed within this share of the spot, a dollar apart."""
 STEP_MINUTES = 15
 SEED = 32
+FIRST_DAY, LAST_INSTANT = date(2014, 1, 2), datetime.fromisoformat("2026-08-01T00:00:00+00:00")
+"""What is read of the shipped history."""
 
 
-class SyntheticMarket:
+class SyntheticMarket(BaseMarket):
     """Implements `ports.Market`. Its time is the clock's."""
 
-    name = SOURCE
-    is_recorded = False
+    name = SYNTHETIC
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -60,11 +63,15 @@ class SyntheticMarket:
 
     def expirations(self, underlying: str) -> tuple[date, ...]:
         """Mondays, Wednesdays and Fridays that are sessions, and the Thursday before a Friday that is none."""
+        _check_underlying(underlying)
         today = market_date(self._clock())
         days = [today + timedelta(days=number) for number in range(DAYS_LISTED)]
         return tuple(day for day in days if closure_reason(day) is None and _is_listed(day))
 
     def chain(self, underlying: str, expirations: Sequence[date]) -> Chain:
+        unlisted = set(expirations) - set(self.expirations(underlying))
+        if unlisted:
+            raise Unusable(f"{SYNTHETIC} lists no {underlying} options of {min(unlisted)}")
         spot, now = self.spot(), self._clock()
         strikes = np.arange(math.ceil(spot * (1 - REACH)), math.floor(spot * (1 + REACH)) + 1, dtype=np.float64)
         quotes = [
@@ -73,41 +80,43 @@ class SyntheticMarket:
             for right in Right
             for quote in self._quotes(expiration, right, strikes, spot, now)
         ]
-        return Chain(underlying=underlying, spot=spot, as_of=now, source=SOURCE, quotes=tuple(quotes))
+        return Chain(underlying=underlying, spot=spot, as_of=now, source=SYNTHETIC, quotes=tuple(quotes))
 
     def quotes(self, underlying: str, legs: Sequence[Leg]) -> LegQuotes:
+        """Quotes of whole strikes, however far from the spot."""
+        _check_underlying(underlying)
         spot, now = self.spot(), self._clock()
         found = {
             leg.symbol: self._quotes(leg.expiration, leg.right, np.array([float(leg.strike)]), spot, now)[0]
             for leg in legs
+            if leg.strike == leg.strike.to_integral_value()
         }
-        return LegQuotes(spot=spot, as_of=now, source=SOURCE, quotes=found)
+        return LegQuotes(spot=spot, as_of=now, source=SYNTHETIC, quotes=found)
 
     def history(self, underlying: str, since: date) -> tuple[DailyBar, ...]:
         return bundled_history.daily_bars(self._clock(), since)
 
     def volatility(self) -> dict[str, Metric]:
-        return bundled_history.volatility(self._clock())
+        """The levels of the last close that was known, now: option prices are made of them all day."""
+        now = self._clock()
+        return {
+            name: level if level.value is None else replace(level, as_of=now)
+            for name, level in bundled_history.volatility(now).items()
+        }
 
     def volatility_history(self, since: date) -> tuple[tuple[date, float], ...]:
         return bundled_history.volatility_history(self._clock(), since)
 
     def rate(self) -> Metric:
-        return Metric(value=RATE, unit="fraction", source=SOURCE, as_of=self._clock())
+        return Metric(value=RATE, unit="fraction", source=SYNTHETIC, as_of=self._clock())
 
     def dividends(self, underlying: str) -> tuple[Dividend, ...] | None:
         return bundled_history.dividends(self._clock())
 
-    def moves(self, tickers: Sequence[str]) -> dict[str, Metric]:
-        return {}
-
-    def metrics(self, underlying: str) -> dict[str, Metric]:
-        return {}
-
     def earnings(self, underlying: str) -> tuple[ScheduledEvent, ...] | None:
         return ()
 
-    def mids(self, expiration: date, right: Right, strikes: NDArray[np.float64]) -> NDArray[np.float64]:
+    def fair_prices(self, expiration: date, right: Right, strikes: NDArray[np.float64]) -> NDArray[np.float64]:
         """The prices before they are rounded to quotes, dollars per share, shape of `strikes`."""
         return self._prices(expiration, right, strikes, self.spot(), self._clock())
 
@@ -142,6 +151,11 @@ class SyntheticMarket:
         return np.asarray(price(contracts, _smile(strikes, forward, years, market_date(now))), dtype=np.float64)
 
 
+def _check_underlying(underlying: str) -> None:
+    if underlying != bundled_history.UNDERLYING:
+        raise Unusable(f"{SYNTHETIC} has no {underlying}")
+
+
 def _smile(strikes: NDArray[np.float64], forward: float, years: float, day: date) -> NDArray[np.float64]:
     atm = ATM_SHARE * _vix_before(day) / 100
     # Flattens smoothly: a corner in the smile would be a price that is not convex.
@@ -156,8 +170,7 @@ def _is_listed(day: date) -> bool:
 
 @cache
 def _all_bars() -> dict[date, DailyBar]:
-    end = datetime.fromisoformat("2026-08-01T00:00:00+00:00")
-    return {bar.day: bar for bar in bundled_history.daily_bars(end, date(2014, 1, 2))}
+    return {bar.day: bar for bar in bundled_history.daily_bars(LAST_INSTANT, FIRST_DAY)}
 
 
 @cache
@@ -169,9 +182,14 @@ def _last_bar(day: date) -> DailyBar:
 
 
 @cache
+def _all_vix() -> dict[date, float]:
+    return dict(bundled_history.volatility_history(LAST_INSTANT, FIRST_DAY))
+
+
+@cache
 def _vix_before(day: date) -> float:
     """The VIX close of the session before: what a quote of the day can know."""
-    history = dict(bundled_history.volatility_history(datetime.fromisoformat("2026-08-01T00:00:00+00:00"), day.min))
+    history = _all_vix()
     day -= timedelta(days=1)
     while day not in history:
         day -= timedelta(days=1)
@@ -180,7 +198,7 @@ def _vix_before(day: date) -> float:
 
 @cache
 def _dividends_between(today: date, expiration: date) -> float:
-    known = bundled_history.dividends(datetime.fromisoformat("2014-01-02T00:00:00+00:00"))
+    known = bundled_history.dividends(datetime.combine(FIRST_DAY, time(), UTC))
     return float(sum((each.amount for each in known if today < each.ex_date <= expiration), Decimal(0)))
 
 
@@ -200,8 +218,3 @@ def _bridge(day: date) -> NDArray[np.float64]:
     walk = np.concatenate(([0.0], np.cumsum(noise)))
     share = np.linspace(0.0, 1.0, steps + 1)
     return np.asarray(np.exp(np.log(first) + share * math.log(bar.close / first) + walk - share * walk[-1]))
-
-
-def first_session(day: date) -> date:
-    """The day itself if it is a session, else the next one."""
-    return day if closure_reason(day) is None else next_session(day).day

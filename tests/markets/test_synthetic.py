@@ -7,11 +7,18 @@ import pytest
 
 from spy32.domain.market import Right
 from spy32.markets import bundled_history
+from spy32.markets.synthetic import SyntheticMarket
+from spy32.ports import Market
 from spy32.sessions import session
+from tests.contract.test_market import MarketContract
 from tests.support.fakes import ManualClock
-from tests.support.synthetic_market import SyntheticMarket
 
 DAYS = ["2020-03-16", "2022-01-24", "2022-06-13", "2017-11-06"]
+
+
+class TestSyntheticMarket(MarketContract):
+    def make(self) -> Market:
+        return market_at("2022-01-24")
 
 
 def market_at(day: str, clock_time: str = "15:00") -> SyntheticMarket:
@@ -24,7 +31,7 @@ def test_prices_are_monotone_and_convex_in_the_strike_and_puts_match_calls(day: 
     spot = market.spot()
     strikes = np.arange(round(spot * 0.75), round(spot * 1.25), dtype=np.float64)
     for expiration in market.expirations("SPY")[1:]:
-        puts, calls = (market.mids(expiration, right, strikes) for right in (Right.PUT, Right.CALL))
+        puts, calls = (market.fair_prices(expiration, right, strikes) for right in (Right.PUT, Right.CALL))
         tolerance = 1e-9 * spot
         assert (np.diff(puts) >= -tolerance).all() and (np.diff(calls) <= tolerance).all()
         assert (np.diff(puts, 2) >= -tolerance).all() and (np.diff(calls, 2) >= -tolerance).all()
@@ -52,7 +59,7 @@ def test_every_quote_holds_its_price() -> None:
     assert len(chain.quotes) > 200
     for right in Right:
         quotes = [quote for quote in chain.quotes if quote.right is right]
-        mids = market.mids(expiration, right, np.array([float(quote.strike) for quote in quotes]))
+        mids = market.fair_prices(expiration, right, np.array([float(quote.strike) for quote in quotes]))
         assert all(
             quote.bid is not None and quote.ask is not None and quote.bid <= mid <= quote.ask and quote.bid < quote.ask
             for quote, mid in zip(quotes, mids, strict=True)

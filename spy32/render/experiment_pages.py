@@ -1,0 +1,66 @@
+"""Registered experiments as a page: how each stands, in words."""
+
+from spy32.domain.experiments import PairMetric, Reference
+from spy32.domain.report import ExperimentState
+from spy32.render.formatting import format_count, single_line
+from spy32.render.page import Item, Page, Pairs, pair
+from spy32.review.experiments import ExperimentReport
+from spy32.sessions import market_date
+
+REGISTER = "spy32 experiments register"
+
+
+def experiments_page(reports: tuple[ExperimentReport, ...]) -> Page:
+    """The running ones in a few lines each, those that have ended in one."""
+    if not reports:
+        return Page(heading="no experiment is registered", following=(REGISTER,))
+    running = [each for each in reports if each.experiment.ended_at is None]
+    ended = [each for each in reports if each.experiment.ended_at is not None]
+    parts = [
+        Pairs(name=each.experiment.name, title=each.experiment.name, items=tuple(_items(each))) for each in running
+    ]
+    lines = tuple(pair(f"{each.experiment.name} {_compared(each)}", each.state.words) for each in ended)
+    return Page(
+        heading=f"{format_count(len(running), 'experiment')} running, {len(ended)} ended",
+        tone="strong",
+        parts=(
+            *parts,
+            Pairs(items=lines, name="ended", title="Ended, since something of their terms changed" if lines else ""),
+        ),
+    )
+
+
+def _compared(report: ExperimentReport) -> str:
+    terms = report.experiment.terms
+    return f"{single_line(terms.challenger)} against {single_line(terms.champion)}"
+
+
+def _items(report: ExperimentReport) -> list[Item]:
+    terms, state = report.experiment.terms, report.state
+    since = f"{market_date(report.experiment.at)}, for {format_count(terms.weeks, 'week')}"
+    return [
+        pair("compares", _compared(report)),
+        pair("state", state.words, "strong"),
+        pair(
+            "judged by",
+            f"{PairMetric(terms.metric).words}; {format_count(terms.streams, 'stream')}",
+        ),
+        pair("pairs", _pair_words(state)),
+        pair("mean difference", _difference_words(state)),
+        pair("registered", since if terms.profile == "default" else f"{since}; profile {single_line(terms.profile)}"),
+    ]
+
+
+def _pair_words(state: ExperimentState) -> str:
+    is_agreement = state.champion not in tuple(Reference)
+    same = f"; the same choice in {state.same}" if is_agreement and state.known + state.pending else ""
+    return f"{state.known} known, {state.pending} open{same}"
+
+
+def _difference_words(state: ExperimentState) -> str:
+    found = state.interval
+    if found is None:
+        return ""
+    if found.low is None or found.high is None:
+        return f"{found.mean:+.3f}, of too few to say more"
+    return f"{found.mean:+.3f} (interval {found.low:+.2f} ... {found.high:+.2f}, whenever one looks)"

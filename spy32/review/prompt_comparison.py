@@ -1,0 +1,168 @@
+"""What two prompts said of the same snapshots, from the record alone."""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from spy32.clients.xai_models import TICKS_PER_DOLLAR
+from spy32.domain.proposals import Decision, Recommendation
+from spy32.domain.report import ExperimentState
+from spy32.domain.spreads import Menu
+from spy32.domain.units import ModelDollars, RunId
+from spy32.domain.value import value
+from spy32.errors import BadUsage
+from spy32.lifecycle import ProposalState
+from spy32.review.experiments import expired_worthless, load_experiments
+
+if TYPE_CHECKING:
+    from spy32.domain.outcomes import Outcome
+    from spy32.domain.spreads import Candidate
+    from spy32.store import Store
+
+AGREEMENTS = (
+    "the same spread", "another spread of that side", "the other side", "only the first trades",
+    "only the second trades", "neither trades",
+)  # fmt: skip
+"""How two choices stand to each other. A vetoed or failed answer trades nothing."""
+
+
+@value
+class PromptRecord:
+    """One prompt over the runs that both were asked about."""
+
+    version: str
+    traded: int
+    abstained: int
+    failed: int
+    vetoed: int
+    unmatched: int
+    """Numbers in its words that match nothing it was sent."""
+    cost: ModelDollars
+    scored: int
+    """Picks with a stated probability whose expiration has closed."""
+    score: float | None
+    """Mean squared error (Brier score) of its stated probabilities; smaller is better."""
+    market_score: float | None
+    """The same of the market's probabilities of these picks."""
+
+
+@value
+class PromptChoice:
+    """What one prompt chose in one run."""
+
+    run_id: RunId
+    version: str
+    decision: Decision
+    candidate_id: str | None
+    stated: float | None
+    """Its own probability, 0 to 1."""
+    reason: str
+
+
+@value
+class PromptComparison:
+    """What two prompts said of the same snapshots."""
+
+    runs: tuple[RunId, ...]
+    """Runs that both answered; without those whose proposal nobody has decided on yet."""
+    agreement: Mapping[str, int]
+    """How their choices stand to each other -> runs."""
+    records: tuple[PromptRecord, ...]
+    choices: tuple[PromptChoice, ...]
+    """Of one run, when it was asked for."""
+    experiment: ExperimentState | None
+    """The newest that compares the two."""
+    menu: Menu | None = None
+    """Of the one run."""
+
+
+def compare_prompts(
+    store: "Store", first: str, second: str, now: datetime, *, run_id: int | None = None
+) -> PromptComparison:
+    """Return the comparison over all runs, or over one; `BadUsage` while the proposal of that one is not decided."""
+    if run_id is not None:
+        proposal = store.proposals.find_by_run(run_id)
+        if proposal is not None and proposal.state is ProposalState.PROPOSED:
+            raise BadUsage(f"what other prompts said of R{run_id} is shown once P{proposal.id} is decided")
+    by_run: dict[int, dict[str, Recommendation]] = {}
+    for number, answer in store.decisions.answers_of_prompts((first, second)):
+        if run_id in (None, number) and answer.prompt is not None:
+            by_run.setdefault(number, {}).setdefault(answer.prompt, answer)
+    shared = {number: answers for number, answers in by_run.items() if len(answers) == 2}
+    agreement = Counter(
+        _agreement(store, number, answers[first], answers[second]) for number, answers in shared.items()
+    )
+    names = {f"grok {first}", f"grok {second}"}
+    states = [each.state for each in load_experiments(store, now)]
+    return PromptComparison(
+        runs=tuple(shared),
+        agreement={name: agreement[name] for name in AGREEMENTS},
+        records=tuple(
+            _record(store, version, {number: answers[version] for number, answers in shared.items()})
+            for version in dict.fromkeys((first, second))
+        ),
+        choices=tuple(_choice(number, answer) for number, answers in shared.items() for answer in answers.values())
+        if run_id is not None
+        else (),
+        menu=store.decisions.menu(run_id, rejected=False) if run_id is not None else None,
+        experiment=next((each for each in reversed(states) if {each.champion, each.challenger} == names), None),
+    )
+
+
+def _pick(answer: Recommendation) -> str | None:
+    return None if answer.vetoes else answer.candidate_id
+
+
+def _agreement(store: "Store", run_id: int, first: Recommendation, second: Recommendation) -> str:
+    same, side, other, only_first, only_second, neither = AGREEMENTS
+    picks = _pick(first), _pick(second)
+    if picks[0] is None or picks[1] is None:
+        return neither if picks[0] == picks[1] else only_second if picks[0] is None else only_first
+    if picks[0] == picks[1]:
+        return same
+    found = [store.decisions.candidate(run_id, pick) for pick in picks if pick is not None]
+    strategies = {each.spread.strategy for each in found if each is not None}
+    return side if len(strategies) == 1 else other
+
+
+def _record(store: "Store", version: str, answers: Mapping[int, Recommendation]) -> PromptRecord:
+    decisions = Counter(answer.decision for answer in answers.values())
+    errors = [found for number, answer in answers.items() if (found := _errors(store, number, answer)) is not None]
+    own, market = (sum(each) / len(errors) for each in zip(*errors, strict=True)) if errors else (None, None)
+    return PromptRecord(
+        version=version,
+        traded=decisions[Decision.TRADE],
+        abstained=decisions[Decision.ABSTAIN],
+        failed=decisions[Decision.FAILED],
+        vetoed=sum(bool(answer.vetoes) for answer in answers.values()),
+        unmatched=sum(len(answer.numbers.unmatched) for answer in answers.values() if answer.numbers is not None),
+        cost=sum(answer.cost_ticks for answer in answers.values()) / TICKS_PER_DOLLAR,
+        scored=len(errors),
+        score=own,
+        market_score=market,
+    )
+
+
+def _errors(store: "Store", run_id: int, answer: Recommendation) -> tuple[float, float] | None:
+    """Return the squared errors of the stated and of the market's probability; None before the pick has expired."""
+    if answer.candidate_id is None or answer.probability is None:
+        return None
+    candidate: Candidate | None = store.decisions.candidate(run_id, answer.candidate_id)
+    outcomes: dict[str, Outcome] = {each.candidate_id: each for each in store.outcomes.select(run_id)}
+    outcome = outcomes.get(answer.candidate_id)
+    if candidate is None or outcome is None or outcome.settlement is None:
+        return None
+    came_true = float(expired_worthless(candidate, outcome.settlement))
+    return (answer.probability - came_true) ** 2, (candidate.p_worthless - came_true) ** 2
+
+
+def _choice(run_id: int, answer: Recommendation) -> PromptChoice:
+    return PromptChoice(
+        run_id=run_id,
+        version=answer.prompt or "",
+        decision=answer.decision,
+        candidate_id=answer.candidate_id,
+        stated=answer.probability,
+        reason=answer.reason,
+    )
