@@ -92,8 +92,8 @@ def closing_plan(
     *,
     price: Decimal | None = None,
 ) -> PricePlan:
-    """Return the walk from the mid to the ceiling: `price`, or a little above the natural, but the target or the width
-    at the most. Raises `Unavailable` when the mark cannot price an order, `Refused` for an impossible price.
+    """Return the walk from the mid to the ceiling: `price`, or a little above the natural, but the target or the most
+    that closing can cost. Raises `Unavailable` when the mark cannot price an order, `Refused` for an impossible price.
     """
     execution, tick = settings.execution, spread_tick(trade.legs[0].root, settings.execution)
     highest = trade.closing_bounds[1]

@@ -17,7 +17,7 @@ from spy32.domain.option_class import class_of_root
 from spy32.domain.orders import Trade
 from spy32.domain.outcomes import DailyClose, PlanOutcome
 from spy32.domain.proposals import ExitPlan, ExitReason
-from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Mode, Position, Spread
+from spy32.domain.spreads import CENT, MULTIPLIER, Candidate, Mode, Spread
 from spy32.domain.units import Dollars, Price
 from spy32.domain.value import value
 from spy32.lifecycle import TradeState
@@ -30,8 +30,8 @@ from spy32.rules.exits import STOP_INTERVAL, ExitInput, check_exits, due_exit
 from spy32.rules.marks import closing_result
 from spy32.rules.plan import exit_plan, price_plan
 from spy32.rules.pricing import paper_fill
-from spy32.rules.settlement import ExpiredPositions, settlement_events
-from spy32.sessions import last_trading_day, market_date
+from spy32.rules.settlement import settled_amount
+from spy32.sessions import market_date
 from spy32.settings import Settings
 
 MODELLED = "modelled"
@@ -65,12 +65,7 @@ def expiry_result(candidate: Candidate, fill: Price, price: Price) -> Dollars:
     Delivered shares count at that price, since a registered metric cannot wait for the next session; the paper account
     sells them at its open.
     """
-    spread = candidate.spread
-    held = tuple(Position(symbol=leg.symbol, quantity=-leg.action.sign * leg.quantity) for leg in spread.legs)
-    expired = ExpiredPositions(root=spread.legs[0].root, day=last_trading_day(spread.expiration), positions=held)
-    events = settlement_events(expired, price)
-    shares = sum(event.quantity for event in events if event.symbol == spread.underlying)
-    settled = sum((event.cash - event.fees for event in events), Decimal(0)) + shares * price
+    settled = settled_amount(candidate.spread.legs, price)
     return (fill * MULTIPLIER - candidate.costs + settled).quantize(CENT, ROUND_HALF_EVEN)
 
 

@@ -24,7 +24,7 @@ from spy32.schema import (
     version_1,
 )
 from spy32.store import Store
-from tests.support import builders
+from tests.support import builders, outcomes
 from tests.support.builders import NOW, broker_order, later, notice_text, order
 from tests.support.stores import asking, filled, heard, opened, sent, whole_run
 
@@ -116,6 +116,8 @@ def _one_of_everything(store: Store) -> None:
         trade_id=other.id, state=TradeState.ASSIGNED, spreads=2, transactions=(line,), reason="assigned"
     )
     store.adoptions.adopt(assigned, was=TradeState.OPEN, held=2, at=later(900))
+    store.outcomes.closes.save([outcomes.close()], NOW)
+    store.outcomes.save([outcomes.outcome()], NOW)
     store.adoptions.dispose(Disposal(trade_id=other.id, transactions=(line,)), known=0, at=later(901))
 
 
