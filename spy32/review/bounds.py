@@ -1,12 +1,13 @@
 """Means with intervals for trades that overlap in time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
 
 from spy32.domain.report import MIN_GROUP, Bounds
-from spy32.options.bootstrap import Resamples
+from spy32.options.bootstrap import INTERVAL_TAIL, Resamples
 from spy32.options.history import Ints
 from spy32.options.normal import Floats
 
@@ -38,5 +39,13 @@ def mean_bounds(values: Floats, weeks: Ints, low: float = -np.inf, high: float =
 
 
 def share_bounds(came_true: Floats, weeks: Ints) -> Bounds | None:
-    """Return the share of the ones among ones and zeros, as `mean_bounds` does."""
-    return mean_bounds(came_true, weeks, 0.0, 1.0)
+    """Return the share of the ones among ones and zeros, as `mean_bounds` does.
+
+    Resamples of ones alone would have no width. Of k blocks that all came true, the share that does so with 5 % is the
+    k-th root of that; zeros alike.
+    """
+    found = mean_bounds(came_true, weeks, 0.0, 1.0)
+    if found is None or found.low is None or 0.0 < found.mean < 1.0:
+        return found
+    reach = INTERVAL_TAIL ** (1.0 / max(len(np.unique(weeks)) // BLOCK_WEEKS, 1))
+    return replace(found, low=reach) if found.mean == 1.0 else replace(found, high=1.0 - reach)

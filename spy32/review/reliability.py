@@ -47,8 +47,9 @@ def _reliability(source: str, cases: Sequence[Case]) -> Reliability:
         count=len(cases),
         weeks=len(set(weeks.tolist())),
         brier=parts.brier,
-        miscalibration=parts.miscalibration,
-        discrimination=parts.discrimination,
+        # Neither is negative but for rounding.
+        miscalibration=max(parts.miscalibration, 0.0),
+        discrimination=max(parts.discrimination, 0.0),
         uncertainty=parts.uncertainty,
         stated=float(probabilities.mean()),
         came_true=share,

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from spy32.domain.marks import MarkFlag
+from spy32.domain.orders import OrderKind
+from spy32.domain.proposals import ExitReason
 from spy32.records.report import ReportRows
 from spy32.store import Store
 from tests.support import builders, stores
@@ -23,16 +25,28 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield found
 
 
+def close_at_target(store: Store) -> None:
+    """A trade whose resting target filled; it has the approval of the opening."""
+    made, trade = stores.filled(store, exit=builders.exit_plan(rests_target=True))
+    yes = store.proposals.latest_approval(made.id)
+    ticket = builders.order(made, yes, kind=OrderKind.TARGET, reference="target", limit=D("-0.29"))
+    order = store.orders.begin(ticket, at=later(minutes=9))
+    bought = builders.fills(trade.closing_legs, prices=("0.80", "0.52"), prefix="X", at=later(days=3))
+    store.trades.record_fills(order.id, bought, fees=D("4.52"), at=later(days=3))
+
+
 def test_slippages_are_those_of_the_results(store: Store) -> None:
     """Trades in every stage: open, closed, closed by a resting target that was decided at no mid."""
     lived_weeks(store, 3)
     stores.filled(store)
+    close_at_target(store)
     found = ReportRows(store.core, None).slippages()
     for trade in store.trades.select():
         result = store.results.get(trade.id)
         wanted = (result.opening_slippage or D(0)) + (result.closing_slippage or D(0))
         assert found[trade.id] == wanted
-    assert len(found) == 4
+    assert len(found) == 5
+    assert store.trades.get(5).exit_reason is ExitReason.TARGET
 
 
 def test_the_origin_of_a_trade_is_its_run(store: Store) -> None:

@@ -41,3 +41,14 @@ def test_a_share_never_leaves_its_range() -> None:
     assert found is not None
     assert found.low is not None and found.high is not None
     assert 0 <= found.low < found.mean < found.high <= 1
+
+
+def test_a_share_of_all_or_none_is_not_certain() -> None:
+    """Three blocks that came true say no more than a share of 0.37: 0.37^3 is 5 %."""
+    every, none = share_bounds(np.ones(24), np.arange(24)), share_bounds(np.zeros(24), np.arange(24))
+    assert every is not None and none is not None
+    assert every.low == pytest.approx(0.05 ** (1 / 3))
+    assert every.high == 1.0
+    assert (none.low, none.high) == (0.0, pytest.approx(1 - 0.05 ** (1 / 3)))
+    few = share_bounds(np.ones(9), np.arange(9))
+    assert few is not None and few.low is None
