@@ -26,7 +26,10 @@ AFTER_OPEN, BEFORE_CLOSE = timedelta(minutes=30), timedelta(minutes=45)
 
 
 def make_demo_year(home: Path, show_progress: Callable[[tuple[str, ...]], None]) -> None:
-    """Fill the home, and leave its clock at the end of the year. `show_progress` is told each session, and nothing at the end, so that its line goes."""
+    """Fill the home, and leave its clock at the end of the year.
+
+    `show_progress` is told each session, and nothing at the end, so that its line goes.
+    """
     config = home / "config.toml"
     config.write_text(SETTINGS, encoding="utf-8")
     app = SyntheticApp(home, FIRST)
